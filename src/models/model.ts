@@ -1,0 +1,27 @@
+// The contract of every model over weights.
+
+import type { numpy as np } from "@jax-js/jax";
+import type { SymmetrySpec } from "../spec/types.ts";
+
+/** Trainable parameters by dotted path; a plain flat object, so that optimizers and checkpoints need no tree walking. */
+export type Params = { [path: string]: np.Array };
+
+/** The weights of a batch of networks: tensor name -> [batch, ...shape]. */
+export type WeightBatch = { [tensor: string]: np.Array };
+
+export interface ApplyOptions {
+  /** Random key for dropout; no dropout without it. */
+  readonly key?: np.Array;
+}
+
+/** A function of weights with parameters. Arguments are consumed, as everywhere in jax-js: pass `.ref` to keep them. */
+export interface Model {
+  readonly name: string;
+  readonly spec: SymmetrySpec;
+  /** Number of output values per network. */
+  readonly outputs: number;
+  /** Fresh parameters, the same for the same seed. */
+  init(seed: number): Params;
+  /** Predictions [batch, outputs]. Pure: runs under `jit` and `grad`. */
+  apply(params: Params, weights: WeightBatch, options?: ApplyOptions): np.Array;
+}

@@ -1,0 +1,147 @@
+// Validation of specs: every problem at once, each naming tensor, dimension and axis.
+
+import type { SpecProblem } from "../core/errors.ts";
+import { lookup } from "../core/records.ts";
+import { splitParts } from "./parts.ts";
+import {
+  axesOfExpression,
+  axisNamePattern,
+  expressionSize,
+  formatAxisExpression,
+} from "./expression.ts";
+import type { SymmetrySpec } from "./types.ts";
+
+type SpecParts = Pick<SymmetrySpec, "axes" | "tensors">;
+
+const groups = ["fixed", "permutation", "general-linear"];
+const scales = ["sign", "positive"];
+const isSize = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1;
+
+/** All problems of a spec. Errors make it unusable; warnings point at what is probably a slip. */
+export function checkSpec(spec: SpecParts): SpecProblem[] {
+  const problems = [...checkAxes(spec), ...checkTensors(spec)];
+  if (problems.some((problem) => problem.severity === "error")) return problems;
+  return [...checkGovernors(spec), ...checkAccidentalTies(spec)];
+}
+
+function checkAxes({ axes, tensors }: SpecParts): SpecProblem[] {
+  const problems: SpecProblem[] = [];
+  const add = (axis: string, message: string) =>
+    problems.push({ severity: "error", axis, message: `axis "${axis}": ${message}` });
+  if (Object.keys(tensors).length === 0) {
+    problems.push({
+      severity: "error",
+      message: "the spec has no tensors; name at least one with its axes",
+    });
+  }
+  for (const [name, axis] of Object.entries(axes)) {
+    if (!axisNamePattern.test(name))
+      add(name, "the name must start with a letter and hold only letters, digits, _ . : / [ ] -");
+    if (!isSize(axis.size))
+      add(name, `size must be an integer of at least 1, got ${String(axis.size)}`);
+    if (!groups.includes(axis.group))
+      add(name, `group must be one of ${groups.join(", ")}, got ${String(axis.group)}`);
+    if (axis.scale !== undefined && !scales.includes(axis.scale)) {
+      add(name, `scale must be one of ${scales.join(", ")}, got ${String(axis.scale)}`);
+    }
+    if (axis.scale !== undefined && axis.group !== "permutation") {
+      add(name, `a scale part needs group "permutation", got "${axis.group}"`);
+    }
+    if (axis.within === undefined) continue;
+    if (lookup(axes, axis.within) === undefined)
+      add(name, `lies within unknown axis "${axis.within}"`);
+    const seen = new Set([name]);
+    let ancestor: string | undefined = axis.within;
+    while (ancestor !== undefined && !seen.has(ancestor)) {
+      seen.add(ancestor);
+      ancestor = lookup(axes, ancestor)?.within;
+    }
+    if (ancestor !== undefined)
+      add(name, `"within" forms a cycle: ${[...seen, ancestor].join(" within ")}`);
+  }
+  return problems;
+}
+
+function checkTensors({ axes, tensors }: SpecParts): SpecProblem[] {
+  const problems: SpecProblem[] = [];
+  for (const [tensor, { shape, axes: dimensions }] of Object.entries(tensors)) {
+    if (shape.length !== dimensions.length) {
+      const message = `tensor "${tensor}": shape [${shape.join(", ")}] has ${shape.length} dimensions but ${dimensions.length} axis expressions are given`;
+      problems.push({ severity: "error", tensor, message });
+      continue;
+    }
+    for (const [dimension, expression] of dimensions.entries()) {
+      const where = `tensor "${tensor}", dimension ${dimension}`;
+      const unknown = [...new Set(axesOfExpression(expression))].filter(
+        (name) => lookup(axes, name) === undefined,
+      );
+      for (const axis of unknown) {
+        const known = Object.keys(axes).slice(0, 12).join(", ") || "none";
+        problems.push({
+          severity: "error",
+          tensor,
+          dimension,
+          axis,
+          message: `${where}: unknown axis "${axis}"; the spec has ${known}`,
+        });
+      }
+      if (unknown.length > 0) continue;
+      const size = expressionSize(expression, (name) => axes[name].size);
+      if (size !== shape[dimension]) {
+        const text = formatAxisExpression(expression);
+        const message = `${where}: the file has size ${shape[dimension]} but "${text}" has size ${size}`;
+        problems.push({ severity: "error", tensor, dimension, message });
+      }
+    }
+  }
+  return problems;
+}
+
+/** An axis that lies within another needs that other axis beside it in every tensor. */
+function checkGovernors(spec: SpecParts): SpecProblem[] {
+  const problems: SpecProblem[] = [];
+  for (const tensor of Object.keys(spec.tensors)) {
+    for (const part of splitParts(spec, tensor).parts) {
+      for (const dim of part.dims) {
+        const parent = dim.axis === null ? undefined : spec.axes[dim.axis].within;
+        if (parent === undefined || dim.governor !== null) continue;
+        const message = `tensor "${tensor}", dimension ${dim.dimension}: axis "${dim.axis}" lies within "${parent}", but the tensor has no "${parent}" beside it; write "${parent} * ${dim.axis}" or drop "within"`;
+        problems.push({
+          severity: "error",
+          tensor,
+          dimension: dim.dimension,
+          axis: dim.axis ?? "",
+          message,
+        });
+      }
+    }
+  }
+  return problems;
+}
+
+/**
+ * An axis that appears twice in one tensor and in no other ties two dimensions that nothing else links: the mark of a
+ * name used twice by mistake. (The published CNN spec of UNF ties a kernel's height to its input channels this way.)
+ */
+function checkAccidentalTies({ axes, tensors }: SpecParts): SpecProblem[] {
+  const uses = new Map<string, { tensor: string; dimensions: number[] }[]>();
+  for (const [tensor, { axes: dimensions }] of Object.entries(tensors)) {
+    const byAxis = new Map<string, number[]>();
+    for (const [dimension, expression] of dimensions.entries()) {
+      for (const name of axesOfExpression(expression)) {
+        byAxis.set(name, [...(byAxis.get(name) ?? []), dimension]);
+      }
+    }
+    for (const [name, used] of byAxis)
+      uses.set(name, [...(uses.get(name) ?? []), { tensor, dimensions: used }]);
+  }
+  const problems: SpecProblem[] = [];
+  for (const [axis, tensorsUsing] of uses) {
+    const [only] = tensorsUsing;
+    const distinct = [...new Set(only.dimensions)];
+    if (tensorsUsing.length > 1 || distinct.length < 2 || axes[axis].group === "fixed") continue;
+    const message = `axis "${axis}" ties dimensions ${distinct.join(" and ")} of tensor "${only.tensor}" to each other and appears nowhere else; if they are different axes, give them different names`;
+    problems.push({ severity: "warning", tensor: only.tensor, axis, message });
+  }
+  return problems;
+}

@@ -1,0 +1,168 @@
+// Axis expressions: how one tensor dimension is made of axes (`h`, `h^-1`, `a * b`, `a + b`, `4 * h`, parentheses).
+// Products are row-major (left factor outer), sums are concatenations in order, a bare integer is a fixed block.
+
+import { SpecError } from "../core/errors.ts";
+
+export type AxisExpression =
+  | { readonly kind: "axis"; readonly name: string; readonly inverse: boolean }
+  | { readonly kind: "block"; readonly size: number }
+  | { readonly kind: "product"; readonly factors: readonly AxisExpression[] }
+  | { readonly kind: "sum"; readonly terms: readonly AxisExpression[] };
+
+/** Axis names: a letter or underscore, then letters, digits and `_ . : / [ ] -`. */
+export const axisNamePattern = /^[A-Za-z_][A-Za-z0-9_.:/[\]-]*$/;
+
+const tokenPattern = /\s*(?:(\^-1)|([+*()])|(\d+)|([A-Za-z_][A-Za-z0-9_.:/[\]-]*)|(\S))/y;
+/** Deeper nesting than any layout needs; keeps the recursive reader safe on hostile text. */
+const maxNesting = 32;
+const maxTextLength = 100_000;
+
+/**
+ * Reads an expression such as `"4 * h"`, `"q + k + v"` or `"head * (rope + rest)"`.
+ * @throws {SpecError} naming the position of the first thing that cannot be read.
+ */
+export function parseAxisExpression(text: string): AxisExpression {
+  const fail = (at: number, expected: string): never => {
+    const shown = text.length > 80 ? `${text.slice(0, 77)}...` : text;
+    const found = at < text.length ? `"${text.slice(at, at + 12)}"` : "the end";
+    throw new SpecError("parseAxisExpression", [
+      {
+        severity: "error",
+        message: `axis expression "${shown}": expected ${expected} at column ${at + 1}, got ${found}`,
+      },
+    ]);
+  };
+  if (text.length > maxTextLength) fail(0, `at most ${maxTextLength} characters`);
+  const tokens: { text: string; kind: "inverse" | "symbol" | "integer" | "name"; at: number }[] =
+    [];
+  tokenPattern.lastIndex = 0;
+  const end = text.trimEnd().length;
+  while (tokenPattern.lastIndex < end) {
+    const match = tokenPattern.exec(text);
+    if (match === null) break;
+    const at = tokenPattern.lastIndex - match[0].trimStart().length;
+    if (match[5] !== undefined) fail(at, "an axis name, an integer, +, * or parentheses");
+    const kind =
+      match[1] !== undefined
+        ? "inverse"
+        : match[2] !== undefined
+          ? "symbol"
+          : match[3] !== undefined
+            ? "integer"
+            : "name";
+    tokens.push({ text: match[0].trim(), kind, at });
+  }
+  let position = 0;
+  const peek = (symbol: string) => tokens[position]?.text === symbol;
+  const place = () => tokens[position]?.at ?? text.length;
+
+  const readAtom = (depth: number): AxisExpression => {
+    if (depth > maxNesting) fail(place(), `at most ${maxNesting} nested parentheses`);
+    const token = tokens[position];
+    if (token?.text === "(") {
+      position++;
+      const inner = readSum(depth + 1);
+      if (!peek(")")) fail(place(), ")");
+      position++;
+      return inner;
+    }
+    if (token?.kind === "integer") {
+      position++;
+      const size = Number(token.text);
+      if (!Number.isSafeInteger(size) || size < 1) fail(token.at, "a block of size 1 or more");
+      return { kind: "block", size };
+    }
+    if (token?.kind === "name") {
+      position++;
+      const inverse = tokens[position]?.kind === "inverse";
+      if (inverse) position++;
+      return { kind: "axis", name: token.text, inverse };
+    }
+    return fail(place(), "an axis name, an integer or (");
+  };
+  const readProduct = (depth: number): AxisExpression => {
+    const factors = [readAtom(depth)];
+    while (peek("*")) {
+      position++;
+      factors.push(readAtom(depth));
+    }
+    return productOf(factors);
+  };
+  const readSum = (depth: number): AxisExpression => {
+    const terms = [readProduct(depth)];
+    while (peek("+")) {
+      position++;
+      terms.push(readProduct(depth));
+    }
+    return sumOf(terms);
+  };
+  const expression = readSum(0);
+  if (position < tokens.length) fail(place(), "+, * or the end");
+  return expression;
+}
+
+/** The product of expressions, flattened; a single factor is itself. */
+export function productOf(factors: readonly AxisExpression[]): AxisExpression {
+  const flat = factors.flatMap((factor) => (factor.kind === "product" ? factor.factors : [factor]));
+  return flat.length === 1 ? flat[0] : { kind: "product", factors: flat };
+}
+
+/** The concatenation of expressions, flattened; a single term is itself. */
+export function sumOf(terms: readonly AxisExpression[]): AxisExpression {
+  const flat = terms.flatMap((term) => (term.kind === "sum" ? term.terms : [term]));
+  return flat.length === 1 ? flat[0] : { kind: "sum", terms: flat };
+}
+
+/** The text of an expression, as {@link parseAxisExpression} reads it. */
+export function formatAxisExpression(expression: AxisExpression): string {
+  switch (expression.kind) {
+    case "axis":
+      return expression.inverse ? `${expression.name}^-1` : expression.name;
+    case "block":
+      return String(expression.size);
+    case "product":
+      return expression.factors
+        .map((factor) =>
+          factor.kind === "sum"
+            ? `(${formatAxisExpression(factor)})`
+            : formatAxisExpression(factor),
+        )
+        .join(" * ");
+    case "sum":
+      return expression.terms.map(formatAxisExpression).join(" + ");
+  }
+}
+
+/** Names of the axes an expression mentions, in order, repeats included. */
+export function axesOfExpression(expression: AxisExpression): string[] {
+  switch (expression.kind) {
+    case "axis":
+      return [expression.name];
+    case "block":
+      return [];
+    case "product":
+      return expression.factors.flatMap(axesOfExpression);
+    case "sum":
+      return expression.terms.flatMap(axesOfExpression);
+  }
+}
+
+/** Number of entries along a dimension with this expression, given the sizes of its axes. */
+export function expressionSize(
+  expression: AxisExpression,
+  sizeOfAxis: (name: string) => number,
+): number {
+  switch (expression.kind) {
+    case "axis":
+      return sizeOfAxis(expression.name);
+    case "block":
+      return expression.size;
+    case "product":
+      return expression.factors.reduce(
+        (size, factor) => size * expressionSize(factor, sizeOfAxis),
+        1,
+      );
+    case "sum":
+      return expression.terms.reduce((size, term) => size + expressionSize(term, sizeOfAxis), 0);
+  }
+}

@@ -1,0 +1,36 @@
+// The types of symmetry specs, shared by everything in this folder and below it.
+
+import type { SpecProblem } from "../core/errors.ts";
+import type { AxisExpression } from "./expression.ts";
+
+/**
+ * The group acting on an axis: nothing (`fixed`), all reorderings (`permutation`), or all invertible
+ * linear maps (`general-linear`: query/key and value/output spaces of attention).
+ */
+export type AxisGroup = "fixed" | "permutation" | "general-linear";
+
+/** Scale part of a permutation axis: sign flips (odd activations) or positive factors (ReLU-like activations). */
+export type AxisScale = "sign" | "positive";
+
+export interface Axis {
+  readonly size: number;
+  readonly group: AxisGroup;
+  /** Per-entry scalings besides the permutation; dimensions written `h^-1` transform by the inverse. */
+  readonly scale?: AxisScale;
+  /** The axis acts independently inside every index of this other axis (a wreath product). */
+  readonly within?: string;
+}
+
+export interface TensorSpec {
+  readonly shape: readonly number[];
+  /** One expression per dimension. */
+  readonly axes: readonly AxisExpression[];
+}
+
+/** A validated, frozen symmetry spec. */
+export interface SymmetrySpec {
+  readonly axes: Readonly<Record<string, Axis>>;
+  readonly tensors: Readonly<Record<string, TensorSpec>>;
+  /** What looks like a mistake but may be meant: printed by the command line, errors under `strict`. */
+  readonly warnings: readonly SpecProblem[];
+}
