@@ -1,4 +1,4 @@
-// The contract of every model over weights.
+// The contracts of models over weights.
 
 import type { numpy as np } from "@jax-js/jax";
 import type { SymmetrySpec } from "../spec/types.ts";
@@ -6,7 +6,7 @@ import type { SymmetrySpec } from "../spec/types.ts";
 /** Trainable parameters by dotted path; a plain flat object, so that optimizers and checkpoints need no tree walking. */
 export type Params = { [path: string]: np.Array };
 
-/** The weights of a batch of networks: tensor name -> [batch, ...shape]. */
+/** The weights of a batch of networks: tensor name -> [batch, ...shape], or [batch, ...shape, channels]. */
 export type WeightBatch = { [tensor: string]: np.Array };
 
 export interface ApplyOptions {
@@ -20,8 +20,21 @@ export interface Model {
   readonly spec: SymmetrySpec;
   /** Number of output values per network. */
   readonly outputs: number;
+  readonly parameterCount: number;
   /** Fresh parameters, the same for the same seed. */
   init(seed: number): Params;
   /** Predictions [batch, outputs]. Pure: runs under `jit` and `grad`. */
   apply(params: Params, weights: WeightBatch, options?: ApplyOptions): np.Array;
+}
+
+/** A map from weights to arrays of the same shapes that moves together with them. Arguments are consumed. */
+export interface EquivariantModel {
+  readonly name: string;
+  readonly spec: SymmetrySpec;
+  /** Channels of the output. */
+  readonly channels: number;
+  readonly parameterCount: number;
+  init(seed: number): Params;
+  /** Tensor name -> [batch, ...shape, channels]. Pure: runs under `jit` and `grad`. */
+  apply(params: Params, weights: WeightBatch): WeightBatch;
 }

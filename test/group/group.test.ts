@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { randomStream } from "../src/core/random.ts";
-import { sizeOf } from "../src/core/shapes.ts";
-import type { Weights } from "../src/core/tensors.ts";
-import { actOn } from "../src/group/act.ts";
-import { composeElements, invertElement, sampleElement } from "../src/group/element.ts";
-import { defineSpec } from "../src/spec/spec.ts";
-import type { SymmetrySpec } from "../src/spec/types.ts";
+import { randomStream } from "../../src/core/random.ts";
+import { sizeOf } from "../../src/core/shapes.ts";
+import type { Weights } from "../../src/core/tensors.ts";
+import { actOn } from "../../src/group/act.ts";
+import { composeElements, invertElement, sampleElement } from "../../src/group/element.ts";
+import { defineSpec } from "../../src/spec/spec.ts";
+import type { SymmetrySpec } from "../../src/spec/types.ts";
 
 const spec = defineSpec({
   axes: {

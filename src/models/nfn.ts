@@ -1,0 +1,17 @@
+// Neural functional networks (Zhou et al. 2023) as special cases of the same layers: NP permutes input and output axes
+// too and breaks that with position encodings; HNP permutes hidden axes only and folds the others into channels.
+
+import type { SymmetrySpec } from "../spec/types.ts";
+import type { Model } from "./model.ts";
+import { unf, type UNFOptions } from "./unf.ts";
+
+export interface NFNOptions extends Omit<UNFOptions, "fixedAxes" | "scales"> {
+  /** `hnp`: only hidden neurons permute; `np`: all neurons do. @default "np" */
+  readonly variant?: "np" | "hnp";
+}
+
+/** An invariant NFN; see {@link unf} for the options. The published models have a bias per tensor and mean pooling. */
+export function nfn(spec: SymmetrySpec, { variant = "np", ...options }: NFNOptions = {}): Model {
+  const published = { name: `nfn-${variant}`, bias: "tensor", pooling: "mean" } as const;
+  return unf(spec, { ...published, ...options, fixedAxes: variant === "np" ? "permute" : "fold" });
+}

@@ -1,0 +1,82 @@
+// StatNN (Unterthiner et al. 2020): seven statistics of every tensor, then a dense network; and the linear model on the
+// same statistics. Variance stands in for the standard deviation, as in the ports used by NFN and UNF.
+
+import { numpy as np } from "@jax-js/jax";
+import { denseStack } from "../nn/dense.ts";
+import { sizeOf } from "../core/shapes.ts";
+import type { SymmetrySpec } from "../spec/types.ts";
+import { flattenTensors } from "./flatten.ts";
+import type { Model, WeightBatch } from "./model.ts";
+
+/** Statistics per tensor: mean, variance and the quantiles 0, 25, 50, 75 and 100 percent. */
+export const statisticsPerTensor = 7;
+
+/** Rows of linear interpolation that read the five quantiles off sorted values: [entries, 5]. */
+function quantileMatrix(entries: number): Float32Array<ArrayBuffer> {
+  const matrix = new Float32Array(entries * 5);
+  for (let q = 0; q < 5; q++) {
+    const place = (q / 4) * (entries - 1);
+    const below = Math.floor(place);
+    const above = Math.min(entries - 1, below + 1);
+    matrix[below * 5 + q] += 1 - (place - below);
+    matrix[above * 5 + q] += place - below;
+  }
+  return matrix;
+}
+
+/** [batch, tensors * 7]; consumes. */
+export function weightStatistics(spec: SymmetrySpec, weights: WeightBatch): np.Array {
+  const statistics = flattenTensors(spec, weights).map((x) => {
+    const [batch, entries] = x.shape;
+    const mean = np.mean(x.ref, 1, { keepdims: true }); // [batch, 1]
+    const variance = np.var_(x.ref, 1, { keepdims: true });
+    const picked = np.matmul(np.sort(x, 1), np.array(quantileMatrix(entries)).reshape([entries, 5]));
+    return np.reshape(np.concatenate([mean, variance, picked], 1), [batch, statisticsPerTensor]);
+  });
+  return np.concatenate(statistics, 1);
+}
+
+export interface StatNNOptions {
+  readonly name?: string;
+  /** Hidden and output sizes. The published code for GRUs has [600, 600, 600, 1]. @default [128, 128, 1] */
+  readonly head?: readonly number[];
+  /** @default 0 */
+  readonly dropout?: number;
+}
+
+export function statNN(
+  spec: SymmetrySpec,
+  { name = "stat-nn", head = [128, 128, 1], dropout = 0 }: StatNNOptions = {},
+): Model {
+  const top = denseStack([Object.keys(spec.tensors).length * statisticsPerTensor, ...head], { dropout });
+  return {
+    name,
+    spec,
+    outputs: head[head.length - 1],
+    parameterCount: top.parameterCount,
+    init: (seed) => top.init(seed),
+    apply: (params, weights, { key } = {}) => top.apply(params, weightStatistics(spec, weights), key),
+  };
+}
+
+/** A linear model on the same statistics. */
+export function linearOnStatistics(spec: SymmetrySpec, { name = "linear", outputs = 1 } = {}): Model {
+  return statNN(spec, { name, head: [outputs] });
+}
+
+/** A dense network on all weights in a row: not invariant, the control that falls apart when neurons are reordered. */
+export function flatMLP(
+  spec: SymmetrySpec,
+  { name = "flat-mlp", head = [64, 64, 1], dropout = 0 }: StatNNOptions = {},
+): Model {
+  const entries = Object.values(spec.tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const top = denseStack([entries, ...head], { dropout });
+  return {
+    name,
+    spec,
+    outputs: head[head.length - 1],
+    parameterCount: top.parameterCount,
+    init: (seed) => top.init(seed),
+    apply: (params, weights, { key } = {}) => top.apply(params, np.concatenate(flattenTensors(spec, weights), 1), key),
+  };
+}

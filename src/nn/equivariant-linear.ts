@@ -1,0 +1,115 @@
+// The equivariant linear layer over a lowered spec: all maps that commute with the spec's group (UNF, Zhou, Finn and
+// Harrison 2024), as one coefficient matrix per product of the plan. Folding fixed axes makes NP, HNP and NFN's
+// convolution layers special cases.
+
+import { numpy as np } from "@jax-js/jax";
+import { deriveSeed } from "../core/random.ts";
+import { type Aggregation, type ExecutablePlan, executePlan } from "../ops/execute.ts";
+import { shareCoefficients, type ShareOptions } from "../plan/sharing.ts";
+import { type Layer, type LayerParams, normalArray } from "./layer.ts";
+
+/**
+ * Additive bias: `full`, every equivariant constant (diagonals and fixed positions apart); `tensor`, one number per
+ * tensor and output channel as in the published code; or `none`.
+ */
+export type BiasKind = "full" | "tensor" | "none";
+
+export interface EquivariantLinearOptions {
+  readonly inputChannels: number;
+  readonly outputChannels: number;
+  /** @default "full" */
+  readonly bias?: BiasKind;
+  /** @default "mean" */
+  readonly aggregation?: Aggregation;
+  /** Share coefficients between structurally equal pairs of tensors. @default none */
+  readonly share?: ShareOptions;
+  /** Variance gain of the initial coefficients: 2 before ReLU (He), 1 otherwise (LeCun). @default 2 */
+  readonly gain?: number;
+}
+
+interface BiasPlan {
+  readonly size: number;
+  /** The bias as columns of the scalar product; consumes. */
+  expand(bias: np.Array): np.Array;
+}
+
+/**
+ * Layer from features [batch, ...dims, fixed * inputChannels] to [batch, ...dims, fixed * outputChannels], one array per
+ * atomic tensor. Coefficients start normal with variance gain / (inputs per output), biases at 0: outputs keep the
+ * scale of the inputs at any width because aggregation is by mean.
+ */
+export function equivariantLinear(
+  executable: ExecutablePlan,
+  { inputChannels, outputChannels, bias = "full", aggregation = "mean", share, gain = 2 }: EquivariantLinearOptions,
+): Layer<np.Array[]> {
+  const { lowered, plan, schedule } = executable;
+  const shared = share === undefined ? undefined : shareCoefficients(lowered, plan, share);
+  const biasPlan = planBias(executable, bias, outputChannels);
+  const columnCount = schedule.widths.map(({ output }) => output * outputChannels);
+  const rowCount = schedule.widths.map(({ input }) => input * inputChannels);
+  const coefficientCount = shared
+    ? shared.count * inputChannels * outputChannels
+    : rowCount.reduce((sum, rows, p) => sum + rows * columnCount[p], 0);
+
+  /** Inputs that feed one output column of each tensor, all products together. */
+  const fanIn = schedule.targets.map((targets) =>
+    targets.reduce((sum, { product }) => sum + schedule.widths[product].input * inputChannels, 0),
+  );
+  const init = (seed: number): LayerParams => {
+    const params: LayerParams = {};
+    if (shared) {
+      const mean = fanIn.reduce((sum, inputs) => sum + inputs, 0) / Math.max(1, fanIn.length);
+      const shape = [shared.count, inputChannels, outputChannels];
+      params["shared"] = normalArray(deriveSeed(seed, "shared"), shape, Math.sqrt(gain / mean));
+    } else {
+      for (const [p, { targets }] of plan.products.entries()) {
+        const deviations = targets.flatMap(({ tensor }) =>
+          Array.from({ length: lowered.tensors[tensor].fixedSize * outputChannels }, () => Math.sqrt(gain / fanIn[tensor])),
+        );
+        params[`mix${p}`] = normalArray(deriveSeed(seed, "mix", p), [rowCount[p], columnCount[p]], deviations);
+      }
+    }
+    if (biasPlan !== null) params["bias"] = np.zeros([biasPlan.size]);
+    return params;
+  };
+
+  const matricesOf = (params: LayerParams): np.Array[] => {
+    if (!shared) return plan.products.map((_, p) => params[`mix${p}`]);
+    const table = params["shared"];
+    const matrices = schedule.widths.map(({ input, output }, p) => {
+      const index = np.array(shared.indices[p]).reshape([input, output]);
+      const blocks = np.take(table.ref, index, 0); // [input, output, inputChannels, outputChannels]
+      return np.reshape(np.transpose(blocks, [0, 2, 1, 3]), [rowCount[p], columnCount[p]]);
+    });
+    table.dispose();
+    return matrices;
+  };
+
+  return {
+    parameterCount: coefficientCount + (biasPlan?.size ?? 0),
+    init,
+    apply: (params, inputs) => {
+      const added = biasPlan === null ? null : biasPlan.expand(params["bias"]);
+      return executePlan(executable, matricesOf(params), added, inputs, { outputChannels, aggregation });
+    },
+  };
+}
+
+function planBias({ lowered, plan, schedule }: ExecutablePlan, kind: BiasKind, channels: number): BiasPlan | null {
+  const scalar = plan.products.findIndex(({ slots }) => slots.length === 0);
+  if (kind === "none" || scalar === -1) return null;
+  const columns = schedule.widths[scalar].output * channels;
+  if (kind === "full") return { size: columns, expand: (bias) => bias };
+  // One number per tensor and channel: it reaches the column that broadcasts everywhere; other columns read a zero.
+  const size = lowered.tensors.length * channels;
+  const from = new Int32Array(columns).fill(size);
+  for (const [tensor, targets] of schedule.targets.entries()) {
+    const everywhere = targets.find(
+      ({ product, pattern }) => product === scalar && pattern.blocks.every(({ dims }) => dims.length === 1),
+    );
+    if (everywhere === undefined) continue;
+    const width = lowered.tensors[tensor].fixedSize * channels;
+    for (let i = 0; i < width; i++) from[everywhere.column * channels + i] = tensor * channels + (i % channels);
+  }
+  return { size, expand: (bias) => np.take(np.concatenate([bias, np.zeros([1])]), np.array(from), 0) };
+}

@@ -1,0 +1,37 @@
+// Invariant pooling: per-tensor statistics that no group element changes. `complete` takes every linear invariant
+// (diagonals too), `mean` only the mean of all entries, as the published code does.
+
+import { numpy as np } from "@jax-js/jax";
+import type { Aggregation, ExecutablePlan } from "../ops/execute.ts";
+import { reduceInputs } from "../ops/execute.ts";
+import { OptionError } from "../core/errors.ts";
+
+export type PoolKind = "complete" | "mean";
+
+export interface InvariantPool {
+  /** Values per network and channel: the width of the result is this times the channels. */
+  readonly width: number;
+  /** Features -> [batch, width * channels]; consumes. */
+  apply(features: np.Array[]): np.Array;
+}
+
+/** @throws {OptionError} when the spec's scale parts leave no linear invariant. */
+export function invariantPool(executable: ExecutablePlan, kind: PoolKind, aggregation: Aggregation = "mean"): InvariantPool {
+  const { lowered, plan, schedule } = executable;
+  const scalar = plan.products.findIndex(({ slots }) => slots.length === 0);
+  if (scalar === -1) throw new OptionError(`invariantPool: no linear map of these weights is invariant to their scales; use scales: "ignore"`);
+  const uses = schedule.features[scalar].filter((_, i) => {
+    const { blocks } = plan.products[scalar].features[i];
+    return kind === "complete" || blocks.every(({ dims }) => dims.length === 1);
+  });
+  const tensors = plan.products[scalar].features.flatMap(({ tensor, blocks }) =>
+    kind === "complete" || blocks.every(({ dims }) => dims.length === 1) ? [tensor] : [],
+  );
+  return {
+    width: tensors.reduce((sum, tensor) => sum + lowered.tensors[tensor].fixedSize, 0),
+    apply: (features) => {
+      const values = reduceInputs(executable, features, aggregation, uses.map(({ value }) => value));
+      return np.concatenate(uses.map(({ value }) => values[value]), 1);
+    },
+  };
+}

@@ -1,0 +1,39 @@
+// The contract of layers and how their parameters are named: flat records with dotted paths.
+
+import { numpy as np } from "@jax-js/jax";
+import { randomStream } from "../core/random.ts";
+import { sizeOf } from "../core/shapes.ts";
+
+/** Trainable arrays by dotted path. */
+export type LayerParams = { [path: string]: np.Array };
+
+/** A layer over atomic features. `apply` consumes its arguments. */
+export interface Layer<Value> {
+  readonly parameterCount: number;
+  /** Fresh parameters, the same for the same seed. */
+  init(seed: number): LayerParams;
+  apply(params: LayerParams, x: Value): Value;
+}
+
+/** Puts a prefix before every path. */
+export function prefixed(prefix: string, params: LayerParams): LayerParams {
+  return Object.fromEntries(Object.entries(params).map(([path, array]) => [`${prefix}.${path}`, array]));
+}
+
+/** The parameters below a prefix, without it. Moves ownership; nothing is copied. */
+export function scoped(prefix: string, params: LayerParams): LayerParams {
+  const start = `${prefix}.`;
+  const inside = Object.entries(params).filter(([path]) => path.startsWith(start));
+  return Object.fromEntries(inside.map(([path, array]) => [path.slice(start.length), array]));
+}
+
+/** Normal values with this standard deviation (or one per last-dimension column). */
+export function normalArray(seed: number, shape: number[], deviation: number | readonly number[]): np.Array {
+  const random = randomStream(seed);
+  const data = new Float32Array(sizeOf(shape));
+  const columns = shape[shape.length - 1] ?? 1;
+  for (let i = 0; i < data.length; i++) {
+    data[i] = random.normal() * (typeof deviation === "number" ? deviation : deviation[i % columns]);
+  }
+  return np.array(data).reshape(shape);
+}

@@ -1,0 +1,136 @@
+// Executes a plan on arrays: reduce every input along the schedule, one matrix product per signature, place the results.
+// Follows UNF (Zhou, Finn and Harrison 2024, equation 6) with the terms grouped; held to the reference executor by tests.
+
+import { numpy as np } from "@jax-js/jax";
+import type { LoweredSpec } from "../spec/lower.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Schedule, TargetUse } from "../plan/schedule.ts";
+import { reorderMiddle, sliceAlong } from "./take-apart.ts";
+
+/** How dimensions that a term drops are aggregated. The published code takes means, the paper writes sums. */
+export type Aggregation = "mean" | "sum";
+
+export interface ExecutablePlan {
+  readonly lowered: LoweredSpec;
+  readonly plan: Plan;
+  readonly schedule: Schedule;
+}
+
+export interface ExecuteOptions {
+  readonly outputChannels: number;
+  /** @default "mean" */
+  readonly aggregation?: Aggregation;
+}
+
+/** Diagonal of dimensions a < b (batch and channels counted): [..., n, ..., n, ...] -> n at position a. Consumes. */
+export function takeDiagonal(x: np.Array, a: number, b: number): np.Array {
+  const size = x.shape[a];
+  const rest = x.shape.map((_, i) => i).filter((i) => i !== a && i !== b);
+  const moved = np.transpose(x, [a, b, ...rest]); // [n, n, ...rest]
+  const others = rest.map((i) => moved.shape[2 + rest.indexOf(i)]);
+  // Entries (i, i) lie n + 1 apart: pad the flat matrix by n and read the first column of [n, n + 1].
+  const flat = np.reshape(moved, [size * size, ...others]);
+  const padded = np.pad(flat, [[0, size], ...others.map((): [number, number] => [0, 0])]);
+  const column = sliceAlong(np.reshape(padded, [size, size + 1, ...others]), 1, 0, 1);
+  const order = [...rest.slice(0, a), -1, ...rest.slice(a)].map((i) => (i === -1 ? 0 : 1 + rest.indexOf(i)));
+  return np.transpose(np.reshape(column, [size, ...others]), order);
+}
+
+/**
+ * The wanted values of a schedule, by step number; steps that no wanted value needs are skipped. Consumes the inputs;
+ * the caller owns the returned arrays, intermediate ones are disposed.
+ */
+export function reduceInputs(
+  { schedule }: ExecutablePlan,
+  inputs: readonly np.Array[],
+  aggregation: Aggregation,
+  wanted: readonly number[],
+): np.Array[] {
+  const values: np.Array[] = [];
+  const aggregate = aggregation === "mean" ? np.mean : np.sum;
+  const compute = (at: number): np.Array => {
+    if (at in values) return values[at];
+    const step = schedule.steps[at];
+    if (step.kind === "input") values[at] = inputs[step.tensor].ref;
+    else if (step.kind === "diagonal") values[at] = takeDiagonal(compute(step.from).ref, step.a + 1, step.b + 1);
+    else values[at] = aggregate(compute(step.from).ref, step.dim + 1);
+    return values[at];
+  };
+  wanted.forEach(compute);
+  for (const input of inputs) input.dispose();
+  const kept = new Set(wanted);
+  values.forEach((value, at) => {
+    if (kept.has(at)) return;
+    value.dispose();
+    delete values[at];
+  });
+  return values;
+}
+
+/** One target's columns brought to the shape of its tensor: transposed, broadcast, put on diagonals. Consumes. */
+function placeTarget(
+  { lowered, plan }: ExecutablePlan,
+  { product, column, pattern }: TargetUse,
+  mixed: np.Array,
+  channels: number,
+): np.Array {
+  const { dims, fixedSize } = lowered.tensors[pattern.tensor];
+  const { slots } = plan.products[product];
+  const width = fixedSize * channels;
+  const sliced = sliceAlong(mixed, slots.length + 1, column * channels, width); // [batch, ...slots, width]
+  const blocks = pattern.blocks.toSorted((x, y) => x.dims[0] - y.dims[0]);
+  const order = blocks.flatMap(({ slot }) => (slot === null ? [] : [slot]));
+  const ordered = reorderMiddle(sliced, order);
+  const sizes = dims.map((dim, i) => {
+    const block = blocks.find((candidate) => candidate.dims[0] === i);
+    return block === undefined || block.slot === null ? 1 : lowered.axes[dim.axis].size;
+  });
+  let placed = np.reshape(ordered, [ordered.shape[0], ...sizes, width]);
+  for (const { dims: shared } of blocks) {
+    for (const dim of shared.slice(1)) {
+      const size = lowered.axes[dims[dim].axis].size;
+      const onDiagonal = dims.map((_, i) => (i === shared[0] || i === dim ? size : 1));
+      placed = np.multiply(placed, np.reshape(np.eye(size), [1, ...onDiagonal, 1]));
+    }
+  }
+  return placed;
+}
+
+/**
+ * Outputs [batch, ...dims, fixed * outputChannels] per atomic tensor. `matrices[p]` is [input columns, output columns] of
+ * product p (`schedule.widths` times channels); `bias` is [output columns of the scalar product] or null. All consumed.
+ */
+export function executePlan(
+  executable: ExecutablePlan,
+  matrices: readonly np.Array[],
+  bias: np.Array | null,
+  inputs: readonly np.Array[],
+  { outputChannels, aggregation = "mean" }: ExecuteOptions,
+): np.Array[] {
+  const { lowered, plan, schedule } = executable;
+  const batch = inputs[0].shape[0];
+  const wanted = schedule.features.flatMap((uses) => uses.map(({ value }) => value));
+  const values = reduceInputs(executable, inputs, aggregation, [...new Set(wanted)]);
+  const mixed = plan.products.map(({ slots }, p) => {
+    const features = schedule.features[p].map(({ value, order }) => reorderMiddle(values[value].ref, order));
+    const joined = features.length === 1 ? features[0] : np.concatenate(features, slots.length + 1);
+    const columns = joined.shape[slots.length + 1];
+    const product = np.matmul(np.reshape(joined, [-1, columns]), matrices[p]); // [batch * slots, outputs]
+    const shape = [batch, ...slots.map(({ size }) => size), product.shape[1]];
+    const shaped = np.reshape(product, shape);
+    return slots.length === 0 && bias !== null ? np.add(shaped, np.reshape(bias, [1, -1])) : shaped;
+  });
+  values.forEach((value) => value.dispose());
+  const outputs = schedule.targets.map((targets, tensor) => {
+    const smallFirst = targets.toSorted(
+      (x, y) => plan.products[x.product].slots.length - plan.products[y.product].slots.length,
+    );
+    const sum = smallFirst
+      .map((target) => placeTarget(executable, target, mixed[target.product].ref, outputChannels))
+      .reduce((total, placed) => np.add(total, placed));
+    const { dims, fixedSize } = lowered.tensors[tensor];
+    return np.broadcastTo(sum, [batch, ...dims.map(({ axis }) => lowered.axes[axis].size), fixedSize * outputChannels]);
+  });
+  for (const product of mixed) product.dispose();
+  return outputs;
+}

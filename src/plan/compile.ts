@@ -1,0 +1,85 @@
+// Compiles a lowered spec into a plan: patterns of every tensor, grouped by signature. Patterns are worked out once per
+// kind of tensor (same axes in the same order), so a 196-tensor spec with 60,000 terms takes milliseconds.
+
+import type { LoweredSpec } from "../spec/lower.ts";
+import { type OpenPattern, openPatterns, type ScaleRule, signatureOf } from "./patterns.ts";
+import type { Pattern, Plan, Product, Slot } from "./plan.ts";
+
+export interface CompilePlanOptions {
+  /** `respect` keeps only terms that also commute with scale parts and general-linear maps. @default "ignore" */
+  readonly scales?: ScaleRule;
+}
+
+interface OpenProduct {
+  readonly slots: Slot[];
+  readonly features: Pattern[];
+  readonly targets: Pattern[];
+}
+
+/** The plan of the equivariant linear maps from a weight space to itself. */
+export function compilePlan(lowered: LoweredSpec, { scales = "ignore" }: CompilePlanOptions = {}): Plan {
+  const kinds = new Map<string, { signature: string; pattern: OpenPattern }[]>();
+  const products = new Map<string, OpenProduct>();
+  for (const tensor of lowered.tensors) {
+    const kind = tensor.dims.map(({ axis, governor, inverse }) => `${axis}@${governor}${inverse ? "-" : ""}`).join();
+    let patterns = kinds.get(kind);
+    if (patterns === undefined) {
+      patterns = openPatterns(lowered, tensor, scales).map((pattern) => ({ signature: signatureOf(pattern), pattern }));
+      kinds.set(kind, patterns);
+    }
+    for (const { signature, pattern } of patterns) {
+      let product = products.get(signature);
+      if (product === undefined) {
+        product = { slots: slotsOf(lowered, pattern), features: [], targets: [] };
+        products.set(signature, product);
+      }
+      const matchings = matchSlots(pattern, product.slots);
+      for (const slots of matchings) product.features.push(closePattern(tensor.id, pattern, slots));
+      product.targets.push(closePattern(tensor.id, pattern, matchings[0]));
+    }
+  }
+  const list: Product[] = [...products.values()];
+  const terms = list.reduce((sum, { features, targets }) => sum + features.length * targets.length, 0);
+  return Object.freeze({ products: list, terms });
+}
+
+/** Slots in the order of the pattern's carried blocks, so that its own features need no transposition. */
+function slotsOf(lowered: LoweredSpec, { blocks, carried }: OpenPattern): Slot[] {
+  const kept = blocks.flatMap((_, i) => (carried[i] ? [i] : []));
+  return kept.map((i) => {
+    const { axis, charge, parent } = blocks[i];
+    return { axis, charge, size: lowered.axes[axis].size, parent: parent === null ? null : kept.indexOf(parent) };
+  });
+}
+
+/** All ways to match carried blocks with slots (same axis, charge and enclosing slot); the first keeps their order. */
+function matchSlots({ blocks, carried }: OpenPattern, slots: readonly Slot[]): (number | null)[][] {
+  const found: (number | null)[][] = [];
+  const slotOf: (number | null)[] = blocks.map(() => null);
+  const depth = (i: number): number => {
+    const { parent } = blocks[i];
+    return parent === null ? 0 : 1 + depth(parent);
+  };
+  const kept = blocks.flatMap((_, i) => (carried[i] ? [i] : [])).sort((a, b) => depth(a) - depth(b) || a - b);
+  const visit = (at: number): void => {
+    if (at === kept.length) {
+      found.push([...slotOf]);
+      return;
+    }
+    const { axis, charge, parent } = blocks[kept[at]];
+    const enclosing = parent === null ? null : slotOf[parent];
+    for (const [slot, candidate] of slots.entries()) {
+      if (candidate.axis !== axis || candidate.charge !== charge || candidate.parent !== enclosing) continue;
+      if (slotOf.includes(slot)) continue;
+      slotOf[kept[at]] = slot;
+      visit(at + 1);
+      slotOf[kept[at]] = null;
+    }
+  };
+  visit(0);
+  return found;
+}
+
+function closePattern(tensor: number, { blocks }: OpenPattern, slots: readonly (number | null)[]): Pattern {
+  return { tensor, blocks: blocks.map(({ dims }, i) => ({ dims, slot: slots[i] })) };
+}

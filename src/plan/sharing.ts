@@ -1,0 +1,69 @@
+// Coefficient sharing between structurally equal pairs of tensors. Two pairs are equal when their tensors have the same
+// roles (names without their numbers), the same distance between those numbers (layers apart) and the same term. With
+// distances cut off, a layer's parameter count no longer depends on depth. The published UNF has no such sharing;
+// NFN's abandoned depth-independent layers do the same for MLPs.
+
+import type { LoweredSpec } from "../spec/lower.ts";
+import type { Plan } from "./plan.ts";
+import { jointLabels } from "./terms.ts";
+
+export interface SharedCoefficients {
+  /** Number of distinct coefficient blocks. */
+  readonly count: number;
+  /** Per product, row-major [input columns, output columns] per channel: which block each place uses. */
+  readonly indices: readonly Int32Array<ArrayBuffer>[];
+}
+
+export interface ShareOptions {
+  /** Tensors further apart than this share one block per direction. @default 2 */
+  readonly maxDistance?: number;
+}
+
+/** `layers.3.q.weight` -> role `layers.#.q.weight`, numbers [3]. */
+function roleOf(name: string): { role: string; numbers: number[] } {
+  const numbers = [...name.matchAll(/\d+/g)].map(([digits]) => Number(digits));
+  return { role: name.replaceAll(/\d+/g, "#"), numbers };
+}
+
+export function shareCoefficients(
+  lowered: LoweredSpec,
+  plan: Plan,
+  { maxDistance = 2 }: ShareOptions = {},
+): SharedCoefficients {
+  const roles = lowered.tensors.map(({ name }) => roleOf(name));
+  const blocks = new Map<string, number>();
+  const distance = (a: readonly number[], b: readonly number[]) =>
+    a.length === b.length
+      ? a.map((x, i) => Math.max(-maxDistance - 1, Math.min(maxDistance + 1, x - b[i]))).join()
+      : "apart";
+  const indices = plan.products.map(({ features, targets }) => {
+    const fixed = (tensor: number) => lowered.tensors[tensor].fixedSize;
+    const columns = targets.reduce((sum, { tensor }) => sum + fixed(tensor), 0);
+    const rows = features.reduce((sum, { tensor }) => sum + fixed(tensor), 0);
+    const index = new Int32Array(rows * columns);
+    let row = 0;
+    for (const feature of features) {
+      let column = 0;
+      for (const target of targets) {
+        const [from, to] = [roles[feature.tensor], roles[target.tensor]];
+        const labels = jointLabels(target, feature).join(".");
+        const key = `${from.role}|${to.role}|${distance(from.numbers, to.numbers)}|${labels}`;
+        for (let i = 0; i < fixed(feature.tensor); i++) {
+          for (let j = 0; j < fixed(target.tensor); j++) {
+            const place = `${key}|${i}|${j}`;
+            let block = blocks.get(place);
+            if (block === undefined) {
+              block = blocks.size;
+              blocks.set(place, block);
+            }
+            index[(row + i) * columns + column + j] = block;
+          }
+        }
+        column += fixed(target.tensor);
+      }
+      row += fixed(feature.tensor);
+    }
+    return index;
+  });
+  return { count: blocks.size, indices };
+}
