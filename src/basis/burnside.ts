@@ -15,7 +15,8 @@ function fixedPointLaw(size: number): number[] {
       return;
     }
     for (let image = 0; image < size; image++) {
-      if ((used & (1 << image)) === 0) visit(position + 1, used | (1 << image), fixed + (image === position ? 1 : 0));
+      if ((used & (1 << image)) === 0)
+        visit(position + 1, used | (1 << image), fixed + (image === position ? 1 : 0));
     }
   };
   visit(0, 0, 0);
@@ -29,8 +30,14 @@ function fixedPointLaw(size: number): number[] {
  */
 export function burnsideDimension(lowered: LoweredSpec): number {
   for (const { name, size, parent } of lowered.axes) {
-    if (size > maxAxisSize) throw new UnsupportedError(`burnsideDimension: axis "${name}" has size ${size}, expected at most ${maxAxisSize}`);
-    if (parent !== null) throw new UnsupportedError(`burnsideDimension: axis "${name}" lies within another, expected free axes`);
+    if (size > maxAxisSize)
+      throw new UnsupportedError(
+        `burnsideDimension: axis "${name}" has size ${size}, expected at most ${maxAxisSize}`,
+      );
+    if (parent !== null)
+      throw new UnsupportedError(
+        `burnsideDimension: axis "${name}" lies within another, expected free axes`,
+      );
   }
   const laws = lowered.axes.map(({ size }) => fixedPointLaw(size));
   const fixed = lowered.axes.map(() => 0);
@@ -38,7 +45,8 @@ export function burnsideDimension(lowered: LoweredSpec): number {
   const visit = (axis: number, probability: number): void => {
     if (axis === laws.length) {
       const entries = lowered.tensors.reduce(
-        (sum, { dims, fixedSize }) => sum + dims.reduce((product, dim) => product * fixed[dim.axis], fixedSize),
+        (sum, { dims, fixedSize }) =>
+          sum + dims.reduce((product, dim) => product * fixed[dim.axis], fixedSize),
         0,
       );
       mean += probability * entries * entries;

@@ -12,7 +12,9 @@ export function countTerms(lowered: LoweredSpec, output: number, input: number):
 
 /** Dimension of the space those terms span: smaller than their number when an axis is small. */
 export function countIndependentTerms(lowered: LoweredSpec, output: number, input: number): number {
-  return countPatterns(lowered, output, input, (axis, count) => boundedBell(count, lowered.axes[axis].size));
+  return countPatterns(lowered, output, input, (axis, count) =>
+    boundedBell(count, lowered.axes[axis].size),
+  );
 }
 
 /** Terms of a whole layer: the sum over all ordered pairs of atomic tensors. */
@@ -26,7 +28,11 @@ export function countIndependentLayerTerms(lowered: LoweredSpec): number {
 }
 
 /** Weights of a layer with these channels: every term once per pair of folded channels. Biases not counted. */
-export function countLayerWeights(lowered: LoweredSpec, inputChannels: number, outputChannels: number): number {
+export function countLayerWeights(
+  lowered: LoweredSpec,
+  inputChannels: number,
+  outputChannels: number,
+): number {
   const perChannel = sumOverPairs(lowered, (output, input) => {
     const folded = lowered.tensors[output].fixedSize * lowered.tensors[input].fixedSize;
     return countTerms(lowered, output, input) * folded;
@@ -34,7 +40,10 @@ export function countLayerWeights(lowered: LoweredSpec, inputChannels: number, o
   return perChannel * inputChannels * outputChannels;
 }
 
-function sumOverPairs(lowered: LoweredSpec, count: (output: number, input: number) => number): number {
+function sumOverPairs(
+  lowered: LoweredSpec,
+  count: (output: number, input: number) => number,
+): number {
   // Pairs with the same dimensions have the same count: group tensors first, the pairs of groups are few.
   const groups = new Map<string, number[]>();
   for (const { id, dims, fixedSize } of lowered.tensors) {
@@ -43,7 +52,8 @@ function sumOverPairs(lowered: LoweredSpec, count: (output: number, input: numbe
   }
   let total = 0;
   for (const outputs of groups.values()) {
-    for (const inputs of groups.values()) total += outputs.length * inputs.length * count(outputs[0], inputs[0]);
+    for (const inputs of groups.values())
+      total += outputs.length * inputs.length * count(outputs[0], inputs[0]);
   }
   return total;
 }
@@ -60,18 +70,24 @@ function countPatterns(
 ): number {
   const indices = jointIndices(lowered.tensors[output].dims, lowered.tensors[input].dims);
   const countAxis = (axis: number, nodes: readonly number[]): number => {
-    const inside = indices.flatMap(({ governor }, i) => (governor !== null && nodes.includes(governor) ? [i] : []));
+    const inside = indices.flatMap(({ governor }, i) =>
+      governor !== null && nodes.includes(governor) ? [i] : [],
+    );
     if (inside.length === 0) return count(axis, nodes.length);
     const { size } = lowered.axes[axis];
     const bound = count(axis, nodes.length) === bellNumber(nodes.length) ? nodes.length : size;
     return setPartitions(nodes)
       .filter((blocks) => blocks.length <= bound)
-      .reduce((sum, blocks) => sum + blocks.reduce((product, block) => product * countInside(block), 1), 0);
+      .reduce(
+        (sum, blocks) => sum + blocks.reduce((product, block) => product * countInside(block), 1),
+        0,
+      );
   };
   const countInside = (block: readonly number[] | null): number => {
     const byAxis = new Map<number, number[]>();
     for (const [i, { axis, governor }] of indices.entries()) {
-      const here = block === null ? governor === null : governor !== null && block.includes(governor);
+      const here =
+        block === null ? governor === null : governor !== null && block.includes(governor);
       if (here) byAxis.set(axis, [...(byAxis.get(axis) ?? []), i]);
     }
     return [...byAxis].reduce((product, [axis, nodes]) => product * countAxis(axis, nodes), 1);

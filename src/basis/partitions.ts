@@ -8,7 +8,9 @@ export function stirlingNumber(n: number, k: number): number {
   if (k < 0 || k > n) return 0;
   for (let row = stirlingRows.length; row <= n; row++) {
     const above = stirlingRows[row - 1];
-    stirlingRows.push(Array.from({ length: row + 1 }, (_, j) => j * (above[j] ?? 0) + (above[j - 1] ?? 0)));
+    stirlingRows.push(
+      Array.from({ length: row + 1 }, (_, j) => j * (above[j] ?? 0) + (above[j - 1] ?? 0)),
+    );
   }
   return stirlingRows[n][k];
 }

@@ -19,7 +19,10 @@ interface JointIndex {
 }
 
 /** Output indices, then input indices, as nodes with their governors renumbered. */
-export function jointIndices(output: readonly LoweredDim[], input: readonly LoweredDim[]): JointIndex[] {
+export function jointIndices(
+  output: readonly LoweredDim[],
+  input: readonly LoweredDim[],
+): JointIndex[] {
   const shifted = input.map(({ axis, governor }) => ({
     axis,
     governor: governor === null ? null : governor + output.length,
@@ -40,7 +43,8 @@ export function validPartitions(indices: readonly JointIndex[]): number[][] {
   for (const axis of axes) {
     const nodes = indices.flatMap((index, i) => (index.axis === axis ? [i] : []));
     partial = partial.flatMap((blocks) => {
-      const blockOf = (i: number | null) => (i === null ? -1 : blocks.findIndex((block) => block.includes(i)));
+      const blockOf = (i: number | null) =>
+        i === null ? -1 : blocks.findIndex((block) => block.includes(i));
       const groups = new Map<number, number[]>();
       for (const i of nodes) {
         const key = blockOf(indices[i].governor);
@@ -49,7 +53,9 @@ export function validPartitions(indices: readonly JointIndex[]): number[][] {
       let choices: number[][][] = [blocks];
       for (const group of groups.values()) {
         const partitions = setPartitions(group);
-        choices = choices.flatMap((chosen) => partitions.map((partition) => [...chosen, ...partition]));
+        choices = choices.flatMap((chosen) =>
+          partitions.map((partition) => [...chosen, ...partition]),
+        );
       }
       return choices;
     });

@@ -50,7 +50,10 @@ export function deepSets(
   spec: SymmetrySpec,
   { name = "deep-sets", channels = [1, 16, 16], head = [64, 1], dropout = 0 }: DeepSetsOptions = {},
 ): Model {
-  if (channels[0] !== 1) throw new OptionError(`deepSets: channels must start with 1 (the weight itself), got ${channels[0]}`);
+  if (channels[0] !== 1)
+    throw new OptionError(
+      `deepSets: channels must start with 1 (the weight itself), got ${channels[0]}`,
+    );
   const layers = channels.slice(1).map((outputs, i) => setLayer(channels[i], outputs));
   const tensors = Object.keys(spec.tensors).length;
   const top = denseStack([tensors * channels[channels.length - 1], ...head], { dropout });
@@ -60,7 +63,10 @@ export function deepSets(
     outputs: head[head.length - 1],
     parameterCount: layers.reduce((sum, layer) => sum + layer.parameterCount, top.parameterCount),
     init: (seed) => ({
-      ...Object.assign({}, ...layers.map((layer, i) => prefixed(`layer${i}`, layer.init(deriveSeed(seed, i))))),
+      ...Object.assign(
+        {},
+        ...layers.map((layer, i) => prefixed(`layer${i}`, layer.init(deriveSeed(seed, i)))),
+      ),
       ...prefixed("head", top.init(deriveSeed(seed, "head"))),
     }),
     apply: (params, weights, { key } = {}) => {
@@ -68,13 +74,23 @@ export function deepSets(
       for (const [i, layer] of layers.entries()) {
         sets = layer.apply(scoped(`layer${i}`, params), sets).map((x) => nn.relu(x));
       }
-      const pooled = np.concatenate(sets.map((x) => np.mean(x, 1)), 1);
+      const pooled = np.concatenate(
+        sets.map((x) => np.mean(x, 1)),
+        1,
+      );
       return top.apply(scoped("head", params), pooled, key);
     },
   };
 }
 
 /** The learned-optimizer form: dense layers on every entry, no pooling. `channels` runs from inputs to outputs. */
-export function pointwiseDeepSets(spec: SymmetrySpec, channels: readonly number[]): EquivariantModel {
-  return equivariantUNF(spec, { name: "deep-sets-pointwise", channels, pointwise: channels.length - 1 });
+export function pointwiseDeepSets(
+  spec: SymmetrySpec,
+  channels: readonly number[],
+): EquivariantModel {
+  return equivariantUNF(spec, {
+    name: "deep-sets-pointwise",
+    channels,
+    pointwise: channels.length - 1,
+  });
 }

@@ -10,10 +10,13 @@ import type { WeightBatch } from "./model.ts";
 export function flattenTensors(spec: SymmetrySpec, weights: WeightBatch): np.Array[] {
   return Object.entries(spec.tensors).map(([name, { shape }]) => {
     const x = Object.hasOwn(weights, name) ? weights[name] : undefined;
-    if (x === undefined) throw new ShapeError(`flattenTensors: tensor "${name}" of the spec is missing`);
+    if (x === undefined)
+      throw new ShapeError(`flattenTensors: tensor "${name}" of the spec is missing`);
     const entries = sizeOf(shape);
     if (x.size !== x.shape[0] * entries) {
-      throw new ShapeError(`flattenTensors: tensor "${name}" has shape ${formatShape(x.shape)}, expected [batch, ${shape.join(", ")}]`);
+      throw new ShapeError(
+        `flattenTensors: tensor "${name}" has shape ${formatShape(x.shape)}, expected [batch, ${shape.join(", ")}]`,
+      );
     }
     return np.reshape(x, [x.shape[0], entries]);
   });

@@ -30,7 +30,10 @@ export function weightStatistics(spec: SymmetrySpec, weights: WeightBatch): np.A
     const [batch, entries] = x.shape;
     const mean = np.mean(x.ref, 1, { keepdims: true }); // [batch, 1]
     const variance = np.var_(x.ref, 1, { keepdims: true });
-    const picked = np.matmul(np.sort(x, 1), np.array(quantileMatrix(entries)).reshape([entries, 5]));
+    const picked = np.matmul(
+      np.sort(x, 1),
+      np.array(quantileMatrix(entries)).reshape([entries, 5]),
+    );
     return np.reshape(np.concatenate([mean, variance, picked], 1), [batch, statisticsPerTensor]);
   });
   return np.concatenate(statistics, 1);
@@ -48,19 +51,25 @@ export function statNN(
   spec: SymmetrySpec,
   { name = "stat-nn", head = [128, 128, 1], dropout = 0 }: StatNNOptions = {},
 ): Model {
-  const top = denseStack([Object.keys(spec.tensors).length * statisticsPerTensor, ...head], { dropout });
+  const top = denseStack([Object.keys(spec.tensors).length * statisticsPerTensor, ...head], {
+    dropout,
+  });
   return {
     name,
     spec,
     outputs: head[head.length - 1],
     parameterCount: top.parameterCount,
     init: (seed) => top.init(seed),
-    apply: (params, weights, { key } = {}) => top.apply(params, weightStatistics(spec, weights), key),
+    apply: (params, weights, { key } = {}) =>
+      top.apply(params, weightStatistics(spec, weights), key),
   };
 }
 
 /** A linear model on the same statistics. */
-export function linearOnStatistics(spec: SymmetrySpec, { name = "linear", outputs = 1 } = {}): Model {
+export function linearOnStatistics(
+  spec: SymmetrySpec,
+  { name = "linear", outputs = 1 } = {},
+): Model {
   return statNN(spec, { name, head: [outputs] });
 }
 
@@ -77,6 +86,7 @@ export function flatMLP(
     outputs: head[head.length - 1],
     parameterCount: top.parameterCount,
     init: (seed) => top.init(seed),
-    apply: (params, weights, { key } = {}) => top.apply(params, np.concatenate(flattenTensors(spec, weights), 1), key),
+    apply: (params, weights, { key } = {}) =>
+      top.apply(params, np.concatenate(flattenTensors(spec, weights), 1), key),
   };
 }

@@ -84,26 +84,44 @@ function equivariantStack(
   }: EquivariantOptions,
   activateLast: boolean,
 ): EquivariantStack {
-  if (channels.length < 2) throw new OptionError(`unf: channels needs an input and at least one layer, got ${channels.length} entries`);
+  if (channels.length < 2)
+    throw new OptionError(
+      `unf: channels needs an input and at least one layer, got ${channels.length} entries`,
+    );
   const executable = planSpec(spec, { fixedAxes, scales });
   if (scales === "respect") checkActivation(activation, executable.lowered);
-  const encoding = positions && fixedAxes === "permute" ? positionEncoding(executable.lowered, channels[1]) : undefined;
+  const encoding =
+    positions && fixedAxes === "permute"
+      ? positionEncoding(executable.lowered, channels[1])
+      : undefined;
   const layers = channels.slice(1).map((outputChannels, i): Layer<np.Array[]> => {
     const inputChannels = channels[i];
     if (i < pointwise) return pointwiseLayer(executable, inputChannels, outputChannels);
     const gain = activation === "relu" || activation === "leaky-relu" ? 2 : 1;
-    return equivariantLinear(executable, { inputChannels, outputChannels, bias, aggregation, gain, ...(share && { share }) });
+    return equivariantLinear(executable, {
+      inputChannels,
+      outputChannels,
+      bias,
+      aggregation,
+      gain,
+      ...(share && { share }),
+    });
   });
   const last = layers.length - 1;
   return {
     executable,
     inputChannels: channels[0],
     outputChannels: channels[channels.length - 1],
-    parameterCount: layers.reduce((sum, layer) => sum + layer.parameterCount, encoding?.parameterCount ?? 0),
+    parameterCount: layers.reduce(
+      (sum, layer) => sum + layer.parameterCount,
+      encoding?.parameterCount ?? 0,
+    ),
     init: (seed) =>
       Object.assign(
         {},
-        ...layers.map((layer, i) => prefixed(`layer${i}`, layer.init(deriveSeed(seed, "layer", i)))),
+        ...layers.map((layer, i) =>
+          prefixed(`layer${i}`, layer.init(deriveSeed(seed, "layer", i))),
+        ),
         encoding && prefixed("positions", encoding.init(deriveSeed(seed, "positions"))),
       ),
     apply: (params, features) => {
@@ -119,14 +137,21 @@ function equivariantStack(
 }
 
 /** One dense layer applied to every entry of every tensor (what UNF's learned optimizers call a Deep Set layer). */
-function pointwiseLayer({ lowered }: ExecutablePlan, inputs: number, outputs: number): Layer<np.Array[]> {
+function pointwiseLayer(
+  { lowered }: ExecutablePlan,
+  inputs: number,
+  outputs: number,
+): Layer<np.Array[]> {
   const layer = dense(inputs, outputs);
   return {
     ...layer,
     apply: (params: LayerParams, features) => {
       const mapped = features.map((x, tensor) => {
         const { fixedSize } = lowered.tensors[tensor];
-        const y = layer.apply(refAll(params), x.reshape([...x.shape.slice(0, -1), fixedSize, inputs]));
+        const y = layer.apply(
+          refAll(params),
+          x.reshape([...x.shape.slice(0, -1), fixedSize, inputs]),
+        );
         return y.reshape([...x.shape.slice(0, -1), fixedSize * outputs]);
       });
       for (const param of Object.values(params)) param.dispose();
@@ -151,7 +176,8 @@ const refAll = (params: LayerParams): LayerParams =>
  */
 export function unf(spec: SymmetrySpec, options: UNFOptions = {}): Model {
   const { name = "unf", pooling = "complete", head = [64, 1], dropout = 0 } = options;
-  if (head.length === 0) throw new OptionError(`unf: head needs at least the number of outputs, got an empty list`);
+  if (head.length === 0)
+    throw new OptionError(`unf: head needs at least the number of outputs, got an empty list`);
   const stack = equivariantStack(spec, options, true);
   const pool = invariantPool(stack.executable, pooling, options.aggregation);
   const top = denseStack([pool.width * stack.outputChannels, ...head], { dropout });
@@ -173,7 +199,10 @@ export function unf(spec: SymmetrySpec, options: UNFOptions = {}): Model {
 }
 
 /** An equivariant map between weights: arrays [batch, ...shape, channels] in and out, moving together under the group. */
-export function equivariantUNF(spec: SymmetrySpec, options: EquivariantOptions & { name?: string } = {}): EquivariantModel {
+export function equivariantUNF(
+  spec: SymmetrySpec,
+  options: EquivariantOptions & { name?: string } = {},
+): EquivariantModel {
   const stack = equivariantStack(spec, options, false);
   return {
     name: options.name ?? "equivariant-unf",
@@ -183,7 +212,11 @@ export function equivariantUNF(spec: SymmetrySpec, options: EquivariantOptions &
     init: (seed) => stack.init(seed),
     apply: (params, weights) => {
       const atoms = takeApart(stack.executable.lowered, weights, stack.inputChannels);
-      return putTogether(stack.executable.lowered, stack.apply(params, atoms), stack.outputChannels);
+      return putTogether(
+        stack.executable.lowered,
+        stack.apply(params, atoms),
+        stack.outputChannels,
+      );
     },
   };
 }

@@ -42,7 +42,9 @@ export function checkActivation(name: ActivationName, lowered: LoweredSpec): voi
   };
   const broken = lowered.axes.find((axis) => !respects(activations[name], axis));
   if (broken === undefined) return;
-  const fitting = activationNames.filter((other) => lowered.axes.every((axis) => respects(activations[other], axis)));
+  const fitting = activationNames.filter((other) =>
+    lowered.axes.every((axis) => respects(activations[other], axis)),
+  );
   throw new OptionError(
     `activation "${name}" does not commute with the ${broken.scale ?? "linear maps"} part of axis "${broken.name}"; use ${fitting.join(" or ")}, or scales: "ignore"`,
   );

@@ -35,12 +35,19 @@ export function denseStack(
   /** [batch, inputs] -> [batch, outputs]; drops units only when a key is given. Consumes. */
   apply(params: LayerParams, x: np.Array, key?: np.Array): np.Array;
 } {
-  const layers = sizes.slice(1).map((size, i) => dense(sizes[i], size, { gain: i === sizes.length - 2 ? 1 : 2 }));
+  const layers = sizes
+    .slice(1)
+    .map((size, i) => dense(sizes[i], size, { gain: i === sizes.length - 2 ? 1 : 2 }));
   return {
     parameterCount: layers.reduce((sum, layer) => sum + layer.parameterCount, 0),
-    init: (seed) => Object.assign({}, ...layers.map((layer, i) => prefixed(`dense${i}`, layer.init(deriveSeed(seed, i))))),
+    init: (seed) =>
+      Object.assign(
+        {},
+        ...layers.map((layer, i) => prefixed(`dense${i}`, layer.init(deriveSeed(seed, i)))),
+      ),
     apply: (params, x, key) => {
-      const keys = key === undefined || dropout === 0 ? undefined : random.split(key, layers.length);
+      const keys =
+        key === undefined || dropout === 0 ? undefined : random.split(key, layers.length);
       let y = x;
       for (const [i, layer] of layers.entries()) {
         y = layer.apply(scoped(`dense${i}`, params), y);

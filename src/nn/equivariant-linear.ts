@@ -40,7 +40,14 @@ interface BiasPlan {
  */
 export function equivariantLinear(
   executable: ExecutablePlan,
-  { inputChannels, outputChannels, bias = "full", aggregation = "mean", share, gain = 2 }: EquivariantLinearOptions,
+  {
+    inputChannels,
+    outputChannels,
+    bias = "full",
+    aggregation = "mean",
+    share,
+    gain = 2,
+  }: EquivariantLinearOptions,
 ): Layer<np.Array[]> {
   const { lowered, plan, schedule } = executable;
   const shared = share === undefined ? undefined : shareCoefficients(lowered, plan, share);
@@ -64,9 +71,15 @@ export function equivariantLinear(
     } else {
       for (const [p, { targets }] of plan.products.entries()) {
         const deviations = targets.flatMap(({ tensor }) =>
-          Array.from({ length: lowered.tensors[tensor].fixedSize * outputChannels }, () => Math.sqrt(gain / fanIn[tensor])),
+          Array.from({ length: lowered.tensors[tensor].fixedSize * outputChannels }, () =>
+            Math.sqrt(gain / fanIn[tensor]),
+          ),
         );
-        params[`mix${p}`] = normalArray(deriveSeed(seed, "mix", p), [rowCount[p], columnCount[p]], deviations);
+        params[`mix${p}`] = normalArray(
+          deriveSeed(seed, "mix", p),
+          [rowCount[p], columnCount[p]],
+          deviations,
+        );
       }
     }
     if (biasPlan !== null) params["bias"] = np.zeros([biasPlan.size]);
@@ -90,12 +103,19 @@ export function equivariantLinear(
     init,
     apply: (params, inputs) => {
       const added = biasPlan === null ? null : biasPlan.expand(params["bias"]);
-      return executePlan(executable, matricesOf(params), added, inputs, { outputChannels, aggregation });
+      return executePlan(executable, matricesOf(params), added, inputs, {
+        outputChannels,
+        aggregation,
+      });
     },
   };
 }
 
-function planBias({ lowered, plan, schedule }: ExecutablePlan, kind: BiasKind, channels: number): BiasPlan | null {
+function planBias(
+  { lowered, plan, schedule }: ExecutablePlan,
+  kind: BiasKind,
+  channels: number,
+): BiasPlan | null {
   const scalar = plan.products.findIndex(({ slots }) => slots.length === 0);
   if (kind === "none" || scalar === -1) return null;
   const columns = schedule.widths[scalar].output * channels;
@@ -105,11 +125,16 @@ function planBias({ lowered, plan, schedule }: ExecutablePlan, kind: BiasKind, c
   const from = new Int32Array(columns).fill(size);
   for (const [tensor, targets] of schedule.targets.entries()) {
     const everywhere = targets.find(
-      ({ product, pattern }) => product === scalar && pattern.blocks.every(({ dims }) => dims.length === 1),
+      ({ product, pattern }) =>
+        product === scalar && pattern.blocks.every(({ dims }) => dims.length === 1),
     );
     if (everywhere === undefined) continue;
     const width = lowered.tensors[tensor].fixedSize * channels;
-    for (let i = 0; i < width; i++) from[everywhere.column * channels + i] = tensor * channels + (i % channels);
+    for (let i = 0; i < width; i++)
+      from[everywhere.column * channels + i] = tensor * channels + (i % channels);
   }
-  return { size, expand: (bias) => np.take(np.concatenate([bias, np.zeros([1])]), np.array(from), 0) };
+  return {
+    size,
+    expand: (bias) => np.take(np.concatenate([bias, np.zeros([1])]), np.array(from), 0),
+  };
 }

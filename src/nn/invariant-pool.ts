@@ -16,10 +16,17 @@ export interface InvariantPool {
 }
 
 /** @throws {OptionError} when the spec's scale parts leave no linear invariant. */
-export function invariantPool(executable: ExecutablePlan, kind: PoolKind, aggregation: Aggregation = "mean"): InvariantPool {
+export function invariantPool(
+  executable: ExecutablePlan,
+  kind: PoolKind,
+  aggregation: Aggregation = "mean",
+): InvariantPool {
   const { lowered, plan, schedule } = executable;
   const scalar = plan.products.findIndex(({ slots }) => slots.length === 0);
-  if (scalar === -1) throw new OptionError(`invariantPool: no linear map of these weights is invariant to their scales; use scales: "ignore"`);
+  if (scalar === -1)
+    throw new OptionError(
+      `invariantPool: no linear map of these weights is invariant to their scales; use scales: "ignore"`,
+    );
   const uses = schedule.features[scalar].filter((_, i) => {
     const { blocks } = plan.products[scalar].features[i];
     return kind === "complete" || blocks.every(({ dims }) => dims.length === 1);
@@ -30,8 +37,16 @@ export function invariantPool(executable: ExecutablePlan, kind: PoolKind, aggreg
   return {
     width: tensors.reduce((sum, tensor) => sum + lowered.tensors[tensor].fixedSize, 0),
     apply: (features) => {
-      const values = reduceInputs(executable, features, aggregation, uses.map(({ value }) => value));
-      return np.concatenate(uses.map(({ value }) => values[value]), 1);
+      const values = reduceInputs(
+        executable,
+        features,
+        aggregation,
+        uses.map(({ value }) => value),
+      );
+      return np.concatenate(
+        uses.map(({ value }) => values[value]),
+        1,
+      );
     },
   };
 }

@@ -17,7 +17,9 @@ export interface Layer<Value> {
 
 /** Puts a prefix before every path. */
 export function prefixed(prefix: string, params: LayerParams): LayerParams {
-  return Object.fromEntries(Object.entries(params).map(([path, array]) => [`${prefix}.${path}`, array]));
+  return Object.fromEntries(
+    Object.entries(params).map(([path, array]) => [`${prefix}.${path}`, array]),
+  );
 }
 
 /** The parameters below a prefix, without it. Moves ownership; nothing is copied. */
@@ -28,12 +30,17 @@ export function scoped(prefix: string, params: LayerParams): LayerParams {
 }
 
 /** Normal values with this standard deviation (or one per last-dimension column). */
-export function normalArray(seed: number, shape: number[], deviation: number | readonly number[]): np.Array {
+export function normalArray(
+  seed: number,
+  shape: number[],
+  deviation: number | readonly number[],
+): np.Array {
   const random = randomStream(seed);
   const data = new Float32Array(sizeOf(shape));
   const columns = shape[shape.length - 1] ?? 1;
   for (let i = 0; i < data.length; i++) {
-    data[i] = random.normal() * (typeof deviation === "number" ? deviation : deviation[i % columns]);
+    data[i] =
+      random.normal() * (typeof deviation === "number" ? deviation : deviation[i % columns]);
   }
   return np.array(data).reshape(shape);
 }

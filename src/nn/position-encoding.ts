@@ -10,7 +10,11 @@ import { type Layer, type LayerParams, normalArray } from "./layer.ts";
  * Adds a learned table [size, channels] along every dimension whose axis is fixed in the spec. Tables start normal with
  * this deviation (the published learned optimizer uses 0.17, close to 1 / sqrt(32)).
  */
-export function positionEncoding(lowered: LoweredSpec, channels: number, deviation = 0.17): Layer<np.Array[]> {
+export function positionEncoding(
+  lowered: LoweredSpec,
+  channels: number,
+  deviation = 0.17,
+): Layer<np.Array[]> {
   const places = lowered.tensors.flatMap(({ id, dims }) =>
     dims.flatMap(({ axis }, dim) => {
       const { group, size } = lowered.axes[axis];
@@ -21,7 +25,10 @@ export function positionEncoding(lowered: LoweredSpec, channels: number, deviati
     parameterCount: places.reduce((sum, { size }) => sum + size * channels, 0),
     init: (seed): LayerParams =>
       Object.fromEntries(
-        places.map(({ path, size }) => [path, normalArray(deriveSeed(seed, path), [size, channels], deviation)]),
+        places.map(({ path, size }) => [
+          path,
+          normalArray(deriveSeed(seed, path), [size, channels], deviation),
+        ]),
       ),
     apply: (params, features) => {
       const encoded = [...features];
@@ -29,7 +36,8 @@ export function positionEncoding(lowered: LoweredSpec, channels: number, deviati
         const { dims, fixedSize } = lowered.tensors[tensor];
         const shape = [1, ...dims.map((_, i) => (i === dim ? size : 1)), channels];
         const table = np.reshape(params[path], shape);
-        const wide = fixedSize === 1 ? table : np.tile(table, [...shape.slice(0, -1).map(() => 1), fixedSize]);
+        const wide =
+          fixedSize === 1 ? table : np.tile(table, [...shape.slice(0, -1).map(() => 1), fixedSize]);
         encoded[tensor] = np.add(encoded[tensor], wide);
       }
       return encoded;

@@ -32,7 +32,9 @@ export function takeDiagonal(x: np.Array, a: number, b: number): np.Array {
   const flat = np.reshape(moved, [size * size, ...others]);
   const padded = np.pad(flat, [[0, size], ...others.map((): [number, number] => [0, 0])]);
   const column = sliceAlong(np.reshape(padded, [size, size + 1, ...others]), 1, 0, 1);
-  const order = [...rest.slice(0, a), -1, ...rest.slice(a)].map((i) => (i === -1 ? 0 : 1 + rest.indexOf(i)));
+  const order = [...rest.slice(0, a), -1, ...rest.slice(a)].map((i) =>
+    i === -1 ? 0 : 1 + rest.indexOf(i),
+  );
   return np.transpose(np.reshape(column, [size, ...others]), order);
 }
 
@@ -52,7 +54,8 @@ export function reduceInputs(
     if (at in values) return values[at];
     const step = schedule.steps[at];
     if (step.kind === "input") values[at] = inputs[step.tensor].ref;
-    else if (step.kind === "diagonal") values[at] = takeDiagonal(compute(step.from).ref, step.a + 1, step.b + 1);
+    else if (step.kind === "diagonal")
+      values[at] = takeDiagonal(compute(step.from).ref, step.a + 1, step.b + 1);
     else values[at] = aggregate(compute(step.from).ref, step.dim + 1);
     return values[at];
   };
@@ -112,7 +115,9 @@ export function executePlan(
   const wanted = schedule.features.flatMap((uses) => uses.map(({ value }) => value));
   const values = reduceInputs(executable, inputs, aggregation, [...new Set(wanted)]);
   const mixed = plan.products.map(({ slots }, p) => {
-    const features = schedule.features[p].map(({ value, order }) => reorderMiddle(values[value].ref, order));
+    const features = schedule.features[p].map(({ value, order }) =>
+      reorderMiddle(values[value].ref, order),
+    );
     const joined = features.length === 1 ? features[0] : np.concatenate(features, slots.length + 1);
     const columns = joined.shape[slots.length + 1];
     const product = np.matmul(np.reshape(joined, [-1, columns]), matrices[p]); // [batch * slots, outputs]
@@ -129,7 +134,11 @@ export function executePlan(
       .map((target) => placeTarget(executable, target, mixed[target.product].ref, outputChannels))
       .reduce((total, placed) => np.add(total, placed));
     const { dims, fixedSize } = lowered.tensors[tensor];
-    return np.broadcastTo(sum, [batch, ...dims.map(({ axis }) => lowered.axes[axis].size), fixedSize * outputChannels]);
+    return np.broadcastTo(sum, [
+      batch,
+      ...dims.map(({ axis }) => lowered.axes[axis].size),
+      fixedSize * outputChannels,
+    ]);
   });
   for (const product of mixed) product.dispose();
   return outputs;

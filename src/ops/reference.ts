@@ -26,7 +26,11 @@ interface TermLoop {
   readonly weight: number;
 }
 
-function termLoop(lowered: LoweredSpec, { output, input, labels }: BasisTerm, aggregation: "mean" | "sum"): TermLoop {
+function termLoop(
+  lowered: LoweredSpec,
+  { output, input, labels }: BasisTerm,
+  aggregation: "mean" | "sum",
+): TermLoop {
   const out = lowered.tensors[output].dims;
   const dims = [...out, ...lowered.tensors[input].dims];
   const sizes = dims.map(({ axis }) => lowered.axes[axis].size);
@@ -34,9 +38,15 @@ function termLoop(lowered: LoweredSpec, { output, input, labels }: BasisTerm, ag
   const count = Math.max(-1, ...labels) + 1;
   const loops = Array.from({ length: count }, (_, label) => {
     const members = labels.flatMap((other, i) => (other === label ? [i] : []));
-    const stride = (side: (i: number) => boolean) => members.filter(side).reduce((sum, i) => sum + strides[i], 0);
+    const stride = (side: (i: number) => boolean) =>
+      members.filter(side).reduce((sum, i) => sum + strides[i], 0);
     const inputOnly = members.every((i) => i >= out.length);
-    return { size: sizes[members[0]], output: stride((i) => i < out.length), input: stride((i) => i >= out.length), inputOnly };
+    return {
+      size: sizes[members[0]],
+      output: stride((i) => i < out.length),
+      input: stride((i) => i >= out.length),
+      inputOnly,
+    };
   });
   const dropped = sizeOf(loops.filter(({ inputOnly }) => inputOnly).map(({ size }) => size));
   const each: TermLoop["each"] = (visit) => {
@@ -61,7 +71,10 @@ export function referenceApply(
   outputWidths: readonly number[],
   aggregation: "mean" | "sum" = "mean",
 ): DenseFeature[] {
-  const outputs = outputWidths.map((width, tensor) => ({ width, data: new Float64Array(entriesOf(lowered, tensor) * width) }));
+  const outputs = outputWidths.map((width, tensor) => ({
+    width,
+    data: new Float64Array(entriesOf(lowered, tensor) * width),
+  }));
   for (const term of terms) {
     const x = inputs[term.input];
     const y = outputs[term.output];
@@ -70,7 +83,8 @@ export function referenceApply(
     each((o, i) => {
       for (let k = 0; k < x.width; k++) {
         for (let l = 0; l < y.width; l++) {
-          y.data[o * y.width + l] += weight * term.coefficients[k * y.width + l] * x.data[i * x.width + k];
+          y.data[o * y.width + l] +=
+            weight * term.coefficients[k * y.width + l] * x.data[i * x.width + k];
         }
       }
     });

@@ -26,7 +26,9 @@ export function reorderMiddle(x: np.Array, order: readonly number[]): np.Array {
 /** Slices along one dimension; consumes. */
 export function sliceAlong(x: np.Array, dim: number, start: number, size: number): np.Array {
   if (start === 0 && x.shape[dim] === size) return x;
-  const index = x.shape.map((_, i): [] | [number, number] => (i === dim ? [start, start + size] : []));
+  const index = x.shape.map((_, i): [] | [number, number] =>
+    i === dim ? [start, start + size] : [],
+  );
   return x.slice(...index);
 }
 
@@ -62,7 +64,9 @@ export function takeApart(lowered: LoweredSpec, arrays: NamedArrays, channels: n
   };
   for (const [name, { shape }] of Object.entries(lowered.spec.tensors)) {
     if (!Object.hasOwn(arrays, name)) {
-      throw new ShapeError(`takeApart: tensor "${name}" of the spec is missing; the arrays are ${Object.keys(arrays).slice(0, 8).join(", ")}`);
+      throw new ShapeError(
+        `takeApart: tensor "${name}" of the spec is missing; the arrays are ${Object.keys(arrays).slice(0, 8).join(", ")}`,
+      );
     }
     const x = arrays[name];
     const [batch, ...rest] = x.shape;
@@ -78,14 +82,21 @@ export function takeApart(lowered: LoweredSpec, arrays: NamedArrays, channels: n
 }
 
 /** Named arrays [batch, ...shape, channels] from atomic ones; consumes. */
-export function putTogether(lowered: LoweredSpec, atoms: readonly np.Array[], channels: number): NamedArrays {
+export function putTogether(
+  lowered: LoweredSpec,
+  atoms: readonly np.Array[],
+  channels: number,
+): NamedArrays {
   const close = (node: SplitTree): np.Array => {
     if (node.kind === "part") {
       const { order, dims, fixed } = lowered.tensors[node.index];
       const x = atoms[node.index];
       const kept = x.shape.slice(0, 1 + dims.length);
       const inverse = order.map((_, dim) => order.indexOf(dim));
-      return reorderMiddle(np.reshape(x, [...kept, ...fixed.map(({ size }) => size), channels]), inverse);
+      return reorderMiddle(
+        np.reshape(x, [...kept, ...fixed.map(({ size }) => size), channels]),
+        inverse,
+      );
     }
     if (node.kind === "reshape") {
       const x = close(node.child);
@@ -94,5 +105,7 @@ export function putTogether(lowered: LoweredSpec, atoms: readonly np.Array[], ch
     if (node.kind === "split") return np.concatenate(node.children.map(close), node.dim + 1);
     return np.stack(node.children.map(close), node.dim + 1);
   };
-  return Object.fromEntries(Object.keys(lowered.spec.tensors).map((name) => [name, close(lowered.trees[name])]));
+  return Object.fromEntries(
+    Object.keys(lowered.spec.tensors).map((name) => [name, close(lowered.trees[name])]),
+  );
 }

@@ -17,14 +17,22 @@ interface OpenProduct {
 }
 
 /** The plan of the equivariant linear maps from a weight space to itself. */
-export function compilePlan(lowered: LoweredSpec, { scales = "ignore" }: CompilePlanOptions = {}): Plan {
+export function compilePlan(
+  lowered: LoweredSpec,
+  { scales = "ignore" }: CompilePlanOptions = {},
+): Plan {
   const kinds = new Map<string, { signature: string; pattern: OpenPattern }[]>();
   const products = new Map<string, OpenProduct>();
   for (const tensor of lowered.tensors) {
-    const kind = tensor.dims.map(({ axis, governor, inverse }) => `${axis}@${governor}${inverse ? "-" : ""}`).join();
+    const kind = tensor.dims
+      .map(({ axis, governor, inverse }) => `${axis}@${governor}${inverse ? "-" : ""}`)
+      .join();
     let patterns = kinds.get(kind);
     if (patterns === undefined) {
-      patterns = openPatterns(lowered, tensor, scales).map((pattern) => ({ signature: signatureOf(pattern), pattern }));
+      patterns = openPatterns(lowered, tensor, scales).map((pattern) => ({
+        signature: signatureOf(pattern),
+        pattern,
+      }));
       kinds.set(kind, patterns);
     }
     for (const { signature, pattern } of patterns) {
@@ -39,7 +47,10 @@ export function compilePlan(lowered: LoweredSpec, { scales = "ignore" }: Compile
     }
   }
   const list: Product[] = [...products.values()];
-  const terms = list.reduce((sum, { features, targets }) => sum + features.length * targets.length, 0);
+  const terms = list.reduce(
+    (sum, { features, targets }) => sum + features.length * targets.length,
+    0,
+  );
   return Object.freeze({ products: list, terms });
 }
 
@@ -48,7 +59,12 @@ function slotsOf(lowered: LoweredSpec, { blocks, carried }: OpenPattern): Slot[]
   const kept = blocks.flatMap((_, i) => (carried[i] ? [i] : []));
   return kept.map((i) => {
     const { axis, charge, parent } = blocks[i];
-    return { axis, charge, size: lowered.axes[axis].size, parent: parent === null ? null : kept.indexOf(parent) };
+    return {
+      axis,
+      charge,
+      size: lowered.axes[axis].size,
+      parent: parent === null ? null : kept.indexOf(parent),
+    };
   });
 }
 
@@ -60,7 +76,9 @@ function matchSlots({ blocks, carried }: OpenPattern, slots: readonly Slot[]): (
     const { parent } = blocks[i];
     return parent === null ? 0 : 1 + depth(parent);
   };
-  const kept = blocks.flatMap((_, i) => (carried[i] ? [i] : [])).sort((a, b) => depth(a) - depth(b) || a - b);
+  const kept = blocks
+    .flatMap((_, i) => (carried[i] ? [i] : []))
+    .sort((a, b) => depth(a) - depth(b) || a - b);
   const visit = (at: number): void => {
     if (at === kept.length) {
       found.push([...slotOf]);
@@ -69,7 +87,8 @@ function matchSlots({ blocks, carried }: OpenPattern, slots: readonly Slot[]): (
     const { axis, charge, parent } = blocks[kept[at]];
     const enclosing = parent === null ? null : slotOf[parent];
     for (const [slot, candidate] of slots.entries()) {
-      if (candidate.axis !== axis || candidate.charge !== charge || candidate.parent !== enclosing) continue;
+      if (candidate.axis !== axis || candidate.charge !== charge || candidate.parent !== enclosing)
+        continue;
       if (slotOf.includes(slot)) continue;
       slotOf[kept[at]] = slot;
       visit(at + 1);
@@ -80,6 +99,10 @@ function matchSlots({ blocks, carried }: OpenPattern, slots: readonly Slot[]): (
   return found;
 }
 
-function closePattern(tensor: number, { blocks }: OpenPattern, slots: readonly (number | null)[]): Pattern {
+function closePattern(
+  tensor: number,
+  { blocks }: OpenPattern,
+  slots: readonly (number | null)[],
+): Pattern {
   return { tensor, blocks: blocks.map(({ dims }, i) => ({ dims, slot: slots[i] })) };
 }

@@ -23,7 +23,11 @@ export interface OpenPattern {
 }
 
 /** All patterns of a tensor, in the order of its partitions, those that carry most first. */
-export function openPatterns(lowered: LoweredSpec, tensor: AtomicTensor, scales: ScaleRule): OpenPattern[] {
+export function openPatterns(
+  lowered: LoweredSpec,
+  tensor: AtomicTensor,
+  scales: ScaleRule,
+): OpenPattern[] {
   const partitions = validPartitions(tensor.dims);
   return partitions.flatMap((labels) => {
     const count = Math.max(-1, ...labels) + 1;
@@ -31,11 +35,20 @@ export function openPatterns(lowered: LoweredSpec, tensor: AtomicTensor, scales:
       const dims = labels.flatMap((other, dim) => (other === label ? [dim] : []));
       const { axis, governor } = tensor.dims[dims[0]];
       const parent = governor === null ? null : labels[governor];
-      return { dims, axis, parent, charge: scales === "respect" ? chargeOf(lowered, tensor, dims) : 0 };
+      return {
+        dims,
+        axis,
+        parent,
+        charge: scales === "respect" ? chargeOf(lowered, tensor, dims) : 0,
+      };
     });
-    const choices = Array.from({ length: 2 ** count }, (_, mask) => blocks.map((_, i) => (mask & (1 << i)) === 0));
+    const choices = Array.from({ length: 2 ** count }, (_, mask) =>
+      blocks.map((_, i) => (mask & (1 << i)) === 0),
+    );
     return choices
-      .filter((carried) => blocks.every((block, i) => isAllowed(lowered, blocks, carried, block, i, scales)))
+      .filter((carried) =>
+        blocks.every((block, i) => isAllowed(lowered, blocks, carried, block, i, scales)),
+      )
       .map((carried) => ({ blocks, carried }));
   });
 }
@@ -56,10 +69,12 @@ function isAllowed(
   at: number,
   scales: ScaleRule,
 ): boolean {
-  if (carried[at] && parent !== null && blocks[parent] !== undefined && !carried[parent]) return false;
+  if (carried[at] && parent !== null && blocks[parent] !== undefined && !carried[parent])
+    return false;
   if (scales === "ignore") return true;
   // Under general-linear maps only contractions of a dimension with an inverse one, and plain carries, commute.
-  if (lowered.axes[axis].group === "general-linear" && dims.length !== (carried[at] ? 1 : 2)) return false;
+  if (lowered.axes[axis].group === "general-linear" && dims.length !== (carried[at] ? 1 : 2))
+    return false;
   return carried[at] || charge === 0;
 }
 
@@ -68,7 +83,9 @@ export function signatureOf({ blocks, carried }: OpenPattern): string {
   const describe = (parent: number | null): string =>
     blocks
       .flatMap((block, i) =>
-        carried[i] && block.parent === parent ? [`${block.axis}:${block.charge}(${describe(i)})`] : [],
+        carried[i] && block.parent === parent
+          ? [`${block.axis}:${block.charge}(${describe(i)})`]
+          : [],
       )
       .sort()
       .join();

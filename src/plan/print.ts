@@ -21,7 +21,8 @@ export function printPlan(lowered: LoweredSpec, plan: Plan): string {
   const lines = plan.products
     .toSorted((a, b) => slotEntries(b) - slotEntries(a))
     .map((product) => {
-      const carried = product.slots.map(({ axis }) => lowered.axes[axis].name).join(" x ") || "scalars";
+      const carried =
+        product.slots.map(({ axis }) => lowered.axes[axis].name).join(" x ") || "scalars";
       const terms = product.features.length * product.targets.length;
       return `${carried} (${slotEntries(product)} rows): ${product.features.length} features -> ${product.targets.length} targets, ${terms} terms`;
     });

@@ -42,7 +42,8 @@ type Reading = readonly { readonly dims: readonly number[]; readonly kept: boole
 export function schedulePlan(lowered: LoweredSpec, plan: Plan): Schedule {
   const steps: ReductionStep[] = [];
   const known = new Map<string, number>();
-  const sizeOf = (tensor: number, dim: number) => lowered.axes[lowered.tensors[tensor].dims[dim].axis].size;
+  const sizeOf = (tensor: number, dim: number) =>
+    lowered.axes[lowered.tensors[tensor].dims[dim].axis].size;
 
   const add = (key: string, step: ReductionStep): number => {
     steps.push(step);
@@ -69,7 +70,9 @@ export function schedulePlan(lowered: LoweredSpec, plan: Plan): Schedule {
     if (merged === undefined) return add(key, { kind: "input", tensor });
     const free = merged.dims[merged.dims.length - 1];
     const finer = [
-      ...sorted.map((block) => (block === merged ? { ...block, dims: block.dims.slice(0, -1) } : block)),
+      ...sorted.map((block) =>
+        block === merged ? { ...block, dims: block.dims.slice(0, -1) } : block,
+      ),
       { dims: [free], kept: true },
     ].toSorted((x, y) => x.dims[0] - y.dims[0]);
     const a = finer.findIndex(({ dims }) => dims[0] === merged.dims[0]);
@@ -79,9 +82,17 @@ export function schedulePlan(lowered: LoweredSpec, plan: Plan): Schedule {
 
   const features = plan.products.map((product) =>
     product.features.map(({ tensor, blocks }): FeatureUse => {
-      const kept = blocks.filter(({ slot }) => slot !== null).toSorted((x, y) => x.dims[0] - y.dims[0]);
-      const value = valueOf(tensor, blocks.map(({ dims, slot }) => ({ dims, kept: slot !== null })));
-      return { value, order: product.slots.map((_, slot) => kept.findIndex((block) => block.slot === slot)) };
+      const kept = blocks
+        .filter(({ slot }) => slot !== null)
+        .toSorted((x, y) => x.dims[0] - y.dims[0]);
+      const value = valueOf(
+        tensor,
+        blocks.map(({ dims, slot }) => ({ dims, kept: slot !== null })),
+      );
+      return {
+        value,
+        order: product.slots.map((_, slot) => kept.findIndex((block) => block.slot === slot)),
+      };
     }),
   );
   const targets: TargetUse[][] = lowered.tensors.map(() => []);
@@ -91,7 +102,10 @@ export function schedulePlan(lowered: LoweredSpec, plan: Plan): Schedule {
       targets[pattern.tensor].push({ product: index, column, pattern });
       column += lowered.tensors[pattern.tensor].fixedSize;
     }
-    const input = product.features.reduce((sum, { tensor }) => sum + lowered.tensors[tensor].fixedSize, 0);
+    const input = product.features.reduce(
+      (sum, { tensor }) => sum + lowered.tensors[tensor].fixedSize,
+      0,
+    );
     return { input, output: column };
   });
   return Object.freeze({ steps, features, targets, widths });

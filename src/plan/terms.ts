@@ -28,7 +28,14 @@ export function plannedTerms(lowered: LoweredSpec, plan: Plan): PlannedTerm[] {
     return targets.flatMap((target, t) =>
       features.map((feature, f): PlannedTerm => {
         const labels = jointLabels(target, feature);
-        return { output: target.tensor, input: feature.tensor, labels, product, row: rows[f], column: columns[t] };
+        return {
+          output: target.tensor,
+          input: feature.tensor,
+          labels,
+          product,
+          row: rows[f],
+          column: columns[t],
+        };
       }),
     );
   });

@@ -56,7 +56,10 @@ export interface LowerOptions {
 }
 
 /** The atomic tensors of a spec, in the order of its tensors. */
-export function lowerSpec(spec: SymmetrySpec, { fixedAxes = "fold" }: LowerOptions = {}): LoweredSpec {
+export function lowerSpec(
+  spec: SymmetrySpec,
+  { fixedAxes = "fold" }: LowerOptions = {},
+): LoweredSpec {
   const isFixed = (axis: string | null) =>
     axis === null || (fixedAxes === "fold" && baseAxis(spec, axis).group === "fixed");
   const axes: LoweredAxis[] = [];
@@ -103,8 +106,11 @@ export function lowerSpec(spec: SymmetrySpec, { fixedAxes = "fold" }: LowerOptio
     let slices = 0;
     const place = (part: Part): SplitTree => {
       const dim = fixedGovernor(part, isFixed);
-      if (dim === null) return { kind: "part", index: addTensor(part, sliced ? `[${slices++}]` : "") };
-      const children = Array.from({ length: part.dims[dim].size }, (_, i) => place(unbindPart(part, dim, i)));
+      if (dim === null)
+        return { kind: "part", index: addTensor(part, sliced ? `[${slices++}]` : "") };
+      const children = Array.from({ length: part.dims[dim].size }, (_, i) =>
+        place(unbindPart(part, dim, i)),
+      );
       return { kind: "unbind", dim, children };
     };
     const rebuild = (node: SplitTree): SplitTree => {
@@ -150,7 +156,8 @@ function unbindPart(part: Part, dim: number, at: number): Part {
   const dims = part.dims.flatMap((entry, i): PartDim[] => {
     if (i === dim) return [];
     const axis = enclosed(i) ? `${entry.axis}#${at}` : entry.axis;
-    const governor = entry.governor === null || entry.governor === dim ? null : shift(entry.governor);
+    const governor =
+      entry.governor === null || entry.governor === dim ? null : shift(entry.governor);
     return [{ ...entry, axis, governor }];
   });
   return { tensor: part.tensor, offset: part.offset + at * part.dims[dim].stride, dims };

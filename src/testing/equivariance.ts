@@ -28,7 +28,10 @@ export interface AssertOptions extends EquivarianceOptions {
   readonly tolerance?: number;
 }
 
-function setting(spec: SymmetrySpec, { seed = 0, scales = false, weights, element }: EquivarianceOptions) {
+function setting(
+  spec: SymmetrySpec,
+  { seed = 0, scales = false, weights, element }: EquivarianceOptions,
+) {
   return {
     weights: weights ?? randomWeights(spec, seed),
     element: element ?? sampleElement(spec, seed + 1, { scales }),
@@ -47,7 +50,9 @@ export async function equivarianceError(
   const { weights, element } = setting(spec, options);
   const movedThenMapped = await map(actOn(spec, element, weights));
   const mappedThenMoved = actOn(spec, element, await map(weights));
-  const pairs = Object.keys(mappedThenMoved).map((name) => [movedThenMapped[name].data, mappedThenMoved[name].data] as const);
+  const pairs = Object.keys(mappedThenMoved).map(
+    (name) => [movedThenMapped[name].data, mappedThenMoved[name].data] as const,
+  );
   return relativeGap(pairs);
 }
 
@@ -76,7 +81,11 @@ function relativeGap(pairs: readonly (readonly [ArrayLike<number>, ArrayLike<num
 }
 
 /** @throws {Error} with the error, the tolerance and the seed when the map does not commute with the group. */
-export async function assertEquivariant(spec: SymmetrySpec, map: WeightMap, options: AssertOptions = {}): Promise<void> {
+export async function assertEquivariant(
+  spec: SymmetrySpec,
+  map: WeightMap,
+  options: AssertOptions = {},
+): Promise<void> {
   judge("assertEquivariant", await equivarianceError(spec, map, options), options);
 }
 
@@ -91,12 +100,17 @@ export async function assertInvariant(
 
 function judge(name: string, error: number, { tolerance = 1e-5, seed = 0 }: AssertOptions): void {
   if (error <= tolerance) return;
-  throw new Error(`${name}: relative error ${error.toExponential(2)}, expected at most ${tolerance} (seed ${seed})`);
+  throw new Error(
+    `${name}: relative error ${error.toExponential(2)}, expected at most ${tolerance} (seed ${seed})`,
+  );
 }
 
 /** Host weights as a batch of one: tensor name -> [1, ...shape]. */
 export function toBatch(weights: Weights): { [tensor: string]: np.Array } {
   return Object.fromEntries(
-    Object.entries(weights).map(([name, { shape, data }]) => [name, np.array(Float32Array.from(data)).reshape([1, ...shape])]),
+    Object.entries(weights).map(([name, { shape, data }]) => [
+      name,
+      np.array(Float32Array.from(data)).reshape([1, ...shape]),
+    ]),
   );
 }

@@ -23,7 +23,8 @@ export interface RandomSpecOptions {
   readonly scales?: boolean;
 }
 
-const pick = <T>(random: RandomStream, items: readonly T[]): T => items[random.integer(items.length)];
+const pick = <T>(random: RandomStream, items: readonly T[]): T =>
+  items[random.integer(items.length)];
 
 /**
  * A random spec: fixed and permuted axes, axes within others, repeated axes, sums, products and fixed blocks.
@@ -31,18 +32,29 @@ const pick = <T>(random: RandomStream, items: readonly T[]): T => items[random.i
  */
 export function randomSpec(
   seed: number,
-  { maxTensors = 4, maxRank = 5, maxSize = 4, maxEntries = 2000, maxTerms = 600, scales = false }: RandomSpecOptions = {},
+  {
+    maxTensors = 4,
+    maxRank = 5,
+    maxSize = 4,
+    maxEntries = 2000,
+    maxTerms = 600,
+    scales = false,
+  }: RandomSpecOptions = {},
 ): SymmetrySpec {
   const random = randomStream(seed);
   const size = () => 1 + random.integer(maxSize);
   const axes: Record<string, Axis> = {};
   for (let i = 1 + random.integer(4); i > 0; i--) {
-    const scale = scales && random.uniform() < 0.5 ? { scale: pick(random, ["sign", "positive"] as const) } : {};
+    const scale =
+      scales && random.uniform() < 0.5
+        ? { scale: pick(random, ["sign", "positive"] as const) }
+        : {};
     axes[`p${i}`] = { size: size(), group: "permutation", ...scale };
   }
   if (random.uniform() < 0.5) axes["f"] = { size: size(), group: "fixed" };
   const free = Object.keys(axes);
-  if (random.uniform() < 0.5) axes["w"] = { size: 1 + random.integer(3), group: "permutation", within: pick(random, free) };
+  if (random.uniform() < 0.5)
+    axes["w"] = { size: 1 + random.integer(3), group: "permutation", within: pick(random, free) };
   const enclosing = axes["w"]?.within;
 
   const atom = (): string => {
@@ -63,11 +75,16 @@ export function randomSpec(
     // Repeat one axis often: that is where implementations break.
     const repeated = random.uniform() < 0.4 ? atom() : undefined;
     const rank = random.integer(maxRank + 1);
-    let dims = Array.from({ length: rank }, () => (repeated !== undefined && random.uniform() < 0.6 ? repeated : expression(1)));
+    let dims = Array.from({ length: rank }, () =>
+      repeated !== undefined && random.uniform() < 0.6 ? repeated : expression(1),
+    );
     const name = `t${i}`;
     const fits = () => {
       const spec = defineSpec({ axes, tensors: { ...tensors, [name]: dims } });
-      return sizeOf(spec.tensors[name].shape) <= maxEntries && countLayerTerms(lowerSpec(spec)) <= maxTerms;
+      return (
+        sizeOf(spec.tensors[name].shape) <= maxEntries &&
+        countLayerTerms(lowerSpec(spec)) <= maxTerms
+      );
     };
     while (dims.length > 0 && !fits()) dims = dims.slice(1);
     tensors[name] = dims;
@@ -78,7 +95,10 @@ export function randomSpec(
 /** Standard normal weights of every tensor of a spec. */
 export function randomWeights(spec: SymmetrySpec, seed: number): Weights {
   const random = randomStream(seed);
-  const fill = (shape: readonly number[]) => Float32Array.from({ length: sizeOf(shape) }, () => random.normal());
-  const tensors = Object.entries(spec.tensors).map(([name, { shape }]) => [name, { shape, data: fill(shape) }] as const);
+  const fill = (shape: readonly number[]) =>
+    Float32Array.from({ length: sizeOf(shape) }, () => random.normal());
+  const tensors = Object.entries(spec.tensors).map(
+    ([name, { shape }]) => [name, { shape, data: fill(shape) }] as const,
+  );
   return Object.fromEntries(tensors);
 }

@@ -31,8 +31,11 @@ import { rank, termVector } from "../support/terms.ts";
 
 describe("partitions", () => {
   test("Bell numbers count set partitions", () => {
-    expect([0, 1, 2, 3, 4, 5, 6, 7, 8].map(bellNumber)).toEqual([1, 1, 2, 5, 15, 52, 203, 877, 4140]);
-    for (const n of [0, 1, 2, 3, 4, 5, 6]) expect(setPartitions([...Array(n).keys()])).toHaveLength(bellNumber(n));
+    expect([0, 1, 2, 3, 4, 5, 6, 7, 8].map(bellNumber)).toEqual([
+      1, 1, 2, 5, 15, 52, 203, 877, 4140,
+    ]);
+    for (const n of [0, 1, 2, 3, 4, 5, 6])
+      expect(setPartitions([...Array(n).keys()])).toHaveLength(bellNumber(n));
   });
   test("Stirling numbers sum to Bell numbers", () => {
     expect([1, 2, 3, 4].map((k) => stirlingNumber(4, k))).toEqual([1, 7, 6, 1]);
@@ -70,9 +73,9 @@ const terms = (spec: Parameters<typeof lowerSpec>[0]) => countLayerTerms(lowerSp
 describe("terms of a layer", () => {
   test("MLPs of 1 to 5 weight matrices have 10, 32, 62, 100, 146 terms", () => {
     const sizes = [784, 512, 300, 100, 50, 10];
-    expect([1, 2, 3, 4, 5].map((k) => terms(mlpSpec(sizes.slice(0, k + 1), { ends: "permutation" })))).toEqual([
-      10, 32, 62, 100, 146,
-    ]);
+    expect(
+      [1, 2, 3, 4, 5].map((k) => terms(mlpSpec(sizes.slice(0, k + 1), { ends: "permutation" }))),
+    ).toEqual([10, 32, 62, 100, 146]);
   });
   test("the 784-512-10 MLP has 7, 9, 6, 10 terms into its tensors in key order", () => {
     const spec = defineSpec({
@@ -81,10 +84,17 @@ describe("terms of a layer", () => {
         n1: { size: 512, group: "permutation" },
         n2: { size: 10, group: "permutation" },
       },
-      tensors: { "Dense_0.bias": ["n1"], "Dense_0.kernel": ["n0", "n1"], "Dense_1.bias": ["n2"], "Dense_1.kernel": ["n1", "n2"] },
+      tensors: {
+        "Dense_0.bias": ["n1"],
+        "Dense_0.kernel": ["n0", "n1"],
+        "Dense_1.bias": ["n2"],
+        "Dense_1.kernel": ["n1", "n2"],
+      },
     });
     const lowered = lowerSpec(spec);
-    const into = lowered.tensors.map((_, l) => lowered.tensors.reduce((sum, _, m) => sum + countTerms(lowered, l, m), 0));
+    const into = lowered.tensors.map((_, l) =>
+      lowered.tensors.reduce((sum, _, m) => sum + countTerms(lowered, l, m), 0),
+    );
     expect(into).toEqual([7, 9, 6, 10]);
   });
   test("published specs: CNN 144 as published and 86 without the name collision, RNN 165, Transformer 1,918, GRU 2,058", () => {
@@ -101,28 +111,61 @@ describe("terms of a layer", () => {
     expect(terms(publishedTransformerSpec("split"))).toBe(2454);
   });
   test("recurrent networks without biases: 47 terms for one hidden layer, 108 for two", () => {
-    expect(terms(shorthand([[1, 0], [1, 1], [2, 1]]))).toBe(47);
-    expect(terms(shorthand([[1, 0], [1, 1], [2, 1], [2, 2], [3, 2]]))).toBe(108);
+    expect(
+      terms(
+        shorthand([
+          [1, 0],
+          [1, 1],
+          [2, 1],
+        ]),
+      ),
+    ).toBe(47);
+    expect(
+      terms(
+        shorthand([
+          [1, 0],
+          [1, 1],
+          [2, 1],
+          [2, 2],
+          [3, 2],
+        ]),
+      ),
+    ).toBe(108);
   });
   test("a ResNet basic block with folded kernels and two norms has 72 terms", () => {
     const [c, m] = [0, 1];
     expect(terms(shorthand([[c, m], [m], [m], [m, c], [c], [c]]))).toBe(72);
   });
   test("the 12-layer Transformer has 60,876 terms: 38,416 scalar, 22,314 vector, 146 matrix", () => {
-    const spec = transformerSpec({ layers: 12, width: 64, vocabulary: 100, positions: 32, ends: "permutation" });
+    const spec = transformerSpec({
+      layers: 12,
+      width: 64,
+      vocabulary: 100,
+      positions: 32,
+      ends: "permutation",
+    });
     const lowered = lowerSpec(spec);
     expect(lowered.tensors).toHaveLength(196);
     expect(countLayerTerms(lowered)).toBe(60876);
     const byRank = [0, 0, 0];
-    for (const { slots, features, targets } of compilePlan(lowered).products) byRank[slots.length] += features.length * targets.length;
+    for (const { slots, features, targets } of compilePlan(lowered).products)
+      byRank[slots.length] += features.length * targets.length;
     expect(byRank).toEqual([38416, 22314, 146]);
-    expect([1, 4, 6, 24].map((layers) => terms(transformerSpec({ layers, width: 8, vocabulary: 5, positions: 3, ends: "permutation" })))).toEqual([706, 7516, 16056, 236916]);
+    expect(
+      [1, 4, 6, 24].map((layers) =>
+        terms(
+          transformerSpec({ layers, width: 8, vocabulary: 5, positions: 3, ends: "permutation" }),
+        ),
+      ),
+    ).toEqual([706, 7516, 16056, 236916]);
   });
   test("plans hold every enumerated term exactly once, on random specs", () => {
     for (let seed = 0; seed < 200; seed++) {
       const lowered = lowerSpec(randomSpec(seed));
       expect([seed, compilePlan(lowered).terms]).toEqual([seed, countLayerTerms(lowered)]);
-      const listed = lowered.tensors.flatMap((l) => lowered.tensors.map((m) => enumerateTerms(lowered, l.id, m.id).length));
+      const listed = lowered.tensors.flatMap((l) =>
+        lowered.tensors.map((m) => enumerateTerms(lowered, l.id, m.id).length),
+      );
       expect([seed, listed.reduce((a, b) => a + b, 0)]).toEqual([seed, countLayerTerms(lowered)]);
     }
   });
@@ -156,19 +199,39 @@ describe("rank: small axes make terms dependent", () => {
   });
   test("the RNN with one initial-state row: 163 of 165; the colliding CNN at its true sizes: 140 of 144", () => {
     expect(countIndependentLayerTerms(lowerSpec(publishedRNNSpec()))).toBe(163);
-    expect(countIndependentLayerTerms(lowerSpec(publishedRNNSpec({ initialStateRows: 2 })))).toBe(165);
+    expect(countIndependentLayerTerms(lowerSpec(publishedRNNSpec({ initialStateRows: 2 })))).toBe(
+      165,
+    );
     expect(countIndependentLayerTerms(lowerSpec(publishedCNNSpec()))).toBe(140);
   });
   test("closed-form ranks equal numeric ranks where an axis lies within another", () => {
-    for (const [head, v] of [[2, 2], [3, 1], [1, 3], [3, 2]]) {
+    for (const [head, v] of [
+      [2, 2],
+      [3, 1],
+      [1, 3],
+      [3, 2],
+    ]) {
       const spec = defineSpec({
-        axes: { head: { size: head, group: "permutation" }, v: { size: v, group: "permutation", within: "head" } },
+        axes: {
+          head: { size: head, group: "permutation" },
+          v: { size: v, group: "permutation", within: "head" },
+        },
         tensors: { a: ["head * v"], b: ["head * v", "head"] },
       });
       const lowered = lowerSpec(spec);
-      for (const [l, m] of [[0, 0], [0, 1], [1, 1]]) {
+      for (const [l, m] of [
+        [0, 0],
+        [0, 1],
+        [1, 1],
+      ]) {
         const vectors = enumerateTerms(lowered, l, m).map((term) => termVector(lowered, term));
-        expect([head, v, l, m, countIndependentTerms(lowered, l, m)]).toEqual([head, v, l, m, rank(vectors)]);
+        expect([head, v, l, m, countIndependentTerms(lowered, l, m)]).toEqual([
+          head,
+          v,
+          l,
+          m,
+          rank(vectors),
+        ]);
       }
     }
   });
@@ -185,7 +248,15 @@ describe("Burnside: independent terms = mean squared number of entries left in p
     check(shorthand([[0, 1], [1], [1, 2], [2], [2, 3], [3]]), 62);
     check(shorthand([[5, 6, 0, 1], [1], [7, 8, 1, 2], [2], [2, 3], [3]], 2), 86);
     check(publishedGRUSpec({ hidden: 4, symbols: 2 }), 2058);
-    check(shorthand([[9, 0], [0, 1], [1], [1, 1], [1], [1, 9], [9], [8, 1]], { 0: 2, 1: 4, 8: 2, 9: 2 }), 165);
+    check(
+      shorthand([[9, 0], [0, 1], [1], [1, 1], [1], [1, 9], [9], [8, 1]], {
+        0: 2,
+        1: 4,
+        8: 2,
+        9: 2,
+      }),
+      165,
+    );
   });
   test("it also holds where axes are too small for all terms", () => {
     check(shorthand([[0, 0], [0]], 2), 8 + 4 + 4 + 2);

@@ -9,11 +9,18 @@ const shapeOf = (lowered: LoweredSpec, tensor: number) =>
   lowered.tensors[tensor].dims.map(({ axis }) => lowered.axes[axis].size);
 
 /** One term applied to one tensor's values; all other tensors are zero. */
-export function applyTerm(lowered: LoweredSpec, term: BasisTerm, values: ArrayLike<number>): number[] {
+export function applyTerm(
+  lowered: LoweredSpec,
+  term: BasisTerm,
+  values: ArrayLike<number>,
+): number[] {
   const widths = lowered.tensors.map(() => 1);
   const inputs = lowered.tensors.map(({ id }) => ({
     width: 1,
-    data: id === term.input ? Float64Array.from(values) : new Float64Array(sizeOf(shapeOf(lowered, id))),
+    data:
+      id === term.input
+        ? Float64Array.from(values)
+        : new Float64Array(sizeOf(shapeOf(lowered, id))),
   }));
   const weighted = [{ ...term, coefficients: Float64Array.of(1) }];
   return [...referenceApply(lowered, weighted, inputs, widths)[term.output].data];
@@ -23,7 +30,11 @@ export function applyTerm(lowered: LoweredSpec, term: BasisTerm, values: ArrayLi
 export function termVector(lowered: LoweredSpec, term: BasisTerm): number[] {
   const entries = sizeOf(shapeOf(lowered, term.input));
   return Array.from({ length: entries }, (_, at) =>
-    applyTerm(lowered, term, Array.from({ length: entries }, (_, i) => (i === at ? 1 : 0))),
+    applyTerm(
+      lowered,
+      term,
+      Array.from({ length: entries }, (_, i) => (i === at ? 1 : 0)),
+    ),
   ).flat();
 }
 

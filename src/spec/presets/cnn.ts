@@ -20,10 +20,21 @@ export interface CNNSpecOptions {
  * Kernel positions are fixed blocks: they fold into channels, which gives NFN's convolution layers.
  * @throws {OptionError} when there is no convolution.
  */
-export function cnnSpec({ channels, classes, kernel = [3, 3], ends = "fixed" }: CNNSpecOptions): SymmetrySpec {
-  if (channels.length < 2) throw new OptionError(`cnnSpec: expected input channels and at least one convolution, got ${channels.length} entries`);
+export function cnnSpec({
+  channels,
+  classes,
+  kernel = [3, 3],
+  ends = "fixed",
+}: CNNSpecOptions): SymmetrySpec {
+  if (channels.length < 2)
+    throw new OptionError(
+      `cnnSpec: expected input channels and at least one convolution, got ${channels.length} entries`,
+    );
   const nameOf = (i: number) => (i === 0 ? "in" : `c${i}`);
-  const axes: [string, Axis][] = channels.map((size, i) => [nameOf(i), i === 0 ? endAxis(size, ends) : permutedAxis(size)]);
+  const axes: [string, Axis][] = channels.map((size, i) => [
+    nameOf(i),
+    i === 0 ? endAxis(size, ends) : permutedAxis(size),
+  ]);
   const convolutions = channels.slice(1).flatMap((_, i): [string, string[]][] => [
     [`conv${i + 1}.weight`, [nameOf(i + 1), nameOf(i), String(kernel[0]), String(kernel[1])]],
     [`conv${i + 1}.bias`, [nameOf(i + 1)]],

@@ -22,7 +22,10 @@ export function mlpSpec(
   sizes: readonly number[],
   { ends = "fixed", scale, bias = true }: MLPSpecOptions = {},
 ): SymmetrySpec {
-  if (sizes.length < 2) throw new OptionError(`mlpSpec: expected at least an input and an output size, got ${sizes.length}`);
+  if (sizes.length < 2)
+    throw new OptionError(
+      `mlpSpec: expected at least an input and an output size, got ${sizes.length}`,
+    );
   const last = sizes.length - 1;
   const nameOf = (i: number) => (i === 0 ? "in" : i === last ? "out" : `h${i}`);
   const axes: [string, Axis][] = sizes.map((size, i) => [
@@ -31,13 +34,19 @@ export function mlpSpec(
   ]);
   const inverse = (i: number) => (scale !== undefined && i > 0 ? "^-1" : "");
   const tensors = sizes.slice(1).flatMap((_, i): [string, string[]][] => {
-    const weight: [string, string[]] = [`fc${i + 1}.weight`, [nameOf(i + 1), nameOf(i) + inverse(i)]];
+    const weight: [string, string[]] = [
+      `fc${i + 1}.weight`,
+      [nameOf(i + 1), nameOf(i) + inverse(i)],
+    ];
     return bias ? [weight, [`fc${i + 1}.bias`, [nameOf(i + 1)]]] : [weight];
   });
   return defineSpec({ axes: Object.fromEntries(axes), tensors: Object.fromEntries(tensors) });
 }
 
 /** Spec of a SIREN (sine MLP): hidden axes also carry sign flips. */
-export function sirenSpec(sizes: readonly number[], options: Omit<MLPSpecOptions, "scale"> = {}): SymmetrySpec {
+export function sirenSpec(
+  sizes: readonly number[],
+  options: Omit<MLPSpecOptions, "scale"> = {},
+): SymmetrySpec {
   return mlpSpec(sizes, { ...options, scale: "sign" });
 }

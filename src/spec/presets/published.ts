@@ -9,8 +9,14 @@ import { permutedAxis } from "./axes.ts";
 
 type Sizes = Readonly<Record<string, number>>;
 
-function permuted(sizes: Sizes, tensors: Readonly<Record<string, readonly string[]>>): SymmetrySpec {
-  const axes = Object.entries(sizes).map(([name, size]): [string, Axis] => [name, permutedAxis(size)]);
+function permuted(
+  sizes: Sizes,
+  tensors: Readonly<Record<string, readonly string[]>>,
+): SymmetrySpec {
+  const axes = Object.entries(sizes).map(([name, size]): [string, Axis] => [
+    name,
+    permutedAxis(size),
+  ]);
   return defineSpec({ axes: Object.fromEntries(axes), tensors });
 }
 
@@ -18,7 +24,12 @@ function permuted(sizes: Sizes, tensors: Readonly<Record<string, readonly string
 export function publishedMLPSpec(): SymmetrySpec {
   return permuted(
     { n0: 64, n1: 32, n2: 10 },
-    { "linear/w": ["n0", "n1"], "linear/b": ["n1"], "linear_1/w": ["n1", "n2"], "linear_1/b": ["n2"] },
+    {
+      "linear/w": ["n0", "n1"],
+      "linear/b": ["n1"],
+      "linear_1/w": ["n1", "n2"],
+      "linear_1/b": ["n2"],
+    },
   );
 }
 
@@ -29,7 +40,16 @@ export function publishedMLPSpec(): SymmetrySpec {
 export function publishedCNNSpec({ collision = true } = {}): SymmetrySpec {
   const height = collision ? "n0" : "height0";
   return permuted(
-    { n0: 3, ...(!collision && { height0: 3 }), width0: 3, height1: 3, width1: 3, n1: 16, n2: 32, n3: 10 },
+    {
+      n0: 3,
+      ...(!collision && { height0: 3 }),
+      width0: 3,
+      height1: 3,
+      width1: 3,
+      n1: 16,
+      n2: 32,
+      n3: 10,
+    },
     {
       "conv/w": [height, "width0", "n0", "n1"],
       "conv/b": ["n1"],
@@ -76,7 +96,9 @@ export function publishedRNNSpec({ initialStateRows = 1 } = {}): SymmetrySpec {
  * attention and feed-forward share one. `merged`: one residual name and separate q/k, v/o, feed-forward and vocabulary
  * names. `split`: the same with heads as an axis of their own.
  */
-export function publishedTransformerSpec(names: "published" | "merged" | "split" = "published"): SymmetrySpec {
+export function publishedTransformerSpec(
+  names: "published" | "merged" | "split" = "published",
+): SymmetrySpec {
   const correct = names !== "published";
   const sizes: Record<string, number> = { vocabulary: 32100 };
   const axis = (name: string, size: number) => {
@@ -87,12 +109,18 @@ export function publishedTransformerSpec(names: "published" | "merged" | "split"
   const tensors: Record<string, string[]> = { "embed/embeddings": ["vocabulary", residual(0)] };
   const space = (name: string, block: number): string[] => {
     if (!correct) return [axis(`h${block}`, 128)];
-    return names === "merged" ? [axis(`${name}${block}`, 128)] : [axis(`head${block}`, 4), axis(`${name}${block}`, 32)];
+    return names === "merged"
+      ? [axis(`${name}${block}`, 128)]
+      : [axis(`head${block}`, 4), axis(`${name}${block}`, 32)];
   };
   for (const block of [0, 1]) {
     const [d, next] = [residual(block), residual(block + 1)];
     const ff = axis(correct ? `ff${block}` : `h${block}`, 128);
-    for (const [name, inner] of [["query", "qk"], ["key", "qk"], ["value", "v"]]) {
+    for (const [name, inner] of [
+      ["query", "qk"],
+      ["key", "qk"],
+      ["value", "v"],
+    ]) {
       tensors[`block${block}/attention/${name}/w`] = [d, ...space(inner, block)];
       tensors[`block${block}/attention/${name}/b`] = space(inner, block);
     }
@@ -109,7 +137,12 @@ export function publishedTransformerSpec(names: "published" | "merged" | "split"
   }
   const last = residual(2);
   const classes = correct ? "vocabulary" : axis("classes", 32100);
-  Object.assign(tensors, { "norm/scale": [last], "norm/offset": [last], "linear/w": [last, classes], "linear/b": [classes] });
+  Object.assign(tensors, {
+    "norm/scale": [last],
+    "norm/offset": [last],
+    "linear/w": [last, classes],
+    "linear/b": [classes],
+  });
   return permuted(sizes, tensors);
 }
 

@@ -39,7 +39,8 @@ export function transformerSpec({
   headAxes = "split",
   ends = "fixed",
 }: TransformerSpecOptions): SymmetrySpec {
-  if (width % heads !== 0) throw new OptionError(`transformerSpec: width ${width} is not a multiple of ${heads} heads`);
+  if (width % heads !== 0)
+    throw new OptionError(`transformerSpec: width ${width} is not a multiple of ${heads} heads`);
   const axes: Record<string, Axis> = {
     vocabulary: endAxis(vocabulary, ends),
     positions: endAxis(positions, ends),

@@ -1,0 +1,88 @@
+// Published parameter counts, to the unit (UNF, Zhou, Finn and Harrison 2024, figure 3 and table 1 with its code).
+
+import { describe, expect, test } from "vitest";
+import { pointwiseDeepSets } from "../../src/models/deep-sets.ts";
+import { statisticsPerTensor, statNN } from "../../src/models/stat-nn.ts";
+import { equivariantUNF, planSpec, unf } from "../../src/models/unf.ts";
+import { equivariantLinear } from "../../src/nn/equivariant-linear.ts";
+import * as published from "../../src/spec/presets/published.ts";
+import { startEngine } from "../../src/engine/start.ts";
+import { defineSpec } from "../../src/spec/spec.ts";
+import { mlpSpec } from "../../src/spec/presets/mlp.ts";
+
+/** alpha, beta and gamma_0 of the update rule are learned beside the network. */
+const updateScalars = 3;
+/** 19 input features, three shared dense layers of 32, one equivariant layer with a bias per tensor. */
+const hybrid = { channels: [19, 32, 32, 32, 1], pointwise: 3, bias: "tensor" } as const;
+const counts = (spec: ReturnType<typeof mlpSpec>, bias: "tensor" | "none" = "tensor") =>
+  equivariantUNF(spec, { ...hybrid, bias }).parameterCount + updateScalars;
+
+describe("learned-optimizer networks", () => {
+  test("MLP 3,783, CNN 7,369, RNN 8,043, Transformer 64,168", () => {
+    expect(counts(published.publishedMLPSpec())).toBe(3783);
+    expect(counts(published.publishedCNNSpec())).toBe(7369);
+    expect(counts(published.publishedRNNSpec())).toBe(8043);
+    expect(counts(published.publishedTransformerSpec())).toBe(64168);
+  });
+  test("with true names: CNN 5,513, Transformer 75,048, heads split 81,320", () => {
+    expect(counts(published.publishedCNNSpec({ collision: false }))).toBe(5513);
+    expect(counts(published.publishedTransformerSpec("merged"))).toBe(75048);
+    expect(counts(published.publishedTransformerSpec("split"))).toBe(81320);
+  });
+  test("Deep Set 2,788 for every task, NFN 41,603 on the CNN", () => {
+    for (const spec of [published.publishedMLPSpec(), published.publishedRNNSpec()]) {
+      expect(pointwiseDeepSets(spec, hybrid.channels).parameterCount + updateScalars).toBe(2788);
+    }
+    expect(counts(published.publishedNFNCNNSpec(), "none")).toBe(41603);
+    expect(counts(published.publishedMLPSpec())).toBe(3783); // NFN and UNF agree on the MLP
+  });
+});
+
+describe("predictors of generalisation", () => {
+  test("GRU predictor 741,729 parameters", () => {
+    const options = {
+      channels: [1, 16, 16],
+      bias: "tensor",
+      pooling: "mean",
+      head: [512, 1],
+    } as const;
+    expect(unf(published.publishedGRUSpec(), options).parameterCount).toBe(741729);
+  });
+  test("its StatNN reads 154 statistics and has 814,801 parameters", () => {
+    const spec = published.publishedGRUSpec();
+    expect(Object.keys(spec.tensors).length * statisticsPerTensor).toBe(154);
+    expect(statNN(spec, { head: [600, 600, 600, 1] }).parameterCount).toBe(814801);
+  });
+  test("a UNF layer on the 784-512-10 MLP: 576 parameters for 1 to 16 channels, 8,256 for 16 to 16", () => {
+    const executable = planSpec(mlpSpec([784, 512, 10], { ends: "permutation" }));
+    const layer = (inputChannels: number) =>
+      equivariantLinear(executable, { inputChannels, outputChannels: 16, bias: "tensor" });
+    expect(layer(1).parameterCount).toBe(576);
+    expect(layer(16).parameterCount).toBe(8256);
+  });
+  test("counts are those of the arrays that init makes", async () => {
+    await startEngine();
+    const model = unf(mlpSpec([5, 4, 3]), { channels: [1, 3], head: [4, 2] });
+    const arrays = Object.values(model.init(0));
+    expect(arrays.reduce((sum, array) => sum + array.size, 0)).toBe(model.parameterCount);
+    for (const array of arrays) array.dispose();
+  });
+});
+
+describe("the validator", () => {
+  test("points at both axes of the collision in the published CNN spec, and at nothing in the clean one", () => {
+    const [warning, ...rest] = published.publishedCNNSpec().warnings;
+    expect(rest).toEqual([]);
+    expect(warning).toMatchObject({ tensor: "conv/w", axis: "n0", severity: "warning" });
+    expect(warning.message).toContain("dimensions 0 and 2");
+    expect(published.publishedCNNSpec({ collision: false }).warnings).toEqual([]);
+    expect(published.publishedRNNSpec().warnings).toEqual([]);
+  });
+  test("refuses it under strict", () => {
+    const tied = {
+      axes: { a: { size: 3, group: "permutation" } },
+      tensors: { w: ["a", "a"] },
+    } as const;
+    expect(() => defineSpec(tied, { strict: true })).toThrow(/ties dimensions 0 and 1/);
+  });
+});

@@ -1,0 +1,37 @@
+// Models as maps between host weights, for the public checkers.
+
+import { jit, type numpy as np } from "@jax-js/jax";
+import type { Tensor, Weights } from "../../src/core/tensors.ts";
+import type { EquivariantModel, Model, Params } from "../../src/models/model.ts";
+import type { WeightFunction, WeightMap } from "../../src/testing/equivariance.ts";
+import { toBatch } from "../../src/testing/equivariance.ts";
+
+export const refAll = (params: Params): Params =>
+  Object.fromEntries(Object.entries(params).map(([path, array]) => [path, array.ref]));
+
+/** First output channel of an equivariant model, compiled. */
+export function weightMap(model: EquivariantModel, params: Params): WeightMap {
+  const compiled = jit((p: Params, w: Params) => model.apply(p, w)) as unknown as (
+    p: Params,
+    w: Params,
+  ) => Params;
+  return async (weights: Weights): Promise<Weights> => {
+    const outputs = Object.entries(compiled(refAll(params), toBatch(weights)));
+    const tensors = outputs.map(async ([name, array]): Promise<[string, Tensor]> => {
+      const { shape } = model.spec.tensors[name];
+      const first = array.slice([], ...shape.map((): [] => []), 0);
+      return [name, { shape, data: (await first.data()) as Float32Array }];
+    });
+    return Object.fromEntries(await Promise.all(tensors));
+  };
+}
+
+/** Predictions of an invariant model, compiled. */
+export function weightFunction(model: Model, params: Params): WeightFunction {
+  const compiled = jit((p: Params, w: Params) => model.apply(p, w)) as unknown as (
+    p: Params,
+    w: Params,
+  ) => np.Array;
+  return async (weights) =>
+    (await compiled(refAll(params), toBatch(weights)).data()) as Float32Array;
+}
