@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FormatError, ShapeError, UnsupportedError } from "../../src/core/errors.ts";
 import { randomStream } from "../../src/core/random.ts";
