@@ -79,19 +79,23 @@ const scoreGradient = jit((scores: np.Array, bias: np.Array, targets: np.Array) 
 const throughRelu = jit((gradient: np.Array, active: np.Array) =>
   np.where(np.greater(active, 0), gradient, 0),
 );
+/** Bare products: compiled once a shape, nothing fused to them. */
+const forward = jit((inputs: np.Array, weight: np.Array) => np.matmul(inputs, transposed(weight)));
+const product = jit((a: np.Array, b: np.Array) => np.matmul(a, b));
+const productOfTransposed = jit((a: np.Array, b: np.Array) => np.matmul(transposed(a), b));
 const sumRows = jit((x: np.Array) => np.sum(x, -2));
 const sumColumns = jit((x: np.Array) => np.sum(x, -1));
 
 function gradients(weights: WeightBatch, inputs: np.Array, targets: np.Array): WeightBatch {
-  const sums = np.matmul(inputs.ref, transposed(weights["fc1.weight"])); // [n, batch, h]
+  const sums = forward(inputs.ref, weights["fc1.weight"]); // [n, batch, h]
   const active = activate(sums, weights["fc1.bias"]);
-  const scores = np.matmul(weights["fc2.weight"].ref, transposed(active.ref)); // [n, out, batch]
+  const scores = forward(weights["fc2.weight"].ref, active.ref); // [n, out, batch]
   const atScores = scoreGradient(scores, weights["fc2.bias"], targets);
-  const atActive = np.matmul(transposed(atScores.ref), weights["fc2.weight"]); // [n, batch, h]
-  const outer = np.matmul(atScores.ref, active.ref); // [n, out, h]
+  const atActive = productOfTransposed(atScores.ref, weights["fc2.weight"]); // [n, batch, h]
+  const outer = product(atScores.ref, active.ref); // [n, out, h]
   const atSums = throughRelu(atActive, active);
   return {
-    "fc1.weight": np.matmul(transposed(atSums.ref), inputs), // [n, h, in]
+    "fc1.weight": productOfTransposed(atSums.ref, inputs), // [n, h, in]
     "fc1.bias": sumRows(atSums),
     "fc2.weight": outer,
     "fc2.bias": sumColumns(atScores),

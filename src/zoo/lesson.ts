@@ -32,24 +32,29 @@ export function drawLesson(
   return { examples, labels, draws: randomStream(networkSeed(seed, index, "batches")) };
 }
 
-/** Writes one network's next batch: inputs [batch, features] and one-hot targets [classes, batch], both at an entry offset. */
+/** Writes one network's next batch into the arrays of all: inputs [n, batch, features], one-hot targets [n, classes, batch]. */
 export function drawBatch(
-  task: Task,
   { examples, labels, draws }: Lesson,
+  rows: readonly Float32Array[],
+  classes: number,
   batch: number,
-  slot: number,
+  network: number,
   inputs: Float32Array,
   targets: Float32Array,
 ): void {
-  const { features, classes, train } = task;
-  let to = slot * batch * features;
-  const column = slot * classes * batch;
+  const features = rows[0].length;
+  const column = network * classes * batch;
   targets.fill(0, column, column + classes * batch);
   for (let b = 0; b < batch; b++) {
     const at = draws.integer(examples.length);
-    const from = examples[at] * features;
-    for (let p = 0; p < features; p++) inputs[to + p] = train.inputs[from + p];
-    to += features;
+    inputs.set(rows[examples[at]], (network * batch + b) * features);
     targets[column + labels[at] * batch + b] = 1;
   }
+}
+
+/** The training images of a task, one view each. */
+export function trainingRows({ train, features }: Task): Float32Array[] {
+  return Array.from({ length: train.count }, (_, i) =>
+    train.inputs.subarray(i * features, (i + 1) * features),
+  );
 }

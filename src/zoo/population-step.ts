@@ -1,7 +1,7 @@
 // One optimizer step for many networks at once, each with its own optimizer, learning rate and decay: SGD, momentum
 // (Polyak 1964) and Adam (Kingma and Ba 2015) as one rule whose coefficients are arrays over networks.
 
-import { jit, numpy as np } from "@jax-js/jax";
+import { jit, numpy as np, tree } from "@jax-js/jax";
 import type { WeightBatch } from "../models/model.ts";
 import type { HyperParameters } from "./recipe.ts";
 
@@ -10,21 +10,21 @@ const secondDecay = 0.999;
 const epsilon = 1e-8;
 
 /** Weights and both running averages of their gradients, by tensor, [n, ...shape]. */
-export interface PopulationState {
+export type PopulationState = {
   readonly weights: WeightBatch;
   readonly first: WeightBatch;
   readonly second: WeightBatch;
-}
+};
 
 /** What does not change over the steps, [n] each. */
-export interface StepRule {
+export type StepRule = {
   /** Part of the first average that is kept. */
   readonly keep: np.Array;
   /** Part of the gradient that enters it. */
   readonly take: np.Array;
   /** 1 where steps are divided by the root of the second average. */
   readonly adaptive: np.Array;
-}
+};
 
 const column = (values: readonly number[]) =>
   np.array(Float32Array.from(values), { shape: [values.length] });
@@ -52,36 +52,49 @@ export function decayFactors(hypers: readonly HyperParameters[]): np.Array {
   return column(hypers.map(({ learningRate, weightDecay }) => 1 - learningRate * weightDecay));
 }
 
-/** One tensor's step; per-network coefficients [n] are spread over its dimensions. */
-const stepTensor = jit(
-  (
-    weights: np.Array,
-    first: np.Array,
-    second: np.Array,
-    gradient: np.Array,
-    { keep, take, adaptive, sizes, decay }: StepRule & { sizes: np.Array; decay: np.Array },
-  ): [np.Array, np.Array, np.Array] => {
-    const ones = weights.shape.slice(1).map(() => 1);
-    const spread = (values: np.Array) => np.reshape(values, [values.shape[0], ...ones]);
-    const newFirst = np.add(
-      np.multiply(spread(keep), first),
-      np.multiply(spread(take), gradient.ref),
-    );
-    const newSecond = np.add(
-      np.multiply(second, secondDecay),
-      np.multiply(np.square(gradient), 1 - secondDecay),
-    );
-    const divisor = np.where(
-      np.greater(spread(adaptive), 0),
-      np.add(np.sqrt(newSecond.ref), epsilon),
-      1,
-    );
-    const size = spread(sizes);
-    const moved = np.subtract(
-      np.multiply(weights.ref, spread(decay)),
-      np.divide(np.multiply(size.ref, newFirst.ref), divisor),
-    );
-    return [np.where(np.greater(size, 0), moved, weights), newFirst, newSecond];
+type Coefficients = StepRule & { readonly sizes: np.Array; readonly decay: np.Array };
+
+/** One tensor's step; coefficients [n] are spread over its dimensions. Consumes the tensor's arrays alone. */
+function stepTensor(
+  weights: np.Array,
+  first: np.Array,
+  second: np.Array,
+  gradient: np.Array,
+  { keep, take, adaptive, sizes, decay }: Coefficients,
+): [np.Array, np.Array, np.Array] {
+  const ones = weights.shape.slice(1).map(() => 1);
+  const spread = (values: np.Array) => np.reshape(values.ref, [values.shape[0], ...ones]);
+  const newFirst = np.add(
+    np.multiply(spread(keep), first),
+    np.multiply(spread(take), gradient.ref),
+  );
+  const newSecond = np.add(
+    np.multiply(second, secondDecay),
+    np.multiply(np.square(gradient), 1 - secondDecay),
+  );
+  const root = np.add(np.sqrt(newSecond.ref), epsilon);
+  const divisor = np.where(np.greater(spread(adaptive), 0), root, 1);
+  const moved = np.subtract(
+    np.multiply(weights.ref, spread(decay)),
+    np.divide(np.multiply(spread(sizes), newFirst.ref), divisor),
+  );
+  return [np.where(np.greater(spread(sizes), 0), moved, weights), newFirst, newSecond];
+}
+
+const stepAll = jit(
+  (state: PopulationState, gradients: WeightBatch, coefficients: Coefficients): PopulationState => {
+    const next: PopulationState = { weights: {}, first: {}, second: {} };
+    for (const name of Object.keys(state.weights)) {
+      [next.weights[name], next.first[name], next.second[name]] = stepTensor(
+        state.weights[name],
+        state.first[name],
+        state.second[name],
+        gradients[name],
+        coefficients,
+      );
+    }
+    tree.dispose(coefficients);
+    return next;
   },
 );
 
@@ -93,25 +106,6 @@ export function stepPopulation(
   sizes: np.Array,
   decay: np.Array,
 ): PopulationState {
-  const next: PopulationState = { weights: {}, first: {}, second: {} };
-  for (const name of Object.keys(state.weights)) {
-    const [weights, first, second] = stepTensor(
-      state.weights[name],
-      state.first[name],
-      state.second[name],
-      gradients[name],
-      {
-        keep: rule.keep.ref,
-        take: rule.take.ref,
-        adaptive: rule.adaptive.ref,
-        sizes: sizes.ref,
-        decay: decay.ref,
-      },
-    );
-    next.weights[name] = weights;
-    next.first[name] = first;
-    next.second[name] = second;
-  }
-  sizes.dispose();
-  return next;
+  const kept = tree.ref({ keep: rule.keep, take: rule.take, adaptive: rule.adaptive, decay });
+  return stepAll(state, gradients, { ...kept, sizes });
 }

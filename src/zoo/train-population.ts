@@ -7,7 +7,7 @@ import { randomStream } from "../core/random.ts";
 import { startEngine } from "../engine/start.ts";
 import type { Task } from "../tasks/task.ts";
 import { evaluatePopulation } from "./evaluate.ts";
-import { drawBatch, drawLesson } from "./lesson.ts";
+import { drawBatch, drawLesson, trainingRows } from "./lesson.ts";
 import {
   decayFactors,
   type PopulationState,
@@ -104,6 +104,7 @@ export async function trainPopulation(options: PopulationOptions): Promise<Popul
     }
   };
 
+  const rows = trainingRows(task);
   const totalWork = ordered.reduce((sum, { hyper }) => sum + hyper.steps, 0);
   let doneWork = 0;
   let active = ordered.length;
@@ -119,7 +120,8 @@ export async function trainPopulation(options: PopulationOptions): Promise<Popul
     for (; step < blockEnd; step++) {
       signal?.throwIfAborted();
       for (const [at, { hyper, lesson }] of running.entries()) {
-        if (step < hyper.steps) drawBatch(task, lesson, recipe.batch, at, inputs, targets);
+        if (step < hyper.steps)
+          drawBatch(lesson, rows, task.classes, recipe.batch, at, inputs, targets);
       }
       const gradients = task.gradients(
         Object.fromEntries(Object.entries(state.weights).map(([name, w]) => [name, w.ref])),
