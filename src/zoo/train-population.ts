@@ -21,6 +21,9 @@ import type { Run } from "./run.ts";
 /** Networks leave a program in blocks of this size: few program sizes to compile, little work on stopped networks. */
 const block = 32;
 
+/** How long other work of the thread (timers, messages, a page) may have to wait. */
+const breathMilliseconds = 50;
+
 export interface PopulationOptions {
   readonly task: Task;
   readonly recipe: Recipe;
@@ -107,6 +110,7 @@ export async function trainPopulation(options: PopulationOptions): Promise<Popul
   const rows = trainingRows(task);
   const totalWork = ordered.reduce((sum, { hyper }) => sum + hyper.steps, 0);
   let doneWork = 0;
+  let breath = performance.now();
   let active = ordered.length;
   let step = 0;
   while (active > 0) {
@@ -132,6 +136,10 @@ export async function trainPopulation(options: PopulationOptions): Promise<Popul
       await blockUntilReady(state);
       for (const { steps } of hypers) if (step < steps) doneWork++;
       options.onStep?.(doneWork / totalWork);
+      if (performance.now() - breath > breathMilliseconds) {
+        await new Promise((resolve) => setTimeout(resolve));
+        breath = performance.now();
+      }
     }
     tree.dispose({ ...rule, decay });
     host = await download(state);
