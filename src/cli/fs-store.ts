@@ -1,13 +1,12 @@
 // A zoo's store in a folder: files appear whole or not at all, and one builder at a time holds the lock.
 
 import { constants } from "node:fs";
-import { link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
-import { hostname } from "node:os";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { EnvironmentError } from "../core/errors.ts";
-import { lockedMessage, type ZooStore } from "../zoo/store.ts";
+import type { ZooStore } from "../zoo/store.ts";
+import { codeOf, lockName, releaseLock, takeLock } from "./fs-store-lock.ts";
 
-const lockName = "zoo.lock";
 const temporary = /\.tmp$/;
 
 const reasons: Readonly<Record<string, string>> = {
@@ -21,22 +20,10 @@ const reasons: Readonly<Record<string, string>> = {
   EMFILE: "too many files are open; close some",
 };
 
-const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
-
 function environmentError(what: string, path: string, error: unknown): EnvironmentError {
   const reason = reasons[codeOf(error) ?? ""] ?? (error as Error).message;
   return new EnvironmentError(`folderStore: cannot ${what} ${path}: ${reason}`, { cause: error });
 }
-
-/** Who holds a lock. `started` tells a process from a later one with the same number, where the system says. */
-interface Holder {
-  readonly pid: number;
-  readonly host: string;
-  readonly started: string | null;
-}
-
-/** Locks held by this process. */
-const held = new Set<string>();
 
 /** A store in a folder, which is made when something is first written. */
 export function folderStore(folder: string): ZooStore {
@@ -95,8 +82,7 @@ export function folderStore(folder: string): ZooStore {
       }
       await attempt("tidy", "", undefined, () => removeLeftovers(root));
       return async () => {
-        held.delete(root);
-        await attempt("unlock", lockName, undefined, () => rm(path(lockName), { force: true }));
+        await attempt("unlock", lockName, undefined, () => releaseLock(root));
       };
     },
   };
@@ -152,86 +138,5 @@ async function syncFolder(root: string): Promise<void> {
 async function removeLeftovers(root: string): Promise<void> {
   for (const name of await readdir(root)) {
     if (temporary.test(name)) await rm(join(root, name), { force: true });
-  }
-}
-
-/** Creates the lock file with its content in one go; takes over one whose process is gone. */
-async function takeLock(root: string, location: string): Promise<void> {
-  if (held.has(root)) throw new EnvironmentError(lockedMessage(location, "this process already"));
-  const lock = join(root, lockName);
-  const me: Holder = {
-    pid: process.pid,
-    host: hostname(),
-    started: await startOf(process.pid),
-  };
-  const partial = join(root, `${lockName}.${process.pid}.tmp`);
-  for (let attempts = 0; attempts < 5; attempts++) {
-    try {
-      const file = await open(partial, "w");
-      await file.writeFile(JSON.stringify(me)).finally(() => file.close());
-      await link(partial, lock);
-      held.add(root);
-      return;
-    } catch (error) {
-      if (codeOf(error) !== "EEXIST") throw error;
-    } finally {
-      await rm(partial, { force: true });
-    }
-    const text = await readFile(lock, "utf8").catch(() => undefined);
-    if (text === undefined) continue;
-    const holder = parseHolder(text);
-    if (holder !== undefined && (await isAlive(holder))) {
-      const who = `process ${holder.pid} on ${holder.host}`;
-      const elsewhere =
-        holder.host === hostname() ? "" : ` (if that one is gone, delete ${lockName} there)`;
-      throw new EnvironmentError(lockedMessage(location, who) + elsewhere);
-    }
-    await removeStale(lock, text);
-  }
-  throw new EnvironmentError(lockedMessage(location, "others, who come and go"));
-}
-
-/** Removes a stale lock, unless another builder has replaced it meanwhile. */
-async function removeStale(lock: string, text: string): Promise<void> {
-  const aside = `${lock}.${process.pid}.stale.tmp`;
-  try {
-    await rename(lock, aside);
-    if ((await readFile(aside, "utf8")) !== text) await link(aside, lock);
-  } catch (error) {
-    if (codeOf(error) !== "ENOENT" && codeOf(error) !== "EEXIST") throw error;
-  }
-  await rm(aside, { force: true });
-}
-
-function parseHolder(text: string): Holder | undefined {
-  try {
-    const value = JSON.parse(text) as Partial<Holder> | null;
-    const { pid, host, started } = value ?? {};
-    if (typeof pid !== "number" || typeof host !== "string") return undefined;
-    return { pid, host, started: started ?? null };
-  } catch {
-    return undefined;
-  }
-}
-
-/** Processes of other machines count as alive: nothing here can tell. */
-async function isAlive({ pid, host, started }: Holder): Promise<boolean> {
-  if (host !== hostname()) return true;
-  if (pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return codeOf(error) !== "ESRCH";
-  }
-  return started === (await startOf(pid));
-}
-
-/** When a process started, as Linux tells it; null elsewhere. */
-async function startOf(pid: number): Promise<string | null> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? null;
-  } catch {
-    return null;
   }
 }

@@ -1,18 +1,12 @@
 // Builds a zoo shard by shard. Finished shards are never trained again, so a build that was stopped or killed goes on
 // where it was, and ends with the same bytes as one that ran through.
 
-import { EnvironmentError, FormatError, OptionError } from "../core/errors.ts";
-import { digitsSpec } from "../tasks/digits.ts";
+import { EnvironmentError, FormatError } from "../core/errors.ts";
 import { readPackageData } from "../tasks/package-data.ts";
-import {
-  manifestName,
-  manifestToBytes,
-  readManifest,
-  tableName,
-  type ZooManifest,
-} from "./manifest.ts";
+import { agreeManifest, checkCount } from "./agree-manifest.ts";
+import { tableName, type ZooManifest } from "./manifest.ts";
 import { rowsOf } from "./open.ts";
-import { parseRecipe, type Recipe } from "./recipe.ts";
+import type { Recipe } from "./recipe.ts";
 import { inspectShard, planShards, type ShardInfo, type ShardPlan } from "./shard.ts";
 import type { ZooStore } from "./store.ts";
 import { encodeTable } from "./table.ts";
@@ -58,7 +52,6 @@ export type BuildEvent =
       readonly seconds: number;
     };
 
-const defaultShardSize = 128;
 const progressMilliseconds = 200;
 
 /**
@@ -71,8 +64,8 @@ export async function* buildZoo(options: BuildOptions): AsyncGenerator<BuildEven
   const { store, signal, networks } = options;
   signal?.throwIfAborted();
   checkCount("networks", networks, 1);
-  if (options.workers !== undefined) checkCount("workers", options.workers, 0);
-  if (options.shardSize !== undefined) checkCount("shardSize", options.shardSize, 1);
+  checkCount("workers", options.workers, 0);
+  checkCount("shardSize", options.shardSize, 1);
   const unlock = await store.lock();
   try {
     const manifest = await agreeManifest(options);
@@ -93,44 +86,6 @@ export async function* buildZoo(options: BuildOptions): AsyncGenerator<BuildEven
   } finally {
     await unlock();
   }
-}
-
-function checkCount(name: string, value: number, least: number): void {
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw new OptionError(`buildZoo: ${name} must be a whole number from ${least}, got ${value}`);
-  }
-}
-
-/** The manifest to build by, written when it is new; a store that holds another zoo is refused. */
-async function agreeManifest(options: BuildOptions): Promise<ZooManifest> {
-  const { store, seed, networks } = options;
-  const recipe = parseRecipe(options.recipe);
-  const old = await readManifest(store);
-  const shardSize = options.shardSize ?? old?.shardSize ?? defaultShardSize;
-  const manifest: ZooManifest = { recipe, seed, networks, shardSize, spec: digitsSpec };
-  const differs = (name: string, has: unknown, asked: unknown): never => {
-    throw new OptionError(
-      `buildZoo: ${store.location} holds a zoo with ${name} ${JSON.stringify(has)}, asked for ${JSON.stringify(asked)}; ask for the same, or choose another place`,
-    );
-  };
-  if (old !== undefined) {
-    if (old.seed !== seed) differs("seed", old.seed, seed);
-    if (old.shardSize !== shardSize) differs("shard size", old.shardSize, shardSize);
-    if (old.networks > networks) differs("networks", old.networks, networks);
-    const [has, asked] = [canonical(old.recipe), canonical(recipe)];
-    if (has !== asked) differs("recipe", JSON.parse(has), JSON.parse(asked));
-  }
-  if (old?.networks !== networks) await store.write(manifestName, manifestToBytes(manifest));
-  return manifest;
-}
-
-/** JSON with sorted keys. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) =>
-    typeof item === "object" && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
 }
 
 async function startTrainer(options: BuildOptions, shards: number): Promise<ShardTrainer> {
@@ -155,69 +110,80 @@ async function* trainPending(
   finished: ShardInfo[],
   pending: readonly ShardPlan[],
 ): AsyncGenerator<BuildEvent, void> {
-  const { store, signal, networks } = options;
-  const { recipe, seed } = manifest;
-  const began = performance.now();
-  const seconds = () => (performance.now() - began) / 1000;
+  const { store, networks } = options;
   const before = finished.reduce((sum, { runs }) => sum + runs.length, 0);
   yield { type: "start", networks, done: before };
-
-  const progress = new Int32Array(newSharedBuffer(4 * Math.max(1, pending.length)));
+  const began = performance.now();
+  const seconds = () => (performance.now() - began) / 1000;
+  const progress = new Int32Array(newSharedBuffer(4 * pending.length));
+  const countBuilt = () =>
+    pending.reduce((sum, { count }, i) => sum + (count * progress[i]) / finishedWork, 0);
   const report = (): BuildEvent => {
-    const built = pending.reduce(
-      (sum, { count }, i) => sum + (count * progress[i]) / finishedWork,
-      0,
-    );
-    const elapsed = seconds();
+    const [built, elapsed] = [countBuilt(), seconds()];
     const rate = elapsed > 0 ? built / elapsed : 0;
     const done = Math.floor(before + built);
     return { type: "progress", done, total: networks, rate, seconds: elapsed };
   };
+  for await (const trained of trainShards(options, manifest, pending, progress)) {
+    if (trained !== undefined) {
+      const { plan, bytes } = trained;
+      await store.write(plan.name, bytes);
+      const info = await inspectShard(store, manifest, plan);
+      if (info !== undefined) finished.push(info);
+      yield { type: "shard", name: plan.name, from: plan.from, count: plan.count };
+    }
+    yield report();
+  }
+  await writeTable(store, finished);
+  yield { type: "done", networks, built: Math.round(countBuilt()), seconds: seconds() };
+}
 
+/** The bytes of shards as they come, in any order, and undefined now and then in between. */
+async function* trainShards(
+  options: BuildOptions,
+  { recipe, seed }: ZooManifest,
+  pending: readonly ShardPlan[],
+  progress: Int32Array,
+): AsyncGenerator<{ plan: ShardPlan; bytes: Uint8Array } | undefined, void> {
+  if (pending.length === 0) return;
+  const { signal } = options;
+  const data = options.data ?? (await readPackageData(dataFiles[recipe.task]));
   const stop = new AbortController();
   const onAbort = () => stop.abort(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
-  const trainer = pending.length > 0 ? await startTrainer(options, pending.length) : undefined;
+  const trainer = await startTrainer(options, pending.length);
+  const running = new Map<ShardPlan, Promise<News>>();
+  let next = 0;
+  const startNext = (): void => {
+    const slot = next++;
+    const plan = pending[slot];
+    const { from, count } = plan;
+    const request = { recipe, seed, from, count, data, progress, slot };
+    const training = trainer.train(request, stop.signal).then(
+      (bytes): News => ({ kind: "trained", plan, bytes }),
+      (error: unknown): News => ({ kind: "failed", plan, error }),
+    );
+    running.set(plan, training);
+  };
   try {
-    const data = pending.length > 0 ? (options.data ?? (await dataOf(recipe))) : new Uint8Array();
-    const running = new Map<ShardPlan, Promise<News>>();
-    let next = 0;
-    while (trainer !== undefined && (running.size > 0 || next < pending.length)) {
+    while (running.size > 0 || next < pending.length) {
       signal?.throwIfAborted();
-      while (running.size < trainer.width && next < pending.length) {
-        const slot = next++;
-        const plan = pending[slot];
-        const { from, count } = plan;
-        const request = { recipe, seed, from, count, data, progress, slot };
-        running.set(
-          plan,
-          trainer.train(request, stop.signal).then(
-            (bytes): News => ({ kind: "trained", plan, bytes }),
-            (error: unknown): News => ({ kind: "failed", plan, error }),
-          ),
-        );
-      }
+      while (running.size < trainer.width && next < pending.length) startNext();
       const news = await firstNews(running.values());
-      if (news.kind === "failed") throw failure(news.plan, news.error, signal, finished.length);
+      if (news.kind === "failed") throw failure(news.plan, news.error, signal);
       if (news.kind === "trained") {
-        const { plan, bytes } = news;
-        running.delete(plan);
-        await store.write(plan.name, bytes);
-        const info = await inspectShard(store, manifest, plan);
-        if (info !== undefined) finished.push(info);
-        progress[pending.indexOf(plan)] = finishedWork;
-        yield { type: "shard", name: plan.name, from: plan.from, count: plan.count };
+        running.delete(news.plan);
+        if (next < pending.length) startNext();
+        yield news;
+      } else {
+        yield undefined;
       }
-      yield report();
     }
   } finally {
     signal?.removeEventListener("abort", onAbort);
     stop.abort();
-    await trainer?.close();
+    await trainer.close();
   }
-  await writeTable(store, finished);
-  const built = pending.reduce((sum, { count }) => sum + count, 0);
-  yield { type: "done", networks, built, seconds: seconds() };
 }
 
 /** A shared buffer where there are threads to share it with. */
@@ -225,8 +191,6 @@ const newSharedBuffer = (bytes: number): SharedArrayBuffer | ArrayBuffer =>
   typeof SharedArrayBuffer === "undefined" ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bytes);
 
 const dataFiles: Readonly<Record<Recipe["task"], string>> = { digits: "uci-digits.csv.gz" };
-
-const dataOf = (recipe: Recipe): Promise<Uint8Array> => readPackageData(dataFiles[recipe.task]);
 
 /** The first result, or a tick when none comes for a while. */
 async function firstNews(running: Iterable<Promise<News>>): Promise<News> {
@@ -246,12 +210,11 @@ function failure(
   { from, count }: ShardPlan,
   error: unknown,
   signal: AbortSignal | undefined,
-  finished: number,
 ): unknown {
   if (signal?.aborted) return signal.reason;
   const message = error instanceof Error ? error.message : String(error);
   return new EnvironmentError(
-    `buildZoo: training networks ${from} to ${from + count - 1} failed (${message}); ${finished} finished shards are safe, build again to go on`,
+    `buildZoo: training networks ${from} to ${from + count - 1} failed (${message}); finished shards are safe, build again to go on`,
     { cause: error },
   );
 }
