@@ -80,7 +80,12 @@ export function folderStore(folder: string): ZooStore {
         if (error instanceof EnvironmentError) throw error;
         throw environmentError("write to", root, error);
       }
-      await attempt("tidy", "", undefined, () => removeLeftovers(root));
+      try {
+        await attempt("tidy", "", undefined, () => removeLeftovers(root));
+      } catch (error) {
+        await releaseLock(root);
+        throw error;
+      }
       return async () => {
         await attempt("unlock", lockName, undefined, () => releaseLock(root));
       };

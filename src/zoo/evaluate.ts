@@ -4,7 +4,7 @@ import { numpy as np } from "@jax-js/jax";
 import type { Dataset, Task } from "../tasks/task.ts";
 import type { Lesson } from "./lesson.ts";
 import type { Run } from "./run.ts";
-import type { Stacks } from "./train-population.ts";
+import type { Stacks } from "./population.ts";
 
 export type Results = Pick<Run, "trainLoss" | "testLoss" | "testAccuracy" | "finite">;
 

@@ -6,7 +6,7 @@ import { readManifest, type ZooManifest } from "./manifest.ts";
 import type { ZooRow } from "./run.ts";
 import { inspectShard, planShards, type ShardInfo } from "./shard.ts";
 import type { ZooStore } from "./store.ts";
-import type { Stacks } from "./train-population.ts";
+import type { Stacks } from "./population.ts";
 
 export interface Zoo {
   readonly manifest: ZooManifest;
@@ -18,7 +18,7 @@ export interface Zoo {
    * The weights of networks, tensor name -> [n, ...shape], in the order of the indices.
    * @throws {OptionError} for an index without a row; {FormatError} when its shard is damaged.
    */
-  readWeights(indices: readonly number[]): Promise<Stacks>;
+  readonly readWeights: (indices: readonly number[]) => Promise<Stacks>;
 }
 
 /**

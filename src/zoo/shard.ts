@@ -14,7 +14,7 @@ import type { SymmetrySpec } from "../spec/types.ts";
 import type { ZooManifest } from "./manifest.ts";
 import { type Run, runColumns } from "./run.ts";
 import type { ZooStore } from "./store.ts";
-import type { Population } from "./train-population.ts";
+import type { Population } from "./population.ts";
 
 const shardFormat = "weightspace/zoo-shard@1";
 

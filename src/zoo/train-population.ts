@@ -16,6 +16,7 @@ import {
   stepSizes,
 } from "./population-step.ts";
 import { drawHyperParameters, networkSeed, type Recipe } from "./recipe.ts";
+import type { Population, Stacks } from "./population.ts";
 import type { Run } from "./run.ts";
 
 /** Networks leave a program in blocks of this size: few program sizes to compile, little work on stopped networks. */
@@ -35,27 +36,12 @@ export interface PopulationOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Named arrays of many networks. */
-export type Stacks = Readonly<Record<string, StackedTensor>>;
-
-export interface StackedTensor {
-  /** [n, ...shape] */
-  readonly shape: readonly number[];
-  readonly data: Float32Array<ArrayBuffer>;
-}
-
-export interface Population {
-  /** Tensor name -> [n, ...shape], in the order of the indices. */
-  readonly weights: Stacks;
-  readonly runs: readonly Run[];
-}
-
 type HostState = Readonly<Record<keyof PopulationState, Record<string, Float32Array>>>;
 const stateKeys = ["weights", "first", "second"] as const;
 
 /**
  * Trained weights and results of the given networks: each the same, bit for bit, whichever others are trained with it.
- * Memory: about 60 kB a network.
+ * Memory: about 0.5 MB a network, most of it while they are evaluated. Starts the engine when it is not running.
  */
 export async function trainPopulation(options: PopulationOptions): Promise<Population> {
   const { task, recipe, seed, indices, signal } = options;

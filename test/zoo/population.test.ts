@@ -7,11 +7,8 @@ import { sampleElement } from "../../src/group/element.ts";
 import type { Task } from "../../src/tasks/task.ts";
 import type { evaluatePopulation as Evaluate } from "../../src/zoo/evaluate.ts";
 import { digitsRecipe, drawHyperParameters, type Recipe } from "../../src/zoo/recipe.ts";
-import type {
-  Population,
-  Stacks,
-  trainPopulation as Train,
-} from "../../src/zoo/train-population.ts";
+import type { Population, Stacks } from "../../src/zoo/population.ts";
+import type { trainPopulation as Train } from "../../src/zoo/train-population.ts";
 
 const recipe: Recipe = { ...digitsRecipe, steps: { fullChance: 0.3, range: [3, 60] } };
 const indices = Array.from({ length: 40 }, (_, i) => i);
@@ -86,6 +83,17 @@ describe("a population", () => {
     const after = watch.liveArrays();
     await trainPopulation({ task, recipe, seed: 2, indices: [1, 2, 3] });
     expect(watch.liveArrays()).toBe(after);
+  });
+
+  test("nothing leaks: as many arrays live at step 100 as at step 10, and none afterwards", async () => {
+    const live: number[] = [];
+    const long: Recipe = { ...recipe, steps: { fullChance: 1, range: [101, 101] } };
+    const onStep = () => void live.push(watch.liveArrays());
+    await trainPopulation({ task, recipe: long, seed: 1, indices: [1, 2, 3], onStep });
+    expect(live).toHaveLength(101);
+    expect(live[100]).toBe(live[10]);
+    expect(live[10]).toBeGreaterThan(0);
+    expect(watch.liveArrays()).toBe(0);
   });
 
   test("an abort stops it", async () => {
