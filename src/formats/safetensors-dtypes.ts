@@ -55,7 +55,10 @@ function e4m3ToNumber(bits: number): number {
   return sign * (1 + fraction / 8) * 2 ** (exponent - 7);
 }
 
-const bytewise: Partial<Record<SafeDtype, (byte: number) => number>> = {
+type Table = Float32Array<ArrayBuffer>;
+
+const byteTables = new Map<SafeDtype, Table>();
+const byteValues: Partial<Record<SafeDtype, (byte: number) => number>> = {
   BOOL: (byte) => (byte === 0 ? 0 : 1),
   U8: (byte) => byte,
   I8: (byte) => (byte << 24) >> 24,
@@ -63,12 +66,28 @@ const bytewise: Partial<Record<SafeDtype, (byte: number) => number>> = {
   F8_E5M2: (byte) => halfToNumber(byte << 8),
 };
 
-let halves: Float32Array | undefined;
+/** All 256 values of a one-byte format, filled on first use; undefined for other formats. */
+function byteTable(dtype: SafeDtype): Table | undefined {
+  const value = byteValues[dtype];
+  const known = byteTables.get(dtype);
+  if (value === undefined || known !== undefined) return known;
+  const table = Float32Array.from({ length: 256 }, (_, byte) => value(byte));
+  byteTables.set(dtype, table);
+  return table;
+}
+
+let halves: Table | undefined;
 
 /** All 65,536 half floats, filled on first use. */
-function halfTable(): Float32Array {
+function halfTable(): Table {
   halves ??= Float32Array.from({ length: 65536 }, (_, bits) => halfToNumber(bits));
   return halves;
+}
+
+function lookUp(codes: Uint8Array | Uint16Array, table: Table): Table {
+  const result = new Float32Array(codes.length);
+  for (let i = 0; i < codes.length; i++) result[i] = table[codes[i]];
+  return result;
 }
 
 /**
@@ -76,33 +95,28 @@ function halfTable(): Float32Array {
  * rounded to the nearest float32 for F64 and larger integers.
  * @throws {UnsupportedError} for complex numbers (C64) and bare exponents (F8_E8M0).
  */
-export function toFloat32(tensor: Pick<SafeTensor, "dtype" | "data">): Float32Array {
+export function toFloat32(tensor: Pick<SafeTensor, "dtype" | "data">): Table {
   const { dtype, data } = tensor;
-  const byteValue = bytewise[dtype];
-  if (byteValue !== undefined) {
-    const table = Float32Array.from({ length: 256 }, (_, byte) => byteValue(byte));
-    return Float32Array.from(data, (byte) => table[byte]);
-  }
+  const table = byteTable(dtype);
+  if (table !== undefined) return lookUp(data, table);
   const { buffer } = new Uint8Array(data);
   switch (dtype) {
     case "F32":
       return new Float32Array(buffer);
     case "F64":
-      return Float32Array.from(new Float64Array(buffer));
-    case "F16": {
-      const table = halfTable();
-      return Float32Array.from(new Uint16Array(buffer), (bits) => table[bits]);
-    }
+      return new Float32Array(new Float64Array(buffer));
+    case "F16":
+      return lookUp(new Uint16Array(buffer), halfTable());
     case "BF16":
-      return new Float32Array(Uint32Array.from(new Uint16Array(buffer), (b) => b << 16).buffer);
+      return widenBrainFloats(new Uint16Array(buffer));
     case "U16":
-      return Float32Array.from(new Uint16Array(buffer));
+      return new Float32Array(new Uint16Array(buffer));
     case "I16":
-      return Float32Array.from(new Int16Array(buffer));
+      return new Float32Array(new Int16Array(buffer));
     case "U32":
-      return Float32Array.from(new Uint32Array(buffer));
+      return new Float32Array(new Uint32Array(buffer));
     case "I32":
-      return Float32Array.from(new Int32Array(buffer));
+      return new Float32Array(new Int32Array(buffer));
     case "U64":
       return roundBigs(new BigUint64Array(buffer));
     case "I64":
@@ -114,7 +128,14 @@ export function toFloat32(tensor: Pick<SafeTensor, "dtype" | "data">): Float32Ar
   }
 }
 
-function roundBigs(values: BigUint64Array | BigInt64Array): Float32Array {
+/** bfloat16 is the upper half of a float32. */
+function widenBrainFloats(upper: Uint16Array): Table {
+  const bits = new Uint32Array(upper.length);
+  for (let i = 0; i < upper.length; i++) bits[i] = upper[i] << 16;
+  return new Float32Array(bits.buffer);
+}
+
+function roundBigs(values: BigUint64Array | BigInt64Array): Table {
   const result = new Float32Array(values.length);
   for (let i = 0; i < values.length; i++) result[i] = Number(values[i]);
   return result;
