@@ -32,17 +32,21 @@ async function start(threads: number): Promise<void> {
  * @throws {OptionError} for a thread count below 1, or other than the one the engine already runs with;
  * {EnvironmentError} when threads are asked for after @jax-js/jax was loaded.
  */
-export function startEngine(options: EngineOptions = {}): Promise<void> {
+export async function startEngine(options: EngineOptions = {}): Promise<void> {
   const { threads } = options;
   if (threads !== undefined && (!Number.isSafeInteger(threads) || threads < 1)) {
     throw new OptionError(`startEngine: threads must be a whole number from 1, got ${threads}`);
   }
-  if (started === undefined) {
-    started = { threads: threads ?? 1, ready: start(threads ?? 1) };
-  } else if (threads !== undefined && threads !== started.threads) {
+  if (started !== undefined && threads !== undefined && threads !== started.threads) {
     throw new OptionError(
       `startEngine: the engine already runs with threads ${started.threads}, got ${threads}; ask for threads in the first call`,
     );
   }
-  return started.ready;
+  started ??= { threads: threads ?? 1, ready: start(threads ?? 1) };
+  try {
+    await started.ready;
+  } catch (error) {
+    started = undefined;
+    throw error;
+  }
 }

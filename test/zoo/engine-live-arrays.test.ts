@@ -1,9 +1,11 @@
 import { expect, test } from "vitest";
+import { EnvironmentError } from "../../src/core/errors.ts";
 import { watchEngine } from "../../src/engine/live-arrays.ts";
 import { startEngine } from "../../src/engine/start.ts";
 
-test("live arrays and bytes are counted, and a forgotten array is noticed", async () => {
+test("live arrays and bytes are counted; threads come too late for a loaded engine, which still starts", async () => {
   const watch = await watchEngine();
+  await expect(startEngine({ threads: 2 })).rejects.toThrow(EnvironmentError);
   await startEngine();
   const { numpy } = await import("@jax-js/jax");
   const before = watch.liveArrays();

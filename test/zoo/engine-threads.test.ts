@@ -18,8 +18,8 @@ test("two threads give the product one would, and threads cannot change afterwar
     return sum;
   });
   expect(await product.data()).toEqual(expected);
-  expect(() => startEngine({ threads: 3 })).toThrow(OptionError);
-  expect(() => startEngine({ threads: 0 })).toThrow(/whole number from 1/);
+  await expect(startEngine({ threads: 3 })).rejects.toThrow(OptionError);
+  await expect(startEngine({ threads: 0 })).rejects.toThrow(/whole number from 1/);
   await startEngine();
 });
 
