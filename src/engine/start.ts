@@ -1,13 +1,52 @@
-// The only door to @jax-js/jax: starts a device and fills in what older Node versions lack.
+// The only door to @jax-js/jax: starts its WebAssembly device, alone or with a pool of threads.
 
-import { defaultDevice, init } from "@jax-js/jax";
+import { OptionError } from "../core/errors.ts";
 
-let started: Promise<void> | undefined;
+export interface EngineOptions {
+  /**
+   * Threads that share one product or kernel, in Node; a page uses what the browser gives it. Pays for products from
+   * about 256 x 256 on; below that one thread is faster. More than one must be asked for before anything imports
+   * @jax-js/jax, which decides about threads while it loads. @default 1
+   */
+  readonly threads?: number;
+}
 
-/** Starts the array engine on its WebAssembly device, once; later calls wait for the first. */
-export function startEngine(): Promise<void> {
-  started ??= init("wasm").then(() => {
-    defaultDevice("wasm");
-  });
-  return started;
+let started: { threads: number; ready: Promise<void> } | undefined;
+
+const inNode = (): boolean =>
+  typeof process !== "undefined" && typeof process.versions?.node === "string";
+
+async function start(threads: number): Promise<void> {
+  const load = () => import("@jax-js/jax");
+  if (threads > 1 && inNode()) {
+    const { withThreads } = await import("./node-threads.ts");
+    await withThreads(threads, load);
+  }
+  const { defaultDevice, init } = await load();
+  await init("wasm");
+  defaultDevice("wasm");
+}
+
+/**
+ * Starts the array engine, once; later calls wait for the first.
+ * @throws {OptionError} for a thread count below 1, or other than the one the engine already runs with;
+ * {EnvironmentError} when threads are asked for after @jax-js/jax was loaded.
+ */
+export async function startEngine(options: EngineOptions = {}): Promise<void> {
+  const { threads } = options;
+  if (threads !== undefined && (!Number.isSafeInteger(threads) || threads < 1)) {
+    throw new OptionError(`startEngine: threads must be a whole number from 1, got ${threads}`);
+  }
+  if (started !== undefined && threads !== undefined && threads !== started.threads) {
+    throw new OptionError(
+      `startEngine: the engine already runs with threads ${started.threads}, got ${threads}; ask for threads in the first call`,
+    );
+  }
+  started ??= { threads: threads ?? 1, ready: start(threads ?? 1) };
+  try {
+    await started.ready;
+  } catch (error) {
+    started = undefined;
+    throw error;
+  }
 }

@@ -1,0 +1,147 @@
+// A zoo's store in a folder: files appear whole or not at all, and one builder at a time holds the lock.
+
+import { constants } from "node:fs";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { EnvironmentError } from "../core/errors.ts";
+import type { ZooStore } from "../zoo/store.ts";
+import { codeOf, lockName, releaseLock, takeLock } from "./fs-store-lock.ts";
+
+const temporary = /\.tmp$/;
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOSPC: "the disk is full; make room",
+  EDQUOT: "the disk quota is used up; make room",
+  EACCES: "there is no permission; change it or choose another folder",
+  EPERM: "there is no permission; change it or choose another folder",
+  EROFS: "the disk is read-only; choose another folder",
+  ENOTDIR: "a part of the path is a file; choose another folder",
+  EEXIST: "there is a file of that name; choose another folder",
+  EMFILE: "too many files are open; close some",
+};
+
+function environmentError(what: string, path: string, error: unknown): EnvironmentError {
+  const reason = reasons[codeOf(error) ?? ""] ?? (error as Error).message;
+  return new EnvironmentError(`folderStore: cannot ${what} ${path}: ${reason}`, { cause: error });
+}
+
+/** A store in a folder, which is made when something is first written. */
+export function folderStore(folder: string): ZooStore {
+  const root = resolve(folder);
+  const path = (name: string) => join(root, name);
+
+  /** Runs an operation; a missing file gives `absent`, everything else fails with one clear error. */
+  async function attempt<T>(
+    what: string,
+    name: string,
+    absent: T,
+    run: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") return absent;
+      throw environmentError(what, path(name), error);
+    }
+  }
+
+  const store: ZooStore = {
+    location: folder,
+    list: () =>
+      attempt("list", "", [], async () => {
+        const names = await readdir(root);
+        return names.filter((name) => !temporary.test(name) && name !== lockName);
+      }),
+    size: (name) =>
+      attempt<number | undefined>("look at", name, undefined, async () => {
+        const { size } = await stat(path(name));
+        return size;
+      }),
+    read: (name, start, end) =>
+      attempt<Uint8Array | undefined>("read", name, undefined, async () => {
+        if (start === undefined && end === undefined)
+          return new Uint8Array(await readFile(path(name)));
+        return readRange(path(name), start ?? 0, end);
+      }),
+    write: async (name, bytes) => {
+      try {
+        await mkdir(root, { recursive: true });
+        await writeWhole(root, name, bytes);
+      } catch (error) {
+        throw environmentError("write", path(name), error);
+      }
+    },
+    remove: (name) => attempt("remove", name, undefined, () => rm(path(name), { force: true })),
+    lock: async () => {
+      try {
+        await mkdir(root, { recursive: true });
+        await takeLock(root, folder);
+      } catch (error) {
+        if (error instanceof EnvironmentError) throw error;
+        throw environmentError("write to", root, error);
+      }
+      try {
+        await attempt("tidy", "", undefined, () => removeLeftovers(root));
+      } catch (error) {
+        await releaseLock(root);
+        throw error;
+      }
+      return async () => {
+        await attempt("unlock", lockName, undefined, () => releaseLock(root));
+      };
+    },
+  };
+  return Object.freeze(store);
+}
+
+async function readRange(path: string, start: number, end?: number): Promise<Uint8Array> {
+  const file = await open(path, "r");
+  try {
+    const { size } = await file.stat();
+    const bytes = new Uint8Array(Math.max(0, Math.min(size, end ?? size) - start));
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, start);
+    return bytes.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Writes to a temporary name, waits until the disk has it, and only then gives it its name. */
+async function writeWhole(root: string, name: string, bytes: Uint8Array): Promise<void> {
+  const partial = join(root, `${name}.${process.pid}.tmp`);
+  try {
+    const file = await open(partial, "w");
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(partial, join(root, name));
+  } catch (error) {
+    await rm(partial, { force: true }).catch(() => undefined);
+    throw error;
+  }
+  await syncFolder(root);
+}
+
+/** Makes a rename last; some systems cannot open folders, and then it lasts anyway or cannot be helped. */
+async function syncFolder(root: string): Promise<void> {
+  try {
+    const folder = await open(root, constants.O_RDONLY);
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  } catch {
+    return;
+  }
+}
+
+/** Files that a killed builder was writing. Called under the lock. */
+async function removeLeftovers(root: string): Promise<void> {
+  for (const name of await readdir(root)) {
+    if (temporary.test(name)) await rm(join(root, name), { force: true });
+  }
+}

@@ -1,0 +1,56 @@
+// What a builder is asked for against what its store holds already: the same zoo goes on, another is refused.
+
+import { OptionError } from "../core/errors.ts";
+import { digitsSpec } from "../tasks/digits.ts";
+import { manifestName, manifestToBytes, readManifest, type ZooManifest } from "./manifest.ts";
+import { parseRecipe, type Recipe } from "./recipe.ts";
+import type { ZooStore } from "./store.ts";
+
+const defaultShardSize = 128;
+
+interface AgreeOptions {
+  readonly recipe: Recipe;
+  readonly networks: number;
+  readonly seed: number;
+  readonly store: ZooStore;
+  readonly shardSize?: number;
+}
+
+/** @throws {OptionError} when a given number is not whole or too small. */
+export function checkCount(name: string, value: number | undefined, least: number): void {
+  if (value !== undefined && (!Number.isSafeInteger(value) || value < least)) {
+    throw new OptionError(`buildZoo: ${name} must be a whole number from ${least}, got ${value}`);
+  }
+}
+
+/** The manifest to build by, written when it is new; a store that holds another zoo is refused. */
+export async function agreeManifest(options: AgreeOptions): Promise<ZooManifest> {
+  const { store, seed, networks } = options;
+  const recipe = parseRecipe(options.recipe);
+  const old = await readManifest(store);
+  const shardSize = options.shardSize ?? old?.shardSize ?? defaultShardSize;
+  const manifest: ZooManifest = { recipe, seed, networks, shardSize, spec: digitsSpec };
+  const differs = (name: string, has: unknown, asked: unknown): never => {
+    throw new OptionError(
+      `buildZoo: ${store.location} holds a zoo with ${name} ${JSON.stringify(has)}, asked for ${JSON.stringify(asked)}; ask for the same, or choose another place`,
+    );
+  };
+  if (old !== undefined) {
+    if (old.seed !== seed) differs("seed", old.seed, seed);
+    if (old.shardSize !== shardSize) differs("shard size", old.shardSize, shardSize);
+    if (old.networks > networks) differs("networks", old.networks, networks);
+    const [has, asked] = [canonical(old.recipe), canonical(recipe)];
+    if (has !== asked) differs("recipe", JSON.parse(has), JSON.parse(asked));
+  }
+  if (old?.networks !== networks) await store.write(manifestName, manifestToBytes(manifest));
+  return manifest;
+}
+
+/** JSON with sorted keys. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, item: unknown) =>
+    typeof item === "object" && item !== null && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : item,
+  );
+}

@@ -1,0 +1,229 @@
+// Builds a zoo shard by shard. Finished shards are never trained again, so a build that was stopped or killed goes on
+// where it was, and ends with the same bytes as one that ran through.
+
+import { EnvironmentError, FormatError } from "../core/errors.ts";
+import { readPackageData } from "../tasks/package-data.ts";
+import { agreeManifest, checkCount } from "./agree-manifest.ts";
+import { tableName, type ZooManifest } from "./manifest.ts";
+import { rowsOf } from "./open.ts";
+import type { Recipe } from "./recipe.ts";
+import { inspectShard, planShards, type ShardInfo, type ShardPlan } from "./shard.ts";
+import type { ZooStore } from "./store.ts";
+import { encodeTable } from "./table.ts";
+import { finishedWork, trainShard } from "./train-shard.ts";
+import type { ShardTrainer } from "./worker-pool.ts";
+
+export interface BuildOptions {
+  readonly recipe: Recipe;
+  readonly networks: number;
+  readonly seed: number;
+  readonly store: ZooStore;
+  readonly signal?: AbortSignal;
+  /** Worker threads; 0 trains in the calling thread. @default the cores there are, in Node */
+  readonly workers?: number;
+  /** Networks a shard and a program. @default 128, or what the zoo has already */
+  readonly shardSize?: number;
+  /** Bytes of the task's data file. @default the package's own */
+  readonly data?: Uint8Array;
+  /** The compiled worker, where a bundler has moved it. */
+  readonly workerEntry?: URL;
+}
+
+export type BuildEvent =
+  /** What is there and what is to do. */
+  | { readonly type: "start"; readonly networks: number; readonly done: number }
+  /** A damaged shard that will be trained anew. */
+  | { readonly type: "warning"; readonly message: string }
+  /** Networks done, those of earlier builds and parts of running ones included; `rate` in networks a second of this build. */
+  | {
+      readonly type: "progress";
+      readonly done: number;
+      readonly total: number;
+      readonly rate: number;
+      readonly seconds: number;
+    }
+  /** A shard is safe in the store. */
+  | { readonly type: "shard"; readonly name: string; readonly from: number; readonly count: number }
+  | {
+      readonly type: "done";
+      readonly networks: number;
+      /** Networks trained by this build. */
+      readonly built: number;
+      readonly seconds: number;
+    };
+
+const progressMilliseconds = 200;
+
+/**
+ * Trains the networks a zoo still lacks, telling how far it is. An unfinished or smaller zoo of the same recipe and
+ * seed is completed. The files are the same whatever the number of workers and however often the build was interrupted.
+ * @throws {OptionError} when the store holds another zoo; {EnvironmentError} when it fails, another builder is at work or a
+ * worker dies (finished shards stay); the signal's reason after an abort.
+ */
+export async function* buildZoo(options: BuildOptions): AsyncGenerator<BuildEvent, void> {
+  const { store, signal, networks } = options;
+  signal?.throwIfAborted();
+  checkCount("networks", networks, 1);
+  checkCount("workers", options.workers, 0);
+  checkCount("shardSize", options.shardSize, 1);
+  const unlock = await store.lock();
+  try {
+    const manifest = await agreeManifest(options);
+    const finished: ShardInfo[] = [];
+    const pending: ShardPlan[] = [];
+    for (const plan of planShards(networks, manifest.shardSize)) {
+      try {
+        const info = await inspectShard(store, manifest, plan);
+        if (info?.runs.length === plan.count) finished.push(info);
+        else pending.push(plan);
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error;
+        yield { type: "warning", message: error.message };
+        pending.push(plan);
+      }
+    }
+    yield* trainPending(options, manifest, finished, pending);
+  } finally {
+    await unlock();
+  }
+}
+
+async function startTrainer(options: BuildOptions, shards: number): Promise<ShardTrainer> {
+  const inNode = typeof process !== "undefined" && process.versions?.node !== undefined;
+  if (options.workers === 0 || (options.workers === undefined && !inNode)) {
+    return { width: 1, train: trainShard, close: async () => undefined };
+  }
+  const { defaultWorkers, workerPool } = await import("./worker-pool.ts");
+  const workers = Math.max(1, Math.min(options.workers ?? defaultWorkers(), shards));
+  return workerPool(workers, options.workerEntry);
+}
+
+/** What happened while shards are being trained. */
+type News =
+  | { readonly kind: "trained"; readonly plan: ShardPlan; readonly bytes: Uint8Array }
+  | { readonly kind: "failed"; readonly plan: ShardPlan; readonly error: unknown }
+  | { readonly kind: "tick" };
+
+async function* trainPending(
+  options: BuildOptions,
+  manifest: ZooManifest,
+  finished: ShardInfo[],
+  pending: readonly ShardPlan[],
+): AsyncGenerator<BuildEvent, void> {
+  const { store, networks } = options;
+  const before = finished.reduce((sum, { runs }) => sum + runs.length, 0);
+  yield { type: "start", networks, done: before };
+  const began = performance.now();
+  const seconds = () => (performance.now() - began) / 1000;
+  const progress = new Int32Array(newSharedBuffer(4 * pending.length));
+  const countBuilt = () =>
+    pending.reduce((sum, { count }, i) => sum + (count * progress[i]) / finishedWork, 0);
+  const report = (): BuildEvent => {
+    const [built, elapsed] = [countBuilt(), seconds()];
+    const rate = elapsed > 0 ? built / elapsed : 0;
+    const done = Math.floor(before + built);
+    return { type: "progress", done, total: networks, rate, seconds: elapsed };
+  };
+  for await (const trained of trainShards(options, manifest, pending, progress)) {
+    if (trained !== undefined) {
+      const { plan, bytes } = trained;
+      await store.write(plan.name, bytes);
+      const info = await inspectShard(store, manifest, plan);
+      if (info !== undefined) finished.push(info);
+      yield { type: "shard", name: plan.name, from: plan.from, count: plan.count };
+    }
+    yield report();
+  }
+  await writeTable(store, finished);
+  yield { type: "done", networks, built: Math.round(countBuilt()), seconds: seconds() };
+}
+
+/** The bytes of shards as they come, in any order, and undefined now and then in between. */
+async function* trainShards(
+  options: BuildOptions,
+  { recipe, seed }: ZooManifest,
+  pending: readonly ShardPlan[],
+  progress: Int32Array,
+): AsyncGenerator<{ plan: ShardPlan; bytes: Uint8Array } | undefined, void> {
+  if (pending.length === 0) return;
+  const { signal } = options;
+  const data = options.data ?? (await readPackageData(dataFiles[recipe.task]));
+  const stop = new AbortController();
+  const onAbort = () => stop.abort(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const trainer = await startTrainer(options, pending.length);
+  const running = new Map<ShardPlan, Promise<News>>();
+  let next = 0;
+  const startNext = (): void => {
+    const slot = next++;
+    const plan = pending[slot];
+    const { from, count } = plan;
+    const request = { recipe, seed, from, count, data, progress, slot };
+    const training = trainer.train(request, stop.signal).then(
+      (bytes): News => ({ kind: "trained", plan, bytes }),
+      (error: unknown): News => ({ kind: "failed", plan, error }),
+    );
+    running.set(plan, training);
+  };
+  try {
+    while (running.size > 0 || next < pending.length) {
+      signal?.throwIfAborted();
+      while (running.size < trainer.width && next < pending.length) startNext();
+      const news = await firstNews(running.values());
+      if (news.kind === "failed") throw failure(news.plan, news.error, signal);
+      if (news.kind === "trained") {
+        running.delete(news.plan);
+        if (next < pending.length) startNext();
+        yield news;
+      } else {
+        yield undefined;
+      }
+    }
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+    stop.abort();
+    await trainer.close();
+  }
+}
+
+/** A shared buffer where there are threads to share it with. */
+const newSharedBuffer = (bytes: number): SharedArrayBuffer | ArrayBuffer =>
+  typeof SharedArrayBuffer === "undefined" ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bytes);
+
+const dataFiles: Readonly<Record<Recipe["task"], string>> = { digits: "uci-digits.csv.gz" };
+
+/** The first result, or a tick when none comes for a while. */
+async function firstNews(running: Iterable<Promise<News>>): Promise<News> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tick = new Promise<News>((resolve) => {
+    timer = setTimeout(() => resolve({ kind: "tick" }), progressMilliseconds);
+  });
+  try {
+    return await Promise.race([...running, tick]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The error of a build whose shard could not be trained. */
+function failure(
+  { from, count }: ShardPlan,
+  error: unknown,
+  signal: AbortSignal | undefined,
+): unknown {
+  if (signal?.aborted) return signal.reason;
+  const message = error instanceof Error ? error.message : String(error);
+  return new EnvironmentError(
+    `buildZoo: training networks ${from} to ${from + count - 1} failed (${message}); finished shards are safe, build again to go on`,
+    { cause: error },
+  );
+}
+
+/** Writes the table unless it is there already. */
+async function writeTable(store: ZooStore, finished: readonly ShardInfo[]): Promise<void> {
+  const ordered = [...finished].sort((a, b) => a.plan.from - b.plan.from);
+  const bytes = encodeTable(rowsOf(ordered));
+  const old = await store.read(tableName);
+  if (old?.length === bytes.length && old.every((byte, i) => byte === bytes[i])) return;
+  await store.write(tableName, bytes);
+}

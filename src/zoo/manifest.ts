@@ -1,0 +1,78 @@
+// zoo.json: what a zoo is made of. With it and the code, every network can be trained again, bit for bit.
+
+import { z } from "zod";
+import { FormatError } from "../core/errors.ts";
+import { specFromJSON, specToJSON } from "../spec/json.ts";
+import type { SymmetrySpec } from "../spec/types.ts";
+import { parseRecipe, type Recipe } from "./recipe.ts";
+import type { ZooStore } from "./store.ts";
+
+export const manifestName = "zoo.json";
+export const manifestFormat = "weightspace/zoo@1";
+export const tableName = "runs.parquet";
+
+export interface ZooManifest {
+  readonly recipe: Recipe;
+  readonly seed: number;
+  /** Networks the zoo has when it is complete. */
+  readonly networks: number;
+  /** Networks in every shard but the last. */
+  readonly shardSize: number;
+  /** The tensors of every network and the group that acts on them. */
+  readonly spec: SymmetrySpec;
+}
+
+const schema = z.object({
+  format: z.literal(manifestFormat),
+  seed: z.int(),
+  networks: z.int().min(1),
+  shardSize: z.int().min(1),
+  recipe: z.unknown(),
+  spec: z.unknown(),
+});
+
+export function manifestToBytes(manifest: ZooManifest): Uint8Array {
+  const { recipe, seed, networks, shardSize, spec } = manifest;
+  const value = {
+    format: manifestFormat,
+    seed,
+    networks,
+    shardSize,
+    recipe,
+    spec: specToJSON(spec),
+  };
+  return new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+/**
+ * The manifest of a store; undefined when it has none.
+ * @throws {FormatError} when it is damaged; {SpecError} when its spec contradicts itself.
+ */
+export async function readManifest(store: ZooStore): Promise<ZooManifest | undefined> {
+  const bytes = await store.read(manifestName);
+  if (bytes === undefined) return undefined;
+  const where = `${manifestName} in ${store.location}`;
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new FormatError(
+      `readManifest: ${where} is not JSON (${(error as Error).message}); build the zoo in another folder`,
+    );
+  }
+  const result = schema.safeParse(value);
+  if (!result.success) {
+    const problems = result.error.issues.map((i) => `  - ${i.path.join(".")}: ${i.message}`);
+    throw new FormatError(
+      `readManifest: ${where} is not of format ${manifestFormat}\n${problems.join("\n")}`,
+    );
+  }
+  const { seed, networks, shardSize, recipe, spec } = result.data;
+  return Object.freeze({
+    recipe: parseRecipe(recipe),
+    seed,
+    networks,
+    shardSize,
+    spec: specFromJSON(spec),
+  });
+}

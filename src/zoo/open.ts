@@ -1,0 +1,111 @@
+// Reading a zoo: its manifest, its rows, and the weights of any of its networks.
+
+import { FormatError, OptionError } from "../core/errors.ts";
+import { sizeOf } from "../core/shapes.ts";
+import { readManifest, type ZooManifest } from "./manifest.ts";
+import type { ZooRow } from "./run.ts";
+import { inspectShard, planShards, type ShardInfo } from "./shard.ts";
+import type { ZooStore } from "./store.ts";
+import type { Stacks } from "./population.ts";
+
+export interface Zoo {
+  readonly manifest: ZooManifest;
+  /** One row for every network that can be read, by index; fewer than `manifest.networks` in an unfinished zoo. */
+  readonly rows: readonly ZooRow[];
+  /** One error for every shard that is damaged; its networks have no rows, all others can be used. */
+  readonly problems: readonly FormatError[];
+  /**
+   * The weights of networks, tensor name -> [n, ...shape], in the order of the indices.
+   * @throws {OptionError} for an index without a row; {FormatError} when its shard is damaged.
+   */
+  readonly readWeights: (indices: readonly number[]) => Promise<Stacks>;
+}
+
+/**
+ * Opens a zoo, finished or not, without changing anything.
+ * @throws {FormatError} when there is no manifest or it is damaged.
+ */
+export async function openZoo(store: ZooStore): Promise<Zoo> {
+  const manifest = await readManifest(store);
+  if (manifest === undefined) {
+    throw new FormatError(
+      `openZoo: there is no zoo.json in ${store.location}; build a zoo there first, or give the folder of one`,
+    );
+  }
+  const shards: ShardInfo[] = [];
+  const damaged = new Map<number, FormatError>();
+  for (const plan of planShards(manifest.networks, manifest.shardSize)) {
+    try {
+      const info = await inspectShard(store, manifest, plan);
+      if (info !== undefined) shards.push(info);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      damaged.set(plan.from, error);
+    }
+  }
+  return Object.freeze({
+    manifest,
+    rows: Object.freeze(rowsOf(shards)),
+    problems: Object.freeze([...damaged.values()]),
+    readWeights: (indices: readonly number[]) =>
+      readWeights(store, manifest, shards, damaged, indices),
+  });
+}
+
+/** Rows of shards, in their order. */
+export function rowsOf(shards: readonly ShardInfo[]): ZooRow[] {
+  return shards.flatMap(({ plan, runs }) =>
+    runs.map((run) => Object.freeze({ ...run, shard: plan.name })),
+  );
+}
+
+async function readWeights(
+  store: ZooStore,
+  { spec, shardSize, networks }: ZooManifest,
+  shards: readonly ShardInfo[],
+  damaged: ReadonlyMap<number, FormatError>,
+  indices: readonly number[],
+): Promise<Stacks> {
+  const byShard = new Map<ShardInfo, { place: number; slot: number }[]>();
+  for (const [place, index] of indices.entries()) {
+    const from = Math.floor(index / shardSize) * shardSize;
+    const shard = shards.find(({ plan }) => plan.from === from);
+    const slot = index - from;
+    if (!Number.isSafeInteger(index) || shard?.runs[slot] === undefined) {
+      const problem = damaged.get(from);
+      if (problem !== undefined) throw problem;
+      throw new OptionError(
+        `readWeights: there is no network ${index} in ${store.location}, which is planned for 0 to ${networks - 1}; take indices from its rows`,
+      );
+    }
+    const wanted = byShard.get(shard) ?? [];
+    wanted.push({ place, slot });
+    byShard.set(shard, wanted);
+  }
+  const stacks = Object.fromEntries(
+    Object.entries(spec.tensors).map(([name, { shape }]) => [
+      name,
+      {
+        shape: [indices.length, ...shape],
+        data: new Float32Array(indices.length * sizeOf(shape)),
+      },
+    ]),
+  );
+  for (const [{ plan, header }, wanted] of byShard) {
+    const bytes = await store.read(plan.name);
+    if (bytes?.length !== header.fileBytes) {
+      throw new FormatError(
+        `${plan.name} in ${store.location}: the file changed while it was read; open the zoo again`,
+      );
+    }
+    for (const [name, { shape }] of Object.entries(spec.tensors)) {
+      const size = sizeOf(shape);
+      const entry = header.entries.get(name);
+      const all = new Float32Array(bytes.slice(entry?.start, entry?.end).buffer);
+      for (const { place, slot } of wanted) {
+        stacks[name].data.set(all.subarray(slot * size, (slot + 1) * size), place * size);
+      }
+    }
+  }
+  return stacks;
+}

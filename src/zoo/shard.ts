@@ -1,0 +1,135 @@
+// Shards: safetensors files that hold the weights of consecutive networks, stacked, and in their metadata the networks'
+// rows of the table and the spec, so that a shard stands on its own.
+
+import { FormatError } from "../core/errors.ts";
+import { equalShapes, formatShape } from "../core/shapes.ts";
+import { writeSafetensors } from "../formats/safetensors-write.ts";
+import {
+  type SafetensorsHeader,
+  safetensorsHeader,
+  safetensorsPrefixBytes,
+} from "../formats/safetensors.ts";
+import { specToJSON } from "../spec/json.ts";
+import type { SymmetrySpec } from "../spec/types.ts";
+import type { ZooManifest } from "./manifest.ts";
+import { type Run, runColumns } from "./run.ts";
+import type { ZooStore } from "./store.ts";
+import type { Population } from "./population.ts";
+
+const shardFormat = "weightspace/zoo-shard@1";
+
+/** Which networks a shard holds. */
+export interface ShardPlan {
+  readonly name: string;
+  /** Index of the first network. */
+  readonly from: number;
+  readonly count: number;
+}
+
+/** The shards of a zoo, in order. */
+export function planShards(networks: number, shardSize: number): ShardPlan[] {
+  return Array.from({ length: Math.ceil(networks / shardSize) }, (_, i) => ({
+    name: `shard-${String(i).padStart(5, "0")}.safetensors`,
+    from: i * shardSize,
+    count: Math.min(shardSize, networks - i * shardSize),
+  }));
+}
+
+/** The bytes of a shard: the same for the same networks. */
+export function encodeShard(
+  { weights, runs }: Population,
+  { spec, seed }: { readonly spec: SymmetrySpec; readonly seed: number },
+): Uint8Array {
+  return writeSafetensors(weights, {
+    format: shardFormat,
+    seed: String(seed),
+    spec: JSON.stringify(specToJSON(spec)),
+    runs: JSON.stringify(runs),
+  });
+}
+
+export interface ShardInfo {
+  readonly plan: ShardPlan;
+  /** Networks it really holds: fewer than planned when the zoo has grown since. */
+  readonly runs: readonly Run[];
+  readonly header: SafetensorsHeader;
+}
+
+/**
+ * Reads and checks the header of a shard and the length of its file; undefined when there is no such file.
+ * @throws {FormatError} naming the file when it is truncated, damaged or of another zoo.
+ */
+export async function inspectShard(
+  store: ZooStore,
+  { spec, seed }: Pick<ZooManifest, "spec" | "seed">,
+  plan: ShardPlan,
+): Promise<ShardInfo | undefined> {
+  const size = await store.size(plan.name);
+  if (size === undefined) return undefined;
+  const fail = (what: string): never => {
+    throw new FormatError(
+      `${plan.name} in ${store.location}: ${what}; build the zoo again to train its networks anew`,
+    );
+  };
+  let header: SafetensorsHeader;
+  try {
+    const prefix = (await store.read(plan.name, 0, 8)) ?? new Uint8Array(0);
+    const end = Math.min(size, safetensorsPrefixBytes(prefix));
+    header = safetensorsHeader((await store.read(plan.name, 0, end)) ?? prefix);
+  } catch (error) {
+    if (error instanceof FormatError) return fail(error.message);
+    throw error;
+  }
+  if (size !== header.fileBytes) {
+    return fail(`the file has ${size} bytes, its header says ${header.fileBytes}`);
+  }
+  const { metadata } = header;
+  if (metadata["format"] !== shardFormat) return fail(`it is not of format ${shardFormat}`);
+  if (metadata["seed"] !== String(seed)) {
+    return fail(`it was built with seed ${metadata["seed"]}, the zoo has seed ${seed}`);
+  }
+  const runs = parseRuns(metadata["runs"], fail);
+  if (
+    runs.length === 0 ||
+    runs.length > plan.count ||
+    runs.some((r, i) => r.index !== plan.from + i)
+  ) {
+    const last = plan.from + plan.count - 1;
+    return fail(`its rows are not those of networks ${plan.from} to ${last}`);
+  }
+  for (const [name, { shape }] of Object.entries(spec.tensors)) {
+    const entry = header.entries.get(name);
+    const expected = [runs.length, ...shape];
+    if (entry?.dtype !== "F32" || !equalShapes(entry.shape, expected)) {
+      const got = entry === undefined ? "nothing" : `${entry.dtype} ${formatShape(entry.shape)}`;
+      return fail(`tensor "${name}" must be F32 ${formatShape(expected)}, got ${got}`);
+    }
+  }
+  return { plan, runs, header };
+}
+
+const typeNames = { INT32: "number", DOUBLE: "number", STRING: "string", BOOLEAN: "boolean" };
+
+/** Rows from the metadata; numbers JSON cannot hold were written as null and come back as NaN. */
+function parseRuns(text: string | undefined, fail: (what: string) => never): readonly Run[] {
+  let rows: unknown;
+  try {
+    rows = JSON.parse(text ?? "");
+  } catch {
+    return fail("its rows are not JSON");
+  }
+  if (!Array.isArray(rows)) return fail("its rows are not a list");
+  return rows.map((row: unknown): Run => {
+    if (typeof row !== "object" || row === null) return fail("a row is not an object");
+    const entries = Object.entries(runColumns).flatMap(([column, type]): [string, unknown][] => {
+      if (column === "shard") return [];
+      const given = (row as Record<string, unknown>)[column];
+      const value = given === null && type === "DOUBLE" ? NaN : given;
+      if (typeof value !== typeNames[type]) {
+        return fail(`a row has ${column} ${JSON.stringify(given)}, expected a ${typeNames[type]}`);
+      }
+      return [[column, value]];
+    });
+    return Object.freeze(Object.fromEntries(entries) as unknown as Run);
+  });
+}

@@ -1,0 +1,30 @@
+// The Parquet table of a zoo, one row per network, for any tool that reads Parquet. The rows live in the shards too, so
+// it can always be written again.
+
+import { parquetReadObjects } from "hyparquet";
+import { parquetWriteBuffer } from "hyparquet-writer";
+import { FormatError } from "../core/errors.ts";
+import { runColumns, type ZooRow } from "./run.ts";
+
+/** The bytes of the table: the same for the same rows. */
+export function encodeTable(rows: readonly ZooRow[]): Uint8Array {
+  const columnData = Object.entries(runColumns).map(([name, type]) => ({
+    name,
+    type,
+    data: rows.map((row) => row[name as keyof ZooRow]),
+  }));
+  return new Uint8Array(parquetWriteBuffer({ columnData }));
+}
+
+/** The rows of a table. @throws {FormatError} when the bytes are not a table of runs. */
+export async function decodeTable(bytes: Uint8Array): Promise<ZooRow[]> {
+  const columns = Object.keys(runColumns);
+  try {
+    const rows = await parquetReadObjects({ file: bytes.slice().buffer, columns });
+    return rows.map((row) => Object.freeze(row) as unknown as ZooRow);
+  } catch (error) {
+    throw new FormatError(
+      `decodeTable: not a table of runs (${(error as Error).message}); build the zoo again to write it anew`,
+    );
+  }
+}

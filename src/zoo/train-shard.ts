@@ -1,0 +1,51 @@
+// One shard's worth of work, as a worker thread or the calling thread does it: train, and hand back the shard's bytes.
+
+import { digitsTask } from "../tasks/digits.ts";
+import type { Task } from "../tasks/task.ts";
+import type { Recipe } from "./recipe.ts";
+import { encodeShard } from "./shard.ts";
+import { trainPopulation } from "./train-population.ts";
+
+/** Plain data, so that it can travel to a worker. */
+export interface ShardRequest {
+  readonly recipe: Recipe;
+  readonly seed: number;
+  readonly from: number;
+  readonly count: number;
+  /** Bytes of the task's data file. */
+  readonly data: Uint8Array;
+  /** Shared counters, one a shard, where `slot` is this one's: millionths of its work that are done. */
+  readonly progress: Int32Array;
+  readonly slot: number;
+}
+
+/** Millionths: what a finished shard's counter holds. */
+export const finishedWork = 1_000_000;
+
+let known: { data: Uint8Array; task: Promise<Task> } | undefined;
+
+const equalBytes = (a: Uint8Array, b: Uint8Array) =>
+  a.length === b.length && a.every((byte, i) => byte === b[i]);
+
+/** The task of some data, kept from one shard to the next. */
+function taskOf(data: Uint8Array): Promise<Task> {
+  if (known === undefined || !equalBytes(known.data, data)) {
+    known = { data, task: digitsTask(data) };
+  }
+  return known.task;
+}
+
+/** The bytes of the shard of networks `from` to `from + count - 1`. */
+export async function trainShard(request: ShardRequest, signal?: AbortSignal): Promise<Uint8Array> {
+  const { recipe, seed, from, count, data, progress, slot } = request;
+  const task = await taskOf(data);
+  const population = await trainPopulation({
+    task,
+    recipe,
+    seed,
+    indices: Array.from({ length: count }, (_, i) => from + i),
+    onStep: (done) => void Atomics.store(progress, slot, Math.round(done * finishedWork)),
+    ...(signal !== undefined && { signal }),
+  });
+  return encodeShard(population, { spec: task.spec, seed });
+}

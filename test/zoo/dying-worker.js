@@ -1,0 +1,4 @@
+// A worker that dies while it works.
+export default function work() {
+  process.exit(3);
+}

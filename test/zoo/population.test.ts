@@ -1,0 +1,182 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { sizeOf } from "../../src/core/shapes.ts";
+import type { Weights } from "../../src/core/tensors.ts";
+import { type EngineWatch, watchEngine } from "../../src/engine/live-arrays.ts";
+import { actOn } from "../../src/group/act.ts";
+import { sampleElement } from "../../src/group/element.ts";
+import type { Task } from "../../src/tasks/task.ts";
+import type { evaluatePopulation as Evaluate } from "../../src/zoo/evaluate.ts";
+import { digitsRecipe, drawHyperParameters, type Recipe } from "../../src/zoo/recipe.ts";
+import type { Population, Stacks } from "../../src/zoo/population.ts";
+import type { trainPopulation as Train } from "../../src/zoo/train-population.ts";
+
+const recipe: Recipe = { ...digitsRecipe, steps: { fullChance: 0.3, range: [3, 60] } };
+const indices = Array.from({ length: 40 }, (_, i) => i);
+
+let watch: EngineWatch;
+let task: Task;
+let trainPopulation: typeof Train;
+let evaluatePopulation: typeof Evaluate;
+let together: Population;
+
+beforeAll(async () => {
+  watch = await watchEngine();
+  const { digitsTask } = await import("../../src/tasks/digits.ts");
+  const { readPackageData } = await import("../../src/tasks/package-data.ts");
+  ({ trainPopulation } = await import("../../src/zoo/train-population.ts"));
+  ({ evaluatePopulation } = await import("../../src/zoo/evaluate.ts"));
+  task = await digitsTask(await readPackageData("uci-digits.csv.gz"));
+  together = await trainPopulation({ task, recipe, seed: 7, indices });
+});
+
+/** The weights of the network at a place of a population. */
+function networkAt(stacks: Stacks, place: number): Weights {
+  return Object.fromEntries(
+    Object.entries(stacks).map(([name, { shape, data }]) => {
+      const size = sizeOf(shape.slice(1));
+      return [name, { shape: shape.slice(1), data: data.slice(place * size, (place + 1) * size) }];
+    }),
+  );
+}
+
+const stackOne = (weights: Weights): Stacks =>
+  Object.fromEntries(
+    Object.entries(weights).map(([name, { shape, data }]) => [
+      name,
+      { shape: [1, ...shape], data: Float32Array.from(data) },
+    ]),
+  );
+
+describe("a population", () => {
+  test("a network trained among others equals the same network trained alone, bit for bit", async () => {
+    for (const index of [0, 17, 39]) {
+      const alone = await trainPopulation({ task, recipe, seed: 7, indices: [index] });
+      expect(networkAt(alone.weights, 0)).toEqual(networkAt(together.weights, index));
+      expect(alone.runs[0].testAccuracy).toBe(together.runs[index].testAccuracy);
+    }
+  });
+
+  test("any subset in any order gives the same networks", async () => {
+    const some = [30, 2, 11];
+    const { weights, runs } = await trainPopulation({ task, recipe, seed: 7, indices: some });
+    expect(runs).toEqual(some.map((index) => together.runs[index]));
+    for (const [place, index] of some.entries()) {
+      expect(networkAt(weights, place)).toEqual(networkAt(together.weights, index));
+    }
+  });
+
+  test("another seed or another network gives other weights", async () => {
+    const other = await trainPopulation({ task, recipe, seed: 8, indices: [0] });
+    expect(networkAt(other.weights, 0)).not.toEqual(networkAt(together.weights, 0));
+    expect(networkAt(together.weights, 1)).not.toEqual(networkAt(together.weights, 0));
+  });
+
+  test("it learns: networks with time, data and clean labels pass 80%, and accuracies spread", () => {
+    const accuracies = together.runs.map(({ testAccuracy }) => testAccuracy);
+    expect(Math.max(...accuracies)).toBeGreaterThan(0.8);
+    expect(Math.min(...accuracies)).toBeLessThan(0.3);
+    expect(together.runs.every(({ finite }) => finite)).toBe(true);
+  });
+
+  test("nothing leaks: as many arrays live after a second population as after the first", async () => {
+    await trainPopulation({ task, recipe, seed: 1, indices: [1, 2, 3] });
+    const after = watch.liveArrays();
+    await trainPopulation({ task, recipe, seed: 2, indices: [1, 2, 3] });
+    expect(watch.liveArrays()).toBe(after);
+  });
+
+  test("nothing leaks: as many arrays live at step 100 as at step 10, and none afterwards", async () => {
+    const live: number[] = [];
+    const long: Recipe = { ...recipe, steps: { fullChance: 1, range: [101, 101] } };
+    const onStep = () => void live.push(watch.liveArrays());
+    await trainPopulation({ task, recipe: long, seed: 1, indices: [1, 2, 3], onStep });
+    expect(live).toHaveLength(101);
+    expect(live[100]).toBe(live[10]);
+    expect(live[10]).toBeGreaterThan(0);
+    expect(watch.liveArrays()).toBe(0);
+  });
+
+  test("an abort stops it", async () => {
+    const controller = new AbortController();
+    const training = trainPopulation({
+      task,
+      recipe,
+      seed: 7,
+      indices,
+      signal: controller.signal,
+      onStep: () => controller.abort(new Error("enough")),
+    });
+    await expect(training).rejects.toThrow("enough");
+  });
+});
+
+describe("evaluation", () => {
+  const lesson = { examples: [0, 1, 2], labels: Uint8Array.of(1, 2, 3) };
+  const results = async (weights: Weights) =>
+    (await evaluatePopulation(task, stackOne(weights), [lesson]))[0];
+  let best: Weights;
+  beforeAll(() => {
+    const accuracies = together.runs.map(({ testAccuracy }) => testAccuracy);
+    best = networkAt(together.weights, accuracies.indexOf(Math.max(...accuracies)));
+  });
+
+  test("accuracy is unchanged by a hidden permutation and scaling, and changed by moving one tensor only", async () => {
+    const before = await results(best);
+    const moved = actOn(task.spec, sampleElement(task.spec, 3), best);
+    const after = await results(moved);
+    expect(after.testAccuracy).toBe(before.testAccuracy);
+    expect(after.testLoss).toBeCloseTo(before.testLoss, 5);
+    const half = await results({ ...best, "fc1.weight": moved["fc1.weight"] });
+    expect(half.testAccuracy).toBeLessThan(before.testAccuracy - 0.1);
+  });
+
+  test("a network of zeros has loss log 10 and the accuracy of always saying 0", async () => {
+    const zeros = Object.fromEntries(
+      Object.entries(best).map(([name, { shape, data }]) => [
+        name,
+        { shape, data: new Float32Array(data.length) },
+      ]),
+    );
+    const { testLoss, trainLoss, testAccuracy, finite } = await results(zeros);
+    expect(testLoss).toBeCloseTo(Math.log(10), 5);
+    expect(trainLoss).toBeCloseTo(Math.log(10), 5);
+    const share = task.test.labels.filter((label) => label === 0).length / task.test.count;
+    expect(testAccuracy).toBe(share);
+    expect(finite).toBe(true);
+  });
+
+  test("NaN weights are flagged and give NaN losses", async () => {
+    const data = Float32Array.from(best["fc1.bias"].data);
+    data.fill(NaN);
+    const broken = await results({ ...best, "fc1.bias": { shape: [32], data } });
+    expect(broken.finite).toBe(false);
+    expect(broken.testLoss).toBeNaN();
+  });
+});
+
+describe("hyper-parameters", () => {
+  const drawn = Array.from({ length: 2000 }, (_, i) => drawHyperParameters(digitsRecipe, 3, i));
+
+  test("stay in the recipe's ranges and depend on seed and index only", () => {
+    for (const hyper of drawn) {
+      const [low, high] = digitsRecipe.learningRate[hyper.optimizer]!;
+      expect(hyper.learningRate).toBeGreaterThanOrEqual(low);
+      expect(hyper.learningRate).toBeLessThanOrEqual(high);
+      expect(hyper.dataFraction).toBeGreaterThanOrEqual(0.02);
+      expect(hyper.labelNoise).toBeLessThanOrEqual(0.8);
+      expect(hyper.steps).toBeGreaterThanOrEqual(5);
+      expect(hyper.steps).toBeLessThanOrEqual(300);
+    }
+    expect(drawHyperParameters(digitsRecipe, 3, 1234)).toEqual(drawn[1234]);
+    expect(drawHyperParameters(digitsRecipe, 4, 1234)).not.toEqual(drawn[1234]);
+  });
+
+  test("optimizers are equally likely and zeros have their chance", () => {
+    for (const name of ["sgd", "momentum", "adam"]) {
+      const share = drawn.filter(({ optimizer }) => optimizer === name).length / drawn.length;
+      expect(Math.abs(share - 1 / 3)).toBeLessThan(0.04);
+    }
+    const clean = drawn.filter(({ labelNoise }) => labelNoise === 0).length / drawn.length;
+    expect(Math.abs(clean - 0.5)).toBeLessThan(0.05);
+  });
+});
