@@ -5,6 +5,7 @@ import { numpy as np } from "@jax-js/jax";
 import type { LoweredSpec } from "../spec/lower.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Schedule, TargetUse } from "../plan/schedule.ts";
+import { concatenateAll } from "./concatenate.ts";
 import { reorderMiddle, sliceAlong } from "./take-apart.ts";
 
 /** How dimensions that a term drops are aggregated. The published code takes means, the paper writes sums. */
@@ -118,7 +119,7 @@ export function executePlan(
     const features = schedule.features[p].map(({ value, order }) =>
       reorderMiddle(values[value].ref, order),
     );
-    const joined = features.length === 1 ? features[0] : np.concatenate(features, slots.length + 1);
+    const joined = concatenateAll(features, slots.length + 1);
     const columns = joined.shape[slots.length + 1];
     const product = np.matmul(np.reshape(joined, [-1, columns]), matrices[p]); // [batch * slots, outputs]
     const shape = [batch, ...slots.map(({ size }) => size), product.shape[1]];
