@@ -2,15 +2,18 @@
 
 import { expect, test } from "vitest";
 
-const load = async (name: string) =>
-  (await import(new URL(`../../scripts/${name}`, import.meta.url).href)) as Record<string, never>;
-const layers = (await load("check-layers.js")) as {
+interface Layers {
   layerProblems(path: string, text: string): string[];
   importsOf(text: string): { specifier: string; typeOnly: boolean }[];
-};
-const sizes = (await load("check-size.js")) as {
+}
+interface Sizes {
   sizeProblems(path: string, text: string): string[];
-};
+}
+
+const load = async (name: string): Promise<unknown> =>
+  import(new URL(`../../scripts/${name}`, import.meta.url).href);
+const layers = (await load("check-layers.js")) as Layers;
+const sizes = (await load("check-size.js")) as Sizes;
 
 test("a folder may import from itself and from those above it", () => {
   const text = `import { a } from "./a.ts";\nimport { b } from "../core/b.ts";\n`;
