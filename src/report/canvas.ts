@@ -36,3 +36,15 @@ export function standaloneSvg(svg: string): string {
   const style = `<style>svg { ${lightColors} color: var(--ink); font-family: sans-serif; }</style>`;
   return svg.replace(/^<svg[^>]*>/, (open) => `${open}${style}`);
 }
+
+/** Smallest and largest of many numbers, widened to hold `atLeast`. */
+export function extent(
+  values: readonly number[],
+  atLeast: readonly number[] = [],
+): [number, number] {
+  const all = [...atLeast, ...values].filter(Number.isFinite);
+  return all.reduce<[number, number]>(
+    ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+    [Infinity, -Infinity],
+  );
+}

@@ -1,13 +1,13 @@
 // The figures of reports, each a function from plain data to SVG text. Models keep the colour of their position.
 
 import * as Plot from "@observablehq/plot";
-import { drawSvg, grid, seriesColor, softInk } from "./canvas.ts";
+import { drawSvg, extent, grid, seriesColor, softInk } from "./canvas.ts";
 import type { ExperimentRow, LearningCurve, ScatterPoint } from "./experiment.ts";
 import { averageCurves } from "./curves.ts";
 import { decimal } from "./table.ts";
 
 const width = 920;
-const axis = { tickSize: 0, color: softInk, labelArrow: "none" } as const;
+const axis = { tickSize: 0, color: softInk, labelArrow: "none", labelOffset: 34 } as const;
 
 /** Room for the longest model name beside an axis. */
 const nameMargin = (names: readonly string[]): number =>
@@ -22,8 +22,8 @@ const finite = (...values: readonly number[]): number[] => values.filter(Number.
 
 /** Limits that hold all values and zero, and one when values come near it. */
 function tauDomain(values: readonly number[]): [number, number] {
-  const lowest = Math.min(0, ...values);
-  return [lowest < 0 ? Math.floor(lowest * 10 - 0.2) / 10 : 0, Math.max(1, ...values)];
+  const [lowest, highest] = extent(values, [0, 1]);
+  return [lowest < 0 ? Math.floor(lowest * 10 - 0.2) / 10 : 0, highest];
 }
 
 /** Horizontal bars of Kendall's tau on held-out networks, with whiskers of one standard deviation over seeds. */
@@ -35,7 +35,8 @@ export function tauBars(rows: readonly ExperimentRow[]): string {
   return drawSvg({
     ariaLabel: "Kendall's tau of every model on held-out networks",
     width,
-    height: 40 + 40 * rows.length,
+    height: 56 + 40 * rows.length,
+    marginBottom: 40,
     marginLeft: nameMargin(models),
     marginRight: 56,
     x: { domain: tauDomain(rows.flatMap((r) => finite(r.tauMean - (r.tauSpread || 0)))) },
@@ -75,7 +76,8 @@ export function beforeAfter(rows: readonly ExperimentRow[]): string {
   return drawSvg({
     ariaLabel: "Kendall's tau before and after a random symmetry acted on every test network",
     width,
-    height: 40 + 36 * rows.length,
+    height: 56 + 36 * rows.length,
+    marginBottom: 40,
     marginLeft: nameMargin(models),
     marginRight: 56,
     x: { domain: tauDomain(values) },
@@ -118,7 +120,8 @@ export function learningCurves(
   return drawSvg({
     ariaLabel: "Kendall's tau on validation networks by training epoch",
     width,
-    height: 360,
+    height: 370,
+    marginBottom: 40,
     marginLeft: 46,
     marginRight: 20,
     y: { domain: tauDomain(points.map(({ mean }) => mean)), clamp: true },
@@ -142,7 +145,10 @@ export function learningCurves(
 
 const mostPoints = 400;
 
-/** Predicted against true targets of one model; filled before, hollow after the group element. At most 400 points. */
+/**
+ * Predicted against true targets of one model, at most 400 points: dots before the group element, rings after it where
+ * the prediction has moved visibly.
+ */
 export function scatter(
   points: readonly ScatterPoint[],
   color: string,
@@ -150,14 +156,16 @@ export function scatter(
 ): string {
   const stride = Math.ceil(points.length / mostPoints);
   const shown = points.filter((_, i) => i % stride === 0);
+  const visible = 0.005 * (domain[1] - domain[0]);
+  const apart = shown.filter(({ predicted, moved }) => Math.abs(moved - predicted) > visible);
   const limits = { domain: [...domain], clamp: true, ticks: 4 };
   return drawSvg({
     ariaLabel: "Predicted against true accuracy of held-out networks",
     width: 300,
-    height: 290,
+    height: 296,
     marginLeft: 38,
     marginRight: 10,
-    marginBottom: 34,
+    marginBottom: 40,
     marginTop: 24,
     x: limits,
     y: limits,
@@ -174,14 +182,14 @@ export function scatter(
         stroke: softInk,
         strokeDasharray: "3 4",
       }),
-      Plot.dot(shown, { x: "actual", y: "predicted", fill: color, fillOpacity: 0.55, r: 2.2 }),
-      Plot.dot(shown, {
+      Plot.dot(apart, {
         x: "actual",
         y: "moved",
         stroke: "var(--moved)",
-        strokeOpacity: 0.6,
+        strokeOpacity: 0.65,
         r: 3,
       }),
+      Plot.dot(shown, { x: "actual", y: "predicted", fill: color, fillOpacity: 0.6, r: 2.4 }),
     ],
   });
 }
@@ -191,10 +199,11 @@ export function accuracyHistogram(accuracies: readonly number[]): string {
   return drawSvg({
     ariaLabel: "Test accuracies of the networks in the population",
     width,
-    height: 190,
+    height: 210,
+    marginBottom: 40,
     marginLeft: 46,
     marginRight: 20,
-    x: { domain: [Math.min(0, ...accuracies), Math.max(1, ...accuracies)] },
+    x: { domain: extent(accuracies, [0, 1]) },
     marks: [
       Plot.gridY({ ...grid, ticks: 4 }),
       Plot.axisY({ ...axis, label: "networks", ticks: 4 }),

@@ -1,7 +1,7 @@
 // The report of a generalization experiment: how well each model predicts the accuracy of networks from their weights
 // alone, and what remains when every test network is replaced by an equivalent one.
 
-import { seriesColor } from "./canvas.ts";
+import { extent, seriesColor } from "./canvas.ts";
 import type { ExperimentResult, ExperimentRow } from "./experiment.ts";
 import { accuracyHistogram, beforeAfter, learningCurves, scatter, tauBars } from "./figures.ts";
 import { type Html, html, htmlPage, trusted } from "./html.ts";
@@ -70,22 +70,20 @@ function facts({ population, rows }: ExperimentResult): Html {
     .filter(changed)
     .toSorted((a, b) => b.tauMean - b.tauMovedMean - (a.tauMean - a.tauMovedMean));
   const { accuracies } = population;
-  const [low, high] = [Math.min(...accuracies), Math.max(...accuracies)];
+  const [low, high] = extent(accuracies);
   const percent = (value: number) => (100 * value).toFixed(0);
   return html`<div class="facts">
     ${fact(count(population.networks), "trained networks in the population")}
     ${accuracies.length > 0 ? fact(`${percent(low)}–${percent(high)} %`, "range of their test accuracies") : ""}
     ${ranked.length > 0 ? fact(decimal(ranked[0].tauMean), `best Kendall's tau: ${ranked[0].model}`) : ""}
-    ${fallen.length > 0 ? fact(html`${decimal(fallen[0].tauMean, 2)} → <span class="fell" style="display:inline;font-size:inherit">${decimal(fallen[0].tauMovedMean, 2)}</span>`, `${fallen[0].model}, once neurons are reordered`) : ""}
+    ${fallen.length > 0 ? fact(html`${decimal(fallen[0].tauMean, 2)} → <em class="fell">${decimal(fallen[0].tauMovedMean, 2)}</em>`, `${fallen[0].model}, once neurons are reordered`) : ""}
   </div>`;
 }
 
 function scatters({ rows, scatter: points }: ExperimentResult): Html {
-  const all = points
-    .flatMap(({ actual, predicted }) => [actual, predicted])
-    .filter(Number.isFinite);
+  const all = points.flatMap(({ actual, predicted }) => [actual, predicted]);
   if (all.length === 0) return html``;
-  const domain = [Math.min(0, ...all), Math.max(1, ...all)] as const;
+  const domain = extent(all, [0, 1]);
   const panels = rows.map(({ model }, i) => {
     const own = points.filter((point) => point.model === model);
     if (own.length === 0) return html``;
@@ -97,8 +95,9 @@ function scatters({ rows, scatter: points }: ExperimentResult): Html {
   });
   return html`<h2>Predicted and true accuracy</h2>
     <p class="soft">
-      Each dot is a held-out network. The ring around it is the same network after reordering: where
-      rings sit on their dots the model sees one network, where they scatter it sees two.
+      Each dot is a held-out network. A ring shows the same network after reordering, drawn only
+      where the prediction has moved: a model without rings sees one network where a model with
+      rings sees two.
     </p>
     <div class="grid">${panels}</div>`;
 }

@@ -56,7 +56,7 @@ h1 { font-size: 34px; line-height: 1.2; letter-spacing: -0.02em; font-weight: 68
 h2 { font-size: 20px; letter-spacing: -0.01em; font-weight: 640; margin: 56px 0 6px; }
 p { margin: 0 0 12px; max-width: 70ch; }
 .lead { font-size: 18px; line-height: 1.6; }
-.soft, figcaption { color: var(--soft); font-size: 14px; line-height: 1.5; }
+.soft, figcaption { color: var(--soft); font-size: 14px; line-height: 1.5; max-width: 96ch; }
 .eyebrow { color: var(--soft); font-size: 13px; letter-spacing: 0.06em; text-transform: uppercase; margin: 0 0 10px; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(190px, 1fr)); gap: 1px; margin: 32px 0 0;
   background: var(--line); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; }
@@ -73,7 +73,7 @@ tbody tr:last-child td { border-bottom: 0; }
 td.name { font-weight: 560; }
 td small { color: var(--soft); font-size: 12.5px; }
 .best { font-weight: 680; }
-.fell { color: var(--moved); font-weight: 600; }
+.fell { color: var(--moved); font-weight: 600; font-style: normal; }
 .dot { display: inline-block; width: 10px; height: 10px; border-radius: 50%; margin-right: 9px; }
 figure { margin: 16px 0 0; padding: 18px 18px 14px; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
 figure svg { display: block; width: 100%; height: auto; overflow: visible; color: var(--ink); }
