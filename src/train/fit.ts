@@ -10,6 +10,7 @@ import { disposeArrays, keepArrays } from "./arrays.ts";
 import { batchPlan } from "./batches.ts";
 import type { EpochRecord } from "./checkpoint.ts";
 import { batchArrays, type WeightDataset } from "./dataset.ts";
+import { breather } from "./event-loop.ts";
 import type { FitEvent } from "./events.ts";
 import { checkFitData, type FitData, type FitOptions, fullFitOptions } from "./fit-options.ts";
 import type { Loss } from "./losses.ts";
@@ -148,9 +149,11 @@ export async function* fit(
     };
     const early = () =>
       patience !== undefined && validation !== undefined && stalled(run) >= patience;
+    const breathe = breather();
     const aborted = () => signal?.aborted === true;
     while (run.position.epoch < epochs && !early() && !aborted()) {
       yield await advance();
+      await breathe();
       if (run.position.batch === plan.batches) yield await endEpoch();
       if (every > 0 && run.position.step % every === 0) yield await checkpoint();
     }

@@ -52,7 +52,7 @@ export const softmaxCrossEntropy: Loss = Object.freeze({
   },
 });
 
-/** All losses by name: what a command line offers. */
+/** All losses by name: checkpoints keep the name, and predicting from one needs the link. */
 export const losses: Readonly<Record<string, Loss>> = Object.freeze(
   Object.fromEntries(
     [binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy].map((loss) => [loss.name, loss]),

@@ -1,7 +1,6 @@
 // Numbers that say how good predictions are, computed on the host in float64; larger is better.
 
 import { ShapeError } from "../core/errors.ts";
-import { kendallTau } from "./kendall-tau.ts";
 
 /** How well predictions agree with the truth; larger is better, NaN when undefined. */
 export type Metric = (predicted: ArrayLike<number>, actual: ArrayLike<number>) => number;
@@ -39,9 +38,3 @@ export function meanAndSpread(values: ArrayLike<number>): MeanAndSpread {
   const squares = list.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   return { mean, spread: count > 1 ? Math.sqrt(squares / (count - 1)) : Number.NaN, count };
 }
-
-/** All metrics by name: what a command line offers. */
-export const metrics: Readonly<Record<string, Metric>> = Object.freeze({
-  "kendall-tau": kendallTau,
-  "r-squared": rSquared,
-});

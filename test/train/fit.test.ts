@@ -122,6 +122,12 @@ test("abort ends the run after the step under way, with a checkpoint that contin
   expect(rest.params).toEqual(whole.params);
 });
 
+test("a timer can abort a run: training gives the event loop its turn", async () => {
+  const signal = AbortSignal.timeout(120);
+  const { done } = await collect(fit(model, data, { ...base, epochs: 100_000, signal }));
+  expect(done.reason).toBe("aborted");
+});
+
 test("early stopping gives back the best parameters, not the last", async () => {
   const scripted = [1, 5, 3, 2, 4, 9];
   let calls = 0;
