@@ -96,6 +96,17 @@ export function readCheckpoint(bytes: Uint8Array): Checkpoint {
       throw new FormatError(`readCheckpoint: metadata "${key}" expected JSON; the file is damaged`);
     }
   };
+  const position = parsed("position") as TrainingPosition;
+  const numbers = ["step", "epoch", "batch", "lossSum", "bestEpoch"] as const;
+  if (!numbers.every((key) => Number.isFinite(position?.[key]))) {
+    throw new FormatError(`readCheckpoint: metadata "position" expected ${numbers.join(", ")}`);
+  }
+  const history = parsed("history");
+  if (!Array.isArray(history) || history.length !== position.epoch) {
+    throw new FormatError(
+      `readCheckpoint: metadata "history" expected ${position.epoch} epochs; the file is damaged`,
+    );
+  }
   const records: Record<string, Record<string, HostRecord[string]>> = {
     params: {},
     best: {},
@@ -115,11 +126,11 @@ export function readCheckpoint(bytes: Uint8Array): Checkpoint {
     };
   }
   return {
-    model: metadata["model"],
+    model: metadata["model"] ?? "",
     spec: specFromJSON(parsed("spec")),
     setting: parsed("setting") as Checkpoint["setting"],
-    position: parsed("position") as TrainingPosition,
-    history: parsed("history") as EpochRecord[],
+    position,
+    history: history as EpochRecord[],
     notes: parsed("notes") as Checkpoint["notes"],
     params: records["params"],
     optimizer: records["optimizer"],

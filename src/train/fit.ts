@@ -36,7 +36,7 @@ async function validationLoss(loss: Loss, outputs: Float32Array<ArrayBuffer>, da
 
 /**
  * Trains a model and tells what happens. Events: one `start`, then `step`s, an `epoch` after each pass, `checkpoint`s
- * (always one before the end), one `done` with the parameters. Ending the loop early (`break`) frees everything.
+ * (always one after the last step), one `done` with the parameters. Ending the loop early (`break`) frees everything.
  *
  * ```ts
  * for await (const event of fit(model, { train, validation }, { epochs: 50, seed: 0 })) {
@@ -164,7 +164,7 @@ export async function* fit(
     if (run.best === undefined) run.params = undefined;
     else run.best = undefined; // from here on the receiver owns them
     const { step: last, bestEpoch } = run.position;
-    yield { type: "done", reason, step: last, params, bestEpoch, history: run.history };
+    yield { type: "done", reason, step: last, params, bestEpoch, history: [...run.history] };
   } finally {
     disposeState(run);
     step.dispose();
