@@ -21,9 +21,16 @@ export function context(program: Command, signal: AbortSignal): Cli {
   let shown: Progress | undefined;
   const chosen = () =>
     (shown ??= progress(isJson() ? "silent" : process.stderr.isTTY ? "bars" : "lines"));
+  const { result, note } = output(isJson);
   return {
     signal,
-    output: output(isJson),
+    output: {
+      result(...parts) {
+        shown?.stop(); // a bar must not be drawn over the result
+        result(...parts);
+      },
+      note,
+    },
     progress: {
       task: (...task) => chosen().task(...task),
       stop: () => shown?.stop(),

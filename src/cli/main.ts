@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { interruption } from "./abort.ts";
 import { commands } from "./commands/index.ts";
-import { context } from "./context.ts";
+import { context, type RegisterCommand } from "./context.ts";
 
 const exitCodes = { ok: 0, failure: 1, misuse: 2 } as const;
 
@@ -63,7 +63,10 @@ function program(): Command {
 }
 
 /** Runs the command line and resolves to its exit code; a second Ctrl-C and a closed pipe end the process itself. */
-export async function main(args: string[]): Promise<number> {
+export async function main(
+  args: string[],
+  registered: readonly RegisterCommand[] = commands,
+): Promise<number> {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
     process.exit(exitCodes.ok); // the reader of the pipe has seen enough
@@ -74,7 +77,7 @@ export async function main(args: string[]): Promise<number> {
     cli.output.note("stopping at a safe place; Ctrl-C again stops at once");
   });
   const cli = context(root, interrupt.signal);
-  for (const register of commands) register(root, cli);
+  for (const register of registered) register(root, cli);
   beStrict(root);
   const run = async (): Promise<number> => {
     if (args.length === 0) root.outputHelp();

@@ -15,41 +15,57 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Starts a program that listens as the command line does, and sends it signals whenever it prints a line. */
-function interruptedProgram(obeys: boolean, signals: NodeJS.Signals[]) {
-  const module = new URL("../../dist/cli/abort.js", import.meta.url).href;
+/** Runs a command line whose one command works until it is told to stop, and sends it signals as it prints. */
+function interruptedCommand(
+  obeys: "returns" | "throws" | "never",
+  signals: NodeJS.Signals[],
+  args: readonly string[] = [],
+) {
+  const module = new URL("../../dist/cli/main.js", import.meta.url).href;
   const program = `
-    import { interruption } from ${JSON.stringify(module)};
-    const timer = setInterval(() => {}, 1000);
-    const interrupt = interruption(() => console.log("stopping"));
-    interrupt.signal.addEventListener("abort", () => {
-      if (!${obeys}) return;
-      clearInterval(timer);
-      interrupt.dispose();
-      process.exitCode = interrupt.exitCode();
-    });
-    console.log("ready");`;
+    import { main } from ${JSON.stringify(module)};
+    const work = (program, cli) => program.command("work").action(() => new Promise((resolve, reject) => {
+      const timer = setInterval(() => {}, 1000);
+      cli.progress.task("work", 10).update(3);
+      cli.signal.addEventListener("abort", () => {
+        if (${JSON.stringify(obeys)} === "never") return;
+        clearInterval(timer);
+        if (${JSON.stringify(obeys)} === "throws") reject(cli.signal.reason);
+        else resolve();
+      });
+      process.stderr.write("ready\\n");
+    }));
+    process.exitCode = await main(${JSON.stringify(["work", ...args])}, [work]);`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", program]);
-  return new Promise<{ code: number | null; stdout: string }>((resolve) => {
-    let stdout = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      stdout += text;
+  return new Promise<{ code: number | null; stderr: string }>((resolve) => {
+    let stderr = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
       const next = signals.shift();
       if (next !== undefined) child.kill(next);
     });
-    child.on("close", (code) => resolve({ code, stdout }));
+    child.on("close", (code) => resolve({ code, stderr }));
   });
 }
 
-test("the first Ctrl-C lets the work end, with exit code 130; SIGTERM with 143", async () => {
-  const stdout = "ready\nstopping\n";
-  expect(await interruptedProgram(true, ["SIGINT"])).toEqual({ code: 130, stdout });
-  expect(await interruptedProgram(true, ["SIGTERM"])).toEqual({ code: 143, stdout });
+test("the first Ctrl-C lets the work end: exit code 130 and how to resume; SIGTERM 143", async () => {
+  const stderr = [
+    "ready",
+    "stopping at a safe place; Ctrl-C again stops at once",
+    "interrupted; run the same command again to resume",
+    "",
+  ].join("\n");
+  expect(await interruptedCommand("returns", ["SIGINT"])).toEqual({ code: 130, stderr });
+  expect(await interruptedCommand("throws", ["SIGINT"])).toEqual({ code: 130, stderr });
+  expect(await interruptedCommand("returns", ["SIGTERM"])).toEqual({ code: 143, stderr });
+  const quiet = await interruptedCommand("returns", ["SIGINT"], ["--json"]);
+  expect(quiet).toEqual({ code: 130, stderr: "ready\n" });
 });
 
 test("the second Ctrl-C ends the process at once", async () => {
-  const { code } = await interruptedProgram(false, ["SIGINT", "SIGINT"]);
+  const { code, stderr } = await interruptedCommand("never", ["SIGINT", "SIGINT"]);
   expect(code).toBe(130);
+  expect(stderr).not.toContain("to resume");
 });
 
 test("a file is replaced as a whole, and a failure leaves the old one and no leftovers", async () => {
