@@ -21,15 +21,15 @@ export function context(program: Command, signal: AbortSignal): Cli {
   let shown: Progress | undefined;
   const chosen = () =>
     (shown ??= progress(isJson() ? "silent" : process.stderr.isTTY ? "bars" : "lines"));
-  const { result, note } = output(isJson);
+  const plain = output(isJson);
   return {
     signal,
     output: {
       result(...parts) {
         shown?.stop(); // a bar must not be drawn over the result
-        result(...parts);
+        plain.result(...parts);
       },
-      note,
+      note: (text) => plain.note(text),
     },
     progress: {
       task: (...task) => chosen().task(...task),
