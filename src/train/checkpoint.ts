@@ -38,7 +38,7 @@ export interface TrainingPosition {
 export interface Checkpoint {
   readonly model: string;
   readonly spec: SymmetrySpec;
-  /** What must be equal for a run to continue exactly: seed, batch size, number of networks, loss, optimizer. */
+  /** What must be equal for a run to continue exactly: seed, batches, loss, optimizer, clipping, dropout. */
   readonly setting: Readonly<Record<string, string | number>>;
   readonly position: TrainingPosition;
   readonly history: readonly EpochRecord[];

@@ -38,7 +38,10 @@ export interface FitOptions {
   readonly checkpointEvery?: number;
   /** Give the model a random key at every step. @default false */
   readonly dropout?: boolean;
-  /** Bytes of a checkpoint to continue from; with the same data and options the result is the same to the bit. */
+  /**
+   * Bytes of a checkpoint to continue from; with the same data and options the result is the same to the bit. Options
+   * that differ are refused, save those that may grow or cannot be compared: epochs, rate, patience, metric.
+   */
   readonly resume?: Uint8Array;
   /** Ends the run after the step that is under way, with a checkpoint. */
   readonly signal?: AbortSignal;

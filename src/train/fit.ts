@@ -68,6 +68,8 @@ export async function* fit(
     networks: plan.size,
     loss: loss.name,
     optimizer: optimizer.name,
+    clipNorm: full.clipNorm ?? "none",
+    dropout: String(full.dropout),
   };
   const run =
     full.resume === undefined

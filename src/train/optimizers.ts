@@ -10,6 +10,7 @@ import type { ArrayRecord } from "./arrays.ts";
 export type OptimizerState = ArrayRecord;
 
 export interface Optimizer {
+  /** Name and options, as in `sgd(momentum 0.9)`: a resumed run must use an optimizer of the same name. */
   readonly name: string;
   /** Fresh state; does not consume the parameters. */
   init(params: Params): OptimizerState;
@@ -32,6 +33,9 @@ function checkDecay(where: string, value: number): void {
   if (!(value >= 0))
     throw new OptionError(`${where}: weightDecay expected at least 0, got ${value}`);
 }
+
+const decayName = (decay: number, decoupled: boolean): string =>
+  decay === 0 ? "" : `, ${decoupled ? "decoupled " : ""}decay ${decay}`;
 
 export interface AdamOptions {
   /** Decay of the average of gradients. @default 0.9 */
@@ -58,7 +62,7 @@ export function adam({
   checkFraction("adam", "beta2", beta2);
   checkDecay("adam", weightDecay);
   return {
-    name: "adam",
+    name: `adam(${beta1}, ${beta2}, ${epsilon}${decayName(weightDecay, decoupled)})`,
     init(params) {
       const state: OptimizerState = { seen1: np.zeros([]), seen2: np.zeros([]) };
       for (const [path, value] of Object.entries(params)) {
@@ -112,7 +116,7 @@ export function sgd({
     throw new OptionError("sgd: nesterov needs momentum above 0, got 0; set momentum, 0.9 for one");
   }
   return {
-    name: "sgd",
+    name: `sgd(${nesterov ? "nesterov " : ""}momentum ${momentum}${decayName(weightDecay, false)})`,
     init(params) {
       const state: OptimizerState = {};
       if (momentum === 0) return state;

@@ -192,6 +192,11 @@ test("a checkpoint tells model, spec, setting and notes, and refuses another run
     collect(fit(other, data, { ...base, resume: bytes, ...options }));
   await expect(resume({ seed: 9 })).rejects.toThrow("seed expected 9 as in this run, got 4");
   await expect(resume({ optimizer: sgd() })).rejects.toThrow("optimizer expected sgd");
+  await expect(resume({ clipNorm: 2 })).rejects.toThrow(
+    "clipNorm expected 2 as in this run, got none",
+  );
+  const other = adam({ weightDecay: 0.1 });
+  await expect(resume({ optimizer: other })).rejects.toThrow("decoupled decay 0.1) as in this run");
   await expect(resume({}, { ...model, name: "unf" })).rejects.toThrow("model expected unf");
   await expect(resume({ resume: bytes.subarray(0, 900) })).rejects.toThrow();
   expect(() => readCheckpoint(new Uint8Array(4))).toThrow();
