@@ -40,9 +40,9 @@ function checkAxes({ axes, tensors }: SpecParts): SpecProblem[] {
     if (!isSize(axis.size))
       add(name, `size must be an integer of at least 1, got ${String(axis.size)}`);
     if (!groups.includes(axis.group))
-      add(name, `group must be one of ${groups.join(", ")}, got ${String(axis.group)}`);
+      add(name, `group must be one of ${groups.join(", ")}, got ${axis.group as string}`);
     if (axis.scale !== undefined && !scales.includes(axis.scale)) {
-      add(name, `scale must be one of ${scales.join(", ")}, got ${String(axis.scale)}`);
+      add(name, `scale must be one of ${scales.join(", ")}, got ${axis.scale as string}`);
     }
     if (axis.scale !== undefined && axis.group !== "permutation") {
       add(name, `a scale part needs group "permutation", got "${axis.group}"`);

@@ -1,0 +1,101 @@
+// Checks that folders of src/ import only from those above them, and where Node and the array engine may appear.
+
+import { readFileSync } from "node:fs";
+import { dirname, join, normalize, sep } from "node:path";
+import { pathToFileURL } from "node:url";
+import { conclude, root, sourceFiles } from "./sources.js";
+
+/** A folder may import from itself and from the folders before it. */
+export const layers = [
+  "core",
+  "spec",
+  "group",
+  "formats",
+  "infer",
+  "basis",
+  "plan",
+  "engine",
+  "ops",
+  "nn",
+  "models",
+  "train",
+  "align",
+  "tasks",
+  "zoo",
+  "report",
+  "testing",
+  "cli",
+];
+
+/** Files outside src/cli that may import from `node:`, by path pattern, and why. */
+export const nodeExceptions = [
+  [/^src\/engine\/threads?\.ts$/, "starts worker threads; loaded by a dynamic import in Node only"],
+  [/^src\/zoo\/[a-z-]*worker[a-z-]*\.ts$/, "the entry of a worker thread; browsers never load it"],
+];
+
+/** The text without its comments; strings stay, so that a quoted `//` is not taken for one. */
+function withoutComments(text) {
+  const pattern =
+    /("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g;
+  return text.replace(pattern, (_, string) => string ?? " ");
+}
+
+/** Everything a file imports: `{ specifier, typeOnly }`. */
+export function importsOf(text) {
+  const code = withoutComments(text);
+  const statements =
+    /(?:^|[;\n])\s*(import|export)\s+(type\s)?(?:[^;"'`]*?\sfrom\s*)?["']([^"']+)["']/g;
+  const dynamic = /(?<!typeof\s)\bimport\s*\(\s*["']([^"']+)["']/g;
+  const typeQuery = /\btypeof\s+import\s*\(\s*["']([^"']+)["']/g;
+  return [
+    ...[...code.matchAll(statements)].map((m) => ({ specifier: m[3], typeOnly: Boolean(m[2]) })),
+    ...[...code.matchAll(dynamic)].map((m) => ({ specifier: m[1], typeOnly: false })),
+    ...[...code.matchAll(typeQuery)].map((m) => ({ specifier: m[1], typeOnly: true })),
+  ];
+}
+
+/** What is wrong with the imports of one file, as lines of text. */
+export function layerProblems(path, text) {
+  const [, folder, ...rest] = path.split("/");
+  const layer = layers.indexOf(folder);
+  if (rest.length === 0) {
+    if (folder === "index.ts") return [];
+    return [`${path}: only index.ts may lie directly in src/; move it into one of its folders`];
+  }
+  if (layer === -1) {
+    return [`${path}: folder "${folder}" is not in the order; add it to scripts/check-layers.js`];
+  }
+  const problems = [];
+  const mayUseNode =
+    folder === "cli" || nodeExceptions.some(([pattern, reason]) => reason && pattern.test(path));
+  for (const { specifier, typeOnly } of importsOf(text)) {
+    if (specifier.startsWith(".")) {
+      const target = normalize(join(dirname(path), specifier))
+        .split(sep)
+        .join("/");
+      const [top, targetFolder, ...deeper] = target.split("/");
+      if (top !== "src") problems.push(`${path}: imports ${specifier}, which lies outside src/`);
+      else if (deeper.length === 0) problems.push(`${path}: imports the package's own index`);
+      else if (layers.indexOf(targetFolder) > layer) {
+        problems.push(
+          `${path}: ${folder}/ may not import from ${targetFolder}/, which comes after it (${specifier})`,
+        );
+      }
+    } else if (specifier.startsWith("node:") && !mayUseNode) {
+      problems.push(`${path}: imports ${specifier}; only src/cli may, or a listed exception`);
+    } else if (specifier.startsWith("@jax-js/") && !typeOnly && layer < layers.indexOf("engine")) {
+      problems.push(
+        `${path}: imports values of ${specifier}; folders before engine/ hold no arrays`,
+      );
+    }
+  }
+  return problems;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const files = sourceFiles("src");
+  const problems = files.flatMap((path) =>
+    layerProblems(path, readFileSync(join(root, path), "utf8")),
+  );
+  conclude("check-layers", files.length, problems);
+}

@@ -1,0 +1,27 @@
+// Parsers of option values: what is not a number of the right kind is misuse, refused before any work.
+
+import { InvalidArgumentError } from "commander";
+
+/** A parser of whole numbers within bounds. */
+export function wholeNumber(
+  least = 0,
+  most: number = Number.MAX_SAFE_INTEGER,
+): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^[+-]?\d+$/.test(text) || value < least || value > most) {
+      const bounds = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `${least} to ${most}`;
+      throw new InvalidArgumentError(`Expected a whole number, ${bounds}.`);
+    }
+    return value;
+  };
+}
+
+/** A parser of positive numbers, with a decimal point or an exponent if need be. */
+export function positiveNumber(text: string): number {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (!Number.isFinite(value) || value <= 0) {
+    throw new InvalidArgumentError("Expected a number above 0.");
+  }
+  return value;
+}

@@ -1,0 +1,33 @@
+// `weightspace report`: an experiment's JSON file as one HTML page.
+
+import type { RegisterCommand } from "../context.ts";
+import { writeFileAtomic } from "../files.ts";
+import { UsageError } from "../usage-error.ts";
+
+export const reportCommand: RegisterCommand = (program, { output }) => {
+  program
+    .command("report")
+    .helpGroup("Results:")
+    .summary("write an experiment's results as an HTML page")
+    .description("Writes an experiment's results as one HTML page with tables and figures.")
+    .argument("<experiment.json>", "results as written by `weightspace demo`")
+    .option("-o, --output <file>", "the page to write", "report.html")
+    .addHelpText("after", "\nExample:\n  weightspace report results/experiment.json -o report.html")
+    .action(async (source: string, { output: target }: { output: string }) => {
+      if (source === target) {
+        throw new UsageError(
+          `report: the page would replace its source ${source}; choose another -o`,
+        );
+      }
+      // Loaded here: the plotting library takes longer to load than other commands take to start.
+      const { readExperiment } = await import("../experiment-file.ts");
+      const { generalizationReport } = await import("../../report/generalization-report.ts");
+      const result = await readExperiment(source);
+      const page = generalizationReport(result);
+      await writeFileAtomic(target, page);
+      output.result(
+        { report: target, bytes: Buffer.byteLength(page), models: result.rows.length },
+        () => `wrote ${target}`,
+      );
+    });
+};

@@ -1,0 +1,39 @@
+// What every command is given: the interruption signal, where to print, how to show progress.
+
+import type { Command } from "commander";
+import { type Output, output } from "./output.ts";
+import { progress, type Progress } from "./progress.ts";
+
+export interface Cli {
+  /** Aborts on Ctrl-C; long work ends at a safe place, and the same command continues it. */
+  readonly signal: AbortSignal;
+  readonly output: Output;
+  /** Bars on a terminal, lines in a log, nothing under --json. */
+  readonly progress: Progress;
+}
+
+/** A command registers itself: `program.command("name")...action(...)`. */
+export type RegisterCommand = (program: Command, cli: Cli) => void;
+
+/** The context of the commands of a program; asks its --json option only once a command runs. */
+export function context(program: Command, signal: AbortSignal): Cli {
+  const isJson = () => program.opts<{ json?: boolean }>().json === true;
+  let shown: Progress | undefined;
+  const chosen = () =>
+    (shown ??= progress(isJson() ? "silent" : process.stderr.isTTY ? "bars" : "lines"));
+  const plain = output(isJson);
+  return {
+    signal,
+    output: {
+      result(...parts) {
+        shown?.stop(); // a bar must not be drawn over the result
+        plain.result(...parts);
+      },
+      note: (text) => plain.note(text),
+    },
+    progress: {
+      task: (...task) => chosen().task(...task),
+      stop: () => shown?.stop(),
+    },
+  };
+}

@@ -1,0 +1,73 @@
+// Experiment results from JSON files, checked before anything is drawn from them.
+
+import { z } from "zod";
+import { FormatError } from "../core/errors.ts";
+import type { ExperimentResult } from "../report/experiment.ts";
+import { readJson } from "./files.ts";
+
+/** JSON has no NaN; an undefined number is written as null. */
+const number = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Number.NaN);
+const count = z.int().nonnegative();
+
+const experiment = z.object({
+  title: z.string(),
+  command: z.string(),
+  machine: z.string(),
+  seed: z.int(),
+  population: z.object({
+    networks: count,
+    accuracies: z.array(z.number()),
+    description: z.string().optional(),
+    train: count.optional(),
+    validation: count.optional(),
+    test: count.optional(),
+  }),
+  rows: z
+    .array(
+      z.object({
+        model: z.string(),
+        parameters: count,
+        seconds: number,
+        tauMean: number,
+        tauSpread: number,
+        tauMovedMean: number,
+        tauMovedSpread: number,
+        maxPredictionChange: number,
+        r2Mean: number,
+        r2Spread: number,
+        seeds: count,
+      }),
+    )
+    .min(1),
+  scatter: z.array(
+    z.object({ model: z.string(), predicted: number, actual: number, moved: number }),
+  ),
+  curves: z.array(
+    z.object({
+      model: z.string(),
+      seed: z.int(),
+      epochs: z.array(z.object({ epoch: count, trainLoss: number, validTau: number })),
+    }),
+  ),
+});
+
+const mostProblems = 3;
+
+/**
+ * The experiment in a JSON file.
+ * @throws {EnvironmentError} when it cannot be read; {FormatError} naming the fields that are wrong.
+ */
+export async function readExperiment(path: string): Promise<ExperimentResult> {
+  const parsed = experiment.safeParse(await readJson(path));
+  if (parsed.success) return parsed.data as ExperimentResult;
+  const { issues } = parsed.error;
+  const shown = issues.slice(0, mostProblems).map((issue) => {
+    const where = issue.path.length > 0 ? issue.path.map(String).join(".") : "the file";
+    return `${where}: ${issue.message}`;
+  });
+  const more = issues.length > mostProblems ? `; and ${issues.length - mostProblems} more` : "";
+  throw new FormatError(`${path} is not an experiment result: ${shown.join("; ")}${more}`);
+}

@@ -1,0 +1,100 @@
+// Files for the command line: reading with clear errors, writing so that a file is either the old one or the new one.
+
+import { randomUUID } from "node:crypto";
+import { mkdir, open, readFile, rename, stat, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { EnvironmentError, FormatError } from "../core/errors.ts";
+
+const remedies: Readonly<Record<string, string>> = {
+  ENOENT: "no such file or folder; check the path",
+  EACCES: "permission denied; check who may use it",
+  EPERM: "the operation is not permitted there; choose another place",
+  EISDIR: "it is a folder, expected a file",
+  EBUSY: "it is a folder or in use; choose another name",
+  ENOTDIR: "part of the path is a file, not a folder",
+  EEXIST: "part of the path is a file, not a folder",
+  ENOSPC: "the disk is full; free some space and run again",
+  EDQUOT: "the disk quota is used up; free some space and run again",
+  EROFS: "the file system is read-only; choose another place",
+  EMFILE: "too many files are open; close some programs",
+  ENAMETOOLONG: "the name is too long",
+};
+
+/** The system's error as one of ours: `cannot write out.html: the disk is full; ...`. */
+export function fileError(
+  action: "read" | "write",
+  path: string,
+  error: unknown,
+): EnvironmentError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const why = (code === undefined ? undefined : remedies[code]) ?? message;
+  return new EnvironmentError(`cannot ${action} ${path}: ${why}`, { cause: error });
+}
+
+/** The bytes of a file. @throws {EnvironmentError} */
+export async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw fileError("read", path, error);
+  }
+}
+
+/** The value of a JSON file. @throws {EnvironmentError} {FormatError} when it is not JSON */
+export async function readJson(path: string): Promise<unknown> {
+  const text = new TextDecoder().decode(await readBytes(path));
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const detail = (error as Error).message.replace(/\s+/g, " ");
+    throw new FormatError(`${path} is not valid JSON: ${detail}`, { cause: error });
+  }
+}
+
+/** Makes a folder and those above it. Node's own recursive mkdir never returns for a folder in /proc (Node 20.20). */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && (await stat(folder)).isDirectory()) return;
+    const parent = dirname(folder);
+    if (code !== "ENOENT" || parent === folder) throw error;
+    await makeFolder(parent);
+    await mkdir(folder);
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder, "r");
+    await handle.sync().finally(() => handle.close());
+  } catch {
+    // Some systems cannot sync a folder; the file itself is safe.
+  }
+}
+
+/**
+ * Writes a whole file at once: to a temporary file beside it, flushed to disk, then renamed over it. Killed at any
+ * moment, it leaves the old file or the new one. Folders on the way are made.
+ * @throws {EnvironmentError}
+ */
+export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${randomUUID().slice(0, 8)}.tmp`);
+  try {
+    await makeFolder(folder);
+    const handle = await open(temporary, "wx");
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await unlink(temporary).catch(() => undefined);
+    throw fileError("write", path, error);
+  }
+  await syncFolder(folder);
+}

@@ -1,0 +1,103 @@
+// The command line: reads arguments, runs one command, turns what happens into an exit code and at most one error line.
+
+import { createRequire } from "node:module";
+import { Command, CommanderError } from "commander";
+import { interruption } from "./abort.ts";
+import { commands } from "./commands/index.ts";
+import { context, type RegisterCommand } from "./context.ts";
+
+const exitCodes = { ok: 0, failure: 1, misuse: 2 } as const;
+
+const examples = `
+Examples:
+  weightspace report experiment.json -o report.html   a page with tables and figures
+  weightspace report --help                           everything about one command
+
+Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted by Ctrl-C.`;
+
+function version(): string {
+  const require = createRequire(import.meta.url);
+  return (require("../../package.json") as { version: string }).version;
+}
+
+/** Suggestions follow on the line of the error, so that misuse is always one line. */
+const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, " ");
+
+/** Every command, nested ones too, throws instead of exiting and refuses what it does not know. */
+function beStrict(command: Command): void {
+  command
+    .exitOverride()
+    .allowExcessArguments(false)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: (text, write) => write(`${oneLine(text)}\n`) });
+  for (const child of command.commands) beStrict(child);
+}
+
+function isOurs(error: Error): boolean {
+  const { code } = error as { code?: unknown };
+  return typeof code === "string" && code.startsWith("WEIGHTSPACE_");
+}
+
+/** Prints what went wrong and gives the exit code. */
+function explain(error: unknown, debug: boolean): number {
+  const thrown = error instanceof Error ? error : new Error(String(error));
+  if (debug) process.stderr.write(`${thrown.stack ?? thrown.message}\n`);
+  else if (isOurs(thrown)) process.stderr.write(`error: ${thrown.message}\n`);
+  else {
+    process.stderr.write(
+      `error: ${oneLine(thrown.message)} (unexpected; run again with --debug for the details)\n`,
+    );
+  }
+  return (thrown as { code?: unknown }).code === "WEIGHTSPACE_USAGE"
+    ? exitCodes.misuse
+    : exitCodes.failure;
+}
+
+function program(): Command {
+  return new Command("weightspace")
+    .description("Finds the symmetries of trained networks and learns from their weights.")
+    .version(version())
+    .option("--json", "print results as JSON, nothing else")
+    .option("--debug", "print the stack of an error")
+    .addHelpText("after", examples);
+}
+
+/** Runs the command line and resolves to its exit code; a second Ctrl-C and a closed pipe end the process itself. */
+export async function main(
+  args: string[],
+  registered: readonly RegisterCommand[] = commands,
+): Promise<number> {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(exitCodes.ok); // the reader of the pipe has seen enough
+  });
+  const root = program();
+  const interrupt = interruption(() => {
+    cli.progress.stop();
+    cli.output.note("stopping at a safe place; Ctrl-C again stops at once");
+  });
+  const cli = context(root, interrupt.signal);
+  for (const register of registered) register(root, cli);
+  beStrict(root);
+  const run = async (): Promise<number> => {
+    if (args.length === 0) root.outputHelp();
+    else await root.parseAsync(args, { from: "user" });
+    return exitCodes.ok;
+  };
+  const failed = (error: unknown): number => {
+    cli.progress.stop();
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? exitCodes.ok : exitCodes.misuse;
+    }
+    const interrupted = interrupt.exitCode() !== undefined;
+    if (interrupted && (error as Error).name === "AbortError") return exitCodes.ok;
+    return explain(error, root.opts<{ debug?: boolean }>().debug === true);
+  };
+  const code = await run().catch(failed);
+  cli.progress.stop();
+  interrupt.dispose();
+  const interruptedCode = interrupt.exitCode();
+  if (code !== exitCodes.ok || interruptedCode === undefined) return code;
+  cli.output.note("interrupted; run the same command again to resume");
+  return interruptedCode;
+}

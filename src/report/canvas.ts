@@ -1,0 +1,50 @@
+// Drawing with Observable Plot outside a browser: one document, one look, SVG text out.
+
+import { plot, type PlotOptions } from "@observablehq/plot";
+import { parseHTML } from "linkedom";
+import { lightColors } from "./html.ts";
+
+const { document } = parseHTML("<!doctype html><html><body></body></html>");
+
+/** Colour of the series at this position; eight, then again from the first. */
+export const seriesColor = (index: number): string => `var(--series-${(index % 8) + 1})`;
+
+export const softInk = "var(--soft)";
+export const grid = { stroke: "var(--line)", strokeOpacity: 1 } as const;
+
+/** SVG text of a plot; colours are CSS variables, so that a page's dark colours apply. */
+export function drawSvg(options: PlotOptions & { ariaLabel: string }): string {
+  const element = plot({
+    ...options,
+    document: document as unknown as Document,
+    style: {
+      background: "transparent",
+      fontFamily: "inherit",
+      fontSize: "12px",
+      overflow: "visible",
+    },
+  });
+  const svg = element.tagName.toLowerCase() === "svg" ? element : element.querySelector("svg");
+  if (svg === null) throw new Error("drawSvg: the plot holds no svg element");
+  svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  svg.setAttribute("role", "img");
+  return svg.outerHTML;
+}
+
+/** The same SVG as a file of its own, in the light colours. */
+export function standaloneSvg(svg: string): string {
+  const style = `<style>svg { ${lightColors} color: var(--ink); font-family: sans-serif; }</style>`;
+  return svg.replace(/^<svg[^>]*>/, (open) => `${open}${style}`);
+}
+
+/** Smallest and largest of many numbers, widened to hold `atLeast`. */
+export function extent(
+  values: readonly number[],
+  atLeast: readonly number[] = [],
+): [number, number] {
+  const all = [...atLeast, ...values].filter(Number.isFinite);
+  return all.reduce<[number, number]>(
+    ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+    [Infinity, -Infinity],
+  );
+}

@@ -1,0 +1,219 @@
+// The figures of reports, each a function from plain data to SVG text. Models keep the colour of their position.
+
+import * as Plot from "@observablehq/plot";
+import { drawSvg, extent, grid, seriesColor, softInk } from "./canvas.ts";
+import type { ExperimentRow, LearningCurve, ScatterPoint } from "./experiment.ts";
+import { averageCurves } from "./curves.ts";
+import { decimal } from "./table.ts";
+
+const width = 920;
+const axis = { tickSize: 0, color: softInk, labelArrow: "none", labelOffset: 34 } as const;
+
+/** Room for the longest model name beside an axis. */
+const nameMargin = (names: readonly string[]): number =>
+  28 + 7 * Math.max(4, ...names.map((name) => name.length));
+
+const colors = (models: readonly string[]) => ({
+  domain: [...models],
+  range: models.map((_, i) => seriesColor(i)),
+});
+
+const finite = (...values: readonly number[]): number[] => values.filter(Number.isFinite);
+
+/** Limits that hold all values and zero, and one when values come near it. */
+function tauDomain(values: readonly number[]): [number, number] {
+  const [lowest, highest] = extent(values, [0, 1]);
+  return [lowest < 0 ? Math.floor(lowest * 10 - 0.2) / 10 : 0, highest];
+}
+
+/** Horizontal bars of Kendall's tau on held-out networks, with whiskers of one standard deviation over seeds. */
+export function tauBars(rows: readonly ExperimentRow[]): string {
+  const models = rows.map(({ model }) => model);
+  const spread = rows.filter((row) => Number.isFinite(row.tauSpread));
+  const label = (row: ExperimentRow) =>
+    Math.max(row.tauMean, 0) + (Number.isFinite(row.tauSpread) ? row.tauSpread : 0);
+  return drawSvg({
+    ariaLabel: "Kendall's tau of every model on held-out networks",
+    width,
+    height: 56 + 40 * rows.length,
+    marginBottom: 40,
+    marginLeft: nameMargin(models),
+    marginRight: 56,
+    x: { domain: tauDomain(rows.flatMap((r) => finite(r.tauMean - (r.tauSpread || 0)))) },
+    y: { domain: models, padding: 0.36 },
+    color: colors(models),
+    marks: [
+      Plot.gridX({ ...grid }),
+      Plot.axisX({ ...axis, label: "Kendall's tau", ticks: 6 }),
+      Plot.axisY({ tickSize: 0, label: null, fontSize: 13, tickPadding: 10 }),
+      Plot.barX(rows, { x: "tauMean", y: "model", fill: "model", rx2: 4 }),
+      Plot.ruleY(spread, {
+        x1: (row: ExperimentRow) => row.tauMean - row.tauSpread,
+        x2: (row: ExperimentRow) => row.tauMean + row.tauSpread,
+        y: "model",
+        stroke: "var(--ink)",
+        strokeWidth: 1.5,
+      }),
+      Plot.text(rows, {
+        x: label,
+        y: "model",
+        text: (row: ExperimentRow) => decimal(row.tauMean),
+        textAnchor: "start",
+        dx: 8,
+        fill: "currentColor",
+        fontWeight: 600,
+        fontSize: 13,
+      }),
+      Plot.ruleX([0], { stroke: softInk }),
+    ],
+  });
+}
+
+/** Tau before (filled) and after (hollow) a random group element acted on every test network, joined by a line. */
+export function beforeAfter(rows: readonly ExperimentRow[]): string {
+  const models = rows.map(({ model }) => model);
+  const values = rows.flatMap((row) => finite(row.tauMean, row.tauMovedMean));
+  return drawSvg({
+    ariaLabel: "Kendall's tau before and after a random symmetry acted on every test network",
+    width,
+    height: 56 + 36 * rows.length,
+    marginBottom: 40,
+    marginLeft: nameMargin(models),
+    marginRight: 56,
+    x: { domain: tauDomain(values) },
+    y: { domain: models, type: "point", padding: 0.6 },
+    color: colors(models),
+    marks: [
+      Plot.gridX({ ...grid }),
+      Plot.ruleY(models, { y: (model: string) => model, stroke: "var(--line)" }),
+      Plot.axisX({ ...axis, label: "Kendall's tau", ticks: 6 }),
+      Plot.axisY({ tickSize: 0, label: null, fontSize: 13, tickPadding: 10 }),
+      Plot.ruleX([0], { stroke: softInk }),
+      Plot.link(rows, {
+        x1: "tauMean",
+        x2: "tauMovedMean",
+        y1: "model",
+        y2: "model",
+        stroke: "var(--moved)",
+        strokeWidth: 2.5,
+      }),
+      Plot.dot(rows, { x: "tauMean", y: "model", fill: "model", r: 6 }),
+      Plot.dot(rows, {
+        x: "tauMovedMean",
+        y: "model",
+        fill: "none",
+        stroke: "var(--moved)",
+        strokeWidth: 2,
+        r: 9,
+      }),
+    ],
+  });
+}
+
+/** Validation tau by epoch: the mean over seeds, in a band of one standard deviation. */
+export function learningCurves(
+  curves: readonly LearningCurve[],
+  models: readonly string[],
+): string {
+  const points = averageCurves(curves);
+  const ends = models.flatMap((model) => points.findLast((point) => point.model === model) ?? []);
+  return drawSvg({
+    ariaLabel: "Kendall's tau on validation networks by training epoch",
+    width,
+    height: 370,
+    marginBottom: 40,
+    marginLeft: 46,
+    marginRight: 20,
+    y: { domain: tauDomain(points.map(({ mean }) => mean)), clamp: true },
+    color: colors(models),
+    marks: [
+      Plot.gridY({ ...grid }),
+      Plot.axisY({ ...axis, label: "validation tau", ticks: 6 }),
+      Plot.axisX({ ...axis, label: "epoch" }),
+      Plot.areaY(points, {
+        x: "epoch",
+        y1: (point) => point.mean - (point.spread || 0),
+        y2: (point) => point.mean + (point.spread || 0),
+        fill: "model",
+        fillOpacity: 0.16,
+      }),
+      Plot.lineY(points, { x: "epoch", y: "mean", stroke: "model", strokeWidth: 2 }),
+      Plot.dot(ends, { x: "epoch", y: "mean", fill: "model", r: 3 }),
+    ],
+  });
+}
+
+const mostPoints = 400;
+
+/**
+ * Predicted against true targets of one model, at most 400 points: dots before the group element, rings after it where
+ * the prediction has moved visibly.
+ */
+export function scatter(
+  points: readonly ScatterPoint[],
+  color: string,
+  domain: readonly [number, number],
+): string {
+  const stride = Math.ceil(points.length / mostPoints);
+  const shown = points.filter((_, i) => i % stride === 0);
+  const visible = 0.005 * (domain[1] - domain[0]);
+  const apart = shown.filter(({ predicted, moved }) => Math.abs(moved - predicted) > visible);
+  const limits = { domain: [...domain], clamp: true, ticks: 4 };
+  return drawSvg({
+    ariaLabel: "Predicted against true accuracy of held-out networks",
+    width: 300,
+    height: 296,
+    marginLeft: 38,
+    marginRight: 10,
+    marginBottom: 40,
+    marginTop: 24,
+    x: limits,
+    y: limits,
+    marks: [
+      Plot.gridX({ ...grid, ticks: 4 }),
+      Plot.gridY({ ...grid, ticks: 4 }),
+      Plot.axisX({ ...axis, label: "true accuracy", ticks: 4 }),
+      Plot.axisY({ ...axis, label: "predicted", ticks: 4 }),
+      Plot.link([domain], {
+        x1: "0",
+        y1: "0",
+        x2: "1",
+        y2: "1",
+        stroke: softInk,
+        strokeDasharray: "3 4",
+      }),
+      Plot.dot(apart, {
+        x: "actual",
+        y: "moved",
+        stroke: "var(--moved)",
+        strokeOpacity: 0.65,
+        r: 3,
+      }),
+      Plot.dot(shown, { x: "actual", y: "predicted", fill: color, fillOpacity: 0.6, r: 2.4 }),
+    ],
+  });
+}
+
+/** How many networks of the population reach which accuracy. */
+export function accuracyHistogram(accuracies: readonly number[]): string {
+  return drawSvg({
+    ariaLabel: "Test accuracies of the networks in the population",
+    width,
+    height: 210,
+    marginBottom: 40,
+    marginLeft: 46,
+    marginRight: 20,
+    x: { domain: extent(accuracies, [0, 1]) },
+    marks: [
+      Plot.gridY({ ...grid, ticks: 4 }),
+      Plot.axisY({ ...axis, label: "networks", ticks: 4 }),
+      Plot.axisX({ ...axis, label: "test accuracy" }),
+      Plot.rectY(accuracies, {
+        ...Plot.binX({ y: "count" }, { thresholds: 40 }),
+        fill: seriesColor(0),
+        fillOpacity: 0.8,
+      }),
+      Plot.ruleY([0], { stroke: softInk }),
+    ],
+  });
+}

@@ -1,0 +1,182 @@
+// The report of a generalization experiment: how well each model predicts the accuracy of networks from their weights
+// alone, and what remains when every test network is replaced by an equivalent one.
+
+import { extent, seriesColor } from "./canvas.ts";
+import type { ExperimentResult, ExperimentRow } from "./experiment.ts";
+import { accuracyHistogram, beforeAfter, learningCurves, scatter, tauBars } from "./figures.ts";
+import { type Html, html, htmlPage, trusted } from "./html.ts";
+import {
+  type Column,
+  count,
+  decimal,
+  duration,
+  htmlTable,
+  magnitude,
+  withSpread,
+} from "./table.ts";
+
+const dot = (index: number) =>
+  html`<i class="dot" style="background: ${trusted(seriesColor(index))}"></i>`;
+
+/** Below this a change of a prediction is rounding, not a different opinion. */
+const rounding = 1e-3;
+const changed = (row: ExperimentRow) => row.maxPredictionChange > rounding;
+
+function mainTable(rows: readonly ExperimentRow[]): Html {
+  const best = Math.max(...rows.map(({ tauMean }) => tauMean).filter(Number.isFinite));
+  const columns: Column<ExperimentRow>[] = [
+    {
+      label: "Model",
+      cell: (row) => html`${dot(rows.indexOf(row))}${row.model}`,
+      className: () => "name",
+    },
+    {
+      label: "Kendall's tau",
+      cell: (row) => withSpread(row.tauMean, row.tauSpread),
+      className: (row) => (row.tauMean === best ? "best" : undefined),
+    },
+    {
+      label: "tau, reordered",
+      cell: (row) => withSpread(row.tauMovedMean, row.tauMovedSpread),
+      className: (row) => (row.tauMean - row.tauMovedMean > 0.01 ? "fell" : undefined),
+    },
+    {
+      label: "largest change",
+      cell: (row) => magnitude(row.maxPredictionChange),
+      className: (row) => (changed(row) ? "fell" : undefined),
+    },
+    { label: "R²", cell: (row) => withSpread(row.r2Mean, row.r2Spread) },
+    { label: "parameters", cell: (row) => count(row.parameters) },
+    { label: "training", cell: (row) => duration(row.seconds) },
+    { label: "seeds", cell: (row) => count(row.seeds) },
+  ];
+  return htmlTable(rows, columns);
+}
+
+const figure = (svg: string, caption: Html): Html =>
+  html`<figure>
+    ${trusted(svg)}
+    <figcaption>${caption}</figcaption>
+  </figure>`;
+
+const fact = (value: Html | string, label: string): Html =>
+  html`<div><b>${value}</b><span>${label}</span></div>`;
+
+function facts({ population, rows }: ExperimentResult): Html {
+  const ranked = rows
+    .filter(({ tauMean }) => Number.isFinite(tauMean))
+    .toSorted((a, b) => b.tauMean - a.tauMean);
+  const fallen = rows
+    .filter(changed)
+    .toSorted((a, b) => b.tauMean - b.tauMovedMean - (a.tauMean - a.tauMovedMean));
+  const { accuracies } = population;
+  const [low, high] = extent(accuracies);
+  const percent = (value: number) => (100 * value).toFixed(0);
+  return html`<div class="facts">
+    ${fact(count(population.networks), "trained networks in the population")}
+    ${accuracies.length > 0 ? fact(`${percent(low)}–${percent(high)} %`, "range of their test accuracies") : ""}
+    ${ranked.length > 0 ? fact(decimal(ranked[0].tauMean), `best Kendall's tau: ${ranked[0].model}`) : ""}
+    ${fallen.length > 0 ? fact(html`${decimal(fallen[0].tauMean, 2)} → <em class="fell">${decimal(fallen[0].tauMovedMean, 2)}</em>`, `${fallen[0].model}, once neurons are reordered`) : ""}
+  </div>`;
+}
+
+function scatters({ rows, scatter: points }: ExperimentResult): Html {
+  const all = points.flatMap(({ actual, predicted }) => [actual, predicted]);
+  if (all.length === 0) return html``;
+  const domain = extent(all, [0, 1]);
+  const panels = rows.map(({ model }, i) => {
+    const own = points.filter((point) => point.model === model);
+    if (own.length === 0) return html``;
+    const svg = trusted(scatter(own, seriesColor(i), domain));
+    return html`<figure>
+      <figcaption>${dot(i)}${model}</figcaption>
+      ${svg}
+    </figure>`;
+  });
+  return html`<h2>Predicted and true accuracy</h2>
+    <p class="soft">
+      Each dot is a held-out network. A ring shows the same network after reordering, drawn only
+      where the prediction has moved: a model without rings sees one network where a model with
+      rings sees two.
+    </p>
+    <div class="grid">${panels}</div>`;
+}
+
+function curvesSection({ rows, curves }: ExperimentResult): Html {
+  if (!curves.some(({ epochs }) => epochs.length > 0)) return html``;
+  const models = rows.map(({ model }) => model);
+  const legend = models.map((model, i) =>
+    curves.some((curve) => curve.model === model) ? html`<li>${dot(i)}${model}</li>` : html``,
+  );
+  const caption = html`Mean over seeds; the band is one standard deviation. Lines end where training
+  stopped early.`;
+  return html`<h2>Learning</h2>
+    <ul class="legend">
+      ${legend}
+    </ul>
+    ${figure(learningCurves(curves, models), caption)}`;
+}
+
+function reproduction({ command, machine, seed, population }: ExperimentResult): Html {
+  const { train, validation, test } = population;
+  const parts =
+    train !== undefined && validation !== undefined && test !== undefined
+      ? html`<dt>split</dt>
+          <dd>
+            ${count(train)} to train, ${count(validation)} to choose the epoch, ${count(test)} held
+            out
+          </dd>`
+      : html``;
+  return html`<h2>How to reproduce</h2>
+    <pre>${command}</pre>
+    <dl>
+      <dt>seed</dt>
+      <dd>${seed}</dd>
+      <dt>machine</dt>
+      <dd>${machine}</dd>
+      <dt>networks</dt>
+      <dd>
+        ${count(population.networks)}${population.description === undefined ? "" : `: ${population.description}`}
+      </dd>
+      ${parts}
+    </dl>`;
+}
+
+/** The report as one HTML page, complete in itself: figures inside, nothing loaded, light and dark. */
+export function generalizationReport(result: ExperimentResult): string {
+  const { title, population, rows } = result;
+  const what = population.description ?? "small classifiers";
+  const body = html`
+    <p class="eyebrow">weightspace experiment</p>
+    <h1>${title}</h1>
+    <p class="lead">
+      ${count(population.networks)} networks (${what}) were trained with different settings, and
+      each model below learnt to predict a network's test accuracy from its weights alone, without
+      ever running it. Kendall's tau says how well the predictions rank networks the model has not
+      seen: 1 is a perfect order, 0 is chance. Every test network was then replaced by an equivalent
+      one with its hidden neurons reordered, which changes nothing about what the network computes:
+      a model that respects this symmetry must not change its answer.
+    </p>
+    ${facts(result)}
+    <h2>Results</h2>
+    ${mainTable(rows)}
+    <p class="soft">
+      Mean ± standard deviation over seeds, on held-out networks. <em>Reordered</em>: the same
+      networks after a random group element; <em>largest change</em>: how far any single prediction
+      moved (values near 1e−6 are rounding of 32-bit numbers). <em>R²</em>: share of the variance of
+      accuracy explained. <em>Parameters</em>: trainable numbers of the model.
+    </p>
+    ${figure(tauBars(rows), html`Kendall's tau on held-out networks; whiskers are one standard deviation over seeds.`)}
+    <h2>What survives a reordering of neurons</h2>
+    ${figure(beforeAfter(rows), html`Dots: tau on the test networks. Rings: tau after reordering. A ring around its dot means that nothing changed.`)}
+    ${scatters(result)} ${curvesSection(result)}
+    ${
+      population.accuracies.length > 0
+        ? html`<h2>The population</h2>
+            ${figure(accuracyHistogram(population.accuracies), html`Test accuracies of all ${count(population.networks)} networks, the numbers to be predicted.`)}`
+        : ""
+    }
+    ${reproduction(result)}
+  `;
+  return htmlPage(title, body);
+}

@@ -1,0 +1,68 @@
+// Tables for pages, and numbers as people read them.
+
+import { html, type Html } from "./html.ts";
+
+export interface Column<Row> {
+  readonly label: string;
+  cell(row: Row): Html | string;
+  /** Class of the cell: `name`, `best`, `fell`. */
+  className?(row: Row): string | undefined;
+}
+
+/** A table that scrolls sideways on small screens. */
+export function htmlTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): Html {
+  const head = columns.map(({ label }) => html`<th scope="col">${label}</th>`);
+  const body = rows.map((row) => {
+    const cells = columns.map(
+      (column) => html`<td class="${column.className?.(row) ?? ""}">${column.cell(row)}</td>`,
+    );
+    return html`<tr>
+      ${cells}
+    </tr> `;
+  });
+  return html`<div class="scroll">
+    <table>
+      <thead>
+        <tr>
+          ${head}
+        </tr>
+      </thead>
+      <tbody>
+        ${body}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+/** `0.912`; an undefined number is a dash, a minus sign is a minus sign. */
+export function decimal(value: number, digits = 3): string {
+  if (!Number.isFinite(value)) return "–";
+  const text = value.toFixed(digits);
+  return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
+}
+
+/** `0.912 ± 0.004`, without the second part where there is no spread. */
+export function withSpread(mean: number, spread: number, digits = 3): Html {
+  if (!Number.isFinite(spread)) return html`${decimal(mean, digits)}`;
+  return html`${decimal(mean, digits)} <small>± ${decimal(spread, digits)}</small>`;
+}
+
+/** `41,603`. */
+export function count(value: number): string {
+  return Number.isFinite(value) ? String(value).replace(/\B(?=(\d{3})+$)/g, ",") : "–";
+}
+
+/** `4.2 s`, `3 min 05 s`. */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "–";
+  if (seconds < 99.5) return `${seconds.toFixed(seconds < 9.95 ? 1 : 0)} s`;
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
+}
+
+/** Very small numbers keep their order of magnitude: `0`, `1.2e-7`, `0.031`. */
+export function magnitude(value: number): string {
+  if (!Number.isFinite(value)) return "–";
+  if (value === 0) return "0";
+  return Math.abs(value) < 1e-3 ? value.toExponential(1).replace("-", "−") : decimal(value);
+}

@@ -1,0 +1,162 @@
+// Datasets of weights: the tensors of many networks side by side on the host, and one or more target numbers per network.
+
+import { numpy as np } from "@jax-js/jax";
+import { OptionError, ShapeError } from "../core/errors.ts";
+import { randomStream } from "../core/random.ts";
+import { equalShapes, formatShape, sizeOf } from "../core/shapes.ts";
+import type { WeightBatch } from "../models/model.ts";
+import type { SymmetrySpec } from "../spec/types.ts";
+
+/** One tensor of every network: `shape` is the shape in one network, `data` is [size, ...shape]. */
+export interface DatasetTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+export interface WeightDataset {
+  readonly spec: SymmetrySpec;
+  /** Number of networks. */
+  readonly size: number;
+  readonly tensors: Readonly<Record<string, DatasetTensor>>;
+  /** [size] or [size, outputs]. */
+  readonly targets: Float32Array;
+}
+
+/** Number of target values per network. */
+export function outputsOf(dataset: WeightDataset): number {
+  return dataset.targets.length / dataset.size;
+}
+
+function firstNonFinite(data: Float32Array): number {
+  return data.findIndex((value) => !Number.isFinite(value));
+}
+
+/**
+ * Refuses a dataset that does not fit its spec or holds a number that is not finite, naming tensor and network.
+ * @throws {ShapeError} {OptionError}
+ */
+export function checkDataset(dataset: WeightDataset): void {
+  const { spec, size, tensors, targets } = dataset;
+  const fail = (what: string): never => {
+    throw new ShapeError(`checkDataset: ${what}`);
+  };
+  if (!Number.isSafeInteger(size) || size < 1) fail(`expected at least 1 network, got ${size}`);
+  for (const name of Object.keys(spec.tensors)) {
+    if (!Object.hasOwn(tensors, name)) {
+      fail(
+        `tensor "${name}" of the spec is missing from the dataset; read it or drop it from the spec`,
+      );
+    }
+  }
+  for (const [name, { shape, data }] of Object.entries(tensors)) {
+    if (!Object.hasOwn(spec.tensors, name)) {
+      fail(`tensor "${name}" is not in the spec; add its axes to the spec or leave it out`);
+    }
+    const expected = spec.tensors[name].shape;
+    if (!equalShapes(shape, expected)) {
+      fail(`tensor "${name}" expected shape ${formatShape(expected)}, got ${formatShape(shape)}`);
+    }
+    const count = size * sizeOf(shape);
+    if (data.length !== count) {
+      fail(`tensor "${name}" of ${size} networks expected ${count} numbers, got ${data.length}`);
+    }
+    const bad = firstNonFinite(data);
+    if (bad !== -1) {
+      const network = Math.floor(bad / sizeOf(shape));
+      throw new OptionError(
+        `checkDataset: tensor "${name}" of network ${network} expected finite numbers, got ${data[bad]}; ` +
+          "leave networks that diverged out of the dataset",
+      );
+    }
+  }
+  if (targets.length === 0 || targets.length % size !== 0) {
+    fail(`expected a multiple of ${size} targets, one or more per network, got ${targets.length}`);
+  }
+  const bad = firstNonFinite(targets);
+  if (bad !== -1) {
+    const network = Math.floor((bad * size) / targets.length);
+    throw new OptionError(
+      `checkDataset: the target of network ${network} expected a finite number, got ${targets[bad]}`,
+    );
+  }
+}
+
+function gather(
+  data: Float32Array,
+  width: number,
+  indices: ArrayLike<number>,
+): Float32Array<ArrayBuffer> {
+  const result = new Float32Array(indices.length * width);
+  for (let i = 0; i < indices.length; i++) {
+    const from = indices[i] * width;
+    result.set(data.subarray(from, from + width), i * width);
+  }
+  return result;
+}
+
+/** The networks at these positions, in this order; a position may repeat. */
+export function subset(dataset: WeightDataset, indices: ArrayLike<number>): WeightDataset {
+  for (let i = 0; i < indices.length; i++) {
+    if (!(Number.isSafeInteger(indices[i]) && indices[i] >= 0 && indices[i] < dataset.size)) {
+      throw new OptionError(
+        `subset: position ${i} expected a network from 0 to ${dataset.size - 1}, got ${indices[i]}`,
+      );
+    }
+  }
+  const tensors = Object.entries(dataset.tensors).map(([name, { shape, data }]) => [
+    name,
+    { shape, data: gather(data, sizeOf(shape), indices) },
+  ]);
+  return {
+    spec: dataset.spec,
+    size: indices.length,
+    tensors: Object.fromEntries(tensors) as Record<string, DatasetTensor>,
+    targets: gather(dataset.targets, outputsOf(dataset), indices),
+  };
+}
+
+/**
+ * Disjoint parts of a shuffled dataset, one per fraction, in the order of the fractions; the same for the same seed.
+ * Part boundaries are rounded from the running sum of the fractions, so fractions that add to 1 use every network.
+ * @throws {OptionError} when a fraction is not in (0, 1], they add to more than 1, or a part would be empty.
+ */
+export function splitDataset(
+  dataset: WeightDataset,
+  fractions: readonly number[],
+  seed: number,
+): WeightDataset[] {
+  const total = fractions.reduce((sum, fraction) => sum + fraction, 0);
+  if (!fractions.every((fraction) => fraction > 0) || total > 1 + 1e-9) {
+    throw new OptionError(
+      `splitDataset: expected positive fractions that add to at most 1, got ${fractions.join(", ")}`,
+    );
+  }
+  const order = randomStream(seed).permutation(dataset.size);
+  let sum = 0;
+  return fractions.map((fraction) => {
+    const from = Math.round(sum * dataset.size);
+    sum += fraction;
+    const to = Math.min(Math.round(sum * dataset.size), dataset.size);
+    if (to <= from) {
+      throw new OptionError(
+        `splitDataset: a fraction of ${fraction} of ${dataset.size} networks is empty; use more networks`,
+      );
+    }
+    return subset(dataset, order.slice(from, to));
+  });
+}
+
+/** Weights [batch, ...shape] and targets [batch, outputs] of these networks, as arrays the caller owns. */
+export function batchArrays(
+  dataset: WeightDataset,
+  indices: ArrayLike<number>,
+): { weights: WeightBatch; targets: np.Array } {
+  const weights: WeightBatch = {};
+  for (const [name, { shape, data }] of Object.entries(dataset.tensors)) {
+    const values = gather(data, sizeOf(shape), indices);
+    weights[name] = np.array(values, { shape: [indices.length, ...shape] }); // [batch, ...shape]
+  }
+  const outputs = outputsOf(dataset);
+  const values = gather(dataset.targets, outputs, indices);
+  return { weights, targets: np.array(values, { shape: [indices.length, outputs] }) };
+}

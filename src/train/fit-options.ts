@@ -1,0 +1,112 @@
+// The options of a training run, their defaults and checks.
+
+import { OptionError, ShapeError } from "../core/errors.ts";
+import type { Model } from "../models/model.ts";
+import { checkDataset, outputsOf, type WeightDataset } from "./dataset.ts";
+import { kendallTau } from "./kendall-tau.ts";
+import { binaryCrossEntropy, type Loss } from "./losses.ts";
+import type { Metric } from "./metrics.ts";
+import { adam, type Optimizer } from "./optimizers.ts";
+import { constant, type Schedule } from "./schedules.ts";
+
+export interface FitData {
+  readonly train: WeightDataset;
+  /** Chooses the best epoch and stops early. @default none: the last parameters are the result */
+  readonly validation?: WeightDataset;
+}
+
+export interface FitOptions {
+  /** Passes over the training networks. */
+  readonly epochs: number;
+  /** Fixes initial parameters, the order of batches and dropout. */
+  readonly seed: number;
+  /** Networks per step; all of them when there are fewer. @default 32 */
+  readonly batchSize?: number;
+  /** @default binaryCrossEntropy */
+  readonly loss?: Loss;
+  /** @default adam() */
+  readonly optimizer?: Optimizer;
+  /** A number is a constant rate. @default 1e-3 */
+  readonly rate?: Schedule | number;
+  /** Largest norm of the gradients; larger ones are scaled down. @default no clipping */
+  readonly clipNorm?: number;
+  /** Larger is better; sees predictions on the scale of the targets. @default kendallTau */
+  readonly metric?: Metric;
+  /** Epochs without a better metric before stopping. @default never stops early */
+  readonly patience?: number;
+  /** Steps between two checkpoints; 0 for only one, at the end. @default every epoch */
+  readonly checkpointEvery?: number;
+  /** Give the model a random key at every step. @default false */
+  readonly dropout?: boolean;
+  /**
+   * Bytes of a checkpoint to continue from; with the same data and options the result is the same to the bit. Options
+   * that differ are refused, save those that may grow or cannot be compared: epochs, rate, patience, metric.
+   */
+  readonly resume?: Uint8Array;
+  /** Ends the run after the step that is under way, with a checkpoint. */
+  readonly signal?: AbortSignal;
+  /** Kept in every checkpoint: model options, normalisation. JSON values only. @default {} */
+  readonly notes?: Readonly<Record<string, unknown>>;
+}
+
+/** Options with every default filled in. */
+export type FullFitOptions = Required<
+  Omit<FitOptions, "rate" | "clipNorm" | "patience" | "resume" | "signal" | "checkpointEvery">
+> &
+  Pick<FitOptions, "clipNorm" | "patience" | "resume" | "signal" | "checkpointEvery"> & {
+    readonly rate: Schedule;
+  };
+
+/** The options with defaults. @throws {OptionError} naming the option that is out of its range */
+export function fullFitOptions(options: FitOptions): FullFitOptions {
+  const { rate = 1e-3 } = options;
+  const full = {
+    batchSize: 32,
+    loss: binaryCrossEntropy,
+    optimizer: adam(),
+    metric: kendallTau,
+    dropout: false,
+    notes: {},
+    ...options,
+    rate: typeof rate === "number" ? constant(rate) : rate,
+  };
+  const whole = (name: "epochs" | "patience" | "checkpointEvery", least: number) => {
+    const value = full[name];
+    if (value !== undefined && (!Number.isSafeInteger(value) || value < least)) {
+      throw new OptionError(
+        `fit: ${name} expected a whole number of at least ${least}, got ${value}`,
+      );
+    }
+  };
+  whole("epochs", 1);
+  whole("patience", 1);
+  whole("checkpointEvery", 0);
+  if (!Number.isSafeInteger(full.seed)) {
+    throw new OptionError(`fit: seed expected a whole number, got ${full.seed}`);
+  }
+  if (full.clipNorm !== undefined && !(full.clipNorm > 0)) {
+    throw new OptionError(`fit: clipNorm expected a number above 0, got ${full.clipNorm}`);
+  }
+  return full;
+}
+
+/** Refuses data that the model cannot read. @throws {ShapeError} {OptionError} */
+export function checkFitData(model: Model, { train, validation }: FitData): void {
+  for (const dataset of validation === undefined ? [train] : [train, validation]) {
+    checkDataset(dataset);
+    const outputs = outputsOf(dataset);
+    if (outputs !== model.outputs) {
+      throw new ShapeError(
+        `fit: model "${model.name}" has ${model.outputs} outputs, expected ${outputs} as in the ` +
+          "targets of the dataset; build the model with that many",
+      );
+    }
+    const expected = Object.keys(model.spec.tensors).sort().join(", ");
+    const given = Object.keys(dataset.tensors).sort().join(", ");
+    if (expected !== given) {
+      throw new ShapeError(
+        `fit: model "${model.name}" expected tensors ${expected}, got ${given}; use one spec for both`,
+      );
+    }
+  }
+}

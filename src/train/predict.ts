@@ -1,0 +1,61 @@
+// Predictions of a model for a whole dataset, in batches of one shape so that one compiled program serves them all.
+
+import { jit } from "@jax-js/jax";
+import { startEngine } from "../engine/start.ts";
+import type { Model, Params, WeightBatch } from "../models/model.ts";
+import { keepArrays } from "./arrays.ts";
+import { evaluationBatches } from "./batches.ts";
+import { batchArrays, type WeightDataset } from "./dataset.ts";
+import type { Loss } from "./losses.ts";
+
+export interface Predictor {
+  /** Predictions [size, outputs], row-major; does not consume the parameters. */
+  predict(params: Params, dataset: WeightDataset): Promise<Float32Array<ArrayBuffer>>;
+  /** Gives the compiled program's memory back. */
+  dispose(): void;
+}
+
+/** A compiled predictor that can be used again and again. */
+export function predictor(model: Model, batchSize = 64): Predictor {
+  const forward = jit((params: Params, weights: WeightBatch) => model.apply(params, weights));
+  return {
+    async predict(params, dataset) {
+      await startEngine();
+      const result = new Float32Array(dataset.size * model.outputs);
+      let filled = 0;
+      for (const { indices, count } of evaluationBatches(dataset.size, batchSize)) {
+        const { weights, targets } = batchArrays(dataset, indices);
+        targets.dispose();
+        const outputs = forward(keepArrays(params), weights); // [batch, outputs]
+        const values = (await outputs.data()) as Float32Array;
+        result.set(values.subarray(0, count * model.outputs), filled);
+        filled += count * model.outputs;
+      }
+      return result;
+    },
+    dispose: () => forward.dispose(),
+  };
+}
+
+export interface PredictOptions {
+  /** Networks per batch. @default 64 */
+  readonly batchSize?: number;
+  /** Turns raw outputs into predictions on the scale of the targets. @default raw outputs */
+  readonly loss?: Loss;
+}
+
+/** Predictions [size, outputs] of a trained model for every network of a dataset; does not consume the parameters. */
+export async function predict(
+  model: Model,
+  params: Params,
+  dataset: WeightDataset,
+  { batchSize = 64, loss }: PredictOptions = {},
+): Promise<Float32Array> {
+  const compiled = predictor(model, batchSize);
+  try {
+    const outputs = await compiled.predict(params, dataset);
+    return loss === undefined ? outputs : loss.link(outputs, model.outputs);
+  } finally {
+    compiled.dispose();
+  }
+}

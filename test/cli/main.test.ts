@@ -1,0 +1,112 @@
+// The command line from outside: help, exit codes, one clear line for every mistake.
+
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
+import { sampleExperiment } from "../support/sample-experiment.ts";
+
+const sample = JSON.stringify(sampleExperiment());
+
+/** Runs with an experiment at `experiment.json` in a folder of its own. */
+const withSample = (args: readonly string[], text = sample) =>
+  inTemporaryFolder(async (folder) => {
+    await writeFile(join(folder, "experiment.json"), text);
+    const finished = await weightspace(args, folder);
+    return { ...finished, files: await readdir(folder) };
+  });
+
+test("help and version end well and print on standard output", async () => {
+  const help = await weightspace(["--help"]);
+  expect(help).toMatchObject({ code: 0, stderr: "" });
+  expect(help.stdout).toContain("Usage: weightspace");
+  expect(help.stdout).toContain("report");
+  expect(help.stdout).toContain("Examples:");
+  expect(await weightspace([])).toMatchObject({ code: 0, stdout: help.stdout });
+  const version = await weightspace(["--version"]);
+  expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect((await weightspace(["report", "--help"])).stdout).toContain("-o, --output <file>");
+});
+
+test.each([
+  [["reprot"], "error: unknown command 'reprot' (Did you mean report?)"],
+  [["--sede", "3"], "error: unknown option '--sede'"],
+  [["report", "experiment.json", "--outptu", "x"], "(Did you mean --output?)"],
+  [["report"], "error: missing required argument 'experiment.json'"],
+  [["report", "experiment.json", "another.json"], "error: too many arguments for 'report'"],
+  [["report", "experiment.json", "-o"], "argument missing"],
+  [["report", "experiment.json", "-o", "experiment.json"], "would replace its source"],
+])("misuse exits 2 with one line: %j", async (args, message) => {
+  const { code, stdout, stderr, files } = await withSample(args);
+  expect(stderr).toContain(message);
+  expect(stderr.trim().split("\n")).toHaveLength(1);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(files).toEqual(["experiment.json"]);
+});
+
+test("report writes one complete page and nothing else", async () => {
+  await inTemporaryFolder(async (folder) => {
+    await writeFile(join(folder, "experiment.json"), sample);
+    const args = ["report", "experiment.json", "-o", "pages/new/out.html"];
+    const first = await weightspace(args, folder);
+    expect(first).toEqual({ code: 0, stdout: "wrote pages/new/out.html\n", stderr: "" });
+    expect(await readdir(join(folder, "pages/new"))).toEqual(["out.html"]);
+    const page = await readFile(join(folder, "pages/new/out.html"), "utf8");
+    expect(page).toMatch(/^<!doctype html>[\s\S]*<\/html>\s*$/);
+    const again = await weightspace([...args, "--json"], folder);
+    expect(JSON.parse(again.stdout)).toEqual({
+      report: "pages/new/out.html",
+      bytes: Buffer.byteLength(page),
+      models: 6,
+    });
+  });
+});
+
+test("undefined numbers survive the way through JSON", async () => {
+  const { rows, ...rest } = sampleExperiment();
+  const single = rows.map((row) => ({ ...row, tauSpread: Number.NaN, seeds: 1 }));
+  const text = JSON.stringify({ ...rest, rows: single });
+  expect(text).toContain(`"tauSpread":null`);
+  expect(await withSample(["report", "experiment.json"], text)).toMatchObject({
+    code: 0,
+    files: ["experiment.json", "report.html"],
+  });
+});
+
+test.each([
+  ["no JSON", "{ oops", "experiment.json is not valid JSON"],
+  ["an empty file", "", "experiment.json is not valid JSON"],
+  ["another JSON", `{"rows": []}`, "experiment.json is not an experiment result: title:"],
+  [
+    "a field of the wrong type",
+    sample.replace(`"parameters":61425`, `"parameters":"many"`),
+    "rows.0.parameters:",
+  ],
+])("bad input exits 1 with one line and writes nothing: %s", async (_, text, message) => {
+  const finished = await withSample(["report", "experiment.json"], text);
+  expect(finished.stderr).toContain(message);
+  expect(finished.stderr.trim().split("\n")).toHaveLength(1);
+  expect(finished).toMatchObject({ code: 1, stdout: "", files: ["experiment.json"] });
+});
+
+test.each([
+  ["a missing source", ["report", "nope.json"], "cannot read nope.json: no such file or folder"],
+  ["a folder as source", ["report", "."], "cannot read .: it is a folder"],
+  [
+    "an output below a file",
+    ["report", "experiment.json", "-o", "experiment.json/out.html"],
+    "cannot write experiment.json/out.html: part of the path is a file",
+  ],
+  ["a folder as output", ["report", "experiment.json", "-o", "."], "cannot write .: "],
+])("files that cannot be used exit 1 with one line: %s", async (_, args, message) => {
+  const finished = await withSample(args);
+  expect(finished.stderr).toContain(message);
+  expect(finished.stderr.trim().split("\n")).toHaveLength(1);
+  expect(finished).toMatchObject({ code: 1, stdout: "", files: ["experiment.json"] });
+});
+
+test("--debug shows the stack of an error", async () => {
+  const { code, stderr } = await weightspace(["report", "nope.json", "--debug"]);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/EnvironmentError: cannot read nope.json.*\n\s+at /);
+});

@@ -1,0 +1,109 @@
+// Reports: complete in themselves, escaped, honest about missing numbers.
+
+import { expect, test } from "vitest";
+import { standaloneSvg } from "../../src/report/canvas.ts";
+import { averageCurves } from "../../src/report/curves.ts";
+import { tauBars } from "../../src/report/figures.ts";
+import { generalizationReport } from "../../src/report/generalization-report.ts";
+import { escapeHtml, html } from "../../src/report/html.ts";
+import { count, decimal, duration, magnitude, withSpread } from "../../src/report/table.ts";
+import { sampleExperiment } from "../support/sample-experiment.ts";
+
+const sample = sampleExperiment();
+const page = generalizationReport(sample);
+
+test("the page is complete in itself: no scripts, nothing loaded from outside", () => {
+  expect(page).toMatch(/^<!doctype html>/);
+  expect(page).not.toMatch(/<script|<link\s|<img|@import|\bsrc=/);
+  const outside = [...page.matchAll(/(?:https?:)?\/\/[a-z0-9.-]+/gi)].map(([url]) => url);
+  expect(new Set(outside)).toEqual(new Set(["http://www.w3.org"])); // the SVG namespace names, never fetched
+});
+
+test("every model, number and figure is there, and the way to reproduce it", () => {
+  for (const { model, tauMean } of sample.rows) {
+    expect(page).toContain(model);
+    expect(page).toContain(decimal(tauMean));
+  }
+  const figures = 4 + sample.rows.length;
+  expect(page.match(/<svg/g)).toHaveLength(figures);
+  expect(page.match(/role="img"/g)).toHaveLength(figures);
+  expect(page).toContain(sample.command);
+  expect(page).toContain("prefers-color-scheme: dark");
+  expect(page).not.toMatch(/NaN|undefined|\[object/);
+});
+
+test("the same result gives the same page", () => {
+  expect(generalizationReport(sampleExperiment())).toBe(page);
+  expect(generalizationReport(sampleExperiment(1))).not.toBe(page);
+});
+
+test("text from outside is escaped everywhere", () => {
+  const evil = `<script>alert("1")</script>`;
+  const rows = sample.rows.map((row, i) => (i === 0 ? { ...row, model: evil } : row));
+  const poisoned = generalizationReport({
+    ...sample,
+    title: evil,
+    command: evil,
+    machine: evil,
+    population: { ...sample.population, description: evil },
+    rows,
+    scatter: sample.scatter.map((point) => ({ ...point, model: evil })),
+    curves: sample.curves.map((curve) => ({ ...curve, model: evil })),
+  });
+  expect(poisoned).not.toContain("<script");
+  expect(poisoned).toContain(escapeHtml("<script>"));
+});
+
+test("one seed, no curves, no points and undefined numbers still make a page", () => {
+  const rows = sample.rows.map((row) => ({
+    ...row,
+    tauSpread: Number.NaN,
+    tauMovedSpread: Number.NaN,
+    r2Spread: Number.NaN,
+    r2Mean: Number.NaN,
+    seeds: 1,
+  }));
+  const bare = generalizationReport({
+    ...sample,
+    population: { networks: 3, accuracies: [] },
+    rows,
+    scatter: [],
+    curves: [],
+  });
+  expect(bare).not.toMatch(/NaN|undefined|Infinity/);
+  expect(bare.match(/<svg/g)).toHaveLength(2);
+});
+
+test("curves are averaged over the seeds that reach an epoch", () => {
+  const epochs = (...values: number[]) =>
+    values.map((validTau, i) => ({ epoch: i + 1, trainLoss: 0, validTau }));
+  const points = averageCurves([
+    { model: "a", seed: 0, epochs: epochs(0.2, 0.4, 0.9) },
+    { model: "a", seed: 1, epochs: epochs(0.4, 0.4) },
+    { model: "b", seed: 0, epochs: epochs(Number.NaN, 0.1) },
+  ]);
+  expect(points.map(({ model, epoch }) => `${model}${epoch}`)).toEqual(["a1", "a2", "a3", "b2"]);
+  expect(points[0].mean).toBeCloseTo(0.3, 12);
+  expect(points[0].spread).toBeCloseTo(Math.sqrt(0.02), 12);
+  expect(points[2].spread).toBeNaN();
+});
+
+test("an SVG of its own carries its colours", () => {
+  const svg = standaloneSvg(tauBars(sample.rows));
+  expect(svg).toMatch(/^<svg[^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"[^>]*><style>/);
+  expect(svg).toContain("--series-1: #");
+});
+
+test("numbers read well", () => {
+  expect([decimal(0.12345), decimal(-0.5, 1), decimal(-0.0001), decimal(Number.NaN)]).toEqual([
+    "0.123",
+    "−0.5",
+    "0.000",
+    "–",
+  ]);
+  expect([count(41603), count(999), count(1234567)]).toEqual(["41,603", "999", "1,234,567"]);
+  expect([duration(4.23), duration(42), duration(185)]).toEqual(["4.2 s", "42 s", "3 min 05 s"]);
+  expect([magnitude(0), magnitude(1.2e-7), magnitude(0.25)]).toEqual(["0", "1.2e−7", "0.250"]);
+  expect(withSpread(0.9, Number.NaN).markup).toBe("0.900");
+  expect(html`<p>${"<&>"}${[html`<b>x</b>`, 1]}</p>`.markup).toBe("<p>&lt;&amp;&gt;<b>x</b>1</p>");
+});

@@ -1,0 +1,65 @@
+// The house checks see what they are meant to see: each rule has a file that breaks it.
+
+import { expect, test } from "vitest";
+
+interface Layers {
+  layerProblems(path: string, text: string): string[];
+  importsOf(text: string): { specifier: string; typeOnly: boolean }[];
+}
+interface Sizes {
+  sizeProblems(path: string, text: string): string[];
+}
+
+const load = async (name: string): Promise<unknown> =>
+  import(new URL(`../../scripts/${name}`, import.meta.url).href);
+const layers = (await load("check-layers.js")) as Layers;
+const sizes = (await load("check-size.js")) as Sizes;
+
+test("a folder may import from itself and from those above it", () => {
+  const text = `import { a } from "./a.ts";\nimport { b } from "../core/b.ts";\n`;
+  expect(layers.layerProblems("src/spec/x.ts", text)).toEqual([]);
+});
+
+test("a folder may not import from those below it, types included", () => {
+  for (const text of [
+    `import { a } from "../plan/a.ts";`,
+    `import type { A } from "../plan/a.ts";`,
+    `export * from "../plan/a.ts";`,
+    `import {\n  a,\n  b,\n} from "../plan/a.ts";`,
+    `const a = await import("../plan/a.ts");`,
+    `import "../plan/a.ts";`,
+  ]) {
+    const problems = layers.layerProblems("src/spec/x.ts", text);
+    expect(problems, text).toHaveLength(1);
+    expect(problems[0]).toContain("spec/ may not import from plan/");
+  }
+});
+
+test("Node is for the command line, array values are for the engine and what follows", () => {
+  const node = `import { readFileSync } from "node:fs";`;
+  expect(layers.layerProblems("src/cli/files.ts", node)).toEqual([]);
+  expect(layers.layerProblems("src/train/fit.ts", node)).toHaveLength(1);
+  const arrays = `import { numpy as np } from "@jax-js/jax";`;
+  expect(layers.layerProblems("src/ops/execute.ts", arrays)).toEqual([]);
+  expect(layers.layerProblems("src/basis/terms.ts", arrays)).toHaveLength(1);
+  const types = `import type { numpy as np } from "@jax-js/jax";`;
+  expect(layers.layerProblems("src/basis/terms.ts", types)).toEqual([]);
+});
+
+test("a folder nobody ordered and a stray file are refused", () => {
+  expect(layers.layerProblems("src/misc/x.ts", "")).toHaveLength(1);
+  expect(layers.layerProblems("src/x.ts", "")).toHaveLength(1);
+  expect(layers.layerProblems("src/index.ts", `export * from "./cli/main.ts";`)).toEqual([]);
+});
+
+test("imports in comments and strings do not count", () => {
+  const text = `/**\n * import { a } from "../plan/a.ts";\n */\n// import "../plan/b.ts"\nconst url = "https://x/*";`;
+  expect(layers.importsOf(text)).toEqual([]);
+});
+
+test("a file of 251 lines is too long, one of 250 is not", () => {
+  const lines = (count: number) => `// What it is.\n${"x;\n".repeat(count - 1)}`;
+  expect(sizes.sizeProblems("src/core/x.ts", lines(250))).toEqual([]);
+  expect(sizes.sizeProblems("src/core/x.ts", lines(251))).toHaveLength(1);
+  expect(sizes.sizeProblems("src/core/x.ts", "const x = 1;\n")[0]).toContain("comment");
+});
