@@ -2,6 +2,7 @@
 // UNF's learned-optimizer baseline is a dense layer per entry without any pooled term.
 
 import { nn, numpy as np } from "@jax-js/jax";
+import { concatenateAll } from "../ops/concatenate.ts";
 import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
 import { dense, denseStack } from "../nn/dense.ts";
@@ -74,7 +75,7 @@ export function deepSets(
       for (const [i, layer] of layers.entries()) {
         sets = layer.apply(scoped(`layer${i}`, params), sets).map((x) => nn.relu(x));
       }
-      const pooled = np.concatenate(
+      const pooled = concatenateAll(
         sets.map((x) => np.mean(x, 1)),
         1,
       );

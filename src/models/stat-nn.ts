@@ -2,6 +2,7 @@
 // same statistics. Variance stands in for the standard deviation, as in the ports used by NFN and UNF.
 
 import { numpy as np } from "@jax-js/jax";
+import { concatenateAll } from "../ops/concatenate.ts";
 import { denseStack } from "../nn/dense.ts";
 import { sizeOf } from "../core/shapes.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
@@ -36,7 +37,7 @@ export function weightStatistics(spec: SymmetrySpec, weights: WeightBatch): np.A
     );
     return np.reshape(np.concatenate([mean, variance, picked], 1), [batch, statisticsPerTensor]);
   });
-  return np.concatenate(statistics, 1);
+  return concatenateAll(statistics, 1);
 }
 
 export interface StatNNOptions {
@@ -87,6 +88,6 @@ export function flatMLP(
     parameterCount: top.parameterCount,
     init: (seed) => top.init(seed),
     apply: (params, weights, { key } = {}) =>
-      top.apply(params, np.concatenate(flattenTensors(spec, weights), 1), key),
+      top.apply(params, concatenateAll(flattenTensors(spec, weights), 1), key),
   };
 }

@@ -4,7 +4,9 @@
 
 import { numpy as np } from "@jax-js/jax";
 import { deriveSeed } from "../core/random.ts";
+import { concatenateAll } from "../ops/concatenate.ts";
 import { type Aggregation, type ExecutablePlan, executePlan } from "../ops/execute.ts";
+import { sliceAlong } from "../ops/take-apart.ts";
 import { shareCoefficients, type ShareOptions } from "../plan/sharing.ts";
 import { type Layer, type LayerParams, normalArray } from "./layer.ts";
 
@@ -91,7 +93,9 @@ export function equivariantLinear(
     const table = params["shared"];
     const matrices = schedule.widths.map(({ input, output }, p) => {
       const index = np.array(shared.indices[p]).reshape([input, output]);
-      const blocks = np.take(table.ref, index, 0); // [input, output, inputChannels, outputChannels]
+      // The two signs cancel; they keep the gradient's scatter from reading a view, which the compiler cannot.
+      const taken = np.take(np.negative(table.ref), index, 0);
+      const blocks = np.negative(taken); // [input, output, inputChannels, outputChannels]
       return np.reshape(np.transpose(blocks, [0, 2, 1, 3]), [rowCount[p], columnCount[p]]);
     });
     table.dispose();
@@ -120,21 +124,16 @@ function planBias(
   if (kind === "none" || scalar === -1) return null;
   const columns = schedule.widths[scalar].output * channels;
   if (kind === "full") return { size: columns, expand: (bias) => bias };
-  // One number per tensor and channel: it reaches the column that broadcasts everywhere; other columns read a zero.
-  const size = lowered.tensors.length * channels;
-  const from = new Int32Array(columns).fill(size);
-  for (const [tensor, targets] of schedule.targets.entries()) {
-    const everywhere = targets.find(
-      ({ product, pattern }) =>
-        product === scalar && pattern.blocks.every(({ dims }) => dims.length === 1),
-    );
-    if (everywhere === undefined) continue;
-    const width = lowered.tensors[tensor].fixedSize * channels;
-    for (let i = 0; i < width; i++)
-      from[everywhere.column * channels + i] = tensor * channels + (i % channels);
-  }
-  return {
-    size,
-    expand: (bias) => np.take(np.concatenate([bias, np.zeros([1])]), np.array(from), 0),
+  // One number per tensor and channel: it reaches the column that broadcasts everywhere; other columns get zeros.
+  const expand = (bias: np.Array): np.Array => {
+    const pieces = plan.products[scalar].targets.map(({ tensor, blocks }) => {
+      const { fixedSize } = lowered.tensors[tensor];
+      if (blocks.some(({ dims }) => dims.length > 1)) return np.zeros([fixedSize * channels]);
+      const own = sliceAlong(bias.ref, 0, tensor * channels, channels);
+      return fixedSize === 1 ? own : np.tile(own, fixedSize);
+    });
+    bias.dispose();
+    return concatenateAll(pieces, 0);
   };
+  return { size: lowered.tensors.length * channels, expand };
 }

@@ -2,6 +2,7 @@
 // (diagonals too), `mean` only the mean of all entries, as the published code does.
 
 import { numpy as np } from "@jax-js/jax";
+import { concatenateAll } from "../ops/concatenate.ts";
 import type { Aggregation, ExecutablePlan } from "../ops/execute.ts";
 import { reduceInputs } from "../ops/execute.ts";
 import { OptionError } from "../core/errors.ts";
@@ -43,7 +44,7 @@ export function invariantPool(
         aggregation,
         uses.map(({ value }) => value),
       );
-      return np.concatenate(
+      return concatenateAll(
         uses.map(({ value }) => values[value]),
         1,
       );

@@ -2,7 +2,9 @@
 // everything else (spec, model, position, history) as JSON in its metadata.
 
 import { FormatError } from "../core/errors.ts";
-import { readSafetensors, toFloat32, writeSafetensors } from "../formats/safetensors.ts";
+import { type SafeTensor, toFloat32 } from "../formats/safetensors-dtypes.ts";
+import { writeSafetensors } from "../formats/safetensors-write.ts";
+import { readSafetensors } from "../formats/safetensors.ts";
 import { specFromJSON, specToJSON } from "../spec/json.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import type { HostRecord } from "./arrays.ts";
@@ -54,7 +56,7 @@ const parts = ["params", "best", "optimizer"] as const;
 
 /** The bytes of a safetensors file; `readCheckpoint` reads them back to an equal value. */
 export function writeCheckpoint(checkpoint: Checkpoint): Uint8Array {
-  const tensors: Parameters<typeof writeSafetensors>[0] = {};
+  const tensors: Record<string, SafeTensor> = {};
   for (const part of parts) {
     for (const [path, { shape, data }] of Object.entries(checkpoint[part] ?? {})) {
       const values = Float32Array.from(data);

@@ -25,6 +25,7 @@ export function linearModel(spec: SymmetrySpec, outputs = 1): Model {
     name: "linear",
     spec,
     outputs,
+    parameterCount: width * outputs + outputs,
     init(seed) {
       const stream = randomStream(seed);
       const values = Float32Array.from({ length: width * outputs }, () => 0.1 * stream.normal());

@@ -1,7 +1,7 @@
 // Checkpoints read back to what was written; what is not a checkpoint is refused with a reason.
 
 import { expect, test } from "vitest";
-import { writeSafetensors } from "../../src/formats/safetensors.ts";
+import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
 import {
   type Checkpoint,
   checkpointFormat,
