@@ -1,6 +1,16 @@
 // The list of commands, in the order of the help. A new command is a file beside this one and a line here.
 
 import type { RegisterCommand } from "../context.ts";
+import { demoCommand } from "./demo.ts";
+import { predictCommand } from "./predict.ts";
 import { reportCommand } from "./report.ts";
+import { trainCommand } from "./train.ts";
+import { zooCommand } from "./zoo.ts";
 
-export const commands: readonly RegisterCommand[] = [reportCommand];
+export const commands: readonly RegisterCommand[] = [
+  demoCommand,
+  zooCommand,
+  trainCommand,
+  predictCommand,
+  reportCommand,
+];

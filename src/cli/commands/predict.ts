@@ -1,0 +1,48 @@
+// `weightspace predict`: a trained functional on networks it has not seen, from a zoo or from safetensors files.
+
+import type { RegisterCommand } from "../context.ts";
+import { readBytes } from "../files.ts";
+import { textTable } from "../output.ts";
+import { UsageError } from "../usage-error.ts";
+
+export const predictCommand: RegisterCommand = (program, cli) => {
+  program
+    .command("predict")
+    .helpGroup("Functionals:")
+    .summary("predict accuracy from weights")
+    .description("Predicts the test accuracy of networks from their weights alone.")
+    .argument("<functional.safetensors>", "a checkpoint written by `weightspace train`")
+    .argument("[weights...]", "networks to read, one safetensors file each")
+    .option("--zoo <folder>", "read the networks of a population instead")
+    .addHelpText("after", "\nExample:\n  weightspace predict unf.safetensors network.safetensors")
+    .action(async (source: string, files: string[], { zoo }: { zoo?: string }) => {
+      if ((zoo === undefined) === (files.length === 0)) {
+        throw new UsageError("predict: give either weight files or --zoo, and not both");
+      }
+      const { loadFunctional } = await import("../functional-file.ts");
+      const { weightsDataset } = await import("../weight-files.ts");
+      const { openZoo } = await import("../../zoo/open.ts");
+      const { folderStore } = await import("../fs-store.ts");
+      const { zooDataset } = await import("../../experiment/zoo-dataset.ts");
+      const functional = loadFunctional(await readBytes(source), source);
+      try {
+        const population = zoo === undefined ? undefined : await zooDataset(await openZoo(folderStore(zoo)));
+        const dataset = population ?? (await weightsDataset(files, functional.model.spec));
+        const names = population === undefined ? files : population.indices.map((index) => `network ${index}`);
+        const predicted = await functional.predict(dataset);
+        const value = names.map((name, i) => ({
+          network: name,
+          predicted: predicted[i],
+          ...(population && { actual: population.targets[i] }),
+        }));
+        cli.output.result(value, () =>
+          textTable(
+            ["network", "predicted", ...(population ? ["actual"] : [])],
+            value.map((row) => [row.network, row.predicted.toFixed(4), ...("actual" in row ? [row.actual?.toFixed(4) ?? ""] : [])]),
+          ),
+        );
+      } finally {
+        functional.dispose();
+      }
+    });
+};

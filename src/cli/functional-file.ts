@@ -1,0 +1,59 @@
+// A trained functional from its checkpoint: the model, its parameters and the normalisation of its inputs.
+
+import { FormatError, SpecError } from "../core/errors.ts";
+import { buildModel, type ModelOptions } from "../models/registry.ts";
+import type { Model } from "../models/model.ts";
+import { formatAxisExpression } from "../spec/expression.ts";
+import type { SymmetrySpec } from "../spec/types.ts";
+import { arraysFromHost, disposeArrays } from "../train/arrays.ts";
+import { readCheckpoint } from "../train/checkpoint.ts";
+import type { WeightDataset } from "../train/dataset.ts";
+import { binaryCrossEntropy } from "../train/losses.ts";
+import { type Normalization, normalize } from "../train/normalization.ts";
+import { startEngine } from "../engine/start.ts";
+import { predict } from "../train/predict.ts";
+
+export interface Functional {
+  readonly model: Model;
+  /** Predictions in [0, 1], one per network. @throws {SpecError} when the networks are of another architecture. */
+  predict(dataset: WeightDataset): Promise<Float32Array>;
+  dispose(): void;
+}
+
+/** @throws {FormatError} when the file is no checkpoint of a functional. */
+export function loadFunctional(bytes: Uint8Array, path: string): Functional {
+  const { spec, notes, params, best } = readCheckpoint(bytes);
+  const { model: name, options, normalization } = notes as {
+    model?: string;
+    options?: ModelOptions;
+    normalization?: Normalization;
+  };
+  if (typeof name !== "string" || normalization === undefined) {
+    throw new FormatError(`${path} is a checkpoint without its model's name and normalisation; train it with \`weightspace train\``);
+  }
+  const model = buildModel(name, spec, options);
+  let arrays: ReturnType<typeof arraysFromHost> | undefined;
+  return {
+    model,
+    async predict(dataset) {
+      checkSameArchitecture(spec, dataset.spec);
+      await startEngine();
+      arrays ??= arraysFromHost(best ?? params);
+      return predict(model, arrays, normalize({ ...dataset, spec }, normalization), { loss: binaryCrossEntropy });
+    },
+    dispose: () => disposeArrays(arrays),
+  };
+}
+
+/** Names the first difference between the spec a functional reads and that of the networks it is given. */
+function checkSameArchitecture(expected: SymmetrySpec, given: SymmetrySpec): void {
+  const describe = (spec: SymmetrySpec, name: string) =>
+    Object.hasOwn(spec.tensors, name)
+      ? `[${spec.tensors[name].shape.join(", ")}] (${spec.tensors[name].axes.map(formatAxisExpression).join(", ")})`
+      : "missing";
+  const names = [...new Set([...Object.keys(expected.tensors), ...Object.keys(given.tensors)])];
+  const differing = names.find((name) => describe(expected, name) !== describe(given, name));
+  if (differing === undefined) return;
+  const message = `tensor "${differing}" is ${describe(given, differing)}, but the functional reads ${describe(expected, differing)}; it only fits networks of the architecture it was trained on`;
+  throw new SpecError("predict", [{ severity: "error", tensor: differing, message }]);
+}

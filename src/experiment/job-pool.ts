@@ -1,0 +1,48 @@
+// Training runs side by side in worker threads, each with an engine of its own; Node only.
+
+import { fileURLToPath } from "node:url";
+import { MessageChannel } from "node:worker_threads";
+import { Piscina } from "piscina";
+import { EnvironmentError } from "../core/errors.ts";
+import type { JobEvent, JobRequest } from "./job.ts";
+
+export interface JobPool {
+  /** Runs a job to its end, or to a checkpoint when the signal aborts; events arrive in order. */
+  run(request: JobRequest, signal: AbortSignal, onEvent: (event: JobEvent) => void): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The compiled worker: beside this file once built, in dist while running from source. */
+function workerEntry(): URL {
+  const built = import.meta.url.endsWith(".ts") ? "../../dist/experiment/job-worker.js" : "./job-worker.js";
+  return new URL(built, import.meta.url);
+}
+
+export function jobPool(workers: number): JobPool {
+  const pool = new Piscina({ filename: fileURLToPath(workerEntry()), minThreads: 1, maxThreads: workers });
+  return {
+    async run(request, signal, onEvent) {
+      const { port1: here, port2: there } = new MessageChannel();
+      const abort = () => here.postMessage("abort");
+      signal.addEventListener("abort", abort);
+      const closed = new Promise<void>((resolve) => here.once("close", resolve));
+      here.on("message", onEvent);
+      try {
+        await pool.run({ request, port: there }, { transferList: [there] });
+        await closed; // every event has arrived
+      } catch (error) {
+        here.close();
+        if (error instanceof Error && /worker/i.test(error.message) && /terminat|exit/i.test(error.message)) {
+          throw new EnvironmentError(
+            `experiment: the worker training ${request.model} with seed ${request.seed} was killed; run again to continue from its last checkpoint`,
+            { cause: error },
+          );
+        }
+        throw error;
+      } finally {
+        signal.removeEventListener("abort", abort);
+      }
+    },
+    close: () => pool.destroy(),
+  };
+}

@@ -1,0 +1,99 @@
+// One training run of an experiment: one model, one seed, from data to predictions on the test networks.
+
+import { specFromJSON, type SpecJSON } from "../spec/json.ts";
+import { buildModel, type ModelOptions } from "../models/registry.ts";
+import { disposeArrays } from "../train/arrays.ts";
+import type { EpochRecord } from "../train/checkpoint.ts";
+import type { WeightDataset } from "../train/dataset.ts";
+import { fit } from "../train/fit.ts";
+import { binaryCrossEntropy } from "../train/losses.ts";
+import { predictor } from "../train/predict.ts";
+import { warmupCosine } from "../train/schedules.ts";
+
+/** The same budget for every model. */
+export interface Budget {
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly rate: number;
+  readonly clipNorm: number;
+}
+
+/** A dataset without its spec, so that it can be sent to a thread. */
+export type DatasetParts = Omit<WeightDataset, "spec">;
+
+export interface JobRequest {
+  readonly model: string;
+  readonly options: ModelOptions;
+  readonly seed: number;
+  readonly budget: Budget;
+  readonly spec: SpecJSON;
+  readonly train: DatasetParts;
+  readonly validation: DatasetParts;
+  readonly test: DatasetParts;
+  readonly moved: DatasetParts;
+  /** Checkpoint to continue from. */
+  readonly resume?: Uint8Array;
+  /** Kept in the checkpoints: the normalisation, for `predict`. */
+  readonly notes: Readonly<Record<string, unknown>>;
+}
+
+export interface JobResult {
+  readonly model: string;
+  readonly seed: number;
+  readonly parameters: number;
+  readonly bestEpoch: number;
+  readonly history: readonly EpochRecord[];
+  /** Predictions on the test networks, in their order, in [0, 1]. */
+  readonly predicted: readonly number[];
+  /** The same after group elements acted on the test networks. */
+  readonly moved: readonly number[];
+}
+
+export type JobEvent =
+  | { readonly type: "progress"; readonly step: number; readonly steps: number }
+  | { readonly type: "checkpoint"; readonly bytes: Uint8Array }
+  | { readonly type: "result"; readonly result: JobResult };
+
+/** Trains and predicts; no result when the signal aborts, only a last checkpoint. */
+export async function* runJob(request: JobRequest, signal: AbortSignal): AsyncGenerator<JobEvent, void, undefined> {
+  const { model: name, options, seed, budget, resume, notes } = request;
+  const spec = specFromJSON(request.spec);
+  const model = buildModel(name, spec, options);
+  const warmup = Math.ceil(request.train.size / budget.batchSize);
+  const events = fit(
+    model,
+    { train: { ...request.train, spec }, validation: { ...request.validation, spec } },
+    {
+      epochs: budget.epochs,
+      batchSize: budget.batchSize,
+      clipNorm: budget.clipNorm,
+      rate: warmupCosine({ rate: budget.rate, warmup }),
+      seed,
+      signal,
+      notes: { ...notes, model: name, options },
+      ...(resume && { resume }),
+    },
+  );
+  let steps = 0;
+  for await (const event of events) {
+    if (event.type === "start") steps = event.epochs * event.stepsPerEpoch;
+    else if (event.type === "step") yield { type: "progress", step: event.step, steps };
+    else if (event.type === "checkpoint") yield { type: "checkpoint", bytes: event.bytes };
+    else if (event.type === "done") {
+      const { params, reason, bestEpoch, history } = event;
+      try {
+        if (reason === "aborted") return;
+        const compiled = predictor(model, budget.batchSize);
+        const predict = async (part: DatasetParts) =>
+          Array.from(binaryCrossEntropy.link(await compiled.predict(params, { ...part, spec }), model.outputs));
+        const predicted = await predict(request.test);
+        const moved = await predict(request.moved);
+        compiled.dispose();
+        const parameters = model.parameterCount;
+        yield { type: "result", result: { model: name, seed, parameters, bestEpoch, history, predicted, moved } };
+      } finally {
+        disposeArrays(params);
+      }
+    }
+  }
+}

@@ -1,0 +1,158 @@
+// Runs an experiment: every model with every seed on one split of a population, spread over worker threads. Each run
+// leaves a checkpoint after every epoch and its result at the end, so an interrupted experiment continues where it was.
+
+import { deriveSeed } from "../core/random.ts";
+import { eventQueue } from "../core/event-queue.ts";
+import type { ExperimentResult } from "../report/experiment.ts";
+import { specToJSON } from "../spec/json.ts";
+import { splitDataset, type WeightDataset } from "../train/dataset.ts";
+import { fitNormalization, normalize } from "../train/normalization.ts";
+import type { ZooStore } from "../zoo/store.ts";
+import type { JobEvent, JobRequest } from "./job.ts";
+import { jobPool } from "./job-pool.ts";
+import { moveDataset } from "./move-dataset.ts";
+import { collectResults, type FinishedJob } from "./results.ts";
+import { agreeSettings, type ExperimentSettings } from "./settings.ts";
+
+export interface ExperimentOptions {
+  readonly dataset: WeightDataset;
+  readonly settings: ExperimentSettings;
+  /** Where checkpoints and results of single runs are kept. */
+  readonly store: ZooStore;
+  readonly workers: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface ExperimentOutcome extends Pick<ExperimentResult, "rows" | "scatter" | "curves"> {
+  readonly sizes: { readonly train: number; readonly validation: number; readonly test: number };
+}
+
+export type ExperimentEvent =
+  | { readonly type: "start"; readonly runs: number; readonly finished: number }
+  /** Share of all training done, in [0, 1], earlier sessions included. */
+  | { readonly type: "progress"; readonly share: number; readonly note: string }
+  | { readonly type: "run"; readonly model: string; readonly seed: number; readonly seconds: number }
+  | { readonly type: "done"; readonly outcome: ExperimentOutcome };
+
+interface Run {
+  readonly key: string;
+  readonly request: JobRequest;
+  share: number;
+  finished?: FinishedJob;
+}
+
+const toBytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+const fromBytes = (bytes: Uint8Array): unknown => JSON.parse(new TextDecoder().decode(bytes));
+
+/**
+ * Trains what is missing and ends with the results; ends without them when the signal aborts.
+ * @throws {OptionError} when the store holds runs of other settings; {EnvironmentError} when a worker dies or the store fails.
+ */
+export async function* runExperiment(options: ExperimentOptions): AsyncGenerator<ExperimentEvent, void, undefined> {
+  const { dataset, settings, store, workers } = options;
+  const signal = options.signal ?? new AbortController().signal;
+  await agreeSettings(store, settings, dataset.size);
+  const [train, validation, test] = splitDataset(dataset, settings.split, deriveSeed(settings.seed, "split"));
+  const normalization = fitNormalization(train);
+  const moved = moveDataset(test, deriveSeed(settings.seed, "moved"));
+  const parts = (data: WeightDataset) => {
+    const { size, tensors, targets } = normalize(data, normalization);
+    return { size, tensors, targets };
+  };
+  const shared = {
+    spec: specToJSON(dataset.spec),
+    train: parts(train),
+    validation: parts(validation),
+    test: parts(test),
+    moved: parts(moved),
+    budget: settings.budget,
+    notes: { normalization },
+  };
+  const runs = settings.models.flatMap(({ name, options: modelOptions }) =>
+    Array.from({ length: settings.seeds }, (_, number): Run => {
+      const seed = deriveSeed(settings.seed, "run", number);
+      return { key: `${name}-${number}`, request: { ...shared, model: name, options: modelOptions, seed }, share: 0 };
+    }),
+  );
+  for (const run of runs) {
+    const result = await store.read(`${run.key}.json`);
+    if (result === undefined) continue;
+    run.finished = fromBytes(result) as FinishedJob;
+    run.share = 1;
+  }
+  const pending = runs.filter(({ finished }) => finished === undefined);
+  yield { type: "start", runs: runs.length, finished: runs.length - pending.length };
+
+  const queue = eventQueue<ExperimentEvent>();
+  const share = () => runs.reduce((sum, run) => sum + run.share, 0) / runs.length;
+  const pool = jobPool(Math.max(1, Math.min(workers, pending.length)));
+  const stop = new AbortController();
+  const abort = () => stop.abort();
+  signal.addEventListener("abort", abort);
+  if (signal.aborted) abort();
+  const work = async (): Promise<void> => {
+    for (let run = pending.shift(); run !== undefined && !stop.signal.aborted; run = pending.shift()) {
+      const current = run;
+      await trainRun(current, store, pool, stop.signal, (type, note) => {
+        if (type === "progress") queue.push({ type, share: share(), note });
+      });
+      if (current.finished === undefined) continue;
+      const { model, seed, seconds } = current.finished;
+      queue.push({ type: "run", model, seed, seconds });
+    }
+  };
+  const fail = (error: unknown) => {
+    stop.abort();
+    queue.close(error);
+  };
+  const all = Promise.all(Array.from({ length: workers }, () => work().catch(fail)));
+  void all.then(() => queue.close());
+  try {
+    yield* queue.drain();
+    const finished = runs.flatMap((run) => (run.finished === undefined ? [] : [run.finished]));
+    if (finished.length < runs.length) return; // aborted
+    const sizes = { train: train.size, validation: validation.size, test: test.size };
+    yield { type: "done", outcome: { ...collectResults(finished, Array.from(test.targets)), sizes } };
+  } finally {
+    stop.abort();
+    await all;
+    signal.removeEventListener("abort", abort);
+    await pool.close();
+  }
+}
+
+/** Trains one run from its last checkpoint, keeping every new one and the result. */
+async function trainRun(
+  run: Run,
+  store: ZooStore,
+  pool: ReturnType<typeof jobPool>,
+  signal: AbortSignal,
+  tell: (type: "progress", note: string) => void,
+): Promise<void> {
+  const { key, request } = run;
+  const resume = await store.read(`${key}.safetensors`);
+  const clock = await store.read(`${key}.seconds.json`);
+  const before = clock === undefined ? 0 : (fromBytes(clock) as number);
+  const began = performance.now();
+  const seconds = () => before + (performance.now() - began) / 1000;
+  let saving = Promise.resolve();
+  const onEvent = (event: JobEvent) => {
+    if (event.type === "progress") {
+      run.share = event.step / event.steps;
+      tell("progress", key);
+    } else if (event.type === "checkpoint") {
+      saving = saving.then(async () => {
+        await store.write(`${key}.safetensors`, event.bytes);
+        await store.write(`${key}.seconds.json`, toBytes(seconds()));
+      });
+      saving.catch(() => undefined); // thrown where it is awaited
+    } else {
+      run.finished = { ...event.result, seconds: seconds() };
+    }
+  };
+  await pool.run({ ...request, ...(resume && { resume }) }, signal, onEvent);
+  await saving;
+  if (run.finished === undefined) return;
+  await store.write(`${key}.json`, toBytes(run.finished));
+  run.share = 1;
+}

@@ -1,0 +1,69 @@
+// Every invariant model by name, with plain options: what the command line, experiments and checkpoints refer to.
+
+import { OptionError } from "../core/errors.ts";
+import type { SymmetrySpec } from "../spec/types.ts";
+import { deepSets } from "./deep-sets.ts";
+import type { Model } from "./model.ts";
+import { nfn } from "./nfn.ts";
+import { flatMLP, linearOnStatistics, statNN } from "./stat-nn.ts";
+import { unf } from "./unf.ts";
+
+/** JSON-like options of a model; each builder documents its own. */
+export type ModelOptions = Readonly<Record<string, unknown>>;
+
+export interface ModelEntry {
+  /** One line for help texts and tables. */
+  readonly summary: string;
+  /** Predictions do not change when a group element of the spec acts. */
+  readonly invariant: boolean;
+  build(spec: SymmetrySpec, options: ModelOptions): Model;
+}
+
+const entries = {
+  unf: {
+    summary: "universal neural functional; fixed axes permuted with position encodings",
+    invariant: true,
+    build: (spec, options) => unf(spec, { fixedAxes: "permute", ...options }),
+  },
+  "nfn-np": {
+    summary: "neural functional network, all neurons permuted, no position encodings",
+    invariant: true,
+    build: (spec, options) => nfn(spec, { variant: "np", positions: false, ...options }),
+  },
+  "nfn-hnp": {
+    summary: "neural functional network, hidden neurons permuted, fixed axes folded into channels",
+    invariant: true,
+    build: (spec, options) => nfn(spec, { variant: "hnp", channels: [1, 4, 4], ...options }),
+  },
+  "deep-sets": {
+    summary: "every tensor as a set of numbers",
+    invariant: true,
+    build: (spec, options) => deepSets(spec, options),
+  },
+  "stat-nn": {
+    summary: "dense network on seven statistics of every tensor",
+    invariant: true,
+    build: (spec, options) => statNN(spec, options),
+  },
+  linear: {
+    summary: "linear model on the same statistics",
+    invariant: true,
+    build: (spec, options) => linearOnStatistics(spec, options),
+  },
+  "flat-mlp": {
+    summary: "dense network on all weights in a row; not invariant, a control",
+    invariant: false,
+    build: (spec, options) => flatMLP(spec, options),
+  },
+} satisfies Record<string, ModelEntry>;
+
+export const modelRegistry: Readonly<Record<string, ModelEntry>> = Object.freeze(entries);
+export const modelNames: readonly string[] = Object.keys(entries);
+
+/** The model of that name over a spec. @throws {OptionError} listing the names there are. */
+export function buildModel(name: string, spec: SymmetrySpec, options: ModelOptions = {}): Model {
+  if (!Object.hasOwn(modelRegistry, name)) {
+    throw new OptionError(`buildModel: unknown model "${name}", expected one of ${modelNames.join(", ")}`);
+  }
+  return modelRegistry[name].build(spec, { ...options, name });
+}
