@@ -1,14 +1,14 @@
 // Training runs side by side in worker threads, each with an engine of its own; Node only.
 
 import { fileURLToPath } from "node:url";
-import { MessageChannel } from "node:worker_threads";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { EnvironmentError } from "../core/errors.ts";
-import type { JobEvent, JobRequest } from "./job.ts";
+import type { JobEvent, JobOutcome, JobRequest } from "./job.ts";
 
 export interface JobPool {
-  /** Runs a job to its end, or to a checkpoint when the signal aborts; events arrive in order. */
-  run(request: JobRequest, signal: AbortSignal, onEvent: (event: JobEvent) => void): Promise<void>;
+  /** Runs a job to its end, or to a checkpoint when the signal aborts; no event arrives after the outcome. */
+  run(request: JobRequest, signal: AbortSignal, onEvent: (event: JobEvent) => void): Promise<JobOutcome>;
   close(): Promise<void>;
 }
 
@@ -19,19 +19,21 @@ function workerEntry(): URL {
 }
 
 export function jobPool(workers: number): JobPool {
-  const pool = new Piscina({ filename: fileURLToPath(workerEntry()), minThreads: 1, maxThreads: workers });
+  const pool = new Piscina<{ request: JobRequest; port: MessagePort }, JobOutcome>({
+    filename: fileURLToPath(workerEntry()),
+    minThreads: 1,
+    maxThreads: workers,
+    idleTimeout: 60_000,
+  });
   return {
     async run(request, signal, onEvent) {
       const { port1: here, port2: there } = new MessageChannel();
       const abort = () => here.postMessage("abort");
       signal.addEventListener("abort", abort);
-      const closed = new Promise<void>((resolve) => here.once("close", resolve));
       here.on("message", onEvent);
       try {
-        await pool.run({ request, port: there }, { transferList: [there] });
-        await closed; // every event has arrived
+        return await pool.run({ request, port: there }, { transferList: [there] });
       } catch (error) {
-        here.close();
         if (error instanceof Error && /worker/i.test(error.message) && /terminat|exit/i.test(error.message)) {
           throw new EnvironmentError(
             `experiment: the worker training ${request.model} with seed ${request.seed} was killed; run again to continue from its last checkpoint`,
@@ -41,6 +43,8 @@ export function jobPool(workers: number): JobPool {
         throw error;
       } finally {
         signal.removeEventListener("abort", abort);
+        here.off("message", onEvent);
+        here.close();
       }
     },
     close: () => pool.destroy(),

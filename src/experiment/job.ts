@@ -54,6 +54,12 @@ export type JobEvent =
   | { readonly type: "checkpoint"; readonly bytes: Uint8Array }
   | { readonly type: "result"; readonly result: JobResult };
 
+/** What a whole run left: its last checkpoint, and its result unless it was aborted. */
+export interface JobOutcome {
+  readonly checkpoint?: Uint8Array;
+  readonly result?: JobResult;
+}
+
 /** Trains and predicts; no result when the signal aborts, only a last checkpoint. */
 export async function* runJob(request: JobRequest, signal: AbortSignal): AsyncGenerator<JobEvent, void, undefined> {
   const { model: name, options, seed, budget, resume, notes } = request;

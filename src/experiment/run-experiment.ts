@@ -8,7 +8,7 @@ import { specToJSON } from "../spec/json.ts";
 import { splitDataset, type WeightDataset } from "../train/dataset.ts";
 import { fitNormalization, normalize } from "../train/normalization.ts";
 import type { ZooStore } from "../zoo/store.ts";
-import type { JobEvent, JobRequest } from "./job.ts";
+import type { JobRequest } from "./job.ts";
 import { jobPool } from "./job-pool.ts";
 import { moveDataset } from "./move-dataset.ts";
 import { collectResults, type FinishedJob } from "./results.ts";
@@ -136,22 +136,22 @@ async function trainRun(
   const began = performance.now();
   const seconds = () => before + (performance.now() - began) / 1000;
   let saving = Promise.resolve();
-  const onEvent = (event: JobEvent) => {
-    if (event.type === "progress") {
-      run.share = event.step / event.steps;
-      tell("progress", key);
-    } else if (event.type === "checkpoint") {
-      saving = saving.then(async () => {
-        await store.write(`${key}.safetensors`, event.bytes);
-        await store.write(`${key}.seconds.json`, toBytes(seconds()));
-      });
-      saving.catch(() => undefined); // thrown where it is awaited
-    } else {
-      run.finished = { ...event.result, seconds: seconds() };
-    }
+  const save = (bytes: Uint8Array) => {
+    saving = saving.then(async () => {
+      await store.write(`${key}.safetensors`, bytes);
+      await store.write(`${key}.seconds.json`, toBytes(seconds()));
+    });
+    saving.catch(() => undefined); // thrown where it is awaited
   };
-  await pool.run({ ...request, ...(resume && { resume }) }, signal, onEvent);
+  const { checkpoint, result } = await pool.run({ ...request, ...(resume && { resume }) }, signal, (event) => {
+    if (event.type === "checkpoint") save(event.bytes);
+    if (event.type !== "progress") return;
+    run.share = event.step / event.steps;
+    tell("progress", key);
+  });
+  if (checkpoint !== undefined) save(checkpoint);
   await saving;
+  if (result !== undefined) run.finished = { ...result, seconds: seconds() };
   if (run.finished === undefined) return;
   await store.write(`${key}.json`, toBytes(run.finished));
   run.share = 1;
