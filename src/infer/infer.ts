@@ -1,0 +1,89 @@
+// Symmetry inference: from an ONNX graph to a spec, with the reason for every axis. Sound first: what is not understood
+// is fixed and named.
+
+import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { sizeOf } from "../core/shapes.ts";
+import type { OnnxGraph } from "../formats/onnx-types.ts";
+import type { SymmetrySpec } from "../spec/types.ts";
+import { separateAliases } from "./aliases.ts";
+import { type Atom, leavesOf } from "./atoms.ts";
+import { nameAxes } from "./axis-names.ts";
+import { buildSpec, type LeafScale } from "./build-spec.ts";
+import { chooseParents, dependenceOf } from "./dependence.ts";
+import { type Explanation, explain } from "./explain.ts";
+import { candidateShapes, type InputShapes } from "./input-shapes.ts";
+import { fixVaryingConstants } from "./invariance.ts";
+import { type Unsupported, type Walk, walkGraph } from "./run.ts";
+import { shapeOfValue } from "./value.ts";
+
+export interface InferOptions {
+  /** Sizes of free input dimensions by name; others are chosen. */
+  readonly sizes?: Readonly<Record<string, number>>;
+  /** Treat tensors that the exporter merged because their numbers are equal as separate. @default true */
+  readonly untie?: boolean;
+  /** Look for sign flips, positive scales and general linear groups too. @default true */
+  readonly scales?: boolean;
+}
+
+export interface Inference {
+  readonly spec: SymmetrySpec;
+  /** What a person should know before relying on the spec. */
+  readonly warnings: readonly string[];
+  /** Operations that were not followed; every axis they touch is fixed. */
+  readonly unsupported: readonly Unsupported[];
+  /** Why every axis is free, tied or fixed. */
+  readonly explanations: readonly Explanation[];
+  /** The graph the spec speaks of: with merged tensors separated. */
+  readonly graph: OnnxGraph;
+  /** The input shapes that were assumed. */
+  readonly inputShapes: InputShapes;
+}
+
+/**
+ * The symmetry spec of a graph.
+ * @throws {FormatError} when the graph contradicts itself; {UnsupportedError} when it has no float tensors.
+ */
+export function inferSpec(graph: OnnxGraph, { sizes = {}, untie = true, scales = true }: InferOptions = {}): Inference {
+  const separated = untie ? separateAliases(graph) : { graph, aliases: new Map<string, string>() };
+  const { walk, inputShapes } = walkWithSomeShapes(separated.graph, sizes);
+  fixVaryingConstants(walk.constants);
+  const weights = [...walk.weights.values()].filter((value) => sizeOf(shapeOfValue(value)) > 0);
+  if (weights.length === 0) throw new UnsupportedError("inferSpec: the graph holds no float tensors to act on");
+  const order = [...new Set(weights.flatMap(({ dims }) => dims.flatMap(leavesOf)))];
+  const parents = chooseParents(order, dependenceOf(weights, walk.facts));
+  const names = nameAxes(weights, parents);
+  const spec = buildSpec({ weights, names, parents, scales: scales ? new Map<Atom, LeafScale>() : new Map() });
+  return Object.freeze({
+    spec,
+    warnings: Object.freeze(warningsOf(walk, separated.aliases)),
+    unsupported: Object.freeze(walk.unsupported),
+    explanations: Object.freeze(explain(spec, weights, names)),
+    graph: separated.graph,
+    inputShapes,
+  });
+}
+
+/** Tries the candidate input shapes in turn; the first that the whole graph agrees with is taken. */
+function walkWithSomeShapes(graph: OnnxGraph, sizes: Readonly<Record<string, number>>): { walk: Walk; inputShapes: InputShapes } {
+  let problem: unknown;
+  for (const inputShapes of candidateShapes(graph, sizes)) {
+    try {
+      return { walk: walkGraph(graph, inputShapes), inputShapes };
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      problem ??= error;
+    }
+  }
+  throw problem;
+}
+
+function warningsOf(walk: Walk, aliases: ReadonlyMap<string, string>): string[] {
+  const merged = [...aliases].map(
+    ([name, original]) => `"${name}" is stored as "${original}" because their numbers were equal when the file was written; they are treated as two tensors`,
+  );
+  const loose = walk.loose.map(
+    (name) => `"${name}" has the same number everywhere and several readers; it carries no symmetry here (it may stand for several tensors)`,
+  );
+  const closed = walk.unsupported.map(({ op, node, reason }) => `${op} "${node}": ${reason}; every axis it touches is fixed`);
+  return [...merged, ...loose, ...closed];
+}
