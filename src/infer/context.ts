@@ -14,7 +14,10 @@ export class Declined extends Error {
 
 export interface OutputOptions {
   readonly numbers?: Numbers;
+  readonly entry?: number;
   readonly stack?: Value["stack"];
+  /** The output holds numbers that do not depend on data: a shape. */
+  readonly constant?: boolean;
 }
 
 export interface NodeContext {
@@ -69,6 +72,7 @@ export interface ContextSource {
   readonly constantNamed: (name: string) => readonly number[] | null;
 }
 
+const blank = { numbers: null, entry: null, stack: null, unknown: false } as const;
 const maxRank = 32;
 const maxEntries = 2 ** 45;
 
@@ -84,8 +88,8 @@ export function nodeContext(source: ContextSource): NodeContext {
     const entries = dims.reduce((count, { size }) => count * size, 1);
     if (dims.length > maxRank || !(entries <= maxEntries))
       fail(`its output would have shape ${formatShape(dims.map(({ size }) => size))}`);
-    const { numbers = null, stack = null } = options;
-    return { name, dims, origin, numbers, stack, unknown: false };
+    const { numbers = null, entry = null, stack = null, constant = false } = options;
+    return { ...blank, name, dims, origin: constant ? "constant" : origin, numbers, entry, stack };
   };
   const need = (position: number): Value =>
     source.inputs[position] ?? fail(`input ${position} is missing`);
@@ -142,7 +146,7 @@ export function nodeContext(source: ContextSource): NodeContext {
     },
     regroup(value, dims) {
       const { name, origin } = value;
-      const to = { name, dims, origin, numbers: null, stack: null, unknown: false };
+      const to: Value = { ...blank, name, dims, origin };
       facts.push({ kind: "regroup", from: value, to });
       return to;
     },

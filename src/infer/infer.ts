@@ -85,5 +85,6 @@ function warningsOf(walk: Walk, aliases: ReadonlyMap<string, string>): string[] 
     (name) => `"${name}" has the same number everywhere and several readers; it carries no symmetry here (it may stand for several tensors)`,
   );
   const closed = walk.unsupported.map(({ op, node, reason }) => `${op} "${node}": ${reason}; every axis it touches is fixed`);
-  return [...merged, ...loose, ...closed];
+  const after = walk.after === 0 ? [] : [`${walk.after} operations after these could not be followed either`];
+  return [...merged, ...loose, ...closed, ...after];
 }

@@ -24,6 +24,8 @@ export interface Walk {
   /** Constants as they were used; each must look the same after the group acted. */
   readonly constants: readonly Value[];
   readonly unsupported: readonly Unsupported[];
+  /** How many operations were not followed only because they come after one of those. */
+  readonly after: number;
   /** Tensors with one value everywhere that several operations read: each reader sees a constant of its own. */
   readonly loose: readonly string[];
 }
@@ -40,6 +42,7 @@ export function walkGraph(graph: OnnxGraph, inputShapes: readonly (readonly numb
   const unsupported: Unsupported[] = [];
   const readers = readersOf(graph);
   const loose: string[] = [];
+  let after = 0;
 
   for (const tensor of graph.initializers.values()) {
     if (isFloatType(tensor.type)) {
@@ -83,23 +86,26 @@ export function walkGraph(graph: OnnxGraph, inputShapes: readonly (readonly numb
     const inputs = node.inputs.map(valueOf).map((value) =>
       value !== null && value.stack !== null && !stackAware.has(node.op) ? collapse(value, node.name) : value,
     );
-    const publish = (name: string, value: Value) => {
-      if (node.op === "Constant" && value.numbers !== null) sources.set(name, value);
-      else values.set(name, value);
-    };
-    const closed = (reason: string) => {
-      unsupported.push({ node: node.name, op: node.domain === "" ? node.op : `${node.domain}.${node.op}`, reason });
+    const publish = (name: string, value: Value) => void values.set(name, value);
+    const closed = (reason: string, follows = false) => {
+      if (follows) after++;
+      else unsupported.push({ node: node.name, op: node.domain === "" ? node.op : `${node.domain}.${node.op}`, reason });
       failClosed(node, [...inputs, ...node.captured.map(valueOf)], graph.declared, values);
     };
     const handler = handlerOf(node);
     if (handler === undefined) closed("the operation is not known");
-    else if (inputs.some((value) => value?.unknown === true)) closed("the shape of an input is not known");
+    else if (inputs.some((value) => value?.unknown === true)) closed("the shape of an input is not known", true);
     else {
       const before = facts.length;
       const context = nodeContext({ node, opset: graph.opset, facts, inputs, publish, consumers: (name) => readers.get(name) ?? [], constantNamed });
       try {
         handler(context);
-        foldOutput(node, values, (output) => foldNode(context, output));
+        for (const name of node.outputs) {
+          const made = values.get(name);
+          if (made?.origin !== "constant" || made.stack !== null) continue;
+          const folded = foldConstant(made, inputs, node, foldNode(context, made));
+          if (folded.numbers !== null || folded.entry !== null) sources.set(name, folded);
+        }
         coverOpaque(facts, before, inputs, node.outputs.map((name) => values.get(name) ?? null));
       } catch (error) {
         if (!(error instanceof Declined)) throw error;
@@ -111,11 +117,11 @@ export function walkGraph(graph: OnnxGraph, inputShapes: readonly (readonly numb
     const value = valueOf(name);
     for (const dim of value?.stack?.members.flatMap(({ dims }) => dims) ?? value?.dims ?? []) fix(dim, `output "${name}"`);
   }
-  return { weights, facts, constants, unsupported, loose };
+  return { weights, facts, constants, unsupported, after, loose };
 }
 
 function plainValue(name: string, dims: readonly Atom[], origin: Value["origin"]): Value {
-  return { name, dims, origin, numbers: null, stack: null, unknown: false };
+  return { name, dims, origin, numbers: null, entry: null, stack: null, unknown: false };
 }
 
 const unknownValue = (name: string): Value => ({ ...plainValue(name, [], "computed"), unknown: true });
@@ -145,14 +151,23 @@ function isUniform(tensor: OnnxTensor): boolean {
   return data.every((entry) => entry === data[0]);
 }
 
-/** Numbers for a single small output whose inputs are all known. */
-function foldOutput(node: OnnxNode, values: Map<string, Value>, fold: (output: Value) => Value["numbers"]): void {
-  const name = node.outputs[0];
-  const output = name === undefined ? undefined : values.get(name);
-  if (output === undefined || output.numbers !== null || output.origin !== "constant") return;
-  const numbers = fold(output);
-  if (numbers !== null) values.set(name, { ...output, numbers });
+/** What is known about the entries of a constant that was computed: its numbers when small, or that all are equal. */
+function foldConstant(made: Value, inputs: readonly (Value | null)[], node: OnnxNode, numbers: Value["numbers"]): Value {
+  const known = made.numbers ?? numbers;
+  const read = uniformOf.has(node.op) ? inputs.slice(0, 1) : inputs;
+  const entries = read.filter((value) => value !== null).map(({ entry }) => entry);
+  const [first = null] = entries;
+  const passes = uniformOf.has(node.op) || node.op === "Concat";
+  const entry = made.entry ?? (passes && entries.every((one) => one === first) ? first : null);
+  const { data } = known ?? { data: null };
+  return { ...made, numbers: known, entry: entry ?? (data?.every((x) => x === data[0]) === true ? (data[0] ?? null) : null) };
 }
+
+/** Operations whose result holds only entries of their first input. */
+const uniformOf = new Set([
+  ...["Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Expand", "Tile"],
+  ...["Slice", "Split", "Gather"],
+]);
 
 /** Values that the handler said nothing about scalings of are opaque to scalings. */
 function coverOpaque(facts: Fact[], from: number, inputs: readonly (Value | null)[], outputs: readonly (Value | null)[]): void {

@@ -15,6 +15,8 @@ export interface Value {
   /** `weight`: the group acts on it; `constant`: computed from constants only; else `computed`. */
   readonly origin: "weight" | "constant" | "computed";
   readonly numbers: Numbers | null;
+  /** The one number that every entry of a constant equals, when that is known. */
+  readonly entry: number | null;
   /**
    * Separate layouts for every index of one dimension (a fused `3 * head * d` that is about to be split by that 3):
    * `members[i]` is the value at index i of dimension `axis`, without that dimension.

@@ -37,7 +37,7 @@ function constantOfShape(context: NodeContext): void {
   const count = sizeOf(shape);
   const integer = tensor !== null && !isFloatType(tensor.type);
   const numbers: Numbers | null = count > maxFolded ? null : { data: new Float64Array(count).fill(entry), integer };
-  context.output(0, shape.map(newAtom), numbers ? { numbers } : {});
+  context.output(0, shape.map(newAtom), numbers ? { numbers, entry } : { entry });
 }
 
 function range(context: NodeContext): void {

@@ -178,12 +178,12 @@ function shape(context: NodeContext): void {
   const end = context.number("end", rank);
   const start = context.number("start", 0);
   const data = Float64Array.from(shapeOfValue(x).slice(start, end));
-  context.output(0, [fixedAtom(data.length, context.label)], { numbers: { data, integer: true } });
+  context.output(0, [fixedAtom(data.length, context.label)], { constant: true, numbers: { data, integer: true } });
 }
 
 function size(context: NodeContext): void {
   const count = shapeOfValue(context.need(0)).reduce((product, one) => product * one, 1);
-  context.output(0, [], { numbers: { data: Float64Array.of(count), integer: true } });
+  context.output(0, [], { constant: true, numbers: { data: Float64Array.of(count), integer: true } });
 }
 
 export const joining: Handlers = {
