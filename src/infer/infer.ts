@@ -35,6 +35,8 @@ export interface Inference {
   readonly explanations: readonly Explanation[];
   /** The graph the spec speaks of: with merged tensors separated. */
   readonly graph: OnnxGraph;
+  /** Tensors the file computes from equal ones by Identity, now initializers of `graph`: name -> stored name. */
+  readonly aliases: ReadonlyMap<string, string>;
   /** The input shapes that were assumed. */
   readonly inputShapes: InputShapes;
 }
@@ -59,6 +61,7 @@ export function inferSpec(graph: OnnxGraph, { sizes = {}, untie = true, scales =
     unsupported: Object.freeze(walk.unsupported),
     explanations: Object.freeze(explain(spec, weights, names)),
     graph: separated.graph,
+    aliases: separated.aliases,
     inputShapes,
   });
 }
