@@ -1,6 +1,11 @@
 // One node of an ONNX graph: its attributes as plain values, and the names its nested graphs read from outside.
 
-import { type AttributeProto, AttributeProto_AttributeType, type GraphProto, type NodeProto } from "onnx-buf";
+import {
+  type AttributeProto,
+  AttributeProto_AttributeType,
+  type GraphProto,
+  type NodeProto,
+} from "onnx-buf";
 import { FormatError } from "../core/errors.ts";
 import { readTensor } from "./onnx-tensor.ts";
 import type { OnnxAttribute, OnnxNode } from "./onnx-types.ts";

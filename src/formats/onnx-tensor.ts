@@ -82,10 +82,7 @@ export function readTensor(proto: TensorProto, where: string): OnnxTensor {
   if (known === undefined)
     throw new UnsupportedError(`readOnnx: ${where} has element type ${proto.dataType}`);
   const [type, width] = known;
-  if (
-    proto.dataLocation === TensorProto_DataLocation.EXTERNAL ||
-    proto.externalData.length > 0
-  ) {
+  if (proto.dataLocation === TensorProto_DataLocation.EXTERNAL || proto.externalData.length > 0) {
     const place = proto.externalData.find((entry) => entry.key === "location")?.value;
     throw new UnsupportedError(
       `readOnnx: ${where} keeps its data in another file${place === undefined ? "" : ` ("${place}")`}; save the model as one file and try again`,
@@ -96,7 +93,11 @@ export function readTensor(proto: TensorProto, where: string): OnnxTensor {
   const shape = shapeOf(proto.dims, where);
   const entries = sizeOf(shape);
   const raw = proto.rawData.length > 0;
-  const found = raw ? (width === 0 ? -1 : proto.rawData.length / width) : fieldOf(proto, type).length;
+  const found = raw
+    ? width === 0
+      ? -1
+      : proto.rawData.length / width
+    : fieldOf(proto, type).length;
   if (found !== entries)
     throw new FormatError(
       `readOnnx: ${where} has shape ${formatShape(shape)} (${entries} entries) but holds data for ${found}`,
@@ -145,14 +146,17 @@ export function fromBrain(bits: number): number {
 export function decodeTensor(tensor: OnnxTensor): Float32Array | Float64Array {
   const { source, type } = tensor;
   if (type === "string")
-    throw new UnsupportedError(`decodeTensor: tensor "${tensor.name}" holds text, expected numbers`);
+    throw new UnsupportedError(
+      `decodeTensor: tensor "${tensor.name}" holds text, expected numbers`,
+    );
   const count = sizeOf(tensor.shape);
   const values = type === "float32" ? new Float32Array(count) : new Float64Array(count);
   if (source.rawData.length === 0) {
     const field = fieldOf(source, type) as ArrayLike<number | bigint>;
     for (let i = 0; i < count; i++) {
       const value = Number(field[i]);
-      values[i] = type === "float16" ? fromHalf(value) : type === "bfloat16" ? fromBrain(value) : value;
+      values[i] =
+        type === "float16" ? fromHalf(value) : type === "bfloat16" ? fromBrain(value) : value;
     }
     return values;
   }

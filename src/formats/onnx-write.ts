@@ -20,7 +20,9 @@ export function replaceInitializers(bytes: Uint8Array, weights: Weights): Uint8A
   const written: [TensorProto, Tensor][] = [];
   for (const [name, tensor] of Object.entries(weights)) {
     let proto = byName.get(name);
-    const alias = graph?.node.findIndex(({ opType, output }) => opType === "Identity" && output[0] === name);
+    const alias = graph?.node.findIndex(
+      ({ opType, output }) => opType === "Identity" && output[0] === name,
+    );
     if (proto === undefined && graph !== undefined && alias !== undefined && alias >= 0) {
       const original = byName.get(aliasSource(graph.node, alias));
       if (original !== undefined) {
@@ -42,7 +44,11 @@ export function replaceInitializers(bytes: Uint8Array, weights: Weights): Uint8A
 }
 
 function aliasSource(
-  nodes: readonly { readonly opType: string; readonly input: string[]; readonly output: string[] }[],
+  nodes: readonly {
+    readonly opType: string;
+    readonly input: string[];
+    readonly output: string[];
+  }[],
   at: number,
 ): string {
   let name = nodes[at].input[0];

@@ -45,7 +45,9 @@ function readGraph(model: ModelProto): OnnxGraph {
   if (graph.node.length > maxNodes)
     throw new UnsupportedError(`readOnnx: ${graph.node.length} nodes, at most ${maxNodes}`);
   if (graph.initializer.length > maxTensors)
-    throw new UnsupportedError(`readOnnx: ${graph.initializer.length} tensors, at most ${maxTensors}`);
+    throw new UnsupportedError(
+      `readOnnx: ${graph.initializer.length} tensors, at most ${maxTensors}`,
+    );
   if (graph.sparseInitializer.length > 0)
     throw new UnsupportedError("readOnnx: sparse initializers are not read; store them densely");
   const opset = readOpset(model);
@@ -94,7 +96,9 @@ function readValueType(info: ValueInfoProto): OnnxValueType {
       return size < 0 ? null : size;
     }) ?? null;
   if (shape !== null && shape.length > 16)
-    throw new FormatError(`readOnnx: "${info.name}" declares ${shape.length} dimensions, at most 16`);
+    throw new FormatError(
+      `readOnnx: "${info.name}" declares ${shape.length} dimensions, at most 16`,
+    );
   return Object.freeze({
     name: info.name,
     type: typeOfNumber(value.value.elemType) ?? null,
@@ -131,7 +135,9 @@ function sortNodes(
       if (name === "" || available.has(name)) continue;
       const from = producer.get(name);
       if (from === undefined)
-        throw new FormatError(`readOnnx: node "${node.name}" reads "${name}", which nothing defines`);
+        throw new FormatError(
+          `readOnnx: node "${node.name}" reads "${name}", which nothing defines`,
+        );
       waiting[index]++;
       users[from].push(index);
     }

@@ -14,7 +14,8 @@ export interface Separated {
 export function separateAliases(graph: OnnxGraph): Separated {
   const uses = new Map<string, number>();
   for (const node of graph.nodes) {
-    for (const name of [...node.inputs, ...node.captured]) uses.set(name, (uses.get(name) ?? 0) + 1);
+    for (const name of [...node.inputs, ...node.captured])
+      uses.set(name, (uses.get(name) ?? 0) + 1);
   }
   const outputs = new Set(graph.outputs.map(({ name }) => name));
   const initializers = new Map<string, OnnxTensor>(graph.initializers);
@@ -22,7 +23,13 @@ export function separateAliases(graph: OnnxGraph): Separated {
   const nodes = graph.nodes.filter((node) => {
     const [from] = node.inputs;
     const [to] = node.outputs;
-    if (node.op !== "Identity" || node.domain !== "" || node.inputs.length !== 1 || node.outputs.length !== 1) return true;
+    if (
+      node.op !== "Identity" ||
+      node.domain !== "" ||
+      node.inputs.length !== 1 ||
+      node.outputs.length !== 1
+    )
+      return true;
     const source = initializers.get(from);
     const original = aliases.get(from) ?? from;
     if (source === undefined || !isFloatType(source.type) || outputs.has(to)) return true;

@@ -34,7 +34,7 @@ export function newAtom(size: number): Atom {
 export function find(atom: Atom): Atom {
   let root = atom;
   while (root.alias !== null) root = root.alias;
-  for (let at = atom; at.alias !== null; ) {
+  for (let at = atom; at.alias !== null;) {
     const next = at.alias;
     at.alias = root;
     at = next;
@@ -74,14 +74,22 @@ export function productOf(parts: readonly Atom[]): Atom {
   const factors = parts.flatMap(factorsOf);
   if (factors.length === 0) return unit;
   if (factors.length === 1) return factors[0];
-  return compound("product", factors, factors.reduce((size, factor) => size * factor.size, 1));
+  return compound(
+    "product",
+    factors,
+    factors.reduce((size, factor) => size * factor.size, 1),
+  );
 }
 
 /** An atom for a concatenation. */
 export function sumOf(parts: readonly Atom[]): Atom {
   const terms = parts.map(find).filter(({ size }) => size > 0);
   if (terms.length === 1) return terms[0];
-  return compound("sum", terms, terms.reduce((size, term) => size + term.size, 0));
+  return compound(
+    "sum",
+    terms,
+    terms.reduce((size, term) => size + term.size, 0),
+  );
 }
 
 function compound(kind: "product" | "sum", parts: readonly Atom[], size: number): Atom {
@@ -108,6 +116,13 @@ export function fix(atom: Atom, reason: string): void {
     if (root.parts === null) addReason(root, reason);
     else pending.push(...root.parts.parts);
   }
+}
+
+/** Whether every leaf of an atom is fixed. */
+export function isFixed(atom: Atom): boolean {
+  const root = find(atom);
+  if (!root.fixed && root.parts !== null && root.parts.parts.every(isFixed)) root.fixed = true;
+  return root.fixed;
 }
 
 /** Every leaf of an atom in order, repeats included; sizes of 1 left out. */

@@ -8,7 +8,9 @@ import type { Value } from "./value.ts";
 function baseOf(tensor: string): string {
   const trimmed = tensor.replace(/[._/](weight|bias|kernel|gamma|beta|W|B|R)$/i, "");
   const plain = trimmed.replace(/^[^A-Za-z_]+/, "");
-  return /^onnx::/.test(tensor) || !axisNamePattern.test(plain) || plain.length > 60 ? "h" : plain;
+  return tensor.startsWith("onnx::") || !axisNamePattern.test(plain) || plain.length > 60
+    ? "h"
+    : plain;
 }
 
 const portName = /^(input|output) "(.*)"$/;
@@ -17,7 +19,10 @@ const portName = /^(input|output) "(.*)"$/;
  * A name for every leaf that needs one: those that move, those that enclose one that moves, and the network's input and
  * output axes. Other fixed leaves are written as plain sizes.
  */
-export function nameAxes(weights: readonly Value[], parents: ReadonlyMap<Atom, Atom>): Map<Atom, string> {
+export function nameAxes(
+  weights: readonly Value[],
+  parents: ReadonlyMap<Atom, Atom>,
+): Map<Atom, string> {
   const enclosing = new Set(parents.values());
   const names = new Map<Atom, string>();
   const counts = new Map<string, number>();
@@ -40,7 +45,9 @@ export function nameAxes(weights: readonly Value[], parents: ReadonlyMap<Atom, A
     for (const leaf of new Set(value.dims.flatMap(leavesOf))) {
       if (names.has(leaf)) continue;
       const place = best.get(leaf);
-      const port = [...leaf.reasons].map((reason) => portName.exec(reason)?.[2]).find((name) => name !== undefined);
+      const port = [...leaf.reasons]
+        .map((reason) => portName.exec(reason)?.[2])
+        .find((name) => name !== undefined);
       if (place !== undefined) {
         const base = baseOf(place.tensor);
         claim(leaf, place.of > 1 && base !== "h" ? `${base}[${place.place}]` : base);

@@ -45,19 +45,29 @@ export function buildSpec({ weights, names, parents, scales }: SpecSource): Symm
       };
       return expressionOf(dim, names, isInverse);
     });
-    return [value.name, Object.freeze({ shape: Object.freeze(shapeOfValue(value)), axes: Object.freeze(dims) })];
+    return [
+      value.name,
+      Object.freeze({ shape: Object.freeze(shapeOfValue(value)), axes: Object.freeze(dims) }),
+    ];
   });
   return sealSpec({ axes: frozenRecord(axes), tensors: frozenRecord(tensors) });
 }
 
 /** The expression of an atom; leaves without a name are plain sizes, and neighbouring plain sizes become one. */
-function expressionOf(atom: Atom, names: ReadonlyMap<Atom, string>, isInverse: (leaf: Atom) => boolean): AxisExpression {
+function expressionOf(
+  atom: Atom,
+  names: ReadonlyMap<Atom, string>,
+  isInverse: (leaf: Atom) => boolean,
+): AxisExpression {
   const root = find(atom);
   if (root.parts === null) {
     const name = names.get(root);
-    return name === undefined ? { kind: "block", size: root.size } : { kind: "axis", name, inverse: isInverse(root) };
+    return name === undefined
+      ? { kind: "block", size: root.size }
+      : { kind: "axis", name, inverse: isInverse(root) };
   }
-  if (root.parts.kind === "product") return mergeFactors(factorsOf(root).map((part) => expressionOf(part, names, isInverse)));
+  if (root.parts.kind === "product")
+    return mergeFactors(factorsOf(root).map((part) => expressionOf(part, names, isInverse)));
   return mergeTerms(root.parts.parts.map((part) => expressionOf(part, names, isInverse)));
 }
 
@@ -65,7 +75,8 @@ function mergeFactors(factors: readonly AxisExpression[]): AxisExpression {
   const merged: AxisExpression[] = [];
   for (const factor of factors) {
     const last = merged.at(-1);
-    if (factor.kind === "block" && last?.kind === "block") merged[merged.length - 1] = { kind: "block", size: last.size * factor.size };
+    if (factor.kind === "block" && last?.kind === "block")
+      merged[merged.length - 1] = { kind: "block", size: last.size * factor.size };
     else merged.push(factor);
   }
   return productOf(merged);
@@ -85,5 +96,9 @@ function mergeTerms(terms: readonly AxisExpression[]): AxisExpression {
     if (last !== undefined && text !== "" && last.text === text) last.count++;
     else runs.push({ expression, text, count: 1 });
   }
-  return sumOf(runs.map(({ expression, count }) => (count === 1 ? expression : productOf([{ kind: "block", size: count }, expression]))));
+  return sumOf(
+    runs.map(({ expression, count }) =>
+      count === 1 ? expression : productOf([{ kind: "block", size: count }, expression]),
+    ),
+  );
 }

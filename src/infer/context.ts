@@ -5,7 +5,14 @@ import { formatShape } from "../core/shapes.ts";
 import type { OnnxNode } from "../formats/onnx-types.ts";
 import { type Atom, find, fix, newAtom } from "./atoms.ts";
 import { unify } from "./refine.ts";
-import { type CarryOptions, type Fact, type Numbers, type PointwiseLaw, shapeOfValue, type Value } from "./value.ts";
+import {
+  type CarryOptions,
+  type Fact,
+  type Numbers,
+  type PointwiseLaw,
+  shapeOfValue,
+  type Value,
+} from "./value.ts";
 
 /** Thrown by `decline`: the operation is valid, but not in a form this version follows. Caught by the runner. */
 export class Declined extends Error {

@@ -46,7 +46,8 @@ export function dependenceOf(weights: Iterable<Value>, facts: readonly Fact[]): 
     for (const [i, dim] of value.dims.entries()) {
       if (gone.has(i)) continue;
       for (const { leaf, outer } of summary(dim).occurrences) {
-        for (const other of allowed.get(leaf) ?? none) if (lost.has(other) && !outer.has(other)) drop(leaf, other);
+        for (const other of allowed.get(leaf) ?? none)
+          if (lost.has(other) && !outer.has(other)) drop(leaf, other);
       }
     }
   };
@@ -55,14 +56,17 @@ export function dependenceOf(weights: Iterable<Value>, facts: readonly Fact[]): 
     else if (fact.kind === "carry") consume(fact.from, missing(fact.from, fact.pairs));
     else if (fact.kind === "regroup") {
       const counts = countsOf(fact.from.dims.map(summary));
-      for (const [other, count] of counts) if (count > 1) for (const leaf of counts.keys()) drop(leaf, other);
+      for (const [other, count] of counts)
+        if (count > 1) for (const leaf of counts.keys()) drop(leaf, other);
     } else if (fact.kind === "contract") {
       consume(fact.left, missing(fact.left, fact.leftOut));
       consume(fact.right, missing(fact.right, fact.rightOut));
       const outputs = new Set(fact.rightOut.map(([, to]) => to));
       const batch = fact.leftOut.filter(([, to]) => outputs.has(to)).map(([from]) => from);
       const summed = fact.contracted.map(([from]) => from);
-      const shared = new Set([...batch, ...summed].flatMap((i) => [...summary(fact.left.dims[i]).counts.keys()]));
+      const shared = new Set(
+        [...batch, ...summed].flatMap((i) => [...summary(fact.left.dims[i]).counts.keys()]),
+      );
       for (const i of summed) {
         for (const { leaf } of summary(fact.left.dims[i]).occurrences) {
           for (const other of allowed.get(leaf) ?? none) if (!shared.has(other)) drop(leaf, other);
@@ -95,7 +99,8 @@ function missing(value: Value, pairs: readonly (readonly [number, number])[]): S
 
 function countsOf(dims: readonly Summary[]): Map<Atom, number> {
   const total = new Map<Atom, number>();
-  for (const { counts } of dims) for (const [leaf, count] of counts) total.set(leaf, (total.get(leaf) ?? 0) + count);
+  for (const { counts } of dims)
+    for (const [leaf, count] of counts) total.set(leaf, (total.get(leaf) ?? 0) + count);
   return total;
 }
 
@@ -130,16 +135,23 @@ function computeSummary(root: Atom, cache: Map<Atom, Summary>): Summary {
   if (root.size === 1) return { occurrences: [], always: none, counts: new Map() };
   if (root.parts === null) {
     const own = new Set([root]);
-    return { occurrences: [{ leaf: root, outer: none, beside: none }], always: own, counts: new Map([[root, 1]]) };
+    return {
+      occurrences: [{ leaf: root, outer: none, beside: none }],
+      always: own,
+      counts: new Map([[root, 1]]),
+    };
   }
   const children = root.parts.parts.map((part) => summarise(find(part), cache));
   const counts = new Map<Atom, number>();
   if (root.parts.kind === "sum") {
     for (const child of children) {
-      for (const [leaf, count] of child.counts) counts.set(leaf, Math.max(count, counts.get(leaf) ?? 0));
+      for (const [leaf, count] of child.counts)
+        counts.set(leaf, Math.max(count, counts.get(leaf) ?? 0));
     }
     const [first, ...rest] = children;
-    const always = new Set([...first.always].filter((leaf) => rest.every((child) => child.always.has(leaf))));
+    const always = new Set(
+      [...first.always].filter((leaf) => rest.every((child) => child.always.has(leaf))),
+    );
     return { occurrences: children.flatMap(({ occurrences }) => occurrences), always, counts };
   }
   for (const child of children) {

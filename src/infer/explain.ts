@@ -16,7 +16,11 @@ export interface Explanation {
 }
 
 /** One explanation for every leaf of every weight, in the order of the file. */
-export function explain(_spec: SymmetrySpec, weights: readonly Value[], names: ReadonlyMap<Atom, string>): Explanation[] {
+export function explain(
+  _spec: SymmetrySpec,
+  weights: readonly Value[],
+  names: ReadonlyMap<Atom, string>,
+): Explanation[] {
   const places = new Map<Atom, Set<string>>();
   for (const value of weights) {
     for (const [dimension, dim] of value.dims.entries()) {

@@ -46,7 +46,16 @@ const rules: Readonly<Record<string, Rule>> = {
   Where: ([condition, a, b]) => (condition === 0 ? b : a),
 };
 
-const alwaysInteger = new Set(["Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "Not", "And", "Or"]);
+const alwaysInteger = new Set([
+  "Equal",
+  "Less",
+  "Greater",
+  "LessOrEqual",
+  "GreaterOrEqual",
+  "Not",
+  "And",
+  "Or",
+]);
 
 const reductions: Readonly<Record<string, (a: number, b: number) => number>> = {
   ReduceProd: (a, b) => a * b,
@@ -62,7 +71,10 @@ export function foldNode(context: NodeContext, output: Value): Numbers | null {
   if (sizeOf(shape) > maxFolded || inputs.length === 0) return null;
   const known = inputs.map((value) => value.numbers);
   if (known.some((numbers) => numbers === null || numbers.data.length > maxFolded)) return null;
-  const operands = inputs.map((value): Folded => ({ shape: shapeOfValue(value), numbers: value.numbers as Numbers }));
+  const operands = inputs.map((value): Folded => ({
+    shape: shapeOfValue(value),
+    numbers: value.numbers as Numbers,
+  }));
   const [first] = operands;
   const same = (data: Float32Array | Float64Array) => ({ data, integer: first.numbers.integer });
   const rule = Object.hasOwn(rules, node.op) ? rules[node.op] : undefined;
@@ -89,14 +101,21 @@ export function foldNode(context: NodeContext, output: Value): Numbers | null {
   }
 }
 
-function elementwise(op: string, rule: Rule, operands: readonly Folded[], shape: readonly number[]): Numbers {
+function elementwise(
+  op: string,
+  rule: Rule,
+  operands: readonly Folded[],
+  shape: readonly number[],
+): Numbers {
   const values = op === "Where" ? operands.slice(1) : operands;
   const integer = alwaysInteger.has(op) || values.every(({ numbers }) => numbers.integer);
   const strides = stridesOf(shape);
   const steps = operands.map((operand) => {
     const own = stridesOf(operand.shape);
     const missing = shape.length - operand.shape.length;
-    return shape.map((_, at) => (at < missing || operand.shape[at - missing] === 1 ? 0 : own[at - missing]));
+    return shape.map((_, at) =>
+      at < missing || operand.shape[at - missing] === 1 ? 0 : own[at - missing],
+    );
   });
   const data = Float64Array.from({ length: sizeOf(shape) }, (_, flat) => {
     const numbers = operands.map(({ numbers }, which) => {
@@ -112,7 +131,11 @@ function elementwise(op: string, rule: Rule, operands: readonly Folded[], shape:
 }
 
 /** Only full reductions are folded. */
-function reduceAll(combine: (a: number, b: number) => number, operand: Folded, shape: readonly number[]): Numbers | null {
+function reduceAll(
+  combine: (a: number, b: number) => number,
+  operand: Folded,
+  shape: readonly number[],
+): Numbers | null {
   const { data, integer } = operand.numbers;
   if (sizeOf(shape) !== 1 || data.length === 0) return null;
   return { data: Float64Array.of([...data].reduce(combine)), integer };
@@ -127,13 +150,17 @@ function concat(operands: readonly Folded[], axis: number, shape: readonly numbe
       data.push(...numbers.data.subarray(row * width, (row + 1) * width));
     }
   }
-  return { data: Float64Array.from(data), integer: operands.every(({ numbers }) => numbers.integer) };
+  return {
+    data: Float64Array.from(data),
+    integer: operands.every(({ numbers }) => numbers.integer),
+  };
 }
 
 /** Numbers at chosen indices along one axis: slices and gathers with known indices. */
 export function pick(value: Value, axis: number, indices: readonly number[]): Numbers | null {
   const shape = shapeOfValue(value);
-  if (value.numbers === null || sizeOf(shape) > maxFolded || indices.length > maxFolded) return null;
+  if (value.numbers === null || sizeOf(shape) > maxFolded || indices.length > maxFolded)
+    return null;
   const inner = sizeOf(shape.slice(axis + 1));
   const outer = sizeOf(shape.slice(0, axis));
   const data: number[] = [];

@@ -45,16 +45,25 @@ export interface Inference {
  * The symmetry spec of a graph.
  * @throws {FormatError} when the graph contradicts itself; {UnsupportedError} when it has no float tensors.
  */
-export function inferSpec(graph: OnnxGraph, { sizes = {}, untie = true, scales = true }: InferOptions = {}): Inference {
+export function inferSpec(
+  graph: OnnxGraph,
+  { sizes = {}, untie = true, scales = true }: InferOptions = {},
+): Inference {
   const separated = untie ? separateAliases(graph) : { graph, aliases: new Map<string, string>() };
   const { walk, inputShapes } = walkWithSomeShapes(separated.graph, sizes);
   fixVaryingConstants(walk.constants);
   const weights = [...walk.weights.values()].filter((value) => sizeOf(shapeOfValue(value)) > 0);
-  if (weights.length === 0) throw new UnsupportedError("inferSpec: the graph holds no float tensors to act on");
+  if (weights.length === 0)
+    throw new UnsupportedError("inferSpec: the graph holds no float tensors to act on");
   const order = [...new Set(weights.flatMap(({ dims }) => dims.flatMap(leavesOf)))];
   const parents = chooseParents(order, dependenceOf(weights, walk.facts));
   const names = nameAxes(weights, parents);
-  const spec = buildSpec({ weights, names, parents, scales: scales ? new Map<Atom, LeafScale>() : new Map() });
+  const spec = buildSpec({
+    weights,
+    names,
+    parents,
+    scales: scales ? new Map<Atom, LeafScale>() : new Map(),
+  });
   return Object.freeze({
     spec,
     warnings: Object.freeze(warningsOf(walk, separated.aliases)),
@@ -67,7 +76,10 @@ export function inferSpec(graph: OnnxGraph, { sizes = {}, untie = true, scales =
 }
 
 /** Tries the candidate input shapes in turn; the first that the whole graph agrees with is taken. */
-function walkWithSomeShapes(graph: OnnxGraph, sizes: Readonly<Record<string, number>>): { walk: Walk; inputShapes: InputShapes } {
+function walkWithSomeShapes(
+  graph: OnnxGraph,
+  sizes: Readonly<Record<string, number>>,
+): { walk: Walk; inputShapes: InputShapes } {
   let problem: unknown;
   for (const inputShapes of candidateShapes(graph, sizes)) {
     try {
@@ -82,12 +94,17 @@ function walkWithSomeShapes(graph: OnnxGraph, sizes: Readonly<Record<string, num
 
 function warningsOf(walk: Walk, aliases: ReadonlyMap<string, string>): string[] {
   const merged = [...aliases].map(
-    ([name, original]) => `"${name}" is stored as "${original}" because their numbers were equal when the file was written; they are treated as two tensors`,
+    ([name, original]) =>
+      `"${name}" is stored as "${original}" because their numbers were equal when the file was written; they are treated as two tensors`,
   );
   const loose = walk.loose.map(
-    (name) => `"${name}" has the same number everywhere and several readers; it carries no symmetry here (it may stand for several tensors)`,
+    (name) =>
+      `"${name}" has the same number everywhere and several readers; it carries no symmetry here (it may stand for several tensors)`,
   );
-  const closed = walk.unsupported.map(({ op, node, reason }) => `${op} "${node}": ${reason}; every axis it touches is fixed`);
-  const after = walk.after === 0 ? [] : [`${walk.after} operations after these could not be followed either`];
+  const closed = walk.unsupported.map(
+    ({ op, node, reason }) => `${op} "${node}": ${reason}; every axis it touches is fixed`,
+  );
+  const after =
+    walk.after === 0 ? [] : [`${walk.after} operations after these could not be followed either`];
   return [...merged, ...loose, ...closed, ...after];
 }

@@ -11,18 +11,25 @@ const batchSize = 2;
 export type InputShapes = readonly (readonly number[] | null)[];
 
 /** Candidate shapes of all inputs, one candidate when nothing is free. @throws {OptionError} for sizes below 1 */
-export function candidateShapes(graph: OnnxGraph, sizes: Readonly<Record<string, number>>): InputShapes[] {
+export function candidateShapes(
+  graph: OnnxGraph,
+  sizes: Readonly<Record<string, number>>,
+): InputShapes[] {
   for (const [name, size] of Object.entries(sizes)) {
-    if (!Number.isSafeInteger(size) || size < 1) throw new OptionError(`inferSpec: size of "${name}" must be 1 or more, got ${size}`);
+    if (!Number.isSafeInteger(size) || size < 1)
+      throw new OptionError(`inferSpec: size of "${name}" must be 1 or more, got ${size}`);
   }
   let free = false;
   const candidates = trialSizes.map((trial): InputShapes =>
-    graph.inputs.map(({ shape }) => shape?.map((size, at) => {
-      if (typeof size === "number") return size;
-      const given = size === null ? undefined : lookup(sizes, size);
-      if (given === undefined) free = true;
-      return given ?? (at === 0 ? batchSize : trial);
-    }) ?? null),
+    graph.inputs.map(
+      ({ shape }) =>
+        shape?.map((size, at) => {
+          if (typeof size === "number") return size;
+          const given = size === null ? undefined : lookup(sizes, size);
+          if (given === undefined) free = true;
+          return given ?? (at === 0 ? batchSize : trial);
+        }) ?? null,
+    ),
   );
   return free ? candidates : candidates.slice(0, 1);
 }

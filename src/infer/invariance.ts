@@ -28,7 +28,13 @@ export function fixVaryingConstants(constants: readonly Value[]): void {
   }
 }
 
-function varies(data: ArrayLike<number>, { leaf, stride, offsets }: Run, outer: number, size: number, inner: number): boolean {
+function varies(
+  data: ArrayLike<number>,
+  { leaf, stride, offsets }: Run,
+  outer: number,
+  size: number,
+  inner: number,
+): boolean {
   for (let row = 0; row < outer; row++) {
     for (const offset of offsets) {
       const start = (row * size + offset) * inner;
@@ -69,7 +75,9 @@ function runsOfTerm(term: Atom, start: number): Run[] {
       leaf,
       stride: step * stride,
       offsets: places.flatMap((place) =>
-        offsets.flatMap((offset) => Array.from({ length: stride }, (_, i) => place + offset * stride + i)),
+        offsets.flatMap((offset) =>
+          Array.from({ length: stride }, (_, i) => place + offset * stride + i),
+        ),
       ),
     }));
   });

@@ -1,13 +1,15 @@
 // Runs ONNX models in onnxruntime-web, an optional peer that is loaded on first use. It shares no code with inference,
 // which is what makes it a witness.
 
-import type { Tensor as OrtTensor } from "onnxruntime-web";
+import type * as Ort from "onnxruntime-web";
 import { EnvironmentError, UnsupportedError } from "../core/errors.ts";
 import { frozenRecord } from "../core/records.ts";
 import type { OnnxType } from "../formats/onnx-tensor.ts";
 import type { Executor, ModelArray } from "./executor.ts";
 
-async function load(): Promise<typeof import("onnxruntime-web")> {
+type Runtime = typeof Ort;
+
+async function load(): Promise<Runtime> {
   try {
     return await import("onnxruntime-web");
   } catch (error) {
@@ -28,11 +30,16 @@ export async function onnxRuntime(): Promise<Executor> {
       const session = await ort.InferenceSession.create(model, { logSeverityLevel: 4 });
       try {
         const feeds = Object.entries(inputs).map(([name, { type, shape, data }]) => {
-          if (type === "bfloat16") throw new UnsupportedError(`onnxRuntime: input "${name}" is bfloat16`);
+          if (type === "bfloat16")
+            throw new UnsupportedError(`onnxRuntime: input "${name}" is bfloat16`);
           return [name, new ort.Tensor(type as "float32", data as Float32Array, shape)] as const;
         });
         const results = await session.run(Object.fromEntries(feeds));
-        return frozenRecord(Object.entries(results).map(([name, value]) => [name, toArray(value as OrtTensor)] as const));
+        return frozenRecord(
+          Object.entries(results).map(
+            ([name, value]) => [name, toArray(value as Ort.Tensor)] as const,
+          ),
+        );
       } finally {
         await session.release();
       }
@@ -40,6 +47,10 @@ export async function onnxRuntime(): Promise<Executor> {
   };
 }
 
-function toArray(tensor: OrtTensor): ModelArray {
-  return { type: tensor.type as OnnxType, shape: tensor.dims, data: tensor.data as ModelArray["data"] };
+function toArray(tensor: Ort.Tensor): ModelArray {
+  return {
+    type: tensor.type as OnnxType,
+    shape: tensor.dims,
+    data: tensor.data as ModelArray["data"],
+  };
 }

@@ -64,7 +64,9 @@ export async function proveSpec(
   const weights: Weights = frozenRecord(
     names.flatMap((name) => {
       const tensor = graph.initializers.get(name);
-      return tensor === undefined ? [] : [[name, { shape: tensor.shape, data: decodeTensor(tensor) }] as const];
+      return tensor === undefined
+        ? []
+        : [[name, { shape: tensor.shape, data: decodeTensor(tensor) }] as const];
     }),
   );
   const inputs = given ?? randomInputs(graph, inference.inputShapes, seed);
@@ -75,7 +77,9 @@ export async function proveSpec(
   };
   const untouched = await executor.run(bytes, inputs);
   if (!Object.values(untouched).every(isFinite))
-    throw new UnsupportedError("proveSpec: the untouched model gives outputs that are not finite on random inputs; give inputs it works on");
+    throw new UnsupportedError(
+      "proveSpec: the untouched model gives outputs that are not finite on random inputs; give inputs it works on",
+    );
 
   const axes: AxisProof[] = [];
   const warnings: string[] = [];
@@ -87,11 +91,19 @@ export async function proveSpec(
       continue;
     }
     const error = difference(untouched, await runWith(acted));
-    const control = await controlOf(spec, weights, acted, axis, seed, tolerance, async (changed) => difference(untouched, await runWith(changed)));
-    if (control === null) warnings.push(`axis "${axis}": changing one tensor alone does not change the output; its weights may be dead`);
+    const control = await controlOf(spec, weights, acted, axis, seed, tolerance, async (changed) =>
+      difference(untouched, await runWith(changed)),
+    );
+    if (control === null)
+      warnings.push(
+        `axis "${axis}": changing one tensor alone does not change the output; its weights may be dead`,
+      );
     axes.push({ axis, error, holds: error <= tolerance, control });
   }
-  const all = axes.length === 0 ? weights : actOn(spec, sampleElement(spec, deriveSeed(seed, "prove all")), weights);
+  const all =
+    axes.length === 0
+      ? weights
+      : actOn(spec, sampleElement(spec, deriveSeed(seed, "prove all")), weights);
   const together = axes.length === 0 ? 0 : difference(untouched, await runWith(all));
   const holds = together <= tolerance && axes.every((proof) => proof.holds);
   return Object.freeze({
@@ -109,7 +121,12 @@ const changes = (before: Weights, after: Weights, name: string): boolean =>
   before[name].data.some((x, i) => x !== after[name].data[i]);
 
 /** Weights after an action that changes some tensor, or null when none is found. */
-function visibleAction(spec: SymmetrySpec, weights: Weights, axes: readonly string[], seed: number): Weights | null {
+function visibleAction(
+  spec: SymmetrySpec,
+  weights: Weights,
+  axes: readonly string[],
+  seed: number,
+): Weights | null {
   for (let draw = 0; draw < maxDraws; draw++) {
     const acted = actOn(spec, sampleElement(spec, deriveSeed(seed, draw), { axes }), weights);
     if (Object.keys(weights).some((name) => changes(weights, acted, name))) return acted;
@@ -131,8 +148,11 @@ async function controlOf(
   const alone = moved.length > 1;
   for (const tensor of moved.slice(0, maxControls)) {
     const entry = lookup(spec.tensors, tensor);
-    const dimension = entry?.axes.findIndex((expression) => axesOfExpression(expression).includes(axis)) ?? -1;
-    const changed = alone ? acted[tensor] : shuffleTensor(weights[tensor], dimension, deriveSeed(seed, "control", axis));
+    const dimension =
+      entry?.axes.findIndex((expression) => axesOfExpression(expression).includes(axis)) ?? -1;
+    const changed = alone
+      ? acted[tensor]
+      : shuffleTensor(weights[tensor], dimension, deriveSeed(seed, "control", axis));
     const error = await errorOf({ ...weights, [tensor]: changed });
     if (error > 10 * tolerance) return { tensor, error };
   }
@@ -143,7 +163,10 @@ const isFinite = ({ data }: ModelArray): boolean =>
   data instanceof Float32Array || data instanceof Float64Array ? data.every(Number.isFinite) : true;
 
 /** Largest difference of any output over its largest entry; whole numbers must agree. */
-function difference(before: Readonly<Record<string, ModelArray>>, after: Readonly<Record<string, ModelArray>>): number {
+function difference(
+  before: Readonly<Record<string, ModelArray>>,
+  after: Readonly<Record<string, ModelArray>>,
+): number {
   let worst = 0;
   for (const [name, { data }] of Object.entries(before)) {
     const other = lookup(after, name)?.data;

@@ -10,22 +10,36 @@ import type { ModelArray } from "./executor.ts";
 import type { InputShapes } from "./input-shapes.ts";
 
 /** One array for every input. @throws {UnsupportedError} for inputs without a type or shape to draw from */
-export function randomInputs(graph: OnnxGraph, shapes: InputShapes, seed: number): Readonly<Record<string, ModelArray>> {
+export function randomInputs(
+  graph: OnnxGraph,
+  shapes: InputShapes,
+  seed: number,
+): Readonly<Record<string, ModelArray>> {
   const bound = indexBound(graph);
   return frozenRecord(
     graph.inputs.map(({ name, type }, i) => {
       const shape = shapes[i];
       if (type === null || shape === null)
-        throw new UnsupportedError(`randomInputs: input "${name}" does not declare its type and rank`);
+        throw new UnsupportedError(
+          `randomInputs: input "${name}" does not declare its type and rank`,
+        );
       const random = randomStream(deriveSeed(seed, "input", name));
       const limit = type === "bool" ? 2 : bound;
       const integer = /mask/i.test(name) || type === "bool" ? () => 1 : () => random.integer(limit);
-      return [name, { type, shape, data: draw(type, sizeOf(shape), () => random.normal(), integer) }] as const;
+      return [
+        name,
+        { type, shape, data: draw(type, sizeOf(shape), () => random.normal(), integer) },
+      ] as const;
     }),
   );
 }
 
-function draw(type: OnnxType, length: number, normal: () => number, integer: () => number): ModelArray["data"] {
+function draw(
+  type: OnnxType,
+  length: number,
+  normal: () => number,
+  integer: () => number,
+): ModelArray["data"] {
   switch (type) {
     case "float32":
       return Float32Array.from({ length }, normal);

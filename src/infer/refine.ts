@@ -8,6 +8,7 @@ import {
   factorsOf,
   find,
   fix,
+  isFixed,
   newAtom,
   productOf,
   refine,
@@ -77,9 +78,19 @@ export function splitInner(
     refine(root, "product", pieces);
     return pieces;
   }
-  return root.parts.kind === "product"
-    ? splitProduct(factorsOf(root), size, reason)
-    : splitSum(root, size, reason);
+  const split =
+    root.parts.kind === "product"
+      ? splitProduct(factorsOf(root), size, reason)
+      : splitSum(root, size, reason);
+  return split ?? splitFixed(root, size, reason);
+}
+
+/** An atom whose pieces do not fit stays in place, and so do the two factors that stand for it from here on. */
+function splitFixed(root: Atom, size: number, reason: string): readonly [Atom, Atom] {
+  if (!isFixed(root)) fix(root, `${reason} (sizes factor differently)`);
+  const pieces = [newAtom(root.size / size), newAtom(size)] as const;
+  for (const piece of pieces) fix(piece, reason);
+  return pieces;
 }
 
 function splitProduct(factors: readonly Atom[], size: number, reason: string) {
@@ -126,6 +137,7 @@ export function unify(first: Atom, second: Atom, reason: string): void {
   const a = find(first);
   const b = find(second);
   if (a === b || a.size === 1) return;
+  if ((a.parts !== null || b.parts !== null) && isFixed(a) && isFixed(b)) return;
   if (a.parts === null) link(a, b, reason);
   else if (b.parts === null) link(b, a, reason);
   else if (a.parts.kind === "product" && b.parts.kind === "product") alignFactors(a, b, reason);
@@ -155,7 +167,8 @@ function alignFactors(a: Atom, b: Atom, reason: string): void {
     const common = gcd(x.size, y.size);
     const xs = common > 1 ? splitInner(x, common, reason) : null;
     const ys = common > 1 ? splitInner(y, common, reason) : null;
-    if (xs === null || ys === null) return fixBoth(productOf([...left, x]), productOf([...right, y]), reason);
+    if (xs === null || ys === null)
+      return fixBoth(productOf([...left, x]), productOf([...right, y]), reason);
     unify(xs[1], ys[1], reason);
     if (xs[0] !== unit) left.push(xs[0]);
     if (ys[0] !== unit) right.push(ys[0]);

@@ -8,6 +8,7 @@ import { type Atom, fix, newAtom } from "./atoms.ts";
 import { Declined, fixedAtom, nodeContext } from "./context.ts";
 import { foldNode } from "./fold.ts";
 import { collapse } from "./ops/fused.ts";
+import { words } from "./ops/handler.ts";
 import { handlerOf } from "./ops/registry.ts";
 import type { Fact, Value } from "./value.ts";
 
@@ -33,7 +34,10 @@ export interface Walk {
 const stackAware = new Set(["Transpose", "Split", "Gather"]);
 
 /** Follows all axes; `sizes` gives every free input dimension a number. @throws {FormatError} when shapes clash */
-export function walkGraph(graph: OnnxGraph, inputShapes: readonly (readonly number[] | null)[]): Walk {
+export function walkGraph(
+  graph: OnnxGraph,
+  inputShapes: readonly (readonly number[] | null)[],
+): Walk {
   const values = new Map<string, Value>();
   const weights = new Map<string, Value>();
   const facts: Fact[] = [];
@@ -50,20 +54,31 @@ export function walkGraph(graph: OnnxGraph, inputShapes: readonly (readonly numb
       if (shared) loose.push(tensor.name);
       const value = plainValue(tensor.name, tensor.shape.map(newAtom), "weight");
       if (shared || sizeOf(tensor.shape) <= 1) {
-        sources.set(tensor.name, { ...value, origin: "constant", numbers: { data: decodeTensor(tensor), integer: false } });
+        sources.set(tensor.name, {
+          ...value,
+          origin: "constant",
+          numbers: { data: decodeTensor(tensor), integer: false },
+        });
       } else {
         weights.set(tensor.name, value);
         values.set(tensor.name, value);
       }
     } else if (tensor.type !== "string") {
       const numbers = { data: decodeTensor(tensor), integer: true };
-      sources.set(tensor.name, { ...plainValue(tensor.name, [], "constant"), dims: tensor.shape.map(newAtom), numbers });
+      sources.set(tensor.name, {
+        ...plainValue(tensor.name, [], "constant"),
+        dims: tensor.shape.map(newAtom),
+        numbers,
+      });
     } else values.set(tensor.name, unknownValue(tensor.name));
   }
   for (const [i, input] of graph.inputs.entries()) {
     const shape = inputShapes[i];
     const dims = shape?.map((size) => fixedAtom(size, `input "${input.name}"`));
-    values.set(input.name, dims ? plainValue(input.name, dims, "computed") : unknownValue(input.name));
+    values.set(
+      input.name,
+      dims ? plainValue(input.name, dims, "computed") : unknownValue(input.name),
+    );
   }
 
   /** A constant is a fresh value for every reader, so that readers are not tied through it. */
@@ -83,21 +98,39 @@ export function walkGraph(graph: OnnxGraph, inputShapes: readonly (readonly numb
   };
 
   for (const node of graph.nodes) {
-    const inputs = node.inputs.map(valueOf).map((value) =>
-      value !== null && value.stack !== null && !stackAware.has(node.op) ? collapse(value, node.name) : value,
-    );
+    const inputs = node.inputs
+      .map(valueOf)
+      .map((value) =>
+        value !== null && value.stack !== null && !stackAware.has(node.op)
+          ? collapse(value, node.name)
+          : value,
+      );
     const publish = (name: string, value: Value) => void values.set(name, value);
     const closed = (reason: string, follows = false) => {
       if (follows) after++;
-      else unsupported.push({ node: node.name, op: node.domain === "" ? node.op : `${node.domain}.${node.op}`, reason });
+      else
+        unsupported.push({
+          node: node.name,
+          op: node.domain === "" ? node.op : `${node.domain}.${node.op}`,
+          reason,
+        });
       failClosed(node, [...inputs, ...node.captured.map(valueOf)], graph.declared, values);
     };
     const handler = handlerOf(node);
     if (handler === undefined) closed("the operation is not known");
-    else if (inputs.some((value) => value?.unknown === true)) closed("the shape of an input is not known", true);
+    else if (inputs.some((value) => value?.unknown === true))
+      closed("the shape of an input is not known", true);
     else {
       const before = facts.length;
-      const context = nodeContext({ node, opset: graph.opset, facts, inputs, publish, consumers: (name) => readers.get(name) ?? [], constantNamed });
+      const context = nodeContext({
+        node,
+        opset: graph.opset,
+        facts,
+        inputs,
+        publish,
+        consumers: (name) => readers.get(name) ?? [],
+        constantNamed,
+      });
       try {
         handler(context);
         for (const name of node.outputs) {
@@ -106,7 +139,12 @@ export function walkGraph(graph: OnnxGraph, inputShapes: readonly (readonly numb
           const folded = foldConstant(made, inputs, node, foldNode(context, made));
           if (folded.numbers !== null || folded.entry !== null) sources.set(name, folded);
         }
-        coverOpaque(facts, before, inputs, node.outputs.map((name) => values.get(name) ?? null));
+        coverOpaque(
+          facts,
+          before,
+          inputs,
+          node.outputs.map((name) => values.get(name) ?? null),
+        );
       } catch (error) {
         if (!(error instanceof Declined)) throw error;
         closed(`${error.message} is not followed`);
@@ -115,7 +153,8 @@ export function walkGraph(graph: OnnxGraph, inputShapes: readonly (readonly numb
   }
   for (const { name } of graph.outputs) {
     const value = valueOf(name);
-    for (const dim of value?.stack?.members.flatMap(({ dims }) => dims) ?? value?.dims ?? []) fix(dim, `output "${name}"`);
+    for (const dim of value?.stack?.members.flatMap(({ dims }) => dims) ?? value?.dims ?? [])
+      fix(dim, `output "${name}"`);
   }
   return { weights, facts, constants, unsupported, after, loose };
 }
@@ -124,7 +163,10 @@ function plainValue(name: string, dims: readonly Atom[], origin: Value["origin"]
   return { name, dims, origin, numbers: null, entry: null, stack: null, unknown: false };
 }
 
-const unknownValue = (name: string): Value => ({ ...plainValue(name, [], "computed"), unknown: true });
+const unknownValue = (name: string): Value => ({
+  ...plainValue(name, [], "computed"),
+  unknown: true,
+});
 
 function readersOf(graph: OnnxGraph): Map<string, OnnxNode[]> {
   const readers = new Map<string, OnnxNode[]>();
@@ -136,14 +178,20 @@ function readersOf(graph: OnnxGraph): Map<string, OnnxNode[]> {
       else known.push(node);
     }
   }
-  for (const { name } of graph.outputs) readers.set(name, [...(readers.get(name) ?? []), outputReader]);
+  for (const { name } of graph.outputs)
+    readers.set(name, [...(readers.get(name) ?? []), outputReader]);
   return readers;
 }
 
 /** Stands for the caller of the model, who reads its outputs. */
 const outputReader: OnnxNode = {
-  ...{ name: "output", op: "output", domain: "caller", inputs: [], outputs: [] },
-  ...{ attributes: new Map(), captured: [] },
+  name: "output",
+  op: "output",
+  domain: "caller",
+  inputs: [],
+  outputs: [],
+  attributes: new Map(),
+  captured: [],
 };
 
 function isUniform(tensor: OnnxTensor): boolean {
@@ -152,7 +200,12 @@ function isUniform(tensor: OnnxTensor): boolean {
 }
 
 /** What is known about the entries of a constant that was computed: its numbers when small, or that all are equal. */
-function foldConstant(made: Value, inputs: readonly (Value | null)[], node: OnnxNode, numbers: Value["numbers"]): Value {
+function foldConstant(
+  made: Value,
+  inputs: readonly (Value | null)[],
+  node: OnnxNode,
+  numbers: Value["numbers"],
+): Value {
   const known = made.numbers ?? numbers;
   const read = uniformOf.has(node.op) ? inputs.slice(0, 1) : inputs;
   const entries = read.filter((value) => value !== null).map(({ entry }) => entry);
@@ -160,25 +213,37 @@ function foldConstant(made: Value, inputs: readonly (Value | null)[], node: Onnx
   const passes = uniformOf.has(node.op) || node.op === "Concat";
   const entry = made.entry ?? (passes && entries.every((one) => one === first) ? first : null);
   const { data } = known ?? { data: null };
-  return { ...made, numbers: known, entry: entry ?? (data?.every((x) => x === data[0]) === true ? (data[0] ?? null) : null) };
+  return {
+    ...made,
+    numbers: known,
+    entry: entry ?? (data?.every((x) => x === data[0]) === true ? (data[0] ?? null) : null),
+  };
 }
 
 /** Operations whose result holds only entries of their first input. */
-const uniformOf = new Set([
-  ...["Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Expand", "Tile"],
-  ...["Slice", "Split", "Gather"],
-]);
+const uniformOf = new Set(
+  words("Identity Reshape Flatten Squeeze Unsqueeze Transpose Expand Tile Slice Split Gather"),
+);
 
 /** Values that the handler said nothing about scalings of are opaque to scalings. */
-function coverOpaque(facts: Fact[], from: number, inputs: readonly (Value | null)[], outputs: readonly (Value | null)[]): void {
+function coverOpaque(
+  facts: Fact[],
+  from: number,
+  inputs: readonly (Value | null)[],
+  outputs: readonly (Value | null)[],
+): void {
   const covered = new Set<Value>();
   for (const fact of facts.slice(from)) {
-    if (fact.kind === "pointwise") for (const value of [...fact.inputs, fact.output]) covered.add(value);
-    else if (fact.kind === "contract") for (const value of [fact.left, fact.right, fact.output]) covered.add(value);
-    else if (fact.kind === "carry" || fact.kind === "regroup") for (const value of [fact.from, fact.to]) covered.add(value);
+    if (fact.kind === "pointwise")
+      for (const value of [...fact.inputs, fact.output]) covered.add(value);
+    else if (fact.kind === "contract")
+      for (const value of [fact.left, fact.right, fact.output]) covered.add(value);
+    else if (fact.kind === "carry" || fact.kind === "regroup")
+      for (const value of [fact.from, fact.to]) covered.add(value);
   }
   for (const value of [...inputs, ...outputs]) {
-    if (value !== null && !covered.has(value) && value.dims.length > 0) facts.push({ kind: "opaque", value });
+    if (value !== null && !covered.has(value) && value.dims.length > 0)
+      facts.push({ kind: "opaque", value });
   }
 }
 
@@ -190,13 +255,25 @@ function failClosed(
 ): void {
   const reason = `${node.op} "${node.name}" is not followed`;
   for (const value of inputs) {
-    for (const dim of value?.stack?.members.flatMap(({ dims }) => dims) ?? value?.dims ?? []) fix(dim, reason);
+    for (const dim of value?.stack?.members.flatMap(({ dims }) => dims) ?? value?.dims ?? [])
+      fix(dim, reason);
   }
   for (const name of node.outputs) {
     if (name === "") continue;
     const shape = declared.get(name)?.shape;
-    const sizes = shape?.every((size) => typeof size === "number") === true ? (shape as readonly number[]) : null;
-    values.set(name, sizes === null ? unknownValue(name) : plainValue(name, sizes.map((size) => fixedAtom(size, reason)), "computed"));
+    const sizes =
+      shape?.every((size) => typeof size === "number") === true
+        ? (shape as readonly number[])
+        : null;
+    values.set(
+      name,
+      sizes === null
+        ? unknownValue(name)
+        : plainValue(
+            name,
+            sizes.map((size) => fixedAtom(size, reason)),
+            "computed",
+          ),
+    );
   }
 }
-

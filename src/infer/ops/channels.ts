@@ -35,7 +35,10 @@ function batchNormalization(context: NodeContext): void {
 function instanceNormalization(context: NodeContext): void {
   const x = context.need(0);
   tieChannels(context, x, [1, 2]);
-  context.mix(x, x.dims.slice(2).map((_, i) => i + 2));
+  context.mix(
+    x,
+    x.dims.slice(2).map((_, i) => i + 2),
+  );
   context.output(0, x.dims);
 }
 

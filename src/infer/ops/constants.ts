@@ -30,25 +30,33 @@ function constant(context: NodeContext): void {
 
 function constantOfShape(context: NodeContext): void {
   const shape = context.parameter(0) ?? context.decline("a shape that is computed from data");
-  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) context.fail(`its shape is [${shape.join(", ")}]`);
+  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0))
+    context.fail(`its shape is [${shape.join(", ")}]`);
   const filled = context.node.attributes.get("value");
   const tensor = filled?.kind === "tensor" && filled.value.type !== "string" ? filled.value : null;
   const entry = tensor === null ? 0 : (decodeTensor(tensor)[0] ?? 0);
   const count = sizeOf(shape);
   const integer = tensor !== null && !isFloatType(tensor.type);
-  const numbers: Numbers | null = count > maxFolded ? null : { data: new Float64Array(count).fill(entry), integer };
+  const numbers: Numbers | null =
+    count > maxFolded ? null : { data: new Float64Array(count).fill(entry), integer };
   context.output(0, shape.map(newAtom), numbers ? { numbers, entry } : { entry });
 }
 
 function range(context: NodeContext): void {
   const bounds = [0, 1, 2].map((i) => context.parameter(i)?.[0]);
   const [start, limit, step] = bounds;
-  if (start === undefined || limit === undefined || step === undefined) return context.decline("bounds that are computed from data");
+  if (start === undefined || limit === undefined || step === undefined)
+    return context.decline("bounds that are computed from data");
   const count = Math.max(0, Math.ceil((limit - start) / step));
   if (!Number.isSafeInteger(count)) context.fail(`it counts from ${start} to ${limit} by ${step}`);
   const integer = context.inputs.every(({ numbers }) => numbers?.integer === true);
-  const data = count > maxFolded ? null : Float64Array.from({ length: count }, (_, i) => start + i * step);
+  const data =
+    count > maxFolded ? null : Float64Array.from({ length: count }, (_, i) => start + i * step);
   context.output(0, [fixedAtom(count, context.label)], data ? { numbers: { data, integer } } : {});
 }
 
-export const constants: Handlers = { Constant: constant, ConstantOfShape: constantOfShape, Range: range };
+export const constants: Handlers = {
+  Constant: constant,
+  ConstantOfShape: constantOfShape,
+  Range: range,
+};

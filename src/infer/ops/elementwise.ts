@@ -2,7 +2,7 @@
 
 import { broadcast, type NodeContext } from "../context.ts";
 import type { PointwiseLaw } from "../value.ts";
-import { type Handlers, identityPairs, named } from "./handler.ts";
+import { type Handlers, identityPairs, named, words } from "./handler.ts";
 
 const pointwise = (law: PointwiseLaw) => (context: NodeContext) => {
   const { inputs } = context;
@@ -33,7 +33,8 @@ function dropout(context: NodeContext): void {
 
 function cast(context: NodeContext): void {
   const x = context.need(0);
-  const floating = [1, 10, 11, 16].includes(context.number("to", 1)) || context.node.op === "CastLike";
+  const floating =
+    [1, 10, 11, 16].includes(context.number("to", 1)) || context.node.op === "CastLike";
   const output = context.output(0, x.dims);
   if (floating) context.carry(x, output, identityPairs(x));
   else context.pointwise("opaque", [x], output);
@@ -43,24 +44,27 @@ function prelu(context: NodeContext): void {
   const x = context.need(0);
   const slope = context.need(1);
   const output = context.output(0, broadcast(context, [x, slope]));
-  if (output.dims.length !== x.dims.length) context.fail("the slope has more dimensions than the input");
+  if (output.dims.length !== x.dims.length)
+    context.fail("the slope has more dimensions than the input");
   context.pointwise("homogeneous", [x], output);
   context.facts.push({ kind: "opaque", value: slope });
 }
 
 /** y = x Phi(x) and the like are not odd; these are: f(-x) = -f(x) everywhere. */
-const odd = ["Tanh", "Sin", "Asin", "Atan", "Erf", "Sinh", "Asinh", "Atanh", "Tan", "Softsign", "Sign"];
+const odd = words(`
+  Tanh Sin Asin Atan Erf Sinh Asinh Atanh Tan Softsign Sign
+`);
 
-const plain = [
-  ...["Sigmoid", "HardSigmoid", "HardSwish", "Elu", "Selu", "Celu", "Softplus", "Gelu", "Mish", "Swish"],
-  ...["ThresholdedRelu", "Shrink", "Exp", "Log", "Sqrt", "Reciprocal", "Cos", "Acos", "Cosh", "Acosh"],
-  ...["Floor", "Ceil", "Round", "Not", "IsNaN", "IsInf", "BitwiseNot", "QuickGelu", "FastGelu"],
-];
+const plain = words(`
+  Sigmoid HardSigmoid HardSwish Elu Selu Celu Softplus Gelu Mish Swish
+  ThresholdedRelu Shrink Exp Log Sqrt Reciprocal Cos Acos Cosh Acosh Floor Ceil
+  Round Not IsNaN IsInf BitwiseNot QuickGelu FastGelu
+`);
 
-const plainBroadcast = [
-  ...["Pow", "Mod", "And", "Or", "Xor", "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"],
-  ...["Where", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BiasGelu"],
-];
+const plainBroadcast = words(`
+  Pow Mod And Or Xor Equal Less LessOrEqual Greater GreaterOrEqual Where BitShift
+  BitwiseAnd BitwiseOr BitwiseXor BiasGelu
+`);
 
 export const elementwise: Handlers = {
   ...named(["Add", "Sub", "Sum", "Mean"], pointwise("linear")),

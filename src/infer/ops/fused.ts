@@ -8,7 +8,7 @@ import { fixedAtom } from "../context.ts";
 import { segmentOf, splitInner, unify } from "../refine.ts";
 import { shapeOfValue, type Value } from "../value.ts";
 import { identityPairs } from "./handler.ts";
-import { dealOut } from "./reshaping.ts";
+import { dealOut } from "./deal-out.ts";
 
 const maxMembers = 16;
 const maxLookahead = 8;
@@ -18,7 +18,11 @@ export function separate(context: NodeContext, x: Value, sizes: readonly number[
   for (const [axis, size] of sizes.entries()) {
     if (size < 2 || size > maxMembers) continue;
     const place = groupAround(shapeOfValue(x), sizes, axis);
-    if (place === null || !onlyTakenApart(context, context.node.outputs[0], axis, sizes.length, maxLookahead)) continue;
+    if (
+      place === null ||
+      !onlyTakenApart(context, context.node.outputs[0], axis, sizes.length, maxLookahead)
+    )
+      continue;
     const built = buildStack(context, x, sizes, axis, place);
     if (built !== null) return built;
   }
@@ -33,7 +37,11 @@ interface Group {
 }
 
 /** The run of output dimensions around `axis` that one input dimension alone is reshaped into. */
-function groupAround(shape: readonly number[], sizes: readonly number[], axis: number): Group | null {
+function groupAround(
+  shape: readonly number[],
+  sizes: readonly number[],
+  axis: number,
+): Group | null {
   const ends = new Map<number, number>([[1, 0]]);
   let product = 1;
   for (const [i, size] of sizes.entries()) ends.set((product *= size), i + 1);
@@ -49,7 +57,13 @@ function groupAround(shape: readonly number[], sizes: readonly number[], axis: n
   return null;
 }
 
-function buildStack(context: NodeContext, x: Value, sizes: readonly number[], axis: number, group: Group): Value | null {
+function buildStack(
+  context: NodeContext,
+  x: Value,
+  sizes: readonly number[],
+  axis: number,
+  group: Group,
+): Value | null {
   const inner = sizeOf(sizes.slice(axis + 1, group.to));
   const split = splitInner(x.dims[group.dim], sizes[axis] * inner, context.label);
   if (split === null) return null;
@@ -62,11 +76,20 @@ function buildStack(context: NodeContext, x: Value, sizes: readonly number[], ax
     const own = dealOut(context, [outer, piece], without(sizes).slice(group.from, group.to - 1));
     const dims = [...x.dims.slice(0, group.dim), outer, piece, ...x.dims.slice(group.dim + 1)];
     const picked: Value = { ...x, dims, numbers: null };
-    const whole = context.regroup(x, [...x.dims.slice(0, group.dim), outer, fused, ...x.dims.slice(group.dim + 1)]);
-    context.carry(whole, picked, identityPairs(whole), { slice: { dim: group.dim + 1, start: index * inner } });
+    const whole = context.regroup(x, [
+      ...x.dims.slice(0, group.dim),
+      outer,
+      fused,
+      ...x.dims.slice(group.dim + 1),
+    ]);
+    context.carry(whole, picked, identityPairs(whole), {
+      slice: { dim: group.dim + 1, start: index * inner },
+    });
     return context.regroup(picked, [...before, ...own, ...after]);
   });
-  return context.output(0, placeholder(context, members[0], axis, members.length), { stack: { axis, members } });
+  return context.output(0, placeholder(context, members[0], axis, members.length), {
+    stack: { axis, members },
+  });
 }
 
 function placeholder(context: NodeContext, member: Value, axis: number, size: number) {
@@ -74,12 +97,29 @@ function placeholder(context: NodeContext, member: Value, axis: number, size: nu
 }
 
 /** Whether every reader of the value takes the axis apart index by index, perhaps after reordering dimensions. */
-function onlyTakenApart(context: NodeContext, name: string, axis: number, rank: number, depth: number): boolean {
+function onlyTakenApart(
+  context: NodeContext,
+  name: string,
+  axis: number,
+  rank: number,
+  depth: number,
+): boolean {
   const readers = context.consumers(name);
-  return depth > 0 && readers.length > 0 && readers.every((node) => takesApart(context, node, name, axis, rank, depth));
+  return (
+    depth > 0 &&
+    readers.length > 0 &&
+    readers.every((node) => takesApart(context, node, name, axis, rank, depth))
+  );
 }
 
-function takesApart(context: NodeContext, node: OnnxNode, name: string, axis: number, rank: number, depth: number): boolean {
+function takesApart(
+  context: NodeContext,
+  node: OnnxNode,
+  name: string,
+  axis: number,
+  rank: number,
+  depth: number,
+): boolean {
   if (node.domain !== "" || node.inputs[0] !== name) return false;
   const number = (attribute: string) => {
     const found = node.attributes.get(attribute);
@@ -92,7 +132,8 @@ function takesApart(context: NodeContext, node: OnnxNode, name: string, axis: nu
     return to >= 0 && onlyTakenApart(context, node.outputs[0], to, rank, depth - 1);
   }
   if (node.op === "Split") return own === axis;
-  if (node.op === "Gather") return own === axis && context.constantNamed(node.inputs[1])?.length === 1;
+  if (node.op === "Gather")
+    return own === axis && context.constantNamed(node.inputs[1])?.length === 1;
   return false;
 }
 
@@ -103,11 +144,17 @@ export function transposeStack(context: NodeContext, x: Value, order: readonly n
   const kept = order.filter((i) => i !== axis).map((i) => (i < axis ? i : i - 1));
   const moved = members.map((member): Value => {
     const to: Value = { ...member, dims: kept.map((i) => member.dims[i]) };
-    context.carry(member, to, kept.map((from, at) => [from, at] as const));
+    context.carry(
+      member,
+      to,
+      kept.map((from, at) => [from, at] as const),
+    );
     return to;
   });
   const at = order.indexOf(axis);
-  context.output(0, placeholder(context, moved[0], at, moved.length), { stack: { axis: at, members: moved } });
+  context.output(0, placeholder(context, moved[0], at, moved.length), {
+    stack: { axis: at, members: moved },
+  });
 }
 
 /** An ordinary value again: the members become one layout. */

@@ -24,3 +24,6 @@ export function pairsBy(value: Value, to: (from: number) => number | null): Pair
 export function named(names: readonly string[], handler: Handler): Handlers {
   return Object.fromEntries(names.map((name) => [name, handler]));
 }
+
+/** The words of a text, for long lists of operator names. */
+export const words = (text: string): readonly string[] => text.trim().split(/\s+/);

@@ -1,11 +1,12 @@
-// Concatenations and their inverses: Concat joins axes end to end; Split, Slice and Gather with known indices cut them.
+// Concatenations and their inverses: Concat joins axes end to end; Split and Slice cut them.
 
-import { type Atom, sumOf, newAtom, unit } from "../atoms.ts";
+import { type Atom, newAtom, sumOf } from "../atoms.ts";
 import { fixedAtom, type NodeContext } from "../context.ts";
 import { pick } from "../fold.ts";
 import { segmentOf, splitInner } from "../refine.ts";
 import { type CarryOptions, shapeOfValue, type Value } from "../value.ts";
-import { type Handlers, identityPairs, type Pair, pairsBy } from "./handler.ts";
+import { publishMember } from "./gathering.ts";
+import { type Handlers, identityPairs, type Pair } from "./handler.ts";
 
 function concat(context: NodeContext): void {
   const { inputs } = context;
@@ -13,11 +14,15 @@ function concat(context: NodeContext): void {
   const [first] = inputs;
   const axis = context.axis(context.number("axis", 0), first.dims.length);
   for (const value of inputs.slice(1)) {
-    if (value.dims.length !== first.dims.length) context.fail("its inputs have different numbers of dimensions");
+    if (value.dims.length !== first.dims.length)
+      context.fail("its inputs have different numbers of dimensions");
     for (const [i, dim] of value.dims.entries()) if (i !== axis) context.tie(first.dims[i], dim);
   }
   const joined = inputs.map((value) => value.dims[axis]).filter(({ size }) => size > 0);
-  const output = context.output(0, first.dims.with(axis, joined.length === 0 ? newAtom(0) : sumOf(joined)));
+  const output = context.output(
+    0,
+    first.dims.with(axis, joined.length === 0 ? newAtom(0) : sumOf(joined)),
+  );
   let start = 0;
   for (const value of inputs) {
     context.carry(value, output, identityPairs(value), { place: { dim: axis, start } });
@@ -26,8 +31,19 @@ function concat(context: NodeContext): void {
 }
 
 /** Publishes the segment [start, end) along an axis. */
-function publishSegment(context: NodeContext, x: Value, axis: number, position: number, start: number, end: number): void {
-  const numbers = pick(x, axis, Array.from({ length: Math.max(0, Math.min(end - start, 5000)) }, (_, i) => start + i));
+function publishSegment(
+  context: NodeContext,
+  x: Value,
+  axis: number,
+  position: number,
+  start: number,
+  end: number,
+): void {
+  const numbers = pick(
+    x,
+    axis,
+    Array.from({ length: Math.max(0, Math.min(end - start, 5000)) }, (_, i) => start + i),
+  );
   const dims = x.dims.with(axis, segmentOf(x.dims[axis], start, end, context.label));
   const output = context.output(position, dims, numbers ? { numbers } : {});
   context.carry(x, output, identityPairs(x), { slice: { dim: axis, start } });
@@ -40,9 +56,14 @@ function split(context: NodeContext): void {
   const { size } = x.dims[axis];
   const even = Math.ceil(size / Math.max(1, outputs.length));
   const listed = context.numbers("split") ?? context.parameter(1);
-  if (listed === null && context.input(1) !== null) context.decline("sizes that are computed from data");
+  if (listed === null && context.input(1) !== null)
+    context.decline("sizes that are computed from data");
   const sizes = listed ?? outputs.map((_, i) => Math.min(even, size - i * even));
-  if (sizes.length < outputs.length || !sizes.every((one) => Number.isInteger(one) && one >= 0) || sizes.reduce((a, b) => a + b, 0) !== size)
+  if (
+    sizes.length < outputs.length ||
+    !sizes.every((one) => Number.isInteger(one) && one >= 0) ||
+    sizes.reduce((a, b) => a + b, 0) !== size
+  )
     context.fail(`${size} entries do not split into [${sizes.join(", ")}]`);
   if (x.stack !== null && x.stack.axis === axis && sizes.every((one) => one === 1)) {
     for (const i of outputs.keys()) publishMember(context, x.stack.members[i], axis, i, true);
@@ -54,12 +75,6 @@ function split(context: NodeContext): void {
     publishSegment(context, x, axis, i, start, start + sizes[i]);
     start += sizes[i];
   }
-}
-
-/** One index of a stack, with or without a dimension of size 1 in its place. */
-function publishMember(context: NodeContext, member: Value, axis: number, position: number, keep: boolean): void {
-  const dims = keep ? member.dims.toSpliced(axis, 0, unit) : member.dims;
-  context.carry(member, context.output(position, dims), pairsBy(member, (i) => (keep && i >= axis ? i + 1 : i)));
 }
 
 interface Range {
@@ -74,10 +89,15 @@ function slice(context: NodeContext): void {
   const rank = x.dims.length;
   const starts = context.numbers("starts") ?? context.parameter(1);
   const ends = context.numbers("ends") ?? context.parameter(2);
-  if (starts === null || ends === null) return context.decline("bounds that are computed from data");
+  if (starts === null || ends === null)
+    return context.decline("bounds that are computed from data");
   const listed = context.numbers("axes") ?? context.parameter(3) ?? starts.map((_, i) => i);
   const steps = context.parameter(4) ?? starts.map(() => 1);
-  if (ends.length !== starts.length || listed.length !== starts.length || steps.length !== starts.length)
+  if (
+    ends.length !== starts.length ||
+    listed.length !== starts.length ||
+    steps.length !== starts.length
+  )
     context.fail("starts, ends, axes and steps have different lengths");
   const ranges = starts.map((start, i): Range => {
     const axis = context.axis(listed[i], rank);
@@ -91,15 +111,30 @@ function slice(context: NodeContext): void {
     const length = Math.max(0, Math.ceil((end - start) / step));
     if (length > 0 && numbers !== null) {
       const current: Value = { ...x, dims, numbers };
-      numbers = length > 5000 ? null : pick(current, axis, Array.from({ length }, (_, i) => start + i * step));
+      numbers =
+        length > 5000
+          ? null
+          : pick(
+              current,
+              axis,
+              Array.from({ length }, (_, i) => start + i * step),
+            );
     } else if (length === 0) numbers = null;
     const whole = start === 0 && end === dims[axis].size && step === 1;
-    if (!whole && step === 1) options = options.slice ? { slice: { dim: axis, start: NaN } } : { slice: { dim: axis, start } };
+    if (!whole && step === 1)
+      options = options.slice
+        ? { slice: { dim: axis, start: NaN } }
+        : { slice: { dim: axis, start } };
     dims = dims.with(axis, whole ? dims[axis] : rangeOf(context, dims[axis], range, length));
   }
   const output = context.output(0, dims, numbers ? { numbers } : {});
   const stepped = new Set(ranges.filter(({ step }) => step !== 1).map(({ axis }) => axis));
-  context.carry(x, output, x.dims.flatMap((_, i): Pair[] => (stepped.has(i) ? [] : [[i, i]])), options);
+  context.carry(
+    x,
+    output,
+    x.dims.flatMap((_, i): Pair[] => (stepped.has(i) ? [] : [[i, i]])),
+    options,
+  );
 }
 
 function clampRange(context: NodeContext, size: number, start: number, end: number, step: number) {
@@ -113,7 +148,12 @@ function clampRange(context: NodeContext, size: number, start: number, end: numb
 }
 
 /** A contiguous segment; or every n-th entry, an outer factor when the whole axis is taken so; else fixed positions. */
-function rangeOf(context: NodeContext, dim: Atom, { start, end, step }: Range, length: number): Atom {
+function rangeOf(
+  context: NodeContext,
+  dim: Atom,
+  { start, end, step }: Range,
+  length: number,
+): Atom {
   if (length === 0) return newAtom(0);
   if (step === 1) return segmentOf(dim, start, end, context.label);
   if (step > 1 && start < step && length * step === dim.size) {
@@ -127,50 +167,6 @@ function rangeOf(context: NodeContext, dim: Atom, { start, end, step }: Range, l
   return fixedAtom(length, context.label);
 }
 
-function gather(context: NodeContext): void {
-  const x = context.need(0);
-  const indices = context.need(1);
-  const axis = context.axis(context.number("axis", 0), x.dims.length);
-  const { size } = x.dims[axis];
-  const known = indices.numbers === null ? null : [...indices.numbers.data].map((i) => (i < 0 ? i + size : i));
-  if (known?.some((i) => !Number.isInteger(i) || i < 0 || i >= size)) context.fail(`an index is out of range for ${size} entries`);
-  if (x.stack !== null) {
-    if (x.stack.axis !== axis || known?.length !== 1 || indices.dims.length > 1) return context.decline("a fused projection in this form");
-    return publishMember(context, x.stack.members[known[0]], axis, 0, indices.dims.length === 1);
-  }
-  const around = (middle: readonly Atom[]) => [...x.dims.slice(0, axis), ...middle, ...x.dims.slice(axis + 1)];
-  const shift = indices.dims.length - 1;
-  const pairs = pairsBy(x, (i) => (i === axis ? null : i < axis ? i : i + shift));
-  const numbers = known === null ? null : pick(x, axis, known);
-  const contiguous = known !== null && known.length > 0 && known.every((index, i) => index === known[0] + i);
-  if (contiguous && indices.dims.length <= 1) {
-    for (const dim of indices.dims) context.fix(dim);
-    const middle = segmentOf(x.dims[axis], known[0], known[0] + known.length, context.label);
-    const output = context.output(0, around(indices.dims.length === 0 ? [] : [middle]), numbers ? { numbers } : {});
-    const all: Pair[] = indices.dims.length === 0 ? pairs : identityPairs(x);
-    context.carry(x, output, all, { slice: { dim: axis, start: known[0] } });
-    return;
-  }
-  context.fix(x.dims[axis], "entries are looked up by position");
-  const output = context.output(0, around(indices.dims), numbers ? { numbers } : {});
-  context.mix(x, [axis]);
-  context.carry(x, output, pairs);
-}
-
-/** A table lookup whose result is no longer than its indices: positions along the axis are fixed, others pass. */
-function gatherElements(context: NodeContext): void {
-  const x = context.need(0);
-  const indices = context.need(1);
-  const axis = context.axis(context.number("axis", 0), x.dims.length);
-  if (indices.dims.length !== x.dims.length) context.fail("data and indices have different numbers of dimensions");
-  for (const [i, dim] of x.dims.entries()) {
-    if (i !== axis && dim.size === indices.dims[i].size) context.tie(dim, indices.dims[i]);
-    else for (const one of [dim, indices.dims[i]]) context.fix(one, "entries are looked up by position");
-  }
-  context.mix(x, [axis]);
-  context.output(0, indices.dims);
-}
-
 /** The shape as numbers: what shape arithmetic starts from. */
 function shape(context: NodeContext): void {
   const x = context.need(0);
@@ -178,20 +174,24 @@ function shape(context: NodeContext): void {
   const end = context.number("end", rank);
   const start = context.number("start", 0);
   const data = Float64Array.from(shapeOfValue(x).slice(start, end));
-  context.output(0, [fixedAtom(data.length, context.label)], { constant: true, numbers: { data, integer: true } });
+  context.output(0, [fixedAtom(data.length, context.label)], {
+    constant: true,
+    numbers: { data, integer: true },
+  });
 }
 
 function size(context: NodeContext): void {
   const count = shapeOfValue(context.need(0)).reduce((product, one) => product * one, 1);
-  context.output(0, [], { constant: true, numbers: { data: Float64Array.of(count), integer: true } });
+  context.output(0, [], {
+    constant: true,
+    numbers: { data: Float64Array.of(count), integer: true },
+  });
 }
 
 export const joining: Handlers = {
   Concat: concat,
   Split: split,
   Slice: slice,
-  Gather: gather,
-  GatherElements: gatherElements,
   Shape: shape,
   Size: size,
 };

@@ -10,7 +10,8 @@ function pool(linear: boolean) {
   return (context: NodeContext): void => {
     const x = context.need(0);
     if (x.dims.length < 3) context.fail("its input needs spatial dimensions");
-    const kernel = context.numbers("kernel_shape") ?? context.fail('attribute "kernel_shape" is missing');
+    const kernel =
+      context.numbers("kernel_shape") ?? context.fail('attribute "kernel_shape" is missing');
     const window = readWindow(context, x.dims.length - 2, kernel);
     const { dims, pairs } = slide(context, x, window, context.number("ceil_mode", 0) !== 0);
     const output = context.output(0, [x.dims[0], x.dims[1], ...dims]);
@@ -38,7 +39,8 @@ function resize(context: NodeContext): void {
   const scales = context.parameter(legacy ? 1 : 2) ?? context.numbers("scales") ?? [];
   const sizes = context.parameter(3) ?? [];
   if (context.numbers("axes") !== null) context.decline("a list of axes");
-  if (scales.length !== rank && sizes.length !== rank) context.decline("sizes that are computed from data");
+  if (scales.length !== rank && sizes.length !== rank)
+    context.decline("sizes that are computed from data");
   const changed: number[] = [];
   const dims = x.dims.map((dim, at) => {
     const size = sizes.length === rank ? sizes[at] : Math.floor(dim.size * scales[at]);
@@ -49,17 +51,26 @@ function resize(context: NodeContext): void {
     return fixedAtom(size, context.label);
   });
   const output = context.output(0, dims);
-  context.carry(x, output, x.dims.flatMap((_, i): Pair[] => (changed.includes(i) ? [] : [[i, i]])));
+  context.carry(
+    x,
+    output,
+    x.dims.flatMap((_, i): Pair[] => (changed.includes(i) ? [] : [[i, i]])),
+  );
 }
 
 /** Padding adds fixed entries; in the constant mode the axis itself stays as it was. */
 function pad(context: NodeContext): void {
   const x = context.need(0);
   const rank = x.dims.length;
-  const pads = context.numbers("pads") ?? context.parameter(1) ?? context.decline("pads that are computed from data");
+  const pads =
+    context.numbers("pads") ??
+    context.parameter(1) ??
+    context.decline("pads that are computed from data");
   context.parameter(2);
-  const listed = context.parameter(3)?.map((index) => context.axis(index, rank)) ?? x.dims.map((_, i) => i);
-  if (pads.length !== 2 * listed.length || !pads.every(Number.isSafeInteger)) context.fail(`${pads.length} pads for ${listed.length} axes`);
+  const listed =
+    context.parameter(3)?.map((index) => context.axis(index, rank)) ?? x.dims.map((_, i) => i);
+  if (pads.length !== 2 * listed.length || !pads.every(Number.isSafeInteger))
+    context.fail(`${pads.length} pads for ${listed.length} axes`);
   const constant = context.text("mode", "constant") === "constant";
   const zero = (context.input(2)?.numbers?.data[0] ?? context.number("value", 0)) === 0;
   const dims = x.dims.map((dim, at) => {
@@ -77,7 +88,12 @@ function pad(context: NodeContext): void {
     return fixedAtom(size, context.label);
   });
   const output = context.output(0, dims);
-  if (zero && constant) context.carry(x, output, x.dims.map((_, i): Pair => [i, i]));
+  if (zero && constant)
+    context.carry(
+      x,
+      output,
+      x.dims.map((_, i): Pair => [i, i]),
+    );
 }
 
 export const pooling: Handlers = {

@@ -27,9 +27,17 @@ function reduce(linear: boolean) {
     const axes = new Set(listed ?? x.dims.map((_, i) => i));
     const keep = context.number("keepdims", 1) !== 0;
     const kept = x.dims.map((_, i) => i).filter((i) => keep || !axes.has(i));
-    const output = context.output(0, kept.map((i) => (axes.has(i) ? newAtom(1) : x.dims[i])));
+    const output = context.output(
+      0,
+      kept.map((i) => (axes.has(i) ? newAtom(1) : x.dims[i])),
+    );
     context.mix(x, [...axes]);
-    if (linear) context.carry(x, output, pairsBy(x, (i) => (axes.has(i) ? null : kept.indexOf(i))));
+    if (linear)
+      context.carry(
+        x,
+        output,
+        pairsBy(x, (i) => (axes.has(i) ? null : kept.indexOf(i))),
+      );
   };
 }
 
@@ -50,10 +58,17 @@ function layerNormalization(context: NodeContext): void {
   const affine = [1, 2].map((i) => context.input(i)).filter((value) => value !== null);
   const dims = broadcast(context, [x, ...affine]);
   if (dims.length !== x.dims.length) context.fail("scale and bias have too many dimensions");
-  context.mix(x, x.dims.map((_, i) => i).filter((i) => i >= axis));
+  context.mix(
+    x,
+    x.dims.map((_, i) => i).filter((i) => i >= axis),
+  );
   context.output(0, dims);
   for (const i of [1, 2]) {
-    if (i < context.node.outputs.length) context.output(i, x.dims.map((dim, at) => (at < axis ? dim : newAtom(1))));
+    if (i < context.node.outputs.length)
+      context.output(
+        i,
+        x.dims.map((dim, at) => (at < axis ? dim : newAtom(1))),
+      );
   }
 }
 
@@ -62,7 +77,8 @@ function groupNormalization(context: NodeContext): void {
   const x = context.need(0);
   const groups = context.number("num_groups", 0);
   const channels = x.dims.length < 2 ? 0 : x.dims[1].size;
-  if (!(groups >= 1) || !Number.isInteger(channels / groups)) context.fail(`${channels} channels do not fall into ${groups} groups`);
+  if (!(groups >= 1) || !Number.isInteger(channels / groups))
+    context.fail(`${channels} channels do not fall into ${groups} groups`);
   const group = newAtom(groups);
   const inside = newAtom(channels / groups);
   const whole = productOf([group, inside]);
@@ -73,7 +89,10 @@ function groupNormalization(context: NodeContext): void {
     context.tie(vector.dims[0], vector.dims[0].size === channels ? whole : group);
   }
   const view = context.regroup(x, [x.dims[0], group, inside, ...x.dims.slice(2)]);
-  context.mix(view, view.dims.map((_, i) => i).filter((i) => i >= 2));
+  context.mix(
+    view,
+    view.dims.map((_, i) => i).filter((i) => i >= 2),
+  );
   context.output(0, x.dims);
 }
 
@@ -82,11 +101,15 @@ function ordered(outputSize: "same" | "one" | "k") {
   return (context: NodeContext): void => {
     const x = context.need(0);
     const fromInput = outputSize === "same" ? context.parameter(1)?.[0] : undefined;
-    const axis = context.axis(fromInput ?? context.number("axis", outputSize === "k" ? -1 : 0), x.dims.length);
+    const axis = context.axis(
+      fromInput ?? context.number("axis", outputSize === "k" ? -1 : 0),
+      x.dims.length,
+    );
     context.fix(x.dims[axis], "the order along this axis matters");
     context.mix(x, [axis]);
     const k = outputSize === "k" ? context.parameter(1)?.[0] : 1;
-    if (k === undefined || !Number.isInteger(k) || k < 0) return context.decline("a size that is computed from data");
+    if (k === undefined || !Number.isInteger(k) || k < 0)
+      return context.decline("a size that is computed from data");
     const keep = outputSize === "one" && context.number("keepdims", 1) === 0;
     const dims = x.dims.flatMap((dim, i) => {
       if (i !== axis || outputSize === "same") return [dim];
@@ -100,9 +123,17 @@ function globalPool(linear: boolean) {
   return (context: NodeContext): void => {
     const x = context.need(0);
     if (x.dims.length < 3) context.fail("its input needs spatial dimensions");
-    const output = context.output(0, x.dims.map((dim, i) => (i < 2 ? dim : newAtom(1))));
+    const output = context.output(
+      0,
+      x.dims.map((dim, i) => (i < 2 ? dim : newAtom(1))),
+    );
     context.mix(x, x.dims.map((_, i) => i).slice(2));
-    context.carry(x, output, pairsBy(x, (i) => (i < 2 ? i : null)), { homogeneous: !linear });
+    context.carry(
+      x,
+      output,
+      pairsBy(x, (i) => (i < 2 ? i : null)),
+      { homogeneous: !linear },
+    );
   };
 }
 
@@ -119,7 +150,10 @@ export const reduction: Handlers = {
   ...named(["ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2"], reduce(false)),
   ...named(["ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"], reduce(false)),
   ...named(["Softmax", "LogSoftmax", "LpNormalization"], softmax),
-  ...named(["LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"], layerNormalization),
+  ...named(
+    ["LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"],
+    layerNormalization,
+  ),
   GroupNormalization: groupNormalization,
   CumSum: ordered("same"),
   ...named(["ArgMax", "ArgMin"], ordered("one")),

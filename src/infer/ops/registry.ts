@@ -6,6 +6,7 @@ import { constants } from "./constants.ts";
 import { contraction } from "./contraction.ts";
 import { convolution } from "./convolution.ts";
 import { elementwise } from "./elementwise.ts";
+import { gathering } from "./gathering.ts";
 import type { Handler } from "./handler.ts";
 import { joining } from "./joining.ts";
 import { pooling } from "./pooling.ts";
@@ -13,11 +14,21 @@ import { recurrent } from "./recurrent.ts";
 import { reduction } from "./reduction.ts";
 import { reshaping } from "./reshaping.ts";
 
-const families = [
-  ...[elementwise, contraction, convolution, channels, reduction, pooling],
-  ...[reshaping, joining, recurrent, constants],
-];
-const handlers = new Map<string, Handler>(families.flatMap((family) => Object.entries(family)));
+const handlers = new Map<string, Handler>(
+  Object.entries({
+    ...elementwise,
+    ...contraction,
+    ...convolution,
+    ...channels,
+    ...reduction,
+    ...pooling,
+    ...reshaping,
+    ...joining,
+    ...gathering,
+    ...recurrent,
+    ...constants,
+  }),
+);
 
 /** Operators outside the standard set that behave exactly like a handler of the same name. */
 const extensions = new Map([
