@@ -83,6 +83,12 @@ const blank = { numbers: null, entry: null, stack: null, unknown: false } as con
 const maxRank = 32;
 const maxEntries = 2 ** 45;
 
+/** Constants stay constants, and what is computed from weights alone is a weight in another form. */
+function originOf(inputs: readonly Value[]): Value["origin"] {
+  if (inputs.every((value) => value.origin === "constant")) return "constant";
+  return inputs.some((value) => value.origin === "computed") ? "computed" : "weight";
+}
+
 export function nodeContext(source: ContextSource): NodeContext {
   const { node, facts } = source;
   const label = `${node.op} "${node.name}"`;
@@ -90,7 +96,7 @@ export function nodeContext(source: ContextSource): NodeContext {
     throw new FormatError(`inferSpec: ${label}: ${why}`);
   };
   const present = source.inputs.filter((value) => value !== null);
-  const origin = present.every((value) => value.origin === "constant") ? "constant" : "computed";
+  const origin = originOf(present);
   const make = (name: string, dims: readonly Atom[], options: OutputOptions): Value => {
     const entries = dims.reduce((count, { size }) => count * size, 1);
     if (dims.length > maxRank || !(entries <= maxEntries))

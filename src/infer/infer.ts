@@ -6,14 +6,15 @@ import { sizeOf } from "../core/shapes.ts";
 import type { OnnxGraph } from "../formats/onnx-types.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import { separateAliases } from "./aliases.ts";
-import { type Atom, leavesOf } from "./atoms.ts";
+import { leavesOf } from "./atoms.ts";
 import { nameAxes } from "./axis-names.ts";
-import { buildSpec, type LeafScale } from "./build-spec.ts";
+import { buildSpec } from "./build-spec.ts";
 import { chooseParents, dependenceOf } from "./dependence.ts";
 import { type Explanation, explain } from "./explain.ts";
 import { candidateShapes, type InputShapes } from "./input-shapes.ts";
 import { fixVaryingConstants } from "./invariance.ts";
 import { type Unsupported, type Walk, walkGraph } from "./run.ts";
+import { scalesOf } from "./scales.ts";
 import { shapeOfValue } from "./value.ts";
 
 export interface InferOptions {
@@ -62,7 +63,7 @@ export function inferSpec(
     weights,
     names,
     parents,
-    scales: scales ? new Map<Atom, LeafScale>() : new Map(),
+    scales: scales ? scalesOf(weights, walk.facts) : new Map(),
   });
   return Object.freeze({
     spec,

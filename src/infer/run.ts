@@ -241,7 +241,8 @@ function coverOpaque(
     else if (fact.kind === "carry" || fact.kind === "regroup")
       for (const value of [fact.from, fact.to]) covered.add(value);
   }
-  for (const value of [...inputs, ...outputs]) {
+  const silent = outputs.every((value) => value?.origin === "constant");
+  for (const value of silent ? [] : [...inputs, ...outputs]) {
     if (value !== null && !covered.has(value) && value.dims.length > 0)
       facts.push({ kind: "opaque", value });
   }

@@ -12,7 +12,7 @@ export interface Numbers {
 export interface Value {
   readonly name: string;
   readonly dims: readonly Atom[];
-  /** `weight`: the group acts on it; `constant`: computed from constants only; else `computed`. */
+  /** `weight`: made of tensors of the file only; `constant`: made of constants only; `computed`: depends on the input. */
   readonly origin: "weight" | "constant" | "computed";
   readonly numbers: Numbers | null;
   /** The one number that every entry of a constant equals, when that is known. */
