@@ -27,9 +27,8 @@ export function scalesOf(weights: readonly Value[], facts: readonly Fact[]): Map
 }
 
 function leafScale(way: Way, inverse: LeafScale["inverse"]): LeafScale {
-  return way === "general-linear"
-    ? { group: way, inverse }
-    : { group: "permutation", scale: way, inverse };
+  if (way === "general-linear") return { group: way, inverse };
+  return { group: "permutation", scale: way === "positive" ? way : "sign", inverse };
 }
 
 type Signs = ReadonlyMap<Value, ReadonlyMap<string, 1 | -1>>;

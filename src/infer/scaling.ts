@@ -96,18 +96,18 @@ export function followScaling(facts: readonly Fact[], way: Way): Scaling {
     lists: readonly (readonly Place[])[],
     signs: readonly (1 | -1)[],
   ) => {
-    const with_ = lists
+    const moving = lists
       .map((list, i) => ({ list, sign: signs[i] }))
       .filter(({ list }) => list.length > 0);
-    if (with_.length === 1 && (way !== "general-linear" || with_[0].sign === 1))
-      link(with_[0].list, total, with_[0].sign);
-    else if (way === "general-linear" || with_.some(({ list }) => !same(list, total)))
+    if (moving.length === 1 && (way !== "general-linear" || moving[0].sign === 1))
+      link(moving[0].list, total, moving[0].sign);
+    else if (way === "general-linear" || moving.some(({ list }) => !same(list, total)))
       for (const list of [total, ...lists]) zero(list);
     else
       products.push({
         total,
-        terms: with_.map(({ list }) => list),
-        signs: with_.map(({ sign }) => sign),
+        terms: moving.map(({ list }) => list),
+        signs: moving.map(({ sign }) => sign),
       });
   };
   const contract = ({
