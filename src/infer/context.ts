@@ -63,8 +63,8 @@ export interface NodeContext {
   contract(fact: Omit<Extract<Fact, { kind: "contract" }>, "kind">): void;
   /** Who reads a value. */
   consumers(name: string): readonly OnnxNode[];
-  /** Numbers of any named constant of the graph, or null. */
-  constantNamed(name: string): readonly number[] | null;
+  /** Whether a named value is known to be a single entry, even one that comes later in the file. */
+  isSingle(name: string): boolean;
   decline(why: string): never;
   fail(why: string): never;
 }
@@ -76,7 +76,7 @@ export interface ContextSource {
   readonly inputs: readonly (Value | null)[];
   readonly publish: (name: string, value: Value) => void;
   readonly consumers: (name: string) => readonly OnnxNode[];
-  readonly constantNamed: (name: string) => readonly number[] | null;
+  readonly isSingle: (name: string) => boolean;
 }
 
 const blank = { numbers: null, entry: null, stack: null, unknown: false } as const;
@@ -169,7 +169,7 @@ export function nodeContext(source: ContextSource): NodeContext {
     contract: (fact) => void facts.push({ kind: "contract", ...fact }),
     mix: (value, dims) => void facts.push({ kind: "mix", value, dims }),
     consumers: source.consumers,
-    constantNamed: source.constantNamed,
+    isSingle: source.isSingle,
     decline(why) {
       throw new Declined(why);
     },

@@ -6,9 +6,10 @@ import { decodeTensor, isFloatType, type OnnxTensor } from "../formats/onnx-tens
 import type { OnnxGraph, OnnxNode, OnnxValueType } from "../formats/onnx-types.ts";
 import { type Atom, fix, newAtom } from "./atoms.ts";
 import { Declined, fixedAtom, nodeContext } from "./context.ts";
+import { foldConstant, isUniform } from "./constants.ts";
 import { foldNode } from "./fold.ts";
+import { readersOf, singleConstants } from "./readers.ts";
 import { collapse } from "./ops/fused.ts";
-import { words } from "./ops/handler.ts";
 import { handlerOf } from "./ops/registry.ts";
 import type { Fact, Value } from "./value.ts";
 
@@ -46,6 +47,7 @@ export function walkGraph(
   const unsupported: Unsupported[] = [];
   const readers = readersOf(graph);
   const loose: string[] = [];
+  const laterSingles = singleConstants(graph);
   let after = 0;
 
   for (const tensor of graph.initializers.values()) {
@@ -92,9 +94,11 @@ export function walkGraph(
     }
     return values.get(name) ?? unknownValue(name);
   };
-  const constantNamed = (name: string) => {
-    const numbers = sources.get(name)?.numbers ?? values.get(name)?.numbers;
-    return numbers ? [...numbers.data] : null;
+  const isSingle = (name: string) => {
+    const known = sources.get(name) ?? values.get(name);
+    return known === undefined
+      ? laterSingles.has(name)
+      : known.dims.every(({ size }) => size === 1);
   };
 
   for (const node of graph.nodes) {
@@ -129,7 +133,7 @@ export function walkGraph(
         inputs,
         publish,
         consumers: (name) => readers.get(name) ?? [],
-        constantNamed,
+        isSingle,
       });
       try {
         handler(context);
@@ -167,63 +171,6 @@ const unknownValue = (name: string): Value => ({
   ...plainValue(name, [], "computed"),
   unknown: true,
 });
-
-function readersOf(graph: OnnxGraph): Map<string, OnnxNode[]> {
-  const readers = new Map<string, OnnxNode[]>();
-  for (const node of graph.nodes) {
-    for (const name of [...node.inputs, ...node.captured]) {
-      if (name === "") continue;
-      const known = readers.get(name);
-      if (known === undefined) readers.set(name, [node]);
-      else known.push(node);
-    }
-  }
-  for (const { name } of graph.outputs)
-    readers.set(name, [...(readers.get(name) ?? []), outputReader]);
-  return readers;
-}
-
-/** Stands for the caller of the model, who reads its outputs. */
-const outputReader: OnnxNode = {
-  name: "output",
-  op: "output",
-  domain: "caller",
-  inputs: [],
-  outputs: [],
-  attributes: new Map(),
-  captured: [],
-};
-
-function isUniform(tensor: OnnxTensor): boolean {
-  const data = decodeTensor(tensor);
-  return data.every((entry) => entry === data[0]);
-}
-
-/** What is known about the entries of a constant that was computed: its numbers when small, or that all are equal. */
-function foldConstant(
-  made: Value,
-  inputs: readonly (Value | null)[],
-  node: OnnxNode,
-  numbers: Value["numbers"],
-): Value {
-  const known = made.numbers ?? numbers;
-  const read = uniformOf.has(node.op) ? inputs.slice(0, 1) : inputs;
-  const entries = read.filter((value) => value !== null).map(({ entry }) => entry);
-  const [first = null] = entries;
-  const passes = uniformOf.has(node.op) || node.op === "Concat";
-  const entry = made.entry ?? (passes && entries.every((one) => one === first) ? first : null);
-  const { data } = known ?? { data: null };
-  return {
-    ...made,
-    numbers: known,
-    entry: entry ?? (data?.every((x) => x === data[0]) === true ? (data[0] ?? null) : null),
-  };
-}
-
-/** Operations whose result holds only entries of their first input. */
-const uniformOf = new Set(
-  words("Identity Reshape Flatten Squeeze Unsqueeze Transpose Expand Tile Slice Split Gather"),
-);
 
 /** Values that the handler said nothing about scalings of are opaque to scalings. */
 function coverOpaque(

@@ -132,8 +132,7 @@ function takesApart(
     return to >= 0 && onlyTakenApart(context, node.outputs[0], to, rank, depth - 1);
   }
   if (node.op === "Split") return own === axis;
-  if (node.op === "Gather")
-    return own === axis && context.constantNamed(node.inputs[1])?.length === 1;
+  if (node.op === "Gather") return own === axis && context.isSingle(node.inputs[1]);
   return false;
 }
 

@@ -1,0 +1,47 @@
+// Questions about a graph that are answered before the walk: who reads a value, which constants hold one entry.
+
+import { sizeOf } from "../core/shapes.ts";
+import type { OnnxGraph, OnnxNode } from "../formats/onnx-types.ts";
+
+/** Names of inline constants with one entry, wherever they stand in the file. */
+export function singleConstants(graph: OnnxGraph): Set<string> {
+  const names = new Set<string>();
+  for (const { op, attributes, outputs } of graph.nodes) {
+    if (op !== "Constant") continue;
+    const value =
+      attributes.get("value") ?? attributes.get("value_int") ?? attributes.get("value_ints");
+    const single =
+      value?.kind === "tensor"
+        ? sizeOf(value.value.shape) === 1
+        : value?.kind === "number" || (value?.kind === "numbers" && value.value.length === 1);
+    if (single) names.add(outputs[0]);
+  }
+  return names;
+}
+
+/** Nodes that read a value, and the caller of the model for its outputs. */
+export function readersOf(graph: OnnxGraph): Map<string, OnnxNode[]> {
+  const readers = new Map<string, OnnxNode[]>();
+  for (const node of graph.nodes) {
+    for (const name of [...node.inputs, ...node.captured]) {
+      if (name === "") continue;
+      const known = readers.get(name);
+      if (known === undefined) readers.set(name, [node]);
+      else known.push(node);
+    }
+  }
+  for (const { name } of graph.outputs)
+    readers.set(name, [...(readers.get(name) ?? []), outputReader]);
+  return readers;
+}
+
+/** Stands for the caller of the model, who reads its outputs. */
+const outputReader: OnnxNode = {
+  name: "output",
+  op: "output",
+  domain: "caller",
+  inputs: [],
+  outputs: [],
+  attributes: new Map(),
+  captured: [],
+};

@@ -1,0 +1,331 @@
+// Architectures with the axes they must give: `12` for S_12, `4 in 3` for S_4 within an axis of size 3.
+
+import { type OnnxBuilder, onnxBuilder } from "./onnx-builder.ts";
+import {
+  attend,
+  batchNorm,
+  conv,
+  gemm,
+  layerNorm,
+  linear,
+  mergeHeads,
+  relu,
+  reshape,
+  splitHeads,
+  squeezeExcite,
+  transpose,
+} from "./onnx-layers.ts";
+
+export interface Architecture {
+  readonly name: string;
+  readonly axes: readonly string[];
+  readonly build: (b: OnnxBuilder) => void;
+  readonly opset?: number;
+}
+
+const image = (b: OnnxBuilder) => b.input("image", ["batch", 3, 8, 8]);
+
+function inverted(
+  b: OnnxBuilder,
+  x: string,
+  name: string,
+  from: number,
+  inner: number,
+  to: number,
+): string {
+  const wide = relu(
+    b,
+    batchNorm(b, conv(b, x, `${name}.expand`, from, inner, { kernel: 1 }), `${name}.bn1`, inner),
+  );
+  const deep = relu(
+    b,
+    batchNorm(
+      b,
+      conv(b, wide, `${name}.depth`, inner, inner, { group: inner }),
+      `${name}.bn2`,
+      inner,
+    ),
+  );
+  const out = conv(b, deep, `${name}.project`, inner, to, { kernel: 1 });
+  return from === to ? b.node("Add", [x, out]) : out;
+}
+
+function causalBlock(
+  b: OnnxBuilder,
+  x: string,
+  name: string,
+  width: number,
+  heads: number,
+  time: number,
+): string {
+  const size = width / heads;
+  const fused = linear(b, layerNorm(b, x, `${name}.ln1`, width), `${name}.qkv`, width, 3 * width);
+  const parts = b.nodes("Split", [fused, b.constant([width, width, width])], 3, { axis: -1 });
+  const [q, k, v] = parts.map((part) => splitHeads(b, part, time, heads, size));
+  const mask = b.constant(
+    Array.from({ length: time * time }, (_, i) => (i % time > Math.floor(i / time) ? -1e4 : 0)),
+    "float",
+    [1, 1, time, time],
+  );
+  const attended = linear(
+    b,
+    mergeHeads(b, attend(b, q, k, v, mask), time, width),
+    `${name}.proj`,
+    width,
+    width,
+  );
+  const stream = b.node("Add", [x, attended]);
+  const hidden = b.node(
+    "Gelu",
+    [linear(b, layerNorm(b, stream, `${name}.ln2`, width), `${name}.fc`, width, 17)],
+    {},
+    "com.microsoft",
+  );
+  return b.node("Add", [stream, linear(b, hidden, `${name}.out`, 17, width)]);
+}
+
+function gru(
+  b: OnnxBuilder,
+  x: string,
+  name: string,
+  from: number,
+  hidden: number,
+  zeros: string,
+): string {
+  const weights = [
+    b.weight(`${name}.W`, [1, 3 * hidden, from]),
+    b.weight(`${name}.R`, [1, 3 * hidden, hidden]),
+    b.weight(`${name}.B`, [1, 6 * hidden]),
+  ];
+  const [y] = b.nodes("GRU", [x, ...weights, "", zeros], 2, {
+    hidden_size: hidden,
+    linear_before_reset: 1,
+  });
+  return b.node("Squeeze", [y, b.constant([1])]);
+}
+
+export const architectures: readonly Architecture[] = [
+  {
+    name: "perceptron",
+    axes: ["11", "13"],
+    build(b) {
+      const h = relu(b, gemm(b, b.input("x", [4, 7]), "a", 7, 11));
+      b.output(gemm(b, relu(b, gemm(b, h, "b", 11, 13)), "c", 13, 5));
+    },
+  },
+  {
+    name: "squeeze and excite",
+    axes: ["12", "5", "7"],
+    build(b) {
+      const x = squeezeExcite(b, relu(b, conv(b, image(b), "a", 3, 12)), "se", 12, 5);
+      b.output(conv(b, relu(b, conv(b, x, "b", 12, 7)), "c", 7, 2));
+    },
+  },
+  {
+    name: "U-Net with concatenation, transposed convolution and resize",
+    axes: ["10", "5", "6", "7", "8", "9"],
+    build(b) {
+      const pool = (x: string) => b.node("MaxPool", [x], { kernel_shape: [2, 2], strides: [2, 2] });
+      const one = relu(b, conv(b, image(b), "a", 3, 6));
+      const two = relu(b, conv(b, pool(one), "b", 6, 8));
+      const three = relu(b, conv(b, pool(two), "c", 8, 10));
+      const up = b.node(
+        "ConvTranspose",
+        [three, b.weight("up.weight", [10, 9, 2, 2]), b.weight("up.bias", [9])],
+        {
+          kernel_shape: [2, 2],
+          strides: [2, 2],
+        },
+      );
+      const four = relu(b, conv(b, b.node("Concat", [up, two], { axis: 1 }), "d", 17, 7));
+      const scales = b.constant([1, 1, 2, 2], "float");
+      const wide = b.node("Resize", [four, "", scales], { mode: "nearest" });
+      b.output(
+        conv(
+          b,
+          relu(b, conv(b, b.node("Concat", [wide, one], { axis: 1 }), "e", 13, 5)),
+          "f",
+          5,
+          2,
+        ),
+      );
+    },
+  },
+  {
+    name: "inverted residuals",
+    axes: ["10", "20", "24", "30", "8"],
+    build(b) {
+      let x = conv(b, image(b), "stem", 3, 8);
+      x = inverted(b, x, "one", 8, 24, 8);
+      x = inverted(b, x, "two", 8, 20, 10);
+      x = inverted(b, x, "three", 10, 30, 10);
+      b.output(gemm(b, b.node("Flatten", [b.node("GlobalAveragePool", [x])]), "head", 10, 4));
+    },
+  },
+  {
+    name: "MLP-Mixer",
+    axes: ["10", "13", "6"],
+    build(b) {
+      const patches = b.node(
+        "Conv",
+        [image(b), b.weight("patch.weight", [10, 3, 4, 4]), b.weight("patch.bias", [10])],
+        {
+          kernel_shape: [4, 4],
+          strides: [4, 4],
+        },
+      );
+      let x = transpose(b, reshape(b, patches, [0, 0, -1]), [0, 2, 1]);
+      const tokens = transpose(b, layerNorm(b, x, "n1", 10), [0, 2, 1]);
+      const mixed = linear(b, b.node("Erf", [linear(b, tokens, "t1", 4, 6)]), "t2", 6, 4);
+      x = b.node("Add", [x, transpose(b, mixed, [0, 2, 1])]);
+      const hidden = b.node("Sigmoid", [linear(b, layerNorm(b, x, "n2", 10), "c1", 10, 13)]);
+      x = b.node("Add", [x, linear(b, hidden, "c2", 13, 10)]);
+      b.output(
+        linear(
+          b,
+          b.node("ReduceMean", [layerNorm(b, x, "n", 10)], { axes: [1], keepdims: 0 }),
+          "head",
+          10,
+          4,
+        ),
+      );
+    },
+  },
+  {
+    name: "causal blocks with fused projections and tied embedding",
+    axes: ["12", "17", "17", "3", "3", "4 in 3", "4 in 3", "4 in 3", "4 in 3"],
+    build(b) {
+      const table = b.weight("wte", [11, 12]);
+      const position = b.weight("wpe", [1, 5, 12]);
+      let x = b.node("Add", [
+        b.node("Gather", [table, b.input("tokens", ["batch", 5], "int64")]),
+        position,
+      ]);
+      for (const name of ["h0", "h1"]) x = causalBlock(b, x, name, 12, 3, 5);
+      b.output(b.node("MatMul", [layerNorm(b, x, "ln", 12), transpose(b, table, [1, 0])]));
+    },
+  },
+  {
+    name: "ConvNeXt block with layer scale",
+    axes: ["24", "6"],
+    build(b) {
+      const x = conv(b, image(b), "stem", 3, 6);
+      const deep = transpose(b, conv(b, x, "dw", 6, 6, { kernel: 7, group: 6 }), [0, 2, 3, 1]);
+      const wide = b.node(
+        "Gelu",
+        [linear(b, layerNorm(b, deep, "n", 6), "a", 6, 24)],
+        {},
+        "com.microsoft",
+      );
+      const scaled = b.node("Mul", [linear(b, wide, "b", 24, 6), b.weight("gamma", [6])]);
+      const sum = b.node("Add", [x, transpose(b, scaled, [0, 3, 1, 2])]);
+      b.output(conv(b, sum, "head", 6, 2));
+    },
+  },
+  {
+    name: "two GRU layers that share their zero state",
+    axes: ["7", "9"],
+    build(b) {
+      const x = transpose(b, b.input("x", [2, 5, 6]), [1, 0, 2]);
+      const zeros = (hidden: number) => b.node("ConstantOfShape", [b.constant([1, 2, hidden])]);
+      const first = gru(b, x, "one", 6, 9, zeros(9));
+      b.output(linear(b, gru(b, first, "two", 9, 7, zeros(7)), "head", 7, 4));
+    },
+  },
+  {
+    name: "both directions of an LSTM",
+    axes: ["5 in 2"],
+    build(b) {
+      const weights = [
+        b.weight("W", [2, 20, 6]),
+        b.weight("R", [2, 20, 5]),
+        b.weight("B", [2, 40]),
+      ];
+      const [y] = b.nodes("LSTM", [b.input("x", [5, 2, 6]), ...weights], 3, {
+        hidden_size: 5,
+        direction: "bidirectional",
+      });
+      b.output(linear(b, reshape(b, transpose(b, y, [0, 2, 1, 3]), [5, 2, 10]), "head", 10, 4));
+    },
+  },
+  {
+    name: "query, key and value in one reshape",
+    axes: ["12", "3", "4 in 3", "4 in 3"],
+    build(b) {
+      const x = linear(b, b.input("x", ["batch", 5, 6]), "in", 6, 12);
+      const fused = transpose(
+        b,
+        reshape(b, linear(b, layerNorm(b, x, "n", 12), "qkv", 12, 36), [-1, 5, 3, 3, 4]),
+        [2, 0, 3, 1, 4],
+      );
+      const [q, k, v] = [0, 1, 2].map((i) =>
+        b.node("Gather", [fused, b.constant([i], "int64", [])], { axis: 0 }),
+      );
+      const out = linear(b, mergeHeads(b, attend(b, q, k, v), 5, 12), "out", 12, 12);
+      b.output(linear(b, layerNorm(b, b.node("Add", [x, out]), "nf", 12), "head", 12, 4));
+    },
+  },
+  {
+    name: "grouped convolutions around a group normalisation",
+    axes: ["2", "3 in 2", "4 in 2"],
+    build(b) {
+      const x = conv(b, relu(b, conv(b, image(b), "a", 3, 6, { kernel: 1 })), "b", 6, 8, {
+        group: 2,
+      });
+      const grouped = reshape(b, x, [0, 2, -1]);
+      const ones = [b.constant([1, 1], "float"), b.constant([0, 0], "float")];
+      const normal = b.node("Reshape", [
+        b.node("InstanceNormalization", [grouped, ...ones]),
+        b.node("Shape", [x]),
+      ]);
+      b.output(conv(b, b.node("Mul", [normal, b.weight("gamma", [8, 1, 1])]), "c", 8, 2));
+    },
+  },
+  {
+    name: "gated feed-forward split from one matrix",
+    axes: ["10", "9"],
+    build(b) {
+      const x = linear(b, b.input("x", [4, 7]), "in", 7, 10);
+      const both = linear(b, layerNorm(b, x, "n", 10), "gate_up", 10, 18);
+      const [gate, up] = b.nodes("Split", [both, b.constant([9, 9])], 2, { axis: 1 });
+      const hidden = b.node("Mul", [b.node("Mul", [gate, b.node("Sigmoid", [gate])]), up]);
+      b.output(
+        linear(
+          b,
+          layerNorm(b, b.node("Add", [x, linear(b, hidden, "down", 9, 10)]), "nf", 10),
+          "head",
+          10,
+          3,
+        ),
+      );
+    },
+  },
+  {
+    name: "decoder on transposed weights",
+    axes: ["11"],
+    build(b) {
+      const w = b.weight("w", [7, 11]);
+      const hidden = b.node("Tanh", [
+        b.node("Add", [b.node("MatMul", [b.input("x", [4, 7]), w]), b.weight("b", [11])]),
+      ]);
+      b.output(b.node("MatMul", [hidden, transpose(b, w, [1, 0])]));
+    },
+  },
+  {
+    name: "einsum attention",
+    axes: ["3", "4 in 3", "4 in 3"],
+    build(b) {
+      const x = b.input("x", [2, 5, 6]);
+      const project = (name: string) =>
+        b.node("Einsum", [x, b.weight(name, [6, 3, 4])], { equation: "btd,dhe->bhte" });
+      const heads = attend(b, project("q"), project("k"), project("v"));
+      b.output(b.node("Einsum", [heads, b.weight("o", [3, 4, 6])], { equation: "bhte,hed->btd" }));
+    },
+  },
+];
+
+export function buildModel({ build, opset }: Architecture, seed = 1): Uint8Array {
+  const b = onnxBuilder(seed, opset);
+  build(b);
+  return b.bytes();
+}
