@@ -2,7 +2,7 @@
 // closed: what they touch is fixed, what they make has no known shape, and both are reported by name.
 
 import { sizeOf } from "../core/shapes.ts";
-import { decodeTensor, isFloatType, type OnnxTensor } from "../formats/onnx-tensor.ts";
+import { decodeTensor, isFloatType } from "../formats/onnx-tensor.ts";
 import type { OnnxGraph, OnnxNode, OnnxValueType } from "../formats/onnx-types.ts";
 import { type Atom, fix, newAtom } from "./atoms.ts";
 import { Declined, fixedAtom, nodeContext } from "./context.ts";

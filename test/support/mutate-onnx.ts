@@ -123,7 +123,7 @@ const breakers: readonly ((graph: GraphProto, random: RandomStream) => void)[] =
   (graph, random) => {
     graph.node.splice(random.integer(graph.node.length), 1);
   },
-  (graph, random) => {
+  (graph) => {
     graph.node.reverse();
   },
   (graph, random) => {
