@@ -2,6 +2,8 @@
 // makes them one (union-find), and an atom can be refined once into a row-major product or a concatenation of others.
 // All state here is local to one inference and mutable; the result of inference is plain frozen data.
 
+import { UnsupportedError } from "../core/errors.ts";
+
 /** An index set. Use `find` before reading anything but `size`. */
 export interface Atom {
   readonly size: number;
@@ -15,6 +17,8 @@ export interface Atom {
 }
 
 const maxReasons = 12;
+/** Concatenating an axis with itself again and again doubles its pieces each time; real networks have hundreds. */
+export const maxPieces = 50_000;
 
 /** The one atom of all dimensions of size 1: nothing to move. */
 export const unit: Atom = Object.freeze({
@@ -48,25 +52,46 @@ export function addReason(atom: Atom, reason: string): void {
   if (atom.reasons.size < maxReasons && atom !== unit) atom.reasons.add(reason);
 }
 
-/** Row-major factors, outermost first, none of size 1. Factors may be sums. */
+/**
+ * Row-major factors, outermost first, none of size 1. Factors may be sums.
+ * @throws {UnsupportedError} beyond `maxPieces`, as `termsOf` and `leavesOf` do
+ */
 export function factorsOf(atom: Atom): Atom[] {
-  const root = find(atom);
-  if (root.size === 1) return [];
-  if (root.parts?.kind !== "product") return [root];
-  return root.parts.parts.flatMap(factorsOf);
+  const factors: Atom[] = [];
+  const visit = (part: Atom): void => {
+    const root = find(part);
+    if (root.size === 1) return;
+    if (root.parts?.kind === "product") for (const inner of root.parts.parts) visit(inner);
+    else push(factors, root);
+  };
+  visit(atom);
+  return factors;
 }
 
 /** Consecutive terms; an atom that is no concatenation is its own only term. */
 export function termsOf(atom: Atom): Atom[] {
-  const root = find(atom);
-  if (root.parts === null) return [root];
-  if (root.parts.kind === "sum") return root.parts.parts.flatMap(termsOf);
-  const [first, ...rest] = factorsOf(root);
-  if (first === undefined) return [unit];
-  if (rest.length === 0) return termsOf(first);
-  const outer = termsOf(first);
-  if (outer.length === 1) return [root];
-  return outer.flatMap((term) => termsOf(productOf([term, ...rest])));
+  const terms: Atom[] = [];
+  const visit = (part: Atom): void => {
+    const root = find(part);
+    if (root.parts?.kind === "sum") {
+      for (const inner of root.parts.parts) visit(inner);
+      return;
+    }
+    if (root.parts === null) return push(terms, root);
+    const [first = unit, ...rest] = factorsOf(root);
+    if (rest.length === 0) return first === root ? push(terms, root) : visit(first);
+    const outer = termsOf(first);
+    if (outer.length === 1) return push(terms, root);
+    for (const term of outer) visit(productOf([term, ...rest]));
+  };
+  visit(atom);
+  return terms;
+}
+
+function push(list: Atom[], atom: Atom): void {
+  list.push(atom);
+  if (list.length > maxPieces)
+    throw new UnsupportedError(`inferSpec: an axis falls into more than ${maxPieces} pieces`);
 }
 
 /** An atom for a row-major product. */
@@ -127,7 +152,13 @@ export function isFixed(atom: Atom): boolean {
 
 /** Every leaf of an atom in order, repeats included; sizes of 1 left out. */
 export function leavesOf(atom: Atom): Atom[] {
-  const root = find(atom);
-  if (root.size === 1) return [];
-  return root.parts === null ? [root] : root.parts.parts.flatMap(leavesOf);
+  const leaves: Atom[] = [];
+  const visit = (part: Atom): void => {
+    const root = find(part);
+    if (root.size === 1) return;
+    if (root.parts === null) push(leaves, root);
+    else for (const inner of root.parts.parts) visit(inner);
+  };
+  visit(atom);
+  return leaves;
 }

@@ -2,7 +2,8 @@
 // another only if every value that has the one has the other beside it, unambiguously, and no operation combines
 // entries across the other while keeping the one. Everything starts allowed and operations take it away.
 
-import { type Atom, find } from "./atoms.ts";
+import { UnsupportedError } from "../core/errors.ts";
+import { type Atom, find, maxPieces } from "./atoms.ts";
 import type { Fact, Value } from "./value.ts";
 
 export type Dependence = ReadonlyMap<Atom, ReadonlySet<Atom>>;
@@ -152,7 +153,10 @@ function computeSummary(root: Atom, cache: Map<Atom, Summary>): Summary {
     const always = new Set(
       [...first.always].filter((leaf) => rest.every((child) => child.always.has(leaf))),
     );
-    return { occurrences: children.flatMap(({ occurrences }) => occurrences), always, counts };
+    const occurrences = children.flatMap((child) => child.occurrences);
+    if (occurrences.length > maxPieces)
+      throw new UnsupportedError(`inferSpec: an axis falls into more than ${maxPieces} pieces`);
+    return { occurrences, always, counts };
   }
   for (const child of children) {
     for (const [leaf, count] of child.counts) counts.set(leaf, count + (counts.get(leaf) ?? 0));

@@ -46,9 +46,19 @@ export interface Inference {
  * The symmetry spec of a graph.
  * @throws {FormatError} when the graph contradicts itself; {UnsupportedError} when it has no float tensors.
  */
-export function inferSpec(
+export function inferSpec(graph: OnnxGraph, options: InferOptions = {}): Inference {
+  try {
+    return infer(graph, options);
+  } catch (error) {
+    // The only RangeError here is a full stack: layouts are walked by recursion.
+    if (!(error instanceof RangeError)) throw error;
+    throw new UnsupportedError("inferSpec: the axes of this graph are nested too deeply");
+  }
+}
+
+function infer(
   graph: OnnxGraph,
-  { sizes = {}, untie = true, scales = true }: InferOptions = {},
+  { sizes = {}, untie = true, scales = true }: InferOptions,
 ): Inference {
   const separated = untie ? separateAliases(graph) : { graph, aliases: new Map<string, string>() };
   const { walk, inputShapes } = walkWithSomeShapes(separated.graph, sizes);

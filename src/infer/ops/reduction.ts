@@ -47,7 +47,10 @@ function softmax(context: NodeContext): void {
   const rank = x.dims.length;
   const old = context.opset < 13 && context.node.op !== "LpNormalization";
   const axis = context.axis(context.number("axis", old ? 1 : -1), Math.max(rank, 1));
-  context.mix(x, x.dims.map((_, i) => i).filter((i) => (old ? i >= axis : i === axis)));
+  context.mix(
+    x,
+    x.dims.map((_, i) => i).filter((i) => (old ? i >= axis : i === axis)),
+  );
   context.output(0, x.dims);
 }
 

@@ -1,0 +1,82 @@
+import { describe, expect, test } from "vitest";
+import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
+import { readOnnx } from "../../src/formats/onnx.ts";
+import { inferSpec } from "../../src/infer/infer.ts";
+import { structureOf } from "../support/structure.ts";
+import { type OnnxBuilder, onnxBuilder } from "../support/onnx-builder.ts";
+
+function modelOf(build: (b: OnnxBuilder, hidden: string) => string): Uint8Array {
+  const b = onnxBuilder();
+  b.output(build(b, b.node("MatMul", [b.input("x", [2, 6]), b.weight("w", [6, 8])])));
+  return b.bytes();
+}
+
+const outcome = (bytes: Uint8Array): unknown => {
+  const start = performance.now();
+  try {
+    return structureOf(inferSpec(readOnnx(bytes)).spec);
+  } catch (error) {
+    return error;
+  } finally {
+    expect(performance.now() - start).toBeLessThan(1000);
+  }
+};
+
+const doubling = (times: number) => (b: OnnxBuilder, hidden: string) => {
+  let x = hidden;
+  for (let i = 0; i < times; i++) x = b.node("Concat", [x, x], { axis: 1 });
+  return b.node("ReduceSum", [b.node("Add", [x, x]), b.constant([1])]);
+};
+
+describe("hostile graphs", () => {
+  test("an axis doubled forty times is refused in time, doubled thrice it is a multiple", () => {
+    expect(outcome(modelOf(doubling(40)))).toBeInstanceOf(UnsupportedError);
+    expect(outcome(modelOf(doubling(80)))).toBeInstanceOf(FormatError);
+    expect(outcome(modelOf(doubling(3)))).toEqual(["8"]);
+  });
+
+  test("a chain of 20,000 concatenations is refused or followed, never a crash", () => {
+    const deep = modelOf((b, hidden) => {
+      let x = hidden;
+      const other = b.node("Neg", [hidden]);
+      for (let i = 0; i < 20_000; i++) x = b.node("Concat", [x, other], { axis: 1 });
+      return b.node("ReduceSum", [x, b.constant([1])]);
+    });
+    const result = outcomeOf(deep);
+    expect(Array.isArray(result) || result instanceof UnsupportedError).toBe(true);
+  });
+
+  test("names that objects inherit are only names", () => {
+    const b = onnxBuilder();
+    const hidden = b.node("MatMul", [
+      b.input("__proto__", [2, 6]),
+      b.weight("constructor", [6, 8]),
+    ]);
+    b.output(b.node("MatMul", [hidden, b.weight("toString", [8, 3])]));
+    const { spec } = inferSpec(readOnnx(b.bytes()));
+    expect(Object.keys(spec.tensors)).toEqual(["constructor", "toString"]);
+    expect(structureOf(spec)).toEqual(["8"]);
+  });
+
+  test("unknown operations fix what they touch and nothing else, and are named", () => {
+    const b = onnxBuilder();
+    const touched = b.node("MatMul", [b.input("x", [2, 6]), b.weight("a", [6, 8])]);
+    const strange = b.node("Mystery", [touched], {}, "my.domain");
+    const free = b.node("MatMul", [b.input("y", [2, 6]), b.weight("c", [6, 9])]);
+    b.output(strange);
+    b.output(b.node("MatMul", [b.node("Relu", [free]), b.weight("d", [9, 3])]));
+    const { spec, unsupported, warnings } = inferSpec(readOnnx(b.bytes()));
+    expect(structureOf(spec)).toEqual(["9"]);
+    expect(unsupported).toMatchObject([{ op: "my.domain.Mystery" }]);
+    expect(warnings.join()).toContain("Mystery");
+  });
+});
+
+/** Like `outcome`, without the limit on time. */
+function outcomeOf(bytes: Uint8Array): unknown {
+  try {
+    return structureOf(inferSpec(readOnnx(bytes)).spec);
+  } catch (error) {
+    return error;
+  }
+}
