@@ -46,6 +46,10 @@ export interface Proof {
   readonly warnings: readonly string[];
 }
 
+/** The scale of an output is its largest entry over this many random inputs: one input alone may nearly cancel. */
+const scaleDraws = 4;
+/** Outputs below this are rounding noise. */
+const smallestScale = 1e-6;
 const maxDraws = 32;
 const maxControls = 6;
 
@@ -76,6 +80,14 @@ export async function proveSpec(
     return executor.run(replaceInitializers(bytes, replaced), inputs);
   };
   const untouched = await executor.run(bytes, inputs);
+  const scales = scalesOf(untouched);
+  for (let draw = 1; draw < (given === undefined ? scaleDraws : 1); draw++) {
+    const more = randomInputs(graph, inference.inputShapes, deriveSeed(seed, "scale", draw));
+    for (const [name, scale] of scalesOf(await executor.run(bytes, more))) {
+      if (Number.isFinite(scale)) scales.set(name, Math.max(scale, scales.get(name) ?? 0));
+    }
+  }
+  const errorOf = async (changed: Weights) => difference(untouched, await runWith(changed), scales);
   if (!Object.values(untouched).every(isFinite))
     throw new UnsupportedError(
       "proveSpec: the untouched model gives outputs that are not finite on random inputs; give inputs it works on",
@@ -83,6 +95,10 @@ export async function proveSpec(
 
   const axes: AxisProof[] = [];
   const warnings: string[] = [];
+  for (const [name, scale] of scales) {
+    if (scale < smallestScale)
+      warnings.push(`output "${name}" is almost 0 on random inputs, so it proves little`);
+  }
   for (const axis of movingAxes(spec)) {
     const acted = visibleAction(spec, weights, [axis], deriveSeed(seed, "prove", axis));
     if (acted === null) {
@@ -90,10 +106,8 @@ export async function proveSpec(
       axes.push({ axis, error: 0, holds: true, control: null });
       continue;
     }
-    const error = difference(untouched, await runWith(acted));
-    const control = await controlOf(spec, weights, acted, axis, seed, tolerance, async (changed) =>
-      difference(untouched, await runWith(changed)),
-    );
+    const error = await errorOf(acted);
+    const control = await controlOf(spec, weights, acted, axis, seed, tolerance, errorOf);
     if (control === null)
       warnings.push(
         `axis "${axis}": changing one tensor alone does not change the output; its weights may be dead`,
@@ -104,7 +118,7 @@ export async function proveSpec(
     axes.length === 0
       ? weights
       : actOn(spec, sampleElement(spec, deriveSeed(seed, "prove all")), weights);
-  const together = axes.length === 0 ? 0 : difference(untouched, await runWith(all));
+  const together = axes.length === 0 ? 0 : await errorOf(all);
   const holds = together <= tolerance && axes.every((proof) => proof.holds);
   return Object.freeze({
     verdict: axes.length === 0 ? "nothing to prove" : holds ? "proved" : "refuted",
@@ -162,23 +176,33 @@ async function controlOf(
 const isFinite = ({ data }: ModelArray): boolean =>
   data instanceof Float32Array || data instanceof Float64Array ? data.every(Number.isFinite) : true;
 
-/** Largest difference of any output over its largest entry; whole numbers must agree. */
+/** Largest absolute entry of every output. */
+function scalesOf(outputs: Readonly<Record<string, ModelArray>>): Map<string, number> {
+  return new Map(
+    Object.entries(outputs).map(([name, { data }]) => {
+      let scale = 0;
+      for (const entry of data) scale = Math.max(scale, Math.abs(Number(entry)));
+      return [name, scale] as const;
+    }),
+  );
+}
+
+/** Largest difference of any output over its scale; NaN and missing outputs differ infinitely. */
 function difference(
   before: Readonly<Record<string, ModelArray>>,
   after: Readonly<Record<string, ModelArray>>,
+  scales: ReadonlyMap<string, number>,
 ): number {
   let worst = 0;
   for (const [name, { data }] of Object.entries(before)) {
     const other = lookup(after, name)?.data;
     if (other === undefined || other.length !== data.length) return Infinity;
-    let scale = 0;
     let gap = 0;
     for (let i = 0; i < data.length; i++) {
-      scale = Math.max(scale, Math.abs(Number(data[i])));
-      gap = Math.max(gap, Math.abs(Number(data[i]) - Number(other[i])));
       if (Number.isNaN(Number(other[i]))) return Infinity;
+      gap = Math.max(gap, Math.abs(Number(data[i]) - Number(other[i])));
     }
-    worst = Math.max(worst, gap / Math.max(scale, 1e-12));
+    worst = Math.max(worst, gap / Math.max(scales.get(name) ?? 0, smallestScale));
   }
   return worst;
 }

@@ -14,7 +14,7 @@ interface Maker {
   readonly random: RandomStream;
   readonly pool: Held[];
   /** A weight of this shape: new, or an earlier one of the same shape. */
-  weight(shape: readonly number[]): string;
+  readonly weight: (shape: readonly number[]) => string;
 }
 
 type Step = (make: Maker, x: Held) => Held | null;
@@ -78,7 +78,7 @@ const linear: Step = ({ b, random, weight }, { name, shape }) => {
   const biased = random.uniform() < 0.5 ? b.node("Add", [product, weight([to])]) : product;
   return {
     name: random.uniform() < 0.5 ? b.node("Relu", [biased]) : biased,
-    shape: shape.with(-1, to),
+    shape: [...shape.slice(0, -1), to],
   };
 };
 
@@ -161,15 +161,13 @@ const product: Step = ({ b, random, pool }, x) => {
       shape.length === x.shape.length && shape.slice(0, -2).join() === x.shape.slice(0, -2).join(),
   );
   const y = pick(random, partners);
-  const swap = y.shape
-    .map((_, i) => i)
-    .with(-1, y.shape.length - 2)
-    .with(-2, y.shape.length - 1);
+  const rank = y.shape.length;
+  const swap = [...y.shape.keys()].slice(0, -2).concat(rank - 1, rank - 2);
   const flip = y.shape.at(-2) !== x.shape.at(-1);
   if (flip && y.shape.at(-1) !== x.shape.at(-1)) return null;
   const right = flip ? b.node("Transpose", [y.name], { perm: swap }) : y.name;
   const columns = flip ? (y.shape.at(-2) ?? 1) : (y.shape.at(-1) ?? 1);
-  return { name: b.node("MatMul", [x.name, right]), shape: x.shape.with(-1, columns) };
+  return { name: b.node("MatMul", [x.name, right]), shape: [...x.shape.slice(0, -1), columns] };
 };
 
 const convolution: Step = ({ b, random, weight }, { name, shape }) => {
@@ -215,21 +213,28 @@ const cumulate: Step = ({ b, random }, { name, shape }) => ({
   shape,
 });
 
+const often = (step: Step, times: number): Step[] => Array.from({ length: times }, () => step);
+
 const steps: readonly Step[] = [
-  ...[linear, linear, linear, reshape, reshape, transpose, transpose, withParameter, withParameter],
-  ...[withConstant, together, together, slice, rotate, product, product, convolution, convolution],
-  ...[
-    layerNorm,
-    tile,
-    gather,
-    along("Softmax"),
-    along("ReduceMean", false),
-    along("ReduceMax", false),
-  ],
-  ...[
-    unary(["Relu", "LeakyRelu", "Abs"]),
-    unary(["Tanh", "Sin", "Erf"]),
-    unary(["Sigmoid", "Neg"]),
-    cumulate,
-  ],
+  linear,
+  ...often(linear, 2),
+  ...often(reshape, 2),
+  ...often(transpose, 2),
+  ...often(withParameter, 2),
+  ...often(together, 2),
+  ...often(product, 2),
+  ...often(convolution, 2),
+  withConstant,
+  slice,
+  rotate,
+  layerNorm,
+  tile,
+  gather,
+  along("Softmax"),
+  along("ReduceMean", false),
+  along("ReduceMax", false),
+  unary(["Relu", "LeakyRelu", "Abs"]),
+  unary(["Tanh", "Sin", "Erf"]),
+  unary(["Sigmoid", "Neg"]),
+  cumulate,
 ];
