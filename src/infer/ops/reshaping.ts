@@ -45,13 +45,14 @@ function flatten(context: NodeContext): void {
   const x = context.need(0);
   const shape = shapeOfValue(x);
   const index = context.number("axis", 1);
-  const axis = index === x.dims.length ? index : context.axis(index, x.dims.length + 1);
+  const axis = index === x.dims.length ? index : context.axis(index, x.dims.length);
   reshapeTo(context, x, [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis))]);
 }
 
 function squeeze(context: NodeContext): void {
   const x = context.need(0);
   const listed = context.numbers("axes") ?? context.parameter(1);
+  if (listed === null && context.input(1) !== null) context.decline("axes that are computed from data");
   const axes =
     listed?.map((index) => context.axis(index, x.dims.length)) ??
     x.dims.flatMap(({ size }, i) => (size === 1 ? [i] : []));
