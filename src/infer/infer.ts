@@ -13,6 +13,7 @@ import { chooseParents, dependenceOf } from "./dependence.ts";
 import { type Explanation, explain } from "./explain.ts";
 import { candidateShapes, type InputShapes } from "./input-shapes.ts";
 import { fixVaryingConstants } from "./invariance.ts";
+import { mergeLeaves } from "./merge.ts";
 import { type Unsupported, type Walk, walkGraph } from "./run.ts";
 import { scalesOf } from "./scales.ts";
 import { shapeOfValue } from "./value.ts";
@@ -63,18 +64,21 @@ function infer(
   const separated = untie ? separateAliases(graph) : { graph, aliases: new Map<string, string>() };
   const { walk, inputShapes } = walkWithSomeShapes(separated.graph, sizes);
   fixVaryingConstants(walk.constants);
-  const weights = [...walk.weights.values()].filter((value) => sizeOf(shapeOfValue(value)) > 0);
-  if (weights.length === 0)
-    throw new UnsupportedError("inferSpec: the graph holds no float tensors to act on");
-  const order = [...new Set(weights.flatMap(({ dims }) => dims.flatMap(leavesOf)))];
-  const parents = chooseParents(order, dependenceOf(weights, walk.facts));
-  const names = nameAxes(weights, parents);
-  const spec = buildSpec({
-    weights,
-    names,
-    parents,
-    scales: scales ? scalesOf(weights, walk.facts) : new Map(),
-  });
+  const held = [...walk.weights.values()].filter((value) => sizeOf(shapeOfValue(value)) > 0);
+  if (held.length === 0)
+    throw new UnsupportedError("inferSpec: the graph holds no float tensors that it reads");
+  const dependence = dependenceOf(held, walk.facts);
+  const order = [...new Set(held.flatMap(({ dims }) => dims.flatMap(leavesOf)))];
+  const { weights, ...rest } = mergeLeaves(
+    {
+      weights: held,
+      parents: chooseParents(order, dependence),
+      scales: scales ? scalesOf(held, walk.facts) : new Map(),
+    },
+    dependence,
+  );
+  const names = nameAxes(weights, rest.parents);
+  const spec = buildSpec({ weights, names, ...rest });
   return Object.freeze({
     spec,
     warnings: Object.freeze(warningsOf(walk, separated.aliases)),
@@ -117,5 +121,6 @@ function warningsOf(walk: Walk, aliases: ReadonlyMap<string, string>): string[] 
   );
   const after =
     walk.after === 0 ? [] : [`${walk.after} operations after these could not be followed either`];
-  return [...merged, ...loose, ...closed, ...after];
+  const idle = walk.idle.map((name) => `"${name}" is read by no operation and left out`);
+  return [...merged, ...loose, ...idle, ...closed, ...after];
 }

@@ -35,7 +35,7 @@ export interface AxisProof {
 }
 
 export interface Proof {
-  /** `proved`: everything holds; `refuted`: some claim does not; `nothing to prove`: no axis moves. */
+  /** `proved`: everything holds; `refuted`: some claim does not; `nothing to prove`: no axis moves, or no output does. */
   readonly verdict: "proved" | "refuted" | "nothing to prove";
   readonly seed: number;
   readonly tolerance: number;
@@ -97,7 +97,7 @@ export async function proveSpec(
   const warnings: string[] = [];
   for (const [name, scale] of scales) {
     if (scale < smallestScale)
-      warnings.push(`output "${name}" is almost 0 on random inputs, so it proves little`);
+      warnings.push(`output "${name}" is almost 0 on random inputs and is left out`);
   }
   for (const axis of movingAxes(spec)) {
     const acted = visibleAction(spec, weights, [axis], deriveSeed(seed, "prove", axis));
@@ -119,9 +119,10 @@ export async function proveSpec(
       ? weights
       : actOn(spec, sampleElement(spec, deriveSeed(seed, "prove all")), weights);
   const together = axes.length === 0 ? 0 : await errorOf(all);
+  const seen = [...scales.values()].some((scale) => scale >= smallestScale);
   const holds = together <= tolerance && axes.every((proof) => proof.holds);
   return Object.freeze({
-    verdict: axes.length === 0 ? "nothing to prove" : holds ? "proved" : "refuted",
+    verdict: axes.length === 0 || !seen ? "nothing to prove" : holds ? "proved" : "refuted",
     seed,
     tolerance,
     axes: Object.freeze(axes),
@@ -202,7 +203,8 @@ function difference(
       if (Number.isNaN(Number(other[i]))) return Infinity;
       gap = Math.max(gap, Math.abs(Number(data[i]) - Number(other[i])));
     }
-    worst = Math.max(worst, gap / Math.max(scales.get(name) ?? 0, smallestScale));
+    const scale = scales.get(name) ?? 0;
+    if (scale >= smallestScale) worst = Math.max(worst, gap / scale);
   }
   return worst;
 }

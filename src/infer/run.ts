@@ -30,6 +30,8 @@ export interface Walk {
   readonly after: number;
   /** Tensors with one value everywhere that several operations read: each reader sees a constant of its own. */
   readonly loose: readonly string[];
+  /** Tensors that no operation reads. */
+  readonly idle: readonly string[];
 }
 
 const stackAware = new Set(["Transpose", "Split", "Gather"]);
@@ -47,10 +49,15 @@ export function walkGraph(
   const unsupported: Unsupported[] = [];
   const readers = readersOf(graph);
   const loose: string[] = [];
+  const idle: string[] = [];
   const laterSingles = singleConstants(graph);
   let after = 0;
 
   for (const tensor of graph.initializers.values()) {
+    if (!readers.has(tensor.name)) {
+      idle.push(tensor.name);
+      continue;
+    }
     if (isFloatType(tensor.type)) {
       const shared = (readers.get(tensor.name)?.length ?? 0) > 1 && isUniform(tensor);
       if (shared) loose.push(tensor.name);
@@ -160,7 +167,7 @@ export function walkGraph(
     for (const dim of value?.stack?.members.flatMap(({ dims }) => dims) ?? value?.dims ?? [])
       fix(dim, `output "${name}"`);
   }
-  return { weights, facts, constants, unsupported, after, loose };
+  return { weights, facts, constants, unsupported, after, loose, idle };
 }
 
 function plainValue(name: string, dims: readonly Atom[], origin: Value["origin"]): Value {

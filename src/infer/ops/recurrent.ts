@@ -65,6 +65,7 @@ function recur(context: NodeContext, { x, w, r, gate, hidden, direction, feature
   const input = context.regroup(w, [direction, gate, hidden, features]);
   const recurrent = context.regroup(r, [direction, gate, hidden, hidden]);
   const [steps, batch] = x.dims;
+  context.mix(x, [0]);
   const made: Value = {
     ...x,
     origin: "computed",

@@ -52,7 +52,8 @@ function flatten(context: NodeContext): void {
 function squeeze(context: NodeContext): void {
   const x = context.need(0);
   const listed = context.numbers("axes") ?? context.parameter(1);
-  if (listed === null && context.input(1) !== null) context.decline("axes that are computed from data");
+  if (listed === null && context.input(1) !== null)
+    context.decline("axes that are computed from data");
   const axes =
     listed?.map((index) => context.axis(index, x.dims.length)) ??
     x.dims.flatMap(({ size }, i) => (size === 1 ? [i] : []));
