@@ -35,11 +35,11 @@ describe("hostile graphs", () => {
     expect(outcome(modelOf(doubling(3)))).toEqual(["8"]);
   });
 
-  test("a chain of 3,000 concatenations is refused or followed, never a crash", () => {
+  test("a chain of 1,000 concatenations is refused or followed, never a crash", () => {
     const deep = modelOf((b, hidden) => {
       let x = hidden;
       const other = b.node("Neg", [hidden]);
-      for (let i = 0; i < 3000; i++) x = b.node("Concat", [x, other], { axis: 1 });
+      for (let i = 0; i < 1000; i++) x = b.node("Concat", [x, other], { axis: 1 });
       return b.node("ReduceSum", [x, b.constant([1])]);
     });
     const result = outcome(deep, 10_000);

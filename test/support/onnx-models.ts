@@ -322,6 +322,60 @@ export const architectures: readonly Architecture[] = [
       b.output(b.node("Einsum", [heads, b.weight("o", [3, 4, 6])], { equation: "bhte,hed->btd" }));
     },
   },
+  {
+    name: "a reshape that splits an axis for nothing",
+    axes: ["12"],
+    build(b) {
+      const h = reshape(b, gemm(b, b.input("x", [4, 7]), "a", 7, 12), [4, 3, 4]);
+      b.output(gemm(b, reshape(b, relu(b, h), [4, 12]), "c", 12, 3));
+    },
+  },
+  {
+    name: "a constant ramp on a hidden axis, a constant factor on another",
+    axes: ["9"],
+    build(b) {
+      const ramp = b.constant([1, 2, 3, 4, 5, 6, 7, 8], "float");
+      const h = b.node("Mul", [relu(b, gemm(b, b.input("x", [4, 7]), "a", 7, 8)), ramp]);
+      const even = b.constant([2, 2, 2, 2, 2, 2, 2, 2, 2], "float");
+      b.output(gemm(b, b.node("Mul", [relu(b, gemm(b, h, "b", 8, 9)), even]), "c", 9, 3));
+    },
+  },
+  {
+    name: "rotary embedding on interleaved pairs",
+    axes: ["10", "10", "2", "6 in 2"],
+    build(b) {
+      const x = layerNorm(b, linear(b, b.input("x", [2, 5, 6]), "in", 6, 10), "n", 10);
+      const angles = Array.from({ length: 15 }, (_, i) => Math.floor(i / 3) / 10 ** (i % 3));
+      const table = (f: (x: number) => number) => b.constant(angles.map(f), "float", [5, 3]);
+      const turn = (name: string) => {
+        const heads = splitHeads(b, linear(b, x, name, 10, 12), 5, 2, 6);
+        const every = (start: number) =>
+          b.node("Slice", [heads, ...[[start], [6], [3], [2]].map((list) => b.constant(list))]);
+        const [even, odd] = [every(0), every(1)];
+        const mix = (p: string, q: string, op: string) =>
+          b.node(op, [b.node("Mul", [p, table(Math.cos)]), b.node("Mul", [q, table(Math.sin)])]);
+        const pair = [mix(even, odd, "Sub"), mix(odd, even, "Add")];
+        const stacked = pair.map((part) => b.node("Unsqueeze", [part, b.constant([-1])]));
+        return reshape(b, b.node("Concat", stacked, { axis: -1 }), [-1, 2, 5, 6]);
+      };
+      const v = splitHeads(b, linear(b, x, "v", 10, 12), 5, 2, 6);
+      const out = mergeHeads(b, attend(b, turn("q"), turn("k"), v), 5, 12);
+      b.output(layerNorm(b, linear(b, linear(b, out, "o", 12, 10), "head", 10, 4), "last", 4));
+    },
+  },
+  {
+    name: "per-channel slopes, padding of channels, average pooling",
+    axes: ["4", "6"],
+    build(b) {
+      const x = b.node("PRelu", [conv(b, image(b), "a", 3, 4), b.weight("slope", [4, 1, 1])]);
+      const wide = b.node("Pad", [x, b.constant([0, 1, 0, 0, 0, 1, 0, 0])]);
+      const pooled = b.node("AveragePool", [conv(b, wide, "b", 6, 6)], {
+        kernel_shape: [2, 2],
+        strides: [2, 2],
+      });
+      b.output(conv(b, b.node("Add", [pooled, conv(b, pooled, "d", 6, 6)]), "c", 6, 2));
+    },
+  },
 ];
 
 export function buildModel({ build, opset }: Architecture, seed = 1): Uint8Array {
