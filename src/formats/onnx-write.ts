@@ -4,9 +4,12 @@ import { toBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema, type TensorProto } from "onnx-buf";
 import { ShapeError, UnsupportedError } from "../core/errors.ts";
 import { formatShape, sizeOf } from "../core/shapes.ts";
-import type { Tensor, Weights } from "../core/tensors.ts";
+import type { Weights } from "../core/tensors.ts";
 import { decodeModel } from "./onnx.ts";
 import { fromHalf, typeOfNumber } from "./onnx-tensor.ts";
+
+/** A writer of one model: give it tensors, get the file with these in place of its initializers of the same names. */
+export type ModelWriter = (weights: Weights) => Uint8Array;
 
 /**
  * The model with these tensors in place of its initializers of the same names. A name that the file computes by an
@@ -14,55 +17,59 @@ import { fromHalf, typeOfNumber } from "./onnx-tensor.ts";
  * @throws {ShapeError} for a name the file does not have or another number of entries.
  */
 export function replaceInitializers(bytes: Uint8Array, weights: Weights): Uint8Array {
+  return modelWriter(bytes)(weights);
+}
+
+/** Decodes the model once for many replacements; each starts from the original numbers. */
+export function modelWriter(bytes: Uint8Array): ModelWriter {
   const model = decodeModel(bytes);
   const { graph } = model;
   const byName = new Map((graph?.initializer ?? []).map((proto) => [proto.name, proto]));
-  const written: [TensorProto, Tensor][] = [];
-  for (const [name, tensor] of Object.entries(weights)) {
-    let proto = byName.get(name);
-    const alias = graph?.node.findIndex(
-      ({ opType, output }) => opType === "Identity" && output[0] === name,
-    );
-    if (proto === undefined && graph !== undefined && alias !== undefined && alias >= 0) {
-      const original = byName.get(aliasSource(graph.node, alias));
-      if (original !== undefined) {
-        proto = { ...original, name };
-        graph.initializer.push(proto);
-        graph.node.splice(alias, 1);
-      }
-    }
-    if (proto === undefined)
+  const identities = new Map(
+    (graph?.node ?? [])
+      .filter(({ opType }) => opType === "Identity")
+      .map((node) => [node.output[0], node]),
+  );
+  /** The initializer of that name, made from the one that Identity nodes copy if need be. */
+  const initializer = (name: string): TensorProto => {
+    const known = byName.get(name);
+    if (known !== undefined) return known;
+    const node = identities.get(name);
+    if (node === undefined || graph === undefined)
       throw new ShapeError(`replaceInitializers: the file has no initializer "${name}"`);
-    if (sizeOf(proto.dims.map(Number)) !== tensor.data.length)
-      throw new ShapeError(
-        `replaceInitializers: "${name}" has shape ${formatShape(proto.dims.map(Number))}, got ${tensor.data.length} entries`,
-      );
-    written.push([proto, tensor]);
-  }
-  for (const [proto, tensor] of written) writeTensor(proto, tensor.data);
-  return toBinary(ModelProtoSchema, model);
-}
-
-function aliasSource(
-  nodes: readonly {
-    readonly opType: string;
-    readonly input: string[];
-    readonly output: string[];
-  }[],
-  at: number,
-): string {
-  let name = nodes[at].input[0];
-  for (let step = 0; step < nodes.length; step++) {
-    const next = nodes.find(({ opType, output }) => opType === "Identity" && output[0] === name);
-    if (next === undefined) break;
-    name = next.input[0];
-  }
-  return name;
+    identities.delete(name);
+    const made = { ...initializer(node.input[0]), name };
+    byName.set(name, made);
+    graph.initializer.push(made);
+    graph.node.splice(graph.node.indexOf(node), 1);
+    return made;
+  };
+  return (weights) => {
+    const original: [TensorProto, TensorProto][] = [];
+    for (const [name, tensor] of Object.entries(weights)) {
+      const proto = initializer(name);
+      const shape = proto.dims.map(Number);
+      if (sizeOf(shape) !== tensor.data.length)
+        throw new ShapeError(
+          `replaceInitializers: "${name}" has shape ${formatShape(shape)}, got ${tensor.data.length} entries`,
+        );
+      original.push([proto, { ...proto }]);
+      writeTensor(proto, tensor.data);
+    }
+    const written = toBinary(ModelProtoSchema, model);
+    for (const [proto, { rawData, floatData, doubleData, int32Data }] of original)
+      Object.assign(proto, { rawData, floatData, doubleData, int32Data });
+    return written;
+  };
 }
 
 function writeTensor(proto: TensorProto, data: Float32Array | Float64Array): void {
   const type = typeOfNumber(proto.dataType);
   const width = type === "float32" ? 4 : type === "float64" ? 8 : 2;
+  if (type === "float32" && littleEndian) {
+    setRaw(proto, new Uint8Array(Float32Array.from(data).buffer));
+    return;
+  }
   const raw = new Uint8Array(data.length * width);
   const view = new DataView(raw.buffer);
   for (let i = 0; i < data.length; i++) {
@@ -72,6 +79,12 @@ function writeTensor(proto: TensorProto, data: Float32Array | Float64Array): voi
     else if (type === "bfloat16") view.setUint16(2 * i, toBrain(data[i]), true);
     else throw new UnsupportedError(`replaceInitializers: "${proto.name}" is not a float tensor`);
   }
+  setRaw(proto, raw);
+}
+
+const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+function setRaw(proto: TensorProto, raw: Uint8Array<ArrayBuffer>): void {
   proto.rawData = raw;
   proto.floatData = [];
   proto.doubleData = [];

@@ -3,14 +3,16 @@
 
 import { UnsupportedError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
-import { frozenRecord, lookup } from "../core/records.ts";
+import { frozenRecord } from "../core/records.ts";
 import type { Weights } from "../core/tensors.ts";
 import { decodeTensor } from "../formats/onnx-tensor.ts";
-import { replaceInitializers } from "../formats/onnx-write.ts";
-import { actOn } from "../group/act.ts";
+import type { OnnxGraph } from "../formats/onnx-types.ts";
+import { modelWriter } from "../formats/onnx-write.ts";
+import { actOn, actOnTensor } from "../group/act.ts";
 import { movingAxes, sampleElement } from "../group/element.ts";
 import { axesOfExpression } from "../spec/expression.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
+import type { SymmetrySpec, TensorSpec } from "../spec/types.ts";
+import { difference, isFinite, scalesOf, smallestScale } from "./compare.ts";
 import { shuffleTensor } from "./control.ts";
 import type { Executor, ModelArray } from "./executor.ts";
 import type { Inference } from "./infer.ts";
@@ -48,8 +50,10 @@ export interface Proof {
 
 /** The scale of an output is its largest entry over this many random inputs: one input alone may nearly cancel. */
 const scaleDraws = 4;
-/** Outputs below this are rounding noise. */
-const smallestScale = 1e-6;
+/** A control shows when it moves the output by more than the tolerance, or by this much more than the action did. */
+const clearly = 30;
+/** Relative error of single precision, with room. */
+const rounding = 1e-6;
 const maxDraws = 32;
 const maxControls = 6;
 
@@ -64,21 +68,11 @@ export async function proveSpec(
   { seed = 0, tolerance = 1e-4, inputs: given }: ProveOptions = {},
 ): Promise<Proof> {
   const { spec, graph, aliases } = inference;
-  const names = [...new Set([...Object.keys(spec.tensors), ...aliases.keys()])];
-  const weights: Weights = frozenRecord(
-    names.flatMap((name) => {
-      const tensor = graph.initializers.get(name);
-      return tensor === undefined
-        ? []
-        : [[name, { shape: tensor.shape, data: decodeTensor(tensor) }] as const];
-    }),
-  );
+  const weights = weightsOf(graph, [...Object.keys(spec.tensors), ...aliases.keys()]);
   const inputs = given ?? randomInputs(graph, inference.inputShapes, seed);
-  const runWith = async (changed: Weights) => {
-    const written = names.filter((name) => aliases.has(name) || changed[name] !== weights[name]);
-    const replaced = frozenRecord(written.map((name) => [name, changed[name]] as const));
-    return executor.run(replaceInitializers(bytes, replaced), inputs);
-  };
+  const write = modelWriter(bytes);
+  const kept = frozenRecord([...aliases.keys()].map((name) => [name, weights[name]] as const));
+  const runWith = (changed: Weights) => executor.run(write({ ...kept, ...changed }), inputs);
   const untouched = await executor.run(bytes, inputs);
   const scales = scalesOf(untouched);
   for (let draw = 1; draw < (given === undefined ? scaleDraws : 1); draw++) {
@@ -100,25 +94,23 @@ export async function proveSpec(
       warnings.push(`output "${name}" is almost 0 on random inputs and is left out`);
   }
   for (const axis of movingAxes(spec)) {
-    const acted = visibleAction(spec, weights, [axis], deriveSeed(seed, "prove", axis));
+    const acted = visibleAction(spec, weights, axis, deriveSeed(seed, "prove", axis));
     if (acted === null) {
       warnings.push(`axis "${axis}": every action leaves the tensors as they are (equal entries)`);
       axes.push({ axis, error: 0, holds: true, control: null });
       continue;
     }
     const error = await errorOf(acted);
-    const control = await controlOf(spec, weights, acted, axis, seed, tolerance, errorOf);
+    const wanted = Math.min(tolerance, clearly * Math.max(error, rounding));
+    const control = await controlOf({ spec, weights, acted, axis, seed, wanted, errorOf });
     if (control === null)
       warnings.push(
         `axis "${axis}": changing one tensor alone does not change the output; its weights may be dead`,
       );
     axes.push({ axis, error, holds: error <= tolerance, control });
   }
-  const all =
-    axes.length === 0
-      ? weights
-      : actOn(spec, sampleElement(spec, deriveSeed(seed, "prove all")), weights);
-  const together = axes.length === 0 ? 0 : await errorOf(all);
+  const everything = sampleElement(spec, deriveSeed(seed, "prove all"));
+  const together = axes.length === 0 ? 0 : await errorOf(actOn(spec, everything, weights));
   const seen = [...scales.values()].some((scale) => scale >= smallestScale);
   const holds = together <= tolerance && axes.every((proof) => proof.holds);
   return Object.freeze({
@@ -132,79 +124,63 @@ export async function proveSpec(
   });
 }
 
-const changes = (before: Weights, after: Weights, name: string): boolean =>
-  before[name].data.some((x, i) => x !== after[name].data[i]);
-
-/** Weights after an action that changes some tensor, or null when none is found. */
-function visibleAction(
-  spec: SymmetrySpec,
-  weights: Weights,
-  axes: readonly string[],
-  seed: number,
-): Weights | null {
-  for (let draw = 0; draw < maxDraws; draw++) {
-    const acted = actOn(spec, sampleElement(spec, deriveSeed(seed, draw), { axes }), weights);
-    if (Object.keys(weights).some((name) => changes(weights, acted, name))) return acted;
-  }
-  return null;
-}
-
-/** One tensor alone acted on: the first that shows. An axis of a single tensor is controlled by shuffling its dimension. */
-async function controlOf(
-  spec: SymmetrySpec,
-  weights: Weights,
-  acted: Weights,
-  axis: string,
-  seed: number,
-  tolerance: number,
-  errorOf: (changed: Weights) => Promise<number>,
-): Promise<AxisProof["control"]> {
-  const moved = Object.keys(weights).filter((name) => changes(weights, acted, name));
-  const alone = moved.length > 1;
-  for (const tensor of moved.slice(0, maxControls)) {
-    const entry = lookup(spec.tensors, tensor);
-    const dimension =
-      entry?.axes.findIndex((expression) => axesOfExpression(expression).includes(axis)) ?? -1;
-    const changed = alone
-      ? acted[tensor]
-      : shuffleTensor(weights[tensor], dimension, deriveSeed(seed, "control", axis));
-    const error = await errorOf({ ...weights, [tensor]: changed });
-    if (error > 10 * tolerance) return { tensor, error };
-  }
-  return null;
-}
-
-const isFinite = ({ data }: ModelArray): boolean =>
-  data instanceof Float32Array || data instanceof Float64Array ? data.every(Number.isFinite) : true;
-
-/** Largest absolute entry of every output. */
-function scalesOf(outputs: Readonly<Record<string, ModelArray>>): Map<string, number> {
-  return new Map(
-    Object.entries(outputs).map(([name, { data }]) => {
-      let scale = 0;
-      for (const entry of data) scale = Math.max(scale, Math.abs(Number(entry)));
-      return [name, scale] as const;
+function weightsOf(graph: OnnxGraph, names: readonly string[]): Weights {
+  return frozenRecord(
+    [...new Set(names)].flatMap((name) => {
+      const tensor = graph.initializers.get(name);
+      if (tensor === undefined) return [];
+      return [[name, { shape: tensor.shape, data: decodeTensor(tensor) }] as const];
     }),
   );
 }
 
-/** Largest difference of any output over its scale; NaN and missing outputs differ infinitely. */
-function difference(
-  before: Readonly<Record<string, ModelArray>>,
-  after: Readonly<Record<string, ModelArray>>,
-  scales: ReadonlyMap<string, number>,
-): number {
-  let worst = 0;
-  for (const [name, { data }] of Object.entries(before)) {
-    const other = lookup(after, name)?.data;
-    if (other === undefined || other.length !== data.length) return Infinity;
-    let gap = 0;
-    for (let i = 0; i < data.length; i++) {
-      if (Number.isNaN(Number(other[i]))) return Infinity;
-      gap = Math.max(gap, Math.abs(Number(data[i]) - Number(other[i])));
-    }
-    const scale = scales.get(name) ?? 0;
-    if (scale >= smallestScale) worst = Math.max(worst, gap / scale);
+const mentions = ({ axes }: TensorSpec, axis: string): boolean =>
+  axes.some((expression) => axesOfExpression(expression).includes(axis));
+
+/** The tensors that an action on one axis changes, after it; null when no action is found that changes any. */
+function visibleAction(
+  spec: SymmetrySpec,
+  weights: Weights,
+  axis: string,
+  seed: number,
+): Weights | null {
+  const names = Object.keys(spec.tensors).filter((name) => mentions(spec.tensors[name], axis));
+  for (let draw = 0; draw < maxDraws; draw++) {
+    const element = sampleElement(spec, deriveSeed(seed, draw), { axes: [axis] });
+    const acted = names
+      .map((name) => [name, actOnTensor(spec, element, name, weights[name])] as const)
+      .filter(([name, { data }]) => weights[name].data.some((x, i) => x !== data[i]));
+    if (acted.length > 0) return frozenRecord(acted);
   }
-  return worst;
+  return null;
+}
+
+interface ControlOptions {
+  readonly spec: SymmetrySpec;
+  readonly weights: Weights;
+  /** The tensors that changed. */
+  readonly acted: Weights;
+  readonly axis: string;
+  readonly seed: number;
+  /** The error that counts as seen. */
+  readonly wanted: number;
+  readonly errorOf: (changed: Weights) => Promise<number>;
+}
+
+/** One tensor alone acted on: the first that shows. An axis of a single tensor is controlled by shuffling its dimension. */
+async function controlOf(options: ControlOptions): Promise<AxisProof["control"]> {
+  const { spec, weights, acted, axis, seed, wanted, errorOf } = options;
+  const moved = Object.keys(acted);
+  for (const tensor of moved.slice(0, maxControls)) {
+    const dimension = spec.tensors[tensor].axes.findIndex((expression) =>
+      axesOfExpression(expression).includes(axis),
+    );
+    const changed =
+      moved.length > 1
+        ? acted[tensor]
+        : shuffleTensor(weights[tensor], dimension, deriveSeed(seed, "control", axis));
+    const error = await errorOf({ [tensor]: changed });
+    if (error > wanted) return { tensor, error };
+  }
+  return null;
 }
