@@ -94,6 +94,13 @@ export function foldNode(context: NodeContext, output: Value): Numbers | null {
     }
     case "Expand":
       return elementwise("Identity", rules["Identity"], [first], shape);
+    case "Transpose":
+      return same(
+        transposed(
+          first,
+          context.numbers("perm") ?? first.shape.map((_, i) => first.shape.length - 1 - i),
+        ),
+      );
     case "Concat":
       return concat(operands, context.axis(context.number("axis", 0), shape.length), shape);
     default:
@@ -128,6 +135,19 @@ function elementwise(
     return rule(numbers, integer);
   });
   return { data, integer };
+}
+
+function transposed({ shape, numbers }: Folded, order: readonly number[]): Float64Array {
+  const own = stridesOf(shape);
+  const sizes = order.map((i) => shape[i]);
+  const strides = stridesOf(sizes);
+  return Float64Array.from({ length: numbers.data.length }, (_, flat) => {
+    const offset = order.reduce(
+      (sum, from, to) => sum + (Math.floor(flat / strides[to]) % sizes[to]) * own[from],
+      0,
+    );
+    return numbers.data[offset];
+  });
 }
 
 /** Only full reductions are folded. */

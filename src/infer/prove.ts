@@ -102,7 +102,7 @@ export async function proveSpec(
     }
     const error = await errorOf(acted);
     const wanted = Math.min(tolerance, clearly * Math.max(error, rounding));
-    const control = await controlOf({ spec, weights, acted, axis, seed, wanted, errorOf });
+    const control = await controlOf({ weights, acted, axis, seed, wanted, errorOf });
     if (control === null)
       warnings.push(
         `axis "${axis}": changing one tensor alone does not change the output; its weights may be dead`,
@@ -156,7 +156,6 @@ function visibleAction(
 }
 
 interface ControlOptions {
-  readonly spec: SymmetrySpec;
   readonly weights: Weights;
   /** The tensors that changed. */
   readonly acted: Weights;
@@ -167,18 +166,15 @@ interface ControlOptions {
   readonly errorOf: (changed: Weights) => Promise<number>;
 }
 
-/** One tensor alone acted on: the first that shows. An axis of a single tensor is controlled by shuffling its dimension. */
+/** One tensor alone acted on: the first that shows. An axis of a single tensor is controlled by shuffling that. */
 async function controlOf(options: ControlOptions): Promise<AxisProof["control"]> {
-  const { spec, weights, acted, axis, seed, wanted, errorOf } = options;
+  const { weights, acted, axis, seed, wanted, errorOf } = options;
   const moved = Object.keys(acted);
   for (const tensor of moved.slice(0, maxControls)) {
-    const dimension = spec.tensors[tensor].axes.findIndex((expression) =>
-      axesOfExpression(expression).includes(axis),
-    );
     const changed =
       moved.length > 1
         ? acted[tensor]
-        : shuffleTensor(weights[tensor], dimension, deriveSeed(seed, "control", axis));
+        : shuffleTensor(weights[tensor], deriveSeed(seed, "control", axis));
     const error = await errorOf({ [tensor]: changed });
     if (error > wanted) return { tensor, error };
   }
