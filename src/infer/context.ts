@@ -23,6 +23,7 @@ export interface OutputOptions {
   readonly numbers?: Numbers;
   readonly entry?: number;
   readonly stack?: Value["stack"];
+  readonly picked?: Value["picked"];
   /** The output holds numbers that do not depend on data: a shape. */
   readonly constant?: boolean;
 }
@@ -63,8 +64,10 @@ export interface NodeContext {
   contract(fact: Omit<Extract<Fact, { kind: "contract" }>, "kind">): void;
   /** Who reads a value. */
   consumers(name: string): readonly OnnxNode[];
-  /** Whether a named value is known to be a single entry, even one that comes later in the file. */
-  isSingle(name: string): boolean;
+  /** The node that makes a value. */
+  producer(name: string): OnnxNode | undefined;
+  /** The number of a constant with one entry, even one that comes later in the file. */
+  single(name: string): number | undefined;
   decline(why: string): never;
   fail(why: string): never;
 }
@@ -76,10 +79,17 @@ export interface ContextSource {
   readonly inputs: readonly (Value | null)[];
   readonly publish: (name: string, value: Value) => void;
   readonly consumers: (name: string) => readonly OnnxNode[];
-  readonly isSingle: (name: string) => boolean;
+  readonly producer: (name: string) => OnnxNode | undefined;
+  readonly single: (name: string) => number | undefined;
 }
 
-const blank = { numbers: null, entry: null, stack: null, unknown: false } as const;
+const blank = {
+  numbers: null,
+  entry: null,
+  stack: null,
+  picked: null,
+  unknown: false,
+} as const;
 const maxRank = 32;
 const maxEntries = 2 ** 45;
 
@@ -101,8 +111,9 @@ export function nodeContext(source: ContextSource): NodeContext {
     const entries = dims.reduce((count, { size }) => count * size, 1);
     if (dims.length > maxRank || !(entries <= maxEntries))
       fail(`its output would have shape ${formatShape(dims.map(({ size }) => size))}`);
-    const { numbers = null, entry = null, stack = null, constant = false } = options;
-    return { ...blank, name, dims, origin: constant ? "constant" : origin, numbers, entry, stack };
+    const { numbers = null, entry = null, stack = null, picked = null, constant = false } = options;
+    const kind = constant ? "constant" : origin;
+    return { name, dims, origin: kind, numbers, entry, stack, picked, unknown: false };
   };
   const need = (position: number): Value =>
     source.inputs[position] ?? fail(`input ${position} is missing`);
@@ -169,7 +180,8 @@ export function nodeContext(source: ContextSource): NodeContext {
     contract: (fact) => void facts.push({ kind: "contract", ...fact }),
     mix: (value, dims) => void facts.push({ kind: "mix", value, dims }),
     consumers: source.consumers,
-    isSingle: source.isSingle,
+    producer: source.producer,
+    single: source.single,
     decline(why) {
       throw new Declined(why);
     },

@@ -32,7 +32,13 @@ export function dependenceOf(weights: Iterable<Value>, facts: readonly Fact[]): 
   const summary = (dim: Atom) => summarise(find(dim), cache);
   const seen = new Set<Value>();
   const look = (value: Value) => {
-    if (seen.has(value) || value.origin === "constant" || value.stack !== null) return;
+    if (
+      seen.has(value) ||
+      value.origin === "constant" ||
+      value.stack !== null ||
+      value.picked !== null
+    )
+      return;
     seen.add(value);
     restrict(value.dims.map(summary), allowed);
   };

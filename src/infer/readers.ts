@@ -1,23 +1,27 @@
 // Questions about a graph that are answered before the walk: who reads a value, which constants hold one entry.
 
 import { sizeOf } from "../core/shapes.ts";
+import { decodeTensor, type OnnxTensor } from "../formats/onnx-tensor.ts";
 import type { OnnxGraph, OnnxNode } from "../formats/onnx-types.ts";
 
-/** Names of inline constants with one entry, wherever they stand in the file. */
-export function singleConstants(graph: OnnxGraph): Set<string> {
-  const names = new Set<string>();
+/** Inline constants with one entry by name, wherever they stand in the file. */
+export function singleConstants(graph: OnnxGraph): Map<string, number> {
+  const singles = new Map<string, number>();
   for (const { op, attributes, outputs } of graph.nodes) {
     if (op !== "Constant") continue;
     const value =
       attributes.get("value") ?? attributes.get("value_int") ?? attributes.get("value_ints");
-    const single =
-      value?.kind === "tensor"
-        ? sizeOf(value.value.shape) === 1
-        : value?.kind === "number" || (value?.kind === "numbers" && value.value.length === 1);
-    if (single) names.add(outputs[0]);
+    if (value?.kind === "number") singles.set(outputs[0], value.value);
+    else if (value?.kind === "numbers" && value.value.length === 1)
+      singles.set(outputs[0], value.value[0]);
+    else if (value?.kind === "tensor" && isSingle(value.value))
+      singles.set(outputs[0], decodeTensor(value.value)[0]);
   }
-  return names;
+  return singles;
 }
+
+const isSingle = (tensor: OnnxTensor): boolean =>
+  tensor.type !== "string" && sizeOf(tensor.shape) === 1;
 
 /** Nodes that read a value, and the caller of the model for its outputs. */
 export function readersOf(graph: OnnxGraph): Map<string, OnnxNode[]> {

@@ -50,6 +50,9 @@ export function walkGraph(
   const readers = readersOf(graph);
   const loose: string[] = [];
   const idle: string[] = [];
+  const producers = new Map(
+    graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node])),
+  );
   const laterSingles = singleConstants(graph);
   let after = 0;
 
@@ -101,11 +104,9 @@ export function walkGraph(
     }
     return values.get(name) ?? unknownValue(name);
   };
-  const isSingle = (name: string) => {
-    const known = sources.get(name) ?? values.get(name);
-    return known === undefined
-      ? laterSingles.has(name)
-      : known.dims.every(({ size }) => size === 1);
+  const single = (name: string) => {
+    const numbers = (sources.get(name) ?? values.get(name))?.numbers;
+    return numbers?.data.length === 1 ? numbers.data[0] : laterSingles.get(name);
   };
 
   for (const node of graph.nodes) {
@@ -140,7 +141,8 @@ export function walkGraph(
         inputs,
         publish,
         consumers: (name) => readers.get(name) ?? [],
-        isSingle,
+        producer: (name) => producers.get(name),
+        single,
       });
       try {
         handler(context);
@@ -171,7 +173,16 @@ export function walkGraph(
 }
 
 function plainValue(name: string, dims: readonly Atom[], origin: Value["origin"]): Value {
-  return { name, dims, origin, numbers: null, entry: null, stack: null, unknown: false };
+  return {
+    name,
+    dims,
+    origin,
+    numbers: null,
+    entry: null,
+    stack: null,
+    picked: null,
+    unknown: false,
+  };
 }
 
 const unknownValue = (name: string): Value => ({
@@ -197,7 +208,7 @@ function coverOpaque(
   }
   const silent = outputs.every((value) => value?.origin === "constant");
   for (const value of silent ? [] : [...inputs, ...outputs]) {
-    if (value !== null && !covered.has(value) && value.dims.length > 0)
+    if (value !== null && value.picked === null && !covered.has(value) && value.dims.length > 0)
       facts.push({ kind: "opaque", value });
   }
 }

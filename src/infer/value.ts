@@ -22,6 +22,11 @@ export interface Value {
    * `members[i]` is the value at index i of dimension `axis`, without that dimension.
    */
   readonly stack: { readonly axis: number; readonly members: readonly Value[] } | null;
+  /**
+   * One index of a value whose other indices will be put beside it again (the last states of both directions of a
+   * recurrent layer): nothing is known of it on its own.
+   */
+  readonly picked: { readonly source: Value; readonly axis: number; readonly index: number } | null;
   /** The shape could not be inferred: an operation before it is unknown. */
   readonly unknown: boolean;
 }

@@ -376,6 +376,44 @@ export const architectures: readonly Architecture[] = [
       b.output(conv(b, b.node("Add", [pooled, conv(b, pooled, "d", 6, 6)]), "c", 6, 2));
     },
   },
+  {
+    name: "last states of both directions side by side",
+    axes: ["5 in 2"],
+    build(b) {
+      const weights = [
+        b.weight("W", [2, 15, 6]),
+        b.weight("R", [2, 15, 5]),
+        b.weight("B", [2, 30]),
+      ];
+      const [, last] = b.nodes("GRU", [b.input("x", [5, 2, 6]), ...weights], 2, {
+        hidden_size: 5,
+        direction: "bidirectional",
+      });
+      const picked = [0, 1].map((i) =>
+        b.node("Gather", [last, b.constant([i], "int64", [])], { axis: 0 }),
+      );
+      b.output(linear(b, b.node("Concat", picked, { axis: 1 }), "head", 10, 4));
+    },
+  },
+  {
+    name: "last states of both directions added up, which ties the directions",
+    axes: ["5"],
+    build(b) {
+      const weights = [
+        b.weight("W", [2, 15, 6]),
+        b.weight("R", [2, 15, 5]),
+        b.weight("B", [2, 30]),
+      ];
+      const [, last] = b.nodes("GRU", [b.input("x", [5, 2, 6]), ...weights], 2, {
+        hidden_size: 5,
+        direction: "bidirectional",
+      });
+      const picked = [0, 1].map((i) =>
+        b.node("Gather", [last, b.constant([i], "int64", [])], { axis: 0 }),
+      );
+      b.output(linear(b, b.node("Add", picked), "head", 5, 4));
+    },
+  },
 ];
 
 export function buildModel({ build, opset }: Architecture, seed = 1): Uint8Array {

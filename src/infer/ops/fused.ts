@@ -132,7 +132,7 @@ function takesApart(
     return to >= 0 && onlyTakenApart(context, node.outputs[0], to, rank, depth - 1);
   }
   if (node.op === "Split") return own === axis;
-  if (node.op === "Gather") return own === axis && context.isSingle(node.inputs[1]);
+  if (node.op === "Gather") return own === axis && context.single(node.inputs[1]) !== undefined;
   return false;
 }
 

@@ -5,6 +5,7 @@ import type { NodeContext } from "../context.ts";
 import { pick } from "../fold.ts";
 import { segmentOf } from "../refine.ts";
 import type { Value } from "../value.ts";
+import { isRejoined } from "./rejoin.ts";
 import { type Handlers, identityPairs, type Pair, pairsBy } from "./handler.ts";
 
 /** One index of a stack, with or without a dimension of size 1 in its place. */
@@ -36,6 +37,11 @@ function gather(context: NodeContext): void {
     if (x.stack.axis !== axis || known?.length !== 1 || indices.dims.length > 1)
       return context.decline("a fused projection in this form");
     return publishMember(context, x.stack.members[known[0]], axis, 0, indices.dims.length === 1);
+  }
+  if (known?.length === 1 && indices.dims.length === 0 && isRejoined(context, size)) {
+    const dims = x.dims.toSpliced(axis, 1);
+    context.output(0, dims, { picked: { source: x, axis, index: known[0] } });
+    return;
   }
   const around = (middle: readonly Atom[]) => [
     ...x.dims.slice(0, axis),

@@ -6,11 +6,13 @@ import { pick } from "../fold.ts";
 import { segmentOf, splitInner } from "../refine.ts";
 import { type CarryOptions, shapeOfValue, type Value } from "../value.ts";
 import { publishMember } from "./gathering.ts";
+import { rejoin } from "./rejoin.ts";
 import { type Handlers, identityPairs, type Pair } from "./handler.ts";
 
 function concat(context: NodeContext): void {
   const { inputs } = context;
   if (inputs.length === 0) context.fail("it needs an input");
+  if (rejoin(context)) return;
   const [first] = inputs;
   const axis = context.axis(context.number("axis", 0), first.dims.length);
   for (const value of inputs.slice(1)) {
