@@ -66,7 +66,9 @@ function infer(
   fixVaryingConstants(walk.constants);
   const held = [...walk.weights.values()].filter((value) => sizeOf(shapeOfValue(value)) > 0);
   if (held.length === 0)
-    throw new UnsupportedError("inferSpec: the graph holds no float tensors that it reads");
+    throw new UnsupportedError(
+      "inferSpec: the graph reads no stored float tensors (numbers in Constant nodes are not acted on)",
+    );
   const dependence = dependenceOf(held, walk.facts);
   const order = [...new Set(held.flatMap(({ dims }) => dims.flatMap(leavesOf)))];
   const { weights, ...rest } = mergeLeaves(

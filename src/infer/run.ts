@@ -10,6 +10,7 @@ import { foldConstant, isUniform } from "./constants.ts";
 import { foldNode } from "./fold.ts";
 import { readersOf, singleConstants } from "./readers.ts";
 import { collapse } from "./ops/fused.ts";
+import { words } from "./ops/handler.ts";
 import { handlerOf } from "./ops/registry.ts";
 import type { Fact, Value } from "./value.ts";
 
@@ -34,7 +35,7 @@ export interface Walk {
   readonly idle: readonly string[];
 }
 
-const stackAware = new Set(["Transpose", "Split", "Gather"]);
+const stackAware = new Set(words("Transpose Split Gather Reshape LSTM GRU RNN"));
 
 /** Follows all axes; `sizes` gives every free input dimension a number. @throws {FormatError} when shapes clash */
 export function walkGraph(

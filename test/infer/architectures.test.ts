@@ -4,7 +4,9 @@ import type { Executor } from "../../src/infer/executor.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import { onnxRuntime } from "../../src/infer/onnx-runtime.ts";
 import { proveSpec } from "../../src/infer/prove.ts";
-import { architectures, buildModel } from "../support/onnx-models.ts";
+import { buildModel } from "../support/architecture.ts";
+import { imageModels } from "../support/image-models.ts";
+import { sequenceModels } from "../support/sequence-models.ts";
 import { structureOf } from "../support/structure.ts";
 
 describe("generated architectures", () => {
@@ -13,7 +15,7 @@ describe("generated architectures", () => {
     executor = await onnxRuntime();
   });
 
-  test.for(architectures.map((one) => [one.name, one] as const))(
+  test.for([...imageModels, ...sequenceModels].map((one) => [one.name, one] as const))(
     "%s: exactly its axes, proved",
     async ([, architecture]) => {
       const bytes = buildModel(architecture);

@@ -7,12 +7,13 @@ import { segmentOf, splitInner } from "../refine.ts";
 import { type CarryOptions, shapeOfValue, type Value } from "../value.ts";
 import { publishMember } from "./gathering.ts";
 import { rejoin } from "./rejoin.ts";
+import { stackDirections } from "./directions.ts";
 import { type Handlers, identityPairs, type Pair } from "./handler.ts";
 
 function concat(context: NodeContext): void {
   const { inputs } = context;
   if (inputs.length === 0) context.fail("it needs an input");
-  if (rejoin(context)) return;
+  if (rejoin(context) || stackDirections(context)) return;
   const [first] = inputs;
   const axis = context.axis(context.number("axis", 0), first.dims.length);
   for (const value of inputs.slice(1)) {

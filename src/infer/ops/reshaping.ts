@@ -5,15 +5,18 @@ import { type Atom, newAtom, productOf, unit } from "../atoms.ts";
 import { fixedAtom, type NodeContext } from "../context.ts";
 import { shapeOfValue, type Value } from "../value.ts";
 import { dealOut } from "./deal-out.ts";
+import { mergeStack } from "./directions.ts";
 import { separate, transposeStack } from "./fused.ts";
 import { type Handlers, identityPairs, pairsBy } from "./handler.ts";
 
-export function reshapeTo(context: NodeContext, x: Value, sizes: readonly number[]): void {
+export function reshapeTo(context: NodeContext, given: Value, sizes: readonly number[]): void {
   if (
     !sizes.every((size) => Number.isSafeInteger(size) && size >= 0) ||
-    sizeOf(sizes) !== sizeOf(shapeOfValue(x))
+    sizeOf(sizes) !== sizeOf(shapeOfValue(given))
   )
-    context.fail(`${formatShape(shapeOfValue(x))} does not reshape to ${formatShape(sizes)}`);
+    context.fail(`${formatShape(shapeOfValue(given))} does not reshape to ${formatShape(sizes)}`);
+  const x = mergeStack(context, given, sizes);
+  if (x === null) return;
   const separated = separate(context, x, sizes);
   if (separated !== null) return;
   const output = context.output(0, dealOut(context, x.dims, sizes));
