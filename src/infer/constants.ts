@@ -1,9 +1,27 @@
 // What is known about constants: their numbers when there are few, or that all entries are one number.
 
-import { decodeTensor, type OnnxTensor } from "../formats/onnx-tensor.ts";
+import { sizeOf } from "../core/shapes.ts";
+import { decodeTensor, isFloatType, type OnnxTensor } from "../formats/onnx-tensor.ts";
 import type { OnnxNode } from "../formats/onnx-types.ts";
+import { newAtom } from "./atoms.ts";
+import { fixedAtom } from "./context.ts";
 import { words } from "./ops/handler.ts";
 import type { Value } from "./value.ts";
+
+/** Larger constants are not looked into: their axes are fixed. */
+const maxChecked = 4_000_000;
+
+/** Dimensions and numbers of a constant that is stored in the file. @throws {UnsupportedError} for text */
+export function storedConstant(tensor: OnnxTensor): Pick<Value, "dims" | "numbers"> {
+  const { name, shape, type } = tensor;
+  if (sizeOf(shape) > maxChecked)
+    return {
+      dims: shape.map((size) => fixedAtom(size, `constant "${name}" is large`)),
+      numbers: null,
+    };
+  const numbers = { data: decodeTensor(tensor), integer: !isFloatType(type) };
+  return { dims: shape.map(newAtom), numbers };
+}
 
 /** Whether a stored tensor has one number everywhere. */
 export function isUniform(tensor: OnnxTensor): boolean {

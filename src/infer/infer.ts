@@ -123,6 +123,9 @@ function warningsOf(walk: Walk, aliases: ReadonlyMap<string, string>): string[] 
   );
   const after =
     walk.after === 0 ? [] : [`${walk.after} operations after these could not be followed either`];
-  const idle = walk.idle.map((name) => `"${name}" is read by no operation and left out`);
+  const originals = new Set(aliases.values());
+  const idle = walk.idle
+    .filter((name) => !originals.has(name))
+    .map((name) => `"${name}" is read by no operation and left out`);
   return [...merged, ...loose, ...idle, ...closed, ...after];
 }

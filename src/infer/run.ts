@@ -6,7 +6,7 @@ import { decodeTensor, isFloatType } from "../formats/onnx-tensor.ts";
 import type { OnnxGraph, OnnxNode, OnnxValueType } from "../formats/onnx-types.ts";
 import { type Atom, fix, newAtom } from "./atoms.ts";
 import { Declined, fixedAtom, nodeContext } from "./context.ts";
-import { foldConstant, isUniform } from "./constants.ts";
+import { foldConstant, isUniform, storedConstant } from "./constants.ts";
 import { foldNode } from "./fold.ts";
 import { readersOf, singleConstants } from "./readers.ts";
 import { collapse } from "./ops/fused.ts";
@@ -77,12 +77,8 @@ export function walkGraph(
         values.set(tensor.name, value);
       }
     } else if (tensor.type !== "string") {
-      const numbers = { data: decodeTensor(tensor), integer: true };
-      sources.set(tensor.name, {
-        ...plainValue(tensor.name, [], "constant"),
-        dims: tensor.shape.map(newAtom),
-        numbers,
-      });
+      const value = { ...plainValue(tensor.name, [], "constant"), ...storedConstant(tensor) };
+      (value.numbers === null ? values : sources).set(tensor.name, value);
     } else values.set(tensor.name, unknownValue(tensor.name));
   }
   for (const [i, input] of graph.inputs.entries()) {

@@ -6,6 +6,7 @@ import { onnxRuntime } from "../../src/infer/onnx-runtime.ts";
 import { proveSpec } from "../../src/infer/prove.ts";
 import { buildModel } from "../support/architecture.ts";
 import { imageModels } from "../support/image-models.ts";
+import { recurrentModels } from "../support/recurrent-models.ts";
 import { sequenceModels } from "../support/sequence-models.ts";
 import { structureOf } from "../support/structure.ts";
 
@@ -15,17 +16,15 @@ describe("generated architectures", () => {
     executor = await onnxRuntime();
   });
 
-  test.for([...imageModels, ...sequenceModels].map((one) => [one.name, one] as const))(
-    "%s: exactly its axes, proved",
-    async ([, architecture]) => {
-      const bytes = buildModel(architecture);
-      const inference = inferSpec(readOnnx(bytes));
-      expect(inference.unsupported).toEqual([]);
-      expect(structureOf(inference.spec)).toEqual(architecture.axes);
-      const proof = await proveSpec(bytes, inference, executor, { seed: 5 });
-      expect(proof).toMatchObject({ verdict: "proved" });
-      for (const { axis, control } of proof.axes)
-        expect(control?.error, axis).toBeGreaterThan(1e-3);
-    },
-  );
+  test.for(
+    [...imageModels, ...sequenceModels, ...recurrentModels].map((one) => [one.name, one] as const),
+  )("%s: exactly its axes, proved", async ([, architecture]) => {
+    const bytes = buildModel(architecture);
+    const inference = inferSpec(readOnnx(bytes));
+    expect(inference.unsupported).toEqual([]);
+    expect(structureOf(inference.spec)).toEqual(architecture.axes);
+    const proof = await proveSpec(bytes, inference, executor, { seed: 5 });
+    expect(proof).toMatchObject({ verdict: "proved" });
+    for (const { axis, control } of proof.axes) expect(control?.error, axis).toBeGreaterThan(1e-3);
+  });
 });

@@ -1,3 +1,12 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  AttributeProto_AttributeType,
+  AttributeProtoSchema,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  ValueInfoProtoSchema,
+} from "onnx-buf";
 import { describe, expect, test } from "vitest";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
 import { readOnnx } from "../../src/formats/onnx.ts";
@@ -69,5 +78,38 @@ describe("hostile graphs", () => {
     expect(structureOf(spec)).toEqual(["9"]);
     expect(unsupported).toMatchObject([{ op: "my.domain.Mystery" }]);
     expect(warnings.join()).toContain("Mystery");
+  });
+
+  test("tensors that nothing reads are left out, with a warning", () => {
+    const b = onnxBuilder();
+    b.weight("forgotten", [6, 6]);
+    b.output(b.node("MatMul", [b.input("x", [2, 6]), b.weight("w", [6, 8])]));
+    const { spec, warnings } = inferSpec(readOnnx(b.bytes()));
+    expect(Object.keys(spec.tensors)).toEqual(["w"]);
+    expect(warnings.join()).toContain('"forgotten"');
+  });
+
+  test("a nested graph fixes what it reads from outside", () => {
+    const b = onnxBuilder();
+    const hidden = b.node("MatMul", [b.input("x", [2, 6]), b.weight("a", [6, 8])]);
+    const chosen = b.node("Cast", [b.constant([1], "int64", [])], { to: 9 });
+    const branch = create(GraphProtoSchema, {
+      name: "branch",
+      node: [create(NodeProtoSchema, { opType: "Relu", input: [hidden], output: ["inside"] })],
+      output: [create(ValueInfoProtoSchema, { name: "inside" })],
+    });
+    b.output(b.node("MatMul", [hidden, b.weight("c", [8, 3])]));
+    b.output(b.node("If", [chosen]));
+    const model = fromBinary(ModelProtoSchema, b.bytes());
+    const node = model.graph?.node.find(({ opType }) => opType === "If");
+    for (const name of ["then_branch", "else_branch"])
+      node?.attribute.push(
+        create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.GRAPH, g: branch }),
+      );
+    const { spec, unsupported } = inferSpec(readOnnx(toBinary(ModelProtoSchema, model)));
+    expect(structureOf(spec)).toEqual([]);
+    expect(unsupported).toMatchObject([{ op: "If" }]);
+    node?.attribute.splice(0);
+    expect(structureOf(inferSpec(readOnnx(toBinary(ModelProtoSchema, model))).spec)).toEqual(["8"]);
   });
 });

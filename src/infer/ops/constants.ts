@@ -4,6 +4,7 @@ import { sizeOf } from "../../core/shapes.ts";
 import { decodeTensor, isFloatType } from "../../formats/onnx-tensor.ts";
 import { newAtom } from "../atoms.ts";
 import { fixedAtom, type NodeContext } from "../context.ts";
+import { storedConstant } from "../constants.ts";
 import { maxFolded } from "../fold.ts";
 import type { Numbers } from "../value.ts";
 import type { Handlers } from "./handler.ts";
@@ -13,8 +14,8 @@ function constant(context: NodeContext): void {
   const tensor = attributes.get("value");
   if (tensor?.kind === "tensor") {
     if (tensor.value.type === "string") return context.decline("text");
-    const numbers = { data: decodeTensor(tensor.value), integer: !isFloatType(tensor.value.type) };
-    context.output(0, tensor.value.shape.map(newAtom), { numbers });
+    const { dims, numbers } = storedConstant(tensor.value);
+    context.output(0, dims, numbers ? { numbers } : {});
     return;
   }
   for (const name of ["value_int", "value_float", "value_ints", "value_floats"]) {
