@@ -1,0 +1,184 @@
+// ONNX tensors: checks a TensorProto against its declared size and decodes it, on demand, to ordinary number arrays.
+
+import { type TensorProto, TensorProto_DataLocation } from "onnx-buf";
+import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { formatShape, sizeOf } from "../core/shapes.ts";
+
+/** Named element types; only those this version can read. */
+export type OnnxType =
+  | "float32"
+  | "float64"
+  | "float16"
+  | "bfloat16"
+  | "int8"
+  | "int16"
+  | "int32"
+  | "int64"
+  | "uint8"
+  | "uint16"
+  | "uint32"
+  | "uint64"
+  | "bool"
+  | "string";
+
+/** Element types by their number in the format, with bytes per entry (0: no raw form). */
+const types = new Map<number, readonly [OnnxType, number]>([
+  [1, ["float32", 4]],
+  [2, ["uint8", 1]],
+  [3, ["int8", 1]],
+  [4, ["uint16", 2]],
+  [5, ["int16", 2]],
+  [6, ["int32", 4]],
+  [7, ["int64", 8]],
+  [8, ["string", 0]],
+  [9, ["bool", 1]],
+  [10, ["float16", 2]],
+  [11, ["float64", 8]],
+  [12, ["uint32", 4]],
+  [13, ["uint64", 8]],
+  [16, ["bfloat16", 2]],
+]);
+
+const maxRank = 16;
+const maxEntries = 2 ** 31;
+
+/** One stored tensor; `decodeTensor` gives its numbers. */
+export interface OnnxTensor {
+  readonly name: string;
+  readonly type: OnnxType;
+  readonly shape: readonly number[];
+  readonly source: TensorProto;
+}
+
+export const isFloatType = (type: OnnxType): boolean =>
+  type === "float32" || type === "float64" || type === "float16" || type === "bfloat16";
+
+/** Name of an element type number, or undefined for one this version does not know. */
+export function typeOfNumber(dataType: number): OnnxType | undefined {
+  return types.get(dataType)?.[0];
+}
+
+/** Whole numbers from 64-bit fields; `where` names the place in errors. @throws {FormatError} */
+export function shapeOf(dims: readonly bigint[], where: string): readonly number[] {
+  if (dims.length > maxRank)
+    throw new FormatError(`readOnnx: ${where} has ${dims.length} dimensions, at most ${maxRank}`);
+  const shape = dims.map(Number);
+  for (const size of shape) {
+    if (!Number.isSafeInteger(size) || size < 0)
+      throw new FormatError(
+        `readOnnx: ${where} has a dimension of size ${size}, expected 0 or more`,
+      );
+  }
+  if (sizeOf(shape) > maxEntries)
+    throw new FormatError(
+      `readOnnx: ${where} declares shape ${formatShape(shape)}, more than ${maxEntries} entries`,
+    );
+  return Object.freeze(shape);
+}
+
+/** A tensor whose data length agrees with its shape. @throws {FormatError} or {UnsupportedError} */
+export function readTensor(proto: TensorProto, where: string): OnnxTensor {
+  const known = types.get(proto.dataType);
+  if (known === undefined)
+    throw new UnsupportedError(`readOnnx: ${where} has element type ${proto.dataType}`);
+  const [type, width] = known;
+  if (proto.dataLocation === TensorProto_DataLocation.EXTERNAL || proto.externalData.length > 0) {
+    const place = proto.externalData.find((entry) => entry.key === "location")?.value;
+    throw new UnsupportedError(
+      `readOnnx: ${where} keeps its data in another file${place === undefined ? "" : ` ("${place}")`}; save the model as one file and try again`,
+    );
+  }
+  if (proto.segment !== undefined)
+    throw new UnsupportedError(`readOnnx: ${where} is stored in segments`);
+  const shape = shapeOf(proto.dims, where);
+  const entries = sizeOf(shape);
+  const raw = proto.rawData.length > 0;
+  const found = raw
+    ? width === 0
+      ? -1
+      : proto.rawData.length / width
+    : fieldOf(proto, type).length;
+  if (found !== entries)
+    throw new FormatError(
+      `readOnnx: ${where} has shape ${formatShape(shape)} (${entries} entries) but holds data for ${found}`,
+    );
+  return Object.freeze({ name: proto.name, type, shape, source: proto });
+}
+
+function fieldOf(proto: TensorProto, type: OnnxType): ArrayLike<number | bigint | Uint8Array> {
+  switch (type) {
+    case "float32":
+      return proto.floatData;
+    case "float64":
+      return proto.doubleData;
+    case "int64":
+      return proto.int64Data;
+    case "uint32":
+    case "uint64":
+      return proto.uint64Data;
+    case "string":
+      return proto.stringData;
+    default:
+      return proto.int32Data;
+  }
+}
+
+const half = new DataView(new ArrayBuffer(4));
+
+/** The number of a float16 bit pattern. */
+export function fromHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
+  return exponent === 0
+    ? sign * fraction * 2 ** -24
+    : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** The number of a bfloat16 bit pattern. */
+export function fromBrain(bits: number): number {
+  half.setUint32(0, bits << 16);
+  return half.getFloat32(0);
+}
+
+/** The entries of a tensor as numbers (64-bit integers beyond 2^53 lose low bits). @throws {UnsupportedError} for strings */
+export function decodeTensor(tensor: OnnxTensor): Float32Array | Float64Array {
+  const { source, type } = tensor;
+  if (type === "string")
+    throw new UnsupportedError(
+      `decodeTensor: tensor "${tensor.name}" holds text, expected numbers`,
+    );
+  const count = sizeOf(tensor.shape);
+  const values = type === "float32" ? new Float32Array(count) : new Float64Array(count);
+  if (source.rawData.length === 0) {
+    const field = fieldOf(source, type) as ArrayLike<number | bigint>;
+    for (let i = 0; i < count; i++) {
+      const value = Number(field[i]);
+      values[i] =
+        type === "float16" ? fromHalf(value) : type === "bfloat16" ? fromBrain(value) : value;
+    }
+    return values;
+  }
+  const { buffer, byteOffset, byteLength } = source.rawData;
+  const view = new DataView(buffer, byteOffset, byteLength);
+  const read = readers[type];
+  for (let i = 0; i < count; i++) values[i] = read(view, i);
+  return values;
+}
+
+const readers: Record<Exclude<OnnxType, "string">, (view: DataView, i: number) => number> = {
+  float32: (view, i) => view.getFloat32(4 * i, true),
+  float64: (view, i) => view.getFloat64(8 * i, true),
+  float16: (view, i) => fromHalf(view.getUint16(2 * i, true)),
+  bfloat16: (view, i) => fromBrain(view.getUint16(2 * i, true)),
+  int8: (view, i) => view.getInt8(i),
+  int16: (view, i) => view.getInt16(2 * i, true),
+  int32: (view, i) => view.getInt32(4 * i, true),
+  int64: (view, i) => Number(view.getBigInt64(8 * i, true)),
+  uint8: (view, i) => view.getUint8(i),
+  uint16: (view, i) => view.getUint16(2 * i, true),
+  uint32: (view, i) => view.getUint32(4 * i, true),
+  uint64: (view, i) => Number(view.getBigUint64(8 * i, true)),
+  bool: (view, i) => view.getUint8(i),
+};

@@ -1,0 +1,45 @@
+// The plain graph that an ONNX file is read into: nodes in an order that can be run, stored tensors, typed inputs.
+
+import type { OnnxTensor, OnnxType } from "./onnx-tensor.ts";
+
+export type OnnxAttribute =
+  | { readonly kind: "number"; readonly value: number }
+  | { readonly kind: "numbers"; readonly value: readonly number[] }
+  | { readonly kind: "text"; readonly value: string }
+  | { readonly kind: "texts"; readonly value: readonly string[] }
+  | { readonly kind: "tensor"; readonly value: OnnxTensor }
+  /** A kind that is only named: nested graphs, sparse tensors, types. */
+  | { readonly kind: "other"; readonly value: string };
+
+export interface OnnxNode {
+  /** The node's own name, or `op#index`. */
+  readonly name: string;
+  readonly op: string;
+  /** Empty for the standard operators. */
+  readonly domain: string;
+  /** Value names; the empty string marks an optional input that is absent. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: ReadonlyMap<string, OnnxAttribute>;
+  /** Values that nested graphs of this node read from outside. */
+  readonly captured: readonly string[];
+}
+
+/** A declared input or output: a dimension is a number, a name for a free size, or null when nothing is said. */
+export interface OnnxValueType {
+  readonly name: string;
+  readonly type: OnnxType | null;
+  /** Null when the rank is not declared. */
+  readonly shape: readonly (number | string | null)[] | null;
+}
+
+export interface OnnxGraph {
+  readonly opset: number;
+  readonly nodes: readonly OnnxNode[];
+  readonly initializers: ReadonlyMap<string, OnnxTensor>;
+  /** Inputs a caller must give: those without an initializer. */
+  readonly inputs: readonly OnnxValueType[];
+  readonly outputs: readonly OnnxValueType[];
+  /** What the file says about types in between. */
+  readonly declared: ReadonlyMap<string, OnnxValueType>;
+}

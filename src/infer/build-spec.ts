@@ -1,0 +1,104 @@
+// The spec of a walked graph: leaves become axes, atoms become axis expressions.
+
+import { frozenRecord } from "../core/records.ts";
+import { type AxisExpression, formatAxisExpression, productOf, sumOf } from "../spec/expression.ts";
+import { sealSpec } from "../spec/spec.ts";
+import type { Axis, SymmetrySpec, TensorSpec } from "../spec/types.ts";
+import { type Atom, factorsOf, find } from "./atoms.ts";
+import { shapeOfValue, type Value } from "./value.ts";
+
+/** What a free leaf carries besides permutations. */
+export interface LeafScale {
+  readonly group: "permutation" | "general-linear";
+  readonly scale?: "sign" | "positive";
+  /** Whether the leaf transforms by the inverse at its n-th place in a dimension of a weight. */
+  readonly inverse: (weight: Value, dimension: number, place: number) => boolean;
+}
+
+export interface SpecSource {
+  readonly weights: readonly Value[];
+  readonly names: ReadonlyMap<Atom, string>;
+  readonly parents: ReadonlyMap<Atom, Atom>;
+  readonly scales: ReadonlyMap<Atom, LeafScale>;
+}
+
+export function buildSpec({ weights, names, parents, scales }: SpecSource): SymmetrySpec {
+  const axes = [...names].map(([leaf, name]): [string, Axis] => {
+    const parent = parents.get(leaf);
+    const within = parent === undefined ? undefined : names.get(parent);
+    const extra = scales.get(leaf);
+    const axis: Axis = {
+      size: leaf.size,
+      group: leaf.fixed ? "fixed" : (extra?.group ?? "permutation"),
+      ...(extra?.scale !== undefined && { scale: extra.scale }),
+      ...(within !== undefined && { within }),
+    };
+    return [name, Object.freeze(axis)];
+  });
+  const tensors = weights.map((value): [string, TensorSpec] => {
+    const dims = value.dims.map((dim, dimension) => {
+      const places = new Map<Atom, number>();
+      const isInverse = (leaf: Atom) => {
+        const place = places.get(leaf) ?? 0;
+        places.set(leaf, place + 1);
+        return scales.get(leaf)?.inverse(value, dimension, place) === true;
+      };
+      return expressionOf(dim, names, isInverse);
+    });
+    return [
+      value.name,
+      Object.freeze({ shape: Object.freeze(shapeOfValue(value)), axes: Object.freeze(dims) }),
+    ];
+  });
+  return sealSpec({ axes: frozenRecord(axes), tensors: frozenRecord(tensors) });
+}
+
+/** The expression of an atom; leaves without a name are plain sizes, and neighbouring plain sizes become one. */
+function expressionOf(
+  atom: Atom,
+  names: ReadonlyMap<Atom, string>,
+  isInverse: (leaf: Atom) => boolean,
+): AxisExpression {
+  const root = find(atom);
+  if (root.parts === null) {
+    const name = names.get(root);
+    return name === undefined
+      ? { kind: "block", size: root.size }
+      : { kind: "axis", name, inverse: isInverse(root) };
+  }
+  if (root.parts.kind === "product")
+    return mergeFactors(factorsOf(root).map((part) => expressionOf(part, names, isInverse)));
+  return mergeTerms(root.parts.parts.map((part) => expressionOf(part, names, isInverse)));
+}
+
+function mergeFactors(factors: readonly AxisExpression[]): AxisExpression {
+  const merged: AxisExpression[] = [];
+  for (const factor of factors) {
+    const last = merged.at(-1);
+    if (factor.kind === "block" && last?.kind === "block")
+      merged[merged.length - 1] = { kind: "block", size: last.size * factor.size };
+    else merged.push(factor);
+  }
+  return productOf(merged);
+}
+
+/** Equal neighbours become a multiple: `h + h + h` is `3 * h`. */
+function mergeTerms(terms: readonly AxisExpression[]): AxisExpression {
+  const flat = terms.flatMap((term) => (term.kind === "sum" ? term.terms : [term]));
+  const runs: { expression: AxisExpression; text: string; count: number }[] = [];
+  for (const expression of flat) {
+    const last = runs.at(-1);
+    if (expression.kind === "block" && last?.expression.kind === "block") {
+      last.expression = { kind: "block", size: last.expression.size + expression.size };
+      continue;
+    }
+    const text = expression.kind === "block" ? "" : formatAxisExpression(expression);
+    if (last !== undefined && text !== "" && last.text === text) last.count++;
+    else runs.push({ expression, text, count: 1 });
+  }
+  return sumOf(
+    runs.map(({ expression, count }) =>
+      count === 1 ? expression : productOf([{ kind: "block", size: count }, expression]),
+    ),
+  );
+}

@@ -1,0 +1,131 @@
+// Symmetry inference: from an ONNX graph to a spec, with the reason for every axis. Sound first: what is not understood
+// is fixed and named.
+
+import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { sizeOf } from "../core/shapes.ts";
+import type { OnnxGraph } from "../formats/onnx-types.ts";
+import type { SymmetrySpec } from "../spec/types.ts";
+import { separateAliases } from "./aliases.ts";
+import { leavesOf } from "./atoms.ts";
+import { nameAxes } from "./axis-names.ts";
+import { buildSpec } from "./build-spec.ts";
+import { chooseParents, dependenceOf } from "./dependence.ts";
+import { type Explanation, explain } from "./explain.ts";
+import { candidateShapes, type InputShapes } from "./input-shapes.ts";
+import { fixVaryingConstants } from "./invariance.ts";
+import { mergeLeaves } from "./merge.ts";
+import { type Unsupported, type Walk, walkGraph } from "./run.ts";
+import { scalesOf } from "./scales.ts";
+import { shapeOfValue } from "./value.ts";
+
+export interface InferOptions {
+  /** Sizes of free input dimensions by name; others are chosen. */
+  readonly sizes?: Readonly<Record<string, number>>;
+  /** Treat tensors that the exporter merged because their numbers are equal as separate. @default true */
+  readonly untie?: boolean;
+  /** Look for sign flips, positive scales and general linear groups too. @default true */
+  readonly scales?: boolean;
+}
+
+export interface Inference {
+  readonly spec: SymmetrySpec;
+  /** What a person should know before relying on the spec. */
+  readonly warnings: readonly string[];
+  /** Operations that were not followed; every axis they touch is fixed. */
+  readonly unsupported: readonly Unsupported[];
+  /** Why every axis is free, tied or fixed. */
+  readonly explanations: readonly Explanation[];
+  /** The graph the spec speaks of: with merged tensors separated. */
+  readonly graph: OnnxGraph;
+  /** Tensors the file computes from equal ones by Identity, now initializers of `graph`: name -> stored name. */
+  readonly aliases: ReadonlyMap<string, string>;
+  /** The input shapes that were assumed. */
+  readonly inputShapes: InputShapes;
+}
+
+/**
+ * The symmetry spec of a graph.
+ * @throws {FormatError} when the graph contradicts itself; {UnsupportedError} when it has no float tensors.
+ */
+export function inferSpec(graph: OnnxGraph, options: InferOptions = {}): Inference {
+  try {
+    return infer(graph, options);
+  } catch (error) {
+    // The only RangeError here is a full stack: layouts are walked by recursion.
+    if (!(error instanceof RangeError)) throw error;
+    throw new UnsupportedError("inferSpec: the axes of this graph are nested too deeply");
+  }
+}
+
+function infer(
+  graph: OnnxGraph,
+  { sizes = {}, untie = true, scales = true }: InferOptions,
+): Inference {
+  const separated = untie ? separateAliases(graph) : { graph, aliases: new Map<string, string>() };
+  const { walk, inputShapes } = walkWithSomeShapes(separated.graph, sizes);
+  fixVaryingConstants(walk.constants);
+  const held = [...walk.weights.values()].filter((value) => sizeOf(shapeOfValue(value)) > 0);
+  if (held.length === 0)
+    throw new UnsupportedError(
+      "inferSpec: the graph reads no stored float tensors (numbers in Constant nodes are not acted on)",
+    );
+  const dependence = dependenceOf(held, walk.facts);
+  const order = [...new Set(held.flatMap(({ dims }) => dims.flatMap(leavesOf)))];
+  const { weights, ...rest } = mergeLeaves(
+    {
+      weights: held,
+      parents: chooseParents(order, dependence),
+      scales: scales ? scalesOf(held, walk.facts) : new Map(),
+    },
+    dependence,
+  );
+  const names = nameAxes(weights, rest.parents);
+  const spec = buildSpec({ weights, names, ...rest });
+  return Object.freeze({
+    spec,
+    warnings: Object.freeze(warningsOf(walk, separated.aliases)),
+    unsupported: Object.freeze(walk.unsupported),
+    explanations: Object.freeze(explain(spec, weights, names)),
+    graph: separated.graph,
+    aliases: separated.aliases,
+    inputShapes,
+  });
+}
+
+/** Tries the candidate input shapes in turn; the first that the whole graph agrees with is taken. */
+function walkWithSomeShapes(
+  graph: OnnxGraph,
+  sizes: Readonly<Record<string, number>>,
+): { walk: Walk; inputShapes: InputShapes } {
+  let problem: unknown;
+  for (const inputShapes of candidateShapes(graph, sizes)) {
+    try {
+      return { walk: walkGraph(graph, inputShapes), inputShapes };
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      problem ??= error;
+    }
+  }
+  throw problem;
+}
+
+function warningsOf(walk: Walk, aliases: ReadonlyMap<string, string>): string[] {
+  const merged = [...aliases].map(
+    ([name, original]) =>
+      `"${name}" is stored as "${original}" because their numbers were equal when the file was written; they are treated as two tensors`,
+  );
+  const loose = walk.loose.map(
+    (name) =>
+      `"${name}" has the same number everywhere and several readers; it carries no symmetry here (it may stand for several tensors)`,
+  );
+  const closed = walk.unsupported.map(
+    ({ op, node, reason }) => `${op} "${node}": ${reason}; every axis it touches is fixed`,
+  );
+  const after =
+    walk.after === 0 ? [] : [`${walk.after} operations after these could not be followed either`];
+  const originals = new Set(aliases.values());
+  const idle = walk.idle
+    .filter((name) => !originals.has(name))
+    .map((name) => `"${name}" is read by no operation and left out`);
+  return [...merged, ...loose, ...idle, ...closed, ...after];
+}

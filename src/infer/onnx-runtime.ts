@@ -1,0 +1,56 @@
+// Runs ONNX models in onnxruntime-web, an optional peer that is loaded on first use. It shares no code with inference,
+// which is what makes it a witness.
+
+import type * as Ort from "onnxruntime-web";
+import { EnvironmentError, UnsupportedError } from "../core/errors.ts";
+import { frozenRecord } from "../core/records.ts";
+import type { OnnxType } from "../formats/onnx-tensor.ts";
+import type { Executor, ModelArray } from "./executor.ts";
+
+type Runtime = typeof Ort;
+
+async function load(): Promise<Runtime> {
+  try {
+    return await import("onnxruntime-web");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new EnvironmentError(
+      `onnxRuntime: the package onnxruntime-web could not be loaded (${reason}); install it with: npm install onnxruntime-web`,
+    );
+  }
+}
+
+/** An executor on one thread. @throws {EnvironmentError} when onnxruntime-web is not installed */
+export async function onnxRuntime(): Promise<Executor> {
+  const ort = await load();
+  ort.env.wasm.numThreads = 1;
+  ort.env.logLevel = "fatal";
+  return {
+    async run(model, inputs) {
+      const session = await ort.InferenceSession.create(model, { logSeverityLevel: 4 });
+      try {
+        const feeds = Object.entries(inputs).map(([name, { type, shape, data }]) => {
+          if (type === "bfloat16")
+            throw new UnsupportedError(`onnxRuntime: input "${name}" is bfloat16`);
+          return [name, new ort.Tensor(type as "float32", data as Float32Array, shape)] as const;
+        });
+        const results = await session.run(Object.fromEntries(feeds));
+        return frozenRecord(
+          Object.entries(results).map(
+            ([name, value]) => [name, toArray(value as Ort.Tensor)] as const,
+          ),
+        );
+      } finally {
+        await session.release();
+      }
+    },
+  };
+}
+
+function toArray(tensor: Ort.Tensor): ModelArray {
+  return {
+    type: tensor.type as OnnxType,
+    shape: tensor.dims,
+    data: tensor.data as ModelArray["data"],
+  };
+}

@@ -1,0 +1,29 @@
+// The type of a handler and small helpers that many operations share.
+
+import type { NodeContext } from "../context.ts";
+import type { Value } from "../value.ts";
+
+/** Follows the axes of one operation; throws `Declined` for forms it does not follow. */
+export type Handler = (context: NodeContext) => void;
+export type Handlers = Readonly<Record<string, Handler>>;
+
+export type Pair = readonly [from: number, to: number];
+
+/** Pairs (i, i) for all dimensions of a value. */
+export const identityPairs = (value: Value): Pair[] => value.dims.map((_, i) => [i, i] as const);
+
+/** Pairs that skip dimensions which go nowhere. */
+export function pairsBy(value: Value, to: (from: number) => number | null): Pair[] {
+  return value.dims.flatMap((_, from): Pair[] => {
+    const target = to(from);
+    return target === null ? [] : [[from, target]];
+  });
+}
+
+/** The same handler under many names. */
+export function named(names: readonly string[], handler: Handler): Handlers {
+  return Object.fromEntries(names.map((name) => [name, handler]));
+}
+
+/** The words of a text, for long lists of operator names. */
+export const words = (text: string): readonly string[] => text.trim().split(/\s+/);

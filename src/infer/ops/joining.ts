@@ -1,0 +1,200 @@
+// Concatenations and their inverses: Concat joins axes end to end; Split and Slice cut them.
+
+import { type Atom, newAtom, sumOf } from "../atoms.ts";
+import { fixedAtom, type NodeContext } from "../context.ts";
+import { pick } from "../fold.ts";
+import { segmentOf, splitInner } from "../refine.ts";
+import { type CarryOptions, shapeOfValue, type Value } from "../value.ts";
+import { publishMember } from "./gathering.ts";
+import { rejoin } from "./rejoin.ts";
+import { stackDirections } from "./directions.ts";
+import { type Handlers, identityPairs, type Pair } from "./handler.ts";
+
+function concat(context: NodeContext): void {
+  const { inputs } = context;
+  if (inputs.length === 0) context.fail("it needs an input");
+  if (rejoin(context) || stackDirections(context)) return;
+  const [first] = inputs;
+  const axis = context.axis(context.number("axis", 0), first.dims.length);
+  for (const value of inputs.slice(1)) {
+    if (value.dims.length !== first.dims.length)
+      context.fail("its inputs have different numbers of dimensions");
+    for (const [i, dim] of value.dims.entries()) if (i !== axis) context.tie(first.dims[i], dim);
+  }
+  const joined = inputs.map((value) => value.dims[axis]).filter(({ size }) => size > 0);
+  const output = context.output(
+    0,
+    first.dims.with(axis, joined.length === 0 ? newAtom(0) : sumOf(joined)),
+  );
+  let start = 0;
+  for (const value of inputs) {
+    context.carry(value, output, identityPairs(value), { place: { dim: axis, start } });
+    start += value.dims[axis].size;
+  }
+}
+
+/** Publishes the segment [start, end) along an axis. */
+function publishSegment(
+  context: NodeContext,
+  x: Value,
+  axis: number,
+  position: number,
+  start: number,
+  end: number,
+): void {
+  const numbers = pick(
+    x,
+    axis,
+    Array.from({ length: Math.max(0, Math.min(end - start, 5000)) }, (_, i) => start + i),
+  );
+  const dims = x.dims.with(axis, segmentOf(x.dims[axis], start, end, context.label));
+  const output = context.output(position, dims, numbers ? { numbers } : {});
+  context.carry(x, output, identityPairs(x), { slice: { dim: axis, start } });
+}
+
+function split(context: NodeContext): void {
+  const x = context.need(0);
+  const axis = context.axis(context.number("axis", 0), x.dims.length);
+  const { outputs } = context.node;
+  const { size } = x.dims[axis];
+  const even = Math.ceil(size / Math.max(1, outputs.length));
+  const listed = context.numbers("split") ?? context.parameter(1);
+  if (listed === null && context.input(1) !== null)
+    context.decline("sizes that are computed from data");
+  const sizes = listed ?? outputs.map((_, i) => Math.min(even, size - i * even));
+  if (
+    sizes.length < outputs.length ||
+    !sizes.every((one) => Number.isInteger(one) && one >= 0) ||
+    sizes.reduce((a, b) => a + b, 0) !== size
+  )
+    context.fail(`${size} entries do not split into [${sizes.join(", ")}]`);
+  if (x.stack !== null && x.stack.axis === axis && sizes.every((one) => one === 1)) {
+    for (const i of outputs.keys()) publishMember(context, x.stack.members[i], axis, i, true);
+    return;
+  }
+  if (x.stack !== null) context.decline("a fused projection in this form");
+  let start = 0;
+  for (const i of outputs.keys()) {
+    publishSegment(context, x, axis, i, start, start + sizes[i]);
+    start += sizes[i];
+  }
+}
+
+interface Range {
+  readonly axis: number;
+  readonly start: number;
+  readonly end: number;
+  readonly step: number;
+}
+
+function slice(context: NodeContext): void {
+  const x = context.need(0);
+  const rank = x.dims.length;
+  const starts = context.numbers("starts") ?? context.parameter(1);
+  const ends = context.numbers("ends") ?? context.parameter(2);
+  if (starts === null || ends === null)
+    return context.decline("bounds that are computed from data");
+  const listed = context.numbers("axes") ?? context.parameter(3) ?? starts.map((_, i) => i);
+  const steps = context.parameter(4) ?? starts.map(() => 1);
+  if (
+    ends.length !== starts.length ||
+    listed.length !== starts.length ||
+    steps.length !== starts.length
+  )
+    context.fail("starts, ends, axes and steps have different lengths");
+  const ranges = starts.map((start, i): Range => {
+    const axis = context.axis(listed[i], rank);
+    return { axis, ...clampRange(context, x.dims[axis].size, start, ends[i], steps[i]) };
+  });
+  let dims: Atom[] = [...x.dims];
+  let numbers = x.numbers;
+  let options: CarryOptions = {};
+  for (const range of ranges) {
+    const { axis, start, end, step } = range;
+    const length = Math.max(0, Math.ceil((end - start) / step));
+    if (length > 0 && numbers !== null) {
+      const current: Value = { ...x, dims, numbers };
+      numbers =
+        length > 5000
+          ? null
+          : pick(
+              current,
+              axis,
+              Array.from({ length }, (_, i) => start + i * step),
+            );
+    } else if (length === 0) numbers = null;
+    const whole = start === 0 && end === dims[axis].size && step === 1;
+    if (!whole && step === 1)
+      options = options.slice
+        ? { slice: { dim: axis, start: NaN } }
+        : { slice: { dim: axis, start } };
+    dims = dims.with(axis, whole ? dims[axis] : rangeOf(context, dims[axis], range, length));
+  }
+  const output = context.output(0, dims, numbers ? { numbers } : {});
+  const stepped = new Set(ranges.filter(({ step }) => step !== 1).map(({ axis }) => axis));
+  context.carry(
+    x,
+    output,
+    x.dims.flatMap((_, i): Pair[] => (stepped.has(i) ? [] : [[i, i]])),
+    options,
+  );
+}
+
+function clampRange(context: NodeContext, size: number, start: number, end: number, step: number) {
+  if (!Number.isInteger(step) || step === 0) context.fail(`a step of ${step}`);
+  const from = start < 0 ? start + size : start;
+  const to = end < 0 ? end + size : end;
+  const clamp = (value: number, low: number, high: number) => Math.min(Math.max(value, low), high);
+  return step > 0
+    ? { start: clamp(from, 0, size), end: clamp(to, clamp(from, 0, size), size), step }
+    : { start: clamp(from, -1, size - 1), end: clamp(end < -size ? -1 : to, -1, size - 1), step };
+}
+
+/** A contiguous segment; or every n-th entry, an outer factor when the whole axis is taken so; else fixed positions. */
+function rangeOf(
+  context: NodeContext,
+  dim: Atom,
+  { start, end, step }: Range,
+  length: number,
+): Atom {
+  if (length === 0) return newAtom(0);
+  if (step === 1) return segmentOf(dim, start, end, context.label);
+  if (step > 1 && start < step && length * step === dim.size) {
+    const parts = splitInner(dim, step, context.label);
+    if (parts !== null) {
+      context.fix(parts[1], "every n-th entry is taken");
+      return parts[0];
+    }
+  }
+  context.fix(dim, "entries are picked or reversed");
+  return fixedAtom(length, context.label);
+}
+
+/** The shape as numbers: what shape arithmetic starts from. */
+function shape(context: NodeContext): void {
+  const x = context.need(0);
+  const rank = x.dims.length;
+  const end = context.number("end", rank);
+  const start = context.number("start", 0);
+  const data = Float64Array.from(shapeOfValue(x).slice(start, end));
+  context.output(0, [fixedAtom(data.length, context.label)], {
+    constant: true,
+    numbers: { data, integer: true },
+  });
+}
+
+function size(context: NodeContext): void {
+  const count = shapeOfValue(context.need(0)).reduce((product, one) => product * one, 1);
+  context.output(0, [], {
+    constant: true,
+    numbers: { data: Float64Array.of(count), integer: true },
+  });
+}
+
+export const joining: Handlers = {
+  Concat: concat,
+  Split: split,
+  Slice: slice,
+  Shape: shape,
+  Size: size,
+};

@@ -1,0 +1,107 @@
+// Sliding pools, and what else reads a neighbourhood: positions are fixed, channels pass through.
+
+import { sumOf } from "../atoms.ts";
+import { fixedAtom, type NodeContext } from "../context.ts";
+import { readWindow, slide } from "./convolution.ts";
+import type { Handlers, Pair } from "./handler.ts";
+
+/** A maximum passes positive scalings of whole channels: every entry it compares has the same channel. */
+function pool(linear: boolean) {
+  return (context: NodeContext): void => {
+    const x = context.need(0);
+    if (x.dims.length < 3) context.fail("its input needs spatial dimensions");
+    const kernel =
+      context.numbers("kernel_shape") ?? context.fail('attribute "kernel_shape" is missing');
+    const window = readWindow(context, x.dims.length - 2, kernel);
+    const { dims, pairs } = slide(context, x, window, context.number("ceil_mode", 0) !== 0);
+    const output = context.output(0, [x.dims[0], x.dims[1], ...dims]);
+    const all: Pair[] = [[0, 0], [1, 1], ...pairs];
+    context.carry(x, output, all, { homogeneous: !linear });
+    if (context.node.outputs.length > 1) context.output(1, output.dims);
+  };
+}
+
+/** Responses normalised over neighbouring channels. */
+function localResponse(context: NodeContext): void {
+  const x = context.need(0);
+  if (x.dims.length < 2) context.fail("its input needs a channel dimension");
+  context.fix(x.dims[1], "neighbouring channels are combined");
+  context.mix(x, [1]);
+  context.output(0, x.dims);
+}
+
+/** Resize and Upsample: an axis that keeps its size keeps its index set, any other is made of ordered positions. */
+function resize(context: NodeContext): void {
+  const x = context.need(0);
+  const legacy = context.node.op === "Upsample" || context.opset < 11;
+  const rank = x.dims.length;
+  if (!legacy) context.parameter(1);
+  const scales = context.parameter(legacy ? 1 : 2) ?? context.numbers("scales") ?? [];
+  const sizes = context.parameter(3) ?? [];
+  if (context.numbers("axes") !== null) context.decline("a list of axes");
+  if (scales.length !== rank && sizes.length !== rank)
+    context.decline("sizes that are computed from data");
+  const changed: number[] = [];
+  const dims = x.dims.map((dim, at) => {
+    const size = sizes.length === rank ? sizes[at] : Math.floor(dim.size * scales[at]);
+    if (size === dim.size && (scales.length !== rank || scales[at] === 1)) return dim;
+    if (!(Number.isSafeInteger(size) && size >= 1)) context.fail(`it would give ${size} entries`);
+    changed.push(at);
+    context.fix(dim, "positions are interpolated");
+    return fixedAtom(size, context.label);
+  });
+  const output = context.output(0, dims);
+  context.carry(
+    x,
+    output,
+    x.dims.flatMap((_, i): Pair[] => (changed.includes(i) ? [] : [[i, i]])),
+  );
+}
+
+/** Padding adds fixed entries; in the constant mode the axis itself stays as it was. */
+function pad(context: NodeContext): void {
+  const x = context.need(0);
+  const rank = x.dims.length;
+  const pads =
+    context.numbers("pads") ??
+    context.parameter(1) ??
+    context.decline("pads that are computed from data");
+  context.parameter(2);
+  const listed =
+    context.parameter(3)?.map((index) => context.axis(index, rank)) ?? x.dims.map((_, i) => i);
+  if (pads.length !== 2 * listed.length || !pads.every(Number.isSafeInteger))
+    context.fail(`${pads.length} pads for ${listed.length} axes`);
+  const constant = context.text("mode", "constant") === "constant";
+  const zero = (context.input(2)?.numbers?.data[0] ?? context.number("value", 0)) === 0;
+  const dims = x.dims.map((dim, at) => {
+    const which = listed.indexOf(at);
+    const before = which === -1 ? 0 : pads[which];
+    const after = which === -1 ? 0 : pads[which + listed.length];
+    if (before === 0 && after === 0) return dim;
+    if (constant && before >= 0 && after >= 0) {
+      const ends = [before, after].map((size) => fixedAtom(size, context.label));
+      return sumOf([ends[0], dim, ends[1]]);
+    }
+    context.fix(dim, "positions are padded");
+    const size = dim.size + before + after;
+    if (!(size >= 0)) context.fail(`it would leave ${size} entries`);
+    return fixedAtom(size, context.label);
+  });
+  const output = context.output(0, dims);
+  if (zero && constant)
+    context.carry(
+      x,
+      output,
+      x.dims.map((_, i): Pair => [i, i]),
+    );
+}
+
+export const pooling: Handlers = {
+  MaxPool: pool(false),
+  AveragePool: pool(true),
+  LpPool: pool(false),
+  LRN: localResponse,
+  Resize: resize,
+  Upsample: resize,
+  Pad: pad,
+};

@@ -1,0 +1,180 @@
+// LSTM, GRU and RNN layers: stacked gates share one hidden axis, which lies within the direction when there are two.
+
+import { type Atom, productOf } from "../atoms.ts";
+import { fixedAtom, type NodeContext } from "../context.ts";
+import type { Value } from "../value.ts";
+import { publishStack } from "./directions.ts";
+import { collapse } from "./fused.ts";
+import type { Handlers, Pair } from "./handler.ts";
+
+interface Kind {
+  readonly gates: number;
+  /** Hidden states it returns besides the sequence. */
+  readonly states: number;
+}
+
+function layer(kind: Kind) {
+  return (context: NodeContext): void => {
+    if (context.number("layout", 0) !== 0) context.decline("batch-first layout");
+    const weights = [1, 2, 3].map((i) => context.input(i));
+    const stacks = weights.map((value) => value?.stack ?? null);
+    const count = stacks[0]?.members.length;
+    const apart = stacks.every(
+      (stack, i) => weights[i] === null || stack?.members.length === count,
+    );
+    if (apart && count !== undefined) return separateDirections(context, kind, count);
+    const [w, r, bias] = weights.map((value) => value && collapse(value, context.label));
+    const x = sequence(context);
+    if (!w || !r || w.dims.length !== 3 || r.dims.length !== 3)
+      return context.fail("its weights need three dimensions");
+    const direction = w.dims[0];
+    const hidden = r.dims[2];
+    context.fix(direction, "forward and backward in order");
+    const gate = gatesOf(context, kind, r.dims[1], hidden);
+    const [steps, batch, features] = x.dims;
+    const stacked = productOf([gate, hidden]);
+    tieAll(context, w, [direction, stacked, features]);
+    tieAll(context, r, [direction, stacked, hidden]);
+    tieAll(context, bias, [
+      direction,
+      productOf([fixedAtom(2 * kind.gates, context.label), hidden]),
+    ]);
+    tieStates(context, kind, [direction, batch], hidden);
+    const [input, recurrent] = [
+      context.regroup(w, [direction, gate, hidden, features]),
+      context.regroup(r, [direction, gate, hidden, hidden]),
+    ];
+    recur(context, { x, input, recurrent, outer: [direction] });
+    context.output(0, [steps, direction, batch, hidden]);
+    for (let i = 1; i <= kind.states; i++) {
+      if (i < context.node.outputs.length) context.output(i, [direction, batch, hidden]);
+    }
+  };
+}
+
+/** The input of the layer: [steps, batch, features]. */
+function sequence(context: NodeContext): Value {
+  const x = collapse(context.need(0), context.label);
+  if (x.dims.length !== 3) context.fail("its input needs three dimensions");
+  context.fix(x.dims[0], "time runs along this axis");
+  context.mix(x, [0]);
+  return x;
+}
+
+function gatesOf(context: NodeContext, { gates }: Kind, rows: Atom, hidden: Atom): Atom {
+  if (rows.size !== gates * hidden.size)
+    context.fail(`${rows.size} rows are not ${gates} gates of ${hidden.size}`);
+  return fixedAtom(gates, context.label);
+}
+
+/** Lengths, initial states and peepholes. A state of equal numbers ties nothing. */
+function tieStates(
+  context: NodeContext,
+  { states }: Kind,
+  outer: readonly Atom[],
+  hidden: Atom,
+): void {
+  const [direction, batch] = outer;
+  tieAll(context, context.input(4), [batch]);
+  for (const position of states === 2 ? [5, 6] : [5]) {
+    const state = context.input(position);
+    if (state?.entry === null)
+      tieAll(context, collapse(state, context.label), [direction, batch, hidden]);
+  }
+  if (states === 2)
+    tieAll(context, context.input(7), [
+      direction,
+      productOf([fixedAtom(3, context.label), hidden]),
+    ]);
+}
+
+/** Every direction has weights and a hidden axis of its own. */
+function separateDirections(context: NodeContext, kind: Kind, count: number): void {
+  const x = sequence(context);
+  const [steps, batch, features] = x.dims;
+  const direction = fixedAtom(count, context.label);
+  const made = Array.from({ length: count }, (_, which): Value => {
+    const [w, r, bias] = [1, 2, 3].map((i) => context.input(i)?.stack?.members[which] ?? null);
+    if (!w || !r || w.dims.length !== 2 || r.dims.length !== 2)
+      return context.fail("its weights need three dimensions");
+    const hidden = r.dims[1];
+    const gate = gatesOf(context, kind, r.dims[0], hidden);
+    tieAll(context, w, [productOf([gate, hidden]), features]);
+    tieAll(context, r, [productOf([gate, hidden]), hidden]);
+    tieAll(context, bias, [productOf([fixedAtom(2 * kind.gates, context.label), hidden])]);
+    tieStates(context, kind, [direction, batch], hidden);
+    const [input, recurrent] = [
+      context.regroup(w, [gate, hidden, features]),
+      context.regroup(r, [gate, hidden, hidden]),
+    ];
+    recur(context, { x, input, recurrent, outer: [] });
+    const output: Value = { ...x, origin: "computed", numbers: null, dims: [steps, batch, hidden] };
+    context.facts.push({ kind: "opaque", value: output });
+    return output;
+  });
+  if (made.some(({ dims }) => dims[2].size !== made[0].dims[2].size))
+    context.fail("its directions differ in size");
+  publishStack(context, 0, 1, made);
+  for (let i = 1; i <= kind.states; i++) {
+    if (i >= context.node.outputs.length) continue;
+    const last = made.map((value): Value => ({ ...value, dims: value.dims.slice(1) }));
+    for (const value of last) context.facts.push({ kind: "opaque", value });
+    publishStack(context, i, 0, last);
+  }
+}
+
+function tieAll(context: NodeContext, value: Value | null, dims: readonly Atom[]): void {
+  if (value === null) return;
+  if (value.dims.length !== dims.length)
+    context.fail(`a weight has ${value.dims.length} dimensions, expected ${dims.length}`);
+  for (const [i, dim] of dims.entries()) context.tie(value.dims[i], dim);
+}
+
+interface Products {
+  readonly x: Value;
+  /** [...outer, gate, hidden, features] */
+  readonly input: Value;
+  /** [...outer, gate, hidden, hidden] */
+  readonly recurrent: Value;
+  readonly outer: readonly Atom[];
+}
+
+/** The two products inside: input by weights, and hidden state by recurrent weights, one direction at a time. */
+function recur(context: NodeContext, { x, input, recurrent, outer }: Products): void {
+  const [steps, batch] = x.dims;
+  const n = outer.length;
+  const [gate, hidden] = input.dims.slice(n);
+  const blank: Value = { ...x, origin: "computed", numbers: null, entry: null, stack: null };
+  const made: Value = { ...blank, dims: [steps, batch, ...outer, gate, hidden] };
+  const rows = input.dims.slice(0, -1).map((_, i): Pair => [i, i + 2]);
+  context.contract({
+    left: x,
+    right: input,
+    output: made,
+    contracted: [[2, n + 2]],
+    leftOut: [
+      [0, 0],
+      [1, 1],
+    ],
+    rightOut: rows,
+  });
+  const state: Value = { ...blank, dims: [...outer, batch, hidden] };
+  const next: Value = { ...blank, dims: [...outer, batch, gate, hidden] };
+  const ahead = outer.map((_, i): Pair => [i, i]);
+  context.contract({
+    left: state,
+    right: recurrent,
+    output: next,
+    contracted: [[n + 1, n + 2]],
+    leftOut: [...ahead, [n, n]],
+    rightOut: [...ahead, [n, n + 1], [n + 1, n + 2]],
+  });
+  for (const value of [made, state, next, input, recurrent])
+    context.facts.push({ kind: "opaque", value });
+}
+
+export const recurrent: Handlers = {
+  LSTM: layer({ gates: 4, states: 2 }),
+  GRU: layer({ gates: 3, states: 1 }),
+  RNN: layer({ gates: 1, states: 1 }),
+};

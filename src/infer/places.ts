@@ -1,0 +1,61 @@
+// Places: where free leaves stand in the dimensions of values, numbered, so that facts can say how scalings travel.
+
+import { type Atom, find, leavesOf } from "./atoms.ts";
+import type { Exponents } from "./exponents.ts";
+import type { Value } from "./value.ts";
+
+export interface Place {
+  readonly leaf: Atom;
+  readonly unknown: number;
+}
+
+export interface Places {
+  /** Free leaves of one dimension in order, each with its unknown exponent; constants have none. */
+  at(value: Value, dim: number): readonly Place[];
+  all(value: Value): readonly Place[];
+}
+
+export function placesOf(unknowns: Exponents): Places {
+  const known = new Map<Value, (readonly Place[])[]>();
+  const leaves = new Map<Atom, readonly Atom[]>();
+  const freeLeaves = (dim: Atom) => {
+    const root = find(dim);
+    const found = leaves.get(root) ?? leavesOf(root).filter((leaf) => !leaf.fixed);
+    leaves.set(root, found);
+    return found;
+  };
+  const dimensions = (value: Value) => {
+    let found = known.get(value);
+    if (found === undefined) {
+      const none = value.origin === "constant";
+      found = value.dims.map((dim) =>
+        none ? [] : freeLeaves(dim).map((leaf) => ({ leaf, unknown: unknowns.unknown() })),
+      );
+      known.set(value, found);
+    }
+    return found;
+  };
+  return {
+    at: (value, dim) => dimensions(value)[dim] ?? [],
+    all: (value) => dimensions(value).flat(),
+  };
+}
+
+/** How many free leaves stand before a position of a dimension; null when the position falls inside a product. */
+export function leavesBefore(dim: Atom, position: number): number | null {
+  const root = find(dim);
+  if (position === 0) return 0;
+  if (position === root.size) return leavesOf(root).filter((leaf) => !leaf.fixed).length;
+  if (root.parts?.kind !== "sum") return null;
+  let start = 0;
+  let count = 0;
+  for (const part of root.parts.parts) {
+    if (position < start + part.size) {
+      const inside = leavesBefore(part, position - start);
+      return inside === null ? null : count + inside;
+    }
+    start += part.size;
+    count += leavesBefore(part, part.size) ?? 0;
+  }
+  return count;
+}

@@ -1,0 +1,46 @@
+// Inference and proofs as text for people.
+
+import { formatGroup } from "../spec/print.ts";
+import type { Inference } from "./infer.ts";
+import type { Proof } from "./prove.ts";
+
+/** Why every axis is what it is, one paragraph an axis. */
+export function printExplanations({ spec, explanations }: Inference): string {
+  return explanations
+    .map(({ axis, size, fixed, places, reasons }) => {
+      const title =
+        axis === null ? `size ${size}: fixed` : `${axis}: ${formatGroup(spec.axes[axis])}`;
+      const because = reasons.length === 0 ? ["nothing ties it to another axis"] : reasons;
+      return [
+        title,
+        `  in ${listed(places, 6)}`,
+        `  ${fixed ? "fixed or tied by" : "tied by"} ${listed(because, 8)}`,
+      ].join("\n");
+    })
+    .join("\n");
+}
+
+function listed(items: readonly string[], most: number): string {
+  const shown = items.slice(0, most).join(", ");
+  return items.length > most ? `${shown} and ${items.length - most} more` : shown;
+}
+
+const exponent = (value: number): string => value.toExponential(1);
+
+/** The verdict with the error of every axis, ending without a newline. */
+export function printProof(proof: Proof): string {
+  const { verdict, seed, tolerance, axes, together, largestError, warnings } = proof;
+  const width = Math.max(0, ...axes.map(({ axis }) => axis.length));
+  const lines = axes.map(({ axis, error, holds, control }) => {
+    const shown =
+      control === null
+        ? "no control"
+        : `${exponent(control.error)} when only "${control.tensor}" changes`;
+    return `  ${axis.padEnd(width)}  ${holds ? "holds " : "BROKEN"}  error ${exponent(error)}, ${shown}`;
+  });
+  return [
+    `${verdict}: largest error ${exponent(largestError)} (all axes at once ${exponent(together)}), tolerance ${exponent(tolerance)}, seed ${seed}`,
+    ...lines,
+    ...warnings.map((warning) => `warning: ${warning}`),
+  ].join("\n");
+}
