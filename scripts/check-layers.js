@@ -30,9 +30,18 @@ export const layers = [
 
 /** Files outside src/cli that may import from `node:`, by path pattern, and why. */
 export const nodeExceptions = [
-  [/^src\/tasks\/package-data\.ts$/, "reads the data files of the package; pages fetch them instead"],
-  [/^src\/engine\/node-threads\.ts$/, "starts worker threads; loaded by a dynamic import in Node only"],
-  [/^src\/experiment\/job-(worker|pool)\.ts$/, "training runs in worker threads; browsers train in the page"],
+  [
+    /^src\/tasks\/package-data\.ts$/,
+    "reads the data files of the package; pages fetch them instead",
+  ],
+  [
+    /^src\/engine\/node-threads\.ts$/,
+    "starts worker threads; loaded by a dynamic import in Node only",
+  ],
+  [
+    /^src\/experiment\/job-(worker|pool)\.ts$/,
+    "training runs in worker threads; browsers train in the page",
+  ],
   [/^src\/zoo\/[a-z-]*worker[a-z-]*\.ts$/, "the entry of a worker thread; browsers never load it"],
 ];
 

@@ -15,9 +15,11 @@ export async function buildStack(spec, channels, batch) {
   const executable = planSpec(spec);
   const planMs = performance.now() - began;
   const { lowered } = executable;
-  const layers = channels.slice(1).map((outputChannels, i) =>
-    equivariantLinear(executable, { inputChannels: channels[i], outputChannels, bias: "none" }),
-  );
+  const layers = channels
+    .slice(1)
+    .map((outputChannels, i) =>
+      equivariantLinear(executable, { inputChannels: channels[i], outputChannels, bias: "none" }),
+    );
   const params = layers.map((layer, i) => layer.init(i));
   const shape = (tensor, width) => [
     batch,
@@ -40,7 +42,10 @@ export async function buildStack(spec, channels, batch) {
 /** The stack's forward pass, and forward with backward (gradients of all parameters and inputs), compiled. */
 export function stackWorks({ apply, params, inputs }) {
   const forward = jit(apply);
-  const objective = (params, x) => apply(params, x).map((y) => np.sum(y)).reduce((a, b) => np.add(a, b));
+  const objective = (params, x) =>
+    apply(params, x)
+      .map((y) => np.sum(y))
+      .reduce((a, b) => np.add(a, b));
   const both = jit(valueAndGrad(objective, { argnums: [0, 1] }));
   return {
     forward: () => forward(params.map(refRecord), refAll(inputs)),
@@ -68,7 +73,9 @@ export async function floorWorks({ executable, channels, batch, shape }) {
       copied.push(await randomArray(shape(id, channels[i]), id));
     }
   }
-  const products = jit((list) => list.flatMap((left, i) => (i % 2 === 0 ? [np.matmul(left, list[i + 1])] : [])));
+  const products = jit((list) =>
+    list.flatMap((left, i) => (i % 2 === 0 ? [np.matmul(left, list[i + 1])] : [])),
+  );
   const copies = jit((list) => list.map((array) => np.add(array, 1)));
   return { products: () => products(refAll(pairs)), readsAndWrites: () => copies(refAll(copied)) };
 }
@@ -107,7 +114,12 @@ export async function againstTermByTerm(name, spec, channels, batch, turns) {
   const baseline = await termByTerm(stack, terms);
   const grouped = stackWorks(stack);
   const times = await timeInTurns(
-    { forward: grouped.forward, termForward: baseline.forward, both: grouped.forwardBackward, termBoth: baseline.forwardBackward },
+    {
+      forward: grouped.forward,
+      termForward: baseline.forward,
+      both: grouped.forwardBackward,
+      termBoth: baseline.forwardBackward,
+    },
     turns,
   );
   return {

@@ -23,7 +23,8 @@ function applyTerm(lowered, { output, labels }, x, coefficients) {
   const kept = inputLabels.filter((label) => outputLabels.includes(label));
   const wanted = [...new Set(outputLabels)].filter((label) => kept.includes(label));
   const order = wanted.map((label) => kept.indexOf(label));
-  if (order.some((from, to) => from !== to)) x = np.transpose(x, [0, ...order.map((dim) => dim + 1), order.length + 1]);
+  if (order.some((from, to) => from !== to))
+    x = np.transpose(x, [0, ...order.map((dim) => dim + 1), order.length + 1]);
   const mixed = np.matmul(np.reshape(x, [-1, x.shape[x.shape.length - 1]]), coefficients);
   const first = (label, i) => outputLabels.indexOf(label) === i;
   let placed = np.reshape(mixed, [
@@ -47,7 +48,8 @@ export async function termByTerm({ executable, channels, inputs, shape }, terms)
   for (const { id } of lowered.tensors) {
     const own = terms.filter(({ output }) => output === id);
     const coefficients = [];
-    for (const [i] of own.entries()) coefficients.push(await randomArray([inputChannels, outputChannels], i));
+    for (const [i] of own.entries())
+      coefficients.push(await randomArray([inputChannels, outputChannels], i));
     const apply = (coefficients, x) => {
       const total = own
         .map((term, i) => applyTerm(lowered, term, x[term.input].ref, coefficients[i]))
@@ -55,11 +57,14 @@ export async function termByTerm({ executable, channels, inputs, shape }, terms)
       for (const array of x) array.dispose();
       return np.broadcastTo(total, shape(id, outputChannels));
     };
-    const both = valueAndGrad((coefficients, x) => np.sum(apply(coefficients, x)), { argnums: [0, 1] });
+    const both = valueAndGrad((coefficients, x) => np.sum(apply(coefficients, x)), {
+      argnums: [0, 1],
+    });
     programs.push({ coefficients, forward: jit(apply), both: jit(both) });
   }
   return {
-    forward: () => programs.map(({ coefficients, forward }) => forward(refAll(coefficients), refAll(inputs))),
+    forward: () =>
+      programs.map(({ coefficients, forward }) => forward(refAll(coefficients), refAll(inputs))),
     forwardBackward: () =>
       programs.flatMap(({ coefficients, both }) => {
         const [value, [toCoefficients, toInputs]] = both(refAll(coefficients), refAll(inputs));

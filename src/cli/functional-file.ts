@@ -23,13 +23,19 @@ export interface Functional {
 /** @throws {FormatError} when the file is no checkpoint of a functional. */
 export function loadFunctional(bytes: Uint8Array, path: string): Functional {
   const { spec, notes, params, best } = readCheckpoint(bytes);
-  const { model: name, options, normalization } = notes as {
+  const {
+    model: name,
+    options,
+    normalization,
+  } = notes as {
     model?: string;
     options?: ModelOptions;
     normalization?: Normalization;
   };
   if (typeof name !== "string" || normalization === undefined) {
-    throw new FormatError(`${path} is a checkpoint without its model's name and normalisation; train it with \`weightspace train\``);
+    throw new FormatError(
+      `${path} is a checkpoint without its model's name and normalisation; train it with \`weightspace train\``,
+    );
   }
   const model = buildModel(name, spec, options);
   let arrays: ReturnType<typeof arraysFromHost> | undefined;
@@ -39,7 +45,9 @@ export function loadFunctional(bytes: Uint8Array, path: string): Functional {
       checkSameArchitecture(spec, dataset.spec);
       await startEngine();
       arrays ??= arraysFromHost(best ?? params);
-      return predict(model, arrays, normalize({ ...dataset, spec }, normalization), { loss: binaryCrossEntropy });
+      return predict(model, arrays, normalize({ ...dataset, spec }, normalization), {
+        loss: binaryCrossEntropy,
+      });
     },
     dispose: () => disposeArrays(arrays),
   };

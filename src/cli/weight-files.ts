@@ -12,15 +12,21 @@ import { readBytes } from "./files.ts";
  * One network per file; the targets are zeros.
  * @throws {SpecError} listing every tensor that is missing, unknown, of another shape or not finite; {FormatError}.
  */
-export async function weightsDataset(paths: readonly string[], spec: SymmetrySpec): Promise<WeightDataset> {
+export async function weightsDataset(
+  paths: readonly string[],
+  spec: SymmetrySpec,
+): Promise<WeightDataset> {
   const names = Object.keys(spec.tensors);
-  const stacks = names.map((name) => new Float32Array(paths.length * sizeOf(spec.tensors[name].shape)));
+  const stacks = names.map(
+    (name) => new Float32Array(paths.length * sizeOf(spec.tensors[name].shape)),
+  );
   for (const [network, path] of paths.entries()) {
     const { tensors } = readSafetensors(await readBytes(path));
     const problems: SpecProblem[] = [];
     const add = (tensor: string, message: string) =>
       problems.push({ severity: "error", tensor, message: `tensor "${tensor}" ${message}` });
-    for (const name of tensors.keys()) if (!Object.hasOwn(spec.tensors, name)) add(name, "is not in the spec");
+    for (const name of tensors.keys())
+      if (!Object.hasOwn(spec.tensors, name)) add(name, "is not in the spec");
     for (const [i, name] of names.entries()) {
       const { shape } = spec.tensors[name];
       const found = tensors.get(name);
@@ -36,6 +42,13 @@ export async function weightsDataset(paths: readonly string[], spec: SymmetrySpe
     }
     if (problems.length > 0) throw new SpecError(path, problems);
   }
-  const tensors = names.map((name, i) => [name, { shape: spec.tensors[name].shape, data: stacks[i] }] as const);
-  return { spec, size: paths.length, tensors: Object.fromEntries(tensors), targets: new Float32Array(paths.length) };
+  const tensors = names.map(
+    (name, i) => [name, { shape: spec.tensors[name].shape, data: stacks[i] }] as const,
+  );
+  return {
+    spec,
+    size: paths.length,
+    tensors: Object.fromEntries(tensors),
+    targets: new Float32Array(paths.length),
+  };
 }

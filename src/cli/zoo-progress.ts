@@ -12,9 +12,13 @@ export async function buildWithProgress(
   let outcome = { built: 0, seconds: 0 };
   for await (const event of buildZoo({ ...options, signal })) {
     if (event.type === "start") {
-      if (event.done > 0) output.note(`${event.done} of ${event.networks} networks are there already`);
+      if (event.done > 0)
+        output.note(`${event.done} of ${event.networks} networks are there already`);
       if (event.done < event.networks) {
-        task = progress.task("training networks", event.networks, { unit: "networks", start: event.done });
+        task = progress.task("training networks", event.networks, {
+          unit: "networks",
+          start: event.done,
+        });
       }
     } else if (event.type === "warning") output.note(`warning: ${event.message}`);
     else if (event.type === "progress") task?.update(Math.floor(event.done));

@@ -8,13 +8,19 @@ import type { JobEvent, JobOutcome, JobRequest } from "./job.ts";
 
 export interface JobPool {
   /** Runs a job to its end, or to a checkpoint when the signal aborts; no event arrives after the outcome. */
-  run(request: JobRequest, signal: AbortSignal, onEvent: (event: JobEvent) => void): Promise<JobOutcome>;
+  run(
+    request: JobRequest,
+    signal: AbortSignal,
+    onEvent: (event: JobEvent) => void,
+  ): Promise<JobOutcome>;
   close(): Promise<void>;
 }
 
 /** The compiled worker: beside this file once built, in dist while running from source. */
 function workerEntry(): URL {
-  const built = import.meta.url.endsWith(".ts") ? "../../dist/experiment/job-worker.js" : "./job-worker.js";
+  const built = import.meta.url.endsWith(".ts")
+    ? "../../dist/experiment/job-worker.js"
+    : "./job-worker.js";
   return new URL(built, import.meta.url);
 }
 
@@ -34,7 +40,11 @@ export function jobPool(workers: number): JobPool {
       try {
         return await pool.run({ request, port: there }, { transferList: [there] });
       } catch (error) {
-        if (error instanceof Error && /worker/i.test(error.message) && /terminat|exit/i.test(error.message)) {
+        if (
+          error instanceof Error &&
+          /worker/i.test(error.message) &&
+          /terminat|exit/i.test(error.message)
+        ) {
           throw new EnvironmentError(
             `experiment: the worker training ${request.model} with seed ${request.seed} was killed; run again to continue from its last checkpoint`,
             { cause: error },

@@ -4,7 +4,13 @@
 import type { MessagePort } from "node:worker_threads";
 import { type JobOutcome, type JobRequest, runJob } from "./job.ts";
 
-export default async function work({ request, port }: { request: JobRequest; port: MessagePort }): Promise<JobOutcome> {
+export default async function work({
+  request,
+  port,
+}: {
+  request: JobRequest;
+  port: MessagePort;
+}): Promise<JobOutcome> {
   const controller = new AbortController();
   port.on("message", () => controller.abort());
   let outcome: JobOutcome = {};

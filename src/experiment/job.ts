@@ -61,7 +61,10 @@ export interface JobOutcome {
 }
 
 /** Trains and predicts; no result when the signal aborts, only a last checkpoint. */
-export async function* runJob(request: JobRequest, signal: AbortSignal): AsyncGenerator<JobEvent, void, undefined> {
+export async function* runJob(
+  request: JobRequest,
+  signal: AbortSignal,
+): AsyncGenerator<JobEvent, void, undefined> {
   const { model: name, options, seed, budget, resume, notes } = request;
   const spec = specFromJSON(request.spec);
   const model = buildModel(name, spec, options);
@@ -91,12 +94,20 @@ export async function* runJob(request: JobRequest, signal: AbortSignal): AsyncGe
         if (reason === "aborted") return;
         const compiled = predictor(model, budget.batchSize);
         const predict = async (part: DatasetParts) =>
-          Array.from(binaryCrossEntropy.link(await compiled.predict(params, { ...part, spec }), model.outputs));
+          Array.from(
+            binaryCrossEntropy.link(
+              await compiled.predict(params, { ...part, spec }),
+              model.outputs,
+            ),
+          );
         const predicted = await predict(request.test);
         const moved = await predict(request.moved);
         compiled.dispose();
         const parameters = model.parameterCount;
-        yield { type: "result", result: { model: name, seed, parameters, bestEpoch, history, predicted, moved } };
+        yield {
+          type: "result",
+          result: { model: name, seed, parameters, bestEpoch, history, predicted, moved },
+        };
       } finally {
         disposeArrays(params);
       }

@@ -16,9 +16,14 @@ export function moveDataset(dataset: WeightDataset, seed: number): WeightDataset
     const element = sampleElement(spec, deriveSeed(seed, "move", network), { scales: false });
     const weights = Object.entries(tensors).map(([name, { shape, data }]) => {
       const entries = sizeOf(shape);
-      return [name, { shape, data: data.subarray(network * entries, (network + 1) * entries) }] as const;
+      return [
+        name,
+        { shape, data: data.subarray(network * entries, (network + 1) * entries) },
+      ] as const;
     });
-    for (const [name, { shape, data }] of Object.entries(actOn(spec, element, Object.fromEntries(weights)))) {
+    for (const [name, { shape, data }] of Object.entries(
+      actOn(spec, element, Object.fromEntries(weights)),
+    )) {
       moved[name].data.set(data, network * sizeOf(shape));
     }
   }

@@ -17,7 +17,9 @@ export function summarize(jobs: readonly FinishedJob[], actual: readonly number[
   const tau = spread(({ predicted }) => kendallTau(predicted, actual));
   const tauMoved = spread(({ moved }) => kendallTau(moved, actual));
   const r2 = spread(({ predicted }) => rSquared(predicted, actual));
-  const changes = jobs.flatMap(({ predicted, moved }) => predicted.map((value, i) => Math.abs(value - moved[i])));
+  const changes = jobs.flatMap(({ predicted, moved }) =>
+    predicted.map((value, i) => Math.abs(value - moved[i])),
+  );
   return {
     model: jobs[0].model,
     parameters: jobs[0].parameters,
@@ -39,20 +41,35 @@ export function collectResults(
   actual: readonly number[],
 ): Pick<ExperimentResult, "rows" | "scatter" | "curves"> {
   const names = [...new Set(jobs.map(({ model }) => model))];
-  const rows = names.map((name) => summarize(jobs.filter(({ model }) => model === name), actual));
-  const isControl = ({ model }: ExperimentRow) => (modelRegistry[model]?.invariant === false ? 1 : 0);
+  const rows = names.map((name) =>
+    summarize(
+      jobs.filter(({ model }) => model === name),
+      actual,
+    ),
+  );
+  const isControl = ({ model }: ExperimentRow) =>
+    modelRegistry[model]?.invariant === false ? 1 : 0;
   const sorted = rows.toSorted((a, b) => isControl(a) - isControl(b) || b.tauMean - a.tauMean);
   const firstOf = ({ model }: ExperimentRow) => jobs.find((job) => job.model === model);
   const scatter = sorted.flatMap((row) => {
     const first = firstOf(row);
     return first === undefined
       ? []
-      : first.predicted.map((predicted, i) => ({ model: row.model, predicted, actual: actual[i], moved: first.moved[i] }));
+      : first.predicted.map((predicted, i) => ({
+          model: row.model,
+          predicted,
+          actual: actual[i],
+          moved: first.moved[i],
+        }));
   });
   const curves = jobs.map(({ model, seed, history }) => ({
     model,
     seed,
-    epochs: history.map(({ epoch, trainLoss, validMetric }) => ({ epoch, trainLoss, validTau: validMetric ?? Number.NaN })),
+    epochs: history.map(({ epoch, trainLoss, validMetric }) => ({
+      epoch,
+      trainLoss,
+      validTau: validMetric ?? Number.NaN,
+    })),
   }));
   return { rows: sorted, scatter, curves };
 }

@@ -31,7 +31,12 @@ export type ExperimentEvent =
   | { readonly type: "start"; readonly runs: number; readonly finished: number }
   /** Share of all training done, in [0, 1], earlier sessions included. */
   | { readonly type: "progress"; readonly share: number; readonly note: string }
-  | { readonly type: "run"; readonly model: string; readonly seed: number; readonly seconds: number }
+  | {
+      readonly type: "run";
+      readonly model: string;
+      readonly seed: number;
+      readonly seconds: number;
+    }
   | { readonly type: "done"; readonly outcome: ExperimentOutcome };
 
 interface Run {
@@ -48,11 +53,17 @@ const fromBytes = (bytes: Uint8Array): unknown => JSON.parse(new TextDecoder().d
  * Trains what is missing and ends with the results; ends without them when the signal aborts.
  * @throws {OptionError} when the store holds runs of other settings; {EnvironmentError} when a worker dies or the store fails.
  */
-export async function* runExperiment(options: ExperimentOptions): AsyncGenerator<ExperimentEvent, void, undefined> {
+export async function* runExperiment(
+  options: ExperimentOptions,
+): AsyncGenerator<ExperimentEvent, void, undefined> {
   const { dataset, settings, store, workers } = options;
   const signal = options.signal ?? new AbortController().signal;
   await agreeSettings(store, settings, dataset.size);
-  const [train, validation, test] = splitDataset(dataset, settings.split, deriveSeed(settings.seed, "split"));
+  const [train, validation, test] = splitDataset(
+    dataset,
+    settings.split,
+    deriveSeed(settings.seed, "split"),
+  );
   const normalization = fitNormalization(train);
   const moved = moveDataset(test, deriveSeed(settings.seed, "moved"));
   const parts = (data: WeightDataset) => {
@@ -71,7 +82,11 @@ export async function* runExperiment(options: ExperimentOptions): AsyncGenerator
   const runs = settings.models.flatMap(({ name, options: modelOptions }) =>
     Array.from({ length: settings.seeds }, (_, number): Run => {
       const seed = deriveSeed(settings.seed, "run", number);
-      return { key: `${name}-${number}`, request: { ...shared, model: name, options: modelOptions, seed }, share: 0 };
+      return {
+        key: `${name}-${number}`,
+        request: { ...shared, model: name, options: modelOptions, seed },
+        share: 0,
+      };
     }),
   );
   for (const run of runs) {
@@ -91,7 +106,11 @@ export async function* runExperiment(options: ExperimentOptions): AsyncGenerator
   signal.addEventListener("abort", abort);
   if (signal.aborted) abort();
   const work = async (): Promise<void> => {
-    for (let run = pending.shift(); run !== undefined && !stop.signal.aborted; run = pending.shift()) {
+    for (
+      let run = pending.shift();
+      run !== undefined && !stop.signal.aborted;
+      run = pending.shift()
+    ) {
       const current = run;
       await trainRun(current, store, pool, stop.signal, (type, note) => {
         if (type === "progress") queue.push({ type, share: share(), note });
@@ -112,7 +131,10 @@ export async function* runExperiment(options: ExperimentOptions): AsyncGenerator
     const finished = runs.flatMap((run) => (run.finished === undefined ? [] : [run.finished]));
     if (finished.length < runs.length) return; // aborted
     const sizes = { train: train.size, validation: validation.size, test: test.size };
-    yield { type: "done", outcome: { ...collectResults(finished, Array.from(test.targets)), sizes } };
+    yield {
+      type: "done",
+      outcome: { ...collectResults(finished, Array.from(test.targets)), sizes },
+    };
   } finally {
     stop.abort();
     await all;
@@ -143,12 +165,16 @@ async function trainRun(
     });
     saving.catch(() => undefined); // thrown where it is awaited
   };
-  const { checkpoint, result } = await pool.run({ ...request, ...(resume && { resume }) }, signal, (event) => {
-    if (event.type === "checkpoint") save(event.bytes);
-    if (event.type !== "progress") return;
-    run.share = event.step / event.steps;
-    tell("progress", key);
-  });
+  const { checkpoint, result } = await pool.run(
+    { ...request, ...(resume && { resume }) },
+    signal,
+    (event) => {
+      if (event.type === "checkpoint") save(event.bytes);
+      if (event.type !== "progress") return;
+      run.share = event.step / event.steps;
+      tell("progress", key);
+    },
+  );
   if (checkpoint !== undefined) save(checkpoint);
   await saving;
   if (result !== undefined) run.finished = { ...result, seconds: seconds() };

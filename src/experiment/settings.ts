@@ -22,7 +22,11 @@ export const settingsName = "experiment-settings.json";
  * Keeps the settings in the store, or checks that they are those of the runs already there.
  * @throws {OptionError} naming the first difference.
  */
-export async function agreeSettings(store: ZooStore, settings: ExperimentSettings, networks: number): Promise<void> {
+export async function agreeSettings(
+  store: ZooStore,
+  settings: ExperimentSettings,
+  networks: number,
+): Promise<void> {
   const wanted: Record<string, unknown> = { ...settings, networks };
   const found = await store.read(settingsName);
   if (found === undefined) {

@@ -17,10 +17,13 @@ export interface ZooDataset extends WeightDataset {
  */
 export async function zooDataset(zoo: Zoo): Promise<ZooDataset> {
   const rows = zoo.rows.filter(({ finite }) => finite);
-  if (rows.length === 0) throw new OptionError("zooDataset: the zoo has no network that can be used; build it first");
+  if (rows.length === 0)
+    throw new OptionError("zooDataset: the zoo has no network that can be used; build it first");
   const indices = rows.map(({ index }) => index);
   const stacks = await zoo.readWeights(indices);
-  const tensors = Object.entries(stacks).map(([name, { shape, data }]) => [name, { shape: shape.slice(1), data }] as const);
+  const tensors = Object.entries(stacks).map(
+    ([name, { shape, data }]) => [name, { shape: shape.slice(1), data }] as const,
+  );
   return {
     spec: zoo.manifest.spec,
     size: rows.length,

@@ -63,7 +63,9 @@ export const modelNames: readonly string[] = Object.keys(entries);
 /** The model of that name over a spec. @throws {OptionError} listing the names there are. */
 export function buildModel(name: string, spec: SymmetrySpec, options: ModelOptions = {}): Model {
   if (!Object.hasOwn(modelRegistry, name)) {
-    throw new OptionError(`buildModel: unknown model "${name}", expected one of ${modelNames.join(", ")}`);
+    throw new OptionError(
+      `buildModel: unknown model "${name}", expected one of ${modelNames.join(", ")}`,
+    );
   }
   return modelRegistry[name].build(spec, { ...options, name });
 }

@@ -30,7 +30,11 @@ export const demoCommand: RegisterCommand = (program, cli) => {
     .description(
       "Trains a population of small digit classifiers, reads their weights, and trains functionals that predict each network's test accuracy. Interrupted, the same command goes on where it was.",
     )
-    .option("-o, --out <folder>", "folder of the population, checkpoints, results and report", "runs/demo")
+    .option(
+      "-o, --out <folder>",
+      "folder of the population, checkpoints, results and report",
+      "runs/demo",
+    )
     .option("--networks <n>", "networks in the population", wholeNumber(20), 1000)
     .option("--models <list>", "functionals to compare, separated by commas", defaultModels)
     .option("--seeds <n>", "training runs per functional", wholeNumber(1), 3)
@@ -43,7 +47,9 @@ export const demoCommand: RegisterCommand = (program, cli) => {
       const names = flags.models.split(",").map((name) => name.trim());
       const unknown = names.find((name) => !modelNames.includes(name));
       if (unknown !== undefined) {
-        throw new UsageError(`demo: unknown model "${unknown}"; choose from ${modelNames.join(", ")}`);
+        throw new UsageError(
+          `demo: unknown model "${unknown}"; choose from ${modelNames.join(", ")}`,
+        );
       }
       const { digitsRecipe } = await import("../../zoo/recipe.ts");
       const { openZoo } = await import("../../zoo/open.ts");
@@ -55,7 +61,13 @@ export const demoCommand: RegisterCommand = (program, cli) => {
       const { networks, seed, workers, epochs, rate, seeds } = flags;
 
       const zooStore = folderStore(join(flags.out, "zoo"));
-      await buildWithProgress(cli, { recipe: digitsRecipe, networks, seed, workers, store: zooStore });
+      await buildWithProgress(cli, {
+        recipe: digitsRecipe,
+        networks,
+        seed,
+        workers,
+        store: zooStore,
+      });
       const dataset = await zooDataset(await openZoo(zooStore));
       const settings = {
         models: [...new Set(names)].map((name) => ({ name, options: {} })),
@@ -66,10 +78,17 @@ export const demoCommand: RegisterCommand = (program, cli) => {
       };
       const store = folderStore(join(flags.out, "runs"));
       const task = cli.progress.task("training functionals", 1000, { unit: "‰" });
-      for await (const event of runExperiment({ dataset, settings, store, workers, signal: cli.signal })) {
+      for await (const event of runExperiment({
+        dataset,
+        settings,
+        store,
+        workers,
+        signal: cli.signal,
+      })) {
         if (event.type === "start" && event.finished > 0) {
           cli.output.note(`${event.finished} of ${event.runs} training runs are there already`);
-        } else if (event.type === "progress") task.update(Math.round(1000 * event.share), event.note);
+        } else if (event.type === "progress")
+          task.update(Math.round(1000 * event.share), event.note);
         else if (event.type === "done") {
           task.finish();
           const { rows, scatter, curves, sizes } = event.outcome;
@@ -99,7 +118,15 @@ export const demoCommand: RegisterCommand = (program, cli) => {
               `as trained and after a random reordering of every network's hidden neurons (the same functions):`,
               "",
               textTable(
-                ["functional", "parameters", "tau", "tau reordered", "largest change", "R²", "seconds"],
+                [
+                  "functional",
+                  "parameters",
+                  "tau",
+                  "tau reordered",
+                  "largest change",
+                  "R²",
+                  "seconds",
+                ],
                 rows.map((row) => [
                   row.model,
                   row.parameters,

@@ -4,11 +4,13 @@ import type { RegisterCommand } from "../context.ts";
 import { demoCommand } from "./demo.ts";
 import { predictCommand } from "./predict.ts";
 import { reportCommand } from "./report.ts";
+import { symmetriesCommand } from "./symmetries.ts";
 import { trainCommand } from "./train.ts";
 import { zooCommand } from "./zoo.ts";
 
 export const commands: readonly RegisterCommand[] = [
   demoCommand,
+  symmetriesCommand,
   zooCommand,
   trainCommand,
   predictCommand,

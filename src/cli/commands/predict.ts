@@ -26,9 +26,11 @@ export const predictCommand: RegisterCommand = (program, cli) => {
       const { zooDataset } = await import("../../experiment/zoo-dataset.ts");
       const functional = loadFunctional(await readBytes(source), source);
       try {
-        const population = zoo === undefined ? undefined : await zooDataset(await openZoo(folderStore(zoo)));
+        const population =
+          zoo === undefined ? undefined : await zooDataset(await openZoo(folderStore(zoo)));
         const dataset = population ?? (await weightsDataset(files, functional.model.spec));
-        const names = population === undefined ? files : population.indices.map((index) => `network ${index}`);
+        const names =
+          population === undefined ? files : population.indices.map((index) => `network ${index}`);
         const predicted = await functional.predict(dataset);
         const value = names.map((name, i) => ({
           network: name,
@@ -38,7 +40,11 @@ export const predictCommand: RegisterCommand = (program, cli) => {
         cli.output.result(value, () =>
           textTable(
             ["network", "predicted", ...(population ? ["actual"] : [])],
-            value.map((row) => [row.network, row.predicted.toFixed(4), ...("actual" in row ? [row.actual?.toFixed(4) ?? ""] : [])]),
+            value.map((row) => [
+              row.network,
+              row.predicted.toFixed(4),
+              ...("actual" in row ? [row.actual?.toFixed(4) ?? ""] : []),
+            ]),
           ),
         );
       } finally {

@@ -24,25 +24,42 @@ export const trainCommand: RegisterCommand = (program, cli) => {
     .command("train")
     .helpGroup("Functionals:")
     .summary("train a functional to predict accuracy from weights")
-    .description("Trains a functional that predicts each network's test accuracy from its weights alone.")
+    .description(
+      "Trains a functional that predicts each network's test accuracy from its weights alone.",
+    )
     .requiredOption("--zoo <folder>", "the population to learn from")
     .option("--model <name>", "unf, nfn-np, nfn-hnp, deep-sets, stat-nn, linear or flat-mlp", "unf")
-    .option("--options <file>", "model options as JSON, for example {\"channels\": [1, 16, 16]}")
+    .option("--options <file>", 'model options as JSON, for example {"channels": [1, 16, 16]}')
     .option("--epochs <n>", "passes over the training networks", wholeNumber(1), 40)
     .option("--batch-size <n>", "networks per step", wholeNumber(1), 32)
     .option("--rate <x>", "peak learning rate", positiveNumber, 3e-3)
-    .option("--patience <n>", "epochs without a better validation tau before stopping", wholeNumber(1))
+    .option(
+      "--patience <n>",
+      "epochs without a better validation tau before stopping",
+      wholeNumber(1),
+    )
     .option("--seed <n>", "fixes split, initial parameters and batches", wholeNumber(0), 0)
     .option("--resume", "continue from the output file if it exists")
-    .option("-o, --output <file>", "checkpoint to write after every epoch", "functional.safetensors")
-    .addHelpText("after", "\nExample:\n  weightspace train --zoo zoos/digits --model unf -o unf.safetensors")
+    .option(
+      "-o, --output <file>",
+      "checkpoint to write after every epoch",
+      "functional.safetensors",
+    )
+    .addHelpText(
+      "after",
+      "\nExample:\n  weightspace train --zoo zoos/digits --model unf -o unf.safetensors",
+    )
     .action(async (flags: TrainFlags) => {
       const { modelNames, buildModel } = await import("../../models/registry.ts");
       if (!modelNames.includes(flags.model)) {
-        throw new UsageError(`train: unknown model "${flags.model}"; choose one of ${modelNames.join(", ")}`);
+        throw new UsageError(
+          `train: unknown model "${flags.model}"; choose one of ${modelNames.join(", ")}`,
+        );
       }
       if (existsSync(flags.output) && flags.resume !== true) {
-        throw new UsageError(`train: ${flags.output} exists; add --resume to continue it or choose another -o`);
+        throw new UsageError(
+          `train: ${flags.output} exists; add --resume to continue it or choose another -o`,
+        );
       }
       const { openZoo } = await import("../../zoo/open.ts");
       const { folderStore } = await import("../fs-store.ts");
@@ -56,16 +73,25 @@ export const trainCommand: RegisterCommand = (program, cli) => {
       const { kendallTau } = await import("../../train/kendall-tau.ts");
       const { disposeArrays } = await import("../../train/arrays.ts");
 
-      const options = flags.options === undefined ? {} : ((await readJson(flags.options)) as Record<string, unknown>);
+      const options =
+        flags.options === undefined
+          ? {}
+          : ((await readJson(flags.options)) as Record<string, unknown>);
       const dataset = await zooDataset(await openZoo(folderStore(flags.zoo)));
       const [train, validation, test] = splitDataset(dataset, [0.7, 0.15, 0.15], flags.seed);
       const normalization = fitNormalization(train);
       const model = buildModel(flags.model, dataset.spec, options);
-      const resume = flags.resume === true && existsSync(flags.output) ? await readBytes(flags.output) : undefined;
+      const resume =
+        flags.resume === true && existsSync(flags.output)
+          ? await readBytes(flags.output)
+          : undefined;
       const warmup = Math.ceil(train.size / flags.batchSize);
       const events = fit(
         model,
-        { train: normalize(train, normalization), validation: normalize(validation, normalization) },
+        {
+          train: normalize(train, normalization),
+          validation: normalize(validation, normalization),
+        },
         {
           epochs: flags.epochs,
           batchSize: flags.batchSize,
@@ -82,9 +108,15 @@ export const trainCommand: RegisterCommand = (program, cli) => {
       for await (const event of events) {
         if (event.type === "start") {
           const start = event.resumedAt;
-          task = cli.progress.task(`training ${flags.model}`, event.epochs * event.stepsPerEpoch, { start });
+          task = cli.progress.task(`training ${flags.model}`, event.epochs * event.stepsPerEpoch, {
+            start,
+          });
         } else if (event.type === "step") task?.update(event.step);
-        else if (event.type === "epoch") task?.update(event.step, `validation tau ${(event.validMetric ?? Number.NaN).toFixed(3)}`);
+        else if (event.type === "epoch")
+          task?.update(
+            event.step,
+            `validation tau ${(event.validMetric ?? Number.NaN).toFixed(3)}`,
+          );
         else if (event.type === "checkpoint") await writeFileAtomic(flags.output, event.bytes);
         else {
           task?.finish();

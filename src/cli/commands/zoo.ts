@@ -14,15 +14,21 @@ interface BuildFlags {
   readonly workers: number;
 }
 
-const quantile = (sorted: readonly number[], q: number) => sorted[Math.round(q * (sorted.length - 1))];
+const quantile = (sorted: readonly number[], q: number) =>
+  sorted[Math.round(q * (sorted.length - 1))];
 
 export const zooCommand: RegisterCommand = (program, cli) => {
-  const zoo = program.command("zoo").helpGroup("Populations:").description("Builds and inspects populations of trained networks.");
+  const zoo = program
+    .command("zoo")
+    .helpGroup("Populations:")
+    .description("Builds and inspects populations of trained networks.");
 
   zoo
     .command("build")
     .summary("train a population")
-    .description("Trains a population of small networks. Interrupted or killed, the same command goes on where it was.")
+    .description(
+      "Trains a population of small networks. Interrupted or killed, the same command goes on where it was.",
+    )
     .option("--recipe <name or file>", "digits-mlp, or a recipe as JSON", "digits-mlp")
     .option("--networks <n>", "networks to train", wholeNumber(1), 1000)
     .option("--seed <n>", "fixes everything", wholeNumber(0), 0)
@@ -34,7 +40,13 @@ export const zooCommand: RegisterCommand = (program, cli) => {
       const { folderStore } = await import("../fs-store.ts");
       const { buildWithProgress } = await import("../zoo-progress.ts");
       const chosen = recipe === "digits-mlp" ? digitsRecipe : parseRecipe(await readJson(recipe));
-      const result = await buildWithProgress(cli, { recipe: chosen, networks, seed, workers, store: folderStore(out) });
+      const result = await buildWithProgress(cli, {
+        recipe: chosen,
+        networks,
+        seed,
+        workers,
+        store: folderStore(out),
+      });
       const rate = result.built / Math.max(result.seconds, 1e-9);
       cli.output.result({ zoo: out, networks, ...result, networksPerSecond: rate }, () =>
         result.built === 0
@@ -46,7 +58,9 @@ export const zooCommand: RegisterCommand = (program, cli) => {
   zoo
     .command("info")
     .summary("what a population holds")
-    .description("Prints what a population holds: recipe, spec, spread of accuracies, damaged shards.")
+    .description(
+      "Prints what a population holds: recipe, spec, spread of accuracies, damaged shards.",
+    )
     .argument("<folder>", "the zoo's folder")
     .action(async (folder: string) => {
       const { openZoo } = await import("../../zoo/open.ts");
@@ -56,7 +70,8 @@ export const zooCommand: RegisterCommand = (program, cli) => {
       const { manifest, rows, problems } = await openZoo(folderStore(folder));
       const finite = rows.filter((row) => row.finite);
       const accuracies = finite.map(({ testAccuracy }) => testAccuracy).sort((a, b) => a - b);
-      const quantiles = accuracies.length === 0 ? [] : [0, 0.25, 0.5, 0.75, 1].map((q) => quantile(accuracies, q));
+      const quantiles =
+        accuracies.length === 0 ? [] : [0, 0.25, 0.5, 0.75, 1].map((q) => quantile(accuracies, q));
       const { recipe, seed, networks, spec } = manifest;
       const value = {
         networks,
@@ -71,11 +86,15 @@ export const zooCommand: RegisterCommand = (program, cli) => {
       cli.output.result(value, () =>
         [
           `${folder}: ${rows.length} of ${networks} networks, ${finite.length} with finite weights, seed ${seed}`,
-          textTable(["test accuracy", "min", "25 %", "median", "75 %", "max"], [["", ...quantiles.map((q) => q.toFixed(3))]]),
+          textTable(
+            ["test accuracy", "min", "25 %", "median", "75 %", "max"],
+            [["", ...quantiles.map((q) => q.toFixed(3))]],
+          ),
           printSpec(spec),
           ...problems.map(({ message }) => `warning: ${message}`),
         ].join("\n\n"),
       );
-      if (problems.length > 0) cli.output.note(`${problems.length} shards are damaged; build again to train them anew`);
+      if (problems.length > 0)
+        cli.output.note(`${problems.length} shards are damaged; build again to train them anew`);
     });
 };

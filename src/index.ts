@@ -1,0 +1,92 @@
+// The public library: everything a program needs, by name. `weightspace/testing` has the checkers.
+
+export * from "./core/errors.ts";
+export { deriveSeed, randomStream, type RandomStream } from "./core/random.ts";
+export type { Tensor, Weights } from "./core/tensors.ts";
+
+export {
+  formatAxisExpression,
+  parseAxisExpression,
+  type AxisExpression,
+} from "./spec/expression.ts";
+export { defineSpec, type DefineSpecOptions, type SpecDefinition } from "./spec/spec.ts";
+export type { Axis, AxisGroup, AxisScale, SymmetrySpec, TensorSpec } from "./spec/types.ts";
+export { checkSpec } from "./spec/check.ts";
+export { specFormat, specFromJSON, specToJSON, type SpecJSON } from "./spec/json.ts";
+export { formatGroup, printSpec } from "./spec/print.ts";
+export { lowerSpec, type AtomicTensor, type LoweredSpec, type LowerOptions } from "./spec/lower.ts";
+export { mlpSpec, sirenSpec, type MLPSpecOptions } from "./spec/presets/mlp.ts";
+export { cnnSpec, type CNNSpecOptions } from "./spec/presets/cnn.ts";
+export { gruSpec, rnnSpec, type RecurrentSpecOptions } from "./spec/presets/recurrent.ts";
+export { transformerSpec, type TransformerSpecOptions } from "./spec/presets/transformer.ts";
+
+export { actOn } from "./group/act.ts";
+export {
+  composeElements,
+  identityElement,
+  invertElement,
+  sampleElement,
+  type AxisAction,
+  type GroupElement,
+  type SampleElementOptions,
+} from "./group/element.ts";
+
+export { readSafetensors, safetensorsHeader } from "./formats/safetensors.ts";
+export { writeSafetensors } from "./formats/safetensors-write.ts";
+export { toFloat32, type SafeTensor } from "./formats/safetensors-dtypes.ts";
+
+export { bellNumber, setPartitions, stirlingNumber } from "./basis/partitions.ts";
+export { enumerateTerms, type BasisTerm } from "./basis/terms.ts";
+export {
+  countIndependentLayerTerms,
+  countLayerTerms,
+  countLayerWeights,
+  countTerms,
+} from "./basis/counts.ts";
+export { burnsideDimension } from "./basis/burnside.ts";
+export { compilePlan, type CompilePlanOptions } from "./plan/compile.ts";
+export { printPlan } from "./plan/print.ts";
+export type { Plan, Product } from "./plan/plan.ts";
+
+export { startEngine, type EngineOptions } from "./engine/start.ts";
+export type { ApplyOptions, EquivariantModel, Model, Params, WeightBatch } from "./models/model.ts";
+export { equivariantUNF, unf, type EquivariantOptions, type UNFOptions } from "./models/unf.ts";
+export { nfn, type NFNOptions } from "./models/nfn.ts";
+export { deepSets, pointwiseDeepSets, type DeepSetsOptions } from "./models/deep-sets.ts";
+export {
+  flatMLP,
+  linearOnStatistics,
+  statNN,
+  weightStatistics,
+  type StatNNOptions,
+} from "./models/stat-nn.ts";
+export { buildModel, modelNames, modelRegistry } from "./models/registry.ts";
+
+export { adam, sgd, type Optimizer } from "./train/optimizers.ts";
+export { constant, stepDecay, warmupCosine, type Schedule } from "./train/schedules.ts";
+export {
+  binaryCrossEntropy,
+  meanSquaredError,
+  softmaxCrossEntropy,
+  type Loss,
+} from "./train/losses.ts";
+export { kendallTau } from "./train/kendall-tau.ts";
+export { meanAndSpread, rSquared } from "./train/metrics.ts";
+export { splitDataset, subset, type WeightDataset } from "./train/dataset.ts";
+export { fitNormalization, normalize, type Normalization } from "./train/normalization.ts";
+export { fit } from "./train/fit.ts";
+export type { FitEvent } from "./train/events.ts";
+export type { FitData, FitOptions } from "./train/fit-options.ts";
+export { predict } from "./train/predict.ts";
+export { readCheckpoint, writeCheckpoint } from "./train/checkpoint.ts";
+
+export { digitsTask } from "./tasks/digits.ts";
+export { readPackageData } from "./tasks/package-data.ts";
+export { digitsRecipe, parseRecipe, type Recipe } from "./zoo/recipe.ts";
+export { buildZoo, type BuildEvent, type BuildOptions } from "./zoo/build.ts";
+export { openZoo, type Zoo } from "./zoo/open.ts";
+export { memoryStore, type ZooStore } from "./zoo/store.ts";
+export { zooDataset } from "./experiment/zoo-dataset.ts";
+export { runExperiment } from "./experiment/run-experiment.ts";
+export type { ExperimentResult } from "./report/experiment.ts";
+export { generalizationReport } from "./report/generalization-report.ts";
