@@ -48,7 +48,7 @@ export function collectResults(
     ),
   );
   const isControl = ({ model }: ExperimentRow) =>
-    modelRegistry[model]?.invariant === false ? 1 : 0;
+    Object.hasOwn(modelRegistry, model) && !modelRegistry[model].invariant ? 1 : 0;
   const sorted = rows.toSorted((a, b) => isControl(a) - isControl(b) || b.tauMean - a.tauMean);
   const firstOf = ({ model }: ExperimentRow) => jobs.find((job) => job.model === model);
   const scatter = sorted.flatMap((row) => {
