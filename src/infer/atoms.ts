@@ -46,7 +46,6 @@ export function find(atom: Atom): Atom {
   return root;
 }
 
-
 export function addReason(atom: Atom, reason: string): void {
   if (atom.reasons.size < maxReasons && atom !== unit) atom.reasons.add(reason);
 }
