@@ -1,7 +1,8 @@
-// A change that is no symmetry: what the negative control of a proof does to a tensor.
+// Changes that are no symmetries: shuffled entries for negative controls, and jitter that shows how rounding grows.
 
-import { randomStream } from "../core/random.ts";
-import type { Tensor } from "../core/tensors.ts";
+import { deriveSeed, randomStream } from "../core/random.ts";
+import { frozenRecord } from "../core/records.ts";
+import type { Tensor, Weights } from "../core/tensors.ts";
 
 /** The tensor with all its entries in a random other order. */
 export function shuffleTensor({ shape, data }: Tensor, seed: number): Tensor {
@@ -9,4 +10,15 @@ export function shuffleTensor({ shape, data }: Tensor, seed: number): Tensor {
   for (const [from, to] of randomStream(seed).permutation(data.length).entries())
     moved[to] = data[from];
   return { shape, data: moved };
+}
+
+/** Weights with every entry off by about its last bit in single precision. */
+export function jitter(weights: Weights, seed: number): Weights {
+  return frozenRecord(
+    Object.entries(weights).map(([name, { shape, data }]) => {
+      const random = randomStream(deriveSeed(seed, name));
+      const moved = data.map((entry) => entry * (1 + (random.uniform() < 0.5 ? -1 : 1) * 2 ** -23));
+      return [name, { shape, data: moved }] as const;
+    }),
+  );
 }
