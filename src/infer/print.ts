@@ -10,12 +10,11 @@ export function printExplanations({ spec, explanations }: Inference): string {
     .map(({ axis, size, fixed, fixedBy, places, reasons }) => {
       const title =
         axis === null ? `size ${size}: fixed` : `${axis}: ${formatGroup(spec.axes[axis])}`;
-      const because = reasons.length === 0 ? ["nothing ties it to another axis"] : reasons;
       return [
         title,
         `  in ${listed(places, 6)}`,
         ...(fixed ? [`  fixed by ${fixedBy ?? "its size"}`] : []),
-        ...(fixed && reasons.length === 0 ? [] : [`  tied by ${listed(because, 8)}`]),
+        ...(reasons.length > 0 ? [`  tied by ${listed(reasons, 8)}`] : []),
       ].join("\n");
     })
     .join("\n");
