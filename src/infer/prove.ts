@@ -91,11 +91,12 @@ export async function proveSpec(
     );
 
   const warnings: string[] = [];
+  const typeOf = (name: string) => graph.initializers.get(name)?.type;
   let limit = tolerance;
   /** Whether an error is rounding: within the tolerance, or within what the last bit of every weight does to this model. */
   const isRounding = async (error: number): Promise<boolean> => {
     if (error > limit && limit === tolerance && error < ceiling) {
-      const noise = await errorOf(jitter(weights, deriveSeed(seed, "jitter")));
+      const noise = await errorOf(jitter(weights, deriveSeed(seed, "jitter"), typeOf));
       limit = Math.max(tolerance, Math.min(ceiling, amplification * noise));
       if (error <= limit)
         warnings.push(
