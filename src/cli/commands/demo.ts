@@ -22,6 +22,10 @@ interface DemoFlags {
 
 const defaultModels = "unf,nfn-np,deep-sets,stat-nn,linear,flat-mlp";
 
+/** `0.7112 ± 0.0101`, without a spread for a single run. */
+const withSpread = (mean: number, spread: number) =>
+  mean.toFixed(4) + (Number.isNaN(spread) ? "" : ` ± ${spread.toFixed(4)}`);
+
 export const demoCommand: RegisterCommand = (program, cli) => {
   program
     .command("demo")
@@ -130,8 +134,8 @@ export const demoCommand: RegisterCommand = (program, cli) => {
                 rows.map((row) => [
                   row.model,
                   row.parameters,
-                  `${row.tauMean.toFixed(4)} ± ${row.tauSpread.toFixed(4)}`,
-                  `${row.tauMovedMean.toFixed(4)} ± ${row.tauMovedSpread.toFixed(4)}`,
+                  withSpread(row.tauMean, row.tauSpread),
+                  withSpread(row.tauMovedMean, row.tauMovedSpread),
                   row.maxPredictionChange.toExponential(1),
                   row.r2Mean.toFixed(3),
                   row.seconds.toFixed(1),
