@@ -42,7 +42,7 @@ export const demoCommand: RegisterCommand = (program, cli) => {
     .option("--networks <n>", "networks in the population", wholeNumber(20), 1000)
     .option("--models <list>", "functionals to compare, separated by commas", defaultModels)
     .option("--seeds <n>", "training runs per functional", wholeNumber(1), 3)
-    .option("--epochs <n>", "passes over the training networks", wholeNumber(1), 30)
+    .option("--epochs <n>", "passes over the training networks", wholeNumber(1), 20)
     .option("--rate <x>", "peak learning rate of every functional", positiveNumber, 3e-3)
     .option("--seed <n>", "fixes everything", wholeNumber(0), 0)
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
