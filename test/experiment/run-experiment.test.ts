@@ -1,6 +1,7 @@
 // Experiments: resumed ones end like uninterrupted ones; invariant models do not see a reordering; results are complete.
 
 import { beforeAll, describe, expect, test } from "vitest";
+import { EnvironmentError } from "../../src/core/errors.ts";
 import { moveDataset } from "../../src/experiment/move-dataset.ts";
 import {
   type ExperimentEvent,
@@ -97,6 +98,34 @@ describe("an experiment", () => {
     await expect(
       finish(runExperiment({ dataset, settings: other, store, workers: 1 })),
     ).rejects.toThrow(/seeds 2, got 3; choose another folder/);
+  });
+
+  test("a killed worker is one clear error; finished runs stay and the rest goes on later", async () => {
+    const store = memoryStore();
+    const workerEntry = new URL("../zoo/dying-worker.js", import.meta.url);
+    const dying = finish(runExperiment({ dataset, settings, store, workers: 2, workerEntry }));
+    await expect(dying).rejects.toThrow(EnvironmentError);
+    await expect(
+      finish(runExperiment({ dataset, settings, store, workers: 2, workerEntry })),
+    ).rejects.toThrow(/the worker training stat-nn .* was killed; run again/);
+    expect(await finish(runExperiment({ dataset, settings, store, workers: 2 }))).toBeDefined();
+  });
+
+  test("a full disk is one clear error; what was written stays", async () => {
+    const store = memoryStore();
+    let writes = 0;
+    const filling = {
+      ...store,
+      write: async (name: string, bytes: Uint8Array) => {
+        if (++writes > 5) throw new EnvironmentError(`cannot write ${name}: the disk is full`);
+        await store.write(name, bytes);
+      },
+    };
+    await expect(
+      finish(runExperiment({ dataset, settings, store: filling, workers: 1 })),
+    ).rejects.toThrow(/disk is full/);
+    const outcome = await finish(runExperiment({ dataset, settings, store, workers: 2 }));
+    expect(outcome?.rows).toHaveLength(3);
   });
 
   test("moved networks compute the same function with other weights", async () => {
