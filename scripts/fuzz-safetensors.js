@@ -8,9 +8,17 @@ import { readSafetensors } from "../dist/formats/safetensors.js";
 
 const [count = 10_000, seed = 1] = process.argv.slice(2).map(Number);
 const random = randomStream(seed);
-const tensor = (shape) => ({ shape, data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal()) });
+const tensor = (shape) => ({
+  shape,
+  data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal()),
+});
 const sound = writeSafetensors(
-  { "fc1.weight": tensor([32, 64]), "fc1.bias": tensor([32]), empty: tensor([0, 3]), scalar: tensor([]) },
+  {
+    "fc1.weight": tensor([32, 64]),
+    "fc1.bias": tensor([32]),
+    empty: tensor([0, 3]),
+    scalar: tensor([]),
+  },
   { format: "pt", note: "é" },
 );
 const headerBytes = Number(new DataView(sound.buffer, sound.byteOffset).getBigUint64(0, true));
@@ -33,7 +41,10 @@ function mutate(bytes) {
       return Uint8Array.from([...copy.subarray(0, at), ...extra, ...copy.subarray(at)]);
     }
     case 4:
-      return Uint8Array.from([...copy.subarray(0, at), ...copy.subarray(at + 1 + random.integer(16))]);
+      return Uint8Array.from([
+        ...copy.subarray(0, at),
+        ...copy.subarray(at + 1 + random.integer(16)),
+      ]);
     default: {
       const from = random.integer(copy.length);
       copy.copyWithin(at, from, from + 1 + random.integer(64));
@@ -46,7 +57,8 @@ const outcomes = { read: 0, refused: 0 };
 let slowest = 0;
 for (let i = 0; i < count; i++) {
   let bytes = sound;
-  for (let rounds = 1 + random.integer(3); rounds > 0; rounds--) bytes = bytes.length === 0 ? bytes : mutate(bytes);
+  for (let rounds = 1 + random.integer(3); rounds > 0; rounds--)
+    bytes = bytes.length === 0 ? bytes : mutate(bytes);
   const began = performance.now();
   try {
     readSafetensors(bytes);
@@ -60,5 +72,7 @@ for (let i = 0; i < count; i++) {
   }
   slowest = Math.max(slowest, performance.now() - began);
 }
-console.log(`${count} files, seed ${seed}: ${outcomes.refused} refused, ${outcomes.read} read, slowest ${slowest.toFixed(1)} ms`);
+console.log(
+  `${count} files, seed ${seed}: ${outcomes.refused} refused, ${outcomes.read} read, slowest ${slowest.toFixed(1)} ms`,
+);
 if (outcomes.refused === 0 || slowest > 1000) process.exit(1);
