@@ -19,6 +19,7 @@ export function withoutDecimals(text: string): string {
   return text
     .replaceAll(/-?\d+\.\d+(e[+-]?\d+)?/g, "#")
     .replaceAll(/\d+e[+-]\d+/g, "#")
+    .replaceAll(/-{2,}/g, "--")
     .replaceAll(/\d+ networks\/s/g, "# networks/s")
     .replaceAll(/ {2,}/g, "  ")
     .trimEnd();
