@@ -9,7 +9,7 @@ import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
 import { type Block, blocksOf, readPage, root } from "./pages.ts";
 
 const generated = join(root, "test/docs/.generated");
-/** Files that pages may use by their bare names. */
+/** Files that pages may use, by their bare names and by their paths in the repository. */
 const givenFolders = ["test/fixtures/models", "docs/guide/files"];
 const hook = "runBlock";
 let serial = 0;
@@ -70,8 +70,11 @@ export async function runPage(path: string): Promise<number> {
   try {
     return await inTemporaryFolder(async (folder) => {
       for (const given of givenFolders) {
-        for (const name of await readdir(join(root, given)))
+        await mkdir(join(folder, given), { recursive: true });
+        for (const name of await readdir(join(root, given))) {
           await copyFile(join(root, given, name), join(folder, name));
+          await copyFile(join(root, given, name), join(folder, given, name));
+        }
       }
       process.chdir(folder);
       globals[hook] = async (at: number) => {
