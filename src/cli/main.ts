@@ -10,8 +10,10 @@ const exitCodes = { ok: 0, failure: 1, misuse: 2 } as const;
 
 const examples = `
 Examples:
-  weightspace report experiment.json -o report.html   a page with tables and figures
-  weightspace report --help                           everything about one command
+  weightspace demo                                  the main job, with a report at the end
+  weightspace symmetries model.onnx --verify        a model's symmetries, proved on the file
+  weightspace zoo build --networks 500 -o zoos/a    a population of trained networks
+  weightspace train --zoo zoos/a -o unf.safetensors a functional that reads their weights
 
 Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted by Ctrl-C.`;
 
