@@ -15,6 +15,19 @@ test.each(pages)("every block of %s runs and prints what it shows", async (page)
 });
 
 describe("the runner itself", () => {
+  const block = (language: string, text: string) => `\`\`\`${language}\n${text}\n\`\`\`\n`;
+  test("runs blocks in order, with what earlier ones left", async () => {
+    const page = block("ts", "const x = 2;\nconsole.log(x);") + block("text", "2");
+    expect(await runPage("control", page + block("ts", "console.log(x + 1);"))).toBe(2);
+  });
+  test.each([
+    ["a block that throws", block("ts", "throw new Error('broken block');"), /broken block/],
+    ["another output than shown", block("ts", "console.log(2);") + block("text", "3"), /control:4/],
+    ["a command that fails", block("sh", "npx weightspace symmetries none.onnx"), /failed \(1\)/],
+    ["an unknown command", block("sh", "npx weightspace no-such-command"), /failed \(2\)/],
+  ])("refuses %s", async (_, page, message) => {
+    await expect(runPage("control", page)).rejects.toThrow(message);
+  });
   test("reads commands with comments, quotes and continued lines", () => {
     const text = 'npm ci\nnpx weightspace a --b "c d" # why\nnpx weightspace e \\\n  --f';
     expect(commandsOf(text)).toEqual([

@@ -60,9 +60,8 @@ function moduleOf(blocks: readonly Block[]): string {
 }
 
 /** Runs a page and checks the outputs it shows; gives the number of blocks that ran. */
-export async function runPage(path: string): Promise<number> {
-  const all = blocksOf(readPage(path));
-  const blocks = all.filter(({ language }) => ["ts", "sh", "text"].includes(language));
+export async function runPage(path: string, page = readPage(path)): Promise<number> {
+  const blocks = blocksOf(page).filter(({ language }) => ["ts", "sh", "text"].includes(language));
   const before = process.cwd();
   const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
   let output = "";
