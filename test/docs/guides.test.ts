@@ -1,14 +1,13 @@
 // Every TypeScript and shell block of the README and the guide runs, and prints what the page says it prints.
 
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { blocksOf, markdownFiles, readPage, root } from "./pages.ts";
-import { commandsOf, runPage, withoutDecimals } from "./run-page.ts";
+import { blocksOf, markdownFiles, readPage } from "./pages.ts";
+import { commandsOf, generated, runPage, withoutDecimals } from "./run-page.ts";
 
 const pages = ["README.md", ...markdownFiles("docs/guide")];
 
-afterAll(() => rm(join(root, "test/docs/.generated"), { recursive: true, force: true }));
+afterAll(() => rm(generated, { recursive: true, force: true }));
 
 test.each(pages)("every block of %s runs and prints what it shows", async (page) => {
   expect(await runPage(page)).toBeGreaterThan(0);

@@ -8,7 +8,8 @@ import { expect, vi } from "vitest";
 import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
 import { type Block, blocksOf, readPage, root } from "./pages.ts";
 
-const generated = join(root, "test/docs/.generated");
+/** Modules made of pages; ignored by git. */
+export const generated = join(root, "test/docs/.generated/pages");
 /** Files that pages may use, by their bare names and by their paths in the repository. */
 const givenFolders = ["test/fixtures/models", "docs/guide/files"];
 const hook = "runBlock";
