@@ -35,6 +35,12 @@ export { readSafetensors, safetensorsHeader } from "./formats/safetensors.ts";
 export { writeSafetensors } from "./formats/safetensors-write.ts";
 export { toFloat32, type SafeTensor } from "./formats/safetensors-dtypes.ts";
 
+export { readOnnx } from "./formats/onnx.ts";
+export { replaceInitializers } from "./formats/onnx-write.ts";
+export { inferSpec, type Inference, type InferOptions } from "./infer/infer.ts";
+export { onnxRuntime } from "./infer/onnx-runtime.ts";
+export { proveSpec, type Proof } from "./infer/prove.ts";
+
 export { bellNumber, setPartitions, stirlingNumber } from "./basis/partitions.ts";
 export { enumerateTerms, type BasisTerm } from "./basis/terms.ts";
 export {

@@ -3,8 +3,6 @@
 import { blockUntilReady, numpy as np } from "@jax-js/jax";
 import { randomStream } from "../../dist/core/random.js";
 
-export const round = (value) => Number(value.toPrecision(4));
-
 export function median(values) {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }

@@ -36,6 +36,7 @@ const experiment = z.object({
         tauMovedMean: number,
         tauMovedSpread: number,
         maxPredictionChange: number,
+        agreement: number,
         r2Mean: number,
         r2Spread: number,
         seeds: count,

@@ -24,9 +24,9 @@ function workerEntry(): URL {
   return new URL(built, import.meta.url);
 }
 
-export function jobPool(workers: number): JobPool {
+export function jobPool(workers: number, entry: URL = workerEntry()): JobPool {
   const pool = new Piscina<{ request: JobRequest; port: MessagePort }, JobOutcome>({
-    filename: fileURLToPath(workerEntry()),
+    filename: fileURLToPath(entry),
     minThreads: 1,
     maxThreads: workers,
     idleTimeout: 60_000,

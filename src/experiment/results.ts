@@ -17,6 +17,7 @@ export function summarize(jobs: readonly FinishedJob[], actual: readonly number[
   const tau = spread(({ predicted }) => kendallTau(predicted, actual));
   const tauMoved = spread(({ moved }) => kendallTau(moved, actual));
   const r2 = spread(({ predicted }) => rSquared(predicted, actual));
+  const agreement = spread(({ predicted, moved }) => kendallTau(predicted, moved));
   const changes = jobs.flatMap(({ predicted, moved }) =>
     predicted.map((value, i) => Math.abs(value - moved[i])),
   );
@@ -29,6 +30,7 @@ export function summarize(jobs: readonly FinishedJob[], actual: readonly number[
     tauMovedMean: tauMoved.mean,
     tauMovedSpread: tauMoved.spread,
     maxPredictionChange: changes.reduce((most, change) => Math.max(most, change), 0),
+    agreement: agreement.mean,
     r2Mean: r2.mean,
     r2Spread: r2.spread,
     seeds: jobs.length,
@@ -48,7 +50,7 @@ export function collectResults(
     ),
   );
   const isControl = ({ model }: ExperimentRow) =>
-    modelRegistry[model]?.invariant === false ? 1 : 0;
+    Object.hasOwn(modelRegistry, model) && !modelRegistry[model].invariant ? 1 : 0;
   const sorted = rows.toSorted((a, b) => isControl(a) - isControl(b) || b.tauMean - a.tauMean);
   const firstOf = ({ model }: ExperimentRow) => jobs.find((job) => job.model === model);
   const scatter = sorted.flatMap((row) => {

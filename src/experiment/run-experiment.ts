@@ -21,6 +21,8 @@ export interface ExperimentOptions {
   readonly store: ZooStore;
   readonly workers: number;
   readonly signal?: AbortSignal;
+  /** The compiled worker, where a bundler has moved it. */
+  readonly workerEntry?: URL;
 }
 
 export interface ExperimentOutcome extends Pick<ExperimentResult, "rows" | "scatter" | "curves"> {
@@ -100,7 +102,7 @@ export async function* runExperiment(
 
   const queue = eventQueue<ExperimentEvent>();
   const share = () => runs.reduce((sum, run) => sum + run.share, 0) / runs.length;
-  const pool = jobPool(Math.max(1, Math.min(workers, pending.length)));
+  const pool = jobPool(Math.max(1, Math.min(workers, pending.length)), options.workerEntry);
   const stop = new AbortController();
   const abort = () => stop.abort();
   signal.addEventListener("abort", abort);

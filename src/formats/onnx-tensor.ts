@@ -59,7 +59,7 @@ export function typeOfNumber(dataType: number): OnnxType | undefined {
 }
 
 /** Whole numbers from 64-bit fields; `where` names the place in errors. @throws {FormatError} */
-export function shapeOf(dims: readonly bigint[], where: string): readonly number[] {
+function shapeOf(dims: readonly bigint[], where: string): readonly number[] {
   if (dims.length > maxRank)
     throw new FormatError(`readOnnx: ${where} has ${dims.length} dimensions, at most ${maxRank}`);
   const shape = dims.map(Number);
@@ -137,7 +137,7 @@ export function fromHalf(bits: number): number {
 }
 
 /** The number of a bfloat16 bit pattern. */
-export function fromBrain(bits: number): number {
+function fromBrain(bits: number): number {
   half.setUint32(0, bits << 16);
   return half.getFloat32(0);
 }

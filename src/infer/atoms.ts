@@ -12,7 +12,9 @@ export interface Atom {
   parts: { readonly kind: "product" | "sum"; readonly parts: readonly Atom[] } | null;
   /** Everything below stays in place. On a refined atom it is a memo: all its leaves are fixed. */
   fixed: boolean;
-  /** Why it is fixed, tied or split: operations by name, first ones only. */
+  /** What fixed this leaf first. */
+  because: string | null;
+  /** What tied or split it: operations by name, first ones only. */
   readonly reasons: Set<string>;
 }
 
@@ -26,12 +28,13 @@ export const unit: Atom = Object.freeze({
   alias: null,
   parts: null,
   fixed: true,
+  because: null,
   reasons: new Set<string>(),
 });
 
 export function newAtom(size: number): Atom {
   if (size === 1) return unit;
-  return { size, alias: null, parts: null, fixed: false, reasons: new Set() };
+  return { size, alias: null, parts: null, fixed: false, because: null, reasons: new Set() };
 }
 
 /** The atom that stands for this one now. */
@@ -45,8 +48,6 @@ export function find(atom: Atom): Atom {
   }
   return root;
 }
-
-export const isLeaf = (atom: Atom): boolean => find(atom).parts === null;
 
 export function addReason(atom: Atom, reason: string): void {
   if (atom.reasons.size < maxReasons && atom !== unit) atom.reasons.add(reason);
@@ -119,7 +120,7 @@ export function sumOf(parts: readonly Atom[]): Atom {
 
 function compound(kind: "product" | "sum", parts: readonly Atom[], size: number): Atom {
   const fixed = parts.every((part) => part.fixed);
-  return { size, alias: null, parts: { kind, parts }, fixed, reasons: new Set() };
+  return { size, alias: null, parts: { kind, parts }, fixed, because: null, reasons: new Set() };
 }
 
 /** Refines a leaf: from now on it is this product or sum. Pieces of a fixed atom are fixed. */
@@ -127,7 +128,9 @@ export function refine(leaf: Atom, kind: "product" | "sum", parts: readonly Atom
   leaf.parts = { kind, parts };
   for (const part of parts) {
     for (const reason of leaf.reasons) addReason(part, reason);
-    if (leaf.fixed && part !== unit) part.fixed = true;
+    if (!leaf.fixed || part === unit) continue;
+    part.fixed = true;
+    part.because = leaf.because;
   }
 }
 
@@ -138,7 +141,7 @@ export function fix(atom: Atom, reason: string): void {
     const root = find(next);
     if (root.fixed) continue;
     root.fixed = true;
-    if (root.parts === null) addReason(root, reason);
+    if (root.parts === null) root.because = reason;
     else pending.push(...root.parts.parts);
   }
 }

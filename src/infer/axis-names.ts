@@ -45,9 +45,7 @@ export function nameAxes(
     for (const leaf of new Set(value.dims.flatMap(leavesOf))) {
       if (names.has(leaf)) continue;
       const place = best.get(leaf);
-      const port = [...leaf.reasons]
-        .map((reason) => portName.exec(reason)?.[2])
-        .find((name) => name !== undefined);
+      const port = portName.exec(leaf.because ?? "")?.[2];
       if (place !== undefined) {
         const base = baseOf(place.tensor);
         claim(leaf, place.of > 1 && base !== "h" ? `${base}[${place.place}]` : base);

@@ -84,7 +84,7 @@ export function dependenceOf(weights: Iterable<Value>, facts: readonly Fact[]): 
   return allowed;
 }
 
-export function valuesOf(fact: Fact): readonly Value[] {
+function valuesOf(fact: Fact): readonly Value[] {
   switch (fact.kind) {
     case "pointwise":
       return [...fact.inputs, fact.output];

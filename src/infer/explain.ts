@@ -1,6 +1,5 @@
 // Why every axis is what it is: the operations that tied, split or fixed it, by name.
 
-import type { SymmetrySpec } from "../spec/types.ts";
 import { type Atom, leavesOf } from "./atoms.ts";
 import type { Value } from "./value.ts";
 
@@ -11,13 +10,14 @@ export interface Explanation {
   readonly fixed: boolean;
   /** Tensors that have it, with the dimension. */
   readonly places: readonly string[];
-  /** Operations that tied, split or fixed it. */
+  /** What keeps a fixed one in place. */
+  readonly fixedBy: string | null;
+  /** Operations that tied it to other axes or split it. */
   readonly reasons: readonly string[];
 }
 
 /** One explanation for every leaf of every weight, in the order of the file. */
 export function explain(
-  _spec: SymmetrySpec,
   weights: readonly Value[],
   names: ReadonlyMap<Atom, string>,
 ): Explanation[] {
@@ -35,6 +35,7 @@ export function explain(
       axis: names.get(leaf) ?? null,
       size: leaf.size,
       fixed: leaf.fixed,
+      fixedBy: leaf.because,
       places: Object.freeze([...where]),
       reasons: Object.freeze([...leaf.reasons]),
     }),

@@ -3,8 +3,6 @@
 // solution, because all conditions are linear and have no constant part.
 
 export interface Exponents {
-  /** A new unknown. */
-  unknown(): number;
   /** Exponent of a is `sign` times that of b. */
   link(a: number, b: number, sign: 1 | -1): void;
   zero(a: number): void;
@@ -13,11 +11,17 @@ export interface Exponents {
   root(a: number): readonly [root: number, sign: 1 | -1];
 }
 
+/** Unknowns are numbered from 0 and made on first use. */
 export function exponents(): Exponents {
   const parent: number[] = [];
   const signs: (1 | -1)[] = [];
-  const zeros = new Set<number>();
+  const zeros: boolean[] = [];
   const root = (a: number): readonly [number, 1 | -1] => {
+    for (let i = parent.length; i <= a; i++) {
+      parent.push(i);
+      signs.push(1);
+      zeros.push(false);
+    }
     let top = a;
     let sign: 1 | -1 = 1;
     while (parent[top] !== top) {
@@ -37,25 +41,22 @@ export function exponents(): Exponents {
     return [top, sign];
   };
   return {
-    unknown() {
-      parent.push(parent.length);
-      signs.push(1);
-      return parent.length - 1;
-    },
     link(a, b, sign) {
       const [x, s] = root(a);
       const [y, t] = root(b);
       const relative = (s * t * sign) as 1 | -1;
       if (x === y) {
-        if (relative === -1) zeros.add(x);
+        if (relative === -1) zeros[x] = true;
         return;
       }
       parent[x] = y;
       signs[x] = relative;
-      if (zeros.has(x)) zeros.add(y);
+      if (zeros[x]) zeros[y] = true;
     },
-    zero: (a) => void zeros.add(root(a)[0]),
-    isZero: (a) => zeros.has(root(a)[0]),
+    zero(a) {
+      zeros[root(a)[0]] = true;
+    },
+    isZero: (a) => zeros[root(a)[0]],
     root,
   };
 }

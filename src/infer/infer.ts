@@ -85,7 +85,7 @@ function infer(
     spec,
     warnings: Object.freeze(warningsOf(walk, separated.aliases)),
     unsupported: Object.freeze(walk.unsupported),
-    explanations: Object.freeze(explain(spec, weights, names)),
+    explanations: Object.freeze(explain(weights, names)),
     graph: separated.graph,
     aliases: separated.aliases,
     inputShapes,

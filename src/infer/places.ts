@@ -1,7 +1,6 @@
 // Places: where free leaves stand in the dimensions of values, numbered, so that facts can say how scalings travel.
 
 import { type Atom, find, leavesOf } from "./atoms.ts";
-import type { Exponents } from "./exponents.ts";
 import type { Value } from "./value.ts";
 
 export interface Place {
@@ -15,7 +14,9 @@ export interface Places {
   all(value: Value): readonly Place[];
 }
 
-export function placesOf(unknowns: Exponents): Places {
+/** Places are numbered as they are asked for, once for all ways of scaling. */
+export function placesOf(): Places {
+  let count = 0;
   const known = new Map<Value, (readonly Place[])[]>();
   const leaves = new Map<Atom, readonly Atom[]>();
   const freeLeaves = (dim: Atom) => {
@@ -29,15 +30,20 @@ export function placesOf(unknowns: Exponents): Places {
     if (found === undefined) {
       const none = value.origin === "constant";
       found = value.dims.map((dim) =>
-        none ? [] : freeLeaves(dim).map((leaf) => ({ leaf, unknown: unknowns.unknown() })),
+        none ? [] : freeLeaves(dim).map((leaf) => ({ leaf, unknown: count++ })),
       );
       known.set(value, found);
     }
     return found;
   };
+  const flat = new Map<Value, readonly Place[]>();
   return {
     at: (value, dim) => dimensions(value)[dim] ?? [],
-    all: (value) => dimensions(value).flat(),
+    all(value) {
+      const found = flat.get(value) ?? dimensions(value).flat();
+      flat.set(value, found);
+      return found;
+    },
   };
 }
 

@@ -7,14 +7,14 @@ import type { Proof } from "./prove.ts";
 /** Why every axis is what it is, one paragraph an axis. */
 export function printExplanations({ spec, explanations }: Inference): string {
   return explanations
-    .map(({ axis, size, fixed, places, reasons }) => {
+    .map(({ axis, size, fixed, fixedBy, places, reasons }) => {
       const title =
         axis === null ? `size ${size}: fixed` : `${axis}: ${formatGroup(spec.axes[axis])}`;
-      const because = reasons.length === 0 ? ["nothing ties it to another axis"] : reasons;
       return [
         title,
         `  in ${listed(places, 6)}`,
-        `  ${fixed ? "fixed or tied by" : "tied by"} ${listed(because, 8)}`,
+        ...(fixed ? [`  fixed by ${fixedBy ?? "its size"}`] : []),
+        ...(reasons.length > 0 ? [`  tied by ${listed(reasons, 8)}`] : []),
       ].join("\n");
     })
     .join("\n");

@@ -13,7 +13,7 @@ import { movingAxes, sampleElement } from "../group/element.ts";
 import { axesOfExpression } from "../spec/expression.ts";
 import type { SymmetrySpec, TensorSpec } from "../spec/types.ts";
 import { difference, isFinite, scalesOf, smallestScale } from "./compare.ts";
-import { shuffleTensor } from "./control.ts";
+import { jitter, shuffleTensor } from "./control.ts";
 import type { Executor, ModelArray } from "./executor.ts";
 import type { Inference } from "./infer.ts";
 import { randomInputs } from "./random-inputs.ts";
@@ -54,6 +54,9 @@ const scaleDraws = 4;
 const clearly = 30;
 /** Relative error of single precision, with room. */
 const rounding = 1e-6;
+/** Errors of a badly conditioned model may be this much larger than those of its jittered weights, up to a ceiling. */
+const amplification = 10;
+const ceiling = 1e-2;
 const maxDraws = 32;
 const maxControls = 6;
 
@@ -87,8 +90,22 @@ export async function proveSpec(
       "proveSpec: the untouched model gives outputs that are not finite on random inputs; give inputs it works on",
     );
 
-  const axes: AxisProof[] = [];
   const warnings: string[] = [];
+  const typeOf = (name: string) => graph.initializers.get(name)?.type;
+  let limit = tolerance;
+  /** Whether an error is rounding: within the tolerance, or within what the last bit of every weight does to this model. */
+  const isRounding = async (error: number): Promise<boolean> => {
+    if (error > limit && limit === tolerance && error < ceiling) {
+      const noise = await errorOf(jitter(weights, deriveSeed(seed, "jitter"), typeOf));
+      limit = Math.max(tolerance, Math.min(ceiling, amplification * noise));
+      if (error <= limit)
+        warnings.push(
+          `the last bit of the weights alone moves the outputs by ${noise.toExponential(1)}: rounding is amplified, errors up to ${limit.toExponential(1)} are taken for it`,
+        );
+    }
+    return error <= limit;
+  };
+  const axes: AxisProof[] = [];
   for (const [name, scale] of scales) {
     if (scale < smallestScale)
       warnings.push(`output "${name}" is almost 0 on random inputs and is left out`);
@@ -107,12 +124,12 @@ export async function proveSpec(
       warnings.push(
         `axis "${axis}": changing one tensor alone does not change the output; its weights may be dead`,
       );
-    axes.push({ axis, error, holds: error <= tolerance, control });
+    axes.push({ axis, error, holds: await isRounding(error), control });
   }
   const everything = sampleElement(spec, deriveSeed(seed, "prove all"));
   const together = axes.length === 0 ? 0 : await errorOf(actOn(spec, everything, weights));
   const seen = [...scales.values()].some((scale) => scale >= smallestScale);
-  const holds = together <= tolerance && axes.every((proof) => proof.holds);
+  const holds = (await isRounding(together)) && axes.every((proof) => proof.holds);
   return Object.freeze({
     verdict: axes.length === 0 || !seen ? "nothing to prove" : holds ? "proved" : "refuted",
     seed,

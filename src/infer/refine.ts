@@ -9,6 +9,7 @@ import {
   find,
   fix,
   isFixed,
+  leavesOf,
   newAtom,
   productOf,
   refine,
@@ -142,14 +143,19 @@ export function unify(first: Atom, second: Atom, reason: string): void {
   else if (b.parts === null) link(b, a, reason);
   else if (a.parts.kind === "product" && b.parts.kind === "product") alignFactors(a, b, reason);
   else alignTerms(a, b, reason);
-  if (a.fixed !== b.fixed) fix(a.fixed ? b : a, reason);
+  if (a.fixed !== b.fixed) fix(a.fixed ? b : a, causeOf(a.fixed ? a : b) ?? reason);
+}
+
+/** What fixed the first leaf of an atom. */
+function causeOf(atom: Atom): string | null {
+  return leavesOf(atom).find(({ because }) => because !== null)?.because ?? null;
 }
 
 function link(leaf: Atom, other: Atom, reason: string): void {
   leaf.alias = other;
   for (const earlier of leaf.reasons) addReason(other, earlier);
   addReason(other, reason);
-  if (leaf.fixed) fix(other, reason);
+  if (leaf.fixed) fix(other, leaf.because ?? reason);
 }
 
 function fixBoth(a: Atom, b: Atom, reason: string): void {

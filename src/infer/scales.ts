@@ -3,16 +3,27 @@
 
 import { type Atom, find, leavesOf } from "./atoms.ts";
 import type { LeafScale } from "./build-spec.ts";
-import { followScaling, type Scaling, type Way } from "./scaling.ts";
+import type { Exponents } from "./exponents.ts";
+import { type Places, placesOf } from "./places.ts";
+import { followScaling, type Way } from "./scaling.ts";
 import type { Fact, Value } from "./value.ts";
 
 /** What every qualifying leaf carries; the larger group wins: matrices, then positive factors, then signs. */
 export function scalesOf(weights: readonly Value[], facts: readonly Fact[]): Map<Atom, LeafScale> {
   const found = new Map<Atom, LeafScale>();
   const attention = attentionLeaves(facts);
-  for (const way of ["general-linear", "positive", "sign", "parity"] as const) {
-    const scaling = followScaling(facts, way);
-    for (const [leaf, signs] of qualifying(weights, scaling)) {
+  const places = placesOf();
+  const odd = facts.some((fact) => fact.kind === "pointwise" && fact.law === "odd");
+  const ways: readonly Way[] = [
+    ...(attention.size > 0 ? (["general-linear"] as const) : []),
+    "positive",
+    // Without odd functions, positive factors pass wherever signs do.
+    ...(odd ? (["sign"] as const) : []),
+    "parity",
+  ];
+  for (const way of ways) {
+    const unknowns = followScaling(facts, places, way);
+    for (const [leaf, signs] of qualifying(weights, places, unknowns)) {
       if (found.has(leaf) || (way === "general-linear" && !attention.has(leaf))) continue;
       found.set(
         leaf,
@@ -34,7 +45,11 @@ function leafScale(way: Way, inverse: LeafScale["inverse"]): LeafScale {
 type Signs = ReadonlyMap<Value, ReadonlyMap<string, 1 | -1>>;
 
 /** Leaves whose every place in a weight can scale, with the sign of each place. */
-function qualifying(weights: readonly Value[], { unknowns, places }: Scaling): Map<Atom, Signs> {
+function qualifying(
+  weights: readonly Value[],
+  places: Places,
+  unknowns: Exponents,
+): Map<Atom, Signs> {
   const signs = new Map<Atom, Map<Value, Map<string, 1 | -1>>>();
   const barred = new Set<Atom>();
   const facing = new Map<number, 1 | -1>();

@@ -2,7 +2,7 @@
 // can carry it and with which sign. Facts a way cannot pass set exponents to 0.
 
 import { type Exponents, exponents } from "./exponents.ts";
-import { leavesBefore, type Place, type Places, placesOf } from "./places.ts";
+import { leavesBefore, type Place, type Places } from "./places.ts";
 import type { Fact, Value } from "./value.ts";
 
 /** `parity` is `sign` where a place and its inverse are not told apart. */
@@ -10,14 +10,8 @@ export type Way = "positive" | "sign" | "parity" | "general-linear";
 
 type Pairs = readonly (readonly [number, number])[];
 
-export interface Scaling {
-  readonly unknowns: Exponents;
-  readonly places: Places;
-}
-
-export function followScaling(facts: readonly Fact[], way: Way): Scaling {
+export function followScaling(facts: readonly Fact[], places: Places, way: Way): Exponents {
   const unknowns = exponents();
-  const places = placesOf(unknowns);
   const zero = (list: readonly Place[]) => {
     for (const { unknown } of list) unknowns.zero(unknown);
   };
@@ -150,7 +144,7 @@ export function followScaling(facts: readonly Fact[], way: Way): Scaling {
     }
   }
   settle(products, unknowns);
-  return { unknowns, places };
+  return unknowns;
 }
 
 interface Bound {

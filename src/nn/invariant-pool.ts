@@ -1,7 +1,7 @@
 // Invariant pooling: per-tensor statistics that no group element changes. `complete` takes every linear invariant
 // (diagonals too), `mean` only the mean of all entries, as the published code does.
 
-import { numpy as np } from "@jax-js/jax";
+import type { numpy as np } from "@jax-js/jax";
 import { concatenateAll } from "../ops/concatenate.ts";
 import type { Aggregation, ExecutablePlan } from "../ops/execute.ts";
 import { reduceInputs } from "../ops/execute.ts";
@@ -45,7 +45,7 @@ export function invariantPool(
         uses.map(({ value }) => value),
       );
       return concatenateAll(
-        uses.map(({ value }) => values[value]),
+        uses.map(({ value }) => values.get(value) as np.Array),
         1,
       );
     },

@@ -47,27 +47,30 @@ export function reduceInputs(
   { schedule }: ExecutablePlan,
   inputs: readonly np.Array[],
   aggregation: Aggregation,
-  wanted: readonly number[],
-): np.Array[] {
-  const values: np.Array[] = [];
+  wanted: Iterable<number>,
+): Map<number, np.Array> {
+  const values = new Map<number, np.Array>();
   const aggregate = aggregation === "mean" ? np.mean : np.sum;
-  const compute = (at: number): np.Array => {
-    if (at in values) return values[at];
+  const make = (at: number): np.Array => {
     const step = schedule.steps[at];
-    if (step.kind === "input") values[at] = inputs[step.tensor].ref;
-    else if (step.kind === "diagonal")
-      values[at] = takeDiagonal(compute(step.from).ref, step.a + 1, step.b + 1);
-    else values[at] = aggregate(compute(step.from).ref, step.dim + 1);
-    return values[at];
+    if (step.kind === "input") return inputs[step.tensor].ref;
+    const from = compute(step.from).ref;
+    if (step.kind === "diagonal") return takeDiagonal(from, step.a + 1, step.b + 1);
+    return aggregate(from, step.dim + 1);
   };
-  wanted.forEach(compute);
-  for (const input of inputs) input.dispose();
+  const compute = (at: number): np.Array => {
+    const value = values.get(at) ?? make(at);
+    values.set(at, value);
+    return value;
+  };
   const kept = new Set(wanted);
-  values.forEach((value, at) => {
-    if (kept.has(at)) return;
+  for (const at of kept) compute(at);
+  for (const input of inputs) input.dispose();
+  for (const [at, value] of values) {
+    if (kept.has(at)) continue;
     value.dispose();
-    delete values[at];
-  });
+    values.delete(at);
+  }
   return values;
 }
 
@@ -114,10 +117,10 @@ export function executePlan(
   const { lowered, plan, schedule } = executable;
   const batch = inputs[0].shape[0];
   const wanted = schedule.features.flatMap((uses) => uses.map(({ value }) => value));
-  const values = reduceInputs(executable, inputs, aggregation, [...new Set(wanted)]);
+  const values = reduceInputs(executable, inputs, aggregation, wanted);
   const mixed = plan.products.map(({ slots }, p) => {
     const features = schedule.features[p].map(({ value, order }) =>
-      reorderMiddle(values[value].ref, order),
+      reorderMiddle((values.get(value) as np.Array).ref, order),
     );
     const joined = concatenateAll(features, slots.length + 1);
     const columns = joined.shape[slots.length + 1];
@@ -126,7 +129,7 @@ export function executePlan(
     const shaped = np.reshape(product, shape);
     return slots.length === 0 && bias !== null ? np.add(shaped, np.reshape(bias, [1, -1])) : shaped;
   });
-  values.forEach((value) => value.dispose());
+  for (const value of values.values()) value.dispose();
   const outputs = schedule.targets.map((targets, tensor) => {
     const smallFirst = targets.toSorted(
       (x, y) => plan.products[x.product].slots.length - plan.products[y.product].slots.length,

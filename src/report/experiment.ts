@@ -15,6 +15,8 @@ export interface ExperimentRow {
   readonly tauMovedSpread: number;
   /** Largest change of a prediction under the group elements, on the scale of the target. */
   readonly maxPredictionChange: number;
+  /** Kendall's tau between the predictions before and after the group elements: 1 when no order changed. */
+  readonly agreement: number;
   readonly r2Mean: number;
   readonly r2Spread: number;
   readonly seeds: number;

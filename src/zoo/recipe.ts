@@ -52,9 +52,9 @@ export const digitsRecipe: Recipe = Object.freeze({
   learningRate: { sgd: [0.01, 1], momentum: [0.002, 0.2], adam: [0.0003, 0.03] },
   initialScale: [0.25, 4],
   weightDecay: { chance: 0.5, range: [1e-4, 0.1] },
-  labelNoise: { chance: 0.5, range: [0, 0.8] },
-  dataFraction: [0.02, 1],
-  steps: { fullChance: 0.4, range: [5, 300] },
+  labelNoise: { chance: 0.3, range: [0, 0.5] },
+  dataFraction: [0.1, 1],
+  steps: { fullChance: 0.3, range: [5, 300] },
 } satisfies Recipe);
 
 /** What one network was trained with. */

@@ -1,30 +1,19 @@
+// Deep networks are followed to their end; how long that takes is in bench/.
+
 import { describe, expect, test } from "vitest";
 import { readOnnx } from "../../src/formats/onnx.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import { deepTransformer, deepUnet } from "../support/deep-models.ts";
 
-const timed = (bytes: Uint8Array) => {
-  const start = performance.now();
-  const graph = readOnnx(bytes);
-  const { spec } = inferSpec(graph);
-  const moving = Object.values(spec.axes).filter(({ group }) => group !== "fixed").length;
-  return { nodes: graph.nodes.length, moving, took: performance.now() - start };
-};
-
 describe("deep networks", () => {
   test.for([
     ["Transformer", deepTransformer, 4],
     ["U-Net", deepUnet, 2],
-  ] as const)(
-    "a %s of 10,000 nodes within 5 seconds, time linear in nodes",
-    ([, make, axesPerBlock]) => {
-      timed(make(1000));
-      const small = timed(make(2500));
-      const large = timed(make(10_000));
-      expect(large.nodes).toBeGreaterThan(9500);
-      expect(large.moving).toBeGreaterThan((large.nodes / 40) * axesPerBlock * 0.9);
-      expect(large.took).toBeLessThan(5000);
-      expect(large.took).toBeLessThan(10 * Math.max(small.took, 50));
-    },
-  );
+  ] as const)("a %s of 10,000 nodes has the axes of every block", ([, make, axesPerBlock]) => {
+    const graph = readOnnx(make(10_000));
+    const { spec } = inferSpec(graph);
+    const moving = Object.values(spec.axes).filter(({ group }) => group !== "fixed").length;
+    expect(graph.nodes.length).toBeGreaterThan(9500);
+    expect(moving).toBeGreaterThan((graph.nodes.length / 40) * axesPerBlock * 0.9);
+  });
 });

@@ -166,4 +166,27 @@ export const imageModels: readonly Architecture[] = [
       b.output(conv(b, b.node("Add", [pooled, conv(b, pooled, "d", 6, 6)]), "c", 6, 2));
     },
   },
+  {
+    name: "channel shuffle between grouped convolutions",
+    axes: ["2", "2", "2 in 2", "3 in 2", "4 in 2"],
+    build(b) {
+      const x = relu(b, conv(b, relu(b, conv(b, image(b), "a", 3, 8)), "b", 8, 8, { group: 2 }));
+      const apart = transpose(b, reshape(b, x, [-1, 2, 4, 8, 8]), [0, 2, 1, 3, 4]);
+      const shuffled = reshape(b, apart, [-1, 8, 8, 8]);
+      b.output(conv(b, relu(b, conv(b, shuffled, "c", 8, 6, { group: 2 })), "d", 6, 2));
+    },
+  },
+  {
+    name: "pixel shuffle moves whole blocks, and its inverse too",
+    axes: ["2", "5", "9"],
+    build(b) {
+      const up = b.node("DepthToSpace", [conv(b, image(b), "a", 3, 8)], {
+        blocksize: 2,
+        mode: "CRD",
+      });
+      const five = relu(b, conv(b, relu(b, up), "b", 2, 5));
+      const down = b.node("SpaceToDepth", [five], { blocksize: 2 });
+      b.output(conv(b, relu(b, conv(b, down, "c", 20, 9)), "d", 9, 2));
+    },
+  },
 ];

@@ -43,6 +43,7 @@ export function sampleExperiment(seed = 0): ExperimentResult {
       tauMovedMean: moves > 0 ? 0.09 : level,
       tauMovedSpread: moves > 0 ? 0.03 : 0.004 + 0.05 * (1 - level),
       maxPredictionChange: moves > 0 ? 0.61 : 3.6e-7,
+      agreement: moves > 0 ? 0.31 : 1,
       r2Mean: level ** 1.2,
       r2Spread: 0.01,
       seeds: seeds.length,

@@ -18,7 +18,7 @@ import { collect, eventsOf } from "../support/events.ts";
 import { linearDataset, linearModel, smallSpec } from "../support/linear-model.ts";
 import { liveArrays } from "../support/live-arrays.ts";
 
-beforeAll(startEngine);
+beforeAll(() => startEngine());
 
 const model = linearModel(smallSpec);
 const [train, validation] = splitDataset(linearDataset(90, 1, 0.5), [0.7, 0.3], 0);
@@ -187,7 +187,7 @@ test("a checkpoint tells model, spec, setting and notes, and refuses another run
   const checkpoint = readCheckpoint(bytes);
   expect(checkpoint).toMatchObject({ model: "linear", notes, setting: { seed: 4, batchSize: 16 } });
   expect(checkpoint.spec).toEqual(smallSpec);
-  expect(Object.keys(checkpoint.params)).toEqual(["matrix", "bias"]);
+  expect(Object.keys(checkpoint.params)).toEqual(["bias", "matrix"]);
   const resume = (options: Partial<FitOptions>, other = model) =>
     collect(fit(other, data, { ...base, resume: bytes, ...options }));
   await expect(resume({ seed: 9 })).rejects.toThrow("seed expected 9 as in this run, got 4");

@@ -10,7 +10,7 @@ import {
   softmaxCrossEntropy,
 } from "../../src/train/losses.ts";
 
-beforeAll(startEngine);
+beforeAll(() => startEngine());
 
 const logits = [-90, -20, -3, -0.5, 0, 0.5, 3, 20, 90];
 const column = (values: number[]) => np.array(values, { shape: [values.length, 1] });

@@ -9,7 +9,7 @@ import { clipByGlobalNorm } from "../../src/train/clip.ts";
 import { adam, type Optimizer, sgd } from "../../src/train/optimizers.ts";
 import { constant, stepDecay, warmupCosine } from "../../src/train/schedules.ts";
 
-beforeAll(startEngine);
+beforeAll(() => startEngine());
 
 const start = [0.5, -1.25, 2, 0.01];
 const stream = randomStream(7);

@@ -2,6 +2,8 @@
 
 import type { RegisterCommand } from "../context.ts";
 import { demoCommand } from "./demo.ts";
+import { describeCommand } from "./describe.ts";
+import { embedCommand } from "./embed.ts";
 import { predictCommand } from "./predict.ts";
 import { reportCommand } from "./report.ts";
 import { symmetriesCommand } from "./symmetries.ts";
@@ -11,6 +13,8 @@ import { zooCommand } from "./zoo.ts";
 export const commands: readonly RegisterCommand[] = [
   demoCommand,
   symmetriesCommand,
+  describeCommand,
+  embedCommand,
   zooCommand,
   trainCommand,
   predictCommand,

@@ -54,7 +54,7 @@ function gemm(context: NodeContext): void {
 }
 
 /** A bias broadcast onto a result. */
-export function addBias(context: NodeContext, bias: Value | null, output: Value): void {
+function addBias(context: NodeContext, bias: Value | null, output: Value): void {
   if (bias === null) return;
   const dims = broadcast(context, [output, bias]);
   if (dims.length !== output.dims.length) context.fail("the bias has too many dimensions");

@@ -33,7 +33,7 @@ export function readWindow(context: NodeContext, rank: number, kernel: readonly 
 }
 
 /** Size of one output dimension of a sliding window. */
-export function windowSize(
+function windowSize(
   context: NodeContext,
   size: number,
   at: number,

@@ -9,7 +9,7 @@ import { mergeStack } from "./directions.ts";
 import { separate, transposeStack } from "./fused.ts";
 import { type Handlers, identityPairs, pairsBy } from "./handler.ts";
 
-export function reshapeTo(context: NodeContext, given: Value, sizes: readonly number[]): void {
+function reshapeTo(context: NodeContext, given: Value, sizes: readonly number[]): void {
   if (
     !sizes.every((size) => Number.isSafeInteger(size) && size >= 0) ||
     sizeOf(sizes) !== sizeOf(shapeOfValue(given))

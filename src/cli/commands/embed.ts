@@ -1,0 +1,44 @@
+// `weightspace embed`: a functional's invariant features of one model's weights.
+
+import { wholeNumber } from "../arguments.ts";
+import type { RegisterCommand } from "../context.ts";
+
+interface EmbedFlags {
+  readonly seed: number;
+  readonly size: number;
+  readonly channels: number;
+}
+
+export const embedCommand: RegisterCommand = (program, cli) => {
+  program
+    .command("embed")
+    .helpGroup("Symmetries:")
+    .summary("run a functional on a model's weights")
+    .description(
+      "Runs a universal neural functional with random parameters over a model's inferred spec: a vector that no permutation symmetry of the model changes. The same seed gives the same functional.",
+    )
+    .argument("<model.onnx>", "a model file")
+    .option("--size <n>", "numbers in the vector", wholeNumber(1), 16)
+    .option("--channels <n>", "hidden channels of the functional", wholeNumber(1), 8)
+    .option("--seed <n>", "fixes the functional's parameters", wholeNumber(0), 0)
+    .addHelpText("after", "\nExample:\n  weightspace embed model.onnx --size 32 --json")
+    .action(async (path: string, { seed, size, channels }: EmbedFlags) => {
+      const { readModelSpec } = await import("../model-spec.ts");
+      const { startEngine } = await import("../../engine/start.ts");
+      const { unf } = await import("../../models/unf.ts");
+      const { toBatch } = await import("../../testing/equivariance.ts");
+      const { spec, weights, warnings } = await readModelSpec(path);
+      const model = unf(spec, {
+        fixedAxes: "permute",
+        channels: [1, channels, channels],
+        head: [size],
+      });
+      await startEngine();
+      const output = model.apply(model.init(seed), toBatch(weights())); // [1, size]
+      const vector = Array.from((await output.data()) as Float32Array);
+      for (const warning of warnings) cli.output.note(`warning: ${warning}`);
+      cli.output.result({ model: path, seed, parameters: model.parameterCount, vector }, () =>
+        vector.map((value) => value.toPrecision(6)).join("\n"),
+      );
+    });
+};

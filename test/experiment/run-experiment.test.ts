@@ -1,0 +1,167 @@
+// Experiments: resumed ones end like uninterrupted ones; invariant models do not see a reordering; results are complete.
+
+import { beforeAll, describe, expect, test } from "vitest";
+import { EnvironmentError } from "../../src/core/errors.ts";
+import { moveDataset } from "../../src/experiment/move-dataset.ts";
+import {
+  type ExperimentEvent,
+  type ExperimentOutcome,
+  runExperiment,
+} from "../../src/experiment/run-experiment.ts";
+import { zooDataset, type ZooDataset } from "../../src/experiment/zoo-dataset.ts";
+import { digitsTask } from "../../src/tasks/digits.ts";
+import { readPackageData } from "../../src/tasks/package-data.ts";
+import { buildZoo } from "../../src/zoo/build.ts";
+import { openZoo } from "../../src/zoo/open.ts";
+import { digitsRecipe } from "../../src/zoo/recipe.ts";
+import { memoryStore } from "../../src/zoo/store.ts";
+
+const settings = {
+  models: [
+    { name: "stat-nn", options: { head: [8, 1] } },
+    { name: "unf", options: { channels: [1, 2], head: [4, 1] } },
+    { name: "flat-mlp", options: { head: [8, 1] } },
+  ],
+  seeds: 2,
+  seed: 5,
+  split: [0.5, 0.2, 0.3],
+  budget: { epochs: 3, batchSize: 16, rate: 3e-3, clipNorm: 1 },
+} as const;
+
+let dataset: ZooDataset;
+beforeAll(async () => {
+  const store = memoryStore();
+  const recipe = {
+    ...digitsRecipe,
+    steps: { fullChance: 0.3, range: [5, 60] as [number, number] },
+  };
+  for await (const event of buildZoo({ recipe, networks: 60, seed: 1, store, workers: 0 }))
+    void event;
+  dataset = await zooDataset(await openZoo(store));
+});
+
+async function finish(
+  events: AsyncIterable<ExperimentEvent>,
+): Promise<ExperimentOutcome | undefined> {
+  let outcome: ExperimentOutcome | undefined;
+  for await (const event of events) if (event.type === "done") outcome = event.outcome;
+  return outcome;
+}
+
+const withoutTimes = (outcome: ExperimentOutcome | undefined) =>
+  outcome && { ...outcome, rows: outcome.rows.map((row) => ({ ...row, seconds: 0 })) };
+
+describe("an experiment", () => {
+  test("interrupted between and within runs ends with the same results", async () => {
+    const whole = await finish(
+      runExperiment({ dataset, settings, store: memoryStore(), workers: 2 }),
+    );
+    expect(whole?.rows.map(({ model }) => model).toSorted()).toEqual([
+      "flat-mlp",
+      "stat-nn",
+      "unf",
+    ]);
+    expect(whole?.curves).toHaveLength(6);
+    expect(whole?.scatter).toHaveLength(3 * (whole?.sizes.test ?? 0));
+
+    const store = memoryStore();
+    let outcome: ExperimentOutcome | undefined;
+    let interruptions = 0;
+    while (outcome === undefined) {
+      const controller = new AbortController();
+      let seen = 0;
+      for await (const event of runExperiment({
+        dataset,
+        settings,
+        store,
+        workers: 1,
+        signal: controller.signal,
+      })) {
+        if (event.type === "progress" && ++seen === 7) controller.abort();
+        if (event.type === "done") outcome = event.outcome;
+      }
+      if (outcome === undefined) interruptions++;
+      expect(interruptions).toBeLessThan(20);
+    }
+    expect(interruptions).toBeGreaterThan(1);
+    expect(withoutTimes(outcome)).toEqual(withoutTimes(whole));
+
+    // What the table says of invariance, and its control.
+    const row = (name: string) => whole?.rows.find(({ model }) => model === name);
+    expect(row("unf")?.maxPredictionChange).toBeLessThan(1e-4);
+    expect(row("stat-nn")?.maxPredictionChange).toBeLessThan(1e-4);
+    expect(row("flat-mlp")?.maxPredictionChange).toBeGreaterThan(1e-3);
+    expect(row("unf")?.tauMovedMean).toBe(row("unf")?.tauMean);
+    expect(whole?.rows.at(-1)?.model).toBe("flat-mlp"); // controls last
+
+    const other = { ...settings, seeds: 3 };
+    await expect(
+      finish(runExperiment({ dataset, settings: other, store, workers: 1 })),
+    ).rejects.toThrow(/seeds 2, got 3; choose another folder/);
+  });
+
+  test("a killed worker is one clear error; finished runs stay and the rest goes on later", async () => {
+    const store = memoryStore();
+    const workerEntry = new URL("../zoo/dying-worker.js", import.meta.url);
+    const dying = finish(runExperiment({ dataset, settings, store, workers: 2, workerEntry }));
+    await expect(dying).rejects.toThrow(EnvironmentError);
+    await expect(
+      finish(runExperiment({ dataset, settings, store, workers: 2, workerEntry })),
+    ).rejects.toThrow(/the worker training stat-nn .* was killed; run again/);
+    expect(await finish(runExperiment({ dataset, settings, store, workers: 2 }))).toBeDefined();
+  });
+
+  test("a full disk is one clear error; what was written stays", async () => {
+    const store = memoryStore();
+    let writes = 0;
+    const filling = {
+      ...store,
+      write: async (name: string, bytes: Uint8Array) => {
+        if (++writes > 5) throw new EnvironmentError(`cannot write ${name}: the disk is full`);
+        await store.write(name, bytes);
+      },
+    };
+    await expect(
+      finish(runExperiment({ dataset, settings, store: filling, workers: 1 })),
+    ).rejects.toThrow(/disk is full/);
+    const outcome = await finish(runExperiment({ dataset, settings, store, workers: 2 }));
+    expect(outcome?.rows).toHaveLength(3);
+  });
+
+  test("moved networks compute the same function with other weights", async () => {
+    const task = await digitsTask(await readPackageData("uci-digits.csv.gz"));
+    const moved = moveDataset(dataset, 3);
+    expect(moved.tensors["fc1.weight"].data).not.toEqual(dataset.tensors["fc1.weight"].data);
+    const { features, train } = task;
+    const pixels = Array.from(train.inputs.slice(0, features));
+    const logits = ({ tensors }: typeof moved, network: number) => {
+      const entry = (name: string, at: number, size: number) =>
+        tensors[name].data[network * size + at];
+      const hidden = Array.from({ length: 32 }, (_, h) =>
+        Math.max(
+          0,
+          pixels.reduce(
+            (sum, x, i) => sum + x * entry("fc1.weight", h * 64 + i, 2048),
+            entry("fc1.bias", h, 32),
+          ),
+        ),
+      );
+      return Array.from({ length: 10 }, (_, c) =>
+        hidden.reduce(
+          (sum, x, h) => sum + x * entry("fc2.weight", c * 32 + h, 320),
+          entry("fc2.bias", c, 10),
+        ),
+      );
+    };
+    for (const network of [0, 7]) {
+      const [before, after] = [logits(dataset, network), logits(moved, network)];
+      for (const [i, value] of before.entries()) expect(after[i]).toBeCloseTo(value, 4);
+      expect(
+        logits(
+          { ...dataset, tensors: { ...dataset.tensors, "fc1.bias": moved.tensors["fc1.bias"] } },
+          network,
+        ),
+      ).not.toEqual(before);
+    }
+  });
+});

@@ -1,0 +1,80 @@
+// The models of the registry: invariant as declared, reproducible, and their statistics right.
+
+import { numpy as np, random } from "@jax-js/jax";
+import { beforeAll, describe, expect, test } from "vitest";
+import { startEngine } from "../../src/engine/start.ts";
+import { buildModel, modelNames, modelRegistry } from "../../src/models/registry.ts";
+import { weightStatistics } from "../../src/models/stat-nn.ts";
+import { unf } from "../../src/models/unf.ts";
+import { dropUnits } from "../../src/nn/dense.ts";
+import { mlpSpec } from "../../src/spec/presets/mlp.ts";
+import { defineSpec } from "../../src/spec/spec.ts";
+import { invarianceError, toBatch } from "../../src/testing/equivariance.ts";
+import { randomWeights } from "../../src/testing/random.ts";
+import { refAll, weightFunction } from "../support/maps.ts";
+
+beforeAll(() => startEngine());
+
+const spec = mlpSpec([4, 6, 3]);
+
+describe.each(modelNames)("%s", (name) => {
+  const model = buildModel(name, spec);
+  test(`is ${modelRegistry[name].invariant ? "" : "not "}invariant to hidden permutations, as declared`, async () => {
+    const error = await invarianceError(spec, weightFunction(model, model.init(1)), { seed: 3 });
+    if (modelRegistry[name].invariant) expect(error).toBeLessThan(1e-5);
+    else expect(error).toBeGreaterThan(1e-3);
+  });
+  test("starts the same for the same seed, and otherwise not", async () => {
+    const values = async (seed: number) =>
+      Array.from(await weightFunction(model, model.init(seed))(randomWeights(spec, 2)));
+    const first = await values(1);
+    expect(await values(1)).toEqual(first);
+    expect(await values(2)).not.toEqual(first);
+  });
+  test("predicts every network of a batch on its own", async () => {
+    const params = model.init(1);
+    const [a, b] = [1, 2].map((seed) => toBatch(randomWeights(spec, seed)));
+    const both = Object.fromEntries(
+      Object.keys(a).map((tensor) => [tensor, np.concatenate([a[tensor].ref, b[tensor].ref], 0)]),
+    );
+    const alone = [
+      await model.apply(refAll(params), a).data(),
+      await model.apply(refAll(params), b).data(),
+    ].map(([x]) => x);
+    const together = Array.from(await model.apply(params, both).data());
+    for (const [i, value] of alone.entries()) expect(together[i]).toBeCloseTo(value, 5);
+  });
+});
+
+test("unknown models are refused with the names there are", () => {
+  expect(() => buildModel("toString", spec)).toThrow(/expected one of unf, /);
+});
+
+test("statistics are mean, variance and quantiles 0, 25, 50, 75, 100 of every tensor", async () => {
+  const small = defineSpec({
+    axes: { a: { size: 5, group: "permutation" } },
+    tensors: { t: ["a"], s: [] },
+  });
+  const values = await weightStatistics(small, {
+    t: np.array(Float32Array.of(3, 1, 2, 10, 4)).reshape([1, 5]),
+    s: np.array(Float32Array.of(7)).reshape([1]),
+  }).data();
+  expect(Array.from(values).map((x) => Number(x.toFixed(4)))).toEqual([
+    4, 10, 1, 2, 3, 4, 10, 7, 0, 7, 7, 7, 7, 7,
+  ]);
+});
+
+test("dropout zeroes the stated share, keeps the mean, and is off without a key", async () => {
+  const dropped = Array.from(await dropUnits(np.ones([100, 100]), random.key(3), 0.3).data());
+  const zeros = dropped.filter((x) => x === 0).length / dropped.length;
+  expect(zeros).toBeCloseTo(0.3, 1);
+  expect(dropped.reduce((a, b) => a + b, 0) / dropped.length).toBeCloseTo(1, 1);
+  const model = unf(spec, { channels: [1, 2], head: [32, 1], dropout: 0.5 });
+  const params = model.init(0);
+  const run = async (key?: np.Array) =>
+    Array.from(
+      await model.apply(refAll(params), toBatch(randomWeights(spec, 1)), key && { key }).data(),
+    );
+  expect(await run()).toEqual(await run());
+  expect(await run(random.key(1))).not.toEqual(await run(random.key(2)));
+});
