@@ -8,7 +8,8 @@ import { expect, vi } from "vitest";
 import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
 import { type Block, blocksOf, readPage, root } from "./pages.ts";
 
-const generated = join(root, "test/docs/.generated");
+/** Modules made of pages; ignored by git. */
+export const generated = join(root, "test/docs/.generated/pages");
 /** Files that pages may use, by their bare names and by their paths in the repository. */
 const givenFolders = ["test/fixtures/models", "docs/guide/files"];
 const hook = "runBlock";
@@ -60,9 +61,8 @@ function moduleOf(blocks: readonly Block[]): string {
 }
 
 /** Runs a page and checks the outputs it shows; gives the number of blocks that ran. */
-export async function runPage(path: string): Promise<number> {
-  const all = blocksOf(readPage(path));
-  const blocks = all.filter(({ language }) => ["ts", "sh", "text"].includes(language));
+export async function runPage(path: string, page = readPage(path)): Promise<number> {
+  const blocks = blocksOf(page).filter(({ language }) => ["ts", "sh", "text"].includes(language));
   const before = process.cwd();
   const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
   let output = "";
