@@ -35,6 +35,7 @@ export { readSafetensors, safetensorsHeader } from "./formats/safetensors.ts";
 export { writeSafetensors } from "./formats/safetensors-write.ts";
 export { toFloat32, type SafeTensor } from "./formats/safetensors-dtypes.ts";
 
+export { decodeTensor } from "./formats/onnx-tensor.ts";
 export { readOnnx } from "./formats/onnx.ts";
 export { replaceInitializers } from "./formats/onnx-write.ts";
 export { inferSpec, type Inference, type InferOptions } from "./infer/infer.ts";
@@ -83,6 +84,7 @@ export { fitNormalization, normalize, type Normalization } from "./train/normali
 export { fit } from "./train/fit.ts";
 export type { FitEvent } from "./train/events.ts";
 export type { FitData, FitOptions } from "./train/fit-options.ts";
+export { arraysFromHost, arraysToHost, disposeArrays, keepArrays } from "./train/arrays.ts";
 export { predict } from "./train/predict.ts";
 export { readCheckpoint, writeCheckpoint } from "./train/checkpoint.ts";
 

@@ -27,7 +27,7 @@ export async function onnxRuntime(): Promise<Executor> {
   ort.env.logLevel = "fatal";
   return {
     async run(model, inputs) {
-      const session = await ort.InferenceSession.create(model, { logSeverityLevel: 4 });
+      const session = await createSession(ort, model);
       try {
         const feeds = Object.entries(inputs).map(([name, { type, shape, data }]) => {
           if (type === "bfloat16")
@@ -45,6 +45,19 @@ export async function onnxRuntime(): Promise<Executor> {
       }
     },
   };
+}
+
+/**
+ * A session that leaves no trace: the runtime puts a `Worker` into the global scope, after which an array engine that
+ * was started without threads would compile kernels for shared memory that it does not have.
+ */
+async function createSession(ort: Runtime, model: Uint8Array): Promise<Ort.InferenceSession> {
+  const hadWorker = "Worker" in globalThis;
+  try {
+    return await ort.InferenceSession.create(model, { logSeverityLevel: 4 });
+  } finally {
+    if (!hadWorker) Reflect.deleteProperty(globalThis, "Worker");
+  }
 }
 
 function toArray(tensor: Ort.Tensor): ModelArray {

@@ -6,7 +6,7 @@ import { concatenateAll } from "../ops/concatenate.ts";
 import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
 import { dense, denseStack } from "../nn/dense.ts";
-import { type Layer, type LayerParams, prefixed, scoped } from "../nn/layer.ts";
+import { checkSizes, type Layer, type LayerParams, prefixed, scoped } from "../nn/layer.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import { flattenTensors } from "./flatten.ts";
 import type { EquivariantModel, Model } from "./model.ts";
@@ -51,6 +51,8 @@ export function deepSets(
   spec: SymmetrySpec,
   { name = "deep-sets", channels = [1, 16, 16], head = [64, 1], dropout = 0 }: DeepSetsOptions = {},
 ): Model {
+  checkSizes("deepSets: channels", channels);
+  checkSizes("deepSets: head", head);
   if (channels[0] !== 1)
     throw new OptionError(
       `deepSets: channels must start with 1 (the weight itself), got ${channels[0]}`,

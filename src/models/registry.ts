@@ -16,41 +16,57 @@ export interface ModelEntry {
   readonly summary: string;
   /** Predictions do not change when a group element of the spec acts. */
   readonly invariant: boolean;
+  /** Names of its options. */
+  readonly options: readonly string[];
   build(spec: SymmetrySpec, options: ModelOptions): Model;
 }
 
+const headed = ["name", "head", "dropout"];
+const functional = [
+  ...headed,
+  ...["channels", "pointwise", "activation", "bias", "aggregation", "fixedAxes", "positions"],
+  ...["scales", "share", "pooling"],
+];
+
 const entries = {
   unf: {
+    options: functional,
     summary: "universal neural functional; fixed axes permuted with position encodings",
     invariant: true,
-    build: (spec, options) => unf(spec, { fixedAxes: "permute", ...options }),
+    build: (spec, options) => unf(spec, options),
   },
   "nfn-np": {
+    options: functional,
     summary: "neural functional network, all neurons permuted, no position encodings",
     invariant: true,
     build: (spec, options) => nfn(spec, { variant: "np", positions: false, ...options }),
   },
   "nfn-hnp": {
+    options: functional,
     summary: "neural functional network, hidden neurons permuted, fixed axes folded into channels",
     invariant: true,
     build: (spec, options) => nfn(spec, { variant: "hnp", channels: [1, 4, 4], ...options }),
   },
   "deep-sets": {
+    options: [...headed, "channels"],
     summary: "every tensor as a set of numbers",
     invariant: true,
     build: (spec, options) => deepSets(spec, options),
   },
   "stat-nn": {
+    options: headed,
     summary: "dense network on seven statistics of every tensor",
     invariant: true,
     build: (spec, options) => statNN(spec, options),
   },
   linear: {
+    options: ["name", "outputs"],
     summary: "linear model on the same statistics",
     invariant: true,
     build: (spec, options) => linearOnStatistics(spec, options),
   },
   "flat-mlp": {
+    options: headed,
     summary: "dense network on all weights in a row; not invariant, a control",
     invariant: false,
     build: (spec, options) => flatMLP(spec, options),
@@ -65,6 +81,16 @@ export function buildModel(name: string, spec: SymmetrySpec, options: ModelOptio
   if (!Object.hasOwn(modelRegistry, name)) {
     throw new OptionError(
       `buildModel: unknown model "${name}", expected one of ${modelNames.join(", ")}`,
+    );
+  }
+  const known = modelRegistry[name].options;
+  const isRecord = typeof options === "object" && options !== null && !Array.isArray(options);
+  const unknown = isRecord
+    ? Object.keys(options).find((key) => !known.includes(key))
+    : JSON.stringify(options);
+  if (unknown !== undefined) {
+    throw new OptionError(
+      `buildModel: model "${name}" has no option ${unknown}, expected an object with ${known.join(", ")}`,
     );
   }
   return modelRegistry[name].build(spec, { ...options, name });

@@ -4,6 +4,7 @@
 import { numpy as np } from "@jax-js/jax";
 import { concatenateAll } from "../ops/concatenate.ts";
 import { denseStack } from "../nn/dense.ts";
+import { checkSizes } from "../nn/layer.ts";
 import { sizeOf } from "../core/shapes.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import { flattenTensors } from "./flatten.ts";
@@ -52,6 +53,7 @@ export function statNN(
   spec: SymmetrySpec,
   { name = "stat-nn", head = [128, 128, 1], dropout = 0 }: StatNNOptions = {},
 ): Model {
+  checkSizes("statNN: head", head);
   const top = denseStack([Object.keys(spec.tensors).length * statisticsPerTensor, ...head], {
     dropout,
   });
@@ -80,6 +82,7 @@ export function flatMLP(
   { name = "flat-mlp", head = [64, 64, 1], dropout = 0 }: StatNNOptions = {},
 ): Model {
   const entries = Object.values(spec.tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  checkSizes("flatMLP: head", head);
   const top = denseStack([entries, ...head], { dropout });
   return {
     name,

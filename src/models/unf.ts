@@ -6,6 +6,7 @@ import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
 import { type ActivationName, activate, checkActivation } from "../nn/activation.ts";
 import { dense, denseStack } from "../nn/dense.ts";
+import { checkSizes } from "../nn/layer.ts";
 import { type BiasKind, equivariantLinear } from "../nn/equivariant-linear.ts";
 import { invariantPool, type PoolKind } from "../nn/invariant-pool.ts";
 import { type Layer, type LayerParams, prefixed, scoped } from "../nn/layer.ts";
@@ -32,7 +33,7 @@ export interface EquivariantOptions {
   readonly bias?: BiasKind;
   /** @default "mean" */
   readonly aggregation?: Aggregation;
-  /** Fold fixed axes into channels (exact, many parameters) or permute them and encode positions. @default "fold" */
+  /** Permute fixed axes and tell their positions apart by encodings, or fold them into channels (many parameters). @default "permute" */
   readonly fixedAxes?: FixedAxes;
   /** Learned position tables after the first layer, along fixed axes that are permuted. @default true */
   readonly positions?: boolean;
@@ -77,13 +78,14 @@ function equivariantStack(
     activation = "relu",
     bias = "full",
     aggregation = "mean",
-    fixedAxes = "fold",
+    fixedAxes = "permute",
     positions = true,
     scales = "ignore",
     share,
   }: EquivariantOptions,
   activateLast: boolean,
 ): EquivariantStack {
+  checkSizes("unf: channels", channels);
   if (channels.length < 2)
     throw new OptionError(
       `unf: channels needs an input and at least one layer, got ${channels.length} entries`,
@@ -176,6 +178,7 @@ const refAll = (params: LayerParams): LayerParams =>
  */
 export function unf(spec: SymmetrySpec, options: UNFOptions = {}): Model {
   const { name = "unf", pooling = "complete", head = [64, 1], dropout = 0 } = options;
+  checkSizes("unf: head", head);
   if (head.length === 0)
     throw new OptionError(`unf: head needs at least the number of outputs, got an empty list`);
   const stack = equivariantStack(spec, options, true);

@@ -39,6 +39,11 @@ export function defineSpec(
 ): SymmetrySpec {
   const problems: SpecProblem[] = [];
   const tensors: [string, TensorSpec][] = [];
+  for (const part of ["axes", "tensors"] as const) {
+    if (typeof definition?.[part] === "object" && definition[part] !== null) continue;
+    const message = `"${part}" must be an object, got ${String(definition?.[part])}`;
+    throw new SpecError("spec", [{ severity: "error", message }]);
+  }
   for (const [tensor, entry] of Object.entries(definition.tensors)) {
     const texts: readonly string[] = Array.isArray(entry)
       ? entry

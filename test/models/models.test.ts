@@ -50,6 +50,20 @@ test("unknown models are refused with the names there are", () => {
   expect(() => buildModel("toString", spec)).toThrow(/expected one of unf, /);
 });
 
+test.each([
+  ["unf", { chanels: [1, 2] }, /no option chanels, expected an object with name, head/],
+  [
+    "unf",
+    { channels: [1, -2] },
+    /channels expected a list of whole numbers of at least 1, got \[1,-2\]/,
+  ],
+  ["unf", { channels: [1, 2], head: [0, 1] }, /head expected a list of whole numbers/],
+  ["stat-nn", [1], /no option \[1\]/],
+  ["linear", { head: [1] }, /no option head, expected an object with name, outputs/],
+])("%s refuses the options %j", (name, options, message) => {
+  expect(() => buildModel(name, spec, options as Record<string, unknown>)).toThrow(message);
+});
+
 test("statistics are mean, variance and quantiles 0, 25, 50, 75, 100 of every tensor", async () => {
   const small = defineSpec({
     axes: { a: { size: 5, group: "permutation" } },

@@ -162,8 +162,8 @@ describe("hyper-parameters", () => {
       const [low, high] = digitsRecipe.learningRate[hyper.optimizer]!;
       expect(hyper.learningRate).toBeGreaterThanOrEqual(low);
       expect(hyper.learningRate).toBeLessThanOrEqual(high);
-      expect(hyper.dataFraction).toBeGreaterThanOrEqual(0.02);
-      expect(hyper.labelNoise).toBeLessThanOrEqual(0.8);
+      expect(hyper.dataFraction).toBeGreaterThanOrEqual(digitsRecipe.dataFraction[0]);
+      expect(hyper.labelNoise).toBeLessThanOrEqual(digitsRecipe.labelNoise.range[1]);
       expect(hyper.steps).toBeGreaterThanOrEqual(5);
       expect(hyper.steps).toBeLessThanOrEqual(300);
     }
@@ -177,6 +177,6 @@ describe("hyper-parameters", () => {
       expect(Math.abs(share - 1 / 3)).toBeLessThan(0.04);
     }
     const clean = drawn.filter(({ labelNoise }) => labelNoise === 0).length / drawn.length;
-    expect(Math.abs(clean - 0.5)).toBeLessThan(0.05);
+    expect(Math.abs(clean - (1 - digitsRecipe.labelNoise.chance))).toBeLessThan(0.05);
   });
 });

@@ -81,7 +81,8 @@ export const demoCommand: RegisterCommand = (program, cli) => {
         budget: { epochs, batchSize: 32, rate, clipNorm: 1 },
       };
       const store = folderStore(join(flags.out, "runs"));
-      const task = cli.progress.task("training functionals", 1000, { unit: "‰" });
+      const epochsInAll = settings.models.length * seeds * epochs;
+      const task = cli.progress.task("training functionals", epochsInAll, { unit: "epochs" });
       for await (const event of runExperiment({
         dataset,
         settings,
@@ -92,7 +93,7 @@ export const demoCommand: RegisterCommand = (program, cli) => {
         if (event.type === "start" && event.finished > 0) {
           cli.output.note(`${event.finished} of ${event.runs} training runs are there already`);
         } else if (event.type === "progress")
-          task.update(Math.round(1000 * event.share), event.note);
+          task.update(Math.floor(epochsInAll * event.share), event.note);
         else if (event.type === "done") {
           task.finish();
           const { rows, scatter, curves, sizes } = event.outcome;
