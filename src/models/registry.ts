@@ -23,9 +23,17 @@ export interface ModelEntry {
 
 const headed = ["name", "head", "dropout"];
 const functional = [
+  "channels",
+  "pointwise",
+  "activation",
+  "bias",
+  "aggregation",
+  "fixedAxes",
+  "positions",
+  "scales",
+  "share",
+  "pooling",
   ...headed,
-  ...["channels", "pointwise", "activation", "bias", "aggregation", "fixedAxes", "positions"],
-  ...["scales", "share", "pooling"],
 ];
 
 const entries = {
