@@ -51,7 +51,7 @@ test("unknown models are refused with the names there are", () => {
 });
 
 test.each([
-  ["unf", { chanels: [1, 2] }, /no option chanels, expected an object with name, head/],
+  ["unf", { chanels: [1, 2] }, /no option chanels, expected an object with channels, /],
   [
     "unf",
     { channels: [1, -2] },
