@@ -1,5 +1,5 @@
 // Runs the benchmarks, each file in a process of its own with a fresh engine, and keeps the figures as JSON under
-// bench/results/. Names as arguments choose files: `npm run bench -- layers population`.
+// bench/results/. Names as arguments choose files: `npm run bench -- layers population` runs those whose names start so.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
@@ -48,7 +48,9 @@ for (const file of files) {
     failed = true;
     continue;
   }
-  const results = JSON.parse(line.slice(marker.length));
+  const results = JSON.parse(line.slice(marker.length), (_, value) =>
+    typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value,
+  );
   const name = file.replace(".bench.js", "");
   const record = {
     command: `npm run bench -- ${name}`,

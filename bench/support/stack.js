@@ -81,12 +81,13 @@ export async function floorWorks({ executable, channels, batch, shape }) {
 }
 
 /** Medians of forward and floor in one run, with their ratio. */
-export async function againstFloor(name, spec, channels, batch, turns) {
+export async function againstFloor(name, spec, channels, batch, turns, watch) {
   const stack = await buildStack(spec, channels, batch);
   const works = stackWorks(stack);
   const began = performance.now();
   await settle(works.forward());
   const firstMs = performance.now() - began;
+  const peakBytes = watch.heapBytes(); // of inputs, parameters and one forward pass: nothing else ran yet
   const floor = await floorWorks(stack);
   const times = await timeInTurns({ ...works, ...floor }, turns);
   const floorMs = times.products + times.readsAndWrites;
@@ -99,6 +100,7 @@ export async function againstFloor(name, spec, channels, batch, turns) {
     products: stack.executable.plan.products.length,
     planMs: stack.planMs,
     firstForwardMs: firstMs,
+    forwardPeakMegabytes: Math.round(peakBytes / 2 ** 20),
     forwardMs: times.forward,
     forwardBackwardMs: times.forwardBackward,
     floorProductsMs: times.products,
