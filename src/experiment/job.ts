@@ -79,6 +79,7 @@ export async function* runJob(
       rate: warmupCosine({ rate: budget.rate, warmup }),
       seed,
       signal,
+      dropout: typeof options["dropout"] === "number" && options["dropout"] > 0,
       notes: { ...notes, model: name, options },
       ...(resume && { resume }),
     },

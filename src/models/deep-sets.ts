@@ -6,7 +6,8 @@ import { concatenateAll } from "../ops/concatenate.ts";
 import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
 import { dense, denseStack } from "../nn/dense.ts";
-import { checkSizes, type Layer, type LayerParams, prefixed, scoped } from "../nn/layer.ts";
+import { checkSizes } from "../nn/check-options.ts";
+import { type Layer, type LayerParams, prefixed, scoped } from "../nn/layer.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import { flattenTensors } from "./flatten.ts";
 import type { EquivariantModel, Model } from "./model.ts";
@@ -25,12 +26,11 @@ export interface DeepSetsOptions {
 /** y = x A + mean(x) B + b on the entries of each tensor, A and B shared by all tensors. */
 function setLayer(inputs: number, outputs: number): Layer<np.Array[]> {
   const each = dense(inputs, outputs);
-  const pooled = dense(inputs, outputs);
+  const pooled = dense(inputs, outputs, { bias: false });
   return {
     parameterCount: 2 * inputs * outputs + outputs,
     init: (seed) => {
-      const { weight, bias } = pooled.init(deriveSeed(seed, "pooled"));
-      bias.dispose();
+      const { weight } = pooled.init(deriveSeed(seed, "pooled"));
       return { ...each.init(deriveSeed(seed, "each")), pooled: weight };
     },
     apply: (params: LayerParams, sets) => {

@@ -21,7 +21,7 @@ export interface ModelEntry {
   build(spec: SymmetrySpec, options: ModelOptions): Model;
 }
 
-const headed = ["name", "head", "dropout"];
+const headed = ["head", "dropout"];
 const functional = [
   "channels",
   "pointwise",
@@ -68,7 +68,7 @@ const entries = {
     build: (spec, options) => statNN(spec, options),
   },
   linear: {
-    options: ["name", "outputs"],
+    options: ["outputs"],
     summary: "linear model on the same statistics",
     invariant: true,
     build: (spec, options) => linearOnStatistics(spec, options),

@@ -4,7 +4,7 @@
 import { numpy as np } from "@jax-js/jax";
 import { concatenateAll } from "../ops/concatenate.ts";
 import { denseStack } from "../nn/dense.ts";
-import { checkSizes } from "../nn/layer.ts";
+import { checkSizes } from "../nn/check-options.ts";
 import { sizeOf } from "../core/shapes.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import { flattenTensors } from "./flatten.ts";

@@ -4,9 +4,14 @@
 import type { numpy as np } from "@jax-js/jax";
 import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
-import { type ActivationName, activate, checkActivation } from "../nn/activation.ts";
+import {
+  type ActivationName,
+  activate,
+  activationNames,
+  checkActivation,
+} from "../nn/activation.ts";
 import { dense, denseStack } from "../nn/dense.ts";
-import { checkSizes } from "../nn/layer.ts";
+import { checkChoice, checkRange, checkSizes } from "../nn/check-options.ts";
 import { type BiasKind, equivariantLinear } from "../nn/equivariant-linear.ts";
 import { invariantPool, type PoolKind } from "../nn/invariant-pool.ts";
 import { type Layer, type LayerParams, prefixed, scoped } from "../nn/layer.ts";
@@ -70,6 +75,29 @@ export function planSpec(
   return { lowered, plan, schedule: schedulePlan(lowered, plan) };
 }
 
+/** @throws {OptionError} naming the first value that is out of its range; options may come from a file. */
+function checkEquivariantOptions(
+  options: Omit<EquivariantOptions, "channels">,
+  channels: readonly number[],
+): void {
+  checkSizes("unf: channels", channels);
+  checkChoice("unf: activation", options.activation, activationNames);
+  checkChoice("unf: bias", options.bias, ["full", "tensor", "none"]);
+  checkChoice("unf: aggregation", options.aggregation, ["mean", "sum"]);
+  checkChoice("unf: fixedAxes", options.fixedAxes, ["permute", "fold"]);
+  checkChoice("unf: scales", options.scales, ["ignore", "respect"]);
+  checkChoice("unf: positions", options.positions, [true, false]);
+  checkRange("unf: pointwise", options.pointwise, 0, channels.length - 1);
+  if (options.share !== undefined) {
+    checkRange(
+      "unf: share.maxDistance",
+      options.share.maxDistance ?? 2,
+      0,
+      Number.POSITIVE_INFINITY,
+    );
+  }
+}
+
 function equivariantStack(
   spec: SymmetrySpec,
   {
@@ -85,7 +113,19 @@ function equivariantStack(
   }: EquivariantOptions,
   activateLast: boolean,
 ): EquivariantStack {
-  checkSizes("unf: channels", channels);
+  checkEquivariantOptions(
+    {
+      pointwise,
+      activation,
+      bias,
+      aggregation,
+      fixedAxes,
+      positions,
+      scales,
+      ...(share && { share }),
+    },
+    channels,
+  );
   if (channels.length < 2)
     throw new OptionError(
       `unf: channels needs an input and at least one layer, got ${channels.length} entries`,
@@ -94,11 +134,16 @@ function equivariantStack(
   if (scales === "respect") checkActivation(activation, executable.lowered);
   const encoding =
     positions && fixedAxes === "permute"
-      ? positionEncoding(executable.lowered, channels[1])
+      ? positionEncoding(executable.lowered, channels[1], { scales })
       : undefined;
   const layers = channels.slice(1).map((outputChannels, i): Layer<np.Array[]> => {
     const inputChannels = channels[i];
-    if (i < pointwise) return pointwiseLayer(executable, inputChannels, outputChannels);
+    if (i < pointwise) {
+      return pointwiseLayer(
+        executable,
+        dense(inputChannels, outputChannels, { bias: scales === "ignore" }),
+      );
+    }
     const gain = activation === "relu" || activation === "leaky-relu" ? 2 : 1;
     return equivariantLinear(executable, {
       inputChannels,
@@ -141,12 +186,12 @@ function equivariantStack(
 /** One dense layer applied to every entry of every tensor (what UNF's learned optimizers call a Deep Set layer). */
 function pointwiseLayer(
   { lowered }: ExecutablePlan,
-  inputs: number,
-  outputs: number,
+  layer: ReturnType<typeof dense>,
 ): Layer<np.Array[]> {
-  const layer = dense(inputs, outputs);
+  const { inputs, outputs } = layer;
   return {
-    ...layer,
+    parameterCount: layer.parameterCount,
+    init: layer.init,
     apply: (params: LayerParams, features) => {
       const mapped = features.map((x, tensor) => {
         const { fixedSize } = lowered.tensors[tensor];
@@ -179,6 +224,7 @@ const refAll = (params: LayerParams): LayerParams =>
 export function unf(spec: SymmetrySpec, options: UNFOptions = {}): Model {
   const { name = "unf", pooling = "complete", head = [64, 1], dropout = 0 } = options;
   checkSizes("unf: head", head);
+  checkChoice("unf: pooling", pooling, ["complete", "mean"]);
   if (head.length === 0)
     throw new OptionError(`unf: head needs at least the number of outputs, got an empty list`);
   const stack = equivariantStack(spec, options, true);

@@ -2,20 +2,34 @@
 
 import { nn, numpy as np, random } from "@jax-js/jax";
 import { deriveSeed } from "../core/random.ts";
+import { checkDropout } from "./check-options.ts";
 import { type Layer, type LayerParams, normalArray, prefixed, scoped } from "./layer.ts";
 
+export interface DenseOptions {
+  /** Variance gain of the initial weights. @default 2 */
+  readonly gain?: number;
+  /** @default true */
+  readonly bias?: boolean;
+}
+
 /** y = x W + b on the last dimension: [..., inputs] -> [..., outputs]. Weights start with variance gain / inputs. */
-export function dense(inputs: number, outputs: number, { gain = 2 } = {}): Layer<np.Array> {
+export function dense(
+  inputs: number,
+  outputs: number,
+  { gain = 2, bias = true }: DenseOptions = {},
+): Layer<np.Array> & { readonly inputs: number; readonly outputs: number } {
   return {
-    parameterCount: inputs * outputs + outputs,
+    inputs,
+    outputs,
+    parameterCount: inputs * outputs + (bias ? outputs : 0),
     init: (seed) => ({
       weight: normalArray(seed, [inputs, outputs], Math.sqrt(gain / inputs)),
-      bias: np.zeros([outputs]),
+      ...(bias && { bias: np.zeros([outputs]) }),
     }),
     apply: (params, x) => {
       const shape = [...x.shape.slice(0, -1), outputs];
       const product = np.matmul(np.reshape(x, [-1, inputs]), params["weight"]);
-      return np.reshape(np.add(product, params["bias"]), shape);
+      return np.reshape(bias ? np.add(product, params["bias"]) : product, shape);
     },
   };
 }
@@ -35,6 +49,7 @@ export function denseStack(
   /** [batch, inputs] -> [batch, outputs]; drops units only when a key is given. Consumes. */
   apply(params: LayerParams, x: np.Array, key?: np.Array): np.Array;
 } {
+  checkDropout("dropout", dropout);
   const layers = sizes
     .slice(1)
     .map((size, i) => dense(sizes[i], size, { gain: i === sizes.length - 2 ? 1 : 2 }));

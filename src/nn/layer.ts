@@ -1,7 +1,6 @@
 // The contract of layers and how their parameters are named: flat records with dotted paths.
 
 import { numpy as np } from "@jax-js/jax";
-import { OptionError } from "../core/errors.ts";
 import { randomStream } from "../core/random.ts";
 import { sizeOf } from "../core/shapes.ts";
 
@@ -14,16 +13,6 @@ export interface Layer<Value> {
   /** Fresh parameters, the same for the same seed. */
   init(seed: number): LayerParams;
   apply(params: LayerParams, x: Value): Value;
-}
-
-/** @throws {OptionError} unless `sizes` is a list of whole numbers of at least 1. */
-export function checkSizes(name: string, sizes: unknown): void {
-  const sound =
-    Array.isArray(sizes) && sizes.every((size) => Number.isSafeInteger(size) && size >= 1);
-  if (sound) return;
-  throw new OptionError(
-    `${name} expected a list of whole numbers of at least 1, got ${JSON.stringify(sizes)}`,
-  );
 }
 
 /** Puts a prefix before every path. */

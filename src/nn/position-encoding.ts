@@ -4,7 +4,15 @@
 import { numpy as np } from "@jax-js/jax";
 import { deriveSeed } from "../core/random.ts";
 import type { LoweredSpec } from "../spec/lower.ts";
+import type { ScaleRule } from "../plan/patterns.ts";
 import { type Layer, type LayerParams, normalArray } from "./layer.ts";
+
+export interface PositionEncodingOptions {
+  /** Under `respect`, tensors with scaled axes get no table: it would not commute with the scales. @default "ignore" */
+  readonly scales?: ScaleRule;
+  /** Spread of the initial tables. @default 0.17 */
+  readonly deviation?: number;
+}
 
 /**
  * Adds a learned table [size, channels] along every dimension whose axis is fixed in the spec. Tables start normal with
@@ -13,13 +21,19 @@ import { type Layer, type LayerParams, normalArray } from "./layer.ts";
 export function positionEncoding(
   lowered: LoweredSpec,
   channels: number,
-  deviation = 0.17,
+  { scales = "ignore", deviation = 0.17 }: PositionEncodingOptions = {},
 ): Layer<np.Array[]> {
+  // A constant added to entries that carry a scale would not scale with them.
+  const scaled = ({ axis }: { axis: number }) =>
+    lowered.axes[axis].scale !== null || lowered.axes[axis].group === "general-linear";
+
   const places = lowered.tensors.flatMap(({ id, dims }) =>
-    dims.flatMap(({ axis }, dim) => {
-      const { group, size } = lowered.axes[axis];
-      return group === "fixed" ? [{ tensor: id, dim, size, path: `table${id}.${dim}` }] : [];
-    }),
+    scales === "respect" && dims.some(scaled)
+      ? []
+      : dims.flatMap(({ axis }, dim) => {
+          const { group, size } = lowered.axes[axis];
+          return group === "fixed" ? [{ tensor: id, dim, size, path: `table${id}.${dim}` }] : [];
+        }),
   );
   return {
     parameterCount: places.reduce((sum, { size }) => sum + size * channels, 0),

@@ -1,10 +1,9 @@
 // Between named arrays and atomic ones: reshapes, slices and transpositions along a spec's split trees, and back.
 
 import { numpy as np } from "@jax-js/jax";
-import { ShapeError } from "../core/errors.ts";
-import { equalShapes, formatShape } from "../core/shapes.ts";
 import type { LoweredSpec } from "../spec/lower.ts";
 import type { SplitTree } from "../spec/parts.ts";
+import { checkBatch } from "./check-batch.ts";
 
 /** Arrays by tensor name: [batch, ...shape] or [batch, ...shape, channels]. */
 export type NamedArrays = { [tensor: string]: np.Array };
@@ -34,7 +33,7 @@ export function sliceAlong(x: np.Array, dim: number, start: number, size: number
 
 /**
  * Atomic arrays [batch, ...permuted dims, fixed * channels] of every tensor of the spec; consumes its arguments.
- * @throws {ShapeError} naming a tensor that is missing or has another shape.
+ * @throws {ShapeError} naming a tensor that is missing, unknown or of another shape.
  */
 export function takeApart(lowered: LoweredSpec, arrays: NamedArrays, channels: number): np.Array[] {
   const atoms: np.Array[] = [];
@@ -62,21 +61,10 @@ export function takeApart(lowered: LoweredSpec, arrays: NamedArrays, channels: n
       x.dispose();
     }
   };
+  checkBatch(lowered.spec, arrays, channels);
   for (const [name, { shape }] of Object.entries(lowered.spec.tensors)) {
-    if (!Object.hasOwn(arrays, name)) {
-      throw new ShapeError(
-        `takeApart: tensor "${name}" of the spec is missing; the arrays are ${Object.keys(arrays).slice(0, 8).join(", ")}`,
-      );
-    }
     const x = arrays[name];
-    const [batch, ...rest] = x.shape;
-    const plain = channels === 1 && equalShapes(rest, shape);
-    if (!plain && !equalShapes(rest, [...shape, channels])) {
-      throw new ShapeError(
-        `takeApart: tensor "${name}" has shape ${formatShape(x.shape)}, expected [batch, ${[...shape, channels].join(", ")}]`,
-      );
-    }
-    open(lowered.trees[name], plain ? np.reshape(x, [batch, ...shape, 1]) : x);
+    open(lowered.trees[name], np.reshape(x, [x.shape[0], ...shape, channels]));
   }
   return atoms;
 }

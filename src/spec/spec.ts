@@ -44,7 +44,20 @@ export function defineSpec(
     const message = `"${part}" must be an object, got ${String(definition?.[part])}`;
     throw new SpecError("spec", [{ severity: "error", message }]);
   }
+  for (const [axis, entry] of Object.entries(definition.axes)) {
+    if (typeof entry === "object" && entry !== null) continue;
+    throw new SpecError("spec", [
+      { severity: "error", axis, message: `axis "${axis}" must be an object with size and group` },
+    ]);
+  }
   for (const [tensor, entry] of Object.entries(definition.tensors)) {
+    const listed: unknown = Array.isArray(entry)
+      ? entry
+      : (entry as { axes?: unknown } | null)?.axes;
+    if (!Array.isArray(listed) || !listed.every((text) => typeof text === "string")) {
+      const message = `tensor "${tensor}" must be a list of axis expressions, or an object with "axes"`;
+      throw new SpecError("spec", [{ severity: "error", tensor, message }]);
+    }
     const texts: readonly string[] = Array.isArray(entry)
       ? entry
       : (entry as { axes: readonly string[] }).axes;

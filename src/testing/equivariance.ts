@@ -40,7 +40,7 @@ function setting(
 
 /**
  * max |f(g W) - g f(W)| / max |f(W)| over all tensors: 0 for an exactly equivariant map, around 1e-7 in float32.
- * NaN anywhere gives NaN.
+ * NaN anywhere gives NaN, results of different sizes give infinity.
  */
 export async function equivarianceError(
   spec: SymmetrySpec,
@@ -50,8 +50,9 @@ export async function equivarianceError(
   const { weights, element } = setting(spec, options);
   const movedThenMapped = await map(actOn(spec, element, weights));
   const mappedThenMoved = actOn(spec, element, await map(weights));
-  const pairs = Object.keys(mappedThenMoved).map(
-    (name) => [movedThenMapped[name].data, mappedThenMoved[name].data] as const,
+  const names = new Set([...Object.keys(mappedThenMoved), ...Object.keys(movedThenMapped)]);
+  const pairs = [...names].map(
+    (name) => [movedThenMapped[name]?.data ?? [], mappedThenMoved[name]?.data ?? []] as const,
   );
   return relativeGap(pairs);
 }
@@ -70,10 +71,11 @@ function relativeGap(pairs: readonly (readonly [ArrayLike<number>, ArrayLike<num
   let gap = 0;
   let scale = 0;
   for (const [a, b] of pairs) {
+    if (a.length !== b.length) return Number.POSITIVE_INFINITY;
     for (let i = 0; i < b.length; i++) {
-      // Not Math.max alone: a NaN must win.
       const difference = Math.abs(a[i] - b[i]);
-      if (!(difference <= gap)) gap = difference;
+      if (Number.isNaN(difference)) return Number.NaN;
+      gap = Math.max(gap, difference);
       scale = Math.max(scale, Math.abs(b[i]));
     }
   }

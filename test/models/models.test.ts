@@ -59,9 +59,33 @@ test.each([
   ],
   ["unf", { channels: [1, 2], head: [0, 1] }, /head expected a list of whole numbers/],
   ["stat-nn", [1], /no option \[1\]/],
-  ["linear", { head: [1] }, /no option head, expected an object with name, outputs/],
+  ["linear", { head: [1] }, /no option head, expected an object with outputs/],
+  ["unf", { aggregation: "max" }, /aggregation expected one of mean, sum, got "max"/],
+  ["unf", { activation: "swish" }, /activation expected one of relu, /],
+  ["unf", { pooling: "max" }, /pooling expected one of/],
+  ["unf", { fixedAxes: "foo" }, /fixedAxes expected one of/],
+  ["unf", { pointwise: 99 }, /pointwise expected a number from 0 to 2/],
+  ["unf", { share: { maxDistance: "a" } }, /maxDistance expected/],
+  ["stat-nn", { head: [] }, /head expected a list/],
+  ["flat-mlp", { dropout: 5 }, /dropout expected a rate/],
 ])("%s refuses the options %j", (name, options, message) => {
   expect(() => buildModel(name, spec, options as Record<string, unknown>)).toThrow(message);
+});
+
+test.each(modelNames)("%s refuses batches that do not fit, naming the tensor", (name) => {
+  const model = buildModel(name, spec);
+  const good = () => toBatch(randomWeights(spec, 1));
+  const apply = (change: Record<string, np.Array>) => () =>
+    model.apply(model.init(0), { ...good(), ...change });
+  expect(apply({ "fc1.weight": np.zeros([1, 4, 6]) })).toThrow(
+    /"fc1.weight" has shape \[1, 4, 6\], expected \[batch, 6, 4\]/,
+  );
+  expect(apply({ "fc9.weight": np.zeros([1, 4]) })).toThrow(/"fc9.weight" is not in the spec/);
+  expect(apply({ "fc2.bias": np.zeros([2, 3]) })).toThrow(
+    /"fc2.bias" holds 2 networks but "fc1.weight" holds 1/,
+  );
+  const { "fc1.bias": _, ...missing } = good();
+  expect(() => model.apply(model.init(0), missing)).toThrow(/"fc1.bias" of the spec is missing/);
 });
 
 test("statistics are mean, variance and quantiles 0, 25, 50, 75, 100 of every tensor", async () => {

@@ -17,7 +17,7 @@ import {
   invarianceError,
 } from "../../src/testing/equivariance.ts";
 import { randomSpec, randomWeights } from "../../src/testing/random.ts";
-import { weightFunction, weightMap } from "../support/maps.ts";
+import { noisyParams, weightFunction, weightMap } from "../support/maps.ts";
 import { shorthand } from "../support/specs.ts";
 import { applyTerm } from "../support/terms.ts";
 
@@ -34,7 +34,7 @@ describe(`one layer commutes with hidden permutations, ${cases} random specs`, (
       for (let seed = first; seed < first + 50; seed++) {
         const spec = randomSpec(seed);
         const model = equivariantUNF(spec, { channels: [1, 2] });
-        const map = weightMap(model, model.init(seed));
+        const map = weightMap(model, noisyParams(model, seed));
         const error = await equivarianceError(spec, map, { seed });
         expect(error, `seed ${seed}`).toBeLessThan(1e-5);
         // Control: a layer whose outputs are also scaled by their position commutes with nothing that moves.
@@ -125,13 +125,30 @@ describe("scale parts", () => {
       const spec = mlpSpec([3, 5, 4, 2], { scale });
       const build = (scales: "respect" | "ignore") => {
         const model = equivariantUNF(spec, { channels: [1, 3, 2], scales, activation });
-        return weightMap(model, model.init(1));
+        return weightMap(model, noisyParams(model, 1));
       };
       await assertEquivariant(spec, build("respect"), { scales: true, tolerance: 1e-5 });
       expect(await equivarianceError(spec, build("ignore"), { scales: true })).toBeGreaterThan(
         1e-3,
       );
       await assertEquivariant(spec, build("ignore"), { scales: false });
+    },
+  );
+  test.each([
+    ["fold", 0],
+    ["fold", 1],
+    ["permute", 0],
+  ] as const)(
+    "fixed axes %s, %i pointwise layers: scales commute with biases and tables set",
+    async (fixedAxes, pointwise) => {
+      const spec = mlpSpec([4, 5, 3], { scale: "positive" });
+      const model = equivariantUNF(spec, {
+        channels: [1, 4, 2],
+        scales: "respect",
+        fixedAxes,
+        pointwise,
+      });
+      await assertEquivariant(spec, weightMap(model, noisyParams(model, 1)), { scales: true });
     },
   );
   test("an activation that breaks them is refused with those that do not", () => {
@@ -146,7 +163,7 @@ describe("scale parts", () => {
       activation: "identity",
       positions: false,
     });
-    await assertEquivariant(spec, weightMap(model, model.init(seed)), {
+    await assertEquivariant(spec, weightMap(model, noisyParams(model, seed)), {
       seed,
       scales: true,
       tolerance: 3e-5,
@@ -171,7 +188,7 @@ describe("invariant models", () => {
   ])(
     "%s: predictions do not change under the true group, and do under a larger one",
     async (_, model) => {
-      const compute = weightFunction(model, model.init(3));
+      const compute = weightFunction(model, noisyParams(model, 3));
       await assertInvariant(spec, compute, { seed: 5, tolerance: 1e-4 });
       // Control: permuting query columns but not key columns is no symmetry.
       const weights = randomWeights(spec, 5);
@@ -191,7 +208,7 @@ describe("invariant models", () => {
       const model = unf(small, { channels: [1, 4, 4], head: [4, 1], fixedAxes });
       const permuted = mlpSpec([4, 5, 3], { ends: "permutation" });
       const element = sampleElement(permuted, 3, { axes: ["in"] });
-      const compute = weightFunction(model, model.init(1));
+      const compute = weightFunction(model, noisyParams(model, 1));
       expect(await invarianceError(small, compute)).toBeLessThan(1e-5);
       expect(await invarianceError(permuted, compute, { element })).toBeGreaterThan(1e-4);
     }
@@ -220,7 +237,7 @@ describe("coefficient sharing", () => {
       share: { maxDistance: Number.POSITIVE_INFINITY },
       bias: "none",
     });
-    const map = weightMap(model, model.init(0));
+    const map = weightMap(model, noisyParams(model, 0));
     await assertEquivariant(spec, map);
   });
 });

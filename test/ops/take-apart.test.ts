@@ -62,6 +62,6 @@ test("missing tensors and wrong shapes are named", () => {
   expect(() => takeApart(lowered, {}, 1)).toThrow('tensor "fc1.weight" of the spec is missing');
   const wrong = { "fc1.weight": np.zeros([1, 2, 3]), "fc1.bias": np.zeros([1, 3]) };
   expect(() => takeApart(lowered, wrong, 1)).toThrow(
-    'tensor "fc1.weight" has shape [1, 2, 3], expected [batch, 3, 2, 1]',
+    'tensor "fc1.weight" has shape [1, 2, 3], expected [batch, 3, 2]',
   );
 });

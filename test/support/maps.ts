@@ -1,6 +1,7 @@
 // Models as maps between host weights, for the public checkers.
 
-import { jit, type numpy as np } from "@jax-js/jax";
+import { jit, numpy as np } from "@jax-js/jax";
+import { randomStream } from "../../src/core/random.ts";
 import type { Tensor, Weights } from "../../src/core/tensors.ts";
 import type { EquivariantModel, Model, Params } from "../../src/models/model.ts";
 import type { WeightFunction, WeightMap } from "../../src/testing/equivariance.ts";
@@ -8,6 +9,17 @@ import { toBatch } from "../../src/testing/equivariance.ts";
 
 export const refAll = (params: Params): Params =>
   Object.fromEntries(Object.entries(params).map(([path, array]) => [path, array.ref]));
+
+/** Initial parameters with noise on all of them: biases start at zero and would hide what they break. */
+export function noisyParams(model: Pick<Model, "init">, seed: number): Params {
+  const random = randomStream(seed);
+  return Object.fromEntries(
+    Object.entries(model.init(seed)).map(([path, array]) => {
+      const noise = Float32Array.from({ length: array.size }, () => 0.3 * random.normal());
+      return [path, np.add(array.ref, np.array(noise).reshape(array.shape))];
+    }),
+  );
+}
 
 /** First output channel of an equivariant model, compiled. */
 export function weightMap(model: EquivariantModel, params: Params): WeightMap {

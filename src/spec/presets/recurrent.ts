@@ -1,5 +1,6 @@
 // Specs of recurrent networks with a linear read-out, in the layout of torch.nn.RNN and torch.nn.GRU (stacked gates).
 
+import { OptionError } from "../../core/errors.ts";
 import { defineSpec } from "../spec.ts";
 import type { Axis, SymmetrySpec } from "../types.ts";
 import { type EndGroup, endAxis, permutedAxis } from "./axes.ts";
@@ -18,6 +19,11 @@ function recurrentSpec(
   gates: number,
   { inputs, hidden, outputs, layers = 1, ends = "fixed" }: RecurrentSpecOptions,
 ): SymmetrySpec {
+  if (!Number.isSafeInteger(layers) || layers < 1) {
+    throw new OptionError(
+      `recurrentSpec: layers expected a whole number of at least 1, got ${layers}`,
+    );
+  }
   const axes: Record<string, Axis> = { in: endAxis(inputs, ends) };
   const tensors: Record<string, string[]> = {};
   for (let layer = 0; layer < layers; layer++) {
