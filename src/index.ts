@@ -12,6 +12,7 @@ export {
 export { defineSpec, type DefineSpecOptions, type SpecDefinition } from "./spec/spec.ts";
 export type { Axis, AxisGroup, AxisScale, SymmetrySpec, TensorSpec } from "./spec/types.ts";
 export { checkSpec } from "./spec/check.ts";
+export { specDifference } from "./spec/same-spec.ts";
 export { specFormat, specFromJSON, specToJSON, type SpecJSON } from "./spec/json.ts";
 export { formatGroup, printSpec } from "./spec/print.ts";
 export { lowerSpec, type AtomicTensor, type LoweredSpec, type LowerOptions } from "./spec/lower.ts";
@@ -35,6 +36,13 @@ export { readSafetensors, safetensorsHeader } from "./formats/safetensors.ts";
 export { writeSafetensors } from "./formats/safetensors-write.ts";
 export { toFloat32, type SafeTensor } from "./formats/safetensors-dtypes.ts";
 
+export {
+  inferSpecFromNames,
+  type InferNamesOptions,
+  type NamesInference,
+} from "./infer/names/infer-names.ts";
+export type { ModelFacts, NamedShape } from "./infer/names/template.ts";
+
 export { bellNumber, setPartitions, stirlingNumber } from "./basis/partitions.ts";
 export { enumerateTerms, type BasisTerm } from "./basis/terms.ts";
 export {
@@ -49,6 +57,12 @@ export { printPlan } from "./plan/print.ts";
 export type { Plan, Product } from "./plan/plan.ts";
 
 export { startEngine, type EngineOptions } from "./engine/start.ts";
+export {
+  inferSpecFromFunction,
+  type InferFunctionOptions,
+  type NetworkFunction,
+  type Shaped,
+} from "./trace/infer-function.ts";
 export type { ApplyOptions, EquivariantModel, Model, Params, WeightBatch } from "./models/model.ts";
 export { equivariantUNF, unf, type EquivariantOptions, type UNFOptions } from "./models/unf.ts";
 export { nfn, type NFNOptions } from "./models/nfn.ts";
