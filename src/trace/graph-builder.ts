@@ -80,11 +80,23 @@ export function graphBuilder(reserved: Iterable<string>): GraphBuilder {
     graph: (outputs) =>
       Object.freeze({
         opset,
-        nodes: Object.freeze(nodes),
+        nodes: Object.freeze(needed(nodes, outputs)),
         initializers,
         inputs: Object.freeze(inputs),
         outputs: Object.freeze(outputs.map((name) => ({ name, type: null, shape: null }))),
         declared,
       }),
   };
+}
+
+/** The nodes that lead to the outputs: a recognised pattern leaves its parts behind, and they say nothing any more. */
+function needed(nodes: readonly OnnxNode[], outputs: readonly string[]): OnnxNode[] {
+  const wanted = new Set(outputs);
+  const kept: OnnxNode[] = [];
+  for (const node of nodes.toReversed()) {
+    if (!node.outputs.some((name) => wanted.has(name))) continue;
+    for (const name of node.inputs) wanted.add(name);
+    kept.push(node);
+  }
+  return kept.toReversed();
 }

@@ -1,20 +1,19 @@
 // Every automatic family of the names door against the traced network it describes: two doors, one spec.
 
-import type { numpy as np } from "@jax-js/jax";
 import { describe, expect, it } from "vitest";
 import { inferSpecFromNames, type InferNamesOptions } from "../../src/infer/names/infer-names.ts";
 import type { NamedShape } from "../../src/infer/names/template.ts";
 import { specDifference } from "../../src/spec/same-spec.ts";
-import { inferSpecFromFunction, type NetworkFunction } from "../../src/trace/infer-function.ts";
+import { inferSpecFromFunction } from "../../src/trace/infer-function.ts";
+import { type Network, verdictOn } from "../support/function-oracle.ts";
 import * as tensors from "../support/model-tensors.ts";
 import * as models from "../support/traced-models.ts";
-import type { W } from "../support/traced-layers.ts";
 
 interface Case {
   readonly name: string;
   readonly tensors: readonly NamedShape[];
   readonly options: InferNamesOptions;
-  readonly fn: NetworkFunction;
+  readonly fn: Network;
   readonly input: readonly number[];
 }
 
@@ -85,11 +84,15 @@ const weightsOf = (list: readonly NamedShape[]) =>
 describe("a family's template says what the traced network says", () => {
   it.each(cases)("$name", async ({ tensors: list, options, fn, input }) => {
     const named = inferSpecFromNames(list, options);
-    const traced = await inferSpecFromFunction((w: W, x: np.Array) => fn(w, x), weightsOf(list), [
+    const traced = await inferSpecFromFunction((w, x) => fn(w, x), weightsOf(list), [
       { shape: input },
     ]);
     expect(traced.unsupported).toEqual([]);
     expect(named.warnings).toEqual([]);
     expect(specDifference(named.spec, traced.spec)).toBeNull();
+    const { axes, together, control } = await verdictOn(fn, input, named.spec, 5);
+    for (const [axis, error] of Object.entries(axes)) expect(error, axis).toBeLessThan(1e-4);
+    expect(together).toBeLessThan(2e-4);
+    expect(control).toBeGreaterThan(1e-3);
   });
 });

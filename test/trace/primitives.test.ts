@@ -1,0 +1,203 @@
+// Traced functions, one trap each: what the spec claims holds when the function is run, and the axes it must find are found.
+
+import { jit, lax, nn, numpy as np } from "@jax-js/jax";
+import { describe, expect, it } from "vitest";
+import { formatGroup } from "../../src/spec/print.ts";
+import { inferSpecFromFunction } from "../../src/trace/infer-function.ts";
+import { type Network, verdictOn } from "../support/function-oracle.ts";
+import type { W } from "../support/traced-layers.ts";
+
+interface Case {
+  readonly name: string;
+  /** Groups of the axes that move, sorted. */
+  readonly groups: readonly string[];
+  readonly weights: Readonly<Record<string, readonly number[]>>;
+  readonly input?: readonly number[];
+  readonly fn: Network;
+}
+
+const twoLayers = { a: [7, 8], b: [8, 3] };
+
+/** a network of two layers with something between them */
+const between =
+  (f: (h: np.Array, w: W) => np.Array): Network =>
+  (w, x) =>
+    np.matmul(f(np.matmul(x, w["a"].ref), w), w["b"].ref);
+
+const layer = (
+  name: string,
+  groups: readonly string[],
+  f: (h: np.Array, w: W) => np.Array,
+): Case => ({
+  name,
+  groups,
+  weights: twoLayers,
+  fn: between(f),
+});
+
+const s8 = ["S_8"];
+const positive = ["S_8 with positive scales"];
+const signs = ["S_8 with sign flips"];
+
+const cases: readonly Case[] = [
+  layer("relu", positive, (h) => nn.relu(h)),
+  layer("leaky relu", positive, (h) => nn.leakyRelu(h)),
+  layer("absolute value", positive, (h) => np.abs(h)),
+  layer("relu as a product with its own gate", positive, (h) =>
+    np.multiply(h.ref, np.greater(h, 0).astype(np.float32)),
+  ),
+  layer("relu as a choice", positive, (h) => np.where(np.greater(h.ref, 0), h, 0)),
+  layer("a choice against another threshold has no scale", s8, (h) =>
+    np.where(np.greater(h.ref, 1), h, 0),
+  ),
+  layer("a maximum with another number has no scale", s8, (h) => np.maximum(h, 0.5)),
+  layer("tanh", signs, (h) => np.tanh(h)),
+  layer("tanh inside jit", signs, (h) => jit((x: np.Array) => np.tanh(np.multiply(x, 2)))(h)),
+  layer("sine", signs, (h) => np.sin(np.multiply(h, 30))),
+  layer("sine with a phase has no scale", s8, (h) => np.sin(np.add(h, 0.5))),
+  layer("cosine has no scale", s8, (h) => np.cos(h)),
+  layer("gelu", s8, (h) => nn.gelu(h)),
+  layer("sigmoid", s8, (h) => nn.sigmoid(h)),
+  layer("softmax along the axis", s8, (h) => nn.softmax(h, -1)),
+  layer("standardization along the axis", s8, (h) => nn.standardize(h, -1)),
+  layer("a ramp multiplied onto the axis fixes it", [], (h) =>
+    np.multiply(nn.relu(h), np.array([1, 2, 3, 4, 5, 6, 7, 8])),
+  ),
+  layer("an even factor does not", positive, (h) =>
+    np.multiply(nn.relu(h), np.array([2, 2, 2, 2, 2, 2, 2, 2])),
+  ),
+  layer("a running sum fixes the axis", [], (h) => np.matmul(nn.relu(h), np.tril(np.ones([8, 8])))),
+  layer("a flip fixes the axis", [], (h) => np.add(nn.relu(h.ref), np.flip(h, 1))),
+  layer("a shift fixes the axis", [], (h) => {
+    const [first, rest] = np.split(nn.relu(h.ref), [1], 1);
+    return np.add(h, np.concatenate([rest, first], 1));
+  }),
+  layer("chosen columns are fixed", [], (h) =>
+    np.take(nn.relu(h), np.array([7, 6, 5, 4, 3, 2, 1, 0], { dtype: np.int32 }), 1),
+  ),
+  layer("a cut splits the axis", ["S_3 with positive scales", "S_5 with sign flips"], (h) => {
+    const [low, high] = np.split(h, [3], 1);
+    return np.concatenate([nn.relu(low), np.tanh(high)], 1);
+  }),
+  layer("a gate ties both halves", ["S_4"], (h) => {
+    const [gate, up] = np.split(h, 2, 1);
+    const half = np.multiply(nn.sigmoid(gate), up);
+    return np.concatenate([half.ref, half], 1);
+  }),
+  layer("a reshape that sums in blocks is a wreath product", ["S_2", "S_4 in each 2"], (h) => {
+    const blocks = nn.relu(h).reshape([4, 2, 4]);
+    const total = np.max(blocks.ref, -1, { keepdims: true });
+    return np.subtract(blocks, total).reshape([4, 8]);
+  }),
+  layer("sorting is not followed and fixes the axis", [], (h) => np.sort(h)),
+  {
+    name: "one matrix used twice ties its axes",
+    groups: ["S_8 with positive scales"],
+    weights: { a: [7, 8], m: [8, 8], b: [8, 3] },
+    fn: between((h, w) =>
+      nn.relu(np.matmul(nn.relu(np.matmul(nn.relu(h), w["m"].ref)), w["m"].ref)),
+    ),
+  },
+  {
+    name: "a residual sum ties axes",
+    groups: ["S_6 with positive scales", "S_8"],
+    weights: { a: [7, 8], up: [8, 6], down: [6, 8], b: [8, 3] },
+    fn: between((h, w) =>
+      nn.softmax(np.add(h.ref, np.matmul(nn.relu(np.matmul(h, w["up"].ref)), w["down"].ref)), -1),
+    ),
+  },
+  {
+    name: "a max pool passes positive scales, a convolution in groups makes a wreath product",
+    groups: ["S_2", "S_3 with positive scales in each 2", "S_4 with positive scales in each 2"],
+    weights: { a: [6, 3, 3, 3], m: [8, 3, 3, 3], b: [8, 5] },
+    input: [2, 3, 8, 8],
+    fn: (w, x) => {
+      const first = nn.relu(lax.conv(x, w["a"].ref, [1, 1], "SAME"));
+      const pooled = lax.reduceWindow(first, np.max, [2, 2], [2, 2]);
+      const grouped = lax.convGeneralDilated(pooled, w["m"].ref, [1, 1], "SAME", {
+        featureGroupCount: 2,
+      });
+      return np.matmul(np.mean(nn.relu(grouped), [2, 3]), w["b"].ref);
+    },
+  },
+];
+
+const groupsOf = (axes: Parameters<typeof formatGroup>[0][], sizes: Map<string, number>) =>
+  axes
+    .map((axis) =>
+      axis.within === undefined
+        ? formatGroup(axis)
+        : formatGroup({ ...axis, within: String(sizes.get(axis.within)) }),
+    )
+    .toSorted();
+
+describe("a spec by tracing finds these groups, and running the function confirms them", () => {
+  it.each(cases)("$name", async ({ groups, weights, input = [4, 7], fn }) => {
+    const shaped = Object.fromEntries(
+      Object.entries(weights).map(([name, shape]) => [name, { shape }]),
+    );
+    const { spec } = await inferSpecFromFunction((w, x) => fn(w, x), shaped, [{ shape: input }]);
+    const sizes = new Map(Object.entries(spec.axes).map(([name, { size }]) => [name, size]));
+    const moving = Object.values(spec.axes).filter(({ group }) => group !== "fixed");
+    expect(groupsOf(moving, sizes)).toEqual(groups.toSorted());
+    const { axes, together, control } = await verdictOn(fn, input, spec, 11);
+    for (const [axis, error] of Object.entries(axes)) expect(error, axis).toBeLessThan(1e-4);
+    expect(together).toBeLessThan(1e-4);
+    if (groups.length > 0) expect(control).toBeGreaterThan(1e-3);
+  });
+});
+
+describe("tracing", () => {
+  const shapes = { a: { shape: [7, 8] }, b: { shape: [8, 3] } };
+  const inputs = [{ shape: [4, 7] }];
+
+  it("names primitives it does not follow", async () => {
+    const { unsupported, warnings } = await inferSpecFromFunction(
+      (w, x) => between((h) => np.sort(h))(w, x),
+      shapes,
+      inputs,
+    );
+    expect(unsupported).toMatchObject([{ op: "jax.sort", reason: "the operation is not known" }]);
+    expect(warnings.join()).toMatch(/jax\.sort/);
+  });
+
+  it("explains axes by the operations that tie them", async () => {
+    const { explanations } = await inferSpecFromFunction(
+      (w, x) => between((h) => nn.relu(h))(w, x),
+      shapes,
+      inputs,
+    );
+    expect(explanations.flatMap(({ reasons }) => reasons).join()).toMatch(/Einsum/);
+  });
+
+  it("takes names of the program's own values for weights", async () => {
+    const weights = {
+      "%0": { shape: [7, 8] },
+      input0: { shape: [8, 3] },
+      __proto__x: { shape: [3] },
+    };
+    const { spec } = await inferSpecFromFunction(
+      (w, x) => np.add(np.matmul(nn.relu(np.matmul(x, w["%0"])), w["input0"]), w["__proto__x"]),
+      weights,
+      inputs,
+    );
+    expect(Object.keys(spec.tensors)).toEqual(["%0", "input0", "__proto__x"]);
+  });
+
+  it("does not believe the number of a weight with one entry", async () => {
+    const { spec } = await inferSpecFromFunction(
+      ({ a, b, floor }, x) => np.matmul(np.maximum(np.matmul(x, a), floor), b),
+      { ...shapes, floor: { shape: [1] } },
+      inputs,
+    );
+    expect(Object.values(spec.axes).some(({ scale }) => scale !== undefined)).toBe(false);
+  });
+
+  it("refuses weights that are not float", async () => {
+    const weights = { a: { shape: [2], dtype: "int32" } };
+    await expect(inferSpecFromFunction(({ a }) => a, weights, [])).rejects.toThrow(
+      /"a" of type int32/,
+    );
+    await expect(inferSpecFromFunction((_, x) => x, {}, inputs)).rejects.toThrow(/got none/);
+  });
+});
