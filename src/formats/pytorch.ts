@@ -58,7 +58,7 @@ interface StoredView {
   readonly strides: readonly number[];
 }
 
-const isKind = <K extends string>(value: PickleValue, kind: K): boolean =>
+const isKind = (value: PickleValue, kind: string): boolean =>
   typeof value === "object" && value !== null && "kind" in value && value.kind === kind;
 const isView = (value: PickleValue): value is StoredView => isKind(value, "tensor");
 const isStorage = (value: PickleValue): value is StoredNumbers => isKind(value, "storage");

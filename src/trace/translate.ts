@@ -11,11 +11,6 @@ import { isReducedPool, sums } from "./sums.ts";
 
 const rules = new Map<string, Rule>(Object.entries({ ...elementwise, ...movement, ...sums }));
 
-/** Primitives that are followed, sorted. */
-export const followedPrimitives: readonly string[] = Object.freeze(
-  [...rules.keys(), "jit", "pool"].toSorted(),
-);
-
 /** Adds the program's equations; gives the value names of its results. `inputs` name the values of its arguments. */
 export function translate(
   program: TracedProgram,

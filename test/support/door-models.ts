@@ -22,8 +22,8 @@ import { convolutional, gpt2, perceptron, recurrent } from "./traced-models.ts";
 
 export interface DoorModel {
   readonly name: string;
-  onnx(b: OnnxBuilder): void;
-  fn(w: W, x: np.Array): np.Array;
+  readonly onnx: (b: OnnxBuilder) => void;
+  readonly fn: (w: W, x: np.Array) => np.Array;
   /** Shape of the function's input. */
   readonly input: readonly number[];
   readonly tensors: readonly NamedShape[];

@@ -8,14 +8,14 @@ import { readPackageData } from "../../src/tasks/package-data.ts";
 import { inferSpecFromFunction } from "../../src/trace/infer-function.ts";
 
 it("tracing the digits network gives its hand-written spec", async () => {
-  const { logits } = await digitsTask(await readPackageData("uci-digits.csv.gz"));
+  const task = await digitsTask(await readPackageData("uci-digits.csv.gz"));
   const { spec, unsupported } = await inferSpecFromFunction(
     (weights, images) => {
       // The task runs a batch of networks at once: a batch of one.
       const batch = Object.entries(weights).map(
         ([name, w]) => [name, np.expandDims(w, 0)] as const,
       );
-      return logits(Object.fromEntries(batch), np.expandDims(images, 0));
+      return task.logits(Object.fromEntries(batch), np.expandDims(images, 0));
     },
     digitsSpec.tensors,
     [{ shape: [5, 64] }],
