@@ -1,6 +1,6 @@
 // The part of `weightspace symmetries` for files without a graph: the spec a family's template gives to tensor names.
 
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import {
   inferSpecFromNames,
   type InferNamesOptions,
@@ -18,6 +18,7 @@ export interface NameOptions {
   readonly config?: string;
   readonly family?: string;
   readonly tied?: boolean;
+  readonly activation?: "relu" | "tanh" | "sine";
 }
 
 /** Adds the options that only files without a graph need. */
@@ -27,14 +28,20 @@ export function addNameOptions(command: Command): Command {
     .option("--key-value-heads <number>", "heads of keys and values", wholeNumber(1))
     .option("--config <file>", "the model's config.json, for files without a graph")
     .option("--family <name>", `read tensor names as one of: ${families.join(", ")}`)
-    .option("--tied", "the token embedding is the output matrix too");
+    .option("--tied", "the token embedding is the output matrix too")
+    .addOption(
+      new Option(
+        "--activation <name>",
+        "activation of a family mlp or cnn, for its scales",
+      ).choices(["relu", "tanh", "sine"]),
+    );
 }
 
 /** @throws {UsageError} naming an option that files with a graph have no use for */
 export function refuseNameOptions(options: NameOptions): void {
-  const given = (["heads", "keyValueHeads", "config", "family", "tied"] as const).find(
-    (key) => options[key] !== undefined,
-  );
+  const given = (
+    ["heads", "keyValueHeads", "config", "family", "tied", "activation"] as const
+  ).find((key) => options[key] !== undefined);
   if (given !== undefined)
     throw new UsageError(
       `symmetries: --${given.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for .safetensors and PyTorch files; a graph says it itself`,
@@ -58,13 +65,14 @@ export async function nameSymmetries(
   }
   if (Object.keys(options.size).length > 0)
     throw new UsageError(`symmetries: --size is for ONNX files; "${path}" has no inputs`);
-  const { heads, keyValueHeads, config, family, tied } = options;
+  const { heads, keyValueHeads, config, family, tied, activation } = options;
   const told: InferNamesOptions = {
     ...(heads !== undefined && { heads }),
     ...(keyValueHeads !== undefined && { keyValueHeads }),
     ...(config !== undefined && { config: await readJson(config) }),
     ...(family !== undefined && { family }),
     ...(tied !== undefined && { tied }),
+    ...(activation !== undefined && { activation }),
   };
   return inferSpecFromNames(await namedTensors(path), told);
 }

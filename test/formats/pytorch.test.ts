@@ -47,7 +47,7 @@ describe("tensors", () => {
 
   it("hold the numbers of their storage through any strides and offset", () => {
     expect(numbers(file, "plain")).toEqual([...counting]);
-    expect(numbers(file, "slice")).toEqual([...counting.slice(12)]);
+    expect(numbers(file, "slice")).toEqual(Array.from(counting.subarray(12)));
     expect(numbers(file, "turned").slice(0, 6)).toEqual([0, 12, 4, 16, 8, 20]);
   });
 

@@ -192,6 +192,8 @@ describe("what names do not say", () => {
     expect(inferSpecFromNames(llamaTensors(), { config: grouped }).warnings).toEqual([]);
     expect(() => inferSpecFromNames(gpt2Tensors(), { config: { n_head: "3" } })).toThrow(/n_head/);
     expect(() => inferSpecFromNames(gpt2Tensors(), { config: [] })).toThrow(/config\.json/);
+    const bigBird = { model_type: "big_bird", num_attention_heads: 3 };
+    expect(() => inferSpecFromNames(bertTensors(), { config: bigBird })).toThrow(/"big_bird"/);
   });
 
   it("finds the head size in normalised queries", () => {

@@ -71,7 +71,13 @@ export function gpt2(w: W, tokens: np.Array, heads: number, layers: number): np.
 }
 
 /** BERT with a masked-word head tied to the embedding. */
-export function bert(w: W, tokens: np.Array, heads: number, layers: number): np.Array {
+export function bert(
+  w: W,
+  tokens: np.Array,
+  heads: number,
+  layers: number,
+  tap = (last: np.Array): np.Array => last,
+): np.Array {
   const table = (name: string) => w[`bert.embeddings.${name}.weight`].ref;
   const words = np.matmul(tokens, table("word_embeddings"));
   const segment = np.sum(np.multiply(table("token_type_embeddings"), np.array([[1], [0]])), 0);
@@ -88,7 +94,7 @@ export function bert(w: W, tokens: np.Array, heads: number, layers: number): np.
     x = layerNorm(w, `${at}.output.LayerNorm`, np.add(x, linear(w, `${at}.output.dense`, inner)));
   }
   const head = "cls.predictions";
-  const moved = nn.gelu(linear(w, `${head}.transform.dense`, x));
+  const moved = nn.gelu(linear(w, `${head}.transform.dense`, tap(x)));
   const scores = np.matmul(
     layerNorm(w, `${head}.transform.LayerNorm`, moved),
     table("word_embeddings").transpose(),

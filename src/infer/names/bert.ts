@@ -125,6 +125,7 @@ export const bert: Template = {
   family: "bert",
   covers: "BERT and RoBERTa as Hugging Face stores them, with the usual heads",
   optIn: false,
+  modelTypes: ["bert", "roberta", "xlm-roberta", "camembert"],
   matches: (names) =>
     prefixBefore(names, anchor) !== null &&
     prefixBefore(names, "encoder.layer.0.attention.self.query.weight") !== null,

@@ -34,6 +34,14 @@ export function factsFromConfig(config: unknown): ModelFacts {
   };
 }
 
+/** What kind of model a config says it is, if it says so. */
+export function modelTypeOf(config: unknown): string | undefined {
+  if (typeof config !== "object" || config === null || !Object.hasOwn(config, "model_type"))
+    return undefined;
+  const { model_type: found } = config as { readonly model_type: unknown };
+  return typeof found === "string" ? found : undefined;
+}
+
 /** Said outright, or meant by GPT-2's language model, whose embedding is tied unless the config denies it. */
 function tiedOf(config: Readonly<Record<string, unknown>>): boolean | undefined {
   const said = config["tie_word_embeddings"];

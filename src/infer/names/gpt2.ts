@@ -1,5 +1,5 @@
-// GPT-2 (Radford et al. 2019) as Hugging Face stores it: fused query/key/value, weights of Conv1D as [in, out]. The
-// token embedding is usually the output matrix too.
+// GPT-2 (Radford et al. 2019): fused query/key/value, weights [in, out] as Hugging Face stores them or [out, in] as nanoGPT
+// does, told apart by the fused matrix. The token embedding is usually the output matrix too.
 
 import { attentionAxes, settleHeadless, warnWithoutHeads } from "./attention.ts";
 import { countLayers, type Desk, prefixBefore, type Template } from "./template.ts";
@@ -17,18 +17,19 @@ function read(desk: Desk): void {
   if (layers === 0) desk.problem(`no layer "${prefix}h.0" is among the tensors`);
   for (let i = 0; i < layers; i++) {
     const at = `${prefix}h.${i}`;
-    const norm = (name: string) => {
-      for (const part of ["weight", "bias"]) desk.claim(`${at}.${name}.${part}`, [d]);
-    };
-    /** Conv1D: the output comes last. */
+    const fused = desk.shape(`${at}.attn.c_attn.weight`, 2);
+    if (fused === null) continue;
+    const outputFirst = fused[0] === 3 * fused[1];
+    const norm = (name: string) => readNorm(desk, `${at}.${name}`, d, outputFirst);
     const linear = (name: string, from: string, to: string) => {
-      desk.claim(`${at}.${name}.weight`, [from, to]);
-      desk.claim(`${at}.${name}.bias`, [to]);
+      desk.claim(`${at}.${name}.weight`, outputFirst ? [to, from] : [from, to]);
+      if (!outputFirst) desk.claim(`${at}.${name}.bias`, [to]);
+      else desk.claimIf(`${at}.${name}.bias`, [to]);
     };
     const { q, k, v, o } = attentionAxes(desk, `h${i}`, { query: table[1] });
     const inner = desk.shape(`${at}.mlp.c_fc.weight`, 2);
     if (inner === null) continue;
-    const ff = desk.axis(`h${i}.ff`, inner[1]);
+    const ff = desk.axis(`h${i}.ff`, inner[outputFirst ? 0 : 1]);
     norm("ln_1");
     linear("attn.c_attn", d, `${q} + ${k} + ${v}`);
     linear("attn.c_proj", o, d);
@@ -37,15 +38,23 @@ function read(desk: Desk): void {
     linear("mlp.c_proj", ff, d);
     for (const buffer of ["attn.bias", "attn.masked_bias"]) desk.ignore(`${at}.${buffer}`);
   }
-  for (const part of ["weight", "bias"]) desk.claim(`${prefix}ln_f.${part}`, [d]);
-  if (!desk.claimIf("lm_head.weight", [vocabulary, d])) settleHeadless(desk, d, true);
+  readNorm(desk, `${prefix}ln_f`, d, !desk.has(`${prefix}ln_f.bias`));
+  const head = `${prefix.replace(/transformer\.$/, "")}lm_head.weight`;
+  if (!desk.claimIf(head, [vocabulary, d])) settleHeadless(desk, d, true);
   warnWithoutHeads(desk);
+}
+
+/** nanoGPT may leave the shift out. */
+function readNorm(desk: Desk, name: string, d: string, mayLackBias: boolean): void {
+  desk.claim(`${name}.weight`, [d]);
+  if (!mayLackBias || desk.has(`${name}.bias`)) desk.claim(`${name}.bias`, [d]);
 }
 
 export const gpt2: Template = {
   family: "gpt2",
-  covers: "GPT-2 and DistilGPT-2 as Hugging Face stores them (Conv1D, fused c_attn)",
+  covers: "GPT-2 and DistilGPT-2 as Hugging Face stores them (Conv1D), nanoGPT (Linear)",
   optIn: false,
+  modelTypes: ["gpt2"],
   matches: (names) =>
     prefixBefore(names, "wte.weight") !== null &&
     prefixBefore(names, "h.0.attn.c_attn.weight") !== null,

@@ -3,7 +3,7 @@
 
 import { OptionError, SpecError, UnsupportedError } from "../../core/errors.ts";
 import type { SymmetrySpec } from "../../spec/types.ts";
-import { factsFromConfig } from "./config.ts";
+import { factsFromConfig, modelTypeOf } from "./config.ts";
 import { families, templates } from "./registry.ts";
 import { type ModelFacts, type NamedShape, readWith, type Template } from "./template.ts";
 
@@ -51,6 +51,11 @@ export function inferSpecFromNames(
       { severity: "error", message: "two tensors have the same name" },
     ]);
   const template = family === undefined ? templateFor(names) : templateNamed(family);
+  const said = modelTypeOf(config);
+  if (said !== undefined && !template.modelTypes.includes(said))
+    throw new UnsupportedError(
+      `inferSpecFromNames: the config describes a model of type "${said}", family "${template.family}" covers ${template.modelTypes.join(", ") || "none that has a config"}; export the model to ONNX`,
+    );
   const facts: ModelFacts = { ...(config !== undefined && factsFromConfig(config)), ...told };
   const { spec, warnings } = readWith(template, tensors, facts);
   return Object.freeze({ family: template.family, spec, warnings: Object.freeze([...warnings]) });

@@ -124,6 +124,7 @@ export const llama: Template = {
   covers:
     "Llama, Mistral, Qwen 2 and 3, Gemma 1: names of Hugging Face and of the original release",
   optIn: false,
+  modelTypes: ["llama", "mistral", "qwen2", "qwen3", "gemma", "granite"],
   matches: (names) => styleOf(names) !== undefined,
   read,
 };

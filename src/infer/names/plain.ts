@@ -53,6 +53,7 @@ export const mlp: Template = {
   family: "mlp",
   covers: "perceptrons: numbered weights [out, in] with biases, nothing else between them",
   optIn: true,
+  modelTypes: [],
   matches: () => false,
   read: (desk) =>
     readChain(
@@ -67,6 +68,7 @@ export const cnn: Template = {
   covers:
     "numbered dense convolutions, batch normalisations, then linear layers; no shortcuts, no groups",
   optIn: true,
+  modelTypes: [],
   matches: () => false,
   read(desk) {
     const convolutions = chainOrder(desk, (rank) => rank > 2);

@@ -49,6 +49,7 @@ const family = (name: string, gates: number): Template => ({
   family: name,
   covers: `torch.nn.${name.toUpperCase()} in one direction with one linear read-out`,
   optIn: true,
+  modelTypes: [],
   matches: () => false,
   read: (desk) => read(desk, gates),
 });

@@ -158,6 +158,7 @@ export const resnet: Template = {
   covers:
     "ResNet and ResNeXt with batch normalisation: names of torchvision, timm and Hugging Face",
   optIn: false,
+  modelTypes: ["resnet"],
   matches: (names) => styleOf(names) !== undefined,
   read,
 };

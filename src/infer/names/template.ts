@@ -31,6 +31,8 @@ export interface Template {
   readonly covers: string;
   /** Only used when asked for by name: its tensor names say too little about the network. */
   readonly optIn: boolean;
+  /** `model_type` of configs that describe this very network; a config that names another one is refused. */
+  readonly modelTypes: readonly string[];
   /** Whether these names look like this family. */
   matches(names: ReadonlySet<string>): boolean;
   /** Claims every tensor of the family. */

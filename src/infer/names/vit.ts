@@ -6,7 +6,9 @@ import { countLayers, type Desk, prefixBefore, type Template } from "./template.
 
 interface Style {
   readonly patch: string;
-  /** Tables of vectors with two leading dimensions. */
+  /** The table of positions; a file without it places its patches in some other way. */
+  readonly positions: string;
+  /** Single vectors beside the patches, with two leading dimensions as well. */
   readonly tables: readonly string[];
   readonly layers: string;
   readonly norms: readonly string[];
@@ -24,11 +26,8 @@ const plain = [".weight", ".bias"] as const;
 const styles: readonly Style[] = [
   {
     patch: "embeddings.patch_embeddings.projection",
-    tables: [
-      "embeddings.cls_token",
-      "embeddings.distillation_token",
-      "embeddings.position_embeddings",
-    ],
+    positions: "embeddings.position_embeddings",
+    tables: ["embeddings.cls_token", "embeddings.distillation_token"],
     layers: "encoder.layer.",
     norms: ["layernorm_before", "layernorm_after"],
     projections: ["query", "key", "value"].map((part) => `attention.attention.${part}`),
@@ -40,7 +39,8 @@ const styles: readonly Style[] = [
   },
   {
     patch: "patch_embed.proj",
-    tables: ["cls_token", "dist_token", "reg_token", "pos_embed"],
+    positions: "pos_embed",
+    tables: ["cls_token", "dist_token", "reg_token"],
     layers: "blocks.",
     norms: ["norm1", "norm2"],
     projections: ["attn.qkv"],
@@ -52,7 +52,8 @@ const styles: readonly Style[] = [
   },
   {
     patch: "conv_proj",
-    tables: ["class_token", "encoder.pos_embedding"],
+    positions: "encoder.pos_embedding",
+    tables: ["class_token"],
     layers: "encoder.layers.encoder_layer_",
     norms: ["ln_1", "ln_2"],
     projections: ["self_attention.in_proj"],
@@ -85,8 +86,8 @@ function read(desk: Desk): void {
   const channels = desk.axis("channel", patch[1], { group: "fixed" });
   desk.claim(`${prefix}${style.patch}.weight`, [d, channels, `${patch[2]}`, `${patch[3]}`]);
   desk.claimIf(`${prefix}${style.patch}.bias`, [d]);
-  for (const name of style.tables) {
-    if (!desk.has(prefix + name)) continue;
+  for (const name of [style.positions, ...style.tables]) {
+    if (name !== style.positions && !desk.has(prefix + name)) continue;
     const shape = desk.shape(prefix + name, 3);
     if (shape !== null) desk.claim(prefix + name, [`${shape[0]}`, `${shape[1]}`, d]);
   }
@@ -149,6 +150,7 @@ export const vit: Template = {
   family: "vit",
   covers: "ViT and DeiT: names of Hugging Face, timm (fused qkv) and torchvision",
   optIn: false,
+  modelTypes: ["vit", "deit"],
   matches: (names) => styleOf(names) !== undefined,
   read,
 };
