@@ -25,6 +25,24 @@ function slice(context: RuleContext, from: string, ranges: readonly (readonly nu
   return context.build.node("Slice", [from, ...lists.map((list) => integers(context, list))]);
 }
 
+/** Zeros between neighbours along an axis, so that they lie `step` apart. */
+export function spread(
+  context: RuleContext,
+  from: string,
+  shape: readonly number[],
+  axis: number,
+  step: number,
+): string {
+  const apart = reshape(context, from, shape.toSpliced(axis + 1, 0, 1));
+  const ends = Array.from({ length: 2 * (shape.length + 1) }, (_, i) =>
+    i === shape.length + 1 + axis + 1 ? step - 1 : 0,
+  );
+  const padded = context.build.node("Pad", [apart, integers(context, ends)]);
+  const wide = shape.with(axis, shape[axis] * step);
+  const joined = reshape(context, padded, wide);
+  return slice(context, joined, [[0, wide[axis] - step + 1, axis, 1]]);
+}
+
 /** Entries [start, end) of every axis. */
 function shrink(context: RuleContext): string {
   const { equation, inputs, shapes } = context;

@@ -1,6 +1,6 @@
 // Primitives that sum: products contracted over the last dimension, convolutions, reductions and sliding windows.
 
-import { reshape, transpose } from "./movement.ts";
+import { reshape, spread, transpose } from "./movement.ts";
 import type { TracedEquation, Uses } from "./program.ts";
 import { numbersOf, pairsOf, type RuleContext, type Rules } from "./rule.ts";
 
@@ -31,25 +31,35 @@ function dot(context: RuleContext): string | null {
   );
 }
 
-/** A convolution; one batched over groups of channels becomes one grouped convolution. */
+/**
+ * A convolution; one batched over groups of channels becomes one grouped convolution. A transposed one is an ordinary
+ * one over an image with zeros between its pixels.
+ */
 function conv(context: RuleContext): string | null {
   const { build, equation, inputs, shapes, output } = context;
   const { vmapDims, strides, padding, lhsDilation, rhsDilation } = equation.params;
   const batched = vmapDims as number;
   const pads = [0, 1].flatMap((side) => pairsOf(padding).map((pair) => pair[side]));
-  if (pads.some((size) => size < 0) || numbersOf(lhsDilation).some((step) => step !== 1))
-    return null;
+  if (pads.some((size) => size < 0)) return null;
   const window = {
     strides: numbersOf(strides),
     dilations: numbersOf(rhsDilation),
     pads,
   };
-  if (batched === 0) return build.node("Conv", inputs, { ...window, group: 1 });
-  const [x, kernel] = shapes;
+  let [image] = inputs;
+  let [x]: readonly (readonly number[])[] = shapes;
+  const [, kernel] = shapes;
+  for (const [i, step] of numbersOf(lhsDilation).entries()) {
+    const axis = batched + 2 + i;
+    if (step === 1 || x[axis] < 2) continue;
+    image = spread(context, image, x, axis, step);
+    x = x.with(axis, (x[axis] - 1) * step + 1);
+  }
+  if (batched === 0) return build.node("Conv", [image, inputs[1]], { ...window, group: 1 });
   const [group] = x;
   if (batched !== 1 || group !== kernel[0]) return null;
   const swap = (rank: number) => [1, 0, ...Array.from({ length: rank - 2 }, (_, i) => i + 2)];
-  const merged = reshape(context, transpose(context, inputs[0], swap(x.length)), [
+  const merged = reshape(context, transpose(context, image, swap(x.length)), [
     x[1],
     group * x[2],
     ...x.slice(3),

@@ -107,6 +107,48 @@ const cases: readonly Case[] = [
     ),
   },
   {
+    name: "a transposed convolution passes channels",
+    groups: ["S_4 with positive scales", "S_6 with positive scales"],
+    weights: { a: [6, 3, 3, 3], up: [4, 6, 3, 3], b: [4, 5] },
+    input: [2, 3, 4, 4],
+    fn: (w, x) => {
+      const first = nn.relu(lax.conv(x, w["a"].ref, [1, 1], "SAME"));
+      const padding: [number, number][] = [
+        [1, 2],
+        [1, 2],
+      ];
+      const larger = lax.convGeneralDilated(first, w["up"].ref, [1, 1], padding, {
+        lhsDilation: [2, 2],
+      });
+      return np.matmul(np.mean(nn.relu(larger), [2, 3]), w["b"].ref);
+    },
+  },
+  {
+    name: "attention by einsum has heads and general linear spaces inside",
+    groups: ["GL(4) in each 3", "GL(4) in each 3", "S_3"],
+    weights: { q: [6, 3, 4], k: [6, 3, 4], v: [6, 3, 4], o: [3, 4, 6] },
+    input: [2, 5, 6],
+    fn: (w, x) => {
+      const project = (name: string) =>
+        np.einsum(x.ref, [0, 1, 2], w[name].ref, [2, 3, 4], [0, 3, 1, 4]);
+      const scores = np.einsum(
+        project("q"),
+        [0, 1, 2, 3],
+        project("k"),
+        [0, 1, 4, 3],
+        [0, 1, 2, 4],
+      );
+      const mixed = np.einsum(
+        nn.softmax(scores, -1),
+        [0, 1, 2, 3],
+        project("v"),
+        [0, 1, 3, 4],
+        [0, 1, 2, 4],
+      );
+      return np.einsum(mixed, [0, 1, 2, 3], w["o"].ref, [1, 3, 4], [0, 2, 4]);
+    },
+  },
+  {
     name: "a max pool passes positive scales, a convolution in groups makes a wreath product",
     groups: ["S_2", "S_3 with positive scales in each 2", "S_4 with positive scales in each 2"],
     weights: { a: [6, 3, 3, 3], m: [8, 3, 3, 3], b: [8, 5] },
