@@ -11,42 +11,55 @@ const plain =
 
 const isZero = (atom: TracedAtom): boolean => isLiteral(atom) && atom.value === 0;
 
-/** The x of `x < 0`, `x <= 0`, `0 < x` or `0 <= x`. */
-function comparedWithZero(uses: Uses, atom: TracedAtom): TracedAtom | undefined {
+/** The x of `x < 0` or `x <= 0`, or of `0 < x` or `0 <= x`, and which of the two it is. */
+function comparedWithZero(
+  uses: Uses,
+  atom: TracedAtom,
+): { readonly x: TracedAtom; readonly isBelow: boolean } | undefined {
   const made = uses.maker(atom);
   if (made?.primitive !== "compare") return undefined;
   const { op } = made.params;
   if (op !== "less" && op !== "less_equal") return undefined;
   const [a, b] = made.inputs;
-  if (isZero(b)) return a;
-  return isZero(a) ? b : undefined;
+  if (isZero(b)) return { x: a, isBelow: true };
+  return isZero(a) ? { x: b, isBelow: false } : undefined;
 }
 
-/** Whether a branch is x, 0, -x or x times a number. */
-function isMultiple(uses: Uses, branch: TracedAtom, x: TracedAtom): boolean {
-  if (branch === x || isZero(branch)) return true;
+/** The number that a branch multiplies x with (x itself, 0, -x, x times a number), or null. */
+function slopeOf(uses: Uses, branch: TracedAtom, x: TracedAtom): number | null {
+  if (branch === x) return 1;
+  if (isZero(branch)) return 0;
   const made = uses.maker(branch);
-  if (made?.primitive === "neg") return made.inputs[0] === x;
-  if (made?.primitive !== "mul") return false;
+  if (made?.primitive === "neg") return made.inputs[0] === x ? -1 : null;
+  if (made?.primitive !== "mul") return null;
   const [a, b] = made.inputs;
-  return (a === x && isLiteral(b)) || (b === x && isLiteral(a));
+  if (a === x && isLiteral(b)) return b.value;
+  return b === x && isLiteral(a) ? a.value : null;
 }
 
 const sameShape = ({ shapes, output }: RuleContext, at: number) =>
   shapes[at].length === output.length && shapes[at].every((size, i) => size === output[i]);
 
-/** `where(x < 0, a x, b x)` is a leaky ReLU of some slopes: for inference all of them are alike. */
+/** `below * x` for negative x and `above * x` for positive x, by operations that inference knows to be homogeneous. */
+function kinked({ build }: RuleContext, x: string, below: number, above: number): string {
+  const times = (value: string, factor: number) =>
+    factor === 1 ? value : build.node("Mul", [value, build.constant([factor], [], false)]);
+  if (above === 0) return times(build.node("Relu", [build.node("Neg", [x])]), -below);
+  const bent =
+    below === 0 ? build.node("Relu", [x]) : build.node("LeakyRelu", [x], { alpha: below / above });
+  return times(bent, above);
+}
+
+/** `where(x < 0, a x, b x)` is a leaky ReLU of some slopes. */
 function where(context: RuleContext): string {
   const { build, equation, inputs, uses, nameOf } = context;
   const [condition, yes, no] = equation.inputs;
-  const x = comparedWithZero(uses, condition);
-  if (
-    x !== undefined &&
-    sameShape(context, 0) &&
-    isMultiple(uses, yes, x) &&
-    isMultiple(uses, no, x)
-  )
-    return build.node("LeakyRelu", [nameOf(x)]);
+  const found = comparedWithZero(uses, condition);
+  if (found !== undefined && sameShape(context, 0)) {
+    const slopes = [yes, no].map((branch) => slopeOf(uses, branch, found.x));
+    const [below, above] = found.isBelow ? slopes : slopes.toReversed();
+    if (below !== null && above !== null) return kinked(context, nameOf(found.x), below, above);
+  }
   return build.node("Where", inputs);
 }
 
@@ -55,9 +68,9 @@ function mul(context: RuleContext): string {
   const { build, equation, inputs, uses, nameOf } = context;
   for (const [at, atom] of equation.inputs.entries()) {
     const cast = uses.maker(atom);
-    const x = cast?.primitive === "cast" ? comparedWithZero(uses, cast.inputs[0]) : undefined;
-    if (x !== undefined && equation.inputs[1 - at] === x && sameShape(context, at))
-      return build.node("LeakyRelu", [nameOf(x)]);
+    const found = cast?.primitive === "cast" ? comparedWithZero(uses, cast.inputs[0]) : undefined;
+    if (found !== undefined && equation.inputs[1 - at] === found.x && sameShape(context, at))
+      return kinked(context, nameOf(found.x), Number(found.isBelow), Number(!found.isBelow));
   }
   return build.node("Mul", inputs);
 }

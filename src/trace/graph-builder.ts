@@ -27,7 +27,7 @@ export interface GraphBuilder {
 
 /** Operators of this library's own array engine that have no counterpart among the standard ones. */
 export const engineDomain = "jax";
-const opset = 17;
+const opset = 18;
 
 export function graphBuilder(reserved: Iterable<string>): GraphBuilder {
   const taken = new Set(reserved);

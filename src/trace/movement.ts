@@ -101,9 +101,10 @@ export const movement: Rules = {
   gather,
   concatenate: ({ build, equation, inputs }) =>
     build.node("Concat", inputs, { axis: equation.params["axis"] as number }),
-  split: ({ build, equation, inputs }) => {
-    const split = numbersOf(equation.params["sizes"]);
+  split: (context) => {
+    const { build, equation, inputs } = context;
+    const sizes = numbersOf(equation.params["sizes"]);
     const axis = equation.params["axis"] as number;
-    return build.nodes("Split", inputs, split.length, { axis, split });
+    return build.nodes("Split", [inputs[0], integers(context, sizes)], sizes.length, { axis });
   },
 };

@@ -1,5 +1,6 @@
 // Primitives that sum: products contracted over the last dimension, convolutions, reductions and sliding windows.
 
+import { sizeOf } from "../core/shapes.ts";
 import { reshape, spread, transpose } from "./movement.ts";
 import type { TracedEquation, Uses } from "./program.ts";
 import { numbersOf, pairsOf, type RuleContext, type Rules } from "./rule.ts";
@@ -108,16 +109,21 @@ function reduce(context: RuleContext): string | null {
   const pool = uses.maker(equation.inputs[0]);
   if (pool !== undefined && isReducedPool(pool, uses)) {
     const spatial = pool.inputs[0].aval.shape.length - 2;
-    const op = equation.params["op"] === "Max" ? "MaxPool" : "AveragePool";
-    return build.node(op, [nameOf(pool.inputs[0])], {
-      kernel_shape: numbersOf(pool.params["window"]).slice(-spatial),
+    const window = numbersOf(pool.params["window"]).slice(-spatial);
+    const attributes = {
+      kernel_shape: window,
       strides: numbersOf(pool.params["strides"]).slice(-spatial),
-    });
+    };
+    const [image] = pool.inputs.map(nameOf);
+    if (equation.params["op"] === "Max") return build.node("MaxPool", [image], attributes);
+    const mean = build.node("AveragePool", [image], attributes);
+    return build.node("Mul", [mean, build.constant([sizeOf(window)], [], false)]);
   }
   const op = reductions[String(equation.params["op"])];
   if (op === undefined) return null;
   const axes = numbersOf(equation.params["axis"]);
-  return axes.length === 0 ? inputs[0] : build.node(op, inputs, { axes, keepdims: 0 });
+  if (axes.length === 0) return inputs[0];
+  return build.node(op, [inputs[0], build.constant(axes, [axes.length], true)], { keepdims: 0 });
 }
 
 export const sums: Rules = { dot, conv, reduce };

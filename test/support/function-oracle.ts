@@ -11,24 +11,35 @@ import type { W } from "./traced-layers.ts";
 
 export type Network = (w: W, x: np.Array) => np.Array;
 
-/** Outputs on one fixed input; weights a third of the given size keep deep networks in range. */
+/** Weights as networks here use them: a third of the given size keeps deep ones in range, variances are positive. */
+export const usedWeights = (weights: Weights): Weights =>
+  Object.fromEntries(
+    Object.entries(weights).map(([name, { shape, data }]) => {
+      const isVariance = name.endsWith("running_var");
+      const used = Float32Array.from(data, (x) => (isVariance ? 0.5 + Math.abs(x) : x / 3));
+      return [name, { shape, data: used }];
+    }),
+  );
+
+/** One fixed input of a shape. */
+export function inputOf(shape: readonly number[]): Float32Array<ArrayBuffer> {
+  const count = shape.reduce((product, size) => product * size, 1);
+  return Float32Array.from({ length: count }, (_, i) => Math.sin(1 + i * i));
+}
+
+/** Outputs on that input. */
 export async function outputsOf(
   fn: Network,
   input: readonly number[],
   weights: Weights,
 ): Promise<Float32Array> {
   await startEngine();
-  const w = Object.fromEntries(
-    Object.entries(weights).map(([name, { shape, data }]) => {
-      // Variances are positive.
-      const isVariance = name.endsWith("running_var");
-      const numbers = Float32Array.from(data, (x) => (isVariance ? 0.5 + Math.abs(x) : x / 3));
-      return [name, np.array(numbers).reshape([...shape])];
-    }),
+  const arrays = Object.entries(usedWeights(weights)).map(
+    ([name, { shape, data }]) =>
+      [name, np.array(Float32Array.from(data)).reshape([...shape])] as const,
   );
-  const count = input.reduce((product, size) => product * size, 1);
-  const x = Float32Array.from({ length: count }, (_, i) => Math.sin(1 + i * i));
-  return (await fn(w, np.array(x).reshape([...input])).data()) as Float32Array;
+  const x = np.array(inputOf(input)).reshape([...input]);
+  return (await fn(Object.fromEntries(arrays), x).data()) as Float32Array;
 }
 
 /** The largest difference, in units of the first one's scale. */
