@@ -106,25 +106,21 @@ function cast({ build, equation, inputs }: RuleContext): string | null {
   return to === undefined ? null : build.node("Cast", inputs, { to });
 }
 
-const bitNames: Readonly<Record<string, string>> = {
-  and: "BitwiseAnd",
-  or: "BitwiseOr",
-  xor: "BitwiseXor",
-};
+const logic: Readonly<Record<string, string>> = { and: "And", or: "Or", xor: "Xor" };
+
+function bitCombine({ build, equation, inputs }: RuleContext): string | null {
+  const op = logic[String(equation.params["op"])];
+  if (op === undefined) return null;
+  const isLogical = equation.inputs.every(({ aval }) => aval.dtype === "bool");
+  return build.node(isLogical ? op : `Bitwise${op}`, inputs);
+}
 
 export const elementwise: Rules = {
   add: plain("Add"),
   mul,
-  mod: ({ build, inputs, equation }) =>
-    equation.inputs.some((atom) => atom.aval.dtype.startsWith("float"))
-      ? null
-      : build.node("Mod", inputs),
   min: plain("Min"),
   max: plain("Max"),
-  bit_combine: ({ build, inputs, equation }) => {
-    const op = bitNames[String(equation.params["op"])];
-    return op === undefined ? null : build.node(op, inputs);
-  },
+  bit_combine: bitCombine,
   neg: plain("Neg"),
   // A quotient, so that scalings pass as their inverses.
   reciprocal: (context) => context.build.node("Div", [one(context), ...context.inputs]),

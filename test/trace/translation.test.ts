@@ -8,6 +8,7 @@ import { randomWeights } from "../../src/testing/random.ts";
 import { defineSpec } from "../../src/spec/spec.ts";
 import { traceFunction } from "../../src/trace/infer-function.ts";
 import { doorModels } from "../support/door-models.ts";
+import { familyCases } from "../support/family-cases.ts";
 import {
   distance,
   inputOf,
@@ -29,7 +30,7 @@ const networks: readonly TracedNetwork[] = [
   ...trapCases
     .filter(({ name }) => !name.includes("not followed"))
     .map(({ name, fn, input = [4, 7], weights }) => ({ name, fn, input, shapes: weights })),
-  ...doorModels.map(({ name, fn, input, tensors }) => ({
+  ...[...doorModels, ...familyCases].map(({ name, fn, input, tensors }) => ({
     name,
     fn,
     input,
