@@ -34,6 +34,7 @@ export {
 
 export { readSafetensors, safetensorsHeader } from "./formats/safetensors.ts";
 export { writeSafetensors } from "./formats/safetensors-write.ts";
+export { readPytorch, type PytorchTensor } from "./formats/pytorch.ts";
 export { toFloat32, type SafeTensor } from "./formats/safetensors-dtypes.ts";
 
 export {

@@ -4,10 +4,12 @@ import { nn, numpy as np } from "@jax-js/jax";
 import { expect, test } from "vitest";
 import { inferSpecFromNames, type InferNamesOptions } from "../../src/infer/names/infer-names.ts";
 import type { NamedShape } from "../../src/infer/names/template.ts";
+import { formatAxisExpression } from "../../src/spec/expression.ts";
 import { specDifference } from "../../src/spec/same-spec.ts";
+import type { SymmetrySpec } from "../../src/spec/types.ts";
 import { inferSpecFromFunction } from "../../src/trace/infer-function.ts";
 import { type Network, verdictOn } from "../support/function-oracle.ts";
-import { bertTensors, gpt2Tensors, mlpTensors } from "../support/model-tensors.ts";
+import { bertTensors, gpt2Tensors, mlpTensors, vitTensors } from "../support/model-tensors.ts";
 import { linear, type W } from "../support/traced-layers.ts";
 import { bert, gpt2 } from "../support/traced-models.ts";
 
@@ -95,4 +97,40 @@ test("an MLP with a told activation has its scales, without it none", async () =
   await expectAgreement(mlpTensors, { family, activation: "tanh" }, chain(np.tanh), [4, 7]);
   await expectAgreement(mlpTensors, { family, activation: "relu" }, chain(nn.relu), [4, 7]);
   await expectAgreement(mlpTensors, { family }, chain(nn.sigmoid), [4, 7]);
+});
+
+test("separate and fused projections of ViT give the same axes", () => {
+  const spec = inferSpecFromNames(vitTensors(1), { heads: 3 }).spec;
+  const separate = vitTensors(1).flatMap(({ name, shape }): NamedShape[] =>
+    name.includes("attn.qkv")
+      ? ["query", "key", "value"].map((part) => ({
+          name: name.replace("attn.qkv", `attention.attention.${part}`),
+          shape: [shape[0] / 3, ...shape.slice(1)],
+        }))
+      : [{ name, shape }],
+  );
+  const huggingFace: readonly (readonly [RegExp, string])[] = [
+    [/^cls_token/, "vit.embeddings.cls_token"],
+    [/^pos_embed/, "vit.embeddings.position_embeddings"],
+    [/^patch_embed\.proj/, "vit.embeddings.patch_embeddings.projection"],
+    [/^norm\./, "vit.layernorm."],
+    [/^head\./, "classifier."],
+    [/^blocks\.(\d+)\./, "vit.encoder.layer.$1."],
+    [/norm1/, "layernorm_before"],
+    [/norm2/, "layernorm_after"],
+    [/attn\.proj/, "attention.output.dense"],
+    [/mlp\.fc1/, "intermediate.dense"],
+    [/mlp\.fc2/, "output.dense"],
+  ];
+  const renamed = separate.map(({ name, shape }) => ({
+    name: huggingFace.reduce((text, [pattern, by]) => text.replace(pattern, by), name),
+    shape,
+  }));
+  const other = inferSpecFromNames(renamed, { heads: 3 }).spec;
+  const axes = (one: SymmetrySpec, name: string) =>
+    one.tensors[name].axes.map(formatAxisExpression);
+  const parts = ["query", "key", "value"].map(
+    (part) => axes(other, `vit.encoder.layer.0.attention.attention.${part}.bias`)[0],
+  );
+  expect(axes(spec, "blocks.0.attn.qkv.bias")).toEqual([parts.join(" + ")]);
 });

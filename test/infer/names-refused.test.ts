@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { SpecError, UnsupportedError } from "../../src/core/errors.ts";
+import { randomStream } from "../../src/core/random.ts";
 import { inferSpecFromNames, type InferNamesOptions } from "../../src/infer/names/infer-names.ts";
 import type { NamedShape } from "../../src/infer/names/template.ts";
 import {
@@ -80,5 +81,34 @@ describe("a file that does not fit is refused with every reason", () => {
       if (shape.length < 2 || /lm_head|^head|^fc\d?\.|token|pos_embed/.test(name)) continue;
       expect(fails(tensors.toSpliced(i, 1), options), name).not.toBeNull();
     }
+  });
+
+  it("8,000 mutated lists: a spec that fits every shape, or an error of ours", () => {
+    const random = randomStream(23);
+    const pick = <T>(list: readonly T[]): T => list[random.integer(list.length)];
+    let refused = 0;
+    for (let round = 0; round < 8000; round++) {
+      const [, tensors, options] = pick(families);
+      const list = [...tensors];
+      for (let i = random.integer(3); i >= 0 && list.length > 0; i--) {
+        const at = random.integer(list.length);
+        const { name, shape } = list[at];
+        const sizes = [0, 1, 2, shape[0] ?? 3, 7.5, 2 ** 40, -1];
+        const dimension = random.integer(shape.length + 1);
+        const mutants: NamedShape[][] = [
+          [{ name, shape: shape.toSpliced(dimension, 1, pick(sizes)) }],
+          [{ name, shape: shape.toSpliced(dimension, 1) }],
+          [{ name, shape: shape.toReversed() }],
+          [{ name: name.slice(0, random.integer(name.length + 1)), shape }],
+          [{ name: name.replace(/\d+/, String(random.integer(20))), shape }],
+          [{ name: "constructor", shape }],
+          [],
+        ];
+        list.splice(at, 1, ...pick(mutants));
+      }
+      if (new Set(list.map(({ name }) => name)).size < list.length) continue;
+      if (fails(list, options) !== null) refused++;
+    }
+    expect(refused).toBeGreaterThan(5000);
   });
 });

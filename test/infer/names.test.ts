@@ -117,38 +117,6 @@ test.each(styles)("%s says the same as the first name style", (_name, tensors, o
   expect(specDifference(specRenamed(first, rules), other.spec)).toBeNull();
 });
 
-test("separate and fused projections of ViT give the same axes", () => {
-  const spec = inferSpecFromNames(vitTensors(1), { heads: 3 }).spec;
-  const separate = vitTensors(1).flatMap(({ name, shape }): NamedShape[] =>
-    name.includes("attn.qkv")
-      ? ["query", "key", "value"].map((part) => ({
-          name: name.replace("attn.qkv", `attention.attention.${part}`),
-          shape: [shape[0] / 3, ...shape.slice(1)],
-        }))
-      : [{ name, shape }],
-  );
-  const huggingFace: Renaming = [
-    [/^cls_token/, "vit.embeddings.cls_token"],
-    [/^pos_embed/, "vit.embeddings.position_embeddings"],
-    [/^patch_embed\.proj/, "vit.embeddings.patch_embeddings.projection"],
-    [/^norm\./, "vit.layernorm."],
-    [/^head\./, "classifier."],
-    [/^blocks\.(\d+)\./, "vit.encoder.layer.$1."],
-    [/norm1/, "layernorm_before"],
-    [/norm2/, "layernorm_after"],
-    [/attn\.proj/, "attention.output.dense"],
-    [/mlp\.fc1/, "intermediate.dense"],
-    [/mlp\.fc2/, "output.dense"],
-  ];
-  const other = inferSpecFromNames(renamed(separate, huggingFace), { heads: 3 }).spec;
-  const axes = (one: SymmetrySpec, name: string) =>
-    one.tensors[name].axes.map(formatAxisExpression);
-  const parts = ["query", "key", "value"].map(
-    (part) => axes(other, `vit.encoder.layer.0.attention.attention.${part}.bias`)[0],
-  );
-  expect(axes(spec, "blocks.0.attn.qkv.bias")).toEqual([parts.join(" + ")]);
-});
-
 describe("what names do not say", () => {
   it("leaves attention fixed without a head count, and says so", () => {
     for (const tensors of [gpt2Tensors(), bertTensors(), llamaTensors(), vitTensors()]) {

@@ -108,6 +108,10 @@ function readLayer(desk: Desk, style: Style, at: string, i: number, d: string): 
   const pair = style.feedForward.find(([up]) => desk.has(`${at}.${up}.weight`));
   const inner = pair && desk.shape(`${at}.${pair[0]}.weight`, 2);
   if (rows === undefined) return;
+  if (fused && rows % 3 !== 0)
+    return desk.problem(
+      `layer "${at}" has ${rows} rows of queries, keys and values, not a multiple of 3`,
+    );
   if (pair === undefined || !inner)
     return desk.problem(`layer "${at}" has no feed-forward tensor "${style.feedForward[0][0]}"`);
   const { q, k, v, o } = attentionAxes(desk, `layer${i}`, { query: fused ? rows / 3 : rows });
