@@ -15,6 +15,7 @@ export const layers = [
   "basis",
   "plan",
   "engine",
+  "trace",
   "ops",
   "nn",
   "models",

@@ -12,6 +12,7 @@ export {
 export { defineSpec, type DefineSpecOptions, type SpecDefinition } from "./spec/spec.ts";
 export type { Axis, AxisGroup, AxisScale, SymmetrySpec, TensorSpec } from "./spec/types.ts";
 export { checkSpec } from "./spec/check.ts";
+export { specDifference } from "./spec/same-spec.ts";
 export { specFormat, specFromJSON, specToJSON, type SpecJSON } from "./spec/json.ts";
 export { formatGroup, printSpec } from "./spec/print.ts";
 export { lowerSpec, type AtomicTensor, type LoweredSpec, type LowerOptions } from "./spec/lower.ts";
@@ -33,6 +34,7 @@ export {
 
 export { readSafetensors, safetensorsHeader } from "./formats/safetensors.ts";
 export { writeSafetensors } from "./formats/safetensors-write.ts";
+export { readPytorch, type PytorchTensor } from "./formats/pytorch.ts";
 export { toFloat32, type SafeTensor } from "./formats/safetensors-dtypes.ts";
 
 export { decodeTensor } from "./formats/onnx-tensor.ts";
@@ -41,6 +43,12 @@ export { replaceInitializers } from "./formats/onnx-write.ts";
 export { inferSpec, type Inference, type InferOptions } from "./infer/infer.ts";
 export { onnxRuntime } from "./infer/onnx-runtime.ts";
 export { proveSpec, type Proof } from "./infer/prove.ts";
+export {
+  inferSpecFromNames,
+  type InferNamesOptions,
+  type NamesInference,
+} from "./infer/names/infer-names.ts";
+export type { ModelFacts, NamedShape } from "./infer/names/template.ts";
 
 export { bellNumber, setPartitions, stirlingNumber } from "./basis/partitions.ts";
 export { enumerateTerms, type BasisTerm } from "./basis/terms.ts";
@@ -56,6 +64,12 @@ export { printPlan } from "./plan/print.ts";
 export type { Plan, Product } from "./plan/plan.ts";
 
 export { startEngine, type EngineOptions } from "./engine/start.ts";
+export {
+  inferSpecFromFunction,
+  type InferFunctionOptions,
+  type NetworkFunction,
+  type Shaped,
+} from "./trace/infer-function.ts";
 export type { ApplyOptions, EquivariantModel, Model, Params, WeightBatch } from "./models/model.ts";
 export { equivariantUNF, unf, type EquivariantOptions, type UNFOptions } from "./models/unf.ts";
 export { nfn, type NFNOptions } from "./models/nfn.ts";

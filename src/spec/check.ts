@@ -132,8 +132,11 @@ function checkAccidentalTies({ axes, tensors }: SpecParts): SpecProblem[] {
         byAxis.set(name, [...(byAxis.get(name) ?? []), dimension]);
       }
     }
-    for (const [name, used] of byAxis)
-      uses.set(name, [...(uses.get(name) ?? []), { tensor, dimensions: used }]);
+    for (const [name, used] of byAxis) {
+      const known = uses.get(name);
+      if (known === undefined) uses.set(name, [{ tensor, dimensions: used }]);
+      else known.push({ tensor, dimensions: used });
+    }
   }
   const problems: SpecProblem[] = [];
   for (const [axis, tensorsUsing] of uses) {

@@ -17,7 +17,7 @@ describe("checkers", () => {
     await assertInvariant(
       spec,
       (weights) => [
-        Object.values(weights).reduce((sum, { data }) => sum + data.reduce((a, b) => a + b, 0), 0),
+        Object.values(weights).reduce((sum, { data }) => sum + Array.from(data).reduce((a, b) => a + b, 0), 0),
       ],
       { tolerance: 1e-5 },
     );

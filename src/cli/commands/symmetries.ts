@@ -1,4 +1,5 @@
 // `weightspace symmetries model.onnx`: the symmetry spec of a model file, why each axis is what it is, and its proof.
+// Files without a graph (safetensors, PyTorch) are read by the names of their tensors.
 
 import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
@@ -10,8 +11,15 @@ import { printExplanations, printProof } from "../../infer/print.ts";
 import { type Proof, proveSpec } from "../../infer/prove.ts";
 import { specToJSON } from "../../spec/json.ts";
 import { printSpec } from "../../spec/print.ts";
+import {
+  addNameOptions,
+  nameSymmetries,
+  type NameOptions,
+  refuseNameOptions,
+} from "../name-symmetries.ts";
+import { isTensorFile } from "../named-tensors.ts";
 
-interface Options {
+interface Options extends NameOptions {
   readonly json?: boolean;
   readonly verify?: boolean;
   readonly explain?: boolean;
@@ -23,12 +31,13 @@ interface Options {
 export function symmetriesCommand(program: Command): void {
   const command = program
     .command("symmetries")
-    .description("print the symmetries of an ONNX model: its axes, and which axes every tensor has")
-    .argument("<model>", "an .onnx file")
+    .description("print the symmetries of a model file: its axes, and which axes every tensor has")
+    .argument("<model>", "an .onnx file; or .safetensors or .pt, read by their tensor names")
     .option("--verify", "act on every axis and compare the outputs of the model")
     .option("--explain", "say which operations tie, split or fix every axis")
     .option("--seed <number>", "seed of the actions and inputs of --verify", readSeed, 0)
     .option("--size <name=number>", "size of a free input dimension, may repeat", readSize, {});
+  addNameOptions(command);
   if (!program.options.some(({ long }) => long === "--json")) {
     command.option("--json", "print the spec as JSON, nothing else");
   }
@@ -40,6 +49,8 @@ export function symmetriesCommand(program: Command): void {
 }
 
 async function symmetries(path: string, options: Options): Promise<string[]> {
+  if (isTensorFile(path)) return symmetriesOfNames(path, options);
+  refuseNameOptions(options);
   const bytes = await readModel(path);
   const inference = inferSpec(readOnnx(bytes), { sizes: options.size });
   const { spec, warnings } = inference;
@@ -58,6 +69,19 @@ async function symmetries(path: string, options: Options): Promise<string[]> {
     ...(options.explain === true ? [printExplanations(inference)] : []),
     ...(proof === undefined ? [] : [printProof(proof)]),
   ];
+}
+
+async function symmetriesOfNames(path: string, options: Options): Promise<string[]> {
+  const { family, spec, warnings } = await nameSymmetries(path, options);
+  const notes = [
+    ...warnings,
+    `read as family "${family}" by tensor names; not proved, which needs the graph`,
+  ];
+  if (options.json === true) {
+    for (const note of notes) process.stderr.write(`warning: ${note}\n`);
+    return [JSON.stringify(specToJSON(spec), null, 2)];
+  }
+  return [printSpec(spec), notes.map((note) => `warning: ${note}`).join("\n")];
 }
 
 async function readModel(path: string): Promise<Uint8Array> {

@@ -1,0 +1,103 @@
+// The axes inside attention, which names and shapes leave open: how many heads there are must be told. Without it the
+// inner dimensions stay fixed, which is sound and says less.
+
+import type { Desk } from "./template.ts";
+
+export interface AttentionSizes {
+  /** Rows of the query projection. */
+  readonly query: number;
+  /** Rows of the key and of the value projection. @default query */
+  readonly keyValue?: number;
+  /** Queries and keys are rotated by their position: their entries inside a head cannot move. */
+  readonly rotary?: boolean;
+  /** Size of one head, where a tensor tells it. */
+  readonly headSize?: number | undefined;
+}
+
+/** Expressions of the inner dimension of each projection. */
+export interface AttentionAxes {
+  readonly q: string;
+  readonly k: string;
+  readonly v: string;
+  readonly o: string;
+}
+
+interface HeadCounts {
+  readonly heads: number;
+  readonly groups: number;
+  readonly size: number;
+}
+
+/** Heads, key/value heads and head size from what was told, checked against each other; null when not known. */
+function headCounts(
+  desk: Desk,
+  { query, keyValue = query, headSize }: AttentionSizes,
+): HeadCounts | null {
+  const { facts } = desk;
+  const told = facts.headSize ?? headSize;
+  const heads = facts.heads ?? (told === undefined ? undefined : query / told);
+  if (heads === undefined) return null;
+  const size = query / heads;
+  const groups = keyValue / size;
+  const whole = [heads, size, groups, heads / groups].every(
+    (n) => Number.isSafeInteger(n) && n > 0,
+  );
+  const agrees =
+    (told === undefined || told === size) &&
+    (headSize === undefined || headSize === size) &&
+    (facts.keyValueHeads === undefined || facts.keyValueHeads === groups);
+  if (whole && agrees) return { heads, groups, size };
+  const shown = [
+    `${facts.heads ?? heads} heads`,
+    ...(facts.keyValueHeads === undefined ? [] : [`${facts.keyValueHeads} key/value heads`]),
+    ...(told === undefined ? [] : [`heads of size ${told}`]),
+  ];
+  desk.problem(
+    `attention with ${query} query rows and ${keyValue} key rows does not consist of ${shown.join(", ")}; check --heads or the config`,
+  );
+  return null;
+}
+
+/** Declares the axes of one attention layer under `name`. */
+export function attentionAxes(desk: Desk, name: string, sizes: AttentionSizes): AttentionAxes {
+  const { query, keyValue = query, rotary = false } = sizes;
+  const counts = headCounts(desk, sizes);
+  if (counts === null) return { q: `${query}`, k: `${keyValue}`, v: `${keyValue}`, o: `${query}` };
+  const { heads, groups, size } = counts;
+  const shared = heads / groups;
+  // Outer: heads that own keys and values; inner: the queries that share one of them.
+  const outer = groups > 1 ? desk.axis(`${name}.head`, groups) : null;
+  const within = outer === null ? {} : { within: outer };
+  const inner = shared > 1 ? desk.axis(`${name}.query`, shared, within) : null;
+  const space = (part: string) =>
+    desk.axis(`${name}.${part}`, size, { group: "general-linear", ...within });
+  const product = (...factors: (string | null)[]) =>
+    factors.filter((factor) => factor !== null).join(" * ");
+  const v = space("v");
+  const qk = rotary ? null : space("qk");
+  return {
+    q: product(outer, inner, qk ?? `${size}`),
+    k: product(outer, qk === null ? `${size}` : `${qk}^-1`),
+    v: product(outer, v),
+    o: product(outer, inner, `${v}^-1`),
+  };
+}
+
+/** Says once that the number of heads is missing. */
+export function warnWithoutHeads(desk: Desk): void {
+  if (desk.facts.heads === undefined && desk.facts.headSize === undefined)
+    desk.warn(
+      "the number of attention heads is not in tensor names; the inner axes of attention are fixed (give --heads, or --config with the model's config.json)",
+    );
+}
+
+/** Settles a residual axis that no output matrix reads: tied to the embedding when told so, else an output. */
+export function settleHeadless(desk: Desk, residual: string, canTie: boolean): void {
+  if (canTie && desk.facts.tied === true) return;
+  desk.fix(residual);
+  desk.warn(
+    canTie
+      ? `no output matrix among the tensors: "${residual}" is taken for the model's output and fixed (if the token embedding is the output matrix, give --tied or the model's config.json)`
+      : `no output matrix among the tensors: "${residual}" is the model's output and fixed`,
+  );
+}

@@ -1,0 +1,53 @@
+// The few facts of a Hugging Face config.json that tensor names leave open.
+
+import { FormatError } from "../../core/errors.ts";
+import type { ModelFacts } from "./template.ts";
+
+const maxHeads = 100_000;
+
+/** Head counts and weight tying from a parsed config. @throws {FormatError} when it is not an object or a count is odd */
+export function factsFromConfig(config: unknown): ModelFacts {
+  if (typeof config !== "object" || config === null || Array.isArray(config))
+    throw new FormatError("factsFromConfig: expected the object of a config.json");
+  const found = config as Readonly<Record<string, unknown>>;
+  const count = (...keys: readonly string[]): number | undefined => {
+    for (const key of keys) {
+      const value = Object.hasOwn(found, key) ? found[key] : undefined;
+      if (value === undefined || value === null) continue;
+      if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= maxHeads)
+        return value;
+      throw new FormatError(
+        `factsFromConfig: "${key}" must be a whole number from 1, got ${JSON.stringify(value)}`,
+      );
+    }
+    return undefined;
+  };
+  const heads = count("num_attention_heads", "n_head", "n_heads", "num_heads");
+  const keyValueHeads = count("num_key_value_heads", "n_kv_heads");
+  const headSize = count("head_dim");
+  const tied = tiedOf(found);
+  return {
+    ...(heads !== undefined && { heads }),
+    ...(keyValueHeads !== undefined && { keyValueHeads }),
+    ...(headSize !== undefined && { headSize }),
+    ...(tied !== undefined && { tied }),
+  };
+}
+
+/** What kind of model a config says it is, if it says so. */
+export function modelTypeOf(config: unknown): string | undefined {
+  if (typeof config !== "object" || config === null || !Object.hasOwn(config, "model_type"))
+    return undefined;
+  const { model_type: found } = config as { readonly model_type: unknown };
+  return typeof found === "string" ? found : undefined;
+}
+
+/** Said outright, or meant by GPT-2's language model, whose embedding is tied unless the config denies it. */
+function tiedOf(config: Readonly<Record<string, unknown>>): boolean | undefined {
+  const said = config["tie_word_embeddings"];
+  if (typeof said === "boolean") return said;
+  const { architectures } = config;
+  return Array.isArray(architectures) && architectures.includes("GPT2LMHeadModel")
+    ? true
+    : undefined;
+}

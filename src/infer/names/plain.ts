@@ -1,0 +1,77 @@
+// Plain chains whose names say nothing about what lies between the layers: perceptrons and convolutional classifiers in
+// the manner of torch.nn.Sequential. Only used when asked for: whoever asks says that nothing else connects the layers.
+
+import type { Axis } from "../../spec/types.ts";
+import { type ChainLayer, chainOrder } from "./chain-order.ts";
+import type { Desk, Template } from "./template.ts";
+
+/** The scale part a told activation gives to hidden axes; max pools between convolutions pass positive factors only. */
+function scaleOf(desk: Desk, convolutional: boolean): Partial<Axis> {
+  const { activation } = desk.facts;
+  if (activation === "relu") return { scale: "positive" };
+  return activation === undefined || convolutional ? {} : { scale: "sign" };
+}
+
+/** Claims a chain of layers; normalisations after convolutions take the scale part away. */
+function readChain(desk: Desk, layers: readonly ChainLayer[], convolutional: boolean): void {
+  if (layers.length === 0) return desk.problem("no chain of layers is among the tensors");
+  let size = layers[0].shape[1];
+  let below = desk.axis("in", size, { group: "fixed" });
+  let spatial = layers[0].shape.length > 2;
+  for (const [i, { name, shape, norm }] of layers.entries()) {
+    const last = i === layers.length - 1;
+    const extra: Partial<Axis> = last
+      ? { group: "fixed" }
+      : norm === null
+        ? scaleOf(desk, convolutional)
+        : {};
+    const to = desk.axis(last ? "out" : `h${i + 1}`, shape[0], extra);
+    const positions = shape[1] / size;
+    const flattened = spatial && shape.length === 2 && positions > 1 && Number.isInteger(positions);
+    if (shape[1] !== size && !flattened)
+      desk.problem(
+        `tensor "${name}.weight": ${shape[1]} inputs do not follow the ${size} outputs of the layer before; only plain chains are read from names`,
+        `${name}.weight`,
+      );
+    else {
+      const from = flattened ? `${below} * ${positions}` : below;
+      desk.claim(`${name}.weight`, [to, from, ...shape.slice(2).map(String)]);
+    }
+    desk.claimIf(`${name}.bias`, [to]);
+    if (norm !== null) {
+      for (const part of ["weight", "bias"]) desk.claimIf(`${norm}.${part}`, [to]);
+      for (const part of ["running_mean", "running_var"]) desk.claim(`${norm}.${part}`, [to]);
+      desk.ignore(`${norm}.num_batches_tracked`);
+    }
+    below = extra.scale === undefined ? to : `${to}^-1`;
+    spatial = shape.length > 2;
+    size = shape[0];
+  }
+}
+
+export const mlp: Template = {
+  family: "mlp",
+  covers: "perceptrons: numbered weights [out, in] with biases, nothing else between them",
+  optIn: true,
+  modelTypes: [],
+  matches: () => false,
+  read: (desk) =>
+    readChain(
+      desk,
+      chainOrder(desk, (rank) => rank === 2),
+      false,
+    ),
+};
+
+export const cnn: Template = {
+  family: "cnn",
+  covers:
+    "numbered dense convolutions, batch normalisations, then linear layers; no shortcuts, no groups",
+  optIn: true,
+  modelTypes: [],
+  matches: () => false,
+  read(desk) {
+    const convolutions = chainOrder(desk, (rank) => rank > 2);
+    readChain(desk, [...convolutions, ...chainOrder(desk, (rank) => rank === 2)], true);
+  },
+};

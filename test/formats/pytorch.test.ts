@@ -1,0 +1,166 @@
+// PyTorch checkpoints written by hand: tensors come out as stored, and nothing else is believed or run.
+
+import { describe, expect, it } from "vitest";
+import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
+import { randomStream } from "../../src/core/random.ts";
+import { readPytorch } from "../../src/formats/pytorch.ts";
+import { toFloat32 } from "../../src/formats/safetensors-dtypes.ts";
+import { checkpoint, type Pickled, tensor } from "../support/write-pytorch.ts";
+
+const counting = Float32Array.from({ length: 24 }, (_, i) => i);
+const plain = tensor({ shape: [2, 3, 4], strides: [12, 4, 1], key: "0", numbers: 24 });
+const turned = tensor({ shape: [4, 3, 2], strides: [1, 4, 12], key: "0", numbers: 24 });
+const slice = tensor({ shape: [3, 4], strides: [4, 1], offset: 12, key: "0", numbers: 24 });
+
+const numbers = (bytes: Uint8Array, name: string) => {
+  const found = readPytorch(bytes).get(name);
+  if (found === undefined) throw new Error(`no tensor "${name}"`);
+  return [...toFloat32(found.read())];
+};
+
+describe("tensors", () => {
+  const state = new Map<string, Pickled>([
+    ["plain", plain],
+    ["turned", turned],
+    ["slice", slice],
+    ["parameter", { call: "torch._utils._rebuild_parameter", args: [slice, true, []] }],
+  ]);
+  const file = checkpoint(state, { "0": counting });
+
+  it("have the names, shapes, types and strides of the file, in its order", () => {
+    const read = [...readPytorch(file).values()].map(
+      ({ name, dtype, shape, strides, storage }) => ({
+        name,
+        dtype,
+        shape,
+        strides,
+        storage,
+      }),
+    );
+    expect(read).toEqual([
+      { name: "plain", dtype: "F32", shape: [2, 3, 4], strides: [12, 4, 1], storage: "0" },
+      { name: "turned", dtype: "F32", shape: [4, 3, 2], strides: [1, 4, 12], storage: "0" },
+      { name: "slice", dtype: "F32", shape: [3, 4], strides: [4, 1], storage: "0" },
+      { name: "parameter", dtype: "F32", shape: [3, 4], strides: [4, 1], storage: "0" },
+    ]);
+  });
+
+  it("hold the numbers of their storage through any strides and offset", () => {
+    expect(numbers(file, "plain")).toEqual([...counting]);
+    expect(numbers(file, "slice")).toEqual(Array.from(counting.subarray(12)));
+    expect(numbers(file, "turned").slice(0, 6)).toEqual([0, 12, 4, 16, 8, 20]);
+  });
+
+  it("may be compressed, and lie one dict deeper beside other things", () => {
+    const outer = new Map<string, Pickled>([
+      ["epoch", 3],
+      ["rate", 0.1],
+      ["notes", ["a", null, true]],
+      ["state_dict", state],
+    ]);
+    const deflated = checkpoint(outer, { "0": counting }, { level: 6, root: "" });
+    expect(numbers(deflated, "plain")).toEqual([...counting]);
+  });
+
+  it("may be of any type that torch stores", () => {
+    const types = new Map<string, Pickled>([
+      [
+        "half",
+        tensor({ shape: [2], strides: [1], key: "h", numbers: 2, type: "torch.HalfStorage" }),
+      ],
+      ["long", tensor({ shape: [], strides: [], key: "l", numbers: 1, type: "torch.LongStorage" })],
+      [
+        "bool",
+        tensor({ shape: [2], strides: [1], key: "b", numbers: 2, type: "torch.BoolStorage" }),
+      ],
+    ]);
+    const storages = {
+      h: Uint16Array.of(0x3c00, 0xc000),
+      l: BigInt64Array.of(-5n),
+      b: Uint8Array.of(1, 0),
+    };
+    const mixed = checkpoint(types, storages);
+    expect(numbers(mixed, "half")).toEqual([1, -2]);
+    expect(numbers(mixed, "long")).toEqual([-5]);
+    expect(numbers(mixed, "bool")).toEqual([1, 0]);
+  });
+});
+
+describe("what is refused", () => {
+  const refuse = (value: Pickled, storages = { "0": counting }) =>
+    expect(() => readPytorch(checkpoint(value, storages)));
+
+  it("classes other than tensors, by name, before anything is called", () => {
+    for (const name of [
+      "os.system",
+      "builtins.eval",
+      "torch.nn.modules.linear.Linear",
+      "numpy.core.multiarray.scalar",
+    ]) {
+      refuse(new Map([["w", { call: name, args: ["echo"] }]])).toThrow(
+        new RegExp(`class "${name.replaceAll(".", "\\.")}"`),
+      );
+    }
+    refuse(new Map([["w", { call: "torch.FloatStorage", args: [] }]])).toThrow(FormatError);
+  });
+
+  it("files of older versions and TorchScript, with what to do", () => {
+    const old = Uint8Array.of(0x80, 2, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46);
+    expect(() => readPytorch(old)).toThrow(UnsupportedError);
+    expect(() => readPytorch(old)).toThrow(/before 1\.6.*save it again/);
+    const script = checkpoint(new Map(), {}, { root: "m/" });
+    expect(() => readPytorch(script)).toThrow(/no dict of named tensors/);
+  });
+
+  it("views beyond their storage, storages of another size, missing storages", () => {
+    const view = (change: object) =>
+      new Map([
+        ["w", tensor({ shape: [2, 3, 4], strides: [12, 4, 1], key: "0", numbers: 24, ...change })],
+      ]);
+    refuse(view({ offset: 1 })).toThrow(/beyond its storage/);
+    refuse(view({ strides: [13, 4, 1] })).toThrow(/beyond its storage/);
+    refuse(view({ strides: [12, 4] })).toThrow(/2 strides/);
+    refuse(view({ strides: [-12, 4, 1] })).toThrow(FormatError);
+    refuse(view({ shape: [2 ** 20, 2 ** 20, 2], strides: [0, 0, 0] })).toThrow(/more than/);
+    refuse(view({ numbers: 25 })).toThrow(/96 bytes, expected 100/);
+    refuse(view({ key: "1" })).toThrow(/missing/);
+  });
+
+  it("pickles that are cut short, unbalanced or use other instructions", () => {
+    refuse({ raw: [0x28] }).toThrow(FormatError);
+    refuse({ raw: [0x68, 9] }).toThrow(/before it is made/);
+    refuse({ raw: [0x75] }).toThrow(FormatError);
+    refuse({ raw: [0x69] }).toThrow(/instruction 0x69.*not allowed/);
+    refuse({ raw: [0x58, 255, 255, 255, 255] }).toThrow(/ends inside/);
+    refuse(["no", "dict"]).toThrow(/no dict/);
+    expect(() => readPytorch(new Uint8Array())).toThrow(/not a zip/);
+    expect(() => readPytorch(Uint8Array.of(0x50, 0x4b, 3, 4))).toThrow(FormatError);
+  });
+
+  it("2,000 mutated files: tensors or an error of ours, never anything else", () => {
+    const file = checkpoint(
+      new Map([
+        ["plain", plain],
+        ["turned", turned],
+      ]),
+      { "0": counting },
+    );
+    const random = randomStream(17);
+    let refused = 0;
+    for (let round = 0; round < 2000; round++) {
+      const bytes = file.slice(
+        0,
+        random.uniform() < 0.2 ? random.integer(file.length) : file.length,
+      );
+      for (let i = random.integer(6); i >= 0; i--)
+        if (bytes.length > 0) bytes[random.integer(bytes.length)] = random.integer(256);
+      try {
+        for (const one of readPytorch(bytes).values()) one.read();
+      } catch (error) {
+        if (!(error instanceof FormatError || error instanceof UnsupportedError)) throw error;
+        refused++;
+      }
+    }
+    expect(refused).toBeGreaterThan(500);
+  });
+});

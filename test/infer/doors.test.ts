@@ -1,0 +1,70 @@
+// Three doors, one engine: the same network gives the same spec as an ONNX graph, as a traced function and by its names.
+
+import { describe, expect, it } from "vitest";
+import { readOnnx } from "../../src/formats/onnx.ts";
+import { inferSpec } from "../../src/infer/infer.ts";
+import { inferSpecFromNames } from "../../src/infer/names/infer-names.ts";
+import { formatAxisExpression } from "../../src/spec/expression.ts";
+import { specDifference } from "../../src/spec/same-spec.ts";
+import { defineSpec } from "../../src/spec/spec.ts";
+import type { SymmetrySpec } from "../../src/spec/types.ts";
+import { inferSpecFromFunction } from "../../src/trace/infer-function.ts";
+import { type DoorModel, doorModels } from "../support/door-models.ts";
+import { verdictOn } from "../support/function-oracle.ts";
+import { onnxBuilder } from "../support/onnx-builder.ts";
+
+const throughGraph = ({ onnx }: DoorModel) => {
+  const b = onnxBuilder(1);
+  onnx(b);
+  return inferSpec(readOnnx(b.bytes()));
+};
+
+const throughFunction = ({ fn, input, tensors }: DoorModel) =>
+  inferSpecFromFunction(
+    (w, x) => fn(w, x),
+    Object.fromEntries(tensors.map(({ name, shape }) => [name, { shape }])),
+    [{ shape: input }],
+  );
+
+/** The same claims, except that one dimension gets an axis of its own. */
+function withoutOneTie(spec: SymmetrySpec): SymmetrySpec {
+  const tensors = Object.entries(spec.tensors).map(
+    ([name, { axes }]) => [name, axes.map(formatAxisExpression)] as const,
+  );
+  const [tensor, axes] = tensors
+    .filter(([, list]) => list.some((text) => spec.axes[text]?.group === "permutation"))
+    .at(-1)!;
+  const dimension = axes.findIndex((text) => spec.axes[text]?.group === "permutation");
+  return defineSpec({
+    axes: { ...spec.axes, loose: spec.axes[axes[dimension]] },
+    tensors: Object.fromEntries(
+      tensors.map(([name, list]) => [name, name === tensor ? list.with(dimension, "loose") : list]),
+    ),
+  });
+}
+
+describe.each(doorModels)("$name", (model) => {
+  it("has one spec through all three doors", async () => {
+    const graph = throughGraph(model);
+    const traced = await throughFunction(model);
+    const named = inferSpecFromNames(model.tensors, model.options);
+    expect([...graph.unsupported, ...traced.unsupported]).toEqual([]);
+    expect(named.warnings).toEqual([]);
+    expect(specDifference(graph.spec, traced.spec)).toBeNull();
+    expect(specDifference(graph.spec, named.spec)).toBeNull();
+    expect(specDifference(traced.spec, named.spec)).toBeNull();
+  });
+
+  it("differs from the same spec with one tie removed", async () => {
+    const { spec } = await throughFunction(model);
+    expect(specDifference(spec, withoutOneTie(spec))).not.toBeNull();
+  });
+
+  it("keeps its outputs under the spec from names, and not when one tensor stays behind", async () => {
+    const { spec } = inferSpecFromNames(model.tensors, model.options);
+    const { axes, together, control } = await verdictOn(model.fn, model.input, spec, 3);
+    for (const [axis, error] of Object.entries(axes)) expect(error, axis).toBeLessThan(1e-4);
+    expect(together).toBeLessThan(1e-4);
+    expect(control).toBeGreaterThan(1e-3);
+  });
+});

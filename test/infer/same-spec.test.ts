@@ -1,0 +1,89 @@
+// Comparing specs up to names: equal under renaming, different as soon as one claim is.
+
+import { describe, expect, it } from "vitest";
+import { formatAxisExpression } from "../../src/spec/expression.ts";
+import { specDifference } from "../../src/spec/same-spec.ts";
+import { defineSpec } from "../../src/spec/spec.ts";
+import type { Axis, SymmetrySpec } from "../../src/spec/types.ts";
+import { inferSpecFromNames } from "../../src/infer/names/infer-names.ts";
+import { gpt2Tensors, llamaTensors, resnetTensors } from "../support/model-tensors.ts";
+
+const samples: readonly (readonly [string, SymmetrySpec])[] = [
+  ["GPT-2", inferSpecFromNames(gpt2Tensors(1), { heads: 3, tied: true }).spec],
+  ["Llama", inferSpecFromNames(llamaTensors(1), { heads: 6 }).spec],
+  ["ResNeXt", inferSpecFromNames(resnetTensors(2)).spec],
+];
+
+const texts = (spec: SymmetrySpec) =>
+  Object.entries(spec.tensors).map(
+    ([name, { axes }]) => [name, axes.map(formatAxisExpression)] as const,
+  );
+
+function rebuilt(
+  spec: SymmetrySpec,
+  rename: (name: string) => string,
+  change: (axis: Axis, name: string) => Axis = (axis) => axis,
+): SymmetrySpec {
+  const renamed = (text: string) => text.replaceAll(/[A-Za-z_][\w.]*/g, rename);
+  return defineSpec({
+    axes: Object.fromEntries(
+      Object.entries(spec.axes).map(([name, axis]) => [
+        rename(name),
+        {
+          ...change(axis, name),
+          ...(axis.within !== undefined && { within: rename(axis.within) }),
+        },
+      ]),
+    ),
+    tensors: Object.fromEntries(texts(spec).map(([name, axes]) => [name, axes.map(renamed)])),
+  });
+}
+
+describe.each(samples)("%s", (_name, spec) => {
+  const moving = Object.keys(spec.axes).filter((name) => spec.axes[name].group !== "fixed");
+
+  it("equals itself under other axis names", () => {
+    const other = rebuilt(spec, (name) => `x_${name}`);
+    expect(specDifference(spec, other)).toBeNull();
+    expect(specDifference(other, spec)).toBeNull();
+  });
+
+  it("differs as soon as any one axis is fixed", () => {
+    for (const fixed of moving) {
+      const inside = Object.values(spec.axes).some(({ within }) => within === fixed);
+      if (inside) continue;
+      const other = rebuilt(
+        spec,
+        (name) => name,
+        (axis, name) => (name === fixed ? { size: axis.size, group: "fixed" } : axis),
+      );
+      expect(specDifference(spec, other), fixed).not.toBeNull();
+      expect(specDifference(other, spec), fixed).not.toBeNull();
+    }
+  });
+
+  it("differs as soon as one dimension is not tied to the others", () => {
+    let broken = 0;
+    for (const [tensor, axes] of texts(spec)) {
+      for (const [dimension, text] of axes.entries()) {
+        const axis = lookupAxis(spec, text);
+        if (axis === undefined || axis.group === "fixed") continue;
+        const other = defineSpec({
+          axes: { ...spec.axes, loose: axis },
+          tensors: Object.fromEntries(
+            texts(spec).map(([name, list]) => [
+              name,
+              name === tensor ? list.with(dimension, "loose") : list,
+            ]),
+          ),
+        });
+        expect(specDifference(spec, other), `${tensor} ${dimension}`).not.toBeNull();
+        broken++;
+      }
+    }
+    expect(broken).toBeGreaterThan(5);
+  });
+});
+
+const lookupAxis = (spec: SymmetrySpec, text: string): Axis | undefined =>
+  Object.hasOwn(spec.axes, text) ? spec.axes[text] : undefined;
