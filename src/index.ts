@@ -71,7 +71,8 @@ export {
   type Shaped,
 } from "./trace/infer-function.ts";
 export type { ApplyOptions, EquivariantModel, Model, Params, WeightBatch } from "./models/model.ts";
-export { equivariantUNF, unf, type EquivariantOptions, type UNFOptions } from "./models/unf.ts";
+export type { EquivariantOptions } from "./models/equivariant-stack.ts";
+export { equivariantUNF, unf, type UNFOptions } from "./models/unf.ts";
 export { nfn, type NFNOptions } from "./models/nfn.ts";
 export { deepSets, pointwiseDeepSets, type DeepSetsOptions } from "./models/deep-sets.ts";
 export {

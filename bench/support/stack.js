@@ -2,7 +2,7 @@
 // matrix products plus one read and one write of every layer's inputs and outputs) and the term-by-term executor.
 
 import { jit, nn, numpy as np, valueAndGrad } from "@jax-js/jax";
-import { planSpec } from "../../dist/models/unf.js";
+import { planSpec } from "../../dist/plan/plan-spec.js";
 import { equivariantLinear } from "../../dist/nn/equivariant-linear.js";
 import { plannedTerms } from "../../dist/plan/terms.js";
 import { slotEntries } from "../../dist/plan/plan.js";

@@ -5,7 +5,8 @@
 import { numpy as np } from "@jax-js/jax";
 import { deriveSeed } from "../core/random.ts";
 import { concatenateAll } from "../ops/concatenate.ts";
-import { type Aggregation, type ExecutablePlan, executePlan } from "../ops/execute.ts";
+import { type Aggregation, executePlan } from "../ops/execute.ts";
+import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import { sliceAlong } from "../ops/take-apart.ts";
 import { shareCoefficients, type ShareOptions } from "../plan/sharing.ts";
 import { type Layer, type LayerParams, normalArray } from "./layer.ts";

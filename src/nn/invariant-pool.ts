@@ -3,7 +3,8 @@
 
 import type { numpy as np } from "@jax-js/jax";
 import { concatenateAll } from "../ops/concatenate.ts";
-import type { Aggregation, ExecutablePlan } from "../ops/execute.ts";
+import type { Aggregation } from "../ops/execute.ts";
+import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import { reduceInputs } from "../ops/execute.ts";
 import { OptionError } from "../core/errors.ts";
 

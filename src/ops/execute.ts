@@ -2,20 +2,13 @@
 // Follows UNF (Zhou, Finn and Harrison 2024, equation 6) with the terms grouped; held to the reference executor by tests.
 
 import { numpy as np } from "@jax-js/jax";
-import type { LoweredSpec } from "../spec/lower.ts";
-import type { Plan } from "../plan/plan.ts";
-import type { Schedule, TargetUse } from "../plan/schedule.ts";
+import type { ExecutablePlan } from "../plan/plan-spec.ts";
+import type { TargetUse } from "../plan/schedule.ts";
 import { concatenateAll } from "./concatenate.ts";
 import { reorderMiddle, sliceAlong } from "./take-apart.ts";
 
 /** How dimensions that a term drops are aggregated. The published code takes means, the paper writes sums. */
 export type Aggregation = "mean" | "sum";
-
-export interface ExecutablePlan {
-  readonly lowered: LoweredSpec;
-  readonly plan: Plan;
-  readonly schedule: Schedule;
-}
 
 export interface ExecuteOptions {
   readonly outputChannels: number;

@@ -3,7 +3,8 @@
 import { describe, expect, test } from "vitest";
 import { pointwiseDeepSets } from "../../src/models/deep-sets.ts";
 import { statisticsPerTensor, statNN } from "../../src/models/stat-nn.ts";
-import { equivariantUNF, planSpec, unf } from "../../src/models/unf.ts";
+import { equivariantUNF, unf } from "../../src/models/unf.ts";
+import { planSpec } from "../../src/plan/plan-spec.ts";
 import { equivariantLinear } from "../../src/nn/equivariant-linear.ts";
 import * as published from "../../src/spec/presets/published.ts";
 import { startEngine } from "../../src/engine/start.ts";

@@ -2,7 +2,7 @@
 
 import { beforeAll, describe, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
-import { planSpec } from "../../src/models/unf.ts";
+import { planSpec } from "../../src/plan/plan-spec.ts";
 import { splitParts } from "../../src/spec/parts.ts";
 import { randomSpec } from "../../src/testing/random.ts";
 import { layerCase, relativeError, runPlan, runReference } from "../support/layers.ts";

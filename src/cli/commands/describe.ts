@@ -27,7 +27,8 @@ export const describeCommand: RegisterCommand = (program, cli) => {
       const { printSpec } = await import("../../spec/print.ts");
       const { printPlan } = await import("../../plan/print.ts");
       const { countIndependentLayerTerms, countLayerTerms } = await import("../../basis/counts.ts");
-      const { planSpec, unf } = await import("../../models/unf.ts");
+      const { unf } = await import("../../models/unf.ts");
+      const { planSpec } = await import("../../plan/plan-spec.ts");
       const { sizeOf } = await import("../../core/shapes.ts");
       const { spec, warnings } = await readModelSpec(path);
       const channels = [1, flags.channels, flags.channels];

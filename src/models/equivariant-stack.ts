@@ -1,0 +1,186 @@
+// The equivariant part of a functional: layers over a lowered spec, with activations between them.
+
+import type { numpy as np } from "@jax-js/jax";
+import { OptionError } from "../core/errors.ts";
+import { deriveSeed } from "../core/random.ts";
+import {
+  type ActivationName,
+  activate,
+  activationNames,
+  checkActivation,
+} from "../nn/activation.ts";
+import { dense } from "../nn/dense.ts";
+import { checkChoice, checkRange, checkSizes } from "../nn/check-options.ts";
+import { type BiasKind, equivariantLinear } from "../nn/equivariant-linear.ts";
+import { type Layer, type LayerParams, prefixed, scoped } from "../nn/layer.ts";
+import { positionEncoding } from "../nn/position-encoding.ts";
+import type { Aggregation } from "../ops/execute.ts";
+import type { ExecutablePlan } from "../plan/plan-spec.ts";
+import type { ScaleRule } from "../plan/patterns.ts";
+import type { ShareOptions } from "../plan/sharing.ts";
+import { type FixedAxes } from "../spec/lower.ts";
+import { planSpec } from "../plan/plan-spec.ts";
+import type { SymmetrySpec } from "../spec/types.ts";
+
+/** Options of the equivariant part. */
+export interface EquivariantOptions {
+  /** Channels from the input to the last equivariant layer; weights themselves are one channel. @default [1, 16, 16] */
+  readonly channels?: readonly number[];
+  /** How many of the first layers act on every entry alone, with shared weights (the hybrid learned optimizer). @default 0 */
+  readonly pointwise?: number;
+  /** @default "relu" */
+  readonly activation?: ActivationName;
+  /** @default "full" */
+  readonly bias?: BiasKind;
+  /** @default "mean" */
+  readonly aggregation?: Aggregation;
+  /** Permute fixed axes and tell their positions apart by encodings, or fold them into channels (many parameters). @default "permute" */
+  readonly fixedAxes?: FixedAxes;
+  /** Learned position tables after the first layer, along fixed axes that are permuted. @default true */
+  readonly positions?: boolean;
+  /** Commute with permutations only, or with scale parts and general-linear maps too. @default "ignore" */
+  readonly scales?: ScaleRule;
+  /** Share coefficients between structurally equal pairs of tensors. @default none */
+  readonly share?: ShareOptions;
+}
+
+export interface EquivariantStack extends Layer<np.Array[]> {
+  readonly executable: ExecutablePlan;
+  readonly inputChannels: number;
+  readonly outputChannels: number;
+}
+
+/** @throws {OptionError} naming the first value that is out of its range; options may come from a file. */
+function checkEquivariantOptions(
+  options: Omit<EquivariantOptions, "channels">,
+  channels: readonly number[],
+): void {
+  checkSizes("unf: channels", channels);
+  checkChoice("unf: activation", options.activation, activationNames);
+  checkChoice("unf: bias", options.bias, ["full", "tensor", "none"]);
+  checkChoice("unf: aggregation", options.aggregation, ["mean", "sum"]);
+  checkChoice("unf: fixedAxes", options.fixedAxes, ["permute", "fold"]);
+  checkChoice("unf: scales", options.scales, ["ignore", "respect"]);
+  checkChoice("unf: positions", options.positions, [true, false]);
+  checkRange("unf: pointwise", options.pointwise, 0, channels.length - 1);
+  if (options.share !== undefined) {
+    checkRange(
+      "unf: share.maxDistance",
+      options.share.maxDistance ?? 2,
+      0,
+      Number.POSITIVE_INFINITY,
+    );
+  }
+}
+
+export function equivariantStack(
+  spec: SymmetrySpec,
+  {
+    channels = [1, 16, 16],
+    pointwise = 0,
+    activation = "relu",
+    bias = "full",
+    aggregation = "mean",
+    fixedAxes = "permute",
+    positions = true,
+    scales = "ignore",
+    share,
+  }: EquivariantOptions,
+  activateLast: boolean,
+): EquivariantStack {
+  checkEquivariantOptions(
+    {
+      pointwise,
+      activation,
+      bias,
+      aggregation,
+      fixedAxes,
+      positions,
+      scales,
+      ...(share && { share }),
+    },
+    channels,
+  );
+  if (channels.length < 2)
+    throw new OptionError(
+      `unf: channels needs an input and at least one layer, got ${channels.length} entries`,
+    );
+  const executable = planSpec(spec, { fixedAxes, scales });
+  if (scales === "respect") checkActivation(activation, executable.lowered);
+  const encoding =
+    positions && fixedAxes === "permute"
+      ? positionEncoding(executable.lowered, channels[1], { scales })
+      : undefined;
+  const layers = channels.slice(1).map((outputChannels, i): Layer<np.Array[]> => {
+    const inputChannels = channels[i];
+    if (i < pointwise) {
+      return pointwiseLayer(
+        executable,
+        dense(inputChannels, outputChannels, { bias: scales === "ignore" }),
+      );
+    }
+    const gain = activation === "relu" || activation === "leaky-relu" ? 2 : 1;
+    return equivariantLinear(executable, {
+      inputChannels,
+      outputChannels,
+      bias,
+      aggregation,
+      gain,
+      ...(share && { share }),
+    });
+  });
+  const last = layers.length - 1;
+  return {
+    executable,
+    inputChannels: channels[0],
+    outputChannels: channels[channels.length - 1],
+    parameterCount: layers.reduce(
+      (sum, layer) => sum + layer.parameterCount,
+      encoding?.parameterCount ?? 0,
+    ),
+    init: (seed) =>
+      Object.assign(
+        {},
+        ...layers.map((layer, i) =>
+          prefixed(`layer${i}`, layer.init(deriveSeed(seed, "layer", i))),
+        ),
+        encoding && prefixed("positions", encoding.init(deriveSeed(seed, "positions"))),
+      ),
+    apply: (params, features) => {
+      let x = features;
+      for (const [i, layer] of layers.entries()) {
+        x = layer.apply(scoped(`layer${i}`, params), x);
+        if (i === 0 && encoding) x = encoding.apply(scoped("positions", params), x);
+        if (i < last || activateLast) x = x.map((array) => activate(activation, array));
+      }
+      return x;
+    },
+  };
+}
+
+/** One dense layer applied to every entry of every tensor (what UNF's learned optimizers call a Deep Set layer). */
+function pointwiseLayer(
+  { lowered }: ExecutablePlan,
+  layer: ReturnType<typeof dense>,
+): Layer<np.Array[]> {
+  const { inputs, outputs } = layer;
+  return {
+    parameterCount: layer.parameterCount,
+    init: (seed) => layer.init(seed),
+    apply: (params: LayerParams, features) => {
+      const mapped = features.map((x, tensor) => {
+        const { fixedSize } = lowered.tensors[tensor];
+        const y = layer.apply(
+          refAll(params),
+          x.reshape([...x.shape.slice(0, -1), fixedSize, inputs]),
+        );
+        return y.reshape([...x.shape.slice(0, -1), fixedSize * outputs]);
+      });
+      for (const param of Object.values(params)) param.dispose();
+      return mapped;
+    },
+  };
+}
+
+const refAll = (params: LayerParams): LayerParams =>
+  Object.fromEntries(Object.entries(params).map(([path, array]) => [path, array.ref]));
