@@ -54,7 +54,7 @@ export async function nameSymmetries(
   options: NameOptions & {
     readonly verify?: boolean;
     readonly explain?: boolean;
-    readonly size: Readonly<Record<string, number>>;
+    readonly size?: Readonly<Record<string, number>>;
   },
 ): Promise<NamesInference> {
   for (const key of ["verify", "explain"] as const) {
@@ -63,7 +63,7 @@ export async function nameSymmetries(
         `symmetries: --${key} needs the graph, and "${path}" holds tensors only; export the model to ONNX for a proof`,
       );
   }
-  if (Object.keys(options.size).length > 0)
+  if (Object.keys(options.size ?? {}).length > 0)
     throw new UsageError(`symmetries: --size is for ONNX files; "${path}" has no inputs`);
   const { heads, keyValueHeads, config, family, tied, activation } = options;
   const told: InferNamesOptions = {

@@ -1,9 +1,9 @@
 // `weightspace symmetries model.onnx`: the symmetry spec of a model file, why each axis is what it is, and its proof.
 // Files without a graph (safetensors, PyTorch) are read by the names of their tensors.
 
-import { readFile } from "node:fs/promises";
-import type { Command } from "commander";
-import { EnvironmentError, OptionError, SpecError } from "../../core/errors.ts";
+import { type Command, InvalidArgumentError } from "commander";
+import { SpecError } from "../../core/errors.ts";
+import type { OnnxGraph } from "../../formats/onnx-types.ts";
 import { readOnnx } from "../../formats/onnx.ts";
 import { inferSpec } from "../../infer/infer.ts";
 import { onnxRuntime } from "../../infer/onnx-runtime.ts";
@@ -17,26 +17,36 @@ import {
   type NameOptions,
   refuseNameOptions,
 } from "../name-symmetries.ts";
+import { wholeNumber } from "../arguments.ts";
+import { readBytes } from "../files.ts";
 import { isTensorFile } from "../named-tensors.ts";
+import { UsageError } from "../usage-error.ts";
+
+const maxSeed = 2 ** 32 - 1;
 
 interface Options extends NameOptions {
   readonly json?: boolean;
   readonly verify?: boolean;
   readonly explain?: boolean;
   readonly seed: number;
-  readonly size: Readonly<Record<string, number>>;
+  readonly size?: Readonly<Record<string, number>>;
 }
 
 /** Adds the command to a program. */
 export function symmetriesCommand(program: Command): void {
   const command = program
     .command("symmetries")
-    .description("print the symmetries of a model file: its axes, and which axes every tensor has")
+    .helpGroup("Symmetries:")
+    .summary("the symmetries of a model file, explained and proved")
+    .description(
+      "Prints the symmetries of a model file: its axes, and which axes every tensor has.",
+    )
     .argument("<model>", "an .onnx file; or .safetensors or .pt, read by their tensor names")
     .option("--verify", "act on every axis and compare the outputs of the model")
     .option("--explain", "say which operations tie, split or fix every axis")
-    .option("--seed <number>", "seed of the actions and inputs of --verify", readSeed, 0)
-    .option("--size <name=number>", "size of a free input dimension, may repeat", readSize, {});
+    .option("--seed <n>", "seed of the actions and inputs of --verify", wholeNumber(0, maxSeed), 0)
+    .option("--size <name=n>", "size of a free input dimension, may repeat", readSize)
+    .addHelpText("after", "\nExample:\n  weightspace symmetries model.onnx --verify --explain");
   addNameOptions(command);
   if (!program.options.some(({ long }) => long === "--json")) {
     command.option("--json", "print the spec as JSON, nothing else");
@@ -51,8 +61,10 @@ export function symmetriesCommand(program: Command): void {
 async function symmetries(path: string, options: Options): Promise<string[]> {
   if (isTensorFile(path)) return symmetriesOfNames(path, options);
   refuseNameOptions(options);
-  const bytes = await readModel(path);
-  const inference = inferSpec(readOnnx(bytes), { sizes: options.size });
+  const bytes = await readBytes(path);
+  const graph = readOnnx(bytes);
+  refuseUnknownSizes(graph, options.size ?? {});
+  const inference = inferSpec(graph, { sizes: options.size ?? {} });
   const { spec, warnings } = inference;
   let proof: Proof | undefined;
   if (options.verify === true) {
@@ -61,6 +73,8 @@ async function symmetries(path: string, options: Options): Promise<string[]> {
   }
   if (options.json === true) {
     for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+    if (proof !== undefined) process.stderr.write(`${printProof(proof)}\n`);
+    if (options.explain === true) process.stderr.write(`${printExplanations(inference)}\n`);
     return [JSON.stringify(specToJSON(spec), null, 2)];
   }
   return [
@@ -84,13 +98,18 @@ async function symmetriesOfNames(path: string, options: Options): Promise<string
   return [printSpec(spec), notes.map((note) => `warning: ${note}`).join("\n")];
 }
 
-async function readModel(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new EnvironmentError(`symmetries: "${path}" could not be read (${reason})`);
-  }
+/** A size for a dimension that no input has is a slip, not a wish to be ignored. */
+function refuseUnknownSizes(graph: OnnxGraph, sizes: Readonly<Record<string, number>>): void {
+  const free = graph.inputs.flatMap(({ shape }) =>
+    (shape ?? []).filter((size): size is string => typeof size === "string"),
+  );
+  const unknown = Object.keys(sizes).find((name) => !free.includes(name));
+  if (unknown === undefined) return;
+  const known =
+    free.length === 0 ? "has no free dimensions" : `has ${[...new Set(free)].join(", ")}`;
+  throw new UsageError(
+    `symmetries: --size ${unknown}: no such input dimension; the model ${known}`,
+  );
 }
 
 function refutation(path: string, { axes, together, seed, tolerance }: Proof): SpecError {
@@ -110,16 +129,12 @@ function refutation(path: string, { axes, together, seed, tolerance }: Proof): S
   );
 }
 
-function readSeed(text: string): number {
-  const seed = Number(text);
-  if (!Number.isSafeInteger(seed) || seed < 0)
-    throw new OptionError(`symmetries: --seed must be a whole number of 0 or more, got "${text}"`);
-  return seed;
-}
-
-function readSize(text: string, earlier: Readonly<Record<string, number>>): Record<string, number> {
-  const [name, size] = text.split("=");
-  if (!/^\d+$/.test(size ?? ""))
-    throw new OptionError(`symmetries: --size must look like batch=4, got "${text}"`);
+function readSize(
+  text: string,
+  earlier: Readonly<Record<string, number>> = {},
+): Record<string, number> {
+  const [, name, size] = /^(.+)=([1-9]\d{0,8})$/.exec(text) ?? [];
+  if (size === undefined)
+    throw new InvalidArgumentError("Expected a name and a size, as in batch=4.");
   return { ...earlier, [name]: Number(size) };
 }

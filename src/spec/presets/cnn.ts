@@ -30,10 +30,8 @@ export function cnnSpec({
     throw new OptionError(
       `cnnSpec: expected input channels and at least one convolution, got ${channels.length} entries`,
     );
-  if (kernel.length !== 2) {
-    throw new OptionError(
-      `cnnSpec: kernel expected height and width, got ${kernel.length} numbers`,
-    );
+  if ((kernel as readonly number[]).length !== 2) {
+    throw new OptionError(`cnnSpec: kernel expected height and width, got [${kernel.join(", ")}]`);
   }
   const nameOf = (i: number) => (i === 0 ? "in" : `c${i}`);
   const axes: [string, Axis][] = channels.map((size, i) => [
