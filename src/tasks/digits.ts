@@ -7,39 +7,49 @@ import type { RandomStream } from "../core/random.ts";
 import { sizeOf } from "../core/shapes.ts";
 import type { Weights } from "../core/tensors.ts";
 import type { WeightBatch } from "../models/model.ts";
-import { defineSpec } from "../spec/spec.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
+import { inferSpecFromFunction } from "../trace/infer-function.ts";
 import { digitClasses, digitPixels, parseDigits } from "./digits-data.ts";
 import type { Task } from "./task.ts";
 
 const hidden = 32;
 
-/** Hidden units may be reordered and scaled by positive factors; inputs and outputs stay put. */
-export const digitsSpec: SymmetrySpec = defineSpec({
-  axes: {
-    in: { size: digitPixels, group: "fixed" },
-    h: { size: hidden, group: "permutation", scale: "positive" },
-    out: { size: digitClasses, group: "fixed" },
-  },
-  tensors: {
-    "fc1.weight": ["h", "in"],
-    "fc1.bias": ["h"],
-    "fc2.weight": ["out", "h^-1"],
-    "fc2.bias": ["out"],
-  },
-});
+const shapes = {
+  "fc1.weight": [hidden, digitPixels],
+  "fc1.bias": [hidden],
+  "fc2.weight": [digitClasses, hidden],
+  "fc2.bias": [digitClasses],
+} as const;
+
+let traced: Promise<SymmetrySpec> | undefined;
+
+/** The network's symmetries, read off its own forward pass: hidden units may be reordered and scaled. */
+export function digitsSpec(): Promise<SymmetrySpec> {
+  traced ??= inferSpecFromFunction(
+    (weights, images) => {
+      const one = Object.entries(weights).map(([name, w]) => [name, np.expandDims(w, 0)] as const);
+      return logits(Object.fromEntries(one), np.expandDims(images, 0)); // a population of one
+    },
+    Object.fromEntries(
+      Object.entries(shapes).map(([name, shape]) => [name, { shape: [...shape] }]),
+    ),
+    [{ shape: [2, digitPixels] }],
+  ).then(({ spec }) => spec);
+  return traced;
+}
 
 /** The task from the bytes of data/uci-digits.csv.gz, 1,200 images to learn from and 597 to test. @throws {FormatError} */
 export async function digitsTask(bytes: Uint8Array): Promise<Task> {
   const { train, test } = await parseDigits(bytes);
-  const shared = { name: "digits", features: digitPixels, classes: digitClasses, spec: digitsSpec };
+  const spec = await digitsSpec();
+  const shared = { name: "digits", features: digitPixels, classes: digitClasses, spec };
   return Object.freeze({ ...shared, train, test, init, logits, loss, gradients });
 }
 
 /** Normal weights of standard deviation scale * sqrt(2 / inputs) (He et al. 2015), biases 0. */
 function init(random: RandomStream, scale: number): Weights {
   return frozenRecord(
-    Object.entries(digitsSpec.tensors).map(([name, { shape }]) => {
+    Object.entries(shapes).map(([name, shape]) => {
       const data = new Float32Array(sizeOf(shape));
       if (shape.length === 2) {
         const spread = scale * Math.sqrt(2 / shape[1]);

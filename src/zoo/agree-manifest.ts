@@ -29,7 +29,7 @@ export async function agreeManifest(options: AgreeOptions): Promise<ZooManifest>
   const recipe = parseRecipe(options.recipe);
   const old = await readManifest(store);
   const shardSize = options.shardSize ?? old?.shardSize ?? defaultShardSize;
-  const manifest: ZooManifest = { recipe, seed, networks, shardSize, spec: digitsSpec };
+  const manifest: ZooManifest = { recipe, seed, networks, shardSize, spec: await digitsSpec() };
   const differs = (name: string, has: unknown, asked: unknown): never => {
     throw new OptionError(
       `buildZoo: ${store.location} holds a zoo with ${name} ${JSON.stringify(has)}, asked for ${JSON.stringify(asked)}; ask for the same, or choose another place`,

@@ -9,7 +9,7 @@ import { actOn } from "../../src/group/act.ts";
 import { sampleElement } from "../../src/group/element.ts";
 import type { Tensor, Weights } from "../../src/core/tensors.ts";
 import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
-import { digitsSpec } from "../../src/tasks/digits.ts";
+import { digitsSpec } from "../support/digits-spec.ts";
 import { randomWeights } from "../../src/testing/random.ts";
 import { weightspace } from "../support/command-line.ts";
 

@@ -9,7 +9,8 @@ import { actOn } from "../../src/group/act.ts";
 import { sampleElement } from "../../src/group/element.ts";
 import type { WeightBatch } from "../../src/models/model.ts";
 import { gunzip, parseDigits } from "../../src/tasks/digits-data.ts";
-import { digitsSpec, digitsTask } from "../../src/tasks/digits.ts";
+import { digitsTask } from "../../src/tasks/digits.ts";
+import { digitsSpec } from "../support/digits-spec.ts";
 import { readPackageData } from "../../src/tasks/package-data.ts";
 import type { Task } from "../../src/tasks/task.ts";
 

@@ -1,25 +1,17 @@
-// The digits network needs no hand-written spec: tracing its own forward pass gives the one its task declares.
+// The digits network needs no hand-written spec: tracing its own forward pass gives the one a person would write.
 
-import { numpy as np } from "@jax-js/jax";
 import { expect, it } from "vitest";
 import { specDifference } from "../../src/spec/same-spec.ts";
 import { digitsSpec, digitsTask } from "../../src/tasks/digits.ts";
 import { readPackageData } from "../../src/tasks/package-data.ts";
-import { inferSpecFromFunction } from "../../src/trace/infer-function.ts";
+import { mlpSpec } from "../../src/spec/presets/mlp.ts";
+import { digitsSpec as written } from "../support/digits-spec.ts";
 
-it("tracing the digits network gives its hand-written spec", async () => {
+it("the traced spec of the digits network is the hand-written one, and its task carries it", async () => {
+  const traced = await digitsSpec();
+  expect(specDifference(traced, written)).toBeNull();
   const task = await digitsTask(await readPackageData("uci-digits.csv.gz"));
-  const { spec, unsupported } = await inferSpecFromFunction(
-    (weights, images) => {
-      // The task runs a batch of networks at once: a batch of one.
-      const batch = Object.entries(weights).map(
-        ([name, w]) => [name, np.expandDims(w, 0)] as const,
-      );
-      return task.logits(Object.fromEntries(batch), np.expandDims(images, 0));
-    },
-    digitsSpec.tensors,
-    [{ shape: [5, 64] }],
-  );
-  expect(unsupported).toEqual([]);
-  expect(specDifference(spec, digitsSpec)).toBeNull();
+  expect(task.spec).toBe(traced);
+  // Control: the same network without scales is another spec.
+  expect(specDifference(traced, mlpSpec([64, 32, 10]))).not.toBeNull();
 });
