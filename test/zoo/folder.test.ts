@@ -166,7 +166,7 @@ describe("a folder that fails", () => {
       await symlink("/dev/full", join(folder, `a.${process.pid}.tmp`));
       const writing = store.write("a", new Uint8Array(100_000));
       await expect(writing).rejects.toThrow(EnvironmentError);
-      await expect(writing).rejects.toThrow(/cannot write .*a: the disk is full; make room/);
+      await expect(writing).rejects.toThrow(/cannot write .*a: the disk is full; free some space/);
       expect(await store.read("a")).toEqual(Uint8Array.of(1, 2, 3));
       expect(await readdir(folder)).toEqual(["a"]);
     },
