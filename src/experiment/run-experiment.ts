@@ -12,11 +12,13 @@ import type { JobRequest } from "./job.ts";
 import { jobPool } from "./job-pool.ts";
 import { moveDataset } from "./move-dataset.ts";
 import { collectResults, type FinishedJob } from "./results.ts";
-import { agreeSettings, type ExperimentSettings } from "./settings.ts";
+import { checkSettings, keepSettings, type ExperimentSettings } from "./settings.ts";
 
 export interface ExperimentOptions {
   readonly dataset: WeightDataset;
   readonly settings: ExperimentSettings;
+  /** Networks the population was asked to have, kept with the settings. @default those of the dataset */
+  readonly networks?: number;
   /** Where checkpoints and results of single runs are kept. */
   readonly store: ZooStore;
   readonly workers: number;
@@ -31,7 +33,7 @@ export interface ExperimentOutcome extends Pick<ExperimentResult, "rows" | "scat
 
 export type ExperimentEvent =
   | { readonly type: "start"; readonly runs: number; readonly finished: number }
-  /** Share of all training done, in [0, 1], earlier sessions included. */
+  /** Share of all training done, in [0, 1], earlier runs of the program included. */
   | { readonly type: "progress"; readonly share: number; readonly note: string }
   | {
       readonly type: "run";
@@ -60,7 +62,8 @@ export async function* runExperiment(
 ): AsyncGenerator<ExperimentEvent, void, undefined> {
   const { dataset, settings, store, workers } = options;
   const signal = options.signal ?? new AbortController().signal;
-  await agreeSettings(store, settings, dataset.size);
+  const networks = options.networks ?? dataset.size;
+  await checkSettings(store, settings, networks);
   const [train, validation, test] = splitDataset(
     dataset,
     settings.split,
@@ -100,6 +103,7 @@ export async function* runExperiment(
   const pending = runs.filter(({ finished }) => finished === undefined);
   yield { type: "start", runs: runs.length, finished: runs.length - pending.length };
 
+  if (pending.length > 0 && !signal.aborted) await keepSettings(store, settings, networks);
   const queue = eventQueue<ExperimentEvent>();
   const share = () => runs.reduce((sum, run) => sum + run.share, 0) / runs.length;
   const pool = jobPool(Math.max(1, Math.min(workers, pending.length)), options.workerEntry);

@@ -4,6 +4,7 @@
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { positiveNumber, wholeNumber } from "../arguments.ts";
+import { mostNetworks } from "../../zoo/limits.ts";
 import type { RegisterCommand } from "../context.ts";
 import { writeFileAtomic } from "../files.ts";
 import { textTable } from "../output.ts";
@@ -39,7 +40,7 @@ export const demoCommand: RegisterCommand = (program, cli) => {
       "folder of the population, checkpoints, results and report",
       "runs/demo",
     )
-    .option("--networks <n>", "networks in the population", wholeNumber(20), 1000)
+    .option("--networks <n>", "networks in the population", wholeNumber(20, mostNetworks), 1000)
     .option("--models <list>", "functionals to compare, separated by commas", defaultModels)
     .option("--seeds <n>", "training runs per functional", wholeNumber(1), 3)
     .option("--epochs <n>", "passes over the training networks", wholeNumber(1), 20)
@@ -60,10 +61,20 @@ export const demoCommand: RegisterCommand = (program, cli) => {
       const { folderStore } = await import("../fs-store.ts");
       const { buildWithProgress } = await import("../zoo-progress.ts");
       const { zooDataset } = await import("../../experiment/zoo-dataset.ts");
+      const { checkSettings } = await import("../../experiment/settings.ts");
       const { runExperiment } = await import("../../experiment/run-experiment.ts");
       const { generalizationReport } = await import("../../report/generalization-report.ts");
       const { networks, seed, workers, epochs, rate, seeds } = flags;
 
+      const settings = {
+        models: [...new Set(names)].map((name) => ({ name, options: {} })),
+        seeds,
+        seed,
+        split: [0.6, 0.15, 0.25] as const,
+        budget: { epochs, batchSize: 32, rate, clipNorm: 1 },
+      };
+      const store = folderStore(join(flags.out, "runs"));
+      await checkSettings(store, settings, networks); // before the population grows
       const zooStore = folderStore(join(flags.out, "zoo"));
       await buildWithProgress(cli, {
         recipe: digitsRecipe,
@@ -73,19 +84,12 @@ export const demoCommand: RegisterCommand = (program, cli) => {
         store: zooStore,
       });
       const dataset = await zooDataset(await openZoo(zooStore));
-      const settings = {
-        models: [...new Set(names)].map((name) => ({ name, options: {} })),
-        seeds,
-        seed,
-        split: [0.6, 0.15, 0.25] as const,
-        budget: { epochs, batchSize: 32, rate, clipNorm: 1 },
-      };
-      const store = folderStore(join(flags.out, "runs"));
       const epochsInAll = settings.models.length * seeds * epochs;
       const task = cli.progress.task("training functionals", epochsInAll, { unit: "epochs" });
       for await (const event of runExperiment({
         dataset,
         settings,
+        networks,
         store,
         workers,
         signal: cli.signal,
