@@ -16,10 +16,17 @@ interface AgreeOptions {
   readonly shardSize?: number;
 }
 
-/** @throws {OptionError} when a given number is not whole or too small. */
-export function checkCount(name: string, value: number | undefined, least: number): void {
-  if (value !== undefined && (!Number.isSafeInteger(value) || value < least)) {
-    throw new OptionError(`buildZoo: ${name} must be a whole number from ${least}, got ${value}`);
+/** @throws {OptionError} when a given number is not whole, too small or too large. */
+export function checkCount(
+  name: string,
+  value: number | undefined,
+  least: number,
+  most: number = Number.MAX_SAFE_INTEGER,
+): void {
+  if (value === undefined) return;
+  if (!Number.isSafeInteger(value) || value < least || value > most) {
+    const bounds = most === Number.MAX_SAFE_INTEGER ? `from ${least}` : `from ${least} to ${most}`;
+    throw new OptionError(`buildZoo: ${name} must be a whole number ${bounds}, got ${value}`);
   }
 }
 

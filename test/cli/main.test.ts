@@ -35,6 +35,8 @@ test.each([
   [["report"], "error: missing required argument 'experiment.json'"],
   [["report", "experiment.json", "another.json"], "error: too many arguments for 'report'"],
   [["report", "experiment.json", "-o"], "argument missing"],
+  [["zoo", "build", "--networks", "10000001", "-o", "zoo"], "a whole number, 1 to 10000000."],
+  [["demo", "--networks", "9007199254740991", "-o", "zoo"], "a whole number, 20 to 10000000."],
   [["report", "experiment.json", "-o", "experiment.json"], "would replace its source"],
 ])("misuse exits 2 with one line: %j", async (args, message) => {
   const { code, stdout, stderr, files } = await withSample(args);

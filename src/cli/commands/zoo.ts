@@ -2,6 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import { wholeNumber } from "../arguments.ts";
+import { mostNetworks } from "../../zoo/limits.ts";
 import type { RegisterCommand } from "../context.ts";
 import { readJson } from "../files.ts";
 import { textTable } from "../output.ts";
@@ -30,7 +31,7 @@ export const zooCommand: RegisterCommand = (program, cli) => {
       "Trains a population of small networks. Interrupted or killed, the same command goes on where it was.",
     )
     .option("--recipe <name or file>", "digits-mlp, or a recipe as JSON", "digits-mlp")
-    .option("--networks <n>", "networks to train", wholeNumber(1), 1000)
+    .option("--networks <n>", "networks to train", wholeNumber(1, mostNetworks), 1000)
     .option("--seed <n>", "fixes everything", wholeNumber(0), 0)
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
     .requiredOption("-o, --out <folder>", "the zoo's folder")
