@@ -3,7 +3,7 @@
 
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
-import { positiveNumber, wholeNumber } from "../arguments.ts";
+import { positiveNumber, seedNumber, wholeNumber } from "../arguments.ts";
 import { mostNetworks } from "../../zoo/limits.ts";
 import type { RegisterCommand } from "../context.ts";
 import { writeFileAtomic } from "../files.ts";
@@ -45,7 +45,7 @@ export const demoCommand: RegisterCommand = (program, cli) => {
     .option("--seeds <n>", "training runs per functional", wholeNumber(1), 3)
     .option("--epochs <n>", "passes over the training networks", wholeNumber(1), 20)
     .option("--rate <x>", "peak learning rate of every functional", positiveNumber, 3e-3)
-    .option("--seed <n>", "fixes everything", wholeNumber(0), 0)
+    .option("--seed <n>", "fixes everything", seedNumber, 0)
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
     .action(async (flags: DemoFlags) => {
       const { modelNames } = await import("../../models/registry.ts");

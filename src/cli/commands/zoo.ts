@@ -1,7 +1,7 @@
 // `weightspace zoo build` and `weightspace zoo info`: populations of trained networks.
 
 import { availableParallelism } from "node:os";
-import { wholeNumber } from "../arguments.ts";
+import { seedNumber, wholeNumber } from "../arguments.ts";
 import { mostNetworks } from "../../zoo/limits.ts";
 import type { RegisterCommand } from "../context.ts";
 import { readJson } from "../files.ts";
@@ -32,7 +32,7 @@ export const zooCommand: RegisterCommand = (program, cli) => {
     )
     .option("--recipe <name or file>", "digits-mlp, or a recipe as JSON", "digits-mlp")
     .option("--networks <n>", "networks to train", wholeNumber(1, mostNetworks), 1000)
-    .option("--seed <n>", "fixes everything", wholeNumber(0), 0)
+    .option("--seed <n>", "fixes everything", seedNumber, 0)
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
     .requiredOption("-o, --out <folder>", "the zoo's folder")
     .addHelpText("after", "\nExample:\n  weightspace zoo build --networks 2000 --out zoos/digits")
