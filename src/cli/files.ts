@@ -1,7 +1,7 @@
 // Files for the command line: reading with clear errors, writing so that a file is either the old one or the new one.
 
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rename, stat, unlink } from "node:fs/promises";
+import { mkdir, open, readFile, realpath, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { EnvironmentError, FormatError } from "../core/errors.ts";
 
@@ -45,6 +45,14 @@ export async function readJson(path: string): Promise<unknown> {
     const detail = (error as Error).message.replace(/\s+/g, " ");
     throw new FormatError(`${path} is not valid JSON: ${detail}`, { cause: error });
   }
+}
+
+/** Whether two paths lead to one file, through whatever links; false when one of them leads nowhere. */
+export async function isSameFile(path: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all(
+    [path, other].map((each) => realpath(each).catch(() => undefined)),
+  );
+  return a !== undefined && a === b;
 }
 
 /** Makes a folder and those above it. Node's own recursive mkdir never returns for a folder in /proc (Node 20.20). */

@@ -38,6 +38,14 @@ test.each([
   [["zoo", "build", "--networks", "10000001", "-o", "zoo"], "a whole number, 1 to 10000000."],
   [["demo", "--networks", "9007199254740991", "-o", "zoo"], "a whole number, 20 to 10000000."],
   [["report", "experiment.json", "-o", "experiment.json"], "would replace its source"],
+  [["report", "experiment.json", "-o", "./experiment.json"], "would replace its source"],
+  [["demo", "--seed", "4294967296"], "a whole number, 0 to 4294967295."],
+  [["train", "--zoo", "z", "--seed", "4294967296"], "a whole number, 0 to 4294967295."],
+  [["zoo", "build", "-o", "z", "--seed", "4294967296"], "a whole number, 0 to 4294967295."],
+  [["embed", "m.onnx", "--seed", "4294967296"], "a whole number, 0 to 4294967295."],
+  [["embed", "m.onnx", "--size", "4097"], "a whole number, 1 to 4096."],
+  [["embed", "m.onnx", "--channels", "4097"], "a whole number, 1 to 4096."],
+  [["describe", "m.onnx", "--channels", "4097"], "a whole number, 1 to 4096."],
 ])("misuse exits 2 with one line: %j", async (args, message) => {
   const { code, stdout, stderr, files } = await withSample(args);
   expect(stderr).toContain(message);
