@@ -100,6 +100,6 @@ export async function main(
   interrupt.dispose();
   const interruptedCode = interrupt.exitCode();
   if (code !== exitCodes.ok || interruptedCode === undefined) return code;
-  cli.output.note("interrupted; run the same command again to resume");
+  cli.output.note(`interrupted; ${cli.resumeHint()}`);
   return interruptedCode;
 }
