@@ -1,6 +1,6 @@
 // The demo on a folder that is there already: other settings, finished runs, damaged files.
 
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -30,6 +30,31 @@ test("other settings are refused before anything changes, and the old ones still
   expect(await readFile(join(folder, "d/zoo/zoo.json"), "utf8")).toBe(manifest);
   expect(await readdir(join(folder, "d/zoo"))).toEqual(files);
   expect(await demo(40)).toMatchObject({ code: 0 });
+});
+
+test("finished runs are counted, not trained: no progress, and one seed is one seed", async () => {
+  const { code, stdout, stderr } = await demo(40);
+  expect(code).toBe(0);
+  expect(stderr).toBe(
+    "40 of 40 networks are there already\n1 of 1 training runs are there already\n",
+  );
+  expect(stdout).toContain("over 1 seed,");
+});
+
+test("damaged files of runs are named, removed and made anew", async () => {
+  const runs = join(folder, "d/runs");
+  const result = await readFile(join(runs, "linear-0.json"), "utf8");
+  const { predicted, moved } = JSON.parse(result) as Record<string, unknown>;
+  for (const text of [result.slice(0, 100), "{}"]) {
+    await writeFile(join(runs, "linear-0.json"), text);
+    await truncate(join(runs, "linear-0.safetensors"), 1000);
+    const { code, stderr } = await demo(40);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/warning: linear-0\.json in .*runs is damaged; its run is trained anew/);
+    expect(stderr).toMatch(/warning: linear-0\.safetensors in .*runs is damaged/);
+    const again = JSON.parse(await readFile(join(runs, "linear-0.json"), "utf8")) as object;
+    expect(again).toMatchObject({ predicted, moved });
+  }
 });
 
 test("settings bind nothing as long as nothing is trained", async () => {

@@ -7,7 +7,7 @@ import { positiveNumber, seedNumber, wholeNumber } from "../arguments.ts";
 import { mostNetworks } from "../../zoo/limits.ts";
 import type { RegisterCommand } from "../context.ts";
 import { writeFileAtomic } from "../files.ts";
-import { textTable } from "../output.ts";
+import { counted, textTable } from "../output.ts";
 import { UsageError } from "../usage-error.ts";
 
 interface DemoFlags {
@@ -85,7 +85,7 @@ export const demoCommand: RegisterCommand = (program, cli) => {
       });
       const dataset = await zooDataset(await openZoo(zooStore));
       const epochsInAll = settings.models.length * seeds * epochs;
-      const task = cli.progress.task("training functionals", epochsInAll, { unit: "epochs" });
+      let task: ReturnType<typeof cli.progress.task> | undefined;
       for await (const event of runExperiment({
         dataset,
         settings,
@@ -94,12 +94,21 @@ export const demoCommand: RegisterCommand = (program, cli) => {
         workers,
         signal: cli.signal,
       })) {
-        if (event.type === "start" && event.finished > 0) {
-          cli.output.note(`${event.finished} of ${event.runs} training runs are there already`);
+        if (event.type === "warning") cli.output.note(`warning: ${event.message}`);
+        else if (event.type === "start") {
+          const { finished, runs } = event;
+          if (finished > 0)
+            cli.output.note(`${finished} of ${runs} training runs are there already`);
+          if (finished < runs) {
+            task = cli.progress.task("training functionals", epochsInAll, {
+              unit: "epochs",
+              start: (epochsInAll * finished) / runs,
+            });
+          }
         } else if (event.type === "progress")
-          task.update(Math.floor(epochsInAll * event.share), event.note);
+          task?.update(Math.floor(epochsInAll * event.share), event.note);
         else if (event.type === "done") {
-          task.finish();
+          task?.finish();
           const { rows, scatter, curves, sizes } = event.outcome;
           const command = `npx weightspace demo --networks ${networks} --models ${names.join(",")} --seeds ${seeds} --epochs ${epochs} --rate ${rate} --seed ${seed}`;
           const result = {
@@ -123,7 +132,7 @@ export const demoCommand: RegisterCommand = (program, cli) => {
           await writeFileAtomic(report, generalizationReport(result));
           cli.output.result({ ...result, scatter: undefined, files: { experiment, report } }, () =>
             [
-              `Kendall's tau between predicted and true test accuracy of ${sizes.test} held-out networks, mean ± spread over ${seeds} seeds,`,
+              `Kendall's tau between predicted and true test accuracy of ${sizes.test} held-out networks, mean ± spread over ${counted(seeds, "seed")},`,
               `as trained and after a random reordering of every network's hidden neurons (the same functions):`,
               "",
               textTable(

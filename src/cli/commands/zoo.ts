@@ -5,7 +5,7 @@ import { seedNumber, wholeNumber } from "../arguments.ts";
 import { mostNetworks } from "../../zoo/limits.ts";
 import type { RegisterCommand } from "../context.ts";
 import { readJson } from "../files.ts";
-import { textTable } from "../output.ts";
+import { counted, textTable } from "../output.ts";
 
 interface BuildFlags {
   readonly recipe: string;
@@ -51,8 +51,8 @@ export const zooCommand: RegisterCommand = (program, cli) => {
       const rate = result.built / Math.max(result.seconds, 1e-9);
       cli.output.result({ zoo: out, networks, ...result, networksPerSecond: rate }, () =>
         result.built === 0
-          ? `${out} already holds all ${networks} networks`
-          : `${out}: ${networks} networks, ${result.built} trained in ${result.seconds.toFixed(1)} s (${rate.toFixed(0)} networks/s)`,
+          ? `${out} already holds all ${counted(networks, "network")}`
+          : `${out}: ${counted(networks, "network")}, ${result.built} trained in ${result.seconds.toFixed(1)} s (${rate.toFixed(0)} networks/s)`,
       );
     });
 
@@ -95,7 +95,11 @@ export const zooCommand: RegisterCommand = (program, cli) => {
           ...problems.map(({ message }) => `warning: ${message}`),
         ].join("\n\n"),
       );
-      if (problems.length > 0)
-        cli.output.note(`${problems.length} shards are damaged; build again to train them anew`);
+      if (problems.length > 0) {
+        const [are, them] = problems.length === 1 ? ["is", "it"] : ["are", "them"];
+        cli.output.note(
+          `${counted(problems.length, "shard")} ${are} damaged; build again to train ${them} anew`,
+        );
+      }
     });
 };
