@@ -1,6 +1,7 @@
 // What a functional is trained on, in a few words that a checkpoint can hold and a resumed training can compare.
 
 import { createHash } from "node:crypto";
+import { canonicalJson } from "../core/canonical-json.ts";
 import { OptionError } from "../core/errors.ts";
 import type { WeightDataset } from "../train/dataset.ts";
 
@@ -27,20 +28,10 @@ export function checkSameTraining(
   wanted: Readonly<Record<string, unknown>>,
 ): void {
   const differing = Object.keys(wanted).find(
-    (name) => canonical(kept[name]) !== canonical(wanted[name]),
+    (name) => canonicalJson(kept[name]) !== canonicalJson(wanted[name]),
   );
   if (differing === undefined) return;
   throw new OptionError(
-    `train: ${path} was trained with ${differing} ${canonical(kept[differing])}, got ${canonical(wanted[differing])}; resume with the same, or choose another -o`,
-  );
-}
-
-/** JSON with sorted keys. */
-function canonical(value: unknown): string {
-  if (value === undefined) return "unknown";
-  return JSON.stringify(value, (_key, item: unknown) =>
-    typeof item === "object" && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
+    `train: ${path} was trained with ${differing} ${canonicalJson(kept[differing]) ?? "that is unknown"}, got ${canonicalJson(wanted[differing]) ?? "none"}; resume with the same, or choose another -o`,
   );
 }

@@ -6,11 +6,17 @@ import { readCheckpoint } from "../train/checkpoint.ts";
 import type { JobRequest } from "./job.ts";
 import type { FinishedJob } from "./results.ts";
 
+/** JSON has no NaN; an undefined number is written as null. */
+const number = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Number.NaN);
+
 const record = z.object({
   epoch: z.int().min(1),
-  trainLoss: z.number(),
-  validLoss: z.number().optional(),
-  validMetric: z.number().optional(),
+  trainLoss: number,
+  validLoss: number.optional(),
+  validMetric: number.optional(),
 });
 
 const finishedJob = z.object({
@@ -19,9 +25,9 @@ const finishedJob = z.object({
   parameters: z.int().min(0),
   bestEpoch: z.int().min(0),
   history: z.array(record),
-  predicted: z.array(z.number()),
-  moved: z.array(z.number()),
-  seconds: z.number(),
+  predicted: z.array(number),
+  moved: z.array(number),
+  seconds: number,
 });
 
 export const toBytes = (value: unknown): Uint8Array =>

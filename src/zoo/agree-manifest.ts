@@ -1,5 +1,6 @@
 // What a builder is asked for against what its store holds already: the same zoo goes on, another is refused.
 
+import { canonicalJson } from "../core/canonical-json.ts";
 import { OptionError } from "../core/errors.ts";
 import { digitsSpec } from "../tasks/digits.ts";
 import { manifestName, manifestToBytes, readManifest, type ZooManifest } from "./manifest.ts";
@@ -46,18 +47,8 @@ export async function agreeManifest(options: AgreeOptions): Promise<ZooManifest>
     if (old.seed !== seed) differs("seed", old.seed, seed);
     if (old.shardSize !== shardSize) differs("shard size", old.shardSize, shardSize);
     if (old.networks > networks) differs("networks", old.networks, networks);
-    const [has, asked] = [canonical(old.recipe), canonical(recipe)];
-    if (has !== asked) differs("recipe", JSON.parse(has), JSON.parse(asked));
+    if (canonicalJson(old.recipe) !== canonicalJson(recipe)) differs("recipe", old.recipe, recipe);
   }
   if (old?.networks !== networks) await store.write(manifestName, manifestToBytes(manifest));
   return manifest;
-}
-
-/** JSON with sorted keys. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) =>
-    typeof item === "object" && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
 }

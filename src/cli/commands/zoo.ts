@@ -51,7 +51,7 @@ export const zooCommand: RegisterCommand = (program, cli) => {
       const rate = result.built / Math.max(result.seconds, 1e-9);
       cli.output.result({ zoo: out, networks, ...result, networksPerSecond: rate }, () =>
         result.built === 0
-          ? `${out} already holds all ${counted(networks, "network")}`
+          ? `${out} already holds its ${counted(networks, "network")}`
           : `${out}: ${counted(networks, "network")}, ${result.built} trained in ${result.seconds.toFixed(1)} s (${rate.toFixed(0)} networks/s)`,
       );
     });
