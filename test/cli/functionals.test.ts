@@ -1,9 +1,7 @@
 // From a population to predictions on the command line, and everything a file can have wrong with it: one clear error each.
 
 import { readFile, truncate, writeFile } from "node:fs/promises";
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -194,54 +192,6 @@ describe("a trained functional", () => {
     expect((await run("train", "--zoo", "nowhere", "-o", "g.safetensors")).stderr).toContain(
       "no zoo.json",
     );
-  });
-});
-
-describe("a training to continue", () => {
-  const train = (...args: string[]) =>
-    run("train", "--model", "stat-nn", "--epochs", "2", "-o", "r.safetensors", ...args);
-  beforeAll(async () => {
-    await writeFile(join(folder, "head.json"), JSON.stringify({ head: [8, 1] }));
-    expect(await train("--zoo", "zoo", "--options", "head.json")).toMatchObject({ code: 0 });
-    const other = ["--networks", "40", "--seed", "1", "--workers", "1", "-o", "other"];
-    expect(await run("zoo", "build", ...other)).toMatchObject({ code: 0 });
-  });
-
-  test.each([
-    ["other weights", ["--zoo", "other", "--options", "head.json"], /zoo seed 0, got 1/],
-    ["no options", ["--zoo", "zoo"], /options \{"head":\[8,1\]\}, got \{\}/],
-    ["another model", ["--zoo", "zoo", "--model", "linear"], /model "stat-nn", got "linear"/],
-  ])("is refused with %s", async (_, args, message) => {
-    const before = await readFile(join(folder, "r.safetensors"));
-    const { code, stdout, stderr } = await train(...args, "--resume");
-    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-    expect(stderr).toMatch(/^error: train: r\.safetensors was trained with /);
-    expect(stderr).toMatch(message);
-    expect(await readFile(join(folder, "r.safetensors"))).toEqual(before);
-  });
-
-  test("goes on with the same", async () => {
-    const { code } = await train("--zoo", "zoo", "--options", "head.json", "--resume");
-    expect(code).toBe(0);
-  });
-
-  test("says after Ctrl-C how to go on, and neither predicts nor calls it done", async () => {
-    const bin = fileURLToPath(new URL("../../bin/weightspace.js", import.meta.url));
-    const args = ["train", "--zoo", "zoo", "--epochs", "100000", "-o", "stopped.safetensors"];
-    const child = spawn(process.execPath, [bin, ...args], { cwd: folder });
-    let [output, errors] = ["", ""];
-    child.stdout.on("data", (text: Buffer) => (output += text.toString()));
-    child.stderr.on("data", (text: Buffer) => (errors += text.toString()));
-    const ended = new Promise((resolve) => child.on("close", resolve));
-    const checkpoint = join(folder, "stopped.safetensors");
-    while (!existsSync(checkpoint) && child.exitCode === null) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    child.kill("SIGINT");
-    expect(await ended).toBe(130);
-    expect(output).toBe("");
-    expect(errors).toMatch(/interrupted; run the same command with --resume to continue\n$/);
-    expect(errors).not.toMatch(/done in|100 %/);
   });
 });
 
