@@ -17,6 +17,9 @@ export function wholeNumber(
   };
 }
 
+/** A parser of seeds: the generators take 32 bits. */
+export const seedNumber = wholeNumber(0, 2 ** 32 - 1);
+
 /** A parser of positive numbers, with a decimal point or an exponent if need be. */
 export function positiveNumber(text: string): number {
   const value = text.trim() === "" ? Number.NaN : Number(text);

@@ -10,18 +10,27 @@ export interface Cli {
   readonly output: Output;
   /** Bars on a terminal, lines in a log, nothing under --json. */
   readonly progress: Progress;
+  /** Says how to go on after Ctrl-C, where running the same command again does not. */
+  hintResume(hint: string): void;
+}
+
+/** What the command line itself asks of the context. */
+export interface MainCli extends Cli {
+  /** How to go on after Ctrl-C. */
+  resumeHint(): string;
 }
 
 /** A command registers itself: `program.command("name")...action(...)`. */
 export type RegisterCommand = (program: Command, cli: Cli) => void;
 
 /** The context of the commands of a program; asks its --json option only once a command runs. */
-export function context(program: Command, signal: AbortSignal): Cli {
+export function context(program: Command, signal: AbortSignal): MainCli {
   const isJson = () => program.opts<{ json?: boolean }>().json === true;
   let shown: Progress | undefined;
   const chosen = () =>
     (shown ??= progress(isJson() ? "silent" : process.stderr.isTTY ? "bars" : "lines"));
   const plain = output(isJson);
+  let hint = "run the same command again to resume";
   return {
     signal,
     output: {
@@ -35,5 +44,9 @@ export function context(program: Command, signal: AbortSignal): Cli {
       task: (...task) => chosen().task(...task),
       stop: () => shown?.stop(),
     },
+    hintResume(text) {
+      hint = text;
+    },
+    resumeHint: () => hint,
   };
 }

@@ -1,7 +1,7 @@
 // Files for the command line: reading with clear errors, writing so that a file is either the old one or the new one.
 
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rename, stat, unlink } from "node:fs/promises";
+import { mkdir, open, readFile, realpath, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { EnvironmentError, FormatError } from "../core/errors.ts";
 
@@ -11,8 +11,8 @@ const remedies: Readonly<Record<string, string>> = {
   EPERM: "the operation is not permitted there; choose another place",
   EISDIR: "it is a folder, expected a file",
   EBUSY: "it is a folder or in use; choose another name",
-  ENOTDIR: "part of the path is a file, not a folder",
-  EEXIST: "part of the path is a file, not a folder",
+  ENOTDIR: "part of the path is a file, not a folder; choose another folder",
+  EEXIST: "part of the path is a file, not a folder; choose another folder",
   ENOSPC: "the disk is full; free some space and run again",
   EDQUOT: "the disk quota is used up; free some space and run again",
   EROFS: "the file system is read-only; choose another place",
@@ -21,11 +21,7 @@ const remedies: Readonly<Record<string, string>> = {
 };
 
 /** The system's error as one of ours: `cannot write out.html: the disk is full; ...`. */
-export function fileError(
-  action: "read" | "write",
-  path: string,
-  error: unknown,
-): EnvironmentError {
+export function fileError(action: string, path: string, error: unknown): EnvironmentError {
   const { code, message } = error as NodeJS.ErrnoException;
   const why = (code === undefined ? undefined : remedies[code]) ?? message;
   return new EnvironmentError(`cannot ${action} ${path}: ${why}`, { cause: error });
@@ -51,32 +47,64 @@ export async function readJson(path: string): Promise<unknown> {
   }
 }
 
+/** Whether two paths lead to one file, through whatever links; false when one of them leads nowhere. */
+export async function isSameFile(path: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all(
+    [path, other].map((each) => realpath(each).catch(() => undefined)),
+  );
+  return a !== undefined && a === b;
+}
+
 /** Makes a folder and those above it. Node's own recursive mkdir never returns for a folder in /proc (Node 20.20). */
-export async function makeFolder(folder: string): Promise<void> {
+export async function makeFolder(folder: string, makeParents = true): Promise<void> {
   try {
     await mkdir(folder);
   } catch (error) {
+    const there = await stat(folder).catch(() => undefined);
+    if (there?.isDirectory() === true) return;
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST" && (await stat(folder)).isDirectory()) return;
     const parent = dirname(folder);
-    if (code !== "ENOENT" || parent === folder) throw error;
+    if (code !== "ENOENT" || !makeParents || parent === folder) throw error;
     await makeFolder(parent);
-    await mkdir(folder);
+    await makeFolder(folder, false);
   }
 }
 
+/** Makes a rename last; some systems cannot sync a folder, and then it lasts anyway or cannot be helped. */
 async function syncFolder(folder: string): Promise<void> {
   try {
     const handle = await open(folder, "r");
     await handle.sync().finally(() => handle.close());
   } catch {
-    // Some systems cannot sync a folder; the file itself is safe.
+    return;
   }
 }
 
 /**
- * Writes a whole file at once: to a temporary file beside it, flushed to disk, then renamed over it. Killed at any
- * moment, it leaves the old file or the new one. Folders on the way are made.
+ * Writes to a temporary file in the same folder, waits until the disk has it, and only then gives it its name. The
+ * system's errors come through as they are, and the temporary file is gone then.
+ */
+export async function replaceFile(
+  path: string,
+  temporary: string,
+  content: Uint8Array | string,
+): Promise<void> {
+  try {
+    const handle = await open(temporary, "w");
+    await handle
+      .writeFile(content)
+      .then(() => handle.sync())
+      .finally(() => handle.close());
+    await rename(temporary, path);
+  } catch (error) {
+    await unlink(temporary).catch(() => undefined);
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+/**
+ * Writes a whole file at once. Killed at any moment, it leaves the old file or the new one. Folders on the way are made.
  * @throws {EnvironmentError}
  */
 export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
@@ -84,17 +112,8 @@ export async function writeFileAtomic(path: string, content: Uint8Array | string
   const temporary = join(folder, `.${basename(path)}.${randomUUID().slice(0, 8)}.tmp`);
   try {
     await makeFolder(folder);
-    const handle = await open(temporary, "wx");
-    try {
-      await handle.writeFile(content);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
+    await replaceFile(path, temporary, content);
   } catch (error) {
-    await unlink(temporary).catch(() => undefined);
     throw fileError("write", path, error);
   }
-  await syncFolder(folder);
 }

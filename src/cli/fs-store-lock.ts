@@ -1,6 +1,6 @@
 // The lock of a zoo's folder: a file that names the builder at work, and is taken over when that process is gone.
 
-import { constants } from "node:fs";
+import { constants, rmSync } from "node:fs";
 import { copyFile, link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -22,6 +22,17 @@ interface Holder {
 /** Locks held by this process. */
 const held = new Set<string>();
 
+/** A process that exits in the middle, on a second Ctrl-C or a closed pipe, leaves no lock behind. */
+const releaseAll = (): void => {
+  for (const root of held) {
+    try {
+      rmSync(join(root, lockName), { force: true });
+    } catch {
+      continue; // the next builder sees that this process is gone
+    }
+  }
+};
+
 /** Creates the lock file with its content in one go; takes over one whose process is gone. */
 export async function takeLock(root: string, location: string): Promise<void> {
   if (held.has(root)) throw new EnvironmentError(lockedMessage(location, "this process already"));
@@ -29,13 +40,14 @@ export async function takeLock(root: string, location: string): Promise<void> {
   const me: Holder = {
     pid: process.pid,
     host: hostname(),
-    started: await startOf(process.pid),
+    started: (await statOf(process.pid)).started,
   };
   const partial = join(root, `${lockName}.${process.pid}.tmp`);
   for (let attempts = 0; attempts < 5; attempts++) {
     try {
       await writeFile(partial, JSON.stringify(me));
       await linkOrCopy(partial, lock);
+      if (held.size === 0) process.once("exit", releaseAll);
       held.add(root);
       return;
     } catch (error) {
@@ -59,7 +71,10 @@ export async function takeLock(root: string, location: string): Promise<void> {
 
 /** Gives a lock back that this process holds. */
 export async function releaseLock(root: string): Promise<void> {
-  if (held.delete(root)) await rm(join(root, lockName), { force: true });
+  if (!held.has(root)) return;
+  await rm(join(root, lockName), { force: true });
+  held.delete(root);
+  if (held.size === 0) process.off("exit", releaseAll);
 }
 
 /** A second name for a file, which must not exist yet; a copy where the file system has no links. */
@@ -104,15 +119,17 @@ async function isAlive({ pid, host, started }: Holder): Promise<boolean> {
   } catch (error) {
     return codeOf(error) !== "ESRCH";
   }
-  return started === (await startOf(pid));
+  const { state, started: now } = await statOf(pid);
+  return state !== "Z" && state !== "X" && started === now; // a zombie works no more
 }
 
-/** When a process started, as Linux tells it; null elsewhere. */
-async function startOf(pid: number): Promise<string | null> {
+/** State of a process and when it started, as Linux tells them; null elsewhere. */
+async function statOf(pid: number): Promise<{ state: string | null; started: string | null }> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return { state: fields[0] ?? null, started: fields[19] ?? null };
   } catch {
-    return null;
+    return { state: null, started: null };
   }
 }

@@ -1,29 +1,13 @@
 // A zoo's store in a folder: files appear whole or not at all, and one builder at a time holds the lock.
 
-import { constants } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { EnvironmentError } from "../core/errors.ts";
 import type { ZooStore } from "../zoo/store.ts";
+import { fileError, makeFolder, replaceFile } from "./files.ts";
 import { codeOf, lockName, releaseLock, takeLock } from "./fs-store-lock.ts";
 
 const temporary = /\.tmp$/;
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOSPC: "the disk is full; make room",
-  EDQUOT: "the disk quota is used up; make room",
-  EACCES: "there is no permission; change it or choose another folder",
-  EPERM: "there is no permission; change it or choose another folder",
-  EROFS: "the disk is read-only; choose another folder",
-  ENOTDIR: "a part of the path is a file; choose another folder",
-  EEXIST: "there is a file of that name; choose another folder",
-  EMFILE: "too many files are open; close some",
-};
-
-function environmentError(what: string, path: string, error: unknown): EnvironmentError {
-  const reason = reasons[codeOf(error) ?? ""] ?? (error as Error).message;
-  return new EnvironmentError(`folderStore: cannot ${what} ${path}: ${reason}`, { cause: error });
-}
 
 /** A store in a folder, which is made when something is first written. */
 export function folderStore(folder: string): ZooStore {
@@ -41,7 +25,7 @@ export function folderStore(folder: string): ZooStore {
       return await run();
     } catch (error) {
       if (codeOf(error) === "ENOENT") return absent;
-      throw environmentError(what, path(name), error);
+      throw fileError(what, path(name), error);
     }
   }
 
@@ -65,20 +49,20 @@ export function folderStore(folder: string): ZooStore {
       }),
     write: async (name, bytes) => {
       try {
-        await mkdir(root, { recursive: true });
-        await writeWhole(root, name, bytes);
+        await makeFolder(root);
+        await replaceFile(path(name), path(`${name}.${process.pid}.tmp`), bytes);
       } catch (error) {
-        throw environmentError("write", path(name), error);
+        throw fileError("write", path(name), error);
       }
     },
     remove: (name) => attempt("remove", name, undefined, () => rm(path(name), { force: true })),
     lock: async () => {
       try {
-        await mkdir(root, { recursive: true });
+        await makeFolder(root);
         await takeLock(root, folder);
       } catch (error) {
         if (error instanceof EnvironmentError) throw error;
-        throw environmentError("write to", root, error);
+        throw fileError("write to", root, error);
       }
       try {
         await attempt("tidy", "", undefined, () => removeLeftovers(root));
@@ -103,39 +87,6 @@ async function readRange(path: string, start: number, end?: number): Promise<Uin
     return bytes.subarray(0, bytesRead);
   } finally {
     await file.close();
-  }
-}
-
-/** Writes to a temporary name, waits until the disk has it, and only then gives it its name. */
-async function writeWhole(root: string, name: string, bytes: Uint8Array): Promise<void> {
-  const partial = join(root, `${name}.${process.pid}.tmp`);
-  try {
-    const file = await open(partial, "w");
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(partial, join(root, name));
-  } catch (error) {
-    await rm(partial, { force: true }).catch(() => undefined);
-    throw error;
-  }
-  await syncFolder(root);
-}
-
-/** Makes a rename last; some systems cannot open folders, and then it lasts anyway or cannot be helped. */
-async function syncFolder(root: string): Promise<void> {
-  try {
-    const folder = await open(root, constants.O_RDONLY);
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
-  } catch {
-    return;
   }
 }
 

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { interruption } from "./abort.ts";
 import { commands } from "./commands/index.ts";
+import { fileError } from "./files.ts";
 import { context, type RegisterCommand } from "./context.ts";
 
 const exitCodes = { ok: 0, failure: 1, misuse: 2 } as const;
@@ -64,15 +65,24 @@ function program(): Command {
     .addHelpText("after", examples);
 }
 
+/** Ends the process when nobody reads what it prints, or when that cannot be written; locks are given back on exit. */
+function watchStreams(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(exitCodes.ok); // the reader of the pipe has seen enough
+    process.stderr.write(`error: ${fileError("write", "standard output", error).message}\n`);
+    process.exit(exitCodes.failure);
+  });
+  process.stderr.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(exitCodes.failure); // the work is not done, unlike above
+  }); // a log on a full disk is no reason to stop
+}
+
 /** Runs the command line and resolves to its exit code; a second Ctrl-C and a closed pipe end the process itself. */
 export async function main(
   args: string[],
   registered: readonly RegisterCommand[] = commands,
 ): Promise<number> {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit(exitCodes.ok); // the reader of the pipe has seen enough
-  });
+  watchStreams();
   const root = program();
   const interrupt = interruption(() => {
     cli.progress.stop();
@@ -100,6 +110,6 @@ export async function main(
   interrupt.dispose();
   const interruptedCode = interrupt.exitCode();
   if (code !== exitCodes.ok || interruptedCode === undefined) return code;
-  cli.output.note("interrupted; run the same command again to resume");
+  cli.output.note(`interrupted; ${cli.resumeHint()}`);
   return interruptedCode;
 }

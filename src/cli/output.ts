@@ -34,6 +34,10 @@ export function textTable(
   return lines.map((line) => line.trimEnd()).join("\n");
 }
 
+/** `1 seed`, `3 seeds`. */
+export const counted = (count: number, noun: string): string =>
+  `${count} ${noun}${count === 1 ? "" : "s"}`;
+
 export interface Output {
   /** The result of a command: `value` as JSON under --json, else the text. Print once. */
   result(value: unknown, text: () => string): void;

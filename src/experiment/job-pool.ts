@@ -33,6 +33,7 @@ export function jobPool(workers: number, entry: URL = workerEntry()): JobPool {
   });
   return {
     async run(request, signal, onEvent) {
+      if (signal.aborted) return {};
       const { port1: here, port2: there } = new MessageChannel();
       const abort = () => here.postMessage("abort");
       signal.addEventListener("abort", abort);

@@ -37,7 +37,7 @@ export function summarize(jobs: readonly FinishedJob[], actual: readonly number[
   };
 }
 
-/** Rows best first, controls last; the scatter shows each model's first seed. */
+/** Rows best first, those without a tau after them, controls last; the scatter shows each model's first seed. */
 export function collectResults(
   jobs: readonly FinishedJob[],
   actual: readonly number[],
@@ -51,7 +51,9 @@ export function collectResults(
   );
   const isControl = ({ model }: ExperimentRow) =>
     Object.hasOwn(modelRegistry, model) && !modelRegistry[model].invariant ? 1 : 0;
-  const sorted = rows.toSorted((a, b) => isControl(a) - isControl(b) || b.tauMean - a.tauMean);
+  const rank = ({ tauMean }: ExperimentRow) => (Number.isNaN(tauMean) ? -Infinity : tauMean);
+  const better = (a: number, b: number) => (a === b ? 0 : b - a); // infinities do not cancel out
+  const sorted = rows.toSorted((a, b) => isControl(a) - isControl(b) || better(rank(a), rank(b)));
   const firstOf = ({ model }: ExperimentRow) => jobs.find((job) => job.model === model);
   const scatter = sorted.flatMap((row) => {
     const first = firstOf(row);

@@ -11,12 +11,15 @@ import type { ZooStore } from "../zoo/store.ts";
 import type { JobRequest } from "./job.ts";
 import { jobPool } from "./job-pool.ts";
 import { moveDataset } from "./move-dataset.ts";
+import { isCheckpoint, readResult, readSeconds, toBytes } from "./run-files.ts";
 import { collectResults, type FinishedJob } from "./results.ts";
-import { agreeSettings, type ExperimentSettings } from "./settings.ts";
+import { checkSettings, keepSettings, type ExperimentSettings } from "./settings.ts";
 
 export interface ExperimentOptions {
   readonly dataset: WeightDataset;
   readonly settings: ExperimentSettings;
+  /** Networks the population was asked to have, kept with the settings. @default those of the dataset */
+  readonly networks?: number;
   /** Where checkpoints and results of single runs are kept. */
   readonly store: ZooStore;
   readonly workers: number;
@@ -30,8 +33,10 @@ export interface ExperimentOutcome extends Pick<ExperimentResult, "rows" | "scat
 }
 
 export type ExperimentEvent =
+  /** A damaged file of a run; it is removed and the run trained anew. */
+  | { readonly type: "warning"; readonly message: string }
   | { readonly type: "start"; readonly runs: number; readonly finished: number }
-  /** Share of all training done, in [0, 1], earlier sessions included. */
+  /** Share of all training done, in [0, 1], earlier runs of the program included. */
   | { readonly type: "progress"; readonly share: number; readonly note: string }
   | {
       readonly type: "run";
@@ -48,9 +53,6 @@ interface Run {
   finished?: FinishedJob;
 }
 
-const toBytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
-const fromBytes = (bytes: Uint8Array): unknown => JSON.parse(new TextDecoder().decode(bytes));
-
 /**
  * Trains what is missing and ends with the results; ends without them when the signal aborts.
  * @throws {OptionError} when the store holds runs of other settings; {EnvironmentError} when a worker dies or the store fails.
@@ -60,7 +62,8 @@ export async function* runExperiment(
 ): AsyncGenerator<ExperimentEvent, void, undefined> {
   const { dataset, settings, store, workers } = options;
   const signal = options.signal ?? new AbortController().signal;
-  await agreeSettings(store, settings, dataset.size);
+  const networks = options.networks ?? dataset.size;
+  await checkSettings(store, settings, networks);
   const [train, validation, test] = splitDataset(
     dataset,
     settings.split,
@@ -92,14 +95,29 @@ export async function* runExperiment(
     }),
   );
   for (const run of runs) {
-    const result = await store.read(`${run.key}.json`);
+    const file = `${run.key}.json`;
+    const result = await store.read(file);
     if (result === undefined) continue;
-    run.finished = fromBytes(result) as FinishedJob;
+    const finished = readResult(result, run.request);
+    if (finished === undefined) {
+      yield await removeDamaged(store, file);
+      continue;
+    }
+    run.finished = finished;
     run.share = 1;
+  }
+  for (const { key, finished } of runs) {
+    if (finished !== undefined) continue;
+    const file = `${key}.safetensors`;
+    const checkpoint = await store.read(file);
+    if (checkpoint === undefined || isCheckpoint(checkpoint)) continue;
+    yield await removeDamaged(store, file);
+    await store.remove(`${key}.seconds.json`);
   }
   const pending = runs.filter(({ finished }) => finished === undefined);
   yield { type: "start", runs: runs.length, finished: runs.length - pending.length };
 
+  if (pending.length > 0 && !signal.aborted) await keepSettings(store, settings, networks);
   const queue = eventQueue<ExperimentEvent>();
   const share = () => runs.reduce((sum, run) => sum + run.share, 0) / runs.length;
   const pool = jobPool(Math.max(1, Math.min(workers, pending.length)), options.workerEntry);
@@ -145,6 +163,12 @@ export async function* runExperiment(
   }
 }
 
+async function removeDamaged(store: ZooStore, file: string): Promise<ExperimentEvent> {
+  await store.remove(file);
+  const message = `${file} in ${store.location} is damaged; its run is trained anew`;
+  return { type: "warning", message };
+}
+
 /** Trains one run from its last checkpoint, keeping every new one and the result. */
 async function trainRun(
   run: Run,
@@ -155,8 +179,7 @@ async function trainRun(
 ): Promise<void> {
   const { key, request } = run;
   const resume = await store.read(`${key}.safetensors`);
-  const clock = await store.read(`${key}.seconds.json`);
-  const before = clock === undefined ? 0 : (fromBytes(clock) as number);
+  const before = readSeconds(await store.read(`${key}.seconds.json`));
   const began = performance.now();
   const seconds = () => before + (performance.now() - began) / 1000;
   let saving = Promise.resolve();

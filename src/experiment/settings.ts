@@ -1,6 +1,6 @@
 // What an experiment compares, under which budget; kept beside its results so that a resumed run is the same one.
 
-import { OptionError } from "../core/errors.ts";
+import { FormatError, OptionError } from "../core/errors.ts";
 import type { ModelOptions } from "../models/registry.ts";
 import type { ZooStore } from "../zoo/store.ts";
 import type { Budget } from "./job.ts";
@@ -18,22 +18,40 @@ export interface ExperimentSettings {
 
 export const settingsName = "experiment-settings.json";
 
+/** Settings bind only what has been trained: results and checkpoints of runs. */
+const isOfRun = (name: string) => name !== settingsName && /\.(json|safetensors)$/.test(name);
+
+/** The settings that the runs in a store were trained with; undefined without any run. */
+async function bindingSettings(store: ZooStore): Promise<Record<string, unknown> | undefined> {
+  const names = await store.list();
+  const bytes = names.some(isOfRun) ? await store.read(settingsName) : undefined;
+  if (bytes === undefined) return undefined;
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
+  } catch (error) {
+    throw new FormatError(
+      `experiment: ${settingsName} in ${store.location} is damaged (${(error as Error).message}); choose another folder`,
+    );
+  }
+}
+
+const withNetworks = (settings: ExperimentSettings, networks: number): Record<string, unknown> => ({
+  ...settings,
+  networks,
+});
+
 /**
- * Keeps the settings in the store, or checks that they are those of the runs already there.
+ * Checks, without changing anything, that the settings are those of the runs already in the store.
  * @throws {OptionError} naming the first difference.
  */
-export async function agreeSettings(
+export async function checkSettings(
   store: ZooStore,
   settings: ExperimentSettings,
   networks: number,
 ): Promise<void> {
-  const wanted: Record<string, unknown> = { ...settings, networks };
-  const found = await store.read(settingsName);
-  if (found === undefined) {
-    await store.write(settingsName, new TextEncoder().encode(JSON.stringify(wanted, null, 2)));
-    return;
-  }
-  const kept = JSON.parse(new TextDecoder().decode(found)) as Record<string, unknown>;
+  const kept = await bindingSettings(store);
+  if (kept === undefined) return;
+  const wanted = withNetworks(settings, networks);
   const differing = Object.keys({ ...kept, ...wanted }).find(
     (key) => JSON.stringify(kept[key]) !== JSON.stringify(wanted[key]),
   );
@@ -41,4 +59,14 @@ export async function agreeSettings(
   throw new OptionError(
     `experiment: ${store.location} holds runs with ${differing} ${JSON.stringify(kept[differing])}, got ${JSON.stringify(wanted[differing])}; choose another folder or the same settings`,
   );
+}
+
+/** Keeps the settings beside the runs that are about to be trained with them. */
+export async function keepSettings(
+  store: ZooStore,
+  settings: ExperimentSettings,
+  networks: number,
+): Promise<void> {
+  const text = JSON.stringify(withNetworks(settings, networks), null, 2);
+  await store.write(settingsName, new TextEncoder().encode(text));
 }

@@ -134,10 +134,11 @@ export function learningCurves(
         x: "epoch",
         y1: (point) => point.mean - (point.spread || 0),
         y2: (point) => point.mean + (point.spread || 0),
+        z: "model", // said, because Plot warns on standard error when it has to guess
         fill: "model",
         fillOpacity: 0.16,
       }),
-      Plot.lineY(points, { x: "epoch", y: "mean", stroke: "model", strokeWidth: 2 }),
+      Plot.lineY(points, { x: "epoch", y: "mean", z: "model", stroke: "model", strokeWidth: 2 }),
       Plot.dot(ends, { x: "epoch", y: "mean", fill: "model", r: 3 }),
     ],
   });

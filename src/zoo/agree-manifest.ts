@@ -1,5 +1,6 @@
 // What a builder is asked for against what its store holds already: the same zoo goes on, another is refused.
 
+import { canonicalJson } from "../core/canonical-json.ts";
 import { OptionError } from "../core/errors.ts";
 import { digitsSpec } from "../tasks/digits.ts";
 import { manifestName, manifestToBytes, readManifest, type ZooManifest } from "./manifest.ts";
@@ -16,10 +17,17 @@ interface AgreeOptions {
   readonly shardSize?: number;
 }
 
-/** @throws {OptionError} when a given number is not whole or too small. */
-export function checkCount(name: string, value: number | undefined, least: number): void {
-  if (value !== undefined && (!Number.isSafeInteger(value) || value < least)) {
-    throw new OptionError(`buildZoo: ${name} must be a whole number from ${least}, got ${value}`);
+/** @throws {OptionError} when a given number is not whole, too small or too large. */
+export function checkCount(
+  name: string,
+  value: number | undefined,
+  least: number,
+  most: number = Number.MAX_SAFE_INTEGER,
+): void {
+  if (value === undefined) return;
+  if (!Number.isSafeInteger(value) || value < least || value > most) {
+    const bounds = most === Number.MAX_SAFE_INTEGER ? `from ${least}` : `from ${least} to ${most}`;
+    throw new OptionError(`buildZoo: ${name} must be a whole number ${bounds}, got ${value}`);
   }
 }
 
@@ -39,18 +47,8 @@ export async function agreeManifest(options: AgreeOptions): Promise<ZooManifest>
     if (old.seed !== seed) differs("seed", old.seed, seed);
     if (old.shardSize !== shardSize) differs("shard size", old.shardSize, shardSize);
     if (old.networks > networks) differs("networks", old.networks, networks);
-    const [has, asked] = [canonical(old.recipe), canonical(recipe)];
-    if (has !== asked) differs("recipe", JSON.parse(has), JSON.parse(asked));
+    if (canonicalJson(old.recipe) !== canonicalJson(recipe)) differs("recipe", old.recipe, recipe);
   }
   if (old?.networks !== networks) await store.write(manifestName, manifestToBytes(manifest));
   return manifest;
-}
-
-/** JSON with sorted keys. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) =>
-    typeof item === "object" && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
 }

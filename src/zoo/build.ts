@@ -4,6 +4,7 @@
 import { EnvironmentError, FormatError } from "../core/errors.ts";
 import { readPackageData } from "../tasks/package-data.ts";
 import { agreeManifest, checkCount } from "./agree-manifest.ts";
+import { mostNetworks } from "./limits.ts";
 import { tableName, type ZooManifest } from "./manifest.ts";
 import { rowsOf } from "./open.ts";
 import type { Recipe } from "./recipe.ts";
@@ -63,7 +64,7 @@ const progressMilliseconds = 200;
 export async function* buildZoo(options: BuildOptions): AsyncGenerator<BuildEvent, void> {
   const { store, signal, networks } = options;
   signal?.throwIfAborted();
-  checkCount("networks", networks, 1);
+  checkCount("networks", networks, 1, mostNetworks);
   checkCount("workers", options.workers, 0);
   checkCount("shardSize", options.shardSize, 1);
   const unlock = await store.lock();

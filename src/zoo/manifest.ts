@@ -4,6 +4,7 @@ import { z } from "zod";
 import { FormatError } from "../core/errors.ts";
 import { specFromJSON, specToJSON } from "../spec/json.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
+import { mostNetworks } from "./limits.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
 import type { ZooStore } from "./store.ts";
 
@@ -25,7 +26,7 @@ export interface ZooManifest {
 const schema = z.object({
   format: z.literal(manifestFormat),
   seed: z.int(),
-  networks: z.int().min(1),
+  networks: z.int().min(1).max(mostNetworks),
   shardSize: z.int().min(1),
   recipe: z.unknown(),
   spec: z.unknown(),

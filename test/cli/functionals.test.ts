@@ -1,6 +1,7 @@
 // From a population to predictions on the command line, and everything a file can have wrong with it: one clear error each.
 
 import { readFile, truncate, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -220,6 +221,20 @@ describe("places that cannot be written", () => {
     expect(stderr.split("\n").filter((line) => line.startsWith("error:"))).toHaveLength(1);
   });
 });
+
+test.runIf(existsSync("/proc/self"))(
+  "a folder in /proc is refused instead of hanging",
+  async () => {
+    for (const args of [
+      ["zoo", "build", "--networks", "4", "--workers", "1", "-o", "/proc/foo/bar"],
+      ["demo", "--networks", "20", "--workers", "1", "-o", "/proc/xx"],
+    ]) {
+      const { code, stderr } = await run(...args);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^error: cannot .*\/proc\//);
+    }
+  },
+);
 
 test("zoo info prints what is there, and names a damaged shard while the rest stays usable", async () => {
   const { code, stdout } = await run("zoo", "info", "zoo", "--json");

@@ -1,5 +1,8 @@
 // The command line from outside: help, exit codes, one clear line for every mistake.
 
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -35,7 +38,17 @@ test.each([
   [["report"], "error: missing required argument 'experiment.json'"],
   [["report", "experiment.json", "another.json"], "error: too many arguments for 'report'"],
   [["report", "experiment.json", "-o"], "argument missing"],
+  [["zoo", "build", "--networks", "10000001", "-o", "zoo"], "a whole number, 1 to 10000000."],
+  [["demo", "--networks", "9007199254740991", "-o", "zoo"], "a whole number, 20 to 10000000."],
   [["report", "experiment.json", "-o", "experiment.json"], "would replace its source"],
+  [["report", "experiment.json", "-o", "./experiment.json"], "would replace its source"],
+  [["demo", "--seed", "4294967296"], "a whole number, 0 to 4294967295."],
+  [["train", "--zoo", "z", "--seed", "4294967296"], "a whole number, 0 to 4294967295."],
+  [["zoo", "build", "-o", "z", "--seed", "4294967296"], "a whole number, 0 to 4294967295."],
+  [["embed", "m.onnx", "--seed", "4294967296"], "a whole number, 0 to 4294967295."],
+  [["embed", "m.onnx", "--size", "4097"], "a whole number, 1 to 4096."],
+  [["embed", "m.onnx", "--channels", "4097"], "a whole number, 1 to 4096."],
+  [["describe", "m.onnx", "--channels", "4097"], "a whole number, 1 to 4096."],
 ])("misuse exits 2 with one line: %j", async (args, message) => {
   const { code, stdout, stderr, files } = await withSample(args);
   expect(stderr).toContain(message);
@@ -109,4 +122,43 @@ test("--debug shows the stack of an error", async () => {
   const { code, stderr } = await weightspace(["report", "nope.json", "--debug"]);
   expect(code).toBe(1);
   expect(stderr).toMatch(/EnvironmentError: cannot read nope.json.*\n\s+at /);
+});
+
+/** Runs a line of shell in which $weightspace is the command. */
+const shell = (line: string, folder: string) =>
+  new Promise<{ code: number | null; stderr: string }>((resolve) => {
+    const bin = fileURLToPath(new URL("../../bin/weightspace.js", import.meta.url));
+    const env = { ...process.env, weightspace: `${process.execPath} ${bin}` };
+    const child = spawn("sh", ["-c", line], { cwd: folder, env });
+    let stderr = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    child.on("close", (code) => resolve({ code, stderr }));
+  });
+
+test.runIf(existsSync("/dev/full"))(
+  "a full standard output is one line and exit code 1",
+  async () => {
+    await inTemporaryFolder(async (folder) => {
+      await writeFile(join(folder, "experiment.json"), sample);
+      const { code, stderr } = await shell(
+        "$weightspace report experiment.json > /dev/full",
+        folder,
+      );
+      expect(stderr).toBe(
+        "error: cannot write standard output: the disk is full; free some space and run again\n",
+      );
+      expect(code).toBe(1);
+    });
+  },
+);
+
+test.skipIf(process.platform === "win32")("a closed standard error leaves no lock", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const args = "zoo build --networks 6000 --workers 1 -o zoo";
+    // The reader goes away before the first line of progress.
+    const line = `{ $weightspace ${args} 2>&1 >/dev/null; echo $? > code; } | true; while [ ! -e code ]; do sleep 0.1; done`;
+    await shell(line, folder);
+    expect(await readFile(join(folder, "code"), "utf8")).toBe("1\n");
+    expect(await readdir(join(folder, "zoo"))).not.toContain("zoo.lock");
+  });
 });

@@ -1,6 +1,6 @@
 // Reports: complete in themselves, escaped, honest about missing numbers.
 
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { standaloneSvg } from "../../src/report/canvas.ts";
 import { averageCurves } from "../../src/report/curves.ts";
 import { tauBars } from "../../src/report/figures.ts";
@@ -106,4 +106,13 @@ test("numbers read well", () => {
   expect([magnitude(0), magnitude(1.2e-7), magnitude(0.25)]).toEqual(["0", "1.2e−7", "0.250"]);
   expect(withSpread(0.9, Number.NaN).markup).toBe("0.900");
   expect(html`<p>${"<&>"}${[html`<b>x</b>`, 1]}</p>`.markup).toBe("<p>&lt;&amp;&gt;<b>x</b>1</p>");
+});
+
+test("curves of a single epoch are drawn without a warning", () => {
+  const warned = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+  const curves = sample.curves.map((curve) => ({ ...curve, epochs: curve.epochs.slice(0, 1) }));
+  const single = generalizationReport({ ...sample, curves });
+  expect(warned).not.toHaveBeenCalled();
+  expect(single).not.toContain("⚠");
+  warned.mockRestore();
 });

@@ -144,6 +144,29 @@ describe("the lock", () => {
     }
   });
 
+  test.runIf(existsSync("/proc/self/stat"))("of a zombie is taken over", async () => {
+    // A child of a shell that has become a program which waits for no child.
+    const parent = spawn("sh", ["-c", "sleep 0.2 & echo $!; exec sleep 60"]);
+    try {
+      const pid = await new Promise<number>((resolve) => {
+        parent.stdout.once("data", (text: Buffer) => resolve(Number(text.toString())));
+      });
+      const fields = async () => {
+        const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+        return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      };
+      while ((await fields())[0] !== "Z") await new Promise((resolve) => setTimeout(resolve, 5));
+      const folder = join(place, "zombie");
+      await mkdir(folder);
+      const holder = { pid, host: hostname(), started: (await fields())[19] };
+      await writeFile(join(folder, "zoo.lock"), JSON.stringify(holder));
+      const unlock = await folderStore(folder).lock();
+      await unlock();
+    } finally {
+      parent.kill("SIGKILL");
+    }
+  });
+
   test("of another machine is respected, with the way out", async () => {
     const folder = join(place, "elsewhere");
     await mkdir(folder);
@@ -166,7 +189,7 @@ describe("a folder that fails", () => {
       await symlink("/dev/full", join(folder, `a.${process.pid}.tmp`));
       const writing = store.write("a", new Uint8Array(100_000));
       await expect(writing).rejects.toThrow(EnvironmentError);
-      await expect(writing).rejects.toThrow(/cannot write .*a: the disk is full; make room/);
+      await expect(writing).rejects.toThrow(/cannot write .*a: the disk is full; free some space/);
       expect(await store.read("a")).toEqual(Uint8Array.of(1, 2, 3));
       expect(await readdir(folder)).toEqual(["a"]);
     },

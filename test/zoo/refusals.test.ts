@@ -35,7 +35,13 @@ describe("what a builder refuses", () => {
   });
 
   test("counts that are not whole and recipes that are not recipes", async () => {
-    for (const wrong of [{ networks: 0 }, { networks: 1.5 }, { workers: -1 }, { shardSize: 0 }]) {
+    for (const wrong of [
+      { networks: 0 },
+      { networks: 1.5 },
+      { networks: 1e15 },
+      { workers: -1 },
+      { shardSize: 0 },
+    ]) {
       await expect(build(memoryStore(), wrong)).rejects.toThrow(OptionError);
     }
     const recipe = { ...smallZoo.recipe, dataFraction: [1, 0.5] as [number, number], batch: 0 };

@@ -3,10 +3,11 @@
 
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
-import { positiveNumber, wholeNumber } from "../arguments.ts";
+import { positiveNumber, seedNumber, wholeNumber } from "../arguments.ts";
+import { mostNetworks } from "../../zoo/limits.ts";
 import type { RegisterCommand } from "../context.ts";
 import { writeFileAtomic } from "../files.ts";
-import { textTable } from "../output.ts";
+import { counted, textTable } from "../output.ts";
 import { UsageError } from "../usage-error.ts";
 
 interface DemoFlags {
@@ -39,12 +40,12 @@ export const demoCommand: RegisterCommand = (program, cli) => {
       "folder of the population, checkpoints, results and report",
       "runs/demo",
     )
-    .option("--networks <n>", "networks in the population", wholeNumber(20), 1000)
+    .option("--networks <n>", "networks in the population", wholeNumber(20, mostNetworks), 1000)
     .option("--models <list>", "functionals to compare, separated by commas", defaultModels)
     .option("--seeds <n>", "training runs per functional", wholeNumber(1), 3)
     .option("--epochs <n>", "passes over the training networks", wholeNumber(1), 20)
     .option("--rate <x>", "peak learning rate of every functional", positiveNumber, 3e-3)
-    .option("--seed <n>", "fixes everything", wholeNumber(0), 0)
+    .option("--seed <n>", "fixes everything", seedNumber, 0)
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
     .action(async (flags: DemoFlags) => {
       const { modelNames } = await import("../../models/registry.ts");
@@ -60,10 +61,20 @@ export const demoCommand: RegisterCommand = (program, cli) => {
       const { folderStore } = await import("../fs-store.ts");
       const { buildWithProgress } = await import("../zoo-progress.ts");
       const { zooDataset } = await import("../../experiment/zoo-dataset.ts");
+      const { checkSettings } = await import("../../experiment/settings.ts");
       const { runExperiment } = await import("../../experiment/run-experiment.ts");
       const { generalizationReport } = await import("../../report/generalization-report.ts");
       const { networks, seed, workers, epochs, rate, seeds } = flags;
 
+      const settings = {
+        models: [...new Set(names)].map((name) => ({ name, options: {} })),
+        seeds,
+        seed,
+        split: [0.6, 0.15, 0.25] as const,
+        budget: { epochs, batchSize: 32, rate, clipNorm: 1 },
+      };
+      const store = folderStore(join(flags.out, "runs"));
+      await checkSettings(store, settings, networks); // before the population grows
       const zooStore = folderStore(join(flags.out, "zoo"));
       await buildWithProgress(cli, {
         recipe: digitsRecipe,
@@ -73,29 +84,31 @@ export const demoCommand: RegisterCommand = (program, cli) => {
         store: zooStore,
       });
       const dataset = await zooDataset(await openZoo(zooStore));
-      const settings = {
-        models: [...new Set(names)].map((name) => ({ name, options: {} })),
-        seeds,
-        seed,
-        split: [0.6, 0.15, 0.25] as const,
-        budget: { epochs, batchSize: 32, rate, clipNorm: 1 },
-      };
-      const store = folderStore(join(flags.out, "runs"));
       const epochsInAll = settings.models.length * seeds * epochs;
-      const task = cli.progress.task("training functionals", epochsInAll, { unit: "epochs" });
+      let task: ReturnType<typeof cli.progress.task> | undefined;
       for await (const event of runExperiment({
         dataset,
         settings,
+        networks,
         store,
         workers,
         signal: cli.signal,
       })) {
-        if (event.type === "start" && event.finished > 0) {
-          cli.output.note(`${event.finished} of ${event.runs} training runs are there already`);
+        if (event.type === "warning") cli.output.note(`warning: ${event.message}`);
+        else if (event.type === "start") {
+          const { finished, runs } = event;
+          if (finished > 0)
+            cli.output.note(`${finished} of ${runs} training runs are there already`);
+          if (finished < runs) {
+            task = cli.progress.task("training functionals", epochsInAll, {
+              unit: "epochs",
+              start: (epochsInAll * finished) / runs,
+            });
+          }
         } else if (event.type === "progress")
-          task.update(Math.floor(epochsInAll * event.share), event.note);
+          task?.update(Math.floor(epochsInAll * event.share), event.note);
         else if (event.type === "done") {
-          task.finish();
+          task?.finish();
           const { rows, scatter, curves, sizes } = event.outcome;
           const command = `npx weightspace demo --networks ${networks} --models ${names.join(",")} --seeds ${seeds} --epochs ${epochs} --rate ${rate} --seed ${seed}`;
           const result = {
@@ -119,7 +132,7 @@ export const demoCommand: RegisterCommand = (program, cli) => {
           await writeFileAtomic(report, generalizationReport(result));
           cli.output.result({ ...result, scatter: undefined, files: { experiment, report } }, () =>
             [
-              `Kendall's tau between predicted and true test accuracy of ${sizes.test} held-out networks, mean ± spread over ${seeds} seeds,`,
+              `Kendall's tau between predicted and true test accuracy of ${sizes.test} held-out networks, mean ± spread over ${counted(seeds, "seed")},`,
               `as trained and after a random reordering of every network's hidden neurons (the same functions):`,
               "",
               textTable(

@@ -18,7 +18,7 @@ export const describeCommand: RegisterCommand = (program, cli) => {
       "Infers a model's symmetries and says how large a universal neural functional over its weights is.",
     )
     .argument("<model.onnx>", "a model file")
-    .option("--channels <n>", "hidden channels of the functional", wholeNumber(1), 16)
+    .option("--channels <n>", "hidden channels of the functional", wholeNumber(1, 4096), 16)
     .option("--plan", "print the plan: one line per matrix product")
     .addHelpText("after", "\nExample:\n  weightspace describe model.onnx --channels 32")
     .action(async (path: string, flags: DescribeFlags) => {

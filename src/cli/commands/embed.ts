@@ -1,6 +1,6 @@
 // `weightspace embed`: a functional's invariant features of one model's weights.
 
-import { wholeNumber } from "../arguments.ts";
+import { seedNumber, wholeNumber } from "../arguments.ts";
 import type { RegisterCommand } from "../context.ts";
 
 interface EmbedFlags {
@@ -18,9 +18,9 @@ export const embedCommand: RegisterCommand = (program, cli) => {
       "Runs a universal neural functional with random parameters over a model's inferred spec: a vector that no permutation symmetry of the model changes. The same seed gives the same functional.",
     )
     .argument("<model.onnx>", "a model file")
-    .option("--size <n>", "numbers in the vector", wholeNumber(1), 16)
-    .option("--channels <n>", "hidden channels of the functional", wholeNumber(1), 8)
-    .option("--seed <n>", "fixes the functional's parameters", wholeNumber(0), 0)
+    .option("--size <n>", "numbers in the vector", wholeNumber(1, 4096), 16)
+    .option("--channels <n>", "hidden channels of the functional", wholeNumber(1, 4096), 8)
+    .option("--seed <n>", "fixes the functional's parameters", seedNumber, 0)
     .addHelpText("after", "\nExample:\n  weightspace embed model.onnx --size 32 --json")
     .action(async (path: string, { seed, size, channels }: EmbedFlags) => {
       const { readModelSpec } = await import("../model-spec.ts");

@@ -1,7 +1,7 @@
 // `weightspace report`: an experiment's JSON file as one HTML page.
 
 import type { RegisterCommand } from "../context.ts";
-import { writeFileAtomic } from "../files.ts";
+import { isSameFile, writeFileAtomic } from "../files.ts";
 import { UsageError } from "../usage-error.ts";
 
 export const reportCommand: RegisterCommand = (program, { output }) => {
@@ -14,7 +14,7 @@ export const reportCommand: RegisterCommand = (program, { output }) => {
     .option("-o, --output <file>", "the page to write", "report.html")
     .addHelpText("after", "\nExample:\n  weightspace report results/experiment.json -o report.html")
     .action(async (source: string, { output: target }: { output: string }) => {
-      if (source === target) {
+      if (source === target || (await isSameFile(source, target))) {
         throw new UsageError(
           `report: the page would replace its source ${source}; choose another -o`,
         );

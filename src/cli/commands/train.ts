@@ -1,7 +1,7 @@
 // `weightspace train`: one functional on a population, with exact resume.
 
 import { existsSync } from "node:fs";
-import { positiveNumber, wholeNumber } from "../arguments.ts";
+import { positiveNumber, seedNumber, wholeNumber } from "../arguments.ts";
 import type { RegisterCommand } from "../context.ts";
 import { readBytes, readJson, writeFileAtomic } from "../files.ts";
 import { UsageError } from "../usage-error.ts";
@@ -38,7 +38,7 @@ export const trainCommand: RegisterCommand = (program, cli) => {
       "epochs without a better validation tau before stopping",
       wholeNumber(1),
     )
-    .option("--seed <n>", "fixes split, initial parameters and batches", wholeNumber(0), 0)
+    .option("--seed <n>", "fixes split, initial parameters and batches", seedNumber, 0)
     .option("--resume", "continue from the output file if it exists")
     .option(
       "-o, --output <file>",
@@ -71,13 +71,16 @@ export const trainCommand: RegisterCommand = (program, cli) => {
       const { binaryCrossEntropy } = await import("../../train/losses.ts");
       const { warmupCosine } = await import("../../train/schedules.ts");
       const { kendallTau } = await import("../../train/kendall-tau.ts");
+      const { readCheckpoint } = await import("../../train/checkpoint.ts");
+      const { checkSameTraining, fingerprint } = await import("../fingerprint.ts");
       const { disposeArrays } = await import("../../train/arrays.ts");
 
       const options =
         flags.options === undefined
           ? {}
           : ((await readJson(flags.options)) as Record<string, unknown>);
-      const dataset = await zooDataset(await openZoo(folderStore(flags.zoo)));
+      const zoo = await openZoo(folderStore(flags.zoo));
+      const dataset = await zooDataset(zoo);
       const [train, validation, test] = splitDataset(dataset, [0.7, 0.15, 0.15], flags.seed);
       const normalization = fitNormalization(train);
       const model = buildModel(flags.model, dataset.spec, options);
@@ -85,6 +88,15 @@ export const trainCommand: RegisterCommand = (program, cli) => {
         flags.resume === true && existsSync(flags.output)
           ? await readBytes(flags.output)
           : undefined;
+      const training = {
+        model: flags.model,
+        options,
+        networks: dataset.size,
+        "zoo seed": zoo.manifest.seed,
+        "weights and targets": fingerprint(dataset),
+      };
+      if (resume) checkSameTraining(flags.output, readCheckpoint(resume).notes, training);
+      cli.hintResume("run the same command with --resume to continue");
       const warmup = Math.ceil(train.size / flags.batchSize);
       const events = fit(
         model,
@@ -99,7 +111,7 @@ export const trainCommand: RegisterCommand = (program, cli) => {
           clipNorm: 1,
           seed: flags.seed,
           signal: cli.signal,
-          notes: { model: flags.model, options, normalization },
+          notes: { ...training, normalization },
           ...(flags.patience !== undefined && { patience: flags.patience }),
           ...(resume && { resume }),
         },
@@ -119,6 +131,10 @@ export const trainCommand: RegisterCommand = (program, cli) => {
           );
         else if (event.type === "checkpoint") await writeFileAtomic(flags.output, event.bytes);
         else {
+          if (event.reason === "aborted") {
+            disposeArrays(event.params);
+            return;
+          }
           task?.finish();
           const held = normalize(test, normalization);
           const predicted = await predict(model, event.params, held, { loss: binaryCrossEntropy });
@@ -134,7 +150,6 @@ export const trainCommand: RegisterCommand = (program, cli) => {
             networks: { train: train.size, validation: validation.size, test: test.size },
             seed: flags.seed,
           };
-          if (event.reason === "aborted") return;
           cli.output.result(
             value,
             () =>

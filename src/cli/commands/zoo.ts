@@ -1,10 +1,11 @@
 // `weightspace zoo build` and `weightspace zoo info`: populations of trained networks.
 
 import { availableParallelism } from "node:os";
-import { wholeNumber } from "../arguments.ts";
+import { seedNumber, wholeNumber } from "../arguments.ts";
+import { mostNetworks } from "../../zoo/limits.ts";
 import type { RegisterCommand } from "../context.ts";
 import { readJson } from "../files.ts";
-import { textTable } from "../output.ts";
+import { counted, textTable } from "../output.ts";
 
 interface BuildFlags {
   readonly recipe: string;
@@ -30,8 +31,8 @@ export const zooCommand: RegisterCommand = (program, cli) => {
       "Trains a population of small networks. Interrupted or killed, the same command goes on where it was.",
     )
     .option("--recipe <name or file>", "digits-mlp, or a recipe as JSON", "digits-mlp")
-    .option("--networks <n>", "networks to train", wholeNumber(1), 1000)
-    .option("--seed <n>", "fixes everything", wholeNumber(0), 0)
+    .option("--networks <n>", "networks to train", wholeNumber(1, mostNetworks), 1000)
+    .option("--seed <n>", "fixes everything", seedNumber, 0)
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
     .requiredOption("-o, --out <folder>", "the zoo's folder")
     .addHelpText("after", "\nExample:\n  weightspace zoo build --networks 2000 --out zoos/digits")
@@ -50,8 +51,8 @@ export const zooCommand: RegisterCommand = (program, cli) => {
       const rate = result.built / Math.max(result.seconds, 1e-9);
       cli.output.result({ zoo: out, networks, ...result, networksPerSecond: rate }, () =>
         result.built === 0
-          ? `${out} already holds all ${networks} networks`
-          : `${out}: ${networks} networks, ${result.built} trained in ${result.seconds.toFixed(1)} s (${rate.toFixed(0)} networks/s)`,
+          ? `${out} already holds its ${counted(networks, "network")}`
+          : `${out}: ${counted(networks, "network")}, ${result.built} trained in ${result.seconds.toFixed(1)} s (${rate.toFixed(0)} networks/s)`,
       );
     });
 
@@ -94,7 +95,11 @@ export const zooCommand: RegisterCommand = (program, cli) => {
           ...problems.map(({ message }) => `warning: ${message}`),
         ].join("\n\n"),
       );
-      if (problems.length > 0)
-        cli.output.note(`${problems.length} shards are damaged; build again to train them anew`);
+      if (problems.length > 0) {
+        const [are, them] = problems.length === 1 ? ["is", "it"] : ["are", "them"];
+        cli.output.note(
+          `${counted(problems.length, "shard")} ${are} damaged; build again to train ${them} anew`,
+        );
+      }
     });
 };
