@@ -2,18 +2,20 @@
 // or of bounded Bell numbers (sums of Stirling numbers) where an axis is smaller than the number of its indices.
 
 import type { LoweredSpec } from "../spec/lower.ts";
-import { bellNumber, boundedBell, setPartitions } from "./partitions.ts";
+import { bellNumber, boundedBell } from "./partitions.ts";
 import { jointIndices } from "./terms.ts";
 
 /** Number of terms from atomic tensor `input` to `output`. */
 export function countTerms(lowered: LoweredSpec, output: number, input: number): number {
-  return countPatterns(lowered, output, input, (_axis, count) => bellNumber(count));
+  const unbounded = () => Number.POSITIVE_INFINITY;
+  return countPatterns(lowered, output, input, unbounded, (_axis, count) => bellNumber(count));
 }
 
 /** Dimension of the space those terms span: smaller than their number when an axis is small. */
 export function countIndependentTerms(lowered: LoweredSpec, output: number, input: number): number {
-  return countPatterns(lowered, output, input, (axis, count) =>
-    boundedBell(count, lowered.axes[axis].size),
+  const size = (axis: number) => lowered.axes[axis].size;
+  return countPatterns(lowered, output, input, size, (axis, count) =>
+    boundedBell(count, size(axis)),
   );
 }
 
@@ -66,6 +68,7 @@ function countPatterns(
   lowered: LoweredSpec,
   output: number,
   input: number,
+  blockLimit: (axis: number) => number,
   count: (axis: number, occurrences: number) => number,
 ): number {
   const indices = jointIndices(lowered.tensors[output].dims, lowered.tensors[input].dims);
@@ -74,14 +77,7 @@ function countPatterns(
       governor !== null && nodes.includes(governor) ? [i] : [],
     );
     if (inside.length === 0) return count(axis, nodes.length);
-    const { size } = lowered.axes[axis];
-    const bound = count(axis, nodes.length) === bellNumber(nodes.length) ? nodes.length : size;
-    return setPartitions(nodes)
-      .filter((blocks) => blocks.length <= bound)
-      .reduce(
-        (sum, blocks) => sum + blocks.reduce((product, block) => product * countInside(block), 1),
-        0,
-      );
+    return sumOverPartitions(nodes, blockLimit(axis), countInside);
   };
   const countInside = (block: readonly number[] | null): number => {
     const byAxis = new Map<number, number[]>();
@@ -93,4 +89,33 @@ function countPatterns(
     return [...byAxis].reduce((product, [axis, nodes]) => product * countAxis(axis, nodes), 1);
   };
   return countInside(null);
+}
+
+/**
+ * Sum over the partitions of a set into at most `limit` blocks of the product of the blocks' weights: the block of the
+ * first element is chosen, the rest is a smaller sum, each computed once per subset.
+ */
+function sumOverPartitions(
+  nodes: readonly number[],
+  limit: number,
+  weight: (block: readonly number[]) => number,
+): number {
+  const known = new Map<string, number>();
+  const sum = (rest: readonly number[], blocks: number): number => {
+    if (rest.length === 0) return 1;
+    if (blocks === 0) return 0;
+    const key = `${rest.join()}|${blocks}`;
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const [first, ...others] = rest;
+    let total = 0;
+    for (let mask = 0; mask < 2 ** others.length; mask++) {
+      const block = [first, ...others.filter((_, i) => (mask & (1 << i)) !== 0)];
+      const left = others.filter((_, i) => (mask & (1 << i)) === 0);
+      total += weight(block) * sum(left, blocks - 1);
+    }
+    known.set(key, total);
+    return total;
+  };
+  return sum(nodes, Math.min(limit, nodes.length));
 }
