@@ -47,12 +47,6 @@ describe("19 exported models with known symmetries", () => {
     expect(proof.largestError).toBeLessThan(1e-4);
     for (const { axis, control } of proof.axes) expect(control?.error, axis).toBeGreaterThan(1e-3);
   });
-
-  test("all of them are inferred within seconds", () => {
-    const start = performance.now();
-    for (const name of Object.keys(truth)) infer(name);
-    expect(performance.now() - start).toBeLessThan(10_000);
-  });
 });
 
 describe("structured rows", () => {
