@@ -49,23 +49,34 @@ export interface StatNNOptions {
   readonly dropout?: number;
 }
 
-export function statNN(
+/** A dense network on a vector read off the weights. */
+function vectorModel(
   spec: SymmetrySpec,
-  { name = "stat-nn", head = [128, 128, 1], dropout = 0 }: StatNNOptions = {},
+  width: number,
+  { name, head, dropout }: Required<StatNNOptions>,
+  vector: (weights: WeightBatch) => np.Array,
 ): Model {
-  checkSizes("statNN: head", head);
-  const top = denseStack([Object.keys(spec.tensors).length * statisticsPerTensor, ...head], {
-    dropout,
-  });
+  checkSizes(`${name}: head`, head);
+  const top = denseStack([width, ...head], { dropout });
   return {
     name,
     spec,
     outputs: head[head.length - 1],
     parameterCount: top.parameterCount,
     init: (seed) => top.init(seed),
-    apply: (params, weights, { key } = {}) =>
-      top.apply(params, weightStatistics(spec, weights), key),
+    apply: (params, weights, { key } = {}) => top.apply(params, vector(weights), key),
   };
+}
+
+/** Invariant: a dense network on {@link weightStatistics}. @throws {OptionError} for impossible sizes. */
+export function statNN(
+  spec: SymmetrySpec,
+  { name = "stat-nn", head = [128, 128, 1], dropout = 0 }: StatNNOptions = {},
+): Model {
+  const width = Object.keys(spec.tensors).length * statisticsPerTensor;
+  return vectorModel(spec, width, { name, head, dropout }, (weights) =>
+    weightStatistics(spec, weights),
+  );
 }
 
 /** A linear model on the same statistics. */
@@ -81,16 +92,7 @@ export function flatMLP(
   spec: SymmetrySpec,
   { name = "flat-mlp", head = [64, 64, 1], dropout = 0 }: StatNNOptions = {},
 ): Model {
-  const entries = Object.values(spec.tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  checkSizes("flatMLP: head", head);
-  const top = denseStack([entries, ...head], { dropout });
-  return {
-    name,
-    spec,
-    outputs: head[head.length - 1],
-    parameterCount: top.parameterCount,
-    init: (seed) => top.init(seed),
-    apply: (params, weights, { key } = {}) =>
-      top.apply(params, concatenateAll(flattenTensors(spec, weights), 1), key),
-  };
+  const width = Object.values(spec.tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const flat = (weights: WeightBatch) => concatenateAll(flattenTensors(spec, weights), 1); // [batch, entries]
+  return vectorModel(spec, width, { name, head, dropout }, flat);
 }
