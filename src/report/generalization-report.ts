@@ -53,7 +53,6 @@ function mainTable(rows: readonly ExperimentRow[]): Html {
     { label: "R²", cell: (row) => withSpread(row.r2Mean, row.r2Spread) },
     { label: "parameters", cell: (row) => count(row.parameters) },
     { label: "training", cell: (row) => duration(row.seconds) },
-    { label: "seeds", cell: (row) => count(row.seeds) },
   ];
   return htmlTable(rows, columns);
 }
@@ -164,11 +163,12 @@ export function generalizationReport(result: ExperimentResult): string {
     <h2>Results</h2>
     ${mainTable(rows)}
     <p class="soft">
-      Mean ± standard deviation over seeds, on held-out networks. <em>Reordered</em>: the same
-      networks after a random group element; <em>largest change</em>: how far any single prediction
-      moved (values near 1e−6 are rounding of 32-bit numbers); <em>agreement</em>: tau between a
-      model's own predictions before and after, 1 when it keeps their order. <em>R²</em>: share of
-      the variance of accuracy explained. <em>Parameters</em>: trainable numbers of the model.
+      Mean ± standard deviation over ${[...new Set(rows.map(({ seeds }) => seeds))].join(" or ")}
+      training runs, on held-out networks. <em>Reordered</em>: the same networks after a random
+      group element; <em>largest change</em>: how far any single prediction moved (values near 1e−6
+      are rounding of 32-bit numbers); <em>agreement</em>: tau between a model's own predictions
+      before and after, 1 when it keeps their order. <em>R²</em>: share of the variance of accuracy
+      explained. <em>Parameters</em>: trainable numbers of the model.
     </p>
     ${figure(tauBars(rows), html`Kendall's tau on held-out networks; whiskers are one standard deviation over seeds.`)}
     <h2>What survives a reordering of neurons</h2>
