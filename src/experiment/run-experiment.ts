@@ -55,9 +55,21 @@ interface Run {
 
 /**
  * Trains what is missing and ends with the results; ends without them when the signal aborts.
- * @throws {OptionError} when the store holds runs of other settings; {EnvironmentError} when a worker dies or the store fails.
+ * @throws {OptionError} when the store holds runs of other settings; {EnvironmentError} when a worker dies, the store
+ * fails, or another experiment is running there.
  */
 export async function* runExperiment(
+  options: ExperimentOptions,
+): AsyncGenerator<ExperimentEvent, void, undefined> {
+  const unlock = await options.store.lock();
+  try {
+    yield* runLocked(options);
+  } finally {
+    await unlock();
+  }
+}
+
+async function* runLocked(
   options: ExperimentOptions,
 ): AsyncGenerator<ExperimentEvent, void, undefined> {
   const { dataset, settings, store, workers } = options;

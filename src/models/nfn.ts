@@ -1,5 +1,5 @@
 // Neural functional networks (Zhou et al. 2023) as special cases of the same layers: NP permutes input and output axes
-// too and breaks that with position encodings; HNP permutes hidden axes only and folds the others into channels.
+// too (`positions: true` breaks that with encodings); HNP permutes hidden axes only and folds the others into channels.
 
 import type { SymmetrySpec } from "../spec/types.ts";
 import type { Model } from "./model.ts";
@@ -10,8 +10,16 @@ export interface NFNOptions extends Omit<UNFOptions, "fixedAxes" | "scales"> {
   readonly variant?: "np" | "hnp";
 }
 
-/** An invariant NFN; see {@link unf} for the options. The published models have a bias per tensor and mean pooling. */
+/**
+ * An invariant NFN; see {@link unf} for the options. As published, with a bias per tensor, mean pooling, and no position
+ * encodings unless asked for.
+ */
 export function nfn(spec: SymmetrySpec, { variant = "np", ...options }: NFNOptions = {}): Model {
-  const published = { name: `nfn-${variant}`, bias: "tensor", pooling: "mean" } as const;
+  const published = {
+    name: `nfn-${variant}`,
+    bias: "tensor",
+    pooling: "mean",
+    positions: false,
+  } as const;
   return unf(spec, { ...published, ...options, fixedAxes: variant === "np" ? "permute" : "fold" });
 }

@@ -47,7 +47,7 @@ const entries = {
     options: functional,
     summary: "neural functional network, all neurons permuted, no position encodings",
     invariant: true,
-    build: (spec, options) => nfn(spec, { variant: "np", positions: false, ...options }),
+    build: (spec, options) => nfn(spec, { variant: "np", ...options }),
   },
   "nfn-hnp": {
     options: functional,

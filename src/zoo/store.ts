@@ -43,5 +43,5 @@ export function memoryStore(location = "memory"): ZooStore {
 
 /** What a builder is told whose place is taken. */
 export function lockedMessage(location: string, holder: string): string {
-  return `buildZoo: ${location} is being built by ${holder}; wait for it, stop it, or choose another place`;
+  return `${location} is in use by ${holder}; wait for it, stop it, or choose another place`;
 }

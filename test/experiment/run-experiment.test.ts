@@ -111,6 +111,17 @@ describe("an experiment", () => {
     expect(await finish(runExperiment({ dataset, settings, store, workers: 2 }))).toBeDefined();
   });
 
+  test("two at once in one place: the second is refused, the first goes on", async () => {
+    const store = memoryStore();
+    const first = runExperiment({ dataset, settings, store, workers: 1 });
+    expect((await first.next()).value).toMatchObject({ type: "start" });
+    await expect(finish(runExperiment({ dataset, settings, store, workers: 1 }))).rejects.toThrow(
+      /is in use by/,
+    );
+    await first.return(undefined);
+    expect(await finish(runExperiment({ dataset, settings, store, workers: 2 }))).toBeDefined();
+  });
+
   test("a full disk is one clear error; what was written stays", async () => {
     const store = memoryStore();
     let writes = 0;

@@ -84,7 +84,7 @@ describe("building into a folder", () => {
     child.kill("SIGSTOP");
     const second = await startBuilder(folder).ended;
     expect(second.code).not.toBe(0);
-    expect(second.errors).toContain(`is being built by process ${child.pid} on ${hostname()}`);
+    expect(second.errors).toContain(`is in use by process ${child.pid} on ${hostname()}`);
     child.kill("SIGCONT");
     expect((await ended).code).toBe(0);
     expect(await digestsOf(folderStore(folder))).toEqual(expected);

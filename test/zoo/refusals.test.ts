@@ -51,7 +51,7 @@ describe("what a builder refuses", () => {
   test("a second builder in the same place", async () => {
     const store = memoryStore("the shed");
     const unlock = await store.lock();
-    await expect(build(store)).rejects.toThrow(/the shed is being built by another builder/);
+    await expect(build(store)).rejects.toThrow(/the shed is in use by another builder/);
     await unlock();
     await build(store, { networks: 2 });
   });
