@@ -3,7 +3,7 @@
 // distances cut off, a layer's parameter count no longer depends on depth. The published UNF has no such sharing;
 // NFN's abandoned depth-independent layers do the same for MLPs.
 
-import type { LoweredSpec } from "../spec/lower.ts";
+import type { AtomicTensor, LoweredSpec } from "../spec/lower.ts";
 import type { Plan } from "./plan.ts";
 import { jointLabels } from "./terms.ts";
 
@@ -19,10 +19,10 @@ export interface ShareOptions {
   readonly maxDistance?: number;
 }
 
-/** `layers.3.q.weight` -> role `layers.#.q.weight`, numbers [3]. */
-function roleOf(name: string): { role: string; numbers: number[] } {
-  const numbers = [...name.matchAll(/\d+/g)].map(([digits]) => Number(digits));
-  return { role: name.replaceAll(/\d+/g, "#"), numbers };
+/** `layers.3.qkv.weight[1]` -> role `layers.#.qkv.weight[1]`, numbers [3]: slices of a tensor differ in role. */
+function roleOf({ name, source }: AtomicTensor): { role: string; numbers: number[] } {
+  const numbers = [...source.matchAll(/\d+/g)].map(([digits]) => Number(digits));
+  return { role: source.replaceAll(/\d+/g, "#") + name.slice(source.length), numbers };
 }
 
 export function shareCoefficients(
@@ -30,7 +30,7 @@ export function shareCoefficients(
   plan: Plan,
   { maxDistance = 2 }: ShareOptions = {},
 ): SharedCoefficients {
-  const roles = lowered.tensors.map(({ name }) => roleOf(name));
+  const roles = lowered.tensors.map(roleOf);
   const blocks = new Map<string, number>();
   const distance = (a: readonly number[], b: readonly number[]) =>
     a.length === b.length

@@ -5,8 +5,10 @@ import { enumerateTerms } from "../../src/basis/terms.ts";
 import { compilePlan } from "../../src/plan/compile.ts";
 import { printPlan } from "../../src/plan/print.ts";
 import { schedulePlan } from "../../src/plan/schedule.ts";
+import { shareCoefficients } from "../../src/plan/sharing.ts";
 import { plannedTerms } from "../../src/plan/terms.ts";
 import { lowerSpec } from "../../src/spec/lower.ts";
+import { defineSpec } from "../../src/spec/spec.ts";
 import { randomSpec } from "../../src/testing/random.ts";
 import { shorthand } from "../support/specs.ts";
 
@@ -55,5 +57,30 @@ describe("plans", () => {
     const lowered = lowerSpec(randomSpec(3));
     const plan = compilePlan(lowered);
     expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
+  });
+
+  test("sharing tells the slices of a fused tensor apart, and ties the same slices of different layers", () => {
+    const axes = Object.fromEntries(
+      ["d", "a0", "a1"].map((name) => [name, { size: 2, group: "permutation" as const }]),
+    );
+    const fused = (a: string) => [`${a} + ${a}`];
+    const lowered = lowerSpec(
+      defineSpec({ axes, tensors: { "layers.0.qk": fused("a0"), "layers.1.qk": fused("a1") } }),
+    );
+    const plan = compilePlan(lowered);
+    const { indices } = shareCoefficients(lowered, plan);
+    const scalars = plan.products.findIndex(({ slots }) => slots.length === 0);
+    const order = plan.products[scalars].features.map(({ tensor }) => lowered.tensors[tensor].name);
+    const block = (from: string, to: string) =>
+      indices[scalars][order.indexOf(from) * order.length + order.indexOf(to)];
+    expect(block("layers.0.qk[0]", "layers.0.qk[1]")).toBe(
+      block("layers.1.qk[0]", "layers.1.qk[1]"),
+    );
+    expect(block("layers.0.qk[0]", "layers.0.qk[0]")).not.toBe(
+      block("layers.0.qk[1]", "layers.0.qk[1]"),
+    );
+    expect(block("layers.0.qk[0]", "layers.0.qk[1]")).not.toBe(
+      block("layers.0.qk[1]", "layers.0.qk[0]"),
+    );
   });
 });
