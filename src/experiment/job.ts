@@ -8,15 +8,7 @@ import type { WeightDataset } from "../train/dataset.ts";
 import { fit } from "../train/fit.ts";
 import { binaryCrossEntropy } from "../train/losses.ts";
 import { predictor } from "../train/predict.ts";
-import { warmupCosine } from "../train/schedules.ts";
-
-/** The same budget for every model. */
-export interface Budget {
-  readonly epochs: number;
-  readonly batchSize: number;
-  readonly rate: number;
-  readonly clipNorm: number;
-}
+import { type Budget, budgetOptions } from "./budget.ts";
 
 /** A dataset without its spec, so that it can be sent to a thread. */
 export type DatasetParts = Omit<WeightDataset, "spec">;
@@ -68,18 +60,13 @@ export async function* runJob(
   const { model: name, options, seed, budget, resume, notes } = request;
   const spec = specFromJSON(request.spec);
   const model = buildModel(name, spec, options);
-  const warmup = Math.ceil(request.train.size / budget.batchSize);
   const events = fit(
     model,
     { train: { ...request.train, spec }, validation: { ...request.validation, spec } },
     {
-      epochs: budget.epochs,
-      batchSize: budget.batchSize,
-      clipNorm: budget.clipNorm,
-      rate: warmupCosine({ rate: budget.rate, warmup }),
+      ...budgetOptions(budget, request.train.size, options),
       seed,
       signal,
-      dropout: typeof options["dropout"] === "number" && options["dropout"] > 0,
       notes: { ...notes, model: name, options },
       ...(resume && { resume }),
     },

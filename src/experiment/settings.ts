@@ -3,7 +3,7 @@
 import { FormatError, OptionError } from "../core/errors.ts";
 import type { ModelOptions } from "../models/registry.ts";
 import type { ZooStore } from "../zoo/store.ts";
-import type { Budget } from "./job.ts";
+import type { Budget } from "./budget.ts";
 
 export interface ExperimentSettings {
   readonly models: readonly { readonly name: string; readonly options: ModelOptions }[];

@@ -29,24 +29,23 @@ export function invariantPool(
     throw new OptionError(
       `invariantPool: no linear map of these weights is invariant to their scales; use scales: "ignore"`,
     );
-  const uses = schedule.features[scalar].filter((_, i) => {
-    const { blocks } = plan.products[scalar].features[i];
-    return kind === "complete" || blocks.every(({ dims }) => dims.length === 1);
-  });
-  const tensors = plan.products[scalar].features.flatMap(({ tensor, blocks }) =>
-    kind === "complete" || blocks.every(({ dims }) => dims.length === 1) ? [tensor] : [],
+  const { features } = plan.products[scalar];
+  const pooled = features.flatMap(({ tensor, blocks }, i) =>
+    kind === "complete" || blocks.every(({ dims }) => dims.length === 1)
+      ? [{ tensor, value: schedule.features[scalar][i].value }]
+      : [],
   );
   return {
-    width: tensors.reduce((sum, tensor) => sum + lowered.tensors[tensor].fixedSize, 0),
-    apply: (features) => {
+    width: pooled.reduce((sum, { tensor }) => sum + lowered.tensors[tensor].fixedSize, 0),
+    apply: (inputs) => {
       const values = reduceInputs(
         executable,
-        features,
+        inputs,
         aggregation,
-        uses.map(({ value }) => value),
+        pooled.map(({ value }) => value),
       );
       return concatenateAll(
-        uses.map(({ value }) => values.get(value) as np.Array),
+        pooled.map(({ value }) => values.get(value) as np.Array),
         1,
       );
     },

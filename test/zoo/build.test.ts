@@ -11,7 +11,7 @@ import { openZoo } from "../../src/zoo/open.ts";
 import { memoryStore, type ZooStore } from "../../src/zoo/store.ts";
 import { decodeTable } from "../../src/zoo/table.ts";
 import { trainPopulation } from "../../src/zoo/train-population.ts";
-import { build, digestsOf, filesOf, smallZoo } from "./small-zoo.ts";
+import { build, digestsOf, filesOf, smallZoo, storeOf } from "./small-zoo.ts";
 
 const third = "shard-00002.safetensors";
 let whole: ZooStore;
@@ -24,12 +24,7 @@ beforeAll(async () => {
   wholeDigests = await digestsOf(whole);
 });
 
-/** A fresh store with all files of the finished zoo. */
-async function copy(): Promise<ZooStore> {
-  const store = memoryStore();
-  for (const [name, bytes] of wholeFiles) await store.write(name, bytes);
-  return store;
-}
+const copy = () => storeOf(wholeFiles);
 
 describe("a finished zoo", () => {
   test("consists of a manifest, shards and one table", () => {

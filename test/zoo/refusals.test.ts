@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { EnvironmentError, OptionError } from "../../src/core/errors.ts";
 import { openZoo } from "../../src/zoo/open.ts";
 import { memoryStore, type ZooStore } from "../../src/zoo/store.ts";
-import { build, digestsOf, filesOf, smallZoo } from "./small-zoo.ts";
+import { build, digestsOf, filesOf, smallZoo, storeOf } from "./small-zoo.ts";
 
 let whole: ZooStore;
 let wholeFiles: Map<string, Uint8Array>;
@@ -14,12 +14,7 @@ beforeAll(async () => {
   wholeDigests = await digestsOf(whole);
 });
 
-/** A fresh store with all files of the finished zoo. */
-async function copy(): Promise<ZooStore> {
-  const store = memoryStore();
-  for (const [name, bytes] of wholeFiles) await store.write(name, bytes);
-  return store;
-}
+const copy = () => storeOf(wholeFiles);
 
 describe("what a builder refuses", () => {
   test("a store that holds another zoo", async () => {

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { buildZoo, type BuildEvent, type BuildOptions } from "../../src/zoo/build.ts";
 import type { Recipe } from "../../src/zoo/recipe.ts";
-import type { ZooStore } from "../../src/zoo/store.ts";
+import { memoryStore, type ZooStore } from "../../src/zoo/store.ts";
 
 const recipe: Recipe = {
   name: "small",
@@ -45,4 +45,11 @@ export async function digestsOf(store: ZooStore): Promise<Record<string, string>
   return Object.fromEntries(
     files.map(([name, bytes]) => [name, createHash("sha256").update(bytes).digest("hex")]),
   );
+}
+
+/** A fresh store with these files. */
+export async function storeOf(files: ReadonlyMap<string, Uint8Array>): Promise<ZooStore> {
+  const store = memoryStore();
+  for (const [name, bytes] of files) await store.write(name, bytes);
+  return store;
 }

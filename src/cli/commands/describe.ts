@@ -32,8 +32,12 @@ export const describeCommand: RegisterCommand = (program, cli) => {
       const { sizeOf } = await import("../../core/shapes.ts");
       const { spec, warnings } = await readModelSpec(path);
       const channels = [1, flags.channels, flags.channels];
+      const plans = {
+        fold: planSpec(spec, { fixedAxes: "fold" }),
+        permute: planSpec(spec, { fixedAxes: "permute" }),
+      };
       const variants = (["fold", "permute"] as const).map((fixedAxes) => {
-        const { lowered, plan } = planSpec(spec, { fixedAxes });
+        const { lowered, plan } = plans[fixedAxes];
         return {
           fixedAxes,
           atomicTensors: lowered.tensors.length,
@@ -73,12 +77,7 @@ export const describeCommand: RegisterCommand = (program, cli) => {
               v.unfParametersShared,
             ]),
           ),
-          ...(flags.plan === true
-            ? (["permute"] as const).map((fixedAxes) => {
-                const { lowered, plan } = planSpec(spec, { fixedAxes });
-                return printPlan(lowered, plan);
-              })
-            : []),
+          ...(flags.plan === true ? [printPlan(plans.permute.lowered, plans.permute.plan)] : []),
           ...warnings.map((warning) => `warning: ${warning}`),
         ].join("\n\n"),
       );

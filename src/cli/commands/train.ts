@@ -69,7 +69,7 @@ export const trainCommand: RegisterCommand = (program, cli) => {
       const { fit } = await import("../../train/fit.ts");
       const { predict } = await import("../../train/predict.ts");
       const { binaryCrossEntropy } = await import("../../train/losses.ts");
-      const { warmupCosine } = await import("../../train/schedules.ts");
+      const { budgetOptions } = await import("../../experiment/budget.ts");
       const { kendallTau } = await import("../../train/kendall-tau.ts");
       const { readCheckpoint } = await import("../../train/checkpoint.ts");
       const { checkSameTraining, fingerprint } = await import("../fingerprint.ts");
@@ -97,7 +97,6 @@ export const trainCommand: RegisterCommand = (program, cli) => {
       };
       if (resume) checkSameTraining(flags.output, readCheckpoint(resume).notes, training);
       cli.hintResume("run the same command with --resume to continue");
-      const warmup = Math.ceil(train.size / flags.batchSize);
       const events = fit(
         model,
         {
@@ -105,10 +104,7 @@ export const trainCommand: RegisterCommand = (program, cli) => {
           validation: normalize(validation, normalization),
         },
         {
-          epochs: flags.epochs,
-          batchSize: flags.batchSize,
-          rate: warmupCosine({ rate: flags.rate, warmup }),
-          clipNorm: 1,
+          ...budgetOptions({ ...flags, clipNorm: 1 }, train.size, options),
           seed: flags.seed,
           signal: cli.signal,
           notes: { ...training, normalization },
