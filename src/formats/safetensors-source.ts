@@ -31,7 +31,7 @@ export async function openSafetensors(
     );
   }
   return makeTensorSource({
-    location: file.location,
+    file,
     format: "safetensors",
     entries,
     metadata,
@@ -39,6 +39,5 @@ export async function openSafetensors(
       const { start, end } = entries.get(name)!;
       return file.read(start, end);
     },
-    close: file.close,
   });
 }

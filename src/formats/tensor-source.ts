@@ -3,6 +3,7 @@
 import { OptionError } from "../core/errors.ts";
 import { formatShape, sizeOf } from "../core/shapes.ts";
 import type { Tensor, Weights } from "../core/tensors.ts";
+import type { ByteSource } from "./byte-source.ts";
 import { dtypeBytes, type SafeDtype, type SafeTensor } from "./safetensors-dtypes.ts";
 import { widen } from "./widen.ts";
 
@@ -19,6 +20,7 @@ export interface TensorEntry {
 export type TensorFormat =
   | "safetensors"
   | "sharded safetensors"
+  | "sharded pytorch"
   | "pytorch"
   | "npz"
   | "npy"
@@ -48,18 +50,19 @@ export interface TensorSource {
 
 /** What a format gives to make a source of. */
 interface SourceParts {
-  readonly location: string;
+  /** Closed with the source. */
+  readonly file: Pick<ByteSource, "location" | "close">;
   readonly format: TensorFormat;
   readonly entries: ReadonlyMap<string, Pick<TensorEntry, "dtype" | "shape">>;
   readonly metadata?: Readonly<Record<string, string>>;
   /** Fresh bytes of one tensor that `entries` has. */
   readonly load: (name: string) => Promise<Uint8Array>;
-  readonly close?: (() => Promise<void>) | undefined;
 }
 
 /** A source from its parts. */
 export function makeTensorSource(parts: SourceParts): TensorSource {
-  const { location, format, metadata = {}, load, close } = parts;
+  const { file, format, metadata = {}, load } = parts;
+  const { location } = file;
   const entries = new Map(
     [...parts.entries].map(([name, { dtype, shape }]) => [
       name,
@@ -81,7 +84,7 @@ export function makeTensorSource(parts: SourceParts): TensorSource {
     metadata,
     readStored,
     read: async (name: string) => widen(await readStored(name), name),
-    close: async () => close?.(),
+    close: async () => file.close?.(),
   });
 }
 
@@ -111,5 +114,5 @@ export function weightsSource(
     const { buffer, byteOffset, byteLength } = (tensors.get(name) as Tensor).data;
     return new Uint8Array(buffer, byteOffset, byteLength).slice();
   };
-  return makeTensorSource({ location, format: "memory", entries, metadata, load });
+  return makeTensorSource({ file: { location }, format: "memory", entries, metadata, load });
 }
