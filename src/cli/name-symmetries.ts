@@ -6,6 +6,7 @@ import {
   type InferNamesOptions,
   type NamesInference,
 } from "../infer/names/infer-names.ts";
+import type { NamedShape } from "../infer/names/template.ts";
 import { families } from "../infer/names/registry.ts";
 import { wholeNumber } from "./arguments.ts";
 import { readJson } from "./files.ts";
@@ -65,6 +66,14 @@ export async function nameSymmetries(
   }
   if (Object.keys(options.size ?? {}).length > 0)
     throw new UsageError(`symmetries: --size is for ONNX files; "${path}" has no inputs`);
+  return inferFromNames(await namedTensors(path), options);
+}
+
+/** The spec that names and shapes give, with what the options tell. */
+export async function inferFromNames(
+  tensors: readonly NamedShape[],
+  options: NameOptions,
+): Promise<NamesInference> {
   const { heads, keyValueHeads, config, family, tied, activation } = options;
   const told: InferNamesOptions = {
     ...(heads !== undefined && { heads }),
@@ -74,5 +83,5 @@ export async function nameSymmetries(
     ...(tied !== undefined && { tied }),
     ...(activation !== undefined && { activation }),
   };
-  return inferSpecFromNames(await namedTensors(path), told);
+  return inferSpecFromNames(tensors, told);
 }
