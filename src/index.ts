@@ -103,6 +103,17 @@ export { arraysFromHost, arraysToHost, disposeArrays, keepArrays } from "./train
 export { predict } from "./train/predict.ts";
 export { readCheckpoint, writeCheckpoint } from "./train/checkpoint.ts";
 
+export {
+  compareSketches,
+  sketchFormat,
+  sketchWeights,
+  type Sketch,
+  type SketchBlock,
+  type SketchOptions,
+} from "./align/sketch.ts";
+export { sketchFromJSON } from "./align/sketch-json.ts";
+export type { WeightReader } from "./align/problem.ts";
+
 export { digitsTask } from "./tasks/digits.ts";
 export { readPackageData } from "./tasks/package-data.ts";
 export { digitsRecipe, parseRecipe, type Recipe } from "./zoo/recipe.ts";

@@ -14,8 +14,15 @@ import {
 } from "./dense.ts";
 import type { MatchPart, MatchProblem } from "./problem.ts";
 
-/** Channels of every feature. */
+/** Channels of every feature, unless more are asked for. */
 export const featureChannels = 8;
+
+export interface MessageOptions {
+  /** Channels of the features given and of the message. @default 8 */
+  readonly channels?: number;
+  /** Every channel sees x, none x |x|: the message is linear in the part. @default false */
+  readonly linear?: boolean;
+}
 
 /** By moving axis: [instances * size, channels], row-major. */
 export type AxisFeatures = Readonly<Record<string, Float64Array>>;
@@ -38,31 +45,33 @@ export function messageTo(
   dense: Dense,
   target: number | null,
   features: AxisFeatures,
+  { channels = featureChannels, linear: plain = false }: MessageOptions = {},
 ): Float64Array {
   const { dims } = part;
   const kept = target === null ? [] : [...governorsOf(dims, target), target];
-  const linear = dims.some(({ axis }) => axis !== null && axes[axis].group === "general-linear");
+  const linear =
+    plain || dims.some(({ axis }) => axis !== null && axes[axis].group === "general-linear");
   let sizes = [...dense.sizes];
   let positions = dims.map((_, dim) => dim);
-  const raw: Raw = { data: dense.data, unit: rootMeanSquare(dense.data) || 1, linear };
+  const raw: Raw = { data: dense.data, unit: rootMeanSquare(dense.data) || 1, linear, channels };
   let data: Float64Array | undefined;
   for (const dim of innermostFirst(dims)) {
     if (kept.includes(dim)) continue;
     const at = positions.indexOf(dim);
     const { axis, size } = dims[dim];
     const moving = axis !== null && isMoving(axes[axis]);
-    const feature = moving ? features[axis] : fixedFeature(part.name, dim, size);
+    const feature = moving ? features[axis] : fixedFeature(part.name, dim, size * channels);
     const governors = moving ? governorsOf(dims, dim).map((g) => positions.indexOf(g)) : [];
     const lanes = lanesOf(sizes, at, governors);
     data =
       data === undefined
         ? contractRaw(raw, sizes[at], lanes, feature)
-        : contract(data, sizes[at], lanes, feature);
+        : contract(data, channels, sizes[at], lanes, feature);
     sizes = sizes.toSpliced(at, 1);
     positions = positions.toSpliced(at, 1);
   }
   data ??= spread(raw);
-  return target === null ? data : inAxisOrder(data, sizes, positions, kept);
+  return target === null ? data : inAxisOrder(data, channels, sizes, positions, kept);
 }
 
 /** The numbers of a part before channels come in, and their root mean square, the unit they are read in. */
@@ -71,11 +80,11 @@ interface Raw {
   readonly unit: number;
   /** Every channel sees x; else odd channels see x |x|. */
   readonly linear: boolean;
+  readonly channels: number;
 }
 
 /** One copy of the numbers per channel, [...entries, channels]. */
-function spread({ data, unit, linear }: Raw): Float64Array {
-  const channels = featureChannels;
+function spread({ data, unit, linear, channels }: Raw): Float64Array {
   const all = new Float64Array(data.length * channels);
   for (let i = 0; i < data.length; i++) {
     const x = data[i] / unit;
@@ -88,17 +97,16 @@ function spread({ data, unit, linear }: Raw): Float64Array {
 /** Fixed indices are told apart: each has random features of its own. */
 function fixedFeature(name: string, dim: number, count: number): Float64Array {
   const random = randomStream(deriveSeed(1, "fixed", name, dim));
-  return Float64Array.from({ length: count * featureChannels }, () => random.normal());
+  return Float64Array.from({ length: count }, () => random.normal());
 }
 
 /** The first contraction of a part: sums over one dimension, [outer, inner, channels], without a copy per channel. */
 function contractRaw(
-  { data, unit, linear }: Raw,
+  { data, unit, linear, channels }: Raw,
   size: number,
   { outer, inner, outerInstance, innerInstance }: Lanes,
   feature: Float64Array,
 ): Float64Array {
-  const channels = featureChannels;
   const sums = new Float64Array(outer * inner * channels);
   for (let o = 0; o < outer; o++) {
     for (let i = 0; i < size; i++) {
@@ -121,11 +129,11 @@ function contractRaw(
 /** A later contraction: each entry times its feature, channel by channel. */
 function contract(
   data: Float64Array,
+  channels: number,
   size: number,
   { outer, inner, outerInstance, innerInstance }: Lanes,
   feature: Float64Array,
 ): Float64Array {
-  const channels = featureChannels;
   const sums = new Float64Array(outer * inner * channels);
   for (let o = 0; o < outer; o++) {
     for (let i = 0; i < size; i++) {
@@ -144,12 +152,12 @@ function contract(
 /** Reorders [...kept dims as they lie, channels] to [enclosing..., target, channels]. */
 function inAxisOrder(
   data: Float64Array,
+  channels: number,
   sizes: readonly number[],
   positions: readonly number[],
   kept: readonly number[],
 ): Float64Array {
   if (positions.every((dim, i) => dim === kept[i])) return data;
-  const channels = featureChannels;
   const target = new Float64Array(data.length);
   const wanted = kept.map((dim) => sizes[positions.indexOf(dim)]);
   const index = positions.map(() => 0);

@@ -92,7 +92,11 @@ async function readSpec(
 }
 
 /** @throws {SpecError} listing every tensor of the spec that the checkpoint lacks or has in another shape */
-function checkFit(path: string, source: TensorSource, spec: SymmetrySpec): void {
+export function checkFit(
+  path: string,
+  source: TensorSource,
+  spec: Pick<SymmetrySpec, "tensors">,
+): void {
   const problems = Object.entries(spec.tensors).flatMap(([tensor, { shape }]): SpecProblem[] => {
     const entry = source.entries.get(tensor);
     const wanted = `expected ${formatShape(shape)} from the spec`;

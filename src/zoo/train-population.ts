@@ -5,6 +5,7 @@ import { blockUntilReady, numpy as np, tree } from "@jax-js/jax";
 import { sizeOf } from "../core/shapes.ts";
 import { randomStream } from "../core/random.ts";
 import { startEngine } from "../engine/start.ts";
+import type { Weights } from "../core/tensors.ts";
 import type { Task } from "../tasks/task.ts";
 import { evaluatePopulation } from "./evaluate.ts";
 import { drawBatch, drawLesson, trainingRows } from "./lesson.ts";
@@ -31,6 +32,8 @@ export interface PopulationOptions {
   readonly seed: number;
   /** Which networks of the zoo, in any order. */
   readonly indices: readonly number[];
+  /** Weights from which a network goes on learning, by its index. @default fresh ones, as the task draws them */
+  readonly start?: (index: number) => Weights;
   /** Told after every step how much of the work is done, from 0 to 1. */
   readonly onStep?: (done: number) => void;
   readonly signal?: AbortSignal;
@@ -74,7 +77,9 @@ export async function trainPopulation(options: PopulationOptions): Promise<Popul
     ),
   );
   for (const [at, { index, hyper }] of ordered.entries()) {
-    const initial = task.init(randomStream(networkSeed(seed, index, "init")), hyper.initialScale);
+    const initial =
+      options.start?.(index) ??
+      task.init(randomStream(networkSeed(seed, index, "init")), hyper.initialScale);
     for (const { name, size } of shapes) host.weights[name].set(initial[name].data, at * size);
   }
   const stacks: Stacks = Object.fromEntries(

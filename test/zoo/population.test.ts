@@ -71,6 +71,23 @@ describe("a population", () => {
     expect(networkAt(together.weights, 1)).not.toEqual(networkAt(together.weights, 0));
   });
 
+  test("training goes on from given weights; from those a network would draw it is the same training", async () => {
+    const { randomStream } = await import("../../src/core/random.ts");
+    const { networkSeed } = await import("../../src/zoo/recipe.ts");
+    const own = { task, recipe, seed: 7, indices: [17, 3] };
+    const start = (index: number) =>
+      task.init(
+        randomStream(networkSeed(7, index, "init")),
+        drawHyperParameters(recipe, 7, index).initialScale,
+      );
+    const drawn = await trainPopulation({ ...own, start });
+    expect(networkAt(drawn.weights, 0)).toEqual(networkAt(together.weights, 17));
+    const trained = (index: number) => networkAt(together.weights, index);
+    const further = await trainPopulation({ ...own, start: trained });
+    expect(networkAt(further.weights, 0)).not.toEqual(trained(17)); // control
+    expect(further.runs[0].trainLoss).toBeLessThan(together.runs[17].trainLoss);
+  });
+
   test("it learns: networks with time, data and clean labels pass 80%, and accuracies spread", () => {
     const accuracies = together.runs.map(({ testAccuracy }) => testAccuracy);
     expect(Math.max(...accuracies)).toBeGreaterThan(0.8);

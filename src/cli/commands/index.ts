@@ -5,7 +5,9 @@ import { demoCommand } from "./demo.ts";
 import { describeCommand } from "./describe.ts";
 import { embedCommand } from "./embed.ts";
 import { predictCommand } from "./predict.ts";
+import { rankCommand } from "./rank.ts";
 import { reportCommand } from "./report.ts";
+import { sketchCommand } from "./sketch.ts";
 import { symmetriesCommand } from "./symmetries.ts";
 import { trainCommand } from "./train.ts";
 import { zooCommand } from "./zoo.ts";
@@ -15,6 +17,8 @@ export const commands: readonly RegisterCommand[] = [
   symmetriesCommand,
   describeCommand,
   embedCommand,
+  sketchCommand,
+  rankCommand,
   zooCommand,
   trainCommand,
   predictCommand,

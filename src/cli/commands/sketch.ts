@@ -1,0 +1,42 @@
+// `weightspace sketch`: the similarity-preserving sketch of a checkpoint, as a small file beside it.
+
+import { wholeNumber } from "../arguments.ts";
+import { addSpecOptions, type SpecFlags } from "../checkpoint-spec.ts";
+import type { RegisterCommand } from "../context.ts";
+import { writeFileAtomic } from "../write-file.ts";
+import { UsageError } from "../usage-error.ts";
+
+interface SketchFlags extends SpecFlags {
+  readonly output?: string;
+  readonly size: number;
+}
+
+export const sketchCommand: RegisterCommand = (program, cli) => {
+  const command = program
+    .command("sketch")
+    .helpGroup("Checkpoints:")
+    .summary("a small sketch of a network, for `rank`")
+    .description(
+      "Writes a sketch of a checkpoint: a few thousand numbers that no symmetry of the network changes and that stay near when it is fine-tuned, pruned or noised. `rank` compares sketches without the checkpoints.",
+    )
+    .argument("<checkpoint>", "a file of weights, an index or a folder");
+  addSpecOptions(command)
+    .option("-o, --output <file>", "the sketch to write, ending in .sketch.json")
+    .option("--size <n>", "numbers in all, shared by the axes", wholeNumber(1, 1_000_000), 2048)
+    .addHelpText("after", "\nExample:\n  weightspace sketch a.safetensors -o a.sketch.json")
+    .action(async (path: string, { output, size, ...flags }: SketchFlags) => {
+      const { isSketchFile, sketchEnding, sketchFile } = await import("../sketch-file.ts");
+      const target =
+        output ?? `${path.replace(/\/+$/, "").replace(/\.[^./]+$/, "")}${sketchEnding}`;
+      if (!isSketchFile(target))
+        throw new UsageError(`sketch: -o must end in ${sketchEnding}, got ${target}`);
+      const { sketch, origin } = await sketchFile(path, { size, spec: flags }, cli);
+      const text = `${JSON.stringify(sketch)}\n`;
+      await writeFileAtomic(target, text, { signal: cli.signal });
+      const numbers = sketch.blocks.reduce((sum, { values }) => sum + values.length, 0);
+      const { open } = sketch;
+      cli.output.result({ sketch: target, spec: origin, numbers, bytes: text.length, open }, () =>
+        [`spec: ${origin}`, `wrote ${target}: ${numbers} numbers`].join("\n"),
+      );
+    });
+};

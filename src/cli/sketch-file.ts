@@ -1,0 +1,60 @@
+// Sketches for commands: read from `.sketch.json` files or made from checkpoints.
+
+import { type Sketch, sketchWeights } from "../align/sketch.ts";
+import { sketchFromJSON } from "../align/sketch-json.ts";
+import { FormatError, UnsupportedError } from "../core/errors.ts";
+import type { SymmetrySpec } from "../spec/types.ts";
+import { checkFit, findSpec, openCheckpoint, type SpecFlags } from "./checkpoint-spec.ts";
+import type { Cli } from "./context.ts";
+import { readJson } from "./files.ts";
+
+export const sketchEnding = ".sketch.json";
+
+export const isSketchFile = (path: string): boolean => path.toLowerCase().endsWith(sketchEnding);
+
+/** @throws {EnvironmentError} {FormatError} {SpecError} naming the file */
+export async function readSketch(path: string): Promise<Sketch> {
+  const value = await readJson(path);
+  try {
+    return sketchFromJSON(value);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new FormatError(`${path}: ${error.message}`, { cause: error });
+  }
+}
+
+interface SketchFileOptions {
+  readonly size: number;
+  /** Where the spec comes from: told, or found as for other commands. */
+  readonly spec: Pick<SymmetrySpec, "axes" | "tensors"> | SpecFlags;
+}
+
+/** The sketch of a checkpoint, and where its spec comes from. */
+export async function sketchFile(
+  path: string,
+  { size, spec: wanted }: SketchFileOptions,
+  { output, signal }: Pick<Cli, "output" | "signal">,
+): Promise<{ readonly sketch: Sketch; readonly origin: string }> {
+  const source = await openCheckpoint(path);
+  try {
+    let spec: Pick<SymmetrySpec, "axes" | "tensors">;
+    let origin = "the spec of the query";
+    if ("axes" in wanted) {
+      spec = wanted;
+      checkFit(path, source, spec);
+    } else {
+      const found = await findSpec(path, source, wanted);
+      if (!("spec" in found)) throw new UnsupportedError(found.reason);
+      for (const warning of found.warnings) output.note(`warning: ${warning}`);
+      ({ spec, origin } = found);
+    }
+    const sketch = await sketchWeights(spec, (name) => source.read(name), { size, signal });
+    for (const place of sketch.open)
+      output.note(
+        `warning: ${path}: the weights do not pin down the scales or bases of axis ${place}; its part of the sketch is not invariant`,
+      );
+    return { sketch, origin };
+  } finally {
+    await source.close();
+  }
+}
