@@ -13,7 +13,7 @@ import { root } from "./sources.js";
 const whole = (text, otherwise) => (text === undefined ? otherwise : Number(text));
 const [, , ...given] = process.argv;
 const networks = whole(given[0], 100);
-const repetitions = whole(given[1], 5);
+const repetitions = whole(given[1], 3);
 const folder = given[2] ?? join(root, "docs/results");
 if (![networks, repetitions].every((n) => Number.isSafeInteger(n) && n > 1)) {
   console.error(

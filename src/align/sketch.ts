@@ -39,13 +39,14 @@ export interface Sketch {
 }
 
 export interface SketchOptions {
-  /** Numbers in all, shared by the axes; each gets from 32 to 512. @default 2048 */
+  /** Numbers in all, shared by the axes, each getting 32 at least; tensors that nothing moves get 256 more. @default 2048 */
   readonly size?: number;
   readonly signal?: AbortSignal;
 }
 
 const defaultSize = 2048;
-const blockLimits = [32, 512] as const;
+const leastInBlock = 32;
+const mostInFixed = 256;
 const fixedBlock = "fixed";
 
 /**
@@ -66,14 +67,13 @@ export async function sketchWeights(
   const places = axisPlaces(problem);
   const place = (axis: string) => places.get(axis) ?? axis;
   const moving = Object.keys(rows).sort((a, b) => (place(a) < place(b) ? -1 : 1));
-  const [least, most] = blockLimits;
-  const count = Math.min(most, Math.max(least, Math.floor(size / Math.max(1, moving.length))));
+  const count = Math.max(leastInBlock, Math.floor(size / Math.max(1, moving.length)));
   const blocks = moving.map((axis) => ({
     place: place(axis),
     entries: entriesOf(problem, axis),
     values: rounded(poolRows(rows[axis], problem.axes[axis], place(axis), count)),
   }));
-  const fixed = await fixedValues(problem, readPart, count);
+  const fixed = await fixedValues(problem, readPart, Math.min(count, mostInFixed));
   return {
     format: sketchFormat,
     spec: specToJSON({ axes: spec.axes, tensors: spec.tensors, warnings: [] }),

@@ -40,7 +40,7 @@ describe("sketch and rank", () => {
   test("a moved copy comes first, from a checkpoint and from a sketch", async () => {
     const made = await run("sketch", "b.safetensors", "--spec", "spec.json");
     expect(made).toMatchObject({ code: 0, stderr: "" });
-    expect(made.stdout).toContain("wrote b.sketch.json: 1024 numbers");
+    expect(made.stdout).toContain("wrote b.sketch.json: 2304 numbers");
     const named = ["moved.safetensors", "--spec", "spec.json", "-o", "m.sketch.json", "--json"];
     const moved = await run("sketch", ...named);
     expect(JSON.parse(moved.stdout)).toMatchObject({ sketch: "m.sketch.json", open: [] });
