@@ -11,6 +11,7 @@ const mostValues = 1e6;
 const schema = z.strictObject({
   format: z.literal(sketchFormat),
   spec: z.unknown(),
+  size: z.int().positive(),
   blocks: z
     .array(
       z.strictObject({

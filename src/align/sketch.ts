@@ -33,6 +33,8 @@ export interface SketchBlock {
 export interface Sketch {
   readonly format: typeof sketchFormat;
   readonly spec: SpecJSON;
+  /** The option it was made with; sketches of different sizes cannot be compared. */
+  readonly size: number;
   readonly blocks: readonly SketchBlock[];
   /** Places of axes whose scales or bases the weights do not pin down: their blocks are not invariant. */
   readonly open: readonly string[];
@@ -77,6 +79,7 @@ export async function sketchWeights(
   return {
     format: sketchFormat,
     spec: specToJSON({ axes: spec.axes, tensors: spec.tensors, warnings: [] }),
+    size,
     blocks: fixed === undefined ? blocks : [...blocks, fixed],
     open: gauge.open.map(({ axis }) => place(axis)),
   };
@@ -131,7 +134,7 @@ async function fixedValues(
 /**
  * How alike two sketches are, from -1 to 1: the mean of the cosines of their blocks, each block weighted by the square
  * root of its entries. 1 for two members of one orbit, about 0 for unrelated networks.
- * @throws {OptionError} for sketches of different specs, naming the difference, or of different sizes.
+ * @throws {OptionError} for sketches of different specs, naming the difference, and of different sizes.
  */
 export function compareSketches(a: Sketch, b: Sketch): number {
   checkComparable(a, b);
@@ -162,12 +165,16 @@ function checkComparable(a: Sketch, b: Sketch): void {
         `compareSketches: the sketches are of different specs: ${difference}; compare networks of one architecture`,
       );
   }
+  if (a.size !== b.size)
+    throw new OptionError(
+      `compareSketches: the sketches have sizes ${a.size} and ${b.size}, expected the same; make both with one size`,
+    );
   const layout = ({ blocks }: Sketch) =>
     blocks.map(({ place, values }) => `${place} with ${values.length} numbers`);
   const [left, right] = [layout(a), layout(b)];
   const at = left.findIndex((line, i) => line !== right[i]);
   if (at === -1 && left.length === right.length) return;
   throw new OptionError(
-    `compareSketches: the sketches are laid out differently: ${left[at] ?? "nothing"} and ${right[at] ?? right[left.length]}; make both with one size from one form of the spec`,
+    `compareSketches: the sketches are laid out differently: ${left[at] ?? "nothing"} and ${right[at] ?? right[left.length]}; make both from one form of the spec`,
   );
 }

@@ -24,7 +24,7 @@ export async function readSketch(path: string): Promise<Sketch> {
 }
 
 interface SketchFileOptions {
-  readonly size: number;
+  readonly size?: number | undefined;
   /** Where the spec comes from: told, or found as for other commands. */
   readonly spec: Pick<SymmetrySpec, "axes" | "tensors"> | SpecFlags;
 }
@@ -48,7 +48,10 @@ export async function sketchFile(
       for (const warning of found.warnings) output.note(`warning: ${warning}`);
       ({ spec, origin } = found);
     }
-    const sketch = await sketchWeights(spec, (name) => source.read(name), { size, signal });
+    const sketch = await sketchWeights(spec, (name) => source.read(name), {
+      signal,
+      ...(size !== undefined && { size }),
+    });
     for (const place of sketch.open)
       output.note(
         `warning: ${path}: the weights do not pin down the scales or bases of axis ${place}; its part of the sketch is not invariant`,

@@ -131,9 +131,7 @@ describe("what is refused", () => {
   });
   test("sketches of different sizes", async () => {
     const [a, b] = [await sketch(spec, weights), await sketch(spec, weights, 150)];
-    expect(() => compareSketches(a, b)).toThrow(
-      /laid out differently: .* 1024 numbers and .* 75 numbers/,
-    );
+    expect(() => compareSketches(a, b)).toThrow(/have sizes 2048 and 150, expected the same/);
   });
   test("NaN and impossible sizes", async () => {
     const [name] = Object.keys(weights);

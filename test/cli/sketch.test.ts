@@ -69,6 +69,9 @@ describe("sketch and rank", () => {
     const none = await run("rank", "b.sketch.json", "other.safetensors", "--json");
     expect(none).toMatchObject({ code: 1, stdout: "" });
     expect(none.stderr).toMatch(/^error: rank: none of 1 candidates can be compared/);
+    const told = await run("rank", "b.sketch.json", "a.safetensors", "--spec", "spec.json");
+    expect(told).toMatchObject({ code: 2, stdout: "" });
+    expect(told.stderr).toMatch(/--spec is for checkpoints; the sketch b\.sketch\.json says it/);
   });
 
   test("a damaged sketch and a wrong ending are named", async () => {

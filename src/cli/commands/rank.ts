@@ -6,9 +6,10 @@ import { wholeNumber } from "../arguments.ts";
 import { addSpecOptions, type SpecFlags } from "../checkpoint-spec.ts";
 import type { RegisterCommand } from "../context.ts";
 import { textTable } from "../output.ts";
+import { UsageError } from "../usage-error.ts";
 
 interface RankFlags extends SpecFlags {
-  readonly size: number;
+  readonly size?: number;
 }
 
 export const rankCommand: RegisterCommand = (program, cli) => {
@@ -22,15 +23,20 @@ export const rankCommand: RegisterCommand = (program, cli) => {
     .argument("<query>", "a checkpoint or a .sketch.json")
     .argument("<candidates...>", "checkpoints or .sketch.json files");
   addSpecOptions(command)
-    .option("--size <n>", "numbers in sketches that are made here", wholeNumber(1, 1_000_000), 2048)
+    .option(
+      "--size <n>",
+      "numbers in the sketches: 2048, unless the query is a sketch and says it",
+      wholeNumber(1, 1_000_000),
+    )
     .addHelpText("after", "\nExample:\n  weightspace rank query.safetensors zoo/*.sketch.json")
-    .action(async (query: string, candidates: string[], { size, ...flags }: RankFlags) => {
+    .action(async (query: string, candidates: string[], flags: RankFlags) => {
       const { compareSketches } = await import("../../align/sketch.ts");
       const { specFromJSON } = await import("../../spec/json.ts");
       const { isSketchFile, readSketch, sketchFile } = await import("../sketch-file.ts");
+      if (isSketchFile(query)) refuseOptions(query, flags);
       const first = isSketchFile(query)
         ? await readSketch(query)
-        : (await sketchFile(query, { size, spec: flags }, cli)).sketch;
+        : (await sketchFile(query, { size: flags.size, spec: flags }, cli)).sketch;
       const spec = specFromJSON(first.spec);
       const ranked: { file: string; similarity: number; open: readonly string[] }[] = [];
       const refused: { file: string; reason: string }[] = [];
@@ -39,7 +45,7 @@ export const rankCommand: RegisterCommand = (program, cli) => {
         try {
           const sketch: Sketch = isSketchFile(file)
             ? await readSketch(file)
-            : (await sketchFile(file, { size, spec }, cli)).sketch;
+            : (await sketchFile(file, { size: first.size, spec }, cli)).sketch;
           ranked.push({ file, similarity: compareSketches(first, sketch), open: sketch.open });
         } catch (error) {
           if (!(error instanceof SpecError || error instanceof OptionError)) throw error;
@@ -60,3 +66,11 @@ export const rankCommand: RegisterCommand = (program, cli) => {
       );
     });
 };
+
+/** @throws {UsageError} for an option that a sketch has settled */
+function refuseOptions(query: string, flags: RankFlags): void {
+  const given = Object.entries(flags).find(([, value]) => value !== undefined);
+  if (given === undefined) return;
+  const option = given[0].replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new UsageError(`rank: --${option} is for checkpoints; the sketch ${query} says it itself`);
+}
