@@ -9,7 +9,8 @@ import type { SymmetrySpec } from "../spec/types.ts";
 import { alignWeights, type Alignment } from "./align.ts";
 import { compareStructure, type StructureDifference } from "./compare-structure.ts";
 import { findSymmetry } from "./find-symmetry.ts";
-import { describeReorderings, type TensorReordering, undoLayouts } from "./reordered-tensors.ts";
+import { findLayouts, type LayoutDifference } from "./find-layouts.ts";
+import { describeReorderings, type TensorReordering } from "./reordered-tensors.ts";
 import { type AxisSummary, summarizeElement } from "./summary.ts";
 import { type TensorDifference, tensorDifference } from "./tensor-difference.ts";
 
@@ -32,8 +33,8 @@ export interface Comparison {
   };
   /** Tensors that are equal up to a reordering; all that differ when the verdict is `reordered`. */
   readonly reordered: readonly TensorReordering[];
-  /** For `reordered`: what is left once known layouts are undone; undefined without a spec. */
-  readonly otherwise?: "identical" | "symmetric" | "reordered";
+  /** For `reordered`, with a spec: the layouts by which the files differ, and what is left once they are undone. */
+  readonly layouts?: LayoutDifference;
   /** For `different`, with a spec: how far the files are apart after the best alignment found. */
   readonly alignment?: {
     readonly similarity: number;
@@ -97,8 +98,10 @@ export async function compareCheckpoints(
   onStep("looking for reordered rows");
   const reordered = await describeReorderings(a, b, tensors, signal);
   if (whole && reordered.length === tensors.length) {
-    const otherwise = fits && inSpec ? await afterUndoing(spec, a, b, reordered) : undefined;
-    return { ...base, verdict: "reordered", reordered, ...(otherwise && { otherwise }) };
+    const tolerance = toleranceOf(a, b);
+    const layouts =
+      fits && inSpec ? await findLayouts(spec, a, b, reordered, tolerance) : undefined;
+    return { ...base, verdict: "reordered", reordered, ...(layouts && { layouts }) };
   }
   const alignment =
     finite && fits && options.align !== false
@@ -122,25 +125,6 @@ function toleranceOf(...sources: readonly TensorSource[]): number {
   const dtypes = sources.flatMap(({ entries }) => [...entries.values()].map(({ dtype }) => dtype));
   if (dtypes.includes("BF16")) return 0.05;
   return dtypes.includes("F16") ? 0.01 : 1e-4;
-}
-
-/** What is left once known layouts of the second file are brought to the first file's. */
-async function afterUndoing(
-  spec: SymmetrySpec,
-  a: TensorSource,
-  b: TensorSource,
-  reordered: readonly TensorReordering[],
-): Promise<Comparison["otherwise"]> {
-  const undone = undoLayouts(b, reordered);
-  if (undone === undefined) return "reordered";
-  let equal = true;
-  for (const { tensor } of reordered) {
-    const left = await a.read(tensor);
-    if (tensorDifference(tensor, left, await undone(tensor)) !== undefined) equal = false;
-  }
-  if (equal) return "identical";
-  const found = await findSymmetry(spec, (n) => a.read(n), undone, toleranceOf(a, b));
-  return found === undefined ? "reordered" : "symmetric";
 }
 
 async function alignBoth(

@@ -27,7 +27,7 @@ export interface Fingerprint {
  * Step of rounding, in units of the typical size of an invariant. Float32 leaves errors near 1e-8 of it, so two copies
  * get different fingerprints about once in 10^4; a changed weight shows when it moves the sum of all by more than a step.
  */
-export const roundingStep = 1e-4;
+export const roundingStep = 2e-4;
 
 /** @throws {OptionError} for NaN or infinities; {SpecError} {FormatError} as reading does */
 export async function fingerprint(spec: SymmetrySpec, source: TensorSource): Promise<Fingerprint> {
@@ -79,7 +79,11 @@ async function exactLines(
 
 /** Shapes, and two rounded sums over all parts of their contractions with features of every index. */
 async function roundedLines(problem: MatchProblem, read: PartReader): Promise<string[]> {
-  const { read: inGaugeRead } = await inGauge(problem, read);
+  const precise: PartReader = async (part) => {
+    const { sizes, data } = await read(part);
+    return { sizes, data: Float64Array.from(data) };
+  };
+  const { read: inGaugeRead } = await inGauge(problem, precise);
   const features = await axisFeatures(problem, inGaugeRead);
   const lines: string[] = [];
   const sums = [0, 0];

@@ -16,25 +16,37 @@ export function knownLayout(permutation: readonly number[]): KnownLayout | undef
   return rotaryLayout(permutation) ?? blockLayout(permutation) ?? headLayout(permutation);
 }
 
-/** Within a head of size d, a half-split index h * d/2 + i is the interleaved index 2 i + h. */
+const halvesFirst = ["half-split (Hugging Face)", "interleaved (Meta, GGUF)"] as const;
+
+/**
+ * Both conversions of the rows of one rotary head of even size d, as `permutation[index in b] = index in a`: the
+ * half-split index s d/2 + i is the interleaved index 2 i + s. For d = 4 both are the same.
+ */
+export function rotaryMaps(
+  head: number,
+): readonly { readonly layout: KnownLayout; readonly permutation: readonly number[] }[] {
+  const range = Array.from({ length: head }, (_, i) => i);
+  const toHalves = range.map((at) => (at % 2) * (head / 2) + Math.floor(at / 2));
+  const toPairs = range.map((at) => (at % (head / 2)) * 2 + Math.floor(at / (head / 2)));
+  const named = (text: string): KnownLayout => ({
+    kind: "rotary",
+    name: `rotary positions, heads of ${head}: ${text}`,
+  });
+  const [halves, pairs] = halvesFirst;
+  if (head === 4)
+    return [{ permutation: toHalves, layout: named(`one file is ${halves}, the other ${pairs}`) }];
+  return [
+    { permutation: toHalves, layout: named(`${halves} in the first file, ${pairs} in the second`) },
+    { permutation: toPairs, layout: named(`${pairs} in the first file, ${halves} in the second`) },
+  ];
+}
+
 function rotaryLayout(permutation: readonly number[]): KnownLayout | undefined {
   const size = permutation.length;
   for (let head = 4; head <= size; head += 2) {
     if (size % head !== 0) continue;
-    const toHalves = (at: number) => (at % 2) * (head / 2) + Math.floor(at / 2);
-    const toPairs = (at: number) => (at % (head / 2)) * 2 + Math.floor(at / (head / 2));
-    const [halves, pairs] = [toHalves, toPairs].map((map) => blocksFollow(permutation, head, map));
-    if (!halves && !pairs) continue;
-    const [first, second] = halves
-      ? ["half-split (Hugging Face)", "interleaved (Meta, GGUF)"]
-      : ["interleaved (Meta, GGUF)", "half-split (Hugging Face)"];
-    const both = halves && pairs; // heads of 4: the two maps are each other's inverse and equal
-    return {
-      kind: "rotary",
-      name: both
-        ? `rotary positions, heads of ${head}: one file is half-split (Hugging Face), the other interleaved (Meta, GGUF)`
-        : `rotary positions, heads of ${head}: ${first} in the first file, ${second} in the second`,
-    };
+    for (const map of rotaryMaps(head))
+      if (blocksFollow(permutation, head, map.permutation)) return map.layout;
   }
   return undefined;
 }
@@ -43,7 +55,7 @@ function rotaryLayout(permutation: readonly number[]): KnownLayout | undefined {
 function blocksFollow(
   permutation: readonly number[],
   block: number,
-  map: (at: number) => number,
+  map: readonly number[],
 ): boolean {
   let followed = false;
   for (let start = 0; start < permutation.length; start += block) {
@@ -51,7 +63,7 @@ function blocksFollow(
     let stays = true;
     for (let i = 0; i < block; i++) {
       const to = permutation[start + i];
-      if (to !== start + map(i)) follows = false;
+      if (to !== start + map[i]) follows = false;
       if (to !== start + i) stays = false;
     }
     if (!follows && !stays) return false;

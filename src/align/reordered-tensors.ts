@@ -3,8 +3,7 @@
 
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { knownLayout, type KnownLayout } from "./layouts.ts";
-import type { WeightReader } from "./problem.ts";
-import { findReordering, reorder, type Reordering } from "./reordering.ts";
+import { findReordering, type Reordering } from "./reordering.ts";
 import type { TensorDifference } from "./tensor-difference.ts";
 
 export interface TensorReordering {
@@ -42,28 +41,4 @@ export async function describeReorderings(
     found.push({ tensor, dimensions, permutations });
   }
   return found;
-}
-
-/** The second file with its known layouts brought to the first file's; undefined when none is known. */
-export function undoLayouts(
-  b: TensorSource,
-  reordered: readonly TensorReordering[],
-): WeightReader | undefined {
-  const known = new Map(
-    reordered
-      .filter(({ dimensions }) => dimensions.some(({ layout }) => layout !== undefined))
-      .map((entry) => [entry.tensor, entry]),
-  );
-  if (known.size === 0) return undefined;
-  return async (name) => {
-    const tensor = await b.read(name);
-    const entry = known.get(name);
-    if (entry === undefined) return tensor;
-    const permutations = entry.permutations.map((permutation, dimension) =>
-      entry.dimensions.some((d) => d.dimension === dimension && d.layout !== undefined)
-        ? permutation
-        : permutation.map((_, i) => i),
-    );
-    return reorder(tensor, permutations);
-  };
 }
