@@ -94,7 +94,14 @@ export function axesTable(axes: readonly AxisSummary[]): string {
       .filter((text) => text !== "")
       .join(", ") || "-",
   ]);
-  return axes.length === 0 ? "" : textTable(["axis", "moved", "scales"], rows);
+  if (axes.length === 0) return "";
+  const plain = rows.every(([, , change]) => change === "-");
+  return plain
+    ? textTable(
+        ["axis", "moved"],
+        rows.map((row) => row.slice(0, 2)),
+      )
+    : textTable(["axis", "moved", "changed"], rows);
 }
 
 function openLines(open: readonly { readonly axis: string; readonly reason: string }[]): string[] {
