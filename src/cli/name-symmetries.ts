@@ -38,13 +38,13 @@ export function addNameOptions(command: Command): Command {
 }
 
 /** @throws {UsageError} naming an option that files with a graph have no use for */
-export function refuseNameOptions(options: NameOptions): void {
+export function refuseNameOptions(options: NameOptions, command: string): void {
   const given = (
     ["heads", "keyValueHeads", "config", "family", "tied", "activation"] as const
   ).find((key) => options[key] !== undefined);
   if (given !== undefined)
     throw new UsageError(
-      `symmetries: --${given.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for .safetensors and PyTorch files; a graph says it itself`,
+      `${command}: --${given.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for .safetensors, PyTorch and NumPy files; a graph says it itself`,
     );
 }
 
@@ -65,6 +65,11 @@ export async function nameSymmetries(
   }
   if (Object.keys(options.size ?? {}).length > 0)
     throw new UsageError(`symmetries: --size is for ONNX files; "${path}" has no inputs`);
+  return inferFromNames(path, options);
+}
+
+/** The spec a family's template gives to the tensors at a path. @throws {SpecError} {UnsupportedError} {OptionError} */
+export async function inferFromNames(path: string, options: NameOptions): Promise<NamesInference> {
   const { heads, keyValueHeads, config, family, tied, activation } = options;
   const told: InferNamesOptions = {
     ...(heads !== undefined && { heads }),

@@ -31,8 +31,11 @@ export async function openSharded(
   };
   const { places, metadata } = await readIndex(index, fail);
   const shards = new Map<string, TensorSource>();
-  const close = async () => {
+  const closeShards = async () => {
     for (const shard of shards.values()) await shard.close();
+  };
+  const close = async () => {
+    await closeShards();
     await index.close?.();
   };
   try {
@@ -53,7 +56,7 @@ export async function openSharded(
       load: async (name) => (await shards.get(places.get(name)!)!.readStored(name)).data,
     });
   } catch (error) {
-    await close();
+    await closeShards();
     throw error;
   }
 }
