@@ -42,7 +42,7 @@ const ranges: Partial<Record<SafeDtype, readonly [number, number]>> = {
  */
 export function narrow({ shape, data }: Tensor, dtype: SafeDtype, name: string): SafeTensor {
   const float = small[dtype];
-  const make = (array: ArrayBufferView<ArrayBufferLike>): SafeTensor => ({
+  const make = (array: ArrayBufferView): SafeTensor => ({
     dtype,
     shape,
     data: new Uint8Array(array.buffer, array.byteOffset, array.byteLength),

@@ -44,10 +44,11 @@ export async function openSharded(
       shards.set(name, await openShard(file));
     }
     const entries = checkShards(places, shards, fail);
-    const [{ format = undefined } = {}, ...rest] = shards.values();
-    if (rest.some((shard) => shard.format !== format)) fail("its shards have different formats");
+    const [{ format }] = shards.values();
+    if ([...shards.values()].some((shard) => shard.format !== format))
+      fail("its shards have different formats");
     if (format !== "safetensors" && format !== "pytorch")
-      return fail(`its shards are ${format ?? "none"}, expected safetensors or PyTorch files`);
+      return fail(`its shards are ${format} files, expected safetensors or PyTorch files`);
     return makeTensorSource({
       file: { location: index.location, close },
       format: `sharded ${format}`,

@@ -41,11 +41,11 @@ export interface TensorSource {
    * @throws {OptionError} for a name that is not in `entries`; {UnsupportedError} for C64, F8_E8M0 and integers beyond
    * 2^53; {FormatError} for a damaged file; {EnvironmentError} when it cannot be read.
    */
-  read(name: string): Promise<Tensor>;
+  readonly read: (name: string) => Promise<Tensor>;
   /** The same, in the bytes and the format of the file. */
-  readStored(name: string): Promise<SafeTensor>;
+  readonly readStored: (name: string) => Promise<SafeTensor>;
   /** Gives files back; nothing can be read afterwards. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** What a format gives to make a source of. */
