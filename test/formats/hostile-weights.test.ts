@@ -126,3 +126,19 @@ test("a PyTorch file with a foreign class is refused by its name, before any num
     await expect(openTensorSource(bytes)).rejects.toThrow(`"${name}"`);
   }
 });
+
+test("a small PyTorch file that claims a huge tensor by repeating one number is refused, a small one is read", async () => {
+  const view = (rows: number) =>
+    tensor({ shape: [rows, 2], strides: [0, 0], key: "0", numbers: 24 });
+  const bytes = checkpoint(
+    new Map([
+      ["few", view(3)],
+      ["many", view(2 ** 29)],
+    ]),
+    { "0": data },
+  );
+  const source = await openTensorSource(bytes);
+  expect([...(await source.read("few")).data]).toEqual([0, 0, 0, 0, 0, 0]);
+  await expect(source.read("many")).rejects.toThrow(UnsupportedError);
+  await expect(source.read("many")).rejects.toThrow(/"many" repeats the 96 bytes.*4294967296/);
+});
