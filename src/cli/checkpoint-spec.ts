@@ -78,7 +78,7 @@ async function readSpec(
   const graph = flags.model ?? (path.toLowerCase().endsWith(".onnx") ? path : undefined);
   if (graph !== undefined) {
     const { readModelSpec } = await import("./model-spec.ts");
-    const { spec, warnings } = await readModelSpec(graph);
+    const { spec, warnings } = await readModelSpec(graph, flags, "options");
     return { spec, warnings, origin: `the graph of ${graph}` };
   }
   const shapes = [...source.entries].map(([name, { shape }]): NamedShape => ({ name, shape }));

@@ -19,13 +19,9 @@ export async function openWeights(path: string): Promise<TensorSource> {
   });
   const target = found.isDirectory() ? await checkpointIn(path) : path;
   const file = await fileSource(target);
-  const openBeside = (name: string) => openIfThere(join(dirname(target), name));
-  try {
-    return await openTensorSource(file, { openBeside });
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
+  return openTensorSource(file, {
+    openBeside: (name) => openIfThere(join(dirname(target), name)),
+  });
 }
 
 /** The index in a folder, or its only safetensors file. */
