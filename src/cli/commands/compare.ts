@@ -40,7 +40,7 @@ export const compareCommand: RegisterCommand = (program, cli) => {
     const { comparisonText } = await import("../comparison-text.ts");
     const a = await openCheckpoint(pathA);
     const b = await openCheckpoint(pathB);
-    const found = await findSpec(pathA, a, flags);
+    const found = await findSpec(pathA, a, flags, [b]);
     const spec = "spec" in found ? found.spec : undefined;
     const task = cli.progress.task("comparing", 1);
     const comparison = await compareCheckpoints(a, b, {
