@@ -2,11 +2,12 @@
 
 import { type Sketch, sketchWeights } from "../align/sketch.ts";
 import { sketchFromJSON } from "../align/sketch-json.ts";
-import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { FormatError } from "../core/errors.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import { checkFit, findSpec, openCheckpoint, type SpecFlags } from "./checkpoint-spec.ts";
 import type { Cli } from "./context.ts";
 import { readJson } from "./files.ts";
+import { needSpec } from "./need-spec.ts";
 
 export const sketchEnding = ".sketch.json";
 
@@ -24,6 +25,8 @@ export async function readSketch(path: string): Promise<Sketch> {
 }
 
 interface SketchFileOptions {
+  /** Who asks, for messages. */
+  readonly command: string;
   readonly size?: number | undefined;
   /** Where the spec comes from: told, or found as for other commands. */
   readonly spec: Pick<SymmetrySpec, "axes" | "tensors"> | SpecFlags;
@@ -32,7 +35,7 @@ interface SketchFileOptions {
 /** The sketch of a checkpoint, and where its spec comes from. */
 export async function sketchFile(
   path: string,
-  { size, spec: wanted }: SketchFileOptions,
+  { command, size, spec: wanted }: SketchFileOptions,
   { output, signal }: Pick<Cli, "output" | "signal">,
 ): Promise<{ readonly sketch: Sketch; readonly origin: string }> {
   const source = await openCheckpoint(path);
@@ -43,8 +46,7 @@ export async function sketchFile(
       spec = wanted;
       checkFit(path, source, spec);
     } else {
-      const found = await findSpec(path, source, wanted);
-      if (!("spec" in found)) throw new UnsupportedError(found.reason);
+      const found = needSpec(command, await findSpec(path, source, wanted));
       for (const warning of found.warnings) output.note(`warning: ${warning}`);
       ({ spec, origin } = found);
     }

@@ -1,45 +1,21 @@
 // Laws of alignment: an element planted on any model is found again, exactly and under noise.
 
-import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { alignWeights } from "../../src/align/align.ts";
-import { randomStream } from "../../src/core/random.ts";
-import { sizeOf } from "../../src/core/shapes.ts";
-import type { Weights } from "../../src/core/tensors.ts";
-import { readOnnx } from "../../src/formats/onnx.ts";
 import { actOn } from "../../src/group/act.ts";
 import { type GroupElement, invertElement, sampleElement } from "../../src/group/element.ts";
-import { inferSpec } from "../../src/infer/infer.ts";
 import type { SymmetrySpec } from "../../src/spec/types.ts";
+import {
+  farthest,
+  genericWeights,
+  modelFiles,
+  modelSpec,
+  weightReader as reader,
+  withEntry,
+  withNoise,
+} from "../support/networks.ts";
 
-const folder = new URL("../fixtures/models/", import.meta.url);
-const models = readdirSync(folder).filter((file) => file.endsWith(".onnx"));
 const seed = 7;
-
-const specOf = (file: string) => inferSpec(readOnnx(readFileSync(new URL(file, folder)))).spec;
-
-function genericWeights(spec: SymmetrySpec, stream: number): Weights {
-  const random = randomStream(stream);
-  return Object.fromEntries(
-    Object.entries(spec.tensors).map(([name, { shape }]) => [
-      name,
-      { shape, data: Float32Array.from({ length: sizeOf(shape) }, () => random.normal()) },
-    ]),
-  );
-}
-
-/** Adds noise of a share of each tensor's spread (1 for generic weights). */
-function withNoise(weights: Weights, share: number): Weights {
-  const random = randomStream(seed + 1);
-  return Object.fromEntries(
-    Object.entries(weights).map(([name, { shape, data }]) => [
-      name,
-      { shape, data: data.map((x) => x + share * random.normal()) },
-    ]),
-  );
-}
-
-const reader = (weights: Weights) => async (name: string) => weights[name];
 
 function permutationsOf(spec: SymmetrySpec, element: GroupElement) {
   return Object.fromEntries(
@@ -49,22 +25,15 @@ function permutationsOf(spec: SymmetrySpec, element: GroupElement) {
   );
 }
 
-function farthest(a: Weights, b: Weights): number {
-  let most = 0;
-  for (const [name, { data }] of Object.entries(a))
-    for (const [i, x] of data.entries()) most = Math.max(most, Math.abs(x - b[name].data[i]));
-  return most;
-}
-
 describe(`a planted element (seed ${seed})`, () => {
-  for (const file of models) {
+  for (const file of modelFiles) {
     test(`is found again on ${file}, and its permutations under 1% and 5% of noise`, async () => {
-      const spec = specOf(file);
+      const spec = modelSpec(file);
       const a = genericWeights(spec, seed);
       const planted = sampleElement(spec, seed);
       const wanted = permutationsOf(spec, invertElement(spec, planted));
       for (const noise of [0, 0.01, 0.05]) {
-        const b = actOn(spec, planted, withNoise(a, noise));
+        const b = actOn(spec, planted, withNoise(a, noise, seed + 1));
         const { element, open } = await alignWeights(spec, reader(a), reader(b));
         expect(open).toEqual([]);
         expect(permutationsOf(spec, element)).toEqual(wanted);
@@ -77,7 +46,7 @@ describe(`a planted element (seed ${seed})`, () => {
 });
 
 test("unrelated networks stay apart: similarity far below 1", async () => {
-  const spec = specOf("mlp.onnx");
+  const spec = modelSpec("mlp.onnx");
   const [a, b] = [genericWeights(spec, 1), genericWeights(spec, 2)];
   const { similarity } = await alignWeights(spec, reader(a), reader(b));
   expect(similarity).toBeLessThan(0.6);
@@ -86,9 +55,9 @@ test("unrelated networks stay apart: similarity far below 1", async () => {
 });
 
 test("a NaN is named with its tensor", async () => {
-  const spec = specOf("mlp.onnx");
+  const spec = modelSpec("mlp.onnx");
   const a = genericWeights(spec, 1);
-  const bad = { ...a, "f.0.bias": { ...a["f.0.bias"], data: a["f.0.bias"].data.with(3, NaN) } };
+  const bad = withEntry(a, "f.0.bias", 3, NaN);
   await expect(alignWeights(spec, reader(a), reader(bad))).rejects.toThrow(
     /"f\.0\.bias" holds NaN at entry 3/,
   );

@@ -83,6 +83,9 @@ describe("sketch and rank", () => {
     expect(bad.stderr).toMatch(/^error: bad\.sketch\.json: sketchFromJSON: not a sketch/);
     const ending = await run("sketch", "b.safetensors", "--spec", "spec.json", "-o", "b.json");
     expect(ending).toMatchObject({ code: 2, stdout: "" });
+    const unknown = await run("rank", "b.safetensors", "a.safetensors");
+    expect(unknown).toMatchObject({ code: 1, stdout: "" });
+    expect(unknown.stderr).toMatch(/^error: rank: the symmetries of the model are not known/);
     expect(ending.stderr).toMatch(/must end in \.sketch\.json, got b\.json/);
   });
 });

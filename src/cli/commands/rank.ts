@@ -36,7 +36,7 @@ export const rankCommand: RegisterCommand = (program, cli) => {
       if (isSketchFile(query)) refuseOptions(query, flags);
       const first = isSketchFile(query)
         ? await readSketch(query)
-        : (await sketchFile(query, { size: flags.size, spec: flags }, cli)).sketch;
+        : (await sketchFile(query, { command: "rank", size: flags.size, spec: flags }, cli)).sketch;
       const spec = specFromJSON(first.spec);
       const ranked: { file: string; similarity: number; open: readonly string[] }[] = [];
       const refused: { file: string; reason: string }[] = [];
@@ -45,7 +45,7 @@ export const rankCommand: RegisterCommand = (program, cli) => {
         try {
           const sketch: Sketch = isSketchFile(file)
             ? await readSketch(file)
-            : (await sketchFile(file, { size: first.size, spec }, cli)).sketch;
+            : (await sketchFile(file, { command: "rank", size: first.size, spec }, cli)).sketch;
           ranked.push({ file, similarity: compareSketches(first, sketch), open: sketch.open });
         } catch (error) {
           if (!(error instanceof SpecError || error instanceof OptionError)) throw error;

@@ -30,7 +30,11 @@ export const sketchCommand: RegisterCommand = (program, cli) => {
         output ?? `${path.replace(/\/+$/, "").replace(/\.[^./]+$/, "")}${sketchEnding}`;
       if (!isSketchFile(target))
         throw new UsageError(`sketch: -o must end in ${sketchEnding}, got ${target}`);
-      const { sketch, origin } = await sketchFile(path, { size, spec: flags }, cli);
+      const { sketch, origin } = await sketchFile(
+        path,
+        { command: "sketch", size, spec: flags },
+        cli,
+      );
       const text = `${JSON.stringify(sketch)}\n`;
       await writeFileAtomic(target, text, { signal: cli.signal });
       const numbers = sketch.blocks.reduce((sum, { values }) => sum + values.length, 0);
