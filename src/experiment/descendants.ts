@@ -71,15 +71,21 @@ export interface FamilyOptions {
   readonly task: Task;
   readonly networks: number;
   readonly seed: number;
+  /** Share of the steps of every training that is done. @default 1 */
+  readonly effort?: number;
   readonly signal?: AbortSignal;
 }
 
 /** Trains the parents, then makes one descendant of every kind from each. The same for the same seed. */
 export async function makeFamilies(options: FamilyOptions): Promise<Families> {
-  const { task, networks, seed, signal } = options;
+  const { task, networks, seed, effort = 1, signal } = options;
   const indices = Array.from({ length: networks }, (_, i) => i);
   const shared = { task, indices, ...(signal !== undefined && { signal }) };
-  const trained = await trainPopulation({ ...shared, recipe: parentRecipe, seed });
+  const trained = await trainPopulation({
+    ...shared,
+    recipe: shortened(parentRecipe, effort),
+    seed,
+  });
   const parents = unstack(trained.weights);
   const accuracies = trained.runs.map(({ testAccuracy }) => testAccuracy);
   const trainedOnAccuracies: Record<string, number> = {};
@@ -90,7 +96,7 @@ export async function makeFamilies(options: FamilyOptions): Promise<Families> {
   ) => {
     const tuned = await trainPopulation({
       ...shared,
-      recipe,
+      recipe: shortened(recipe, effort),
       seed: deriveSeed(seed, kind),
       start: (index) => from[index],
     });
@@ -125,6 +131,12 @@ export async function makeFamilies(options: FamilyOptions): Promise<Families> {
     },
     trainedOnAccuracies,
   };
+}
+
+function shortened(recipe: Recipe, effort: number): Recipe {
+  const { fullChance, range } = recipe.steps;
+  const [least, most] = range.map((steps) => Math.max(1, Math.round(effort * steps)));
+  return { ...recipe, steps: { fullChance, range: [least, most] } };
 }
 
 /** One record of weights a network. */

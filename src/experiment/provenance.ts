@@ -23,6 +23,8 @@ export interface ProvenanceOptions {
   readonly networks: number;
   /** One repetition each, with networks of their own. */
   readonly seeds: readonly number[];
+  /** Share of the steps of every training that is done. @default 1 */
+  readonly effort?: number;
   readonly signal?: AbortSignal;
   readonly onSeed?: (seed: number) => void;
 }
@@ -34,12 +36,18 @@ type Scores = (kind: DescendantKind) => readonly (readonly number[])[];
 export async function runProvenance(
   options: ProvenanceOptions,
 ): Promise<Omit<ProvenanceResult, "title" | "command" | "machine" | "commit">> {
-  const { task, networks, seeds, signal } = options;
+  const { task, networks, seeds, effort = 1, signal } = options;
   await startEngine();
   const repetitions: { families: Families; scores: Readonly<Record<string, Scores>> }[] = [];
   for (const seed of seeds) {
     options.onSeed?.(seed);
-    const families = await makeFamilies({ task, networks, seed, ...(signal && { signal }) });
+    const families = await makeFamilies({
+      task,
+      networks,
+      seed,
+      effort,
+      ...(signal && { signal }),
+    });
     repetitions.push({ families, scores: await scoreFamilies(task, families, signal) });
   }
   const methods = Object.keys(repetitions[0].scores);

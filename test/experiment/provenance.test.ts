@@ -10,13 +10,14 @@ import { readPackageData } from "../../src/tasks/package-data.ts";
 import type { Task } from "../../src/tasks/task.ts";
 
 const networks = 4;
+const effort = 0.1;
 let task: Task;
 let families: Families;
 let result: ProvenanceResult;
 beforeAll(async () => {
   task = await digitsTask(await readPackageData("uci-digits.csv.gz"));
-  families = await makeFamilies({ task, networks, seed: 5 });
-  const measured = await runProvenance({ task, networks, seeds: [5, 6] });
+  families = await makeFamilies({ task, networks, effort, seed: 5 });
+  const measured = await runProvenance({ task, networks, effort, seeds: [5, 6] });
   result = { title: "<toy>", command: "a test", machine: "any", commit: "none", ...measured };
 });
 
@@ -26,7 +27,7 @@ const distance = (a: readonly number[], b: readonly number[]) =>
   Math.hypot(...a.map((x, i) => x - b[i])) / Math.hypot(...a);
 
 test("parents learn the task; descendants differ from them by what happened to them", () => {
-  expect(Math.min(...families.accuracies)).toBeGreaterThan(0.9);
+  expect(Math.min(...families.accuracies)).toBeGreaterThan(0.6);
   for (const [i, parent] of families.parents.entries()) {
     const own = flat(parent);
     const far = (kind: keyof Families["descendants"]) =>
@@ -48,7 +49,7 @@ test("parents learn the task; descendants differ from them by what happened to t
 });
 
 test("the same seed gives the same families, another one others", async () => {
-  const again = await makeFamilies({ task, networks: 2, seed: 5 });
+  const again = await makeFamilies({ task, networks: 2, effort, seed: 5 });
   expect(again.parents).toEqual(families.parents.slice(0, 2));
   expect(again.descendants["all of it"]).toEqual(families.descendants["all of it"].slice(0, 2));
   expect(flat(families.parents[0])).not.toEqual(flat(families.parents[1]));
