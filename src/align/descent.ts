@@ -37,11 +37,19 @@ export interface Descent extends Pair {
   readonly features: { readonly a: AxisFeatures; readonly b: AxisFeatures };
 }
 
+export interface Descended {
+  readonly element: GroupElement;
+  readonly score: number;
+  /** The score where it began. */
+  readonly startScore: number;
+  readonly sweeps: number;
+}
+
 export async function descend(
   descent: Descent,
   from: GroupElement,
   options: DescentOptions,
-): Promise<{ element: GroupElement; score: number; sweeps: number }> {
+): Promise<Descended> {
   const { problem } = descent;
   const { sweeps = 32, seed = 0, signal } = options;
   const random = randomStream(seed);
@@ -55,7 +63,8 @@ export async function descend(
   const linear = (name: string) => problem.axes[name].group === "general-linear";
   let element = from;
   let score = await scoreOf(descent, element);
-  let best = { element, score, sweeps: 0 };
+  const startScore = score;
+  let best: Descended = { element, score, startScore, sweeps: 0 };
   for (let sweep = 1; sweep <= sweeps; sweep++) {
     const shuffled = random.permutation(axes.length).map((i) => axes[i]);
     const order = [
@@ -78,7 +87,7 @@ export async function descend(
     const next = await scoreOf(descent, element);
     options.onSweep(sweep, next);
     const better = next > score + 1e-7 * Math.abs(score);
-    if (next >= score) best = { element, score: next, sweeps: sweep };
+    if (next >= score) best = { element, score: next, startScore, sweeps: sweep };
     if (!better || !axes.some((axis) => stale.has(axis))) break;
     score = next;
   }

@@ -6,14 +6,19 @@ import { type GroupElement, identityElement } from "../group/element.ts";
 import { descend, neighboursOf, type Pair } from "./descent.ts";
 import { axisFeatures } from "./features.ts";
 import { type AxisFeatures, rootMeanSquare } from "./messages.ts";
+import { enclosedBy } from "./match-enclosing.ts";
 import { matchFeatures } from "./match-features.ts";
 import type { MatchProblem } from "./problem.ts";
 
-export type MatchStart = "features" | "identity" | "random";
+export type MatchStart = "features" | "identity" | "random" | "given";
 
 export interface MatchOptions {
   /** Where descents begin; the best of them is kept. @default features, then identity */
-  readonly starts?: readonly MatchStart[];
+  readonly starts?: readonly Exclude<MatchStart, "given">[];
+  /** Begin here, and nowhere else. */
+  readonly from?: GroupElement;
+  /** Only these axes move. @default all that can */
+  readonly axes?: readonly string[];
   /** Fixes random starts and the order of axes. @default 0 */
   readonly seed?: number;
   /** Most passes over all axes of one descent. @default 32 */
@@ -32,24 +37,30 @@ export interface WeightMatch {
   readonly element: GroupElement;
   /** Sum over parts of inner products, each in units of both root mean squares. */
   readonly score: number;
+  /** The score where the winning descent began. */
+  readonly startScore: number;
   /** Number of entries counted: the score of a network with itself. */
   readonly entries: number;
   readonly start: MatchStart;
   readonly sweeps: number;
 }
 
-/** Axes that share no part with another are matched exactly in one step, from wherever it begins. */
-const oneStart: readonly MatchStart[] = ["identity"];
 /** The share of the highest possible score from which no other start is tried. */
 const nearlyEqual = 0.999;
 
-/** The best element of all starts. Positive scales and bases must have been fixed in both networks (gauge.ts). */
+/**
+ * The best element of all starts; where no two axes share a part, one start finds the best there is. Positive
+ * scales and bases must have been fixed in both networks (gauge.ts).
+ */
 export async function matchWeights(pair: Pair, options: MatchOptions = {}): Promise<WeightMatch> {
   const { problem } = pair;
-  const { starts = ["features", "identity"], seed = 0 } = options;
+  const { seed = 0, from: given } = options;
   const weights = await partWeights(pair);
   const independent = neighboursOf(problem, weights).size === 0;
-  const features = independent
+  const usual = options.starts ?? (["features", "identity"] as const);
+  const starts: readonly MatchStart[] = given ? ["given"] : independent ? ["identity"] : usual;
+  const needsFeatures = starts.includes("features") || enclosedBy(problem).size > 0;
+  const features = !needsFeatures
     ? { a: {}, b: {} }
     : { a: await axisFeatures(problem, pair.a), b: await axisFeatures(problem, pair.b) };
   const entries = problem.parts.reduce(
@@ -58,8 +69,8 @@ export async function matchWeights(pair: Pair, options: MatchOptions = {}): Prom
     0,
   );
   let best: WeightMatch | undefined;
-  for (const [number, start] of (independent ? oneStart : starts).entries()) {
-    const from = startElement(problem, features, start, deriveSeed(seed, "start", number));
+  for (const [number, start] of starts.entries()) {
+    const from = given ?? startElement(problem, features, start, deriveSeed(seed, "start", number));
     const found = await descend({ ...pair, weights, features }, from, {
       ...options,
       seed: deriveSeed(seed, "order", number),
@@ -71,7 +82,7 @@ export async function matchWeights(pair: Pair, options: MatchOptions = {}): Prom
     if (best.score >= nearlyEqual * entries) break;
   }
   const element = identityElement(problem);
-  return best ?? { element, entries, score: 0, start: "identity", sweeps: 0 };
+  return best ?? { element, entries, score: 0, startScore: 0, start: "identity", sweeps: 0 };
 }
 
 function startElement(

@@ -3,51 +3,18 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { alignWeights } from "../../src/align/align.ts";
-import { randomStream } from "../../src/core/random.ts";
-import { sizeOf } from "../../src/core/shapes.ts";
 import type { Weights } from "../../src/core/tensors.ts";
 import { readOnnx } from "../../src/formats/onnx.ts";
 import { actOn } from "../../src/group/act.ts";
-import { type GroupElement, invertElement, sampleElement } from "../../src/group/element.ts";
+import { invertElement, sampleElement } from "../../src/group/element.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
-import type { SymmetrySpec } from "../../src/spec/types.ts";
+import { genericWeights, permutationsOf, reader, withNoise } from "../support/generic-weights.ts";
 
 const folder = new URL("../fixtures/models/", import.meta.url);
 const models = readdirSync(folder).filter((file) => file.endsWith(".onnx"));
 const seed = 7;
 
 const specOf = (file: string) => inferSpec(readOnnx(readFileSync(new URL(file, folder)))).spec;
-
-function genericWeights(spec: SymmetrySpec, stream: number): Weights {
-  const random = randomStream(stream);
-  return Object.fromEntries(
-    Object.entries(spec.tensors).map(([name, { shape }]) => [
-      name,
-      { shape, data: Float32Array.from({ length: sizeOf(shape) }, () => random.normal()) },
-    ]),
-  );
-}
-
-/** Adds noise of a share of each tensor's spread (1 for generic weights). */
-function withNoise(weights: Weights, share: number): Weights {
-  const random = randomStream(seed + 1);
-  return Object.fromEntries(
-    Object.entries(weights).map(([name, { shape, data }]) => [
-      name,
-      { shape, data: data.map((x) => x + share * random.normal()) },
-    ]),
-  );
-}
-
-const reader = (weights: Weights) => async (name: string) => weights[name];
-
-function permutationsOf(spec: SymmetrySpec, element: GroupElement) {
-  return Object.fromEntries(
-    Object.entries(element)
-      .filter(([axis]) => spec.axes[axis].group === "permutation")
-      .map(([axis, { permutations }]) => [axis, permutations]),
-  );
-}
 
 function farthest(a: Weights, b: Weights): number {
   let most = 0;
@@ -64,7 +31,7 @@ describe(`a planted element (seed ${seed})`, () => {
       const planted = sampleElement(spec, seed);
       const wanted = permutationsOf(spec, invertElement(spec, planted));
       for (const noise of [0, 0.01, 0.05]) {
-        const b = actOn(spec, planted, withNoise(a, noise));
+        const b = actOn(spec, planted, withNoise(a, noise, seed + 1));
         const { element, open } = await alignWeights(spec, reader(a), reader(b));
         expect(open).toEqual([]);
         expect(permutationsOf(spec, element)).toEqual(wanted);
