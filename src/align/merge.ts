@@ -58,7 +58,7 @@ export async function alignMany(
   if (networks.length < 2)
     throw new OptionError(`alignMany: expected two networks or more, got ${networks.length}`);
   const problem = problemOf(spec);
-  const seen = [];
+  const seen: Awaited<ReturnType<typeof inGauge>>[] = [];
   for (const read of networks) seen.push(await inGauge(problem, partReader(problem, read)));
   const matches = [{ element: identityElement(problem), similarity: 1 }];
   for (const [network, { read }] of seen.entries()) {
