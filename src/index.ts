@@ -113,3 +113,16 @@ export { zooDataset } from "./experiment/zoo-dataset.ts";
 export { runExperiment } from "./experiment/run-experiment.ts";
 export type { ExperimentResult } from "./report/experiment.ts";
 export { generalizationReport } from "./report/generalization-report.ts";
+
+export { alignWeights, type Alignment } from "./align/align.ts";
+export { canonicalForm, type CanonicalForm, type Tie } from "./align/canonical.ts";
+export {
+  compareCheckpoints,
+  type CompareOptions,
+  type Comparison,
+  type Verdict,
+} from "./align/compare.ts";
+export { findSymmetry, type FoundSymmetry } from "./align/find-symmetry.ts";
+export { fingerprint, type Fingerprint } from "./align/fingerprint.ts";
+export type { MatchOptions, MatchStart } from "./align/match-weights.ts";
+export type { WeightReader } from "./align/problem.ts";

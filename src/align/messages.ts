@@ -49,12 +49,10 @@ export function messageTo(
   for (const dim of innermostFirst(dims)) {
     if (kept.includes(dim)) continue;
     const at = positions.indexOf(dim);
-    const governors = governorsOf(dims, dim).map((g) => positions.indexOf(g));
     const { axis, size } = dims[dim];
-    const feature =
-      axis !== null && isMoving(axes[axis])
-        ? features[axis]
-        : fixedFeature(part.name, dim, size * governors.reduce((n, g) => n * sizes[g], 1));
+    const moving = axis !== null && isMoving(axes[axis]);
+    const feature = moving ? features[axis] : fixedFeature(part.name, dim, size);
+    const governors = moving ? governorsOf(dims, dim).map((g) => positions.indexOf(g)) : [];
     const lanes = lanesOf(sizes, at, governors);
     data =
       data === undefined

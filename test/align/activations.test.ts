@@ -19,7 +19,7 @@ import { type Inference, inferSpec } from "../../src/infer/infer.ts";
 import { onnxRuntime } from "../../src/infer/onnx-runtime.ts";
 import { randomInputs } from "../../src/infer/random-inputs.ts";
 import { mlpSpec } from "../../src/spec/presets/mlp.ts";
-import { permutationsOf, reader } from "../support/generic-weights.ts";
+import { permutationsOf, weightReader as reader } from "../support/networks.ts";
 
 const folder = new URL("../fixtures/models/", import.meta.url);
 const models = readdirSync(folder).filter((file) => file.endsWith(".onnx"));

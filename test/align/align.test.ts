@@ -1,32 +1,26 @@
 // Laws of alignment: an element planted on any model is found again, exactly and under noise.
 
-import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { alignWeights } from "../../src/align/align.ts";
-import type { Weights } from "../../src/core/tensors.ts";
-import { readOnnx } from "../../src/formats/onnx.ts";
 import { actOn } from "../../src/group/act.ts";
 import { invertElement, sampleElement } from "../../src/group/element.ts";
-import { inferSpec } from "../../src/infer/infer.ts";
-import { genericWeights, permutationsOf, reader, withNoise } from "../support/generic-weights.ts";
+import {
+  farthest,
+  genericWeights,
+  modelFiles,
+  modelSpec,
+  permutationsOf,
+  weightReader as reader,
+  withEntry,
+  withNoise,
+} from "../support/networks.ts";
 
-const folder = new URL("../fixtures/models/", import.meta.url);
-const models = readdirSync(folder).filter((file) => file.endsWith(".onnx"));
 const seed = 7;
 
-const specOf = (file: string) => inferSpec(readOnnx(readFileSync(new URL(file, folder)))).spec;
-
-function farthest(a: Weights, b: Weights): number {
-  let most = 0;
-  for (const [name, { data }] of Object.entries(a))
-    for (const [i, x] of data.entries()) most = Math.max(most, Math.abs(x - b[name].data[i]));
-  return most;
-}
-
 describe(`a planted element (seed ${seed})`, () => {
-  for (const file of models) {
+  for (const file of modelFiles) {
     test(`is found again on ${file}, and its permutations under 1% and 5% of noise`, async () => {
-      const spec = specOf(file);
+      const spec = modelSpec(file);
       const a = genericWeights(spec, seed);
       const planted = sampleElement(spec, seed);
       const wanted = permutationsOf(spec, invertElement(spec, planted));
@@ -44,7 +38,7 @@ describe(`a planted element (seed ${seed})`, () => {
 });
 
 test("unrelated networks stay apart: similarity far below 1", async () => {
-  const spec = specOf("mlp.onnx");
+  const spec = modelSpec("mlp.onnx");
   const [a, b] = [genericWeights(spec, 1), genericWeights(spec, 2)];
   const { similarity } = await alignWeights(spec, reader(a), reader(b));
   expect(similarity).toBeLessThan(0.6);
@@ -53,9 +47,9 @@ test("unrelated networks stay apart: similarity far below 1", async () => {
 });
 
 test("a NaN is named with its tensor", async () => {
-  const spec = specOf("mlp.onnx");
+  const spec = modelSpec("mlp.onnx");
   const a = genericWeights(spec, 1);
-  const bad = { ...a, "f.0.bias": { ...a["f.0.bias"], data: a["f.0.bias"].data.with(3, NaN) } };
+  const bad = withEntry(a, "f.0.bias", 3, NaN);
   await expect(alignWeights(spec, reader(a), reader(bad))).rejects.toThrow(
     /"f\.0\.bias" holds NaN at entry 3/,
   );
