@@ -30,29 +30,29 @@ function readStarts(text: string): NonNullable<MatchOptions["starts"]> {
   });
 }
 
-/** Passes over all axes that a descent usually takes at most; the bar waits there for longer ones. */
+/** Passes over all axes that a match usually takes; the bar waits there for longer ones. */
 const usualSweeps = 12;
 
-/** Options for a matching that shows its passes. */
+/** Options for `matches` matchings that show their passes. */
 export function matchOptions(
   { signal, progress }: Cli,
   { starts, seed }: MatchFlags,
   label: string,
   matches = 1,
 ): { readonly options: MatchOptions; readonly finish: () => void } {
-  const total = usualSweeps * (starts?.length ?? 2) * matches;
-  const task = progress.task(label, total, { unit: "passes" });
-  let done = 0;
+  const task = progress.task(label, matches, { unit: matches === 1 ? "matches" : "networks" });
+  const usual = usualSweeps * (starts?.length ?? 2);
+  let passes = 0;
   return {
     options: {
       seed,
       signal,
       ...(starts && { starts }),
-      onSweep: (sweep) => {
-        done = Math.min(done + 1, total - 1);
-        task.update(done, `start ${sweep.start + 1} of ${sweep.starts}, pass ${sweep.sweep}`);
+      onSweep: ({ start, starts: count, sweep }) => {
+        const done = Math.min(++passes / usual, matches - 0.1);
+        task.update(Number(done.toFixed(1)), `start ${start + 1} of ${count}, pass ${sweep}`);
       },
     },
-    finish: () => task.finish(),
+    finish: () => task.finish(`${passes} passes over all axes`),
   };
 }

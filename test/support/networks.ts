@@ -5,6 +5,7 @@ import { randomStream } from "../../src/core/random.ts";
 import { sizeOf } from "../../src/core/shapes.ts";
 import type { Weights } from "../../src/core/tensors.ts";
 import { readOnnx } from "../../src/formats/onnx.ts";
+import type { GroupElement } from "../../src/group/element.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import type { SymmetrySpec } from "../../src/spec/types.ts";
 
