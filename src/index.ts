@@ -33,9 +33,22 @@ export {
 } from "./group/element.ts";
 
 export { readSafetensors, safetensorsHeader } from "./formats/safetensors.ts";
-export { writeSafetensors } from "./formats/safetensors-write.ts";
+export {
+  streamSafetensors,
+  writeSafetensors,
+  type PlannedTensor,
+  type WritableTensor,
+} from "./formats/safetensors-write.ts";
+export type { Bytes, ByteSource } from "./formats/byte-source.ts";
+export { openTensorSource, type OpenOptions } from "./formats/open.ts";
+export {
+  weightsSource,
+  type TensorEntry,
+  type TensorFormat,
+  type TensorSource,
+} from "./formats/tensor-source.ts";
 export { readPytorch, type PytorchTensor } from "./formats/pytorch.ts";
-export { toFloat32, type SafeTensor } from "./formats/safetensors-dtypes.ts";
+export { toFloat32, type SafeDtype, type SafeTensor } from "./formats/safetensors-dtypes.ts";
 
 export { decodeTensor } from "./formats/onnx-tensor.ts";
 export { readOnnx } from "./formats/onnx.ts";

@@ -114,8 +114,8 @@ interface ColouredDim {
 }
 
 /**
- * Adds every entry, mixed with the colours of its other indices, to the colours of each of its indices; the sum over all
- * entries, mixed with all their colours, is the part's own colour.
+ * Adds every entry, mixed with the colours of all its indices, to the colours of each of them, with a factor that tells
+ * the dimensions apart; the sum over all entries is the part's own colour.
  */
 export function colourPart(
   { axes }: MatchProblem,
@@ -166,6 +166,10 @@ function colouredDim(
 const number = new Float64Array(1);
 const words = new Int32Array(number.buffer);
 
+/**
+ * All entries under one choice of orientations, row by row along the last dimension. What stays the same in a row (its
+ * context, and sums for dimensions whose index does not move) is kept out of the inner loop.
+ */
 function colourEntries(
   dims: readonly ColouredDim[],
   data: Numbers,
@@ -175,32 +179,45 @@ function colourEntries(
   total: Lanes64,
 ): void {
   const rank = dims.length;
+  const last = rank - 1;
+  const length = rank === 0 ? 1 : dims[last].size;
   const index = dims.map(() => 0);
-  const at = dims.map(({ signed }, d) => (signed ? orientation[d] : 0));
+  const at = Int32Array.from(dims, ({ signed }, d) => (signed ? orientation[d] : 0));
   const scaled = dims.map(({ steps, signed }) => steps.map((step) => (signed ? 2 * step : step)));
-  const targets = dims.flatMap(({ target }, d) => (target === null ? [] : [d]));
+  const along = dims.flatMap((_, d) => (scaled[d][last] === 0 ? [] : [d])); // move within a row
+  const still = dims.flatMap((_, d) => (scaled[d][last] === 0 ? [d] : []));
   const out: Lanes64 = { lo: 0, hi: 0 };
-  for (let flat = 0; flat < data.length; flat++) {
-    const value = negative ? -data[flat] : data[flat];
-    number[0] = value === 0 ? 0 : value; // -0 is 0
-    let c0 = salt.lo;
-    let c1 = salt.hi;
-    for (let d = 0; d < rank; d++) {
-      c0 = (c0 + dims[d].lo[at[d]]) | 0;
-      c1 = (c1 + dims[d].hi[at[d]]) | 0;
+  for (let start = 0; start < data.length; start += length) {
+    let row0 = salt.lo;
+    let row1 = salt.hi;
+    for (const d of still) {
+      row0 = (row0 + dims[d].lo[at[d]]) | 0;
+      row1 = (row1 + dims[d].hi[at[d]]) | 0;
     }
-    mixInto(out, words[0], words[1], c0, c1);
-    total.lo = (total.lo + out.lo) | 0;
-    total.hi = (total.hi + out.hi) | 0;
-    for (const d of targets) {
-      const dim = dims[d];
-      const i = at[d];
-      mixInto(out, words[0], words[1], (c0 - dim.lo[i]) | 0, (c1 - dim.hi[i] + d) | 0);
-      const target = dim.target as AxisColours;
-      target.lo[i] = (target.lo[i] + out.lo) | 0;
-      target.hi[i] = (target.hi[i] + out.hi) | 0;
+    for (let j = 0; j < length; j++) {
+      const value = data[start + j];
+      number[0] = value === 0 ? 0 : negative ? -value : value; // -0 is 0
+      let c0 = row0;
+      let c1 = row1;
+      for (let k = 0; k < along.length; k++) {
+        const { lo, hi } = dims[along[k]];
+        c0 = (c0 + lo[at[along[k]]]) | 0;
+        c1 = (c1 + hi[at[along[k]]]) | 0;
+      }
+      mixInto(out, words[0], words[1], c0, c1);
+      total.lo = (total.lo + out.lo) | 0;
+      total.hi = (total.hi + out.hi) | 0;
+      for (let d = 0; d < rank; d++) {
+        const { target } = dims[d];
+        if (target === null) continue;
+        const i = at[d];
+        target.lo[i] = (target.lo[i] + Math.imul(out.lo, 2 * d + 1)) | 0;
+        target.hi[i] = (target.hi[i] + Math.imul(out.hi, 2 * d + 3)) | 0;
+      }
+      for (let k = 0; k < along.length; k++) at[along[k]] += scaled[along[k]][last];
     }
-    for (let d = rank - 1; d >= 0; d--) {
+    for (const d of along) at[d] -= scaled[d][last] * length;
+    for (let d = last - 1; d >= 0; d--) {
       index[d]++;
       for (let q = 0; q < rank; q++) at[q] += scaled[q][d];
       if (index[d] < dims[d].size) break;

@@ -12,6 +12,7 @@ import type { NamedShape } from "../infer/names/template.ts";
 import { specFromJSON } from "../spec/json.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import { readBytes, readJson } from "./files.ts";
+import type { ModelSpec } from "./model-spec.ts";
 import { addNameOptions, inferFromNames, type NameOptions } from "./name-symmetries.ts";
 import { openWeights } from "./open-weights.ts";
 import { UsageError } from "./usage-error.ts";
@@ -53,24 +54,26 @@ export async function openCheckpoint(path: string): Promise<TensorSource> {
 }
 
 /**
- * The spec for a checkpoint; undefined with the reason when nothing tells it.
+ * The spec for a checkpoint; the reason when nothing tells it. Where a graph names tensors otherwise, this or one of the
+ * `others`, files of the same model, must hold the graph's numbers.
  * @throws {SpecError} when it does not fit the tensors; {UsageError} when --spec and --model are both given.
  */
 export async function findSpec(
   path: string,
   source: TensorSource,
   flags: SpecFlags,
+  others: readonly TensorSource[] = [],
 ): Promise<FoundSpec | { readonly reason: string }> {
   if (flags.spec !== undefined && flags.model !== undefined)
     throw new UsageError("give --spec or --model, not both");
-  const found = await readSpec(path, source, flags);
+  const found = await readSpec(path, [source, ...others], flags);
   if ("spec" in found) checkFit(path, source, found.spec);
   return found;
 }
 
 async function readSpec(
   path: string,
-  source: TensorSource,
+  sources: readonly TensorSource[],
   flags: SpecFlags,
 ): Promise<FoundSpec | { readonly reason: string }> {
   if (flags.spec !== undefined)
@@ -78,10 +81,12 @@ async function readSpec(
   const graph = flags.model ?? (path.toLowerCase().endsWith(".onnx") ? path : undefined);
   if (graph !== undefined) {
     const { readModelSpec } = await import("./model-spec.ts");
-    const { spec, warnings } = await readModelSpec(graph);
-    return { spec, warnings, origin: `the graph of ${graph}` };
+    const model = await readModelSpec(graph, flags, "options");
+    const { spec, renamed } = await inNamesOf(sources, model);
+    const origin = `the graph of ${graph}${renamed ? ", its tensors found by their numbers" : ""}`;
+    return { spec, warnings: model.warnings, origin };
   }
-  const shapes = [...source.entries].map(([name, { shape }]): NamedShape => ({ name, shape }));
+  const shapes = [...sources[0].entries].map(([name, { shape }]): NamedShape => ({ name, shape }));
   try {
     const { spec, family, warnings } = await inferFromNames(shapes, flags);
     return { spec, warnings, origin: `tensor names, read as family "${family}" (not proved)` };
@@ -89,6 +94,22 @@ async function readSpec(
     if (!(error instanceof UnsupportedError) || flags.family !== undefined) throw error;
     return { reason: error.message };
   }
+}
+
+/** A graph's spec under the names of the checkpoints, if the first of them that holds the graph's numbers tells them. */
+async function inNamesOf(
+  sources: readonly TensorSource[],
+  { spec, weights }: ModelSpec,
+): Promise<{ readonly spec: SymmetrySpec; readonly renamed: boolean }> {
+  if (Object.keys(spec.tensors).every((name) => sources[0].entries.has(name)))
+    return { spec, renamed: false };
+  const { fitNames } = await import("./fit-names.ts");
+  const graphWeights = await weights();
+  for (const source of sources) {
+    const fitted = await fitNames(spec, graphWeights, source);
+    if (fitted !== undefined) return { spec: fitted, renamed: true };
+  }
+  return { spec, renamed: false };
 }
 
 /** @throws {SpecError} listing every tensor of the spec that the checkpoint lacks or has in another shape */
@@ -103,5 +124,8 @@ function checkFit(path: string, source: TensorSource, spec: SymmetrySpec): void 
     return [{ severity: "error", tensor, message }];
   });
   if (problems.length > 0)
-    throw new SpecError(`${path} does not fit the spec; give the spec of this model`, problems);
+    throw new SpecError(
+      `${path} does not fit the spec; give the spec of this model, or a graph exported from one of the files`,
+      problems,
+    );
 }

@@ -20,8 +20,11 @@ const percent = (share: number) =>
 const short = (value: number) =>
   Number.isFinite(value) ? Number(value.toPrecision(3)).toString() : String(value);
 
-/** What `compare` prints. `specOrigin` says where the spec comes from, or why there is none. */
-export function comparisonText(comparison: Comparison, specOrigin: string): string {
+/** What `compare` prints; `symmetries` says where the spec comes from, or the `reason` why there is none. */
+export function comparisonText(
+  comparison: Comparison,
+  symmetries: { readonly origin: string } | { readonly reason: string },
+): string {
   const { verdict, structure, symmetry, alignment, tensors } = comparison;
   const blocks: string[] = [headline(comparison)];
   blocks.push(...structureBlocks(structure));
@@ -42,7 +45,12 @@ export function comparisonText(comparison: Comparison, specOrigin: string): stri
       ...openLines(alignment.open),
     );
   }
-  blocks.push(`symmetries: ${specOrigin}`);
+  if ("origin" in symmetries) blocks.push(`symmetries: ${symmetries.origin}`);
+  else if (verdict !== "identical")
+    blocks.push(
+      `symmetries: not known, so a copy in another order or scale counts as ${verdict}; give --model graph.onnx, --spec spec.json or --family`,
+      symmetries.reason,
+    );
   return blocks.filter((block) => block !== "").join("\n\n");
 }
 
@@ -51,7 +59,9 @@ function headline({ verdict, structure, layouts, tensors }: Comparison): string 
   if (verdict === "identical" && formats.length > 0)
     return `${headlines.identical}, in other number formats`;
   if (verdict === "different" && tensors.length === 0)
-    return "different: the tensors in both files are equal, but not all tensors are in both";
+    return structure.common.length === 0
+      ? "different: no tensor is in both files by name and shape"
+      : "different: the tensors in both files are equal, but not all tensors are in both";
   if (verdict !== "reordered") return headlines[verdict];
   return layouts === undefined
     ? `${headlines.reordered}; without a spec nobody can say whether the network is the same`

@@ -39,13 +39,13 @@ export function addNameOptions(command: Command): Command {
 }
 
 /** @throws {UsageError} naming an option that files with a graph have no use for */
-export function refuseNameOptions(options: NameOptions): void {
+export function refuseNameOptions(options: NameOptions, command: string): void {
   const given = (
     ["heads", "keyValueHeads", "config", "family", "tied", "activation"] as const
   ).find((key) => options[key] !== undefined);
   if (given !== undefined)
     throw new UsageError(
-      `symmetries: --${given.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for .safetensors and PyTorch files; a graph says it itself`,
+      `${command}: --${given.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for .safetensors, PyTorch and NumPy files; a graph says it itself`,
     );
 }
 
@@ -69,7 +69,7 @@ export async function nameSymmetries(
   return inferFromNames(await namedTensors(path), options);
 }
 
-/** The spec that names and shapes give, with what the options tell. */
+/** The spec a family's template gives to named tensors. @throws {SpecError} {UnsupportedError} {OptionError} */
 export async function inferFromNames(
   tensors: readonly NamedShape[],
   options: NameOptions,

@@ -20,12 +20,12 @@ export async function openWeights(path: string): Promise<TensorSource> {
   const target = found.isDirectory() ? await checkpointIn(path) : path;
   const file = await fileSource(target);
   const openBeside = (name: string) => openIfThere(join(dirname(target), name));
-  try {
-    return await openTensorSource(file, { openBeside });
-  } catch (error) {
-    await file.close();
+  return openTensorSource(file, { openBeside }).catch((error: unknown) => {
+    // Readers of formats do not know every path; with two files on the command line it must be said.
+    if (error instanceof Error && !error.message.includes(target))
+      error.message = `${target}: ${error.message}`;
     throw error;
-  }
+  });
 }
 
 /** The index in a folder, or its only safetensors file. */

@@ -42,14 +42,14 @@ const ranges: Partial<Record<SafeDtype, readonly [number, number]>> = {
  */
 export function narrow({ shape, data }: Tensor, dtype: SafeDtype, name: string): SafeTensor {
   const float = small[dtype];
-  const make = (array: ArrayBufferView<ArrayBufferLike>): SafeTensor => ({
+  const make = (array: ArrayBufferView): SafeTensor => ({
     dtype,
     shape,
     data: new Uint8Array(array.buffer, array.byteOffset, array.byteLength),
   });
   if (float !== undefined) {
     const codes = new (float.sign === 0x80 ? Uint8Array : Uint16Array)(data.length);
-    for (let i = 0; i < codes.length; i++) codes[i] = encode(data[i], float);
+    encode(data, codes, float);
     return make(codes);
   }
   checkRange(data, dtype, name);
@@ -97,21 +97,35 @@ function checkRange(data: Tensor["data"], dtype: SafeDtype, name: string): void 
     );
 }
 
-const bits = new DataView(new ArrayBuffer(8));
 /** 2 to the powers from -1050 to 1049. */
 const powers = Float64Array.from({ length: 2100 }, (_, i) => 2 ** (i - 1050));
 /** Added and taken away, it rounds a number from 0 to 2^51 to a whole one, ties to even. */
 const rounder = 2 ** 52;
 
-/** The code of the nearest value; ties go to the even code. */
-function encode(value: number, { fraction, bias, largest, overflow, nan, sign }: SmallFloat) {
-  if (Number.isNaN(value)) return nan;
-  bits.setFloat64(0, value);
-  const high = bits.getUint32(0);
-  const negative = high >>> 31 === 1 ? sign : 0;
-  if (!Number.isFinite(value)) return negative | overflow;
-  const exponent = Math.max(((high >>> 20) & 0x7ff) - 1023, 1 - bias);
-  const scaled = Math.abs(value) * powers[fraction - exponent + 1050];
-  const code = (exponent + bias - 1) * 2 ** fraction + (scaled + rounder - rounder);
-  return negative | (code > largest ? overflow : code);
+/** Numbers at a time: as doubles, and the halves of their bits. */
+const block = new Float64Array(4096);
+const halves = new Uint32Array(block.buffer);
+
+/** The codes of the nearest values; ties go to the even code. */
+function encode(data: Tensor["data"], codes: Uint8Array | Uint16Array, format: SmallFloat): void {
+  const { fraction, bias, largest, overflow, nan, sign } = format;
+  for (let start = 0; start < data.length; start += block.length) {
+    const part = data.subarray(start, start + block.length);
+    block.set(part);
+    for (let i = 0; i < part.length; i++) {
+      const high = halves[2 * i + 1];
+      const exponent = ((high >>> 20) & 0x7ff) - 1023;
+      const magnitude = Math.abs(block[i]);
+      let code: number;
+      if (exponent === 1024) code = magnitude === Infinity ? overflow : nan;
+      else {
+        const e = Math.max(exponent, 1 - bias);
+        const rounded = magnitude * powers[fraction - e + 1050] + rounder - rounder;
+        code = Math.min(rounded + (e + bias - 1) * 2 ** fraction, largest + 1);
+        if (code > largest) code = overflow;
+      }
+      const isNegative = high >>> 31 === 1 && code !== nan;
+      codes[start + i] = isNegative ? code | sign : code;
+    }
+  }
 }

@@ -1,6 +1,6 @@
 // A PyTorch checkpoint read lazily: the pickle at once, and of every storage only the bytes that a tensor's view covers.
 
-import { FormatError } from "../core/errors.ts";
+import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { equalShapes, sizeOf, stridesOf } from "../core/shapes.ts";
 import { type Bytes, byteSource } from "./byte-source.ts";
 import { pickleLimits } from "./pickle.ts";
@@ -15,6 +15,9 @@ import { dtypeBytes } from "./safetensors-dtypes.ts";
 import { gather } from "./strided.ts";
 import { makeTensorSource, type TensorSource } from "./tensor-source.ts";
 import { openZip, type ZipArchive } from "./zip-source.ts";
+
+/** A view may repeat the numbers of its storage (strides of 0), but not without end. */
+const maxRepeatedBytes = 2 ** 28;
 
 /**
  * The tensors of a file of torch.save (1.6 or newer) in its order: a state dict, or one dict deeper under the only key
@@ -40,6 +43,11 @@ export async function openPytorch(bytes: Bytes): Promise<TensorSource> {
     const { dtype, shape, strides, offset, file: storage } = entries.get(name)!;
     const width = dtypeBytes[dtype];
     const count = sizeOf(shape);
+    const held = archive.sizes.get(storage)!;
+    if (count * width > Math.max(held, maxRepeatedBytes))
+      throw new UnsupportedError(
+        `readPytorch: tensor ${JSON.stringify(name)} repeats the ${held} bytes of its storage to ${count * width}; save it once, without expand`,
+      );
     if (count === 0) return new Uint8Array();
     const end = lastNumber(offset, shape, strides) + 1;
     const data = await archive.readRange(storage, offset * width, end * width);

@@ -31,8 +31,11 @@ export async function openSharded(
   };
   const { places, metadata } = await readIndex(index, fail);
   const shards = new Map<string, TensorSource>();
-  const close = async () => {
+  const closeShards = async () => {
     for (const shard of shards.values()) await shard.close();
+  };
+  const close = async () => {
+    await closeShards();
     await index.close?.();
   };
   try {
@@ -41,10 +44,11 @@ export async function openSharded(
       shards.set(name, await openShard(file));
     }
     const entries = checkShards(places, shards, fail);
-    const [{ format = undefined } = {}, ...rest] = shards.values();
-    if (rest.some((shard) => shard.format !== format)) fail("its shards have different formats");
+    const [{ format }] = shards.values();
+    if ([...shards.values()].some((shard) => shard.format !== format))
+      fail("its shards have different formats");
     if (format !== "safetensors" && format !== "pytorch")
-      return fail(`its shards are ${format ?? "none"}, expected safetensors or PyTorch files`);
+      return fail(`its shards are ${format} files, expected safetensors or PyTorch files`);
     return makeTensorSource({
       file: { location: index.location, close },
       format: `sharded ${format}`,
@@ -53,7 +57,7 @@ export async function openSharded(
       load: async (name) => (await shards.get(places.get(name)!)!.readStored(name)).data,
     });
   } catch (error) {
-    await close();
+    await closeShards();
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 // One way to read any file of weights: names, formats and shapes at once, numbers tensor by tensor when asked for.
 
-import { OptionError } from "../core/errors.ts";
+import { EnvironmentError, OptionError } from "../core/errors.ts";
 import { formatShape, sizeOf } from "../core/shapes.ts";
 import type { Tensor, Weights } from "../core/tensors.ts";
 import type { ByteSource } from "./byte-source.ts";
@@ -41,11 +41,11 @@ export interface TensorSource {
    * @throws {OptionError} for a name that is not in `entries`; {UnsupportedError} for C64, F8_E8M0 and integers beyond
    * 2^53; {FormatError} for a damaged file; {EnvironmentError} when it cannot be read.
    */
-  read(name: string): Promise<Tensor>;
+  readonly read: (name: string) => Promise<Tensor>;
   /** The same, in the bytes and the format of the file. */
-  readStored(name: string): Promise<SafeTensor>;
+  readonly readStored: (name: string) => Promise<SafeTensor>;
   /** Gives files back; nothing can be read afterwards. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** What a format gives to make a source of. */
@@ -69,7 +69,8 @@ export function makeTensorSource(parts: SourceParts): TensorSource {
       Object.freeze({ dtype, shape, bytes: sizeOf(shape) * dtypeBytes[dtype] }),
     ]),
   );
-  const readStored = async (name: string): Promise<SafeTensor> => {
+  const readStored = (name: string) => inMemory(name, () => loadStored(name));
+  const loadStored = async (name: string): Promise<SafeTensor> => {
     const entry = entries.get(name);
     if (entry === undefined)
       throw new OptionError(
@@ -83,9 +84,22 @@ export function makeTensorSource(parts: SourceParts): TensorSource {
     entries,
     metadata,
     readStored,
-    read: async (name: string) => widen(await readStored(name), name),
+    read: (name: string) => inMemory(name, async () => widen(await loadStored(name), name)),
     close: async () => file.close?.(),
   });
+}
+
+/** Runs a reader; an array that cannot be had is an error of ours. */
+async function inMemory<T>(name: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new EnvironmentError(
+      `readTensor: tensor ${JSON.stringify(name)} does not fit into memory (${error.message}); free some, or split the tensor where it was made`,
+      { cause: error },
+    );
+  }
 }
 
 /**

@@ -84,7 +84,8 @@ export async function openZip(
         result.set(chunk.subarray(0, wanted - filled), filled);
         filled = Math.min(wanted, filled + chunk.length);
       });
-      for (let at = 0; filled < wanted && at < member.packed; at += piece) {
+      const isFull = () => filled === wanted;
+      for (let at = 0; !isFull() && at < member.packed; at += piece) {
         const end = Math.min(at + piece, member.packed);
         const bytes = await file.read(start + at, start + end);
         try {
@@ -93,7 +94,7 @@ export async function openZip(
           fail(`"${name}" cannot be unpacked (${(error as Error).message})`);
         }
       }
-      return filled === wanted ? result : fail(`"${name}" is cut short`);
+      return isFull() ? result : fail(`"${name}" is cut short`);
     },
   };
   return Object.freeze(archive);

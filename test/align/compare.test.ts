@@ -6,8 +6,10 @@ import { knownLayout, rotaryMaps } from "../../src/align/layouts.ts";
 import { reorder } from "../../src/align/reordering.ts";
 import type { Tensor, Weights } from "../../src/core/tensors.ts";
 import { weightsSource } from "../../src/formats/tensor-source.ts";
+import { inferSpecFromNames } from "../../src/infer/names/infer-names.ts";
 import { actOn } from "../../src/group/act.ts";
 import { sampleElement } from "../../src/group/element.ts";
+import { llamaTensors } from "../support/model-tensors.ts";
 import { genericWeights, modelSpec, withEntry, withNoise } from "../support/networks.ts";
 
 const seed = 13;
@@ -72,6 +74,67 @@ test("reordered: a rotary conversion is named in both directions and is no symme
   const unknown = await compare(a, converted, false);
   expect(unknown.verdict).toBe("reordered");
   expect(unknown.layouts).toBeUndefined();
+});
+
+test("a Llama checkpoint converted between the Meta and the Hugging Face row order: the direction is named, either way", async () => {
+  const shapes = llamaTensors(2, 24, 4, 2, 8);
+  const { spec } = inferSpecFromNames(shapes, { heads: 4, keyValueHeads: 2, headSize: 8 });
+  const huggingFace = genericWeights(spec, seed);
+  const projections = Object.keys(huggingFace).filter((name) => /\.[qk]_proj\./.test(name));
+  // Row 2 i + s of an interleaved head is row 4 s + i of a half-split one, for heads of 8.
+  const interleaved = ({ shape, data }: Tensor): Tensor => {
+    const [rows, columns] = shape;
+    const target = data.slice();
+    for (let row = 0; row < rows; row++) {
+      const at = row % 8;
+      const from = row - at + 4 * (at % 2) + Math.floor(at / 2);
+      target.set(data.subarray(from * columns, (from + 1) * columns), row * columns);
+    }
+    return { shape, data: target };
+  };
+  const meta = Object.fromEntries(
+    Object.entries(huggingFace).map(([name, tensor]) => [
+      name,
+      projections.includes(name) ? interleaved(tensor) : tensor,
+    ]),
+  );
+  const moved = actOn(spec, sampleElement(spec, seed, { scales: false }), meta);
+  for (const [a, b, name, otherwise] of [
+    [
+      huggingFace,
+      meta,
+      /half-split .* in the first file, interleaved .* in the second/,
+      "identical",
+    ],
+    [
+      meta,
+      huggingFace,
+      /interleaved .* in the first file, half-split .* in the second/,
+      "identical",
+    ],
+    [
+      huggingFace,
+      moved,
+      /half-split .* in the first file, interleaved .* in the second/,
+      "symmetric",
+    ],
+    [
+      moved,
+      huggingFace,
+      /interleaved .* in the first file, half-split .* in the second/,
+      "symmetric",
+    ],
+  ] as const) {
+    const { verdict, layouts } = await compareCheckpoints(weightsSource(a), weightsSource(b), {
+      spec,
+    });
+    expect([verdict, layouts?.otherwise]).toEqual(["reordered", otherwise]);
+    expect(layouts?.found.map(({ tensor }) => tensor)).toEqual(projections);
+    for (const { dimension, layout } of layouts?.found ?? []) {
+      expect(dimension).toBe(0);
+      expect(layout.name).toMatch(name);
+    }
+  }
 });
 
 test("rotary layouts of heads of 8 and more have a direction; other reorderings have no name", () => {

@@ -9,7 +9,13 @@ import { specToJSON } from "../../src/spec/json.ts";
 import { actOn } from "../../src/group/act.ts";
 import { sampleElement } from "../../src/group/element.ts";
 import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
-import { genericWeights, modelPath, modelSpec, withEntry } from "../support/networks.ts";
+import {
+  genericWeights,
+  modelPath,
+  modelSpec,
+  modelWeights,
+  withEntry,
+} from "../support/networks.ts";
 
 const spec = modelSpec("mlp.onnx");
 const weights = genericWeights(spec, 17);
@@ -31,6 +37,18 @@ function withFiles<T>(body: (at: (name: string) => string) => Promise<T>): Promi
   });
 }
 
+/** Tensors under other names, matrices among them transposed. */
+function renamed(network: Weights, pattern: RegExp, prefix: string): Weights {
+  return Object.fromEntries(
+    Object.entries(network).map(([name, { shape, data }]) => {
+      if (!pattern.test(name)) return [name, { shape, data }];
+      const [rows, columns] = shape;
+      const turned = data.map((_, i) => data[(i % rows) * columns + Math.floor(i / rows)]);
+      return [name.replace(pattern, prefix), { shape: [columns, rows], data: turned }];
+    }),
+  );
+}
+
 describe("compare", () => {
   test("its exit code says the verdict, and --json prints it", () =>
     withFiles(async (at) => {
@@ -46,6 +64,29 @@ describe("compare", () => {
       const unknown = await run("other.safetensors");
       expect(unknown.code).toBe(12);
       expect(unknown.stdout).toContain("only in the first file: f.0.bias, f.0.weight");
+    }));
+
+  test("finds tensors that the exporter renamed and transposed by their numbers", () =>
+    inTemporaryFolder(async (folder) => {
+      const model = modelPath("llama_block.onnx");
+      const [a, b] = [join(folder, "a.safetensors"), join(folder, "b.safetensors")];
+      const own = modelSpec("llama_block.onnx");
+      const exported = modelWeights("llama_block.onnx");
+      const asTrained = (network: Weights) => renamed(network, /^onnx::MatMul_/, "linear.");
+      const save = (path: string, network: Weights) =>
+        writeFile(path, writeSafetensors(new Map(Object.entries(asTrained(network)))));
+      await save(a, exported);
+      await save(b, actOn(own, sampleElement(own, 5, { scales: false }), exported));
+      for (const pair of [
+        [a, b],
+        [b, a],
+      ]) {
+        const { code, stdout } = await weightspace(["compare", ...pair, "--model", model]);
+        expect([code, stdout]).toEqual([10, expect.stringContaining("found by their numbers")]);
+      }
+      const { code, stderr } = await weightspace(["fingerprint", b, "--model", model]);
+      expect(code).toBe(1); // only moved numbers: nothing tells the names
+      expect(stderr).toMatch(/is missing, expected .* from the spec/);
     }));
 
   test("reads the graph of ONNX files themselves", async () => {

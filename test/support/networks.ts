@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { randomStream } from "../../src/core/random.ts";
 import { sizeOf } from "../../src/core/shapes.ts";
 import type { Weights } from "../../src/core/tensors.ts";
+import { decodeTensor } from "../../src/formats/onnx-tensor.ts";
 import { readOnnx } from "../../src/formats/onnx.ts";
 import type { GroupElement } from "../../src/group/element.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
@@ -19,6 +20,17 @@ export const modelPath = (file: string): string => new URL(file, folder).pathnam
 /** The inferred spec of a fixture model. */
 export const modelSpec = (file: string): SymmetrySpec =>
   inferSpec(readOnnx(readFileSync(new URL(file, folder)))).spec;
+
+/** The weights of a fixture model, under the names of its spec. */
+export function modelWeights(file: string): Weights {
+  const { spec, graph } = inferSpec(readOnnx(readFileSync(new URL(file, folder))));
+  return Object.fromEntries(
+    Object.entries(spec.tensors).flatMap(([name, { shape }]) => {
+      const tensor = graph.initializers.get(name);
+      return tensor === undefined ? [] : [[name, { shape, data: decodeTensor(tensor) }] as const];
+    }),
+  );
+}
 
 /** Standard normal weights for every tensor of a spec. */
 export function genericWeights(spec: SymmetrySpec, seed: number): Weights {

@@ -40,20 +40,21 @@ export const compareCommand: RegisterCommand = (program, cli) => {
     const { comparisonText } = await import("../comparison-text.ts");
     const a = await openCheckpoint(pathA);
     const b = await openCheckpoint(pathB);
-    const found = await findSpec(pathA, a, flags);
+    const found = await findSpec(pathA, a, flags, [b]);
     const spec = "spec" in found ? found.spec : undefined;
-    const task = cli.progress.task("comparing", 1);
+    const total = a.entries.size;
+    const task = cli.progress.task("comparing", total, { unit: "tensors" });
     const comparison = await compareCheckpoints(a, b, {
       ...(spec !== undefined && { spec }),
       align: flags.align,
       signal: cli.signal,
-      onStep: (step, share = 0) => task.update(share, step),
+      onStep: (step, share = 1) => task.update(Math.floor(share * total), step),
     });
     task.finish();
-    const origin = "spec" in found ? found.origin : `none: ${found.reason}`;
     for (const warning of "spec" in found ? found.warnings : [])
       cli.output.note(`warning: ${warning}`);
-    cli.output.result({ ...comparison, spec: origin }, () => comparisonText(comparison, origin));
+    const origin = "spec" in found ? found.origin : null;
+    cli.output.result({ ...comparison, spec: origin }, () => comparisonText(comparison, found));
     cli.exitWith(exitCodes[comparison.verdict]);
     await a.close();
     await b.close();

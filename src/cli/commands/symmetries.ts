@@ -44,7 +44,7 @@ export function symmetriesCommand(program: Command): void {
 
 async function symmetries(path: string, options: Options): Promise<string[]> {
   if (await isTensorFile(path)) return symmetriesOfNames(path, options);
-  refuseNameOptions(options);
+  refuseNameOptions(options, "symmetries");
   // Loaded here: reading and following graphs takes longer to load than other commands take to start.
   const { graphSymmetries } = await import("../graph-symmetries.ts");
   return graphSymmetries(path, options);
