@@ -38,7 +38,12 @@ export async function alignNetworks(
     throw new UsageError(
       "align: --activations takes the axes from the graph; give --model instead of --spec",
     );
-  const graph = await openGraph("align", flags, a, flags.activations);
+  const graph = await openGraph("align", {
+    model: flags.model,
+    first: a,
+    spec,
+    inputs: flags.activations,
+  });
   const task = cli.progress.task("running both networks", 2 * graph.batches.length, {
     unit: "batches",
   });

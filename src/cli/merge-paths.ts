@@ -51,11 +51,12 @@ export function checkPathFlags({ data, inputs }: PathFlags, networks: number): v
 /** Everything a report of two networks shows. */
 export async function measurePaths(
   cli: Cli,
-  { spec, networks, element, flags }: PathRequest,
+  request: PathRequest,
   command: string,
 ): Promise<MergeResult> {
+  const { spec, networks, element, flags } = request;
   const [a, b] = networks;
-  const all = await examplesOf(cli, networks, flags);
+  const all = await examplesOf(cli, request);
   const steps = pathPoints(flags.points);
   const task = cli.progress.task("loss along the path", 2 * all.length * steps.length, {
     unit: "networks",
@@ -98,16 +99,10 @@ export async function measurePaths(
 
 async function examplesOf(
   cli: Cli,
-  networks: readonly Network[],
-  { data, inputs, model }: PathFlags,
+  { spec, networks, flags: { data, inputs, model } }: PathRequest,
 ): Promise<Examples[]> {
   if (inputs !== undefined) {
-    const graph = await openGraph(
-      "merge",
-      model === undefined ? {} : { model },
-      networks[0],
-      inputs,
-    );
+    const graph = await openGraph("merge", { model, first: networks[0], spec, inputs });
     const { inference, executor, batches } = graph;
     const loss = graphLoss(inference.graph, executor, batches, graph.labels(), cli.signal);
     return [{ name: inputs, evaluate: async (read) => loss(await graph.modelOf(read)) }];

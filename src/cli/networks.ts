@@ -38,7 +38,15 @@ export async function openNetworks(
     for (const path of paths) networks.push({ path, source: await openCheckpoint(path) });
     const [first, ...others] = networks;
     for (const other of others) checkSame(first, other);
-    const found = needSpec(command, await findSpec(first.path, first.source, flags));
+    const found = needSpec(
+      command,
+      await findSpec(
+        first.path,
+        first.source,
+        flags,
+        others.map(({ source }) => source),
+      ),
+    );
     await startThreads(found);
     return { ...found, networks, close };
   } catch (error) {

@@ -62,15 +62,15 @@ function table(paths: readonly PathPair[]): Html {
   const columns: Column<PathPair>[] = [
     { label: "Networks", cell: ({ network }) => network, className: () => "name" },
     { label: "Examples", cell: ({ examples }) => examples },
-    { label: "Loss barrier", cell: ({ plain }) => show(plain.barrier) },
+    { label: "Barrier", cell: ({ plain }) => show(plain.barrier) },
     {
-      label: "Loss barrier, aligned",
+      label: "Aligned",
       cell: ({ aligned }) => show(aligned.barrier),
       className: () => "best",
     },
-    { label: "Accuracy of the ends", cell: ({ plain }) => show(ends(plain)) },
-    { label: "of their mean", cell: ({ plain }) => show(middle(plain).accuracy) },
-    { label: "of their mean, aligned", cell: ({ aligned }) => show(middle(aligned).accuracy) },
+    { label: "Accuracy, ends", cell: ({ plain }) => show(ends(plain)) },
+    { label: "Mean", cell: ({ plain }) => show(middle(plain).accuracy) },
+    { label: "Mean, aligned", cell: ({ aligned }) => show(middle(aligned).accuracy) },
   ];
   return htmlTable(paths, columns);
 }
@@ -99,8 +99,8 @@ export function mergeReport(result: MergeResult): string {
       The barrier is the largest rise of the mean cross-entropy (nats) over the straight line
       between the losses of the two ends; 0 means that every network on the path is as good as its
       ends promise. <em>Aligned</em>: the second network was first moved onto the first by a
-      symmetry of the model, which does not change what it
-      computes.${pairs > 1 ? ` Mean ± standard deviation over ${pairs} pairs of networks.` : ""}
+      symmetry of the model, which does not change what it computes. <em>Mean</em>: accuracy
+      half-way.${pairs > 1 ? ` Mean ± standard deviation over ${pairs} pairs of networks.` : ""}
     </p>
     <h2>Loss along the path</h2>
     <ul class="legend">

@@ -17,7 +17,14 @@ import { onnxRuntime } from "../../src/infer/onnx-runtime.ts";
 import { specToJSON } from "../../src/spec/json.ts";
 import { mlpSpec } from "../../src/spec/presets/mlp.ts";
 import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
-import { genericWeights, modelPath, modelSpec, withEntry } from "../support/networks.ts";
+import {
+  genericWeights,
+  modelPath,
+  modelSpec,
+  modelWeights,
+  renamed,
+  withEntry,
+} from "../support/networks.ts";
 
 const spec = modelSpec("mlp.onnx");
 const weights = genericWeights(spec, 29);
@@ -109,6 +116,26 @@ describe("align", () => {
       const { verdict, symmetry } = JSON.parse(same.stdout);
       expect(verdict).toBe("symmetric");
       for (const axis of symmetry.axes) expect(axis.moved).toBe(0); // only rounding is left
+    }));
+
+  test("runs a graph whose tensors are named otherwise", () =>
+    inTemporaryFolder(async (folder) => {
+      const at = (name: string) => join(folder, `${name}.safetensors`);
+      const own = modelSpec("llama_block.onnx");
+      const exported = modelWeights("llama_block.onnx");
+      const asTrained = (network: Weights) => renamed(network, /^onnx::MatMul_/, "linear.");
+      await writeFile(at("a"), writeSafetensors(asTrained(exported)));
+      const planted = sampleElement(own, 5, { scales: false });
+      await writeFile(at("b"), writeSafetensors(asTrained(actOn(own, planted, exported))));
+      const random = randomStream(2);
+      const data = Float32Array.from({ length: 600 }, () => random.normal());
+      await writeFile(at("in"), writeSafetensors({ x: { shape: [20, 5, 6], data } }));
+      const model = ["--model", modelPath("llama_block.onnx"), "--activations", at("in")];
+      const args = ["align", at("a"), at("b"), ...model, "-o", at("out"), "--json"];
+      const { similarity, paired, spec: origin } = json(await weightspace(args));
+      expect(similarity.after).toBeCloseTo(1, 4);
+      expect(paired.length).toBeGreaterThan(2);
+      expect(origin).toContain("found by their numbers");
     }));
 
   test("says what is wrong in one clear error", () =>

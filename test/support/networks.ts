@@ -78,3 +78,15 @@ export function permutationsOf(spec: SymmetrySpec, element: GroupElement) {
       .map(([axis, { permutations }]) => [axis, permutations]),
   );
 }
+
+/** Tensors under other names, matrices among them transposed. */
+export function renamed(network: Weights, pattern: RegExp, prefix: string): Weights {
+  return Object.fromEntries(
+    Object.entries(network).map(([name, { shape, data }]) => {
+      if (!pattern.test(name)) return [name, { shape, data }];
+      const [rows, columns] = shape;
+      const turned = data.map((_, i) => data[(i % rows) * columns + Math.floor(i / rows)]);
+      return [name.replace(pattern, prefix), { shape: [columns, rows], data: turned }];
+    }),
+  );
+}
