@@ -35,6 +35,7 @@ export const alignCommand: RegisterCommand = (program, cli) => {
     const flags = command.opts<AlignFlags>();
     const { checkOutput, writeNetwork } = await import("../write-network.ts");
     checkOutput("align", flags.out, { path: pathB });
+    cli.hintResume("no file was changed; the same command begins anew");
     const { openNetworks } = await import("../networks.ts");
     const opened = await openNetworks("align", [pathA, pathB], flags);
     try {

@@ -57,6 +57,7 @@ export const mergeCommand: RegisterCommand = (program, cli) => {
     const { out, report } = flags;
     if (out === undefined && report === undefined)
       throw new UsageError("merge: give -o for the merged network, --report for the path, or both");
+    cli.hintResume("no file was left half written; the same command begins anew");
     const shares = sharesOf(paths.length, flags);
     const { checkOutput, floatTensors, writeNetwork } = await import("../write-network.ts");
     const { checkPathFlags, measurePaths } = await import("../merge-paths.ts");
