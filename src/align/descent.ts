@@ -10,9 +10,9 @@ import { enclosedBy, matchEnclosing, type MatchInside } from "./match-enclosing.
 import { matchFeatures } from "./match-features.ts";
 import { bestPairing, bestRotation } from "./match-instance.ts";
 import { mover } from "./move.ts";
-import { addRowProducts } from "./products.ts";
+import { addRowProducts, type RowPair } from "./products.ts";
 import type { MatchProblem, PartReader } from "./problem.ts";
-import { rowsOf, type Dense } from "./dense.ts";
+import { rowsOf } from "./dense.ts";
 
 /** A pair of networks seen by matching: `b` is moved, `a` stays. */
 export interface Pair {
@@ -136,6 +136,9 @@ export async function scoreOf(
   return score;
 }
 
+/** Entries whose products are taken together, so that many small parts cost one product. */
+const mostHeld = 2 ** 25;
+
 /** The best change of one axis that encloses no other, the rest held; undefined when it would change nothing. */
 async function matchAxis(
   { problem, a, b, weights }: Descent,
@@ -146,16 +149,31 @@ async function matchAxis(
   const instances = instanceCount(problem, axis);
   const gains = Array.from({ length: instances }, () => new Float64Array(size * size));
   const move = mover(problem.axes, element);
+  let waiting: RowPair[][] = gains.map(() => []);
+  let held = 0;
+  const flush = async () => {
+    for (const [instance, pairs] of waiting.entries())
+      await addRowProducts(gains[instance], pairs, size);
+    waiting = gains.map(() => []);
+    held = 0;
+  };
   for (const [part, { dims }] of problem.parts.entries()) {
     if (weights[part] === 0 || !dims.some((d) => d.axis === axis)) continue;
     const left = await a(part);
     const right = move(dims, await b(part));
     for (const [dim, d] of dims.entries()) {
       if (d.axis !== axis) continue;
-      for (let instance = 0; instance < instances; instance++)
-        await addInstance(gains[instance], dims, left, right, dim, instance, weights[part]);
+      for (let instance = 0; instance < instances; instance++) {
+        const rows = rowsOf(dims, left, dim, instance);
+        const moved = rowsOf(dims, right, dim, instance);
+        const pair = { a: rows.rows, b: moved.rows, rest: rows.rest, factor: weights[part] };
+        waiting[instance].push(pair);
+      }
+      held += left.data.length;
     }
+    if (held >= mostHeld) await flush();
   }
+  await flush();
   const identity = Array.from({ length: size }, (_, i) => i);
   if (group === "general-linear") {
     const matrices = gains.map((gain) => bestRotation(gain, size));
@@ -175,24 +193,4 @@ async function matchAxis(
       }),
     },
   };
-}
-
-async function addInstance(
-  gains: Float64Array,
-  dims: MatchProblem["parts"][number]["dims"],
-  left: Dense,
-  right: Dense,
-  dim: number,
-  instance: number,
-  weight: number,
-): Promise<void> {
-  const { rows, rest } = rowsOf(dims, left, dim, instance);
-  await addRowProducts(
-    gains,
-    rows,
-    rowsOf(dims, right, dim, instance).rows,
-    dims[dim].size,
-    rest,
-    weight,
-  );
 }
