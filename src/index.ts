@@ -135,8 +135,14 @@ export { memoryStore, type ZooStore } from "./zoo/store.ts";
 export { zooDataset } from "./experiment/zoo-dataset.ts";
 export { runExperiment } from "./experiment/run-experiment.ts";
 export type { ExperimentResult } from "./report/experiment.ts";
+export { mergeReport, type MergeResult } from "./report/merge-report.ts";
 export { generalizationReport } from "./report/generalization-report.ts";
 
+export {
+  alignActivations,
+  type ActivationAlignment,
+  type ActiveNetwork,
+} from "./align/align-activations.ts";
 export { alignWeights, type Alignment } from "./align/align.ts";
 export { canonicalForm, type CanonicalForm, type Tie } from "./align/canonical.ts";
 export {
@@ -147,5 +153,22 @@ export {
 } from "./align/compare.ts";
 export { findSymmetry, type FoundSymmetry } from "./align/find-symmetry.ts";
 export { fingerprint, type Fingerprint } from "./align/fingerprint.ts";
+export { graphActivations, type GraphActivationOptions } from "./align/graph-activations.ts";
+export { inputBatches, type InputBatch } from "./align/graph-inputs.ts";
+export { graphLoss, type EvaluateModel } from "./align/graph-loss.ts";
+export {
+  matchActivations,
+  type ActivationMatch,
+  type Activations,
+} from "./align/match-activations.ts";
+export {
+  alignMany,
+  mergeWeights,
+  type AlignManyOptions,
+  type ManyAlignment,
+  type MergePart,
+} from "./align/merge.ts";
+export { interpolate, lossBarrier, pathPoints, type PathPoint } from "./align/path.ts";
+export { similarityOf } from "./align/similarity.ts";
 export type { MatchOptions, MatchStart } from "./align/match-weights.ts";
 export type { WeightReader } from "./align/problem.ts";

@@ -28,21 +28,29 @@ export function mover(
         matrices.map((m) => transposeMatrix(invertMatrix(m, size), size)),
       );
   }
-  return (dims, dense) => moveDense(dims, dense, element, (axis) => dual.get(axis));
+  const still = new Set(Object.keys(element).filter((axis) => isStill(element[axis])));
+  return (dims, dense) => moveDense(dims, dense, element, (axis) => dual.get(axis), still);
 }
+
+/** Whether an action leaves every index as it is. */
+const isStill = ({ permutations, scales, matrices }: GroupElement[string]): boolean =>
+  matrices === undefined &&
+  permutations.every((p) => p.every((to, i) => to === i)) &&
+  (scales?.every((factors) => factors.every((s) => s === 1)) ?? true);
 
 function moveDense(
   dims: readonly PartDim[],
   dense: Dense,
   element: GroupElement,
   inverseTransposed: (axis: string) => readonly (readonly number[])[] | undefined,
+  still: ReadonlySet<string>,
 ): Dense {
   let { data } = dense;
   const { sizes } = dense;
   for (const dim of innermostFirst(dims)) {
     const { axis, inverse } = dims[dim];
     const action = axis === null ? undefined : lookup(element, axis);
-    if (axis === null || action === undefined) continue;
+    if (axis === null || action === undefined || still.has(axis)) continue;
     const matrices = inverse ? inverseTransposed(axis) : action.matrices;
     const lanes = lanesOf(sizes, dim, governorsOf(dims, dim));
     const next =

@@ -62,8 +62,10 @@ export function partReader(problem: SpecProblemParts, read: WeightReader): PartR
 }
 
 function finite(name: string, tensor: Tensor): Tensor {
-  const at = tensor.data.findIndex((value) => !Number.isFinite(value));
-  if (at === -1) return tensor;
+  const { data } = tensor;
+  let at = 0;
+  while (at < data.length && Number.isFinite(data[at])) at++;
+  if (at === data.length) return tensor;
   throw new OptionError(
     `align: tensor "${name}" holds ${tensor.data[at]} at entry ${at} of ${sizeOf(tensor.shape)}, expected finite numbers; a network with NaN or infinities cannot be matched`,
   );

@@ -6,37 +6,72 @@ import { startEngine } from "../engine/start.ts";
 /** Multiply-adds above which a product is worth the engine's start and transfers. */
 const engineFrom = 3e7;
 
-/** Adds factor * A B^T to `gains` [size, size]; `a` and `b` are row-major [size, rest]. */
+/** Rows of one part in both networks, row-major [size, rest], and what their products count. */
+export interface RowPair {
+  readonly a: Float32Array<ArrayBuffer>;
+  readonly b: Float32Array<ArrayBuffer>;
+  readonly rest: number;
+  readonly factor: number;
+}
+
+/** Adds the sum over pairs of factor * A B^T to `gains` [size, size]. */
 export async function addRowProducts(
   gains: Float64Array,
-  a: Float32Array<ArrayBuffer>,
-  b: Float32Array<ArrayBuffer>,
+  pairs: readonly RowPair[],
   size: number,
-  rest: number,
-  factor: number,
 ): Promise<void> {
-  if (size * size * rest >= engineFrom) return addByEngine(gains, a, b, size, rest, factor);
-  for (let i = 0; i < size; i++) {
-    for (let j = 0; j < size; j++) {
-      let sum = 0;
-      for (let k = 0; k < rest; k++) sum += a[i * rest + k] * b[j * rest + k];
-      gains[i * size + j] += factor * sum;
+  const rest = pairs.reduce((sum, pair) => sum + pair.rest, 0);
+  if (size * size * rest >= engineFrom) return addByEngine(gains, pairs, size, rest);
+  for (const { a, b, rest: length, factor } of pairs) {
+    for (let i = 0; i < size; i++) {
+      for (let j = 0; j < size; j++) {
+        let sum = 0;
+        for (let k = 0; k < length; k++) sum += a[i * length + k] * b[j * length + k];
+        gains[i * size + j] += factor * sum;
+      }
     }
   }
 }
 
+/** Sizes that are no multiple of this leave the engine's fast path by a factor of ten. */
+const lane = 16;
+const padded = (size: number) => Math.ceil(size / lane) * lane;
+
+/** All pairs side by side in one product, padded with zeros. */
 async function addByEngine(
   gains: Float64Array,
-  a: Float32Array<ArrayBuffer>,
-  b: Float32Array<ArrayBuffer>,
+  pairs: readonly RowPair[],
   size: number,
   rest: number,
-  factor: number,
 ): Promise<void> {
   await startEngine();
   const { numpy: np } = await import("@jax-js/jax");
-  const left = np.array(a, { shape: [size, rest] });
-  const right = np.array(b, { shape: [size, rest] });
+  const shape = [padded(size), padded(rest)];
+  const left = np.array(sideBySide(pairs, "a", size, shape), { shape });
+  const right = np.array(sideBySide(pairs, "b", size, shape), { shape });
   const product = await np.matmul(left, np.swapaxes(right, 0, 1)).data();
-  for (let i = 0; i < gains.length; i++) gains[i] += factor * product[i];
+  for (let i = 0; i < size; i++)
+    for (let j = 0; j < size; j++) gains[i * size + j] += product[i * shape[0] + j];
+}
+
+/** Rows of all pairs one behind the other, [rows, rest]; those of the first network times their factor. */
+function sideBySide(
+  pairs: readonly RowPair[],
+  side: "a" | "b",
+  size: number,
+  [rows, rest]: readonly number[],
+): Float32Array<ArrayBuffer> {
+  const all = new Float32Array(rows * rest);
+  let column = 0;
+  for (const pair of pairs) {
+    const source = pair[side];
+    const factor = side === "a" ? pair.factor : 1;
+    for (let i = 0; i < size; i++) {
+      const to = i * rest + column;
+      const from = i * pair.rest;
+      for (let k = 0; k < pair.rest; k++) all[to + k] = factor * source[from + k];
+    }
+    column += pair.rest;
+  }
+  return all;
 }

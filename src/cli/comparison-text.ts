@@ -114,7 +114,10 @@ export function axesTable(axes: readonly AxisSummary[]): string {
     : textTable(["axis", "moved", "changed"], rows);
 }
 
-function openLines(open: readonly { readonly axis: string; readonly reason: string }[]): string[] {
+/** Axes that the weights do not pin down. */
+export function openLines(
+  open: readonly { readonly axis: string; readonly reason: string }[],
+): string[] {
   return open.map(({ axis, reason }) => `not identifiable: axis "${axis}": ${reason}`);
 }
 

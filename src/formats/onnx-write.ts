@@ -1,7 +1,7 @@
-// Writes an ONNX file again with other numbers in its initializers; everything else stays byte for byte in meaning.
+// Writes an ONNX file again with other numbers in its initializers, or with inner values given out; everything else stays.
 
-import { toBinary } from "@bufbuild/protobuf";
-import { ModelProtoSchema, type TensorProto } from "onnx-buf";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { ModelProtoSchema, type TensorProto, ValueInfoProtoSchema } from "onnx-buf";
 import { ShapeError, UnsupportedError } from "../core/errors.ts";
 import { formatShape, sizeOf } from "../core/shapes.ts";
 import type { Weights } from "../core/tensors.ts";
@@ -116,4 +116,14 @@ function toHalf(value: number): number {
   const down = size - fromHalf(low);
   const up = fromHalf(next) - size;
   return sign | (up < down || (up === down && next % 2 === 0) ? next : low);
+}
+
+/** The model with these values of its graph as outputs too; names it gives out already are left as they are. */
+export function withOutputs(bytes: Uint8Array, names: Iterable<string>): Uint8Array {
+  const model = decodeModel(bytes);
+  const outputs = model.graph?.output ?? [];
+  const known = new Set(outputs.map(({ name }) => name));
+  for (const name of names)
+    if (!known.has(name)) outputs.push(create(ValueInfoProtoSchema, { name }));
+  return toBinary(ModelProtoSchema, model);
 }

@@ -24,7 +24,7 @@ export function actOn(spec: SymmetrySpec, element: GroupElement, weights: Weight
 
 /** The action on one tensor of the spec. */
 export function actOnTensor(
-  spec: SymmetrySpec,
+  spec: Pick<SymmetrySpec, "axes" | "tensors">,
   element: GroupElement,
   name: string,
   tensor: Tensor,
@@ -64,7 +64,7 @@ function governorsFirst(part: Part): number[] {
 
 /** Permutes and scales one part from `source` into `target`. */
 function movePart(
-  spec: SymmetrySpec,
+  spec: Pick<SymmetrySpec, "axes">,
   element: GroupElement,
   part: Part,
   source: Tensor["data"],
@@ -96,7 +96,7 @@ function movePart(
 
 /** Applies the matrices of general-linear dimensions to one part; returns the data itself when there are none. */
 function multiplyPart(
-  spec: SymmetrySpec,
+  spec: Pick<SymmetrySpec, "axes">,
   element: GroupElement,
   part: Part,
   data: Tensor["data"],

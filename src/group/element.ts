@@ -148,7 +148,8 @@ export function composeElements(
     const scales = a.permutations.map((p, instance) =>
       (a.scales?.[instance] ?? one).map((s, i) => s * (b.scales?.[images[instance]][p[i]] ?? 1)),
     );
-    const unit = axis.group === "general-linear" ? identityMatrix(axis.size) : [];
+    if (axis.group !== "general-linear") return { permutations, ...(hasScales && { scales }) };
+    const unit = identityMatrix(axis.size);
     const matrices = a.permutations.map((_, instance) =>
       multiplyMatrices(
         b.matrices?.[images[instance]] ?? unit,
@@ -156,11 +157,7 @@ export function composeElements(
         axis.size,
       ),
     );
-    return {
-      permutations,
-      ...(hasScales && { scales }),
-      ...(axis.group === "general-linear" && { matrices }),
-    };
+    return { permutations, ...(hasScales && { scales }), matrices };
   });
 }
 

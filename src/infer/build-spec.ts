@@ -4,7 +4,7 @@ import { frozenRecord } from "../core/records.ts";
 import { type AxisExpression, formatAxisExpression, productOf, sumOf } from "../spec/expression.ts";
 import { sealSpec } from "../spec/spec.ts";
 import type { Axis, SymmetrySpec, TensorSpec } from "../spec/types.ts";
-import { type Atom, factorsOf, find } from "./atoms.ts";
+import { type Atom, factorsOf, find, leavesOf } from "./atoms.ts";
 import { shapeOfValue, type Value } from "./value.ts";
 
 /** What a free leaf carries besides permutations. */
@@ -13,6 +13,8 @@ export interface LeafScale {
   readonly scale?: "sign" | "positive";
   /** Whether the leaf transforms by the inverse at its n-th place in a dimension of a weight. */
   readonly inverse: (weight: Value, dimension: number, place: number) => boolean;
+  /** Whether a dimension of a value changes with the scale part, wherever it has the leaf. */
+  readonly carriedBy: (value: Value, dimension: number) => boolean;
 }
 
 export interface SpecSource {
@@ -51,6 +53,31 @@ export function buildSpec({ weights, names, parents, scales }: SpecSource): Symm
     ];
   });
   return sealSpec({ axes: frozenRecord(axes), tensors: frozenRecord(tensors) });
+}
+
+/** How the atoms of computed values are read: with the leaves that tensors have. */
+export interface ValueSource extends Omit<SpecSource, "weights"> {
+  readonly rebuild: (atom: Atom) => Atom;
+}
+
+/**
+ * The axes of every dimension of a computed value; null when it holds a moving leaf that no tensor has as a whole, or
+ * when signs of one of its axes are lost in it (a square has none).
+ */
+export function axesOfValue(
+  value: Value,
+  { names, scales, rebuild }: ValueSource,
+): readonly AxisExpression[] | null {
+  const dims = value.dims.map(rebuild);
+  for (const [dimension, dim] of dims.entries()) {
+    for (const leaf of leavesOf(dim)) {
+      if (!leaf.fixed && !names.has(leaf)) return null;
+      const scale = scales.get(leaf);
+      if (scale?.scale === "sign" && !scale.carriedBy(value, dimension)) return null;
+    }
+  }
+  const kept = dims.every(({ size }, i) => size === value.dims[i].size);
+  return kept ? dims.map((dim) => expressionOf(dim, names, () => false)) : null;
 }
 
 /** The expression of an atom; leaves without a name are plain sizes, and neighbouring plain sizes become one. */

@@ -19,10 +19,11 @@ export interface ModelArray {
     | BigUint64Array;
 }
 
+type Arrays = Readonly<Record<string, ModelArray>>;
+
 export interface Executor {
   /** The model's outputs by name. Rejects when the model cannot run. */
-  run(
-    model: Uint8Array,
-    inputs: Readonly<Record<string, ModelArray>>,
-  ): Promise<Readonly<Record<string, ModelArray>>>;
+  run(model: Uint8Array, inputs: Arrays): Promise<Arrays>;
+  /** The same for one set of inputs after the other; the model is prepared once. */
+  runEach(model: Uint8Array, inputs: Iterable<Arrays>): AsyncIterable<Arrays>;
 }

@@ -4,11 +4,12 @@
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { sizeOf } from "../core/shapes.ts";
 import type { OnnxGraph } from "../formats/onnx-types.ts";
+import type { AxisExpression } from "../spec/expression.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import { separateAliases } from "./aliases.ts";
 import { leavesOf } from "./atoms.ts";
 import { nameAxes } from "./axis-names.ts";
-import { buildSpec } from "./build-spec.ts";
+import { axesOfValue, buildSpec } from "./build-spec.ts";
 import { chooseParents, dependenceOf } from "./dependence.ts";
 import { type Explanation, explain } from "./explain.ts";
 import { candidateShapes, type InputShapes } from "./input-shapes.ts";
@@ -39,6 +40,11 @@ export interface Inference {
   readonly graph: OnnxGraph;
   /** Tensors the file computes from equal ones by Identity, now initializers of `graph`: name -> stored name. */
   readonly aliases: ReadonlyMap<string, string>;
+  /**
+   * The axes of every dimension of the values that the graph computes, by name: acting on the weights with an element
+   * moves these values like tensors with those axes (scales aside). Values whose axes no tensor has are left out.
+   */
+  readonly valueAxes: () => ReadonlyMap<string, readonly AxisExpression[]>;
   /** The input shapes that were assumed. */
   readonly inputShapes: InputShapes;
 }
@@ -71,7 +77,7 @@ function infer(
     );
   const dependence = dependenceOf(held, walk.facts);
   const order = [...new Set(held.flatMap(({ dims }) => dims.flatMap(leavesOf)))];
-  const { weights, ...rest } = mergeLeaves(
+  const { weights, rebuild, ...rest } = mergeLeaves(
     {
       weights: held,
       parents: chooseParents(order, dependence),
@@ -88,6 +94,13 @@ function infer(
     explanations: Object.freeze(explain(weights, names)),
     graph: separated.graph,
     aliases: separated.aliases,
+    valueAxes: () =>
+      new Map(
+        [...walk.computed].flatMap(([name, value]) => {
+          const axes = axesOfValue(value, { names, rebuild, ...rest });
+          return axes === null ? [] : [[name, axes] as const];
+        }),
+      ),
     inputShapes,
   });
 }

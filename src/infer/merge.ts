@@ -12,8 +12,13 @@ export interface Merged {
   readonly scales: ReadonlyMap<Atom, LeafScale>;
 }
 
+export interface Rebuilt extends Merged {
+  /** Another atom of the same graph with the pairs replaced, where they stand together. */
+  readonly rebuild: (atom: Atom) => Atom;
+}
+
 /** The same weights, parents and scales with mergeable pairs replaced by one leaf each. */
-export function mergeLeaves(source: Merged, dependence: Dependence): Merged {
+export function mergeLeaves(source: Merged, dependence: Dependence): Rebuilt {
   const { weights, parents, scales } = source;
   const next = adjacentPairs(weights);
   const children = new Map<Atom, Atom[]>();
@@ -36,7 +41,7 @@ export function mergeLeaves(source: Merged, dependence: Dependence): Merged {
     whole.set(outer, { inner, leaf });
     used.add(outer).add(inner);
   }
-  if (whole.size === 0) return source;
+  if (whole.size === 0) return { ...source, rebuild: find };
 
   const originals = new Map<Value, Value>();
   const rebuilt = weights.map((value): Value => {
@@ -58,7 +63,12 @@ export function mergeLeaves(source: Merged, dependence: Dependence): Merged {
       return [standsFor.get(leaf) ?? leaf, { ...scale, inverse }];
     }),
   );
-  return { weights: rebuilt, parents: newParents, scales: newScales };
+  return {
+    weights: rebuilt,
+    parents: newParents,
+    scales: newScales,
+    rebuild: (atom) => rebuild(atom, whole),
+  };
 }
 
 /** Outer leaf -> inner leaf, for free leaves that stand next to each other in every product that has either. */

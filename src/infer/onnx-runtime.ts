@@ -25,26 +25,40 @@ export async function onnxRuntime(): Promise<Executor> {
   const ort = await load();
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = "fatal";
-  return {
-    async run(model, inputs) {
-      const session = await createSession(ort, model);
-      try {
-        const feeds = Object.entries(inputs).map(([name, { type, shape, data }]) => {
-          if (type === "bfloat16")
-            throw new UnsupportedError(`onnxRuntime: input "${name}" is bfloat16`);
-          return [name, new ort.Tensor(type as "float32", data as Float32Array, shape)] as const;
-        });
-        const results = await session.run(Object.fromEntries(feeds));
-        return frozenRecord(
-          Object.entries(results).map(
-            ([name, value]) => [name, toArray(value as Ort.Tensor)] as const,
-          ),
-        );
-      } finally {
-        await session.release();
-      }
-    },
+  async function* runEach(model: Uint8Array, batches: Iterable<Arrays>): AsyncGenerator<Arrays> {
+    const session = await createSession(ort, model);
+    try {
+      for (const inputs of batches) yield await runSession(ort, session, inputs);
+    } finally {
+      await session.release();
+    }
+  }
+  const run = async (model: Uint8Array, inputs: Arrays) => {
+    const session = await createSession(ort, model);
+    try {
+      return await runSession(ort, session, inputs);
+    } finally {
+      await session.release();
+    }
   };
+  return { run, runEach };
+}
+
+type Arrays = Readonly<Record<string, ModelArray>>;
+
+async function runSession(
+  ort: Runtime,
+  session: Ort.InferenceSession,
+  inputs: Arrays,
+): Promise<Arrays> {
+  const feeds = Object.entries(inputs).map(([name, { type, shape, data }]) => {
+    if (type === "bfloat16") throw new UnsupportedError(`onnxRuntime: input "${name}" is bfloat16`);
+    return [name, new ort.Tensor(type as "float32", data as Float32Array, shape)] as const;
+  });
+  const results = await session.run(Object.fromEntries(feeds));
+  return frozenRecord(
+    Object.entries(results).map(([name, value]) => [name, toArray(value as Ort.Tensor)] as const),
+  );
 }
 
 /**

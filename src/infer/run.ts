@@ -23,6 +23,8 @@ export interface Unsupported {
 
 export interface Walk {
   readonly weights: ReadonlyMap<string, Value>;
+  /** Every value that nodes compute from the input, by name. */
+  readonly computed: ReadonlyMap<string, Value>;
   readonly facts: readonly Fact[];
   /** Constants as they were used; each must look the same after the group acted. */
   readonly constants: readonly Value[];
@@ -166,7 +168,10 @@ export function walkGraph(
     for (const dim of value?.stack?.members.flatMap(({ dims }) => dims) ?? value?.dims ?? [])
       fix(dim, `output "${name}"`);
   }
-  return { weights, facts, constants, unsupported, after, loose, idle };
+  const isComputed = ({ origin, unknown, stack, picked }: Value) =>
+    origin === "computed" && !unknown && stack === null && picked === null;
+  const computed = new Map([...values].filter(([name, v]) => producers.has(name) && isComputed(v)));
+  return { weights, computed, facts, constants, unsupported, after, loose, idle };
 }
 
 function plainValue(name: string, dims: readonly Atom[], origin: Value["origin"]): Value {

@@ -30,6 +30,10 @@ export function scalesOf(weights: readonly Value[], facts: readonly Fact[]): Map
         leafScale(
           way,
           (weight, dimension, place) => signs.get(weight)?.get(`${dimension}:${place}`) === -1,
+          (value, dimension) =>
+            !places
+              .at(value, dimension)
+              .some((place) => place.leaf === leaf && unknowns.isZero(place.unknown)),
         ),
       );
     }
@@ -37,9 +41,13 @@ export function scalesOf(weights: readonly Value[], facts: readonly Fact[]): Map
   return found;
 }
 
-function leafScale(way: Way, inverse: LeafScale["inverse"]): LeafScale {
-  if (way === "general-linear") return { group: way, inverse };
-  return { group: "permutation", scale: way === "positive" ? way : "sign", inverse };
+function leafScale(
+  way: Way,
+  inverse: LeafScale["inverse"],
+  carriedBy: LeafScale["carriedBy"],
+): LeafScale {
+  if (way === "general-linear") return { group: way, inverse, carriedBy };
+  return { group: "permutation", scale: way === "positive" ? way : "sign", inverse, carriedBy };
 }
 
 type Signs = ReadonlyMap<Value, ReadonlyMap<string, 1 | -1>>;

@@ -3,27 +3,19 @@
 import { describe, expect, test } from "vitest";
 import { alignWeights } from "../../src/align/align.ts";
 import { actOn } from "../../src/group/act.ts";
-import { type GroupElement, invertElement, sampleElement } from "../../src/group/element.ts";
-import type { SymmetrySpec } from "../../src/spec/types.ts";
+import { invertElement, sampleElement } from "../../src/group/element.ts";
 import {
   farthest,
   genericWeights,
   modelFiles,
   modelSpec,
+  permutationsOf,
   weightReader as reader,
   withEntry,
   withNoise,
 } from "../support/networks.ts";
 
 const seed = 7;
-
-function permutationsOf(spec: SymmetrySpec, element: GroupElement) {
-  return Object.fromEntries(
-    Object.entries(element)
-      .filter(([axis]) => spec.axes[axis].group === "permutation")
-      .map(([axis, { permutations }]) => [axis, permutations]),
-  );
-}
 
 describe(`a planted element (seed ${seed})`, () => {
   for (const file of modelFiles) {

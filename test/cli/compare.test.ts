@@ -15,6 +15,7 @@ import {
   modelSpec,
   modelWeights,
   withEntry,
+  renamed,
 } from "../support/networks.ts";
 
 const spec = modelSpec("mlp.onnx");
@@ -35,18 +36,6 @@ function withFiles<T>(body: (at: (name: string) => string) => Promise<T>): Promi
     await writeFile(at("spec.json"), JSON.stringify(specToJSON(spec)));
     return body(at);
   });
-}
-
-/** Tensors under other names, matrices among them transposed. */
-function renamed(network: Weights, pattern: RegExp, prefix: string): Weights {
-  return Object.fromEntries(
-    Object.entries(network).map(([name, { shape, data }]) => {
-      if (!pattern.test(name)) return [name, { shape, data }];
-      const [rows, columns] = shape;
-      const turned = data.map((_, i) => data[(i % rows) * columns + Math.floor(i / rows)]);
-      return [name.replace(pattern, prefix), { shape: [columns, rows], data: turned }];
-    }),
-  );
 }
 
 describe("compare", () => {

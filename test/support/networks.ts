@@ -6,6 +6,7 @@ import { sizeOf } from "../../src/core/shapes.ts";
 import type { Weights } from "../../src/core/tensors.ts";
 import { decodeTensor } from "../../src/formats/onnx-tensor.ts";
 import { readOnnx } from "../../src/formats/onnx.ts";
+import type { GroupElement } from "../../src/group/element.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import type { SymmetrySpec } from "../../src/spec/types.ts";
 
@@ -67,4 +68,25 @@ export function farthest(a: Weights, b: Weights): number {
   for (const [name, { data }] of Object.entries(a))
     for (const [i, x] of data.entries()) most = Math.max(most, Math.abs(x - b[name].data[i]));
   return most;
+}
+
+/** The permutations of an element, by permutation axis. */
+export function permutationsOf(spec: SymmetrySpec, element: GroupElement) {
+  return Object.fromEntries(
+    Object.entries(element)
+      .filter(([axis]) => spec.axes[axis].group === "permutation")
+      .map(([axis, { permutations }]) => [axis, permutations]),
+  );
+}
+
+/** Tensors under other names, matrices among them transposed. */
+export function renamed(network: Weights, pattern: RegExp, prefix: string): Weights {
+  return Object.fromEntries(
+    Object.entries(network).map(([name, { shape, data }]) => {
+      if (!pattern.test(name)) return [name, { shape, data }];
+      const [rows, columns] = shape;
+      const turned = data.map((_, i) => data[(i % rows) * columns + Math.floor(i / rows)]);
+      return [name.replace(pattern, prefix), { shape: [columns, rows], data: turned }];
+    }),
+  );
 }

@@ -1,12 +1,14 @@
 // The list of commands, in the order of the help. A new command is a file beside this one and a line here.
 
 import type { RegisterCommand } from "../context.ts";
+import { alignCommand } from "./align.ts";
 import { canonicalCommand } from "./canonical.ts";
 import { compareCommand } from "./compare.ts";
 import { demoCommand } from "./demo.ts";
 import { describeCommand } from "./describe.ts";
 import { embedCommand } from "./embed.ts";
 import { fingerprintCommand } from "./fingerprint.ts";
+import { mergeCommand } from "./merge.ts";
 import { predictCommand } from "./predict.ts";
 import { rankCommand } from "./rank.ts";
 import { reportCommand } from "./report.ts";
@@ -23,6 +25,8 @@ export const commands: readonly RegisterCommand[] = [
   sketchCommand,
   rankCommand,
   compareCommand,
+  alignCommand,
+  mergeCommand,
   canonicalCommand,
   fingerprintCommand,
   zooCommand,

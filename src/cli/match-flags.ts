@@ -1,0 +1,58 @@
+// Options of matching shared by align and merge, and its progress.
+
+import { type Command, InvalidArgumentError } from "commander";
+import type { MatchOptions } from "../align/match-weights.ts";
+import { seedNumber } from "./arguments.ts";
+import type { Cli } from "./context.ts";
+
+export interface MatchFlags {
+  readonly starts?: NonNullable<MatchOptions["starts"]>;
+  readonly seed: number;
+}
+
+export function addMatchOptions(command: Command): Command {
+  return command
+    .option(
+      "--starts <list>",
+      "where matching begins, the best result is kept: features, identity, random, or random:3 (default: features,identity)",
+      readStarts,
+    )
+    .option("--seed <n>", "fixes random starts and the order of axes", seedNumber, 0);
+}
+
+function readStarts(text: string): NonNullable<MatchOptions["starts"]> {
+  return text.split(",").flatMap((word) => {
+    const [, name, times = "1"] =
+      /^(features|identity|random)(?::([1-9]\d?))?$/.exec(word.trim()) ?? [];
+    if (name === undefined)
+      throw new InvalidArgumentError("Expected features, identity, random or random:<times>.");
+    return Array.from({ length: Number(times) }, () => name as "features" | "identity" | "random");
+  });
+}
+
+/** Passes over all axes that a match usually takes; the bar waits there for longer ones. */
+const usualSweeps = 12;
+
+/** Options for `matches` matchings that show their passes. */
+export function matchOptions(
+  { signal, progress }: Cli,
+  { starts, seed }: MatchFlags,
+  label: string,
+  matches = 1,
+): { readonly options: MatchOptions; readonly finish: () => void } {
+  const task = progress.task(label, matches, { unit: matches === 1 ? "matches" : "networks" });
+  const usual = usualSweeps * (starts?.length ?? 2);
+  let passes = 0;
+  return {
+    options: {
+      seed,
+      signal,
+      ...(starts && { starts }),
+      onSweep: ({ start, starts: count, sweep }) => {
+        const done = Math.min(++passes / usual, matches - 0.1);
+        task.update(Number(done.toFixed(1)), `start ${start + 1} of ${count}, pass ${sweep}`);
+      },
+    },
+    finish: () => task.finish(`${passes} passes over all axes`),
+  };
+}
