@@ -23,6 +23,32 @@ export const tasks = {
     spec: async () => (await import("./digits.ts")).digitsSpec(),
     create: async (data) => (await import("./digits.ts")).digitsTask(data),
   },
+  "digits-cnn": {
+    summary: "three-layer ReLU CNNs with global pooling on 8 x 8 digits",
+    dataFile: digitsFile,
+    spec: async () => (await import("./digits-cnn.ts")).digitsCnnSpec("relu"),
+    create: async (data) => (await import("./digits-cnn.ts")).digitsCnnTask(data, "relu"),
+  },
+  "digits-cnn-tanh": {
+    summary: "three-layer tanh CNNs with global pooling on 8 x 8 digits",
+    dataFile: digitsFile,
+    spec: async () => (await import("./digits-cnn.ts")).digitsCnnSpec("tanh"),
+    create: async (data) => (await import("./digits-cnn.ts")).digitsCnnTask(data, "tanh"),
+  },
+  "digits-transformer": {
+    summary: "two-block Transformers with residuals on patches of 8 x 8 digits",
+    dataFile: digitsFile,
+    spec: async () => (await import("./digits-transformer.ts")).digitsTransformerSpec(true),
+    create: async (data) =>
+      (await import("./digits-transformer.ts")).digitsTransformerTask(data, true),
+  },
+  "digits-transformer-plain": {
+    summary: "two-block Transformers without residuals on patches of 8 x 8 digits",
+    dataFile: digitsFile,
+    spec: async () => (await import("./digits-transformer.ts")).digitsTransformerSpec(false),
+    create: async (data) =>
+      (await import("./digits-transformer.ts")).digitsTransformerTask(data, false),
+  },
   adders: {
     summary: "GRU encoder-decoders that add numbers character by character",
     spec: async () => (await import("./adders.ts")).addersSpec(),
