@@ -13,7 +13,7 @@ import type { Batch, Task } from "./task.ts";
 
 /** Units of the state. */
 const hidden = 48;
-const largestSummand = 39;
+const largestSummand = 49;
 const shapes = gruShapes(hidden, symbols);
 const data = addersData(largestSummand);
 
@@ -78,7 +78,7 @@ function batchShapes(size: number): Record<string, readonly number[]> {
   ]);
 }
 
-/** The task: problems with summands from 0 to 39, a fifth of them for tests only. */
+/** The task: problems with summands from 0 to 49, a fifth of them for tests only. */
 export async function addersTask(): Promise<Task> {
   const { train, test } = data;
   return Object.freeze({

@@ -5,19 +5,19 @@ import { lookup } from "../core/records.ts";
 import { digitsRecipe, type Recipe } from "./recipe.ts";
 
 /**
- * GRU encoder-decoders that add numbers up to 39: shares of right answers spread from 0 to about 0.9. Learning rates vary
+ * GRU encoder-decoders that add numbers up to 49: shares of right answers spread from 0 to about 0.9. Learning rates vary
  * as in the published population, and so do optimizer, scale, decay, data and stopping time.
  */
 const gruAdders: Recipe = {
   name: "gru-adders",
   task: "adders",
   batch: 32,
-  learningRate: { adam: [0.002, 0.025], rmsprop: [0.002, 0.025] },
+  learningRate: { adam: [0.003, 0.03], rmsprop: [0.003, 0.03] },
   initialScale: [0.6, 1.7],
   weightDecay: { chance: 0.3, range: [0.001, 0.05] },
-  labelNoise: { chance: 0.15, range: [0, 0.1] },
-  dataFraction: [0.6, 1],
-  steps: { fullChance: 0.4, range: [300, 2000] },
+  labelNoise: { chance: 0.1, range: [0, 0.1] },
+  dataFraction: [0.7, 1],
+  steps: { fullChance: 0.4, range: [300, 2200] },
   checkpoints: 4,
 };
 
