@@ -59,10 +59,10 @@ const digitsTransformer: Recipe = {
   task: "digits-transformer",
   batch: 32,
   learningRate: {
-    sgd: [0.02, 1],
-    momentum: [0.003, 0.3],
-    adam: [0.0005, 0.03],
-    rmsprop: [0.0005, 0.03],
+    sgd: [0.02, 0.4],
+    momentum: [0.003, 0.1],
+    adam: [0.0005, 0.02],
+    rmsprop: [0.0005, 0.02],
   },
   initialScale: [0.3, 3],
   weightDecay: { chance: 0.5, range: [1e-4, 0.1] },
@@ -72,11 +72,18 @@ const digitsTransformer: Recipe = {
   checkpoints: 3,
 };
 
-/** The same without residuals, as in the published population. */
+/** The same without residuals, as in the published population; these die at rates that the others bear. */
 const digitsTransformerPlain: Recipe = {
   ...digitsTransformer,
   name: "digits-transformer-plain",
   task: "digits-transformer-plain",
+  learningRate: {
+    sgd: [0.01, 0.2],
+    momentum: [0.002, 0.03],
+    adam: [0.0003, 0.012],
+    rmsprop: [0.0003, 0.012],
+  },
+  initialScale: [0.5, 3],
 };
 
 const all: readonly Recipe[] = [
