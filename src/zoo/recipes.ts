@@ -105,6 +105,6 @@ export function recipeNamed(name: string): Recipe {
   const recipe = lookup(recipes, name);
   if (recipe !== undefined) return recipe;
   throw new OptionError(
-    `recipeNamed: there is no recipe "${name}"; expected one of ${Object.keys(recipes).join(", ")}, or a file ending in .json`,
+    `recipeNamed: there is no recipe "${name}"; expected one of ${Object.keys(recipes).join(", ")}; others come from parseRecipe`,
   );
 }

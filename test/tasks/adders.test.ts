@@ -4,7 +4,15 @@ import { randomStream } from "../../src/core/random.ts";
 import { startEngine } from "../../src/engine/start.ts";
 import { formatAxisExpression } from "../../src/spec/expression.ts";
 import { publishedGRUSpec } from "../../src/spec/presets/published.ts";
-import { answerSymbols, addersData, endSymbol, querySymbols } from "../../src/tasks/adders-data.ts";
+import {
+  addersData,
+  answerSymbols,
+  askSymbol,
+  endSymbol,
+  querySymbols,
+} from "../../src/tasks/adders-data.ts";
+import { evaluateAdders } from "../../src/tasks/adders-evaluation.ts";
+import { nextSymbolScores, readSymbol } from "../../src/tasks/gru.ts";
 import { addersTask } from "../../src/tasks/adders.ts";
 import type { Task } from "../../src/tasks/task.ts";
 import { gradientErrors, randomBatch, randomWeights, stack, underSymmetry } from "./task-laws.ts";
@@ -99,4 +107,51 @@ test("what a network was told changes its training loss only", async () => {
   ]);
   expect(result[0].testAccuracy).toBe(result[1].testAccuracy);
   expect(result[0].trainLoss).not.toBe(result[1].trainLoss);
+});
+
+test("an answer counts exactly when the network, reading what it wrote itself, writes it", async () => {
+  const data = addersData(49);
+  const weights = task.init(randomStream(2), 2.5);
+  const problems = data.test.problems;
+  const batch = stack(task, [weights]);
+  const oneHot = (of: readonly number[]) => {
+    const rows = new Float32Array(of.length * 14);
+    for (const [i, symbol] of of.entries()) rows[i * 14 + symbol] = 1;
+    return np.array(rows, { shape: [1, of.length, 14] });
+  };
+  let state = np.zeros([1, problems.length, 48]);
+  for (let t = 0; t < data.queryLength; t++) {
+    const read = problems.map((problem) => querySymbols(problem, data.queryLength)[t]);
+    state = readSymbol(batch, "encoder", state, oneHot(read));
+  }
+  let read = problems.map(() => askSymbol);
+  const written: number[][] = problems.map(() => []);
+  for (let t = 0; t < data.answerLength; t++) {
+    state = readSymbol(batch, "decoder", state, oneHot(read));
+    const scores = await nextSymbolScores(batch, state.ref).data();
+    read = problems.map((_, i) => {
+      let best = 0;
+      for (let s = 1; s < 14; s++)
+        if (scores[s * problems.length + i] > scores[best * problems.length + i]) best = s;
+      return best;
+    });
+    for (const [i, symbol] of read.entries()) written[i].push(symbol);
+  }
+  // Sums that it writes, and as many that it does not.
+  const told = problems.flatMap((problem, i) => {
+    const sum = Array.from({ length: 99 }, (_, n) => n).find((n) =>
+      answerSymbols(n).every((symbol, t) => symbol === written[i][t]),
+    );
+    return sum === undefined ? [] : [{ problem, sum }];
+  });
+  expect(told.length).toBeGreaterThan(20);
+  const asked = told.flatMap(({ problem, sum }) => [
+    { problem, sum },
+    { problem, sum: (sum + 1) % 99 },
+  ]);
+  const labels = Uint8Array.from(asked, ({ sum }) => sum);
+  const tests = { count: asked.length, labels, problems: asked.map(({ problem }) => problem) };
+  const seen = { examples: [0], labels: Uint8Array.of(1) };
+  const [result] = await evaluateAdders(batch, { ...data, test: tests }, [seen]);
+  expect(result.testAccuracy).toBe(0.5);
 });

@@ -7,6 +7,7 @@ import { mostNetworks } from "../../zoo/limits.ts";
 import type { RegisterCommand } from "../context.ts";
 import { readJson } from "../files.ts";
 import { counted, textTable } from "../output.ts";
+import { UsageError } from "../usage-error.ts";
 
 interface BuildFlags {
   readonly recipe: string;
@@ -59,12 +60,15 @@ export const zooCommand: RegisterCommand = (program, cli) => {
     )
     .action(async ({ recipe, networks, seed, out, workers, shard, shardSize }: BuildFlags) => {
       const { parseRecipe } = await import("../../zoo/recipe.ts");
-      const { recipeNamed } = await import("../../zoo/recipes.ts");
+      const { recipes } = await import("../../zoo/recipes.ts");
       const { folderStore } = await import("../fs-store.ts");
       const { buildWithProgress } = await import("../zoo-progress.ts");
-      const chosen = recipe.endsWith(".json")
-        ? parseRecipe(await readJson(recipe))
-        : recipeNamed(recipe);
+      const isFile = /[./\\]/.test(recipe);
+      if (!isFile && !Object.hasOwn(recipes, recipe))
+        throw new UsageError(
+          `there is no recipe "${recipe}"; expected one of ${Object.keys(recipes).join(", ")}, or a JSON file`,
+        );
+      const chosen = isFile ? parseRecipe(await readJson(recipe)) : recipes[recipe];
       const result = await buildWithProgress(cli, {
         recipe: chosen,
         networks,
