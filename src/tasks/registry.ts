@@ -9,9 +9,9 @@ export interface TaskEntry {
   readonly summary: string;
   /** The file of the package's data folder that the task reads; none when its examples are generated. */
   readonly dataFile?: string;
-  spec(): Promise<SymmetrySpec>;
+  readonly spec: () => Promise<SymmetrySpec>;
   /** The task from the bytes of its data file; none are read when there is no file. */
-  create(data: Uint8Array): Promise<Task>;
+  readonly create: (data: Uint8Array) => Promise<Task>;
 }
 
 const digitsFile = "uci-digits.csv.gz";

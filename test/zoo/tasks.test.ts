@@ -8,10 +8,11 @@ import type { Task } from "../../src/tasks/task.ts";
 import { parseRecipe, type Recipe } from "../../src/zoo/recipe.ts";
 import { memoryStore } from "../../src/zoo/store.ts";
 import type { trainPopulation as Train } from "../../src/zoo/train-population.ts";
+import type * as SmallZoo from "./small-zoo.ts";
 
 let watch: EngineWatch;
 let trainPopulation: typeof Train;
-let smallZoo: typeof import("./small-zoo.ts");
+let smallZoo: typeof SmallZoo;
 beforeAll(async () => {
   watch = await watchEngine();
   smallZoo = await import("./small-zoo.ts");
