@@ -15,11 +15,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const run = (...args: string[]) => weightspace(args, folder);
-const buildSmall = (out: string, ...more: string[]) =>
-  run(
-    ...["zoo", "build", "--recipe", "small.json", "--networks", "10", "--shard-size", "4"],
-    ...["--workers", "1", "--json", "-o", out, ...more],
-  );
+const small = "zoo build --recipe small.json --networks 10 --shard-size 4 --workers 1 --json -o";
+const buildSmall = (out: string, ...more: string[]) => run(...small.split(" "), out, ...more);
 
 test("recipes are listed by name, whole with --json", async () => {
   const { stdout } = await run("zoo", "recipes");
