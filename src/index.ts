@@ -129,6 +129,8 @@ export { sketchFromJSON } from "./align/sketch-json.ts";
 export { digitsTask } from "./tasks/digits.ts";
 export { readPackageData } from "./tasks/package-data.ts";
 export { digitsRecipe, parseRecipe, type Recipe } from "./zoo/recipe.ts";
+export { recipeNamed, recipes } from "./zoo/recipes.ts";
+export { mergeZoos } from "./zoo/merge.ts";
 export { buildZoo, type BuildEvent, type BuildOptions } from "./zoo/build.ts";
 export { openZoo, type Zoo } from "./zoo/open.ts";
 export { memoryStore, type ZooStore } from "./zoo/store.ts";

@@ -3,20 +3,33 @@
 import { OptionError } from "../core/errors.ts";
 import type { WeightDataset } from "../train/dataset.ts";
 import type { Zoo } from "../zoo/open.ts";
+import { checkpointsOf } from "../zoo/recipe.ts";
+import type { ZooRow } from "../zoo/run.ts";
 
 export interface ZooDataset extends WeightDataset {
   /** Index in the zoo of every network of the dataset. */
   readonly indices: readonly number[];
-  /** Networks left out because their weights are not finite. */
+  /** The training run of every network: networks of one run belong on the same side of a split. */
+  readonly groups: readonly number[];
+  /** Networks of those asked for left out because their weights are not finite. */
   readonly skipped: readonly number[];
 }
 
+export interface ZooDatasetOptions {
+  /** Which checkpoints of every run: the last, all, or these numbers (from 0). @default "last" */
+  readonly checkpoints?: "last" | "all" | readonly number[];
+}
+
 /**
- * All readable networks with finite weights; the target is the accuracy on held-out data, in [0, 1].
- * @throws {OptionError} when the zoo has none.
+ * The readable networks with finite weights; the target is the accuracy on held-out data, in [0, 1].
+ * @throws {OptionError} when the zoo has none, or no checkpoint of a number that is asked for.
  */
-export async function zooDataset(zoo: Zoo): Promise<ZooDataset> {
-  const rows = zoo.rows.filter(({ finite }) => finite);
+export async function zooDataset(
+  zoo: Zoo,
+  { checkpoints = "last" }: ZooDatasetOptions = {},
+): Promise<ZooDataset> {
+  const wanted = wantedRows(zoo, checkpoints);
+  const rows = wanted.filter(({ finite }) => finite);
   if (rows.length === 0)
     throw new OptionError("zooDataset: the zoo has no network that can be used; build it first");
   const indices = rows.map(({ index }) => index);
@@ -30,6 +43,22 @@ export async function zooDataset(zoo: Zoo): Promise<ZooDataset> {
     tensors: Object.fromEntries(tensors),
     targets: Float32Array.from(rows, ({ testAccuracy }) => testAccuracy),
     indices,
-    skipped: zoo.rows.filter(({ finite }) => !finite).map(({ index }) => index),
+    groups: rows.map(({ run }) => run),
+    skipped: wanted.filter(({ finite }) => !finite).map(({ index }) => index),
   };
+}
+
+function wantedRows(
+  { manifest, rows }: Zoo,
+  checkpoints: "last" | "all" | readonly number[],
+): readonly ZooRow[] {
+  if (checkpoints === "all") return rows;
+  const count = checkpointsOf(manifest.recipe);
+  const numbers = checkpoints === "last" ? [count - 1] : checkpoints;
+  const wrong = numbers.find((n) => !Number.isInteger(n) || n < 0 || n >= count);
+  if (wrong !== undefined || numbers.length === 0)
+    throw new OptionError(
+      `zooDataset: checkpoints must be "last", "all" or numbers from 0 to ${count - 1}, got ${wrong ?? "none"}`,
+    );
+  return rows.filter(({ checkpoint }) => numbers.includes(checkpoint));
 }

@@ -4,7 +4,7 @@ import { nn, numpy as np } from "@jax-js/jax";
 import { SpecError } from "../core/errors.ts";
 import { formatShape } from "../core/shapes.ts";
 import type { Weights } from "../core/tensors.ts";
-import type { Dataset, Task } from "./task.ts";
+import type { Classifier, Dataset } from "./classifier.ts";
 
 /** One dense layer: weights [out, in] and biases [out], by name. */
 export interface DenseLayerNames {
@@ -18,7 +18,7 @@ export interface DenseLayerNames {
  */
 export function denseLayers(
   shapes: ReadonlyMap<string, readonly number[]>,
-  { name, features, classes }: Pick<Task, "name" | "features" | "classes">,
+  { name, features, classes }: Pick<Classifier, "name" | "features" | "classes">,
 ): DenseLayerNames[] {
   const layers: DenseLayerNames[] = [];
   let inputs = features;

@@ -9,8 +9,8 @@ import type { Weights } from "../core/tensors.ts";
 import type { WeightBatch } from "../models/model.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import { inferSpecFromFunction } from "../trace/infer-function.ts";
+import { type ClassifierTask, classifierTask } from "./classifier.ts";
 import { digitClasses, digitPixels, parseDigits } from "./digits-data.ts";
-import type { Task } from "./task.ts";
 
 const hidden = 32;
 
@@ -39,11 +39,11 @@ export function digitsSpec(): Promise<SymmetrySpec> {
 }
 
 /** The task from the bytes of data/uci-digits.csv.gz, 1,200 images to learn from and 597 to test. @throws {FormatError} */
-export async function digitsTask(bytes: Uint8Array): Promise<Task> {
+export async function digitsTask(bytes: Uint8Array): Promise<ClassifierTask> {
   const { train, test } = await parseDigits(bytes);
   const spec = await digitsSpec();
   const shared = { name: "digits", features: digitPixels, classes: digitClasses, spec };
-  return Object.freeze({ ...shared, train, test, init, logits, loss, gradients });
+  return classifierTask({ ...shared, train, test, init, logits, gradients });
 }
 
 /** Normal weights of standard deviation scale * sqrt(2 / inputs) (He et al. 2015), biases 0. */
@@ -73,11 +73,6 @@ function logits(weights: WeightBatch, inputs: np.Array): np.Array {
   const active = activate(sums, weights["fc1.bias"]);
   const scores = np.matmul(weights["fc2.weight"], transposed(active)); // [n, out, batch]
   return addBias(scores, weights["fc2.bias"]);
-}
-
-function loss(weights: WeightBatch, inputs: np.Array, targets: np.Array): np.Array {
-  const chances = nn.logSoftmax(logits(weights, inputs), -2);
-  return np.negative(np.mean(np.sum(np.multiply(chances, targets), -2), -1)); // [n]
 }
 
 /** d loss / d scores: (softmax - target) / batch. */

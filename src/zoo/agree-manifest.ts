@@ -2,7 +2,7 @@
 
 import { canonicalJson } from "../core/canonical-json.ts";
 import { OptionError } from "../core/errors.ts";
-import { digitsSpec } from "../tasks/digits.ts";
+import { taskEntry } from "../tasks/registry.ts";
 import { manifestName, manifestToBytes, readManifest, type ZooManifest } from "./manifest.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
 import type { ZooStore } from "./store.ts";
@@ -37,7 +37,8 @@ export async function agreeManifest(options: AgreeOptions): Promise<ZooManifest>
   const recipe = parseRecipe(options.recipe);
   const old = await readManifest(store);
   const shardSize = options.shardSize ?? old?.shardSize ?? defaultShardSize;
-  const manifest: ZooManifest = { recipe, seed, networks, shardSize, spec: await digitsSpec() };
+  const spec = await taskEntry(recipe.task).spec();
+  const manifest: ZooManifest = { recipe, seed, networks, shardSize, spec };
   const differs = (name: string, has: unknown, asked: unknown): never => {
     throw new OptionError(
       `buildZoo: ${store.location} holds a zoo with ${name} ${JSON.stringify(has)}, asked for ${JSON.stringify(asked)}; ask for the same, or choose another place`,

@@ -3,14 +3,14 @@
 
 import { EnvironmentError, FormatError } from "../core/errors.ts";
 import { readPackageData } from "../tasks/package-data.ts";
+import { taskEntry } from "../tasks/registry.ts";
 import { agreeManifest, checkCount } from "./agree-manifest.ts";
 import { mostNetworks } from "./limits.ts";
-import { tableName, type ZooManifest } from "./manifest.ts";
-import { rowsOf } from "./open.ts";
-import type { Recipe } from "./recipe.ts";
+import { keepTable } from "./keep-table.ts";
+import type { ZooManifest } from "./manifest.ts";
+import { checkpointsOf, type Recipe } from "./recipe.ts";
 import { inspectShard, planShards, type ShardInfo, type ShardPlan } from "./shard.ts";
 import type { ZooStore } from "./store.ts";
-import { encodeTable } from "./table.ts";
 import { finishedWork, trainShard } from "./train-shard.ts";
 import type { ShardTrainer } from "./worker-pool.ts";
 
@@ -22,8 +22,10 @@ export interface BuildOptions {
   readonly signal?: AbortSignal;
   /** Worker threads; 0 trains in the calling thread. @default the cores there are, in Node */
   readonly workers?: number;
-  /** Networks a shard and a program. @default 128, or what the zoo has already */
+  /** Runs a shard and a program. @default 128, or what the zoo has already */
   readonly shardSize?: number;
+  /** Builds one part of `of` only, every `of`-th shard from number `part` on (from 1); `mergeZoos` joins the parts. */
+  readonly part?: { readonly part: number; readonly of: number };
   /** Bytes of the task's data file. @default the package's own */
   readonly data?: Uint8Array;
   /** The compiled worker, where a bundler has moved it. */
@@ -67,20 +69,25 @@ export async function* buildZoo(options: BuildOptions): AsyncGenerator<BuildEven
   checkCount("networks", networks, 1, mostNetworks);
   checkCount("workers", options.workers, 0);
   checkCount("shardSize", options.shardSize, 1);
+  const { part, of } = options.part ?? { part: 1, of: 1 };
+  checkCount("part.of", of, 1);
+  checkCount("part.part", part, 1, of);
+  const isMine = (at: number) => at % of === part - 1;
   const unlock = await store.lock();
   try {
     const manifest = await agreeManifest(options);
     const finished: ShardInfo[] = [];
     const pending: ShardPlan[] = [];
-    for (const plan of planShards(networks, manifest.shardSize)) {
+    const checkpoints = checkpointsOf(manifest.recipe);
+    for (const [at, plan] of planShards(networks, manifest.shardSize).entries()) {
       try {
         const info = await inspectShard(store, manifest, plan);
-        if (info?.runs.length === plan.count) finished.push(info);
-        else pending.push(plan);
+        if (info?.rows.length === plan.count * checkpoints) finished.push(info);
+        else if (isMine(at)) pending.push(plan);
       } catch (error) {
         if (!(error instanceof FormatError)) throw error;
         yield { type: "warning", message: error.message };
-        pending.push(plan);
+        if (isMine(at)) pending.push(plan);
       }
     }
     yield* trainPending(options, manifest, finished, pending);
@@ -111,8 +118,10 @@ async function* trainPending(
   finished: ShardInfo[],
   pending: readonly ShardPlan[],
 ): AsyncGenerator<BuildEvent, void> {
-  const { store, networks } = options;
-  const before = finished.reduce((sum, { runs }) => sum + runs.length, 0);
+  const { store } = options;
+  const checkpoints = checkpointsOf(manifest.recipe);
+  const before = finished.reduce((sum, { rows }) => sum + rows.length / checkpoints, 0);
+  const networks = before + pending.reduce((sum, { count }) => sum + count, 0);
   yield { type: "start", networks, done: before };
   const began = performance.now();
   const seconds = () => (performance.now() - began) / 1000;
@@ -135,7 +144,7 @@ async function* trainPending(
     }
     yield report();
   }
-  await writeTable(store, finished);
+  await keepTable(store, finished);
   yield { type: "done", networks, built: Math.round(countBuilt()), seconds: seconds() };
 }
 
@@ -148,7 +157,9 @@ async function* trainShards(
 ): AsyncGenerator<{ plan: ShardPlan; bytes: Uint8Array } | undefined, void> {
   if (pending.length === 0) return;
   const { signal } = options;
-  const data = options.data ?? (await readPackageData(dataFiles[recipe.task]));
+  const { dataFile } = taskEntry(recipe.task);
+  const data =
+    options.data ?? (dataFile === undefined ? new Uint8Array(0) : await readPackageData(dataFile));
   const stop = new AbortController();
   const onAbort = () => stop.abort(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
@@ -191,8 +202,6 @@ async function* trainShards(
 const newSharedBuffer = (bytes: number): SharedArrayBuffer | ArrayBuffer =>
   typeof SharedArrayBuffer === "undefined" ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bytes);
 
-const dataFiles: Readonly<Record<Recipe["task"], string>> = { digits: "uci-digits.csv.gz" };
-
 /** The first result, or a tick when none comes for a while. */
 async function firstNews(running: Iterable<Promise<News>>): Promise<News> {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -218,13 +227,4 @@ function failure(
     `buildZoo: training networks ${from} to ${from + count - 1} failed (${message}); finished shards are safe, build again to go on`,
     { cause: error },
   );
-}
-
-/** Writes the table unless it is there already. */
-async function writeTable(store: ZooStore, finished: readonly ShardInfo[]): Promise<void> {
-  const ordered = [...finished].sort((a, b) => a.plan.from - b.plan.from);
-  const bytes = encodeTable(rowsOf(ordered));
-  const old = await store.read(tableName);
-  if (old?.length === bytes.length && old.every((byte, i) => byte === bytes[i])) return;
-  await store.write(tableName, bytes);
 }

@@ -1,19 +1,16 @@
-// What one network sees: its share of the training images, its labels (some of them wrong), and the order of its batches.
+// What one network sees: its share of the training examples, its labels (some of them wrong), and the order of its batches.
 
 import { randomStream, type RandomStream } from "../core/random.ts";
-import type { Task } from "../tasks/task.ts";
+import type { SeenExamples, Task } from "../tasks/task.ts";
 import { type HyperParameters, networkSeed } from "./recipe.ts";
 
-export interface Lesson {
-  /** Positions in the training set this network may see. */
-  readonly examples: readonly number[];
-  /** A label for each of them. */
-  readonly labels: Uint8Array;
+/** Positions in the training set, a label for each, and how batches are drawn from them. */
+export interface Lesson extends SeenExamples {
   /** Draws the positions within `examples` of every batch, with replacement. */
   readonly draws: RandomStream;
 }
 
-/** The lesson of network `index`: the same for the same task, seed, index and hyper-parameters. */
+/** The lesson of run `index`: the same for the same task, seed, index and hyper-parameters. */
 export function drawLesson(
   task: Task,
   hyper: HyperParameters,
@@ -32,29 +29,45 @@ export function drawLesson(
   return { examples, labels, draws: randomStream(networkSeed(seed, index, "batches")) };
 }
 
-/** Writes one network's next batch into the arrays of all: inputs [n, batch, features], one-hot targets [n, classes, batch]. */
-export function drawBatch(
-  { examples, labels, draws }: Lesson,
-  rows: readonly Float32Array[],
-  classes: number,
-  batch: number,
-  network: number,
-  inputs: Float32Array,
-  targets: Float32Array,
-): void {
-  const features = rows[0].length;
-  const column = network * classes * batch;
-  targets.fill(0, column, column + classes * batch);
-  for (let b = 0; b < batch; b++) {
-    const at = draws.integer(examples.length);
-    inputs.set(rows[examples[at]], (network * batch + b) * features);
-    targets[column + labels[at] * batch + b] = 1;
-  }
+/** The arrays of a batch for n networks on the host. */
+export interface HostBatch {
+  readonly arrays: Readonly<
+    Record<string, { readonly shape: readonly number[]; readonly data: Float32Array<ArrayBuffer> }>
+  >;
+  /** Views of every network's part. */
+  readonly parts: readonly Readonly<Record<string, Float32Array>>[];
 }
 
-/** The training images of a task, one view each. */
-export function trainingRows({ train, features }: Task): Float32Array[] {
-  return Array.from({ length: train.count }, (_, i) =>
-    train.inputs.subarray(i * features, (i + 1) * features),
+/** Room for a batch of `size` examples for each of `networks`. */
+export function hostBatch(task: Task, networks: number, size: number): HostBatch {
+  const shapes = Object.entries(task.batchShapes(size));
+  const arrays = Object.fromEntries(
+    shapes.map(([name, shape]) => {
+      const data = new Float32Array(shape.reduce((product, n) => product * n, networks));
+      return [name, { shape: [networks, ...shape], data }];
+    }),
   );
+  const parts = Array.from({ length: networks }, (_, i) =>
+    Object.fromEntries(
+      Object.entries(arrays).map(([name, { data }]) => {
+        const part = data.length / networks;
+        return [name, data.subarray(i * part, (i + 1) * part)];
+      }),
+    ),
+  );
+  return { arrays, parts };
+}
+
+/** Writes one network's next batch into its part of the arrays of all. */
+export function drawBatch(
+  task: Task,
+  { examples, labels, draws }: Lesson,
+  size: number,
+  part: Readonly<Record<string, Float32Array>>,
+): void {
+  for (const array of Object.values(part)) array.fill(0);
+  for (let b = 0; b < size; b++) {
+    const at = draws.integer(examples.length);
+    task.writeExample(part, b, size, examples[at], labels[at]);
+  }
 }

@@ -3,6 +3,7 @@
 import { FormatError, OptionError } from "../core/errors.ts";
 import { sizeOf } from "../core/shapes.ts";
 import { readManifest, type ZooManifest } from "./manifest.ts";
+import { checkpointsOf } from "./recipe.ts";
 import type { ZooRow } from "./run.ts";
 import { inspectShard, planShards, type ShardInfo } from "./shard.ts";
 import type { ZooStore } from "./store.ts";
@@ -10,7 +11,7 @@ import type { Stacks } from "./population.ts";
 
 export interface Zoo {
   readonly manifest: ZooManifest;
-  /** One row for every network that can be read, by index; fewer than `manifest.networks` in an unfinished zoo. */
+  /** One row for every network that can be read, by index; fewer than runs times checkpoints in an unfinished zoo. */
   readonly rows: readonly ZooRow[];
   /** One error for every shard that is damaged; its networks have no rows, all others can be used. */
   readonly problems: readonly FormatError[];
@@ -54,28 +55,29 @@ export async function openZoo(store: ZooStore): Promise<Zoo> {
 
 /** Rows of shards, in their order. */
 export function rowsOf(shards: readonly ShardInfo[]): ZooRow[] {
-  return shards.flatMap(({ plan, runs }) =>
-    runs.map((run) => Object.freeze({ ...run, shard: plan.name })),
+  return shards.flatMap(({ plan, rows }) =>
+    rows.map((row) => Object.freeze({ ...row, shard: plan.name })),
   );
 }
 
 async function readWeights(
   store: ZooStore,
-  { spec, shardSize, networks }: ZooManifest,
+  { spec, shardSize, networks, recipe }: ZooManifest,
   shards: readonly ShardInfo[],
   damaged: ReadonlyMap<number, FormatError>,
   indices: readonly number[],
 ): Promise<Stacks> {
+  const checkpoints = checkpointsOf(recipe);
   const byShard = new Map<ShardInfo, { place: number; slot: number }[]>();
   for (const [place, index] of indices.entries()) {
-    const from = Math.floor(index / shardSize) * shardSize;
+    const from = Math.floor(index / (shardSize * checkpoints)) * shardSize;
     const shard = shards.find(({ plan }) => plan.from === from);
-    const slot = index - from;
-    if (!Number.isSafeInteger(index) || shard?.runs[slot] === undefined) {
+    const slot = index - from * checkpoints;
+    if (!Number.isSafeInteger(index) || shard?.rows[slot] === undefined) {
       const problem = damaged.get(from);
       if (problem !== undefined) throw problem;
       throw new OptionError(
-        `readWeights: there is no network ${index} in ${store.location}, which is planned for 0 to ${networks - 1}; take indices from its rows`,
+        `readWeights: there is no network ${index} in ${store.location}, which is planned for 0 to ${networks * checkpoints - 1}; take indices from its rows`,
       );
     }
     const wanted = byShard.get(shard) ?? [];

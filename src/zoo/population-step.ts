@@ -1,13 +1,26 @@
 // One optimizer step for many networks at once, each with its own optimizer, learning rate and decay: SGD, momentum
-// (Polyak 1964) and Adam (Kingma and Ba 2015) as one rule whose coefficients are arrays over networks.
+// (Polyak 1964), Adam (Kingma and Ba 2015) and RMSprop (Hinton 2012) as one rule whose coefficients are arrays over networks.
 
 import { jit, numpy as np, tree } from "@jax-js/jax";
 import type { WeightBatch } from "../models/model.ts";
-import type { HyperParameters } from "./recipe.ts";
+import type { HyperParameters, OptimizerName } from "./recipe.ts";
 
 const momentum = 0.9;
 const secondDecay = 0.999;
 const epsilon = 1e-8;
+
+/** How each optimizer uses the averages; bias corrections are for averages that start at 0. */
+const rules: Readonly<
+  Record<
+    OptimizerName,
+    { readonly keep: number; readonly take: number; readonly adaptive: boolean }
+  >
+> = {
+  sgd: { keep: 0, take: 1, adaptive: false },
+  momentum: { keep: momentum, take: 1, adaptive: false },
+  adam: { keep: momentum, take: 1 - momentum, adaptive: true },
+  rmsprop: { keep: 0, take: 1, adaptive: true },
+};
 
 /** Weights and both running averages of their gradients, by tensor, [n, ...shape]. */
 export type PopulationState = {
@@ -31,19 +44,22 @@ const column = (values: readonly number[]) =>
 
 export function stepRule(hypers: readonly HyperParameters[]): StepRule {
   return {
-    keep: column(hypers.map(({ optimizer }) => (optimizer === "sgd" ? 0 : momentum))),
-    take: column(hypers.map(({ optimizer }) => (optimizer === "adam" ? 1 - momentum : 1))),
-    adaptive: column(hypers.map(({ optimizer }) => (optimizer === "adam" ? 1 : 0))),
+    keep: column(hypers.map(({ optimizer }) => rules[optimizer].keep)),
+    take: column(hypers.map(({ optimizer }) => rules[optimizer].take)),
+    adaptive: column(hypers.map(({ optimizer }) => (rules[optimizer].adaptive ? 1 : 0))),
   };
 }
 
-/** Step sizes [n] of step `at` (from 0), 0 for networks that have stopped; Adam's bias corrections are part of them. */
+/** Step sizes [n] of step `at` (from 0), 0 for networks that have stopped; bias corrections of averages are part of them. */
 export function stepSizes(hypers: readonly HyperParameters[], at: number): np.Array {
-  const correction = Math.sqrt(1 - secondDecay ** (at + 1)) / (1 - momentum ** (at + 1));
+  const ofSecond = Math.sqrt(1 - secondDecay ** (at + 1));
+  const ofFirst = 1 - momentum ** (at + 1);
   return column(
-    hypers.map(({ optimizer, learningRate, steps }) =>
-      at >= steps ? 0 : optimizer === "adam" ? learningRate * correction : learningRate,
-    ),
+    hypers.map(({ optimizer, learningRate, steps }) => {
+      const { keep, adaptive } = rules[optimizer];
+      if (at >= steps) return 0;
+      return adaptive ? learningRate * (keep > 0 ? ofSecond / ofFirst : ofSecond) : learningRate;
+    }),
   );
 }
 

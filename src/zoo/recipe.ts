@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { FormatError } from "../core/errors.ts";
 import { deriveSeed, randomStream } from "../core/random.ts";
+import { taskNames } from "../tasks/registry.ts";
 
 const positive = z.number().positive();
 const share = z.number().min(0).max(1);
@@ -12,15 +13,17 @@ const ordered = <T extends z.ZodType<[number, number]>>(range: T) =>
 const positiveRange = ordered(z.tuple([positive, positive]));
 const shareRange = ordered(z.tuple([share, share]));
 
-export const optimizers = ["sgd", "momentum", "adam"] as const;
+export const optimizers = ["sgd", "momentum", "adam", "rmsprop"] as const;
 export type OptimizerName = (typeof optimizers)[number];
+
+const batchSize = z.int().min(1).max(4096);
 
 const recipeSchema = z.strictObject({
   name: z.string().min(1),
   /** Which task the networks learn. */
-  task: z.literal("digits"),
-  /** Examples in one step. */
-  batch: z.int().min(1).max(4096),
+  task: z.enum(taskNames),
+  /** Examples in one step; of several numbers, each is equally likely. */
+  batch: z.union([batchSize, z.array(batchSize).min(1)]),
   /** Learning rates, log-uniform, by optimizer; optimizers are equally likely. */
   learningRate: z.partialRecord(z.enum(optimizers), positiveRange),
   /** Factor on the usual initial spread, log-uniform. */
@@ -36,6 +39,8 @@ const recipeSchema = z.strictObject({
     fullChance: share,
     range: ordered(z.tuple([z.int().min(1), z.int().min(1)])),
   }),
+  /** Networks kept of every run, at equal distances up to its last step. @default 1 */
+  checkpoints: z.int().min(1).max(100).optional(),
 });
 
 /** Plain data, kept in the manifest of a zoo. */
@@ -65,9 +70,14 @@ export interface HyperParameters {
   readonly weightDecay: number;
   readonly labelNoise: number;
   readonly dataFraction: number;
-  /** Steps until the network stopped. */
+  /** Steps until the run stopped. */
   readonly steps: number;
+  readonly batch: number;
 }
+
+/** Networks that the runs of a recipe leave each. */
+export const checkpointsOf = ({ checkpoints = 1 }: Pick<Recipe, "checkpoints">): number =>
+  checkpoints;
 
 /** A recipe from parsed JSON. @throws {FormatError} naming every field that is wrong. */
 export function parseRecipe(value: unknown): Recipe {
@@ -104,6 +114,8 @@ export function drawHyperParameters(recipe: Recipe, seed: number, index: number)
   const dataFraction = logUniform(recipe.dataFraction);
   const full = random.uniform() < recipe.steps.fullChance;
   const steps = Math.round(logUniform(recipe.steps.range));
+  const sizes = [recipe.batch].flat();
+  const batch = sizes[random.integer(sizes.length)];
   return Object.freeze({
     optimizer,
     learningRate,
@@ -112,5 +124,6 @@ export function drawHyperParameters(recipe: Recipe, seed: number, index: number)
     labelNoise: noisy ? noise : 0,
     dataFraction,
     steps: full ? recipe.steps.range[1] : steps,
+    batch,
   });
 }

@@ -1,15 +1,17 @@
-// One row of a zoo's table: how a network was trained and how well it does.
+// One row of a zoo's table: a network, how it was trained and how well it does.
 
+import type { Evaluation } from "../tasks/task.ts";
 import type { HyperParameters } from "./recipe.ts";
 
-export interface Run extends HyperParameters {
-  /** Position in the zoo, from 0. */
+export interface Run extends HyperParameters, Evaluation {
+  /** Position of the network in the zoo, from 0. */
   readonly index: number;
-  /** Mean cross-entropy in nats on the network's own training images and labels, wrong ones included. */
-  readonly trainLoss: number;
-  readonly testLoss: number;
-  /** Share of the test images classified rightly. */
-  readonly testAccuracy: number;
+  /** The training run it comes from; networks of one run must not be split between training and test. */
+  readonly run: number;
+  /** Which of the run's checkpoints it is, from 0. */
+  readonly checkpoint: number;
+  /** Steps after which it was kept, `steps` at most. */
+  readonly step: number;
   /** False when a weight is NaN or infinite: training diverged. */
   readonly finite: boolean;
 }
@@ -17,6 +19,8 @@ export interface Run extends HyperParameters {
 /** Columns of the table, in order, with their Parquet types. `shard` names the file that holds the weights. */
 export const runColumns = {
   index: "INT32",
+  run: "INT32",
+  checkpoint: "INT32",
   shard: "STRING",
   optimizer: "STRING",
   learningRate: "DOUBLE",
@@ -25,6 +29,8 @@ export const runColumns = {
   labelNoise: "DOUBLE",
   dataFraction: "DOUBLE",
   steps: "INT32",
+  batch: "INT32",
+  step: "INT32",
   trainLoss: "DOUBLE",
   testLoss: "DOUBLE",
   testAccuracy: "DOUBLE",

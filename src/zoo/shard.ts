@@ -9,59 +9,64 @@ import {
   safetensorsHeader,
   safetensorsPrefixBytes,
 } from "../formats/safetensors.ts";
+import { blankChecksum, checksumHolds, withChecksum } from "./checksum.ts";
 import { specToJSON } from "../spec/json.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import type { ZooManifest } from "./manifest.ts";
+import { checkpointsOf, type Recipe } from "./recipe.ts";
 import { type Run, runColumns } from "./run.ts";
 import type { ZooStore } from "./store.ts";
 import type { Population } from "./population.ts";
 
 const shardFormat = "weightspace/zoo-shard@1";
 
-/** Which networks a shard holds. */
+/** Which training runs a shard holds; each leaves as many networks as the recipe has checkpoints. */
 export interface ShardPlan {
   readonly name: string;
-  /** Index of the first network. */
+  /** Number of the first run. */
   readonly from: number;
   readonly count: number;
 }
 
-/** The shards of a zoo, in order. */
-export function planShards(networks: number, shardSize: number): ShardPlan[] {
-  return Array.from({ length: Math.ceil(networks / shardSize) }, (_, i) => ({
+/** The shards of a zoo of so many runs, in order. */
+export function planShards(runs: number, shardSize: number): ShardPlan[] {
+  return Array.from({ length: Math.ceil(runs / shardSize) }, (_, i) => ({
     name: `shard-${String(i).padStart(5, "0")}.safetensors`,
     from: i * shardSize,
-    count: Math.min(shardSize, networks - i * shardSize),
+    count: Math.min(shardSize, runs - i * shardSize),
   }));
 }
 
-/** The bytes of a shard: the same for the same networks. */
-export function encodeShard(
+/** The bytes of a shard, checksum included: the same for the same networks. */
+export async function encodeShard(
   { weights, runs }: Population,
   { spec, seed }: { readonly spec: SymmetrySpec; readonly seed: number },
-): Uint8Array {
-  return writeSafetensors(weights, {
+): Promise<Uint8Array> {
+  const bytes = writeSafetensors(weights, {
+    checksum: blankChecksum,
     format: shardFormat,
     seed: String(seed),
     spec: JSON.stringify(specToJSON(spec)),
     runs: JSON.stringify(runs),
   });
+  return withChecksum(bytes as Uint8Array<ArrayBuffer>);
 }
 
 export interface ShardInfo {
   readonly plan: ShardPlan;
-  /** Networks it really holds: fewer than planned when the zoo has grown since. */
-  readonly runs: readonly Run[];
+  /** A row for every network it really holds: fewer than planned when the zoo has grown since. */
+  readonly rows: readonly Run[];
   readonly header: SafetensorsHeader;
 }
 
 /**
- * Reads and checks the header of a shard and the length of its file; undefined when there is no such file.
+ * Reads a shard's header and checks it, the length of the file and its checksum (older shards have none); undefined when
+ * there is no such file.
  * @throws {FormatError} naming the file when it is truncated, damaged or of another zoo.
  */
 export async function inspectShard(
   store: ZooStore,
-  { spec, seed }: Pick<ZooManifest, "spec" | "seed">,
+  { spec, seed, recipe }: Pick<ZooManifest, "spec" | "seed" | "recipe">,
   plan: ShardPlan,
 ): Promise<ShardInfo | undefined> {
   const size = await store.size(plan.name);
@@ -88,30 +93,52 @@ export async function inspectShard(
   if (metadata["seed"] !== String(seed)) {
     return fail(`it was built with seed ${metadata["seed"]}, the zoo has seed ${seed}`);
   }
-  const runs = parseRuns(metadata["runs"], fail);
+  const { checksum } = metadata;
+  if (checksum !== undefined) {
+    const bytes = (await store.read(plan.name)) ?? new Uint8Array(0);
+    if (!(await checksumHolds(bytes, checksum)))
+      return fail("its checksum does not fit, so bytes of it have changed since it was written");
+  }
+  const rows = parseRows(metadata["runs"], recipe, fail);
+  const checkpoints = checkpointsOf(recipe);
   if (
-    runs.length === 0 ||
-    runs.length > plan.count ||
-    runs.some((r, i) => r.index !== plan.from + i)
+    rows.length === 0 ||
+    rows.length % checkpoints !== 0 ||
+    rows.length > plan.count * checkpoints ||
+    rows.some((row, i) => row.index !== plan.from * checkpoints + i)
   ) {
     const last = plan.from + plan.count - 1;
     return fail(`its rows are not those of networks ${plan.from} to ${last}`);
   }
   for (const [name, { shape }] of Object.entries(spec.tensors)) {
     const entry = header.entries.get(name);
-    const expected = [runs.length, ...shape];
+    const expected = [rows.length, ...shape];
     if (entry?.dtype !== "F32" || !equalShapes(entry.shape, expected)) {
       const got = entry === undefined ? "nothing" : `${entry.dtype} ${formatShape(entry.shape)}`;
       return fail(`tensor "${name}" must be F32 ${formatShape(expected)}, got ${got}`);
     }
   }
-  return { plan, runs, header };
+  return { plan, rows, header };
 }
 
 const typeNames = { INT32: "number", DOUBLE: "number", STRING: "string", BOOLEAN: "boolean" };
 
+/** What rows of shards lack that were written when every run left one network. */
+const addedColumns: Readonly<
+  Record<string, (row: Record<string, unknown>, recipe: Recipe) => unknown>
+> = {
+  run: (row) => row["index"],
+  checkpoint: () => 0,
+  batch: (_, { batch }) => batch,
+  step: (row) => row["steps"],
+};
+
 /** Rows from the metadata; numbers JSON cannot hold were written as null and come back as NaN. */
-function parseRuns(text: string | undefined, fail: (what: string) => never): readonly Run[] {
+function parseRows(
+  text: string | undefined,
+  recipe: Recipe,
+  fail: (what: string) => never,
+): readonly Run[] {
   let rows: unknown;
   try {
     rows = JSON.parse(text ?? "");
@@ -121,9 +148,12 @@ function parseRuns(text: string | undefined, fail: (what: string) => never): rea
   if (!Array.isArray(rows)) return fail("its rows are not a list");
   return rows.map((row: unknown): Run => {
     if (typeof row !== "object" || row === null) return fail("a row is not an object");
+    const fields = row as Record<string, unknown>;
     const entries = Object.entries(runColumns).flatMap(([column, type]): [string, unknown][] => {
       if (column === "shard") return [];
-      const given = (row as Record<string, unknown>)[column];
+      const given = Object.hasOwn(fields, column)
+        ? fields[column]
+        : addedColumns[column]?.(fields, recipe);
       const value = given === null && type === "DOUBLE" ? NaN : given;
       if (typeof value !== typeNames[type]) {
         return fail(`a row has ${column} ${JSON.stringify(given)}, expected a ${typeNames[type]}`);

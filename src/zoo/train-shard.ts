@@ -1,6 +1,6 @@
 // One shard's worth of work, as a worker thread or the calling thread does it: train, and hand back the shard's bytes.
 
-import { digitsTask } from "../tasks/digits.ts";
+import { taskEntry, type TaskName } from "../tasks/registry.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Recipe } from "./recipe.ts";
 import { encodeShard } from "./shard.ts";
@@ -12,7 +12,7 @@ export interface ShardRequest {
   readonly seed: number;
   readonly from: number;
   readonly count: number;
-  /** Bytes of the task's data file. */
+  /** Bytes of the task's data file; none when it has no file. */
   readonly data: Uint8Array;
   /** Shared counters, one a shard, where `slot` is this one's: millionths of its work that are done. */
   readonly progress: Int32Array;
@@ -22,23 +22,23 @@ export interface ShardRequest {
 /** Millionths: what a finished shard's counter holds. */
 export const finishedWork = 1_000_000;
 
-let known: { data: Uint8Array; task: Promise<Task> } | undefined;
+let known: { name: TaskName; data: Uint8Array; task: Promise<Task> } | undefined;
 
 const equalBytes = (a: Uint8Array, b: Uint8Array) =>
   a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 /** The task of some data, kept from one shard to the next. */
-function taskOf(data: Uint8Array): Promise<Task> {
-  if (known === undefined || !equalBytes(known.data, data)) {
-    known = { data, task: digitsTask(data) };
+function taskOf(name: TaskName, data: Uint8Array): Promise<Task> {
+  if (known?.name !== name || !equalBytes(known.data, data)) {
+    known = { name, data, task: taskEntry(name).create(data) };
   }
   return known.task;
 }
 
-/** The bytes of the shard of networks `from` to `from + count - 1`. */
+/** The bytes of the shard of runs `from` to `from + count - 1`. */
 export async function trainShard(request: ShardRequest, signal?: AbortSignal): Promise<Uint8Array> {
   const { recipe, seed, from, count, data, progress, slot } = request;
-  const task = await taskOf(data);
+  const task = await taskOf(recipe.task, data);
   const population = await trainPopulation({
     task,
     recipe,

@@ -12,10 +12,10 @@ import { gunzip, parseDigits } from "../../src/tasks/digits-data.ts";
 import { digitsTask } from "../../src/tasks/digits.ts";
 import { digitsSpec } from "../support/digits-spec.ts";
 import { readPackageData } from "../../src/tasks/package-data.ts";
-import type { Task } from "../../src/tasks/task.ts";
+import type { ClassifierTask } from "../../src/tasks/classifier.ts";
 
 let bytes: Uint8Array;
-let task: Task;
+let task: ClassifierTask;
 beforeAll(async () => {
   await startEngine();
   bytes = await readPackageData("uci-digits.csv.gz");
@@ -77,9 +77,10 @@ function example(seed: number) {
 test("the written-out gradients are those of automatic differentiation", async () => {
   const { weights, inputs, targets } = example(3);
   const keep = () => Object.fromEntries(Object.entries(weights).map(([k, v]) => [k, v.ref]));
-  const total = (w: WeightBatch, x: np.Array, y: np.Array) => np.sum(task.loss(w, x, y));
+  const total = (w: WeightBatch, x: np.Array, y: np.Array) =>
+    np.sum(task.loss(w, { inputs: x, targets: y }));
   const automatic = jit(grad(total))(keep(), inputs.ref, targets.ref) as WeightBatch;
-  const written = task.gradients(weights, inputs, targets);
+  const written = task.gradients(weights, { inputs, targets });
   for (const name of Object.keys(digitsSpec.tensors)) {
     const [a, b] = [await automatic[name].data(), await written[name].data()];
     const size = Math.max(...a.map(Math.abs));
@@ -94,7 +95,7 @@ test("the loss of equal scores is log 10", async () => {
   const zero = Object.fromEntries(
     Object.entries(weights).map(([name, w]) => [name, np.multiply(w, 0)]),
   );
-  for (const value of await task.loss(zero, inputs, targets).data()) {
+  for (const value of await task.loss(zero, { inputs, targets }).data()) {
     expect(value).toBeCloseTo(Math.log(10), 5);
   }
 });

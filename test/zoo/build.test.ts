@@ -1,8 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { FormatError, OptionError } from "../../src/core/errors.ts";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
-import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
-import { toFloat32 } from "../../src/formats/safetensors-dtypes.ts";
 import { specFromJSON } from "../../src/spec/json.ts";
 import { digitsTask } from "../../src/tasks/digits.ts";
 import { readPackageData } from "../../src/tasks/package-data.ts";
@@ -11,9 +9,8 @@ import { openZoo } from "../../src/zoo/open.ts";
 import { memoryStore, type ZooStore } from "../../src/zoo/store.ts";
 import { decodeTable } from "../../src/zoo/table.ts";
 import { trainPopulation } from "../../src/zoo/train-population.ts";
-import { build, digestsOf, filesOf, smallZoo, storeOf } from "./small-zoo.ts";
+import { build, digestsOf, filesOf, smallZoo } from "./small-zoo.ts";
 
-const third = "shard-00002.safetensors";
 let whole: ZooStore;
 let wholeFiles: Map<string, Uint8Array>;
 let wholeDigests: Record<string, string>;
@@ -23,8 +20,6 @@ beforeAll(async () => {
   wholeFiles = await filesOf(whole);
   wholeDigests = await digestsOf(whole);
 });
-
-const copy = () => storeOf(wholeFiles);
 
 describe("a finished zoo", () => {
   test("consists of a manifest, shards and one table", () => {
@@ -129,100 +124,5 @@ describe("an interrupted build", () => {
     const done = events.flatMap((event) => (event.type === "progress" ? [event.done] : []));
     expect(done).toEqual([...done].sort((a, b) => a - b));
     expect(done.at(-1)).toBe(44);
-  });
-});
-
-describe("damage", () => {
-  const cases: [string, (bytes: Uint8Array) => Uint8Array, RegExp][] = [
-    ["truncated in the data", (b) => b.slice(0, -5), /has \d+ bytes, its header says/],
-    ["truncated in the header", (b) => b.slice(0, 100), /claims/],
-    ["empty", () => new Uint8Array(0), /at least 8 bytes/],
-    ["not safetensors", (b) => b.map((byte) => byte ^ 0x55), /limit/],
-    ["another shard", () => wholeFiles.get("shard-00001.safetensors")!, /networks 16 to 23/],
-    [
-      "of another seed",
-      (b) => {
-        const { tensors, metadata } = readSafetensors(b);
-        return writeSafetensors(tensors, { ...metadata, seed: "12" });
-      },
-      /seed 12, the zoo has seed 11/,
-    ],
-    [
-      "with rows of the wrong kind",
-      (b) => {
-        const { tensors, metadata } = readSafetensors(b);
-        const runs = metadata["runs"].replace(/"steps":\d+/, '"steps":"many"');
-        return writeSafetensors(tensors, { ...metadata, runs });
-      },
-      /steps "many", expected a number/,
-    ],
-    [
-      "without a tensor",
-      (b) => {
-        const { tensors, metadata } = readSafetensors(b);
-        const left = [...tensors].filter(([name]) => name !== "fc1.bias");
-        return writeSafetensors(left, metadata);
-      },
-      /"fc1.bias" must be F32 \[8, 32\], got nothing/,
-    ],
-  ];
-  test.each(cases)(
-    "a shard that is %s is named; the rest can be used; building repairs it",
-    async (_name, damage, message) => {
-      const store = await copy();
-      await store.write(third, damage(wholeFiles.get(third)!));
-      const { rows, problems, readWeights } = await openZoo(store);
-      expect(problems).toHaveLength(1);
-      expect(problems[0]).toBeInstanceOf(FormatError);
-      expect(problems[0].message).toContain(third);
-      expect(problems[0].message).toMatch(message);
-      expect(rows).toHaveLength(36);
-      expect((await readWeights([0, 43]))["fc1.bias"].shape).toEqual([2, 32]);
-      await expect(readWeights([16])).rejects.toThrow(third);
-      const events = await build(store);
-      expect(events[0]).toMatchObject({ type: "warning" });
-      expect(await digestsOf(store)).toEqual(wholeDigests);
-    },
-  );
-
-  test("a lost table or shard comes back", async () => {
-    const store = await copy();
-    await store.remove("runs.parquet");
-    await store.remove(third);
-    await build(store);
-    expect(await digestsOf(store)).toEqual(wholeDigests);
-  });
-
-  test("a missing or damaged manifest is a clear error", async () => {
-    await expect(openZoo(memoryStore("the shed"))).rejects.toThrow(/no zoo.json in the shed/);
-    const store = await copy();
-    await store.write("zoo.json", new TextEncoder().encode("{"));
-    await expect(openZoo(store)).rejects.toThrow(/zoo.json in memory is not JSON/);
-    await store.write("zoo.json", new TextEncoder().encode(`{"format":"weightspace/zoo@2"}`));
-    await expect(openZoo(store)).rejects.toThrow(/not of format weightspace\/zoo@1/);
-    await expect(openZoo(store)).rejects.toThrow(FormatError);
-  });
-
-  test("NaN weights come through with their flag", async () => {
-    const { tensors, metadata } = readSafetensors(wholeFiles.get(third)!);
-    const bias = tensors.get("fc1.bias")!;
-    const values = toFloat32(bias);
-    values[3] = NaN;
-    const runs = JSON.parse(metadata["runs"]) as Record<string, unknown>[];
-    runs[0]["finite"] = false;
-    runs[0]["testLoss"] = NaN;
-    const store = await copy();
-    const changed = [...tensors].map(([name, tensor]) =>
-      name === "fc1.bias"
-        ? ([name, { shape: bias.shape, data: values }] as const)
-        : ([name, tensor] as const),
-    );
-    await store.write(
-      third,
-      writeSafetensors(changed, { ...metadata, runs: JSON.stringify(runs) }),
-    );
-    const { rows, readWeights } = await openZoo(store);
-    expect(rows[16]).toMatchObject({ finite: false, testLoss: NaN });
-    expect((await readWeights([16]))["fc1.bias"].data[3]).toBeNaN();
   });
 });

@@ -1,11 +1,13 @@
-// `weightspace zoo build` and `weightspace zoo info`: populations of trained networks.
+// `weightspace zoo`: builds, merges and inspects populations of trained networks.
 
 import { availableParallelism } from "node:os";
+import { InvalidArgumentError } from "commander";
 import { seedNumber, wholeNumber } from "../arguments.ts";
 import { mostNetworks } from "../../zoo/limits.ts";
 import type { RegisterCommand } from "../context.ts";
 import { readJson } from "../files.ts";
 import { counted, textTable } from "../output.ts";
+import { UsageError } from "../usage-error.ts";
 
 interface BuildFlags {
   readonly recipe: string;
@@ -13,16 +15,26 @@ interface BuildFlags {
   readonly seed: number;
   readonly out: string;
   readonly workers: number;
+  readonly shard?: { readonly part: number; readonly of: number };
+  readonly shardSize?: number;
 }
 
 const quantile = (sorted: readonly number[], q: number) =>
   sorted[Math.round(q * (sorted.length - 1))];
 
+/** A parser of parts such as 2/3. */
+function partNumber(text: string): { part: number; of: number } {
+  const [, part, of] = /^(\d+)\/(\d+)$/.exec(text)?.map(Number) ?? [];
+  if (part === undefined || part < 1 || part > of)
+    throw new InvalidArgumentError("Expected a part such as 2/3, from 1/3 to 3/3.");
+  return { part, of };
+}
+
 export const zooCommand: RegisterCommand = (program, cli) => {
   const zoo = program
     .command("zoo")
     .helpGroup("Populations:")
-    .description("Builds and inspects populations of trained networks.");
+    .description("Builds, merges and inspects populations of trained networks.");
 
   zoo
     .command("build")
@@ -30,29 +42,103 @@ export const zooCommand: RegisterCommand = (program, cli) => {
     .description(
       "Trains a population of small networks. Interrupted or killed, the same command goes on where it was.",
     )
-    .option("--recipe <name or file>", "digits-mlp, or a recipe as JSON", "digits-mlp")
-    .option("--networks <n>", "networks to train", wholeNumber(1, mostNetworks), 1000)
+    .option("--recipe <name or file>", "a recipe's name, or a recipe as JSON", "digits-mlp")
+    .option(
+      "--networks <n>",
+      "networks to train, each leaving the recipe's number of checkpoints",
+      wholeNumber(1, mostNetworks),
+      1000,
+    )
     .option("--seed <n>", "fixes everything", seedNumber, 0)
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
+    .option("--shard <i/n>", "builds part i of n only; zoo merge joins the parts", partNumber)
+    .option("--shard-size <n>", "networks in one file and one program", wholeNumber(1))
     .requiredOption("-o, --out <folder>", "the zoo's folder")
-    .addHelpText("after", "\nExample:\n  weightspace zoo build --networks 2000 --out zoos/digits")
-    .action(async ({ recipe, networks, seed, out, workers }: BuildFlags) => {
-      const { digitsRecipe, parseRecipe } = await import("../../zoo/recipe.ts");
+    .addHelpText(
+      "after",
+      "\nRecipes: zoo recipes lists them.\n\nExample:\n  weightspace zoo build --networks 2000 --out zoos/digits",
+    )
+    .action(async ({ recipe, networks, seed, out, workers, shard, shardSize }: BuildFlags) => {
+      const { parseRecipe } = await import("../../zoo/recipe.ts");
+      const { recipes } = await import("../../zoo/recipes.ts");
       const { folderStore } = await import("../fs-store.ts");
       const { buildWithProgress } = await import("../zoo-progress.ts");
-      const chosen = recipe === "digits-mlp" ? digitsRecipe : parseRecipe(await readJson(recipe));
+      const isFile = /[./\\]/.test(recipe);
+      if (!isFile && !Object.hasOwn(recipes, recipe))
+        throw new UsageError(
+          `there is no recipe "${recipe}"; expected one of ${Object.keys(recipes).join(", ")}, or a JSON file`,
+        );
+      const chosen = isFile ? parseRecipe(await readJson(recipe)) : recipes[recipe];
       const result = await buildWithProgress(cli, {
         recipe: chosen,
         networks,
         seed,
         workers,
         store: folderStore(out),
+        ...(shard !== undefined && { part: shard }),
+        ...(shardSize !== undefined && { shardSize }),
       });
       const rate = result.built / Math.max(result.seconds, 1e-9);
+      const what =
+        shard === undefined
+          ? counted(networks, "network")
+          : `part ${shard.part} of ${shard.of} of ${counted(networks, "network")}`;
       cli.output.result({ zoo: out, networks, ...result, networksPerSecond: rate }, () =>
         result.built === 0
-          ? `${out} already holds its ${counted(networks, "network")}`
-          : `${out}: ${counted(networks, "network")}, ${result.built} trained in ${result.seconds.toFixed(1)} s (${rate.toFixed(0)} networks/s)`,
+          ? `${out} already holds its ${what}`
+          : `${out}: ${what}, ${result.built} trained in ${result.seconds.toFixed(1)} s (${formatRate(rate)} networks/s)`,
+      );
+    });
+
+  zoo
+    .command("recipes")
+    .summary("the recipes there are")
+    .description("Lists the recipes that come with the package; with --json, whole.")
+    .action(async () => {
+      const { recipes } = await import("../../zoo/recipes.ts");
+      const { taskEntry } = await import("../../tasks/registry.ts");
+      const { checkpointsOf } = await import("../../zoo/recipe.ts");
+      cli.output.result({ recipes }, () =>
+        textTable(
+          ["recipe", "networks", "checkpoints", "steps"],
+          Object.values(recipes).map((recipe) => [
+            recipe.name,
+            taskEntry(recipe.task).summary,
+            String(checkpointsOf(recipe)),
+            recipe.steps.range.join(" to "),
+          ]),
+        ),
+      );
+    });
+
+  zoo
+    .command("merge")
+    .summary("join parts of a population")
+    .description(
+      "Joins the folders that `zoo build --shard i/n` wrote. Damaged shards are named and left out; zoo build on the result trains what is missing.",
+    )
+    .argument("<parts...>", "folders of the parts")
+    .requiredOption("-o, --out <folder>", "the zoo's folder")
+    .addHelpText("after", "\nExample:\n  weightspace zoo merge part1 part2 part3 --out zoos/gru")
+    .action(async (parts: string[], { out }: { out: string }) => {
+      const { mergeZoos } = await import("../../zoo/merge.ts");
+      const { folderStore } = await import("../fs-store.ts");
+      const { manifest, present, missing, problems } = await mergeZoos(
+        parts.map((part) => folderStore(part)),
+        folderStore(out),
+      );
+      for (const { message } of problems) cli.output.note(`warning: ${message}`);
+      const value = {
+        zoo: out,
+        networks: manifest.networks,
+        present,
+        missing: missing.map(({ name }) => name),
+        problems: problems.map(({ message }) => message),
+      };
+      cli.output.result(value, () =>
+        missing.length === 0
+          ? `${out}: all ${counted(present, "network")}`
+          : `${out}: ${present} of ${counted(manifest.networks, "network")}; ${counted(missing.length, "shard")} missing, build the zoo to train ${missing.length === 1 ? "it" : "them"}`,
       );
     });
 
@@ -68,28 +154,39 @@ export const zooCommand: RegisterCommand = (program, cli) => {
       const { folderStore } = await import("../fs-store.ts");
       const { specToJSON } = await import("../../spec/json.ts");
       const { printSpec } = await import("../../spec/print.ts");
+      const { checkpointsOf } = await import("../../zoo/recipe.ts");
       const { manifest, rows, problems } = await openZoo(folderStore(folder));
       const finite = rows.filter((row) => row.finite);
       const accuracies = finite.map(({ testAccuracy }) => testAccuracy).sort((a, b) => a - b);
       const quantiles =
         accuracies.length === 0 ? [] : [0, 0.25, 0.5, 0.75, 1].map((q) => quantile(accuracies, q));
+      const histogram = Array.from({ length: 10 }, () => 0);
+      for (const accuracy of accuracies) histogram[Math.min(9, Math.floor(accuracy * 10))]++;
       const { recipe, seed, networks, spec } = manifest;
+      const checkpoints = checkpointsOf(recipe);
       const value = {
         networks,
+        checkpoints,
         readable: rows.length,
         finite: finite.length,
         seed,
         recipe,
         testAccuracyQuantiles: quantiles,
+        testAccuracyHistogram: histogram,
         problems: problems.map(({ message }) => message),
         spec: specToJSON(spec),
       };
+      const each = checkpoints === 1 ? "" : `, ${checkpoints} checkpoints each`;
       cli.output.result(value, () =>
         [
-          `${folder}: ${rows.length} of ${networks} networks, ${finite.length} with finite weights, seed ${seed}`,
+          `${folder}: ${rows.length / checkpoints} of ${networks} networks${each}, ${finite.length} with finite weights, seed ${seed}`,
           textTable(
             ["test accuracy", "min", "25 %", "median", "75 %", "max"],
             [["", ...quantiles.map((q) => q.toFixed(3))]],
+          ),
+          textTable(
+            ["from", ...histogram.map((_, i) => `0.${i}`)],
+            [["networks", ...histogram.map(String)]],
           ),
           printSpec(spec),
           ...problems.map(({ message }) => `warning: ${message}`),
@@ -103,3 +200,6 @@ export const zooCommand: RegisterCommand = (program, cli) => {
       }
     });
 };
+
+/** Networks a second, with digits where they are few. */
+const formatRate = (rate: number) => (rate >= 10 ? rate.toFixed(0) : rate.toPrecision(2));

@@ -1,0 +1,138 @@
+// Tasks of one kind: rows of numbers to sort into classes, scored by cross-entropy and accuracy.
+
+import { nn, numpy as np } from "@jax-js/jax";
+import type { WeightBatch } from "../models/model.ts";
+import type { Batch, Evaluation, Examples, SeenExamples, Task } from "./task.ts";
+
+/** Examples to classify. */
+export interface Dataset extends Examples {
+  /** Row-major [count, features]. */
+  readonly inputs: Float32Array<ArrayBuffer>;
+}
+
+/** A network that classifies, its data, and its gradients. */
+export interface Classifier extends Pick<Task, "name" | "classes" | "spec" | "init"> {
+  readonly features: number;
+  readonly train: Dataset;
+  readonly test: Dataset;
+  /** Class scores [n, classes, batch] from inputs [n, batch, features] (or [1, ...], the same for all). Pure. */
+  logits(weights: WeightBatch, inputs: np.Array): np.Array;
+  /** Gradients of the mean cross-entropy of targets [n, classes, batch], by tensor. */
+  gradients(weights: WeightBatch, inputs: np.Array, targets: np.Array): WeightBatch;
+  /** The same scores, faster, outside `jit`. @default `logits` */
+  fastLogits?(weights: WeightBatch, inputs: np.Array): np.Array;
+  /** Examples scored at a time: bounds memory. @default all */
+  readonly portion?: number;
+}
+
+export type ClassifierTask = Omit<Classifier, "gradients"> & Task;
+
+/** The task of a classifier. Batches hold `inputs` [n, batch, features] and one-hot `targets` [n, classes, batch]. */
+export function classifierTask(classifier: Classifier): ClassifierTask {
+  const { features, classes, train } = classifier;
+  const rows = Array.from({ length: train.count }, (_, i) =>
+    train.inputs.subarray(i * features, (i + 1) * features),
+  );
+  return Object.freeze({
+    ...classifier,
+    batchShapes: (size: number) => ({ inputs: [size, features], targets: [classes, size] }),
+    writeExample: (
+      { inputs, targets }: Readonly<Record<string, Float32Array>>,
+      at: number,
+      size: number,
+      example: number,
+      label: number,
+    ) => {
+      inputs.set(rows[example], at * features);
+      targets[label * size + at] = 1;
+    },
+    loss: (weights: WeightBatch, { inputs, targets }: Batch) => {
+      const chances = nn.logSoftmax(classifier.logits(weights, inputs), -2);
+      return np.negative(np.mean(np.sum(np.multiply(chances, targets), -2), -1)); // [n]
+    },
+    gradients: (weights: WeightBatch, { inputs, targets }: Batch) =>
+      classifier.gradients(weights, inputs, targets),
+    evaluate: (weights: WeightBatch, seen: readonly SeenExamples[]) =>
+      evaluate(classifier, weights, seen),
+  });
+}
+
+async function evaluate(
+  classifier: Classifier,
+  weights: WeightBatch,
+  seen: readonly SeenExamples[],
+): Promise<Evaluation[]> {
+  const { train, test } = classifier;
+  const onTraining = await scoreAll(classifier, weights, seen.length, train);
+  const onTests = await scoreAll(classifier, weights, seen.length, test);
+  for (const array of Object.values(weights)) array.dispose();
+  return seen.map(({ examples, labels }, i) => {
+    const [trainScores, testScores] = [onTraining(i), onTests(i)];
+    let trainLoss = 0;
+    for (const [at, example] of examples.entries()) {
+      trainLoss += crossEntropy(trainScores, classifier, train.count, example, labels[at]);
+    }
+    let testLoss = 0;
+    let right = 0;
+    for (const [example, label] of test.labels.entries()) {
+      testLoss += crossEntropy(testScores, classifier, test.count, example, label);
+      if (bestClass(testScores, classifier, test.count, example) === label) right++;
+    }
+    return {
+      trainLoss: trainLoss / examples.length,
+      testLoss: testLoss / test.count,
+      testAccuracy: right / test.count,
+    };
+  });
+}
+
+/** Scores [classes, count] of every network on a data set. Weights are kept. */
+async function scoreAll(
+  classifier: Classifier,
+  weights: WeightBatch,
+  n: number,
+  { inputs, count }: Dataset,
+): Promise<(network: number) => Float32Array> {
+  const { features, classes, portion } = classifier;
+  const scores = new Float32Array(n * classes * count);
+  for (let from = 0; from < count; from += portion ?? count) {
+    const size = Math.min(portion ?? count, count - from);
+    const kept = Object.fromEntries(Object.entries(weights).map(([name, w]) => [name, w.ref]));
+    const part = inputs.slice(from * features, (from + size) * features);
+    const images = np.array(part, { shape: [1, size, features] });
+    const output = classifier.fastLogits?.(kept, images) ?? classifier.logits(kept, images);
+    const values = (await output.data()) as Float32Array;
+    for (let row = 0; row < n * classes; row++)
+      scores.set(values.subarray(row * size, (row + 1) * size), row * count + from);
+  }
+  const size = classes * count;
+  return (network) => scores.subarray(network * size, (network + 1) * size);
+}
+
+function crossEntropy(
+  scores: Float32Array,
+  { classes }: Classifier,
+  count: number,
+  example: number,
+  label: number,
+): number {
+  let highest = -Infinity;
+  for (let c = 0; c < classes; c++) highest = Math.max(highest, scores[c * count + example]);
+  let sum = 0;
+  for (let c = 0; c < classes; c++) sum += Math.exp(scores[c * count + example] - highest);
+  return Math.log(sum) + highest - scores[label * count + example];
+}
+
+/** The first class of highest score; the first class of all when scores are NaN. */
+function bestClass(
+  scores: Float32Array,
+  { classes }: Classifier,
+  count: number,
+  example: number,
+): number {
+  let best = 0;
+  for (let c = 1; c < classes; c++) {
+    if (scores[c * count + example] > scores[best * count + example]) best = c;
+  }
+  return best;
+}
