@@ -97,6 +97,16 @@ function placeTarget(
 }
 
 /**
+ * A matrix product plus a row of zeros that depends on the matrix. The row gives the product's gradient a second reader,
+ * for which the compiler stores it; with one reader it would add up the gradients of all slices of the product again for
+ * every number of the matrix's gradient, a hundred times the work. Consumes.
+ */
+function multiply(x: np.Array, matrix: np.Array): np.Array {
+  const zeros = np.multiply(sliceAlong(matrix.ref, 0, 0, 1), 0); // [1, outputs]
+  return np.add(np.matmul(x, matrix), zeros);
+}
+
+/**
  * Outputs [batch, ...dims, fixed * outputChannels] per atomic tensor. `matrices[p]` is [input columns, output columns] of
  * product p (`schedule.widths` times channels); `bias` is [output columns of the scalar product] or null. All consumed.
  */
@@ -117,7 +127,7 @@ export function executePlan(
     );
     const joined = concatenateAll(features, slots.length + 1);
     const columns = joined.shape[slots.length + 1];
-    const product = np.matmul(np.reshape(joined, [-1, columns]), matrices[p]); // [batch * slots, outputs]
+    const product = multiply(np.reshape(joined, [-1, columns]), matrices[p]); // [batch * slots, outputs]
     const shape = [batch, ...slots.map(({ size }) => size), product.shape[1]];
     const shaped = np.reshape(product, shape);
     return slots.length === 0 && bias !== null ? np.add(shaped, np.reshape(bias, [1, -1])) : shaped;
