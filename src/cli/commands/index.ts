@@ -4,6 +4,7 @@ import type { RegisterCommand } from "../context.ts";
 import { demoCommand } from "./demo.ts";
 import { describeCommand } from "./describe.ts";
 import { embedCommand } from "./embed.ts";
+import { experimentCommand } from "./experiment.ts";
 import { predictCommand } from "./predict.ts";
 import { reportCommand } from "./report.ts";
 import { symmetriesCommand } from "./symmetries.ts";
@@ -18,5 +19,6 @@ export const commands: readonly RegisterCommand[] = [
   zooCommand,
   trainCommand,
   predictCommand,
+  experimentCommand,
   reportCommand,
 ];
