@@ -96,14 +96,31 @@ function placeTarget(
   return placed;
 }
 
+/** Features and, where their columns are no multiple of 4, as many of zeros: only then the engine works on vectors. */
+function fillUp(features: np.Array[]): np.Array[] {
+  const columns = features.reduce((sum, { shape }) => sum + shape[shape.length - 1], 0);
+  const missing = (4 - (columns % 4)) % 4;
+  if (missing === 0) return features;
+  return [...features, np.zeros([...features[0].shape.slice(0, -1), missing])];
+}
+
 /**
  * A matrix product plus a row of zeros that depends on the matrix. The row gives the product's gradient a second reader,
  * for which the compiler stores it; with one reader it would add up the gradients of all slices of the product again for
- * every number of the matrix's gradient, a hundred times the work. Consumes.
+ * every number of the matrix's gradient, a hundred times the work. Columns of `x` beyond the rows of the matrix hold
+ * zeros. Consumes.
  */
 function multiply(x: np.Array, matrix: np.Array): np.Array {
   const zeros = np.multiply(sliceAlong(matrix.ref, 0, 0, 1), 0); // [1, outputs]
-  return np.add(np.matmul(x, matrix), zeros);
+  const missing = x.shape[1] - matrix.shape[0];
+  const filled =
+    missing === 0
+      ? matrix
+      : np.pad(matrix, [
+          [0, missing],
+          [0, 0],
+        ]);
+  return np.add(np.matmul(x, filled), zeros);
 }
 
 /**
@@ -125,7 +142,7 @@ export function executePlan(
     const features = schedule.features[p].map(({ value, order }) =>
       reorderMiddle((values.get(value) as np.Array).ref, order),
     );
-    const joined = concatenateAll(features, slots.length + 1);
+    const joined = concatenateAll(fillUp(features), slots.length + 1);
     const columns = joined.shape[slots.length + 1];
     const product = multiply(np.reshape(joined, [-1, columns]), matrices[p]); // [batch * slots, outputs]
     const shape = [batch, ...slots.map(({ size }) => size), product.shape[1]];
