@@ -33,9 +33,22 @@ export {
 } from "./group/element.ts";
 
 export { readSafetensors, safetensorsHeader } from "./formats/safetensors.ts";
-export { writeSafetensors } from "./formats/safetensors-write.ts";
+export {
+  streamSafetensors,
+  writeSafetensors,
+  type PlannedTensor,
+  type WritableTensor,
+} from "./formats/safetensors-write.ts";
+export type { Bytes, ByteSource } from "./formats/byte-source.ts";
+export { openTensorSource, type OpenOptions } from "./formats/open.ts";
+export {
+  weightsSource,
+  type TensorEntry,
+  type TensorFormat,
+  type TensorSource,
+} from "./formats/tensor-source.ts";
 export { readPytorch, type PytorchTensor } from "./formats/pytorch.ts";
-export { toFloat32, type SafeTensor } from "./formats/safetensors-dtypes.ts";
+export { toFloat32, type SafeDtype, type SafeTensor } from "./formats/safetensors-dtypes.ts";
 
 export { decodeTensor } from "./formats/onnx-tensor.ts";
 export { readOnnx } from "./formats/onnx.ts";
@@ -113,3 +126,16 @@ export { zooDataset } from "./experiment/zoo-dataset.ts";
 export { runExperiment } from "./experiment/run-experiment.ts";
 export type { ExperimentResult } from "./report/experiment.ts";
 export { generalizationReport } from "./report/generalization-report.ts";
+
+export { alignWeights, type Alignment } from "./align/align.ts";
+export { canonicalForm, type CanonicalForm, type Tie } from "./align/canonical.ts";
+export {
+  compareCheckpoints,
+  type CompareOptions,
+  type Comparison,
+  type Verdict,
+} from "./align/compare.ts";
+export { findSymmetry, type FoundSymmetry } from "./align/find-symmetry.ts";
+export { fingerprint, type Fingerprint } from "./align/fingerprint.ts";
+export type { MatchOptions, MatchStart } from "./align/match-weights.ts";
+export type { WeightReader } from "./align/problem.ts";

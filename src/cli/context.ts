@@ -12,12 +12,16 @@ export interface Cli {
   readonly progress: Progress;
   /** Says how to go on after Ctrl-C, where running the same command again does not. */
   hintResume(hint: string): void;
+  /** The exit code of a command that succeeds; 0 unless set. */
+  exitWith(code: number): void;
 }
 
 /** What the command line itself asks of the context. */
 export interface MainCli extends Cli {
   /** How to go on after Ctrl-C. */
   resumeHint(): string;
+  /** What the command set by `exitWith`. */
+  exitCode(): number;
 }
 
 /** A command registers itself: `program.command("name")...action(...)`. */
@@ -30,6 +34,7 @@ export function context(program: Command, signal: AbortSignal): MainCli {
   const chosen = () =>
     (shown ??= progress(isJson() ? "silent" : process.stderr.isTTY ? "bars" : "lines"));
   const plain = output(isJson);
+  let code = 0;
   let hint = "run the same command again to resume";
   return {
     signal,
@@ -47,6 +52,10 @@ export function context(program: Command, signal: AbortSignal): MainCli {
     hintResume(text) {
       hint = text;
     },
+    exitWith(wanted) {
+      code = wanted;
+    },
+    exitCode: () => code,
     resumeHint: () => hint,
   };
 }

@@ -1,8 +1,7 @@
-// Files for the command line: reading with clear errors, writing so that a file is either the old one or the new one.
+// Files for the command line: reading with clear errors, and folders.
 
-import { randomUUID } from "node:crypto";
-import { mkdir, open, readFile, realpath, rename, stat, unlink } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { mkdir, readFile, realpath, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { EnvironmentError, FormatError } from "../core/errors.ts";
 
 const remedies: Readonly<Record<string, string>> = {
@@ -15,6 +14,7 @@ const remedies: Readonly<Record<string, string>> = {
   EEXIST: "part of the path is a file, not a folder; choose another folder",
   ENOSPC: "the disk is full; free some space and run again",
   EDQUOT: "the disk quota is used up; free some space and run again",
+  EFBIG: "the file is larger than the file system allows; choose another place",
   EROFS: "the file system is read-only; choose another place",
   EMFILE: "too many files are open; close some programs",
   ENAMETOOLONG: "the name is too long",
@@ -67,53 +67,5 @@ export async function makeFolder(folder: string, makeParents = true): Promise<vo
     if (code !== "ENOENT" || !makeParents || parent === folder) throw error;
     await makeFolder(parent);
     await makeFolder(folder, false);
-  }
-}
-
-/** Makes a rename last; some systems cannot sync a folder, and then it lasts anyway or cannot be helped. */
-async function syncFolder(folder: string): Promise<void> {
-  try {
-    const handle = await open(folder, "r");
-    await handle.sync().finally(() => handle.close());
-  } catch {
-    return;
-  }
-}
-
-/**
- * Writes to a temporary file in the same folder, waits until the disk has it, and only then gives it its name. The
- * system's errors come through as they are, and the temporary file is gone then.
- */
-export async function replaceFile(
-  path: string,
-  temporary: string,
-  content: Uint8Array | string,
-): Promise<void> {
-  try {
-    const handle = await open(temporary, "w");
-    await handle
-      .writeFile(content)
-      .then(() => handle.sync())
-      .finally(() => handle.close());
-    await rename(temporary, path);
-  } catch (error) {
-    await unlink(temporary).catch(() => undefined);
-    throw error;
-  }
-  await syncFolder(dirname(path));
-}
-
-/**
- * Writes a whole file at once. Killed at any moment, it leaves the old file or the new one. Folders on the way are made.
- * @throws {EnvironmentError}
- */
-export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
-  const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${randomUUID().slice(0, 8)}.tmp`);
-  try {
-    await makeFolder(folder);
-    await replaceFile(path, temporary, content);
-  } catch (error) {
-    throw fileError("write", path, error);
   }
 }

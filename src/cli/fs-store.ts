@@ -4,7 +4,8 @@ import { open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { EnvironmentError } from "../core/errors.ts";
 import type { ZooStore } from "../zoo/store.ts";
-import { fileError, makeFolder, replaceFile } from "./files.ts";
+import { fileError, makeFolder } from "./files.ts";
+import { replaceFile } from "./write-file.ts";
 import { codeOf, lockName, releaseLock, takeLock } from "./fs-store-lock.ts";
 
 const temporary = /\.tmp$/;

@@ -94,7 +94,7 @@ export async function main(
   const run = async (): Promise<number> => {
     if (args.length === 0) root.outputHelp();
     else await root.parseAsync(args, { from: "user" });
-    return exitCodes.ok;
+    return cli.exitCode();
   };
   const failed = (error: unknown): number => {
     cli.progress.stop();

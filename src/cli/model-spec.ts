@@ -1,4 +1,4 @@
-// A model file with its inferred spec and the weights that the spec names.
+// A model file with its inferred spec and the weights that the spec names: from its graph, or from tensor names alone.
 
 import type { Weights } from "../core/tensors.ts";
 import { readOnnx } from "../formats/onnx.ts";
@@ -6,16 +6,28 @@ import { decodeTensor } from "../formats/onnx-tensor.ts";
 import { inferSpec } from "../infer/infer.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import { readBytes } from "./files.ts";
+import { inferFromNames, type NameOptions, refuseNameOptions } from "./name-symmetries.ts";
+import { isTensorFile, namedTensors } from "./named-tensors.ts";
+import { openWeights } from "./open-weights.ts";
 
 export interface ModelSpec {
   readonly spec: SymmetrySpec;
   readonly warnings: readonly string[];
   /** The tensors of the spec, decoded. */
-  readonly weights: () => Weights;
+  readonly weights: () => Promise<Weights>;
 }
 
-/** @throws {EnvironmentError} {FormatError} {UnsupportedError} */
-export async function readModelSpec(path: string): Promise<ModelSpec> {
+/**
+ * @throws {UsageError} for options about names where the file has a graph; {SpecError} {OptionError} where the names do
+ * not fit; {EnvironmentError} {FormatError} {UnsupportedError}
+ */
+export async function readModelSpec(
+  path: string,
+  names: NameOptions,
+  command: string,
+): Promise<ModelSpec> {
+  if (await isTensorFile(path)) return specOfNames(path, names);
+  refuseNameOptions(names, command);
   const graph = readOnnx(await readBytes(path));
   const { spec, warnings, graph: separated } = inferSpec(graph);
   const weights = () =>
@@ -25,5 +37,21 @@ export async function readModelSpec(path: string): Promise<ModelSpec> {
         return tensor === undefined ? [] : [[name, { shape, data: decodeTensor(tensor) }] as const];
       }),
     );
-  return { spec, warnings, weights };
+  return { spec, warnings, weights: () => Promise.resolve(weights()) };
+}
+
+async function specOfNames(path: string, names: NameOptions): Promise<ModelSpec> {
+  const { family, spec, warnings } = await inferFromNames(await namedTensors(path), names);
+  const note = `read as family "${family}" by tensor names; not proved, which needs the graph`;
+  const weights = async (): Promise<Weights> => {
+    const source = await openWeights(path);
+    try {
+      const tensors: [string, Weights[string]][] = [];
+      for (const name of Object.keys(spec.tensors)) tensors.push([name, await source.read(name)]);
+      return Object.fromEntries(tensors);
+    } finally {
+      await source.close();
+    }
+  };
+  return { spec, warnings: [...warnings, note], weights };
 }

@@ -6,6 +6,7 @@ import {
   type InferNamesOptions,
   type NamesInference,
 } from "../infer/names/infer-names.ts";
+import type { NamedShape } from "../infer/names/template.ts";
 import { families } from "../infer/names/registry.ts";
 import { wholeNumber } from "./arguments.ts";
 import { readJson } from "./files.ts";
@@ -38,13 +39,13 @@ export function addNameOptions(command: Command): Command {
 }
 
 /** @throws {UsageError} naming an option that files with a graph have no use for */
-export function refuseNameOptions(options: NameOptions): void {
+export function refuseNameOptions(options: NameOptions, command: string): void {
   const given = (
     ["heads", "keyValueHeads", "config", "family", "tied", "activation"] as const
   ).find((key) => options[key] !== undefined);
   if (given !== undefined)
     throw new UsageError(
-      `symmetries: --${given.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for .safetensors and PyTorch files; a graph says it itself`,
+      `${command}: --${given.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for .safetensors, PyTorch and NumPy files; a graph says it itself`,
     );
 }
 
@@ -65,6 +66,14 @@ export async function nameSymmetries(
   }
   if (Object.keys(options.size ?? {}).length > 0)
     throw new UsageError(`symmetries: --size is for ONNX files; "${path}" has no inputs`);
+  return inferFromNames(await namedTensors(path), options);
+}
+
+/** The spec a family's template gives to named tensors. @throws {SpecError} {UnsupportedError} {OptionError} */
+export async function inferFromNames(
+  tensors: readonly NamedShape[],
+  options: NameOptions,
+): Promise<NamesInference> {
   const { heads, keyValueHeads, config, family, tied, activation } = options;
   const told: InferNamesOptions = {
     ...(heads !== undefined && { heads }),
@@ -74,5 +83,5 @@ export async function nameSymmetries(
     ...(tied !== undefined && { tied }),
     ...(activation !== undefined && { activation }),
   };
-  return inferSpecFromNames(await namedTensors(path), told);
+  return inferSpecFromNames(tensors, told);
 }

@@ -2,13 +2,20 @@
 // numbers on request. The pickle inside is read as data; classes other than tensors and their containers are refused.
 // Left out: files of older versions, quantized and sparse tensors, TorchScript.
 
-import { FormatError, UnsupportedError } from "../core/errors.ts";
-import { equalShapes, formatShape, sizeOf, stridesOf } from "../core/shapes.ts";
-import { isGlobal, readPickle, type PickleValue } from "./pickle.ts";
+import { FormatError } from "../core/errors.ts";
+import { equalShapes, sizeOf, stridesOf } from "../core/shapes.ts";
+import {
+  archiveRoot,
+  checkByteOrder,
+  isLegacyPytorch,
+  readStateDict,
+  refuseLegacyPytorch,
+  storageFile,
+  type StoredView,
+} from "./pytorch-state.ts";
 import { dtypeBytes, type SafeDtype, type SafeTensor } from "./safetensors-dtypes.ts";
+import { gather } from "./strided.ts";
 import { zipEntries, zipEntry } from "./zip.ts";
-
-const limits = { rank: 64, numbers: 2 ** 31 };
 
 export interface PytorchTensor {
   readonly name: string;
@@ -22,57 +29,11 @@ export interface PytorchTensor {
   read(): SafeTensor;
 }
 
-const storages: Readonly<Record<string, SafeDtype>> = {
-  "torch.FloatStorage": "F32",
-  "torch.DoubleStorage": "F64",
-  "torch.HalfStorage": "F16",
-  "torch.BFloat16Storage": "BF16",
-  "torch.LongStorage": "I64",
-  "torch.IntStorage": "I32",
-  "torch.ShortStorage": "I16",
-  "torch.CharStorage": "I8",
-  "torch.ByteStorage": "U8",
-  "torch.BoolStorage": "BOOL",
-};
-
-const calls = new Set([
-  "collections.OrderedDict",
-  "torch._utils._rebuild_tensor_v2",
-  "torch._utils._rebuild_parameter",
-  "torch.Size",
-]);
-
-/** Objects of ours in the pickle; its own dicts are Maps and its lists arrays, so these cannot be forged. */
-interface StoredNumbers {
-  readonly kind: "storage";
-  readonly key: string;
-  readonly dtype: SafeDtype;
-  readonly numbers: number;
-}
-
-interface StoredView {
-  readonly kind: "tensor";
-  readonly storage: StoredNumbers;
-  readonly offset: number;
-  readonly shape: readonly number[];
-  readonly strides: readonly number[];
-}
-
-const isKind = (value: PickleValue, kind: string): boolean =>
-  typeof value === "object" && value !== null && "kind" in value && value.kind === kind;
-const isView = (value: PickleValue): value is StoredView => isKind(value, "tensor");
-const isStorage = (value: PickleValue): value is StoredNumbers => isKind(value, "storage");
-const isCount = (value: unknown): value is number =>
-  Number.isSafeInteger(value) && (value as number) >= 0;
-
 const fail = (what: string): never => {
   throw new FormatError(
     `readPytorch: ${what}; the file is damaged or not made by torch.save, fetch or save it again`,
   );
 };
-
-/** First bytes of files that torch.save wrote before version 1.6: a pickled magic number. */
-const legacy = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc];
 
 /**
  * The tensors of a checkpoint in the file's order: a state dict, or one dict deeper under the only key that holds
@@ -81,146 +42,30 @@ const legacy = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc];
  * torch before 1.6 and for TorchScript.
  */
 export function readPytorch(bytes: Uint8Array): ReadonlyMap<string, PytorchTensor> {
-  if (legacy.every((byte, i) => bytes[i] === byte))
-    throw new UnsupportedError(
-      "readPytorch: the file has the layout of torch before 1.6; load it in Python and save it again with torch.save or as safetensors",
-    );
+  if (isLegacyPytorch(bytes)) refuseLegacyPytorch();
   if (!(bytes[0] === 0x50 && bytes[1] === 0x4b)) fail("it is not a zip file");
   const sizes = zipEntries(bytes);
-  const pickle = [...sizes.keys()].find((name) => /^([^/]+\/)?data\.pkl$/.test(name));
-  if (pickle === undefined) return fail("it has no data.pkl");
-  const root = pickle.slice(0, -"data.pkl".length);
-  if (sizes.has(`${root}constants.pkl`))
-    throw new UnsupportedError(
-      "readPytorch: the file is TorchScript; save the state_dict of the module instead",
-    );
-  if (sizes.has(`${root}byteorder`) && decode(zipEntry(bytes, `${root}byteorder`)) !== "little")
-    throw new UnsupportedError("readPytorch: the numbers are big endian; save the file again");
-  const value = readPickle(zipEntry(bytes, pickle), { call, stored, isAllowed });
+  const root = archiveRoot(sizes);
+  if (sizes.has(`${root}byteorder`)) checkByteOrder(zipEntry(bytes, `${root}byteorder`));
   const tensors = new Map<string, PytorchTensor>();
-  for (const [name, view] of stateDict(value)) {
-    if (isView(view)) tensors.set(name, tensorOf(name, view, bytes, sizes, root));
+  for (const [name, view] of readStateDict(zipEntry(bytes, `${root}data.pkl`))) {
+    const file = storageFile(name, view, sizes, root);
+    const { storage, shape, strides } = view;
+    const read = () => readView(zipEntry(bytes, file), view);
+    tensors.set(
+      name,
+      Object.freeze({ name, dtype: storage.dtype, shape, strides, storage: storage.key, read }),
+    );
   }
   return tensors;
 }
 
-const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-
-const isAllowed = (name: string) => calls.has(name) || Object.hasOwn(storages, name);
-
-function call(name: string, args: readonly PickleValue[]): PickleValue {
-  const list = (value: PickleValue) =>
-    Array.isArray(value) && value.length <= limits.rank && value.every(isCount)
-      ? Object.freeze([...(value as number[])])
-      : fail("a tensor has a shape or strides that are no lists of sizes");
-  switch (name) {
-    case "collections.OrderedDict":
-      return pairsToMap(args[0] ?? []);
-    case "torch.Size":
-      return list(args[0]);
-    case "torch._utils._rebuild_parameter":
-      return isView(args[0]) ? args[0] : fail("a parameter holds no tensor");
-    case "torch._utils._rebuild_tensor_v2": {
-      const [storage, offset, shape, strides] = args;
-      if (!isStorage(storage) || !isCount(offset)) return fail("a tensor has no storage");
-      return Object.freeze({
-        kind: "tensor",
-        storage,
-        offset,
-        shape: list(shape),
-        strides: list(strides),
-      });
-    }
-    default:
-      return fail(`"${name}" is called`);
-  }
-}
-
-function pairsToMap(pairs: PickleValue): Map<PickleValue, PickleValue> {
-  if (!Array.isArray(pairs) || !pairs.every((pair) => Array.isArray(pair) && pair.length === 2))
-    return fail("an OrderedDict is not made of pairs");
-  return new Map(pairs as [PickleValue, PickleValue][]);
-}
-
-/** `("storage", torch.FloatStorage, key, device, numbers)` */
-function stored(id: PickleValue): StoredNumbers {
-  const [tag, type, key, , numbers] = Array.isArray(id) ? (id as unknown[]) : [];
-  if (tag !== "storage" || !isGlobal(type) || typeof key !== "string" || !isCount(numbers))
-    return fail("a storage is not described as torch does");
-  const dtype = Object.hasOwn(storages, type.global) ? storages[type.global] : undefined;
-  return dtype === undefined
-    ? fail(`a storage has class "${type.global}"`)
-    : Object.freeze({ kind: "storage", key, dtype, numbers });
-}
-
-/** The dict of tensors itself, or the one that a checkpoint holds beside other things. */
-function stateDict(value: PickleValue): readonly (readonly [string, PickleValue])[] {
-  const entries = entriesOf(value);
-  if (entries.some(([, one]) => isView(one))) return entries;
-  const inner = entries
-    .map(([key, one]) => ({ key, entries: one instanceof Map ? entriesOf(one) : [] }))
-    .filter((one) => one.entries.some(([, view]) => isView(view)));
-  if (inner.length === 1) return inner[0].entries;
-  return fail(
-    inner.length === 0
-      ? "it holds no dict of named tensors"
-      : `it holds several dicts of tensors (${inner.map(({ key }) => `"${key}"`).join(", ")}), expected one`,
-  );
-}
-
-function entriesOf(value: PickleValue): readonly (readonly [string, PickleValue])[] {
-  if (!(value instanceof Map)) return fail("its top is no dict; save the state_dict of the module");
-  return [...(value as Map<PickleValue, PickleValue>)].map(([key, one]) => [String(key), one]);
-}
-
-function tensorOf(
-  name: string,
-  { storage, offset, shape, strides }: StoredView,
-  bytes: Uint8Array,
-  sizes: ReadonlyMap<string, number>,
-  root: string,
-): PytorchTensor {
+function readView(data: Uint8Array, { storage, offset, shape, strides }: StoredView): SafeTensor {
   const { dtype, key, numbers } = storage;
-  const file = `${root}data/${key}`;
-  const where = `tensor "${name}" of shape ${formatShape(shape)}`;
   const width = dtypeBytes[dtype];
   const count = sizeOf(shape);
-  if (strides.length !== shape.length) fail(`${where} has ${strides.length} strides`);
-  if (!(count <= limits.numbers)) fail(`${where} has more than ${limits.numbers} numbers`);
-  const last = shape.reduce((sum, size, i) => sum + (size - 1) * strides[i], offset);
-  if (count > 0 && !(last < numbers)) fail(`${where} reaches beyond its storage of ${numbers}`);
-  const held = sizes.get(file);
-  if (held === undefined) fail(`${where}: "${file}" is missing in the archive`);
-  if (held !== numbers * width)
-    fail(`${where}: "${file}" has ${held} bytes, expected ${numbers * width}`);
-  const read = (): SafeTensor => {
-    const data = zipEntry(bytes, file);
-    if (data.length !== numbers * width) fail(`"${file}" is cut short`);
-    if (equalShapes(strides, stridesOf(shape)) || count <= 1)
-      return { dtype, shape, data: data.subarray(offset * width, (offset + count) * width) };
-    return { dtype, shape, data: gather(data, width, offset, shape, strides) };
-  };
-  return Object.freeze({ name, dtype, shape, strides, storage: key, read });
-}
-
-/** Numbers of a strided view, row-major. */
-function gather(
-  data: Uint8Array,
-  width: number,
-  offset: number,
-  shape: readonly number[],
-  strides: readonly number[],
-): Uint8Array {
-  const result = new Uint8Array(sizeOf(shape) * width);
-  let to = 0;
-  const visit = (axis: number, from: number): void => {
-    if (axis === shape.length) {
-      result.set(data.subarray(from * width, (from + 1) * width), to);
-      to += width;
-      return;
-    }
-    for (let i = 0; i < shape[axis]; i++) visit(axis + 1, from + i * strides[axis]);
-  };
-  visit(0, offset);
-  return result;
+  if (data.length !== numbers * width) fail(`storage "${key}" is cut short`);
+  if (equalShapes(strides, stridesOf(shape)) || count <= 1)
+    return { dtype, shape, data: data.subarray(offset * width, (offset + count) * width) };
+  return { dtype, shape, data: gather(data, width, offset, shape, strides) };
 }

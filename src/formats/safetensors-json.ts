@@ -47,37 +47,35 @@ function findDuplicateKey(text: string): { key: string; inside?: string } | unde
 }
 
 /**
- * The entries of a JSON object in bytes.
+ * The entries of a JSON object in bytes; `what` names it in errors.
  * @throws {FormatError} for invalid UTF-8, invalid JSON, a value that is not an object, or a key given twice.
  */
-export function parseHeaderJSON(bytes: Uint8Array): [string, unknown][] {
-  const fail = (what: string): never => {
+export function parseHeaderJSON(bytes: Uint8Array, what = "the header"): [string, unknown][] {
+  const fail = (problem: string): never => {
     throw new FormatError(
-      `readSafetensors: ${what}; the file is damaged or not a safetensors file, fetch or export it again`,
+      `readSafetensors: ${what} ${problem}; the file is damaged or not a safetensors file, fetch or export it again`,
     );
   };
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    return fail("the header is not valid UTF-8");
+    return fail("is not valid UTF-8");
   }
   if (!text.startsWith("{")) {
-    return fail(
-      `the header must start with "{", got ${JSON.stringify(text.slice(0, 8)) || "nothing"}`,
-    );
+    return fail(`must start with "{", got ${JSON.stringify(text.slice(0, 8)) || "nothing"}`);
   }
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return fail(`the header is not valid JSON (${(error as Error).message.slice(0, 200)})`);
+    return fail(`is not valid JSON (${(error as Error).message.slice(0, 200)})`);
   }
   const duplicate = findDuplicateKey(text);
   if (duplicate !== undefined) {
     const where =
       duplicate.inside === undefined ? "" : ` inside ${JSON.stringify(duplicate.inside)}`;
-    return fail(`the header has the key ${JSON.stringify(duplicate.key)} twice${where}`);
+    return fail(`has the key ${JSON.stringify(duplicate.key)} twice${where}`);
   }
   return Object.entries(value as object);
 }

@@ -1,9 +1,13 @@
-// Writing safetensors files: the same tensors and metadata always give the same bytes.
+// Writing safetensors files: as bytes at once, or as a stream that holds one tensor at a time. The same tensors and
+// metadata always give the same bytes.
 
-import { FormatError, ShapeError } from "../core/errors.ts";
-import { formatShape, sizeOf } from "../core/shapes.ts";
+import { ShapeError } from "../core/errors.ts";
+import { equalShapes, formatShape, sizeOf } from "../core/shapes.ts";
 import type { Tensor } from "../core/tensors.ts";
+import { narrow } from "./narrow.ts";
 import { dtypeBytes, type SafeTensor } from "./safetensors-dtypes.ts";
+import { layoutSafetensors } from "./safetensors-layout.ts";
+import type { TensorEntry } from "./tensor-source.ts";
 
 /** A tensor of a file as read, or host numbers, written as F32 or F64 after their array type. */
 export type WritableTensor = SafeTensor | Tensor;
@@ -18,54 +22,60 @@ export function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
   const named = Symbol.iterator in tensors ? [...tensors] : Object.entries(tensors);
-  const seen = new Set<string>();
-  const entries = named.map(([name, tensor]) => {
-    checkText(name, "tensor name");
-    if (name === "__metadata__") {
-      throw new FormatError(
-        `writeSafetensors: the tensor name "__metadata__" is reserved by the format; rename the tensor`,
-      );
-    }
-    if (seen.has(name)) {
-      throw new FormatError(`writeSafetensors: tensor ${JSON.stringify(name)} is given twice`);
-    }
-    seen.add(name);
-    return { name, tensor: asSafeTensor(name, tensor) };
-  });
-  entries.sort(
-    (a, b) =>
-      dtypeBytes[b.tensor.dtype] - dtypeBytes[a.tensor.dtype] ||
-      (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
-  );
-  const header: [string, unknown][] = [];
-  const texts = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
-  for (const text of texts.flat()) checkText(text, "metadata");
-  if (texts.length > 0) header.push(["__metadata__", Object.fromEntries(texts)]);
-  let end = 0;
-  for (const { name, tensor } of entries) {
-    const start = end;
-    end += tensor.data.length;
-    header.push([name, { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [start, end] }]);
-  }
-  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
-  const dataStart = 8 + Math.ceil(json.length / 8) * 8;
-  const bytes = new Uint8Array(dataStart + end).fill(0x20, 8 + json.length, dataStart);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(dataStart - 8), true);
-  bytes.set(json, 8);
-  let at = dataStart;
-  for (const { tensor } of entries) {
-    bytes.set(tensor.data, at);
-    at += tensor.data.length;
+  const entries = named.map(([name, tensor]) => [name, asSafeTensor(name, tensor)] as const);
+  const { prefix, names } = layoutSafetensors(entries, metadata);
+  const data = new Map(entries.map(([name, tensor]) => [name, tensor.data]));
+  const length = entries.reduce((sum, [, tensor]) => sum + tensor.data.length, prefix.length);
+  const bytes = new Uint8Array(length);
+  bytes.set(prefix);
+  let at = prefix.length;
+  for (const name of names) {
+    const part = data.get(name)!;
+    bytes.set(part, at);
+    at += part.length;
   }
   return bytes;
 }
 
-function checkText(text: string, what: string): void {
-  if (!text.isWellFormed()) {
-    throw new FormatError(
-      `writeSafetensors: the ${what} ${JSON.stringify(text)} is not valid Unicode, so UTF-8 cannot hold it; rename it`,
-    );
+/** What a tensor of a file to be written will be. */
+export type PlannedTensor = Pick<TensorEntry, "dtype" | "shape">;
+
+/**
+ * The bytes of a file in pieces, the same as `writeSafetensors` gives: first the header, from `entries` alone, then one
+ * tensor after the other, asked for in the order of the file. Numbers (`Tensor`) are rounded to the format their entry
+ * has, to the nearest value; bytes (`SafeTensor`) must have it already.
+ * @throws {ShapeError} when a tensor is not what its entry says; {FormatError} for a name the format cannot hold;
+ * {OptionError} for a number that an integer format cannot hold; whatever `read` throws.
+ */
+export async function* streamSafetensors(
+  entries: Iterable<readonly [string, PlannedTensor]>,
+  read: (name: string) => Promise<WritableTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const planned = [...entries];
+  const { prefix, names } = layoutSafetensors(planned, metadata);
+  const plan = new Map(planned);
+  yield prefix;
+  for (const name of names) {
+    const { dtype, shape } = plan.get(name)!;
+    const tensor = await read(name);
+    const where = `writeSafetensors: tensor ${JSON.stringify(name)}`;
+    if (!equalShapes(tensor.shape, shape))
+      throw new ShapeError(
+        `${where} has shape ${formatShape(tensor.shape)}, but was announced with ${formatShape(shape)}`,
+      );
+    if ("dtype" in tensor && tensor.dtype !== dtype)
+      throw new ShapeError(
+        `${where} has format ${tensor.dtype}, but was announced with ${dtype}; give its numbers to have them converted`,
+      );
+    const safe = "dtype" in tensor ? tensor : narrow(checkCount(name, tensor), dtype, name);
+    yield asSafeTensor(name, safe).data;
   }
+}
+
+function checkCount(name: string, tensor: Tensor): Tensor {
+  asSafeTensor(name, tensor);
+  return tensor;
 }
 
 function asSafeTensor(name: string, tensor: WritableTensor): SafeTensor {

@@ -29,10 +29,11 @@ describe("the runner itself", () => {
   });
   test("reads commands with comments, quotes and continued lines", () => {
     const text = 'npm ci\nnpx weightspace a --b "c d" # why\nnpx weightspace e \\\n  --f';
-    expect(commandsOf(text)).toEqual([
+    expect(commandsOf(text).map(({ args }) => args)).toEqual([
       ["a", "--b", "c d"],
       ["e", "--f"],
     ]);
+    expect(commandsOf("npx weightspace a # says exit code 10")[0].exitCode).toBe(10);
   });
   test("masks decimals but not whole numbers", () => {
     expect(withoutDecimals("tau 0.25 of 12, 9.7e-8")).toBe("tau # of 12, #");

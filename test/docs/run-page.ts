@@ -26,25 +26,34 @@ export function withoutDecimals(text: string): string {
     .trimEnd();
 }
 
-/** The arguments of every `npx weightspace` line; a backslash at the end continues a line. */
-export function commandsOf(text: string): string[][] {
+interface PageCommand {
+  readonly args: readonly string[];
+  /** What it exits with: 0, or n after a comment `# exit code n`. */
+  readonly exitCode: number;
+}
+
+/** The `npx weightspace` lines; a backslash at the end continues a line. */
+export function commandsOf(text: string): PageCommand[] {
   return text
     .replaceAll(/\\\n\s*/g, "")
     .split("\n")
-    .map((line) => line.replace(/\s+#.*$/, "").trim())
     .filter((line) => line.startsWith("npx weightspace"))
-    .map((line) =>
-      [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare).slice(2),
-    );
+    .map((line) => {
+      const [, code] = /\s#.*exit code (\d+)/.exec(line) ?? [];
+      const words = line.replace(/\s+#.*$/, "").matchAll(/"([^"]*)"|(\S+)/g);
+      const args = [...words].map(([, quoted, bare]) => quoted ?? bare).slice(2);
+      return { args, exitCode: Number(code ?? 0) };
+    });
 }
 
 async function runCommands(text: string, folder: string): Promise<string> {
   let printed = "";
-  for (const args of commandsOf(text)) {
+  for (const { args, exitCode } of commandsOf(text)) {
     const redirect = args.indexOf(">");
     const given = redirect === -1 ? args : args.slice(0, redirect);
     const { code, stdout, stderr } = await weightspace(given, folder);
-    if (code !== 0) throw new Error(`weightspace ${given.join(" ")} failed (${code}): ${stderr}`);
+    if (code !== exitCode)
+      throw new Error(`weightspace ${given.join(" ")} failed (${code}): ${stderr}`);
     if (redirect === -1) printed += stdout;
     else await writeFile(join(folder, args[redirect + 1]), stdout);
   }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { positiveNumber, seedNumber, wholeNumber } from "../arguments.ts";
 import { mostNetworks } from "../../zoo/limits.ts";
 import type { RegisterCommand } from "../context.ts";
-import { writeFileAtomic } from "../files.ts";
+import { writeFileAtomic } from "../write-file.ts";
 import { counted, textTable } from "../output.ts";
 import { UsageError } from "../usage-error.ts";
 

@@ -2,43 +2,46 @@
 
 import { seedNumber, wholeNumber } from "../arguments.ts";
 import type { RegisterCommand } from "../context.ts";
+import { addNameOptions, type NameOptions } from "../name-symmetries.ts";
 
-interface EmbedFlags {
+interface EmbedFlags extends NameOptions {
   readonly seed: number;
   readonly size: number;
   readonly channels: number;
 }
 
 export const embedCommand: RegisterCommand = (program, cli) => {
-  program
+  const command = program
     .command("embed")
     .helpGroup("Symmetries:")
     .summary("run a functional on a model's weights")
     .description(
       "Runs a universal neural functional with random parameters over a model's inferred spec: a vector that no permutation symmetry of the model changes. The same seed gives the same functional.",
     )
-    .argument("<model.onnx>", "a model file")
+    .argument("<model>", "an .onnx file; or .safetensors, .pt, .npz, read by their tensor names")
     .option("--size <n>", "numbers in the vector", wholeNumber(1, 4096), 16)
     .option("--channels <n>", "hidden channels of the functional", wholeNumber(1, 4096), 8)
     .option("--seed <n>", "fixes the functional's parameters", seedNumber, 0)
-    .addHelpText("after", "\nExample:\n  weightspace embed model.onnx --size 32 --json")
-    .action(async (path: string, { seed, size, channels }: EmbedFlags) => {
+    .addHelpText("after", "\nExample:\n  weightspace embed model.onnx --size 32 --json");
+  addNameOptions(command).action(
+    async (path: string, { seed, size, channels, ...names }: EmbedFlags) => {
       const { readModelSpec } = await import("../model-spec.ts");
       const { startEngine } = await import("../../engine/start.ts");
       const { unf } = await import("../../models/unf.ts");
       const { toBatch } = await import("../../testing/equivariance.ts");
-      const { spec, weights, warnings } = await readModelSpec(path);
+      const { spec, weights, warnings } = await readModelSpec(path, names, "embed");
       const model = unf(spec, {
         fixedAxes: "permute",
         channels: [1, channels, channels],
         head: [size],
       });
       await startEngine();
-      const output = model.apply(model.init(seed), toBatch(weights())); // [1, size]
+      const output = model.apply(model.init(seed), toBatch(await weights())); // [1, size]
       const vector = Array.from((await output.data()) as Float32Array);
       for (const warning of warnings) cli.output.note(`warning: ${warning}`);
       cli.output.result({ model: path, seed, parameters: model.parameterCount, vector }, () =>
         vector.map((value) => value.toPrecision(6)).join("\n"),
       );
-    });
+    },
+  );
 };

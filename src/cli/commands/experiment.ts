@@ -5,9 +5,10 @@ import { basename, join, resolve } from "node:path";
 import { Option } from "commander";
 import { positiveNumber, seedNumber, wholeNumber } from "../arguments.ts";
 import type { RegisterCommand } from "../context.ts";
-import { readJson, writeFileAtomic } from "../files.ts";
+import { readJson } from "../files.ts";
 import { counted } from "../output.ts";
 import { UsageError } from "../usage-error.ts";
+import { writeFileAtomic } from "../write-file.ts";
 
 interface ExperimentFlags {
   readonly zoo: string;

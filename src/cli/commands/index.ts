@@ -1,10 +1,13 @@
 // The list of commands, in the order of the help. A new command is a file beside this one and a line here.
 
 import type { RegisterCommand } from "../context.ts";
+import { canonicalCommand } from "./canonical.ts";
+import { compareCommand } from "./compare.ts";
 import { demoCommand } from "./demo.ts";
 import { describeCommand } from "./describe.ts";
 import { embedCommand } from "./embed.ts";
 import { experimentCommand } from "./experiment.ts";
+import { fingerprintCommand } from "./fingerprint.ts";
 import { predictCommand } from "./predict.ts";
 import { reportCommand } from "./report.ts";
 import { symmetriesCommand } from "./symmetries.ts";
@@ -16,6 +19,9 @@ export const commands: readonly RegisterCommand[] = [
   symmetriesCommand,
   describeCommand,
   embedCommand,
+  compareCommand,
+  canonicalCommand,
+  fingerprintCommand,
   zooCommand,
   trainCommand,
   predictCommand,

@@ -1,4 +1,4 @@
-// `weightspace predict`: a trained functional on networks it has not seen, from a zoo or from safetensors files.
+// `weightspace predict`: a trained functional on networks it has not seen, from a zoo or from files of weights.
 
 import type { RegisterCommand } from "../context.ts";
 import { readBytes } from "../files.ts";
@@ -12,7 +12,7 @@ export const predictCommand: RegisterCommand = (program, cli) => {
     .summary("predict accuracy from weights")
     .description("Predicts the test accuracy of networks from their weights alone.")
     .argument("<functional.safetensors>", "a checkpoint written by `weightspace train`")
-    .argument("[weights...]", "networks to read, one safetensors file each")
+    .argument("[weights...]", "networks to read, one file each: .safetensors, .pt, .npz or .onnx")
     .option("--zoo <folder>", "read the networks of a population instead")
     .addHelpText("after", "\nExample:\n  weightspace predict unf.safetensors network.safetensors")
     .action(async (source: string, files: string[], { zoo }: { zoo?: string }) => {

@@ -1,7 +1,8 @@
 // `weightspace report`: an experiment's JSON file as one HTML page.
 
 import type { RegisterCommand } from "../context.ts";
-import { isSameFile, writeFileAtomic } from "../files.ts";
+import { isSameFile } from "../files.ts";
+import { writeFileAtomic } from "../write-file.ts";
 import { UsageError } from "../usage-error.ts";
 
 export const reportCommand: RegisterCommand = (program, { output }) => {

@@ -1,5 +1,5 @@
 // `weightspace symmetries model.onnx`: the symmetry spec of a model file, why each axis is what it is, and its proof.
-// Files without a graph (safetensors, PyTorch) are read by the names of their tensors.
+// Files without a graph (safetensors, PyTorch, NumPy) are read by the names of their tensors.
 
 import { type Command, InvalidArgumentError } from "commander";
 import { specToJSON } from "../../spec/json.ts";
@@ -25,7 +25,7 @@ export function symmetriesCommand(program: Command): void {
     .description(
       "Prints the symmetries of a model file: its axes, and which axes every tensor has.",
     )
-    .argument("<model>", "an .onnx file; or .safetensors or .pt, read by their tensor names")
+    .argument("<model>", "an .onnx file; or .safetensors, .pt, .npz, read by their tensor names")
     .option("--verify", "act on every axis and compare the outputs of the model")
     .option("--explain", "say which operations tie, split or fix every axis")
     .option("--seed <n>", "seed of the actions and inputs of --verify", seedNumber, 0)
@@ -43,8 +43,8 @@ export function symmetriesCommand(program: Command): void {
 }
 
 async function symmetries(path: string, options: Options): Promise<string[]> {
-  if (isTensorFile(path)) return symmetriesOfNames(path, options);
-  refuseNameOptions(options);
+  if (await isTensorFile(path)) return symmetriesOfNames(path, options);
+  refuseNameOptions(options, "symmetries");
   // Loaded here: reading and following graphs takes longer to load than other commands take to start.
   const { graphSymmetries } = await import("../graph-symmetries.ts");
   return graphSymmetries(path, options);

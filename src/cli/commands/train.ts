@@ -3,7 +3,8 @@
 import { existsSync } from "node:fs";
 import { positiveNumber, seedNumber, wholeNumber } from "../arguments.ts";
 import type { RegisterCommand } from "../context.ts";
-import { readBytes, readJson, writeFileAtomic } from "../files.ts";
+import { readBytes, readJson } from "../files.ts";
+import { writeFileAtomic } from "../write-file.ts";
 import { UsageError } from "../usage-error.ts";
 
 interface TrainFlags {

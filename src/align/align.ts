@@ -1,0 +1,68 @@
+// Aligns one network with another: the element of the spec's group that brings the second nearest to the first. Scales and
+// bases are fixed first (gauge.ts), then everything discrete is matched (match-weights.ts).
+
+import { composeElements, type GroupElement, invertElement } from "../group/element.ts";
+import type { SymmetrySpec } from "../spec/types.ts";
+import { fixGauge, type Gauge } from "./gauge.ts";
+import { matchWeights, type MatchOptions, type WeightMatch } from "./match-weights.ts";
+import { mover } from "./move.ts";
+import {
+  partReader,
+  problemOf,
+  type MatchProblem,
+  type PartReader,
+  type WeightReader,
+} from "./problem.ts";
+
+export interface Alignment {
+  /** Moves the second network onto the first: `actOn(spec, element, b)` is to be compared with `a`. */
+  readonly element: GroupElement;
+  /** Mean product of entries, each in units of its tensor's spread: 1 for equal networks. */
+  readonly similarity: number;
+  /** The start of the descent that won, and its passes over all axes. */
+  readonly start: WeightMatch["start"];
+  readonly sweeps: number;
+  /** Axes whose scales or bases the weights of either network do not pin down. */
+  readonly open: Gauge["open"];
+}
+
+/**
+ * Weight matching of two networks of one spec, read tensor by tensor.
+ * @throws {OptionError} for NaN or infinities; the signal's reason after an abort.
+ */
+export async function alignWeights(
+  spec: Pick<SymmetrySpec, "axes" | "tensors">,
+  a: WeightReader,
+  b: WeightReader,
+  options: MatchOptions = {},
+): Promise<Alignment> {
+  const problem = problemOf(spec);
+  const left = await inGauge(problem, partReader(problem, a));
+  const right = await inGauge(problem, partReader(problem, b));
+  const match = await matchWeights({ problem, a: left.read, b: right.read }, options);
+  const element = composeElements(
+    problem,
+    invertElement(problem, left.gauge.element),
+    composeElements(problem, match.element, right.gauge.element),
+  );
+  const { score, start, sweeps } = match;
+  const open = [...left.gauge.open, ...right.gauge.open].filter(
+    ({ axis }, at, all) => all.findIndex((other) => other.axis === axis) === at,
+  );
+  const similarity = score / match.entries;
+  return { element, similarity, start, sweeps, open };
+}
+
+/** A network seen in its gauge. */
+export async function inGauge(
+  problem: MatchProblem,
+  read: PartReader,
+): Promise<{ readonly read: PartReader; readonly gauge: Gauge }> {
+  const gauge = await fixGauge(problem, read);
+  const continuous = Object.values(gauge.element).some(
+    ({ scales, matrices }) => scales ?? matrices,
+  );
+  if (!continuous) return { read, gauge };
+  const move = mover(problem.axes, gauge.element);
+  return { gauge, read: async (part) => move(problem.parts[part].dims, await read(part)) };
+}

@@ -1,0 +1,107 @@
+// Fingerprints: short texts that are equal for any two members of one orbit, whatever the file format, the order of tensors
+// or a widening of numbers. Reorderings and sign flips are followed bit by bit. Scales and bases cannot be (they round):
+// with them the fingerprint is made of a few invariants, rounded.
+
+import type { SymmetrySpec } from "../spec/types.ts";
+import { parseAxisExpression } from "../spec/expression.ts";
+import type { TensorSource } from "../formats/tensor-source.ts";
+import { inGauge } from "./align.ts";
+import { isContinuous, type Tie, tiesOf } from "./canonical.ts";
+import { type Colours, colourPart, refineColours } from "./colours.ts";
+import { axisFeatures } from "./features.ts";
+import { featureChannels, messageTo } from "./messages.ts";
+import { partReader, problemOf, type MatchProblem, type PartReader } from "./problem.ts";
+
+export interface Fingerprint {
+  /** 32 hexadecimal digits, equal over the whole orbit. */
+  readonly fingerprint: string;
+  /** 32 digits, equal over reorderings and sign flips only; changes with any bit. The same as `fingerprint` without scales. */
+  readonly exact: string;
+  /** Whether `fingerprint` comes from rounded invariants: the spec has scales or bases. */
+  readonly rounded: boolean;
+  /** Indices that cannot be told apart by bits. */
+  readonly ties: readonly Tie[];
+}
+
+/**
+ * Step of rounding, in units of the typical size of an invariant. Float32 leaves errors near 1e-8 of it, so two copies
+ * get different fingerprints about once in 10^4; a changed weight shows when it moves the sum of all by more than a step.
+ */
+export const roundingStep = 2e-4;
+
+/** @throws {OptionError} for NaN or infinities; {SpecError} {FormatError} as reading does */
+export async function fingerprint(spec: SymmetrySpec, source: TensorSource): Promise<Fingerprint> {
+  const problem = problemOf(withFixed(spec, source));
+  const read = partReader(problem, (name) => source.read(name));
+  const colours = await refineColours(problem, read);
+  const ties = tiesOf(problem, colours);
+  const exact = await digest(await exactLines(problem, read, colours));
+  if (!isContinuous(spec)) return { fingerprint: exact, exact, rounded: false, ties };
+  const rounded = await digest(await roundedLines(problem, read));
+  return { fingerprint: rounded, exact, rounded: true, ties };
+}
+
+/** The spec with every tensor that it does not name, as fixed. */
+function withFixed(
+  spec: SymmetrySpec,
+  source: TensorSource,
+): Pick<SymmetrySpec, "axes" | "tensors"> {
+  const others = [...source.entries].filter(([name]) => !Object.hasOwn(spec.tensors, name));
+  const fixed = others.map(([name, { shape }]) => [
+    name,
+    { shape, axes: shape.map((size) => parseAxisExpression(`${size}`)) },
+  ]);
+  return {
+    axes: spec.axes,
+    tensors: { ...spec.tensors, ...(Object.fromEntries(fixed) as SymmetrySpec["tensors"]) },
+  };
+}
+
+async function exactLines(
+  problem: MatchProblem,
+  read: PartReader,
+  colours: Colours,
+): Promise<string[]> {
+  const scratch = Object.fromEntries(
+    Object.entries(colours).map(([axis, { lo, hi, signed }]) => [
+      axis,
+      { lo: lo.slice(), hi: hi.slice(), signed },
+    ]),
+  );
+  const lines: string[] = [];
+  for (const [index, part] of problem.parts.entries()) {
+    const { data, sizes } = await read(index);
+    const { lo, hi } = colourPart(problem, part, data, colours, scratch);
+    lines.push(`${part.name} [${sizes.join(", ")}] ${lo} ${hi}`);
+  }
+  return lines;
+}
+
+/** Shapes, and two rounded sums over all parts of their contractions with features of every index. */
+async function roundedLines(problem: MatchProblem, read: PartReader): Promise<string[]> {
+  const precise: PartReader = async (part) => {
+    const { sizes, data } = await read(part);
+    return { sizes, data: Float64Array.from(data) };
+  };
+  const { read: inGaugeRead } = await inGauge(problem, precise);
+  const features = await axisFeatures(problem, inGaugeRead);
+  const lines: string[] = [];
+  const sums = [0, 0];
+  for (const [index, part] of problem.parts.entries()) {
+    const dense = await inGaugeRead(index);
+    lines.push(`${part.name} [${dense.sizes.join(", ")}]`);
+    const message = messageTo(problem, part, dense, null, features);
+    const size = Math.sqrt(Math.max(1, dense.data.length));
+    for (let r = 0; r < featureChannels; r++) sums[r % 2] += message[r] / size;
+  }
+  const typical = Math.sqrt((problem.parts.length * featureChannels) / 2);
+  const steps = sums.map((sum) => Math.round(sum / (typical * roundingStep)) + 0); // no -0
+  return [...lines, `rounded ${steps.join(" ")}`];
+}
+
+/** The first 128 bits of SHA-256 over sorted lines. */
+async function digest(lines: readonly string[]): Promise<string> {
+  const bytes = new TextEncoder().encode(lines.toSorted().join("\n"));
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(hash.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,70 @@
+// What there is to match: the axes of a spec and its tensors taken apart into single-axis parts. Matching, features and
+// colours see parts only, so every architecture takes the same path.
+
+import { OptionError } from "../core/errors.ts";
+import { sizeOf } from "../core/shapes.ts";
+import type { Tensor } from "../core/tensors.ts";
+import { splitParts, type Part, type PartDim } from "../spec/parts.ts";
+import type { Axis, SymmetrySpec } from "../spec/types.ts";
+import { densePart, type Dense } from "./dense.ts";
+
+export interface MatchPart {
+  /** The tensor, with a number when it has several parts. */
+  readonly name: string;
+  readonly dims: readonly PartDim[];
+}
+
+export interface MatchProblem {
+  readonly axes: Readonly<Record<string, Axis>>;
+  readonly parts: readonly MatchPart[];
+}
+
+/** Numbers of one part of one network, by its position in the problem. */
+export type PartReader = (part: number) => Promise<Dense>;
+
+/** One tensor of a network by name; called again and again, so that a network need not fit in memory. */
+export type WeightReader = (name: string) => Promise<Tensor>;
+
+/** Parts with the tensor each lies in. */
+export interface SpecProblemParts extends MatchProblem {
+  readonly sources: readonly Part[];
+}
+
+/** The matching problem of a spec. */
+export function problemOf(spec: Pick<SymmetrySpec, "axes" | "tensors">): SpecProblemParts {
+  const sources = Object.keys(spec.tensors).flatMap((tensor) => splitParts(spec, tensor).parts);
+  const counts = new Map<string, number>();
+  for (const { tensor } of sources) counts.set(tensor, (counts.get(tensor) ?? 0) + 1);
+  const seen = new Map<string, number>();
+  const parts = sources.map(({ tensor, dims }): MatchPart => {
+    const number = seen.get(tensor) ?? 0;
+    seen.set(tensor, number + 1);
+    return { name: counts.get(tensor) === 1 ? tensor : `${tensor}[${number}]`, dims };
+  });
+  return { axes: spec.axes, parts, sources };
+}
+
+/**
+ * Parts of a network read tensor by tensor; the last tensor is kept, so that its parts cost one read.
+ * @throws {OptionError} naming the tensor and entry of a NaN or an infinity.
+ */
+export function partReader(problem: SpecProblemParts, read: WeightReader): PartReader {
+  let last: { name: string; tensor: Promise<Tensor> } | undefined;
+  return async (part) => {
+    const source = problem.sources[part];
+    if (last?.name !== source.tensor)
+      last = {
+        name: source.tensor,
+        tensor: read(source.tensor).then((t) => finite(source.tensor, t)),
+      };
+    return densePart(source, (await last.tensor).data);
+  };
+}
+
+function finite(name: string, tensor: Tensor): Tensor {
+  const at = tensor.data.findIndex((value) => !Number.isFinite(value));
+  if (at === -1) return tensor;
+  throw new OptionError(
+    `align: tensor "${name}" holds ${tensor.data[at]} at entry ${at} of ${sizeOf(tensor.shape)}, expected finite numbers; a network with NaN or infinities cannot be matched`,
+  );
+}

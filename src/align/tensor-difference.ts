@@ -1,0 +1,65 @@
+// How two tensors of one shape differ, in numbers.
+
+import { stridesOf } from "../core/shapes.ts";
+import type { Tensor } from "../core/tensors.ts";
+
+export interface TensorDifference {
+  readonly tensor: string;
+  readonly shape: readonly number[];
+  /** Share of entries that differ. */
+  readonly changed: number;
+  /** Largest absolute difference. */
+  readonly largest: number;
+  /** Norm of the difference over the norm of the first tensor; infinite when that is 0. */
+  readonly relative: number;
+  /** Cosine of the angle between both, NaN when one is 0. */
+  readonly cosine: number;
+  /** By dimension, how many indices have any difference. */
+  readonly changedIndices: readonly number[];
+  /** NaN or infinite entries in the first and the second tensor; the measures above leave them out. */
+  readonly notFinite: readonly [number, number];
+}
+
+const same = (x: number, y: number) => x === y || (Number.isNaN(x) && Number.isNaN(y));
+
+/** The difference; undefined when all entries are equal (NaN equals NaN, formats may differ). */
+export function tensorDifference(
+  tensor: string,
+  { shape, data: a }: Tensor,
+  { data: b }: Tensor,
+): TensorDifference | undefined {
+  let changed = 0;
+  let largest = 0;
+  const notFinite: [number, number] = [0, 0];
+  const sums = { difference: 0, a: 0, b: 0, product: 0 };
+  const strides = stridesOf(shape);
+  const marks = shape.map((size) => new Uint8Array(size));
+  for (let i = 0; i < a.length; i++) {
+    const [x, y] = [a[i], b[i]];
+    if (!same(x, y)) {
+      changed++;
+      for (let dim = 0; dim < shape.length; dim++)
+        marks[dim][Math.floor(i / strides[dim]) % shape[dim]] = 1;
+    }
+    const [goodX, goodY] = [Number.isFinite(x), Number.isFinite(y)];
+    if (!goodX) notFinite[0]++;
+    if (!goodY) notFinite[1]++;
+    if (!goodX || !goodY) continue;
+    largest = Math.max(largest, Math.abs(x - y));
+    sums.difference += (x - y) ** 2;
+    sums.a += x * x;
+    sums.b += y * y;
+    sums.product += x * y;
+  }
+  if (changed === 0) return undefined;
+  return {
+    tensor,
+    shape,
+    changed: changed / a.length,
+    largest,
+    relative: Math.sqrt(sums.difference / sums.a),
+    cosine: sums.product / Math.sqrt(sums.a * sums.b),
+    changedIndices: marks.map((mark) => mark.reduce((sum, m) => sum + m, 0)),
+    notFinite,
+  };
+}

@@ -1,0 +1,61 @@
+// `weightspace compare a b`: whether two checkpoints are the same network. The exit code says the verdict.
+
+import type { Verdict } from "../../align/compare.ts";
+import { addSpecOptions, findSpec, openCheckpoint, type SpecFlags } from "../checkpoint-spec.ts";
+import type { RegisterCommand } from "../context.ts";
+
+/** Errors are 1 and misuse is 2, so verdicts that are not "same" start at 10. */
+const exitCodes: Readonly<Record<Verdict, number>> = {
+  identical: 0,
+  symmetric: 10,
+  reordered: 11,
+  different: 12,
+};
+
+interface CompareFlags extends SpecFlags {
+  readonly align: boolean;
+}
+
+export const compareCommand: RegisterCommand = (program, cli) => {
+  const command = program
+    .command("compare")
+    .helpGroup("Checkpoints:")
+    .summary("whether two checkpoints are the same network, and where they differ")
+    .description(
+      "Says whether two checkpoints are identical, symmetric (identical up to a symmetry of the model), reordered (equal rows in an order that is no symmetry) or different.",
+    )
+    .argument(
+      "<a>",
+      "a checkpoint: .safetensors (or its index), .pt, .npz, .onnx, or a folder of one",
+    )
+    .argument("<b>", "the checkpoint to compare with it")
+    .option("--no-align", "do not align files that are different")
+    .addHelpText(
+      "after",
+      "\nExit code: 0 identical, 10 symmetric, 11 reordered, 12 different; 1 for an error, 2 for misuse.\n\nExamples:\n  weightspace compare a.safetensors b.safetensors --model model.onnx\n  weightspace compare old.onnx new.onnx",
+    );
+  addSpecOptions(command).action(async (pathA: string, pathB: string) => {
+    const flags = command.opts<CompareFlags>();
+    const { compareCheckpoints } = await import("../../align/compare.ts");
+    const { comparisonText } = await import("../comparison-text.ts");
+    const a = await openCheckpoint(pathA);
+    const b = await openCheckpoint(pathB);
+    const found = await findSpec(pathA, a, flags);
+    const spec = "spec" in found ? found.spec : undefined;
+    const task = cli.progress.task("comparing", 1);
+    const comparison = await compareCheckpoints(a, b, {
+      ...(spec !== undefined && { spec }),
+      align: flags.align,
+      signal: cli.signal,
+      onStep: (step, share = 0) => task.update(share, step),
+    });
+    task.finish();
+    const origin = "spec" in found ? found.origin : `none: ${found.reason}`;
+    for (const warning of "spec" in found ? found.warnings : [])
+      cli.output.note(`warning: ${warning}`);
+    cli.output.result({ ...comparison, spec: origin }, () => comparisonText(comparison, origin));
+    cli.exitWith(exitCodes[comparison.verdict]);
+    await a.close();
+    await b.close();
+  });
+};

@@ -1,0 +1,36 @@
+// A file on disk as a source of bytes: one open handle, ranges read on request.
+
+import { open } from "node:fs/promises";
+import { EnvironmentError } from "../core/errors.ts";
+import type { ByteSource } from "../formats/byte-source.ts";
+import { fileError } from "./files.ts";
+
+/** The longest single read; some systems refuse 2 GiB and more at once. */
+const piece = 2 ** 30;
+
+/** Opens a file. Close it when done. @throws {EnvironmentError} */
+export async function fileSource(path: string): Promise<ByteSource & { close(): Promise<void> }> {
+  const failed = (error: unknown): never => {
+    throw fileError("read", path, error);
+  };
+  const handle = await open(path, "r").catch(failed);
+  const stat = await handle.stat().catch(failed);
+  if (!stat.isFile()) {
+    await handle.close();
+    throw fileError("read", path, Object.assign(new Error("not a file"), { code: "EISDIR" }));
+  }
+  const read = async (start: number, end: number): Promise<Uint8Array<ArrayBuffer>> => {
+    const bytes = new Uint8Array(end - start);
+    for (let at = 0; at < bytes.length;) {
+      const length = Math.min(piece, bytes.length - at);
+      const { bytesRead } = await handle.read(bytes, at, length, start + at).catch(failed);
+      if (bytesRead === 0)
+        throw new EnvironmentError(
+          `cannot read ${path}: it ends at byte ${start + at}, earlier than when it was opened; wait until nothing writes to it and run again`,
+        );
+      at += bytesRead;
+    }
+    return bytes;
+  };
+  return Object.freeze({ location: path, size: stat.size, read, close: () => handle.close() });
+}

@@ -1,0 +1,53 @@
+// The weights behind a path: a file of any known format, the index of a checkpoint in several files, or their folder.
+
+import { readdir, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { EnvironmentError } from "../core/errors.ts";
+import type { ByteSource } from "../formats/byte-source.ts";
+import { openTensorSource } from "../formats/open.ts";
+import type { TensorSource } from "../formats/tensor-source.ts";
+import { fileSource } from "./file-source.ts";
+import { fileError } from "./files.ts";
+
+/**
+ * Opens the weights at a path: names, formats and shapes are read, numbers are not. Close them when done.
+ * @throws {EnvironmentError} {FormatError} {UnsupportedError} as `openTensorSource`, and for a folder without one checkpoint
+ */
+export async function openWeights(path: string): Promise<TensorSource> {
+  const found = await stat(path).catch((error: unknown) => {
+    throw fileError("read", path, error);
+  });
+  const target = found.isDirectory() ? await checkpointIn(path) : path;
+  const file = await fileSource(target);
+  return openTensorSource(file, {
+    openBeside: (name) => openIfThere(join(dirname(target), name)),
+  });
+}
+
+/** The index in a folder, or its only safetensors file. */
+async function checkpointIn(folder: string): Promise<string> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    throw fileError("read", folder, error);
+  });
+  for (const ending of [".safetensors.index.json", ".safetensors", ".index.json"]) {
+    const found = names.filter((name) => name.endsWith(ending)).toSorted();
+    if (found.length === 1) return join(folder, found[0]);
+    if (found.length > 1)
+      throw new EnvironmentError(
+        `cannot read ${folder}: the folder has ${found.length} files ending in ${ending} (${found.slice(0, 3).join(", ")}${found.length > 3 ? ", ..." : ""}), expected one; give the path of the file`,
+      );
+  }
+  throw new EnvironmentError(
+    `cannot read ${folder}: the folder has no .safetensors file and no .index.json; give the path of the file`,
+  );
+}
+
+async function openIfThere(path: string): Promise<ByteSource | undefined> {
+  try {
+    await stat(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw fileError("read", path, error);
+  }
+  return fileSource(path);
+}

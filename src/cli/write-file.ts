@@ -1,0 +1,118 @@
+// Writing so that a file is either the old one or the new one, whatever happens on the way.
+
+import { randomUUID } from "node:crypto";
+import { unlinkSync } from "node:fs";
+import { type FileHandle, open, rename, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { fileError, makeFolder } from "./files.ts";
+
+/** Bytes that are written between two looks at the signal. */
+const piece = 2 ** 26;
+
+/** What a file is written from: at once, or piece by piece. */
+export type Content = Uint8Array | string | AsyncIterable<Uint8Array>;
+
+export interface WriteOptions {
+  /** Stops writing; the old file stays and the error is the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Temporary files being written; a second Ctrl-C ends the process at once, and they go with it. */
+const unfinished = new Set<string>();
+
+function removeUnfinished(): void {
+  for (const path of unfinished) {
+    try {
+      unlinkSync(path);
+    } catch {
+      continue; // it had its new name already, or nothing can be done about it
+    }
+  }
+}
+
+function watch(temporary: string): void {
+  if (unfinished.size === 0) process.on("exit", removeUnfinished);
+  unfinished.add(temporary);
+}
+
+function unwatch(temporary: string): void {
+  unfinished.delete(temporary);
+  if (unfinished.size === 0) process.off("exit", removeUnfinished);
+}
+
+/** Makes a rename last; some systems cannot sync a folder, and then it lasts anyway or cannot be helped. */
+async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder, "r");
+    await handle.sync().finally(() => handle.close());
+  } catch {
+    return;
+  }
+}
+
+async function writeAll(handle: FileHandle, content: Content, signal?: AbortSignal): Promise<void> {
+  if (typeof content === "string") return handle.writeFile(content);
+  const write = async (bytes: Uint8Array): Promise<void> => {
+    for (let at = 0; at < bytes.length;) {
+      signal?.throwIfAborted();
+      const { bytesWritten } = await handle.write(bytes, at, Math.min(piece, bytes.length - at));
+      at += bytesWritten;
+    }
+  };
+  if (content instanceof Uint8Array) return write(content);
+  signal?.throwIfAborted();
+  for await (const bytes of content) await write(bytes);
+  signal?.throwIfAborted();
+}
+
+/**
+ * Writes to a temporary file in the same folder, waits until the disk has it, and only then gives it its name. The
+ * system's errors, those of the content and the signal's reason come through as they are; the temporary file is gone then.
+ */
+export async function replaceFile(
+  path: string,
+  temporary: string,
+  content: Content,
+  { signal }: WriteOptions = {},
+): Promise<void> {
+  watch(temporary);
+  try {
+    const handle = await open(temporary, "w");
+    try {
+      await writeAll(handle, content, signal);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await unlink(temporary).catch(() => undefined);
+    throw error;
+  } finally {
+    unwatch(temporary);
+  }
+  await syncFolder(dirname(path));
+}
+
+/**
+ * Writes a whole file at once. Killed at any moment, it leaves the old file or the new one. Folders on the way are made.
+ * @throws {EnvironmentError} when it cannot be written; the signal's reason; whatever a stream of content throws
+ */
+export async function writeFileAtomic(
+  path: string,
+  content: Content,
+  options: WriteOptions = {},
+): Promise<void> {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${randomUUID().slice(0, 8)}.tmp`);
+  try {
+    await makeFolder(folder);
+    await replaceFile(path, temporary, content, options);
+  } catch (error) {
+    const isPlain = typeof content === "string" || content instanceof Uint8Array;
+    const isSystems = typeof (error as NodeJS.ErrnoException).syscall === "string";
+    const isAbort = options.signal?.aborted === true && error === options.signal.reason;
+    if (!isAbort && (isPlain || isSystems)) throw fileError("write", path, error);
+    throw error;
+  }
+}

@@ -1,0 +1,76 @@
+// Opens one file of weights by what its first bytes say; its name is only asked where the bytes leave it open.
+
+import { FormatError, UnsupportedError } from "../core/errors.ts";
+import type { ByteSource } from "./byte-source.ts";
+import { isNpy } from "./npy.ts";
+import { openNpy, openNpz } from "./npz-source.ts";
+import { openPytorch } from "./pytorch-source.ts";
+import { findPickle, isLegacyPytorch, refuseLegacyPytorch } from "./pytorch-state.ts";
+import { openSafetensors } from "./safetensors-source.ts";
+import type { TensorSource } from "./tensor-source.ts";
+import { readDirectory } from "./zip-directory.ts";
+
+/** What is read, for messages. */
+export const readable =
+  "safetensors (one file, or shards with their index.json), PyTorch (.pt, .pth), NumPy (.npz, .npy) or ONNX";
+
+/** Files that are known and not read, by how they begin. */
+const others: readonly (readonly [string, readonly number[]])[] = [
+  ["a GGUF file", [0x47, 0x47, 0x55, 0x46]],
+  ["an HDF5 file (Keras)", [0x89, 0x48, 0x44, 0x46]],
+  ["a gzip file", [0x1f, 0x8b]],
+  ["a zstd file", [0x28, 0xb5, 0x2f, 0xfd]],
+  ["a Parquet file", [0x50, 0x41, 0x52, 0x31]],
+];
+
+const begins = (start: Uint8Array, bytes: readonly number[]) =>
+  bytes.every((byte, i) => start[i] === byte);
+
+/** A length below 2^32, then a brace; no other kind of file begins so. */
+const looksLikeSafetensors = (start: Uint8Array) => begins(start.subarray(4), [0, 0, 0, 0, 0x7b]);
+
+/** The tensors of one file. @throws {FormatError} {UnsupportedError} {EnvironmentError} */
+export async function openTensorFile(file: ByteSource): Promise<TensorSource> {
+  const start = await file.read(0, Math.min(16, file.size));
+  if (start.length === 0)
+    throw new FormatError(
+      `openTensorSource: ${file.location} is empty, expected ${readable}; fetch or save it again`,
+    );
+  if (looksLikeSafetensors(start)) return openSafetensors(file);
+  if (isNpy(start)) return openNpy(file, nameOf(file.location));
+  if (begins(start, [0x50, 0x4b, 3, 4]) || begins(start, [0x50, 0x4b, 5, 6]))
+    return openArchive(file);
+  if (isLegacyPytorch(start)) refuseLegacyPytorch();
+  for (const [what, bytes] of others) {
+    if (begins(start, bytes))
+      throw new UnsupportedError(
+        `openTensorSource: ${file.location} is ${what}, expected ${readable}; convert it to one of these`,
+      );
+  }
+  const ending = /\.([a-z]+)$/i.exec(file.location)?.[1].toLowerCase();
+  if (ending === "safetensors") return openSafetensors(file);
+  // An ONNX file has no mark; its first field is nearly always the version, a small number.
+  if ((start[0] === 0x08 && start[1] > 0 && start[1] < 0x80) || ending === "onnx") {
+    const { openOnnx } = await import("./onnx-source.ts");
+    return openOnnx(file);
+  }
+  if (start[0] === 0x80 && start[1] >= 2 && start[1] <= 5)
+    throw new UnsupportedError(
+      `openTensorSource: ${file.location} is a bare Python pickle, which is not read; load it in Python and save its arrays with torch.save, numpy.savez or as safetensors`,
+    );
+  throw new FormatError(
+    `openTensorSource: ${file.location} begins with ${hex(start)}, which is no file of weights that is known, expected ${readable}; check the path, or fetch it again`,
+  );
+}
+
+/** A zip file is torch.save's when it has a pickle, else numpy.savez's. */
+async function openArchive(file: ByteSource): Promise<TensorSource> {
+  const members = await readDirectory(file);
+  return findPickle(members.keys()) === undefined ? openNpz(file) : openPytorch(file);
+}
+
+/** The name of the file without folders and ending. */
+const nameOf = (location: string): string => /([^/\\]+)\.npy$/i.exec(location)?.[1] ?? "array";
+
+const hex = (bytes: Uint8Array): string =>
+  Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join(" ");

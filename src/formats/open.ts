@@ -1,0 +1,46 @@
+// The one way to open weights, whatever their format: a file, or the index of a checkpoint in several files.
+
+import { UnsupportedError } from "../core/errors.ts";
+import { type Bytes, type ByteSource, byteSource } from "./byte-source.ts";
+import { openTensorFile } from "./open-file.ts";
+import { type OpenBeside, openSharded } from "./sharded-source.ts";
+import type { TensorSource } from "./tensor-source.ts";
+
+export interface OpenOptions {
+  /** How to open the shards that an index names. */
+  readonly openBeside?: OpenBeside;
+}
+
+/** Space or a byte order mark may come before the brace of an index. */
+const jsonStart = /^\uFEFF?\s*\{\s*("|\})/;
+
+/**
+ * The tensors of a checkpoint: names, formats and shapes now, numbers on request. The format is told by the first bytes:
+ * safetensors, an index of shards (JSON), PyTorch's and NumPy's archives, .npy, ONNX.
+ * @throws {FormatError} for damaged or unknown files, saying what was seen and what is read; {UnsupportedError} for known
+ * files that are not read, and for an index without `openBeside`; {EnvironmentError} when bytes cannot be read. The file
+ * is closed then.
+ */
+export async function openTensorSource(
+  bytes: Bytes,
+  options: OpenOptions = {},
+): Promise<TensorSource> {
+  const file = byteSource(bytes);
+  try {
+    return await open(file, options);
+  } catch (error) {
+    await file.close?.();
+    throw error;
+  }
+}
+
+async function open(file: ByteSource, { openBeside }: OpenOptions): Promise<TensorSource> {
+  const start = new TextDecoder().decode(await file.read(0, Math.min(32, file.size)));
+  // A safetensors file may begin with a length that reads as a brace; its upper bytes are zero.
+  if (!jsonStart.test(start) || start.includes("\0")) return openTensorFile(file);
+  if (openBeside === undefined)
+    throw new UnsupportedError(
+      `openTensorSource: ${file.location} is the index of a checkpoint in several files; give \`openBeside\`, which opens them`,
+    );
+  return openSharded(file, openBeside);
+}

@@ -1,0 +1,132 @@
+// One way to read any file of weights: names, formats and shapes at once, numbers tensor by tensor when asked for.
+
+import { EnvironmentError, OptionError } from "../core/errors.ts";
+import { formatShape, sizeOf } from "../core/shapes.ts";
+import type { Tensor, Weights } from "../core/tensors.ts";
+import type { ByteSource } from "./byte-source.ts";
+import { dtypeBytes, type SafeDtype, type SafeTensor } from "./safetensors-dtypes.ts";
+import { widen } from "./widen.ts";
+
+/** One tensor as its file describes it. */
+export interface TensorEntry {
+  /** Its number format, by its name in safetensors, whatever the file. */
+  readonly dtype: SafeDtype;
+  readonly shape: readonly number[];
+  /** Bytes of its numbers: entries times bytes per number. */
+  readonly bytes: number;
+}
+
+/** The kinds of files that are read. */
+export type TensorFormat =
+  | "safetensors"
+  | "sharded safetensors"
+  | "sharded pytorch"
+  | "pytorch"
+  | "npz"
+  | "npy"
+  | "onnx"
+  | "memory";
+
+/** The tensors of one checkpoint, whatever its files; nothing but names and shapes is in memory. */
+export interface TensorSource {
+  /** Where it comes from, for messages. */
+  readonly location: string;
+  readonly format: TensorFormat;
+  /** By name, in the file's order. */
+  readonly entries: ReadonlyMap<string, TensorEntry>;
+  /** Texts that the file holds beside its tensors. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /**
+   * The numbers of one tensor, exact: float64 for F64, I32, U32, I64, U64, else float32. Fresh, row-major.
+   * @throws {OptionError} for a name that is not in `entries`; {UnsupportedError} for C64, F8_E8M0 and integers beyond
+   * 2^53; {FormatError} for a damaged file; {EnvironmentError} when it cannot be read.
+   */
+  readonly read: (name: string) => Promise<Tensor>;
+  /** The same, in the bytes and the format of the file. */
+  readonly readStored: (name: string) => Promise<SafeTensor>;
+  /** Gives files back; nothing can be read afterwards. */
+  readonly close: () => Promise<void>;
+}
+
+/** What a format gives to make a source of. */
+interface SourceParts {
+  /** Closed with the source. */
+  readonly file: Pick<ByteSource, "location" | "close">;
+  readonly format: TensorFormat;
+  readonly entries: ReadonlyMap<string, Pick<TensorEntry, "dtype" | "shape">>;
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Fresh bytes of one tensor that `entries` has. */
+  readonly load: (name: string) => Promise<Uint8Array>;
+}
+
+/** A source from its parts. */
+export function makeTensorSource(parts: SourceParts): TensorSource {
+  const { file, format, metadata = {}, load } = parts;
+  const { location } = file;
+  const entries = new Map(
+    [...parts.entries].map(([name, { dtype, shape }]) => [
+      name,
+      Object.freeze({ dtype, shape, bytes: sizeOf(shape) * dtypeBytes[dtype] }),
+    ]),
+  );
+  const readStored = (name: string) => inMemory(name, () => loadStored(name));
+  const loadStored = async (name: string): Promise<SafeTensor> => {
+    const entry = entries.get(name);
+    if (entry === undefined)
+      throw new OptionError(
+        `readTensor: ${location} has no tensor ${JSON.stringify(name)}; \`entries\` lists those it has`,
+      );
+    return { dtype: entry.dtype, shape: entry.shape, data: await load(name) };
+  };
+  return Object.freeze({
+    location,
+    format,
+    entries,
+    metadata,
+    readStored,
+    read: (name: string) => inMemory(name, async () => widen(await loadStored(name), name)),
+    close: async () => file.close?.(),
+  });
+}
+
+/** Runs a reader; an array that cannot be had is an error of ours. */
+async function inMemory<T>(name: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new EnvironmentError(
+      `readTensor: tensor ${JSON.stringify(name)} does not fit into memory (${error.message}); free some, or split the tensor where it was made`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Weights that are in memory already, as a source: F32 or F64 after their array type.
+ * @throws {OptionError} when data and shape of a tensor disagree
+ */
+export function weightsSource(
+  weights: Weights,
+  location = "the weights given",
+  metadata: Readonly<Record<string, string>> = {},
+): TensorSource {
+  const tensors = new Map(Object.entries(weights));
+  for (const [name, { shape, data }] of tensors) {
+    if (data.length !== sizeOf(shape))
+      throw new OptionError(
+        `weightsSource: tensor ${JSON.stringify(name)} of shape ${formatShape(shape)} has ${data.length} numbers, expected ${sizeOf(shape)}`,
+      );
+  }
+  const entries = new Map(
+    [...tensors].map(([name, { shape, data }]) => [
+      name,
+      { shape, dtype: data instanceof Float64Array ? ("F64" as const) : ("F32" as const) },
+    ]),
+  );
+  const load = async (name: string) => {
+    const { buffer, byteOffset, byteLength } = (tensors.get(name) as Tensor).data;
+    return new Uint8Array(buffer, byteOffset, byteLength).slice();
+  };
+  return makeTensorSource({ file: { location }, format: "memory", entries, metadata, load });
+}

@@ -1,0 +1,58 @@
+// Networks for tests of alignment: generic weights for any spec, noise, and the fixture models with their inferred specs.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { randomStream } from "../../src/core/random.ts";
+import { sizeOf } from "../../src/core/shapes.ts";
+import type { Weights } from "../../src/core/tensors.ts";
+import { readOnnx } from "../../src/formats/onnx.ts";
+import { inferSpec } from "../../src/infer/infer.ts";
+import type { SymmetrySpec } from "../../src/spec/types.ts";
+
+const folder = new URL("../fixtures/models/", import.meta.url);
+
+/** File names of the fixture models. */
+export const modelFiles = readdirSync(folder).filter((file) => file.endsWith(".onnx"));
+
+export const modelPath = (file: string): string => new URL(file, folder).pathname;
+
+/** The inferred spec of a fixture model. */
+export const modelSpec = (file: string): SymmetrySpec =>
+  inferSpec(readOnnx(readFileSync(new URL(file, folder)))).spec;
+
+/** Standard normal weights for every tensor of a spec. */
+export function genericWeights(spec: SymmetrySpec, seed: number): Weights {
+  const random = randomStream(seed);
+  return Object.fromEntries(
+    Object.entries(spec.tensors).map(([name, { shape }]) => [
+      name,
+      { shape, data: Float32Array.from({ length: sizeOf(shape) }, () => random.normal()) },
+    ]),
+  );
+}
+
+/** Adds normal noise of standard deviation `share`, a share of the spread of generic weights. */
+export function withNoise(weights: Weights, share: number, seed: number): Weights {
+  const random = randomStream(seed);
+  return Object.fromEntries(
+    Object.entries(weights).map(([name, { shape, data }]) => [
+      name,
+      { shape, data: data.map((x) => x + share * random.normal()) },
+    ]),
+  );
+}
+
+/** Weights with one entry of one tensor changed. */
+export function withEntry(weights: Weights, name: string, at: number, value: number): Weights {
+  const { shape, data } = weights[name];
+  return { ...weights, [name]: { shape, data: data.with(at, value) } };
+}
+
+export const weightReader = (weights: Weights) => async (name: string) => weights[name];
+
+/** Largest difference of any entry. */
+export function farthest(a: Weights, b: Weights): number {
+  let most = 0;
+  for (const [name, { data }] of Object.entries(a))
+    for (const [i, x] of data.entries()) most = Math.max(most, Math.abs(x - b[name].data[i]));
+  return most;
+}
