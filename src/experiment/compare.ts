@@ -2,7 +2,7 @@
 // of the population that the test networks come from (Efron 1979, percentile intervals).
 
 import { deriveSeed, randomStream } from "../core/random.ts";
-import type { Comparison } from "../report/experiment.ts";
+import type { PairedComparison } from "../report/experiment.ts";
 import { kendallTau } from "../train/kendall-tau.ts";
 import { meanAndSpread } from "../train/metrics.ts";
 import type { FinishedJob } from "./results.ts";
@@ -84,7 +84,7 @@ export function compareModels(
   jobs: readonly FinishedJob[],
   test: TestTargets,
   { byModel }: TauSamples,
-): Comparison[] {
+): PairedComparison[] {
   const tausOf = (name: string) =>
     new Map(
       jobs
@@ -92,7 +92,7 @@ export function compareModels(
         .map(({ seed, predicted }) => [seed, kendallTau(predicted, test.actual)]),
     );
   return names.flatMap((model, i) =>
-    names.slice(i + 1).map((other): Comparison => {
+    names.slice(i + 1).map((other): PairedComparison => {
       const [own, others] = [tausOf(model), tausOf(other)];
       const differences = [...own].map(([seed, tau]) => tau - (others.get(seed) ?? Number.NaN));
       const { mean, spread } = meanAndSpread(differences);

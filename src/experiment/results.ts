@@ -3,7 +3,7 @@
 import { modelRegistry } from "../models/registry.ts";
 import { kendallTau } from "../train/kendall-tau.ts";
 import { meanAndSpread, rSquared } from "../train/metrics.ts";
-import type { Comparison, ExperimentResult, ExperimentRow } from "../report/experiment.ts";
+import type { PairedComparison, ExperimentResult, ExperimentRow } from "../report/experiment.ts";
 import { bootstrapTaus, compareModels, middle, type TestTargets } from "./compare.ts";
 import type { JobResult } from "./job.ts";
 
@@ -54,7 +54,9 @@ export function collectResults(
   jobs: readonly FinishedJob[],
   test: TestTargets,
   { models = [], seed = 0 }: { models?: readonly TrainedAs[]; seed?: number } = {},
-): Pick<ExperimentResult, "rows" | "scatter" | "curves"> & { comparisons: readonly Comparison[] } {
+): Pick<ExperimentResult, "rows" | "scatter" | "curves"> & {
+  comparisons: readonly PairedComparison[];
+} {
   const { actual } = test;
   const names = [...new Set(jobs.map(({ model }) => model))];
   const samples = bootstrapTaus(jobs, test, seed);

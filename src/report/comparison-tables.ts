@@ -1,17 +1,17 @@
 // The parts of a report that say how far differences can be trusted: models against each other on the same test
 // networks, and the configurations tried for each.
 
-import type { Comparison, TuningRow } from "./experiment.ts";
+import type { PairedComparison, TuningRow } from "./experiment.ts";
 import { type Html, html } from "./html.ts";
 import { type Column, count, decimal, duration, htmlTable, range, withSpread } from "./table.ts";
 
 /** Whether the test networks leave no doubt which of the two is better. */
-const isClear = ({ interval: [low, high] }: Comparison) => low > 0 || high < 0;
+const isClear = ({ interval: [low, high] }: PairedComparison) => low > 0 || high < 0;
 
 /** Every pair of models; empty without pairs. */
-export function comparisonSection(comparisons: readonly Comparison[]): Html {
+export function comparisonSection(comparisons: readonly PairedComparison[]): Html {
   if (comparisons.length === 0) return html``;
-  const columns: Column<Comparison>[] = [
+  const columns: Column<PairedComparison>[] = [
     { label: "Pair", cell: ({ model, other }) => `${model} − ${other}`, className: () => "name" },
     {
       label: "difference in tau",

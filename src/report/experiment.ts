@@ -28,7 +28,7 @@ export interface ExperimentRow {
 }
 
 /** Two models on the same test networks, seed by seed. */
-export interface Comparison {
+export interface PairedComparison {
   readonly model: string;
   readonly other: string;
   /** Mean over seeds of the tau of `model` minus that of `other`. */
@@ -104,7 +104,7 @@ export interface ExperimentResult {
   /** In the order in which tables and figures show them. */
   readonly rows: readonly ExperimentRow[];
   /** All pairs of models, the better one first. */
-  readonly comparisons?: readonly Comparison[];
+  readonly comparisons?: readonly PairedComparison[];
   /** Every configuration tried, by model. */
   readonly tuning?: readonly TuningRow[];
   readonly scatter: readonly ScatterPoint[];

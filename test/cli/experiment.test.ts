@@ -2,13 +2,14 @@
 // on the way, it ends with the same numbers.
 
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { spawn } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { weightspace } from "../support/command-line.ts";
+import { checkpointFiles, cnnZooFiles } from "../support/published-zoos.ts";
 
 const bin = fileURLToPath(new URL("../../bin/weightspace.js", import.meta.url));
 let folder: string;
@@ -52,6 +53,12 @@ beforeAll(async () => {
   expect(await run(..."zoo build --networks 48 --workers 1 -o zoo".split(" "))).toMatchObject({
     code: 0,
   });
+  const published = { published: checkpointFiles(), cnns: cnnZooFiles(16) };
+  for (const [name, files] of Object.entries(published)) {
+    await mkdir(join(folder, name));
+    for (const [file, bytes] of Object.entries(files))
+      await writeFile(join(folder, name, file), bytes);
+  }
   const { code, stdout, stderr } = await run(...experiment("whole", "--results", "results.json"));
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   whole = stdout;
@@ -69,7 +76,7 @@ test("its results have a row for every model, their differences, and how to repe
   expect(comparisons).toHaveLength(1);
   expect(tuning.filter(({ chosen }) => chosen)).toHaveLength(2);
   expect(command).toBe(
-    "npx weightspace experiment generalization --zoo zoo --models unf,linear --options options.json --seeds 2 --seed 0 --split 0.5,0.2,0.3 --epochs 4 --batch-size 8 --rate 0.003 --schedule cosine --tune 2 --tune-epochs 2",
+    "npx weightspace experiment generalization --zoo zoo --checkpoints last --models unf,linear --options options.json --seeds 2 --seed 0 --split 0.5,0.2,0.3 --epochs 4 --batch-size 8 --rate 0.003 --schedule cosine --tune 2 --tune-epochs 2",
   );
   expect(commit).toMatch(/^([0-9a-f]{40}(-dirty)?|\d+\.\d+\.\d+)$/);
   const committed = await readFile(join(folder, "results.json"), "utf8");
@@ -112,7 +119,7 @@ test("the report reads both files, with and without single predictions", async (
   }
 });
 
-test("a run's checkpoint predicts, and refuses networks of another architecture", async () => {
+test("a run's checkpoint predicts the networks of the population", async () => {
   const predicted = await run("predict", "whole/runs/unf-0.safetensors", "--zoo", "zoo", "--json");
   expect(predicted).toMatchObject({ code: 0, stderr: "" });
   const values = JSON.parse(predicted.stdout) as { predicted: number; actual: number }[];
@@ -137,4 +144,49 @@ test("misuse is refused before anything is trained", async () => {
     expect(refused.stderr).toMatch(message);
   }
   expect(existsSync(join(folder, "refused"))).toBe(false);
+});
+
+test("a functional names the first difference of networks that it does not fit", async () => {
+  const functional = "whole/runs/unf-0.safetensors";
+  const refused = await run("predict", functional, "--zoo", "published");
+  expect(refused).toMatchObject({ code: 1, stdout: "" });
+  expect(refused.stderr).toMatch(
+    /tensor "fc1.weight" is missing, but the functional reads \[32, 64\] \(.*\); it only fits networks of the architecture it was trained on/,
+  );
+});
+
+describe("populations published by others", () => {
+  const compare = (zoo: string, ...more: string[]) =>
+    run(
+      ..."experiment generalization --models linear --seeds 1 --epochs 1 --batch-size 4".split(" "),
+      ..."--split 0.5,0.25,0.25 --workers 1 --json --zoo".split(" "),
+      zoo,
+      "-o",
+      `of-${zoo}`,
+      ...more,
+    );
+
+  test("are known by their files: checkpoints by run, and rows of a matrix", async () => {
+    const checkpoints = await compare("published", "--checkpoints", "all");
+    expect(checkpoints).toMatchObject({ code: 0, stderr: "" });
+    expect(JSON.parse(checkpoints.stdout)).toMatchObject({
+      population: { name: "published", networks: 24, runs: 8, train: 12, validation: 6, test: 6 },
+    });
+    const rows = await compare("cnns", "--where", "config.activation=relu", "--where", "step=86");
+    expect(rows).toMatchObject({ code: 0, stderr: "" });
+    const result = JSON.parse(rows.stdout) as Result;
+    expect(result).toMatchObject({ population: { networks: 8, runs: 8 } });
+    expect(result.command).toContain("--where 'config.activation=relu' --where 'step=86'");
+    const predicted = await run("predict", "of-cnns/runs/linear-0.safetensors", "--zoo", "cnns");
+    expect(predicted).toMatchObject({ code: 0 });
+    expect(predicted.stdout).toMatch(/row 1 +0\.\d+ +0\.\d+/);
+  });
+
+  test("conditions are for them alone; a folder of something else is refused", async () => {
+    expect((await compare("zoo", "--where", "step=1")).stderr).toMatch(
+      /zoo is a zoo of this project.*leave --where and --spec out/,
+    );
+    expect((await compare("whole")).stderr).toMatch(/whole holds no population: expected zoo.json/);
+    expect(await compare("cnns", "--where", "step")).toMatchObject({ code: 2 });
+  });
 });

@@ -3,7 +3,7 @@
 import { availableParallelism } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { Option } from "commander";
-import { positiveNumber, seedNumber, wholeNumber } from "../arguments.ts";
+import { condition, positiveNumber, seedNumber, wholeNumber } from "../arguments.ts";
 import type { RegisterCommand } from "../context.ts";
 import { readJson } from "../files.ts";
 import { counted } from "../output.ts";
@@ -12,6 +12,9 @@ import { writeFileAtomic } from "../write-file.ts";
 
 interface ExperimentFlags {
   readonly zoo: string;
+  readonly checkpoints: "last" | "all";
+  readonly where?: Readonly<Record<string, string>>;
+  readonly spec?: string;
   readonly models: string;
   readonly options?: string;
   readonly seeds: number;
@@ -62,9 +65,12 @@ async function modelOptions(
 function commandOf(flags: ExperimentFlags): string {
   const quoted = (text: string) => (/^[\w./,-]+$/.test(text) ? text : `'${text}'`);
   const { zoo, models, options, seeds, seed, split, epochs, batchSize, rate } = flags;
-  const { schedule, patience, tune, tuneEpochs } = flags;
+  const { schedule, patience, tune, tuneEpochs, checkpoints, where = {}, spec } = flags;
   return [
-    `npx weightspace experiment generalization --zoo ${quoted(zoo)} --models ${quoted(models)}`,
+    `npx weightspace experiment generalization --zoo ${quoted(zoo)} --checkpoints ${checkpoints}`,
+    ...Object.entries(where).map(([column, value]) => `--where ${quoted(`${column}=${value}`)}`),
+    spec === undefined ? "" : `--spec ${quoted(spec)}`,
+    `--models ${quoted(models)}`,
     options === undefined ? "" : `--options ${quoted(options)}`,
     `--seeds ${seeds} --seed ${seed} --split ${split}`,
     `--epochs ${epochs} --batch-size ${batchSize} --rate ${rate} --schedule ${schedule}`,
@@ -87,6 +93,17 @@ export const experimentCommand: RegisterCommand = (program, cli) => {
       "Trains functionals that predict each network's test accuracy from its weights alone, and compares them on held-out networks, as they are and after a random group element acted on each. Interrupted or killed, the same command goes on where it was.",
     )
     .requiredOption("--zoo <folder>", "the population to learn from")
+    .addOption(
+      new Option("--checkpoints <which>", "of every run of the population")
+        .choices(["last", "all"])
+        .default("last"),
+    )
+    .option(
+      "--where <column=value>",
+      "only such networks of a published population, may repeat",
+      condition,
+    )
+    .option("--spec <file>", "symmetries of a published population's networks as JSON")
     .option(
       "--models <list>",
       "unf, unf-shared, nfn-np, nfn-hnp, nfn (both), deep-sets, stat-nn, linear, flat-mlp or mlp, separated by commas",
@@ -146,7 +163,7 @@ export const experimentCommand: RegisterCommand = (program, cli) => {
       const { codeVersion, machine } = await import("../provenance.ts");
       const { generalizationReport } = await import("../../report/generalization-report.ts");
 
-      const population = await openPopulation(flags.zoo);
+      const population = await openPopulation(flags.zoo, flags);
       for (const problem of population.problems) cli.output.note(`warning: ${problem}`);
       const { dataset, description } = population;
       const name = flags.name ?? basename(resolve(flags.zoo));
