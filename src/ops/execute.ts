@@ -96,6 +96,35 @@ function placeTarget(
   return placed;
 }
 
+/** Features of at least so many columns are multiplied by themselves: joining them would only copy them. */
+const wide = 32;
+
+/** Features [batch, ...slots, columns] side by side, times the matrix: [batch * slots, outputs]. Consumes. */
+function multiplyAll(features: readonly np.Array[], matrix: np.Array): np.Array {
+  const last = features[0].ndim - 1;
+  const flat = (x: np.Array) => np.reshape(x, [-1, x.shape[last]]);
+  const products: np.Array[] = [];
+  let run: np.Array[] = [];
+  let [from, to] = [0, 0];
+  const multiplyRun = (): void => {
+    if (run.length === 0) return;
+    const rows = sliceAlong(matrix.ref, 0, from, to - from);
+    products.push(multiply(flat(concatenateAll(fillUp(run), last)), rows));
+    run = [];
+    from = to;
+  };
+  for (const feature of features) {
+    const columns = feature.shape[last];
+    if (columns >= wide) multiplyRun();
+    run.push(feature);
+    to += columns;
+    if (columns >= wide) multiplyRun();
+  }
+  multiplyRun();
+  matrix.dispose();
+  return products.reduce((sum, product) => np.add(sum, product));
+}
+
 /** Features and, where their columns are no multiple of 4, as many of zeros: only then the engine works on vectors. */
 function fillUp(features: np.Array[]): np.Array[] {
   const columns = features.reduce((sum, { shape }) => sum + shape[shape.length - 1], 0);
@@ -142,9 +171,7 @@ export function executePlan(
     const features = schedule.features[p].map(({ value, order }) =>
       reorderMiddle((values.get(value) as np.Array).ref, order),
     );
-    const joined = concatenateAll(fillUp(features), slots.length + 1);
-    const columns = joined.shape[slots.length + 1];
-    const product = multiply(np.reshape(joined, [-1, columns]), matrices[p]); // [batch * slots, outputs]
+    const product = multiplyAll(features, matrices[p]); // [batch * slots, outputs]
     const shape = [batch, ...slots.map(({ size }) => size), product.shape[1]];
     const shaped = np.reshape(product, shape);
     return slots.length === 0 && bias !== null ? np.add(shaped, np.reshape(bias, [1, -1])) : shaped;

