@@ -128,12 +128,18 @@ export { sketchFromJSON } from "./align/sketch-json.ts";
 
 export { digitsTask } from "./tasks/digits.ts";
 export { readPackageData } from "./tasks/package-data.ts";
+export type { ImageSet, NamedFile } from "./tasks/loaders/image-set.ts";
+export { readIdxImages } from "./tasks/loaders/idx.ts";
+export { readCifar10 } from "./tasks/loaders/cifar10.ts";
 export { digitsRecipe, parseRecipe, type Recipe } from "./zoo/recipe.ts";
 export { recipeNamed, recipes } from "./zoo/recipes.ts";
 export { mergeZoos } from "./zoo/merge.ts";
 export { buildZoo, type BuildEvent, type BuildOptions } from "./zoo/build.ts";
 export { openZoo, type Zoo } from "./zoo/open.ts";
 export { memoryStore, type ZooStore } from "./zoo/store.ts";
+export { readCnnZoo } from "./zoo/published/cnn-zoo.ts";
+export { readCheckpointFolder } from "./zoo/published/checkpoint-folder.ts";
+export type { PublishedOptions, PublishedPopulation } from "./zoo/published/population.ts";
 export { zooDataset } from "./experiment/zoo-dataset.ts";
 export { runExperiment } from "./experiment/run-experiment.ts";
 export type { ExperimentResult } from "./report/experiment.ts";

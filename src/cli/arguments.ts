@@ -20,6 +20,18 @@ export function wholeNumber(
 /** A parser of seeds: the generators take 32 bits. */
 export const seedNumber = wholeNumber(0, 2 ** 32 - 1);
 
+/** A parser of conditions `column=value` that may repeat. */
+export function condition(
+  text: string,
+  earlier: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const [, column, value] = /^([^=]+)=(.*)$/.exec(text) ?? [];
+  if (column === undefined) {
+    throw new InvalidArgumentError("Expected a column and a value, as in step=86.");
+  }
+  return { ...earlier, [column]: value };
+}
+
 /** A parser of positive numbers, with a decimal point or an exponent if need be. */
 export function positiveNumber(text: string): number {
   const value = text.trim() === "" ? Number.NaN : Number(text);

@@ -11,15 +11,20 @@ const number = z
   .nullable()
   .transform((value) => value ?? Number.NaN);
 const count = z.int().nonnegative();
+const interval = z.tuple([number, number]);
+const modelOptions = z.record(z.string(), z.unknown());
 
 const experiment = z.object({
   title: z.string(),
   command: z.string(),
+  commit: z.string().optional(),
   machine: z.string(),
   seed: z.int(),
   population: z.object({
+    name: z.string().optional(),
     networks: count,
-    accuracies: z.array(z.number()),
+    runs: count.optional(),
+    accuracies: z.array(z.number()).default([]),
     description: z.string().optional(),
     train: count.optional(),
     validation: count.optional(),
@@ -33,6 +38,7 @@ const experiment = z.object({
         seconds: number,
         tauMean: number,
         tauSpread: number,
+        tauInterval: interval.optional(),
         tauMovedMean: number,
         tauMovedSpread: number,
         maxPredictionChange: number,
@@ -40,19 +46,53 @@ const experiment = z.object({
         r2Mean: number,
         r2Spread: number,
         seeds: count,
+        rate: z.number().optional(),
+        options: modelOptions.optional(),
       }),
     )
     .min(1),
-  scatter: z.array(
-    z.object({ model: z.string(), predicted: number, actual: number, moved: number }),
-  ),
-  curves: z.array(
-    z.object({
-      model: z.string(),
-      seed: z.int(),
-      epochs: z.array(z.object({ epoch: count, trainLoss: number, validTau: number })),
-    }),
-  ),
+  comparisons: z
+    .array(
+      z.object({
+        model: z.string(),
+        other: z.string(),
+        difference: number,
+        spread: number,
+        interval,
+        wins: count,
+        seeds: count,
+      }),
+    )
+    .optional(),
+  tuning: z
+    .array(
+      z.object({
+        model: z.string(),
+        rate: z.number(),
+        options: modelOptions,
+        parameters: count,
+        validTau: number,
+        validLoss: number,
+        bestEpoch: count,
+        seconds: number,
+        chosen: z.boolean(),
+        diverged: z.string().optional(),
+      }),
+    )
+    .optional(),
+  // Absent from results that are committed without single predictions.
+  scatter: z
+    .array(z.object({ model: z.string(), predicted: number, actual: number, moved: number }))
+    .default([]),
+  curves: z
+    .array(
+      z.object({
+        model: z.string(),
+        seed: z.int(),
+        epochs: z.array(z.object({ epoch: count, trainLoss: number, validTau: number })),
+      }),
+    )
+    .default([]),
 });
 
 const mostProblems = 3;

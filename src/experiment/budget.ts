@@ -2,7 +2,9 @@
 
 import type { ModelOptions } from "../models/registry.ts";
 import type { FitOptions } from "../train/fit-options.ts";
-import { warmupCosine } from "../train/schedules.ts";
+import { constant, warmupCosine } from "../train/schedules.ts";
+
+export const scheduleNames = ["cosine", "constant"] as const;
 
 export interface Budget {
   /** Passes over the training networks. */
@@ -13,15 +15,22 @@ export interface Budget {
   readonly rate: number;
   /** Largest norm of the gradients. */
   readonly clipNorm: number;
+  /** `cosine`: one epoch of warm-up, then down to 0. @default "cosine" */
+  readonly schedule?: (typeof scheduleNames)[number] | undefined;
+  /** Epochs without a better validation tau before stopping. @default never stops early */
+  readonly patience?: number | undefined;
 }
 
-/** One epoch of warm-up, then a cosine; random keys only for models that drop units. */
+/** The options of `fit`; random keys only for models that drop units. */
 export function budgetOptions(
-  { epochs, batchSize, rate, clipNorm }: Budget,
+  { epochs, batchSize, rate, clipNorm, schedule = "cosine", patience }: Budget,
   trainingNetworks: number,
   model: ModelOptions,
-): Required<Pick<FitOptions, "epochs" | "batchSize" | "rate" | "clipNorm" | "dropout">> {
+): Required<Pick<FitOptions, "epochs" | "batchSize" | "rate" | "clipNorm" | "dropout">> &
+  Pick<FitOptions, "patience"> {
   const warmup = Math.ceil(trainingNetworks / batchSize);
   const dropout = typeof model["dropout"] === "number" && model["dropout"] > 0;
-  return { epochs, batchSize, clipNorm, rate: warmupCosine({ rate, warmup }), dropout };
+  const rates = schedule === "cosine" ? warmupCosine({ rate, warmup }) : constant(rate);
+  const stopping = patience === undefined ? {} : { patience };
+  return { epochs, batchSize, clipNorm, rate: rates, dropout, ...stopping };
 }

@@ -47,7 +47,7 @@ export function jobPool(workers: number, entry: URL = workerEntry()): JobPool {
           /terminat|exit/i.test(error.message)
         ) {
           throw new EnvironmentError(
-            `experiment: the worker training ${request.model} with seed ${request.seed} was killed; run again to continue from its last checkpoint`,
+            `experiment: the worker training ${request.name} with seed ${request.seed} was killed; run again to continue from its last checkpoint`,
             { cause: error },
           );
         }

@@ -8,12 +8,16 @@ import type { WeightDataset } from "../train/dataset.ts";
 import { fit } from "../train/fit.ts";
 import { binaryCrossEntropy } from "../train/losses.ts";
 import { predictor } from "../train/predict.ts";
+import { TrainingError } from "../train/training-error.ts";
 import { type Budget, budgetOptions } from "./budget.ts";
 
 /** A dataset without its spec, so that it can be sent to a thread. */
-export type DatasetParts = Omit<WeightDataset, "spec">;
+export type DatasetParts = Pick<WeightDataset, "size" | "tensors" | "targets">;
 
 export interface JobRequest {
+  /** Name in tables. */
+  readonly name: string;
+  /** Name in the registry. */
   readonly model: string;
   readonly options: ModelOptions;
   readonly seed: number;
@@ -21,8 +25,10 @@ export interface JobRequest {
   readonly spec: SpecJSON;
   readonly train: DatasetParts;
   readonly validation: DatasetParts;
-  readonly test: DatasetParts;
-  readonly moved: DatasetParts;
+  /** Absent in trials of tuning, which must not see them. */
+  readonly test?: DatasetParts;
+  /** The test networks after group elements acted on them. */
+  readonly moved?: DatasetParts;
   /** Checkpoint to continue from. */
   readonly resume?: Uint8Array;
   /** Kept in the checkpoints: the normalisation, for `predict`. */
@@ -30,6 +36,7 @@ export interface JobRequest {
 }
 
 export interface JobResult {
+  /** Name in tables. */
   readonly model: string;
   readonly seed: number;
   readonly parameters: number;
@@ -39,6 +46,8 @@ export interface JobResult {
   readonly predicted: readonly number[];
   /** The same after group elements acted on the test networks. */
   readonly moved: readonly number[];
+  /** Why a trial ended without a result: its loss stopped being finite. */
+  readonly diverged?: string;
 }
 
 export type JobEvent =
@@ -52,14 +61,35 @@ export interface JobOutcome {
   readonly result?: JobResult;
 }
 
-/** Trains and predicts; no result when the signal aborts, only a last checkpoint. */
+/**
+ * Trains and predicts; no result when the signal aborts, only a last checkpoint. A trial whose loss stops being finite
+ * has a result that says so.
+ * @throws {TrainingError} when the loss of any other run stops being finite.
+ */
 export async function* runJob(
   request: JobRequest,
   signal: AbortSignal,
 ): AsyncGenerator<JobEvent, void, undefined> {
-  const { model: name, options, seed, budget, resume, notes } = request;
+  try {
+    yield* trainAndPredict(request, signal);
+  } catch (error) {
+    if (request.test !== undefined || !(error instanceof TrainingError)) throw error;
+    const { name, seed } = request;
+    const model = buildModel(request.model, specFromJSON(request.spec), request.options);
+    const nothing = { bestEpoch: 0, history: [], predicted: [], moved: [] };
+    const parameters = model.parameterCount;
+    const result = { model: name, seed, parameters, ...nothing, diverged: error.message };
+    yield { type: "result", result };
+  }
+}
+
+async function* trainAndPredict(
+  request: JobRequest,
+  signal: AbortSignal,
+): AsyncGenerator<JobEvent, void, undefined> {
+  const { name, model: registered, options, seed, budget, resume, notes } = request;
   const spec = specFromJSON(request.spec);
-  const model = buildModel(name, spec, options);
+  const model = buildModel(registered, spec, options);
   const events = fit(
     model,
     { train: { ...request.train, spec }, validation: { ...request.validation, spec } },
@@ -67,7 +97,7 @@ export async function* runJob(
       ...budgetOptions(budget, request.train.size, options),
       seed,
       signal,
-      notes: { ...notes, model: name, options },
+      notes: { ...notes, model: registered, options },
       ...(resume && { resume }),
     },
   );
@@ -81,13 +111,11 @@ export async function* runJob(
       try {
         if (reason === "aborted") return;
         const compiled = predictor(model, budget.batchSize);
-        const predict = async (part: DatasetParts) =>
-          Array.from(
-            binaryCrossEntropy.link(
-              await compiled.predict(params, { ...part, spec }),
-              model.outputs,
-            ),
-          );
+        const predict = async (part: DatasetParts | undefined) => {
+          if (part === undefined) return [];
+          const outputs = await compiled.predict(params, { ...part, spec });
+          return Array.from(binaryCrossEntropy.link(outputs, model.outputs));
+        };
         const predicted = await predict(request.test);
         const moved = await predict(request.moved);
         compiled.dispose();

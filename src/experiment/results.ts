@@ -3,12 +3,21 @@
 import { modelRegistry } from "../models/registry.ts";
 import { kendallTau } from "../train/kendall-tau.ts";
 import { meanAndSpread, rSquared } from "../train/metrics.ts";
-import type { ExperimentResult, ExperimentRow } from "../report/experiment.ts";
+import type { PairedComparison, ExperimentResult, ExperimentRow } from "../report/experiment.ts";
+import { bootstrapTaus, compareModels, middle, type TestTargets } from "./compare.ts";
 import type { JobResult } from "./job.ts";
 
 export interface FinishedJob extends JobResult {
   /** Training and prediction time, interrupted parts included. */
   readonly seconds: number;
+}
+
+/** What a functional was trained with: its name in tables and in the registry, its options and learning rate. */
+export interface TrainedAs {
+  readonly name: string;
+  readonly model: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly rate: number;
 }
 
 /** One model's row; `actual` are the targets of the test networks. */
@@ -37,23 +46,40 @@ export function summarize(jobs: readonly FinishedJob[], actual: readonly number[
   };
 }
 
-/** Rows best first, those without a tau after them, controls last; the scatter shows each model's first seed. */
+/**
+ * Rows best first, those without a tau after them, controls last; the scatter shows each model's first seed. `models`
+ * says what each was trained with; `seed` fixes the resampling behind intervals.
+ */
 export function collectResults(
   jobs: readonly FinishedJob[],
-  actual: readonly number[],
-): Pick<ExperimentResult, "rows" | "scatter" | "curves"> {
+  test: TestTargets,
+  { models = [], seed = 0 }: { models?: readonly TrainedAs[]; seed?: number } = {},
+): Pick<ExperimentResult, "rows" | "scatter" | "curves"> & {
+  comparisons: readonly PairedComparison[];
+} {
+  const { actual } = test;
   const names = [...new Set(jobs.map(({ model }) => model))];
-  const rows = names.map((name) =>
-    summarize(
-      jobs.filter(({ model }) => model === name),
-      actual,
-    ),
-  );
-  const isControl = ({ model }: ExperimentRow) =>
-    Object.hasOwn(modelRegistry, model) && !modelRegistry[model].invariant ? 1 : 0;
+  const samples = bootstrapTaus(jobs, test, seed);
+  const trainedAs = (name: string) => models.find((known) => known.name === name);
+  const rows = names.map((name): ExperimentRow => {
+    const known = trainedAs(name);
+    return {
+      ...summarize(
+        jobs.filter(({ model }) => model === name),
+        actual,
+      ),
+      tauInterval: middle(samples.byModel.get(name) ?? []),
+      ...(known && { rate: known.rate, options: known.options }),
+    };
+  });
+  const isControl = ({ model }: ExperimentRow) => {
+    const registered = trainedAs(model)?.model ?? model;
+    return Object.hasOwn(modelRegistry, registered) && !modelRegistry[registered].invariant ? 1 : 0;
+  };
   const rank = ({ tauMean }: ExperimentRow) => (Number.isNaN(tauMean) ? -Infinity : tauMean);
   const better = (a: number, b: number) => (a === b ? 0 : b - a); // infinities do not cancel out
-  const sorted = rows.toSorted((a, b) => isControl(a) - isControl(b) || better(rank(a), rank(b)));
+  const byTau = rows.toSorted((a, b) => better(rank(a), rank(b)));
+  const sorted = byTau.toSorted((a, b) => isControl(a) - isControl(b));
   const firstOf = ({ model }: ExperimentRow) => jobs.find((job) => job.model === model);
   const scatter = sorted.flatMap((row) => {
     const first = firstOf(row);
@@ -66,14 +92,16 @@ export function collectResults(
           moved: first.moved[i],
         }));
   });
-  const curves = jobs.map(({ model, seed, history }) => ({
+  const curves = jobs.map(({ model, seed: runSeed, history }) => ({
     model,
-    seed,
+    seed: runSeed,
     epochs: history.map(({ epoch, trainLoss, validMetric }) => ({
       epoch,
       trainLoss,
       validTau: validMetric ?? Number.NaN,
     })),
   }));
-  return { rows: sorted, scatter, curves };
+  const ranking = byTau.map(({ model }) => model);
+  const comparisons = compareModels(ranking, jobs, test, samples);
+  return { rows: sorted, scatter, curves, comparisons };
 }

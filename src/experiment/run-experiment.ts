@@ -1,25 +1,34 @@
-// Runs an experiment: every model with every seed on one split of a population, spread over worker threads. Each run
-// leaves a checkpoint after every epoch and its result at the end, so an interrupted experiment continues where it was.
+// Runs an experiment on one split of a population: a search over a few configurations of every functional, judged by the
+// validation networks, where the settings ask for one; then every functional with every seed. All of it is spread over
+// worker threads and continues where it was when it is interrupted.
 
 import { deriveSeed } from "../core/random.ts";
-import { eventQueue } from "../core/event-queue.ts";
-import type { ExperimentResult } from "../report/experiment.ts";
+import type { ExperimentResult, TuningRow } from "../report/experiment.ts";
 import { specToJSON } from "../spec/json.ts";
 import { splitDataset, type WeightDataset } from "../train/dataset.ts";
-import { fitNormalization, normalize } from "../train/normalization.ts";
+import { fitNormalization } from "../train/normalization.ts";
 import type { ZooStore } from "../zoo/store.ts";
+import { checkReadable } from "./choose-models.ts";
 import type { JobRequest } from "./job.ts";
-import { jobPool } from "./job-pool.ts";
 import { moveDataset } from "./move-dataset.ts";
-import { isCheckpoint, readResult, readSeconds, toBytes } from "./run-files.ts";
-import { collectResults, type FinishedJob } from "./results.ts";
-import { checkSettings, keepSettings, type ExperimentSettings } from "./settings.ts";
+import { collectResults, type TrainedAs } from "./results.ts";
+import {
+  checkSettings,
+  type Contestant,
+  type ExperimentSettings,
+  keepSettings,
+} from "./settings.ts";
+import { sharedParts } from "./shared-parts.ts";
+import { findFinished, type Run, trainRuns } from "./train-runs.ts";
+import { configure, judgeTrials, tuningConfigurations } from "./tuning.ts";
 
 export interface ExperimentOptions {
   readonly dataset: WeightDataset;
   readonly settings: ExperimentSettings;
   /** Networks the population was asked to have, kept with the settings. @default those of the dataset */
   readonly networks?: number;
+  /** Digest of the dataset, kept with the settings: runs on other weights are refused. */
+  readonly fingerprint?: string;
   /** Where checkpoints and results of single runs are kept. */
   readonly store: ZooStore;
   readonly workers: number;
@@ -28,13 +37,16 @@ export interface ExperimentOptions {
   readonly workerEntry?: URL;
 }
 
-export interface ExperimentOutcome extends Pick<ExperimentResult, "rows" | "scatter" | "curves"> {
+export interface ExperimentOutcome extends Required<
+  Pick<ExperimentResult, "rows" | "scatter" | "curves" | "comparisons" | "tuning">
+> {
   readonly sizes: { readonly train: number; readonly validation: number; readonly test: number };
 }
 
 export type ExperimentEvent =
   /** A damaged file of a run; it is removed and the run trained anew. */
   | { readonly type: "warning"; readonly message: string }
+  /** Trials of the search count as runs. */
   | { readonly type: "start"; readonly runs: number; readonly finished: number }
   /** Share of all training done, in [0, 1], earlier runs of the program included. */
   | { readonly type: "progress"; readonly share: number; readonly note: string }
@@ -44,23 +56,19 @@ export type ExperimentEvent =
       readonly seed: number;
       readonly seconds: number;
     }
+  /** The search is over; the chosen configurations are marked. */
+  | { readonly type: "tuned"; readonly rows: readonly TuningRow[] }
   | { readonly type: "done"; readonly outcome: ExperimentOutcome };
-
-interface Run {
-  readonly key: string;
-  readonly request: JobRequest;
-  share: number;
-  finished?: FinishedJob;
-}
 
 /**
  * Trains what is missing and ends with the results; ends without them when the signal aborts.
- * @throws {OptionError} when the store holds runs of other settings; {EnvironmentError} when a worker dies, the store
- * fails, or another experiment is running there.
+ * @throws {OptionError} when a functional cannot read the networks, or the store holds runs of other settings;
+ * {EnvironmentError} when a worker dies, the store fails, or another experiment is running there.
  */
 export async function* runExperiment(
   options: ExperimentOptions,
 ): AsyncGenerator<ExperimentEvent, void, undefined> {
+  checkReadable(options.dataset.spec, options.settings.models);
   const unlock = await options.store.lock();
   try {
     yield* runLocked(options);
@@ -69,153 +77,129 @@ export async function* runExperiment(
   }
 }
 
+/** A configuration of a functional, and its runs. */
+interface Entry extends TrainedAs {
+  readonly runs: readonly Run[];
+}
+
 async function* runLocked(
   options: ExperimentOptions,
 ): AsyncGenerator<ExperimentEvent, void, undefined> {
-  const { dataset, settings, store, workers } = options;
+  const { dataset, settings, store, workers, workerEntry, fingerprint } = options;
+  const { models, seeds, seed, budget, split, tuning } = settings;
   const signal = options.signal ?? new AbortController().signal;
-  const networks = options.networks ?? dataset.size;
-  await checkSettings(store, settings, networks);
-  const [train, validation, test] = splitDataset(
-    dataset,
-    settings.split,
-    deriveSeed(settings.seed, "split"),
-  );
+  const data = { networks: options.networks ?? dataset.size, ...(fingerprint && { fingerprint }) };
+  await checkSettings(store, settings, data);
+  const [train, validation, test] = splitDataset(dataset, split, deriveSeed(seed, "split"));
   const normalization = fitNormalization(train);
-  const moved = moveDataset(test, deriveSeed(settings.seed, "moved"));
-  const parts = (data: WeightDataset) => {
-    const { size, tensors, targets } = normalize(data, normalization);
-    return { size, tensors, targets };
-  };
-  const shared = {
+  const learning = {
     spec: specToJSON(dataset.spec),
-    train: parts(train),
-    validation: parts(validation),
-    test: parts(test),
-    moved: parts(moved),
-    budget: settings.budget,
+    train: sharedParts(train, normalization),
+    validation: sharedParts(validation, normalization),
     notes: { normalization },
   };
-  const runs = settings.models.flatMap(({ name, options: modelOptions }) =>
-    Array.from({ length: settings.seeds }, (_, number): Run => {
-      const seed = deriveSeed(settings.seed, "run", number);
-      return {
-        key: `${name}-${number}`,
-        request: { ...shared, model: name, options: modelOptions, seed },
-        share: 0,
-      };
+  const moved = moveDataset(test, deriveSeed(seed, "moved"));
+  const held = {
+    test: sharedParts(test, normalization),
+    moved: sharedParts(moved, normalization),
+  };
+  const newRun = (key: string, request: JobRequest): Run => ({ key, request, share: 0 });
+  const trials = models.map(({ name, model = name, options: own }) =>
+    tuningConfigurations(model, tuning?.configurations ?? 1).map((configuration, i) => {
+      const trial = configure({ name, model, options: own }, budget, configuration);
+      const epochs = tuning?.epochs ?? budget.epochs;
+      const run = newRun(`tune-${name}-${i}`, {
+        ...learning,
+        name,
+        model,
+        options: trial.options,
+        seed: deriveSeed(seed, "tune"),
+        budget: { ...trial.budget, epochs },
+      });
+      return { ...trial, run };
     }),
   );
-  for (const run of runs) {
-    const file = `${run.key}.json`;
-    const result = await store.read(file);
-    if (result === undefined) continue;
-    const finished = readResult(result, run.request);
-    if (finished === undefined) {
-      yield await removeDamaged(store, file);
-      continue;
+  const entry = ({ name, model = name }: Contestant, chosen: (typeof trials)[0][0]): Entry => ({
+    name,
+    model,
+    options: chosen.options,
+    rate: chosen.budget.rate,
+    runs: Array.from({ length: seeds }, (_, number) =>
+      newRun(`${name}-${number}`, {
+        ...learning,
+        ...held,
+        name,
+        model,
+        options: chosen.options,
+        seed: deriveSeed(seed, "run", number),
+        budget: chosen.budget,
+      }),
+    ),
+  });
+
+  const searched = tuning === undefined ? [] : trials.flat().map(({ run }) => run);
+  const runCount = searched.length + models.length * seeds;
+  let past = 0;
+  let started = false;
+  /** Finds what is finished of a list, and trains the rest of it. */
+  async function* finish(runs: readonly Run[]): AsyncGenerator<ExperimentEvent, boolean> {
+    for await (const message of findFinished(store, runs)) yield { type: "warning", message };
+    if (!started) {
+      const later = runs === searched ? await countResults(store, models, seeds) : 0;
+      const finished = runs.filter((run) => run.finished !== undefined).length;
+      yield { type: "start", runs: runCount, finished: finished + later };
+      started = true;
     }
-    run.finished = finished;
-    run.share = 1;
-  }
-  for (const { key, finished } of runs) {
-    if (finished !== undefined) continue;
-    const file = `${key}.safetensors`;
-    const checkpoint = await store.read(file);
-    if (checkpoint === undefined || isCheckpoint(checkpoint)) continue;
-    yield await removeDamaged(store, file);
-    await store.remove(`${key}.seconds.json`);
-  }
-  const pending = runs.filter(({ finished }) => finished === undefined);
-  yield { type: "start", runs: runs.length, finished: runs.length - pending.length };
-
-  if (pending.length > 0 && !signal.aborted) await keepSettings(store, settings, networks);
-  const queue = eventQueue<ExperimentEvent>();
-  const share = () => runs.reduce((sum, run) => sum + run.share, 0) / runs.length;
-  const pool = jobPool(Math.max(1, Math.min(workers, pending.length)), options.workerEntry);
-  const stop = new AbortController();
-  const abort = () => stop.abort();
-  signal.addEventListener("abort", abort);
-  if (signal.aborted) abort();
-  const work = async (): Promise<void> => {
-    for (
-      let run = pending.shift();
-      run !== undefined && !stop.signal.aborted;
-      run = pending.shift()
-    ) {
-      const current = run;
-      await trainRun(current, store, pool, stop.signal, (type, note) => {
-        if (type === "progress") queue.push({ type, share: share(), note });
-      });
-      if (current.finished === undefined) continue;
-      const { model, seed, seconds } = current.finished;
-      queue.push({ type: "run", model, seed, seconds });
+    const isDone = () => runs.every(({ finished }) => finished !== undefined);
+    if (!isDone() && !signal.aborted) {
+      await keepSettings(store, settings, data);
+      const share = () => (past + runs.reduce((sum, run) => sum + run.share, 0)) / runCount;
+      for await (const event of trainRuns(runs, { store, workers, signal, workerEntry })) {
+        yield event.type === "progress" ? { ...event, share: share() } : event;
+      }
     }
-  };
-  const fail = (error: unknown) => {
-    stop.abort();
-    queue.close(error);
-  };
-  const all = Promise.all(Array.from({ length: workers }, () => work().catch(fail)));
-  void all.then(() => queue.close());
-  try {
-    yield* queue.drain();
-    const finished = runs.flatMap((run) => (run.finished === undefined ? [] : [run.finished]));
-    if (finished.length < runs.length) return; // aborted
-    const sizes = { train: train.size, validation: validation.size, test: test.size };
-    yield {
-      type: "done",
-      outcome: { ...collectResults(finished, Array.from(test.targets)), sizes },
-    };
-  } finally {
-    stop.abort();
-    await all;
-    signal.removeEventListener("abort", abort);
-    await pool.close();
+    past += runs.length;
+    return isDone();
   }
-}
 
-async function removeDamaged(store: ZooStore, file: string): Promise<ExperimentEvent> {
-  await store.remove(file);
-  const message = `${file} in ${store.location} is damaged; its run is trained anew`;
-  return { type: "warning", message };
-}
-
-/** Trains one run from its last checkpoint, keeping every new one and the result. */
-async function trainRun(
-  run: Run,
-  store: ZooStore,
-  pool: ReturnType<typeof jobPool>,
-  signal: AbortSignal,
-  tell: (type: "progress", note: string) => void,
-): Promise<void> {
-  const { key, request } = run;
-  const resume = await store.read(`${key}.safetensors`);
-  const before = readSeconds(await store.read(`${key}.seconds.json`));
-  const began = performance.now();
-  const seconds = () => before + (performance.now() - began) / 1000;
-  let saving = Promise.resolve();
-  const save = (bytes: Uint8Array) => {
-    saving = saving.then(async () => {
-      await store.write(`${key}.safetensors`, bytes);
-      await store.write(`${key}.seconds.json`, toBytes(seconds()));
-    });
-    saving.catch(() => undefined); // thrown where it is awaited
-  };
-  const { checkpoint, result } = await pool.run(
-    { ...request, ...(resume && { resume }) },
-    signal,
-    (event) => {
-      if (event.type === "checkpoint") save(event.bytes);
-      if (event.type !== "progress") return;
-      run.share = event.step / event.steps;
-      tell("progress", key);
-    },
+  const tuned: TuningRow[] = [];
+  if (searched.length > 0) {
+    if (!(yield* finish(searched))) return; // aborted
+    for (const list of trials) {
+      const judged = list.flatMap(({ run, ...trial }) =>
+        run.finished === undefined ? [] : [{ job: run.finished, ...trial }],
+      );
+      tuned.push(...judgeTrials(judged));
+    }
+    yield { type: "tuned", rows: tuned };
+  }
+  const entries = models.map((contestant, i) => {
+    const rows = tuned.filter(({ model }) => model === contestant.name);
+    const best = Math.max(
+      0,
+      rows.findIndex(({ chosen }) => chosen),
+    );
+    return entry(contestant, trials[i][best]);
+  });
+  if (!(yield* finish(entries.flatMap(({ runs }) => runs)))) return; // aborted
+  const jobs = entries.flatMap(({ runs }) =>
+    runs.flatMap(({ finished }) => (finished === undefined ? [] : [finished])),
   );
-  if (checkpoint !== undefined) save(checkpoint);
-  await saving;
-  if (result !== undefined) run.finished = { ...result, seconds: seconds() };
-  if (run.finished === undefined) return;
-  await store.write(`${key}.json`, toBytes(run.finished));
-  run.share = 1;
+  const sizes = { train: train.size, validation: validation.size, test: test.size };
+  const targets = { actual: Array.from(test.targets), groups: test.groups };
+  const results = collectResults(jobs, targets, { models: entries, seed });
+  yield { type: "done", outcome: { ...results, tuning: tuned, sizes } };
+}
+
+/** Results of whole runs in the store, before it is known what they will be asked to be. */
+async function countResults(
+  store: ZooStore,
+  models: readonly Contestant[],
+  seeds: number,
+): Promise<number> {
+  const names = new Set(await store.list());
+  const keys = models.flatMap(({ name }) =>
+    Array.from({ length: seeds }, (_, number) => `${name}-${number}.json`),
+  );
+  return keys.filter((key) => names.has(key)).length;
 }

@@ -27,6 +27,7 @@ const finishedJob = z.object({
   history: z.array(record),
   predicted: z.array(number),
   moved: z.array(number),
+  diverged: z.string().optional(),
   seconds: number,
 });
 
@@ -46,9 +47,10 @@ export function readResult(bytes: Uint8Array, request: JobRequest): FinishedJob 
   const parsed = finishedJob.safeParse(fromBytes(bytes));
   if (!parsed.success) return undefined;
   const job = parsed.data as FinishedJob;
-  const { model, seed, test } = request;
-  const fits = [job.predicted, job.moved].every(({ length }) => length === test.size);
-  return fits && job.model === model && job.seed === seed ? job : undefined;
+  const { name, seed, test } = request;
+  const expected = test?.size ?? 0;
+  const fits = [job.predicted, job.moved].every(({ length }) => length === expected);
+  return fits && job.model === name && job.seed === seed ? job : undefined;
 }
 
 /** Whether a run can go on from this checkpoint. */

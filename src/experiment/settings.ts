@@ -5,8 +5,25 @@ import type { ModelOptions } from "../models/registry.ts";
 import type { ZooStore } from "../zoo/store.ts";
 import type { Budget } from "./budget.ts";
 
+/** A functional that takes part: its name in tables, and what it is in the registry. */
+export interface Contestant {
+  /** Unique in an experiment; also the registry's name where `model` is absent. */
+  readonly name: string;
+  /** Name in the registry. @default name */
+  readonly model?: string;
+  readonly options: ModelOptions;
+}
+
+/** The search for a learning rate and a width, the same for every functional. */
+export interface Tuning {
+  /** Configurations tried for each functional. */
+  readonly configurations: number;
+  /** Passes over the training networks of each trial. */
+  readonly epochs: number;
+}
+
 export interface ExperimentSettings {
-  readonly models: readonly { readonly name: string; readonly options: ModelOptions }[];
+  readonly models: readonly Contestant[];
   /** Number of training runs per model. */
   readonly seeds: number;
   /** Fixes the split, the group elements and, with the run's number, every training run. */
@@ -14,6 +31,16 @@ export interface ExperimentSettings {
   /** Fractions of the networks for training, validation and test. */
   readonly split: readonly [number, number, number];
   readonly budget: Budget;
+  /** @default no search: every functional trains with the budget's rate and its own options */
+  readonly tuning?: Tuning | undefined;
+}
+
+/** What the runs in a store were trained on. */
+export interface ExperimentData {
+  /** Networks the population was asked to have. */
+  readonly networks: number;
+  /** A digest of weights and targets, where one was made. */
+  readonly fingerprint?: string | undefined;
 }
 
 export const settingsName = "experiment-settings.json";
@@ -35,9 +62,9 @@ async function bindingSettings(store: ZooStore): Promise<Record<string, unknown>
   }
 }
 
-const withNetworks = (settings: ExperimentSettings, networks: number): Record<string, unknown> => ({
+const withData = (settings: ExperimentSettings, data: ExperimentData): Record<string, unknown> => ({
   ...settings,
-  networks,
+  ...data,
 });
 
 /**
@@ -47,11 +74,11 @@ const withNetworks = (settings: ExperimentSettings, networks: number): Record<st
 export async function checkSettings(
   store: ZooStore,
   settings: ExperimentSettings,
-  networks: number,
+  data: ExperimentData,
 ): Promise<void> {
   const kept = await bindingSettings(store);
   if (kept === undefined) return;
-  const wanted = withNetworks(settings, networks);
+  const wanted = withData(settings, data);
   const differing = Object.keys({ ...kept, ...wanted }).find(
     (key) => JSON.stringify(kept[key]) !== JSON.stringify(wanted[key]),
   );
@@ -65,8 +92,8 @@ export async function checkSettings(
 export async function keepSettings(
   store: ZooStore,
   settings: ExperimentSettings,
-  networks: number,
+  data: ExperimentData,
 ): Promise<void> {
-  const text = JSON.stringify(withNetworks(settings, networks), null, 2);
+  const text = JSON.stringify(withData(settings, data), null, 2);
   await store.write(settingsName, new TextEncoder().encode(text));
 }

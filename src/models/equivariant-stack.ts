@@ -15,12 +15,14 @@ import { type BiasKind, equivariantLinear } from "../nn/equivariant-linear.ts";
 import { type Layer, type LayerParams, prefixed, scoped } from "../nn/layer.ts";
 import { positionEncoding } from "../nn/position-encoding.ts";
 import type { Aggregation } from "../ops/execute.ts";
-import type { ExecutablePlan } from "../plan/plan-spec.ts";
+import { type ExecutablePlan, planLowered } from "../plan/plan-spec.ts";
 import type { ScaleRule } from "../plan/patterns.ts";
 import type { ShareOptions } from "../plan/sharing.ts";
-import { type FixedAxes } from "../spec/lower.ts";
-import { planSpec } from "../plan/plan-spec.ts";
+import { type FixedAxes, lowerSpec } from "../spec/lower.ts";
+import { mergeTensors } from "../plan/merge-tensors.ts";
+import { mergeAtoms, putTogether, separateAtoms, takeApart } from "../ops/take-apart.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
+import type { WeightBatch } from "./model.ts";
 
 /** Options of the equivariant part. */
 export interface EquivariantOptions {
@@ -44,10 +46,14 @@ export interface EquivariantOptions {
   readonly share?: ShareOptions;
 }
 
+/** Layers over merged tensors: those with the same axes side by side in one array. */
 export interface EquivariantStack extends Layer<np.Array[]> {
   readonly executable: ExecutablePlan;
-  readonly inputChannels: number;
   readonly outputChannels: number;
+  /** Weights of a batch of networks -> the arrays `apply` reads; consumes. @throws {ShapeError} */
+  open(weights: WeightBatch): np.Array[];
+  /** What `apply` makes -> arrays by tensor name; consumes. */
+  close(features: readonly np.Array[]): WeightBatch;
 }
 
 /** @throws {OptionError} naming the first value that is out of its range; options may come from a file. */
@@ -105,7 +111,9 @@ export function equivariantStack(
     throw new OptionError(
       `unf: channels needs an input and at least one layer, got ${channels.length} entries`,
     );
-  const executable = planSpec(spec, { fixedAxes, scales });
+  const lowered = lowerSpec(spec, { fixedAxes });
+  const merged = mergeTensors(lowered);
+  const executable = planLowered(merged, scales);
   if (scales === "respect") checkActivation(activation, executable.lowered);
   const encoding =
     positions && fixedAxes === "permute"
@@ -132,8 +140,12 @@ export function equivariantStack(
   const last = layers.length - 1;
   return {
     executable,
-    inputChannels: channels[0],
-    outputChannels: channels[channels.length - 1],
+    outputChannels: channels[last + 1],
+    open: (weights) => mergeAtoms(merged, takeApart(lowered, weights, channels[0])),
+    close: (features) => {
+      const outputs = channels[last + 1];
+      return putTogether(lowered, separateAtoms(merged, features, outputs), outputs);
+    },
     parameterCount: layers.reduce(
       (sum, layer) => sum + layer.parameterCount,
       encoding?.parameterCount ?? 0,

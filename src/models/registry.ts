@@ -18,6 +18,8 @@ export interface ModelEntry {
   readonly invariant: boolean;
   /** Names of its options. */
   readonly options: readonly string[];
+  /** The option that makes it wider, and its usual value; absent where there is none. */
+  readonly width?: { readonly option: "channels" | "head"; readonly sizes: readonly number[] };
   build(spec: SymmetrySpec, options: ModelOptions): Model;
 }
 
@@ -39,30 +41,35 @@ const functional = [
 const entries = {
   unf: {
     options: functional,
+    width: { option: "channels", sizes: [1, 16, 16] },
     summary: "universal neural functional; fixed axes permuted with position encodings",
     invariant: true,
     build: (spec, options) => unf(spec, options),
   },
   "nfn-np": {
     options: functional,
+    width: { option: "channels", sizes: [1, 16, 16] },
     summary: "neural functional network, all neurons permuted, no position encodings",
     invariant: true,
     build: (spec, options) => nfn(spec, { variant: "np", ...options }),
   },
   "nfn-hnp": {
     options: functional,
+    width: { option: "channels", sizes: [1, 4, 4] },
     summary: "neural functional network, hidden neurons permuted, fixed axes folded into channels",
     invariant: true,
     build: (spec, options) => nfn(spec, { variant: "hnp", channels: [1, 4, 4], ...options }),
   },
   "deep-sets": {
     options: [...headed, "channels"],
+    width: { option: "channels", sizes: [1, 16, 16] },
     summary: "every tensor as a set of numbers",
     invariant: true,
     build: (spec, options) => deepSets(spec, options),
   },
   "stat-nn": {
     options: headed,
+    width: { option: "head", sizes: [128, 128, 1] },
     summary: "dense network on seven statistics of every tensor",
     invariant: true,
     build: (spec, options) => statNN(spec, options),
@@ -75,6 +82,7 @@ const entries = {
   },
   "flat-mlp": {
     options: headed,
+    width: { option: "head", sizes: [64, 64, 1] },
     summary: "dense network on all weights in a row; not invariant, a control",
     invariant: false,
     build: (spec, options) => flatMLP(spec, options),

@@ -7,7 +7,6 @@ import { denseStack } from "../nn/dense.ts";
 import { checkChoice, checkSizes } from "../nn/check-options.ts";
 import { invariantPool, type PoolKind } from "../nn/invariant-pool.ts";
 import { prefixed, scoped } from "../nn/layer.ts";
-import { putTogether, takeApart } from "../ops/take-apart.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import type { EquivariantModel, Model } from "./model.ts";
 import { type EquivariantOptions, equivariantStack } from "./equivariant-stack.ts";
@@ -53,8 +52,7 @@ export function unf(spec: SymmetrySpec, options: UNFOptions = {}): Model {
       ...prefixed("head", top.init(deriveSeed(seed, "head"))),
     }),
     apply: (params, weights, { key } = {}) => {
-      const atoms = takeApart(stack.executable.lowered, weights, stack.inputChannels);
-      const features = stack.apply(scoped("body", params), atoms);
+      const features = stack.apply(scoped("body", params), stack.open(weights));
       return top.apply(scoped("head", params), pool.apply(features), key);
     },
   };
@@ -72,13 +70,6 @@ export function equivariantUNF(
     channels: stack.outputChannels,
     parameterCount: stack.parameterCount,
     init: (seed) => stack.init(seed),
-    apply: (params, weights) => {
-      const atoms = takeApart(stack.executable.lowered, weights, stack.inputChannels);
-      return putTogether(
-        stack.executable.lowered,
-        stack.apply(params, atoms),
-        stack.outputChannels,
-      );
-    },
+    apply: (params, weights) => stack.close(stack.apply(params, stack.open(weights))),
   };
 }

@@ -6,6 +6,7 @@ import { numpy as np } from "@jax-js/jax";
 import { deriveSeed } from "../core/random.ts";
 import { concatenateAll } from "../ops/concatenate.ts";
 import { type Aggregation, executePlan } from "../ops/execute.ts";
+import { membersOf } from "../plan/merge-tensors.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import { sliceAlong } from "../ops/take-apart.ts";
 import { shareCoefficients, type ShareOptions } from "../plan/sharing.ts";
@@ -128,13 +129,18 @@ function planBias(
   // One number per tensor and channel: it reaches the column that broadcasts everywhere; other columns get zeros.
   const expand = (bias: np.Array): np.Array => {
     const pieces = plan.products[scalar].targets.map(({ tensor, blocks }) => {
-      const { fixedSize } = lowered.tensors[tensor];
-      if (blocks.some(({ dims }) => dims.length > 1)) return np.zeros([fixedSize * channels]);
-      const own = sliceAlong(bias.ref, 0, tensor * channels, channels);
-      return fixedSize === 1 ? own : np.tile(own, fixedSize);
+      if (blocks.some(({ dims }) => dims.length > 1)) {
+        return np.zeros([lowered.tensors[tensor].fixedSize * channels]);
+      }
+      const own = membersOf(lowered, tensor).map(({ id, fixedSize }) => {
+        const numbers = sliceAlong(bias.ref, 0, id * channels, channels);
+        return fixedSize === 1 ? numbers : np.tile(numbers, fixedSize);
+      });
+      return concatenateAll(own, 0);
     });
     bias.dispose();
     return concatenateAll(pieces, 0);
   };
-  return { size: lowered.tensors.length * channels, expand };
+  const members = lowered.tensors.flatMap(({ id }) => membersOf(lowered, id));
+  return { size: members.length * channels, expand };
 }

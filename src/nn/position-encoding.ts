@@ -3,6 +3,8 @@
 
 import { numpy as np } from "@jax-js/jax";
 import { deriveSeed } from "../core/random.ts";
+import { concatenateAll } from "../ops/concatenate.ts";
+import { membersOf } from "../plan/merge-tensors.ts";
 import type { LoweredSpec } from "../spec/lower.ts";
 import type { ScaleRule } from "../plan/patterns.ts";
 import { type Layer, type LayerParams, normalArray } from "./layer.ts";
@@ -32,27 +34,32 @@ export function positionEncoding(
       ? []
       : dims.flatMap(({ axis }, dim) => {
           const { group, size } = lowered.axes[axis];
-          return group === "fixed" ? [{ tensor: id, dim, size, path: `table${id}.${dim}` }] : [];
+          return group === "fixed" ? [{ tensor: id, dim, size }] : [];
         }),
   );
+  const tables = places.flatMap(({ tensor, dim, size }) =>
+    membersOf(lowered, tensor).map(({ id }) => ({ size, path: `table${id}.${dim}` })),
+  );
   return {
-    parameterCount: places.reduce((sum, { size }) => sum + size * channels, 0),
+    parameterCount: tables.reduce((sum, { size }) => sum + size * channels, 0),
     init: (seed): LayerParams =>
       Object.fromEntries(
-        places.map(({ path, size }) => [
+        tables.map(({ path, size }) => [
           path,
           normalArray(deriveSeed(seed, path), [size, channels], deviation),
         ]),
       ),
     apply: (params, features) => {
       const encoded = [...features];
-      for (const { tensor, dim, size, path } of places) {
-        const { dims, fixedSize } = lowered.tensors[tensor];
+      for (const { tensor, dim, size } of places) {
+        const { dims } = lowered.tensors[tensor];
         const shape = [1, ...dims.map((_, i) => (i === dim ? size : 1)), channels];
-        const table = np.reshape(params[path], shape);
-        const wide =
-          fixedSize === 1 ? table : np.tile(table, [...shape.slice(0, -1).map(() => 1), fixedSize]);
-        encoded[tensor] = np.add(encoded[tensor], wide);
+        const wide = membersOf(lowered, tensor).map(({ id, fixedSize }) => {
+          const table = np.reshape(params[`table${id}.${dim}`], shape);
+          const times = [...shape.slice(0, -1).map(() => 1), fixedSize];
+          return fixedSize === 1 ? table : np.tile(table, times);
+        });
+        encoded[tensor] = np.add(encoded[tensor], concatenateAll(wide, shape.length - 1));
       }
       return encoded;
     },

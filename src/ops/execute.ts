@@ -96,6 +96,62 @@ function placeTarget(
   return placed;
 }
 
+/** Features of at least so many columns are multiplied by themselves: joining them would only copy them. */
+const wide = 32;
+
+/** Features [batch, ...slots, columns] side by side, times the matrix: [batch * slots, outputs]. Consumes. */
+function multiplyAll(features: readonly np.Array[], matrix: np.Array): np.Array {
+  const last = features[0].ndim - 1;
+  const flat = (x: np.Array) => np.reshape(x, [-1, x.shape[last]]);
+  const products: np.Array[] = [];
+  let run: np.Array[] = [];
+  let [from, to] = [0, 0];
+  const multiplyRun = (): void => {
+    if (run.length === 0) return;
+    const rows = sliceAlong(matrix.ref, 0, from, to - from);
+    products.push(multiply(flat(concatenateAll(fillUp(run), last)), rows));
+    run = [];
+    from = to;
+  };
+  for (const feature of features) {
+    const columns = feature.shape[last];
+    if (columns >= wide) multiplyRun();
+    run.push(feature);
+    to += columns;
+    if (columns >= wide) multiplyRun();
+  }
+  multiplyRun();
+  matrix.dispose();
+  return products.reduce((sum, product) => np.add(sum, product));
+}
+
+/** Features and, where their columns are no multiple of 4, as many of zeros: only then the engine works on vectors. */
+function fillUp(features: np.Array[]): np.Array[] {
+  const columns = features.reduce((sum, { shape }) => sum + shape[shape.length - 1], 0);
+  const missing = (4 - (columns % 4)) % 4;
+  if (missing === 0) return features;
+  return [...features, np.zeros([...features[0].shape.slice(0, -1), missing])];
+}
+
+/**
+ * A matrix product plus a row of zeros that depends on the matrix. The row gives the product's gradient a second reader,
+ * for which the compiler stores it; with one reader it would add up the gradients of all slices of the product again for
+ * every number of the matrix's gradient, a hundred times the work. Columns of `x` beyond the rows of the matrix hold
+ * zeros. Consumes.
+ */
+function multiply(x: np.Array, matrix: np.Array): np.Array {
+  const zeros = np.multiply(sliceAlong(matrix.ref, 0, 0, 1), 0); // [1, outputs]
+  const missing = x.shape[1] - matrix.shape[0];
+  const filled =
+    missing === 0
+      ? matrix
+      : np.pad(matrix, [
+          [0, missing],
+          [0, 0],
+        ]);
+  return np.add(np.matmul(x, filled), zeros);
+}
+
 /**
  * Outputs [batch, ...dims, fixed * outputChannels] per atomic tensor. `matrices[p]` is [input columns, output columns] of
  * product p (`schedule.widths` times channels); `bias` is [output columns of the scalar product] or null. All consumed.
@@ -115,9 +171,7 @@ export function executePlan(
     const features = schedule.features[p].map(({ value, order }) =>
       reorderMiddle((values.get(value) as np.Array).ref, order),
     );
-    const joined = concatenateAll(features, slots.length + 1);
-    const columns = joined.shape[slots.length + 1];
-    const product = np.matmul(np.reshape(joined, [-1, columns]), matrices[p]); // [batch * slots, outputs]
+    const product = multiplyAll(features, matrices[p]); // [batch * slots, outputs]
     const shape = [batch, ...slots.map(({ size }) => size), product.shape[1]];
     const shaped = np.reshape(product, shape);
     return slots.length === 0 && bias !== null ? np.add(shaped, np.reshape(bias, [1, -1])) : shaped;

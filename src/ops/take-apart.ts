@@ -3,7 +3,9 @@
 import { numpy as np } from "@jax-js/jax";
 import type { LoweredSpec } from "../spec/lower.ts";
 import type { SplitTree } from "../spec/parts.ts";
+import type { MergedSpec } from "../plan/merge-tensors.ts";
 import { checkBatch } from "./check-batch.ts";
+import { concatenateAll } from "./concatenate.ts";
 
 /** Arrays by tensor name: [batch, ...shape] or [batch, ...shape, channels]. */
 export type NamedArrays = { [tensor: string]: np.Array };
@@ -65,6 +67,35 @@ export function takeApart(lowered: LoweredSpec, arrays: NamedArrays, channels: n
   for (const [name, { shape }] of Object.entries(lowered.spec.tensors)) {
     const x = arrays[name];
     open(lowered.trees[name], np.reshape(x, [x.shape[0], ...shape, channels]));
+  }
+  return atoms;
+}
+
+/** Arrays of merged tensors from those of their members; consumes. */
+export function mergeAtoms({ members }: MergedSpec, atoms: readonly np.Array[]): np.Array[] {
+  return members.map((list) =>
+    concatenateAll(
+      list.map(({ id }) => atoms[id]),
+      atoms[list[0].id].ndim - 1,
+    ),
+  );
+}
+
+/** Arrays of the members from those of merged tensors; consumes. */
+export function separateAtoms(
+  { members }: MergedSpec,
+  merged: readonly np.Array[],
+  channels: number,
+): np.Array[] {
+  const atoms: np.Array[] = [];
+  for (const [tensor, list] of members.entries()) {
+    const x = merged[tensor];
+    let start = 0;
+    for (const { id, fixedSize } of list) {
+      atoms[id] = sliceAlong(x.ref, x.ndim - 1, start, fixedSize * channels);
+      start += fixedSize * channels;
+    }
+    x.dispose();
   }
   return atoms;
 }

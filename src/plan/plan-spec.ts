@@ -13,12 +13,21 @@ export interface ExecutablePlan {
   readonly schedule: Schedule;
 }
 
+export interface PlanOptions {
+  /** @default "fold" */
+  readonly fixedAxes?: FixedAxes;
+  /** @default "ignore" */
+  readonly scales?: ScaleRule;
+}
+
 /** The plan of a spec under the given rules. */
-export function planSpec(
-  spec: SymmetrySpec,
-  { fixedAxes = "fold", scales = "ignore" }: { fixedAxes?: FixedAxes; scales?: ScaleRule } = {},
-): ExecutablePlan {
-  const lowered = lowerSpec(spec, { fixedAxes });
+export function planSpec(spec: SymmetrySpec, options: PlanOptions = {}): ExecutablePlan {
+  const { fixedAxes = "fold", scales = "ignore" } = options;
+  return planLowered(lowerSpec(spec, { fixedAxes }), scales);
+}
+
+/** The plan of a lowered spec. */
+export function planLowered(lowered: LoweredSpec, scales: ScaleRule = "ignore"): ExecutablePlan {
   const plan = compilePlan(lowered, { scales });
   return { lowered, plan, schedule: schedulePlan(lowered, plan) };
 }

@@ -4,6 +4,7 @@
 // NFN's abandoned depth-independent layers do the same for MLPs.
 
 import type { AtomicTensor, LoweredSpec } from "../spec/lower.ts";
+import { membersOf } from "./merge-tensors.ts";
 import type { Plan } from "./plan.ts";
 import { jointLabels } from "./terms.ts";
 
@@ -30,7 +31,13 @@ export function shareCoefficients(
   plan: Plan,
   { maxDistance = 2 }: ShareOptions = {},
 ): SharedCoefficients {
-  const roles = lowered.tensors.map(roleOf);
+  /** Per tensor and fixed entry: role and numbers of the member it belongs to, and its place in there. */
+  const places = lowered.tensors.map(({ id }) =>
+    membersOf(lowered, id).flatMap((member) => {
+      const role = roleOf(member);
+      return Array.from({ length: member.fixedSize }, (_, at) => ({ ...role, at }));
+    }),
+  );
   const blocks = new Map<string, number>();
   const distance = (a: readonly number[], b: readonly number[]) =>
     a.length === b.length
@@ -45,12 +52,11 @@ export function shareCoefficients(
     for (const feature of features) {
       let column = 0;
       for (const target of targets) {
-        const [from, to] = [roles[feature.tensor], roles[target.tensor]];
         const labels = jointLabels(target, feature).join(".");
-        const key = `${from.role}|${to.role}|${distance(from.numbers, to.numbers)}|${labels}`;
-        for (let i = 0; i < fixed(feature.tensor); i++) {
-          for (let j = 0; j < fixed(target.tensor); j++) {
-            const place = `${key}|${i}|${j}`;
+        for (const [i, from] of places[feature.tensor].entries()) {
+          for (const [j, to] of places[target.tensor].entries()) {
+            const apart = distance(from.numbers, to.numbers);
+            const place = `${from.role}|${to.role}|${apart}|${labels}|${from.at}|${to.at}`;
             let block = blocks.get(place);
             if (block === undefined) {
               block = blocks.size;

@@ -10,6 +10,8 @@ export interface ExperimentRow {
   readonly tauMean: number;
   /** Sample standard deviation; NaN for one seed. */
   readonly tauSpread: number;
+  /** 95 % interval of `tauMean` when test networks are drawn again (bootstrap over runs of the population). */
+  readonly tauInterval?: readonly [number, number];
   /** The same after a random group element acted on every test network. */
   readonly tauMovedMean: number;
   readonly tauMovedSpread: number;
@@ -20,6 +22,40 @@ export interface ExperimentRow {
   readonly r2Mean: number;
   readonly r2Spread: number;
   readonly seeds: number;
+  /** Learning rate and options it was trained with. */
+  readonly rate?: number;
+  readonly options?: Readonly<Record<string, unknown>>;
+}
+
+/** Two models on the same test networks, seed by seed. */
+export interface PairedComparison {
+  readonly model: string;
+  readonly other: string;
+  /** Mean over seeds of the tau of `model` minus that of `other`. */
+  readonly difference: number;
+  /** Sample standard deviation of the difference over seeds; NaN for one seed. */
+  readonly spread: number;
+  /** 95 % interval of `difference` when test networks are drawn again. */
+  readonly interval: readonly [number, number];
+  /** Seeds in which `model` has the higher tau. */
+  readonly wins: number;
+  readonly seeds: number;
+}
+
+/** One configuration that was tried for a model, judged by validation networks. */
+export interface TuningRow {
+  readonly model: string;
+  readonly rate: number;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly parameters: number;
+  /** NaN where undefined. */
+  readonly validTau: number;
+  readonly validLoss: number;
+  readonly bestEpoch: number;
+  readonly seconds: number;
+  readonly chosen: boolean;
+  /** Why it ended without a result. */
+  readonly diverged?: string;
 }
 
 /** One test network seen by one model; numbers on the scale of the target. */
@@ -46,11 +82,17 @@ export interface ExperimentResult {
   readonly title: string;
   /** The command that reproduces it. */
   readonly command: string;
+  /** The version of the code that made it, where it is known: a commit, or the package's version. */
+  readonly commit?: string;
   /** Processor, cores, Node version. */
   readonly machine: string;
   readonly seed: number;
   readonly population: {
+    /** Short name, as in the name of a results file. */
+    readonly name?: string;
     readonly networks: number;
+    /** Training runs that the networks come from, where there are fewer. */
+    readonly runs?: number;
     readonly accuracies: readonly number[];
     /** What the networks are, in a few words: "64-32-10 ReLU networks on 8x8 digits". */
     readonly description?: string;
@@ -61,6 +103,10 @@ export interface ExperimentResult {
   };
   /** In the order in which tables and figures show them. */
   readonly rows: readonly ExperimentRow[];
+  /** All pairs of models, the better one first. */
+  readonly comparisons?: readonly PairedComparison[];
+  /** Every configuration tried, by model. */
+  readonly tuning?: readonly TuningRow[];
   readonly scatter: readonly ScatterPoint[];
   readonly curves: readonly LearningCurve[];
 }

@@ -2,6 +2,7 @@
 // alone, and what remains when every test network is replaced by an equivalent one.
 
 import { extent, seriesColor } from "./canvas.ts";
+import { comparisonSection, tuningSection } from "./comparison-tables.ts";
 import type { ExperimentResult, ExperimentRow } from "./experiment.ts";
 import { accuracyHistogram, beforeAfter, learningCurves, scatter, tauBars } from "./figures.ts";
 import { type Html, html, htmlPage, trusted } from "./html.ts";
@@ -12,6 +13,7 @@ import {
   duration,
   htmlTable,
   magnitude,
+  range,
   withSpread,
 } from "./table.ts";
 
@@ -35,6 +37,9 @@ function mainTable(rows: readonly ExperimentRow[]): Html {
       cell: (row) => withSpread(row.tauMean, row.tauSpread),
       className: (row) => (row.tauMean === best ? "best" : undefined),
     },
+    ...(rows.some(({ tauInterval }) => tauInterval !== undefined)
+      ? [{ label: "95 %", cell: (row: ExperimentRow) => range(row.tauInterval) }]
+      : []),
     {
       label: "tau, reordered",
       cell: (row) => withSpread(row.tauMovedMean, row.tauMovedSpread),
@@ -119,7 +124,7 @@ function curvesSection({ rows, curves }: ExperimentResult): Html {
     ${figure(learningCurves(curves, models), caption)}`;
 }
 
-function reproduction({ command, machine, seed, population }: ExperimentResult): Html {
+function reproduction({ command, commit, machine, seed, population }: ExperimentResult): Html {
   const { train, validation, test } = population;
   const parts =
     train !== undefined && validation !== undefined && test !== undefined
@@ -132,17 +137,26 @@ function reproduction({ command, machine, seed, population }: ExperimentResult):
   return html`<h2>How to reproduce</h2>
     <pre>${command}</pre>
     <dl>
+      ${
+        commit === undefined
+          ? ""
+          : html`<dt>version</dt>
+              <dd>${commit}</dd>`
+      }
       <dt>seed</dt>
       <dd>${seed}</dd>
       <dt>machine</dt>
       <dd>${machine}</dd>
       <dt>networks</dt>
       <dd>
-        ${count(population.networks)}${population.description === undefined ? "" : `: ${population.description}`}
+        ${count(population.networks)}${runsOf(population)}${population.description === undefined ? "" : `: ${population.description}`}
       </dd>
       ${parts}
     </dl>`;
 }
+
+const runsOf = ({ networks, runs = networks }: ExperimentResult["population"]): string =>
+  runs < networks ? ` from ${count(runs)} training runs` : "";
 
 /** The report as one HTML page, complete in itself: figures inside, nothing loaded, light and dark. */
 export function generalizationReport(result: ExperimentResult): string {
@@ -169,11 +183,13 @@ export function generalizationReport(result: ExperimentResult): string {
       are rounding of 32-bit numbers); <em>agreement</em>: tau between a model's own predictions
       before and after, 1 when it keeps their order. <em>R²</em>: share of the variance of accuracy
       explained. <em>Parameters</em>: trainable numbers of the model.
+      ${rows.some(({ tauInterval }) => tauInterval !== undefined) ? html`<em>95 %</em>: where tau would lie for other held-out networks of the same population (bootstrap).` : ""}
     </p>
     ${figure(tauBars(rows), html`Kendall's tau on held-out networks; whiskers are one standard deviation over seeds.`)}
     <h2>What survives a reordering of neurons</h2>
     ${figure(beforeAfter(rows), html`Dots: tau on the test networks. Rings: tau after reordering. A ring around its dot means that the ranking is as good as before; whether it is the same ranking is the agreement above.`)}
-    ${scatters(result)} ${curvesSection(result)}
+    ${comparisonSection(result.comparisons ?? [])} ${scatters(result)} ${curvesSection(result)}
+    ${tuningSection(result.tuning ?? [])}
     ${
       population.accuracies.length > 0
         ? html`<h2>The population</h2>

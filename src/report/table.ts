@@ -47,6 +47,12 @@ export function withSpread(mean: number, spread: number, digits = 3): Html {
   return html`${decimal(mean, digits)} <small>± ${decimal(spread, digits)}</small>`;
 }
 
+/** `0.701 to 0.748`; a dash where there is none. */
+export function range(interval: readonly [number, number] | undefined, digits = 3): string {
+  if (interval === undefined || !interval.every(Number.isFinite)) return "–";
+  return `${decimal(interval[0], digits)} to ${decimal(interval[1], digits)}`;
+}
+
 /** `41,603`. */
 export function count(value: number): string {
   return Number.isFinite(value) ? String(value).replace(/\B(?=(\d{3})+$)/g, ",") : "–";

@@ -20,6 +20,11 @@ export interface WeightDataset {
   readonly tensors: Readonly<Record<string, DatasetTensor>>;
   /** [size] or [size, outputs]. */
   readonly targets: Float32Array;
+  /**
+   * [size], the run that each network comes from: checkpoints of one run share a number, and a split keeps them together.
+   * @default every network is a run of its own
+   */
+  readonly groups?: readonly number[];
 }
 
 /** Number of target values per network. */
@@ -72,6 +77,10 @@ export function checkDataset(dataset: WeightDataset): void {
   if (targets.length === 0 || targets.length % size !== 0) {
     fail(`expected a multiple of ${size} targets, one or more per network, got ${targets.length}`);
   }
+  const { groups } = dataset;
+  if (groups !== undefined && groups.length !== size) {
+    fail(`expected the run of each of ${size} networks, got ${groups.length} runs`);
+  }
   const bad = firstNonFinite(targets);
   if (bad !== -1) {
     const network = Math.floor((bad * size) / targets.length);
@@ -112,12 +121,26 @@ export function subset(dataset: WeightDataset, indices: ArrayLike<number>): Weig
     size: indices.length,
     tensors: Object.fromEntries(tensors) as Record<string, DatasetTensor>,
     targets: gather(dataset.targets, outputsOf(dataset), indices),
+    ...(dataset.groups && { groups: Array.from(indices, (i) => (dataset.groups ?? [])[i]) }),
   };
+}
+
+/** The positions of the networks of every run, runs in the order in which they first appear. */
+function runsOf({ size, groups }: WeightDataset): number[][] {
+  if (groups === undefined) return Array.from({ length: size }, (_, i) => [i]);
+  const runs = new Map<number, number[]>();
+  for (let i = 0; i < size; i++) {
+    const run = runs.get(groups[i]);
+    if (run === undefined) runs.set(groups[i], [i]);
+    else run.push(i);
+  }
+  return [...runs.values()];
 }
 
 /**
  * Disjoint parts of a shuffled dataset, one per fraction, in the order of the fractions; the same for the same seed.
- * Part boundaries are rounded from the running sum of the fractions, so fractions that add to 1 use every network.
+ * Networks of one run stay together. Fractions are of runs; boundaries are rounded from the running sum of the
+ * fractions, so fractions that add to 1 use every network.
  * @throws {OptionError} when a fraction is not in (0, 1], they add to more than 1, or a part would be empty.
  */
 export function splitDataset(
@@ -131,18 +154,23 @@ export function splitDataset(
       `splitDataset: expected positive fractions that add to at most 1, got ${fractions.join(", ")}`,
     );
   }
-  const order = randomStream(seed).permutation(dataset.size);
+  const runs = runsOf(dataset);
+  const order = randomStream(seed).permutation(runs.length);
   let sum = 0;
   return fractions.map((fraction) => {
-    const from = Math.round(sum * dataset.size);
+    const from = Math.round(sum * runs.length);
     sum += fraction;
-    const to = Math.min(Math.round(sum * dataset.size), dataset.size);
+    const to = Math.min(Math.round(sum * runs.length), runs.length);
     if (to <= from) {
+      const what = dataset.groups === undefined ? "networks" : "runs";
       throw new OptionError(
-        `splitDataset: a fraction of ${fraction} of ${dataset.size} networks is empty; use more networks`,
+        `splitDataset: a fraction of ${fraction} of ${runs.length} ${what} is empty; use more ${what}`,
       );
     }
-    return subset(dataset, order.slice(from, to));
+    return subset(
+      dataset,
+      order.slice(from, to).flatMap((run) => runs[run]),
+    );
   });
 }
 

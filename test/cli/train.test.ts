@@ -29,7 +29,11 @@ describe("a training to continue", () => {
   });
 
   test.each([
-    ["other weights", ["--zoo", "other", "--options", "head.json"], /zoo seed 0, got 1/],
+    [
+      "other weights",
+      ["--zoo", "other", "--options", "head.json"],
+      /weights and targets "[0-9a-f]{16}", got "[0-9a-f]{16}"/,
+    ],
     ["no options", ["--zoo", "zoo"], /options \{"head":\[8,1\]\}, got \{\}/],
     ["another model", ["--zoo", "zoo", "--model", "linear"], /model "stat-nn", got "linear"/],
   ])("is refused with %s", async (_, args, message) => {

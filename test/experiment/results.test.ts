@@ -23,7 +23,7 @@ test("models without a tau come after the others, whatever the order they come i
   const good = job("unf", actual);
   const poor = job("deep-sets", [0.9, 0.6, 0.4, 0.1]);
   const order = (...jobs: FinishedJob[]) =>
-    collectResults(jobs, actual).rows.map(({ model, tauMean }) => [model, tauMean]);
+    collectResults(jobs, { actual }).rows.map(({ model, tauMean }) => [model, tauMean]);
   for (const jobs of [
     [also, poor, good],
     [poor, also, good],

@@ -2,7 +2,9 @@
 
 import { beforeAll, describe, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
-import { planSpec } from "../../src/plan/plan-spec.ts";
+import { mergeTensors } from "../../src/plan/merge-tensors.ts";
+import { planLowered } from "../../src/plan/plan-spec.ts";
+import { lowerSpec } from "../../src/spec/lower.ts";
 import { splitParts } from "../../src/spec/parts.ts";
 import { randomSpec } from "../../src/testing/random.ts";
 import { layerCase, relativeError, runPlan, runReference } from "../support/layers.ts";
@@ -13,14 +15,23 @@ const cases = 300;
 const tolerance = 1e-5;
 
 describe(`plan equals definition on ${cases} random specs`, () => {
-  const seen = { repeated: 0, sums: 0, products: 0, within: 0, rankFive: 0, controls: 0 };
+  const seen = {
+    merged: 0,
+    repeated: 0,
+    sums: 0,
+    products: 0,
+    within: 0,
+    rankFive: 0,
+    controls: 0,
+  };
   const perBlock = 50;
   test.each(Array.from({ length: cases / perBlock }, (_, block) => block * perBlock))(
     "seeds from %i",
     async (first) => {
       for (let seed = first; seed < first + perBlock; seed++) {
         const spec = randomSpec(seed, { maxEntries: 600 });
-        const executable = planSpec(spec, { fixedAxes: seed % 5 === 4 ? "permute" : "fold" });
+        const lowered = lowerSpec(spec, { fixedAxes: seed % 5 === 4 ? "permute" : "fold" });
+        const executable = planLowered(seed % 4 === 1 ? mergeTensors(lowered) : lowered);
         const layer = layerCase(executable, seed, seed % 3 === 2 ? "sum" : "mean");
         const fast = await runPlan(layer);
         const slow = runReference(layer);
@@ -37,9 +48,8 @@ describe(`plan equals definition on ${cases} random specs`, () => {
         if (relativeError(fast.outputs, wrong.outputs) > 100 * tolerance) seen.controls++;
 
         const texts = Object.values(spec.tensors).flatMap(({ axes }) => axes);
-        const dims = executable.lowered.tensors.map((tensor) =>
-          tensor.dims.map(({ axis }) => axis),
-        );
+        const dims = lowered.tensors.map((tensor) => tensor.dims.map(({ axis }) => axis));
+        if (executable.lowered.tensors.length < dims.length) seen.merged++;
         if (dims.some((axes) => new Set(axes).size < axes.length)) seen.repeated++;
         if (texts.some(({ kind }) => kind === "sum")) seen.sums++;
         if (texts.some(({ kind }) => kind === "product")) seen.products++;
@@ -50,7 +60,8 @@ describe(`plan equals definition on ${cases} random specs`, () => {
       }
     },
   );
-  test("the specs cover repeated axes, sums, products, within, five axes; controls were seen to fail", () => {
+  test("the specs cover merged tensors, repeated axes, sums, products, within, five axes; controls were seen to fail", () => {
+    expect(seen.merged).toBeGreaterThan(20);
     expect(seen.repeated).toBeGreaterThan(60);
     expect(seen.sums).toBeGreaterThan(60);
     expect(seen.products).toBeGreaterThan(60);

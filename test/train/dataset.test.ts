@@ -1,6 +1,6 @@
 // Datasets: what is refused, splits, normalisation, the order of batches.
 
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { batchPlan, evaluationBatches } from "../../src/train/batches.ts";
 import { checkDataset, splitDataset, subset, type WeightDataset } from "../../src/train/dataset.ts";
 import { fitNormalization, normalize } from "../../src/train/normalization.ts";
@@ -42,6 +42,44 @@ test("splits are disjoint, complete, and fixed by the seed", () => {
   expect(splitDataset(numbered, [0.6, 0.2, 0.2], 4)).not.toEqual(parts);
   expect(() => splitDataset(numbered, [0.9, 0.2], 0)).toThrow("add to at most 1");
   expect(() => splitDataset(numbered, [0.9, 0.01], 0)).toThrow("is empty");
+});
+
+describe("networks that are checkpoints of one run", () => {
+  const numbered = linearDataset(60, 0);
+  const groups = Array.from({ length: 60 }, (_, i) => Math.floor(i / 3)); // 20 runs of 3 checkpoints
+  const runsShared = (
+    parts: readonly WeightDataset[],
+    runOf: (part: WeightDataset) => number[],
+  ) => {
+    const [a, b] = parts.map((part) => new Set(runOf(part)));
+    return [...a].filter((run) => b.has(run)).length;
+  };
+
+  test("stay on one side of a split, whatever the seed; without their runs they leak (control)", () => {
+    const position = Float32Array.from({ length: 60 }, (_, i) => i);
+    let leaks = 0;
+    for (let seed = 0; seed < 20; seed++) {
+      const parts = splitDataset({ ...numbered, groups }, [0.5, 0.5], seed);
+      expect(parts.map(({ size }) => size)).toEqual([30, 30]);
+      expect(runsShared(parts, (part) => [...(part.groups ?? [])])).toBe(0);
+      const blind = splitDataset({ ...numbered, targets: position }, [0.5, 0.5], seed);
+      leaks += runsShared(blind, ({ targets }) => Array.from(targets, (i) => Math.floor(i / 3)));
+    }
+    expect(leaks).toBeGreaterThan(20 * 5);
+  });
+
+  test("runs of one network each split as if nothing was said about runs", () => {
+    const alone = { ...numbered, groups: Array.from({ length: 60 }, (_, i) => 1000 - i) };
+    const [plain, grouped] = [numbered, alone].map((data) => splitDataset(data, [0.7, 0.3], 4));
+    expect(grouped.map(({ targets }) => targets)).toEqual(plain.map(({ targets }) => targets));
+  });
+
+  test("need one run each", () => {
+    expect(() => checkDataset({ ...numbered, groups: groups.slice(1) })).toThrow(
+      "expected the run of each of 60 networks, got 59 runs",
+    );
+    expect(() => splitDataset({ ...numbered, groups }, [0.99, 0.01], 0)).toThrow("use more runs");
+  });
 });
 
 test("a subset carries weights and targets together", () => {

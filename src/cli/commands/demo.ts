@@ -74,7 +74,7 @@ export const demoCommand: RegisterCommand = (program, cli) => {
         budget: { epochs, batchSize: 32, rate, clipNorm: 1 },
       };
       const store = folderStore(join(flags.out, "runs"));
-      await checkSettings(store, settings, networks); // before the population grows
+      await checkSettings(store, settings, { networks }); // before the population grows
       const zooStore = folderStore(join(flags.out, "zoo"));
       await buildWithProgress(cli, {
         recipe: digitsRecipe,

@@ -7,6 +7,7 @@ import { compareCommand } from "./compare.ts";
 import { demoCommand } from "./demo.ts";
 import { describeCommand } from "./describe.ts";
 import { embedCommand } from "./embed.ts";
+import { experimentCommand } from "./experiment.ts";
 import { fingerprintCommand } from "./fingerprint.ts";
 import { mergeCommand } from "./merge.ts";
 import { predictCommand } from "./predict.ts";
@@ -32,5 +33,6 @@ export const commands: readonly RegisterCommand[] = [
   zooCommand,
   trainCommand,
   predictCommand,
+  experimentCommand,
   reportCommand,
 ];

@@ -21,21 +21,17 @@ export const predictCommand: RegisterCommand = (program, cli) => {
       }
       const { loadFunctional } = await import("../functional-file.ts");
       const { weightsDataset } = await import("../weight-files.ts");
-      const { openZoo } = await import("../../zoo/open.ts");
-      const { folderStore } = await import("../fs-store.ts");
-      const { zooDataset } = await import("../../experiment/zoo-dataset.ts");
+      const { openPopulation } = await import("../open-population.ts");
       const functional = loadFunctional(await readBytes(source), source);
       try {
-        const population =
-          zoo === undefined ? undefined : await zooDataset(await openZoo(folderStore(zoo)));
-        const dataset = population ?? (await weightsDataset(files, functional.model.spec));
-        const names =
-          population === undefined ? files : population.indices.map((index) => `network ${index}`);
+        const population = zoo === undefined ? undefined : await openPopulation(zoo);
+        const dataset = population?.dataset ?? (await weightsDataset(files, functional.model.spec));
+        const names = population?.names ?? files;
         const predicted = await functional.predict(dataset);
         const value = names.map((name, i) => ({
           network: name,
           predicted: predicted[i],
-          ...(population && { actual: population.targets[i] }),
+          ...(population && { actual: population.dataset.targets[i] }),
         }));
         cli.output.result(value, () =>
           textTable(

@@ -62,9 +62,7 @@ export const trainCommand: RegisterCommand = (program, cli) => {
           `train: ${flags.output} exists; add --resume to continue it or choose another -o`,
         );
       }
-      const { openZoo } = await import("../../zoo/open.ts");
-      const { folderStore } = await import("../fs-store.ts");
-      const { zooDataset } = await import("../../experiment/zoo-dataset.ts");
+      const { openPopulation } = await import("../open-population.ts");
       const { splitDataset } = await import("../../train/dataset.ts");
       const { fitNormalization, normalize } = await import("../../train/normalization.ts");
       const { fit } = await import("../../train/fit.ts");
@@ -80,8 +78,7 @@ export const trainCommand: RegisterCommand = (program, cli) => {
         flags.options === undefined
           ? {}
           : ((await readJson(flags.options)) as Record<string, unknown>);
-      const zoo = await openZoo(folderStore(flags.zoo));
-      const dataset = await zooDataset(zoo);
+      const { dataset } = await openPopulation(flags.zoo);
       const [train, validation, test] = splitDataset(dataset, [0.7, 0.15, 0.15], flags.seed);
       const normalization = fitNormalization(train);
       const model = buildModel(flags.model, dataset.spec, options);
@@ -93,7 +90,6 @@ export const trainCommand: RegisterCommand = (program, cli) => {
         model: flags.model,
         options,
         networks: dataset.size,
-        "zoo seed": zoo.manifest.seed,
         "weights and targets": fingerprint(dataset),
       };
       if (resume) checkSameTraining(flags.output, readCheckpoint(resume).notes, training);

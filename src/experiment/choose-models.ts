@@ -1,0 +1,86 @@
+// Functionals by the names people give them on the command line, and whether they can read a population at all.
+
+import { OptionError } from "../core/errors.ts";
+import { buildModel, modelNames, type ModelOptions, modelRegistry } from "../models/registry.ts";
+import type { SymmetrySpec } from "../spec/types.ts";
+import type { Contestant } from "./settings.ts";
+
+/** More parameters than any run here can hold beside its gradients and the optimizer's state. */
+const mostParameters = 100_000_000;
+
+/** Names beside those of the registry. `nfn` is both of its variants, as published results compare both. */
+const aliases: Readonly<Record<string, readonly Contestant[]>> = {
+  nfn: [
+    { name: "nfn-np", options: {} },
+    { name: "nfn-hnp", options: {} },
+  ],
+  mlp: [{ name: "flat-mlp", options: {} }],
+  "unf-shared": [{ name: "unf-shared", model: "unf", options: { share: {} } }],
+};
+
+/** Every name that {@link chooseModels} knows. */
+export const contestantNames: readonly string[] = [...modelNames, ...Object.keys(aliases)];
+
+/**
+ * The functionals of a list of names, each once, in their order. `options` holds more options by name, as given or as
+ * shown in tables.
+ * @throws {OptionError} for a name that is not known, or options of a functional that takes no part.
+ */
+export function chooseModels(
+  names: readonly string[],
+  options: Readonly<Record<string, ModelOptions>> = {},
+): Contestant[] {
+  const chosen = new Map<string, Contestant>();
+  const used = new Set<string>();
+  const optionsOf = (name: string): ModelOptions => {
+    if (!Object.hasOwn(options, name)) return {};
+    used.add(name);
+    return options[name];
+  };
+  for (const name of names) {
+    if (!contestantNames.includes(name)) {
+      throw new OptionError(
+        `experiment: unknown model "${name}"; choose from ${contestantNames.join(", ")}`,
+      );
+    }
+    const contestants = Object.hasOwn(aliases, name) ? aliases[name] : [{ name, options: {} }];
+    for (const contestant of contestants) {
+      const merged = {
+        ...contestant.options,
+        ...optionsOf(name),
+        ...(contestant.name === name ? {} : optionsOf(contestant.name)),
+      };
+      chosen.set(contestant.name, { ...contestant, options: merged });
+    }
+  }
+  const unused = Object.keys(options).find((name) => !used.has(name));
+  if (unused !== undefined) {
+    throw new OptionError(
+      `experiment: options are given for "${unused}", which is not among ${names.join(", ")}; add it to the models or leave its options out`,
+    );
+  }
+  return [...chosen.values()];
+}
+
+/**
+ * Builds every functional once, so that one that cannot read these networks is refused before any is trained.
+ * @throws {OptionError} naming the functional and why.
+ */
+export function checkReadable(spec: SymmetrySpec, contestants: readonly Contestant[]): void {
+  for (const { name, model = name, options } of contestants) {
+    let parameters: number;
+    try {
+      parameters = buildModel(model, spec, options).parameterCount;
+    } catch (error) {
+      throw new OptionError(
+        `experiment: ${name} cannot read these networks: ${(error as Error).message}; leave it out or change its options`,
+        { cause: error },
+      );
+    }
+    if (parameters > mostParameters) {
+      throw new OptionError(
+        `experiment: ${name} would have ${parameters} parameters on these networks, expected at most ${mostParameters}; leave it out or give it smaller ${modelRegistry[model].width?.option ?? "options"}`,
+      );
+    }
+  }
+}

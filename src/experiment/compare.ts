@@ -1,0 +1,111 @@
+// How sure differences between functionals are: seed by seed on the same test networks, and by bootstrap over the runs
+// of the population that the test networks come from (Efron 1979, percentile intervals).
+
+import { deriveSeed, randomStream } from "../core/random.ts";
+import type { PairedComparison } from "../report/experiment.ts";
+import { kendallTau } from "../train/kendall-tau.ts";
+import { meanAndSpread } from "../train/metrics.ts";
+import type { FinishedJob } from "./results.ts";
+
+/** The true targets of the test networks, and the run each comes from. */
+export interface TestTargets {
+  readonly actual: readonly number[];
+  /** @default every network is a run of its own */
+  readonly groups?: readonly number[] | undefined;
+}
+
+const mostResamples = 1000;
+const fewestResamples = 100;
+/** Predictions ranked in all, which takes some ten seconds. */
+const mostWork = 1e8;
+
+export interface TauSamples {
+  /** Per model: mean over its seeds of tau on every resample. */
+  readonly byModel: ReadonlyMap<string, Float64Array>;
+}
+
+/** Test networks drawn again with replacement, run by run, as lists of positions. */
+function* resamples({ actual, groups }: TestTargets, count: number, seed: number) {
+  const runs = new Map<number, number[]>();
+  for (let i = 0; i < actual.length; i++) {
+    const run = groups?.[i] ?? i;
+    runs.set(run, [...(runs.get(run) ?? []), i]);
+  }
+  const lists = [...runs.values()];
+  const stream = randomStream(deriveSeed(seed, "bootstrap"));
+  for (let i = 0; i < count; i++) {
+    yield lists.flatMap(() => lists[stream.integer(lists.length)]);
+  }
+}
+
+/** Mean tau of every model on the same resamples. */
+export function bootstrapTaus(
+  jobs: readonly FinishedJob[],
+  test: TestTargets,
+  seed: number,
+): TauSamples {
+  const work = jobs.length * test.actual.length;
+  const count = Math.max(
+    fewestResamples,
+    Math.min(mostResamples, Math.floor(mostWork / Math.max(1, work))),
+  );
+  const names = [...new Set(jobs.map(({ model }) => model))];
+  const byModel = new Map(names.map((name) => [name, new Float64Array(count)]));
+  let at = 0;
+  for (const positions of resamples(test, count, seed)) {
+    const actual = positions.map((i) => test.actual[i]);
+    for (const name of names) {
+      const taus = jobs
+        .filter(({ model }) => model === name)
+        .map(({ predicted }) =>
+          kendallTau(
+            positions.map((i) => predicted[i]),
+            actual,
+          ),
+        );
+      (byModel.get(name) as Float64Array)[at] = meanAndSpread(taus).mean;
+    }
+    at++;
+  }
+  return { byModel };
+}
+
+/** The middle 95 % of numbers, those that are not finite left out. */
+export function middle(values: Iterable<number>): readonly [number, number] {
+  const sorted = [...values].filter(Number.isFinite).sort((a, b) => a - b);
+  if (sorted.length === 0) return [Number.NaN, Number.NaN];
+  const at = (q: number) => sorted[Math.round(q * (sorted.length - 1))];
+  return [at(0.025), at(0.975)];
+}
+
+/** Every pair of models, the one with the higher mean tau first; in the order of `names`, best first. */
+export function compareModels(
+  names: readonly string[],
+  jobs: readonly FinishedJob[],
+  test: TestTargets,
+  { byModel }: TauSamples,
+): PairedComparison[] {
+  const tausOf = (name: string) =>
+    new Map(
+      jobs
+        .filter(({ model }) => model === name)
+        .map(({ seed, predicted }) => [seed, kendallTau(predicted, test.actual)]),
+    );
+  return names.flatMap((model, i) =>
+    names.slice(i + 1).map((other): PairedComparison => {
+      const [own, others] = [tausOf(model), tausOf(other)];
+      const differences = [...own].map(([seed, tau]) => tau - (others.get(seed) ?? Number.NaN));
+      const { mean, spread } = meanAndSpread(differences);
+      const [a, b] = [byModel.get(model) ?? [], byModel.get(other) ?? []];
+      return {
+        model,
+        other,
+        difference: mean,
+        spread,
+        interval: middle(Array.from(a, (tau, n) => tau - b[n])),
+        wins: differences.filter((difference) => difference > 0).length,
+        seeds: differences.length,
+      };
+    }),
+  );
+}

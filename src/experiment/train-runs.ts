@@ -1,0 +1,147 @@
+// Trains a list of runs over worker threads. Each run leaves a checkpoint after every epoch and its result at the end,
+// so that a list that was interrupted goes on where it was.
+
+import { eventQueue } from "../core/event-queue.ts";
+import type { ZooStore } from "../zoo/store.ts";
+import type { JobRequest } from "./job.ts";
+import { type JobPool, jobPool } from "./job-pool.ts";
+import { isCheckpoint, readResult, readSeconds, toBytes } from "./run-files.ts";
+import type { FinishedJob } from "./results.ts";
+
+/** A run by the name of its files. */
+export interface Run {
+  readonly key: string;
+  readonly request: JobRequest;
+  /** Share of its training that is done, in [0, 1]. */
+  share: number;
+  finished?: FinishedJob;
+}
+
+export type RunEvent =
+  | { readonly type: "progress"; readonly note: string }
+  | {
+      readonly type: "run";
+      readonly model: string;
+      readonly seed: number;
+      readonly seconds: number;
+    };
+
+/** Finds the results of runs that are finished, and removes damaged files; one message per file removed. */
+export async function* findFinished(
+  store: ZooStore,
+  runs: readonly Run[],
+): AsyncGenerator<string, void, undefined> {
+  const removeDamaged = async (file: string) => {
+    await store.remove(file);
+    return `${file} in ${store.location} is damaged; its run is trained anew`;
+  };
+  for (const run of runs) {
+    const file = `${run.key}.json`;
+    const result = await store.read(file);
+    if (result === undefined) continue;
+    const finished = readResult(result, run.request);
+    if (finished === undefined) {
+      yield await removeDamaged(file);
+      continue;
+    }
+    run.finished = finished;
+    run.share = 1;
+  }
+  for (const { key, finished } of runs) {
+    if (finished !== undefined) continue;
+    const file = `${key}.safetensors`;
+    const checkpoint = await store.read(file);
+    if (checkpoint === undefined || isCheckpoint(checkpoint)) continue;
+    yield await removeDamaged(file);
+    await store.remove(`${key}.seconds.json`);
+  }
+}
+
+export interface TrainRunsOptions {
+  readonly store: ZooStore;
+  readonly workers: number;
+  readonly signal: AbortSignal;
+  readonly workerEntry?: URL | undefined;
+}
+
+/** Trains the runs that are not finished, marking them as they end; some stay unfinished when the signal aborts. */
+export async function* trainRuns(
+  runs: readonly Run[],
+  { store, workers, signal, workerEntry }: TrainRunsOptions,
+): AsyncGenerator<RunEvent, void, undefined> {
+  const pending = runs.filter(({ finished }) => finished === undefined);
+  const queue = eventQueue<RunEvent>();
+  const pool = jobPool(Math.max(1, Math.min(workers, pending.length)), workerEntry);
+  const stop = new AbortController();
+  const abort = () => stop.abort();
+  signal.addEventListener("abort", abort);
+  if (signal.aborted) abort();
+  const work = async (): Promise<void> => {
+    for (
+      let run = pending.shift();
+      run !== undefined && !stop.signal.aborted;
+      run = pending.shift()
+    ) {
+      const { key } = run;
+      await trainRun(run, store, pool, stop.signal, () =>
+        queue.push({ type: "progress", note: key }),
+      );
+      if (run.finished === undefined) continue;
+      const { model, seed, seconds } = run.finished;
+      queue.push({ type: "run", model, seed, seconds });
+    }
+  };
+  const fail = (error: unknown) => {
+    stop.abort();
+    queue.close(error);
+  };
+  const all = Promise.all(Array.from({ length: workers }, () => work().catch(fail)));
+  void all.then(() => queue.close());
+  try {
+    yield* queue.drain();
+  } finally {
+    stop.abort();
+    await all;
+    signal.removeEventListener("abort", abort);
+    await pool.close();
+  }
+}
+
+/** Trains one run from its last checkpoint, keeping every new one and the result. */
+async function trainRun(
+  run: Run,
+  store: ZooStore,
+  pool: JobPool,
+  signal: AbortSignal,
+  onProgress: () => void,
+): Promise<void> {
+  const { key, request } = run;
+  const resume = await store.read(`${key}.safetensors`);
+  const before = readSeconds(await store.read(`${key}.seconds.json`));
+  const began = performance.now();
+  const seconds = () => before + (performance.now() - began) / 1000;
+  let saving = Promise.resolve();
+  const save = (bytes: Uint8Array) => {
+    saving = saving.then(async () => {
+      await store.write(`${key}.safetensors`, bytes);
+      await store.write(`${key}.seconds.json`, toBytes(seconds()));
+    });
+    saving.catch(() => undefined); // thrown where it is awaited
+  };
+  const { checkpoint, result } = await pool.run(
+    { ...request, ...(resume && { resume }) },
+    signal,
+    (event) => {
+      if (event.type === "checkpoint") save(event.bytes);
+      if (event.type !== "progress") return;
+      run.share = event.step / event.steps;
+      onProgress();
+    },
+  );
+  if (checkpoint !== undefined) save(checkpoint);
+  await saving;
+  if (result !== undefined) run.finished = { ...result, seconds: seconds() };
+  if (run.finished === undefined) return;
+  await store.write(`${key}.json`, toBytes(run.finished));
+  run.share = 1;
+}

@@ -1,0 +1,62 @@
+// The parts of a report that say how far differences can be trusted: models against each other on the same test
+// networks, and the configurations tried for each.
+
+import type { PairedComparison, TuningRow } from "./experiment.ts";
+import { type Html, html } from "./html.ts";
+import { type Column, count, decimal, duration, htmlTable, range, withSpread } from "./table.ts";
+
+/** Whether the test networks leave no doubt which of the two is better. */
+const isClear = ({ interval: [low, high] }: PairedComparison) => low > 0 || high < 0;
+
+/** Every pair of models; empty without pairs. */
+export function comparisonSection(comparisons: readonly PairedComparison[]): Html {
+  if (comparisons.length === 0) return html``;
+  const columns: Column<PairedComparison>[] = [
+    { label: "Pair", cell: ({ model, other }) => `${model} − ${other}`, className: () => "name" },
+    {
+      label: "difference in tau",
+      cell: ({ difference, spread }) => withSpread(difference, spread),
+      className: (pair) => (isClear(pair) ? "best" : undefined),
+    },
+    { label: "95 %", cell: ({ interval }) => range(interval) },
+    { label: "seeds won", cell: ({ wins, seeds }) => `${wins} of ${seeds}` },
+  ];
+  return html`<h2>Model against model</h2>
+    ${htmlTable(comparisons, columns)}
+    <p class="soft">
+      Kendall's tau of the first minus that of the second, seed by seed on the same held-out
+      networks: mean ± standard deviation over seeds. The interval says where the mean difference
+      would lie for other held-out networks of the population; differences whose interval leaves out
+      0 are bold.
+    </p>`;
+}
+
+const optionText = (options: Readonly<Record<string, unknown>>): string =>
+  Object.entries(options)
+    .map(([name, value]) => `${name} ${JSON.stringify(value)}`)
+    .join(", ") || "usual";
+
+/** Every configuration tried, by model; empty without any. */
+export function tuningSection(tuning: readonly TuningRow[]): Html {
+  if (tuning.length === 0) return html``;
+  const columns: Column<TuningRow>[] = [
+    { label: "Model", cell: ({ model }) => model, className: () => "name" },
+    { label: "rate", cell: ({ rate }) => String(rate) },
+    { label: "options", cell: ({ options }) => optionText(options) },
+    { label: "parameters", cell: ({ parameters }) => count(parameters) },
+    {
+      label: "validation tau",
+      cell: ({ validTau, diverged }) => (diverged === undefined ? decimal(validTau) : "diverged"),
+      className: ({ chosen }) => (chosen ? "best" : undefined),
+    },
+    { label: "validation loss", cell: ({ validLoss }) => decimal(validLoss, 4) },
+    { label: "best epoch", cell: ({ bestEpoch }) => String(bestEpoch) },
+    { label: "training", cell: ({ seconds }) => duration(seconds) },
+  ];
+  return html`<h2>Tuning</h2>
+    ${htmlTable(tuning, columns)}
+    <p class="soft">
+      The same number of configurations for every model, one seed each, chosen by the validation
+      networks (bold); only the chosen one was trained with all seeds and saw the held-out networks.
+    </p>`;
+}

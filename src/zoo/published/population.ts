@@ -1,0 +1,83 @@
+// Populations that others have trained and published, read as training data: the contract of their loaders, and the
+// choice among the checkpoints they hold.
+
+import { OptionError } from "../../core/errors.ts";
+import type { SymmetrySpec } from "../../spec/types.ts";
+import type { WeightDataset } from "../../train/dataset.ts";
+
+export interface PublishedOptions {
+  /** The last checkpoint of every run, or all there are. @default "last" */
+  readonly checkpoints?: "last" | "all";
+  /** Only networks with these values, by column: `{ "config.activation": "relu", step: "86" }`. */
+  readonly where?: Readonly<Record<string, string>>;
+  /** The symmetries of the networks, where names do not tell them. */
+  readonly spec?: SymmetrySpec;
+}
+
+export interface PublishedPopulation {
+  /** Targets are test accuracies in [0, 1]; groups are the runs. */
+  readonly dataset: WeightDataset;
+  /** What every network is called, in the order of the dataset. */
+  readonly names: readonly string[];
+  /** Networks left out because a weight is not finite. */
+  readonly skipped: readonly string[];
+  /** What the networks are, in a few words. */
+  readonly description: string;
+}
+
+/** A checkpoint before its weights are read. */
+export interface Candidate {
+  readonly name: string;
+  readonly run: string;
+  /** Order along the run; larger is later. Undefined for one outside that order, such as the best of the run. */
+  readonly step: number | undefined;
+  readonly accuracy: number;
+  /** What `where` may ask for. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+/**
+ * The candidates that were asked for, in their order.
+ * @throws {OptionError} naming a column that there is not, or when nothing is left.
+ */
+export function chooseCandidates<T extends Candidate>(
+  candidates: readonly T[],
+  { checkpoints = "last", where = {} }: PublishedOptions,
+): T[] {
+  const wanted = Object.entries(where);
+  const known = Object.keys(candidates[0]?.columns ?? {});
+  const unknown = wanted.find(([column]) => !known.includes(column));
+  if (unknown !== undefined) {
+    throw new OptionError(
+      `there is no column "${unknown[0]}" to choose networks by, expected one of ${known.join(", ")}`,
+    );
+  }
+  const fitting = candidates.filter(({ columns }) =>
+    wanted.every(([column, value]) => columns[column] === value),
+  );
+  const last = new Map<string, number>();
+  for (const { run, step } of fitting) {
+    if (step !== undefined) last.set(run, Math.max(step, last.get(run) ?? -Infinity));
+  }
+  const chosen =
+    checkpoints === "all"
+      ? fitting
+      : fitting.filter(({ run, step }) => last.get(run) === step && step !== undefined);
+  if (chosen.length === 0) {
+    const conditions = wanted.map(([column, value]) => `${column}=${value}`).join(", ");
+    throw new OptionError(
+      `none of ${candidates.length} networks is left${conditions === "" ? "" : ` where ${conditions}`}; ask for others`,
+    );
+  }
+  return chosen;
+}
+
+/** Numbers of runs in the order in which they first appear. */
+export function numberRuns(runs: readonly string[]): number[] {
+  const numbers = new Map<string, number>();
+  return runs.map((run) => {
+    const number = numbers.get(run) ?? numbers.size;
+    numbers.set(run, number);
+    return number;
+  });
+}
