@@ -13,6 +13,7 @@ const examples = `
 Examples:
   weightspace demo                                  the main job, with a report at the end
   weightspace symmetries model.onnx --verify        a model's symmetries, proved on the file
+  weightspace compare a.onnx b.onnx                 whether two files hold the same network
   weightspace zoo build --networks 500 -o zoos/a    a population of trained networks
   weightspace train --zoo zoos/a -o unf.safetensors a functional that reads their weights
 
