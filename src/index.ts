@@ -152,7 +152,8 @@ export {
   type ActiveNetwork,
 } from "./align/align-activations.ts";
 export { alignWeights, type Alignment } from "./align/align.ts";
-export { canonicalForm, type CanonicalForm, type Tie } from "./align/canonical.ts";
+export { canonicalForm, type CanonicalForm } from "./align/canonical.ts";
+export type { Tie } from "./align/sort-axes.ts";
 export {
   compareCheckpoints,
   type CompareOptions,

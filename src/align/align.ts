@@ -46,11 +46,14 @@ export async function alignWeights(
     composeElements(problem, match.element, right.gauge.element),
   );
   const { score, start, sweeps } = match;
-  const open = [...left.gauge.open, ...right.gauge.open].filter(
-    ({ axis }, at, all) => all.findIndex((other) => other.axis === axis) === at,
-  );
-  const similarity = score / match.entries;
+  const open = uniqueAxes([...left.gauge.open, ...right.gauge.open]);
+  const similarity = match.entries === 0 ? 0 : score / match.entries;
   return { element, similarity, start, sweeps, open };
+}
+
+/** The first of every axis. */
+export function uniqueAxes(open: Gauge["open"]): Gauge["open"] {
+  return open.filter(({ axis }, at) => open.findIndex((other) => other.axis === axis) === at);
 }
 
 /** A network seen in its gauge. */

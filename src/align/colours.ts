@@ -24,41 +24,53 @@ export const isReordered = ({ group }: Axis): boolean => group === "permutation"
 export const colourKey = ({ lo, hi }: AxisColours, at: number): number =>
   (hi[at] >>> 0) * 2097152 + (lo[at] >>> 11);
 
-/** Every index alike, or set apart by `marks` (axis -> index over all instances -> mark). */
-export function firstColours(
-  problem: MatchProblem,
-  marks: Readonly<Record<string, ReadonlyMap<number, number>>> = {},
-): Colours {
+/** By axis, marks that set single colours apart: slot in {@link AxisColours} -> mark. */
+export type Marks = Readonly<Record<string, ReadonlyMap<number, number>>>;
+
+/** Every index alike, but for those that are marked. */
+export function firstColours(problem: MatchProblem, marks: Marks = {}): Colours {
   const out: Lanes64 = { lo: 0, hi: 0 };
   return Object.fromEntries(
     Object.entries(problem.axes).flatMap(([name, axis]) => {
       if (!isReordered(axis)) return [];
       const signed = axis.scale === "sign";
-      const width = signed ? 2 : 1;
-      const count = instanceCount(problem, name) * axis.size * width;
-      const colours = {
-        lo: new Int32Array(count).fill(1),
-        hi: new Int32Array(count).fill(1),
-        signed,
-      };
-      for (const [index, mark] of marks[name] ?? []) {
-        for (let o = 0; o < width; o++) {
-          mixInto(out, mark, o, 77, 99);
-          colours.lo[index * width + o] = out.lo;
-          colours.hi[index * width + o] = out.hi;
-        }
+      const count = instanceCount(problem, name) * axis.size * (signed ? 2 : 1);
+      const lo = new Int32Array(count).fill(1);
+      const hi = new Int32Array(count).fill(1);
+      for (const [slot, mark] of marks[name] ?? []) {
+        mixInto(out, mark, 5, 77, 99);
+        lo[slot] = out.lo;
+        hi[slot] = out.hi;
       }
-      return [[name, colours] as const];
+      return [[name, { lo, hi, signed }] as const];
     }),
   );
+}
+
+/** Marks with one more index set apart; on an axis with signs, its given orientation and the other one. */
+export function withMark(
+  marks: Marks,
+  axis: string,
+  index: number,
+  mark: number,
+  orientation: 0 | 1 | null,
+): Marks {
+  const more = new Map(marks[axis]);
+  if (orientation === null) more.set(index, 2 * mark);
+  else {
+    more.set(2 * index + orientation, 2 * mark);
+    more.set(2 * index + 1 - orientation, 2 * mark + 1);
+  }
+  return { ...marks, [axis]: more };
 }
 
 /** Colours that further refinement would not split; every round reads all parts once. */
 export async function refineColours(
   problem: MatchProblem,
   read: PartReader,
-  first: Colours = firstColours(problem),
+  marks: Marks = {},
 ): Promise<Colours> {
+  const first = firstColours(problem, marks);
   let colours = first;
   let classes = countClasses(colours);
   const most = Object.values(colours).reduce((sum, { lo }) => sum + lo.length, 0);
@@ -82,7 +94,12 @@ function countClasses(colours: Colours): number {
   return classes;
 }
 
-async function refineOnce(problem: MatchProblem, read: PartReader, old: Colours): Promise<Colours> {
+/** One round: every index adds up what it sees. */
+export async function refineOnce(
+  problem: MatchProblem,
+  read: PartReader,
+  old: Colours,
+): Promise<Colours> {
   const next: Colours = Object.fromEntries(
     Object.entries(old).map(([name, { lo, hi, signed }]) => [
       name,

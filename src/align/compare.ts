@@ -4,11 +4,13 @@
 import { equalBytes } from "../core/bytes.ts";
 import type { Tensor } from "../core/tensors.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
+import { widen } from "../formats/widen.ts";
 import { actOnTensor } from "../group/act.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import { alignWeights, type Alignment } from "./align.ts";
 import { compareStructure, type StructureDifference } from "./compare-structure.ts";
-import { findSymmetry } from "./find-symmetry.ts";
+import { type CommonReaders, commonReaders } from "./common-format.ts";
+import { searchSymmetry } from "./find-symmetry.ts";
 import { findLayouts, type LayoutDifference } from "./find-layouts.ts";
 import { describeReorderings, type TensorReordering } from "./reordered-tensors.ts";
 import { type AxisSummary, summarizeElement } from "./summary.ts";
@@ -20,7 +22,9 @@ export interface Comparison {
   readonly verdict: Verdict;
   /** Missing, extra and reshaped tensors, and changed number formats. */
   readonly structure: StructureDifference;
-  /** Tensors of both files whose numbers differ. */
+  /** Some numbers are equal only once they are rounded to the coarser of both number formats. */
+  readonly rounded: boolean;
+  /** Tensors of both files whose numbers differ, in the coarser of both formats. */
   readonly tensors: readonly TensorDifference[];
   /** For `symmetric`: what takes the second file to the first. */
   readonly symmetry?: {
@@ -31,6 +35,8 @@ export interface Comparison {
     /** Axes whose scales or bases the weights do not pin down. */
     readonly open: Alignment["open"];
   };
+  /** Indices that look alike could not all be tried: there may be a symmetry that was not found. */
+  readonly unresolved?: boolean;
   /** Tensors that are equal up to a reordering; all that differ when the verdict is `reordered`. */
   readonly reordered: readonly TensorReordering[];
   /** For `reordered`, with a spec: the layouts by which the files differ, and what is left once they are undone. */
@@ -65,90 +71,82 @@ export async function compareCheckpoints(
 ): Promise<Comparison> {
   const { spec, signal, onStep = () => undefined } = options;
   const structure = compareStructure(a, b);
-  const common = structure.common;
+  const { common } = structure;
+  const readers = commonReaders(a, b);
   const tensors: TensorDifference[] = [];
+  let rounded = false;
   for (const [number, name] of common.entries()) {
     signal?.throwIfAborted();
     onStep("reading", number / common.length);
-    const found = await differenceOf(name, a, b);
-    if (found !== undefined) tensors.push(found);
+    const found = await differenceOf(name, a, b, readers);
+    if (found === "rounded") rounded = true;
+    else if (found !== undefined) tensors.push(found);
   }
   const whole = structure.missing.length + structure.extra.length + structure.reshaped.length === 0;
-  const base = { structure, tensors, reordered: [] };
+  const base = { structure, rounded, tensors, reordered: [] };
   if (tensors.length === 0) return { ...base, verdict: whole ? "identical" : "different" };
   const finite = tensors.every(({ notFinite }) => notFinite[0] + notFinite[1] === 0);
   const fits =
     spec !== undefined && Object.keys(spec.tensors).every((name) => common.includes(name));
   const inSpec = tensors.every(({ tensor }) => spec !== undefined && tensor in spec.tensors);
+  let unresolved = false;
   if (whole && finite && fits && inSpec) {
     onStep("looking for a symmetry");
-    const found = await findSymmetry(
-      spec,
-      (n) => a.read(n),
-      (n) => b.read(n),
-      toleranceOf(a, b),
-    );
-    if (found !== undefined) {
-      const { element, exact, residual, open } = found;
+    const search = await searchSymmetry(spec, readers.a, readers.b, readers.rounding);
+    ({ unresolved } = search);
+    if (search.found !== undefined) {
+      const { element, exact, residual, open } = search.found;
       const axes = summarizeElement(spec, element);
       return { ...base, verdict: "symmetric", symmetry: { exact, residual, axes, open } };
     }
   }
   signal?.throwIfAborted();
   onStep("looking for reordered rows");
-  const reordered = await describeReorderings(a, b, tensors, signal);
+  const reordered = await describeReorderings(readers, tensors, signal);
   if (whole && reordered.length === tensors.length) {
-    const tolerance = toleranceOf(a, b);
-    const layouts =
-      fits && inSpec ? await findLayouts(spec, a, b, reordered, tolerance) : undefined;
-    return { ...base, verdict: "reordered", reordered, ...(layouts && { layouts }) };
+    const layouts = fits && inSpec ? await findLayouts(spec, readers, reordered) : undefined;
+    return { ...base, verdict: "reordered", unresolved, reordered, ...(layouts && { layouts }) };
   }
   const alignment =
     finite && fits && options.align !== false
-      ? await alignBoth(spec, a, b, signal, onStep)
+      ? await alignBoth(spec, readers, signal, onStep)
       : undefined;
-  return { ...base, verdict: "different", reordered, ...(alignment && { alignment }) };
+  const verdict = "different";
+  return { ...base, verdict, unresolved, reordered, ...(alignment && { alignment }) };
 }
 
+/** How a tensor differs; "rounded" when it does not once the finer numbers are rounded to the coarser format. */
 async function differenceOf(
   name: string,
   a: TensorSource,
   b: TensorSource,
-): Promise<TensorDifference | undefined> {
+  readers: CommonReaders,
+): Promise<TensorDifference | "rounded" | undefined> {
   const [left, right] = [await a.readStored(name), await b.readStored(name)];
-  const equal = left.dtype === right.dtype && equalBytes(left.data, right.data);
-  return equal ? undefined : tensorDifference(name, await a.read(name), await b.read(name));
-}
-
-/** What number formats can tell apart after scaling, in units of a tensor's spread. */
-function toleranceOf(...sources: readonly TensorSource[]): number {
-  const dtypes = sources.flatMap(({ entries }) => [...entries.values()].map(({ dtype }) => dtype));
-  if (dtypes.includes("BF16")) return 0.05;
-  return dtypes.includes("F16") ? 0.01 : 1e-4;
+  if (left.dtype === right.dtype) {
+    if (equalBytes(left.data, right.data)) return undefined;
+    return tensorDifference(name, widen(left, name), widen(right, name));
+  }
+  if (tensorDifference(name, widen(left, name), widen(right, name)) === undefined) return undefined;
+  return tensorDifference(name, await readers.a(name), await readers.b(name)) ?? "rounded";
 }
 
 async function alignBoth(
   spec: SymmetrySpec,
-  a: TensorSource,
-  b: TensorSource,
+  { a, b }: CommonReaders,
   signal: AbortSignal | undefined,
   onStep: NonNullable<CompareOptions["onStep"]>,
 ): Promise<Comparison["alignment"]> {
   onStep("aligning");
-  const { element, similarity, open } = await alignWeights(
-    spec,
-    (n) => a.read(n),
-    (n) => b.read(n),
-    {
-      ...(signal && { signal }),
-      onSweep: ({ start, starts, sweep }) =>
-        onStep(`aligning, start ${start + 1} of ${starts}, sweep ${sweep}`),
-    },
-  );
+  const { element, similarity, open } = await alignWeights(spec, a, b, {
+    ...(signal && { signal }),
+    onSweep: ({ start, starts, sweep }) =>
+      onStep(`aligning, start ${start + 1} of ${starts}, sweep ${sweep}`),
+  });
   const remaining: { tensor: string; relative: number }[] = [];
   for (const name of Object.keys(spec.tensors)) {
-    const left: Tensor = await a.read(name);
-    const right = actOnTensor(spec, element, name, await b.read(name));
+    const left: Tensor = await a(name);
+    const right = actOnTensor(spec, element, name, await b(name));
     const found = tensorDifference(name, left, right);
     if (found !== undefined) remaining.push({ tensor: name, relative: found.relative });
   }

@@ -3,11 +3,11 @@
 
 import { frozenRecord } from "../core/records.ts";
 import type { Tensor } from "../core/tensors.ts";
-import type { TensorSource } from "../formats/tensor-source.ts";
 import { actOnTensor } from "../group/act.ts";
 import type { AxisExpression } from "../spec/expression.ts";
 import type { Axis, SymmetrySpec } from "../spec/types.ts";
-import { findSymmetry } from "./find-symmetry.ts";
+import type { CommonReaders } from "./common-format.ts";
+import { searchSymmetry } from "./find-symmetry.ts";
 import { type KnownLayout, rotaryMaps } from "./layouts.ts";
 import type { WeightReader } from "./problem.ts";
 import type { TensorReordering } from "./reordered-tensors.ts";
@@ -27,17 +27,16 @@ export interface LayoutDifference {
 
 export async function findLayouts(
   spec: SymmetrySpec,
-  a: TensorSource,
-  b: TensorSource,
+  readers: CommonReaders,
   reordered: readonly TensorReordering[],
-  tolerance: number,
 ): Promise<LayoutDifference> {
+  const { b } = readers;
   const found = reordered.flatMap(({ tensor, dimensions }) =>
     dimensions.flatMap(({ dimension, layout }) =>
       layout === undefined ? [] : [{ tensor, dimension, layout }],
     ),
   );
-  const judge = (undone: WeightReader) => compareUndone(spec, a, undone, reordered, tolerance);
+  const judge = (undone: WeightReader) => compareUndone(spec, { ...readers, b: undone }, reordered);
   if (found.length > 0) {
     const otherwise = await judge(undoFound(b, reordered));
     if (otherwise !== "reordered") return { found, otherwise };
@@ -51,25 +50,23 @@ export async function findLayouts(
 
 async function compareUndone(
   spec: SymmetrySpec,
-  a: TensorSource,
-  undone: WeightReader,
+  { a, b, rounding }: CommonReaders,
   reordered: readonly TensorReordering[],
-  tolerance: number,
 ): Promise<LayoutDifference["otherwise"]> {
   let equal = true;
   for (const { tensor } of reordered) {
-    if (equal && tensorDifference(tensor, await a.read(tensor), await undone(tensor)) !== undefined)
+    if (equal && tensorDifference(tensor, await a(tensor), await b(tensor)) !== undefined)
       equal = false;
   }
   if (equal) return "identical";
-  const symmetry = await findSymmetry(spec, (name) => a.read(name), undone, tolerance);
-  return symmetry === undefined ? "reordered" : "symmetric";
+  const { found } = await searchSymmetry(spec, a, b, rounding);
+  return found === undefined ? "reordered" : "symmetric";
 }
 
 /** The second file with the dimensions of known layout brought to the first file's order. */
-function undoFound(b: TensorSource, reordered: readonly TensorReordering[]): WeightReader {
+function undoFound(b: WeightReader, reordered: readonly TensorReordering[]): WeightReader {
   return async (name) => {
-    const tensor = await b.read(name);
+    const tensor = await b(name);
     const entry = reordered.find((other) => other.tensor === name);
     if (entry === undefined) return tensor;
     const isKnown = (dimension: number) =>
@@ -83,7 +80,7 @@ function undoFound(b: TensorSource, reordered: readonly TensorReordering[]): Wei
 
 interface RotaryCandidate {
   readonly found: LayoutDifference["found"];
-  readonly undo: (b: TensorSource) => WeightReader;
+  readonly undo: (b: WeightReader) => WeightReader;
 }
 
 /** The name of the axis that stands for positions within a rotary head. */
@@ -108,9 +105,9 @@ function rotaryCandidates(
     return rotaryMaps(size).map(({ layout, permutation }): RotaryCandidate => {
       const element = { [rotaryAxis]: { permutations: [permutation] } };
       const undo =
-        (b: TensorSource): WeightReader =>
+        (b: WeightReader): WeightReader =>
         async (name): Promise<Tensor> => {
-          const tensor = await b.read(name);
+          const tensor = await b(name);
           return names.has(name) ? actOnTensor(wider, element, name, tensor) : tensor;
         };
       const found = blocks

@@ -2,15 +2,18 @@
 // or a widening of numbers. Reorderings and sign flips are followed bit by bit. Scales and bases cannot be (they round):
 // with them the fingerprint is made of a few invariants, rounded.
 
+import { deriveSeed, randomStream } from "../core/random.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
-import { parseAxisExpression } from "../spec/expression.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { inGauge } from "./align.ts";
-import { isContinuous, type Tie, tiesOf } from "./canonical.ts";
+import { isContinuous } from "./canonical.ts";
+import { tiesOf } from "./order-by-colours.ts";
+import type { Tie } from "./sort-axes.ts";
 import { type Colours, colourPart, refineColours } from "./colours.ts";
+import { isCounter } from "./compare-structure.ts";
 import { axisFeatures } from "./features.ts";
-import { featureChannels, messageTo } from "./messages.ts";
-import { partReader, problemOf, type MatchProblem, type PartReader } from "./problem.ts";
+import { featureChannels, messageTo, rootMeanSquare } from "./messages.ts";
+import { inFloat64, partReader, problemOf, type MatchProblem, type PartReader } from "./problem.ts";
 
 export interface Fingerprint {
   /** 32 hexadecimal digits, equal over the whole orbit. */
@@ -46,10 +49,12 @@ function withFixed(
   spec: SymmetrySpec,
   source: TensorSource,
 ): Pick<SymmetrySpec, "axes" | "tensors"> {
-  const others = [...source.entries].filter(([name]) => !Object.hasOwn(spec.tensors, name));
+  const others = [...source.entries].filter(
+    ([name]) => !Object.hasOwn(spec.tensors, name) && !isCounter(name),
+  );
   const fixed = others.map(([name, { shape }]) => [
     name,
-    { shape, axes: shape.map((size) => parseAxisExpression(`${size}`)) },
+    { shape, axes: shape.map((size) => ({ kind: "block", size })) },
   ]);
   return {
     axes: spec.axes,
@@ -79,11 +84,7 @@ async function exactLines(
 
 /** Shapes, and two rounded sums over all parts of their contractions with features of every index. */
 async function roundedLines(problem: MatchProblem, read: PartReader): Promise<string[]> {
-  const precise: PartReader = async (part) => {
-    const { sizes, data } = await read(part);
-    return { sizes, data: Float64Array.from(data) };
-  };
-  const { read: inGaugeRead } = await inGauge(problem, precise);
+  const { read: inGaugeRead } = await inGauge(problem, inFloat64(read));
   const features = await axisFeatures(problem, inGaugeRead);
   const lines: string[] = [];
   const sums = [0, 0];
@@ -93,6 +94,10 @@ async function roundedLines(problem: MatchProblem, read: PartReader): Promise<st
     const message = messageTo(problem, part, dense, null, features);
     const size = Math.sqrt(Math.max(1, dense.data.length));
     for (let r = 0; r < featureChannels; r++) sums[r % 2] += message[r] / size;
+    // Messages are in units of the part's spread, so its magnitude is added for itself.
+    const magnitude = Math.log(rootMeanSquare(dense.data) || 1);
+    const random = randomStream(deriveSeed(0, "magnitude", part.name));
+    for (let k = 0; k < sums.length; k++) sums[k] += (0.5 + random.uniform()) * magnitude;
   }
   const typical = Math.sqrt((problem.parts.length * featureChannels) / 2);
   const steps = sums.map((sum) => Math.round(sum / (typical * roundingStep)) + 0); // no -0

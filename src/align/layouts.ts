@@ -51,13 +51,16 @@ function rotaryLayout(permutation: readonly number[]): KnownLayout | undefined {
   return undefined;
 }
 
-/** Whether every block of rows follows the map inside it or stays, and at least one follows it. */
+/** Share of blocks that must be converted to speak of a layout: queries alone of fused queries, keys and values are a third. */
+const leastShare = 0.2;
+
+/** Whether every block of rows follows the map inside it or stays, and enough of them follow it. */
 function blocksFollow(
   permutation: readonly number[],
   block: number,
   map: readonly number[],
 ): boolean {
-  let followed = false;
+  let followed = 0;
   for (let start = 0; start < permutation.length; start += block) {
     let follows = true;
     let stays = true;
@@ -67,9 +70,9 @@ function blocksFollow(
       if (to !== start + i) stays = false;
     }
     if (!follows && !stays) return false;
-    followed ||= follows && !stays;
+    if (follows && !stays) followed++;
   }
-  return followed;
+  return followed > 0 && followed * block >= leastShare * permutation.length;
 }
 
 /** Gate orders by number of gates: which of the first file's blocks come first, second, ... in the second file. */

@@ -1,5 +1,5 @@
-// The exact matching of two networks that differ by a reordering (and sign flips): indices of equal colour are paired.
-// Indices that cannot be told apart are paired in any order, after trying to break the tie by one refinement more.
+// The exact matching of two networks that differ by a reordering (and sign flips): indices of equal colour are paired, and
+// the result is checked number by number. Where colours leave a choice, single pairs are tried and refined, with a budget.
 
 import {
   enclosingAxes,
@@ -7,63 +7,79 @@ import {
   identityElement,
   instanceImages,
 } from "../group/element.ts";
+import { classesOf, indexKey, openClasses } from "./colour-classes.ts";
 import {
   type AxisColours,
   colourKey,
   type Colours,
-  firstColours,
   isReordered,
+  type Marks,
   refineColours,
+  withMark,
 } from "./colours.ts";
 import type { MatchProblem, PartReader } from "./problem.ts";
 
-type Marks = Record<string, Map<number, number>>;
+export interface ColourMatch {
+  /** An element that takes `b` to `a` and was checked; undefined when none was found. */
+  readonly element?: GroupElement;
+  /** The budget ran out: there may be an element all the same. */
+  readonly unresolved: boolean;
+}
 
-/** An element that takes `b` to `a` if any does, up to ties that need a search; undefined when colours disagree. */
+/** Refinements of both networks that ties may cost: many for small networks, few where one takes seconds. */
+const mostRefinements = 256;
+const refinedEntries = 4e8;
+
+/** The element that takes `b` to `a` if colours lead to one; `check` says whether an element does. */
 export async function matchColours(
   problem: MatchProblem,
   a: PartReader,
   b: PartReader,
-): Promise<GroupElement | undefined> {
-  let left = await refineColours(problem, a);
-  let right = await refineColours(problem, b);
-  const marksA: Marks = {};
-  const marksB: Marks = {};
-  for (let round = 0; round < 4; round++) {
-    const found = pairColours(problem, left, right);
-    if (found === undefined) return undefined;
-    if (found.ties.length === 0 || round === 3) return found.element;
-    for (const [number, { axis, inA, inB }] of found.ties.entries()) {
-      for (const [marks, members] of [
-        [marksA, inA],
-        [marksB, inB],
-      ] as const) {
-        const map = (marks[axis] ??= new Map());
-        for (const [rank, index] of members.entries())
-          map.set(index, (round + 1) * 1_000_003 + number * 10_007 + rank);
+  check: (element: GroupElement) => Promise<boolean>,
+): Promise<ColourMatch> {
+  const entries = problem.parts.reduce(
+    (sum, { dims }) => sum + dims.reduce((count, { size }) => count * size, 1),
+    1,
+  );
+  let budget = Math.max(4, Math.min(mostRefinements, Math.floor(refinedEntries / entries)));
+
+  const search = async (
+    marksA: Marks,
+    marksB: Marks,
+    depth: number,
+  ): Promise<GroupElement | null> => {
+    budget--;
+    const left = await refineColours(problem, a, marksA);
+    const right = await refineColours(problem, b, marksB);
+    const element = pairColours(problem, left, right);
+    if (element === undefined) return null;
+    if (await check(element)) return element;
+    const [open] = openClasses(problem, left);
+    if (open === undefined) return null;
+    const { axis, key } = open;
+    const orientation = left[axis].signed ? 0 : null;
+    const marked = withMark(marksA, axis, open.indices[0], depth + 1, orientation);
+    // Any instance of the second network may hold the partner: enclosing indices are paired by these marks too.
+    const count = right[axis].lo.length / (right[axis].signed ? 2 : 1);
+    for (let partner = 0; partner < count; partner++) {
+      if (indexKey(right[axis], partner) !== key) continue;
+      for (const side of orientation === null ? [null] : ([0, 1] as const)) {
+        if (budget <= 0) return null;
+        const other = withMark(marksB, axis, partner, depth + 1, side);
+        const found = await search(marked, other, depth + 1);
+        if (found !== null) return found;
       }
     }
-    left = await refineColours(problem, a, firstColours(problem, marksA));
-    right = await refineColours(problem, b, firstColours(problem, marksB));
-  }
-  return undefined;
+    return null;
+  };
+  const element = await search({}, {}, 0);
+  return element === null ? { unresolved: budget <= 0 } : { element, unresolved: false };
 }
 
-interface Tie {
-  readonly axis: string;
-  /** Indices of equal colour in both networks, over all instances. */
-  readonly inA: readonly number[];
-  readonly inB: readonly number[];
-}
-
-function pairColours(
-  problem: MatchProblem,
-  a: Colours,
-  b: Colours,
-): { element: GroupElement; ties: Tie[] } | undefined {
+/** Pairs indices of equal colour, ties in order; undefined when colours disagree. */
+function pairColours(problem: MatchProblem, a: Colours, b: Colours): GroupElement | undefined {
   const { axes } = problem;
   const element: Record<string, GroupElement[string]> = { ...identityElement(problem) };
-  const ties: Tie[] = [];
   const outerFirst = Object.keys(axes)
     .filter((name) => isReordered(axes[name]))
     .sort((x, y) => enclosingAxes(problem, x).length - enclosingAxes(problem, y).length);
@@ -72,20 +88,8 @@ function pairColours(
     const permutations: number[][] = [];
     const scales: number[][] = [];
     for (const [instance, image] of instanceImages(problem, element, axis).entries()) {
-      const left = classesOf(a[axis], image * size, size);
-      const right = classesOf(b[axis], instance * size, size);
-      const permutation = Array.from({ length: size }, () => 0);
-      for (const [key, members] of right) {
-        const partners = left.get(key);
-        if (partners?.length !== members.length) return undefined;
-        if (members.length > 1)
-          ties.push({
-            axis,
-            inA: partners.map((i) => image * size + i),
-            inB: members.map((i) => instance * size + i),
-          });
-        for (const [from, to] of pairMembers(members, partners)) permutation[from] = to;
-      }
+      const permutation = pairInstance(a[axis], image, b[axis], instance, size);
+      if (permutation === undefined) return undefined;
       permutations.push(permutation);
       if (scale === "sign")
         scales.push(
@@ -100,29 +104,31 @@ function pairColours(
     const { scales: ones } = element[axis];
     element[axis] = { permutations, ...(ones && { scales: scale === "sign" ? scales : ones }) };
   }
-  return { element, ties };
+  return element;
 }
 
-/** Indices of one instance by colour; those of a signed axis by the colours of both orientations. */
-function classesOf(colours: AxisColours, from: number, size: number): Map<string, number[]> {
-  const classes = new Map<string, number[]>();
-  for (let i = 0; i < size; i++) {
-    const at = from + i;
-    const keys = colours.signed
-      ? [colourKey(colours, 2 * at), colourKey(colours, 2 * at + 1)].sort((x, y) => x - y)
-      : [colourKey(colours, at)];
-    const key = keys.join(" ");
-    const members = classes.get(key);
-    if (members === undefined) classes.set(key, [i]);
-    else members.push(i);
+function pairInstance(
+  a: AxisColours,
+  instanceA: number,
+  b: AxisColours,
+  instanceB: number,
+  size: number,
+): number[] | undefined {
+  const left = classesOf(a, instanceA, size);
+  const permutation = Array.from({ length: size }, () => 0);
+  for (const [key, indices] of classesOf(b, instanceB, size)) {
+    const partners = left.get(key)?.map((index) => index - instanceA * size);
+    if (partners?.length !== indices.length) return undefined;
+    const members = indices.map((index) => index - instanceB * size);
+    for (const [from, to] of pairMembers(members, partners)) permutation[from] = to;
   }
-  return classes;
+  return permutation;
 }
 
 /** Pairs members of equal colour: those that can stay stay, the rest in order. */
 function pairMembers(members: readonly number[], partners: readonly number[]): [number, number][] {
   const [inBoth, others] = [new Set(partners), new Set(members)];
-  const moving = members.filter((i) => !inBoth.has(i));
   const free = partners.filter((i) => !others.has(i));
-  return members.map((i) => [i, inBoth.has(i) ? i : free[moving.indexOf(i)]]);
+  let next = 0;
+  return members.map((i) => [i, inBoth.has(i) ? i : free[next++]]);
 }

@@ -1,8 +1,9 @@
 // What there is to match: the axes of a spec and its tensors taken apart into single-axis parts. Matching, features and
 // colours see parts only, so every architecture takes the same path.
 
-import { OptionError } from "../core/errors.ts";
-import { sizeOf } from "../core/shapes.ts";
+import { OptionError, ShapeError } from "../core/errors.ts";
+import { frozenRecord } from "../core/records.ts";
+import { equalShapes, formatShape, sizeOf } from "../core/shapes.ts";
 import type { Tensor } from "../core/tensors.ts";
 import { splitParts, type Part, type PartDim } from "../spec/parts.ts";
 import type { Axis, SymmetrySpec } from "../spec/types.ts";
@@ -28,6 +29,8 @@ export type WeightReader = (name: string) => Promise<Tensor>;
 /** Parts with the tensor each lies in. */
 export interface SpecProblemParts extends MatchProblem {
   readonly sources: readonly Part[];
+  /** By tensor. */
+  readonly shapes: Readonly<Record<string, readonly number[]>>;
 }
 
 /** The matching problem of a spec. */
@@ -41,12 +44,15 @@ export function problemOf(spec: Pick<SymmetrySpec, "axes" | "tensors">): SpecPro
     seen.set(tensor, number + 1);
     return { name: counts.get(tensor) === 1 ? tensor : `${tensor}[${number}]`, dims };
   });
-  return { axes: spec.axes, parts, sources };
+  const shapes = frozenRecord(
+    Object.entries(spec.tensors).map(([name, { shape }]) => [name, shape] as const),
+  );
+  return { axes: spec.axes, parts, sources, shapes };
 }
 
 /**
  * Parts of a network read tensor by tensor; the last tensor is kept, so that its parts cost one read.
- * @throws {OptionError} naming the tensor and entry of a NaN or an infinity.
+ * @throws {OptionError} naming the tensor and entry of a NaN or an infinity; {ShapeError} naming a tensor of another shape.
  */
 export function partReader(problem: SpecProblemParts, read: WeightReader): PartReader {
   let last: { name: string; tensor: Promise<Tensor> } | undefined;
@@ -55,18 +61,30 @@ export function partReader(problem: SpecProblemParts, read: WeightReader): PartR
     if (last?.name !== source.tensor)
       last = {
         name: source.tensor,
-        tensor: read(source.tensor).then((t) => finite(source.tensor, t)),
+        tensor: read(source.tensor).then((tensor) => checked(problem, source.tensor, tensor)),
       };
     return densePart(source, (await last.tensor).data);
   };
 }
 
-function finite(name: string, tensor: Tensor): Tensor {
-  const { data } = tensor;
+function checked({ shapes }: SpecProblemParts, name: string, tensor: Tensor): Tensor {
+  const { data, shape } = tensor;
+  if (!equalShapes(shape, shapes[name]))
+    throw new ShapeError(
+      `align: tensor "${name}" has shape ${formatShape(shape)}, expected ${formatShape(shapes[name])} from the spec`,
+    );
   let at = 0;
   while (at < data.length && Number.isFinite(data[at])) at++;
   if (at === data.length) return tensor;
   throw new OptionError(
     `align: tensor "${name}" holds ${tensor.data[at]} at entry ${at} of ${sizeOf(tensor.shape)}, expected finite numbers; a network with NaN or infinities cannot be matched`,
   );
+}
+
+/** The same numbers as float64, for what must not add rounding of its own. */
+export function inFloat64(read: PartReader): PartReader {
+  return async (part) => {
+    const { sizes, data } = await read(part);
+    return { sizes, data: Float64Array.from(data) };
+  };
 }

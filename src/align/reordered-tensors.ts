@@ -1,7 +1,7 @@
 // Which tensors of two checkpoints are equal up to a reordering, how much of each dimension moved, and what the
 // reordering is known as.
 
-import type { TensorSource } from "../formats/tensor-source.ts";
+import type { CommonReaders } from "./common-format.ts";
 import { knownLayout, type KnownLayout } from "./layouts.ts";
 import { findReordering, type Reordering } from "./reordering.ts";
 import type { TensorDifference } from "./tensor-difference.ts";
@@ -22,15 +22,14 @@ export interface TensorReordering {
 
 /** Those of the differing tensors that are reorderings. */
 export async function describeReorderings(
-  a: TensorSource,
-  b: TensorSource,
+  { a, b }: Pick<CommonReaders, "a" | "b">,
   differing: readonly TensorDifference[],
   signal?: AbortSignal,
 ): Promise<TensorReordering[]> {
   const found: TensorReordering[] = [];
   for (const { tensor, shape } of differing) {
     signal?.throwIfAborted();
-    const permutations = await findReordering(await a.read(tensor), await b.read(tensor));
+    const permutations = await findReordering(await a(tensor), await b(tensor));
     if (permutations === undefined) continue;
     const dimensions = permutations.flatMap((permutation, dimension) => {
       const moved = permutation.filter((to, from) => to !== from).length;

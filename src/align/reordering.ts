@@ -4,6 +4,7 @@
 import { stridesOf } from "../core/shapes.ts";
 import type { Tensor } from "../core/tensors.ts";
 import type { Axis } from "../spec/types.ts";
+import { checkMove } from "./check-move.ts";
 import { matchColours } from "./match-colours.ts";
 import { mover } from "./move.ts";
 import type { MatchProblem } from "./problem.ts";
@@ -13,17 +14,18 @@ export type Reordering = readonly (readonly number[])[];
 
 /** The reordering that takes `b` to `a`, of the same shape, exactly; undefined when there is none. Indices stay where they can. */
 export async function findReordering(a: Tensor, b: Tensor): Promise<Reordering | undefined> {
-  if (sumOfWords(a) !== sumOfWords(b)) return undefined;
-  const { problem, dims } = freeProblem(a.shape);
+  const sum = sumOfNumbers(a);
+  if (sum === undefined || sum !== sumOfNumbers(b)) return undefined;
+  const { problem } = freeProblem(a.shape);
   const dense = ({ shape, data }: Tensor) => ({ sizes: shape, data });
-  const element = await matchColours(
+  const [left, right] = [async () => dense(a), async () => dense(b)];
+  const { element } = await matchColours(
     problem,
-    async () => dense(a),
-    async () => dense(b),
+    left,
+    right,
+    async (candidate) => (await checkMove(problem, candidate, left, right)) === 0,
   );
   if (element === undefined) return undefined;
-  const { data } = mover(problem.axes, element)(dims, dense(b));
-  if (!data.every((value, i) => value === a.data[i])) return undefined;
   return a.shape.map((_, dim) => element[`d${dim}`].permutations[0]);
 }
 
@@ -53,10 +55,15 @@ function freeProblem(shape: readonly number[]) {
   return { problem, dims };
 }
 
-/** A sum over all entries that no reordering changes; NaN never equals itself, so tensors with NaN are not matched. */
-function sumOfWords({ data }: Tensor): number {
-  const words = new Int32Array(data.buffer, data.byteOffset, data.byteLength / 4);
-  let sum = data.some(Number.isNaN) ? NaN : 0;
-  for (let i = 0; i < words.length; i++) sum += words[i];
+/** A sum of bit patterns that no reordering or widening changes; undefined with NaN, which never equals itself. */
+function sumOfNumbers({ data }: Tensor): number | undefined {
+  const number = new Float64Array(1);
+  const words = new Int32Array(number.buffer);
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) {
+    if (Number.isNaN(data[i])) return undefined;
+    number[0] = data[i] === 0 ? 0 : data[i]; // -0 is 0
+    sum = (sum + words[0] + Math.imul(words[1], 0x9e3779b1)) | 0;
+  }
   return sum;
 }

@@ -15,10 +15,18 @@ const headlines: Readonly<Record<Verdict, string>> = {
   different: "different",
 };
 
-const percent = (share: number) =>
-  share === 0 || share >= 0.001 ? `${(100 * share).toFixed(1)}%` : "<0.1%";
 const short = (value: number) =>
   Number.isFinite(value) ? Number(value.toPrecision(3)).toString() : String(value);
+const percent = (share: number) => {
+  if (!(share < 1e4)) return Number.isFinite(share) ? `${(100 * share).toExponential(1)}%` : "-";
+  return share === 0 || share >= 0.001 ? `${(100 * share).toFixed(1)}%` : "<0.1%";
+};
+/** A factor near 1 with the digits that tell it from 1. */
+const factorText = (value: number) =>
+  Math.abs(value - 1) < 0.01 ? Number(value.toPrecision(6)).toString() : short(value);
+/** A similarity that never looks like 1 when it is less. */
+const similarityText = (value: number) =>
+  value < 1 && value > 0.999 ? `1 - ${(1 - value).toExponential(1)}` : short(value);
 
 /** What `compare` prints; `symmetries` says where the spec comes from, or the `reason` why there is none. */
 export function comparisonText(
@@ -39,12 +47,16 @@ export function comparisonText(
   if (alignment !== undefined) {
     const { similarity, axes } = alignment;
     blocks.push(
-      `after the best alignment found: similarity ${short(similarity)} (1 is equal)` +
+      `after the best alignment found: similarity ${similarityText(similarity)} (1 is equal)` +
         (axes.length === 0 ? "; nothing moves" : ""),
       ...(axes.length === 0 ? [] : [axesTable(axes)]),
       ...openLines(alignment.open),
     );
   }
+  if (comparison.unresolved === true)
+    blocks.push(
+      "note: too many indices look alike to try them all; there may be a symmetry that was not found",
+    );
   if ("origin" in symmetries) blocks.push(`symmetries: ${symmetries.origin}`);
   else if (verdict !== "identical")
     blocks.push(
@@ -54,10 +66,12 @@ export function comparisonText(
   return blocks.filter((block) => block !== "").join("\n\n");
 }
 
-function headline({ verdict, structure, layouts, tensors }: Comparison): string {
+function headline({ verdict, structure, rounded, layouts, tensors }: Comparison): string {
   const { formats } = structure;
   if (verdict === "identical" && formats.length > 0)
-    return `${headlines.identical}, in other number formats`;
+    return rounded
+      ? "identical after rounding: the files differ in number format, and in nothing else"
+      : `${headlines.identical}, in other number formats`;
   if (verdict === "different" && tensors.length === 0)
     return structure.common.length === 0
       ? "different: no tensor is in both files by name and shape"
@@ -68,7 +82,8 @@ function headline({ verdict, structure, layouts, tensors }: Comparison): string 
     : `${headlines.reordered}, and that is NOT a symmetry of this graph: it computes something else`;
 }
 
-function structureBlocks({ missing, extra, reshaped, formats }: Comparison["structure"]): string[] {
+function structureBlocks(structure: Comparison["structure"]): string[] {
+  const { missing, extra, reshaped, formats, ignored } = structure;
   const list = (label: string, names: readonly string[]) =>
     names.length === 0
       ? []
@@ -88,6 +103,7 @@ function structureBlocks({ missing, extra, reshaped, formats }: Comparison["stru
       "in another number format",
       formats.map(({ tensor, dtypes }) => `${tensor} ${dtypes.join(" against ")}`),
     ),
+    ...list("counters of training, left out", ignored),
   ];
 }
 
@@ -98,7 +114,7 @@ export function axesTable(axes: readonly AxisSummary[]): string {
     moved === 0 ? "in place" : `${moved} of ${indices} (${percent(moved / indices)})`,
     [
       flipped === undefined || flipped === 0 ? "" : `${flipped} signs flipped`,
-      scales === undefined ? "" : `scaled by ${short(scales[0])} to ${short(scales[1])}`,
+      scales === undefined ? "" : `scaled by ${factorText(scales[0])} to ${factorText(scales[1])}`,
       turned === undefined ? "" : "basis changed",
     ]
       .filter((text) => text !== "")
@@ -151,23 +167,29 @@ function layoutTable(head: readonly string[], rows: readonly (readonly string[])
 
 function differenceTable({ tensors, alignment, reordered }: Comparison): string {
   const remaining = new Map(alignment?.remaining.map(({ tensor, relative }) => [tensor, relative]));
-  const orders = new Set(reordered.map(({ tensor }) => tensor));
+  const orders = new Map(
+    reordered.map(({ tensor, dimensions }) => [
+      tensor,
+      ["the same numbers, reordered", ...dimensions.flatMap(({ layout }) => layout?.name ?? [])],
+    ]),
+  );
   const worst = tensors.toSorted((x, y) => y.relative - x.relative);
   const rows = worst
     .slice(0, listed)
-    .map(({ tensor, shape, changed, largest, relative, changedIndices, notFinite }) => [
-      tensor,
-      percent(changed),
-      changedIndices.map((count, dim) => `${count}/${shape[dim]}`).join(" x "),
-      short(largest),
-      percent(relative),
-      ...(alignment === undefined ? [] : [percent(remaining.get(tensor) ?? 0)]),
-      notFinite[0] + notFinite[1] > 0
-        ? `NaN or infinite: ${notFinite.join(" and ")}`
-        : orders.has(tensor)
-          ? "the same numbers, reordered"
-          : "",
-    ]);
+    .map(({ tensor, shape, changed, largest, relative, changedIndices, notFinite }) => {
+      const bad = notFinite[0] + notFinite[1] > 0;
+      return [
+        tensor,
+        percent(changed),
+        changedIndices.map((count, dim) => `${count}/${shape[dim]}`).join(" x "),
+        bad ? "-" : short(largest),
+        bad ? "-" : percent(relative),
+        ...(alignment === undefined ? [] : [percent(remaining.get(tensor) ?? 0)]),
+        bad
+          ? `NaN or infinite: ${notFinite.join(" and ")}`
+          : (orders.get(tensor)?.join("; ") ?? ""),
+      ];
+    });
   const head = ["tensor", "entries", "indices", "largest", "difference / norm"];
   const table = textTable(
     [...head, ...(alignment === undefined ? [] : ["after aligning"]), ""],
