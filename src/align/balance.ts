@@ -5,24 +5,33 @@ import { CholeskyDecomposition, EigenvalueDecomposition, Matrix } from "ml-matri
 /** Eigenvalues below this share of the largest count as 0. */
 const smallest = 1e-11;
 
+export interface Balance {
+  /** Row-major; undefined when both sides are singular. */
+  readonly matrix?: number[];
+  /** Whether both sides span the space: then the basis is fixed up to signs (and rotations among equal values). */
+  readonly full: boolean;
+}
+
 /**
  * M with M A M^T = M^-T B M^-1 = diag(s), s descending: with A = L L^T and L^T B L = W diag(s^2) W^T, M = diag(sqrt s) W^T
- * L^-1. Where one side is singular, the other becomes the identity instead. Row-major; undefined when both are singular.
+ * L^-1. Where one side is singular, the other becomes the identity instead.
  */
-export function balance(a: Matrix, b: Matrix): number[] | undefined {
+export function balance(a: Matrix, b: Matrix): Balance {
   const lowerA = choleskyOf(a);
   if (lowerA !== undefined) {
     const { values, vectors } = descending(lowerA.transpose().mmul(b).mmul(lowerA));
     const last = values[values.length - 1];
-    const roots = values.map((value) => (last > smallest * values[0] ? value ** 0.25 : 1));
+    const full = last > smallest * values[0];
+    const roots = values.map((value) => (full ? value ** 0.25 : 1));
     const rows = vectors.transpose(); // W^T, scaled below
     for (const [k, root] of roots.entries()) rows.mulRow(k, root);
-    return solveRight(rows, lowerA).to1DArray();
+    return { matrix: solveRight(rows, lowerA).to1DArray(), full };
   }
   const lowerB = choleskyOf(b);
-  if (lowerB === undefined) return undefined;
+  if (lowerB === undefined) return { full: false };
   const { vectors } = descending(lowerB.transpose().mmul(a).mmul(lowerB));
-  return vectors.transpose().mmul(lowerB.transpose()).to1DArray(); // M^-T = W^T L^-1
+  const matrix = vectors.transpose().mmul(lowerB.transpose()).to1DArray(); // M^-T = W^T L^-1
+  return { matrix, full: false };
 }
 
 /** The lower factor of a matrix that is positive definite beyond rounding. */

@@ -56,8 +56,8 @@ export async function balanceBases(
   }
   let singular = 0;
   const matrices = direct.map((gram, instance) => {
-    const matrix = balance(asMatrix(gram, size), asMatrix(inverse[instance], size));
-    if (matrix === undefined) singular++;
+    const { matrix, full } = balance(asMatrix(gram, size), asMatrix(inverse[instance], size));
+    if (!full) singular++;
     return matrix ?? identityMatrix(size);
   });
   return { action: { ...element[axis], matrices }, singular };

@@ -44,40 +44,53 @@ export function enclosedBy({ axes }: Pick<MatchProblem, "axes">): Map<string, st
 
 /** The best change of an enclosing axis together with everything inside it. */
 export async function matchEnclosing(
-  { problem, a, b, weights, features }: EnclosingPair,
+  { problem, a: readA, b: readB, weights, features }: EnclosingPair,
   element: GroupElement,
   axis: string,
   matchInside: MatchInside,
 ): Promise<GroupElement> {
   const { size } = problem.axes[axis];
   const inner = enclosedBy(problem).get(axis) ?? [];
-  const slices = await slicesOf(problem, a, b, weights, element, axis, inner);
+  const slices = await slicesOf(problem, readA, readB, weights, element, axis, inner);
+  const signs = problem.axes[axis].scale === "sign" ? [1, -1] : [1];
   const identity = identityElement(problem);
   const delta: Record<string, MutableAction> = {};
   for (const name of [axis, ...inner]) delta[name] = mutableCopy(identity[name]);
   for (let instance = 0; instance < instanceCount(problem, axis); instance++) {
-    const likely = likelyPairs(features, axis, size, instance);
+    const likely = likelyPairs(features, axis, size, instance, signs.length > 1);
     const gains = new Float64Array(size * size).fill(-1e12);
-    const found = new Map<number, GroupElement>();
+    const found = new Map<number, { inside: GroupElement; sign: number }>();
     for (let i = 0; i < size; i++) {
       for (let j = 0; j < size; j++) {
         if (i !== j && !likely(i, j)) continue;
-        const at =
-          (side: "a" | "b", index: number): PartReader =>
-          async (part) =>
-            slices.read(side, part, instance, index);
-        const match = await matchInside(slices.problem, at("a", i), at("b", j), slices.weights);
-        gains[i * size + j] = match.score;
-        found.set(i * size + j, match.element);
+        const a: PartReader = async (part) => slices.read("a", part, instance, i);
+        for (const sign of signs) {
+          const b: PartReader = async (part) => times(slices.read("b", part, instance, j), sign);
+          const { score, element: inside } = await matchInside(
+            slices.problem,
+            a,
+            b,
+            slices.weights,
+          );
+          if (found.has(i * size + j) && score <= gains[i * size + j]) continue;
+          gains[i * size + j] = score;
+          found.set(i * size + j, { inside, sign });
+        }
       }
     }
     const { permutation } = bestPairing(gains, size, false);
+    const chosen = permutation.map((i, j) => found.get(i * size + j));
     delta[axis].permutations[instance] = permutation;
-    for (const [j, i] of permutation.entries())
-      place(delta, inner, instance * size + j, found.get(i * size + j) ?? {});
+    const scales = delta[axis].scales;
+    if (scales !== undefined) scales[instance] = chosen.map((match) => match?.sign ?? 1);
+    for (const [j, match] of chosen.entries())
+      place(delta, inner, instance * size + j, match?.inside ?? {});
   }
   return delta;
 }
+
+const times = ({ sizes, data }: Dense, factor: number): Dense =>
+  factor === 1 ? { sizes, data } : { sizes, data: data.map((x) => factor * x) };
 
 type MutableAction = {
   permutations: (readonly number[])[];
@@ -116,9 +129,10 @@ function likelyPairs(
   axis: string,
   size: number,
   instance: number,
+  signed: boolean,
 ): (i: number, j: number) => boolean {
   if (size <= smallAxis) return () => true;
-  const gains = featureGains(a[axis], b[axis], size, instance, instance, false);
+  const gains = featureGains(a[axis], b[axis], size, instance, instance, signed);
   const likely = new Set<number>();
   for (let j = 0; j < size; j++) {
     const order = Array.from({ length: size }, (_, i) => i).sort(

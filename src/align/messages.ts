@@ -71,7 +71,28 @@ export function messageTo(
     positions = positions.toSpliced(at, 1);
   }
   data ??= spread(raw);
-  return target === null ? data : inAxisOrder(data, channels, sizes, positions, kept);
+  if (target === null) return data;
+  const message = inAxisOrder(data, channels, sizes, positions, kept);
+  for (const [at, dim] of kept.slice(0, -1).entries()) {
+    const { axis } = dims[dim];
+    const inside = kept.slice(at + 1).reduce((count, inner) => count * dims[inner].size, 1);
+    if (axis !== null && axes[axis].scale === "sign" && features[axis] !== undefined)
+      dropSign(message, channels, inside, features[axis]);
+  }
+  return message;
+}
+
+/** A message to an axis within one with sign flips changes sign with it; its odd features undo that. */
+function dropSign(
+  message: Float64Array,
+  channels: number,
+  inside: number,
+  feature: Float64Array,
+): void {
+  for (let i = 0; i < message.length; i++) {
+    const index = Math.floor(i / (inside * channels));
+    message[i] *= feature[index * channels + (i % channels)];
+  }
 }
 
 /** The numbers of a part before channels come in, and their root mean square, the unit they are read in. */

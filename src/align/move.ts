@@ -81,13 +81,13 @@ function moveLanes(
         const to = base + permutations[first][i] * inner;
         const from = base + i * inner;
         const factor = factorAt(first, i);
-        for (let n = 0; n < inner; n++) target[to + n] = factor * source[from + n];
+        for (let n = 0; n < inner; n++) target[to + n] = factor * source[from + n] + 0; // no -0
         continue;
       }
       for (let n = 0; n < inner; n++) {
         const instance = first + innerInstance[n];
         target[base + permutations[instance][i] * inner + n] =
-          factorAt(instance, i) * source[base + i * inner + n];
+          factorAt(instance, i) * source[base + i * inner + n] + 0;
       }
     }
   }

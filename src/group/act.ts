@@ -74,7 +74,7 @@ function movePart(
   const index = part.dims.map(() => 0);
   const visit = (at: number, from: number, to: number, factor: number): void => {
     if (at === order.length) {
-      target[to] = factor * source[from];
+      target[to] = factor === 1 ? source[from] : factor * source[from] + 0; // no -0 from a flip
       return;
     }
     const dim = order[at];
