@@ -31,12 +31,36 @@ export async function checkMove(
   b: PartReader,
   rounding: Rounding = float32Rounding,
 ): Promise<number | undefined> {
+  return compareMoved(problem, element, a, b, (dims, left) =>
+    boundOf(problem, dims, left, rounding),
+  );
+}
+
+/** The largest difference that an element leaves, however large, in units of a part's root mean square. */
+export async function differenceAfter(
+  problem: MatchProblem,
+  element: GroupElement,
+  a: PartReader,
+  b: PartReader,
+): Promise<number> {
+  return (await compareMoved(problem, element, a, b, () => () => Infinity)) ?? Infinity;
+}
+
+type Bound = (i: number, x: number, y: number) => number;
+
+async function compareMoved(
+  problem: MatchProblem,
+  element: GroupElement,
+  a: PartReader,
+  b: PartReader,
+  boundFor: (dims: readonly PartDim[], left: Dense) => Bound,
+): Promise<number | undefined> {
   const move = mover(problem.axes, element);
   let most = 0;
   for (const [part, { dims }] of problem.parts.entries()) {
     const left = await a(part);
     const right = move(dims, await b(part));
-    const bound = boundOf(problem, dims, left, rounding);
+    const bound = boundFor(dims, left);
     let difference = 0;
     for (let i = 0; i < left.data.length; i++) {
       const [x, y] = [left.data[i], right.data[i]];
@@ -56,7 +80,7 @@ function boundOf(
   dims: readonly PartDim[],
   left: Dense,
   { scaled }: Rounding,
-): (i: number, x: number, y: number) => number {
+): Bound {
   const isLinear = ({ axis }: PartDim) => axis !== null && axes[axis].group === "general-linear";
   const isScaled = ({ axis }: PartDim) => axis !== null && axes[axis].scale === "positive";
   const larger = (x: number, y: number) => Math.max(Math.abs(x), Math.abs(y));

@@ -4,12 +4,11 @@
 import { composeElements, type GroupElement, invertElement } from "../group/element.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import { inGauge, uniqueAxes } from "./align.ts";
-import { checkMove, float32Rounding, type Rounding } from "./check-move.ts";
+import { checkMove, differenceAfter, float32Rounding, type Rounding } from "./check-move.ts";
 import type { Gauge } from "./gauge.ts";
 import { matchColours } from "./match-colours.ts";
 import { matchWeights } from "./match-weights.ts";
 import { partReader, problemOf, type WeightReader } from "./problem.ts";
-import { summarizeElement } from "./summary.ts";
 
 export interface FoundSymmetry {
   /** Takes the second network to the first. */
@@ -27,6 +26,22 @@ export interface SymmetrySearch {
   readonly unresolved: boolean;
   /** Axes whose scales or bases the weights do not pin down. */
   readonly open: Gauge["open"];
+}
+
+/** Share of the difference that scales and bases may leave if they are to explain it. */
+const explains = 0.2;
+
+/** An element without its scales and bases; signs stay. */
+function reorderingOf(element: GroupElement): GroupElement {
+  return Object.fromEntries(
+    Object.entries(element).map(([axis, { permutations, scales }]) => [
+      axis,
+      {
+        permutations,
+        ...(scales && { scales: scales.map((own) => own.map((s) => Math.sign(s))) }),
+      },
+    ]),
+  );
 }
 
 /**
@@ -74,9 +89,10 @@ export async function searchSymmetry(
     invertElement(problem, inA.gauge.element),
     composeElements(problem, matched.element, inB.gauge.element),
   );
-  // Numbers that are nearly equal without any scale or basis to blame are changed numbers.
-  const rounded = summarizeElement(spec, element).some((axis) => axis.scales ?? axis.turned);
-  const residual = rounded ? await checkMove(problem, element, left, right, rounding) : undefined;
+  const residual = await checkMove(problem, element, left, right, rounding);
   if (residual === undefined) return { unresolved, open };
+  // Numbers that are as near without any scale or basis are changed numbers, or rounded ones; no symmetry explains them.
+  const plain = await differenceAfter(problem, reorderingOf(element), left, right);
+  if (residual > explains * plain) return { unresolved, open };
   return { found: { element, exact: false, residual, open }, unresolved, open };
 }

@@ -5,6 +5,9 @@ import type { AxisSummary } from "../align/summary.ts";
 import { formatShape } from "../core/shapes.ts";
 import { counted, textTable } from "./output.ts";
 
+/** Relative differences below this are a few units in the last place of float32. */
+const rounding = 1e-6;
+
 /** Tensors a table lists before it says how many there are more. */
 const listed = 20;
 
@@ -76,6 +79,9 @@ function headline({ verdict, structure, rounded, layouts, tensors }: Comparison)
     return structure.common.length === 0
       ? "different: no tensor is in both files by name and shape"
       : "different: the tensors in both files are equal, but not all tensors are in both";
+  const most = tensors.reduce((largest, { relative }) => Math.max(largest, relative), 0);
+  if (verdict === "different" && most < rounding)
+    return `different by rounding only: at most ${short(most)} of a tensor's norm`;
   if (verdict !== "reordered") return headlines[verdict];
   return layouts === undefined
     ? `${headlines.reordered}; without a spec nobody can say whether the network is the same`

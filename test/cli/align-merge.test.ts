@@ -112,10 +112,8 @@ describe("align", () => {
       expect(code).toBe(0);
       expect(stdout).toContain("paired by activations: f.0, f.2; the rest by weights");
       expect(stdout).toContain("1.000 after (1 is equal)");
-      const same = await weightspace(["compare", at("a.onnx"), at("b.onnx"), "--json"]);
-      const { verdict, symmetry } = JSON.parse(same.stdout);
-      expect(verdict).toBe("symmetric");
-      for (const axis of symmetry.axes) expect(axis.moved).toBe(0); // only rounding is left
+      const { stdout: compared } = await weightspace(["compare", at("a.onnx"), at("b.onnx")]);
+      expect(compared).toContain("different by rounding only");
     }));
 
   test("runs a graph whose tensors are named otherwise", () =>
