@@ -34,7 +34,7 @@ export const alignCommand: RegisterCommand = (program, cli) => {
   addSpecOptions(addMatchOptions(command)).action(async (pathA: string, pathB: string) => {
     const flags = command.opts<AlignFlags>();
     const { checkOutput, writeNetwork } = await import("../write-network.ts");
-    checkOutput("align", flags.out, { path: pathB });
+    await checkOutput("align", flags.out, [pathA, pathB], pathB);
     cli.hintResume("no file was changed; the same command begins anew");
     const { openNetworks } = await import("../networks.ts");
     const opened = await openNetworks("align", [pathA, pathB], flags);

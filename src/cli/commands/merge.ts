@@ -61,7 +61,7 @@ export const mergeCommand: RegisterCommand = (program, cli) => {
     const shares = sharesOf(paths.length, flags);
     const { checkOutput, floatTensors, writeNetwork } = await import("../write-network.ts");
     const { checkPathFlags, measurePaths } = await import("../merge-paths.ts");
-    if (out !== undefined) checkOutput("merge", out, { path: pathA });
+    if (out !== undefined) await checkOutput("merge", out, paths);
     if (report !== undefined) checkPathFlags(flags, paths.length);
     const { openNetworks } = await import("../networks.ts");
     const opened = await openNetworks("merge", paths, flags);
