@@ -1,6 +1,6 @@
 // Files that align and merge take although they are not alike, and examples that they refuse.
 
-import { readFile, symlink, writeFile } from "node:fs/promises";
+import { lstat, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Weights } from "../../src/core/tensors.ts";
@@ -122,3 +122,48 @@ describe("merge", () => {
       }
     }));
 });
+
+test("a bad file among several is named, the others are fingerprinted and ranked, and the exit code is 1", () =>
+  withFiles(async (at) => {
+    await writeFile(at("broken.npz"), "PK");
+    const files = [at("none.pt"), at("a.safetensors"), at("broken.npz")];
+    const told = ["--spec", at("spec.json"), "--json"];
+    const printed = await weightspace(["fingerprint", ...files, ...told]);
+    expect(JSON.parse(printed.stdout)).toMatchObject([{ path: at("a.safetensors") }]);
+    const ranked = await weightspace(["rank", at("a.safetensors"), ...files, ...told]);
+    expect(JSON.parse(ranked.stdout).ranked).toMatchObject([{ file: at("a.safetensors") }]);
+    for (const { code, stderr } of [printed, ranked])
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/none\.pt.*broken\.npz/s)]);
+    const alone = await weightspace(["fingerprint", "/dev/null", ...told]);
+    expect([alone.code, alone.stderr]).toEqual([1, expect.stringMatching(/null: it is a device/)]);
+  }));
+
+test("a graph with folded weights says how to export one without", () =>
+  withFiles(async (at) => {
+    const folded = Object.entries(specToJSON(spec).tensors).map(([name, tensor]) => [
+      name === "f.0.weight" ? "onnx::MatMul_9" : name,
+      tensor,
+    ]);
+    const told = { ...specToJSON(spec), tensors: Object.fromEntries(folded) };
+    await writeFile(at("folded.json"), JSON.stringify(told));
+    const args = ["fingerprint", at("a.safetensors"), "--spec", at("folded.json")];
+    expect((await weightspace(args)).stderr).toContain("do_constant_folding=False");
+  }));
+
+test("writing follows links and keeps the permissions of the old file", () =>
+  withFiles(async (at) => {
+    await writeFile(at("kept.safetensors"), "old", { mode: 0o640 });
+    await symlink("kept.safetensors", at("link.safetensors"));
+    await symlink("new.safetensors", at("dangling.safetensors"));
+    for (const [link, target] of [
+      ["link", "kept"],
+      ["dangling", "new"],
+    ] as const) {
+      const args = ["canonical", at("a.safetensors"), "--spec", at("spec.json")];
+      const { code } = await weightspace([...args, "-o", at(`${link}.safetensors`)]);
+      expect(code).toBe(0);
+      expect((await lstat(at(`${link}.safetensors`))).isSymbolicLink()).toBe(true);
+      expect((await lstat(at(`${target}.safetensors`))).isFile()).toBe(true);
+    }
+    expect((await lstat(at("kept.safetensors"))).mode & 0o777).toBe(0o640);
+  }));
