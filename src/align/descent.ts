@@ -45,6 +45,15 @@ export interface Descended {
   readonly sweeps: number;
 }
 
+/**
+ * A pass that gains less than this share of the score is the last one. Networks that are not alike gain next to nothing in
+ * dozens of passes; near the top every pair counts.
+ */
+const leastGain = { far: 1e-4, near: 1e-7 };
+
+/** The share of the highest possible score from which the smaller gain is asked for. */
+const nearlyPerfect = 0.9;
+
 export async function descend(
   descent: Descent,
   from: GroupElement,
@@ -64,6 +73,7 @@ export async function descend(
   let element = from;
   let score = await scoreOf(descent, element);
   const startScore = score;
+  const entries = entriesOf(problem, descent.weights);
   let best: Descended = { element, score, startScore, sweeps: 0 };
   for (let sweep = 1; sweep <= sweeps; sweep++) {
     const shuffled = random.permutation(axes.length).map((i) => axes[i]);
@@ -86,12 +96,22 @@ export async function descend(
     }
     const next = await scoreOf(descent, element);
     options.onSweep(sweep, next);
-    const better = next > score + 1e-7 * Math.abs(score);
+    const gain = next > nearlyPerfect * entries ? leastGain.near : leastGain.far;
+    const better = next > score + gain * Math.abs(score);
     if (next >= score) best = { element, score: next, startScore, sweeps: sweep };
     if (!better || !axes.some((axis) => stale.has(axis))) break;
     score = next;
   }
   return best;
+}
+
+/** Entries of all parts that count: the score of a network with itself. */
+export function entriesOf({ parts }: MatchProblem, weights: readonly number[]): number {
+  return parts.reduce(
+    (sum, { dims }, part) =>
+      weights[part] === 0 ? sum : sum + dims.reduce((count, { size }) => count * size, 1),
+    0,
+  );
 }
 
 /** For every axis, the moving axes it shares a part with; itself too, when a part has it twice. */

@@ -31,15 +31,22 @@ export const labelsName = "labels";
 export function inputBatches(graph: OnnxGraph, arrays: Weights): InputBatch[] {
   const given = graph.inputs.map((input) => arrayFor(graph, input, arrays));
   if (given.length === 0) throw new OptionError("inputBatches: the graph has no inputs to vary");
-  const [examples] = given[0].shape;
-  for (const [i, { shape }] of given.entries()) checkShape(graph.inputs[i], shape, examples);
+  const [examples = 0] = given[0].shape;
+  if (examples === 0)
+    throw new OptionError(
+      `inputBatches: the array for input "${graph.inputs[0].name}" has shape ${formatShape(given[0].shape)}, which is no example; give one or more, examples first`,
+    );
+  for (const [i, { shape, data }] of given.entries()) {
+    checkShape(graph.inputs[i], shape, examples);
+    checkFinite(graph.inputs[i], data, sizeOf(shape.slice(1)));
+  }
   const fixed = graph.inputs
     .map(({ shape }) => shape?.[0])
     .find((size) => typeof size === "number");
   const size = fixed ?? Math.min(mostAtOnce, examples);
-  if (examples === 0 || (fixed !== undefined && examples % fixed !== 0))
+  if (fixed !== undefined && examples % fixed !== 0)
     throw new OptionError(
-      `inputBatches: the graph takes ${fixed ?? "some"} examples at once, got ${examples}; give a multiple, or export the model with a free first dimension`,
+      `inputBatches: the graph takes ${fixed} examples at once, got ${examples}; give a multiple, or export the model with a free first dimension`,
     );
   const batches: InputBatch[] = [];
   for (let first = 0; first < examples; first += size) {
@@ -76,6 +83,14 @@ function checkShape({ name, shape }: OnnxValueType, given: readonly number[], ex
   const expected = shape?.map((size, at) => (at === 0 ? examples : (size ?? "any"))).join(", ");
   throw new ShapeError(
     `inputBatches: the array for input "${name}" has shape ${formatShape(given)}, expected [${expected ?? `${examples}, ...`}], examples first`,
+  );
+}
+
+function checkFinite({ name }: OnnxValueType, data: Tensor["data"], each: number): void {
+  const bad = data.findIndex((x) => !Number.isFinite(x));
+  if (bad === -1) return;
+  throw new OptionError(
+    `inputBatches: the array for input "${name}" holds ${data[bad]} at entry ${bad}, in example ${Math.floor(bad / each)}; leave such examples out`,
   );
 }
 

@@ -26,6 +26,11 @@ export function graphLoss(
     throw new OptionError(
       `graphLoss: ${labels.data.length} labels for ${examples} examples, expected as many`,
     );
+  const bad = labels.data.findIndex((label) => !(Number.isInteger(label) && label >= 0));
+  if (bad !== -1)
+    throw new OptionError(
+      `graphLoss: label ${bad} is ${labels.data[bad]}, expected the number of a class, from 0`,
+    );
   const [{ name }] = graph.outputs;
   const last = graph.nodes.find(({ outputs }) => outputs.includes(name));
   const chances = last?.op === "Softmax";

@@ -3,7 +3,7 @@
 
 import { randomStream, deriveSeed } from "../core/random.ts";
 import { type GroupElement, identityElement } from "../group/element.ts";
-import { descend, neighboursOf, type Pair } from "./descent.ts";
+import { descend, entriesOf, neighboursOf, type Pair } from "./descent.ts";
 import { axisFeatures } from "./features.ts";
 import { type AxisFeatures, rootMeanSquare } from "./messages.ts";
 import { enclosedBy } from "./match-enclosing.ts";
@@ -63,11 +63,7 @@ export async function matchWeights(pair: Pair, options: MatchOptions = {}): Prom
   const features = !needsFeatures
     ? { a: {}, b: {} }
     : { a: await axisFeatures(problem, pair.a), b: await axisFeatures(problem, pair.b) };
-  const entries = problem.parts.reduce(
-    (sum, { dims }, part) =>
-      weights[part] === 0 ? sum : sum + dims.reduce((count, { size }) => count * size, 1),
-    0,
-  );
+  const entries = entriesOf(problem, weights);
   let best: WeightMatch | undefined;
   for (const [number, start] of starts.entries()) {
     const from = given ?? startElement(problem, features, start, deriveSeed(seed, "start", number));

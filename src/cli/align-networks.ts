@@ -27,7 +27,8 @@ export async function alignNetworks(
   { spec, a, b, flags }: AlignRequest,
 ): Promise<Alignment & { readonly paired?: readonly string[] }> {
   const readA = (name: string) => a.source.read(name);
-  const readB = (name: string) => b.source.read(name);
+  /** A graph may have tensors outside the spec that only its own file holds. */
+  const readB = (name: string) => (b.source.entries.has(name) ? b : a).source.read(name);
   if (flags.activations === undefined) {
     const { options, finish } = matchOptions(cli, flags, "matching weights");
     const alignment = await alignWeights(spec, readA, readB, options);

@@ -127,9 +127,16 @@ export function checkFit(
     const message = `tensor "${tensor}" has shape ${formatShape(entry.shape)}, ${wanted}`;
     return [{ severity: "error", tensor, message }];
   });
+  // Exporters with constant folding put products of weights in place of the weights, under names of their own.
+  const isFolded = problems.some(
+    ({ tensor = "" }) => /^onnx::|^\d+$/.test(tensor) && !source.entries.has(tensor),
+  );
+  const hint = isFolded
+    ? " without constant folding (torch.onnx.export with do_constant_folding=False), or give the ONNX files themselves in place of the checkpoints: this graph holds numbers that its exporter computed from the weights"
+    : "";
   if (problems.length > 0)
     throw new SpecError(
-      `${path} does not fit the spec; give the spec of this model, or a graph exported from one of the files`,
+      `${path} does not fit the spec; give the spec of this model, or a graph exported from one of the files${hint}`,
       problems,
     );
 }

@@ -17,7 +17,11 @@ export async function fileSource(path: string): Promise<ByteSource & { close(): 
   const stat = await handle.stat().catch(failed);
   if (!stat.isFile()) {
     await handle.close();
-    throw fileError("read", path, Object.assign(new Error("not a file"), { code: "EISDIR" }));
+    if (stat.isDirectory())
+      throw fileError("read", path, Object.assign(new Error("not a file"), { code: "EISDIR" }));
+    throw new EnvironmentError(
+      `cannot read ${path}: it is a device, pipe or socket, expected a file; save it to a file first`,
+    );
   }
   const read = async (start: number, end: number): Promise<Uint8Array<ArrayBuffer>> => {
     const bytes = new Uint8Array(end - start);

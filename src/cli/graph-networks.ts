@@ -53,14 +53,15 @@ export async function openGraph(
   const bytes = await readBytes(path);
   const inference = inferSpec(readOnnx(bytes));
   const file = await openWeights(inputsPath);
-  const arrays = await gather(file.entries.keys(), (name) => file.read(name));
-  await file.close();
+  const arrays = await gather(file.entries.keys(), (name) => file.read(name)).finally(() =>
+    file.close(),
+  );
   const batches = inputBatches(inference.graph, arrays);
   const write = modelWriter(bytes);
   const known = await floatTensors({ path, source: first.source });
   const placed = placesOf(inference.spec, spec);
   const others = [...first.source.entries.keys()].filter(
-    (name) => known.has(name) && !placed.has(name),
+    (name) => known.has(name) && !placed.has(name) && inference.graph.initializers.has(name),
   );
   const readPlaced = (read: WeightReader) => async (name: string) => {
     const place = placed.get(name);

@@ -30,27 +30,28 @@ function readStarts(text: string): NonNullable<MatchOptions["starts"]> {
   });
 }
 
-/** Passes over all axes that a match usually takes; the bar waits there for longer ones. */
-const usualSweeps = 12;
-
-/** Options for `matches` matchings that show their passes. */
+/**
+ * Options for `matches` matchings that show their passes. Nobody knows how many passes a descent takes, so the bar counts
+ * what is over, descents of every matching, and the pass it is in is said beside it.
+ */
 export function matchOptions(
   { signal, progress }: Cli,
   { starts, seed }: MatchFlags,
   label: string,
   matches = 1,
 ): { readonly options: MatchOptions; readonly finish: () => void } {
-  const task = progress.task(label, matches, { unit: matches === 1 ? "matches" : "networks" });
-  const usual = usualSweeps * (starts?.length ?? 2);
-  let passes = 0;
+  const descents = matches * (starts?.length ?? 2);
+  const task = progress.task(label, descents, { unit: "starts" });
+  let [begun, passes] = [0, 0];
   return {
     options: {
       seed,
       signal,
       ...(starts && { starts }),
       onSweep: ({ start, starts: count, sweep }) => {
-        const done = Math.min(++passes / usual, matches - 0.1);
-        task.update(Number(done.toFixed(1)), `start ${start + 1} of ${count}, pass ${sweep}`);
+        passes++;
+        if (sweep === 1) begun++;
+        task.update(Math.min(begun, descents) - 1, `start ${start + 1} of ${count}, pass ${sweep}`);
       },
     },
     finish: () => task.finish(`${passes} passes over all axes`),

@@ -12,6 +12,7 @@ import { measuredPath } from "../report/measured-path.ts";
 import type { MergeResult, PathPair } from "../report/merge-report.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import type { Cli } from "./context.ts";
+import { isSameFile } from "./files.ts";
 import { openGraph } from "./graph-networks.ts";
 import type { Network } from "./networks.ts";
 import { UsageError } from "./usage-error.ts";
@@ -23,29 +24,56 @@ export interface PathFlags {
   readonly points: number;
 }
 
-export interface PathRequest {
+export interface ExamplesRequest {
   readonly spec: SymmetrySpec;
   readonly networks: readonly Network[];
-  readonly element: GroupElement;
   readonly flags: PathFlags;
+}
+
+export interface PathRequest extends ExamplesRequest {
+  readonly element: GroupElement;
+  readonly examples: readonly Examples[];
 }
 
 type Evaluate = (read: WeightReader) => Promise<Omit<PathPoint, "t">>;
 
 /** Examples under the name that the report gives them. */
-interface Examples {
+export interface Examples {
   readonly name: string;
   readonly evaluate: Evaluate;
 }
 
-/** @throws {UsageError} unless exactly one of --data and --inputs says what to measure on */
-export function checkPathFlags({ data, inputs }: PathFlags, networks: number): void {
-  if (networks !== 2)
-    throw new UsageError(`merge: --report draws the path between two networks, got ${networks}`);
+/** @throws {UsageError} when something is told about a path that is not asked for */
+export function refusePathFlags({ data, inputs }: PathFlags, pointsGiven: boolean): void {
+  const given =
+    inputs !== undefined ? "inputs" : data !== undefined ? "data" : pointsGiven ? "points" : "";
+  if (given !== "")
+    throw new UsageError(`merge: --${given} is for --report; give --report page.html, or leave it`);
+}
+
+/**
+ * @throws {UsageError} unless exactly one of --data and --inputs says what to measure on, and the page has a place of its
+ * own
+ */
+export async function checkPathFlags(
+  { data, inputs, report }: PathFlags & { readonly report: string },
+  paths: readonly string[],
+): Promise<void> {
+  if (paths.length !== 2)
+    throw new UsageError(
+      `merge: --report draws the path between two networks, got ${paths.length}`,
+    );
   if ((data === undefined) === (inputs === undefined))
     throw new UsageError(
       "merge: --report needs examples: give --data digits, or --inputs with arrays of inputs and labels",
     );
+  if (data !== undefined && data !== "digits")
+    throw new UsageError(`merge: unknown --data ${data}; choose digits`);
+  if (!/\.html?$/i.test(report))
+    throw new UsageError(`merge: --report must end in .html, got ${report}`);
+  for (const path of inputs === undefined ? paths : [...paths, inputs])
+    if (await isSameFile(report, path))
+      throw new UsageError(`merge: --report would replace ${path}; choose another name`);
 }
 
 /** Everything a report of two networks shows. */
@@ -54,9 +82,8 @@ export async function measurePaths(
   request: PathRequest,
   command: string,
 ): Promise<MergeResult> {
-  const { spec, networks, element, flags } = request;
+  const { spec, networks, element, flags, examples: all } = request;
   const [a, b] = networks;
-  const all = await examplesOf(cli, request);
   const steps = pathPoints(flags.points);
   const task = cli.progress.task("loss along the path", 2 * all.length * steps.length, {
     unit: "networks",
@@ -69,7 +96,7 @@ export async function measurePaths(
       const read = interpolate(
         spec,
         (n) => a.source.read(n),
-        (n) => b.source.read(n),
+        (n) => (b.source.entries.has(n) ? b : a).source.read(n),
         t,
         moved,
       );
@@ -97,9 +124,20 @@ export async function measurePaths(
   };
 }
 
+/**
+ * The examples, tried on the first network, so that whatever is wrong with them is said before long work.
+ * @throws {UsageError} {OptionError} {ShapeError} {EnvironmentError} naming what is wrong
+ */
+export async function openExamples(cli: Cli, request: ExamplesRequest): Promise<Examples[]> {
+  const all = await examplesOf(cli, request);
+  const [{ source }] = request.networks;
+  for (const { evaluate } of all) await evaluate((name) => source.read(name));
+  return all;
+}
+
 async function examplesOf(
   cli: Cli,
-  { spec, networks, flags: { data, inputs, model } }: PathRequest,
+  { spec, networks, flags: { inputs, model } }: ExamplesRequest,
 ): Promise<Examples[]> {
   if (inputs !== undefined) {
     const graph = await openGraph("merge", { model, first: networks[0], spec, inputs });
@@ -107,7 +145,6 @@ async function examplesOf(
     const loss = graphLoss(inference.graph, executor, batches, graph.labels(), cli.signal);
     return [{ name: inputs, evaluate: async (read) => loss(await graph.modelOf(read)) }];
   }
-  if (data !== "digits") throw new UsageError(`merge: unknown --data ${data}; choose digits`);
   await startEngine();
   const { digitsTask } = await import("../tasks/digits.ts");
   const { readPackageData } = await import("../tasks/package-data.ts");

@@ -7,7 +7,7 @@ import type { ByteSource } from "../formats/byte-source.ts";
 import { openTensorSource } from "../formats/open.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { fileSource } from "./file-source.ts";
-import { fileError } from "./files.ts";
+import { fileError, readJson } from "./files.ts";
 
 /**
  * Opens the weights at a path: names, formats and shapes are read, numbers are not. Close them when done.
@@ -26,6 +26,20 @@ export async function openWeights(path: string): Promise<TensorSource> {
       error.message = `${target}: ${error.message}`;
     throw error;
   });
+}
+
+/** The files that an index, or that of a folder, names; none for other checkpoints and what cannot be read yet. */
+export async function shardsOf(path: string): Promise<string[]> {
+  try {
+    const target = (await stat(path)).isDirectory() ? await checkpointIn(path) : path;
+    if (!target.toLowerCase().endsWith(".json")) return [];
+    const { weight_map: places } = (await readJson(target)) as { weight_map?: object };
+    return [...new Set(Object.values(places ?? {}))].map((name) =>
+      join(dirname(target), String(name)),
+    );
+  } catch {
+    return []; // opening it says what is wrong
+  }
 }
 
 /** The index in a folder, or its only safetensors file. */

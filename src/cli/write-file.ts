@@ -2,8 +2,8 @@
 
 import { randomUUID } from "node:crypto";
 import { unlinkSync } from "node:fs";
-import { type FileHandle, open, rename, unlink } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { type FileHandle, open, readlink, realpath, rename, stat, unlink } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileError, makeFolder } from "./files.ts";
 
 /** Bytes that are written between two looks at the signal. */
@@ -77,8 +77,10 @@ export async function replaceFile(
 ): Promise<void> {
   watch(temporary);
   try {
+    const old = await stat(path).catch(() => undefined);
     const handle = await open(temporary, "w");
     try {
+      if (old?.isFile() === true) await handle.chmod(old.mode & 0o7777);
       await writeAll(handle, content, signal);
       await handle.sync();
     } finally {
@@ -94,8 +96,19 @@ export async function replaceFile(
   await syncFolder(dirname(path));
 }
 
+/** Where a path leads through links, also through one to a file that is not there yet. */
+async function targetOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch {
+    const link = await readlink(path).catch(() => undefined);
+    return link === undefined ? path : resolve(dirname(path), link);
+  }
+}
+
 /**
- * Writes a whole file at once. Killed at any moment, it leaves the old file or the new one. Folders on the way are made.
+ * Writes a whole file at once. Killed at any moment, it leaves the old file or the new one. Folders on the way are made,
+ * links are followed, and a file that is replaced keeps its permissions.
  * @throws {EnvironmentError} when it cannot be written; the signal's reason; whatever a stream of content throws
  */
 export async function writeFileAtomic(
@@ -103,11 +116,12 @@ export async function writeFileAtomic(
   content: Content,
   options: WriteOptions = {},
 ): Promise<void> {
-  const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${randomUUID().slice(0, 8)}.tmp`);
+  const target = await targetOf(path);
+  const folder = dirname(target);
+  const temporary = join(folder, `.${basename(target)}.${randomUUID().slice(0, 8)}.tmp`);
   try {
     await makeFolder(folder);
-    await replaceFile(path, temporary, content, options);
+    await replaceFile(target, temporary, content, options);
   } catch (error) {
     const isPlain = typeof content === "string" || content instanceof Uint8Array;
     const isSystems = typeof (error as NodeJS.ErrnoException).syscall === "string";

@@ -10,13 +10,17 @@ export interface SpecProblem {
   readonly axis?: string;
 }
 
+/** Problems that a message lists; `problems` has all of them. */
+const mostLines = 10;
+
 /** A symmetry spec contradicts itself or does not fit the weights; `problems` lists everything found at once. */
 export class SpecError extends Error {
   override readonly name = "SpecError";
   readonly code = "WEIGHTSPACE_SPEC";
   readonly problems: readonly SpecProblem[];
   constructor(subject: string, problems: readonly SpecProblem[]) {
-    const lines = problems.map((problem) => `  - ${problem.message}`);
+    const lines = problems.slice(0, mostLines).map((problem) => `  - ${problem.message}`);
+    if (problems.length > mostLines) lines.push(`  - and ${problems.length - mostLines} more`);
     const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
     super(`${subject}: ${count}\n${lines.join("\n")}`);
     this.problems = problems;

@@ -4,6 +4,7 @@
 import { OptionError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensors.ts";
 import type { SafeDtype, SafeTensor } from "./safetensors-dtypes.ts";
+import { widen } from "./widen.ts";
 
 /** A float format of at most 16 bits: fraction bits, exponent bias, its largest finite code, what is beyond it, and NaN. */
 interface SmallFloat {
@@ -75,6 +76,32 @@ export function narrow({ shape, data }: Tensor, dtype: SafeDtype, name: string):
     default:
       return make(Uint8Array.from(data));
   }
+}
+
+/** What to do where a format is too small. */
+const wider: Partial<Record<SafeDtype, string>> = {
+  F64: "no wider format is written: rescale the network where it was made",
+  F32: "convert the checkpoint to F64 first",
+};
+
+/**
+ * The same for a network that is to be used: a number that is not finite, or not any more in this format, is refused.
+ * @throws {OptionError} naming tensor, entry and format; as `narrow`
+ */
+export function narrowFinite(tensor: Tensor, dtype: SafeDtype, name: string): SafeTensor {
+  const written = narrow(tensor, dtype, name);
+  const float = small[dtype];
+  if (float === undefined && dtype !== "F32" && dtype !== "F64") return written;
+  const numbers = float === undefined && dtype === "F64" ? tensor.data : widen(written, name).data;
+  const bad = numbers.findIndex((x) => !Number.isFinite(x));
+  if (bad === -1) return written;
+  const given = tensor.data[bad];
+  const what = Number.isFinite(given)
+    ? `${given.toPrecision(4)} at entry ${bad}, which is too large for ${dtype}`
+    : `${given} at entry ${bad}, its numbers are too large or too small for ${dtype}`;
+  throw new OptionError(
+    `narrow: tensor ${JSON.stringify(name)} would hold ${what}; ${wider[dtype] ?? "convert the checkpoint to F32 first"}`,
+  );
 }
 
 function bigs<T extends BigInt64Array | BigUint64Array>(result: T, data: Tensor["data"]): T {

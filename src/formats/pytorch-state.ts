@@ -59,7 +59,8 @@ const fail = (what: string): never => {
 
 /**
  * The tensors of a pickle in its order: a state dict, or one dict deeper under the only key that holds tensors.
- * @throws {FormatError} for damaged pickles and for classes other than tensors, by name
+ * @throws {FormatError} for damaged pickles and for classes other than tensors, by name; {UnsupportedError} for lists,
+ * single tensors and several dicts
  */
 export function readStateDict(pickle: Uint8Array): readonly (readonly [string, StoredView])[] {
   const entries = stateDict(readPickle(pickle, { call, stored, isAllowed }));
@@ -121,15 +122,31 @@ function stateDict(value: PickleValue): readonly (readonly [string, PickleValue]
     .map(([key, one]) => ({ key, entries: one instanceof Map ? entriesOf(one) : [] }))
     .filter((one) => one.entries.some(([, view]) => isView(view)));
   if (inner.length === 1) return inner[0].entries;
-  return fail(
+  throw new UnsupportedError(
     inner.length === 0
-      ? "it holds no dict of named tensors"
-      : `it holds several dicts of tensors (${inner.map(({ key }) => `"${key}"`).join(", ")}), expected one`,
+      ? `readPytorch: the file holds ${entries.length === 0 ? "an empty dict" : `a dict of ${namesOf(entries.map(([key]) => key))}`}, ${expected}`
+      : `readPytorch: the file holds several dicts of tensors (${namesOf(inner.map(({ key }) => key))}), expected one; save the one that is meant, as torch.save(checkpoint[${JSON.stringify(inner[0].key)}], "weights.pt")`,
   );
 }
 
+const expected = "expected a dict from names to tensors; save model.state_dict() with torch.save";
+
+const namesOf = (keys: readonly string[]): string =>
+  keys
+    .slice(0, 5)
+    .map((key) => `"${key}"`)
+    .join(", ") + (keys.length > 5 ? ", ..." : "");
+
+/** What a pickle holds at its top, in words. */
+function kindOf(value: PickleValue): string {
+  if (isView(value)) return "a single tensor";
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  return value === null ? "None" : `one ${typeof value}`;
+}
+
 function entriesOf(value: PickleValue): readonly (readonly [string, PickleValue])[] {
-  if (!(value instanceof Map)) return fail("its top is no dict; save the state_dict of the module");
+  if (!(value instanceof Map))
+    throw new UnsupportedError(`readPytorch: the file holds ${kindOf(value)}, ${expected}`);
   return [...(value as Map<PickleValue, PickleValue>)].map(([key, one]) => [String(key), one]);
 }
 

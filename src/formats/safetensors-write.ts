@@ -4,7 +4,7 @@
 import { ShapeError } from "../core/errors.ts";
 import { equalShapes, formatShape, sizeOf } from "../core/shapes.ts";
 import type { Tensor } from "../core/tensors.ts";
-import { narrow } from "./narrow.ts";
+import { narrowFinite } from "./narrow.ts";
 import { dtypeBytes, type SafeTensor } from "./safetensors-dtypes.ts";
 import { layoutSafetensors } from "./safetensors-layout.ts";
 import type { TensorEntry } from "./tensor-source.ts";
@@ -45,7 +45,7 @@ export type PlannedTensor = Pick<TensorEntry, "dtype" | "shape">;
  * tensor after the other, asked for in the order of the file. Numbers (`Tensor`) are rounded to the format their entry
  * has, to the nearest value; bytes (`SafeTensor`) must have it already.
  * @throws {ShapeError} when a tensor is not what its entry says; {FormatError} for a name the format cannot hold;
- * {OptionError} for a number that an integer format cannot hold; whatever `read` throws.
+ * {OptionError} for a number that the format cannot hold, NaN and infinities among them; whatever `read` throws.
  */
 export async function* streamSafetensors(
   entries: Iterable<readonly [string, PlannedTensor]>,
@@ -68,7 +68,7 @@ export async function* streamSafetensors(
       throw new ShapeError(
         `${where} has format ${tensor.dtype}, but was announced with ${dtype}; give its numbers to have them converted`,
       );
-    const safe = "dtype" in tensor ? tensor : narrow(checkCount(name, tensor), dtype, name);
+    const safe = "dtype" in tensor ? tensor : narrowFinite(checkCount(name, tensor), dtype, name);
     yield asSafeTensor(name, safe).data;
   }
 }

@@ -84,7 +84,8 @@ export function makeTensorSource(parts: SourceParts): TensorSource {
     entries,
     metadata,
     readStored,
-    read: (name: string) => inMemory(name, async () => widen(await loadStored(name), name)),
+    read: (name: string) =>
+      inMemory(name, async () => widen(await loadStored(name), name, location)),
     close: async () => file.close?.(),
   });
 }

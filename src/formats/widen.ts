@@ -11,10 +11,11 @@ function aligned(data: Uint8Array, width: number): [ArrayBufferLike, number, num
 }
 
 /**
- * The exact numbers of a tensor; F32 and F64 are views of its bytes where alignment allows.
+ * The exact numbers of a tensor, of the file at `location` for messages; F32 and F64 are views of its bytes where alignment allows.
  * @throws {UnsupportedError} for C64, F8_E8M0 and integers beyond 2^53
  */
-export function widen({ dtype, shape, data }: SafeTensor, name: string): Tensor {
+export function widen({ dtype, shape, data }: SafeTensor, name: string, location?: string): Tensor {
+  const where = `${location === undefined ? "" : `${location}: `}tensor ${JSON.stringify(name)}`;
   switch (dtype) {
     case "F32":
       return { shape, data: new Float32Array(...aligned(data, 4)) };
@@ -25,26 +26,26 @@ export function widen({ dtype, shape, data }: SafeTensor, name: string): Tensor 
     case "U32":
       return { shape, data: Float64Array.from(new Uint32Array(...aligned(data, 4))) };
     case "I64":
-      return { shape, data: wholeNumbers(new BigInt64Array(...aligned(data, 8)), name) };
+      return { shape, data: wholeNumbers(new BigInt64Array(...aligned(data, 8)), where) };
     case "U64":
-      return { shape, data: wholeNumbers(new BigUint64Array(...aligned(data, 8)), name) };
+      return { shape, data: wholeNumbers(new BigUint64Array(...aligned(data, 8)), where) };
     case "C64":
     case "F8_E8M0":
       throw new UnsupportedError(
-        `readTensor: tensor ${JSON.stringify(name)} has format ${dtype}, which is not a real number by itself; leave the tensor out or convert it where it was made`,
+        `readTensor: ${where} has format ${dtype}, which is not a real number by itself; leave the tensor out or convert it where it was made`,
       );
     default:
       return { shape, data: toFloat32({ dtype, data }) };
   }
 }
 
-function wholeNumbers(values: BigInt64Array | BigUint64Array, name: string): Float64Array {
+function wholeNumbers(values: BigInt64Array | BigUint64Array, where: string): Float64Array {
   const result = new Float64Array(values.length);
   for (let i = 0; i < values.length; i++) {
     result[i] = Number(values[i]);
     if (!Number.isSafeInteger(result[i]))
       throw new UnsupportedError(
-        `readTensor: tensor ${JSON.stringify(name)} holds the integer ${values[i]} at entry ${i}, beyond 2^53; leave the tensor out or store it as float64`,
+        `readTensor: ${where} holds the integer ${values[i]} at entry ${i}, beyond 2^53; leave the tensor out or store it as float64`,
       );
   }
   return result;

@@ -238,6 +238,9 @@ describe("merge", () => {
       );
       expect(await error("--weight", "1.5", ...out)).toMatch(/2: .*Expected a number from 0 to 1/s);
       expect(await error("--report", at("p.html"))).toMatch(/2: .*--report needs examples/s);
+      const examples = ["--inputs", at("examples.safetensors")];
+      expect(await error(...examples, ...out)).toMatch(/2: .*--inputs is for --report/s);
+      expect(await error(...examples, "--report", at("a.onnx"))).toMatch(/2: .*end in \.html/s);
       expect(await error("--report", at("p.html"), "--data", "digits")).toMatch(
         /1: .*the task "digits".*expected a dense layer \[units, 64\]/s,
       );

@@ -3,8 +3,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { narrow } from "../../src/formats/narrow.ts";
+import { readSafetensors } from "../../src/formats/safetensors.ts";
 import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
-import type { Weights } from "../../src/core/tensors.ts";
+import type { Tensor, Weights } from "../../src/core/tensors.ts";
 import { specToJSON } from "../../src/spec/json.ts";
 import { actOn } from "../../src/group/act.ts";
 import { sampleElement } from "../../src/group/element.ts";
@@ -21,6 +23,11 @@ import {
 const spec = modelSpec("mlp.onnx");
 const weights = genericWeights(spec, 17);
 const moved = actOn(spec, sampleElement(spec, 17), weights);
+
+const times = ({ shape, data }: Tensor, factor: number): Tensor => ({
+  shape,
+  data: data.map((x) => x * factor),
+});
 
 /** Runs a body in a folder with a.safetensors, b.safetensors (moved), c.safetensors (changed) and spec.json. */
 function withFiles<T>(body: (at: (name: string) => string) => Promise<T>): Promise<T> {
@@ -104,6 +111,55 @@ test("canonical forms of copies agree, and fingerprints before and after", () =>
     const prints = (JSON.parse(stdout) as { fingerprint: string }[]).map((f) => f.fingerprint);
     expect(new Set(prints.slice(0, 4)).size).toBe(1);
     expect(prints[4]).not.toBe(prints[0]);
+  }));
+
+test("canonical keeps the graph of a model, refuses other endings and files of its input", () =>
+  withFiles(async (at) => {
+    const told = ["--spec", at("spec.json"), "-o"];
+    const model = ["canonical", modelPath("mlp.onnx"), "-o", at("canonical.onnx")];
+    expect((await weightspace(model)).code).toBe(0);
+    const compared = ["compare", modelPath("mlp.onnx"), at("canonical.onnx"), "--json"];
+    expect(JSON.parse((await weightspace(compared)).stdout).verdict).toBe("symmetric");
+    const network = readSafetensors(new Uint8Array(await readFile(at("a.safetensors"))));
+    await writeFile(at("part-1.safetensors"), await readFile(at("a.safetensors")));
+    const map = [...network.tensors.keys()].map((name) => [name, "part-1.safetensors"]);
+    await writeFile(
+      at("whole.index.json"),
+      JSON.stringify({ weight_map: Object.fromEntries(map) }),
+    );
+    for (const [input, out, message] of [
+      ["a.safetensors", "out.pt", /out\.pt; choose a name ending in \.safetensors/],
+      ["a.safetensors", "out.onnx", /out\.onnx; choose a name ending in \.safetensors/],
+      ["whole.index.json", "part-1.safetensors", /one of the files of .*whole\.index\.json/],
+    ] as const) {
+      const { code, stderr } = await weightspace(["canonical", at(input), ...told, at(out)]);
+      expect([code, stderr]).toEqual([2, expect.stringMatching(message)]);
+    }
+    expect(
+      (await weightspace(["canonical", at("whole.index.json"), ...told, at("o.safetensors")])).code,
+    ).toBe(0);
+  }));
+
+test("canonical says so when the file's number format cannot hold the form", () =>
+  withFiles(async (at) => {
+    // The second bias stays near 1 while its weights shrink: undoing this in F16 takes it beyond 65504.
+    const shrunk = {
+      ...weights,
+      "f.2.weight": times(weights["f.2.weight"], 1e-6),
+      "f.2.bias": times(weights["f.2.bias"], 1e4),
+    };
+    for (const [dtype, code, message] of [
+      ["F16", 1, /error: .*F16.*(convert .* to F32|do not use)/],
+      ["F32", 0, /^(?!error)/],
+    ] as const) {
+      const tensors = Object.entries(shrunk).map(
+        ([name, tensor]) => [name, narrow(tensor, dtype, name)] as const,
+      );
+      await writeFile(at("far.safetensors"), writeSafetensors(tensors));
+      const args = [at("far.safetensors"), "--spec", at("spec.json"), "-o", at("o.safetensors")];
+      const found = await weightspace(["canonical", ...args]);
+      expect([found.code, found.stderr]).toEqual([code, expect.stringMatching(message)]);
+    }
   }));
 
 describe("one clear error each", () => {

@@ -81,3 +81,24 @@ describe("a tensor that is not what was announced is refused by name", () => {
     expect((await write({ shape: [2], data: Float32Array.of(1, 2) })).length).toBeGreaterThan(8);
   });
 });
+
+describe("a network that would not stay finite is refused, and the format's largest number is not", () => {
+  const write = (dtype: "F16" | "BF16" | "F32" | "F64", ...numbers: number[]) =>
+    collect(
+      streamSafetensors([["w", { dtype, shape: [numbers.length] }]], () =>
+        Promise.resolve({ shape: [numbers.length], data: Float64Array.from(numbers) }),
+      ),
+    );
+
+  test.each([
+    ["F16", 65519, 65520, /"w" would hold 6\.552e\+4 at entry 1, .* F16; convert .* to F32 first/],
+    ["BF16", 3.38e38, 3.4e38, /at entry 1, .* BF16/],
+    ["F32", 3.4e38, 1e39, /at entry 1, .* F32; convert .* to F64 first/],
+    ["F64", 1e308, Infinity, /holds? Infinity at entry 1, .* F64/],
+    ["F16", 1, NaN, /NaN at entry 1/],
+  ] as const)("%s: %d is written, %d is not", async (dtype, good, bad, message) => {
+    await write(dtype, 0, good);
+    await expect(write(dtype, good, bad)).rejects.toThrow(message);
+    await expect(write(dtype, good, bad)).rejects.toThrow(OptionError);
+  });
+});

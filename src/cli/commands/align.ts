@@ -2,6 +2,7 @@
 
 import type { RegisterCommand } from "../context.ts";
 import { addSpecOptions, type SpecFlags } from "../checkpoint-spec.ts";
+import { apartLines } from "../apart-lines.ts";
 import { addMatchOptions, type MatchFlags } from "../match-flags.ts";
 
 interface AlignFlags extends SpecFlags, MatchFlags {
@@ -34,12 +35,12 @@ export const alignCommand: RegisterCommand = (program, cli) => {
   addSpecOptions(addMatchOptions(command)).action(async (pathA: string, pathB: string) => {
     const flags = command.opts<AlignFlags>();
     const { checkOutput, writeNetwork } = await import("../write-network.ts");
-    checkOutput("align", flags.out, { path: pathB });
+    await checkOutput("align", flags.out, [pathA, pathB], pathB);
     cli.hintResume("no file was changed; the same command begins anew");
     const { openNetworks } = await import("../networks.ts");
     const opened = await openNetworks("align", [pathA, pathB], flags);
     try {
-      const { spec, origin, warnings, networks } = opened;
+      const { spec, origin, warnings, networks, apart } = opened;
       const [a, b] = networks;
       const { alignNetworks } = await import("../align-networks.ts");
       const { checkMoved } = await import("../check-moved.ts");
@@ -67,7 +68,16 @@ export const alignCommand: RegisterCommand = (program, cli) => {
       const axes = summarizeElement(spec, element);
       for (const warning of warnings) cli.output.note(`warning: ${warning}`);
       const similarity = { before, after };
-      const value = { out: flags.out, axes, similarity, open, paired, verified, spec: origin };
+      const value = {
+        out: flags.out,
+        axes,
+        similarity,
+        open,
+        paired,
+        verified,
+        apart,
+        spec: origin,
+      };
       cli.output.result(value, () =>
         [
           `wrote ${flags.out}: ${pathB} in the order and scale of ${pathA}`,
@@ -77,6 +87,7 @@ export const alignCommand: RegisterCommand = (program, cli) => {
             ? []
             : [`paired by activations: ${paired.join(", ") || "no axis"}; the rest by weights`]),
           ...openLines(open),
+          ...apartLines(apart, `those of ${pathB} are kept`),
           `verified: ${verified.copied} tensors outside the symmetries unchanged; moving the others back gives ${pathB} again, up to ${verified.largestDeviation.toExponential(0)} of a tensor's spread`,
           `symmetries: ${origin}`,
         ].join("\n\n"),

@@ -16,44 +16,48 @@ export const canonicalCommand: RegisterCommand = (program, cli) => {
       "<a>",
       "a checkpoint: .safetensors (or its index), .pt, .npz, .onnx, or a folder of one",
     )
-    .requiredOption("-o, --out <file>", "the safetensors file to write")
+    .requiredOption("-o, --out <file>", "the file to write: .safetensors; also .onnx when a is")
     .addHelpText(
       "after",
       "\nExample:\n  weightspace canonical a.safetensors --model model.onnx -o canonical.safetensors",
     );
   addSpecOptions(command).action(async (path: string) => {
     const flags = command.opts<SpecFlags & { out: string }>();
+    const { checkOutput, writeNetwork } = await import("../write-network.ts");
+    await checkOutput("canonical", flags.out, [path]);
+    cli.hintResume("no file was changed; the same command begins anew");
     const { canonicalForm } = await import("../../align/canonical.ts");
     const { summarizeElement } = await import("../../align/summary.ts");
     const { actOnTensor } = await import("../../group/act.ts");
     const { axesTable } = await import("../comparison-text.ts");
+    const { checkMoved } = await import("../check-moved.ts");
     const { needSpec } = await import("../need-spec.ts");
-    const { writeWeights } = await import("../write-weights.ts");
     const source = await openCheckpoint(path);
-    const { spec, origin, warnings } = needSpec("canonical", await findSpec(path, source, flags));
-    const { element, exact, ties, open } = await canonicalForm(spec, (name) => source.read(name));
-    cli.signal.throwIfAborted();
-    const move = async (name: string) => actOnTensor(spec, element, name, await source.read(name));
-    await writeWeights(
-      flags.out,
-      source.entries,
-      (name) => (Object.hasOwn(spec.tensors, name) ? move(name) : source.readStored(name)),
-      { metadata: source.metadata, signal: cli.signal },
-    );
-    await source.close();
-    const axes = summarizeElement(spec, element);
-    for (const warning of warnings) cli.output.note(`warning: ${warning}`);
-    cli.output.result({ out: flags.out, exact, axes, ties, open, spec: origin }, () =>
-      [
-        `wrote ${flags.out}, ${exact ? "exact" : "exact for reorderings, up to rounding for scales"}`,
-        axes.length === 0 ? "it was in canonical form" : axesTable(axes),
-        ...ties.map(
-          ({ axis, indices }) =>
-            `tie: ${counted(indices.length, "index").replace("indexs", "indices")} of axis "${axis}" cannot be told apart (${indices.slice(0, 8).join(", ")}${indices.length > 8 ? ", ..." : ""})`,
-        ),
-        ...open.map(({ axis, reason }) => `not identifiable: axis "${axis}": ${reason}`),
-        `symmetries: ${origin}`,
-      ].join("\n\n"),
-    );
+    try {
+      const { spec, origin, warnings } = needSpec("canonical", await findSpec(path, source, flags));
+      const { element, exact, ties, open } = await canonicalForm(spec, (name) => source.read(name));
+      cli.signal.throwIfAborted();
+      const names = new Set(Object.keys(spec.tensors));
+      const move = async (name: string) =>
+        actOnTensor(spec, element, name, await source.read(name));
+      await writeNetwork(flags.out, { path, source }, names, move, { signal: cli.signal });
+      await checkMoved(flags.out, { path, source }, spec, element);
+      const axes = summarizeElement(spec, element);
+      for (const warning of warnings) cli.output.note(`warning: ${warning}`);
+      cli.output.result({ out: flags.out, exact, axes, ties, open, spec: origin }, () =>
+        [
+          `wrote ${flags.out}, ${exact ? "exact" : "exact for reorderings, up to rounding for scales"}`,
+          axes.length === 0 ? "it was in canonical form" : axesTable(axes),
+          ...ties.map(
+            ({ axis, indices }) =>
+              `tie: ${counted(indices.length, "index").replace("indexs", "indices")} of axis "${axis}" cannot be told apart (${indices.slice(0, 8).join(", ")}${indices.length > 8 ? ", ..." : ""})`,
+          ),
+          ...open.map(({ axis, reason }) => `not identifiable: axis "${axis}": ${reason}`),
+          `symmetries: ${origin}`,
+        ].join("\n\n"),
+      );
+    } finally {
+      await source.close();
+    }
   });
 };

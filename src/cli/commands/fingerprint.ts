@@ -24,16 +24,23 @@ export const fingerprintCommand: RegisterCommand = (program, cli) => {
     const flags = command.opts<SpecFlags>();
     const { fingerprint } = await import("../../align/fingerprint.ts");
     const { needSpec } = await import("../need-spec.ts");
+    const { reportBadFile } = await import("../bad-file.ts");
     const results: (Fingerprint & { path: string; spec: string })[] = [];
     const task = cli.progress.task("fingerprint", paths.length, { unit: "files" });
-    for (const path of paths) {
-      cli.signal.throwIfAborted();
+    const one = async (path: string): Promise<void> => {
       const source = await openCheckpoint(path);
-      const { spec, origin } = needSpec("fingerprint", await findSpec(path, source, flags));
-      const found = await fingerprint(spec, source);
-      await source.close();
-      results.push({ path, ...found, spec: origin });
-      task.update(results.length);
+      try {
+        const { spec, origin } = needSpec("fingerprint", await findSpec(path, source, flags));
+        results.push({ path, ...(await fingerprint(spec, source)), spec: origin });
+      } finally {
+        await source.close();
+      }
+    };
+    for (const [done, path] of paths.entries()) {
+      cli.signal.throwIfAborted();
+      if (paths.length === 1) await one(path);
+      else await one(path).catch((error: unknown) => reportBadFile(cli, path, error));
+      task.update(done + 1);
     }
     task.finish();
     cli.output.result(results, () =>

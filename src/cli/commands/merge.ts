@@ -3,6 +3,7 @@
 import type { RegisterCommand } from "../context.ts";
 import { wholeNumber } from "../arguments.ts";
 import { addSpecOptions, type SpecFlags } from "../checkpoint-spec.ts";
+import { apartLines } from "../apart-lines.ts";
 import { addMatchOptions, type MatchFlags } from "../match-flags.ts";
 import { readShare, readShares, type ShareFlags, sharesOf } from "../merge-shares.ts";
 import type { PathFlags } from "../merge-paths.ts";
@@ -59,18 +60,25 @@ export const mergeCommand: RegisterCommand = (program, cli) => {
       throw new UsageError("merge: give -o for the merged network, --report for the path, or both");
     cli.hintResume("no file was left half written; the same command begins anew");
     const shares = sharesOf(paths.length, flags);
-    const { checkOutput, floatTensors, writeNetwork } = await import("../write-network.ts");
-    const { checkPathFlags, measurePaths } = await import("../merge-paths.ts");
-    if (out !== undefined) checkOutput("merge", out, { path: pathA });
-    if (report !== undefined) checkPathFlags(flags, paths.length);
+    const { checkOutput, writeNetwork } = await import("../write-network.ts");
+    const { checkPathFlags, measurePaths, openExamples, refusePathFlags } =
+      await import("../merge-paths.ts");
+    if (out !== undefined) await checkOutput("merge", out, paths);
+    if (report !== undefined) await checkPathFlags({ ...flags, report }, paths);
+    else refusePathFlags(flags, command.getOptionValueSource("points") === "cli");
     const { openNetworks } = await import("../networks.ts");
-    const opened = await openNetworks("merge", paths, flags);
+    const opened = await openNetworks("merge", paths, flags, {
+      mayLackSpec: !flags.align && report === undefined,
+    });
     try {
-      const { spec, origin, warnings, networks } = opened;
+      const { spec, origin, warnings, networks, apart } = opened;
+      const { mergeNames } = await import("../merge-names.ts");
       const { mergeWeights } = await import("../../align/merge.ts");
       const { alignForMerge } = await import("../align-for-merge.ts");
       const { axesTable, openLines } = await import("../comparison-text.ts");
       const { summarizeElement } = await import("../../align/summary.ts");
+      const examples =
+        report === undefined ? [] : await openExamples(cli, { spec, networks, flags });
       const aligned =
         flags.align || report !== undefined
           ? await alignForMerge(cli, spec, networks, flags)
@@ -80,8 +88,16 @@ export const mergeCommand: RegisterCommand = (program, cli) => {
         share: shares[i],
         ...(flags.align && aligned && { element: aligned.elements[i] }),
       }));
+      const measured =
+        report === undefined || aligned === undefined
+          ? undefined
+          : await measurePaths(
+              cli,
+              { spec, networks, element: aligned.elements[1], flags, examples },
+              `npx weightspace ${process.argv.slice(2).join(" ")}`,
+            );
       if (out !== undefined) {
-        const names = await floatTensors(networks[0]);
+        const names = await mergeNames(networks, spec);
         const task = cli.progress.task("writing", names.size, { unit: "tensors" });
         let written = 0;
         await writeNetwork(out, networks[0], names, mergeWeights(spec, parts), {
@@ -90,14 +106,6 @@ export const mergeCommand: RegisterCommand = (program, cli) => {
         });
         task.finish();
       }
-      const measured =
-        report === undefined || aligned === undefined
-          ? undefined
-          : await measurePaths(
-              cli,
-              { spec, networks, element: aligned.elements[1], flags },
-              `npx weightspace ${process.argv.slice(2).join(" ")}`,
-            );
       if (report !== undefined && measured !== undefined) {
         const { mergeReport } = await import("../../report/merge-report.ts");
         const { writeFileAtomic } = await import("../write-file.ts");
@@ -120,6 +128,7 @@ export const mergeCommand: RegisterCommand = (program, cli) => {
           plain: plain.barrier.mean,
           aligned: after.barrier.mean,
         })),
+        apart,
         spec: origin,
       };
       cli.output.result(value, () =>
@@ -142,6 +151,7 @@ export const mergeCommand: RegisterCommand = (program, cli) => {
             ({ examples, plain, aligned: after }) =>
               `loss barrier on ${examples}: ${plain.barrier.mean.toFixed(4)} as they are, ${after.barrier.mean.toFixed(4)} aligned`,
           ),
+          ...apartLines(apart, `those of ${pathA} are taken`),
           ...(report === undefined ? [] : [`report: ${report}`]),
           `symmetries: ${origin}`,
         ].join("\n\n"),

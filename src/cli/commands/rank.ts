@@ -32,6 +32,7 @@ export const rankCommand: RegisterCommand = (program, cli) => {
     .action(async (query: string, candidates: string[], flags: RankFlags) => {
       const { compareSketches } = await import("../../align/sketch.ts");
       const { specFromJSON } = await import("../../spec/json.ts");
+      const { reportBadFile } = await import("../bad-file.ts");
       const { isSketchFile, readSketch, sketchFile } = await import("../sketch-file.ts");
       if (isSketchFile(query)) refuseOptions(query, flags);
       const first = isSketchFile(query)
@@ -48,8 +49,9 @@ export const rankCommand: RegisterCommand = (program, cli) => {
             : (await sketchFile(file, { command: "rank", size: first.size, spec }, cli)).sketch;
           ranked.push({ file, similarity: compareSketches(first, sketch), open: sketch.open });
         } catch (error) {
-          if (!(error instanceof SpecError || error instanceof OptionError)) throw error;
-          refused.push({ file, reason: error.message });
+          if (error instanceof SpecError || error instanceof OptionError)
+            refused.push({ file, reason: error.message });
+          else reportBadFile(cli, file, error);
         }
       }
       ranked.sort((a, b) => b.similarity - a.similarity || (a.file < b.file ? -1 : 1));
