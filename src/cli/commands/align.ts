@@ -64,6 +64,7 @@ export const alignCommand: RegisterCommand = (program, cli) => {
         onTensor: () => task.update(++written),
       });
       task.finish();
+      cli.hintResume(`${flags.out} was written`);
       const verified = await checkMoved(flags.out, b, spec, element);
       const axes = summarizeElement(spec, element);
       for (const warning of warnings) cli.output.note(`warning: ${warning}`);

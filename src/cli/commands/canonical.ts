@@ -41,6 +41,7 @@ export const canonicalCommand: RegisterCommand = (program, cli) => {
       const move = async (name: string) =>
         actOnTensor(spec, element, name, await source.read(name));
       await writeNetwork(flags.out, { path, source }, names, move, { signal: cli.signal });
+      cli.hintResume(`${flags.out} was written`);
       await checkMoved(flags.out, { path, source }, spec, element);
       const axes = summarizeElement(spec, element);
       for (const warning of warnings) cli.output.note(`warning: ${warning}`);

@@ -24,6 +24,7 @@ export const fingerprintCommand: RegisterCommand = (program, cli) => {
     const flags = command.opts<SpecFlags>();
     const { fingerprint } = await import("../../align/fingerprint.ts");
     const { needSpec } = await import("../need-spec.ts");
+    cli.hintResume("the same command begins anew");
     const { reportBadFile } = await import("../bad-file.ts");
     const results: (Fingerprint & { path: string; spec: string })[] = [];
     const task = cli.progress.task("fingerprint", paths.length, { unit: "files" });

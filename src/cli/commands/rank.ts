@@ -32,6 +32,7 @@ export const rankCommand: RegisterCommand = (program, cli) => {
     .action(async (query: string, candidates: string[], flags: RankFlags) => {
       const { compareSketches } = await import("../../align/sketch.ts");
       const { specFromJSON } = await import("../../spec/json.ts");
+      cli.hintResume("the same command begins anew");
       const { reportBadFile } = await import("../bad-file.ts");
       const { isSketchFile, readSketch, sketchFile } = await import("../sketch-file.ts");
       if (isSketchFile(query)) refuseOptions(query, flags);

@@ -25,6 +25,7 @@ export const sketchCommand: RegisterCommand = (program, cli) => {
     .option("--size <n>", "numbers in all, shared by the axes", wholeNumber(1, 1_000_000), 2048)
     .addHelpText("after", "\nExample:\n  weightspace sketch a.safetensors -o a.sketch.json")
     .action(async (path: string, { output, size, ...flags }: SketchFlags) => {
+      cli.hintResume("no file was changed; the same command begins anew");
       const { isSketchFile, sketchEnding, sketchFile } = await import("../sketch-file.ts");
       const target =
         output ?? `${path.replace(/\/+$/, "").replace(/\.[^./]+$/, "")}${sketchEnding}`;
