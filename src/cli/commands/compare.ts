@@ -39,24 +39,29 @@ export const compareCommand: RegisterCommand = (program, cli) => {
     const { compareCheckpoints } = await import("../../align/compare.ts");
     const { comparisonText } = await import("../comparison-text.ts");
     const a = await openCheckpoint(pathA);
-    const b = await openCheckpoint(pathB);
-    const found = await findSpec(pathA, a, flags, [b]);
-    const spec = "spec" in found ? found.spec : undefined;
-    const total = a.entries.size;
-    const task = cli.progress.task("comparing", total, { unit: "tensors" });
-    const comparison = await compareCheckpoints(a, b, {
-      ...(spec !== undefined && { spec }),
-      align: flags.align,
-      signal: cli.signal,
-      onStep: (step, share = 1) => task.update(Math.floor(share * total), step),
-    });
-    task.finish();
-    for (const warning of "spec" in found ? found.warnings : [])
-      cli.output.note(`warning: ${warning}`);
-    const origin = "spec" in found ? found.origin : null;
-    cli.output.result({ ...comparison, spec: origin }, () => comparisonText(comparison, found));
-    cli.exitWith(exitCodes[comparison.verdict]);
-    await a.close();
-    await b.close();
+    try {
+      const b = await openCheckpoint(pathB);
+      try {
+        const found = await findSpec(pathA, a, flags, [b]);
+        const total = a.entries.size;
+        const task = cli.progress.task("comparing", total, { unit: "tensors" });
+        const comparison = await compareCheckpoints(a, b, {
+          ...("spec" in found && { spec: found.spec }),
+          align: flags.align,
+          signal: cli.signal,
+          onStep: (step, share = 1) => task.update(Math.floor(share * total), step),
+        });
+        task.finish();
+        for (const warning of "spec" in found ? found.warnings : [])
+          cli.output.note(`warning: ${warning}`);
+        const origin = "spec" in found ? found.origin : null;
+        cli.output.result({ ...comparison, spec: origin }, () => comparisonText(comparison, found));
+        cli.exitWith(exitCodes[comparison.verdict]);
+      } finally {
+        await b.close();
+      }
+    } finally {
+      await a.close();
+    }
   });
 };
