@@ -37,7 +37,13 @@ export async function addRowProducts(
 const lane = 16;
 const padded = (size: number) => Math.ceil(size / lane) * lane;
 
-/** All pairs side by side in one product, padded with zeros. */
+/**
+ * Rows of one call. The engine's kernels run in slow code until they were called a few times, and a call that is under way
+ * is not sped up: one call for 4,096 rows takes 17 s, 32 calls of 128 rows 3 s.
+ */
+const rowsAtOnce = 128;
+
+/** All pairs side by side, block by block of the first network's rows; padded with zeros. */
 async function addByEngine(
   gains: Float64Array,
   pairs: readonly RowPair[],
@@ -46,30 +52,38 @@ async function addByEngine(
 ): Promise<void> {
   await startEngine();
   const { numpy: np } = await import("@jax-js/jax");
-  const shape = [padded(size), padded(rest)];
-  const left = np.array(sideBySide(pairs, "a", size, shape), { shape });
-  const right = np.array(sideBySide(pairs, "b", size, shape), { shape });
-  const product = await np.matmul(left, np.swapaxes(right, 0, 1)).data();
-  for (let i = 0; i < size; i++)
-    for (let j = 0; j < size; j++) gains[i * size + j] += product[i * shape[0] + j];
+  const width = padded(rest);
+  const all = { from: 0, rows: padded(size), width };
+  const right = np.array(sideBySide(pairs, "b", size, all), { shape: [all.rows, width] });
+  const rows = Math.min(rowsAtOnce, all.rows);
+  for (let from = 0; from < size; from += rows) {
+    const block = sideBySide(pairs, "a", size, { from, rows, width });
+    const left = np.array(block, { shape: [rows, width] });
+    const product = await np.matmul(left, np.swapaxes(right.ref, 0, 1)).data();
+    const count = Math.min(rows, size - from);
+    for (let i = 0; i < count; i++)
+      for (let j = 0; j < size; j++) gains[(from + i) * size + j] += product[i * all.rows + j];
+  }
+  right.dispose();
 }
 
-/** Rows of all pairs one behind the other, [rows, rest]; those of the first network times their factor. */
+/** Some rows of all pairs one behind the other, [rows, width]; those of the first network times their factor. */
 function sideBySide(
   pairs: readonly RowPair[],
   side: "a" | "b",
   size: number,
-  [rows, rest]: readonly number[],
+  { from, rows, width }: { readonly from: number; readonly rows: number; readonly width: number },
 ): Float32Array<ArrayBuffer> {
-  const all = new Float32Array(rows * rest);
+  const all = new Float32Array(rows * width);
+  const count = Math.min(rows, size - from);
   let column = 0;
   for (const pair of pairs) {
     const source = pair[side];
     const factor = side === "a" ? pair.factor : 1;
-    for (let i = 0; i < size; i++) {
-      const to = i * rest + column;
-      const from = i * pair.rest;
-      for (let k = 0; k < pair.rest; k++) all[to + k] = factor * source[from + k];
+    for (let i = 0; i < count; i++) {
+      const to = i * width + column;
+      const start = (from + i) * pair.rest;
+      for (let k = 0; k < pair.rest; k++) all[to + k] = factor * source[start + k];
     }
     column += pair.rest;
   }
