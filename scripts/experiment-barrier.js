@@ -1,6 +1,6 @@
 // The barrier experiment: pairs of independently trained digit classifiers, the loss on the straight path between them as
 // they are and after weight matching (Ainsworth et al., Git Re-Basin, 2023, section 5). Writes docs/results/barrier.json
-// and a page under runs/. `--pairs 1` makes a short run, which keeps its results to runs/.
+// and .html. `--pairs 1` makes a short run, which keeps its results to runs/.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
@@ -104,11 +104,11 @@ const result = {
 const rounded = JSON.stringify(result, (_, value) =>
   typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value,
 );
-const short = join(root, "runs");
-mkdirSync(short, { recursive: true });
-writeFileSync(join(short, "barrier.html"), mergeReport(result));
-const target = join(pairs === 5 ? join(root, "docs/results") : short, "barrier.json");
+const folder = join(root, pairs === 5 ? "docs/results" : "runs");
+mkdirSync(folder, { recursive: true });
+const target = join(folder, "barrier.json");
 writeFileSync(target, `${rounded}\n`);
+writeFileSync(join(folder, "barrier.html"), mergeReport(result));
 for (const { network, examples, plain, aligned } of results) {
   const show = ({ mean, spread }) => `${mean.toFixed(4)} ± ${(spread || 0).toFixed(4)}`;
   const middle = (path) => show(path.points[12].accuracy);
@@ -116,5 +116,5 @@ for (const { network, examples, plain, aligned } of results) {
     `${network}, ${examples}: barrier ${show(plain.barrier)} plain, ${show(aligned.barrier)} aligned; accuracy of the mean ${middle(plain)} plain, ${middle(aligned)} aligned, of the ends ${show(plain.points[0].accuracy)}`,
   );
 }
-console.log(`${target}, runs/barrier.html (${seconds()} s)`);
+console.log(`${target} and barrier.html beside it (${seconds()} s)`);
 process.exit(0); // the engine would keep the process alive
