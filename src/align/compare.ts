@@ -88,7 +88,9 @@ export async function compareCheckpoints(
   const finite = tensors.every(({ notFinite }) => notFinite[0] + notFinite[1] === 0);
   const fits =
     spec !== undefined && Object.keys(spec.tensors).every((name) => common.includes(name));
-  const inSpec = tensors.every(({ tensor }) => spec !== undefined && tensor in spec.tensors);
+  const inSpec = tensors.every(
+    ({ tensor }) => spec !== undefined && Object.hasOwn(spec.tensors, tensor),
+  );
   let unresolved = false;
   if (whole && finite && fits && inSpec) {
     onStep("looking for a symmetry");

@@ -11,7 +11,7 @@ import type { ZooStore } from "../store.ts";
 import {
   type Candidate,
   chooseCandidates,
-  numberRuns,
+  publishedDataset,
   type PublishedOptions,
   type PublishedPopulation,
 } from "./population.ts";
@@ -115,18 +115,13 @@ export async function readCheckpointFolder(
     if (sound) finite.push(candidate);
     else skipped.push(candidate.name);
   }
-  const tensors = Object.entries(spec.tensors).map(([name, { shape }]) => [
+  const filled = [...stacks].map(([name, data]) => ({
     name,
-    { shape, data: stacks.get(name)?.subarray(0, finite.length * sizeOf(shape)) },
-  ]);
+    shape: spec.tensors[name].shape,
+    data,
+  }));
   return {
-    dataset: {
-      spec,
-      size: finite.length,
-      tensors: Object.fromEntries(tensors) as PublishedPopulation["dataset"]["tensors"],
-      targets: Float32Array.from(finite, ({ accuracy }) => accuracy),
-      groups: numberRuns(finite.map(({ run }) => run)),
-    },
+    dataset: publishedDataset(spec, finite, filled),
     names: finite.map(({ name }) => name),
     skipped,
     description: `networks of ${Object.keys(spec.tensors).length} tensors from PyTorch checkpoints`,

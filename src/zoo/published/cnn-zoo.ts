@@ -12,7 +12,7 @@ import { openNpyMatrix } from "./npy-rows.ts";
 import {
   type Candidate,
   chooseCandidates,
-  numberRuns,
+  publishedDataset,
   type PublishedOptions,
   type PublishedPopulation,
 } from "./population.ts";
@@ -105,18 +105,9 @@ export async function readCnnZoo(
     }
     finite.push(row);
   });
-  const tensors = variables.map(({ name, shape }, v) => [
-    name,
-    { shape, data: data[v].subarray(0, finite.length * sizeOf(shape)) },
-  ]);
+  const stacks = variables.map(({ name, shape }, v) => ({ name, shape, data: data[v] }));
   return {
-    dataset: {
-      spec,
-      size: finite.length,
-      tensors: Object.fromEntries(tensors) as PublishedPopulation["dataset"]["tensors"],
-      targets: Float32Array.from(finite, ({ accuracy }) => accuracy),
-      groups: numberRuns(finite.map(({ run }) => run)),
-    },
+    dataset: publishedDataset(spec, finite, stacks),
     names: finite.map(({ name }) => name),
     skipped,
     description: `convolutional networks of ${width} weights`,

@@ -2,6 +2,7 @@
 // choice among the checkpoints they hold.
 
 import { OptionError } from "../../core/errors.ts";
+import { sizeOf } from "../../core/shapes.ts";
 import type { SymmetrySpec } from "../../spec/types.ts";
 import type { WeightDataset } from "../../train/dataset.ts";
 
@@ -73,11 +74,37 @@ export function chooseCandidates<T extends Candidate>(
 }
 
 /** Numbers of runs in the order in which they first appear. */
-export function numberRuns(runs: readonly string[]): number[] {
+function numberRuns(runs: readonly string[]): number[] {
   const numbers = new Map<string, number>();
   return runs.map((run) => {
     const number = numbers.get(run) ?? numbers.size;
     numbers.set(run, number);
     return number;
   });
+}
+
+/** One tensor of all networks, row-major [networks, ...shape]. */
+export interface Stack {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly data: Float32Array<ArrayBuffer>;
+}
+
+/** The dataset of the networks that were kept; stacks hold theirs first, and may have room for more. */
+export function publishedDataset(
+  spec: SymmetrySpec,
+  kept: readonly Candidate[],
+  stacks: readonly Stack[],
+): WeightDataset {
+  const tensors = stacks.map(
+    ({ name, shape, data }) =>
+      [name, { shape, data: data.subarray(0, kept.length * sizeOf(shape)) }] as const,
+  );
+  return {
+    spec,
+    size: kept.length,
+    tensors: Object.fromEntries(tensors),
+    targets: Float32Array.from(kept, ({ accuracy }) => accuracy),
+    groups: numberRuns(kept.map(({ run }) => run)),
+  };
 }
