@@ -14,6 +14,7 @@ import { checkChoice, checkRange, checkSizes } from "../nn/check-options.ts";
 import { type BiasKind, equivariantLinear } from "../nn/equivariant-linear.ts";
 import { type Layer, type LayerParams, prefixed, scoped } from "../nn/layer.ts";
 import { positionEncoding } from "../nn/position-encoding.ts";
+import { type Stage, stage, type StageFunction } from "../nn/stage.ts";
 import type { Aggregation } from "../ops/execute.ts";
 import { type ExecutablePlan, planLowered } from "../plan/plan-spec.ts";
 import type { ScaleRule } from "../plan/patterns.ts";
@@ -46,10 +47,14 @@ export interface EquivariantOptions {
   readonly share?: ShareOptions;
 }
 
+type StagedLayer = Layer<np.Array[]> & { stages(scope: string): Stage[] };
+
 /** Layers over merged tensors: those with the same axes side by side in one array. */
 export interface EquivariantStack extends Layer<np.Array[]> {
   readonly executable: ExecutablePlan;
   readonly outputChannels: number;
+  /** The same as `apply`, in pieces; their parameters begin with `prefix`. */
+  stages(prefix: string): Stage[];
   /** Weights of a batch of networks -> the arrays `apply` reads; consumes. @throws {ShapeError} */
   open(weights: WeightBatch): np.Array[];
   /** What `apply` makes -> arrays by tensor name; consumes. */
@@ -119,7 +124,7 @@ export function equivariantStack(
     positions && fixedAxes === "permute"
       ? positionEncoding(executable.lowered, channels[1], { scales })
       : undefined;
-  const layers = channels.slice(1).map((outputChannels, i): Layer<np.Array[]> => {
+  const layers = channels.slice(1).map((outputChannels, i): StagedLayer => {
     const inputChannels = channels[i];
     if (i < pointwise) {
       return pointwiseLayer(
@@ -138,8 +143,20 @@ export function equivariantStack(
     });
   });
   const last = layers.length - 1;
+  /** Encodings and activation, entry by entry. */
+  const finish = (i: number, encodings: LayerParams, features: np.Array[]): np.Array[] => {
+    const encoded = i === 0 && encoding ? encoding.apply(encodings, features) : features;
+    return i < last || activateLast ? encoded.map((array) => activate(activation, array)) : encoded;
+  };
   return {
     executable,
+    stages: (prefix) =>
+      layers.flatMap((layer, i) => [
+        ...layer.stages(`${prefix}.layer${i}`),
+        stage(i === 0 && encoding ? `${prefix}.positions` : null, (params, features) =>
+          finish(i, params, features),
+        ),
+      ]),
     outputChannels: channels[last + 1],
     open: (weights) => mergeAtoms(merged, takeApart(lowered, weights, channels[0])),
     close: (features) => {
@@ -162,8 +179,7 @@ export function equivariantStack(
       let x = features;
       for (const [i, layer] of layers.entries()) {
         x = layer.apply(scoped(`layer${i}`, params), x);
-        if (i === 0 && encoding) x = encoding.apply(scoped("positions", params), x);
-        if (i < last || activateLast) x = x.map((array) => activate(activation, array));
+        x = finish(i, i === 0 ? scoped("positions", params) : {}, x);
       }
       return x;
     },
@@ -171,12 +187,9 @@ export function equivariantStack(
 }
 
 /** One dense layer applied to every entry of every tensor (what UNF's learned optimizers call a Deep Set layer). */
-function pointwiseLayer(
-  { lowered }: ExecutablePlan,
-  layer: ReturnType<typeof dense>,
-): Layer<np.Array[]> {
+function pointwiseLayer({ lowered }: ExecutablePlan, layer: ReturnType<typeof dense>): StagedLayer {
   const { inputs, outputs } = layer;
-  return {
+  const pointwise: Layer<np.Array[]> = {
     parameterCount: layer.parameterCount,
     init: (seed) => layer.init(seed),
     apply: (params: LayerParams, features) => {
@@ -192,6 +205,8 @@ function pointwiseLayer(
       return mapped;
     },
   };
+  const whole: StageFunction = (params, features) => pointwise.apply(params, features);
+  return { ...pointwise, stages: (scope) => [stage(scope, whole)] };
 }
 
 const refAll = (params: LayerParams): LayerParams =>

@@ -1,6 +1,7 @@
 // The contracts of models over weights.
 
 import type { numpy as np } from "@jax-js/jax";
+import type { Stage } from "../nn/stage.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 
 /** Trainable parameters by dotted path; a plain flat object, so that optimizers and checkpoints need no tree walking. */
@@ -14,6 +15,14 @@ export interface ApplyOptions {
   readonly key?: np.Array;
 }
 
+/** A model in pieces that are compiled one by one (see nn/stage.ts): the same function as its `apply`. */
+export interface StagedModel {
+  /** Weights -> inputs of the first stage. Pure; consumes. @throws {ShapeError} */
+  readonly open: (weights: WeightBatch) => np.Array[];
+  /** The last one's only output are the predictions [batch, outputs]. */
+  readonly stages: readonly Stage[];
+}
+
 /** A function of weights with parameters. Arguments are consumed, as everywhere in jax-js: pass `.ref` to keep them. */
 export interface Model {
   readonly name: string;
@@ -25,6 +34,8 @@ export interface Model {
   init(seed: number): Params;
   /** Predictions [batch, outputs]. Pure: runs under `jit` and `grad`. */
   apply(params: Params, weights: WeightBatch, options?: ApplyOptions): np.Array;
+  /** For training and prediction faster than `apply` compiled as a whole. @default only `apply` */
+  readonly staged?: StagedModel;
 }
 
 /** A map from weights to arrays of the same shapes that moves together with them. Arguments are consumed. */

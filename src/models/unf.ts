@@ -7,6 +7,7 @@ import { denseStack } from "../nn/dense.ts";
 import { checkChoice, checkSizes } from "../nn/check-options.ts";
 import { invariantPool, type PoolKind } from "../nn/invariant-pool.ts";
 import { prefixed, scoped } from "../nn/layer.ts";
+import { stage } from "../nn/stage.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import type { EquivariantModel, Model } from "./model.ts";
 import { type EquivariantOptions, equivariantStack } from "./equivariant-stack.ts";
@@ -54,6 +55,14 @@ export function unf(spec: SymmetrySpec, options: UNFOptions = {}): Model {
     apply: (params, weights, { key } = {}) => {
       const features = stack.apply(scoped("body", params), stack.open(weights));
       return top.apply(scoped("head", params), pool.apply(features), key);
+    },
+    staged: {
+      open: (weights) => stack.open(weights),
+      stages: [
+        ...stack.stages("body"),
+        pool.stage(stack.outputChannels),
+        stage("head", (params, [pooled], { key }) => [top.apply(params, pooled, key)]),
+      ],
     },
   };
 }

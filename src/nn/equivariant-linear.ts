@@ -10,7 +10,9 @@ import { membersOf } from "../plan/merge-tensors.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import { sliceAlong } from "../ops/take-apart.ts";
 import { shareCoefficients, type ShareOptions } from "../plan/sharing.ts";
+import { type Coefficients, equivariantStages } from "./equivariant-stages.ts";
 import { type Layer, type LayerParams, normalArray } from "./layer.ts";
+import type { Stage } from "./stage.ts";
 
 /**
  * Additive bias: `full`, every equivariant constant (diagonals and fixed positions apart); `tensor`, one number per
@@ -52,7 +54,7 @@ export function equivariantLinear(
     share,
     gain = 2,
   }: EquivariantLinearOptions,
-): Layer<np.Array[]> {
+): Layer<np.Array[]> & { stages(scope: string): Stage[] } {
   const { lowered, plan, schedule } = executable;
   const shared = share === undefined ? undefined : shareCoefficients(lowered, plan, share);
   const biasPlan = planBias(executable, bias, outputChannels);
@@ -94,26 +96,36 @@ export function equivariantLinear(
     if (!shared) return plan.products.map((_, p) => params[`mix${p}`]);
     const table = params["shared"];
     const matrices = schedule.widths.map(({ input, output }, p) => {
-      const index = np.array(shared.indices[p]).reshape([input, output]);
       // The two signs cancel; they keep the gradient's scatter from reading a view, which the compiler cannot.
-      const taken = np.take(np.negative(table.ref), index, 0);
-      const blocks = np.negative(taken); // [input, output, inputChannels, outputChannels]
+      const taken = np.take(np.negative(table.ref), np.array(shared.indices[p]), 0);
+      const blocks = np.reshape(np.negative(taken), [input, output, inputChannels, outputChannels]);
       return np.reshape(np.transpose(blocks, [0, 2, 1, 3]), [rowCount[p], columnCount[p]]);
     });
     table.dispose();
     return matrices;
   };
 
+  const coefficients = (params: LayerParams): Coefficients => ({
+    matrices: matricesOf(params),
+    bias: biasPlan === null ? null : biasPlan.expand(params["bias"]),
+  });
+
   return {
     parameterCount: coefficientCount + (biasPlan?.size ?? 0),
     init,
     apply: (params, inputs) => {
-      const added = biasPlan === null ? null : biasPlan.expand(params["bias"]);
-      return executePlan(executable, matricesOf(params), added, inputs, {
+      const { matrices, bias: added } = coefficients(params);
+      return executePlan(executable, matrices, added, inputs, { outputChannels, aggregation });
+    },
+    stages: (scope) =>
+      equivariantStages({
+        executable,
+        scope,
+        inputChannels,
         outputChannels,
         aggregation,
-      });
-    },
+        coefficients,
+      }),
   };
 }
 

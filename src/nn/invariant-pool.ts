@@ -1,12 +1,14 @@
 // Invariant pooling: per-tensor statistics that no group element changes. `complete` takes every linear invariant
 // (diagonals too), `mean` only the mean of all entries, as the published code does.
 
-import type { numpy as np } from "@jax-js/jax";
-import { concatenateAll } from "../ops/concatenate.ts";
-import type { Aggregation } from "../ops/execute.ts";
-import type { ExecutablePlan } from "../plan/plan-spec.ts";
-import { reduceInputs } from "../ops/execute.ts";
+import { numpy as np } from "@jax-js/jax";
 import { OptionError } from "../core/errors.ts";
+import { concatenateAll } from "../ops/concatenate.ts";
+import { type Aggregation, placeProducts, readFeatures } from "../ops/execute.ts";
+import { adjointPlan } from "../plan/adjoint.ts";
+import type { ExecutablePlan } from "../plan/plan-spec.ts";
+import { schedulePlan } from "../plan/schedule.ts";
+import { type Stage, stage } from "./stage.ts";
 
 export type PoolKind = "complete" | "mean";
 
@@ -15,6 +17,8 @@ export interface InvariantPool {
   readonly width: number;
   /** Features -> [batch, width * channels]; consumes. */
   apply(features: np.Array[]): np.Array;
+  /** The same as a stage, for features of so many channels. */
+  stage(channels: number): Stage;
 }
 
 /** @throws {OptionError} when the spec's scale parts leave no linear invariant. */
@@ -23,31 +27,38 @@ export function invariantPool(
   kind: PoolKind,
   aggregation: Aggregation = "mean",
 ): InvariantPool {
-  const { lowered, plan, schedule } = executable;
-  const scalar = plan.products.findIndex(({ slots }) => slots.length === 0);
-  if (scalar === -1)
+  const { lowered, plan } = executable;
+  const scalar = plan.products.find(({ slots }) => slots.length === 0);
+  if (scalar === undefined)
     throw new OptionError(
       `invariantPool: no linear map of these weights is invariant to their scales; use scales: "ignore"`,
     );
-  const { features } = plan.products[scalar];
-  const pooled = features.flatMap(({ tensor, blocks }, i) =>
-    kind === "complete" || blocks.every(({ dims }) => dims.length === 1)
-      ? [{ tensor, value: schedule.features[scalar][i].value }]
-      : [],
+  const features = scalar.features.filter(
+    ({ blocks }) => kind === "complete" || blocks.every(({ dims }) => dims.length === 1),
   );
+  const pooling = { products: [{ slots: [], features, targets: [] }], terms: 0 };
+  const pooled = { lowered, plan: pooling, schedule: schedulePlan(lowered, pooling) };
+  const adjoint = adjointPlan(pooled);
+  const apply = (inputs: readonly np.Array[]): np.Array =>
+    concatenateAll(readFeatures(pooled, inputs, aggregation)[0], 1);
   return {
-    width: pooled.reduce((sum, { tensor }) => sum + lowered.tensors[tensor].fixedSize, 0),
-    apply: (inputs) => {
-      const values = reduceInputs(
-        executable,
-        inputs,
-        aggregation,
-        pooled.map(({ value }) => value),
-      );
-      return concatenateAll(
-        pooled.map(({ value }) => values.get(value) as np.Array),
-        1,
-      );
-    },
+    width: features.reduce((sum, { tensor }) => sum + lowered.tensors[tensor].fixedSize, 0),
+    apply,
+    stage: (channels) =>
+      stage(
+        null,
+        (_, inputs) => [apply(inputs)],
+        (params, inputs, [gradient]) => {
+          const parts = features.flatMap(({ tensor }, i) => {
+            const part = aggregation === "mean" ? 1 / adjoint.aggregated[0][i] : 1;
+            return Array.from({ length: lowered.tensors[tensor].fixedSize * channels }, () => part);
+          });
+          const shared = np.multiply(gradient, np.reshape(np.array(parts), [1, -1]));
+          return {
+            params,
+            inputs: placeProducts(adjoint, [shared], inputs[0].shape[0], channels),
+          };
+        },
+      ),
   };
 }

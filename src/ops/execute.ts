@@ -4,7 +4,7 @@
 import { numpy as np } from "@jax-js/jax";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import type { TargetUse } from "../plan/schedule.ts";
-import { concatenateAll } from "./concatenate.ts";
+import { multiplyAll } from "./multiply.ts";
 import { reorderMiddle, sliceAlong } from "./take-apart.ts";
 
 /** How dimensions that a term drops are aggregated. The published code takes means, the paper writes sums. */
@@ -96,60 +96,46 @@ function placeTarget(
   return placed;
 }
 
-/** Features of at least so many columns are multiplied by themselves: joining them would only copy them. */
-const wide = 32;
-
-/** Features [batch, ...slots, columns] side by side, times the matrix: [batch * slots, outputs]. Consumes. */
-function multiplyAll(features: readonly np.Array[], matrix: np.Array): np.Array {
-  const last = features[0].ndim - 1;
-  const flat = (x: np.Array) => np.reshape(x, [-1, x.shape[last]]);
-  const products: np.Array[] = [];
-  let run: np.Array[] = [];
-  let [from, to] = [0, 0];
-  const multiplyRun = (): void => {
-    if (run.length === 0) return;
-    const rows = sliceAlong(matrix.ref, 0, from, to - from);
-    products.push(multiply(flat(concatenateAll(fillUp(run), last)), rows));
-    run = [];
-    from = to;
-  };
-  for (const feature of features) {
-    const columns = feature.shape[last];
-    if (columns >= wide) multiplyRun();
-    run.push(feature);
-    to += columns;
-    if (columns >= wide) multiplyRun();
-  }
-  multiplyRun();
-  matrix.dispose();
-  return products.reduce((sum, product) => np.add(sum, product));
+/** Every product's features [batch, ...slots, columns] in order; consumes the inputs. */
+export function readFeatures(
+  executable: ExecutablePlan,
+  inputs: readonly np.Array[],
+  aggregation: Aggregation,
+): np.Array[][] {
+  const { schedule } = executable;
+  const wanted = schedule.features.flatMap((uses) => uses.map(({ value }) => value));
+  const values = reduceInputs(executable, inputs, aggregation, wanted);
+  const features = schedule.features.map((uses) =>
+    uses.map(({ value, order }) => reorderMiddle((values.get(value) as np.Array).ref, order)),
+  );
+  for (const value of values.values()) value.dispose();
+  return features;
 }
 
-/** Features and, where their columns are no multiple of 4, as many of zeros: only then the engine works on vectors. */
-function fillUp(features: np.Array[]): np.Array[] {
-  const columns = features.reduce((sum, { shape }) => sum + shape[shape.length - 1], 0);
-  const missing = (4 - (columns % 4)) % 4;
-  if (missing === 0) return features;
-  return [...features, np.zeros([...features[0].shape.slice(0, -1), missing])];
-}
-
-/**
- * A matrix product plus a row of zeros that depends on the matrix. The row gives the product's gradient a second reader,
- * for which the compiler stores it; with one reader it would add up the gradients of all slices of the product again for
- * every number of the matrix's gradient, a hundred times the work. Columns of `x` beyond the rows of the matrix hold
- * zeros. Consumes.
- */
-function multiply(x: np.Array, matrix: np.Array): np.Array {
-  const zeros = np.multiply(sliceAlong(matrix.ref, 0, 0, 1), 0); // [1, outputs]
-  const missing = x.shape[1] - matrix.shape[0];
-  const filled =
-    missing === 0
-      ? matrix
-      : np.pad(matrix, [
-          [0, missing],
-          [0, 0],
-        ]);
-  return np.add(np.matmul(x, filled), zeros);
+/** Outputs [batch, ...dims, fixed * channels] per atomic tensor from every product's [batch * slots, columns]; consumes. */
+export function placeProducts(
+  executable: ExecutablePlan,
+  products: readonly np.Array[],
+  batch: number,
+  channels: number,
+): np.Array[] {
+  const { lowered, plan, schedule } = executable;
+  const mixed = plan.products.map(({ slots }, p) =>
+    np.reshape(products[p], [batch, ...slots.map(({ size }) => size), products[p].shape[1]]),
+  );
+  const outputs = schedule.targets.map((targets, tensor) => {
+    const smallFirst = targets.toSorted(
+      (x, y) => plan.products[x.product].slots.length - plan.products[y.product].slots.length,
+    );
+    const sum = smallFirst
+      .map((target) => placeTarget(executable, target, mixed[target.product].ref, channels))
+      .reduce((total, placed) => np.add(total, placed));
+    const { dims, fixedSize } = lowered.tensors[tensor];
+    const sizes = dims.map(({ axis }) => lowered.axes[axis].size);
+    return np.broadcastTo(sum, [batch, ...sizes, fixedSize * channels]);
+  });
+  for (const product of mixed) product.dispose();
+  return outputs;
 }
 
 /**
@@ -163,34 +149,14 @@ export function executePlan(
   inputs: readonly np.Array[],
   { outputChannels, aggregation = "mean" }: ExecuteOptions,
 ): np.Array[] {
-  const { lowered, plan, schedule } = executable;
+  const { plan } = executable;
   const batch = inputs[0].shape[0];
-  const wanted = schedule.features.flatMap((uses) => uses.map(({ value }) => value));
-  const values = reduceInputs(executable, inputs, aggregation, wanted);
-  const mixed = plan.products.map(({ slots }, p) => {
-    const features = schedule.features[p].map(({ value, order }) =>
-      reorderMiddle((values.get(value) as np.Array).ref, order),
-    );
-    const product = multiplyAll(features, matrices[p]); // [batch * slots, outputs]
-    const shape = [batch, ...slots.map(({ size }) => size), product.shape[1]];
-    const shaped = np.reshape(product, shape);
-    return slots.length === 0 && bias !== null ? np.add(shaped, np.reshape(bias, [1, -1])) : shaped;
+  const features = readFeatures(executable, inputs, aggregation);
+  const products = plan.products.map(({ slots }, p) => {
+    const product = multiplyAll(features[p], matrices[p]); // [batch * slots, outputs]
+    return slots.length === 0 && bias !== null
+      ? np.add(product, np.reshape(bias, [1, -1]))
+      : product;
   });
-  for (const value of values.values()) value.dispose();
-  const outputs = schedule.targets.map((targets, tensor) => {
-    const smallFirst = targets.toSorted(
-      (x, y) => plan.products[x.product].slots.length - plan.products[y.product].slots.length,
-    );
-    const sum = smallFirst
-      .map((target) => placeTarget(executable, target, mixed[target.product].ref, outputChannels))
-      .reduce((total, placed) => np.add(total, placed));
-    const { dims, fixedSize } = lowered.tensors[tensor];
-    return np.broadcastTo(sum, [
-      batch,
-      ...dims.map(({ axis }) => lowered.axes[axis].size),
-      fixedSize * outputChannels,
-    ]);
-  });
-  for (const product of mixed) product.dispose();
-  return outputs;
+  return placeProducts(executable, products, batch, outputChannels);
 }

@@ -85,7 +85,7 @@ export async function* fit(
     const { params, optimizer: state } = run as Required<RunState>;
     run.params = run.optimizer = undefined; // the step consumes them
     const number = position.step + 1;
-    const result = step.run({
+    const result = await step.run({
       params: params as Params,
       state: state ?? {},
       ...batchArrays(data.train, plan.indices(position.epoch, position.batch)),

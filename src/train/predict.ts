@@ -1,10 +1,10 @@
 // Predictions of a model for a whole dataset, in batches of one shape so that one compiled program serves them all.
 
-import { jit } from "@jax-js/jax";
 import { startEngine } from "../engine/start.ts";
-import type { Model, Params, WeightBatch } from "../models/model.ts";
+import type { Model, Params } from "../models/model.ts";
 import { keepArrays } from "./arrays.ts";
 import { evaluationBatches } from "./batches.ts";
+import { compileForward } from "./compiled.ts";
 import { batchArrays, type WeightDataset } from "./dataset.ts";
 import type { Loss } from "./losses.ts";
 
@@ -17,7 +17,7 @@ export interface Predictor {
 
 /** A compiled predictor that can be used again and again. */
 export function predictor(model: Model, batchSize = 64): Predictor {
-  const forward = jit((params: Params, weights: WeightBatch) => model.apply(params, weights));
+  const forward = compileForward(model);
   return {
     async predict(params, dataset) {
       await startEngine();
@@ -26,7 +26,7 @@ export function predictor(model: Model, batchSize = 64): Predictor {
       for (const { indices, count } of evaluationBatches(dataset.size, batchSize)) {
         const { weights, targets } = batchArrays(dataset, indices);
         targets.dispose();
-        const outputs = forward(keepArrays(params), weights); // [batch, outputs]
+        const outputs = await forward.run(keepArrays(params), weights); // [batch, outputs]
         const values = (await outputs.data()) as Float32Array;
         result.set(values.subarray(0, count * model.outputs), filled);
         filled += count * model.outputs;

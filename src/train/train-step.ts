@@ -1,9 +1,11 @@
-// One optimisation step as a single compiled program: loss, gradients, clipping, update.
+// One optimisation step: loss and gradients, then clipping and update as one compiled program.
 
-import { jit, type numpy as np, valueAndGrad } from "@jax-js/jax";
+import { jit, type numpy as np } from "@jax-js/jax";
+import { settle } from "../engine/settle.ts";
 import type { Model, Params, WeightBatch } from "../models/model.ts";
 import { keepArrays } from "./arrays.ts";
 import { clipByGlobalNorm, globalNorm } from "./clip.ts";
+import { compileGradients } from "./compiled.ts";
 import type { Loss } from "./losses.ts";
 import type { Optimizer, OptimizerState } from "./optimizers.ts";
 
@@ -30,8 +32,8 @@ export interface StepResult extends TrainState {
 
 export interface TrainStep {
   /** Consumes every array of the input. */
-  run(input: StepInput): StepResult;
-  /** Gives the compiled program's memory back. */
+  run(input: StepInput): Promise<StepResult>;
+  /** Gives the compiled programs' memory back. */
   dispose(): void;
 }
 
@@ -42,26 +44,24 @@ export function trainStep(
   optimizer: Optimizer,
   clipNorm?: number,
 ): TrainStep {
-  const compute = (
-    params: Params,
-    state: OptimizerState,
-    weights: WeightBatch,
-    targets: np.Array,
-    rate: np.Array,
-    keys: { key?: np.Array },
-  ) => {
-    const lossOf = (p: Params) => loss.value(model.apply(p, weights, keys), targets);
-    const [value, raw] = valueAndGrad(lossOf)(keepArrays(params));
+  const compiled = compileGradients(model, loss);
+  const update = jit((params: Params, raw: Params, state: OptimizerState, rate: np.Array) => {
     const { gradients, norm } =
       clipNorm === undefined
         ? { gradients: raw, norm: globalNorm(raw) }
         : clipByGlobalNorm(raw, clipNorm);
-    return { ...optimizer.update(params, gradients, state, rate), loss: value, norm };
-  };
-  const compiled = jit(compute);
+    return { ...optimizer.update(params, gradients, state, rate), norm };
+  });
   return {
-    run: ({ params, state, weights, targets, rate, key }) =>
-      compiled(params, state, weights, targets, rate, key === undefined ? {} : { key }),
-    dispose: () => compiled.dispose(),
+    async run({ params, state, weights, targets, rate, key }) {
+      const { value, gradients } = await compiled.run(keepArrays(params), weights, targets, key);
+      const updated = update(params, gradients, state, rate);
+      await settle([updated.norm, ...Object.values(updated.params)]);
+      return { ...updated, loss: value };
+    },
+    dispose() {
+      compiled.dispose();
+      update.dispose();
+    },
   };
 }

@@ -1,0 +1,94 @@
+// Stages: a model cut into pieces that are compiled one by one. Compiled as a whole, the engine fuses across everything and
+// computes intermediate values again for each reader; between stages they are stored. What a stage's gradient is may be
+// written by hand, where the derived one would be slow.
+
+import { jit, type numpy as np, vjp } from "@jax-js/jax";
+import type { LayerParams } from "./layer.ts";
+
+/** Gradients with respect to a stage's parameters and inputs; no inputs where nobody asked for them. */
+export type StageGradients = { params: LayerParams; inputs: np.Array[] };
+
+/** Both directions of a stage, compiled. All arguments are consumed. */
+export interface CompiledStage {
+  readonly forward: (params: LayerParams, inputs: np.Array[], key?: np.Array) => np.Array[];
+  /** Gradients from those of the outputs; those of the inputs only when `wanted`. */
+  readonly backward: (
+    params: LayerParams,
+    inputs: np.Array[],
+    gradients: np.Array[],
+    wanted: boolean,
+    key?: np.Array,
+  ) => StageGradients;
+  /** Gives the compiled programs' memory back. */
+  dispose(): void;
+}
+
+export interface Stage {
+  /** Prefix of its parameters' paths; null when it has none. */
+  readonly scope: string | null;
+  compile(): CompiledStage;
+}
+
+type Keyed = { key?: np.Array };
+
+/** What one piece does: outputs from parameters and inputs. Pure: runs under `jit` and `vjp`. Consumes. */
+export type StageFunction = (params: LayerParams, inputs: np.Array[], keyed: Keyed) => np.Array[];
+
+/** Gradients written by hand. Pure; consumes. */
+export type StagePullback = (
+  params: LayerParams,
+  inputs: np.Array[],
+  gradients: np.Array[],
+  wanted: boolean,
+) => StageGradients;
+
+const keyedBy = (key: np.Array | undefined): Keyed => (key === undefined ? {} : { key });
+
+/** A stage that is one program in each direction; without `pullback` its gradient is derived. */
+export function stage(scope: string | null, apply: StageFunction, pullback?: StagePullback): Stage {
+  const derived = (
+    params: LayerParams,
+    inputs: np.Array[],
+    gradients: np.Array[],
+    wanted: boolean,
+    keyed: Keyed,
+  ): StageGradients => {
+    if (wanted) {
+      const [outputs, pull] = vjp(
+        (p: LayerParams, x: np.Array[]) => apply(p, x, keyed),
+        [params, inputs],
+      );
+      for (const output of outputs) output.dispose();
+      const [ofParams, ofInputs] = pull(gradients);
+      pull.dispose();
+      return { params: ofParams, inputs: ofInputs };
+    }
+    const [outputs, pull] = vjp((p: LayerParams) => apply(p, inputs, keyed), [params]);
+    for (const output of outputs) output.dispose();
+    const [ofParams] = pull(gradients);
+    pull.dispose();
+    return { params: ofParams, inputs: [] };
+  };
+  return {
+    scope,
+    compile: () => {
+      const forward = jit(apply);
+      const backward = [false, true].map((wanted) =>
+        jit((params: LayerParams, inputs: np.Array[], gradients: np.Array[], keyed: Keyed) =>
+          pullback === undefined
+            ? derived(params, inputs, gradients, wanted, keyed)
+            : pullback(params, inputs, gradients, wanted),
+        ),
+      );
+      return {
+        forward: (params, inputs, key) => forward(params, inputs, keyedBy(key)),
+        backward: (params, inputs, gradients, wanted, key) =>
+          backward[Number(wanted)](params, inputs, gradients, keyedBy(key)),
+        dispose: () => {
+          forward.dispose();
+          for (const program of backward) program.dispose();
+        },
+      };
+    },
+  };
+}
