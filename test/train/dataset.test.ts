@@ -90,15 +90,33 @@ test("a subset carries weights and targets together", () => {
   expect(() => subset(dataset, [10])).toThrow("expected a network from 0 to 9, got 10");
 });
 
-test("normalised tensors have mean 0 and deviation 1; a constant tensor survives", () => {
-  const flat = withTensor("fc1.bias", [4], new Float32Array(40).fill(2));
-  const statistics = fitNormalization(flat);
-  const result = normalize(flat, statistics);
-  const again = fitNormalization(result);
-  expect(again["fc1.weight"].mean).toBeCloseTo(0, 6);
-  expect(again["fc1.weight"].deviation).toBeCloseTo(1, 6);
+test("a tensor's scale is that of a middling network: one network that blew up does not change it", () => {
+  const { scale } = fitNormalization(dataset)["fc1.weight"];
+  const { shape, data } = dataset.tensors["fc1.weight"];
+  const size = data.length / dataset.size;
+  const wild = data.map((value, i) => (i < size ? 1e6 * value : value));
+  const again = fitNormalization(withTensor("fc1.weight", [...shape], wild))["fc1.weight"].scale;
+  expect(again / scale).toBeGreaterThan(0.8);
+  expect(again / scale).toBeLessThan(1.25);
+  const larger = fitNormalization(
+    withTensor(
+      "fc1.weight",
+      [...shape],
+      data.map((value) => 3 * value),
+    ),
+  );
+  expect(larger["fc1.weight"].scale).toBeCloseTo(3 * scale, 5); // control: all networks do
+});
+
+test("normalised weights are asinh(weight / scale); tensors of zeros survive, unknown ones are named", () => {
+  const zeros = withTensor("fc1.bias", [4], new Float32Array(40));
+  const scales = fitNormalization(zeros);
+  const result = normalize(zeros, scales);
+  const [before, after] = [zeros, result].map(({ tensors }) => tensors["fc1.weight"].data);
+  for (const [i, value] of after.entries())
+    expect(Math.sinh(value) * scales["fc1.weight"].scale).toBeCloseTo(before[i], 5);
   expect(result.tensors["fc1.bias"].data.every((value) => value === 0)).toBe(true);
-  expect(() => normalize(flat, {})).toThrow(`tensor "fc1.weight" has no statistics`);
+  expect(() => normalize(zeros, {})).toThrow(`tensor "fc1.weight" has no scale`);
 });
 
 test("every epoch is a fresh shuffle in full batches, fixed by seed and epoch", () => {
