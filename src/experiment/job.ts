@@ -113,7 +113,7 @@ async function* trainAndPredict(
         const compiled = predictor(model, budget.batchSize);
         const predict = async (part: DatasetParts | undefined) => {
           if (part === undefined) return [];
-          const outputs = await compiled.predict(params, { ...part, spec });
+          const outputs = await compiled.predict(params, part);
           return Array.from(binaryCrossEntropy.link(outputs, model.outputs));
         };
         const predicted = await predict(request.test);

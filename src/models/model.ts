@@ -23,6 +23,14 @@ export interface StagedModel {
   readonly stages: readonly Stage[];
 }
 
+/** A model that reads one vector without parameters off every network: training reads it once a network, not once a pass. */
+export interface VectorModel {
+  /** Weights -> [batch, width]. Pure; consumes. @throws {ShapeError} */
+  readonly read: (weights: WeightBatch) => np.Array;
+  /** Predictions [batch, outputs] from the vectors. Pure; consumes. */
+  readonly predict: (params: Params, vectors: np.Array, options?: ApplyOptions) => np.Array;
+}
+
 /** A function of weights with parameters. Arguments are consumed, as everywhere in jax-js: pass `.ref` to keep them. */
 export interface Model {
   readonly name: string;
@@ -36,6 +44,8 @@ export interface Model {
   apply(params: Params, weights: WeightBatch, options?: ApplyOptions): np.Array;
   /** For training and prediction faster than `apply` compiled as a whole. @default only `apply` */
   readonly staged?: StagedModel;
+  /** The same function in two steps. @default only `apply` */
+  readonly vector?: VectorModel;
 }
 
 /** A map from weights to arrays of the same shapes that moves together with them. Arguments are consumed. */

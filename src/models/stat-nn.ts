@@ -8,7 +8,7 @@ import { checkSizes } from "../nn/check-options.ts";
 import { sizeOf } from "../core/shapes.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import { flattenTensors } from "./flatten.ts";
-import type { Model, WeightBatch } from "./model.ts";
+import type { Model, VectorModel, WeightBatch } from "./model.ts";
 
 /** Statistics per tensor: mean, variance and the quantiles 0, 25, 50, 75 and 100 percent. */
 export const statisticsPerTensor = 7;
@@ -54,17 +54,20 @@ function vectorModel(
   spec: SymmetrySpec,
   width: number,
   { name, head, dropout }: Required<StatNNOptions>,
-  vector: (weights: WeightBatch) => np.Array,
+  read: VectorModel["read"],
 ): Model {
   checkSizes(`${name}: head`, head);
   const top = denseStack([width, ...head], { dropout });
+  const predict: VectorModel["predict"] = (params, vectors, { key } = {}) =>
+    top.apply(params, vectors, key);
   return {
     name,
     spec,
     outputs: head[head.length - 1],
     parameterCount: top.parameterCount,
     init: (seed) => top.init(seed),
-    apply: (params, weights, { key } = {}) => top.apply(params, vector(weights), key),
+    apply: (params, weights, options) => predict(params, read(weights), options),
+    vector: { read, predict },
   };
 }
 
@@ -94,5 +97,6 @@ export function flatMLP(
 ): Model {
   const width = Object.values(spec.tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const flat = (weights: WeightBatch) => concatenateAll(flattenTensors(spec, weights), 1); // [batch, entries]
-  return vectorModel(spec, width, { name, head, dropout }, flat);
+  const { vector: _, ...model } = vectorModel(spec, width, { name, head, dropout }, flat);
+  return model; // nothing is saved by flattening beforehand
 }

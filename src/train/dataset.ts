@@ -27,8 +27,11 @@ export interface WeightDataset {
   readonly groups?: readonly number[];
 }
 
+/** What a batch is drawn from: numbers and targets of many networks. */
+export type NetworkArrays = Pick<WeightDataset, "size" | "tensors" | "targets">;
+
 /** Number of target values per network. */
-export function outputsOf(dataset: WeightDataset): number {
+export function outputsOf(dataset: NetworkArrays): number {
   return dataset.targets.length / dataset.size;
 }
 
@@ -176,7 +179,7 @@ export function splitDataset(
 
 /** Weights [batch, ...shape] and targets [batch, outputs] of these networks, as arrays the caller owns. */
 export function batchArrays(
-  dataset: WeightDataset,
+  dataset: NetworkArrays,
   indices: ArrayLike<number>,
 ): { weights: WeightBatch; targets: np.Array } {
   const weights: WeightBatch = {};

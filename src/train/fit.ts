@@ -9,12 +9,13 @@ import type { Model, Params } from "../models/model.ts";
 import { disposeArrays, keepArrays } from "./arrays.ts";
 import { batchPlan } from "./batches.ts";
 import type { EpochRecord } from "./checkpoint.ts";
-import { batchArrays, type WeightDataset } from "./dataset.ts";
+import { batchArrays, type NetworkArrays } from "./dataset.ts";
 import { breather } from "./event-loop.ts";
 import type { FitEvent } from "./events.ts";
 import { checkFitData, type FitData, type FitOptions, fullFitOptions } from "./fit-options.ts";
 import type { Loss } from "./losses.ts";
 import { predictor } from "./predict.ts";
+import { onVectors, readVectors } from "./read-vectors.ts";
 import { disposeState, freshState, resumedState, type RunState, saveState } from "./run-state.ts";
 import { trainStep } from "./train-step.ts";
 import { TrainingError } from "./training-error.ts";
@@ -28,7 +29,22 @@ function stalled({ position }: RunState): number {
   return position.epoch - position.bestEpoch;
 }
 
-async function validationLoss(loss: Loss, outputs: Float32Array<ArrayBuffer>, data: WeightDataset) {
+/** The model and the data that passes read: weights, or vectors that were read off them once. */
+async function asRead(
+  model: Model,
+  { train, validation }: FitData,
+  batchSize: number,
+): Promise<{ read: Model; train: NetworkArrays; validation: NetworkArrays | undefined }> {
+  const { vector } = model;
+  if (vector === undefined) return { read: model, train, validation };
+  return {
+    read: onVectors(model, vector),
+    train: await readVectors(vector, train, batchSize),
+    validation: validation && (await readVectors(vector, validation, batchSize)),
+  };
+}
+
+async function validationLoss(loss: Loss, outputs: Float32Array<ArrayBuffer>, data: NetworkArrays) {
   const shape = [data.size, outputs.length / data.size];
   const targets = np.array(Float32Array.from(data.targets), { shape });
   return scalar(loss.value(np.array(outputs, { shape }), targets));
@@ -53,10 +69,7 @@ export async function* fit(
   options: FitOptions,
 ): AsyncGenerator<FitEvent, void, undefined> {
   const full = fullFitOptions(options);
-  const { epochs, seed, loss, optimizer, metric, patience, signal, validation } = {
-    ...full,
-    validation: data.validation,
-  };
+  const { epochs, seed, loss, optimizer, metric, patience, signal } = full;
   checkFitData(model, data);
   await startEngine();
   const plan = batchPlan(data.train.size, full.batchSize, seed);
@@ -75,8 +88,9 @@ export async function* fit(
     full.resume === undefined
       ? freshState(model, optimizer, seed)
       : resumedState(full.resume, model, optimizer, setting);
-  const step = trainStep(model, loss, optimizer, full.clipNorm);
-  const evaluator = predictor(model, plan.batchSize);
+  const { read, train, validation } = await asRead(model, data, plan.batchSize);
+  const step = trainStep(read, loss, optimizer, full.clipNorm);
+  const evaluator = predictor(read, plan.batchSize);
 
   /** Runs one step; moves the position but does not end the epoch. */
   const advance = async (): Promise<FitEvent> => {
@@ -88,7 +102,7 @@ export async function* fit(
     const result = await step.run({
       params: params as Params,
       state: state ?? {},
-      ...batchArrays(data.train, plan.indices(position.epoch, position.batch)),
+      ...batchArrays(train, plan.indices(position.epoch, position.batch)),
       rate: np.array(rate, { dtype: np.float32 }),
       ...(full.dropout ? { key: random.key(deriveSeed(seed, "dropout", number)) } : {}),
     });

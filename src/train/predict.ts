@@ -5,12 +5,12 @@ import type { Model, Params } from "../models/model.ts";
 import { keepArrays } from "./arrays.ts";
 import { evaluationBatches } from "./batches.ts";
 import { compileForward } from "./compiled.ts";
-import { batchArrays, type WeightDataset } from "./dataset.ts";
+import { batchArrays, type NetworkArrays, type WeightDataset } from "./dataset.ts";
 import type { Loss } from "./losses.ts";
 
 export interface Predictor {
   /** Predictions [size, outputs], row-major; does not consume the parameters. */
-  predict(params: Params, dataset: WeightDataset): Promise<Float32Array<ArrayBuffer>>;
+  predict(params: Params, dataset: NetworkArrays): Promise<Float32Array<ArrayBuffer>>;
   /** Gives the compiled program's memory back. */
   dispose(): void;
 }
