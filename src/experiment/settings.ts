@@ -2,6 +2,7 @@
 
 import { FormatError, OptionError } from "../core/errors.ts";
 import type { ModelOptions } from "../models/registry.ts";
+import { inputKind } from "../train/normalization.ts";
 import type { ZooStore } from "../zoo/store.ts";
 import type { Budget } from "./budget.ts";
 
@@ -65,6 +66,7 @@ async function bindingSettings(store: ZooStore): Promise<Record<string, unknown>
 const withData = (settings: ExperimentSettings, data: ExperimentData): Record<string, unknown> => ({
   ...settings,
   ...data,
+  inputs: inputKind,
 });
 
 /**

@@ -19,7 +19,7 @@ export interface ApplyOptions {
 export interface StagedModel {
   /** Weights -> inputs of the first stage. Pure; consumes. @throws {ShapeError} */
   readonly open: (weights: WeightBatch) => np.Array[];
-  /** The last one's only output are the predictions [batch, outputs]. */
+  /** The last one's only output are the predictions [batch, outputs]; every parameter lies in one stage's scope. */
   readonly stages: readonly Stage[];
 }
 
@@ -42,9 +42,10 @@ export interface Model {
   init(seed: number): Params;
   /** Predictions [batch, outputs]. Pure: runs under `jit` and `grad`. */
   apply(params: Params, weights: WeightBatch, options?: ApplyOptions): np.Array;
-  /** For training and prediction faster than `apply` compiled as a whole. @default only `apply` */
+  /** Used by training and prediction in place of `apply`, and faster than it compiled as a whole; leave it out of a model that wraps
+   * another one. @default only `apply` */
   readonly staged?: StagedModel;
-  /** The same function in two steps. @default only `apply` */
+  /** The same function in two steps, used by training in place of `apply`. @default only `apply` */
   readonly vector?: VectorModel;
 }
 

@@ -4,7 +4,7 @@
 import { jit, numpy as np, vjp } from "@jax-js/jax";
 import { concatenateAll } from "../ops/concatenate.ts";
 import { type Aggregation, placeProducts, readFeatures } from "../ops/execute.ts";
-import { type Run, runsOf, sideBySide, splitRows } from "../ops/multiply.ts";
+import { type ColumnGroup, groupColumns, sideBySide, splitRows } from "../ops/multiply.ts";
 import { sliceAlong } from "../ops/take-apart.ts";
 import { adjointPlan } from "../plan/adjoint.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
@@ -31,27 +31,24 @@ export function equivariantStages(options: EquivariantStagesOptions): Stage[] {
   const { executable, inputChannels, outputChannels, aggregation } = options;
   const { lowered, plan } = executable;
   const adjoint = adjointPlan(executable);
-  const runs = plan.products.map(({ features }) =>
-    runsOf(features.map(({ tensor }) => lowered.tensors[tensor].fixedSize * inputChannels)),
+  const groups = plan.products.map(({ features }) =>
+    groupColumns(features.map(({ tensor }) => lowered.tensors[tensor].fixedSize * inputChannels)),
   );
   const scalar = plan.products.findIndex(({ slots }) => slots.length === 0);
 
-  // Values: matrices by run. Gradients: matrices by product, whose columns are those of its runs without the filling.
+  // Values: matrices by column group. Gradients: matrices by product, whose columns are those of its groups without the filling.
   const read = stage(
     null,
     (_, inputs) => readFeatures(executable, inputs, aggregation).flatMap(sideBySide),
-    (params, inputs, gradients) => {
-      const batch = inputs[0].shape[0];
-      return { params, inputs: placeProducts(adjoint, gradients, batch, inputChannels) };
-    },
+    (inputs, gradients) => placeProducts(adjoint, gradients, inputs[0].shape[0], inputChannels),
   );
-  // Values: products by run, then the bias if there is one. Gradients: by product.
+  // Values: products by column group, then the bias if there is one. Gradients: by product.
   const place = stage(
     null,
     (_, inputs) => {
       const byProduct: np.Array[] = [];
       let at = 0;
-      for (const list of runs) {
+      for (const list of groups) {
         byProduct.push(sumOf(inputs.slice(at, at + list.length)));
         at += list.length;
       }
@@ -59,24 +56,18 @@ export function equivariantStages(options: EquivariantStagesOptions): Stage[] {
         byProduct[scalar] = np.add(byProduct[scalar], np.reshape(inputs[at], [1, -1]));
       return placeProducts(executable, byProduct, batchOf(executable, byProduct), outputChannels);
     },
-    (params, _, gradients) => {
-      const features = readFeatures(adjoint, gradients, "sum");
-      const inputs = features.map((list) => {
+    (_, gradients) =>
+      readFeatures(adjoint, gradients, "sum").map((list) => {
         const joined = concatenateAll(list, list[0].ndim - 1);
         return np.reshape(joined, [-1, joined.shape[joined.ndim - 1]]);
-      });
-      return { params, inputs };
-    },
+      }),
   );
-  const means = adjoint.aggregated.map((list, p) =>
-    list.flatMap((entries, i) => {
-      const width = lowered.tensors[plan.products[p].features[i].tensor].fixedSize * inputChannels;
-      return Array.from({ length: width }, () => (aggregation === "mean" ? 1 / entries : 1));
-    }),
+  const shares = plan.products.map((_, p) =>
+    aggregation === "mean" ? adjoint.shares(p, inputChannels) : null,
   );
   const mix: Stage = {
     scope: options.scope,
-    compile: () => compileMix(options, runs, means, scalar),
+    compile: () => compileMix(options, groups, shares, scalar),
   };
   return [read, mix, place];
 }
@@ -97,22 +88,24 @@ const multiplyEach = (a: np.Array[], b: np.Array[]) => a.map((x, i) => np.matmul
 
 function compileMix(
   { coefficients }: EquivariantStagesOptions,
-  runs: readonly (readonly Run[])[],
-  means: readonly (readonly number[])[],
+  groups: readonly (readonly ColumnGroup[])[],
+  shares: readonly (readonly number[] | null)[],
   scalar: number,
 ): CompiledStage {
-  /** Matrices by run, and the bias. */
+  /** Matrices by column group, and the bias. */
   const prepare = jit((params: LayerParams): { parts: np.Array[]; bias: np.Array[] } => {
     const { matrices, bias } = arraysOf(coefficients(params));
-    return { parts: matrices.flatMap((matrix, p) => splitRows(matrix, runs[p])), bias };
+    return { parts: matrices.flatMap((matrix, p) => splitRows(matrix, groups[p])), bias };
   });
   /** Transposed matrices by product; where features were means, each entry gets its part. */
   const prepareBack = jit((params: LayerParams): np.Array[] => {
     const { matrices, bias } = arraysOf(coefficients(params));
     for (const array of bias) array.dispose();
-    return matrices.map((matrix, p) =>
-      np.multiply(np.transpose(matrix), np.reshape(np.array([...means[p]]), [1, -1])),
-    );
+    return matrices.map((matrix, p) => {
+      const share = shares[p];
+      const factors = share === null ? 1 : np.reshape(np.array([...share]), [1, -1]);
+      return np.multiply(np.transpose(matrix), factors);
+    });
   });
   const products = jit(multiplyEach);
   const transposedProducts = jit((a: np.Array[], b: np.Array[]) =>
@@ -121,10 +114,10 @@ function compileMix(
       b,
     ),
   );
-  /** Gradients of matrices by product from those by run, and of the bias. */
+  /** Gradients of matrices by product from those by column group, and of the bias. */
   const collect = jit((parts: np.Array[], ofScalar: np.Array[]): CoefficientArrays => {
     let at = 0;
-    const matrices = runs.map((list) =>
+    const matrices = groups.map((list) =>
       concatenateAll(
         list.map(({ columns }) => sliceAlong(parts[at++], 0, 0, columns)),
         0,
@@ -147,8 +140,8 @@ function compileMix(
       return [...products(inputs, parts), ...bias];
     },
     backward: (params, inputs, gradients, wanted) => {
-      const byRun = gradients.flatMap((gradient, p) => runs[p].map(() => gradient.ref));
-      const parts = transposedProducts(inputs, byRun);
+      const byGroup = gradients.flatMap((gradient, p) => groups[p].map(() => gradient.ref));
+      const parts = transposedProducts(inputs, byGroup);
       const kept = Object.fromEntries(Object.entries(params).map(([path, a]) => [path, a.ref]));
       const ofScalar = scalar === -1 ? [] : [gradients[scalar].ref];
       const ofParams = pullBack(kept, collect(parts, ofScalar));

@@ -48,16 +48,11 @@ export function invariantPool(
       stage(
         null,
         (_, inputs) => [apply(inputs)],
-        (params, inputs, [gradient]) => {
-          const parts = features.flatMap(({ tensor }, i) => {
-            const part = aggregation === "mean" ? 1 / adjoint.aggregated[0][i] : 1;
-            return Array.from({ length: lowered.tensors[tensor].fixedSize * channels }, () => part);
-          });
-          const shared = np.multiply(gradient, np.reshape(np.array(parts), [1, -1]));
-          return {
-            params,
-            inputs: placeProducts(adjoint, [shared], inputs[0].shape[0], channels),
-          };
+        (inputs, [gradient]) => {
+          const factors =
+            aggregation === "mean" ? np.reshape(np.array(adjoint.shares(0, channels)), [1, -1]) : 1;
+          const shared = np.multiply(gradient, factors);
+          return placeProducts(adjoint, [shared], inputs[0].shape[0], channels);
         },
       ),
   };

@@ -11,7 +11,10 @@ export type StageGradients = { params: LayerParams; inputs: np.Array[] };
 /** Both directions of a stage, compiled. All arguments are consumed. */
 export interface CompiledStage {
   readonly forward: (params: LayerParams, inputs: np.Array[], key?: np.Array) => np.Array[];
-  /** Gradients from those of the outputs; those of the inputs only when `wanted`. */
+  /**
+   * Gradients from those of the outputs; those of the inputs only when `wanted`. Neighbours may agree on another layout of
+   * gradients than of values.
+   */
   readonly backward: (
     params: LayerParams,
     inputs: np.Array[],
@@ -34,13 +37,8 @@ type Keyed = { key?: np.Array };
 /** What one piece does: outputs from parameters and inputs. Pure: runs under `jit` and `vjp`. Consumes. */
 export type StageFunction = (params: LayerParams, inputs: np.Array[], keyed: Keyed) => np.Array[];
 
-/** Gradients written by hand. Pure; consumes. */
-export type StagePullback = (
-  params: LayerParams,
-  inputs: np.Array[],
-  gradients: np.Array[],
-  wanted: boolean,
-) => StageGradients;
+/** Gradients of the inputs of a stage without parameters, written by hand. Pure; consumes. */
+export type StagePullback = (inputs: np.Array[], gradients: np.Array[]) => np.Array[];
 
 const keyedBy = (key: np.Array | undefined): Keyed => (key === undefined ? {} : { key });
 
@@ -77,7 +75,7 @@ export function stage(scope: string | null, apply: StageFunction, pullback?: Sta
         jit((params: LayerParams, inputs: np.Array[], gradients: np.Array[], keyed: Keyed) =>
           pullback === undefined
             ? derived(params, inputs, gradients, wanted, keyed)
-            : pullback(params, inputs, gradients, wanted),
+            : { params, inputs: pullback(inputs, gradients) },
         ),
       );
       return {

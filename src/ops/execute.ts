@@ -124,15 +124,16 @@ export function placeProducts(
     np.reshape(products[p], [batch, ...slots.map(({ size }) => size), products[p].shape[1]]),
   );
   const outputs = schedule.targets.map((targets, tensor) => {
+    const { dims, fixedSize } = lowered.tensors[tensor];
+    const whole = [batch, ...dims.map(({ axis }) => lowered.axes[axis].size), fixedSize * channels];
+    if (targets.length === 0) return np.zeros(whole); // scale parts leave some tensors nothing
     const smallFirst = targets.toSorted(
       (x, y) => plan.products[x.product].slots.length - plan.products[y.product].slots.length,
     );
     const sum = smallFirst
       .map((target) => placeTarget(executable, target, mixed[target.product].ref, channels))
       .reduce((total, placed) => np.add(total, placed));
-    const { dims, fixedSize } = lowered.tensors[tensor];
-    const sizes = dims.map(({ axis }) => lowered.axes[axis].size);
-    return np.broadcastTo(sum, [batch, ...sizes, fixedSize * channels]);
+    return np.broadcastTo(sum, whole);
   });
   for (const product of mixed) product.dispose();
   return outputs;

@@ -8,20 +8,20 @@ import { sliceAlong } from "./take-apart.ts";
 const wide = 32;
 
 /** Neighbouring features that are multiplied as one matrix, and how many of its columns are theirs. */
-export interface Run {
+export interface ColumnGroup {
   readonly features: readonly number[];
   readonly columns: number;
 }
 
 /** How features of these many columns are joined: wide ones stay alone, narrow neighbours go together. */
-export function runsOf(columns: readonly number[]): Run[] {
-  const runs: number[][] = [];
+export function groupColumns(columns: readonly number[]): ColumnGroup[] {
+  const groups: number[][] = [];
   for (const [i, width] of columns.entries()) {
     const alone = width >= wide || (i > 0 && columns[i - 1] >= wide);
-    if (i === 0 || alone) runs.push([i]);
-    else runs[runs.length - 1].push(i);
+    if (i === 0 || alone) groups.push([i]);
+    else groups[groups.length - 1].push(i);
   }
-  return runs.map((features) => ({
+  return groups.map((features) => ({
     features,
     columns: features.reduce((sum, i) => sum + columns[i], 0),
   }));
@@ -31,24 +31,24 @@ export function runsOf(columns: readonly number[]): Run[] {
 const filledUp = (columns: number) => Math.ceil(columns / 4) * 4;
 
 /**
- * Features [batch, ...slots, columns] in order as one matrix [batch * slots, columns] a run, with columns of zeros at the
+ * Features [batch, ...slots, columns] in order as one matrix [batch * slots, columns] a group, with columns of zeros at the
  * end up to a multiple of 4. Consumes.
  */
 export function sideBySide(features: readonly np.Array[]): np.Array[] {
   const last = features[0].ndim - 1;
-  return runsOf(features.map(({ shape }) => shape[last])).map((run) => {
-    const own = run.features.map((i) => features[i]);
-    const missing = filledUp(run.columns) - run.columns;
+  return groupColumns(features.map(({ shape }) => shape[last])).map((group) => {
+    const own = group.features.map((i) => features[i]);
+    const missing = filledUp(group.columns) - group.columns;
     const zeros = missing === 0 ? [] : [np.zeros([...own[0].shape.slice(0, -1), missing])];
     const joined = concatenateAll([...own, ...zeros], last);
     return np.reshape(joined, [-1, joined.shape[last]]);
   });
 }
 
-/** The rows of a coefficient matrix that belong to every run, with rows of zeros where the run has columns of zeros. Consumes. */
-export function splitRows(matrix: np.Array, runs: readonly Run[]): np.Array[] {
+/** The rows of a coefficient matrix that belong to every group, with rows of zeros where the group has columns of zeros. Consumes. */
+export function splitRows(matrix: np.Array, groups: readonly ColumnGroup[]): np.Array[] {
   let from = 0;
-  const parts = runs.map(({ columns }) => {
+  const parts = groups.map(({ columns }) => {
     const rows = sliceAlong(matrix.ref, 0, from, columns);
     from += columns;
     return columns === filledUp(columns)
@@ -62,11 +62,11 @@ export function splitRows(matrix: np.Array, runs: readonly Run[]): np.Array[] {
   return parts;
 }
 
-/** All features, run by run, times the matrix: [batch * slots, outputs]. Consumes. */
+/** All features, group by group, times the matrix: [batch * slots, outputs]. Consumes. */
 export function multiplyAll(features: readonly np.Array[], matrix: np.Array): np.Array {
   const last = features[0].ndim - 1;
-  const runs = runsOf(features.map(({ shape }) => shape[last]));
-  const parts = splitRows(matrix, runs);
+  const groups = groupColumns(features.map(({ shape }) => shape[last]));
+  const parts = splitRows(matrix, groups);
   return sideBySide(features)
     .map((x, i) => multiply(x, parts[i]))
     .reduce((sum, product) => np.add(sum, product));

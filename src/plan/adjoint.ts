@@ -6,11 +6,8 @@ import type { ExecutablePlan } from "./plan-spec.ts";
 import { schedulePlan } from "./schedule.ts";
 
 export interface AdjointPlan extends ExecutablePlan {
-  /**
-   * Per product and target of the adjoint: how many entries the feature it answers to aggregates. A mean hands this part of
-   * its gradient to every one of them.
-   */
-  readonly aggregated: readonly (readonly number[])[];
+  /** Where features are means: the part of a mean's gradient that each of its entries gets, for every column of a product. */
+  shares(product: number, channels: number): number[];
 }
 
 /** The plan whose reductions are the adjoints of `plan`'s placements, and the other way round. */
@@ -32,6 +29,10 @@ export function adjointPlan({ lowered, plan }: ExecutablePlan): AdjointPlan {
     lowered,
     plan: swapped,
     schedule: schedulePlan(lowered, swapped),
-    aggregated: plan.products.map(({ features }) => features.map(entriesOf)),
+    shares: (product, channels) =>
+      plan.products[product].features.flatMap((feature) => {
+        const columns = lowered.tensors[feature.tensor].fixedSize * channels;
+        return Array.from({ length: columns }, () => 1 / entriesOf(feature));
+      }),
   };
 }

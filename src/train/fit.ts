@@ -84,11 +84,11 @@ export async function* fit(
     clipNorm: full.clipNorm ?? "none",
     dropout: String(full.dropout),
   };
+  const { read, train, validation } = await asRead(model, data, plan.batchSize);
   const run =
     full.resume === undefined
       ? freshState(model, optimizer, seed)
       : resumedState(full.resume, model, optimizer, setting);
-  const { read, train, validation } = await asRead(model, data, plan.batchSize);
   const step = trainStep(read, loss, optimizer, full.clipNorm);
   const evaluator = predictor(read, plan.batchSize);
 

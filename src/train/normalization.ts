@@ -6,12 +6,15 @@ import { lookup } from "../core/records.ts";
 import { sizeOf } from "../core/shapes.ts";
 import type { DatasetTensor, WeightDataset } from "./dataset.ts";
 
-/** Tensor name -> the root mean square of its entries in a middling network. */
+/** What the weights become, in words: trainings with other inputs are other trainings. */
+export const inputKind = "asinh(weight / median over networks of a tensor's root mean square)";
+
+/** Tensor name -> the root mean square of its entries, the median over networks. */
 export type Normalization = Readonly<Record<string, { readonly scale: number }>>;
 
 /**
- * The median over networks of the root mean square of every tensor (in float64); a tensor that is 0 in half of the networks
- * gets scale 1. A median, since populations hold networks that nearly diverged: in one of 3,200 CNNs a bias is a
+ * The median over networks of the root mean square of every tensor (in float64); a tensor that is 0 in more than half of the
+ * networks gets scale 1. A median, since populations hold networks that nearly diverged: in one of 3,200 CNNs a bias is a
  * thousand times its usual size, and a mean of squares would be that network's.
  */
 export function fitNormalization(dataset: WeightDataset): Normalization {
@@ -30,7 +33,8 @@ export function fitNormalization(dataset: WeightDataset): Normalization {
 
 /**
  * The dataset with `asinh(weight / scale)` in every tensor; targets unchanged. The inverse hyperbolic sine leaves usual
- * weights nearly as they are and grows like a logarithm beyond; it is odd, so signs commute too.
+ * weights nearly as they are and grows like a logarithm beyond; it is odd, so signs commute too;
+ * positive scales do not.
  * @throws {ShapeError} when a tensor has no scale.
  */
 export function normalize(dataset: WeightDataset, normalization: Normalization): WeightDataset {

@@ -3,6 +3,7 @@
 import { jit } from "@jax-js/jax";
 import type { Model, VectorModel, WeightBatch } from "../models/model.ts";
 import { evaluationBatches } from "./batches.ts";
+import { breather } from "./event-loop.ts";
 import { batchArrays, type NetworkArrays, type WeightDataset } from "./dataset.ts";
 
 const vectors = "vectors";
@@ -14,16 +15,20 @@ export async function readVectors(
   batchSize: number,
 ): Promise<NetworkArrays> {
   const compiled = jit((weights: WeightBatch) => read(weights));
-  const data: number[][] = [];
+  const breathe = breather();
+  let all = new Float32Array(0);
+  let filled = 0;
   for (const { indices, count } of evaluationBatches(dataset.size, batchSize)) {
     const batch = batchArrays(dataset, indices);
     batch.targets.dispose();
     const rows = compiled(batch.weights); // [batch, width]
     const width = rows.shape[1];
-    data.push([...((await rows.data()) as Float32Array).subarray(0, count * width)]);
+    if (filled === 0) all = new Float32Array(dataset.size * width);
+    all.set(((await rows.data()) as Float32Array).subarray(0, count * width), filled);
+    filled += count * width;
+    await breathe();
   }
   compiled.dispose();
-  const all = Float32Array.from(data.flat());
   const shape = [all.length / dataset.size];
   const { size, targets } = dataset;
   return { size, targets, tensors: { [vectors]: { shape, data: all } } };

@@ -64,7 +64,8 @@ export function stagedGradients(model: StagedModel, loss: Loss): Gradients {
       for (let i = compiled.length - 1; i >= first; i--) {
         const { scope, backward } = compiled[i];
         const step = backward(own(params, scope), read[i], back, i > first, key?.ref);
-        await settle([...Object.values(step.params), ...step.inputs]);
+        await settle(Object.values(step.params));
+        await settle(step.inputs);
         if (scope !== null) Object.assign(gradients, prefixed(scope, step.params));
         back = step.inputs;
       }

@@ -7,6 +7,7 @@ import type { Model, Params } from "../../src/models/model.ts";
 import { unf, type UNFOptions } from "../../src/models/unf.ts";
 import { toBatch } from "../../src/testing/equivariance.ts";
 import { randomSpec, randomWeights } from "../../src/testing/random.ts";
+import { mlpSpec } from "../../src/spec/presets/mlp.ts";
 import type { SymmetrySpec } from "../../src/spec/types.ts";
 import { keepArrays } from "../../src/train/arrays.ts";
 import { compileForward, compileGradients } from "../../src/train/compiled.ts";
@@ -118,6 +119,15 @@ test("dropout draws the same units in both", async () => {
   expect(difference(numbers, await whole(model, spec, 3, random.key(5)))).toBeLessThan(tolerance);
   const other = await whole(model, spec, 3, random.key(6));
   expect(difference(numbers, other)).toBeGreaterThan(0.01);
+});
+
+test("functionals that respect scales, which leave the pool some tensors only", async () => {
+  const spec = mlpSpec([3, 5, 2], { scale: "positive" });
+  const model = unf(spec, { ...common, activation: "relu", scales: "respect" });
+  const numbers = await staged(model, spec, 5);
+  expect(difference(numbers, await whole(model, spec, 5))).toBeLessThan(tolerance);
+  const other = unf(spec, { ...common, activation: "relu", bias: "none", scales: "respect" });
+  expect(Object.keys(await staged(other, spec, 5))).not.toEqual(Object.keys(numbers));
 });
 
 test("stages leave no arrays behind", async () => {

@@ -64,7 +64,8 @@ export const trainCommand: RegisterCommand = (program, cli) => {
       }
       const { openPopulation } = await import("../open-population.ts");
       const { splitDataset } = await import("../../train/dataset.ts");
-      const { fitNormalization, normalize } = await import("../../train/normalization.ts");
+      const { fitNormalization, inputKind, normalize } =
+        await import("../../train/normalization.ts");
       const { fit } = await import("../../train/fit.ts");
       const { predict } = await import("../../train/predict.ts");
       const { binaryCrossEntropy } = await import("../../train/losses.ts");
@@ -90,6 +91,7 @@ export const trainCommand: RegisterCommand = (program, cli) => {
         model: flags.model,
         options,
         networks: dataset.size,
+        inputs: inputKind,
         "weights and targets": fingerprint(dataset),
       };
       if (resume) checkSameTraining(flags.output, readCheckpoint(resume).notes, training);
