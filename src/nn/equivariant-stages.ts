@@ -135,11 +135,13 @@ function compileMix(
     return gradients;
   });
   return {
-    forward: (params, inputs) => {
+    forward: (params, inputs, key) => {
+      key?.dispose();
       const { parts, bias } = prepare(params);
       return [...products(inputs, parts), ...bias];
     },
-    backward: (params, inputs, gradients, wanted) => {
+    backward: (params, inputs, gradients, wanted, key) => {
+      key?.dispose();
       const byGroup = gradients.flatMap((gradient, p) => groups[p].map(() => gradient.ref));
       const parts = transposedProducts(inputs, byGroup);
       const kept = Object.fromEntries(Object.entries(params).map(([path, a]) => [path, a.ref]));

@@ -3,7 +3,6 @@
 import { numpy as np } from "@jax-js/jax";
 import { beforeAll, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
-import { statNN } from "../../src/models/stat-nn.ts";
 import { arraysFromHost, disposeArrays } from "../../src/train/arrays.ts";
 import { readCheckpoint } from "../../src/train/checkpoint.ts";
 import { splitDataset } from "../../src/train/dataset.ts";
@@ -213,23 +212,4 @@ test("options and data out of range are refused before training", async () => {
   await expect(attempt({}, { train: twice, validation })).rejects.toThrow(
     "has 1 outputs, expected 2",
   );
-});
-
-test("a model that reads vectors trains on them as it would on the weights", async () => {
-  const data = { train: linearDataset(24, 0), validation: linearDataset(8, 1) };
-  const model = statNN(data.train.spec, { head: [8, 1] });
-  const { vector: _, ...plain } = model;
-  const options = { epochs: 3, batchSize: 8, seed: 4 };
-  const histories = [];
-  for (const each of [model, plain]) {
-    for await (const event of fit(each, data, options)) {
-      if (event.type !== "done") continue;
-      disposeArrays(event.params);
-      histories.push(event.history.map(({ trainLoss }) => trainLoss));
-    }
-  }
-  const [onVectors, onWeights] = histories;
-  expect(onVectors).toHaveLength(3);
-  for (const [i, loss] of onVectors.entries()) expect(loss).toBeCloseTo(onWeights[i], 5);
-  expect(onVectors[2]).not.toBeCloseTo(onVectors[0], 5); // control: training changes the loss
 });
