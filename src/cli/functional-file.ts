@@ -26,13 +26,13 @@ export function loadFunctional(bytes: Uint8Array, path: string): Functional {
   const {
     model: name,
     options,
-    normalization,
+    normalization = {},
   } = notes as {
     model?: string;
     options?: ModelOptions;
     normalization?: Normalization;
   };
-  const scales = Object.values(normalization ?? {});
+  const scales = Object.values(normalization);
   if (typeof name !== "string" || !scales.every(({ scale }) => scale > 0) || scales.length === 0) {
     throw new FormatError(
       `${path} is a checkpoint without its model's name and the scales of its inputs; train it with \`weightspace train\``,
@@ -46,7 +46,7 @@ export function loadFunctional(bytes: Uint8Array, path: string): Functional {
       checkSameArchitecture(spec, dataset.spec);
       await startEngine();
       arrays ??= arraysFromHost(best ?? params);
-      return predict(model, arrays, normalize({ ...dataset, spec }, normalization ?? {}), {
+      return predict(model, arrays, normalize({ ...dataset, spec }, normalization), {
         loss: binaryCrossEntropy,
       });
     },

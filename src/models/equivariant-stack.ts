@@ -12,7 +12,7 @@ import {
 import { dense } from "../nn/dense.ts";
 import { checkChoice, checkRange, checkSizes } from "../nn/check-options.ts";
 import { type BiasKind, equivariantLinear } from "../nn/equivariant-linear.ts";
-import { type Layer, type LayerParams, prefixed, scoped } from "../nn/layer.ts";
+import { keepParams, type Layer, type LayerParams, prefixed, scoped } from "../nn/layer.ts";
 import { positionEncoding } from "../nn/position-encoding.ts";
 import { type Stage, stage, type StageFunction } from "../nn/stage.ts";
 import type { Aggregation } from "../ops/execute.ts";
@@ -196,7 +196,7 @@ function pointwiseLayer({ lowered }: ExecutablePlan, layer: ReturnType<typeof de
       const mapped = features.map((x, tensor) => {
         const { fixedSize } = lowered.tensors[tensor];
         const y = layer.apply(
-          refAll(params),
+          keepParams(params),
           x.reshape([...x.shape.slice(0, -1), fixedSize, inputs]),
         );
         return y.reshape([...x.shape.slice(0, -1), fixedSize * outputs]);
@@ -208,6 +208,3 @@ function pointwiseLayer({ lowered }: ExecutablePlan, layer: ReturnType<typeof de
   const whole: StageFunction = (params, features) => pointwise.apply(params, features);
   return { ...pointwise, stages: (scope) => [stage(scope, whole)] };
 }
-
-const refAll = (params: LayerParams): LayerParams =>
-  Object.fromEntries(Object.entries(params).map(([path, array]) => [path, array.ref]));

@@ -8,7 +8,7 @@ import { type ColumnGroup, groupColumns, sideBySide, splitRows } from "../ops/mu
 import { sliceAlong } from "../ops/take-apart.ts";
 import { adjointPlan } from "../plan/adjoint.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
-import type { LayerParams } from "./layer.ts";
+import { keepParams, type LayerParams } from "./layer.ts";
 import { type CompiledStage, type Stage, stage } from "./stage.ts";
 
 /** What parameters stand for: a matrix a product, and the bias as columns of the scalar product. */
@@ -144,9 +144,8 @@ function compileMix(
       key?.dispose();
       const byGroup = gradients.flatMap((gradient, p) => groups[p].map(() => gradient.ref));
       const parts = transposedProducts(inputs, byGroup);
-      const kept = Object.fromEntries(Object.entries(params).map(([path, a]) => [path, a.ref]));
       const ofScalar = scalar === -1 ? [] : [gradients[scalar].ref];
-      const ofParams = pullBack(kept, collect(parts, ofScalar));
+      const ofParams = pullBack(keepParams(params), collect(parts, ofScalar));
       if (wanted) return { params: ofParams, inputs: products(gradients, prepareBack(params)) };
       for (const array of [...gradients, ...Object.values(params)]) array.dispose();
       return { params: ofParams, inputs: [] };

@@ -22,6 +22,11 @@ export function prefixed(prefix: string, params: LayerParams): LayerParams {
   );
 }
 
+/** The same parameters with one more reference each; does not consume. */
+export function keepParams(params: LayerParams): LayerParams {
+  return Object.fromEntries(Object.entries(params).map(([path, array]) => [path, array.ref]));
+}
+
 /** The parameters below a prefix, without it. Moves ownership; nothing is copied. */
 export function scoped(prefix: string, params: LayerParams): LayerParams {
   const start = `${prefix}.`;

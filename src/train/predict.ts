@@ -1,4 +1,4 @@
-// Predictions of a model for a whole dataset, in batches of one shape so that one compiled program serves them all.
+// Predictions of a model for a whole dataset, in batches of one shape so that what is compiled serves them all.
 
 import { startEngine } from "../engine/start.ts";
 import type { Model, Params } from "../models/model.ts";

@@ -90,7 +90,7 @@ test("a subset carries weights and targets together", () => {
   expect(() => subset(dataset, [10])).toThrow("expected a network from 0 to 9, got 10");
 });
 
-test("a tensor's scale is that of a middling network: one network that blew up does not change it", () => {
+test("a tensor's scale is a median over networks: one network that blew up does not change it", () => {
   const { scale } = fitNormalization(dataset)["fc1.weight"];
   const { shape, data } = dataset.tensors["fc1.weight"];
   const size = data.length / dataset.size;
