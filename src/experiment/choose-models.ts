@@ -21,9 +21,29 @@ const aliases: Readonly<Record<string, readonly Contestant[]>> = {
 /** Every name that {@link chooseModels} knows. */
 export const contestantNames: readonly string[] = [...modelNames, ...Object.keys(aliases)];
 
+/** Names that people give to variants stand in tables and file names. */
+const variantName = /^(?!tune-)[a-z0-9][a-z0-9-]{0,39}$/;
+
+/** A variant of a model under a name of its own: its options say which `model` it is; undefined for other names. */
+function findVariant(name: string, options: ModelOptions | undefined): Contestant | undefined {
+  const { model, ...others } = options ?? {};
+  if (model === undefined) return undefined;
+  if (!variantName.test(name)) {
+    throw new OptionError(
+      `experiment: a variant's name expected up to 40 small letters, digits and dashes, not beginning with "tune-", got "${name}"`,
+    );
+  }
+  if (typeof model !== "string" || !modelNames.includes(model)) {
+    throw new OptionError(
+      `experiment: options of "${name}" say it is a ${JSON.stringify(model)}, expected "model" to be one of ${modelNames.join(", ")}`,
+    );
+  }
+  return { name, model, options: others };
+}
+
 /**
  * The functionals of a list of names, each once, in their order. `options` holds more options by name, as given or as
- * shown in tables.
+ * shown in tables; a name that is not known is a variant when its options name a `model`.
  * @throws {OptionError} for a name that is not known, or options of a functional that takes no part.
  */
 export function chooseModels(
@@ -39,8 +59,14 @@ export function chooseModels(
   };
   for (const name of names) {
     if (!contestantNames.includes(name)) {
+      const variant = findVariant(name, Object.hasOwn(options, name) ? options[name] : undefined);
+      if (variant !== undefined) {
+        used.add(name);
+        chosen.set(name, variant);
+        continue;
+      }
       throw new OptionError(
-        `experiment: unknown model "${name}"; choose from ${contestantNames.join(", ")}`,
+        `experiment: unknown model "${name}"; choose from ${contestantNames.join(", ")}, or give it options with "model": one of these`,
       );
     }
     const contestants = Object.hasOwn(aliases, name) ? aliases[name] : [{ name, options: {} }];

@@ -13,6 +13,7 @@ import { dense } from "../nn/dense.ts";
 import { checkChoice, checkRange, checkSizes } from "../nn/check-options.ts";
 import { type BiasKind, equivariantLinear } from "../nn/equivariant-linear.ts";
 import { keepParams, type Layer, type LayerParams, prefixed, scoped } from "../nn/layer.ts";
+import { initKinds, type InitKind } from "../nn/initial-coefficients.ts";
 import { positionEncoding } from "../nn/position-encoding.ts";
 import { type Stage, stage, type StageFunction } from "../nn/stage.ts";
 import type { Aggregation } from "../ops/execute.ts";
@@ -45,6 +46,8 @@ export interface EquivariantOptions {
   readonly scales?: ScaleRule;
   /** Share coefficients between structurally equal pairs of tensors. @default none */
   readonly share?: ShareOptions;
+  /** How coefficients start: products with equal weight, or every feature as published. @default "balanced" */
+  readonly init?: InitKind;
 }
 
 type StagedLayer = Layer<np.Array[]> & { stages(scope: string): Stage[] };
@@ -72,6 +75,7 @@ function checkEquivariantOptions(
   checkChoice("unf: aggregation", options.aggregation, ["mean", "sum"]);
   checkChoice("unf: fixedAxes", options.fixedAxes, ["permute", "fold"]);
   checkChoice("unf: scales", options.scales, ["ignore", "respect"]);
+  checkChoice("unf: init", options.init, initKinds);
   checkChoice("unf: positions", options.positions, [true, false]);
   checkRange("unf: pointwise", options.pointwise, 0, channels.length - 1);
   if (options.share !== undefined) {
@@ -96,6 +100,7 @@ export function equivariantStack(
     positions = true,
     scales = "ignore",
     share,
+    init = "balanced",
   }: EquivariantOptions,
   activateLast: boolean,
 ): EquivariantStack {
@@ -108,6 +113,7 @@ export function equivariantStack(
       fixedAxes,
       positions,
       scales,
+      init,
       ...(share && { share }),
     },
     channels,
@@ -139,6 +145,7 @@ export function equivariantStack(
       bias,
       aggregation,
       gain,
+      init,
       ...(share && { share }),
     });
   });

@@ -34,6 +34,7 @@ const functional = [
   "positions",
   "scales",
   "share",
+  "init",
   "pooling",
   ...headed,
 ];

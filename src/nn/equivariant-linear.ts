@@ -3,7 +3,6 @@
 // convolution layers special cases.
 
 import { numpy as np } from "@jax-js/jax";
-import { deriveSeed } from "../core/random.ts";
 import { concatenateAll } from "../ops/concatenate.ts";
 import { type Aggregation, executePlan } from "../ops/execute.ts";
 import { membersOf } from "../plan/merge-tensors.ts";
@@ -11,7 +10,8 @@ import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import { sliceAlong } from "../ops/take-apart.ts";
 import { shareCoefficients, type ShareOptions } from "../plan/sharing.ts";
 import { type Coefficients, equivariantStages } from "./equivariant-stages.ts";
-import { type Layer, type LayerParams, normalArray } from "./layer.ts";
+import { initialCoefficients, initialShared, type InitKind } from "./initial-coefficients.ts";
+import type { Layer, LayerParams } from "./layer.ts";
 import type { Stage } from "./stage.ts";
 
 /**
@@ -31,6 +31,8 @@ export interface EquivariantLinearOptions {
   readonly share?: ShareOptions;
   /** Variance gain of the initial coefficients: 2 before ReLU (He), 1 otherwise (LeCun). @default 2 */
   readonly gain?: number;
+  /** @default "balanced" */
+  readonly init?: InitKind;
 }
 
 interface BiasPlan {
@@ -41,8 +43,8 @@ interface BiasPlan {
 
 /**
  * Layer from features [batch, ...dims, fixed * inputChannels] to [batch, ...dims, fixed * outputChannels], one array per
- * atomic tensor. Coefficients start normal with variance gain / (inputs per output), biases at 0: outputs keep the
- * scale of the inputs at any width because aggregation is by mean.
+ * atomic tensor. Coefficients start normal, biases at 0: outputs keep the scale of the inputs at any width because
+ * aggregation is by mean.
  */
 export function equivariantLinear(
   executable: ExecutablePlan,
@@ -53,6 +55,7 @@ export function equivariantLinear(
     aggregation = "mean",
     share,
     gain = 2,
+    init = "balanced",
   }: EquivariantLinearOptions,
 ): Layer<np.Array[]> & { stages(scope: string): Stage[] } {
   const { lowered, plan, schedule } = executable;
@@ -64,33 +67,13 @@ export function equivariantLinear(
     ? shared.count * inputChannels * outputChannels
     : rowCount.reduce((sum, rows, p) => sum + rows * columnCount[p], 0);
 
-  /** Inputs that feed one output column of each tensor, all products together. */
-  const fanIn = schedule.targets.map((targets) =>
-    targets.reduce((sum, { product }) => sum + schedule.widths[product].input * inputChannels, 0),
-  );
-  const init = (seed: number): LayerParams => {
-    const params: LayerParams = {};
-    if (shared) {
-      const mean = fanIn.reduce((sum, inputs) => sum + inputs, 0) / Math.max(1, fanIn.length);
-      const shape = [shared.count, inputChannels, outputChannels];
-      params["shared"] = normalArray(deriveSeed(seed, "shared"), shape, Math.sqrt(gain / mean));
-    } else {
-      for (const [p, { targets }] of plan.products.entries()) {
-        const deviations = targets.flatMap(({ tensor }) =>
-          Array.from({ length: lowered.tensors[tensor].fixedSize * outputChannels }, () =>
-            Math.sqrt(gain / fanIn[tensor]),
-          ),
-        );
-        params[`mix${p}`] = normalArray(
-          deriveSeed(seed, "mix", p),
-          [rowCount[p], columnCount[p]],
-          deviations,
-        );
-      }
-    }
-    if (biasPlan !== null) params["bias"] = np.zeros([biasPlan.size]);
-    return params;
-  };
+  const starting = { inputChannels, outputChannels, gain, init };
+  const initParams = (seed: number): LayerParams => ({
+    ...(shared
+      ? { shared: initialShared(executable, shared, starting, seed) }
+      : initialCoefficients(executable, starting, seed)),
+    ...(biasPlan !== null && { bias: np.zeros([biasPlan.size]) }),
+  });
 
   const matricesOf = (params: LayerParams): np.Array[] => {
     if (!shared) return plan.products.map((_, p) => params[`mix${p}`]);
@@ -112,7 +95,7 @@ export function equivariantLinear(
 
   return {
     parameterCount: coefficientCount + (biasPlan?.size ?? 0),
-    init,
+    init: initParams,
     apply: (params, inputs) => {
       const { matrices, bias: added } = coefficients(params);
       return executePlan(executable, matrices, added, inputs, { outputChannels, aggregation });

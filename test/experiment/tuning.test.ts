@@ -74,6 +74,24 @@ test("names: both NFN for nfn, options by either name, each functional once", ()
   expect(() => chooseModels(["gcn"])).toThrow(/unknown model "gcn"; choose from unf, /);
 });
 
+test("variants: a name of one's own whose options say which model it is", () => {
+  const wide = { wide: { model: "unf", channels: [1, 32] } };
+  expect(chooseModels(["unf", "wide"], wide)).toEqual([
+    { name: "unf", options: {} },
+    { name: "wide", model: "unf", options: { channels: [1, 32] } },
+  ]);
+  expect(() => chooseModels(["unf"], wide)).toThrow(/options are given for "wide"/);
+  expect(() => chooseModels(["wide"], { wide: { model: "gcn" } })).toThrow(
+    /options of "wide" say it is a "gcn", expected "model" to be one of unf, /,
+  );
+  expect(() => chooseModels(["wide"], { wide: { channels: [1, 32] } })).toThrow(
+    /unknown model "wide"; .* "model"/,
+  );
+  for (const name of ["tune-unf", "../unf", "", "UNF"]) {
+    expect(() => chooseModels([name], { [name]: { model: "unf" } })).toThrow(/a variant's name/);
+  }
+});
+
 test("every functional reads a GRU; one that cannot read the networks is refused by name", () => {
   const gru = gruSpec({ inputs: 3, hidden: 4, outputs: 2 });
   expect(() => checkReadable(gru, chooseModels(modelNames))).not.toThrow();

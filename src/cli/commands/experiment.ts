@@ -109,7 +109,10 @@ export const experimentCommand: RegisterCommand = (program, cli) => {
       "unf, unf-shared, nfn-np, nfn-hnp, nfn (both), deep-sets, stat-nn, linear, flat-mlp or mlp, separated by commas",
       defaultModels,
     )
-    .option("--options <file>", 'options by model as JSON: {"unf": {"channels": [1, 16, 16]}}')
+    .option(
+      "--options <file>",
+      'options by model as JSON: {"unf": {"channels": [1, 16, 16]}}; {"wide": {"model": "unf", ...}} makes a variant for --models wide',
+    )
     .option("--seeds <n>", "training runs per model", wholeNumber(1), 5)
     .option("--seed <n>", "fixes split, group elements and every run", seedNumber, 0)
     .option("--split <a,b,c>", "shares of the runs for training, validation, test", "0.7,0.1,0.2")
@@ -135,13 +138,16 @@ export const experimentCommand: RegisterCommand = (program, cli) => {
     .action(async (flags: ExperimentFlags) => {
       const { chooseModels, contestantNames } = await import("../../experiment/choose-models.ts");
       const names = flags.models.split(",").map((each) => each.trim());
-      const unknown = names.find((each) => !contestantNames.includes(each));
+      const options = await modelOptions(flags.options);
+      const unknown = names.find(
+        (each) => !contestantNames.includes(each) && !Object.hasOwn(options, each),
+      );
       if (unknown !== undefined) {
         throw new UsageError(
           `experiment: unknown model "${unknown}"; choose from ${contestantNames.join(", ")}`,
         );
       }
-      const models = chooseModels(names, await modelOptions(flags.options));
+      const models = chooseModels(names, options);
       const { epochs, batchSize, rate, schedule, patience, tune, tuneEpochs, seeds, seed } = flags;
       if (tuneEpochs !== undefined && tune === undefined) {
         throw new UsageError("experiment: --tune-epochs needs --tune");
