@@ -11,14 +11,15 @@ export interface NFNOptions extends Omit<UNFOptions, "fixedAxes" | "scales"> {
 }
 
 /**
- * An invariant NFN; see {@link unf} for the options. As published, with a bias per tensor, mean pooling, and no position
- * encodings unless asked for.
+ * An invariant NFN; see {@link unf} for the options. As published, with a bias per tensor, mean pooling, coefficients that
+ * start by fan-in, and no position encodings, unless asked for.
  */
 export function nfn(spec: SymmetrySpec, { variant = "np", ...options }: NFNOptions = {}): Model {
   const published = {
     name: `nfn-${variant}`,
     bias: "tensor",
     pooling: "mean",
+    init: "fan-in",
     positions: false,
   } as const;
   return unf(spec, { ...published, ...options, fixedAxes: variant === "np" ? "permute" : "fold" });

@@ -106,7 +106,7 @@ export const experimentCommand: RegisterCommand = (program, cli) => {
     .option("--spec <file>", "symmetries of a published population's networks as JSON")
     .option(
       "--models <list>",
-      "unf, unf-shared, nfn-np, nfn-hnp, nfn (both), deep-sets, stat-nn, linear, flat-mlp or mlp, separated by commas",
+      "unf, unf-hybrid, unf-shared, nfn-np, nfn-hnp, nfn (both), deep-sets, stat-nn, linear, flat-mlp or mlp, separated by commas",
       defaultModels,
     )
     .option(
