@@ -8,19 +8,13 @@ import type { Contestant } from "./settings.ts";
 /** More parameters than any run here can hold beside its gradients and the optimizer's state. */
 const mostParameters = 100_000_000;
 
-/**
- * Names beside those of the registry. `nfn` is both of its variants, as published results compare both; `unf-hybrid` lifts
- * every weight by itself before the first equivariant layer, as UNF's learned optimizers do.
- */
+/** Names beside those of the registry. `nfn` is both of its variants, as published results compare both. */
 const aliases: Readonly<Record<string, readonly Contestant[]>> = {
   nfn: [
     { name: "nfn-np", options: {} },
     { name: "nfn-hnp", options: {} },
   ],
   mlp: [{ name: "flat-mlp", options: {} }],
-  "unf-hybrid": [
-    { name: "unf-hybrid", model: "unf", options: { channels: [1, 16, 16], pointwise: 1 } },
-  ],
   "unf-shared": [{ name: "unf-shared", model: "unf", options: { share: {} } }],
 };
 

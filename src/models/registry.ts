@@ -6,7 +6,7 @@ import { deepSets } from "./deep-sets.ts";
 import type { Model } from "./model.ts";
 import { nfn } from "./nfn.ts";
 import { flatMLP, linearOnStatistics, statNN } from "./stat-nn.ts";
-import { unf } from "./unf.ts";
+import { hybridUNF, unf } from "./unf.ts";
 
 /** JSON-like options of a model; each builder documents its own. */
 export type ModelOptions = Readonly<Record<string, unknown>>;
@@ -46,6 +46,13 @@ const entries = {
     summary: "universal neural functional; fixed axes permuted with position encodings",
     invariant: true,
     build: (spec, options) => unf(spec, options),
+  },
+  "unf-hybrid": {
+    options: functional,
+    width: { option: "channels", sizes: [1, 16, 16] },
+    summary: "the same behind a first layer that lifts every weight by itself",
+    invariant: true,
+    build: (spec, options) => hybridUNF(spec, options),
   },
   "nfn-np": {
     options: functional,

@@ -67,6 +67,21 @@ export function unf(spec: SymmetrySpec, options: UNFOptions = {}): Model {
   };
 }
 
+/**
+ * {@link unf} behind layers that act on every weight by itself, one for all tensors: equivariant layers then pool functions of
+ * the weights, not the weights, whose means say little. The shape of UNF's learned optimizers.
+ * @throws {OptionError} when no equivariant layer is left.
+ */
+export function hybridUNF(spec: SymmetrySpec, options: UNFOptions = {}): Model {
+  const { name = "unf-hybrid", channels = [1, 16, 16], pointwise = 1 } = options;
+  if (Array.isArray(channels) && pointwise > channels.length - 2) {
+    throw new OptionError(
+      `${name}: channels expected sizes after ${pointwise} pointwise layers, got ${JSON.stringify(channels)}`,
+    );
+  }
+  return unf(spec, { ...options, name, channels, pointwise });
+}
+
 /** An equivariant map between weights: arrays [batch, ...shape, channels] in and out, moving together under the group. */
 export function equivariantUNF(
   spec: SymmetrySpec,

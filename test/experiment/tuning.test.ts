@@ -67,9 +67,6 @@ test("names: both NFN for nfn, options by either name, each functional once", ()
   expect(chooseModels(["unf-shared"], { "unf-shared": { head: [8, 1] } })).toEqual([
     { name: "unf-shared", model: "unf", options: { share: {}, head: [8, 1] } },
   ]);
-  expect(chooseModels(["unf-hybrid"], { "unf-hybrid": { channels: [1, 4, 2] } })).toEqual([
-    { name: "unf-hybrid", model: "unf", options: { channels: [1, 4, 2], pointwise: 1 } },
-  ]);
   expect(chooseModels(["mlp"], { "flat-mlp": { head: [8, 1] } })[0].options).toEqual({
     head: [8, 1],
   });

@@ -57,6 +57,7 @@ test.each([
     { channels: [1, -2] },
     /channels expected a list of whole numbers of at least 1, got \[1,-2\]/,
   ],
+  ["unf-hybrid", { channels: [1, 8] }, /channels expected sizes after 1 pointwise layers/],
   ["unf", { channels: [1, 2], head: [0, 1] }, /head expected a list of whole numbers/],
   ["stat-nn", [1], /no option \[1\]/],
   ["linear", { head: [1] }, /no option head, expected an object with outputs/],

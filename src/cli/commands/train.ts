@@ -29,7 +29,11 @@ export const trainCommand: RegisterCommand = (program, cli) => {
       "Trains a functional that predicts each network's test accuracy from its weights alone.",
     )
     .requiredOption("--zoo <folder>", "the population to learn from")
-    .option("--model <name>", "unf, nfn-np, nfn-hnp, deep-sets, stat-nn, linear or flat-mlp", "unf")
+    .option(
+      "--model <name>",
+      "unf, unf-hybrid, nfn-np, nfn-hnp, deep-sets, stat-nn, linear or flat-mlp",
+      "unf",
+    )
     .option("--options <file>", 'model options as JSON, for example {"channels": [1, 16, 16]}')
     .option("--epochs <n>", "passes over the training networks", wholeNumber(1), 40)
     .option("--batch-size <n>", "networks per step", wholeNumber(1), 32)
