@@ -21,7 +21,7 @@ interface DemoFlags {
   readonly workers: number;
 }
 
-const defaultModels = "unf,nfn-np,deep-sets,stat-nn,linear,flat-mlp";
+const defaultModels = "unf,unf-hybrid,nfn-np,deep-sets,stat-nn,linear,flat-mlp";
 
 /** `0.7112 ± 0.0101`, without a spread for a single run. */
 const withSpread = (mean: number, spread: number) =>
