@@ -13,7 +13,7 @@ import { startEngine } from "../dist/engine/start.js";
 const together = 32;
 const rounds = 5;
 const seed = 1;
-const functionals = ["unf", "nfn-hnp", "deep-sets", "stat-nn"];
+const functionals = ["unf", "unf-hybrid", "nfn-hnp", "deep-sets", "stat-nn"];
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
