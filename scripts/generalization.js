@@ -23,7 +23,7 @@ const readRows = () =>
     readResult(file).rows.map((row) => ({ ...row, population: title })),
   );
 
-/** Models, those that do best where they take part first; the mean of their places breaks ties between populations. */
+/** Models by what they lack, on average over their populations, to the best model of each. */
 function orderModels(rows) {
   const models = [...new Set(rows.map(({ model }) => model))];
   const gap = (row) => {

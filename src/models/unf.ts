@@ -69,7 +69,8 @@ export function unf(spec: SymmetrySpec, options: UNFOptions = {}): Model {
 
 /**
  * {@link unf} behind layers that act on every weight by itself, one for all tensors: equivariant layers then pool functions of
- * the weights, not the weights, whose means say little. The shape of UNF's learned optimizers.
+ * the weights, not the weights themselves. Shapes as of {@link unf}; the form is that of UNF's learned optimizers (Zhou, Finn
+ * and Harrison 2024).
  * @throws {OptionError} when no equivariant layer is left.
  */
 export function hybridUNF(spec: SymmetrySpec, options: UNFOptions = {}): Model {
