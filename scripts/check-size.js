@@ -1,21 +1,22 @@
-// Checks that no source file outgrows one screenful of purpose: at most 250 lines, exceptions listed with a reason.
+// Checks that files and functions stay small: at most 400 lines a file, 60 lines a function. Functions that were longer
+// when the rule came stand in long-functions.json with their length; that list only shrinks.
 
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { conclude, root, sourceFiles } from "./sources.js";
 
-export const lineLimit = 250;
+export const lineLimit = 400;
+export const functionLimit = 60;
 const folders = ["src", "test", "scripts", "bench", "examples", "bin"];
-
-/** Files that may be longer: path -> why. */
-const exceptions = new Map([]);
 
 /** What is wrong with the length or the opening of one file, as lines of text. */
 export function sizeProblems(path, text) {
   const problems = [];
   const lines = text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
-  if (lines > lineLimit && !exceptions.has(path)) {
+  if (lines > lineLimit) {
     problems.push(`${path}: ${lines} lines, at most ${lineLimit}; split it by purpose`);
   }
   if (!/^(#![^\n]*\n)?(\/\/|\/\*)/.test(text) && /^(src|scripts)\//.test(path)) {
@@ -24,13 +25,87 @@ export function sizeProblems(path, text) {
   return problems;
 }
 
+/**
+ * What is wrong with the lengths of functions, as lines of text. `found` and `allowed` map a file to the lengths of its
+ * long functions, in lines, in falling order.
+ */
+export function functionProblems(found, allowed) {
+  const problems = [];
+  for (const [path, lengths] of Object.entries(found)) {
+    const listed = allowed[path] ?? [];
+    lengths.forEach((length, i) => {
+      if (length > (listed[i] ?? 0))
+        problems.push(
+          `${path}: a function of ${length} lines, at most ${Math.max(functionLimit, listed[i] ?? 0)}; split it by purpose`,
+        );
+    });
+  }
+  for (const [path, lengths] of Object.entries(allowed)) {
+    const own = found[path] ?? [];
+    if (own.join() !== lengths.join() && own.every((length, i) => length <= (lengths[i] ?? 0)))
+      problems.push(
+        `scripts/long-functions.json: ${path} has become shorter; write ${JSON.stringify(own)} (\`npm run check -- --shrink\`)`,
+      );
+  }
+  return problems;
+}
+
+/** Lengths of all functions over the limit: `{ path: [lines, ...] }`, in falling order. */
+export function longFunctions(limit = functionLimit) {
+  const folder = mkdtempSync(join(tmpdir(), "check-size-"));
+  try {
+    const config = join(folder, "oxlint.json");
+    const rule = ["error", { max: limit }];
+    writeFileSync(
+      config,
+      JSON.stringify({
+        plugins: [],
+        categories: { correctness: "off" },
+        rules: { "max-lines-per-function": rule },
+      }),
+    );
+    const oxlint = join(root, "node_modules", ".bin", "oxlint");
+    const args = ["-c", config, "--format", "json", "src", "scripts", "bench", "bin", "examples"];
+    const shell = process.platform === "win32";
+    const { stdout } = spawnSync(oxlint, args, { cwd: root, encoding: "utf8", shell });
+    return lengthsIn(JSON.parse(stdout).diagnostics);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function lengthsIn(diagnostics) {
+  const found = {};
+  for (const { filename, message } of diagnostics) {
+    const length = Number(/too many lines \((\d+)\)/.exec(message)?.[1]);
+    if (!Number.isFinite(length)) throw new Error(`check-size: cannot read: ${message}`);
+    (found[filename.replaceAll("\\", "/")] ??= []).push(length);
+  }
+  return Object.fromEntries(
+    Object.entries(found)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([path, lengths]) => [path, lengths.sort((a, b) => b - a)]),
+  );
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const files = folders.flatMap((folder) => sourceFiles(folder));
+  const list = join(root, "scripts/long-functions.json");
+  const found = longFunctions();
+  const allowed = JSON.parse(readFileSync(list, "utf8"));
+  if (process.argv.includes("--shrink")) {
+    // Only what became shorter is written: a function that grew stays a problem.
+    const shrunk = Object.entries(allowed)
+      .map(([path, lengths]) => [
+        path,
+        (found[path] ?? []).map((n, i) => Math.min(n, lengths[i] ?? 0)).filter((n) => n > 0),
+      ])
+      .filter(([, lengths]) => lengths.length > 0);
+    writeFileSync(list, `${JSON.stringify(Object.fromEntries(shrunk), null, 2)}\n`);
+  }
   const problems = files.flatMap((path) =>
     sizeProblems(path, readFileSync(join(root, path), "utf8")),
   );
-  for (const path of exceptions.keys()) {
-    if (!files.includes(path)) problems.push(`${path}: listed as an exception but does not exist`);
-  }
-  conclude("check-size", files.length, problems);
+  const current = JSON.parse(readFileSync(list, "utf8"));
+  conclude("check-size", files.length, [...problems, ...functionProblems(found, current)]);
 }

@@ -8,6 +8,11 @@ interface Layers {
 }
 interface Sizes {
   sizeProblems(path: string, text: string): string[];
+  functionProblems(
+    found: Record<string, readonly number[]>,
+    allowed: Record<string, readonly number[]>,
+  ): string[];
+  longFunctions(limit: number): Record<string, readonly number[]>;
 }
 
 const load = async (name: string): Promise<unknown> =>
@@ -57,9 +62,21 @@ test("imports in comments and strings do not count", () => {
   expect(layers.importsOf(text)).toEqual([]);
 });
 
-test("a file of 251 lines is too long, one of 250 is not", () => {
+test("a file of 401 lines is too long, one of 400 is not", () => {
   const lines = (count: number) => `// What it is.\n${"x;\n".repeat(count - 1)}`;
-  expect(sizes.sizeProblems("src/core/x.ts", lines(250))).toEqual([]);
-  expect(sizes.sizeProblems("src/core/x.ts", lines(251))).toHaveLength(1);
+  expect(sizes.sizeProblems("src/core/x.ts", lines(400))).toEqual([]);
+  expect(sizes.sizeProblems("src/core/x.ts", lines(401))).toHaveLength(1);
   expect(sizes.sizeProblems("src/core/x.ts", "const x = 1;\n")[0]).toContain("comment");
+});
+
+test("a function over 60 lines is a problem unless it is listed, and the list only shrinks", () => {
+  const listed = { "src/core/x.ts": [90, 70] };
+  const problems = (lengths: readonly number[]) =>
+    sizes.functionProblems(lengths.length > 0 ? { "src/core/x.ts": lengths } : {}, listed);
+  expect(problems([90, 70])).toEqual([]);
+  for (const lengths of [[91, 70], [90, 71], [90, 70, 61], [90], []])
+    expect(problems(lengths), String(lengths)).toHaveLength(1);
+  expect(sizes.functionProblems({ "src/core/y.ts": [61] }, {})).toHaveLength(1);
+  expect(sizes.functionProblems({}, {})).toEqual([]);
+  expect(Object.keys(sizes.longFunctions(30)).length).toBeGreaterThan(0);
 });
