@@ -33,8 +33,8 @@ export async function zooDataset(
   { checkpoints = "last", allowDamaged = false }: ZooDatasetOptions = {},
 ): Promise<ZooDataset> {
   const numbers = wantedCheckpoints(zoo, checkpoints);
-  const damaged = damagedNetworks(zoo, numbers);
-  if (damaged.length > 0 && !allowDamaged) throw damageError(zoo, numbers.length, damaged.length);
+  const lost = zoo.damaged.reduce((sum, { count }) => sum + count, 0) * numbers.length;
+  if (lost > 0 && !allowDamaged) throw damageError(zoo, numbers.length, lost);
   const wanted = zoo.rows.filter(({ checkpoint }) => numbers.includes(checkpoint));
   const rows = wanted.filter(({ finite }) => finite);
   if (rows.length === 0)
@@ -52,7 +52,7 @@ export async function zooDataset(
     indices,
     groups: rows.map(({ run }) => run),
     skipped: wanted.filter(({ finite }) => !finite).map(({ index }) => index),
-    damaged,
+    damaged: damagedNetworks(zoo, numbers),
   };
 }
 
@@ -75,9 +75,10 @@ function wantedCheckpoints(
 /** Indices of the networks that damaged shards were planned to hold. */
 function damagedNetworks({ manifest, damaged }: Zoo, numbers: readonly number[]): number[] {
   const count = checkpointsOf(manifest.recipe);
+  const ordered = numbers.toSorted((a, b) => a - b);
   return damaged.flatMap(({ from, count: runs }) =>
     Array.from({ length: runs }, (_, run) =>
-      numbers.toSorted((a, b) => a - b).map((number) => (from + run) * count + number),
+      ordered.map((number) => (from + run) * count + number),
     ).flat(),
   );
 }

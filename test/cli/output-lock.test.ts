@@ -19,7 +19,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "weightspace-"));
   const built = await run("zoo", "build", "--networks", "40", "--workers", "1", "-o", "zoo");
   expect(built.code).toBe(0);
-});
+}, 240_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const endless = ["train", "--zoo", "zoo", "--model", "linear", "--epochs", "1000000", "-o"];
