@@ -1,9 +1,10 @@
-// Ctrl-C: the first asks the work to stop at a safe place, the second ends the process at once.
+// Ctrl-C, a request to end and a closed terminal: the first asks the work to stop at a safe place, the second ends the
+// process at once.
 
 import { constants } from "node:os";
 
 export interface Interruption {
-  /** Aborts on the first SIGINT or SIGTERM. */
+  /** Aborts on the first SIGINT, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal;
   /** Exit code of an interrupted run, 130 for Ctrl-C; undefined when nothing interrupted it. */
   exitCode(): number | undefined;
@@ -11,24 +12,24 @@ export interface Interruption {
   dispose(): void;
 }
 
-/** Listens for SIGINT and SIGTERM; `onFirst` may tell the user what happens now. */
+const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** Listens for these signals; `onFirst` may tell the user what happens now. */
 export function interruption(onFirst: () => void): Interruption {
   const controller = new AbortController();
   let code: number | undefined;
-  const listener = (name: "SIGINT" | "SIGTERM") => {
+  const listener = (name: (typeof names)[number]) => {
     if (code !== undefined) process.exit(code);
     code = 128 + constants.signals[name];
     controller.abort();
     onFirst();
   };
-  process.on("SIGINT", listener);
-  process.on("SIGTERM", listener);
+  for (const name of names) process.on(name, listener);
   return {
     signal: controller.signal,
     exitCode: () => code,
     dispose() {
-      process.off("SIGINT", listener);
-      process.off("SIGTERM", listener);
+      for (const name of names) process.off(name, listener);
     },
   };
 }

@@ -5,13 +5,18 @@ import type { Cli } from "./context.ts";
 /** Exit code when some files could not be used. */
 const someFailed = 1;
 
-/** Tells of a file that cannot be used; goes on with others. @throws the error itself when it is none of ours */
-export function reportBadFile(cli: Cli, path: string, error: unknown): void {
+/** Why a file cannot be used, where others can go on. @throws the error itself when it is none of ours, or misuse */
+export function reasonOf(cli: Cli, error: unknown): string {
   const { code, message } = error as { code?: unknown; message?: string };
   if (cli.signal.aborted || typeof code !== "string" || !code.startsWith("WEIGHTSPACE_"))
     throw error;
   if (code === "WEIGHTSPACE_USAGE") throw error;
-  const text = message ?? "";
+  return message ?? "";
+}
+
+/** Tells of a file that cannot be used; goes on with others. @throws the error itself when it is none of ours */
+export function reportBadFile(cli: Cli, path: string, error: unknown): void {
+  const text = reasonOf(cli, error);
   process.stderr.write(`error: ${text.includes(path) ? text : `${path}: ${text}`}\n`);
   cli.exitWith(someFailed);
 }

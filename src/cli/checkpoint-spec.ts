@@ -115,7 +115,7 @@ async function inNamesOf(
 /** @throws {SpecError} listing every tensor of the spec that the checkpoint lacks or has in another shape */
 export function checkFit(
   path: string,
-  source: TensorSource,
+  source: Pick<TensorSource, "entries">,
   spec: Pick<SymmetrySpec, "tensors">,
 ): void {
   const problems = Object.entries(spec.tensors).flatMap(([tensor, { shape }]): SpecProblem[] => {

@@ -1,8 +1,9 @@
 // Files for the command line: reading with clear errors, and folders.
 
-import { mkdir, readFile, realpath, stat } from "node:fs/promises";
+import { mkdir, open, readFile, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { EnvironmentError, FormatError } from "../core/errors.ts";
+import { EnvironmentError, FormatError, OptionError } from "../core/errors.ts";
+import { parseJson } from "../core/json-limits.ts";
 
 const remedies: Readonly<Record<string, string>> = {
   ENOENT: "no such file or folder; check the path",
@@ -36,16 +37,60 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   }
 }
 
-/** The value of a JSON file. @throws {EnvironmentError} {FormatError} when it is not JSON */
-export async function readJson(path: string): Promise<unknown> {
-  const text = new TextDecoder().decode(await readBytes(path));
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const detail = (error as Error).message.replace(/\s+/g, " ");
-    throw new FormatError(`${path} is not valid JSON: ${detail}`, { cause: error });
-  }
+/** Bytes of the largest JSON file that is read: specs and sketches of large models, results with all their predictions. */
+const mostJsonBytes = 2 ** 28;
+
+/** Bytes of the largest file of options or settings. */
+export const mostOptionBytes = 2 ** 20;
+
+export interface JsonFileLimits {
+  /** Bytes at most. @default 256 MiB */
+  readonly bytes?: number;
 }
+
+/**
+ * The value of a JSON file.
+ * @throws {EnvironmentError}; {FormatError} when it is not JSON; {OptionError} when it is larger or nested deeper than such
+ * files can need
+ */
+export async function readJson(
+  path: string,
+  { bytes = mostJsonBytes }: JsonFileLimits = {},
+): Promise<unknown> {
+  return parseJson(await readAtMost(path, bytes + 1), {
+    bytes,
+    fail: (problem, cause) => {
+      const message = `${path} ${problem}`;
+      if (cause !== undefined) return new FormatError(message, { cause });
+      return new OptionError(`${message}; give another file`);
+    },
+  });
+}
+
+/** The first bytes of a file, all if it has no more; a device that never ends is read no further. */
+async function readAtMost(path: string, most: number): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  try {
+    const handle = await open(path, "r");
+    try {
+      let length = 0;
+      while (length < most) {
+        const piece = new Uint8Array(Math.min(readPiece, most - length));
+        const { bytesRead } = await handle.read(piece, 0, piece.length, null);
+        if (bytesRead === 0) break;
+        pieces.push(piece.subarray(0, bytesRead));
+        length += bytesRead;
+      }
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw fileError("read", path, error);
+  }
+  return Buffer.concat(pieces);
+}
+
+const readPiece = 2 ** 20;
 
 /** Whether two paths lead to one file, through whatever links; false when one of them leads nowhere. */
 export async function isSameFile(path: string, other: string): Promise<boolean> {

@@ -6,9 +6,10 @@ import { EnvironmentError } from "../core/errors.ts";
 import type { ZooStore } from "../zoo/store.ts";
 import { fileError, makeFolder } from "./files.ts";
 import { replaceFile } from "./write-file.ts";
-import { codeOf, lockName, releaseLock, takeLock } from "./fs-store-lock.ts";
+import { codeOf, releaseLock, takeLock } from "./file-lock.ts";
 
 const temporary = /\.tmp$/;
+const lockName = "zoo.lock";
 
 /** A store in a folder, which is made when something is first written. */
 export function folderStore(folder: string): ZooStore {
@@ -60,7 +61,7 @@ export function folderStore(folder: string): ZooStore {
     lock: async () => {
       try {
         await makeFolder(root);
-        await takeLock(root, folder);
+        await takeLock(path(lockName), folder);
       } catch (error) {
         if (error instanceof EnvironmentError) throw error;
         throw fileError("write to", root, error);
@@ -68,11 +69,11 @@ export function folderStore(folder: string): ZooStore {
       try {
         await attempt("tidy", "", undefined, () => removeLeftovers(root));
       } catch (error) {
-        await releaseLock(root);
+        await releaseLock(path(lockName));
         throw error;
       }
       return async () => {
-        await attempt("unlock", lockName, undefined, () => releaseLock(root));
+        await attempt("unlock", lockName, undefined, () => releaseLock(path(lockName)));
       };
     },
   };

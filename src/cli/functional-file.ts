@@ -6,7 +6,7 @@ import type { Model } from "../models/model.ts";
 import { formatAxisExpression } from "../spec/expression.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import { arraysFromHost, disposeArrays } from "../train/arrays.ts";
-import { readCheckpoint } from "../train/checkpoint.ts";
+import { readCheckpoint, type ReadCheckpoint } from "../train/checkpoint.ts";
 import type { WeightDataset } from "../train/dataset.ts";
 import { binaryCrossEntropy } from "../train/losses.ts";
 import { type Normalization, normalize } from "../train/normalization.ts";
@@ -15,14 +15,30 @@ import { predict } from "../train/predict.ts";
 
 export interface Functional {
   readonly model: Model;
+  /** Whether a checksum vouches for the file; older files carry none. */
+  readonly checked: boolean;
   /** Predictions in [0, 1], one per network. @throws {SpecError} when the networks are of another architecture. */
   predict(dataset: WeightDataset): Promise<Float32Array>;
   dispose(): void;
 }
 
-/** @throws {FormatError} when the file is no checkpoint of a functional. */
-export function loadFunctional(bytes: Uint8Array, path: string): Functional {
-  const { spec, notes, params, best } = readCheckpoint(bytes);
+/** What is said of a file that carries no checksum. */
+export const uncheckedNote = (path: string): string =>
+  `${path}: written before digests: not checked`;
+
+/** The checkpoint in a file. @throws {FormatError} naming the file */
+export async function readCheckpointFile(bytes: Uint8Array, path: string): Promise<ReadCheckpoint> {
+  try {
+    return await readCheckpoint(bytes);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new FormatError(`${path}: ${error.message}`, { cause: error });
+  }
+}
+
+/** @throws {FormatError} when the file is damaged or no checkpoint of a functional. */
+export async function loadFunctional(bytes: Uint8Array, path: string): Promise<Functional> {
+  const { spec, notes, params, best, checked } = await readCheckpointFile(bytes, path);
   const {
     model: name,
     options,
@@ -42,6 +58,7 @@ export function loadFunctional(bytes: Uint8Array, path: string): Functional {
   let arrays: ReturnType<typeof arraysFromHost> | undefined;
   return {
     model,
+    checked,
     async predict(dataset) {
       checkSameArchitecture(spec, dataset.spec);
       await startEngine();

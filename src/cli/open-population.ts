@@ -4,9 +4,26 @@
 import { EnvironmentError, OptionError } from "../core/errors.ts";
 import { specFromJSON } from "../spec/json.ts";
 import type { WeightDataset } from "../train/dataset.ts";
-import type { Zoo } from "../zoo/open.ts";
+import type { ZooStore } from "../zoo/store.ts";
 import { readJson } from "./files.ts";
 import { folderStore } from "./fs-store.ts";
+import type { Output } from "./output.ts";
+
+/** A network that is not in the dataset. */
+export interface LeftOut {
+  readonly network: string;
+  readonly reason: string;
+}
+
+/** How many networks are not in the dataset, by reason. */
+export interface LeftOutCounts {
+  /** Their files are damaged. */
+  readonly damaged: number;
+  /** Their weights are not finite. */
+  readonly notFinite: number;
+  /** They are planned and not built yet. */
+  readonly missing: number;
+}
 
 export interface Population {
   readonly dataset: WeightDataset;
@@ -14,8 +31,11 @@ export interface Population {
   readonly names: readonly string[];
   /** What the networks are, in a few words. */
   readonly description: string;
-  /** What could not be read, one sentence each. */
+  /** What is left out, one sentence each. */
   readonly problems: readonly string[];
+  /** The networks left out that are there, damaged or not finite. */
+  readonly leftOut: readonly LeftOut[];
+  readonly counts: LeftOutCounts;
 }
 
 export interface PopulationOptions {
@@ -24,12 +44,27 @@ export interface PopulationOptions {
   readonly where?: Readonly<Record<string, string>> | undefined;
   /** File with the spec of a published population. */
   readonly spec?: string | undefined;
+  /** Goes on without the networks of damaged shards, which `problems` and `counts` tell of. @default a refusal */
+  readonly allowDamaged?: boolean | undefined;
 }
+
+/** The option of commands that read a population. */
+export const allowDamagedOption = [
+  "--allow-damaged",
+  "go on without the networks of damaged shards, and say how many",
+] as const;
+
+/** Tells on standard error what a population leaves out. */
+export function warnOfProblems({ problems }: Population, output: Pick<Output, "note">): void {
+  for (const problem of problems) output.note(`warning: ${problem}`);
+}
+
+const notFinite = "its weights are not finite";
 
 /** @throws {FormatError} {OptionError} {EnvironmentError} {UnsupportedError} */
 export async function openPopulation(
   folder: string,
-  { checkpoints = "last", where, spec }: PopulationOptions = {},
+  { checkpoints = "last", where, spec, allowDamaged = false }: PopulationOptions = {},
 ): Promise<Population> {
   const store = folderStore(folder);
   const names = await store.list();
@@ -50,7 +85,9 @@ export async function openPopulation(
       ...(spec !== undefined && { spec: specFromJSON(await readJson(spec)) }),
     });
     const problems = skipped.map((name) => `${name} has weights that are not finite, left out`);
-    return { ...population, problems };
+    const leftOut = skipped.map((network) => ({ network, reason: notFinite }));
+    const counts = { damaged: 0, notFinite: skipped.length, missing: 0 };
+    return { ...population, problems, leftOut, counts };
   }
   if (names.length > 0 && !names.includes("zoo.json")) {
     throw new EnvironmentError(
@@ -62,18 +99,44 @@ export async function openPopulation(
       `${folder} is a zoo of this project, which knows its symmetries and has no columns to choose by; leave --where and --spec out`,
     );
   }
+  return openOwnZoo(store, { checkpoints, allowDamaged });
+}
+
+async function openOwnZoo(
+  store: ZooStore,
+  options: { readonly checkpoints: "last" | "all"; readonly allowDamaged: boolean },
+): Promise<Population> {
   const { openZoo } = await import("../zoo/open.ts");
   const { zooDataset } = await import("../experiment/zoo-dataset.ts");
-  const choose: (
-    zoo: Zoo,
-    options: { checkpoints: "last" | "all" },
-  ) => ReturnType<typeof zooDataset> = zooDataset;
+  const { checkpointsOf } = await import("../zoo/recipe.ts");
   const zoo = await openZoo(store);
-  const dataset = await choose(zoo, { checkpoints });
+  const dataset = await zooDataset(zoo, options);
+  const { recipe, networks } = zoo.manifest;
+  const { damaged, skipped, indices } = dataset;
+  const planned = networks * (options.checkpoints === "all" ? checkpointsOf(recipe) : 1);
+  const missing = planned - indices.length - skipped.length - damaged.length;
+  const problems = zoo.problems.map(({ message }) => message);
+  const count = (left: number, why: string) => {
+    if (left > 0) problems.push(`${left} of ${planned} networks are left out: ${why}`);
+  };
+  count(damaged.length, "their shards are damaged");
+  count(skipped.length, "their weights are not finite");
+  count(missing, "they are not built yet");
   return {
     dataset,
-    names: dataset.indices.map((index) => `network ${index}`),
-    description: `networks of the task ${zoo.manifest.recipe.task}`,
-    problems: zoo.problems.map(({ message }) => message),
+    names: indices.map(networkName),
+    description: `networks of the task ${recipe.task}${without(damaged.length)}`,
+    problems,
+    leftOut: [
+      ...damaged.map((index) => ({ network: networkName(index), reason: "its shard is damaged" })),
+      ...skipped.map((index) => ({ network: networkName(index), reason: notFinite })),
+    ],
+    counts: { damaged: damaged.length, notFinite: skipped.length, missing },
   };
 }
+
+/** Goes into reports, which must not pass for those of the whole population. */
+const without = (damaged: number) =>
+  damaged === 0 ? "" : `, without the ${damaged} of damaged shards`;
+
+const networkName = (index: number) => `network ${index}`;

@@ -8,6 +8,7 @@ import { checkFit, findSpec, openCheckpoint, type SpecFlags } from "./checkpoint
 import type { Cli } from "./context.ts";
 import { readJson } from "./files.ts";
 import { needSpec } from "./need-spec.ts";
+import { firstRows, fitVocabulary, rowsIn, withoutTiedCopy } from "./sketch-fit.ts";
 
 export const sketchEnding = ".sketch.json";
 
@@ -32,25 +33,40 @@ interface SketchFileOptions {
   readonly spec: Pick<SymmetrySpec, "axes" | "tensors"> | SpecFlags;
 }
 
-/** The sketch of a checkpoint, and where its spec comes from. */
+export interface SketchedFile {
+  readonly sketch: Sketch;
+  /** Where the spec comes from. */
+  readonly origin: string;
+  /** Vocabulary rows of the file: more than the sketch's where the spec asked for has fewer. */
+  readonly fileRows: number | undefined;
+}
+
+/** The sketch of a checkpoint. Under a told spec, vocabulary rows that only one of the two has are left out. */
 export async function sketchFile(
   path: string,
   { command, size, spec: wanted }: SketchFileOptions,
   { output, signal }: Pick<Cli, "output" | "signal">,
-): Promise<{ readonly sketch: Sketch; readonly origin: string }> {
+): Promise<SketchedFile> {
   const source = await openCheckpoint(path);
   try {
     let spec: Pick<SymmetrySpec, "axes" | "tensors">;
     let origin = "the spec of the query";
     if ("axes" in wanted) {
-      spec = wanted;
-      checkFit(path, source, spec);
+      const fitted = fitVocabulary(wanted, source);
+      ({ spec } = fitted);
+      checkFit(path, fitted, spec);
     } else {
       const found = needSpec(command, await findSpec(path, source, wanted));
       for (const warning of found.warnings) output.note(`warning: ${warning}`);
-      ({ spec, origin } = found);
+      const once = await withoutTiedCopy(found.spec, source);
+      ({ origin } = found);
+      ({ spec } = once);
+      if (once.copy !== undefined)
+        output.note(`${path}: ${once.copy} is a copy of ${once.of}, sketched once`);
     }
-    const sketch = await sketchWeights(spec, (name) => source.read(name), {
+    const read = async (name: string) =>
+      firstRows(await source.read(name), spec.tensors[name].shape);
+    const sketch = await sketchWeights(spec, read, {
       signal,
       ...(size !== undefined && { size }),
     });
@@ -58,7 +74,7 @@ export async function sketchFile(
       output.note(
         `warning: ${path}: the weights do not pin down the scales or bases of axis ${place}; its part of the sketch is not invariant`,
       );
-    return { sketch, origin };
+    return { sketch, origin, fileRows: rowsIn(spec, source) };
   } finally {
     await source.close();
   }

@@ -1,9 +1,21 @@
-// Writing so that a file is either the old one or the new one, whatever happens on the way.
+// Writing so that a file is either the old one or the new one, whatever happens on the way. What a killed write leaves
+// behind goes with the next write to the same place.
 
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { unlinkSync } from "node:fs";
-import { type FileHandle, open, readlink, realpath, rename, stat, unlink } from "node:fs/promises";
+import {
+  type FileHandle,
+  open,
+  readdir,
+  readlink,
+  realpath,
+  rename,
+  stat,
+  unlink,
+} from "node:fs/promises";
+import { hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
+import { isAlive, thisProcess } from "./file-lock.ts";
 import { fileError, makeFolder } from "./files.ts";
 
 /** Bytes that are written between two looks at the signal. */
@@ -96,8 +108,41 @@ export async function replaceFile(
   await syncFolder(dirname(path));
 }
 
+/** Short and safe in a file's name. */
+const digestOf = (text: string): string =>
+  createHash("sha256").update(text).digest("hex").slice(0, 8);
+
+const longestStem = 150;
+
+/** How the temporary files of a file begin; a long name is cut, so that theirs are not too long. */
+function stemOf(name: string): string {
+  return Buffer.byteLength(name) <= longestStem ? `.${name}.` : `.${digestOf(name)}.`;
+}
+
+/** A name for a temporary file that says whose it is: host, process, when that started. */
+async function temporaryName(name: string): Promise<string> {
+  const { pid, host, started } = await thisProcess();
+  const rest = randomUUID().slice(0, 8);
+  return `${stemOf(name)}${digestOf(host)}-${pid}-${started ?? "0"}.${rest}.tmp`;
+}
+
+const ownerPattern = /^([0-9a-f]{8})-(\d{1,10})-(\d{1,20})\.[0-9a-f]{8}\.tmp$/;
+
+/** Removes temporary files of this name whose process on this machine is gone; what cannot be removed stays. */
+async function removeLeftovers(folder: string, name: string): Promise<void> {
+  const stem = stemOf(name);
+  for (const each of await readdir(folder).catch(() => [])) {
+    if (!each.startsWith(stem)) continue;
+    const [, host, pid, started] = ownerPattern.exec(each.slice(stem.length)) ?? [];
+    const path = join(folder, each);
+    if (host !== digestOf(hostname()) || unfinished.has(path)) continue;
+    const owner = { pid: Number(pid), host: hostname(), started: started === "0" ? null : started };
+    if (!(await isAlive(owner))) await unlink(path).catch(() => undefined);
+  }
+}
+
 /** Where a path leads through links, also through one to a file that is not there yet. */
-async function targetOf(path: string): Promise<string> {
+export async function targetOf(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch {
@@ -118,9 +163,10 @@ export async function writeFileAtomic(
 ): Promise<void> {
   const target = await targetOf(path);
   const folder = dirname(target);
-  const temporary = join(folder, `.${basename(target)}.${randomUUID().slice(0, 8)}.tmp`);
   try {
     await makeFolder(folder);
+    await removeLeftovers(folder, basename(target));
+    const temporary = join(folder, await temporaryName(basename(target)));
     await replaceFile(target, temporary, content, options);
   } catch (error) {
     const isPlain = typeof content === "string" || content instanceof Uint8Array;

@@ -1,7 +1,9 @@
-// The files that training runs leave: results and checkpoints, checked before they are believed.
+// The files that training runs leave: results and checkpoints, each with a checksum, checked before they are believed.
 
 import { z } from "zod";
+import { blankChecksum, checksumHolds, withChecksum } from "../core/checksum.ts";
 import { FormatError, SpecError } from "../core/errors.ts";
+import { parseJson } from "../core/json-limits.ts";
 import { readCheckpoint } from "../train/checkpoint.ts";
 import type { JobRequest } from "./job.ts";
 import type { FinishedJob } from "./results.ts";
@@ -20,6 +22,8 @@ const record = z.object({
 });
 
 const finishedJob = z.object({
+  /** Absent from files that were written before there were checksums. */
+  checksum: z.string().optional(),
   model: z.string(),
   seed: z.int(),
   parameters: z.int().min(0),
@@ -31,41 +35,75 @@ const finishedJob = z.object({
   seconds: number,
 });
 
-export const toBytes = (value: unknown): Uint8Array =>
-  new TextEncoder().encode(JSON.stringify(value));
+/** More than any run's file holds. */
+const mostBytes = 2 ** 28;
+
+/** What a file of a run says, and whether a checksum vouches for it. */
+export interface Kept<T> {
+  readonly value: T;
+  /** False for files that were written before there were checksums. */
+  readonly checked: boolean;
+}
+
+/** An object as JSON that carries its own checksum. */
+export const toBytes = (value: object): Promise<Uint8Array> =>
+  withChecksum(new TextEncoder().encode(JSON.stringify({ checksum: blankChecksum, ...value })));
 
 function fromBytes(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return undefined;
-  }
-}
-
-/** The result of a run from its file; undefined when the file is damaged or of another run. */
-export function readResult(bytes: Uint8Array, request: JobRequest): FinishedJob | undefined {
-  const parsed = finishedJob.safeParse(fromBytes(bytes));
-  if (!parsed.success) return undefined;
-  const job = parsed.data as FinishedJob;
-  const { name, seed, test } = request;
-  const expected = test?.size ?? 0;
-  const fits = [job.predicted, job.moved].every(({ length }) => length === expected);
-  return fits && job.model === name && job.seed === seed ? job : undefined;
-}
-
-/** Whether a run can go on from this checkpoint. */
-export function isCheckpoint(bytes: Uint8Array): boolean {
-  try {
-    readCheckpoint(bytes);
-    return true;
+    return parseJson(bytes, { bytes: mostBytes, fail: (problem) => new FormatError(problem) });
   } catch (error) {
-    if (error instanceof FormatError || error instanceof SpecError) return false;
+    if (error instanceof FormatError) return undefined;
     throw error;
   }
 }
 
-/** Seconds a run has taken so far; 0 when its file is missing or damaged. */
-export function readSeconds(bytes: Uint8Array | undefined): number {
-  const value = bytes === undefined ? 0 : fromBytes(bytes);
-  return typeof value === "number" && Number.isFinite(value) ? value : 0;
+/** Whether a file that carries a checksum is whole; false, too, for one that carries none. */
+const isWhole = async (bytes: Uint8Array, checksum: string | undefined): Promise<boolean> =>
+  checksum !== undefined && (await checksumHolds(bytes, checksum));
+
+/** The result of a run from its file; undefined when the file is damaged or of another run. */
+export async function readResult(
+  bytes: Uint8Array,
+  request: JobRequest,
+): Promise<Kept<FinishedJob> | undefined> {
+  const value = fromBytes(bytes);
+  const parsed = finishedJob.safeParse(value);
+  if (!parsed.success) return undefined;
+  const { checksum, ...data } = parsed.data;
+  const checked = await isWhole(bytes, checksum);
+  // Without a checksum every name must be known: one that is not may be the checksum's own with a bit changed.
+  const names = Object.keys(finishedJob.shape);
+  const isOld =
+    checksum === undefined && Object.keys(value as object).every((n) => names.includes(n));
+  if (!checked && !isOld) return undefined;
+  const job = data as FinishedJob;
+  const { name, seed, test } = request;
+  const expected = test?.size ?? 0;
+  const fits = [job.predicted, job.moved].every(({ length }) => length === expected);
+  return fits && job.model === name && job.seed === seed ? { value: job, checked } : undefined;
+}
+
+/** Whether a run can go on from this checkpoint, and whether a checksum vouches for it; undefined when it cannot. */
+export async function readableCheckpoint(
+  bytes: Uint8Array,
+): Promise<{ readonly checked: boolean } | undefined> {
+  try {
+    return await readCheckpoint(bytes);
+  } catch (error) {
+    if (error instanceof FormatError || error instanceof SpecError) return undefined;
+    throw error;
+  }
+}
+
+const keptSeconds = z.strictObject({ checksum: z.string(), seconds: z.number().nonnegative() });
+
+/** Seconds a run has taken so far: 0 without a file, undefined when it is damaged. Older files hold the number alone. */
+export async function readSeconds(bytes: Uint8Array | undefined): Promise<number | undefined> {
+  if (bytes === undefined) return 0;
+  const value = fromBytes(bytes);
+  if (typeof value === "number") return value;
+  const parsed = keptSeconds.safeParse(value);
+  if (!parsed.success || !(await isWhole(bytes, parsed.data.checksum))) return undefined;
+  return parsed.data.seconds;
 }

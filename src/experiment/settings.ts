@@ -1,6 +1,7 @@
 // What an experiment compares, under which budget; kept beside its results so that a resumed run is the same one.
 
 import { FormatError, OptionError } from "../core/errors.ts";
+import { parseJson } from "../core/json-limits.ts";
 import type { ModelOptions } from "../models/registry.ts";
 import { inputKind } from "../train/normalization.ts";
 import type { ZooStore } from "../zoo/store.ts";
@@ -46,6 +47,9 @@ export interface ExperimentData {
 
 export const settingsName = "experiment-settings.json";
 
+/** More than the settings of any experiment need. */
+const mostSettingsBytes = 2 ** 24;
+
 /** Settings bind only what has been trained: results and checkpoints of runs. */
 const isOfRun = (name: string) => name !== settingsName && /\.(json|safetensors)$/.test(name);
 
@@ -54,13 +58,13 @@ async function bindingSettings(store: ZooStore): Promise<Record<string, unknown>
   const names = await store.list();
   const bytes = names.some(isOfRun) ? await store.read(settingsName) : undefined;
   if (bytes === undefined) return undefined;
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
-  } catch (error) {
-    throw new FormatError(
-      `experiment: ${settingsName} in ${store.location} is damaged (${(error as Error).message}); choose another folder`,
+  const fail = (problem: string) =>
+    new FormatError(
+      `experiment: ${settingsName} in ${store.location} is damaged (it ${problem}); choose another folder`,
     );
-  }
+  const kept = parseJson(bytes, { bytes: mostSettingsBytes, fail });
+  if (typeof kept !== "object" || kept === null) throw fail("holds no settings");
+  return kept as Record<string, unknown>;
 }
 
 const withData = (settings: ExperimentSettings, data: ExperimentData): Record<string, unknown> => ({

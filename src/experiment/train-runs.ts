@@ -5,7 +5,7 @@ import { eventQueue } from "../core/event-queue.ts";
 import type { ZooStore } from "../zoo/store.ts";
 import type { JobRequest } from "./job.ts";
 import { type JobPool, jobPool } from "./job-pool.ts";
-import { isCheckpoint, readResult, readSeconds, toBytes } from "./run-files.ts";
+import { readableCheckpoint, readResult, readSeconds, toBytes } from "./run-files.ts";
 import type { FinishedJob } from "./results.ts";
 
 /** A run by the name of its files. */
@@ -26,7 +26,10 @@ export type RunEvent =
       readonly seconds: number;
     };
 
-/** Finds the results of runs that are finished, and removes damaged files; one message per file removed. */
+/**
+ * Finds the results of runs that are finished, and removes damaged files: one message per file removed, and one in all
+ * for files that carry no checksum and so cannot be checked.
+ */
 export async function* findFinished(
   store: ZooStore,
   runs: readonly Run[],
@@ -35,25 +38,40 @@ export async function* findFinished(
     await store.remove(file);
     return `${file} in ${store.location} is damaged; its run is trained anew`;
   };
+  const unchecked: string[] = [];
   for (const run of runs) {
     const file = `${run.key}.json`;
     const result = await store.read(file);
     if (result === undefined) continue;
-    const finished = readResult(result, run.request);
+    const finished = await readResult(result, run.request);
     if (finished === undefined) {
       yield await removeDamaged(file);
       continue;
     }
-    run.finished = finished;
+    if (!finished.checked) unchecked.push(file);
+    run.finished = finished.value;
     run.share = 1;
   }
   for (const { key, finished } of runs) {
     if (finished !== undefined) continue;
     const file = `${key}.safetensors`;
-    const checkpoint = await store.read(file);
-    if (checkpoint === undefined || isCheckpoint(checkpoint)) continue;
-    yield await removeDamaged(file);
-    await store.remove(`${key}.seconds.json`);
+    const bytes = await store.read(file);
+    if (bytes === undefined) continue;
+    const secondsFile = `${key}.seconds.json`;
+    const checkpoint = await readableCheckpoint(bytes);
+    if (checkpoint === undefined) {
+      yield await removeDamaged(file);
+      await store.remove(secondsFile);
+      continue;
+    }
+    if (!checkpoint.checked) unchecked.push(file);
+    if ((await readSeconds(await store.read(secondsFile))) !== undefined) continue;
+    await store.remove(secondsFile);
+    yield `${secondsFile} in ${store.location} is damaged; the time its run took before is not counted`;
+  }
+  if (unchecked.length > 0) {
+    const more = unchecked.length > 1 ? ` and ${unchecked.length - 1} more` : "";
+    yield `${unchecked[0]}${more} in ${store.location}: written before digests: not checked`;
   }
 }
 
@@ -117,14 +135,14 @@ async function trainRun(
 ): Promise<void> {
   const { key, request } = run;
   const resume = await store.read(`${key}.safetensors`);
-  const before = readSeconds(await store.read(`${key}.seconds.json`));
+  const before = (await readSeconds(await store.read(`${key}.seconds.json`))) ?? 0;
   const began = performance.now();
   const seconds = () => before + (performance.now() - began) / 1000;
   let saving = Promise.resolve();
   const save = (bytes: Uint8Array) => {
     saving = saving.then(async () => {
       await store.write(`${key}.safetensors`, bytes);
-      await store.write(`${key}.seconds.json`, toBytes(seconds()));
+      await store.write(`${key}.seconds.json`, await toBytes({ seconds: seconds() }));
     });
     saving.catch(() => undefined); // thrown where it is awaited
   };
@@ -142,6 +160,6 @@ async function trainRun(
   await saving;
   if (result !== undefined) run.finished = { ...result, seconds: seconds() };
   if (run.finished === undefined) return;
-  await store.write(`${key}.json`, toBytes(run.finished));
+  await store.write(`${key}.json`, await toBytes(run.finished));
   run.share = 1;
 }

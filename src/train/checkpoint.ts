@@ -1,7 +1,9 @@
 // Checkpoints of a training run: parameters, best parameters and optimizer state as tensors of one safetensors file,
-// everything else (spec, model, position, history) as JSON in its metadata.
+// everything else (spec, model, position, history) as JSON in its metadata, and a checksum of the whole file.
 
+import { blankChecksum, checksumHolds, withChecksum } from "../core/checksum.ts";
 import { FormatError } from "../core/errors.ts";
+import { parseJson } from "../core/json-limits.ts";
 import { type SafeTensor, toFloat32 } from "../formats/safetensors-dtypes.ts";
 import { writeSafetensors } from "../formats/safetensors-write.ts";
 import { readSafetensors } from "../formats/safetensors.ts";
@@ -9,7 +11,12 @@ import { specFromJSON, specToJSON } from "../spec/json.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import type { HostRecord } from "./arrays.ts";
 
-export const checkpointFormat = "weightspace/checkpoint@1";
+export const checkpointFormat = "weightspace/checkpoint@2";
+
+/** The format of files that carry no checksum; they are still read. */
+const uncheckedFormat = "weightspace/checkpoint@1";
+
+const jsonKeys = ["spec", "setting", "position", "history", "notes"] as const;
 
 /** One line of a training history. */
 export interface EpochRecord {
@@ -54,8 +61,11 @@ export interface Checkpoint {
 
 const parts = ["params", "best", "optimizer"] as const;
 
-/** The bytes of a safetensors file; `readCheckpoint` reads them back to an equal value. */
-export function writeCheckpoint(checkpoint: Checkpoint): Uint8Array {
+/** More JSON than any run writes. */
+const mostMetadataBytes = 100_000_000;
+
+/** The bytes of a safetensors file, checksum included; `readCheckpoint` reads them back to an equal value. */
+export async function writeCheckpoint(checkpoint: Checkpoint): Promise<Uint8Array> {
   const tensors: Record<string, SafeTensor> = {};
   for (const part of parts) {
     for (const [path, { shape, data }] of Object.entries(checkpoint[part] ?? {})) {
@@ -68,7 +78,8 @@ export function writeCheckpoint(checkpoint: Checkpoint): Uint8Array {
     }
   }
   const { model, setting, position, history, notes } = checkpoint;
-  return writeSafetensors(tensors, {
+  const bytes = writeSafetensors(tensors, {
+    checksum: blankChecksum,
     format: checkpointFormat,
     model,
     spec: JSON.stringify(specToJSON(checkpoint.spec)),
@@ -77,27 +88,29 @@ export function writeCheckpoint(checkpoint: Checkpoint): Uint8Array {
     history: JSON.stringify(history),
     notes: JSON.stringify(notes),
   });
+  return withChecksum(bytes as Uint8Array<ArrayBuffer>);
+}
+
+/** A checkpoint as read from a file. */
+export interface ReadCheckpoint extends Checkpoint {
+  /** True when the file carries a checksum and it fits; false for files that were written before there were checksums. */
+  readonly checked: boolean;
 }
 
 /**
  * A checkpoint from the bytes of its file.
- * @throws {FormatError} when the bytes are not a safetensors file or not a checkpoint.
+ * @throws {FormatError} when the bytes are not a safetensors file, not a checkpoint, or not those that were written: any
+ * bit that has changed since is noticed, except in files of the older format, which carry no checksum.
  */
-export function readCheckpoint(bytes: Uint8Array): Checkpoint {
+export async function readCheckpoint(bytes: Uint8Array): Promise<ReadCheckpoint> {
   const { tensors, metadata } = readSafetensors(bytes);
-  if (metadata["format"] !== checkpointFormat) {
-    throw new FormatError(
-      `readCheckpoint: metadata "format" expected "${checkpointFormat}", got ` +
-        `${JSON.stringify(metadata["format"]) ?? "nothing"}; give a file written by training`,
-    );
-  }
-  const parsed = (key: string): unknown => {
-    try {
-      return JSON.parse(metadata[key]);
-    } catch {
-      throw new FormatError(`readCheckpoint: metadata "${key}" expected JSON; the file is damaged`);
-    }
-  };
+  const checked = await checkBytes(bytes, metadata);
+  const parsed = (key: (typeof jsonKeys)[number]): unknown =>
+    parseJson(metadata[key] ?? "", {
+      bytes: mostMetadataBytes,
+      fail: (problem) =>
+        new FormatError(`readCheckpoint: metadata "${key}" ${problem}; the file is damaged`),
+    });
   const position = parsed("position") as TrainingPosition;
   const numbers = ["step", "epoch", "batch", "lossSum", "bestEpoch"] as const;
   if (!numbers.every((key) => Number.isFinite(position?.[key]))) {
@@ -109,11 +122,54 @@ export function readCheckpoint(bytes: Uint8Array): Checkpoint {
       `readCheckpoint: metadata "history" expected ${position.epoch} epochs; the file is damaged`,
     );
   }
-  const records: Record<string, Record<string, HostRecord[string]>> = {
-    params: {},
-    best: {},
-    optimizer: {},
+  const records = readRecords(tensors);
+  return {
+    checked,
+    model: metadata["model"] ?? "",
+    spec: specFromJSON(parsed("spec")),
+    setting: parsed("setting") as Checkpoint["setting"],
+    position,
+    history: history as EpochRecord[],
+    notes: parsed("notes") as Checkpoint["notes"],
+    params: records.params,
+    optimizer: records.optimizer,
+    ...(Object.keys(records.best).length > 0 ? { best: records.best } : {}),
   };
+}
+
+/** Whether the bytes are known to be those that were written; false when the file is too old to tell. */
+async function checkBytes(
+  bytes: Uint8Array,
+  metadata: Readonly<Record<string, string>>,
+): Promise<boolean> {
+  const { format, checksum } = metadata;
+  if (format !== checkpointFormat && format !== uncheckedFormat) {
+    throw new FormatError(
+      `readCheckpoint: metadata "format" expected "${checkpointFormat}", got ` +
+        `${JSON.stringify(format) ?? "nothing"}; give a file written by training`,
+    );
+  }
+  if (format === uncheckedFormat) {
+    // A name that training does not write is the checksum's own, damaged together with the format.
+    const known: readonly string[] = ["format", "model", ...jsonKeys];
+    const unknown = Object.keys(metadata).find((key) => !known.includes(key));
+    if (unknown === undefined) return false;
+    throw new FormatError(
+      `readCheckpoint: metadata ${JSON.stringify(unknown)} is not of format "${uncheckedFormat}"; the file is damaged`,
+    );
+  }
+  if (checksum === undefined || !(await checksumHolds(bytes, checksum))) {
+    throw new FormatError(
+      "readCheckpoint: its checksum does not fit, so bytes of it have changed since it was written; the file is damaged, take another copy of it or train it again",
+    );
+  }
+  return true;
+}
+
+type Records = Record<(typeof parts)[number], Record<string, HostRecord[string]>>;
+
+function readRecords(tensors: ReadonlyMap<string, SafeTensor>): Records {
+  const records: Records = { params: {}, best: {}, optimizer: {} };
   for (const [name, tensor] of tensors) {
     const slash = name.indexOf("/");
     const part = name.slice(0, slash);
@@ -122,20 +178,10 @@ export function readCheckpoint(bytes: Uint8Array): Checkpoint {
         `readCheckpoint: tensor "${name}" (${tensor.dtype}) expected F32 under ${parts.join("/, ")}/`,
       );
     }
-    records[part][name.slice(slash + 1)] = {
+    records[part as keyof Records][name.slice(slash + 1)] = {
       shape: [...tensor.shape],
       data: Float32Array.from(toFloat32(tensor)),
     };
   }
-  return {
-    model: metadata["model"] ?? "",
-    spec: specFromJSON(parsed("spec")),
-    setting: parsed("setting") as Checkpoint["setting"],
-    position,
-    history: history as EpochRecord[],
-    notes: parsed("notes") as Checkpoint["notes"],
-    params: records["params"],
-    optimizer: records["optimizer"],
-    ...(Object.keys(records["best"]).length > 0 ? { best: records["best"] } : {}),
-  };
+  return records;
 }

@@ -88,7 +88,7 @@ export async function* fit(
   const run =
     full.resume === undefined
       ? freshState(model, optimizer, seed)
-      : resumedState(full.resume, model, optimizer, setting);
+      : await resumedState(full.resume, model, optimizer, setting);
   const step = trainStep(read, loss, optimizer, full.clipNorm);
   const evaluator = predictor(read, plan.batchSize);
 

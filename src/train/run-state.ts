@@ -59,13 +59,13 @@ function checkRecord(what: string, found: HostRecord, expected: Params | Optimiz
  * The state a checkpoint holds.
  * @throws {OptionError} naming the setting that differs; {ShapeError} naming the parameter that does not fit.
  */
-export function resumedState(
+export async function resumedState(
   bytes: Uint8Array,
   model: Model,
   optimizer: Optimizer,
   setting: RunSetting,
-): RunState {
-  const checkpoint = readCheckpoint(bytes);
+): Promise<RunState> {
+  const checkpoint = await readCheckpoint(bytes);
   const differs = (name: string, expected: unknown, found: unknown): never => {
     throw new OptionError(
       `fit: cannot resume, ${name} expected ${String(expected)} as in this run, got ${String(found)} ` +

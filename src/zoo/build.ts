@@ -9,7 +9,13 @@ import { mostNetworks } from "./limits.ts";
 import { keepTable } from "./keep-table.ts";
 import type { ZooManifest } from "./manifest.ts";
 import { checkpointsOf, type Recipe } from "./recipe.ts";
-import { inspectShard, planShards, type ShardInfo, type ShardPlan } from "./shard.ts";
+import {
+  inspectShard,
+  planShards,
+  presentShards,
+  type ShardInfo,
+  type ShardPlan,
+} from "./shard.ts";
 import type { ZooStore } from "./store.ts";
 import { finishedWork, trainShard } from "./train-shard.ts";
 import type { ShardTrainer } from "./worker-pool.ts";
@@ -79,9 +85,10 @@ export async function* buildZoo(options: BuildOptions): AsyncGenerator<BuildEven
     const finished: ShardInfo[] = [];
     const pending: ShardPlan[] = [];
     const checkpoints = checkpointsOf(manifest.recipe);
+    const present = new Set((await presentShards(store, manifest)).map(({ name }) => name));
     for (const [at, plan] of planShards(networks, manifest.shardSize).entries()) {
       try {
-        const info = await inspectShard(store, manifest, plan);
+        const info = present.has(plan.name) ? await inspectShard(store, manifest, plan) : undefined;
         if (info?.rows.length === plan.count * checkpoints) finished.push(info);
         else if (isMine(at)) pending.push(plan);
       } catch (error) {

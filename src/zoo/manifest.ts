@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { FormatError } from "../core/errors.ts";
+import { parseJson } from "../core/json-limits.ts";
 import { specFromJSON, specToJSON } from "../spec/json.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import { mostNetworks } from "./limits.ts";
@@ -23,11 +24,20 @@ export interface ZooManifest {
   readonly spec: SymmetrySpec;
 }
 
+const countUpTo = (most: number) => {
+  const error = ({ input }: { input?: unknown }) =>
+    `expected a whole number from 1 to ${most}, got ${JSON.stringify(input)?.slice(0, 40) ?? "nothing"}`;
+  return z.int({ error }).min(1, { error }).max(most, { error });
+};
+
+/** Bytes of the largest manifest there could be: recipe and spec of one architecture. */
+const mostBytes = 2 ** 26;
+
 const schema = z.object({
   format: z.literal(manifestFormat),
   seed: z.int(),
-  networks: z.int().min(1).max(mostNetworks),
-  shardSize: z.int().min(1),
+  networks: countUpTo(mostNetworks),
+  shardSize: countUpTo(mostNetworks),
   recipe: z.unknown(),
   spec: z.unknown(),
 });
@@ -53,14 +63,11 @@ export async function readManifest(store: ZooStore): Promise<ZooManifest | undef
   const bytes = await store.read(manifestName);
   if (bytes === undefined) return undefined;
   const where = `${manifestName} in ${store.location}`;
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    throw new FormatError(
-      `readManifest: ${where} is not JSON (${(error as Error).message}); build the zoo in another folder`,
-    );
-  }
+  const value = parseJson(bytes, {
+    bytes: mostBytes,
+    fail: (problem) =>
+      new FormatError(`readManifest: ${where} ${problem}; build the zoo in another folder`),
+  });
   const result = schema.safeParse(value);
   if (!result.success) {
     const problems = result.error.issues.map((i) => `  - ${i.path.join(".")}: ${i.message}`);

@@ -5,7 +5,7 @@ import { sizeOf } from "../core/shapes.ts";
 import { readManifest, type ZooManifest } from "./manifest.ts";
 import { checkpointsOf } from "./recipe.ts";
 import type { ZooRow } from "./run.ts";
-import { inspectShard, planShards, type ShardInfo } from "./shard.ts";
+import { inspectShard, presentShards, type ShardInfo, type ShardPlan } from "./shard.ts";
 import type { ZooStore } from "./store.ts";
 import type { Stacks } from "./population.ts";
 
@@ -15,6 +15,8 @@ export interface Zoo {
   readonly rows: readonly ZooRow[];
   /** One error for every shard that is damaged; its networks have no rows, all others can be used. */
   readonly problems: readonly FormatError[];
+  /** The damaged shards, in the order of `problems`. */
+  readonly damaged: readonly ShardPlan[];
   /**
    * The weights of networks, tensor name -> [n, ...shape], in the order of the indices.
    * @throws {OptionError} for an index without a row; {FormatError} when its shard is damaged.
@@ -35,19 +37,22 @@ export async function openZoo(store: ZooStore): Promise<Zoo> {
   }
   const shards: ShardInfo[] = [];
   const damaged = new Map<number, FormatError>();
-  for (const plan of planShards(manifest.networks, manifest.shardSize)) {
+  const damagedPlans: ShardPlan[] = [];
+  for (const plan of await presentShards(store, manifest)) {
     try {
       const info = await inspectShard(store, manifest, plan);
       if (info !== undefined) shards.push(info);
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       damaged.set(plan.from, error);
+      damagedPlans.push(plan);
     }
   }
   return Object.freeze({
     manifest,
     rows: Object.freeze(rowsOf(shards)),
     problems: Object.freeze([...damaged.values()]),
+    damaged: Object.freeze(damagedPlans),
     readWeights: (indices: readonly number[]) =>
       readWeights(store, manifest, shards, damaged, indices),
   });
@@ -68,10 +73,11 @@ async function readWeights(
   indices: readonly number[],
 ): Promise<Stacks> {
   const checkpoints = checkpointsOf(recipe);
+  const shardAt = new Map(shards.map((shard) => [shard.plan.from, shard]));
   const byShard = new Map<ShardInfo, { place: number; slot: number }[]>();
   for (const [place, index] of indices.entries()) {
     const from = Math.floor(index / (shardSize * checkpoints)) * shardSize;
-    const shard = shards.find(({ plan }) => plan.from === from);
+    const shard = shardAt.get(from);
     const slot = index - from * checkpoints;
     if (!Number.isSafeInteger(index) || shard?.rows[slot] === undefined) {
       const problem = damaged.get(from);

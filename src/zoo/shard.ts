@@ -1,6 +1,7 @@
 // Shards: safetensors files that hold the weights of consecutive networks, stacked, and in their metadata the networks'
 // rows of the table and the spec, so that a shard stands on its own.
 
+import { blankChecksum, checksumHolds, withChecksum } from "../core/checksum.ts";
 import { FormatError } from "../core/errors.ts";
 import { equalShapes, formatShape } from "../core/shapes.ts";
 import { writeSafetensors } from "../formats/safetensors-write.ts";
@@ -9,7 +10,6 @@ import {
   safetensorsHeader,
   safetensorsPrefixBytes,
 } from "../formats/safetensors.ts";
-import { blankChecksum, checksumHolds, withChecksum } from "./checksum.ts";
 import { specToJSON } from "../spec/json.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import type { ZooManifest } from "./manifest.ts";
@@ -20,6 +20,9 @@ import type { Population } from "./population.ts";
 
 const shardFormat = "weightspace/zoo-shard@1";
 
+/** All that the metadata of a shard may hold; another name is one of these with a bit changed. */
+const shardKeys: readonly string[] = ["checksum", "format", "seed", "spec", "runs"];
+
 /** Which training runs a shard holds; each leaves as many networks as the recipe has checkpoints. */
 export interface ShardPlan {
   readonly name: string;
@@ -28,13 +31,31 @@ export interface ShardPlan {
   readonly count: number;
 }
 
+/** Shard number `i` of a zoo of so many runs. */
+const planShard = (i: number, runs: number, shardSize: number): ShardPlan => ({
+  name: `shard-${String(i).padStart(5, "0")}.safetensors`,
+  from: i * shardSize,
+  count: Math.min(shardSize, runs - i * shardSize),
+});
+
 /** The shards of a zoo of so many runs, in order. */
 export function planShards(runs: number, shardSize: number): ShardPlan[] {
-  return Array.from({ length: Math.ceil(runs / shardSize) }, (_, i) => ({
-    name: `shard-${String(i).padStart(5, "0")}.safetensors`,
-    from: i * shardSize,
-    count: Math.min(shardSize, runs - i * shardSize),
-  }));
+  return Array.from({ length: Math.ceil(runs / shardSize) }, (_, i) =>
+    planShard(i, runs, shardSize),
+  );
+}
+
+/** The planned shards that the store has files of, in order: found from one list of its files, however many are planned. */
+export async function presentShards(
+  store: ZooStore,
+  { networks, shardSize }: Pick<ZooManifest, "networks" | "shardSize">,
+): Promise<ShardPlan[]> {
+  const planned = Math.ceil(networks / shardSize);
+  const numbers = (await store.list()).flatMap((name) => {
+    const number = Number(/^shard-(\d{5,15})\.safetensors$/.exec(name)?.[1] ?? NaN);
+    return number < planned && planShard(number, networks, shardSize).name === name ? [number] : [];
+  });
+  return numbers.sort((a, b) => a - b).map((number) => planShard(number, networks, shardSize));
 }
 
 /** The bytes of a shard, checksum included: the same for the same networks. */
@@ -93,6 +114,8 @@ export async function inspectShard(
   if (metadata["seed"] !== String(seed)) {
     return fail(`it was built with seed ${metadata["seed"]}, the zoo has seed ${seed}`);
   }
+  const unknown = Object.keys(metadata).find((key) => !shardKeys.includes(key));
+  if (unknown !== undefined) return fail(`its metadata holds ${JSON.stringify(unknown)}`);
   const { checksum } = metadata;
   if (checksum !== undefined) {
     const bytes = (await store.read(plan.name)) ?? new Uint8Array(0);

@@ -60,14 +60,20 @@ describe("sketch and rank", () => {
     expect(ranked[1].similarity).toBeLessThan(0.3);
   });
 
-  test("another architecture is named and left out; nothing to rank is a failure", async () => {
+  test("another architecture stands below the others with the reason; nothing to rank is a failure", async () => {
     await run("sketch", "b.safetensors", "--spec", "spec.json");
     const mixed = await run("rank", "b.sketch.json", "other.safetensors", "a.safetensors");
     expect(mixed.code).toBe(0);
-    expect(mixed.stderr).toMatch(/^left out other\.safetensors: .*does not fit the spec/);
-    expect(mixed.stdout).toContain("a.safetensors");
+    expect(mixed.stderr).toBe("");
+    expect(mixed.stdout).toMatch(
+      /\na\.safetensors +-?0\.\d{4}\n+not judged: other\.safetensors does not fit the spec/,
+    );
     const none = await run("rank", "b.sketch.json", "other.safetensors", "--json");
-    expect(none).toMatchObject({ code: 1, stdout: "" });
+    expect(none.code).toBe(1);
+    expect(JSON.parse(none.stdout)).toMatchObject({
+      ranked: [],
+      refused: [{ file: "other.safetensors" }],
+    });
     expect(none.stderr).toMatch(/^error: rank: none of 1 candidates can be compared/);
     const told = await run("rank", "b.sketch.json", "a.safetensors", "--spec", "spec.json");
     expect(told).toMatchObject({ code: 2, stdout: "" });
@@ -79,8 +85,9 @@ describe("sketch and rank", () => {
     const text = await readFile(join(folder, "b.sketch.json"), "utf8");
     await writeFile(join(folder, "bad.sketch.json"), text.replace("sketch@1", "sketch@9"));
     const bad = await run("rank", "b.sketch.json", "bad.sketch.json");
-    expect(bad).toMatchObject({ code: 1, stdout: "" });
-    expect(bad.stderr).toMatch(/^error: bad\.sketch\.json: sketchFromJSON: not a sketch/);
+    expect(bad.code).toBe(1);
+    expect(bad.stdout).toMatch(/^not judged: bad\.sketch\.json: sketchFromJSON: not a sketch/);
+    expect(bad.stderr).toMatch(/^error: rank: none of 1 candidates can be compared/);
     const ending = await run("sketch", "b.safetensors", "--spec", "spec.json", "-o", "b.json");
     expect(ending).toMatchObject({ code: 2, stdout: "" });
     const unknown = await run("rank", "b.safetensors", "a.safetensors");

@@ -1,6 +1,7 @@
-// Checkpoints read back to what was written; what is not a checkpoint is refused with a reason.
+// Checkpoints read back to what was written; what is not a checkpoint, or not as it was written, is refused with a reason.
 
 import { expect, test } from "vitest";
+import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
 import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
 import {
   type Checkpoint,
@@ -26,22 +27,42 @@ const checkpoint: Checkpoint = {
   optimizer: { seen1: { shape: [], data: Float32Array.of(0.1) } },
 };
 
-test("a checkpoint reads back to the same value and the same bytes", () => {
-  const bytes = writeCheckpoint(checkpoint);
-  const again = readCheckpoint(bytes);
-  expect(again).toEqual(checkpoint);
+test("a checkpoint reads back to the same value and the same bytes", async () => {
+  const bytes = await writeCheckpoint(checkpoint);
+  const again = await readCheckpoint(bytes);
+  expect(again).toEqual({ ...checkpoint, checked: true });
   expect(Object.is(again.params["layer/0.weight"].data[1], -0)).toBe(true);
-  expect(writeCheckpoint(again)).toEqual(bytes);
+  expect(await writeCheckpoint(again)).toEqual(bytes);
 });
 
-test("a checkpoint without best parameters has none", () => {
+test("a checkpoint without best parameters has none", async () => {
   const { best: _, ...rest } = checkpoint;
-  expect(readCheckpoint(writeCheckpoint(rest))).toEqual(rest);
+  expect(await readCheckpoint(await writeCheckpoint(rest))).toEqual({ ...rest, checked: true });
 });
 
-test("what is not a checkpoint is refused with a reason", () => {
+test("any one bit flipped anywhere in a checkpoint is noticed; the file as written is read", async () => {
+  const bytes = await writeCheckpoint(checkpoint);
+  expect((await readCheckpoint(bytes)).checked).toBe(true);
+  const accepted: number[] = [];
+  for (let bit = 0; bit < 8 * bytes.length; bit++) {
+    bytes[bit >> 3] ^= 1 << (bit & 7);
+    await readCheckpoint(bytes).then(
+      () => accepted.push(bit),
+      (error: unknown) => {
+        if (!(error instanceof FormatError || error instanceof UnsupportedError)) throw error;
+      },
+    );
+    bytes[bit >> 3] ^= 1 << (bit & 7);
+  }
+  expect(accepted).toEqual([]);
+});
+
+/** A checkpoint as it was written before there were checksums. */
+const oldFormat = "weightspace/checkpoint@1";
+
+test("what is not a checkpoint is refused with a reason; one without a checksum is read as not checked", async () => {
   const sound = {
-    format: checkpointFormat,
+    format: oldFormat,
     model: "linear",
     spec: JSON.stringify(specToJSON(smallSpec)),
     setting: "{}",
@@ -52,14 +73,23 @@ test("what is not a checkpoint is refused with a reason", () => {
   const scalar = { dtype: "F32" as const, shape: [], data: new Uint8Array(4) };
   const read = (change: Record<string, string>, tensor = "params/a") =>
     readCheckpoint(writeSafetensors({ [tensor]: scalar }, { ...sound, ...change }));
-  expect(read({}).params["a"].data).toEqual(Float32Array.of(0));
-  expect(() => read({ format: "pt" })).toThrow(`expected "${checkpointFormat}", got "pt"`);
-  expect(() => read({ position: "{" })).toThrow(`metadata "position" expected JSON`);
-  expect(() => read({ position: "null" })).toThrow(`metadata "position" expected step`);
-  expect(() => read({ history: "[]" })).toThrow(`metadata "history" expected 1 epochs`);
-  expect(() => read({ spec: "{}" })).toThrow("weightspace/spec@1");
-  expect(() => read({}, "weights/a")).toThrow(
+  const old = await read({});
+  expect(old.checked).toBe(false);
+  expect(old.params["a"].data).toEqual(Float32Array.of(0));
+  const cases: [Record<string, string>, string][] = [
+    [{ format: "pt" }, `expected "${checkpointFormat}", got "pt"`],
+    [{ format: checkpointFormat }, "checksum does not fit"],
+    [{ checksun: "0".repeat(64) }, `"checksun" is not of format`],
+    [{ position: "{" }, `metadata "position" is not valid JSON`],
+    [{ position: "null" }, `metadata "position" expected step`],
+    [{ history: "[]" }, `metadata "history" expected 1 epochs`],
+    [{ notes: "[".repeat(1e5) + "]".repeat(1e5) }, `"notes" is nested more than 100 deep`],
+    [{ spec: "{}" }, "weightspace/spec@1"],
+  ];
+  for (const [change, message] of cases) await expect(read(change)).rejects.toThrow(message);
+  await expect(read({}, "weights/a")).rejects.toThrow(
     `tensor "weights/a" (F32) expected F32 under params/`,
   );
-  expect(() => readCheckpoint(writeCheckpoint(checkpoint).subarray(0, 300))).toThrow();
+  const whole = await writeCheckpoint(checkpoint);
+  await expect(readCheckpoint(whole.subarray(0, 300))).rejects.toThrow(FormatError);
 });

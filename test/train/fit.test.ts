@@ -184,7 +184,7 @@ test("a checkpoint tells model, spec, setting and notes, and refuses another run
   const notes = { channels: [1, 16] };
   const { events } = await collect(fit(model, data, { ...base, epochs: 1, notes }));
   const { bytes } = eventsOf(events, "checkpoint")[0];
-  const checkpoint = readCheckpoint(bytes);
+  const checkpoint = await readCheckpoint(bytes);
   expect(checkpoint).toMatchObject({ model: "linear", notes, setting: { seed: 4, batchSize: 16 } });
   expect(checkpoint.spec).toEqual(smallSpec);
   expect(Object.keys(checkpoint.params)).toEqual(["bias", "matrix"]);
@@ -199,7 +199,7 @@ test("a checkpoint tells model, spec, setting and notes, and refuses another run
   await expect(resume({ optimizer: other })).rejects.toThrow("decoupled decay 0.1) as in this run");
   await expect(resume({}, { ...model, name: "unf" })).rejects.toThrow("model expected unf");
   await expect(resume({ resume: bytes.subarray(0, 900) })).rejects.toThrow();
-  expect(() => readCheckpoint(new Uint8Array(4))).toThrow();
+  await expect(readCheckpoint(new Uint8Array(4))).rejects.toThrow();
 });
 
 test("options and data out of range are refused before training", async () => {

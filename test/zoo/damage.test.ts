@@ -5,6 +5,7 @@ import { FormatError } from "../../src/core/errors.ts";
 import { toFloat32 } from "../../src/formats/safetensors-dtypes.ts";
 import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
+import { zooDataset } from "../../src/experiment/zoo-dataset.ts";
 import { openZoo } from "../../src/zoo/open.ts";
 import { memoryStore } from "../../src/zoo/store.ts";
 import { build, digestsOf, filesOf, storeOf } from "./small-zoo.ts";
@@ -112,10 +113,65 @@ describe("damage", () => {
     await expect(openZoo(memoryStore("the shed"))).rejects.toThrow(/no zoo.json in the shed/);
     const store = await copy();
     await store.write("zoo.json", new TextEncoder().encode("{"));
-    await expect(openZoo(store)).rejects.toThrow(/zoo.json in memory is not JSON/);
+    await expect(openZoo(store)).rejects.toThrow(/zoo.json in memory is not valid JSON/);
     await store.write("zoo.json", new TextEncoder().encode(`{"format":"weightspace/zoo@2"}`));
     await expect(openZoo(store)).rejects.toThrow(/not of format weightspace\/zoo@1/);
     await expect(openZoo(store)).rejects.toThrow(FormatError);
+  });
+
+  test("numbers of a manifest that cannot be are refused with their bounds; the largest is read", async () => {
+    const text = new TextDecoder().decode(wholeFiles.get("zoo.json"));
+    const open = async (change: Record<string, unknown>) => {
+      const manifest = { ...(JSON.parse(text) as object), ...change };
+      const store = await copy();
+      await store.write("zoo.json", new TextEncoder().encode(JSON.stringify(manifest)));
+      return openZoo(store);
+    };
+    expect((await open({ networks: 1e7 })).manifest.networks).toBe(1e7);
+    for (const key of ["networks", "shardSize"]) {
+      for (const value of [0, -1, 0.5, 1e7 + 1, 1e300, "8", null])
+        await expect(open({ [key]: value })).rejects.toThrow(
+          `${key}: expected a whole number from 1 to 10000000, got ${JSON.stringify(value)}`,
+        );
+    }
+    await expect(open({ seed: 1e300 })).rejects.toThrow(FormatError);
+  });
+
+  test("a manifest of millions of shards is opened by one list of the files, not by a look at each", async () => {
+    const store = await copy();
+    const text = new TextDecoder().decode(wholeFiles.get("zoo.json"));
+    const manifest = { ...(JSON.parse(text) as object), networks: 1e7 };
+    await store.write("zoo.json", new TextEncoder().encode(JSON.stringify(manifest)));
+    await store.write("shard-5.safetensors", new Uint8Array(1)); // no shard's name
+    let lists = 0;
+    const sizes: string[] = [];
+    const watched = {
+      ...store,
+      list: () => (lists++, store.list()),
+      size: (name: string) => (sizes.push(name), store.size(name)),
+    };
+    const { rows } = await openZoo(watched);
+    expect([lists, rows.length, sizes.length]).toEqual([1, 44, 6]);
+  });
+
+  test("a dataset of a damaged zoo is refused with the remedy, or leaves its networks out and counts them", async () => {
+    const store = await copy();
+    expect((await zooDataset(await openZoo(store))).damaged).toEqual([]);
+    await store.write(third, flipBit(wholeFiles.get(third)!, wholeFiles.get(third)!.length - 3));
+    const zoo = await openZoo(store);
+    await expect(zooDataset(zoo)).rejects.toThrow(
+      /1 shard is damaged, so 8 of 44 networks cannot be read; build the zoo again .*--allow-damaged.*\n {2}- shard-00002/,
+    );
+    const { size, damaged, indices } = await zooDataset(zoo, { allowDamaged: true });
+    expect([size, damaged]).toEqual([36, [16, 17, 18, 19, 20, 21, 22, 23]]);
+    expect(indices).not.toContain(16);
+  });
+
+  test("a bit of the checksum's own name does not make a shard one without checksum", async () => {
+    const store = await copy();
+    const bytes = wholeFiles.get(third)!;
+    await store.write(third, flipBit(bytes, at(bytes, "checksum")));
+    expect((await openZoo(store)).problems[0].message).toMatch(/its metadata holds "bhecksum"/);
   });
 
   test("NaN weights come through with their flag", async () => {

@@ -3,9 +3,11 @@
 import { availableParallelism } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { Option } from "commander";
+import type { Contestant } from "../../experiment/settings.ts";
 import { condition, positiveNumber, seedNumber, wholeNumber } from "../arguments.ts";
 import type { RegisterCommand } from "../context.ts";
-import { readJson } from "../files.ts";
+import { mostOptionBytes, readJson } from "../files.ts";
+import { allowDamagedOption, warnOfProblems } from "../open-population.ts";
 import { counted } from "../output.ts";
 import { UsageError } from "../usage-error.ts";
 import { writeFileAtomic } from "../write-file.ts";
@@ -31,6 +33,7 @@ interface ExperimentFlags {
   readonly out?: string;
   readonly results?: string;
   readonly workers: number;
+  readonly allowDamaged?: boolean;
 }
 
 const defaultModels = "unf,nfn,deep-sets,stat-nn,linear,mlp";
@@ -50,7 +53,7 @@ function parseSplit(text: string): [number, number, number] {
 async function modelOptions(
   path: string | undefined,
 ): Promise<Record<string, Record<string, unknown>>> {
-  const value = path === undefined ? {} : await readJson(path);
+  const value = path === undefined ? {} : await readJson(path, { bytes: mostOptionBytes });
   const isRecord = (each: unknown) =>
     typeof each === "object" && each !== null && !Array.isArray(each);
   if (!isRecord(value) || !Object.values(value as object).every(isRecord)) {
@@ -61,15 +64,32 @@ async function modelOptions(
   return value as Record<string, Record<string, unknown>>;
 }
 
+function settingsOf(flags: ExperimentFlags, models: readonly Contestant[]) {
+  const { epochs, batchSize, rate, schedule, patience, tune, tuneEpochs, seeds, seed } = flags;
+  if (tuneEpochs !== undefined && tune === undefined) {
+    throw new UsageError("experiment: --tune-epochs needs --tune");
+  }
+  return {
+    models,
+    seeds,
+    seed,
+    split: parseSplit(flags.split),
+    budget: { epochs, batchSize, rate, clipNorm: 1, schedule, patience },
+    tuning: tune === undefined ? undefined : { configurations: tune, epochs: tuneEpochs ?? epochs },
+  };
+}
+
 /** The command that repeats an experiment, with every option that has a say in the numbers. */
 function commandOf(flags: ExperimentFlags): string {
   const quoted = (text: string) => (/^[\w./,-]+$/.test(text) ? text : `'${text}'`);
   const { zoo, models, options, seeds, seed, split, epochs, batchSize, rate } = flags;
   const { schedule, patience, tune, tuneEpochs, checkpoints, where = {}, spec } = flags;
+  const { allowDamaged } = flags;
   return [
     `npx weightspace experiment generalization --zoo ${quoted(zoo)} --checkpoints ${checkpoints}`,
     ...Object.entries(where).map(([column, value]) => `--where ${quoted(`${column}=${value}`)}`),
     spec === undefined ? "" : `--spec ${quoted(spec)}`,
+    allowDamaged === true ? "--allow-damaged" : "",
     `--models ${quoted(models)}`,
     options === undefined ? "" : `--options ${quoted(options)}`,
     `--seeds ${seeds} --seed ${seed} --split ${split}`,
@@ -103,6 +123,7 @@ export const experimentCommand: RegisterCommand = (program, cli) => {
       "only such networks of a published population, may repeat",
       condition,
     )
+    .option(...allowDamagedOption)
     .option("--spec <file>", "symmetries of a published population's networks as JSON")
     .option(
       "--models <list>",
@@ -147,20 +168,8 @@ export const experimentCommand: RegisterCommand = (program, cli) => {
           `experiment: unknown model "${unknown}"; choose from ${contestantNames.join(", ")}`,
         );
       }
-      const models = chooseModels(names, options);
-      const { epochs, batchSize, rate, schedule, patience, tune, tuneEpochs, seeds, seed } = flags;
-      if (tuneEpochs !== undefined && tune === undefined) {
-        throw new UsageError("experiment: --tune-epochs needs --tune");
-      }
-      const settings = {
-        models,
-        seeds,
-        seed,
-        split: parseSplit(flags.split),
-        budget: { epochs, batchSize, rate, clipNorm: 1, schedule, patience },
-        tuning:
-          tune === undefined ? undefined : { configurations: tune, epochs: tuneEpochs ?? epochs },
-      };
+      const settings = settingsOf(flags, chooseModels(names, options));
+      const { seeds, seed } = flags;
       const { openPopulation } = await import("../open-population.ts");
       const { folderStore } = await import("../fs-store.ts");
       const { fingerprint } = await import("../fingerprint.ts");
@@ -170,8 +179,8 @@ export const experimentCommand: RegisterCommand = (program, cli) => {
       const { generalizationReport } = await import("../../report/generalization-report.ts");
 
       const population = await openPopulation(flags.zoo, flags);
-      for (const problem of population.problems) cli.output.note(`warning: ${problem}`);
-      const { dataset, description } = population;
+      warnOfProblems(population, cli.output);
+      const { dataset, description, counts } = population;
       const name = flags.name ?? basename(resolve(flags.zoo));
       const out = flags.out ?? join("runs", `generalization-${name}`);
       const outcome = await runWithProgress(cli, {
@@ -196,6 +205,7 @@ export const experimentCommand: RegisterCommand = (program, cli) => {
           runs,
           accuracies: Array.from(dataset.targets),
           description,
+          ...(Object.values(counts).some((count) => count > 0) && { leftOut: counts }),
           ...sizes,
         },
         ...results,

@@ -1,10 +1,10 @@
 // `weightspace rank`: checkpoints in the order of their likeness to one of them, by sketches.
 
 import type { Sketch } from "../../align/sketch.ts";
-import { OptionError, SpecError } from "../../core/errors.ts";
+import { OptionError } from "../../core/errors.ts";
 import { wholeNumber } from "../arguments.ts";
 import { addSpecOptions, type SpecFlags } from "../checkpoint-spec.ts";
-import type { RegisterCommand } from "../context.ts";
+import type { Cli, RegisterCommand } from "../context.ts";
 import { textTable } from "../output.ts";
 import { UsageError } from "../usage-error.ts";
 
@@ -18,7 +18,7 @@ export const rankCommand: RegisterCommand = (program, cli) => {
     .helpGroup("Checkpoints:")
     .summary("rank checkpoints by likeness: which one does this come from?")
     .description(
-      "Ranks candidates by the similarity of their sketches to that of the query: near 1 for the same network up to symmetries, high for one that was fine-tuned, pruned or noised from it or is its origin, near 0 for networks trained independently. Candidates of another architecture are named and left out.",
+      "Ranks candidates by the similarity of their sketches to that of the query: near 1 for the same network up to symmetries, high for one that was fine-tuned, pruned or noised from it or is its origin, near 0 for networks trained independently. Added vocabulary rows are left out of the comparison. Candidates that cannot be judged stand below the others with the reason; the exit code is 1 when none can.",
     )
     .argument("<query>", "a checkpoint or a .sketch.json")
     .argument("<candidates...>", "checkpoints or .sketch.json files");
@@ -29,46 +29,115 @@ export const rankCommand: RegisterCommand = (program, cli) => {
       wholeNumber(1, 1_000_000),
     )
     .addHelpText("after", "\nExample:\n  weightspace rank query.safetensors zoo/*.sketch.json")
-    .action(async (query: string, candidates: string[], flags: RankFlags) => {
-      const { compareSketches } = await import("../../align/sketch.ts");
-      const { specFromJSON } = await import("../../spec/json.ts");
-      cli.hintResume("the same command begins anew");
-      const { reportBadFile } = await import("../bad-file.ts");
-      const { isSketchFile, readSketch, sketchFile } = await import("../sketch-file.ts");
-      if (isSketchFile(query)) refuseOptions(query, flags);
-      const first = isSketchFile(query)
-        ? await readSketch(query)
-        : (await sketchFile(query, { command: "rank", size: flags.size, spec: flags }, cli)).sketch;
-      const spec = specFromJSON(first.spec);
-      const ranked: { file: string; similarity: number; open: readonly string[] }[] = [];
-      const refused: { file: string; reason: string }[] = [];
-      for (const file of candidates) {
-        cli.signal.throwIfAborted();
-        try {
-          const sketch: Sketch = isSketchFile(file)
-            ? await readSketch(file)
-            : (await sketchFile(file, { command: "rank", size: first.size, spec }, cli)).sketch;
-          ranked.push({ file, similarity: compareSketches(first, sketch), open: sketch.open });
-        } catch (error) {
-          if (error instanceof SpecError || error instanceof OptionError)
-            refused.push({ file, reason: error.message });
-          else reportBadFile(cli, file, error);
-        }
-      }
-      ranked.sort((a, b) => b.similarity - a.similarity || (a.file < b.file ? -1 : 1));
-      for (const { file, reason } of refused) cli.output.note(`left out ${file}: ${reason}`);
-      if (ranked.length === 0)
-        throw new OptionError(
-          `rank: none of ${candidates.length} candidates can be compared with ${query}${refused.length > 0 ? `: ${refused[0].reason}` : ""}`,
-        );
-      cli.output.result({ query, ranked, refused }, () =>
-        textTable(
-          ["candidate", "similarity"],
-          ranked.map(({ file, similarity }) => [file, similarity.toFixed(4)]),
-        ),
-      );
-    });
+    .action((query: string, candidates: string[], flags: RankFlags) =>
+      rank(query, candidates, flags, cli),
+    );
 };
+
+interface Judged {
+  readonly file: string;
+  readonly similarity: number;
+  readonly open: readonly string[];
+  /** Vocabulary rows compared, where the two networks have different numbers of them. */
+  readonly vocabularyRows?: number;
+}
+
+interface Refused {
+  readonly file: string;
+  readonly reason: string;
+}
+
+async function rank(
+  query: string,
+  candidates: readonly string[],
+  flags: RankFlags,
+  cli: Cli,
+): Promise<void> {
+  cli.hintResume("the same command begins anew");
+  const { reasonOf } = await import("../bad-file.ts");
+  const { isSketchFile } = await import("../sketch-file.ts");
+  if (isSketchFile(query)) refuseOptions(query, flags);
+  const judge = await judgeOf(query, flags, cli);
+  const ranked: Judged[] = [];
+  const refused: Refused[] = [];
+  for (const file of candidates) {
+    cli.signal.throwIfAborted();
+    try {
+      ranked.push(await judge(file));
+    } catch (error) {
+      refused.push({ file, reason: reasonOf(cli, error) });
+    }
+  }
+  ranked.sort((a, b) => b.similarity - a.similarity || (a.file < b.file ? -1 : 1));
+  cli.output.result({ query, ranked, refused }, () => rankText(ranked, refused));
+  if (ranked.length === 0)
+    throw new OptionError(
+      `rank: none of ${candidates.length} candidates can be compared with ${query}; the reasons stand above`,
+    );
+}
+
+/** Compares one candidate with the query, on the vocabulary rows that both have. */
+async function judgeOf(
+  query: string,
+  flags: RankFlags,
+  cli: Cli,
+): Promise<(file: string) => Promise<Judged>> {
+  const { compareSketches } = await import("../../align/sketch.ts");
+  const { specFromJSON } = await import("../../spec/json.ts");
+  const { isSketchFile, readSketch, sketchFile } = await import("../sketch-file.ts");
+  const { vocabularyRows, withRows } = await import("../sketch-fit.ts");
+  const ask = { command: "rank", size: flags.size };
+  const first = isSketchFile(query)
+    ? await readSketch(query)
+    : (await sketchFile(query, { ...ask, spec: flags }, cli)).sketch;
+  const spec = specFromJSON(first.spec);
+  const own = vocabularyRows(spec);
+  const byRows = new Map<number | undefined, Sketch>([[own, first]]);
+
+  /** The query's sketch of its first vocabulary rows only. */
+  const queryOf = async (rows: number | undefined): Promise<Sketch> => {
+    const known = byRows.get(rows);
+    if (known !== undefined) return known;
+    if (rows === undefined || own === undefined) return first; // of another architecture: told when compared
+    if (rows > own || isSketchFile(query))
+      throw new OptionError(
+        `the query has ${own} vocabulary rows and the candidate ${rows}, and a sketch of the larger one cannot be cut; give its checkpoint`,
+      );
+    const cut = { ...ask, size: first.size, spec: withRows(spec, rows) };
+    const { sketch } = await sketchFile(query, cut, cli);
+    byRows.set(rows, sketch);
+    return sketch;
+  };
+  return async (file) => {
+    const { sketch, fileRows } = isSketchFile(file)
+      ? { sketch: await readSketch(file), fileRows: undefined }
+      : await sketchFile(file, { ...ask, size: first.size, spec }, cli);
+    const rows = vocabularyRows(specFromJSON(sketch.spec));
+    const similarity = compareSketches(await queryOf(rows), sketch);
+    const isCut = rows !== undefined && (rows !== own || rows !== (fileRows ?? rows));
+    return { file, similarity, open: sketch.open, ...(isCut && { vocabularyRows: rows }) };
+  };
+}
+
+/** The table, best first; below it what cannot be judged, with the reasons. */
+function rankText(ranked: readonly Judged[], refused: readonly Refused[]): string {
+  const table = textTable(
+    ["candidate", "similarity"],
+    ranked.map(({ file, similarity }) => [file, similarity.toFixed(4)]),
+  );
+  const cut = ranked.flatMap(({ file, vocabularyRows: rows }) =>
+    rows === undefined ? [] : [`${file}: compared on the ${rows} vocabulary rows that both have`],
+  );
+  const unjudged = refused.map(({ file, reason }) => {
+    const line = reason.replaceAll(/\s*\n\s*/g, " ");
+    return `not judged: ${line.includes(file) ? "" : `${file}: `}${line}`;
+  });
+  return [
+    ...(ranked.length > 0 ? [table] : []),
+    ...(cut.length > 0 ? [cut.join("\n")] : []),
+    ...(unjudged.length > 0 ? [unjudged.join("\n")] : []),
+  ].join("\n\n");
+}
 
 /** @throws {UsageError} for an option that a sketch has settled */
 function refuseOptions(query: string, flags: RankFlags): void {

@@ -1,10 +1,13 @@
 // `weightspace train`: one functional on a population, with exact resume.
 
 import { existsSync } from "node:fs";
+import type { Command } from "commander";
 import { positiveNumber, seedNumber, wholeNumber } from "../arguments.ts";
-import type { RegisterCommand } from "../context.ts";
-import { readBytes, readJson } from "../files.ts";
-import { writeFileAtomic } from "../write-file.ts";
+import type { SplitParts, Training } from "../train-functional.ts";
+import type { Cli, RegisterCommand } from "../context.ts";
+import { mostOptionBytes, readBytes, readJson } from "../files.ts";
+import { allowDamagedOption, type Population, warnOfProblems } from "../open-population.ts";
+import { lockOutput } from "../output-lock.ts";
 import { UsageError } from "../usage-error.ts";
 
 interface TrainFlags {
@@ -18,16 +21,26 @@ interface TrainFlags {
   readonly seed: number;
   readonly patience?: number;
   readonly resume?: boolean;
+  readonly allowDamaged?: boolean;
 }
 
 export const trainCommand: RegisterCommand = (program, cli) => {
-  program
+  const command = program
     .command("train")
     .helpGroup("Functionals:")
     .summary("train a functional to predict accuracy from weights")
     .description(
       "Trains a functional that predicts each network's test accuracy from its weights alone.",
     )
+    .addHelpText(
+      "after",
+      "\nExample:\n  weightspace train --zoo zoos/digits --model unf -o unf.safetensors",
+    );
+  addOptions(command).action((flags: TrainFlags) => trainFunctional(flags, cli));
+};
+
+function addOptions(command: Command): Command {
+  return command
     .requiredOption("--zoo <folder>", "the population to learn from")
     .option(
       "--model <name>",
@@ -45,116 +58,117 @@ export const trainCommand: RegisterCommand = (program, cli) => {
     )
     .option("--seed <n>", "fixes split, initial parameters and batches", seedNumber, 0)
     .option("--resume", "continue from the output file if it exists")
+    .option(...allowDamagedOption)
     .option(
       "-o, --output <file>",
       "checkpoint to write after every epoch",
       "functional.safetensors",
-    )
-    .addHelpText(
-      "after",
-      "\nExample:\n  weightspace train --zoo zoos/digits --model unf -o unf.safetensors",
-    )
-    .action(async (flags: TrainFlags) => {
-      const { modelNames, buildModel } = await import("../../models/registry.ts");
-      if (!modelNames.includes(flags.model)) {
-        throw new UsageError(
-          `train: unknown model "${flags.model}"; choose one of ${modelNames.join(", ")}`,
-        );
-      }
-      if (existsSync(flags.output) && flags.resume !== true) {
-        throw new UsageError(
-          `train: ${flags.output} exists; add --resume to continue it or choose another -o`,
-        );
-      }
-      const { openPopulation } = await import("../open-population.ts");
-      const { splitDataset } = await import("../../train/dataset.ts");
-      const { fitNormalization, inputKind, normalize } =
-        await import("../../train/normalization.ts");
-      const { fit } = await import("../../train/fit.ts");
-      const { predict } = await import("../../train/predict.ts");
-      const { binaryCrossEntropy } = await import("../../train/losses.ts");
-      const { budgetOptions } = await import("../../experiment/budget.ts");
-      const { kendallTau } = await import("../../train/kendall-tau.ts");
-      const { readCheckpoint } = await import("../../train/checkpoint.ts");
-      const { checkSameTraining, fingerprint } = await import("../fingerprint.ts");
-      const { disposeArrays } = await import("../../train/arrays.ts");
+    );
+}
 
-      const options =
-        flags.options === undefined
-          ? {}
-          : ((await readJson(flags.options)) as Record<string, unknown>);
-      const { dataset } = await openPopulation(flags.zoo);
-      const [train, validation, test] = splitDataset(dataset, [0.7, 0.15, 0.15], flags.seed);
-      const normalization = fitNormalization(train);
-      const model = buildModel(flags.model, dataset.spec, options);
-      const resume =
-        flags.resume === true && existsSync(flags.output)
-          ? await readBytes(flags.output)
-          : undefined;
-      const training = {
-        model: flags.model,
-        options,
-        networks: dataset.size,
-        inputs: inputKind,
-        "weights and targets": fingerprint(dataset),
-      };
-      if (resume) checkSameTraining(flags.output, readCheckpoint(resume).notes, training);
-      cli.hintResume("run the same command with --resume to continue");
-      const events = fit(
-        model,
-        {
-          train: normalize(train, normalization),
-          validation: normalize(validation, normalization),
-        },
-        {
-          ...budgetOptions({ ...flags, clipNorm: 1 }, train.size, options),
-          seed: flags.seed,
-          signal: cli.signal,
-          notes: { ...training, normalization },
-          ...(flags.patience !== undefined && { patience: flags.patience }),
-          ...(resume && { resume }),
-        },
-      );
-      let task: ReturnType<typeof cli.progress.task> | undefined;
-      for await (const event of events) {
-        if (event.type === "start") {
-          const start = event.resumedAt;
-          task = cli.progress.task(`training ${flags.model}`, event.epochs * event.stepsPerEpoch, {
-            start,
-          });
-        } else if (event.type === "step") task?.update(event.step);
-        else if (event.type === "epoch")
-          task?.update(
-            event.step,
-            `validation tau ${(event.validMetric ?? Number.NaN).toFixed(3)}`,
-          );
-        else if (event.type === "checkpoint") await writeFileAtomic(flags.output, event.bytes);
-        else {
-          if (event.reason === "aborted") {
-            disposeArrays(event.params);
-            return;
-          }
-          task?.finish();
-          const held = normalize(test, normalization);
-          const predicted = await predict(model, event.params, held, { loss: binaryCrossEntropy });
-          disposeArrays(event.params);
-          const tau = kendallTau(predicted, held.targets);
-          const value = {
-            checkpoint: flags.output,
-            model: flags.model,
-            parameters: model.parameterCount,
-            reason: event.reason,
-            bestEpoch: event.bestEpoch,
-            testTau: tau,
-            networks: { train: train.size, validation: validation.size, test: test.size },
-            seed: flags.seed,
-          };
-          cli.output.result(
-            value,
-            () =>
-              `${flags.output}: ${flags.model}, ${model.parameterCount} parameters, Kendall's tau ${tau.toFixed(4)} on ${test.size} held-out networks (best epoch ${event.bestEpoch})`,
-          );
-        }
-      }
-    });
-};
+function refuseExisting({ output, resume }: TrainFlags): void {
+  if (!existsSync(output) || resume === true) return;
+  throw new UsageError(`train: ${output} exists; add --resume to continue it or choose another -o`);
+}
+
+/** Model options from a JSON file. @throws {OptionError} {FormatError} {UsageError} when it holds no object */
+async function readOptions(path: string | undefined): Promise<Record<string, unknown>> {
+  const value = path === undefined ? {} : await readJson(path, { bytes: mostOptionBytes });
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  throw new UsageError(
+    `train: ${path} expected an object of options, as in {"channels": [1, 16, 16]}`,
+  );
+}
+
+async function trainFunctional(flags: TrainFlags, cli: Cli): Promise<void> {
+  const { modelNames } = await import("../../models/registry.ts");
+  if (!modelNames.includes(flags.model)) {
+    throw new UsageError(
+      `train: unknown model "${flags.model}"; choose one of ${modelNames.join(", ")}`,
+    );
+  }
+  refuseExisting(flags);
+  const options = await readOptions(flags.options);
+  const { openPopulation } = await import("../open-population.ts");
+  const population = await openPopulation(flags.zoo, { allowDamaged: flags.allowDamaged });
+  warnOfProblems(population, cli.output);
+  const unlock = await lockOutput(flags.output);
+  try {
+    refuseExisting(flags); // another training may have written it since
+    await trainLocked(flags, options, population, cli);
+  } finally {
+    await unlock();
+  }
+}
+
+/** Trains; the output is ours alone. */
+async function trainLocked(
+  flags: TrainFlags,
+  options: Record<string, unknown>,
+  population: Population,
+  cli: Cli,
+): Promise<void> {
+  const { splitDataset } = await import("../../train/dataset.ts");
+  const { fitNormalization, inputKind } = await import("../../train/normalization.ts");
+  const { buildModel } = await import("../../models/registry.ts");
+  const { budgetOptions } = await import("../../experiment/budget.ts");
+  const { readCheckpointFile, uncheckedNote } = await import("../functional-file.ts");
+  const { checkSameTraining, fingerprint } = await import("../fingerprint.ts");
+  const { runTraining } = await import("../train-functional.ts");
+  const { dataset, counts } = population;
+  const [train, validation, test] = splitDataset(dataset, [0.7, 0.15, 0.15], flags.seed);
+  const parts: SplitParts = { train, validation, test };
+  const normalization = fitNormalization(train);
+  const model = buildModel(flags.model, dataset.spec, options);
+  const { output, seed, patience } = flags;
+  const about = {
+    model: flags.model,
+    options,
+    networks: dataset.size,
+    inputs: inputKind,
+    "weights and targets": fingerprint(dataset),
+  };
+  const resume = existsSync(output) ? await readBytes(output) : undefined;
+  if (resume !== undefined) {
+    const { notes, checked } = await readCheckpointFile(resume, output);
+    if (!checked) cli.output.note(uncheckedNote(output));
+    checkSameTraining(output, notes, about);
+  }
+  cli.hintResume("run the same command with --resume to continue");
+  const training: Training = {
+    name: flags.model,
+    model,
+    parts,
+    normalization,
+    output,
+    options: {
+      ...budgetOptions({ ...flags, clipNorm: 1 }, train.size, options),
+      seed,
+      signal: cli.signal,
+      notes: { ...about, normalization },
+      ...(patience !== undefined && { patience }),
+      ...(resume && { resume }),
+    },
+  };
+  const outcome = await runTraining(training, cli);
+  if (outcome === undefined) return;
+  const { tau, bestEpoch } = outcome;
+  const sizes = { train: train.size, validation: validation.size, test: test.size };
+  const value = {
+    checkpoint: output,
+    model: flags.model,
+    parameters: model.parameterCount,
+    reason: outcome.reason,
+    bestEpoch,
+    testTau: tau,
+    networks: sizes,
+    leftOut: counts,
+    seed,
+  };
+  cli.output.result(
+    value,
+    () =>
+      `${output}: ${flags.model}, ${model.parameterCount} parameters, Kendall's tau ${tau.toFixed(4)} on ${test.size} held-out networks (best epoch ${bestEpoch})`,
+  );
+}

@@ -1,11 +1,11 @@
 // `weightspace zoo`: builds, merges and inspects populations of trained networks.
 
 import { availableParallelism } from "node:os";
-import { InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { seedNumber, wholeNumber } from "../arguments.ts";
 import { mostNetworks } from "../../zoo/limits.ts";
-import type { RegisterCommand } from "../context.ts";
-import { readJson } from "../files.ts";
+import type { Cli, RegisterCommand } from "../context.ts";
+import { mostOptionBytes, readJson } from "../files.ts";
 import { counted, textTable } from "../output.ts";
 import { UsageError } from "../usage-error.ts";
 
@@ -35,7 +35,13 @@ export const zooCommand: RegisterCommand = (program, cli) => {
     .command("zoo")
     .helpGroup("Populations:")
     .description("Builds, merges and inspects populations of trained networks.");
+  addBuild(zoo, cli);
+  addRecipes(zoo, cli);
+  addMerge(zoo, cli);
+  addInfo(zoo, cli);
+};
 
+function addBuild(zoo: Command, cli: Cli): void {
   zoo
     .command("build")
     .summary("train a population")
@@ -58,59 +64,72 @@ export const zooCommand: RegisterCommand = (program, cli) => {
       "after",
       "\nRecipes: zoo recipes lists them.\n\nExample:\n  weightspace zoo build --networks 2000 --out zoos/digits",
     )
-    .action(async ({ recipe, networks, seed, out, workers, shard, shardSize }: BuildFlags) => {
-      const { parseRecipe } = await import("../../zoo/recipe.ts");
-      const { recipes } = await import("../../zoo/recipes.ts");
-      const { folderStore } = await import("../fs-store.ts");
-      const { buildWithProgress } = await import("../zoo-progress.ts");
-      const isFile = /[./\\]/.test(recipe);
-      if (!isFile && !Object.hasOwn(recipes, recipe))
-        throw new UsageError(
-          `there is no recipe "${recipe}"; expected one of ${Object.keys(recipes).join(", ")}, or a JSON file`,
-        );
-      const chosen = isFile ? parseRecipe(await readJson(recipe)) : recipes[recipe];
-      const result = await buildWithProgress(cli, {
-        recipe: chosen,
-        networks,
-        seed,
-        workers,
-        store: folderStore(out),
-        ...(shard !== undefined && { part: shard }),
-        ...(shardSize !== undefined && { shardSize }),
-      });
-      const rate = result.built / Math.max(result.seconds, 1e-9);
-      const what =
-        shard === undefined
-          ? counted(networks, "network")
-          : `part ${shard.part} of ${shard.of} of ${counted(networks, "network")}`;
-      cli.output.result({ zoo: out, networks, ...result, networksPerSecond: rate }, () =>
-        result.built === 0
-          ? `${out} already holds its ${what}`
-          : `${out}: ${what}, ${result.built} trained in ${result.seconds.toFixed(1)} s (${formatRate(rate)} networks/s)`,
-      );
-    });
+    .action((flags: BuildFlags) => build(flags, cli));
+}
 
+async function build(
+  { recipe, networks, seed, out, workers, shard, shardSize }: BuildFlags,
+  cli: Cli,
+): Promise<void> {
+  const { parseRecipe } = await import("../../zoo/recipe.ts");
+  const { recipes } = await import("../../zoo/recipes.ts");
+  const { folderStore } = await import("../fs-store.ts");
+  const { buildWithProgress } = await import("../zoo-progress.ts");
+  const isFile = /[./\\]/.test(recipe);
+  if (!isFile && !Object.hasOwn(recipes, recipe))
+    throw new UsageError(
+      `there is no recipe "${recipe}"; expected one of ${Object.keys(recipes).join(", ")}, or a JSON file`,
+    );
+  const chosen = isFile
+    ? parseRecipe(await readJson(recipe, { bytes: mostOptionBytes }))
+    : recipes[recipe];
+  const result = await buildWithProgress(cli, {
+    recipe: chosen,
+    networks,
+    seed,
+    workers,
+    store: folderStore(out),
+    ...(shard !== undefined && { part: shard }),
+    ...(shardSize !== undefined && { shardSize }),
+  });
+  const rate = result.built / Math.max(result.seconds, 1e-9);
+  const what =
+    shard === undefined
+      ? counted(networks, "network")
+      : `part ${shard.part} of ${shard.of} of ${counted(networks, "network")}`;
+  cli.output.result({ zoo: out, networks, ...result, networksPerSecond: rate }, () =>
+    result.built === 0
+      ? `${out} already holds its ${what}`
+      : `${out}: ${what}, ${result.built} trained in ${result.seconds.toFixed(1)} s (${formatRate(rate)} networks/s)`,
+  );
+}
+
+function addRecipes(zoo: Command, cli: Cli): void {
   zoo
     .command("recipes")
     .summary("the recipes there are")
     .description("Lists the recipes that come with the package; with --json, whole.")
-    .action(async () => {
-      const { recipes } = await import("../../zoo/recipes.ts");
-      const { taskEntry } = await import("../../tasks/registry.ts");
-      const { checkpointsOf } = await import("../../zoo/recipe.ts");
-      cli.output.result({ recipes }, () =>
-        textTable(
-          ["recipe", "networks", "checkpoints", "steps"],
-          Object.values(recipes).map((recipe) => [
-            recipe.name,
-            taskEntry(recipe.task).summary,
-            String(checkpointsOf(recipe)),
-            recipe.steps.range.join(" to "),
-          ]),
-        ),
-      );
-    });
+    .action(() => listRecipes(cli));
+}
 
+async function listRecipes(cli: Cli): Promise<void> {
+  const { recipes } = await import("../../zoo/recipes.ts");
+  const { taskEntry } = await import("../../tasks/registry.ts");
+  const { checkpointsOf } = await import("../../zoo/recipe.ts");
+  cli.output.result({ recipes }, () =>
+    textTable(
+      ["recipe", "networks", "checkpoints", "steps"],
+      Object.values(recipes).map((recipe) => [
+        recipe.name,
+        taskEntry(recipe.task).summary,
+        String(checkpointsOf(recipe)),
+        recipe.steps.range.join(" to "),
+      ]),
+    ),
+  );
+}
+
+function addMerge(zoo: Command, cli: Cli): void {
   zoo
     .command("merge")
     .summary("join parts of a population")
@@ -120,28 +139,32 @@ export const zooCommand: RegisterCommand = (program, cli) => {
     .argument("<parts...>", "folders of the parts")
     .requiredOption("-o, --out <folder>", "the zoo's folder")
     .addHelpText("after", "\nExample:\n  weightspace zoo merge part1 part2 part3 --out zoos/gru")
-    .action(async (parts: string[], { out }: { out: string }) => {
-      const { mergeZoos } = await import("../../zoo/merge.ts");
-      const { folderStore } = await import("../fs-store.ts");
-      const { manifest, present, missing, problems } = await mergeZoos(
-        parts.map((part) => folderStore(part)),
-        folderStore(out),
-      );
-      for (const { message } of problems) cli.output.note(`warning: ${message}`);
-      const value = {
-        zoo: out,
-        networks: manifest.networks,
-        present,
-        missing: missing.map(({ name }) => name),
-        problems: problems.map(({ message }) => message),
-      };
-      cli.output.result(value, () =>
-        missing.length === 0
-          ? `${out}: all ${counted(present, "network")}`
-          : `${out}: ${present} of ${counted(manifest.networks, "network")}; ${counted(missing.length, "shard")} missing, build the zoo to train ${missing.length === 1 ? "it" : "them"}`,
-      );
-    });
+    .action((parts: string[], { out }: { out: string }) => merge(parts, out, cli));
+}
 
+async function merge(parts: readonly string[], out: string, cli: Cli): Promise<void> {
+  const { mergeZoos } = await import("../../zoo/merge.ts");
+  const { folderStore } = await import("../fs-store.ts");
+  const { manifest, present, missing, problems } = await mergeZoos(
+    parts.map((part) => folderStore(part)),
+    folderStore(out),
+  );
+  for (const { message } of problems) cli.output.note(`warning: ${message}`);
+  const value = {
+    zoo: out,
+    networks: manifest.networks,
+    present,
+    missing: missing.map(({ name }) => name),
+    problems: problems.map(({ message }) => message),
+  };
+  cli.output.result(value, () =>
+    missing.length === 0
+      ? `${out}: all ${counted(present, "network")}`
+      : `${out}: ${present} of ${counted(manifest.networks, "network")}; ${counted(missing.length, "shard")} missing, build the zoo to train ${missing.length === 1 ? "it" : "them"}`,
+  );
+}
+
+function addInfo(zoo: Command, cli: Cli): void {
   zoo
     .command("info")
     .summary("what a population holds")
@@ -149,57 +172,59 @@ export const zooCommand: RegisterCommand = (program, cli) => {
       "Prints what a population holds: recipe, spec, spread of accuracies, damaged shards.",
     )
     .argument("<folder>", "the zoo's folder")
-    .action(async (folder: string) => {
-      const { openZoo } = await import("../../zoo/open.ts");
-      const { folderStore } = await import("../fs-store.ts");
-      const { specToJSON } = await import("../../spec/json.ts");
-      const { printSpec } = await import("../../spec/print.ts");
-      const { checkpointsOf } = await import("../../zoo/recipe.ts");
-      const { manifest, rows, problems } = await openZoo(folderStore(folder));
-      const finite = rows.filter((row) => row.finite);
-      const accuracies = finite.map(({ testAccuracy }) => testAccuracy).sort((a, b) => a - b);
-      const quantiles =
-        accuracies.length === 0 ? [] : [0, 0.25, 0.5, 0.75, 1].map((q) => quantile(accuracies, q));
-      const histogram = Array.from({ length: 10 }, () => 0);
-      for (const accuracy of accuracies) histogram[Math.min(9, Math.floor(accuracy * 10))]++;
-      const { recipe, seed, networks, spec } = manifest;
-      const checkpoints = checkpointsOf(recipe);
-      const value = {
-        networks,
-        checkpoints,
-        readable: rows.length,
-        finite: finite.length,
-        seed,
-        recipe,
-        testAccuracyQuantiles: quantiles,
-        testAccuracyHistogram: histogram,
-        problems: problems.map(({ message }) => message),
-        spec: specToJSON(spec),
-      };
-      const each = checkpoints === 1 ? "" : `, ${checkpoints} checkpoints each`;
-      cli.output.result(value, () =>
-        [
-          `${folder}: ${rows.length / checkpoints} of ${networks} networks${each}, ${finite.length} with finite weights, seed ${seed}`,
-          textTable(
-            ["test accuracy", "min", "25 %", "median", "75 %", "max"],
-            [["", ...quantiles.map((q) => q.toFixed(3))]],
-          ),
-          textTable(
-            ["from", ...histogram.map((_, i) => `0.${i}`)],
-            [["networks", ...histogram.map(String)]],
-          ),
-          printSpec(spec),
-          ...problems.map(({ message }) => `warning: ${message}`),
-        ].join("\n\n"),
-      );
-      if (problems.length > 0) {
-        const [are, them] = problems.length === 1 ? ["is", "it"] : ["are", "them"];
-        cli.output.note(
-          `${counted(problems.length, "shard")} ${are} damaged; build again to train ${them} anew`,
-        );
-      }
-    });
-};
+    .action((folder: string) => printInfo(folder, cli));
+}
+
+async function printInfo(folder: string, cli: Cli): Promise<void> {
+  const { openZoo } = await import("../../zoo/open.ts");
+  const { folderStore } = await import("../fs-store.ts");
+  const { specToJSON } = await import("../../spec/json.ts");
+  const { printSpec } = await import("../../spec/print.ts");
+  const { checkpointsOf } = await import("../../zoo/recipe.ts");
+  const { manifest, rows, problems } = await openZoo(folderStore(folder));
+  const finite = rows.filter((row) => row.finite);
+  const accuracies = finite.map(({ testAccuracy }) => testAccuracy).sort((a, b) => a - b);
+  const quantiles =
+    accuracies.length === 0 ? [] : [0, 0.25, 0.5, 0.75, 1].map((q) => quantile(accuracies, q));
+  const histogram = Array.from({ length: 10 }, () => 0);
+  for (const accuracy of accuracies) histogram[Math.min(9, Math.floor(accuracy * 10))]++;
+  const { recipe, seed, networks, spec } = manifest;
+  const checkpoints = checkpointsOf(recipe);
+  const value = {
+    networks,
+    checkpoints,
+    readable: rows.length,
+    finite: finite.length,
+    seed,
+    recipe,
+    testAccuracyQuantiles: quantiles,
+    testAccuracyHistogram: histogram,
+    problems: problems.map(({ message }) => message),
+    spec: specToJSON(spec),
+  };
+  const each = checkpoints === 1 ? "" : `, ${checkpoints} checkpoints each`;
+  cli.output.result(value, () =>
+    [
+      `${folder}: ${rows.length / checkpoints} of ${networks} networks${each}, ${finite.length} with finite weights, seed ${seed}`,
+      textTable(
+        ["test accuracy", "min", "25 %", "median", "75 %", "max"],
+        [["", ...quantiles.map((q) => q.toFixed(3))]],
+      ),
+      textTable(
+        ["from", ...histogram.map((_, i) => `0.${i}`)],
+        [["networks", ...histogram.map(String)]],
+      ),
+      printSpec(spec),
+      ...problems.map(({ message }) => `warning: ${message}`),
+    ].join("\n\n"),
+  );
+  if (problems.length > 0) {
+    const [are, them] = problems.length === 1 ? ["is", "it"] : ["are", "them"];
+    cli.output.note(
+      `${counted(problems.length, "shard")} ${are} damaged; build again to train ${them} anew`,
+    );
+  }
+}
 
 /** Networks a second, with digits where they are few. */
 const formatRate = (rate: number) => (rate >= 10 ? rate.toFixed(0) : rate.toPrecision(2));

@@ -1,14 +1,15 @@
-// Checksums of shards: SHA-256 of a whole file in which the checksum itself is written as zeros.
+// Checksums that files carry: SHA-256 of the whole file in which the checksum itself is written as zeros, so that a bit
+// that changes anywhere, in numbers, names or metadata, is noticed.
 
 /** What stands in the place of a checksum while it is computed. */
 export const blankChecksum = "0".repeat(64);
 
-/** The bytes with the first blank checksum in them replaced by the real one. */
+/** The bytes with the first blank checksum in them replaced by the real one. They must hold one. */
 export async function withChecksum(
   bytes: Uint8Array<ArrayBuffer>,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const sealed = new Uint8Array(bytes);
   const at = find(bytes, blankChecksum);
-  const sealed = bytes.slice();
   sealed.set(new TextEncoder().encode(await sha256(bytes)), at);
   return sealed;
 }
@@ -17,7 +18,7 @@ export async function withChecksum(
 export async function checksumHolds(bytes: Uint8Array, checksum: string): Promise<boolean> {
   const at = find(bytes, checksum);
   if (at < 0 || checksum.length !== blankChecksum.length) return false;
-  const blank = bytes.slice();
+  const blank = new Uint8Array(bytes); // a copy; `slice` of a Buffer of Node is none
   blank.set(new TextEncoder().encode(blankChecksum), at);
   return (await sha256(blank)) === checksum;
 }

@@ -1,54 +1,58 @@
-// The lock of a zoo's folder: a file that names the builder at work, and is taken over when that process is gone.
+// Locks: files that name the process at work on a folder or an output, and are taken over when that process is gone.
 
 import { constants, rmSync } from "node:fs";
 import { copyFile, link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { basename } from "node:path";
 import { EnvironmentError } from "../core/errors.ts";
 import { lockedMessage } from "../zoo/store.ts";
-
-export const lockName = "zoo.lock";
 
 /** The system's name of what went wrong, such as ENOENT. */
 export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 
-/** Who holds a lock. `started` tells a process from a later one with the same number, where the system says. */
-interface Holder {
+/** A process. `started` tells it from a later one with the same number, where the system says. */
+export interface Holder {
   readonly pid: number;
   readonly host: string;
   readonly started: string | null;
 }
 
-/** Locks held by this process. */
+/** Paths of the locks held by this process. */
 const held = new Set<string>();
 
 /** A process that exits in the middle, on a second Ctrl-C or a closed pipe, leaves no lock behind. */
 const releaseAll = (): void => {
-  for (const root of held) {
+  for (const lock of held) {
     try {
-      rmSync(join(root, lockName), { force: true });
+      rmSync(lock, { force: true });
     } catch {
-      continue; // the next builder sees that this process is gone
+      continue; // the next one sees that this process is gone
     }
   }
 };
 
-/** Creates the lock file with its content in one go; takes over one whose process is gone. */
-export async function takeLock(root: string, location: string): Promise<void> {
-  if (held.has(root)) throw new EnvironmentError(lockedMessage(location, "this process already"));
-  const lock = join(root, lockName);
-  const me: Holder = {
-    pid: process.pid,
-    host: hostname(),
-    started: (await statOf(process.pid)).started,
-  };
-  const partial = join(root, `${lockName}.${process.pid}.tmp`);
+/** This process. */
+export const thisProcess = async (): Promise<Holder> => ({
+  pid: process.pid,
+  host: hostname(),
+  started: (await statOf(process.pid)).started,
+});
+
+/**
+ * Creates a lock file with its content in one go; takes over one whose process is gone. `location` is what messages call
+ * the place.
+ * @throws {EnvironmentError} naming the process that holds it; the system's errors as they are
+ */
+export async function takeLock(lock: string, location: string): Promise<void> {
+  if (held.has(lock)) throw new EnvironmentError(lockedMessage(location, "this process already"));
+  const me = await thisProcess();
+  const partial = `${lock}.${process.pid}.tmp`;
   for (let attempts = 0; attempts < 5; attempts++) {
     try {
       await writeFile(partial, JSON.stringify(me));
       await linkOrCopy(partial, lock);
       if (held.size === 0) process.once("exit", releaseAll);
-      held.add(root);
+      held.add(lock);
       return;
     } catch (error) {
       if (codeOf(error) !== "EEXIST") throw error;
@@ -61,7 +65,7 @@ export async function takeLock(root: string, location: string): Promise<void> {
     if (holder !== undefined && (await isAlive(holder))) {
       const who = `process ${holder.pid} on ${holder.host}`;
       const elsewhere =
-        holder.host === hostname() ? "" : ` (if that one is gone, delete ${lockName} there)`;
+        holder.host === hostname() ? "" : ` (if that one is gone, delete ${basename(lock)} there)`;
       throw new EnvironmentError(lockedMessage(location, who) + elsewhere);
     }
     await removeStale(lock, text);
@@ -70,10 +74,10 @@ export async function takeLock(root: string, location: string): Promise<void> {
 }
 
 /** Gives a lock back that this process holds. */
-export async function releaseLock(root: string): Promise<void> {
-  if (!held.has(root)) return;
-  await rm(join(root, lockName), { force: true });
-  held.delete(root);
+export async function releaseLock(lock: string): Promise<void> {
+  if (!held.has(lock)) return;
+  await rm(lock, { force: true });
+  held.delete(lock);
   if (held.size === 0) process.off("exit", releaseAll);
 }
 
@@ -110,8 +114,8 @@ function parseHolder(text: string): Holder | undefined {
   }
 }
 
-/** Processes of other machines count as alive: nothing here can tell. */
-async function isAlive({ pid, host, started }: Holder): Promise<boolean> {
+/** Processes of other machines count as alive: nothing here can tell. One with the number of this process is another. */
+export async function isAlive({ pid, host, started }: Holder): Promise<boolean> {
   if (host !== hostname()) return true;
   if (pid === process.pid) return false;
   try {
