@@ -4,7 +4,14 @@
 import { extent, seriesColor } from "./canvas.ts";
 import { comparisonSection, tuningSection } from "./comparison-tables.ts";
 import type { ExperimentResult, ExperimentRow } from "./experiment.ts";
-import { accuracyHistogram, beforeAfter, learningCurves, scatter, tauBars } from "./figures.ts";
+import {
+  accuracyHistogram,
+  beforeAfter,
+  learningCurves,
+  samplePoints,
+  scatter,
+  tauBars,
+} from "./figures.ts";
 import { type Html, html, htmlPage, trusted } from "./html.ts";
 import {
   type Column,
@@ -87,24 +94,27 @@ function facts({ population, rows }: ExperimentResult): Html {
   </div>`;
 }
 
-function scatters({ rows, scatter: points }: ExperimentResult): Html {
+function scatters({ rows, scatter: points, seed }: ExperimentResult): Html {
   const all = points.flatMap(({ actual, predicted }) => [actual, predicted]);
   if (all.length === 0) return html``;
   const domain = extent(all, [0, 1]);
   const panels = rows.map(({ model }, i) => {
     const own = points.filter((point) => point.model === model);
     if (own.length === 0) return html``;
-    const svg = trusted(scatter(own, seriesColor(i), domain));
+    const shown = samplePoints(own, seed);
+    const svg = trusted(scatter(shown, seriesColor(i), domain));
     return html`<figure>
-      <figcaption>${dot(i)}${model}</figcaption>
+      <figcaption>
+        ${dot(i)}${model} <small>${count(shown.length)} of ${count(own.length)} networks</small>
+      </figcaption>
       ${svg}
     </figure>`;
   });
   return html`<h2>Predicted and true accuracy</h2>
     <p class="soft">
-      Each dot is a held-out network. A ring shows the same network after reordering, drawn only
-      where the prediction has moved: a model without rings sees one network where a model with
-      rings sees two.
+      Each dot is a held-out network; of many, a random sample is drawn, the same for every model. A
+      ring shows the same network after reordering, drawn only where the prediction has moved: a
+      model without rings sees one network where a model with rings sees two.
     </p>
     <div class="grid">${panels}</div>`;
 }

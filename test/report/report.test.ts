@@ -1,9 +1,9 @@
 // Reports: complete in themselves, escaped, honest about missing numbers.
 
-import { expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { standaloneSvg } from "../../src/report/canvas.ts";
 import { averageCurves } from "../../src/report/curves.ts";
-import { tauBars } from "../../src/report/figures.ts";
+import { samplePoints, tauBars } from "../../src/report/figures.ts";
 import { generalizationReport } from "../../src/report/generalization-report.ts";
 import { escapeHtml, html } from "../../src/report/html.ts";
 import { count, decimal, duration, magnitude, withSpread } from "../../src/report/table.ts";
@@ -86,6 +86,43 @@ test("curves are averaged over the seeds that reach an epoch", () => {
   expect(points[0].mean).toBeCloseTo(0.3, 12);
   expect(points[0].spread).toBeCloseTo(Math.sqrt(0.02), 12);
   expect(points[2].spread).toBeNaN();
+});
+
+describe("scatter plots of runs with several checkpoints", () => {
+  const [runs, checkpoints] = [320, 4];
+  const points = Array.from({ length: runs * checkpoints }, (_, i) => ({
+    run: Math.floor(i / checkpoints),
+    checkpoint: i % checkpoints,
+  }));
+  const seen = (shown: readonly { checkpoint: number }[]) =>
+    Array.from({ length: checkpoints }, (_, c) => shown.filter((p) => p.checkpoint === c).length);
+
+  test("show all checkpoints about equally, the same ones for the same seed", () => {
+    const shown = samplePoints(points, 0);
+    expect(new Set(shown).size).toBe(400);
+    for (const count of seen(shown)) expect(Math.abs(count - 100)).toBeLessThan(35); // four deviations
+    expect(samplePoints(points, 0)).toEqual(shown);
+    expect(samplePoints(points, 1)).not.toEqual(shown);
+    expect(samplePoints(points.slice(0, 400), 0)).toEqual(points.slice(0, 400));
+    // Control: every n-th point, as these plots were once drawn, is the first checkpoint of every run.
+    const stride = Math.ceil(points.length / 400);
+    expect(seen(points.filter((_, i) => i % stride === 0))).toEqual([320, 0, 0, 0]);
+  });
+
+  test("say how many of how many, and draw that many", () => {
+    const scatter = sample.rows.flatMap(({ model }) =>
+      points.map(({ checkpoint, run }) => {
+        const actual = (run + checkpoint / 5) / runs;
+        return { model, actual, predicted: actual, moved: actual };
+      }),
+    );
+    const many = generalizationReport({ ...sample, scatter });
+    expect(many.match(/400 of 1,280 networks/g)).toHaveLength(sample.rows.length);
+    expect(page.match(/240 of 240 networks/g)).toHaveLength(sample.rows.length);
+    const panels = many.slice(many.indexOf("Predicted and true accuracy"));
+    const grid = panels.slice(0, panels.indexOf("<h2>", 10));
+    expect(grid.match(/<circle/g)).toHaveLength(400 * sample.rows.length);
+  });
 });
 
 test("an SVG of its own carries its colours", () => {
