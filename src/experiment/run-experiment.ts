@@ -104,10 +104,10 @@ async function* runLocked(
     moved: sharedParts(moved, normalization),
   };
   const newRun = (key: string, request: JobRequest): Run => ({ key, request, share: 0 });
-  const trials = models.map(({ name, model = name, options: own }) =>
+  const trials = models.map(({ name, model = name, options: own, training = budget }) =>
     tuningConfigurations(model, tuning?.configurations ?? 1).map((configuration, i) => {
-      const trial = configure({ name, model, options: own }, budget, configuration);
-      const epochs = tuning?.epochs ?? budget.epochs;
+      const trial = configure({ name, model, options: own }, training, configuration);
+      const epochs = tuning?.epochs ?? training.epochs;
       const run = newRun(`tune-${name}-${i}`, {
         ...learning,
         name,

@@ -13,6 +13,8 @@ export interface Contestant {
   /** Name in the registry. @default name */
   readonly model?: string;
   readonly options: ModelOptions;
+  /** Its own training, where a publication fixes it. @default the experiment's budget */
+  readonly training?: Budget;
 }
 
 /** The search for a learning rate and a width, the same for every functional. */
