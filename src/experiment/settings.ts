@@ -33,6 +33,8 @@ export interface ExperimentSettings {
   readonly seed: number;
   /** Fractions of the networks for training, validation and test. */
   readonly split: readonly [number, number, number];
+  /** Share of the training runs that are used, in (0, 1]; validation and test networks stay the same. @default 1 */
+  readonly trainShare?: number | undefined;
   readonly budget: Budget;
   /** @default no search: every functional trains with the budget's rate and its own options */
   readonly tuning?: Tuning | undefined;

@@ -3,7 +3,7 @@
 
 import { extent, seriesColor } from "./canvas.ts";
 import { comparisonSection, tuningSection } from "./comparison-tables.ts";
-import type { ExperimentResult, ExperimentRow } from "./experiment.ts";
+import type { ExperimentResult, ExperimentRow, OneNumberRow } from "./experiment.ts";
 import {
   accuracyHistogram,
   beforeAfter,
@@ -31,6 +31,43 @@ const dot = (index: number) =>
 const rounding = 1e-3;
 const changed = (row: ExperimentRow) => row.maxPredictionChange > rounding;
 
+const isStaged = ({ stageTauMean }: ExperimentRow) => stageTauMean !== undefined;
+
+/** Why the table has no tau within stages, where a population has stages; empty elsewhere. */
+function stageNote({ rows, population }: ExperimentResult): Html | string {
+  if (rows.some(isStaged)) {
+    return html`<em>In a stage</em>: tau among networks of one checkpoint, the mean over
+      checkpoints; what is left when "later checkpoints are better" does not help.`;
+  }
+  return runsOf(population) === ""
+    ? ""
+    : html`Tau within one checkpoint is not known: these results were kept without it.`;
+}
+
+/** Baselines of one number a network; empty without any. */
+function oneNumberTable({ oneNumber = [] }: ExperimentResult): Html {
+  if (oneNumber.length === 0) return html``;
+  const columns: Column<OneNumberRow>[] = [
+    { label: "One number alone", cell: ({ number }) => number, className: () => "name" },
+    { label: "better is", cell: ({ direction }) => direction },
+    { label: "Kendall's tau", cell: ({ tau }) => decimal(tau) },
+    { label: "95 %", cell: ({ tauInterval }) => range(tauInterval) },
+    ...(oneNumber.some(({ stageTau }) => stageTau !== undefined)
+      ? [
+          {
+            label: "tau in a stage",
+            cell: ({ stageTau = Number.NaN }: OneNumberRow) => decimal(stageTau),
+          },
+        ]
+      : []),
+  ];
+  return html`${htmlTable(oneNumber, columns)}
+    <p class="soft">
+      The held-out networks in the order of one number each, without training; whether more or less
+      is better is read off the training networks.
+    </p>`;
+}
+
 function mainTable(rows: readonly ExperimentRow[]): Html {
   const best = Math.max(...rows.map(({ tauMean }) => tauMean).filter(Number.isFinite));
   const columns: Column<ExperimentRow>[] = [
@@ -46,6 +83,15 @@ function mainTable(rows: readonly ExperimentRow[]): Html {
     },
     ...(rows.some(({ tauInterval }) => tauInterval !== undefined)
       ? [{ label: "95 %", cell: (row: ExperimentRow) => range(row.tauInterval) }]
+      : []),
+    ...(rows.some(isStaged)
+      ? [
+          {
+            label: "tau in a stage",
+            cell: (row: ExperimentRow) =>
+              withSpread(row.stageTauMean ?? Number.NaN, row.stageTauStd ?? Number.NaN),
+          },
+        ]
       : []),
     {
       label: "tau, reordered",
@@ -194,7 +240,9 @@ export function generalizationReport(result: ExperimentResult): string {
       before and after, 1 when it keeps their order. <em>R²</em>: share of the variance of accuracy
       explained. <em>Parameters</em>: trainable numbers of the model.
       ${rows.some(({ tauInterval }) => tauInterval !== undefined) ? html`<em>95 %</em>: where tau would lie for other held-out networks of the same population (bootstrap).` : ""}
+      ${stageNote(result)}
     </p>
+    ${oneNumberTable(result)}
     ${figure(tauBars(rows), html`Kendall's tau on held-out networks; whiskers are one standard deviation over seeds.`)}
     <h2>What survives a reordering of neurons</h2>
     ${figure(beforeAfter(rows), html`Dots: tau on the test networks. Rings: tau after reordering. A ring around its dot means that the ranking is as good as before; whether it is the same ranking is the agreement above.`)}

@@ -125,6 +125,38 @@ describe("scatter plots of runs with several checkpoints", () => {
   });
 });
 
+test("tau within stages and one-number baselines have their columns, or the reason why not", () => {
+  const staged = sample.rows.map((row, i) => ({
+    ...row,
+    ...(i > 0 && { stageTauMean: 0.4321, stageTauStd: 0.01 }),
+  }));
+  const oneNumber = [
+    {
+      number: "weight norm",
+      direction: "lower",
+      tau: 0.6543,
+      tauInterval: [0.6, 0.7],
+      stageTau: 0.1234,
+    },
+    {
+      number: "training step",
+      direction: "higher",
+      tau: Number.NaN,
+      tauInterval: [Number.NaN, Number.NaN],
+    },
+  ] as const;
+  const several = { ...sample.population, runs: 300 };
+  const full = generalizationReport({ ...sample, rows: staged, oneNumber, population: several });
+  expect(full.match(/0.432 <small>± 0.010/g)).toHaveLength(sample.rows.length - 1);
+  for (const text of ["weight norm", "0.654", "0.123", "tau in a stage"])
+    expect(full).toContain(text);
+  expect(full).not.toMatch(/NaN|undefined/);
+  const missing = generalizationReport({ ...sample, population: several });
+  expect(missing).toContain("Tau within one checkpoint is not known");
+  for (const text of ["tau in a stage", "not known", "One number"])
+    expect(page).not.toContain(text);
+});
+
 test("an SVG of its own carries its colours", () => {
   const svg = standaloneSvg(tauBars(sample.rows));
   expect(svg).toMatch(/^<svg[^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"[^>]*><style>/);
