@@ -39,6 +39,9 @@ const experiment = z.object({
         tauMean: number,
         tauSpread: number,
         tauInterval: interval.optional(),
+        taus: z.array(number).optional(),
+        stageTauMean: number.optional(),
+        stageTauStd: number.optional(),
         tauMovedMean: number,
         tauMovedSpread: number,
         maxPredictionChange: number,
@@ -51,6 +54,17 @@ const experiment = z.object({
       }),
     )
     .min(1),
+  oneNumber: z
+    .array(
+      z.object({
+        number: z.string(),
+        direction: z.enum(["higher", "lower"]),
+        tau: number,
+        tauInterval: interval,
+        stageTau: number.optional(),
+      }),
+    )
+    .optional(),
   comparisons: z
     .array(
       z.object({

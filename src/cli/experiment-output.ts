@@ -1,10 +1,10 @@
 // The result of an experiment as files and as tables for terminals.
 
-import type { ExperimentResult } from "../report/experiment.ts";
+import type { ExperimentResult, OneNumberRow } from "../report/experiment.ts";
 import { textTable } from "./output.ts";
 
 /** `0.7112 ± 0.0101`, without a spread for a single run. */
-const withSpread = (mean: number, spread: number) =>
+export const withSpread = (mean: number, spread: number): string =>
   mean.toFixed(4) + (Number.isNaN(spread) ? "" : ` ± ${spread.toFixed(4)}`);
 
 const interval = ([low, high]: readonly [number, number]) =>
@@ -26,16 +26,48 @@ export function compactResult(
   };
 }
 
-/** The tables of an experiment: results, pairs against the best model, configurations tried. */
+const stageHead = "tau in a stage";
+
+const orDash = (mean = Number.NaN, spread = Number.NaN): string =>
+  Number.isNaN(mean) ? "–" : withSpread(mean, spread);
+
+/** Baselines of one number a network. */
+function oneNumberTable(rows: readonly OneNumberRow[]): string {
+  const isStaged = rows.some(({ stageTau }) => stageTau !== undefined);
+  return textTable(
+    ["one number alone", "better is", "tau", "95 %", ...(isStaged ? [stageHead] : [])],
+    rows.map((row) => [
+      row.number,
+      row.direction,
+      orDash(row.tau),
+      interval(row.tauInterval),
+      ...(isStaged ? [orDash(row.stageTau)] : []),
+    ]),
+  );
+}
+
+/** The tables of an experiment: results, one-number baselines, pairs of models, configurations tried. */
 export function experimentTables(result: ExperimentResult): string {
-  const { rows, comparisons = [], tuning = [] } = result;
+  const { rows, oneNumber = [], comparisons = [], tuning = [] } = result;
+  const isStaged = rows.some(({ stageTauMean }) => stageTauMean !== undefined);
   const results = textTable(
-    ["functional", "parameters", "tau", "95 %", "tau reordered", "agreement", "R²", "seconds"],
+    [
+      "functional",
+      "parameters",
+      "tau",
+      "95 %",
+      ...(isStaged ? [stageHead] : []),
+      "tau reordered",
+      "agreement",
+      "R²",
+      "seconds",
+    ],
     rows.map((row) => [
       row.model,
       row.parameters,
       withSpread(row.tauMean, row.tauSpread),
       interval(row.tauInterval ?? [Number.NaN, Number.NaN]),
+      ...(isStaged ? [orDash(row.stageTauMean, row.stageTauStd)] : []),
       withSpread(row.tauMovedMean, row.tauMovedSpread),
       row.agreement.toFixed(4),
       row.r2Mean.toFixed(3),
@@ -64,6 +96,7 @@ export function experimentTables(result: ExperimentResult): string {
   );
   return [
     results,
+    ...(oneNumber.length > 0 ? [oneNumberTable(oneNumber)] : []),
     ...(comparisons.length > 0 ? [pairs] : []),
     ...(tuning.length > 0 ? [tried] : []),
   ].join("\n\n");

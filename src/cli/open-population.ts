@@ -1,9 +1,11 @@
 // A population of networks from a folder, as training data: a zoo of this project, or one published by others in its own
 // format, told apart by the files in the folder.
 
+import { join, resolve } from "node:path";
 import { EnvironmentError, OptionError } from "../core/errors.ts";
 import { specFromJSON } from "../spec/json.ts";
 import type { WeightDataset } from "../train/dataset.ts";
+import type { NamedText } from "../zoo/published/population.ts";
 import type { ZooStore } from "../zoo/store.ts";
 import { readJson } from "./files.ts";
 import { folderStore } from "./fs-store.ts";
@@ -61,6 +63,22 @@ export function warnOfProblems({ problems }: Population, output: Pick<Output, "n
 
 const notFinite = "its weights are not finite";
 
+/** The tables in the folder `metadata` of a published population, or beside the population, as it is published. */
+async function readMetadata(folder: string): Promise<NamedText[]> {
+  const tables: NamedText[] = [];
+  for (const place of [join(folder, "metadata"), join(resolve(folder), "..", "metadata")]) {
+    const store = folderStore(place);
+    for (const name of (await store.list()).toSorted()) {
+      if (!name.endsWith(".csv")) continue;
+      const bytes = await store.read(name);
+      if (bytes === undefined) continue;
+      tables.push({ name: `metadata/${name}`, text: new TextDecoder().decode(bytes) });
+    }
+    if (tables.length > 0) break;
+  }
+  return tables;
+}
+
 /** @throws {FormatError} {OptionError} {EnvironmentError} {UnsupportedError} */
 export async function openPopulation(
   folder: string,
@@ -79,12 +97,21 @@ export async function openPopulation(
         ? readCheckpointFolder
         : undefined;
   if (reader !== undefined) {
-    const { skipped, ...population } = await reader(store, {
+    const { skipped, copies, notes, ...population } = await reader(store, {
       checkpoints,
+      metadata: await readMetadata(folder),
       ...(where && { where }),
       ...(spec !== undefined && { spec: specFromJSON(await readJson(spec)) }),
     });
-    const problems = skipped.map((name) => `${name} has weights that are not finite, left out`);
+    const problems = [
+      ...notes,
+      ...skipped.map((name) => `${name} has weights that are not finite, left out`),
+      ...(copies > 0
+        ? [
+            `${copies} of ${population.dataset.size} networks are copies of another one, bit for bit; copies stay on one side of a split`,
+          ]
+        : []),
+    ];
     const leftOut = skipped.map((network) => ({ network, reason: notFinite }));
     const counts = { damaged: 0, notFinite: skipped.length, missing: 0 };
     return { ...population, problems, leftOut, counts };

@@ -13,8 +13,8 @@ export interface Budget {
   readonly batchSize: number;
   /** Peak learning rate. */
   readonly rate: number;
-  /** Largest norm of the gradients. */
-  readonly clipNorm: number;
+  /** Largest norm of the gradients. @default no clipping */
+  readonly clipNorm?: number | undefined;
   /** `cosine`: one epoch of warm-up, then down to 0. @default "cosine" */
   readonly schedule?: (typeof scheduleNames)[number] | undefined;
   /** Epochs without a better validation tau before stopping. @default never stops early */
@@ -26,11 +26,12 @@ export function budgetOptions(
   { epochs, batchSize, rate, clipNorm, schedule = "cosine", patience }: Budget,
   trainingNetworks: number,
   model: ModelOptions,
-): Required<Pick<FitOptions, "epochs" | "batchSize" | "rate" | "clipNorm" | "dropout">> &
-  Pick<FitOptions, "patience"> {
+): Required<Pick<FitOptions, "epochs" | "batchSize" | "rate" | "dropout">> &
+  Pick<FitOptions, "clipNorm" | "patience"> {
   const warmup = Math.ceil(trainingNetworks / batchSize);
   const dropout = typeof model["dropout"] === "number" && model["dropout"] > 0;
   const rates = schedule === "cosine" ? warmupCosine({ rate, warmup }) : constant(rate);
   const stopping = patience === undefined ? {} : { patience };
-  return { epochs, batchSize, clipNorm, rate: rates, dropout, ...stopping };
+  const clipping = clipNorm === undefined ? {} : { clipNorm };
+  return { epochs, batchSize, rate: rates, dropout, ...clipping, ...stopping };
 }

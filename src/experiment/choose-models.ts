@@ -88,6 +88,14 @@ export function chooseModels(
   return [...chosen.values()];
 }
 
+/** The functionals, those that a publication trained in its own way with that training. */
+export function trainAsPublished(contestants: readonly Contestant[]): Contestant[] {
+  return contestants.map((contestant) => {
+    const { training } = modelRegistry[contestant.model ?? contestant.name];
+    return training === undefined ? contestant : { ...contestant, training };
+  });
+}
+
 /**
  * Builds every functional once, so that one that cannot read these networks is refused before any is trained.
  * @throws {OptionError} naming the functional and why.

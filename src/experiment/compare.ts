@@ -12,6 +12,8 @@ export interface TestTargets {
   readonly actual: readonly number[];
   /** @default every network is a run of its own */
   readonly groups?: readonly number[] | undefined;
+  /** Which stage of its run each is. @default all of one stage */
+  readonly stages?: readonly number[] | undefined;
 }
 
 const mostResamples = 1000;

@@ -6,6 +6,7 @@ import { meanAndSpread, rSquared } from "../train/metrics.ts";
 import type { PairedComparison, ExperimentResult, ExperimentRow } from "../report/experiment.ts";
 import { bootstrapTaus, compareModels, middle, type TestTargets } from "./compare.ts";
 import type { JobResult } from "./job.ts";
+import { stageTau } from "./stage-tau.ts";
 
 export interface FinishedJob extends JobResult {
   /** Training and prediction time, interrupted parts included. */
@@ -20,10 +21,13 @@ export interface TrainedAs {
   readonly rate: number;
 }
 
-/** One model's row; `actual` are the targets of the test networks. */
-export function summarize(jobs: readonly FinishedJob[], actual: readonly number[]): ExperimentRow {
+/** One model's row. */
+export function summarize(jobs: readonly FinishedJob[], test: TestTargets): ExperimentRow {
+  const { actual, stages } = test;
   const spread = (measure: (job: FinishedJob) => number) => meanAndSpread(jobs.map(measure));
-  const tau = spread(({ predicted }) => kendallTau(predicted, actual));
+  const taus = jobs.map(({ predicted }) => kendallTau(predicted, actual));
+  const tau = meanAndSpread(taus);
+  const stage = spread(({ predicted }) => stageTau(predicted, actual, stages));
   const tauMoved = spread(({ moved }) => kendallTau(moved, actual));
   const r2 = spread(({ predicted }) => rSquared(predicted, actual));
   const agreement = spread(({ predicted, moved }) => kendallTau(predicted, moved));
@@ -36,6 +40,8 @@ export function summarize(jobs: readonly FinishedJob[], actual: readonly number[
     seconds: spread(({ seconds }) => seconds).mean,
     tauMean: tau.mean,
     tauSpread: tau.spread,
+    taus,
+    ...(Number.isFinite(stage.mean) && { stageTauMean: stage.mean, stageTauStd: stage.spread }),
     tauMovedMean: tauMoved.mean,
     tauMovedSpread: tauMoved.spread,
     maxPredictionChange: changes.reduce((most, change) => Math.max(most, change), 0),
@@ -66,7 +72,7 @@ export function collectResults(
     return {
       ...summarize(
         jobs.filter(({ model }) => model === name),
-        actual,
+        test,
       ),
       tauInterval: middle(samples.byModel.get(name) ?? []),
       ...(known && { rate: known.rate, options: known.options }),

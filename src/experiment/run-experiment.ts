@@ -11,6 +11,7 @@ import type { ZooStore } from "../zoo/store.ts";
 import { checkReadable } from "./choose-models.ts";
 import type { JobRequest } from "./job.ts";
 import { moveDataset } from "./move-dataset.ts";
+import { oneNumberBaselines } from "./one-number.ts";
 import { collectResults, type TrainedAs } from "./results.ts";
 import {
   checkSettings,
@@ -19,6 +20,7 @@ import {
   keepSettings,
 } from "./settings.ts";
 import { sharedParts } from "./shared-parts.ts";
+import { takeShare } from "./train-share.ts";
 import { findFinished, type Run, trainRuns } from "./train-runs.ts";
 import { configure, judgeTrials, tuningConfigurations } from "./tuning.ts";
 
@@ -38,7 +40,7 @@ export interface ExperimentOptions {
 }
 
 export interface ExperimentOutcome extends Required<
-  Pick<ExperimentResult, "rows" | "scatter" | "curves" | "comparisons" | "tuning">
+  Pick<ExperimentResult, "rows" | "scatter" | "curves" | "comparisons" | "oneNumber" | "tuning">
 > {
   readonly sizes: { readonly train: number; readonly validation: number; readonly test: number };
 }
@@ -82,15 +84,10 @@ interface Entry extends TrainedAs {
   readonly runs: readonly Run[];
 }
 
-async function* runLocked(
-  options: ExperimentOptions,
-): AsyncGenerator<ExperimentEvent, void, undefined> {
-  const { dataset, settings, store, workers, workerEntry, fingerprint } = options;
-  const { models, seeds, seed, budget, split, tuning } = settings;
-  const signal = options.signal ?? new AbortController().signal;
-  const data = { networks: options.networks ?? dataset.size, ...(fingerprint && { fingerprint }) };
-  await checkSettings(store, settings, data);
-  const [train, validation, test] = splitDataset(dataset, split, deriveSeed(seed, "split"));
+/** The three parts of a population, and what of them training and judging read: normalised, in shared memory. */
+function prepareData(dataset: WeightDataset, { split, seed, trainShare = 1 }: ExperimentSettings) {
+  const [allTrain, validation, test] = splitDataset(dataset, split, deriveSeed(seed, "split"));
+  const train = takeShare(allTrain, trainShare);
   const normalization = fitNormalization(train);
   const learning = {
     spec: specToJSON(dataset.spec),
@@ -103,11 +100,23 @@ async function* runLocked(
     test: sharedParts(test, normalization),
     moved: sharedParts(moved, normalization),
   };
+  return { train, validation, test, learning, held };
+}
+
+async function* runLocked(
+  options: ExperimentOptions,
+): AsyncGenerator<ExperimentEvent, void, undefined> {
+  const { dataset, settings, store, workers, workerEntry, fingerprint } = options;
+  const { models, seeds, seed, budget, tuning } = settings;
+  const signal = options.signal ?? new AbortController().signal;
+  const data = { networks: options.networks ?? dataset.size, ...(fingerprint && { fingerprint }) };
+  await checkSettings(store, settings, data);
+  const { train, validation, test, learning, held } = prepareData(dataset, settings);
   const newRun = (key: string, request: JobRequest): Run => ({ key, request, share: 0 });
-  const trials = models.map(({ name, model = name, options: own }) =>
+  const trials = models.map(({ name, model = name, options: own, training = budget }) =>
     tuningConfigurations(model, tuning?.configurations ?? 1).map((configuration, i) => {
-      const trial = configure({ name, model, options: own }, budget, configuration);
-      const epochs = tuning?.epochs ?? budget.epochs;
+      const trial = configure({ name, model, options: own }, training, configuration);
+      const epochs = tuning?.epochs ?? training.epochs;
       const run = newRun(`tune-${name}-${i}`, {
         ...learning,
         name,
@@ -186,9 +195,10 @@ async function* runLocked(
     runs.flatMap(({ finished }) => (finished === undefined ? [] : [finished])),
   );
   const sizes = { train: train.size, validation: validation.size, test: test.size };
-  const targets = { actual: Array.from(test.targets), groups: test.groups };
+  const targets = { ...test, actual: Array.from(test.targets) };
   const results = collectResults(jobs, targets, { models: entries, seed });
-  yield { type: "done", outcome: { ...results, tuning: tuned, sizes } };
+  const oneNumber = oneNumberBaselines(train, test, seed);
+  yield { type: "done", outcome: { ...results, oneNumber, tuning: tuned, sizes } };
 }
 
 /** Results of whole runs in the store, before it is known what they will be asked to be. */

@@ -14,6 +14,8 @@ export interface Contestant {
   /** Name in the registry. @default name */
   readonly model?: string;
   readonly options: ModelOptions;
+  /** Its own training, where a publication fixes it. @default the experiment's budget */
+  readonly training?: Budget;
 }
 
 /** The search for a learning rate and a width, the same for every functional. */
@@ -32,6 +34,8 @@ export interface ExperimentSettings {
   readonly seed: number;
   /** Fractions of the networks for training, validation and test. */
   readonly split: readonly [number, number, number];
+  /** Share of the training runs that are used, in (0, 1]; validation and test networks stay the same. @default 1 */
+  readonly trainShare?: number | undefined;
   readonly budget: Budget;
   /** @default no search: every functional trains with the budget's rate and its own options */
   readonly tuning?: Tuning | undefined;

@@ -51,6 +51,11 @@ export async function zooDataset(
     targets: Float32Array.from(rows, ({ testAccuracy }) => testAccuracy),
     indices,
     groups: rows.map(({ run }) => run),
+    stages: rows.map(({ checkpoint }) => checkpoint),
+    cues: {
+      "training step": rows.map(({ step }) => step),
+      "training loss": rows.map(({ trainLoss }) => trainLoss),
+    },
     skipped: wanted.filter(({ finite }) => !finite).map(({ index }) => index),
     damaged: damagedNetworks(zoo, numbers),
   };

@@ -5,11 +5,23 @@ import type { SymmetrySpec } from "../spec/types.ts";
 import { deepSets } from "./deep-sets.ts";
 import type { Model } from "./model.ts";
 import { nfn } from "./nfn.ts";
-import { flatMLP, linearOnStatistics, statNN } from "./stat-nn.ts";
-import { hybridUNF, unf } from "./unf.ts";
+import { flatMLP, linearOnStatistics, publishedStatNN, statNN } from "./stat-nn.ts";
+import { hybridUNF, publishedUNF, unf } from "./unf.ts";
 
 /** JSON-like options of a model; each builder documents its own. */
 export type ModelOptions = Readonly<Record<string, unknown>>;
+
+/** How a model was trained where it was published; without clipping of gradients. */
+export interface TrainingPreset {
+  /** Most passes over the training networks. */
+  readonly epochs: number;
+  /** Networks per step. */
+  readonly batchSize: number;
+  readonly rate: number;
+  readonly schedule: "constant";
+  /** Passes without a better validation tau before stopping. */
+  readonly patience: number;
+}
 
 export interface ModelEntry {
   /** One line for help texts and tables. */
@@ -20,8 +32,19 @@ export interface ModelEntry {
   readonly options: readonly string[];
   /** The option that makes it wider, and its usual value; absent where there is none. */
   readonly width?: { readonly option: "channels" | "head"; readonly sizes: readonly number[] };
+  /** Absent from models that are not a publication's. */
+  readonly training?: TrainingPreset;
   build(spec: SymmetrySpec, options: ModelOptions): Model;
 }
+
+/** Predictors of UNF's GRU experiment, as their published code trains them. */
+const publishedTraining: TrainingPreset = Object.freeze({
+  epochs: 100,
+  batchSize: 10,
+  rate: 1e-3,
+  schedule: "constant",
+  patience: 10,
+});
 
 const headed = ["head", "dropout"];
 const functional = [
@@ -43,7 +66,7 @@ const entries = {
   unf: {
     options: functional,
     width: { option: "channels", sizes: [1, 16, 16] },
-    summary: "universal neural functional; fixed axes permuted with position encodings",
+    summary: "universal neural functional layers, our defaults; fixed axes by position encodings",
     invariant: true,
     build: (spec, options) => unf(spec, options),
   },
@@ -53,6 +76,13 @@ const entries = {
     summary: "the same behind a first layer that lifts every weight by itself",
     invariant: true,
     build: (spec, options) => hybridUNF(spec, options),
+  },
+  "unf-published": {
+    options: [],
+    summary: "the UNF predictor as published: 1-16-16 channels, mean pooling, head 512-1",
+    invariant: true,
+    training: publishedTraining,
+    build: (spec, options) => publishedUNF(spec, options),
   },
   "nfn-np": {
     options: functional,
@@ -81,6 +111,13 @@ const entries = {
     summary: "dense network on seven statistics of every tensor",
     invariant: true,
     build: (spec, options) => statNN(spec, options),
+  },
+  "stat-nn-published": {
+    options: [],
+    summary: "the same as published with UNF: hidden layers 600-600-600",
+    invariant: true,
+    training: publishedTraining,
+    build: (spec, options) => publishedStatNN(spec, options),
   },
   linear: {
     options: ["outputs"],
@@ -113,8 +150,9 @@ export function buildModel(name: string, spec: SymmetrySpec, options: ModelOptio
     ? Object.keys(options).find((key) => !known.includes(key))
     : JSON.stringify(options);
   if (unknown !== undefined) {
+    const expected = known.length > 0 ? `an object with ${known.join(", ")}` : "no options";
     throw new OptionError(
-      `buildModel: model "${name}" has no option ${unknown}, expected an object with ${known.join(", ")}`,
+      `buildModel: model "${name}" has no option ${unknown}, expected ${expected}`,
     );
   }
   return modelRegistry[name].build(spec, { ...options, name });

@@ -43,7 +43,7 @@ export function weightStatistics(spec: SymmetrySpec, weights: WeightBatch): np.A
 
 export interface StatNNOptions {
   readonly name?: string;
-  /** Hidden and output sizes. The published code for GRUs has [600, 600, 600, 1]. @default [128, 128, 1] */
+  /** Hidden and output sizes. @default [128, 128, 1] */
   readonly head?: readonly number[];
   /** @default 0 */
   readonly dropout?: number;
@@ -80,6 +80,14 @@ export function statNN(
   return vectorModel(spec, width, { name, head, dropout }, (weights) =>
     weightStatistics(spec, weights),
   );
+}
+
+/**
+ * {@link statNN} as the published code of UNF's GRU experiment builds it: hidden layers of 600, 600 and 600 units (the paper's
+ * text has six layers). 814,801 parameters on its GRU.
+ */
+export function publishedStatNN(spec: SymmetrySpec, { name = "stat-nn-published" } = {}): Model {
+  return statNN(spec, { name, head: [600, 600, 600, 1] });
 }
 
 /** A linear model on the same statistics. */

@@ -83,6 +83,27 @@ export function hybridUNF(spec: SymmetrySpec, options: UNFOptions = {}): Model {
   return unf(spec, { ...options, name, channels, pointwise });
 }
 
+/**
+ * The predictor of generalisation as the published code builds it (Zhou, Finn and Harrison 2024; the paper's text has a third
+ * layer): channels 1-16-16 with ReLU, one bias per tensor and channel, means over removed axes, coefficients of variance
+ * 2 / (terms of the output tensor * input channels), no positions, the mean of every tensor, a dense head 512-1. Fixed
+ * axes are permuted like all others, as the publication knows no fixed axes. 741,729 parameters on its GRU.
+ */
+export function publishedUNF(spec: SymmetrySpec, { name = "unf-published" } = {}): Model {
+  return unf(spec, {
+    name,
+    channels: [1, 16, 16],
+    activation: "relu",
+    bias: "tensor",
+    aggregation: "mean",
+    fixedAxes: "permute",
+    positions: false,
+    init: "fan-in",
+    pooling: "mean",
+    head: [512, 1],
+  });
+}
+
 /** An equivariant map between weights: arrays [batch, ...shape, channels] in and out, moving together under the group. */
 export function equivariantUNF(
   spec: SymmetrySpec,

@@ -12,6 +12,12 @@ export interface ExperimentRow {
   readonly tauSpread: number;
   /** 95 % interval of `tauMean` when test networks are drawn again (bootstrap over runs of the population). */
   readonly tauInterval?: readonly [number, number];
+  /** Tau of every seed, in their order. */
+  readonly taus?: readonly number[];
+  /** Mean over stages of training (checkpoints of a run) of tau within one stage; absent where there is one stage. */
+  readonly stageTauMean?: number;
+  /** Sample standard deviation over seeds; NaN for one seed. */
+  readonly stageTauStd?: number;
   /** The same after a random group element acted on every test network. */
   readonly tauMovedMean: number;
   readonly tauMovedSpread: number;
@@ -25,6 +31,19 @@ export interface ExperimentRow {
   /** Learning rate and options it was trained with. */
   readonly rate?: number;
   readonly options?: Readonly<Record<string, unknown>>;
+}
+
+/** A baseline without training: test networks in the order of one number. */
+export interface OneNumberRow {
+  /** What the number is: "training step". */
+  readonly number: string;
+  /** Which networks are held to be better, read off the training networks. */
+  readonly direction: "higher" | "lower";
+  readonly tau: number;
+  /** 95 % interval when test networks are drawn again. */
+  readonly tauInterval: readonly [number, number];
+  /** Mean over stages of tau within one stage; absent where there is one stage. */
+  readonly stageTau?: number;
 }
 
 /** Two models on the same test networks, seed by seed. */
@@ -103,6 +122,8 @@ export interface ExperimentResult {
   };
   /** In the order in which tables and figures show them. */
   readonly rows: readonly ExperimentRow[];
+  /** Baselines of one number a network, best first. */
+  readonly oneNumber?: readonly OneNumberRow[];
   /** All pairs of models, the better one first. */
   readonly comparisons?: readonly PairedComparison[];
   /** Every configuration tried, by model. */

@@ -1,6 +1,7 @@
 // The figures of reports, each a function from plain data to SVG text. Models keep the colour of their position.
 
 import * as Plot from "@observablehq/plot";
+import { deriveSeed, randomStream } from "../core/random.ts";
 import { drawSvg, extent, grid, seriesColor, softInk } from "./canvas.ts";
 import type { ExperimentRow, LearningCurve, ScatterPoint } from "./experiment.ts";
 import { averageCurves } from "./curves.ts";
@@ -144,19 +145,29 @@ export function learningCurves(
   });
 }
 
+/** Points that a scatter plot shows: more hide one another. */
 const mostPoints = 400;
 
 /**
- * Predicted against true targets of one model, at most 400 points: dots before the group element, rings after it where
- * the prediction has moved visibly.
+ * The points a scatter plot shows: all, or 400 drawn without replacement by the seed, in their order. Never every n-th: the
+ * checkpoints of a run follow each other, and a stride may see the same checkpoint of every run.
+ */
+export function samplePoints<Point>(points: readonly Point[], seed: number): readonly Point[] {
+  if (points.length <= mostPoints) return points;
+  const drawn = randomStream(deriveSeed(seed, "scatter")).permutation(points.length);
+  const places = Array.from(drawn.slice(0, mostPoints)).sort((a, b) => a - b);
+  return places.map((place) => points[place]);
+}
+
+/**
+ * Predicted against true targets of one model: dots before the group element, rings after it where the prediction has
+ * moved visibly.
  */
 export function scatter(
-  points: readonly ScatterPoint[],
+  shown: readonly ScatterPoint[],
   color: string,
   domain: readonly [number, number],
 ): string {
-  const stride = Math.ceil(points.length / mostPoints);
-  const shown = points.filter((_, i) => i % stride === 0);
   const visible = 0.005 * (domain[1] - domain[0]);
   const apart = shown.filter(({ predicted, moved }) => Math.abs(moved - predicted) > visible);
   const limits = { domain: [...domain], clamp: true, ticks: 4 };

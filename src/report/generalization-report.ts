@@ -3,8 +3,15 @@
 
 import { extent, seriesColor } from "./canvas.ts";
 import { comparisonSection, tuningSection } from "./comparison-tables.ts";
-import type { ExperimentResult, ExperimentRow } from "./experiment.ts";
-import { accuracyHistogram, beforeAfter, learningCurves, scatter, tauBars } from "./figures.ts";
+import type { ExperimentResult, ExperimentRow, OneNumberRow } from "./experiment.ts";
+import {
+  accuracyHistogram,
+  beforeAfter,
+  learningCurves,
+  samplePoints,
+  scatter,
+  tauBars,
+} from "./figures.ts";
 import { type Html, html, htmlPage, trusted } from "./html.ts";
 import {
   type Column,
@@ -24,6 +31,43 @@ const dot = (index: number) =>
 const rounding = 1e-3;
 const changed = (row: ExperimentRow) => row.maxPredictionChange > rounding;
 
+const isStaged = ({ stageTauMean }: ExperimentRow) => stageTauMean !== undefined;
+
+/** Why the table has no tau within stages, where a population has stages; empty elsewhere. */
+function stageNote({ rows, population }: ExperimentResult): Html | string {
+  if (rows.some(isStaged)) {
+    return html`<em>In a stage</em>: tau among networks of one checkpoint, the mean over
+      checkpoints; what is left when "later checkpoints are better" does not help.`;
+  }
+  return runsOf(population) === ""
+    ? ""
+    : html`Tau within one checkpoint is not known: these results were kept without it.`;
+}
+
+/** Baselines of one number a network; empty without any. */
+function oneNumberTable({ oneNumber = [] }: ExperimentResult): Html {
+  if (oneNumber.length === 0) return html``;
+  const columns: Column<OneNumberRow>[] = [
+    { label: "One number alone", cell: ({ number }) => number, className: () => "name" },
+    { label: "better is", cell: ({ direction }) => direction },
+    { label: "Kendall's tau", cell: ({ tau }) => decimal(tau) },
+    { label: "95 %", cell: ({ tauInterval }) => range(tauInterval) },
+    ...(oneNumber.some(({ stageTau }) => stageTau !== undefined)
+      ? [
+          {
+            label: "tau in a stage",
+            cell: ({ stageTau = Number.NaN }: OneNumberRow) => decimal(stageTau),
+          },
+        ]
+      : []),
+  ];
+  return html`${htmlTable(oneNumber, columns)}
+    <p class="soft">
+      The held-out networks in the order of one number each, without training; whether more or less
+      is better is read off the training networks.
+    </p>`;
+}
+
 function mainTable(rows: readonly ExperimentRow[]): Html {
   const best = Math.max(...rows.map(({ tauMean }) => tauMean).filter(Number.isFinite));
   const columns: Column<ExperimentRow>[] = [
@@ -39,6 +83,15 @@ function mainTable(rows: readonly ExperimentRow[]): Html {
     },
     ...(rows.some(({ tauInterval }) => tauInterval !== undefined)
       ? [{ label: "95 %", cell: (row: ExperimentRow) => range(row.tauInterval) }]
+      : []),
+    ...(rows.some(isStaged)
+      ? [
+          {
+            label: "tau in a stage",
+            cell: (row: ExperimentRow) =>
+              withSpread(row.stageTauMean ?? Number.NaN, row.stageTauStd ?? Number.NaN),
+          },
+        ]
       : []),
     {
       label: "tau, reordered",
@@ -87,24 +140,27 @@ function facts({ population, rows }: ExperimentResult): Html {
   </div>`;
 }
 
-function scatters({ rows, scatter: points }: ExperimentResult): Html {
+function scatters({ rows, scatter: points, seed }: ExperimentResult): Html {
   const all = points.flatMap(({ actual, predicted }) => [actual, predicted]);
   if (all.length === 0) return html``;
   const domain = extent(all, [0, 1]);
   const panels = rows.map(({ model }, i) => {
     const own = points.filter((point) => point.model === model);
     if (own.length === 0) return html``;
-    const svg = trusted(scatter(own, seriesColor(i), domain));
+    const shown = samplePoints(own, seed);
+    const svg = trusted(scatter(shown, seriesColor(i), domain));
     return html`<figure>
-      <figcaption>${dot(i)}${model}</figcaption>
+      <figcaption>
+        ${dot(i)}${model} <small>${count(shown.length)} of ${count(own.length)} networks</small>
+      </figcaption>
       ${svg}
     </figure>`;
   });
   return html`<h2>Predicted and true accuracy</h2>
     <p class="soft">
-      Each dot is a held-out network. A ring shows the same network after reordering, drawn only
-      where the prediction has moved: a model without rings sees one network where a model with
-      rings sees two.
+      Each dot is a held-out network; of many, a random sample is drawn, the same for every model. A
+      ring shows the same network after reordering, drawn only where the prediction has moved: a
+      model without rings sees one network where a model with rings sees two.
     </p>
     <div class="grid">${panels}</div>`;
 }
@@ -184,7 +240,9 @@ export function generalizationReport(result: ExperimentResult): string {
       before and after, 1 when it keeps their order. <em>R²</em>: share of the variance of accuracy
       explained. <em>Parameters</em>: trainable numbers of the model.
       ${rows.some(({ tauInterval }) => tauInterval !== undefined) ? html`<em>95 %</em>: where tau would lie for other held-out networks of the same population (bootstrap).` : ""}
+      ${stageNote(result)}
     </p>
+    ${oneNumberTable(result)}
     ${figure(tauBars(rows), html`Kendall's tau on held-out networks; whiskers are one standard deviation over seeds.`)}
     <h2>What survives a reordering of neurons</h2>
     ${figure(beforeAfter(rows), html`Dots: tau on the test networks. Rings: tau after reordering. A ring around its dot means that the ranking is as good as before; whether it is the same ranking is the agreement above.`)}

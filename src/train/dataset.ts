@@ -3,6 +3,7 @@
 import { numpy as np } from "@jax-js/jax";
 import { OptionError, ShapeError } from "../core/errors.ts";
 import { randomStream } from "../core/random.ts";
+import { frozenRecord } from "../core/records.ts";
 import { equalShapes, formatShape, sizeOf } from "../core/shapes.ts";
 import type { WeightBatch } from "../models/model.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
@@ -25,6 +26,10 @@ export interface WeightDataset {
    * @default every network is a run of its own
    */
   readonly groups?: readonly number[];
+  /** [size], which checkpoint of its run each network is: a stage of training. @default all of one stage */
+  readonly stages?: readonly number[];
+  /** [size] each, single numbers that are known of every network beside its weights, by name. @default none */
+  readonly cues?: Readonly<Record<string, readonly number[]>>;
 }
 
 /** What a batch is drawn from: numbers and targets of many networks. */
@@ -80,9 +85,13 @@ export function checkDataset(dataset: WeightDataset): void {
   if (targets.length === 0 || targets.length % size !== 0) {
     fail(`expected a multiple of ${size} targets, one or more per network, got ${targets.length}`);
   }
-  const { groups } = dataset;
+  const { groups, stages, cues = {} } = dataset;
   if (groups !== undefined && groups.length !== size) {
     fail(`expected the run of each of ${size} networks, got ${groups.length} runs`);
+  }
+  for (const [name, numbers] of Object.entries({ ...cues, ...(stages && { stages }) })) {
+    if (numbers.length !== size)
+      fail(`"${name}" expected a number for each of ${size} networks, got ${numbers.length}`);
   }
   const bad = firstNonFinite(targets);
   if (bad !== -1) {
@@ -115,6 +124,7 @@ export function subset(dataset: WeightDataset, indices: ArrayLike<number>): Weig
       );
     }
   }
+  const pick = (numbers: readonly number[]) => Array.from(indices, (i) => numbers[i]);
   const tensors = Object.entries(dataset.tensors).map(([name, { shape, data }]) => [
     name,
     { shape, data: gather(data, sizeOf(shape), indices) },
@@ -124,7 +134,11 @@ export function subset(dataset: WeightDataset, indices: ArrayLike<number>): Weig
     size: indices.length,
     tensors: Object.fromEntries(tensors) as Record<string, DatasetTensor>,
     targets: gather(dataset.targets, outputsOf(dataset), indices),
-    ...(dataset.groups && { groups: Array.from(indices, (i) => (dataset.groups ?? [])[i]) }),
+    ...(dataset.groups && { groups: pick(dataset.groups) }),
+    ...(dataset.stages && { stages: pick(dataset.stages) }),
+    ...(dataset.cues && {
+      cues: frozenRecord(Object.entries(dataset.cues).map(([name, all]) => [name, pick(all)])),
+    }),
   };
 }
 

@@ -182,6 +182,32 @@ describe("populations published by others", () => {
     expect(predicted.stdout).toMatch(/row 1 +0\.\d+ +0\.\d+/);
   });
 
+  test("tables beside a folder of checkpoints are read; copies are said", async () => {
+    const place = join(folder, "mnist-transformers");
+    await mkdir(join(place, "mnist"), { recursive: true });
+    await mkdir(join(place, "metadata"));
+    const files = checkpointFiles();
+    const copied = {
+      ...files,
+      "99_75_9000.pt": files["170_75_4010.pt"],
+      "embedding.pt": files["170_50_4000.pt"],
+    };
+    for (const [name, bytes] of Object.entries(copied))
+      await writeFile(join(place, "mnist", name), bytes);
+    const rows = Object.keys(copied).map((name) => `${name},${name.startsWith("99") ? 2 : 1}`);
+    await writeFile(join(place, "metadata/mnist.csv"), `file,sweep\n${rows.join("\n")}\n`);
+    const both = await compare("mnist-transformers/mnist", "-o", "of-mnist");
+    expect(JSON.parse(both.stdout)).toMatchObject({ population: { networks: 9, runs: 8 } });
+    const said = await run(
+      ..."experiment generalization --models linear --seeds 1 --epochs 1 --batch-size 4".split(" "),
+      ..."--split 0.5,0.25,0.25 --zoo mnist-transformers/mnist -o of-mnist".split(" "),
+    );
+    expect(said.stderr).toContain("1 of 9 networks are copies of another one, bit for bit");
+    const one = await compare("mnist-transformers/mnist", "--where", "sweep=1", "-o", "of-one");
+    expect(one).toMatchObject({ code: 0, stderr: "" });
+    expect(JSON.parse(one.stdout)).toMatchObject({ population: { networks: 8, runs: 8 } });
+  });
+
   test("conditions are for them alone; a folder of something else is refused", async () => {
     expect((await compare("zoo", "--where", "step=1")).stderr).toMatch(
       /zoo is a zoo of this project.*leave --where and --spec out/,

@@ -1,8 +1,10 @@
 // Published parameter counts, to the unit (UNF, Zhou, Finn and Harrison 2024, figure 3 and table 1 with its code).
 
 import { describe, expect, test } from "vitest";
+import { chooseModels, trainAsPublished } from "../../src/experiment/choose-models.ts";
 import { pointwiseDeepSets } from "../../src/models/deep-sets.ts";
-import { statisticsPerTensor, statNN } from "../../src/models/stat-nn.ts";
+import { buildModel, modelRegistry } from "../../src/models/registry.ts";
+import { statisticsPerTensor } from "../../src/models/stat-nn.ts";
 import { equivariantUNF, unf } from "../../src/models/unf.ts";
 import { planSpec } from "../../src/plan/plan-spec.ts";
 import { equivariantLinear } from "../../src/nn/equivariant-linear.ts";
@@ -40,19 +42,79 @@ describe("learned-optimizer networks", () => {
 });
 
 describe("predictors of generalisation", () => {
-  test("GRU predictor 741,729 parameters", () => {
-    const options = {
-      channels: [1, 16, 16],
-      bias: "tensor",
-      pooling: "mean",
-      head: [512, 1],
-    } as const;
-    expect(unf(published.publishedGRUSpec(), options).parameterCount).toBe(741729);
+  test("GRU predictor 741,729 parameters; with our defaults it is another one", () => {
+    const spec = published.publishedGRUSpec();
+    expect(buildModel("unf-published", spec).parameterCount).toBe(741729);
+    expect(buildModel("unf", spec).parameterCount).not.toBe(741729); // control
   });
   test("its StatNN reads 154 statistics and has 814,801 parameters", () => {
     const spec = published.publishedGRUSpec();
     expect(Object.keys(spec.tensors).length * statisticsPerTensor).toBe(154);
-    expect(statNN(spec, { head: [600, 600, 600, 1] }).parameterCount).toBe(814801);
+    expect(buildModel("stat-nn-published", spec).parameterCount).toBe(814801);
+    expect(buildModel("stat-nn", spec).parameterCount).not.toBe(814801); // control
+  });
+  test("no positions on fixed axes, one bias a tensor and channel, one mean a tensor", () => {
+    // 64-32-10: 32 terms, 4 tensors; layers 1-16 and 16-16 as below, then a head 64-512-1.
+    const expected = 576 + 8256 + (64 * 512 + 512) + (512 + 1);
+    const spec = mlpSpec([64, 32, 10]);
+    expect(buildModel("unf-published", spec).parameterCount).toBe(expected);
+    const others = { channels: [1, 16, 16], head: [512, 1] };
+    const positions = { ...others, bias: "tensor", pooling: "mean" };
+    expect(buildModel("unf", spec, positions).parameterCount).toBeGreaterThan(expected);
+    const bias = { ...others, positions: false, pooling: "mean" };
+    const square = defineSpec({
+      axes: { a: { size: 4, group: "permutation" } },
+      tensors: { w: ["a", "a"] },
+    });
+    const own = buildModel("unf-published", square).parameterCount;
+    expect(buildModel("unf", square, bias).parameterCount).toBeGreaterThan(own);
+    const pooling = { ...others, positions: false, bias: "tensor" };
+    expect(buildModel("unf", square, pooling).parameterCount).toBeGreaterThan(own);
+  });
+  test("coefficients start with variance 2 / (15 terms * 16 channels) on a square matrix", async () => {
+    await startEngine();
+    const spec = defineSpec({
+      axes: { a: { size: 6, group: "permutation" } },
+      tensors: { w: ["a", "a"] },
+    });
+    /** Variance of each product's coefficients of the second layer, as a multiple of the published one. */
+    const variances = async (name: string) => {
+      const params = Object.entries(buildModel(name, spec).init(3));
+      const ratios = [];
+      for (const [path, array] of params) {
+        if (!/layer1\.mix/.test(path)) continue;
+        const values = Array.from(await array.ref.data());
+        const squares = values.reduce((sum, x) => sum + x * x, 0) / values.length;
+        ratios.push(squares / (2 / (15 * 16)));
+      }
+      for (const [, array] of params) array.dispose();
+      return ratios;
+    };
+    const own = await variances("unf-published");
+    expect(own.length).toBeGreaterThan(1);
+    for (const ratio of own) expect(Math.abs(ratio - 1)).toBeLessThan(0.2);
+    const balanced = await variances("unf"); // control: our default
+    expect(balanced.some((ratio) => Math.abs(ratio - 1) > 0.2)).toBe(true);
+  });
+  test("they are trained as published, and take no options", () => {
+    for (const name of ["unf-published", "stat-nn-published"]) {
+      const { training } = modelRegistry[name];
+      expect(training).toEqual({
+        epochs: 100,
+        batchSize: 10,
+        rate: 1e-3,
+        schedule: "constant",
+        patience: 10,
+      });
+      expect(() => buildModel(name, mlpSpec([4, 3, 2]), { head: [8, 1] })).toThrow(
+        /no option head, expected no options/,
+      );
+    }
+    expect(modelRegistry["unf"].training).toBeUndefined();
+    const models = chooseModels(["unf", "unf-published"]);
+    const [ours, theirs] = trainAsPublished(models);
+    expect(ours).toEqual(models[0]);
+    expect(theirs.training).toEqual(modelRegistry["unf-published"].training);
   });
   test("a UNF layer on the 784-512-10 MLP: 576 parameters for 1 to 16 channels, 8,256 for 16 to 16", () => {
     const executable = planSpec(mlpSpec([784, 512, 10], { ends: "permutation" }));

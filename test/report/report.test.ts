@@ -1,9 +1,9 @@
 // Reports: complete in themselves, escaped, honest about missing numbers.
 
-import { expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { standaloneSvg } from "../../src/report/canvas.ts";
 import { averageCurves } from "../../src/report/curves.ts";
-import { tauBars } from "../../src/report/figures.ts";
+import { samplePoints, tauBars } from "../../src/report/figures.ts";
 import { generalizationReport } from "../../src/report/generalization-report.ts";
 import { escapeHtml, html } from "../../src/report/html.ts";
 import { count, decimal, duration, magnitude, withSpread } from "../../src/report/table.ts";
@@ -86,6 +86,75 @@ test("curves are averaged over the seeds that reach an epoch", () => {
   expect(points[0].mean).toBeCloseTo(0.3, 12);
   expect(points[0].spread).toBeCloseTo(Math.sqrt(0.02), 12);
   expect(points[2].spread).toBeNaN();
+});
+
+describe("scatter plots of runs with several checkpoints", () => {
+  const [runs, checkpoints] = [320, 4];
+  const points = Array.from({ length: runs * checkpoints }, (_, i) => ({
+    run: Math.floor(i / checkpoints),
+    checkpoint: i % checkpoints,
+  }));
+  const seen = (shown: readonly { checkpoint: number }[]) =>
+    Array.from({ length: checkpoints }, (_, c) => shown.filter((p) => p.checkpoint === c).length);
+
+  test("show all checkpoints about equally, the same ones for the same seed", () => {
+    const shown = samplePoints(points, 0);
+    expect(new Set(shown).size).toBe(400);
+    for (const count of seen(shown)) expect(Math.abs(count - 100)).toBeLessThan(35); // four deviations
+    expect(samplePoints(points, 0)).toEqual(shown);
+    expect(samplePoints(points, 1)).not.toEqual(shown);
+    expect(samplePoints(points.slice(0, 400), 0)).toEqual(points.slice(0, 400));
+    // Control: every n-th point, as these plots were once drawn, is the first checkpoint of every run.
+    const stride = Math.ceil(points.length / 400);
+    expect(seen(points.filter((_, i) => i % stride === 0))).toEqual([320, 0, 0, 0]);
+  });
+
+  test("say how many of how many, and draw that many", () => {
+    const scatter = sample.rows.flatMap(({ model }) =>
+      points.map(({ checkpoint, run }) => {
+        const actual = (run + checkpoint / 5) / runs;
+        return { model, actual, predicted: actual, moved: actual };
+      }),
+    );
+    const many = generalizationReport({ ...sample, scatter });
+    expect(many.match(/400 of 1,280 networks/g)).toHaveLength(sample.rows.length);
+    expect(page.match(/240 of 240 networks/g)).toHaveLength(sample.rows.length);
+    const panels = many.slice(many.indexOf("Predicted and true accuracy"));
+    const grid = panels.slice(0, panels.indexOf("<h2>", 10));
+    expect(grid.match(/<circle/g)).toHaveLength(400 * sample.rows.length);
+  });
+});
+
+test("tau within stages and one-number baselines have their columns, or the reason why not", () => {
+  const staged = sample.rows.map((row, i) => ({
+    ...row,
+    ...(i > 0 && { stageTauMean: 0.4321, stageTauStd: 0.01 }),
+  }));
+  const oneNumber = [
+    {
+      number: "weight norm",
+      direction: "lower",
+      tau: 0.6543,
+      tauInterval: [0.6, 0.7],
+      stageTau: 0.1234,
+    },
+    {
+      number: "training step",
+      direction: "higher",
+      tau: Number.NaN,
+      tauInterval: [Number.NaN, Number.NaN],
+    },
+  ] as const;
+  const several = { ...sample.population, runs: 300 };
+  const full = generalizationReport({ ...sample, rows: staged, oneNumber, population: several });
+  expect(full.match(/0.432 <small>± 0.010/g)).toHaveLength(sample.rows.length - 1);
+  for (const text of ["weight norm", "0.654", "0.123", "tau in a stage"])
+    expect(full).toContain(text);
+  expect(full).not.toMatch(/NaN|undefined/);
+  const missing = generalizationReport({ ...sample, population: several });
+  expect(missing).toContain("Tau within one checkpoint is not known");
+  for (const text of ["tau in a stage", "not known", "One number"])
+    expect(page).not.toContain(text);
 });
 
 test("an SVG of its own carries its colours", () => {

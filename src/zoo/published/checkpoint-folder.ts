@@ -1,5 +1,6 @@
 // A folder of PyTorch checkpoints named `<run>_<epoch>_<accuracy * 10000>.pt`, as the Small Transformer Zoo is published;
-// the best of a run has `best` for its epoch, or `_best` at the end.
+// the best of a run has `best` for its epoch, or `_best` at the end. What the tables in `metadata/` say of a file can be
+// chosen by. A file `embedding.pt` is no network of the population and is left out.
 
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import { equalShapes, formatShape, sizeOf } from "../../core/shapes.ts";
@@ -8,6 +9,7 @@ import type { TensorSource } from "../../formats/tensor-source.ts";
 import { inferSpecFromNames } from "../../infer/names/infer-names.ts";
 import type { SymmetrySpec } from "../../spec/types.ts";
 import type { ZooStore } from "../store.ts";
+import { addMetadata } from "./metadata.ts";
 import {
   type Candidate,
   chooseCandidates,
@@ -23,6 +25,9 @@ const fileName =
 /** Whether a folder with these files is such a population. */
 export const isCheckpointFolder = (names: readonly string[]): boolean =>
   names.some((name) => fileName.test(name));
+
+/** The embedding that networks on text share; published beside them. */
+const sharedEmbedding = "embedding.pt";
 
 /** What a file's name says. @throws {FormatError} when it says nothing */
 function readName(name: string, location: string): Candidate {
@@ -95,8 +100,11 @@ export async function readCheckpointFolder(
   store: ZooStore,
   options: PublishedOptions = {},
 ): Promise<PublishedPopulation> {
-  const files = (await store.list()).filter((name) => name.endsWith(".pt")).toSorted();
-  const candidates = files.map((name) => readName(name, store.location));
+  const files = (await store.list())
+    .filter((name) => name.endsWith(".pt") && name !== sharedEmbedding)
+    .toSorted();
+  const named = files.map((name) => readName(name, store.location));
+  const { candidates, notes } = addMetadata(named, options.metadata ?? []);
   const chosen = chooseCandidates(candidates, options);
   const first = await open(store, chosen[0].name);
   const spec = options.spec ?? specOf(first, `${chosen[0].name} in ${store.location}`);
@@ -120,8 +128,11 @@ export async function readCheckpointFolder(
     shape: spec.tensors[name].shape,
     data,
   }));
+  const { dataset, copies } = publishedDataset(spec, finite, filled);
   return {
-    dataset: publishedDataset(spec, finite, filled),
+    dataset,
+    copies,
+    notes,
     names: finite.map(({ name }) => name),
     skipped,
     description: `networks of ${Object.keys(spec.tensors).length} tensors from PyTorch checkpoints`,

@@ -106,8 +106,11 @@ export async function readCnnZoo(
     finite.push(row);
   });
   const stacks = variables.map(({ name, shape }, v) => ({ name, shape, data: data[v] }));
+  const { dataset, copies } = publishedDataset(spec, finite, stacks);
   return {
-    dataset: publishedDataset(spec, finite, stacks),
+    dataset,
+    copies,
+    notes: [],
     names: finite.map(({ name }) => name),
     skipped,
     description: `convolutional networks of ${width} weights`,

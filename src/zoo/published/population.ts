@@ -5,6 +5,7 @@ import { OptionError } from "../../core/errors.ts";
 import { sizeOf } from "../../core/shapes.ts";
 import type { SymmetrySpec } from "../../spec/types.ts";
 import type { WeightDataset } from "../../train/dataset.ts";
+import { findOriginals, groupRuns, numberInOrder } from "./copies.ts";
 
 export interface PublishedOptions {
   /** The last checkpoint of every run, or all there are. @default "last" */
@@ -13,11 +14,23 @@ export interface PublishedOptions {
   readonly where?: Readonly<Record<string, string>>;
   /** The symmetries of the networks, where names do not tell them. */
   readonly spec?: SymmetrySpec;
+  /** Tables about the files of a checkpoint folder, as CSV. @default none */
+  readonly metadata?: readonly NamedText[];
+}
+
+/** A text file, and what it is called in messages. */
+export interface NamedText {
+  readonly name: string;
+  readonly text: string;
 }
 
 export interface PublishedPopulation {
-  /** Targets are test accuracies in [0, 1]; groups are the runs. */
+  /** Targets are test accuracies in [0, 1]; groups are the runs, those that share a network as one. */
   readonly dataset: WeightDataset;
+  /** Networks whose weights equal those of an earlier network of the dataset, bit for bit. */
+  readonly copies: number;
+  /** What was left out, one sentence each. */
+  readonly notes: readonly string[];
   /** What every network is called, in the order of the dataset. */
   readonly names: readonly string[];
   /** Networks left out because a weight is not finite. */
@@ -73,16 +86,6 @@ export function chooseCandidates<T extends Candidate>(
   return chosen;
 }
 
-/** Numbers of runs in the order in which they first appear. */
-function numberRuns(runs: readonly string[]): number[] {
-  const numbers = new Map<string, number>();
-  return runs.map((run) => {
-    const number = numbers.get(run) ?? numbers.size;
-    numbers.set(run, number);
-    return number;
-  });
-}
-
 /** One tensor of all networks, row-major [networks, ...shape]. */
 export interface Stack {
   readonly name: string;
@@ -95,16 +98,25 @@ export function publishedDataset(
   spec: SymmetrySpec,
   kept: readonly Candidate[],
   stacks: readonly Stack[],
-): WeightDataset {
+): Pick<PublishedPopulation, "dataset" | "copies"> {
   const tensors = stacks.map(
     ({ name, shape, data }) =>
       [name, { shape, data: data.subarray(0, kept.length * sizeOf(shape)) }] as const,
   );
-  return {
+  const originals = findOriginals(kept.length, stacks);
+  const dataset = {
     spec,
     size: kept.length,
     tensors: Object.fromEntries(tensors),
     targets: Float32Array.from(kept, ({ accuracy }) => accuracy),
-    groups: numberRuns(kept.map(({ run }) => run)),
+    groups: groupRuns(
+      kept.map(({ run }) => run),
+      originals,
+    ),
+    stages: numberInOrder(kept.map(({ step }) => step ?? "best")),
+    ...(kept.every(({ step }) => step !== undefined) && {
+      cues: { "training step": kept.map(({ step }) => step ?? Number.NaN) },
+    }),
   };
+  return { dataset, copies: originals.filter((original, i) => original !== i).length };
 }

@@ -13,6 +13,7 @@ import {
   isCheckpointFolder,
   readCheckpointFolder,
 } from "../../../src/zoo/published/checkpoint-folder.ts";
+import { findOriginals, groupRuns } from "../../../src/zoo/published/copies.ts";
 import { transformerZooSpec } from "../../../src/zoo/published/transformer-zoo-spec.ts";
 import { memoryStore } from "../../../src/zoo/store.ts";
 import { checkpointFiles, stateDict, transformerShapes } from "../../support/published-zoos.ts";
@@ -59,7 +60,11 @@ describe("a folder of checkpoints", () => {
   test("names of other styles are read alike", async () => {
     const bytes = files["170_50_4000.pt"];
     const { names, dataset } = await read(
-      { "a_b_75_9000_best.pt": bytes, "a_b_75_8000.pt": bytes, "c_1_10000.pt": bytes },
+      {
+        "a_b_75_9000_best.pt": bytes,
+        "a_b_75_8000.pt": bytes,
+        "c_1_10000.pt": files["171_50_4500.pt"],
+      },
       { checkpoints: "all" },
     );
     expect(names).toEqual(["a_b_75_8000.pt", "a_b_75_9000_best.pt", "c_1_10000.pt"]);
@@ -67,6 +72,96 @@ describe("a folder of checkpoints", () => {
     expect([...dataset.targets]).toEqual([0.8, 0.9, 1].map(Math.fround));
     expect(isCheckpointFolder(["readme.txt", "a_1_20.pt"])).toBe(true);
     expect(isCheckpointFolder(["model.pt"])).toBe(false);
+  });
+
+  test("embedding.pt is no network; a file of another such name is refused (control)", async () => {
+    const embedding = stateDict({ "embedding.weight": [7, 6] }, 5);
+    const { names } = await read({ ...files, "embedding.pt": embedding });
+    expect(names).toEqual((await read()).names);
+    await expect(read({ ...files, "embeddings.pt": embedding })).rejects.toThrow(
+      /embeddings.pt in zoo: expected a name/,
+    );
+  });
+
+  describe("copies of one network", () => {
+    const again = { ...files, "99_75_9999.pt": files["173_75_5510.pt"] };
+    test("keep their runs on one side of a split, and are counted", async () => {
+      const { dataset, copies, names } = await read(again, { checkpoints: "all" });
+      expect(copies).toBe(1);
+      const runOf = (name: string) => (dataset.groups ?? [])[names.indexOf(name)];
+      expect(runOf("99_75_9999.pt")).toBe(runOf("173_50_5500.pt"));
+      expect(runOf("99_75_9999.pt")).not.toBe(runOf("172_75_5010.pt"));
+      expect(new Set(dataset.groups).size).toBe(8);
+      for (let seed = 0; seed < 20; seed++) {
+        const sides = splitDataset(dataset, [0.5, 0.5], seed).map(({ groups }) => new Set(groups));
+        expect([...sides[0]].filter((run) => sides[1].has(run))).toEqual([]);
+      }
+    });
+    test("one bit apart is another network (control)", async () => {
+      const bytes = await read(again, { checkpoints: "all" });
+      expect((await read(files, { checkpoints: "all" })).copies).toBe(0);
+      const other = { ...files, "99_75_9999.pt": stateDict(transformerShapes(), 999) };
+      const { dataset, copies } = await read(other, { checkpoints: "all" });
+      expect(copies).toBe(0);
+      expect(new Set(dataset.groups).size).toBe(9);
+      expect(bytes.dataset.size).toBe(dataset.size);
+    });
+    test("runs that are joined through a third stay together; hashes alone join nothing", () => {
+      expect(groupRuns(["a", "b", "b", "c", "d"], [0, 0, 2, 2, 4])).toEqual([0, 0, 0, 0, 1]);
+      const stack = (values: number[]) => [
+        { name: "w", shape: [1], data: Float32Array.from(values) },
+      ];
+      expect(findOriginals(4, stack([1, 2, 1, -1]))).toEqual([0, 1, 0, 3]);
+      expect(findOriginals(2, stack([0, -0]))).toEqual([0, 1]); // other bits
+    });
+  });
+
+  describe("tables in metadata/", () => {
+    const header = "ckpt_epoch,checkpoint_path,optimizer";
+    const rows = Object.keys(files).map(
+      (name, i) => `${name.split("_")[1]},/data/mnist/${name},${i % 2 === 0 ? "adam" : "sgd"}`,
+    );
+    const table = { name: "metadata/mnist.csv", text: [header, ...rows].join("\n") };
+    const foreign = { name: "metadata/ag_news.csv", text: `${header}\n75,/data/7_75_100.pt,adam` };
+
+    test("give columns to choose by, matched by file name", async () => {
+      const all = Object.keys(files);
+      const chosen = await read(files, {
+        metadata: [table],
+        checkpoints: "all",
+        where: { optimizer: "adam" },
+      });
+      expect(chosen.names).toEqual(all.filter((_, i) => i % 2 === 0).toSorted());
+      expect(chosen.notes).toEqual([]);
+      await expect(read(files, { where: { optimizer: "adam" } })).rejects.toThrow(
+        /no column "optimizer"/,
+      );
+    });
+    test("about other files are left out, and that is said", async () => {
+      const { notes, dataset } = await read(files, { metadata: [foreign, table] });
+      expect(notes).toEqual(["metadata/ag_news.csv names none of these files, left out"]);
+      expect(dataset.size).toBe(8);
+    });
+    test("a file without a row has empty cells, and that is said", async () => {
+      const short = { ...table, text: [header, ...rows.slice(1)].join("\n") };
+      const { notes, names } = await read(files, {
+        metadata: [short],
+        checkpoints: "all",
+        where: { optimizer: "" },
+      });
+      expect(notes).toEqual(["metadata/mnist.csv has no row for 1 of 24 files"]);
+      expect(names).toEqual([Object.keys(files)[0]]);
+    });
+    test("two rows for one file, and damaged tables, are refused by name and line", async () => {
+      const twice = { ...table, text: [header, ...rows, rows[0]].join("\n") };
+      await expect(read(files, { metadata: [twice] })).rejects.toThrow(
+        /metadata\/mnist.csv line 26: "170_50_4000.pt" expected one row, got another in line 2/,
+      );
+      const damaged = { ...table, text: `${header}\n1,2` };
+      await expect(read(files, { metadata: [damaged] })).rejects.toThrow(
+        /metadata\/mnist.csv line 2: expected 3 cells/,
+      );
+    });
   });
 
   test("files that do not fit are named", async () => {

@@ -1,0 +1,148 @@
+// `weightspace experiment generalization`: functionals that predict accuracy from weights, compared on a population.
+
+import { basename, join, resolve } from "node:path";
+import type { ExperimentOutcome } from "../../experiment/run-experiment.ts";
+import type { ExperimentResult } from "../../report/experiment.ts";
+import { wholeNumber } from "../arguments.ts";
+import type { Cli, RegisterCommand } from "../context.ts";
+import {
+  addGeneralizationOptions,
+  type GeneralizationFlags,
+  readSettings,
+  repeatedOptions,
+  shareNumber,
+} from "../generalization-flags.ts";
+import { counted } from "../output.ts";
+import type { Population } from "../open-population.ts";
+import { UsageError } from "../usage-error.ts";
+import { writeFileAtomic } from "../write-file.ts";
+
+interface ExperimentFlags extends GeneralizationFlags {
+  readonly trainShare?: number;
+  readonly tune?: number;
+  readonly tuneEpochs?: number;
+}
+
+/** The command that repeats an experiment, with every option that has a say in the numbers. */
+function commandOf(flags: ExperimentFlags): string {
+  const { epochs, trainShare, tune, tuneEpochs = epochs } = flags;
+  return [
+    `npx weightspace experiment generalization ${repeatedOptions(flags)}`,
+    ...(trainShare === undefined ? [] : [`--train-share ${trainShare}`]),
+    ...(tune === undefined ? [] : [`--tune ${tune} --tune-epochs ${tuneEpochs}`]),
+  ].join(" ");
+}
+
+/** What the flags ask for. @throws {UsageError} {OptionError} */
+async function settingsOf(flags: ExperimentFlags) {
+  const { epochs, tune, tuneEpochs, trainShare, publishedTraining } = flags;
+  if (tuneEpochs !== undefined && tune === undefined) {
+    throw new UsageError("experiment: --tune-epochs needs --tune");
+  }
+  if (tune !== undefined && publishedTraining === true) {
+    throw new UsageError(
+      "experiment: --published-training fixes rate and length, --tune searches them; leave one out",
+    );
+  }
+  return {
+    ...(await readSettings(flags)),
+    ...(trainShare !== undefined && { trainShare }),
+    tuning: tune === undefined ? undefined : { configurations: tune, epochs: tuneEpochs ?? epochs },
+  };
+}
+
+/** The outcome with what it was made of and how to make it again. */
+async function resultOf(
+  flags: ExperimentFlags,
+  name: string,
+  { dataset, description, counts }: Population,
+  { sizes, ...results }: ExperimentOutcome,
+): Promise<ExperimentResult> {
+  const { codeVersion, machine } = await import("../provenance.ts");
+  return {
+    title: `Predicting accuracy from weights: ${name}`,
+    command: commandOf(flags),
+    commit: await codeVersion(),
+    machine: machine(),
+    seed: flags.seed,
+    population: {
+      name,
+      networks: dataset.size,
+      runs: dataset.groups === undefined ? dataset.size : new Set(dataset.groups).size,
+      accuracies: Array.from(dataset.targets),
+      description,
+      ...(Object.values(counts).some((count) => count > 0) && { leftOut: counts }),
+      ...sizes,
+    },
+    ...results,
+  };
+}
+
+async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
+  const settings = await settingsOf(flags);
+  const { openPopulation, warnOfProblems } = await import("../open-population.ts");
+  const { folderStore } = await import("../fs-store.ts");
+  const { fingerprint } = await import("../fingerprint.ts");
+  const { runWithProgress } = await import("../run-with-progress.ts");
+  const { compactResult, experimentTables } = await import("../experiment-output.ts");
+  const { generalizationReport } = await import("../../report/generalization-report.ts");
+
+  const population = await openPopulation(flags.zoo, flags);
+  warnOfProblems(population, cli.output);
+  const { dataset } = population;
+  const name = flags.name ?? basename(resolve(flags.zoo));
+  const out = flags.out ?? join("runs", `generalization-${name}`);
+  const outcome = await runWithProgress(cli, {
+    dataset,
+    settings,
+    fingerprint: fingerprint(dataset),
+    store: folderStore(join(out, "runs")),
+    workers: flags.workers,
+  });
+  if (outcome === undefined) return;
+  const result = await resultOf(flags, name, population, outcome);
+  const files = {
+    experiment: join(out, "experiment.json"),
+    report: join(out, "report.html"),
+    ...(flags.results !== undefined && { results: flags.results }),
+  };
+  const compact = compactResult(result, settings);
+  await writeFileAtomic(files.experiment, JSON.stringify(result));
+  await writeFileAtomic(files.report, generalizationReport(result));
+  if (flags.results !== undefined) {
+    await writeFileAtomic(flags.results, `${JSON.stringify(compact, null, 2)}\n`);
+  }
+  cli.output.result({ ...compact, files }, () =>
+    [
+      `Kendall's tau between predicted and true accuracy of ${counted(outcome.sizes.test, "held-out network")}, mean ± spread over ${counted(flags.seeds, "seed")},`,
+      "with the 95 % interval over test networks; reordered: after a random group element acted on each of them.",
+      "",
+      experimentTables(result),
+      "",
+      `report: ${files.report}`,
+    ].join("\n"),
+  );
+}
+
+export const generalizationCommand: RegisterCommand = (experiment, cli) => {
+  const command = experiment
+    .command("generalization")
+    .summary("predict accuracy from weights, model against model")
+    .description(
+      "Trains functionals that predict each network's test accuracy from its weights alone, and compares them on held-out networks, as they are and after a random group element acted on each. Interrupted or killed, the same command goes on where it was.",
+    );
+  addGeneralizationOptions(command)
+    .option(
+      "--train-share <x>",
+      "share of the training runs to use; validation and test networks stay the same",
+      shareNumber,
+    )
+    .option("--tune <k>", "configurations to try for every model", wholeNumber(1, 9))
+    .option("--tune-epochs <n>", "passes of each of them; default as --epochs", wholeNumber(1))
+    .option("-o, --out <folder>", "of runs, results and report; default runs/generalization-<name>")
+    .addHelpText(
+      "after",
+      "\nExample:\n  weightspace experiment generalization --zoo zoos/gru --models unf,stat-nn --seeds 5",
+    )
+    .action((flags: ExperimentFlags) => run(flags, cli));
+};
