@@ -8,6 +8,7 @@ import { checkFit, findSpec, openCheckpoint, type SpecFlags } from "./checkpoint
 import type { Cli } from "./context.ts";
 import { readJson } from "./files.ts";
 import { needSpec } from "./need-spec.ts";
+import { tellTaken, type TakenOfFile } from "./taken.ts";
 
 export const sketchEnding = ".sketch.json";
 
@@ -24,7 +25,7 @@ export async function readSketch(path: string): Promise<Sketch> {
   }
 }
 
-interface SketchFileOptions {
+export interface SketchFileOptions {
   /** Who asks, for messages. */
   readonly command: string;
   readonly size?: number | undefined;
@@ -37,8 +38,13 @@ export async function sketchFile(
   path: string,
   { command, size, spec: wanted }: SketchFileOptions,
   { output, signal }: Pick<Cli, "output" | "signal">,
-): Promise<{ readonly sketch: Sketch; readonly origin: string }> {
+): Promise<{
+  readonly sketch: Sketch;
+  readonly origin: string;
+  readonly taken: readonly TakenOfFile[];
+}> {
   const source = await openCheckpoint(path);
+  const taken = tellTaken(output, [{ source }]);
   try {
     let spec: Pick<SymmetrySpec, "axes" | "tensors">;
     let origin = "the spec of the query";
@@ -58,7 +64,7 @@ export async function sketchFile(
       output.note(
         `warning: ${path}: the weights do not pin down the scales or bases of axis ${place}; its part of the sketch is not invariant`,
       );
-    return { sketch, origin };
+    return { sketch, origin, taken };
   } finally {
     await source.close();
   }
