@@ -41,13 +41,13 @@ export {
 } from "./formats/safetensors-write.ts";
 export type { Bytes, ByteSource } from "./formats/byte-source.ts";
 export { openTensorSource, type OpenOptions } from "./formats/open.ts";
+export type { Taken } from "./formats/pytorch-choice.ts";
 export {
   weightsSource,
   type TensorEntry,
   type TensorFormat,
   type TensorSource,
 } from "./formats/tensor-source.ts";
-export { readPytorch, type PytorchTensor } from "./formats/pytorch.ts";
 export { toFloat32, type SafeDtype, type SafeTensor } from "./formats/safetensors-dtypes.ts";
 
 export { decodeTensor } from "./formats/onnx-tensor.ts";

@@ -9,10 +9,13 @@ import { readBytes } from "./files.ts";
 import { inferFromNames, type NameOptions, refuseNameOptions } from "./name-symmetries.ts";
 import { isTensorFile, namedTensors } from "./named-tensors.ts";
 import { openWeights } from "./open-weights.ts";
+import type { TakenOfFile } from "./taken.ts";
 
 export interface ModelSpec {
   readonly spec: SymmetrySpec;
   readonly warnings: readonly string[];
+  /** What was taken of the file, where something was chosen. */
+  readonly taken: readonly TakenOfFile[];
   /** The tensors of the spec, decoded. */
   readonly weights: () => Promise<Weights>;
 }
@@ -37,11 +40,12 @@ export async function readModelSpec(
         return tensor === undefined ? [] : [[name, { shape, data: decodeTensor(tensor) }] as const];
       }),
     );
-  return { spec, warnings, weights: () => Promise.resolve(weights()) };
+  return { spec, warnings, taken: [], weights: () => Promise.resolve(weights()) };
 }
 
 async function specOfNames(path: string, names: NameOptions): Promise<ModelSpec> {
-  const { family, spec, warnings } = await inferFromNames(await namedTensors(path), names);
+  const { tensors: named, taken } = await namedTensors(path);
+  const { family, spec, warnings } = await inferFromNames(named, names);
   const note = `read as family "${family}" by tensor names; not proved, which needs the graph`;
   const weights = async (): Promise<Weights> => {
     const source = await openWeights(path);
@@ -53,5 +57,5 @@ async function specOfNames(path: string, names: NameOptions): Promise<ModelSpec>
       await source.close();
     }
   };
-  return { spec, warnings: [...warnings, note], weights };
+  return { spec, warnings: [...warnings, note], taken, weights };
 }

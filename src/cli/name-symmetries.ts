@@ -11,9 +11,12 @@ import { families } from "../infer/names/registry.ts";
 import { wholeNumber } from "./arguments.ts";
 import { readJson } from "./files.ts";
 import { namedTensors } from "./named-tensors.ts";
+import type { TakenOfFile } from "./taken.ts";
 import { UsageError } from "./usage-error.ts";
 
 export interface NameOptions {
+  /** The dictionary that is meant, of every PyTorch file of the command. */
+  readonly key?: string;
   readonly heads?: number;
   readonly keyValueHeads?: number;
   readonly config?: string;
@@ -22,9 +25,16 @@ export interface NameOptions {
   readonly activation?: "relu" | "tanh" | "sine";
 }
 
+/** Adds `--key`, which commands give to `withKey`. */
+export const addKeyOption = (command: Command): Command =>
+  command.option(
+    "--key <a.b>",
+    "which dictionary of the PyTorch files: its keys from the top, joined by dots; file.pt#a.b for one file",
+  );
+
 /** Adds the options that only files without a graph need. */
 export function addNameOptions(command: Command): Command {
-  return command
+  return addKeyOption(command)
     .option("--heads <number>", "attention heads, for files without a graph", wholeNumber(1))
     .option("--key-value-heads <number>", "heads of keys and values", wholeNumber(1))
     .option("--config <file>", "the model's config.json, for files without a graph")
@@ -57,7 +67,7 @@ export async function nameSymmetries(
     readonly explain?: boolean;
     readonly size?: Readonly<Record<string, number>>;
   },
-): Promise<NamesInference> {
+): Promise<NamesInference & { readonly taken: readonly TakenOfFile[] }> {
   for (const key of ["verify", "explain"] as const) {
     if (options[key] === true)
       throw new UsageError(
@@ -66,7 +76,8 @@ export async function nameSymmetries(
   }
   if (Object.keys(options.size ?? {}).length > 0)
     throw new UsageError(`symmetries: --size is for ONNX files; "${path}" has no inputs`);
-  return inferFromNames(await namedTensors(path), options);
+  const { tensors, taken } = await namedTensors(path);
+  return { ...(await inferFromNames(tensors, options)), taken };
 }
 
 /** The spec a family's template gives to named tensors. @throws {SpecError} {UnsupportedError} {OptionError} */

@@ -2,6 +2,7 @@
 
 import type { NamedShape } from "../infer/names/template.ts";
 import { openWeights } from "./open-weights.ts";
+import { takenOf, type TakenOfFile } from "./taken.ts";
 
 /** Whether a path leads to named tensors without a graph: a file of weights that is no ONNX model, an index, a folder. */
 export async function isTensorFile(path: string): Promise<boolean> {
@@ -12,8 +13,12 @@ export async function isTensorFile(path: string): Promise<boolean> {
 }
 
 /** @throws {EnvironmentError} {FormatError} {UnsupportedError} */
-export async function namedTensors(path: string): Promise<NamedShape[]> {
+export async function namedTensors(path: string): Promise<{
+  readonly tensors: readonly NamedShape[];
+  readonly taken: readonly TakenOfFile[];
+}> {
   const source = await openWeights(path);
   await source.close();
-  return [...source.entries].map(([name, { shape }]) => ({ name, shape }));
+  const tensors = [...source.entries].map(([name, { shape }]) => ({ name, shape }));
+  return { tensors, taken: takenOf([source]) };
 }

@@ -9,6 +9,7 @@ import type { Cli } from "./context.ts";
 import { readJson } from "./files.ts";
 import { needSpec } from "./need-spec.ts";
 import { firstRows, fitVocabulary, rowsIn, withoutTiedCopy } from "./sketch-fit.ts";
+import { tellTaken, type TakenOfFile } from "./taken.ts";
 
 export const sketchEnding = ".sketch.json";
 
@@ -25,7 +26,7 @@ export async function readSketch(path: string): Promise<Sketch> {
   }
 }
 
-interface SketchFileOptions {
+export interface SketchFileOptions {
   /** Who asks, for messages. */
   readonly command: string;
   readonly size?: number | undefined;
@@ -39,6 +40,8 @@ export interface SketchedFile {
   readonly origin: string;
   /** Vocabulary rows of the file: more than the sketch's where the spec asked for has fewer. */
   readonly fileRows: number | undefined;
+  /** What was taken of the file, where something was chosen. */
+  readonly taken: readonly TakenOfFile[];
 }
 
 /** The sketch of a checkpoint. Under a told spec, vocabulary rows that only one of the two has are left out. */
@@ -48,6 +51,7 @@ export async function sketchFile(
   { output, signal }: Pick<Cli, "output" | "signal">,
 ): Promise<SketchedFile> {
   const source = await openCheckpoint(path);
+  const taken = tellTaken(output, [{ source }]);
   try {
     let spec: Pick<SymmetrySpec, "axes" | "tensors">;
     let origin = "the spec of the query";
@@ -74,7 +78,7 @@ export async function sketchFile(
       output.note(
         `warning: ${path}: the weights do not pin down the scales or bases of axis ${place}; its part of the sketch is not invariant`,
       );
-    return { sketch, origin, fileRows: rowsIn(spec, source) };
+    return { sketch, origin, taken, fileRows: rowsIn(spec, source) };
   } finally {
     await source.close();
   }

@@ -8,12 +8,13 @@ import type { WeightDataset } from "../train/dataset.ts";
 import { openWeights } from "./open-weights.ts";
 
 /**
- * One network per file; the targets are zeros.
+ * One network per file; the targets are zeros. `onOpen` sees every file as it is opened.
  * @throws {SpecError} listing every tensor that is missing, unknown, of another shape or not finite; {FormatError}.
  */
 export async function weightsDataset(
   paths: readonly string[],
   spec: SymmetrySpec,
+  onOpen?: (path: string, source: TensorSource) => void,
 ): Promise<WeightDataset> {
   const names = Object.keys(spec.tensors);
   const stacks = names.map(
@@ -22,6 +23,7 @@ export async function weightsDataset(
   for (const [network, path] of paths.entries()) {
     const source = await openWeights(path);
     try {
+      onOpen?.(path, source);
       const problems = await readNetwork(source, spec, (i, values) =>
         stacks[i].set(values, network * values.length),
       );

@@ -1,6 +1,6 @@
 // Opens one file of weights by what its first bytes say; its name is only asked where the bytes leave it open.
 
-import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { FormatError, OptionError, UnsupportedError } from "../core/errors.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { isNpy } from "./npy.ts";
 import { openNpy, openNpz } from "./npz-source.ts";
@@ -29,8 +29,26 @@ const begins = (start: Uint8Array, bytes: readonly number[]) =>
 /** A length below 2^32, then a brace; no other kind of file begins so. */
 const looksLikeSafetensors = (start: Uint8Array) => begins(start.subarray(4), [0, 0, 0, 0, 0x7b]);
 
-/** The tensors of one file. @throws {FormatError} {UnsupportedError} {EnvironmentError} */
-export async function openTensorFile(file: ByteSource): Promise<TensorSource> {
+/**
+ * The tensors of one file; of a PyTorch file, those of the dictionary at `key`.
+ * @throws {FormatError} {UnsupportedError} {EnvironmentError}; {OptionError} for a key that leads nowhere, and for any key
+ * where the format has no dictionaries
+ */
+export async function openTensorFile(file: ByteSource, key?: string): Promise<TensorSource> {
+  const source = await openByStart(file, key);
+  if (key !== undefined && source.format !== "pytorch")
+    refuseKey(key, file.location, source.format);
+  return source;
+}
+
+/** @throws {OptionError} always */
+export function refuseKey(key: string, location: string, kind: string): never {
+  throw new OptionError(
+    `openTensorSource: ${location} is read as ${kind}, which has no dictionaries to choose from; leave the key ${JSON.stringify(key)} out, or give it to the PyTorch files alone, as in file.pt#key`,
+  );
+}
+
+async function openByStart(file: ByteSource, key: string | undefined): Promise<TensorSource> {
   const start = await file.read(0, Math.min(16, file.size));
   if (start.length === 0)
     throw new FormatError(
@@ -39,7 +57,7 @@ export async function openTensorFile(file: ByteSource): Promise<TensorSource> {
   if (looksLikeSafetensors(start)) return openSafetensors(file);
   if (isNpy(start)) return openNpy(file, nameOf(file.location));
   if (begins(start, [0x50, 0x4b, 3, 4]) || begins(start, [0x50, 0x4b, 5, 6]))
-    return openArchive(file);
+    return openArchive(file, key);
   if (isLegacyPytorch(start)) refuseLegacyPytorch();
   for (const [what, bytes] of others) {
     if (begins(start, bytes))
@@ -64,9 +82,9 @@ export async function openTensorFile(file: ByteSource): Promise<TensorSource> {
 }
 
 /** A zip file is torch.save's when it has a pickle, else numpy.savez's. */
-async function openArchive(file: ByteSource): Promise<TensorSource> {
+async function openArchive(file: ByteSource, key: string | undefined): Promise<TensorSource> {
   const members = await readDirectory(file);
-  return findPickle(members.keys()) === undefined ? openNpz(file) : openPytorch(file);
+  return findPickle(members.keys()) === undefined ? openNpz(file) : openPytorch(file, key);
 }
 
 /** The name of the file without folders and ending. */

@@ -1,182 +1,262 @@
-// A reader for the part of Python's pickle format (protocols 2 to 5) that stored tensors need. Nothing is executed: names
-// of classes become plain data, and a call is only understood when the caller's table knows it.
+// A reader for the part of Python's pickle format (protocols 2 to 5) that checkpoints use. Nothing is executed: names of
+// classes become plain data, a call is only understood when the caller's table knows it, and any other object is kept as
+// its class and its parts. Instructions: https://docs.python.org/3/library/pickletools.html
 
-import { FormatError } from "../core/errors.ts";
+import {
+  charge,
+  costs,
+  fail,
+  type Machine,
+  type PickleGlobal,
+  type PickleHandlers,
+  pickleLimits,
+  type PickleObject,
+  type PickleOpaque,
+  type PickleValue,
+  pop,
+  popMany,
+  popToMark,
+  push,
+  recall,
+  remember,
+  setMark,
+  startMachine,
+  take,
+  takeLength,
+  takeLine,
+  takeText,
+  top,
+} from "./pickle-machine.ts";
 
-export const pickleLimits = { bytes: 64 * 2 ** 20, values: 8_000_000 };
-
-/** A class or function that the file names: data, never code. */
-export interface PickleGlobal {
-  readonly global: string;
-}
-
-/** What tables of calls and stored objects give back. */
-export type PickleValue = unknown;
-
-export interface PickleHandlers {
-  /** The result of a known call. @throws {FormatError} for anything else */
-  call(name: string, args: readonly PickleValue[]): PickleValue;
-  /** An object that is stored outside the pickle. */
-  stored(id: PickleValue): PickleValue;
-  /** Whether this name may be mentioned at all. */
-  isAllowed(name: string): boolean;
-}
-
-const fail = (what: string): never => {
-  throw new FormatError(`readPickle: ${what}; the file is damaged or not made by torch.save`);
-};
-
-const mark = Symbol("mark");
-const text = new TextDecoder("utf-8", { fatal: true });
-
-export const isGlobal = (value: PickleValue): value is PickleGlobal =>
-  typeof value === "object" && value !== null && "global" in value;
-
-/** The value of a pickle: dicts are Maps, lists and tuples arrays. @throws {FormatError} */
+/** The value of a pickle. @throws {FormatError} for damaged ones, and when the budget of work is used up */
 export function readPickle(bytes: Uint8Array, handlers: PickleHandlers): PickleValue {
-  if (bytes.length > pickleLimits.bytes)
-    fail(`${bytes.length} bytes of pickle, more than the limit of ${pickleLimits.bytes}`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const stack: PickleValue[] = [];
-  const memo = new Map<number, PickleValue>();
-  let at = 0;
-  let made = 0;
-
-  const take = (count: number): number => {
-    const start = at;
-    if (!(count >= 0) || start + count > bytes.length)
-      fail(`it ends inside a value at byte ${start}`);
-    at += count;
-    return start;
-  };
-  const string = (length: number): string => {
-    const start = take(length);
-    try {
-      return text.decode(bytes.subarray(start, at));
-    } catch {
-      return fail(`text at byte ${start} is not UTF-8`);
-    }
-  };
-  const line = (): string => {
-    const end = bytes.indexOf(10, at);
-    if (end === -1) fail(`a name at byte ${at} has no end`);
-    const found = string(end - at);
-    at++;
-    return found;
-  };
-  const push = (value: PickleValue): void => {
-    if (++made > pickleLimits.values) fail(`more than ${pickleLimits.values} values`);
-    stack.push(value);
-  };
-  const pop = (): PickleValue => {
-    if (stack.length === 0 || stack.at(-1) === mark) fail(`a value is missing at byte ${at}`);
-    return stack.pop();
-  };
-  const popToMark = (): PickleValue[] => {
-    const start = stack.lastIndexOf(mark);
-    if (start === -1) fail(`a mark is missing at byte ${at}`);
-    const found = stack.splice(start);
-    return found.slice(1);
-  };
-  const popMany = (count: number) => Array.from({ length: count }, pop).reverse();
-  const remember = (index: number) => {
-    if (memo.size > pickleLimits.values) fail(`more than ${pickleLimits.values} values`);
-    memo.set(index, stack.at(-1));
-  };
-  const recall = (index: number) =>
-    push(memo.has(index) ? memo.get(index) : fail(`value ${index} is used before it is made`));
-  const global = (module: string, name: string): void => {
-    const full = `${module}.${name}`;
-    if (!handlers.isAllowed(full))
-      throw new FormatError(
-        `readPickle: the file holds an object of class "${full}", which is not a tensor; nothing of it is run or read. Save the state_dict alone, or as safetensors`,
-      );
-    push(Object.freeze({ global: full }));
-  };
-  const call = (): void => {
-    const args = pop();
-    const callee = pop();
-    if (!isGlobal(callee) || !Array.isArray(args)) fail(`a call at byte ${at} has no name`);
-    else push(handlers.call(callee.global, args));
-  };
-  const append = (items: readonly PickleValue[]) => {
-    const list = stack.at(-1);
-    if (Array.isArray(list)) for (const item of items) list.push(item);
-    else fail(`items are added to what is no list at byte ${at}`);
-  };
-  const setItems = (items: readonly PickleValue[]) => {
-    const dict = stack.at(-1);
-    if (!(dict instanceof Map) || items.length % 2 !== 0)
-      return fail(`entries are set in what is no dict at byte ${at}`);
-    for (let i = 0; i < items.length; i += 2) dict.set(items[i], items[i + 1]);
-  };
-  const integer = (size: number): number => {
-    const start = take(size);
-    if (size > 8) fail(`a whole number of ${size} bytes at byte ${start}`);
-    let value = 0n;
-    for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[start + i]);
-    return Number(BigInt.asIntN(8 * size, value));
-  };
-
-  const steps: Readonly<Record<number, () => void>> = {
-    0x80: () => {
-      const protocol = bytes[take(1)];
-      if (protocol < 2 || protocol > 5) fail(`pickle protocol ${protocol}, expected 2 to 5`);
-    },
-    0x95: () => void take(8),
-    0x7d: () => push(new Map()),
-    0x5d: () => push([]),
-    0x29: () => push([]),
-    0x28: () => push(mark),
-    0x71: () => remember(bytes[take(1)]),
-    0x72: () => remember(view.getUint32(take(4), true)),
-    0x94: () => remember(memo.size),
-    0x68: () => recall(bytes[take(1)]),
-    0x6a: () => recall(view.getUint32(take(4), true)),
-    0x63: () => global(line(), line()),
-    0x93: () => {
-      const [module, name] = popMany(2);
-      if (typeof module !== "string" || typeof name !== "string") fail(`a class without a name`);
-      else global(module, name);
-    },
-    0x58: () => push(string(view.getUint32(take(4), true))),
-    0x8c: () => push(string(bytes[take(1)])),
-    0x54: () => push(string(view.getUint32(take(4), true))),
-    0x55: () => push(string(bytes[take(1)])),
-    0x4a: () => push(view.getInt32(take(4), true)),
-    0x4b: () => push(bytes[take(1)]),
-    0x4d: () => push(view.getUint16(take(2), true)),
-    0x8a: () => push(integer(bytes[take(1)])),
-    0x47: () => push(view.getFloat64(take(8), false)),
-    0x4e: () => push(null),
-    0x88: () => push(true),
-    0x89: () => push(false),
-    0x74: () => push(popToMark()),
-    0x85: () => push(popMany(1)),
-    0x86: () => push(popMany(2)),
-    0x87: () => push(popMany(3)),
-    0x61: () => append([pop()]),
-    0x65: () => append(popToMark()),
-    0x73: () => setItems(popMany(2)),
-    0x75: () => setItems(popToMark()),
-    0x30: () => void pop(),
-    0x31: () => void popToMark(),
-    0x52: call,
-    0x81: call,
-    // The state of an object: only dicts have one here (`_metadata`), and it says nothing about tensors.
-    0x62: () => {
-      pop();
-      if (!(stack.at(-1) instanceof Map)) fail(`a state is given to what is no dict at byte ${at}`);
-    },
-    0x51: () => push(handlers.stored(pop())),
-  };
+  const machine = startMachine(bytes, handlers);
   for (;;) {
-    const code = bytes[take(1)];
-    if (code === 0x2e) break;
-    const step = steps[code];
-    if (step === undefined)
-      fail(`instruction 0x${code.toString(16)} at byte ${at - 1} is not allowed`);
-    step();
+    const code = bytes[take(machine, 1)];
+    if (code === stop) return pop(machine);
+    const instruction = instructions.get(code);
+    if (instruction === undefined)
+      return fail(`instruction 0x${code.toString(16)} at byte ${machine.at - 1} is not allowed`);
+    instruction(machine);
   }
-  return pop();
 }
+
+const kindOf = (value: PickleValue): unknown =>
+  typeof value === "object" && value !== null && "kind" in value ? value.kind : undefined;
+
+export const isGlobal = (value: PickleValue): value is PickleGlobal => kindOf(value) === "global";
+export const isObject = (value: PickleValue): value is PickleObject => kindOf(value) === "object";
+
+type Instruction = (machine: Machine) => void;
+type Table = readonly (readonly [code: number, instruction: Instruction])[];
+
+const stop = 0x2e;
+
+const opaque = (what: string): PickleOpaque => Object.freeze({ kind: "opaque", what });
+const someBytes = opaque("bytes");
+const someSet = opaque("a set");
+const bigNumber = opaque("a whole number beyond 2^53");
+
+/** A whole number of any length, least byte first. */
+function integer(machine: Machine, size: number): number | PickleOpaque {
+  const start = take(machine, size);
+  if (size > 8) return bigNumber;
+  let value = 0n;
+  for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(machine.bytes[start + i]);
+  const found = Number(BigInt.asIntN(8 * size, value));
+  return Number.isSafeInteger(found) ? found : bigNumber;
+}
+
+const byte = (machine: Machine) => machine.bytes[take(machine, 1)];
+const uint32 = (machine: Machine) => machine.view.getUint32(take(machine, 4), true);
+
+function checkProtocol(machine: Machine): void {
+  const protocol = byte(machine);
+  if (protocol < 2 || protocol > 5) fail(`pickle protocol ${protocol}, expected 2 to 5`);
+}
+
+const plain: Table = [
+  [0x80, checkProtocol],
+  [0x95, (machine) => void take(machine, 8)], // the length of a frame
+  [0x4e, (machine) => push(machine, null)],
+  [0x88, (machine) => push(machine, true)],
+  [0x89, (machine) => push(machine, false)],
+  [0x4a, (machine) => push(machine, machine.view.getInt32(take(machine, 4), true))],
+  [0x4b, (machine) => push(machine, byte(machine))],
+  [0x4d, (machine) => push(machine, machine.view.getUint16(take(machine, 2), true))],
+  [0x8a, (machine) => push(machine, integer(machine, byte(machine)))],
+  [0x8b, (machine) => push(machine, integer(machine, uint32(machine)))],
+  [0x47, (machine) => push(machine, machine.view.getFloat64(take(machine, 8), false))],
+];
+
+/** Bytes are of no use here, so they are passed over. */
+function skip(machine: Machine, count: number): void {
+  take(machine, count);
+  push(machine, someBytes);
+}
+
+const texts: Table = [
+  [0x58, (machine) => push(machine, takeText(machine, uint32(machine)))],
+  [0x8c, (machine) => push(machine, takeText(machine, byte(machine)))],
+  [0x8d, (machine) => push(machine, takeText(machine, takeLength(machine)))],
+  [0x54, (machine) => push(machine, takeText(machine, uint32(machine)))],
+  [0x55, (machine) => push(machine, takeText(machine, byte(machine)))],
+  [0x42, (machine) => skip(machine, uint32(machine))],
+  [0x43, (machine) => skip(machine, byte(machine))],
+  [0x8e, (machine) => skip(machine, takeLength(machine))],
+  [0x96, (machine) => skip(machine, takeLength(machine))],
+];
+
+function pushTuple(machine: Machine, items: PickleValue[]): void {
+  charge(machine, costs.list);
+  push(machine, Object.freeze(items));
+}
+
+function pushList(machine: Machine, items: PickleValue[]): void {
+  charge(machine, costs.list);
+  push(machine, items);
+}
+
+/** Python's dicts take no lists and dicts as keys. */
+function setItems(machine: Machine, items: readonly PickleValue[]): void {
+  const holder = top(machine);
+  charge(machine, (items.length / 2) * costs.entry);
+  if (isObject(holder)) for (const item of items) holder.parts.push(item);
+  if (isObject(holder)) return;
+  if (!(holder instanceof Map) || items.length % 2 !== 0)
+    return fail(`entries are set in what is no dict at byte ${machine.at}`);
+  for (let i = 0; i < items.length; i += 2) {
+    const key = items[i];
+    if (key instanceof Map || (Array.isArray(key) && !Object.isFrozen(key)))
+      fail(`a dict has a list or a dict as its key at byte ${machine.at}`);
+    holder.set(key, items[i + 1]);
+  }
+}
+
+function pushDict(machine: Machine, items: readonly PickleValue[]): void {
+  charge(machine, costs.dict);
+  push(machine, new Map());
+  if (items.length > 0) setItems(machine, items);
+}
+
+function append(machine: Machine, items: readonly PickleValue[]): void {
+  const holder = top(machine);
+  const list = isObject(holder) ? holder.parts : holder;
+  if (!Array.isArray(list) || Object.isFrozen(list))
+    return fail(`items are added to what is no list at byte ${machine.at}`);
+  for (const item of items) list.push(item);
+}
+
+/** Sets cannot hold what is looked for: tensors are found in dicts, objects keep their own parts. */
+function dropSetItems(machine: Machine): void {
+  popToMark(machine);
+  if (top(machine) !== someSet) fail(`items are added to what is no set at byte ${machine.at}`);
+}
+
+function pushFrozenSet(machine: Machine): void {
+  popToMark(machine);
+  push(machine, someSet);
+}
+
+const containers: Table = [
+  [0x28, setMark],
+  [0x7d, (machine) => pushDict(machine, [])],
+  [0x64, (machine) => pushDict(machine, popToMark(machine))],
+  [0x5d, (machine) => pushList(machine, [])],
+  [0x6c, (machine) => pushList(machine, popToMark(machine))],
+  [0x29, (machine) => pushTuple(machine, [])],
+  [0x74, (machine) => pushTuple(machine, popToMark(machine))],
+  [0x85, (machine) => pushTuple(machine, popMany(machine, 1))],
+  [0x86, (machine) => pushTuple(machine, popMany(machine, 2))],
+  [0x87, (machine) => pushTuple(machine, popMany(machine, 3))],
+  [0x61, (machine) => append(machine, [pop(machine)])],
+  [0x65, (machine) => append(machine, popToMark(machine))],
+  [0x73, (machine) => setItems(machine, popMany(machine, 2))],
+  [0x75, (machine) => setItems(machine, popToMark(machine))],
+  [0x8f, (machine) => push(machine, someSet)],
+  [0x90, dropSetItems],
+  [0x91, pushFrozenSet],
+];
+
+/** Throws away the value on top, or a mark that lies there. */
+function drop(machine: Machine): void {
+  if (machine.marks.at(-1) === machine.stack.length) machine.marks.pop();
+  else pop(machine);
+}
+
+const memory: Table = [
+  [0x30, drop],
+  [0x31, (machine) => void popToMark(machine)],
+  [0x32, (machine) => push(machine, top(machine))],
+  [0x71, (machine) => remember(machine, byte(machine))],
+  [0x72, (machine) => remember(machine, uint32(machine))],
+  [0x94, (machine) => remember(machine, machine.memo.size)],
+  [0x68, (machine) => recall(machine, byte(machine))],
+  [0x6a, (machine) => recall(machine, uint32(machine))],
+];
+
+function pushGlobal(machine: Machine, module: PickleValue, name: PickleValue): void {
+  if (typeof module !== "string" || typeof name !== "string")
+    return fail(`a class without a name at byte ${machine.at}`);
+  if (module.length + name.length > pickleLimits.className)
+    fail(`a class has a name of more than ${pickleLimits.className} characters`);
+  charge(machine, costs.object);
+  push(machine, Object.freeze({ kind: "global", global: `${module}.${name}` }));
+}
+
+/** What a known call gives; an object for any other. */
+function call(machine: Machine, callee: PickleValue, parts: PickleValue[], known: boolean): void {
+  const name = isGlobal(callee) ? callee.global : isObject(callee) ? callee.class : undefined;
+  if (name === undefined) return fail(`a call at byte ${machine.at} has no name`);
+  charge(machine, costs.object);
+  const work = (amount: number) => charge(machine, amount);
+  const made = known && isGlobal(callee) ? machine.handlers.call(name, parts, work) : undefined;
+  push(machine, made ?? ({ kind: "object", class: name, parts } satisfies PickleObject));
+}
+
+/** Arguments are a tuple; they are copied only into an object, which may get more parts. */
+function callWithTuple(machine: Machine): void {
+  const [callee, args] = popMany(machine, 2);
+  if (!Array.isArray(args)) return fail(`a call at byte ${machine.at} has no arguments`);
+  charge(machine, args.length);
+  call(machine, callee, [...(args as PickleValue[])], true);
+}
+
+/** The state of an object is one of its parts; that of a dict (`_metadata`) or a tensor says nothing about numbers. */
+function build(machine: Machine): void {
+  const state = pop(machine);
+  const holder = top(machine);
+  if (isObject(holder)) holder.parts.push(state);
+  else if (!(holder instanceof Map) && kindOf(holder) === undefined)
+    fail(`a state is given to what is no object at byte ${machine.at}`);
+}
+
+const objects: Table = [
+  [0x63, (machine) => pushGlobal(machine, takeLine(machine), takeLine(machine))],
+  [
+    0x93,
+    (machine) => {
+      const [module, name] = popMany(machine, 2);
+      pushGlobal(machine, module, name);
+    },
+  ],
+  [0x52, callWithTuple],
+  [0x81, callWithTuple],
+  [
+    0x92,
+    (machine) => {
+      const [callee, args, named] = popMany(machine, 3);
+      call(machine, callee, [args, named], false);
+    },
+  ],
+  [0x62, build],
+  [0x51, (machine) => push(machine, machine.handlers.stored(pop(machine)))],
+];
+
+const instructions: ReadonlyMap<number, Instruction> = new Map([
+  ...plain,
+  ...texts,
+  ...containers,
+  ...memory,
+  ...objects,
+]);

@@ -3,14 +3,10 @@
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { equalShapes, sizeOf, stridesOf } from "../core/shapes.ts";
 import { type Bytes, byteSource } from "./byte-source.ts";
-import { pickleLimits } from "./pickle.ts";
-import {
-  archiveRoot,
-  checkByteOrder,
-  lastNumber,
-  readStateDict,
-  storageFile,
-} from "./pytorch-state.ts";
+import { pickleLimits } from "./pickle-machine.ts";
+import { chooseDictionary } from "./pytorch-choice.ts";
+import { readCheckpoint } from "./pytorch-objects.ts";
+import { archiveRoot, checkByteOrder, lastNumber, storageFile } from "./pytorch-state.ts";
 import { dtypeBytes } from "./safetensors-dtypes.ts";
 import { gather } from "./strided.ts";
 import { makeTensorSource, type TensorSource } from "./tensor-source.ts";
@@ -20,20 +16,22 @@ import { openZip, type ZipArchive } from "./zip-source.ts";
 const maxRepeatedBytes = 2 ** 28;
 
 /**
- * The tensors of a file of torch.save (1.6 or newer) in its order: a state dict, or one dict deeper under the only key
- * that holds tensors. Nothing in the file is executed. Checksums are not checked: torch may leave them out.
- * @throws {FormatError} for damaged files and for classes other than tensors, by name; {UnsupportedError} for TorchScript
- * and big-endian numbers.
+ * The tensors of a file of torch.save (1.6 or newer) in its order: those of the only dictionary that holds weights, or of
+ * the one at `key`, as `chooseDictionary` says. Nothing in the file is executed. Checksums are not checked: torch may leave
+ * them out.
+ * @throws {FormatError} for damaged files; {UnsupportedError} when no dictionary or several may be meant, for objects in
+ * place of tensors, TorchScript and big-endian numbers; {OptionError} for a key that leads nowhere.
  */
-export async function openPytorch(bytes: Bytes): Promise<TensorSource> {
+export async function openPytorch(bytes: Bytes, key?: string): Promise<TensorSource> {
   const file = byteSource(bytes);
   const archive = await openZip(file, { checksums: false });
   const root = archiveRoot(archive.sizes);
   if (archive.sizes.has(`${root}byteorder`))
     checkByteOrder(await archive.readStart(`${root}byteorder`, 16));
-  const views = new Map(readStateDict(await readPickleFile(archive, `${root}data.pkl`)));
+  const pickle = readCheckpoint(await readPickleFile(archive, `${root}data.pkl`));
+  const chosen = chooseDictionary(pickle, key);
   const entries = new Map(
-    [...views].map(([name, view]) => {
+    chosen.entries.map(([name, view]) => {
       const { shape, strides, offset, storage } = view;
       const stored = { file: storageFile(name, view, archive.sizes, root), strides, offset };
       return [name, { dtype: storage.dtype, shape, ...stored }];
@@ -59,6 +57,7 @@ export async function openPytorch(bytes: Bytes): Promise<TensorSource> {
     format: "pytorch",
     entries,
     load,
+    ...(chosen.taken !== undefined && { taken: chosen.taken }),
   });
 }
 

@@ -4,6 +4,7 @@ import { EnvironmentError, OptionError } from "../core/errors.ts";
 import { formatShape, sizeOf } from "../core/shapes.ts";
 import type { Tensor, Weights } from "../core/tensors.ts";
 import type { ByteSource } from "./byte-source.ts";
+import type { Taken } from "./pytorch-choice.ts";
 import { dtypeBytes, type SafeDtype, type SafeTensor } from "./safetensors-dtypes.ts";
 import { widen } from "./widen.ts";
 
@@ -36,6 +37,8 @@ export interface TensorSource {
   readonly entries: ReadonlyMap<string, TensorEntry>;
   /** Texts that the file holds beside its tensors. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Which of the dictionaries of a PyTorch file this is, where one was chosen. */
+  readonly taken?: Taken;
   /**
    * The numbers of one tensor, exact: float64 for F64, I32, U32, I64, U64, else float32. Fresh, row-major.
    * @throws {OptionError} for a name that is not in `entries`; {UnsupportedError} for C64, F8_E8M0 and integers beyond
@@ -55,13 +58,14 @@ interface SourceParts {
   readonly format: TensorFormat;
   readonly entries: ReadonlyMap<string, Pick<TensorEntry, "dtype" | "shape">>;
   readonly metadata?: Readonly<Record<string, string>>;
+  readonly taken?: Taken;
   /** Fresh bytes of one tensor that `entries` has. */
   readonly load: (name: string) => Promise<Uint8Array>;
 }
 
 /** A source from its parts. */
 export function makeTensorSource(parts: SourceParts): TensorSource {
-  const { file, format, metadata = {}, load } = parts;
+  const { file, format, metadata = {}, taken, load } = parts;
   const { location } = file;
   const entries = new Map(
     [...parts.entries].map(([name, { dtype, shape }]) => [
@@ -83,6 +87,7 @@ export function makeTensorSource(parts: SourceParts): TensorSource {
     format,
     entries,
     metadata,
+    ...(taken !== undefined && { taken }),
     readStored,
     read: (name: string) =>
       inMemory(name, async () => widen(await loadStored(name), name, location)),

@@ -118,12 +118,21 @@ describe("archives", () => {
   });
 });
 
-test("a PyTorch file with a foreign class is refused by its name, before any number is read", async () => {
+test("a foreign class in a PyTorch file is data: never run, counted by its name, refused where it holds numbers", async () => {
+  const storage = {
+    stored: { tuple: ["storage", { global: "torch.FloatStorage" }, "0", "cpu", 24] },
+  };
   for (const name of ["os.system", "builtins.eval", "torch.nn.modules.linear.Linear"]) {
-    const value = new Map<string, Pickled>([...state, ["w", { call: name, args: ["echo"] }]]);
-    const bytes = checkpoint(value, { "0": data });
-    await expect(openTensorSource(bytes)).rejects.toThrow(FormatError);
-    await expect(openTensorSource(bytes)).rejects.toThrow(`"${name}"`);
+    const file = (...args: Pickled[]) =>
+      checkpoint(new Map<string, Pickled>([...state, ["w", { call: name, args }]]), { "0": data });
+    const { entries, taken } = await openTensorSource(file("rm -r /"));
+    expect([...entries.keys()]).toEqual(["plain", "turned"]);
+    expect(taken?.unread).toEqual([{ class: name, count: 1 }]);
+    for (const numbers of [storage, [new Map([["a", storage]])]]) {
+      const opened = openTensorSource(file(numbers));
+      await expect(opened).rejects.toThrow(UnsupportedError);
+      await expect(opened).rejects.toThrow(`entry "w" is an object of class "${name}"`);
+    }
   }
 });
 

@@ -4,6 +4,8 @@ import type { RegisterCommand } from "../context.ts";
 import { addSpecOptions, type SpecFlags } from "../checkpoint-spec.ts";
 import { apartLines } from "../apart-lines.ts";
 import { addMatchOptions, type MatchFlags } from "../match-flags.ts";
+import { withKey } from "../open-weights.ts";
+import { tellTaken } from "../taken.ts";
 
 interface AlignFlags extends SpecFlags, MatchFlags {
   readonly out: string;
@@ -32,8 +34,9 @@ export const alignCommand: RegisterCommand = (program, cli) => {
       "after",
       "\nExamples:\n  weightspace align a.safetensors b.safetensors --model model.onnx -o b-aligned.safetensors\n  weightspace align a.onnx b.onnx --activations inputs.npz -o b-aligned.onnx",
     );
-  addSpecOptions(addMatchOptions(command)).action(async (pathA: string, pathB: string) => {
+  addSpecOptions(addMatchOptions(command)).action(async (...given: [a: string, b: string]) => {
     const flags = command.opts<AlignFlags>();
+    const [pathA, pathB] = await withKey([given[0], given[1]], flags.key);
     const { checkOutput, writeNetwork } = await import("../write-network.ts");
     await checkOutput("align", flags.out, [pathA, pathB], pathB);
     cli.hintResume("no file was changed; the same command begins anew");
@@ -42,6 +45,7 @@ export const alignCommand: RegisterCommand = (program, cli) => {
     try {
       const { spec, origin, warnings, networks, apart } = opened;
       const [a, b] = networks;
+      const taken = tellTaken(cli.output, networks);
       const { alignNetworks } = await import("../align-networks.ts");
       const { checkMoved } = await import("../check-moved.ts");
       const { similarityOf } = await import("../../align/similarity.ts");
@@ -69,17 +73,8 @@ export const alignCommand: RegisterCommand = (program, cli) => {
       const axes = summarizeElement(spec, element);
       for (const warning of warnings) cli.output.note(`warning: ${warning}`);
       const similarity = { before, after };
-      const value = {
-        out: flags.out,
-        axes,
-        similarity,
-        open,
-        paired,
-        verified,
-        apart,
-        spec: origin,
-      };
-      cli.output.result(value, () =>
+      const value = { out: flags.out, axes, similarity, open, paired, verified, apart, taken };
+      cli.output.result({ ...value, spec: origin }, () =>
         [
           `wrote ${flags.out}: ${pathB} in the order and scale of ${pathA}`,
           axes.length === 0 ? "nothing had to move" : axesTable(axes),

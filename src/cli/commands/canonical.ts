@@ -2,7 +2,9 @@
 
 import { addSpecOptions, findSpec, openCheckpoint, type SpecFlags } from "../checkpoint-spec.ts";
 import type { RegisterCommand } from "../context.ts";
+import { withKey } from "../open-weights.ts";
 import { counted } from "../output.ts";
+import { tellTaken } from "../taken.ts";
 
 export const canonicalCommand: RegisterCommand = (program, cli) => {
   const command = program
@@ -21,8 +23,9 @@ export const canonicalCommand: RegisterCommand = (program, cli) => {
       "after",
       "\nExample:\n  weightspace canonical a.safetensors --model model.onnx -o canonical.safetensors",
     );
-  addSpecOptions(command).action(async (path: string) => {
+  addSpecOptions(command).action(async (given: string) => {
     const flags = command.opts<SpecFlags & { out: string }>();
+    const [path] = await withKey([given], flags.key);
     const { checkOutput, writeNetwork } = await import("../write-network.ts");
     await checkOutput("canonical", flags.out, [path]);
     cli.hintResume("no file was changed; the same command begins anew");
@@ -33,6 +36,7 @@ export const canonicalCommand: RegisterCommand = (program, cli) => {
     const { checkMoved } = await import("../check-moved.ts");
     const { needSpec } = await import("../need-spec.ts");
     const source = await openCheckpoint(path);
+    const taken = tellTaken(cli.output, [{ source }]);
     try {
       const { spec, origin, warnings } = needSpec("canonical", await findSpec(path, source, flags));
       const { element, exact, ties, open } = await canonicalForm(spec, (name) => source.read(name));
@@ -45,7 +49,7 @@ export const canonicalCommand: RegisterCommand = (program, cli) => {
       await checkMoved(flags.out, { path, source }, spec, element);
       const axes = summarizeElement(spec, element);
       for (const warning of warnings) cli.output.note(`warning: ${warning}`);
-      cli.output.result({ out: flags.out, exact, axes, ties, open, spec: origin }, () =>
+      cli.output.result({ out: flags.out, exact, axes, ties, open, taken, spec: origin }, () =>
         [
           `wrote ${flags.out}, ${exact ? "exact" : "exact for reorderings, up to rounding for scales"}`,
           axes.length === 0 ? "it was in canonical form" : axesTable(axes),

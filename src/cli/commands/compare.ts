@@ -3,6 +3,8 @@
 import type { Verdict } from "../../align/compare.ts";
 import { addSpecOptions, findSpec, openCheckpoint, type SpecFlags } from "../checkpoint-spec.ts";
 import type { RegisterCommand } from "../context.ts";
+import { withKey } from "../open-weights.ts";
+import { tellTaken } from "../taken.ts";
 
 /** Errors are 1 and misuse is 2, so verdicts that are not "same" start at 10. */
 const exitCodes: Readonly<Record<Verdict, number>> = {
@@ -34,14 +36,16 @@ export const compareCommand: RegisterCommand = (program, cli) => {
       "after",
       "\nExit code: 0 identical, 10 symmetric, 11 reordered, 12 different; 1 for an error, 2 for misuse.\n\nExamples:\n  weightspace compare a.safetensors b.safetensors --model model.onnx\n  weightspace compare old.onnx new.onnx",
     );
-  addSpecOptions(command).action(async (pathA: string, pathB: string) => {
+  addSpecOptions(command).action(async (...given: [a: string, b: string]) => {
     const flags = command.opts<CompareFlags>();
+    const [pathA, pathB] = await withKey([given[0], given[1]], flags.key);
     const { compareCheckpoints } = await import("../../align/compare.ts");
     const { comparisonText } = await import("../comparison-text.ts");
     const a = await openCheckpoint(pathA);
     try {
       const b = await openCheckpoint(pathB);
       try {
+        const taken = tellTaken(cli.output, [{ source: a }, { source: b }]);
         const found = await findSpec(pathA, a, flags, [b]);
         const total = a.entries.size;
         const task = cli.progress.task("comparing", total, { unit: "tensors" });
@@ -55,7 +59,9 @@ export const compareCommand: RegisterCommand = (program, cli) => {
         for (const warning of "spec" in found ? found.warnings : [])
           cli.output.note(`warning: ${warning}`);
         const origin = "spec" in found ? found.origin : null;
-        cli.output.result({ ...comparison, spec: origin }, () => comparisonText(comparison, found));
+        cli.output.result({ ...comparison, taken, spec: origin }, () =>
+          comparisonText(comparison, found),
+        );
         cli.exitWith(exitCodes[comparison.verdict]);
       } finally {
         await b.close();

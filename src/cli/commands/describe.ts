@@ -3,12 +3,24 @@
 import { wholeNumber } from "../arguments.ts";
 import type { RegisterCommand } from "../context.ts";
 import { addNameOptions, type NameOptions } from "../name-symmetries.ts";
+import { withKey } from "../open-weights.ts";
 import { textTable } from "../output.ts";
+import { takenLine } from "../taken.ts";
 
 interface DescribeFlags extends NameOptions {
   readonly channels: number;
   readonly plan?: boolean;
 }
+
+const columns = [
+  "fixed axes",
+  "atomic tensors",
+  "basis terms",
+  "independent",
+  "products",
+  "parameters",
+  "shared",
+];
 
 export const describeCommand: RegisterCommand = (program, cli) => {
   const command = program
@@ -22,7 +34,8 @@ export const describeCommand: RegisterCommand = (program, cli) => {
     .option("--channels <n>", "hidden channels of the functional", wholeNumber(1, 4096), 16)
     .option("--plan", "print the plan: one line per matrix product")
     .addHelpText("after", "\nExample:\n  weightspace describe model.onnx --channels 32");
-  addNameOptions(command).action(async (path: string, flags: DescribeFlags) => {
+  addNameOptions(command).action(async (given: string, flags: DescribeFlags) => {
+    const [path] = await withKey([given], flags.key);
     const { readModelSpec } = await import("../model-spec.ts");
     const { specToJSON } = await import("../../spec/json.ts");
     const { printSpec } = await import("../../spec/print.ts");
@@ -31,7 +44,8 @@ export const describeCommand: RegisterCommand = (program, cli) => {
     const { unf } = await import("../../models/unf.ts");
     const { planSpec } = await import("../../plan/plan-spec.ts");
     const { sizeOf } = await import("../../core/shapes.ts");
-    const { spec, warnings } = await readModelSpec(path, flags, "describe");
+    const { spec, warnings, taken } = await readModelSpec(path, flags, "describe");
+    for (const one of taken) cli.output.note(takenLine(one));
     const channels = [1, flags.channels, flags.channels];
     const plans = {
       fold: planSpec(spec, { fixedAxes: "fold" }),
@@ -51,33 +65,27 @@ export const describeCommand: RegisterCommand = (program, cli) => {
       };
     });
     const weights = Object.values(spec.tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-    cli.output.result({ spec: specToJSON(spec), weights, channels, variants, warnings }, () =>
-      [
-        printSpec(spec),
-        `${Object.keys(spec.tensors).length} tensors, ${weights} weights; a functional with channels ${channels.join(", ")} and head 64, 1:`,
-        textTable(
-          [
-            "fixed axes",
-            "atomic tensors",
-            "basis terms",
-            "independent",
-            "products",
-            "parameters",
-            "shared",
-          ],
-          variants.map((v) => [
-            v.fixedAxes,
-            v.atomicTensors,
-            v.basisTerms,
-            v.independentTerms,
-            v.products,
-            v.unfParameters,
-            v.unfParametersShared,
-          ]),
-        ),
-        ...(flags.plan === true ? [printPlan(plans.permute.lowered, plans.permute.plan)] : []),
-        ...warnings.map((warning) => `warning: ${warning}`),
-      ].join("\n\n"),
+    cli.output.result(
+      { spec: specToJSON(spec), weights, channels, variants, taken, warnings },
+      () =>
+        [
+          printSpec(spec),
+          `${Object.keys(spec.tensors).length} tensors, ${weights} weights; a functional with channels ${channels.join(", ")} and head 64, 1:`,
+          textTable(
+            columns,
+            variants.map((v) => [
+              v.fixedAxes,
+              v.atomicTensors,
+              v.basisTerms,
+              v.independentTerms,
+              v.products,
+              v.unfParameters,
+              v.unfParametersShared,
+            ]),
+          ),
+          ...(flags.plan === true ? [printPlan(plans.permute.lowered, plans.permute.plan)] : []),
+          ...warnings.map((warning) => `warning: ${warning}`),
+        ].join("\n\n"),
     );
   });
 };

@@ -3,6 +3,8 @@
 import { seedNumber, wholeNumber } from "../arguments.ts";
 import type { RegisterCommand } from "../context.ts";
 import { addNameOptions, type NameOptions } from "../name-symmetries.ts";
+import { withKey } from "../open-weights.ts";
+import { takenLine } from "../taken.ts";
 
 interface EmbedFlags extends NameOptions {
   readonly seed: number;
@@ -24,12 +26,13 @@ export const embedCommand: RegisterCommand = (program, cli) => {
     .option("--seed <n>", "fixes the functional's parameters", seedNumber, 0)
     .addHelpText("after", "\nExample:\n  weightspace embed model.onnx --size 32 --json");
   addNameOptions(command).action(
-    async (path: string, { seed, size, channels, ...names }: EmbedFlags) => {
+    async (given: string, { seed, size, channels, ...names }: EmbedFlags) => {
+      const [path] = await withKey([given], names.key);
       const { readModelSpec } = await import("../model-spec.ts");
       const { startEngine } = await import("../../engine/start.ts");
       const { unf } = await import("../../models/unf.ts");
       const { toBatch } = await import("../../testing/equivariance.ts");
-      const { spec, weights, warnings } = await readModelSpec(path, names, "embed");
+      const { spec, weights, warnings, taken } = await readModelSpec(path, names, "embed");
       const model = unf(spec, {
         fixedAxes: "permute",
         channels: [1, channels, channels],
@@ -38,9 +41,11 @@ export const embedCommand: RegisterCommand = (program, cli) => {
       await startEngine();
       const output = model.apply(model.init(seed), toBatch(await weights())); // [1, size]
       const vector = Array.from((await output.data()) as Float32Array);
+      for (const one of taken) cli.output.note(takenLine(one));
       for (const warning of warnings) cli.output.note(`warning: ${warning}`);
-      cli.output.result({ model: path, seed, parameters: model.parameterCount, vector }, () =>
-        vector.map((value) => value.toPrecision(6)).join("\n"),
+      cli.output.result(
+        { model: path, seed, parameters: model.parameterCount, taken, vector },
+        () => vector.map((value) => value.toPrecision(6)).join("\n"),
       );
     },
   );

@@ -3,6 +3,8 @@
 import { addSpecOptions, findSpec, openCheckpoint, type SpecFlags } from "../checkpoint-spec.ts";
 import type { Fingerprint } from "../../align/fingerprint.ts";
 import type { RegisterCommand } from "../context.ts";
+import { withKey } from "../open-weights.ts";
+import { tellTaken, type TakenOfFile } from "../taken.ts";
 
 export const fingerprintCommand: RegisterCommand = (program, cli) => {
   const command = program
@@ -20,19 +22,25 @@ export const fingerprintCommand: RegisterCommand = (program, cli) => {
       "after",
       "\nExample:\n  weightspace fingerprint a.safetensors b.npz --spec spec.json",
     );
-  addSpecOptions(command).action(async (paths: readonly string[]) => {
+  addSpecOptions(command).action(async (given: readonly string[]) => {
     const flags = command.opts<SpecFlags>();
+    const paths = await withKey(given, flags.key);
     const { fingerprint } = await import("../../align/fingerprint.ts");
     const { needSpec } = await import("../need-spec.ts");
     cli.hintResume("the same command begins anew");
     const { reportBadFile } = await import("../bad-file.ts");
-    const results: (Fingerprint & { path: string; spec: string })[] = [];
+    const results: (Fingerprint & {
+      path: string;
+      taken: readonly TakenOfFile[];
+      spec: string;
+    })[] = [];
     const task = cli.progress.task("fingerprint", paths.length, { unit: "files" });
     const one = async (path: string): Promise<void> => {
       const source = await openCheckpoint(path);
       try {
+        const taken = tellTaken(cli.output, [{ source }]);
         const { spec, origin } = needSpec("fingerprint", await findSpec(path, source, flags));
-        results.push({ path, ...(await fingerprint(spec, source)), spec: origin });
+        results.push({ path, ...(await fingerprint(spec, source)), taken, spec: origin });
       } finally {
         await source.close();
       }

@@ -7,7 +7,9 @@ import { apartLines } from "../apart-lines.ts";
 import { addMatchOptions, type MatchFlags } from "../match-flags.ts";
 import { readShare, readShares, type ShareFlags, sharesOf } from "../merge-shares.ts";
 import type { PathFlags } from "../merge-paths.ts";
+import { withKey } from "../open-weights.ts";
 import { counted } from "../output.ts";
+import { tellTaken } from "../taken.ts";
 import { UsageError } from "../usage-error.ts";
 
 interface MergeFlags extends SpecFlags, MatchFlags, ShareFlags, PathFlags {
@@ -52,9 +54,9 @@ export const mergeCommand: RegisterCommand = (program, cli) => {
       "after",
       "\nExamples:\n  weightspace merge a.safetensors b.safetensors --weight 0.5 -o merged.safetensors\n  weightspace merge a.onnx b.onnx --inputs examples.npz --report path.html",
     );
-  addSpecOptions(addMatchOptions(command)).action(async (pathA: string, others: string[]) => {
+  addSpecOptions(addMatchOptions(command)).action(async (first: string, others: string[]) => {
     const flags = command.opts<MergeFlags>();
-    const paths = [pathA, ...others];
+    const paths = await withKey([first, ...others], flags.key);
     const { out, report } = flags;
     if (out === undefined && report === undefined)
       throw new UsageError("merge: give -o for the merged network, --report for the path, or both");
@@ -72,6 +74,7 @@ export const mergeCommand: RegisterCommand = (program, cli) => {
     });
     try {
       const { spec, origin, warnings, networks, apart } = opened;
+      const taken = tellTaken(cli.output, networks);
       const { mergeNames } = await import("../merge-names.ts");
       const { mergeWeights } = await import("../../align/merge.ts");
       const { alignForMerge } = await import("../align-for-merge.ts");
@@ -128,10 +131,8 @@ export const mergeCommand: RegisterCommand = (program, cli) => {
           plain: plain.barrier.mean,
           aligned: after.barrier.mean,
         })),
-        apart,
-        spec: origin,
       };
-      cli.output.result(value, () =>
+      cli.output.result({ ...value, apart, taken, spec: origin }, () =>
         [
           ...(out === undefined
             ? []
@@ -151,7 +152,7 @@ export const mergeCommand: RegisterCommand = (program, cli) => {
             ({ examples, plain, aligned: after }) =>
               `loss barrier on ${examples}: ${plain.barrier.mean.toFixed(4)} as they are, ${after.barrier.mean.toFixed(4)} aligned`,
           ),
-          ...apartLines(apart, `those of ${pathA} are taken`),
+          ...apartLines(apart, `those of ${paths[0]} are taken`),
           ...(report === undefined ? [] : [`report: ${report}`]),
           `symmetries: ${origin}`,
         ].join("\n\n"),

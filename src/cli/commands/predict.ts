@@ -2,13 +2,18 @@
 
 import type { Cli, RegisterCommand } from "../context.ts";
 import { readBytes } from "../files.ts";
+import { addKeyOption } from "../name-symmetries.ts";
+import { withKey } from "../open-weights.ts";
 import { allowDamagedOption, type Population, warnOfProblems } from "../open-population.ts";
 import { textTable } from "../output.ts";
+import { tellTaken, type TakenOfFile } from "../taken.ts";
+import type { TensorSource } from "../../formats/tensor-source.ts";
 import { UsageError } from "../usage-error.ts";
 
 interface PredictFlags {
   readonly zoo?: string;
   readonly allowDamaged?: boolean;
+  readonly key?: string;
 }
 
 /** One network: its prediction, or why there is none. */
@@ -17,10 +22,11 @@ interface Row {
   readonly predicted: number | null;
   readonly actual?: number;
   readonly reason?: string;
+  readonly taken?: TakenOfFile;
 }
 
 export const predictCommand: RegisterCommand = (program, cli) => {
-  program
+  const command = program
     .command("predict")
     .helpGroup("Functionals:")
     .summary("predict accuracy from weights")
@@ -29,35 +35,45 @@ export const predictCommand: RegisterCommand = (program, cli) => {
     .argument("[weights...]", "networks to read, one file each: .safetensors, .pt, .npz or .onnx")
     .option("--zoo <folder>", "read the networks of a population instead")
     .option(...allowDamagedOption)
-    .addHelpText("after", "\nExample:\n  weightspace predict unf.safetensors network.safetensors")
-    .action((source: string, files: string[], flags: PredictFlags) =>
-      predictNetworks(source, files, flags, cli),
-    );
+    .addHelpText("after", "\nExample:\n  weightspace predict unf.safetensors network.safetensors");
+  addKeyOption(command).action((source: string, files: string[], flags: PredictFlags) =>
+    predictNetworks(source, files, flags, cli),
+  );
 };
 
 async function predictNetworks(
   source: string,
-  files: readonly string[],
-  { zoo, allowDamaged }: PredictFlags,
+  given: readonly string[],
+  { zoo, allowDamaged, key }: PredictFlags,
   { output }: Cli,
 ): Promise<void> {
-  if ((zoo === undefined) === (files.length === 0)) {
+  if ((zoo === undefined) === (given.length === 0)) {
     throw new UsageError("predict: give either weight files or --zoo, and not both");
   }
   if (zoo === undefined && allowDamaged === true) {
     throw new UsageError("predict: --allow-damaged is for --zoo");
   }
+  if (zoo !== undefined && key !== undefined)
+    throw new UsageError("predict: --key is for weight files; a population has none");
+  const files = await withKey(given, key);
   const { loadFunctional, uncheckedNote } = await import("../functional-file.ts");
   const { weightsDataset } = await import("../weight-files.ts");
   const { openPopulation } = await import("../open-population.ts");
   const functional = await loadFunctional(await readBytes(source), source);
   if (!functional.checked) output.note(uncheckedNote(source));
   try {
+    const taken = new Map<string, TakenOfFile>();
+    const tell = (path: string, opened: TensorSource) => {
+      for (const one of tellTaken(output, [{ source: opened }])) taken.set(path, one);
+    };
     const population = zoo === undefined ? undefined : await openPopulation(zoo, { allowDamaged });
     if (population !== undefined) warnOfProblems(population, output);
     const dataset =
-      population?.dataset ?? (await weightsDataset([...files], functional.model.spec));
-    const rows = rowsOf(await functional.predict(dataset), files, population);
+      population?.dataset ?? (await weightsDataset([...files], functional.model.spec, tell));
+    const rows = rowsOf(await functional.predict(dataset), files, population).map((row) => {
+      const one = taken.get(row.network);
+      return one === undefined ? row : { ...row, taken: one };
+    });
     output.result(rows, () =>
       textTable(
         ["network", "predicted", ...(population ? ["actual"] : [])],

@@ -5,7 +5,9 @@ import { OptionError } from "../../core/errors.ts";
 import { wholeNumber } from "../arguments.ts";
 import { addSpecOptions, type SpecFlags } from "../checkpoint-spec.ts";
 import type { Cli, RegisterCommand } from "../context.ts";
+import { withKey } from "../open-weights.ts";
 import { textTable } from "../output.ts";
+import type { TakenOfFile } from "../taken.ts";
 import { UsageError } from "../usage-error.ts";
 
 interface RankFlags extends SpecFlags {
@@ -48,16 +50,20 @@ interface Refused {
 }
 
 async function rank(
-  query: string,
-  candidates: readonly string[],
-  flags: RankFlags,
+  given: string,
+  others: readonly string[],
+  { key, ...flags }: RankFlags,
   cli: Cli,
 ): Promise<void> {
   cli.hintResume("the same command begins anew");
   const { reasonOf } = await import("../bad-file.ts");
   const { isSketchFile } = await import("../sketch-file.ts");
+  const keyed = async (path: string) =>
+    isSketchFile(path) ? path : (await withKey([path], key))[0];
+  const [query, candidates] = [await keyed(given), await Promise.all(others.map(keyed))];
+  const taken = new Map<string, TakenOfFile>();
   if (isSketchFile(query)) refuseOptions(query, flags);
-  const judge = await judgeOf(query, flags, cli);
+  const judge = await judgeOf(query, flags, cli, taken);
   const ranked: Judged[] = [];
   const refused: Refused[] = [];
   for (const file of candidates) {
@@ -69,7 +75,9 @@ async function rank(
     }
   }
   ranked.sort((a, b) => b.similarity - a.similarity || (a.file < b.file ? -1 : 1));
-  cli.output.result({ query, ranked, refused }, () => rankText(ranked, refused));
+  cli.output.result({ query, ranked, refused, taken: [...taken.values()] }, () =>
+    rankText(ranked, refused),
+  );
   if (ranked.length === 0)
     throw new OptionError(
       `rank: none of ${candidates.length} candidates can be compared with ${query}; the reasons stand above`,
@@ -81,12 +89,19 @@ async function judgeOf(
   query: string,
   flags: RankFlags,
   cli: Cli,
+  taken: Map<string, TakenOfFile>,
 ): Promise<(file: string) => Promise<Judged>> {
   const { compareSketches } = await import("../../align/sketch.ts");
   const { specFromJSON } = await import("../../spec/json.ts");
-  const { isSketchFile, readSketch, sketchFile } = await import("../sketch-file.ts");
+  const { isSketchFile, readSketch, sketchFile: sketched } = await import("../sketch-file.ts");
   const { vocabularyRows, withRows } = await import("../sketch-fit.ts");
   const ask = { command: "rank", size: flags.size };
+  /** The sketch of a checkpoint; what was taken of the file is noted in `taken`. */
+  const sketchFile: typeof sketched = async (...args) => {
+    const made = await sketched(...args);
+    for (const one of made.taken) taken.set(one.file, one);
+    return made;
+  };
   const first = isSketchFile(query)
     ? await readSketch(query)
     : (await sketchFile(query, { ...ask, spec: flags }, cli)).sketch;
@@ -140,7 +155,7 @@ function rankText(ranked: readonly Judged[], refused: readonly Refused[]): strin
 }
 
 /** @throws {UsageError} for an option that a sketch has settled */
-function refuseOptions(query: string, flags: RankFlags): void {
+function refuseOptions(query: string, flags: Omit<RankFlags, "key">): void {
   const given = Object.entries(flags).find(([, value]) => value !== undefined);
   if (given === undefined) return;
   const option = given[0].replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

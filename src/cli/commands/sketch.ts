@@ -3,6 +3,7 @@
 import { wholeNumber } from "../arguments.ts";
 import { addSpecOptions, type SpecFlags } from "../checkpoint-spec.ts";
 import type { RegisterCommand } from "../context.ts";
+import { nameWithoutEnding, withKey } from "../open-weights.ts";
 import { writeFileAtomic } from "../write-file.ts";
 import { UsageError } from "../usage-error.ts";
 
@@ -24,14 +25,14 @@ export const sketchCommand: RegisterCommand = (program, cli) => {
     .option("-o, --output <file>", "the sketch to write, ending in .sketch.json")
     .option("--size <n>", "numbers in all, shared by the axes", wholeNumber(1, 1_000_000), 2048)
     .addHelpText("after", "\nExample:\n  weightspace sketch a.safetensors -o a.sketch.json")
-    .action(async (path: string, { output, size, ...flags }: SketchFlags) => {
+    .action(async (given: string, { output, size, ...flags }: SketchFlags) => {
+      const [path] = await withKey([given], flags.key);
       cli.hintResume("no file was changed; the same command begins anew");
       const { isSketchFile, sketchEnding, sketchFile } = await import("../sketch-file.ts");
-      const target =
-        output ?? `${path.replace(/\/+$/, "").replace(/\.[^./]+$/, "")}${sketchEnding}`;
+      const target = output ?? `${await nameWithoutEnding(path)}${sketchEnding}`;
       if (!isSketchFile(target))
         throw new UsageError(`sketch: -o must end in ${sketchEnding}, got ${target}`);
-      const { sketch, origin } = await sketchFile(
+      const { sketch, origin, taken } = await sketchFile(
         path,
         { command: "sketch", size, spec: flags },
         cli,
@@ -40,8 +41,9 @@ export const sketchCommand: RegisterCommand = (program, cli) => {
       await writeFileAtomic(target, text, { signal: cli.signal });
       const numbers = sketch.blocks.reduce((sum, { values }) => sum + values.length, 0);
       const { open } = sketch;
-      cli.output.result({ sketch: target, spec: origin, numbers, bytes: text.length, open }, () =>
-        [`spec: ${origin}`, `wrote ${target}: ${numbers} numbers`].join("\n"),
+      cli.output.result(
+        { sketch: target, spec: origin, numbers, bytes: text.length, open, taken },
+        () => [`spec: ${origin}`, `wrote ${target}: ${numbers} numbers`].join("\n"),
       );
     });
 };

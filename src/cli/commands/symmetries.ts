@@ -13,6 +13,8 @@ import {
 import { seedNumber } from "../arguments.ts";
 import type { GraphSymmetriesOptions } from "../graph-symmetries.ts";
 import { isTensorFile } from "../named-tensors.ts";
+import { withKey } from "../open-weights.ts";
+import { takenLine } from "../taken.ts";
 
 type Options = NameOptions & GraphSymmetriesOptions;
 
@@ -35,8 +37,9 @@ export function symmetriesCommand(program: Command): void {
   if (!program.options.some(({ long }) => long === "--json")) {
     command.option("--json", "print the spec as JSON, nothing else");
   }
-  command.action(async (path: string) => {
+  command.action(async (given: string) => {
     const options = command.optsWithGlobals<Options>();
+    const [path] = await withKey([given], options.key);
     const lines = await symmetries(path, options);
     process.stdout.write(`${lines.join("\n\n")}\n`);
   });
@@ -51,7 +54,8 @@ async function symmetries(path: string, options: Options): Promise<string[]> {
 }
 
 async function symmetriesOfNames(path: string, options: Options): Promise<string[]> {
-  const { family, spec, warnings } = await nameSymmetries(path, options);
+  const { family, spec, warnings, taken } = await nameSymmetries(path, options);
+  for (const one of taken) process.stderr.write(`${takenLine(one)}\n`);
   const notes = [
     ...warnings,
     `read as family "${family}" by tensor names; not proved, which needs the graph`,
