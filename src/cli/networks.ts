@@ -61,6 +61,10 @@ export async function openNetworks(
     for (const other of others) {
       const own = isKnown ? await ownNames(other, flags) : undefined;
       apart.push(...checkSame(first, other, isKnown ? found.spec : undefined, own));
+      if (found.graph !== undefined) {
+        const { checkBelongs } = await import("./graph-fit.ts");
+        await checkBelongs(found.graph, other);
+      }
     }
     await startThreads(found);
     return { ...found, networks, apart, close };

@@ -38,6 +38,7 @@ export const compareCommand: RegisterCommand = (program, cli) => {
     const flags = command.opts<CompareFlags>();
     const { compareCheckpoints } = await import("../../align/compare.ts");
     const { comparisonText } = await import("../comparison-text.ts");
+    const { phasesNote } = await import("../phases.ts");
     const a = await openCheckpoint(pathA);
     try {
       const b = await openCheckpoint(pathB);
@@ -55,7 +56,12 @@ export const compareCommand: RegisterCommand = (program, cli) => {
         for (const warning of "spec" in found ? found.warnings : [])
           cli.output.note(`warning: ${warning}`);
         const origin = "spec" in found ? found.origin : null;
-        cli.output.result({ ...comparison, spec: origin }, () => comparisonText(comparison, found));
+        const isOpen = comparison.verdict === "different" && "spec" in found;
+        const note = isOpen ? phasesNote(found) : undefined;
+        const value = { ...comparison, spec: origin, ...(note !== undefined && { note }) };
+        cli.output.result(value, () =>
+          [comparisonText(comparison, found), ...(note === undefined ? [] : [note])].join("\n\n"),
+        );
         cli.exitWith(exitCodes[comparison.verdict]);
       } finally {
         await b.close();

@@ -5,6 +5,7 @@ import { OptionError, SpecError } from "../../core/errors.ts";
 import { wholeNumber } from "../arguments.ts";
 import { addSpecOptions, type SpecFlags } from "../checkpoint-spec.ts";
 import type { RegisterCommand } from "../context.ts";
+import type { FittedGraph } from "../graph-fit.ts";
 import { textTable } from "../output.ts";
 import { UsageError } from "../usage-error.ts";
 
@@ -36,9 +37,11 @@ export const rankCommand: RegisterCommand = (program, cli) => {
       const { reportBadFile } = await import("../bad-file.ts");
       const { isSketchFile, readSketch, sketchFile } = await import("../sketch-file.ts");
       if (isSketchFile(query)) refuseOptions(query, flags);
-      const first = isSketchFile(query)
-        ? await readSketch(query)
-        : (await sketchFile(query, { command: "rank", size: flags.size, spec: flags }, cli)).sketch;
+      const asked: { readonly sketch: Sketch; readonly graph?: FittedGraph | undefined } =
+        isSketchFile(query)
+          ? { sketch: await readSketch(query) }
+          : await sketchFile(query, { command: "rank", size: flags.size, spec: flags }, cli);
+      const { sketch: first, graph } = asked;
       const spec = specFromJSON(first.spec);
       const ranked: { file: string; similarity: number; open: readonly string[] }[] = [];
       const refused: { file: string; reason: string }[] = [];
@@ -47,7 +50,8 @@ export const rankCommand: RegisterCommand = (program, cli) => {
         try {
           const sketch: Sketch = isSketchFile(file)
             ? await readSketch(file)
-            : (await sketchFile(file, { command: "rank", size: first.size, spec }, cli)).sketch;
+            : (await sketchFile(file, { command: "rank", size: first.size, spec, graph }, cli))
+                .sketch;
           ranked.push({ file, similarity: compareSketches(first, sketch), open: sketch.open });
         } catch (error) {
           if (error instanceof SpecError || error instanceof OptionError)
