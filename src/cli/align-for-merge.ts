@@ -51,7 +51,9 @@ export async function verifyAligned(
         : before(name);
     const { path, source } = other;
     const runnable = await withOwnGraph(found, other);
-    all.push(await verifyMove(cli, runnable, flags, { path, source, before, after }));
+    all.push(
+      await verifyMove(cli, runnable, flags, { path, source, rounded: false, before, after }),
+    );
   }
   return worstOf(all) ?? { reason: "nothing was moved" };
 }

@@ -63,6 +63,7 @@ export async function writeMoved(
           verification: await verifyMove(cli, runnable, flags, {
             path,
             source,
+            rounded: isScaling(element),
             before: (name) => source.read(name),
             after: (name) => file.read(name),
           }),
@@ -77,6 +78,14 @@ export async function writeMoved(
   if (checked === undefined) throw new EnvironmentError(`${out} was not looked at; run again`);
   return checked;
 }
+
+/** Whether an element changes numbers, beyond their signs and places. */
+const isScaling = (element: GroupElement): boolean =>
+  Object.values(element).some(
+    ({ scales, matrices }) =>
+      matrices !== undefined ||
+      scales?.some((factors) => factors.some((factor) => Math.abs(factor) !== 1)) === true,
+  );
 
 /** Rounding of a number format relative to a number, with room for scalings. */
 const roundings: Readonly<Record<string, number>> = { F64: 1e-6, F32: 1e-2, F16: 0.03, BF16: 0.2 };

@@ -15,7 +15,7 @@ import { readOnnx } from "../formats/onnx.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { type Inference, inferSpec } from "../infer/infer.ts";
 import { readersOf } from "../infer/readers.ts";
-import { copiedFrom, isElementwiseTable, sameEverywhere } from "../infer/tables.ts";
+import { isElementwiseTable, orientationOf, sameEverywhere } from "../infer/tables.ts";
 import { axesOfExpression } from "../spec/expression.ts";
 import { specDifference } from "../spec/same-spec.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
@@ -156,8 +156,13 @@ async function findPlaces(inference: Inference, sources: readonly TensorSource[]
 function isTable(inference: Inference, name: string, places: Places): boolean {
   const { spec, graph } = inference;
   const read = numbersIn(inference);
-  if (sameEverywhere(read(name))) return true; // every order and every instance of it is the same
-  if (copiedFrom(name, [...places.keys()], read) !== undefined) return false; // a tied weight
+  const own = read(name);
+  if (sameEverywhere(own)) return true; // every order and every instance of it is the same
+  const isCopy = [...places.keys()].some((other) => {
+    const { shape } = spec.tensors[other];
+    return sizeOf(shape) === own.data.length && orientationOf(own, read(other), true) !== undefined;
+  });
+  if (isCopy) return false; // a tied weight, transposed or times a factor
   const moves = spec.tensors[name].axes.some((expression) =>
     axesOfExpression(expression).some((axis) => spec.axes[axis].group !== "fixed"),
   );

@@ -24,6 +24,8 @@ export function addVerifyOption(command: Command): Command {
 export interface Moved {
   readonly path: string;
   readonly source: TensorSource;
+  /** Whether numbers were scaled and rounded to the formats of the source again, not only put elsewhere. */
+  readonly rounded: boolean;
   readonly before: WeightReader;
   readonly after: WeightReader;
 }
@@ -40,7 +42,7 @@ export async function verifyMove(
   { signal }: Pick<Cli, "signal">,
   { graph, origin }: Pick<FoundSpec, "graph" | "origin">,
   { verify }: VerifyFlags,
-  { path, source, before, after }: Moved,
+  { path, source, rounded, before, after }: Moved,
 ): Promise<Verification> {
   if (!verify) return { reason: "--no-verify was given" };
   if (graph === undefined) return { reason: `there is no graph to run (symmetries: ${origin})` };
@@ -57,7 +59,7 @@ export async function verifyMove(
   const { inference } = graph;
   const typeIn = new Map([...inference.graph.initializers].map(([name, { type }]) => [name, type]));
   const typeOf = (name: string) =>
-    coarse[source.entries.get(name)?.dtype ?? ""] ?? typeIn.get(name);
+    (rounded ? coarse[source.entries.get(name)?.dtype ?? ""] : undefined) ?? typeIn.get(name);
   const modelOf = modelMaker(graph);
   const off = async (name: string) => jitter({ [name]: await before(name) }, 0, typeOf)[name];
   const proof = await proveMove(

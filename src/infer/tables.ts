@@ -90,16 +90,3 @@ function comparison(
     return a.every((x, i) => Math.abs(x - b[at(i)] / factor) <= off);
   };
 }
-
-/** The tensor among `others` of which `name` is a copy: equal, transposed or times a factor. */
-export function copiedFrom(
-  name: string,
-  others: readonly string[],
-  read: (name: string) => Tensor,
-): string | undefined {
-  const own = read(name);
-  return others.find((other) => {
-    const tensor = read(other);
-    return tensor.data.length === own.data.length && orientationOf(own, tensor, true) !== undefined;
-  });
-}

@@ -3,16 +3,21 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { narrow } from "../../src/formats/narrow.ts";
+import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
+import { widen } from "../../src/formats/widen.ts";
 import { ownGraph } from "../../src/cli/graph-fit.ts";
 import { modelMaker } from "../../src/cli/graph-networks.ts";
+import { verifyMove } from "../../src/cli/verify-move.ts";
 import type { Weights } from "../../src/core/tensors.ts";
 import { actOn } from "../../src/group/act.ts";
 import { sampleElement } from "../../src/group/element.ts";
 import { onnxRuntime } from "../../src/infer/onnx-runtime.ts";
-import { proveMove } from "../../src/infer/prove-move.ts";
+import { type MoveProof, proveMove } from "../../src/infer/prove-move.ts";
 import { specToJSON } from "../../src/spec/json.ts";
 import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
-import { fixture, withFixtures, modelOf, stored, fit, mlp } from "../support/graph-fit.ts";
+import { onnxBuilder } from "../support/onnx-builder.ts";
+import { fixture, withFixtures, modelOf, stored, fit, mlp, network } from "../support/graph-fit.ts";
 import { gemm, layerNorm } from "../support/onnx-layers.ts";
 
 describe("running a network before and after", () => {
@@ -38,6 +43,75 @@ describe("running a network before and after", () => {
       "g.weight": { shape, data: data.with(3, data[3] + 0.05) },
     });
     expect((wrong as { error: number }).error).toBeGreaterThan(1e-3);
+  });
+
+  test.each([
+    ["F32", 0, 1e-5],
+    ["F16", 1e-5, 0.01],
+    ["BF16", 1e-3, 0.1],
+  ] as const)(
+    "in %s differences up to its rounding are taken for it",
+    async (dtype, above, below) => {
+      const round = (of: Weights): Weights =>
+        Object.fromEntries(
+          Object.entries(of).map(([name, tensor]) => [
+            name,
+            { ...tensor, data: widen(narrow(tensor, dtype, name), name).data },
+          ]),
+        );
+      const held = round(weights);
+      const { source } = network(held);
+      const entries = new Map(
+        [...source.entries].map(([name, entry]) => [name, { ...entry, dtype }]),
+      );
+      const fitted = await fit(bytes, held);
+      const run = (after: Weights, rounded: boolean) =>
+        verifyMove(
+          { signal: new AbortController().signal },
+          { graph: fitted, origin: "a graph" },
+          { verify: true },
+          {
+            path: "a.safetensors",
+            source: { ...source, entries },
+            rounded,
+            before: async (name) => held[name],
+            after: async (name) => after[name],
+          },
+        );
+      const scaled = round(actOn(fitted.spec, sampleElement(fitted.spec, 8), held));
+      const { tolerance } = (await run(scaled, true)) as MoveProof;
+      expect(tolerance).toBeGreaterThan(above);
+      expect(tolerance).toBeLessThanOrEqual(below);
+      // Numbers that only changed places leave no room, whatever their format.
+      const placed = actOn(fitted.spec, sampleElement(fitted.spec, 8, { scales: false }), held);
+      expect(await run(placed, false)).toMatchObject({ tolerance: 1e-5 });
+      const bias = held["f.bias"].data;
+      const wrong = { ...placed, "f.bias": { shape: [9], data: bias.with(0, bias[0] + 0.4) } };
+      await expect(run(wrong, true)).rejects.toThrow(/outputs differ by/);
+    },
+  );
+
+  test("free sizes are tried, and what was not run is said", async () => {
+    const b = onnxBuilder(1);
+    b.output(mlp(b, b.input("x", ["batch", 5])));
+    const free = b.bytes();
+    await inTemporaryFolder(async (folder) => {
+      const at = (name: string) => join(folder, name);
+      await writeFile(at("m.onnx"), free);
+      await writeFile(at("a.safetensors"), writeSafetensors(stored(free)));
+      const { spec } = ownGraph({ path: "m.onnx", bytes: free, ignores: () => false });
+      await writeFile(at("spec.json"), JSON.stringify(specToJSON(spec)));
+      const lastLine = async (...told: string[]) => {
+        const args = ["canonical", "a.safetensors", "-o", "o.safetensors", ...told];
+        const { code, stdout } = await weightspace(args, folder);
+        expect(code).toBe(0);
+        return stdout.trimEnd().split("\n").at(-1);
+      };
+      expect(await lastLine("--model", "m.onnx")).toMatch(/^verified: outputs agree to/);
+      expect(await lastLine("--spec", "spec.json")).toMatch(
+        /^not verified: there is no graph to run/,
+      );
+    });
   });
 
   test("a spec that does not hold writes nothing, leaves the old file and ends with exit 1", () =>
