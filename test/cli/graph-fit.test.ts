@@ -153,6 +153,15 @@ describe("what is left over in a checkpoint", () => {
     );
   });
 
+  test("but index tables that both have must be equal", async () => {
+    const folded = await readFile(fixture("norm-folded.onnx"));
+    const sizes = (last: number) => ({ shape: [2], data: Float64Array.of(4, last) });
+    await fit(folded, { ...stored(folded), val_12: sizes(320) });
+    await expect(fit(folded, { ...stored(folded), val_12: sizes(321) })).rejects.toThrow(
+      /whole numbers of tensor "val_12" \[2\] are others in the graph/,
+    );
+  });
+
   test("a table that the graph holds in a constant is known by its numbers, and only by those", async () => {
     const angles = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
     const shifted = modelOf((b, x) =>
