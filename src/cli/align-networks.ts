@@ -5,6 +5,7 @@ import { alignWeights, type Alignment } from "../align/align.ts";
 import { graphActivations } from "../align/graph-activations.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import type { Cli } from "./context.ts";
+import type { FittedGraph } from "./graph-fit.ts";
 import { openGraph } from "./graph-networks.ts";
 import { type MatchFlags, matchOptions } from "./match-flags.ts";
 import type { Network } from "./networks.ts";
@@ -12,11 +13,11 @@ import { UsageError } from "./usage-error.ts";
 
 interface AlignRequest {
   readonly spec: SymmetrySpec;
+  readonly graph?: FittedGraph | undefined;
   readonly a: Network;
   readonly b: Network;
   readonly flags: MatchFlags & {
     readonly activations?: string;
-    readonly model?: string;
     readonly spec?: string;
   };
 }
@@ -24,7 +25,7 @@ interface AlignRequest {
 /** The alignment, with the axes that were paired by activations where these were asked for. */
 export async function alignNetworks(
   cli: Cli,
-  { spec, a, b, flags }: AlignRequest,
+  { spec, graph: fitted, a, b, flags }: AlignRequest,
 ): Promise<Alignment & { readonly paired?: readonly string[] }> {
   const readA = (name: string) => a.source.read(name);
   /** A graph may have tensors outside the spec that only its own file holds. */
@@ -39,12 +40,7 @@ export async function alignNetworks(
     throw new UsageError(
       "align: --activations takes the axes from the graph; give --model instead of --spec",
     );
-  const graph = await openGraph("align", {
-    model: flags.model,
-    first: a,
-    spec,
-    inputs: flags.activations,
-  });
+  const graph = await openGraph("align", fitted, flags.activations);
   const task = cli.progress.task("running both networks", 2 * graph.batches.length, {
     unit: "batches",
   });

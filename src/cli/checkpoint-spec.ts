@@ -12,14 +12,22 @@ import type { NamedShape } from "../infer/names/template.ts";
 import { specFromJSON } from "../spec/json.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import { readBytes, readJson } from "./files.ts";
-import type { ModelSpec } from "./model-spec.ts";
-import { addNameOptions, inferFromNames, type NameOptions } from "./name-symmetries.ts";
+import type { FittedGraph } from "./graph-fit.ts";
+import {
+  addNameOptions,
+  inferFromNames,
+  type NameOptions,
+  refuseNameOptions,
+} from "./name-symmetries.ts";
+import { isTensorFile } from "./named-tensors.ts";
 import { openWeights } from "./open-weights.ts";
 import { UsageError } from "./usage-error.ts";
 
 export interface SpecFlags extends NameOptions {
   readonly spec?: string;
   readonly model?: string;
+  /** Patterns of tensor names; `*` stands for any characters. */
+  readonly ignore?: readonly string[];
 }
 
 /** The options by which a command takes a spec. */
@@ -27,7 +35,12 @@ export function addSpecOptions(command: Command): Command {
   return addNameOptions(
     command
       .option("--spec <file>", "the symmetries, as printed by `symmetries --json`")
-      .option("--model <file.onnx>", "the graph of the model: its symmetries are inferred"),
+      .option("--model <file.onnx>", "the graph of the model: its symmetries are inferred")
+      .option(
+        "--ignore <pattern>",
+        "tensors that the network does not compute with, such as *.inv_freq; may repeat (with a graph)",
+        (pattern: string, earlier: readonly string[] | undefined) => [...(earlier ?? []), pattern],
+      ),
   );
 }
 
@@ -36,6 +49,10 @@ export interface FoundSpec {
   /** Where it comes from, to be printed: a file, the graph, or a family of names. */
   readonly origin: string;
   readonly warnings: readonly string[];
+  /** The graph, where one was told: it belongs to the checkpoint. */
+  readonly graph?: FittedGraph;
+  /** What kind of odd functions give signs their freedom, where names tell. */
+  readonly activation?: NameOptions["activation"];
 }
 
 /** Opens a checkpoint; the weights of an ONNX model are those its graph uses, under the names of its inferred spec. */
@@ -76,41 +93,65 @@ async function readSpec(
   sources: readonly TensorSource[],
   flags: SpecFlags,
 ): Promise<FoundSpec | { readonly reason: string }> {
+  if (flags.spec !== undefined && flags.ignore !== undefined)
+    throw new UsageError(
+      "--ignore is for checkpoints with a graph; give --model instead of --spec",
+    );
   if (flags.spec !== undefined)
     return { spec: specFromJSON(await readJson(flags.spec)), origin: flags.spec, warnings: [] };
   const graph = flags.model ?? (path.toLowerCase().endsWith(".onnx") ? path : undefined);
   if (graph !== undefined) {
+    if (!(await isTensorFile(graph))) return specOfGraph(path, graph, sources, flags);
     const { readModelSpec } = await import("./model-spec.ts");
-    const model = await readModelSpec(graph, flags, "options");
-    const { spec, renamed } = await inNamesOf(sources, model);
-    const origin = `the graph of ${graph}${renamed ? ", its tensors found by their numbers" : ""}`;
-    return { spec, warnings: model.warnings, origin };
+    const { spec, warnings } = await readModelSpec(graph, flags, "options");
+    return { spec, warnings, origin: `the tensor names of ${graph}` };
   }
+  if (flags.ignore !== undefined)
+    throw new UsageError("--ignore is for checkpoints with a graph; give --model graph.onnx too");
   const shapes = [...sources[0].entries].map(([name, { shape }]): NamedShape => ({ name, shape }));
   try {
     const { spec, family, warnings } = await inferFromNames(shapes, flags);
-    return { spec, warnings, origin: `tensor names, read as family "${family}" (not proved)` };
+    return {
+      spec,
+      warnings,
+      ...(flags.activation !== undefined && { activation: flags.activation }),
+      origin: `tensor names, read as family "${family}" (not proved)`,
+    };
   } catch (error) {
     if (!(error instanceof UnsupportedError) || flags.family !== undefined) throw error;
     return { reason: error.message };
   }
 }
 
-/** A graph's spec under the names of the checkpoints, if the first of them that holds the graph's numbers tells them. */
-async function inNamesOf(
+/** The spec of a graph under the names of the checkpoint; an ONNX file is its own graph. */
+async function specOfGraph(
+  path: string,
+  graph: string,
   sources: readonly TensorSource[],
-  { spec, weights }: ModelSpec,
-): Promise<{ readonly spec: SymmetrySpec; readonly renamed: boolean }> {
-  if (Object.keys(spec.tensors).every((name) => sources[0].entries.has(name)))
-    return { spec, renamed: false };
-  const { fitNames } = await import("./fit-names.ts");
-  const graphWeights = await weights();
-  for (const source of sources) {
-    const fitted = await fitNames(spec, graphWeights, source);
-    if (fitted !== undefined) return { spec: fitted, renamed: true };
-  }
-  return { spec, renamed: false };
+  flags: SpecFlags,
+): Promise<FoundSpec> {
+  refuseNameOptions(flags, "options");
+  const { fitGraph, ownGraph } = await import("./graph-fit.ts");
+  const file = { path: graph, bytes: await readBytes(graph), ignores: matcher(flags.ignore) };
+  const [source, ...others] = sources;
+  const fitted = graph === path ? ownGraph(file) : await fitGraph(file, { path, source }, others);
+  const { spec, inference, renamed } = fitted;
+  const origin = `the graph of ${graph}${renamed ? ", its tensors found by their numbers" : ""}`;
+  return { spec, warnings: inference.warnings, origin, graph: fitted };
 }
+
+/** Whether a whole name matches one of the patterns. */
+function matcher(patterns: readonly string[] = []): (name: string) => boolean {
+  const expressions = patterns.map((pattern) => {
+    const parts = pattern.split(/\*+/).map((part) => part.replaceAll(/[^\w]/g, "\\$&"));
+    return new RegExp(`^${parts.join("[^]*")}$`);
+  });
+  return (name) => expressions.some((expression) => expression.test(name));
+}
+
+/** How a graph is written whose tensors are those of the checkpoint. */
+export const exportUnfolded =
+  "export the graph of this very checkpoint without folding: torch.onnx.export(..., dynamo=True, optimize=False), or with dynamo=False: model.eval(), training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False";
 
 /** @throws {SpecError} listing every tensor of the spec that the checkpoint lacks or has in another shape */
 export function checkFit(
@@ -127,16 +168,16 @@ export function checkFit(
     const message = `tensor "${tensor}" has shape ${formatShape(entry.shape)}, ${wanted}`;
     return [{ severity: "error", tensor, message }];
   });
-  // Exporters with constant folding put products of weights in place of the weights, under names of their own.
+  // A spec may come from a graph that holds products of weights in place of the weights, under names of their own.
   const isFolded = problems.some(
     ({ tensor = "" }) => /^onnx::|^\d+$/.test(tensor) && !source.entries.has(tensor),
   );
   const hint = isFolded
-    ? " without constant folding (torch.onnx.export with do_constant_folding=False), or give the ONNX files themselves in place of the checkpoints: this graph holds numbers that its exporter computed from the weights"
+    ? `, or give the ONNX files themselves in place of the checkpoints: this spec names numbers that an exporter computed from the weights; ${exportUnfolded}`
     : "";
   if (problems.length > 0)
     throw new SpecError(
-      `${path} does not fit the spec; give the spec of this model, or a graph exported from one of the files${hint}`,
+      `${path} does not fit the spec; give the spec of this model, or its graph with --model${hint}`,
       problems,
     );
 }

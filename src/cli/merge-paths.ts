@@ -13,6 +13,7 @@ import type { MergeResult, PathPair } from "../report/merge-report.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import type { Cli } from "./context.ts";
 import { isSameFile } from "./files.ts";
+import type { FittedGraph } from "./graph-fit.ts";
 import { openGraph } from "./graph-networks.ts";
 import type { Network } from "./networks.ts";
 import { UsageError } from "./usage-error.ts";
@@ -20,12 +21,12 @@ import { UsageError } from "./usage-error.ts";
 export interface PathFlags {
   readonly data?: string;
   readonly inputs?: string;
-  readonly model?: string;
   readonly points: number;
 }
 
 export interface ExamplesRequest {
   readonly spec: SymmetrySpec;
+  readonly graph?: FittedGraph | undefined;
   readonly networks: readonly Network[];
   readonly flags: PathFlags;
 }
@@ -137,10 +138,10 @@ export async function openExamples(cli: Cli, request: ExamplesRequest): Promise<
 
 async function examplesOf(
   cli: Cli,
-  { spec, networks, flags: { inputs, model } }: ExamplesRequest,
+  { graph: fitted, networks, flags: { inputs } }: ExamplesRequest,
 ): Promise<Examples[]> {
   if (inputs !== undefined) {
-    const graph = await openGraph("merge", { model, first: networks[0], spec, inputs });
+    const graph = await openGraph("merge", fitted, inputs);
     const { inference, executor, batches } = graph;
     const loss = graphLoss(inference.graph, executor, batches, graph.labels(), cli.signal);
     return [{ name: inputs, evaluate: async (read) => loss(await graph.modelOf(read)) }];

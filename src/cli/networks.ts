@@ -59,8 +59,13 @@ export async function openNetworks(
     const found = isKnown || !mayLackSpec ? needSpec(command, told) : noSpec;
     const apart: string[] = [];
     for (const other of others) {
-      const own = isKnown ? await ownNames(other, flags) : undefined;
+      const isNamed = isKnown && found.graph === undefined;
+      const own = isNamed ? await ownNames(other, flags) : undefined;
       apart.push(...checkSame(first, other, isKnown ? found.spec : undefined, own));
+      if (found.graph !== undefined) {
+        const { checkBelongs } = await import("./graph-fit.ts");
+        await checkBelongs(found.graph, other);
+      }
     }
     await startThreads(found);
     return { ...found, networks, apart, close };

@@ -7,6 +7,7 @@ import type { SymmetrySpec } from "../spec/types.ts";
 import { checkFit, findSpec, openCheckpoint, type SpecFlags } from "./checkpoint-spec.ts";
 import type { Cli } from "./context.ts";
 import { readJson } from "./files.ts";
+import { checkBelongs, type FittedGraph } from "./graph-fit.ts";
 import { needSpec } from "./need-spec.ts";
 import { firstRows, fitVocabulary, rowsIn, withoutTiedCopy } from "./sketch-fit.ts";
 import { tellTaken, type TakenOfFile } from "./taken.ts";
@@ -32,12 +33,15 @@ export interface SketchFileOptions {
   readonly size?: number | undefined;
   /** Where the spec comes from: told, or found as for other commands. */
   readonly spec: Pick<SymmetrySpec, "axes" | "tensors"> | SpecFlags;
+  /** The graph that a told spec comes from: it must belong to this checkpoint too. */
+  readonly graph?: FittedGraph | undefined;
 }
 
 export interface SketchedFile {
   readonly sketch: Sketch;
   /** Where the spec comes from. */
   readonly origin: string;
+  readonly graph?: FittedGraph | undefined;
   /** Vocabulary rows of the file: more than the sketch's where the spec asked for has fewer. */
   readonly fileRows: number | undefined;
   /** What was taken of the file, where something was chosen. */
@@ -47,7 +51,7 @@ export interface SketchedFile {
 /** The sketch of a checkpoint. Under a told spec, vocabulary rows that only one of the two has are left out. */
 export async function sketchFile(
   path: string,
-  { command, size, spec: wanted }: SketchFileOptions,
+  { command, size, spec: wanted, graph: told }: SketchFileOptions,
   { output, signal }: Pick<Cli, "output" | "signal">,
 ): Promise<SketchedFile> {
   const source = await openCheckpoint(path);
@@ -55,15 +59,17 @@ export async function sketchFile(
   try {
     let spec: Pick<SymmetrySpec, "axes" | "tensors">;
     let origin = "the spec of the query";
+    let graph = told;
     if ("axes" in wanted) {
       const fitted = fitVocabulary(wanted, source);
       ({ spec } = fitted);
       checkFit(path, fitted, spec);
+      if (told !== undefined) await checkBelongs(told, { path, source });
     } else {
       const found = needSpec(command, await findSpec(path, source, wanted));
       for (const warning of found.warnings) output.note(`warning: ${warning}`);
       const once = await withoutTiedCopy(found.spec, source);
-      ({ origin } = found);
+      ({ origin, graph } = found);
       ({ spec } = once);
       if (once.copy !== undefined)
         output.note(`${path}: ${once.copy} is a copy of ${once.of}, sketched once`);
@@ -78,7 +84,7 @@ export async function sketchFile(
       output.note(
         `warning: ${path}: the weights do not pin down the scales or bases of axis ${place}; its part of the sketch is not invariant`,
       );
-    return { sketch, origin, taken, fileRows: rowsIn(spec, source) };
+    return { sketch, origin, graph, taken, fileRows: rowsIn(spec, source) };
   } finally {
     await source.close();
   }

@@ -27,6 +27,8 @@ export type Content = Uint8Array | string | AsyncIterable<Uint8Array>;
 export interface WriteOptions {
   /** Stops writing; the old file stays and the error is the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Looks at the whole file under its temporary name; what it throws keeps the file from getting its own name. */
+  readonly check?: ((temporary: string) => Promise<void>) | undefined;
 }
 
 /** Temporary files being written; a second Ctrl-C ends the process at once, and they go with it. */
@@ -85,7 +87,7 @@ export async function replaceFile(
   path: string,
   temporary: string,
   content: Content,
-  { signal }: WriteOptions = {},
+  { signal, check }: WriteOptions = {},
 ): Promise<void> {
   watch(temporary);
   try {
@@ -98,6 +100,8 @@ export async function replaceFile(
     } finally {
       await handle.close();
     }
+    await check?.(temporary);
+    signal?.throwIfAborted();
     await rename(temporary, path);
   } catch (error) {
     await unlink(temporary).catch(() => undefined);
@@ -172,7 +176,9 @@ export async function writeFileAtomic(
     const isPlain = typeof content === "string" || content instanceof Uint8Array;
     const isSystems = typeof (error as NodeJS.ErrnoException).syscall === "string";
     const isAbort = options.signal?.aborted === true && error === options.signal.reason;
-    if (!isAbort && (isPlain || isSystems)) throw fileError("write", path, error);
+    const { code } = error as { code?: unknown };
+    const isOurs = typeof code === "string" && code.startsWith("WEIGHTSPACE_");
+    if (!isAbort && !isOurs && (isPlain || isSystems)) throw fileError("write", path, error);
     throw error;
   }
 }

@@ -12,7 +12,7 @@ import { isSameFile, readBytes } from "./files.ts";
 import type { Network } from "./networks.ts";
 import { shardsOf } from "./open-weights.ts";
 import { UsageError } from "./usage-error.ts";
-import { writeFileAtomic } from "./write-file.ts";
+import { writeFileAtomic, type WriteOptions } from "./write-file.ts";
 import { writeWeights } from "./write-weights.ts";
 
 export const isOnnx = (path: string): boolean => path.toLowerCase().endsWith(".onnx");
@@ -62,16 +62,22 @@ export async function floatTensors({ path, source }: Network): Promise<Set<strin
   );
 }
 
+export interface WriteNetworkOptions extends WriteOptions {
+  /** Told after every tensor that was changed. */
+  readonly onTensor?: () => void;
+}
+
 /**
  * Writes a network like `like`, tensor by tensor: those in `changed` from `read`, the others as they are stored.
- * @throws {OptionError} for a number that its format cannot hold; {EnvironmentError}; the signal's reason, and then the old file is untouched
+ * @throws {OptionError} for a number that its format cannot hold; {EnvironmentError}; the signal's reason, or what `check` throws; the old
+ * file is untouched then
  */
 export async function writeNetwork(
   out: string,
   like: Network,
   changed: ReadonlySet<string>,
   read: (name: string) => Promise<Tensor>,
-  { signal, onTensor }: { readonly signal: AbortSignal; readonly onTensor?: () => void },
+  { onTensor, ...options }: WriteNetworkOptions,
 ): Promise<void> {
   const counted = async (name: string) => {
     const tensor = await read(name);
@@ -87,13 +93,13 @@ export async function writeNetwork(
       if (dtype !== undefined) narrowFinite(tensor, dtype, name); // refuses what does not fit
     }
     const bytes = modelWriter(model)(weights);
-    return writeFileAtomic(out, bytes, { signal });
+    return writeFileAtomic(out, bytes, options);
   }
   const { source } = like;
   await writeWeights(
     out,
     source.entries,
     (name) => (changed.has(name) ? counted(name) : source.readStored(name)),
-    { metadata: source.metadata, signal },
+    { metadata: source.metadata, ...options },
   );
 }

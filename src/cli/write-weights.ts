@@ -22,7 +22,7 @@ export async function writeWeights(
   path: string,
   entries: Iterable<readonly [string, PlannedTensor]>,
   read: (name: string) => Promise<WritableTensor>,
-  { metadata, signal }: WriteWeightsOptions = {},
+  { metadata, ...options }: WriteWeightsOptions = {},
 ): Promise<void> {
-  await writeFileAtomic(path, streamSafetensors(entries, read, metadata), { signal });
+  await writeFileAtomic(path, streamSafetensors(entries, read, metadata), options);
 }

@@ -26,6 +26,8 @@ export interface InferOptions {
   readonly untie?: boolean;
   /** Look for sign flips, positive scales and general linear groups too. @default true */
   readonly scales?: boolean;
+  /** Stored float tensors that are no weights: they must look the same after any action. @default none */
+  readonly constants?: ReadonlySet<string>;
 }
 
 export interface Inference {
@@ -65,10 +67,10 @@ export function inferSpec(graph: OnnxGraph, options: InferOptions = {}): Inferen
 
 function infer(
   graph: OnnxGraph,
-  { sizes = {}, untie = true, scales = true }: InferOptions,
+  { sizes = {}, untie = true, scales = true, constants = new Set() }: InferOptions,
 ): Inference {
   const separated = untie ? separateAliases(graph) : { graph, aliases: new Map<string, string>() };
-  const { walk, inputShapes } = walkWithSomeShapes(separated.graph, sizes);
+  const { walk, inputShapes } = walkWithSomeShapes(separated.graph, sizes, constants);
   fixVaryingConstants(walk.constants);
   const held = [...walk.weights.values()].filter((value) => sizeOf(shapeOfValue(value)) > 0);
   if (held.length === 0)
@@ -109,11 +111,12 @@ function infer(
 function walkWithSomeShapes(
   graph: OnnxGraph,
   sizes: Readonly<Record<string, number>>,
+  constants: ReadonlySet<string>,
 ): { walk: Walk; inputShapes: InputShapes } {
   let problem: unknown;
   for (const inputShapes of candidateShapes(graph, sizes)) {
     try {
-      return { walk: walkGraph(graph, inputShapes), inputShapes };
+      return { walk: walkGraph(graph, inputShapes, constants), inputShapes };
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       problem ??= error;

@@ -20,7 +20,10 @@ async function load(): Promise<Runtime> {
   }
 }
 
-/** An executor on one thread. @throws {EnvironmentError} when onnxruntime-web is not installed */
+/**
+ * An executor on one thread; what it cannot run is refused with an UnsupportedError that quotes the runtime.
+ * @throws {EnvironmentError} when onnxruntime-web is not installed
+ */
 export async function onnxRuntime(): Promise<Executor> {
   const ort = await load();
   ort.env.wasm.numThreads = 1;
@@ -55,7 +58,9 @@ async function runSession(
     if (type === "bfloat16") throw new UnsupportedError(`onnxRuntime: input "${name}" is bfloat16`);
     return [name, new ort.Tensor(type as "float32", data as Float32Array, shape)] as const;
   });
-  const results = await session.run(Object.fromEntries(feeds));
+  const results = await session.run(Object.fromEntries(feeds)).catch((error: unknown) => {
+    throw runtimeError("gives up on the model while it runs", error);
+  });
   return frozenRecord(
     Object.entries(results).map(([name, value]) => [name, toArray(value as Ort.Tensor)] as const),
   );
@@ -69,9 +74,30 @@ async function createSession(ort: Runtime, model: Uint8Array): Promise<Ort.Infer
   const hadWorker = "Worker" in globalThis;
   try {
     return await ort.InferenceSession.create(model, { logSeverityLevel: 4 });
+  } catch (error) {
+    throw runtimeError("does not take the model", error);
   } finally {
     if (!hadWorker) Reflect.deleteProperty(globalThis, "Worker");
   }
+}
+
+/** Words of the runtime that are passed on. */
+const mostWords = 300;
+
+/** What the runtime throws, an error or the address of one, as an error of ours. */
+function runtimeError(what: string, error: unknown): UnsupportedError {
+  const text = error instanceof Error ? error.message : `error ${String(error)}`;
+  const said = text
+    .replace(/^.*ERROR_MESSAGE: /s, "")
+    // oxlint-disable-next-line no-control-regex -- names inside the file end up in these messages
+    .replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ")
+    .trim()
+    .replace(/\.$/, "");
+  const short = said.length > mostWords ? `${said.slice(0, mostWords)}...` : said;
+  return new UnsupportedError(
+    `onnxRuntime: onnxruntime-web ${what} (${short}); check the file where it was made, or go on without running it`,
+    { cause: error },
+  );
 }
 
 function toArray(tensor: Ort.Tensor): ModelArray {

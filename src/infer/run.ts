@@ -39,10 +39,11 @@ export interface Walk {
 
 const stackAware = new Set(words("Transpose Split Gather Reshape LSTM GRU RNN"));
 
-/** Follows all axes; `sizes` gives every free input dimension a number. @throws {FormatError} when shapes clash */
+/** Follows all axes; float tensors named in `held` are constants, not weights. @throws {FormatError} when shapes clash */
 export function walkGraph(
   graph: OnnxGraph,
   inputShapes: readonly (readonly number[] | null)[],
+  held: ReadonlySet<string> = new Set(),
 ): Walk {
   const values = new Map<string, Value>();
   const weights = new Map<string, Value>();
@@ -64,7 +65,7 @@ export function walkGraph(
       idle.push(tensor.name);
       continue;
     }
-    if (isFloatType(tensor.type)) {
+    if (isFloatType(tensor.type) && !held.has(tensor.name)) {
       const shared = (readers.get(tensor.name)?.length ?? 0) > 1 && isUniform(tensor);
       if (shared) loose.push(tensor.name);
       const value = plainValue(tensor.name, tensor.shape.map(newAtom), "weight");
@@ -84,8 +85,7 @@ export function walkGraph(
     } else values.set(tensor.name, unknownValue(tensor.name));
   }
   for (const [i, input] of graph.inputs.entries()) {
-    const shape = inputShapes[i];
-    const dims = shape?.map((size) => fixedAtom(size, `input "${input.name}"`));
+    const dims = inputShapes[i]?.map((size) => fixedAtom(size, `input "${input.name}"`));
     values.set(
       input.name,
       dims ? plainValue(input.name, dims, "computed") : unknownValue(input.name),

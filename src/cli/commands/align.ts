@@ -1,13 +1,17 @@
 // `weightspace align a b -o b-aligned.safetensors`: b in the order and scale of a, the same network as before.
 
-import type { RegisterCommand } from "../context.ts";
+import { withKey } from "../open-weights.ts";
+import { tellTaken } from "../taken.ts";
+import type { Alignment } from "../../align/align.ts";
+import type { CheckedMove } from "../check-moved.ts";
+import type { Cli, RegisterCommand } from "../context.ts";
 import { addSpecOptions, type SpecFlags } from "../checkpoint-spec.ts";
 import { apartLines } from "../apart-lines.ts";
 import { addMatchOptions, type MatchFlags } from "../match-flags.ts";
-import { withKey } from "../open-weights.ts";
-import { tellTaken } from "../taken.ts";
+import type { Networks } from "../networks.ts";
+import { addVerifyOption, type VerifyFlags } from "../verify-move.ts";
 
-interface AlignFlags extends SpecFlags, MatchFlags {
+interface AlignFlags extends SpecFlags, MatchFlags, VerifyFlags {
   readonly out: string;
   readonly activations?: string;
 }
@@ -34,62 +38,112 @@ export const alignCommand: RegisterCommand = (program, cli) => {
       "after",
       "\nExamples:\n  weightspace align a.safetensors b.safetensors --model model.onnx -o b-aligned.safetensors\n  weightspace align a.onnx b.onnx --activations inputs.npz -o b-aligned.onnx",
     );
-  addSpecOptions(addMatchOptions(command)).action(async (...given: [a: string, b: string]) => {
-    const flags = command.opts<AlignFlags>();
-    const [pathA, pathB] = await withKey([given[0], given[1]], flags.key);
-    const { checkOutput, writeNetwork } = await import("../write-network.ts");
-    await checkOutput("align", flags.out, [pathA, pathB], pathB);
-    cli.hintResume("no file was changed; the same command begins anew");
-    const { openNetworks } = await import("../networks.ts");
-    const opened = await openNetworks("align", [pathA, pathB], flags);
-    try {
-      const { spec, origin, warnings, networks, apart } = opened;
-      const [a, b] = networks;
-      const taken = tellTaken(cli.output, networks);
-      const { alignNetworks } = await import("../align-networks.ts");
-      const { checkMoved } = await import("../check-moved.ts");
-      const { similarityOf } = await import("../../align/similarity.ts");
-      const { summarizeElement } = await import("../../align/summary.ts");
-      const { actOnTensor } = await import("../../group/act.ts");
-      const { axesTable, openLines } = await import("../comparison-text.ts");
-      const found = await alignNetworks(cli, { spec, a, b, flags });
-      const { element, open, paired } = found;
-      const names = new Set(Object.keys(spec.tensors));
-      const move = async (name: string) =>
-        actOnTensor(spec, element, name, await b.source.read(name));
-      const readA = (name: string) => a.source.read(name);
-      const before = await similarityOf(names, readA, (name) => b.source.read(name));
-      const after = await similarityOf(names, readA, move);
-      cli.signal.throwIfAborted();
-      const task = cli.progress.task("writing", names.size, { unit: "tensors" });
-      let written = 0;
-      await writeNetwork(flags.out, b, names, move, {
-        signal: cli.signal,
-        onTensor: () => task.update(++written),
-      });
-      task.finish();
-      cli.hintResume(`${flags.out} was written`);
-      const verified = await checkMoved(flags.out, b, spec, element);
-      const axes = summarizeElement(spec, element);
-      for (const warning of warnings) cli.output.note(`warning: ${warning}`);
-      const similarity = { before, after };
-      const value = { out: flags.out, axes, similarity, open, paired, verified, apart, taken };
-      cli.output.result({ ...value, spec: origin }, () =>
-        [
-          `wrote ${flags.out}: ${pathB} in the order and scale of ${pathA}`,
-          axes.length === 0 ? "nothing had to move" : axesTable(axes),
-          `similarity ${before.toFixed(3)} before, ${after.toFixed(3)} after (1 is equal)`,
-          ...(paired === undefined
-            ? []
-            : [`paired by activations: ${paired.join(", ") || "no axis"}; the rest by weights`]),
-          ...openLines(open),
-          ...apartLines(apart, `those of ${pathB} are kept`),
-          `verified: ${verified.copied} tensors outside the symmetries unchanged; moving the others back gives ${pathB} again, up to ${verified.largestDeviation.toExponential(0)} of a tensor's spread`,
-          `symmetries: ${origin}`,
-        ].join("\n\n"),
-      );
-    } finally {
-      await opened.close();
-    }
-  });
+  addVerifyOption(addSpecOptions(addMatchOptions(command))).action(
+    async (...given: [a: string, b: string]) => {
+      const flags = command.opts<AlignFlags>();
+      const [a, b] = await withKey([given[0], given[1]], flags.key);
+      await runAlign(cli, [a, b], flags);
+    },
+  );
 };
+
+async function runAlign(
+  cli: Cli,
+  paths: readonly [a: string, b: string],
+  flags: AlignFlags,
+): Promise<void> {
+  const { checkOutput } = await import("../write-network.ts");
+  await checkOutput("align", flags.out, paths, paths[1]);
+  cli.hintResume("no file was changed; the same command begins anew");
+  const { openNetworks } = await import("../networks.ts");
+  const opened = await openNetworks("align", paths, flags);
+  try {
+    const { spec, graph, networks } = opened;
+    const [a, b] = networks;
+    const { alignNetworks } = await import("../align-networks.ts");
+    const { writeMoved } = await import("../check-moved.ts");
+    const { similarityOf } = await import("../../align/similarity.ts");
+    const { actOnTensor } = await import("../../group/act.ts");
+    const alignment = await alignNetworks(cli, { spec, graph, a, b, flags });
+    const { element } = alignment;
+    const names = Object.keys(spec.tensors);
+    const [readA, readB] = [a, b].map(
+      ({ source }) =>
+        (name: string) =>
+          source.read(name),
+    );
+    const move = async (name: string) => actOnTensor(spec, element, name, await readB(name));
+    const before = await similarityOf(names, readA, readB);
+    const after = await similarityOf(names, readA, move);
+    cli.signal.throwIfAborted();
+    const checked = await writeMoved(cli, {
+      out: flags.out,
+      network: b,
+      found: opened,
+      element,
+      flags,
+    });
+    await report(cli, {
+      paths,
+      out: flags.out,
+      opened,
+      alignment,
+      similarity: { before, after },
+      checked,
+    });
+  } finally {
+    await opened.close();
+  }
+}
+
+interface AlignReport {
+  readonly paths: readonly [a: string, b: string];
+  readonly out: string;
+  readonly opened: Networks;
+  readonly alignment: Alignment & { readonly paired?: readonly string[] };
+  readonly similarity: { readonly before: number; readonly after: number };
+  readonly checked: CheckedMove;
+}
+
+async function report(
+  cli: Cli,
+  { paths: [pathA, pathB], out, opened, alignment, similarity, checked }: AlignReport,
+): Promise<void> {
+  const { summarizeElement } = await import("../../align/summary.ts");
+  const { axesTable, openLines } = await import("../comparison-text.ts");
+  const { movedBackLine } = await import("../check-moved.ts");
+  const { verifiedJson, verifiedLine } = await import("../verify-move.ts");
+  const { spec, origin, warnings, apart } = opened;
+  const taken = tellTaken(cli.output, opened.networks);
+  const { element, open, paired } = alignment;
+  const { movedBack, verification } = checked;
+  const axes = summarizeElement(spec, element);
+  for (const warning of warnings) cli.output.note(`warning: ${warning}`);
+  const value = {
+    out,
+    axes,
+    similarity,
+    open,
+    paired,
+    movedBack,
+    ...verifiedJson(verification),
+    apart,
+    taken,
+    spec: origin,
+  };
+  cli.output.result(value, () =>
+    [
+      `wrote ${out}: ${pathB} in the order and scale of ${pathA}`,
+      axes.length === 0 ? "nothing had to move" : axesTable(axes),
+      `similarity ${similarity.before.toFixed(3)} before, ${similarity.after.toFixed(3)} after (1 is equal)`,
+      ...(paired === undefined
+        ? []
+        : [`paired by activations: ${paired.join(", ") || "no axis"}; the rest by weights`]),
+      ...openLines(open),
+      ...apartLines(apart, `those of ${pathB} are kept`),
+      movedBackLine(pathB, movedBack),
+      `symmetries: ${origin}`,
+      verifiedLine(verification),
+    ].join("\n\n"),
+  );
+}

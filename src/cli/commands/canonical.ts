@@ -1,10 +1,23 @@
 // `weightspace canonical a -o canonical.safetensors`: the member of a network's orbit that stands for all of them.
 
-import { addSpecOptions, findSpec, openCheckpoint, type SpecFlags } from "../checkpoint-spec.ts";
-import type { RegisterCommand } from "../context.ts";
 import { withKey } from "../open-weights.ts";
+import { tellTaken, type TakenOfFile } from "../taken.ts";
+import type { CanonicalForm } from "../../align/canonical.ts";
+import type { CheckedMove } from "../check-moved.ts";
+import {
+  addSpecOptions,
+  findSpec,
+  type FoundSpec,
+  openCheckpoint,
+  type SpecFlags,
+} from "../checkpoint-spec.ts";
+import type { Cli, RegisterCommand } from "../context.ts";
 import { counted } from "../output.ts";
-import { tellTaken } from "../taken.ts";
+import { addVerifyOption, type VerifyFlags } from "../verify-move.ts";
+
+interface CanonicalFlags extends SpecFlags, VerifyFlags {
+  readonly out: string;
+}
 
 export const canonicalCommand: RegisterCommand = (program, cli) => {
   const command = program
@@ -23,46 +36,79 @@ export const canonicalCommand: RegisterCommand = (program, cli) => {
       "after",
       "\nExample:\n  weightspace canonical a.safetensors --model model.onnx -o canonical.safetensors",
     );
-  addSpecOptions(command).action(async (given: string) => {
-    const flags = command.opts<SpecFlags & { out: string }>();
+  addVerifyOption(addSpecOptions(command)).action(async (given: string) => {
+    const flags = command.opts<CanonicalFlags>();
     const [path] = await withKey([given], flags.key);
-    const { checkOutput, writeNetwork } = await import("../write-network.ts");
-    await checkOutput("canonical", flags.out, [path]);
-    cli.hintResume("no file was changed; the same command begins anew");
-    const { canonicalForm } = await import("../../align/canonical.ts");
-    const { summarizeElement } = await import("../../align/summary.ts");
-    const { actOnTensor } = await import("../../group/act.ts");
-    const { axesTable } = await import("../comparison-text.ts");
-    const { checkMoved } = await import("../check-moved.ts");
-    const { needSpec } = await import("../need-spec.ts");
-    const source = await openCheckpoint(path);
-    const taken = tellTaken(cli.output, [{ source }]);
-    try {
-      const { spec, origin, warnings } = needSpec("canonical", await findSpec(path, source, flags));
-      const { element, exact, ties, open } = await canonicalForm(spec, (name) => source.read(name));
-      cli.signal.throwIfAborted();
-      const names = new Set(Object.keys(spec.tensors));
-      const move = async (name: string) =>
-        actOnTensor(spec, element, name, await source.read(name));
-      await writeNetwork(flags.out, { path, source }, names, move, { signal: cli.signal });
-      cli.hintResume(`${flags.out} was written`);
-      await checkMoved(flags.out, { path, source }, spec, element);
-      const axes = summarizeElement(spec, element);
-      for (const warning of warnings) cli.output.note(`warning: ${warning}`);
-      cli.output.result({ out: flags.out, exact, axes, ties, open, taken, spec: origin }, () =>
-        [
-          `wrote ${flags.out}, ${exact ? "exact" : "exact for reorderings, up to rounding for scales"}`,
-          axes.length === 0 ? "it was in canonical form" : axesTable(axes),
-          ...ties.map(
-            ({ axis, indices }) =>
-              `tie: ${counted(indices.length, "index").replace("indexs", "indices")} of axis "${axis}" cannot be told apart (${indices.slice(0, 8).join(", ")}${indices.length > 8 ? ", ..." : ""})`,
-          ),
-          ...open.map(({ axis, reason }) => `not identifiable: axis "${axis}": ${reason}`),
-          `symmetries: ${origin}`,
-        ].join("\n\n"),
-      );
-    } finally {
-      await source.close();
-    }
+    await runCanonical(cli, path, flags);
   });
 };
+
+async function runCanonical(cli: Cli, path: string, flags: CanonicalFlags): Promise<void> {
+  const { checkOutput } = await import("../write-network.ts");
+  await checkOutput("canonical", flags.out, [path]);
+  cli.hintResume("no file was changed; the same command begins anew");
+  const { canonicalForm } = await import("../../align/canonical.ts");
+  const { writeMoved } = await import("../check-moved.ts");
+  const { needSpec } = await import("../need-spec.ts");
+  const source = await openCheckpoint(path);
+  try {
+    const taken = tellTaken(cli.output, [{ source }]);
+    const found = needSpec("canonical", await findSpec(path, source, flags));
+    const form = await canonicalForm(found.spec, (name) => source.read(name));
+    cli.signal.throwIfAborted();
+    const { element } = form;
+    const network = { path, source };
+    const checked = await writeMoved(cli, { out: flags.out, network, found, element, flags });
+    await report(cli, { path, out: flags.out, found, form, checked, taken });
+  } finally {
+    await source.close();
+  }
+}
+
+interface CanonicalReport {
+  readonly path: string;
+  readonly out: string;
+  readonly found: FoundSpec;
+  readonly form: CanonicalForm;
+  readonly checked: CheckedMove;
+  readonly taken: readonly TakenOfFile[];
+}
+
+async function report(
+  cli: Cli,
+  { path, out, found, form, taken, checked: { movedBack, verification } }: CanonicalReport,
+): Promise<void> {
+  const { summarizeElement } = await import("../../align/summary.ts");
+  const { axesTable } = await import("../comparison-text.ts");
+  const { movedBackLine } = await import("../check-moved.ts");
+  const { verifiedJson, verifiedLine } = await import("../verify-move.ts");
+  const { spec, origin, warnings } = found;
+  const { element, exact: onlyReordered, ties, open } = form;
+  const axes = summarizeElement(spec, element);
+  for (const warning of warnings) cli.output.note(`warning: ${warning}`);
+  const value = {
+    out,
+    onlyReordered,
+    axes,
+    ties,
+    open,
+    movedBack,
+    ...verifiedJson(verification),
+    taken,
+    spec: origin,
+  };
+  cli.output.result(value, () =>
+    [
+      `wrote ${out}`,
+      axes.length === 0 ? "it was in canonical form" : axesTable(axes),
+      ...ties.map(
+        ({ axis, indices }) =>
+          `tie: ${counted(indices.length, "index").replace("indexs", "indices")} of axis "${axis}" cannot be told apart (${indices.slice(0, 8).join(", ")}${indices.length > 8 ? ", ..." : ""})`,
+      ),
+      ...open.map(({ axis, reason }) => `not identifiable: axis "${axis}": ${reason}`),
+      movedBackLine(path, movedBack),
+      `symmetries: ${origin}`,
+      verifiedLine(verification),
+    ].join("\n\n"),
+  );
+}

@@ -1,10 +1,10 @@
 // `weightspace compare a b`: whether two checkpoints are the same network. The exit code says the verdict.
 
+import { withKey } from "../open-weights.ts";
+import { tellTaken } from "../taken.ts";
 import type { Verdict } from "../../align/compare.ts";
 import { addSpecOptions, findSpec, openCheckpoint, type SpecFlags } from "../checkpoint-spec.ts";
 import type { RegisterCommand } from "../context.ts";
-import { withKey } from "../open-weights.ts";
-import { tellTaken } from "../taken.ts";
 
 /** Errors are 1 and misuse is 2, so verdicts that are not "same" start at 10. */
 const exitCodes: Readonly<Record<Verdict, number>> = {
@@ -41,6 +41,7 @@ export const compareCommand: RegisterCommand = (program, cli) => {
     const [pathA, pathB] = await withKey([given[0], given[1]], flags.key);
     const { compareCheckpoints } = await import("../../align/compare.ts");
     const { comparisonText } = await import("../comparison-text.ts");
+    const { phasesNote } = await import("../phases.ts");
     const a = await openCheckpoint(pathA);
     try {
       const b = await openCheckpoint(pathB);
@@ -59,8 +60,11 @@ export const compareCommand: RegisterCommand = (program, cli) => {
         for (const warning of "spec" in found ? found.warnings : [])
           cli.output.note(`warning: ${warning}`);
         const origin = "spec" in found ? found.origin : null;
-        cli.output.result({ ...comparison, taken, spec: origin }, () =>
-          comparisonText(comparison, found),
+        const isOpen = comparison.verdict === "different" && "spec" in found;
+        const note = isOpen ? phasesNote(found) : undefined;
+        const value = { ...comparison, taken, spec: origin, ...(note !== undefined && { note }) };
+        cli.output.result(value, () =>
+          [comparisonText(comparison, found), ...(note === undefined ? [] : [note])].join("\n\n"),
         );
         cli.exitWith(exitCodes[comparison.verdict]);
       } finally {

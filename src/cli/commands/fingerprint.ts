@@ -1,10 +1,10 @@
 // `weightspace fingerprint a`: a short text that is equal for all copies of one network.
 
-import { addSpecOptions, findSpec, openCheckpoint, type SpecFlags } from "../checkpoint-spec.ts";
-import type { Fingerprint } from "../../align/fingerprint.ts";
-import type { RegisterCommand } from "../context.ts";
 import { withKey } from "../open-weights.ts";
 import { tellTaken, type TakenOfFile } from "../taken.ts";
+import { addSpecOptions, findSpec, openCheckpoint, type SpecFlags } from "../checkpoint-spec.ts";
+import type { Fingerprint } from "../../align/fingerprint.ts";
+import type { Cli, RegisterCommand } from "../context.ts";
 
 export const fingerprintCommand: RegisterCommand = (program, cli) => {
   const command = program
@@ -24,44 +24,65 @@ export const fingerprintCommand: RegisterCommand = (program, cli) => {
     );
   addSpecOptions(command).action(async (given: readonly string[]) => {
     const flags = command.opts<SpecFlags>();
-    const paths = await withKey(given, flags.key);
-    const { fingerprint } = await import("../../align/fingerprint.ts");
-    const { needSpec } = await import("../need-spec.ts");
-    cli.hintResume("the same command begins anew");
-    const { reportBadFile } = await import("../bad-file.ts");
-    const results: (Fingerprint & {
-      path: string;
-      taken: readonly TakenOfFile[];
-      spec: string;
-    })[] = [];
-    const task = cli.progress.task("fingerprint", paths.length, { unit: "files" });
-    const one = async (path: string): Promise<void> => {
-      const source = await openCheckpoint(path);
-      try {
-        const taken = tellTaken(cli.output, [{ source }]);
-        const { spec, origin } = needSpec("fingerprint", await findSpec(path, source, flags));
-        results.push({ path, ...(await fingerprint(spec, source)), taken, spec: origin });
-      } finally {
-        await source.close();
-      }
-    };
-    for (const [done, path] of paths.entries()) {
-      cli.signal.throwIfAborted();
-      if (paths.length === 1) await one(path);
-      else await one(path).catch((error: unknown) => reportBadFile(cli, path, error));
-      task.update(done + 1);
-    }
-    task.finish();
-    cli.output.result(results, () =>
-      results
-        .flatMap(({ path, fingerprint: text, exact, rounded, ties }) => [
-          `${text}  ${path}`,
-          ...(rounded ? [`${exact}    reorderings and signs only, exact`] : []),
-          ...(ties.length > 0
-            ? [`    ${ties.reduce((n, t) => n + t.indices.length, 0)} indices are twins of others`]
-            : []),
-        ])
-        .join("\n"),
-    );
+    await runFingerprint(cli, await withKey(given, flags.key), flags);
   });
 };
+
+interface FileFingerprint extends Fingerprint {
+  readonly path: string;
+  /** Where the spec comes from. */
+  readonly spec: string;
+  readonly note?: string;
+  readonly taken: readonly TakenOfFile[];
+}
+
+async function fingerprintOf(cli: Cli, path: string, flags: SpecFlags): Promise<FileFingerprint> {
+  const { fingerprint } = await import("../../align/fingerprint.ts");
+  const { needSpec } = await import("../need-spec.ts");
+  const { phasesNote } = await import("../phases.ts");
+  const source = await openCheckpoint(path);
+  try {
+    const taken = tellTaken(cli.output, [{ source }]);
+    const found = needSpec("fingerprint", await findSpec(path, source, flags));
+    const note = phasesNote(found);
+    return {
+      path,
+      ...(await fingerprint(found.spec, source)),
+      taken,
+      spec: found.origin,
+      ...(note !== undefined && { note }),
+    };
+  } finally {
+    await source.close();
+  }
+}
+
+async function runFingerprint(cli: Cli, paths: readonly string[], flags: SpecFlags): Promise<void> {
+  cli.hintResume("the same command begins anew");
+  const { reportBadFile } = await import("../bad-file.ts");
+  const results: FileFingerprint[] = [];
+  const task = cli.progress.task("fingerprint", paths.length, { unit: "files" });
+  for (const [done, path] of paths.entries()) {
+    cli.signal.throwIfAborted();
+    try {
+      results.push(await fingerprintOf(cli, path, flags));
+    } catch (error) {
+      if (paths.length === 1) throw error;
+      reportBadFile(cli, path, error);
+    }
+    task.update(done + 1);
+  }
+  task.finish();
+  for (const note of new Set(results.flatMap((result) => result.note ?? [])))
+    cli.output.note(`note: ${note}`);
+  cli.output.result(results, () => results.flatMap(linesOf).join("\n"));
+}
+
+function linesOf({ path, fingerprint, exact, rounded, ties }: FileFingerprint): string[] {
+  const twins = ties.reduce((count, { indices }) => count + indices.length, 0);
+  return [
+    `${fingerprint}  ${path}`,
+    ...(rounded ? [`${exact}    reorderings and signs only, without rounding`] : []),
+    ...(ties.length > 0 ? [`    ${twins} indices are twins of others`] : []),
+  ];
+}

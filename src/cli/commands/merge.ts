@@ -1,18 +1,27 @@
 // `weightspace merge a b ... -o merged.safetensors`: the weighted average of networks, aligned first.
 
-import type { RegisterCommand } from "../context.ts";
+import { withKey } from "../open-weights.ts";
+import { tellTaken } from "../taken.ts";
+import type { ManyAlignment } from "../../align/merge.ts";
+import type { MergeResult } from "../../report/merge-report.ts";
+import type { Cli, RegisterCommand } from "../context.ts";
 import { wholeNumber } from "../arguments.ts";
 import { addSpecOptions, type SpecFlags } from "../checkpoint-spec.ts";
 import { apartLines } from "../apart-lines.ts";
 import { addMatchOptions, type MatchFlags } from "../match-flags.ts";
 import { readShare, readShares, type ShareFlags, sharesOf } from "../merge-shares.ts";
-import type { PathFlags } from "../merge-paths.ts";
-import { withKey } from "../open-weights.ts";
+import type { PathFlags, PathRequest } from "../merge-paths.ts";
+import type { Networks } from "../networks.ts";
 import { counted } from "../output.ts";
-import { tellTaken } from "../taken.ts";
 import { UsageError } from "../usage-error.ts";
+import {
+  addVerifyOption,
+  type Verification,
+  type VerifyFlags,
+  verifiedLine,
+} from "../verify-move.ts";
 
-interface MergeFlags extends SpecFlags, MatchFlags, ShareFlags, PathFlags {
+interface MergeFlags extends SpecFlags, MatchFlags, ShareFlags, PathFlags, VerifyFlags {
   readonly out?: string;
   readonly align: boolean;
   readonly report?: string;
@@ -54,111 +63,169 @@ export const mergeCommand: RegisterCommand = (program, cli) => {
       "after",
       "\nExamples:\n  weightspace merge a.safetensors b.safetensors --weight 0.5 -o merged.safetensors\n  weightspace merge a.onnx b.onnx --inputs examples.npz --report path.html",
     );
-  addSpecOptions(addMatchOptions(command)).action(async (first: string, others: string[]) => {
-    const flags = command.opts<MergeFlags>();
-    const paths = await withKey([first, ...others], flags.key);
-    const { out, report } = flags;
-    if (out === undefined && report === undefined)
-      throw new UsageError("merge: give -o for the merged network, --report for the path, or both");
-    cli.hintResume("no file was left half written; the same command begins anew");
-    const shares = sharesOf(paths.length, flags);
-    const { checkOutput, writeNetwork } = await import("../write-network.ts");
-    const { checkPathFlags, measurePaths, openExamples, refusePathFlags } =
-      await import("../merge-paths.ts");
-    if (out !== undefined) await checkOutput("merge", out, paths);
-    if (report !== undefined) await checkPathFlags({ ...flags, report }, paths);
-    else refusePathFlags(flags, command.getOptionValueSource("points") === "cli");
-    const { openNetworks } = await import("../networks.ts");
-    const opened = await openNetworks("merge", paths, flags, {
-      mayLackSpec: !flags.align && report === undefined,
-    });
-    try {
-      const { spec, origin, warnings, networks, apart } = opened;
-      const taken = tellTaken(cli.output, networks);
-      const { mergeNames } = await import("../merge-names.ts");
-      const { mergeWeights } = await import("../../align/merge.ts");
-      const { alignForMerge } = await import("../align-for-merge.ts");
-      const { axesTable, openLines } = await import("../comparison-text.ts");
-      const { summarizeElement } = await import("../../align/summary.ts");
-      const examples =
-        report === undefined ? [] : await openExamples(cli, { spec, networks, flags });
-      const aligned =
-        flags.align || report !== undefined
-          ? await alignForMerge(cli, spec, networks, flags)
-          : undefined;
-      const parts = networks.map(({ source }, i) => ({
-        read: (name: string) => source.read(name),
-        share: shares[i],
-        ...(flags.align && aligned && { element: aligned.elements[i] }),
-      }));
-      const measured =
-        report === undefined || aligned === undefined
-          ? undefined
-          : await measurePaths(
-              cli,
-              { spec, networks, element: aligned.elements[1], flags, examples },
-              `npx weightspace ${process.argv.slice(2).join(" ")}`,
-            );
-      if (out !== undefined) {
-        const names = await mergeNames(networks, spec);
-        const task = cli.progress.task("writing", names.size, { unit: "tensors" });
-        let written = 0;
-        await writeNetwork(out, networks[0], names, mergeWeights(spec, parts), {
-          signal: cli.signal,
-          onTensor: () => task.update(++written),
-        });
-        task.finish();
-      }
-      if (report !== undefined && measured !== undefined) {
-        const { mergeReport } = await import("../../report/merge-report.ts");
-        const { writeFileAtomic } = await import("../write-file.ts");
-        await writeFileAtomic(report, mergeReport(measured));
-      }
-      const axes = aligned?.elements.map((element) => summarizeElement(spec, element)) ?? [];
-      const moved = axes.map((summary, i) => ({ path: paths[i], axes: summary })).slice(1);
-      for (const warning of warnings) cli.output.note(`warning: ${warning}`);
-      const value = {
-        out,
-        report,
-        shares,
-        aligned: flags.align,
-        similarity: aligned?.similarity,
-        rounds: aligned?.rounds,
-        moved,
-        open: aligned?.open ?? [],
-        barriers: measured?.paths.map(({ examples, plain, aligned: after }) => ({
-          examples,
-          plain: plain.barrier.mean,
-          aligned: after.barrier.mean,
-        })),
-      };
-      cli.output.result({ ...value, apart, taken, spec: origin }, () =>
-        [
-          ...(out === undefined
-            ? []
-            : [
-                `wrote ${out}: ${shares.map((s, i) => `${s.toFixed(3)} of ${paths[i]}`).join(", ")}`,
-              ]),
-          ...moved.map(({ path, axes: summary }) =>
-            summary.length === 0 ? `${path}: nothing moves` : `${path}:\n${axesTable(summary)}`,
-          ),
-          ...(aligned === undefined
-            ? ["averaged as they are, without alignment"]
-            : [
-                `similarity after alignment ${aligned.similarity.toFixed(3)} (1 is equal)${aligned.rounds > 0 ? `, ${counted(aligned.rounds, "round")} over all networks` : ""}`,
-                ...openLines(aligned.open),
-              ]),
-          ...(measured?.paths ?? []).map(
-            ({ examples, plain, aligned: after }) =>
-              `loss barrier on ${examples}: ${plain.barrier.mean.toFixed(4)} as they are, ${after.barrier.mean.toFixed(4)} aligned`,
-          ),
-          ...apartLines(apart, `those of ${paths[0]} are taken`),
-          ...(report === undefined ? [] : [`report: ${report}`]),
-          `symmetries: ${origin}`,
-        ].join("\n\n"),
-      );
-    } finally {
-      await opened.close();
-    }
-  });
+  addVerifyOption(addSpecOptions(addMatchOptions(command))).action(
+    async (first: string, others: string[]) => {
+      const flags = command.opts<MergeFlags>();
+      const hasPoints = command.getOptionValueSource("points") === "cli";
+      const paths = await withKey([first, ...others], flags.key);
+      await runMerge(cli, paths, flags, hasPoints);
+    },
+  );
 };
+
+async function runMerge(
+  cli: Cli,
+  paths: readonly string[],
+  flags: MergeFlags,
+  hasPoints: boolean,
+): Promise<void> {
+  const { out, report } = flags;
+  if (out === undefined && report === undefined)
+    throw new UsageError("merge: give -o for the merged network, --report for the path, or both");
+  cli.hintResume("no file was left half written; the same command begins anew");
+  const shares = sharesOf(paths.length, flags);
+  const { checkOutput } = await import("../write-network.ts");
+  const { checkPathFlags, refusePathFlags } = await import("../merge-paths.ts");
+  if (out !== undefined) await checkOutput("merge", out, paths);
+  if (report !== undefined) await checkPathFlags({ ...flags, report }, paths);
+  else refusePathFlags(flags, hasPoints);
+  const { openNetworks } = await import("../networks.ts");
+  const opened = await openNetworks("merge", paths, flags, {
+    mayLackSpec: !flags.align && report === undefined,
+  });
+  try {
+    const { spec, graph, networks } = opened;
+    const { openExamples } = await import("../merge-paths.ts");
+    const { alignForMerge, verifyAligned } = await import("../align-for-merge.ts");
+    const request = { spec, graph, networks, flags };
+    const examples = report === undefined ? [] : await openExamples(cli, request);
+    const aligned =
+      flags.align || report !== undefined
+        ? await alignForMerge(cli, spec, networks, flags)
+        : undefined;
+    const verification = await verifyAligned(cli, opened, aligned, flags);
+    const measured =
+      aligned === undefined || report === undefined
+        ? undefined
+        : await measure(cli, { ...request, element: aligned.elements[1], examples });
+    if (out !== undefined)
+      await writeMerged(cli, { out, opened, shares, aligned: flags.align ? aligned : undefined });
+    if (report !== undefined && measured !== undefined) await writePage(report, measured);
+    await printMerge(cli, { paths, flags, shares, opened, aligned, verification, measured });
+  } finally {
+    await opened.close();
+  }
+}
+
+async function measure(cli: Cli, request: PathRequest): Promise<MergeResult> {
+  const { measurePaths } = await import("../merge-paths.ts");
+  return measurePaths(cli, request, `npx weightspace ${process.argv.slice(2).join(" ")}`);
+}
+
+interface MergedFile {
+  readonly out: string;
+  readonly opened: Networks;
+  readonly shares: readonly number[];
+  readonly aligned: ManyAlignment | undefined;
+}
+
+async function writeMerged(cli: Cli, { out, opened, shares, aligned }: MergedFile): Promise<void> {
+  const { mergeNames } = await import("../merge-names.ts");
+  const { mergeWeights } = await import("../../align/merge.ts");
+  const { writeNetwork } = await import("../write-network.ts");
+  const { spec, networks } = opened;
+  const parts = networks.map(({ source }, i) => ({
+    read: (name: string) => source.read(name),
+    share: shares[i],
+    ...(aligned !== undefined && { element: aligned.elements[i] }),
+  }));
+  const names = await mergeNames(networks, spec);
+  const task = cli.progress.task("writing", names.size, { unit: "tensors" });
+  let written = 0;
+  await writeNetwork(out, networks[0], names, mergeWeights(spec, parts), {
+    signal: cli.signal,
+    onTensor: () => task.update(++written),
+  });
+  task.finish();
+}
+
+async function writePage(path: string, measured: MergeResult): Promise<void> {
+  const { mergeReport } = await import("../../report/merge-report.ts");
+  const { writeFileAtomic } = await import("../write-file.ts");
+  await writeFileAtomic(path, mergeReport(measured));
+}
+
+interface MergeOutcome {
+  readonly paths: readonly string[];
+  readonly flags: MergeFlags;
+  readonly shares: readonly number[];
+  readonly opened: Networks;
+  readonly aligned: ManyAlignment | undefined;
+  readonly verification: Verification;
+  readonly measured: MergeResult | undefined;
+}
+
+async function printMerge(cli: Cli, outcome: MergeOutcome): Promise<void> {
+  const { paths, flags, shares, opened, aligned, verification, measured } = outcome;
+  const { summarizeElement } = await import("../../align/summary.ts");
+  const { verifiedJson } = await import("../verify-move.ts");
+  const { axesTable, openLines } = await import("../comparison-text.ts");
+  const { spec, origin, warnings, apart } = opened;
+  const taken = tellTaken(cli.output, opened.networks);
+  const axes = aligned?.elements.map((element) => summarizeElement(spec, element)) ?? [];
+  const moved = axes.map((summary, i) => ({ path: paths[i], axes: summary })).slice(1);
+  for (const warning of warnings) cli.output.note(`warning: ${warning}`);
+  const barriers = measured?.paths.map(({ examples, plain, aligned: after }) => ({
+    examples,
+    plain: plain.barrier.mean,
+    aligned: after.barrier.mean,
+  }));
+  const value = {
+    out: flags.out,
+    report: flags.report,
+    shares,
+    aligned: flags.align,
+    similarity: aligned?.similarity,
+    rounds: aligned?.rounds,
+    moved,
+    open: aligned?.open ?? [],
+    barriers,
+    ...verifiedJson(verification),
+    apart,
+    taken,
+    spec: origin,
+  };
+  const movedLines = moved.map(({ path, axes: summary }) =>
+    summary.length === 0 ? `${path}: nothing moves` : `${path}:\n${axesTable(summary)}`,
+  );
+  cli.output.result(value, () => mergeText(outcome, movedLines, openLines(aligned?.open ?? [])));
+}
+
+function mergeText(
+  { paths, flags, shares, opened, aligned, verification, measured }: MergeOutcome,
+  movedLines: readonly string[],
+  open: readonly string[],
+): string {
+  const { out, report } = flags;
+  const rounds = aligned?.rounds ?? 0;
+  return [
+    ...(out === undefined
+      ? []
+      : [`wrote ${out}: ${shares.map((s, i) => `${s.toFixed(3)} of ${paths[i]}`).join(", ")}`]),
+    ...movedLines,
+    ...(aligned === undefined
+      ? ["averaged as they are, without alignment"]
+      : [
+          `similarity after alignment ${aligned.similarity.toFixed(3)} (1 is equal)${rounds > 0 ? `, ${counted(rounds, "round")} over all networks` : ""}`,
+          ...open,
+        ]),
+    ...(measured?.paths ?? []).map(
+      ({ examples, plain, aligned: after }) =>
+        `loss barrier on ${examples}: ${plain.barrier.mean.toFixed(4)} as they are, ${after.barrier.mean.toFixed(4)} aligned`,
+    ),
+    ...apartLines(opened.apart, `those of ${paths[0]} are taken`),
+    ...(report === undefined ? [] : [`report: ${report}`]),
+    `symmetries: ${opened.origin}`,
+    verifiedLine(verification),
+  ].join("\n\n");
+}

@@ -6,6 +6,7 @@ import { wholeNumber } from "../arguments.ts";
 import { addSpecOptions, type SpecFlags } from "../checkpoint-spec.ts";
 import type { Cli, RegisterCommand } from "../context.ts";
 import { withKey } from "../open-weights.ts";
+import type { FittedGraph } from "../graph-fit.ts";
 import { textTable } from "../output.ts";
 import type { TakenOfFile } from "../taken.ts";
 import { UsageError } from "../usage-error.ts";
@@ -102,9 +103,12 @@ async function judgeOf(
     for (const one of made.taken) taken.set(one.file, one);
     return made;
   };
-  const first = isSketchFile(query)
-    ? await readSketch(query)
-    : (await sketchFile(query, { ...ask, spec: flags }, cli)).sketch;
+  const asked: { readonly sketch: Sketch; readonly graph?: FittedGraph | undefined } = isSketchFile(
+    query,
+  )
+    ? { sketch: await readSketch(query) }
+    : await sketchFile(query, { ...ask, spec: flags }, cli);
+  const { sketch: first, graph } = asked;
   const spec = specFromJSON(first.spec);
   const own = vocabularyRows(spec);
   const byRows = new Map<number | undefined, Sketch>([[own, first]]);
@@ -126,7 +130,7 @@ async function judgeOf(
   return async (file) => {
     const { sketch, fileRows } = isSketchFile(file)
       ? { sketch: await readSketch(file), fileRows: undefined }
-      : await sketchFile(file, { ...ask, size: first.size, spec }, cli);
+      : await sketchFile(file, { ...ask, size: first.size, spec, graph }, cli);
     const rows = vocabularyRows(specFromJSON(sketch.spec));
     const similarity = compareSketches(await queryOf(rows), sketch);
     const isCut = rows !== undefined && (rows !== own || rows !== (fileRows ?? rows));
