@@ -1,17 +1,21 @@
-// Ctrl-C: the first asks the work to stop at a safe place, the second ends the process at once.
+// Ctrl-C. Work that goes on where it stopped is asked to stop at a safe place, and a second Ctrl-C ends the process at once.
+// For all other work nothing listens: the system then ends the process within milliseconds, also in the middle of a long
+// computation, when no listener could run. Files being written are guarded by write-file.ts while they are written.
 
 import { constants } from "node:os";
 
 export interface Interruption {
-  /** Aborts on the first SIGINT or SIGTERM. */
+  /** Aborts on the first SIGINT or SIGTERM, once `listen` was called. */
   readonly signal: AbortSignal;
   /** Exit code of an interrupted run, 130 for Ctrl-C; undefined when nothing interrupted it. */
   exitCode(): number | undefined;
+  /** From now on the signals ask the work to stop instead of ending the process. */
+  listen(): void;
   /** Gives the signals back. */
   dispose(): void;
 }
 
-/** Listens for SIGINT and SIGTERM; `onFirst` may tell the user what happens now. */
+/** What SIGINT and SIGTERM do; `onFirst` may tell the user what happens now. */
 export function interruption(onFirst: () => void): Interruption {
   const controller = new AbortController();
   let code: number | undefined;
@@ -21,11 +25,13 @@ export function interruption(onFirst: () => void): Interruption {
     controller.abort();
     onFirst();
   };
-  process.on("SIGINT", listener);
-  process.on("SIGTERM", listener);
   return {
     signal: controller.signal,
     exitCode: () => code,
+    listen() {
+      process.on("SIGINT", listener);
+      process.on("SIGTERM", listener);
+    },
     dispose() {
       process.off("SIGINT", listener);
       process.off("SIGTERM", listener);

@@ -78,6 +78,22 @@ function watchStreams(): void {
   }); // a log on a full disk is no reason to stop
 }
 
+/** Commands whose work has no safe place to stop at, because nothing of it is kept: Ctrl-C ends them at once. */
+const endAtOnce = new Set([
+  "symmetries",
+  "describe",
+  "embed",
+  "compare",
+  "align",
+  "merge",
+  "canonical",
+  "fingerprint",
+  "rank",
+  "sketch",
+  "predict",
+  "report",
+]);
+
 /** Runs the command line and resolves to its exit code; a second Ctrl-C and a closed pipe end the process itself. */
 export async function main(
   args: string[],
@@ -92,6 +108,9 @@ export async function main(
   const cli = context(root, interrupt.signal);
   for (const register of registered) register(root, cli);
   beStrict(root);
+  root.hook("preAction", (_, command) => {
+    if (command.parent !== root || !endAtOnce.has(command.name())) interrupt.listen();
+  });
   const run = async (): Promise<number> => {
     if (args.length === 0) root.outputHelp();
     else await root.parseAsync(args, { from: "user" });

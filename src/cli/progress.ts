@@ -105,7 +105,8 @@ function bars(stream: NodeJS.WritableStream): Progress {
         barCompleteChar: "━",
         barIncompleteChar: "─",
         barsize: 26,
-        hideCursor: true,
+        hideCursor: false, // a process that is ended at once could not show it again
+        linewrap: true, // the same; bars are cut at the width of the terminal
         gracefulExit: false, // Ctrl-C belongs to the command line, which lets the work end at a safe place
       });
       const paceAt = pace(total, start, unit);

@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { unlinkSync } from "node:fs";
 import { type FileHandle, open, readlink, realpath, rename, stat, unlink } from "node:fs/promises";
+import { constants } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileError, makeFolder } from "./files.ts";
 
@@ -30,14 +31,26 @@ function removeUnfinished(): void {
   }
 }
 
+/** A signal that nobody else answers ends the process, and `removeUnfinished` runs on exit. */
+function endOn(name: "SIGINT" | "SIGTERM" | "SIGHUP"): void {
+  if (process.listenerCount(name) === 1) process.exit(128 + constants.signals[name]);
+}
+
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 function watch(temporary: string): void {
-  if (unfinished.size === 0) process.on("exit", removeUnfinished);
+  if (unfinished.size === 0) {
+    process.on("exit", removeUnfinished);
+    for (const name of signals) process.on(name, endOn);
+  }
   unfinished.add(temporary);
 }
 
 function unwatch(temporary: string): void {
   unfinished.delete(temporary);
-  if (unfinished.size === 0) process.off("exit", removeUnfinished);
+  if (unfinished.size > 0) return;
+  process.off("exit", removeUnfinished);
+  for (const name of signals) process.off(name, endOn);
 }
 
 /** Makes a rename last; some systems cannot sync a folder, and then it lasts anyway or cannot be helped. */
