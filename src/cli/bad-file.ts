@@ -1,5 +1,7 @@
 // One bad file among many: it is named on standard error, the others are not lost, and the exit code says it at the end.
 
+import { visibleName } from "../core/visible.ts";
+import { messageOf, print } from "./output.ts";
 import type { Cli } from "./context.ts";
 
 /** Exit code when some files could not be used. */
@@ -11,7 +13,7 @@ export function reportBadFile(cli: Cli, path: string, error: unknown): void {
   if (cli.signal.aborted || typeof code !== "string" || !code.startsWith("WEIGHTSPACE_"))
     throw error;
   if (code === "WEIGHTSPACE_USAGE") throw error;
-  const text = message ?? "";
-  process.stderr.write(`error: ${text.includes(path) ? text : `${path}: ${text}`}\n`);
+  const text = messageOf({ ...(error as { problems?: unknown }), message: message ?? "" });
+  print("stderr", `error: ${text.includes(path) ? text : `${visibleName(path)}: ${text}`}`);
   cli.exitWith(someFailed);
 }

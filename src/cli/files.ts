@@ -1,8 +1,10 @@
 // Files for the command line: reading with clear errors, and folders.
 
-import { mkdir, readFile, realpath, stat } from "node:fs/promises";
+import { mkdir, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { EnvironmentError, FormatError } from "../core/errors.ts";
+import { isNestedDeeper } from "../formats/json-depth.ts";
+import { sniffBinary } from "../formats/sniff.ts";
 
 const remedies: Readonly<Record<string, string>> = {
   ENOENT: "no such file or folder; check the path",
@@ -27,23 +29,49 @@ export function fileError(action: string, path: string, error: unknown): Environ
   return new EnvironmentError(`cannot ${action} ${path}: ${why}`, { cause: error });
 }
 
-/** The bytes of a file. @throws {EnvironmentError} */
-export async function readBytes(path: string): Promise<Uint8Array> {
+/** Bytes that are read at once; no model file of one piece is larger. */
+const mostBytes = 2 ** 31;
+/** Bytes of a JSON text. */
+const mostJson = 2 ** 28;
+/** How deep a JSON text may be nested; programs that walk it need not fear for their stack. */
+const mostNesting = 256;
+
+/**
+ * The bytes of a file.
+ * @throws {EnvironmentError} for what is no file (a pipe, a device, a folder), and for more bytes than `most`
+ */
+export async function readBytes(path: string, most = mostBytes): Promise<Uint8Array> {
+  const { fileSource } = await import("./file-source.ts");
+  const file = await fileSource(path);
   try {
-    return await readFile(path);
-  } catch (error) {
-    throw fileError("read", path, error);
+    if (file.size > most)
+      throw new EnvironmentError(
+        `cannot read ${path}: it has ${file.size} bytes, at most ${most} are read at once; check the path, or split the file where it was made`,
+      );
+    return await file.read(0, file.size);
+  } finally {
+    await file.close();
   }
 }
 
-/** The value of a JSON file. @throws {EnvironmentError} {FormatError} when it is not JSON */
+/** The value of a JSON file. @throws {EnvironmentError} {FormatError} when it is not JSON, or nested too deeply */
 export async function readJson(path: string): Promise<unknown> {
-  const text = new TextDecoder().decode(await readBytes(path));
+  const bytes = await readBytes(path, mostJson);
+  if (isNestedDeeper(bytes, mostNesting))
+    throw new FormatError(
+      `${path} is nested more than ${mostNesting} deep, expected a plain JSON file; make it again`,
+    );
   try {
-    return JSON.parse(text);
+    return JSON.parse(new TextDecoder().decode(bytes));
   } catch (error) {
     const detail = (error as Error).message.replace(/\s+/g, " ");
-    throw new FormatError(`${path} is not valid JSON: ${detail}`, { cause: error });
+    const found = sniffBinary(bytes);
+    throw new FormatError(
+      found === undefined
+        ? `${path} is not valid JSON: ${detail}`
+        : `${path} is ${found.what}, expected a JSON file; ${found.remedy}`,
+      { cause: error },
+    );
   }
 }
 

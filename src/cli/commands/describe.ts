@@ -1,5 +1,6 @@
 // `weightspace describe`: what a functional over a model would be: spec, basis terms, plan, parameters.
 
+import { visibleName } from "../../core/visible.ts";
 import { OptionError } from "../../core/errors.ts";
 import type { SymmetrySpec } from "../../spec/types.ts";
 import { wholeNumber } from "../arguments.ts";
@@ -40,7 +41,7 @@ export const describeCommand: RegisterCommand = (program, cli) => {
         `${Object.keys(spec.tensors).length} tensors, ${weights} weights; a functional with channels ${channels.join(", ")} and head ${head.join(", ")}:`,
         sizeTable(variants),
         ...plan,
-        ...told.map((warning) => `warning: ${warning}`),
+        ...told.map((warning) => visibleName(`warning: ${warning}`)),
       ].join("\n\n"),
     );
   });
