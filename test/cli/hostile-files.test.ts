@@ -4,7 +4,9 @@
 import { execFileSync } from "node:child_process";
 import { mkdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { fileSource } from "../../src/cli/file-source.ts";
 import { visible, visibleJSON, visibleName } from "../../src/core/visible.ts";
 import type { Weights } from "../../src/core/tensors.ts";
 import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
@@ -203,3 +205,29 @@ describe("what is no file of its kind is refused by one sentence", () => {
       expect((await weightspace([...pair, "--spec", "spec.json"], folder)).code).toBe(12);
     }));
 });
+
+test("a checkpoint of 200 shards is compared with 64 file handles, and a changed shard is told", () =>
+  inTemporaryFolder(async (folder) => {
+    const names = Array.from({ length: 200 }, (_, i) => `t${i}`);
+    for (const name of names) {
+      const tensor = { shape: [1], data: Float32Array.of(1) };
+      await writeFile(join(folder, `${name}.safetensors`), writeSafetensors({ [name]: tensor }));
+    }
+    const map = Object.fromEntries(names.map((name) => [name, `${name}.safetensors`]));
+    const index = join(folder, "m.safetensors.index.json");
+    await writeFile(index, JSON.stringify({ weight_map: map }));
+    const bin = fileURLToPath(new URL("../../bin/weightspace.js", import.meta.url));
+    const script = 'ulimit -n 64; exec "$0" "$1" compare "$2" "$2"';
+    const shell = execFileSync("sh", ["-c", script, process.execPath, bin, index], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    expect(shell).toMatch(/^identical/);
+    // Handles are given back and taken again: a file that changed in between is not read as if it were the same.
+    const sources = [];
+    for (const name of names.slice(0, 40)) sources.push(await fileSource(join(folder, map[name])));
+    expect((await sources[0].read(0, 8)).length).toBe(8);
+    await writeFile(join(folder, map["t1"]), "x");
+    await expect(sources[1].read(0, 1)).rejects.toThrow("it has changed since it was opened");
+    for (const source of sources) await source.close();
+  }));
