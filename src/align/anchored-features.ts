@@ -29,13 +29,23 @@ export function axisPlaces({ axes, parts }: MatchProblem): Map<string, string> {
   const places = parts.flatMap(({ name, dims }) =>
     dims.flatMap(({ axis }, dim) => (axis === null ? [] : [{ axis, place: `${name}:${dim}` }])),
   );
-  const inOrder = places.toSorted((a, b) => (a.place < b.place ? -1 : 1));
-  return new Map(
-    Object.keys(axes).map((axis) => [
-      axis,
-      inOrder.find((each) => each.axis === axis)?.place ?? axis,
-    ]),
-  );
+  const first = new Map<string, string>();
+  for (const { axis, place } of places.toSorted((a, b) => (a.place < b.place ? -1 : 1)))
+    if (!first.has(axis)) first.set(axis, place);
+  return new Map(Object.keys(axes).map((axis) => [axis, first.get(axis) ?? axis]));
+}
+
+/** By axis, the positions of the parts that have it. */
+function partsByAxis({ parts }: MatchProblem): Map<string, number[]> {
+  const byAxis = new Map<string, number[]>();
+  for (const [index, { dims }] of parts.entries()) {
+    for (const axis of new Set(dims.flatMap((dim) => dim.axis ?? []))) {
+      const known = byAxis.get(axis);
+      if (known === undefined) byAxis.set(axis, [index]);
+      else known.push(index);
+    }
+  }
+  return byAxis;
 }
 
 /** Rows of one network in its gauge. Reads each part once per axis it carries, and once more at the end. */
@@ -47,17 +57,18 @@ export async function anchoredRows(
   const { axes } = problem;
   const places = axisPlaces(problem);
   const anchors: Anchors = {};
+  const options = { signal, byAxis: partsByAxis(problem) };
   for (const stage of stagesOf(problem)) {
     for (const axis of stage.unheard) anchors[axis] = unheardAnchors(problem, axis);
-    const rows = await gather(problem, read, anchors, stage.axes, signal);
+    const rows = await gather(problem, read, anchors, stage.axes, options);
     for (const axis of stage.axes)
       anchors[axis] = anchorsOf(rows[axis], axes[axis], places.get(axis) ?? axis);
   }
   const moving = Object.keys(axes).filter((name) => isMoving(axes[name]));
   const linear = moving.filter((name) => axes[name].group === "general-linear");
   const isInverse = ({ axis, inverse }: PartDim) => inverse && linear.includes(axis ?? "");
-  const rows = await gather(problem, read, anchors, moving, signal, (dim) => !isInverse(dim));
-  const inverse = await gather(problem, read, anchors, linear, signal, isInverse);
+  const rows = await gather(problem, read, anchors, moving, options, (dim) => !isInverse(dim));
+  const inverse = await gather(problem, read, anchors, linear, options, isInverse);
   return Object.fromEntries(
     moving.map((name) => [
       name,
@@ -82,13 +93,14 @@ function stagesOf(problem: MatchProblem): Stage[] {
   const { axes, parts } = problem;
   const left = new Set(Object.keys(axes).filter((name) => isMoving(axes[name])));
   const stages: Stage[] = [];
+  const byAxis = partsByAxis(problem);
   const heardThrough = (least: number) => (name: string) =>
-    parts.some((part) =>
-      part.dims.some(
+    (byAxis.get(name) ?? []).some((index) =>
+      parts[index].dims.some(
         ({ axis }, dim) =>
           axis === name &&
-          part.dims.length >= least &&
-          otherAxes(problem, part, dim).every((other) => !left.has(other)),
+          parts[index].dims.length >= least &&
+          otherAxes(problem, parts[index], dim).every((other) => !left.has(other)),
       ),
     );
   while (left.size > 0) {
@@ -110,13 +122,18 @@ function unheardAnchors(problem: MatchProblem, name: string): Float64Array {
   return new Float64Array(instanceCount(problem, name) * size * rowChannels).fill(value);
 }
 
+interface GatherOptions {
+  readonly signal: AbortSignal | undefined;
+  readonly byAxis: ReadonlyMap<string, readonly number[]>;
+}
+
 /** Rows of some axes from all parts whose other axes have anchors. */
 async function gather(
   problem: MatchProblem,
   read: PartReader,
   anchors: Anchors,
   wanted: readonly string[],
-  signal?: AbortSignal,
+  { signal, byAxis }: GatherOptions,
   counts: (dim: PartDim) => boolean = () => true,
 ): Promise<Anchors> {
   const { axes, parts } = problem;
@@ -126,7 +143,9 @@ async function gather(
       new Float64Array(instanceCount(problem, name) * axes[name].size * rowChannels),
     ]),
   );
-  for (const [index, part] of parts.entries()) {
+  const indices = new Set(wanted.flatMap((name) => byAxis.get(name) ?? []));
+  for (const index of [...indices].sort((x, y) => x - y)) {
+    const part = parts[index];
     const targets = part.dims.flatMap((place, dim) => {
       const { axis } = place;
       return axis !== null &&

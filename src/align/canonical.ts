@@ -1,6 +1,7 @@
 // The canonical form of a network: one member of its orbit, the same whichever member it is computed from. Indices are
 // ordered by invariants, signs made positive, scales and bases fixed (gauge.ts). Without scales and bases it is exact.
 
+import { lookup } from "../core/records.ts";
 import { composeElements, type GroupElement, identityElement } from "../group/element.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
 import { inGauge } from "./align.ts";
@@ -113,7 +114,7 @@ function orderByFeatures(
 function positiveBases(problem: MatchProblem, features: AxisFeatures): GroupElement {
   const element: Record<string, GroupElement[string]> = { ...identityElement(problem) };
   for (const [axis, { group, size }] of Object.entries(problem.axes)) {
-    const matrices = element[axis]?.matrices;
+    const matrices = lookup(element, axis)?.matrices;
     if (group !== "general-linear" || matrices === undefined) continue;
     element[axis] = {
       ...element[axis],

@@ -3,6 +3,7 @@
 // two colours, one per orientation. Positive scales and general-linear bases are not followed: they stay as they are.
 
 import { instanceCount } from "../group/element.ts";
+import { lookup } from "../core/records.ts";
 import { stridesOf } from "../core/shapes.ts";
 import type { Axis } from "../spec/types.ts";
 import { governorsOf, type Numbers } from "./dense.ts";
@@ -37,7 +38,7 @@ export function firstColours(problem: MatchProblem, marks: Marks = {}): Colours 
       const count = instanceCount(problem, name) * axis.size * (signed ? 2 : 1);
       const lo = new Int32Array(count).fill(1);
       const hi = new Int32Array(count).fill(1);
-      for (const [slot, mark] of marks[name] ?? []) {
+      for (const [slot, mark] of lookup(marks, name) ?? []) {
         mixInto(out, mark, 5, 77, 99);
         lo[slot] = out.lo;
         hi[slot] = out.hi;
@@ -55,7 +56,7 @@ export function withMark(
   mark: number,
   orientation: 0 | 1 | null,
 ): Marks {
-  const more = new Map(marks[axis]);
+  const more = new Map(lookup(marks, axis));
   if (orientation === null) more.set(index, 2 * mark);
   else {
     more.set(2 * index + orientation, 2 * mark);
@@ -111,7 +112,7 @@ export async function refineOnce(
     ]),
   );
   for (const [index, part] of problem.parts.entries()) {
-    if (part.dims.every(({ axis }) => axis === null || old[axis] === undefined)) continue;
+    if (part.dims.every(({ axis }) => axis === null || lookup(old, axis) === undefined)) continue;
     colourPart(problem, part, (await read(index)).data, old, next);
   }
   return next;
@@ -163,7 +164,7 @@ function colouredDim(
   next: Colours,
 ): ColouredDim {
   const { axis, size } = part.dims[dim];
-  const moving = axis !== null && isReordered(axes[axis]) ? old[axis] : undefined;
+  const moving = axis !== null && isReordered(axes[axis]) ? lookup(old, axis) : undefined;
   const chain = moving === undefined ? [dim] : [...governorsOf(part.dims, dim), dim];
   const weights = stridesOf(chain.map((at) => part.dims[at].size));
   const steps = part.dims.map((_, at) => (chain.includes(at) ? weights[chain.indexOf(at)] : 0));

@@ -62,7 +62,8 @@ export async function graphActivations(
       data.set(row, at);
       at += row.length;
     }
-    (activations[axis] ??= []).push({ shape: [data.length / units, units], data });
+    if (!Object.hasOwn(activations, axis)) activations[axis] = [];
+    activations[axis].push({ shape: [data.length / units, units], data });
   }
   return activations;
 }

@@ -2,6 +2,7 @@
 // features (features.ts), invariant sketches and rounded fingerprints.
 
 import { deriveSeed, randomStream } from "../core/random.ts";
+import { lookup } from "../core/records.ts";
 import { sizeOf } from "../core/shapes.ts";
 import type { Axis } from "../spec/types.ts";
 import {
@@ -76,7 +77,7 @@ export function messageTo(
   for (const [at, dim] of kept.slice(0, -1).entries()) {
     const { axis } = dims[dim];
     const inside = kept.slice(at + 1).reduce((count, inner) => count * dims[inner].size, 1);
-    if (axis !== null && axes[axis].scale === "sign" && features[axis] !== undefined)
+    if (axis !== null && axes[axis].scale === "sign" && lookup(features, axis) !== undefined)
       dropSign(message, channels, inside, features[axis]);
   }
   return message;

@@ -19,17 +19,25 @@ export function mover(
   axes: MatchProblem["axes"],
   element: GroupElement,
 ): (dims: readonly PartDim[], dense: Dense) => Dense {
-  const dual = new Map<string, readonly (readonly number[])[]>();
-  for (const [axis, { matrices }] of Object.entries(element)) {
-    const { size } = axes[axis];
-    if (matrices !== undefined)
-      dual.set(
-        axis,
-        matrices.map((m) => transposeMatrix(invertMatrix(m, size), size)),
+  // Worked out for the axes that are asked for: an element of thousands of axes often moves parts of two.
+  const dual = new Map<string, readonly (readonly number[])[] | undefined>();
+  const still = new Map<string, boolean>();
+  const dualOf = (axis: string) => {
+    if (!dual.has(axis)) {
+      const { size } = axes[axis];
+      const inverted = element[axis].matrices?.map((m) =>
+        transposeMatrix(invertMatrix(m, size), size),
       );
-  }
-  const still = new Set(Object.keys(element).filter((axis) => isStill(element[axis])));
-  return (dims, dense) => moveDense(dims, dense, element, (axis) => dual.get(axis), still);
+      dual.set(axis, inverted);
+    }
+    return dual.get(axis);
+  };
+  const staysStill = (axis: string) => {
+    const known = still.get(axis) ?? isStill(element[axis]);
+    still.set(axis, known);
+    return known;
+  };
+  return (dims, dense) => moveDense(dims, dense, element, dualOf, staysStill);
 }
 
 /** Whether an action leaves every index as it is. */
@@ -43,14 +51,14 @@ function moveDense(
   dense: Dense,
   element: GroupElement,
   inverseTransposed: (axis: string) => readonly (readonly number[])[] | undefined,
-  still: ReadonlySet<string>,
+  staysStill: (axis: string) => boolean,
 ): Dense {
   let { data } = dense;
   const { sizes } = dense;
   for (const dim of innermostFirst(dims)) {
     const { axis, inverse } = dims[dim];
     const action = axis === null ? undefined : lookup(element, axis);
-    if (axis === null || action === undefined || still.has(axis)) continue;
+    if (axis === null || action === undefined || staysStill(axis)) continue;
     const matrices = inverse ? inverseTransposed(axis) : action.matrices;
     const lanes = lanesOf(sizes, dim, governorsOf(dims, dim));
     const next =

@@ -31,41 +31,76 @@ export function scaleOrder(problem: MatchProblem): ScaledAxis[][] {
   const { axes, parts } = problem;
   const batches: ScaledAxis[][] = [];
   const done = new Set<string>();
+  const places = placesOf(problem);
+  const ready = (axis: string) => {
+    const usable = usableOf(problem, places.get(axis) ?? [], done);
+    const direct = usable.filter(({ part, dim }) => !parts[part].dims[dim].inverse);
+    const uses = direct.length > 0 ? direct : usable;
+    const entries = uses.reduce(
+      (sum, { part, dim }) =>
+        sum + parts[part].dims.reduce((n, { size }, at) => (at === dim ? n : n * size), 1),
+      0,
+    );
+    return { axis, uses, rank: direct.length > 0 ? entries : entries / 1e6 };
+  };
+  // An axis is looked at again only when the scale of one that shares a part with it was fixed.
+  const waiting = new Map(
+    Object.keys(axes).flatMap((axis) =>
+      axes[axis].scale === "positive" ? [[axis, ready(axis)] as const] : [],
+    ),
+  );
   for (;;) {
-    let best = 0;
-    let batch: ScaledAxis[] = [];
-    for (const axis of Object.keys(axes)) {
-      if (axes[axis].scale !== "positive" || done.has(axis)) continue;
-      const usable = usesOf(problem, axis, done);
-      const direct = usable.filter(({ part, dim }) => !parts[part].dims[dim].inverse);
-      const uses = direct.length > 0 ? direct : usable;
-      const entries = uses.reduce(
-        (sum, { part, dim }) =>
-          sum + parts[part].dims.reduce((n, { size }, at) => (at === dim ? n : n * size), 1),
-        0,
-      );
-      const rank = direct.length > 0 ? entries : entries / 1e6;
-      if (uses.length === 0 || rank < best) continue;
-      if (rank > best) batch = [];
-      best = rank;
-      batch.push({ axis, uses });
-    }
+    const usable = [...waiting.values()].filter(({ uses }) => uses.length > 0);
+    const best = usable.reduce((most, { rank }) => Math.max(most, rank), 0);
+    const batch = usable.filter(({ rank }) => rank === best);
     if (batch.length === 0) return batches;
-    for (const { axis } of batch) done.add(axis);
-    batches.push(batch);
+    for (const { axis } of batch) {
+      done.add(axis);
+      waiting.delete(axis);
+    }
+    const touched = new Set(
+      batch.flatMap(({ axis }) =>
+        (places.get(axis) ?? []).flatMap(({ part }) =>
+          parts[part].dims.flatMap((dim) => dim.axis ?? []),
+        ),
+      ),
+    );
+    for (const axis of touched) if (waiting.has(axis)) waiting.set(axis, ready(axis));
+    batches.push(batch.map(({ axis, uses }) => ({ axis, uses })));
   }
 }
 
-/** Parts that have an axis once, no basis, and no other scale that is not done. */
-function usesOf(problem: MatchProblem, axis: string, done: ReadonlySet<string>): Use[] {
-  return problem.parts.flatMap(({ dims }, part): Use[] => {
-    const dim = dims.findIndex((d) => d.axis === axis);
-    if (dim === -1 || dims.some((d) => isLinear(problem, d))) return [];
-    const free = dims.every(
-      (d, at) => at === dim || !isPositive(problem, d) || done.has(d.axis ?? ""),
-    );
-    return free ? [{ part, dim }] : [];
+/** By axis, the first dimension of every part that has it, in the order of the parts. */
+function placesOf({ parts }: MatchProblem): Map<string, Use[]> {
+  const places = new Map<string, Use[]>();
+  for (const [part, { dims }] of parts.entries()) {
+    for (const axis of new Set(dims.flatMap((dim) => dim.axis ?? []))) {
+      const known = places.get(axis);
+      const use = { part, dim: dims.findIndex((dim) => dim.axis === axis) };
+      if (known === undefined) places.set(axis, [use]);
+      else known.push(use);
+    }
+  }
+  return places;
+}
+
+/** Parts that have an axis, no basis, and no other scale that is not done. */
+function usableOf(problem: MatchProblem, places: readonly Use[], done: ReadonlySet<string>): Use[] {
+  return places.filter(({ part, dim }) => {
+    const { dims } = problem.parts[part];
+    if (dims.some((d) => isLinear(problem, d))) return false;
+    return dims.every((d, at) => at === dim || !isPositive(problem, d) || done.has(d.axis ?? ""));
   });
+}
+
+/** The same for one axis alone, with every scale done but its own. */
+function usesOf(problem: MatchProblem, axis: string): Use[] {
+  const everyScale = new Set(Object.keys(problem.axes));
+  const places = problem.parts.flatMap(({ dims }, part) => {
+    const dim = dims.findIndex((d) => d.axis === axis);
+    return dim === -1 ? [] : [{ part, dim }];
+  });
+  return usableOf(problem, places, everyScale);
 }
 
 /** Norms of all entries of every index, [instances * size]. */
@@ -128,8 +163,7 @@ export async function rescueSilent(
   const isSilent = (old: number) => old === silentScale;
   if (!element[axis].scales?.flat().some(isSilent)) return 0;
   const side = ({ part, dim }: Use) => problem.parts[part].dims[dim].inverse;
-  const everyScale = new Set(Object.keys(problem.axes));
-  const others = usesOf(problem, axis, everyScale).filter((use) => side(use) !== side(uses[0]));
+  const others = usesOf(problem, axis).filter((use) => side(use) !== side(uses[0]));
   const unscaled = { ...element };
   replaceScales(problem, unscaled, axis, (_, old) => (isSilent(old) ? 1 : old));
   const norms = await normsOf(problem, read, unscaled, axis, others);

@@ -2,6 +2,7 @@
 
 import type { Comparison, Verdict } from "../align/compare.ts";
 import type { AxisSummary } from "../align/summary.ts";
+import { visibleName } from "../core/visible.ts";
 import { formatShape } from "../core/shapes.ts";
 import { counted, textTable } from "./output.ts";
 
@@ -60,11 +61,11 @@ export function comparisonText(
     blocks.push(
       "note: too many indices look alike to try them all; there may be a symmetry that was not found",
     );
-  if ("origin" in symmetries) blocks.push(`symmetries: ${symmetries.origin}`);
+  if ("origin" in symmetries) blocks.push(`symmetries: ${visibleName(symmetries.origin)}`);
   else if (verdict !== "identical")
     blocks.push(
       `symmetries: not known, so a copy in another order or scale counts as ${verdict}; give --model graph.onnx, --spec spec.json or --family`,
-      symmetries.reason,
+      visibleName(symmetries.reason),
     );
   return blocks.filter((block) => block !== "").join("\n\n");
 }
@@ -94,7 +95,7 @@ function structureBlocks(structure: Comparison["structure"]): string[] {
     names.length === 0
       ? []
       : [
-          `${label}: ${names.slice(0, listed).join(", ")}${names.length > listed ? `, ... (${names.length})` : ""}`,
+          `${label}: ${names.slice(0, listed).map(visibleName).join(", ")}${names.length > listed ? `, ... (${names.length})` : ""}`,
         ];
   return [
     ...list("only in the first file", missing),
@@ -140,7 +141,7 @@ export function axesTable(axes: readonly AxisSummary[]): string {
 export function openLines(
   open: readonly { readonly axis: string; readonly reason: string }[],
 ): string[] {
-  return open.map(({ axis, reason }) => `not identifiable: axis "${axis}": ${reason}`);
+  return open.map(({ axis, reason }) => `not identifiable: axis "${visibleName(axis)}": ${reason}`);
 }
 
 function reorderedBlocks({ reordered, layouts }: Comparison): string[] {

@@ -1,9 +1,10 @@
 // Files for the command line: reading with clear errors, and folders.
 
-import { mkdir, open, readFile, realpath, stat } from "node:fs/promises";
+import { mkdir, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { EnvironmentError, FormatError, OptionError } from "../core/errors.ts";
 import { parseJson } from "../core/json-limits.ts";
+import { sniffBinary } from "../formats/sniff.ts";
 
 const remedies: Readonly<Record<string, string>> = {
   ENOENT: "no such file or folder; check the path",
@@ -28,12 +29,24 @@ export function fileError(action: string, path: string, error: unknown): Environ
   return new EnvironmentError(`cannot ${action} ${path}: ${why}`, { cause: error });
 }
 
-/** The bytes of a file. @throws {EnvironmentError} */
-export async function readBytes(path: string): Promise<Uint8Array> {
+/** Bytes that are read at once; no model file of one piece is larger. */
+const mostBytes = 2 ** 31;
+
+/**
+ * The bytes of a file.
+ * @throws {EnvironmentError} for what is no file (a pipe, a device, a folder), and for more bytes than `most`
+ */
+export async function readBytes(path: string, most = mostBytes): Promise<Uint8Array> {
+  const { fileSource } = await import("./file-source.ts");
+  const file = await fileSource(path);
   try {
-    return await readFile(path);
-  } catch (error) {
-    throw fileError("read", path, error);
+    if (file.size > most)
+      throw new EnvironmentError(
+        `cannot read ${path}: it has ${file.size} bytes, at most ${most} are read at once; check the path, or split the file where it was made`,
+      );
+    return await file.read(0, file.size);
+  } finally {
+    await file.close();
   }
 }
 
@@ -57,40 +70,28 @@ export async function readJson(
   path: string,
   { bytes = mostJsonBytes }: JsonFileLimits = {},
 ): Promise<unknown> {
-  return parseJson(await readAtMost(path, bytes + 1), {
+  const { fileSource } = await import("./file-source.ts");
+  const file = await fileSource(path);
+  let text: Uint8Array;
+  try {
+    text = await file.read(0, Math.min(file.size, bytes + 1));
+  } finally {
+    await file.close();
+  }
+  return parseJson(text, {
     bytes,
     fail: (problem, cause) => {
+      const found = cause === undefined ? undefined : sniffBinary(text);
+      if (found !== undefined)
+        return new FormatError(`${path} is ${found.what}, expected a JSON file; ${found.remedy}`, {
+          cause,
+        });
       const message = `${path} ${problem}`;
       if (cause !== undefined) return new FormatError(message, { cause });
       return new OptionError(`${message}; give another file`);
     },
   });
 }
-
-/** The first bytes of a file, all if it has no more; a device that never ends is read no further. */
-async function readAtMost(path: string, most: number): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  try {
-    const handle = await open(path, "r");
-    try {
-      let length = 0;
-      while (length < most) {
-        const piece = new Uint8Array(Math.min(readPiece, most - length));
-        const { bytesRead } = await handle.read(piece, 0, piece.length, null);
-        if (bytesRead === 0) break;
-        pieces.push(piece.subarray(0, bytesRead));
-        length += bytesRead;
-      }
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    throw fileError("read", path, error);
-  }
-  return Buffer.concat(pieces);
-}
-
-const readPiece = 2 ** 20;
 
 /** Whether two paths lead to one file, through whatever links; false when one of them leads nowhere. */
 export async function isSameFile(path: string, other: string): Promise<boolean> {

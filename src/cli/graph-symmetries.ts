@@ -1,15 +1,16 @@
 // The symmetries of an ONNX file as text: spec, warnings, and on request reasons and the proof.
 
 import { SpecError } from "../core/errors.ts";
+import { visibleName } from "../core/visible.ts";
 import type { OnnxGraph } from "../formats/onnx-types.ts";
-import { readOnnx } from "../formats/onnx.ts";
 import { inferSpec } from "../infer/infer.ts";
 import { onnxRuntime } from "../infer/onnx-runtime.ts";
 import { printExplanations, printProof } from "../infer/print.ts";
 import { type Proof, proveSpec } from "../infer/prove.ts";
 import { specToJSON } from "../spec/json.ts";
 import { printSpec } from "../spec/print.ts";
-import { readBytes } from "./files.ts";
+import { print } from "./output.ts";
+import { readGraph } from "./read-graph.ts";
 import { UsageError } from "./usage-error.ts";
 
 export interface GraphSymmetriesOptions {
@@ -29,8 +30,7 @@ export async function graphSymmetries(
   path: string,
   options: GraphSymmetriesOptions,
 ): Promise<string[]> {
-  const bytes = await readBytes(path);
-  const graph = readOnnx(bytes);
+  const { bytes, graph } = await readGraph(path);
   refuseUnknownSizes(graph, options.size ?? {});
   const inference = inferSpec(graph, { sizes: options.size ?? {} });
   const { spec, warnings } = inference;
@@ -40,14 +40,16 @@ export async function graphSymmetries(
     if (proof.verdict === "refuted") throw refutation(path, proof);
   }
   if (options.json === true) {
-    for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
-    if (proof !== undefined) process.stderr.write(`${printProof(proof)}\n`);
-    if (options.explain === true) process.stderr.write(`${printExplanations(inference)}\n`);
+    for (const warning of warnings) print("stderr", visibleName(`warning: ${warning}`));
+    if (proof !== undefined) print("stderr", printProof(proof));
+    if (options.explain === true) print("stderr", printExplanations(inference));
     return [JSON.stringify(specToJSON(spec), null, 2)];
   }
   return [
     printSpec(spec),
-    ...(warnings.length > 0 ? [warnings.map((warning) => `warning: ${warning}`).join("\n")] : []),
+    ...(warnings.length > 0
+      ? [warnings.map((warning) => visibleName(`warning: ${warning}`)).join("\n")]
+      : []),
     ...(options.explain === true ? [printExplanations(inference)] : []),
     ...(proof === undefined ? [] : [printProof(proof)]),
   ];

@@ -5,6 +5,8 @@ import { Command, CommanderError } from "commander";
 import { interruption } from "./abort.ts";
 import { commands } from "./commands/index.ts";
 import { fileError } from "./files.ts";
+import { visible } from "../core/visible.ts";
+import { messageOf, print } from "./output.ts";
 import { context, type RegisterCommand } from "./context.ts";
 
 const exitCodes = { ok: 0, failure: 1, misuse: 2 } as const;
@@ -33,7 +35,7 @@ function beStrict(command: Command): void {
     .exitOverride()
     .allowExcessArguments(false)
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ outputError: (text, write) => write(`${oneLine(text)}\n`) });
+    .configureOutput({ outputError: (text, write) => write(`${visible(oneLine(text))}\n`) });
   for (const child of command.commands) beStrict(child);
 }
 
@@ -45,13 +47,13 @@ function isOurs(error: Error): boolean {
 /** Prints what went wrong and gives the exit code. */
 function explain(error: unknown, debug: boolean): number {
   const thrown = error instanceof Error ? error : new Error(String(error));
-  if (debug) process.stderr.write(`${thrown.stack ?? thrown.message}\n`);
-  else if (isOurs(thrown)) process.stderr.write(`error: ${thrown.message}\n`);
-  else {
-    process.stderr.write(
-      `error: ${oneLine(thrown.message)} (unexpected; run again with --debug for the details)\n`,
+  if (debug) print("stderr", thrown.stack ?? thrown.message);
+  else if (isOurs(thrown)) print("stderr", `error: ${messageOf(thrown)}`);
+  else
+    print(
+      "stderr",
+      `error: ${oneLine(thrown.message)} (unexpected; run again with --debug for the details)`,
     );
-  }
   return (thrown as { code?: unknown }).code === "WEIGHTSPACE_USAGE"
     ? exitCodes.misuse
     : exitCodes.failure;
@@ -70,13 +72,29 @@ function program(): Command {
 function watchStreams(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(exitCodes.ok); // the reader of the pipe has seen enough
-    process.stderr.write(`error: ${fileError("write", "standard output", error).message}\n`);
+    print("stderr", `error: ${fileError("write", "standard output", error).message}`);
     process.exit(exitCodes.failure);
   });
   process.stderr.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(exitCodes.failure); // the work is not done, unlike above
   }); // a log on a full disk is no reason to stop
 }
+
+/** Commands whose work has no safe place to stop at, because nothing of it is kept: Ctrl-C ends them at once. */
+const endAtOnce = new Set([
+  "symmetries",
+  "describe",
+  "embed",
+  "compare",
+  "align",
+  "merge",
+  "canonical",
+  "fingerprint",
+  "rank",
+  "sketch",
+  "predict",
+  "report",
+]);
 
 /** Runs the command line and resolves to its exit code; a second Ctrl-C and a closed pipe end the process itself. */
 export async function main(
@@ -92,6 +110,9 @@ export async function main(
   const cli = context(root, interrupt.signal);
   for (const register of registered) register(root, cli);
   beStrict(root);
+  root.hook("preAction", (_, command) => {
+    if (command.parent !== root || !endAtOnce.has(command.name())) interrupt.listen();
+  });
   const run = async (): Promise<number> => {
     if (args.length === 0) root.outputHelp();
     else await root.parseAsync(args, { from: "user" });

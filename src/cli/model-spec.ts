@@ -1,13 +1,12 @@
 // A model file with its inferred spec and the weights that the spec names: from its graph, or from tensor names alone.
 
 import type { Weights } from "../core/tensors.ts";
-import { readOnnx } from "../formats/onnx.ts";
 import { decodeTensor } from "../formats/onnx-tensor.ts";
 import { inferSpec } from "../infer/infer.ts";
 import type { SymmetrySpec } from "../spec/types.ts";
-import { readBytes } from "./files.ts";
 import { inferFromNames, type NameOptions, refuseNameOptions } from "./name-symmetries.ts";
 import { isTensorFile, namedTensors } from "./named-tensors.ts";
+import { readGraph } from "./read-graph.ts";
 import { openWeights } from "./open-weights.ts";
 import type { TakenOfFile } from "./taken.ts";
 
@@ -31,7 +30,7 @@ export async function readModelSpec(
 ): Promise<ModelSpec> {
   if (await isTensorFile(path)) return specOfNames(path, names);
   refuseNameOptions(names, command);
-  const graph = readOnnx(await readBytes(path));
+  const { graph } = await readGraph(path);
   const { spec, warnings, graph: separated } = inferSpec(graph);
   const weights = () =>
     Object.fromEntries(

@@ -1,6 +1,7 @@
 // What commands print: results on standard output, as text or with --json as JSON; everything else on standard error.
 
 import Table from "cli-table3";
+import { visible, visibleJSON, visibleName } from "../core/visible.ts";
 
 /** A table for terminals, first column left, numbers right; plain lines that also read well in a log. */
 export function textTable(
@@ -29,9 +30,22 @@ export function textTable(
       middle: "",
     },
   });
-  table.push(...rows.map((row) => row.map(String)));
+  table.push(...rows.map((row) => row.map((cell) => visibleName(String(cell)))));
   const lines = table.toString().split("\n");
   return lines.map((line) => line.trimEnd()).join("\n");
+}
+
+/** Prints text on standard output or error; the only way by which text from files gets there. */
+export function print(stream: "stdout" | "stderr", text: string): void {
+  process[stream].write(`${visible(text)}\n`);
+}
+
+/** What an error says; only lists of problems have several lines, and there every problem keeps to its own. */
+export function messageOf(error: {
+  readonly message: string;
+  readonly problems?: unknown;
+}): string {
+  return error.problems === undefined ? visibleName(error.message) : error.message;
 }
 
 /** `1 seed`, `3 seeds`. */
@@ -41,7 +55,7 @@ export const counted = (count: number, noun: string): string =>
 export interface Output {
   /** The result of a command: `value` as JSON under --json, else the text. Print once. */
   result(value: unknown, text: () => string): void;
-  /** A remark for people, on standard error; nothing under --json. */
+  /** A remark of one line for people, on standard error; nothing under --json. */
   note(text: string): void;
 }
 
@@ -49,10 +63,10 @@ export interface Output {
 export function output(isJson: () => boolean): Output {
   return {
     result(value, text) {
-      process.stdout.write(isJson() ? `${JSON.stringify(value, null, 2)}\n` : `${text()}\n`);
+      print("stdout", isJson() ? visibleJSON(JSON.stringify(value, null, 2)) : text());
     },
     note(text) {
-      if (!isJson()) process.stderr.write(`${text}\n`);
+      if (!isJson()) print("stderr", visibleName(text));
     },
   };
 }

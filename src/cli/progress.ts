@@ -1,5 +1,6 @@
 // Progress of long work on standard error: bars on a terminal, a line now and then in a log, nothing under --json.
 
+import { visibleName } from "../core/visible.ts";
 import { MultiBar } from "cli-progress";
 
 export interface ProgressTask {
@@ -65,7 +66,7 @@ function lines(stream: NodeJS.WritableStream): Progress {
       const write = (done: number, end: string, note: string) => {
         const percent = total > 0 ? Math.floor((100 * done) / total) : 100;
         const parts = [`${label}: ${done}/${total} (${percent} %)`, paceAt(done).rate, end, note];
-        stream.write(`${parts.filter((part) => part !== "").join(", ")}\n`);
+        stream.write(`${visibleName(parts.filter((part) => part !== "").join(", "))}\n`);
       };
       let latest = "";
       return {
@@ -105,18 +106,19 @@ function bars(stream: NodeJS.WritableStream): Progress {
         barCompleteChar: "━",
         barIncompleteChar: "─",
         barsize: 26,
-        hideCursor: true,
+        hideCursor: false, // a process that is ended at once could not show it again
+        linewrap: true, // the same; bars are cut at the width of the terminal
         gracefulExit: false, // Ctrl-C belongs to the command line, which lets the work end at a safe place
       });
       const paceAt = pace(total, start, unit);
-      const payload = { label: label.padEnd(18), rate: "", left: "", note: "" };
+      const payload = { label: visibleName(label).padEnd(18), rate: "", left: "", note: "" };
       const bar = multi.create(total, start, payload);
       let finished = false;
       return {
         update(done, note) {
           if (finished) return;
           const { rate, left } = paceAt(done);
-          payload.note = note ?? payload.note;
+          payload.note = note === undefined ? payload.note : visibleName(note);
           bar.update(done, { ...payload, rate, left: left === "" ? "" : `${left} left` });
           draw(false);
         },
@@ -124,7 +126,7 @@ function bars(stream: NodeJS.WritableStream): Progress {
           if (finished) return;
           finished = true;
           const { rate, seconds } = paceAt(total);
-          payload.note = note ?? payload.note;
+          payload.note = note === undefined ? payload.note : visibleName(note);
           bar.update(total, { ...payload, rate, left: `done in ${timeLeft(seconds)}` });
           draw(true);
           bar.stop();

@@ -13,7 +13,7 @@ import {
   stat,
   unlink,
 } from "node:fs/promises";
-import { hostname } from "node:os";
+import { constants, hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { isAlive, thisProcess } from "./file-lock.ts";
 import { fileError, makeFolder } from "./files.ts";
@@ -44,14 +44,26 @@ function removeUnfinished(): void {
   }
 }
 
+/** A signal that nobody else answers ends the process, and `removeUnfinished` runs on exit. */
+function endOn(name: "SIGINT" | "SIGTERM" | "SIGHUP"): void {
+  if (process.listenerCount(name) === 1) process.exit(128 + constants.signals[name]);
+}
+
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 function watch(temporary: string): void {
-  if (unfinished.size === 0) process.on("exit", removeUnfinished);
+  if (unfinished.size === 0) {
+    process.on("exit", removeUnfinished);
+    for (const name of signals) process.on(name, endOn);
+  }
   unfinished.add(temporary);
 }
 
 function unwatch(temporary: string): void {
   unfinished.delete(temporary);
-  if (unfinished.size === 0) process.off("exit", removeUnfinished);
+  if (unfinished.size > 0) return;
+  process.off("exit", removeUnfinished);
+  for (const name of signals) process.off(name, endOn);
 }
 
 /** Makes a rename last; some systems cannot sync a folder, and then it lasts anyway or cannot be helped. */

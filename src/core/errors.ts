@@ -1,5 +1,7 @@
 // The family of errors a caller can meet; every message says what is wrong, where, what was expected and what to do.
 
+import { visibleName } from "./visible.ts";
+
 /** One thing wrong with a spec, pointing at the tensor, dimension or axis it concerns. */
 export interface SpecProblem {
   readonly severity: "error" | "warning";
@@ -19,10 +21,12 @@ export class SpecError extends Error {
   readonly code = "WEIGHTSPACE_SPEC";
   readonly problems: readonly SpecProblem[];
   constructor(subject: string, problems: readonly SpecProblem[]) {
-    const lines = problems.slice(0, mostLines).map((problem) => `  - ${problem.message}`);
+    const lines = problems
+      .slice(0, mostLines)
+      .map((problem) => `  - ${visibleName(problem.message)}`);
     if (problems.length > mostLines) lines.push(`  - and ${problems.length - mostLines} more`);
     const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
-    super(`${subject}: ${count}\n${lines.join("\n")}`);
+    super(`${visibleName(subject)}: ${count}\n${lines.join("\n")}`);
     this.problems = problems;
   }
 }

@@ -29,7 +29,7 @@ export function parseJson(source: string | Uint8Array, limits: JsonLimits): unkn
   } catch (cause) {
     throw fail("is not text in UTF-8", cause);
   }
-  if (isDeeper(text, depth)) throw fail(`is nested more than ${depth} deep`);
+  if (isNestedDeeper(text, depth)) throw fail(`is nested more than ${depth} deep`);
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -37,12 +37,17 @@ export function parseJson(source: string | Uint8Array, limits: JsonLimits): unkn
   }
 }
 
-/** Whether more than `most` brackets are open at once outside strings; one walk without recursion. */
-function isDeeper(text: string, most: number): boolean {
+/**
+ * Whether more than `most` brackets are open at once outside strings, in a text or its bytes; one walk without recursion,
+ * and nothing else of the text is checked.
+ */
+export function isNestedDeeper(text: string | Uint8Array, most: number): boolean {
+  const charAt =
+    typeof text === "string" ? (i: number) => text.charCodeAt(i) : (i: number) => text[i];
   let open = 0;
   let inString = false;
   for (let i = 0; i < text.length; i++) {
-    const char = text.charCodeAt(i);
+    const char = charAt(i);
     if (inString) {
       if (char === backslash) i++;
       else if (char === quote) inString = false;

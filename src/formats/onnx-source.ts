@@ -1,9 +1,10 @@
 // The initializers of an ONNX file as a source of tensors. The file is held in memory: its messages nest, so that tensors
 // cannot be found without reading it.
 
+import { UnsupportedError } from "../core/errors.ts";
 import { type Bytes, byteSource } from "./byte-source.ts";
 import type { OnnxTensor, OnnxType } from "./onnx-tensor.ts";
-import { readOnnx } from "./onnx.ts";
+import { maxBytes, readOnnx } from "./onnx.ts";
 import type { SafeDtype } from "./safetensors-dtypes.ts";
 import { makeTensorSource, type TensorSource } from "./tensor-source.ts";
 
@@ -29,6 +30,10 @@ const dtypes: Readonly<Record<Exclude<OnnxType, "string">, SafeDtype>> = {
  */
 export async function openOnnx(bytes: Bytes): Promise<TensorSource> {
   const file = byteSource(bytes);
+  if (file.size > maxBytes)
+    throw new UnsupportedError(
+      `readOnnx: ${file.location} has ${file.size} bytes, at most ${maxBytes} in one file; check the path`,
+    );
   const { initializers } = readOnnx(await file.read(0, file.size));
   const tensors = new Map<string, OnnxTensor & { readonly dtype: SafeDtype }>();
   for (const [name, tensor] of initializers) {

@@ -7,8 +7,10 @@ import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { readNode } from "./onnx-node.ts";
 import { type OnnxTensor, readTensor, typeOfNumber } from "./onnx-tensor.ts";
 import type { OnnxGraph, OnnxNode, OnnxValueType } from "./onnx-types.ts";
+import { refuseForeign } from "./sniff.ts";
 
-const maxBytes = 2 ** 31;
+/** Bytes of one file; its format allows no more. */
+export const maxBytes = 2 ** 31;
 const maxNodes = 500_000;
 const maxTensors = 500_000;
 const maxNesting = 64;
@@ -20,6 +22,7 @@ export function decodeModel(bytes: Uint8Array): ModelProto {
   if (bytes.length === 0) throw new FormatError("readOnnx: the file is empty");
   if (bytes.length > maxBytes)
     throw new UnsupportedError(`readOnnx: ${bytes.length} bytes, at most ${maxBytes} in one file`);
+  refuseForeign(bytes, "readOnnx: the file", "an ONNX model");
   try {
     return fromBinary(ModelProtoSchema, bytes, { recursionLimit: maxNesting });
   } catch (error) {

@@ -7,21 +7,13 @@ import { openNpy, openNpz } from "./npz-source.ts";
 import { openPytorch } from "./pytorch-source.ts";
 import { findPickle, isLegacyPytorch, refuseLegacyPytorch } from "./pytorch-state.ts";
 import { openSafetensors } from "./safetensors-source.ts";
+import { refuseForeign, refuseForeignArchive, sniffBytes } from "./sniff.ts";
 import type { TensorSource } from "./tensor-source.ts";
 import { readDirectory } from "./zip-directory.ts";
 
 /** What is read, for messages. */
 export const readable =
   "safetensors (one file, or shards with their index.json), PyTorch (.pt, .pth), NumPy (.npz, .npy) or ONNX";
-
-/** Files that are known and not read, by how they begin. */
-const others: readonly (readonly [string, readonly number[]])[] = [
-  ["a GGUF file", [0x47, 0x47, 0x55, 0x46]],
-  ["an HDF5 file (Keras)", [0x89, 0x48, 0x44, 0x46]],
-  ["a gzip file", [0x1f, 0x8b]],
-  ["a zstd file", [0x28, 0xb5, 0x2f, 0xfd]],
-  ["a Parquet file", [0x50, 0x41, 0x52, 0x31]],
-];
 
 const begins = (start: Uint8Array, bytes: readonly number[]) =>
   bytes.every((byte, i) => start[i] === byte);
@@ -49,7 +41,7 @@ export function refuseKey(key: string, location: string, kind: string): never {
 }
 
 async function openByStart(file: ByteSource, key: string | undefined): Promise<TensorSource> {
-  const start = await file.read(0, Math.min(16, file.size));
+  const start = await file.read(0, Math.min(sniffBytes, file.size));
   if (start.length === 0)
     throw new FormatError(
       `openTensorSource: ${file.location} is empty, expected ${readable}; fetch or save it again`,
@@ -59,12 +51,7 @@ async function openByStart(file: ByteSource, key: string | undefined): Promise<T
   if (begins(start, [0x50, 0x4b, 3, 4]) || begins(start, [0x50, 0x4b, 5, 6]))
     return openArchive(file, key);
   if (isLegacyPytorch(start)) refuseLegacyPytorch();
-  for (const [what, bytes] of others) {
-    if (begins(start, bytes))
-      throw new UnsupportedError(
-        `openTensorSource: ${file.location} is ${what}, expected ${readable}; convert it to one of these`,
-      );
-  }
+  refuseForeign(start, `openTensorSource: ${file.location}`, readable);
   const ending = /\.([a-z]+)$/i.exec(file.location)?.[1].toLowerCase();
   if (ending === "safetensors") return openSafetensors(file);
   // An ONNX file has no mark; its first field is nearly always the version, a small number.
@@ -84,6 +71,7 @@ async function openByStart(file: ByteSource, key: string | undefined): Promise<T
 /** A zip file is torch.save's when it has a pickle, else numpy.savez's. */
 async function openArchive(file: ByteSource, key: string | undefined): Promise<TensorSource> {
   const members = await readDirectory(file);
+  refuseForeignArchive(members.keys(), `openTensorSource: ${file.location}`);
   return findPickle(members.keys()) === undefined ? openNpz(file) : openPytorch(file, key);
 }
 

@@ -6,6 +6,7 @@ import { frozenRecord } from "../core/records.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { openTensorFile } from "./open-file.ts";
 import { parseHeaderJSON } from "./safetensors-json.ts";
+import { refuseForeign, sniff } from "./sniff.ts";
 import { makeTensorSource, type TensorEntry, type TensorSource } from "./tensor-source.ts";
 
 const limits = { indexBytes: 100_000_000, shards: 10_000 };
@@ -85,6 +86,8 @@ async function readIndex(index: ByteSource, fail: Fail): Promise<Index> {
   const bytes = await index.read(0, index.size);
   const fields = new Map(parseHeaderJSON(bytes, `the index ${index.location}`));
   const map = fields.get("weight_map");
+  if (map === undefined && sniff(bytes)?.what !== "a JSON text")
+    refuseForeign(bytes, `openTensorSource: ${index.location}`, "a checkpoint or its index");
   if (!isObject(map)) return fail('it has no "weight_map" from tensors to files');
   const places = new Map<string, string>();
   for (const [tensor, shard] of Object.entries(map)) {

@@ -6,6 +6,8 @@ import type { ByteSource } from "./byte-source.ts";
 const limits = { files: 500_000, directoryBytes: 256 * 2 ** 20 };
 /** No deflated byte gives more than this many. */
 const maxRatio = 1032;
+/** Files that unpack to so many bytes must not have been packed as tightly as only endless repetition is. */
+const inflated = { bytes: 2 ** 28, ratio: 100 };
 const endBytes = 22;
 const maxComment = 65_535;
 
@@ -119,4 +121,8 @@ function checkSizes({ name, method, packed, size, header }: ZipMember, fileBytes
     header + 30 + packed <= fileBytes &&
     (method === 0 ? packed === size : size <= Math.max(maxRatio * packed, 1024));
   if (!isPossible) fail(`"${name}" claims ${packed} bytes, ${size} unpacked`);
+  if (size > inflated.bytes && size > inflated.ratio * packed)
+    throw new UnsupportedError(
+      `readZip: "${name}" unpacks from ${packed} bytes to ${size}, more than ${inflated.ratio} times as many; if it is no trap, save it without compression (numpy.savez)`,
+    );
 }

@@ -55,7 +55,13 @@ function buildElement(
 
 /** The element that moves nothing. */
 export function identityElement(spec: Pick<SymmetrySpec, "axes">): GroupElement {
-  return buildElement(spec, movingAxes(spec), (axis, _name, instances) => ({
+  return buildElement(spec, movingAxes(spec), (axis, _name, instances) =>
+    identityAction(axis, instances),
+  );
+}
+
+function identityAction(axis: Axis, instances: number): AxisAction {
+  return {
     permutations: range(instances).map(() => range(axis.size)),
     ...(axis.scale !== undefined && {
       scales: range(instances).map(() => range(axis.size).map(() => 1)),
@@ -63,7 +69,7 @@ export function identityElement(spec: Pick<SymmetrySpec, "axes">): GroupElement 
     ...(axis.group === "general-linear" && {
       matrices: range(instances).map(() => identityMatrix(axis.size)),
     }),
-  }));
+  };
 }
 
 export interface SampleElementOptions {
@@ -134,31 +140,45 @@ export function composeElements(
   then: GroupElement,
   first: GroupElement,
 ): GroupElement {
-  const all = { ...identityElement(spec), ...first };
-  const later = { ...identityElement(spec), ...then };
-  return buildElement(spec, movingAxes(spec), (axis, name) => {
-    const images = instanceImages(spec, all, name);
-    const a = all[name];
-    const b = later[name];
-    const permutations = a.permutations.map((p, instance) =>
-      p.map((i) => b.permutations[images[instance]][i]),
+  return buildElement(spec, movingAxes(spec), (axis, name, count) => {
+    const a = lookup(first, name) ?? identityAction(axis, count);
+    const b = lookup(then, name);
+    // What the later element does not move stays as the first one left it, wherever its instances go.
+    if (b === undefined && (a.scales !== undefined || axis.scale === undefined)) return a;
+    return composeActions(
+      axis,
+      a,
+      b ?? identityAction(axis, count),
+      instanceImages(spec, first, name),
     );
-    const one = range(axis.size).map(() => 1);
-    const hasScales = a.scales !== undefined || b.scales !== undefined;
-    const scales = a.permutations.map((p, instance) =>
-      (a.scales?.[instance] ?? one).map((s, i) => s * (b.scales?.[images[instance]][p[i]] ?? 1)),
-    );
-    if (axis.group !== "general-linear") return { permutations, ...(hasScales && { scales }) };
-    const unit = identityMatrix(axis.size);
-    const matrices = a.permutations.map((_, instance) =>
-      multiplyMatrices(
-        b.matrices?.[images[instance]] ?? unit,
-        a.matrices?.[instance] ?? unit,
-        axis.size,
-      ),
-    );
-    return { permutations, ...(hasScales && { scales }), matrices };
   });
+}
+
+/** `a`, then `b` at the images of its instances. */
+function composeActions(
+  axis: Axis,
+  a: AxisAction,
+  b: AxisAction,
+  images: readonly number[],
+): AxisAction {
+  const permutations = a.permutations.map((p, instance) =>
+    p.map((i) => b.permutations[images[instance]][i]),
+  );
+  const one = range(axis.size).map(() => 1);
+  const hasScales = a.scales !== undefined || b.scales !== undefined;
+  const scales = a.permutations.map((p, instance) =>
+    (a.scales?.[instance] ?? one).map((s, i) => s * (b.scales?.[images[instance]][p[i]] ?? 1)),
+  );
+  if (axis.group !== "general-linear") return { permutations, ...(hasScales && { scales }) };
+  const unit = identityMatrix(axis.size);
+  const matrices = a.permutations.map((_, instance) =>
+    multiplyMatrices(
+      b.matrices?.[images[instance]] ?? unit,
+      a.matrices?.[instance] ?? unit,
+      axis.size,
+    ),
+  );
+  return { permutations, ...(hasScales && { scales }), matrices };
 }
 
 /** The element that undoes `element`. */

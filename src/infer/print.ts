@@ -1,5 +1,6 @@
 // Inference and proofs as text for people.
 
+import { visibleName } from "../core/visible.ts";
 import { formatGroup } from "../spec/print.ts";
 import type { Inference } from "./infer.ts";
 import type { Proof } from "./prove.ts";
@@ -9,7 +10,9 @@ export function printExplanations({ spec, explanations }: Inference): string {
   return explanations
     .map(({ axis, size, fixed, fixedBy, places, reasons }) => {
       const title =
-        axis === null ? `size ${size}: fixed` : `${axis}: ${formatGroup(spec.axes[axis])}`;
+        axis === null
+          ? `size ${size}: fixed`
+          : `${visibleName(axis)}: ${formatGroup(spec.axes[axis])}`;
       return [
         title,
         `  in ${listed(places, 6)}`,
@@ -21,7 +24,7 @@ export function printExplanations({ spec, explanations }: Inference): string {
 }
 
 function listed(items: readonly string[], most: number): string {
-  const shown = items.slice(0, most).join(", ");
+  const shown = items.slice(0, most).map(visibleName).join(", ");
   return items.length > most ? `${shown} and ${items.length - most} more` : shown;
 }
 
@@ -35,12 +38,12 @@ export function printProof(proof: Proof): string {
     const shown =
       control === null
         ? "no control"
-        : `${exponent(control.error)} when only "${control.tensor}" changes`;
-    return `  ${axis.padEnd(width)}  ${holds ? "holds " : "BROKEN"}  error ${exponent(error)}, ${shown}`;
+        : `${exponent(control.error)} when only "${visibleName(control.tensor)}" changes`;
+    return `  ${visibleName(axis).padEnd(width)}  ${holds ? "holds " : "BROKEN"}  error ${exponent(error)}, ${shown}`;
   });
   return [
     `${verdict}: largest error ${exponent(largestError)} (all axes at once ${exponent(together)}), tolerance ${exponent(tolerance)}, seed ${seed}`,
     ...lines,
-    ...warnings.map((warning) => `warning: ${warning}`),
+    ...warnings.map((warning) => visibleName(`warning: ${warning}`)),
   ].join("\n");
 }

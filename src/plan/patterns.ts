@@ -1,6 +1,7 @@
 // The ways to read one tensor: every partition of its dimensions, every choice of blocks that are carried through, with
 // the signature (the forest of carried axes) that decides which product it takes part in.
 
+import { stirlingNumber } from "../basis/partitions.ts";
 import { validPartitions } from "../basis/terms.ts";
 import type { AtomicTensor, LoweredSpec } from "../spec/lower.ts";
 
@@ -20,6 +21,25 @@ export interface OpenBlock {
 export interface OpenPattern {
   readonly blocks: readonly OpenBlock[];
   readonly carried: readonly boolean[];
+}
+
+/**
+ * An upper bound of how many features a tensor gives to a plan, without listing them: the partitions of its dimensions,
+ * the choices of blocks that are carried, and the orders in which blocks of one axis can meet the slots of a product.
+ */
+export function countFeatures({ dims }: Pick<AtomicTensor, "dims">): number {
+  const occurrences = new Map<number, number>();
+  for (const { axis } of dims) occurrences.set(axis, (occurrences.get(axis) ?? 0) + 1);
+  return [...occurrences.values()].reduce((product, n) => {
+    let ways = 0;
+    for (let blocks = 0; blocks <= n; blocks++) {
+      let arrangements = 0;
+      for (let carried = 0, count = 1; carried <= blocks; count *= blocks - carried++)
+        arrangements += count; // blocks! / (blocks - carried)!
+      ways += stirlingNumber(n, blocks) * arrangements;
+    }
+    return product * ways;
+  }, 1);
 }
 
 /** All patterns of a tensor, in the order of its partitions, those that carry most first. */

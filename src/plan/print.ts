@@ -1,5 +1,6 @@
 // A plan as text: one line per product with its carried axes, and what a layer over it costs.
 
+import { visibleName } from "../core/visible.ts";
 import type { LoweredSpec } from "../spec/lower.ts";
 import { type Pattern, type Plan, slotEntries } from "./plan.ts";
 
@@ -13,7 +14,7 @@ function formatPattern(lowered: LoweredSpec, { tensor, blocks }: Pattern): strin
     if (block.slot !== null) return String.fromCodePoint(97 + block.slot);
     return block.dims.length > 1 ? `.${free.indexOf(block)}` : ".";
   });
-  return `${name}[${letters.join(" ")}]`;
+  return `${visibleName(name)}[${letters.join(" ")}]`;
 }
 
 export interface PrintPlanOptions {
@@ -31,7 +32,8 @@ export function printPlan(
     .toSorted((a, b) => slotEntries(b) - slotEntries(a))
     .flatMap((product) => {
       const carried =
-        product.slots.map(({ axis }) => lowered.axes[axis].name).join(" x ") || "scalars";
+        product.slots.map(({ axis }) => visibleName(lowered.axes[axis].name)).join(" x ") ||
+        "scalars";
       const terms = product.features.length * product.targets.length;
       const line = `${carried} (${slotEntries(product)} rows): ${product.features.length} features -> ${product.targets.length} targets, ${terms} terms`;
       if (!details) return [line];

@@ -3,9 +3,10 @@
 // distances cut off, a layer's parameter count no longer depends on depth. The published UNF has no such sharing;
 // NFN's abandoned depth-independent layers do the same for MLPs.
 
-import type { AtomicTensor, LoweredSpec } from "../spec/lower.ts";
+import type { LoweredSpec } from "../spec/lower.ts";
 import { membersOf } from "./merge-tensors.ts";
 import type { Plan } from "./plan.ts";
+import { defaultMaxDistance, distanceOf, roleOf } from "./shared-places.ts";
 import { jointLabels } from "./terms.ts";
 
 export interface SharedCoefficients {
@@ -20,16 +21,10 @@ export interface ShareOptions {
   readonly maxDistance?: number;
 }
 
-/** `layers.3.qkv.weight[1]` -> role `layers.#.qkv.weight[1]`, numbers [3]: slices of a tensor differ in role. */
-function roleOf({ name, source }: AtomicTensor): { role: string; numbers: number[] } {
-  const numbers = [...source.matchAll(/\d+/g)].map(([digits]) => Number(digits));
-  return { role: source.replaceAll(/\d+/g, "#") + name.slice(source.length), numbers };
-}
-
 export function shareCoefficients(
   lowered: LoweredSpec,
   plan: Plan,
-  { maxDistance = 2 }: ShareOptions = {},
+  { maxDistance = defaultMaxDistance }: ShareOptions = {},
 ): SharedCoefficients {
   /** Per tensor and fixed entry: role and numbers of the member it belongs to, and its place in there. */
   const places = lowered.tensors.map(({ id }) =>
@@ -39,10 +34,7 @@ export function shareCoefficients(
     }),
   );
   const blocks = new Map<string, number>();
-  const distance = (a: readonly number[], b: readonly number[]) =>
-    a.length === b.length
-      ? a.map((x, i) => Math.max(-maxDistance - 1, Math.min(maxDistance + 1, x - b[i]))).join()
-      : "apart";
+  const distance = (a: readonly number[], b: readonly number[]) => distanceOf(a, b, maxDistance);
   const indices = plan.products.map(({ features, targets }) => {
     const fixed = (tensor: number) => lowered.tensors[tensor].fixedSize;
     const columns = targets.reduce((sum, { tensor }) => sum + fixed(tensor), 0);

@@ -1,5 +1,7 @@
 // HTML as text: a template tag that escapes, and the page every report lives in. No scripts, nothing loaded from outside.
 
+import { visible } from "../core/visible.ts";
+
 /** Markup that needs no escaping any more. */
 export interface Html {
   readonly markup: string;
@@ -16,7 +18,7 @@ export function escapeHtml(text: string): string {
     '"': "&quot;",
     "'": "&#39;",
   };
-  return text.replace(/[&<>"']/g, (character) => entities[character]);
+  return visible(text).replace(/[&<>"']/g, (character) => entities[character]);
 }
 
 /** Markup taken as it is: for SVG this project has drawn. */

@@ -1,6 +1,7 @@
 // Lowering: a spec becomes atomic tensors that the basis, the plan and alignment read. Permuted dimensions come first,
 // fixed dimensions are folded behind them (they join the channels), and axes within a fixed axis become one axis per index.
 
+import { UnsupportedError } from "../core/errors.ts";
 import { lookup } from "../core/records.ts";
 import { type Part, type PartDim, type SplitTree, splitParts } from "./parts.ts";
 import type { AxisGroup, AxisScale, SymmetrySpec } from "./types.ts";
@@ -55,7 +56,13 @@ export interface LowerOptions {
   readonly fixedAxes?: FixedAxes;
 }
 
-/** The atomic tensors of a spec, in the order of its tensors. */
+/** Slices that a spec may be taken apart into. */
+const mostTensors = 1_000_000;
+
+/**
+ * The atomic tensors of a spec, in the order of its tensors.
+ * @throws {UnsupportedError} when a fixed axis with axes within it would give more than a million slices
+ */
 export function lowerSpec(
   spec: SymmetrySpec,
   { fixedAxes = "fold" }: LowerOptions = {},
@@ -108,7 +115,7 @@ export function lowerSpec(
       const dim = fixedGovernor(part, isFixed);
       if (dim === null)
         return { kind: "part", index: addTensor(part, sliced ? `[${slices++}]` : "") };
-      const children = Array.from({ length: part.dims[dim].size }, (_, i) =>
+      const children = indicesOf(part, dim, tensors.length).map((i) =>
         place(unbindPart(part, dim, i)),
       );
       return { kind: "unbind", dim, children };
@@ -121,6 +128,16 @@ export function lowerSpec(
     return [name, rebuild(tree)] as const;
   });
   return Object.freeze({ spec, axes, tensors, trees: Object.fromEntries(trees) });
+}
+
+/** The indices of a dimension that is taken apart. */
+function indicesOf({ tensor, dims }: Part, dim: number, known: number): number[] {
+  const { size } = dims[dim];
+  if (known + size > mostTensors)
+    throw new UnsupportedError(
+      `lowerSpec: tensor ${JSON.stringify(tensor)} falls into more than ${mostTensors} slices along fixed axes; make the axes within them fixed too`,
+    );
+  return Array.from({ length: size }, (_, i) => i);
 }
 
 /** The axis of the spec behind a lowered name such as `v#2` (one copy of an axis within a fixed axis). */

@@ -1,5 +1,6 @@
 // Specs as text for people: a table of axes and a table of tensors.
 
+import { visibleName } from "../core/visible.ts";
 import { formatAxisExpression, axesOfExpression } from "./expression.ts";
 import type { Axis, SymmetrySpec } from "./types.ts";
 
@@ -14,7 +15,8 @@ export function formatGroup(axis: Axis): string {
   return base + scale + (axis.within === undefined ? "" : ` in each ${axis.within}`);
 }
 
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+function table(header: readonly string[], cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(visibleName));
   const widths = header.map((title, i) =>
     Math.max(title.length, ...rows.map((row) => row[i].length)),
   );
@@ -50,6 +52,6 @@ export function printSpec(spec: SymmetrySpec): string {
     table(["axis", "size", "group", "tensors"], axes),
     table(["tensor", "shape", "axes"], tensors),
   ];
-  const warnings = spec.warnings.map((warning) => `warning: ${warning.message}`);
+  const warnings = spec.warnings.map((warning) => visibleName(`warning: ${warning.message}`));
   return [...sections, ...(warnings.length > 0 ? [warnings.join("\n")] : [])].join("\n\n");
 }

@@ -89,7 +89,7 @@ export function parseRecipe(value: unknown): Recipe {
   const problems = result.error.issues.map(
     ({ path, message }) => `  - ${path.join(".") || "recipe"}: ${message}`,
   );
-  throw new FormatError(`parseRecipe: not a recipe\n${problems.join("\n")}`);
+  throw new FormatError(`parseRecipe: not a recipe: ${problems.join("; ")}`);
 }
 
 /** A seed for one purpose of one network: unrelated to every other network and purpose. */

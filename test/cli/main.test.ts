@@ -88,7 +88,7 @@ test("undefined numbers survive the way through JSON", async () => {
 
 test.each([
   ["no JSON", "{ oops", "experiment.json is not valid JSON"],
-  ["an empty file", "", "experiment.json is not valid JSON"],
+  ["an empty file", "", "experiment.json is empty, expected a JSON file"],
   ["another JSON", `{"rows": []}`, "experiment.json is not an experiment result: title:"],
   [
     "a field of the wrong type",

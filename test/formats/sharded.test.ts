@@ -98,7 +98,7 @@ describe("what disagrees is refused with tensor and shard, and every file is clo
       "an index as a shard",
       { w: "i.json" },
       { "i.json": new TextEncoder().encode('{"weight_map": {}}') },
-      /begins with/,
+      /a JSON text/,
     ],
   ];
   test.each(cases)("%s", async (_, weightMap, files, message) => {

@@ -189,7 +189,7 @@ describe("files that are no weights are named by what they begin with", () => {
   const text = (words: string) => new TextEncoder().encode(words);
   const cases: [string, Uint8Array, RegExp][] = [
     ["nothing", new Uint8Array(), /is empty, expected safetensors/],
-    ["text", text("hello, world"), /begins with 68 65 6c 6c 6f 2c 20 77.*NumPy.*ONNX/],
+    ["text", text("hello, world"), /is a text, expected.*NumPy.*ONNX/],
     ["HDF5", Uint8Array.of(0x89, 0x48, 0x44, 0x46, 13, 10), /HDF5 file \(Keras\)/],
     ["GGUF", text("GGUF...."), /GGUF/],
     ["gzip", Uint8Array.of(0x1f, 0x8b, 8, 0), /gzip/],

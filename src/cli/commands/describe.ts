@@ -1,5 +1,8 @@
 // `weightspace describe`: what a functional over a model would be: spec, basis terms, plan, parameters.
 
+import { visibleName } from "../../core/visible.ts";
+import { OptionError } from "../../core/errors.ts";
+import type { SymmetrySpec } from "../../spec/types.ts";
 import { wholeNumber } from "../arguments.ts";
 import type { RegisterCommand } from "../context.ts";
 import { addNameOptions, type NameOptions } from "../name-symmetries.ts";
@@ -11,16 +14,6 @@ interface DescribeFlags extends NameOptions {
   readonly channels: number;
   readonly plan?: boolean;
 }
-
-const columns = [
-  "fixed axes",
-  "atomic tensors",
-  "basis terms",
-  "independent",
-  "products",
-  "parameters",
-  "shared",
-];
 
 export const describeCommand: RegisterCommand = (program, cli) => {
   const command = program
@@ -39,53 +32,110 @@ export const describeCommand: RegisterCommand = (program, cli) => {
     const { readModelSpec } = await import("../model-spec.ts");
     const { specToJSON } = await import("../../spec/json.ts");
     const { printSpec } = await import("../../spec/print.ts");
-    const { printPlan } = await import("../../plan/print.ts");
-    const { countIndependentLayerTerms, countLayerTerms } = await import("../../basis/counts.ts");
-    const { unf } = await import("../../models/unf.ts");
-    const { planSpec } = await import("../../plan/plan-spec.ts");
     const { sizeOf } = await import("../../core/shapes.ts");
     const { spec, warnings, taken } = await readModelSpec(path, flags, "describe");
     for (const one of taken) cli.output.note(takenLine(one));
     const channels = [1, flags.channels, flags.channels];
-    const plans = {
-      fold: planSpec(spec, { fixedAxes: "fold" }),
-      permute: planSpec(spec, { fixedAxes: "permute" }),
-    };
-    const variants = (["fold", "permute"] as const).map((fixedAxes) => {
-      const { lowered, plan } = plans[fixedAxes];
-      return {
-        fixedAxes,
-        atomicTensors: lowered.tensors.length,
-        basisTerms: countLayerTerms(lowered),
-        independentTerms: countIndependentLayerTerms(lowered),
-        products: plan.products.length,
-        unfParameters: unf(spec, { fixedAxes, channels, head: [64, 1] }).parameterCount,
-        unfParametersShared: unf(spec, { fixedAxes, channels, head: [64, 1], share: {} })
-          .parameterCount,
-      };
-    });
+    const { variants, notes, plan } = await sizesOf(spec, channels, flags.plan === true);
     const weights = Object.values(spec.tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    const told = [...warnings, ...notes];
     cli.output.result(
-      { spec: specToJSON(spec), weights, channels, variants, taken, warnings },
+      { spec: specToJSON(spec), weights, channels, variants, taken, warnings: told },
       () =>
         [
           printSpec(spec),
-          `${Object.keys(spec.tensors).length} tensors, ${weights} weights; a functional with channels ${channels.join(", ")} and head 64, 1:`,
-          textTable(
-            columns,
-            variants.map((v) => [
-              v.fixedAxes,
-              v.atomicTensors,
-              v.basisTerms,
-              v.independentTerms,
-              v.products,
-              v.unfParameters,
-              v.unfParametersShared,
-            ]),
-          ),
-          ...(flags.plan === true ? [printPlan(plans.permute.lowered, plans.permute.plan)] : []),
-          ...warnings.map((warning) => `warning: ${warning}`),
+          `${Object.keys(spec.tensors).length} tensors, ${weights} weights; a functional with channels ${channels.join(", ")} and head ${head.join(", ")}:`,
+          sizeTable(variants),
+          ...plan,
+          ...told.map((warning) => visibleName(`warning: ${warning}`)),
         ].join("\n\n"),
     );
   });
 };
+
+const head = [64, 1];
+
+/** Pairs of kinds of tensors whose independent terms are counted one by one. */
+const mostPairs = 1_000_000;
+/** Terms of a plan that can be printed. */
+const mostPlanned = 1_000_000;
+
+interface Variant {
+  readonly fixedAxes: "fold" | "permute";
+  readonly atomicTensors: number;
+  readonly basisTerms: number;
+  readonly independentTerms: number | null;
+  readonly products: number;
+  readonly unfParameters: number;
+  readonly unfParametersShared: number | null;
+}
+
+/** Sizes with fixed axes folded and permuted, and on request the plan; what is left out is said in `notes`. */
+async function sizesOf(spec: SymmetrySpec, channels: readonly number[], wantsPlan: boolean) {
+  const { functionalSize } = await import("../../plan/functional-size.ts");
+  const { mergeTensors } = await import("../../plan/merge-tensors.ts");
+  const { countIndependentLayerTerms } = await import("../../basis/counts.ts");
+  const { lowerSpec } = await import("../../spec/lower.ts");
+  const notes = new Set<string>();
+  const variants = (["fold", "permute"] as const).map((fixedAxes): Variant => {
+    const lowered = lowerSpec(spec, { fixedAxes });
+    const size = functionalSize(lowered, { channels, head });
+    const isCountable = mergeTensors(lowered).tensors.length ** 2 <= mostPairs;
+    if (!isCountable)
+      notes.add("independent terms are not counted: there are too many pairs of kinds of tensors");
+    if (size.sharedParameters === null)
+      notes.add("shared parameters are not counted: there are too many pairs of tensors");
+    return {
+      fixedAxes,
+      atomicTensors: lowered.tensors.length,
+      basisTerms: size.basisTerms,
+      independentTerms: isCountable ? countIndependentLayerTerms(lowered) : null,
+      products: size.products,
+      unfParameters: size.parameters,
+      unfParametersShared: size.sharedParameters,
+    };
+  });
+  if (variants.some(({ unfParameters }) => unfParameters > mostParameters))
+    notes.add(
+      `a functional of more than ${mostParameters} parameters cannot be trained here; permute fixed axes, or take fewer channels`,
+    );
+  return { variants, notes: [...notes], plan: wantsPlan ? [await planText(spec, variants)] : [] };
+}
+
+/** Parameters of the largest array that can be made, of 4 bytes each. */
+const mostParameters = 2 ** 31;
+
+/** @throws {OptionError} for a plan that is too long to be read */
+async function planText(spec: SymmetrySpec, variants: readonly Variant[]): Promise<string> {
+  const { printPlan } = await import("../../plan/print.ts");
+  const { planSpec } = await import("../../plan/plan-spec.ts");
+  const [, { basisTerms }] = variants;
+  if (basisTerms > mostPlanned)
+    throw new OptionError(
+      `describe: a plan of ${basisTerms} terms is too long to be printed, expected at most ${mostPlanned}; leave out --plan`,
+    );
+  const { lowered, plan } = planSpec(spec, { fixedAxes: "permute" });
+  return printPlan(lowered, plan);
+}
+
+const sizeTable = (variants: readonly Variant[]): string =>
+  textTable(
+    [
+      "fixed axes",
+      "atomic tensors",
+      "basis terms",
+      "independent",
+      "products",
+      "parameters",
+      "shared",
+    ],
+    variants.map((v) => [
+      v.fixedAxes,
+      v.atomicTensors,
+      v.basisTerms,
+      v.independentTerms ?? "-",
+      v.products,
+      v.unfParameters,
+      v.unfParametersShared ?? "-",
+    ]),
+  );

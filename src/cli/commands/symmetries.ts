@@ -2,6 +2,7 @@
 // Files without a graph (safetensors, PyTorch, NumPy) are read by the names of their tensors.
 
 import { type Command, InvalidArgumentError } from "commander";
+import { visibleJSON, visibleName } from "../../core/visible.ts";
 import { specToJSON } from "../../spec/json.ts";
 import { printSpec } from "../../spec/print.ts";
 import {
@@ -12,6 +13,7 @@ import {
 } from "../name-symmetries.ts";
 import { seedNumber } from "../arguments.ts";
 import type { GraphSymmetriesOptions } from "../graph-symmetries.ts";
+import { print } from "../output.ts";
 import { isTensorFile } from "../named-tensors.ts";
 import { withKey } from "../open-weights.ts";
 import { takenLine } from "../taken.ts";
@@ -41,7 +43,7 @@ export function symmetriesCommand(program: Command): void {
     const options = command.optsWithGlobals<Options>();
     const [path] = await withKey([given], options.key);
     const lines = await symmetries(path, options);
-    process.stdout.write(`${lines.join("\n\n")}\n`);
+    print("stdout", options.json === true ? visibleJSON(lines.join("\n\n")) : lines.join("\n\n"));
   });
 }
 
@@ -61,10 +63,10 @@ async function symmetriesOfNames(path: string, options: Options): Promise<string
     `read as family "${family}" by tensor names; not proved, which needs the graph`,
   ];
   if (options.json === true) {
-    for (const note of notes) process.stderr.write(`warning: ${note}\n`);
+    for (const note of notes) print("stderr", visibleName(`warning: ${note}`));
     return [JSON.stringify(specToJSON(spec), null, 2)];
   }
-  return [printSpec(spec), notes.map((note) => `warning: ${note}`).join("\n")];
+  return [printSpec(spec), notes.map((note) => visibleName(`warning: ${note}`)).join("\n")];
 }
 
 function readSize(
