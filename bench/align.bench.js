@@ -5,9 +5,9 @@ import { availableParallelism } from "node:os";
 import { alignWeights } from "../dist/align/align.js";
 import { randomStream } from "../dist/core/random.js";
 import { startEngine } from "../dist/engine/start.js";
-import { actOn } from "../dist/group/act.js";
-import { sampleElement } from "../dist/group/element.js";
-import { mlpSpec } from "../dist/spec/presets/mlp.js";
+import { actOn } from "../dist/symmetry/act.js";
+import { sampleElement } from "../dist/symmetry/element.js";
+import { mlpSpec } from "../dist/symmetry/presets/mlp.js";
 
 const sizes = [256, 512, 1024, 2048, 4096];
 const noise = 0.01;

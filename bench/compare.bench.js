@@ -6,12 +6,12 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { openWeights } from "../dist/cli/open-weights.js";
-import { writeWeights } from "../dist/cli/write-weights.js";
-import { actOnTensor } from "../dist/group/act.js";
-import { sampleElement } from "../dist/group/element.js";
-import { specToJSON } from "../dist/spec/json.js";
-import { defineSpec } from "../dist/spec/spec.js";
+import { openWeights } from "../dist/node/open-weights.js";
+import { writeWeights } from "../dist/node/write-weights.js";
+import { actOnTensor } from "../dist/symmetry/act.js";
+import { sampleElement } from "../dist/symmetry/element.js";
+import { specToJSON } from "../dist/symmetry/json.js";
+import { defineSpec } from "../dist/symmetry/spec.js";
 
 const layers = 16;
 const size = 4096;

@@ -2,7 +2,7 @@
 
 import { startEngine } from "../dist/engine/start.js";
 import { watchEngine } from "../dist/engine/live-arrays.js";
-import { mlpSpec } from "../dist/spec/presets/mlp.js";
+import { mlpSpec } from "../dist/symmetry/presets/mlp.js";
 
 export async function run() {
   const watch = await watchEngine();

@@ -2,7 +2,7 @@
 
 import { startEngine } from "../dist/engine/start.js";
 import { watchEngine } from "../dist/engine/live-arrays.js";
-import { transformerSpec } from "../dist/spec/presets/transformer.js";
+import { transformerSpec } from "../dist/symmetry/presets/transformer.js";
 
 export async function run() {
   const watch = await watchEngine();

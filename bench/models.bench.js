@@ -4,8 +4,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { readOnnx } from "../dist/formats/onnx.js";
 import { inferSpec } from "../dist/infer/infer.js";
-import { onnxRuntime } from "../dist/infer/onnx-runtime.js";
-import { proveSpec } from "../dist/infer/prove.js";
+import { onnxRuntime } from "../dist/runtime/onnx-runtime.js";
+import { proveSpec } from "../dist/infer/proof/prove.js";
 
 const folder = new URL("../test/fixtures/models/", import.meta.url);
 const seed = 0;

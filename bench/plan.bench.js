@@ -3,8 +3,8 @@
 import { countLayerTerms } from "../dist/basis/counts.js";
 import { compilePlan } from "../dist/plan/compile.js";
 import { schedulePlan } from "../dist/plan/schedule.js";
-import { lowerSpec } from "../dist/spec/lower.js";
-import { transformerSpec } from "../dist/spec/presets/transformer.js";
+import { lowerSpec } from "../dist/symmetry/lower.js";
+import { transformerSpec } from "../dist/symmetry/presets/transformer.js";
 
 export async function run() {
   const times = [];

@@ -1,7 +1,7 @@
 // Networks trained a second: many in one program against one after another in the same engine, in alternating rounds.
 
 import { digitsTask } from "../dist/tasks/digits.js";
-import { readPackageData } from "../dist/tasks/package-data.js";
+import { readPackageData } from "../dist/node/package-data.js";
 import { digitsRecipe } from "../dist/zoo/recipe.js";
 import { trainPopulation } from "../dist/zoo/train-population.js";
 

@@ -3,7 +3,7 @@
 
 import { randomStream } from "../dist/core/random.js";
 import { buildModel } from "../dist/models/registry.js";
-import { readPackageData } from "../dist/tasks/package-data.js";
+import { readPackageData } from "../dist/node/package-data.js";
 import { taskEntry } from "../dist/tasks/registry.js";
 import { predictor } from "../dist/train/predict.js";
 import { evaluatePopulation } from "../dist/zoo/evaluate.js";

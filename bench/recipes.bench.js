@@ -1,7 +1,7 @@
 // What a network of every recipe costs: training steps of a program of many networks, their evaluation, and from both the
 // networks a second that one thread builds.
 
-import { readPackageData } from "../dist/tasks/package-data.js";
+import { readPackageData } from "../dist/node/package-data.js";
 import { taskEntry } from "../dist/tasks/registry.js";
 import { checkpointsOf, drawHyperParameters } from "../dist/zoo/recipe.js";
 import { recipes } from "../dist/zoo/recipes.js";

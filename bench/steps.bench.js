@@ -3,10 +3,10 @@
 import { numpy as np } from "@jax-js/jax";
 import { startEngine } from "../dist/engine/start.js";
 import { buildModel } from "../dist/models/registry.js";
-import { readPackageData } from "../dist/tasks/package-data.js";
+import { readPackageData } from "../dist/node/package-data.js";
 import { taskEntry } from "../dist/tasks/registry.js";
 import { randomWeights } from "../dist/testing/index.js";
-import { keepArrays } from "../dist/train/arrays.js";
+import { keepArrays } from "../dist/engine/arrays.js";
 import { compileForward } from "../dist/train/compiled.js";
 import { batchArrays } from "../dist/train/dataset.js";
 import { binaryCrossEntropy } from "../dist/train/losses.js";

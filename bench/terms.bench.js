@@ -1,7 +1,7 @@
 // 4-layer Transformer, width 64, 8 channels: the grouped executor against the term-by-term executor, both compiled.
 
 import { startEngine } from "../dist/engine/start.js";
-import { transformerSpec } from "../dist/spec/presets/transformer.js";
+import { transformerSpec } from "../dist/symmetry/presets/transformer.js";
 
 export async function run() {
   await startEngine();

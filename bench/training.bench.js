@@ -1,7 +1,7 @@
 // Arrays alive after 10 and after 100 training steps, and the heap that training needed.
 
 import { watchEngine } from "../dist/engine/live-arrays.js";
-import { mlpSpec } from "../dist/spec/presets/mlp.js";
+import { mlpSpec } from "../dist/symmetry/presets/mlp.js";
 
 export async function run() {
   const watch = await watchEngine();

@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { openWeights } from "../dist/cli/open-weights.js";
-import { writeWeights } from "../dist/cli/write-weights.js";
+import { openWeights } from "../dist/node/open-weights.js";
+import { writeWeights } from "../dist/node/write-weights.js";
 
 const tensors = 16;
 const rows = 4096;

@@ -7,15 +7,15 @@ import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { alignWeights } from "../dist/align/align.js";
-import { classify } from "../dist/align/classification.js";
-import { gather } from "../dist/align/graph-loss.js";
-import { interpolate, pathPoints } from "../dist/align/path.js";
+import { classify } from "../dist/align/merging/classification.js";
+import { gather } from "../dist/align/merging/graph-loss.js";
+import { interpolate, pathPoints } from "../dist/align/merging/path.js";
 import { startEngine } from "../dist/engine/start.js";
 import { measuredPath } from "../dist/report/measured-path.js";
 import { mergeReport } from "../dist/report/merge-report.js";
-import { mlpSpec } from "../dist/spec/presets/mlp.js";
-import { digitClasses, digitPixels, parseDigits } from "../dist/tasks/digits-data.js";
-import { readPackageData } from "../dist/tasks/package-data.js";
+import { mlpSpec } from "../dist/symmetry/presets/mlp.js";
+import { digitClasses, digitPixels, parseDigits } from "../dist/datasets/digits-data.js";
+import { readPackageData } from "../dist/node/package-data.js";
 import { root } from "./sources.js";
 
 const { values: flags } = parseArgs({ options: { pairs: { type: "string", default: "5" } } });
@@ -41,7 +41,7 @@ const settings = [
 
 await startEngine();
 const { trainDense } = await import("./support/train-dense.js");
-const { denseLayers, denseScores } = await import("../dist/tasks/dense-network.js");
+const { denseLayers, denseScores } = await import("../dist/populations/dense-network.js");
 const data = await parseDigits(await readPackageData("uci-digits.csv.gz"));
 const parts = [
   ["train", "training images"],

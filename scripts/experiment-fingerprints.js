@@ -3,12 +3,12 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fingerprint } from "../dist/align/fingerprint.js";
+import { fingerprint } from "../dist/identity/fingerprint.js";
 import { randomStream } from "../dist/core/random.js";
 import { readOnnx } from "../dist/formats/onnx.js";
 import { weightsSource } from "../dist/formats/tensor-source.js";
-import { actOn } from "../dist/group/act.js";
-import { sampleElement } from "../dist/group/element.js";
+import { actOn } from "../dist/symmetry/act.js";
+import { sampleElement } from "../dist/symmetry/element.js";
 import { inferSpec } from "../dist/infer/infer.js";
 import { randomWeights } from "../dist/testing/random.js";
 import { root } from "./sources.js";

@@ -4,10 +4,10 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
-import { runProvenance } from "../dist/experiment/provenance.js";
-import { provenanceReport } from "../dist/report/provenance-report.js";
+import { runProvenance } from "../experiments/provenance-experiment.js";
+import { provenanceReport } from "../experiments/provenance-report.js";
 import { digitsTask } from "../dist/tasks/digits.js";
-import { readPackageData } from "../dist/tasks/package-data.js";
+import { readPackageData } from "../dist/node/package-data.js";
 import { root } from "./sources.js";
 
 const whole = (text, otherwise) => (text === undefined ? otherwise : Number(text));

@@ -6,7 +6,7 @@ import { EnvironmentError, FormatError, SpecError, UnsupportedError } from "../d
 import { randomStream } from "../dist/core/random.js";
 import { openTensorSource } from "../dist/formats/open.js";
 import { writeSafetensors } from "../dist/formats/safetensors-write.js";
-import { specFromJSON } from "../dist/spec/json.js";
+import { specFromJSON } from "../dist/symmetry/json.js";
 
 const [count = 10_000, seed = 1] = process.argv.slice(2).map(Number);
 const random = randomStream(seed);

@@ -8,20 +8,25 @@ export {
   formatAxisExpression,
   parseAxisExpression,
   type AxisExpression,
-} from "./spec/expression.ts";
-export { defineSpec, type DefineSpecOptions, type SpecDefinition } from "./spec/spec.ts";
-export type { Axis, AxisGroup, AxisScale, SymmetrySpec, TensorSpec } from "./spec/types.ts";
-export { checkSpec } from "./spec/check.ts";
-export { specDifference } from "./spec/same-spec.ts";
-export { specFormat, specFromJSON, specToJSON, type SpecJSON } from "./spec/json.ts";
-export { formatGroup, printSpec } from "./spec/print.ts";
-export { lowerSpec, type AtomicTensor, type LoweredSpec, type LowerOptions } from "./spec/lower.ts";
-export { mlpSpec, sirenSpec, type MLPSpecOptions } from "./spec/presets/mlp.ts";
-export { cnnSpec, type CNNSpecOptions } from "./spec/presets/cnn.ts";
-export { gruSpec, rnnSpec, type RecurrentSpecOptions } from "./spec/presets/recurrent.ts";
-export { transformerSpec, type TransformerSpecOptions } from "./spec/presets/transformer.ts";
+} from "./symmetry/expression.ts";
+export { defineSpec, type DefineSpecOptions, type SpecDefinition } from "./symmetry/spec.ts";
+export type { Axis, AxisGroup, AxisScale, SymmetrySpec, TensorSpec } from "./symmetry/types.ts";
+export { checkSpec } from "./symmetry/check.ts";
+export { specDifference } from "./symmetry/same-spec.ts";
+export { specFormat, specFromJSON, specToJSON, type SpecJSON } from "./symmetry/json.ts";
+export { formatGroup, printSpec } from "./symmetry/print.ts";
+export {
+  lowerSpec,
+  type AtomicTensor,
+  type LoweredSpec,
+  type LowerOptions,
+} from "./symmetry/lower.ts";
+export { mlpSpec, sirenSpec, type MLPSpecOptions } from "./symmetry/presets/mlp.ts";
+export { cnnSpec, type CNNSpecOptions } from "./symmetry/presets/cnn.ts";
+export { gruSpec, rnnSpec, type RecurrentSpecOptions } from "./symmetry/presets/recurrent.ts";
+export { transformerSpec, type TransformerSpecOptions } from "./symmetry/presets/transformer.ts";
 
-export { actOn } from "./group/act.ts";
+export { actOn } from "./symmetry/act.ts";
 export {
   composeElements,
   identityElement,
@@ -30,7 +35,7 @@ export {
   type AxisAction,
   type GroupElement,
   type SampleElementOptions,
-} from "./group/element.ts";
+} from "./symmetry/element.ts";
 
 export { readSafetensors, safetensorsHeader } from "./formats/safetensors.ts";
 export {
@@ -54,8 +59,8 @@ export { decodeTensor } from "./formats/onnx-tensor.ts";
 export { readOnnx } from "./formats/onnx.ts";
 export { replaceInitializers } from "./formats/onnx-write.ts";
 export { inferSpec, type Inference, type InferOptions } from "./infer/infer.ts";
-export { onnxRuntime } from "./infer/onnx-runtime.ts";
-export { proveSpec, type Proof } from "./infer/prove.ts";
+export { onnxRuntime } from "./runtime/onnx-runtime.ts";
+export { proveSpec, type Proof } from "./infer/proof/prove.ts";
 export {
   inferSpecFromNames,
   type InferNamesOptions,
@@ -112,7 +117,7 @@ export { fitNormalization, normalize, type Normalization } from "./train/normali
 export { fit } from "./train/fit.ts";
 export type { FitEvent } from "./train/events.ts";
 export type { FitData, FitOptions } from "./train/fit-options.ts";
-export { arraysFromHost, arraysToHost, disposeArrays, keepArrays } from "./train/arrays.ts";
+export { arraysFromHost, arraysToHost, disposeArrays, keepArrays } from "./engine/arrays.ts";
 export { predict } from "./train/predict.ts";
 export { readCheckpoint, writeCheckpoint } from "./train/checkpoint.ts";
 
@@ -123,24 +128,24 @@ export {
   type Sketch,
   type SketchBlock,
   type SketchOptions,
-} from "./align/sketch.ts";
-export { sketchFromJSON } from "./align/sketch-json.ts";
+} from "./identity/sketch.ts";
+export { sketchFromJSON } from "./identity/sketch-json.ts";
 
 export { digitsTask } from "./tasks/digits.ts";
-export { readPackageData } from "./tasks/package-data.ts";
-export type { ImageSet, NamedFile } from "./tasks/loaders/image-set.ts";
-export { readIdxImages } from "./tasks/loaders/idx.ts";
-export { readCifar10 } from "./tasks/loaders/cifar10.ts";
+export { readPackageData } from "./node/package-data.ts";
+export type { ImageSet, NamedFile } from "./datasets/image-set.ts";
+export { readIdxImages } from "./datasets/idx.ts";
+export { readCifar10 } from "./datasets/cifar10.ts";
 export { digitsRecipe, parseRecipe, type Recipe } from "./zoo/recipe.ts";
 export { recipeNamed, recipes } from "./zoo/recipes.ts";
 export { mergeZoos } from "./zoo/merge.ts";
 export { buildZoo, type BuildEvent, type BuildOptions } from "./zoo/build.ts";
 export { openZoo, type Zoo } from "./zoo/open.ts";
-export { memoryStore, type ZooStore } from "./zoo/store.ts";
-export { readCnnZoo } from "./zoo/published/cnn-zoo.ts";
-export { readCheckpointFolder } from "./zoo/published/checkpoint-folder.ts";
-export type { PublishedOptions, PublishedPopulation } from "./zoo/published/population.ts";
-export { zooDataset } from "./experiment/zoo-dataset.ts";
+export { memoryStore, type ZooStore } from "./core/store.ts";
+export { readCnnZoo } from "./datasets/published/cnn-zoo.ts";
+export { readCheckpointFolder } from "./datasets/published/checkpoint-folder.ts";
+export type { PublishedOptions, PublishedPopulation } from "./datasets/published/population.ts";
+export { zooDataset } from "./zoo/zoo-dataset.ts";
 export { runExperiment } from "./experiment/run-experiment.ts";
 export type { ExperimentResult } from "./report/experiment.ts";
 export { mergeReport, type MergeResult } from "./report/merge-report.ts";
@@ -150,34 +155,37 @@ export {
   alignActivations,
   type ActivationAlignment,
   type ActiveNetwork,
-} from "./align/align-activations.ts";
+} from "./align/activations/align-activations.ts";
 export { alignWeights, type Alignment } from "./align/align.ts";
-export { canonicalForm, type CanonicalForm } from "./align/canonical.ts";
-export type { Tie } from "./align/sort-axes.ts";
+export { canonicalForm, type CanonicalForm } from "./identity/canonical.ts";
+export type { Tie } from "./identity/sort-axes.ts";
 export {
   compareCheckpoints,
   type CompareOptions,
   type Comparison,
   type Verdict,
-} from "./align/compare.ts";
-export { findSymmetry, type FoundSymmetry } from "./align/find-symmetry.ts";
-export { fingerprint, type Fingerprint } from "./align/fingerprint.ts";
-export { graphActivations, type GraphActivationOptions } from "./align/graph-activations.ts";
-export { inputBatches, type InputBatch } from "./align/graph-inputs.ts";
-export { graphLoss, type EvaluateModel } from "./align/graph-loss.ts";
+} from "./compare/compare-checkpoints.ts";
+export { findSymmetry, type FoundSymmetry } from "./compare/find-symmetry.ts";
+export { fingerprint, type Fingerprint } from "./identity/fingerprint.ts";
+export {
+  graphActivations,
+  type GraphActivationOptions,
+} from "./align/activations/graph-activations.ts";
+export { inputBatches, type InputBatch } from "./align/activations/graph-inputs.ts";
+export { graphLoss, type EvaluateModel } from "./align/merging/graph-loss.ts";
 export {
   matchActivations,
   type ActivationMatch,
   type Activations,
-} from "./align/match-activations.ts";
+} from "./align/activations/match-activations.ts";
 export {
   alignMany,
   mergeWeights,
   type AlignManyOptions,
   type ManyAlignment,
   type MergePart,
-} from "./align/merge.ts";
-export { interpolate, lossBarrier, pathPoints, type PathPoint } from "./align/path.ts";
+} from "./align/merging/merge-weights.ts";
+export { interpolate, lossBarrier, pathPoints, type PathPoint } from "./align/merging/path.ts";
 export { similarityOf } from "./align/similarity.ts";
-export type { MatchOptions, MatchStart } from "./align/match-weights.ts";
-export type { WeightReader } from "./align/problem.ts";
+export type { MatchOptions, MatchStart } from "./align/matching/match-weights.ts";
+export type { WeightReader } from "./parts/problem.ts";

@@ -3,7 +3,7 @@
 
 import { jit, nn, numpy as np, valueAndGrad } from "@jax-js/jax";
 import { planSpec } from "../../dist/plan/plan-spec.js";
-import { equivariantLinear } from "../../dist/nn/equivariant-linear.js";
+import { equivariantLinear } from "../../dist/layers/equivariant-linear.js";
 import { plannedTerms } from "../../dist/plan/terms.js";
 import { slotEntries } from "../../dist/plan/plan.js";
 import { randomArray, refAll, refRecord, settle, timeInTurns } from "./harness.js";

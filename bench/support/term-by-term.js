@@ -2,7 +2,7 @@
 // compiled with one program per output tensor. One layer; specs without folded axes.
 
 import { jit, numpy as np, valueAndGrad } from "@jax-js/jax";
-import { takeDiagonal } from "../../dist/ops/execute.js";
+import { takeDiagonal } from "../../dist/layers/execute.js";
 import { randomArray, refAll } from "./harness.js";
 
 /** One term: [batch, ...input dims, c] -> an array that broadcasts to [batch, ...output dims, c']. Consumes. */

@@ -1,18 +1,18 @@
 // Aligns one network with another: the element of the spec's group that brings the second nearest to the first. Scales and
 // bases are fixed first (gauge.ts), then everything discrete is matched (match-weights.ts).
 
-import { composeElements, type GroupElement, invertElement } from "../group/element.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
-import { fixGauge, type Gauge } from "./gauge.ts";
-import { matchWeights, type MatchOptions, type WeightMatch } from "./match-weights.ts";
-import { mover } from "./move.ts";
+import { composeElements, type GroupElement, invertElement } from "../symmetry/element.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
+import { fixGauge, type Gauge } from "../parts/scaling/gauge.ts";
+import { matchWeights, type MatchOptions, type WeightMatch } from "./matching/match-weights.ts";
+import { mover } from "../parts/move.ts";
 import {
   partReader,
   problemOf,
   type MatchProblem,
   type PartReader,
   type WeightReader,
-} from "./problem.ts";
+} from "../parts/problem.ts";
 
 export interface Alignment {
   /** Moves the second network onto the first: `actOn(spec, element, b)` is to be compared with `a`. */

@@ -1,7 +1,7 @@
 // How alike two networks are as they stand: the mean product of their entries, in units of each tensor's spread.
 
-import { rootMeanSquare } from "./messages.ts";
-import type { WeightReader } from "./problem.ts";
+import { rootMeanSquare } from "../parts/features/messages.ts";
+import type { WeightReader } from "../parts/problem.ts";
 
 /** 1 for equal networks, 0 for unrelated ones; tensors count by their entries. Reads tensor by tensor. */
 export async function similarityOf(

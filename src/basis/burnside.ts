@@ -2,7 +2,7 @@
 // weight entries an element leaves in place. Computed by listing permutations, independently of any partition.
 
 import { UnsupportedError } from "../core/errors.ts";
-import type { LoweredSpec } from "../spec/lower.ts";
+import type { LoweredSpec } from "../symmetry/lower.ts";
 
 const maxAxisSize = 7;
 

@@ -1,7 +1,7 @@
 // How many basis terms there are, and how many of them are independent, without listing them: products of Bell numbers,
 // or of bounded Bell numbers (sums of Stirling numbers) where an axis is smaller than the number of its indices.
 
-import type { LoweredSpec } from "../spec/lower.ts";
+import type { LoweredSpec } from "../symmetry/lower.ts";
 import { bellNumber, boundedBell } from "./partitions.ts";
 import { jointIndices } from "./terms.ts";
 

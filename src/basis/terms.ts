@@ -2,7 +2,7 @@
 // one term per set partition of the joint indices whose blocks stay within one axis. An axis within another adds a rule:
 // two of its indices may meet only where their enclosing indices meet (otherwise independent permutations pull them apart).
 
-import type { LoweredDim, LoweredSpec } from "../spec/lower.ts";
+import type { LoweredDim, LoweredSpec } from "../symmetry/lower.ts";
 import { setPartitions } from "./partitions.ts";
 
 /** One basis term from tensor `input` to tensor `output` (ids of atomic tensors). */

@@ -2,12 +2,12 @@
 
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
-import { interruption } from "./abort.ts";
+import { interruption } from "./app/abort.ts";
 import { commands } from "./commands/index.ts";
-import { fileError } from "./files.ts";
+import { fileError } from "../node/files.ts";
 import { visible } from "../core/visible.ts";
-import { messageOf, print } from "./output.ts";
-import { context, type RegisterCommand } from "./context.ts";
+import { messageOf, print } from "./app/output.ts";
+import { context, type RegisterCommand } from "./app/context.ts";
 
 const exitCodes = { ok: 0, failure: 1, misuse: 2 } as const;
 

@@ -19,7 +19,7 @@ const inNode = (): boolean =>
 async function start(threads: number): Promise<void> {
   const load = () => import("@jax-js/jax");
   if (threads > 1 && inNode()) {
-    const { withThreads } = await import("./node-threads.ts");
+    const { withThreads } = await import("../node/engine-threads.ts");
     await withThreads(threads, load);
   }
   const { defaultDevice, init } = await load();

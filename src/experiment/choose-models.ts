@@ -2,7 +2,7 @@
 
 import { OptionError } from "../core/errors.ts";
 import { buildModel, modelNames, type ModelOptions, modelRegistry } from "../models/registry.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { Contestant } from "./settings.ts";
 
 /** More parameters than any run here can hold beside its gradients and the optimizer's state. */

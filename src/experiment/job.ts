@@ -1,8 +1,8 @@
 // One training run of an experiment: one model, one seed, from data to predictions on the test networks.
 
-import { specFromJSON, type SpecJSON } from "../spec/json.ts";
+import { specFromJSON, type SpecJSON } from "../symmetry/json.ts";
 import { buildModel, type ModelOptions } from "../models/registry.ts";
-import { disposeArrays } from "../train/arrays.ts";
+import { disposeArrays } from "../engine/arrays.ts";
 import type { EpochRecord } from "../train/checkpoint.ts";
 import type { WeightDataset } from "../train/dataset.ts";
 import { fit } from "../train/fit.ts";

@@ -2,8 +2,8 @@
 
 import { deriveSeed } from "../core/random.ts";
 import { sizeOf } from "../core/shapes.ts";
-import { actOn } from "../group/act.ts";
-import { sampleElement } from "../group/element.ts";
+import { actOn } from "../symmetry/act.ts";
+import { sampleElement } from "../symmetry/element.ts";
 import type { WeightDataset } from "../train/dataset.ts";
 
 /** Permutations only: scale parts are symmetries of the networks too, but not of functionals that ignore them. */

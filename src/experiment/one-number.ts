@@ -5,7 +5,7 @@ import { sizeOf } from "../core/shapes.ts";
 import type { OneNumberRow } from "../report/experiment.ts";
 import type { WeightDataset } from "../train/dataset.ts";
 import { kendallTau } from "../train/kendall-tau.ts";
-import { bootstrapTaus, middle } from "./compare.ts";
+import { bootstrapTaus, middle } from "./compare-models.ts";
 import { stageTau } from "./stage-tau.ts";
 
 /** [size], the root of the sum of squares of all weights of every network. */

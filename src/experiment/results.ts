@@ -4,7 +4,7 @@ import { modelRegistry } from "../models/registry.ts";
 import { kendallTau } from "../train/kendall-tau.ts";
 import { meanAndSpread, rSquared } from "../train/metrics.ts";
 import type { PairedComparison, ExperimentResult, ExperimentRow } from "../report/experiment.ts";
-import { bootstrapTaus, compareModels, middle, type TestTargets } from "./compare.ts";
+import { bootstrapTaus, compareModels, middle, type TestTargets } from "./compare-models.ts";
 import type { JobResult } from "./job.ts";
 import { stageTau } from "./stage-tau.ts";
 

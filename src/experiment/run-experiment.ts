@@ -4,10 +4,10 @@
 
 import { deriveSeed } from "../core/random.ts";
 import type { ExperimentResult, TuningRow } from "../report/experiment.ts";
-import { specToJSON } from "../spec/json.ts";
+import { specToJSON } from "../symmetry/json.ts";
 import { splitDataset, type WeightDataset } from "../train/dataset.ts";
 import { fitNormalization } from "../train/normalization.ts";
-import type { ZooStore } from "../zoo/store.ts";
+import type { ZooStore } from "../core/store.ts";
 import { checkReadable } from "./choose-models.ts";
 import type { JobRequest } from "./job.ts";
 import { moveDataset } from "./move-dataset.ts";

@@ -4,7 +4,7 @@ import { FormatError, OptionError } from "../core/errors.ts";
 import { parseJson } from "../core/json-limits.ts";
 import type { ModelOptions } from "../models/registry.ts";
 import { inputKind } from "../train/normalization.ts";
-import type { ZooStore } from "../zoo/store.ts";
+import type { ZooStore } from "../core/store.ts";
 import type { Budget } from "./budget.ts";
 
 /** A functional that takes part: its name in tables, and what it is in the registry. */

@@ -2,9 +2,9 @@
 // so that a list that was interrupted goes on where it was.
 
 import { eventQueue } from "../core/event-queue.ts";
-import type { ZooStore } from "../zoo/store.ts";
+import type { ZooStore } from "../core/store.ts";
 import type { JobRequest } from "./job.ts";
-import { type JobPool, jobPool } from "./job-pool.ts";
+import { type JobPool, jobPool } from "../node/job-pool.ts";
 import { readableCheckpoint, readResult, readSeconds, toBytes } from "./run-files.ts";
 import type { FinishedJob } from "./results.ts";
 

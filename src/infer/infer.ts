@@ -4,20 +4,20 @@
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { sizeOf } from "../core/shapes.ts";
 import type { OnnxGraph } from "../formats/onnx-types.ts";
-import type { AxisExpression } from "../spec/expression.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
-import { separateAliases } from "./aliases.ts";
-import { leavesOf } from "./atoms.ts";
-import { nameAxes } from "./axis-names.ts";
-import { axesOfValue, buildSpec } from "./build-spec.ts";
-import { chooseParents, dependenceOf } from "./dependence.ts";
-import { type Explanation, explain } from "./explain.ts";
-import { candidateShapes, type InputShapes } from "./input-shapes.ts";
-import { fixVaryingConstants } from "./invariance.ts";
-import { mergeLeaves } from "./merge.ts";
-import { type Unsupported, type Walk, walkGraph } from "./run.ts";
-import { scalesOf } from "./scales.ts";
-import { shapeOfValue } from "./value.ts";
+import type { AxisExpression } from "../symmetry/expression.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
+import { separateAliases } from "../formats/onnx-aliases.ts";
+import { leavesOf } from "./index-sets/atoms.ts";
+import { nameAxes } from "./assembly/axis-names.ts";
+import { axesOfValue, buildSpec } from "./assembly/build-spec.ts";
+import { chooseParents, dependenceOf } from "./passes/dependence.ts";
+import { type Explanation, explain } from "./assembly/explain.ts";
+import { candidateShapes, type InputShapes } from "./walk/input-shapes.ts";
+import { fixVaryingConstants } from "./passes/invariance.ts";
+import { mergeLeaves } from "./passes/join-leaves.ts";
+import { type Unsupported, type Walk, walkGraph } from "./walk/run.ts";
+import { scalesOf } from "./passes/scales.ts";
+import { shapeOfValue } from "./walk/value.ts";
 
 export interface InferOptions {
   /** Sizes of free input dimensions by name; others are chosen. */

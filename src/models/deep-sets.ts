@@ -2,13 +2,13 @@
 // UNF's learned-optimizer baseline is a dense layer per entry without any pooled term.
 
 import { nn, numpy as np } from "@jax-js/jax";
-import { concatenateAll } from "../ops/concatenate.ts";
+import { concatenateAll } from "../layers/concatenate.ts";
 import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
-import { dense, denseStack } from "../nn/dense.ts";
-import { checkSizes } from "../nn/check-options.ts";
-import { type Layer, type LayerParams, prefixed, scoped } from "../nn/layer.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
+import { dense, denseStack } from "../layers/dense.ts";
+import { checkSizes } from "../layers/check-options.ts";
+import { type Layer, type LayerParams, prefixed, scoped } from "../layers/layer.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 import { flattenTensors } from "./flatten.ts";
 import type { EquivariantModel, Model } from "./model.ts";
 import { equivariantUNF } from "./unf.ts";

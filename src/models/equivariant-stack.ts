@@ -8,22 +8,22 @@ import {
   activate,
   activationNames,
   checkActivation,
-} from "../nn/activation.ts";
-import { dense } from "../nn/dense.ts";
-import { checkChoice, checkRange, checkSizes } from "../nn/check-options.ts";
-import { type BiasKind, equivariantLinear } from "../nn/equivariant-linear.ts";
-import { keepParams, type Layer, type LayerParams, prefixed, scoped } from "../nn/layer.ts";
-import { initKinds, type InitKind } from "../nn/initial-coefficients.ts";
-import { positionEncoding } from "../nn/position-encoding.ts";
-import { type Stage, stage, type StageFunction } from "../nn/stage.ts";
-import type { Aggregation } from "../ops/execute.ts";
+} from "../layers/activation.ts";
+import { dense } from "../layers/dense.ts";
+import { checkChoice, checkRange, checkSizes } from "../layers/check-options.ts";
+import { type BiasKind, equivariantLinear } from "../layers/equivariant-linear.ts";
+import { keepParams, type Layer, type LayerParams, prefixed, scoped } from "../layers/layer.ts";
+import { initKinds, type InitKind } from "../layers/initial-coefficients.ts";
+import { positionEncoding } from "../layers/position-encoding.ts";
+import { type Stage, stage, type StageFunction } from "../layers/stage.ts";
+import type { Aggregation } from "../layers/execute.ts";
 import { type ExecutablePlan, planLowered } from "../plan/plan-spec.ts";
 import type { ScaleRule } from "../plan/patterns.ts";
 import type { ShareOptions } from "../plan/sharing.ts";
-import { type FixedAxes, lowerSpec } from "../spec/lower.ts";
+import { type FixedAxes, lowerSpec } from "../symmetry/lower.ts";
 import { mergeTensors } from "../plan/merge-tensors.ts";
-import { mergeAtoms, putTogether, separateAtoms, takeApart } from "../ops/take-apart.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
+import { mergeAtoms, putTogether, separateAtoms, takeApart } from "../layers/take-apart.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { WeightBatch } from "./model.ts";
 
 /** Options of the equivariant part. */

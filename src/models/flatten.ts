@@ -2,8 +2,8 @@
 
 import { numpy as np } from "@jax-js/jax";
 import { sizeOf } from "../core/shapes.ts";
-import { checkBatch } from "../ops/check-batch.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
+import { checkBatch } from "../layers/check-batch.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { WeightBatch } from "./model.ts";
 
 /** One array [batch, entries] per tensor of the spec, in its order; consumes. @throws {ShapeError} */

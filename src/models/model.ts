@@ -1,8 +1,8 @@
 // The contracts of models over weights.
 
 import type { numpy as np } from "@jax-js/jax";
-import type { Stage } from "../nn/stage.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
+import type { Stage } from "../layers/stage.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 
 /** Trainable parameters by dotted path; a plain flat object, so that optimizers and checkpoints need no tree walking. */
 export type Params = { [path: string]: np.Array };

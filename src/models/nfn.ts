@@ -1,7 +1,7 @@
 // Neural functional networks (Zhou et al. 2023) as special cases of the same layers: NP permutes input and output axes
 // too (`positions: true` breaks that with encodings); HNP permutes hidden axes only and folds the others into channels.
 
-import type { SymmetrySpec } from "../spec/types.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { Model } from "./model.ts";
 import { unf, type UNFOptions } from "./unf.ts";
 

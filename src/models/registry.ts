@@ -1,7 +1,7 @@
 // Every invariant model by name, with plain options: what the command line, experiments and checkpoints refer to.
 
 import { OptionError } from "../core/errors.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 import { deepSets } from "./deep-sets.ts";
 import type { Model } from "./model.ts";
 import { nfn } from "./nfn.ts";

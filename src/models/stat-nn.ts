@@ -2,11 +2,11 @@
 // same statistics. Variance stands in for the standard deviation, as in the ports used by NFN and UNF.
 
 import { numpy as np } from "@jax-js/jax";
-import { concatenateAll } from "../ops/concatenate.ts";
-import { denseStack } from "../nn/dense.ts";
-import { checkSizes } from "../nn/check-options.ts";
+import { concatenateAll } from "../layers/concatenate.ts";
+import { denseStack } from "../layers/dense.ts";
+import { checkSizes } from "../layers/check-options.ts";
 import { sizeOf } from "../core/shapes.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 import { flattenTensors } from "./flatten.ts";
 import type { Model, VectorModel, WeightBatch } from "./model.ts";
 

@@ -3,12 +3,12 @@
 
 import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
-import { denseStack } from "../nn/dense.ts";
-import { checkChoice, checkSizes } from "../nn/check-options.ts";
-import { invariantPool, type PoolKind } from "../nn/invariant-pool.ts";
-import { prefixed, scoped } from "../nn/layer.ts";
-import { stage } from "../nn/stage.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
+import { denseStack } from "../layers/dense.ts";
+import { checkChoice, checkSizes } from "../layers/check-options.ts";
+import { invariantPool, type PoolKind } from "../layers/invariant-pool.ts";
+import { prefixed, scoped } from "../layers/layer.ts";
+import { stage } from "../layers/stage.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { EquivariantModel, Model } from "./model.ts";
 import { type EquivariantOptions, equivariantStack } from "./equivariant-stack.ts";
 

@@ -1,7 +1,7 @@
 // Compiles a lowered spec into a plan: patterns of every tensor, grouped by signature. Patterns are worked out once per
 // kind of tensor (same axes in the same order), so a 196-tensor spec with 60,000 terms takes milliseconds.
 
-import type { LoweredSpec } from "../spec/lower.ts";
+import type { LoweredSpec } from "../symmetry/lower.ts";
 import { type OpenPattern, openPatterns, type ScaleRule, signatureOf } from "./patterns.ts";
 import type { Pattern, Plan, Product, Slot } from "./plan.ts";
 

@@ -2,7 +2,7 @@
 // tensors without a plan over all tensors and without any array. Agrees with what `unf` builds; a test says so.
 
 import { UnsupportedError } from "../core/errors.ts";
-import type { AtomicTensor, LoweredSpec } from "../spec/lower.ts";
+import type { AtomicTensor, LoweredSpec } from "../symmetry/lower.ts";
 import { compilePlan } from "./compile.ts";
 import { membersOf, mergeTensors } from "./merge-tensors.ts";
 import { countFeatures } from "./patterns.ts";

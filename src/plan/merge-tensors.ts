@@ -1,7 +1,7 @@
 // Atomic tensors that have the same dimensions, side by side in one: their fixed sizes add up. Maps between merged tensors
 // mix all fixed entries, so they are exactly the maps between all their members, in far fewer and larger arrays.
 
-import type { AtomicTensor, LoweredSpec } from "../spec/lower.ts";
+import type { AtomicTensor, LoweredSpec } from "../symmetry/lower.ts";
 
 export interface MergedSpec extends LoweredSpec {
   /** Per merged tensor: the atomic tensors it is made of, in the order of its fixed entries. */

@@ -3,7 +3,7 @@
 
 import { stirlingNumber } from "../basis/partitions.ts";
 import { validPartitions } from "../basis/terms.ts";
-import type { AtomicTensor, LoweredSpec } from "../spec/lower.ts";
+import type { AtomicTensor, LoweredSpec } from "../symmetry/lower.ts";
 
 /** Whether terms must also commute with scale parts and general-linear maps, or with permutations only. */
 export type ScaleRule = "ignore" | "respect";

@@ -1,7 +1,7 @@
 // From a spec to everything an executor needs: lowered tensors, plan and schedule, all plain data.
 
-import { type FixedAxes, type LoweredSpec, lowerSpec } from "../spec/lower.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
+import { type FixedAxes, type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 import { compilePlan } from "./compile.ts";
 import type { ScaleRule } from "./patterns.ts";
 import type { Plan } from "./plan.ts";

@@ -1,7 +1,7 @@
 // A plan as text: one line per product with its carried axes, and what a layer over it costs.
 
 import { visibleName } from "../core/visible.ts";
-import type { LoweredSpec } from "../spec/lower.ts";
+import type { LoweredSpec } from "../symmetry/lower.ts";
 import { type Pattern, type Plan, slotEntries } from "./plan.ts";
 
 /** A pattern in index notation: carried blocks as slot letters, free blocks as dots: `fc1.weight[a .]`, diagonals repeat a letter. */

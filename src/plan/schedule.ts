@@ -1,7 +1,7 @@
 // The schedule of a plan: which reductions to compute from which, so that every intermediate is made once and each step
 // reads the smallest array that will do; and where every product's output columns go. Still plain data, no arrays.
 
-import type { LoweredSpec } from "../spec/lower.ts";
+import type { LoweredSpec } from "../symmetry/lower.ts";
 import type { Pattern, Plan } from "./plan.ts";
 
 /** How one value is made. Dimensions count from 0 without batch and channels. */

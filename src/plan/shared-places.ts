@@ -1,6 +1,6 @@
 // Which pairs of atomic tensors share coefficients: those of equal roles at equal distance.
 
-import type { AtomicTensor } from "../spec/lower.ts";
+import type { AtomicTensor } from "../symmetry/lower.ts";
 
 /** `layers.3.qkv.weight[1]` -> role `layers.#.qkv.weight[1]`, numbers [3]: slices of a tensor differ in role. */
 export function roleOf({ name, source }: AtomicTensor): { role: string; numbers: number[] } {

@@ -3,7 +3,7 @@
 // distances cut off, a layer's parameter count no longer depends on depth. The published UNF has no such sharing;
 // NFN's abandoned depth-independent layers do the same for MLPs.
 
-import type { LoweredSpec } from "../spec/lower.ts";
+import type { LoweredSpec } from "../symmetry/lower.ts";
 import { membersOf } from "./merge-tensors.ts";
 import type { Plan } from "./plan.ts";
 import { defaultMaxDistance, distanceOf, roleOf } from "./shared-places.ts";

@@ -1,7 +1,7 @@
 // Which basis term each (feature, target) pair of a plan's products is: the link between the fast and the slow executor.
 
 import type { BasisTerm } from "../basis/terms.ts";
-import type { LoweredSpec } from "../spec/lower.ts";
+import type { LoweredSpec } from "../symmetry/lower.ts";
 import type { Pattern, Plan } from "./plan.ts";
 
 /** A term with the place of its coefficients in the product's matrix. */

@@ -1,6 +1,6 @@
 // Paths of several pairs of networks as one, with means and spreads.
 
-import { lossBarrier, type PathPoint } from "../align/path.ts";
+import { lossBarrier, type PathPoint } from "../align/merging/path.ts";
 import { meanAndSpread } from "../train/metrics.ts";
 import type { MeasuredPath } from "./merge-report.ts";
 

@@ -10,9 +10,9 @@ import {
   type Problem,
   querySymbols,
   symbols,
-} from "./adders-data.ts";
-import { cellWeights, stepCell } from "./gru-cell.ts";
-import { productByTransposed, transposedCopy } from "./products.ts";
+} from "../datasets/adders-data.ts";
+import { cellWeights, stepCell } from "../populations/gru-cell.ts";
+import { productByTransposed, transposedCopy } from "../populations/products.ts";
 import type { Evaluation, SeenExamples } from "./task.ts";
 
 /** Columns of one-hot inputs: symbols, a 1 for biases, zeros up to a multiple of 4. */

@@ -3,12 +3,18 @@
 
 import { nn, numpy as np } from "@jax-js/jax";
 import type { WeightBatch } from "../models/model.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 import { inferSpecFromFunction } from "../trace/infer-function.ts";
-import { addersData, answerSymbols, askSymbol, querySymbols, symbols } from "./adders-data.ts";
+import {
+  addersData,
+  answerSymbols,
+  askSymbol,
+  querySymbols,
+  symbols,
+} from "../datasets/adders-data.ts";
 import { evaluateAdders, inputWidth, writeSymbol } from "./adders-evaluation.ts";
-import { gruGradients, type Sequences } from "./gru-gradients.ts";
-import { gruShapes, initGRU, nextSymbolScores, readSymbol } from "./gru.ts";
+import { gruGradients, type Sequences } from "../populations/gru-gradients.ts";
+import { gruShapes, initGRU, nextSymbolScores, readSymbol } from "../populations/gru.ts";
 import type { Batch, Task } from "./task.ts";
 
 /** Units of the state. */

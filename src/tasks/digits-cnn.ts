@@ -2,13 +2,13 @@
 
 import { numpy as np, vmap } from "@jax-js/jax";
 import type { WeightBatch } from "../models/model.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 import { inferSpecFromFunction } from "../trace/infer-function.ts";
-import type { TaskActivationName } from "./activation.ts";
+import type { TaskActivationName } from "../populations/activation.ts";
 import { type ClassifierTask, classifierTask } from "./classifier.ts";
-import { fastCnn } from "./cnn-gradients.ts";
-import { cnnScores, cnnShapes, initKernels } from "./cnn.ts";
-import { digitClasses, digitPixels, parseDigits } from "./digits-data.ts";
+import { fastCnn } from "../populations/cnn-gradients.ts";
+import { cnnScores, cnnShapes, initKernels } from "../populations/cnn.ts";
+import { digitClasses, digitPixels, parseDigits } from "../datasets/digits-data.ts";
 
 const shapes = cnnShapes(digitClasses);
 const traced = new Map<TaskActivationName, Promise<SymmetrySpec>>();

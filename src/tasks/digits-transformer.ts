@@ -2,12 +2,16 @@
 
 import { numpy as np, vmap } from "@jax-js/jax";
 import type { WeightBatch } from "../models/model.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 import { inferSpecFromFunction } from "../trace/infer-function.ts";
 import { type ClassifierTask, classifierTask } from "./classifier.ts";
-import { digitClasses, digitPixels, parseDigits } from "./digits-data.ts";
-import { fastTransformer } from "./vision-transformer-gradients.ts";
-import { initTransformer, transformerScores, transformerShapes } from "./vision-transformer.ts";
+import { digitClasses, digitPixels, parseDigits } from "../datasets/digits-data.ts";
+import { fastTransformer } from "../populations/vision-transformer-gradients.ts";
+import {
+  initTransformer,
+  transformerScores,
+  transformerShapes,
+} from "../populations/vision-transformer.ts";
 
 const shapes = transformerShapes(digitClasses);
 const traced = new Map<boolean, Promise<SymmetrySpec>>();

@@ -7,10 +7,10 @@ import type { RandomStream } from "../core/random.ts";
 import { sizeOf } from "../core/shapes.ts";
 import type { Weights } from "../core/tensors.ts";
 import type { WeightBatch } from "../models/model.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 import { inferSpecFromFunction } from "../trace/infer-function.ts";
 import { type ClassifierTask, classifierTask } from "./classifier.ts";
-import { digitClasses, digitPixels, parseDigits } from "./digits-data.ts";
+import { digitClasses, digitPixels, parseDigits } from "../datasets/digits-data.ts";
 
 const hidden = 32;
 

@@ -1,7 +1,7 @@
 // Every task that zoos can be built of, by the name that recipes use. Networks are loaded when they are needed, so that
 // reading a recipe does not load the array engine.
 
-import type { SymmetrySpec } from "../spec/types.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { Task } from "./task.ts";
 
 export interface TaskEntry {

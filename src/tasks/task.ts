@@ -4,7 +4,7 @@ import type { numpy as np } from "@jax-js/jax";
 import type { RandomStream } from "../core/random.ts";
 import type { Weights } from "../core/tensors.ts";
 import type { WeightBatch } from "../models/model.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 
 /** Examples with the label each should be given. */
 export interface Examples {

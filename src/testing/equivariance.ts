@@ -2,9 +2,9 @@
 
 import { numpy as np } from "@jax-js/jax";
 import type { Weights } from "../core/tensors.ts";
-import { actOn } from "../group/act.ts";
-import { type GroupElement, sampleElement } from "../group/element.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
+import { actOn } from "../symmetry/act.ts";
+import { type GroupElement, sampleElement } from "../symmetry/element.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 import { randomWeights } from "./random.ts";
 
 /** A map between weights of one spec: host arrays in and out. */

@@ -4,9 +4,9 @@ import { countLayerTerms } from "../basis/counts.ts";
 import { randomStream, type RandomStream } from "../core/random.ts";
 import { sizeOf } from "../core/shapes.ts";
 import type { Weights } from "../core/tensors.ts";
-import { lowerSpec } from "../spec/lower.ts";
-import { defineSpec } from "../spec/spec.ts";
-import type { Axis, SymmetrySpec } from "../spec/types.ts";
+import { lowerSpec } from "../symmetry/lower.ts";
+import { defineSpec } from "../symmetry/spec.ts";
+import type { Axis, SymmetrySpec } from "../symmetry/types.ts";
 
 export interface RandomSpecOptions {
   /** @default 4 */

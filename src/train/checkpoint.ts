@@ -7,9 +7,9 @@ import { parseJson } from "../core/json-limits.ts";
 import { type SafeTensor, toFloat32 } from "../formats/safetensors-dtypes.ts";
 import { writeSafetensors } from "../formats/safetensors-write.ts";
 import { readSafetensors } from "../formats/safetensors.ts";
-import { specFromJSON, specToJSON } from "../spec/json.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
-import type { HostRecord } from "./arrays.ts";
+import { specFromJSON, specToJSON } from "../symmetry/json.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
+import type { HostRecord } from "../engine/arrays.ts";
 
 export const checkpointFormat = "weightspace/checkpoint@2";
 

@@ -1,7 +1,7 @@
 // Gradient clipping by the norm of all gradients taken as one vector (Pascanu, Mikolov and Bengio 2013).
 
 import { numpy as np } from "@jax-js/jax";
-import { type ArrayRecord, mapArrays } from "./arrays.ts";
+import { type ArrayRecord, mapArrays } from "../engine/arrays.ts";
 
 /** Euclidean norm over all entries of all arrays, []; does not consume. */
 export function globalNorm(record: ArrayRecord): np.Array {

@@ -6,7 +6,7 @@ import { randomStream } from "../core/random.ts";
 import { frozenRecord } from "../core/records.ts";
 import { equalShapes, formatShape, sizeOf } from "../core/shapes.ts";
 import type { WeightBatch } from "../models/model.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 
 /** One tensor of every network: `shape` is the shape in one network, `data` is [size, ...shape]. */
 export interface DatasetTensor {

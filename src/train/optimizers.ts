@@ -4,7 +4,7 @@
 import { numpy as np } from "@jax-js/jax";
 import { OptionError } from "../core/errors.ts";
 import type { Params } from "../models/model.ts";
-import type { ArrayRecord } from "./arrays.ts";
+import type { ArrayRecord } from "../engine/arrays.ts";
 
 /** Running averages by name, flat like the parameters, so that checkpoints store them the same way. */
 export type OptimizerState = ArrayRecord;

@@ -2,7 +2,7 @@
 
 import { startEngine } from "../engine/start.ts";
 import type { Model, Params } from "../models/model.ts";
-import { keepArrays } from "./arrays.ts";
+import { keepArrays } from "../engine/arrays.ts";
 import { evaluationBatches } from "./batches.ts";
 import { compileForward } from "./compiled.ts";
 import { batchArrays, type NetworkArrays, type WeightDataset } from "./dataset.ts";

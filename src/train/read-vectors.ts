@@ -3,7 +3,7 @@
 import { jit } from "@jax-js/jax";
 import type { Model, VectorModel, WeightBatch } from "../models/model.ts";
 import { evaluationBatches } from "./batches.ts";
-import { breather } from "./event-loop.ts";
+import { breather } from "../core/event-loop.ts";
 import { batchArrays, type NetworkArrays, type WeightDataset } from "./dataset.ts";
 
 const vectors = "vectors";

@@ -3,8 +3,8 @@
 import { OptionError, ShapeError } from "../core/errors.ts";
 import { equalShapes, formatShape } from "../core/shapes.ts";
 import type { Model, Params } from "../models/model.ts";
-import { specToJSON } from "../spec/json.ts";
-import { arraysFromHost, arraysToHost, disposeArrays, type HostRecord } from "./arrays.ts";
+import { specToJSON } from "../symmetry/json.ts";
+import { arraysFromHost, arraysToHost, disposeArrays, type HostRecord } from "../engine/arrays.ts";
 import {
   type Checkpoint,
   type EpochRecord,

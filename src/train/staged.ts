@@ -4,8 +4,8 @@
 import { jit, type numpy as np, valueAndGrad } from "@jax-js/jax";
 import { settle } from "../engine/settle.ts";
 import type { Params, StagedModel } from "../models/model.ts";
-import { prefixed, scoped } from "../nn/layer.ts";
-import { disposeArrays, keepArrays } from "./arrays.ts";
+import { prefixed, scoped } from "../layers/layer.ts";
+import { disposeArrays, keepArrays } from "../engine/arrays.ts";
 import type { Forward, Gradients } from "./compiled.ts";
 import type { Loss } from "./losses.ts";
 

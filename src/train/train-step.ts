@@ -3,7 +3,7 @@
 import { jit, type numpy as np } from "@jax-js/jax";
 import { settle } from "../engine/settle.ts";
 import type { Model, Params, WeightBatch } from "../models/model.ts";
-import { keepArrays } from "./arrays.ts";
+import { keepArrays } from "../engine/arrays.ts";
 import { clipByGlobalNorm, globalNorm } from "./clip.ts";
 import { compileGradients } from "./compiled.ts";
 import type { Loss } from "./losses.ts";

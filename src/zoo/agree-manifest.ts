@@ -5,7 +5,7 @@ import { OptionError } from "../core/errors.ts";
 import { taskEntry } from "../tasks/registry.ts";
 import { manifestName, manifestToBytes, readManifest, type ZooManifest } from "./manifest.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
-import type { ZooStore } from "./store.ts";
+import type { ZooStore } from "../core/store.ts";
 
 const defaultShardSize = 128;
 

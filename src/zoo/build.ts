@@ -2,7 +2,7 @@
 // where it was, and ends with the same bytes as one that ran through.
 
 import { EnvironmentError, FormatError } from "../core/errors.ts";
-import { readPackageData } from "../tasks/package-data.ts";
+import { readPackageData } from "../node/package-data.ts";
 import { taskEntry } from "../tasks/registry.ts";
 import { agreeManifest, checkCount } from "./agree-manifest.ts";
 import { mostNetworks } from "./limits.ts";
@@ -16,9 +16,9 @@ import {
   type ShardInfo,
   type ShardPlan,
 } from "./shard.ts";
-import type { ZooStore } from "./store.ts";
+import type { ZooStore } from "../core/store.ts";
 import { finishedWork, trainShard } from "./train-shard.ts";
-import type { ShardTrainer } from "./worker-pool.ts";
+import type { ShardTrainer } from "../node/zoo-worker-pool.ts";
 
 export interface BuildOptions {
   readonly recipe: Recipe;
@@ -108,7 +108,7 @@ async function startTrainer(options: BuildOptions, shards: number): Promise<Shar
   if (options.workers === 0 || (options.workers === undefined && !inNode)) {
     return { width: 1, train: trainShard, close: async () => undefined };
   }
-  const { defaultWorkers, workerPool } = await import("./worker-pool.ts");
+  const { defaultWorkers, workerPool } = await import("../node/zoo-worker-pool.ts");
   const workers = Math.max(1, Math.min(options.workers ?? defaultWorkers(), shards));
   return workerPool(workers, options.workerEntry);
 }

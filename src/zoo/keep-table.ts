@@ -3,7 +3,7 @@
 import { tableName } from "./manifest.ts";
 import { rowsOf } from "./open.ts";
 import type { ShardInfo } from "./shard.ts";
-import type { ZooStore } from "./store.ts";
+import type { ZooStore } from "../core/store.ts";
 import { encodeTable } from "./table.ts";
 
 /** Writes the table of the given shards unless it is there already. */

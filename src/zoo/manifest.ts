@@ -3,11 +3,11 @@
 import { z } from "zod";
 import { FormatError } from "../core/errors.ts";
 import { parseJson } from "../core/json-limits.ts";
-import { specFromJSON, specToJSON } from "../spec/json.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
+import { specFromJSON, specToJSON } from "../symmetry/json.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 import { mostNetworks } from "./limits.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
-import type { ZooStore } from "./store.ts";
+import type { ZooStore } from "../core/store.ts";
 
 export const manifestName = "zoo.json";
 export const manifestFormat = "weightspace/zoo@1";

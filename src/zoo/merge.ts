@@ -6,7 +6,7 @@ import { keepTable } from "./keep-table.ts";
 import { manifestName, manifestToBytes, readManifest, type ZooManifest } from "./manifest.ts";
 import { checkpointsOf } from "./recipe.ts";
 import { inspectShard, planShards, type ShardInfo, type ShardPlan } from "./shard.ts";
-import type { ZooStore } from "./store.ts";
+import type { ZooStore } from "../core/store.ts";
 
 export interface MergeResult {
   readonly manifest: ZooManifest;

@@ -6,7 +6,7 @@ import { readManifest, type ZooManifest } from "./manifest.ts";
 import { checkpointsOf } from "./recipe.ts";
 import type { ZooRow } from "./run.ts";
 import { inspectShard, presentShards, type ShardInfo, type ShardPlan } from "./shard.ts";
-import type { ZooStore } from "./store.ts";
+import type { ZooStore } from "../core/store.ts";
 import type { Stacks } from "./population.ts";
 
 export interface Zoo {

@@ -10,12 +10,12 @@ import {
   safetensorsHeader,
   safetensorsPrefixBytes,
 } from "../formats/safetensors.ts";
-import { specToJSON } from "../spec/json.ts";
-import type { SymmetrySpec } from "../spec/types.ts";
+import { specToJSON } from "../symmetry/json.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { ZooManifest } from "./manifest.ts";
 import { checkpointsOf, type Recipe } from "./recipe.ts";
 import { type Run, runColumns } from "./run.ts";
-import type { ZooStore } from "./store.ts";
+import type { ZooStore } from "../core/store.ts";
 import type { Population } from "./population.ts";
 
 const shardFormat = "weightspace/zoo-shard@1";

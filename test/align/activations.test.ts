@@ -3,22 +3,25 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { graphActivations } from "../../src/align/graph-activations.ts";
-import { inputBatches } from "../../src/align/graph-inputs.ts";
-import { type Activations, matchActivations } from "../../src/align/match-activations.ts";
-import { alignActivations } from "../../src/align/align-activations.ts";
+import { graphActivations } from "../../src/align/activations/graph-activations.ts";
+import { inputBatches } from "../../src/align/activations/graph-inputs.ts";
+import {
+  type Activations,
+  matchActivations,
+} from "../../src/align/activations/match-activations.ts";
+import { alignActivations } from "../../src/align/activations/align-activations.ts";
 import { randomStream } from "../../src/core/random.ts";
 import { sizeOf } from "../../src/core/shapes.ts";
 import type { Tensor, Weights } from "../../src/core/tensors.ts";
 import { decodeTensor } from "../../src/formats/onnx-tensor.ts";
 import { modelWriter, withOutputs } from "../../src/formats/onnx-write.ts";
 import { readOnnx } from "../../src/formats/onnx.ts";
-import { actOn, actOnTensor } from "../../src/group/act.ts";
-import { invertElement, sampleElement } from "../../src/group/element.ts";
+import { actOn, actOnTensor } from "../../src/symmetry/act.ts";
+import { invertElement, sampleElement } from "../../src/symmetry/element.ts";
 import { type Inference, inferSpec } from "../../src/infer/infer.ts";
-import { onnxRuntime } from "../../src/infer/onnx-runtime.ts";
-import { randomInputs } from "../../src/infer/random-inputs.ts";
-import { mlpSpec } from "../../src/spec/presets/mlp.ts";
+import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
+import { randomInputs } from "../../src/infer/proof/random-inputs.ts";
+import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import { permutationsOf, weightReader as reader } from "../support/networks.ts";
 
 const folder = new URL("../fixtures/models/", import.meta.url);

@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from "vitest";
 import { alignWeights } from "../../src/align/align.ts";
-import { actOn } from "../../src/group/act.ts";
-import { invertElement, sampleElement } from "../../src/group/element.ts";
+import { actOn } from "../../src/symmetry/act.ts";
+import { invertElement, sampleElement } from "../../src/symmetry/element.ts";
 import {
   farthest,
   genericWeights,

@@ -1,18 +1,18 @@
 // Networks that are not generic: twins, coupled ties, dead and silent units, heads without full rank, other formats.
 
 import { describe, expect, test } from "vitest";
-import { canonicalForm } from "../../src/align/canonical.ts";
-import { compareCheckpoints } from "../../src/align/compare.ts";
-import { fingerprint } from "../../src/align/fingerprint.ts";
-import { findSymmetry } from "../../src/align/find-symmetry.ts";
+import { canonicalForm } from "../../src/identity/canonical.ts";
+import { compareCheckpoints } from "../../src/compare/compare-checkpoints.ts";
+import { fingerprint } from "../../src/identity/fingerprint.ts";
+import { findSymmetry } from "../../src/compare/find-symmetry.ts";
 import type { Tensor, Weights } from "../../src/core/tensors.ts";
 import { narrow } from "../../src/formats/narrow.ts";
 import type { SafeDtype } from "../../src/formats/safetensors-dtypes.ts";
 import { makeTensorSource, weightsSource } from "../../src/formats/tensor-source.ts";
-import { actOn } from "../../src/group/act.ts";
-import { sampleElement } from "../../src/group/element.ts";
-import { defineSpec } from "../../src/spec/spec.ts";
-import type { SymmetrySpec } from "../../src/spec/types.ts";
+import { actOn } from "../../src/symmetry/act.ts";
+import { sampleElement } from "../../src/symmetry/element.ts";
+import { defineSpec } from "../../src/symmetry/spec.ts";
+import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 import {
   farthest,
   genericWeights,

@@ -3,18 +3,18 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { graphLoss, gather } from "../../src/align/graph-loss.ts";
-import { inputBatches } from "../../src/align/graph-inputs.ts";
-import { alignMany, mergeWeights } from "../../src/align/merge.ts";
-import { interpolate, lossBarrier, pathPoints } from "../../src/align/path.ts";
-import { classify } from "../../src/align/classification.ts";
+import { graphLoss, gather } from "../../src/align/merging/graph-loss.ts";
+import { inputBatches } from "../../src/align/activations/graph-inputs.ts";
+import { alignMany, mergeWeights } from "../../src/align/merging/merge-weights.ts";
+import { interpolate, lossBarrier, pathPoints } from "../../src/align/merging/path.ts";
+import { classify } from "../../src/align/merging/classification.ts";
 import { similarityOf } from "../../src/align/similarity.ts";
 import { randomStream } from "../../src/core/random.ts";
 import { modelWriter } from "../../src/formats/onnx-write.ts";
 import { readOnnx } from "../../src/formats/onnx.ts";
-import { actOn } from "../../src/group/act.ts";
-import { sampleElement } from "../../src/group/element.ts";
-import { onnxRuntime } from "../../src/infer/onnx-runtime.ts";
+import { actOn } from "../../src/symmetry/act.ts";
+import { sampleElement } from "../../src/symmetry/element.ts";
+import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
 import {
   farthest,
   genericWeights,

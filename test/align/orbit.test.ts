@@ -1,15 +1,15 @@
 // Laws of orbits: fingerprints and canonical forms do not see the group, comparison names it, and a changed weight shows.
 
 import { describe, expect, test } from "vitest";
-import { canonicalForm } from "../../src/align/canonical.ts";
-import { compareCheckpoints } from "../../src/align/compare.ts";
-import { fingerprint } from "../../src/align/fingerprint.ts";
+import { canonicalForm } from "../../src/identity/canonical.ts";
+import { compareCheckpoints } from "../../src/compare/compare-checkpoints.ts";
+import { fingerprint } from "../../src/identity/fingerprint.ts";
 import type { Weights } from "../../src/core/tensors.ts";
 import { weightsSource } from "../../src/formats/tensor-source.ts";
-import { actOn } from "../../src/group/act.ts";
-import { sampleElement } from "../../src/group/element.ts";
-import type { SymmetrySpec } from "../../src/spec/types.ts";
-import { defineSpec } from "../../src/spec/spec.ts";
+import { actOn } from "../../src/symmetry/act.ts";
+import { sampleElement } from "../../src/symmetry/element.ts";
+import type { SymmetrySpec } from "../../src/symmetry/types.ts";
+import { defineSpec } from "../../src/symmetry/spec.ts";
 import {
   farthest,
   genericWeights,

@@ -5,18 +5,18 @@ import { countLayerTerms, countLayerWeights, countTerms } from "../../src/basis/
 import { bellNumber, setPartitions, stirlingNumber } from "../../src/basis/partitions.ts";
 import { enumerateTerms } from "../../src/basis/terms.ts";
 import { compilePlan } from "../../src/plan/compile.ts";
-import { lowerSpec } from "../../src/spec/lower.ts";
-import { cnnSpec } from "../../src/spec/presets/cnn.ts";
-import { mlpSpec } from "../../src/spec/presets/mlp.ts";
+import { lowerSpec } from "../../src/symmetry/lower.ts";
+import { cnnSpec } from "../../src/symmetry/presets/cnn.ts";
+import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import {
   publishedCNNSpec,
   publishedGRUSpec,
   publishedNFNCNNSpec,
   publishedRNNSpec,
   publishedTransformerSpec,
-} from "../../src/spec/presets/published.ts";
-import { transformerSpec } from "../../src/spec/presets/transformer.ts";
-import { defineSpec } from "../../src/spec/spec.ts";
+} from "../support/published-specs.ts";
+import { transformerSpec } from "../../src/symmetry/presets/transformer.ts";
+import { defineSpec } from "../../src/symmetry/spec.ts";
 import { randomSpec } from "../../src/testing/random.ts";
 import { shorthand } from "../support/specs.ts";
 

@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from "vitest";
 import { enumerateTerms } from "../../src/basis/terms.ts";
-import { lowerSpec } from "../../src/spec/lower.ts";
-import { referenceApply } from "../../src/ops/reference.ts";
+import { lowerSpec } from "../../src/symmetry/lower.ts";
+import { referenceApply } from "../../src/layers/reference.ts";
 import { shorthand } from "../support/specs.ts";
 import { applyTerm } from "../support/terms.ts";
 

@@ -8,14 +8,14 @@ import {
   countLayerTerms,
 } from "../../src/basis/counts.ts";
 import { enumerateTerms } from "../../src/basis/terms.ts";
-import { lowerSpec } from "../../src/spec/lower.ts";
+import { lowerSpec } from "../../src/symmetry/lower.ts";
 import {
   publishedCNNSpec,
   publishedGRUSpec,
   publishedMLPSpec,
   publishedRNNSpec,
-} from "../../src/spec/presets/published.ts";
-import { defineSpec } from "../../src/spec/spec.ts";
+} from "../support/published-specs.ts";
+import { defineSpec } from "../../src/symmetry/spec.ts";
 import { shorthand } from "../support/specs.ts";
 import { rank, termVector } from "../support/terms.ts";
 

@@ -3,7 +3,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { inputBatches } from "../../src/align/graph-inputs.ts";
+import { inputBatches } from "../../src/align/activations/graph-inputs.ts";
 import { randomStream } from "../../src/core/random.ts";
 import type { Tensor, Weights } from "../../src/core/tensors.ts";
 import { narrow } from "../../src/formats/narrow.ts";
@@ -11,11 +11,11 @@ import { modelWriter } from "../../src/formats/onnx-write.ts";
 import { readOnnx } from "../../src/formats/onnx.ts";
 import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
-import { actOn } from "../../src/group/act.ts";
-import { sampleElement } from "../../src/group/element.ts";
-import { onnxRuntime } from "../../src/infer/onnx-runtime.ts";
-import { specToJSON } from "../../src/spec/json.ts";
-import { mlpSpec } from "../../src/spec/presets/mlp.ts";
+import { actOn } from "../../src/symmetry/act.ts";
+import { sampleElement } from "../../src/symmetry/element.ts";
+import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
+import { specToJSON } from "../../src/symmetry/json.ts";
+import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
 import {
   genericWeights,

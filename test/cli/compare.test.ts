@@ -7,9 +7,9 @@ import { narrow } from "../../src/formats/narrow.ts";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
 import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
 import type { Tensor, Weights } from "../../src/core/tensors.ts";
-import { specToJSON } from "../../src/spec/json.ts";
-import { actOn } from "../../src/group/act.ts";
-import { sampleElement } from "../../src/group/element.ts";
+import { specToJSON } from "../../src/symmetry/json.ts";
+import { actOn } from "../../src/symmetry/act.ts";
+import { sampleElement } from "../../src/symmetry/element.ts";
 import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
 import {
   genericWeights,

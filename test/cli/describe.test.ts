@@ -7,10 +7,10 @@ import { describe, expect, test } from "vitest";
 import { decodeTensor } from "../../src/formats/onnx-tensor.ts";
 import { replaceInitializers } from "../../src/formats/onnx-write.ts";
 import { readOnnx } from "../../src/formats/onnx.ts";
-import { actOn } from "../../src/group/act.ts";
-import { sampleElement } from "../../src/group/element.ts";
+import { actOn } from "../../src/symmetry/act.ts";
+import { sampleElement } from "../../src/symmetry/element.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
-import { specFromJSON } from "../../src/spec/json.ts";
+import { specFromJSON } from "../../src/symmetry/json.ts";
 import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
 
 const fixture = (name: string) =>

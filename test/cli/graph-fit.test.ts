@@ -3,11 +3,11 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { checkBelongs, fitGraph } from "../../src/cli/graph-fit.ts";
+import { checkBelongs, fitGraph } from "../../src/cli/networks/graph-fit.ts";
 import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
 import { weightsSource } from "../../src/formats/tensor-source.ts";
-import { actOn } from "../../src/group/act.ts";
-import { sampleElement } from "../../src/group/element.ts";
+import { actOn } from "../../src/symmetry/act.ts";
+import { sampleElement } from "../../src/symmetry/element.ts";
 import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
 import {
   fixture,

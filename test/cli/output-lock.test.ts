@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EnvironmentError } from "../../src/core/errors.ts";
-import { lockOutput } from "../../src/cli/output-lock.ts";
-import { writeFileAtomic } from "../../src/cli/write-file.ts";
+import { lockOutput } from "../../src/node/output-lock.ts";
+import { writeFileAtomic } from "../../src/node/write-file.ts";
 import { weightspace } from "../support/command-line.ts";
 
 const bin = fileURLToPath(new URL("../../bin/weightspace.js", import.meta.url));
@@ -89,7 +89,7 @@ describe("a training's output", () => {
 describe("temporary files", () => {
   /** Starts a write that never ends, waits for its temporary file, and kills it. */
   async function killedWrite(path: string): Promise<void> {
-    const module = new URL("../../dist/cli/write-file.js", import.meta.url).href;
+    const module = new URL("../../dist/node/write-file.js", import.meta.url).href;
     const program = `
       import { writeFileAtomic } from ${JSON.stringify(module)};
       async function* content() {

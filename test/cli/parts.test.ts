@@ -5,11 +5,11 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterEach, expect, test, vi } from "vitest";
-import { positiveNumber, wholeNumber } from "../../src/cli/arguments.ts";
-import { fileError } from "../../src/cli/files.ts";
-import { writeFileAtomic } from "../../src/cli/write-file.ts";
-import { textTable } from "../../src/cli/output.ts";
-import { progress, timeLeft } from "../../src/cli/progress.ts";
+import { positiveNumber, wholeNumber } from "../../src/cli/app/arguments.ts";
+import { fileError } from "../../src/node/files.ts";
+import { writeFileAtomic } from "../../src/node/write-file.ts";
+import { textTable } from "../../src/cli/app/output.ts";
+import { progress, timeLeft } from "../../src/cli/app/progress.ts";
 import { inTemporaryFolder } from "../support/command-line.ts";
 
 afterEach(() => {

@@ -7,9 +7,9 @@ import type { Weights } from "../../src/core/tensors.ts";
 import { modelWriter } from "../../src/formats/onnx-write.ts";
 import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
-import { actOn } from "../../src/group/act.ts";
-import { sampleElement } from "../../src/group/element.ts";
-import { specToJSON } from "../../src/spec/json.ts";
+import { actOn } from "../../src/symmetry/act.ts";
+import { sampleElement } from "../../src/symmetry/element.ts";
+import { specToJSON } from "../../src/symmetry/json.ts";
 import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
 import { genericWeights, modelPath, modelSpec } from "../support/networks.ts";
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { randomStream } from "../../src/core/random.ts";
-import { bootstrapTaus, compareModels, middle } from "../../src/experiment/compare.ts";
+import { bootstrapTaus, compareModels, middle } from "../../src/experiment/compare-models.ts";
 import type { FinishedJob } from "../../src/experiment/results.ts";
 
 const size = 120;

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { JobRequest } from "../../src/experiment/job.ts";
-import { jobPool } from "../../src/experiment/job-pool.ts";
+import { jobPool } from "../../src/node/job-pool.ts";
 import { collectResults, type FinishedJob } from "../../src/experiment/results.ts";
 
 const actual = [0.1, 0.4, 0.6, 0.9];

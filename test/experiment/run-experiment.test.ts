@@ -8,13 +8,13 @@ import {
   type ExperimentOutcome,
   runExperiment,
 } from "../../src/experiment/run-experiment.ts";
-import { zooDataset, type ZooDataset } from "../../src/experiment/zoo-dataset.ts";
+import { zooDataset, type ZooDataset } from "../../src/zoo/zoo-dataset.ts";
 import { digitsTask } from "../../src/tasks/digits.ts";
-import { readPackageData } from "../../src/tasks/package-data.ts";
+import { readPackageData } from "../../src/node/package-data.ts";
 import { buildZoo } from "../../src/zoo/build.ts";
 import { openZoo } from "../../src/zoo/open.ts";
 import { digitsRecipe } from "../../src/zoo/recipe.ts";
-import { memoryStore } from "../../src/zoo/store.ts";
+import { memoryStore } from "../../src/core/store.ts";
 
 const settings = {
   models: [
@@ -102,7 +102,7 @@ describe("an experiment", () => {
 
   test("a killed worker is one clear error; finished runs stay and the rest goes on later", async () => {
     const store = memoryStore();
-    const workerEntry = new URL("../zoo/dying-worker.js", import.meta.url);
+    const workerEntry = new URL("../node/dying-worker.js", import.meta.url);
     const dying = finish(runExperiment({ dataset, settings, store, workers: 2, workerEntry }));
     await expect(dying).rejects.toThrow(EnvironmentError);
     await expect(

@@ -8,7 +8,7 @@ import {
   keepSettings,
   settingsName,
 } from "../../src/experiment/settings.ts";
-import { memoryStore } from "../../src/zoo/store.ts";
+import { memoryStore } from "../../src/core/store.ts";
 
 const settings: ExperimentSettings = {
   models: [{ name: "linear", options: {} }],

@@ -5,7 +5,7 @@ import { randomStream } from "../../src/core/random.ts";
 import { oneNumberBaselines } from "../../src/experiment/one-number.ts";
 import { stageTau } from "../../src/experiment/stage-tau.ts";
 import { summarize } from "../../src/experiment/results.ts";
-import { mlpSpec } from "../../src/spec/presets/mlp.ts";
+import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import { kendallTau } from "../../src/train/kendall-tau.ts";
 import { splitDataset } from "../../src/train/dataset.ts";
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { collectTrainingSizes } from "../../src/experiment/training-size.ts";
 import { takeShare } from "../../src/experiment/train-share.ts";
 import { trainingSizeReport } from "../../src/report/training-size-report.ts";
-import { mlpSpec } from "../../src/spec/presets/mlp.ts";
+import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import { splitDataset } from "../../src/train/dataset.ts";
 import { escapeHtml } from "../../src/report/html.ts";
 

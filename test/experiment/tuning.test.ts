@@ -5,8 +5,8 @@ import { checkReadable, chooseModels } from "../../src/experiment/choose-models.
 import type { FinishedJob } from "../../src/experiment/results.ts";
 import { configure, judgeTrials, tuningConfigurations } from "../../src/experiment/tuning.ts";
 import { buildModel, modelNames } from "../../src/models/registry.ts";
-import { gruSpec } from "../../src/spec/presets/recurrent.ts";
-import { mlpSpec } from "../../src/spec/presets/mlp.ts";
+import { gruSpec } from "../../src/symmetry/presets/recurrent.ts";
+import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 
 const spec = mlpSpec([6, 8, 3]);
 const budget = { epochs: 3, batchSize: 8, rate: 3e-3, clipNorm: 1 };

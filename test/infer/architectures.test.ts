@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { readOnnx } from "../../src/formats/onnx.ts";
-import type { Executor } from "../../src/infer/executor.ts";
+import type { Executor } from "../../src/runtime/executor.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
-import { onnxRuntime } from "../../src/infer/onnx-runtime.ts";
-import { proveSpec } from "../../src/infer/prove.ts";
+import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
+import { proveSpec } from "../../src/infer/proof/prove.ts";
 import { buildModel } from "../support/architecture.ts";
 import { imageModels } from "../support/image-models.ts";
 import { recurrentModels } from "../support/recurrent-models.ts";

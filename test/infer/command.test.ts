@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { symmetriesCommand } from "../../src/cli/commands/symmetries.ts";
-import { UsageError } from "../../src/cli/usage-error.ts";
+import { UsageError } from "../../src/cli/app/usage-error.ts";
 import { EnvironmentError, FormatError } from "../../src/core/errors.ts";
-import { specFromJSON } from "../../src/spec/json.ts";
+import { specFromJSON } from "../../src/symmetry/json.ts";
 import { onnxBuilder } from "../support/onnx-builder.ts";
 import { gemm, relu } from "../support/onnx-layers.ts";
 

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { readOnnx } from "../../src/formats/onnx.ts";
-import type { Executor } from "../../src/infer/executor.ts";
+import type { Executor } from "../../src/runtime/executor.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
-import { onnxRuntime } from "../../src/infer/onnx-runtime.ts";
-import { proveSpec } from "../../src/infer/prove.ts";
-import { formatAxisExpression } from "../../src/spec/expression.ts";
-import type { SymmetrySpec } from "../../src/spec/types.ts";
+import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
+import { proveSpec } from "../../src/infer/proof/prove.ts";
+import { formatAxisExpression } from "../../src/symmetry/expression.ts";
+import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 import { structureOf } from "../support/structure.ts";
 
 interface Truth {

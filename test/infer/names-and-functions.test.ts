@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { inferSpecFromNames } from "../../src/infer/names/infer-names.ts";
 import type { NamedShape } from "../../src/infer/names/template.ts";
-import { specDifference } from "../../src/spec/same-spec.ts";
+import { specDifference } from "../../src/symmetry/same-spec.ts";
 import { inferSpecFromFunction } from "../../src/trace/infer-function.ts";
 import { familyCases } from "../support/family-cases.ts";
 import { verdictOn } from "../support/function-oracle.ts";

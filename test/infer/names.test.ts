@@ -4,9 +4,9 @@ import { describe, expect, it, test } from "vitest";
 import { OptionError, UnsupportedError } from "../../src/core/errors.ts";
 import { inferSpecFromNames, type InferNamesOptions } from "../../src/infer/names/infer-names.ts";
 import type { NamedShape } from "../../src/infer/names/template.ts";
-import { formatAxisExpression } from "../../src/spec/expression.ts";
-import { specDifference } from "../../src/spec/same-spec.ts";
-import type { SymmetrySpec } from "../../src/spec/types.ts";
+import { formatAxisExpression } from "../../src/symmetry/expression.ts";
+import { specDifference } from "../../src/symmetry/same-spec.ts";
+import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 import {
   bertTensors,
   gpt2Tensors,

@@ -2,8 +2,8 @@ import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { readOnnx } from "../../src/formats/onnx.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
-import { onnxRuntime } from "../../src/infer/onnx-runtime.ts";
-import { proveSpec } from "../../src/infer/prove.ts";
+import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
+import { proveSpec } from "../../src/infer/proof/prove.ts";
 import { randomGraph } from "../support/random-graph.ts";
 
 const count = Number(process.env["WEIGHTSPACE_GRAPHS"] ?? 100);

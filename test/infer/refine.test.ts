@@ -9,8 +9,8 @@ import {
   productOf,
   sumOf,
   termsOf,
-} from "../../src/infer/atoms.ts";
-import { cutAt, segmentOf, splitInner, unify } from "../../src/infer/refine.ts";
+} from "../../src/infer/index-sets/atoms.ts";
+import { cutAt, segmentOf, splitInner, unify } from "../../src/infer/index-sets/refine.ts";
 
 const sizes = (atoms: readonly Atom[]) => atoms.map(({ size }) => size);
 

@@ -1,10 +1,10 @@
 // Comparing specs up to names: equal under renaming, different as soon as one claim is.
 
 import { describe, expect, it } from "vitest";
-import { formatAxisExpression } from "../../src/spec/expression.ts";
-import { specDifference } from "../../src/spec/same-spec.ts";
-import { defineSpec } from "../../src/spec/spec.ts";
-import type { Axis, SymmetrySpec } from "../../src/spec/types.ts";
+import { formatAxisExpression } from "../../src/symmetry/expression.ts";
+import { specDifference } from "../../src/symmetry/same-spec.ts";
+import { defineSpec } from "../../src/symmetry/spec.ts";
+import type { Axis, SymmetrySpec } from "../../src/symmetry/types.ts";
 import { inferSpecFromNames } from "../../src/infer/names/infer-names.ts";
 import { gpt2Tensors, llamaTensors, resnetTensors } from "../support/model-tensors.ts";
 

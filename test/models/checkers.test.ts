@@ -1,7 +1,7 @@
 // The public checkers themselves: they notice NaN, missing and surplus results.
 
 import { describe, expect, test } from "vitest";
-import { mlpSpec } from "../../src/spec/presets/mlp.ts";
+import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import {
   assertEquivariant,
   assertInvariant,

@@ -7,11 +7,11 @@ import { buildModel, modelRegistry } from "../../src/models/registry.ts";
 import { statisticsPerTensor } from "../../src/models/stat-nn.ts";
 import { equivariantUNF, unf } from "../../src/models/unf.ts";
 import { planSpec } from "../../src/plan/plan-spec.ts";
-import { equivariantLinear } from "../../src/nn/equivariant-linear.ts";
-import * as published from "../../src/spec/presets/published.ts";
+import { equivariantLinear } from "../../src/layers/equivariant-linear.ts";
+import * as published from "../support/published-specs.ts";
 import { startEngine } from "../../src/engine/start.ts";
-import { defineSpec } from "../../src/spec/spec.ts";
-import { mlpSpec } from "../../src/spec/presets/mlp.ts";
+import { defineSpec } from "../../src/symmetry/spec.ts";
+import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 
 /** alpha, beta and gamma_0 of the update rule are learned beside the network. */
 const updateScalars = 3;

@@ -10,8 +10,8 @@ import { inferSpec } from "../../src/infer/infer.ts";
 import { unf } from "../../src/models/unf.ts";
 import { functionalSize } from "../../src/plan/functional-size.ts";
 import { planSpec } from "../../src/plan/plan-spec.ts";
-import { lowerSpec } from "../../src/spec/lower.ts";
-import { defineSpec } from "../../src/spec/spec.ts";
+import { lowerSpec } from "../../src/symmetry/lower.ts";
+import { defineSpec } from "../../src/symmetry/spec.ts";
 import { shorthand } from "../support/specs.ts";
 
 const fromModel = (name: string) =>

@@ -3,13 +3,13 @@
 import { numpy as np } from "@jax-js/jax";
 import { beforeAll, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
-import { mergeAtoms, separateAtoms } from "../../src/ops/take-apart.ts";
+import { mergeAtoms, separateAtoms } from "../../src/layers/take-apart.ts";
 import { mergeTensors } from "../../src/plan/merge-tensors.ts";
 import { planLowered } from "../../src/plan/plan-spec.ts";
 import { shareCoefficients } from "../../src/plan/sharing.ts";
-import { lowerSpec } from "../../src/spec/lower.ts";
-import { publishedGRUSpec } from "../../src/spec/presets/published.ts";
-import { mlpSpec } from "../../src/spec/presets/mlp.ts";
+import { lowerSpec } from "../../src/symmetry/lower.ts";
+import { publishedGRUSpec } from "../support/published-specs.ts";
+import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import { randomSpec } from "../../src/testing/random.ts";
 
 const coefficients = (lowered: Parameters<typeof planLowered>[0]) =>

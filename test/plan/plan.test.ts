@@ -7,8 +7,8 @@ import { printPlan } from "../../src/plan/print.ts";
 import { schedulePlan } from "../../src/plan/schedule.ts";
 import { shareCoefficients } from "../../src/plan/sharing.ts";
 import { plannedTerms } from "../../src/plan/terms.ts";
-import { lowerSpec } from "../../src/spec/lower.ts";
-import { defineSpec } from "../../src/spec/spec.ts";
+import { lowerSpec } from "../../src/symmetry/lower.ts";
+import { defineSpec } from "../../src/symmetry/spec.ts";
 import { randomSpec } from "../../src/testing/random.ts";
 import { shorthand } from "../support/specs.ts";
 

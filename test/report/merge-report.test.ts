@@ -1,7 +1,7 @@
 // The report of a merge: complete in itself, every path and barrier there, escaped.
 
 import { expect, test } from "vitest";
-import { lossBarrier, pathPoints } from "../../src/align/path.ts";
+import { lossBarrier, pathPoints } from "../../src/align/merging/path.ts";
 import { measuredPath } from "../../src/report/measured-path.ts";
 import { mergeReport, type MergeResult } from "../../src/report/merge-report.ts";
 

@@ -42,10 +42,10 @@ test("a folder may not import from those below it, types included", () => {
 
 test("Node is for the command line, array values are for the engine and what follows", () => {
   const node = `import { readFileSync } from "node:fs";`;
-  expect(layers.layerProblems("src/cli/files.ts", node)).toEqual([]);
+  expect(layers.layerProblems("src/node/files.ts", node)).toEqual([]);
   expect(layers.layerProblems("src/train/fit.ts", node)).toHaveLength(1);
   const arrays = `import { numpy as np } from "@jax-js/jax";`;
-  expect(layers.layerProblems("src/ops/execute.ts", arrays)).toEqual([]);
+  expect(layers.layerProblems("src/layers/execute.ts", arrays)).toEqual([]);
   expect(layers.layerProblems("src/basis/terms.ts", arrays)).toHaveLength(1);
   const types = `import type { numpy as np } from "@jax-js/jax";`;
   expect(layers.layerProblems("src/basis/terms.ts", types)).toEqual([]);

@@ -1,6 +1,6 @@
 // The symmetries of the digits network as a person writes them, to hold what tracing finds against.
 
-import { defineSpec } from "../../src/spec/spec.ts";
+import { defineSpec } from "../../src/symmetry/spec.ts";
 
 export const digitsSpec = defineSpec({
   axes: {

@@ -1,6 +1,6 @@
 // Collects the events of a training run.
 
-import { arraysToHost, disposeArrays, type HostRecord } from "../../src/train/arrays.ts";
+import { arraysToHost, disposeArrays, type HostRecord } from "../../src/engine/arrays.ts";
 import type { FitEvent } from "../../src/train/events.ts";
 
 type Done = Extract<FitEvent, { type: "done" }>;

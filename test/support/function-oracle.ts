@@ -3,9 +3,9 @@
 import { numpy as np } from "@jax-js/jax";
 import type { Weights } from "../../src/core/tensors.ts";
 import { startEngine } from "../../src/engine/start.ts";
-import { actOn } from "../../src/group/act.ts";
-import { movingAxes, sampleElement } from "../../src/group/element.ts";
-import type { SymmetrySpec } from "../../src/spec/types.ts";
+import { actOn } from "../../src/symmetry/act.ts";
+import { movingAxes, sampleElement } from "../../src/symmetry/element.ts";
+import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 import { randomWeights } from "../../src/testing/random.ts";
 import type { W } from "./traced-layers.ts";
 

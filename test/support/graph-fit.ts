@@ -2,7 +2,7 @@
 
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
-import { fitGraph } from "../../src/cli/graph-fit.ts";
+import { fitGraph } from "../../src/cli/networks/graph-fit.ts";
 import type { Weights } from "../../src/core/tensors.ts";
 import { decodeTensor, isFloatType } from "../../src/formats/onnx-tensor.ts";
 import { readOnnx } from "../../src/formats/onnx.ts";

@@ -3,9 +3,13 @@
 import { jit, numpy as np, valueAndGrad } from "@jax-js/jax";
 import { randomStream } from "../../src/core/random.ts";
 import { sizeOf } from "../../src/core/shapes.ts";
-import { executePlan, type Aggregation } from "../../src/ops/execute.ts";
+import { executePlan, type Aggregation } from "../../src/layers/execute.ts";
 import type { ExecutablePlan } from "../../src/plan/plan-spec.ts";
-import { type DenseFeature, referenceApply, referenceGradients } from "../../src/ops/reference.ts";
+import {
+  type DenseFeature,
+  referenceApply,
+  referenceGradients,
+} from "../../src/layers/reference.ts";
 import { plannedTerms } from "../../src/plan/terms.ts";
 
 export interface LayerCase {

@@ -4,8 +4,8 @@ import { numpy as np } from "@jax-js/jax";
 import { randomStream } from "../../src/core/random.ts";
 import { sizeOf } from "../../src/core/shapes.ts";
 import type { Model } from "../../src/models/model.ts";
-import { defineSpec } from "../../src/spec/spec.ts";
-import type { SymmetrySpec } from "../../src/spec/types.ts";
+import { defineSpec } from "../../src/symmetry/spec.ts";
+import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 import type { DatasetTensor, WeightDataset } from "../../src/train/dataset.ts";
 
 export const smallSpec: SymmetrySpec = defineSpec({

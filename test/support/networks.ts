@@ -6,9 +6,9 @@ import { sizeOf } from "../../src/core/shapes.ts";
 import type { Weights } from "../../src/core/tensors.ts";
 import { decodeTensor } from "../../src/formats/onnx-tensor.ts";
 import { readOnnx } from "../../src/formats/onnx.ts";
-import type { GroupElement } from "../../src/group/element.ts";
+import type { GroupElement } from "../../src/symmetry/element.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
-import type { SymmetrySpec } from "../../src/spec/types.ts";
+import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 
 const folder = new URL("../fixtures/models/", import.meta.url);
 

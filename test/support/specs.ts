@@ -1,7 +1,7 @@
 // Shorthands for specs in the notation of the literature: one integer per dimension names its permuted axis.
 
-import { defineSpec } from "../../src/spec/spec.ts";
-import type { SymmetrySpec } from "../../src/spec/types.ts";
+import { defineSpec } from "../../src/symmetry/spec.ts";
+import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 
 /** `shorthand([[0, 1], [1]])`: tensors t0 with axes (n0, n1) and t1 with (n1); every axis has this size. */
 export function shorthand(

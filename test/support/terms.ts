@@ -2,8 +2,8 @@
 
 import type { BasisTerm } from "../../src/basis/terms.ts";
 import { sizeOf } from "../../src/core/shapes.ts";
-import { referenceApply } from "../../src/ops/reference.ts";
-import type { LoweredSpec } from "../../src/spec/lower.ts";
+import { referenceApply } from "../../src/layers/reference.ts";
+import type { LoweredSpec } from "../../src/symmetry/lower.ts";
 
 const shapeOf = (lowered: LoweredSpec, tensor: number) =>
   lowered.tensors[tensor].dims.map(({ axis }) => lowered.axes[axis].size);

@@ -2,17 +2,17 @@ import { numpy as np } from "@jax-js/jax";
 import { beforeAll, describe, expect, test } from "vitest";
 import { randomStream } from "../../src/core/random.ts";
 import { startEngine } from "../../src/engine/start.ts";
-import { formatAxisExpression } from "../../src/spec/expression.ts";
-import { publishedGRUSpec } from "../../src/spec/presets/published.ts";
+import { formatAxisExpression } from "../../src/symmetry/expression.ts";
+import { publishedGRUSpec } from "../support/published-specs.ts";
 import {
   addersData,
   answerSymbols,
   askSymbol,
   endSymbol,
   querySymbols,
-} from "../../src/tasks/adders-data.ts";
+} from "../../src/datasets/adders-data.ts";
 import { evaluateAdders } from "../../src/tasks/adders-evaluation.ts";
-import { nextSymbolScores, readSymbol } from "../../src/tasks/gru.ts";
+import { nextSymbolScores, readSymbol } from "../../src/populations/gru.ts";
 import { addersTask } from "../../src/tasks/adders.ts";
 import type { Task } from "../../src/tasks/task.ts";
 import { gradientErrors, randomBatch, randomWeights, stack, underSymmetry } from "./task-laws.ts";

@@ -2,10 +2,10 @@ import { numpy as np } from "@jax-js/jax";
 import { beforeAll, describe, expect, test } from "vitest";
 import { sizeOf } from "../../src/core/shapes.ts";
 import { startEngine } from "../../src/engine/start.ts";
-import { formatAxisExpression } from "../../src/spec/expression.ts";
+import { formatAxisExpression } from "../../src/symmetry/expression.ts";
 import type { ClassifierTask } from "../../src/tasks/classifier.ts";
 import { digitsCnnTask } from "../../src/tasks/digits-cnn.ts";
-import { readPackageData } from "../../src/tasks/package-data.ts";
+import { readPackageData } from "../../src/node/package-data.ts";
 import { gradientErrors, randomWeights, stack, underSymmetry } from "./task-laws.ts";
 
 let bytes: Uint8Array;

@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
-import { formatAxisExpression } from "../../src/spec/expression.ts";
+import { formatAxisExpression } from "../../src/symmetry/expression.ts";
 import type { ClassifierTask } from "../../src/tasks/classifier.ts";
 import { digitsTransformerTask } from "../../src/tasks/digits-transformer.ts";
-import { readPackageData } from "../../src/tasks/package-data.ts";
+import { readPackageData } from "../../src/node/package-data.ts";
 import { gradientErrors, underSymmetry } from "./task-laws.ts";
 
 let bytes: Uint8Array;

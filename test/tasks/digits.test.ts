@@ -5,13 +5,13 @@ import { randomStream } from "../../src/core/random.ts";
 import { sizeOf } from "../../src/core/shapes.ts";
 import type { Weights } from "../../src/core/tensors.ts";
 import { startEngine } from "../../src/engine/start.ts";
-import { actOn } from "../../src/group/act.ts";
-import { sampleElement } from "../../src/group/element.ts";
+import { actOn } from "../../src/symmetry/act.ts";
+import { sampleElement } from "../../src/symmetry/element.ts";
 import type { WeightBatch } from "../../src/models/model.ts";
-import { gunzip, parseDigits } from "../../src/tasks/digits-data.ts";
+import { gunzip, parseDigits } from "../../src/datasets/digits-data.ts";
 import { digitsTask } from "../../src/tasks/digits.ts";
 import { digitsSpec } from "../support/digits-spec.ts";
-import { readPackageData } from "../../src/tasks/package-data.ts";
+import { readPackageData } from "../../src/node/package-data.ts";
 import type { ClassifierTask } from "../../src/tasks/classifier.ts";
 
 let bytes: Uint8Array;

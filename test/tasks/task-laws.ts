@@ -5,8 +5,8 @@ import { expect } from "vitest";
 import { randomStream } from "../../src/core/random.ts";
 import { sizeOf } from "../../src/core/shapes.ts";
 import type { Weights } from "../../src/core/tensors.ts";
-import { actOn } from "../../src/group/act.ts";
-import { sampleElement } from "../../src/group/element.ts";
+import { actOn } from "../../src/symmetry/act.ts";
+import { sampleElement } from "../../src/symmetry/element.ts";
 import type { WeightBatch } from "../../src/models/model.ts";
 import type { Batch, Evaluation, Task } from "../../src/tasks/task.ts";
 

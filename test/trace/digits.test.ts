@@ -1,10 +1,10 @@
 // The digits network needs no hand-written spec: tracing its own forward pass gives the one a person would write.
 
 import { expect, it } from "vitest";
-import { specDifference } from "../../src/spec/same-spec.ts";
+import { specDifference } from "../../src/symmetry/same-spec.ts";
 import { digitsSpec, digitsTask } from "../../src/tasks/digits.ts";
-import { readPackageData } from "../../src/tasks/package-data.ts";
-import { mlpSpec } from "../../src/spec/presets/mlp.ts";
+import { readPackageData } from "../../src/node/package-data.ts";
+import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import { digitsSpec as written } from "../support/digits-spec.ts";
 
 it("the traced spec of the digits network is the hand-written one, and its task carries it", async () => {

@@ -2,7 +2,7 @@
 
 import { nn, numpy as np } from "@jax-js/jax";
 import { describe, expect, it } from "vitest";
-import { formatGroup } from "../../src/spec/print.ts";
+import { formatGroup } from "../../src/symmetry/print.ts";
 import { inferSpecFromFunction } from "../../src/trace/infer-function.ts";
 import { verdictOn } from "../support/function-oracle.ts";
 import { between, trapCases } from "../support/traced-traps.ts";

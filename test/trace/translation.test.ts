@@ -2,10 +2,10 @@
 
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Weights } from "../../src/core/tensors.ts";
-import type { Executor } from "../../src/infer/executor.ts";
-import { onnxRuntime } from "../../src/infer/onnx-runtime.ts";
+import type { Executor } from "../../src/runtime/executor.ts";
+import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
 import { randomWeights } from "../../src/testing/random.ts";
-import { defineSpec } from "../../src/spec/spec.ts";
+import { defineSpec } from "../../src/symmetry/spec.ts";
 import { traceFunction } from "../../src/trace/infer-function.ts";
 import { doorModels } from "../support/door-models.ts";
 import { familyCases } from "../support/family-cases.ts";

@@ -9,7 +9,7 @@ import {
   readCheckpoint,
   writeCheckpoint,
 } from "../../src/train/checkpoint.ts";
-import { specToJSON } from "../../src/spec/json.ts";
+import { specToJSON } from "../../src/symmetry/json.ts";
 import { smallSpec } from "../support/linear-model.ts";
 
 const checkpoint: Checkpoint = {

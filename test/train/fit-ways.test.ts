@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
 import { statNN } from "../../src/models/stat-nn.ts";
 import { unf } from "../../src/models/unf.ts";
-import { disposeArrays } from "../../src/train/arrays.ts";
+import { disposeArrays } from "../../src/engine/arrays.ts";
 import { splitDataset } from "../../src/train/dataset.ts";
 import { fit } from "../../src/train/fit.ts";
 import type { FitOptions } from "../../src/train/fit-options.ts";

@@ -3,7 +3,7 @@
 import { numpy as np } from "@jax-js/jax";
 import { beforeAll, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
-import { arraysFromHost, disposeArrays } from "../../src/train/arrays.ts";
+import { arraysFromHost, disposeArrays } from "../../src/engine/arrays.ts";
 import { readCheckpoint } from "../../src/train/checkpoint.ts";
 import { splitDataset } from "../../src/train/dataset.ts";
 import { fit } from "../../src/train/fit.ts";

@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { FormatError, OptionError } from "../../src/core/errors.ts";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
-import { specFromJSON } from "../../src/spec/json.ts";
+import { specFromJSON } from "../../src/symmetry/json.ts";
 import { digitsTask } from "../../src/tasks/digits.ts";
-import { readPackageData } from "../../src/tasks/package-data.ts";
+import { readPackageData } from "../../src/node/package-data.ts";
 import { buildZoo } from "../../src/zoo/build.ts";
 import { openZoo } from "../../src/zoo/open.ts";
-import { memoryStore, type ZooStore } from "../../src/zoo/store.ts";
+import { memoryStore, type ZooStore } from "../../src/core/store.ts";
 import { decodeTable } from "../../src/zoo/table.ts";
 import { trainPopulation } from "../../src/zoo/train-population.ts";
 import { build, digestsOf, filesOf, smallZoo } from "./small-zoo.ts";

@@ -5,9 +5,9 @@ import { FormatError } from "../../src/core/errors.ts";
 import { toFloat32 } from "../../src/formats/safetensors-dtypes.ts";
 import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
-import { zooDataset } from "../../src/experiment/zoo-dataset.ts";
+import { zooDataset } from "../../src/zoo/zoo-dataset.ts";
 import { openZoo } from "../../src/zoo/open.ts";
-import { memoryStore } from "../../src/zoo/store.ts";
+import { memoryStore } from "../../src/core/store.ts";
 import { build, digestsOf, filesOf, storeOf } from "./small-zoo.ts";
 
 const third = "shard-00002.safetensors";

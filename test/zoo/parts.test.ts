@@ -2,12 +2,12 @@
 
 import { beforeAll, describe, expect, test } from "vitest";
 import { FormatError, OptionError } from "../../src/core/errors.ts";
-import { zooDataset } from "../../src/experiment/zoo-dataset.ts";
+import { zooDataset } from "../../src/zoo/zoo-dataset.ts";
 import { mergeZoos } from "../../src/zoo/merge.ts";
 import { openZoo } from "../../src/zoo/open.ts";
 import { parseRecipe } from "../../src/zoo/recipe.ts";
 import { recipeNamed, recipes } from "../../src/zoo/recipes.ts";
-import { memoryStore, type ZooStore } from "../../src/zoo/store.ts";
+import { memoryStore, type ZooStore } from "../../src/core/store.ts";
 import { build, digestsOf, filesOf, smallZoo, storeOf } from "./small-zoo.ts";
 
 const recipe = parseRecipe({ ...smallZoo.recipe, batch: [8, 16], checkpoints: 3 });

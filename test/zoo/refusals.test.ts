@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { EnvironmentError, OptionError } from "../../src/core/errors.ts";
 import { openZoo } from "../../src/zoo/open.ts";
-import { memoryStore, type ZooStore } from "../../src/zoo/store.ts";
+import { memoryStore, type ZooStore } from "../../src/core/store.ts";
 import { build, digestsOf, filesOf, smallZoo, storeOf } from "./small-zoo.ts";
 
 let whole: ZooStore;

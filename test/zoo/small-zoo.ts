@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { buildZoo, type BuildEvent, type BuildOptions } from "../../src/zoo/build.ts";
 import type { Recipe } from "../../src/zoo/recipe.ts";
-import { memoryStore, type ZooStore } from "../../src/zoo/store.ts";
+import { memoryStore, type ZooStore } from "../../src/core/store.ts";
 
 const recipe: Recipe = {
   name: "small",

@@ -2,11 +2,11 @@
 
 import { beforeAll, describe, expect, test } from "vitest";
 import { type EngineWatch, watchEngine } from "../../src/engine/live-arrays.ts";
-import { readPackageData } from "../../src/tasks/package-data.ts";
+import { readPackageData } from "../../src/node/package-data.ts";
 import { taskEntry, type TaskName } from "../../src/tasks/registry.ts";
 import type { Task } from "../../src/tasks/task.ts";
 import { parseRecipe, type Recipe } from "../../src/zoo/recipe.ts";
-import { memoryStore } from "../../src/zoo/store.ts";
+import { memoryStore } from "../../src/core/store.ts";
 import type { trainPopulation as Train } from "../../src/zoo/train-population.ts";
 import type * as SmallZoo from "./small-zoo.ts";
 

@@ -1,15 +1,15 @@
 // `weightspace align a b -o b-aligned.safetensors`: b in the order and scale of a, the same network as before.
 
-import { withKey } from "../open-weights.ts";
-import { tellTaken } from "../taken.ts";
+import { withKey } from "../../node/open-weights.ts";
+import { tellTaken } from "../networks/taken.ts";
 import type { Alignment } from "../../align/align.ts";
-import type { CheckedMove } from "../check-moved.ts";
-import type { Cli, RegisterCommand } from "../context.ts";
-import { addSpecOptions, type SpecFlags } from "../checkpoint-spec.ts";
-import { apartLines } from "../apart-lines.ts";
-import { addMatchOptions, type MatchFlags } from "../match-flags.ts";
-import type { Networks } from "../networks.ts";
-import { addVerifyOption, type VerifyFlags } from "../verify-move.ts";
+import type { CheckedMove } from "../match/check-moved.ts";
+import type { Cli, RegisterCommand } from "../app/context.ts";
+import { addSpecOptions, type SpecFlags } from "../networks/checkpoint-spec.ts";
+import { apartLines } from "../match/apart-lines.ts";
+import { addMatchOptions, type MatchFlags } from "../match/match-flags.ts";
+import type { Networks } from "../networks/networks.ts";
+import { addVerifyOption, type VerifyFlags } from "../match/verify-move.ts";
 
 interface AlignFlags extends SpecFlags, MatchFlags, VerifyFlags {
   readonly out: string;
@@ -52,18 +52,18 @@ async function runAlign(
   paths: readonly [a: string, b: string],
   flags: AlignFlags,
 ): Promise<void> {
-  const { checkOutput } = await import("../write-network.ts");
+  const { checkOutput } = await import("../networks/write-network.ts");
   await checkOutput("align", flags.out, paths, paths[1]);
   cli.hintResume("no file was changed; the same command begins anew");
-  const { openNetworks } = await import("../networks.ts");
+  const { openNetworks } = await import("../networks/networks.ts");
   const opened = await openNetworks("align", paths, flags);
   try {
     const { spec, graph, networks } = opened;
     const [a, b] = networks;
-    const { alignNetworks } = await import("../align-networks.ts");
-    const { writeMoved } = await import("../check-moved.ts");
+    const { alignNetworks } = await import("../match/align-networks.ts");
+    const { writeMoved } = await import("../match/check-moved.ts");
     const { similarityOf } = await import("../../align/similarity.ts");
-    const { actOnTensor } = await import("../../group/act.ts");
+    const { actOnTensor } = await import("../../symmetry/act.ts");
     const alignment = await alignNetworks(cli, { spec, graph, a, b, flags });
     const { element } = alignment;
     const names = Object.keys(spec.tensors);
@@ -109,10 +109,10 @@ async function report(
   cli: Cli,
   { paths: [pathA, pathB], out, opened, alignment, similarity, checked }: AlignReport,
 ): Promise<void> {
-  const { summarizeElement } = await import("../../align/summary.ts");
-  const { axesTable, openLines } = await import("../comparison-text.ts");
-  const { movedBackLine } = await import("../check-moved.ts");
-  const { verifiedJson, verifiedLine } = await import("../verify-move.ts");
+  const { summarizeElement } = await import("../../parts/summary.ts");
+  const { axesTable, openLines } = await import("../match/comparison-text.ts");
+  const { movedBackLine } = await import("../match/check-moved.ts");
+  const { verifiedJson, verifiedLine } = await import("../match/verify-move.ts");
   const { spec, origin, warnings, apart } = opened;
   const taken = tellTaken(cli.output, opened.networks);
   const { element, open, paired } = alignment;

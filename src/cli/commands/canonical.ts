@@ -1,19 +1,19 @@
 // `weightspace canonical a -o canonical.safetensors`: the member of a network's orbit that stands for all of them.
 
-import { withKey } from "../open-weights.ts";
-import { tellTaken, type TakenOfFile } from "../taken.ts";
-import type { CanonicalForm } from "../../align/canonical.ts";
-import type { CheckedMove } from "../check-moved.ts";
+import { withKey } from "../../node/open-weights.ts";
+import { tellTaken, type TakenOfFile } from "../networks/taken.ts";
+import type { CanonicalForm } from "../../identity/canonical.ts";
+import type { CheckedMove } from "../match/check-moved.ts";
 import {
   addSpecOptions,
   findSpec,
   type FoundSpec,
   openCheckpoint,
   type SpecFlags,
-} from "../checkpoint-spec.ts";
-import type { Cli, RegisterCommand } from "../context.ts";
-import { counted } from "../output.ts";
-import { addVerifyOption, type VerifyFlags } from "../verify-move.ts";
+} from "../networks/checkpoint-spec.ts";
+import type { Cli, RegisterCommand } from "../app/context.ts";
+import { counted } from "../app/output.ts";
+import { addVerifyOption, type VerifyFlags } from "../match/verify-move.ts";
 
 interface CanonicalFlags extends SpecFlags, VerifyFlags {
   readonly out: string;
@@ -44,12 +44,12 @@ export const canonicalCommand: RegisterCommand = (program, cli) => {
 };
 
 async function runCanonical(cli: Cli, path: string, flags: CanonicalFlags): Promise<void> {
-  const { checkOutput } = await import("../write-network.ts");
+  const { checkOutput } = await import("../networks/write-network.ts");
   await checkOutput("canonical", flags.out, [path]);
   cli.hintResume("no file was changed; the same command begins anew");
-  const { canonicalForm } = await import("../../align/canonical.ts");
-  const { writeMoved } = await import("../check-moved.ts");
-  const { needSpec } = await import("../need-spec.ts");
+  const { canonicalForm } = await import("../../identity/canonical.ts");
+  const { writeMoved } = await import("../match/check-moved.ts");
+  const { needSpec } = await import("../networks/need-spec.ts");
   const source = await openCheckpoint(path);
   try {
     const taken = tellTaken(cli.output, [{ source }]);
@@ -78,10 +78,10 @@ async function report(
   cli: Cli,
   { path, out, found, form, taken, checked: { movedBack, verification } }: CanonicalReport,
 ): Promise<void> {
-  const { summarizeElement } = await import("../../align/summary.ts");
-  const { axesTable } = await import("../comparison-text.ts");
-  const { movedBackLine } = await import("../check-moved.ts");
-  const { verifiedJson, verifiedLine } = await import("../verify-move.ts");
+  const { summarizeElement } = await import("../../parts/summary.ts");
+  const { axesTable } = await import("../match/comparison-text.ts");
+  const { movedBackLine } = await import("../match/check-moved.ts");
+  const { verifiedJson, verifiedLine } = await import("../match/verify-move.ts");
   const { spec, origin, warnings } = found;
   const { element, exact: onlyReordered, ties, open } = form;
   const axes = summarizeElement(spec, element);

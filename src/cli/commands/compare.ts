@@ -1,10 +1,15 @@
 // `weightspace compare a b`: whether two checkpoints are the same network. The exit code says the verdict.
 
-import { withKey } from "../open-weights.ts";
-import { tellTaken } from "../taken.ts";
-import type { Verdict } from "../../align/compare.ts";
-import { addSpecOptions, findSpec, openCheckpoint, type SpecFlags } from "../checkpoint-spec.ts";
-import type { RegisterCommand } from "../context.ts";
+import { withKey } from "../../node/open-weights.ts";
+import { tellTaken } from "../networks/taken.ts";
+import type { Verdict } from "../../compare/compare-checkpoints.ts";
+import {
+  addSpecOptions,
+  findSpec,
+  openCheckpoint,
+  type SpecFlags,
+} from "../networks/checkpoint-spec.ts";
+import type { RegisterCommand } from "../app/context.ts";
 
 /** Errors are 1 and misuse is 2, so verdicts that are not "same" start at 10. */
 const exitCodes: Readonly<Record<Verdict, number>> = {
@@ -39,9 +44,9 @@ export const compareCommand: RegisterCommand = (program, cli) => {
   addSpecOptions(command).action(async (...given: [a: string, b: string]) => {
     const flags = command.opts<CompareFlags>();
     const [pathA, pathB] = await withKey([given[0], given[1]], flags.key);
-    const { compareCheckpoints } = await import("../../align/compare.ts");
-    const { comparisonText } = await import("../comparison-text.ts");
-    const { phasesNote } = await import("../phases.ts");
+    const { compareCheckpoints } = await import("../../compare/compare-checkpoints.ts");
+    const { comparisonText } = await import("../match/comparison-text.ts");
+    const { phasesNote } = await import("../networks/phases.ts");
     const a = await openCheckpoint(pathA);
     try {
       const b = await openCheckpoint(pathB);

@@ -3,12 +3,12 @@
 
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
-import { positiveNumber, seedNumber, wholeNumber } from "../arguments.ts";
+import { positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
 import { mostNetworks } from "../../zoo/limits.ts";
-import type { RegisterCommand } from "../context.ts";
-import { writeFileAtomic } from "../write-file.ts";
-import { counted, textTable } from "../output.ts";
-import { UsageError } from "../usage-error.ts";
+import type { RegisterCommand } from "../app/context.ts";
+import { writeFileAtomic } from "../../node/write-file.ts";
+import { counted, textTable } from "../app/output.ts";
+import { UsageError } from "../app/usage-error.ts";
 
 interface DemoFlags {
   readonly out: string;
@@ -58,9 +58,9 @@ export const demoCommand: RegisterCommand = (program, cli) => {
       }
       const { digitsRecipe } = await import("../../zoo/recipe.ts");
       const { openZoo } = await import("../../zoo/open.ts");
-      const { folderStore } = await import("../fs-store.ts");
-      const { buildWithProgress } = await import("../zoo-progress.ts");
-      const { zooDataset } = await import("../../experiment/zoo-dataset.ts");
+      const { folderStore } = await import("../../node/folder-store.ts");
+      const { buildWithProgress } = await import("../experiments/zoo-progress.ts");
+      const { zooDataset } = await import("../../zoo/zoo-dataset.ts");
       const { checkSettings } = await import("../../experiment/settings.ts");
       const { runExperiment } = await import("../../experiment/run-experiment.ts");
       const { generalizationReport } = await import("../../report/generalization-report.ts");

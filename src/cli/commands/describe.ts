@@ -2,13 +2,13 @@
 
 import { visibleName } from "../../core/visible.ts";
 import { OptionError } from "../../core/errors.ts";
-import type { SymmetrySpec } from "../../spec/types.ts";
-import { wholeNumber } from "../arguments.ts";
-import type { RegisterCommand } from "../context.ts";
-import { addNameOptions, type NameOptions } from "../name-symmetries.ts";
-import { withKey } from "../open-weights.ts";
-import { textTable } from "../output.ts";
-import { takenLine } from "../taken.ts";
+import type { SymmetrySpec } from "../../symmetry/types.ts";
+import { wholeNumber } from "../app/arguments.ts";
+import type { RegisterCommand } from "../app/context.ts";
+import { addNameOptions, type NameOptions } from "../networks/name-symmetries.ts";
+import { withKey } from "../../node/open-weights.ts";
+import { textTable } from "../app/output.ts";
+import { takenLine } from "../networks/taken.ts";
 
 interface DescribeFlags extends NameOptions {
   readonly channels: number;
@@ -29,9 +29,9 @@ export const describeCommand: RegisterCommand = (program, cli) => {
     .addHelpText("after", "\nExample:\n  weightspace describe model.onnx --channels 32");
   addNameOptions(command).action(async (given: string, flags: DescribeFlags) => {
     const [path] = await withKey([given], flags.key);
-    const { readModelSpec } = await import("../model-spec.ts");
-    const { specToJSON } = await import("../../spec/json.ts");
-    const { printSpec } = await import("../../spec/print.ts");
+    const { readModelSpec } = await import("../networks/model-spec.ts");
+    const { specToJSON } = await import("../../symmetry/json.ts");
+    const { printSpec } = await import("../../symmetry/print.ts");
     const { sizeOf } = await import("../../core/shapes.ts");
     const { spec, warnings, taken } = await readModelSpec(path, flags, "describe");
     for (const one of taken) cli.output.note(takenLine(one));
@@ -75,7 +75,7 @@ async function sizesOf(spec: SymmetrySpec, channels: readonly number[], wantsPla
   const { functionalSize } = await import("../../plan/functional-size.ts");
   const { mergeTensors } = await import("../../plan/merge-tensors.ts");
   const { countIndependentLayerTerms } = await import("../../basis/counts.ts");
-  const { lowerSpec } = await import("../../spec/lower.ts");
+  const { lowerSpec } = await import("../../symmetry/lower.ts");
   const notes = new Set<string>();
   const variants = (["fold", "permute"] as const).map((fixedAxes): Variant => {
     const lowered = lowerSpec(spec, { fixedAxes });

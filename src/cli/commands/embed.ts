@@ -1,10 +1,10 @@
 // `weightspace embed`: a functional's invariant features of one model's weights.
 
-import { seedNumber, wholeNumber } from "../arguments.ts";
-import type { RegisterCommand } from "../context.ts";
-import { addNameOptions, type NameOptions } from "../name-symmetries.ts";
-import { withKey } from "../open-weights.ts";
-import { takenLine } from "../taken.ts";
+import { seedNumber, wholeNumber } from "../app/arguments.ts";
+import type { RegisterCommand } from "../app/context.ts";
+import { addNameOptions, type NameOptions } from "../networks/name-symmetries.ts";
+import { withKey } from "../../node/open-weights.ts";
+import { takenLine } from "../networks/taken.ts";
 
 interface EmbedFlags extends NameOptions {
   readonly seed: number;
@@ -28,7 +28,7 @@ export const embedCommand: RegisterCommand = (program, cli) => {
   addNameOptions(command).action(
     async (given: string, { seed, size, channels, ...names }: EmbedFlags) => {
       const [path] = await withKey([given], names.key);
-      const { readModelSpec } = await import("../model-spec.ts");
+      const { readModelSpec } = await import("../networks/model-spec.ts");
       const { startEngine } = await import("../../engine/start.ts");
       const { unf } = await import("../../models/unf.ts");
       const { toBatch } = await import("../../testing/equivariance.ts");

@@ -3,19 +3,19 @@
 import { basename, join, resolve } from "node:path";
 import type { ExperimentOutcome } from "../../experiment/run-experiment.ts";
 import type { ExperimentResult } from "../../report/experiment.ts";
-import { wholeNumber } from "../arguments.ts";
-import type { Cli, RegisterCommand } from "../context.ts";
+import { wholeNumber } from "../app/arguments.ts";
+import type { Cli, RegisterCommand } from "../app/context.ts";
 import {
   addGeneralizationOptions,
   type GeneralizationFlags,
   readSettings,
   repeatedOptions,
   shareNumber,
-} from "../generalization-flags.ts";
-import { counted } from "../output.ts";
-import type { Population } from "../open-population.ts";
-import { UsageError } from "../usage-error.ts";
-import { writeFileAtomic } from "../write-file.ts";
+} from "../experiments/generalization-flags.ts";
+import { counted } from "../app/output.ts";
+import type { Population } from "../experiments/open-population.ts";
+import { UsageError } from "../app/usage-error.ts";
+import { writeFileAtomic } from "../../node/write-file.ts";
 
 interface ExperimentFlags extends GeneralizationFlags {
   readonly trainShare?: number;
@@ -58,7 +58,7 @@ async function resultOf(
   { dataset, description, counts }: Population,
   { sizes, ...results }: ExperimentOutcome,
 ): Promise<ExperimentResult> {
-  const { codeVersion, machine } = await import("../provenance.ts");
+  const { codeVersion, machine } = await import("../app/build-info.ts");
   return {
     title: `Predicting accuracy from weights: ${name}`,
     command: commandOf(flags),
@@ -80,11 +80,11 @@ async function resultOf(
 
 async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
   const settings = await settingsOf(flags);
-  const { openPopulation, warnOfProblems } = await import("../open-population.ts");
-  const { folderStore } = await import("../fs-store.ts");
-  const { fingerprint } = await import("../fingerprint.ts");
-  const { runWithProgress } = await import("../run-with-progress.ts");
-  const { compactResult, experimentTables } = await import("../experiment-output.ts");
+  const { openPopulation, warnOfProblems } = await import("../experiments/open-population.ts");
+  const { folderStore } = await import("../../node/folder-store.ts");
+  const { fingerprint } = await import("../experiments/dataset-digest.ts");
+  const { runWithProgress } = await import("../app/run-with-progress.ts");
+  const { compactResult, experimentTables } = await import("../experiments/experiment-output.ts");
   const { generalizationReport } = await import("../../report/generalization-report.ts");
 
   const population = await openPopulation(flags.zoo, flags);

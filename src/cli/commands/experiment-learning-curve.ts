@@ -1,21 +1,21 @@
 // `weightspace experiment learning-curve`: what more training networks bring, on the same test networks.
 
 import { basename, join, resolve } from "node:path";
-import { wholeNumber } from "../arguments.ts";
-import type { Cli, RegisterCommand } from "../context.ts";
+import { wholeNumber } from "../app/arguments.ts";
+import type { Cli, RegisterCommand } from "../app/context.ts";
 import type { SizedOutcome } from "../../experiment/training-size.ts";
 import type { TrainingSizeResult } from "../../report/training-size.ts";
-import { withSpread } from "../experiment-output.ts";
+import { withSpread } from "../experiments/experiment-output.ts";
 import {
   addGeneralizationOptions,
   type GeneralizationFlags,
   parseShares,
   readSettings,
   repeatedOptions,
-} from "../generalization-flags.ts";
-import { counted, textTable } from "../output.ts";
-import type { Population } from "../open-population.ts";
-import { writeFileAtomic } from "../write-file.ts";
+} from "../experiments/generalization-flags.ts";
+import { counted, textTable } from "../app/output.ts";
+import type { Population } from "../experiments/open-population.ts";
+import { writeFileAtomic } from "../../node/write-file.ts";
 
 interface LearningCurveFlags extends GeneralizationFlags {
   readonly shares: string;
@@ -29,9 +29,9 @@ async function trainAll(
   out: string,
   cli: Cli,
 ): Promise<SizedOutcome[] | undefined> {
-  const { folderStore } = await import("../fs-store.ts");
-  const { fingerprint } = await import("../fingerprint.ts");
-  const { runWithProgress } = await import("../run-with-progress.ts");
+  const { folderStore } = await import("../../node/folder-store.ts");
+  const { fingerprint } = await import("../experiments/dataset-digest.ts");
+  const { runWithProgress } = await import("../app/run-with-progress.ts");
   const settings = await readSettings(flags);
   const digest = fingerprint(dataset);
   const outcomes: SizedOutcome[] = [];
@@ -68,8 +68,8 @@ const curveTable = ({ rows }: TrainingSizeResult): string =>
 async function run(flags: LearningCurveFlags, cli: Cli): Promise<void> {
   const settings = await readSettings(flags); // refused before a population is read
   const shares = parseShares(flags.shares);
-  const { openPopulation, warnOfProblems } = await import("../open-population.ts");
-  const { codeVersion, machine } = await import("../provenance.ts");
+  const { openPopulation, warnOfProblems } = await import("../experiments/open-population.ts");
+  const { codeVersion, machine } = await import("../app/build-info.ts");
   const { collectTrainingSizes } = await import("../../experiment/training-size.ts");
   const { trainingSizeReport } = await import("../../report/training-size-report.ts");
   const population = await openPopulation(flags.zoo, flags);

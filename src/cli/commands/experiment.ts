@@ -1,6 +1,6 @@
 // `weightspace experiment`: experiments on populations of trained networks.
 
-import type { RegisterCommand } from "../context.ts";
+import type { RegisterCommand } from "../app/context.ts";
 import { generalizationCommand } from "./experiment-generalization.ts";
 import { learningCurveCommand } from "./experiment-learning-curve.ts";
 

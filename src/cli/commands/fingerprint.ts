@@ -1,10 +1,15 @@
 // `weightspace fingerprint a`: a short text that is equal for all copies of one network.
 
-import { withKey } from "../open-weights.ts";
-import { tellTaken, type TakenOfFile } from "../taken.ts";
-import { addSpecOptions, findSpec, openCheckpoint, type SpecFlags } from "../checkpoint-spec.ts";
-import type { Fingerprint } from "../../align/fingerprint.ts";
-import type { Cli, RegisterCommand } from "../context.ts";
+import { withKey } from "../../node/open-weights.ts";
+import { tellTaken, type TakenOfFile } from "../networks/taken.ts";
+import {
+  addSpecOptions,
+  findSpec,
+  openCheckpoint,
+  type SpecFlags,
+} from "../networks/checkpoint-spec.ts";
+import type { Fingerprint } from "../../identity/fingerprint.ts";
+import type { Cli, RegisterCommand } from "../app/context.ts";
 
 export const fingerprintCommand: RegisterCommand = (program, cli) => {
   const command = program
@@ -37,9 +42,9 @@ interface FileFingerprint extends Fingerprint {
 }
 
 async function fingerprintOf(cli: Cli, path: string, flags: SpecFlags): Promise<FileFingerprint> {
-  const { fingerprint } = await import("../../align/fingerprint.ts");
-  const { needSpec } = await import("../need-spec.ts");
-  const { phasesNote } = await import("../phases.ts");
+  const { fingerprint } = await import("../../identity/fingerprint.ts");
+  const { needSpec } = await import("../networks/need-spec.ts");
+  const { phasesNote } = await import("../networks/phases.ts");
   const source = await openCheckpoint(path);
   try {
     const taken = tellTaken(cli.output, [{ source }]);
@@ -59,7 +64,7 @@ async function fingerprintOf(cli: Cli, path: string, flags: SpecFlags): Promise<
 
 async function runFingerprint(cli: Cli, paths: readonly string[], flags: SpecFlags): Promise<void> {
   cli.hintResume("the same command begins anew");
-  const { reportBadFile } = await import("../bad-file.ts");
+  const { reportBadFile } = await import("../app/bad-file.ts");
   const results: FileFingerprint[] = [];
   const task = cli.progress.task("fingerprint", paths.length, { unit: "files" });
   for (const [done, path] of paths.entries()) {

@@ -1,6 +1,6 @@
 // The list of commands, in the order of the help. A new command is a file beside this one and a line here.
 
-import type { RegisterCommand } from "../context.ts";
+import type { RegisterCommand } from "../app/context.ts";
 import { alignCommand } from "./align.ts";
 import { canonicalCommand } from "./canonical.ts";
 import { compareCommand } from "./compare.ts";

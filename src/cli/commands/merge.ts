@@ -1,25 +1,25 @@
 // `weightspace merge a b ... -o merged.safetensors`: the weighted average of networks, aligned first.
 
-import { withKey } from "../open-weights.ts";
-import { tellTaken } from "../taken.ts";
-import type { ManyAlignment } from "../../align/merge.ts";
+import { withKey } from "../../node/open-weights.ts";
+import { tellTaken } from "../networks/taken.ts";
+import type { ManyAlignment } from "../../align/merging/merge-weights.ts";
 import type { MergeResult } from "../../report/merge-report.ts";
-import type { Cli, RegisterCommand } from "../context.ts";
-import { wholeNumber } from "../arguments.ts";
-import { addSpecOptions, type SpecFlags } from "../checkpoint-spec.ts";
-import { apartLines } from "../apart-lines.ts";
-import { addMatchOptions, type MatchFlags } from "../match-flags.ts";
-import { readShare, readShares, type ShareFlags, sharesOf } from "../merge-shares.ts";
-import type { PathFlags, PathRequest } from "../merge-paths.ts";
-import type { Networks } from "../networks.ts";
-import { counted } from "../output.ts";
-import { UsageError } from "../usage-error.ts";
+import type { Cli, RegisterCommand } from "../app/context.ts";
+import { wholeNumber } from "../app/arguments.ts";
+import { addSpecOptions, type SpecFlags } from "../networks/checkpoint-spec.ts";
+import { apartLines } from "../match/apart-lines.ts";
+import { addMatchOptions, type MatchFlags } from "../match/match-flags.ts";
+import { readShare, readShares, type ShareFlags, sharesOf } from "../match/merge-shares.ts";
+import type { PathFlags, PathRequest } from "../match/merge-paths.ts";
+import type { Networks } from "../networks/networks.ts";
+import { counted } from "../app/output.ts";
+import { UsageError } from "../app/usage-error.ts";
 import {
   addVerifyOption,
   type Verification,
   type VerifyFlags,
   verifiedLine,
-} from "../verify-move.ts";
+} from "../match/verify-move.ts";
 
 interface MergeFlags extends SpecFlags, MatchFlags, ShareFlags, PathFlags, VerifyFlags {
   readonly out?: string;
@@ -84,19 +84,19 @@ async function runMerge(
     throw new UsageError("merge: give -o for the merged network, --report for the path, or both");
   cli.hintResume("no file was left half written; the same command begins anew");
   const shares = sharesOf(paths.length, flags);
-  const { checkOutput } = await import("../write-network.ts");
-  const { checkPathFlags, refusePathFlags } = await import("../merge-paths.ts");
+  const { checkOutput } = await import("../networks/write-network.ts");
+  const { checkPathFlags, refusePathFlags } = await import("../match/merge-paths.ts");
   if (out !== undefined) await checkOutput("merge", out, paths);
   if (report !== undefined) await checkPathFlags({ ...flags, report }, paths);
   else refusePathFlags(flags, hasPoints);
-  const { openNetworks } = await import("../networks.ts");
+  const { openNetworks } = await import("../networks/networks.ts");
   const opened = await openNetworks("merge", paths, flags, {
     mayLackSpec: !flags.align && report === undefined,
   });
   try {
     const { spec, graph, networks } = opened;
-    const { openExamples } = await import("../merge-paths.ts");
-    const { alignForMerge, verifyAligned } = await import("../align-for-merge.ts");
+    const { openExamples } = await import("../match/merge-paths.ts");
+    const { alignForMerge, verifyAligned } = await import("../match/align-for-merge.ts");
     const request = { spec, graph, networks, flags };
     const examples = report === undefined ? [] : await openExamples(cli, request);
     const aligned =
@@ -118,7 +118,7 @@ async function runMerge(
 }
 
 async function measure(cli: Cli, request: PathRequest): Promise<MergeResult> {
-  const { measurePaths } = await import("../merge-paths.ts");
+  const { measurePaths } = await import("../match/merge-paths.ts");
   return measurePaths(cli, request, `npx weightspace ${process.argv.slice(2).join(" ")}`);
 }
 
@@ -130,9 +130,9 @@ interface MergedFile {
 }
 
 async function writeMerged(cli: Cli, { out, opened, shares, aligned }: MergedFile): Promise<void> {
-  const { mergeNames } = await import("../merge-names.ts");
-  const { mergeWeights } = await import("../../align/merge.ts");
-  const { writeNetwork } = await import("../write-network.ts");
+  const { mergeNames } = await import("../match/merge-names.ts");
+  const { mergeWeights } = await import("../../align/merging/merge-weights.ts");
+  const { writeNetwork } = await import("../networks/write-network.ts");
   const { spec, networks } = opened;
   const parts = networks.map(({ source }, i) => ({
     read: (name: string) => source.read(name),
@@ -151,7 +151,7 @@ async function writeMerged(cli: Cli, { out, opened, shares, aligned }: MergedFil
 
 async function writePage(path: string, measured: MergeResult): Promise<void> {
   const { mergeReport } = await import("../../report/merge-report.ts");
-  const { writeFileAtomic } = await import("../write-file.ts");
+  const { writeFileAtomic } = await import("../../node/write-file.ts");
   await writeFileAtomic(path, mergeReport(measured));
 }
 
@@ -167,9 +167,9 @@ interface MergeOutcome {
 
 async function printMerge(cli: Cli, outcome: MergeOutcome): Promise<void> {
   const { paths, flags, shares, opened, aligned, verification, measured } = outcome;
-  const { summarizeElement } = await import("../../align/summary.ts");
-  const { verifiedJson } = await import("../verify-move.ts");
-  const { axesTable, openLines } = await import("../comparison-text.ts");
+  const { summarizeElement } = await import("../../parts/summary.ts");
+  const { verifiedJson } = await import("../match/verify-move.ts");
+  const { axesTable, openLines } = await import("../match/comparison-text.ts");
   const { spec, origin, warnings, apart } = opened;
   const taken = tellTaken(cli.output, opened.networks);
   const axes = aligned?.elements.map((element) => summarizeElement(spec, element)) ?? [];

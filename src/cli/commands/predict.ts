@@ -1,14 +1,18 @@
 // `weightspace predict`: a trained functional on networks it has not seen, from a zoo or from files of weights.
 
-import type { Cli, RegisterCommand } from "../context.ts";
-import { readBytes } from "../files.ts";
-import { addKeyOption } from "../name-symmetries.ts";
-import { withKey } from "../open-weights.ts";
-import { allowDamagedOption, type Population, warnOfProblems } from "../open-population.ts";
-import { textTable } from "../output.ts";
-import { tellTaken, type TakenOfFile } from "../taken.ts";
+import type { Cli, RegisterCommand } from "../app/context.ts";
+import { readBytes } from "../../node/files.ts";
+import { addKeyOption } from "../networks/name-symmetries.ts";
+import { withKey } from "../../node/open-weights.ts";
+import {
+  allowDamagedOption,
+  type Population,
+  warnOfProblems,
+} from "../experiments/open-population.ts";
+import { textTable } from "../app/output.ts";
+import { tellTaken, type TakenOfFile } from "../networks/taken.ts";
 import type { TensorSource } from "../../formats/tensor-source.ts";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../app/usage-error.ts";
 
 interface PredictFlags {
   readonly zoo?: string;
@@ -56,9 +60,9 @@ async function predictNetworks(
   if (zoo !== undefined && key !== undefined)
     throw new UsageError("predict: --key is for weight files; a population has none");
   const files = await withKey(given, key);
-  const { loadFunctional, uncheckedNote } = await import("../functional-file.ts");
-  const { weightsDataset } = await import("../weight-files.ts");
-  const { openPopulation } = await import("../open-population.ts");
+  const { loadFunctional, uncheckedNote } = await import("../experiments/functional-file.ts");
+  const { weightsDataset } = await import("../experiments/weight-files.ts");
+  const { openPopulation } = await import("../experiments/open-population.ts");
   const functional = await loadFunctional(await readBytes(source), source);
   if (!functional.checked) output.note(uncheckedNote(source));
   try {

@@ -1,15 +1,15 @@
 // `weightspace rank`: checkpoints in the order of their likeness to one of them, by sketches.
 
-import type { Sketch } from "../../align/sketch.ts";
+import type { Sketch } from "../../identity/sketch.ts";
 import { OptionError } from "../../core/errors.ts";
-import { wholeNumber } from "../arguments.ts";
-import { addSpecOptions, type SpecFlags } from "../checkpoint-spec.ts";
-import type { Cli, RegisterCommand } from "../context.ts";
-import { withKey } from "../open-weights.ts";
-import type { FittedGraph } from "../graph-fit.ts";
-import { textTable } from "../output.ts";
-import type { TakenOfFile } from "../taken.ts";
-import { UsageError } from "../usage-error.ts";
+import { wholeNumber } from "../app/arguments.ts";
+import { addSpecOptions, type SpecFlags } from "../networks/checkpoint-spec.ts";
+import type { Cli, RegisterCommand } from "../app/context.ts";
+import { withKey } from "../../node/open-weights.ts";
+import type { FittedGraph } from "../networks/graph-fit.ts";
+import { textTable } from "../app/output.ts";
+import type { TakenOfFile } from "../networks/taken.ts";
+import { UsageError } from "../app/usage-error.ts";
 
 interface RankFlags extends SpecFlags {
   readonly size?: number;
@@ -57,8 +57,8 @@ async function rank(
   cli: Cli,
 ): Promise<void> {
   cli.hintResume("the same command begins anew");
-  const { reasonOf } = await import("../bad-file.ts");
-  const { isSketchFile } = await import("../sketch-file.ts");
+  const { reasonOf } = await import("../app/bad-file.ts");
+  const { isSketchFile } = await import("../networks/sketch-file.ts");
   const keyed = async (path: string) =>
     isSketchFile(path) ? path : (await withKey([path], key))[0];
   const [query, candidates] = [await keyed(given), await Promise.all(others.map(keyed))];
@@ -92,10 +92,14 @@ async function judgeOf(
   cli: Cli,
   taken: Map<string, TakenOfFile>,
 ): Promise<(file: string) => Promise<Judged>> {
-  const { compareSketches } = await import("../../align/sketch.ts");
-  const { specFromJSON } = await import("../../spec/json.ts");
-  const { isSketchFile, readSketch, sketchFile: sketched } = await import("../sketch-file.ts");
-  const { vocabularyRows, withRows } = await import("../sketch-fit.ts");
+  const { compareSketches } = await import("../../identity/sketch.ts");
+  const { specFromJSON } = await import("../../symmetry/json.ts");
+  const {
+    isSketchFile,
+    readSketch,
+    sketchFile: sketched,
+  } = await import("../networks/sketch-file.ts");
+  const { vocabularyRows, withRows } = await import("../networks/sketch-fit.ts");
   const ask = { command: "rank", size: flags.size };
   /** The sketch of a checkpoint; what was taken of the file is noted in `taken`. */
   const sketchFile: typeof sketched = async (...args) => {

@@ -1,9 +1,9 @@
 // `weightspace report`: an experiment's JSON file as one HTML page.
 
-import type { RegisterCommand } from "../context.ts";
-import { isSameFile } from "../files.ts";
-import { writeFileAtomic } from "../write-file.ts";
-import { UsageError } from "../usage-error.ts";
+import type { RegisterCommand } from "../app/context.ts";
+import { isSameFile } from "../../node/files.ts";
+import { writeFileAtomic } from "../../node/write-file.ts";
+import { UsageError } from "../app/usage-error.ts";
 
 export const reportCommand: RegisterCommand = (program, { output }) => {
   program
@@ -21,7 +21,7 @@ export const reportCommand: RegisterCommand = (program, { output }) => {
         );
       }
       // Loaded here: the plotting library takes longer to load than other commands take to start.
-      const { readExperiment } = await import("../experiment-file.ts");
+      const { readExperiment } = await import("../experiments/experiment-file.ts");
       const { generalizationReport } = await import("../../report/generalization-report.ts");
       const result = await readExperiment(source);
       const page = generalizationReport(result);

@@ -1,11 +1,11 @@
 // `weightspace sketch`: the similarity-preserving sketch of a checkpoint, as a small file beside it.
 
-import { wholeNumber } from "../arguments.ts";
-import { addSpecOptions, type SpecFlags } from "../checkpoint-spec.ts";
-import type { RegisterCommand } from "../context.ts";
-import { nameWithoutEnding, withKey } from "../open-weights.ts";
-import { writeFileAtomic } from "../write-file.ts";
-import { UsageError } from "../usage-error.ts";
+import { wholeNumber } from "../app/arguments.ts";
+import { addSpecOptions, type SpecFlags } from "../networks/checkpoint-spec.ts";
+import type { RegisterCommand } from "../app/context.ts";
+import { nameWithoutEnding, withKey } from "../../node/open-weights.ts";
+import { writeFileAtomic } from "../../node/write-file.ts";
+import { UsageError } from "../app/usage-error.ts";
 
 interface SketchFlags extends SpecFlags {
   readonly output?: string;
@@ -28,7 +28,7 @@ export const sketchCommand: RegisterCommand = (program, cli) => {
     .action(async (given: string, { output, size, ...flags }: SketchFlags) => {
       const [path] = await withKey([given], flags.key);
       cli.hintResume("no file was changed; the same command begins anew");
-      const { isSketchFile, sketchEnding, sketchFile } = await import("../sketch-file.ts");
+      const { isSketchFile, sketchEnding, sketchFile } = await import("../networks/sketch-file.ts");
       const target = output ?? `${await nameWithoutEnding(path)}${sketchEnding}`;
       if (!isSketchFile(target))
         throw new UsageError(`sketch: -o must end in ${sketchEnding}, got ${target}`);

@@ -3,20 +3,20 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import { visibleJSON, visibleName } from "../../core/visible.ts";
-import { specToJSON } from "../../spec/json.ts";
-import { printSpec } from "../../spec/print.ts";
+import { specToJSON } from "../../symmetry/json.ts";
+import { printSpec } from "../../symmetry/print.ts";
 import {
   addNameOptions,
   nameSymmetries,
   type NameOptions,
   refuseNameOptions,
-} from "../name-symmetries.ts";
-import { seedNumber } from "../arguments.ts";
-import type { GraphSymmetriesOptions } from "../graph-symmetries.ts";
-import { print } from "../output.ts";
-import { isTensorFile } from "../named-tensors.ts";
-import { withKey } from "../open-weights.ts";
-import { takenLine } from "../taken.ts";
+} from "../networks/name-symmetries.ts";
+import { seedNumber } from "../app/arguments.ts";
+import type { GraphSymmetriesOptions } from "../networks/graph-symmetries.ts";
+import { print } from "../app/output.ts";
+import { isTensorFile } from "../networks/named-tensors.ts";
+import { withKey } from "../../node/open-weights.ts";
+import { takenLine } from "../networks/taken.ts";
 
 type Options = NameOptions & GraphSymmetriesOptions;
 
@@ -51,7 +51,7 @@ async function symmetries(path: string, options: Options): Promise<string[]> {
   if (await isTensorFile(path)) return symmetriesOfNames(path, options);
   refuseNameOptions(options, "symmetries");
   // Loaded here: reading and following graphs takes longer to load than other commands take to start.
-  const { graphSymmetries } = await import("../graph-symmetries.ts");
+  const { graphSymmetries } = await import("../networks/graph-symmetries.ts");
   return graphSymmetries(path, options);
 }
 

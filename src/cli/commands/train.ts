@@ -2,13 +2,17 @@
 
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
-import { positiveNumber, seedNumber, wholeNumber } from "../arguments.ts";
-import type { SplitParts, Training } from "../train-functional.ts";
-import type { Cli, RegisterCommand } from "../context.ts";
-import { mostOptionBytes, readBytes, readJson } from "../files.ts";
-import { allowDamagedOption, type Population, warnOfProblems } from "../open-population.ts";
-import { lockOutput } from "../output-lock.ts";
-import { UsageError } from "../usage-error.ts";
+import { positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
+import type { SplitParts, Training } from "../experiments/train-functional.ts";
+import type { Cli, RegisterCommand } from "../app/context.ts";
+import { mostOptionBytes, readBytes, readJson } from "../../node/files.ts";
+import {
+  allowDamagedOption,
+  type Population,
+  warnOfProblems,
+} from "../experiments/open-population.ts";
+import { lockOutput } from "../../node/output-lock.ts";
+import { UsageError } from "../app/usage-error.ts";
 
 interface TrainFlags {
   readonly zoo: string;
@@ -90,7 +94,7 @@ async function trainFunctional(flags: TrainFlags, cli: Cli): Promise<void> {
   }
   refuseExisting(flags);
   const options = await readOptions(flags.options);
-  const { openPopulation } = await import("../open-population.ts");
+  const { openPopulation } = await import("../experiments/open-population.ts");
   const population = await openPopulation(flags.zoo, { allowDamaged: flags.allowDamaged });
   warnOfProblems(population, cli.output);
   const unlock = await lockOutput(flags.output);
@@ -113,9 +117,9 @@ async function trainLocked(
   const { fitNormalization, inputKind } = await import("../../train/normalization.ts");
   const { buildModel } = await import("../../models/registry.ts");
   const { budgetOptions } = await import("../../experiment/budget.ts");
-  const { readCheckpointFile, uncheckedNote } = await import("../functional-file.ts");
-  const { checkSameTraining, fingerprint } = await import("../fingerprint.ts");
-  const { runTraining } = await import("../train-functional.ts");
+  const { readCheckpointFile, uncheckedNote } = await import("../experiments/functional-file.ts");
+  const { checkSameTraining, fingerprint } = await import("../experiments/dataset-digest.ts");
+  const { runTraining } = await import("../experiments/train-functional.ts");
   const { dataset, counts } = population;
   const [train, validation, test] = splitDataset(dataset, [0.7, 0.15, 0.15], flags.seed);
   const parts: SplitParts = { train, validation, test };

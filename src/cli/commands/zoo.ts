@@ -2,12 +2,12 @@
 
 import { availableParallelism } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
-import { seedNumber, wholeNumber } from "../arguments.ts";
+import { seedNumber, wholeNumber } from "../app/arguments.ts";
 import { mostNetworks } from "../../zoo/limits.ts";
-import type { Cli, RegisterCommand } from "../context.ts";
-import { mostOptionBytes, readJson } from "../files.ts";
-import { counted, textTable } from "../output.ts";
-import { UsageError } from "../usage-error.ts";
+import type { Cli, RegisterCommand } from "../app/context.ts";
+import { mostOptionBytes, readJson } from "../../node/files.ts";
+import { counted, textTable } from "../app/output.ts";
+import { UsageError } from "../app/usage-error.ts";
 
 interface BuildFlags {
   readonly recipe: string;
@@ -73,8 +73,8 @@ async function build(
 ): Promise<void> {
   const { parseRecipe } = await import("../../zoo/recipe.ts");
   const { recipes } = await import("../../zoo/recipes.ts");
-  const { folderStore } = await import("../fs-store.ts");
-  const { buildWithProgress } = await import("../zoo-progress.ts");
+  const { folderStore } = await import("../../node/folder-store.ts");
+  const { buildWithProgress } = await import("../experiments/zoo-progress.ts");
   const isFile = /[./\\]/.test(recipe);
   if (!isFile && !Object.hasOwn(recipes, recipe))
     throw new UsageError(
@@ -144,7 +144,7 @@ function addMerge(zoo: Command, cli: Cli): void {
 
 async function merge(parts: readonly string[], out: string, cli: Cli): Promise<void> {
   const { mergeZoos } = await import("../../zoo/merge.ts");
-  const { folderStore } = await import("../fs-store.ts");
+  const { folderStore } = await import("../../node/folder-store.ts");
   const { manifest, present, missing, problems } = await mergeZoos(
     parts.map((part) => folderStore(part)),
     folderStore(out),
@@ -177,9 +177,9 @@ function addInfo(zoo: Command, cli: Cli): void {
 
 async function printInfo(folder: string, cli: Cli): Promise<void> {
   const { openZoo } = await import("../../zoo/open.ts");
-  const { folderStore } = await import("../fs-store.ts");
-  const { specToJSON } = await import("../../spec/json.ts");
-  const { printSpec } = await import("../../spec/print.ts");
+  const { folderStore } = await import("../../node/folder-store.ts");
+  const { specToJSON } = await import("../../symmetry/json.ts");
+  const { printSpec } = await import("../../symmetry/print.ts");
   const { checkpointsOf } = await import("../../zoo/recipe.ts");
   const { manifest, rows, problems } = await openZoo(folderStore(folder));
   const finite = rows.filter((row) => row.finite);

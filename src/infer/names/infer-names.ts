@@ -2,7 +2,7 @@
 // tensor exactly, or the file is refused; what names cannot say is told by the caller or stays fixed.
 
 import { OptionError, SpecError, UnsupportedError } from "../../core/errors.ts";
-import type { SymmetrySpec } from "../../spec/types.ts";
+import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { factsFromConfig, modelTypeOf } from "./config.ts";
 import { families, templates } from "./registry.ts";
 import { type ModelFacts, type NamedShape, readWith, type Template } from "./template.ts";

@@ -1,7 +1,7 @@
 // Plain chains whose names say nothing about what lies between the layers: perceptrons and convolutional classifiers in
 // the manner of torch.nn.Sequential. Only used when asked for: whoever asks says that nothing else connects the layers.
 
-import type { Axis } from "../../spec/types.ts";
+import type { Axis } from "../../symmetry/types.ts";
 import { type ChainLayer, chainOrder } from "./chain-order.ts";
 import type { Desk, Template } from "./template.ts";
 

@@ -3,9 +3,9 @@
 
 import { SpecError, type SpecProblem } from "../../core/errors.ts";
 import { equalShapes, formatShape } from "../../core/shapes.ts";
-import { defineSpec } from "../../spec/spec.ts";
-import { expressionSize, parseAxisExpression } from "../../spec/expression.ts";
-import type { Axis, SymmetrySpec } from "../../spec/types.ts";
+import { defineSpec } from "../../symmetry/spec.ts";
+import { expressionSize, parseAxisExpression } from "../../symmetry/expression.ts";
+import type { Axis, SymmetrySpec } from "../../symmetry/types.ts";
 
 export interface NamedShape {
   readonly name: string;

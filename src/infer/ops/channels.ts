@@ -1,8 +1,8 @@
 // Operations that hold one number per channel (dimension 1): biases of convolutions, batch and instance normalisation.
 
-import { unit } from "../atoms.ts";
-import type { NodeContext } from "../context.ts";
-import type { Value } from "../value.ts";
+import { unit } from "../index-sets/atoms.ts";
+import type { NodeContext } from "../walk/context.ts";
+import type { Value } from "../walk/value.ts";
 import type { Handlers } from "./handler.ts";
 
 /** Ties vectors of one entry per channel to dimension 1. */

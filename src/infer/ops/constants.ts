@@ -2,11 +2,11 @@
 
 import { sizeOf } from "../../core/shapes.ts";
 import { decodeTensor, isFloatType } from "../../formats/onnx-tensor.ts";
-import { newAtom } from "../atoms.ts";
-import { fixedAtom, type NodeContext } from "../context.ts";
-import { storedConstant } from "../constants.ts";
-import { maxFolded } from "../fold.ts";
-import type { Numbers } from "../value.ts";
+import { newAtom } from "../index-sets/atoms.ts";
+import { fixedAtom, type NodeContext } from "../walk/context.ts";
+import { storedConstant } from "../walk/constants.ts";
+import { maxFolded } from "../walk/fold.ts";
+import type { Numbers } from "../walk/value.ts";
 import type { Handlers } from "./handler.ts";
 
 function constant(context: NodeContext): void {

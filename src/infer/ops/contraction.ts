@@ -1,8 +1,8 @@
 // Matrix products: MatMul with batch dimensions on either side, Gemm, and Einsum of one or two operands.
 
-import { type Atom, newAtom } from "../atoms.ts";
-import { broadcast, type NodeContext } from "../context.ts";
-import type { Value } from "../value.ts";
+import { type Atom, newAtom } from "../index-sets/atoms.ts";
+import { broadcast, type NodeContext } from "../walk/context.ts";
+import type { Value } from "../walk/value.ts";
 import { type Handlers, type Pair, pairsBy } from "./handler.ts";
 
 function matmul(context: NodeContext): void {

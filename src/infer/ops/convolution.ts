@@ -1,9 +1,9 @@
 // Convolutions and transposed convolutions in any number of dimensions, with groups (depthwise is one channel a group):
 // channels are group * channel-in-group on either side, kernels and images keep their order.
 
-import { newAtom, productOf, type Atom } from "../atoms.ts";
-import { fixedAtom, type NodeContext } from "../context.ts";
-import type { Value } from "../value.ts";
+import { newAtom, productOf, type Atom } from "../index-sets/atoms.ts";
+import { fixedAtom, type NodeContext } from "../walk/context.ts";
+import type { Value } from "../walk/value.ts";
 import { addChannelBias } from "./channels.ts";
 import type { Handlers, Pair } from "./handler.ts";
 

@@ -1,9 +1,9 @@
 // The heart of a reshape: the factors of the input's dimensions are dealt out again to the output's, splitting a factor
 // in two where a boundary falls inside it. Where no boundary fits, what is involved is fixed.
 
-import { type Atom, factorsOf, newAtom, productOf } from "../atoms.ts";
-import { fixedAtom, type NodeContext } from "../context.ts";
-import { splitInner } from "../refine.ts";
+import { type Atom, factorsOf, newAtom, productOf } from "../index-sets/atoms.ts";
+import { fixedAtom, type NodeContext } from "../walk/context.ts";
+import { splitInner } from "../index-sets/refine.ts";
 
 /** Dimensions of the given sizes made of these atoms in order; runs that have no boundary in common stay in place. */
 export function dealOut(

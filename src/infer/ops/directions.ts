@@ -2,9 +2,9 @@
 // hidden axis of its own, as a stack along the direction, until something combines the two.
 
 import { sizeOf } from "../../core/shapes.ts";
-import { type Atom, productOf, sumOf } from "../atoms.ts";
-import { fixedAtom, type NodeContext } from "../context.ts";
-import { shapeOfValue, type Value } from "../value.ts";
+import { type Atom, productOf, sumOf } from "../index-sets/atoms.ts";
+import { fixedAtom, type NodeContext } from "../walk/context.ts";
+import { shapeOfValue, type Value } from "../walk/value.ts";
 import { collapse } from "./fused.ts";
 import { identityPairs, pairsBy } from "./handler.ts";
 

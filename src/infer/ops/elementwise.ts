@@ -1,7 +1,7 @@
 // Element-wise operations with broadcasting: dimensions aligned from the right are the same index sets.
 
-import { broadcast, type NodeContext } from "../context.ts";
-import type { PointwiseLaw } from "../value.ts";
+import { broadcast, type NodeContext } from "../walk/context.ts";
+import type { PointwiseLaw } from "../walk/value.ts";
 import { type Handlers, identityPairs, named, words } from "./handler.ts";
 
 const pointwise = (law: PointwiseLaw) => (context: NodeContext) => {

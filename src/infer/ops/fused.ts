@@ -3,10 +3,10 @@
 
 import { sizeOf } from "../../core/shapes.ts";
 import type { OnnxNode } from "../../formats/onnx-types.ts";
-import type { NodeContext } from "../context.ts";
-import { fixedAtom } from "../context.ts";
-import { segmentOf, splitInner, unify } from "../refine.ts";
-import { shapeOfValue, type Value } from "../value.ts";
+import type { NodeContext } from "../walk/context.ts";
+import { fixedAtom } from "../walk/context.ts";
+import { segmentOf, splitInner, unify } from "../index-sets/refine.ts";
+import { shapeOfValue, type Value } from "../walk/value.ts";
 import { identityPairs } from "./handler.ts";
 import { dealOut } from "./deal-out.ts";
 

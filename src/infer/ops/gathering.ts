@@ -1,10 +1,10 @@
 // Table lookups: Gather with known neighbouring indices is a cut; any other lookup fixes the positions it looks up.
 
-import { type Atom, unit } from "../atoms.ts";
-import type { NodeContext } from "../context.ts";
-import { pick } from "../fold.ts";
-import { segmentOf } from "../refine.ts";
-import type { Value } from "../value.ts";
+import { type Atom, unit } from "../index-sets/atoms.ts";
+import type { NodeContext } from "../walk/context.ts";
+import { pick } from "../walk/fold.ts";
+import { segmentOf } from "../index-sets/refine.ts";
+import type { Value } from "../walk/value.ts";
 import { isRejoined } from "./rejoin.ts";
 import { type Handlers, identityPairs, type Pair, pairsBy } from "./handler.ts";
 

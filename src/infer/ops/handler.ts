@@ -1,7 +1,7 @@
 // The type of a handler and small helpers that many operations share.
 
-import type { NodeContext } from "../context.ts";
-import type { Value } from "../value.ts";
+import type { NodeContext } from "../walk/context.ts";
+import type { Value } from "../walk/value.ts";
 
 /** Follows the axes of one operation; throws `Declined` for forms it does not follow. */
 export type Handler = (context: NodeContext) => void;

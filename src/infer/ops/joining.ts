@@ -1,10 +1,10 @@
 // Concatenations and their inverses: Concat joins axes end to end; Split and Slice cut them.
 
-import { type Atom, newAtom, sumOf } from "../atoms.ts";
-import { fixedAtom, type NodeContext } from "../context.ts";
-import { pick } from "../fold.ts";
-import { segmentOf, splitInner } from "../refine.ts";
-import { type CarryOptions, shapeOfValue, type Value } from "../value.ts";
+import { type Atom, newAtom, sumOf } from "../index-sets/atoms.ts";
+import { fixedAtom, type NodeContext } from "../walk/context.ts";
+import { pick } from "../walk/fold.ts";
+import { segmentOf, splitInner } from "../index-sets/refine.ts";
+import { type CarryOptions, shapeOfValue, type Value } from "../walk/value.ts";
 import { publishMember } from "./gathering.ts";
 import { rejoin } from "./rejoin.ts";
 import { stackDirections } from "./directions.ts";

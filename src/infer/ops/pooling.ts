@@ -1,7 +1,7 @@
 // Sliding pools, and what else reads a neighbourhood: positions are fixed, channels pass through.
 
-import { sumOf } from "../atoms.ts";
-import { fixedAtom, type NodeContext } from "../context.ts";
+import { sumOf } from "../index-sets/atoms.ts";
+import { fixedAtom, type NodeContext } from "../walk/context.ts";
 import { readWindow, slide } from "./convolution.ts";
 import type { Handlers, Pair } from "./handler.ts";
 

@@ -1,8 +1,8 @@
 // LSTM, GRU and RNN layers: stacked gates share one hidden axis, which lies within the direction when there are two.
 
-import { type Atom, productOf } from "../atoms.ts";
-import { fixedAtom, type NodeContext } from "../context.ts";
-import type { Value } from "../value.ts";
+import { type Atom, productOf } from "../index-sets/atoms.ts";
+import { fixedAtom, type NodeContext } from "../walk/context.ts";
+import type { Value } from "../walk/value.ts";
 import { publishStack } from "./directions.ts";
 import { collapse } from "./fused.ts";
 import type { Handlers, Pair } from "./handler.ts";

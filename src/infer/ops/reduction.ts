@@ -1,9 +1,9 @@
 // Operations along axes: reductions, softmax and normalisation treat all entries of an axis alike, so the axis stays
 // free; running sums and index results do not, so they fix it.
 
-import { newAtom, productOf } from "../atoms.ts";
-import { broadcast, fixedAtom, type NodeContext } from "../context.ts";
-import type { Value } from "../value.ts";
+import { newAtom, productOf } from "../index-sets/atoms.ts";
+import { broadcast, fixedAtom, type NodeContext } from "../walk/context.ts";
+import type { Value } from "../walk/value.ts";
 import { type Handlers, identityPairs, named, pairsBy } from "./handler.ts";
 
 /** Axes from the attribute or, in newer operator sets, from an input; null means all. */

@@ -2,8 +2,8 @@
 // of a recurrent layer: the same as moving that axis next to another one, so an axis within it keeps its freedom.
 
 import type { OnnxNode } from "../../formats/onnx-types.ts";
-import { productOf } from "../atoms.ts";
-import type { NodeContext } from "../context.ts";
+import { productOf } from "../index-sets/atoms.ts";
+import type { NodeContext } from "../walk/context.ts";
 
 const maxPicks = 16;
 

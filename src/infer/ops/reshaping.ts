@@ -1,9 +1,9 @@
 // Operations that rearrange dimensions and keep entries: reshapes, transposes, copies, depth to space.
 
 import { formatShape, sizeOf } from "../../core/shapes.ts";
-import { type Atom, newAtom, productOf, unit } from "../atoms.ts";
-import { fixedAtom, type NodeContext } from "../context.ts";
-import { shapeOfValue, type Value } from "../value.ts";
+import { type Atom, newAtom, productOf, unit } from "../index-sets/atoms.ts";
+import { fixedAtom, type NodeContext } from "../walk/context.ts";
+import { shapeOfValue, type Value } from "../walk/value.ts";
 import { dealOut } from "./deal-out.ts";
 import { mergeStack } from "./directions.ts";
 import { separate, transposeStack } from "./fused.ts";

@@ -1,0 +1,66 @@
+// Alignment by activations: units are paired by what they do on given inputs; scales, bases and axes without activations
+// are settled by the weights.
+
+import { composeElements, identityElement, invertElement } from "../../symmetry/element.ts";
+import type { SymmetrySpec } from "../../symmetry/types.ts";
+import { type Alignment, inGauge } from "../align.ts";
+import { type Activations, matchActivations } from "./match-activations.ts";
+import { matchWeights, type MatchOptions } from "../matching/match-weights.ts";
+import { isMoving } from "../../parts/features/messages.ts";
+import { partReader, problemOf, type WeightReader } from "../../parts/problem.ts";
+
+/** A network with what its units do. */
+export interface ActiveNetwork {
+  readonly read: WeightReader;
+  readonly activations: Activations;
+}
+
+export interface ActivationAlignment extends Alignment {
+  /** Axes paired by activations; the others were matched by weights. */
+  readonly paired: readonly string[];
+  /** Mean correlation of paired units. */
+  readonly correlation: number;
+}
+
+/**
+ * The element that moves the second network onto the first, from activations of both on the same inputs.
+ * @throws {OptionError} {ShapeError} as `matchActivations`; the signal's reason after an abort
+ */
+export async function alignActivations(
+  spec: Pick<SymmetrySpec, "axes" | "tensors">,
+  a: ActiveNetwork,
+  b: ActiveNetwork,
+  options: MatchOptions = {},
+): Promise<ActivationAlignment> {
+  const problem = problemOf(spec);
+  const left = await inGauge(problem, partReader(problem, a.read));
+  const right = await inGauge(problem, partReader(problem, b.read));
+  const {
+    element: paired,
+    axes,
+    correlation,
+    open,
+  } = await matchActivations(spec, a.activations, b.activations, options);
+  const others = Object.keys(spec.axes).filter(
+    (name) => isMoving(spec.axes[name]) && !axes.includes(name),
+  );
+  const match = await matchWeights(
+    { problem, a: left.read, b: right.read },
+    { ...options, from: { ...identityElement(spec), ...paired }, axes: others },
+  );
+  const element = composeElements(
+    problem,
+    invertElement(problem, left.gauge.element),
+    composeElements(problem, match.element, right.gauge.element),
+  );
+  const all = [...left.gauge.open, ...right.gauge.open, ...open];
+  return {
+    element,
+    similarity: match.score / match.entries,
+    start: match.start,
+    sweeps: match.sweeps,
+    open: all.filter(({ axis }, at) => all.findIndex((other) => other.axis === axis) === at),
+    paired: axes,
+    correlation,
+  };
+}

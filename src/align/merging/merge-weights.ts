@@ -1,0 +1,164 @@
+// Merging networks: a weighted average once every network was moved onto the first. More than two are aligned in rounds,
+// each with the mean of the others, until none changes (MergeMany of Git Re-Basin, Ainsworth et al. 2023, algorithm 3, in a
+// fixed order and with the first network held).
+
+import { OptionError, ShapeError } from "../../core/errors.ts";
+import { equalShapes, formatShape } from "../../core/shapes.ts";
+import type { Tensor } from "../../core/tensors.ts";
+import { actOnTensor } from "../../symmetry/act.ts";
+import {
+  composeElements,
+  type GroupElement,
+  identityElement,
+  invertElement,
+} from "../../symmetry/element.ts";
+import type { SymmetrySpec } from "../../symmetry/types.ts";
+import { inGauge } from "../align.ts";
+import type { Gauge } from "../../parts/scaling/gauge.ts";
+import { matchWeights, type MatchOptions } from "../matching/match-weights.ts";
+import { mover } from "../../parts/move.ts";
+import {
+  type MatchProblem,
+  partReader,
+  problemOf,
+  type PartReader,
+  type WeightReader,
+} from "../../parts/problem.ts";
+
+export interface AlignManyOptions extends MatchOptions {
+  /** Most rounds over all networks after the first alignment. @default 16 */
+  readonly rounds?: number;
+  /** Told when a network was matched: how many matches were made, and whether this one changed anything. */
+  readonly onMatch?: (match: { round: number; network: number; changed: boolean }) => void;
+}
+
+export interface ManyAlignment {
+  /** One element per network, the identity for the first: each moves its network onto the first. */
+  readonly elements: readonly GroupElement[];
+  /** Mean similarity of every network with the mean of the others, aligned. */
+  readonly similarity: number;
+  /** Rounds until no axis changed; 0 for two networks. */
+  readonly rounds: number;
+  readonly open: Gauge["open"];
+}
+
+/** A relative gain below this is rounding. */
+const smallestGain = 1e-6;
+
+/**
+ * Aligns two or more networks with the first. Reads tensor by tensor, every network many times.
+ * @throws {OptionError} for fewer than two networks, NaN or infinities; the signal's reason after an abort
+ */
+export async function alignMany(
+  spec: Pick<SymmetrySpec, "axes" | "tensors">,
+  networks: readonly WeightReader[],
+  options: AlignManyOptions = {},
+): Promise<ManyAlignment> {
+  const { rounds: mostRounds = 16, onMatch } = options;
+  if (networks.length < 2)
+    throw new OptionError(`alignMany: expected two networks or more, got ${networks.length}`);
+  const problem = problemOf(spec);
+  const seen: Awaited<ReturnType<typeof inGauge>>[] = [];
+  for (const read of networks) seen.push(await inGauge(problem, partReader(problem, read)));
+  const matches = [{ element: identityElement(problem), similarity: 1 }];
+  for (const [network, { read }] of seen.entries()) {
+    if (network === 0) continue;
+    const { element, score, entries } = await matchWeights(
+      { problem, a: seen[0].read, b: read },
+      options,
+    );
+    matches.push({ element, similarity: score / entries });
+    onMatch?.({ round: 0, network, changed: true });
+  }
+  let round = 0;
+  for (let changed = networks.length > 2; changed && round < mostRounds;) {
+    round++;
+    changed = false;
+    for (let network = 1; network < networks.length; network++) {
+      const others = seen.flatMap(({ read }, i) =>
+        i === network ? [] : { read, element: matches[i].element },
+      );
+      const { element, score, startScore, entries } = await matchWeights(
+        { problem, a: meanReader(problem, others), b: seen[network].read },
+        { ...options, from: matches[network].element },
+      );
+      const similarity = score / entries;
+      const moved = score > startScore + smallestGain * Math.abs(startScore);
+      onMatch?.({ round, network, changed: moved });
+      matches[network] = { element: moved ? element : matches[network].element, similarity };
+      changed ||= moved;
+    }
+  }
+  const toFirst = invertElement(problem, seen[0].gauge.element);
+  const elements = matches.map(({ element }, i) =>
+    i === 0
+      ? identityElement(problem)
+      : composeElements(problem, toFirst, composeElements(problem, element, seen[i].gauge.element)),
+  );
+  const similarities = matches.slice(1).map(({ similarity }) => similarity);
+  const open = seen.flatMap(({ gauge }) => gauge.open);
+  return {
+    elements,
+    similarity: similarities.reduce((sum, s) => sum + s, 0) / similarities.length,
+    rounds: round,
+    open: open.filter(({ axis }, at) => open.findIndex((other) => other.axis === axis) === at),
+  };
+}
+
+/** The mean of networks, each moved by its element. */
+function meanReader(
+  problem: MatchProblem,
+  networks: readonly { readonly read: PartReader; readonly element: GroupElement }[],
+): PartReader {
+  const moved = networks.map(({ read, element }) => ({ read, move: mover(problem.axes, element) }));
+  return async (part) => {
+    const { dims } = problem.parts[part];
+    let sizes: readonly number[] = [];
+    let sum = new Float64Array(0);
+    for (const { read, move } of moved) {
+      const dense = move(dims, await read(part));
+      if (sum.length === 0) sum = new Float64Array(dense.data.length);
+      sizes = dense.sizes;
+      for (let i = 0; i < sum.length; i++) sum[i] += dense.data[i] / networks.length;
+    }
+    return { sizes, data: sum };
+  };
+}
+
+/** A network with its share in a merge and the element that moves it; without one it stays as it is. */
+export interface MergePart {
+  readonly read: WeightReader;
+  readonly share: number;
+  readonly element?: GroupElement;
+}
+
+/**
+ * The weighted average of networks, tensor by tensor; tensors outside the spec are averaged as they are. Shares are used
+ * as given: those of an average add up to 1.
+ * @throws {ShapeError} naming a tensor whose shapes differ
+ */
+export function mergeWeights(
+  spec: Pick<SymmetrySpec, "axes" | "tensors">,
+  networks: readonly MergePart[],
+): WeightReader {
+  return async (name) => {
+    let shape: readonly number[] | undefined;
+    let sum = new Float64Array(0);
+    let wide = false;
+    for (const { read, share, element } of networks) {
+      const stored = await read(name);
+      const tensor: Tensor = element ? actOnTensor(spec, element, name, stored) : stored;
+      if (shape === undefined) {
+        shape = tensor.shape;
+        sum = new Float64Array(tensor.data.length);
+      }
+      if (!equalShapes(shape, tensor.shape))
+        throw new ShapeError(
+          `mergeWeights: tensor "${name}" has shapes ${formatShape(shape)} and ${formatShape(tensor.shape)}; networks of one architecture can be merged`,
+        );
+      wide ||= tensor.data instanceof Float64Array;
+      for (let i = 0; i < sum.length; i++) sum[i] += share * tensor.data[i];
+    }
+    return { shape: shape ?? [], data: wide ? sum : Float32Array.from(sum) };
+  };
+}

@@ -1,0 +1,33 @@
+// Where results come from: the machine, and the version of the code.
+
+import { execFile } from "node:child_process";
+import { createRequire } from "node:module";
+import { availableParallelism, cpus } from "node:os";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+/** `Intel(R) Xeon(R) Processor, 2 cores, Node 20.20.2`. */
+export function machine(): string {
+  const processor = cpus()[0]?.model.trim() ?? "unknown processor";
+  return `${processor}, ${availableParallelism()} cores, Node ${process.versions.node}`;
+}
+
+/**
+ * The commit this code was checked out at, with `-dirty` when files of its source differ from it; the package's version
+ * where it was installed.
+ */
+export async function codeVersion(): Promise<string> {
+  const require = createRequire(import.meta.url);
+  const { version } = require("../../../package.json") as { version: string };
+  const cwd = fileURLToPath(new URL("../../../", import.meta.url));
+  const git = async (...args: string[]) =>
+    (await promisify(execFile)("git", args, { cwd })).stdout.trim();
+  try {
+    if ((await git("rev-parse", "--show-prefix")) !== "") return version; // installed inside another project
+    const commit = await git("rev-parse", "HEAD");
+    const changed = await git("status", "--porcelain", "--", "src", "package-lock.json");
+    return changed === "" ? commit : `${commit}-dirty`;
+  } catch {
+    return version;
+  }
+}

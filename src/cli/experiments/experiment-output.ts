@@ -1,0 +1,103 @@
+// The result of an experiment as files and as tables for terminals.
+
+import type { ExperimentResult, OneNumberRow } from "../../report/experiment.ts";
+import { textTable } from "../app/output.ts";
+
+/** `0.7112 ± 0.0101`, without a spread for a single run. */
+export const withSpread = (mean: number, spread: number): string =>
+  mean.toFixed(4) + (Number.isNaN(spread) ? "" : ` ± ${spread.toFixed(4)}`);
+
+const interval = ([low, high]: readonly [number, number]) =>
+  `[${low.toFixed(4)}, ${high.toFixed(4)}]`;
+
+/** Only what differs from one experiment to the next and fits a repository: no predictions, one line a row. */
+export function compactResult(
+  result: ExperimentResult,
+  settings: unknown,
+): Record<string, unknown> {
+  const { scatter: _scatter, curves: _curves, population, rows, ...rest } = result;
+  const { accuracies: _accuracies, ...sizes } = population;
+  const { name } = population;
+  return {
+    ...rest,
+    population: sizes,
+    settings,
+    rows: rows.map((row) => ({ population: name, ...row })),
+  };
+}
+
+const stageHead = "tau in a stage";
+
+const orDash = (mean = Number.NaN, spread = Number.NaN): string =>
+  Number.isNaN(mean) ? "–" : withSpread(mean, spread);
+
+/** Baselines of one number a network. */
+function oneNumberTable(rows: readonly OneNumberRow[]): string {
+  const isStaged = rows.some(({ stageTau }) => stageTau !== undefined);
+  return textTable(
+    ["one number alone", "better is", "tau", "95 %", ...(isStaged ? [stageHead] : [])],
+    rows.map((row) => [
+      row.number,
+      row.direction,
+      orDash(row.tau),
+      interval(row.tauInterval),
+      ...(isStaged ? [orDash(row.stageTau)] : []),
+    ]),
+  );
+}
+
+/** The tables of an experiment: results, one-number baselines, pairs of models, configurations tried. */
+export function experimentTables(result: ExperimentResult): string {
+  const { rows, oneNumber = [], comparisons = [], tuning = [] } = result;
+  const isStaged = rows.some(({ stageTauMean }) => stageTauMean !== undefined);
+  const results = textTable(
+    [
+      "functional",
+      "parameters",
+      "tau",
+      "95 %",
+      ...(isStaged ? [stageHead] : []),
+      "tau reordered",
+      "agreement",
+      "R²",
+      "seconds",
+    ],
+    rows.map((row) => [
+      row.model,
+      row.parameters,
+      withSpread(row.tauMean, row.tauSpread),
+      interval(row.tauInterval ?? [Number.NaN, Number.NaN]),
+      ...(isStaged ? [orDash(row.stageTauMean, row.stageTauStd)] : []),
+      withSpread(row.tauMovedMean, row.tauMovedSpread),
+      row.agreement.toFixed(4),
+      row.r2Mean.toFixed(3),
+      row.seconds.toFixed(1),
+    ]),
+  );
+  const pairs = textTable(
+    ["pair", "difference in tau", "95 %", "wins"],
+    comparisons.map((pair) => [
+      `${pair.model} − ${pair.other}`,
+      withSpread(pair.difference, pair.spread),
+      interval(pair.interval),
+      `${pair.wins}/${pair.seeds}`,
+    ]),
+  );
+  const tried = textTable(
+    ["tried", "rate", "options", "validation tau", "validation loss", ""],
+    tuning.map((row) => [
+      row.model,
+      row.rate,
+      JSON.stringify(row.options),
+      row.validTau.toFixed(4),
+      row.validLoss.toFixed(4),
+      row.chosen ? "chosen" : "",
+    ]),
+  );
+  return [
+    results,
+    ...(oneNumber.length > 0 ? [oneNumberTable(oneNumber)] : []),
+    ...(comparisons.length > 0 ? [pairs] : []),
+    ...(tuning.length > 0 ? [tried] : []),
+  ].join("\n\n");
+}

@@ -1,0 +1,85 @@
+// A trained functional from its checkpoint: the model, its parameters and the normalisation of its inputs.
+
+import { FormatError, SpecError } from "../../core/errors.ts";
+import { buildModel, type ModelOptions } from "../../models/registry.ts";
+import type { Model } from "../../models/model.ts";
+import { formatAxisExpression } from "../../symmetry/expression.ts";
+import type { SymmetrySpec } from "../../symmetry/types.ts";
+import { arraysFromHost, disposeArrays } from "../../engine/arrays.ts";
+import { readCheckpoint, type ReadCheckpoint } from "../../train/checkpoint.ts";
+import type { WeightDataset } from "../../train/dataset.ts";
+import { binaryCrossEntropy } from "../../train/losses.ts";
+import { type Normalization, normalize } from "../../train/normalization.ts";
+import { startEngine } from "../../engine/start.ts";
+import { predict } from "../../train/predict.ts";
+
+export interface Functional {
+  readonly model: Model;
+  /** Whether a checksum vouches for the file; older files carry none. */
+  readonly checked: boolean;
+  /** Predictions in [0, 1], one per network. @throws {SpecError} when the networks are of another architecture. */
+  predict(dataset: WeightDataset): Promise<Float32Array>;
+  dispose(): void;
+}
+
+/** What is said of a file that carries no checksum. */
+export const uncheckedNote = (path: string): string =>
+  `${path}: written before digests: not checked`;
+
+/** The checkpoint in a file. @throws {FormatError} naming the file */
+export async function readCheckpointFile(bytes: Uint8Array, path: string): Promise<ReadCheckpoint> {
+  try {
+    return await readCheckpoint(bytes);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new FormatError(`${path}: ${error.message}`, { cause: error });
+  }
+}
+
+/** @throws {FormatError} when the file is damaged or no checkpoint of a functional. */
+export async function loadFunctional(bytes: Uint8Array, path: string): Promise<Functional> {
+  const { spec, notes, params, best, checked } = await readCheckpointFile(bytes, path);
+  const {
+    model: name,
+    options,
+    normalization = {},
+  } = notes as {
+    model?: string;
+    options?: ModelOptions;
+    normalization?: Normalization;
+  };
+  const scales = Object.values(normalization);
+  if (typeof name !== "string" || !scales.every(({ scale }) => scale > 0) || scales.length === 0) {
+    throw new FormatError(
+      `${path} is a checkpoint without its model's name and the scales of its inputs; train it with \`weightspace train\``,
+    );
+  }
+  const model = buildModel(name, spec, options);
+  let arrays: ReturnType<typeof arraysFromHost> | undefined;
+  return {
+    model,
+    checked,
+    async predict(dataset) {
+      checkSameArchitecture(spec, dataset.spec);
+      await startEngine();
+      arrays ??= arraysFromHost(best ?? params);
+      return predict(model, arrays, normalize({ ...dataset, spec }, normalization), {
+        loss: binaryCrossEntropy,
+      });
+    },
+    dispose: () => disposeArrays(arrays),
+  };
+}
+
+/** Names the first difference between the spec a functional reads and that of the networks it is given. */
+function checkSameArchitecture(expected: SymmetrySpec, given: SymmetrySpec): void {
+  const describe = (spec: SymmetrySpec, name: string) =>
+    Object.hasOwn(spec.tensors, name)
+      ? `[${spec.tensors[name].shape.join(", ")}] (${spec.tensors[name].axes.map(formatAxisExpression).join(", ")})`
+      : "missing";
+  const names = [...new Set([...Object.keys(expected.tensors), ...Object.keys(given.tensors)])];
+  const differing = names.find((name) => describe(expected, name) !== describe(given, name));
+  if (differing === undefined) return;
+  const message = `tensor "${differing}" is ${describe(given, differing)}, but the functional reads ${describe(expected, differing)}; it only fits networks of the architecture it was trained on`;
+  throw new SpecError("predict", [{ severity: "error", tensor: differing, message }]);
+}

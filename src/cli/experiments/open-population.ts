@@ -1,0 +1,169 @@
+// A population of networks from a folder, as training data: a zoo of this project, or one published by others in its own
+// format, told apart by the files in the folder.
+
+import { join, resolve } from "node:path";
+import { EnvironmentError, OptionError } from "../../core/errors.ts";
+import { specFromJSON } from "../../symmetry/json.ts";
+import type { WeightDataset } from "../../train/dataset.ts";
+import type { NamedText } from "../../datasets/published/population.ts";
+import type { ZooStore } from "../../core/store.ts";
+import { readJson } from "../../node/files.ts";
+import { folderStore } from "../../node/folder-store.ts";
+import type { Output } from "../app/output.ts";
+
+/** A network that is not in the dataset. */
+export interface LeftOut {
+  readonly network: string;
+  readonly reason: string;
+}
+
+/** How many networks are not in the dataset, by reason. */
+export interface LeftOutCounts {
+  /** Their files are damaged. */
+  readonly damaged: number;
+  /** Their weights are not finite. */
+  readonly notFinite: number;
+  /** They are planned and not built yet. */
+  readonly missing: number;
+}
+
+export interface Population {
+  readonly dataset: WeightDataset;
+  /** What every network is called, in the order of the dataset. */
+  readonly names: readonly string[];
+  /** What the networks are, in a few words. */
+  readonly description: string;
+  /** What is left out, one sentence each. */
+  readonly problems: readonly string[];
+  /** The networks left out that are there, damaged or not finite. */
+  readonly leftOut: readonly LeftOut[];
+  readonly counts: LeftOutCounts;
+}
+
+export interface PopulationOptions {
+  readonly checkpoints?: "last" | "all" | undefined;
+  /** Conditions on columns, of published populations only. */
+  readonly where?: Readonly<Record<string, string>> | undefined;
+  /** File with the spec of a published population. */
+  readonly spec?: string | undefined;
+  /** Goes on without the networks of damaged shards, which `problems` and `counts` tell of. @default a refusal */
+  readonly allowDamaged?: boolean | undefined;
+}
+
+/** The option of commands that read a population. */
+export const allowDamagedOption = [
+  "--allow-damaged",
+  "go on without the networks of damaged shards, and say how many",
+] as const;
+
+/** Tells on standard error what a population leaves out. */
+export function warnOfProblems({ problems }: Population, output: Pick<Output, "note">): void {
+  for (const problem of problems) output.note(`warning: ${problem}`);
+}
+
+const notFinite = "its weights are not finite";
+
+/** The tables in the folder `metadata` of a published population, or beside the population, as it is published. */
+async function readMetadata(folder: string): Promise<NamedText[]> {
+  const tables: NamedText[] = [];
+  for (const place of [join(folder, "metadata"), join(resolve(folder), "..", "metadata")]) {
+    const store = folderStore(place);
+    for (const name of (await store.list()).toSorted()) {
+      if (!name.endsWith(".csv")) continue;
+      const bytes = await store.read(name);
+      if (bytes === undefined) continue;
+      tables.push({ name: `metadata/${name}`, text: new TextDecoder().decode(bytes) });
+    }
+    if (tables.length > 0) break;
+  }
+  return tables;
+}
+
+/** @throws {FormatError} {OptionError} {EnvironmentError} {UnsupportedError} */
+export async function openPopulation(
+  folder: string,
+  { checkpoints = "last", where, spec, allowDamaged = false }: PopulationOptions = {},
+): Promise<Population> {
+  const store = folderStore(folder);
+  const names = await store.list();
+  const { isCnnZoo, readCnnZoo } = await import("../../datasets/published/cnn-zoo.ts");
+  const { isCheckpointFolder, readCheckpointFolder } =
+    await import("../../datasets/published/checkpoint-folder.ts");
+  const reader = names.includes("zoo.json")
+    ? undefined
+    : isCnnZoo(names)
+      ? readCnnZoo
+      : isCheckpointFolder(names)
+        ? readCheckpointFolder
+        : undefined;
+  if (reader !== undefined) {
+    const { skipped, copies, notes, ...population } = await reader(store, {
+      checkpoints,
+      metadata: await readMetadata(folder),
+      ...(where && { where }),
+      ...(spec !== undefined && { spec: specFromJSON(await readJson(spec)) }),
+    });
+    const problems = [
+      ...notes,
+      ...skipped.map((name) => `${name} has weights that are not finite, left out`),
+      ...(copies > 0
+        ? [
+            `${copies} of ${population.dataset.size} networks are copies of another one, bit for bit; copies stay on one side of a split`,
+          ]
+        : []),
+    ];
+    const leftOut = skipped.map((network) => ({ network, reason: notFinite }));
+    const counts = { damaged: 0, notFinite: skipped.length, missing: 0 };
+    return { ...population, problems, leftOut, counts };
+  }
+  if (names.length > 0 && !names.includes("zoo.json")) {
+    throw new EnvironmentError(
+      `${folder} holds no population: expected zoo.json, or weights.npy with metrics.csv.gz and layout.csv, or files <run>_<epoch>_<accuracy>.pt; give the folder of one`,
+    );
+  }
+  if (where !== undefined || spec !== undefined) {
+    throw new OptionError(
+      `${folder} is a zoo of this project, which knows its symmetries and has no columns to choose by; leave --where and --spec out`,
+    );
+  }
+  return openOwnZoo(store, { checkpoints, allowDamaged });
+}
+
+async function openOwnZoo(
+  store: ZooStore,
+  options: { readonly checkpoints: "last" | "all"; readonly allowDamaged: boolean },
+): Promise<Population> {
+  const { openZoo } = await import("../../zoo/open.ts");
+  const { zooDataset } = await import("../../zoo/zoo-dataset.ts");
+  const { checkpointsOf } = await import("../../zoo/recipe.ts");
+  const zoo = await openZoo(store);
+  const dataset = await zooDataset(zoo, options);
+  const { recipe, networks } = zoo.manifest;
+  const { damaged, skipped, indices } = dataset;
+  const planned = networks * (options.checkpoints === "all" ? checkpointsOf(recipe) : 1);
+  const missing = planned - indices.length - skipped.length - damaged.length;
+  const problems = zoo.problems.map(({ message }) => message);
+  const count = (left: number, why: string) => {
+    if (left > 0) problems.push(`${left} of ${planned} networks are left out: ${why}`);
+  };
+  count(damaged.length, "their shards are damaged");
+  count(skipped.length, "their weights are not finite");
+  count(missing, "they are not built yet");
+  return {
+    dataset,
+    names: indices.map(networkName),
+    description: `networks of the task ${recipe.task}${without(damaged.length)}`,
+    problems,
+    leftOut: [
+      ...damaged.map((index) => ({ network: networkName(index), reason: "its shard is damaged" })),
+      ...skipped.map((index) => ({ network: networkName(index), reason: notFinite })),
+    ],
+    counts: { damaged: damaged.length, notFinite: skipped.length, missing },
+  };
+}
+
+/** Goes into reports, which must not pass for those of the whole population. */
+const without = (damaged: number) =>
+  damaged === 0 ? "" : `, without the ${damaged} of damaged shards`;
+
+const networkName = (index: number) => `network ${index}`;

@@ -1,0 +1,72 @@
+// One training of a functional on the command line: a bar, a checkpoint after every epoch, the score on held-out networks.
+
+import type { Model } from "../../models/model.ts";
+import { disposeArrays } from "../../engine/arrays.ts";
+import type { WeightDataset } from "../../train/dataset.ts";
+import type { FitOptions } from "../../train/fit-options.ts";
+import { fit } from "../../train/fit.ts";
+import { kendallTau } from "../../train/kendall-tau.ts";
+import { binaryCrossEntropy } from "../../train/losses.ts";
+import { type Normalization, normalize } from "../../train/normalization.ts";
+import { predict } from "../../train/predict.ts";
+import type { Cli } from "../app/context.ts";
+import { writeFileAtomic } from "../../node/write-file.ts";
+
+export interface SplitParts {
+  readonly train: WeightDataset;
+  readonly validation: WeightDataset;
+  readonly test: WeightDataset;
+}
+
+export interface Training {
+  /** The model's name, for the bar. */
+  readonly name: string;
+  readonly model: Model;
+  readonly parts: SplitParts;
+  readonly normalization: Normalization;
+  /** The file of the checkpoint. */
+  readonly output: string;
+  readonly options: FitOptions;
+}
+
+export interface TrainingOutcome {
+  /** Kendall's tau between predicted and true targets of the held-out networks. */
+  readonly tau: number;
+  readonly bestEpoch: number;
+  readonly reason: string;
+}
+
+/** Trains to the end and scores; undefined when it was interrupted, with the last checkpoint written. */
+export async function runTraining(
+  { name, model, parts, normalization, output, options }: Training,
+  { progress }: Pick<Cli, "progress">,
+): Promise<TrainingOutcome | undefined> {
+  const data = {
+    train: normalize(parts.train, normalization),
+    validation: normalize(parts.validation, normalization),
+  };
+  let task: ReturnType<typeof progress.task> | undefined;
+  for await (const event of fit(model, data, options)) {
+    if (event.type === "start") {
+      const start = event.resumedAt;
+      task = progress.task(`training ${name}`, event.epochs * event.stepsPerEpoch, { start });
+    } else if (event.type === "step") task?.update(event.step);
+    else if (event.type === "epoch") {
+      const tau = (event.validMetric ?? Number.NaN).toFixed(3);
+      task?.update(event.step, `validation tau ${tau}`);
+    } else if (event.type === "checkpoint") await writeFileAtomic(output, event.bytes);
+    else {
+      const { params, reason, bestEpoch } = event;
+      try {
+        if (reason === "aborted") return undefined;
+        task?.finish();
+        const held = normalize(parts.test, normalization);
+        const predicted = await predict(model, params, held, { loss: binaryCrossEntropy });
+        return { tau: kendallTau(predicted, held.targets), bestEpoch, reason };
+      } finally {
+        disposeArrays(params);
+      }
+    }
+  }
+  return undefined;
+}

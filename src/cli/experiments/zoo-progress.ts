@@ -1,0 +1,31 @@
+// Building a zoo with a bar; shared by `zoo build` and `demo`.
+
+import { buildZoo, type BuildOptions } from "../../zoo/build.ts";
+import type { Cli } from "../app/context.ts";
+
+/** Builds what is missing; returns how many networks this call trained. Throws the signal's reason when interrupted. */
+export async function buildWithProgress(
+  { signal, progress, output }: Cli,
+  options: Omit<BuildOptions, "signal">,
+): Promise<{ built: number; seconds: number }> {
+  let task: ReturnType<typeof progress.task> | undefined;
+  let outcome = { built: 0, seconds: 0 };
+  for await (const event of buildZoo({ ...options, signal })) {
+    if (event.type === "start") {
+      if (event.done > 0)
+        output.note(`${event.done} of ${event.networks} networks are there already`);
+      if (event.done < event.networks) {
+        task = progress.task("training networks", event.networks, {
+          unit: "networks",
+          start: event.done,
+        });
+      }
+    } else if (event.type === "warning") output.note(`warning: ${event.message}`);
+    else if (event.type === "progress") task?.update(Math.floor(event.done));
+    else if (event.type === "done") {
+      outcome = { built: event.built, seconds: event.seconds };
+      task?.finish();
+    }
+  }
+  return outcome;
+}

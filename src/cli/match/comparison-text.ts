@@ -1,0 +1,208 @@
+// A comparison in words: the verdict first, then the evidence, most important first.
+
+import type { Comparison, Verdict } from "../../compare/compare-checkpoints.ts";
+import type { AxisSummary } from "../../parts/summary.ts";
+import { visibleName } from "../../core/visible.ts";
+import { formatShape } from "../../core/shapes.ts";
+import { counted, textTable } from "../app/output.ts";
+
+/** Relative differences below this are a few units in the last place of float32. */
+const rounding = 1e-6;
+
+/** Tensors a table lists before it says how many there are more. */
+const listed = 20;
+
+const headlines: Readonly<Record<Verdict, string>> = {
+  identical: "identical: every number is equal",
+  symmetric: "symmetric: the same network, its units in another order or scale",
+  reordered: "reordered: equal numbers in another order",
+  different: "different",
+};
+
+const short = (value: number) =>
+  Number.isFinite(value) ? Number(value.toPrecision(3)).toString() : String(value);
+const percent = (share: number) => {
+  if (!(share < 1e4)) return Number.isFinite(share) ? `${(100 * share).toExponential(1)}%` : "-";
+  return share === 0 || share >= 0.001 ? `${(100 * share).toFixed(1)}%` : "<0.1%";
+};
+/** A factor near 1 with the digits that tell it from 1. */
+const factorText = (value: number) =>
+  Math.abs(value - 1) < 0.01 ? Number(value.toPrecision(6)).toString() : short(value);
+/** A similarity that never looks like 1 when it is less. */
+const similarityText = (value: number) =>
+  value < 1 && value > 0.999 ? `1 - ${(1 - value).toExponential(1)}` : short(value);
+
+/** What `compare` prints; `symmetries` says where the spec comes from, or the `reason` why there is none. */
+export function comparisonText(
+  comparison: Comparison,
+  symmetries: { readonly origin: string } | { readonly reason: string },
+): string {
+  const { verdict, structure, symmetry, alignment, tensors } = comparison;
+  const blocks: string[] = [headline(comparison)];
+  blocks.push(...structureBlocks(structure));
+  if (symmetry !== undefined) {
+    blocks.push(axesTable(symmetry.axes));
+    if (!symmetry.exact)
+      blocks.push(`equal up to rounding: at most ${short(symmetry.residual)} of a tensor's spread`);
+    blocks.push(...openLines(symmetry.open));
+  }
+  if (verdict === "reordered") blocks.push(...reorderedBlocks(comparison));
+  if (verdict === "different" && tensors.length > 0) blocks.push(differenceTable(comparison));
+  if (alignment !== undefined) {
+    const { similarity, axes } = alignment;
+    blocks.push(
+      `after the best alignment found: similarity ${similarityText(similarity)} (1 is equal)` +
+        (axes.length === 0 ? "; nothing moves" : ""),
+      ...(axes.length === 0 ? [] : [axesTable(axes)]),
+      ...openLines(alignment.open),
+    );
+  }
+  if (comparison.unresolved === true)
+    blocks.push(
+      "note: too many indices look alike to try them all; there may be a symmetry that was not found",
+    );
+  if ("origin" in symmetries) blocks.push(`symmetries: ${visibleName(symmetries.origin)}`);
+  else if (verdict !== "identical")
+    blocks.push(
+      `symmetries: not known, so a copy in another order or scale counts as ${verdict}; give --model graph.onnx, --spec spec.json or --family`,
+      visibleName(symmetries.reason),
+    );
+  return blocks.filter((block) => block !== "").join("\n\n");
+}
+
+function headline({ verdict, structure, rounded, layouts, tensors }: Comparison): string {
+  const { formats } = structure;
+  if (verdict === "identical" && formats.length > 0)
+    return rounded
+      ? "identical after rounding: the files differ in number format, and in nothing else"
+      : `${headlines.identical}, in other number formats`;
+  if (verdict === "different" && tensors.length === 0)
+    return structure.common.length === 0
+      ? "different: no tensor is in both files by name and shape"
+      : "different: the tensors in both files are equal, but not all tensors are in both";
+  const most = tensors.reduce((largest, { relative }) => Math.max(largest, relative), 0);
+  if (verdict === "different" && most < rounding)
+    return `different by rounding only: at most ${short(most)} of a tensor's norm`;
+  if (verdict !== "reordered") return headlines[verdict];
+  return layouts === undefined
+    ? `${headlines.reordered}; without a spec nobody can say whether the network is the same`
+    : `${headlines.reordered}, and that is NOT a symmetry of this graph: it computes something else`;
+}
+
+function structureBlocks(structure: Comparison["structure"]): string[] {
+  const { missing, extra, reshaped, formats, ignored } = structure;
+  const list = (label: string, names: readonly string[]) =>
+    names.length === 0
+      ? []
+      : [
+          `${label}: ${names.slice(0, listed).map(visibleName).join(", ")}${names.length > listed ? `, ... (${names.length})` : ""}`,
+        ];
+  return [
+    ...list("only in the first file", missing),
+    ...list("only in the second file", extra),
+    ...list(
+      "of another shape",
+      reshaped.map(
+        ({ tensor, shapes }) => `${tensor} ${shapes.map(formatShape).join(" against ")}`,
+      ),
+    ),
+    ...list(
+      "in another number format",
+      formats.map(({ tensor, dtypes }) => `${tensor} ${dtypes.join(" against ")}`),
+    ),
+    ...list("counters of training, left out", ignored),
+  ];
+}
+
+/** What an element does, one line per axis. */
+export function axesTable(axes: readonly AxisSummary[]): string {
+  const rows = axes.map(({ axis, indices, moved, flipped, scales, turned }) => [
+    axis,
+    moved === 0 ? "in place" : `${moved} of ${indices} (${percent(moved / indices)})`,
+    [
+      flipped === undefined || flipped === 0 ? "" : `${flipped} signs flipped`,
+      scales === undefined ? "" : `scaled by ${factorText(scales[0])} to ${factorText(scales[1])}`,
+      turned === undefined ? "" : "basis changed",
+    ]
+      .filter((text) => text !== "")
+      .join(", ") || "-",
+  ]);
+  if (axes.length === 0) return "";
+  const plain = rows.every(([, , change]) => change === "-");
+  return plain
+    ? textTable(
+        ["axis", "moved"],
+        rows.map((row) => row.slice(0, 2)),
+      )
+    : textTable(["axis", "moved", "changed"], rows);
+}
+
+/** Axes that the weights do not pin down. */
+export function openLines(
+  open: readonly { readonly axis: string; readonly reason: string }[],
+): string[] {
+  return open.map(({ axis, reason }) => `not identifiable: axis "${visibleName(axis)}": ${reason}`);
+}
+
+function reorderedBlocks({ reordered, layouts }: Comparison): string[] {
+  if (layouts !== undefined && layouts.otherwise !== "reordered") {
+    const rows = layouts.found.map(({ tensor, dimension, layout }) => [
+      tensor,
+      `${dimension}`,
+      layout.name,
+    ]);
+    return [
+      layoutTable(["tensor", "dimension", "layout"], rows),
+      `with that undone, the files are ${layouts.otherwise}: convert one of them before use`,
+    ];
+  }
+  const rows = reordered.flatMap(({ tensor, dimensions }) =>
+    dimensions.map(({ dimension, size, moved, layout }) => [
+      tensor,
+      `${dimension}`,
+      `${moved} of ${size}`,
+      layout?.name ?? "not a layout known here",
+    ]),
+  );
+  return [layoutTable(["tensor", "dimension", "moved", "layout"], rows)];
+}
+
+function layoutTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const more = rows.length > listed ? `\n... and ${rows.length - listed} more` : "";
+  return textTable(head, rows.slice(0, listed)) + more;
+}
+
+function differenceTable({ tensors, alignment, reordered }: Comparison): string {
+  const remaining = new Map(alignment?.remaining.map(({ tensor, relative }) => [tensor, relative]));
+  const orders = new Map(
+    reordered.map(({ tensor, dimensions }) => [
+      tensor,
+      ["the same numbers, reordered", ...dimensions.flatMap(({ layout }) => layout?.name ?? [])],
+    ]),
+  );
+  const worst = tensors.toSorted((x, y) => y.relative - x.relative);
+  const rows = worst
+    .slice(0, listed)
+    .map(({ tensor, shape, changed, largest, relative, changedIndices, notFinite }) => {
+      const bad = notFinite[0] + notFinite[1] > 0;
+      return [
+        tensor,
+        percent(changed),
+        changedIndices.map((count, dim) => `${count}/${shape[dim]}`).join(" x "),
+        bad ? "-" : short(largest),
+        bad ? "-" : percent(relative),
+        ...(alignment === undefined ? [] : [percent(remaining.get(tensor) ?? 0)]),
+        bad
+          ? `NaN or infinite: ${notFinite.join(" and ")}`
+          : (orders.get(tensor)?.join("; ") ?? ""),
+      ];
+    });
+  const head = ["tensor", "entries", "indices", "largest", "difference / norm"];
+  const table = textTable(
+    [...head, ...(alignment === undefined ? [] : ["after aligning"]), ""],
+    rows,
+  );
+  const more =
+    worst.length > listed ? `\n... and ${counted(worst.length - listed, "tensor")} more` : "";
+  return table + more;
+}

@@ -1,0 +1,77 @@
+// Networks run as graphs: a model file into which the weights of any checkpoint of it are put.
+
+import { inputBatches, type InputBatch, labelsName } from "../../align/activations/graph-inputs.ts";
+import { gather } from "../../align/merging/graph-loss.ts";
+import type { WeightReader } from "../../parts/problem.ts";
+import { OptionError } from "../../core/errors.ts";
+import type { Tensor } from "../../core/tensors.ts";
+import { modelWriter } from "../../formats/onnx-write.ts";
+import type { Executor } from "../../runtime/executor.ts";
+import type { Inference } from "../../infer/infer.ts";
+import { onnxRuntime } from "../../runtime/onnx-runtime.ts";
+import type { FittedGraph } from "./graph-fit.ts";
+import { openWeights } from "../../node/open-weights.ts";
+import { UsageError } from "../app/usage-error.ts";
+
+export interface RunnableGraph {
+  readonly inference: Inference;
+  readonly executor: Executor;
+  readonly batches: readonly InputBatch[];
+  /** The array `labels` of the file of inputs. @throws {OptionError} when it has none */
+  labels(): Tensor;
+  /** The model with the weights of a network in it. */
+  modelOf(read: WeightReader): Promise<Uint8Array>;
+}
+
+/**
+ * The graph of checkpoints, with the inputs in a file.
+ * @throws {UsageError} without a graph; {EnvironmentError} without onnxruntime-web; {OptionError} {ShapeError} for inputs
+ */
+export async function openGraph(
+  command: string,
+  graph: FittedGraph | undefined,
+  inputsPath: string,
+): Promise<RunnableGraph> {
+  if (graph === undefined)
+    throw new UsageError(
+      `${command}: running the networks on ${inputsPath} needs their graph; give --model graph.onnx`,
+    );
+  const { inference } = graph;
+  const file = await openWeights(inputsPath);
+  const arrays = await gather(file.entries.keys(), (name) => file.read(name)).finally(() =>
+    file.close(),
+  );
+  return {
+    inference,
+    batches: inputBatches(inference.graph, arrays),
+    executor: await onnxRuntime(),
+    labels() {
+      if (Object.hasOwn(arrays, labelsName)) return arrays[labelsName];
+      throw new OptionError(
+        `${command}: ${inputsPath} has no array "${labelsName}"; the loss needs the class of every example, from 0`,
+      );
+    },
+    modelOf: modelMaker(graph),
+  };
+}
+
+/** Puts the weights of a checkpoint into its graph; tensors that no checkpoint has keep the numbers of the graph. */
+export function modelMaker({
+  bytes,
+  places,
+}: Pick<FittedGraph, "bytes" | "places">): (read: WeightReader) => Promise<Uint8Array> {
+  const write = modelWriter(bytes);
+  return async (read) => {
+    const readPlace = async (wanted: string) => {
+      const place = places.get(wanted);
+      const tensor = await read(place?.name ?? wanted);
+      return place?.transposed === true ? transpose(tensor) : tensor;
+    };
+    return write(await gather(places.keys(), readPlace));
+  };
+}
+
+function transpose({ shape: [rows, columns], data }: Tensor): Tensor {
+  const turned = data.map((_, i) => data[(i % rows) * columns + Math.floor(i / rows)]);
+  return { shape: [columns, rows], data: turned };
+}

@@ -1,0 +1,87 @@
+// The symmetries of an ONNX file as text: spec, warnings, and on request reasons and the proof.
+
+import { SpecError } from "../../core/errors.ts";
+import { visibleName } from "../../core/visible.ts";
+import type { OnnxGraph } from "../../formats/onnx-types.ts";
+import { inferSpec } from "../../infer/infer.ts";
+import { onnxRuntime } from "../../runtime/onnx-runtime.ts";
+import { printExplanations, printProof } from "../../infer/assembly/print.ts";
+import { type Proof, proveSpec } from "../../infer/proof/prove.ts";
+import { specToJSON } from "../../symmetry/json.ts";
+import { printSpec } from "../../symmetry/print.ts";
+import { print } from "../app/output.ts";
+import { readGraph } from "./read-graph.ts";
+import { UsageError } from "../app/usage-error.ts";
+
+export interface GraphSymmetriesOptions {
+  readonly json?: boolean;
+  readonly verify?: boolean;
+  readonly explain?: boolean;
+  readonly seed: number;
+  readonly size?: Readonly<Record<string, number>>;
+}
+
+/**
+ * What goes to standard output, in sections; under `json` the spec alone.
+ * @throws {UsageError} for a size that no input has; {SpecError} when the proof refutes the spec; {FormatError}
+ * {UnsupportedError} {EnvironmentError} for files.
+ */
+export async function graphSymmetries(
+  path: string,
+  options: GraphSymmetriesOptions,
+): Promise<string[]> {
+  const { bytes, graph } = await readGraph(path);
+  refuseUnknownSizes(graph, options.size ?? {});
+  const inference = inferSpec(graph, { sizes: options.size ?? {} });
+  const { spec, warnings } = inference;
+  let proof: Proof | undefined;
+  if (options.verify === true) {
+    proof = await proveSpec(bytes, inference, await onnxRuntime(), { seed: options.seed });
+    if (proof.verdict === "refuted") throw refutation(path, proof);
+  }
+  if (options.json === true) {
+    for (const warning of warnings) print("stderr", visibleName(`warning: ${warning}`));
+    if (proof !== undefined) print("stderr", printProof(proof));
+    if (options.explain === true) print("stderr", printExplanations(inference));
+    return [JSON.stringify(specToJSON(spec), null, 2)];
+  }
+  return [
+    printSpec(spec),
+    ...(warnings.length > 0
+      ? [warnings.map((warning) => visibleName(`warning: ${warning}`)).join("\n")]
+      : []),
+    ...(options.explain === true ? [printExplanations(inference)] : []),
+    ...(proof === undefined ? [] : [printProof(proof)]),
+  ];
+}
+
+/** A size for a dimension that no input has is a slip, not a wish to be ignored. */
+function refuseUnknownSizes(graph: OnnxGraph, sizes: Readonly<Record<string, number>>): void {
+  const free = graph.inputs.flatMap(({ shape }) =>
+    (shape ?? []).filter((size): size is string => typeof size === "string"),
+  );
+  const unknown = Object.keys(sizes).find((name) => !free.includes(name));
+  if (unknown === undefined) return;
+  const known =
+    free.length === 0 ? "has no free dimensions" : `has ${[...new Set(free)].join(", ")}`;
+  throw new UsageError(
+    `symmetries: --size ${unknown}: no such input dimension; the model ${known}`,
+  );
+}
+
+function refutation(path: string, { axes, together, seed, tolerance }: Proof): SpecError {
+  const broken = axes.filter(({ holds }) => !holds);
+  const problems = broken.map(({ axis, error }) => ({
+    severity: "error" as const,
+    axis,
+    message: `acting on axis "${axis}" moves the output by ${error.toExponential(1)}, more than ${tolerance} (seed ${seed})`,
+  }));
+  const joint = {
+    severity: "error" as const,
+    message: `acting on all axes at once moves the output by ${together.toExponential(1)} (seed ${seed})`,
+  };
+  return new SpecError(
+    `symmetries: the spec of "${path}" is refuted`,
+    broken.length > 0 ? problems : [joint],
+  );
+}

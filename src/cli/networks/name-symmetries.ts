@@ -1,0 +1,98 @@
+// The part of `weightspace symmetries` for files without a graph: the spec a family's template gives to tensor names.
+
+import { type Command, Option } from "commander";
+import {
+  inferSpecFromNames,
+  type InferNamesOptions,
+  type NamesInference,
+} from "../../infer/names/infer-names.ts";
+import type { NamedShape } from "../../infer/names/template.ts";
+import { families } from "../../infer/names/registry.ts";
+import { wholeNumber } from "../app/arguments.ts";
+import { readJson } from "../../node/files.ts";
+import { namedTensors } from "./named-tensors.ts";
+import type { TakenOfFile } from "./taken.ts";
+import { UsageError } from "../app/usage-error.ts";
+
+export interface NameOptions {
+  /** The dictionary that is meant, of every PyTorch file of the command. */
+  readonly key?: string;
+  readonly heads?: number;
+  readonly keyValueHeads?: number;
+  readonly config?: string;
+  readonly family?: string;
+  readonly tied?: boolean;
+  readonly activation?: "relu" | "tanh" | "sine";
+}
+
+/** Adds `--key`, which commands give to `withKey`. */
+export const addKeyOption = (command: Command): Command =>
+  command.option(
+    "--key <a.b>",
+    "which dictionary of the PyTorch files: its keys from the top, joined by dots; file.pt#a.b for one file",
+  );
+
+/** Adds the options that only files without a graph need. */
+export function addNameOptions(command: Command): Command {
+  return addKeyOption(command)
+    .option("--heads <number>", "attention heads, for files without a graph", wholeNumber(1))
+    .option("--key-value-heads <number>", "heads of keys and values", wholeNumber(1))
+    .option("--config <file>", "the model's config.json, for files without a graph")
+    .option("--family <name>", `read tensor names as one of: ${families.join(", ")}`)
+    .option("--tied", "the token embedding is the output matrix too")
+    .addOption(
+      new Option(
+        "--activation <name>",
+        "activation of a family mlp or cnn, for its scales",
+      ).choices(["relu", "tanh", "sine"]),
+    );
+}
+
+/** @throws {UsageError} naming an option that files with a graph have no use for */
+export function refuseNameOptions(options: NameOptions, command: string): void {
+  const given = (
+    ["heads", "keyValueHeads", "config", "family", "tied", "activation"] as const
+  ).find((key) => options[key] !== undefined);
+  if (given !== undefined)
+    throw new UsageError(
+      `${command}: --${given.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for .safetensors, PyTorch and NumPy files; a graph says it itself`,
+    );
+}
+
+/** @throws {UsageError} for options that need a graph */
+export async function nameSymmetries(
+  path: string,
+  options: NameOptions & {
+    readonly verify?: boolean;
+    readonly explain?: boolean;
+    readonly size?: Readonly<Record<string, number>>;
+  },
+): Promise<NamesInference & { readonly taken: readonly TakenOfFile[] }> {
+  for (const key of ["verify", "explain"] as const) {
+    if (options[key] === true)
+      throw new UsageError(
+        `symmetries: --${key} needs the graph, and "${path}" holds tensors only; export the model to ONNX for a proof`,
+      );
+  }
+  if (Object.keys(options.size ?? {}).length > 0)
+    throw new UsageError(`symmetries: --size is for ONNX files; "${path}" has no inputs`);
+  const { tensors, taken } = await namedTensors(path);
+  return { ...(await inferFromNames(tensors, options)), taken };
+}
+
+/** The spec a family's template gives to named tensors. @throws {SpecError} {UnsupportedError} {OptionError} */
+export async function inferFromNames(
+  tensors: readonly NamedShape[],
+  options: NameOptions,
+): Promise<NamesInference> {
+  const { heads, keyValueHeads, config, family, tied, activation } = options;
+  const told: InferNamesOptions = {
+    ...(heads !== undefined && { heads }),
+    ...(keyValueHeads !== undefined && { keyValueHeads }),
+    ...(config !== undefined && { config: await readJson(config) }),
+    ...(family !== undefined && { family }),
+    ...(tied !== undefined && { tied }),
+    ...(activation !== undefined && { activation }),
+  };
+  return inferSpecFromNames(tensors, told);
+}

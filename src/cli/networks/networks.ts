@@ -1,0 +1,159 @@
+// Two or more checkpoints of one architecture with the spec of it: what align and merge start from.
+
+import { availableParallelism } from "node:os";
+import { compareStructure } from "../../compare/compare-structure.ts";
+import { type SpecProblem, SpecError } from "../../core/errors.ts";
+import { formatShape, sizeOf } from "../../core/shapes.ts";
+import type { TensorSource } from "../../formats/tensor-source.ts";
+import type { SymmetrySpec } from "../../symmetry/types.ts";
+import { type FoundSpec, findSpec, openCheckpoint, type SpecFlags } from "./checkpoint-spec.ts";
+import { needSpec } from "./need-spec.ts";
+import { isOnnx } from "./write-network.ts";
+
+export interface Network {
+  readonly path: string;
+  readonly source: TensorSource;
+}
+
+export interface Networks extends FoundSpec {
+  readonly networks: readonly Network[];
+  /** Tensors outside the spec that not all files have, or not in one shape: a sentence each. */
+  readonly apart: readonly string[];
+  close(): Promise<void>;
+}
+
+export interface OpenNetworksOptions {
+  /** Whether the command can do without symmetries; the spec is empty then, where none is found. @default false */
+  readonly mayLackSpec?: boolean;
+}
+
+/** Products of axes this long are shared among threads. */
+const longAxis = 1024;
+
+/**
+ * Opens the checkpoints; the spec is that of the first.
+ * @throws {SpecError} listing the tensors that differ from the first file's; {UnsupportedError} without a spec
+ */
+export async function openNetworks(
+  command: string,
+  paths: readonly string[],
+  flags: SpecFlags,
+  { mayLackSpec = false }: OpenNetworksOptions = {},
+): Promise<Networks> {
+  const networks: Network[] = [];
+  const close = async () => {
+    for (const { source } of networks) await source.close();
+  };
+  try {
+    for (const path of paths) networks.push({ path, source: await openCheckpoint(path) });
+    const [first, ...others] = networks;
+    const sources = others.map(({ source }) => source);
+    const told = await findSpec(first.path, first.source, flags, sources).catch(
+      (error: unknown) => {
+        // Two networks that have nothing in common are said to be so, not to lack a spec.
+        if (error instanceof SpecError) for (const other of others) checkNamed(first, other);
+        throw error;
+      },
+    );
+    const isKnown = "spec" in told;
+    const found = isKnown || !mayLackSpec ? needSpec(command, told) : noSpec;
+    const apart: string[] = [];
+    for (const other of others) {
+      const isNamed = isKnown && found.graph === undefined;
+      const own = isNamed ? await ownNames(other, flags) : undefined;
+      apart.push(...checkSame(first, other, isKnown ? found.spec : undefined, own));
+      if (found.graph !== undefined) {
+        const { checkBelongs } = await import("./graph-fit.ts");
+        await checkBelongs(found.graph, other);
+      }
+    }
+    await startThreads(found);
+    return { ...found, networks, apart, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+const noSpec: FoundSpec = {
+  spec: { axes: {}, tensors: {}, warnings: [] },
+  origin: "not known, and not needed",
+  warnings: [],
+};
+
+/** What names alone tell of another file: its tensors that are weights, whichever the first file has. */
+async function ownNames(
+  { path, source }: Network,
+  flags: SpecFlags,
+): Promise<ReadonlySet<string> | undefined> {
+  if (flags.spec !== undefined || flags.model !== undefined || isOnnx(path)) return undefined;
+  const found = await findSpec(path, source, flags);
+  return "spec" in found ? new Set(Object.keys(found.spec.tensors)) : undefined;
+}
+
+const problem = (tensor: string, message: string): SpecProblem => ({
+  severity: "error",
+  tensor,
+  message: `tensor "${tensor}" ${message}`,
+});
+
+const architectures = (first: Network, other: Network, problems: readonly SpecProblem[]) =>
+  new SpecError(
+    `${first.path} and ${other.path} are of different architectures; give two networks of one`,
+    problems,
+  );
+
+/** @throws {SpecError} when no tensor of one network is in the other */
+function checkNamed(first: Network, other: Network): void {
+  const { missing, extra, common } = compareStructure(first.source, other.source);
+  if (common.length > 0) return;
+  throw architectures(first, other, [
+    ...missing.map((name) => problem(name, `is only in ${first.path}`)),
+    ...extra.map((name) => problem(name, `is only in ${other.path}`)),
+  ]);
+}
+
+/**
+ * What the files have apart: counters, averages and other tensors that the model does not need.
+ * @throws {SpecError} when a tensor of the spec, or without one a float array, is not in both files alike
+ */
+function checkSame(
+  first: Network,
+  other: Network,
+  spec: Pick<SymmetrySpec, "tensors"> | undefined,
+  own: ReadonlySet<string> | undefined,
+): string[] {
+  const { missing, extra, reshaped } = compareStructure(first.source, other.source);
+  const isWeight = ({ path, source }: Network, name: string): boolean => {
+    if (spec !== undefined && Object.hasOwn(spec.tensors, name)) return true;
+    if (own?.has(name) === true) return true;
+    // Every array of a graph is used by it; without a spec nothing says what an array is for.
+    if (spec !== undefined && !isOnnx(path)) return false;
+    const { dtype, shape } = source.entries.get(name) ?? { dtype: "F32", shape: [] };
+    return /^B?F\d/.test(dtype) && sizeOf(shape) > 1;
+  };
+  const differences = [
+    ...missing.map((name) => ({ name, of: first, what: `is only in ${first.path}` })),
+    ...extra.map((name) => ({ name, of: other, what: `is only in ${other.path}` })),
+    ...reshaped.map(({ tensor: name, shapes: [a, b] }) => ({
+      name,
+      of: first,
+      what: `has shape ${formatShape(a)} in ${first.path}, ${formatShape(b)} in ${other.path}`,
+    })),
+  ];
+  const weights = differences.filter(({ name, of }) => isWeight(of, name));
+  if (weights.length > 0)
+    throw architectures(
+      first,
+      other,
+      weights.map(({ name, what }) => problem(name, what)),
+    );
+  return differences.map(({ name, what }) => `"${name}" ${what}`);
+}
+
+/** Threads must be asked for before anything else starts the engine; short axes are faster without. */
+async function startThreads({ spec }: FoundSpec): Promise<void> {
+  if (!Object.values(spec.axes).some(({ size }) => size >= longAxis)) return;
+  const { startEngine } = await import("../../engine/start.ts");
+  await startEngine({ threads: Math.min(8, availableParallelism()) });
+}

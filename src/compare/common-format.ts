@@ -1,0 +1,52 @@
+// Two checkpoints read in the formats they have in common: where number formats differ, the finer numbers are rounded to
+// the coarser format, so that a cast is not taken for a change.
+
+import type { TensorSource } from "../formats/tensor-source.ts";
+import { narrow } from "../formats/narrow.ts";
+import type { SafeDtype } from "../formats/safetensors-dtypes.ts";
+import { widen } from "../formats/widen.ts";
+import { float32Rounding, type Rounding } from "../parts/check-move.ts";
+import type { WeightReader } from "../parts/problem.ts";
+
+/** Bits of the significand of every float format; the fewer, the coarser. */
+const significandBits: Partial<Record<SafeDtype, number>> = {
+  F64: 53,
+  F32: 24,
+  F16: 11,
+  BF16: 8,
+  F8_E4M3: 4,
+  F8_E5M2: 3,
+};
+
+export interface CommonReaders {
+  readonly a: WeightReader;
+  readonly b: WeightReader;
+  /** What entries that were scaled may be off by. */
+  readonly rounding: Rounding;
+}
+
+/** Readers of tensors that both files have in one shape. */
+export function commonReaders(a: TensorSource, b: TensorSource): CommonReaders {
+  const formats = [...a.entries, ...b.entries].map(([, { dtype }]) => significandBits[dtype] ?? 24);
+  const fewest = formats.reduce((least, bits) => Math.min(least, bits), 24);
+  return {
+    a: readerOf(a, b),
+    b: readerOf(b, a),
+    rounding: { ...float32Rounding, scaled: 2 ** -fewest },
+  };
+}
+
+function readerOf(own: TensorSource, other: TensorSource): WeightReader {
+  return async (name) => {
+    const tensor = await own.read(name);
+    const coarser = coarserFormat(own.entries.get(name)?.dtype, other.entries.get(name)?.dtype);
+    return coarser === undefined ? tensor : widen(narrow(tensor, coarser, name), name);
+  };
+}
+
+/** The other file's format, when it is a coarser float format than the own one. */
+function coarserFormat(own?: SafeDtype, other?: SafeDtype): SafeDtype | undefined {
+  if (own === undefined || other === undefined) return undefined;
+  const [mine, theirs] = [significandBits[own], significandBits[other]];
+  return mine !== undefined && theirs !== undefined && theirs < mine ? other : undefined;
+}

@@ -1,0 +1,98 @@
+// Whether one network is another one moved by a group element: exact colours first, which see reorderings and sign flips
+// bit by bit, then a matching of both networks in their gauge, which sees scales and bases up to rounding.
+
+import { composeElements, type GroupElement, invertElement } from "../symmetry/element.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
+import { inGauge, uniqueAxes } from "../align/align.ts";
+import { checkMove, differenceAfter, float32Rounding, type Rounding } from "../parts/check-move.ts";
+import type { Gauge } from "../parts/scaling/gauge.ts";
+import { matchColours } from "../parts/colours/match-colours.ts";
+import { matchWeights } from "../align/matching/match-weights.ts";
+import { partReader, problemOf, type WeightReader } from "../parts/problem.ts";
+
+export interface FoundSymmetry {
+  /** Takes the second network to the first. */
+  readonly element: GroupElement;
+  /** Bit by bit; else up to rounding. */
+  readonly exact: boolean;
+  /** Largest difference left in any tensor, in units of its root mean square; 0 when exact. */
+  readonly residual: number;
+  readonly open: Gauge["open"];
+}
+
+export interface SymmetrySearch {
+  readonly found?: FoundSymmetry;
+  /** Indices that look alike could not all be tried: there may be a symmetry that was not found. */
+  readonly unresolved: boolean;
+  /** Axes whose scales or bases the weights do not pin down. */
+  readonly open: Gauge["open"];
+}
+
+/** Share of the difference that scales and bases may leave if they are to explain it. */
+const explains = 0.2;
+
+/** An element without its scales and bases; signs stay. */
+function reorderingOf(element: GroupElement): GroupElement {
+  return Object.fromEntries(
+    Object.entries(element).map(([axis, { permutations, scales }]) => [
+      axis,
+      {
+        permutations,
+        ...(scales && { scales: scales.map((own) => own.map((s) => Math.sign(s))) }),
+      },
+    ]),
+  );
+}
+
+/**
+ * The element of the spec's group that takes `b` to `a`; undefined when there is none up to rounding, or none was found
+ * among indices that look alike.
+ * @throws {OptionError} for NaN or infinities; {ShapeError} for a tensor that does not have the spec's shape
+ */
+export async function findSymmetry(
+  spec: Pick<SymmetrySpec, "axes" | "tensors">,
+  a: WeightReader,
+  b: WeightReader,
+): Promise<FoundSymmetry | undefined> {
+  return (await searchSymmetry(spec, a, b)).found;
+}
+
+/** The same with what is left open; `rounding` is that of the files' number formats. */
+export async function searchSymmetry(
+  spec: Pick<SymmetrySpec, "axes" | "tensors">,
+  a: WeightReader,
+  b: WeightReader,
+  rounding: Rounding = float32Rounding,
+): Promise<SymmetrySearch> {
+  const problem = problemOf(spec);
+  const left = partReader(problem, a);
+  const right = partReader(problem, b);
+  const { element: exact, unresolved } = await matchColours(
+    problem,
+    left,
+    right,
+    async (element) => (await checkMove(problem, element, left, right)) === 0,
+  );
+  if (exact !== undefined)
+    return { found: { element: exact, exact: true, residual: 0, open: [] }, unresolved, open: [] };
+  const continuous = Object.values(spec.axes).some(
+    ({ group, scale }) => group === "general-linear" || scale === "positive",
+  );
+  if (!continuous) return { unresolved, open: [] };
+  const inA = await inGauge(problem, left);
+  const inB = await inGauge(problem, right);
+  const open = uniqueAxes([...inA.gauge.open, ...inB.gauge.open]);
+  const pair = { problem, a: inA.read, b: inB.read };
+  const matched = await matchWeights(pair, { starts: ["features"], sweeps: 4 });
+  const element = composeElements(
+    problem,
+    invertElement(problem, inA.gauge.element),
+    composeElements(problem, matched.element, inB.gauge.element),
+  );
+  const residual = await checkMove(problem, element, left, right, rounding);
+  if (residual === undefined) return { unresolved, open };
+  // Numbers that are as near without any scale or basis are changed numbers, or rounded ones; no symmetry explains them.
+  const plain = await differenceAfter(problem, reorderingOf(element), left, right);
+  if (residual > explains * plain) return { unresolved, open };
+  return { found: { element, exact: false, residual, open }, unresolved, open };
+}

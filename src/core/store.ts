@@ -1,0 +1,47 @@
+// Where a zoo lives: a few named files, behind an interface so that a folder, memory or a page can hold them.
+
+import { EnvironmentError } from "./errors.ts";
+
+/** Named files. Every method fails with an {EnvironmentError} when the place itself fails. */
+export interface ZooStore {
+  /** For messages: a path, or what else the place is called. */
+  readonly location: string;
+  /** Names of all files, in no particular order. */
+  list(): Promise<string[]>;
+  /** Bytes of a file; undefined when there is none of that name. */
+  size(name: string): Promise<number | undefined>;
+  /** A file, or its bytes from `start` to `end`; undefined when there is none of that name. */
+  read(name: string, start?: number, end?: number): Promise<Uint8Array | undefined>;
+  /** Writes a whole file or nothing: after a failure, or a kill at any moment, an older file of that name is still whole. */
+  write(name: string, bytes: Uint8Array): Promise<void>;
+  /** Removes a file; nothing happens when there is none. */
+  remove(name: string): Promise<void>;
+  /** Takes the only right to build here and returns how to give it back. Fails while another builder holds it. */
+  lock(): Promise<() => Promise<void>>;
+}
+
+/** A store in memory, gone with the process. */
+export function memoryStore(location = "memory"): ZooStore {
+  const files = new Map<string, Uint8Array>();
+  let locked = false;
+  return {
+    location,
+    list: async () => [...files.keys()],
+    size: async (name) => files.get(name)?.length,
+    read: async (name, start = 0, end) => files.get(name)?.slice(start, end),
+    write: async (name, bytes) => void files.set(name, bytes.slice()),
+    remove: async (name) => void files.delete(name),
+    lock: async () => {
+      if (locked) throw new EnvironmentError(lockedMessage(location, "another builder"));
+      locked = true;
+      return async () => {
+        locked = false;
+      };
+    },
+  };
+}
+
+/** What a builder is told whose place is taken. */
+export function lockedMessage(location: string, holder: string): string {
+  return `${location} is in use by ${holder}; wait for it, stop it, or choose another place`;
+}

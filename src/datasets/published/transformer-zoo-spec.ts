@@ -1,0 +1,103 @@
+// The symmetries of the Small Transformer Zoo's networks (Transformer-NFN, Tran et al. 2025), from the names of their
+// tensors. Blocks have no residual connections and their normalisations no weights, so every block has its own axes: the
+// output of attention, the hidden layer, the output. Left out: scales of ReLU units and maps of query and value spaces.
+
+import { UnsupportedError } from "../../core/errors.ts";
+import { formatShape } from "../../core/shapes.ts";
+import type { NamedShape } from "../../infer/names/template.ts";
+import { defineSpec } from "../../symmetry/spec.ts";
+import type { Axis, SymmetrySpec } from "../../symmetry/types.ts";
+
+/** Attention heads of every published network; names and shapes do not tell. */
+export const publishedHeads = 2;
+
+/** The table of positions is the same in all networks and never trained. */
+export const isUntrained = (name: string): boolean => name === "embedding.pos_embedding";
+
+const isBlock = /^encoder\.(\d+)\./;
+
+/** Whether tensors of these names are such a network's. */
+export const isTransformerZooNetwork = (names: Iterable<string>): boolean =>
+  [...names].includes("encoder.0.attention.queries.weight");
+
+/**
+ * The spec of the trained tensors. What the first block reads stays in its order: fixed positions are added to it.
+ * @throws {UnsupportedError} naming a tensor that is missing, unknown or of another shape.
+ */
+export function transformerZooSpec(
+  tensors: readonly NamedShape[],
+  heads: number = publishedHeads,
+): SymmetrySpec {
+  const trained = tensors.filter(({ name }) => !isUntrained(name));
+  const shapes = new Map(trained.map(({ name, shape }) => [name, shape]));
+  const fail = (what: string): never => {
+    throw new UnsupportedError(
+      `transformerZooSpec: ${what}; these are not the published networks, give their symmetries with --spec`,
+    );
+  };
+  const shapeOf = (name: string, rank: number): readonly number[] => {
+    const shape = shapes.get(name) ?? fail(`there is no tensor "${name}"`);
+    return shape.length === rank
+      ? shape
+      : fail(`tensor "${name}" expected ${rank} dimensions, got shape ${formatShape(shape)}`);
+  };
+  const numbers = trained.flatMap(({ name }) => {
+    const match = isBlock.exec(name);
+    return match === null ? [] : [Number(match[1])];
+  });
+  const blocks = Math.max(-1, ...numbers) + 1;
+  const axes: Record<string, Axis> = {};
+  const axesOf: Record<string, string[]> = {};
+  const fixed = (size: number): Axis => ({ size, group: "fixed" });
+  const permuted = (size: number): Axis => ({ size, group: "permutation" });
+
+  if (shapes.has("embedding.conv1.weight")) {
+    const [, channels, height, width] = shapeOf("embedding.conv1.weight", 4);
+    axes["pixel"] = fixed(channels);
+    axesOf["embedding.conv1.weight"] = ["d0", "pixel", String(height), String(width)];
+    axesOf["embedding.conv1.bias"] = ["d0"];
+  }
+  axes["d0"] = fixed(shapeOf("encoder.0.attention.queries.weight", 2)[1]);
+  for (let block = 0; block < blocks; block++) {
+    const at = `encoder.${block}`;
+    const inner = shapeOf(`${at}.attention.queries.weight`, 2)[0];
+    const values = shapeOf(`${at}.attention.values.weight`, 2)[0];
+    if (inner % heads !== 0 || values % heads !== 0)
+      return fail(
+        `${inner} query and ${values} value rows of block ${block} are no multiple of ${heads} heads`,
+      );
+    axes[`head${block}`] = permuted(heads);
+    axes[`qk${block}`] = { ...permuted(inner / heads), within: `head${block}` };
+    axes[`v${block}`] = { ...permuted(values / heads), within: `head${block}` };
+    axes[`o${block}`] = permuted(shapeOf(`${at}.attention.out_projection.weight`, 2)[0]);
+    axes[`ff${block}`] = permuted(shapeOf(`${at}.fc1.weight`, 2)[0]);
+    axes[`d${block + 1}`] = permuted(shapeOf(`${at}.fc2.weight`, 2)[0]);
+    const [queries, own] = [`head${block} * qk${block}`, `head${block} * v${block}`];
+    axesOf[`${at}.attention.queries.weight`] = [queries, `d${block}`];
+    axesOf[`${at}.attention.keys.weight`] = [queries, `d${block}`];
+    axesOf[`${at}.attention.values.weight`] = [own, `d${block}`];
+    axesOf[`${at}.attention.out_projection.weight`] = [`o${block}`, own];
+    axesOf[`${at}.fc1.weight`] = [`ff${block}`, `o${block}`];
+    axesOf[`${at}.fc1.bias`] = [`ff${block}`];
+    axesOf[`${at}.fc2.weight`] = [`d${block + 1}`, `ff${block}`];
+    axesOf[`${at}.fc2.bias`] = [`d${block + 1}`];
+  }
+  axes["c"] = permuted(shapeOf("classifier.fc1.weight", 2)[0]);
+  axes["out"] = fixed(shapeOf("classifier.fc2.weight", 2)[0]);
+  axesOf["classifier.fc1.weight"] = ["c", `d${blocks}`];
+  axesOf["classifier.fc1.bias"] = ["c"];
+  axesOf["classifier.fc2.weight"] = ["out", "c"];
+  axesOf["classifier.fc2.bias"] = ["out"];
+
+  const unknown = trained.find(({ name }) => !Object.hasOwn(axesOf, name));
+  if (unknown !== undefined) return fail(`tensor "${unknown.name}" is not known`);
+  const missing = Object.keys(axesOf).find((name) => !shapes.has(name));
+  if (missing !== undefined) return fail(`there is no tensor "${missing}"`);
+  const spec = defineSpec({ axes, tensors: axesOf });
+  for (const [name, { shape }] of Object.entries(spec.tensors)) {
+    const got = shapeOf(name, shape.length);
+    if (shape.some((size, dim) => size !== got[dim]))
+      return fail(`tensor "${name}" expected shape ${formatShape(shape)}, got ${formatShape(got)}`);
+  }
+  return spec;
+}

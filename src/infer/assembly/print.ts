@@ -1,0 +1,49 @@
+// Inference and proofs as text for people.
+
+import { visibleName } from "../../core/visible.ts";
+import { formatGroup } from "../../symmetry/print.ts";
+import type { Inference } from "../infer.ts";
+import type { Proof } from "../proof/prove.ts";
+
+/** Why every axis is what it is, one paragraph an axis. */
+export function printExplanations({ spec, explanations }: Inference): string {
+  return explanations
+    .map(({ axis, size, fixed, fixedBy, places, reasons }) => {
+      const title =
+        axis === null
+          ? `size ${size}: fixed`
+          : `${visibleName(axis)}: ${formatGroup(spec.axes[axis])}`;
+      return [
+        title,
+        `  in ${listed(places, 6)}`,
+        ...(fixed ? [`  fixed by ${fixedBy ?? "its size"}`] : []),
+        ...(reasons.length > 0 ? [`  tied by ${listed(reasons, 8)}`] : []),
+      ].join("\n");
+    })
+    .join("\n");
+}
+
+function listed(items: readonly string[], most: number): string {
+  const shown = items.slice(0, most).map(visibleName).join(", ");
+  return items.length > most ? `${shown} and ${items.length - most} more` : shown;
+}
+
+const exponent = (value: number): string => value.toExponential(1);
+
+/** The verdict with the error of every axis, ending without a newline. */
+export function printProof(proof: Proof): string {
+  const { verdict, seed, tolerance, axes, together, largestError, warnings } = proof;
+  const width = Math.max(0, ...axes.map(({ axis }) => axis.length));
+  const lines = axes.map(({ axis, error, holds, control }) => {
+    const shown =
+      control === null
+        ? "no control"
+        : `${exponent(control.error)} when only "${visibleName(control.tensor)}" changes`;
+    return `  ${visibleName(axis).padEnd(width)}  ${holds ? "holds " : "BROKEN"}  error ${exponent(error)}, ${shown}`;
+  });
+  return [
+    `${verdict}: largest error ${exponent(largestError)} (all axes at once ${exponent(together)}), tolerance ${exponent(tolerance)}, seed ${seed}`,
+    ...lines,
+    ...warnings.map((warning) => visibleName(`warning: ${warning}`)),
+  ].join("\n");
+}

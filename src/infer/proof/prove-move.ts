@@ -1,0 +1,124 @@
+// Whether a network computes the same after its numbers were moved: both are run on random inputs. The inputs are few and
+// random, so this finds a wrong move; it is no theorem about all inputs.
+//
+// How far outputs may be apart follows from rounding. Two orders of the same sums differ by a few units in the last place
+// of float32 (the floor). Where a move scales numbers and the file stores few bits of them, every weight is off by up to
+// one unit of the file's format, and what that does to the outputs depends on the depth and the conditioning of the
+// network. Bounds from the depth alone are too wide to be of use, so it is measured: the network is run with all weights
+// off by their last bit, and three times that is allowed. Where even that is a large share of the outputs nothing
+// is said.
+
+import { UnsupportedError } from "../../core/errors.ts";
+import { deriveSeed } from "../../core/random.ts";
+import {
+  difference,
+  isFinite,
+  type Outputs,
+  scalesOf,
+  smallestScale,
+} from "./output-difference.ts";
+import type { Executor } from "../../runtime/executor.ts";
+import type { Inference } from "../infer.ts";
+import { randomInputs } from "./random-inputs.ts";
+
+/** Outputs of a network before and after a move. */
+export interface MoveProof {
+  /** Largest difference of any output, in units of its largest entry over all inputs. */
+  readonly error: number;
+  /** The largest difference that rounding explains. The two agree when `error` is at most this. */
+  readonly tolerance: number;
+  /** Random inputs that both were run on. */
+  readonly inputs: number;
+}
+
+/** One network as model files. */
+export interface MovedModel {
+  readonly before: () => Promise<Uint8Array>;
+  readonly after: () => Promise<Uint8Array>;
+  /** As before, every weight off by the last bit of the format it was rounded to. */
+  readonly jittered: () => Promise<Uint8Array>;
+}
+
+export interface ProveMoveOptions {
+  /** @default 0 */
+  readonly seed?: number;
+  readonly signal?: AbortSignal;
+}
+
+const inputCount = 8;
+/** Sums of float32 numbers in another order, some layers deep. */
+const floor = 1e-5;
+/**
+ * On the fixture models moves leave 0.3 to 0.8 times what the last bits do; a move rounds a weight up to three times
+ * (scaled, divided, stored).
+ */
+const amplification = 3;
+/** Nothing is proved where rounding may change outputs by more than this share of their size. */
+const ceiling = 0.1;
+
+/**
+ * Runs both on the same random inputs.
+ * @returns the comparison, or the reason why it says nothing
+ * @throws {UnsupportedError} when the model runs before the move and not after it; the signal's reason
+ */
+export async function proveMove(
+  executor: Executor,
+  { graph, inputShapes }: Pick<Inference, "graph" | "inputShapes">,
+  model: MovedModel,
+  { seed = 0, signal }: ProveMoveOptions = {},
+): Promise<MoveProof | { readonly reason: string }> {
+  const inputs: ReturnType<typeof randomInputs>[] = [];
+  const run = async (bytes: Uint8Array): Promise<Outputs[]> => {
+    const outputs: Outputs[] = [];
+    for await (const each of executor.runEach(bytes, inputs)) {
+      signal?.throwIfAborted();
+      outputs.push(floatsOf(each));
+    }
+    return outputs;
+  };
+  let before: Outputs[];
+  try {
+    for (let i = 0; i < inputCount; i++)
+      inputs.push(randomInputs(graph, inputShapes, deriveSeed(seed, "prove move", i)));
+    before = await run(await model.before());
+  } catch (error) {
+    if (!(error instanceof UnsupportedError)) throw error;
+    return { reason: reasonOf(error, graph) };
+  }
+  const scales = new Map<string, number>();
+  for (const outputs of before)
+    for (const [name, scale] of scalesOf(outputs))
+      scales.set(name, Math.max(scale, scales.get(name) ?? 0));
+  if (!before.every((outputs) => Object.values(outputs).every(isFinite)))
+    return { reason: "the outputs are not finite on random inputs" };
+  if (![...scales.values()].some((scale) => scale >= smallestScale))
+    return { reason: "no output is a real number other than 0 on random inputs" };
+  const farthest = (others: readonly Outputs[]) =>
+    Math.max(...before.map((outputs, i) => difference(outputs, others[i], scales)));
+  const error = farthest(await run(await model.after()));
+  if (error <= floor) return { error, tolerance: floor, inputs: inputCount };
+  if (farthest(await run(await model.before())) > floor)
+    return { reason: "the graph gives other outputs when it is run again on the same inputs" };
+  const noise = farthest(await run(await model.jittered()));
+  const tolerance = Math.max(floor, amplification * noise);
+  if (tolerance > ceiling && error <= tolerance)
+    return {
+      reason: `the last bit of the weights alone moves the outputs by ${noise.toExponential(0)} of their size`,
+    };
+  return { error, tolerance: Math.min(tolerance, ceiling), inputs: inputCount };
+}
+
+/** Whole numbers, such as a chosen class, jump where scores nearly tie: they say nothing about rounding. */
+function floatsOf(outputs: Outputs): Outputs {
+  return Object.fromEntries(
+    Object.entries(outputs).filter(
+      ([, { data }]) => data instanceof Float32Array || data instanceof Float64Array,
+    ),
+  );
+}
+
+function reasonOf(error: Error, graph: Inference["graph"]): string {
+  const free = graph.inputs.some(({ shape }) => shape?.some((size) => typeof size !== "number"));
+  const what = error.message.replace(/^\w+: /, "");
+  return free ? `${what} (with the sizes that were tried for its free dimensions)` : what;
+}

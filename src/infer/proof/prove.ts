@@ -1,0 +1,199 @@
+// The proof: random group elements act on the tensors of the real file, and the untouched and the acted model give the
+// same outputs. The control: the same action on one tensor only must show, or the test could not have failed.
+
+import { UnsupportedError } from "../../core/errors.ts";
+import { deriveSeed } from "../../core/random.ts";
+import { frozenRecord } from "../../core/records.ts";
+import type { Weights } from "../../core/tensors.ts";
+import { decodeTensor } from "../../formats/onnx-tensor.ts";
+import type { OnnxGraph } from "../../formats/onnx-types.ts";
+import { modelWriter } from "../../formats/onnx-write.ts";
+import { actOn, actOnTensor } from "../../symmetry/act.ts";
+import { movingAxes, sampleElement } from "../../symmetry/element.ts";
+import { axesOfExpression } from "../../symmetry/expression.ts";
+import type { SymmetrySpec, TensorSpec } from "../../symmetry/types.ts";
+import { difference, isFinite, scalesOf, smallestScale } from "./output-difference.ts";
+import { jitter, shuffleTensor } from "./control.ts";
+import type { Executor, ModelArray } from "../../runtime/executor.ts";
+import type { Inference } from "../infer.ts";
+import { randomInputs } from "./random-inputs.ts";
+
+export interface ProveOptions {
+  /** @default 0 */
+  readonly seed?: number;
+  /** Largest difference of outputs, relative to their largest entry. @default 1e-4 */
+  readonly tolerance?: number;
+  /** Inputs to run on instead of random ones. */
+  readonly inputs?: Readonly<Record<string, ModelArray>>;
+}
+
+export interface AxisProof {
+  readonly axis: string;
+  /** Difference of the outputs after the action, relative to their largest entry. */
+  readonly error: number;
+  readonly holds: boolean;
+  /** The action on one tensor alone: which, and how far the outputs moved; null when no tensor alone had an effect. */
+  readonly control: { readonly tensor: string; readonly error: number } | null;
+}
+
+export interface Proof {
+  /** `proved`: everything holds; `refuted`: some claim does not; `nothing to prove`: no axis moves, or no output does. */
+  readonly verdict: "proved" | "refuted" | "nothing to prove";
+  readonly seed: number;
+  readonly tolerance: number;
+  readonly axes: readonly AxisProof[];
+  /** All axes acted on at once. */
+  readonly together: number;
+  readonly largestError: number;
+  readonly warnings: readonly string[];
+}
+
+/** The scale of an output is its largest entry over this many random inputs: one input alone may nearly cancel. */
+const scaleDraws = 4;
+/** A control shows when it moves the output by more than the tolerance, or by this much more than the action did. */
+const clearly = 30;
+/** Relative error of single precision, with room. */
+const rounding = 1e-6;
+/** Errors of a badly conditioned model may be this much larger than those of its jittered weights, up to a ceiling. */
+const amplification = 10;
+const ceiling = 1e-2;
+const maxDraws = 32;
+const maxControls = 6;
+
+/**
+ * Acts on every moving axis in turn, and on all together, and compares outputs.
+ * @throws {UnsupportedError} when inputs cannot be drawn or the untouched model has no finite outputs
+ */
+export async function proveSpec(
+  bytes: Uint8Array,
+  inference: Pick<Inference, "spec" | "graph" | "aliases" | "inputShapes">,
+  executor: Executor,
+  { seed = 0, tolerance = 1e-4, inputs: given }: ProveOptions = {},
+): Promise<Proof> {
+  const { spec, graph, aliases } = inference;
+  const weights = weightsOf(graph, [...Object.keys(spec.tensors), ...aliases.keys()]);
+  const inputs = given ?? randomInputs(graph, inference.inputShapes, seed);
+  const write = modelWriter(bytes);
+  const kept = frozenRecord([...aliases.keys()].map((name) => [name, weights[name]] as const));
+  const runWith = (changed: Weights) => executor.run(write({ ...kept, ...changed }), inputs);
+  const untouched = await executor.run(bytes, inputs);
+  const scales = scalesOf(untouched);
+  for (let draw = 1; draw < (given === undefined ? scaleDraws : 1); draw++) {
+    const more = randomInputs(graph, inference.inputShapes, deriveSeed(seed, "scale", draw));
+    for (const [name, scale] of scalesOf(await executor.run(bytes, more))) {
+      if (Number.isFinite(scale)) scales.set(name, Math.max(scale, scales.get(name) ?? 0));
+    }
+  }
+  const errorOf = async (changed: Weights) => difference(untouched, await runWith(changed), scales);
+  if (!Object.values(untouched).every(isFinite))
+    throw new UnsupportedError(
+      "proveSpec: the untouched model gives outputs that are not finite on random inputs; give inputs it works on",
+    );
+
+  const warnings: string[] = [];
+  const typeOf = (name: string) => graph.initializers.get(name)?.type;
+  let limit = tolerance;
+  /** Whether an error is rounding: within the tolerance, or within what the last bit of every weight does to this model. */
+  const isRounding = async (error: number): Promise<boolean> => {
+    if (error > limit && limit === tolerance && error < ceiling) {
+      const noise = await errorOf(jitter(weights, deriveSeed(seed, "jitter"), typeOf));
+      limit = Math.max(tolerance, Math.min(ceiling, amplification * noise));
+      if (error <= limit)
+        warnings.push(
+          `the last bit of the weights alone moves the outputs by ${noise.toExponential(1)}: rounding is amplified, errors up to ${limit.toExponential(1)} are taken for it`,
+        );
+    }
+    return error <= limit;
+  };
+  const axes: AxisProof[] = [];
+  for (const [name, scale] of scales) {
+    if (scale < smallestScale)
+      warnings.push(`output "${name}" is almost 0 on random inputs and is left out`);
+  }
+  for (const axis of movingAxes(spec)) {
+    const acted = visibleAction(spec, weights, axis, deriveSeed(seed, "prove", axis));
+    if (acted === null) {
+      warnings.push(`axis "${axis}": every action leaves the tensors as they are (equal entries)`);
+      axes.push({ axis, error: 0, holds: true, control: null });
+      continue;
+    }
+    const error = await errorOf(acted);
+    const wanted = Math.min(tolerance, clearly * Math.max(error, rounding));
+    const control = await controlOf({ weights, acted, axis, seed, wanted, errorOf });
+    if (control === null)
+      warnings.push(
+        `axis "${axis}": changing one tensor alone does not change the output; its weights may be dead`,
+      );
+    axes.push({ axis, error, holds: await isRounding(error), control });
+  }
+  const everything = sampleElement(spec, deriveSeed(seed, "prove all"));
+  const together = axes.length === 0 ? 0 : await errorOf(actOn(spec, everything, weights));
+  const seen = [...scales.values()].some((scale) => scale >= smallestScale);
+  const holds = (await isRounding(together)) && axes.every((proof) => proof.holds);
+  return Object.freeze({
+    verdict: axes.length === 0 || !seen ? "nothing to prove" : holds ? "proved" : "refuted",
+    seed,
+    tolerance,
+    axes: Object.freeze(axes),
+    together,
+    largestError: Math.max(together, ...axes.map(({ error }) => error)),
+    warnings: Object.freeze(warnings),
+  });
+}
+
+function weightsOf(graph: OnnxGraph, names: readonly string[]): Weights {
+  return frozenRecord(
+    [...new Set(names)].flatMap((name) => {
+      const tensor = graph.initializers.get(name);
+      if (tensor === undefined) return [];
+      return [[name, { shape: tensor.shape, data: decodeTensor(tensor) }] as const];
+    }),
+  );
+}
+
+const mentions = ({ axes }: TensorSpec, axis: string): boolean =>
+  axes.some((expression) => axesOfExpression(expression).includes(axis));
+
+/** The tensors that an action on one axis changes, after it; null when no action is found that changes any. */
+function visibleAction(
+  spec: SymmetrySpec,
+  weights: Weights,
+  axis: string,
+  seed: number,
+): Weights | null {
+  const names = Object.keys(spec.tensors).filter((name) => mentions(spec.tensors[name], axis));
+  for (let draw = 0; draw < maxDraws; draw++) {
+    const element = sampleElement(spec, deriveSeed(seed, draw), { axes: [axis] });
+    const acted = names
+      .map((name) => [name, actOnTensor(spec, element, name, weights[name])] as const)
+      .filter(([name, { data }]) => weights[name].data.some((x, i) => x !== data[i]));
+    if (acted.length > 0) return frozenRecord(acted);
+  }
+  return null;
+}
+
+interface ControlOptions {
+  readonly weights: Weights;
+  /** The tensors that changed. */
+  readonly acted: Weights;
+  readonly axis: string;
+  readonly seed: number;
+  /** The error that counts as seen. */
+  readonly wanted: number;
+  readonly errorOf: (changed: Weights) => Promise<number>;
+}
+
+/** One tensor alone acted on: the first that shows. An axis of a single tensor is controlled by shuffling that. */
+async function controlOf(options: ControlOptions): Promise<AxisProof["control"]> {
+  const { weights, acted, axis, seed, wanted, errorOf } = options;
+  const moved = Object.keys(acted);
+  for (const tensor of moved.slice(0, maxControls)) {
+    const changed =
+      moved.length > 1
+        ? acted[tensor]
+        : shuffleTensor(weights[tensor], deriveSeed(seed, "control", axis));
+    const error = await errorOf({ [tensor]: changed });
+    if (error > wanted) return { tensor, error };
+  }
+  return null;
+}

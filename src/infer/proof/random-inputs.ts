@@ -1,0 +1,76 @@
+// Random inputs of the declared types: normal numbers for floats, small whole numbers within every table for indices.
+
+import { UnsupportedError } from "../../core/errors.ts";
+import { deriveSeed, randomStream } from "../../core/random.ts";
+import { frozenRecord } from "../../core/records.ts";
+import { sizeOf } from "../../core/shapes.ts";
+import type { OnnxType } from "../../formats/onnx-tensor.ts";
+import type { OnnxGraph } from "../../formats/onnx-types.ts";
+import type { ModelArray } from "../../runtime/executor.ts";
+import type { InputShapes } from "../walk/input-shapes.ts";
+
+/** One array for every input. @throws {UnsupportedError} for inputs without a type or shape to draw from */
+export function randomInputs(
+  graph: OnnxGraph,
+  shapes: InputShapes,
+  seed: number,
+): Readonly<Record<string, ModelArray>> {
+  const bound = indexBound(graph);
+  return frozenRecord(
+    graph.inputs.map(({ name, type }, i) => {
+      const shape = shapes[i];
+      if (type === null || shape === null)
+        throw new UnsupportedError(
+          `randomInputs: input "${name}" does not declare its type and rank`,
+        );
+      const random = randomStream(deriveSeed(seed, "input", name));
+      const limit = type === "bool" ? 2 : bound;
+      const integer = /mask/i.test(name) || type === "bool" ? () => 1 : () => random.integer(limit);
+      return [
+        name,
+        { type, shape, data: draw(type, sizeOf(shape), () => random.normal(), integer) },
+      ] as const;
+    }),
+  );
+}
+
+function draw(
+  type: OnnxType,
+  length: number,
+  normal: () => number,
+  integer: () => number,
+): ModelArray["data"] {
+  switch (type) {
+    case "float32":
+      return Float32Array.from({ length }, normal);
+    case "float64":
+      return Float64Array.from({ length }, normal);
+    case "int64":
+      return BigInt64Array.from({ length }, () => BigInt(integer()));
+    case "uint64":
+      return BigUint64Array.from({ length }, () => BigInt(integer()));
+    case "int32":
+      return Int32Array.from({ length }, integer);
+    case "uint32":
+      return Uint32Array.from({ length }, integer);
+    case "int8":
+      return Int8Array.from({ length }, integer);
+    case "bool":
+    case "uint8":
+      return Uint8Array.from({ length }, integer);
+    default:
+      throw new UnsupportedError(`randomInputs: inputs of type ${type} are not drawn`);
+  }
+}
+
+/** The smallest table that indices could look into, at least 2. */
+function indexBound(graph: OnnxGraph): number {
+  let bound = 16;
+  for (const node of graph.nodes) {
+    const table = node.op === "Gather" ? graph.initializers.get(node.inputs[0]) : undefined;
+    const axis = node.attributes.get("axis");
+    const size = table?.shape.at(axis?.kind === "number" ? axis.value : 0);
+    if (size !== undefined) bound = Math.min(bound, size);
+  }
+  return Math.max(2, bound);
+}

@@ -1,0 +1,56 @@
+// What is known about constants: their numbers when there are few, or that all entries are one number.
+
+import { sizeOf } from "../../core/shapes.ts";
+import { decodeTensor, isFloatType, type OnnxTensor } from "../../formats/onnx-tensor.ts";
+import type { OnnxNode } from "../../formats/onnx-types.ts";
+import { newAtom } from "../index-sets/atoms.ts";
+import { fixedAtom } from "./context.ts";
+import { words } from "../ops/handler.ts";
+import type { Value } from "./value.ts";
+
+/** Larger constants are not looked into: their axes are fixed. */
+const maxChecked = 4_000_000;
+
+/** Dimensions and numbers of a constant that is stored in the file. @throws {UnsupportedError} for text */
+export function storedConstant(tensor: OnnxTensor): Pick<Value, "dims" | "numbers"> {
+  const { name, shape, type } = tensor;
+  if (sizeOf(shape) > maxChecked)
+    return {
+      dims: shape.map((size) => fixedAtom(size, `constant "${name}" is large`)),
+      numbers: null,
+    };
+  const numbers = { data: decodeTensor(tensor), integer: !isFloatType(type) };
+  return { dims: shape.map(newAtom), numbers };
+}
+
+/** Whether a stored tensor has one number everywhere. */
+export function isUniform(tensor: OnnxTensor): boolean {
+  const data = decodeTensor(tensor);
+  return data.every((entry) => entry === data[0]);
+}
+
+/** What is known about the entries of a constant that was computed: its numbers when small, or that all are equal. */
+export function foldConstant(
+  made: Value,
+  inputs: readonly (Value | null)[],
+  node: OnnxNode,
+  numbers: Value["numbers"],
+): Value {
+  const known = made.numbers ?? numbers;
+  const read = uniformOf.has(node.op) ? inputs.slice(0, 1) : inputs;
+  const entries = read.filter((value) => value !== null).map(({ entry }) => entry);
+  const [first = null] = entries;
+  const passes = uniformOf.has(node.op) || node.op === "Concat";
+  const entry = made.entry ?? (passes && entries.every((one) => one === first) ? first : null);
+  const { data } = known ?? { data: null };
+  return {
+    ...made,
+    numbers: known,
+    entry: entry ?? (data?.every((x) => x === data[0]) === true ? (data[0] ?? null) : null),
+  };
+}
+
+/** Operations whose result holds only entries of their first input. */
+const uniformOf = new Set(
+  words("Identity Reshape Flatten Squeeze Unsqueeze Transpose Expand Tile Slice Split Gather"),
+);

@@ -1,0 +1,38 @@
+// Concrete sizes for inputs that leave dimensions free: symmetries do not depend on them, shape arithmetic does.
+
+import { OptionError } from "../../core/errors.ts";
+import { lookup } from "../../core/records.ts";
+import type { OnnxGraph } from "../../formats/onnx-types.ts";
+
+/** Sizes tried in turn for free dimensions after the first; images that shrink many times need the later ones. */
+const trialSizes = [7, 8, 16, 32, 64, 128, 224, 256];
+/** Sizes tried for a free first dimension: exports of one example may have a 1 written into their reshapes. */
+const batchSizes = [2, 1];
+
+export type InputShapes = readonly (readonly number[] | null)[];
+
+/** Candidate shapes of all inputs, one candidate when nothing is free. @throws {OptionError} for sizes below 1 */
+export function candidateShapes(
+  graph: OnnxGraph,
+  sizes: Readonly<Record<string, number>>,
+): InputShapes[] {
+  for (const [name, size] of Object.entries(sizes)) {
+    if (!Number.isSafeInteger(size) || size < 1)
+      throw new OptionError(`inferSpec: size of "${name}" must be 1 or more, got ${size}`);
+  }
+  let free = false;
+  const shapesWith = (batch: number, trial: number): InputShapes =>
+    graph.inputs.map(
+      ({ shape }) =>
+        shape?.map((size, at) => {
+          if (typeof size === "number") return size;
+          const given = size === null ? undefined : lookup(sizes, size);
+          if (given === undefined) free = true;
+          return given ?? (at === 0 ? batch : trial);
+        }) ?? null,
+    );
+  const candidates = batchSizes.flatMap((batch) =>
+    trialSizes.map((trial) => shapesWith(batch, trial)),
+  );
+  return free ? candidates : candidates.slice(0, 1);
+}

@@ -1,0 +1,141 @@
+// The equivariant linear layer over a lowered spec: all maps that commute with the spec's group (UNF, Zhou, Finn and
+// Harrison 2024), as one coefficient matrix per product of the plan. Folding fixed axes makes NP, HNP and NFN's
+// convolution layers special cases.
+
+import { numpy as np } from "@jax-js/jax";
+import { concatenateAll } from "./concatenate.ts";
+import { type Aggregation, executePlan } from "./execute.ts";
+import { membersOf } from "../plan/merge-tensors.ts";
+import type { ExecutablePlan } from "../plan/plan-spec.ts";
+import { sliceAlong } from "./take-apart.ts";
+import { shareCoefficients, type ShareOptions } from "../plan/sharing.ts";
+import { type Coefficients, equivariantStages } from "./equivariant-stages.ts";
+import { initialCoefficients, initialShared, type InitKind } from "./initial-coefficients.ts";
+import type { Layer, LayerParams } from "./layer.ts";
+import type { Stage } from "./stage.ts";
+
+/**
+ * Additive bias: `full`, every equivariant constant (diagonals and fixed positions apart); `tensor`, one number per
+ * tensor and output channel as in the published code; or `none`.
+ */
+export type BiasKind = "full" | "tensor" | "none";
+
+export interface EquivariantLinearOptions {
+  readonly inputChannels: number;
+  readonly outputChannels: number;
+  /** @default "full" */
+  readonly bias?: BiasKind;
+  /** @default "mean" */
+  readonly aggregation?: Aggregation;
+  /** Share coefficients between structurally equal pairs of tensors. @default none */
+  readonly share?: ShareOptions;
+  /** Variance gain of the initial coefficients: 2 before ReLU (He), 1 otherwise (LeCun). @default 2 */
+  readonly gain?: number;
+  /** @default "balanced" */
+  readonly init?: InitKind;
+}
+
+interface BiasPlan {
+  readonly size: number;
+  /** The bias as columns of the scalar product; consumes. */
+  expand(bias: np.Array): np.Array;
+}
+
+/**
+ * Layer from features [batch, ...dims, fixed * inputChannels] to [batch, ...dims, fixed * outputChannels], one array per
+ * atomic tensor. Coefficients start normal, biases at 0: outputs keep the scale of the inputs at any width because
+ * aggregation is by mean.
+ */
+export function equivariantLinear(
+  executable: ExecutablePlan,
+  {
+    inputChannels,
+    outputChannels,
+    bias = "full",
+    aggregation = "mean",
+    share,
+    gain = 2,
+    init = "balanced",
+  }: EquivariantLinearOptions,
+): Layer<np.Array[]> & { stages(scope: string): Stage[] } {
+  const { lowered, plan, schedule } = executable;
+  const shared = share === undefined ? undefined : shareCoefficients(lowered, plan, share);
+  const biasPlan = planBias(executable, bias, outputChannels);
+  const columnCount = schedule.widths.map(({ output }) => output * outputChannels);
+  const rowCount = schedule.widths.map(({ input }) => input * inputChannels);
+  const coefficientCount = shared
+    ? shared.count * inputChannels * outputChannels
+    : rowCount.reduce((sum, rows, p) => sum + rows * columnCount[p], 0);
+
+  const starting = { inputChannels, outputChannels, gain, init };
+  const initParams = (seed: number): LayerParams => ({
+    ...(shared
+      ? { shared: initialShared(executable, shared, starting, seed) }
+      : initialCoefficients(executable, starting, seed)),
+    ...(biasPlan !== null && { bias: np.zeros([biasPlan.size]) }),
+  });
+
+  const matricesOf = (params: LayerParams): np.Array[] => {
+    if (!shared) return plan.products.map((_, p) => params[`mix${p}`]);
+    const table = params["shared"];
+    const matrices = schedule.widths.map(({ input, output }, p) => {
+      // The two signs cancel; they keep the gradient's scatter from reading a view, which the compiler cannot.
+      const taken = np.take(np.negative(table.ref), np.array(shared.indices[p]), 0);
+      const blocks = np.reshape(np.negative(taken), [input, output, inputChannels, outputChannels]);
+      return np.reshape(np.transpose(blocks, [0, 2, 1, 3]), [rowCount[p], columnCount[p]]);
+    });
+    table.dispose();
+    return matrices;
+  };
+
+  const coefficients = (params: LayerParams): Coefficients => ({
+    matrices: matricesOf(params),
+    bias: biasPlan === null ? null : biasPlan.expand(params["bias"]),
+  });
+
+  return {
+    parameterCount: coefficientCount + (biasPlan?.size ?? 0),
+    init: initParams,
+    apply: (params, inputs) => {
+      const { matrices, bias: added } = coefficients(params);
+      return executePlan(executable, matrices, added, inputs, { outputChannels, aggregation });
+    },
+    stages: (scope) =>
+      equivariantStages({
+        executable,
+        scope,
+        inputChannels,
+        outputChannels,
+        aggregation,
+        coefficients,
+      }),
+  };
+}
+
+function planBias(
+  { lowered, plan, schedule }: ExecutablePlan,
+  kind: BiasKind,
+  channels: number,
+): BiasPlan | null {
+  const scalar = plan.products.findIndex(({ slots }) => slots.length === 0);
+  if (kind === "none" || scalar === -1) return null;
+  const columns = schedule.widths[scalar].output * channels;
+  if (kind === "full") return { size: columns, expand: (bias) => bias };
+  // One number per tensor and channel: it reaches the column that broadcasts everywhere; other columns get zeros.
+  const expand = (bias: np.Array): np.Array => {
+    const pieces = plan.products[scalar].targets.map(({ tensor, blocks }) => {
+      if (blocks.some(({ dims }) => dims.length > 1)) {
+        return np.zeros([lowered.tensors[tensor].fixedSize * channels]);
+      }
+      const own = membersOf(lowered, tensor).map(({ id, fixedSize }) => {
+        const numbers = sliceAlong(bias.ref, 0, id * channels, channels);
+        return fixedSize === 1 ? numbers : np.tile(numbers, fixedSize);
+      });
+      return concatenateAll(own, 0);
+    });
+    bias.dispose();
+    return concatenateAll(pieces, 0);
+  };
+  const members = lowered.tensors.flatMap(({ id }) => membersOf(lowered, id));
+  return { size: members.length * channels, expand };
+}

@@ -1,0 +1,100 @@
+// A zoo's store in a folder: files appear whole or not at all, and one builder at a time holds the lock.
+
+import { open, readdir, readFile, rm, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { EnvironmentError } from "../core/errors.ts";
+import type { ZooStore } from "../core/store.ts";
+import { fileError, makeFolder } from "./files.ts";
+import { replaceFile } from "./write-file.ts";
+import { codeOf, releaseLock, takeLock } from "./file-lock.ts";
+
+const temporary = /\.tmp$/;
+const lockName = "zoo.lock";
+
+/** A store in a folder, which is made when something is first written. */
+export function folderStore(folder: string): ZooStore {
+  const root = resolve(folder);
+  const path = (name: string) => join(root, name);
+
+  /** Runs an operation; a missing file gives `absent`, everything else fails with one clear error. */
+  async function attempt<T>(
+    what: string,
+    name: string,
+    absent: T,
+    run: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") return absent;
+      throw fileError(what, path(name), error);
+    }
+  }
+
+  const store: ZooStore = {
+    location: folder,
+    list: () =>
+      attempt("list", "", [], async () => {
+        const names = await readdir(root);
+        return names.filter((name) => !temporary.test(name) && name !== lockName);
+      }),
+    size: (name) =>
+      attempt<number | undefined>("look at", name, undefined, async () => {
+        const { size } = await stat(path(name));
+        return size;
+      }),
+    read: (name, start, end) =>
+      attempt<Uint8Array | undefined>("read", name, undefined, async () => {
+        if (start === undefined && end === undefined)
+          return new Uint8Array(await readFile(path(name)));
+        return readRange(path(name), start ?? 0, end);
+      }),
+    write: async (name, bytes) => {
+      try {
+        await makeFolder(root);
+        await replaceFile(path(name), path(`${name}.${process.pid}.tmp`), bytes);
+      } catch (error) {
+        throw fileError("write", path(name), error);
+      }
+    },
+    remove: (name) => attempt("remove", name, undefined, () => rm(path(name), { force: true })),
+    lock: async () => {
+      try {
+        await makeFolder(root);
+        await takeLock(path(lockName), folder);
+      } catch (error) {
+        if (error instanceof EnvironmentError) throw error;
+        throw fileError("write to", root, error);
+      }
+      try {
+        await attempt("tidy", "", undefined, () => removeLeftovers(root));
+      } catch (error) {
+        await releaseLock(path(lockName));
+        throw error;
+      }
+      return async () => {
+        await attempt("unlock", lockName, undefined, () => releaseLock(path(lockName)));
+      };
+    },
+  };
+  return Object.freeze(store);
+}
+
+async function readRange(path: string, start: number, end?: number): Promise<Uint8Array> {
+  const file = await open(path, "r");
+  try {
+    const { size } = await file.stat();
+    const bytes = new Uint8Array(Math.max(0, Math.min(size, end ?? size) - start));
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, start);
+    return bytes.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Files that a killed builder was writing. Called under the lock. */
+async function removeLeftovers(root: string): Promise<void> {
+  for (const name of await readdir(root)) {
+    if (temporary.test(name)) await rm(join(root, name), { force: true });
+  }
+}

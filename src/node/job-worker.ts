@@ -1,0 +1,27 @@
+// The entry of worker threads: one training run at a time. Progress and checkpoints go out through a port as they come,
+// an abort comes in; the last checkpoint and the result are the return value, which cannot be lost.
+
+import type { MessagePort } from "node:worker_threads";
+import { type JobOutcome, type JobRequest, runJob } from "../experiment/job.ts";
+
+export default async function work({
+  request,
+  port,
+}: {
+  request: JobRequest;
+  port: MessagePort;
+}): Promise<JobOutcome> {
+  const controller = new AbortController();
+  port.on("message", () => controller.abort());
+  let outcome: JobOutcome = {};
+  try {
+    for await (const event of runJob(request, controller.signal)) {
+      if (event.type === "result") outcome = { ...outcome, result: event.result };
+      else port.postMessage(event);
+      if (event.type === "checkpoint") outcome = { ...outcome, checkpoint: event.bytes };
+    }
+  } finally {
+    port.close();
+  }
+  return outcome;
+}

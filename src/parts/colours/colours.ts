@@ -1,0 +1,246 @@
+// Exact colour refinement (Weisfeiler and Leman 1968) of the indices of every axis: two indices get the same colour when no
+// difference between them is found in bits, whatever the order of the other axes. An index of an axis with sign flips has
+// two colours, one per orientation. Positive scales and general-linear bases are not followed: they stay as they are.
+
+import { instanceCount } from "../../symmetry/element.ts";
+import { lookup } from "../../core/records.ts";
+import { stridesOf } from "../../core/shapes.ts";
+import type { Axis } from "../../symmetry/types.ts";
+import { governorsOf, type Numbers } from "../dense.ts";
+import { type Lanes64, mixInto, textWord } from "./mix.ts";
+import type { MatchPart, MatchProblem, PartReader } from "../problem.ts";
+
+/** Colours of one axis: [instances * size], times 2 orientations (+ then -) where signs may flip. */
+export interface AxisColours {
+  readonly lo: Int32Array;
+  readonly hi: Int32Array;
+  readonly signed: boolean;
+}
+
+export type Colours = Readonly<Record<string, AxisColours>>;
+
+export const isReordered = ({ group }: Axis): boolean => group === "permutation";
+
+/** One colour as a number that can be compared and sorted (53 of its 64 bits). */
+export const colourKey = ({ lo, hi }: AxisColours, at: number): number =>
+  (hi[at] >>> 0) * 2097152 + (lo[at] >>> 11);
+
+/** By axis, marks that set single colours apart: slot in {@link AxisColours} -> mark. */
+export type Marks = Readonly<Record<string, ReadonlyMap<number, number>>>;
+
+/** Every index alike, but for those that are marked. */
+export function firstColours(problem: MatchProblem, marks: Marks = {}): Colours {
+  const out: Lanes64 = { lo: 0, hi: 0 };
+  return Object.fromEntries(
+    Object.entries(problem.axes).flatMap(([name, axis]) => {
+      if (!isReordered(axis)) return [];
+      const signed = axis.scale === "sign";
+      const count = instanceCount(problem, name) * axis.size * (signed ? 2 : 1);
+      const lo = new Int32Array(count).fill(1);
+      const hi = new Int32Array(count).fill(1);
+      for (const [slot, mark] of lookup(marks, name) ?? []) {
+        mixInto(out, mark, 5, 77, 99);
+        lo[slot] = out.lo;
+        hi[slot] = out.hi;
+      }
+      return [[name, { lo, hi, signed }] as const];
+    }),
+  );
+}
+
+/** Marks with one more index set apart; on an axis with signs, its given orientation and the other one. */
+export function withMark(
+  marks: Marks,
+  axis: string,
+  index: number,
+  mark: number,
+  orientation: 0 | 1 | null,
+): Marks {
+  const more = new Map(lookup(marks, axis));
+  if (orientation === null) more.set(index, 2 * mark);
+  else {
+    more.set(2 * index + orientation, 2 * mark);
+    more.set(2 * index + 1 - orientation, 2 * mark + 1);
+  }
+  return { ...marks, [axis]: more };
+}
+
+/** Colours that further refinement would not split; every round reads all parts once. */
+export async function refineColours(
+  problem: MatchProblem,
+  read: PartReader,
+  marks: Marks = {},
+): Promise<Colours> {
+  const first = firstColours(problem, marks);
+  let colours = first;
+  let classes = countClasses(colours);
+  const most = Object.values(colours).reduce((sum, { lo }) => sum + lo.length, 0);
+  for (;;) {
+    const next = await refineOnce(problem, read, colours);
+    const found = countClasses(next);
+    if (found <= classes) return colours === first ? next : colours;
+    colours = next;
+    classes = found;
+    if (classes === most) return colours;
+  }
+}
+
+function countClasses(colours: Colours): number {
+  let classes = 0;
+  for (const axis of Object.values(colours)) {
+    const seen = new Set<number>();
+    for (let i = 0; i < axis.lo.length; i++) seen.add(colourKey(axis, i));
+    classes += seen.size;
+  }
+  return classes;
+}
+
+/** One round: every index adds up what it sees. */
+export async function refineOnce(
+  problem: MatchProblem,
+  read: PartReader,
+  old: Colours,
+): Promise<Colours> {
+  const next: Colours = Object.fromEntries(
+    Object.entries(old).map(([name, { lo, hi, signed }]) => [
+      name,
+      {
+        lo: lo.map((x) => Math.imul(x, 0x2545f491)),
+        hi: hi.map((x) => Math.imul(x, 0x1b873593)),
+        signed,
+      },
+    ]),
+  );
+  for (const [index, part] of problem.parts.entries()) {
+    if (part.dims.every(({ axis }) => axis === null || lookup(old, axis) === undefined)) continue;
+    colourPart(problem, part, (await read(index)).data, old, next);
+  }
+  return next;
+}
+
+/** One dimension of a part seen by its entries. */
+interface ColouredDim {
+  readonly size: number;
+  /** What each colour adds to the context of an entry, [colours]. */
+  readonly lo: Int32Array;
+  readonly hi: Int32Array;
+  /** How far the colour index moves with every dimension of the part. */
+  readonly steps: readonly number[];
+  readonly signed: boolean;
+  /** Where entries are added, for dimensions that move. */
+  readonly target: AxisColours | null;
+}
+
+/**
+ * Adds every entry, mixed with the colours of all its indices, to the colours of each of them, with a factor that tells
+ * the dimensions apart; the sum over all entries is the part's own colour.
+ */
+export function colourPart(
+  { axes }: MatchProblem,
+  part: MatchPart,
+  data: Numbers,
+  old: Colours,
+  next: Colours,
+): Lanes64 {
+  const dims = part.dims.map((_, dim) => colouredDim(axes, part, dim, old, next));
+  const salt = textWord(part.name);
+  const signed = dims.flatMap((dim, at) => (dim.signed ? [at] : []));
+  const total: Lanes64 = { lo: 0, hi: 0 };
+  for (let flips = 0; flips < 1 << signed.length; flips++) {
+    const orientation = dims.map((_, at) =>
+      signed.includes(at) ? (flips >> signed.indexOf(at)) & 1 : 0,
+    );
+    const negative = orientation.reduce((sum, o) => sum + o, 0) % 2 === 1;
+    colourEntries(dims, data, salt, orientation, negative, total);
+  }
+  return total;
+}
+
+function colouredDim(
+  axes: MatchProblem["axes"],
+  part: MatchPart,
+  dim: number,
+  old: Colours,
+  next: Colours,
+): ColouredDim {
+  const { axis, size } = part.dims[dim];
+  const moving = axis !== null && isReordered(axes[axis]) ? lookup(old, axis) : undefined;
+  const chain = moving === undefined ? [dim] : [...governorsOf(part.dims, dim), dim];
+  const weights = stridesOf(chain.map((at) => part.dims[at].size));
+  const steps = part.dims.map((_, at) => (chain.includes(at) ? weights[chain.indexOf(at)] : 0));
+  const count = moving?.lo.length ?? size;
+  const lo = new Int32Array(count);
+  const hi = new Int32Array(count);
+  const out: Lanes64 = { lo: 0, hi: 0 };
+  for (let i = 0; i < count; i++) {
+    mixInto(out, moving?.lo[i] ?? i, moving?.hi[i] ?? 0, dim + 3, 0x51ed27);
+    lo[i] = out.lo;
+    hi[i] = out.hi;
+  }
+  const signed = moving?.signed ?? false;
+  return { size, lo, hi, steps, signed, target: moving && axis !== null ? next[axis] : null };
+}
+
+const number = new Float64Array(1);
+const words = new Int32Array(number.buffer);
+
+/**
+ * All entries under one choice of orientations, row by row along the last dimension. What stays the same in a row (its
+ * context, and sums for dimensions whose index does not move) is kept out of the inner loop.
+ */
+function colourEntries(
+  dims: readonly ColouredDim[],
+  data: Numbers,
+  salt: Lanes64,
+  orientation: readonly number[],
+  negative: boolean,
+  total: Lanes64,
+): void {
+  const rank = dims.length;
+  const last = rank - 1;
+  const length = rank === 0 ? 1 : dims[last].size;
+  const index = dims.map(() => 0);
+  const at = Int32Array.from(dims, ({ signed }, d) => (signed ? orientation[d] : 0));
+  const scaled = dims.map(({ steps, signed }) => steps.map((step) => (signed ? 2 * step : step)));
+  const along = dims.flatMap((_, d) => (scaled[d][last] === 0 ? [] : [d])); // move within a row
+  const still = dims.flatMap((_, d) => (scaled[d][last] === 0 ? [d] : []));
+  const out: Lanes64 = { lo: 0, hi: 0 };
+  for (let start = 0; start < data.length; start += length) {
+    let row0 = salt.lo;
+    let row1 = salt.hi;
+    for (const d of still) {
+      row0 = (row0 + dims[d].lo[at[d]]) | 0;
+      row1 = (row1 + dims[d].hi[at[d]]) | 0;
+    }
+    for (let j = 0; j < length; j++) {
+      const value = data[start + j];
+      number[0] = value === 0 ? 0 : negative ? -value : value; // -0 is 0
+      let c0 = row0;
+      let c1 = row1;
+      for (let k = 0; k < along.length; k++) {
+        const { lo, hi } = dims[along[k]];
+        c0 = (c0 + lo[at[along[k]]]) | 0;
+        c1 = (c1 + hi[at[along[k]]]) | 0;
+      }
+      mixInto(out, words[0], words[1], c0, c1);
+      total.lo = (total.lo + out.lo) | 0;
+      total.hi = (total.hi + out.hi) | 0;
+      for (let d = 0; d < rank; d++) {
+        const { target } = dims[d];
+        if (target === null) continue;
+        const i = at[d];
+        target.lo[i] = (target.lo[i] + Math.imul(out.lo, 2 * d + 1)) | 0;
+        target.hi[i] = (target.hi[i] + Math.imul(out.hi, 2 * d + 3)) | 0;
+      }
+      for (let k = 0; k < along.length; k++) at[along[k]] += scaled[along[k]][last];
+    }
+    for (const d of along) at[d] -= scaled[d][last] * length;
+    for (let d = last - 1; d >= 0; d--) {
+      index[d]++;
+      for (let q = 0; q < rank; q++) at[q] += scaled[q][d];
+      if (index[d] < dims[d].size) break;
+      for (let q = 0; q < rank; q++) at[q] -= scaled[q][d] * dims[d].size;
+      index[d] = 0;
+    }
+  }
+}

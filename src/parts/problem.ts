@@ -1,0 +1,90 @@
+// What there is to match: the axes of a spec and its tensors taken apart into single-axis parts. Matching, features and
+// colours see parts only, so every architecture takes the same path.
+
+import { OptionError, ShapeError } from "../core/errors.ts";
+import { frozenRecord } from "../core/records.ts";
+import { equalShapes, formatShape, sizeOf } from "../core/shapes.ts";
+import type { Tensor } from "../core/tensors.ts";
+import { splitParts, type Part, type PartDim } from "../symmetry/parts.ts";
+import type { Axis, SymmetrySpec } from "../symmetry/types.ts";
+import { densePart, type Dense } from "./dense.ts";
+
+export interface MatchPart {
+  /** The tensor, with a number when it has several parts. */
+  readonly name: string;
+  readonly dims: readonly PartDim[];
+}
+
+export interface MatchProblem {
+  readonly axes: Readonly<Record<string, Axis>>;
+  readonly parts: readonly MatchPart[];
+}
+
+/** Numbers of one part of one network, by its position in the problem. */
+export type PartReader = (part: number) => Promise<Dense>;
+
+/** One tensor of a network by name; called again and again, so that a network need not fit in memory. */
+export type WeightReader = (name: string) => Promise<Tensor>;
+
+/** Parts with the tensor each lies in. */
+export interface SpecProblemParts extends MatchProblem {
+  readonly sources: readonly Part[];
+  /** By tensor. */
+  readonly shapes: Readonly<Record<string, readonly number[]>>;
+}
+
+/** The matching problem of a spec. */
+export function problemOf(spec: Pick<SymmetrySpec, "axes" | "tensors">): SpecProblemParts {
+  const sources = Object.keys(spec.tensors).flatMap((tensor) => splitParts(spec, tensor).parts);
+  const counts = new Map<string, number>();
+  for (const { tensor } of sources) counts.set(tensor, (counts.get(tensor) ?? 0) + 1);
+  const seen = new Map<string, number>();
+  const parts = sources.map(({ tensor, dims }): MatchPart => {
+    const number = seen.get(tensor) ?? 0;
+    seen.set(tensor, number + 1);
+    return { name: counts.get(tensor) === 1 ? tensor : `${tensor}[${number}]`, dims };
+  });
+  const shapes = frozenRecord(
+    Object.entries(spec.tensors).map(([name, { shape }]) => [name, shape] as const),
+  );
+  return { axes: spec.axes, parts, sources, shapes };
+}
+
+/**
+ * Parts of a network read tensor by tensor; the last tensor is kept, so that its parts cost one read.
+ * @throws {OptionError} naming the tensor and entry of a NaN or an infinity; {ShapeError} naming a tensor of another shape.
+ */
+export function partReader(problem: SpecProblemParts, read: WeightReader): PartReader {
+  let last: { name: string; tensor: Promise<Tensor> } | undefined;
+  return async (part) => {
+    const source = problem.sources[part];
+    if (last?.name !== source.tensor)
+      last = {
+        name: source.tensor,
+        tensor: read(source.tensor).then((tensor) => checked(problem, source.tensor, tensor)),
+      };
+    return densePart(source, (await last.tensor).data);
+  };
+}
+
+function checked({ shapes }: SpecProblemParts, name: string, tensor: Tensor): Tensor {
+  const { data, shape } = tensor;
+  if (!equalShapes(shape, shapes[name]))
+    throw new ShapeError(
+      `align: tensor "${name}" has shape ${formatShape(shape)}, expected ${formatShape(shapes[name])} from the spec`,
+    );
+  let at = 0;
+  while (at < data.length && Number.isFinite(data[at])) at++;
+  if (at === data.length) return tensor;
+  throw new OptionError(
+    `align: tensor "${name}" holds ${tensor.data[at]} at entry ${at} of ${sizeOf(tensor.shape)}, expected finite numbers; a network with NaN or infinities cannot be matched`,
+  );
+}
+
+/** The same numbers as float64, for what must not add rounding of its own. */
+export function inFloat64(read: PartReader): PartReader {
+  return async (part) => {
+    const { sizes, data } = await read(part);
+    return { sizes, data: Float64Array.from(data) };
+  };
+}

@@ -1,0 +1,58 @@
+// What a group element does, axis by axis, in numbers a person can read.
+
+import type { GroupElement } from "../symmetry/element.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
+
+export interface AxisSummary {
+  readonly axis: string;
+  /** Indices over all instances, and how many of them go elsewhere. */
+  readonly indices: number;
+  readonly moved: number;
+  /** Indices whose sign flips, on axes with sign flips. */
+  readonly flipped?: number;
+  /** Smallest and largest factor, on axes with positive scales that change. */
+  readonly scales?: readonly [number, number];
+  /** Largest entry by which a matrix differs from the identity, on general-linear axes that change. */
+  readonly turned?: number;
+}
+
+/** Factors and matrix entries this near to 1 and 0 are rounding, not change. */
+const rounding = 1e-4;
+
+/** One entry per axis that the element changes. */
+export function summarizeElement(
+  spec: Pick<SymmetrySpec, "axes">,
+  element: GroupElement,
+): AxisSummary[] {
+  return Object.entries(element).flatMap(([axis, { permutations, scales, matrices }]) => {
+    const { scale, size } = spec.axes[axis];
+    const indices = permutations.length * size;
+    const moved = permutations.reduce(
+      (sum, p) => sum + p.filter((to, from) => to !== from).length,
+      0,
+    );
+    const factors = scales?.flat() ?? [];
+    const flipped = factors.filter((s) => s < 0).length;
+    const range: [number, number] = [Infinity, 0];
+    for (const s of factors) {
+      range[0] = Math.min(range[0], s);
+      range[1] = Math.max(range[1], s);
+    }
+    const scaled = scale === "positive" && (range[0] < 1 - rounding || range[1] > 1 + rounding);
+    let turned = 0;
+    for (const matrix of matrices ?? [])
+      for (const [at, entry] of matrix.entries())
+        turned = Math.max(turned, Math.abs(entry - (at % (size + 1) === 0 ? 1 : 0)));
+    if (moved === 0 && flipped === 0 && !scaled && turned <= rounding) return [];
+    return [
+      {
+        axis,
+        indices,
+        moved,
+        ...(scale === "sign" && { flipped }),
+        ...(scaled && { scales: range }),
+        ...(turned > rounding && { turned }),
+      },
+    ];
+  });
+}

@@ -1,0 +1,223 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { folderStore } from "../../src/node/folder-store.ts";
+import { EnvironmentError } from "../../src/core/errors.ts";
+import { openZoo } from "../../src/zoo/open.ts";
+import { memoryStore } from "../../src/core/store.ts";
+import { build, digestsOf, smallZoo } from "../zoo/small-zoo.ts";
+
+let place: string;
+let expected: Record<string, string>;
+beforeAll(async () => {
+  place = await mkdtemp(join(tmpdir(), "weightspace-zoo-"));
+  const store = memoryStore();
+  await build(store);
+  expected = await digestsOf(store);
+});
+afterAll(() => rm(place, { recursive: true, force: true }));
+
+const builder = fileURLToPath(new URL("builder.js", import.meta.url));
+
+/** Starts a builder in a process of its own. */
+function startBuilder(folder: string, options: Record<string, unknown> = {}) {
+  const child = spawn(process.execPath, [
+    builder,
+    folder,
+    JSON.stringify({ ...smallZoo, workers: 2, ...options }),
+  ]);
+  let output = "";
+  let errors = "";
+  child.stdout.on("data", (text: Buffer) => (output += text.toString()));
+  child.stderr.on("data", (text: Buffer) => (errors += text.toString()));
+  const ended = new Promise<{ code: number | null; output: string; errors: string }>((resolve) => {
+    child.on("close", (code) => resolve({ code, output, errors }));
+  });
+  /** Waits until the builder has told of so many events of a type. */
+  const told = async (type: string, count: number) => {
+    while (output.split(`"${type}"`).length <= count && child.exitCode === null) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  };
+  return { child, ended, told };
+}
+
+describe("building into a folder", () => {
+  test("any number of worker threads gives the same bytes as none", async () => {
+    for (const workers of [1, 3]) {
+      const store = folderStore(join(place, `workers-${workers}`));
+      await build(store, { workers });
+      expect(await digestsOf(store)).toEqual(expected);
+    }
+  });
+
+  test("killed with kill -9 again and again, it completes with the same bytes and nothing left over", async () => {
+    const folder = join(place, "killed");
+    let finished = 0;
+    for (const [round, enough] of [0, 1, 2, 1].entries()) {
+      const { child, ended, told } = startBuilder(folder);
+      await told("shard", enough);
+      await new Promise((resolve) => setTimeout(resolve, 30 * round));
+      child.kill("SIGKILL");
+      await ended;
+      if (!existsSync(join(folder, "zoo.json"))) continue;
+      const { rows, problems } = await openZoo(folderStore(folder));
+      expect(problems).toEqual([]);
+      expect(rows.length).toBeGreaterThanOrEqual(finished);
+      finished = rows.length;
+    }
+    expect(finished).toBeGreaterThan(0);
+    const store = folderStore(folder);
+    await build(store, { workers: 2 });
+    expect(await digestsOf(store)).toEqual(expected);
+    expect((await readdir(folder)).sort()).toEqual(Object.keys(expected));
+  });
+
+  test("two builders at once: the second is told who is at work, the first is not disturbed", async () => {
+    const folder = join(place, "two");
+    const { child, ended, told } = startBuilder(folder);
+    await told("start", 1);
+    child.kill("SIGSTOP");
+    const second = await startBuilder(folder).ended;
+    expect(second.code).not.toBe(0);
+    expect(second.errors).toContain(`is in use by process ${child.pid} on ${hostname()}`);
+    child.kill("SIGCONT");
+    expect((await ended).code).toBe(0);
+    expect(await digestsOf(folderStore(folder))).toEqual(expected);
+  });
+
+  test("a worker that dies is one clear error, and nothing finished is lost", async () => {
+    const folder = join(place, "dying");
+    await build(folderStore(folder), { networks: 16 });
+    const before = await digestsOf(folderStore(folder));
+    const workerEntry = new URL("dying-worker.js", import.meta.url);
+    const dying = build(folderStore(folder), { workers: 2, workerEntry });
+    await expect(dying).rejects.toThrow(EnvironmentError);
+    const after = await digestsOf(folderStore(folder));
+    for (const name of Object.keys(before)) {
+      if (name.startsWith("shard")) expect(after[name]).toBe(before[name]);
+    }
+    await build(folderStore(folder));
+    expect(await digestsOf(folderStore(folder))).toEqual(expected);
+  });
+
+  test("an abort stops worker threads and gives the lock back", async () => {
+    const store = folderStore(join(place, "aborted"));
+    const controller = new AbortController();
+    const options = { workers: 2, networks: 2000, shardSize: 1000, signal: controller.signal };
+    setTimeout(() => controller.abort(new Error("enough")), 300);
+    await expect(build(store, options)).rejects.toThrow("enough");
+    await (
+      await store.lock()
+    )();
+  });
+});
+
+describe("the lock", () => {
+  test("is held once, within a process too", async () => {
+    const unlock = await folderStore(join(place, "lock")).lock();
+    await expect(folderStore(join(place, "lock")).lock()).rejects.toThrow(EnvironmentError);
+    await unlock();
+    await (
+      await folderStore(join(place, "lock")).lock()
+    )();
+  });
+
+  test("of a process that is gone, of an earlier process of the same number, or garbled, is taken over", async () => {
+    const folder = join(place, "stale");
+    await mkdir(folder);
+    const host = hostname();
+    const stale = [
+      { pid: 2 ** 22 + 1, host, started: "1" },
+      { pid: process.ppid, host, started: "not then" },
+      { pid: process.pid, host, started: "1" },
+    ];
+    for (const text of [...stale.map((holder) => JSON.stringify(holder)), "", "null", "{"]) {
+      await writeFile(join(folder, "zoo.lock"), text);
+      const unlock = await folderStore(folder).lock();
+      await unlock();
+      expect(await readdir(folder)).toEqual([]);
+    }
+  });
+
+  test.runIf(existsSync("/proc/self/stat"))("of a zombie is taken over", async () => {
+    // A child of a shell that has become a program which waits for no child.
+    const parent = spawn("sh", ["-c", "sleep 0.2 & echo $!; exec sleep 60"]);
+    try {
+      const pid = await new Promise<number>((resolve) => {
+        parent.stdout.once("data", (text: Buffer) => resolve(Number(text.toString())));
+      });
+      const fields = async () => {
+        const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+        return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      };
+      while ((await fields())[0] !== "Z") await new Promise((resolve) => setTimeout(resolve, 5));
+      const folder = join(place, "zombie");
+      await mkdir(folder);
+      const holder = { pid, host: hostname(), started: (await fields())[19] };
+      await writeFile(join(folder, "zoo.lock"), JSON.stringify(holder));
+      const unlock = await folderStore(folder).lock();
+      await unlock();
+    } finally {
+      parent.kill("SIGKILL");
+    }
+  });
+
+  test("of another machine is respected, with the way out", async () => {
+    const folder = join(place, "elsewhere");
+    await mkdir(folder);
+    const text = JSON.stringify({ pid: 1, host: "elsewhere.example", started: null });
+    await writeFile(join(folder, "zoo.lock"), text);
+    await expect(folderStore(folder).lock()).rejects.toThrow(
+      /elsewhere\.example.*delete zoo\.lock/,
+    );
+    expect(await readFile(join(folder, "zoo.lock"), "utf8")).toBe(text);
+  });
+});
+
+describe("a folder that fails", () => {
+  test.runIf(existsSync("/dev/full"))(
+    "a full disk is one clear error, and the older file survives",
+    async () => {
+      const folder = join(place, "full");
+      const store = folderStore(folder);
+      await store.write("a", Uint8Array.of(1, 2, 3));
+      await symlink("/dev/full", join(folder, `a.${process.pid}.tmp`));
+      const writing = store.write("a", new Uint8Array(100_000));
+      await expect(writing).rejects.toThrow(EnvironmentError);
+      await expect(writing).rejects.toThrow(/cannot write .*a: the disk is full; free some space/);
+      expect(await store.read("a")).toEqual(Uint8Array.of(1, 2, 3));
+      expect(await readdir(folder)).toEqual(["a"]);
+    },
+  );
+
+  test("a path through a file cannot be a folder", async () => {
+    await writeFile(join(place, "file"), "");
+    for (const folder of [join(place, "file"), join(place, "file", "zoo")]) {
+      await expect(build(folderStore(folder))).rejects.toThrow(EnvironmentError);
+      await expect(build(folderStore(folder))).rejects.toThrow(/choose another folder/);
+    }
+  });
+
+  test("a folder that is not there reads as empty", async () => {
+    const store = folderStore(join(place, "nowhere"));
+    expect(await store.list()).toEqual([]);
+    expect(await store.read("zoo.json")).toBeUndefined();
+    expect(await store.size("zoo.json")).toBeUndefined();
+    await expect(openZoo(store)).rejects.toThrow(/no zoo.json/);
+  });
+
+  test("parts of files can be read", async () => {
+    const store = folderStore(join(place, "parts"));
+    await store.write("a", Uint8Array.of(1, 2, 3, 4));
+    expect(await store.read("a", 1, 3)).toEqual(Uint8Array.of(2, 3));
+    expect(await store.read("a", 2, 99)).toEqual(Uint8Array.of(3, 4));
+    await store.remove("a");
+    await store.remove("a");
+    expect(await store.read("a")).toBeUndefined();
+  });
+});
