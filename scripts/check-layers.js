@@ -38,22 +38,8 @@ export const layers = [
   "cli",
 ];
 
-/** Files outside src/cli that may import from `node:`, by path pattern, and why. */
-export const nodeExceptions = [
-  [
-    /^src\/tasks\/package-data\.ts$/,
-    "reads the data files of the package; pages fetch them instead",
-  ],
-  [
-    /^src\/engine\/node-threads\.ts$/,
-    "starts worker threads; loaded by a dynamic import in Node only",
-  ],
-  [
-    /^src\/experiment\/job-(worker|pool)\.ts$/,
-    "training runs in worker threads; browsers train in the page",
-  ],
-  [/^src\/zoo\/[a-z-]*worker[a-z-]*\.ts$/, "the entry of a worker thread; browsers never load it"],
-];
+/** Folders that may import from `node:`; everything else runs in a browser too. */
+const nodeFolders = ["node", "cli"];
 
 /** The text without its comments; strings stay, so that a quoted `//` is not taken for one. */
 function withoutComments(text) {
@@ -88,8 +74,7 @@ export function layerProblems(path, text) {
     return [`${path}: folder "${folder}" is not in the order; add it to scripts/check-layers.js`];
   }
   const problems = [];
-  const mayUseNode =
-    folder === "cli" || nodeExceptions.some(([pattern, reason]) => reason && pattern.test(path));
+  const mayUseNode = nodeFolders.includes(folder);
   for (const { specifier, typeOnly } of importsOf(text)) {
     if (specifier.startsWith(".")) {
       const target = normalize(join(dirname(path), specifier))
@@ -104,7 +89,7 @@ export function layerProblems(path, text) {
         );
       }
     } else if (specifier.startsWith("node:") && !mayUseNode) {
-      problems.push(`${path}: imports ${specifier}; only src/cli may, or a listed exception`);
+      problems.push(`${path}: imports ${specifier}; only src/node and src/cli may`);
     } else if (specifier.startsWith("@jax-js/") && !typeOnly && layer < layers.indexOf("engine")) {
       problems.push(
         `${path}: imports values of ${specifier}; folders before engine/ hold no arrays`,

@@ -2,7 +2,7 @@
 // Execute", 2014): "7+15" is read, "=" asks for the answer, "22" and an end mark are to be written.
 
 import { randomStream } from "../core/random.ts";
-import type { Examples } from "../tasks/task.ts";
+import type { Examples } from "./examples.ts";
 
 /** Characters by symbol; the last symbol, the end mark, is no character. */
 const characters = "0123456789+= ";

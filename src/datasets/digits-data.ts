@@ -3,7 +3,7 @@
 
 import { FormatError } from "../core/errors.ts";
 import { randomStream } from "../core/random.ts";
-import type { Dataset } from "../tasks/classifier.ts";
+import type { Dataset } from "./examples.ts";
 
 export const digitPixels = 64;
 export const digitClasses = 10;

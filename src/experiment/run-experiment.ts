@@ -9,6 +9,7 @@ import { splitDataset, type WeightDataset } from "../train/dataset.ts";
 import { fitNormalization } from "../train/normalization.ts";
 import type { ZooStore } from "../core/store.ts";
 import { checkReadable } from "./choose-models.ts";
+import { type JobPool, runInPlace } from "./job-pool.ts";
 import type { JobRequest } from "./job.ts";
 import { moveDataset } from "./move-dataset.ts";
 import { oneNumberBaselines } from "./one-number.ts";
@@ -33,10 +34,9 @@ export interface ExperimentOptions {
   readonly fingerprint?: string;
   /** Where checkpoints and results of single runs are kept. */
   readonly store: ZooStore;
-  readonly workers: number;
+  /** Makes what trains so many runs. @default one after another, in the calling thread */
+  readonly pool?: (runs: number) => JobPool;
   readonly signal?: AbortSignal;
-  /** The compiled worker, where a bundler has moved it. */
-  readonly workerEntry?: URL;
 }
 
 export interface ExperimentOutcome extends Required<
@@ -63,7 +63,8 @@ export type ExperimentEvent =
   | { readonly type: "done"; readonly outcome: ExperimentOutcome };
 
 /**
- * Trains what is missing and ends with the results; ends without them when the signal aborts.
+ * Trains what is missing and ends with the results; ends without them when the signal aborts. `runExperiment` of
+ * `weightspace/node` trains in threads.
  * @throws {OptionError} when a functional cannot read the networks, or the store holds runs of other settings;
  * {EnvironmentError} when a worker dies, the store fails, or another experiment is running there.
  */
@@ -106,7 +107,7 @@ function prepareData(dataset: WeightDataset, { split, seed, trainShare = 1 }: Ex
 async function* runLocked(
   options: ExperimentOptions,
 ): AsyncGenerator<ExperimentEvent, void, undefined> {
-  const { dataset, settings, store, workers, workerEntry, fingerprint } = options;
+  const { dataset, settings, store, fingerprint, pool = runInPlace } = options;
   const { models, seeds, seed, budget, tuning } = settings;
   const signal = options.signal ?? new AbortController().signal;
   const data = { networks: options.networks ?? dataset.size, ...(fingerprint && { fingerprint }) };
@@ -163,7 +164,7 @@ async function* runLocked(
     if (!isDone() && !signal.aborted) {
       await keepSettings(store, settings, data);
       const share = () => (past + runs.reduce((sum, run) => sum + run.share, 0)) / runCount;
-      for await (const event of trainRuns(runs, { store, workers, signal, workerEntry })) {
+      for await (const event of trainRuns(runs, { store, pool, signal })) {
         yield event.type === "progress" ? { ...event, share: share() } : event;
       }
     }

@@ -4,7 +4,7 @@
 import { eventQueue } from "../core/event-queue.ts";
 import type { ZooStore } from "../core/store.ts";
 import type { JobRequest } from "./job.ts";
-import { type JobPool, jobPool } from "../node/job-pool.ts";
+import type { JobPool } from "./job-pool.ts";
 import { readableCheckpoint, readResult, readSeconds, toBytes } from "./run-files.ts";
 import type { FinishedJob } from "./results.ts";
 
@@ -77,19 +77,19 @@ export async function* findFinished(
 
 export interface TrainRunsOptions {
   readonly store: ZooStore;
-  readonly workers: number;
+  /** Makes what trains so many runs. */
+  readonly pool: (runs: number) => JobPool;
   readonly signal: AbortSignal;
-  readonly workerEntry?: URL | undefined;
 }
 
 /** Trains the runs that are not finished, marking them as they end; some stay unfinished when the signal aborts. */
 export async function* trainRuns(
   runs: readonly Run[],
-  { store, workers, signal, workerEntry }: TrainRunsOptions,
+  { store, signal, ...options }: TrainRunsOptions,
 ): AsyncGenerator<RunEvent, void, undefined> {
   const pending = runs.filter(({ finished }) => finished === undefined);
   const queue = eventQueue<RunEvent>();
-  const pool = jobPool(Math.max(1, Math.min(workers, pending.length)), workerEntry);
+  const pool = options.pool(pending.length);
   const stop = new AbortController();
   const abort = () => stop.abort();
   signal.addEventListener("abort", abort);
@@ -113,7 +113,7 @@ export async function* trainRuns(
     stop.abort();
     queue.close(error);
   };
-  const all = Promise.all(Array.from({ length: workers }, () => work().catch(fail)));
+  const all = Promise.all(Array.from({ length: pool.width }, () => work().catch(fail)));
   void all.then(() => queue.close());
   try {
     yield* queue.drain();

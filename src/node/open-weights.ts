@@ -8,47 +8,28 @@ import { openTensorSource } from "../formats/open.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { fileSource } from "./file-source.ts";
 import { fileError, readJson } from "./files.ts";
-import { UsageError } from "../cli/app/usage-error.ts";
 
 /** A path of the command line: a file or folder, and after `#` the dictionary of a PyTorch file that is meant. */
-interface WeightsPath {
+export interface WeightsPath {
   readonly file: string;
   readonly key?: string;
 }
 
-const isThere = (path: string): Promise<boolean> =>
+/** Whether there is a file or folder at a path. */
+export const isThere = (path: string): Promise<boolean> =>
   stat(path).then(
     () => true,
     () => false,
   );
 
 /** Parts a path: a file whose own name holds `#` comes first, then the longest name that is there. */
-async function partPath(path: string): Promise<WeightsPath> {
+export async function partPath(path: string): Promise<WeightsPath> {
   if (await isThere(path)) return { file: path };
   for (let at = path.lastIndexOf("#"); at > 0; at = path.lastIndexOf("#", at - 1)) {
     const file = path.slice(0, at);
     if (await isThere(file)) return { file, key: path.slice(at + 1) };
   }
   return { file: path };
-}
-
-/**
- * The paths of a command with its `--key`, which is for every file that has no key of its own after `#`.
- * @throws {UsageError} when a path with the key is a file's own name
- */
-export async function withKey<Paths extends readonly string[]>(
-  paths: Paths,
-  key: string | undefined,
-): Promise<{ -readonly [I in keyof Paths]: string }> {
-  const keyed = async (path: string): Promise<string> => {
-    if (key === undefined || (await partPath(path)).key !== undefined) return path;
-    if (await isThere(`${path}#${key}`))
-      throw new UsageError(
-        `--key ${key}: ${path}#${key} is also the name of a file; rename one of the two`,
-      );
-    return `${path}#${key}`;
-  };
-  return (await Promise.all(paths.map(keyed))) as { -readonly [I in keyof Paths]: string };
 }
 
 /**

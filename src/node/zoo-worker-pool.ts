@@ -3,19 +3,13 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { Piscina } from "piscina";
-import type { ShardRequest } from "../zoo/train-shard.ts";
-
-/** Does the work of shards somewhere. */
-export interface ShardTrainer {
-  /** Shards it works on at a time. */
-  readonly width: number;
-  train(request: ShardRequest, signal: AbortSignal): Promise<Uint8Array>;
-  close(): Promise<void>;
-}
+import type { ShardRequest, ShardTrainer } from "../zoo/train-shard.ts";
 
 /** The compiled worker: beside this file once built, in dist while running from source. */
 function workerEntry(): URL {
-  const built = import.meta.url.endsWith(".ts") ? "../../dist/node/zoo-worker.js" : "./worker.js";
+  const built = import.meta.url.endsWith(".ts")
+    ? "../../dist/node/zoo-worker.js"
+    : "./zoo-worker.js";
   return new URL(built, import.meta.url);
 }
 

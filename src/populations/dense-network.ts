@@ -4,7 +4,7 @@ import { nn, numpy as np } from "@jax-js/jax";
 import { SpecError } from "../core/errors.ts";
 import { formatShape } from "../core/shapes.ts";
 import type { Weights } from "../core/tensors.ts";
-import type { Classifier, Dataset } from "../tasks/classifier.ts";
+import type { Dataset } from "../datasets/examples.ts";
 
 /** One dense layer: weights [out, in] and biases [out], by name. */
 export interface DenseLayerNames {
@@ -18,7 +18,11 @@ export interface DenseLayerNames {
  */
 export function denseLayers(
   shapes: ReadonlyMap<string, readonly number[]>,
-  { name, features, classes }: Pick<Classifier, "name" | "features" | "classes">,
+  {
+    name,
+    features,
+    classes,
+  }: { readonly name: string; readonly features: number; readonly classes: number },
 ): DenseLayerNames[] {
   const layers: DenseLayerNames[] = [];
   let inputs = features;

@@ -1,14 +1,9 @@
 // Tasks of one kind: rows of numbers to sort into classes, scored by cross-entropy and accuracy.
 
 import { nn, numpy as np } from "@jax-js/jax";
+import type { Dataset } from "../datasets/examples.ts";
 import type { WeightBatch } from "../models/model.ts";
-import type { Batch, Evaluation, Examples, SeenExamples, Task } from "./task.ts";
-
-/** Examples to classify. */
-export interface Dataset extends Examples {
-  /** Row-major [count, features]. */
-  readonly inputs: Float32Array<ArrayBuffer>;
-}
+import type { Batch, Evaluation, SeenExamples, Task } from "./task.ts";
 
 /** A network that classifies, its data, and its gradients. */
 export interface Classifier extends Pick<Task, "name" | "classes" | "spec" | "init"> {

@@ -3,15 +3,9 @@
 import type { numpy as np } from "@jax-js/jax";
 import type { RandomStream } from "../core/random.ts";
 import type { Weights } from "../core/tensors.ts";
+import type { Examples } from "../datasets/examples.ts";
 import type { WeightBatch } from "../models/model.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
-
-/** Examples with the label each should be given. */
-export interface Examples {
-  readonly count: number;
-  /** [count], each from 0 to classes - 1. */
-  readonly labels: Uint8Array;
-}
 
 /** Which training examples a network has seen, and the labels it was told, wrong ones included. */
 export interface SeenExamples {

@@ -1,8 +1,7 @@
 // Builds a zoo shard by shard. Finished shards are never trained again, so a build that was stopped or killed goes on
 // where it was, and ends with the same bytes as one that ran through.
 
-import { EnvironmentError, FormatError } from "../core/errors.ts";
-import { readPackageData } from "../node/package-data.ts";
+import { EnvironmentError, FormatError, OptionError } from "../core/errors.ts";
 import { taskEntry } from "../tasks/registry.ts";
 import { agreeManifest, checkCount } from "./agree-manifest.ts";
 import { mostNetworks } from "./limits.ts";
@@ -17,8 +16,7 @@ import {
   type ShardPlan,
 } from "./shard.ts";
 import type { ZooStore } from "../core/store.ts";
-import { finishedWork, trainShard } from "./train-shard.ts";
-import type { ShardTrainer } from "../node/zoo-worker-pool.ts";
+import { finishedWork, type ShardTrainer, trainInPlace } from "./train-shard.ts";
 
 export interface BuildOptions {
   readonly recipe: Recipe;
@@ -26,16 +24,14 @@ export interface BuildOptions {
   readonly seed: number;
   readonly store: ZooStore;
   readonly signal?: AbortSignal;
-  /** Worker threads; 0 trains in the calling thread. @default the cores there are, in Node */
-  readonly workers?: number;
+  /** Makes what trains so many shards. @default one after another, in the calling thread */
+  readonly trainer?: (shards: number) => ShardTrainer;
   /** Runs a shard and a program. @default 128, or what the zoo has already */
   readonly shardSize?: number;
   /** Builds one part of `of` only, every `of`-th shard from number `part` on (from 1); `mergeZoos` joins the parts. */
   readonly part?: { readonly part: number; readonly of: number };
-  /** Bytes of the task's data file. @default the package's own */
+  /** Bytes of the task's data file; required where the task has one. */
   readonly data?: Uint8Array;
-  /** The compiled worker, where a bundler has moved it. */
-  readonly workerEntry?: URL;
 }
 
 export type BuildEvent =
@@ -64,7 +60,7 @@ export type BuildEvent =
 const progressMilliseconds = 200;
 
 /**
- * Trains the networks a zoo still lacks, telling how far it is. An unfinished or smaller zoo of the same recipe and
+ * Trains the networks a zoo still lacks, telling how far it is; `buildZoo` of `weightspace/node` does it in threads. An unfinished or smaller zoo of the same recipe and
  * seed is completed. The files are the same whatever the number of workers and however often the build was interrupted.
  * @throws {OptionError} when the store holds another zoo; {EnvironmentError} when it fails, another builder is at work or a
  * worker dies (finished shards stay); the signal's reason after an abort.
@@ -73,7 +69,6 @@ export async function* buildZoo(options: BuildOptions): AsyncGenerator<BuildEven
   const { store, signal, networks } = options;
   signal?.throwIfAborted();
   checkCount("networks", networks, 1, mostNetworks);
-  checkCount("workers", options.workers, 0);
   checkCount("shardSize", options.shardSize, 1);
   const { part, of } = options.part ?? { part: 1, of: 1 };
   checkCount("part.of", of, 1);
@@ -101,16 +96,6 @@ export async function* buildZoo(options: BuildOptions): AsyncGenerator<BuildEven
   } finally {
     await unlock();
   }
-}
-
-async function startTrainer(options: BuildOptions, shards: number): Promise<ShardTrainer> {
-  const inNode = typeof process !== "undefined" && process.versions?.node !== undefined;
-  if (options.workers === 0 || (options.workers === undefined && !inNode)) {
-    return { width: 1, train: trainShard, close: async () => undefined };
-  }
-  const { defaultWorkers, workerPool } = await import("../node/zoo-worker-pool.ts");
-  const workers = Math.max(1, Math.min(options.workers ?? defaultWorkers(), shards));
-  return workerPool(workers, options.workerEntry);
 }
 
 /** What happened while shards are being trained. */
@@ -165,12 +150,15 @@ async function* trainShards(
   if (pending.length === 0) return;
   const { signal } = options;
   const { dataFile } = taskEntry(recipe.task);
-  const data =
-    options.data ?? (dataFile === undefined ? new Uint8Array(0) : await readPackageData(dataFile));
+  if (dataFile !== undefined && options.data === undefined)
+    throw new OptionError(
+      `buildZoo: the task "${recipe.task}" reads data/${dataFile} of the package; give its bytes as \`data\`, or import buildZoo from "weightspace/node"`,
+    );
+  const data = options.data ?? new Uint8Array(0);
   const stop = new AbortController();
   const onAbort = () => stop.abort(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
-  const trainer = await startTrainer(options, pending.length);
+  const trainer = (options.trainer ?? trainInPlace)(pending.length);
   const running = new Map<ShardPlan, Promise<News>>();
   let next = 0;
   const startNext = (): void => {

@@ -19,6 +19,14 @@ export interface ShardRequest {
   readonly slot: number;
 }
 
+/** Does the work of shards somewhere. */
+export interface ShardTrainer {
+  /** Shards it works on at a time. */
+  readonly width: number;
+  train(request: ShardRequest, signal: AbortSignal): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
 /** Millionths: what a finished shard's counter holds. */
 export const finishedWork = 1_000_000;
 
@@ -49,3 +57,10 @@ export async function trainShard(request: ShardRequest, signal?: AbortSignal): P
   });
   return encodeShard(population, { spec: task.spec, seed });
 }
+
+/** Trains shards one after another in the calling thread. */
+export const trainInPlace = (): ShardTrainer => ({
+  width: 1,
+  train: trainShard,
+  close: async () => undefined,
+});

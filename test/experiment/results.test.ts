@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { JobRequest } from "../../src/experiment/job.ts";
-import { jobPool } from "../../src/node/job-pool.ts";
+import { jobThreadPool } from "../../src/node/job-thread-pool.ts";
 import { collectResults, type FinishedJob } from "../../src/experiment/results.ts";
 
 const actual = [0.1, 0.4, 0.6, 0.9];
@@ -39,7 +39,7 @@ test("models without a tau come after the others, whatever the order they come i
 });
 
 test("a run whose signal has aborted already does not start", async () => {
-  const pool = jobPool(1);
+  const pool = jobThreadPool(1);
   const nothing = {} as JobRequest; // would fail in the worker
   expect(await pool.run(nothing, AbortSignal.abort(), () => undefined)).toEqual({});
   await pool.close();

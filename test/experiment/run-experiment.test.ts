@@ -7,11 +7,11 @@ import {
   type ExperimentEvent,
   type ExperimentOutcome,
   runExperiment,
-} from "../../src/experiment/run-experiment.ts";
+} from "../../src/node/run-experiment.ts";
 import { zooDataset, type ZooDataset } from "../../src/zoo/zoo-dataset.ts";
 import { digitsTask } from "../../src/tasks/digits.ts";
 import { readPackageData } from "../../src/node/package-data.ts";
-import { buildZoo } from "../../src/zoo/build.ts";
+import { buildZoo } from "../../src/node/build-zoo.ts";
 import { openZoo } from "../../src/zoo/open.ts";
 import { digitsRecipe } from "../../src/zoo/recipe.ts";
 import { memoryStore } from "../../src/core/store.ts";

@@ -4,7 +4,7 @@ import { readSafetensors } from "../../src/formats/safetensors.ts";
 import { specFromJSON } from "../../src/symmetry/json.ts";
 import { digitsTask } from "../../src/tasks/digits.ts";
 import { readPackageData } from "../../src/node/package-data.ts";
-import { buildZoo } from "../../src/zoo/build.ts";
+import { buildZoo } from "../../src/node/build-zoo.ts";
 import { openZoo } from "../../src/zoo/open.ts";
 import { memoryStore, type ZooStore } from "../../src/core/store.ts";
 import { decodeTable } from "../../src/zoo/table.ts";

@@ -1,7 +1,7 @@
 // A zoo that is quick to build (44 networks in 6 shards), and helpers of the zoo tests.
 
 import { createHash } from "node:crypto";
-import { buildZoo, type BuildEvent, type BuildOptions } from "../../src/zoo/build.ts";
+import { buildZoo, type BuildEvent, type NodeBuildOptions } from "../../src/node/build-zoo.ts";
 import type { Recipe } from "../../src/zoo/recipe.ts";
 import { memoryStore, type ZooStore } from "../../src/core/store.ts";
 
@@ -22,7 +22,7 @@ export const smallZoo = { recipe, networks: 44, seed: 11, shardSize: 8 };
 /** All events of a build in the calling thread. */
 export async function build(
   store: ZooStore,
-  options: Partial<BuildOptions> = {},
+  options: Partial<NodeBuildOptions> = {},
 ): Promise<BuildEvent[]> {
   const events: BuildEvent[] = [];
   for await (const event of buildZoo({ ...smallZoo, workers: 0, store, ...options })) {

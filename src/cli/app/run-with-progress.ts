@@ -1,16 +1,16 @@
 // Running an experiment with a bar.
 
 import {
-  type ExperimentOptions,
+  type NodeExperimentOptions,
   type ExperimentOutcome,
   runExperiment,
-} from "../../experiment/run-experiment.ts";
+} from "../../node/run-experiment.ts";
 import type { Cli } from "./context.ts";
 
 /** The outcome; undefined when it was interrupted. */
 export async function runWithProgress(
   { signal, progress, output }: Cli,
-  options: Omit<ExperimentOptions, "signal">,
+  options: Omit<NodeExperimentOptions, "signal">,
 ): Promise<ExperimentOutcome | undefined> {
   const unitsPerRun = 100;
   let task: ReturnType<typeof progress.task> | undefined;

@@ -1,6 +1,6 @@
 // `weightspace align a b -o b-aligned.safetensors`: b in the order and scale of a, the same network as before.
 
-import { withKey } from "../../node/open-weights.ts";
+import { withKey } from "../networks/with-key.ts";
 import { tellTaken } from "../networks/taken.ts";
 import type { Alignment } from "../../align/align.ts";
 import type { CheckedMove } from "../match/check-moved.ts";

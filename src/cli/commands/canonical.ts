@@ -1,6 +1,6 @@
 // `weightspace canonical a -o canonical.safetensors`: the member of a network's orbit that stands for all of them.
 
-import { withKey } from "../../node/open-weights.ts";
+import { withKey } from "../networks/with-key.ts";
 import { tellTaken, type TakenOfFile } from "../networks/taken.ts";
 import type { CanonicalForm } from "../../identity/canonical.ts";
 import type { CheckedMove } from "../match/check-moved.ts";

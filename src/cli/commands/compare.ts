@@ -1,6 +1,6 @@
 // `weightspace compare a b`: whether two checkpoints are the same network. The exit code says the verdict.
 
-import { withKey } from "../../node/open-weights.ts";
+import { withKey } from "../networks/with-key.ts";
 import { tellTaken } from "../networks/taken.ts";
 import type { Verdict } from "../../compare/compare-checkpoints.ts";
 import {

@@ -62,7 +62,7 @@ export const demoCommand: RegisterCommand = (program, cli) => {
       const { buildWithProgress } = await import("../experiments/zoo-progress.ts");
       const { zooDataset } = await import("../../zoo/zoo-dataset.ts");
       const { checkSettings } = await import("../../experiment/settings.ts");
-      const { runExperiment } = await import("../../experiment/run-experiment.ts");
+      const { runExperiment } = await import("../../node/run-experiment.ts");
       const { generalizationReport } = await import("../../report/generalization-report.ts");
       const { networks, seed, workers, epochs, rate, seeds } = flags;
 

@@ -6,7 +6,7 @@ import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { wholeNumber } from "../app/arguments.ts";
 import type { RegisterCommand } from "../app/context.ts";
 import { addNameOptions, type NameOptions } from "../networks/name-symmetries.ts";
-import { withKey } from "../../node/open-weights.ts";
+import { withKey } from "../networks/with-key.ts";
 import { textTable } from "../app/output.ts";
 import { takenLine } from "../networks/taken.ts";
 

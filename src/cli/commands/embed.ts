@@ -3,7 +3,7 @@
 import { seedNumber, wholeNumber } from "../app/arguments.ts";
 import type { RegisterCommand } from "../app/context.ts";
 import { addNameOptions, type NameOptions } from "../networks/name-symmetries.ts";
-import { withKey } from "../../node/open-weights.ts";
+import { withKey } from "../networks/with-key.ts";
 import { takenLine } from "../networks/taken.ts";
 
 interface EmbedFlags extends NameOptions {

@@ -1,6 +1,6 @@
 // `weightspace fingerprint a`: a short text that is equal for all copies of one network.
 
-import { withKey } from "../../node/open-weights.ts";
+import { withKey } from "../networks/with-key.ts";
 import { tellTaken, type TakenOfFile } from "../networks/taken.ts";
 import {
   addSpecOptions,

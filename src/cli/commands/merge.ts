@@ -1,6 +1,6 @@
 // `weightspace merge a b ... -o merged.safetensors`: the weighted average of networks, aligned first.
 
-import { withKey } from "../../node/open-weights.ts";
+import { withKey } from "../networks/with-key.ts";
 import { tellTaken } from "../networks/taken.ts";
 import type { ManyAlignment } from "../../align/merging/merge-weights.ts";
 import type { MergeResult } from "../../report/merge-report.ts";

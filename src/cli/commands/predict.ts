@@ -3,7 +3,7 @@
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import { readBytes } from "../../node/files.ts";
 import { addKeyOption } from "../networks/name-symmetries.ts";
-import { withKey } from "../../node/open-weights.ts";
+import { withKey } from "../networks/with-key.ts";
 import {
   allowDamagedOption,
   type Population,

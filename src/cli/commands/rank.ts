@@ -5,7 +5,7 @@ import { OptionError } from "../../core/errors.ts";
 import { wholeNumber } from "../app/arguments.ts";
 import { addSpecOptions, type SpecFlags } from "../networks/checkpoint-spec.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
-import { withKey } from "../../node/open-weights.ts";
+import { withKey } from "../networks/with-key.ts";
 import type { FittedGraph } from "../networks/graph-fit.ts";
 import { textTable } from "../app/output.ts";
 import type { TakenOfFile } from "../networks/taken.ts";

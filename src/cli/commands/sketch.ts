@@ -3,7 +3,8 @@
 import { wholeNumber } from "../app/arguments.ts";
 import { addSpecOptions, type SpecFlags } from "../networks/checkpoint-spec.ts";
 import type { RegisterCommand } from "../app/context.ts";
-import { nameWithoutEnding, withKey } from "../../node/open-weights.ts";
+import { nameWithoutEnding } from "../../node/open-weights.ts";
+import { withKey } from "../networks/with-key.ts";
 import { writeFileAtomic } from "../../node/write-file.ts";
 import { UsageError } from "../app/usage-error.ts";
 

@@ -15,7 +15,7 @@ import { seedNumber } from "../app/arguments.ts";
 import type { GraphSymmetriesOptions } from "../networks/graph-symmetries.ts";
 import { print } from "../app/output.ts";
 import { isTensorFile } from "../networks/named-tensors.ts";
-import { withKey } from "../../node/open-weights.ts";
+import { withKey } from "../networks/with-key.ts";
 import { takenLine } from "../networks/taken.ts";
 
 type Options = NameOptions & GraphSymmetriesOptions;

@@ -1,12 +1,12 @@
 // Building a zoo with a bar; shared by `zoo build` and `demo`.
 
-import { buildZoo, type BuildOptions } from "../../zoo/build.ts";
+import { buildZoo, type NodeBuildOptions } from "../../node/build-zoo.ts";
 import type { Cli } from "../app/context.ts";
 
 /** Builds what is missing; returns how many networks this call trained. Throws the signal's reason when interrupted. */
 export async function buildWithProgress(
   { signal, progress, output }: Cli,
-  options: Omit<BuildOptions, "signal">,
+  options: Omit<NodeBuildOptions, "signal">,
 ): Promise<{ built: number; seconds: number }> {
   let task: ReturnType<typeof progress.task> | undefined;
   let outcome = { built: 0, seconds: 0 };

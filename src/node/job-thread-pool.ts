@@ -4,17 +4,8 @@ import { fileURLToPath } from "node:url";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { EnvironmentError } from "../core/errors.ts";
-import type { JobEvent, JobOutcome, JobRequest } from "../experiment/job.ts";
-
-export interface JobPool {
-  /** Runs a job to its end, or to a checkpoint when the signal aborts; no event arrives after the outcome. */
-  run(
-    request: JobRequest,
-    signal: AbortSignal,
-    onEvent: (event: JobEvent) => void,
-  ): Promise<JobOutcome>;
-  close(): Promise<void>;
-}
+import type { JobPool } from "../experiment/job-pool.ts";
+import type { JobOutcome, JobRequest } from "../experiment/job.ts";
 
 /** The compiled worker: beside this file once built, in dist while running from source. */
 function workerEntry(): URL {
@@ -24,7 +15,7 @@ function workerEntry(): URL {
   return new URL(built, import.meta.url);
 }
 
-export function jobPool(workers: number, entry: URL = workerEntry()): JobPool {
+export function jobThreadPool(workers: number, entry: URL = workerEntry()): JobPool {
   const pool = new Piscina<{ request: JobRequest; port: MessagePort }, JobOutcome>({
     filename: fileURLToPath(entry),
     minThreads: 1,
@@ -32,6 +23,7 @@ export function jobPool(workers: number, entry: URL = workerEntry()): JobPool {
     idleTimeout: 60_000,
   });
   return {
+    width: workers,
     async run(request, signal, onEvent) {
       if (signal.aborted) return {};
       const { port1: here, port2: there } = new MessageChannel();
