@@ -1,7 +1,9 @@
 // A first functional: describe the weights of a network, build a model that reads them, ask it for a number.
 // Run: npm run build && node examples/01-first-functional.ts (Node 22.18 or newer runs TypeScript as it is).
 
-import { defineSpec, printSpec, startEngine, unf } from "weightspace";
+import { defineSpec, printSpec } from "weightspace";
+import { startEngine } from "weightspace/engine";
+import { unf } from "weightspace/models";
 import { randomWeights, toBatch } from "weightspace/testing";
 
 // Two dense layers, 8 -> 16 -> 3. The hidden neurons may be listed in any order; inputs and outputs may not.

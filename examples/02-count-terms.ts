@@ -1,19 +1,15 @@
 // How many basis terms the equivariant layers of some well-known weight spaces have, and in how many matrix products the
 // plan computes them. All axes are permuted here, as in the publications.
 
+import { defineSpec, gruSpec, mlpSpec, transformerSpec, type SymmetrySpec } from "weightspace";
 import {
   compilePlan,
   countIndependentLayerTerms,
   countLayerTerms,
   countLayerWeights,
-  defineSpec,
-  gruSpec,
   lowerSpec,
-  mlpSpec,
   printPlan,
-  transformerSpec,
-  type SymmetrySpec,
-} from "weightspace";
+} from "weightspace/plan";
 
 const permuted = (size: number) => ({ size, group: "permutation" }) as const;
 

@@ -1,21 +1,18 @@
 // Trains a population of small digit classifiers in memory, then a functional that predicts their test accuracy from
 // their weights. Far too small to be a result: `npx weightspace demo` does the same at a useful size.
 
+import { deepSets } from "weightspace/models";
+import { buildZoo } from "weightspace/node";
 import {
-  buildZoo,
   binaryCrossEntropy,
-  deepSets,
-  digitsRecipe,
   fit,
   fitNormalization,
   kendallTau,
-  memoryStore,
   normalize,
-  openZoo,
   predict,
   splitDataset,
-  zooDataset,
-} from "weightspace";
+} from "weightspace/train";
+import { digitsRecipe, memoryStore, openZoo, zooDataset } from "weightspace/zoo";
 
 // 1. A population: 64 networks, each with its own learning rate, initial scale, label noise and stopping time.
 const store = memoryStore();

@@ -1,14 +1,8 @@
 // Reorders the hidden neurons of a network, which changes its weights but not its function, and looks who notices.
 
-import {
-  actOn,
-  flatMLP,
-  mlpSpec,
-  sampleElement,
-  startEngine,
-  unf,
-  type Weights,
-} from "weightspace";
+import { actOn, mlpSpec, sampleElement, type Weights } from "weightspace";
+import { startEngine } from "weightspace/engine";
+import { flatMLP, unf } from "weightspace/models";
 import { assertInvariant, invarianceError, randomWeights, toBatch } from "weightspace/testing";
 
 const spec = mlpSpec([3, 5, 2]);

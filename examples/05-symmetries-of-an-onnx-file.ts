@@ -1,15 +1,10 @@
 // The symmetries of an ONNX file in code: infer them from the graph, prove them on the file, build a functional on them.
 
 import { readFile } from "node:fs/promises";
-import {
-  formatGroup,
-  inferSpec,
-  onnxRuntime,
-  printSpec,
-  proveSpec,
-  readOnnx,
-  unf,
-} from "weightspace";
+import { formatGroup, printSpec } from "weightspace";
+import { readOnnx } from "weightspace/formats";
+import { inferSpec, onnxRuntime, proveSpec } from "weightspace/infer";
+import { unf } from "weightspace/models";
 
 const file = new URL("../test/fixtures/models/vit_block.onnx", import.meta.url);
 const bytes = new Uint8Array(await readFile(file));

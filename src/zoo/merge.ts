@@ -8,7 +8,7 @@ import { checkpointsOf } from "./recipe.ts";
 import { inspectShard, planShards, type ShardInfo, type ShardPlan } from "./shard.ts";
 import type { ZooStore } from "../core/store.ts";
 
-export interface MergeResult {
+export interface MergedZoo {
   readonly manifest: ZooManifest;
   /** Training runs the merged zoo holds. */
   readonly present: number;
@@ -22,7 +22,7 @@ export interface MergeResult {
  * Copies the intact shards of all parts into a store, which may hold some of them already or be one of the parts.
  * @throws {FormatError} when a part has no manifest; {OptionError} when two are not parts of the same zoo.
  */
-export async function mergeZoos(parts: readonly ZooStore[], out: ZooStore): Promise<MergeResult> {
+export async function mergeZoos(parts: readonly ZooStore[], out: ZooStore): Promise<MergedZoo> {
   if (parts.length === 0)
     throw new OptionError("mergeZoos: expected at least one part to merge, got none");
   const unlock = await out.lock();

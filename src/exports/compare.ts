@@ -1,0 +1,28 @@
+// `weightspace/compare`: whether two checkpoints are the same network; canonical forms, fingerprints, sketches.
+
+export {
+  compareSketches,
+  sketchFormat,
+  sketchWeights,
+  type Sketch,
+  type SketchBlock,
+  type SketchOptions,
+} from "../identity/sketch.ts";
+export { sketchFromJSON } from "../identity/sketch-json.ts";
+export { canonicalForm, type CanonicalForm } from "../identity/canonical.ts";
+export type { Tie } from "../identity/sort-axes.ts";
+export {
+  compareCheckpoints,
+  type CompareOptions,
+  type Comparison,
+  type Verdict,
+} from "../compare/compare-checkpoints.ts";
+export { findSymmetry, type FoundSymmetry } from "../compare/find-symmetry.ts";
+export { fingerprint, type Fingerprint } from "../identity/fingerprint.ts";
+export type { StructureDifference } from "../compare/compare-structure.ts";
+export type { LayoutDifference } from "../compare/find-layouts.ts";
+export type { TensorReordering } from "../compare/reordered-tensors.ts";
+export type { AxisSummary } from "../parts/summary.ts";
+export type { TensorDifference } from "../parts/tensor-difference.ts";
+export type { KnownLayout } from "../compare/layouts.ts";
+export type { Reordering } from "../compare/reordering.ts";

@@ -1,0 +1,34 @@
+// `weightspace/experiment`: several models on one population, and the reports of their results.
+
+export {
+  runExperiment,
+  type ExperimentEvent,
+  type ExperimentOptions,
+  type ExperimentOutcome,
+} from "../experiment/run-experiment.ts";
+export type {
+  ExperimentResult,
+  ExperimentRow,
+  LearningCurve,
+  PairedComparison,
+  ScatterPoint,
+  TuningRow,
+} from "../report/experiment.ts";
+export {
+  mergeReport,
+  type Measured,
+  type MeasuredPath,
+  type MergeResult,
+  type PathPair,
+} from "../report/merge-report.ts";
+export { generalizationReport } from "../report/generalization-report.ts";
+export type { JobPool } from "../experiment/job-pool.ts";
+export type { Contestant, ExperimentSettings, Tuning } from "../experiment/settings.ts";
+export type { Budget } from "../experiment/budget.ts";
+export type {
+  DatasetParts,
+  JobEvent,
+  JobOutcome,
+  JobRequest,
+  JobResult,
+} from "../experiment/job.ts";

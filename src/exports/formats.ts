@@ -1,0 +1,32 @@
+// `weightspace/formats`: weight files and graphs as named tensors.
+
+export {
+  readSafetensors,
+  safetensorsHeader,
+  type SafetensorsEntry,
+  type SafetensorsFile,
+  type SafetensorsHeader,
+  type SafetensorsLimits,
+  type SafetensorsOptions,
+} from "../formats/safetensors.ts";
+export {
+  streamSafetensors,
+  writeSafetensors,
+  type PlannedTensor,
+  type WritableTensor,
+} from "../formats/safetensors-write.ts";
+export type { Bytes, ByteSource } from "../formats/byte-source.ts";
+export { openTensorSource, type OpenOptions } from "../formats/open.ts";
+export {
+  weightsSource,
+  type TensorEntry,
+  type TensorFormat,
+  type TensorSource,
+} from "../formats/tensor-source.ts";
+export type { Taken } from "../formats/pytorch-choice.ts";
+export { toFloat32, type SafeDtype, type SafeTensor } from "../formats/safetensors-dtypes.ts";
+export { decodeTensor, type OnnxTensor } from "../formats/onnx-tensor.ts";
+export { readOnnx } from "../formats/onnx.ts";
+export { replaceInitializers } from "../formats/onnx-write.ts";
+export type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxValueType } from "../formats/onnx-types.ts";
+export type { OpenBeside } from "../formats/sharded-source.ts";

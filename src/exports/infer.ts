@@ -1,0 +1,14 @@
+// `weightspace/infer`: the symmetries of a graph or of tensor names, and their proof.
+
+export { inferSpec, type Inference, type InferOptions } from "../infer/infer.ts";
+export { onnxRuntime } from "../runtime/onnx-runtime.ts";
+export { proveSpec, type AxisProof, type Proof, type ProveOptions } from "../infer/proof/prove.ts";
+export {
+  inferSpecFromNames,
+  type InferNamesOptions,
+  type NamesInference,
+} from "../infer/names/infer-names.ts";
+export type { ModelFacts, NamedShape } from "../infer/names/template.ts";
+export type { Explanation } from "../infer/assembly/explain.ts";
+export type { InputShapes } from "../infer/walk/input-shapes.ts";
+export type { Unsupported } from "../infer/walk/run.ts";

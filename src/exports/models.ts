@@ -1,0 +1,39 @@
+// `weightspace/models`: neural networks that read weights.
+
+export type {
+  ApplyOptions,
+  EquivariantModel,
+  Model,
+  Params,
+  StagedModel,
+  VectorModel,
+  WeightBatch,
+} from "../models/model.ts";
+export type { EquivariantOptions } from "../models/equivariant-stack.ts";
+export { equivariantUNF, unf, type UNFOptions } from "../models/unf.ts";
+export { nfn, type NFNOptions } from "../models/nfn.ts";
+export { deepSets, pointwiseDeepSets, type DeepSetsOptions } from "../models/deep-sets.ts";
+export {
+  flatMLP,
+  linearOnStatistics,
+  statNN,
+  weightStatistics,
+  type StatNNOptions,
+} from "../models/stat-nn.ts";
+export {
+  buildModel,
+  modelNames,
+  modelRegistry,
+  type ModelEntry,
+  type ModelOptions,
+} from "../models/registry.ts";
+export type { ActivationName } from "../layers/activation.ts";
+export type { BiasKind } from "../layers/equivariant-linear.ts";
+export type { Aggregation } from "../layers/execute.ts";
+export type { InitKind } from "../layers/initial-coefficients.ts";
+export type { PoolKind } from "../layers/invariant-pool.ts";
+export type { ScaleRule } from "../plan/patterns.ts";
+export type { ShareOptions } from "../plan/sharing.ts";
+export type { FixedAxes } from "../symmetry/lower.ts";
+export type { CompiledStage, Stage, StageGradients } from "../layers/stage.ts";
+export type { LayerParams } from "../layers/layer.ts";

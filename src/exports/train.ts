@@ -1,0 +1,39 @@
+// `weightspace/train`: training a model on weights, and judging it.
+
+export {
+  adam,
+  sgd,
+  type AdamOptions,
+  type Optimizer,
+  type OptimizerState,
+  type SgdOptions,
+} from "../train/optimizers.ts";
+export {
+  constant,
+  stepDecay,
+  warmupCosine,
+  type Schedule,
+  type StepDecayOptions,
+  type WarmupCosineOptions,
+} from "../train/schedules.ts";
+export {
+  binaryCrossEntropy,
+  meanSquaredError,
+  softmaxCrossEntropy,
+  type Loss,
+} from "../train/losses.ts";
+export { kendallTau } from "../train/kendall-tau.ts";
+export { meanAndSpread, rSquared, type MeanAndSpread, type Metric } from "../train/metrics.ts";
+export { splitDataset, subset, type DatasetTensor, type WeightDataset } from "../train/dataset.ts";
+export { fitNormalization, normalize, type Normalization } from "../train/normalization.ts";
+export { fit } from "../train/fit.ts";
+export type { FitEvent } from "../train/events.ts";
+export type { FitData, FitOptions } from "../train/fit-options.ts";
+export { predict, type PredictOptions } from "../train/predict.ts";
+export {
+  readCheckpoint,
+  writeCheckpoint,
+  type Checkpoint,
+  type EpochRecord,
+  type TrainingPosition,
+} from "../train/checkpoint.ts";

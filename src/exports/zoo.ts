@@ -1,0 +1,24 @@
+// `weightspace/zoo`: populations of small networks, built, opened and joined.
+
+export { digitsTask } from "../tasks/digits.ts";
+export {
+  digitsRecipe,
+  parseRecipe,
+  type HyperParameters,
+  type OptimizerName,
+  type Recipe,
+} from "../zoo/recipe.ts";
+export { recipeNamed, recipes } from "../zoo/recipes.ts";
+export { mergeZoos, type MergedZoo } from "../zoo/merge.ts";
+export { buildZoo, type BuildEvent, type BuildOptions } from "../zoo/build.ts";
+export { openZoo, type Zoo } from "../zoo/open.ts";
+export { memoryStore, type ZooStore } from "../core/store.ts";
+export { zooDataset, type ZooDataset, type ZooDatasetOptions } from "../zoo/zoo-dataset.ts";
+export type { Classifier, ClassifierTask } from "../tasks/classifier.ts";
+export type { ZooManifest } from "../zoo/manifest.ts";
+export type { StackedTensor, Stacks } from "../zoo/population.ts";
+export type { Run, ZooRow } from "../zoo/run.ts";
+export type { ShardRequest, ShardTrainer } from "../zoo/train-shard.ts";
+export type { Batch, Evaluation, SeenExamples, Task } from "../tasks/task.ts";
+export type { ShardPlan } from "../zoo/shard.ts";
+export type { Dataset, Examples } from "../datasets/examples.ts";
