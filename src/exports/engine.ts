@@ -1,6 +1,6 @@
 // `weightspace/engine`: the array engine and the arrays that it owns.
 
-export { startEngine, type EngineOptions } from "../engine/start.ts";
+export { startEngine } from "../engine/start.ts";
 export {
   arraysFromHost,
   arraysToHost,

@@ -1,6 +1,5 @@
 // `weightspace/zoo`: populations of small networks, built, opened and joined.
 
-export { digitsTask } from "../tasks/digits.ts";
 export {
   digitsRecipe,
   parseRecipe,
@@ -22,3 +21,4 @@ export type { ShardRequest, ShardTrainer } from "../zoo/train-shard.ts";
 export type { Batch, Evaluation, SeenExamples, Task } from "../tasks/task.ts";
 export type { ShardPlan } from "../zoo/shard.ts";
 export type { Dataset, Examples } from "../datasets/examples.ts";
+export { taskEntry, type TaskEntry, type TaskName, taskNames } from "../tasks/registry.ts";

@@ -18,6 +18,7 @@ import {
 } from "../parts/problem.ts";
 import { poolRows } from "./sketch-pools.ts";
 
+/** The format that sketch files name themselves. */
 export const sketchFormat = "weightspace/sketch@1";
 
 /** Invariants of one axis, or of all tensors that carry no symmetry. */

@@ -134,7 +134,9 @@ const entries = {
   },
 } satisfies Record<string, ModelEntry>;
 
+/** Every model by name. */
 export const modelRegistry: Readonly<Record<string, ModelEntry>> = Object.freeze(entries);
+/** Names of all models, as `buildModel`, `train` and experiments take them. */
 export const modelNames: readonly string[] = Object.keys(entries);
 
 /** The model of that name over a spec. @throws {OptionError} listing the names there are. */

@@ -5,6 +5,7 @@ import { formatAxisExpression } from "./expression.ts";
 import { defineSpec, type SpecDefinition } from "./spec.ts";
 import type { Axis, SymmetrySpec } from "./types.ts";
 
+/** The format that spec files name themselves. */
 export const specFormat = "weightspace/spec@1";
 
 /** The JSON value of a spec; `specFromJSON` reads it back to an equal spec. */

@@ -58,6 +58,8 @@ export const tasks = {
 
 export type TaskName = keyof typeof tasks;
 
+/** Names of all tasks, as recipes give them. */
 export const taskNames = Object.keys(tasks) as TaskName[];
 
+/** The task of a name, not yet loaded. */
 export const taskEntry = (name: TaskName): TaskEntry => tasks[name];
