@@ -1,11 +1,30 @@
 import { defineConfig } from "vitest/config";
 
+const limits = { testTimeout: 120_000, hookTimeout: 60_000, pool: "forks", maxWorkers: 2 } as const;
+
+/** Whole commands, experiments, kills, bundles, a browser, and laws on many random graphs. */
+const system = [
+  "test/cli/**/*.test.ts",
+  "test/experiment/**/*.test.ts",
+  "test/experiments/**/*.test.ts",
+  "test/node/**/*.test.ts",
+  "test/package/**/*.test.ts",
+  "test/identity/sketch.test.ts",
+  "test/infer/{command,random-graphs,fuzz,depth}.test.ts",
+];
+/** Pages and examples, run as a reader would. */
+const docs = ["test/docs/**/*.test.ts"];
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    testTimeout: 120_000,
-    hookTimeout: 60_000,
-    pool: "forks",
-    maxWorkers: 2,
+    ...limits,
+    projects: [
+      {
+        extends: true,
+        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: [...system, ...docs] },
+      },
+      { extends: true, test: { name: "system", include: system } },
+      { extends: true, test: { name: "docs", include: docs } },
+    ],
   },
 });

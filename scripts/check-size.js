@@ -10,7 +10,7 @@ import { conclude, root, sourceFiles } from "./sources.js";
 
 export const lineLimit = 400;
 export const functionLimit = 60;
-const folders = ["src", "test", "scripts", "bench", "examples", "bin"];
+const folders = ["src", "test", "scripts", "bench", "examples", "experiments", "bin"];
 
 /** What is wrong with the length or the opening of one file, as lines of text. */
 export function sizeProblems(path, text) {
@@ -65,7 +65,18 @@ export function longFunctions(limit = functionLimit) {
       }),
     );
     const oxlint = join(root, "node_modules", ".bin", "oxlint");
-    const args = ["-c", config, "--format", "json", "src", "scripts", "bench", "bin", "examples"];
+    const args = [
+      "-c",
+      config,
+      "--format",
+      "json",
+      "src",
+      "scripts",
+      "bench",
+      "bin",
+      "examples",
+      "experiments",
+    ];
     const shell = process.platform === "win32";
     const { stdout } = spawnSync(oxlint, args, { cwd: root, encoding: "utf8", shell });
     return lengthsIn(JSON.parse(stdout).diagnostics);

@@ -7,10 +7,10 @@ import { afterAll, describe, expect, test } from "vitest";
 import { root } from "../docs/pages.ts";
 
 interface Bundles {
-  browserSubpaths(): { subpath: string; file: string }[];
-  budgets(): Record<string, number>;
-  bundleWithEsbuild(file: string): Promise<{ warnings: string[]; bytes: number }>;
-  bundleWithVite(file: string, folder: string): Promise<{ warnings: string[] }>;
+  browserSubpaths: () => { subpath: string; file: string }[];
+  budgets: () => Record<string, number>;
+  bundleWithEsbuild: (file: string) => Promise<{ warnings: string[]; bytes: number }>;
+  bundleWithVite: (file: string, folder: string) => Promise<{ warnings: string[] }>;
 }
 
 const { browserSubpaths, budgets, bundleWithEsbuild, bundleWithVite } = (await import(

@@ -15,15 +15,15 @@ interface Entry {
   readonly declaration: string;
 }
 interface Surface {
-  publicSurface(): Entry[];
-  missingTypes(surface?: readonly Entry[]): { type: string; file: string; user: string }[];
+  publicSurface: () => Entry[];
+  missingTypes: (surface?: readonly Entry[]) => { type: string; file: string; user: string }[];
 }
 
 const load = async (path: string): Promise<unknown> =>
   import(new URL(`../../scripts/${path}`, import.meta.url).href);
 const { publicSurface, missingTypes } = (await load("support/public-surface.js")) as Surface;
 const { referencePages } = (await load("api-reference.js")) as {
-  referencePages(surface?: readonly Entry[]): Record<string, string>;
+  referencePages: (surface?: readonly Entry[]) => Record<string, string>;
 };
 const surface = publicSurface();
 

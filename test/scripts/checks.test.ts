@@ -22,7 +22,7 @@ const sizes = (await load("check-size.js")) as Sizes;
 
 test("a folder may import from itself and from those above it", () => {
   const text = `import { a } from "./a.ts";\nimport { b } from "../core/b.ts";\n`;
-  expect(layers.layerProblems("src/spec/x.ts", text)).toEqual([]);
+  expect(layers.layerProblems("src/symmetry/x.ts", text)).toEqual([]);
 });
 
 test("a folder may not import from those below it, types included", () => {
@@ -34,9 +34,9 @@ test("a folder may not import from those below it, types included", () => {
     `const a = await import("../plan/a.ts");`,
     `import "../plan/a.ts";`,
   ]) {
-    const problems = layers.layerProblems("src/spec/x.ts", text);
+    const problems = layers.layerProblems("src/symmetry/x.ts", text);
     expect(problems, text).toHaveLength(1);
-    expect(problems[0]).toContain("spec/ may not import from plan/");
+    expect(problems[0]).toContain("symmetry/ may not import from plan/");
   }
 });
 

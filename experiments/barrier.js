@@ -16,12 +16,12 @@ import { mergeReport } from "../dist/report/merge-report.js";
 import { mlpSpec } from "../dist/symmetry/presets/mlp.js";
 import { digitClasses, digitPixels, parseDigits } from "../dist/datasets/digits-data.js";
 import { readPackageData } from "../dist/node/package-data.js";
-import { root } from "./sources.js";
+import { root } from "../scripts/sources.js";
 
 const { values: flags } = parseArgs({ options: { pairs: { type: "string", default: "5" } } });
 const pairs = Number(flags.pairs);
 if (!Number.isSafeInteger(pairs) || pairs < 1) {
-  console.error(`experiment-barrier: --pairs expected a whole number from 1, got ${flags.pairs}`);
+  console.error(`barrier: --pairs expected a whole number from 1, got ${flags.pairs}`);
   process.exit(2);
 }
 
@@ -40,7 +40,7 @@ const settings = [
 ];
 
 await startEngine();
-const { trainDense } = await import("./support/train-dense.js");
+const { trainDense } = await import("./train-dense.js");
 const { denseLayers, denseScores } = await import("../dist/populations/dense-network.js");
 const data = await parseDigits(await readPackageData("uci-digits.csv.gz"));
 const parts = [

@@ -1,9 +1,9 @@
 // Trains one dense ReLU classifier of a task's digits with the library's own Adam: the networks of the barrier experiment.
 
 import { jit, nn, numpy as np } from "@jax-js/jax";
-import { deriveSeed, randomStream } from "../../dist/core/random.js";
-import { adam } from "../../dist/train/optimizers.js";
-import { warmupCosine } from "../../dist/train/schedules.js";
+import { deriveSeed, randomStream } from "../dist/core/random.js";
+import { adam } from "../dist/train/optimizers.js";
+import { warmupCosine } from "../dist/train/schedules.js";
 
 const batch = 100;
 

@@ -4,11 +4,11 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
-import { runProvenance } from "../experiments/provenance-experiment.js";
-import { provenanceReport } from "../experiments/provenance-report.js";
-import { digitsTask } from "../dist/tasks/digits.js";
+import { runProvenance } from "../.build/experiments/provenance-experiment.js";
+import { provenanceReport } from "../.build/experiments/provenance-report.js";
+import { digitsTask } from "../.build/src/tasks/digits.js";
 import { readPackageData } from "../dist/node/package-data.js";
-import { root } from "./sources.js";
+import { root } from "../scripts/sources.js";
 
 const whole = (text, otherwise) => (text === undefined ? otherwise : Number(text));
 const [, , ...given] = process.argv;
@@ -16,9 +16,7 @@ const networks = whole(given[0], 100);
 const repetitions = whole(given[1], 3);
 const folder = given[2] ?? join(root, "docs/results");
 if (![networks, repetitions].every((n) => Number.isSafeInteger(n) && n > 1)) {
-  console.error(
-    "usage: experiment-provenance.js [networks, at least 2] [seeds, at least 2] [folder]",
-  );
+  console.error("usage: provenance.js [networks, at least 2] [seeds, at least 2] [folder]");
   process.exit(2);
 }
 

@@ -11,7 +11,7 @@ import { actOn } from "../dist/symmetry/act.js";
 import { sampleElement } from "../dist/symmetry/element.js";
 import { inferSpec } from "../dist/infer/infer.js";
 import { randomWeights } from "../dist/testing/random.js";
-import { root } from "./sources.js";
+import { root } from "../scripts/sources.js";
 
 const seeds = 60;
 const folder = join(root, "test/fixtures/models");
