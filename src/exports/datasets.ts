@@ -6,3 +6,4 @@ export { readCifar10, type Cifar10Options } from "../datasets/cifar10.ts";
 export { readCnnZoo } from "../datasets/published/cnn-zoo.ts";
 export { readCheckpointFolder } from "../datasets/published/checkpoint-folder.ts";
 export type { PublishedOptions, PublishedPopulation } from "../datasets/published/population.ts";
+export type { NamedText } from "../datasets/published/population.ts";

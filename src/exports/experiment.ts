@@ -32,3 +32,4 @@ export type {
   JobRequest,
   JobResult,
 } from "../experiment/job.ts";
+export type { OneNumberRow } from "../report/experiment.ts";

@@ -37,3 +37,4 @@ export {
   type EpochRecord,
   type TrainingPosition,
 } from "../train/checkpoint.ts";
+export type { ReadCheckpoint } from "../train/checkpoint.ts";
