@@ -24,7 +24,7 @@ export default defineConfig({
         test: { name: "unit", include: ["test/**/*.test.ts"], exclude: [...system, ...docs] },
       },
       { extends: true, test: { name: "system", include: system } },
-      { extends: true, test: { name: "docs", include: docs } },
+      { extends: true, test: { name: "docs", include: docs, testTimeout: 300_000 } },
     ],
   },
 });

@@ -99,10 +99,53 @@ export function layerProblems(path, text) {
   return problems;
 }
 
+/**
+ * Circles of files that import one another, imports of types included: a line of text for each. `texts` maps paths to what
+ * is in the files.
+ */
+export function circleProblems(texts) {
+  const targets = new Map(
+    Object.entries(texts).map(([path, text]) => [
+      path,
+      importsOf(text)
+        .filter(({ specifier }) => specifier.startsWith("."))
+        .map(({ specifier }) =>
+          normalize(join(dirname(path), specifier))
+            .split(sep)
+            .join("/"),
+        )
+        .filter((target) => target in texts),
+    ]),
+  );
+  /** Everything a file imports, directly or not. */
+  const reachable = (from) => {
+    const seen = new Set();
+    const open = [...targets.get(from)];
+    for (let path = open.pop(); path !== undefined; path = open.pop()) {
+      if (seen.has(path)) continue;
+      seen.add(path);
+      open.push(...targets.get(path));
+    }
+    return seen;
+  };
+  const reach = new Map([...targets.keys()].map((path) => [path, reachable(path)]));
+  const told = new Set();
+  return [...targets.keys()].flatMap((path) => {
+    if (told.has(path) || !reach.get(path).has(path)) return [];
+    const circle = [...reach.get(path)].filter((other) => reach.get(other).has(path));
+    for (const other of circle) told.add(other);
+    return [`a circle of imports, types included: ${circle.sort().join(", ")}`];
+  });
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const files = sourceFiles("src");
-  const problems = files.flatMap((path) =>
-    layerProblems(path, readFileSync(join(root, path), "utf8")),
+  const texts = Object.fromEntries(
+    files.map((path) => [path, readFileSync(join(root, path), "utf8")]),
   );
+  const problems = [
+    ...Object.entries(texts).flatMap(([path, text]) => layerProblems(path, text)),
+    ...circleProblems(texts),
+  ];
   conclude("check-layers", files.length, problems);
 }

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { interruption } from "./app/abort.ts";
 import { commands } from "./commands/index.ts";
-import { fileError } from "../node/files.ts";
+import { fileError } from "../node/file-error.ts";
 import { visible } from "../core/visible.ts";
 import { messageOf, print } from "./app/output.ts";
 import { context, type RegisterCommand } from "./app/context.ts";

@@ -5,7 +5,7 @@ import { deriveSeed, randomStream } from "../core/random.ts";
 import type { PairedComparison } from "../report/experiment.ts";
 import { kendallTau } from "../train/kendall-tau.ts";
 import { meanAndSpread } from "../train/metrics.ts";
-import type { FinishedJob } from "./results.ts";
+import type { FinishedJob } from "./job.ts";
 
 /** The true targets of the test networks, and the run each comes from. */
 export interface TestTargets {

@@ -50,6 +50,11 @@ export interface JobResult {
   readonly diverged?: string;
 }
 
+export interface FinishedJob extends JobResult {
+  /** Training and prediction time, interrupted parts included. */
+  readonly seconds: number;
+}
+
 export type JobEvent =
   | { readonly type: "progress"; readonly step: number; readonly steps: number }
   | { readonly type: "checkpoint"; readonly bytes: Uint8Array }

@@ -5,13 +5,8 @@ import { kendallTau } from "../train/kendall-tau.ts";
 import { meanAndSpread, rSquared } from "../train/metrics.ts";
 import type { PairedComparison, ExperimentResult, ExperimentRow } from "../report/experiment.ts";
 import { bootstrapTaus, compareModels, middle, type TestTargets } from "./compare-models.ts";
-import type { JobResult } from "./job.ts";
+import type { FinishedJob } from "./job.ts";
 import { stageTau } from "./stage-tau.ts";
-
-export interface FinishedJob extends JobResult {
-  /** Training and prediction time, interrupted parts included. */
-  readonly seconds: number;
-}
 
 /** What a functional was trained with: its name in tables and in the registry, its options and learning rate. */
 export interface TrainedAs {

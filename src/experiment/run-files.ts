@@ -6,7 +6,7 @@ import { FormatError, SpecError } from "../core/errors.ts";
 import { parseJson } from "../core/json-limits.ts";
 import { readCheckpoint } from "../train/checkpoint.ts";
 import type { JobRequest } from "./job.ts";
-import type { FinishedJob } from "./results.ts";
+import type { FinishedJob } from "./job.ts";
 
 /** JSON has no NaN; an undefined number is written as null. */
 const number = z

@@ -6,7 +6,7 @@ import type { ZooStore } from "../core/store.ts";
 import type { JobRequest } from "./job.ts";
 import type { JobPool } from "./job-pool.ts";
 import { readableCheckpoint, readResult, readSeconds, toBytes } from "./run-files.ts";
-import type { FinishedJob } from "./results.ts";
+import type { FinishedJob } from "./job.ts";
 
 /** A run by the name of its files. */
 export interface Run {

@@ -5,7 +5,7 @@ import { OptionError } from "../core/errors.ts";
 import { type ModelOptions, modelRegistry } from "../models/registry.ts";
 import type { TuningRow } from "../report/experiment.ts";
 import type { Budget } from "./budget.ts";
-import type { FinishedJob } from "./results.ts";
+import type { FinishedJob } from "./job.ts";
 import type { Contestant } from "./settings.ts";
 
 /** A learning rate and a width, as multiples of the budget's rate and the functional's usual sizes. */

@@ -14,13 +14,8 @@ export type {
   ScatterPoint,
   TuningRow,
 } from "../report/experiment.ts";
-export {
-  mergeReport,
-  type Measured,
-  type MeasuredPath,
-  type MergeResult,
-  type PathPair,
-} from "../report/merge-report.ts";
+export { mergeReport, type MergeResult } from "../report/merge-report.ts";
+export type { Measured, MeasuredPath, PathPair } from "../report/measured-path.ts";
 export { generalizationReport } from "../report/generalization-report.ts";
 export type { JobPool } from "../experiment/job-pool.ts";
 export type { Contestant, ExperimentSettings, Tuning } from "../experiment/settings.ts";

@@ -4,7 +4,7 @@ import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, stat as lookAt } from "node:fs/promises";
 import { EnvironmentError } from "../core/errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
-import { fileError } from "./files.ts";
+import { fileError } from "./file-error.ts";
 
 /** The longest single read; some systems refuse 2 GiB and more at once. */
 const piece = 2 ** 30;

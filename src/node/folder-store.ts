@@ -4,7 +4,8 @@ import { open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { EnvironmentError } from "../core/errors.ts";
 import type { ZooStore } from "../core/store.ts";
-import { fileError, makeFolder } from "./files.ts";
+import { fileError } from "./file-error.ts";
+import { makeFolder } from "./files.ts";
 import { replaceFile } from "./write-file.ts";
 import { codeOf, releaseLock, takeLock } from "./file-lock.ts";
 

@@ -7,7 +7,8 @@ import type { ByteSource } from "../formats/byte-source.ts";
 import { openTensorSource } from "../formats/open.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { fileSource } from "./file-source.ts";
-import { fileError, readJson } from "./files.ts";
+import { fileError } from "./file-error.ts";
+import { readJson } from "./files.ts";
 
 /** A path of the command line: a file or folder, and after `#` the dictionary of a PyTorch file that is meant. */
 export interface WeightsPath {

@@ -4,7 +4,8 @@ import { realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { EnvironmentError } from "../core/errors.ts";
 import { releaseLock, takeLock } from "./file-lock.ts";
-import { fileError, makeFolder } from "./files.ts";
+import { fileError } from "./file-error.ts";
+import { makeFolder } from "./files.ts";
 import { targetOf } from "./write-file.ts";
 
 /**

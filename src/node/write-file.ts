@@ -16,7 +16,8 @@ import {
 import { constants, hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { isAlive, thisProcess } from "./file-lock.ts";
-import { fileError, makeFolder } from "./files.ts";
+import { fileError } from "./file-error.ts";
+import { makeFolder } from "./files.ts";
 
 /** Bytes that are written between two looks at the signal. */
 const piece = 2 ** 26;

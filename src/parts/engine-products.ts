@@ -2,7 +2,14 @@
 
 import { numpy as np } from "@jax-js/jax";
 import { startEngine } from "../engine/start.ts";
-import type { RowPair } from "./products.ts";
+
+/** Rows of one part in both networks, row-major [size, rest], and what their products count. */
+export interface RowPair {
+  readonly a: Float32Array<ArrayBuffer>;
+  readonly b: Float32Array<ArrayBuffer>;
+  readonly rest: number;
+  readonly factor: number;
+}
 
 /** Sizes that are no multiple of this leave the engine's fast path by a factor of ten. */
 const lane = 16;

@@ -1,16 +1,10 @@
 // Inner products of all rows of one network with all rows of another: the gains of weight matching. Small ones are plain
 // loops; large ones go through the array engine.
 
+import type { RowPair } from "./engine-products.ts";
+
 /** Multiply-adds above which a product is worth the engine's start and transfers. */
 const engineFrom = 3e7;
-
-/** Rows of one part in both networks, row-major [size, rest], and what their products count. */
-export interface RowPair {
-  readonly a: Float32Array<ArrayBuffer>;
-  readonly b: Float32Array<ArrayBuffer>;
-  readonly rest: number;
-  readonly factor: number;
-}
 
 /** Adds the sum over pairs of factor * A B^T to `gains` [size, size]. */
 export async function addRowProducts(

@@ -3,34 +3,9 @@
 
 import { seriesColor } from "./canvas.ts";
 import { type Html, html, htmlPage, trusted } from "./html.ts";
+import type { Measured, MeasuredPath, PathPair } from "./measured-path.ts";
 import { lossPaths } from "./path-figure.ts";
 import { type Column, decimal, htmlTable, withSpread } from "./table.ts";
-
-/** A measured number over several pairs of networks; the spread is NaN for one. */
-export interface Measured {
-  readonly mean: number;
-  readonly spread: number;
-}
-
-/** What was measured along the path from t = 0, the first network, to t = 1, the second. */
-export interface MeasuredPath {
-  readonly points: readonly {
-    readonly t: number;
-    readonly loss: Measured;
-    readonly accuracy: Measured;
-  }[];
-  readonly barrier: Measured;
-}
-
-/** Two paths between the same networks on the same examples. */
-export interface PathPair {
-  /** Which networks: "64-512-512-10". */
-  readonly network: string;
-  /** Which examples: "test images". */
-  readonly examples: string;
-  readonly plain: MeasuredPath;
-  readonly aligned: MeasuredPath;
-}
 
 export interface MergeResult {
   readonly title: string;

@@ -2,7 +2,7 @@
 
 import * as Plot from "@observablehq/plot";
 import { drawSvg, extent, grid, seriesColor, softInk } from "./canvas.ts";
-import type { PathPair } from "./merge-report.ts";
+import type { PathPair } from "./measured-path.ts";
 
 const axis = { tickSize: 0, color: softInk, labelArrow: "none", labelOffset: 34 } as const;
 const labels = ["aligned", "as they are"] as const;

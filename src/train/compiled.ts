@@ -3,25 +3,7 @@
 import { jit, type numpy as np, valueAndGrad } from "@jax-js/jax";
 import type { Model, Params, WeightBatch } from "../models/model.ts";
 import type { Loss } from "./losses.ts";
-import { stagedForward, stagedGradients } from "./staged.ts";
-
-export interface Forward {
-  /** Predictions [batch, outputs]; consumes. */
-  run(params: Params, weights: WeightBatch): Promise<np.Array>;
-  /** Gives the compiled programs' memory back. */
-  dispose(): void;
-}
-
-export interface Gradients {
-  /** The loss [] and the gradient of every parameter; `key` is for dropout. Consumes. */
-  run(
-    params: Params,
-    weights: WeightBatch,
-    targets: np.Array,
-    key?: np.Array,
-  ): Promise<{ value: np.Array; gradients: Params }>;
-  dispose(): void;
-}
+import { type Forward, type Gradients, stagedForward, stagedGradients } from "./staged.ts";
 
 export function compileForward(model: Model): Forward {
   if (model.staged !== undefined) return stagedForward(model.staged);

@@ -3,11 +3,28 @@
 
 import { jit, type numpy as np, valueAndGrad } from "@jax-js/jax";
 import { settle } from "../engine/settle.ts";
-import type { Params, StagedModel } from "../models/model.ts";
+import type { Params, StagedModel, WeightBatch } from "../models/model.ts";
 import { prefixed, scoped } from "../layers/layer.ts";
 import { disposeArrays, keepArrays } from "../engine/arrays.ts";
-import type { Forward, Gradients } from "./compiled.ts";
 import type { Loss } from "./losses.ts";
+
+export interface Forward {
+  /** Predictions [batch, outputs]; consumes. */
+  run(params: Params, weights: WeightBatch): Promise<np.Array>;
+  /** Gives the compiled programs' memory back. */
+  dispose(): void;
+}
+
+export interface Gradients {
+  /** The loss [] and the gradient of every parameter; `key` is for dropout. Consumes. */
+  run(
+    params: Params,
+    weights: WeightBatch,
+    targets: np.Array,
+    key?: np.Array,
+  ): Promise<{ value: np.Array; gradients: Params }>;
+  dispose(): void;
+}
 
 const own = (params: Params, scope: string | null) =>
   scope === null ? {} : keepArrays(scoped(scope, params));

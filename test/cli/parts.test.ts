@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterEach, expect, test, vi } from "vitest";
 import { positiveNumber, wholeNumber } from "../../src/cli/app/arguments.ts";
-import { fileError } from "../../src/node/files.ts";
+import { fileError } from "../../src/node/file-error.ts";
 import { writeFileAtomic } from "../../src/node/write-file.ts";
 import { textTable } from "../../src/cli/app/output.ts";
 import { progress, timeLeft } from "../../src/cli/app/progress.ts";

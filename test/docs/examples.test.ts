@@ -25,7 +25,7 @@ describe.each(examples)("examples/%s", (name) => {
     const text = readFileSync(join(folder, name), "utf8");
     expect(text.split("\n").length).toBeLessThanOrEqual(81);
     expect(text).toMatch(/^\/\/ /);
-    expect(text).toContain('from "weightspace"');
+    expect(text).toMatch(/from "weightspace(\/[a-z]+)?"/);
     expect(text).not.toMatch(/from "\.\.?\//);
   });
 });

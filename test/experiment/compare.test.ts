@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { randomStream } from "../../src/core/random.ts";
 import { bootstrapTaus, compareModels, middle } from "../../src/experiment/compare-models.ts";
-import type { FinishedJob } from "../../src/experiment/results.ts";
+import type { FinishedJob } from "../../src/experiment/job.ts";
 
 const size = 120;
 const stream = randomStream(11);

@@ -1,9 +1,9 @@
 // From runs to rows, where a tau is undefined; runs that are told to stop before they start.
 
 import { expect, test } from "vitest";
-import type { JobRequest } from "../../src/experiment/job.ts";
+import type { FinishedJob, JobRequest } from "../../src/experiment/job.ts";
 import { jobThreadPool } from "../../src/node/job-thread-pool.ts";
-import { collectResults, type FinishedJob } from "../../src/experiment/results.ts";
+import { collectResults } from "../../src/experiment/results.ts";
 
 const actual = [0.1, 0.4, 0.6, 0.9];
 const job = (model: string, predicted: number[]): FinishedJob => ({

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { checkReadable, chooseModels } from "../../src/experiment/choose-models.ts";
-import type { FinishedJob } from "../../src/experiment/results.ts";
+import type { FinishedJob } from "../../src/experiment/job.ts";
 import { configure, judgeTrials, tuningConfigurations } from "../../src/experiment/tuning.ts";
 import { buildModel, modelNames } from "../../src/models/registry.ts";
 import { gruSpec } from "../../src/symmetry/presets/recurrent.ts";

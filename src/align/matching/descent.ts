@@ -10,7 +10,8 @@ import { enclosedBy, matchEnclosing, type MatchInside } from "./match-enclosing.
 import { matchFeatures } from "./match-features.ts";
 import { bestPairing, bestRotation } from "./match-instance.ts";
 import { mover } from "../../parts/move.ts";
-import { addRowProducts, type RowPair } from "../../parts/products.ts";
+import type { RowPair } from "../../parts/engine-products.ts";
+import { addRowProducts } from "../../parts/products.ts";
 import type { MatchProblem, PartReader } from "../../parts/problem.ts";
 import { rowsOf } from "../../parts/dense.ts";
 

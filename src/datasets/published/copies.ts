@@ -2,7 +2,13 @@
 // split, or the answer for one is known from the other.
 
 import { sizeOf } from "../../core/shapes.ts";
-import type { Stack } from "./population.ts";
+
+/** One tensor of all networks, row-major [networks, ...shape]. */
+export interface Stack {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly data: Float32Array<ArrayBuffer>;
+}
 
 /** A hash of the bits of one network's weights (FNV-1a over 32-bit words); equal for equal bits. */
 function hashBits(stacks: readonly Stack[], network: number): number {

@@ -5,7 +5,7 @@ import { OptionError } from "../../core/errors.ts";
 import { sizeOf } from "../../core/shapes.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import type { WeightDataset } from "../../train/dataset.ts";
-import { findOriginals, groupRuns, numberInOrder } from "./copies.ts";
+import { findOriginals, groupRuns, numberInOrder, type Stack } from "./copies.ts";
 
 export interface PublishedOptions {
   /** The last checkpoint of every run, or all there are. @default "last" */
@@ -84,13 +84,6 @@ export function chooseCandidates<T extends Candidate>(
     );
   }
   return chosen;
-}
-
-/** One tensor of all networks, row-major [networks, ...shape]. */
-export interface Stack {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly data: Float32Array<ArrayBuffer>;
 }
 
 /** The dataset of the networks that were kept; stacks hold theirs first, and may have room for more. */
