@@ -92,11 +92,11 @@ const mostProblems = 3;
 
 function damageError({ manifest, problems }: Zoo, checkpoints: number, lost: number): FormatError {
   const planned = manifest.networks * checkpoints;
-  const shown = problems.slice(0, mostProblems).map(({ message }) => `  - ${message}`);
-  if (problems.length > mostProblems) shown.push(`  - and ${problems.length - mostProblems} more`);
+  const shown = problems.slice(0, mostProblems).map(({ message }) => message);
+  if (problems.length > mostProblems) shown.push(`and ${problems.length - mostProblems} more`);
   const shards =
     problems.length === 1 ? "1 shard is damaged" : `${problems.length} shards are damaged`;
   return new FormatError(
-    `zooDataset: ${shards}, so ${lost} of ${planned} networks cannot be read; build the zoo again with the options it was built with, which trains only these anew, or allow damage (--allow-damaged, \`allowDamaged\`) to go on without them\n${shown.join("\n")}`,
+    `zooDataset: ${shards}, so ${lost} of ${planned} networks cannot be read; build the zoo again with the options it was built with, which trains only these anew, or allow damage (--allow-damaged, \`allowDamaged\`) to go on without them (${shown.join("; ")})`,
   );
 }

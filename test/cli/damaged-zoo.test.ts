@@ -43,7 +43,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const refusal =
-  /^error: zooDataset: 1 shard is damaged, so 20 of 40 networks cannot be read; build the zoo again .*--allow-damaged.*\n {2}- shard-00001\.safetensors in zoo: its checksum does not fit/;
+  /^error: zooDataset: 1 shard is damaged, so 20 of 40 networks cannot be read; build the zoo again .*--allow-damaged.*\(shard-00001\.safetensors in zoo: its checksum does not fit/;
 
 test("train, predict and experiment refuse it", async () => {
   for (const refused of [
@@ -143,7 +143,7 @@ test("files of options that are too deep or too large are refused by their limit
     ["deep.json", "deep.json is nested more than 100 deep", 1],
     ["large.json", "large.json is larger than 1 MiB", 1],
     ["list.json", "list.json expected an object of options", 2],
-    ["/dev/zero", "/dev/zero is larger than 1 MiB", 1],
+    ["/dev/zero", "/dev/zero: it is a device, pipe or socket", 1],
   ] as const) {
     const refused = await train("--options", name, "-o", "f.safetensors");
     expect([refused.code, refused.stdout]).toEqual([code, ""]);
