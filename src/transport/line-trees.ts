@@ -1,0 +1,76 @@
+// Systems of lines joined to a tree (Tran et al., ICML 2025, section 3) as plain data, and their checks.
+
+import { OptionError, ShapeError } from "../core/errors.ts";
+
+/**
+ * k lines in R^d joined to a tree. A point of line l is source[l] + t theta[l]; its coordinate is t. The source of a line lies on its
+ * parent at coordinate `position`. Lines with parent -1 hang from the root point, which is the source of all of them: four such
+ * lines are the concurrent system of Db-TSW.
+ */
+export interface LineTree {
+  /** Unit directions: [k, d] */
+  readonly theta: readonly (readonly number[])[];
+  /** Points on the lines: [k, d] */
+  readonly source: readonly (readonly number[])[];
+  /** The parent's number, below the line's own; -1 at the root. */
+  readonly parent: readonly number[];
+  /** Coordinate of the source on the parent; 0 where the parent is -1. */
+  readonly position: readonly number[];
+}
+
+/** How far a direction's length or a source's place may be off, relative to the size of the numbers. */
+const tolerance = 1e-6;
+
+function checkTree(caller: string, tree: LineTree, name: string, dimension: number): void {
+  const { theta, source, parent, position } = tree;
+  const lines = parent.length;
+  const refuse = (line: number, problem: string) => {
+    throw new OptionError(`${caller}: line ${line} of ${name} ${problem}`);
+  };
+  if (lines === 0 || [theta, source, position].some((list) => list.length !== lines))
+    throw new ShapeError(
+      `${caller}: ${name} has ${theta.length} directions, ${source.length} sources, ${lines} parents and ${position.length} positions, expected as many of each, at least one`,
+    );
+  for (let l = 0; l < lines; l++) {
+    const [direction, start] = [theta[l], source[l]];
+    if (direction.length !== dimension || start.length !== dimension)
+      throw new ShapeError(
+        `${caller}: line ${l} of ${name} has a direction of ${direction.length} and a source of ${start.length} numbers, expected ${dimension}, the dimension of the points`,
+      );
+    if (![...direction, ...start, position[l]].every(Number.isFinite))
+      refuse(l, "has a number that is not finite");
+    const length = Math.hypot(...direction);
+    if (Math.abs(length - 1) > tolerance)
+      refuse(l, `has a direction of length ${length}, expected 1`);
+    const above = parent[l];
+    if (!Number.isInteger(above) || above < -1 || above >= l)
+      refuse(l, `has parent ${above}, expected -1 or the number of an earlier line`);
+    const root = parent.indexOf(-1);
+    const expected =
+      above === -1
+        ? source[root]
+        : source[above].map((value, i) => value + position[l] * theta[above][i]);
+    const size = 1 + Math.max(...expected.map(Math.abs));
+    if (expected.some((value, i) => Math.abs(value - start[i]) > tolerance * size))
+      refuse(
+        l,
+        above === -1
+          ? "has another source than the first line without a parent; all of them meet in the root"
+          : `has its source off its parent, line ${above}: expected it at coordinate ${position[l]} there`,
+      );
+  }
+}
+
+/**
+ * @throws {ShapeError} for an empty list, lines of another dimension, or lists of other lengths; {OptionError} for directions that
+ * are not unit vectors, parents that come later, and sources that do not lie on their parent.
+ */
+export function checkTrees(caller: string, trees: readonly LineTree[], dimension: number): void {
+  if (!Array.isArray(trees) || trees.length === 0)
+    throw new ShapeError(`${caller}: trees is empty, expected at least one tree of lines`);
+  trees.forEach((tree, i) => checkTree(caller, tree, `tree ${i}`, dimension));
+}
+
+/** The children of every line, in their order. */
+export const childrenOf = ({ parent }: LineTree): readonly (readonly number[])[] =>
+  parent.map((_, line) => parent.flatMap((above, child) => (above === line ? [child] : [])));

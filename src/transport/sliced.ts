@@ -1,0 +1,213 @@
+// Sliced Wasserstein distances on plain arrays in float64 (Rabin et al. 2011; Bonneel et al. 2015), with their gradient in
+// closed form. Names of arguments and results are those of POT's ot.sliced in camel case.
+
+import { ShapeError, OptionError } from "../core/errors.ts";
+import type { Tensor } from "../core/tensors.ts";
+import { randomProjections } from "./directions.ts";
+import { forEachCoupled, gapPower, gapSlope, linePower, sortedLine } from "./one-dimensional.ts";
+import {
+  checkCount,
+  checkOrder,
+  type Cloud,
+  finitePower,
+  type Points,
+  readClouds,
+  readWeights,
+} from "./points.ts";
+
+export interface SlicedOptions {
+  /** Weights of x, which sum to 1. @default uniform */
+  readonly a?: ArrayLike<number>;
+  /** Weights of y, which sum to 1. @default uniform */
+  readonly b?: ArrayLike<number>;
+  /** Random directions when `projections` is not given. @default 50 */
+  readonly nProjections?: number;
+  /** Order. @default 2 */
+  readonly p?: number;
+  /** Directions as columns [dimension, nProjections], used as they are, not made unit vectors. */
+  readonly projections?: readonly (readonly number[])[];
+  /** Fixes the random directions. @default 0 */
+  readonly seed?: number;
+}
+
+/** What `log: true` returns. */
+export interface SlicedLog {
+  readonly value: number;
+  /** [dimension, nProjections] */
+  readonly projections: readonly (readonly number[])[];
+  /** W_p to the power p along every direction. */
+  readonly projectedEmds: readonly number[];
+}
+
+/** Two clouds, their weights and directions after all checks. */
+export interface SlicedProblem {
+  readonly x: Cloud;
+  readonly y: Cloud;
+  readonly a: Float64Array;
+  readonly b: Float64Array;
+  readonly p: number;
+  /** [dimension, nProjections] */
+  readonly projections: readonly (readonly number[])[];
+  /** The same, one direction a row. */
+  readonly directions: readonly Float64Array[];
+}
+
+function checkProjections(
+  caller: string,
+  projections: readonly (readonly number[])[],
+  dimension: number,
+): void {
+  const columns = projections[0]?.length ?? 0;
+  if (
+    projections.length !== dimension ||
+    columns === 0 ||
+    projections.some((row) => row.length !== columns)
+  )
+    throw new ShapeError(
+      `${caller}: projections has ${projections.length} rows of ${columns} numbers, expected ${dimension} rows (the dimension of the points) and one column a direction`,
+    );
+  if (projections.some((row) => row.some((value) => !Number.isFinite(value))))
+    throw new OptionError(`${caller}: projections has a number that is not finite`);
+}
+
+/** The directions of a call, given or drawn: [dimension, nProjections]. @throws {ShapeError} @throws {OptionError} */
+export function chooseProjections(
+  caller: string,
+  dimension: number,
+  { nProjections = 50, projections, seed = 0 }: SlicedOptions,
+): readonly (readonly number[])[] {
+  if (projections === undefined) {
+    checkCount(caller, "nProjections", nProjections);
+    checkCount(caller, "seed", seed, 0);
+    return randomProjections(dimension, nProjections, seed);
+  }
+  checkProjections(caller, projections, dimension);
+  return projections;
+}
+
+/** All arguments checked and read. @throws {ShapeError} @throws {OptionError} */
+export function slicedProblem(
+  caller: string,
+  x: Points,
+  y: Points,
+  options: SlicedOptions,
+): SlicedProblem {
+  const { p = 2 } = options;
+  checkOrder(caller, "p", p);
+  const [first, second] = readClouds(caller, x, y);
+  const projections = chooseProjections(caller, first.dimension, options);
+  return {
+    x: first,
+    y: second,
+    a: readWeights(caller, "a", options.a, first.size),
+    b: readWeights(caller, "b", options.b, second.size),
+    p,
+    projections,
+    directions: projections[0].map((_, l) => Float64Array.from(projections, (row) => row[l])),
+  };
+}
+
+/** Inner products of all points with one direction: [size]. */
+export function project({ size, dimension, data }: Cloud, direction: Float64Array): Float64Array {
+  const values = new Float64Array(size);
+  for (let i = 0, at = 0; i < size; i++) {
+    let sum = 0;
+    for (let j = 0; j < dimension; j++) sum += data[at++] * direction[j];
+    values[i] = sum;
+  }
+  return values;
+}
+
+/** Both clouds projected on a direction and sorted. */
+export const slice = ({ x, y, a, b }: SlicedProblem, direction: Float64Array) =>
+  [sortedLine(project(x, direction), a), sortedLine(project(y, direction), b)] as const;
+
+/** W_p to the power p along one direction. */
+export const slicePower = (problem: SlicedProblem, direction: Float64Array): number =>
+  linePower(...slice(problem, direction), problem.p);
+
+/** The p-th root; the root of a rounding error below 0 is 0. */
+export const orderRoot = (power: number, p: number): number =>
+  p === 1 ? power : Math.max(power, 0) ** (1 / p);
+
+/** Sliced Wasserstein distance of two clouds; see the overload with engine arrays in `weightspace/transport`. */
+export function slicedWasserstein(
+  x: Points,
+  y: Points,
+  options: SlicedOptions & { readonly log: true },
+): SlicedLog;
+export function slicedWasserstein(
+  x: Points,
+  y: Points,
+  options?: SlicedOptions & { readonly log?: false },
+): number;
+/**
+ * The sliced Wasserstein distance (mean over directions of W_p^p)^(1/p) between weighted clouds x [n, d] and y [m, d]: a number,
+ * or with `log: true` a {@link SlicedLog}. A Monte Carlo estimate unless `projections` are the directions that are meant.
+ * @throws {ShapeError} for empty clouds, dimensions that differ, misshapen weights or projections; {OptionError} for NaN, p below
+ * 1, or weights that do not sum to 1.
+ */
+export function slicedWasserstein(
+  x: Points,
+  y: Points,
+  options: SlicedOptions & { readonly log?: boolean } = {},
+): number | SlicedLog {
+  const problem = slicedProblem("slicedWasserstein", x, y, options);
+  const projectedEmds = problem.directions.map((direction) => slicePower(problem, direction));
+  const sum = projectedEmds.reduce((total, power) => total + power, 0);
+  const value = orderRoot(finitePower("slicedWasserstein", sum / projectedEmds.length), problem.p);
+  return options.log === true ? { value, projections: problem.projections, projectedEmds } : value;
+}
+
+/** A distance and its gradients with respect to the points of both clouds. */
+export interface TransportGradient {
+  /** The distance. */
+  readonly value: number;
+  /** The distance to the power of its order: what a loss should use, since the root has no slope at 0. */
+  readonly power: number;
+  /** d value / d x: [n, d]. Zeros where the value is 0. */
+  readonly x: Tensor;
+  /** d value / d y: [m, d] */
+  readonly y: Tensor;
+}
+
+/** d value / d power for value = power^(1/p); 0 at 0, the minimum, where there is none. */
+export const rootSlope = (power: number, p: number): number =>
+  power > 0 ? power ** (1 / p - 1) / p : 0;
+
+/**
+ * The sliced Wasserstein distance with its gradient in closed form. Where two points share a projection the gradient is one of
+ * several one-sided ones. @throws {ShapeError} @throws {OptionError} as {@link slicedWasserstein}
+ */
+export function slicedWassersteinGradient(
+  x: Points,
+  y: Points,
+  options: SlicedOptions = {},
+): TransportGradient {
+  const problem = slicedProblem("slicedWassersteinGradient", x, y, options);
+  const { directions, p } = problem;
+  const { dimension } = problem.x;
+  const gradX = new Float64Array(problem.x.data.length);
+  const gradY = new Float64Array(problem.y.data.length);
+  let power = 0;
+  for (const direction of directions) {
+    const [u, v] = slice(problem, direction);
+    forEachCoupled(u, v, (i, j, mass) => {
+      const gap = u.values[i] - v.values[j];
+      power += (mass * gapPower(gap, p)) / directions.length;
+      const slope = (mass * gapSlope(gap, p)) / directions.length;
+      for (let k = 0; k < dimension; k++) {
+        gradX[i * dimension + k] += slope * direction[k];
+        gradY[j * dimension + k] -= slope * direction[k];
+      }
+    });
+  }
+  finitePower("slicedWassersteinGradient", power);
+  const factor = rootSlope(power, p);
+  return {
+    value: orderRoot(power, p),
+    power,
+    x: { shape: [problem.x.size, dimension], data: gradX.map((v) => v * factor) },
+    y: { shape: [problem.y.size, dimension], data: gradY.map((v) => v * factor) },
+  };
+}

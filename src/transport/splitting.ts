@@ -1,0 +1,177 @@
+// Splitting maps: which share of a point's mass goes to each line of a tree, and how those shares move with the point.
+
+import { OptionError, ShapeError } from "../core/errors.ts";
+import type { LineTree } from "./line-trees.ts";
+import type { Cloud } from "./points.ts";
+
+/** The same share of every point for each line; with it TSW-SL is a weighted mean of sliced W1. */
+export interface ConstantSplitting {
+  readonly kind: "constant";
+  /** Shares of the lines, which sum to 1; one list for all trees. @default uniform */
+  readonly shares?: readonly number[];
+}
+
+/** softmax over lines of -delta * distance / unit (Db-TSW): near lines get more where delta is positive. */
+export interface DistanceSplitting {
+  readonly kind: "distance";
+  /** 0 is uniform, Infinity the nearest line alone (equally near ones share), negative numbers prefer far lines. */
+  readonly delta: number;
+  /** Length in which distances are measured, such as `pooledMoments(x, y).scale`; a constant for gradients. @default 1 */
+  readonly unit?: number;
+}
+
+/** Shares from a function of the points [n, d] and the tree: [n, k], rows that sum to 1. Constants for gradients. */
+export interface CallbackSplitting {
+  readonly kind: "callback";
+  readonly shares: (
+    points: readonly (readonly number[])[],
+    tree: LineTree,
+    index: number,
+  ) => readonly (readonly number[])[];
+}
+
+export type Splitting = ConstantSplitting | DistanceSplitting | CallbackSplitting;
+
+/** @throws {OptionError} for delta NaN, a unit that is not positive, or shares that do not sum to 1; {ShapeError} for another count */
+export function checkSplitting(
+  caller: string,
+  splitting: Splitting,
+  trees: readonly LineTree[],
+): void {
+  if (splitting.kind === "distance") {
+    const { delta, unit = 1 } = splitting;
+    if (typeof delta !== "number" || Number.isNaN(delta))
+      throw new OptionError(`${caller}: delta is ${delta}, expected a number; 10 is a usual one`);
+    if (!(unit > 0 && unit < Infinity))
+      throw new OptionError(`${caller}: unit is ${unit}, expected a positive length`);
+  } else if (splitting.kind === "constant") {
+    const { shares } = splitting;
+    if (shares === undefined) return;
+    const other = trees.find(({ parent }) => parent.length !== shares.length);
+    if (other !== undefined)
+      throw new ShapeError(
+        `${caller}: there are ${shares.length} shares and a tree of ${other.parent.length} lines, expected one share a line`,
+      );
+    checkShares(caller, "shares", shares);
+  } else if (splitting.kind !== "callback")
+    throw new OptionError(
+      `${caller}: splitting has kind ${JSON.stringify((splitting as { kind: unknown }).kind)}, expected constant, distance or callback`,
+    );
+}
+
+function checkShares(caller: string, name: string, shares: readonly number[]): void {
+  const sum = shares.reduce((total, share) => total + share, 0);
+  if (!shares.every((share) => share >= 0) || !(Math.abs(sum - 1) <= 1e-6))
+    throw new OptionError(
+      `${caller}: ${name} are ${shares.join(", ")}, expected numbers from 0 that sum to 1`,
+    );
+}
+
+/** Shares of all points [k][n], and for distances their distance to each line [k][n]. */
+export interface Shares {
+  readonly shares: readonly Float64Array[];
+  readonly distances?: readonly Float64Array[];
+}
+
+/** Distances of the points from a line whose coordinates are known; a rounding error below 0 counts as 0. */
+export function lineDistances(
+  { size, dimension, data }: Cloud,
+  source: readonly number[],
+  coordinates: Float64Array,
+  theta: readonly number[],
+): Float64Array {
+  const distances = new Float64Array(size);
+  for (let i = 0; i < size; i++) {
+    let squares = 0;
+    for (let j = 0; j < dimension; j++) {
+      const apart = data[i * dimension + j] - source[j] - coordinates[i] * theta[j];
+      squares += apart * apart;
+    }
+    distances[i] = Math.sqrt(squares);
+  }
+  return distances;
+}
+
+/** softmax over lines; the limits at delta = +-Infinity share equally among the nearest or farthest lines. */
+function distanceShares(distances: readonly Float64Array[], factor: number): Float64Array[] {
+  const [lines, size] = [distances.length, distances[0].length];
+  const shares = distances.map(() => new Float64Array(size));
+  for (let i = 0; i < size; i++) {
+    let best = -Infinity;
+    const sign = factor < 0 ? -1 : 1;
+    for (let l = 0; l < lines; l++) best = Math.max(best, -sign * distances[l][i]);
+    let sum = 0;
+    for (let l = 0; l < lines; l++) {
+      const behind = -sign * distances[l][i] - best;
+      const share = behind === 0 ? 1 : Math.exp(Math.abs(factor) * behind);
+      shares[l][i] = share;
+      sum += share;
+    }
+    for (let l = 0; l < lines; l++) shares[l][i] /= sum;
+  }
+  return shares;
+}
+
+function callbackShares(
+  caller: string,
+  splitting: CallbackSplitting,
+  { size, dimension, data }: Cloud,
+  tree: LineTree,
+  index: number,
+): Float64Array[] {
+  const points = Array.from({ length: size }, (_, i) => [
+    ...data.subarray(i * dimension, (i + 1) * dimension),
+  ]);
+  const rows = splitting.shares(points, tree, index);
+  const lines = tree.parent.length;
+  if (rows.length !== size || rows.some((row) => row.length !== lines))
+    throw new ShapeError(
+      `${caller}: the splitting callback gave ${rows.length} rows of ${rows[0]?.length} shares, expected ${size} rows (points) of ${lines} (lines)`,
+    );
+  rows.forEach((row, i) => checkShares(caller, `the callback's shares of point ${i}`, row));
+  return Array.from({ length: lines }, (_, l) => Float64Array.from(rows, (row) => row[l]));
+}
+
+/** Shares of the points of a cloud for one tree. @throws {ShapeError} @throws {OptionError} for what a callback returns */
+export function splitCloud(
+  caller: string,
+  splitting: Splitting,
+  cloud: Cloud,
+  coordinates: readonly Float64Array[],
+  tree: LineTree,
+  index: number,
+): Shares {
+  const lines = tree.parent.length;
+  if (splitting.kind === "callback")
+    return { shares: callbackShares(caller, splitting, cloud, tree, index) };
+  if (splitting.kind === "constant") {
+    const share = (line: number) => splitting.shares?.[line] ?? 1 / lines;
+    return { shares: tree.parent.map((_, l) => new Float64Array(cloud.size).fill(share(l))) };
+  }
+  const distances = tree.parent.map((_, l) =>
+    lineDistances(cloud, tree.source[l], coordinates[l], tree.theta[l]),
+  );
+  const factor = splitting.delta / (splitting.unit ?? 1);
+  return { shares: distanceShares(distances, factor), distances };
+}
+
+/**
+ * The gradient with respect to distances [k][n] from that with respect to shares; 0 where delta is infinite, since shares are
+ * constant almost everywhere then.
+ */
+export function distanceSlopes(
+  { delta, unit = 1 }: DistanceSplitting,
+  { shares }: Shares,
+  slopes: readonly Float64Array[],
+): Float64Array[] {
+  const size = shares[0].length;
+  const result = shares.map(() => new Float64Array(size));
+  if (!Number.isFinite(delta)) return result;
+  for (let i = 0; i < size; i++) {
+    let mean = 0;
+    for (let l = 0; l < shares.length; l++) mean += shares[l][i] * slopes[l][i];
+    for (let l = 0; l < shares.length; l++)
+      result[l][i] = (-delta / unit) * shares[l][i] * (slopes[l][i] - mean);
+  }
+  return result;
+}

@@ -1,0 +1,237 @@
+// Tree-sliced Wasserstein distances on systems of lines, on plain arrays in float64: TSW-SL (ICML 2025, Algorithm 1), Db-TSW
+// (ICLR 2025), TS-Sobolev weights, unequal masses; with the gradient in closed form.
+
+import { checkTrees, type LineTree } from "./line-trees.ts";
+import {
+  checkOrder,
+  type Cloud,
+  finitePower,
+  type Points,
+  readClouds,
+  readWeights,
+} from "./points.ts";
+import { orderRoot, project, rootSlope, type TransportGradient } from "./sliced.ts";
+import { sobolevWeights } from "./sobolev.ts";
+import {
+  checkSplitting,
+  distanceSlopes,
+  type Shares,
+  splitCloud,
+  type Splitting,
+} from "./splitting.ts";
+import {
+  type EdgeWeights,
+  flowCost,
+  type FlowSlopes,
+  flowSlopes,
+  lengthWeights,
+  type TreeFlow,
+  treeFlow,
+} from "./tree-flow.ts";
+
+export interface TreeSlicedOptions {
+  /** Systems of lines, over which the mean is taken: see `sampleTrees`. */
+  readonly trees: readonly LineTree[];
+  /** How a point's mass is shared among the lines. @default constant and uniform, which is sliced W1 */
+  readonly splitting?: Splitting;
+  /** Exponent of the flow: (mean over trees of the sum of length * |flow|^order)^(1/order). Above 1 it is no Wasserstein order. @default 1 */
+  readonly order?: number;
+  /** Weights of x, which sum to 1. @default uniform */
+  readonly a?: ArrayLike<number>;
+  /** Weights of y, which sum to 1. @default uniform */
+  readonly b?: ArrayLike<number>;
+  /** Edges weigh as in TS-Sobolev. @default false */
+  readonly sobolev?: boolean;
+  /** Weights may have any sums; mass that one side lacks enters at the root. @default false */
+  readonly partial?: boolean;
+}
+
+/** What `log: true` returns. */
+export interface TreeSlicedLog {
+  readonly value: number;
+  /** The value to the power of the order. */
+  readonly power: number;
+  /** The power of every tree; their mean is `power`. */
+  readonly perTree: readonly number[];
+}
+
+export interface TreeProblem extends Required<Omit<TreeSlicedOptions, "a" | "b" | "partial">> {
+  readonly cloud: Cloud;
+  /** Points of x, which come first in the cloud. */
+  readonly first: number;
+  /** Weights of x, then those of y with a minus: [n + m] */
+  readonly signed: Float64Array;
+}
+
+function joinClouds(x: Cloud, y: Cloud): Cloud {
+  const data = new Float64Array(x.data.length + y.data.length);
+  data.set(x.data);
+  data.set(y.data, x.data.length);
+  return { size: x.size + y.size, dimension: x.dimension, data };
+}
+
+/** All arguments checked and read. @throws {ShapeError} @throws {OptionError} */
+export function treeProblem(
+  caller: string,
+  x: Points,
+  y: Points,
+  options: TreeSlicedOptions,
+): TreeProblem {
+  const { trees, order = 1, sobolev = false, partial = false } = options;
+  const splitting = options.splitting ?? { kind: "constant" };
+  checkOrder(caller, "order", order);
+  const [first, second] = readClouds(caller, x, y);
+  checkTrees(caller, trees, first.dimension);
+  checkSplitting(caller, splitting, trees);
+  const a = readWeights(caller, "a", options.a, first.size, partial);
+  const b = readWeights(caller, "b", options.b, second.size, partial);
+  const signed = Float64Array.from([...a, ...b.map((weight) => -weight)]);
+  return {
+    trees,
+    splitting,
+    order,
+    sobolev,
+    cloud: joinClouds(first, second),
+    first: first.size,
+    signed,
+  };
+}
+
+/** The points on the lines of one tree, and the flow that results. */
+export interface SolvedTree {
+  readonly tree: LineTree;
+  readonly coordinates: readonly Float64Array[];
+  readonly shares: Shares;
+  readonly flow: TreeFlow;
+  readonly edges: EdgeWeights;
+}
+
+/** Coordinates of the points on every line of a tree: [k][points] */
+const coordinatesOn = (cloud: Cloud, { theta, source }: LineTree): Float64Array[] =>
+  theta.map((direction, l) => {
+    const start = direction.reduce((sum, value, i) => sum + value * source[l][i], 0);
+    return project(cloud, Float64Array.from(direction)).map((value) => value - start);
+  });
+
+export function solveTree(
+  caller: string,
+  { cloud, signed, splitting, order, sobolev }: TreeProblem,
+  tree: LineTree,
+  index: number,
+): SolvedTree {
+  const coordinates = coordinatesOn(cloud, tree);
+  const shares = splitCloud(caller, splitting, cloud, coordinates, tree, index);
+  const masses = shares.shares.map((own) => own.map((share, i) => share * signed[i]));
+  const flow = treeFlow(tree, coordinates, masses);
+  const edges = sobolev && order !== 1 ? sobolevWeights(flow, order) : lengthWeights(flow);
+  return { tree, coordinates, shares, flow, edges };
+}
+
+/** @see treeSlicedWasserstein below */
+export function treeSlicedWasserstein(
+  x: Points,
+  y: Points,
+  options: TreeSlicedOptions & { readonly log: true },
+): TreeSlicedLog;
+export function treeSlicedWasserstein(
+  x: Points,
+  y: Points,
+  options: TreeSlicedOptions & { readonly log?: false },
+): number;
+/**
+ * The tree-sliced distance of two weighted clouds x [n, d] and y [m, d] on given trees: a number, or with `log: true` a
+ * {@link TreeSlicedLog}. With constant splitting and order 1 it is the weighted mean of sliced W1 over all lines.
+ * @throws {ShapeError} for empty clouds, dimensions that differ, misshapen weights or trees; {OptionError} for NaN, an order below
+ * 1, delta NaN, or weights that do not sum to 1 without `partial`.
+ */
+export function treeSlicedWasserstein(
+  x: Points,
+  y: Points,
+  options: TreeSlicedOptions & { readonly log?: boolean },
+): number | TreeSlicedLog {
+  const caller = "treeSlicedWasserstein";
+  const problem = treeProblem(caller, x, y, options);
+  const perTree = problem.trees.map((tree, i) => {
+    const { flow, edges } = solveTree(caller, problem, tree, i);
+    return flowCost(flow, edges, problem.order);
+  });
+  const power = finitePower(caller, perTree.reduce((sum, cost) => sum + cost, 0) / perTree.length);
+  const value = orderRoot(power, problem.order);
+  return options.log === true ? { value, power, perTree } : value;
+}
+
+/** The derivatives of a tree's cost with respect to points, and to what its lines are made of. */
+export interface TreeSlopes {
+  /** [points, d] */
+  readonly points: Float64Array;
+  /** [k][d], as if directions were free vectors */
+  readonly theta: readonly Float64Array[];
+  /** [k][d] */
+  readonly source: readonly Float64Array[];
+  /** [k]: through the child's place on its parent alone, its source held where it is */
+  readonly position: Float64Array;
+}
+
+/** The chain rule from coordinates and masses to points, directions and sources. */
+export function treeSlopes(
+  { cloud, signed, splitting, order }: TreeProblem,
+  { tree, coordinates, shares, flow, edges }: SolvedTree,
+): TreeSlopes {
+  const { size, dimension, data } = cloud;
+  const slopes: FlowSlopes = flowSlopes(flow, edges, order);
+  const shareSlopes = slopes.masses.map((own) => own.map((slope, i) => slope * signed[i]));
+  const byDistance =
+    splitting.kind === "distance" ? distanceSlopes(splitting, shares, shareSlopes) : undefined;
+  const points = new Float64Array(data.length);
+  const empty = () => tree.theta.map(() => new Float64Array(dimension));
+  const [theta, source] = [empty(), empty()];
+  tree.theta.forEach((direction, l) => {
+    for (let i = 0; i < size; i++) {
+      const along = slopes.keys[l][i];
+      const t = coordinates[l][i];
+      const apart = shares.distances?.[l][i] ?? 0;
+      const away = byDistance === undefined || apart === 0 ? 0 : byDistance[l][i] / apart;
+      for (let j = 0; j < dimension; j++) {
+        const from = data[i * dimension + j] - tree.source[l][j];
+        const moved = along * direction[j] + away * (from - t * direction[j]);
+        points[i * dimension + j] += moved;
+        source[l][j] -= moved;
+        theta[l][j] += (along - away * t) * from;
+      }
+    }
+  });
+  const position = Float64Array.from(tree.parent, (above, l) =>
+    above === -1 ? 0 : slopes.keys[above][size + 1 + flow.children[above].indexOf(l)],
+  );
+  return { points, theta, source, position };
+}
+
+/**
+ * The tree-sliced distance with its gradient in closed form. Shares of a callback count as constants. Where atoms of a line
+ * coincide, or the flow of order 1 vanishes, the gradient is one of several one-sided ones.
+ * @throws {ShapeError} @throws {OptionError} as {@link treeSlicedWasserstein}
+ */
+export function treeSlicedWassersteinGradient(
+  x: Points,
+  y: Points,
+  options: TreeSlicedOptions,
+): TransportGradient {
+  const caller = "treeSlicedWassersteinGradient";
+  const problem = treeProblem(caller, x, y, options);
+  const { cloud, first, order, trees } = problem;
+  const sums = new Float64Array(cloud.data.length);
+  let power = 0;
+  trees.forEach((tree, i) => {
+    const solved = solveTree(caller, problem, tree, i);
+    power += flowCost(solved.flow, solved.edges, order) / trees.length;
+    treeSlopes(problem, solved).points.forEach((slope, j) => (sums[j] += slope / trees.length));
+  });
+  finitePower(caller, power);
+  const factor = rootSlope(power, order);
+  const { dimension, size } = cloud;
+  const gradient = (from: number, to: number) => ({
+    shape: [to - from, dimension],
+    data: sums.slice(from * dimension, to * dimension).map((value) => value * factor),
+  });
+  return { value: orderRoot(power, order), power, x: gradient(0, first), y: gradient(first, size) };
+}

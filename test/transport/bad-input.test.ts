@@ -1,0 +1,212 @@
+// What distances say to input they cannot take, and the limits where they can.
+
+import { describe, expect, test } from "vitest";
+import { OptionError, ShapeError } from "../../src/core/errors.ts";
+import { maxSlicedWasserstein } from "../../src/transport/max-sliced.ts";
+import { wasserstein1d } from "../../src/transport/one-dimensional.ts";
+import { pooledMoments, type Points } from "../../src/transport/points.ts";
+import { sampleTrees, type SampleTreesOptions } from "../../src/transport/sample-trees.ts";
+import { slicedWasserstein, slicedWassersteinGradient } from "../../src/transport/sliced.ts";
+import {
+  energyDistance,
+  minSlicedTransportPlan,
+  slicedWassersteinLCV,
+} from "../../src/transport/sliced-variants.ts";
+import {
+  treeSlicedWasserstein,
+  treeSlicedWassersteinGradient,
+} from "../../src/transport/tree-sliced.ts";
+import { normalCloud, star } from "../support/clouds.ts";
+
+const [x, y] = [normalCloud(4, 2, 1), normalCloud(5, 2, 2)];
+const trees = sampleTrees({ trees: 2, lines: 3, dimension: 2, seed: 1 });
+const tree = (u: Points, v: Points, more: object = {}) =>
+  treeSlicedWasserstein(u, v, { trees, ...more });
+
+const distances: [string, (u: Points, v: Points, more?: object) => unknown][] = [
+  ["slicedWasserstein", slicedWasserstein],
+  ["slicedWassersteinGradient", slicedWassersteinGradient],
+  ["maxSlicedWasserstein", maxSlicedWasserstein],
+  ["slicedWassersteinLCV", slicedWassersteinLCV],
+  ["minSlicedTransportPlan", minSlicedTransportPlan],
+  ["energyDistance", energyDistance],
+  ["treeSlicedWasserstein", tree],
+];
+
+describe.each(distances)("%s", (name, distance) => {
+  test("takes rows and tensors alike", () => {
+    const tensor = { shape: [4, 2], data: Float64Array.from(x.flat()) };
+    expect(distance(tensor, y)).toEqual(distance(x, y));
+  });
+  test("refuses NaN and infinity, naming row and column", () => {
+    for (const bad of [Number.NaN, Infinity]) {
+      const call = () => distance(x, [...y.slice(1), [0, bad]]);
+      expect(call).toThrow(OptionError);
+      expect(call).toThrow(new RegExp(`^${name}: y has ${bad} in row 4, column 1`));
+    }
+  });
+  test("refuses empty clouds and rows of unlike length", () => {
+    expect(() => distance([], y)).toThrow(/x is empty, expected at least one point/);
+    expect(() => distance(x, [])).toThrow(ShapeError);
+    expect(() => distance([[1, 2], [3]], y)).toThrow(/row 1 of x is not a list of 2 numbers/);
+    expect(() => distance([[]], y)).toThrow(ShapeError);
+    expect(() => distance({ shape: [4], data: new Float64Array(4) }, y)).toThrow(
+      /expected \[points, dimension\]/,
+    );
+    expect(() => distance({ shape: [3, 2], data: new Float64Array(4) }, y)).toThrow(
+      /has 4 numbers, expected 6/,
+    );
+  });
+  test("refuses dimensions that differ", () => {
+    expect(() => distance(x, normalCloud(5, 3, 1))).toThrow(
+      /x has dimension 2 and y has dimension 3/,
+    );
+  });
+  test("refuses weights that do not sum to 1, are negative, or too few", () => {
+    expect(() => distance(x, y, { a: [0.5, 0.5, 0.5, 0.5] })).toThrow(
+      /weights a sum to 2, expected 1/,
+    );
+    expect(() => distance(x, y, { a: [1.5, -0.5, 0, 0] })).toThrow(/a\[1\] is -0.5/);
+    expect(() => distance(x, y, { b: [1] })).toThrow(/b has 1 weights for 5 points/);
+    expect(() => distance(x, y, { a: [0, 0, 0, 0] })).toThrow(/sum to 0/);
+    expect(() => distance(x, y, { a: [Number.NaN, 1, 0, 0] })).toThrow(/a\[0\] is NaN/);
+    expect(distance(x, y, { a: [0.25, 0.25, 0.25, 0.25] })).toEqual(distance(x, y));
+  });
+  test("refuses a result that overflows instead of returning infinity", () => {
+    const huge = [[1.7e308, -1.7e308]];
+    const call = () =>
+      distance(huge, [[-1.7e308, 1.7e308]], { order: 2, p: 2, projections: [[1e10], [-1e10]] });
+    expect(call).toThrow(OptionError);
+  });
+});
+
+describe("options", () => {
+  test.each([0.5, 0, -1, Number.NaN, Infinity])("order %d is refused", (order) => {
+    expect(() => tree(x, y, { order })).toThrow(/order is .* expected a finite number from 1/);
+    expect(() => slicedWasserstein(x, y, { p: order })).toThrow(/p is/);
+    expect(() => wasserstein1d([1], [2], { p: order })).toThrow(OptionError);
+  });
+  test("projections of another dimension, ragged or not finite are refused", () => {
+    expect(() => slicedWasserstein(x, y, { projections: [[1]] })).toThrow(
+      /1 rows of 1 numbers, expected 2/,
+    );
+    expect(() => slicedWasserstein(x, y, { projections: [[1], [1, 2]] })).toThrow(ShapeError);
+    expect(() => slicedWasserstein(x, y, { projections: [[1], [Number.NaN]] })).toThrow(
+      OptionError,
+    );
+    expect(() => slicedWasserstein(x, y, { nProjections: 0 })).toThrow(/nProjections is 0/);
+  });
+  test("delta NaN is refused; 0 and both infinities are limits", () => {
+    const value = (delta: number) => tree(x, y, { splitting: { kind: "distance", delta } });
+    expect(() => value(Number.NaN)).toThrow(/delta is NaN/);
+    expect(value(0)).toBeCloseTo(tree(x, y) as number, 13);
+    expect(value(Infinity)).toBeCloseTo(value(1e6) as number, 8);
+    expect(value(-Infinity)).toBeCloseTo(value(-1e6) as number, 8);
+    expect(() => tree(x, y, { splitting: { kind: "distance", delta: 1, unit: 0 } })).toThrow(
+      /unit is 0/,
+    );
+  });
+  test("shares that do not sum to 1, of another count, or of an unknown kind are refused", () => {
+    const constant = (shares: number[]) => tree(x, y, { splitting: { kind: "constant", shares } });
+    expect(() => constant([0.5, 0.4, 0])).toThrow(/sum to 1/);
+    expect(() => constant([0.5, 0.5])).toThrow(/2 shares and a tree of 3 lines/);
+    expect(() => tree(x, y, { splitting: { kind: "softmax" } })).toThrow(/kind "softmax"/);
+    const callback = (shares: () => number[][]) =>
+      tree(x, y, { splitting: { kind: "callback", shares } });
+    expect(() => callback(() => [[1, 0, 0]])).toThrow(/gave 1 rows/);
+    expect(() => callback(() => Array.from({ length: 9 }, () => [1, 1, 0]))).toThrow(
+      /shares of point 0/,
+    );
+    const even = () => Array.from({ length: 9 }, () => [1 / 3, 1 / 3, 1 / 3]);
+    expect(callback(even)).toBeCloseTo(tree(x, y) as number, 13);
+  });
+  test("a callback may depend on the point and the tree", () => {
+    const byDistance = tree(x, y, { splitting: { kind: "distance", delta: 2 } }) as number;
+    const shares = (points: readonly (readonly number[])[], { theta, source }: (typeof trees)[0]) =>
+      points.map((point) => {
+        const weights = theta.map((v, l) => {
+          const from = point.map((c, i) => c - source[l][i]);
+          const t = from.reduce((s, c, i) => s + c * v[i], 0);
+          return Math.exp(-2 * Math.hypot(...from.map((c, i) => c - t * v[i])));
+        });
+        const sum = weights.reduce((a, b) => a + b, 0);
+        return weights.map((w) => w / sum);
+      });
+    expect(tree(x, y, { splitting: { kind: "callback", shares } })).toBeCloseTo(byDistance, 13);
+  });
+  test("trees that contradict themselves are refused", () => {
+    const [good] = trees;
+    const bad = (change: Partial<typeof good>, problem: RegExp) =>
+      expect(() => treeSlicedWasserstein(x, y, { trees: [{ ...good, ...change }] })).toThrow(
+        problem,
+      );
+    expect(() => treeSlicedWasserstein(x, y, { trees: [] })).toThrow(/trees is empty/);
+    bad({ theta: [[2, 0], good.theta[1], good.theta[2]] }, /direction of length 2, expected 1/);
+    bad({ parent: [-1, -1, 2] }, /line 2 of tree 0 has parent 2/);
+    bad({ source: [good.source[0], good.source[1], [9, 9]] }, /another source/);
+    bad({ parent: [-1, -1, 0], position: [0, 0, 3] }, /source off its parent, line 0/);
+    bad({ position: [0, 0] }, /2 positions/);
+    bad({ theta: [[1, 0, 0], good.theta[1], good.theta[2]] }, /direction of 3/);
+    bad({ position: [0, 0, Number.NaN] }, /not finite/);
+  });
+  test("sampleTrees refuses what cannot be", () => {
+    const bad = (more: Partial<SampleTreesOptions>, problem: RegExp) =>
+      expect(() => sampleTrees({ trees: 1, lines: 3, dimension: 2, seed: 0, ...more })).toThrow(
+        problem,
+      );
+    bad({ shape: "orthogonal" }, /3 orthogonal lines do not fit into dimension 2/);
+    bad({ shape: [-1, 0] }, /2 parents for 3 lines/);
+    bad({ shape: [-1, 1, 0] }, /parent of line 1 is 1/);
+    bad({ shape: "ring" as never }, /shape is "ring"/);
+    bad({ trees: 0 }, /trees is 0/);
+    bad({ spread: -1 }, /spread is -1/);
+    bad({ around: [normalCloud(3, 5, 1)] }, /dimension 5, expected 2/);
+    bad({ around: [] }, /around is empty/);
+    expect(() => pooledMoments()).toThrow(/no clouds/);
+  });
+});
+
+describe("gradients stay finite", () => {
+  const axes = [
+    star(
+      [0, 0],
+      [
+        [1, 0],
+        [0, 1],
+      ],
+    ),
+  ];
+  test.each([1, 2])("at points on a line, order %d", (order) => {
+    const onLines = [
+      [0, 0],
+      [2, 0],
+      [0, 3],
+    ];
+    const { x: gradient } = treeSlicedWassersteinGradient(onLines, y, {
+      trees: axes,
+      order,
+      splitting: { kind: "distance", delta: 2 },
+    });
+    expect([...gradient.data].every(Number.isFinite)).toBe(true);
+    expect([...gradient.data].some((slope) => slope !== 0)).toBe(true);
+  });
+  test.each([1, 1.5, 2])("at equal clouds, order %d: 0", (order) => {
+    const tree2 = treeSlicedWassersteinGradient(x, x, {
+      trees,
+      order,
+      splitting: { kind: "distance", delta: 2 },
+    });
+    const sliced = slicedWassersteinGradient(x, x, { p: order });
+    for (const { value, x: gradient } of [tree2, sliced]) {
+      expect(value).toBeLessThan(1e-7);
+      expect([...gradient.data].every((slope) => slope === 0)).toBe(true);
+    }
+  });
+  test("at infinite delta", () => {
+    const { x: gradient } = treeSlicedWassersteinGradient(x, y, {
+      trees,
+      splitting: { kind: "distance", delta: Infinity },
+    });
+    expect([...gradient.data].every(Number.isFinite)).toBe(true);
+  });
+});
