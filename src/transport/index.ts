@@ -87,6 +87,19 @@ export {
   type MaxTreeSlicedLog,
   type MaxTreeSlicedOptions,
 } from "./max-tree-sliced.ts";
+export {
+  type LayerDistance,
+  networkDistance,
+  type NetworkDistance,
+  type NetworkDistanceKind,
+  type NetworkDistanceOptions,
+} from "./network-distance.ts";
+export {
+  type NeuronCloud,
+  type NeuronClouds,
+  neuronClouds,
+  type NeuronCoordinates,
+} from "./neuron-clouds.ts";
 export { wasserstein1d, type Wasserstein1dOptions } from "./one-dimensional.ts";
 export { pooledMoments, type Points, type PooledMoments } from "./points.ts";
 export { lineTree, sampleTrees, type SampleTreesOptions, type TreeShape } from "./sample-trees.ts";

@@ -6,6 +6,7 @@ import { canonicalCommand } from "./canonical.ts";
 import { compareCommand } from "./compare.ts";
 import { demoCommand } from "./demo.ts";
 import { describeCommand } from "./describe.ts";
+import { distanceCommand } from "./distance.ts";
 import { embedCommand } from "./embed.ts";
 import { experimentCommand } from "./experiment.ts";
 import { fingerprintCommand } from "./fingerprint.ts";
@@ -24,6 +25,7 @@ export const commands: readonly RegisterCommand[] = [
   describeCommand,
   embedCommand,
   compareCommand,
+  distanceCommand,
   alignCommand,
   mergeCommand,
   canonicalCommand,

@@ -1,0 +1,74 @@
+// `weightspace distance a b`: how far apart two networks are as clouds of neurons, layer by layer. Exit code 0 whatever it is.
+
+import { Option } from "commander";
+import { seedNumber, wholeNumber } from "../app/arguments.ts";
+import { addSpecOptions, type SpecFlags } from "../networks/checkpoint-spec.ts";
+import type { RegisterCommand } from "../app/context.ts";
+import { UsageError } from "../app/usage-error.ts";
+
+interface DistanceFlags extends SpecFlags {
+  readonly kind: "sw" | "tsw" | "energy";
+  readonly directions: number;
+  readonly seed: number;
+  readonly activations?: string;
+}
+
+export const distanceCommand: RegisterCommand = (program, cli) => {
+  const command = program
+    .command("distance")
+    .helpGroup("Checkpoints:")
+    .summary("how far apart two networks are, layer by layer, whatever the order of their units")
+    .description(
+      "Compares the layers of two networks as clouds of neurons, by optimal transport: the order of units, their signs and scales do not count. Exact for networks with one hidden layer; deeper ones are compared by activations on given inputs, or by statistics, and the table says so.",
+    )
+    .argument("<a>", "a checkpoint: .safetensors (or its index), .pt, .npz, .onnx")
+    .argument("<b>", "the checkpoint to compare with it");
+  addSpecOptions(command)
+    .addOption(
+      new Option("--kind <kind>", "sliced W2, tree-sliced (Db-TSW, delta 10), or energy")
+        .choices(["sw", "tsw", "energy"])
+        .default("sw"),
+    )
+    .option("--directions <n>", "random directions", wholeNumber(1, 100_000), 100)
+    .option("--seed <n>", "fixes the directions", seedNumber, 0)
+    .option(
+      "--activations <file>",
+      "inputs (.npz or .safetensors) on which layers are compared where weights do not suffice",
+    )
+    .addHelpText(
+      "after",
+      "\nExample:\n  weightspace distance a.safetensors b.safetensors --model net.onnx",
+    )
+    .action(async (pathA: string, pathB: string) => {
+      const flags = command.opts<DistanceFlags>();
+      if (flags.activations !== undefined && flags.spec !== undefined)
+        throw new UsageError(
+          "distance: --activations takes the axes from the graph; give --model instead of --spec",
+        );
+      const { networkDistance } = await import("../../transport/network-distance.ts");
+      const { distanceText } = await import("../distance-text.ts");
+      const { openNetworks } = await import("../networks/networks.ts");
+      const { networkActivations, readSpecTensors } = await import("../read-for-distance.ts");
+      const found = await openNetworks("distance", [pathA, pathB], flags);
+      try {
+        const [a, b] = found.networks;
+        const options = { kind: flags.kind, nProjections: flags.directions, seed: flags.seed };
+        const activations = flags.activations
+          ? await networkActivations(cli, found, flags.activations, flags.model)
+          : undefined;
+        const result = networkDistance(
+          found.spec,
+          await readSpecTensors(found.spec, a.source),
+          await readSpecTensors(found.spec, b.source),
+          { ...options, ...(activations && { activations }) },
+        );
+        for (const warning of [...found.warnings, ...found.apart])
+          cli.output.note(`warning: ${warning}`);
+        cli.output.result({ a: pathA, b: pathB, ...options, ...result, spec: found.origin }, () =>
+          distanceText(result, found.origin),
+        );
+      } finally {
+        await found.close();
+      }
+    });
+};
