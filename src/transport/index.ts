@@ -100,6 +100,22 @@ export {
   neuronClouds,
   type NeuronCoordinates,
 } from "./neuron-clouds.ts";
+export {
+  comparePopulations,
+  type ComparePopulationsOptions,
+  type Population,
+  type PopulationComparison,
+  type PopulationStatistic,
+  type PopulationTest,
+} from "./compare-populations.ts";
+export {
+  permutationTest,
+  type PermutationRun,
+  type PermutationTestOptions,
+  type PermutationTestResult,
+} from "./permutation-test.ts";
+export { invariantFeatures, slicedFeatures } from "./population-features.ts";
+export type { StatisticOptions, TwoSampleStatistic } from "./two-sample.ts";
 export { wasserstein1d, type Wasserstein1dOptions } from "./one-dimensional.ts";
 export { pooledMoments, type Points, type PooledMoments } from "./points.ts";
 export { lineTree, sampleTrees, type SampleTreesOptions, type TreeShape } from "./sample-trees.ts";
