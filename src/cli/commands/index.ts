@@ -17,6 +17,7 @@ import { reportCommand } from "./report.ts";
 import { sketchCommand } from "./sketch.ts";
 import { symmetriesCommand } from "./symmetries.ts";
 import { trainCommand } from "./train.ts";
+import { zooDifferCommand } from "./zoo-differ.ts";
 import { zooCommand } from "./zoo.ts";
 
 export const commands: readonly RegisterCommand[] = [
@@ -33,6 +34,7 @@ export const commands: readonly RegisterCommand[] = [
   rankCommand,
   sketchCommand,
   zooCommand,
+  zooDifferCommand,
   trainCommand,
   predictCommand,
   experimentCommand,

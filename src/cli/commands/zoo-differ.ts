@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { type Command, InvalidArgumentError } from "commander";
+import { InvalidArgumentError } from "commander";
 import { FormatError } from "../../core/errors.ts";
 import type {
   Population,
@@ -11,7 +11,7 @@ import type {
   PopulationTest,
 } from "../../transport/compare-populations.ts";
 import { positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
-import type { Cli } from "../app/context.ts";
+import type { Cli, RegisterCommand } from "../app/context.ts";
 import { readJson } from "../../node/files.ts";
 import { textTable } from "../app/output.ts";
 import { writeFileAtomic } from "../../node/write-file.ts";
@@ -102,10 +102,53 @@ function differText(
   ].join("\n\n");
 }
 
-/** Adds `differ` to the command `zoo`. */
-export function addZooDiffer(zoo: Command, cli: Cli): void {
+/** Runs the tests that are not kept yet and prints all of them. */
+async function differ(
+  cli: Cli,
+  [a, b]: readonly [string, string],
+  flags: DifferFlags,
+): Promise<void> {
+  const { comparePopulations } = await import("../../transport/compare-populations.ts");
+  const [first, second] = [await readPopulation(a), await readPopulation(b)];
+  const { permutations, components, seed, level, out } = flags;
+  const statistics = flags.statistic ?? names;
+  const key = JSON.stringify([first.digest, second.digest, permutations, components, seed]);
+  const known = out === undefined ? [] : await knownTests(out, key);
+  const tests = [...known];
+  const total = statistics.length * permutations;
+  const task = cli.progress.task("relabelling", total, { unit: "labellings" });
+  let before = known.filter(({ statistic }) => statistics.includes(statistic)).length;
+  if (out === undefined) cli.hintResume("the same command begins anew; --out keeps results");
+  const result = await comparePopulations(first, second, {
+    statistics,
+    permutations,
+    components,
+    seed,
+    known,
+    signal: cli.signal,
+    onPermutation: (done) => task.update(before * permutations + done),
+    onResult: async (test) => {
+      before++;
+      tests.push(test);
+      if (out === undefined) return;
+      await writeFileAtomic(
+        out,
+        `${JSON.stringify({ format: keptFormat, key, tests }, null, 2)}\n`,
+      );
+    },
+  });
+  task.finish();
+  cli.output.result({ a, b, permutations, components, seed, ...result }, () =>
+    differText(result, level),
+  );
+  if (level !== undefined && result.pValue < level) cli.exitWith(10);
+}
+
+/** A command of `zoo`, which must be registered before. */
+export const zooDifferCommand: RegisterCommand = (program, cli) => {
+  const zoo = program.commands.find((command) => command.name() === "zoo");
   zoo
-    .command("differ")
+    ?.command("differ")
     .summary("whether two populations are the same")
     .description(
       "Tests by random relabelling whether two populations of networks of one architecture differ: on features that symmetries do not change (sliced W1, Db-TSW, energy distance, MMD) and on clouds of neurons (MMD with a kernel of sliced W2). One checkpoint of every run counts, the last.",
@@ -126,40 +169,5 @@ export function addZooDiffer(zoo: Command, cli: Cli): void {
       "after",
       "\nExit code: 0, or 10 with --level when the p-value is below it.\n\nExample:\n  weightspace zoo differ zoos/a zoos/b --level .05",
     )
-    .action(async (a: string, b: string, flags: DifferFlags) => {
-      const { comparePopulations } = await import("../../transport/compare-populations.ts");
-      const [first, second] = [await readPopulation(a), await readPopulation(b)];
-      const { permutations, components, seed, level, out } = flags;
-      const statistics = flags.statistic ?? names;
-      const key = JSON.stringify([first.digest, second.digest, permutations, components, seed]);
-      const known = out === undefined ? [] : await knownTests(out, key);
-      const tests = [...known];
-      const total = statistics.length * permutations;
-      const task = cli.progress.task("relabelling", total, { unit: "labellings" });
-      let before = known.filter(({ statistic }) => statistics.includes(statistic)).length;
-      if (out === undefined) cli.hintResume("the same command begins anew; --out keeps results");
-      const result = await comparePopulations(first, second, {
-        statistics,
-        permutations,
-        components,
-        seed,
-        known,
-        signal: cli.signal,
-        onPermutation: (done) => task.update(before * permutations + done),
-        onResult: async (test) => {
-          before++;
-          tests.push(test);
-          if (out === undefined) return;
-          await writeFileAtomic(
-            out,
-            `${JSON.stringify({ format: keptFormat, key, tests }, null, 2)}\n`,
-          );
-        },
-      });
-      task.finish();
-      cli.output.result({ a, b, permutations, components, seed, ...result }, () =>
-        differText(result, level),
-      );
-      if (level !== undefined && result.pValue < level) cli.exitWith(10);
-    });
-}
+    .action((a: string, b: string, flags: DifferFlags) => differ(cli, [a, b], flags));
+};

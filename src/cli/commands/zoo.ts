@@ -8,7 +8,6 @@ import type { Cli, RegisterCommand } from "../app/context.ts";
 import { mostOptionBytes, readJson } from "../../node/files.ts";
 import { counted, textTable } from "../app/output.ts";
 import { UsageError } from "../app/usage-error.ts";
-import { addZooDiffer } from "./zoo-differ.ts";
 
 interface BuildFlags {
   readonly recipe: string;
@@ -39,7 +38,6 @@ export const zooCommand: RegisterCommand = (program, cli) => {
   addBuild(zoo, cli);
   addRecipes(zoo, cli);
   addMerge(zoo, cli);
-  addZooDiffer(zoo, cli);
   addInfo(zoo, cli);
 };
 
