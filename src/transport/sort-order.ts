@@ -20,7 +20,8 @@ function sortRuns(keys: Float64Array, order: Int32Array): void {
 /** Indices that put `keys` in ascending order; equal keys keep their places (stable). The keys must not be NaN. */
 export function sortOrder(keys: Float64Array): Int32Array {
   const size = keys.length;
-  let from = Int32Array.from({ length: size }, (_, i) => i);
+  let from = new Int32Array(size);
+  for (let i = 0; i < size; i++) from[i] = i;
   sortRuns(keys, from);
   let to = new Int32Array(size);
   for (let width = run; width < size; width *= 2) {

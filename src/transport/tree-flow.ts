@@ -3,6 +3,7 @@
 // bring theirs. Running sums of sorted atoms are then the flow, for any tree, any weights and unequal masses.
 
 import { childrenOf, type LineTree } from "./line-trees.ts";
+import { gapPower, gapSlope } from "./one-dimensional.ts";
 import { sortOrder } from "./sort-order.ts";
 
 /** The atoms of one line: its points, then the source at 0, then the sources of its children. */
@@ -27,7 +28,8 @@ const rounding = 1e-14;
 
 /** Mass of every line's subtree: own points and child lines. */
 function subtreeMasses({ parent }: LineTree, masses: readonly Float64Array[]): Float64Array {
-  const sums = Float64Array.from(masses, (own) => own.reduce((sum, mass) => sum + mass, 0));
+  const sums = new Float64Array(masses.length);
+  for (const [l, own] of masses.entries()) for (const mass of own) sums[l] += mass;
   for (let l = parent.length - 1; l >= 0; l--) if (parent[l] !== -1) sums[parent[l]] += sums[l];
   return sums;
 }
@@ -44,7 +46,8 @@ export function treeFlow(
   const children = childrenOf(tree);
   const sums = subtreeMasses(tree, masses);
   const points = coordinates[0].length;
-  const total = masses.reduce((sum, own) => own.reduce((s, mass) => s + Math.abs(mass), sum), 0);
+  let total = 0;
+  for (const own of masses) for (const mass of own) total += Math.abs(mass);
   const lines = coordinates.map((own, l): LineFlow => {
     const atoms = points + 1 + children[l].length;
     const [keys, mass] = [new Float64Array(atoms), new Float64Array(atoms)];
@@ -78,30 +81,29 @@ export interface EdgeWeights {
 /** Edges weigh their length: the plain tree distance. */
 export function lengthWeights({ lines }: TreeFlow): EdgeWeights {
   return {
-    weights: lines.map(({ keys, order, flow }) =>
-      flow.map((_, j) => keys[order[j + 1]] - keys[order[j]]),
-    ),
+    weights: lines.map(({ keys, order, flow }) => {
+      const gaps = new Float64Array(flow.length);
+      for (let j = 0; j < gaps.length; j++) gaps[j] = keys[order[j + 1]] - keys[order[j]];
+      return gaps;
+    }),
     back: (slopes) =>
       lines.map(({ keys, order }, l) => {
         const moved = new Float64Array(keys.length);
-        slopes[l].forEach((slope, j) => {
-          moved[order[j + 1]] += slope;
-          moved[order[j]] -= slope;
-        });
+        const own = slopes[l];
+        for (let j = 0; j < own.length; j++) {
+          moved[order[j + 1]] += own[j];
+          moved[order[j]] -= own[j];
+        }
         return moved;
       }),
   };
 }
 
-const magnitude = (flow: number, p: number): number =>
-  p === 1 ? Math.abs(flow) : p === 2 ? flow * flow : Math.abs(flow) ** p;
-
 /** Sum over edges of weight times |flow|^p. */
 export function flowCost({ lines }: TreeFlow, { weights }: EdgeWeights, p: number): number {
   let cost = 0;
-  lines.forEach(({ flow }, l) =>
-    flow.forEach((value, j) => (cost += weights[l][j] * magnitude(value, p))),
-  );
+  for (const [l, { flow }] of lines.entries())
+    for (let j = 0; j < flow.length; j++) cost += weights[l][j] * gapPower(flow[j], p);
   return cost;
 }
 
@@ -121,8 +123,7 @@ function potentials(
   const values = new Float64Array(keys.length);
   let sum = 0;
   for (let j = flow.length - 1; j >= 0; j--) {
-    const slope = flow[j] === 0 ? 0 : p * Math.abs(flow[j]) ** (p - 1) * Math.sign(flow[j]);
-    sum += slope * weights[j];
+    sum += gapSlope(flow[j], p) * weights[j];
     values[order[j]] = sum;
   }
   return values;
@@ -131,7 +132,11 @@ function potentials(
 /** The derivatives of {@link flowCost}. */
 export function flowSlopes(flows: TreeFlow, edges: EdgeWeights, p: number): FlowSlopes {
   const { lines, tree, children, points } = flows;
-  const raised = lines.map(({ flow }) => flow.map((value) => magnitude(value, p)));
+  const raised = lines.map(({ flow }) => {
+    const powers = new Float64Array(flow.length);
+    for (let j = 0; j < flow.length; j++) powers[j] = gapPower(flow[j], p);
+    return powers;
+  });
   const values = lines.map((line, l) => potentials(line, edges.weights[l], p));
   const base = new Float64Array(lines.length); // what mass on a line costs on the way from its source to the root
   lines.forEach((_, l) => {
@@ -142,6 +147,10 @@ export function flowSlopes(flows: TreeFlow, edges: EdgeWeights, p: number): Flow
   });
   return {
     keys: edges.back(raised),
-    masses: values.map((own, l) => own.subarray(0, points).map((value) => value + base[l])),
+    masses: values.map((own, l) => {
+      const shifted = own.subarray(0, points);
+      for (let i = 0; i < points; i++) shifted[i] += base[l];
+      return shifted;
+    }),
   };
 }

@@ -110,8 +110,17 @@ export interface SolvedTree {
 const coordinatesOn = (cloud: Cloud, { theta, source }: LineTree): Float64Array[] =>
   theta.map((direction, l) => {
     const start = direction.reduce((sum, value, i) => sum + value * source[l][i], 0);
-    return project(cloud, Float64Array.from(direction)).map((value) => value - start);
+    const values = project(cloud, Float64Array.from(direction));
+    for (let i = 0; i < values.length; i++) values[i] -= start;
+    return values;
   });
+
+/** Products entry by entry. */
+function times(a: Float64Array, b: Float64Array): Float64Array {
+  const products = new Float64Array(a.length);
+  for (let i = 0; i < a.length; i++) products[i] = a[i] * b[i];
+  return products;
+}
 
 export function solveTree(
   caller: string,
@@ -121,7 +130,7 @@ export function solveTree(
 ): SolvedTree {
   const coordinates = coordinatesOn(cloud, tree);
   const shares = splitCloud(caller, splitting, cloud, coordinates, tree, index);
-  const masses = shares.shares.map((own) => own.map((share, i) => share * signed[i]));
+  const masses = shares.shares.map((own) => times(own, signed));
   const flow = treeFlow(tree, coordinates, masses);
   const edges = sobolev && order !== 1 ? sobolevWeights(flow, order) : lengthWeights(flow);
   return { tree, coordinates, shares, flow, edges };
@@ -179,24 +188,31 @@ export function treeSlopes(
 ): TreeSlopes {
   const { size, dimension, data } = cloud;
   const slopes: FlowSlopes = flowSlopes(flow, edges, order);
-  const shareSlopes = slopes.masses.map((own) => own.map((slope, i) => slope * signed[i]));
   const byDistance =
-    splitting.kind === "distance" ? distanceSlopes(splitting, shares, shareSlopes) : undefined;
+    splitting.kind === "distance"
+      ? distanceSlopes(
+          splitting,
+          shares,
+          slopes.masses.map((own) => times(own, signed)),
+        )
+      : undefined;
   const points = new Float64Array(data.length);
   const empty = () => tree.theta.map(() => new Float64Array(dimension));
   const [theta, source] = [empty(), empty()];
   tree.theta.forEach((direction, l) => {
+    const [keys, own, distances] = [slopes.keys[l], coordinates[l], shares.distances?.[l]];
+    const [start, ofSource, ofTheta] = [tree.source[l], source[l], theta[l]];
     for (let i = 0; i < size; i++) {
-      const along = slopes.keys[l][i];
-      const t = coordinates[l][i];
-      const apart = shares.distances?.[l][i] ?? 0;
+      const along = keys[i];
+      const t = own[i];
+      const apart = distances === undefined ? 0 : distances[i];
       const away = byDistance === undefined || apart === 0 ? 0 : byDistance[l][i] / apart;
       for (let j = 0; j < dimension; j++) {
-        const from = data[i * dimension + j] - tree.source[l][j];
+        const from = data[i * dimension + j] - start[j];
         const moved = along * direction[j] + away * (from - t * direction[j]);
         points[i * dimension + j] += moved;
-        source[l][j] -= moved;
-        theta[l][j] += (along - away * t) * from;
+        ofSource[j] -= moved;
+        ofTheta[j] += (along - away * t) * from;
       }
     }
   });
@@ -224,7 +240,8 @@ export function treeSlicedWassersteinGradient(
   trees.forEach((tree, i) => {
     const solved = solveTree(caller, problem, tree, i);
     power += flowCost(solved.flow, solved.edges, order) / trees.length;
-    treeSlopes(problem, solved).points.forEach((slope, j) => (sums[j] += slope / trees.length));
+    const { points } = treeSlopes(problem, solved);
+    for (let j = 0; j < points.length; j++) sums[j] += points[j] / trees.length;
   });
   finitePower(caller, power);
   const factor = rootSlope(power, order);

@@ -1,0 +1,122 @@
+// Gradient flows of every distance at every learning rate of one grid: docs/results/transport-flows.json. Every run is kept as it
+// ends, and the same command goes on where it was: `npm run experiment:transport-flows`. `-- --minutes 10` ends after the run
+// that passes 10 minutes, `-- --only 25-gaussians` runs one dataset.
+
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { flowMethods } from "../dist/transport/flow-methods.js";
+import { flowDatasets, gradientFlow } from "../dist/transport/gradient-flow.js";
+import { root } from "./sources.js";
+
+const argument = (name, usual) => {
+  const at = process.argv.indexOf(`--${name}`);
+  return at === -1 ? usual : process.argv[at + 1];
+};
+const minutes = Number(argument("minutes", Infinity));
+const only = argument("only", undefined);
+const out = argument("out", join(root, "docs/results/transport-flows.json"));
+const settings = {
+  points: 100,
+  lines: 100,
+  iterations: 2500,
+  every: 500,
+  seeds: 5,
+  rates: [0.001, 0.005, 0.02, 0.05],
+};
+
+const document = {
+  title: "Gradient flows by optimal transport distances",
+  command: "npm run experiment:transport-flows",
+  machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.versions.node}`,
+  settings,
+  rows: [],
+  runs: [],
+};
+if (existsSync(out)) {
+  const kept = JSON.parse(readFileSync(out, "utf8"));
+  if (JSON.stringify(kept.settings) === JSON.stringify(settings)) document.runs = kept.runs;
+}
+
+/** Means over the seeds there are, row by row. */
+function rowsOf(runs) {
+  const groups = Map.groupBy ? Map.groupBy(runs, keyOf) : groupBy(runs);
+  return [...groups.values()].flatMap((group) =>
+    group[0].w2.map((_, at) => {
+      const values = group.map(({ w2 }) => w2[at]);
+      const mean = values.reduce((a, b) => a + b, 0) / values.length;
+      const squares = values.reduce((sum, v) => sum + (v - mean) ** 2, 0);
+      const { dataset, method, rate } = group[0];
+      return {
+        dataset,
+        method,
+        rate,
+        iteration: (at + 1) * settings.every,
+        seeds: values.length,
+        w2Mean: mean,
+        w2Std: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : null,
+      };
+    }),
+  );
+}
+const keyOf = ({ dataset, method, rate }) => `${dataset}/${method}/${rate}`;
+const groupBy = (runs) => {
+  const groups = new Map();
+  for (const run of runs) groups.set(keyOf(run), [...(groups.get(keyOf(run)) ?? []), run]);
+  return groups;
+};
+const keep = () => {
+  document.rows = rowsOf(document.runs);
+  const text = JSON.stringify(document, null, 1).replaceAll(
+    /\[\s+([-\d.e,\s]+?)\s+\]/g,
+    (_, list) => `[${list.replaceAll(/\s+/g, " ")}]`,
+  );
+  writeFileSync(`${out}.tmp`, `${text}\n`);
+  renameSync(`${out}.tmp`, out);
+};
+const has = (run) =>
+  document.runs.some((other) => keyOf(other) === keyOf(run) && other.seed === run.seed);
+
+/** Units in the order of what they tell: the published rate on the plane first, then the grid, slow methods last. */
+function units() {
+  const list = [];
+  for (const [method, { isSlow = false }] of Object.entries(flowMethods))
+    for (const [dataset, { dimension }] of Object.entries(flowDatasets))
+      for (const rate of settings.rates)
+        for (let seed = 0; seed < settings.seeds; seed++) {
+          if (isSlow && dimension > 2) continue;
+          if (only !== undefined && dataset !== only) continue;
+          const isPublished = dimension === 2 && rate === 0.005;
+          const rank =
+            (isPublished ? 0 : 100) +
+            (dimension > 2 ? 200 + dimension : 0) +
+            (isSlow ? 50 : 0) +
+            seed;
+          list.push({ rank, dataset, method, rate, seed });
+        }
+  return list.sort((a, b) => a.rank - b.rank);
+}
+
+const started = performance.now();
+for (const { dataset, method, rate, seed } of units()) {
+  const run = { dataset, method, rate, seed };
+  if (has(run)) continue;
+  if (performance.now() - started > 60_000 * minutes) break;
+  const before = performance.now();
+  const w2 = [];
+  for (const moment of gradientFlow({ ...settings, ...run }))
+    if (moment.iteration > 0) w2.push(moment.w2);
+  document.runs.push({
+    ...run,
+    seconds: Number(((performance.now() - before) / 1000).toFixed(1)),
+    w2: w2.map((v) => Number(v.toPrecision(6))),
+  });
+  keep();
+  console.error(
+    keyOf(run),
+    seed,
+    w2.map((v) => v.toExponential(2)).join(" "),
+    `${((performance.now() - before) / 1000).toFixed(1)} s`,
+  );
+}
+console.error(`${document.runs.length} of ${units().length} runs in ${out}`);

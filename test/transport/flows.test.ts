@@ -1,0 +1,98 @@
+// Gradient flows: the gradients are those of their distances, and the points arrive.
+
+import { describe, expect, test } from "vitest";
+import { randomProjections } from "../../src/transport/directions.ts";
+import {
+  flowMethods,
+  type FlowMethod,
+  type FlowMethodName,
+} from "../../src/transport/flow-methods.ts";
+import { exactW2Squared, flowDatasets, gradientFlow } from "../../src/transport/gradient-flow.ts";
+import {
+  energyDistance,
+  minSlicedTransportPlan,
+  slicedWasserstein,
+} from "../../src/transport/index.ts";
+import { differences, normalCloud, type Rows } from "../support/clouds.ts";
+
+const [x, y] = [normalCloud(6, 3, 1), normalCloud(6, 3, 2)];
+const methods = Object.entries(flowMethods) as [FlowMethodName, FlowMethod][];
+
+describe("gradients equal central differences", () => {
+  const projections = randomProjections(3, 8, 5);
+  test.each<[FlowMethodName, (rows: Rows) => number]>([
+    ["sw-1", (rows) => slicedWasserstein(rows, y, { projections, p: 1 })],
+    ["sw-2", (rows) => slicedWasserstein(rows, y, { projections }) ** 2],
+    ["energy", (rows) => energyDistance(rows, y)],
+    ["swgg", (rows) => minSlicedTransportPlan(rows, y, { projections }).cost],
+  ])("%s", (name, value) => {
+    const gradient = flowMethods[name].gradient(x, y, 8, 5);
+    differences(value, x).forEach((slope, at) => expect(gradient[at]).toBeCloseTo(slope, 7));
+    const other = flowMethods[name].gradient(normalCloud(6, 3, 9), y, 8, 5);
+    expect(Math.max(...gradient.map((v, at) => Math.abs(v - other[at])))).toBeGreaterThan(0.01);
+  });
+});
+
+test.each(methods)(
+  "%s brings points nearer in 40 steps, the same way for the same seed",
+  (method) => {
+    const options = { dataset: "25-gaussians", method, rate: 0.05, points: 20, lines: 12 } as const;
+    const run = (seed: number) => [
+      ...gradientFlow({ ...options, seed, iterations: 40, every: 20 }),
+    ];
+    const [start, , end] = run(1);
+    expect(end.iteration).toBe(40);
+    expect(end.w2).toBeLessThan(0.75 * start.w2);
+    expect(run(1)).toEqual(run(1));
+    expect(run(2)[0].w2).not.toBe(start.w2);
+  },
+);
+
+test("sliced W1 arrives: W2 squared below 1e-4 with few points", () => {
+  const options = { dataset: "swiss-roll", rate: 0.02, seed: 3, points: 20, lines: 20 } as const;
+  const last = [...gradientFlow({ ...options, method: "sw-1", iterations: 600, every: 600 })].at(
+    -1,
+  );
+  expect(last?.w2).toBeLessThan(1e-4);
+});
+
+test("exact W2 squared is that of the cheapest pairing", () => {
+  expect(
+    exactW2Squared(
+      [
+        [0, 0],
+        [3, 0],
+      ],
+      [
+        [3, 1],
+        [0, 0],
+      ],
+    ),
+  ).toBeCloseTo(0.5, 12);
+  const order = [4, 2, 0, 1, 5, 3];
+  expect(
+    exactW2Squared(
+      x,
+      order.map((i) => x[i]),
+    ),
+  ).toBeCloseTo(0, 12);
+});
+
+test("targets have mean 0, the number of points asked for, and change with the seed", () => {
+  for (const { target, dimension } of Object.values(flowDatasets)) {
+    const rows = target(30, 1);
+    expect(rows.length).toBe(30);
+    for (let j = 0; j < dimension; j++)
+      expect(rows.reduce((sum, row) => sum + row[j], 0)).toBeCloseTo(0, 9);
+    expect(target(30, 2)).not.toEqual(rows);
+  }
+});
+
+test("unknown names and counts below 1 are refused", () => {
+  const good = { dataset: "swiss-roll", method: "sw-1", rate: 0.1, seed: 0 } as const;
+  expect(() => [...gradientFlow({ ...good, method: "w3" as never })]).toThrow(/method "w3"/);
+  expect(() => [...gradientFlow({ ...good, dataset: "moons" as never })]).toThrow(
+    /dataset "moons"/,
+  );
+  expect(() => [...gradientFlow({ ...good, points: 0 })]).toThrow(/points is 0/);
+});
