@@ -5,6 +5,7 @@ import type { SymmetrySpec } from "../symmetry/types.ts";
 import { deepSets } from "./deep-sets.ts";
 import type { Model } from "./model.ts";
 import { nfn } from "./nfn.ts";
+import { slicedModel } from "./sliced.ts";
 import { flatMLP, linearOnStatistics, publishedStatNN, statNN } from "./stat-nn.ts";
 import { hybridUNF, publishedUNF, unf } from "./unf.ts";
 
@@ -118,6 +119,13 @@ const entries = {
     invariant: true,
     training: publishedTraining,
     build: (spec, options) => publishedStatNN(spec, options),
+  },
+  sliced: {
+    options: [...headed, "directions", "quantiles"],
+    width: { option: "head", sizes: [128, 128, 1] },
+    summary: "dense network on sorted projections of every layer's neurons",
+    invariant: true,
+    build: (spec, options) => slicedModel(spec, options),
   },
   linear: {
     options: ["outputs"],
