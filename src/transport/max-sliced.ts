@@ -11,7 +11,7 @@ import {
   slicedProblem,
   type SlicedLog,
   type SlicedOptions,
-  slicePower,
+  slicePowers,
   type SlicedProblem,
 } from "./sliced.ts";
 
@@ -79,7 +79,7 @@ export function maxSlicedWasserstein(
   checkCount(caller, "starts", starts);
   const problem = slicedProblem(caller, x, y, options);
   const { directions, p, projections } = problem;
-  const projectedEmds = directions.map((direction) => slicePower(problem, direction));
+  const projectedEmds = slicePowers(problem);
   for (const power of projectedEmds) finitePower(caller, power);
   const order = [...directions.keys()].sort((i, j) => projectedEmds[j] - projectedEmds[i]);
   let best: AscentResult = {

@@ -9,7 +9,7 @@ import {
   slicedProblem,
   type SlicedLog,
   type SlicedOptions,
-  slicePower,
+  slicePowers,
   type SlicedProblem,
 } from "./sliced.ts";
 
@@ -52,7 +52,7 @@ export function slicedWassersteinLCV(
   const caller = "slicedWassersteinLCV";
   const problem = slicedProblem(caller, x, y, options);
   const { directions, p, projections } = problem;
-  const projectedEmds = directions.map((direction) => slicePower(problem, direction));
+  const projectedEmds = slicePowers(problem);
   const [meanX, meanY] = [weightedMean(problem.x, problem.a), weightedMean(problem.y, problem.b)];
   const apart = meanX.map((value, j) => value - meanY[j]);
   const controls = directions.map((v) => v.reduce((sum, c, j) => sum + c * apart[j], 0) ** 2);

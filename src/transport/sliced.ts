@@ -118,13 +118,46 @@ export function project({ size, dimension, data }: Cloud, direction: Float64Arra
   return values;
 }
 
+/** Inner products of all points with each direction: [directions][size]. Four directions share one pass over the points. */
+export function projectAll(cloud: Cloud, directions: readonly Float64Array[]): Float64Array[] {
+  const { size, dimension, data } = cloud;
+  const values: Float64Array[] = directions.map(() => new Float64Array(size));
+  const paired = directions.length - (directions.length % 4);
+  for (let i = 0; i < size; i++) {
+    const start = i * dimension;
+    for (let l = 0; l < paired; l += 4) {
+      const [u, v, w, z] = [directions[l], directions[l + 1], directions[l + 2], directions[l + 3]];
+      let [a, b, c, d] = [0, 0, 0, 0];
+      for (let j = 0; j < dimension; j++) {
+        const value = data[start + j];
+        a += value * u[j];
+        b += value * v[j];
+        c += value * w[j];
+        d += value * z[j];
+      }
+      values[l][i] = a;
+      values[l + 1][i] = b;
+      values[l + 2][i] = c;
+      values[l + 3][i] = d;
+    }
+  }
+  for (let l = paired; l < directions.length; l++) values[l] = project(cloud, directions[l]);
+  return values;
+}
+
+/** Both clouds projected on every direction and sorted. */
+export function slices({ x, y, a, b, directions }: SlicedProblem) {
+  const [onX, onY] = [projectAll(x, directions), projectAll(y, directions)];
+  return onX.map((values, l) => [sortedLine(values, a), sortedLine(onY[l], b)] as const);
+}
+
 /** Both clouds projected on a direction and sorted. */
 export const slice = ({ x, y, a, b }: SlicedProblem, direction: Float64Array) =>
   [sortedLine(project(x, direction), a), sortedLine(project(y, direction), b)] as const;
 
-/** W_p to the power p along one direction. */
-export const slicePower = (problem: SlicedProblem, direction: Float64Array): number =>
-  linePower(...slice(problem, direction), problem.p);
+/** W_p to the power p along every direction. */
+export const slicePowers = (problem: SlicedProblem): number[] =>
+  slices(problem).map(([u, v]) => linePower(u, v, problem.p));
 
 /** The p-th root; the root of a rounding error below 0 is 0. */
 export const orderRoot = (power: number, p: number): number =>
@@ -153,7 +186,7 @@ export function slicedWasserstein(
   options: SlicedOptions & { readonly log?: boolean } = {},
 ): number | SlicedLog {
   const problem = slicedProblem("slicedWasserstein", x, y, options);
-  const projectedEmds = problem.directions.map((direction) => slicePower(problem, direction));
+  const projectedEmds = slicePowers(problem);
   const sum = projectedEmds.reduce((total, power) => total + power, 0);
   const value = orderRoot(finitePower("slicedWasserstein", sum / projectedEmds.length), problem.p);
   return options.log === true ? { value, projections: problem.projections, projectedEmds } : value;
@@ -190,8 +223,8 @@ export function slicedWassersteinGradient(
   const gradX = new Float64Array(problem.x.data.length);
   const gradY = new Float64Array(problem.y.data.length);
   let power = 0;
-  for (const direction of directions) {
-    const [u, v] = slice(problem, direction);
+  for (const [l, [u, v]] of slices(problem).entries()) {
+    const direction = directions[l];
     forEachCoupled(u, v, (i, j, mass) => {
       const gap = u.values[i] - v.values[j];
       power += (mass * gapPower(gap, p)) / directions.length;

@@ -73,23 +73,51 @@ export interface Shares {
   readonly distances?: readonly Float64Array[];
 }
 
-/** Distances of the points from a line whose coordinates are known; a rounding error below 0 counts as 0. */
-export function lineDistances(
+/** Squared distances of the points from a point. */
+function squaresFrom({ size, dimension, data }: Cloud, source: readonly number[]): Float64Array {
+  const squares = new Float64Array(size);
+  for (let i = 0, at = 0; i < size; i++)
+    for (let j = 0; j < dimension; j++) squares[i] += (data[at++] - source[j]) ** 2;
+  return squares;
+}
+
+/** Where a squared distance is less than this share of what it is subtracted from, it is computed directly. */
+const safeShare = 0.01;
+
+/** Distances of the points from a line, from their coordinates on it and their squared distances from its source. */
+function lineDistances(
   { size, dimension, data }: Cloud,
   source: readonly number[],
+  squares: Float64Array,
   coordinates: Float64Array,
   theta: readonly number[],
 ): Float64Array {
   const distances = new Float64Array(size);
   for (let i = 0; i < size; i++) {
-    let squares = 0;
-    for (let j = 0; j < dimension; j++) {
-      const apart = data[i * dimension + j] - source[j] - coordinates[i] * theta[j];
-      squares += apart * apart;
+    const t = coordinates[i];
+    let rest = squares[i] - t * t;
+    if (!(rest > safeShare * squares[i])) {
+      rest = 0;
+      for (let j = 0; j < dimension; j++)
+        rest += (data[i * dimension + j] - source[j] - t * theta[j]) ** 2;
     }
-    distances[i] = Math.sqrt(squares);
+    distances[i] = Math.sqrt(rest);
   }
   return distances;
+}
+
+/** Distances of the points from every line of a tree; lines with one source share its squared distances. */
+function treeDistances(
+  cloud: Cloud,
+  { theta, source }: LineTree,
+  coordinates: readonly Float64Array[],
+): Float64Array[] {
+  let squares = squaresFrom(cloud, source[0]);
+  return theta.map((direction, l) => {
+    const isNew = l > 0 && source[l].some((value, j) => value !== source[l - 1][j]);
+    if (isNew) squares = squaresFrom(cloud, source[l]);
+    return lineDistances(cloud, source[l], squares, coordinates[l], direction);
+  });
 }
 
 /** softmax over lines; the limits at delta = +-Infinity share equally among the nearest or farthest lines. */
@@ -148,9 +176,7 @@ export function splitCloud(
     const share = (line: number) => splitting.shares?.[line] ?? 1 / lines;
     return { shares: tree.parent.map((_, l) => new Float64Array(cloud.size).fill(share(l))) };
   }
-  const distances = tree.parent.map((_, l) =>
-    lineDistances(cloud, tree.source[l], coordinates[l], tree.theta[l]),
-  );
+  const distances = treeDistances(cloud, tree, coordinates);
   const factor = splitting.delta / (splitting.unit ?? 1);
   return { shares: distanceShares(distances, factor), distances };
 }

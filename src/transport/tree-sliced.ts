@@ -10,7 +10,7 @@ import {
   readClouds,
   readWeights,
 } from "./points.ts";
-import { orderRoot, project, rootSlope, type TransportGradient } from "./sliced.ts";
+import { orderRoot, projectAll, rootSlope, type TransportGradient } from "./sliced.ts";
 import { sobolevWeights } from "./sobolev.ts";
 import {
   checkSplitting,
@@ -107,13 +107,15 @@ export interface SolvedTree {
 }
 
 /** Coordinates of the points on every line of a tree: [k][points] */
-const coordinatesOn = (cloud: Cloud, { theta, source }: LineTree): Float64Array[] =>
-  theta.map((direction, l) => {
-    const start = direction.reduce((sum, value, i) => sum + value * source[l][i], 0);
-    const values = project(cloud, Float64Array.from(direction));
+function coordinatesOn(cloud: Cloud, { theta, source }: LineTree): Float64Array[] {
+  const directions = theta.map((direction) => Float64Array.from(direction));
+  const coordinates = projectAll(cloud, directions);
+  for (const [l, values] of coordinates.entries()) {
+    const start = directions[l].reduce((sum, value, i) => sum + value * source[l][i], 0);
     for (let i = 0; i < values.length; i++) values[i] -= start;
-    return values;
-  });
+  }
+  return coordinates;
+}
 
 /** Products entry by entry. */
 function times(a: Float64Array, b: Float64Array): Float64Array {
