@@ -72,20 +72,10 @@ export function exactW2Squared(x: Rows, y: Rows): number {
   return assignBest(gains, size).reduce((sum, row, j) => sum - gains[row * size + j] / size, 0);
 }
 
-export interface FlowOptions {
+export interface FlowOptions extends MoveOptions {
   readonly dataset: FlowDatasetName;
-  readonly method: FlowMethodName;
-  /** Learning rate of Adam. */
-  readonly rate: number;
-  readonly seed: number;
   /** @default 100 */
   readonly points?: number;
-  /** @default 100 */
-  readonly lines?: number;
-  /** @default 2500 */
-  readonly iterations?: number;
-  /** Iterations between two measurements. @default 500 */
-  readonly every?: number;
 }
 
 /** The state of a flow at an iteration. */
@@ -111,42 +101,77 @@ function adamSteps(size: number, rate: number): (x: Float64Array, gradient: Floa
   };
 }
 
+/** How a cloud moves. */
+export interface MoveOptions {
+  readonly method: FlowMethodName;
+  /** Learning rate of Adam. */
+  readonly rate: number;
+  /** Fixes the random lines. */
+  readonly seed: number;
+  /** @default 100 */
+  readonly lines?: number;
+  /** @default 2500 */
+  readonly iterations?: number;
+  /** Iterations between two measurements. @default 500 */
+  readonly every?: number;
+}
+
 /**
- * A flow from normal points of standard deviation 0.25 to the target, moment by moment: iteration 0, then every so many. The seed fixes
- * target, start and lines. @throws {OptionError} for unknown names or counts below 1
+ * Moves a cloud to a target of the same size, moment by moment: iteration 0, then every so many.
+ * @throws {OptionError} for an unknown method, counts below 1, or clouds of other sizes
  */
-export function* gradientFlow({
-  dataset,
-  method,
-  rate,
-  seed,
-  points = 100,
-  lines = 100,
-  iterations = 2500,
-  every = 500,
-}: FlowOptions): Generator<FlowMoment> {
-  for (const [name, value] of Object.entries({ points, lines, iterations, every }))
-    checkCount("gradientFlow", name, value);
-  if (!Object.hasOwn(flowDatasets, dataset) || !Object.hasOwn(flowMethods, method))
+export function* moveCloud(
+  start: Rows,
+  target: Rows,
+  { method, rate, seed, lines = 100, iterations = 2500, every = 500 }: MoveOptions,
+): Generator<FlowMoment> {
+  const caller = "moveCloud";
+  for (const [name, value] of Object.entries({ lines, iterations, every }))
+    checkCount(caller, name, value);
+  if (!Object.hasOwn(flowMethods, method))
     throw new OptionError(
-      `gradientFlow: dataset "${dataset}" and method "${method}", expected one of ${Object.keys(flowDatasets).join(", ")} and one of ${Object.keys(flowMethods).join(", ")}`,
+      `${caller}: method "${method}", expected one of ${Object.keys(flowMethods).join(", ")}`,
     );
-  const { dimension, target }: FlowDataset = flowDatasets[dataset];
+  if (start.length !== target.length || start.length === 0)
+    throw new OptionError(
+      `${caller}: ${start.length} points and a target of ${target.length}, expected as many`,
+    );
   const { gradient }: FlowMethod = flowMethods[method];
-  const y = target(points, deriveSeed(seed, "target"));
-  const random = randomStream(deriveSeed(seed, "start"));
-  const x = Float64Array.from({ length: points * dimension }, () => 0.25 * random.normal());
-  const rows = () =>
-    Array.from({ length: points }, (_, i) => [...x.subarray(i * dimension, (i + 1) * dimension)]);
+  const dimension = start[0].length;
+  const x = Float64Array.from(start.flat());
+  const rows = () => start.map((_, i) => [...x.subarray(i * dimension, (i + 1) * dimension)]);
   const moment = (iteration: number): FlowMoment => ({
     iteration,
     points: rows(),
-    w2: exactW2Squared(rows(), y),
+    w2: exactW2Squared(rows(), target),
   });
   const step = adamSteps(x.length, rate);
   yield moment(0);
   for (let iteration = 1; iteration <= iterations; iteration++) {
-    step(x, gradient(rows(), y, lines, deriveSeed(seed, "lines", iteration)));
+    step(x, gradient(rows(), target, lines, deriveSeed(seed, "lines", iteration)));
     if (iteration % every === 0 || iteration === iterations) yield moment(iteration);
   }
+}
+
+/**
+ * A flow from normal points of standard deviation 0.25 to a target, moment by moment. The seed fixes target, start and lines.
+ * @throws {OptionError} for unknown names or counts below 1
+ */
+export function* gradientFlow({
+  dataset,
+  points = 100,
+  ...options
+}: FlowOptions): Generator<FlowMoment> {
+  checkCount("gradientFlow", "points", points);
+  if (!Object.hasOwn(flowDatasets, dataset))
+    throw new OptionError(
+      `gradientFlow: dataset "${dataset}", expected one of ${Object.keys(flowDatasets).join(", ")}`,
+    );
+  const { dimension, target }: FlowDataset = flowDatasets[dataset];
+  const { seed } = options;
+  const random = randomStream(deriveSeed(seed, "start"));
+  const start = Array.from({ length: points }, () =>
+    Array.from({ length: dimension }, () => 0.25 * random.normal()),
+  );
+  yield* moveCloud(start, target(points, deriveSeed(seed, "target")), options);
 }

@@ -160,6 +160,11 @@ test("weightspace distance: a table, JSON, activations; exit code 0 whatever the
     expect(active).toMatch(/activations/);
     expect(await total("b", "--activations", inputs)).toBeLessThan(1e-3);
     expect(await total("c", "--activations", inputs)).toBeGreaterThan(0.05);
+    const compared = await weightspace(["compare", at("a"), at("c"), ...model]);
+    expect(compared.code).toBe(12);
+    expect(compared.stdout).toMatch(/as clouds of neurons: sliced W2 \d.*no metric/);
+    const same = await weightspace(["compare", at("a"), at("b"), ...model]);
+    expect(same.stdout).not.toMatch(/clouds/);
     const wrong = await weightspace(["distance", at("a"), at("b"), ...model, "--kind", "w3"]);
     expect(wrong.code).toBe(2);
   });

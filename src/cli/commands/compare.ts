@@ -47,6 +47,7 @@ export const compareCommand: RegisterCommand = (program, cli) => {
     const { compareCheckpoints } = await import("../../compare/compare-checkpoints.ts");
     const { comparisonText } = await import("../match/comparison-text.ts");
     const { phasesNote } = await import("../networks/phases.ts");
+    const { cloudDistance, cloudLine } = await import("../cloud-distance.ts");
     const a = await openCheckpoint(pathA);
     try {
       const b = await openCheckpoint(pathB);
@@ -65,11 +66,22 @@ export const compareCommand: RegisterCommand = (program, cli) => {
         for (const warning of "spec" in found ? found.warnings : [])
           cli.output.note(`warning: ${warning}`);
         const origin = "spec" in found ? found.origin : null;
-        const isOpen = comparison.verdict === "different" && "spec" in found;
-        const note = isOpen ? phasesNote(found) : undefined;
-        const value = { ...comparison, taken, spec: origin, ...(note !== undefined && { note }) };
+        const isDifferent = comparison.verdict === "different" && "spec" in found;
+        const note = isDifferent ? phasesNote(found) : undefined;
+        const clouds = isDifferent ? await cloudDistance(found.spec, a, b) : undefined;
+        const value = {
+          ...comparison,
+          taken,
+          ...(clouds && { clouds }),
+          spec: origin,
+          ...(note !== undefined && { note }),
+        };
         cli.output.result(value, () =>
-          [comparisonText(comparison, found), ...(note === undefined ? [] : [note])].join("\n\n"),
+          [
+            comparisonText(comparison, found),
+            ...(clouds ? [cloudLine(clouds)] : []),
+            ...(note === undefined ? [] : [note]),
+          ].join("\n\n"),
         );
         cli.exitWith(exitCodes[comparison.verdict]);
       } finally {

@@ -17,6 +17,7 @@ import { reportCommand } from "./report.ts";
 import { sketchCommand } from "./sketch.ts";
 import { symmetriesCommand } from "./symmetries.ts";
 import { trainCommand } from "./train.ts";
+import { transportCommand } from "./transport.ts";
 import { zooDifferCommand } from "./zoo-differ.ts";
 import { zooCommand } from "./zoo.ts";
 
@@ -35,6 +36,7 @@ export const commands: readonly RegisterCommand[] = [
   sketchCommand,
   zooCommand,
   zooDifferCommand,
+  transportCommand,
   trainCommand,
   predictCommand,
   experimentCommand,

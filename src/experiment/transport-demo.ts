@@ -1,0 +1,123 @@
+// The demonstration of optimal transport: gradient flows in the plane and colour transfer between two images, unit by unit, so
+// that what was finished is never lost.
+
+import { type ColourImage, transferColours } from "../transport/colour-transfer.ts";
+import type { FlowMethodName, Rows } from "../transport/flow-methods.ts";
+import { flowDatasets, gradientFlow, type FlowDatasetName } from "../transport/gradient-flow.ts";
+import { deriveSeed } from "../core/random.ts";
+
+/** A flow with its target, at a few moments. */
+export interface FlowUnit {
+  readonly kind: "flow";
+  readonly dataset: FlowDatasetName;
+  readonly method: FlowMethodName;
+  readonly target: Rows;
+  readonly moments: readonly {
+    readonly iteration: number;
+    readonly w2: number;
+    readonly points: Rows;
+  }[];
+}
+
+/** One image in the colours of the other. */
+export interface ColourUnit {
+  readonly kind: "colours";
+  readonly method: FlowMethodName;
+  readonly direction: "first to second" | "second to first";
+  readonly before: number;
+  readonly after: number;
+  readonly width: number;
+  readonly height: number;
+  readonly pixels: readonly number[];
+}
+
+export type DemoUnit = FlowUnit | ColourUnit;
+
+export interface TransportDemoOptions {
+  readonly images: readonly [ColourImage, ColourImage];
+  readonly seed: number;
+  /** Iterations of a flow; colour transfer takes a third of them. @default 900 */
+  readonly iterations?: number;
+  /** A unit of an earlier run by its name. */
+  readonly known?: (name: string) => Promise<DemoUnit | undefined>;
+  readonly signal?: AbortSignal;
+}
+
+export interface DemoEvent {
+  readonly name: string;
+  readonly unit: DemoUnit;
+  readonly done: number;
+  readonly total: number;
+  /** Whether an earlier run had finished it. */
+  readonly wasKnown: boolean;
+}
+
+const datasets: readonly FlowDatasetName[] = ["swiss-roll", "25-gaussians"];
+export const demoMethods: readonly FlowMethodName[] = [
+  "sw-1",
+  "sw-2",
+  "tsw-sl",
+  "db-tsw",
+  "energy",
+];
+const colourMethods: readonly FlowMethodName[] = ["sw-1", "db-tsw"];
+const points = 60;
+
+function flowUnit(
+  dataset: FlowDatasetName,
+  method: FlowMethodName,
+  { seed, iterations = 900 }: TransportDemoOptions,
+): FlowUnit {
+  const options = { dataset, method, seed, iterations, points, rate: 0.01, lines: 60 };
+  const every = Math.ceil(iterations / 6);
+  return {
+    kind: "flow",
+    dataset,
+    method,
+    target: flowDatasets[dataset].target(points, deriveSeed(seed, "target")),
+    moments: [...gradientFlow({ ...options, every })],
+  };
+}
+
+function colourUnit(
+  method: FlowMethodName,
+  isFirst: boolean,
+  { images: [first, second], seed, iterations = 900 }: TransportDemoOptions,
+): ColourUnit {
+  const [from, to] = isFirst ? [first, second] : [second, first];
+  const options = { method, seed, rate: 0.01, lines: 60, iterations: Math.ceil(iterations / 3) };
+  const { image, before, after } = transferColours(from, to, options);
+  const direction = isFirst ? "first to second" : "second to first";
+  const { width, height, data } = image;
+  return { kind: "colours", method, direction, before, after, width, height, pixels: [...data] };
+}
+
+/** Every unit of the demonstration as it ends. @throws the signal's reason after an abort, between two units */
+export async function* transportDemo(options: TransportDemoOptions): AsyncGenerator<DemoEvent> {
+  const units: [string, () => DemoUnit][] = [
+    ...datasets.flatMap((dataset) =>
+      demoMethods.map((method): [string, () => DemoUnit] => [
+        `flow ${dataset} ${method}`,
+        () => flowUnit(dataset, method, options),
+      ]),
+    ),
+    ...colourMethods.flatMap((method) =>
+      [true, false].map((isFirst): [string, () => DemoUnit] => [
+        `colours ${method} ${isFirst ? "first" : "second"}`,
+        () => colourUnit(method, isFirst, options),
+      ]),
+    ),
+  ];
+  for (const [i, [name, make]] of units.entries()) {
+    await new Promise((resolve) => setTimeout(resolve, 0)); // lets an interruption in
+    options.signal?.throwIfAborted();
+    const known = await options.known?.(name);
+    yield {
+      name,
+      unit: known ?? make(),
+      done: i + 1,
+      total: units.length,
+      wasKnown: known !== undefined,
+    };
+  }
+}
