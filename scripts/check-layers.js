@@ -134,7 +134,9 @@ export function circleProblems(texts) {
     if (told.has(path) || !reach.get(path).has(path)) return [];
     const circle = [...reach.get(path)].filter((other) => reach.get(other).has(path));
     for (const other of circle) told.add(other);
-    return [`a circle of imports, types included: ${circle.sort().join(", ")}`];
+    return [
+      `a circle of imports, types included: ${circle.toSorted((a, b) => (a < b ? -1 : 1)).join(", ")}`,
+    ];
   });
 }
 

@@ -2,8 +2,27 @@
 
 import { numpy as np } from "@jax-js/jax";
 import { constant, type EngineArray, fixed } from "./engine-arrays.ts";
-import type { MapSplitting, TreeBatch } from "./engine-tree-sliced.ts";
 import type { ConstantSplitting, DistanceSplitting } from "./splitting.ts";
+
+/** Shares from a differentiable function of the points [n + m, d]: [trees, lines, n + m], which sum to 1 over lines. */
+export interface MapSplitting {
+  readonly kind: "map";
+  readonly shares: (points: EngineArray) => EngineArray;
+}
+
+/** Trees as constants: their lines follow one another. */
+export interface TreeBatch {
+  readonly trees: number;
+  readonly lines: number;
+  /** [trees * lines, d] */
+  readonly theta: readonly number[];
+  /** [trees * lines, d], relative to nothing: the centre of the points is taken off later. */
+  readonly source: readonly number[];
+  /** For every line, coordinates of its children's sources: [trees, lines, most children] */
+  readonly positions: readonly number[];
+  readonly mostChildren: number;
+  readonly parent: readonly number[];
+}
 
 /** The sum of squares of a rounding error: below it a squared distance, got by subtracting, is none. */
 const squareRounding = 4e-7;

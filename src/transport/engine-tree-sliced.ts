@@ -19,17 +19,11 @@ import {
 } from "./engine-arrays.ts";
 import { checkEngineClouds } from "./engine-sliced.ts";
 import { engineSobolev } from "./engine-sobolev.ts";
-import { engineShares } from "./engine-splitting.ts";
+import { engineShares, type MapSplitting, type TreeBatch } from "./engine-splitting.ts";
 import { checkTrees, childrenOf, type LineTree } from "./line-trees.ts";
 import { checkOrder, readWeights } from "./points.ts";
 import { checkSplitting, type ConstantSplitting, type DistanceSplitting } from "./splitting.ts";
 import type { TreeSlicedOptions } from "./tree-sliced.ts";
-
-/** Shares from a differentiable function of the points [n + m, d]: [trees, lines, n + m], which sum to 1 over lines. */
-export interface MapSplitting {
-  readonly kind: "map";
-  readonly shares: (points: EngineArray) => EngineArray;
-}
 
 export interface EngineTreeOptions extends Omit<TreeSlicedOptions, "splitting"> {
   /** @default constant and uniform, which is sliced W1 */
@@ -40,20 +34,6 @@ export interface EngineTreeOptions extends Omit<TreeSlicedOptions, "splitting"> 
 
 /** Flows below this share of the mass are rounding errors of 32-bit running sums. */
 const rounding = 2e-7;
-
-/** Trees as constants: their lines follow one another. */
-export interface TreeBatch {
-  readonly trees: number;
-  readonly lines: number;
-  /** [trees * lines, d] */
-  readonly theta: readonly number[];
-  /** [trees * lines, d], relative to nothing: the centre of the points is taken off later. */
-  readonly source: readonly number[];
-  /** For every line, coordinates of its children's sources: [trees, lines, most children] */
-  readonly positions: readonly number[];
-  readonly mostChildren: number;
-  readonly parent: readonly number[];
-}
 
 function treeBatch(trees: readonly LineTree[]): TreeBatch {
   const { parent } = trees[0];

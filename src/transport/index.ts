@@ -79,7 +79,8 @@ export function treeSlicedWasserstein(
 }
 
 export type { EngineSlicedOptions } from "./engine-sliced.ts";
-export type { EngineTreeOptions, MapSplitting } from "./engine-tree-sliced.ts";
+export type { MapSplitting } from "./engine-splitting.ts";
+export type { EngineTreeOptions } from "./engine-tree-sliced.ts";
 export type { LineTree } from "./line-trees.ts";
 export { maxSlicedWasserstein, type MaxSlicedLog, type MaxSlicedOptions } from "./max-sliced.ts";
 export {

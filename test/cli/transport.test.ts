@@ -4,7 +4,7 @@ import { readdir, readFile, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encode } from "fast-png";
 import { describe, expect, test } from "vitest";
-import { readPng, writePng } from "../../src/cli/png.ts";
+import { readPng, writePng } from "../../src/cli/app/png.ts";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
 import { sampleImages } from "../../src/experiment/sample-images.ts";
 import { transferColours } from "../../src/transport/colour-transfer.ts";

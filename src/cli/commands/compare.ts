@@ -47,7 +47,7 @@ export const compareCommand: RegisterCommand = (program, cli) => {
     const { compareCheckpoints } = await import("../../compare/compare-checkpoints.ts");
     const { comparisonText } = await import("../match/comparison-text.ts");
     const { phasesNote } = await import("../networks/phases.ts");
-    const { cloudDistance, cloudLine } = await import("../cloud-distance.ts");
+    const { cloudDistance, cloudLine } = await import("../match/cloud-distance.ts");
     const a = await openCheckpoint(pathA);
     try {
       const b = await openCheckpoint(pathB);

@@ -48,13 +48,13 @@ export const distanceCommand: RegisterCommand = (program, cli) => {
       const { networkDistance } = await import("../../transport/network-distance.ts");
       const { distanceText } = await import("../distance-text.ts");
       const { openNetworks } = await import("../networks/networks.ts");
-      const { networkActivations, readSpecTensors } = await import("../read-for-distance.ts");
+      const { networkActivations, readSpecTensors } = await import("../match/read-for-distance.ts");
       const found = await openNetworks("distance", [pathA, pathB], flags);
       try {
         const [a, b] = found.networks;
         const options = { kind: flags.kind, nProjections: flags.directions, seed: flags.seed };
         const activations = flags.activations
-          ? await networkActivations(cli, found, flags.activations, flags.model)
+          ? await networkActivations(cli, found, flags.activations)
           : undefined;
         const result = networkDistance(
           found.spec,

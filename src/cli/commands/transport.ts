@@ -7,7 +7,7 @@ import { seedNumber, wholeNumber } from "../app/arguments.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import { readBytes, readJson } from "../../node/files.ts";
 import { textTable } from "../app/output.ts";
-import { isColours, isFlow } from "../transport-page.ts";
+import { isColours, isFlow } from "../experiments/transport-page.ts";
 import { UsageError } from "../app/usage-error.ts";
 import { writeFileAtomic } from "../../node/write-file.ts";
 
@@ -22,7 +22,7 @@ const gather = (path: string, earlier: string[] = []): string[] => [...earlier, 
 
 async function chosenImages(paths: readonly string[] | undefined) {
   const { sampleImages } = await import("../../experiment/sample-images.ts");
-  const { readPng } = await import("../png.ts");
+  const { readPng } = await import("../app/png.ts");
   if (paths === undefined) return sampleImages();
   if (paths.length !== 2)
     throw new UsageError(`transport demo: ${paths.length} images were given, expected two --image`);
@@ -65,7 +65,7 @@ async function demoUnits(
 async function runDemo(cli: Cli, flags: DemoFlags): Promise<void> {
   const { flowMethods } = await import("../../transport/flow-methods.ts");
   const { flowDatasets } = await import("../../transport/gradient-flow.ts");
-  const { demoPage } = await import("../transport-page.ts");
+  const { demoPage } = await import("../experiments/transport-page.ts");
   const images = await chosenImages(flags.image);
   const units = await demoUnits(cli, images, flags);
   const report = join(flags.out, "report.html");

@@ -7,7 +7,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { flowMethods } from "../dist/transport/flow-methods.js";
 import { flowDatasets, gradientFlow } from "../dist/transport/gradient-flow.js";
-import { root } from "./sources.js";
+import { root } from "../scripts/sources.js";
 
 const argument = (name, usual) => {
   const at = process.argv.indexOf(`--${name}`);

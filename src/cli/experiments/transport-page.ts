@@ -1,7 +1,7 @@
 // The page of `transport demo`, made of finished units: pictures as PNG inside it.
 
-import type { ColourUnit, DemoUnit, FlowUnit } from "../experiment/transport-demo.ts";
-import type { ColourImage } from "../transport/colour-transfer.ts";
+import type { ColourUnit, DemoUnit, FlowUnit } from "../../experiment/transport-demo.ts";
+import type { ColourImage } from "../../transport/colour-transfer.ts";
 
 export const isFlow = (unit: DemoUnit): unit is FlowUnit => unit.kind === "flow";
 export const isColours = (unit: DemoUnit): unit is ColourUnit => unit.kind === "colours";
@@ -12,10 +12,10 @@ export async function demoPage(
   images: readonly ColourImage[],
   { seed, iterations }: { readonly seed: number; readonly iterations: number },
 ): Promise<string> {
-  const { transportReport } = await import("../report/transport-report.ts");
-  const { flowMethods } = await import("../transport/flow-methods.ts");
-  const { flowDatasets } = await import("../transport/gradient-flow.ts");
-  const { writePng } = await import("./png.ts");
+  const { transportReport } = await import("../../report/transport-report.ts");
+  const { flowMethods } = await import("../../transport/flow-methods.ts");
+  const { flowDatasets } = await import("../../transport/gradient-flow.ts");
+  const { writePng } = await import("../app/png.ts");
   const title = (method: DemoUnit["method"]) => flowMethods[method].title;
   const picture = (caption: string, image: ColourImage) => ({
     caption,

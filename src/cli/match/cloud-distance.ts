@@ -1,8 +1,8 @@
 // The distance of two networks as clouds of neurons, which `compare` says beside the verdict "different".
 
-import { sizeOf } from "../core/shapes.ts";
-import type { TensorSource } from "../formats/tensor-source.ts";
-import type { SymmetrySpec } from "../symmetry/types.ts";
+import { sizeOf } from "../../core/shapes.ts";
+import type { TensorSource } from "../../formats/tensor-source.ts";
+import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { readSpecTensors } from "./read-for-distance.ts";
 
 /** Weights up to which the distance is said unasked: it takes a second or so. */
@@ -31,7 +31,7 @@ export async function cloudDistance(
     Object.values(weights).every(({ data }) => data.every(Number.isFinite)),
   );
   if (!isFinite) return undefined;
-  const { networkDistance } = await import("../transport/network-distance.ts");
+  const { networkDistance } = await import("../../transport/network-distance.ts");
   const { total, exact } = networkDistance(spec, first, second, { nProjections: 50 });
   return { kind: "sw", total, exact };
 }

@@ -8,7 +8,7 @@ import { deriveSeed, randomStream } from "../dist/core/random.js";
 import { mlpSpec } from "../dist/symmetry/presets/mlp.js";
 import { networkDistance } from "../dist/transport/network-distance.js";
 import { invariantFeatures, slicedFeatures } from "../dist/transport/population-features.js";
-import { root } from "./sources.js";
+import { root } from "../scripts/sources.js";
 
 const settings = { networks: 80, units: 24, steps: 1500, rate: 0.01, points: 64, seeds: 3 };
 const spec = mlpSpec([1, settings.units, 1], { scale: "sign" });

@@ -1,13 +1,13 @@
 // What `distance` reads of two checkpoints: the tensors of their spec, and activations on given inputs.
 
-import { graphActivations } from "../align/activations/graph-activations.ts";
-import type { Activations } from "../align/activations/match-activations.ts";
-import type { Weights } from "../core/tensors.ts";
-import type { TensorSource } from "../formats/tensor-source.ts";
-import type { SymmetrySpec } from "../symmetry/types.ts";
-import type { Cli } from "./app/context.ts";
-import { openGraph } from "./networks/graph-networks.ts";
-import type { Networks } from "./networks/networks.ts";
+import { graphActivations } from "../../align/activations/graph-activations.ts";
+import type { Activations } from "../../align/activations/match-activations.ts";
+import type { Weights } from "../../core/tensors.ts";
+import type { TensorSource } from "../../formats/tensor-source.ts";
+import type { SymmetrySpec } from "../../symmetry/types.ts";
+import type { Cli } from "../app/context.ts";
+import { openGraph } from "../networks/graph-networks.ts";
+import type { Networks } from "../networks/networks.ts";
 
 /** All tensors of a spec. */
 export async function readSpecTensors(spec: SymmetrySpec, source: TensorSource): Promise<Weights> {
@@ -19,11 +19,10 @@ export async function readSpecTensors(spec: SymmetrySpec, source: TensorSource):
 /** Activations of both networks on the inputs of a file. */
 export async function networkActivations(
   cli: Cli,
-  { networks: [a, b], spec }: Networks,
+  { networks: [a, b], graph: fitted }: Networks,
   inputs: string,
-  model: string | undefined,
 ): Promise<[Activations, Activations]> {
-  const graph = await openGraph("distance", { model, first: a, spec, inputs });
+  const graph = await openGraph("distance", fitted, inputs);
   const task = cli.progress.task("running both networks", 2 * graph.batches.length, {
     unit: "batches",
   });

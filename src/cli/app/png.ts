@@ -1,8 +1,8 @@
 // PNG files as images of three bytes a pixel, and back; what a file says about itself is checked before its pixels are unpacked.
 
 import { decode, encode } from "fast-png";
-import { FormatError, UnsupportedError } from "../core/errors.ts";
-import type { ColourImage } from "../transport/colour-transfer.ts";
+import { FormatError, UnsupportedError } from "../../core/errors.ts";
+import type { ColourImage } from "../../transport/colour-transfer.ts";
 
 /** Pixels of an image that is taken. */
 const mostPixels = 4_000_000;

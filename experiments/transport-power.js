@@ -6,7 +6,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { deriveSeed, randomStream } from "../dist/core/random.js";
 import { permutationTest } from "../dist/transport/permutation-test.js";
-import { root } from "./sources.js";
+import { root } from "../scripts/sources.js";
 
 const argument = (name, usual) => {
   const at = process.argv.indexOf(`--${name}`);
