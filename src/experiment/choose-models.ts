@@ -21,6 +21,27 @@ const aliases: Readonly<Record<string, readonly Contestant[]>> = {
 /** Every name that {@link chooseModels} knows. */
 export const contestantNames: readonly string[] = [...modelNames, ...Object.keys(aliases)];
 
+/** Before a name: networks are brought to their canonical form first. */
+const canonicalPrefix = "canonical:";
+
+/** A name without what stands before it, and how a contestant is called and read with that. */
+function readName(given: string): { name: string; label: (contestant: Contestant) => Contestant } {
+  if (!given.startsWith(canonicalPrefix)) return { name: given, label: (contestant) => contestant };
+  return {
+    name: given.slice(canonicalPrefix.length),
+    label: ({ name, model = name, ...others }) => ({
+      ...others,
+      name: canonicalPrefix + name,
+      model,
+      canonical: true,
+    }),
+  };
+}
+
+/** Whether a name, after `canonical:` where that stands before it, is one of {@link contestantNames}. */
+export const isContestantName = (given: string): boolean =>
+  contestantNames.includes(readName(given).name);
+
 /** Names that people give to variants stand in tables and file names. */
 const variantName = /^(?!tune-)[a-z0-9][a-z0-9-]{0,39}$/;
 
@@ -57,16 +78,17 @@ export function chooseModels(
     used.add(name);
     return options[name];
   };
-  for (const name of names) {
+  for (const given of names) {
+    const { name, label } = readName(given);
     if (!contestantNames.includes(name)) {
       const variant = findVariant(name, Object.hasOwn(options, name) ? options[name] : undefined);
       if (variant !== undefined) {
         used.add(name);
-        chosen.set(name, variant);
+        chosen.set(given, label(variant));
         continue;
       }
       throw new OptionError(
-        `experiment: unknown model "${name}"; choose from ${contestantNames.join(", ")}, or give it options with "model": one of these`,
+        `experiment: unknown model "${given}"; choose from ${contestantNames.join(", ")}, or give it options with "model": one of these`,
       );
     }
     const contestants = Object.hasOwn(aliases, name) ? aliases[name] : [{ name, options: {} }];
@@ -76,7 +98,8 @@ export function chooseModels(
         ...optionsOf(name),
         ...(contestant.name === name ? {} : optionsOf(contestant.name)),
       };
-      chosen.set(contestant.name, { ...contestant, options: merged });
+      const named = label({ ...contestant, options: merged });
+      chosen.set(named.name, named);
     }
   }
   const unused = Object.keys(options).find((name) => !used.has(name));

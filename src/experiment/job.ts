@@ -29,6 +29,8 @@ export interface JobRequest {
   readonly test?: DatasetParts;
   /** The test networks after group elements acted on them. */
   readonly moved?: DatasetParts;
+  /** The test networks moved in other ways, by name. */
+  readonly moves?: Readonly<Record<string, DatasetParts>>;
   /** Checkpoint to continue from. */
   readonly resume?: Uint8Array;
   /** Kept in the checkpoints: the normalisation, for `predict`. */
@@ -46,6 +48,8 @@ export interface JobResult {
   readonly predicted: readonly number[];
   /** The same after group elements acted on the test networks. */
   readonly moved: readonly number[];
+  /** The same for test networks moved in other ways. */
+  readonly moves?: Readonly<Record<string, readonly number[]>>;
   /** Why a trial ended without a result: its loss stopped being finite. */
   readonly diverged?: string;
 }
@@ -123,11 +127,23 @@ async function* trainAndPredict(
         };
         const predicted = await predict(request.test);
         const moved = await predict(request.moved);
+        const moves: Record<string, number[]> = {};
+        for (const [move, part] of Object.entries(request.moves ?? {}))
+          moves[move] = await predict(part);
         compiled.dispose();
         const parameters = model.parameterCount;
         yield {
           type: "result",
-          result: { model: name, seed, parameters, bestEpoch, history, predicted, moved },
+          result: {
+            model: name,
+            seed,
+            parameters,
+            bestEpoch,
+            history,
+            predicted,
+            moved,
+            ...(request.moves && { moves }),
+          },
         };
       } finally {
         disposeArrays(params);

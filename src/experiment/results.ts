@@ -29,6 +29,10 @@ export function summarize(jobs: readonly FinishedJob[], test: TestTargets): Expe
   const changes = jobs.flatMap(({ predicted, moved }) =>
     predicted.map((value, i) => Math.abs(value - moved[i])),
   );
+  const moves = Object.keys(jobs[0].moves ?? {}).map((move) => {
+    const { mean, spread: tauStd } = spread((job) => kendallTau(job.moves?.[move] ?? [], actual));
+    return { move, tauMean: mean, tauStd };
+  });
   return {
     model: jobs[0].model,
     parameters: jobs[0].parameters,
@@ -41,6 +45,7 @@ export function summarize(jobs: readonly FinishedJob[], test: TestTargets): Expe
     tauMovedSpread: tauMoved.spread,
     maxPredictionChange: changes.reduce((most, change) => Math.max(most, change), 0),
     agreement: agreement.mean,
+    ...(moves.length > 0 && { moves }),
     r2Mean: r2.mean,
     r2Spread: r2.spread,
     seeds: jobs.length,

@@ -4,14 +4,13 @@
 
 import { deriveSeed } from "../core/random.ts";
 import type { ExperimentResult, TuningRow } from "../report/experiment.ts";
-import { specToJSON } from "../symmetry/json.ts";
 import { splitDataset, type WeightDataset } from "../train/dataset.ts";
-import { fitNormalization } from "../train/normalization.ts";
 import type { ZooStore } from "../core/store.ts";
 import { checkReadable } from "./choose-models.ts";
 import { type JobPool, runInPlace } from "./job-pool.ts";
 import type { JobRequest } from "./job.ts";
-import { moveDataset } from "./move-dataset.ts";
+import { runData } from "./held-out.ts";
+import { checkMove, parseMove } from "./move-dataset.ts";
 import { oneNumberBaselines } from "./one-number.ts";
 import { collectResults, type TrainedAs } from "./results.ts";
 import {
@@ -20,7 +19,6 @@ import {
   type ExperimentSettings,
   keepSettings,
 } from "./settings.ts";
-import { sharedParts } from "./shared-parts.ts";
 import { takeShare } from "./train-share.ts";
 import { findFinished, type Run, trainRuns } from "./train-runs.ts";
 import { configure, judgeTrials, tuningConfigurations } from "./tuning.ts";
@@ -71,7 +69,10 @@ export type ExperimentEvent =
 export async function* runExperiment(
   options: ExperimentOptions,
 ): AsyncGenerator<ExperimentEvent, void, undefined> {
-  checkReadable(options.dataset.spec, options.settings.models);
+  const { dataset, settings } = options;
+  checkReadable(dataset.spec, settings.models);
+  const { moves = [], moveTraining = [] } = settings;
+  for (const move of [moves, moveTraining].flat()) checkMove(dataset.spec, parseMove(move));
   const unlock = await options.store.lock();
   try {
     yield* runLocked(options);
@@ -85,23 +86,12 @@ interface Entry extends TrainedAs {
   readonly runs: readonly Run[];
 }
 
-/** The three parts of a population, and what of them training and judging read: normalised, in shared memory. */
-function prepareData(dataset: WeightDataset, { split, seed, trainShare = 1 }: ExperimentSettings) {
+/** The three parts of a population, and what of them runs of every contestant read. */
+async function prepareData(dataset: WeightDataset, settings: ExperimentSettings) {
+  const { split, seed, trainShare = 1 } = settings;
   const [allTrain, validation, test] = splitDataset(dataset, split, deriveSeed(seed, "split"));
   const train = takeShare(allTrain, trainShare);
-  const normalization = fitNormalization(train);
-  const learning = {
-    spec: specToJSON(dataset.spec),
-    train: sharedParts(train, normalization),
-    validation: sharedParts(validation, normalization),
-    notes: { normalization },
-  };
-  const moved = moveDataset(test, deriveSeed(seed, "moved"));
-  const held = {
-    test: sharedParts(test, normalization),
-    moved: sharedParts(moved, normalization),
-  };
-  return { train, validation, test, learning, held };
+  return { train, validation, test, dataOf: await runData([train, validation, test], settings) };
 }
 
 async function* runLocked(
@@ -112,21 +102,21 @@ async function* runLocked(
   const signal = options.signal ?? new AbortController().signal;
   const data = { networks: options.networks ?? dataset.size, ...(fingerprint && { fingerprint }) };
   await checkSettings(store, settings, data);
-  const { train, validation, test, learning, held } = prepareData(dataset, settings);
-  const newRun = (key: string, request: JobRequest): Run => ({ key, request, share: 0 });
-  const trials = models.map(({ name, model = name, options: own, training = budget }) =>
+  const { train, validation, test, dataOf } = await prepareData(dataset, settings);
+  const trials = models.map(({ name, model = name, options: own, training = budget, ...how }) =>
     tuningConfigurations(model, tuning?.configurations ?? 1).map((configuration, i) => {
       const trial = configure({ name, model, options: own }, training, configuration);
       const epochs = tuning?.epochs ?? training.epochs;
+      const read = dataOf({ name, model, options: own, ...how });
       const run = newRun(`tune-${name}-${i}`, {
-        ...learning,
+        ...read.learning,
         name,
         model,
         options: trial.options,
         seed: deriveSeed(seed, "tune"),
         budget: { ...trial.budget, epochs },
       });
-      return { ...trial, run };
+      return { ...trial, run, read };
     }),
   );
   const entry = ({ name, model = name }: Contestant, chosen: (typeof trials)[0][0]): Entry => ({
@@ -136,8 +126,7 @@ async function* runLocked(
     rate: chosen.budget.rate,
     runs: Array.from({ length: seeds }, (_, number) =>
       newRun(`${name}-${number}`, {
-        ...learning,
-        ...held,
+        ...chosen.read.whole,
         name,
         model,
         options: chosen.options,
@@ -176,8 +165,8 @@ async function* runLocked(
   if (searched.length > 0) {
     if (!(yield* finish(searched))) return; // aborted
     for (const list of trials) {
-      const judged = list.flatMap(({ run, ...trial }) =>
-        run.finished === undefined ? [] : [{ job: run.finished, ...trial }],
+      const judged = list.flatMap(({ run: { finished: job }, options: tried, budget: trained }) =>
+        job === undefined ? [] : [{ job, options: tried, budget: trained }],
       );
       tuned.push(...judgeTrials(judged));
     }
@@ -202,6 +191,15 @@ async function* runLocked(
   yield { type: "done", outcome: { ...results, oneNumber, tuning: tuned, sizes } };
 }
 
+const newRun = (key: string, request: JobRequest): Run => ({
+  key: fileName(key),
+  request,
+  share: 0,
+});
+
+/** A run's name as files have it. */
+const fileName = (key: string): string => key.replaceAll(":", "--");
+
 /** Results of whole runs in the store, before it is known what they will be asked to be. */
 async function countResults(
   store: ZooStore,
@@ -210,7 +208,7 @@ async function countResults(
 ): Promise<number> {
   const names = new Set(await store.list());
   const keys = models.flatMap(({ name }) =>
-    Array.from({ length: seeds }, (_, number) => `${name}-${number}.json`),
+    Array.from({ length: seeds }, (_, number) => `${fileName(name)}-${number}.json`),
   );
   return keys.filter((key) => names.has(key)).length;
 }

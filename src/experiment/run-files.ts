@@ -31,6 +31,7 @@ const finishedJob = z.object({
   history: z.array(record),
   predicted: z.array(number),
   moved: z.array(number),
+  moves: z.record(z.string(), z.array(number)).optional(),
   diverged: z.string().optional(),
   seconds: number,
 });
@@ -78,9 +79,10 @@ export async function readResult(
     checksum === undefined && Object.keys(value as object).every((n) => names.includes(n));
   if (!checked && !isOld) return undefined;
   const job = data as FinishedJob;
-  const { name, seed, test } = request;
+  const { name, seed, test, moves = {} } = request;
   const expected = test?.size ?? 0;
-  const fits = [job.predicted, job.moved].every(({ length }) => length === expected);
+  const moved = Object.keys(moves).map((move) => job.moves?.[move] ?? []);
+  const fits = [job.predicted, job.moved, ...moved].every(({ length }) => length === expected);
   return fits && job.model === name && job.seed === seed ? { value: job, checked } : undefined;
 }
 

@@ -1,8 +1,8 @@
 // What an experiment compares, under which budget; kept beside its results so that a resumed run is the same one.
 
 import { FormatError, OptionError } from "../core/errors.ts";
+import { inputsOf, type ModelOptions } from "../models/registry.ts";
 import { parseJson } from "../core/json-limits.ts";
-import type { ModelOptions } from "../models/registry.ts";
 import { inputKind } from "../train/normalization.ts";
 import type { ZooStore } from "../core/store.ts";
 import type { Budget } from "./budget.ts";
@@ -14,6 +14,8 @@ export interface Contestant {
   /** Name in the registry. @default name */
   readonly model?: string;
   readonly options: ModelOptions;
+  /** Every network is brought to its canonical form before the functional reads it. @default false */
+  readonly canonical?: boolean;
   /** Its own training, where a publication fixes it. @default the experiment's budget */
   readonly training?: Budget;
 }
@@ -39,6 +41,10 @@ export interface ExperimentSettings {
   readonly budget: Budget;
   /** @default no search: every functional trains with the budget's rate and its own options */
   readonly tuning?: Tuning | undefined;
+  /** Further versions of the test networks, moved by scales, signs or bases (`parseMove`). @default none */
+  readonly moves?: readonly string[] | undefined;
+  /** What moves every network of training and validation once, before anything is learnt. @default nothing */
+  readonly moveTraining?: string | undefined;
 }
 
 /** What the runs in a store were trained on. */
@@ -71,11 +77,17 @@ async function bindingSettings(store: ZooStore): Promise<Record<string, unknown>
   return kept as Record<string, unknown>;
 }
 
-const withData = (settings: ExperimentSettings, data: ExperimentData): Record<string, unknown> => ({
-  ...settings,
-  ...data,
-  inputs: inputKind,
-});
+function withData(settings: ExperimentSettings, data: ExperimentData): Record<string, unknown> {
+  const linear = settings.models.filter(
+    ({ name, model = name, options }) => inputsOf(model, options) === "linear",
+  );
+  return {
+    ...settings,
+    ...data,
+    inputs: inputKind,
+    ...(linear.length > 0 && { linearInputs: linear.map(({ name }) => name) }),
+  };
+}
 
 /**
  * Checks, without changing anything, that the settings are those of the runs already in the store.

@@ -30,20 +30,23 @@ export function activate(name: ActivationName, x: np.Array): np.Array {
   return activations[name].apply(x);
 }
 
+/** Whether an activation commutes with what acts on an axis besides permutations. */
+export function commutesWith(name: ActivationName, axis: LoweredSpec["axes"][number]): boolean {
+  const { positive, odd } = activations[name];
+  if (axis.group === "general-linear") return name === "identity";
+  return axis.scale === null || (axis.scale === "sign" ? odd : positive);
+}
+
 /**
  * Checks that an activation commutes with every scale part of a spec: positive homogeneity for `positive`, oddness for
  * `sign`, both (only the identity has both) for general-linear spaces.
  * @throws {OptionError} naming the axis and the activations that would do.
  */
 export function checkActivation(name: ActivationName, lowered: LoweredSpec): void {
-  const respects = (candidate: Activation, axis: LoweredSpec["axes"][number]) => {
-    if (axis.group === "general-linear") return candidate.positive && candidate.odd;
-    return axis.scale === null || (axis.scale === "sign" ? candidate.odd : candidate.positive);
-  };
-  const broken = lowered.axes.find((axis) => !respects(activations[name], axis));
+  const broken = lowered.axes.find((axis) => !commutesWith(name, axis));
   if (broken === undefined) return;
   const fitting = activationNames.filter((other) =>
-    lowered.axes.every((axis) => respects(activations[other], axis)),
+    lowered.axes.every((axis) => commutesWith(other, axis)),
   );
   throw new OptionError(
     `activation "${name}" does not commute with the ${broken.scale ?? "linear maps"} part of axis "${broken.name}"; use ${fitting.join(" or ")}, or scales: "ignore"`,

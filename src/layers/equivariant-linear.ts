@@ -8,6 +8,7 @@ import { type Aggregation, executePlan } from "./execute.ts";
 import { membersOf } from "../plan/merge-tensors.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import { sliceAlong } from "./take-apart.ts";
+import { isWritten } from "../symmetry/recipe.ts";
 import { shareCoefficients, type ShareOptions } from "../plan/sharing.ts";
 import { type Coefficients, equivariantStages } from "./equivariant-stages.ts";
 import { initialCoefficients, initialShared, type InitKind } from "./initial-coefficients.ts";
@@ -122,13 +123,16 @@ function planBias(
   const columns = schedule.widths[scalar].output * channels;
   if (kind === "full") return { size: columns, expand: (bias) => bias };
   // One number per tensor and channel: it reaches the column that broadcasts everywhere; other columns get zeros.
+  const members = lowered.tensors.filter(isWritten).flatMap(({ id }) => membersOf(lowered, id));
+  const ids = members.map(({ id }) => id).toSorted((a, b) => a - b);
+  const places = new Map(ids.map((id, place) => [id, place]));
   const expand = (bias: np.Array): np.Array => {
     const pieces = plan.products[scalar].targets.map(({ tensor, blocks }) => {
       if (blocks.some(({ dims }) => dims.length > 1)) {
         return np.zeros([lowered.tensors[tensor].fixedSize * channels]);
       }
       const own = membersOf(lowered, tensor).map(({ id, fixedSize }) => {
-        const numbers = sliceAlong(bias.ref, 0, id * channels, channels);
+        const numbers = sliceAlong(bias.ref, 0, (places.get(id) ?? 0) * channels, channels);
         return fixedSize === 1 ? numbers : np.tile(numbers, fixedSize);
       });
       return concatenateAll(own, 0);
@@ -136,6 +140,5 @@ function planBias(
     bias.dispose();
     return concatenateAll(pieces, 0);
   };
-  const members = lowered.tensors.flatMap(({ id }) => membersOf(lowered, id));
   return { size: members.length * channels, expand };
 }

@@ -4,6 +4,7 @@
 import { numpy as np } from "@jax-js/jax";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import type { TargetUse } from "../plan/schedule.ts";
+import { isRead, isWritten } from "../symmetry/recipe.ts";
 import { multiplyAll } from "./multiply.ts";
 import { reorderMiddle, sliceAlong } from "./take-apart.ts";
 
@@ -32,21 +33,30 @@ export function takeDiagonal(x: np.Array, a: number, b: number): np.Array {
   return np.transpose(np.reshape(column, [size, ...others]), order);
 }
 
+/** Where the array of a tensor stands among those that are read: layers are given no others. */
+function inputPlaces({ lowered }: ExecutablePlan): readonly number[] {
+  let next = 0;
+  return lowered.tensors.map((tensor) => (isRead(tensor) ? next++ : -1));
+}
+
 /**
- * The wanted values of a schedule, by step number; steps that no wanted value needs are skipped. Consumes the inputs;
+ * The wanted values of a schedule, by step number; steps that no wanted value needs are skipped. `inputs` holds one array
+ * for every tensor that is read, in their order (without roles: every tensor). Consumes the inputs;
  * the caller owns the returned arrays, intermediate ones are disposed.
  */
 export function reduceInputs(
-  { schedule }: ExecutablePlan,
+  executable: ExecutablePlan,
   inputs: readonly np.Array[],
   aggregation: Aggregation,
   wanted: Iterable<number>,
 ): Map<number, np.Array> {
+  const { schedule } = executable;
+  const places = inputPlaces(executable);
   const values = new Map<number, np.Array>();
   const aggregate = aggregation === "mean" ? np.mean : np.sum;
   const make = (at: number): np.Array => {
     const step = schedule.steps[at];
-    if (step.kind === "input") return inputs[step.tensor].ref;
+    if (step.kind === "input") return inputs[places[step.tensor]].ref;
     const from = compute(step.from).ref;
     if (step.kind === "diagonal") return takeDiagonal(from, step.a + 1, step.b + 1);
     return aggregate(from, step.dim + 1);
@@ -112,7 +122,10 @@ export function readFeatures(
   return features;
 }
 
-/** Outputs [batch, ...dims, fixed * channels] per atomic tensor from every product's [batch * slots, columns]; consumes. */
+/**
+ * Outputs [batch, ...dims, fixed * channels] of every tensor that is written, in their order (without roles: of every tensor),
+ * from every product's [batch * slots, columns]; consumes.
+ */
 export function placeProducts(
   executable: ExecutablePlan,
   products: readonly np.Array[],
@@ -123,8 +136,8 @@ export function placeProducts(
   const mixed = plan.products.map(({ slots }, p) =>
     np.reshape(products[p], [batch, ...slots.map(({ size }) => size), products[p].shape[1]]),
   );
-  const outputs = schedule.targets.map((targets, tensor) => {
-    const { dims, fixedSize } = lowered.tensors[tensor];
+  const outputs = lowered.tensors.filter(isWritten).map(({ id: tensor, dims, fixedSize }) => {
+    const targets = schedule.targets[tensor];
     const whole = [batch, ...dims.map(({ axis }) => lowered.axes[axis].size), fixedSize * channels];
     if (targets.length === 0) return np.zeros(whole); // scale parts leave some tensors nothing
     const smallFirst = targets.toSorted(
@@ -140,7 +153,8 @@ export function placeProducts(
 }
 
 /**
- * Outputs [batch, ...dims, fixed * outputChannels] per atomic tensor. `matrices[p]` is [input columns, output columns] of
+ * Outputs [batch, ...dims, fixed * outputChannels] of every tensor that is written, from inputs for every tensor that is
+ * read (see {@link reduceInputs} and {@link placeProducts}). `matrices[p]` is [input columns, output columns] of
  * product p (`schedule.widths` times channels); `bias` is [output columns of the scalar product] or null. All consumed.
  */
 export function executePlan(

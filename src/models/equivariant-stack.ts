@@ -12,10 +12,10 @@ import {
 import { dense } from "../layers/dense.ts";
 import { checkChoice, checkRange, checkSizes } from "../layers/check-options.ts";
 import { type BiasKind, equivariantLinear } from "../layers/equivariant-linear.ts";
-import { keepParams, type Layer, type LayerParams, prefixed, scoped } from "../layers/layer.ts";
+import { keepParams, type Layer, type LayerParams } from "../layers/layer.ts";
+import { layerStack, type StackEntry, type StagedLayer, stagedLayer } from "../layers/layer-stack.ts";
 import { initKinds, type InitKind } from "../layers/initial-coefficients.ts";
 import { positionEncoding } from "../layers/position-encoding.ts";
-import { type Stage, stage, type StageFunction } from "../layers/stage.ts";
 import type { Aggregation } from "../layers/execute.ts";
 import { type ExecutablePlan, planLowered } from "../plan/plan-spec.ts";
 import type { ScaleRule } from "../plan/patterns.ts";
@@ -50,14 +50,10 @@ export interface EquivariantOptions {
   readonly init?: InitKind;
 }
 
-type StagedLayer = Layer<np.Array[]> & { stages(scope: string): Stage[] };
-
 /** Layers over merged tensors: those with the same axes side by side in one array. */
-export interface EquivariantStack extends Layer<np.Array[]> {
+export interface EquivariantStack extends StagedLayer {
   readonly executable: ExecutablePlan;
   readonly outputChannels: number;
-  /** The same as `apply`, in pieces; their parameters begin with `prefix`. */
-  stages(prefix: string): Stage[];
   /** Weights of a batch of networks -> the arrays `apply` reads; consumes. @throws {ShapeError} */
   open(weights: WeightBatch): np.Array[];
   /** What `apply` makes -> arrays by tensor name; consumes. */
@@ -130,67 +126,51 @@ export function equivariantStack(
     positions && fixedAxes === "permute"
       ? positionEncoding(executable.lowered, channels[1], { scales })
       : undefined;
-  const layers = channels.slice(1).map((outputChannels, i): StagedLayer => {
+  const linear = { bias, aggregation, init, gain: gainOf(activation), ...(share && { share }) };
+  const last = channels.length - 2;
+  const entries = channels.slice(1).flatMap((outputChannels, i): StackEntry[] => {
     const inputChannels = channels[i];
-    if (i < pointwise) {
-      return pointwiseLayer(
-        executable,
-        dense(inputChannels, outputChannels, { bias: scales === "ignore" }),
-      );
-    }
-    const gain = activation === "relu" || activation === "leaky-relu" ? 2 : 1;
-    return equivariantLinear(executable, {
-      inputChannels,
-      outputChannels,
-      bias,
-      aggregation,
-      gain,
-      init,
-      ...(share && { share }),
-    });
+    const layer =
+      i < pointwise
+        ? pointwiseLayer(
+            executable,
+            dense(inputChannels, outputChannels, { bias: scales === "ignore" }),
+          )
+        : equivariantLinear(executable, { inputChannels, outputChannels, ...linear });
+    const after = i < last || activateLast ? activation : "identity";
+    return [
+      { path: `layer${i}`, layer, seed: (seed) => deriveSeed(seed, "layer", i) },
+      i === 0 && encoding
+        ? { path: "positions", layer: finishing(after, encoding) }
+        : { path: `activation${i}`, layer: finishing(after) },
+    ];
   });
-  const last = layers.length - 1;
-  /** Encodings and activation, entry by entry. */
-  const finish = (i: number, encodings: LayerParams, features: np.Array[]): np.Array[] => {
-    const encoded = i === 0 && encoding ? encoding.apply(encodings, features) : features;
-    return i < last || activateLast ? encoded.map((array) => activate(activation, array)) : encoded;
-  };
   return {
+    ...layerStack(entries),
     executable,
-    stages: (prefix) =>
-      layers.flatMap((layer, i) => [
-        ...layer.stages(`${prefix}.layer${i}`),
-        stage(i === 0 && encoding ? `${prefix}.positions` : null, (params, features) =>
-          finish(i, params, features),
-        ),
-      ]),
     outputChannels: channels[last + 1],
     open: (weights) => mergeAtoms(merged, takeApart(lowered, weights, channels[0])),
     close: (features) => {
       const outputs = channels[last + 1];
       return putTogether(lowered, separateAtoms(merged, features, outputs), outputs);
     },
-    parameterCount: layers.reduce(
-      (sum, layer) => sum + layer.parameterCount,
-      encoding?.parameterCount ?? 0,
-    ),
-    init: (seed) =>
-      Object.assign(
-        {},
-        ...layers.map((layer, i) =>
-          prefixed(`layer${i}`, layer.init(deriveSeed(seed, "layer", i))),
-        ),
-        encoding && prefixed("positions", encoding.init(deriveSeed(seed, "positions"))),
-      ),
-    apply: (params, features) => {
-      let x = features;
-      for (const [i, layer] of layers.entries()) {
-        x = layer.apply(scoped(`layer${i}`, params), x);
-        x = finish(i, i === 0 ? scoped("positions", params) : {}, x);
-      }
-      return x;
-    },
   };
+}
+
+/** Variance gain of coefficients before an activation. */
+export const gainOf = (activation: ActivationName): number =>
+  activation === "relu" || activation === "leaky-relu" ? 2 : 1;
+
+/** Encodings and activation, entry by entry, in one stage. */
+function finishing(activation: ActivationName, encoding?: Layer<np.Array[]>): StagedLayer {
+  const apply = (params: LayerParams, features: np.Array[]) =>
+    (encoding?.apply(params, features) ?? features).map((array) => activate(activation, array));
+  const layer = {
+    parameterCount: encoding?.parameterCount ?? 0,
+    init: (seed: number) => encoding?.init(seed) ?? {},
+    apply,
+  };
+  return stagedLayer(layer, { hasParams: encoding !== undefined });
 }
 
 /** One dense layer applied to every entry of every tensor (what UNF's learned optimizers call a Deep Set layer). */
@@ -212,6 +192,5 @@ function pointwiseLayer({ lowered }: ExecutablePlan, layer: ReturnType<typeof de
       return mapped;
     },
   };
-  const whole: StageFunction = (params, features) => pointwise.apply(params, features);
-  return { ...pointwise, stages: (scope) => [stage(scope, whole)] };
+  return stagedLayer(pointwise);
 }

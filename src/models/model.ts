@@ -10,6 +10,12 @@ export type Params = { [path: string]: np.Array };
 /** The weights of a batch of networks: tensor name -> [batch, ...shape], or [batch, ...shape, channels]. */
 export type WeightBatch = { [tensor: string]: np.Array };
 
+/**
+ * How weights are brought to a common size before a model reads them: divided by one number a tensor and then compressed
+ * (`asinh`), or only divided (`linear`), which scales and bases of the weights survive.
+ */
+export type InputKind = "asinh" | "linear";
+
 export interface ApplyOptions {
   /** Random key for dropout; no dropout without it. */
   readonly key?: np.Array;

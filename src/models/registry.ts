@@ -3,11 +3,15 @@
 import { OptionError } from "../core/errors.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { deepSets } from "./deep-sets.ts";
-import type { Model } from "./model.ts";
+import { magep } from "./magep.ts";
+import type { InputKind, Model } from "./model.ts";
+import { monomial } from "./monomial.ts";
 import { nfn } from "./nfn.ts";
 import { slicedModel } from "./sliced.ts";
 import { flatMLP, linearOnStatistics, publishedStatNN, statNN } from "./stat-nn.ts";
+import { transformerNFN } from "./transformer-nfn.ts";
 import { hybridUNF, publishedUNF, unf } from "./unf.ts";
+import { unfProducts } from "./unf-products.ts";
 
 /** JSON-like options of a model; each builder documents its own. */
 export type ModelOptions = Readonly<Record<string, unknown>>;
@@ -31,6 +35,8 @@ export interface ModelEntry {
   readonly invariant: boolean;
   /** Names of its options. */
   readonly options: readonly string[];
+  /** How it reads weights, by its options. @default "asinh" */
+  readonly inputs?: (options: ModelOptions) => InputKind;
   /** The option that makes it wider, and its usual value; absent where there is none. */
   readonly width?: { readonly option: "channels" | "head"; readonly sizes: readonly number[] };
   /** Absent from models that are not a publication's. */
@@ -63,8 +69,13 @@ const functional = [
   ...headed,
 ];
 
+const linearInputs = (): InputKind => "linear";
+const byScales = ({ scales }: ModelOptions): InputKind =>
+  scales === "respect" ? "linear" : "asinh";
+
 const entries = {
   unf: {
+    inputs: byScales,
     options: functional,
     width: { option: "channels", sizes: [1, 16, 16] },
     summary: "universal neural functional layers, our defaults; fixed axes by position encodings",
@@ -72,11 +83,60 @@ const entries = {
     build: (spec, options) => unf(spec, options),
   },
   "unf-hybrid": {
+    inputs: byScales,
     options: functional,
     width: { option: "channels", sizes: [1, 16, 16] },
     summary: "the same behind a first layer that lifts every weight by itself",
     invariant: true,
     build: (spec, options) => hybridUNF(spec, options),
+  },
+  "unf-products": {
+    inputs: linearInputs,
+    options: [
+      "channels",
+      "activation",
+      "bias",
+      "aggregation",
+      "share",
+      "init",
+      "rounds",
+      "rank",
+      "outer",
+      "maxDerived",
+      ...headed,
+    ],
+    width: { option: "channels", sizes: [1, 16, 16] },
+    summary:
+      "universal neural functional over products of weights: sees through scales, signs, bases",
+    invariant: true,
+    build: (spec, options) => unfProducts(spec, options),
+  },
+  monomial: {
+    inputs: linearInputs,
+    options: ["channels", ...headed],
+    width: { option: "channels", sizes: [1, 16, 16, 5] },
+    summary:
+      "Monomial-NFN, as published: linear layers that respect scales; layer after layer only",
+    invariant: true,
+    build: (spec, options) => monomial(spec, options),
+  },
+  magep: {
+    inputs: linearInputs,
+    options: ["channels", ...headed],
+    width: { option: "channels", sizes: [1, 20, 20, 20] },
+    summary:
+      "MAGEP-NFN, as published: polynomials of weights that respect scales; layer after layer only",
+    invariant: true,
+    build: (spec, options) => magep(spec, options),
+  },
+  "transformer-nfn": {
+    inputs: linearInputs,
+    options: ["channels", ...headed],
+    width: { option: "channels", sizes: [1, 10] },
+    summary:
+      "Transformer-NFN, as published: Transformers without residuals; takes rows of the stream for fixed",
+    invariant: false,
+    build: (spec, options) => transformerNFN(spec, options),
   },
   "unf-published": {
     options: [],
@@ -146,6 +206,11 @@ const entries = {
 export const modelRegistry: Readonly<Record<string, ModelEntry>> = Object.freeze(entries);
 /** Names of all models, as `buildModel`, `train` and experiments take them. */
 export const modelNames: readonly string[] = Object.keys(entries);
+
+/** How a model of the registry reads weights. */
+export function inputsOf(name: string, options: ModelOptions = {}): InputKind {
+  return modelRegistry[name].inputs?.(options) ?? "asinh";
+}
 
 /** The model of that name over a spec. @throws {OptionError} listing the names there are. */
 export function buildModel(name: string, spec: SymmetrySpec, options: ModelOptions = {}): Model {

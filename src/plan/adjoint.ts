@@ -1,6 +1,8 @@
 // The adjoint of a plan: a layer's gradient with respect to its inputs is a layer of the same kind, with features and
 // targets exchanged. Written out as a plan, it runs on the same executor and needs no automatic differentiation.
 
+import type { LoweredSpec } from "../symmetry/lower.ts";
+import type { TensorRole } from "../symmetry/recipe.ts";
 import type { Pattern } from "./plan.ts";
 import type { ExecutablePlan } from "./plan-spec.ts";
 import { schedulePlan } from "./schedule.ts";
@@ -10,8 +12,25 @@ export interface AdjointPlan extends ExecutablePlan {
   shares(product: number, channels: number): number[];
 }
 
+const exchanged: Readonly<Record<TensorRole, TensorRole>> = {
+  both: "both",
+  feature: "target",
+  target: "feature",
+  internal: "internal",
+};
+
+/** The spec with tensors that are read in place of those that are written, and the other way round. */
+function exchangeRoles(lowered: LoweredSpec): LoweredSpec {
+  if (lowered.tensors.every(({ role }) => role === undefined)) return lowered;
+  const tensors = lowered.tensors.map(
+    (tensor) => ({ ...tensor, role: exchanged[tensor.role ?? "both"] }) as const,
+  );
+  return { ...lowered, tensors };
+}
+
 /** The plan whose reductions are the adjoints of `plan`'s placements, and the other way round. */
-export function adjointPlan({ lowered, plan }: ExecutablePlan): AdjointPlan {
+export function adjointPlan({ lowered: original, plan }: ExecutablePlan): AdjointPlan {
+  const lowered = exchangeRoles(original);
   const products = plan.products.map(({ slots, features, targets }) => ({
     slots,
     features: targets,

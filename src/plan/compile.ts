@@ -2,6 +2,7 @@
 // kind of tensor (same axes in the same order), so a 196-tensor spec with 60,000 terms takes milliseconds.
 
 import type { LoweredSpec } from "../symmetry/lower.ts";
+import { isRead, isWritten } from "../symmetry/recipe.ts";
 import { type OpenPattern, openPatterns, type ScaleRule, signatureOf } from "./patterns.ts";
 import type { Pattern, Plan, Product, Slot } from "./plan.ts";
 
@@ -16,7 +17,10 @@ interface OpenProduct {
   readonly targets: Pattern[];
 }
 
-/** The plan of the equivariant linear maps from a weight space to itself. */
+/**
+ * The plan of the equivariant linear maps from the tensors that are read to those that are written: without roles, from a
+ * weight space to itself. Products without features or without targets are left out.
+ */
 export function compilePlan(
   lowered: LoweredSpec,
   { scales = "ignore" }: CompilePlanOptions = {},
@@ -24,6 +28,8 @@ export function compilePlan(
   const kinds = new Map<string, { signature: string; pattern: OpenPattern }[]>();
   const products = new Map<string, OpenProduct>();
   for (const tensor of lowered.tensors) {
+    const [read, written] = [isRead(tensor), isWritten(tensor)];
+    if (!read && !written) continue;
     const kind = tensor.dims
       .map(({ axis, governor, inverse }) => `${axis}@${governor}${inverse ? "-" : ""}`)
       .join();
@@ -42,11 +48,14 @@ export function compilePlan(
         products.set(signature, product);
       }
       const matchings = matchSlots(pattern, product.slots);
-      for (const slots of matchings) product.features.push(closePattern(tensor.id, pattern, slots));
-      product.targets.push(closePattern(tensor.id, pattern, matchings[0]));
+      for (const slots of read ? matchings : [])
+        product.features.push(closePattern(tensor.id, pattern, slots));
+      if (written) product.targets.push(closePattern(tensor.id, pattern, matchings[0]));
     }
   }
-  const list: Product[] = [...products.values()];
+  const list: Product[] = [...products.values()].filter(
+    ({ features, targets }) => features.length > 0 && targets.length > 0,
+  );
   const terms = list.reduce(
     (sum, { features, targets }) => sum + features.length * targets.length,
     0,

@@ -1,20 +1,24 @@
-// Atomic tensors that have the same dimensions, side by side in one: their fixed sizes add up. Maps between merged tensors
-// mix all fixed entries, so they are exactly the maps between all their members, in far fewer and larger arrays.
+// Atomic tensors that have the same dimensions and role, side by side in one: their fixed sizes add up. Maps between merged
+// tensors mix all fixed entries, so they are exactly the maps between all their members, in far fewer and larger arrays.
 
 import type { AtomicTensor, LoweredSpec } from "../symmetry/lower.ts";
+import { isRead, isWritten } from "../symmetry/recipe.ts";
 
 export interface MergedSpec extends LoweredSpec {
   /** Per merged tensor: the atomic tensors it is made of, in the order of its fixed entries. */
   readonly members: readonly (readonly AtomicTensor[])[];
 }
 
-const kindOf = ({ dims }: AtomicTensor): string =>
-  dims.map(({ axis, governor, inverse }) => `${axis}@${governor}${inverse ? "-" : ""}`).join();
+const kindOf = ({ dims, role = "both" }: AtomicTensor): string =>
+  `${role}:${dims.map(({ axis, governor, inverse }) => `${axis}@${governor}${inverse ? "-" : ""}`).join()}`;
 
-/** Tensors in the order of their first members. The trees of the spec still lead to the members. */
+/**
+ * Tensors in the order of their first members, without those that are neither read nor written. The trees of the spec still
+ * lead to the members.
+ */
 export function mergeTensors(lowered: LoweredSpec): MergedSpec {
   const kinds = new Map<string, AtomicTensor[]>();
-  for (const tensor of lowered.tensors) {
+  for (const tensor of lowered.tensors.filter((t) => isRead(t) || isWritten(t))) {
     const kind = kindOf(tensor);
     const known = kinds.get(kind);
     if (known === undefined) kinds.set(kind, [tensor]);
@@ -22,7 +26,7 @@ export function mergeTensors(lowered: LoweredSpec): MergedSpec {
   }
   const members = [...kinds.values()];
   const tensors = members.map((list, id): AtomicTensor => {
-    const [{ name, source, dims }] = list;
+    const [{ name, source, dims, role }] = list;
     const fixedSize = list.reduce((sum, tensor) => sum + tensor.fixedSize, 0);
     return {
       id,
@@ -32,6 +36,7 @@ export function mergeTensors(lowered: LoweredSpec): MergedSpec {
       fixed: [{ axis: null, size: fixedSize }],
       fixedSize,
       order: dims.map((_, dim) => dim),
+      ...(role !== undefined && { role }),
     };
   });
   return Object.freeze({ ...lowered, tensors, members });

@@ -1,7 +1,8 @@
 // A plan as text: one line per product with its carried axes, and what a layer over it costs.
 
 import { visibleName } from "../core/visible.ts";
-import type { LoweredSpec } from "../symmetry/lower.ts";
+import type { AtomicTensor, LoweredSpec } from "../symmetry/lower.ts";
+import type { LeftOut } from "./chain-operands.ts";
 import { type Pattern, type Plan, slotEntries } from "./plan.ts";
 
 /** A pattern in index notation: carried blocks as slot letters, free blocks as dots: `fc1.weight[a .]`, diagonals repeat a letter. */
@@ -28,6 +29,7 @@ export function printPlan(
   plan: Plan,
   { details = false }: PrintPlanOptions = {},
 ): string {
+  const derived = lowered.tensors.filter(({ recipe }) => recipe !== undefined);
   const lines = plan.products
     .toSorted((a, b) => slotEntries(b) - slotEntries(a))
     .flatMap((product) => {
@@ -41,5 +43,46 @@ export function printPlan(
         patterns.map((pattern) => formatPattern(lowered, pattern)).join(", ");
       return [line, `  from ${list(product.features)}`, `  to   ${list(product.targets)}`];
     });
-  return [`${plan.terms} terms in ${plan.products.length} products`, ...lines].join("\n");
+  const after = derived.length === 0 ? [] : [printDerived(lowered)];
+  return [`${plan.terms} terms in ${plan.products.length} products`, ...lines, ...after].join("\n");
+}
+
+/** How a derived tensor is made: `fc2.weight~forward [h2 | 3] = contract fc2.weight, fc1.weight over h1`. */
+function formatDerived(lowered: LoweredSpec, tensor: AtomicTensor): string[] {
+  const { recipe, name, dims, fixedSize, role } = tensor;
+  if (recipe === undefined) return [];
+  const axis = (dim: AtomicTensor["dims"][number]) =>
+    lowered.axes[dim.axis].name + (dim.inverse ? "^-1" : "");
+  const fixed = fixedSize === 1 ? "" : `${dims.length > 0 ? " " : ""}| ${fixedSize}`;
+  const operands = recipe.operands.map((id) => lowered.tensors[id].name).join(", ");
+  const first = lowered.tensors[recipe.operands[0]];
+  const over = (places: readonly number[]) =>
+    places.length === 0 ? "" : ` over ${places.map((dim) => axis(first.dims[dim])).join(", ")}`;
+  const detail = {
+    reduce: () => (recipe.op === "reduce" ? over(recipe.dims) : ""),
+    map: () =>
+      recipe.op === "map"
+        ? ` ${recipe.from} -> ${recipe.to} ${recipe.matrix}${recipe.trained ? "" : ", frozen"}`
+        : "",
+    sum: () => "",
+    contract: () => (recipe.op === "contract" ? over(recipe.summed.map(([dim]) => dim)) : ""),
+    outer: () => "",
+    gate: () => (recipe.op === "gate" ? ` ${recipe.function}` : ""),
+  }[recipe.op]();
+  const mark = role === "internal" ? "  (" : "  ";
+  const close = role === "internal" ? ")" : "";
+  return [
+    `${mark}${name} [${dims.map(axis).join(" ")}${fixed}] = ${recipe.op} ${operands}${detail}${close}`,
+  ];
+}
+
+/** All derived tensors, those that only others are made of in brackets, and what was left out and why. */
+export function printDerived(
+  lowered: LoweredSpec & { readonly leftOut?: readonly LeftOut[] },
+): string {
+  const derived = lowered.tensors.filter(({ recipe }) => recipe !== undefined);
+  const features = derived.filter(({ role }) => role === "feature").length;
+  const lines = derived.flatMap((tensor) => formatDerived(lowered, tensor));
+  const left = (lowered.leftOut ?? []).map(({ name, reason }) => `  left out: ${name} (${reason})`);
+  return [`${features} derived tensors`, ...lines, ...left].join("\n");
 }

@@ -25,12 +25,22 @@ export interface ExperimentRow {
   readonly maxPredictionChange: number;
   /** Kendall's tau between the predictions before and after the group elements: 1 when no order changed. */
   readonly agreement: number;
+  /** Tau after scales, signs or bases acted on every test network, by what acted (`scales:2`, `signs`, `bases`). */
+  readonly moves?: readonly MoveRow[];
   readonly r2Mean: number;
   readonly r2Spread: number;
   readonly seeds: number;
   /** Learning rate and options it was trained with. */
   readonly rate?: number;
   readonly options?: Readonly<Record<string, unknown>>;
+}
+
+/** What a model's tau becomes when test networks are moved. */
+export interface MoveRow {
+  readonly move: string;
+  readonly tauMean: number;
+  /** Sample standard deviation over seeds; NaN for one seed. */
+  readonly tauStd: number;
 }
 
 /** A baseline without training: test networks in the order of one number. */

@@ -4,6 +4,7 @@
 import { UnsupportedError } from "../core/errors.ts";
 import { lookup } from "../core/records.ts";
 import { type Part, type PartDim, type SplitTree, splitParts } from "./parts.ts";
+import type { Recipe, TensorRole } from "./recipe.ts";
 import type { AxisGroup, AxisScale, SymmetrySpec } from "./types.ts";
 
 /** A permuted axis of the lowered spec. */
@@ -38,6 +39,10 @@ export interface AtomicTensor {
   readonly fixedSize: number;
   /** Order that brings the part's dimensions to [permuted..., fixed...]. */
   readonly order: readonly number[];
+  /** What a layer does with it. @default "both" */
+  readonly role?: TensorRole;
+  /** How it is computed from tensors before it; absent for tensors of the spec. */
+  readonly recipe?: Recipe;
 }
 
 export interface LoweredSpec {

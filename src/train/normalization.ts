@@ -1,13 +1,23 @@
-// Normalisation of weights: every tensor divided by one scale, fitted on the training networks, then compressed. One scale
-// per tensor, never per entry, so that permutations of the weights still commute.
+// Normalisation of weights: every tensor divided by one scale, fitted on the training networks, then compressed unless the
+// model respects scales. One scale per tensor, never per entry, so that permutations of the weights still commute.
 
 import { ShapeError } from "../core/errors.ts";
 import { lookup } from "../core/records.ts";
 import { sizeOf } from "../core/shapes.ts";
+import type { InputKind } from "../models/model.ts";
 import type { DatasetTensor, WeightDataset } from "./dataset.ts";
 
 /** What the weights become, in words: trainings with other inputs are other trainings. */
 export const inputKind = "asinh(weight / median over networks of a tensor's root mean square)";
+const linearKind = "weight / median over networks of a tensor's root mean square";
+
+/** The words for a kind of inputs, which checkpoints and experiments keep. */
+export const describeInputs = (kind: InputKind): string =>
+  kind === "linear" ? linearKind : inputKind;
+
+/** The kind that words stand for; older files say nothing and mean `asinh`. */
+export const inputsFrom = (words: unknown): InputKind =>
+  words === linearKind ? "linear" : "asinh";
 
 /** Tensor name -> the root mean square of its entries, the median over networks. */
 export type Normalization = Readonly<Record<string, { readonly scale: number }>>;
@@ -33,11 +43,16 @@ export function fitNormalization(dataset: WeightDataset): Normalization {
 
 /**
  * The dataset with `asinh(weight / scale)` in every tensor; targets unchanged. The inverse hyperbolic sine leaves usual
- * weights nearly as they are and grows like a logarithm beyond; it is odd, so signs commute too;
- * positive scales do not.
+ * weights nearly as they are and grows like a logarithm beyond; it is odd, so signs commute too; positive scales and changes
+ * of basis do not. `linear` inputs are `weight / scale`, with which all of them commute.
  * @throws {ShapeError} when a tensor has no scale.
  */
-export function normalize(dataset: WeightDataset, normalization: Normalization): WeightDataset {
+export function normalize(
+  dataset: WeightDataset,
+  normalization: Normalization,
+  kind: InputKind = "asinh",
+): WeightDataset {
+  const compress = kind === "linear" ? (x: number) => x : Math.asinh;
   const tensors = Object.entries(dataset.tensors).map(([name, { shape, data }]) => {
     const known = lookup(normalization, name);
     if (known === undefined) {
@@ -46,7 +61,7 @@ export function normalize(dataset: WeightDataset, normalization: Normalization):
           `${Object.keys(normalization).join(", ")}; fit them on the same tensors`,
       );
     }
-    return [name, { shape, data: data.map((value) => Math.asinh(value / known.scale)) }];
+    return [name, { shape, data: data.map((value) => compress(value / known.scale)) }];
   });
   return { ...dataset, tensors: Object.fromEntries(tensors) as Record<string, DatasetTensor> };
 }

@@ -4,6 +4,7 @@ import { jit, numpy as np, random, valueAndGrad } from "@jax-js/jax";
 import { beforeAll, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
 import type { Model, Params } from "../../src/models/model.ts";
+import { buildModel } from "../../src/models/registry.ts";
 import { unf, type UNFOptions } from "../../src/models/unf.ts";
 import { toBatch } from "../../src/testing/equivariance.ts";
 import { randomSpec, randomWeights } from "../../src/testing/random.ts";
@@ -128,6 +129,20 @@ test("functionals that respect scales, which leave the pool some tensors only", 
   expect(difference(numbers, await whole(model, spec, 5))).toBeLessThan(tolerance);
   const other = unf(spec, { ...common, activation: "relu", bias: "none", scales: "respect" });
   expect(Object.keys(await staged(other, spec, 5))).not.toEqual(Object.keys(numbers));
+});
+
+test.each([
+  ["unf-products", { channels: [1, 3, 3], head: [6, 1], activation: "tanh" }],
+  ["unf-products", { channels: [1, 4, 4], head: [6, 1], activation: "tanh" }],
+  ["monomial", { channels: [1, 3, 3], head: [6, 1] }],
+  ["magep", { channels: [1, 3, 3], head: [6, 1] }],
+  ["magep", { channels: [1, 4, 4], head: [6, 1] }],
+])("%s %j over products of weights, with trained and frozen factors", async (name, options) => {
+  const spec = mlpSpec([3, 5, 4, 2], { scale: "sign" });
+  const model = buildModel(name, spec, options);
+  const numbers = await staged(model, spec, 5);
+  expect(difference(numbers, await whole(model, spec, 5))).toBeLessThan(1e-3);
+  expect(difference(numbers, await whole(model, spec, 6))).toBeGreaterThan(0.1);
 });
 
 test("stages leave no arrays behind", async () => {

@@ -21,15 +21,20 @@ interface ExperimentFlags extends GeneralizationFlags {
   readonly trainShare?: number;
   readonly tune?: number;
   readonly tuneEpochs?: number;
+  readonly move?: readonly string[];
+  readonly moveTraining?: string;
+  readonly moveResults?: string;
 }
 
 /** The command that repeats an experiment, with every option that has a say in the numbers. */
 function commandOf(flags: ExperimentFlags): string {
-  const { epochs, trainShare, tune, tuneEpochs = epochs } = flags;
+  const { epochs, trainShare, tune, tuneEpochs = epochs, move = [], moveTraining } = flags;
   return [
     `npx weightspace experiment generalization ${repeatedOptions(flags)}`,
     ...(trainShare === undefined ? [] : [`--train-share ${trainShare}`]),
     ...(tune === undefined ? [] : [`--tune ${tune} --tune-epochs ${tuneEpochs}`]),
+    ...move.map((each) => `--move ${each}`),
+    ...(moveTraining === undefined ? [] : [`--move-training ${moveTraining}`]),
   ].join(" ");
 }
 
@@ -48,6 +53,8 @@ async function settingsOf(flags: ExperimentFlags) {
     ...(await readSettings(flags)),
     ...(trainShare !== undefined && { trainShare }),
     tuning: tune === undefined ? undefined : { configurations: tune, epochs: tuneEpochs ?? epochs },
+    moves: flags.move,
+    moveTraining: flags.moveTraining,
   };
 }
 
@@ -84,7 +91,7 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
   const { folderStore } = await import("../../node/folder-store.ts");
   const { fingerprint } = await import("../experiments/dataset-digest.ts");
   const { runWithProgress } = await import("../app/run-with-progress.ts");
-  const { compactResult, experimentTables } = await import("../experiments/experiment-output.ts");
+  const { compactResult, experimentTables, movedResult } = await import("../experiments/experiment-output.ts");
   const { generalizationReport } = await import("../../report/generalization-report.ts");
 
   const population = await openPopulation(flags.zoo, flags);
@@ -112,6 +119,8 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
   if (flags.results !== undefined) {
     await writeFileAtomic(flags.results, `${JSON.stringify(compact, null, 2)}\n`);
   }
+  if (flags.moveResults !== undefined)
+    await writeFileAtomic(flags.moveResults, movedResult(result));
   cli.output.result({ ...compact, files }, () =>
     [
       `Kendall's tau between predicted and true accuracy of ${counted(outcome.sizes.test, "held-out network")}, mean ± spread over ${counted(flags.seeds, "seed")},`,
@@ -139,6 +148,13 @@ export const generalizationCommand: RegisterCommand = (experiment, cli) => {
     )
     .option("--tune <k>", "configurations to try for every model", wholeNumber(1, 9))
     .option("--tune-epochs <n>", "passes of each of them; default as --epochs", wholeNumber(1))
+    .option(
+      "--move <what>",
+      "also test on networks moved by scales:K (positive factors from 1 to 10^K), signs or bases, may repeat",
+      (what: string, before: readonly string[] | undefined) => [...(before ?? []), what],
+    )
+    .option("--move-training <what>", "move every network of training and validation once")
+    .option("--move-results <file>", "write tau by move alone, as committed to docs/results")
     .option("-o, --out <folder>", "of runs, results and report; default runs/generalization-<name>")
     .addHelpText(
       "after",

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
-import type { SplitParts, Training } from "../experiments/train-functional.ts";
+import type { Training } from "../experiments/train-functional.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import { mostOptionBytes, readBytes, readJson } from "../../node/files.ts";
 import {
@@ -114,15 +114,14 @@ async function trainLocked(
   cli: Cli,
 ): Promise<void> {
   const { splitDataset } = await import("../../train/dataset.ts");
-  const { fitNormalization, inputKind } = await import("../../train/normalization.ts");
-  const { buildModel } = await import("../../models/registry.ts");
+  const { describeInputs, fitNormalization } = await import("../../train/normalization.ts");
+  const { buildModel, inputsOf } = await import("../../models/registry.ts");
   const { budgetOptions } = await import("../../experiment/budget.ts");
   const { readCheckpointFile, uncheckedNote } = await import("../experiments/functional-file.ts");
   const { checkSameTraining, fingerprint } = await import("../experiments/dataset-digest.ts");
   const { runTraining } = await import("../experiments/train-functional.ts");
   const { dataset, counts } = population;
   const [train, validation, test] = splitDataset(dataset, [0.7, 0.15, 0.15], flags.seed);
-  const parts: SplitParts = { train, validation, test };
   const normalization = fitNormalization(train);
   const model = buildModel(flags.model, dataset.spec, options);
   const { output, seed, patience } = flags;
@@ -130,7 +129,7 @@ async function trainLocked(
     model: flags.model,
     options,
     networks: dataset.size,
-    inputs: inputKind,
+    inputs: describeInputs(inputsOf(flags.model, options)),
     "weights and targets": fingerprint(dataset),
   };
   const resume = existsSync(output) ? await readBytes(output) : undefined;
@@ -143,8 +142,9 @@ async function trainLocked(
   const training: Training = {
     name: flags.model,
     model,
-    parts,
+    parts: { train, validation, test },
     normalization,
+    inputs: inputsOf(flags.model, options),
     output,
     options: {
       ...budgetOptions({ ...flags, clipNorm: 1 }, train.size, options),

@@ -46,6 +46,31 @@ function oneNumberTable(rows: readonly OneNumberRow[]): string {
   );
 }
 
+/**
+ * Tau by what acted on the test networks, as committed to docs/results, as JSON text. `scaling` is "0" to "8", "signs" or "bases".
+ */
+export function movedResult(result: ExperimentResult): string {
+  const { title, command, commit, machine, seed, population } = result;
+  const rows = result.rows.flatMap(({ model, seeds, moves = [] }) =>
+    moves.map(({ move, tauMean, tauStd }) => {
+      const scaling = move.replace("scales:", "");
+      return { population: population.name, model, scaling, seeds, tauMean, tauStd };
+    }),
+  );
+  return `${JSON.stringify({ title, command, commit, machine, seed, rows }, null, 2)}\n`;
+}
+
+/** Tau by what acted on the test networks. */
+function movesTable(rows: ExperimentResult["rows"]): string[] {
+  const names = rows[0]?.moves?.map(({ move }) => move) ?? [];
+  if (names.length === 0) return [];
+  const lines = rows.map(({ model, moves = [] }) => [
+    model,
+    ...moves.map(({ tauMean, tauStd }) => withSpread(tauMean, tauStd)),
+  ]);
+  return [textTable(["tau when moved by", ...names], lines)];
+}
+
 /** The tables of an experiment: results, one-number baselines, pairs of models, configurations tried. */
 export function experimentTables(result: ExperimentResult): string {
   const { rows, oneNumber = [], comparisons = [], tuning = [] } = result;
@@ -96,6 +121,7 @@ export function experimentTables(result: ExperimentResult): string {
   );
   return [
     results,
+    ...movesTable(rows),
     ...(oneNumber.length > 0 ? [oneNumberTable(oneNumber)] : []),
     ...(comparisons.length > 0 ? [pairs] : []),
     ...(tuning.length > 0 ? [tried] : []),

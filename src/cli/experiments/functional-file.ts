@@ -9,7 +9,7 @@ import { arraysFromHost, disposeArrays } from "../../engine/arrays.ts";
 import { readCheckpoint, type ReadCheckpoint } from "../../train/checkpoint.ts";
 import type { WeightDataset } from "../../train/dataset.ts";
 import { binaryCrossEntropy } from "../../train/losses.ts";
-import { type Normalization, normalize } from "../../train/normalization.ts";
+import { inputsFrom, type Normalization, normalize } from "../../train/normalization.ts";
 import { startEngine } from "../../engine/start.ts";
 import { predict } from "../../train/predict.ts";
 
@@ -43,7 +43,9 @@ export async function loadFunctional(bytes: Uint8Array, path: string): Promise<F
     model: name,
     options,
     normalization = {},
+    inputs,
   } = notes as {
+    inputs?: string;
     model?: string;
     options?: ModelOptions;
     normalization?: Normalization;
@@ -63,9 +65,14 @@ export async function loadFunctional(bytes: Uint8Array, path: string): Promise<F
       checkSameArchitecture(spec, dataset.spec);
       await startEngine();
       arrays ??= arraysFromHost(best ?? params);
-      return predict(model, arrays, normalize({ ...dataset, spec }, normalization), {
-        loss: binaryCrossEntropy,
-      });
+      return predict(
+        model,
+        arrays,
+        normalize({ ...dataset, spec }, normalization, inputsFrom(inputs)),
+        {
+          loss: binaryCrossEntropy,
+        },
+      );
     },
     dispose: () => disposeArrays(arrays),
   };

@@ -126,7 +126,7 @@ export function addGeneralizationOptions(command: Command): Command {
     .option("--spec <file>", "symmetries of a published population's networks as JSON")
     .option(
       "--models <list>",
-      "unf (UNF layers, our defaults), unf-hybrid, unf-shared, unf-published, nfn-np, nfn-hnp, nfn (both), deep-sets, stat-nn, stat-nn-published, linear, flat-mlp or mlp, separated by commas",
+      "unf (UNF layers, our defaults), unf-hybrid, unf-products, unf-shared, unf-published, monomial, magep, transformer-nfn, nfn-np, nfn-hnp, nfn (both), deep-sets, stat-nn, stat-nn-published, linear, flat-mlp or mlp, separated by commas; canonical:unf reads networks in canonical form",
       defaultModels,
     )
     .option(
@@ -156,12 +156,12 @@ export function addGeneralizationOptions(command: Command): Command {
 
 /** The functionals that take part. @throws {UsageError} {OptionError} for names and options that are not known. */
 async function chooseContestants(flags: GeneralizationFlags): Promise<Contestant[]> {
-  const { chooseModels, contestantNames, trainAsPublished } =
+  const { chooseModels, contestantNames, isContestantName, trainAsPublished } =
     await import("../../experiment/choose-models.ts");
   const names = flags.models.split(",").map((each) => each.trim());
   const options = await modelOptions(flags.options);
   const unknown = names.find(
-    (each) => !contestantNames.includes(each) && !Object.hasOwn(options, each),
+    (each) => !isContestantName(each) && !Object.hasOwn(options, each.replace("canonical:", "")),
   );
   if (unknown !== undefined) {
     throw new UsageError(

@@ -1,6 +1,6 @@
 // One training of a functional on the command line: a bar, a checkpoint after every epoch, the score on held-out networks.
 
-import type { Model } from "../../models/model.ts";
+import type { InputKind, Model } from "../../models/model.ts";
 import { disposeArrays } from "../../engine/arrays.ts";
 import type { WeightDataset } from "../../train/dataset.ts";
 import type { FitOptions } from "../../train/fit-options.ts";
@@ -24,6 +24,8 @@ export interface Training {
   readonly model: Model;
   readonly parts: SplitParts;
   readonly normalization: Normalization;
+  /** How the model reads weights. */
+  readonly inputs: InputKind;
   /** The file of the checkpoint. */
   readonly output: string;
   readonly options: FitOptions;
@@ -38,12 +40,12 @@ export interface TrainingOutcome {
 
 /** Trains to the end and scores; undefined when it was interrupted, with the last checkpoint written. */
 export async function runTraining(
-  { name, model, parts, normalization, output, options }: Training,
+  { name, model, parts, normalization, inputs, output, options }: Training,
   { progress }: Pick<Cli, "progress">,
 ): Promise<TrainingOutcome | undefined> {
   const data = {
-    train: normalize(parts.train, normalization),
-    validation: normalize(parts.validation, normalization),
+    train: normalize(parts.train, normalization, inputs),
+    validation: normalize(parts.validation, normalization, inputs),
   };
   let task: ReturnType<typeof progress.task> | undefined;
   for await (const event of fit(model, data, options)) {
@@ -60,7 +62,7 @@ export async function runTraining(
       try {
         if (reason === "aborted") return undefined;
         task?.finish();
-        const held = normalize(parts.test, normalization);
+        const held = normalize(parts.test, normalization, inputs);
         const predicted = await predict(model, params, held, { loss: binaryCrossEntropy });
         return { tau: kendallTau(predicted, held.targets), bestEpoch, reason };
       } finally {

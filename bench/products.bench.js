@@ -1,0 +1,156 @@
+// What products of weights cost: forward, forward + backward, and bytes that stages keep for the backward pass, of models that
+// see through scales beside one that does not, at equal channels; and how products grow with depth.
+
+import { startEngine } from "../dist/engine/start.js";
+import { buildModel } from "../dist/models/registry.js";
+import { deriveProducts } from "../dist/plan/derive-products.js";
+import { lowerSpec } from "../dist/symmetry/lower.js";
+import { mlpSpec } from "../dist/symmetry/presets/mlp.js";
+import { digitsTransformerSpec } from "../dist/tasks/digits-transformer.js";
+import { defineSpec } from "../dist/symmetry/spec.js";
+import { randomWeights, toBatch } from "../dist/testing/index.js";
+import { numpy as np } from "@jax-js/jax";
+import { compileForward, compileGradients } from "../dist/train/compiled.js";
+import { binaryCrossEntropy } from "../dist/train/losses.js";
+import { median } from "./support/harness.js";
+
+const batch = 16;
+const rounds = 7;
+const seed = 1;
+
+const keep = (arrays) => Object.fromEntries(Object.entries(arrays).map(([n, a]) => [n, a.ref]));
+
+function batchOf(spec) {
+  const networks = Array.from({ length: batch }, (_, i) => toBatch(randomWeights(spec, seed + i)));
+  return Object.fromEntries(
+    Object.keys(spec.tensors).map((name) => [
+      name,
+      np.concatenate(
+        networks.map((n) => n[name]),
+        0,
+      ),
+    ]),
+  );
+}
+
+/** Bytes of all arrays that stages read, which the backward pass needs again. */
+async function keptBytes({ staged }, params, weights) {
+  if (staged === undefined) return undefined;
+  let bytes = 0;
+  let values = staged.open(keep(weights));
+  for (const { scope, compile } of staged.stages) {
+    for (const { size } of values) bytes += 4 * size;
+    const own = Object.entries(params)
+      .filter(([path]) => scope !== null && path.startsWith(`${scope}.`))
+      .map(([path, array]) => [path.slice(scope.length + 1), array.ref]);
+    const compiled = compile();
+    values = compiled.forward(Object.fromEntries(own), values);
+    await values[0].blockUntilReady();
+    compiled.dispose();
+  }
+  for (const value of values) value.dispose();
+  return bytes;
+}
+
+/** Median milliseconds of every model, in turns, so that what else the machine does falls on all of them. */
+async function compareModels(spec, models) {
+  const weights = batchOf(spec);
+  const targets = np.zeros([batch, 1]);
+  const entries = [];
+  for (const [name, options] of Object.entries(models)) {
+    const model = buildModel(name, spec, options);
+    const params = model.init(seed);
+    entries.push({
+      name,
+      params,
+      parameters: model.parameterCount,
+      keptBytes: await keptBytes(model, params, weights),
+      forward: compileForward(model),
+      both: compileGradients(model, binaryCrossEntropy),
+      times: { forward: [], both: [] },
+    });
+  }
+  for (let round = 0; round <= rounds; round++) {
+    for (const { params, forward, both, times } of entries) {
+      const began = performance.now();
+      await (await forward.run(keep(params), keep(weights))).data();
+      const between = performance.now();
+      const { value, gradients } = await both.run(keep(params), keep(weights), targets.ref);
+      await value.data();
+      for (const array of Object.values(gradients)) array.dispose();
+      if (round > 0) {
+        times.forward.push(between - began);
+        times.both.push(performance.now() - between);
+      }
+    }
+  }
+  const rows = entries.map(({ name, parameters, keptBytes: bytes, times }) => ({
+    name,
+    parameters,
+    keptBytes: bytes,
+    forward: median(times.forward),
+    forwardBackward: median(times.both),
+  }));
+  const [first] = rows;
+  return rows.map((row) => ({
+    ...row,
+    ratio: row.forward / first.forward,
+    ratioBackward: row.forwardBackward / first.forwardBackward,
+  }));
+}
+
+const cnn = defineSpec({
+  axes: {
+    in: { size: 1, group: "fixed" },
+    out: { size: 10, group: "fixed" },
+    ...Object.fromEntries(
+      [1, 2, 3].map((i) => [`c${i}`, { size: 16, group: "permutation", scale: "positive" }]),
+    ),
+  },
+  tensors: {
+    "conv1.weight": ["c1", "in"],
+    "conv1.bias": ["c1"],
+    "conv2.weight": ["c2", "c1^-1"],
+    "conv2.bias": ["c2"],
+    "conv3.weight": ["c3", "c2^-1"],
+    "conv3.bias": ["c3"],
+    "fc.weight": ["out", "c3^-1"],
+    "fc.bias": ["out"],
+  },
+});
+
+export async function run() {
+  await startEngine();
+  const scaled = (channels) => {
+    const options = { channels: [1, channels, channels], head: [64, 1] };
+    return {
+      "nfn-hnp": options,
+      monomial: options,
+      magep: options,
+      "unf-products": options,
+    };
+  };
+  const siren = mlpSpec([2, 32, 32, 3], { scale: "positive" });
+  const transformer = await digitsTransformerSpec(false);
+  const equal = { channels: [1, 8, 8], head: [64, 1] };
+  const rows = {
+    "[2, 32, 32, 3], 16 channels": await compareModels(siren, scaled(16)),
+    "[1, 16, 16, 16, 10], 20 channels": await compareModels(cnn, scaled(20)),
+    "Transformer without residuals, 8 channels": await compareModels(transformer, {
+      unf: equal,
+      "unf-products": equal,
+    }),
+  };
+  const depth = [8, 32, 128].map((layers) => {
+    const spec = mlpSpec(
+      Array.from({ length: layers + 1 }, () => 8),
+      { scale: "positive" },
+    );
+    const lowered = lowerSpec(spec);
+    const began = performance.now();
+    const { tensors } = deriveProducts(lowered);
+    const derived = tensors.filter(({ recipe, role }) => recipe && role === "feature").length;
+    return { layers, derived, milliseconds: performance.now() - began };
+  });
+  return { unit: "milliseconds a batch; ratios to the first model", batch, seed, rows, depth };
+}

@@ -1,0 +1,203 @@
+// Universal neural functionals that see through scales: the linear maps of UNF (Zhou, Finn and Harrison 2024) that respect
+// scale parts, signs and bases, over weights and products of weights (after MAGEP-NFN and Transformer-NFN, Tran et al.),
+// on any spec. Predictions stay the same under the whole group, not under permutations alone.
+
+import { numpy as np } from "@jax-js/jax";
+import { OptionError } from "../core/errors.ts";
+import { deriveSeed } from "../core/random.ts";
+import { type ActivationName, activationNames } from "../layers/activation.ts";
+import { chargedActivation, withGates } from "../layers/charged-activation.ts";
+import { checkChoice, checkRange, checkSizes } from "../layers/check-options.ts";
+import { denseStack } from "../layers/dense.ts";
+import { type BiasKind, equivariantLinear } from "../layers/equivariant-linear.ts";
+import { initKinds, type InitKind } from "../layers/initial-coefficients.ts";
+import { invariantPool } from "../layers/invariant-pool.ts";
+import { prefixed, scoped } from "../layers/layer.ts";
+import { layerStack, type StackEntry, type StagedLayer } from "../layers/layer-stack.ts";
+import { normalizedPool } from "../layers/normalized-pool.ts";
+import { productFeatures } from "../layers/product-features.ts";
+import { stage } from "../layers/stage.ts";
+import { signedLog } from "../layers/derive.ts";
+import type { Aggregation } from "../layers/execute.ts";
+import { mergeAtoms, putTogether, separateAtoms, takeApart } from "../layers/take-apart.ts";
+import { deriveProducts, type DeriveProductsOptions } from "../plan/derive-products.ts";
+import { type MergedSpec, mergeTensors } from "../plan/merge-tensors.ts";
+import { planLowered } from "../plan/plan-spec.ts";
+import { withNumber } from "../plan/roles.ts";
+import type { ShareOptions } from "../plan/sharing.ts";
+import { type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
+import { gainOf } from "./equivariant-stack.ts";
+import type { EquivariantModel, Model } from "./model.ts";
+
+export interface ProductsBodyOptions extends DeriveProductsOptions {
+  /** Name shown in tables. @default "unf-products" */
+  readonly name?: string;
+  /** Channels from the input to the last layer. The first layer reads weights, the others products too. @default [1, 16, 16] */
+  readonly channels?: readonly number[];
+  /** Used where it commutes with what acts on a tensor; elsewhere `tanh`, `relu` or a gate. @default "relu" */
+  readonly activation?: ActivationName;
+  /** @default "full" */
+  readonly bias?: BiasKind;
+  /** @default "mean" */
+  readonly aggregation?: Aggregation;
+  /** Share coefficients between structurally equal pairs of tensors. @default none */
+  readonly share?: ShareOptions;
+  /** @default "balanced" */
+  readonly init?: InitKind;
+}
+
+export interface UNFProductsOptions extends ProductsBodyOptions {
+  /** Sizes of the dense head; the last is the number of outputs. @default [64, 1] */
+  readonly head?: readonly number[];
+  /** Dropout rate in the head while training. @default 0 */
+  readonly dropout?: number;
+}
+
+/** @throws {OptionError} naming the first value that is out of its range. */
+function checkBody(options: ProductsBodyOptions): void {
+  const { name = "unf-products", channels = [1, 16, 16] } = options;
+  checkSizes(`${name}: channels`, channels);
+  if (channels.length < 2)
+    throw new OptionError(
+      `${name}: channels needs an input and at least one layer, got ${channels.length} entries`,
+    );
+  checkChoice(`${name}: activation`, options.activation ?? "relu", activationNames);
+  checkChoice(`${name}: bias`, options.bias ?? "full", ["full", "tensor", "none"]);
+  checkChoice(`${name}: aggregation`, options.aggregation ?? "mean", ["mean", "sum"]);
+  checkChoice(`${name}: init`, options.init ?? "balanced", initKinds);
+  checkChoice(`${name}: outer`, options.outer ?? true, [true, false]);
+  checkRange(`${name}: rounds`, options.rounds ?? 1, 1, 16);
+  checkRange(`${name}: rank`, options.rank ?? 8, 1, 4096);
+  checkRange(`${name}: maxDerived`, options.maxDerived ?? 2000, 0, 1_000_000);
+}
+
+interface Body {
+  readonly layers: StagedLayer;
+  /** The spec's tensors, merged: what layers read from each other. */
+  readonly base: MergedSpec;
+  readonly lowered: LoweredSpec;
+  readonly derived: LoweredSpec;
+  readonly channels: readonly number[];
+}
+
+/** Layers over weights, then over weights and products; activations after all but, if not wanted, the last. */
+function productsBody(
+  spec: SymmetrySpec,
+  options: ProductsBodyOptions,
+  activateLast: boolean,
+): Body {
+  checkBody(options);
+  const { channels = [1, 16, 16], activation = "relu", share, ...others } = options;
+  const { bias = "full", aggregation = "mean", init = "balanced" } = others;
+  const lowered = lowerSpec(spec);
+  const derived = deriveProducts(lowered, others);
+  const base = mergeTensors(lowered);
+  const linear = { bias, aggregation, init, gain: gainOf(activation), ...(share && { share }) };
+  const entries = channels.slice(1).flatMap((outputChannels, i): StackEntry[] => {
+    const inputChannels = channels[i];
+    const name = i < channels.length - 2 || activateLast ? activation : "identity";
+    const tensors = withGates(i === 0 ? lowered : derived, name);
+    const merged = mergeTensors(tensors);
+    const products = productFeatures({ base, derived: tensors, merged, channels: inputChannels });
+    const mix = equivariantLinear(planLowered(merged, "respect"), {
+      inputChannels,
+      outputChannels,
+      ...linear,
+    });
+    const after = {
+      path: `activation${i}`,
+      layer: chargedActivation(merged, name, outputChannels),
+    };
+    const before = i === 0 ? [] : [{ path: `products${i}`, layer: products }];
+    return [...before, { path: `layer${i}`, layer: mix }, after];
+  });
+  return { layers: layerStack(entries), base, lowered, derived, channels };
+}
+
+/**
+ * An invariant functional: weights of a batch of networks -> predictions [batch, outputs], unchanged by permutations, positive
+ * scales, signs and bases of the spec. The head reads invariant products (compressed by a signed logarithm) and, per tensor
+ * with scales, entries normalised over channels.
+ *
+ * ```ts
+ * const model = unfProducts(spec, { channels: [1, 16, 16], head: [64, 1] });
+ * ```
+ * @throws {OptionError} for impossible options.
+ */
+export function unfProducts(spec: SymmetrySpec, options: UNFProductsOptions = {}): Model {
+  const { name = "unf-products", head = [64, 1], dropout = 0, aggregation = "mean" } = options;
+  checkSizes(`${name}: head`, head);
+  const body = productsBody(spec, options, true);
+  const channels = body.channels[body.channels.length - 1];
+  const merged = mergeTensors(withNumber(body.derived));
+  const executable = planLowered(merged, "respect");
+  const features = productFeatures({ base: body.base, derived: body.derived, merged, channels });
+  const scalars =
+    executable.plan.products.length === 0
+      ? null
+      : invariantPool(executable, "complete", aggregation);
+  const normalized = normalizedPool(merged);
+  const width = ((scalars?.width ?? 0) + normalized.width) * channels;
+  if (width === 0)
+    throw new OptionError(`${name}: nothing in these weights is invariant to their scales`);
+  const top = denseStack([width, ...head], { dropout });
+  const pool = (inputs: np.Array[]): np.Array => {
+    const invariant = scalars === null ? [] : [signedLog(scalars.apply(inputs.map((x) => x.ref)))];
+    return np.concatenate([...invariant, ...normalized.apply(inputs, channels)], 1);
+  };
+  const open = (weights: Parameters<Model["apply"]>[1]) =>
+    mergeAtoms(body.base, takeApart(body.lowered, weights, body.channels[0]));
+  const stack = layerStack([
+    { path: "body", layer: body.layers },
+    { path: "products", layer: features },
+  ]);
+  return {
+    name,
+    spec,
+    outputs: head[head.length - 1],
+    parameterCount: stack.parameterCount + top.parameterCount,
+    init: (seed) => ({
+      ...stack.init(seed),
+      ...prefixed("head", top.init(deriveSeed(seed, "head"))),
+    }),
+    apply: (params, weights, { key } = {}) => {
+      const { head: ofHead, rest } = splitHead(params);
+      return top.apply(ofHead, pool(stack.apply(rest, open(weights))), key);
+    },
+    staged: {
+      open,
+      stages: [
+        ...stack.stages(""),
+        stage(null, (_, inputs) => [pool(inputs)]),
+        stage("head", (params, [pooled], { key }) => [top.apply(params, pooled, key)]),
+      ],
+    },
+  };
+}
+
+function splitHead(params: Parameters<Model["apply"]>[0]) {
+  const rest = Object.entries(params).filter(([path]) => !path.startsWith("head."));
+  return { head: scoped("head", params), rest: Object.fromEntries(rest) };
+}
+
+/** An equivariant map between weights that respects scales, over weights and products; shapes as of `equivariantUNF`. */
+export function equivariantProducts(
+  spec: SymmetrySpec,
+  options: ProductsBodyOptions = {},
+): EquivariantModel {
+  const { layers, base, lowered, channels } = productsBody(spec, options, false);
+  const outputs = channels[channels.length - 1];
+  return {
+    name: options.name ?? "equivariant-products",
+    spec,
+    channels: outputs,
+    parameterCount: layers.parameterCount,
+    init: (seed) => layers.init(seed),
+    apply: (params, weights) => {
+      const atoms = mergeAtoms(base, takeApart(lowered, weights, channels[0]));
+      const features = layers.apply(params, atoms);
+      return putTogether(lowered, separateAtoms(base, features, outputs), outputs);
+    },
+  };
+}
