@@ -28,3 +28,4 @@ export type {
   JobResult,
 } from "../experiment/job.ts";
 export type { OneNumberRow } from "../report/experiment.ts";
+export type { MoveRow } from "../report/experiment.ts";

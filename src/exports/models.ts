@@ -38,3 +38,14 @@ export type { FixedAxes } from "../symmetry/lower.ts";
 export type { CompiledStage, Stage, StageGradients } from "../layers/stage.ts";
 export type { LayerParams } from "../layers/layer.ts";
 export type { TrainingPreset } from "../models/registry.ts";
+export {
+  equivariantProducts,
+  unfProducts,
+  type UNFProductsOptions,
+} from "../models/unf-products.ts";
+export { magep, type MagepOptions } from "../models/magep.ts";
+export { monomial, type MonomialOptions } from "../models/monomial.ts";
+export { transformerNFN, type TransformerNFNOptions } from "../models/transformer-nfn.ts";
+export { slicedModel, type SlicedModelOptions } from "../models/sliced.ts";
+export type { InputKind } from "../models/model.ts";
+export type { ProductsBodyOptions } from "../models/unf-products.ts";

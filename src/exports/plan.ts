@@ -21,3 +21,11 @@ export { compilePlan, type CompilePlanOptions } from "../plan/compile.ts";
 export { printPlan, type PrintPlanOptions } from "../plan/print.ts";
 export type { Block, Pattern, Plan, Product, Slot } from "../plan/plan.ts";
 export type { SplitTree } from "../symmetry/parts.ts";
+export {
+  deriveProducts,
+  type DerivedSpec,
+  type DeriveProductsOptions,
+} from "../plan/derive-products.ts";
+export type { LeftOut } from "../plan/chain-operands.ts";
+export type { Recipe, TensorRole } from "../symmetry/recipe.ts";
+export type { DimPairs } from "../symmetry/recipe.ts";

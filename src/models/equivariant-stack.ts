@@ -13,7 +13,12 @@ import { dense } from "../layers/dense.ts";
 import { checkChoice, checkRange, checkSizes } from "../layers/check-options.ts";
 import { type BiasKind, equivariantLinear } from "../layers/equivariant-linear.ts";
 import { keepParams, type Layer, type LayerParams } from "../layers/layer.ts";
-import { layerStack, type StackEntry, type StagedLayer, stagedLayer } from "../layers/layer-stack.ts";
+import {
+  layerStack,
+  type StackEntry,
+  type StagedLayer,
+  stagedLayer,
+} from "../layers/layer-stack.ts";
 import { initKinds, type InitKind } from "../layers/initial-coefficients.ts";
 import { positionEncoding } from "../layers/position-encoding.ts";
 import type { Aggregation } from "../layers/execute.ts";

@@ -10,7 +10,12 @@ import { checkDropout, checkSizes } from "../layers/check-options.ts";
 import { denseStack } from "../layers/dense.ts";
 import { equivariantLinear } from "../layers/equivariant-linear.ts";
 import { type LayerParams, normalArray, prefixed, scoped } from "../layers/layer.ts";
-import { functionLayer, layerStack, type StackEntry, type StagedLayer } from "../layers/layer-stack.ts";
+import {
+  functionLayer,
+  layerStack,
+  type StackEntry,
+  type StagedLayer,
+} from "../layers/layer-stack.ts";
 import { divideByNorm } from "../layers/normalized-pool.ts";
 import { stage } from "../layers/stage.ts";
 import { averageMiddle } from "../layers/derive.ts";

@@ -10,7 +10,7 @@ import {
   movingElement,
   parseMove,
 } from "../../src/experiment/move-dataset.ts";
-import { type ExperimentOutcome, runExperiment } from "../../src/experiment/run-experiment.ts";
+import { type ExperimentOutcome, runExperiment } from "../../src/node/run-experiment.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 import type { WeightDataset } from "../../src/train/dataset.ts";

@@ -91,7 +91,8 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
   const { folderStore } = await import("../../node/folder-store.ts");
   const { fingerprint } = await import("../experiments/dataset-digest.ts");
   const { runWithProgress } = await import("../app/run-with-progress.ts");
-  const { compactResult, experimentTables, movedResult } = await import("../experiments/experiment-output.ts");
+  const { compactResult, experimentTables, movedResult } =
+    await import("../experiments/experiment-output.ts");
   const { generalizationReport } = await import("../../report/generalization-report.ts");
 
   const population = await openPopulation(flags.zoo, flags);
