@@ -1,4 +1,5 @@
-// A training step of functionals, compiled whole and compiled stage by stage, in one run; and a batch of predictions.
+// A training step of functionals on the engine, compiled whole and stage by stage, and on kernels, in one run; and a batch of
+// predictions. Kernels run on one thread.
 
 import { numpy as np } from "@jax-js/jax";
 import { startEngine } from "../dist/engine/start.js";
@@ -67,22 +68,24 @@ async function millisecondsOf(model, dataset) {
 }
 
 export async function run() {
-  await startEngine();
+  await startEngine({ threads: 1 });
   const rows = [];
   for (const name of ["digits-cnn", "digits-transformer", "gru-adders"]) {
     const { create, dataFile } = taskEntry(recipes[name].task);
     const { spec } = await create(dataFile ? await readPackageData(dataFile) : new Uint8Array(0));
     const dataset = randomDataset(spec);
     for (const functional of ["unf", "nfn-hnp"]) {
-      const model = buildModel(functional, spec, {});
+      const model = buildModel(functional, spec, { backend: "engine" });
       const whole = await millisecondsOf({ ...model, staged: undefined }, dataset);
       const stages = await millisecondsOf(model, dataset);
+      const kernels = await millisecondsOf(buildModel(functional, spec, {}), dataset);
+      const over = (a, b) => ({ step: a.step / b.step, prediction: a.prediction / b.prediction });
       const ratio = {
-        step: whole.step / stages.step,
-        prediction: whole.prediction / stages.prediction,
+        wholeOverStages: over(whole, stages),
+        stagesOverKernels: over(stages, kernels),
       };
-      rows.push({ population: name, functional, whole, stages, ratio });
+      rows.push({ population: name, functional, whole, stages, kernels, ratio });
     }
   }
-  return { unit: "milliseconds a batch; ratio: whole over stages", batch, seed, rows };
+  return { unit: "milliseconds a batch", batch, seed, rows };
 }

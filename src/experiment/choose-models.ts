@@ -1,7 +1,14 @@
 // Functionals by the names people give them on the command line, and whether they can read a population at all.
 
 import { OptionError } from "../core/errors.ts";
-import { buildModel, modelNames, type ModelOptions, modelRegistry } from "../models/registry.ts";
+import type { Backend } from "../kernels/backend.ts";
+import {
+  buildModel,
+  modelNames,
+  type ModelOptions,
+  modelRegistry,
+  withBackend,
+} from "../models/registry.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { Contestant } from "./settings.ts";
 
@@ -65,11 +72,13 @@ function findVariant(name: string, options: ModelOptions | undefined): Contestan
 /**
  * The functionals of a list of names, each once, in their order. `options` holds more options by name, as given or as
  * shown in tables; a name that is not known is a variant when its options name a `model`.
+ * `backend` runs the layers of those that have a choice.
  * @throws {OptionError} for a name that is not known, or options of a functional that takes no part.
  */
 export function chooseModels(
   names: readonly string[],
   options: Readonly<Record<string, ModelOptions>> = {},
+  backend?: Backend,
 ): Contestant[] {
   const chosen = new Map<string, Contestant>();
   const used = new Set<string>();
@@ -108,7 +117,10 @@ export function chooseModels(
       `experiment: options are given for "${unused}", which is not among ${names.join(", ")}; add it to the models or leave its options out`,
     );
   }
-  return [...chosen.values()];
+  return [...chosen.values()].map((each) => ({
+    ...each,
+    options: withBackend(each.model ?? each.name, each.options, backend),
+  }));
 }
 
 /** The functionals, those that a publication trained in its own way with that training. */

@@ -49,3 +49,5 @@ export { transformerNFN, type TransformerNFNOptions } from "../models/transforme
 export { slicedModel, type SlicedModelOptions } from "../models/sliced.ts";
 export type { InputKind } from "../models/model.ts";
 export type { ProductsBodyOptions } from "../models/unf-products.ts";
+export { kernelText, type KernelTextOptions } from "../models/kernel-text.ts";
+export { type Backend, backendNames } from "../kernels/backend.ts";

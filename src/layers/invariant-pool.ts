@@ -15,6 +15,8 @@ export type PoolKind = "complete" | "mean";
 export interface InvariantPool {
   /** Values per network and channel: the width of the result is this times the channels. */
   readonly width: number;
+  /** The features that are pooled, as one product without slots. */
+  readonly executable: ExecutablePlan;
   /** Features -> [batch, width * channels]; consumes. */
   apply(features: np.Array[]): np.Array;
   /** The same as a stage, for features of so many channels. */
@@ -43,6 +45,7 @@ export function invariantPool(
     concatenateAll(readFeatures(pooled, inputs, aggregation)[0], 1);
   return {
     width: features.reduce((sum, { tensor }) => sum + lowered.tensors[tensor].fixedSize, 0),
+    executable: pooled,
     apply,
     stage: (channels) =>
       stage(

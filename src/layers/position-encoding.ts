@@ -16,6 +16,28 @@ export interface PositionEncodingOptions {
   readonly deviation?: number;
 }
 
+/** A dimension whose positions a table tells apart. */
+export interface EncodedPlace {
+  readonly tensor: number;
+  readonly dim: number;
+  readonly size: number;
+}
+
+/** Every dimension whose axis is fixed in the spec, tensor by tensor; under `respect` not those of tensors with scales. */
+export function encodedPlaces(lowered: LoweredSpec, scales: ScaleRule): EncodedPlace[] {
+  // A constant added to entries that carry a scale would not scale with them.
+  const scaled = ({ axis }: { axis: number }) =>
+    lowered.axes[axis].scale !== null || lowered.axes[axis].group === "general-linear";
+  return lowered.tensors.flatMap(({ id, dims }) =>
+    scales === "respect" && dims.some(scaled)
+      ? []
+      : dims.flatMap(({ axis }, dim) => {
+          const { group, size } = lowered.axes[axis];
+          return group === "fixed" ? [{ tensor: id, dim, size }] : [];
+        }),
+  );
+}
+
 /**
  * Adds a learned table [size, channels] along every dimension whose axis is fixed in the spec. Tables start normal with
  * this deviation (the published learned optimizer uses 0.17, close to 1 / sqrt(32)).
@@ -25,18 +47,7 @@ export function positionEncoding(
   channels: number,
   { scales = "ignore", deviation = 0.17 }: PositionEncodingOptions = {},
 ): Layer<np.Array[]> {
-  // A constant added to entries that carry a scale would not scale with them.
-  const scaled = ({ axis }: { axis: number }) =>
-    lowered.axes[axis].scale !== null || lowered.axes[axis].group === "general-linear";
-
-  const places = lowered.tensors.flatMap(({ id, dims }) =>
-    scales === "respect" && dims.some(scaled)
-      ? []
-      : dims.flatMap(({ axis }, dim) => {
-          const { group, size } = lowered.axes[axis];
-          return group === "fixed" ? [{ tensor: id, dim, size }] : [];
-        }),
-  );
+  const places = encodedPlaces(lowered, scales);
   const tables = places.flatMap(({ tensor, dim, size }) =>
     membersOf(lowered, tensor).map(({ id }) => ({ size, path: `table${id}.${dim}` })),
   );

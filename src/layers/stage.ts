@@ -29,7 +29,8 @@ export interface CompiledStage {
 export interface Stage {
   /** Prefix of its parameters' paths; null when it has none. */
   readonly scope: string | null;
-  compile(): CompiledStage;
+  /** `gradients`: `backward` will be called too. @default true */
+  compile(options?: { readonly gradients: boolean }): CompiledStage;
 }
 
 type Keyed = { key?: np.Array };

@@ -29,6 +29,9 @@ import { type FixedAxes, lowerSpec } from "../symmetry/lower.ts";
 import { mergeTensors } from "../plan/merge-tensors.ts";
 import { mergeAtoms, putTogether, separateAtoms, takeApart } from "../layers/take-apart.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
+import type { KernelLayer } from "../kernels/stack.ts";
+import { type Backend, backendNames } from "../kernels/backend.ts";
+import { kernelLayers } from "./kernel-layers.ts";
 import type { WeightBatch } from "./model.ts";
 
 /** Options of the equivariant part. */
@@ -53,12 +56,19 @@ export interface EquivariantOptions {
   readonly share?: ShareOptions;
   /** How coefficients start: products with equal weight, or every feature as published. @default "balanced" */
   readonly init?: InitKind;
+  /**
+   * What runs the layers: kernels generated from the plan, the array engine, or the definition term by term. Arguments that are being traced (`jit`,
+   * `grad`) go to the engine whatever is said here. @default "kernels"
+   */
+  readonly backend?: Backend;
 }
 
 /** Layers over merged tensors: those with the same axes side by side in one array. */
 export interface EquivariantStack extends StagedLayer {
   readonly executable: ExecutablePlan;
   readonly outputChannels: number;
+  /** The layers as kernels read them; parameters' paths are those of `init`. */
+  kernelLayers(): KernelLayer[];
   /** Weights of a batch of networks -> the arrays `apply` reads; consumes. @throws {ShapeError} */
   open(weights: WeightBatch): np.Array[];
   /** What `apply` makes -> arrays by tensor name; consumes. */
@@ -78,6 +88,7 @@ function checkEquivariantOptions(
   checkChoice("unf: scales", options.scales, ["ignore", "respect"]);
   checkChoice("unf: init", options.init, initKinds);
   checkChoice("unf: positions", options.positions, [true, false]);
+  checkChoice("unf: backend", options.backend, backendNames);
   checkRange("unf: pointwise", options.pointwise, 0, channels.length - 1);
   if (options.share !== undefined) {
     checkRange(
@@ -102,23 +113,13 @@ export function equivariantStack(
     scales = "ignore",
     share,
     init = "balanced",
+    backend = "kernels",
   }: EquivariantOptions,
   activateLast: boolean,
 ): EquivariantStack {
-  checkEquivariantOptions(
-    {
-      pointwise,
-      activation,
-      bias,
-      aggregation,
-      fixedAxes,
-      positions,
-      scales,
-      init,
-      ...(share && { share }),
-    },
-    channels,
-  );
+  const shared = share && { share };
+  const body = { pointwise, activation, bias, aggregation, fixedAxes, scales, init, ...shared };
+  checkEquivariantOptions({ ...body, positions, backend }, channels);
   if (channels.length < 2)
     throw new OptionError(
       `unf: channels needs an input and at least one layer, got ${channels.length} entries`,
@@ -131,9 +132,46 @@ export function equivariantStack(
     positions && fixedAxes === "permute"
       ? positionEncoding(executable.lowered, channels[1], { scales })
       : undefined;
+  const settings = { ...body, channels, activateLast };
+  const entries = stackEntries(executable, settings, encoding);
+  return {
+    ...layerStack(entries),
+    executable,
+    outputChannels: channels[channels.length - 1],
+    kernelLayers: () =>
+      kernelLayers(executable, { ...settings, positions: encoding !== undefined }),
+    open: (weights) => mergeAtoms(merged, takeApart(lowered, weights, channels[0])),
+    close: (features) => {
+      const outputs = channels[channels.length - 1];
+      return putTogether(lowered, separateAtoms(merged, features, outputs), outputs);
+    },
+  };
+}
+
+/** What decides the layers of a stack over a plan. */
+interface StackSettings {
+  readonly channels: readonly number[];
+  readonly pointwise: number;
+  readonly activation: ActivationName;
+  readonly activateLast: boolean;
+  readonly bias: BiasKind;
+  readonly aggregation: Aggregation;
+  readonly scales: ScaleRule;
+  readonly init: InitKind;
+  readonly share?: ShareOptions;
+}
+
+/** The layers with their activations, in order, under the paths of their parameters. */
+function stackEntries(
+  executable: ExecutablePlan,
+  settings: StackSettings,
+  encoding: Layer<np.Array[]> | undefined,
+): StackEntry[] {
+  const { channels, pointwise, activation, activateLast, bias, aggregation, init, scales, share } =
+    settings;
   const linear = { bias, aggregation, init, gain: gainOf(activation), ...(share && { share }) };
   const last = channels.length - 2;
-  const entries = channels.slice(1).flatMap((outputChannels, i): StackEntry[] => {
+  return channels.slice(1).flatMap((outputChannels, i): StackEntry[] => {
     const inputChannels = channels[i];
     const layer =
       i < pointwise
@@ -150,16 +188,6 @@ export function equivariantStack(
         : { path: `activation${i}`, layer: finishing(after) },
     ];
   });
-  return {
-    ...layerStack(entries),
-    executable,
-    outputChannels: channels[last + 1],
-    open: (weights) => mergeAtoms(merged, takeApart(lowered, weights, channels[0])),
-    close: (features) => {
-      const outputs = channels[last + 1];
-      return putTogether(lowered, separateAtoms(merged, features, outputs), outputs);
-    },
-  };
 }
 
 /** Variance gain of coefficients before an activation. */

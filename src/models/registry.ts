@@ -1,6 +1,7 @@
 // Every invariant model by name, with plain options: what the command line, experiments and checkpoints refer to.
 
 import { OptionError } from "../core/errors.ts";
+import type { Backend } from "../kernels/backend.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { deepSets } from "./deep-sets.ts";
 import { magep } from "./magep.ts";
@@ -66,6 +67,7 @@ const functional = [
   "share",
   "init",
   "pooling",
+  "backend",
   ...headed,
 ];
 
@@ -232,3 +234,13 @@ export function buildModel(name: string, spec: SymmetrySpec, options: ModelOptio
   }
   return modelRegistry[name].build(spec, { ...options, name });
 }
+
+/** Options with the backend that was asked for, if any; models whose layers have no choice keep theirs. */
+export const withBackend = (
+  name: string,
+  options: ModelOptions,
+  backend: Backend | undefined,
+): ModelOptions =>
+  backend !== undefined && (modelRegistry[name]?.options.includes("backend") ?? false)
+    ? { ...options, backend }
+    : options;

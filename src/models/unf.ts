@@ -1,16 +1,26 @@
 // Universal neural functionals (Zhou, Finn and Harrison 2024): equivariant layers over any spec, then either invariant
 // pooling and a dense head (a prediction per network) or the equivariant features themselves (a map between weights).
 
+import type { numpy as np } from "@jax-js/jax";
 import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
 import { denseStack } from "../layers/dense.ts";
 import { checkChoice, checkSizes } from "../layers/check-options.ts";
-import { invariantPool, type PoolKind } from "../layers/invariant-pool.ts";
-import { prefixed, scoped } from "../layers/layer.ts";
-import { stage } from "../layers/stage.ts";
+import { type InvariantPool, invariantPool, type PoolKind } from "../layers/invariant-pool.ts";
+import type { Backend } from "../kernels/backend.ts";
+import type { KernelStack } from "../kernels/stack.ts";
+import { holdNumbers, kernelStage } from "../layers/kernel-stage.ts";
+import { referenceStage } from "../layers/reference-stage.ts";
+import { type LayerParams, prefixed, scoped } from "../layers/layer.ts";
+import { type CompiledStage, type Stage, stage } from "../layers/stage.ts";
+import type { Aggregation } from "../layers/execute.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { EquivariantModel, Model } from "./model.ts";
-import { type EquivariantOptions, equivariantStack } from "./equivariant-stack.ts";
+import {
+  type EquivariantOptions,
+  type EquivariantStack,
+  equivariantStack,
+} from "./equivariant-stack.ts";
 
 export interface UNFOptions extends EquivariantOptions {
   /** Name shown in tables. @default "unf" */
@@ -35,13 +45,21 @@ export interface UNFOptions extends EquivariantOptions {
  * @throws {OptionError} for impossible options.
  */
 export function unf(spec: SymmetrySpec, options: UNFOptions = {}): Model {
-  const { name = "unf", pooling = "complete", head = [64, 1], dropout = 0 } = options;
+  const {
+    name = "unf",
+    pooling = "complete",
+    head = [64, 1],
+    dropout = 0,
+    backend = "kernels",
+  } = options;
   checkSizes("unf: head", head);
   checkChoice("unf: pooling", pooling, ["complete", "mean"]);
   if (head.length === 0)
     throw new OptionError(`unf: head needs at least the number of outputs, got an empty list`);
   const stack = equivariantStack(spec, options, true);
   const pool = invariantPool(stack.executable, pooling, options.aggregation);
+  const body =
+    backend === "engine" ? undefined : stackBody(stack, pool, backend, options.aggregation);
   const top = denseStack([pool.width * stack.outputChannels, ...head], { dropout });
   return {
     name,
@@ -53,16 +71,46 @@ export function unf(spec: SymmetrySpec, options: UNFOptions = {}): Model {
       ...prefixed("head", top.init(deriveSeed(seed, "head"))),
     }),
     apply: (params, weights, { key } = {}) => {
-      const features = stack.apply(scoped("body", params), stack.open(weights));
-      return top.apply(scoped("head", params), pool.apply(features), key);
+      const traced = !holdNumbers([...Object.values(params), ...Object.values(weights)]);
+      const pooled =
+        traced || body === undefined
+          ? pool.apply(stack.apply(scoped("body", params), stack.open(weights)))
+          : body.apply(scoped("body", params), stack.open(weights));
+      return top.apply(scoped("head", params), pooled, key);
     },
     staged: {
       open: (weights) => stack.open(weights),
       stages: [
-        ...stack.stages("body"),
-        pool.stage(stack.outputChannels),
+        ...(body === undefined
+          ? [...stack.stages("body"), pool.stage(stack.outputChannels)]
+          : [body.stage]),
         stage("head", (params, [pooled], { key }) => [top.apply(params, pooled, key)]),
       ],
+    },
+  };
+}
+
+/** A stack as one stage of a backend other than the engine. */
+const stageOf = (backend: Exclude<Backend, "engine">, scope: string, stack: () => KernelStack) =>
+  backend === "kernels" ? kernelStage(scope, stack) : referenceStage(scope, stack);
+
+/** Layers and pooling without the engine: as a stage, and as a function of arrays that hold numbers. */
+function stackBody(
+  stack: EquivariantStack,
+  pool: InvariantPool,
+  backend: Exclude<Backend, "engine">,
+  aggregation: Aggregation = "mean",
+): { stage: Stage; apply: (params: LayerParams, features: np.Array[]) => np.Array } {
+  const own = stageOf(backend, "body", () => ({
+    layers: stack.kernelLayers(),
+    pool: { executable: pool.executable, aggregation },
+  }));
+  let compiled: CompiledStage | undefined;
+  return {
+    stage: own,
+    apply: (params, features) => {
+      compiled ??= own.compile({ gradients: false });
+      return compiled.forward(params, features)[0];
     },
   };
 }
@@ -109,13 +157,23 @@ export function equivariantUNF(
   spec: SymmetrySpec,
   options: EquivariantOptions & { name?: string } = {},
 ): EquivariantModel {
+  const { name = "equivariant-unf", backend = "kernels" } = options;
   const stack = equivariantStack(spec, options, false);
+  let compiled: CompiledStage | undefined;
   return {
-    name: options.name ?? "equivariant-unf",
+    name,
     spec,
     channels: stack.outputChannels,
     parameterCount: stack.parameterCount,
     init: (seed) => stack.init(seed),
-    apply: (params, weights) => stack.close(stack.apply(params, stack.open(weights))),
+    apply: (params, weights) => {
+      const features = stack.open(weights);
+      const traced = !holdNumbers([...Object.values(params), ...features]);
+      if (traced || backend === "engine") return stack.close(stack.apply(params, features));
+      compiled ??= stageOf(backend, "", () => ({ layers: stack.kernelLayers() })).compile({
+        gradients: false,
+      });
+      return stack.close(compiled.forward(params, features));
+    },
   };
 }

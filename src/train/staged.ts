@@ -29,9 +29,9 @@ export interface Gradients {
 const own = (params: Params, scope: string | null) =>
   scope === null ? {} : keepArrays(scoped(scope, params));
 
-function compileStages({ open, stages }: StagedModel) {
+function compileStages({ open, stages }: StagedModel, gradients: boolean) {
   const opened = jit(open);
-  const compiled = stages.map((stage) => ({ scope: stage.scope, ...stage.compile() }));
+  const compiled = stages.map((stage) => ({ scope: stage.scope, ...stage.compile({ gradients }) }));
   const dispose = () => {
     opened.dispose();
     for (const program of compiled) program.dispose();
@@ -40,7 +40,7 @@ function compileStages({ open, stages }: StagedModel) {
 }
 
 export function stagedForward(model: StagedModel): Forward {
-  const { opened, compiled, dispose } = compileStages(model);
+  const { opened, compiled, dispose } = compileStages(model, false);
   return {
     dispose,
     async run(params, weights) {
@@ -56,7 +56,7 @@ export function stagedForward(model: StagedModel): Forward {
 }
 
 export function stagedGradients(model: StagedModel, loss: Loss): Gradients {
-  const { opened, compiled, dispose } = compileStages(model);
+  const { opened, compiled, dispose } = compileStages(model, true);
   const lossOf = jit((outputs: np.Array, targets: np.Array) =>
     valueAndGrad((y: np.Array) => loss.value(y, targets))(outputs),
   );

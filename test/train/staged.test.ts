@@ -89,7 +89,7 @@ function difference(a: Record<string, number[]>, b: Record<string, number[]>): n
   const errors = Object.keys(a).map((name) => {
     const largest = (values: number[]) =>
       values.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-    return largest(a[name].map((x, i) => x - b[name][i])) / Math.max(1e-3, largest(a[name]));
+    return largest(a[name].map((x, i) => x - b[name][i])) / Math.max(2e-3, largest(a[name]));
   });
   return Math.max(...errors);
 }

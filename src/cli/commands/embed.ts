@@ -1,7 +1,9 @@
 // `weightspace embed`: a functional's invariant features of one model's weights.
 
 import { seedNumber, wholeNumber } from "../app/arguments.ts";
+import { backendOption } from "../app/backend-option.ts";
 import type { RegisterCommand } from "../app/context.ts";
+import type { Backend } from "../../kernels/backend.ts";
 import { addNameOptions, type NameOptions } from "../networks/name-symmetries.ts";
 import { withKey } from "../networks/with-key.ts";
 import { takenLine } from "../networks/taken.ts";
@@ -10,6 +12,7 @@ interface EmbedFlags extends NameOptions {
   readonly seed: number;
   readonly size: number;
   readonly channels: number;
+  readonly backend?: Backend;
 }
 
 export const embedCommand: RegisterCommand = (program, cli) => {
@@ -24,12 +27,13 @@ export const embedCommand: RegisterCommand = (program, cli) => {
     .option("--size <n>", "numbers in the vector", wholeNumber(1, 4096), 16)
     .option("--channels <n>", "hidden channels of the functional", wholeNumber(1, 4096), 8)
     .option("--seed <n>", "fixes the functional's parameters", seedNumber, 0)
+    .addOption(backendOption())
     .addHelpText("after", "\nExample:\n  weightspace embed model.onnx --size 32 --json");
   addNameOptions(command).action(
-    async (given: string, { seed, size, channels, ...names }: EmbedFlags) => {
+    async (given: string, { seed, size, channels, backend, ...names }: EmbedFlags) => {
       const [path] = await withKey([given], names.key);
       const { readModelSpec } = await import("../networks/model-spec.ts");
-      const { startEngine } = await import("../../engine/start.ts");
+      const { startEngine } = await import("../../node/start-engine.ts");
       const { unf } = await import("../../models/unf.ts");
       const { toBatch } = await import("../../testing/equivariance.ts");
       const { spec, weights, warnings, taken } = await readModelSpec(path, names, "embed");
@@ -37,6 +41,7 @@ export const embedCommand: RegisterCommand = (program, cli) => {
         fixedAxes: "permute",
         channels: [1, channels, channels],
         head: [size],
+        ...(backend && { backend }),
       });
       await startEngine();
       const output = model.apply(model.init(seed), toBatch(await weights())); // [1, size]

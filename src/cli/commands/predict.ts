@@ -1,6 +1,8 @@
 // `weightspace predict`: a trained functional on networks it has not seen, from a zoo or from files of weights.
 
+import { backendOption } from "../app/backend-option.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
+import type { Backend } from "../../kernels/backend.ts";
 import { readBytes } from "../../node/files.ts";
 import { addKeyOption } from "../networks/name-symmetries.ts";
 import { withKey } from "../networks/with-key.ts";
@@ -18,6 +20,7 @@ interface PredictFlags {
   readonly zoo?: string;
   readonly allowDamaged?: boolean;
   readonly key?: string;
+  readonly backend?: Backend;
 }
 
 /** One network: its prediction, or why there is none. */
@@ -39,6 +42,7 @@ export const predictCommand: RegisterCommand = (program, cli) => {
     .argument("[weights...]", "networks to read, one file each: .safetensors, .pt, .npz or .onnx")
     .option("--zoo <folder>", "read the networks of a population instead")
     .option(...allowDamagedOption)
+    .addOption(backendOption())
     .addHelpText("after", "\nExample:\n  weightspace predict unf.safetensors network.safetensors");
   addKeyOption(command).action((source: string, files: string[], flags: PredictFlags) =>
     predictNetworks(source, files, flags, cli),
@@ -48,7 +52,7 @@ export const predictCommand: RegisterCommand = (program, cli) => {
 async function predictNetworks(
   source: string,
   given: readonly string[],
-  { zoo, allowDamaged, key }: PredictFlags,
+  { zoo, allowDamaged, key, backend }: PredictFlags,
   { output }: Cli,
 ): Promise<void> {
   if ((zoo === undefined) === (given.length === 0)) {
@@ -63,7 +67,7 @@ async function predictNetworks(
   const { loadFunctional, uncheckedNote } = await import("../experiments/functional-file.ts");
   const { weightsDataset } = await import("../experiments/weight-files.ts");
   const { openPopulation } = await import("../experiments/open-population.ts");
-  const functional = await loadFunctional(await readBytes(source), source);
+  const functional = await loadFunctional(await readBytes(source), source, backend);
   if (!functional.checked) output.note(uncheckedNote(source));
   try {
     const taken = new Map<string, TakenOfFile>();

@@ -3,6 +3,8 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
+import { backendOption } from "../app/backend-option.ts";
+import type { Backend } from "../../kernels/backend.ts";
 import type { Training } from "../experiments/train-functional.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import { mostOptionBytes, readBytes, readJson } from "../../node/files.ts";
@@ -26,6 +28,7 @@ interface TrainFlags {
   readonly patience?: number;
   readonly resume?: boolean;
   readonly allowDamaged?: boolean;
+  readonly backend?: Backend;
 }
 
 export const trainCommand: RegisterCommand = (program, cli) => {
@@ -61,6 +64,7 @@ function addOptions(command: Command): Command {
       wholeNumber(1),
     )
     .option("--seed <n>", "fixes split, initial parameters and batches", seedNumber, 0)
+    .addOption(backendOption())
     .option("--resume", "continue from the output file if it exists")
     .option(...allowDamagedOption)
     .option(
@@ -93,7 +97,8 @@ async function trainFunctional(flags: TrainFlags, cli: Cli): Promise<void> {
     );
   }
   refuseExisting(flags);
-  const options = await readOptions(flags.options);
+  const { withBackend } = await import("../../models/registry.ts");
+  const options = withBackend(flags.model, await readOptions(flags.options), flags.backend);
   const { openPopulation } = await import("../experiments/open-population.ts");
   const population = await openPopulation(flags.zoo, { allowDamaged: flags.allowDamaged });
   warnOfProblems(population, cli.output);

@@ -1,7 +1,8 @@
 // A trained functional from its checkpoint: the model, its parameters and the normalisation of its inputs.
 
 import { FormatError, SpecError } from "../../core/errors.ts";
-import { buildModel, type ModelOptions } from "../../models/registry.ts";
+import type { Backend } from "../../kernels/backend.ts";
+import { buildModel, type ModelOptions, withBackend } from "../../models/registry.ts";
 import type { Model } from "../../models/model.ts";
 import { formatAxisExpression } from "../../symmetry/expression.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
@@ -10,7 +11,7 @@ import { readCheckpoint, type ReadCheckpoint } from "../../train/checkpoint.ts";
 import type { WeightDataset } from "../../train/dataset.ts";
 import { binaryCrossEntropy } from "../../train/losses.ts";
 import { inputsFrom, type Normalization, normalize } from "../../train/normalization.ts";
-import { startEngine } from "../../engine/start.ts";
+import { startEngine } from "../../node/start-engine.ts";
 import { predict } from "../../train/predict.ts";
 
 export interface Functional {
@@ -36,8 +37,12 @@ export async function readCheckpointFile(bytes: Uint8Array, path: string): Promi
   }
 }
 
-/** @throws {FormatError} when the file is damaged or no checkpoint of a functional. */
-export async function loadFunctional(bytes: Uint8Array, path: string): Promise<Functional> {
+/** `backend` runs it in place of the one it was trained with. @throws {FormatError} when the file is damaged or no checkpoint of a functional. */
+export async function loadFunctional(
+  bytes: Uint8Array,
+  path: string,
+  backend?: Backend,
+): Promise<Functional> {
   const { spec, notes, params, best, checked } = await readCheckpointFile(bytes, path);
   const {
     model: name,
@@ -56,7 +61,7 @@ export async function loadFunctional(bytes: Uint8Array, path: string): Promise<F
       `${path} is a checkpoint without its model's name and the scales of its inputs; train it with \`weightspace train\``,
     );
   }
-  const model = buildModel(name, spec, options);
+  const model = buildModel(name, spec, withBackend(name, options ?? {}, backend));
   let arrays: ReturnType<typeof arraysFromHost> | undefined;
   return {
     model,

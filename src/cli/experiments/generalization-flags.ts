@@ -5,6 +5,8 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Contestant, ExperimentSettings } from "../../experiment/settings.ts";
 import { condition, positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
 import { mostOptionBytes, readJson } from "../../node/files.ts";
+import { backendOption } from "../app/backend-option.ts";
+import type { Backend } from "../../kernels/backend.ts";
 import { allowDamagedOption } from "./open-population.ts";
 import { UsageError } from "../app/usage-error.ts";
 
@@ -15,6 +17,7 @@ export interface GeneralizationFlags {
   readonly where?: Readonly<Record<string, string>>;
   readonly spec?: string;
   readonly allowDamaged?: boolean;
+  readonly backend?: Backend;
   readonly models: string;
   readonly options?: string;
   readonly seeds: number;
@@ -91,6 +94,7 @@ export function repeatedOptions(flags: GeneralizationFlags): string {
     spec,
     publishedTraining,
     allowDamaged,
+    backend,
   } = flags;
   return [
     `--zoo ${quoted(zoo)} --checkpoints ${checkpoints}`,
@@ -103,6 +107,7 @@ export function repeatedOptions(flags: GeneralizationFlags): string {
     `--epochs ${epochs} --batch-size ${batchSize} --rate ${rate} --schedule ${schedule}`,
     patience === undefined ? "" : `--patience ${patience}`,
     publishedTraining === true ? "--published-training" : "",
+    backend === undefined ? "" : `--backend ${backend}`,
   ]
     .filter((part) => part !== "")
     .join(" ");
@@ -149,6 +154,7 @@ export function addGeneralizationOptions(command: Command): Command {
       "--published-training",
       "train unf-published and stat-nn-published as published: batch 10, rate 1e-3, up to 100 passes",
     )
+    .addOption(backendOption())
     .option("--name <text>", "of the population; default the folder's name")
     .option("--results <file>", "also write the tables alone, as committed to docs/results")
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism());
@@ -168,7 +174,7 @@ async function chooseContestants(flags: GeneralizationFlags): Promise<Contestant
       `experiment: unknown model "${unknown}"; choose from ${contestantNames.join(", ")}`,
     );
   }
-  const models = chooseModels(names, options);
+  const models = chooseModels(names, options, flags.backend);
   if (flags.publishedTraining !== true) return models;
   const trained = trainAsPublished(models);
   if (trained.every(({ training }) => training === undefined)) {

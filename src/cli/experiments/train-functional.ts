@@ -10,6 +10,7 @@ import { binaryCrossEntropy } from "../../train/losses.ts";
 import { type Normalization, normalize } from "../../train/normalization.ts";
 import { predict } from "../../train/predict.ts";
 import type { Cli } from "../app/context.ts";
+import { startEngine } from "../../node/start-engine.ts";
 import { writeFileAtomic } from "../../node/write-file.ts";
 
 export interface SplitParts {
@@ -43,6 +44,7 @@ export async function runTraining(
   { name, model, parts, normalization, inputs, output, options }: Training,
   { progress }: Pick<Cli, "progress">,
 ): Promise<TrainingOutcome | undefined> {
+  await startEngine();
   const data = {
     train: normalize(parts.train, normalization, inputs),
     validation: normalize(parts.validation, normalization, inputs),

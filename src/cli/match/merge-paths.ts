@@ -6,7 +6,7 @@ import { classify } from "../../align/merging/classification.ts";
 import { gather, graphLoss } from "../../align/merging/graph-loss.ts";
 import { interpolate, type PathPoint, pathPoints } from "../../align/merging/path.ts";
 import type { WeightReader } from "../../parts/problem.ts";
-import { startEngine } from "../../engine/start.ts";
+import { startEngine } from "../../node/start-engine.ts";
 import type { GroupElement } from "../../symmetry/element.ts";
 import { measuredPath } from "../../report/measured-path.ts";
 import type { PathPair } from "../../report/measured-path.ts";

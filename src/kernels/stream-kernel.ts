@@ -1,0 +1,233 @@
+// Writes a stream operation: rows and vectors of columns are taken together in a tile of registers. A tile starts as its
+// addends, collects products over the inner dimension, passes the activation and is stored and added to sums at once.
+
+import type { FunctionWriter } from "./assembler.ts";
+import type { MultiplyAdd } from "./fused-multiply-add.ts";
+import { get, i32, type Local, op, set } from "./instructions.ts";
+import {
+  addressOf,
+  bytesOf,
+  type Frame,
+  mergeLoops,
+  type Nest,
+  plus,
+  type Rows,
+  tileLoopOf,
+  writeNest,
+} from "./nest.ts";
+import type { Addend, StreamOperation, View } from "./operations.ts";
+import {
+  type Column,
+  type Condition,
+  type TileView,
+  type TileViews,
+  writeTile,
+} from "./stream-tile.ts";
+import { type Panel, panelsOf, vectorBytes } from "./vectors.ts";
+
+/** Registers that hold a tile; the rest hold a row of the matrix, a factor and what the host needs. */
+const tileRegisters = 12;
+/** Rows and vectors of a tile. */
+export function tileShape(rows: number | null, columns: number): { rows: number; vectors: number } {
+  const all = Math.ceil(columns / 4);
+  const wanted = Math.min(all, 2);
+  const most = wanted === 1 ? 8 : 6;
+  const tiles = rows === null ? 1 : Math.ceil(rows / most);
+  const height = rows === null ? most : Math.ceil(rows / tiles);
+  return { rows: height, vectors: Math.min(all, Math.floor(tileRegisters / height)) };
+}
+
+const viewsOf = ({
+  products,
+  addends,
+  derivative,
+  before,
+  output,
+  sums,
+}: StreamOperation): View[] => [
+  ...products.map(({ x }) => x),
+  ...addends.map(({ view }) => view),
+  ...(derivative ? [derivative.of] : []),
+  ...(before ? [before] : []),
+  output,
+  ...sums,
+];
+
+/** Names of the pointers of {@link viewsOf}. */
+const namesOf = ({ products, addends, derivative, before, sums }: StreamOperation): string[] => [
+  ...products.map(() => "x"),
+  ...addends.map(() => "addend"),
+  ...(derivative ? ["of"] : []),
+  ...(before ? ["before"] : []),
+  "output",
+  ...sums.map(() => "sum"),
+];
+
+/** Loops over the batch and the given sizes, joined where all views allow it. */
+function nestOf(operation: StreamOperation, views: readonly View[]): Nest {
+  const loops = [
+    { size: 1, batched: true },
+    ...operation.sizes.map((size) => ({ size, batched: false })),
+  ];
+  const apart = new Set(operation.addends.flatMap(({ equal }) => equal.flat().map((i) => i + 1)));
+  return mergeLoops(
+    loops,
+    views.map(({ batch, strides }) => [batch, ...strides]),
+    apart,
+  );
+}
+
+export function writeStream(frame: Frame, operation: StreamOperation, madd: MultiplyAdd): void {
+  const views = viewsOf(operation);
+  const nest = nestOf(operation, views);
+  const tile = tileLoopOf(nest);
+  const { writer } = frame;
+  const matrices = operation.products.map(({ matrix }, i) => {
+    const base = writer.local("i32", `matrix${i}`);
+    writer.emit(set(base, addressOf(frame, matrix.buffer, matrix.offset)));
+    return base;
+  });
+  writeNest(frame, nest, views, namesOf(operation), tile, (pointers, rows, indices) => {
+    const tiled = tileViews(operation, nest, tile, pointers, matrices, indices);
+    writeRows(
+      frame,
+      operation,
+      tiled,
+      pointers,
+      nest.strides.map((own) => bytesOf(own[tile])),
+      rows,
+      madd,
+    );
+  });
+}
+
+function tileViews(
+  { products, addends, derivative, before, sums }: StreamOperation,
+  nest: Nest,
+  tile: number,
+  pointers: readonly Local[],
+  matrices: readonly Local[],
+  indices: ReadonlyMap<number, Local>,
+): TileViews {
+  let next = 0;
+  const take = (): TileView => {
+    const view = { pointer: pointers[next], step: bytesOf(nest.strides[next][tile]) };
+    next++;
+    return view;
+  };
+  const indexOf = (loop: number): Local | null => {
+    const merged = nest.loopOf[loop + 1];
+    return merged === tile ? null : (indices.get(merged) ?? null);
+  };
+  const conditionsOf = ({ equal }: Addend): Condition[] =>
+    equal
+      .filter(([a]) => nest.loopOf[a + 1] !== -1)
+      .map(([a, b]): Condition => [indexOf(a), indexOf(b)]);
+  return {
+    products: products.map((_, i) => ({ ...take(), matrix: matrices[i] })),
+    addends: addends.map((addend) => ({ ...take(), conditions: conditionsOf(addend) })),
+    derivative: derivative && take(),
+    before: before && take(),
+    output: take(),
+    sums: sums.map(take),
+  };
+}
+
+/** A matrix larger than this many bytes is read once, panel by panel, for all rows; a smaller one for every tile of rows. */
+const largeMatrix = 262_144;
+
+/** All rows of the tile loop, and all their columns. */
+function writeRows(
+  frame: Frame,
+  operation: StreamOperation,
+  views: TileViews,
+  pointers: readonly Local[],
+  steps: readonly number[],
+  rows: Rows,
+  madd: MultiplyAdd,
+): void {
+  const { writer } = frame;
+  const { columns, products } = operation;
+  const shape = tileShape(rows.count, columns);
+  const inner = products.reduce((sum, part) => sum + part.inner, 0);
+  const row = writer.local("i32", "row");
+  const moving = pointers.flatMap((pointer, v) =>
+    steps[v] === 0 ? [] : [{ pointer, step: steps[v] }],
+  );
+  const inPanels = (height: number, panels: readonly Panel[]) => {
+    for (const panel of panels)
+      writePanels(writer, panel, (column) =>
+        writeTile(writer, operation, views, panel, height, row, column, madd),
+      );
+  };
+  const short = Math.min(8, Math.ceil(columns / 4));
+  if (bytesOf(inner * columns) <= largeMatrix) {
+    walkRows(writer, rows, shape.rows, row, moving, (height) =>
+      inPanels(
+        height,
+        panelsOf(columns, height === 1 && rows.count === null ? short : shape.vectors),
+      ),
+    );
+    return;
+  }
+  const starts = moving.map(({ pointer }) => {
+    const start = writer.local("i32", "start");
+    writer.emit(set(start, get(pointer)));
+    return start;
+  });
+  for (const panel of panelsOf(columns, shape.vectors)) {
+    writePanels(writer, panel, (column) => {
+      for (const [i, { pointer }] of moving.entries()) writer.emit(set(pointer, get(starts[i])));
+      walkRows(writer, rows, shape.rows, row, moving, (height) =>
+        writeTile(writer, operation, views, panel, height, row, column, madd),
+      );
+    });
+  }
+}
+
+/** Tiles of rows one after another, then what is left; moves the pointers. */
+function walkRows(
+  writer: FunctionWriter,
+  { count, from, to }: Rows,
+  height: number,
+  row: Local,
+  moving: readonly { readonly pointer: Local; readonly step: number }[],
+  body: (height: number) => void,
+): void {
+  const { emit } = writer;
+  const forward = (rows: number) => {
+    for (const { pointer, step } of moving) emit(set(pointer, plus(get(pointer), rows * step)));
+    emit(set(row, plus(get(row), rows)));
+  };
+  const write = (rows: number) => {
+    body(rows);
+    forward(rows);
+  };
+  emit(set(row, from));
+  if (count === null) {
+    // A thread's part begins anywhere.
+    for (const { pointer, step } of moving)
+      emit(set(pointer, op("i32.add", get(pointer), op("i32.mul", get(row), i32(step)))));
+    for (const rows of new Set([height, 1])) {
+      const fits = () => op("i32.le_u", plus(get(row), rows), to);
+      writer.when(fits(), () => writer.repeat(() => write(rows), fits));
+    }
+    return;
+  }
+  const whole = Math.floor(count / height);
+  const rest = count - whole * height;
+  const more = () => op("i32.lt_u", get(row), i32(whole * height));
+  if (whole > 1) writer.repeat(() => write(height), more);
+  else if (rest > 0) write(height);
+  else body(height);
+  if (rest > 0) body(rest);
+}
+
+/** Panels of one form, in a loop where there are several. */
+function writePanels(writer: FunctionWriter, panel: Panel, body: (column: Column) => void): void {
+  if (panel.count === 1) return body(panel.begin);
+  const column = writer.local("i32", "column");
+  const width = panel.vectors * vectorBytes;
+  const [begin, end] = [i32(panel.begin), i32(panel.begin + panel.count * width)];
+  writer.loop(column, begin, end, width, () => body(column), { runsOnce: true });
+}

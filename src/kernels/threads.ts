@@ -1,0 +1,98 @@
+// Threads that run a pass together: how they are told what to do, and when they pay. What starts them is given from
+// outside, because every host has threads of its own.
+
+import { EnvironmentError } from "../core/errors.ts";
+import type { KernelProgram } from "./program.ts";
+import { workOfPass } from "./work.ts";
+
+/** Places at the beginning of the arena, in words of 32 bits. The first two belong to the module's own meeting point. */
+export const places = { job: 2, pass: 3, batch: 4, ready: 5 } as const;
+
+/** What every thread needs to run a program. */
+export interface ThreadTask {
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  /** Names of the passes, by number. */
+  readonly passes: readonly string[];
+  /** Number of this thread, from 1; the caller is 0. */
+  readonly thread: number;
+}
+
+/** Starts a thread that runs {@link serve}, and says how to end it. */
+export type StartThread = (task: ThreadTask) => () => void;
+
+/** Runs in a thread: waits for jobs and does its part of each, for ever. Needs nothing from outside its own body. */
+export function serve({ module, memory, passes, thread }: ThreadTask): void {
+  const words = new Int32Array(memory.buffer, 0, 16);
+  const { exports } = new WebAssembly.Instance(module, { host: { memory } });
+  let done = Atomics.load(words, 2);
+  Atomics.add(words, 5, 1);
+  Atomics.notify(words, 5);
+  for (;;) {
+    Atomics.wait(words, 2, done);
+    const job = Atomics.load(words, 2);
+    if (job === done) continue;
+    done = job;
+    const pass = exports[passes[Atomics.load(words, 3)]] as (batch: number, thread: number) => void;
+    pass(Atomics.load(words, 4), thread);
+  }
+}
+
+export interface Crew {
+  /** Runs a pass on all threads; returns when all are done. */
+  run(pass: string, batch: number): void;
+  end(): void;
+}
+
+/** Milliseconds that threads may take to start. */
+const patience = 20_000;
+
+/** Starts the threads of a program beside the caller. @throws {EnvironmentError} when they do not start. */
+export function startCrew(
+  start: StartThread,
+  task: Omit<ThreadTask, "thread">,
+  threads: number,
+  own: (pass: string, batch: number) => void,
+): Crew {
+  const words = new Int32Array(task.memory.buffer, 0, 16);
+  const ends = Array.from({ length: threads - 1 }, (_, i) => start({ ...task, thread: i + 1 }));
+  const end = () => ends.forEach((stop) => stop());
+  const began = Date.now();
+  for (let ready = 0; ready < threads - 1; ready = Atomics.load(words, places.ready)) {
+    if (Date.now() - began > patience) {
+      end();
+      throw new EnvironmentError(
+        `kernels: ${threads - 1 - ready} of ${threads - 1} threads did not start within ${patience / 1000} seconds; use one thread`,
+      );
+    }
+    Atomics.wait(words, places.ready, ready, 50);
+  }
+  return {
+    run: (pass, batch) => {
+      Atomics.store(words, places.pass, task.passes.indexOf(pass));
+      Atomics.store(words, places.batch, batch);
+      Atomics.add(words, places.job, 1);
+      Atomics.notify(words, places.job);
+      own(pass, batch);
+    },
+    end,
+  };
+}
+
+/** Multiplications of a forward pass below which a second thread does not pay. */
+const worthwhile = 5e7;
+
+let available: { readonly start: StartThread; readonly threads: number } | undefined;
+
+/** Lets large programs of this process run on so many threads, the caller included; 1 ends that. */
+export function useKernelThreads(start: StartThread, threads: number): void {
+  available = threads > 1 ? { start, threads } : undefined;
+}
+
+/** The threads that a program is worth, for a batch; undefined for one thread. */
+export function threadsFor(
+  program: KernelProgram,
+  batch: number,
+): { readonly start: StartThread; readonly threads: number } | undefined {
+  return workOfPass(program, "forward") * batch >= worthwhile ? available : undefined;
+}

@@ -1,0 +1,145 @@
+// A stack of layers as one stage on generated kernels: numbers go from the engine's arrays into the arena and back, once a
+// pass, and nothing in between is JavaScript.
+
+import { numpy as np } from "@jax-js/jax";
+import { EnvironmentError } from "../core/errors.ts";
+import { planProgram } from "../kernels/program.ts";
+import { type RunningProgram, runProgram } from "../kernels/run.ts";
+import type { KernelStack } from "../kernels/stack.ts";
+import { threadsFor } from "../kernels/threads.ts";
+import type { LayerParams } from "./layer.ts";
+import type { CompiledStage, Stage } from "./stage.ts";
+
+/** Whether all of these are arrays that hold numbers, not ones that stand for arguments while a function is traced. */
+export const holdNumbers = (arrays: readonly unknown[]): boolean =>
+  arrays.every((array) => array instanceof np.Array);
+
+/** Numbers of an array; consumes. */
+const numbersOf = (array: np.Array) => array.dataSync() as Float32Array;
+
+/** An array of numbers that lie in the arena, copied. */
+const arrayOf = (numbers: Float32Array<ArrayBuffer>, shape: readonly number[]): np.Array =>
+  np.array(numbers.slice(), { shape: [...shape] });
+
+/** What the arena holds: the arrays that were copied into it last. */
+interface Held {
+  readonly params: Map<string, np.Array>;
+  inputs: readonly np.Array[];
+}
+
+const sameArrays = (a: readonly np.Array[], b: readonly np.Array[]) =>
+  a.length === b.length && a.every((array, i) => array === b[i]);
+
+/** Copies parameters that changed; consumes. Says whether any did. */
+function writeParams(running: RunningProgram, held: Held, params: LayerParams): boolean {
+  let changed = false;
+  for (const { path, buffer } of running.program.parameters) {
+    const array = params[path];
+    if (held.params.get(path) === array) {
+      array.dispose();
+      continue;
+    }
+    running.numbers(buffer).set(numbersOf(array));
+    held.params.set(path, array);
+    changed = true;
+  }
+  return changed;
+}
+
+function runForward(
+  running: RunningProgram,
+  held: Held,
+  params: LayerParams,
+  inputs: np.Array[],
+): void {
+  const [batch] = inputs[0].shape;
+  running.resize(batch);
+  if (writeParams(running, held, params)) running.run("prepare");
+  for (const [i, value] of running.program.inputs.entries())
+    running.values(value).set(numbersOf(inputs[i]));
+  held.inputs = inputs;
+  running.run("forward");
+}
+
+function runBackward(
+  running: RunningProgram,
+  batch: number,
+  gradients: readonly np.Array[],
+  wanted: boolean,
+): { params: LayerParams; inputs: np.Array[] } {
+  const { outputGradients, parameters, inputGradients } = running.program;
+  if (wanted && inputGradients.length === 0)
+    throw new EnvironmentError('kernels: gradients of the weights are left to backend "engine"');
+  for (const [i, value] of outputGradients.entries())
+    running.values(value).set(numbersOf(gradients[i]));
+  running.run("backward");
+  const ofParams = parameters.map(
+    ({ path, gradient, shape }) => [path, arrayOf(running.numbers(gradient), shape)] as const,
+  );
+  const ofInputs = wanted
+    ? inputGradients.map((value) =>
+        arrayOf(running.values(value), [batch, ...value.sizes, value.columns]),
+      )
+    : [];
+  return { params: Object.fromEntries(ofParams), inputs: ofInputs };
+}
+
+/** A program on as many threads as it is worth. */
+function startProgram(stack: KernelStack, gradients: boolean, batch: number): RunningProgram {
+  const alone = planProgram(stack, { gradients });
+  const more = threadsFor(alone, batch);
+  if (more === undefined) return runProgram(alone);
+  return runProgram(planProgram(stack, { gradients, threads: more.threads }), {
+    start: more.start,
+    batch,
+  });
+}
+
+/**
+ * The stage of a stack whose parameters begin with `scope`. Its program is written when it is first compiled; the arena
+ * grows to the largest batch and is used again by every later call.
+ */
+export function kernelStage(scope: string, stack: () => KernelStack): Stage {
+  return {
+    scope,
+    compile: ({ gradients } = { gradients: true }): CompiledStage => {
+      let running: RunningProgram | undefined;
+      const held: Held = { params: new Map(), inputs: [] };
+      const start = (batch: number) => (running ??= startProgram(stack(), gradients, batch));
+      const shapeOf = (value: RunningProgram["program"]["outputs"][number], batch: number) => [
+        batch,
+        ...value.sizes,
+        value.columns,
+      ];
+      return {
+        forward: (params, inputs, key) => {
+          key?.dispose();
+          const [batch] = inputs[0].shape;
+          const own = start(batch);
+          runForward(own, held, params, inputs);
+          return own.program.outputs.map((value) =>
+            arrayOf(own.values(value), shapeOf(value, batch)),
+          );
+        },
+        backward: (params, inputs, cotangents, wanted, key) => {
+          key?.dispose();
+          const [batch] = inputs[0].shape;
+          const own = start(batch);
+          const current = own.program.parameters.every(
+            ({ path }) => held.params.get(path) === params[path],
+          );
+          if (current && sameArrays(held.inputs, inputs)) {
+            for (const array of [...Object.values(params), ...inputs]) array.dispose();
+          } else runForward(own, held, params, inputs);
+          return runBackward(own, batch, cotangents, wanted);
+        },
+        dispose: () => {
+          running?.end();
+          running = undefined;
+          held.params.clear();
+          held.inputs = [];
+        },
+      };
+    },
+  };
+}
