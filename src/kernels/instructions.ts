@@ -102,6 +102,18 @@ function signed(value: number): number[] {
   }
 }
 
+/** Four times one lane of a vector. */
+export function splatLane(lane: number, value: Instruction): Instruction {
+  const own = [0, 1, 2, 3].map((byte) => 4 * lane + byte);
+  const bytes = [...own, ...own, ...own, ...own];
+  return {
+    name: "i8x16.shuffle",
+    detail: bytes.join(" "),
+    bytes: [0xfd, 0x0d, ...bytes],
+    operands: [value, value],
+  };
+}
+
 const float32Bytes = (value: number): number[] => [
   ...new Uint8Array(new Float32Array([value]).buffer),
 ];

@@ -1,7 +1,7 @@
 // Writes the gradient of coefficients: a tile of the matrix stays in registers while rows of both operands go by.
 
 import type { MultiplyAdd } from "./fused-multiply-add.ts";
-import { access, get, i32, type Local, op, set } from "./instructions.ts";
+import { access, get, i32, type Local, op, set, splatLane } from "./instructions.ts";
 import {
   addressOf,
   bytesOf,
@@ -15,8 +15,13 @@ import {
 import type { OuterOperation } from "./operations.ts";
 import { lanesOf, type Panel, panelsOf, storeLanes, vectorBytes } from "./vectors.ts";
 
-/** Rows of the matrix in a tile: with two vectors of columns, two factors a row and eight sums fit the registers. */
-const mostRows = 6;
+/** Rows of the matrix in a tile: their factors come with one load. */
+const tileRows = 4;
+/** Vectors of columns in a tile: with four rows, twelve registers of sums. */
+const tileVectors = 3;
+
+/** Rows of the operands that are written out one after another. */
+const unroll = 4;
 
 /** Rows of the operands that are read again for every tile: they should stay in the first-level cache. */
 const blockRows = 128;
@@ -88,9 +93,8 @@ function writeTiles(
 ): void {
   const { emit } = writer;
   const rowBytes = bytesOf(output.rowStride);
-  const vectors = Math.min(Math.ceil(columns / 4), 2);
-  const tiles = Math.ceil(inner / mostRows);
-  const height = Math.ceil(inner / tiles);
+  const vectors = Math.min(Math.ceil(columns / 4), tileVectors);
+  const height = Math.min(inner, tileRows);
   const whole = Math.floor(inner / height);
   const k = writer.local("i32", "k");
   const [xk, mk] = [writer.local("i32", "xk"), writer.local("i32", "mk")];
@@ -146,7 +150,7 @@ function writeTile(
     Array.from({ length: panel.vectors }, (_, v) => writer.local("v128", `tile${r}.${v}`)),
   );
   const own = tile[0].map((_, v) => writer.local("v128", `own${v}`));
-  const factor = writer.local("v128", "factor");
+  const [factor, factors] = [writer.local("v128", "factor"), writer.local("v128", "factors")];
   const place = writer.local("i32", "place");
   const [px, pg, turn] = ["px", "pg", "turn"].map((name) => writer.local("i32", name));
   emit(set(place, op("i32.add", get(matrix.place), get(matrix.column))));
@@ -155,17 +159,29 @@ function writeTile(
       vectors.forEach((local, v) => visit(local, r * matrix.rowBytes + v * vectorBytes, v)),
     );
   each((local, offset) => emit(set(local, access("v128.load", offset, get(place)))));
-  emit(set(px, get(x)), set(pg, op("i32.add", get(g), get(matrix.column))));
-  writer.loop(turn, i32(0), get(rows), 1, () => {
+  emit(set(px, get(x)), set(pg, op("i32.add", get(g), get(matrix.column))), set(turn, i32(0)));
+  const oneRow = (row: number) => {
+    const [xAt, gAt] = [row * xStep, row * gStep];
     for (const [v, local] of own.entries())
-      emit(set(local, access("v128.load", v * vectorBytes, get(pg))));
+      emit(set(local, access("v128.load", gAt + v * vectorBytes, get(pg))));
+    if (height === tileRows) emit(set(factors, access("v128.load", xAt, get(px))));
     for (const [r, vectors] of tile.entries()) {
-      emit(set(factor, access("v128.load32_splat", 4 * r, get(px))));
+      const loaded = () => access("v128.load32_splat", xAt + 4 * r, get(px));
+      emit(set(factor, height === tileRows ? splatLane(r, get(factors)) : loaded()));
       for (const [v, local] of vectors.entries())
         emit(set(local, madd(get(factor), get(own[v]), get(local))));
     }
-    emit(set(px, plus(get(px), xStep)), set(pg, plus(get(pg), gStep)));
-  });
+  };
+  for (const count of [unroll, 1]) {
+    const fits = () => op("i32.le_u", plus(get(turn), count), get(rows));
+    writer.when(fits(), () =>
+      writer.repeat(() => {
+        for (let row = 0; row < count; row++) oneRow(row);
+        emit(set(px, plus(get(px), count * xStep)), set(pg, plus(get(pg), count * gStep)));
+        emit(set(turn, plus(get(turn), count)));
+      }, fits),
+    );
+  }
   each((local, offset, v) =>
     emit(...storeLanes(() => get(place), offset, local, lanesOf(panel, v))),
   );

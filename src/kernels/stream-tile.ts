@@ -2,7 +2,16 @@
 
 import type { FunctionWriter } from "./assembler.ts";
 import type { MultiplyAdd } from "./fused-multiply-add.ts";
-import { access, get, type Instruction, type Local, op, set, vector } from "./instructions.ts";
+import {
+  access,
+  get,
+  type Instruction,
+  type Local,
+  op,
+  set,
+  splatLane,
+  vector,
+} from "./instructions.ts";
 import { bytesOf, plus } from "./nest.ts";
 import type { StreamOperation } from "./operations.ts";
 import { pointwise } from "./pointwise.ts";
@@ -148,15 +157,28 @@ function writeProduct(
   const [x, m] = [writer.local("i32", "x"), writer.local("i32", "m")];
   const own = tile[0].map((_, v) => writer.local("v128", `own${v}`));
   const factor = writer.local("v128", "factor");
+  const factors = tile.map((_, r) => writer.local("v128", `factors${r}`));
+  const multiply = (k: number, factorOf: (row: number) => Instruction) => {
+    for (const [v, local] of own.entries())
+      emit(set(local, access("v128.load", k * matrixStep + v * vectorBytes, get(m))));
+    for (const [r, vectors] of tile.entries()) {
+      emit(set(factor, factorOf(r)));
+      for (const [v, local] of vectors.entries())
+        emit(set(local, madd(get(factor), get(own[v]), get(local))));
+    }
+  };
+  /** Four factors a row with one load: loads, not multiplications, are what a tile waits for. */
+  const four = (from: number) => {
+    for (const [r, local] of factors.entries())
+      emit(set(local, access("v128.load", r * step + 4 * from, get(x))));
+    for (let k = 0; k < unroll; k++) multiply(from + k, (r) => splatLane(k, get(factors[r])));
+  };
   const steps = (from: number, count: number) => {
-    for (let k = from; k < from + count; k++) {
-      for (const [v, local] of own.entries())
-        emit(set(local, access("v128.load", k * matrixStep + v * vectorBytes, get(m))));
-      for (const [r, vectors] of tile.entries()) {
-        emit(set(factor, access("v128.load32_splat", r * step + 4 * k, get(x))));
-        for (const [v, local] of vectors.entries())
-          emit(set(local, madd(get(factor), get(own[v]), get(local))));
-      }
+    let k = from;
+    for (; k + unroll <= from + count; k += unroll) four(k);
+    for (; k < from + count; k++) {
+      const at = k;
+      multiply(at, (r) => access("v128.load32_splat", r * step + 4 * at, get(x)));
     }
   };
   const begin =
