@@ -1,6 +1,6 @@
 // Gradient flows of every distance at every learning rate of one grid: docs/results/transport-flows.json. Every run is kept as it
 // ends, and the same command goes on where it was: `npm run experiment:transport-flows`. `-- --minutes 10` ends after the run
-// that passes 10 minutes, `-- --only 25-gaussians` runs one dataset.
+// that passes 10 minutes, `-- --only 25-gaussians` runs one dataset, `-- --methods sw-1,tsw-sl` some methods.
 
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -15,6 +15,7 @@ const argument = (name, usual) => {
 };
 const minutes = Number(argument("minutes", Infinity));
 const only = argument("only", undefined);
+const chosen = argument("methods", Object.keys(flowMethods).join()).split(",");
 const out = argument("out", join(root, "docs/results/transport-flows.json"));
 const settings = {
   points: 100,
@@ -80,7 +81,9 @@ const has = (run) =>
 /** Units in the order of what they tell: the published rate on the plane first, then the grid, slow methods last. */
 function units() {
   const list = [];
-  for (const [method, { isSlow = false }] of Object.entries(flowMethods))
+  for (const [method, { isSlow = false }] of Object.entries(flowMethods).filter(([name]) =>
+    chosen.includes(name),
+  ))
     for (const [dataset, { dimension }] of Object.entries(flowDatasets))
       for (const rate of settings.rates)
         for (let seed = 0; seed < settings.seeds; seed++) {

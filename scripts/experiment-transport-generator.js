@@ -1,0 +1,66 @@
+// A small generator of 8 x 8 digits down every distance: docs/results/transport-generator.json. Every run is kept as it ends, and
+// the same command goes on where it was: `npm run experiment:transport-generator`; `-- --minutes 10` ends after the run that passes them.
+
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { startEngine } from "../dist/engine/start.js";
+import { runGenerator } from "../dist/experiment/digit-generator.js";
+import { parseDigits } from "../dist/datasets/digits-data.js";
+import { flowMethods } from "../dist/transport/flow-methods.js";
+import { root } from "./sources.js";
+
+const argument = (name, usual) => {
+  const at = process.argv.indexOf(`--${name}`);
+  return at === -1 ? usual : process.argv[at + 1];
+};
+const minutes = Number(argument("minutes", Infinity));
+const out = argument("out", join(root, "docs/results/transport-generator.json"));
+const settings = { steps: 1500, batch: 128, lines: 100, rate: 0.002, images: 500, seeds: 5 };
+const document = {
+  title: "A generator of digits by optimal transport distances",
+  command: "npm run experiment:transport-generator",
+  machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.versions.node}`,
+  settings,
+  rows: [],
+  runs: [],
+};
+if (existsSync(out)) {
+  const kept = JSON.parse(readFileSync(out, "utf8"));
+  if (JSON.stringify(kept.settings) === JSON.stringify(settings)) document.runs = kept.runs;
+}
+
+const measures = ["frechet", "frechetFloor", "energy", "nearest", "seconds"];
+const mean = (list) => list.reduce((a, b) => a + b, 0) / list.length;
+function rowsOf(runs) {
+  const methods = [...new Set(runs.map(({ method }) => method))];
+  return methods.map((method) => {
+    const own = runs.filter((run) => run.method === method);
+    const row = { method, seeds: own.length };
+    for (const name of measures) {
+      const values = own.map((run) => run[name]);
+      const squares = values.reduce((sum, v) => sum + (v - mean(values)) ** 2, 0);
+      row[`${name}Mean`] = Number(mean(values).toPrecision(4));
+      row[`${name}Std`] =
+        values.length > 1 ? Number(Math.sqrt(squares / (values.length - 1)).toPrecision(3)) : null;
+    }
+    return row;
+  });
+}
+
+await startEngine();
+const data = await parseDigits(readFileSync(join(root, "data/uci-digits.csv.gz")));
+const started = performance.now();
+const methods = Object.entries(flowMethods).filter(([, { isSlow }]) => !isSlow);
+for (let seed = 0; seed < settings.seeds; seed++)
+  for (const [method] of methods) {
+    if (document.runs.some((run) => run.method === method && run.seed === seed)) continue;
+    if (performance.now() - started > 60_000 * minutes) continue;
+    const result = await runGenerator(data, { ...settings, method, seed });
+    document.runs.push({ method, seed, ...result });
+    document.rows = rowsOf(document.runs);
+    writeFileSync(`${out}.tmp`, `${JSON.stringify(document, null, 2)}\n`);
+    renameSync(`${out}.tmp`, out);
+    console.error(method, seed, JSON.stringify(result));
+  }
+console.error(`${document.runs.length} of ${methods.length * settings.seeds} runs in ${out}`);
