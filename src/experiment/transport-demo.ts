@@ -1,10 +1,13 @@
-// The demonstration of optimal transport: gradient flows in the plane and colour transfer between two images, unit by unit, so
+// The demonstration of optimal transport: gradient flows in the plane, colour transfer between two images and a small generator of digits, unit by unit, so
 // that what was finished is never lost.
 
 import { type ColourImage, transferColours } from "../transport/colour-transfer.ts";
 import type { FlowMethodName, Rows } from "../transport/flow-methods.ts";
 import { flowDatasets, gradientFlow, type FlowDatasetName } from "../transport/gradient-flow.ts";
 import { deriveSeed } from "../core/random.ts";
+import { startEngine } from "../engine/start.ts";
+import { parseDigits } from "../datasets/digits-data.ts";
+import { readPackageData } from "../node/package-data.ts";
 
 /** A flow with its target, at a few moments. */
 export interface FlowUnit {
@@ -31,7 +34,15 @@ export interface ColourUnit {
   readonly pixels: readonly number[];
 }
 
-export type DemoUnit = FlowUnit | ColourUnit;
+/** Images of a small generator of 8 x 8 digits. */
+export interface DigitsUnit {
+  readonly kind: "digits";
+  readonly method: FlowMethodName;
+  /** [images, 64], from 0 to 1 */
+  readonly images: Rows;
+}
+
+export type DemoUnit = FlowUnit | ColourUnit | DigitsUnit;
 
 export interface TransportDemoOptions {
   readonly images: readonly [ColourImage, ColourImage];
@@ -61,6 +72,9 @@ export const demoMethods: readonly FlowMethodName[] = [
   "energy",
 ];
 const colourMethods: readonly FlowMethodName[] = ["sw-1", "db-tsw"];
+const digitMethods: readonly FlowMethodName[] = ["sw-1", "energy"];
+/** Units in all. */
+export const demoUnitCount = 16;
 const points = 60;
 
 function flowUnit(
@@ -92,9 +106,21 @@ function colourUnit(
   return { kind: "colours", method, direction, before, after, width, height, pixels: [...data] };
 }
 
+/** Trains the generator a step for every iteration of a flow. */
+async function digitsUnit(
+  method: FlowMethodName,
+  { seed, iterations = 900 }: TransportDemoOptions,
+): Promise<DigitsUnit> {
+  await startEngine();
+  const { generateDigits } = await import("./digit-generator.ts");
+  const data = await parseDigits(await readPackageData("uci-digits.csv.gz"));
+  const options = { method, seed, steps: iterations, batch: 64, lines: 60, images: 40 };
+  return { kind: "digits", method, images: await generateDigits(data, options) };
+}
+
 /** Every unit of the demonstration as it ends. @throws the signal's reason after an abort, between two units */
 export async function* transportDemo(options: TransportDemoOptions): AsyncGenerator<DemoEvent> {
-  const units: [string, () => DemoUnit][] = [
+  const units: [string, () => DemoUnit | Promise<DemoUnit>][] = [
     ...datasets.flatMap((dataset) =>
       demoMethods.map((method): [string, () => DemoUnit] => [
         `flow ${dataset} ${method}`,
@@ -107,6 +133,10 @@ export async function* transportDemo(options: TransportDemoOptions): AsyncGenera
         () => colourUnit(method, isFirst, options),
       ]),
     ),
+    ...digitMethods.map((method): [string, () => Promise<DemoUnit>] => [
+      `digits ${method}`,
+      () => digitsUnit(method, options),
+    ]),
   ];
   for (const [i, [name, make]] of units.entries()) {
     await new Promise((resolve) => setTimeout(resolve, 0)); // lets an interruption in
@@ -114,7 +144,7 @@ export async function* transportDemo(options: TransportDemoOptions): AsyncGenera
     const known = await options.known?.(name);
     yield {
       name,
-      unit: known ?? make(),
+      unit: known ?? (await make()),
       done: i + 1,
       total: units.length,
       wasKnown: known !== undefined,

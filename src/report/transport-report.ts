@@ -1,4 +1,5 @@
-// The page of the transport demonstration: how far each flow got, where its points went, and images in each other's colours.
+// The page of the transport demonstration: how far each flow got, where its points went, images in each other's colours,
+// and images of a small generator.
 
 import * as Plot from "@observablehq/plot";
 import { drawSvg, grid, seriesColor, softInk } from "./canvas.ts";
@@ -26,6 +27,8 @@ export interface TransportReport {
   readonly command: string;
   readonly flows: readonly ReportedFlow[];
   readonly images: readonly ReportedImage[];
+  /** Images of the generator, one picture for each distance. */
+  readonly digits: readonly ReportedImage[];
   readonly transfers: readonly {
     readonly method: string;
     readonly direction: string;
@@ -97,8 +100,25 @@ function flowSection(dataset: string, flows: readonly ReportedFlow[]) {
     </div>`;
 }
 
+const pictures = (images: readonly ReportedImage[]) =>
+  html`<div class="grid">
+    ${images.map(
+      ({ caption, address }) =>
+        html`<figure>
+          <figcaption>${caption}</figcaption>
+          <img src="${address}" alt="${caption}" style="width: 100%; image-rendering: pixelated" />
+        </figure>`,
+    )}
+  </div>`;
+
 /** The whole page as text. */
-export function transportReport({ command, flows, images, transfers }: TransportReport): string {
+export function transportReport({
+  command,
+  flows,
+  images,
+  digits,
+  transfers,
+}: TransportReport): string {
   const datasets = [...new Set(flows.map(({ dataset }) => dataset))];
   return htmlPage(
     "Optimal transport",
@@ -115,25 +135,19 @@ export function transportReport({ command, flows, images, transfers }: Transport
         ),
       )}
       <h2>Colour transfer</h2>
-      <div class="grid">
-        ${images.map(
-          ({ caption, address }) =>
-            html`<figure>
-              <figcaption>${caption}</figcaption>
-              <img
-                src="${address}"
-                alt="${caption}"
-                style="width: 100%; image-rendering: pixelated"
-              />
-            </figure>`,
-        )}
-      </div>
+      ${pictures(images)}
       ${htmlTable(transfers, [
         { label: "direction", cell: ({ direction }) => direction },
         { label: "distance", cell: ({ method }) => method },
         { label: "W2 squared before", cell: ({ before }) => before.toPrecision(3) },
         { label: "after", cell: ({ after }) => after.toPrecision(3) },
       ])}
+      <h2>A small generator of digits</h2>
+      ${pictures(digits)}
+      <p class="soft">
+        Images of 8 x 8 pixels from 8 random numbers each. Each distance was the loss between
+        mini-batches of generated and of real images.
+      </p>
       <pre>${command}</pre>`,
   );
 }

@@ -100,15 +100,15 @@ test("weightspace transport demo: report, resume, own images, misuse", async () 
     };
     expect([flows.length, colours.length]).toEqual([10, 4]);
     const page = await readFile(at("out/report.html"), "utf8");
-    expect(page.match(/data:image\/png;base64,/g)?.length).toBe(6);
+    expect(page.match(/data:image\/png;base64,/g)?.length).toBe(8);
     expect(page.match(/<svg/g)?.length).toBe(12);
     const units = await readdir(at("out/units"));
-    expect(units.length).toBe(14);
+    expect(units.length).toBe(16);
     const kept = await stat(at(`out/units/${units[1]}`));
     await unlink(at(`out/units/${units[0]}`));
     expect((await weightspace([...args, "--json"])).stdout).toBe(stdout);
     expect((await stat(at(`out/units/${units[1]}`))).mtimeMs).toBe(kept.mtimeMs);
-    expect((await readdir(at("out/units"))).length).toBe(14);
+    expect((await readdir(at("out/units"))).length).toBe(16);
     const one = await weightspace(["transport", "demo", "--image", at("a.png"), "-o", at("one")]);
     expect([one.code, one.stderr]).toEqual([2, expect.stringMatching(/expected two --image/)]);
     await writeFile(at("b.png"), "no picture");

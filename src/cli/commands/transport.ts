@@ -1,4 +1,4 @@
-// `weightspace transport demo`: gradient flows and colour transfer by optimal transport, as a page with pictures.
+// `weightspace transport demo`: gradient flows, colour transfer and a small generator by optimal transport, as a page with pictures.
 
 import { createHash } from "node:crypto";
 import { join } from "node:path";
@@ -42,7 +42,7 @@ async function demoUnits(
   images: Awaited<ReturnType<typeof chosenImages>>,
   { iterations, seed, out }: DemoFlags,
 ): Promise<DemoUnit[]> {
-  const { transportDemo } = await import("../../experiment/transport-demo.ts");
+  const { demoUnitCount, transportDemo } = await import("../../experiment/transport-demo.ts");
   const pictures = images.map(({ data }) => createHash("sha256").update(data).digest("hex"));
   const key = JSON.stringify([seed, iterations, ...pictures]);
   const known = (name: string) =>
@@ -51,7 +51,7 @@ async function demoUnits(
       () => undefined,
     );
   const units: DemoUnit[] = [];
-  const task = cli.progress.task("moving points", 14, { unit: "units" });
+  const task = cli.progress.task("moving points", demoUnitCount, { unit: "units" });
   const options = { images, seed, iterations, known, signal: cli.signal };
   for await (const { name, unit, done, wasKnown } of transportDemo(options)) {
     if (!wasKnown) await writeFileAtomic(unitPath(out, name, key), JSON.stringify(unit));
@@ -109,9 +109,9 @@ export const transportCommand: RegisterCommand = (program, cli) => {
     .description("Optimal transport between clouds of points, shown.");
   transport
     .command("demo")
-    .summary("gradient flows and colour transfer, as a page with pictures")
+    .summary("gradient flows, colour transfer and a small generator, as a page with pictures")
     .description(
-      "Moves points to a Swiss roll and to 25 Gaussians down five distances, and the colours of two images to each other's. Interrupted, the same command goes on where it was.",
+      "Moves points to a Swiss roll and to 25 Gaussians down five distances, the colours of two images to each other's, and trains a small generator of digits. Interrupted, the same command goes on where it was.",
     )
     .option(
       "--image <file.png>",
