@@ -64,7 +64,7 @@ function trainer(loss: (params: Params, x: np.Array, y: np.Array) => np.Array, r
   );
   return {
     init: (params: Params) => optimizer.init(params),
-    async step(params: Params, state: Params, x: np.Array, y: np.Array) {
+    step: async (params: Params, state: Params, x: np.Array, y: np.Array) => {
       const [value, gradients] = slope(keepArrays(params), x, y);
       value.dispose();
       const next = update(params, gradients, state);

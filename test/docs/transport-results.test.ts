@@ -1,0 +1,86 @@
+// The published figures of optimal transport: whole rows under the names that the guide promises, and what it says of them.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { readPage, root } from "./pages.ts";
+
+const read = (name: string): unknown =>
+  JSON.parse(readFileSync(join(root, "docs/results", name), "utf8"));
+
+interface PowerRow {
+  readonly case: string;
+  readonly dimension: number;
+  readonly statistic: string;
+  readonly power: number;
+}
+
+describe("transport-power.json", () => {
+  const { rows, command } = read("transport-power.json") as { rows: PowerRow[]; command: string };
+  const power = (name: string, dimension: number, statistic: string) =>
+    rows.find((r) => r.case === name && r.dimension === dimension && r.statistic === statistic)
+      ?.power ?? Number.NaN;
+  test("has every case, dimension and statistic once", () => {
+    const keys = rows.map((r) => `${r.case} ${r.dimension} ${r.statistic}`);
+    expect(new Set(keys).size).toBe(6 * 4 * 4);
+    expect(keys.length).toBe(6 * 4 * 4);
+    expect([...new Set(rows.map((r) => r.case))].sort()).toEqual([
+      "correlation",
+      "mean",
+      "modes",
+      "null",
+      "scale",
+      "variance",
+    ]);
+    expect([...new Set(rows.map((r) => r.statistic))].sort()).toEqual([
+      "db-tsw",
+      "energy",
+      "mmd",
+      "sw1",
+    ]);
+    expect(command).toBe("npm run experiment:transport-power");
+  });
+  test("type I errors lie within the interval of 100 trials at level .05", () => {
+    for (const row of rows.filter((r) => r.case === "null"))
+      expect(row.power).toBeLessThanOrEqual(0.11);
+  });
+  test("Db-TSW is ahead on correlation and modes in two and three dimensions, and not on shifts", () => {
+    for (const name of ["correlation", "modes"])
+      for (const dimension of [2, 3])
+        for (const other of ["sw1", "energy", "mmd"])
+          expect(power(name, dimension, "db-tsw")).toBeGreaterThan(
+            power(name, dimension, other) + 0.2,
+          );
+    expect(power("mean", 2, "db-tsw")).toBeLessThan(power("mean", 2, "energy") + 0.1);
+  });
+  test("the table of the guide shows these numbers", () => {
+    const page = readPage("docs/guide/transport.md");
+    expect(page).toContain(
+      `| ${power("correlation", 2, "sw1").toFixed(2).slice(1)} | **${power("correlation", 2, "db-tsw").toFixed(2).slice(1)}** |`,
+    );
+  });
+});
+
+test("transport-flows.json: rows are means of the runs it keeps", () => {
+  interface Flow {
+    readonly dataset: string;
+    readonly method: string;
+    readonly rate: number;
+  }
+  const { rows, runs, settings } = read("transport-flows.json") as {
+    rows: (Flow & { iteration: number; seeds: number; w2Mean: number; w2Std: number | null })[];
+    runs: (Flow & { seed: number; w2: number[] })[];
+    settings: { every: number };
+  };
+  expect(rows.length).toBeGreaterThan(0);
+  for (const row of rows) {
+    const own = runs.filter(
+      (r) => r.dataset === row.dataset && r.method === row.method && r.rate === row.rate,
+    );
+    expect(own.length).toBe(row.seeds);
+    const values = own.map(({ w2 }) => w2[row.iteration / settings.every - 1]);
+    const mean = values.reduce((a, b) => a + b, 0) / values.length;
+    expect(Math.abs(row.w2Mean - mean)).toBeLessThanOrEqual(1e-9 * mean);
+    expect(row.w2Std === null).toBe(row.seeds === 1);
+  }
+});
