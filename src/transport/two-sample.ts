@@ -4,7 +4,7 @@
 import { project } from "./sliced.ts";
 import { randomDirection } from "./directions.ts";
 import { randomStream } from "../core/random.ts";
-import { childrenOf, type LineTree } from "./line-trees.ts";
+import type { LineTree } from "./line-trees.ts";
 import { type Cloud, pooledMoments } from "./points.ts";
 import { sampleTrees } from "./sample-trees.ts";
 import { sortOrder } from "./sort-order.ts";
@@ -24,7 +24,7 @@ export interface StatisticOptions {
   readonly seed?: number;
 }
 
-/** A line with its atoms sorted: `extra` is the place of the source, whose mass balances the line; -1 where nothing does. */
+/** A line with its atoms sorted; an atom after the points is the source of a concurrent tree, whose mass balances the line. */
 interface SortedAtoms {
   readonly order: Int32Array;
   readonly gaps: Float64Array;
@@ -90,11 +90,7 @@ function treeStatistic(
     seed,
   });
   const unit = scale > 0 ? scale : 1;
-  const sorted = trees.flatMap((tree) => {
-    if (childrenOf(tree).some((children) => children.length > 0))
-      throw new Error("two-sample trees are concurrent");
-    return sortTree(pooled, tree, delta, unit);
-  });
+  const sorted = trees.flatMap((tree) => sortTree(pooled, tree, delta, unit));
   return (signed: Float64Array) =>
     sorted.reduce((sum, line) => sum + lineCost(line, signed), 0) / trees.length;
 }
