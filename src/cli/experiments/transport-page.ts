@@ -1,6 +1,11 @@
 // The page of `transport demo`, made of finished units: pictures as PNG inside it.
 
-import type { ColourUnit, DemoUnit, DigitsUnit, FlowUnit } from "../../experiment/transport-demo.ts";
+import type {
+  ColourUnit,
+  DemoUnit,
+  DigitsUnit,
+  FlowUnit,
+} from "../../experiment/transport-demo.ts";
 import type { ColourImage } from "../../transport/colour-transfer.ts";
 
 export const isFlow = (unit: DemoUnit): unit is FlowUnit => unit.kind === "flow";

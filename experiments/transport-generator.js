@@ -8,7 +8,7 @@ import { startEngine } from "../dist/engine/start.js";
 import { runGenerator } from "../dist/experiment/digit-generator.js";
 import { parseDigits } from "../dist/datasets/digits-data.js";
 import { flowMethods } from "../dist/transport/flow-methods.js";
-import { root } from "./sources.js";
+import { root } from "../scripts/sources.js";
 
 const argument = (name, usual) => {
   const at = process.argv.indexOf(`--${name}`);
