@@ -149,7 +149,7 @@ export async function run() {
     const lowered = lowerSpec(spec);
     const began = performance.now();
     const { tensors } = deriveProducts(lowered);
-    const derived = tensors.filter(({ recipe, role }) => recipe && role === "feature").length;
+    const derived = tensors.filter(({ formula, role }) => formula && role === "feature").length;
     return { layers, derived, milliseconds: performance.now() - began };
   });
   return { unit: "milliseconds a batch; ratios to the first model", batch, seed, rows, depth };

@@ -3,7 +3,7 @@
 import { numpy as np } from "@jax-js/jax";
 import { type ProductIndex, productLoops } from "../plan/product-loops.ts";
 import type { LoweredSpec } from "../symmetry/lower.ts";
-import { isRead, type Recipe } from "../symmetry/recipe.ts";
+import { isRead, type Formula } from "../symmetry/formula.ts";
 
 /** Coefficients by derived tensor id: [from * channels, to * channels], [from, to, channels] or [operands, channels]. */
 export type DerivedCoefficients = ReadonlyMap<number, np.Array>;
@@ -69,17 +69,17 @@ const scaledBy = (x: np.Array, factor: number): np.Array =>
  */
 function product(
   lowered: LoweredSpec,
-  recipe: Recipe & { op: "contract" | "outer" },
+  formula: Formula & { op: "contract" | "outer" },
   [x, y]: readonly np.Array[],
   channels: number,
 ): np.Array {
-  const { indices, x: ofX, y: ofY, result } = productLoops(lowered, recipe, channels);
+  const { indices, x: ofX, y: ofY, result } = productLoops(lowered, formula, channels);
   const made = combine([x, ofX], [y, ofY], result, indices);
-  return recipe.op === "contract" ? scaledBy(made, recipe.factor) : made;
+  return formula.op === "contract" ? scaledBy(made, formula.factor) : made;
 }
 
 function mapFixed(
-  { from, to, matrix }: Recipe & { op: "map" },
+  { from, to, matrix }: Formula & { op: "map" },
   x: np.Array,
   coefficients: np.Array,
   channels: number,
@@ -111,30 +111,32 @@ export function signedLog(x: np.Array): np.Array {
 
 const gates = { "signed-log": signedLog, sin: np.sin, cos: np.cos };
 
-/** One derived tensor [batch, ...dims, fixed * channels] from its operands; `coefficients` where its recipe has some. Consumes. */
+/** One derived tensor [batch, ...dims, fixed * channels] from its operands; `coefficients` where its formula has some. Consumes. */
 export function deriveOne(
   lowered: LoweredSpec,
-  recipe: Recipe,
+  formula: Formula,
   operands: readonly np.Array[],
   coefficients: np.Array | null,
   channels: number,
 ): np.Array {
   const [x] = operands;
-  switch (recipe.op) {
+  switch (formula.op) {
     case "contract":
     case "outer":
-      return product(lowered, recipe, operands, channels);
+      return product(lowered, formula, operands, channels);
     case "reduce": {
-      const kept = x.shape.filter((_, dim) => !recipe.dims.includes(dim - 1));
-      const gone = recipe.dims.map((dim) => dim + 1);
-      return scaledBy(np.reshape(sumLarge(x, gone), kept), recipe.factor);
+      const kept = x.shape.filter((_, dim) => !formula.dims.includes(dim - 1));
+      const gone = formula.dims.map((dim) => dim + 1);
+      return scaledBy(np.reshape(sumLarge(x, gone), kept), formula.factor);
     }
     case "map":
-      return mapFixed(recipe, x, coefficients as np.Array, channels);
+      return mapFixed(formula, x, coefficients as np.Array, channels);
     case "sum":
       return addUp(operands, coefficients, channels);
     case "gate":
-      return gates[recipe.function](recipe.frequency === 1 ? x : np.multiply(x, recipe.frequency));
+      return gates[formula.function](
+        formula.frequency === 1 ? x : np.multiply(x, formula.frequency),
+      );
   }
 }
 
@@ -149,10 +151,10 @@ export function deriveTensors(
   channels: number,
 ): np.Array[] {
   const values: np.Array[] = [...inputs];
-  for (const { id, recipe } of lowered.tensors) {
-    if (recipe === undefined) continue;
-    const operands = recipe.operands.map((operand) => values[operand].ref);
-    values[id] = deriveOne(lowered, recipe, operands, coefficients.get(id) ?? null, channels);
+  for (const { id, formula } of lowered.tensors) {
+    if (formula === undefined) continue;
+    const operands = formula.operands.map((operand) => values[operand].ref);
+    values[id] = deriveOne(lowered, formula, operands, coefficients.get(id) ?? null, channels);
   }
   return lowered.tensors.flatMap((tensor) => {
     const value = values[tensor.id];
@@ -169,7 +171,7 @@ export interface DerivedGradients {
 }
 
 function pullMap(
-  { from, to, matrix }: Recipe & { op: "map" },
+  { from, to, matrix }: Formula & { op: "map" },
   x: np.Array,
   coefficients: np.Array,
   gradient: np.Array,
@@ -231,18 +233,18 @@ const slopes = {
 /** The gradient of {@link deriveOne}, written out: derived by the engine it takes several times as long. Consumes. */
 export function pullOne(
   lowered: LoweredSpec,
-  recipe: Recipe,
+  formula: Formula,
   operands: readonly np.Array[],
   coefficients: np.Array | null,
   gradient: np.Array,
   channels: number,
 ): DerivedGradients {
   const [x, y] = operands;
-  switch (recipe.op) {
+  switch (formula.op) {
     case "contract":
     case "outer": {
-      const { indices, x: ofX, y: ofY, result } = productLoops(lowered, recipe, channels);
-      const back = recipe.op === "contract" ? scaledBy(gradient, recipe.factor) : gradient;
+      const { indices, x: ofX, y: ofY, result } = productLoops(lowered, formula, channels);
+      const back = formula.op === "contract" ? scaledBy(gradient, formula.factor) : gradient;
       const toX = combine([back.ref, result], [y, ofY], ofX, indices);
       const toY = combine([back, result], [x, ofX], ofY, indices);
       return {
@@ -251,18 +253,18 @@ export function pullOne(
       };
     }
     case "reduce": {
-      const sizes = x.shape.map((size, dim) => (recipe.dims.includes(dim - 1) ? 1 : size));
+      const sizes = x.shape.map((size, dim) => (formula.dims.includes(dim - 1) ? 1 : size));
       const spreadOut = np.broadcastTo(np.reshape(gradient, sizes), x.shape);
       x.dispose();
-      return { operands: [scaledBy(spreadOut, recipe.factor)], coefficients: null };
+      return { operands: [scaledBy(spreadOut, formula.factor)], coefficients: null };
     }
     case "map":
-      return pullMap(recipe, x, coefficients as np.Array, gradient, channels);
+      return pullMap(formula, x, coefficients as np.Array, gradient, channels);
     case "sum":
       return pullSum(operands, coefficients, gradient, channels);
     case "gate": {
-      const slope = slopes[recipe.function](scaledBy(x, recipe.frequency));
-      const back = np.multiply(gradient, scaledBy(slope, recipe.frequency));
+      const slope = slopes[formula.function](scaledBy(x, formula.frequency));
+      const back = np.multiply(gradient, scaledBy(slope, formula.frequency));
       return { operands: [back], coefficients: null };
     }
   }

@@ -8,7 +8,7 @@ import { type Aggregation, executePlan } from "./execute.ts";
 import { membersOf } from "../plan/merge-tensors.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import { sliceAlong } from "./take-apart.ts";
-import { isWritten } from "../symmetry/recipe.ts";
+import { isWritten } from "../symmetry/formula.ts";
 import { shareCoefficients, type ShareOptions } from "../plan/sharing.ts";
 import { type Coefficients, equivariantStages } from "./equivariant-stages.ts";
 import { initialCoefficients, initialShared, type InitKind } from "./initial-coefficients.ts";

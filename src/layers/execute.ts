@@ -4,7 +4,7 @@
 import { numpy as np } from "@jax-js/jax";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import type { TargetUse } from "../plan/schedule.ts";
-import { isRead, isWritten } from "../symmetry/recipe.ts";
+import { isRead, isWritten } from "../symmetry/formula.ts";
 import { multiplyAll } from "./multiply.ts";
 import { reorderMiddle, sliceAlong } from "./take-apart.ts";
 

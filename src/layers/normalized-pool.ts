@@ -4,7 +4,7 @@
 import { numpy as np } from "@jax-js/jax";
 import { averageMiddle } from "./derive.ts";
 import type { AtomicTensor, LoweredSpec } from "../symmetry/lower.ts";
-import { isRead } from "../symmetry/recipe.ts";
+import { isRead } from "../symmetry/formula.ts";
 
 /** Entries whose squares add up to less are read as 0: their direction would be noise. */
 const tiny = 1e-24;

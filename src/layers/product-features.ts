@@ -11,7 +11,7 @@ import { coefficientShape } from "./reference-derived.ts";
 import { separateAtoms } from "./take-apart.ts";
 import type { MergedSpec } from "../plan/merge-tensors.ts";
 import type { AtomicTensor, LoweredSpec } from "../symmetry/lower.ts";
-import { isRead, type Recipe } from "../symmetry/recipe.ts";
+import { isRead, type Formula } from "../symmetry/formula.ts";
 import { type LayerParams, normalArray } from "./layer.ts";
 import { functionLayer, layerStack, type StackEntry, type StagedLayer } from "./layer-stack.ts";
 import type { CompiledStage, StageGradients } from "./stage.ts";
@@ -26,18 +26,18 @@ export interface ProductFeaturesOptions {
   readonly channels: number;
 }
 
-type Derived = AtomicTensor & { readonly recipe: Recipe };
+type Derived = AtomicTensor & { readonly formula: Formula };
 
-const isDerived = (tensor: AtomicTensor): tensor is Derived => tensor.recipe !== undefined;
+const isDerived = (tensor: AtomicTensor): tensor is Derived => tensor.formula !== undefined;
 
 /** Maps start normal, sums with equal factors whose squares add up to 1. */
-function startOf({ recipe, name }: Derived, shape: number[], seed: number, channels: number) {
-  if (recipe.op !== "map") {
+function startOf({ formula, name }: Derived, shape: number[], seed: number, channels: number) {
+  if (formula.op !== "map") {
     const value = 1 / Math.sqrt(shape[0]);
     return np.array(new Float32Array(sizeOf(shape)).fill(value)).reshape(shape);
   }
   // A full matrix sums over channels, a frozen one is as small as published.
-  const { std, matrix, trained } = recipe;
+  const { std, matrix, trained } = formula;
   const scale = trained ? (matrix === "full" ? 1 / Math.sqrt(channels) : 1) : 1 / channels;
   return normalArray(deriveSeed(seed, name), shape, std * scale);
 }
@@ -47,7 +47,7 @@ function levelsOf({ tensors }: LoweredSpec): Derived[][] {
   const level = new Map<number, number>();
   const levels: Derived[][] = [];
   for (const tensor of tensors.filter(isDerived)) {
-    const at = 1 + Math.max(...tensor.recipe.operands.map((id) => level.get(id) ?? 0));
+    const at = 1 + Math.max(...tensor.formula.operands.map((id) => level.get(id) ?? 0));
     level.set(tensor.id, at);
     (levels[at - 1] ??= []).push(tensor);
   }
@@ -63,17 +63,17 @@ interface Level {
   readonly after: readonly number[];
 }
 
-const isTrained = ({ recipe }: Derived): boolean => recipe.op !== "map" || recipe.trained;
+const isTrained = ({ formula }: Derived): boolean => formula.op !== "map" || formula.trained;
 
 /** Coefficients of a tensor of the level, from the parameters or frozen; null where it has none. */
 function coefficientsOf(tensor: Derived, channels: number, params: LayerParams): np.Array | null {
-  const shape = coefficientShape(tensor.recipe, channels);
+  const shape = coefficientShape(tensor.formula, channels);
   if (shape === null) return null;
   return isTrained(tensor) ? params[tensor.name].ref : startOf(tensor, shape, 0, channels);
 }
 
 const operandsOf = ({ tensors }: Level): number[] => [
-  ...new Set(tensors.flatMap(({ recipe }) => recipe.operands)),
+  ...new Set(tensors.flatMap(({ formula }) => formula.operands)),
 ];
 
 /** Computes the level's tensors from its operands, in the order of `operandsOf`. Consumes. */
@@ -81,9 +81,9 @@ function computeLevel(level: Level, params: LayerParams, values: readonly np.Arr
   const { derived, channels, tensors } = level;
   const used = operandsOf(level);
   const made = tensors.map((tensor) => {
-    const read = tensor.recipe.operands.map((id) => values[used.indexOf(id)].ref);
+    const read = tensor.formula.operands.map((id) => values[used.indexOf(id)].ref);
     const own = coefficientsOf(tensor, channels, params);
-    return deriveOne(derived, tensor.recipe, read, own, channels);
+    return deriveOne(derived, tensor.formula, read, own, channels);
   });
   for (const array of [...values, ...Object.values(params)]) array.dispose();
   return made;
@@ -100,10 +100,10 @@ function pullLevel(
   const used = operandsOf(level);
   const ofParams: LayerParams = {};
   const inputs = tensors.flatMap((tensor, i) => {
-    const { recipe, name } = tensor;
-    const read = recipe.operands.map((id) => values[used.indexOf(id)].ref);
+    const { formula, name } = tensor;
+    const read = formula.operands.map((id) => values[used.indexOf(id)].ref);
     const own = coefficientsOf(tensor, channels, params);
-    const step = pullOne(derived, recipe, read, own, gradients[i], channels);
+    const step = pullOne(derived, formula, read, own, gradients[i], channels);
     if (step.coefficients !== null) {
       if (isTrained(tensor)) ofParams[name] = step.coefficients;
       else step.coefficients.dispose();
@@ -118,7 +118,7 @@ function pullLevel(
 function compileLevel(level: Level): CompiledStage {
   const { tensors, before, after } = level;
   const used = operandsOf(level);
-  const readers = tensors.flatMap(({ recipe }) => recipe.operands);
+  const readers = tensors.flatMap(({ formula }) => formula.operands);
   const forward = jit((params: LayerParams, values: np.Array[]) =>
     computeLevel(level, params, values),
   );
@@ -169,7 +169,7 @@ function compileLevel(level: Level): CompiledStage {
 function levelLayer(level: Level): StagedLayer {
   const { tensors, channels, before, after } = level;
   const trained = tensors.flatMap((tensor): [Derived, number[]][] => {
-    const shape = coefficientShape(tensor.recipe, channels);
+    const shape = coefficientShape(tensor.formula, channels);
     return shape === null || !isTrained(tensor) ? [] : [[tensor, shape]];
   });
   return {
@@ -207,7 +207,7 @@ export function productFeatures(options: ProductFeaturesOptions): StagedLayer {
         ...levels
           .slice(i)
           .flat()
-          .flatMap(({ recipe }) => recipe.operands),
+          .flatMap(({ formula }) => formula.operands),
       ]),
   );
   neededFrom.push(new Set(features));

@@ -3,29 +3,29 @@
 import { sizeOf, stridesOf } from "../core/shapes.ts";
 import { productLoops } from "../plan/product-loops.ts";
 import type { AtomicTensor, LoweredSpec } from "../symmetry/lower.ts";
-import type { Recipe } from "../symmetry/recipe.ts";
+import type { Formula } from "../symmetry/formula.ts";
 import type { DenseFeature } from "./reference.ts";
 
 /** Coefficients of a `map` or a learned `sum`, row-major in this shape (see `coefficientShape`). */
 export type CoefficientReader = (tensor: AtomicTensor, shape: readonly number[]) => Float64Array;
 
-/** Shape of the coefficients of a recipe, or null where it has none. */
-export function coefficientShape(recipe: Recipe, channels: number): number[] | null {
-  if (recipe.op === "sum") return recipe.learned ? [recipe.operands.length, channels] : null;
-  if (recipe.op !== "map") return null;
-  const { from, to, matrix } = recipe;
+/** Shape of the coefficients of a formula, or null where it has none. */
+export function coefficientShape(formula: Formula, channels: number): number[] | null {
+  if (formula.op === "sum") return formula.learned ? [formula.operands.length, channels] : null;
+  if (formula.op !== "map") return null;
+  const { from, to, matrix } = formula;
   return matrix === "full" ? [from * channels, to * channels] : [from, to, channels];
 }
 
 function product(
   lowered: LoweredSpec,
-  recipe: Recipe & { op: "contract" | "outer" },
+  formula: Formula & { op: "contract" | "outer" },
   [x, y]: readonly DenseFeature[],
   channels: number,
   result: Float64Array,
 ): void {
-  const loops = productLoops(lowered, recipe, channels);
-  const factor = recipe.op === "contract" ? recipe.factor : 1;
+  const loops = productLoops(lowered, formula, channels);
+  const factor = formula.op === "contract" ? formula.factor : 1;
   const strides = (places: readonly number[]) => {
     const steps = stridesOf(places.map((place) => loops.indices[place].size));
     return loops.indices.map((_, place) => {
@@ -69,7 +69,7 @@ function reduceDims(
 }
 
 function mapFixed(
-  { from, to, matrix }: Recipe & { op: "map" },
+  { from, to, matrix }: Formula & { op: "map" },
   coefficients: Float64Array,
   { data }: DenseFeature,
   channels: number,
@@ -101,32 +101,32 @@ export function referenceDerived(
 ): DenseFeature[] {
   const values = [...inputs];
   for (const tensor of lowered.tensors.slice(inputs.length)) {
-    const { recipe, dims, fixedSize } = tensor;
+    const { formula, dims, fixedSize } = tensor;
     const width = fixedSize * channels;
-    if (recipe === undefined) {
+    if (formula === undefined) {
       values.push({ width, data: new Float64Array(0) }); // only written
       continue;
     }
     const data = new Float64Array(sizeOf(dims.map(({ axis }) => lowered.axes[axis].size)) * width);
-    const operands = recipe.operands.map((id) => values[id]);
-    const shape = coefficientShape(recipe, channels);
+    const operands = formula.operands.map((id) => values[id]);
+    const shape = coefficientShape(formula, channels);
     const coefficients = shape === null ? null : read(tensor, shape);
-    if (recipe.op === "contract" || recipe.op === "outer")
-      product(lowered, recipe, operands, channels, data);
-    else if (recipe.op === "reduce")
+    if (formula.op === "contract" || formula.op === "outer")
+      product(lowered, formula, operands, channels, data);
+    else if (formula.op === "reduce")
       reduceDims(
-        lowered.tensors[recipe.operands[0]],
+        lowered.tensors[formula.operands[0]],
         lowered,
-        recipe.dims,
-        recipe.factor,
+        formula.dims,
+        formula.factor,
         operands[0],
         data,
       );
-    else if (recipe.op === "map" && coefficients !== null)
-      mapFixed(recipe, coefficients, operands[0], channels, data);
-    else if (recipe.op === "gate") {
-      const gate = gates[recipe.function];
-      operands[0].data.forEach((value, i) => (data[i] = gate(recipe.frequency * value)));
+    else if (formula.op === "map" && coefficients !== null)
+      mapFixed(formula, coefficients, operands[0], channels, data);
+    else if (formula.op === "gate") {
+      const gate = gates[formula.function];
+      operands[0].data.forEach((value, i) => (data[i] = gate(formula.frequency * value)));
     } else {
       for (const [n, operand] of operands.entries())
         operand.data.forEach(

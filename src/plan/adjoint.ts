@@ -2,7 +2,7 @@
 // targets exchanged. Written out as a plan, it runs on the same executor and needs no automatic differentiation.
 
 import type { LoweredSpec } from "../symmetry/lower.ts";
-import type { TensorRole } from "../symmetry/recipe.ts";
+import type { TensorRole } from "../symmetry/formula.ts";
 import type { Pattern } from "./plan.ts";
 import type { ExecutablePlan } from "./plan-spec.ts";
 import { schedulePlan } from "./schedule.ts";

@@ -2,7 +2,7 @@
 // kind of tensor (same axes in the same order), so a 196-tensor spec with 60,000 terms takes milliseconds.
 
 import type { LoweredSpec } from "../symmetry/lower.ts";
-import { isRead, isWritten } from "../symmetry/recipe.ts";
+import { isRead, isWritten } from "../symmetry/formula.ts";
 import { type OpenPattern, openPatterns, type ScaleRule, signatureOf } from "./patterns.ts";
 import type { Pattern, Plan, Product, Slot } from "./plan.ts";
 

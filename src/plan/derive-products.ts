@@ -4,7 +4,7 @@
 // number grows linearly. Generalises the products of Monomial-NFN, MAGEP-NFN and Transformer-NFN (Tran et al.) to any spec.
 
 import type { AtomicTensor, LoweredSpec } from "../symmetry/lower.ts";
-import type { DimPairs } from "../symmetry/recipe.ts";
+import type { DimPairs } from "../symmetry/formula.ts";
 import { type ChainOperands, chainOperands, type LeftOut } from "./chain-operands.ts";
 import { chainOrder } from "./chain-order.ts";
 import { type Carrier, type ChainResult, followChains } from "./chains.ts";
@@ -286,7 +286,7 @@ export function deriveProducts(
   if (outer) outerProducts(context, states);
   const capped = capFeatures(lowered.tensors.length, builder.tensors, maxDerived);
   const tensors = pruneDerived(lowered, capped.tensors);
-  const used = new Set(tensors.flatMap(({ recipe }) => recipe?.operands ?? []));
+  const used = new Set(tensors.flatMap(({ formula }) => formula?.operands ?? []));
   const idle = new Set(
     lowered.tensors.filter(({ id, dims }) => !used.has(id) && dims.length > 0).map((t) => t.name),
   );

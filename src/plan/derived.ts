@@ -1,9 +1,9 @@
 // Builds derived tensors: works out the dimensions, charges and fixed sizes of products of lowered tensors, and writes
-// down their recipes.
+// down their formulas.
 
 import { OptionError } from "../core/errors.ts";
 import type { AtomicTensor, LoweredDim, LoweredSpec } from "../symmetry/lower.ts";
-import type { DimPairs, Recipe } from "../symmetry/recipe.ts";
+import type { DimPairs, Formula } from "../symmetry/formula.ts";
 
 /** A name that starts with its source, so that coefficients of equal parts of a network can be shared. */
 export interface DerivedName {
@@ -33,7 +33,7 @@ export interface TensorBuilder {
   outer(x: number, y: number, shared: DimPairs, inner: number, options: DeriveOptions): number;
   gate(
     x: number,
-    gate: Pick<Recipe & { op: "gate" }, "function" | "frequency">,
+    gate: Pick<Formula & { op: "gate" }, "function" | "frequency">,
     options: DeriveOptions,
   ): number;
 }
@@ -77,13 +77,13 @@ type Add = (
   options: DeriveOptions,
   dims: readonly LoweredDim[],
   fixedSize: number,
-  recipe: Recipe,
+  formula: Formula,
 ) => number;
 
-/** @throws {OptionError} from its functions when operands do not fit: a mistake in a recipe written by hand. */
+/** @throws {OptionError} from its functions when operands do not fit: a mistake in a formula written by hand. */
 export function tensorBuilder(lowered: LoweredSpec): TensorBuilder {
   const tensors = [...lowered.tensors];
-  const add: Add = ({ source, name, feature = false }, dims, fixedSize, recipe) => {
+  const add: Add = ({ source, name, feature = false }, dims, fixedSize, formula) => {
     if (dims.some(({ governor }) => governor === -1)) {
       throw new OptionError(
         `derived tensor "${name}": an axis that encloses another one is summed away before it`,
@@ -98,14 +98,14 @@ export function tensorBuilder(lowered: LoweredSpec): TensorBuilder {
       fixedSize,
       order: dims.map((_, dim) => dim),
       role: feature ? "feature" : "internal",
-      recipe,
+      formula,
     });
     return tensors.length - 1;
   };
-  return { tensors, ...unaryRecipes(lowered, tensors, add), ...productRecipes(tensors, add) };
+  return { tensors, ...unaryFormulas(lowered, tensors, add), ...productFormulas(tensors, add) };
 }
 
-function unaryRecipes(
+function unaryFormulas(
   { axes }: LoweredSpec,
   tensors: readonly AtomicTensor[],
   add: Add,
@@ -125,8 +125,8 @@ function unaryRecipes(
         throw new OptionError(
           `derived tensor "${options.name}": ${fixedSize} fixed entries are no multiple of ${from}`,
         );
-      const recipe = { op: "map", operands: [x], from, to, matrix, trained, std } as const;
-      return add(options, dims, (fixedSize / from) * to, recipe);
+      const formula = { op: "map", operands: [x], from, to, matrix, trained, std } as const;
+      return add(options, dims, (fixedSize / from) * to, formula);
     },
     sum: (operands, learned, options) => {
       if (operands.length === 1 && !learned && options.feature !== true) return operands[0];
@@ -148,7 +148,7 @@ function unaryRecipes(
   };
 }
 
-function productRecipes(
+function productFormulas(
   tensors: readonly AtomicTensor[],
   add: Add,
 ): Pick<TensorBuilder, "contract" | "outer"> {
@@ -156,8 +156,8 @@ function productRecipes(
     contract: (x, y, { summed, shared, factor }, options) => {
       const dims = productDims(tensors[x], tensors[y], summed, shared);
       const fixedSize = tensors[x].fixedSize * tensors[y].fixedSize;
-      const recipe = { op: "contract", operands: [x, y], summed, shared, factor } as const;
-      return add(options, dims, fixedSize, recipe);
+      const formula = { op: "contract", operands: [x, y], summed, shared, factor } as const;
+      return add(options, dims, fixedSize, formula);
     },
     outer: (x, y, shared, inner, options) => {
       const [left, right] = [tensors[x].fixedSize / inner, tensors[y].fixedSize / inner];
@@ -186,7 +186,7 @@ export function pruneDerived(
   const need = (id: number): void => {
     if (needed.has(id)) return;
     needed.add(id);
-    for (const operand of tensors[id].recipe?.operands ?? []) need(operand);
+    for (const operand of tensors[id].formula?.operands ?? []) need(operand);
   };
   for (const { id, role } of tensors) {
     if (id < lowered.tensors.length || role !== "internal") need(id);
@@ -194,9 +194,9 @@ export function pruneDerived(
   const kept = tensors.filter(({ id }) => needed.has(id));
   const places = new Map(kept.map(({ id }, place) => [id, place]));
   return kept.map((tensor, id): AtomicTensor => {
-    const { recipe, ...rest } = tensor;
-    if (recipe === undefined) return { ...rest, id };
-    const operands = recipe.operands.map((operand) => places.get(operand) ?? -1);
-    return { ...rest, id, recipe: { ...recipe, operands } as Recipe };
+    const { formula, ...rest } = tensor;
+    if (formula === undefined) return { ...rest, id };
+    const operands = formula.operands.map((operand) => places.get(operand) ?? -1);
+    return { ...rest, id, formula: { ...formula, operands } as Formula };
   });
 }

@@ -2,7 +2,7 @@
 // tensors mix all fixed entries, so they are exactly the maps between all their members, in far fewer and larger arrays.
 
 import type { AtomicTensor, LoweredSpec } from "../symmetry/lower.ts";
-import { isRead, isWritten } from "../symmetry/recipe.ts";
+import { isRead, isWritten } from "../symmetry/formula.ts";
 
 export interface MergedSpec extends LoweredSpec {
   /** Per merged tensor: the atomic tensors it is made of, in the order of its fixed entries. */

@@ -29,7 +29,7 @@ export function printPlan(
   plan: Plan,
   { details = false }: PrintPlanOptions = {},
 ): string {
-  const derived = lowered.tensors.filter(({ recipe }) => recipe !== undefined);
+  const derived = lowered.tensors.filter(({ formula }) => formula !== undefined);
   const lines = plan.products
     .toSorted((a, b) => slotEntries(b) - slotEntries(a))
     .flatMap((product) => {
@@ -49,30 +49,30 @@ export function printPlan(
 
 /** How a derived tensor is made: `fc2.weight~forward [h2 | 3] = contract fc2.weight, fc1.weight over h1`. */
 function formatDerived(lowered: LoweredSpec, tensor: AtomicTensor): string[] {
-  const { recipe, name, dims, fixedSize, role } = tensor;
-  if (recipe === undefined) return [];
+  const { formula, name, dims, fixedSize, role } = tensor;
+  if (formula === undefined) return [];
   const axis = (dim: AtomicTensor["dims"][number]) =>
     lowered.axes[dim.axis].name + (dim.inverse ? "^-1" : "");
   const fixed = fixedSize === 1 ? "" : `${dims.length > 0 ? " " : ""}| ${fixedSize}`;
-  const operands = recipe.operands.map((id) => lowered.tensors[id].name).join(", ");
-  const first = lowered.tensors[recipe.operands[0]];
+  const operands = formula.operands.map((id) => lowered.tensors[id].name).join(", ");
+  const first = lowered.tensors[formula.operands[0]];
   const over = (places: readonly number[]) =>
     places.length === 0 ? "" : ` over ${places.map((dim) => axis(first.dims[dim])).join(", ")}`;
   const detail = {
-    reduce: () => (recipe.op === "reduce" ? over(recipe.dims) : ""),
+    reduce: () => (formula.op === "reduce" ? over(formula.dims) : ""),
     map: () =>
-      recipe.op === "map"
-        ? ` ${recipe.from} -> ${recipe.to} ${recipe.matrix}${recipe.trained ? "" : ", frozen"}`
+      formula.op === "map"
+        ? ` ${formula.from} -> ${formula.to} ${formula.matrix}${formula.trained ? "" : ", frozen"}`
         : "",
     sum: () => "",
-    contract: () => (recipe.op === "contract" ? over(recipe.summed.map(([dim]) => dim)) : ""),
+    contract: () => (formula.op === "contract" ? over(formula.summed.map(([dim]) => dim)) : ""),
     outer: () => "",
-    gate: () => (recipe.op === "gate" ? ` ${recipe.function}` : ""),
-  }[recipe.op]();
+    gate: () => (formula.op === "gate" ? ` ${formula.function}` : ""),
+  }[formula.op]();
   const mark = role === "internal" ? "  (" : "  ";
   const close = role === "internal" ? ")" : "";
   return [
-    `${mark}${name} [${dims.map(axis).join(" ")}${fixed}] = ${recipe.op} ${operands}${detail}${close}`,
+    `${mark}${name} [${dims.map(axis).join(" ")}${fixed}] = ${formula.op} ${operands}${detail}${close}`,
   ];
 }
 
@@ -80,7 +80,7 @@ function formatDerived(lowered: LoweredSpec, tensor: AtomicTensor): string[] {
 export function printDerived(
   lowered: LoweredSpec & { readonly leftOut?: readonly LeftOut[] },
 ): string {
-  const derived = lowered.tensors.filter(({ recipe }) => recipe !== undefined);
+  const derived = lowered.tensors.filter(({ formula }) => formula !== undefined);
   const features = derived.filter(({ role }) => role === "feature").length;
   const lines = derived.flatMap((tensor) => formatDerived(lowered, tensor));
   const left = (lowered.leftOut ?? []).map(({ name, reason }) => `  left out: ${name} (${reason})`);

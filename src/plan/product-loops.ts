@@ -2,7 +2,7 @@
 // running the loops, the other by writing them as subscripts.
 
 import type { AtomicTensor, LoweredSpec } from "../symmetry/lower.ts";
-import type { DimPairs, Recipe } from "../symmetry/recipe.ts";
+import type { DimPairs, Formula } from "../symmetry/formula.ts";
 
 /** An index of a product, and whether operands and result have it. Fixed entries and channels are indices too. */
 export interface ProductIndex {
@@ -20,31 +20,31 @@ export interface ProductLoops {
   readonly result: readonly number[];
 }
 
-/** The loops of a `contract` or `outer` recipe. */
+/** The loops of a `contract` or `outer` formula. */
 export function productLoops(
   lowered: LoweredSpec,
-  recipe: Recipe & { op: "contract" | "outer" },
+  formula: Formula & { op: "contract" | "outer" },
   channels: number,
 ): ProductLoops {
-  const [x, y] = recipe.operands.map((id): AtomicTensor => lowered.tensors[id]);
+  const [x, y] = formula.operands.map((id): AtomicTensor => lowered.tensors[id]);
   const indices: ProductIndex[] = [];
   const add = (index: ProductIndex): number => indices.push(index) - 1;
-  const summed: DimPairs = recipe.op === "contract" ? recipe.summed : [];
+  const summed: DimPairs = formula.op === "contract" ? formula.summed : [];
   const sizeOf = ({ axis }: AtomicTensor["dims"][number]) => lowered.axes[axis].size;
   const dimsX = x.dims.map((dim, i) =>
     add({
       size: sizeOf(dim),
       inX: true,
-      inY: [...summed, ...recipe.shared].some(([a]) => a === i),
+      inY: [...summed, ...formula.shared].some(([a]) => a === i),
       inResult: !summed.some(([a]) => a === i),
     }),
   );
   const dimsY = y.dims.map((dim, j) => {
-    const pair = [...summed, ...recipe.shared].find(([, b]) => b === j);
+    const pair = [...summed, ...formula.shared].find(([, b]) => b === j);
     if (pair !== undefined) return dimsX[pair[0]];
     return add({ size: sizeOf(dim), inX: false, inY: true, inResult: true });
   });
-  const inner = recipe.op === "outer" ? recipe.inner : 1;
+  const inner = formula.op === "outer" ? formula.inner : 1;
   const left = add({ size: x.fixedSize / inner, inX: true, inY: false, inResult: true });
   const joint = add({ size: inner, inX: true, inY: true, inResult: false });
   const right = add({ size: y.fixedSize / inner, inX: false, inY: true, inResult: true });

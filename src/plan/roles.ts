@@ -1,7 +1,7 @@
 // Lowered specs whose tensors are only read or only written: maps between different weight spaces.
 
 import type { AtomicTensor, LoweredSpec } from "../symmetry/lower.ts";
-import { isRead } from "../symmetry/recipe.ts";
+import { isRead } from "../symmetry/formula.ts";
 
 /** With one number behind all tensors, only written: what a plan reads for it are all invariants. */
 export function withNumber(lowered: LoweredSpec): LoweredSpec {

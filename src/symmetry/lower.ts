@@ -4,7 +4,7 @@
 import { UnsupportedError } from "../core/errors.ts";
 import { lookup } from "../core/records.ts";
 import { type Part, type PartDim, type SplitTree, splitParts } from "./parts.ts";
-import type { Recipe, TensorRole } from "./recipe.ts";
+import type { Formula, TensorRole } from "./formula.ts";
 import type { AxisGroup, AxisScale, SymmetrySpec } from "./types.ts";
 
 /** A permuted axis of the lowered spec. */
@@ -42,7 +42,7 @@ export interface AtomicTensor {
   /** What a layer does with it. @default "both" */
   readonly role?: TensorRole;
   /** How it is computed from tensors before it; absent for tensors of the spec. */
-  readonly recipe?: Recipe;
+  readonly formula?: Formula;
 }
 
 export interface LoweredSpec {

@@ -9,7 +9,7 @@ import { coefficientShape, referenceDerived } from "../../src/layers/reference-d
 import { deriveProducts } from "../../src/plan/derive-products.ts";
 import { lowerSpec, type LoweredSpec } from "../../src/symmetry/lower.ts";
 import { defineSpec } from "../../src/symmetry/spec.ts";
-import { isRead } from "../../src/symmetry/recipe.ts";
+import { isRead } from "../../src/symmetry/formula.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 import { randomStream } from "../../src/core/random.ts";
@@ -21,7 +21,7 @@ beforeAll(() => startEngine());
 
 /** Compiled arrays against the definition; how many features differ between the networks of the batch. */
 async function compareDerived(lowered: LoweredSpec, batch: number, channels: number) {
-  const base = lowered.tensors.filter(({ recipe }) => recipe === undefined);
+  const base = lowered.tensors.filter(({ formula }) => formula === undefined);
   const random = randomStream(5);
   const networks = Array.from({ length: batch }, () =>
     base.map((tensor) => ({
@@ -41,7 +41,7 @@ async function compareDerived(lowered: LoweredSpec, batch: number, channels: num
   );
   const coefficients = new Map<number, np.Array>();
   for (const tensor of lowered.tensors) {
-    const shape = tensor.recipe && coefficientShape(tensor.recipe, channels);
+    const shape = tensor.formula && coefficientShape(tensor.formula, channels);
     if (shape)
       coefficients.set(
         tensor.id,

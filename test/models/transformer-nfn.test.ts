@@ -179,7 +179,9 @@ test("equivariant in float64 under heads, both bases, outputs, hidden units, and
     const after = run(actOn(spec, element, weights));
     return Math.max(
       ...lowered.tensors.map((tensor, id) =>
-        tensor.recipe === undefined ? gap(after[id], moved(lowered, tensor, other, before[id])) : 0,
+        tensor.formula === undefined
+          ? gap(after[id], moved(lowered, tensor, other, before[id]))
+          : 0,
       ),
     );
   };

@@ -4,10 +4,12 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
 import { randomStream } from "../../src/core/random.ts";
+import { actOn } from "../../src/symmetry/act.ts";
 import { type GroupElement, sampleElement } from "../../src/symmetry/element.ts";
 import { unf } from "../../src/models/unf.ts";
 import { equivariantProducts, unfProducts } from "../../src/models/unf-products.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
+import { defineSpec } from "../../src/symmetry/spec.ts";
 import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 import {
   assertEquivariant,
@@ -122,4 +124,26 @@ describe("equivariant layers", () => {
         1e-3,
       );
   });
+});
+
+test("low-rank adapters are read by their product: any basis of the rank, another does not do", async () => {
+  const spec = defineSpec({
+    axes: {
+      in: { size: 6, group: "permutation" },
+      out: { size: 5, group: "permutation" },
+      rank: { size: 3, group: "general-linear" },
+    },
+    tensors: { "lora_A.weight": ["rank^-1", "in"], "lora_B.weight": ["out", "rank"] },
+  });
+  expect(() => unf(spec, { scales: "respect", activation: "identity", positions: false })).toThrow(
+    /no linear map of these weights is invariant/,
+  );
+  const model = unfProducts(spec, small);
+  const compute = weightFunction(model, noisyParams(model, 1));
+  expect(await invarianceError(spec, compute, { seed: 2, scales: true })).toBeLessThan(1e-4);
+  const weights = randomWeights(spec, 2);
+  const moved = actOn(spec, sampleElement(spec, 3), weights);
+  const half = { ...weights, "lora_A.weight": moved["lora_A.weight"] };
+  const [a, b] = [await compute(weights), await compute(half)];
+  expect(Math.max(...Array.from(a, (x, i) => Math.abs(x - b[i])))).toBeGreaterThan(1e-3);
 });

@@ -24,7 +24,7 @@ import { residualSpec } from "../support/specs.ts";
 
 const featuresOf = (spec: SymmetrySpec, options?: DeriveProductsOptions) =>
   deriveProducts(lowerSpec(spec), options).tensors.filter(
-    ({ recipe, role }) => recipe !== undefined && role === "feature",
+    ({ formula, role }) => formula !== undefined && role === "feature",
   );
 
 /** A spec with its tensors the other way round. */
@@ -64,13 +64,13 @@ describe("the set does not depend on the order of tensors", () => {
   const dims = (spec: SymmetrySpec) => {
     const lowered = deriveProducts(lowerSpec(spec));
     return lowered.tensors
-      .flatMap(({ name, dims: list, fixedSize, recipe }) => {
-        if (recipe === undefined) return [];
-        const of = recipe.operands.map((id) => lowered.tensors[id].name).join(" ");
+      .flatMap(({ name, dims: list, fixedSize, formula }) => {
+        if (formula === undefined) return [];
+        const of = formula.operands.map((id) => lowered.tensors[id].name).join(" ");
         const axes = list.map(
           ({ axis, inverse }) => lowered.axes[axis].name + (inverse ? "-" : ""),
         );
-        return [`${name} ${recipe.op} ${of} [${axes.join()}] ${fixedSize}`];
+        return [`${name} ${formula.op} ${of} [${axes.join()}] ${fixedSize}`];
       })
       .toSorted();
   };
@@ -165,7 +165,9 @@ describe("on random specs with scales, signs, bases, groups, concatenations, cyc
       const error = (g: typeof element) =>
         Math.max(
           ...lowered.tensors.map((tensor, id) =>
-            tensor.recipe === undefined ? gap(after[id], moved(lowered, tensor, g, before[id])) : 0,
+            tensor.formula === undefined
+              ? gap(after[id], moved(lowered, tensor, g, before[id]))
+              : 0,
           ),
         );
       expect(error(element), `seed ${seed}`).toBeLessThan(1e-12);

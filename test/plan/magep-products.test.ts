@@ -1,4 +1,4 @@
-// MAGEP-NFN and Monomial-NFN as recipes over one planner: published counts to the unit, published integers to the digit,
+// MAGEP-NFN and Monomial-NFN as formulas over one planner: published counts to the unit, published integers to the digit,
 // equivariance in float64, redundancies, and one pass against all pairs.
 
 import { describe, expect, test } from "vitest";
@@ -59,8 +59,8 @@ describe("trainable numbers, as published", () => {
     const lowered = magep(sizes, { invariant: true, trained: true });
     expect(count(readAll(lowered), d, d) + psi).toBe(published);
     const trained = lowered.tensors.reduce(
-      (sum, { recipe }) =>
-        sum + (recipe?.op === "map" && recipe.trained ? recipe.from * recipe.to * d : 0),
+      (sum, { formula }) =>
+        sum + (formula?.op === "map" && formula.trained ? formula.from * formula.to * d : 0),
       0,
     );
     expect(trained).toBe(psi);

@@ -22,7 +22,7 @@ export type DimPairs = readonly (readonly [number, number])[];
  * - `gate`: a function of every entry; `signed-log`, sign(x) log(1 + |x|), for tensors that carry no charge; `sin` and `cos` of
  *   `frequency` times the entry, for shifts of phases.
  */
-export type Recipe =
+export type Formula =
   | {
       readonly op: "reduce";
       readonly operands: readonly [number];
