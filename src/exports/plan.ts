@@ -27,5 +27,5 @@ export {
   type DeriveProductsOptions,
 } from "../plan/derive-products.ts";
 export type { LeftOut } from "../plan/chain-operands.ts";
-export type { Recipe, TensorRole } from "../symmetry/recipe.ts";
-export type { DimPairs } from "../symmetry/recipe.ts";
+export type { Formula, TensorRole } from "../symmetry/formula.ts";
+export type { DimPairs } from "../symmetry/formula.ts";
