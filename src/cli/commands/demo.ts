@@ -41,7 +41,7 @@ export const demoCommand: RegisterCommand = (program, cli) => {
       "runs/demo",
     )
     .option("--networks <n>", "networks in the population", wholeNumber(20, mostNetworks), 1000)
-    .option("--models <list>", "functionals to compare, separated by commas", defaultModels)
+    .option("--models <list>", "names of `train --help`, separated by commas", defaultModels)
     .option("--seeds <n>", "training runs per functional", wholeNumber(1), 3)
     .option("--epochs <n>", "passes over the training networks", wholeNumber(1), 20)
     .option("--rate <x>", "peak learning rate of every functional", positiveNumber, 3e-3)
