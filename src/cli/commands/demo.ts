@@ -1,7 +1,8 @@
 // `weightspace demo`: the main job on embedded data. Trains a population of digit classifiers, then functionals that
 // predict each network's accuracy from its weights, and shows both tables: as trained, and after neurons were reordered.
 
-import { availableParallelism, cpus } from "node:os";
+import { availableParallelism } from "node:os";
+import { machine } from "../app/build-info.ts";
 import { join } from "node:path";
 import { positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
 import { mostNetworks } from "../../zoo/limits.ts";
@@ -114,7 +115,7 @@ export const demoCommand: RegisterCommand = (program, cli) => {
           const result = {
             title: "Predicting accuracy from weights",
             command,
-            machine: `${cpus()[0]?.model.trim() ?? "unknown processor"}, ${availableParallelism()} cores, Node ${process.versions.node}`,
+            machine: machine(),
             seed,
             population: {
               networks: dataset.size,
