@@ -48,8 +48,6 @@ export function transformerZooSpec(
   const blocks = Math.max(-1, ...numbers) + 1;
   const axes: Record<string, Axis> = {};
   const axesOf: Record<string, string[]> = {};
-  const fixed = (size: number): Axis => ({ size, group: "fixed" });
-  const permuted = (size: number): Axis => ({ size, group: "permutation" });
 
   if (shapes.has("embedding.conv1.weight")) {
     const [, channels, height, width] = shapeOf("embedding.conv1.weight", 4);
@@ -66,21 +64,14 @@ export function transformerZooSpec(
       return fail(
         `${inner} query and ${values} value rows of block ${block} are no multiple of ${heads} heads`,
       );
+    const size = (name: string) => shapeOf(`${at}.${name}.weight`, 2)[0];
     axes[`head${block}`] = permuted(heads);
     axes[`qk${block}`] = { ...permuted(inner / heads), within: `head${block}` };
     axes[`v${block}`] = { ...permuted(values / heads), within: `head${block}` };
-    axes[`o${block}`] = permuted(shapeOf(`${at}.attention.out_projection.weight`, 2)[0]);
-    axes[`ff${block}`] = permuted(shapeOf(`${at}.fc1.weight`, 2)[0]);
-    axes[`d${block + 1}`] = permuted(shapeOf(`${at}.fc2.weight`, 2)[0]);
-    const [queries, own] = [`head${block} * qk${block}`, `head${block} * v${block}`];
-    axesOf[`${at}.attention.queries.weight`] = [queries, `d${block}`];
-    axesOf[`${at}.attention.keys.weight`] = [queries, `d${block}`];
-    axesOf[`${at}.attention.values.weight`] = [own, `d${block}`];
-    axesOf[`${at}.attention.out_projection.weight`] = [`o${block}`, own];
-    axesOf[`${at}.fc1.weight`] = [`ff${block}`, `o${block}`];
-    axesOf[`${at}.fc1.bias`] = [`ff${block}`];
-    axesOf[`${at}.fc2.weight`] = [`d${block + 1}`, `ff${block}`];
-    axesOf[`${at}.fc2.bias`] = [`d${block + 1}`];
+    axes[`o${block}`] = permuted(size("attention.out_projection"));
+    axes[`ff${block}`] = permuted(size("fc1"));
+    axes[`d${block + 1}`] = permuted(size("fc2"));
+    Object.assign(axesOf, blockTensors(block));
   }
   axes["c"] = permuted(shapeOf("classifier.fc1.weight", 2)[0]);
   axes["out"] = fixed(shapeOf("classifier.fc2.weight", 2)[0]);
@@ -100,4 +91,23 @@ export function transformerZooSpec(
       return fail(`tensor "${name}" expected shape ${formatShape(shape)}, got ${formatShape(got)}`);
   }
   return spec;
+}
+
+const fixed = (size: number): Axis => ({ size, group: "fixed" });
+const permuted = (size: number): Axis => ({ size, group: "permutation" });
+
+/** The axes of the tensors of one block. */
+function blockTensors(block: number): Record<string, string[]> {
+  const at = `encoder.${block}`;
+  const [queries, own] = [`head${block} * qk${block}`, `head${block} * v${block}`];
+  return {
+    [`${at}.attention.queries.weight`]: [queries, `d${block}`],
+    [`${at}.attention.keys.weight`]: [queries, `d${block}`],
+    [`${at}.attention.values.weight`]: [own, `d${block}`],
+    [`${at}.attention.out_projection.weight`]: [`o${block}`, own],
+    [`${at}.fc1.weight`]: [`ff${block}`, `o${block}`],
+    [`${at}.fc1.bias`]: [`ff${block}`],
+    [`${at}.fc2.weight`]: [`d${block + 1}`, `ff${block}`],
+    [`${at}.fc2.bias`]: [`d${block + 1}`],
+  };
 }
