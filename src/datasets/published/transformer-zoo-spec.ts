@@ -41,11 +41,7 @@ export function transformerZooSpec(
       ? shape
       : fail(`tensor "${name}" expected ${rank} dimensions, got shape ${formatShape(shape)}`);
   };
-  const numbers = trained.flatMap(({ name }) => {
-    const match = isBlock.exec(name);
-    return match === null ? [] : [Number(match[1])];
-  });
-  const blocks = Math.max(-1, ...numbers) + 1;
+  const blocks = blockCount(trained);
   const axes: Record<string, Axis> = {};
   const axesOf: Record<string, string[]> = {};
 
@@ -75,10 +71,12 @@ export function transformerZooSpec(
   }
   axes["c"] = permuted(shapeOf("classifier.fc1.weight", 2)[0]);
   axes["out"] = fixed(shapeOf("classifier.fc2.weight", 2)[0]);
-  axesOf["classifier.fc1.weight"] = ["c", `d${blocks}`];
-  axesOf["classifier.fc1.bias"] = ["c"];
-  axesOf["classifier.fc2.weight"] = ["out", "c"];
-  axesOf["classifier.fc2.bias"] = ["out"];
+  Object.assign(axesOf, {
+    "classifier.fc1.weight": ["c", `d${blocks}`],
+    "classifier.fc1.bias": ["c"],
+    "classifier.fc2.weight": ["out", "c"],
+    "classifier.fc2.bias": ["out"],
+  });
 
   const unknown = trained.find(({ name }) => !Object.hasOwn(axesOf, name));
   if (unknown !== undefined) return fail(`tensor "${unknown.name}" is not known`);
@@ -91,6 +89,15 @@ export function transformerZooSpec(
       return fail(`tensor "${name}" expected shape ${formatShape(shape)}, got ${formatShape(got)}`);
   }
   return spec;
+}
+
+/** One more than the largest number of a block. */
+function blockCount(trained: readonly NamedShape[]): number {
+  const numbers = trained.flatMap(({ name }) => {
+    const match = isBlock.exec(name);
+    return match === null ? [] : [Number(match[1])];
+  });
+  return Math.max(-1, ...numbers) + 1;
 }
 
 const fixed = (size: number): Axis => ({ size, group: "fixed" });
