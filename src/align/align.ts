@@ -5,7 +5,7 @@ import { composeElements, type GroupElement, invertElement } from "../symmetry/e
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { fixGauge, type Gauge } from "../parts/scaling/gauge.ts";
 import { matchWeights, type MatchOptions, type WeightMatch } from "./matching/match-weights.ts";
-import { mover } from "../parts/move.ts";
+import { partAction } from "../symmetry/act.ts";
 import {
   partReader,
   problemOf,
@@ -66,6 +66,6 @@ export async function inGauge(
     ({ scales, matrices }) => scales ?? matrices,
   );
   if (!continuous) return { read, gauge };
-  const move = mover(problem.axes, gauge.element);
+  const move = partAction(problem.axes, gauge.element);
   return { gauge, read: async (part) => move(problem.parts[part].dims, await read(part)) };
 }

@@ -96,6 +96,9 @@ const endAtOnce = new Set([
   "report",
 ]);
 
+/** Words that ask for help. */
+const helpWords = new Set(["help", "-h", "--help"]);
+
 /** Runs the command line and resolves to its exit code; a second Ctrl-C and a closed pipe end the process itself. */
 export async function main(
   args: string[],
@@ -114,6 +117,7 @@ export async function main(
     if (command.parent !== root || !endAtOnce.has(command.name())) interrupt.listen();
   });
   const run = async (): Promise<number> => {
+    if (args.some((arg) => helpWords.has(arg))) await cli.loadHelp();
     if (args.length === 0) root.outputHelp();
     else await root.parseAsync(args, { from: "user" });
     return cli.exitCode();

@@ -6,7 +6,7 @@ import type { Tensor } from "../core/tensors.ts";
 import type { Axis } from "../symmetry/types.ts";
 import { checkMove } from "../parts/check-move.ts";
 import { matchColours } from "../parts/colours/match-colours.ts";
-import { mover } from "../parts/move.ts";
+import { partAction } from "../symmetry/act.ts";
 import type { MatchProblem } from "../parts/problem.ts";
 
 /** By dimension, where every index of the second tensor goes in the first. */
@@ -35,7 +35,7 @@ export function reorder({ shape, data }: Tensor, permutations: Reordering): Tens
   const element = Object.fromEntries(
     permutations.map((permutation, dim) => [`d${dim}`, { permutations: [permutation] }]),
   );
-  return { shape, data: mover(problem.axes, element)(dims, { sizes: shape, data }).data };
+  return { shape, data: partAction(problem.axes, element)(dims, { sizes: shape, data }).data };
 }
 
 function freeProblem(shape: readonly number[]) {

@@ -2,7 +2,8 @@
 // label and 32 x 32 pixels in red, green and blue planes.
 
 import { FormatError } from "../core/errors.ts";
-import { type ImageSet, type NamedFile, unpacked } from "./image-set.ts";
+import { gunzip } from "../formats/gzip.ts";
+import type { ImageSet, NamedFile } from "./image-set.ts";
 
 const side = 32;
 const plane = side * side;
@@ -25,7 +26,7 @@ export function readCifar10(
   files: readonly NamedFile[],
   { greyScale = false }: Cifar10Options = {},
 ): ImageSet {
-  const batches = files.map((file) => ({ name: file.name, bytes: unpacked(file) }));
+  const batches = files.map(({ name, bytes }) => ({ name, bytes: gunzip(bytes, name) }));
   const count = batches.reduce((sum, { bytes }) => sum + Math.floor(bytes.length / recordBytes), 0);
   const channels = greyScale ? 1 : 3;
   const inputs = new Float32Array(count * channels * plane);

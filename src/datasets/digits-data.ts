@@ -3,6 +3,7 @@
 
 import { FormatError } from "../core/errors.ts";
 import { randomStream } from "../core/random.ts";
+import { gunzip } from "../formats/gzip.ts";
 import type { Dataset } from "./examples.ts";
 
 export const digitPixels = 64;
@@ -17,29 +18,13 @@ export interface DigitsData {
   readonly test: Dataset;
 }
 
-/** Undoes gzip; bytes that do not start like a gzip file come back as they are. @throws {FormatError} */
-export async function gunzip(bytes: Uint8Array): Promise<Uint8Array> {
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
-  try {
-    const stream = new Blob([bytes.slice()]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
-  } catch {
-    throw new FormatError(
-      `digits: the ${bytes.length} bytes start like a gzip file but do not unpack; fetch the file again`,
-    );
-  }
-}
-
 /**
  * Training and test images from the CSV file, plain or gzipped: lines of 64 pixels (0 to 16, divided by 16) and a
  * label, split the same way every time.
  * @throws {FormatError} naming the line, or when there are too few lines to split.
  */
 export async function parseDigits(bytes: Uint8Array): Promise<DigitsData> {
-  const lines = new TextDecoder()
-    .decode(await gunzip(bytes))
-    .trim()
-    .split(/\r?\n/);
+  const lines = new TextDecoder().decode(gunzip(bytes, "digits")).trim().split(/\r?\n/);
   if (lines.length <= trainingDigits) {
     throw new FormatError(
       `digits: expected more than ${trainingDigits} lines, got ${lines.length}; use data/uci-digits.csv.gz`,

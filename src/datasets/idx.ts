@@ -3,14 +3,15 @@
 
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { formatShape, sizeOf } from "../core/shapes.ts";
-import { type ImageSet, type NamedFile, unpacked } from "./image-set.ts";
+import { gunzip } from "../formats/gzip.ts";
+import type { ImageSet, NamedFile } from "./image-set.ts";
 
 const unsignedBytes = 0x08;
 
 /** The sizes and the bytes of one IDX file. */
 function readIdx(file: NamedFile, rank: number): { shape: number[]; data: Uint8Array } {
   const { name } = file;
-  const bytes = unpacked(file);
+  const bytes = gunzip(file.bytes, name);
   const fail = (offset: number, what: string): never => {
     throw new FormatError(
       `readIdx: ${name} at byte ${offset}: ${what}; fetch the file again, or give images and labels in their order`,

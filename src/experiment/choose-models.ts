@@ -25,6 +25,18 @@ const aliases: Readonly<Record<string, readonly Contestant[]>> = {
   "unf-shared": [{ name: "unf-shared", model: "unf", options: { share: {} } }],
 };
 
+/** What each further name stands for: `nfn` for `nfn-np, nfn-hnp`. */
+export const modelAliases: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(aliases).map(([alias, contestants]) => [
+    alias,
+    contestants
+      .map(({ name, model, options }) =>
+        model === undefined ? name : `${model} with options ${JSON.stringify(options)}`,
+      )
+      .join(", "),
+  ]),
+);
+
 /** Every name that {@link chooseModels} knows. */
 export const contestantNames: readonly string[] = [...modelNames, ...Object.keys(aliases)];
 

@@ -37,6 +37,7 @@ export type { ShareOptions } from "../plan/sharing.ts";
 export type { FixedAxes } from "../symmetry/lower.ts";
 export type { CompiledStage, Stage, StageGradients } from "../layers/stage.ts";
 export type { LayerParams } from "../layers/layer.ts";
+export type { OptionSchema, OptionType } from "../models/options.ts";
 export type { TrainingPreset } from "../models/registry.ts";
 export {
   equivariantProducts,

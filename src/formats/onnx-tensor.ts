@@ -2,6 +2,7 @@
 
 import { type TensorProto, TensorProto_DataLocation } from "onnx-buf";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { smallFloatValues } from "../core/floats.ts";
 import { formatShape, sizeOf } from "../core/shapes.ts";
 
 /** Named element types; only those this version can read. */
@@ -123,25 +124,6 @@ function fieldOf(proto: TensorProto, type: OnnxType): ArrayLike<number | bigint 
   }
 }
 
-const half = new DataView(new ArrayBuffer(4));
-
-/** The number of a float16 bit pattern. */
-export function fromHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  return exponent === 0
-    ? sign * fraction * 2 ** -24
-    : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-/** The number of a bfloat16 bit pattern. */
-function fromBrain(bits: number): number {
-  half.setUint32(0, bits << 16);
-  return half.getFloat32(0);
-}
-
 /** The entries of a tensor as numbers (64-bit integers beyond 2^53 lose low bits). @throws {UnsupportedError} for strings */
 export function decodeTensor(tensor: OnnxTensor): Float32Array | Float64Array {
   const { source, type } = tensor;
@@ -151,27 +133,34 @@ export function decodeTensor(tensor: OnnxTensor): Float32Array | Float64Array {
     );
   const count = sizeOf(tensor.shape);
   const values = type === "float32" ? new Float32Array(count) : new Float64Array(count);
+  const isSmall = type === "float16" || type === "bfloat16";
+  const small = isSmall ? smallFloatValues(type) : undefined;
   if (source.rawData.length === 0) {
     const field = fieldOf(source, type) as ArrayLike<number | bigint>;
     for (let i = 0; i < count; i++) {
       const value = Number(field[i]);
-      values[i] =
-        type === "float16" ? fromHalf(value) : type === "bfloat16" ? fromBrain(value) : value;
+      values[i] = small === undefined ? value : small[value & 0xffff];
     }
     return values;
   }
   const { buffer, byteOffset, byteLength } = source.rawData;
   const view = new DataView(buffer, byteOffset, byteLength);
-  const read = readers[type];
+  const read = isSmall ? codeReader(smallFloatValues(type)) : readers[type];
   for (let i = 0; i < count; i++) values[i] = read(view, i);
   return values;
 }
 
-const readers: Record<Exclude<OnnxType, "string">, (view: DataView, i: number) => number> = {
+type Reader = (view: DataView, i: number) => number;
+
+/** Reads 16-bit codes and looks their values up. */
+const codeReader =
+  (values: Float32Array): Reader =>
+  (view, i) =>
+    values[view.getUint16(2 * i, true)];
+
+const readers: Record<Exclude<OnnxType, "string" | "float16" | "bfloat16">, Reader> = {
   float32: (view, i) => view.getFloat32(4 * i, true),
   float64: (view, i) => view.getFloat64(8 * i, true),
-  float16: (view, i) => fromHalf(view.getUint16(2 * i, true)),
-  bfloat16: (view, i) => fromBrain(view.getUint16(2 * i, true)),
   int8: (view, i) => view.getInt8(i),
   int16: (view, i) => view.getInt16(2 * i, true),
   int32: (view, i) => view.getInt32(4 * i, true),

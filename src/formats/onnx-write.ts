@@ -3,10 +3,11 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema, type TensorProto, ValueInfoProtoSchema } from "onnx-buf";
 import { ShapeError, UnsupportedError } from "../core/errors.ts";
+import { encodeSmallFloats } from "../core/floats.ts";
 import { formatShape, sizeOf } from "../core/shapes.ts";
 import type { Weights } from "../core/tensors.ts";
 import { decodeModel } from "./onnx.ts";
-import { fromHalf, typeOfNumber } from "./onnx-tensor.ts";
+import { typeOfNumber } from "./onnx-tensor.ts";
 
 /** A writer of one model: give it tensors, get the file with these in place of its initializers of the same names. */
 export type ModelWriter = (weights: Weights) => Uint8Array;
@@ -64,22 +65,38 @@ export function modelWriter(bytes: Uint8Array): ModelWriter {
 }
 
 function writeTensor(proto: TensorProto, data: Float32Array | Float64Array): void {
+  const numbers = storedNumbers(proto, data);
+  if (!littleEndian) swapBytes(numbers);
+  const { buffer, byteOffset, byteLength } = numbers;
+  setRaw(proto, new Uint8Array(buffer, byteOffset, byteLength));
+}
+
+/** A fresh array with the numbers in the tensor's element type. @throws {UnsupportedError} unless that is a float */
+function storedNumbers(proto: TensorProto, data: Float32Array | Float64Array) {
   const type = typeOfNumber(proto.dataType);
-  const width = type === "float32" ? 4 : type === "float64" ? 8 : 2;
-  if (type === "float32" && littleEndian) {
-    setRaw(proto, new Uint8Array(Float32Array.from(data).buffer));
-    return;
+  switch (type) {
+    case "float32":
+      return Float32Array.from(data);
+    case "float64":
+      return Float64Array.from(data);
+    case "float16":
+    case "bfloat16":
+      return encodeSmallFloats(data, type);
+    default:
+      throw new UnsupportedError(`replaceInitializers: "${proto.name}" is not a float tensor`);
   }
-  const raw = new Uint8Array(data.length * width);
-  const view = new DataView(raw.buffer);
-  for (let i = 0; i < data.length; i++) {
-    if (type === "float32") view.setFloat32(4 * i, data[i], true);
-    else if (type === "float64") view.setFloat64(8 * i, data[i], true);
-    else if (type === "float16") view.setUint16(2 * i, toHalf(data[i]), true);
-    else if (type === "bfloat16") view.setUint16(2 * i, toBrain(data[i]), true);
-    else throw new UnsupportedError(`replaceInitializers: "${proto.name}" is not a float tensor`);
-  }
-  setRaw(proto, raw);
+}
+
+/** Numbers of a big-endian machine into the order of the file. */
+function swapBytes({
+  buffer,
+  BYTES_PER_ELEMENT: width,
+}: {
+  buffer: ArrayBuffer;
+  BYTES_PER_ELEMENT: number;
+}): void {
+  const bytes = new Uint8Array(buffer);
+  for (let at = 0; at < bytes.length; at += width) bytes.subarray(at, at + width).reverse();
 }
 
 const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
@@ -89,33 +106,6 @@ function setRaw(proto: TensorProto, raw: Uint8Array<ArrayBuffer>): void {
   proto.floatData = [];
   proto.doubleData = [];
   proto.int32Data = [];
-}
-
-const scratch = new DataView(new ArrayBuffer(4));
-
-function toBrain(value: number): number {
-  scratch.setFloat32(0, value);
-  const bits = scratch.getUint32(0);
-  return Number.isNaN(value) ? 0x7fc0 : ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
-}
-
-/** Nearest float16 bit pattern, found by bisection over the ordered patterns of one sign. */
-function toHalf(value: number): number {
-  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
-  if (Number.isNaN(value)) return 0x7e00;
-  const size = Math.abs(value);
-  if (size >= 65520) return sign | 0x7c00;
-  let low = 0;
-  let high = 0x7bff;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (fromHalf(middle) <= size) low = middle;
-    else high = middle - 1;
-  }
-  const next = low + 1;
-  const down = size - fromHalf(low);
-  const up = fromHalf(next) - size;
-  return sign | (up < down || (up === down && next % 2 === 0) ? next : low);
 }
 
 /** The model with these values of its graph as outputs too; names it gives out already are left as they are. */

@@ -1,6 +1,7 @@
 // Number formats of safetensors files: their sizes, and widening of every one of them to float32.
 
 import { UnsupportedError } from "../core/errors.ts";
+import { decodeSmallFloats, type SmallFloat } from "../core/floats.ts";
 
 /** Bytes per number of every format that fills whole bytes. */
 export const dtypeBytes = {
@@ -35,35 +36,21 @@ export interface SafeTensor {
   readonly data: Uint8Array;
 }
 
-/** The value of an IEEE 754 binary16 number given as its bits. */
-export function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-/** The value of an 8-bit float with 4 exponent bits, 3 fraction bits, no infinities (OCP E4M3). */
-function e4m3ToNumber(bits: number): number {
-  const sign = bits & 0x80 ? -1 : 1;
-  const exponent = (bits >> 3) & 0xf;
-  const fraction = bits & 7;
-  if (exponent === 15 && fraction === 7) return NaN;
-  if (exponent === 0) return sign * fraction * 2 ** -9;
-  return sign * (1 + fraction / 8) * 2 ** (exponent - 7);
-}
-
 type Table = Float32Array<ArrayBuffer>;
+
+/** Formats of at most 16 bits by their names in safetensors files. */
+export const smallFloats: Partial<Record<SafeDtype, SmallFloat>> = {
+  F16: "float16",
+  BF16: "bfloat16",
+  F8_E5M2: "float8e5m2",
+  F8_E4M3: "float8e4m3",
+};
 
 const byteTables = new Map<SafeDtype, Table>();
 const byteValues: Partial<Record<SafeDtype, (byte: number) => number>> = {
   BOOL: (byte) => (byte === 0 ? 0 : 1),
   U8: (byte) => byte,
   I8: (byte) => (byte << 24) >> 24,
-  F8_E4M3: e4m3ToNumber,
-  F8_E5M2: (byte) => halfToNumber(byte << 8),
 };
 
 /** All 256 values of a one-byte format, filled on first use; undefined for other formats. */
@@ -76,15 +63,7 @@ function byteTable(dtype: SafeDtype): Table | undefined {
   return table;
 }
 
-let halves: Table | undefined;
-
-/** All 65,536 half floats, filled on first use. */
-function halfTable(): Table {
-  halves ??= Float32Array.from({ length: 65536 }, (_, bits) => halfToNumber(bits));
-  return halves;
-}
-
-function lookUp(codes: Uint8Array | Uint16Array, table: Table): Table {
+function lookUp(codes: Uint8Array, table: Table): Table {
   const result = new Float32Array(codes.length);
   for (let i = 0; i < codes.length; i++) result[i] = table[codes[i]];
   return result;
@@ -100,15 +79,14 @@ export function toFloat32(tensor: Pick<SafeTensor, "dtype" | "data">): Table {
   const table = byteTable(dtype);
   if (table !== undefined) return lookUp(data, table);
   const { buffer } = new Uint8Array(data);
+  const small = smallFloats[dtype];
+  if (small !== undefined)
+    return decodeSmallFloats(dtypeBytes[dtype] === 1 ? data : new Uint16Array(buffer), small);
   switch (dtype) {
     case "F32":
       return new Float32Array(buffer);
     case "F64":
       return new Float32Array(new Float64Array(buffer));
-    case "F16":
-      return lookUp(new Uint16Array(buffer), halfTable());
-    case "BF16":
-      return widenBrainFloats(new Uint16Array(buffer));
     case "U16":
       return new Float32Array(new Uint16Array(buffer));
     case "I16":
@@ -126,13 +104,6 @@ export function toFloat32(tensor: Pick<SafeTensor, "dtype" | "data">): Table {
         `toFloat32: numbers of format ${dtype} have no float32 value here; convert the file to F32 where it was made`,
       );
   }
-}
-
-/** bfloat16 is the upper half of a float32. */
-function widenBrainFloats(upper: Uint16Array): Table {
-  const bits = new Uint32Array(upper.length);
-  for (let i = 0; i < upper.length; i++) bits[i] = upper[i] << 16;
-  return new Float32Array(bits.buffer);
 }
 
 function roundBigs(values: BigUint64Array | BigInt64Array): Table {

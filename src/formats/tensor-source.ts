@@ -136,3 +136,13 @@ export function weightsSource(
   };
   return makeTensorSource({ file: { location }, format: "memory", entries, metadata, load });
 }
+
+/** Weights read tensor by tensor, all in memory. */
+export async function readAll(
+  names: Iterable<string>,
+  read: (name: string) => Promise<Tensor>,
+): Promise<Weights> {
+  const entries: [string, Tensor][] = [];
+  for (const name of names) entries.push([name, await read(name)]);
+  return Object.fromEntries(entries);
+}

@@ -34,28 +34,8 @@ export async function openZip(
   { checksums }: { readonly checksums: boolean },
 ): Promise<ZipArchive> {
   const members = await readDirectory(file);
-
-  async function locate(name: string): Promise<{ member: ZipMember; start: number }> {
-    const member = members.get(name) ?? fail(`"${name}" is missing in the archive`);
-    if (member.method !== stored && member.method !== deflated)
-      throw new UnsupportedError(
-        `readZip: "${name}" is packed by method ${member.method}, expected ${stored} (stored) or ${deflated} (deflate); save the file again without it`,
-      );
-    const header = await file.read(member.header, Math.min(member.header + 30, file.size));
-    const view = new DataView(header.buffer, header.byteOffset, header.length);
-    if (header.length < 30 || view.getUint32(0, true) !== 0x04034b50)
-      fail(`"${name}" does not lie where the archive says`);
-    const start = member.header + 30 + view.getUint16(26, true) + view.getUint16(28, true);
-    if (start + member.packed > file.size) fail(`"${name}" reaches beyond the end of the file`);
-    return { member, start };
-  }
-
-  async function unpack({ name, packed, size }: ZipMember, start: number): Promise<Uint8Array> {
-    const bytes = await file.read(start, start + packed);
-    const unpacked = inflate(bytes, size, name);
-    return unpacked.length === size ? unpacked : fail(`"${name}" is cut short`);
-  }
-
+  const locate = (name: string) =>
+    locateMember(file, members.get(name) ?? fail(`"${name}" is missing in the archive`));
   const archive: ZipArchive = {
     sizes: new Map([...members].map(([name, { size }]) => [name, size])),
     async read(name) {
@@ -63,7 +43,7 @@ export async function openZip(
       const bytes =
         member.method === stored
           ? await file.read(start, start + member.size)
-          : await unpack(member, start);
+          : await unpack(file, member, start);
       if (checksums && crc32(bytes) !== member.crc) fail(`"${name}" has a wrong checksum`);
       return bytes;
     },
@@ -72,32 +52,73 @@ export async function openZip(
       if (!(0 <= from && from <= to && to <= member.size)) fail(`"${name}" is cut short`);
       return member.method === stored
         ? file.read(start + from, start + to)
-        : (await unpack(member, start)).subarray(from, to);
+        : (await unpack(file, member, start)).subarray(from, to);
     },
     async readStart(name, count) {
       const { member, start } = await locate(name);
       const wanted = Math.min(count, member.size);
-      if (member.method === stored) return file.read(start, start + wanted);
-      const result = new Uint8Array(wanted);
-      let filled = 0;
-      const stream = new Inflate((chunk) => {
-        result.set(chunk.subarray(0, wanted - filled), filled);
-        filled = Math.min(wanted, filled + chunk.length);
-      });
-      const isFull = () => filled === wanted;
-      for (let at = 0; !isFull() && at < member.packed; at += piece) {
-        const end = Math.min(at + piece, member.packed);
-        const bytes = await file.read(start + at, start + end);
-        try {
-          stream.push(bytes, end === member.packed);
-        } catch (error) {
-          fail(`"${name}" cannot be unpacked (${(error as Error).message})`);
-        }
-      }
-      return isFull() ? result : fail(`"${name}" is cut short`);
+      return member.method === stored
+        ? file.read(start, start + wanted)
+        : unpackStart(file, member, start, wanted);
     },
   };
   return Object.freeze(archive);
+}
+
+/** A member and where its data begins, by its own header. */
+async function locateMember(
+  file: ByteSource,
+  member: ZipMember,
+): Promise<{ member: ZipMember; start: number }> {
+  const { name } = member;
+  if (member.method !== stored && member.method !== deflated)
+    throw new UnsupportedError(
+      `readZip: "${name}" is packed by method ${member.method}, expected ${stored} (stored) or ${deflated} (deflate); save the file again without it`,
+    );
+  const header = await file.read(member.header, Math.min(member.header + 30, file.size));
+  const view = new DataView(header.buffer, header.byteOffset, header.length);
+  if (header.length < 30 || view.getUint32(0, true) !== 0x04034b50)
+    fail(`"${name}" does not lie where the archive says`);
+  const start = member.header + 30 + view.getUint16(26, true) + view.getUint16(28, true);
+  if (start + member.packed > file.size) fail(`"${name}" reaches beyond the end of the file`);
+  return { member, start };
+}
+
+/** All of a deflated member. */
+async function unpack(
+  file: ByteSource,
+  { name, packed, size }: ZipMember,
+  start: number,
+): Promise<Uint8Array> {
+  const bytes = await file.read(start, start + packed);
+  const unpacked = inflate(bytes, size, name);
+  return unpacked.length === size ? unpacked : fail(`"${name}" is cut short`);
+}
+
+/** The first `wanted` bytes of a deflated member; reads no more of it than they need. */
+async function unpackStart(
+  file: ByteSource,
+  { name, packed }: ZipMember,
+  start: number,
+  wanted: number,
+): Promise<Uint8Array> {
+  const result = new Uint8Array(wanted);
+  let filled = 0;
+  const stream = new Inflate((chunk) => {
+    result.set(chunk.subarray(0, wanted - filled), filled);
+    filled = Math.min(wanted, filled + chunk.length);
+  });
+  const isFull = () => filled === wanted;
+  for (let at = 0; !isFull() && at < packed; at += piece) {
+    const end = Math.min(at + piece, packed);
+    const bytes = await file.read(start + at, start + end);
+    try {
+      stream.push(bytes, end === packed);
+    } catch (error) {
+      fail(`"${name}" cannot be unpacked (${(error as Error).message})`);
+    }
+  }
+  return isFull() ? result : fail(`"${name}" is cut short`);
 }
 
 function inflate(bytes: Uint8Array, size: number, name: string): Uint8Array {

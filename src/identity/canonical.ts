@@ -9,7 +9,7 @@ import { isReordered } from "../parts/colours/colours.ts";
 import { axisFeatures } from "../parts/features/features.ts";
 import { fixGauge, type Gauge } from "../parts/scaling/gauge.ts";
 import { type AxisFeatures, featureChannels } from "../parts/features/messages.ts";
-import { mover } from "../parts/move.ts";
+import { partAction } from "../symmetry/act.ts";
 import { orderByColours } from "./order-by-colours.ts";
 import {
   inFloat64,
@@ -54,11 +54,11 @@ export async function canonicalForm(
   const first = await inGauge(problem, precise);
   const { order, ties } = orderByFeatures(problem, await axisFeatures(problem, first.read));
   // The gauge is computed again on the ordered network, so that reordered copies give the same bits.
-  const move = mover(problem.axes, order);
+  const move = partAction(problem.axes, order);
   const ordered: PartReader = async (part) => move(problem.parts[part].dims, await precise(part));
   const gauge = await fixGauge(problem, ordered);
   const inOrder = composeElements(problem, gauge.element, order);
-  const moveAll = mover(problem.axes, inOrder);
+  const moveAll = partAction(problem.axes, inOrder);
   const placed: PartReader = async (part) => moveAll(problem.parts[part].dims, await precise(part));
   const signs = positiveBases(problem, await axisFeatures(problem, placed));
   const element = composeElements(problem, signs, inOrder);

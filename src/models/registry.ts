@@ -10,6 +10,18 @@ import { monomial } from "./monomial.ts";
 import { nfn } from "./nfn.ts";
 import { slicedModel } from "./sliced.ts";
 import { flatMLP, linearOnStatistics, publishedStatNN, statNN } from "./stat-nn.ts";
+import {
+  checkOptions,
+  deepSetsOptions,
+  linearOptions,
+  nfnOptions,
+  noOptions,
+  type OptionSchema,
+  productsOptions,
+  slicedOptions,
+  statisticsOptions,
+  unfOptions,
+} from "./options.ts";
 import { transformerNFN } from "./transformer-nfn.ts";
 import { hybridUNF, publishedUNF, unf } from "./unf.ts";
 import { unfProducts } from "./unf-products.ts";
@@ -30,12 +42,14 @@ export interface TrainingPreset {
 }
 
 export interface ModelEntry {
+  /** How the command line, experiments and checkpoints call it. */
+  readonly name: string;
   /** One line for help texts and tables. */
   readonly summary: string;
   /** Predictions do not change when a group element of the spec acts. */
   readonly invariant: boolean;
-  /** Names of its options. */
-  readonly options: readonly string[];
+  /** Its options: checked by {@link buildModel}, listed in help texts. */
+  readonly options: OptionSchema;
   /** How it reads weights, by its options. @default "asinh" */
   readonly inputs?: (options: ModelOptions) => InputKind;
   /** The option that makes it wider, and its usual value; absent where there is none. */
@@ -54,185 +68,163 @@ const publishedTraining: TrainingPreset = Object.freeze({
   patience: 10,
 });
 
-const headed = ["head", "dropout"];
-const functional = [
-  "channels",
-  "pointwise",
-  "activation",
-  "bias",
-  "aggregation",
-  "fixedAxes",
-  "positions",
-  "scales",
-  "share",
-  "init",
-  "pooling",
-  "backend",
-  ...headed,
-];
-
 const linearInputs = (): InputKind => "linear";
 const byScales = ({ scales }: ModelOptions): InputKind =>
   scales === "respect" ? "linear" : "asinh";
 
-const entries = {
-  unf: {
+const entries: readonly ModelEntry[] = [
+  {
+    name: "unf",
     inputs: byScales,
-    options: functional,
+    options: unfOptions,
     width: { option: "channels", sizes: [1, 16, 16] },
     summary: "universal neural functional layers, our defaults; fixed axes by position encodings",
     invariant: true,
     build: (spec, options) => unf(spec, options),
   },
-  "unf-hybrid": {
+  {
+    name: "unf-hybrid",
     inputs: byScales,
-    options: functional,
+    options: unfOptions,
     width: { option: "channels", sizes: [1, 16, 16] },
     summary: "the same behind a first layer that lifts every weight by itself",
     invariant: true,
     build: (spec, options) => hybridUNF(spec, options),
   },
-  "unf-products": {
+  {
+    name: "unf-products",
     inputs: linearInputs,
-    options: [
-      "channels",
-      "activation",
-      "bias",
-      "aggregation",
-      "share",
-      "init",
-      "rounds",
-      "rank",
-      "outer",
-      "maxDerived",
-      ...headed,
-    ],
+    options: productsOptions,
     width: { option: "channels", sizes: [1, 16, 16] },
     summary:
       "universal neural functional over products of weights: sees through scales, signs, bases",
     invariant: true,
     build: (spec, options) => unfProducts(spec, options),
   },
-  monomial: {
+  {
+    name: "monomial",
     inputs: linearInputs,
-    options: ["channels", ...headed],
+    options: deepSetsOptions,
     width: { option: "channels", sizes: [1, 16, 16, 5] },
     summary:
       "Monomial-NFN, as published: linear layers that respect scales; layer after layer only",
     invariant: true,
     build: (spec, options) => monomial(spec, options),
   },
-  magep: {
+  {
+    name: "magep",
     inputs: linearInputs,
-    options: ["channels", ...headed],
+    options: deepSetsOptions,
     width: { option: "channels", sizes: [1, 20, 20, 20] },
     summary:
       "MAGEP-NFN, as published: polynomials of weights that respect scales; layer after layer only",
     invariant: true,
     build: (spec, options) => magep(spec, options),
   },
-  "transformer-nfn": {
+  {
+    name: "transformer-nfn",
     inputs: linearInputs,
-    options: ["channels", ...headed],
+    options: deepSetsOptions,
     width: { option: "channels", sizes: [1, 10] },
     summary:
       "Transformer-NFN, as published: Transformers without residuals; takes rows of the stream for fixed",
     invariant: false,
     build: (spec, options) => transformerNFN(spec, options),
   },
-  "unf-published": {
-    options: [],
+  {
+    name: "unf-published",
+    options: noOptions,
     summary: "the UNF predictor as published: 1-16-16 channels, mean pooling, head 512-1",
     invariant: true,
     training: publishedTraining,
     build: (spec, options) => publishedUNF(spec, options),
   },
-  "nfn-np": {
-    options: functional,
+  {
+    name: "nfn-np",
+    options: nfnOptions,
     width: { option: "channels", sizes: [1, 16, 16] },
     summary: "neural functional network, all neurons permuted, no position encodings",
     invariant: true,
     build: (spec, options) => nfn(spec, { variant: "np", ...options }),
   },
-  "nfn-hnp": {
-    options: functional,
+  {
+    name: "nfn-hnp",
+    options: nfnOptions,
     width: { option: "channels", sizes: [1, 4, 4] },
     summary: "neural functional network, hidden neurons permuted, fixed axes folded into channels",
     invariant: true,
     build: (spec, options) => nfn(spec, { variant: "hnp", channels: [1, 4, 4], ...options }),
   },
-  "deep-sets": {
-    options: [...headed, "channels"],
+  {
+    name: "deep-sets",
+    options: deepSetsOptions,
     width: { option: "channels", sizes: [1, 16, 16] },
     summary: "every tensor as a set of numbers",
     invariant: true,
     build: (spec, options) => deepSets(spec, options),
   },
-  "stat-nn": {
-    options: headed,
+  {
+    name: "stat-nn",
+    options: statisticsOptions,
     width: { option: "head", sizes: [128, 128, 1] },
     summary: "dense network on seven statistics of every tensor",
     invariant: true,
     build: (spec, options) => statNN(spec, options),
   },
-  "stat-nn-published": {
-    options: [],
+  {
+    name: "stat-nn-published",
+    options: noOptions,
     summary: "the same as published with UNF: hidden layers 600-600-600",
     invariant: true,
     training: publishedTraining,
     build: (spec, options) => publishedStatNN(spec, options),
   },
-  sliced: {
-    options: [...headed, "directions", "quantiles"],
+  {
+    name: "sliced",
+    options: slicedOptions,
     width: { option: "head", sizes: [128, 128, 1] },
     summary: "dense network on sorted projections of every layer's neurons",
     invariant: true,
     build: (spec, options) => slicedModel(spec, options),
   },
-  linear: {
-    options: ["outputs"],
+  {
+    name: "linear",
+    options: linearOptions,
     summary: "linear model on the same statistics",
     invariant: true,
     build: (spec, options) => linearOnStatistics(spec, options),
   },
-  "flat-mlp": {
-    options: headed,
+  {
+    name: "flat-mlp",
+    options: statisticsOptions,
     width: { option: "head", sizes: [64, 64, 1] },
     summary: "dense network on all weights in a row; not invariant, a control",
     invariant: false,
     build: (spec, options) => flatMLP(spec, options),
   },
-} satisfies Record<string, ModelEntry>;
+];
 
 /** Every model by name. */
-export const modelRegistry: Readonly<Record<string, ModelEntry>> = Object.freeze(entries);
+export const modelRegistry: Readonly<Record<string, ModelEntry>> = Object.freeze(
+  Object.fromEntries(entries.map((entry) => [entry.name, entry])),
+);
 /** Names of all models, as `buildModel`, `train` and experiments take them. */
-export const modelNames: readonly string[] = Object.keys(entries);
+export const modelNames: readonly string[] = entries.map(({ name }) => name);
 
-/** How a model of the registry reads weights. */
-export function inputsOf(name: string, options: ModelOptions = {}): InputKind {
-  return modelRegistry[name].inputs?.(options) ?? "asinh";
-}
-
-/** The model of that name over a spec. @throws {OptionError} listing the names there are. */
+/** The model of that name over a spec. @throws {OptionError} listing the names there are, or for options it cannot have */
 export function buildModel(name: string, spec: SymmetrySpec, options: ModelOptions = {}): Model {
   if (!Object.hasOwn(modelRegistry, name)) {
     throw new OptionError(
       `buildModel: unknown model "${name}", expected one of ${modelNames.join(", ")}`,
     );
   }
-  const known = modelRegistry[name].options;
-  const isRecord = typeof options === "object" && options !== null && !Array.isArray(options);
-  const unknown = isRecord
-    ? Object.keys(options).find((key) => !known.includes(key))
-    : JSON.stringify(options);
-  if (unknown !== undefined) {
-    const expected = known.length > 0 ? `an object with ${known.join(", ")}` : "no options";
-    throw new OptionError(
-      `buildModel: model "${name}" has no option ${unknown}, expected ${expected}`,
-    );
-  }
+  checkOptions(name, modelRegistry[name].options, options);
   return modelRegistry[name].build(spec, { ...options, name });
+}
+
+/** How a model of the registry reads weights. */
+export function inputsOf(name: string, options: ModelOptions = {}): InputKind {
+  return modelRegistry[name].inputs?.(options) ?? "asinh";
 }
 
 /** Options with the backend that was asked for, if any; models whose layers have no choice keep theirs. */
@@ -241,6 +233,6 @@ export const withBackend = (
   options: ModelOptions,
   backend: Backend | undefined,
 ): ModelOptions =>
-  backend !== undefined && (modelRegistry[name]?.options.includes("backend") ?? false)
+  backend !== undefined && "backend" in (modelRegistry[name]?.options.shape ?? {})
     ? { ...options, backend }
     : options;

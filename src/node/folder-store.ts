@@ -59,26 +59,35 @@ export function folderStore(folder: string): ZooStore {
       }
     },
     remove: (name) => attempt("remove", name, undefined, () => rm(path(name), { force: true })),
-    lock: async () => {
-      try {
-        await makeFolder(root);
-        await takeLock(path(lockName), folder);
-      } catch (error) {
-        if (error instanceof EnvironmentError) throw error;
-        throw fileError("write to", root, error);
-      }
-      try {
-        await attempt("tidy", "", undefined, () => removeLeftovers(root));
-      } catch (error) {
-        await releaseLock(path(lockName));
-        throw error;
-      }
-      return async () => {
-        await attempt("unlock", lockName, undefined, () => releaseLock(path(lockName)));
-      };
-    },
+    lock: () => lockFolder(root, folder, attempt),
   };
   return Object.freeze(store);
+}
+
+/** Runs a step of the store under a name for messages, with what a missing file gives. */
+type Attempt = <T>(what: string, name: string, missing: T, run: () => Promise<T>) => Promise<T>;
+
+/** Takes the lock of a folder and clears what killed builders left; gives the function that releases it. */
+async function lockFolder(
+  root: string,
+  folder: string,
+  attempt: Attempt,
+): Promise<() => Promise<void>> {
+  const path = join(root, lockName);
+  try {
+    await makeFolder(root);
+    await takeLock(path, folder);
+  } catch (error) {
+    if (error instanceof EnvironmentError) throw error;
+    throw fileError("write to", root, error);
+  }
+  try {
+    await attempt("tidy", "", undefined, () => removeLeftovers(root));
+  } catch (error) {
+    await releaseLock(path);
+    throw error;
+  }
+  return () => attempt("unlock", lockName, undefined, () => releaseLock(path));
 }
 
 async function readRange(path: string, start: number, end?: number): Promise<Uint8Array> {

@@ -3,9 +3,9 @@
 
 import type { GroupElement } from "../symmetry/element.ts";
 import type { PartDim } from "../symmetry/parts.ts";
-import { governorsOf, lanesOf, type Dense } from "./dense.ts";
+import { governorsOf, lanesOf, type Dense } from "../symmetry/dense.ts";
 import { rootMeanSquare } from "./features/messages.ts";
-import { mover } from "./move.ts";
+import { partAction } from "../symmetry/act.ts";
 import type { MatchProblem, PartReader } from "./problem.ts";
 
 /** Unit roundoff of float32: half the distance from 1 to the next number. */
@@ -55,7 +55,7 @@ async function compareMoved(
   b: PartReader,
   boundFor: (dims: readonly PartDim[], left: Dense) => Bound,
 ): Promise<number | undefined> {
-  const move = mover(problem.axes, element);
+  const move = partAction(problem.axes, element);
   let most = 0;
   for (const [part, { dims }] of problem.parts.entries()) {
     const left = await a(part);

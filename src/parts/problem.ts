@@ -5,9 +5,9 @@ import { OptionError, ShapeError } from "../core/errors.ts";
 import { frozenRecord } from "../core/records.ts";
 import { equalShapes, formatShape, sizeOf } from "../core/shapes.ts";
 import type { Tensor } from "../core/tensors.ts";
-import { splitParts, type Part, type PartDim } from "../symmetry/parts.ts";
+import { decompose, type Part, type PartDim } from "../symmetry/parts.ts";
 import type { Axis, SymmetrySpec } from "../symmetry/types.ts";
-import { densePart, type Dense } from "./dense.ts";
+import { densePart, type Dense } from "../symmetry/dense.ts";
 
 export interface MatchPart {
   /** The tensor, with a number when it has several parts. */
@@ -35,15 +35,8 @@ export interface SpecProblemParts extends MatchProblem {
 
 /** The matching problem of a spec. */
 export function problemOf(spec: Pick<SymmetrySpec, "axes" | "tensors">): SpecProblemParts {
-  const sources = Object.keys(spec.tensors).flatMap((tensor) => splitParts(spec, tensor).parts);
-  const counts = new Map<string, number>();
-  for (const { tensor } of sources) counts.set(tensor, (counts.get(tensor) ?? 0) + 1);
-  const seen = new Map<string, number>();
-  const parts = sources.map(({ tensor, dims }): MatchPart => {
-    const number = seen.get(tensor) ?? 0;
-    seen.set(tensor, number + 1);
-    return { name: counts.get(tensor) === 1 ? tensor : `${tensor}[${number}]`, dims };
-  });
+  const { parts: sources } = decompose(spec);
+  const parts = sources.map(({ name, dims }): MatchPart => ({ name, dims }));
   const shapes = frozenRecord(
     Object.entries(spec.tensors).map(([name, { shape }]) => [name, shape] as const),
   );

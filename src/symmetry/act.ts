@@ -1,136 +1,221 @@
-// The action of a group element on named weights: every tensor is taken apart into single-axis parts, each part is
-// moved, scaled and multiplied, and written where it came from.
+// The action of a group element on named weights. Every tensor is taken apart into single-axis parts; in each part the
+// matrices act first, then the scales, then the permutations, one dimension at a time.
 
 import { ShapeError } from "../core/errors.ts";
 import { frozenRecord, lookup } from "../core/records.ts";
 import { equalShapes, formatShape } from "../core/shapes.ts";
 import type { Tensor, Weights } from "../core/tensors.ts";
-import { type Part, splitParts } from "./parts.ts";
-import type { SymmetrySpec } from "./types.ts";
+import {
+  type Dense,
+  densePart,
+  governorsOf,
+  innermostFirst,
+  type Lanes,
+  lanesOf,
+  type Numbers,
+  outermostFirst,
+  writePart,
+  zerosLike,
+} from "./dense.ts";
 import type { GroupElement } from "./element.ts";
 import { invertMatrix, transposeMatrix } from "./matrices.ts";
+import { type PartDim, splitParts } from "./parts.ts";
+import type { SymmetrySpec } from "./types.ts";
 
 /**
  * New weights after the element acted; tensors outside the spec are passed through unchanged, nothing is modified.
  * @throws {ShapeError} when a tensor does not have the spec's shape.
  */
 export function actOn(spec: SymmetrySpec, element: GroupElement, weights: Weights): Weights {
+  const act = partAction(spec.axes, element);
   return frozenRecord(
     Object.entries(weights).map(
-      ([name, tensor]) => [name, actOnTensor(spec, element, name, tensor)] as const,
+      ([name, tensor]) => [name, actWith(spec, act, name, tensor)] as const,
     ),
   );
 }
 
-/** The action on one tensor of the spec. */
+/** The action on one tensor of the spec. @throws {ShapeError} when it does not have the spec's shape */
 export function actOnTensor(
   spec: Pick<SymmetrySpec, "axes" | "tensors">,
   element: GroupElement,
   name: string,
   tensor: Tensor,
 ): Tensor {
+  return actWith(spec, partAction(spec.axes, element), name, tensor);
+}
+
+function actWith(
+  spec: Pick<SymmetrySpec, "axes" | "tensors">,
+  act: PartAction,
+  name: string,
+  tensor: Tensor,
+): Tensor {
+  const { shape, data } = tensor;
   const expected = lookup(spec.tensors, name);
   if (expected === undefined) return tensor;
-  if (!equalShapes(expected.shape, tensor.shape)) {
+  if (!equalShapes(expected.shape, shape)) {
     throw new ShapeError(
-      `actOn: tensor "${name}" has shape ${formatShape(tensor.shape)}, expected ${formatShape(expected.shape)} from the spec`,
+      `actOn: tensor "${name}" has shape ${formatShape(shape)}, expected ${formatShape(expected.shape)} from the spec`,
     );
   }
-  let source = tensor.data;
   const { parts } = splitParts(spec, name);
-  const target = source.slice();
-  for (const part of parts) {
-    source = multiplyPart(spec, element, part, source);
-    movePart(spec, element, part, source, target);
-  }
-  return { shape: tensor.shape, data: target };
+  const target = zerosLike(data);
+  for (const part of parts) writePart(part, act(part.dims, densePart(part, data)), target);
+  return { shape, data: target };
 }
 
-/** Instance of a part's dimension at an index: the row-major index of its chain of governing dimensions. */
-function instanceAt(part: Part, dim: number, index: readonly number[]): number {
-  const { governor } = part.dims[dim];
-  if (governor === null) return 0;
-  return instanceAt(part, governor, index) * part.dims[governor].size + index[governor];
-}
+/** How an element acts on a dense part with these dimensions: new numbers, or the part itself when nothing moves. */
+export type PartAction = (dims: readonly PartDim[], dense: Dense) => Dense;
 
-/** Dimensions in an order where governors come first. */
-function governorsFirst(part: Part): number[] {
-  const depth = (dim: number): number => {
-    const { governor } = part.dims[dim];
-    return governor === null ? 0 : 1 + depth(governor);
-  };
-  return part.dims.map((_, dim) => dim).sort((a, b) => depth(a) - depth(b) || a - b);
-}
-
-/** Permutes and scales one part from `source` into `target`. */
-function movePart(
-  spec: Pick<SymmetrySpec, "axes">,
-  element: GroupElement,
-  part: Part,
-  source: Tensor["data"],
-  target: Tensor["data"],
-): void {
-  const order = governorsFirst(part);
-  const index = part.dims.map(() => 0);
-  const visit = (at: number, from: number, to: number, factor: number): void => {
-    if (at === order.length) {
-      target[to] = factor === 1 ? source[from] : factor * source[from] + 0; // no -0 from a flip
-      return;
+/**
+ * The action of an element on dense parts; dimensions marked inverse get inverse scales and inverse transposed matrices.
+ * Every number is rounded once for all its scales together, and once for each matrix.
+ */
+export function partAction(axes: SymmetrySpec["axes"], element: GroupElement): PartAction {
+  const moveOf = axisMoves(axes, element);
+  return (dims, dense) => {
+    const moves = dims.map(({ axis }) => (axis === null ? null : moveOf(axis)));
+    if (moves.every((move) => move === null)) return dense;
+    let { data } = dense;
+    const lanesAt = (dim: number) => lanesOf(dense.sizes, dim, governorsOf(dims, dim));
+    for (const [dim, { inverse, size }] of dims.entries()) {
+      const matrices = inverse ? moves[dim]?.dualMatrices() : moves[dim]?.matrices;
+      if (matrices !== undefined) data = multiplied(data, size, lanesAt(dim), matrices);
     }
-    const dim = order[at];
-    const { axis, size, stride, inverse } = part.dims[dim];
-    const action =
-      axis === null || spec.axes[axis].group === "fixed" ? undefined : lookup(element, axis);
-    const instance = action === undefined ? 0 : instanceAt(part, dim, index);
-    const permutation = action?.permutations[instance];
-    const scales = action?.scales?.[instance];
-    for (let i = 0; i < size; i++) {
-      index[dim] = i;
-      const scale = scales === undefined ? 1 : inverse ? 1 / scales[i] : scales[i];
-      const moved = permutation === undefined ? i : permutation[i];
-      visit(at + 1, from + i * stride, to + moved * stride, factor * scale);
+    data = scaled(data, dims, moves, lanesAt);
+    for (const dim of innermostFirst(dims)) {
+      const permutations = moves[dim]?.permutations;
+      if (permutations !== undefined)
+        data = permuted(data, dims[dim].size, lanesAt(dim), permutations);
     }
+    return { sizes: dense.sizes, data };
   };
-  visit(0, part.offset, part.offset, 1);
 }
 
-/** Applies the matrices of general-linear dimensions to one part; returns the data itself when there are none. */
-function multiplyPart(
-  spec: Pick<SymmetrySpec, "axes">,
+/** What an element does along one axis, by instance; absent where it does nothing. */
+interface AxisMove {
+  readonly permutations: readonly (readonly number[])[] | undefined;
+  readonly scales: readonly (readonly number[])[] | undefined;
+  readonly matrices: readonly (readonly number[])[] | undefined;
+  /** Inverse transposed matrices. */
+  readonly dualMatrices: () => readonly (readonly number[])[] | undefined;
+}
+
+/** What an element does along an axis, worked out when first asked for: an element of thousands of axes often moves parts of two. */
+function axisMoves(
+  axes: SymmetrySpec["axes"],
   element: GroupElement,
-  part: Part,
-  data: Tensor["data"],
-): Tensor["data"] {
-  let current = data;
-  for (const [dim, { axis, size, stride, inverse }] of part.dims.entries()) {
-    const matrices =
-      axis === null || spec.axes[axis].group !== "general-linear"
-        ? undefined
-        : lookup(element, axis)?.matrices;
-    if (matrices === undefined) continue;
-    const used = inverse
-      ? matrices.map((m) => transposeMatrix(invertMatrix(m, size), size))
-      : matrices;
-    const next = current.slice();
-    const index = part.dims.map(() => 0);
-    const visit = (at: number, offset: number): void => {
-      if (at === dim) return visit(at + 1, offset);
-      if (at < part.dims.length) {
-        for (let i = 0; i < part.dims[at].size; i++) {
-          index[at] = i;
-          visit(at + 1, offset + i * part.dims[at].stride);
-        }
-        return;
-      }
-      const matrix = used[instanceAt(part, dim, index)];
+): (axis: string) => AxisMove | null {
+  const known = new Map<string, AxisMove | null>();
+  return (axis) => {
+    let move = known.get(axis);
+    if (move === undefined) {
+      move = axisMove(axes, element, axis);
+      known.set(axis, move);
+    }
+    return move;
+  };
+}
+
+/** Null when every index stays as it is. */
+function axisMove(
+  axes: SymmetrySpec["axes"],
+  element: GroupElement,
+  axis: string,
+): AxisMove | null {
+  const action = lookup(element, axis);
+  if (action === undefined || axes[axis].group === "fixed") return null;
+  const { group, size } = axes[axis];
+  const matrices = group === "general-linear" ? action.matrices : undefined;
+  const still = action.permutations.every((p) => p.every((to, i) => to === i));
+  const unscaled = action.scales?.every((factors) => factors.every((s) => s === 1)) ?? true;
+  if (matrices === undefined && still && unscaled) return null;
+  let dual: number[][] | undefined;
+  return {
+    permutations: still ? undefined : action.permutations,
+    scales: unscaled ? undefined : action.scales,
+    matrices,
+    dualMatrices: () => {
+      dual ??= matrices?.map((m) => transposeMatrix(invertMatrix(m, size), size));
+      return dual;
+    },
+  };
+}
+
+/** Multiplies the vectors along one dimension by the matrix of their instance. */
+function multiplied(
+  source: Numbers,
+  size: number,
+  { outer, inner, outerInstance, innerInstance }: Lanes,
+  matrices: readonly (readonly number[])[],
+): Numbers {
+  const target = zerosLike(source);
+  for (let o = 0; o < outer; o++) {
+    const base = o * size * inner;
+    for (let n = 0; n < inner; n++) {
+      const matrix = matrices[(outerInstance?.[o] ?? 0) + (innerInstance?.[n] ?? 0)];
       for (let row = 0; row < size; row++) {
         let sum = 0;
-        for (let k = 0; k < size; k++) sum += matrix[row * size + k] * current[offset + k * stride];
-        next[offset + row * stride] = sum;
+        for (let k = 0; k < size; k++) sum += matrix[row * size + k] * source[base + k * inner + n];
+        target[base + row * inner + n] = sum;
       }
-    };
-    visit(0, part.offset);
-    current = next;
+    }
   }
-  return current;
+  return target;
+}
+
+/** Multiplies every number by the product of its scales. */
+function scaled(
+  source: Numbers,
+  dims: readonly PartDim[],
+  moves: readonly (AxisMove | null)[],
+  lanesAt: (dim: number) => Lanes,
+): Numbers {
+  const order = outermostFirst(dims).filter((dim) => moves[dim]?.scales !== undefined);
+  if (order.length === 0) return source;
+  const factors = new Float64Array(source.length).fill(1);
+  for (const dim of order) {
+    const { inverse, size } = dims[dim];
+    const { outer, inner, outerInstance, innerInstance } = lanesAt(dim);
+    const scales = moves[dim]?.scales ?? [];
+    for (let o = 0; o < outer; o++) {
+      for (let i = 0; i < size; i++) {
+        const base = (o * size + i) * inner;
+        for (let n = 0; n < inner; n++) {
+          const scale = scales[(outerInstance?.[o] ?? 0) + (innerInstance?.[n] ?? 0)][i];
+          factors[base + n] *= inverse ? 1 / scale : scale;
+        }
+      }
+    }
+  }
+  const target = zerosLike(source);
+  for (let i = 0; i < source.length; i++)
+    target[i] = factors[i] === 1 ? source[i] : factors[i] * source[i] + 0; // no -0 from a flip
+  return target;
+}
+
+/** Moves index i of one dimension to the image of i under the permutation of its instance. */
+function permuted(
+  source: Numbers,
+  size: number,
+  { outer, inner, outerInstance, innerInstance }: Lanes,
+  permutations: readonly (readonly number[])[],
+): Numbers {
+  const target = zerosLike(source);
+  for (let o = 0; o < outer; o++) {
+    const base = o * size * inner;
+    const first = outerInstance?.[o] ?? 0;
+    for (let i = 0; i < size; i++) {
+      const from = base + i * inner;
+      if (innerInstance === null) {
+        const to = base + permutations[first][i] * inner;
+        for (let n = 0; n < inner; n++) target[to + n] = source[from + n];
+        continue;
+      }
+      for (let n = 0; n < inner; n++)
+        target[base + permutations[first + innerInstance[n]][i] * inner + n] = source[from + n];
+    }
+  }
+  return target;
 }

@@ -17,41 +17,52 @@ const tokenPattern = /\s*(?:(\^-1)|([+*()])|(\d+)|([A-Za-z_][A-Za-z0-9_.:/[\]-]*
 const maxNesting = 32;
 const maxTextLength = 100_000;
 
-/**
- * Reads an expression such as `"4 * h"`, `"q + k + v"` or `"head * (rope + rest)"`.
- * @throws {SpecError} naming the position of the first thing that cannot be read.
- */
-export function parseAxisExpression(text: string): AxisExpression {
-  const fail = (at: number, expected: string): never => {
-    const shown = text.length > 80 ? `${text.slice(0, 77)}...` : text;
-    const found = at < text.length ? `"${text.slice(at, at + 12)}"` : "the end";
-    throw new SpecError("parseAxisExpression", [
-      {
-        severity: "error",
-        message: `axis expression "${shown}": expected ${expected} at column ${at + 1}, got ${found}`,
-      },
-    ]);
-  };
-  if (text.length > maxTextLength) fail(0, `at most ${maxTextLength} characters`);
-  const tokens: { text: string; kind: "inverse" | "symbol" | "integer" | "name"; at: number }[] =
-    [];
+interface Token {
+  readonly text: string;
+  readonly kind: "inverse" | "symbol" | "integer" | "name";
+  /** Where it begins in the text. */
+  readonly at: number;
+}
+
+/** Throws what was expected at a position of a text. */
+function failAt(text: string, at: number, expected: string): never {
+  const shown = text.length > 80 ? `${text.slice(0, 77)}...` : text;
+  const found = at < text.length ? `"${text.slice(at, at + 12)}"` : "the end";
+  throw new SpecError("parseAxisExpression", [
+    {
+      severity: "error",
+      message: `axis expression "${shown}": expected ${expected} at column ${at + 1}, got ${found}`,
+    },
+  ]);
+}
+
+/** Kinds of tokens in the order of the groups of their pattern. */
+const tokenKinds = ["inverse", "symbol", "integer", "name"] as const;
+
+function tokensOf(text: string): Token[] {
+  const tokens: Token[] = [];
   tokenPattern.lastIndex = 0;
   const end = text.trimEnd().length;
   while (tokenPattern.lastIndex < end) {
     const match = tokenPattern.exec(text);
     if (match === null) break;
     const at = tokenPattern.lastIndex - match[0].trimStart().length;
-    if (match[5] !== undefined) fail(at, "an axis name, an integer, +, * or parentheses");
-    const kind =
-      match[1] !== undefined
-        ? "inverse"
-        : match[2] !== undefined
-          ? "symbol"
-          : match[3] !== undefined
-            ? "integer"
-            : "name";
+    const kind = tokenKinds.find((_, group) => match[group + 1] !== undefined);
+    if (kind === undefined)
+      return failAt(text, at, "an axis name, an integer, +, * or parentheses");
     tokens.push({ text: match[0].trim(), kind, at });
   }
+  return tokens;
+}
+
+/**
+ * Reads an expression such as `"4 * h"`, `"q + k + v"` or `"head * (rope + rest)"`.
+ * @throws {SpecError} naming the position of the first thing that cannot be read.
+ */
+export function parseAxisExpression(text: string): AxisExpression {
+  const fail = (at: number, expected: string): never => failAt(text, at, expected);
+  if (text.length > maxTextLength) fail(0, `at most ${maxTextLength} characters`);
+  const tokens = tokensOf(text);
   let position = 0;
   const peek = (symbol: string) => tokens[position]?.text === symbol;
   const place = () => tokens[position]?.at ?? text.length;
@@ -80,22 +91,16 @@ export function parseAxisExpression(text: string): AxisExpression {
     }
     return fail(place(), "an axis name, an integer or (");
   };
-  const readProduct = (depth: number): AxisExpression => {
-    const factors = [readAtom(depth)];
-    while (peek("*")) {
+  const readList = (symbol: string, readOne: () => AxisExpression): AxisExpression[] => {
+    const found = [readOne()];
+    while (peek(symbol)) {
       position++;
-      factors.push(readAtom(depth));
+      found.push(readOne());
     }
-    return productOf(factors);
+    return found;
   };
-  const readSum = (depth: number): AxisExpression => {
-    const terms = [readProduct(depth)];
-    while (peek("+")) {
-      position++;
-      terms.push(readProduct(depth));
-    }
-    return sumOf(terms);
-  };
+  const readProduct = (depth: number) => productOf(readList("*", () => readAtom(depth)));
+  const readSum = (depth: number): AxisExpression => sumOf(readList("+", () => readProduct(depth)));
   const expression = readSum(0);
   if (position < tokens.length) fail(place(), "+, * or the end");
   return expression;

@@ -2,6 +2,7 @@
 // exactly when each is the likeliest after the right ones before it; so one pass over the right answers tells.
 
 import { numpy as np, tree } from "@jax-js/jax";
+import { judgeScores } from "../core/classification.ts";
 import type { WeightBatch } from "../models/model.ts";
 import {
   type AddersData,
@@ -86,10 +87,10 @@ async function judge(
     );
   const decoder = cellWeights(weights, "decoder", inputWidth);
   const dense = transposedCopy(weights["dense/kernel"].ref);
-  const results = Array.from({ length: n }, () => ({
-    loss: 0,
-    right: new Uint8Array(count).fill(1),
-  }));
+  const results = Array.from({ length: n }, () => {
+    const right = new Uint8Array(count).fill(1);
+    return { loss: 0, right };
+  });
   for (let t = 0; t < answerLength; t++) {
     read(
       decoder,
@@ -103,7 +104,8 @@ async function judge(
       for (const [b, { sum }] of list.entries()) {
         const wanted = answerSymbols(sum)[t];
         if (wanted === undefined) continue;
-        const { loss, best } = weigh(values, i * symbols * count + b, count, wanted);
+        const place = { classes: symbols, from: i * symbols * count + b, stride: count };
+        const { loss, best } = judgeScores(values, place, wanted);
         results[i].loss += loss / count;
         if (best !== wanted) results[i].right[b] = 0;
       }
@@ -114,17 +116,4 @@ async function judge(
     loss,
     right: right.reduce((sum, value) => sum + value, 0) / count,
   }));
-}
-
-/** Cross-entropy of the wanted symbol and the first symbol of highest score, or none when scores are NaN. */
-function weigh(scores: Float32Array, from: number, stride: number, wanted: number) {
-  let best = -1;
-  let highest = -Infinity;
-  for (let s = 0; s < symbols; s++) {
-    const score = scores[from + s * stride];
-    if (score > highest) [best, highest] = [s, score];
-  }
-  let sum = 0;
-  for (let s = 0; s < symbols; s++) sum += Math.exp(scores[from + s * stride] - highest);
-  return { loss: Math.log(sum) + highest - scores[from + wanted * stride], best };
 }

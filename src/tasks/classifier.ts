@@ -1,6 +1,7 @@
 // Tasks of one kind: rows of numbers to sort into classes, scored by cross-entropy and accuracy.
 
 import { nn, numpy as np } from "@jax-js/jax";
+import { judgeScores } from "../core/classification.ts";
 import type { Dataset } from "../datasets/examples.ts";
 import type { WeightBatch } from "../models/model.ts";
 import type { Batch, Evaluation, SeenExamples, Task } from "./task.ts";
@@ -57,7 +58,7 @@ async function evaluate(
   weights: WeightBatch,
   seen: readonly SeenExamples[],
 ): Promise<Evaluation[]> {
-  const { train, test } = classifier;
+  const { classes, train, test } = classifier;
   const onTraining = await scoreAll(classifier, weights, seen.length, train);
   const onTests = await scoreAll(classifier, weights, seen.length, test);
   for (const array of Object.values(weights)) array.dispose();
@@ -65,13 +66,16 @@ async function evaluate(
     const [trainScores, testScores] = [onTraining(i), onTests(i)];
     let trainLoss = 0;
     for (const [at, example] of examples.entries()) {
-      trainLoss += crossEntropy(trainScores, classifier, train.count, example, labels[at]);
+      const place = { classes, from: example, stride: train.count };
+      trainLoss += judgeScores(trainScores, place, labels[at]).loss;
     }
     let testLoss = 0;
     let right = 0;
     for (const [example, label] of test.labels.entries()) {
-      testLoss += crossEntropy(testScores, classifier, test.count, example, label);
-      if (bestClass(testScores, classifier, test.count, example) === label) right++;
+      const place = { classes, from: example, stride: test.count };
+      const { loss, best } = judgeScores(testScores, place, label);
+      testLoss += loss;
+      if (Math.max(best, 0) === label) right++; // scores that are NaN choose the first class
     }
     return {
       trainLoss: trainLoss / examples.length,
@@ -102,32 +106,4 @@ async function scoreAll(
   }
   const size = classes * count;
   return (network) => scores.subarray(network * size, (network + 1) * size);
-}
-
-function crossEntropy(
-  scores: Float32Array,
-  { classes }: Classifier,
-  count: number,
-  example: number,
-  label: number,
-): number {
-  let highest = -Infinity;
-  for (let c = 0; c < classes; c++) highest = Math.max(highest, scores[c * count + example]);
-  let sum = 0;
-  for (let c = 0; c < classes; c++) sum += Math.exp(scores[c * count + example] - highest);
-  return Math.log(sum) + highest - scores[label * count + example];
-}
-
-/** The first class of highest score; the first class of all when scores are NaN. */
-function bestClass(
-  scores: Float32Array,
-  { classes }: Classifier,
-  count: number,
-  example: number,
-): number {
-  let best = 0;
-  for (let c = 1; c < classes; c++) {
-    if (scores[c * count + example] > scores[best * count + example]) best = c;
-  }
-  return best;
 }

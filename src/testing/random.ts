@@ -43,15 +43,7 @@ export function randomSpec(
 ): SymmetrySpec {
   const random = randomStream(seed);
   const size = () => 1 + random.integer(maxSize);
-  const axes: Record<string, Axis> = {};
-  for (let i = 1 + random.integer(4); i > 0; i--) {
-    const scale =
-      scales && random.uniform() < 0.5
-        ? { scale: pick(random, ["sign", "positive"] as const) }
-        : {};
-    axes[`p${i}`] = { size: size(), group: "permutation", ...scale };
-  }
-  if (random.uniform() < 0.5) axes["f"] = { size: size(), group: "fixed" };
+  const axes = freeAxes(random, size, scales);
   const free = Object.keys(axes);
   if (random.uniform() < 0.5)
     axes["w"] = { size: 1 + random.integer(3), group: "permutation", within: pick(random, free) };
@@ -90,6 +82,20 @@ export function randomSpec(
     tensors[name] = dims;
   }
   return defineSpec({ axes, tensors });
+}
+
+/** One to four permuted axes, and sometimes a fixed one. */
+function freeAxes(random: RandomStream, size: () => number, scales: boolean): Record<string, Axis> {
+  const axes: Record<string, Axis> = {};
+  for (let i = 1 + random.integer(4); i > 0; i--) {
+    const scale =
+      scales && random.uniform() < 0.5
+        ? { scale: pick(random, ["sign", "positive"] as const) }
+        : {};
+    axes[`p${i}`] = { size: size(), group: "permutation", ...scale };
+  }
+  if (random.uniform() < 0.5) axes["f"] = { size: size(), group: "fixed" };
+  return axes;
 }
 
 /** Standard normal weights of every tensor of a spec. */

@@ -2,7 +2,7 @@
 // dimensions have a fixed order; where they do not, symmetric statistics of these weights stand in. Signs and positive scales
 // of a neuron are taken out.
 
-import { densePart } from "../parts/dense.ts";
+import { densePart } from "../symmetry/dense.ts";
 import { OptionError } from "../core/errors.ts";
 import { sizeOf } from "../core/shapes.ts";
 import type { Tensor, Weights } from "../core/tensors.ts";

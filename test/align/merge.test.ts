@@ -3,7 +3,8 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { graphLoss, gather } from "../../src/align/merging/graph-loss.ts";
+import { graphLoss } from "../../src/align/merging/graph-loss.ts";
+import { readAll } from "../../src/formats/tensor-source.ts";
 import { inputBatches } from "../../src/align/activations/graph-inputs.ts";
 import { alignMany, mergeWeights } from "../../src/align/merging/merge-weights.ts";
 import { interpolate, lossBarrier, pathPoints } from "../../src/align/merging/path.ts";
@@ -40,10 +41,10 @@ describe(`copies of one network (seed ${seed})`, () => {
       expect(open).toEqual([]);
       expect(rounds).toBeLessThan(8);
       const parts = networks.map((read, i) => ({ read, share: 0.25, element: elements[i] }));
-      const merged = await gather(Object.keys(a), mergeWeights(spec, parts));
+      const merged = await readAll(Object.keys(a), mergeWeights(spec, parts));
       expect(farthest(a, merged)).toBeLessThan(0.1);
       const plain = networks.map((read) => ({ read, share: 0.25 }));
-      const blurred = await gather(Object.keys(a), mergeWeights(spec, plain));
+      const blurred = await readAll(Object.keys(a), mergeWeights(spec, plain));
       expect(farthest(a, blurred)).toBeGreaterThan(0.5); // control: without alignment it is lost
     });
   }
@@ -77,7 +78,7 @@ test("the path runs straight from the first network to the second", async () => 
   const spec = modelSpec("mlp.onnx");
   const [a, b] = [genericWeights(spec, 1), genericWeights(spec, 2)];
   const at = async (t: number) =>
-    gather(Object.keys(a), interpolate(spec, reader(a), reader(b), t));
+    readAll(Object.keys(a), interpolate(spec, reader(a), reader(b), t));
   expect(farthest(await at(0), a)).toBe(0);
   expect(farthest(await at(1), b)).toBe(0);
   const quarter = (await at(0.25))["f.0.bias"].data;
@@ -128,7 +129,7 @@ test("the loss of a graph does not change along the path between two copies that
     const points = [];
     for (const t of pathPoints(5)) {
       const read = interpolate(spec, reader(a), reader(b), t, element);
-      points.push({ t, ...(await loss(write(await gather(Object.keys(a), read)))) });
+      points.push({ t, ...(await loss(write(await readAll(Object.keys(a), read)))) });
     }
     return points;
   };

@@ -70,6 +70,11 @@ test.each([
   ["unf", { fixedAxes: "foo" }, /fixedAxes expected one of/],
   ["unf", { pointwise: 99 }, /pointwise expected a number from 0 to 2/],
   ["unf", { share: { maxDistance: "a" } }, /maxDistance expected/],
+  ["nfn-np", { fixedAxes: "fold" }, /model "nfn-np" has no option fixedAxes/],
+  ["nfn-hnp", { positions: 1 }, /positions expected one of true, false, got 1/],
+  ["linear", { outputs: 0.5 }, /outputs expected a whole number of at least 1, got 0.5/],
+  ["deep-sets", { channels: "1,16" }, /channels expected a list of whole numbers.*got "1,16"/],
+  ["unf", { share: true }, /share expected an object, as in .*, got true/],
   ["stat-nn", { head: [] }, /head expected a list/],
   ["flat-mlp", { dropout: 5 }, /dropout expected a rate/],
 ])("%s refuses the options %j", (name, options, message) => {

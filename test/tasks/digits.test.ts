@@ -8,7 +8,8 @@ import { startEngine } from "../../src/engine/start.ts";
 import { actOn } from "../../src/symmetry/act.ts";
 import { sampleElement } from "../../src/symmetry/element.ts";
 import type { WeightBatch } from "../../src/models/model.ts";
-import { gunzip, parseDigits } from "../../src/datasets/digits-data.ts";
+import { parseDigits } from "../../src/datasets/digits-data.ts";
+import { gunzip } from "../../src/formats/gzip.ts";
 import { digitsTask } from "../../src/tasks/digits.ts";
 import { digitsSpec } from "../support/digits-spec.ts";
 import { readPackageData } from "../../src/node/package-data.ts";
@@ -34,13 +35,13 @@ describe("the data", () => {
   });
 
   test("gzipped and plain files give the same images, and the split never changes", async () => {
-    const again = await parseDigits(await gunzip(bytes));
+    const again = await parseDigits(gunzip(bytes, "digits"));
     expect(again.train).toEqual(task.train);
     expect([...task.test.labels.subarray(0, 8)]).toEqual([...again.test.labels.subarray(0, 8)]);
   });
 
   test("damaged files are refused with the line", async () => {
-    const lines = new TextDecoder().decode(await gunzip(bytes)).split("\n");
+    const lines = new TextDecoder().decode(gunzip(bytes, "digits")).split("\n");
     const broken = (line: string) =>
       parseDigits(new TextEncoder().encode([lines[0], line, ...lines.slice(2)].join("\n")));
     await expect(broken("1,2,3")).rejects.toThrow(/line 2 must hold 64 pixels/);
@@ -48,7 +49,9 @@ describe("the data", () => {
     await expect(broken(lines[1].replace(/\d+$/, "10"))).rejects.toThrow(FormatError);
     await expect(broken(lines[1].replace(/^\d+/, ""))).rejects.toThrow(FormatError);
     await expect(parseDigits(new Uint8Array(0))).rejects.toThrow(/more than 1200 lines/);
-    await expect(parseDigits(bytes.subarray(0, 1000))).rejects.toThrow(/do not unpack/);
+    await expect(parseDigits(bytes.subarray(0, 1000))).rejects.toThrow(
+      /does not unpack|unpacks to|claims/,
+    );
   });
 });
 

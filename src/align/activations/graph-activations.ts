@@ -9,7 +9,7 @@ import type { Inference } from "../../infer/infer.ts";
 import { type AxisExpression, axesOfExpression } from "../../symmetry/expression.ts";
 import { type Part, type PartDim, splitParts } from "../../symmetry/parts.ts";
 import type { SymmetrySpec, TensorSpec } from "../../symmetry/types.ts";
-import { densePart, governorsOf } from "../../parts/dense.ts";
+import { densePart, governorsOf } from "../../symmetry/dense.ts";
 import type { InputBatch } from "./graph-inputs.ts";
 import type { Activations } from "./match-activations.ts";
 import { isMoving } from "../../parts/features/messages.ts";

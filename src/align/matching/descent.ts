@@ -9,11 +9,11 @@ import { type AxisFeatures, isMoving } from "../../parts/features/messages.ts";
 import { enclosedBy, matchEnclosing, type MatchInside } from "./match-enclosing.ts";
 import { matchFeatures } from "./match-features.ts";
 import { bestPairing, bestRotation } from "./match-instance.ts";
-import { mover } from "../../parts/move.ts";
+import { partAction } from "../../symmetry/act.ts";
 import type { RowPair } from "../../parts/engine-products.ts";
 import { addRowProducts } from "../../parts/products.ts";
 import type { MatchProblem, PartReader } from "../../parts/problem.ts";
-import { rowsOf } from "../../parts/dense.ts";
+import { rowsOf } from "../../parts/rows.ts";
 
 /** A pair of networks seen by matching: `b` is moved, `a` stays. */
 export interface Pair {
@@ -144,7 +144,7 @@ export async function scoreOf(
   { problem, a, b, weights }: Descent,
   element: GroupElement,
 ): Promise<number> {
-  const move = mover(problem.axes, element);
+  const move = partAction(problem.axes, element);
   let score = 0;
   for (const [part, { dims }] of problem.parts.entries()) {
     if (weights[part] === 0) continue;
@@ -169,7 +169,7 @@ async function matchAxis(
   const { size, group, scale } = problem.axes[axis];
   const instances = instanceCount(problem, axis);
   const gains = Array.from({ length: instances }, () => new Float64Array(size * size));
-  const move = mover(problem.axes, element);
+  const move = partAction(problem.axes, element);
   let waiting: RowPair[][] = gains.map(() => []);
   let held = 0;
   const flush = async () => {

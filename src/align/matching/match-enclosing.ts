@@ -4,11 +4,11 @@
 import { type GroupElement, identityElement, instanceCount } from "../../symmetry/element.ts";
 import type { PartDim } from "../../symmetry/parts.ts";
 import type { Axis } from "../../symmetry/types.ts";
-import { governorsOf, type Dense } from "../../parts/dense.ts";
+import { governorsOf, type Dense } from "../../symmetry/dense.ts";
 import { type AxisFeatures, isMoving } from "../../parts/features/messages.ts";
 import { featureGains } from "./match-features.ts";
 import { bestPairing } from "./match-instance.ts";
-import { mover } from "../../parts/move.ts";
+import { partAction } from "../../symmetry/act.ts";
 import type { MatchPart, MatchProblem, PartReader } from "../../parts/problem.ts";
 
 interface EnclosingPair {
@@ -162,7 +162,7 @@ async function slicesOf(
   const parts: MatchPart[] = [];
   const partWeights: number[] = [];
   const sources: { dims: readonly PartDim[]; dim: number; a: Dense; b: Dense }[] = [];
-  const move = mover(problem.axes, element);
+  const move = partAction(problem.axes, element);
   for (const [index, { name, dims }] of problem.parts.entries()) {
     if (weights[index] === 0 || !dims.some((d) => d.axis === axis)) continue;
     const left = await a(index);

@@ -1,5 +1,6 @@
 // Cross-entropy and accuracy of class scores, on the host.
 
+import { judgeScores } from "../../core/classification.ts";
 import { OptionError } from "../../core/errors.ts";
 
 export interface ClassificationSums {
@@ -28,17 +29,9 @@ export function classify(
       throw new OptionError(
         `classify: label ${i} is ${label}, expected a whole number from 0 to ${classes - 1}`,
       );
-    let best = 0;
-    for (let c = 1; c < classes; c++)
-      if (scores[i * classes + c] > scores[i * classes + best]) best = c;
-    const highest = scores[i * classes + best];
-    if (best === label) right++;
-    if (chances) loss -= Math.log(Math.max(scores[i * classes + label], 1e-30));
-    else {
-      let sum = 0;
-      for (let c = 0; c < classes; c++) sum += Math.exp(scores[i * classes + c] - highest);
-      loss += Math.log(sum) - (scores[i * classes + label] - highest);
-    }
+    const judged = judgeScores(scores, { classes, from: i * classes, stride: 1 }, label);
+    if (judged.best === label) right++;
+    loss += chances ? -Math.log(Math.max(scores[i * classes + label], 1e-30)) : judged.loss;
   }
   return { loss, right, count };
 }

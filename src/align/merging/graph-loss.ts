@@ -1,7 +1,7 @@
 // The loss of a network given as a graph on labelled examples.
 
 import { OptionError } from "../../core/errors.ts";
-import type { Tensor, Weights } from "../../core/tensors.ts";
+import type { Tensor } from "../../core/tensors.ts";
 import type { OnnxGraph } from "../../formats/onnx-types.ts";
 import type { Executor } from "../../runtime/executor.ts";
 import { classify } from "./classification.ts";
@@ -55,14 +55,4 @@ export function graphLoss(
     }
     return { loss: loss / examples, accuracy: right / examples };
   };
-}
-
-/** Weights read tensor by tensor, all in memory. */
-export async function gather(
-  names: Iterable<string>,
-  read: (name: string) => Promise<Tensor>,
-): Promise<Weights> {
-  const entries: [string, Tensor][] = [];
-  for (const name of names) entries.push([name, await read(name)]);
-  return Object.fromEntries(entries);
 }

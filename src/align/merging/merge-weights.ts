@@ -5,7 +5,7 @@
 import { OptionError, ShapeError } from "../../core/errors.ts";
 import { equalShapes, formatShape } from "../../core/shapes.ts";
 import type { Tensor } from "../../core/tensors.ts";
-import { actOnTensor } from "../../symmetry/act.ts";
+import { actOnTensor, partAction } from "../../symmetry/act.ts";
 import {
   composeElements,
   type GroupElement,
@@ -16,7 +16,6 @@ import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { inGauge } from "../align.ts";
 import type { Gauge } from "../../parts/scaling/gauge.ts";
 import { matchWeights, type MatchOptions } from "../matching/match-weights.ts";
-import { mover } from "../../parts/move.ts";
 import {
   type MatchProblem,
   partReader,
@@ -110,7 +109,10 @@ function meanReader(
   problem: MatchProblem,
   networks: readonly { readonly read: PartReader; readonly element: GroupElement }[],
 ): PartReader {
-  const moved = networks.map(({ read, element }) => ({ read, move: mover(problem.axes, element) }));
+  const moved = networks.map(({ read, element }) => ({
+    read,
+    move: partAction(problem.axes, element),
+  }));
   return async (part) => {
     const { dims } = problem.parts[part];
     let sizes: readonly number[] = [];

@@ -14,6 +14,8 @@ export interface Cli {
   hintResume(hint: string): void;
   /** The exit code of a command that succeeds; 0 unless set. */
   exitWith(code: number): void;
+  /** Work to do before help is printed, such as loading a registry that it lists. */
+  beforeHelp(load: () => Promise<void>): void;
 }
 
 /** What the command line itself asks of the context. */
@@ -22,6 +24,8 @@ export interface MainCli extends Cli {
   resumeHint(): string;
   /** What the command set by `exitWith`. */
   exitCode(): number;
+  /** Does all work that help asks for. */
+  loadHelp(): Promise<void>;
 }
 
 /** A command registers itself: `program.command("name")...action(...)`. */
@@ -35,6 +39,7 @@ export function context(program: Command, signal: AbortSignal): MainCli {
     (shown ??= progress(isJson() ? "silent" : process.stderr.isTTY ? "bars" : "lines"));
   const plain = output(isJson);
   let code = 0;
+  const loads: (() => Promise<void>)[] = [];
   let hint = "run the same command again to resume";
   return {
     signal,
@@ -54,6 +59,10 @@ export function context(program: Command, signal: AbortSignal): MainCli {
     },
     exitWith(wanted) {
       code = wanted;
+    },
+    beforeHelp: (load) => void loads.push(load),
+    async loadHelp() {
+      for (const load of loads) await load();
     },
     exitCode: () => code,
     resumeHint: () => hint,

@@ -1,7 +1,8 @@
 // `weightspace demo`: the main job on embedded data. Trains a population of digit classifiers, then functionals that
 // predict each network's accuracy from its weights, and shows both tables: as trained, and after neurons were reordered.
 
-import { availableParallelism, cpus } from "node:os";
+import { availableParallelism } from "node:os";
+import { machine } from "../app/build-info.ts";
 import { join } from "node:path";
 import { positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
 import { mostNetworks } from "../../zoo/limits.ts";
@@ -41,7 +42,7 @@ export const demoCommand: RegisterCommand = (program, cli) => {
       "runs/demo",
     )
     .option("--networks <n>", "networks in the population", wholeNumber(20, mostNetworks), 1000)
-    .option("--models <list>", "functionals to compare, separated by commas", defaultModels)
+    .option("--models <list>", "names of `train --help`, separated by commas", defaultModels)
     .option("--seeds <n>", "training runs per functional", wholeNumber(1), 3)
     .option("--epochs <n>", "passes over the training networks", wholeNumber(1), 20)
     .option("--rate <x>", "peak learning rate of every functional", positiveNumber, 3e-3)
@@ -114,7 +115,7 @@ export const demoCommand: RegisterCommand = (program, cli) => {
           const result = {
             title: "Predicting accuracy from weights",
             command,
-            machine: `${cpus()[0]?.model.trim() ?? "unknown processor"}, ${availableParallelism()} cores, Node ${process.versions.node}`,
+            machine: machine(),
             seed,
             population: {
               networks: dataset.size,

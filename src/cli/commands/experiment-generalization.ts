@@ -141,7 +141,7 @@ export const generalizationCommand: RegisterCommand = (experiment, cli) => {
     .description(
       "Trains functionals that predict each network's test accuracy from its weights alone, and compares them on held-out networks, as they are and after a random group element acted on each. Interrupted or killed, the same command goes on where it was.",
     );
-  addGeneralizationOptions(command)
+  addGeneralizationOptions(command, cli)
     .option(
       "--train-share <x>",
       "share of the training runs to use; validation and test networks stay the same",

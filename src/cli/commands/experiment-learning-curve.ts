@@ -118,7 +118,7 @@ export const learningCurveCommand: RegisterCommand = (experiment, cli) => {
     .description(
       "Trains functionals on several shares of the training runs, over several splits, and judges all shares of a split on the same held-out networks. Interrupted or killed, the same command goes on where it was.",
     );
-  addGeneralizationOptions(command)
+  addGeneralizationOptions(command, cli)
     .option("--shares <list>", "shares of the training runs", "0.125,0.25,0.5,1")
     .option(
       "--splits <n>",

@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
 import { backendOption } from "../app/backend-option.ts";
 import type { Backend } from "../../kernels/backend.ts";
+import { listModels } from "../experiments/model-help.ts";
 import type { Training } from "../experiments/train-functional.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import { mostOptionBytes, readBytes, readJson } from "../../node/files.ts";
@@ -43,17 +44,13 @@ export const trainCommand: RegisterCommand = (program, cli) => {
       "after",
       "\nExample:\n  weightspace train --zoo zoos/digits --model unf -o unf.safetensors",
     );
-  addOptions(command).action((flags: TrainFlags) => trainFunctional(flags, cli));
+  listModels(addOptions(command), cli).action((flags: TrainFlags) => trainFunctional(flags, cli));
 };
 
 function addOptions(command: Command): Command {
   return command
     .requiredOption("--zoo <folder>", "the population to learn from")
-    .option(
-      "--model <name>",
-      "unf, unf-hybrid, nfn-np, nfn-hnp, deep-sets, stat-nn, linear or flat-mlp",
-      "unf",
-    )
+    .option("--model <name>", "the functional, one of the models below", "unf")
     .option("--options <file>", 'model options as JSON, for example {"channels": [1, 16, 16]}')
     .option("--epochs <n>", "passes over the training networks", wholeNumber(1), 40)
     .option("--batch-size <n>", "networks per step", wholeNumber(1), 32)

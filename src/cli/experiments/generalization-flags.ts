@@ -4,9 +4,11 @@ import { availableParallelism } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Contestant, ExperimentSettings } from "../../experiment/settings.ts";
 import { condition, positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
+import type { Cli } from "../app/context.ts";
 import { mostOptionBytes, readJson } from "../../node/files.ts";
 import { backendOption } from "../app/backend-option.ts";
 import type { Backend } from "../../kernels/backend.ts";
+import { listModels } from "./model-help.ts";
 import { allowDamagedOption } from "./open-population.ts";
 import { UsageError } from "../app/usage-error.ts";
 
@@ -114,8 +116,9 @@ export function repeatedOptions(flags: GeneralizationFlags): string {
 }
 
 /** Adds the options that both experiments have. */
-export function addGeneralizationOptions(command: Command): Command {
-  return command
+export function addGeneralizationOptions(command: Command, cli: Cli): Command {
+  const further = async () => (await import("../../experiment/choose-models.ts")).modelAliases;
+  return listModels(command, cli, further)
     .requiredOption("--zoo <folder>", "the population to learn from")
     .addOption(
       new Option("--checkpoints <which>", "of every run of the population")
@@ -131,7 +134,7 @@ export function addGeneralizationOptions(command: Command): Command {
     .option("--spec <file>", "symmetries of a published population's networks as JSON")
     .option(
       "--models <list>",
-      "unf (UNF layers, our defaults), unf-hybrid, unf-products, unf-shared, unf-published, monomial, magep, transformer-nfn, nfn-np, nfn-hnp, nfn (both), deep-sets, stat-nn, stat-nn-published, linear, flat-mlp or mlp, separated by commas; canonical:unf reads networks in canonical form",
+      "names of the models below, separated by commas; canonical:unf reads networks in canonical form",
       defaultModels,
     )
     .option(

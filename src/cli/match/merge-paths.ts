@@ -1,9 +1,10 @@
 // The loss along the path between two open checkpoints, before and after alignment: on the examples of a task that is
 // built in, or on given inputs of a graph.
 
-import { availableParallelism, cpus } from "node:os";
+import { machine } from "../app/build-info.ts";
 import { classify } from "../../align/merging/classification.ts";
-import { gather, graphLoss } from "../../align/merging/graph-loss.ts";
+import { graphLoss } from "../../align/merging/graph-loss.ts";
+import { readAll } from "../../formats/tensor-source.ts";
 import { interpolate, type PathPoint, pathPoints } from "../../align/merging/path.ts";
 import type { WeightReader } from "../../parts/problem.ts";
 import { startEngine } from "../../node/start-engine.ts";
@@ -120,7 +121,7 @@ export async function measurePaths(
     title: "The path between two networks",
     summary: `Loss of the networks on the straight line from ${a.path} to ${b.path}: as they are, and after the second was moved onto the first by symmetries, which leave what it computes as it is.`,
     command,
-    machine: `${cpus()[0]?.model.trim() ?? "unknown processor"}, ${availableParallelism()} cores, Node ${process.versions.node}`,
+    machine: machine(),
     pairs: 1,
     paths,
   };
@@ -157,7 +158,7 @@ async function examplesOf(
   return (["train", "test"] as const).map((part): Examples => {
     const set = task[part];
     const evaluate: Evaluate = async (read) => {
-      const scores = await denseScores(layers, await gather(entries.keys(), read), set);
+      const scores = await denseScores(layers, await readAll(entries.keys(), read), set);
       const { loss, right, count } = classify(scores, set.labels);
       return { loss: loss / count, accuracy: right / count };
     };

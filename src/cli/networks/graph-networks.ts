@@ -1,7 +1,7 @@
 // Networks run as graphs: a model file into which the weights of any checkpoint of it are put.
 
 import { inputBatches, type InputBatch, labelsName } from "../../align/activations/graph-inputs.ts";
-import { gather } from "../../align/merging/graph-loss.ts";
+import { readAll } from "../../formats/tensor-source.ts";
 import type { WeightReader } from "../../parts/problem.ts";
 import { OptionError } from "../../core/errors.ts";
 import type { Tensor } from "../../core/tensors.ts";
@@ -38,7 +38,7 @@ export async function openGraph(
     );
   const { inference } = graph;
   const file = await openWeights(inputsPath);
-  const arrays = await gather(file.entries.keys(), (name) => file.read(name)).finally(() =>
+  const arrays = await readAll(file.entries.keys(), (name) => file.read(name)).finally(() =>
     file.close(),
   );
   return {
@@ -67,7 +67,7 @@ export function modelMaker({
       const tensor = await read(place?.name ?? wanted);
       return place?.transposed === true ? transpose(tensor) : tensor;
     };
-    return write(await gather(places.keys(), readPlace));
+    return write(await readAll(places.keys(), readPlace));
   };
 }
 

@@ -1,6 +1,6 @@
 // Writing a network in the form of another: as safetensors, or as an ONNX model with other numbers in it.
 
-import { gather } from "../../align/merging/graph-loss.ts";
+import { readAll } from "../../formats/tensor-source.ts";
 import type { Tensor } from "../../core/tensors.ts";
 import { narrowFinite } from "../../formats/narrow.ts";
 import { isFloatType } from "../../formats/onnx-tensor.ts";
@@ -85,7 +85,7 @@ export async function writeNetwork(
     return tensor;
   };
   if (isOnnx(out)) {
-    const weights = await gather(changed, counted);
+    const weights = await readAll(changed, counted);
     const model = await readBytes(like.path);
     const { graph } = separateAliases(readOnnx(model));
     for (const [name, tensor] of Object.entries(weights)) {

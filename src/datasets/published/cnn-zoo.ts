@@ -4,7 +4,7 @@
 
 import { FormatError } from "../../core/errors.ts";
 import { sizeOf } from "../../core/shapes.ts";
-import { unpacked } from "../image-set.ts";
+import { gunzip } from "../../formats/gzip.ts";
 import type { ZooStore } from "../../core/store.ts";
 import { cnnLayoutSpec, readCnnLayout, storedOrder } from "./cnn-layout.ts";
 import { parseCsv } from "./csv.ts";
@@ -35,7 +35,7 @@ async function readText(store: ZooStore, names: readonly string[]): Promise<[str
     const bytes = await store.read(name);
     const where = `${name} in ${store.location}`;
     if (bytes !== undefined) {
-      return [new TextDecoder().decode(unpacked({ name: where, bytes })), where];
+      return [new TextDecoder().decode(gunzip(bytes, where)), where];
     }
   }
   throw new FormatError(

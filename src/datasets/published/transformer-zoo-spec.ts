@@ -41,15 +41,9 @@ export function transformerZooSpec(
       ? shape
       : fail(`tensor "${name}" expected ${rank} dimensions, got shape ${formatShape(shape)}`);
   };
-  const numbers = trained.flatMap(({ name }) => {
-    const match = isBlock.exec(name);
-    return match === null ? [] : [Number(match[1])];
-  });
-  const blocks = Math.max(-1, ...numbers) + 1;
+  const blocks = blockCount(trained);
   const axes: Record<string, Axis> = {};
   const axesOf: Record<string, string[]> = {};
-  const fixed = (size: number): Axis => ({ size, group: "fixed" });
-  const permuted = (size: number): Axis => ({ size, group: "permutation" });
 
   if (shapes.has("embedding.conv1.weight")) {
     const [, channels, height, width] = shapeOf("embedding.conv1.weight", 4);
@@ -66,28 +60,23 @@ export function transformerZooSpec(
       return fail(
         `${inner} query and ${values} value rows of block ${block} are no multiple of ${heads} heads`,
       );
+    const size = (name: string) => shapeOf(`${at}.${name}.weight`, 2)[0];
     axes[`head${block}`] = permuted(heads);
     axes[`qk${block}`] = { ...permuted(inner / heads), within: `head${block}` };
     axes[`v${block}`] = { ...permuted(values / heads), within: `head${block}` };
-    axes[`o${block}`] = permuted(shapeOf(`${at}.attention.out_projection.weight`, 2)[0]);
-    axes[`ff${block}`] = permuted(shapeOf(`${at}.fc1.weight`, 2)[0]);
-    axes[`d${block + 1}`] = permuted(shapeOf(`${at}.fc2.weight`, 2)[0]);
-    const [queries, own] = [`head${block} * qk${block}`, `head${block} * v${block}`];
-    axesOf[`${at}.attention.queries.weight`] = [queries, `d${block}`];
-    axesOf[`${at}.attention.keys.weight`] = [queries, `d${block}`];
-    axesOf[`${at}.attention.values.weight`] = [own, `d${block}`];
-    axesOf[`${at}.attention.out_projection.weight`] = [`o${block}`, own];
-    axesOf[`${at}.fc1.weight`] = [`ff${block}`, `o${block}`];
-    axesOf[`${at}.fc1.bias`] = [`ff${block}`];
-    axesOf[`${at}.fc2.weight`] = [`d${block + 1}`, `ff${block}`];
-    axesOf[`${at}.fc2.bias`] = [`d${block + 1}`];
+    axes[`o${block}`] = permuted(size("attention.out_projection"));
+    axes[`ff${block}`] = permuted(size("fc1"));
+    axes[`d${block + 1}`] = permuted(size("fc2"));
+    Object.assign(axesOf, blockTensors(block));
   }
   axes["c"] = permuted(shapeOf("classifier.fc1.weight", 2)[0]);
   axes["out"] = fixed(shapeOf("classifier.fc2.weight", 2)[0]);
-  axesOf["classifier.fc1.weight"] = ["c", `d${blocks}`];
-  axesOf["classifier.fc1.bias"] = ["c"];
-  axesOf["classifier.fc2.weight"] = ["out", "c"];
-  axesOf["classifier.fc2.bias"] = ["out"];
+  Object.assign(axesOf, {
+    "classifier.fc1.weight": ["c", `d${blocks}`],
+    "classifier.fc1.bias": ["c"],
+    "classifier.fc2.weight": ["out", "c"],
+    "classifier.fc2.bias": ["out"],
+  });
 
   const unknown = trained.find(({ name }) => !Object.hasOwn(axesOf, name));
   if (unknown !== undefined) return fail(`tensor "${unknown.name}" is not known`);
@@ -100,4 +89,32 @@ export function transformerZooSpec(
       return fail(`tensor "${name}" expected shape ${formatShape(shape)}, got ${formatShape(got)}`);
   }
   return spec;
+}
+
+/** One more than the largest number of a block. */
+function blockCount(trained: readonly NamedShape[]): number {
+  const numbers = trained.flatMap(({ name }) => {
+    const match = isBlock.exec(name);
+    return match === null ? [] : [Number(match[1])];
+  });
+  return Math.max(-1, ...numbers) + 1;
+}
+
+const fixed = (size: number): Axis => ({ size, group: "fixed" });
+const permuted = (size: number): Axis => ({ size, group: "permutation" });
+
+/** The axes of the tensors of one block. */
+function blockTensors(block: number): Record<string, string[]> {
+  const at = `encoder.${block}`;
+  const [queries, own] = [`head${block} * qk${block}`, `head${block} * v${block}`];
+  return {
+    [`${at}.attention.queries.weight`]: [queries, `d${block}`],
+    [`${at}.attention.keys.weight`]: [queries, `d${block}`],
+    [`${at}.attention.values.weight`]: [own, `d${block}`],
+    [`${at}.attention.out_projection.weight`]: [`o${block}`, own],
+    [`${at}.fc1.weight`]: [`ff${block}`, `o${block}`],
+    [`${at}.fc1.bias`]: [`ff${block}`],
+    [`${at}.fc2.weight`]: [`d${block + 1}`, `ff${block}`],
+    [`${at}.fc2.bias`]: [`d${block + 1}`],
+  };
 }

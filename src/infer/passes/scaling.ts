@@ -8,143 +8,19 @@ import type { Fact, Value } from "../walk/value.ts";
 /** `parity` is `sign` where a place and its inverse are not told apart. */
 export type Way = "positive" | "sign" | "parity" | "general-linear";
 
-type Pairs = readonly (readonly [number, number])[];
+/** One solve: the exponents found so far, and the products that wait for more to be known. */
+interface Solve {
+  readonly way: Way;
+  readonly places: Places;
+  readonly unknowns: Exponents;
+  readonly products: Product[];
+}
 
-export function followScaling(facts: readonly Fact[], places: Places, way: Way): Exponents {
-  const unknowns = exponents();
-  const zero = (list: readonly Place[]) => {
-    for (const { unknown } of list) unknowns.zero(unknown);
-  };
-  const same = (a: readonly Place[], b: readonly Place[]) =>
-    a.length === b.length && a.every(({ leaf }, i) => leaf === b[i].leaf);
-  const link = (a: readonly Place[], b: readonly Place[], sign: 1 | -1 = 1) => {
-    if (same(a, b))
-      for (const [i, { unknown }] of a.entries())
-        unknowns.link(unknown, b[i].unknown, way === "parity" ? 1 : sign);
-    else for (const list of [a, b]) zero(list);
-  };
-  /** Exponents of `total` are the sums of those of two lists; settled once one of them is known to be 0. */
-  const products: {
-    total: readonly Place[];
-    terms: readonly (readonly Place[])[];
-    signs: readonly (1 | -1)[];
-  }[] = [];
-
-  const carry = (
-    from: Value,
-    to: Value,
-    pairs: Pairs,
-    options: { slice?: Bound; place?: Bound },
-  ) => {
-    const [used, filled] = [new Set(pairs.map(([i]) => i)), new Set(pairs.map(([, j]) => j))];
-    for (const i of from.dims.keys()) if (!used.has(i)) zero(places.at(from, i));
-    for (const j of to.dims.keys()) if (!filled.has(j)) zero(places.at(to, j));
-    for (const [i, j] of pairs) {
-      const a = places.at(from, i);
-      const b = places.at(to, j);
-      if (options.slice?.dim === i) link(part(a, from, options.slice, b.length), b);
-      else if (options.place?.dim === j) link(a, part(b, to, options.place, a.length));
-      else link(a, b);
-    }
-  };
-  const part = (list: readonly Place[], value: Value, { dim, start }: Bound, length: number) => {
-    const first = Number.isNaN(start) ? null : leavesBefore(value.dims[dim], start);
-    if (first !== null) return list.slice(first, first + length);
-    zero(list);
-    return [];
-  };
-  const pointwise = ({ law, inputs, output }: Extract<Fact, { kind: "pointwise" }>) => {
-    const passes =
-      law === "linear" ||
-      law === "same" ||
-      law === "product" ||
-      law === "quotient" ||
-      (law === "homogeneous" && way === "positive") ||
-      (law === "odd" && (way === "sign" || way === "parity"));
-    if (!passes) {
-      for (const value of [...inputs, output]) zero(places.all(value));
-      return;
-    }
-    const harmless = (value: Value) => law === "homogeneous" && value.entry === 0;
-    for (const j of output.dims.keys()) {
-      const out = places.at(output, j);
-      if (out.length === 0 && output.origin !== "constant") {
-        for (const value of inputs)
-          zero(places.at(value, j - output.dims.length + value.dims.length));
-        continue;
-      }
-      const lists = inputs.map((value) =>
-        places.at(value, j - output.dims.length + value.dims.length),
-      );
-      if (law !== "product" && law !== "quotient") {
-        for (const [i, list] of lists.entries())
-          if (list.length > 0 || !harmless(inputs[i])) link(list, out);
-        continue;
-      }
-      const signs = lists.map((_, i): 1 | -1 => (law === "quotient" && i > 0 ? -1 : 1));
-      multiply(out, lists, signs);
-    }
-  };
-  const multiply = (
-    total: readonly Place[],
-    lists: readonly (readonly Place[])[],
-    signs: readonly (1 | -1)[],
-  ) => {
-    const moving = lists
-      .map((list, i) => ({ list, sign: signs[i] }))
-      .filter(({ list }) => list.length > 0);
-    if (moving.length === 1 && (way !== "general-linear" || moving[0].sign === 1))
-      link(moving[0].list, total, moving[0].sign);
-    else if (way === "general-linear" || moving.some(({ list }) => !same(list, total)))
-      for (const list of [total, ...lists]) zero(list);
-    else
-      products.push({
-        total,
-        terms: moving.map(({ list }) => list),
-        signs: moving.map(({ sign }) => sign),
-      });
-  };
-  const contract = ({
-    left,
-    right,
-    output,
-    contracted,
-    leftOut,
-    rightOut,
-  }: Extract<Fact, { kind: "contract" }>) => {
-    for (const [i, j] of contracted) link(places.at(left, i), places.at(right, j), -1);
-    const [used, other] = [
-      new Map(leftOut.map(([i, o]) => [o, i])),
-      new Map(rightOut.map(([i, o]) => [o, i])),
-    ];
-    for (const o of output.dims.keys()) {
-      const [i, j] = [used.get(o), other.get(o)];
-      multiply(
-        places.at(output, o),
-        [i === undefined ? [] : places.at(left, i), j === undefined ? [] : places.at(right, j)],
-        [1, 1],
-      );
-    }
-    const gone = (value: Value, kept: readonly number[]) => {
-      for (const i of value.dims.keys()) if (!kept.includes(i)) zero(places.at(value, i));
-    };
-    gone(left, [...contracted.map(([i]) => i), ...leftOut.map(([i]) => i)]);
-    gone(right, [...contracted.map(([, j]) => j), ...rightOut.map(([i]) => i)]);
-  };
-
-  for (const fact of facts) {
-    if (fact.kind === "opaque") zero(places.all(fact.value));
-    else if (fact.kind === "pointwise") pointwise(fact);
-    else if (fact.kind === "contract") contract(fact);
-    else if (fact.kind === "regroup") link(places.all(fact.from), places.all(fact.to));
-    else if (fact.kind === "carry") {
-      if (fact.options.homogeneous === true && way !== "positive")
-        for (const value of [fact.from, fact.to]) zero(places.all(value));
-      carry(fact.from, fact.to, fact.pairs, fact.options);
-    }
-  }
-  settle(products, unknowns);
-  return unknowns;
+/** Exponents of `total` are the sums of those of the terms, each with its sign; waits until all terms but one are known to be 0. */
+interface Product {
+  readonly total: readonly Place[];
+  readonly terms: readonly (readonly Place[])[];
+  readonly signs: readonly (1 | -1)[];
 }
 
 interface Bound {
@@ -152,15 +28,154 @@ interface Bound {
   readonly start: number;
 }
 
-/** A product whose factors all but one have exponent 0 scales like that one; any other product is made to scale by nothing. */
-function settle(
-  products: readonly {
-    total: readonly Place[];
-    terms: readonly (readonly Place[])[];
-    signs: readonly (1 | -1)[];
-  }[],
-  unknowns: Exponents,
+type FactOf<K extends Fact["kind"]> = Extract<Fact, { kind: K }>;
+
+/** Solves for the exponent with which every place of a leaf in every value scales when one axis is scaled in one way. */
+export function followScaling(facts: readonly Fact[], places: Places, way: Way): Exponents {
+  const solve: Solve = { way, places, unknowns: exponents(), products: [] };
+  for (const fact of facts) {
+    if (fact.kind === "opaque") zero(solve, places.all(fact.value));
+    else if (fact.kind === "pointwise") pointwise(solve, fact);
+    else if (fact.kind === "contract") contract(solve, fact);
+    else if (fact.kind === "regroup") link(solve, places.all(fact.from), places.all(fact.to));
+    else if (fact.kind === "carry") carry(solve, fact);
+  }
+  settle(solve);
+  return solve.unknowns;
+}
+
+function zero({ unknowns }: Solve, list: readonly Place[]): void {
+  for (const { unknown } of list) unknowns.zero(unknown);
+}
+
+/** Whether two lists hold the same leaves in the same order. */
+const same = (a: readonly Place[], b: readonly Place[]): boolean =>
+  a.length === b.length && a.every(({ leaf }, i) => leaf === b[i].leaf);
+
+/** Exponents of a are `sign` times those of b; 0 where the leaves differ. */
+function link(solve: Solve, a: readonly Place[], b: readonly Place[], sign: 1 | -1 = 1): void {
+  if (same(a, b))
+    for (const [i, { unknown }] of a.entries())
+      solve.unknowns.link(unknown, b[i].unknown, solve.way === "parity" ? 1 : sign);
+  else for (const list of [a, b]) zero(solve, list);
+}
+
+/** Paired dimensions scale alike; the others do not scale. */
+function carry(solve: Solve, { from, to, pairs, options }: FactOf<"carry">): void {
+  const { way, places } = solve;
+  if (options.homogeneous === true && way !== "positive")
+    for (const value of [from, to]) zero(solve, places.all(value));
+  const [used, filled] = [new Set(pairs.map(([i]) => i)), new Set(pairs.map(([, j]) => j))];
+  for (const i of from.dims.keys()) if (!used.has(i)) zero(solve, places.at(from, i));
+  for (const j of to.dims.keys()) if (!filled.has(j)) zero(solve, places.at(to, j));
+  for (const [i, j] of pairs) {
+    const a = places.at(from, i);
+    const b = places.at(to, j);
+    if (options.slice?.dim === i) link(solve, part(solve, a, from, options.slice, b.length), b);
+    else if (options.place?.dim === j) link(solve, a, part(solve, b, to, options.place, a.length));
+    else link(solve, a, b);
+  }
+}
+
+/** The places of a slice that begins at `start`; none, and all set to 0, where it cuts a leaf. */
+function part(
+  solve: Solve,
+  list: readonly Place[],
+  value: Value,
+  { dim, start }: Bound,
+  length: number,
+): readonly Place[] {
+  const first = Number.isNaN(start) ? null : leavesBefore(value.dims[dim], start);
+  if (first !== null) return list.slice(first, first + length);
+  zero(solve, list);
+  return [];
+}
+
+/** Whether a way of scaling passes through element-wise operations of a law. */
+const passes = (law: FactOf<"pointwise">["law"], way: Way): boolean =>
+  law === "linear" ||
+  law === "same" ||
+  law === "product" ||
+  law === "quotient" ||
+  (law === "homogeneous" && way === "positive") ||
+  (law === "odd" && (way === "sign" || way === "parity"));
+
+/** Inputs scale as the output does; the exponents of factors add up. */
+function pointwise(solve: Solve, { law, inputs, output }: FactOf<"pointwise">): void {
+  const { way, places } = solve;
+  if (!passes(law, way)) {
+    for (const value of [...inputs, output]) zero(solve, places.all(value));
+    return;
+  }
+  const harmless = (value: Value) => law === "homogeneous" && value.entry === 0;
+  for (const j of output.dims.keys()) {
+    const out = places.at(output, j);
+    const lists = inputs.map((value) =>
+      places.at(value, j - output.dims.length + value.dims.length),
+    );
+    if (out.length === 0 && output.origin !== "constant") {
+      for (const list of lists) zero(solve, list);
+      continue;
+    }
+    if (law !== "product" && law !== "quotient") {
+      for (const [i, list] of lists.entries())
+        if (list.length > 0 || !harmless(inputs[i])) link(solve, list, out);
+      continue;
+    }
+    const signs = lists.map((_, i): 1 | -1 => (law === "quotient" && i > 0 ? -1 : 1));
+    multiply(solve, out, lists, signs);
+  }
+}
+
+/** The exponents of `total` are the sums of those of the lists. */
+function multiply(
+  solve: Solve,
+  total: readonly Place[],
+  lists: readonly (readonly Place[])[],
+  signs: readonly (1 | -1)[],
 ): void {
+  const { way, products } = solve;
+  const moving = lists
+    .map((list, i) => ({ list, sign: signs[i] }))
+    .filter(({ list }) => list.length > 0);
+  if (moving.length === 1 && (way !== "general-linear" || moving[0].sign === 1))
+    link(solve, moving[0].list, total, moving[0].sign);
+  else if (way === "general-linear" || moving.some(({ list }) => !same(list, total)))
+    for (const list of [total, ...lists]) zero(solve, list);
+  else
+    products.push({
+      total,
+      terms: moving.map(({ list }) => list),
+      signs: moving.map(({ sign }) => sign),
+    });
+}
+
+/** Contracted dimensions scale inversely to each other; the others as they do in the output. */
+function contract(solve: Solve, fact: FactOf<"contract">): void {
+  const { places } = solve;
+  const { left, right, output, contracted, leftOut, rightOut } = fact;
+  for (const [i, j] of contracted) link(solve, places.at(left, i), places.at(right, j), -1);
+  const [fromLeft, fromRight] = [
+    new Map(leftOut.map(([i, o]) => [o, i])),
+    new Map(rightOut.map(([i, o]) => [o, i])),
+  ];
+  for (const o of output.dims.keys()) {
+    const [i, j] = [fromLeft.get(o), fromRight.get(o)];
+    const lists = [
+      i === undefined ? [] : places.at(left, i),
+      j === undefined ? [] : places.at(right, j),
+    ];
+    multiply(solve, places.at(output, o), lists, [1, 1]);
+  }
+  const zeroOthers = (value: Value, named: readonly number[]) => {
+    for (const i of value.dims.keys()) if (!named.includes(i)) zero(solve, places.at(value, i));
+  };
+  zeroOthers(left, [...contracted.map(([i]) => i), ...leftOut.map(([i]) => i)]);
+  zeroOthers(right, [...contracted.map(([, j]) => j), ...rightOut.map(([i]) => i)]);
+}
+
+/** A product whose factors all but one have exponent 0 scales like that one; any other product is made to scale by nothing. */
+function settle({ products, unknowns }: Solve): void {
   let open = products.flatMap(({ total, terms, signs }) =>
     total.map((place, i) => ({
       total: place.unknown,

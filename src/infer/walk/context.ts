@@ -99,6 +99,7 @@ function originOf(inputs: readonly Value[]): Value["origin"] {
   return inputs.some((value) => value.origin === "computed") ? "computed" : "weight";
 }
 
+/** The context of one node: what its handler reads, and where what it says is written. */
 export function nodeContext(source: ContextSource): NodeContext {
   const { node, facts } = source;
   const label = `${node.op} "${node.name}"`;
@@ -106,18 +107,6 @@ export function nodeContext(source: ContextSource): NodeContext {
     throw new FormatError(`inferSpec: ${label}: ${why}`);
   };
   const present = source.inputs.filter((value) => value !== null);
-  const origin = originOf(present);
-  const make = (name: string, dims: readonly Atom[], options: OutputOptions): Value => {
-    const entries = dims.reduce((count, { size }) => count * size, 1);
-    if (dims.length > maxRank || !(entries <= maxEntries))
-      fail(`its output would have shape ${formatShape(dims.map(({ size }) => size))}`);
-    const { numbers = null, entry = null, stack = null, picked = null, constant = false } = options;
-    const kind = constant ? "constant" : origin;
-    return { name, dims, origin: kind, numbers, entry, stack, picked, unknown: false };
-  };
-  const need = (position: number): Value =>
-    source.inputs[position] ?? fail(`input ${position} is missing`);
-  const attribute = (name: string) => node.attributes.get(name);
   return {
     node,
     opset: source.opset,
@@ -125,32 +114,68 @@ export function nodeContext(source: ContextSource): NodeContext {
     facts,
     inputs: present,
     input: (position) => source.inputs[position] ?? null,
-    need,
-    number(name, fallback) {
-      const found = attribute(name);
-      if (found === undefined) return fallback;
-      if (found.kind !== "number") return fail(`attribute "${name}" must be a number`);
-      return found.value;
-    },
-    numbers(name) {
-      const found = attribute(name);
-      if (found === undefined) return null;
-      if (found.kind === "number") return [found.value];
-      if (found.kind !== "numbers") return fail(`attribute "${name}" must be a list of numbers`);
-      return found.value;
-    },
-    text(name, fallback) {
-      const found = attribute(name);
-      if (found === undefined) return fallback;
-      if (found.kind !== "text") return fail(`attribute "${name}" must be text`);
-      return found.value;
-    },
+    need: (position) => source.inputs[position] ?? fail(`input ${position} is missing`),
+    ...attributeReaders(node, fail),
+    ...dimensionRules(label, fail),
+    ...factWriters(facts),
     parameter(position) {
       const value = source.inputs[position];
       if (value === null || value === undefined) return null;
       for (const dim of value.dims) fix(dim, `${label} reads it as a parameter`);
       return value.numbers === null ? null : [...value.numbers.data];
     },
+    output(position, dims, options = {}) {
+      checkOutput(dims, fail);
+      const name = node.outputs[position] ?? "";
+      const { numbers = null, entry = null, stack = null, picked = null } = options;
+      const origin = options.constant === true ? "constant" : originOf(present);
+      const value: Value = { ...blank, name, dims, origin, numbers, entry, stack, picked };
+      if (name !== "") source.publish(name, value);
+      return value;
+    },
+    consumers: source.consumers,
+    producer: source.producer,
+    single: source.single,
+    decline(why) {
+      throw new Declined(why);
+    },
+    fail,
+  };
+}
+
+type Fail = NodeContext["fail"];
+
+/** Attributes of a node by kind; each throws when the attribute is of another kind. */
+function attributeReaders(
+  node: OnnxNode,
+  fail: Fail,
+): Pick<NodeContext, "number" | "numbers" | "text"> {
+  return {
+    number(name, fallback) {
+      const found = node.attributes.get(name);
+      if (found === undefined) return fallback;
+      if (found.kind !== "number") return fail(`attribute "${name}" must be a number`);
+      return found.value;
+    },
+    numbers(name) {
+      const found = node.attributes.get(name);
+      if (found === undefined) return null;
+      if (found.kind === "number") return [found.value];
+      if (found.kind !== "numbers") return fail(`attribute "${name}" must be a list of numbers`);
+      return found.value;
+    },
+    text(name, fallback) {
+      const found = node.attributes.get(name);
+      if (found === undefined) return fallback;
+      if (found.kind !== "text") return fail(`attribute "${name}" must be text`);
+      return found.value;
+    },
+  };
+}
+
+/** What a handler may say about dimensions. */
+function dimensionRules(label: string, fail: Fail): Pick<NodeContext, "axis" | "tie" | "fix"> {
+  return {
     axis(index, rank) {
       const axis = index < 0 ? index + rank : index;
       if (!Number.isInteger(axis) || axis < 0 || axis >= rank)
@@ -162,12 +187,14 @@ export function nodeContext(source: ContextSource): NodeContext {
       unify(a, b, label);
     },
     fix: (atom, why) => fix(atom, why === undefined ? label : `${label}: ${why}`),
-    output(position, dims, options = {}) {
-      const name = node.outputs[position] ?? "";
-      const value = make(name, dims, options);
-      if (name !== "") source.publish(name, value);
-      return value;
-    },
+  };
+}
+
+/** What a handler may say about values. */
+function factWriters(
+  facts: Fact[],
+): Pick<NodeContext, "regroup" | "pointwise" | "carry" | "contract" | "mix"> {
+  return {
     regroup(value, dims) {
       const { name, origin } = value;
       const to: Value = { ...blank, name, dims, origin };
@@ -179,14 +206,14 @@ export function nodeContext(source: ContextSource): NodeContext {
       void facts.push({ kind: "carry", from, to, pairs, options }),
     contract: (fact) => void facts.push({ kind: "contract", ...fact }),
     mix: (value, dims) => void facts.push({ kind: "mix", value, dims }),
-    consumers: source.consumers,
-    producer: source.producer,
-    single: source.single,
-    decline(why) {
-      throw new Declined(why);
-    },
-    fail,
   };
+}
+
+/** Refuses outputs of absurd rank or size, which only a broken file asks for. */
+function checkOutput(dims: readonly Atom[], fail: Fail): void {
+  const entries = dims.reduce((count, { size }) => count * size, 1);
+  if (dims.length > maxRank || !(entries <= maxEntries))
+    fail(`its output would have shape ${formatShape(dims.map(({ size }) => size))}`);
 }
 
 /** A fresh dimension that nothing may move. */

@@ -2,15 +2,15 @@
 // closed: what they touch is fixed, what they make has no known shape, and both are reported by name.
 
 import { sizeOf } from "../../core/shapes.ts";
-import { decodeTensor, isFloatType } from "../../formats/onnx-tensor.ts";
-import type { OnnxGraph, OnnxNode, OnnxValueType } from "../../formats/onnx-types.ts";
+import { decodeTensor, isFloatType, type OnnxTensor } from "../../formats/onnx-tensor.ts";
+import type { OnnxGraph, OnnxNode } from "../../formats/onnx-types.ts";
 import { type Atom, fix, newAtom } from "../index-sets/atoms.ts";
 import { Declined, fixedAtom, nodeContext } from "./context.ts";
 import { foldConstant, isUniform, storedConstant } from "./constants.ts";
 import { foldNode } from "./fold.ts";
 import { readersOf, singleConstants } from "./readers.ts";
 import { collapse } from "../ops/fused.ts";
-import { words } from "../ops/handler.ts";
+import { type Handler, words } from "../ops/handler.ts";
 import { handlerOf } from "../ops/registry.ts";
 import type { Fact, Value } from "./value.ts";
 
@@ -39,139 +39,159 @@ export interface Walk {
 
 const stackAware = new Set(words("Transpose Split Gather Reshape LSTM GRU RNN"));
 
+/** Everything the walk knows so far. */
+interface State {
+  readonly graph: OnnxGraph;
+  /** Values by name, except constants with known numbers. */
+  readonly values: Map<string, Value>;
+  /** Constants with known numbers: every reader gets a value of its own, so that readers are not tied through them. */
+  readonly sources: Map<string, Value>;
+  readonly weights: Map<string, Value>;
+  readonly facts: Fact[];
+  readonly constants: Value[];
+  readonly unsupported: Unsupported[];
+  readonly after: { count: number };
+  readonly loose: string[];
+  readonly idle: string[];
+  readonly readers: ReadonlyMap<string, readonly OnnxNode[]>;
+  readonly producers: ReadonlyMap<string, OnnxNode>;
+  /** Numbers of constants with one entry that `Constant` nodes make, wherever they stand in the file. */
+  readonly singles: ReadonlyMap<string, number>;
+}
+
 /** Follows all axes; float tensors named in `held` are constants, not weights. @throws {FormatError} when shapes clash */
 export function walkGraph(
   graph: OnnxGraph,
   inputShapes: readonly (readonly number[] | null)[],
   held: ReadonlySet<string> = new Set(),
 ): Walk {
-  const values = new Map<string, Value>();
-  const weights = new Map<string, Value>();
-  const facts: Fact[] = [];
-  const constants: Value[] = [];
-  const sources = new Map<string, Value>();
-  const unsupported: Unsupported[] = [];
-  const readers = readersOf(graph);
-  const loose: string[] = [];
-  const idle: string[] = [];
-  const producers = new Map(
-    graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node])),
-  );
-  const laterSingles = singleConstants(graph);
-  let after = 0;
-
-  for (const tensor of graph.initializers.values()) {
-    if (!readers.has(tensor.name)) {
-      idle.push(tensor.name);
-      continue;
-    }
-    if (isFloatType(tensor.type) && !held.has(tensor.name)) {
-      const shared = (readers.get(tensor.name)?.length ?? 0) > 1 && isUniform(tensor);
-      if (shared) loose.push(tensor.name);
-      const value = plainValue(tensor.name, tensor.shape.map(newAtom), "weight");
-      if (shared || sizeOf(tensor.shape) <= 1) {
-        sources.set(tensor.name, {
-          ...value,
-          origin: "constant",
-          numbers: { data: decodeTensor(tensor), integer: false },
-        });
-      } else {
-        weights.set(tensor.name, value);
-        values.set(tensor.name, value);
-      }
-    } else if (tensor.type !== "string") {
-      const value = { ...plainValue(tensor.name, [], "constant"), ...storedConstant(tensor) };
-      (value.numbers === null ? values : sources).set(tensor.name, value);
-    } else values.set(tensor.name, unknownValue(tensor.name));
-  }
-  for (const [i, input] of graph.inputs.entries()) {
-    const dims = inputShapes[i]?.map((size) => fixedAtom(size, `input "${input.name}"`));
-    values.set(
-      input.name,
-      dims ? plainValue(input.name, dims, "computed") : unknownValue(input.name),
-    );
-  }
-
-  /** A constant is a fresh value for every reader, so that readers are not tied through it. */
-  const valueOf = (name: string): Value | null => {
-    if (name === "") return null;
-    const source = sources.get(name);
-    if (source !== undefined) {
-      const used: Value = { ...source, dims: source.dims.map(({ size }) => newAtom(size)) };
-      constants.push(used);
-      return used;
-    }
-    return values.get(name) ?? unknownValue(name);
+  const state: State = {
+    graph,
+    values: new Map(),
+    sources: new Map(),
+    weights: new Map(),
+    facts: [],
+    constants: [],
+    unsupported: [],
+    after: { count: 0 },
+    loose: [],
+    idle: [],
+    readers: readersOf(graph),
+    producers: new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node]))),
+    singles: singleConstants(graph),
   };
-  const single = (name: string) => {
-    const numbers = (sources.get(name) ?? values.get(name))?.numbers;
-    return numbers?.data.length === 1 ? numbers.data[0] : laterSingles.get(name);
-  };
+  for (const tensor of graph.initializers.values()) readInitializer(state, tensor, held);
+  for (const [i, { name }] of graph.inputs.entries()) {
+    const dims = inputShapes[i]?.map((size) => fixedAtom(size, `input "${name}"`));
+    state.values.set(name, dims ? plainValue(name, dims, "computed") : unknownValue(name));
+  }
+  for (const node of graph.nodes) followNode(state, node);
+  for (const { name } of graph.outputs) fixDims(valueOf(state, name), `output "${name}"`);
+  const { weights, facts, constants, unsupported, after, loose, idle } = state;
+  const computed = computedValues(state);
+  return { weights, computed, facts, constants, unsupported, after: after.count, loose, idle };
+}
 
-  for (const node of graph.nodes) {
-    const inputs = node.inputs
-      .map(valueOf)
-      .map((value) =>
-        value !== null && value.stack !== null && !stackAware.has(node.op)
-          ? collapse(value, node.name)
-          : value,
-      );
-    const publish = (name: string, value: Value) => void values.set(name, value);
-    const closed = (reason: string, follows = false) => {
-      if (follows) after++;
-      else
-        unsupported.push({
-          node: node.name,
-          op: node.domain === "" ? node.op : `${node.domain}.${node.op}`,
-          reason,
-        });
-      failClosed(node, [...inputs, ...node.captured.map(valueOf)], graph.declared, values);
-    };
-    const handler = handlerOf(node);
-    if (handler === undefined) closed("the operation is not known");
-    else if (inputs.some((value) => value?.unknown === true))
-      closed("the shape of an input is not known", true);
-    else {
-      const before = facts.length;
-      const context = nodeContext({
-        node,
-        opset: graph.opset,
-        facts,
-        inputs,
-        publish,
-        consumers: (name) => readers.get(name) ?? [],
-        producer: (name) => producers.get(name),
-        single,
-      });
-      try {
-        handler(context);
-        for (const name of node.outputs) {
-          const made = values.get(name);
-          if (made?.origin !== "constant" || made.stack !== null) continue;
-          const folded = foldConstant(made, inputs, node, foldNode(context, made));
-          if (folded.numbers !== null || folded.entry !== null) sources.set(name, folded);
-        }
-        coverOpaque(
-          facts,
-          before,
-          inputs,
-          node.outputs.map((name) => values.get(name) ?? null),
-        );
-      } catch (error) {
-        if (!(error instanceof Declined)) throw error;
-        closed(`${error.message} is not followed`);
-      }
+/** A stored tensor becomes a weight, a constant or, when it holds text, a value of which nothing is known. */
+function readInitializer(state: State, tensor: OnnxTensor, held: ReadonlySet<string>): void {
+  const { values, sources, weights, readers, loose, idle } = state;
+  const { name, shape, type } = tensor;
+  const reading = readers.get(name);
+  if (reading === undefined) {
+    idle.push(name);
+    return;
+  }
+  if (isFloatType(type) && !held.has(name)) {
+    const shared = reading.length > 1 && isUniform(tensor);
+    if (shared) loose.push(name);
+    const value = plainValue(name, shape.map(newAtom), "weight");
+    if (shared || sizeOf(shape) <= 1) {
+      const numbers = { data: decodeTensor(tensor), integer: false };
+      sources.set(name, { ...value, origin: "constant", numbers });
+    } else {
+      weights.set(name, value);
+      values.set(name, value);
+    }
+  } else if (type !== "string") {
+    const value = { ...plainValue(name, [], "constant"), ...storedConstant(tensor) };
+    (value.numbers === null ? values : sources).set(name, value);
+  } else values.set(name, unknownValue(name));
+}
+
+/** The value that a reader sees under a name; null for an input that is left out. */
+function valueOf({ sources, values, constants }: State, name: string): Value | null {
+  if (name === "") return null;
+  const source = sources.get(name);
+  if (source === undefined) return values.get(name) ?? unknownValue(name);
+  const used: Value = { ...source, dims: source.dims.map(({ size }) => newAtom(size)) };
+  constants.push(used);
+  return used;
+}
+
+/** Calls the handler of a node, or closes the node when there is none, an input is unknown or the handler declines. */
+function followNode(state: State, node: OnnxNode): void {
+  const inputs = node.inputs.map((name) => inputOf(state, node, name));
+  const handler = handlerOf(node);
+  if (handler === undefined) {
+    refuse(state, node, inputs, "the operation is not known");
+  } else if (inputs.some((value) => value?.unknown === true)) {
+    state.after.count++;
+    failClosed(state, node, inputs);
+  } else {
+    try {
+      handle(state, node, inputs, handler);
+    } catch (error) {
+      if (!(error instanceof Declined)) throw error;
+      refuse(state, node, inputs, `${error.message} is not followed`);
     }
   }
-  for (const { name } of graph.outputs) {
-    const value = valueOf(name);
-    for (const dim of value?.stack?.members.flatMap(({ dims }) => dims) ?? value?.dims ?? [])
-      fix(dim, `output "${name}"`);
+}
+
+/** An input as the operation sees it: stacked layouts are put back into one for operations that do not know them. */
+function inputOf(state: State, node: OnnxNode, name: string): Value | null {
+  const value = valueOf(state, name);
+  if (value === null || value.stack === null || stackAware.has(node.op)) return value;
+  return collapse(value, node.name);
+}
+
+/** Calls the handler of a node and completes what it said: numbers of constants, opaque values. @throws {Declined} */
+function handle(
+  state: State,
+  node: OnnxNode,
+  inputs: readonly (Value | null)[],
+  handler: Handler,
+): void {
+  const { graph, values, sources, facts, readers, producers, singles } = state;
+  const before = facts.length;
+  const context = nodeContext({
+    node,
+    opset: graph.opset,
+    facts,
+    inputs,
+    publish: (name, value) => void values.set(name, value),
+    consumers: (name) => readers.get(name) ?? [],
+    producer: (name) => producers.get(name),
+    single: (name) => {
+      const numbers = (sources.get(name) ?? values.get(name))?.numbers;
+      return numbers?.data.length === 1 ? numbers.data[0] : singles.get(name);
+    },
+  });
+  handler(context);
+  for (const name of node.outputs) {
+    const made = values.get(name);
+    if (made?.origin !== "constant" || made.stack !== null) continue;
+    const folded = foldConstant(made, inputs, node, foldNode(context, made));
+    if (folded.numbers !== null || folded.entry !== null) sources.set(name, folded);
   }
+  const outputs = node.outputs.map((name) => values.get(name) ?? null);
+  coverOpaque(facts, before, inputs, outputs);
+}
+
+/** Values that nodes made and whose dimensions are known one by one. */
+function computedValues({ values, producers }: State): Map<string, Value> {
   const isComputed = ({ origin, unknown, stack, picked }: Value) =>
     origin === "computed" && !unknown && stack === null && picked === null;
-  const computed = new Map([...values].filter(([name, v]) => producers.has(name) && isComputed(v)));
-  return { weights, computed, facts, constants, unsupported, after, loose, idle };
+  return new Map([...values].filter(([name, value]) => producers.has(name) && isComputed(value)));
 }
 
 function plainValue(name: string, dims: readonly Atom[], origin: Value["origin"]): Value {
@@ -215,33 +235,40 @@ function coverOpaque(
   }
 }
 
-function failClosed(
+/** Closes a node that is not followed, and reports it with a reason. */
+function refuse(
+  state: State,
   node: OnnxNode,
   inputs: readonly (Value | null)[],
-  declared: ReadonlyMap<string, OnnxValueType>,
-  values: Map<string, Value>,
+  reason: string,
 ): void {
+  const op = node.domain === "" ? node.op : `${node.domain}.${node.op}`;
+  state.unsupported.push({ node: node.name, op, reason });
+  failClosed(state, node, inputs);
+}
+
+/** Fixes what a node touches; its outputs keep the shapes that the file declares, and are unknown without. */
+function failClosed(state: State, node: OnnxNode, inputs: readonly (Value | null)[]): void {
   const reason = `${node.op} "${node.name}" is not followed`;
-  for (const value of inputs) {
-    for (const dim of value?.stack?.members.flatMap(({ dims }) => dims) ?? value?.dims ?? [])
-      fix(dim, reason);
-  }
+  for (const value of inputs) fixDims(value, reason);
+  for (const name of node.captured) fixDims(valueOf(state, name), reason);
   for (const name of node.outputs) {
     if (name === "") continue;
-    const shape = declared.get(name)?.shape;
-    const sizes =
+    const shape = state.graph.declared.get(name)?.shape;
+    const value =
       shape?.every((size) => typeof size === "number") === true
-        ? (shape as readonly number[])
-        : null;
-    values.set(
-      name,
-      sizes === null
-        ? unknownValue(name)
-        : plainValue(
+        ? plainValue(
             name,
-            sizes.map((size) => fixedAtom(size, reason)),
+            shape.map((size) => fixedAtom(size, reason)),
             "computed",
-          ),
-    );
+          )
+        : unknownValue(name);
+    state.values.set(name, value);
   }
+}
+
+/** Fixes all dimensions of a value, those of its stacked layouts included. */
+function fixDims(value: Value | null, reason: string): void {
+  for (const dim of value?.stack?.members.flatMap(({ dims }) => dims) ?? value?.dims ?? [])
+    fix(dim, reason);
 }

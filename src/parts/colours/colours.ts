@@ -6,7 +6,7 @@ import { instanceCount } from "../../symmetry/element.ts";
 import { lookup } from "../../core/records.ts";
 import { stridesOf } from "../../core/shapes.ts";
 import type { Axis } from "../../symmetry/types.ts";
-import { governorsOf, type Numbers } from "../dense.ts";
+import { governorsOf, type Numbers } from "../../symmetry/dense.ts";
 import { type Lanes64, mixInto, textWord } from "./mix.ts";
 import type { MatchPart, MatchProblem, PartReader } from "../problem.ts";
 

@@ -12,7 +12,7 @@ import {
   type Dense,
   type Lanes,
   type Numbers,
-} from "../dense.ts";
+} from "../../symmetry/dense.ts";
 import type { MatchPart, MatchProblem } from "../problem.ts";
 
 /** Channels of every feature, unless more are asked for. */

@@ -5,8 +5,8 @@ import { type GroupElement, instanceCount } from "../../symmetry/element.ts";
 import { identityMatrix } from "../../symmetry/matrices.ts";
 import type { PartDim } from "../../symmetry/parts.ts";
 import { balance } from "./balance.ts";
-import { governorsOf, lanesOf, type Dense } from "../dense.ts";
-import { mover } from "../move.ts";
+import { governorsOf, lanesOf, type Dense } from "../../symmetry/dense.ts";
+import { partAction } from "../../symmetry/act.ts";
 import type { MatchProblem, PartReader } from "../problem.ts";
 import { isLinear, type Use } from "./scale-gauge.ts";
 
@@ -48,7 +48,7 @@ export async function balanceBases(
   const grams = () => Array.from({ length: instances }, () => new Float64Array(size * size));
   const direct = grams();
   const inverse = grams();
-  const move = mover(problem.axes, element);
+  const move = partAction(problem.axes, element);
   const order = basisOrder(problem);
   for (const { part, dim } of basisUses(problem, axis, order.slice(0, order.indexOf(axis)))) {
     const { dims } = problem.parts[part];

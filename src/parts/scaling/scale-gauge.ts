@@ -2,8 +2,8 @@
 
 import { type GroupElement, instanceCount } from "../../symmetry/element.ts";
 import type { PartDim } from "../../symmetry/parts.ts";
-import { governorsOf, lanesOf, type Dense } from "../dense.ts";
-import { mover } from "../move.ts";
+import { governorsOf, lanesOf, type Dense } from "../../symmetry/dense.ts";
+import { partAction } from "../../symmetry/act.ts";
 import type { MatchProblem, PartReader } from "../problem.ts";
 
 /** A dimension of a part. */
@@ -112,7 +112,7 @@ export async function normsOf(
   uses: readonly Use[],
 ): Promise<number[]> {
   const squares = new Float64Array(instanceCount(problem, axis) * problem.axes[axis].size);
-  const move = mover(problem.axes, element);
+  const move = partAction(problem.axes, element);
   for (const { part, dim } of uses) {
     const { dims } = problem.parts[part];
     addSquares(squares, dims, move(dims, await read(part)), dim);
