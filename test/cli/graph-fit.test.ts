@@ -4,6 +4,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { checkBelongs, fitGraph } from "../../src/cli/networks/graph-fit.ts";
+import { onnxModel } from "../../src/cli/networks/opened-model.ts";
 import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
 import { weightsSource } from "../../src/formats/tensor-source.ts";
 import { actOn } from "../../src/symmetry/act.ts";
@@ -147,10 +148,10 @@ describe("what is left over in a checkpoint", () => {
     ]);
     const checkpoint = { path: "a.safetensors", source: { ...source, entries } };
     const file = { path: "m.onnx", ignores: () => false };
-    await fitGraph({ ...file, bytes: conv2(true) }, checkpoint, []);
-    await expect(fitGraph({ ...file, bytes: conv2(false) }, checkpoint, [])).rejects.toThrow(
-      /only in the checkpoint: "bn\./,
-    );
+    await fitGraph({ ...file, onnx: onnxModel(conv2(true)) }, checkpoint, []);
+    await expect(
+      fitGraph({ ...file, onnx: onnxModel(conv2(false)) }, checkpoint, []),
+    ).rejects.toThrow(/only in the checkpoint: "bn\./);
   });
 
   test("but index tables that both have must be equal", async () => {

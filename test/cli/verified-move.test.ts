@@ -7,6 +7,7 @@ import { narrow } from "../../src/formats/narrow.ts";
 import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
 import { widen } from "../../src/formats/widen.ts";
 import { ownGraph } from "../../src/cli/networks/graph-fit.ts";
+import { onnxModel } from "../../src/cli/networks/opened-model.ts";
 import { modelMaker } from "../../src/cli/networks/graph-networks.ts";
 import { verifyMove } from "../../src/cli/match/verify-move.ts";
 import type { Weights } from "../../src/core/tensors.ts";
@@ -99,7 +100,7 @@ describe("running a network before and after", () => {
       const at = (name: string) => join(folder, name);
       await writeFile(at("m.onnx"), free);
       await writeFile(at("a.safetensors"), writeSafetensors(stored(free)));
-      const { spec } = ownGraph({ path: "m.onnx", bytes: free, ignores: () => false });
+      const { spec } = ownGraph({ path: "m.onnx", onnx: onnxModel(free), ignores: () => false });
       await writeFile(at("spec.json"), JSON.stringify(specToJSON(spec)));
       const lastLine = async (...told: string[]) => {
         const args = ["canonical", "a.safetensors", "-o", "o.safetensors", ...told];
@@ -177,7 +178,7 @@ test("phases of sine layers: compare and fingerprint say that they are not looke
       // A spec file does not say which function is odd.
       const { spec } = ownGraph({
         path: "siren.onnx",
-        bytes: await readFile(fixture("siren.onnx")),
+        onnx: onnxModel(await readFile(fixture("siren.onnx"))),
         ignores: () => false,
       });
       await writeFile(join(folder, "spec.json"), JSON.stringify(specToJSON(spec)));

@@ -52,13 +52,14 @@ async function runAlign(
   paths: readonly [a: string, b: string],
   flags: AlignFlags,
 ): Promise<void> {
-  const { checkOutput } = await import("../networks/write-network.ts");
-  await checkOutput("align", flags.out, paths, paths[1]);
+  const { checkOutputName, refusePartOfInput } = await import("../networks/write-network.ts");
+  checkOutputName("align", flags.out, paths[1]);
   cli.hintResume("no file was changed; the same command begins anew");
   const { openNetworks } = await import("../networks/networks.ts");
   const opened = await openNetworks("align", paths, flags);
   try {
     const { spec, graph, networks } = opened;
+    await refusePartOfInput("align", flags.out, networks);
     const [a, b] = networks;
     const { alignNetworks } = await import("../match/align-networks.ts");
     const { writeMoved } = await import("../match/check-moved.ts");

@@ -9,6 +9,7 @@ import {
   findSpec,
   type FoundSpec,
   openCheckpoint,
+  readTold,
   type SpecFlags,
 } from "../networks/checkpoint-spec.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
@@ -44,20 +45,22 @@ export const canonicalCommand: RegisterCommand = (program, cli) => {
 };
 
 async function runCanonical(cli: Cli, path: string, flags: CanonicalFlags): Promise<void> {
-  const { checkOutput } = await import("../networks/write-network.ts");
-  await checkOutput("canonical", flags.out, [path]);
+  const { checkOutputName, refusePartOfInput } = await import("../networks/write-network.ts");
+  checkOutputName("canonical", flags.out, path);
   cli.hintResume("no file was changed; the same command begins anew");
   const { canonicalForm } = await import("../../identity/canonical.ts");
   const { writeMoved } = await import("../match/check-moved.ts");
   const { needSpec } = await import("../networks/need-spec.ts");
-  const source = await openCheckpoint(path);
+  const told = await readTold(flags);
+  const network = await openCheckpoint(path, told);
+  const { source } = network;
   try {
-    const taken = tellTaken(cli.output, [{ source }]);
-    const found = needSpec("canonical", await findSpec(path, source, flags));
+    await refusePartOfInput("canonical", flags.out, [network]);
+    const taken = tellTaken(cli.output, [network]);
+    const found = needSpec("canonical", await findSpec(network, told));
     const form = await canonicalForm(found.spec, (name) => source.read(name));
     cli.signal.throwIfAborted();
     const { element } = form;
-    const network = { path, source };
     const checked = await writeMoved(cli, { out: flags.out, network, found, element, flags });
     await report(cli, { path, out: flags.out, found, form, checked, taken });
   } finally {

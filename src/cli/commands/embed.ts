@@ -1,7 +1,8 @@
 // `weightspace embed`: a functional's invariant features of one model's weights.
 
 import { seedNumber, wholeNumber } from "../app/arguments.ts";
-import type { RegisterCommand } from "../app/context.ts";
+import type { Cli, RegisterCommand } from "../app/context.ts";
+import type { ModelSpec } from "../networks/model-spec.ts";
 import { addNameOptions, type NameOptions } from "../networks/name-symmetries.ts";
 import { withKey } from "../networks/with-key.ts";
 import { takenLine } from "../networks/taken.ts";
@@ -25,28 +26,33 @@ export const embedCommand: RegisterCommand = (program, cli) => {
     .option("--channels <n>", "hidden channels of the functional", wholeNumber(1, 4096), 8)
     .option("--seed <n>", "fixes the functional's parameters", seedNumber, 0)
     .addHelpText("after", "\nExample:\n  weightspace embed model.onnx --size 32 --json");
-  addNameOptions(command).action(
-    async (given: string, { seed, size, channels, ...names }: EmbedFlags) => {
-      const [path] = await withKey([given], names.key);
-      const { readModelSpec } = await import("../networks/model-spec.ts");
-      const { startEngine } = await import("../../engine/start.ts");
-      const { unf } = await import("../../models/unf.ts");
-      const { toBatch } = await import("../../testing/equivariance.ts");
-      const { spec, weights, warnings, taken } = await readModelSpec(path, names, "embed");
-      const model = unf(spec, {
-        fixedAxes: "permute",
-        channels: [1, channels, channels],
-        head: [size],
-      });
-      await startEngine();
-      const output = model.apply(model.init(seed), toBatch(await weights())); // [1, size]
-      const vector = Array.from((await output.data()) as Float32Array);
-      for (const one of taken) cli.output.note(takenLine(one));
-      for (const warning of warnings) cli.output.note(`warning: ${warning}`);
-      cli.output.result(
-        { model: path, seed, parameters: model.parameterCount, taken, vector },
-        () => vector.map((value) => value.toPrecision(6)).join("\n"),
-      );
-    },
-  );
+  addNameOptions(command).action(async (given: string, flags: EmbedFlags) => {
+    const [path] = await withKey([given], flags.key);
+    const { withModelSpec } = await import("../networks/model-spec.ts");
+    await withModelSpec(path, flags, "embed", (model) => embed(cli, path, model, flags));
+  });
 };
+
+async function embed(
+  cli: Cli,
+  path: string,
+  { spec, weights, warnings, taken }: ModelSpec,
+  { seed, size, channels }: EmbedFlags,
+): Promise<void> {
+  const { startEngine } = await import("../../engine/start.ts");
+  const { unf } = await import("../../models/unf.ts");
+  const { toBatch } = await import("../../testing/equivariance.ts");
+  const model = unf(spec, {
+    fixedAxes: "permute",
+    channels: [1, channels, channels],
+    head: [size],
+  });
+  await startEngine();
+  const output = model.apply(model.init(seed), toBatch(await weights())); // [1, size]
+  const vector = Array.from((await output.data()) as Float32Array);
+  for (const one of taken) cli.output.note(takenLine(one));
+  for (const warning of warnings) cli.output.note(`warning: ${warning}`);
+  cli.output.result({ model: path, seed, parameters: model.parameterCount, taken, vector }, () =>
+    vector.map((value) => value.toPrecision(6)).join("\n"),
+  );
+}

@@ -84,9 +84,9 @@ async function runMerge(
     throw new UsageError("merge: give -o for the merged network, --report for the path, or both");
   cli.hintResume("no file was left half written; the same command begins anew");
   const shares = sharesOf(paths.length, flags);
-  const { checkOutput } = await import("../networks/write-network.ts");
+  const { checkOutputName, refusePartOfInput } = await import("../networks/write-network.ts");
   const { checkPathFlags, refusePathFlags } = await import("../match/merge-paths.ts");
-  if (out !== undefined) await checkOutput("merge", out, paths);
+  if (out !== undefined) checkOutputName("merge", out, paths[0]);
   if (report !== undefined) await checkPathFlags({ ...flags, report }, paths);
   else refusePathFlags(flags, hasPoints);
   const { openNetworks } = await import("../networks/networks.ts");
@@ -95,6 +95,7 @@ async function runMerge(
   });
   try {
     const { spec, graph, networks } = opened;
+    if (out !== undefined) await refusePartOfInput("merge", out, networks);
     const { openExamples } = await import("../match/merge-paths.ts");
     const { alignForMerge, verifyAligned } = await import("../match/align-for-merge.ts");
     const request = { spec, graph, networks, flags };

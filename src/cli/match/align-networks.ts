@@ -8,7 +8,7 @@ import type { Cli } from "../app/context.ts";
 import type { FittedGraph } from "../networks/graph-fit.ts";
 import { openGraph } from "../networks/graph-networks.ts";
 import { type MatchFlags, matchOptions } from "./match-flags.ts";
-import type { Network } from "../networks/networks.ts";
+import type { Network } from "../networks/opened-model.ts";
 import { UsageError } from "../app/usage-error.ts";
 
 interface AlignRequest {
