@@ -107,11 +107,11 @@ describe("every command that reads weights takes --key and says what was taken",
     ["describe", []],
     ["embed", []],
     ["fingerprint", []],
-    ["canonical", ["-o", "OUT/c.safetensors"]],
-    ["align", [file, "-o", "OUT/b.safetensors"]],
-    ["merge", [file, "-o", "OUT/m.safetensors"]],
+    ["canonical", ["--force", "-o", "OUT/c.safetensors"]],
+    ["align", [file, "--force", "-o", "OUT/b.safetensors"]],
+    ["merge", [file, "--force", "-o", "OUT/m.safetensors"]],
     ["rank", [file]],
-    ["sketch", ["-o", "OUT/s.sketch.json"]],
+    ["sketch", ["--force", "-o", "OUT/s.sketch.json"]],
   ])("%s", (command, more) =>
     inTemporaryFolder(async (out) => {
       const rest = more.map((text) => text.replace("OUT", out));
@@ -199,7 +199,7 @@ describe("a name that holds #", () => {
       );
       const merge = (to: string) =>
         weightspace(
-          ["merge", "--no-align", "m.safetensors.index.json", "s.safetensors", "-o", to],
+          ["merge", "--no-align", "m.safetensors.index.json", "s.safetensors", "--force", "-o", to],
           out,
         );
       expect(await merge("s.safetensors")).toMatchObject({

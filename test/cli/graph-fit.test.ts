@@ -65,7 +65,7 @@ describe("a graph whose norm was folded is refused with the checkpoint that has 
 
   test("the control: the graph that keeps the norm is taken, and what is written is run", () =>
     withFixtures(files, async (run) => {
-      const told = ["--model", "norm-kept.onnx", "--json", "-o"];
+      const told = ["--model", "norm-kept.onnx", "--json", "--force", "-o"];
       const form = JSON.parse(
         (await run("canonical", "norm-a.safetensors", ...told, "c.safetensors")).stdout,
       );
@@ -79,6 +79,7 @@ describe("a graph whose norm was folded is refused with the checkpoint that has 
           ...pair,
           "--model",
           "norm-kept.onnx",
+          "--force",
           "-o",
           "o.safetensors",
         );

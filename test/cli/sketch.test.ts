@@ -41,7 +41,15 @@ describe("sketch and rank", () => {
     const made = await run("sketch", "b.safetensors", "--spec", "spec.json");
     expect(made).toMatchObject({ code: 0, stderr: "" });
     expect(made.stdout).toContain("wrote b.sketch.json: 2304 numbers");
-    const named = ["moved.safetensors", "--spec", "spec.json", "-o", "m.sketch.json", "--json"];
+    const named = [
+      "moved.safetensors",
+      "--spec",
+      "spec.json",
+      "--force",
+      "-o",
+      "m.sketch.json",
+      "--json",
+    ];
     const moved = await run("sketch", ...named);
     expect(JSON.parse(moved.stdout)).toMatchObject({ sketch: "m.sketch.json", open: [] });
 

@@ -103,7 +103,7 @@ describe("running a network before and after", () => {
       const { spec } = ownGraph({ path: "m.onnx", onnx: onnxModel(free), ignores: () => false });
       await writeFile(at("spec.json"), JSON.stringify(specToJSON(spec)));
       const lastLine = async (...told: string[]) => {
-        const args = ["canonical", "a.safetensors", "-o", "o.safetensors", ...told];
+        const args = ["canonical", "a.safetensors", "--force", "-o", "o.safetensors", ...told];
         const { code, stdout } = await weightspace(args, folder);
         expect(code).toBe(0);
         return stdout.trimEnd().split("\n").at(-1);
@@ -131,9 +131,9 @@ describe("running a network before and after", () => {
       await writeFile(join(folder, "a.onnx"), modelOf(mlp));
       await writeFile(join(folder, "b.onnx"), modelOf(mlp, 2));
       for (const args of [
-        ["canonical", "a.onnx", "-o", "out.onnx"],
-        ["align", "a.onnx", "b.onnx", "-o", "out.safetensors"],
-        ["merge", "a.onnx", "b.onnx", "-o", "out.onnx"],
+        ["canonical", "a.onnx", "--force", "-o", "out.onnx"],
+        ["align", "a.onnx", "b.onnx", "--force", "-o", "out.safetensors"],
+        ["merge", "a.onnx", "b.onnx", "--force", "-o", "out.onnx"],
       ]) {
         const { code, stderr } = await weightspace([...args, "--spec", "false.json"], folder);
         expect([args[0], code, stderr]).toEqual([
@@ -146,6 +146,7 @@ describe("running a network before and after", () => {
       const unrun = [
         "canonical",
         "a.onnx",
+        "--force",
         "-o",
         "out.onnx",
         "--spec",

@@ -94,13 +94,13 @@ describe("writeWeights", () => {
 /** A command line whose one command writes a large file, stopped by signals in the middle of it. */
 async function stopped(signals: NodeJS.Signals[]): Promise<{ code: unknown; left: string[] }> {
   const module = (name: string) =>
-    JSON.stringify(new URL(`../../dist/cli/${name}.js`, import.meta.url).href);
+    JSON.stringify(new URL(`../../dist/${name}.js`, import.meta.url).href);
   return inTemporaryFolder(async (folder) => {
     const path = join(folder, "w.safetensors");
     await writeFile(path, "old");
     const program = `
-      import { main } from ${module("main")};
-      import { writeWeights } from ${module("write-weights")};
+      import { main } from ${module("cli/main")};
+      import { writeWeights } from ${module("node/write-weights")};
       const entries = Array.from({ length: 1e6 }, (_, i) => ["t" + i, { dtype: "F32", shape: [2] }]);
       const waits = ${signals.length > 1};
       const command = (program, cli) => program.command("work").action(() =>

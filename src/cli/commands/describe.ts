@@ -49,7 +49,7 @@ async function describe(
   const weights = Object.values(spec.tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const told = [...warnings, ...notes];
   cli.output.result(
-    { spec: specToJSON(spec), weights, channels, variants, taken, warnings: told },
+    { variants, weights, channels, taken, warnings: told, spec: specToJSON(spec) },
     () =>
       [
         printSpec(spec),

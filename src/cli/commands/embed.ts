@@ -52,7 +52,7 @@ async function embed(
   const vector = Array.from((await output.data()) as Float32Array);
   for (const one of taken) cli.output.note(takenLine(one));
   for (const warning of warnings) cli.output.note(`warning: ${warning}`);
-  cli.output.result({ model: path, seed, parameters: model.parameterCount, taken, vector }, () =>
+  cli.output.result({ vector, model: path, seed, parameters: model.parameterCount, taken }, () =>
     vector.map((value) => value.toPrecision(6)).join("\n"),
   );
 }

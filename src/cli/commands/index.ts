@@ -6,6 +6,7 @@ import { canonicalCommand } from "./canonical.ts";
 import { compareCommand } from "./compare.ts";
 import { demoCommand } from "./demo.ts";
 import { describeCommand } from "./describe.ts";
+import { doctorCommand } from "./doctor.ts";
 import { embedCommand } from "./embed.ts";
 import { experimentCommand } from "./experiment.ts";
 import { fingerprintCommand } from "./fingerprint.ts";
@@ -20,6 +21,7 @@ import { zooCommand } from "./zoo.ts";
 
 export const commands: readonly RegisterCommand[] = [
   demoCommand,
+  doctorCommand,
   symmetriesCommand,
   describeCommand,
   embedCommand,

@@ -88,7 +88,7 @@ async function rank(
     await asked.network?.source.close();
   }
   ranked.sort((a, b) => b.similarity - a.similarity || (a.file < b.file ? -1 : 1));
-  cli.output.result({ query, ranked, refused, taken: [...taken.values()] }, () =>
+  cli.output.result({ ranked, refused, query, taken: [...taken.values()] }, () =>
     rankText(ranked, refused),
   );
   if (ranked.length === 0)

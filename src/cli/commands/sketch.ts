@@ -2,6 +2,12 @@
 
 import { wholeNumber } from "../app/arguments.ts";
 import {
+  addForceOption,
+  addOutputOption,
+  type ForceFlag,
+  refuseExisting,
+} from "../app/output-option.ts";
+import {
   addSpecOptions,
   openCheckpoint,
   readTold,
@@ -13,7 +19,7 @@ import { withKey } from "../networks/with-key.ts";
 import { writeFileAtomic } from "../../node/write-file.ts";
 import { UsageError } from "../app/usage-error.ts";
 
-interface SketchFlags extends SpecFlags {
+interface SketchFlags extends SpecFlags, ForceFlag {
   readonly output?: string;
   readonly size: number;
 }
@@ -27,8 +33,9 @@ export const sketchCommand: RegisterCommand = (program, cli) => {
       "Writes a sketch of a checkpoint: a few thousand numbers that no symmetry of the network changes and that stay near when it is fine-tuned, pruned or noised. `rank` compares sketches without the checkpoints.",
     )
     .argument("<checkpoint>", "a file of weights, an index or a folder");
-  addSpecOptions(command)
-    .option("-o, --output <file>", "the sketch to write, ending in .sketch.json")
+  addForceOption(
+    addOutputOption(addSpecOptions(command), "the sketch to write, ending in .sketch.json"),
+  )
     .option("--size <n>", "numbers in all, shared by the axes", wholeNumber(1, 1_000_000), 2048)
     .addHelpText("after", "\nExample:\n  weightspace sketch a.safetensors -o a.sketch.json")
     .action((given: string, flags: SketchFlags) => sketch(cli, given, flags));
@@ -37,7 +44,7 @@ export const sketchCommand: RegisterCommand = (program, cli) => {
 async function sketch(
   cli: Cli,
   given: string,
-  { output, size, ...flags }: SketchFlags,
+  { output, size, force, ...flags }: SketchFlags,
 ): Promise<void> {
   const [path] = await withKey([given], flags.key);
   cli.hintResume("no file was changed; the same command begins anew");
@@ -45,6 +52,7 @@ async function sketch(
   const target = output ?? `${await nameWithoutEnding(path)}${sketchEnding}`;
   if (!isSketchFile(target))
     throw new UsageError(`sketch: -o must end in ${sketchEnding}, got ${target}`);
+  await refuseExisting("sketch", target, { force });
   const told = await readTold(flags);
   const network = await openCheckpoint(path, told);
   const asked = { command: "sketch", size, spec: told };

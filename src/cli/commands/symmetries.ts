@@ -29,7 +29,10 @@ export function symmetriesCommand(program: Command): void {
     .description(
       "Prints the symmetries of a model file: its axes, and which axes every tensor has.",
     )
-    .argument("<model>", "an .onnx file; or .safetensors, .pt, .npz, read by their tensor names")
+    .argument(
+      "<model>",
+      "an .onnx file; or .safetensors, .pt, .npz, read by their tensor names; - for standard input",
+    )
     .option("--verify", "act on every axis and compare the outputs of the model")
     .option("--explain", "say which operations tie, split or fix every axis")
     .option("--seed <n>", "seed of the actions and inputs of --verify", seedNumber, 0)
@@ -49,7 +52,8 @@ export function symmetriesCommand(program: Command): void {
 
 async function symmetries(path: string, options: Options): Promise<string[]> {
   // Loaded here: reading and following graphs takes longer to load than other commands take to start.
-  const { isWithoutGraph, openModel } = await import("../networks/opened-model.ts");
+  const { hasOnnxEnding, isWithoutGraph, openModel } = await import("../networks/opened-model.ts");
+  if (hasOnnxEnding(path)) refuseNameOptions(options, "symmetries");
   const model = await openModel(path);
   await model.source.close();
   if (isWithoutGraph(model)) return symmetriesOfNames(model, options);

@@ -3,6 +3,8 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
+import { didYouMean } from "../../core/nearest-name.ts";
+import { addAlias, addOutputOption } from "../app/output-option.ts";
 import type { SplitParts, Training } from "../experiments/train-functional.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import { mostOptionBytes, readBytes, readJson } from "../../node/files.ts";
@@ -16,7 +18,7 @@ import { UsageError } from "../app/usage-error.ts";
 
 interface TrainFlags {
   readonly zoo: string;
-  readonly model: string;
+  readonly functional: string;
   readonly options?: string;
   readonly output: string;
   readonly epochs: number;
@@ -38,16 +40,19 @@ export const trainCommand: RegisterCommand = (program, cli) => {
     )
     .addHelpText(
       "after",
-      "\nExample:\n  weightspace train --zoo zoos/digits --model unf -o unf.safetensors",
+      "\nExample:\n  weightspace train --zoo zoos/digits --functional unf -o unf.safetensors",
     );
   addOptions(command).action((flags: TrainFlags) => trainFunctional(flags, cli));
 };
 
 function addOptions(command: Command): Command {
-  return command
+  addAlias(command, "--model <name>", "functional"); // the graph of a network in all other commands
+  return addOutputOption(command, "checkpoint to write after every epoch", {
+    fallback: "functional.safetensors",
+  })
     .requiredOption("--zoo <folder>", "the population to learn from")
     .option(
-      "--model <name>",
+      "--functional <name>",
       "unf, unf-hybrid, nfn-np, nfn-hnp, deep-sets, stat-nn, linear or flat-mlp",
       "unf",
     )
@@ -63,11 +68,7 @@ function addOptions(command: Command): Command {
     .option("--seed <n>", "fixes split, initial parameters and batches", seedNumber, 0)
     .option("--resume", "continue from the output file if it exists")
     .option(...allowDamagedOption)
-    .option(
-      "-o, --output <file>",
-      "checkpoint to write after every epoch",
-      "functional.safetensors",
-    );
+    .addHelpText("after", "\nAn existing output is continued with --resume, and never replaced.");
 }
 
 function refuseExisting({ output, resume }: TrainFlags): void {
@@ -87,9 +88,9 @@ async function readOptions(path: string | undefined): Promise<Record<string, unk
 
 async function trainFunctional(flags: TrainFlags, cli: Cli): Promise<void> {
   const { modelNames } = await import("../../models/registry.ts");
-  if (!modelNames.includes(flags.model)) {
+  if (!modelNames.includes(flags.functional)) {
     throw new UsageError(
-      `train: unknown model "${flags.model}"; choose one of ${modelNames.join(", ")}`,
+      `train: unknown functional "${flags.functional}"${didYouMean(flags.functional, modelNames)}; choose one of ${modelNames.join(", ")}`,
     );
   }
   refuseExisting(flags);
@@ -124,10 +125,10 @@ async function trainLocked(
   const [train, validation, test] = splitDataset(dataset, [0.7, 0.15, 0.15], flags.seed);
   const parts: SplitParts = { train, validation, test };
   const normalization = fitNormalization(train);
-  const model = buildModel(flags.model, dataset.spec, options);
+  const model = buildModel(flags.functional, dataset.spec, options);
   const { output, seed, patience } = flags;
   const about = {
-    model: flags.model,
+    model: flags.functional,
     options,
     networks: dataset.size,
     inputs: inputKind,
@@ -141,7 +142,7 @@ async function trainLocked(
   }
   cli.hintResume("run the same command with --resume to continue");
   const training: Training = {
-    name: flags.model,
+    name: flags.functional,
     model,
     parts,
     normalization,
@@ -160,12 +161,12 @@ async function trainLocked(
   const { tau, bestEpoch } = outcome;
   const sizes = { train: train.size, validation: validation.size, test: test.size };
   const value = {
+    testTau: tau,
     checkpoint: output,
-    model: flags.model,
+    model: flags.functional,
     parameters: model.parameterCount,
     reason: outcome.reason,
     bestEpoch,
-    testTau: tau,
     networks: sizes,
     leftOut: counts,
     seed,
@@ -173,6 +174,6 @@ async function trainLocked(
   cli.output.result(
     value,
     () =>
-      `${output}: ${flags.model}, ${model.parameterCount} parameters, Kendall's tau ${tau.toFixed(4)} on ${test.size} held-out networks (best epoch ${bestEpoch})`,
+      `${output}: ${flags.functional}, ${model.parameterCount} parameters, Kendall's tau ${tau.toFixed(4)} on ${test.size} held-out networks (best epoch ${bestEpoch})`,
   );
 }

@@ -7,7 +7,7 @@ import { equalShapes, formatShape } from "../../core/shapes.ts";
 import type { TensorSource } from "../../formats/tensor-source.ts";
 import { specFromJSON } from "../../symmetry/json.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import { readJson } from "../../node/files.ts";
+import { readJson, readJsonBytes } from "../../node/files.ts";
 import { type InferNamesOptions, inferSpecFromNames } from "../../infer/names/infer-names.ts";
 import type { FittedGraph } from "./graph-fit.ts";
 import {
@@ -31,8 +31,14 @@ export interface SpecFlags extends NameOptions {
 export function addSpecOptions(command: Command): Command {
   return addNameOptions(
     command
-      .option("--spec <file>", "the symmetries, as printed by `symmetries --json`")
-      .option("--model <file.onnx>", "the graph of the model: its symmetries are inferred")
+      .option(
+        "--spec <file>",
+        "the symmetries, as printed by `symmetries --json`; - for standard input",
+      )
+      .option(
+        "--model <file.onnx>",
+        "the graph of the model: its symmetries are inferred; - for standard input",
+      )
       .option(
         "--ignore <pattern>",
         "tensors that the network does not compute with, such as *.inv_freq; may repeat (with a graph)",
@@ -76,13 +82,21 @@ export async function readTold(flags: SpecFlags): Promise<ToldSpec> {
       "--ignore is for checkpoints with a graph; give --model instead of --spec",
     );
   const names = await readNameOptions(flags);
-  if (file !== undefined) return { flags, names, spec: specFromJSON(await readJson(file)) };
+  if (file !== undefined) return { flags, names, spec: specFromJSON(await readSpecFile(file)) };
   if (path === undefined) return { flags, names };
   const { isWithoutGraph, openModel } = await import("./opened-model.ts");
   const model = await openModel(path);
   await model.source.close();
   if (!isWithoutGraph(model)) refuseNameOptions(flags, "options");
   return { flags, names, model };
+}
+
+/** The JSON of a spec, from a file or, for `-`, from standard input. */
+async function readSpecFile(path: string): Promise<unknown> {
+  const { dash, readStandardInput } = await import("../app/standard-streams.ts");
+  return path === dash
+    ? readJsonBytes("standard input", await readStandardInput())
+    : readJson(path);
 }
 
 /** Opens a checkpoint; one that is the model of --model is open already. @throws as `openModel` */

@@ -11,7 +11,7 @@ import {
   readNameOptions,
   refuseNameOptions,
 } from "./name-symmetries.ts";
-import { isWithoutGraph, type Network, openModel } from "./opened-model.ts";
+import { hasOnnxEnding, isWithoutGraph, type Network, openModel } from "./opened-model.ts";
 import { takenOf, type TakenOfFile } from "./taken.ts";
 
 export interface ModelSpec {
@@ -34,6 +34,7 @@ export async function withModelSpec<T>(
   command: string,
   body: (model: ModelSpec) => Promise<T>,
 ): Promise<T> {
+  if (hasOnnxEnding(path)) refuseNameOptions(options, command);
   const model = await openModel(path);
   try {
     if (!isWithoutGraph(model)) refuseNameOptions(options, command);

@@ -6,8 +6,9 @@ import { separateAliases } from "../../formats/onnx-aliases.ts";
 import { decodeTensor } from "../../formats/onnx-tensor.ts";
 import type { OnnxGraph } from "../../formats/onnx-types.ts";
 import { readOnnx } from "../../formats/onnx.ts";
+import { openTensorSource } from "../../formats/open.ts";
 import { makeTensorSource, type TensorSource } from "../../formats/tensor-source.ts";
-import { openWeightsFiles } from "../../node/open-weights.ts";
+import { type OpenedWeights, openWeightsFiles } from "../../node/open-weights.ts";
 
 /** An ONNX model in memory. */
 export interface OnnxModel {
@@ -60,16 +61,29 @@ function onnxSource({ separated }: OnnxModel, location: string): TensorSource {
 }
 
 /**
- * Opens the weights at a path, once. The weights of an ONNX model are those its graph uses, under the names of its inferred
+ * Opens the weights at a path, once; `-` is standard input. The weights of an ONNX model are those its graph uses, under the names of its inferred
  * spec.
  * @throws {EnvironmentError} {FormatError} {UnsupportedError} naming the file
  */
 export async function openModel(path: string): Promise<OpenedModel> {
-  const { source, files, bytes } = await openWeightsFiles(path);
+  const { source, files, bytes } = await openPath(path);
   if (bytes === undefined) return Object.freeze({ path, source, files });
   await source.close();
   const onnx = onnxModel(bytes);
   return Object.freeze({ path, source: onnxSource(onnx, path), files, onnx });
+}
+
+const standard = /^-(?:#(.*))?$/s;
+
+/** The weights at a path, or on standard input for `-`, which may have a key behind `#` as paths have. */
+async function openPath(path: string): Promise<OpenedWeights> {
+  const [matched, key] = standard.exec(path) ?? [];
+  if (matched === undefined) return openWeightsFiles(path);
+  const { standardInput } = await import("../app/standard-streams.ts");
+  const file = await standardInput();
+  const source = await openTensorSource(file, key === undefined ? {} : { key });
+  if (source.format !== "onnx") return { source, files: [] };
+  return { source, files: [], bytes: await file.read(0, file.size) };
 }
 
 /** The ONNX model of a network. @throws {FormatError} when its file is of another kind */
