@@ -53,7 +53,7 @@ export async function refuseExisting(
 ): Promise<void> {
   if (force === true) return;
   const found = await stat(path).catch(() => undefined);
-  if (found === undefined) return;
+  if (found === undefined || found.isDirectory()) return; // writing refuses a folder, whatever was given
   throw new UsageError(
     `${command}: ${path} exists; give --force to replace it, or choose another name`,
   );
