@@ -139,7 +139,7 @@ describe("align", () => {
   test("says what is wrong in one clear error", () =>
     withFiles(async (at) => {
       const error = async (...args: string[]) => {
-        const out = args.includes("--force", "-o") ? [] : ["--force", "-o", at("out.safetensors")];
+        const out = args.includes("-o") ? [] : ["--force", "-o", at("out.safetensors")];
         const { code, stderr } = await weightspace(["align", at("a.safetensors"), ...args, ...out]);
         return `${code}: ${stderr}`;
       };
@@ -193,7 +193,7 @@ describe("merge", () => {
 
   test("draws the loss along the path, on inputs of a graph and on the digits", () =>
     withFiles(async (at) => {
-      const report = ["--report", at("path.html"), "--points", "5", "--json"];
+      const report = ["--report", at("path.html"), "--points", "5", "--json", "--force"];
       const graph = json(
         await weightspace([
           "merge",
