@@ -196,6 +196,6 @@ test("what onnxruntime refuses is a sentence of ours", async () => {
     "--verify",
   ]);
   expect(code).toBe(1);
-  expect(stderr).toMatch(/^error: onnxRuntime: onnxruntime-web does not take the model \(No Op/);
+  expect(stderr).toMatch(/^error: onnxruntime-web does not take the model \(No Op/);
   expect(stderr).not.toContain("unexpected");
 });
