@@ -64,7 +64,7 @@ function program(): Command {
     .description("Finds the symmetries of trained networks and learns from their weights.")
     .version(version())
     .option("--json", "print results as JSON, nothing else")
-    .option("--debug", "print the stack of an error")
+    .option("--debug", "print the whole stack of an error, with the functions it comes from")
     .addHelpText("after", examples);
 }
 
@@ -94,6 +94,7 @@ const endAtOnce = new Set([
   "sketch",
   "predict",
   "report",
+  "doctor",
 ]);
 
 /** Words that ask for help. */

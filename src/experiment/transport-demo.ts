@@ -7,7 +7,6 @@ import { flowDatasets, gradientFlow, type FlowDatasetName } from "../transport/g
 import { deriveSeed } from "../core/random.ts";
 import { startEngine } from "../engine/start.ts";
 import { parseDigits } from "../datasets/digits-data.ts";
-import { readPackageData } from "../node/package-data.ts";
 
 /** A flow with its target, at a few moments. */
 export interface FlowUnit {
@@ -45,6 +44,8 @@ export interface DigitsUnit {
 export type DemoUnit = FlowUnit | ColourUnit | DigitsUnit;
 
 export interface TransportDemoOptions {
+  /** Reads the bytes of data/uci-digits.csv.gz, when they are needed. */
+  readonly digits: () => Promise<Uint8Array>;
   readonly images: readonly [ColourImage, ColourImage];
   readonly seed: number;
   /** Iterations of a flow; colour transfer takes a third of them. @default 900 */
@@ -109,11 +110,11 @@ function colourUnit(
 /** Trains the generator a step for every iteration of a flow. */
 async function digitsUnit(
   method: FlowMethodName,
-  { seed, iterations = 900 }: TransportDemoOptions,
+  { seed, iterations = 900, digits }: TransportDemoOptions,
 ): Promise<DigitsUnit> {
   await startEngine();
   const { generateDigits } = await import("./digit-generator.ts");
-  const data = await parseDigits(await readPackageData("uci-digits.csv.gz"));
+  const data = await parseDigits(await digits());
   const options = { method, seed, steps: iterations, batch: 64, lines: 60, images: 40 };
   return { kind: "digits", method, images: await generateDigits(data, options) };
 }

@@ -55,6 +55,15 @@ export async function readJson(
   } finally {
     await file.close();
   }
+  return readJsonBytes(path, text, { bytes });
+}
+
+/** The value of JSON text that was read from a place. @throws as `readJson`, naming the place */
+export function readJsonBytes(
+  path: string,
+  text: Uint8Array,
+  { bytes = mostJsonBytes }: JsonFileLimits = {},
+): unknown {
   return parseJson(text, {
     bytes,
     fail: (problem, cause) => {

@@ -8,7 +8,6 @@ import { openTensorSource } from "../formats/open.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { fileSource } from "./file-source.ts";
 import { fileError } from "./file-error.ts";
-import { readJson } from "./files.ts";
 
 /** A path of the command line: a file or folder, and after `#` the dictionary of a PyTorch file that is meant. */
 export interface WeightsPath {
@@ -33,49 +32,69 @@ export async function partPath(path: string): Promise<WeightsPath> {
   return { file: path };
 }
 
+/** Weights that were opened, with what was read on the way. */
+export interface OpenedWeights {
+  readonly source: TensorSource;
+  /** The file at the path, and those beside it that belong to it, such as the shards of an index. */
+  readonly files: readonly string[];
+  /** All bytes of an ONNX model, which can only be read whole; undefined for other files. */
+  readonly bytes?: Uint8Array;
+}
+
+/** The same file; `whole` gives the bytes of the latest read from its beginning to its end. */
+function rememberWhole(file: ByteSource): {
+  file: ByteSource;
+  whole: () => Uint8Array | undefined;
+} {
+  let bytes: Uint8Array | undefined;
+  const read = async (start: number, end: number) => {
+    const found = await file.read(start, end);
+    if (start === 0 && end === file.size) bytes = found;
+    return found;
+  };
+  return { file: { ...file, read }, whole: () => bytes };
+}
+
 /**
- * Opens the weights at a path: names, formats and shapes are read, numbers are not. Close them when done.
+ * Opens the weights at a path: names, formats and shapes are read, numbers are not. Close the source when done.
  * `run.pth#state_dict_ema` is the dictionary of that key in a PyTorch file.
  * @throws {EnvironmentError} {FormatError} {UnsupportedError} as `openTensorSource`, and for a folder without one checkpoint
  */
-export async function openWeights(path: string): Promise<TensorSource> {
+export async function openWeightsFiles(path: string): Promise<OpenedWeights> {
   const { file: place, key } = await partPath(path);
   const found = await stat(place).catch((error: unknown) => {
     throw fileError("read", path, error);
   });
   const target = found.isDirectory() ? await checkpointIn(place) : place;
-  const file = await fileSource(target);
-  const openBeside = (name: string) => openIfThere(join(dirname(target), name));
-  return openTensorSource(file, { openBeside, ...(key !== undefined && { key }) }).catch(
-    (error: unknown) => {
-      // Readers of formats do not know every path; with two files on the command line it must be said.
-      if (error instanceof Error && !error.message.includes(target))
-        error.message = `${target}: ${error.message}`;
-      throw error;
-    },
-  );
+  const { file, whole } = rememberWhole(await fileSource(target));
+  const files = [target];
+  const openBeside = (name: string) => {
+    const beside = join(dirname(target), name);
+    files.push(beside);
+    return openIfThere(beside);
+  };
+  try {
+    const options = { openBeside, ...(key !== undefined && { key }) };
+    const source = await openTensorSource(file, options);
+    const bytes = source.format === "onnx" ? whole() : undefined;
+    return { source, files, ...(bytes !== undefined && { bytes }) };
+  } catch (error) {
+    // Readers of formats do not know every path; with two files on the command line it must be said.
+    if (error instanceof Error && !error.message.includes(target))
+      error.message = `${target}: ${error.message}`;
+    throw error;
+  }
 }
+
+/** The source alone of `openWeightsFiles`. @throws as `openWeightsFiles` */
+export const openWeights = async (path: string): Promise<TensorSource> =>
+  (await openWeightsFiles(path)).source;
 
 /** The name of a file or folder of weights without its ending; the key of its dictionary, if it has one, follows. */
 export async function nameWithoutEnding(path: string): Promise<string> {
   const { file, key } = await partPath(path);
   const name = file.replace(/\/+$/, "").replace(/\.[^./]+$/, "");
   return key === undefined ? name : `${name}-${key.replaceAll(/[^\w.-]+/g, "_")}`;
-}
-
-/** The files that an index, or that of a folder, names; none for other checkpoints and what cannot be read yet. */
-export async function shardsOf(path: string): Promise<string[]> {
-  try {
-    const { file } = await partPath(path);
-    const target = (await stat(file)).isDirectory() ? await checkpointIn(file) : file;
-    if (!target.toLowerCase().endsWith(".json")) return [];
-    const { weight_map: places } = (await readJson(target)) as { weight_map?: object };
-    return [...new Set(Object.values(places ?? {}))].map((name) =>
-      join(dirname(target), String(name)),
-    );
-  } catch {
-    return []; // opening it says what is wrong
-  }
 }
 
 /** The index in a folder, or its only safetensors file. */

@@ -6,8 +6,15 @@ import { lightColors } from "./html.ts";
 
 const { document } = parseHTML("<!doctype html><html><body></body></html>");
 
-/** Colour of the series at this position; eight, then again from the first. */
-export const seriesColor = (index: number): string => `var(--series-${(index % 8) + 1})`;
+const baseColors = 8;
+
+/** Colour of the series at this position: eight of their own, then the same mixed with more and more ink; no two are equal. */
+export function seriesColor(index: number): string {
+  const color = `var(--series-${(index % baseColors) + 1})`;
+  const round = Math.floor(index / baseColors);
+  if (round === 0) return color;
+  return `color-mix(in oklab, ${color} ${(100 * 0.55 ** round).toFixed(1)}%, var(--ink))`;
+}
 
 export const softInk = "var(--soft)";
 export const grid = { stroke: "var(--line)", strokeOpacity: 1 } as const;

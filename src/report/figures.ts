@@ -21,18 +21,27 @@ const colors = (models: readonly string[]) => ({
 
 const finite = (...values: readonly number[]): number[] => values.filter(Number.isFinite);
 
-/** Limits that hold all values and zero, and one when values come near it. */
+/** Limits close around all values, so that differences show; the axis says where it starts. */
 function tauDomain(values: readonly number[]): [number, number] {
-  const [lowest, highest] = extent(values, [0, 1]);
-  return [lowest < 0 ? Math.floor(lowest * 10 - 0.2) / 10 : 0, highest];
+  const lowest = Math.min(...finite(...values), 1);
+  const highest = Math.max(...finite(...values), 0);
+  const low = Math.floor(lowest * 20 - 0.5) / 20;
+  return [low, Math.max(Math.ceil(highest * 20 + 0.5) / 20, low + 0.1)];
 }
+
+/** An axis that does not start at zero says where it starts. */
+const tauLabel = ([low]: readonly [number, number], name = "Kendall's tau"): string =>
+  low === 0 ? name : `${name}, axis from ${decimal(low, 2)}`;
 
 /** Horizontal bars of Kendall's tau on held-out networks, with whiskers of one standard deviation over seeds. */
 export function tauBars(rows: readonly ExperimentRow[]): string {
   const models = rows.map(({ model }) => model);
   const spread = rows.filter((row) => Number.isFinite(row.tauSpread));
   const label = (row: ExperimentRow) =>
-    Math.max(row.tauMean, 0) + (Number.isFinite(row.tauSpread) ? row.tauSpread : 0);
+    row.tauMean + (Number.isFinite(row.tauSpread) ? row.tauSpread : 0);
+  const domain = tauDomain(
+    rows.flatMap((r) => finite(r.tauMean - (r.tauSpread || 0), r.tauMean + (r.tauSpread || 0))),
+  );
   return drawSvg({
     ariaLabel: "Kendall's tau of every model on held-out networks",
     width,
@@ -40,14 +49,14 @@ export function tauBars(rows: readonly ExperimentRow[]): string {
     marginBottom: 40,
     marginLeft: nameMargin(models),
     marginRight: 56,
-    x: { domain: tauDomain(rows.flatMap((r) => finite(r.tauMean - (r.tauSpread || 0)))) },
+    x: { domain },
     y: { domain: models, padding: 0.36 },
     color: colors(models),
     marks: [
       Plot.gridX({ ...grid }),
-      Plot.axisX({ ...axis, label: "Kendall's tau", ticks: 6 }),
+      Plot.axisX({ ...axis, label: tauLabel(domain), ticks: 6 }),
       Plot.axisY({ tickSize: 0, label: null, fontSize: 13, tickPadding: 10 }),
-      Plot.barX(rows, { x: "tauMean", y: "model", fill: "model", rx2: 4 }),
+      Plot.barX(rows, { x1: () => domain[0], x2: "tauMean", y: "model", fill: "model", rx2: 4 }),
       Plot.ruleY(spread, {
         x1: (row: ExperimentRow) => row.tauMean - row.tauSpread,
         x2: (row: ExperimentRow) => row.tauMean + row.tauSpread,
@@ -65,7 +74,7 @@ export function tauBars(rows: readonly ExperimentRow[]): string {
         fontWeight: 600,
         fontSize: 13,
       }),
-      Plot.ruleX([0], { stroke: softInk }),
+      Plot.ruleX([domain[0]], { stroke: softInk }),
     ],
   });
 }
@@ -74,6 +83,7 @@ export function tauBars(rows: readonly ExperimentRow[]): string {
 export function beforeAfter(rows: readonly ExperimentRow[]): string {
   const models = rows.map(({ model }) => model);
   const values = rows.flatMap((row) => finite(row.tauMean, row.tauMovedMean));
+  const domain = tauDomain(values);
   return drawSvg({
     ariaLabel: "Kendall's tau before and after a random symmetry acted on every test network",
     width,
@@ -81,15 +91,15 @@ export function beforeAfter(rows: readonly ExperimentRow[]): string {
     marginBottom: 40,
     marginLeft: nameMargin(models),
     marginRight: 56,
-    x: { domain: tauDomain(values) },
+    x: { domain },
     y: { domain: models, type: "point", padding: 0.6 },
     color: colors(models),
     marks: [
       Plot.gridX({ ...grid }),
       Plot.ruleY(models, { y: (model: string) => model, stroke: "var(--line)" }),
-      Plot.axisX({ ...axis, label: "Kendall's tau", ticks: 6 }),
+      Plot.axisX({ ...axis, label: tauLabel(domain), ticks: 6 }),
       Plot.axisY({ tickSize: 0, label: null, fontSize: 13, tickPadding: 10 }),
-      Plot.ruleX([0], { stroke: softInk }),
+      Plot.ruleX([domain[0]], { stroke: softInk }),
       Plot.link(rows, {
         x1: "tauMean",
         x2: "tauMovedMean",
@@ -118,6 +128,7 @@ export function learningCurves(
 ): string {
   const points = averageCurves(curves);
   const ends = models.flatMap((model) => points.findLast((point) => point.model === model) ?? []);
+  const domain = tauDomain(points.map(({ mean }) => mean));
   return drawSvg({
     ariaLabel: "Kendall's tau on validation networks by training epoch",
     width,
@@ -125,11 +136,11 @@ export function learningCurves(
     marginBottom: 40,
     marginLeft: 46,
     marginRight: 20,
-    y: { domain: tauDomain(points.map(({ mean }) => mean)), clamp: true },
+    y: { domain, clamp: true },
     color: colors(models),
     marks: [
       Plot.gridY({ ...grid }),
-      Plot.axisY({ ...axis, label: "validation tau", ticks: 6 }),
+      Plot.axisY({ ...axis, label: tauLabel(domain, "validation tau"), ticks: 6 }),
       Plot.axisX({ ...axis, label: "epoch" }),
       Plot.areaY(points, {
         x: "epoch",

@@ -53,7 +53,7 @@ const style = `
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); -webkit-font-smoothing: antialiased;
   font: 16px/1.6 ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-main { max-width: 1000px; margin: 0 auto; padding: 56px 24px 80px; }
+main { max-width: 1200px; margin: 0 auto; padding: 56px 24px 80px; }
 h1 { font-size: 34px; line-height: 1.2; letter-spacing: -0.02em; font-weight: 680; margin: 0 0 16px; text-wrap: balance; }
 h2 { font-size: 20px; letter-spacing: -0.01em; font-weight: 640; margin: 56px 0 6px; }
 p { margin: 0 0 12px; max-width: 70ch; }
@@ -68,7 +68,7 @@ p { margin: 0 0 12px; max-width: 70ch; }
 .facts span { color: var(--soft); font-size: 13px; line-height: 1.4; display: block; margin-top: 4px; }
 .scroll { overflow-x: auto; margin: 16px 0 12px; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
 table { border-collapse: collapse; width: 100%; font-size: 14.5px; font-variant-numeric: tabular-nums; }
-th, td { padding: 10px 14px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th, td { padding: 10px 12px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 500; font-size: 13px; vertical-align: bottom; line-height: 1.35; }
 th:first-child, td:first-child { text-align: left; }
 tbody tr:last-child td { border-bottom: 0; }
@@ -88,6 +88,11 @@ pre { background: var(--code); border: 1px solid var(--line); border-radius: 10p
   font: 13.5px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; font-size: 14.5px; margin: 12px 0; }
 dt { color: var(--soft); } dd { margin: 0; }
+@media (max-width: 900px) { .scroll thead { display: none; } .scroll tr, .scroll td { display: block; }
+  .scroll td { padding: 3px 14px; border: 0; white-space: normal; }
+  .scroll td::before { content: attr(data-label); float: left; padding-right: 16px; color: var(--soft); font-weight: 400; }
+  .scroll td:first-child { padding-top: 12px; } .scroll td:first-child::before { content: none; }
+  .scroll td:last-child { padding-bottom: 12px; border-bottom: 1px solid var(--line); } }
 @media (max-width: 560px) { main { padding: 32px 16px 56px; } h1 { font-size: 27px; } .lead { font-size: 16.5px; } }
 @media print { body { background: #fff; } figure, .scroll { break-inside: avoid; } }`;
 

@@ -9,12 +9,15 @@ export interface Column<Row> {
   className?(row: Row): string | undefined;
 }
 
-/** A table that scrolls sideways on small screens. */
+/** A table; on a phone every row is a card with a line for each cell, which says its column. */
 export function htmlTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): Html {
   const head = columns.map(({ label }) => html`<th scope="col">${label}</th>`);
   const body = rows.map((row) => {
     const cells = columns.map(
-      (column) => html`<td class="${column.className?.(row) ?? ""}">${column.cell(row)}</td>`,
+      (column) =>
+        html`<td class="${column.className?.(row) ?? ""}" data-label="${column.label}">
+          ${column.cell(row)}
+        </td>`,
     );
     return html`<tr>
       ${cells}

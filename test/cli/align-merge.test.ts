@@ -84,7 +84,7 @@ const json = ({ code, stdout, stderr }: Awaited<ReturnType<typeof weightspace>>)
 describe("align", () => {
   test("moves b onto a, keeps its formats and everything outside the spec", () =>
     withFiles(async (at) => {
-      const told = ["--spec", at("spec.json"), "-o", at("out.safetensors"), "--json"];
+      const told = ["--spec", at("spec.json"), "--force", "-o", at("out.safetensors"), "--json"];
       const run = async (b: string, ...more: string[]) =>
         json(await weightspace(["align", at("a.safetensors"), at(b), ...told, ...more]));
       const full = await run("b.safetensors", "--starts", "random:2,features", "--seed", "3");
@@ -103,7 +103,7 @@ describe("align", () => {
 
   test("may replace b, and pairs units by activations", () =>
     withFiles(async (at) => {
-      const args = ["align", at("a.onnx"), at("b.onnx"), "-o", at("b.onnx")];
+      const args = ["align", at("a.onnx"), at("b.onnx"), "--force", "-o", at("b.onnx")];
       const { code, stdout } = await weightspace([
         ...args,
         "--activations",
@@ -129,7 +129,7 @@ describe("align", () => {
       const data = Float32Array.from({ length: 600 }, () => random.normal());
       await writeFile(at("in"), writeSafetensors({ x: { shape: [20, 5, 6], data } }));
       const model = ["--model", modelPath("llama_block.onnx"), "--activations", at("in")];
-      const args = ["align", at("a"), at("b"), ...model, "-o", at("out"), "--json"];
+      const args = ["align", at("a"), at("b"), ...model, "--force", "-o", at("out"), "--json"];
       const { similarity, paired, spec: origin } = json(await weightspace(args));
       expect(similarity.after).toBeCloseTo(1, 4);
       expect(paired.length).toBeGreaterThan(2);
@@ -139,7 +139,7 @@ describe("align", () => {
   test("says what is wrong in one clear error", () =>
     withFiles(async (at) => {
       const error = async (...args: string[]) => {
-        const out = args.includes("-o") ? [] : ["-o", at("out.safetensors")];
+        const out = args.includes("-o") ? [] : ["--force", "-o", at("out.safetensors")];
         const { code, stderr } = await weightspace(["align", at("a.safetensors"), ...args, ...out]);
         return `${code}: ${stderr}`;
       };
@@ -163,7 +163,7 @@ describe("merge", () => {
   test("averages after aligning; as they are with --no-align", () =>
     withFiles(async (at) => {
       const files = [at("a.safetensors"), at("b.safetensors")];
-      const told = ["--spec", at("spec.json"), "-o", at("m.safetensors"), "--json"];
+      const told = ["--spec", at("spec.json"), "--force", "-o", at("m.safetensors"), "--json"];
       const bias = async () => {
         const { tensors } = readSafetensors(new Uint8Array(await readFile(at("m.safetensors"))));
         expect(tensors.get("step")).toEqual(step);
@@ -193,7 +193,7 @@ describe("merge", () => {
 
   test("draws the loss along the path, on inputs of a graph and on the digits", () =>
     withFiles(async (at) => {
-      const report = ["--report", at("path.html"), "--points", "5", "--json"];
+      const report = ["--report", at("path.html"), "--points", "5", "--json", "--force"];
       const graph = json(
         await weightspace([
           "merge",
@@ -231,7 +231,7 @@ describe("merge", () => {
         const { code, stderr } = await weightspace(["merge", at("a.onnx"), at("b.onnx"), ...args]);
         return `${code}: ${stderr}`;
       };
-      const out = ["-o", at("m.onnx")];
+      const out = ["--force", "-o", at("m.onnx")];
       expect(await error()).toMatch(/2: .*give -o for the merged network/s);
       expect(await error("--weights", "0.5,0.2", ...out)).toMatch(
         /2: .*2 --weights that add up to 1/s,

@@ -101,6 +101,7 @@ test("canonical forms of copies agree, and fingerprints before and after", () =>
         "canonical",
         at(`${name}.safetensors`),
         ...told,
+        "--force",
         "-o",
         at(`${name}-canonical.safetensors`),
       ]);
@@ -115,8 +116,8 @@ test("canonical forms of copies agree, and fingerprints before and after", () =>
 
 test("canonical keeps the graph of a model, refuses other endings and files of its input", () =>
   withFiles(async (at) => {
-    const told = ["--spec", at("spec.json"), "-o"];
-    const model = ["canonical", modelPath("mlp.onnx"), "-o", at("canonical.onnx")];
+    const told = ["--spec", at("spec.json"), "--force", "-o"];
+    const model = ["canonical", modelPath("mlp.onnx"), "--force", "-o", at("canonical.onnx")];
     expect((await weightspace(model)).code).toBe(0);
     const compared = ["compare", modelPath("mlp.onnx"), at("canonical.onnx"), "--json"];
     expect(JSON.parse((await weightspace(compared)).stdout).verdict).toBe("symmetric");
@@ -156,7 +157,14 @@ test("canonical says so when the file's number format cannot hold the form", () 
         ([name, tensor]) => [name, narrow(tensor, dtype, name)] as const,
       );
       await writeFile(at("far.safetensors"), writeSafetensors(tensors));
-      const args = [at("far.safetensors"), "--spec", at("spec.json"), "-o", at("o.safetensors")];
+      const args = [
+        at("far.safetensors"),
+        "--spec",
+        at("spec.json"),
+        "--force",
+        "-o",
+        at("o.safetensors"),
+      ];
       const found = await weightspace(["canonical", ...args]);
       expect([found.code, found.stderr]).toEqual([code, expect.stringMatching(message)]);
     }
@@ -179,6 +187,7 @@ describe("one clear error each", () => {
         at(name),
         "--spec",
         at("spec.json"),
+        "--force",
         "-o",
         at("out.safetensors"),
       ]);

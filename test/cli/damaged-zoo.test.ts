@@ -21,7 +21,7 @@ const zoo = [
   "zoo",
 ];
 const train = (...args: string[]) =>
-  run("train", "--zoo", "zoo", "--model", "linear", "--epochs", "1", ...args);
+  run("train", "--zoo", "zoo", "--functional", "linear", "--epochs", "1", ...args);
 const quick = ["--models", "linear", "--seeds", "1", "--epochs", "1", "--workers", "1", "--json"];
 const experiment = (...args: string[]) =>
   run("experiment", "generalization", "--zoo", "zoo", ...quick, ...args);

@@ -4,7 +4,6 @@ import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { shardsOf } from "../../src/node/open-weights.ts";
 import { withKey } from "../../src/cli/networks/with-key.ts";
 import { UsageError } from "../../src/cli/app/usage-error.ts";
 import { readSafetensors } from "../../src/formats/safetensors.ts";
@@ -108,19 +107,19 @@ describe("every command that reads weights takes --key and says what was taken",
     ["describe", []],
     ["embed", []],
     ["fingerprint", []],
-    ["canonical", ["-o", "OUT/c.safetensors"]],
-    ["align", [file, "-o", "OUT/b.safetensors"]],
-    ["merge", [file, "-o", "OUT/m.safetensors"]],
+    ["canonical", ["--force", "-o", "OUT/c.safetensors"]],
+    ["align", [file, "--force", "-o", "OUT/b.safetensors"]],
+    ["merge", [file, "--force", "-o", "OUT/m.safetensors"]],
     ["rank", [file]],
-    ["sketch", ["-o", "OUT/s.sketch.json"]],
+    ["sketch", ["--force", "-o", "OUT/s.sketch.json"]],
   ])("%s", (command, more) =>
     inTemporaryFolder(async (out) => {
       const rest = more.map((text) => text.replace("OUT", out));
       const { code, value } = await json(command, file, ...rest, ...family);
       expect(code).toBe(0);
-      // Two networks are read by align, merge and rank; fingerprints are a list.
+      // Two networks are read by align and merge, rank lists every file once; fingerprints are a list.
       const results: unknown[] = [value].flat();
-      const files = ["align", "merge", "rank"].includes(command) ? [told, told] : [told];
+      const files = ["align", "merge"].includes(command) ? [told, told] : [told];
       expect(results).toMatchObject([{ taken: files }]);
       const wrong = await json(command, file, ...rest, ...family, "--key", "model");
       expect(wrong).toMatchObject({ code: 1, value: undefined });
@@ -189,11 +188,25 @@ describe("a name that holds #", () => {
       await expect(both).rejects.toThrow(/also the name of a file/);
     }));
 
-  test("an index keeps its shards from being overwritten, with a key too", () =>
+  test("an index keeps its shards from being overwritten", () =>
     inTemporaryFolder(async (out) => {
-      const index = join(out, "m.index.json");
-      await writeFile(index, JSON.stringify({ weight_map: { a: "s.safetensors" } }));
-      expect(await shardsOf(index)).toEqual([join(out, "s.safetensors")]);
-      expect(await shardsOf(`${index}#a`)).toEqual([join(out, "s.safetensors")]);
+      const tensor = { shape: [1], data: Float32Array.of(2) };
+      const shard = writeSafetensors(new Map([["a", tensor]]));
+      await writeFile(join(out, "s.safetensors"), shard);
+      await writeFile(
+        join(out, "m.safetensors.index.json"),
+        JSON.stringify({ weight_map: { a: "s.safetensors" } }),
+      );
+      const merge = (to: string) =>
+        weightspace(
+          ["merge", "--no-align", "m.safetensors.index.json", "s.safetensors", "--force", "-o", to],
+          out,
+        );
+      expect(await merge("s.safetensors")).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining("it is one of the files of m.safetensors.index.json"),
+      });
+      expect(await readFile(join(out, "s.safetensors"))).toEqual(Buffer.from(shard));
+      expect((await merge("t.safetensors")).code).toBe(0);
     }));
 });

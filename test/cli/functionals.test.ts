@@ -187,7 +187,7 @@ describe("a trained functional", () => {
     );
     expect(resumed).toMatchObject({ code: 0 });
     expect(
-      await run("train", "--zoo", "zoo", "--model", "unff", "-o", "g.safetensors"),
+      await run("train", "--zoo", "zoo", "--functional", "unff", "-o", "g.safetensors"),
     ).toMatchObject({ code: 2 });
     expect((await run("train", "--zoo", "nowhere", "-o", "g.safetensors")).stderr).toContain(
       "no zoo.json",

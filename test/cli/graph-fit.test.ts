@@ -4,6 +4,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { checkBelongs, fitGraph } from "../../src/cli/networks/graph-fit.ts";
+import { onnxModel } from "../../src/cli/networks/opened-model.ts";
 import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
 import { weightsSource } from "../../src/formats/tensor-source.ts";
 import { actOn } from "../../src/symmetry/act.ts";
@@ -64,7 +65,7 @@ describe("a graph whose norm was folded is refused with the checkpoint that has 
 
   test("the control: the graph that keeps the norm is taken, and what is written is run", () =>
     withFixtures(files, async (run) => {
-      const told = ["--model", "norm-kept.onnx", "--json", "-o"];
+      const told = ["--model", "norm-kept.onnx", "--json", "--force", "-o"];
       const form = JSON.parse(
         (await run("canonical", "norm-a.safetensors", ...told, "c.safetensors")).stdout,
       );
@@ -78,6 +79,7 @@ describe("a graph whose norm was folded is refused with the checkpoint that has 
           ...pair,
           "--model",
           "norm-kept.onnx",
+          "--force",
           "-o",
           "o.safetensors",
         );
@@ -147,10 +149,10 @@ describe("what is left over in a checkpoint", () => {
     ]);
     const checkpoint = { path: "a.safetensors", source: { ...source, entries } };
     const file = { path: "m.onnx", ignores: () => false };
-    await fitGraph({ ...file, bytes: conv2(true) }, checkpoint, []);
-    await expect(fitGraph({ ...file, bytes: conv2(false) }, checkpoint, [])).rejects.toThrow(
-      /only in the checkpoint: "bn\./,
-    );
+    await fitGraph({ ...file, onnx: onnxModel(conv2(true)) }, checkpoint, []);
+    await expect(
+      fitGraph({ ...file, onnx: onnxModel(conv2(false)) }, checkpoint, []),
+    ).rejects.toThrow(/only in the checkpoint: "bn\./);
   });
 
   test("but index tables that both have must be equal", async () => {

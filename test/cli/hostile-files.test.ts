@@ -52,11 +52,11 @@ function withNetworks<T>(
 
 const commands = (a: string, b: string): readonly (readonly [string, ...string[]])[] => [
   ["compare", a, b],
-  ["align", a, b, "-o", "out.safetensors"],
-  ["merge", a, b, "-o", "out.safetensors"],
-  ["canonical", a, "-o", "out.safetensors"],
+  ["align", a, b, "--force", "-o", "out.safetensors"],
+  ["merge", a, b, "--force", "-o", "out.safetensors"],
+  ["canonical", a, "--force", "-o", "out.safetensors"],
   ["fingerprint", a],
-  ["sketch", a, "-o", "out.sketch.json"],
+  ["sketch", a, "--force", "-o", "out.sketch.json"],
   ["rank", a, b],
 ];
 
@@ -177,7 +177,7 @@ describe("what is no file of its kind is refused by one sentence", () => {
         ...[...bad, "huge.json"].map((path) => [...pair, "--spec", path]),
         ...bad.map((path) => [...pair, "--model", path]),
         ["compare", "m.safetensors.index.json", "a.safetensors"],
-        ["rank", "a.safetensors", "pipe", "--spec", "spec.json"],
+        ["rank", "pipe", "a.safetensors", "--spec", "spec.json"],
       ];
       for (const args of lines) {
         const { code, stdout, stderr } = await weightspace(args, folder);
@@ -188,6 +188,11 @@ describe("what is no file of its kind is refused by one sentence", () => {
         expect(stderr).toMatch(/^error: /);
         expect(stderr).not.toContain("unexpected");
       }
+      const ranked = ["rank", "a.safetensors", "pipe", "--spec", "spec.json"];
+      expect(await weightspace(ranked, folder)).toMatchObject({
+        code: 1,
+        stdout: expect.stringMatching(/^not judged: cannot read pipe: it is a device, pipe/),
+      });
     }));
 
   test("a file in the wrong place is named for what it is", () =>

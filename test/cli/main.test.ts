@@ -66,7 +66,7 @@ test("report writes one complete page and nothing else", async () => {
     expect(await readdir(join(folder, "pages/new"))).toEqual(["out.html"]);
     const page = await readFile(join(folder, "pages/new/out.html"), "utf8");
     expect(page).toMatch(/^<!doctype html>[\s\S]*<\/html>\s*$/);
-    const again = await weightspace([...args, "--json"], folder);
+    const again = await weightspace([...args, "--force", "--json"], folder);
     expect(JSON.parse(again.stdout)).toEqual({
       report: "pages/new/out.html",
       bytes: Buffer.byteLength(page),

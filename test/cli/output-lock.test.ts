@@ -22,7 +22,7 @@ beforeAll(async () => {
 }, 240_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const endless = ["train", "--zoo", "zoo", "--model", "linear", "--epochs", "1000000", "-o"];
+const endless = ["train", "--zoo", "zoo", "--functional", "linear", "--epochs", "1000000", "-o"];
 
 /** Starts a training that goes on for ever and waits for its first checkpoint. */
 async function startTraining(output: string): Promise<ChildProcess> {

@@ -119,6 +119,29 @@ test("in a log, progress is a line now and then with rate and time left", () => 
   ]);
 });
 
+test("time left does not count what comes before the first unit, such as compiling", () => {
+  vi.useFakeTimers();
+  const lines: string[] = [];
+  const stream = { write: (text: string) => lines.push(text) } as unknown as NodeJS.WritableStream;
+  const run = (compiling: number) => {
+    lines.length = 0;
+    const task = progress("lines", stream).task("train", 100);
+    vi.advanceTimersByTime(compiling);
+    task.update(1);
+    for (let done = 2; done <= 61; done++) {
+      vi.advanceTimersByTime(100);
+      task.update(done);
+    }
+    return lines;
+  };
+  expect(run(0)).toEqual(["train: 51/100 (51 %), 10 steps/s, 5 s left\n"]);
+  // A minute of compiling would make that 59 s.
+  expect(run(60_000)).toEqual([
+    "train: 1/100 (1 %), 0.02 steps/s\n",
+    "train: 51/100 (51 %), 10 steps/s, 5 s left\n",
+  ]);
+});
+
 test("on a terminal, progress is a bar that ends with its last note", async () => {
   const { stream, text } = recorder(true);
   const bars = progress("bars", stream);

@@ -92,7 +92,7 @@ test("sketches are cut where a checkpoint can be, and say so where none can", as
   const base = join(folder, "base.sketch.json");
   const plus = join(folder, "plus.sketch.json");
   const sketch = (name: string, out: string) =>
-    weightspace(["sketch", fixture(name), ...config, "-o", out], folder);
+    weightspace(["sketch", fixture(name), ...config, "--force", "-o", out], folder);
   expect(await sketch("vocab-base.safetensors", base)).toMatchObject({ code: 0 });
   expect(await sketch("vocab-plus2-finetuned.safetensors", plus)).toMatchObject({ code: 0 });
   const cut = await rank(["vocab-plus2-finetuned.safetensors", base], config);

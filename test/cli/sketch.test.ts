@@ -38,10 +38,18 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe("sketch and rank", () => {
   test("a moved copy comes first, from a checkpoint and from a sketch", async () => {
-    const made = await run("sketch", "b.safetensors", "--spec", "spec.json");
+    const made = await run("sketch", "b.safetensors", "--force", "--spec", "spec.json");
     expect(made).toMatchObject({ code: 0, stderr: "" });
     expect(made.stdout).toContain("wrote b.sketch.json: 2304 numbers");
-    const named = ["moved.safetensors", "--spec", "spec.json", "-o", "m.sketch.json", "--json"];
+    const named = [
+      "moved.safetensors",
+      "--spec",
+      "spec.json",
+      "--force",
+      "-o",
+      "m.sketch.json",
+      "--json",
+    ];
     const moved = await run("sketch", ...named);
     expect(JSON.parse(moved.stdout)).toMatchObject({ sketch: "m.sketch.json", open: [] });
 
@@ -61,7 +69,7 @@ describe("sketch and rank", () => {
   });
 
   test("another architecture stands below the others with the reason; nothing to rank is a failure", async () => {
-    await run("sketch", "b.safetensors", "--spec", "spec.json");
+    await run("sketch", "b.safetensors", "--force", "--spec", "spec.json");
     const mixed = await run("rank", "b.sketch.json", "other.safetensors", "a.safetensors");
     expect(mixed.code).toBe(0);
     expect(mixed.stderr).toBe("");
@@ -81,12 +89,12 @@ describe("sketch and rank", () => {
   });
 
   test("a damaged sketch and a wrong ending are named", async () => {
-    await run("sketch", "b.safetensors", "--spec", "spec.json");
+    await run("sketch", "b.safetensors", "--force", "--spec", "spec.json");
     const text = await readFile(join(folder, "b.sketch.json"), "utf8");
     await writeFile(join(folder, "bad.sketch.json"), text.replace("sketch@1", "sketch@9"));
     const bad = await run("rank", "b.sketch.json", "bad.sketch.json");
     expect(bad.code).toBe(1);
-    expect(bad.stdout).toMatch(/^not judged: bad\.sketch\.json: sketchFromJSON: not a sketch/);
+    expect(bad.stdout).toMatch(/^not judged: bad\.sketch\.json: not a sketch/);
     expect(bad.stderr).toMatch(/^error: rank: none of 1 candidates can be compared/);
     const ending = await run("sketch", "b.safetensors", "--spec", "spec.json", "-o", "b.json");
     expect(ending).toMatchObject({ code: 2, stdout: "" });

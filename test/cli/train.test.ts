@@ -22,7 +22,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe("a training to continue", () => {
   const train = (...args: string[]) =>
-    run("train", "--model", "stat-nn", "--epochs", "2", "-o", "r.safetensors", ...args);
+    run("train", "--functional", "stat-nn", "--epochs", "2", "-o", "r.safetensors", ...args);
   beforeAll(async () => {
     await writeFile(join(folder, "head.json"), JSON.stringify({ head: [8, 1] }));
     expect(await train("--zoo", "zoo", "--options", "head.json")).toMatchObject({ code: 0 });
@@ -35,7 +35,7 @@ describe("a training to continue", () => {
       /weights and targets "[0-9a-f]{16}", got "[0-9a-f]{16}"/,
     ],
     ["no options", ["--zoo", "zoo"], /options \{"head":\[8,1\]\}, got \{\}/],
-    ["another model", ["--zoo", "zoo", "--model", "linear"], /model "stat-nn", got "linear"/],
+    ["another model", ["--zoo", "zoo", "--functional", "linear"], /model "stat-nn", got "linear"/],
   ])("is refused with %s", async (_, args, message) => {
     const before = await readFile(join(folder, "r.safetensors"));
     const { code, stdout, stderr } = await train(...args, "--resume");

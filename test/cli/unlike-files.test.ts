@@ -43,7 +43,7 @@ describe("tensors outside the spec that one file lacks", () => {
       const average = { shape: [], data: Float32Array.of(0.5) };
       await writeFile(at("plain.safetensors"), writeSafetensors(weights));
       await writeFile(at("more.safetensors"), writeSafetensors({ ...moved, step, average }));
-      const told = ["--spec", at("spec.json"), "-o", at("o.safetensors"), "--json"];
+      const told = ["--spec", at("spec.json"), "--force", "-o", at("o.safetensors"), "--json"];
       const names = async () => [
         ...readSafetensors(new Uint8Array(await readFile(at("o.safetensors")))).tensors.keys(),
       ];
@@ -123,7 +123,7 @@ describe("merge", () => {
     }));
 });
 
-test("a bad file among several is named, the others are fingerprinted and ranked, and the exit code is 1", () =>
+test("a bad file among several is named, the others are fingerprinted, with exit code 1, and ranked", () =>
   withFiles(async (at) => {
     await writeFile(at("broken.npz"), "PK");
     const files = [at("none.pt"), at("a.safetensors"), at("broken.npz")];
@@ -132,8 +132,14 @@ test("a bad file among several is named, the others are fingerprinted and ranked
     expect(JSON.parse(printed.stdout)).toMatchObject([{ path: at("a.safetensors") }]);
     const ranked = await weightspace(["rank", at("a.safetensors"), ...files, ...told]);
     expect(JSON.parse(ranked.stdout).ranked).toMatchObject([{ file: at("a.safetensors") }]);
-    for (const { code, stderr } of [printed, ranked])
-      expect([code, stderr]).toEqual([1, expect.stringMatching(/none\.pt.*broken\.npz/s)]);
+    expect([printed.code, printed.stderr]).toEqual([
+      1,
+      expect.stringMatching(/none\.pt.*broken\.npz/s),
+    ]);
+    expect([ranked.code, JSON.parse(ranked.stdout).refused]).toMatchObject([
+      0,
+      [{ file: at("none.pt") }, { file: at("broken.npz") }],
+    ]);
     const alone = await weightspace(["fingerprint", "/dev/null", ...told]);
     expect([alone.code, alone.stderr]).toEqual([1, expect.stringMatching(/null: it is a device/)]);
   }));
@@ -160,7 +166,7 @@ test("writing follows links and keeps the permissions of the old file", () =>
       ["dangling", "new"],
     ] as const) {
       const args = ["canonical", at("a.safetensors"), "--spec", at("spec.json")];
-      const { code } = await weightspace([...args, "-o", at(`${link}.safetensors`)]);
+      const { code } = await weightspace([...args, "--force", "-o", at(`${link}.safetensors`)]);
       expect(code).toBe(0);
       expect((await lstat(at(`${link}.safetensors`))).isSymbolicLink()).toBe(true);
       expect((await lstat(at(`${target}.safetensors`))).isFile()).toBe(true);

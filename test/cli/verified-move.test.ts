@@ -7,6 +7,7 @@ import { narrow } from "../../src/formats/narrow.ts";
 import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
 import { widen } from "../../src/formats/widen.ts";
 import { ownGraph } from "../../src/cli/networks/graph-fit.ts";
+import { onnxModel } from "../../src/cli/networks/opened-model.ts";
 import { modelMaker } from "../../src/cli/networks/graph-networks.ts";
 import { verifyMove } from "../../src/cli/match/verify-move.ts";
 import type { Weights } from "../../src/core/tensors.ts";
@@ -99,10 +100,10 @@ describe("running a network before and after", () => {
       const at = (name: string) => join(folder, name);
       await writeFile(at("m.onnx"), free);
       await writeFile(at("a.safetensors"), writeSafetensors(stored(free)));
-      const { spec } = ownGraph({ path: "m.onnx", bytes: free, ignores: () => false });
+      const { spec } = ownGraph({ path: "m.onnx", onnx: onnxModel(free), ignores: () => false });
       await writeFile(at("spec.json"), JSON.stringify(specToJSON(spec)));
       const lastLine = async (...told: string[]) => {
-        const args = ["canonical", "a.safetensors", "-o", "o.safetensors", ...told];
+        const args = ["canonical", "a.safetensors", "--force", "-o", "o.safetensors", ...told];
         const { code, stdout } = await weightspace(args, folder);
         expect(code).toBe(0);
         return stdout.trimEnd().split("\n").at(-1);
@@ -130,9 +131,9 @@ describe("running a network before and after", () => {
       await writeFile(join(folder, "a.onnx"), modelOf(mlp));
       await writeFile(join(folder, "b.onnx"), modelOf(mlp, 2));
       for (const args of [
-        ["canonical", "a.onnx", "-o", "out.onnx"],
-        ["align", "a.onnx", "b.onnx", "-o", "out.safetensors"],
-        ["merge", "a.onnx", "b.onnx", "-o", "out.onnx"],
+        ["canonical", "a.onnx", "--force", "-o", "out.onnx"],
+        ["align", "a.onnx", "b.onnx", "--force", "-o", "out.safetensors"],
+        ["merge", "a.onnx", "b.onnx", "--force", "-o", "out.onnx"],
       ]) {
         const { code, stderr } = await weightspace([...args, "--spec", "false.json"], folder);
         expect([args[0], code, stderr]).toEqual([
@@ -145,6 +146,7 @@ describe("running a network before and after", () => {
       const unrun = [
         "canonical",
         "a.onnx",
+        "--force",
         "-o",
         "out.onnx",
         "--spec",
@@ -177,7 +179,7 @@ test("phases of sine layers: compare and fingerprint say that they are not looke
       // A spec file does not say which function is odd.
       const { spec } = ownGraph({
         path: "siren.onnx",
-        bytes: await readFile(fixture("siren.onnx")),
+        onnx: onnxModel(await readFile(fixture("siren.onnx"))),
         ignores: () => false,
       });
       await writeFile(join(folder, "spec.json"), JSON.stringify(specToJSON(spec)));
@@ -194,6 +196,6 @@ test("what onnxruntime refuses is a sentence of ours", async () => {
     "--verify",
   ]);
   expect(code).toBe(1);
-  expect(stderr).toMatch(/^error: onnxRuntime: onnxruntime-web does not take the model \(No Op/);
+  expect(stderr).toMatch(/^error: onnxruntime-web does not take the model \(No Op/);
   expect(stderr).not.toContain("unexpected");
 });

@@ -19,6 +19,7 @@ export function weightspace(args: readonly string[], cwd?: string): Promise<Fini
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [bin, ...args], {
       cwd,
+      env: { ...process.env, FORCE_COLOR: undefined },
       stdio: ["ignore", "pipe", "pipe"],
     });
     let [stdout, stderr] = ["", ""];

@@ -3,6 +3,7 @@
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { fitGraph } from "../../src/cli/networks/graph-fit.ts";
+import { onnxModel } from "../../src/cli/networks/opened-model.ts";
 import type { Weights } from "../../src/core/tensors.ts";
 import { decodeTensor, isFloatType } from "../../src/formats/onnx-tensor.ts";
 import { readOnnx } from "../../src/formats/onnx.ts";
@@ -56,7 +57,7 @@ export const turned = ({ shape: [rows, columns], data }: Weights[string]) => ({
 });
 export const fit = (bytes: Uint8Array, weights: Weights, ignored: readonly string[] = []) =>
   fitGraph(
-    { path: "m.onnx", bytes, ignores: (name) => ignored.includes(name) },
+    { path: "m.onnx", onnx: onnxModel(bytes), ignores: (name) => ignored.includes(name) },
     network(weights),
     [],
   );

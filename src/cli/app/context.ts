@@ -48,6 +48,10 @@ export function context(program: Command, signal: AbortSignal): MainCli {
         shown?.stop(); // a bar must not be drawn over the result
         plain.result(...parts);
       },
+      aside(...parts) {
+        shown?.stop();
+        plain.aside(...parts);
+      },
       note: (text) => plain.note(text),
     },
     progress: {

@@ -1,6 +1,7 @@
 // What commands print: results on standard output, as text or with --json as JSON; everything else on standard error.
 
 import Table from "cli-table3";
+import { isColored, paint } from "./color.ts";
 import { visible, visibleJSON, visibleName } from "../../core/visible.ts";
 
 /** A table for terminals, first column left, numbers right; plain lines that also read well in a log. */
@@ -37,15 +38,34 @@ export function textTable(
 
 /** Prints text on standard output or error; the only way by which text from files gets there. */
 export function print(stream: "stdout" | "stderr", text: string): void {
-  process[stream].write(`${visible(text)}\n`);
+  const shown = visible(text);
+  process[stream].write(`${isColored(process[stream]) ? paint(shown) : shown}\n`);
 }
 
-/** What an error says; only lists of problems have several lines, and there every problem keeps to its own. */
+/** Functions of the library whose names are one word and no command's. */
+const plainNames =
+  "agreement|classify|digits|fit|narrow|nfn|normalize|perceptrons|positions|sgd|subset|unf";
+
+/** The functions that a message of the library begins with, behind the path of a file and a bracket too. */
+const functionNames = new RegExp(
+  `^((?:[^":()]+: )??)(?:(?:[a-z][a-z0-9]*[A-Z]\\w*|${plainNames}): )+`,
+);
+const bracketed = /\((?:[a-z][a-z0-9]*[A-Z]\w*: )+/g;
+
+/** A message of the library without the names of its functions, which say nothing to a person at a command line. */
+export const withoutFunctionNames = (message: string): string =>
+  message.replace(functionNames, "$1").replaceAll(bracketed, "(");
+
+/**
+ * What an error says to a person; only lists of problems have several lines, and there every problem keeps to its own. The
+ * functions it comes from are left to `--debug`.
+ */
 export function messageOf(error: {
   readonly message: string;
   readonly problems?: unknown;
 }): string {
-  return error.problems === undefined ? visibleName(error.message) : error.message;
+  const message = withoutFunctionNames(error.message);
+  return error.problems === undefined ? visibleName(message) : message;
 }
 
 /** `1 seed`, `3 seeds`. */
@@ -55,16 +75,19 @@ export const counted = (count: number, noun: string): string =>
 export interface Output {
   /** The result of a command: `value` as JSON under --json, else the text. Print once. */
   result(value: unknown, text: () => string): void;
+  /** The same on standard error, where standard output holds a file. */
+  aside(value: unknown, text: () => string): void;
   /** A remark of one line for people, on standard error; nothing under --json. */
   note(text: string): void;
 }
 
 /** An output that asks at every call whether --json is on; numbers JSON cannot hold become null. */
 export function output(isJson: () => boolean): Output {
+  const printed = (value: unknown, text: () => string) =>
+    isJson() ? visibleJSON(JSON.stringify(value, null, 2)) : text();
   return {
-    result(value, text) {
-      print("stdout", isJson() ? visibleJSON(JSON.stringify(value, null, 2)) : text());
-    },
+    result: (value, text) => print("stdout", printed(value, text)),
+    aside: (value, text) => print("stderr", printed(value, text)),
     note(text) {
       if (!isJson()) print("stderr", visibleName(text));
     },

@@ -35,16 +35,24 @@ function rateText(rate: number, unit: string): string {
   return `${rate.toFixed(digits)} ${unit}/s`;
 }
 
-/** Rate and time left of a task from what this run has done. */
+/**
+ * Rate and time left of a task from what this run has done. Before the first unit ends, programs are compiled and data is
+ * read, which happens once; so time left is told from what came after it, and not before there is more.
+ */
 function pace(total: number, start: number, unit: string) {
   const began = performance.now();
+  let first: { readonly done: number; readonly at: number } | undefined;
   return (done: number) => {
-    const seconds = (performance.now() - began) / 1000;
-    const rate = (done - start) / seconds;
+    const now = performance.now();
+    const seconds = (now - began) / 1000;
+    if (done > start) first ??= { done, at: now };
+    const isSteady = first !== undefined && done > first.done && now > first.at;
+    const steady = isSteady ? (1000 * (done - first!.done)) / (now - first!.at) : Number.NaN;
     const known = done > start && seconds > 0;
+    const rate = isSteady && done < total ? steady : (done - start) / seconds;
     return {
       rate: known ? rateText(rate, unit) : "",
-      left: known && done < total ? timeLeft((total - done) / rate) : "",
+      left: isSteady && done < total ? timeLeft((total - done) / steady) : "",
       seconds,
     };
   };
@@ -72,9 +80,9 @@ function lines(stream: NodeJS.WritableStream): Progress {
       return {
         update(done, note = latest) {
           latest = note;
+          const { left } = paceAt(done); // also where no line is due: it notes when the first unit ended
           if (finished || performance.now() - last < lineEveryMs) return;
           last = performance.now();
-          const { left } = paceAt(done);
           write(done, left === "" ? "" : `${left} left`, note);
         },
         finish(note = latest) {

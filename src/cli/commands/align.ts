@@ -5,14 +5,20 @@ import { tellTaken } from "../networks/taken.ts";
 import type { Alignment } from "../../align/align.ts";
 import type { CheckedMove } from "../match/check-moved.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
+import {
+  addForceOption,
+  addOutputOption,
+  type ForceFlag,
+  refuseExisting,
+} from "../app/output-option.ts";
 import { addSpecOptions, type SpecFlags } from "../networks/checkpoint-spec.ts";
 import { apartLines } from "../match/apart-lines.ts";
 import { addMatchOptions, type MatchFlags } from "../match/match-flags.ts";
 import type { Networks } from "../networks/networks.ts";
 import { addVerifyOption, type VerifyFlags } from "../match/verify-move.ts";
 
-interface AlignFlags extends SpecFlags, MatchFlags, VerifyFlags {
-  readonly out: string;
+interface AlignFlags extends SpecFlags, MatchFlags, VerifyFlags, ForceFlag {
+  readonly output: string;
   readonly activations?: string;
 }
 
@@ -29,7 +35,6 @@ export const alignCommand: RegisterCommand = (program, cli) => {
       "the checkpoint that stays: .safetensors (or its index), .pt, .npz, .onnx, or a folder of one",
     )
     .argument("<b>", "the checkpoint that is moved")
-    .requiredOption("-o, --out <file>", "where b is written: .safetensors; also .onnx when b is")
     .option(
       "--activations <file>",
       "pair units by what they do on the inputs in this file (.npz or .safetensors), for models with a graph",
@@ -38,7 +43,10 @@ export const alignCommand: RegisterCommand = (program, cli) => {
       "after",
       "\nExamples:\n  weightspace align a.safetensors b.safetensors --model model.onnx -o b-aligned.safetensors\n  weightspace align a.onnx b.onnx --activations inputs.npz -o b-aligned.onnx",
     );
-  addVerifyOption(addSpecOptions(addMatchOptions(command))).action(
+  addOutputOption(command, "where b is written: .safetensors; also .onnx when b is", {
+    required: true,
+  });
+  addForceOption(addVerifyOption(addSpecOptions(addMatchOptions(command)))).action(
     async (...given: [a: string, b: string]) => {
       const flags = command.opts<AlignFlags>();
       const [a, b] = await withKey([given[0], given[1]], flags.key);
@@ -52,13 +60,15 @@ async function runAlign(
   paths: readonly [a: string, b: string],
   flags: AlignFlags,
 ): Promise<void> {
-  const { checkOutput } = await import("../networks/write-network.ts");
-  await checkOutput("align", flags.out, paths, paths[1]);
+  const { checkOutputName, refusePartOfInput } = await import("../networks/write-network.ts");
+  checkOutputName("align", flags.output, paths[1]);
+  await refuseExisting("align", flags.output, flags);
   cli.hintResume("no file was changed; the same command begins anew");
   const { openNetworks } = await import("../networks/networks.ts");
   const opened = await openNetworks("align", paths, flags);
   try {
     const { spec, graph, networks } = opened;
+    await refusePartOfInput("align", flags.output, networks);
     const [a, b] = networks;
     const { alignNetworks } = await import("../match/align-networks.ts");
     const { writeMoved } = await import("../match/check-moved.ts");
@@ -77,7 +87,7 @@ async function runAlign(
     const after = await similarityOf(names, readA, move);
     cli.signal.throwIfAborted();
     const checked = await writeMoved(cli, {
-      out: flags.out,
+      out: flags.output,
       network: b,
       found: opened,
       element,
@@ -85,7 +95,7 @@ async function runAlign(
     });
     await report(cli, {
       paths,
-      out: flags.out,
+      out: flags.output,
       opened,
       alignment,
       similarity: { before, after },

@@ -7,16 +7,24 @@ import type { CheckedMove } from "../match/check-moved.ts";
 import {
   addSpecOptions,
   findSpec,
-  type FoundSpec,
   openCheckpoint,
+  readTold,
   type SpecFlags,
 } from "../networks/checkpoint-spec.ts";
+import type { FoundSpec } from "../networks/found-spec.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
+import {
+  addForceOption,
+  addOutputOption,
+  type ForceFlag,
+  refuseExisting,
+} from "../app/output-option.ts";
+import { dash, throughStandardOutput } from "../app/standard-streams.ts";
 import { counted } from "../app/output.ts";
 import { addVerifyOption, type VerifyFlags } from "../match/verify-move.ts";
 
-interface CanonicalFlags extends SpecFlags, VerifyFlags {
-  readonly out: string;
+interface CanonicalFlags extends SpecFlags, VerifyFlags, ForceFlag {
+  readonly output: string;
 }
 
 export const canonicalCommand: RegisterCommand = (program, cli) => {
@@ -31,12 +39,16 @@ export const canonicalCommand: RegisterCommand = (program, cli) => {
       "<a>",
       "a checkpoint: .safetensors (or its index), .pt, .npz, .onnx, or a folder of one",
     )
-    .requiredOption("-o, --out <file>", "the file to write: .safetensors; also .onnx when a is")
     .addHelpText(
       "after",
       "\nExample:\n  weightspace canonical a.safetensors --model model.onnx -o canonical.safetensors",
     );
-  addVerifyOption(addSpecOptions(command)).action(async (given: string) => {
+  addOutputOption(
+    command,
+    "the file to write: .safetensors; also .onnx when a is; - for safetensors on standard output",
+    { required: true },
+  );
+  addForceOption(addVerifyOption(addSpecOptions(command))).action(async (given: string) => {
     const flags = command.opts<CanonicalFlags>();
     const [path] = await withKey([given], flags.key);
     await runCanonical(cli, path, flags);
@@ -44,22 +56,29 @@ export const canonicalCommand: RegisterCommand = (program, cli) => {
 };
 
 async function runCanonical(cli: Cli, path: string, flags: CanonicalFlags): Promise<void> {
-  const { checkOutput } = await import("../networks/write-network.ts");
-  await checkOutput("canonical", flags.out, [path]);
+  const { checkOutputName, refusePartOfInput } = await import("../networks/write-network.ts");
+  if (flags.output !== dash) {
+    checkOutputName("canonical", flags.output, path);
+    await refuseExisting("canonical", flags.output, flags);
+  }
   cli.hintResume("no file was changed; the same command begins anew");
   const { canonicalForm } = await import("../../identity/canonical.ts");
   const { writeMoved } = await import("../match/check-moved.ts");
   const { needSpec } = await import("../networks/need-spec.ts");
-  const source = await openCheckpoint(path);
+  const told = await readTold(flags);
+  const network = await openCheckpoint(path, told);
+  const { source } = network;
   try {
-    const taken = tellTaken(cli.output, [{ source }]);
-    const found = needSpec("canonical", await findSpec(path, source, flags));
+    await refusePartOfInput("canonical", flags.output, [network]);
+    const taken = tellTaken(cli.output, [network]);
+    const found = needSpec("canonical", await findSpec(network, told));
     const form = await canonicalForm(found.spec, (name) => source.read(name));
     cli.signal.throwIfAborted();
     const { element } = form;
-    const network = { path, source };
-    const checked = await writeMoved(cli, { out: flags.out, network, found, element, flags });
-    await report(cli, { path, out: flags.out, found, form, checked, taken });
+    const checked = await throughStandardOutput(flags.output, "canonical.safetensors", (out) =>
+      writeMoved(cli, { out, network, found, element, flags }),
+    );
+    await report(cli, { path, out: flags.output, found, form, checked, taken });
   } finally {
     await source.close();
   }
@@ -97,9 +116,9 @@ async function report(
     taken,
     spec: origin,
   };
-  cli.output.result(value, () =>
+  cli.output[out === dash ? "aside" : "result"](value, () =>
     [
-      `wrote ${out}`,
+      `wrote ${out === dash ? "standard output" : out}`,
       axes.length === 0 ? "it was in canonical form" : axesTable(axes),
       ...ties.map(
         ({ axis, indices }) =>

@@ -5,14 +5,16 @@ import { availableParallelism } from "node:os";
 import { machine } from "../app/build-info.ts";
 import { join } from "node:path";
 import { positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
+import { didYouMean } from "../../core/nearest-name.ts";
 import { mostNetworks } from "../../zoo/limits.ts";
 import type { RegisterCommand } from "../app/context.ts";
+import { addOutputOption } from "../app/output-option.ts";
 import { writeFileAtomic } from "../../node/write-file.ts";
 import { counted, textTable } from "../app/output.ts";
 import { UsageError } from "../app/usage-error.ts";
 
 interface DemoFlags {
-  readonly out: string;
+  readonly output: string;
   readonly networks: number;
   readonly seeds: number;
   readonly seed: number;
@@ -29,18 +31,17 @@ const withSpread = (mean: number, spread: number) =>
   mean.toFixed(4) + (Number.isNaN(spread) ? "" : ` ± ${spread.toFixed(4)}`);
 
 export const demoCommand: RegisterCommand = (program, cli) => {
-  program
+  const command = program
     .command("demo")
     .helpGroup("Start here:")
     .summary("the whole road on real data, in minutes")
     .description(
       "Trains a population of small digit classifiers, reads their weights, and trains functionals that predict each network's test accuracy. Interrupted, the same command goes on where it was.",
-    )
-    .option(
-      "-o, --out <folder>",
-      "folder of the population, checkpoints, results and report",
-      "runs/demo",
-    )
+    );
+  addOutputOption(command, "folder of the population, checkpoints, results and report", {
+    value: "<folder>",
+    fallback: "runs/demo",
+  })
     .option("--networks <n>", "networks in the population", wholeNumber(20, mostNetworks), 1000)
     .option("--models <list>", "names of `train --help`, separated by commas", defaultModels)
     .option("--seeds <n>", "training runs per functional", wholeNumber(1), 3)
@@ -54,7 +55,7 @@ export const demoCommand: RegisterCommand = (program, cli) => {
       const unknown = names.find((name) => !modelNames.includes(name));
       if (unknown !== undefined) {
         throw new UsageError(
-          `demo: unknown model "${unknown}"; choose from ${modelNames.join(", ")}`,
+          `demo: unknown model "${unknown}"${didYouMean(unknown, modelNames)}; choose from ${modelNames.join(", ")}`,
         );
       }
       const { digitsRecipe } = await import("../../zoo/recipe.ts");
@@ -74,9 +75,9 @@ export const demoCommand: RegisterCommand = (program, cli) => {
         split: [0.6, 0.15, 0.25] as const,
         budget: { epochs, batchSize: 32, rate, clipNorm: 1 },
       };
-      const store = folderStore(join(flags.out, "runs"));
+      const store = folderStore(join(flags.output, "runs"));
       await checkSettings(store, settings, { networks }); // before the population grows
-      const zooStore = folderStore(join(flags.out, "zoo"));
+      const zooStore = folderStore(join(flags.output, "zoo"));
       await buildWithProgress(cli, {
         recipe: digitsRecipe,
         networks,
@@ -127,8 +128,8 @@ export const demoCommand: RegisterCommand = (program, cli) => {
             scatter,
             curves,
           };
-          const experiment = join(flags.out, "experiment.json");
-          const report = join(flags.out, "report.html");
+          const experiment = join(flags.output, "experiment.json");
+          const report = join(flags.output, "report.html");
           await writeFileAtomic(experiment, JSON.stringify(result));
           await writeFileAtomic(report, generalizationReport(result));
           cli.output.result({ ...result, scatter: undefined, files: { experiment, report } }, () =>

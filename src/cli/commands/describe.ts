@@ -4,7 +4,8 @@ import { visibleName } from "../../core/visible.ts";
 import { OptionError } from "../../core/errors.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { wholeNumber } from "../app/arguments.ts";
-import type { RegisterCommand } from "../app/context.ts";
+import type { Cli, RegisterCommand } from "../app/context.ts";
+import type { ModelSpec } from "../networks/model-spec.ts";
 import { addNameOptions, type NameOptions } from "../networks/name-symmetries.ts";
 import { withKey } from "../networks/with-key.ts";
 import { textTable } from "../app/output.ts";
@@ -29,29 +30,36 @@ export const describeCommand: RegisterCommand = (program, cli) => {
     .addHelpText("after", "\nExample:\n  weightspace describe model.onnx --channels 32");
   addNameOptions(command).action(async (given: string, flags: DescribeFlags) => {
     const [path] = await withKey([given], flags.key);
-    const { readModelSpec } = await import("../networks/model-spec.ts");
-    const { specToJSON } = await import("../../symmetry/json.ts");
-    const { printSpec } = await import("../../symmetry/print.ts");
-    const { sizeOf } = await import("../../core/shapes.ts");
-    const { spec, warnings, taken } = await readModelSpec(path, flags, "describe");
-    for (const one of taken) cli.output.note(takenLine(one));
-    const channels = [1, flags.channels, flags.channels];
-    const { variants, notes, plan } = await sizesOf(spec, channels, flags.plan === true);
-    const weights = Object.values(spec.tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-    const told = [...warnings, ...notes];
-    cli.output.result(
-      { spec: specToJSON(spec), weights, channels, variants, taken, warnings: told },
-      () =>
-        [
-          printSpec(spec),
-          `${Object.keys(spec.tensors).length} tensors, ${weights} weights; a functional with channels ${channels.join(", ")} and head ${head.join(", ")}:`,
-          sizeTable(variants),
-          ...plan,
-          ...told.map((warning) => visibleName(`warning: ${warning}`)),
-        ].join("\n\n"),
-    );
+    const { withModelSpec } = await import("../networks/model-spec.ts");
+    await withModelSpec(path, flags, "describe", (model) => describe(cli, model, flags));
   });
 };
+
+async function describe(
+  cli: Cli,
+  { spec, warnings, taken }: ModelSpec,
+  flags: DescribeFlags,
+): Promise<void> {
+  const { specToJSON } = await import("../../symmetry/json.ts");
+  const { printSpec } = await import("../../symmetry/print.ts");
+  const { sizeOf } = await import("../../core/shapes.ts");
+  for (const one of taken) cli.output.note(takenLine(one));
+  const channels = [1, flags.channels, flags.channels];
+  const { variants, notes, plan } = await sizesOf(spec, channels, flags.plan === true);
+  const weights = Object.values(spec.tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const told = [...warnings, ...notes];
+  cli.output.result(
+    { variants, weights, channels, taken, warnings: told, spec: specToJSON(spec) },
+    () =>
+      [
+        printSpec(spec),
+        `${Object.keys(spec.tensors).length} tensors, ${weights} weights; a functional with channels ${channels.join(", ")} and head ${head.join(", ")}:`,
+        sizeTable(variants),
+        ...plan,
+        ...told.map((warning) => visibleName(`warning: ${warning}`)),
+      ].join("\n\n"),
+  );
+}
 
 const head = [64, 1];
 

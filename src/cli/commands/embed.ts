@@ -2,8 +2,9 @@
 
 import { seedNumber, wholeNumber } from "../app/arguments.ts";
 import { backendOption } from "../app/backend-option.ts";
-import type { RegisterCommand } from "../app/context.ts";
 import type { Backend } from "../../kernels/backend.ts";
+import type { Cli, RegisterCommand } from "../app/context.ts";
+import type { ModelSpec } from "../networks/model-spec.ts";
 import { addNameOptions, type NameOptions } from "../networks/name-symmetries.ts";
 import { withKey } from "../networks/with-key.ts";
 import { takenLine } from "../networks/taken.ts";
@@ -29,29 +30,34 @@ export const embedCommand: RegisterCommand = (program, cli) => {
     .option("--seed <n>", "fixes the functional's parameters", seedNumber, 0)
     .addOption(backendOption())
     .addHelpText("after", "\nExample:\n  weightspace embed model.onnx --size 32 --json");
-  addNameOptions(command).action(
-    async (given: string, { seed, size, channels, backend, ...names }: EmbedFlags) => {
-      const [path] = await withKey([given], names.key);
-      const { readModelSpec } = await import("../networks/model-spec.ts");
-      const { startEngine } = await import("../../node/start-engine.ts");
-      const { unf } = await import("../../models/unf.ts");
-      const { toBatch } = await import("../../testing/equivariance.ts");
-      const { spec, weights, warnings, taken } = await readModelSpec(path, names, "embed");
-      const model = unf(spec, {
-        fixedAxes: "permute",
-        channels: [1, channels, channels],
-        head: [size],
-        ...(backend && { backend }),
-      });
-      await startEngine();
-      const output = model.apply(model.init(seed), toBatch(await weights())); // [1, size]
-      const vector = Array.from((await output.data()) as Float32Array);
-      for (const one of taken) cli.output.note(takenLine(one));
-      for (const warning of warnings) cli.output.note(`warning: ${warning}`);
-      cli.output.result(
-        { model: path, seed, parameters: model.parameterCount, taken, vector },
-        () => vector.map((value) => value.toPrecision(6)).join("\n"),
-      );
-    },
-  );
+  addNameOptions(command).action(async (given: string, flags: EmbedFlags) => {
+    const [path] = await withKey([given], flags.key);
+    const { withModelSpec } = await import("../networks/model-spec.ts");
+    await withModelSpec(path, flags, "embed", (model) => embed(cli, path, model, flags));
+  });
 };
+
+async function embed(
+  cli: Cli,
+  path: string,
+  { spec, weights, warnings, taken }: ModelSpec,
+  { seed, size, channels, backend }: EmbedFlags,
+): Promise<void> {
+  const { startEngine } = await import("../../node/start-engine.ts");
+  const { unf } = await import("../../models/unf.ts");
+  const { toBatch } = await import("../../testing/equivariance.ts");
+  const model = unf(spec, {
+    fixedAxes: "permute",
+    channels: [1, channels, channels],
+    head: [size],
+    ...(backend && { backend }),
+  });
+  await startEngine();
+  const output = model.apply(model.init(seed), toBatch(await weights())); // [1, size]
+  const vector = Array.from((await output.data()) as Float32Array);
+  for (const one of taken) cli.output.note(takenLine(one));
+  for (const warning of warnings) cli.output.note(`warning: ${warning}`);
+  cli.output.result({ vector, model: path, seed, parameters: model.parameterCount, taken }, () =>
+    vector.map((value) => value.toPrecision(6)).join("\n"),
+  );
+}

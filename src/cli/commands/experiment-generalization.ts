@@ -4,6 +4,7 @@ import { basename, join, resolve } from "node:path";
 import type { ExperimentOutcome } from "../../experiment/run-experiment.ts";
 import type { ExperimentResult } from "../../report/experiment.ts";
 import { wholeNumber } from "../app/arguments.ts";
+import { addOutputOption } from "../app/output-option.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import {
   addGeneralizationOptions,
@@ -99,7 +100,7 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
   warnOfProblems(population, cli.output);
   const { dataset } = population;
   const name = flags.name ?? basename(resolve(flags.zoo));
-  const out = flags.out ?? join("runs", `generalization-${name}`);
+  const out = flags.output ?? join("runs", `generalization-${name}`);
   const outcome = await runWithProgress(cli, {
     dataset,
     settings,
@@ -141,7 +142,11 @@ export const generalizationCommand: RegisterCommand = (experiment, cli) => {
     .description(
       "Trains functionals that predict each network's test accuracy from its weights alone, and compares them on held-out networks, as they are and after a random group element acted on each. Interrupted or killed, the same command goes on where it was.",
     );
-  addGeneralizationOptions(command, cli)
+  addOutputOption(
+    addGeneralizationOptions(command, cli),
+    "of runs, results and report; default runs/generalization-<name>",
+    { value: "<folder>" },
+  )
     .option(
       "--train-share <x>",
       "share of the training runs to use; validation and test networks stay the same",
@@ -156,7 +161,6 @@ export const generalizationCommand: RegisterCommand = (experiment, cli) => {
     )
     .option("--move-training <what>", "move every network of training and validation once")
     .option("--move-results <file>", "write tau by move alone, as committed to docs/results")
-    .option("-o, --out <folder>", "of runs, results and report; default runs/generalization-<name>")
     .addHelpText(
       "after",
       "\nExample:\n  weightspace experiment generalization --zoo zoos/gru --models unf,stat-nn --seeds 5",

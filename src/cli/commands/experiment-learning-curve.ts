@@ -2,6 +2,7 @@
 
 import { basename, join, resolve } from "node:path";
 import { wholeNumber } from "../app/arguments.ts";
+import { addOutputOption } from "../app/output-option.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import type { SizedOutcome } from "../../experiment/training-size.ts";
 import type { TrainingSizeResult } from "../../report/training-size.ts";
@@ -76,7 +77,7 @@ async function run(flags: LearningCurveFlags, cli: Cli): Promise<void> {
   warnOfProblems(population, cli.output);
   const { dataset, description } = population;
   const name = flags.name ?? basename(resolve(flags.zoo));
-  const out = flags.out ?? join("runs", `learning-curve-${name}`);
+  const out = flags.output ?? join("runs", `learning-curve-${name}`);
   const outcomes = await trainAll(flags, population, out, cli);
   if (outcomes === undefined) return;
   const { seeds, splits, seed } = flags;
@@ -118,7 +119,11 @@ export const learningCurveCommand: RegisterCommand = (experiment, cli) => {
     .description(
       "Trains functionals on several shares of the training runs, over several splits, and judges all shares of a split on the same held-out networks. Interrupted or killed, the same command goes on where it was.",
     );
-  addGeneralizationOptions(command, cli)
+  addOutputOption(
+    addGeneralizationOptions(command, cli),
+    "of runs, results and report; default runs/learning-curve-<name>",
+    { value: "<folder>" },
+  )
     .option("--shares <list>", "shares of the training runs", "0.125,0.25,0.5,1")
     .option(
       "--splits <n>",
@@ -126,7 +131,6 @@ export const learningCurveCommand: RegisterCommand = (experiment, cli) => {
       wholeNumber(1, 1000),
       2,
     )
-    .option("-o, --out <folder>", "of runs, results and report; default runs/learning-curve-<name>")
     .addHelpText(
       "after",
       "\nExample:\n  weightspace experiment learning-curve --zoo zoos/gru --checkpoints all --models unf,stat-nn --seeds 2",

@@ -6,7 +6,9 @@ import {
   addSpecOptions,
   findSpec,
   openCheckpoint,
+  readTold,
   type SpecFlags,
+  type ToldSpec,
 } from "../networks/checkpoint-spec.ts";
 import type { Fingerprint } from "../../identity/fingerprint.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
@@ -41,14 +43,15 @@ interface FileFingerprint extends Fingerprint {
   readonly taken: readonly TakenOfFile[];
 }
 
-async function fingerprintOf(cli: Cli, path: string, flags: SpecFlags): Promise<FileFingerprint> {
+async function fingerprintOf(cli: Cli, path: string, told: ToldSpec): Promise<FileFingerprint> {
   const { fingerprint } = await import("../../identity/fingerprint.ts");
   const { needSpec } = await import("../networks/need-spec.ts");
   const { phasesNote } = await import("../networks/phases.ts");
-  const source = await openCheckpoint(path);
+  const network = await openCheckpoint(path, told);
+  const { source } = network;
   try {
-    const taken = tellTaken(cli.output, [{ source }]);
-    const found = needSpec("fingerprint", await findSpec(path, source, flags));
+    const taken = tellTaken(cli.output, [network]);
+    const found = needSpec("fingerprint", await findSpec(network, told));
     const note = phasesNote(found);
     return {
       path,
@@ -65,12 +68,13 @@ async function fingerprintOf(cli: Cli, path: string, flags: SpecFlags): Promise<
 async function runFingerprint(cli: Cli, paths: readonly string[], flags: SpecFlags): Promise<void> {
   cli.hintResume("the same command begins anew");
   const { reportBadFile } = await import("../app/bad-file.ts");
+  const told = await readTold(flags);
   const results: FileFingerprint[] = [];
   const task = cli.progress.task("fingerprint", paths.length, { unit: "files" });
   for (const [done, path] of paths.entries()) {
     cli.signal.throwIfAborted();
     try {
-      results.push(await fingerprintOf(cli, path, flags));
+      results.push(await fingerprintOf(cli, path, told));
     } catch (error) {
       if (paths.length === 1) throw error;
       reportBadFile(cli, path, error);

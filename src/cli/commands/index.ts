@@ -7,6 +7,7 @@ import { compareCommand } from "./compare.ts";
 import { demoCommand } from "./demo.ts";
 import { describeCommand } from "./describe.ts";
 import { distanceCommand } from "./distance.ts";
+import { doctorCommand } from "./doctor.ts";
 import { embedCommand } from "./embed.ts";
 import { experimentCommand } from "./experiment.ts";
 import { fingerprintCommand } from "./fingerprint.ts";
@@ -23,6 +24,7 @@ import { zooCommand } from "./zoo.ts";
 
 export const commands: readonly RegisterCommand[] = [
   demoCommand,
+  doctorCommand,
   symmetriesCommand,
   describeCommand,
   embedCommand,

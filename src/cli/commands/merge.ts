@@ -5,6 +5,12 @@ import { tellTaken } from "../networks/taken.ts";
 import type { ManyAlignment } from "../../align/merging/merge-weights.ts";
 import type { MergeResult } from "../../report/merge-report.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
+import {
+  addForceOption,
+  addOutputOption,
+  type ForceFlag,
+  refuseExisting,
+} from "../app/output-option.ts";
 import { wholeNumber } from "../app/arguments.ts";
 import { addSpecOptions, type SpecFlags } from "../networks/checkpoint-spec.ts";
 import { apartLines } from "../match/apart-lines.ts";
@@ -21,8 +27,8 @@ import {
   verifiedLine,
 } from "../match/verify-move.ts";
 
-interface MergeFlags extends SpecFlags, MatchFlags, ShareFlags, PathFlags, VerifyFlags {
-  readonly out?: string;
+interface MergeFlags extends SpecFlags, MatchFlags, ShareFlags, PathFlags, VerifyFlags, ForceFlag {
+  readonly output?: string;
   readonly align: boolean;
   readonly report?: string;
 }
@@ -40,7 +46,6 @@ export const mergeCommand: RegisterCommand = (program, cli) => {
       "the checkpoint that stays: .safetensors (or its index), .pt, .npz, .onnx, or a folder of one",
     )
     .argument("<others...>", "the checkpoints that are aligned with it")
-    .option("-o, --out <file>", "the merged network: .safetensors; also .onnx when a is")
     .option(
       "--weight <w>",
       "share of the second of two networks, from 0 to 1 (default: 0.5)",
@@ -63,7 +68,8 @@ export const mergeCommand: RegisterCommand = (program, cli) => {
       "after",
       "\nExamples:\n  weightspace merge a.safetensors b.safetensors --weight 0.5 -o merged.safetensors\n  weightspace merge a.onnx b.onnx --inputs examples.npz --report path.html",
     );
-  addVerifyOption(addSpecOptions(addMatchOptions(command))).action(
+  addOutputOption(command, "the merged network: .safetensors; also .onnx when a is");
+  addForceOption(addVerifyOption(addSpecOptions(addMatchOptions(command)))).action(
     async (first: string, others: string[]) => {
       const flags = command.opts<MergeFlags>();
       const hasPoints = command.getOptionValueSource("points") === "cli";
@@ -79,22 +85,25 @@ async function runMerge(
   flags: MergeFlags,
   hasPoints: boolean,
 ): Promise<void> {
-  const { out, report } = flags;
+  const { output: out, report } = flags;
   if (out === undefined && report === undefined)
     throw new UsageError("merge: give -o for the merged network, --report for the path, or both");
   cli.hintResume("no file was left half written; the same command begins anew");
   const shares = sharesOf(paths.length, flags);
-  const { checkOutput } = await import("../networks/write-network.ts");
+  const { checkOutputName, refusePartOfInput } = await import("../networks/write-network.ts");
   const { checkPathFlags, refusePathFlags } = await import("../match/merge-paths.ts");
-  if (out !== undefined) await checkOutput("merge", out, paths);
+  if (out !== undefined) checkOutputName("merge", out, paths[0]);
   if (report !== undefined) await checkPathFlags({ ...flags, report }, paths);
   else refusePathFlags(flags, hasPoints);
+  for (const path of [out, report])
+    if (path !== undefined) await refuseExisting("merge", path, flags);
   const { openNetworks } = await import("../networks/networks.ts");
   const opened = await openNetworks("merge", paths, flags, {
     mayLackSpec: !flags.align && report === undefined,
   });
   try {
     const { spec, graph, networks } = opened;
+    if (out !== undefined) await refusePartOfInput("merge", out, networks);
     const { openExamples } = await import("../match/merge-paths.ts");
     const { alignForMerge, verifyAligned } = await import("../match/align-for-merge.ts");
     const request = { spec, graph, networks, flags };
@@ -181,7 +190,7 @@ async function printMerge(cli: Cli, outcome: MergeOutcome): Promise<void> {
     aligned: after.barrier.mean,
   }));
   const value = {
-    out: flags.out,
+    out: flags.output,
     report: flags.report,
     shares,
     aligned: flags.align,
@@ -206,7 +215,7 @@ function mergeText(
   movedLines: readonly string[],
   open: readonly string[],
 ): string {
-  const { out, report } = flags;
+  const { output: out, report } = flags;
   const rounds = aligned?.rounds ?? 0;
   return [
     ...(out === undefined

@@ -3,10 +3,17 @@
 import type { Sketch } from "../../identity/sketch.ts";
 import { OptionError } from "../../core/errors.ts";
 import { wholeNumber } from "../app/arguments.ts";
-import { addSpecOptions, type SpecFlags } from "../networks/checkpoint-spec.ts";
+import {
+  addSpecOptions,
+  openCheckpoint,
+  readTold,
+  type SpecFlags,
+} from "../networks/checkpoint-spec.ts";
+import type { OpenedModel } from "../networks/opened-model.ts";
+import type { SketchedFile, SketchFileOptions } from "../networks/sketch-file.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import { withKey } from "../networks/with-key.ts";
-import type { FittedGraph } from "../networks/graph-fit.ts";
+import type { FittedGraph } from "../networks/found-spec.ts";
 import { textTable } from "../app/output.ts";
 import type { TakenOfFile } from "../networks/taken.ts";
 import { UsageError } from "../app/usage-error.ts";
@@ -64,19 +71,24 @@ async function rank(
   const [query, candidates] = [await keyed(given), await Promise.all(others.map(keyed))];
   const taken = new Map<string, TakenOfFile>();
   if (isSketchFile(query)) refuseOptions(query, flags);
-  const judge = await judgeOf(query, flags, cli, taken);
+  const asked = await openQuery(query, flags, cli, taken);
   const ranked: Judged[] = [];
   const refused: Refused[] = [];
-  for (const file of candidates) {
-    cli.signal.throwIfAborted();
-    try {
-      ranked.push(await judge(file));
-    } catch (error) {
-      refused.push({ file, reason: reasonOf(cli, error) });
+  try {
+    const judge = await judgeOf(asked, cli, taken);
+    for (const file of candidates) {
+      cli.signal.throwIfAborted();
+      try {
+        ranked.push(await judge(file));
+      } catch (error) {
+        refused.push({ file, reason: reasonOf(cli, error) });
+      }
     }
+  } finally {
+    await asked.network?.source.close();
   }
   ranked.sort((a, b) => b.similarity - a.similarity || (a.file < b.file ? -1 : 1));
-  cli.output.result({ query, ranked, refused, taken: [...taken.values()] }, () =>
+  cli.output.result({ ranked, refused, query, taken: [...taken.values()] }, () =>
     rankText(ranked, refused),
   );
   if (ranked.length === 0)
@@ -85,34 +97,54 @@ async function rank(
     );
 }
 
+type Taken = Map<string, TakenOfFile>;
+
+/** What candidates are compared with. */
+interface Query {
+  readonly sketch: Sketch;
+  /** The query's checkpoint, open, where it is not a sketch. */
+  readonly network?: OpenedModel;
+  readonly graph?: FittedGraph | undefined;
+}
+
+async function openQuery(path: string, flags: RankFlags, cli: Cli, taken: Taken): Promise<Query> {
+  const { isSketchFile, readSketch } = await import("../networks/sketch-file.ts");
+  if (isSketchFile(path)) return { sketch: await readSketch(path) };
+  const told = await readTold(flags);
+  const network = await openCheckpoint(path, told);
+  try {
+    const { sketch, graph } = await sketchOf(network, { size: flags.size, spec: told }, cli, taken);
+    return { sketch, network, graph };
+  } catch (error) {
+    await network.source.close();
+    throw error;
+  }
+}
+
+/** The sketch of a checkpoint; what was taken of the file is noted in `taken`. */
+async function sketchOf(
+  network: OpenedModel,
+  asked: Omit<SketchFileOptions, "command">,
+  cli: Cli,
+  taken: Taken,
+): Promise<SketchedFile> {
+  const { sketchNetwork } = await import("../networks/sketch-file.ts");
+  const made = await sketchNetwork(network, { command: "rank", ...asked }, cli);
+  for (const one of made.taken) taken.set(one.file, one);
+  return made;
+}
+
 /** Compares one candidate with the query, on the vocabulary rows that both have. */
 async function judgeOf(
-  query: string,
-  flags: RankFlags,
+  { sketch: first, network: query, graph }: Query,
   cli: Cli,
-  taken: Map<string, TakenOfFile>,
+  taken: Taken,
 ): Promise<(file: string) => Promise<Judged>> {
   const { compareSketches } = await import("../../identity/sketch.ts");
   const { specFromJSON } = await import("../../symmetry/json.ts");
-  const {
-    isSketchFile,
-    readSketch,
-    sketchFile: sketched,
-  } = await import("../networks/sketch-file.ts");
+  const { isSketchFile, readSketch } = await import("../networks/sketch-file.ts");
   const { vocabularyRows, withRows } = await import("../networks/sketch-fit.ts");
-  const ask = { command: "rank", size: flags.size };
-  /** The sketch of a checkpoint; what was taken of the file is noted in `taken`. */
-  const sketchFile: typeof sketched = async (...args) => {
-    const made = await sketched(...args);
-    for (const one of made.taken) taken.set(one.file, one);
-    return made;
-  };
-  const asked: { readonly sketch: Sketch; readonly graph?: FittedGraph | undefined } = isSketchFile(
-    query,
-  )
-    ? { sketch: await readSketch(query) }
-    : await sketchFile(query, { ...ask, spec: flags }, cli);
-  const { sketch: first, graph } = asked;
+  const { size } = first;
   const spec = specFromJSON(first.spec);
   const own = vocabularyRows(spec);
   const byRows = new Map<number | undefined, Sketch>([[own, first]]);
@@ -122,19 +154,22 @@ async function judgeOf(
     const known = byRows.get(rows);
     if (known !== undefined) return known;
     if (rows === undefined || own === undefined) return first; // of another architecture: told when compared
-    if (rows > own || isSketchFile(query))
+    if (rows > own || query === undefined)
       throw new OptionError(
         `the query has ${own} vocabulary rows and the candidate ${rows}, and a sketch of the larger one cannot be cut; give its checkpoint`,
       );
-    const cut = { ...ask, size: first.size, spec: withRows(spec, rows) };
-    const { sketch } = await sketchFile(query, cut, cli);
+    const { sketch } = await sketchOf(query, { size, spec: withRows(spec, rows) }, cli, taken);
     byRows.set(rows, sketch);
     return sketch;
   };
+  const sketched = async (file: string): Promise<Pick<SketchedFile, "sketch" | "fileRows">> => {
+    if (isSketchFile(file)) return { sketch: await readSketch(file), fileRows: undefined };
+    const network = await openCheckpoint(file);
+    const made = sketchOf(network, { size, spec, graph }, cli, taken);
+    return made.finally(() => network.source.close());
+  };
   return async (file) => {
-    const { sketch, fileRows } = isSketchFile(file)
-      ? { sketch: await readSketch(file), fileRows: undefined }
-      : await sketchFile(file, { ...ask, size: first.size, spec, graph }, cli);
+    const { sketch, fileRows } = await sketched(file);
     const rows = vocabularyRows(specFromJSON(sketch.spec));
     const similarity = compareSketches(await queryOf(rows), sketch);
     const isCut = rows !== undefined && (rows !== own || rows !== (fileRows ?? rows));

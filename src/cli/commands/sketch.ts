@@ -1,14 +1,25 @@
 // `weightspace sketch`: the similarity-preserving sketch of a checkpoint, as a small file beside it.
 
 import { wholeNumber } from "../app/arguments.ts";
-import { addSpecOptions, type SpecFlags } from "../networks/checkpoint-spec.ts";
-import type { RegisterCommand } from "../app/context.ts";
+import {
+  addForceOption,
+  addOutputOption,
+  type ForceFlag,
+  refuseExisting,
+} from "../app/output-option.ts";
+import {
+  addSpecOptions,
+  openCheckpoint,
+  readTold,
+  type SpecFlags,
+} from "../networks/checkpoint-spec.ts";
+import type { Cli, RegisterCommand } from "../app/context.ts";
 import { nameWithoutEnding } from "../../node/open-weights.ts";
 import { withKey } from "../networks/with-key.ts";
 import { writeFileAtomic } from "../../node/write-file.ts";
 import { UsageError } from "../app/usage-error.ts";
 
-interface SketchFlags extends SpecFlags {
+interface SketchFlags extends SpecFlags, ForceFlag {
   readonly output?: string;
   readonly size: number;
 }
@@ -22,29 +33,37 @@ export const sketchCommand: RegisterCommand = (program, cli) => {
       "Writes a sketch of a checkpoint: a few thousand numbers that no symmetry of the network changes and that stay near when it is fine-tuned, pruned or noised. `rank` compares sketches without the checkpoints.",
     )
     .argument("<checkpoint>", "a file of weights, an index or a folder");
-  addSpecOptions(command)
-    .option("-o, --output <file>", "the sketch to write, ending in .sketch.json")
+  addForceOption(
+    addOutputOption(addSpecOptions(command), "the sketch to write, ending in .sketch.json"),
+  )
     .option("--size <n>", "numbers in all, shared by the axes", wholeNumber(1, 1_000_000), 2048)
     .addHelpText("after", "\nExample:\n  weightspace sketch a.safetensors -o a.sketch.json")
-    .action(async (given: string, { output, size, ...flags }: SketchFlags) => {
-      const [path] = await withKey([given], flags.key);
-      cli.hintResume("no file was changed; the same command begins anew");
-      const { isSketchFile, sketchEnding, sketchFile } = await import("../networks/sketch-file.ts");
-      const target = output ?? `${await nameWithoutEnding(path)}${sketchEnding}`;
-      if (!isSketchFile(target))
-        throw new UsageError(`sketch: -o must end in ${sketchEnding}, got ${target}`);
-      const { sketch, origin, taken } = await sketchFile(
-        path,
-        { command: "sketch", size, spec: flags },
-        cli,
-      );
-      const text = `${JSON.stringify(sketch)}\n`;
-      await writeFileAtomic(target, text, { signal: cli.signal });
-      const numbers = sketch.blocks.reduce((sum, { values }) => sum + values.length, 0);
-      const { open } = sketch;
-      cli.output.result(
-        { sketch: target, spec: origin, numbers, bytes: text.length, open, taken },
-        () => [`spec: ${origin}`, `wrote ${target}: ${numbers} numbers`].join("\n"),
-      );
-    });
+    .action((given: string, flags: SketchFlags) => sketch(cli, given, flags));
 };
+
+async function sketch(
+  cli: Cli,
+  given: string,
+  { output, size, force, ...flags }: SketchFlags,
+): Promise<void> {
+  const [path] = await withKey([given], flags.key);
+  cli.hintResume("no file was changed; the same command begins anew");
+  const { isSketchFile, sketchEnding, sketchNetwork } = await import("../networks/sketch-file.ts");
+  const target = output ?? `${await nameWithoutEnding(path)}${sketchEnding}`;
+  if (!isSketchFile(target))
+    throw new UsageError(`sketch: -o must end in ${sketchEnding}, got ${target}`);
+  await refuseExisting("sketch", target, { force });
+  const told = await readTold(flags);
+  const network = await openCheckpoint(path, told);
+  const asked = { command: "sketch", size, spec: told };
+  const made = await sketchNetwork(network, asked, cli).finally(() => network.source.close());
+  const { origin, taken } = made;
+  const text = `${JSON.stringify(made.sketch)}\n`;
+  await writeFileAtomic(target, text, { signal: cli.signal });
+  const { open, blocks } = made.sketch;
+  const numbers = blocks.reduce((sum, { values }) => sum + values.length, 0);
+  cli.output.result(
+    { sketch: target, spec: origin, numbers, bytes: text.length, open, taken },
+    () => [`spec: ${origin}`, `wrote ${target}: ${numbers} numbers`].join("\n"),
+  );
+}

@@ -14,7 +14,7 @@ import {
 import { seedNumber } from "../app/arguments.ts";
 import type { GraphSymmetriesOptions } from "../networks/graph-symmetries.ts";
 import { print } from "../app/output.ts";
-import { isTensorFile } from "../networks/named-tensors.ts";
+import type { OpenedModel } from "../networks/opened-model.ts";
 import { withKey } from "../networks/with-key.ts";
 import { takenLine } from "../networks/taken.ts";
 
@@ -29,7 +29,10 @@ export function symmetriesCommand(program: Command): void {
     .description(
       "Prints the symmetries of a model file: its axes, and which axes every tensor has.",
     )
-    .argument("<model>", "an .onnx file; or .safetensors, .pt, .npz, read by their tensor names")
+    .argument(
+      "<model>",
+      "an .onnx file; or .safetensors, .pt, .npz, read by their tensor names; - for standard input",
+    )
     .option("--verify", "act on every axis and compare the outputs of the model")
     .option("--explain", "say which operations tie, split or fix every axis")
     .option("--seed <n>", "seed of the actions and inputs of --verify", seedNumber, 0)
@@ -48,15 +51,19 @@ export function symmetriesCommand(program: Command): void {
 }
 
 async function symmetries(path: string, options: Options): Promise<string[]> {
-  if (await isTensorFile(path)) return symmetriesOfNames(path, options);
-  refuseNameOptions(options, "symmetries");
   // Loaded here: reading and following graphs takes longer to load than other commands take to start.
+  const { hasOnnxEnding, isWithoutGraph, openModel } = await import("../networks/opened-model.ts");
+  if (hasOnnxEnding(path)) refuseNameOptions(options, "symmetries");
+  const model = await openModel(path);
+  await model.source.close();
+  if (isWithoutGraph(model)) return symmetriesOfNames(model, options);
+  refuseNameOptions(options, "symmetries");
   const { graphSymmetries } = await import("../networks/graph-symmetries.ts");
-  return graphSymmetries(path, options);
+  return graphSymmetries(model, options);
 }
 
-async function symmetriesOfNames(path: string, options: Options): Promise<string[]> {
-  const { family, spec, warnings, taken } = await nameSymmetries(path, options);
+async function symmetriesOfNames(model: OpenedModel, options: Options): Promise<string[]> {
+  const { family, spec, warnings, taken } = await nameSymmetries(model, options);
   for (const one of taken) process.stderr.write(`${takenLine(one)}\n`);
   const notes = [
     ...warnings,

@@ -6,6 +6,8 @@ import { positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
 import { backendOption } from "../app/backend-option.ts";
 import type { Backend } from "../../kernels/backend.ts";
 import { listModels } from "../experiments/model-help.ts";
+import { didYouMean } from "../../core/nearest-name.ts";
+import { addAlias, addOutputOption } from "../app/output-option.ts";
 import type { Training } from "../experiments/train-functional.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import { mostOptionBytes, readBytes, readJson } from "../../node/files.ts";
@@ -19,7 +21,7 @@ import { UsageError } from "../app/usage-error.ts";
 
 interface TrainFlags {
   readonly zoo: string;
-  readonly model: string;
+  readonly functional: string;
   readonly options?: string;
   readonly output: string;
   readonly epochs: number;
@@ -42,15 +44,18 @@ export const trainCommand: RegisterCommand = (program, cli) => {
     )
     .addHelpText(
       "after",
-      "\nExample:\n  weightspace train --zoo zoos/digits --model unf -o unf.safetensors",
+      "\nExample:\n  weightspace train --zoo zoos/digits --functional unf -o unf.safetensors",
     );
   listModels(addOptions(command), cli).action((flags: TrainFlags) => trainFunctional(flags, cli));
 };
 
 function addOptions(command: Command): Command {
-  return command
+  addAlias(command, "--model <name>", "functional"); // the graph of a network in all other commands
+  return addOutputOption(command, "checkpoint to write after every epoch", {
+    fallback: "functional.safetensors",
+  })
     .requiredOption("--zoo <folder>", "the population to learn from")
-    .option("--model <name>", "the functional, one of the models below", "unf")
+    .option("--functional <name>", "the functional, one of the models below", "unf")
     .option("--options <file>", 'model options as JSON, for example {"channels": [1, 16, 16]}')
     .option("--epochs <n>", "passes over the training networks", wholeNumber(1), 40)
     .option("--batch-size <n>", "networks per step", wholeNumber(1), 32)
@@ -64,11 +69,7 @@ function addOptions(command: Command): Command {
     .addOption(backendOption())
     .option("--resume", "continue from the output file if it exists")
     .option(...allowDamagedOption)
-    .option(
-      "-o, --output <file>",
-      "checkpoint to write after every epoch",
-      "functional.safetensors",
-    );
+    .addHelpText("after", "\nAn existing output is continued with --resume, and never replaced.");
 }
 
 function refuseExisting({ output, resume }: TrainFlags): void {
@@ -88,14 +89,14 @@ async function readOptions(path: string | undefined): Promise<Record<string, unk
 
 async function trainFunctional(flags: TrainFlags, cli: Cli): Promise<void> {
   const { modelNames } = await import("../../models/registry.ts");
-  if (!modelNames.includes(flags.model)) {
+  if (!modelNames.includes(flags.functional)) {
     throw new UsageError(
-      `train: unknown model "${flags.model}"; choose one of ${modelNames.join(", ")}`,
+      `train: unknown functional "${flags.functional}"${didYouMean(flags.functional, modelNames)}; choose one of ${modelNames.join(", ")}`,
     );
   }
   refuseExisting(flags);
   const { withBackend } = await import("../../models/registry.ts");
-  const options = withBackend(flags.model, await readOptions(flags.options), flags.backend);
+  const options = withBackend(flags.functional, await readOptions(flags.options), flags.backend);
   const { openPopulation } = await import("../experiments/open-population.ts");
   const population = await openPopulation(flags.zoo, { allowDamaged: flags.allowDamaged });
   warnOfProblems(population, cli.output);
@@ -125,13 +126,13 @@ async function trainLocked(
   const { dataset, counts } = population;
   const [train, validation, test] = splitDataset(dataset, [0.7, 0.15, 0.15], flags.seed);
   const normalization = fitNormalization(train);
-  const model = buildModel(flags.model, dataset.spec, options);
+  const model = buildModel(flags.functional, dataset.spec, options);
   const { output, seed, patience } = flags;
   const about = {
-    model: flags.model,
+    model: flags.functional,
     options,
     networks: dataset.size,
-    inputs: describeInputs(inputsOf(flags.model, options)),
+    inputs: describeInputs(inputsOf(flags.functional, options)),
     "weights and targets": fingerprint(dataset),
   };
   const resume = existsSync(output) ? await readBytes(output) : undefined;
@@ -142,11 +143,11 @@ async function trainLocked(
   }
   cli.hintResume("run the same command with --resume to continue");
   const training: Training = {
-    name: flags.model,
+    name: flags.functional,
     model,
     parts: { train, validation, test },
     normalization,
-    inputs: inputsOf(flags.model, options),
+    inputs: inputsOf(flags.functional, options),
     output,
     options: {
       ...budgetOptions({ ...flags, clipNorm: 1 }, train.size, options),
@@ -162,12 +163,12 @@ async function trainLocked(
   const { tau, bestEpoch } = outcome;
   const sizes = { train: train.size, validation: validation.size, test: test.size };
   const value = {
+    testTau: tau,
     checkpoint: output,
-    model: flags.model,
+    model: flags.functional,
     parameters: model.parameterCount,
     reason: outcome.reason,
     bestEpoch,
-    testTau: tau,
     networks: sizes,
     leftOut: counts,
     seed,
@@ -175,6 +176,6 @@ async function trainLocked(
   cli.output.result(
     value,
     () =>
-      `${output}: ${flags.model}, ${model.parameterCount} parameters, Kendall's tau ${tau.toFixed(4)} on ${test.size} held-out networks (best epoch ${bestEpoch})`,
+      `${output}: ${flags.functional}, ${model.parameterCount} parameters, Kendall's tau ${tau.toFixed(4)} on ${test.size} held-out networks (best epoch ${bestEpoch})`,
   );
 }

@@ -43,6 +43,7 @@ async function demoUnits(
   { iterations, seed, out }: DemoFlags,
 ): Promise<DemoUnit[]> {
   const { demoUnitCount, transportDemo } = await import("../../experiment/transport-demo.ts");
+  const { readPackageData } = await import("../../node/package-data.ts");
   const pictures = images.map(({ data }) => createHash("sha256").update(data).digest("hex"));
   const key = JSON.stringify([seed, iterations, ...pictures]);
   const known = (name: string) =>
@@ -52,7 +53,14 @@ async function demoUnits(
     );
   const units: DemoUnit[] = [];
   const task = cli.progress.task("moving points", demoUnitCount, { unit: "units" });
-  const options = { images, seed, iterations, known, signal: cli.signal };
+  const options = {
+    digits: () => readPackageData("uci-digits.csv.gz"),
+    images,
+    seed,
+    iterations,
+    known,
+    signal: cli.signal,
+  };
   for await (const { name, unit, done, wasKnown } of transportDemo(options)) {
     if (!wasKnown) await writeFileAtomic(unitPath(out, name, key), JSON.stringify(unit));
     units.push(unit);

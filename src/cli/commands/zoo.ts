@@ -3,17 +3,19 @@
 import { availableParallelism } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
 import { seedNumber, wholeNumber } from "../app/arguments.ts";
+import { didYouMean } from "../../core/nearest-name.ts";
 import { mostNetworks } from "../../zoo/limits.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import { mostOptionBytes, readJson } from "../../node/files.ts";
 import { counted, textTable } from "../app/output.ts";
+import { addOutputOption } from "../app/output-option.ts";
 import { UsageError } from "../app/usage-error.ts";
 
 interface BuildFlags {
   readonly recipe: string;
   readonly networks: number;
   readonly seed: number;
-  readonly out: string;
+  readonly output: string;
   readonly workers: number;
   readonly shard?: { readonly part: number; readonly of: number };
   readonly shardSize?: number;
@@ -42,7 +44,7 @@ export const zooCommand: RegisterCommand = (program, cli) => {
 };
 
 function addBuild(zoo: Command, cli: Cli): void {
-  zoo
+  const command = zoo
     .command("build")
     .summary("train a population")
     .description(
@@ -59,16 +61,17 @@ function addBuild(zoo: Command, cli: Cli): void {
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
     .option("--shard <i/n>", "builds part i of n only; zoo merge joins the parts", partNumber)
     .option("--shard-size <n>", "networks in one file and one program", wholeNumber(1))
-    .requiredOption("-o, --out <folder>", "the zoo's folder")
     .addHelpText(
       "after",
-      "\nRecipes: zoo recipes lists them.\n\nExample:\n  weightspace zoo build --networks 2000 --out zoos/digits",
-    )
-    .action((flags: BuildFlags) => build(flags, cli));
+      "\nRecipes: zoo recipes lists them.\n\nExample:\n  weightspace zoo build --networks 2000 -o zoos/digits",
+    );
+  addOutputOption(command, "the zoo's folder", { value: "<folder>", required: true }).action(
+    (flags: BuildFlags) => build(flags, cli),
+  );
 }
 
 async function build(
-  { recipe, networks, seed, out, workers, shard, shardSize }: BuildFlags,
+  { recipe, networks, seed, output: out, workers, shard, shardSize }: BuildFlags,
   cli: Cli,
 ): Promise<void> {
   const { parseRecipe } = await import("../../zoo/recipe.ts");
@@ -78,7 +81,7 @@ async function build(
   const isFile = /[./\\]/.test(recipe);
   if (!isFile && !Object.hasOwn(recipes, recipe))
     throw new UsageError(
-      `there is no recipe "${recipe}"; expected one of ${Object.keys(recipes).join(", ")}, or a JSON file`,
+      `there is no recipe "${recipe}"${didYouMean(recipe, Object.keys(recipes))}; expected one of ${Object.keys(recipes).join(", ")}, or a JSON file`,
     );
   const chosen = isFile
     ? parseRecipe(await readJson(recipe, { bytes: mostOptionBytes }))
@@ -130,16 +133,17 @@ async function listRecipes(cli: Cli): Promise<void> {
 }
 
 function addMerge(zoo: Command, cli: Cli): void {
-  zoo
+  const command = zoo
     .command("merge")
     .summary("join parts of a population")
     .description(
       "Joins the folders that `zoo build --shard i/n` wrote. Damaged shards are named and left out; zoo build on the result trains what is missing.",
     )
     .argument("<parts...>", "folders of the parts")
-    .requiredOption("-o, --out <folder>", "the zoo's folder")
-    .addHelpText("after", "\nExample:\n  weightspace zoo merge part1 part2 part3 --out zoos/gru")
-    .action((parts: string[], { out }: { out: string }) => merge(parts, out, cli));
+    .addHelpText("after", "\nExample:\n  weightspace zoo merge part1 part2 part3 -o zoos/gru");
+  addOutputOption(command, "the zoo's folder", { value: "<folder>", required: true }).action(
+    (parts: string[], { output }: { output: string }) => merge(parts, output, cli),
+  );
 }
 
 async function merge(parts: readonly string[], out: string, cli: Cli): Promise<void> {

@@ -11,6 +11,7 @@ import type { Backend } from "../../kernels/backend.ts";
 import { listModels } from "./model-help.ts";
 import { allowDamagedOption } from "./open-population.ts";
 import { UsageError } from "../app/usage-error.ts";
+import { didYouMean } from "../../core/nearest-name.ts";
 
 /** What both experiments on generalisation are told. */
 export interface GeneralizationFlags {
@@ -32,7 +33,7 @@ export interface GeneralizationFlags {
   readonly patience?: number;
   readonly publishedTraining?: boolean;
   readonly name?: string;
-  readonly out?: string;
+  readonly output?: string;
   readonly results?: string;
   readonly workers: number;
 }
@@ -174,7 +175,7 @@ async function chooseContestants(flags: GeneralizationFlags): Promise<Contestant
   );
   if (unknown !== undefined) {
     throw new UsageError(
-      `experiment: unknown model "${unknown}"; choose from ${contestantNames.join(", ")}`,
+      `experiment: unknown model "${unknown}"${didYouMean(unknown, contestantNames)}; choose from ${contestantNames.join(", ")}`,
     );
   }
   const models = chooseModels(names, options, flags.backend);

@@ -6,7 +6,8 @@ import type { SymmetrySpec } from "../../symmetry/types.ts";
 import type { Cli } from "../app/context.ts";
 import { type MatchFlags, matchOptions } from "./match-flags.ts";
 import { withOwnGraph } from "../networks/graph-fit.ts";
-import type { Network, Networks } from "../networks/networks.ts";
+import type { Networks } from "../networks/networks.ts";
+import type { Network } from "../networks/opened-model.ts";
 import { type Verification, type VerifyFlags, verifyMove, worstOf } from "./verify-move.ts";
 
 export async function alignForMerge(
@@ -50,7 +51,7 @@ export async function verifyAligned(
         ? actOnTensor(spec, element, name, await before(name))
         : before(name);
     const { path, source } = other;
-    const runnable = await withOwnGraph(found, other);
+    const runnable = withOwnGraph(found, other);
     all.push(
       await verifyMove(cli, runnable, flags, { path, source, rounded: false, before, after }),
     );

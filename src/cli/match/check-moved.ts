@@ -7,11 +7,12 @@ import { actOnTensor } from "../../symmetry/act.ts";
 import { type GroupElement, invertElement } from "../../symmetry/element.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import type { TensorSource } from "../../formats/tensor-source.ts";
-import { type FoundSpec, openCheckpoint } from "../networks/checkpoint-spec.ts";
+import { openCheckpoint } from "../networks/checkpoint-spec.ts";
+import type { FoundSpec } from "../networks/found-spec.ts";
 import type { Cli } from "../app/context.ts";
 import { withOwnGraph } from "../networks/graph-fit.ts";
 import { counted } from "../app/output.ts";
-import type { Network } from "../networks/networks.ts";
+import type { Network } from "../networks/opened-model.ts";
 import { type Verification, type VerifyFlags, verifyMove } from "./verify-move.ts";
 import { writeNetwork } from "../networks/write-network.ts";
 
@@ -47,7 +48,7 @@ export async function writeMoved(
   const { path, source } = network;
   const { spec } = found;
   const names = new Set(Object.keys(spec.tensors));
-  const runnable = await withOwnGraph(found, network);
+  const runnable = withOwnGraph(found, network);
   const task = cli.progress.task("writing", names.size, { unit: "tensors" });
   let written = 0;
   let checked: CheckedMove | undefined;
@@ -56,7 +57,7 @@ export async function writeMoved(
     signal: cli.signal,
     onTensor: () => task.update(++written),
     check: async (temporary) => {
-      const file = await openCheckpoint(temporary);
+      const { source: file } = await openCheckpoint(temporary);
       try {
         checked = {
           movedBack: await checkMoved(out, network, file, spec, element),

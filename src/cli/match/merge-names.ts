@@ -2,7 +2,7 @@
 
 import { equalShapes } from "../../core/shapes.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import type { Network } from "../networks/networks.ts";
+import type { Network } from "../networks/opened-model.ts";
 import { floatTensors } from "../networks/write-network.ts";
 
 /**
@@ -14,7 +14,7 @@ export async function mergeNames(
   spec: Pick<SymmetrySpec, "tensors">,
 ): Promise<Set<string>> {
   const [first, ...others] = networks;
-  const names = await floatTensors(first);
+  const names = floatTensors(first);
   for (const name of names) {
     if (Object.hasOwn(spec.tensors, name)) continue;
     const shape = first.source.entries.get(name)?.shape ?? [];

@@ -6,7 +6,7 @@ import { EnvironmentError, SpecError } from "../../core/errors.ts";
 import type { OnnxType } from "../../formats/onnx-tensor.ts";
 import type { TensorSource } from "../../formats/tensor-source.ts";
 import type { MoveProof } from "../../infer/proof/prove-move.ts";
-import type { FoundSpec } from "../networks/checkpoint-spec.ts";
+import type { FoundSpec } from "../networks/found-spec.ts";
 import type { Cli } from "../app/context.ts";
 
 export interface VerifyFlags {

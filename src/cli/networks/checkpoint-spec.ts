@@ -4,23 +4,20 @@
 import type { Command } from "commander";
 import { type SpecProblem, SpecError, UnsupportedError } from "../../core/errors.ts";
 import { equalShapes, formatShape } from "../../core/shapes.ts";
-import { decodeTensor } from "../../formats/onnx-tensor.ts";
-import { readOnnx } from "../../formats/onnx.ts";
-import { type TensorSource, weightsSource } from "../../formats/tensor-source.ts";
-import { separateAliases } from "../../formats/onnx-aliases.ts";
-import type { NamedShape } from "../../infer/names/template.ts";
+import type { TensorSource } from "../../formats/tensor-source.ts";
 import { specFromJSON } from "../../symmetry/json.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import { readBytes, readJson } from "../../node/files.ts";
-import type { FittedGraph } from "./graph-fit.ts";
+import { readJson, readJsonBytes } from "../../node/files.ts";
+import { type InferNamesOptions, inferSpecFromNames } from "../../infer/names/infer-names.ts";
+import { exportUnfolded, type FoundSpec } from "./found-spec.ts";
 import {
   addNameOptions,
-  inferFromNames,
   type NameOptions,
+  namedShapes,
+  readNameOptions,
   refuseNameOptions,
 } from "./name-symmetries.ts";
-import { isTensorFile } from "./named-tensors.ts";
-import { openWeights } from "../../node/open-weights.ts";
+import type { Network, OpenedModel } from "./opened-model.ts";
 import { UsageError } from "../app/usage-error.ts";
 
 export interface SpecFlags extends NameOptions {
@@ -34,8 +31,14 @@ export interface SpecFlags extends NameOptions {
 export function addSpecOptions(command: Command): Command {
   return addNameOptions(
     command
-      .option("--spec <file>", "the symmetries, as printed by `symmetries --json`")
-      .option("--model <file.onnx>", "the graph of the model: its symmetries are inferred")
+      .option(
+        "--spec <file>",
+        "the symmetries, as printed by `symmetries --json`; - for standard input",
+      )
+      .option(
+        "--model <file.onnx>",
+        "the graph of the model: its symmetries are inferred; - for standard input",
+      )
       .option(
         "--ignore <pattern>",
         "tensors that the network does not compute with, such as *.inv_freq; may repeat (with a graph)",
@@ -44,75 +47,92 @@ export function addSpecOptions(command: Command): Command {
   );
 }
 
-export interface FoundSpec {
-  readonly spec: SymmetrySpec;
-  /** Where it comes from, to be printed: a file, the graph, or a family of names. */
-  readonly origin: string;
-  readonly warnings: readonly string[];
-  /** The graph, where one was told: it belongs to the checkpoint. */
-  readonly graph?: FittedGraph;
-  /** What kind of odd functions give signs their freedom, where names tell. */
-  readonly activation?: NameOptions["activation"];
+/** What options say about symmetries, their files read: once for all checkpoints of a command. */
+export interface ToldSpec {
+  readonly flags: SpecFlags;
+  /** What names need to be told. */
+  readonly names: InferNamesOptions;
+  /** What the file of --spec holds. */
+  readonly spec?: SymmetrySpec;
+  /** What the file of --model holds; its numbers can be read only where it has a graph. */
+  readonly model?: OpenedModel;
 }
 
-/** Opens a checkpoint; the weights of an ONNX model are those its graph uses, under the names of its inferred spec. */
-export async function openCheckpoint(path: string): Promise<TensorSource> {
-  const source = await openWeights(path);
-  if (source.format !== "onnx") return source;
-  await source.close();
-  const { graph } = separateAliases(readOnnx(await readBytes(path)));
-  const tensors = [...graph.initializers].filter(([, { type }]) => type !== "string");
-  return weightsSource(
-    Object.fromEntries(
-      tensors.map(([name, tensor]) => [name, { shape: tensor.shape, data: decodeTensor(tensor) }]),
-    ),
-    path,
-  );
+/**
+ * Reads the files that options about symmetries name.
+ * @throws {UsageError} when options exclude each other; {EnvironmentError} {FormatError} {SpecError} naming the file
+ */
+export async function readTold(flags: SpecFlags): Promise<ToldSpec> {
+  const { spec: file, model: path, ignore } = flags;
+  if (file !== undefined && path !== undefined)
+    throw new UsageError("give --spec or --model, not both");
+  if (file !== undefined && ignore !== undefined)
+    throw new UsageError(
+      "--ignore is for checkpoints with a graph; give --model instead of --spec",
+    );
+  const names = await readNameOptions(flags);
+  if (file !== undefined) return { flags, names, spec: specFromJSON(await readSpecFile(file)) };
+  if (path === undefined) return { flags, names };
+  const { isWithoutGraph, openModel } = await import("./opened-model.ts");
+  const model = await openModel(path);
+  await model.source.close();
+  if (!isWithoutGraph(model)) refuseNameOptions(flags, "options");
+  return { flags, names, model };
+}
+
+/** The JSON of a spec, from a file or, for `-`, from standard input. */
+async function readSpecFile(path: string): Promise<unknown> {
+  const { dash, readStandardInput } = await import("../app/standard-streams.ts");
+  return path === dash
+    ? readJsonBytes("standard input", await readStandardInput())
+    : readJson(path);
+}
+
+/** Opens a checkpoint; one that is the model of --model is open already. @throws as `openModel` */
+export async function openCheckpoint(path: string, told?: ToldSpec): Promise<OpenedModel> {
+  const { model } = told ?? {};
+  if (model?.path === path && model.onnx !== undefined) return model;
+  const { openModel } = await import("./opened-model.ts");
+  return openModel(path);
 }
 
 /**
  * The spec for a checkpoint; the reason when nothing tells it. Where a graph names tensors otherwise, this or one of the
  * `others`, files of the same model, must hold the graph's numbers.
- * @throws {SpecError} when it does not fit the tensors; {UsageError} when --spec and --model are both given.
+ * @throws {SpecError} when it does not fit the tensors
  */
 export async function findSpec(
-  path: string,
-  source: TensorSource,
-  flags: SpecFlags,
+  network: Network,
+  told: ToldSpec,
   others: readonly TensorSource[] = [],
 ): Promise<FoundSpec | { readonly reason: string }> {
-  if (flags.spec !== undefined && flags.model !== undefined)
-    throw new UsageError("give --spec or --model, not both");
-  const found = await readSpec(path, [source, ...others], flags);
-  if ("spec" in found) checkFit(path, source, found.spec);
+  const found = await readSpec(network, told, others);
+  if ("spec" in found) checkFit(network.path, network.source, found.spec);
   return found;
 }
 
 async function readSpec(
-  path: string,
-  sources: readonly TensorSource[],
-  flags: SpecFlags,
+  network: Network,
+  told: ToldSpec,
+  others: readonly TensorSource[],
 ): Promise<FoundSpec | { readonly reason: string }> {
-  if (flags.spec !== undefined && flags.ignore !== undefined)
-    throw new UsageError(
-      "--ignore is for checkpoints with a graph; give --model instead of --spec",
-    );
-  if (flags.spec !== undefined)
-    return { spec: specFromJSON(await readJson(flags.spec)), origin: flags.spec, warnings: [] };
-  const graph = flags.model ?? (path.toLowerCase().endsWith(".onnx") ? path : undefined);
-  if (graph !== undefined) {
-    if (!(await isTensorFile(graph))) return specOfGraph(path, graph, sources, flags);
+  const { flags, names, spec, model } = told;
+  if (spec !== undefined) return { spec, origin: flags.spec ?? "the spec", warnings: [] };
+  const { hasOnnxEnding, isWithoutGraph } = await import("./opened-model.ts");
+  if (model !== undefined) {
+    if (!isWithoutGraph(model)) return specOfGraph(network, model, told, others);
     const { readModelSpec } = await import("./model-spec.ts");
-    const { spec, warnings } = await readModelSpec(graph, flags, "options");
-    return { spec, warnings, origin: `the tensor names of ${graph}` };
+    const { spec: named, warnings } = readModelSpec(model, names);
+    return { spec: named, warnings, origin: `the tensor names of ${model.path}` };
   }
+  if (network.onnx !== undefined || hasOnnxEnding(network.path))
+    return specOfGraph(network, network, told, others);
   if (flags.ignore !== undefined)
     throw new UsageError("--ignore is for checkpoints with a graph; give --model graph.onnx too");
-  const shapes = [...sources[0].entries].map(([name, { shape }]): NamedShape => ({ name, shape }));
   try {
-    const { spec, family, warnings } = await inferFromNames(shapes, flags);
+    const { spec: named, family, warnings } = inferSpecFromNames(namedShapes(network), names);
     return {
-      spec,
+      spec: named,
       warnings,
       ...(flags.activation !== undefined && { activation: flags.activation }),
       origin: `tensor names, read as family "${family}" (not proved)`,
@@ -125,18 +145,19 @@ async function readSpec(
 
 /** The spec of a graph under the names of the checkpoint; an ONNX file is its own graph. */
 async function specOfGraph(
-  path: string,
-  graph: string,
-  sources: readonly TensorSource[],
-  flags: SpecFlags,
+  network: Network,
+  model: Network,
+  { flags }: ToldSpec,
+  others: readonly TensorSource[],
 ): Promise<FoundSpec> {
   refuseNameOptions(flags, "options");
   const { fitGraph, ownGraph } = await import("./graph-fit.ts");
-  const file = { path: graph, bytes: await readBytes(graph), ignores: matcher(flags.ignore) };
-  const [source, ...others] = sources;
-  const fitted = graph === path ? ownGraph(file) : await fitGraph(file, { path, source }, others);
+  const { graphOf } = await import("./opened-model.ts");
+  const file = { path: model.path, onnx: graphOf(model), ignores: matcher(flags.ignore) };
+  const fitted =
+    model.path === network.path ? ownGraph(file) : await fitGraph(file, network, others);
   const { spec, inference, renamed } = fitted;
-  const origin = `the graph of ${graph}${renamed ? ", its tensors found by their numbers" : ""}`;
+  const origin = `the graph of ${model.path}${renamed ? ", its tensors found by their numbers" : ""}`;
   return { spec, warnings: inference.warnings, origin, graph: fitted };
 }
 
@@ -148,10 +169,6 @@ function matcher(patterns: readonly string[] = []): (name: string) => boolean {
   });
   return (name) => expressions.some((expression) => expression.test(name));
 }
-
-/** How a graph is written whose tensors are those of the checkpoint. */
-export const exportUnfolded =
-  "export the graph of this very checkpoint without folding: torch.onnx.export(..., dynamo=True, optimize=False), or with dynamo=False: model.eval(), training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False";
 
 /** @throws {SpecError} listing every tensor of the spec that the checkpoint lacks or has in another shape */
 export function checkFit(

@@ -18,34 +18,14 @@ import { readersOf } from "../../infer/walk/readers.ts";
 import { isElementwiseTable, orientationOf, sameEverywhere } from "../../infer/passes/tables.ts";
 import { axesOfExpression } from "../../symmetry/expression.ts";
 import { specDifference } from "../../symmetry/same-spec.ts";
-import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { type Places, placesByName, placesByNumbers, specInPlaces } from "./fit-names.ts";
-import { exportUnfolded, type FoundSpec } from "./checkpoint-spec.ts";
-import { readBytes } from "../../node/files.ts";
-import type { Network } from "./networks.ts";
-import { floatTensors, isOnnx } from "./write-network.ts";
-
-/** A graph that belongs to checkpoints. */
-export interface FittedGraph {
-  readonly path: string;
-  /** The model file; constants that the first checkpoint holds too have its numbers. */
-  readonly bytes: Uint8Array;
-  readonly inference: Inference;
-  /** Where checkpoints hold the stored tensors of the graph. */
-  readonly places: Places;
-  /** Whether some were found by their numbers. */
-  readonly renamed: boolean;
-  /** The spec under the names of the checkpoints. */
-  readonly spec: SymmetrySpec;
-  /** Tensors of the graph that no checkpoint has: tables, which never move. */
-  readonly tables: readonly string[];
-  /** Names that --ignore leaves out. */
-  readonly ignores: (name: string) => boolean;
-}
+import { exportUnfolded, type FittedGraph, type FoundSpec } from "./found-spec.ts";
+import type { Network, OnnxModel } from "./opened-model.ts";
+import { floatTensors } from "./write-network.ts";
 
 export interface GraphFile {
   readonly path: string;
-  readonly bytes: Uint8Array;
+  readonly onnx: OnnxModel;
   readonly ignores: (name: string) => boolean;
 }
 
@@ -55,11 +35,11 @@ export interface GraphFile {
  * @throws {SpecError} naming the tensors on both sides when they do not belong together
  */
 export async function fitGraph(
-  { path, bytes, ignores }: GraphFile,
+  { path, onnx: { bytes, graph }, ignores }: GraphFile,
   first: Network,
   others: readonly TensorSource[],
 ): Promise<FittedGraph> {
-  const inferred = inferSpec(readOnnx(bytes));
+  const inferred = inferSpec(graph);
   const places = await findPlaces(inferred, [first.source, ...others]);
   const lacking = Object.keys(inferred.spec.tensors).filter((name) => !places.has(name));
   const lost = lacking.filter((name) => !ignores(name) && !isTable(inferred, name, places));
@@ -86,8 +66,12 @@ export async function fitGraph(
 }
 
 /** A graph with its own numbers: everything in it belongs to it. */
-export function ownGraph({ path, bytes, ignores }: GraphFile): FittedGraph {
-  const inference = inferSpec(readOnnx(bytes));
+export function ownGraph({
+  path,
+  onnx: { bytes, graph: stored },
+  ignores,
+}: GraphFile): FittedGraph {
+  const inference = inferSpec(stored);
   const { graph, spec } = inference;
   const floats = [...graph.initializers].filter(([, { type }]) => isFloatType(type));
   const places = new Map(floats.map(([name]) => [name, { name, transposed: false }]));
@@ -177,7 +161,7 @@ async function leftOver(draft: Draft, network: Network): Promise<string[]> {
   const constants = readConstants(draft);
   const known = storedTables(inference, tables);
   const left: string[] = [];
-  for (const name of await floatTensors(network)) {
+  for (const name of floatTensors(network)) {
     const shape = source.entries.get(name)?.shape ?? [];
     if (taken.has(name) || ignores(name) || sizeOf(shape) === 0) continue;
     const constant = constants.get(name);
@@ -300,13 +284,10 @@ function apartError(
 }
 
 /** The spec with the graph that a network is run in: an ONNX model carries its own. */
-export async function withOwnGraph(found: FoundSpec, { path }: Network): Promise<FoundSpec> {
-  if (!isOnnx(path) || found.graph?.path === path) return found;
+export function withOwnGraph(found: FoundSpec, { path, onnx }: Network): FoundSpec {
+  if (onnx === undefined || found.graph?.path === path) return found;
   try {
-    return {
-      ...found,
-      graph: ownGraph({ path, bytes: await readBytes(path), ignores: () => false }),
-    };
+    return { ...found, graph: ownGraph({ path, onnx, ignores: () => false }) };
   } catch (error) {
     if (error instanceof UnsupportedError) return found; // it holds no weights, or nests too deeply
     throw error;

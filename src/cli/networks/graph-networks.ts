@@ -9,7 +9,7 @@ import { modelWriter } from "../../formats/onnx-write.ts";
 import type { Executor } from "../../runtime/executor.ts";
 import type { Inference } from "../../infer/infer.ts";
 import { onnxRuntime } from "../../runtime/onnx-runtime.ts";
-import type { FittedGraph } from "./graph-fit.ts";
+import type { FittedGraph } from "./found-spec.ts";
 import { openWeights } from "../../node/open-weights.ts";
 import { UsageError } from "../app/usage-error.ts";
 

@@ -10,7 +10,7 @@ import { type Proof, proveSpec } from "../../infer/proof/prove.ts";
 import { specToJSON } from "../../symmetry/json.ts";
 import { printSpec } from "../../symmetry/print.ts";
 import { print } from "../app/output.ts";
-import { readGraph } from "./read-graph.ts";
+import { graphOf, type Network } from "./opened-model.ts";
 import { UsageError } from "../app/usage-error.ts";
 
 export interface GraphSymmetriesOptions {
@@ -27,17 +27,17 @@ export interface GraphSymmetriesOptions {
  * {UnsupportedError} {EnvironmentError} for files.
  */
 export async function graphSymmetries(
-  path: string,
+  model: Network,
   options: GraphSymmetriesOptions,
 ): Promise<string[]> {
-  const { bytes, graph } = await readGraph(path);
+  const { bytes, graph } = graphOf(model);
   refuseUnknownSizes(graph, options.size ?? {});
   const inference = inferSpec(graph, { sizes: options.size ?? {} });
   const { spec, warnings } = inference;
   let proof: Proof | undefined;
   if (options.verify === true) {
     proof = await proveSpec(bytes, inference, await onnxRuntime(), { seed: options.seed });
-    if (proof.verdict === "refuted") throw refutation(path, proof);
+    if (proof.verdict === "refuted") throw refutation(model.path, proof);
   }
   if (options.json === true) {
     for (const warning of warnings) print("stderr", visibleName(`warning: ${warning}`));

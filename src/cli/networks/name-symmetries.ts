@@ -10,8 +10,8 @@ import type { NamedShape } from "../../infer/names/template.ts";
 import { families } from "../../infer/names/registry.ts";
 import { wholeNumber } from "../app/arguments.ts";
 import { readJson } from "../../node/files.ts";
-import { namedTensors } from "./named-tensors.ts";
-import type { TakenOfFile } from "./taken.ts";
+import type { Network } from "./opened-model.ts";
+import { takenOf, type TakenOfFile } from "./taken.ts";
 import { UsageError } from "../app/usage-error.ts";
 
 export interface NameOptions {
@@ -61,7 +61,7 @@ export function refuseNameOptions(options: NameOptions, command: string): void {
 
 /** @throws {UsageError} for options that need a graph */
 export async function nameSymmetries(
-  path: string,
+  network: Network,
   options: NameOptions & {
     readonly verify?: boolean;
     readonly explain?: boolean;
@@ -71,22 +71,23 @@ export async function nameSymmetries(
   for (const key of ["verify", "explain"] as const) {
     if (options[key] === true)
       throw new UsageError(
-        `symmetries: --${key} needs the graph, and "${path}" holds tensors only; export the model to ONNX for a proof`,
+        `symmetries: --${key} needs the graph, and "${network.path}" holds tensors only; export the model to ONNX for a proof`,
       );
   }
   if (Object.keys(options.size ?? {}).length > 0)
-    throw new UsageError(`symmetries: --size is for ONNX files; "${path}" has no inputs`);
-  const { tensors, taken } = await namedTensors(path);
-  return { ...(await inferFromNames(tensors, options)), taken };
+    throw new UsageError(`symmetries: --size is for ONNX files; "${network.path}" has no inputs`);
+  const found = inferSpecFromNames(namedShapes(network), await readNameOptions(options));
+  return { ...found, taken: takenOf([network.source]) };
 }
 
-/** The spec a family's template gives to named tensors. @throws {SpecError} {UnsupportedError} {OptionError} */
-export async function inferFromNames(
-  tensors: readonly NamedShape[],
-  options: NameOptions,
-): Promise<NamesInference> {
+/** Names and shapes of the tensors of a network. */
+export const namedShapes = ({ source }: Pick<Network, "source">): NamedShape[] =>
+  [...source.entries].map(([name, { shape }]) => ({ name, shape }));
+
+/** What options tell of files without a graph, the config read. @throws {EnvironmentError} {FormatError} */
+export async function readNameOptions(options: NameOptions): Promise<InferNamesOptions> {
   const { heads, keyValueHeads, config, family, tied, activation } = options;
-  const told: InferNamesOptions = {
+  return {
     ...(heads !== undefined && { heads }),
     ...(keyValueHeads !== undefined && { keyValueHeads }),
     ...(config !== undefined && { config: await readJson(config) }),
@@ -94,5 +95,4 @@ export async function inferFromNames(
     ...(tied !== undefined && { tied }),
     ...(activation !== undefined && { activation }),
   };
-  return inferSpecFromNames(tensors, told);
 }

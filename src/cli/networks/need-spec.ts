@@ -1,7 +1,7 @@
 // A command that cannot do without symmetries says how to tell them.
 
 import { UnsupportedError } from "../../core/errors.ts";
-import type { FoundSpec } from "./checkpoint-spec.ts";
+import type { FoundSpec } from "./found-spec.ts";
 
 /** @throws {UnsupportedError} with the reason why there is no spec, and the options that give one */
 export function needSpec(

@@ -4,19 +4,20 @@ import { availableParallelism } from "node:os";
 import { compareStructure } from "../../compare/compare-structure.ts";
 import { type SpecProblem, SpecError } from "../../core/errors.ts";
 import { formatShape, sizeOf } from "../../core/shapes.ts";
-import type { TensorSource } from "../../formats/tensor-source.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import { type FoundSpec, findSpec, openCheckpoint, type SpecFlags } from "./checkpoint-spec.ts";
+import {
+  findSpec,
+  openCheckpoint,
+  readTold,
+  type SpecFlags,
+  type ToldSpec,
+} from "./checkpoint-spec.ts";
+import type { FoundSpec } from "./found-spec.ts";
 import { needSpec } from "./need-spec.ts";
-import { isOnnx } from "./write-network.ts";
-
-export interface Network {
-  readonly path: string;
-  readonly source: TensorSource;
-}
+import type { Network, OpenedModel } from "./opened-model.ts";
 
 export interface Networks extends FoundSpec {
-  readonly networks: readonly Network[];
+  readonly networks: readonly OpenedModel[];
   /** Tensors outside the spec that not all files have, or not in one shape: a sentence each. */
   readonly apart: readonly string[];
   close(): Promise<void>;
@@ -40,27 +41,26 @@ export async function openNetworks(
   flags: SpecFlags,
   { mayLackSpec = false }: OpenNetworksOptions = {},
 ): Promise<Networks> {
-  const networks: Network[] = [];
+  const networks: OpenedModel[] = [];
   const close = async () => {
     for (const { source } of networks) await source.close();
   };
   try {
-    for (const path of paths) networks.push({ path, source: await openCheckpoint(path) });
+    const told = await readTold(flags);
+    for (const path of paths) networks.push(await openCheckpoint(path, told));
     const [first, ...others] = networks;
     const sources = others.map(({ source }) => source);
-    const told = await findSpec(first.path, first.source, flags, sources).catch(
-      (error: unknown) => {
-        // Two networks that have nothing in common are said to be so, not to lack a spec.
-        if (error instanceof SpecError) for (const other of others) checkNamed(first, other);
-        throw error;
-      },
-    );
-    const isKnown = "spec" in told;
-    const found = isKnown || !mayLackSpec ? needSpec(command, told) : noSpec;
+    const known = await findSpec(first, told, sources).catch((error: unknown) => {
+      // Two networks that have nothing in common are said to be so, not to lack a spec.
+      if (error instanceof SpecError) for (const other of others) checkNamed(first, other);
+      throw error;
+    });
+    const isKnown = "spec" in known;
+    const found = isKnown || !mayLackSpec ? needSpec(command, known) : noSpec;
     const apart: string[] = [];
     for (const other of others) {
       const isNamed = isKnown && found.graph === undefined;
-      const own = isNamed ? await ownNames(other, flags) : undefined;
+      const own = isNamed ? await ownNames(other, told) : undefined;
       apart.push(...checkSame(first, other, isKnown ? found.spec : undefined, own));
       if (found.graph !== undefined) {
         const { checkBelongs } = await import("./graph-fit.ts");
@@ -83,11 +83,12 @@ const noSpec: FoundSpec = {
 
 /** What names alone tell of another file: its tensors that are weights, whichever the first file has. */
 async function ownNames(
-  { path, source }: Network,
-  flags: SpecFlags,
+  network: Network,
+  told: ToldSpec,
 ): Promise<ReadonlySet<string> | undefined> {
-  if (flags.spec !== undefined || flags.model !== undefined || isOnnx(path)) return undefined;
-  const found = await findSpec(path, source, flags);
+  if (told.spec !== undefined || told.model !== undefined || network.onnx !== undefined)
+    return undefined;
+  const found = await findSpec(network, told);
   return "spec" in found ? new Set(Object.keys(found.spec.tensors)) : undefined;
 }
 
@@ -124,11 +125,11 @@ function checkSame(
   own: ReadonlySet<string> | undefined,
 ): string[] {
   const { missing, extra, reshaped } = compareStructure(first.source, other.source);
-  const isWeight = ({ path, source }: Network, name: string): boolean => {
+  const isWeight = ({ source, onnx }: Network, name: string): boolean => {
     if (spec !== undefined && Object.hasOwn(spec.tensors, name)) return true;
     if (own?.has(name) === true) return true;
     // Every array of a graph is used by it; without a spec nothing says what an array is for.
-    if (spec !== undefined && !isOnnx(path)) return false;
+    if (spec !== undefined && onnx === undefined) return false;
     const { dtype, shape } = source.entries.get(name) ?? { dtype: "F32", shape: [] };
     return /^B?F\d/.test(dtype) && sizeOf(shape) > 1;
   };

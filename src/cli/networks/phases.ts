@@ -1,7 +1,7 @@
 // Says that phases of sine layers are not looked at: adding pi/omega to a bias and negating the outgoing weights gives the
 // same function, and no spec here has that symmetry.
 
-import type { FoundSpec } from "./checkpoint-spec.ts";
+import type { FoundSpec } from "./found-spec.ts";
 
 /** One sentence where axes may belong to sine layers; undefined where there are none. */
 export function phasesNote({ spec, graph, activation }: FoundSpec): string | undefined {

@@ -4,11 +4,13 @@ import { type Sketch, sketchWeights } from "../../identity/sketch.ts";
 import { sketchFromJSON } from "../../identity/sketch-json.ts";
 import { FormatError } from "../../core/errors.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import { checkFit, findSpec, openCheckpoint, type SpecFlags } from "./checkpoint-spec.ts";
+import { checkFit, findSpec, type ToldSpec } from "./checkpoint-spec.ts";
 import type { Cli } from "../app/context.ts";
 import { readJson } from "../../node/files.ts";
-import { checkBelongs, type FittedGraph } from "./graph-fit.ts";
+import { checkBelongs } from "./graph-fit.ts";
+import type { FittedGraph } from "./found-spec.ts";
 import { needSpec } from "./need-spec.ts";
+import type { Network } from "./opened-model.ts";
 import { firstRows, fitVocabulary, rowsIn, withoutTiedCopy } from "./sketch-fit.ts";
 import { tellTaken, type TakenOfFile } from "./taken.ts";
 
@@ -32,7 +34,7 @@ export interface SketchFileOptions {
   readonly command: string;
   readonly size?: number | undefined;
   /** Where the spec comes from: told, or found as for other commands. */
-  readonly spec: Pick<SymmetrySpec, "axes" | "tensors"> | SpecFlags;
+  readonly spec: Pick<SymmetrySpec, "axes" | "tensors"> | ToldSpec;
   /** The graph that a told spec comes from: it must belong to this checkpoint too. */
   readonly graph?: FittedGraph | undefined;
 }
@@ -49,43 +51,35 @@ export interface SketchedFile {
 }
 
 /** The sketch of a checkpoint. Under a told spec, vocabulary rows that only one of the two has are left out. */
-export async function sketchFile(
-  path: string,
+export async function sketchNetwork(
+  network: Network,
   { command, size, spec: wanted, graph: told }: SketchFileOptions,
   { output, signal }: Pick<Cli, "output" | "signal">,
 ): Promise<SketchedFile> {
-  const source = await openCheckpoint(path);
-  const taken = tellTaken(output, [{ source }]);
-  try {
-    let spec: Pick<SymmetrySpec, "axes" | "tensors">;
-    let origin = "the spec of the query";
-    let graph = told;
-    if ("axes" in wanted) {
-      const fitted = fitVocabulary(wanted, source);
-      ({ spec } = fitted);
-      checkFit(path, fitted, spec);
-      if (told !== undefined) await checkBelongs(told, { path, source });
-    } else {
-      const found = needSpec(command, await findSpec(path, source, wanted));
-      for (const warning of found.warnings) output.note(`warning: ${warning}`);
-      const once = await withoutTiedCopy(found.spec, source);
-      ({ origin, graph } = found);
-      ({ spec } = once);
-      if (once.copy !== undefined)
-        output.note(`${path}: ${once.copy} is a copy of ${once.of}, sketched once`);
-    }
-    const read = async (name: string) =>
-      firstRows(await source.read(name), spec.tensors[name].shape);
-    const sketch = await sketchWeights(spec, read, {
-      signal,
-      ...(size !== undefined && { size }),
-    });
-    for (const place of sketch.open)
-      output.note(
-        `warning: ${path}: the weights do not pin down the scales or bases of axis ${place}; its part of the sketch is not invariant`,
-      );
-    return { sketch, origin, graph, taken, fileRows: rowsIn(spec, source) };
-  } finally {
-    await source.close();
+  const { path, source } = network;
+  const taken = tellTaken(output, [network]);
+  let spec: Pick<SymmetrySpec, "axes" | "tensors">;
+  let origin = "the spec of the query";
+  let graph = told;
+  if ("axes" in wanted) {
+    const fitted = fitVocabulary(wanted, source);
+    ({ spec } = fitted);
+    checkFit(path, fitted, spec);
+    if (told !== undefined) await checkBelongs(told, network);
+  } else {
+    const found = needSpec(command, await findSpec(network, wanted));
+    for (const warning of found.warnings) output.note(`warning: ${warning}`);
+    const once = await withoutTiedCopy(found.spec, source);
+    ({ origin, graph } = found);
+    ({ spec } = once);
+    if (once.copy !== undefined)
+      output.note(`${path}: ${once.copy} is a copy of ${once.of}, sketched once`);
   }
+  const read = async (name: string) => firstRows(await source.read(name), spec.tensors[name].shape);
+  const sketch = await sketchWeights(spec, read, { signal, ...(size !== undefined && { size }) });
+  for (const place of sketch.open)
+    output.note(
+      `warning: ${path}: the weights do not pin down the scales or bases of axis ${place}; its part of the sketch is not invariant`,
+    );
+  return { sketch, origin, graph, taken, fileRows: rowsIn(spec, source) };
 }

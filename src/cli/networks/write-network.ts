@@ -5,39 +5,36 @@ import type { Tensor } from "../../core/tensors.ts";
 import { narrowFinite } from "../../formats/narrow.ts";
 import { isFloatType } from "../../formats/onnx-tensor.ts";
 import { modelWriter } from "../../formats/onnx-write.ts";
-import { readOnnx } from "../../formats/onnx.ts";
 import type { SafeDtype } from "../../formats/safetensors-dtypes.ts";
-import { separateAliases } from "../../formats/onnx-aliases.ts";
-import { isSameFile, readBytes } from "../../node/files.ts";
-import type { Network } from "./networks.ts";
-import { shardsOf } from "../../node/open-weights.ts";
+import { isSameFile } from "../../node/files.ts";
+import { graphOf, hasOnnxEnding, type Network, type OpenedModel } from "./opened-model.ts";
 import { UsageError } from "../app/usage-error.ts";
 import { writeFileAtomic, type WriteOptions } from "../../node/write-file.ts";
 import { writeWeights } from "../../node/write-weights.ts";
 
-export const isOnnx = (path: string): boolean => path.toLowerCase().endsWith(".onnx");
-
 /**
- * Looks at where a network is to be written; `inputs` are the checkpoints of the command, and what is written has the form
- * of `like`.
- * @throws {UsageError} for an output that is neither .safetensors nor, where the network is a model, .onnx; and for a file
- * that is one of several that make up an input
+ * Looks at the name of a network to be written in the form of the file `like`.
+ * @throws {UsageError} when it is neither .safetensors nor, where that file is a model, .onnx
  */
-export async function checkOutput(
+export function checkOutputName(command: string, output: string, like: string): void {
+  if (output.toLowerCase().endsWith(".safetensors")) return;
+  if (hasOnnxEnding(output) && hasOnnxEnding(like)) return;
+  throw new UsageError(
+    `${command}: cannot write ${output}; choose a name ending in .safetensors${hasOnnxEnding(like) ? " or .onnx" : ""}`,
+  );
+}
+
+/** @throws {UsageError} when an output is one of the several files that make up an input */
+export async function refusePartOfInput(
   command: string,
-  out: string,
-  inputs: readonly string[],
-  like = inputs[0],
+  output: string,
+  inputs: readonly OpenedModel[],
 ): Promise<void> {
-  if (!out.toLowerCase().endsWith(".safetensors") && !(isOnnx(out) && isOnnx(like)))
-    throw new UsageError(
-      `${command}: cannot write ${out}; choose a name ending in .safetensors${isOnnx(like) ? " or .onnx" : ""}`,
-    );
-  for (const input of inputs) {
-    for (const shard of await shardsOf(input)) {
-      if (await isSameFile(out, shard))
+  for (const { path, files } of inputs) {
+    for (const file of files.length > 1 ? files : []) {
+      if (await isSameFile(output, file))
         throw new UsageError(
-          `${command}: cannot write ${out}: it is one of the files of ${input}, which would be broken; choose another name`,
+          `${command}: cannot write ${output}: it is one of the files of ${path}, which would be broken; choose another name`,
         );
     }
   }
@@ -51,14 +48,13 @@ const onnxFloats: Readonly<Record<string, SafeDtype>> = {
 };
 
 /** Names of a network's float tensors, the only ones that can be averaged. */
-export async function floatTensors({ path, source }: Network): Promise<Set<string>> {
-  if (!isOnnx(path)) {
+export function floatTensors({ source, onnx }: Network): Set<string> {
+  if (onnx === undefined) {
     const floats = [...source.entries].filter(([, { dtype }]) => /^B?F\d/.test(dtype));
     return new Set(floats.map(([name]) => name));
   }
-  const { graph } = separateAliases(readOnnx(await readBytes(path)));
   return new Set(
-    [...graph.initializers].flatMap(([name, { type }]) => (isFloatType(type) ? name : [])),
+    [...onnx.separated.initializers].flatMap(([name, { type }]) => (isFloatType(type) ? name : [])),
   );
 }
 
@@ -84,12 +80,11 @@ export async function writeNetwork(
     onTensor?.();
     return tensor;
   };
-  if (isOnnx(out)) {
+  if (hasOnnxEnding(out)) {
+    const { bytes: model, separated } = graphOf(like);
     const weights = await readAll(changed, counted);
-    const model = await readBytes(like.path);
-    const { graph } = separateAliases(readOnnx(model));
     for (const [name, tensor] of Object.entries(weights)) {
-      const dtype = onnxFloats[graph.initializers.get(name)?.type ?? ""];
+      const dtype = onnxFloats[separated.initializers.get(name)?.type ?? ""];
       if (dtype !== undefined) narrowFinite(tensor, dtype, name); // refuses what does not fit
     }
     const bytes = modelWriter(model)(weights);
