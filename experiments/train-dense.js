@@ -3,6 +3,7 @@
 import { jit, nn, numpy as np } from "@jax-js/jax";
 import { deriveSeed, randomStream } from "../dist/core/random.js";
 import { adam } from "../dist/train/optimizers.js";
+import { applyUpdates } from "../dist/train/update-rules.js";
 import { warmupCosine } from "../dist/train/schedules.js";
 
 const batch = 100;
@@ -60,7 +61,10 @@ export async function trainDense({ sizes, seed, train, epochs, rate, weightDecay
   const optimizer = adam({ weightDecay });
   let params = initial(sizes, seed, scale);
   let state = optimizer.init(params);
-  const update = jit((p, g, s, r) => optimizer.update(p, g, s, r));
+  const update = jit((p, g, s, r) => {
+    const [updates, next] = optimizer.update(g, s, p);
+    return { params: applyUpdates(p, updates, r), state: next };
+  });
   const steps = epochs * Math.floor(train.count / batch);
   const schedule = warmupCosine({ rate, warmup: 20 });
   const random = randomStream(deriveSeed(seed, "order"));

@@ -17,6 +17,7 @@ import {
 import { energyDistance } from "../transport/sliced-variants.ts";
 import { keepArrays } from "../engine/arrays.ts";
 import { softmaxCrossEntropy } from "../train/losses.ts";
+import { applyUpdates } from "../train/update-rules.ts";
 import { adam } from "../train/optimizers.ts";
 
 const [pixels, latent, features] = [64, 8, 32];
@@ -59,9 +60,10 @@ const arrayOf = (rows: Rows): np.Array =>
 function trainer(loss: (params: Params, x: np.Array, y: np.Array) => np.Array, rate: number) {
   const optimizer = adam();
   const slope = jit(valueAndGrad(loss));
-  const update = jit((params: Params, gradients: Params, state: Params) =>
-    optimizer.update(params, gradients, state, np.array(rate)),
-  );
+  const update = jit((params: Params, gradients: Params, state: Params) => {
+    const [updates, next] = optimizer.update(gradients, state, params);
+    return { params: applyUpdates(params, updates, np.array(rate)), state: next };
+  });
   return {
     init: (params: Params) => optimizer.init(params),
     step: async (params: Params, state: Params, x: np.Array, y: np.Array) => {

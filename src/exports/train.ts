@@ -2,12 +2,28 @@
 
 export {
   adam,
+  adamW,
+  rmsprop,
   sgd,
   type AdamOptions,
   type Optimizer,
-  type OptimizerState,
+  type RmspropOptions,
   type SgdOptions,
 } from "../train/optimizers.ts";
+export {
+  addDecayedParams,
+  applyUpdates,
+  average,
+  chain,
+  quotient,
+  rootMeanSquare,
+  scaleBy,
+  type AverageOptions,
+  type Coefficient,
+  type OptimizerState,
+  type RootMeanSquareOptions,
+  type UpdateRule,
+} from "../train/update-rules.ts";
 export {
   constant,
   stepDecay,

@@ -12,8 +12,8 @@ import {
   querySymbols,
   symbols,
 } from "../datasets/adders-data.ts";
-import { cellWeights, stepCell } from "../populations/gru-cell.ts";
-import { productByTransposed, transposedCopy } from "../populations/products.ts";
+import { forwardPass } from "../populations/layers/layer.ts";
+import type { EncoderDecoder } from "../populations/networks/encoder-decoder.ts";
 import type { Evaluation, SeenExamples } from "./task.ts";
 
 /** Columns of one-hot inputs: symbols, a 1 for biases, zeros up to a multiple of 4. */
@@ -35,6 +35,7 @@ interface Asked {
 
 /** One result a network. Consumes the weights. */
 export async function evaluateAdders(
+  network: EncoderDecoder,
   weights: WeightBatch,
   { train, test, queryLength, answerLength }: AddersData,
   seen: readonly SeenExamples[],
@@ -47,8 +48,8 @@ export async function evaluateAdders(
     }),
   );
   const lengths = { queryLength, answerLength };
-  const onTests = await judge(weights, [tests], seen.length, lengths);
-  const onTraining = await judge(weights, own, seen.length, lengths);
+  const onTests = await judge(network, weights, [tests], seen.length, lengths);
+  const onTraining = await judge(network, weights, own, seen.length, lengths);
   tree.dispose(weights);
   return seen.map((_, i) => ({
     trainLoss: onTraining[i].loss,
@@ -59,6 +60,7 @@ export async function evaluateAdders(
 
 /** Mean cross-entropy and share of right answers of n networks, on one list of problems for all or one each. */
 async function judge(
+  network: EncoderDecoder,
   weights: WeightBatch,
   lists: readonly (readonly Asked[])[],
   n: number,
@@ -73,31 +75,30 @@ async function judge(
     return np.array(rows, { shape: [lists.length, count, inputWidth] });
   };
   const hidden = weights["encoder/hr/kernel"].shape[1];
+  const { pass, release } = forwardPass(weights);
+  const [encoder, decoder] = [network.encoder.open(pass), network.decoder.open(pass)];
+  const dense = network.dense.open(pass);
   let state = np.zeros([n, count, hidden]);
-  const read = (w: ReturnType<typeof cellWeights>, symbol: np.Array) => {
-    const [next, step] = stepCell(w, state, symbol);
-    tree.dispose(step);
-    state = next;
+  const read = (cell: typeof encoder, symbol: np.Array) => {
+    [state] = cell.step(state, symbol);
+    release();
   };
-  const encoder = cellWeights(weights, "encoder", inputWidth);
   for (let t = 0; t < queryLength; t++)
     read(
       encoder,
       input(({ problem }) => querySymbols(problem, queryLength)[t]),
     );
-  const decoder = cellWeights(weights, "decoder", inputWidth);
-  const dense = transposedCopy(weights["dense/kernel"].ref);
-  const results = Array.from({ length: n }, () => {
-    const right = new Uint8Array(count).fill(1);
-    return { loss: 0, right };
-  });
+  const results = Array.from({ length: n }, () => ({
+    loss: 0,
+    right: new Uint8Array(count).fill(1),
+  }));
   for (let t = 0; t < answerLength; t++) {
     read(
       decoder,
       input(({ sum }) => (t === 0 ? askSymbol : answerSymbols(sum)[t - 1])),
     );
-    const bare = productByTransposed(dense.ref, state.ref);
-    const scores = np.add(bare, np.expandDims(weights["dense/bias"].ref, -1)); // [n, symbols, count]
+    const [scores] = dense.step(state.ref); // [n, symbols, count]
+    release();
     const values = (await scores.data()) as Float32Array;
     for (let i = 0; i < n; i++) {
       const list = lists[lists.length === 1 ? 0 : i];
@@ -111,7 +112,8 @@ async function judge(
       }
     }
   }
-  tree.dispose([encoder, decoder, dense, state]);
+  for (const part of [encoder, decoder, dense]) part.close();
+  state.dispose();
   return results.map(({ loss, right }) => ({
     loss,
     right: right.reduce((sum, value) => sum + value, 0) / count,

@@ -1,7 +1,7 @@
 // The adders task: a GRU encoder-decoder reads "7+15" and writes "22", character by character. Training shows it the right
 // answer so far (teacher forcing), tests let it read what it wrote itself. No data file: problems are enumerated.
 
-import { nn, numpy as np } from "@jax-js/jax";
+import { nn, numpy as np, tree, vmap } from "@jax-js/jax";
 import type { WeightBatch } from "../models/model.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { inferSpecFromFunction } from "../trace/infer-function.ts";
@@ -12,15 +12,19 @@ import {
   querySymbols,
   symbols,
 } from "../datasets/adders-data.ts";
+import {
+  encoderDecoder,
+  initEncoderDecoder,
+  type Sequences,
+} from "../populations/networks/encoder-decoder.ts";
 import { evaluateAdders, inputWidth, writeSymbol } from "./adders-evaluation.ts";
-import { gruGradients, type Sequences } from "../populations/gru-gradients.ts";
-import { gruShapes, initGRU, nextSymbolScores, readSymbol } from "../populations/gru.ts";
 import type { Batch, Task } from "./task.ts";
 
 /** Units of the state. */
 const hidden = 48;
 const largestSummand = 49;
-const shapes = gruShapes(hidden, symbols);
+/** The network: symbols in, scores of symbols out. */
+export const adder = encoderDecoder({ inputs: symbols, hidden, width: inputWidth });
 const data = addersData(largestSummand);
 
 const times = (length: number) => Array.from({ length }, (_, t) => t);
@@ -33,29 +37,19 @@ const sequencesOf = (batch: Batch): Sequences => ({
   targets: answerTimes.map((t) => batch[`target${t}`]),
 });
 
-/** Scores [n, symbols, batch] at every time of the answer, the decoder reading `answers`. Weights are kept. */
-function scoresOf(
-  weights: WeightBatch,
-  queries: readonly np.Array[],
-  answers: readonly np.Array[],
-): np.Array[] {
-  const [n, batch] = queries[0].shape;
-  let state = np.zeros([n, batch, hidden]);
-  for (const input of queries) state = readSymbol(weights, "encoder", state, input);
-  return answers.map((input) => {
-    state = readSymbol(weights, "decoder", state, input);
-    return nextSymbolScores(weights, state.ref);
-  });
-}
-
+/** By the definition of one network, so that it may be differentiated. */
 function loss(weights: WeightBatch, batch: Batch): np.Array {
   const { queries, answers, targets } = sequencesOf(batch);
   const bare = (inputs: readonly np.Array[]) => inputs.map((x) => x.slice([], [], [0, symbols]));
-  const losses = scoresOf(weights, bare(queries), bare(answers)).map((scores, t) => {
-    const chances = nn.logSoftmax(scores, -2);
+  const one = (w: WeightBatch, asked: np.Array[], answered: np.Array[]) => {
+    const scores = adder.apply(w, asked, answered);
+    tree.dispose(w);
+    return scores;
+  };
+  const losses = vmap(one)(weights, bare(queries), bare(answers)).map((scores, t) => {
+    const chances = nn.logSoftmax(scores, -2); // [n, symbols, batch]
     return np.negative(np.mean(np.sum(np.multiply(chances, targets[t]), -2), -1));
   });
-  for (const array of Object.values(weights)) array.dispose();
   return losses.reduce((sum, term) => np.add(sum, term)); // [n]
 }
 
@@ -63,14 +57,11 @@ let traced: Promise<SymmetrySpec> | undefined;
 
 /** The network's symmetries, read off its own forward pass: the state's units may be reordered. */
 export function addersSpec(): Promise<SymmetrySpec> {
-  const step = { shape: [1, 4, symbols] };
+  const step = { shape: [4, symbols] };
   traced ??= inferSpecFromFunction(
-    (weights, ...inputs) => {
-      const one = Object.entries(weights).map(([name, w]) => [name, np.expandDims(w, 0)] as const);
-      const all = Object.fromEntries(one); // a population of one
-      return scoresOf(all, inputs.slice(0, data.queryLength), inputs.slice(data.queryLength));
-    },
-    Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, { shape }])),
+    (weights, ...inputs) =>
+      adder.apply(weights, inputs.slice(0, data.queryLength), inputs.slice(data.queryLength)),
+    Object.fromEntries(Object.entries(adder.shapes).map(([name, shape]) => [name, { shape }])),
     [...queryTimes, ...answerTimes].map(() => step),
   ).then(({ spec }) => spec);
   return traced;
@@ -93,7 +84,7 @@ export async function addersTask(): Promise<Task> {
     spec: await addersSpec(),
     train,
     test,
-    init: (random, scale) => initGRU(shapes, random, scale),
+    init: (random, scale) => initEncoderDecoder(adder.shapes, random, scale),
     batchShapes,
     writeExample: (arrays, at, size, example, label) => {
       const query = querySymbols(train.problems[example], data.queryLength);
@@ -106,10 +97,10 @@ export async function addersTask(): Promise<Task> {
     },
     loss,
     gradients: (weights, batch) => {
-      const result = gruGradients(weights, sequencesOf(batch));
-      for (const array of Object.values(weights)) array.dispose();
+      const result = adder.gradients(weights, sequencesOf(batch));
+      tree.dispose(weights);
       return result;
     },
-    evaluate: (weights, seen) => evaluateAdders(weights, data, seen),
+    evaluate: (weights, seen) => evaluateAdders(adder, weights, data, seen),
   } satisfies Task);
 }

@@ -1,53 +1,39 @@
-// The digits task for small convolutional networks, with ReLU or tanh as in the published population.
+// The digits task for small CNNs, with ReLU or tanh.
 
-import { numpy as np, vmap } from "@jax-js/jax";
-import type { WeightBatch } from "../models/model.ts";
-import type { SymmetrySpec } from "../symmetry/types.ts";
-import { inferSpecFromFunction } from "../trace/infer-function.ts";
-import type { TaskActivationName } from "../populations/activation.ts";
-import { type ClassifierTask, classifierTask } from "./classifier.ts";
-import { fastCnn } from "../populations/cnn-gradients.ts";
-import { cnnScores, cnnShapes, initKernels } from "../populations/cnn.ts";
 import { digitClasses, digitPixels, parseDigits } from "../datasets/digits-data.ts";
+import type { ActivationName } from "../populations/layers/pointwise.ts";
+import { classifierNetwork } from "../populations/networks/classifier-network.ts";
+import { cnn } from "../populations/networks/cnn.ts";
+import { normalWeights } from "../populations/networks/initial-weights.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
+import { type ClassifierTask, classifierTask } from "./classifier.ts";
 
-const shapes = cnnShapes(digitClasses);
-const traced = new Map<TaskActivationName, Promise<SymmetrySpec>>();
+const networkOf = (activation: ActivationName) => {
+  const layers = cnn(Math.sqrt(digitPixels), digitClasses, activation);
+  return { layers, ...classifierNetwork(layers, digitPixels) };
+};
+const networks = { relu: networkOf("relu"), tanh: networkOf("tanh") };
 
 /** The network's symmetries, read off its own forward pass: channels may be reordered, and scaled or flipped. */
-export function digitsCnnSpec(activation: TaskActivationName): Promise<SymmetrySpec> {
-  const known =
-    traced.get(activation) ??
-    inferSpecFromFunction(
-      (weights, images) => cnnScores(weights, images, activation),
-      Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, { shape }])),
-      [{ shape: [2, digitPixels] }],
-    ).then(({ spec }) => spec);
-  traced.set(activation, known);
-  return known;
-}
+export const digitsCnnSpec = (activation: ActivationName): Promise<SymmetrySpec> =>
+  networks[activation].spec();
 
 /** The task from the bytes of data/uci-digits.csv.gz. @throws {FormatError} */
 export async function digitsCnnTask(
   bytes: Uint8Array,
-  activation: TaskActivationName,
+  activation: ActivationName,
 ): Promise<ClassifierTask> {
   const { train, test } = await parseDigits(bytes);
-  const { logits: fastLogits, gradients } = fastCnn(digitPixels, activation);
-  const one = (weights: WeightBatch, images: np.Array) => cnnScores(weights, images, activation);
+  const { layers, spec, ...network } = networks[activation];
   return classifierTask({
+    ...network,
     name: `digits-cnn-${activation}`,
     features: digitPixels,
     classes: digitClasses,
-    spec: await digitsCnnSpec(activation),
+    spec: await spec(),
     train,
     test,
-    init: (random, scale) => initKernels(shapes, random, scale),
-    logits: (weights, inputs) =>
-      inputs.shape[0] === 1
-        ? vmap(one, [0, null])(weights, np.squeeze(inputs, 0))
-        : vmap(one)(weights, inputs),
-    fastLogits,
-    gradients,
+    init: (random, scale) => normalWeights(layers.shapes, random, { scale, gain: 2 }),
     portion: 128,
   });
 }

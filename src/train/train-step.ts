@@ -7,7 +7,8 @@ import { keepArrays } from "../engine/arrays.ts";
 import { clipByGlobalNorm, globalNorm } from "./clip.ts";
 import { compileGradients } from "./compiled.ts";
 import type { Loss } from "./losses.ts";
-import type { Optimizer, OptimizerState } from "./optimizers.ts";
+import type { Optimizer } from "./optimizers.ts";
+import { applyUpdates, type OptimizerState } from "./update-rules.ts";
 
 export interface TrainState {
   readonly params: Params;
@@ -50,7 +51,8 @@ export function trainStep(
       clipNorm === undefined
         ? { gradients: raw, norm: globalNorm(raw) }
         : clipByGlobalNorm(raw, clipNorm);
-    return { ...optimizer.update(params, gradients, state, rate), norm };
+    const [updates, next] = optimizer.update(gradients, state, params);
+    return { params: applyUpdates(params, updates, rate), state: next, norm };
   });
   return {
     async run({ params, state, weights, targets, rate, key }) {

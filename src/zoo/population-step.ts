@@ -1,52 +1,68 @@
-// One optimizer step for many networks at once, each with its own optimizer, learning rate and decay: SGD, momentum
-// (Polyak 1964), Adam (Kingma and Ba 2015) and RMSprop (Hinton 2012) as one rule whose coefficients are arrays over networks.
+// One optimizer step for many networks at once, each with its own optimizer, learning rate and decay: one composition of the
+// update rules of training, whose hyper-parameters are arrays [n] over networks.
 
 import { jit, numpy as np, tree } from "@jax-js/jax";
+import { mapArrays } from "../engine/arrays.ts";
 import type { WeightBatch } from "../models/model.ts";
+import {
+  average,
+  chain,
+  type OptimizerState,
+  quotient,
+  rootMeanSquare,
+  scaleBy,
+  type UpdateRule,
+} from "../train/update-rules.ts";
 import type { HyperParameters, OptimizerName } from "./recipe.ts";
 
 const momentum = 0.9;
 const secondDecay = 0.999;
 const epsilon = 1e-8;
 
-/** How each optimizer uses the averages; bias corrections are for averages that start at 0. */
-const rules: Readonly<
-  Record<
-    OptimizerName,
-    { readonly keep: number; readonly take: number; readonly adaptive: boolean }
-  >
-> = {
-  sgd: { keep: 0, take: 1, adaptive: false },
-  momentum: { keep: momentum, take: 1, adaptive: false },
-  adam: { keep: momentum, take: 1 - momentum, adaptive: true },
-  rmsprop: { keep: 0, take: 1, adaptive: true },
+/** The hyper-parameters that make an optimizer of the composition. */
+interface Coefficients {
+  /** Part of the average of gradients that is kept. */
+  readonly keep: number;
+  /** Part of the gradient that enters it. */
+  readonly take: number;
+  /** 1 where steps are divided by the root of the average of squares. */
+  readonly adaptive: 0 | 1;
+}
+
+const coefficients: Readonly<Record<OptimizerName, Coefficients>> = {
+  sgd: { keep: 0, take: 1, adaptive: 0 },
+  momentum: { keep: momentum, take: 1, adaptive: 0 },
+  adam: { keep: momentum, take: 1 - momentum, adaptive: 1 },
+  rmsprop: { keep: 0, take: 1, adaptive: 1 },
 };
 
-/** Weights and both running averages of their gradients, by tensor, [n, ...shape]. */
+/** Weights [n, ...shape] by tensor, and the state of their rule, [n, ...shape] too. */
 export type PopulationState = {
   readonly weights: WeightBatch;
-  readonly first: WeightBatch;
-  readonly second: WeightBatch;
+  readonly optimizer: OptimizerState;
 };
 
 /** What does not change over the steps, [n] each. */
 export type StepRule = {
-  /** Part of the first average that is kept. */
   readonly keep: np.Array;
-  /** Part of the gradient that enters it. */
   readonly take: np.Array;
-  /** 1 where steps are divided by the root of the second average. */
   readonly adaptive: np.Array;
+  /** Factor that decoupled weight decay leaves of every weight in one step. */
+  readonly decay: np.Array;
 };
 
 const column = (values: readonly number[]) =>
   np.array(Float32Array.from(values), { shape: [values.length] });
 
+/** The hyper-parameters of n networks as arrays [n], owned by the caller. */
 export function stepRule(hypers: readonly HyperParameters[]): StepRule {
+  const of = (name: keyof Coefficients) =>
+    column(hypers.map(({ optimizer }) => coefficients[optimizer][name]));
   return {
-    keep: column(hypers.map(({ optimizer }) => rules[optimizer].keep)),
-    take: column(hypers.map(({ optimizer }) => rules[optimizer].take)),
-    adaptive: column(hypers.map(({ optimizer }) => (rules[optimizer].adaptive ? 1 : 0))),
+    keep: of("keep"),
+    take: of("take"),
+    adaptive: of("adaptive"),
+    decay: column(hypers.map(({ learningRate, weightDecay }) => 1 - learningRate * weightDecay)),
   };
 }
 
@@ -56,72 +72,59 @@ export function stepSizes(hypers: readonly HyperParameters[], at: number): np.Ar
   const ofFirst = 1 - momentum ** (at + 1);
   return column(
     hypers.map(({ optimizer, learningRate, steps }) => {
-      const { keep, adaptive } = rules[optimizer];
+      const { keep, adaptive } = coefficients[optimizer];
       if (at >= steps) return 0;
       return adaptive ? learningRate * (keep > 0 ? ofSecond / ofFirst : ofSecond) : learningRate;
     }),
   );
 }
 
-/** Factors [n] that decoupled weight decay leaves of every weight in one step. */
-export function decayFactors(hypers: readonly HyperParameters[]): np.Array {
-  return column(hypers.map(({ learningRate, weightDecay }) => 1 - learningRate * weightDecay));
+/**
+ * SGD, momentum, RMSProp and Adam as one rule. Bias corrections are in the step sizes (the cheaper order of Kingma and Ba
+ * 2015, section 2), so that epsilon is added to roots that are not corrected.
+ */
+function populationRule(
+  { keep, take, adaptive }: Pick<StepRule, "keep" | "take" | "adaptive">,
+  sizes: np.Array,
+): UpdateRule {
+  return quotient(
+    chain(average({ keep, take, slot: "first" }), scaleBy(sizes), scaleBy(-1)),
+    rootMeanSquare({ decay: secondDecay, epsilon, only: adaptive }),
+  );
 }
 
-type Coefficients = StepRule & { readonly sizes: np.Array; readonly decay: np.Array };
-
-/** One tensor's step; coefficients [n] are spread over its dimensions. Consumes the tensor's arrays alone. */
-function stepTensor(
-  weights: np.Array,
-  first: np.Array,
-  second: np.Array,
-  gradient: np.Array,
-  { keep, take, adaptive, sizes, decay }: Coefficients,
-): [np.Array, np.Array, np.Array] {
-  const ones = weights.shape.slice(1).map(() => 1);
-  const spread = (values: np.Array) => np.reshape(values.ref, [values.shape[0], ...ones]);
-  const newFirst = np.add(
-    np.multiply(spread(keep), first),
-    np.multiply(spread(take), gradient.ref),
-  );
-  const newSecond = np.add(
-    np.multiply(second, secondDecay),
-    np.multiply(np.square(gradient), 1 - secondDecay),
-  );
-  const root = np.add(np.sqrt(newSecond.ref), epsilon);
-  const divisor = np.where(np.greater(spread(adaptive), 0), root, 1);
-  const moved = np.subtract(
-    np.multiply(weights.ref, spread(decay)),
-    np.divide(np.multiply(spread(sizes), newFirst.ref), divisor),
-  );
-  return [np.where(np.greater(spread(sizes), 0), moved, weights), newFirst, newSecond];
+/** The state before the first step, for weights that it keeps. */
+export function initialOptimizerState(weights: WeightBatch): OptimizerState {
+  const none = np.zeros([1]);
+  const state = populationRule({ keep: none, take: none, adaptive: none }, none).init(weights);
+  none.dispose();
+  return state;
 }
 
 const stepAll = jit(
-  (state: PopulationState, gradients: WeightBatch, coefficients: Coefficients): PopulationState => {
-    const next: PopulationState = { weights: {}, first: {}, second: {} };
-    for (const name of Object.keys(state.weights)) {
-      [next.weights[name], next.first[name], next.second[name]] = stepTensor(
-        state.weights[name],
-        state.first[name],
-        state.second[name],
-        gradients[name],
-        coefficients,
-      );
-    }
-    tree.dispose(coefficients);
-    return next;
+  (
+    { weights, optimizer }: PopulationState,
+    gradients: WeightBatch,
+    rule: StepRule & { readonly sizes: np.Array },
+  ): PopulationState => {
+    const [updates, next] = populationRule(rule, rule.sizes).update(gradients, optimizer, weights);
+    const moved = mapArrays(weights, (weight, name) => {
+      const ones = weight.shape.slice(1).map(() => 1);
+      const along = (values: np.Array) => np.reshape(values.ref, [values.shape[0], ...ones]);
+      const after = np.add(np.multiply(weight.ref, along(rule.decay)), updates[name]);
+      return np.where(np.greater(along(rule.sizes), 0), after, weight);
+    });
+    tree.dispose(rule);
+    return { weights: moved, optimizer: next };
   },
 );
 
-/** The state after a step; the state, gradients and `sizes` are consumed, the rule and `decay` are not. */
+/** The state after a step. Consumes the state, the gradients and `sizes`; keeps the rule. */
 export function stepPopulation(
   state: PopulationState,
   gradients: WeightBatch,
   rule: StepRule,
   sizes: np.Array,
-  decay: np.Array,
 ): PopulationState {
-  const kept = tree.ref({ keep: rule.keep, take: rule.take, adaptive: rule.adaptive, decay });
-  return stepAll(state, gradients, { ...kept, sizes });
+  return stepAll(state, gradients, { ...tree.ref(rule), sizes });
 }

@@ -4,10 +4,17 @@ import { blockUntilReady, numpy as np, tree } from "@jax-js/jax";
 import { randomStream } from "../core/random.ts";
 import { sizeOf } from "../core/shapes.ts";
 import type { Weights } from "../core/tensors.ts";
+import {
+  type ArrayRecord,
+  arraysToHost,
+  disposeArrays,
+  type HostRecord,
+  keepArrays,
+} from "../engine/arrays.ts";
 import type { Task } from "../tasks/task.ts";
 import { drawBatch, hostBatch, type Lesson } from "./lesson.ts";
 import {
-  decayFactors,
+  initialOptimizerState,
   type PopulationState,
   stepPopulation,
   stepRule,
@@ -48,56 +55,18 @@ export interface TogetherOptions {
   readonly signal?: AbortSignal;
 }
 
-type HostState = Readonly<Record<keyof PopulationState, Record<string, Float32Array>>>;
-const stateKeys = ["weights", "first", "second"] as const;
+/** Weights [n, ...shape] and the state of their optimizer on the host. */
+interface HostState {
+  readonly weights: HostRecord;
+  readonly optimizer: HostRecord;
+}
 
 /** Trains the members to their ends. */
 export async function trainTogether(options: TogetherOptions): Promise<void> {
-  const { task, seed, batch, members, signal } = options;
+  const { task, batch, members, signal } = options;
   const ordered = members.toSorted((a, b) => b.hyper.steps - a.hyper.steps || a.place - b.place);
   const schedule = ordered.map(({ hyper }) => options.checkpointSteps(hyper));
-  const shapes = Object.entries(task.spec.tensors).map(([name, { shape }]) => ({
-    name,
-    shape,
-    size: sizeOf(shape),
-  }));
-
-  /** The first `count` networks of a host state, as arrays. */
-  const upload = (host: HostState, count: number): PopulationState =>
-    mapState((key) =>
-      Object.fromEntries(
-        shapes.map(({ name, shape, size }) => {
-          const data = host[key][name].slice(0, count * size);
-          return [name, np.array(data, { shape: [count, ...shape], dtype: np.float32 })];
-        }),
-      ),
-    );
-  /** Keeps the checkpoints that are due after `step` steps. */
-  const keepDue = async (weights: PopulationState["weights"], step: number): Promise<void> => {
-    const due = ordered.flatMap(({ place }, at) =>
-      schedule[at].flatMap((when, checkpoint) =>
-        when === step ? [{ at, place, checkpoint }] : [],
-      ),
-    );
-    if (due.length === 0) return;
-    for (const { name, size } of shapes) {
-      const values = (await weights[name].ref.data()) as Float32Array;
-      for (const { at, place, checkpoint } of due)
-        options.keep(place, checkpoint, name, values.subarray(at * size, (at + 1) * size));
-    }
-  };
-
-  let host: HostState = mapState(() =>
-    Object.fromEntries(
-      shapes.map(({ name, size }) => [name, new Float32Array(ordered.length * size)]),
-    ),
-  );
-  for (const [at, { index, hyper }] of ordered.entries()) {
-    const initial =
-      options.start?.(index) ??
-      task.init(randomStream(networkSeed(seed, index, "init")), hyper.initialScale);
-    for (const { name, size } of shapes) host.weights[name].set(initial[name].data, at * size);
-  }
+  let host = await initialState(options, ordered);
   let breath = performance.now();
   let active = ordered.length;
   let step = 0;
@@ -105,9 +74,12 @@ export async function trainTogether(options: TogetherOptions): Promise<void> {
     const running = ordered.slice(0, active);
     const hypers = running.map(({ hyper }) => hyper);
     const blockEnd = runUntil(hypers);
-    const [rule, decay] = [stepRule(hypers), decayFactors(hypers)];
+    const rule = stepRule(hypers);
     const { arrays, parts } = hostBatch(task, active, batch);
-    let state = upload(host, active);
+    let state: PopulationState = {
+      weights: upload(host.weights, active),
+      optimizer: upload(host.optimizer, active),
+    };
     while (step < blockEnd) {
       signal?.throwIfAborted();
       for (const [at, { hyper, lesson }] of running.entries()) {
@@ -116,21 +88,80 @@ export async function trainTogether(options: TogetherOptions): Promise<void> {
       const examples = Object.entries(arrays).map(
         ([name, { shape, data }]) => [name, np.array(data, { shape: [...shape] })] as const,
       );
-      const kept = Object.entries(state.weights).map(([name, w]) => [name, w.ref] as const);
-      const gradients = task.gradients(Object.fromEntries(kept), Object.fromEntries(examples));
-      state = stepPopulation(state, gradients, rule, stepSizes(hypers, step), decay);
+      const gradients = task.gradients(keepArrays(state.weights), Object.fromEntries(examples));
+      state = stepPopulation(state, gradients, rule, stepSizes(hypers, step));
       await blockUntilReady(state);
       options.onStep(hypers.filter(({ steps }) => step < steps).length);
       step++;
-      await keepDue(state.weights, step);
+      await keepDue(options, ordered, schedule, state.weights, step);
       if (performance.now() - breath > breathMilliseconds) {
         await new Promise((resolve) => setTimeout(resolve));
         breath = performance.now();
       }
     }
-    tree.dispose({ ...rule, decay });
-    host = await download(state);
+    tree.dispose(rule);
+    host = {
+      weights: await arraysToHost(state.weights),
+      optimizer: await arraysToHost(state.optimizer),
+    };
+    tree.dispose(state);
     active = ordered.filter(({ hyper }) => hyper.steps > step).length;
+  }
+}
+
+/** Every member's weights before its first step, and the state of a rule that has seen nothing. */
+async function initialState(
+  { task, seed, start }: TogetherOptions,
+  ordered: readonly Member[],
+): Promise<HostState> {
+  const initial = ordered.map(
+    ({ index, hyper }) =>
+      start?.(index) ??
+      task.init(randomStream(networkSeed(seed, index, "init")), hyper.initialScale),
+  );
+  const weights = Object.fromEntries(
+    Object.entries(task.spec.tensors).map(([name, { shape }]) => {
+      const size = sizeOf(shape);
+      const data = new Float32Array(ordered.length * size);
+      for (const [at, network] of initial.entries()) data.set(network[name].data, at * size);
+      return [name, { shape: [ordered.length, ...shape], data }];
+    }),
+  );
+  const arrays = upload(weights, ordered.length);
+  const state = initialOptimizerState(arrays);
+  const optimizer = await arraysToHost(state);
+  disposeArrays(arrays);
+  disposeArrays(state);
+  return { weights, optimizer };
+}
+
+/** The first `count` networks of a record [n, ...shape], as arrays. */
+function upload(record: HostRecord, count: number): ArrayRecord {
+  return Object.fromEntries(
+    Object.entries(record).map(([name, { shape, data }]) => {
+      const part = Float32Array.from(data.slice(0, count * sizeOf(shape.slice(1))));
+      return [name, np.array(part, { shape: [count, ...shape.slice(1)], dtype: np.float32 })];
+    }),
+  );
+}
+
+/** Keeps the checkpoints that are due after `step` steps. Keeps the weights. */
+async function keepDue(
+  { keep }: TogetherOptions,
+  ordered: readonly Member[],
+  schedule: readonly (readonly number[])[],
+  weights: PopulationState["weights"],
+  step: number,
+): Promise<void> {
+  const due = ordered.flatMap(({ place }, at) =>
+    schedule[at].flatMap((when, checkpoint) => (when === step ? [{ at, place, checkpoint }] : [])),
+  );
+  if (due.length === 0) return;
+  for (const [name, array] of Object.entries(weights)) {
+    const values = (await array.ref.data()) as Float32Array;
+    const size = sizeOf(array.shape.slice(1));
+    for (const { at, place, checkpoint } of due)
+      keep(place, checkpoint, name, values.subarray(at * size, (at + 1) * size));
   }
 }
 
@@ -138,18 +169,4 @@ export async function trainTogether(options: TogetherOptions): Promise<void> {
 function runUntil(hypers: readonly { readonly steps: number }[]): number {
   const last = hypers.length % block === 0 ? block : hypers.length % block;
   return hypers[Math.max(0, hypers.length - last)].steps;
-}
-
-const mapState = <T>(make: (key: keyof PopulationState) => T) =>
-  Object.fromEntries(stateKeys.map((key) => [key, make(key)])) as Record<keyof PopulationState, T>;
-
-/** Reads a state back to the host and frees it. */
-async function download(state: PopulationState): Promise<HostState> {
-  const host = mapState((): Record<string, Float32Array> => ({}));
-  for (const key of stateKeys) {
-    for (const [name, array] of Object.entries(state[key])) {
-      host[key][name] = (await array.data()) as Float32Array;
-    }
-  }
-  return host;
 }

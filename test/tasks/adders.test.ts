@@ -12,8 +12,7 @@ import {
   querySymbols,
 } from "../../src/datasets/adders-data.ts";
 import { evaluateAdders } from "../../src/tasks/adders-evaluation.ts";
-import { nextSymbolScores, readSymbol } from "../../src/populations/gru.ts";
-import { addersTask } from "../../src/tasks/adders.ts";
+import { adder, addersTask } from "../../src/tasks/adders.ts";
 import type { Task } from "../../src/tasks/task.ts";
 import { gradientErrors, randomBatch, randomWeights, stack, underSymmetry } from "./task-laws.ts";
 
@@ -117,18 +116,24 @@ test("an answer counts exactly when the network, reading what it wrote itself, w
   const oneHot = (of: readonly number[]) => {
     const rows = new Float32Array(of.length * 14);
     for (const [i, symbol] of of.entries()) rows[i * 14 + symbol] = 1;
-    return np.array(rows, { shape: [1, of.length, 14] });
+    return np.array(rows, { shape: [of.length, 14] });
   };
-  let state = np.zeros([1, problems.length, 48]);
+  const one = Object.fromEntries(
+    Object.entries(weights).map(([name, { shape, data: values }]) => [
+      name,
+      np.array(Float32Array.from(values), { shape: [...shape] }),
+    ]),
+  );
+  let state = np.zeros([problems.length, 48]);
   for (let t = 0; t < data.queryLength; t++) {
     const read = problems.map((problem) => querySymbols(problem, data.queryLength)[t]);
-    state = readSymbol(batch, "encoder", state, oneHot(read));
+    state = adder.encoder.apply(one, state, oneHot(read));
   }
   let read = problems.map(() => askSymbol);
   const written: number[][] = problems.map(() => []);
   for (let t = 0; t < data.answerLength; t++) {
-    state = readSymbol(batch, "decoder", state, oneHot(read));
-    const scores = await nextSymbolScores(batch, state.ref).data();
+    state = adder.decoder.apply(one, state, oneHot(read));
+    const scores = await adder.dense.apply(one, state.ref).data();
     read = problems.map((_, i) => {
       let best = 0;
       for (let s = 1; s < 14; s++)
@@ -152,6 +157,6 @@ test("an answer counts exactly when the network, reading what it wrote itself, w
   const labels = Uint8Array.from(asked, ({ sum }) => sum);
   const tests = { count: asked.length, labels, problems: asked.map(({ problem }) => problem) };
   const seen = { examples: [0], labels: Uint8Array.of(1) };
-  const [result] = await evaluateAdders(batch, { ...data, test: tests }, [seen]);
+  const [result] = await evaluateAdders(adder, batch, { ...data, test: tests }, [seen]);
   expect(result.testAccuracy).toBe(0.5);
 });

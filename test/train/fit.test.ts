@@ -94,12 +94,11 @@ test("without the optimizer's state the continued run differs (negative control)
   const forgetful = sgd({ momentum: 0.9 });
   const optimizer = {
     ...forgetful,
-    update: (...[params, gradients, state, rate]: Parameters<typeof forgetful.update>) =>
+    update: (...[gradients, state, params]: Parameters<typeof forgetful.update>) =>
       forgetful.update(
-        params,
         gradients,
         Object.fromEntries(Object.entries(state).map(([path, array]) => [path, array.mul(0)])),
-        rate,
+        params,
       ),
   };
   const rest = await collect(fit(model, data, { ...options, optimizer, resume: bytes }));

@@ -6,7 +6,15 @@ import { randomStream } from "../../src/core/random.ts";
 import { startEngine } from "../../src/engine/start.ts";
 import type { Params } from "../../src/models/model.ts";
 import { clipByGlobalNorm } from "../../src/train/clip.ts";
-import { adam, type Optimizer, sgd } from "../../src/train/optimizers.ts";
+import { adam, adamW, type Optimizer, rmsprop, sgd } from "../../src/train/optimizers.ts";
+import {
+  applyUpdates,
+  average,
+  chain,
+  type Coefficient,
+  quotient,
+  scaleBy,
+} from "../../src/train/update-rules.ts";
 import { constant, stepDecay, warmupCosine } from "../../src/train/schedules.ts";
 
 beforeAll(() => startEngine());
@@ -18,7 +26,10 @@ const rateOf = (step: number) => 0.1 / (1 + step);
 
 /** Runs an optimizer under jit on fixed gradients. */
 async function runOptimizer(optimizer: Optimizer): Promise<number[]> {
-  const update = jit((...inputs: Parameters<Optimizer["update"]>) => optimizer.update(...inputs));
+  const update = jit((params: Params, raw: Params, before: Params, rate: np.Array) => {
+    const [updates, state] = optimizer.update(raw, before, params);
+    return { params: applyUpdates(params, updates, rate), state };
+  });
   let params: Params = { w: np.array(start) };
   let state = optimizer.init(params);
   for (const [step, gradient] of gradients.entries()) {
@@ -52,6 +63,13 @@ const adamRule =
     return m / (Math.sqrt(v) + 1e-8) + (decoupled ? decay * value : 0);
   };
 
+const rmspropRule =
+  (decay: number): Rule =>
+  (_, gradient, memory) => {
+    memory.v = decay * memory.v + (1 - decay) * gradient ** 2;
+    return gradient / (Math.sqrt(memory.v) + 1e-8);
+  };
+
 const sgdRule =
   (momentum: number, nesterov: boolean, decay: number): Rule =>
   (value, raw, memory) => {
@@ -64,6 +82,8 @@ const cases: [string, Optimizer, Rule][] = [
   ["adam", adam(), adamRule(0, true)],
   ["adam with decoupled decay", adam({ weightDecay: 0.1 }), adamRule(0.1, true)],
   ["adam with coupled decay", adam({ weightDecay: 0.1, decoupled: false }), adamRule(0.1, false)],
+  ["adamW", adamW({ weightDecay: 0.2 }), adamRule(0.2, true)],
+  ["rmsprop", rmsprop({ decay: 0.95 }), rmspropRule(0.95)],
   ["sgd", sgd(), sgdRule(0, false, 0)],
   ["sgd with momentum", sgd({ momentum: 0.9 }), sgdRule(0.9, false, 0)],
   [
@@ -84,8 +104,68 @@ test("the formulas tell the variants apart (negative control)", () => {
   expect(new Set(results).size).toBe(cases.length);
 });
 
+/** Three networks [3, 4] under one optimizer; network i sees the gradients times i + 1. */
+async function runTogether(optimizer: Optimizer): Promise<number[][]> {
+  const repeat = (values: readonly number[], times: (i: number) => number) =>
+    np.array([0, 1, 2].map((i) => values.map((value) => value * times(i))));
+  let params: Params = { w: repeat(start, () => 1) };
+  let state = optimizer.init(params);
+  for (const gradient of gradients) {
+    const raw = { w: repeat(gradient, (i) => i + 1) };
+    const [updates, next] = optimizer.update(raw, state, params);
+    [params, state] = [applyUpdates(params, updates), next];
+  }
+  const values = await params["w"].data();
+  return [0, 1, 2].map((i) => Array.from(values.slice(4 * i, 4 * i + 4)));
+}
+
+const each: Record<string, (value: (options: readonly number[]) => Coefficient) => Optimizer> = {
+  adam: (value) =>
+    adam({
+      rate: value([0.1, 0.2, 0.05]),
+      beta1: value([0.9, 0, 0.5]),
+      beta2: value([0.999, 0.9, 0.99]),
+      epsilon: value([1e-8, 1e-3, 1e-2]),
+      weightDecay: value([0, 0.1, 0.2]),
+    }),
+  rmsprop: (value) => rmsprop({ rate: value([0.01, 0.02, 0.03]), decay: value([0.9, 0.5, 0.99]) }),
+  nesterov: (value) =>
+    sgd({
+      rate: value([0.1, 0.2, 0.05]),
+      momentum: value([0.9, 0.5, 0.1]),
+      weightDecay: value([0, 0.1, 0.2]),
+      nesterov: true,
+    }),
+};
+
+test.each(Object.keys(each))(
+  "%s with one hyper-parameter a network trains each network as with its own numbers",
+  async (name) => {
+    const found = await runTogether(each[name]((options) => np.array([...options])));
+    for (const i of [0, 1, 2]) {
+      const alone = await runTogether(each[name]((options) => options[i]));
+      for (const [k, value] of found[i].entries()) expect(value).toBeCloseTo(alone[i][k], 5);
+      const other = (i + 1) % 3; // control: the numbers of another network give another result
+      expect(Math.abs(found[other][0] - alone[other][0])).toBeGreaterThan(1e-3);
+    }
+  },
+);
+
+test("two rules of a chain that keep their state under one name are refused; other names are not", () => {
+  const params = { w: np.array(start) };
+  const sum = (slot: string) => average({ keep: 0.9, slot });
+  expect(() => chain(sum("velocity"), sum("velocity")).init(params)).toThrow(
+    'chain: two rules keep a state called "velocity/w"',
+  );
+  expect(() => quotient(sum("a"), sum("a")).init(params)).toThrow('called "a/w"');
+  const state = chain(sum("velocity"), scaleBy(2), sum("slow")).init(params);
+  expect(Object.keys(state)).toEqual(["velocity/w", "slow/w"]);
+});
+
 test("options out of range are refused by name", () => {
   expect(() => adam({ beta1: 1 })).toThrow("adam: beta1 expected");
+  expect(() => rmsprop({ decay: 1.5 })).toThrow("rmsprop: decay expected");
+  expect(() => adamW({ rate: -1 })).toThrow("adam: rate expected");
   expect(() => sgd({ momentum: -0.1 })).toThrow("sgd: momentum expected");
   expect(() => sgd({ nesterov: true })).toThrow("nesterov needs momentum");
 });

@@ -1,0 +1,49 @@
+// Sine layers (Sitzmann et al. 2020): sin(omega (x W^T + b)).
+
+import { jit, numpy as np } from "@jax-js/jax";
+import { frozenRecord } from "../../core/records.ts";
+import { addRow, sumRows } from "./elementwise.ts";
+import type { Layer, Pass } from "./layer.ts";
+import { product, productByTransposed, productOfTransposed } from "./products.ts";
+
+/** Tensors `<name>.weight` [outputs, inputs] and `<name>.bias` [outputs]; omega is a number of the network, not trained. */
+export function sine(
+  name: string,
+  { inputs, outputs, omega }: { inputs: number; outputs: number; omega: number },
+): Layer {
+  const wave = jit((sums: np.Array) => np.sin(np.multiply(sums, omega)));
+  const through = jit((at: np.Array, sums: np.Array) =>
+    np.multiply(at, np.multiply(np.cos(np.multiply(sums, omega)), omega)),
+  );
+  function forward(x: np.Array, { weights, hold, give }: Pass) {
+    hold(x);
+    const weight = weights[`${name}.weight`];
+    const products = productByTransposed(x.ref, weight.ref);
+    const sums = hold(addRow(products, weights[`${name}.bias`].ref));
+    const own = (at: np.Array): np.Array => {
+      const atSums = through(at, sums);
+      give(`${name}.weight`, productOfTransposed(atSums.ref, x));
+      give(`${name}.bias`, sumRows(atSums.ref));
+      return atSums;
+    };
+    return { output: wave(sums.ref), own, weight };
+  }
+  return {
+    shapes: frozenRecord<readonly number[]>([
+      [`${name}.weight`, [outputs, inputs]],
+      [`${name}.bias`, [outputs]],
+    ]),
+    apply(weights, x) {
+      const products = np.matmul(x, np.transpose(weights[`${name}.weight`].ref));
+      return np.sin(np.multiply(np.add(products, weights[`${name}.bias`].ref), omega));
+    },
+    run(x, pass) {
+      const { output, own, weight } = forward(x, pass);
+      return [output, (at) => product(own(at), weight.ref)];
+    },
+    runOnData(x, pass) {
+      const { output, own } = forward(x, pass);
+      return [output, (at) => own(at).dispose()];
+    },
+  };
+}
