@@ -1,10 +1,16 @@
 // Writes an ONNX file again with other numbers in its initializers, or with inner values given out; everything else stays.
 
 import { create, toBinary } from "@bufbuild/protobuf";
-import { ModelProtoSchema, type TensorProto, ValueInfoProtoSchema } from "onnx-buf";
+import {
+  ModelProtoSchema,
+  type TensorProto,
+  TensorProto_DataLocation,
+  ValueInfoProtoSchema,
+} from "onnx-buf";
 import { ShapeError, UnsupportedError } from "../core/errors.ts";
 import { formatShape, sizeOf } from "../core/shapes.ts";
 import type { Weights } from "../core/tensors.ts";
+import { flattenGraph } from "./onnx-flatten.ts";
 import { decodeModel } from "./onnx.ts";
 import { fromHalf, typeOfNumber } from "./onnx-tensor.ts";
 
@@ -24,7 +30,7 @@ export function replaceInitializers(bytes: Uint8Array, weights: Weights): Uint8A
 export function modelWriter(bytes: Uint8Array): ModelWriter {
   const model = decodeModel(bytes);
   const { graph } = model;
-  const byName = new Map((graph?.initializer ?? []).map((proto) => [proto.name, proto]));
+  const byName = new Map(graph === undefined ? [] : flattenGraph(model, graph).tensors);
   const identities = new Map(
     (graph?.node ?? [])
       .filter(({ opType }) => opType === "Identity")
@@ -57,8 +63,11 @@ export function modelWriter(bytes: Uint8Array): ModelWriter {
       writeTensor(proto, tensor.data);
     }
     const written = toBinary(ModelProtoSchema, model);
-    for (const [proto, { rawData, floatData, doubleData, int32Data }] of original)
-      Object.assign(proto, { rawData, floatData, doubleData, int32Data });
+    for (const [proto, old] of original) {
+      const { rawData, floatData, doubleData, int32Data, externalData } = old;
+      Object.assign(proto, { rawData, floatData, doubleData, int32Data, externalData });
+      if (externalData.length > 0) proto.dataLocation = TensorProto_DataLocation.EXTERNAL;
+    }
     return written;
   };
 }
@@ -89,6 +98,8 @@ function setRaw(proto: TensorProto, raw: Uint8Array<ArrayBuffer>): void {
   proto.floatData = [];
   proto.doubleData = [];
   proto.int32Data = [];
+  proto.externalData = [];
+  proto.dataLocation = TensorProto_DataLocation.DEFAULT;
 }
 
 const scratch = new DataView(new ArrayBuffer(4));

@@ -13,6 +13,7 @@ import { axesOfValue, buildSpec } from "./assembly/build-spec.ts";
 import { chooseParents, dependenceOf } from "./passes/dependence.ts";
 import { type Explanation, explain } from "./assembly/explain.ts";
 import { candidateShapes, type InputShapes } from "./walk/input-shapes.ts";
+import { closeLoop, LoopChanges } from "./walk/branches.ts";
 import { fixVaryingConstants } from "./passes/invariance.ts";
 import { mergeLeaves } from "./passes/join-leaves.ts";
 import { type Unsupported, type Walk, walkGraph } from "./walk/run.ts";
@@ -74,9 +75,7 @@ function infer(
   fixVaryingConstants(walk.constants);
   const held = [...walk.weights.values()].filter((value) => sizeOf(shapeOfValue(value)) > 0);
   if (held.length === 0)
-    throw new UnsupportedError(
-      "inferSpec: the graph reads no stored float tensors (numbers in Constant nodes are not acted on)",
-    );
+    throw new UnsupportedError("inferSpec: the graph reads no stored float tensors");
   const dependence = dependenceOf(held, walk.facts);
   const order = [...new Set(held.flatMap(({ dims }) => dims.flatMap(leavesOf)))];
   const { weights, rebuild, ...rest } = mergeLeaves(
@@ -91,7 +90,7 @@ function infer(
   const spec = buildSpec({ weights, names, ...rest });
   return Object.freeze({
     spec,
-    warnings: Object.freeze(warningsOf(walk, separated.aliases)),
+    warnings: Object.freeze([...missingData(graph), ...warningsOf(walk, separated.aliases)]),
     unsupported: Object.freeze(walk.unsupported),
     explanations: Object.freeze(explain(weights, names)),
     graph: separated.graph,
@@ -116,13 +115,39 @@ function walkWithSomeShapes(
   let problem: unknown;
   for (const inputShapes of candidateShapes(graph, sizes)) {
     try {
-      return { walk: walkGraph(graph, inputShapes, constants), inputShapes };
+      return { walk: walkClosing(graph, inputShapes, constants), inputShapes };
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       problem ??= error;
     }
   }
   throw problem;
+}
+
+/** Says which files of numbers are not there. */
+function missingData({ initializers }: OnnxGraph): string[] {
+  const counts = new Map<string, number>();
+  for (const { outside } of initializers.values())
+    if (outside !== undefined)
+      counts.set(outside.location, (counts.get(outside.location) ?? 0) + 1);
+  return [...counts].map(
+    ([location, count]) =>
+      `the file "${location}" with the numbers of ${count} tensors is not there: what needs no numbers is found all the same, and nothing is proved`,
+  );
+}
+
+/** Follows the graph; a loop whose rounds differ in shape is closed as a whole. */
+function walkClosing(
+  graph: OnnxGraph,
+  inputShapes: InputShapes,
+  constants: ReadonlySet<string>,
+): Walk {
+  try {
+    return walkGraph(graph, inputShapes, constants);
+  } catch (error) {
+    if (!(error instanceof LoopChanges)) throw error;
+    return walkClosing(closeLoop(graph, error.loop), inputShapes, constants);
+  }
 }
 
 function warningsOf(walk: Walk, aliases: ReadonlyMap<string, string>): string[] {

@@ -6,6 +6,7 @@ import { EnvironmentError } from "../core/errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { openTensorSource } from "../formats/open.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
+import { besideFile } from "./beside.ts";
 import { fileSource } from "./file-source.ts";
 import { fileError, readJson } from "./files.ts";
 
@@ -44,7 +45,10 @@ export async function openWeights(path: string): Promise<TensorSource> {
   });
   const target = found.isDirectory() ? await checkpointIn(place) : place;
   const file = await fileSource(target);
-  const openBeside = (name: string) => openIfThere(join(dirname(target), name));
+  const openBeside = (name: string) =>
+    target.toLowerCase().endsWith(".json")
+      ? openIfThere(join(dirname(target), name))
+      : besideFile(target)(name);
   return openTensorSource(file, { openBeside, ...(key !== undefined && { key }) }).catch(
     (error: unknown) => {
       // Readers of formats do not know every path; with two files on the command line it must be said.

@@ -11,7 +11,8 @@ import { separateAliases } from "../../formats/onnx-aliases.ts";
 import type { NamedShape } from "../../infer/names/template.ts";
 import { specFromJSON } from "../../symmetry/json.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import { readBytes, readJson } from "../../node/files.ts";
+import { readModelBytes } from "../../node/beside.ts";
+import { readJson } from "../../node/files.ts";
 import type { FittedGraph } from "./graph-fit.ts";
 import {
   addNameOptions,
@@ -60,7 +61,7 @@ export async function openCheckpoint(path: string): Promise<TensorSource> {
   const source = await openWeights(path);
   if (source.format !== "onnx") return source;
   await source.close();
-  const { graph } = separateAliases(readOnnx(await readBytes(path)));
+  const { graph } = separateAliases(readOnnx(await readModelBytes(path)));
   const tensors = [...graph.initializers].filter(([, { type }]) => type !== "string");
   return weightsSource(
     Object.fromEntries(
@@ -132,7 +133,7 @@ async function specOfGraph(
 ): Promise<FoundSpec> {
   refuseNameOptions(flags, "options");
   const { fitGraph, ownGraph } = await import("./graph-fit.ts");
-  const file = { path: graph, bytes: await readBytes(graph), ignores: matcher(flags.ignore) };
+  const file = { path: graph, bytes: await readModelBytes(graph), ignores: matcher(flags.ignore) };
   const [source, ...others] = sources;
   const fitted = graph === path ? ownGraph(file) : await fitGraph(file, { path, source }, others);
   const { spec, inference, renamed } = fitted;

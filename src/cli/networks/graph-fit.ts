@@ -21,7 +21,7 @@ import { specDifference } from "../../symmetry/same-spec.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { type Places, placesByName, placesByNumbers, specInPlaces } from "./fit-names.ts";
 import { exportUnfolded, type FoundSpec } from "./checkpoint-spec.ts";
-import { readBytes } from "../../node/files.ts";
+import { readModelBytes } from "../../node/beside.ts";
 import type { Network } from "./networks.ts";
 import { floatTensors, isOnnx } from "./write-network.ts";
 
@@ -305,7 +305,7 @@ export async function withOwnGraph(found: FoundSpec, { path }: Network): Promise
   try {
     return {
       ...found,
-      graph: ownGraph({ path, bytes: await readBytes(path), ignores: () => false }),
+      graph: ownGraph({ path, bytes: await readModelBytes(path), ignores: () => false }),
     };
   } catch (error) {
     if (error instanceof UnsupportedError) return found; // it holds no weights, or nests too deeply

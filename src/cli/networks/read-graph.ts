@@ -2,13 +2,13 @@
 
 import type { OnnxGraph } from "../../formats/onnx-types.ts";
 import { readOnnx } from "../../formats/onnx.ts";
-import { readBytes } from "../../node/files.ts";
+import { readModelBytes } from "../../node/beside.ts";
 
 /** @throws {EnvironmentError} {FormatError} {UnsupportedError} naming the file */
 export async function readGraph(
   path: string,
 ): Promise<{ readonly bytes: Uint8Array; readonly graph: OnnxGraph }> {
-  const bytes = await readBytes(path);
+  const bytes = await readModelBytes(path);
   try {
     return { bytes, graph: readOnnx(bytes) };
   } catch (error) {

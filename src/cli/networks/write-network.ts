@@ -8,7 +8,8 @@ import { modelWriter } from "../../formats/onnx-write.ts";
 import { readOnnx } from "../../formats/onnx.ts";
 import type { SafeDtype } from "../../formats/safetensors-dtypes.ts";
 import { separateAliases } from "../../formats/onnx-aliases.ts";
-import { isSameFile, readBytes } from "../../node/files.ts";
+import { readModelBytes } from "../../node/beside.ts";
+import { isSameFile } from "../../node/files.ts";
 import type { Network } from "./networks.ts";
 import { shardsOf } from "../../node/open-weights.ts";
 import { UsageError } from "../app/usage-error.ts";
@@ -56,7 +57,7 @@ export async function floatTensors({ path, source }: Network): Promise<Set<strin
     const floats = [...source.entries].filter(([, { dtype }]) => /^B?F\d/.test(dtype));
     return new Set(floats.map(([name]) => name));
   }
-  const { graph } = separateAliases(readOnnx(await readBytes(path)));
+  const { graph } = separateAliases(readOnnx(await readModelBytes(path)));
   return new Set(
     [...graph.initializers].flatMap(([name, { type }]) => (isFloatType(type) ? name : [])),
   );
@@ -86,7 +87,7 @@ export async function writeNetwork(
   };
   if (isOnnx(out)) {
     const weights = await gather(changed, counted);
-    const model = await readBytes(like.path);
+    const model = await readModelBytes(like.path);
     const { graph } = separateAliases(readOnnx(model));
     for (const [name, tensor] of Object.entries(weights)) {
       const dtype = onnxFloats[graph.initializers.get(name)?.type ?? ""];

@@ -1,8 +1,10 @@
 // All operations that inference follows. A new family is one file with its handlers and one line here.
 
+import { joinDomain } from "../../formats/onnx-flatten.ts";
 import type { OnnxNode } from "../../formats/onnx-types.ts";
 import { channels } from "./channels.ts";
 import { constants } from "./constants.ts";
+import { controlFlow } from "./control-flow.ts";
 import { contraction } from "./contraction.ts";
 import { convolution } from "./convolution.ts";
 import { elementwise } from "./elementwise.ts";
@@ -38,6 +40,7 @@ const extensions = new Map([
 
 /** The handler of a node, or undefined: then every axis that touches it is fixed. */
 export function handlerOf({ op, domain }: OnnxNode): Handler | undefined {
+  if (domain === joinDomain) return Object.hasOwn(controlFlow, op) ? controlFlow[op] : undefined;
   return extensions.get(domain)?.has(op) === true ? handlers.get(op) : undefined;
 }
 

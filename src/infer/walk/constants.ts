@@ -14,6 +14,11 @@ const maxChecked = 4_000_000;
 /** Dimensions and numbers of a constant that is stored in the file. @throws {UnsupportedError} for text */
 export function storedConstant(tensor: OnnxTensor): Pick<Value, "dims" | "numbers"> {
   const { name, shape, type } = tensor;
+  if (tensor.outside !== undefined)
+    return {
+      dims: shape.map((size) => fixedAtom(size, `the numbers of "${name}" are not there`)),
+      numbers: null,
+    };
   if (sizeOf(shape) > maxChecked)
     return {
       dims: shape.map((size) => fixedAtom(size, `constant "${name}" is large`)),

@@ -26,6 +26,8 @@ export interface OutputOptions {
   readonly picked?: Value["picked"];
   /** The output holds numbers that do not depend on data: a shape. */
   readonly constant?: boolean;
+  /** The output depends on data, even where its inputs do not: which of them it is is not known. */
+  readonly computed?: boolean;
 }
 
 export interface NodeContext {
@@ -99,6 +101,9 @@ function originOf(inputs: readonly Value[]): Value["origin"] {
   return inputs.some((value) => value.origin === "computed") ? "computed" : "weight";
 }
 
+const kindOf = ({ constant, computed }: OutputOptions, origin: Value["origin"]) =>
+  constant === true ? "constant" : computed === true ? "computed" : origin;
+
 export function nodeContext(source: ContextSource): NodeContext {
   const { node, facts } = source;
   const label = `${node.op} "${node.name}"`;
@@ -111,8 +116,8 @@ export function nodeContext(source: ContextSource): NodeContext {
     const entries = dims.reduce((count, { size }) => count * size, 1);
     if (dims.length > maxRank || !(entries <= maxEntries))
       fail(`its output would have shape ${formatShape(dims.map(({ size }) => size))}`);
-    const { numbers = null, entry = null, stack = null, picked = null, constant = false } = options;
-    const kind = constant ? "constant" : origin;
+    const { numbers = null, entry = null, stack = null, picked = null } = options;
+    const kind = kindOf(options, origin);
     return { name, dims, origin: kind, numbers, entry, stack, picked, unknown: false };
   };
   const need = (position: number): Value =>

@@ -2,13 +2,14 @@
 // closed: what they touch is fixed, what they make has no known shape, and both are reported by name.
 
 import { sizeOf } from "../../core/shapes.ts";
-import { decodeTensor, isFloatType } from "../../formats/onnx-tensor.ts";
 import type { OnnxGraph, OnnxNode, OnnxValueType } from "../../formats/onnx-types.ts";
 import { type Atom, fix, newAtom } from "../index-sets/atoms.ts";
 import { Declined, fixedAtom, nodeContext } from "./context.ts";
-import { foldConstant, isUniform, storedConstant } from "./constants.ts";
+import { isBranchError, refuseOpenLoop, runningNode } from "./branches.ts";
+import { foldConstant, storedConstant } from "./constants.ts";
 import { foldNode } from "./fold.ts";
 import { readersOf, singleConstants } from "./readers.ts";
+import { steeringTensors, storedRole } from "./stored.ts";
 import { collapse } from "../ops/fused.ts";
 import { words } from "../ops/handler.ts";
 import { handlerOf } from "../ops/registry.ts";
@@ -58,6 +59,7 @@ export function walkGraph(
     graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node])),
   );
   const laterSingles = singleConstants(graph);
+  const steering = steeringTensors(graph);
   let after = 0;
 
   for (const tensor of graph.initializers.values()) {
@@ -65,21 +67,13 @@ export function walkGraph(
       idle.push(tensor.name);
       continue;
     }
-    if (isFloatType(tensor.type) && !held.has(tensor.name)) {
-      const shared = (readers.get(tensor.name)?.length ?? 0) > 1 && isUniform(tensor);
-      if (shared) loose.push(tensor.name);
+    const role = storedRole(tensor, readers, steering.has(tensor.name) ? steering : held);
+    if (role === "weight") {
       const value = plainValue(tensor.name, tensor.shape.map(newAtom), "weight");
-      if (shared || sizeOf(tensor.shape) <= 1) {
-        sources.set(tensor.name, {
-          ...value,
-          origin: "constant",
-          numbers: { data: decodeTensor(tensor), integer: false },
-        });
-      } else {
-        weights.set(tensor.name, value);
-        values.set(tensor.name, value);
-      }
+      weights.set(tensor.name, value);
+      values.set(tensor.name, value);
     } else if (tensor.type !== "string") {
+      if (role === "loose" && sizeOf(tensor.shape) > 1) loose.push(tensor.name);
       const value = { ...plainValue(tensor.name, [], "constant"), ...storedConstant(tensor) };
       (value.numbers === null ? values : sources).set(tensor.name, value);
     } else values.set(tensor.name, unknownValue(tensor.name));
@@ -108,7 +102,12 @@ export function walkGraph(
     return numbers?.data.length === 1 ? numbers.data[0] : laterSingles.get(name);
   };
 
-  for (const node of graph.nodes) {
+  for (const given of graph.nodes) {
+    const node = runningNode(given, single);
+    if (node === null) {
+      for (const name of given.outputs) values.set(name, unknownValue(name));
+      continue;
+    }
     const inputs = node.inputs
       .map(valueOf)
       .map((value) =>
@@ -118,6 +117,7 @@ export function walkGraph(
       );
     const publish = (name: string, value: Value) => void values.set(name, value);
     const closed = (reason: string, follows = false) => {
+      refuseOpenLoop(node);
       if (follows) after++;
       else
         unsupported.push({
@@ -158,7 +158,7 @@ export function walkGraph(
           node.outputs.map((name) => values.get(name) ?? null),
         );
       } catch (error) {
-        if (!(error instanceof Declined)) throw error;
+        if (!(error instanceof Declined || isBranchError(node, error))) throw error;
         closed(`${error.message} is not followed`);
       }
     }

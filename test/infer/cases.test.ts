@@ -1,0 +1,66 @@
+// Files that people hold, with the symmetries they have: each is found, each is proved where onnxruntime runs the file.
+
+import { existsSync, readFileSync } from "node:fs";
+import { beforeAll, describe, expect, test } from "vitest";
+import { byteSource } from "../../src/formats/byte-source.ts";
+import { embedData } from "../../src/formats/onnx-data.ts";
+import { readOnnx } from "../../src/formats/onnx.ts";
+import { inferSpec } from "../../src/infer/infer.ts";
+import { proveSpec } from "../../src/infer/proof/prove.ts";
+import type { Executor } from "../../src/runtime/executor.ts";
+import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
+import type { SymmetrySpec } from "../../src/symmetry/types.ts";
+
+const folder = new URL("../fixtures/cases/", import.meta.url);
+const bytesOf = (name: string) => new Uint8Array(readFileSync(new URL(name, folder)));
+
+async function load(name: string): Promise<Uint8Array> {
+  return embedData(bytesOf(name), (beside) => {
+    const url = new URL(beside, folder);
+    return Promise.resolve(existsSync(url) ? byteSource(bytesOf(beside)) : undefined);
+  });
+}
+
+/** The free axes, as `S_9 positive` or `GL_4 in S_2`, sorted. */
+function freeAxes({ axes }: SymmetrySpec): string[] {
+  const named = (name: string): string => {
+    const { group, size, scale } = axes[name];
+    const letter = group === "general-linear" ? "GL" : "S";
+    return `${letter}_${size}${scale === undefined ? "" : ` ${scale}`}`;
+  };
+  return Object.entries(axes)
+    .filter(([, { group }]) => group !== "fixed")
+    .map(([name, { within }]) => named(name) + (within === undefined ? "" : ` in ${named(within)}`))
+    .toSorted();
+}
+
+const right: Readonly<Record<string, readonly string[]>> = {
+  "mlp_op18_ext.onnx": ["S_11 positive", "S_13 positive"],
+  "resize_scales_initializer.onnx": ["S_8 positive"],
+  "resize_sizes_dynamic.onnx": ["S_8 positive"],
+  "weights_in_constant_nodes.onnx": ["S_8 positive"],
+  "local_function.onnx": ["S_9 positive"],
+  "scale_avgpool_flatten.onnx": ["S_5 positive"],
+  "scale_cast_float_to_float.onnx": ["S_9 positive"],
+  "scale_clip_relu6.onnx": ["S_9"],
+  "sequence_conv1d_expanddims.onnx": ["S_9 positive"],
+  "matmul_3d_batched_experts.onnx": ["S_3", "S_9 positive in S_3"],
+  "llama_gqa_op18.onnx": ["GL_8 in S_2", "S_2", "S_2 in S_2", "S_32", "S_4", "S_40"],
+};
+
+describe("files that people hold", () => {
+  let executor: Executor;
+  beforeAll(async () => {
+    executor = await onnxRuntime();
+  });
+
+  test.for(Object.entries(right))("%s", async ([name, axes]) => {
+    const bytes = await load(name);
+    const inference = inferSpec(readOnnx(bytes));
+    expect(freeAxes(inference.spec)).toEqual(axes.toSorted());
+    expect(inference.unsupported).toEqual([]);
+    const proof = await proveSpec(bytes, inference, executor, { seed: 5 });
+    expect(proof.verdict).toBe("proved");
+    for (const { axis, control } of proof.axes) expect(control?.error, axis).toBeGreaterThan(1e-4);
+  });
+});
