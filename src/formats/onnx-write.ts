@@ -12,7 +12,7 @@ import { formatShape, sizeOf } from "../core/shapes.ts";
 import type { Weights } from "../core/tensors.ts";
 import { flattenGraph } from "./onnx-flatten.ts";
 import { decodeModel } from "./onnx.ts";
-import { fromHalf, typeOfNumber } from "./onnx-tensor.ts";
+import { fromHalf, type OnnxType, typeOfNumber } from "./onnx-tensor.ts";
 
 /** A writer of one model: give it tensors, get the file with these in place of its initializers of the same names. */
 export type ModelWriter = (weights: Weights) => Uint8Array;
@@ -79,6 +79,13 @@ function writeTensor(proto: TensorProto, data: Float32Array | Float64Array): voi
     setRaw(proto, new Uint8Array(Float32Array.from(data).buffer));
     return;
   }
+  const integers = type === undefined ? undefined : integerArrays.get(type);
+  if (integers !== undefined) {
+    if (!integers.from(data).every((x, i) => x === data[i]))
+      throw new ShapeError(`replaceInitializers: "${proto.name}" holds ${type}, got other numbers`);
+    setRaw(proto, new Uint8Array(integers.from(data).buffer));
+    return;
+  }
   const raw = new Uint8Array(data.length * width);
   const view = new DataView(raw.buffer);
   for (let i = 0; i < data.length; i++) {
@@ -86,10 +93,23 @@ function writeTensor(proto: TensorProto, data: Float32Array | Float64Array): voi
     else if (type === "float64") view.setFloat64(8 * i, data[i], true);
     else if (type === "float16") view.setUint16(2 * i, toHalf(data[i]), true);
     else if (type === "bfloat16") view.setUint16(2 * i, toBrain(data[i]), true);
-    else throw new UnsupportedError(`replaceInitializers: "${proto.name}" is not a float tensor`);
+    else
+      throw new UnsupportedError(
+        `replaceInitializers: "${proto.name}" holds ${type ?? "numbers of an unknown type"}, which is not written`,
+      );
   }
   setRaw(proto, raw);
 }
+
+/** Quantised weights: permuted as they are. */
+const integerArrays = new Map<
+  OnnxType,
+  Int8ArrayConstructor | Uint8ArrayConstructor | Int32ArrayConstructor
+>([
+  ["int8", Int8Array],
+  ["uint8", Uint8Array],
+  ["int32", Int32Array],
+]);
 
 const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 

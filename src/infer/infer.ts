@@ -78,11 +78,12 @@ function infer(
     throw new UnsupportedError("inferSpec: the graph reads no stored float tensors");
   const dependence = dependenceOf(held, walk.facts);
   const order = [...new Set(held.flatMap(({ dims }) => dims.flatMap(leavesOf)))];
+  const parents = chooseParents(order, dependence);
   const { weights, rebuild, ...rest } = mergeLeaves(
     {
       weights: held,
-      parents: chooseParents(order, dependence),
-      scales: scales ? scalesOf(held, walk.facts) : new Map(),
+      parents,
+      scales: scales ? scalesOf(held, walk.facts, new Set(parents.values())) : new Map(),
     },
     dependence,
   );

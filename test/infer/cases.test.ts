@@ -44,6 +44,23 @@ const right: Readonly<Record<string, readonly string[]>> = {
   "scale_cast_float_to_float.onnx": ["S_9 positive"],
   "scale_clip_relu6.onnx": ["S_9"],
   "sequence_conv1d_expanddims.onnx": ["S_9 positive"],
+  "scale_abs_max_sum.onnx": ["S_9 positive"],
+  "scale_where_relu.onnx": ["S_9 positive"],
+  "scale_into_lstm_input.onnx": ["S_4", "S_9 positive"],
+  // Scales of the sum and of the gain that follows it could only be written with an axis that some tensors do not scale.
+  "scale_sub_mul_add_batchnorm.onnx": ["S_9"],
+  "lora_pair.onnx": ["GL_2"],
+  "lora_pair_bias_free_chain.onnx": ["GL_2"],
+  "mha_fused_in_proj_op20.onnx": ["GL_16", "GL_4 in S_4", "GL_4 in S_4", "S_4"],
+  "mha_op23.onnx": ["GL_16", "GL_4 in S_4", "GL_4 in S_4", "S_4"],
+  "diffusion_qkv_reshape_op18.onnx": ["GL_16", "GL_16", "S_4", "S_4", "S_4 in S_4", "S_4 in S_4"],
+  "attention_opset23.onnx": ["GL_4 in S_2", "GL_4 in S_2", "S_2"],
+  "int8_dynamic_matmul.onnx": ["S_9"],
+  "int8_qdq.onnx": ["S_9"],
+  "scatterelements_expanded.onnx": ["S_9 positive"],
+  "scatterelements_rows.onnx": [],
+  "fused_conv_custom.onnx": ["S_5 positive"],
+  "sklearn_mlp_scaler.onnx": ["S_64 positive", "S_64 positive"],
   "matmul_3d_batched_experts.onnx": ["S_3", "S_9 positive in S_3"],
   "llama_gqa_op18.onnx": ["GL_8 in S_2", "S_2", "S_2 in S_2", "S_32", "S_4", "S_40"],
 };
@@ -60,7 +77,7 @@ describe("files that people hold", () => {
     expect(freeAxes(inference.spec)).toEqual(axes.toSorted());
     expect(inference.unsupported).toEqual([]);
     const proof = await proveSpec(bytes, inference, executor, { seed: 5 });
-    expect(proof.verdict).toBe("proved");
+    expect(proof.verdict).toBe(axes.length === 0 ? "nothing to prove" : "proved");
     for (const { axis, control } of proof.axes) expect(control?.error, axis).toBeGreaterThan(1e-4);
   });
 });

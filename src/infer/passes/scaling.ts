@@ -3,12 +3,23 @@
 
 import { type Exponents, exponents } from "./exponents.ts";
 import { leavesBefore, type Place, type Places } from "./places.ts";
-import type { Fact, Value } from "../walk/value.ts";
+import type { Fact, PointwiseLaw, Value } from "../walk/value.ts";
 
 /** `parity` is `sign` where a place and its inverse are not told apart. */
 export type Way = "positive" | "sign" | "parity" | "general-linear";
 
 type Pairs = readonly (readonly [number, number])[];
+
+/** Whether an element-wise operation lets such scalings of its inputs through at all. */
+function passes(law: PointwiseLaw, way: Way): boolean {
+  if (law === "homogeneous" || law === "compare") return way === "positive";
+  if (law === "odd") return way === "sign" || way === "parity";
+  return law === "choose" ? way !== "general-linear" : law !== "opaque";
+}
+
+/** Zeros scale like anything, where an operation adds, compares or chooses. */
+const harmless = (law: PointwiseLaw, { entry }: Value): boolean =>
+  entry === 0 && ["homogeneous", "linear", "choose", "compare"].includes(law);
 
 export function followScaling(facts: readonly Fact[], places: Places, way: Way): Exponents {
   const unknowns = exponents();
@@ -54,18 +65,12 @@ export function followScaling(facts: readonly Fact[], places: Places, way: Way):
     return [];
   };
   const pointwise = ({ law, inputs, output }: Extract<Fact, { kind: "pointwise" }>) => {
-    const passes =
-      law === "linear" ||
-      law === "same" ||
-      law === "product" ||
-      law === "quotient" ||
-      (law === "homogeneous" && way === "positive") ||
-      (law === "odd" && (way === "sign" || way === "parity"));
-    if (!passes) {
+    if (!passes(law, way)) {
       for (const value of [...inputs, output]) zero(places.all(value));
       return;
     }
-    const harmless = (value: Value) => law === "homogeneous" && value.entry === 0;
+    const still = law === "choose" ? inputs[0] : law === "compare" ? output : null;
+    if (still !== null) zero(places.all(still));
     for (const j of output.dims.keys()) {
       const out = places.at(output, j);
       if (out.length === 0 && output.origin !== "constant") {
@@ -76,9 +81,15 @@ export function followScaling(facts: readonly Fact[], places: Places, way: Way):
       const lists = inputs.map((value) =>
         places.at(value, j - output.dims.length + value.dims.length),
       );
+      if (law === "compare") {
+        const [first, second] = lists;
+        if (!inputs.some((value) => harmless(law, value))) link(first, second);
+        continue;
+      }
       if (law !== "product" && law !== "quotient") {
         for (const [i, list] of lists.entries())
-          if (list.length > 0 || !harmless(inputs[i])) link(list, out);
+          if (inputs[i] !== still && (list.length > 0 || !harmless(law, inputs[i])))
+            link(list, out);
         continue;
       }
       const signs = lists.map((_, i): 1 | -1 => (law === "quotient" && i > 0 ? -1 : 1));

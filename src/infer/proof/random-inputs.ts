@@ -63,11 +63,16 @@ function draw(
   }
 }
 
+/** Operations that read or write their first input at the indices in another. */
+const lookups = new Set(
+  "Gather GatherElements GatherND Scatter ScatterElements ScatterND".split(" "),
+);
+
 /** The smallest table that indices could look into, at least 2. */
 function indexBound(graph: OnnxGraph): number {
   let bound = 16;
   for (const node of graph.nodes) {
-    const table = node.op === "Gather" ? graph.initializers.get(node.inputs[0]) : undefined;
+    const table = lookups.has(node.op) ? graph.initializers.get(node.inputs[0]) : undefined;
     const axis = node.attributes.get("axis");
     const size = table?.shape.at(axis?.kind === "number" ? axis.value : 0);
     if (size !== undefined) bound = Math.min(bound, size);

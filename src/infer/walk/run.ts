@@ -38,7 +38,9 @@ export interface Walk {
   readonly idle: readonly string[];
 }
 
-const stackAware = new Set(words("Transpose Split Gather Reshape LSTM GRU RNN"));
+const stackAware = new Set(
+  words("Transpose Split Gather Slice Squeeze Unsqueeze Reshape LSTM GRU RNN"),
+);
 
 /** Follows all axes; float tensors named in `held` are constants, not weights. @throws {FormatError} when shapes clash */
 export function walkGraph(

@@ -2,7 +2,7 @@
 // they are. Float tensors are weights unless they steer shapes or stand for several tensors at once.
 
 import { sizeOf } from "../../core/shapes.ts";
-import { isFloatType, type OnnxTensor } from "../../formats/onnx-tensor.ts";
+import { isFloatType, type OnnxTensor, type OnnxType } from "../../formats/onnx-tensor.ts";
 import type { OnnxGraph, OnnxNode } from "../../formats/onnx-types.ts";
 import { isUniform } from "./constants.ts";
 
@@ -64,6 +64,31 @@ export function steeringTensors(graph: OnnxGraph): Set<string> {
   return steering;
 }
 
+/** Inputs of the int8 family that are weights, with their zero points and biases. */
+const quantisedInputs: Readonly<Record<string, readonly number[]>> = {
+  MatMulInteger: [0, 1, 3],
+  ConvInteger: [1, 3],
+  QLinearMatMul: [0, 3, 5],
+  QLinearConv: [3, 5, 8],
+  DequantizeLinear: [0, 2],
+  QGemm: [0, 3, 5, 6],
+  DynamicQuantizeLSTM: [1, 2, 9, 11],
+};
+const smallIntegers: ReadonlySet<OnnxType> = new Set(["int8", "uint8", "int32"]);
+
+/** Whether a tensor of integers stands for a quantised weight. */
+function isQuantised(tensor: OnnxTensor, readers: readonly OnnxNode[]): boolean {
+  return (
+    smallIntegers.has(tensor.type) &&
+    sizeOf(tensor.shape) > 1 &&
+    readers.some(
+      ({ op, inputs }) =>
+        Object.hasOwn(quantisedInputs, op) &&
+        quantisedInputs[op].includes(inputs.indexOf(tensor.name)),
+    )
+  );
+}
+
 /** Operations that only rearrange their first input. */
 const layout = new Set(
   "Identity Reshape Flatten Squeeze Unsqueeze Transpose Cast Slice Split Concat".split(" "),
@@ -123,7 +148,9 @@ export function storedRole(
   readers: ReadonlyMap<string, readonly OnnxNode[]>,
   held: ReadonlySet<string>,
 ): StoredRole {
-  if (!isFloatType(tensor.type) || held.has(tensor.name)) return "constant";
+  if (held.has(tensor.name)) return "constant";
+  if (isQuantised(tensor, readers.get(tensor.name) ?? [])) return "weight";
+  if (!isFloatType(tensor.type)) return "constant";
   if (sizeOf(tensor.shape) <= 1) return "loose";
   const isShared = (readers.get(tensor.name)?.length ?? 0) > 1;
   if (isShared && tensor.outside === undefined && isUniform(tensor)) return "loose";
