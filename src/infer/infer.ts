@@ -107,21 +107,25 @@ function infer(
   });
 }
 
-/** Tries the candidate input shapes in turn; the first that the whole graph agrees with is taken. */
+/** Tries the candidate input shapes in turn; the first that the whole graph agrees with is taken, else one that only branches disagree with. */
 function walkWithSomeShapes(
   graph: OnnxGraph,
   sizes: Readonly<Record<string, number>>,
   constants: ReadonlySet<string>,
 ): { walk: Walk; inputShapes: InputShapes } {
   let problem: unknown;
+  let second: { walk: Walk; inputShapes: InputShapes } | undefined;
   for (const inputShapes of candidateShapes(graph, sizes)) {
     try {
-      return { walk: walkClosing(graph, inputShapes, constants), inputShapes };
+      const walk = walkClosing(graph, inputShapes, constants);
+      if (!walk.unsupported.some(({ misfit }) => misfit)) return { walk, inputShapes };
+      second ??= { walk, inputShapes };
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       problem ??= error;
     }
   }
+  if (second !== undefined) return second;
   throw problem;
 }
 

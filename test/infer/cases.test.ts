@@ -9,7 +9,7 @@ import { inferSpec } from "../../src/infer/infer.ts";
 import { proveSpec } from "../../src/infer/proof/prove.ts";
 import type { Executor } from "../../src/runtime/executor.ts";
 import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
-import type { SymmetrySpec } from "../../src/symmetry/types.ts";
+import { freeAxes } from "../support/structure.ts";
 
 const folder = new URL("../fixtures/cases/", import.meta.url);
 const bytesOf = (name: string) => new Uint8Array(readFileSync(new URL(name, folder)));
@@ -19,19 +19,6 @@ async function load(name: string): Promise<Uint8Array> {
     const url = new URL(beside, folder);
     return Promise.resolve(existsSync(url) ? byteSource(bytesOf(beside)) : undefined);
   });
-}
-
-/** The free axes, as `S_9 positive` or `GL_4 in S_2`, sorted. */
-function freeAxes({ axes }: SymmetrySpec): string[] {
-  const named = (name: string): string => {
-    const { group, size, scale } = axes[name];
-    const letter = group === "general-linear" ? "GL" : "S";
-    return `${letter}_${size}${scale === undefined ? "" : ` ${scale}`}`;
-  };
-  return Object.entries(axes)
-    .filter(([, { group }]) => group !== "fixed")
-    .map(([name, { within }]) => named(name) + (within === undefined ? "" : ` in ${named(within)}`))
-    .toSorted();
 }
 
 const right: Readonly<Record<string, readonly string[]>> = {

@@ -141,7 +141,7 @@ function slice(context: NodeContext): void {
               axis,
               Array.from({ length }, (_, i) => start + i * step),
             );
-    } else if (length === 0) numbers = null;
+    } else if (numbers !== null) numbers = { data: new Float64Array(0), integer: numbers.integer };
     const whole = start === 0 && end === dims[axis].size && step === 1;
     if (!whole && step === 1)
       options = options.slice

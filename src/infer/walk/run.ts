@@ -2,6 +2,7 @@
 // closed: what they touch is fixed, what they make has no known shape, and both are reported by name.
 
 import { sizeOf } from "../../core/shapes.ts";
+import { isFloatType } from "../../formats/onnx-tensor.ts";
 import type { OnnxGraph, OnnxNode, OnnxValueType } from "../../formats/onnx-types.ts";
 import { type Atom, fix, newAtom } from "../index-sets/atoms.ts";
 import { Declined, fixedAtom, nodeContext } from "./context.ts";
@@ -20,6 +21,8 @@ export interface Unsupported {
   readonly node: string;
   readonly op: string;
   readonly reason: string;
+  /** It does not fit the sizes that were assumed for the inputs; with others it may. */
+  readonly misfit?: boolean;
 }
 
 export interface Walk {
@@ -37,6 +40,17 @@ export interface Walk {
   /** Tensors that no operation reads. */
   readonly idle: readonly string[];
 }
+
+const unsupportedNode = (
+  { name, op, domain }: OnnxNode,
+  reason: string,
+  misfit: boolean,
+): Unsupported => ({
+  node: name,
+  op: domain === "" ? op : `${domain}.${op}`,
+  reason,
+  ...(misfit && { misfit }),
+});
 
 const stackAware = new Set(
   words("Transpose Split Gather Slice Squeeze Unsqueeze Reshape LSTM GRU RNN"),
@@ -73,6 +87,7 @@ export function walkGraph(
     if (role === "weight") {
       const value = plainValue(tensor.name, tensor.shape.map(newAtom), "weight");
       weights.set(tensor.name, value);
+      if (!isFloatType(tensor.type)) facts.push({ kind: "opaque", value }); // integers scale by nothing
       values.set(tensor.name, value);
     } else if (tensor.type !== "string") {
       if (role === "loose" && sizeOf(tensor.shape) > 1) loose.push(tensor.name);
@@ -118,15 +133,10 @@ export function walkGraph(
           : value,
       );
     const publish = (name: string, value: Value) => void values.set(name, value);
-    const closed = (reason: string, follows = false) => {
+    const closed = (reason: string, follows = false, misfit = false) => {
       refuseOpenLoop(node);
       if (follows) after++;
-      else
-        unsupported.push({
-          node: node.name,
-          op: node.domain === "" ? node.op : `${node.domain}.${node.op}`,
-          reason,
-        });
+      else unsupported.push(unsupportedNode(node, reason, misfit));
       failClosed(node, [...inputs, ...node.captured.map(valueOf)], graph.declared, values);
     };
     const handler = handlerOf(node);
@@ -161,7 +171,7 @@ export function walkGraph(
         );
       } catch (error) {
         if (!(error instanceof Declined || isBranchError(node, error))) throw error;
-        closed(`${error.message} is not followed`);
+        closed(`${error.message} is not followed`, false, !(error instanceof Declined));
       }
     }
   }

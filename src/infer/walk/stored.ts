@@ -73,6 +73,8 @@ const quantisedInputs: Readonly<Record<string, readonly number[]>> = {
   DequantizeLinear: [0, 2],
   QGemm: [0, 3, 5, 6],
   DynamicQuantizeLSTM: [1, 2, 9, 11],
+  // Some exporters multiply by the scale themselves.
+  Cast: [0],
 };
 const smallIntegers: ReadonlySet<OnnxType> = new Set(["int8", "uint8", "int32"]);
 
@@ -83,6 +85,7 @@ function isQuantised(tensor: OnnxTensor, readers: readonly OnnxNode[]): boolean 
     sizeOf(tensor.shape) > 1 &&
     readers.some(
       ({ op, inputs }) =>
+        (op !== "Cast" || (tensor.type !== "int32" && tensor.shape.length > 1)) &&
         Object.hasOwn(quantisedInputs, op) &&
         quantisedInputs[op].includes(inputs.indexOf(tensor.name)),
     )
