@@ -1,7 +1,7 @@
 // Which free leaves carry more than permutations: a scale part or a general linear group. A leaf qualifies when every
 // place it has in a tensor of the file can scale, by the factor or by its inverse.
 
-import type { Atom } from "../index-sets/atoms.ts";
+import { type Atom, find, leavesOf } from "../index-sets/atoms.ts";
 import type { LeafScale } from "../assembly/build-spec.ts";
 import type { Exponents } from "./exponents.ts";
 import { type Places, placesOf } from "./places.ts";
@@ -19,6 +19,7 @@ export function scalesOf(
   enclosing: ReadonlySet<Atom> = new Set(),
 ): Map<Atom, LeafScale> {
   const found = new Map<Atom, LeafScale>();
+  const summed = summedLeaves(facts);
   const places = placesOf();
   const odd = facts.some((fact) => fact.kind === "pointwise" && fact.law === "odd");
   const ways: readonly Way[] = [
@@ -31,7 +32,11 @@ export function scalesOf(
   for (const way of ways) {
     const unknowns = followScaling(facts, places, way);
     for (const [leaf, signs] of qualifying(weights, places, unknowns)) {
-      if (found.has(leaf) || (way === "general-linear" && enclosing.has(leaf))) continue;
+      if (
+        found.has(leaf) ||
+        (way === "general-linear" && (enclosing.has(leaf) || summed.has(leaf)))
+      )
+        continue;
       found.set(
         leaf,
         leafScale(
@@ -90,4 +95,16 @@ function qualifying(
   }
   for (const leaf of barred) signs.delete(leaf);
   return signs;
+}
+
+/** Leaves of sums of two values that both depend on the input: residual streams, whose matrices weights rarely span. */
+function summedLeaves(facts: readonly Fact[]): Set<Atom> {
+  const leaves = new Set<Atom>();
+  for (const fact of facts) {
+    if (fact.kind !== "pointwise" || fact.law !== "linear") continue;
+    if (new Set(fact.inputs.filter(({ origin }) => origin === "computed")).size < 2) continue;
+    for (const dim of fact.output.dims)
+      for (const leaf of leavesOf(find(dim))) if (!leaf.fixed) leaves.add(leaf);
+  }
+  return leaves;
 }
