@@ -27,6 +27,7 @@ export type { Taken } from "../formats/pytorch-choice.ts";
 export { toFloat32, type SafeDtype, type SafeTensor } from "../formats/safetensors-dtypes.ts";
 export { decodeTensor, type OnnxTensor } from "../formats/onnx-tensor.ts";
 export { readOnnx } from "../formats/onnx.ts";
+export { embedData, type EmbedOptions, type OutsideData } from "../formats/onnx-data.ts";
 export { replaceInitializers } from "../formats/onnx-write.ts";
 export type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxValueType } from "../formats/onnx-types.ts";
-export type { OpenBeside } from "../formats/sharded-source.ts";
+export type { OpenBeside } from "../formats/byte-source.ts";

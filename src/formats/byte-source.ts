@@ -33,3 +33,6 @@ export function byteSource(bytes: Bytes): ByteSource {
     });
   return bytes;
 }
+
+/** Opens a file that lies beside another one; undefined when there is none of that name. */
+export type OpenBeside = (name: string) => Promise<ByteSource | undefined>;

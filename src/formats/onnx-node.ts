@@ -1,12 +1,8 @@
 // One node of an ONNX graph: its attributes as plain values, and the names its nested graphs read from outside.
 
-import {
-  type AttributeProto,
-  AttributeProto_AttributeType,
-  type GraphProto,
-  type NodeProto,
-} from "onnx-buf";
+import { type AttributeProto, AttributeProto_AttributeType, type GraphProto } from "onnx-buf";
 import { FormatError } from "../core/errors.ts";
+import type { FlatNode } from "./onnx-flatten.ts";
 import { readTensor } from "./onnx-tensor.ts";
 import type { OnnxAttribute, OnnxNode } from "./onnx-types.ts";
 
@@ -14,7 +10,7 @@ const maxListLength = 1_000_000;
 const decoder = new TextDecoder();
 const Kind = AttributeProto_AttributeType;
 
-export function readNode(proto: NodeProto, index: number): OnnxNode {
+export function readNode({ proto, guards, rename }: FlatNode, index: number): OnnxNode {
   const name = proto.name === "" ? `${proto.opType}#${index}` : proto.name;
   if (proto.opType === "") throw new FormatError(`readOnnx: node ${index} has no operator`);
   const attributes = new Map<string, OnnxAttribute>();
@@ -27,6 +23,7 @@ export function readNode(proto: NodeProto, index: number): OnnxNode {
   for (const { g, graphs } of proto.attribute) {
     for (const graph of g === undefined ? graphs : [g, ...graphs]) outsideNames(graph, captured);
   }
+  const read = [...captured].filter((value) => value !== "").map(rename);
   return Object.freeze({
     name,
     op: proto.opType,
@@ -34,7 +31,8 @@ export function readNode(proto: NodeProto, index: number): OnnxNode {
     inputs: Object.freeze([...proto.input]),
     outputs: Object.freeze([...proto.output]),
     attributes,
-    captured: Object.freeze([...captured].filter((value) => value !== "")),
+    captured: Object.freeze([...new Set([...read, ...guards.map(({ condition }) => condition)])]),
+    ...(guards.length > 0 && { guards }),
   });
 }
 

@@ -3,8 +3,10 @@
 
 import { UnsupportedError } from "../core/errors.ts";
 import { type Bytes, byteSource } from "./byte-source.ts";
+import { bytesOfProto, readOutside } from "./onnx-data.ts";
 import type { OnnxTensor, OnnxType } from "./onnx-tensor.ts";
 import { maxBytes, readOnnx } from "./onnx.ts";
+import type { OpenBeside } from "./byte-source.ts";
 import type { SafeDtype } from "./safetensors-dtypes.ts";
 import { makeTensorSource, type TensorSource } from "./tensor-source.ts";
 
@@ -25,26 +27,68 @@ const dtypes: Readonly<Record<Exclude<OnnxType, "string">, SafeDtype>> = {
 };
 
 /**
- * The stored tensors of a model, in the file's order; those that hold text are left out.
- * @throws {FormatError} {UnsupportedError} as `readOnnx`, for data outside the file among others
+ * The stored tensors of a model, in the file's order; those that hold text are left out. Numbers in files beside the model
+ * are read when they are asked for, through `openBeside`.
+ * @throws {FormatError} {UnsupportedError} as `readOnnx`
  */
-export async function openOnnx(bytes: Bytes): Promise<TensorSource> {
+export async function openOnnx(
+  bytes: Bytes,
+  openBeside: OpenBeside = () => Promise.resolve(undefined),
+): Promise<TensorSource> {
   const file = byteSource(bytes);
   if (file.size > maxBytes)
     throw new UnsupportedError(
       `readOnnx: ${file.location} has ${file.size} bytes, at most ${maxBytes} in one file; check the path`,
     );
   const { initializers } = readOnnx(await file.read(0, file.size));
+  const beside = besideFiles(openBeside);
   const tensors = new Map<string, OnnxTensor & { readonly dtype: SafeDtype }>();
   for (const [name, tensor] of initializers) {
     if (tensor.type !== "string") tensors.set(name, { ...tensor, dtype: dtypes[tensor.type] });
   }
   return makeTensorSource({
-    file,
+    file: {
+      location: file.location,
+      close: async () => {
+        await beside.close();
+        await file.close?.();
+      },
+    },
     format: "onnx",
     entries: tensors,
-    load: (name) => Promise.resolve(stored(tensors.get(name)!)),
+    load: async (name) => {
+      const tensor = tensors.get(name)!;
+      if (tensor.outside === undefined) return stored(tensor);
+      const where = `tensor "${name}"`;
+      const data = await beside.open(tensor.outside.location);
+      if (data === undefined)
+        throw new UnsupportedError(
+          `readTensor: ${where} of ${file.location} keeps its numbers in the file "${tensor.outside.location}", which is not there; put it into the folder of the model`,
+        );
+      return readOutside(
+        data,
+        tensor.outside,
+        bytesOfProto(tensor.source, tensor.outside, where),
+        where,
+      );
+    },
   });
+}
+
+/** The files beside a model, each opened once, when it is first asked for. */
+function besideFiles(openBeside: OpenBeside) {
+  const opened = new Map<string, ReturnType<OpenBeside>>();
+  return {
+    open(location: string): ReturnType<OpenBeside> {
+      const file = opened.get(location) ?? openBeside(location);
+      opened.set(location, file);
+      return file;
+    },
+    async close(): Promise<void> {
+      for (const file of opened.values()) await (await file.catch(() => undefined))?.close?.();
+      opened.clear();
+    },
+  };
 }
 
 /** Little-endian bytes; the format packs small types one to an entry of 32 bits where it does not store them raw. */

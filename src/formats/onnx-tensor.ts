@@ -1,9 +1,10 @@
 // ONNX tensors: checks a TensorProto against its declared size and decodes it, on demand, to ordinary number arrays.
 
-import { type TensorProto, TensorProto_DataLocation } from "onnx-buf";
+import type { TensorProto } from "onnx-buf";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { smallFloatValues } from "../core/floats.ts";
 import { formatShape, sizeOf } from "../core/shapes.ts";
+import { bytesOfProto, outsideData, type OutsideData } from "./onnx-data.ts";
 
 /** Named element types; only those this version can read. */
 export type OnnxType =
@@ -49,6 +50,10 @@ export interface OnnxTensor {
   readonly type: OnnxType;
   readonly shape: readonly number[];
   readonly source: TensorProto;
+  /** Where the numbers lie that are not in the model file; `embedData` brings them in. */
+  readonly outside?: OutsideData;
+  /** The numbers stand in a Constant node. */
+  readonly inline?: boolean;
 }
 
 export const isFloatType = (type: OnnxType): boolean =>
@@ -83,15 +88,14 @@ export function readTensor(proto: TensorProto, where: string): OnnxTensor {
   if (known === undefined)
     throw new UnsupportedError(`readOnnx: ${where} has element type ${proto.dataType}`);
   const [type, width] = known;
-  if (proto.dataLocation === TensorProto_DataLocation.EXTERNAL || proto.externalData.length > 0) {
-    const place = proto.externalData.find((entry) => entry.key === "location")?.value;
-    throw new UnsupportedError(
-      `readOnnx: ${where} keeps its data in another file${place === undefined ? "" : ` ("${place}")`}; save the model as one file and try again`,
-    );
-  }
   if (proto.segment !== undefined)
     throw new UnsupportedError(`readOnnx: ${where} is stored in segments`);
   const shape = shapeOf(proto.dims, where);
+  const outside = outsideData(proto, where);
+  if (outside !== undefined) {
+    bytesOfProto(proto, outside, where);
+    return Object.freeze({ name: proto.name, type, shape, source: proto, outside });
+  }
   const entries = sizeOf(shape);
   const raw = proto.rawData.length > 0;
   const found = raw
@@ -124,12 +128,16 @@ function fieldOf(proto: TensorProto, type: OnnxType): ArrayLike<number | bigint 
   }
 }
 
-/** The entries of a tensor as numbers (64-bit integers beyond 2^53 lose low bits). @throws {UnsupportedError} for strings */
+/** The entries of a tensor as numbers (64-bit integers beyond 2^53 lose low bits). @throws {UnsupportedError} for strings, and where the numbers lie in another file */
 export function decodeTensor(tensor: OnnxTensor): Float32Array | Float64Array {
   const { source, type } = tensor;
   if (type === "string")
     throw new UnsupportedError(
       `decodeTensor: tensor "${tensor.name}" holds text, expected numbers`,
+    );
+  if (tensor.outside !== undefined)
+    throw new UnsupportedError(
+      `decodeTensor: tensor "${tensor.name}" keeps its numbers in the file "${tensor.outside.location}", which is not there; put it into the folder of the model, or export the model as one file`,
     );
   const count = sizeOf(tensor.shape);
   const values = type === "float32" ? new Float32Array(count) : new Float64Array(count);

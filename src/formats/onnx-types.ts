@@ -21,8 +21,10 @@ export interface OnnxNode {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: ReadonlyMap<string, OnnxAttribute>;
-  /** Values that nested graphs of this node read from outside. */
+  /** Values that nested graphs of this node read from outside, and the conditions of its branch. */
   readonly captured: readonly string[];
+  /** For a node of a branch: it runs only where each of these values is as said. */
+  readonly guards?: readonly { readonly condition: string; readonly when: boolean }[];
 }
 
 /** A declared input or output: a dimension is a number, a name for a free size, or null when nothing is said. */

@@ -1,13 +1,19 @@
 // Writes an ONNX file again with other numbers in its initializers, or with inner values given out; everything else stays.
 
 import { create, toBinary } from "@bufbuild/protobuf";
-import { ModelProtoSchema, type TensorProto, ValueInfoProtoSchema } from "onnx-buf";
+import {
+  ModelProtoSchema,
+  type TensorProto,
+  TensorProto_DataLocation,
+  ValueInfoProtoSchema,
+} from "onnx-buf";
 import { ShapeError, UnsupportedError } from "../core/errors.ts";
 import { encodeSmallFloats } from "../core/floats.ts";
 import { formatShape, sizeOf } from "../core/shapes.ts";
 import type { Weights } from "../core/tensors.ts";
+import { flattenGraph } from "./onnx-flatten.ts";
 import { decodeModel } from "./onnx.ts";
-import { typeOfNumber } from "./onnx-tensor.ts";
+import { type OnnxType, typeOfNumber } from "./onnx-tensor.ts";
 
 /** A writer of one model: give it tensors, get the file with these in place of its initializers of the same names. */
 export type ModelWriter = (weights: Weights) => Uint8Array;
@@ -25,7 +31,7 @@ export function replaceInitializers(bytes: Uint8Array, weights: Weights): Uint8A
 export function modelWriter(bytes: Uint8Array): ModelWriter {
   const model = decodeModel(bytes);
   const { graph } = model;
-  const byName = new Map((graph?.initializer ?? []).map((proto) => [proto.name, proto]));
+  const byName = new Map(graph === undefined ? [] : flattenGraph(model, graph).tensors);
   const identities = new Map(
     (graph?.node ?? [])
       .filter(({ opType }) => opType === "Identity")
@@ -58,8 +64,11 @@ export function modelWriter(bytes: Uint8Array): ModelWriter {
       writeTensor(proto, tensor.data);
     }
     const written = toBinary(ModelProtoSchema, model);
-    for (const [proto, { rawData, floatData, doubleData, int32Data }] of original)
-      Object.assign(proto, { rawData, floatData, doubleData, int32Data });
+    for (const [proto, old] of original) {
+      const { rawData, floatData, doubleData, int32Data, externalData } = old;
+      Object.assign(proto, { rawData, floatData, doubleData, int32Data, externalData });
+      if (externalData.length > 0) proto.dataLocation = TensorProto_DataLocation.EXTERNAL;
+    }
     return written;
   };
 }
@@ -71,7 +80,7 @@ function writeTensor(proto: TensorProto, data: Float32Array | Float64Array): voi
   setRaw(proto, new Uint8Array(buffer, byteOffset, byteLength));
 }
 
-/** A fresh array with the numbers in the tensor's element type. @throws {UnsupportedError} unless that is a float */
+/** A fresh array with the numbers in the tensor's element type. @throws {UnsupportedError} for types that are not written */
 function storedNumbers(proto: TensorProto, data: Float32Array | Float64Array) {
   const type = typeOfNumber(proto.dataType);
   switch (type) {
@@ -83,8 +92,25 @@ function storedNumbers(proto: TensorProto, data: Float32Array | Float64Array) {
     case "bfloat16":
       return encodeSmallFloats(data, type);
     default:
-      throw new UnsupportedError(`replaceInitializers: "${proto.name}" is not a float tensor`);
+      return storedIntegers(proto.name, type, data);
   }
+}
+
+/** Quantised weights, which are moved as they are. @throws {ShapeError} for other numbers; {UnsupportedError} */
+function storedIntegers(
+  name: string,
+  type: OnnxType | undefined,
+  data: Float32Array | Float64Array,
+) {
+  const integers = type === undefined ? undefined : integerArrays.get(type);
+  if (integers === undefined)
+    throw new UnsupportedError(
+      `replaceInitializers: "${name}" holds ${type ?? "numbers of an unknown type"}, which is not written`,
+    );
+  const stored = integers.from(data);
+  if (!stored.every((x, i) => x === data[i]))
+    throw new ShapeError(`replaceInitializers: "${name}" holds ${type}, got other numbers`);
+  return stored;
 }
 
 /** Numbers of a big-endian machine into the order of the file. */
@@ -99,6 +125,16 @@ function swapBytes({
   for (let at = 0; at < bytes.length; at += width) bytes.subarray(at, at + width).reverse();
 }
 
+/** Quantised weights: permuted as they are. */
+const integerArrays = new Map<
+  OnnxType,
+  Int8ArrayConstructor | Uint8ArrayConstructor | Int32ArrayConstructor
+>([
+  ["int8", Int8Array],
+  ["uint8", Uint8Array],
+  ["int32", Int32Array],
+]);
+
 const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 function setRaw(proto: TensorProto, raw: Uint8Array<ArrayBuffer>): void {
@@ -106,6 +142,8 @@ function setRaw(proto: TensorProto, raw: Uint8Array<ArrayBuffer>): void {
   proto.floatData = [];
   proto.doubleData = [];
   proto.int32Data = [];
+  proto.externalData = [];
+  proto.dataLocation = TensorProto_DataLocation.DEFAULT;
 }
 
 /** The model with these values of its graph as outputs too; names it gives out already are left as they are. */

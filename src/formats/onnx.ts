@@ -1,9 +1,10 @@
-// Reads an ONNX file into a plain graph: names resolved, sizes checked, nodes sorted. Left out: external data, sparse
-// tensors, training information; nested graphs are kept only as the names they read from outside.
+// Reads an ONNX file into a plain graph: names resolved, sizes checked, nodes sorted, functions, branches and loops laid
+// out flat. Left out: sparse tensors, training information; what remains nested is kept as the names it reads from outside.
 
 import { fromBinary } from "@bufbuild/protobuf";
-import { type GraphProto, ModelProtoSchema, type ModelProto, type ValueInfoProto } from "onnx-buf";
+import { ModelProtoSchema, type ModelProto, type ValueInfoProto } from "onnx-buf";
 import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { type FlatNode, flattenGraph } from "./onnx-flatten.ts";
 import { readNode } from "./onnx-node.ts";
 import { type OnnxTensor, readTensor, typeOfNumber } from "./onnx-tensor.ts";
 import type { OnnxGraph, OnnxNode, OnnxValueType } from "./onnx-types.ts";
@@ -14,7 +15,7 @@ export const maxBytes = 2 ** 31;
 const maxNodes = 500_000;
 const maxTensors = 500_000;
 const maxNesting = 64;
-const oldestOpset = 7;
+const oldestOpset = 1;
 const newestOpset = 24;
 
 /** The protobuf message of a model. @throws {FormatError} when the bytes are not one */
@@ -36,7 +37,8 @@ export function decodeModel(bytes: Uint8Array): ModelProto {
 /**
  * The graph of an ONNX model.
  * @throws {FormatError} for bytes that are no valid model: cut short, cyclic, names defined twice or never, sizes that disagree.
- * @throws {UnsupportedError} for valid models with external data, unknown element types or operator sets out of range.
+ * Data in other files are not looked at; `embedData` brings them in.
+ * @throws {UnsupportedError} for valid models with unknown element types or operator sets out of range.
  */
 export function readOnnx(bytes: Uint8Array): OnnxGraph {
   return readGraph(decodeModel(bytes));
@@ -54,17 +56,22 @@ function readGraph(model: ModelProto): OnnxGraph {
   if (graph.sparseInitializer.length > 0)
     throw new UnsupportedError("readOnnx: sparse initializers are not read; store them densely");
   const opset = readOpset(model);
+  const flat = flattenGraph(model, graph);
   const initializers = new Map<string, OnnxTensor>();
-  for (const proto of graph.initializer) {
-    if (proto.name === "") throw new FormatError("readOnnx: an initializer has no name");
-    if (initializers.has(proto.name))
-      throw new FormatError(`readOnnx: initializer "${proto.name}" is defined twice`);
-    initializers.set(proto.name, readTensor(proto, `initializer "${proto.name}"`));
+  for (const [name, proto] of flat.tensors) {
+    const tensor = readTensor(proto, `initializer "${name}"`);
+    const isInline = flat.inline.has(name);
+    initializers.set(
+      name,
+      tensor.name === name && !isInline
+        ? tensor
+        : Object.freeze({ ...tensor, name, ...(isInline && { inline: true }) }),
+    );
   }
   const inputs = graph.input.map(readValueType).filter(({ name }) => !initializers.has(name));
   const outputs = graph.output.map(readValueType);
   if (outputs.length === 0) throw new FormatError("readOnnx: the graph has no outputs");
-  const nodes = sortNodes(graph, initializers, inputs);
+  const nodes = sortNodes(flat.nodes, initializers, inputs);
   const known = new Set([...initializers.keys(), ...inputs.map(({ name }) => name)]);
   for (const node of nodes) for (const name of node.outputs) known.add(name);
   for (const { name } of outputs) {
@@ -111,11 +118,11 @@ function readValueType(info: ValueInfoProto): OnnxValueType {
 
 /** Nodes in an order where every input is computed before it is used. */
 function sortNodes(
-  graph: GraphProto,
+  flat: readonly FlatNode[],
   initializers: ReadonlyMap<string, OnnxTensor>,
   inputs: readonly OnnxValueType[],
 ): readonly OnnxNode[] {
-  const nodes = graph.node.map(readNode);
+  const nodes = flat.map(readNode);
   const available = new Set(initializers.keys());
   for (const { name } of inputs) {
     if (name === "") throw new FormatError("readOnnx: an input has no name");

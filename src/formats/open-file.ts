@@ -8,6 +8,7 @@ import { openPytorch } from "./pytorch-source.ts";
 import { findPickle, isLegacyPytorch, refuseLegacyPytorch } from "./pytorch-state.ts";
 import { openSafetensors } from "./safetensors-source.ts";
 import { refuseForeign, refuseForeignArchive, sniffBytes } from "./sniff.ts";
+import type { OpenBeside } from "./byte-source.ts";
 import type { TensorSource } from "./tensor-source.ts";
 import { readDirectory } from "./zip-directory.ts";
 
@@ -26,8 +27,12 @@ const looksLikeSafetensors = (start: Uint8Array) => begins(start.subarray(4), [0
  * @throws {FormatError} {UnsupportedError} {EnvironmentError}; {OptionError} for a key that leads nowhere, and for any key
  * where the format has no dictionaries
  */
-export async function openTensorFile(file: ByteSource, key?: string): Promise<TensorSource> {
-  const source = await openByStart(file, key);
+export async function openTensorFile(
+  file: ByteSource,
+  key?: string,
+  openBeside?: OpenBeside,
+): Promise<TensorSource> {
+  const source = await openByStart(file, key, openBeside);
   if (key !== undefined && source.format !== "pytorch")
     refuseKey(key, file.location, source.format);
   return source;
@@ -40,7 +45,11 @@ export function refuseKey(key: string, location: string, kind: string): never {
   );
 }
 
-async function openByStart(file: ByteSource, key: string | undefined): Promise<TensorSource> {
+async function openByStart(
+  file: ByteSource,
+  key: string | undefined,
+  openBeside: OpenBeside | undefined,
+): Promise<TensorSource> {
   const start = await file.read(0, Math.min(sniffBytes, file.size));
   if (start.length === 0)
     throw new FormatError(
@@ -57,7 +66,7 @@ async function openByStart(file: ByteSource, key: string | undefined): Promise<T
   // An ONNX file has no mark; its first field is nearly always the version, a small number.
   if ((start[0] === 0x08 && start[1] > 0 && start[1] < 0x80) || ending === "onnx") {
     const { openOnnx } = await import("./onnx-source.ts");
-    return openOnnx(file);
+    return openOnnx(file, openBeside);
   }
   if (start[0] === 0x80 && start[1] >= 2 && start[1] <= 5)
     throw new UnsupportedError(

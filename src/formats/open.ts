@@ -3,11 +3,12 @@
 import { UnsupportedError } from "../core/errors.ts";
 import { type Bytes, type ByteSource, byteSource } from "./byte-source.ts";
 import { openTensorFile, refuseKey } from "./open-file.ts";
-import { type OpenBeside, openSharded } from "./sharded-source.ts";
+import type { OpenBeside } from "./byte-source.ts";
+import { openSharded } from "./sharded-source.ts";
 import type { TensorSource } from "./tensor-source.ts";
 
 export interface OpenOptions {
-  /** How to open the shards that an index names. */
+  /** How to open the shards that an index names, and the files in which an ONNX model keeps its numbers. */
   readonly openBeside?: OpenBeside;
   /**
    * The dictionary of a PyTorch file that is meant: a path of its keys joined by dots, `"."` for the top level. A key that
@@ -42,7 +43,7 @@ export async function openTensorSource(
 async function open(file: ByteSource, { openBeside, key }: OpenOptions): Promise<TensorSource> {
   const start = new TextDecoder().decode(await file.read(0, Math.min(32, file.size)));
   // A safetensors file may begin with a length that reads as a brace; its upper bytes are zero.
-  if (!jsonStart.test(start) || start.includes("\0")) return openTensorFile(file, key);
+  if (!jsonStart.test(start) || start.includes("\0")) return openTensorFile(file, key, openBeside);
   if (key !== undefined) refuseKey(key, file.location, "an index of several files");
   if (openBeside === undefined)
     throw new UnsupportedError(

@@ -3,16 +3,13 @@
 
 import { FormatError } from "../core/errors.ts";
 import { frozenRecord } from "../core/records.ts";
-import type { ByteSource } from "./byte-source.ts";
+import type { ByteSource, OpenBeside } from "./byte-source.ts";
 import { openTensorFile } from "./open-file.ts";
 import { parseHeaderJSON } from "./safetensors-json.ts";
 import { refuseForeign, sniff } from "./sniff.ts";
 import { makeTensorSource, type TensorEntry, type TensorSource } from "./tensor-source.ts";
 
 const limits = { indexBytes: 100_000_000, shards: 10_000 };
-
-/** Opens a file that lies beside another one; undefined when there is none of that name. */
-export type OpenBeside = (name: string) => Promise<ByteSource | undefined>;
 
 const quote = (text: string) => JSON.stringify(text);
 

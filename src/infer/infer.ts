@@ -13,6 +13,7 @@ import { axesOfValue, buildSpec } from "./assembly/build-spec.ts";
 import { chooseParents, dependenceOf } from "./passes/dependence.ts";
 import { type Explanation, explain } from "./assembly/explain.ts";
 import { candidateShapes, type InputShapes } from "./walk/input-shapes.ts";
+import { closeLoop, LoopChanges } from "./walk/branches.ts";
 import { fixVaryingConstants } from "./passes/invariance.ts";
 import { mergeLeaves } from "./passes/join-leaves.ts";
 import { type Unsupported, type Walk, walkGraph } from "./walk/run.ts";
@@ -74,16 +75,15 @@ function infer(
   fixVaryingConstants(walk.constants);
   const held = [...walk.weights.values()].filter((value) => sizeOf(shapeOfValue(value)) > 0);
   if (held.length === 0)
-    throw new UnsupportedError(
-      "inferSpec: the graph reads no stored float tensors (numbers in Constant nodes are not acted on)",
-    );
+    throw new UnsupportedError("inferSpec: the graph reads no stored float tensors");
   const dependence = dependenceOf(held, walk.facts);
   const order = [...new Set(held.flatMap(({ dims }) => dims.flatMap(leavesOf)))];
+  const parents = chooseParents(order, dependence);
   const { weights, rebuild, ...rest } = mergeLeaves(
     {
       weights: held,
-      parents: chooseParents(order, dependence),
-      scales: scales ? scalesOf(held, walk.facts) : new Map(),
+      parents,
+      scales: scales ? scalesOf(held, walk.facts, new Set(parents.values())) : new Map(),
     },
     dependence,
   );
@@ -91,7 +91,7 @@ function infer(
   const spec = buildSpec({ weights, names, ...rest });
   return Object.freeze({
     spec,
-    warnings: Object.freeze(warningsOf(walk, separated.aliases)),
+    warnings: Object.freeze([...missingData(graph), ...warningsOf(walk, separated.aliases)]),
     unsupported: Object.freeze(walk.unsupported),
     explanations: Object.freeze(explain(weights, names)),
     graph: separated.graph,
@@ -107,22 +107,52 @@ function infer(
   });
 }
 
-/** Tries the candidate input shapes in turn; the first that the whole graph agrees with is taken. */
+/** Tries the candidate input shapes in turn; the first that the whole graph agrees with is taken, else one that only branches disagree with. */
 function walkWithSomeShapes(
   graph: OnnxGraph,
   sizes: Readonly<Record<string, number>>,
   constants: ReadonlySet<string>,
 ): { walk: Walk; inputShapes: InputShapes } {
   let problem: unknown;
+  let second: { walk: Walk; inputShapes: InputShapes } | undefined;
   for (const inputShapes of candidateShapes(graph, sizes)) {
     try {
-      return { walk: walkGraph(graph, inputShapes, constants), inputShapes };
+      const walk = walkClosing(graph, inputShapes, constants);
+      if (!walk.unsupported.some(({ misfit }) => misfit)) return { walk, inputShapes };
+      second ??= { walk, inputShapes };
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       problem ??= error;
     }
   }
+  if (second !== undefined) return second;
   throw problem;
+}
+
+/** Says which files of numbers are not there. */
+function missingData({ initializers }: OnnxGraph): string[] {
+  const counts = new Map<string, number>();
+  for (const { outside } of initializers.values())
+    if (outside !== undefined)
+      counts.set(outside.location, (counts.get(outside.location) ?? 0) + 1);
+  return [...counts].map(
+    ([location, count]) =>
+      `the file "${location}" with the numbers of ${count} tensors is not there: what needs no numbers is found all the same, and nothing is proved`,
+  );
+}
+
+/** Follows the graph; a loop whose rounds differ in shape is closed as a whole. */
+function walkClosing(
+  graph: OnnxGraph,
+  inputShapes: InputShapes,
+  constants: ReadonlySet<string>,
+): Walk {
+  try {
+    return walkGraph(graph, inputShapes, constants);
+  } catch (error) {
+    if (!(error instanceof LoopChanges)) throw error;
+    return walkClosing(closeLoop(graph, error.loop), inputShapes, constants);
+  }
 }
 
 function warningsOf(walk: Walk, aliases: ReadonlyMap<string, string>): string[] {

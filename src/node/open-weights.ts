@@ -4,8 +4,10 @@ import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { EnvironmentError } from "../core/errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
+import { embedData } from "../formats/onnx-data.ts";
 import { openTensorSource } from "../formats/open.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
+import { besideFile } from "./beside.ts";
 import { fileSource } from "./file-source.ts";
 import { fileError } from "./file-error.ts";
 
@@ -71,12 +73,13 @@ export async function openWeightsFiles(path: string): Promise<OpenedWeights> {
   const openBeside = (name: string) => {
     const beside = join(dirname(target), name);
     files.push(beside);
-    return openIfThere(beside);
+    return target.toLowerCase().endsWith(".json") ? openIfThere(beside) : besideFile(target)(name);
   };
   try {
     const options = { openBeside, ...(key !== undefined && { key }) };
     const source = await openTensorSource(file, options);
-    const bytes = source.format === "onnx" ? whole() : undefined;
+    const model = source.format === "onnx" ? whole() : undefined;
+    const bytes = model && (await embedData(model, openBeside));
     return { source, files, ...(bytes !== undefined && { bytes }) };
   } catch (error) {
     // Readers of formats do not know every path; with two files on the command line it must be said.

@@ -179,7 +179,8 @@ test("different: where, how much, and how much remains after the best alignment"
   expect(tensors).toHaveLength(Object.keys(a).length);
   expect(alignment?.similarity).toBeGreaterThan(0.99);
   for (const { relative } of alignment?.remaining ?? []) expect(relative).toBeLessThan(0.1);
-  for (const { relative } of tensors) expect(relative).toBeGreaterThan(0.2); // control: before it
+  const moving = tensors.filter(({ tensor }) => !tensor.includes("Constant")); // a table stays
+  for (const { relative } of moving) expect(relative).toBeGreaterThan(0.2); // control: before it
 });
 
 test("one changed row is found in its place", async () => {

@@ -22,10 +22,10 @@ const truth = JSON.parse(readFileSync(new URL("truth.json", folder), "utf8")) as
 const bytesOf = (name: string) => new Uint8Array(readFileSync(new URL(`${name}.onnx`, folder)));
 const infer = (name: string) => inferSpec(readOnnx(bytesOf(name)));
 
-/** Sizes of axes on which the full symmetric group acts. */
+/** Sizes of axes on which the full symmetric group acts, or matrices, which hold it. */
 const freeSizes = ({ axes }: SymmetrySpec) =>
   Object.values(axes)
-    .filter(({ group, within }) => group === "permutation" && within === undefined)
+    .filter(({ group, within }) => group !== "fixed" && within === undefined)
     .map(({ size }) => size);
 
 const textOf = (spec: SymmetrySpec, tensor: string) =>

@@ -1,7 +1,7 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { ModelProtoSchema, StringStringEntryProtoSchema, TensorProto_DataLocation } from "onnx-buf";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { ModelProtoSchema } from "onnx-buf";
 import { describe, expect, test } from "vitest";
-import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
+import { FormatError } from "../../src/core/errors.ts";
 import { smallFloatValues } from "../../src/core/floats.ts";
 import { readOnnx } from "../../src/formats/onnx.ts";
 import { decodeTensor } from "../../src/formats/onnx-tensor.ts";
@@ -42,7 +42,7 @@ describe("readOnnx", () => {
 
   test.for<[string, Uint8Array, RegExp]>([
     ["an empty file", new Uint8Array(), /empty/],
-    ["text", new TextEncoder().encode("not a model"), /not an ONNX model|no graph/],
+    ["text", new TextEncoder().encode("not a model"), /not an ONNX model|no graph|is a text/],
     ["a file cut short", model().slice(0, 200), /cut short|holds data/],
     ["a cycle", edited((g) => void (g.node[0].input[0] = g.node[1].output[0])), /cycle/],
     ["a name that nothing defines", edited((g) => void (g.node[0].input[0] = "ghost")), /"ghost"/],
@@ -66,18 +66,6 @@ describe("readOnnx", () => {
   ])("%s is a FormatError", ([, bytes, message]) => {
     expect(() => readOnnx(bytes)).toThrow(FormatError);
     expect(() => readOnnx(bytes)).toThrow(message);
-  });
-
-  test("external data is refused by the name of its file", () => {
-    const bytes = edited(({ initializer }) => {
-      initializer[0].rawData = new Uint8Array();
-      initializer[0].dataLocation = TensorProto_DataLocation.EXTERNAL;
-      initializer[0].externalData.push(
-        create(StringStringEntryProtoSchema, { key: "location", value: "weights.bin" }),
-      );
-    });
-    expect(() => readOnnx(bytes)).toThrow(UnsupportedError);
-    expect(() => readOnnx(bytes)).toThrow(/weights\.bin/);
   });
 
   test("half precision survives reading, writing and reading again", () => {

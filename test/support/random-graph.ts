@@ -26,6 +26,7 @@ import {
   pick,
   type Step,
 } from "./random-steps.ts";
+import { chosen, inlineBias, reluInWords, written } from "./random-choices.ts";
 
 const maxEntries = 1500;
 
@@ -88,6 +89,10 @@ const steps: readonly Step[] = [
   unary(["Tanh", "Sin", "Erf"]),
   unary(["Sigmoid", "Neg"]),
   cumulate,
+  ...often(reluInWords, 2),
+  chosen,
+  written,
+  inlineBias,
   ...often(reshape, 3),
   ...often(transpose, 2),
   ...Object.values(layers),

@@ -141,7 +141,7 @@ export const sequenceModels: readonly Architecture[] = [
     name: "a constant ramp on a hidden axis, a constant factor on another",
     axes: ["9"],
     build(b) {
-      const ramp = b.constant([1, 2, 3, 4, 5, 6, 7, 8], "float");
+      const ramp = b.node("Cast", [b.constant([1, 2, 3, 4, 5, 6, 7, 8])], { to: 1 });
       const h = b.node("Mul", [relu(b, gemm(b, b.input("x", [4, 7]), "a", 7, 8)), ramp]);
       const even = b.constant([2, 2, 2, 2, 2, 2, 2, 2, 2], "float");
       b.output(gemm(b, b.node("Mul", [relu(b, gemm(b, h, "b", 8, 9)), even]), "c", 9, 3));

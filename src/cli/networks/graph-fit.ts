@@ -193,7 +193,9 @@ function storedTables(inference: Inference, tables: readonly string[]): Tensor[]
       ? [{ shape: value.value.shape, data: decodeTensor(value.value) }]
       : [];
   });
-  return [...tables.map(numbersIn(inference)), ...inNodes].filter(
+  const arrays = [...inference.graph.initializers.values()].filter(({ inline }) => inline === true);
+  const inArrays = arrays.map((tensor) => ({ shape: tensor.shape, data: decodeTensor(tensor) }));
+  return [...tables.map(numbersIn(inference)), ...inNodes, ...inArrays].filter(
     (table) => !sameEverywhere(table),
   );
 }

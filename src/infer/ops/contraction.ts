@@ -5,9 +5,8 @@ import { broadcast, type NodeContext } from "../walk/context.ts";
 import type { Value } from "../walk/value.ts";
 import { type Handlers, type Pair, pairsBy } from "./handler.ts";
 
-function matmul(context: NodeContext): void {
-  const left = context.need(0);
-  const right = context.need(1);
+/** The matrix product of two values, with batch dimensions on either side. */
+export function multiply(context: NodeContext, left: Value, right: Value): Value {
   const a = left.dims.length;
   const b = right.dims.length;
   if (a === 0 || b === 0) context.fail("both inputs need at least one dimension");
@@ -31,9 +30,10 @@ function matmul(context: NodeContext): void {
     b > 1 && i === b - 1 ? batchRank + rows.length : isBatch(b)(i),
   );
   context.contract({ left, right, output, contracted: [contracted], leftOut, rightOut });
+  return output;
 }
 
-function gemm(context: NodeContext): void {
+export function gemm(context: NodeContext): Value {
   const left = context.need(0);
   const right = context.need(1);
   if (left.dims.length !== 2 || right.dims.length !== 2)
@@ -51,6 +51,7 @@ function gemm(context: NodeContext): void {
     rightOut: [[column, 1]],
   });
   addBias(context, context.input(2), output);
+  return output;
 }
 
 /** A bias broadcast onto a result. */
@@ -117,4 +118,8 @@ function einsum(context: NodeContext): void {
   });
 }
 
-export const contraction: Handlers = { MatMul: matmul, Gemm: gemm, Einsum: einsum };
+export const contraction: Handlers = {
+  MatMul: (context) => void multiply(context, context.need(0), context.need(1)),
+  Gemm: (context) => void gemm(context),
+  Einsum: einsum,
+};

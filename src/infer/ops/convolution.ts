@@ -71,12 +71,18 @@ export function slide(
   return { dims, pairs: [] };
 }
 
-function convolve(context: NodeContext, transposed: boolean): void {
-  const x = context.need(0);
-  const weight = context.need(1);
-  const rank = x.dims.length - 2;
-  if (rank < 1 || weight.dims.length !== rank + 2)
-    context.fail("input and kernel need the same 3 or more dimensions");
+interface ConvolutionInputs {
+  readonly x: Value;
+  readonly weight: Value;
+  readonly bias: Value | null;
+}
+
+/** Channels on either side of a kernel, and how many of them a group has. */
+function channelsOf(
+  context: NodeContext,
+  transposed: boolean,
+  { x, weight }: Pick<ConvolutionInputs, "x" | "weight">,
+) {
   const groups = context.number("group", 1);
   const [inChannels, outChannels] = transposed
     ? [weight.dims[0], weight.dims[1]]
@@ -89,6 +95,28 @@ function convolve(context: NodeContext, transposed: boolean): void {
     x.dims[1].size !== groups * perGroup
   )
     context.fail(`${x.dims[1].size} input channels do not fit its kernel in ${groups} groups`);
+  return { groups, inChannels, outChannels, perGroup, made };
+}
+
+/** A convolution of these inputs, by default those of Conv; the attributes are those of the node. */
+export function convolve(
+  context: NodeContext,
+  transposed: boolean,
+  inputs: ConvolutionInputs = {
+    x: context.need(0),
+    weight: context.need(1),
+    bias: context.input(2),
+  },
+): Value {
+  const { x, weight, bias } = inputs;
+  const rank = x.dims.length - 2;
+  if (rank < 1 || weight.dims.length !== rank + 2)
+    context.fail("input and kernel need the same 3 or more dimensions");
+  const { groups, inChannels, outChannels, perGroup, made } = channelsOf(
+    context,
+    transposed,
+    inputs,
+  );
   for (const dim of weight.dims.slice(2)) context.fix(dim, "position in the kernel");
   const kernel = weight.dims.slice(2).map(({ size }) => size);
   const window = readWindow(context, rank, kernel);
@@ -127,7 +155,8 @@ function convolve(context: NodeContext, transposed: boolean): void {
   });
   const output = context.output(0, [x.dims[0], productOf([group, cout]), ...slid.dims]);
   context.facts.push({ kind: "regroup", from: result, to: output });
-  addChannelBias(context, context.input(2), output);
+  addChannelBias(context, bias, output);
+  return output;
 }
 
 /** Spatial dimensions of a transposed convolution. */
@@ -150,6 +179,6 @@ function spread(context: NodeContext, x: Value, window: Window): { dims: Atom[];
 }
 
 export const convolution: Handlers = {
-  Conv: (context) => convolve(context, false),
-  ConvTranspose: (context) => convolve(context, true),
+  Conv: (context) => void convolve(context, false),
+  ConvTranspose: (context) => void convolve(context, true),
 };

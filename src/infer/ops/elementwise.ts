@@ -1,14 +1,32 @@
 // Element-wise operations with broadcasting: dimensions aligned from the right are the same index sets.
 
+import { unit } from "../index-sets/atoms.ts";
 import { broadcast, type NodeContext } from "../walk/context.ts";
-import type { PointwiseLaw } from "../walk/value.ts";
+import type { PointwiseLaw, Value } from "../walk/value.ts";
 import { type Handlers, identityPairs, named, words } from "./handler.ts";
 
 const pointwise = (law: PointwiseLaw) => (context: NodeContext) => {
   const { inputs } = context;
   if (inputs.length === 0) context.fail("it needs an input");
-  context.pointwise(law, inputs, context.output(0, broadcast(context, inputs)));
+  const aligned = alignOld(context, inputs);
+  context.pointwise(law, aligned, context.output(0, broadcast(context, aligned)));
 };
+
+/**
+ * Before operator set 7 the second input is aligned at an axis: [C] at axis 1 of [N, C, H, W] stands for [C, 1, 1].
+ * Later sets align from the right.
+ */
+function alignOld(context: NodeContext, inputs: readonly Value[]): readonly Value[] {
+  const axis = context.number("axis", NaN);
+  const [x, y] = inputs;
+  if (context.opset >= 7 || context.number("broadcast", 0) === 0 || Number.isNaN(axis))
+    return inputs;
+  if (inputs.length !== 2) return inputs;
+  const at = context.axis(axis, x.dims.length);
+  const behind = x.dims.length - at - y.dims.length;
+  if (behind < 0) context.fail("the second input has too many dimensions");
+  return [x, context.regroup(y, [...y.dims, ...Array.from({ length: behind }, () => unit)])];
+}
 
 /** Only the first input sets the shape; the others are numbers that it reads. */
 function firstOnly(law: PointwiseLaw) {
@@ -33,8 +51,13 @@ function dropout(context: NodeContext): void {
 
 function cast(context: NodeContext): void {
   const x = context.need(0);
+  // Operator sets before 6 name the type.
+  const to = context.node.attributes.get("to");
   const floating =
-    [1, 10, 11, 16].includes(context.number("to", 1)) || context.node.op === "CastLike";
+    context.node.op === "CastLike" ||
+    (to?.kind === "text"
+      ? /^(FLOAT|FLOAT16|DOUBLE|BFLOAT16)$/i.test(to.value)
+      : [1, 10, 11, 16].includes(context.number("to", 1)));
   const output = context.output(0, x.dims);
   if (floating) context.carry(x, output, identityPairs(x));
   else context.pointwise("opaque", [x], output);
@@ -42,7 +65,12 @@ function cast(context: NodeContext): void {
 
 function prelu(context: NodeContext): void {
   const x = context.need(0);
-  const slope = context.need(1);
+  const given = context.need(1);
+  // Before operator set 7 a slope of one dimension is one per channel.
+  const isOld = context.opset < 7 && given.dims.length === 1 && x.dims.length > 2;
+  const slope = isOld
+    ? context.regroup(given, [...given.dims, ...x.dims.slice(2).map(() => unit)])
+    : given;
   const output = context.output(0, broadcast(context, [x, slope]));
   if (output.dims.length !== x.dims.length)
     context.fail("the slope has more dimensions than the input");
@@ -62,7 +90,7 @@ const plain = words(`
 `);
 
 const plainBroadcast = words(`
-  Pow Mod And Or Xor Equal Less LessOrEqual Greater GreaterOrEqual Where BitShift
+  Pow Mod And Or Xor Equal BitShift
   BitwiseAnd BitwiseOr BitwiseXor BiasGelu
 `);
 
@@ -74,6 +102,8 @@ export const elementwise: Handlers = {
   ...named(["Max", "Min"], pointwise("homogeneous")),
   ...named(odd, firstOnly("odd")),
   Neg: firstOnly("same"),
+  Where: pointwise("choose"),
+  ...named(words("Less LessOrEqual Greater GreaterOrEqual"), pointwise("compare")),
   ...named(plain, firstOnly("opaque")),
   Clip: firstOnly("opaque"),
   ...named(plainBroadcast, pointwise("opaque")),

@@ -7,7 +7,8 @@ import type { NodeContext } from "../walk/context.ts";
 import { fixedAtom } from "../walk/context.ts";
 import { segmentOf, splitInner, unify } from "../index-sets/refine.ts";
 import { shapeOfValue, type Value } from "../walk/value.ts";
-import { identityPairs } from "./handler.ts";
+import { unit } from "../index-sets/atoms.ts";
+import { identityPairs, pairsBy } from "./handler.ts";
 import { dealOut } from "./deal-out.ts";
 
 const maxMembers = 16;
@@ -131,9 +132,73 @@ function takesApart(
     const to = order?.kind === "numbers" ? order.value.indexOf(axis) : rank - 1 - axis;
     return to >= 0 && onlyTakenApart(context, node.outputs[0], to, rank, depth - 1);
   }
+  if (node.op === "Unsqueeze" || node.op === "Squeeze") {
+    const moved = movedAxis(context, node, axis, rank);
+    const change = node.op === "Unsqueeze" ? 1 : -1;
+    return (
+      moved !== null && onlyTakenApart(context, node.outputs[0], moved, rank + change, depth - 1)
+    );
+  }
+  if (node.op === "Slice") {
+    const [start, end, along] = [1, 2, 3].map((i) => context.single(node.inputs[i] ?? ""));
+    const step = node.inputs[4] === undefined ? 1 : context.single(node.inputs[4]);
+    if (start === undefined || end === undefined || along === undefined || step !== 1) return false;
+    return (along + rank) % rank === axis && start >= 0 && end === start + 1;
+  }
   if (node.op === "Split") return own === axis;
   if (node.op === "Gather") return own === axis && context.single(node.inputs[1]) !== undefined;
   return false;
+}
+
+/** Where the axis is after one other axis of size 1 came or went; null when more happens. */
+function movedAxis(
+  context: NodeContext,
+  { op, inputs, attributes }: OnnxNode,
+  axis: number,
+  rank: number,
+): number | null {
+  const listed = attributes.get("axes");
+  const given =
+    listed?.kind === "numbers" && listed.value.length === 1
+      ? listed.value[0]
+      : inputs[1] === undefined
+        ? undefined
+        : context.single(inputs[1]);
+  if (given === undefined) return null;
+  if (op === "Unsqueeze") return axis + ((given + rank + 1) % (rank + 1) <= axis ? 1 : 0);
+  const gone = (given + rank) % rank;
+  return gone === axis ? null : axis - (gone < axis ? 1 : 0);
+}
+
+/** Adds or takes away one dimension of size 1, member by member; false when the node does something else. */
+export function resizeStack(context: NodeContext, x: Value): boolean {
+  const { node } = context;
+  const rank = x.dims.length;
+  const to = x.stack === null ? null : movedAxis(context, node, x.stack.axis, rank);
+  if (x.stack === null || to === null) return false;
+  const listed = context.numbers("axes") ?? context.parameter(1) ?? [];
+  const grows = node.op === "Unsqueeze";
+  const at = context.axis(listed[0], grows ? rank + 1 : rank);
+  const inMember = at > to ? at - 1 : at;
+  const inside = grows ? inMember : at > x.stack.axis ? at - 1 : at;
+  const members = x.stack.members.map((member): Value => {
+    const dims = grows ? member.dims.toSpliced(inside, 0, unit) : member.dims.toSpliced(inside, 1);
+    if (!grows && member.dims[inside].size !== 1) context.fail(`axis ${at} has not size 1`);
+    const resized: Value = { ...member, dims };
+    context.carry(
+      member,
+      resized,
+      pairsBy(member, (i) => {
+        if (grows) return i < inside ? i : i + 1;
+        return i === inside ? null : i < inside ? i : i - 1;
+      }),
+    );
+    return resized;
+  });
+  context.output(0, placeholder(context, members[0], to, members.length), {
+    stack: { axis: to, members },
+  });
+  return true;
 }
 
 /** Reorders the dimensions of a stack, member by member. */

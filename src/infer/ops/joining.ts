@@ -6,6 +6,7 @@ import { pick } from "../walk/fold.ts";
 import { segmentOf, splitInner } from "../index-sets/refine.ts";
 import { type CarryOptions, shapeOfValue, type Value } from "../walk/value.ts";
 import { publishMember } from "./gathering.ts";
+import { collapse } from "./fused.ts";
 import { rejoin } from "./rejoin.ts";
 import { stackDirections } from "./directions.ts";
 import { type Handlers, identityPairs, type Pair } from "./handler.ts";
@@ -15,7 +16,7 @@ function concat(context: NodeContext): void {
   if (inputs.length === 0) context.fail("it needs an input");
   if (rejoin(context) || stackDirections(context)) return;
   const [first] = inputs;
-  const axis = context.axis(context.number("axis", 0), first.dims.length);
+  const axis = context.axis(context.number("axis", context.opset < 4 ? 1 : 0), first.dims.length);
   for (const value of inputs.slice(1)) {
     if (value.dims.length !== first.dims.length)
       context.fail("its inputs have different numbers of dimensions");
@@ -80,6 +81,22 @@ function split(context: NodeContext): void {
   }
 }
 
+/** One index of a stack; false when the slice takes anything else. */
+function sliceStack(context: NodeContext, x: Value): boolean {
+  if (x.stack === null) return false;
+  const listed = ["starts", "ends", "axes"].map((name, i) => {
+    const found = context.numbers(name) ?? context.parameter(i + 1);
+    return found?.length === 1 ? found[0] : NaN;
+  });
+  const [start, end, along] = listed;
+  const step = context.parameter(4)?.[0] ?? 1;
+  const { axis, members } = x.stack;
+  const isOne = end === start + 1 && start >= 0 && start < members.length && step === 1;
+  if (!isOne || context.axis(along, x.dims.length) !== axis) return false;
+  publishMember(context, members[start], axis, 0, true);
+  return true;
+}
+
 interface Range {
   readonly axis: number;
   readonly start: number;
@@ -88,7 +105,9 @@ interface Range {
 }
 
 function slice(context: NodeContext): void {
-  const x = context.need(0);
+  const given = context.need(0);
+  if (sliceStack(context, given)) return;
+  const x = collapse(given, context.label);
   const rank = x.dims.length;
   const starts = context.numbers("starts") ?? context.parameter(1);
   const ends = context.numbers("ends") ?? context.parameter(2);
@@ -122,7 +141,7 @@ function slice(context: NodeContext): void {
               axis,
               Array.from({ length }, (_, i) => start + i * step),
             );
-    } else if (length === 0) numbers = null;
+    } else if (numbers !== null) numbers = { data: new Float64Array(0), integer: numbers.integer };
     const whole = start === 0 && end === dims[axis].size && step === 1;
     if (!whole && step === 1)
       options = options.slice

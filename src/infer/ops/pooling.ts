@@ -2,6 +2,7 @@
 
 import { sumOf } from "../index-sets/atoms.ts";
 import { fixedAtom, type NodeContext } from "../walk/context.ts";
+import type { Value } from "../walk/value.ts";
 import { readWindow, slide } from "./convolution.ts";
 import type { Handlers, Pair } from "./handler.ts";
 
@@ -30,15 +31,37 @@ function localResponse(context: NodeContext): void {
   context.output(0, x.dims);
 }
 
+/** A list for some axes as one for all of them. */
+function spreadOver(
+  context: NodeContext,
+  x: Value,
+  list: readonly number[],
+  rest: (size: number) => number,
+): readonly number[] {
+  const axes = context.numbers("axes")?.map((index) => context.axis(index, x.dims.length));
+  if (axes === undefined) return list;
+  if (axes.length !== list.length) context.fail(`${list.length} numbers for ${axes.length} axes`);
+  return x.dims.map(({ size }, i) => (axes.includes(i) ? list[axes.indexOf(i)] : rest(size)));
+}
+
+/** The scales of Upsample in operator set 1. */
+function upsampleOfOne(context: NodeContext, x: Value): readonly number[] | null {
+  const [height, width] = ["height_scale", "width_scale"].map((name) => context.number(name, 0));
+  return x.dims.length === 4 && height > 0 && width > 0 ? [1, 1, height, width] : null;
+}
+
 /** Resize and Upsample: an axis that keeps its size keeps its index set, any other is made of ordered positions. */
 function resize(context: NodeContext): void {
   const x = context.need(0);
   const legacy = context.node.op === "Upsample" || context.opset < 11;
   const rank = x.dims.length;
   if (!legacy) context.parameter(1);
-  const scales = context.parameter(legacy ? 1 : 2) ?? context.numbers("scales") ?? [];
-  const sizes = context.parameter(3) ?? [];
-  if (context.numbers("axes") !== null) context.decline("a list of axes");
+  const whole = (list: readonly number[] | null, rest: (size: number) => number) =>
+    list === null || list.length === 0 ? [] : spreadOver(context, x, list, rest);
+  const given =
+    context.parameter(legacy ? 1 : 2) ?? context.numbers("scales") ?? upsampleOfOne(context, x);
+  const scales = whole(given, () => 1);
+  const sizes = whole(context.parameter(3), (size) => size);
   if (scales.length !== rank && sizes.length !== rank)
     context.decline("sizes that are computed from data");
   const changed: number[] = [];
@@ -64,6 +87,7 @@ function pad(context: NodeContext): void {
   const rank = x.dims.length;
   const pads =
     context.numbers("pads") ??
+    context.numbers("paddings") ??
     context.parameter(1) ??
     context.decline("pads that are computed from data");
   context.parameter(2);
@@ -96,6 +120,26 @@ function pad(context: NodeContext): void {
     );
 }
 
+/** Reads an image at points that are given: channels pass. */
+function gridSample(context: NodeContext): void {
+  const x = context.need(0);
+  const grid = context.need(1);
+  if (x.dims.length < 3 || grid.dims.length !== x.dims.length)
+    context.fail("image and grid need the same 3 or more dimensions");
+  context.tie(x.dims[0], grid.dims[0]);
+  for (const dim of x.dims.slice(2)) context.fix(dim, "positions are looked up");
+  for (const dim of grid.dims.slice(1)) context.fix(dim, "it holds positions");
+  const output = context.output(0, [x.dims[0], x.dims[1], ...grid.dims.slice(1, -1)]);
+  context.mix(
+    x,
+    x.dims.map((_, i) => i).filter((i) => i >= 2),
+  );
+  context.carry(x, output, [
+    [0, 0],
+    [1, 1],
+  ]);
+}
+
 export const pooling: Handlers = {
   MaxPool: pool(false),
   AveragePool: pool(true),
@@ -104,4 +148,5 @@ export const pooling: Handlers = {
   Resize: resize,
   Upsample: resize,
   Pad: pad,
+  GridSample: gridSample,
 };

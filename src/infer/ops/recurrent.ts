@@ -11,6 +11,41 @@ interface Kind {
   readonly gates: number;
   /** Hidden states it returns besides the sequence. */
   readonly states: number;
+  /** Its matrices have features and hidden states before the gates. */
+  readonly columns?: boolean;
+}
+
+/** [direction, from, gates] as [direction, gates, from]. */
+function turned(context: NodeContext, x: Value): Value {
+  const [direction, from, to] = x.dims;
+  if (x.dims.length !== 3) return context.fail("its weights need three dimensions");
+  const value: Value = { ...x, numbers: null, dims: [direction, to, from] };
+  context.carry(x, value, [
+    [0, 0],
+    [1, 2],
+    [2, 1],
+  ]);
+  return value;
+}
+
+/** Weights of eight bits, with a scale and a zero point for every direction or for every row. */
+function quantisedLayer(context: NodeContext): void {
+  layer({ gates: 4, states: 2, columns: true })(context);
+  for (const [weight, positions] of [
+    [1, [8, 9]],
+    [2, [10, 11]],
+  ] as const) {
+    const w = context.need(weight);
+    for (const position of positions) {
+      const given = context.input(position);
+      if (given === null) continue;
+      context.facts.push({ kind: "opaque", value: given });
+      if (given.dims.length === 2) tieAll(context, given, [w.dims[0], w.dims[2]]);
+      else for (const dim of given.dims) context.fix(dim, "forward and backward in order");
+    }
+    context.facts.push({ kind: "opaque", value: w });
+  }
+  context.facts.push({ kind: "opaque", value: context.need(0) });
 }
 
 function layer(kind: Kind) {
@@ -23,7 +58,10 @@ function layer(kind: Kind) {
       (stack, i) => weights[i] === null || stack?.members.length === count,
     );
     if (apart && count !== undefined) return separateDirections(context, kind, count);
-    const [w, r, bias] = weights.map((value) => value && collapse(value, context.label));
+    const [w, r, bias] = weights.map((value, i) => {
+      const plain = value && collapse(value, context.label);
+      return plain !== null && i < 2 && kind.columns === true ? turned(context, plain) : plain;
+    });
     const x = sequence(context);
     if (!w || !r || w.dims.length !== 3 || r.dims.length !== 3)
       return context.fail("its weights need three dimensions");
@@ -169,8 +207,8 @@ function recur(context: NodeContext, { x, input, recurrent, outer }: Products): 
     leftOut: [...ahead, [n, n]],
     rightOut: [...ahead, [n, n + 1], [n + 1, n + 2]],
   });
-  for (const value of [made, state, next, input, recurrent])
-    context.facts.push({ kind: "opaque", value });
+  // Gates scale by nothing, and with them the rows of the weights; the features of the input may.
+  for (const value of [made, state, next, recurrent]) context.facts.push({ kind: "opaque", value });
 }
 
 export const recurrent: Handlers = {
@@ -178,3 +216,6 @@ export const recurrent: Handlers = {
   GRU: layer({ gates: 3, states: 1 }),
   RNN: layer({ gates: 1, states: 1 }),
 };
+
+/** By their names in the domain com.microsoft. */
+export const recurrentMicrosoft: Handlers = { DynamicQuantizeLSTM: quantisedLayer };

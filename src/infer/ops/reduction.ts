@@ -110,7 +110,7 @@ function ordered(outputSize: "same" | "one" | "k") {
     );
     context.fix(x.dims[axis], "the order along this axis matters");
     context.mix(x, [axis]);
-    const k = outputSize === "k" ? context.parameter(1)?.[0] : 1;
+    const k = outputSize === "k" ? (context.numbers("k") ?? context.parameter(1))?.[0] : 1;
     if (k === undefined || !Number.isInteger(k) || k < 0)
       return context.decline("a size that is computed from data");
     const keep = outputSize === "one" && context.number("keepdims", 1) === 0;

@@ -6,7 +6,7 @@ import { fixedAtom, type NodeContext } from "../walk/context.ts";
 import { shapeOfValue, type Value } from "../walk/value.ts";
 import { dealOut } from "./deal-out.ts";
 import { mergeStack } from "./directions.ts";
-import { separate, transposeStack } from "./fused.ts";
+import { collapse, resizeStack, separate, transposeStack } from "./fused.ts";
 import { type Handlers, identityPairs, pairsBy } from "./handler.ts";
 
 function reshapeTo(context: NodeContext, given: Value, sizes: readonly number[]): void {
@@ -53,7 +53,9 @@ function flatten(context: NodeContext): void {
 }
 
 function squeeze(context: NodeContext): void {
-  const x = context.need(0);
+  const given = context.need(0);
+  if (resizeStack(context, given)) return;
+  const x = collapse(given, context.label);
   const listed = context.numbers("axes") ?? context.parameter(1);
   if (listed === null && context.input(1) !== null)
     context.decline("axes that are computed from data");
@@ -75,7 +77,9 @@ function squeeze(context: NodeContext): void {
 }
 
 function unsqueeze(context: NodeContext): void {
-  const x = context.need(0);
+  const given = context.need(0);
+  if (resizeStack(context, given)) return;
+  const x = collapse(given, context.label);
   const listed =
     context.numbers("axes") ??
     context.parameter(1) ??
@@ -139,9 +143,18 @@ function expand(context: NodeContext): void {
   );
 }
 
+/** Operator sets before 6 name one axis and how often it is repeated. */
+function repeatsOf(context: NodeContext, x: Value): readonly number[] {
+  const given = context.parameter(1) ?? context.decline("repeats that are computed from data");
+  if (context.input(2) === null) return given;
+  const axis = context.parameter(2)?.[0] ?? context.decline("an axis that is computed from data");
+  const at = context.axis(axis, x.dims.length);
+  return x.dims.map((_, i) => (i === at ? given[0] : 1));
+}
+
 function tile(context: NodeContext): void {
   const x = context.need(0);
-  const repeats = context.parameter(1) ?? context.decline("repeats that are computed from data");
+  const repeats = repeatsOf(context, x);
   if (repeats.length !== x.dims.length || !repeats.every((n) => Number.isSafeInteger(n) && n >= 0))
     context.fail(`${repeats.length} repeats for ${x.dims.length} dimensions`);
   const dims = x.dims.map((dim, i) =>

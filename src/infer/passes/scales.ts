@@ -8,14 +8,22 @@ import { type Places, placesOf } from "./places.ts";
 import { followScaling, type Way } from "./scaling.ts";
 import type { Fact, Value } from "../walk/value.ts";
 
-/** What every qualifying leaf carries; the larger group wins: matrices, then positive factors, then signs. */
-export function scalesOf(weights: readonly Value[], facts: readonly Fact[]): Map<Atom, LeafScale> {
+/**
+ * What every qualifying leaf carries; the larger group wins: matrices, then positive factors, then signs. Matrices pass
+ * wherever everything between two products is linear: query and key, value and output, factors of low rank. A leaf that
+ * encloses others is only permuted, scaled or flipped.
+ */
+export function scalesOf(
+  weights: readonly Value[],
+  facts: readonly Fact[],
+  enclosing: ReadonlySet<Atom> = new Set(),
+): Map<Atom, LeafScale> {
   const found = new Map<Atom, LeafScale>();
-  const attention = attentionLeaves(facts);
+  const summed = summedLeaves(facts);
   const places = placesOf();
   const odd = facts.some((fact) => fact.kind === "pointwise" && fact.law === "odd");
   const ways: readonly Way[] = [
-    ...(attention.size > 0 ? (["general-linear"] as const) : []),
+    "general-linear",
     "positive",
     // Without odd functions, positive factors pass wherever signs do.
     ...(odd ? (["sign"] as const) : []),
@@ -24,7 +32,11 @@ export function scalesOf(weights: readonly Value[], facts: readonly Fact[]): Map
   for (const way of ways) {
     const unknowns = followScaling(facts, places, way);
     for (const [leaf, signs] of qualifying(weights, places, unknowns)) {
-      if (found.has(leaf) || (way === "general-linear" && !attention.has(leaf))) continue;
+      if (
+        found.has(leaf) ||
+        (way === "general-linear" && (enclosing.has(leaf) || summed.has(leaf)))
+      )
+        continue;
       found.set(
         leaf,
         leafScale(
@@ -85,20 +97,14 @@ function qualifying(
   return signs;
 }
 
-/** Leaves in products of two values that both depend on the input: query/key and value spaces of attention. */
-function attentionLeaves(facts: readonly Fact[]): Set<Atom> {
+/** Leaves of sums of two values that both depend on the input: residual streams, whose matrices weights rarely span. */
+function summedLeaves(facts: readonly Fact[]): Set<Atom> {
   const leaves = new Set<Atom>();
   for (const fact of facts) {
-    if (
-      fact.kind !== "contract" ||
-      fact.left.origin !== "computed" ||
-      fact.right.origin !== "computed"
-    )
-      continue;
-    for (const value of [fact.left, fact.right]) {
-      for (const dim of value.dims)
-        for (const leaf of leavesOf(find(dim))) if (!leaf.fixed) leaves.add(leaf);
-    }
+    if (fact.kind !== "pointwise" || fact.law !== "linear") continue;
+    if (new Set(fact.inputs.filter(({ origin }) => origin === "computed")).size < 2) continue;
+    for (const dim of fact.output.dims)
+      for (const leaf of leavesOf(find(dim))) if (!leaf.fixed) leaves.add(leaf);
   }
   return leaves;
 }

@@ -3,7 +3,7 @@
 
 import { type Exponents, exponents } from "./exponents.ts";
 import { leavesBefore, type Place, type Places } from "./places.ts";
-import type { Fact, Value } from "../walk/value.ts";
+import type { Fact, PointwiseLaw, Value } from "../walk/value.ts";
 
 /** `parity` is `sign` where a place and its inverse are not told apart. */
 export type Way = "positive" | "sign" | "parity" | "general-linear";
@@ -91,14 +91,16 @@ function part(
   return [];
 }
 
-/** Whether a way of scaling passes through element-wise operations of a law. */
-const passes = (law: FactOf<"pointwise">["law"], way: Way): boolean =>
-  law === "linear" ||
-  law === "same" ||
-  law === "product" ||
-  law === "quotient" ||
-  (law === "homogeneous" && way === "positive") ||
-  (law === "odd" && (way === "sign" || way === "parity"));
+/** Whether an element-wise operation lets such scalings of its inputs through at all. */
+function passes(law: PointwiseLaw, way: Way): boolean {
+  if (law === "homogeneous" || law === "compare") return way === "positive";
+  if (law === "odd") return way === "sign" || way === "parity";
+  return law === "choose" ? way !== "general-linear" : law !== "opaque";
+}
+
+/** Zeros scale like anything, where an operation adds, compares or chooses. */
+const harmless = (law: PointwiseLaw, { entry }: Value): boolean =>
+  entry === 0 && ["homogeneous", "linear", "choose", "compare"].includes(law);
 
 /** Inputs scale as the output does; the exponents of factors add up. */
 function pointwise(solve: Solve, { law, inputs, output }: FactOf<"pointwise">): void {
@@ -107,7 +109,8 @@ function pointwise(solve: Solve, { law, inputs, output }: FactOf<"pointwise">): 
     for (const value of [...inputs, output]) zero(solve, places.all(value));
     return;
   }
-  const harmless = (value: Value) => law === "homogeneous" && value.entry === 0;
+  const still = law === "choose" ? inputs[0] : law === "compare" ? output : null;
+  if (still !== null) zero(solve, places.all(still));
   for (const j of output.dims.keys()) {
     const out = places.at(output, j);
     const lists = inputs.map((value) =>
@@ -117,9 +120,15 @@ function pointwise(solve: Solve, { law, inputs, output }: FactOf<"pointwise">): 
       for (const list of lists) zero(solve, list);
       continue;
     }
+    if (law === "compare") {
+      const [first, second] = lists;
+      if (!inputs.some((value) => harmless(law, value))) link(solve, first, second);
+      continue;
+    }
     if (law !== "product" && law !== "quotient") {
       for (const [i, list] of lists.entries())
-        if (list.length > 0 || !harmless(inputs[i])) link(solve, list, out);
+        if (inputs[i] !== still && (list.length > 0 || !harmless(law, inputs[i])))
+          link(solve, list, out);
       continue;
     }
     const signs = lists.map((_, i): 1 | -1 => (law === "quotient" && i > 0 ? -1 : 1));

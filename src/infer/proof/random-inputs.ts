@@ -4,7 +4,7 @@ import { UnsupportedError } from "../../core/errors.ts";
 import { deriveSeed, randomStream } from "../../core/random.ts";
 import { frozenRecord } from "../../core/records.ts";
 import { sizeOf } from "../../core/shapes.ts";
-import type { OnnxType } from "../../formats/onnx-tensor.ts";
+import { decodeTensor, type OnnxType } from "../../formats/onnx-tensor.ts";
 import type { OnnxGraph } from "../../formats/onnx-types.ts";
 import type { ModelArray } from "../../runtime/executor.ts";
 import type { InputShapes } from "../walk/input-shapes.ts";
@@ -63,14 +63,27 @@ function draw(
   }
 }
 
+/** Operations that read or write their first input at the indices in another. */
+const lookups = new Set(
+  "Gather GatherElements GatherND Scatter ScatterElements ScatterND".split(" "),
+);
+
 /** The smallest table that indices could look into, at least 2. */
 function indexBound(graph: OnnxGraph): number {
   let bound = 16;
   for (const node of graph.nodes) {
-    const table = node.op === "Gather" ? graph.initializers.get(node.inputs[0]) : undefined;
+    const table = lookups.has(node.op) ? graph.initializers.get(node.inputs[0]) : undefined;
+    if (node.op === "OneHot") bound = Math.min(bound, depthOf(graph, node.inputs[1]));
     const axis = node.attributes.get("axis");
     const size = table?.shape.at(axis?.kind === "number" ? axis.value : 0);
     if (size !== undefined) bound = Math.min(bound, size);
   }
   return Math.max(2, bound);
+}
+
+/** The stored number of classes. */
+function depthOf({ initializers }: OnnxGraph, name: string): number {
+  const depth = initializers.get(name);
+  const known = depth !== undefined && depth.outside === undefined && depth.type !== "string";
+  return known && sizeOf(depth.shape) === 1 ? decodeTensor(depth)[0] : Infinity;
 }

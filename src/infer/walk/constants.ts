@@ -12,15 +12,24 @@ import type { Value } from "./value.ts";
 const maxChecked = 4_000_000;
 
 /** Dimensions and numbers of a constant that is stored in the file. @throws {UnsupportedError} for text */
-export function storedConstant(tensor: OnnxTensor): Pick<Value, "dims" | "numbers"> {
+export function storedConstant(tensor: OnnxTensor): Pick<Value, "dims" | "numbers" | "entry"> {
   const { name, shape, type } = tensor;
+  if (tensor.outside !== undefined)
+    return {
+      dims: shape.map((size) => fixedAtom(size, `the numbers of "${name}" are not there`)),
+      numbers: null,
+      entry: null,
+    };
   if (sizeOf(shape) > maxChecked)
     return {
       dims: shape.map((size) => fixedAtom(size, `constant "${name}" is large`)),
       numbers: null,
+      entry: null,
     };
-  const numbers = { data: decodeTensor(tensor), integer: !isFloatType(type) };
-  return { dims: shape.map(newAtom), numbers };
+  const data = decodeTensor(tensor);
+  const numbers = { data, integer: !isFloatType(type) };
+  const entry = data.every((x) => x === data[0]) ? (data[0] ?? null) : null;
+  return { dims: shape.map(newAtom), numbers, entry };
 }
 
 /** Whether a stored tensor has one number everywhere. */

@@ -26,6 +26,8 @@ export interface OutputOptions {
   readonly picked?: Value["picked"];
   /** The output holds numbers that do not depend on data: a shape. */
   readonly constant?: boolean;
+  /** The output depends on data, even where its inputs do not: which of them it is is not known. */
+  readonly computed?: boolean;
 }
 
 export interface NodeContext {
@@ -99,6 +101,9 @@ function originOf(inputs: readonly Value[]): Value["origin"] {
   return inputs.some((value) => value.origin === "computed") ? "computed" : "weight";
 }
 
+const kindOf = ({ constant, computed }: OutputOptions, origin: Value["origin"]) =>
+  constant === true ? "constant" : computed === true ? "computed" : origin;
+
 /** The context of one node: what its handler reads, and where what it says is written. */
 export function nodeContext(source: ContextSource): NodeContext {
   const { node, facts } = source;
@@ -128,7 +133,7 @@ export function nodeContext(source: ContextSource): NodeContext {
       checkOutput(dims, fail);
       const name = node.outputs[position] ?? "";
       const { numbers = null, entry = null, stack = null, picked = null } = options;
-      const origin = options.constant === true ? "constant" : originOf(present);
+      const origin = kindOf(options, originOf(present));
       const value: Value = { ...blank, name, dims, origin, numbers, entry, stack, picked };
       if (name !== "") source.publish(name, value);
       return value;

@@ -5,7 +5,7 @@ import { lookup } from "../../core/records.ts";
 import type { OnnxGraph } from "../../formats/onnx-types.ts";
 
 /** Sizes tried in turn for free dimensions after the first; images that shrink many times need the later ones. */
-const trialSizes = [7, 8, 16, 32, 64, 128, 224, 256];
+const trialSizes = [7, 8, 16, 32, 64, 128, 224, 256, 512, 576];
 /** Sizes tried for a free first dimension: exports of one example may have a 1 written into their reshapes. */
 const batchSizes = [2, 1];
 
@@ -21,18 +21,20 @@ export function candidateShapes(
       throw new OptionError(`inferSpec: size of "${name}" must be 1 or more, got ${size}`);
   }
   let free = false;
-  const shapesWith = (batch: number, trial: number): InputShapes =>
+  const shapesWith = (batch: number, trial: number, states: boolean): InputShapes =>
     graph.inputs.map(
       ({ shape }) =>
         shape?.map((size, at) => {
           if (typeof size === "number") return size;
           const given = size === null ? undefined : lookup(sizes, size);
           if (given === undefined) free = true;
-          return given ?? (at === 0 ? batch : trial);
+          // States of recurrent layers have the batch second: [layers, batch, features].
+          const isBatch = at === 0 || (states && at === 1 && typeof shape[0] === "number");
+          return given ?? (isBatch ? batch : trial);
         }) ?? null,
     );
-  const candidates = batchSizes.flatMap((batch) =>
-    trialSizes.map((trial) => shapesWith(batch, trial)),
+  const candidates = [false, true].flatMap((states) =>
+    batchSizes.flatMap((batch) => trialSizes.map((trial) => shapesWith(batch, trial, states))),
   );
   return free ? candidates : candidates.slice(0, 1);
 }

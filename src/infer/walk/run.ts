@@ -2,13 +2,15 @@
 // closed: what they touch is fixed, what they make has no known shape, and both are reported by name.
 
 import { sizeOf } from "../../core/shapes.ts";
-import { decodeTensor, isFloatType, type OnnxTensor } from "../../formats/onnx-tensor.ts";
+import { isFloatType, type OnnxTensor } from "../../formats/onnx-tensor.ts";
 import type { OnnxGraph, OnnxNode } from "../../formats/onnx-types.ts";
 import { type Atom, fix, newAtom } from "../index-sets/atoms.ts";
 import { Declined, fixedAtom, nodeContext } from "./context.ts";
-import { foldConstant, isUniform, storedConstant } from "./constants.ts";
+import { isBranchError, refuseOpenLoop, runningNode } from "./branches.ts";
+import { foldConstant, storedConstant } from "./constants.ts";
 import { foldNode } from "./fold.ts";
 import { readersOf, singleConstants } from "./readers.ts";
+import { steeringTensors, storedRole } from "./stored.ts";
 import { collapse } from "../ops/fused.ts";
 import { type Handler, words } from "../ops/handler.ts";
 import { handlerOf } from "../ops/registry.ts";
@@ -19,6 +21,8 @@ export interface Unsupported {
   readonly node: string;
   readonly op: string;
   readonly reason: string;
+  /** It does not fit the sizes that were assumed for the inputs; with others it may. */
+  readonly misfit?: boolean;
 }
 
 export interface Walk {
@@ -37,7 +41,9 @@ export interface Walk {
   readonly idle: readonly string[];
 }
 
-const stackAware = new Set(words("Transpose Split Gather Reshape LSTM GRU RNN"));
+const stackAware = new Set(
+  words("Transpose Split Gather Slice Squeeze Unsqueeze Reshape LSTM GRU RNN"),
+);
 
 /** Everything the walk knows so far. */
 interface State {
@@ -80,7 +86,9 @@ export function walkGraph(
     producers: new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node]))),
     singles: singleConstants(graph),
   };
-  for (const tensor of graph.initializers.values()) readInitializer(state, tensor, held);
+  const steering = steeringTensors(graph);
+  for (const tensor of graph.initializers.values())
+    readInitializer(state, tensor, steering.has(tensor.name) ? steering : held);
   for (const [i, { name }] of graph.inputs.entries()) {
     const dims = inputShapes[i]?.map((size) => fixedAtom(size, `input "${name}"`));
     state.values.set(name, dims ? plainValue(name, dims, "computed") : unknownValue(name));
@@ -96,23 +104,18 @@ export function walkGraph(
 function readInitializer(state: State, tensor: OnnxTensor, held: ReadonlySet<string>): void {
   const { values, sources, weights, readers, loose, idle } = state;
   const { name, shape, type } = tensor;
-  const reading = readers.get(name);
-  if (reading === undefined) {
+  if (!readers.has(name)) {
     idle.push(name);
     return;
   }
-  if (isFloatType(type) && !held.has(name)) {
-    const shared = reading.length > 1 && isUniform(tensor);
-    if (shared) loose.push(name);
+  const role = storedRole(tensor, readers, held);
+  if (role === "weight") {
     const value = plainValue(name, shape.map(newAtom), "weight");
-    if (shared || sizeOf(shape) <= 1) {
-      const numbers = { data: decodeTensor(tensor), integer: false };
-      sources.set(name, { ...value, origin: "constant", numbers });
-    } else {
-      weights.set(name, value);
-      values.set(name, value);
-    }
+    weights.set(name, value);
+    if (!isFloatType(type)) state.facts.push({ kind: "opaque", value }); // integers scale by nothing
+    values.set(name, value);
   } else if (type !== "string") {
+    if (role === "loose" && sizeOf(shape) > 1) loose.push(name);
     const value = { ...plainValue(name, [], "constant"), ...storedConstant(tensor) };
     (value.numbers === null ? values : sources).set(name, value);
   } else values.set(name, unknownValue(name));
@@ -129,22 +132,34 @@ function valueOf({ sources, values, constants }: State, name: string): Value | n
 }
 
 /** Calls the handler of a node, or closes the node when there is none, an input is unknown or the handler declines. */
-function followNode(state: State, node: OnnxNode): void {
+function followNode(state: State, given: OnnxNode): void {
+  const node = runningNode(given, (name) => singleOf(state, name));
+  if (node === null) {
+    for (const name of given.outputs) state.values.set(name, unknownValue(name));
+    return;
+  }
   const inputs = node.inputs.map((name) => inputOf(state, node, name));
   const handler = handlerOf(node);
   if (handler === undefined) {
     refuse(state, node, inputs, "the operation is not known");
   } else if (inputs.some((value) => value?.unknown === true)) {
+    refuseOpenLoop(node);
     state.after.count++;
     failClosed(state, node, inputs);
   } else {
     try {
       handle(state, node, inputs, handler);
     } catch (error) {
-      if (!(error instanceof Declined)) throw error;
-      refuse(state, node, inputs, `${error.message} is not followed`);
+      if (!(error instanceof Declined || isBranchError(node, error))) throw error;
+      refuse(state, node, inputs, `${error.message} is not followed`, !(error instanceof Declined));
     }
   }
+}
+
+/** The number of a constant with one entry. */
+function singleOf({ sources, values, singles }: State, name: string): number | undefined {
+  const numbers = (sources.get(name) ?? values.get(name))?.numbers;
+  return numbers?.data.length === 1 ? numbers.data[0] : singles.get(name);
 }
 
 /** An input as the operation sees it: stacked layouts are put back into one for operations that do not know them. */
@@ -161,7 +176,7 @@ function handle(
   inputs: readonly (Value | null)[],
   handler: Handler,
 ): void {
-  const { graph, values, sources, facts, readers, producers, singles } = state;
+  const { graph, values, sources, facts, readers, producers } = state;
   const before = facts.length;
   const context = nodeContext({
     node,
@@ -171,10 +186,7 @@ function handle(
     publish: (name, value) => void values.set(name, value),
     consumers: (name) => readers.get(name) ?? [],
     producer: (name) => producers.get(name),
-    single: (name) => {
-      const numbers = (sources.get(name) ?? values.get(name))?.numbers;
-      return numbers?.data.length === 1 ? numbers.data[0] : singles.get(name);
-    },
+    single: (name) => singleOf(state, name),
   });
   handler(context);
   for (const name of node.outputs) {
@@ -241,9 +253,11 @@ function refuse(
   node: OnnxNode,
   inputs: readonly (Value | null)[],
   reason: string,
+  misfit = false,
 ): void {
+  refuseOpenLoop(node);
   const op = node.domain === "" ? node.op : `${node.domain}.${node.op}`;
-  state.unsupported.push({ node: node.name, op, reason });
+  state.unsupported.push({ node: node.name, op, reason, ...(misfit && { misfit }) });
   failClosed(state, node, inputs);
 }
 

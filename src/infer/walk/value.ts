@@ -47,6 +47,10 @@ export type PointwiseLaw =
   | "odd"
   /** Linear in its only input. */
   | "same"
+  /** One of the later inputs, entry by entry, chosen by the first. */
+  | "choose"
+  /** Compares two inputs: nothing changes when both scale alike by a positive factor. */
+  | "compare"
   | "opaque";
 
 /** What an operation does to values, beyond which dimensions are the same: read by the later passes. */

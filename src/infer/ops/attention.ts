@@ -1,0 +1,177 @@
+// Attention and rotary embedding as single operations (operator set 23): heads are permuted, the spaces inside a head of
+// queries with keys and of values with outputs are free of each other; query heads lie within their key and value head.
+
+import { type Atom, newAtom, productOf } from "../index-sets/atoms.ts";
+import { fixedAtom, type NodeContext } from "../walk/context.ts";
+import { shapeOfValue, type Value } from "../walk/value.ts";
+import type { Handlers } from "./handler.ts";
+
+interface Heads {
+  /** [batch, positions, outer..., inside] */
+  readonly value: Value;
+  readonly batch: Atom;
+  readonly positions: Atom;
+}
+
+/** The entries of [batch, heads, positions, inside] or [batch, positions, heads * inside] by head. */
+function byHead(context: NodeContext, x: Value, outer: readonly Atom[], inside: Atom): Heads {
+  if (x.dims.length === 4) {
+    const [batch, heads, positions, last] = x.dims;
+    context.tie(heads, productOf(outer));
+    context.tie(last, inside);
+    const turned: Value = { ...x, numbers: null, dims: [batch, positions, heads, last] };
+    context.carry(x, turned, [
+      [0, 0],
+      [1, 2],
+      [2, 1],
+      [3, 3],
+    ]);
+    const value = context.regroup(turned, [batch, positions, ...outer, inside]);
+    return { value, batch, positions };
+  }
+  const [batch, positions, all] = x.dims;
+  context.tie(all, productOf([...outer, inside]));
+  return { value: context.regroup(x, [batch, positions, ...outer, inside]), batch, positions };
+}
+
+/** Heads and their size, from the shape or the attribute. */
+function headsOf(context: NodeContext, x: Value, attribute: string): readonly [number, number] {
+  const shape = shapeOfValue(x);
+  if (shape.length === 4) return [shape[1], shape[3]];
+  const heads = context.number(attribute, 0);
+  if (shape.length !== 3 || !(heads >= 1) || !Number.isInteger(shape[2] / heads))
+    context.fail(`an input of ${shape.length} dimensions does not fall into ${heads} heads`);
+  return [heads, shape[2] / heads];
+}
+
+/** Products of [batch, from, head, each, inside] with [batch, to, head, inside]: [batch, head, each, from, to]. */
+function scoresOf(context: NodeContext, q: Value, k: Value): Value {
+  const [batch, from, head, each] = q.dims;
+  const scores: Value = {
+    ...q,
+    origin: "computed",
+    dims: [batch, head, each, from, k.dims[1]],
+  };
+  context.contract({
+    left: q,
+    right: k,
+    output: scores,
+    contracted: [[4, 3]],
+    leftOut: [
+      [0, 0],
+      [1, 3],
+      [2, 1],
+      [3, 2],
+    ],
+    rightOut: [
+      [0, 0],
+      [1, 4],
+      [2, 1],
+    ],
+  });
+  return scores;
+}
+
+/** Values [batch, to, head, inside] summed by scores: [batch, head, each, from, inside]. */
+function mixValues(context: NodeContext, scores: Value, v: Value): Value {
+  const [batch, head, each, from] = scores.dims;
+  const mixed: Value = { ...scores, dims: [batch, head, each, from, v.dims[3]] };
+  context.contract({
+    left: scores,
+    right: v,
+    output: mixed,
+    contracted: [[4, 1]],
+    leftOut: [
+      [0, 0],
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ],
+    rightOut: [
+      [0, 0],
+      [2, 1],
+      [3, 4],
+    ],
+  });
+  return mixed;
+}
+
+function attention(context: NodeContext): void {
+  const [query, key, value] = [context.need(0), context.need(1), context.need(2)];
+  const { outputs } = context.node;
+  if (outputs.slice(1).some((name) => name !== "") || context.input(4) !== null)
+    context.decline("a cache of keys and values");
+  const [queryHeads, size] = headsOf(context, query, "q_num_heads");
+  const [keyHeads, keySize] = headsOf(context, key, "kv_num_heads");
+  const [valueHeads, valueSize] = headsOf(context, value, "kv_num_heads");
+  if (keySize !== size || valueHeads !== keyHeads || queryHeads % keyHeads !== 0)
+    context.fail("queries, keys and values do not fit each other");
+  const head = newAtom(keyHeads);
+  const each = newAtom(queryHeads / keyHeads);
+  const inside = newAtom(size);
+  const made = newAtom(valueSize);
+  const q = byHead(context, query, [head, each], inside);
+  const k = byHead(context, key, [head], inside);
+  const v = byHead(context, value, [head], made);
+  for (const other of [k, v]) context.tie(q.batch, other.batch);
+  context.tie(k.positions, v.positions);
+  const scores = scoresOf(context, q.value, k.value);
+  const [batch, , , from, to] = scores.dims;
+  context.mix(scores, [4]);
+  context.facts.push({ kind: "opaque", value: scores });
+  if (context.number("is_causal", 0) !== 0)
+    for (const dim of [from, to]) context.fix(dim, "positions look back");
+  mask(context, [batch, productOf([head, each]), from, to]);
+  const mixed = mixValues(context, scores, v.value);
+  publish(context, mixed, query.dims.length === 4);
+}
+
+/** A mask stands over [batch, heads, from, to], aligned from the right. */
+function mask(context: NodeContext, dims: readonly Atom[]): void {
+  const given = context.input(3);
+  if (given === null) return;
+  for (const [i, dim] of given.dims.entries()) {
+    const whole = dims.at(i - given.dims.length);
+    if (whole === undefined) context.fail("the mask has too many dimensions");
+    else if (dim.size === whole.size) context.tie(dim, whole);
+    else for (const one of [dim, whole]) context.fix(one, "a mask of another size");
+  }
+}
+
+/** [batch, head, each, positions, inside] in the form of the queries. */
+function publish(context: NodeContext, mixed: Value, isFour: boolean): void {
+  const [batch, head, each, positions, inside] = mixed.dims;
+  if (isFour) {
+    const output = context.output(0, [batch, productOf([head, each]), positions, inside]);
+    context.facts.push({ kind: "regroup", from: mixed, to: output });
+    return;
+  }
+  const turned: Value = { ...mixed, dims: [batch, positions, head, each, inside] };
+  context.carry(mixed, turned, [
+    [0, 0],
+    [1, 2],
+    [2, 3],
+    [3, 1],
+    [4, 4],
+  ]);
+  const output = context.output(0, [batch, positions, productOf([head, each, inside])]);
+  context.facts.push({ kind: "regroup", from: turned, to: output });
+}
+
+/** Pairs of entries inside a head are turned by the angle of their position: heads pass, pairs stay. */
+function rotaryEmbedding(context: NodeContext): void {
+  const x = context.need(0);
+  const [heads, size] = headsOf(context, x, "num_heads");
+  const head = newAtom(heads);
+  const inside = fixedAtom(size, context.label);
+  byHead(context, x, [head], inside);
+  for (const i of [1, 2, 3])
+    for (const dim of context.input(i)?.dims ?? []) context.fix(dim, "angles by position");
+  context.carry(
+    x,
+    context.output(0, x.dims),
+    x.dims.map((_, i) => [i, i] as const),
+  );
+}
+
+export const attentions: Handlers = { Attention: attention, RotaryEmbedding: rotaryEmbedding };

@@ -1,0 +1,70 @@
+// Files that people hold, with the symmetries they have: each is found, each is proved where onnxruntime runs the file.
+
+import { existsSync, readFileSync } from "node:fs";
+import { beforeAll, describe, expect, test } from "vitest";
+import { byteSource } from "../../src/formats/byte-source.ts";
+import { embedData } from "../../src/formats/onnx-data.ts";
+import { readOnnx } from "../../src/formats/onnx.ts";
+import { inferSpec } from "../../src/infer/infer.ts";
+import { proveSpec } from "../../src/infer/proof/prove.ts";
+import type { Executor } from "../../src/runtime/executor.ts";
+import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
+import { freeAxes } from "../support/structure.ts";
+
+const folder = new URL("../fixtures/cases/", import.meta.url);
+const bytesOf = (name: string) => new Uint8Array(readFileSync(new URL(name, folder)));
+
+async function load(name: string): Promise<Uint8Array> {
+  return embedData(bytesOf(name), (beside) => {
+    const url = new URL(beside, folder);
+    return Promise.resolve(existsSync(url) ? byteSource(bytesOf(beside)) : undefined);
+  });
+}
+
+const right: Readonly<Record<string, readonly string[]>> = {
+  "mlp_op18_ext.onnx": ["S_11 positive", "S_13 positive"],
+  "resize_scales_initializer.onnx": ["S_8 positive"],
+  "resize_sizes_dynamic.onnx": ["S_8 positive"],
+  "weights_in_constant_nodes.onnx": ["S_8 positive"],
+  "local_function.onnx": ["S_9 positive"],
+  "scale_avgpool_flatten.onnx": ["S_5 positive"],
+  "scale_cast_float_to_float.onnx": ["S_9 positive"],
+  "scale_clip_relu6.onnx": ["S_9"],
+  "sequence_conv1d_expanddims.onnx": ["S_9 positive"],
+  "scale_abs_max_sum.onnx": ["S_9 positive"],
+  "scale_where_relu.onnx": ["S_9 positive"],
+  "scale_into_lstm_input.onnx": ["S_4", "S_9 positive"],
+  // Scales of the sum and of the gain that follows it could only be written with an axis that some tensors do not scale.
+  "scale_sub_mul_add_batchnorm.onnx": ["S_9"],
+  "lora_pair.onnx": ["GL_2"],
+  "lora_pair_bias_free_chain.onnx": ["GL_2"],
+  "mha_fused_in_proj_op20.onnx": ["GL_4 in S_4", "GL_4 in S_4", "S_16 positive", "S_4"],
+  "mha_op23.onnx": ["GL_4 in S_4", "GL_4 in S_4", "S_16 positive", "S_4"],
+  "diffusion_qkv_reshape_op18.onnx": ["GL_16", "GL_16", "S_4", "S_4", "S_4 in S_4", "S_4 in S_4"],
+  "attention_opset23.onnx": ["GL_4 in S_2", "GL_4 in S_2", "S_2"],
+  "int8_dynamic_matmul.onnx": ["S_9"],
+  "int8_qdq.onnx": ["S_9"],
+  "scatterelements_expanded.onnx": ["S_9 positive"],
+  "scatterelements_rows.onnx": [],
+  "fused_conv_custom.onnx": ["S_5 positive"],
+  "sklearn_mlp_scaler.onnx": ["S_64 positive", "S_64 positive"],
+  "matmul_3d_batched_experts.onnx": ["S_3", "S_9 positive in S_3"],
+  "llama_gqa_op18.onnx": ["GL_8 in S_2", "S_2", "S_2 in S_2", "S_32", "S_4", "S_40"],
+};
+
+describe("files that people hold", () => {
+  let executor: Executor;
+  beforeAll(async () => {
+    executor = await onnxRuntime();
+  });
+
+  test.for(Object.entries(right))("%s", async ([name, axes]) => {
+    const bytes = await load(name);
+    const inference = inferSpec(readOnnx(bytes));
+    expect(freeAxes(inference.spec)).toEqual(axes.toSorted());
+    expect(inference.unsupported).toEqual([]);
+    const proof = await proveSpec(bytes, inference, executor, { seed: 5 });
+    expect(proof.verdict).toBe(axes.length === 0 ? "nothing to prove" : "proved");
+    for (const { axis, control } of proof.axes) expect(control?.error, axis).toBeGreaterThan(1e-4);
+  });
+});
