@@ -2,7 +2,7 @@
 // published: kernels collapsed by a Monomial layer, layers whose matrices between factors are frozen, an invariant layer whose
 // matrices are trained, a dense head. Networks with sine or tanh are read by the layer for positive scales, as published.
 
-import { OptionError } from "../core/errors.ts";
+import { OptionError, UnsupportedError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
 import { activate } from "../layers/activation.ts";
 import { activationOf } from "../layers/charged-activation.ts";
@@ -16,6 +16,7 @@ import {
   type StackEntry,
   type StagedLayer,
 } from "../layers/layer-stack.ts";
+import { holdNumbers } from "../layers/kernel-stage.ts";
 import { productFeatures } from "../layers/product-features.ts";
 import { stage } from "../layers/stage.ts";
 import { mergeAtoms, takeApart } from "../layers/take-apart.ts";
@@ -104,8 +105,19 @@ function magepBody(spec: SymmetrySpec, name: string, channels: readonly number[]
 }
 
 /**
+ * Compiled as one program, the engine (0.1.25) gets sums of these products wrong where it works on vectors; layer by
+ * layer, as training and prediction do, it gets them right.
+ */
+function refuseTracing(name: string, channels: readonly number[]): never {
+  throw new UnsupportedError(
+    `${name}: a model with channels ${channels.join(", ")} cannot be one compiled program, because the array engine computes such programs wrongly; call it without jit, use fit or predict, which compile it in stages, or take channels that are no multiples of 4`,
+  );
+}
+
+/**
  * An invariant MAGEP-NFN on a network that is one layer after another.
- * @throws {OptionError} on other specs, naming the axis that stops it; for impossible options.
+ * @throws {OptionError} on other specs, naming the axis that stops it; for impossible options. Its `apply` throws
+ * {UnsupportedError} under `jit` where channels are multiples of 4.
  */
 export function magep(spec: SymmetrySpec, options: MagepOptions = {}): Model {
   const { name = "magep", channels = [1, 20, 20, 20], head = [500, 500, 1] } = options;
@@ -131,6 +143,8 @@ export function magep(spec: SymmetrySpec, options: MagepOptions = {}): Model {
       ...prefixed("head", top.init(deriveSeed(seed, "head"))),
     }),
     apply: (params, weights, { key } = {}) => {
+      const isTraced = !holdNumbers([...Object.values(params), ...Object.values(weights)]);
+      if (isTraced && channels.some((count) => count % 4 === 0)) refuseTracing(name, channels);
       const [numbers] = body.apply(scoped("body", params), open(weights));
       return top.apply(scoped("head", params), numbers, key);
     },

@@ -1,9 +1,10 @@
 // The models of the registry: invariant as declared, reproducible, and their statistics right.
 
-import { numpy as np, random } from "@jax-js/jax";
+import { jit, numpy as np, random } from "@jax-js/jax";
 import { beforeAll, describe, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
 import { buildModel, modelNames, modelRegistry } from "../../src/models/registry.ts";
+import type { Params } from "../../src/models/model.ts";
 import { weightStatistics } from "../../src/models/stat-nn.ts";
 import { unf } from "../../src/models/unf.ts";
 import { dropUnits } from "../../src/layers/dense.ts";
@@ -47,6 +48,16 @@ describe.each(names)("%s", (name) => {
     const together = Array.from(await model.apply(params, both).data());
     for (const [i, value] of alone.entries()) expect(together[i]).toBeCloseTo(value, 5);
   });
+});
+
+test("magep refuses to be one compiled program where the engine computes it wrongly, and only there", async () => {
+  const compiled = (channels: number[]) => {
+    const model = buildModel("magep", spec, { channels, head: [4, 1] });
+    const whole = jit((p: Params, w: Params) => model.apply(p, w));
+    return whole(model.init(1), toBatch(randomWeights(spec, 1))).data();
+  };
+  await expect(async () => compiled([1, 4, 4])).rejects.toThrow(/cannot be one compiled program/);
+  await expect(compiled([1, 3, 3])).resolves.toHaveLength(1);
 });
 
 test("unknown models are refused with the names there are", () => {

@@ -6,6 +6,7 @@ import type { Tensor, Weights } from "../../src/core/tensors.ts";
 import type { EquivariantModel, Model, Params } from "../../src/models/model.ts";
 import type { WeightFunction, WeightMap } from "../../src/testing/equivariance.ts";
 import { toBatch } from "../../src/testing/equivariance.ts";
+import { compileForward } from "../../src/train/compiled.ts";
 
 export const refAll = (params: Params): Params =>
   Object.fromEntries(Object.entries(params).map(([path, array]) => [path, array.ref]));
@@ -38,12 +39,9 @@ export function weightMap(model: EquivariantModel, params: Params): WeightMap {
   };
 }
 
-/** Predictions of an invariant model, compiled. */
+/** The predictions of a model, compiled as prediction compiles it. */
 export function weightFunction(model: Model, params: Params): WeightFunction {
-  const compiled = jit((p: Params, w: Params) => model.apply(p, w)) as unknown as (
-    p: Params,
-    w: Params,
-  ) => np.Array;
-  return async (weights) =>
-    (await compiled(refAll(params), toBatch(weights)).data()) as Float32Array;
+  const { run } = compileForward(model);
+  return async (weights: Weights) =>
+    (await (await run(refAll(params), toBatch(weights))).data()) as Float32Array;
 }
