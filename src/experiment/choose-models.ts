@@ -1,7 +1,7 @@
 // Functionals by the names people give them on the command line, and whether they can read a population at all.
 
 import { OptionError } from "../core/errors.ts";
-import { buildModel, modelNames, type ModelOptions, modelRegistry } from "../models/registry.ts";
+import { buildModel, modelNames, type ModelOptions, modelEntry } from "../models/registry.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { Contestant } from "./settings.ts";
 
@@ -19,7 +19,7 @@ const aliases: Readonly<Record<string, readonly Contestant[]>> = {
 };
 
 /** Every name that {@link chooseModels} knows. */
-export const contestantNames: readonly string[] = [...modelNames, ...Object.keys(aliases)];
+export const contestantNames = (): readonly string[] => [...modelNames(), ...Object.keys(aliases)];
 
 /** Names that people give to variants stand in tables and file names. */
 const variantName = /^(?!tune-)[a-z0-9][a-z0-9-]{0,39}$/;
@@ -33,9 +33,9 @@ function findVariant(name: string, options: ModelOptions | undefined): Contestan
       `experiment: a variant's name expected up to 40 small letters, digits and dashes, not beginning with "tune-", got "${name}"`,
     );
   }
-  if (typeof model !== "string" || !modelNames.includes(model)) {
+  if (typeof model !== "string" || !modelNames().includes(model)) {
     throw new OptionError(
-      `experiment: options of "${name}" say it is a ${JSON.stringify(model)}, expected "model" to be one of ${modelNames.join(", ")}`,
+      `experiment: options of "${name}" say it is a ${JSON.stringify(model)}, expected "model" to be one of ${modelNames().join(", ")}`,
     );
   }
   return { name, model, options: others };
@@ -58,7 +58,7 @@ export function chooseModels(
     return options[name];
   };
   for (const name of names) {
-    if (!contestantNames.includes(name)) {
+    if (!contestantNames().includes(name)) {
       const variant = findVariant(name, Object.hasOwn(options, name) ? options[name] : undefined);
       if (variant !== undefined) {
         used.add(name);
@@ -66,7 +66,7 @@ export function chooseModels(
         continue;
       }
       throw new OptionError(
-        `experiment: unknown model "${name}"; choose from ${contestantNames.join(", ")}, or give it options with "model": one of these`,
+        `experiment: unknown model "${name}"; choose from ${contestantNames().join(", ")}, or give it options with "model": one of these`,
       );
     }
     const contestants = Object.hasOwn(aliases, name) ? aliases[name] : [{ name, options: {} }];
@@ -91,7 +91,7 @@ export function chooseModels(
 /** The functionals, those that a publication trained in its own way with that training. */
 export function trainAsPublished(contestants: readonly Contestant[]): Contestant[] {
   return contestants.map((contestant) => {
-    const { training } = modelRegistry[contestant.model ?? contestant.name];
+    const { training } = modelEntry(contestant.model ?? contestant.name);
     return training === undefined ? contestant : { ...contestant, training };
   });
 }
@@ -113,7 +113,7 @@ export function checkReadable(spec: SymmetrySpec, contestants: readonly Contesta
     }
     if (parameters > mostParameters) {
       throw new OptionError(
-        `experiment: ${name} would have ${parameters} parameters on these networks, expected at most ${mostParameters}; leave it out or give it smaller ${modelRegistry[model].width?.option ?? "options"}`,
+        `experiment: ${name} would have ${parameters} parameters on these networks, expected at most ${mostParameters}; leave it out or give it smaller ${modelEntry(model).width?.option ?? "options"}`,
       );
     }
   }

@@ -7,6 +7,7 @@ import type { ExperimentResult, TuningRow } from "../report/experiment.ts";
 import { specToJSON } from "../symmetry/json.ts";
 import { splitDataset, type WeightDataset } from "../train/dataset.ts";
 import { fitNormalization } from "../train/normalization.ts";
+import { fitTarget, scaleTargets } from "../train/target.ts";
 import type { ZooStore } from "../core/store.ts";
 import { checkReadable } from "./choose-models.ts";
 import { type JobPool, runInPlace } from "./job-pool.ts";
@@ -90,11 +91,13 @@ function prepareData(dataset: WeightDataset, { split, seed, trainShare = 1 }: Ex
   const [allTrain, validation, test] = splitDataset(dataset, split, deriveSeed(seed, "split"));
   const train = takeShare(allTrain, trainShare);
   const normalization = fitNormalization(train);
+  const target = fitTarget(train);
   const learning = {
     spec: specToJSON(dataset.spec),
-    train: sharedParts(train, normalization),
-    validation: sharedParts(validation, normalization),
-    notes: { normalization },
+    train: sharedParts(scaleTargets(train, target), normalization),
+    validation: sharedParts(scaleTargets(validation, target), normalization),
+    target,
+    notes: { normalization, target },
   };
   const moved = moveDataset(test, deriveSeed(seed, "moved"));
   const held = {

@@ -18,7 +18,22 @@ export type { ZooManifest } from "../zoo/manifest.ts";
 export type { StackedTensor, Stacks } from "../zoo/population.ts";
 export type { Run, ZooRow } from "../zoo/run.ts";
 export type { ShardRequest, ShardTrainer } from "../zoo/train-shard.ts";
-export type { Batch, Evaluation, SeenExamples, Task } from "../tasks/task.ts";
+export type { Batch, Evaluation, MetricInfo, RunData, RunDraw, Task } from "../tasks/task.ts";
+export {
+  classifierMetrics,
+  drawLabelled,
+  labelledData,
+  type ClassifierEvaluation,
+  type LabelledData,
+} from "../tasks/labelled-data.ts";
+export { classifierTask } from "../tasks/classifier.ts";
 export type { ShardPlan } from "../zoo/shard.ts";
 export type { Dataset, Examples } from "../datasets/examples.ts";
-export { taskEntry, type TaskEntry, type TaskName, taskNames } from "../tasks/registry.ts";
+export {
+  registerTask,
+  taskEntry,
+  taskNames,
+  type NamedTask,
+  type TaskEntry,
+} from "../tasks/registry.ts";
+export type { PluginRecord } from "../core/plugins.ts";

@@ -12,10 +12,12 @@ import {
 import { dense } from "../layers/dense.ts";
 import { checkChoice, checkRange, checkSizes } from "../layers/check-options.ts";
 import { type BiasKind, equivariantLinear } from "../layers/equivariant-linear.ts";
-import { keepParams, type Layer, type LayerParams, prefixed, scoped } from "../layers/layer.ts";
+import { type Layer, type LayerParams, prefixed, scoped } from "../layers/layer.ts";
 import { initKinds, type InitKind } from "../layers/initial-coefficients.ts";
+import { pointwiseLayer } from "../layers/pointwise.ts";
+import type { StagedWeightLayer } from "../layers/weight-layer.ts";
 import { positionEncoding } from "../layers/position-encoding.ts";
-import { type Stage, stage, type StageFunction } from "../layers/stage.ts";
+import { type Stage, stage } from "../layers/stage.ts";
 import type { Aggregation } from "../layers/execute.ts";
 import { type ExecutablePlan, planLowered } from "../plan/plan-spec.ts";
 import type { ScaleRule } from "../plan/patterns.ts";
@@ -49,8 +51,6 @@ export interface EquivariantOptions {
   /** How coefficients start: products with equal weight, or every feature as published. @default "balanced" */
   readonly init?: InitKind;
 }
-
-type StagedLayer = Layer<np.Array[]> & { stages(scope: string): Stage[] };
 
 /** Layers over merged tensors: those with the same axes side by side in one array. */
 export interface EquivariantStack extends Layer<np.Array[]> {
@@ -130,7 +130,7 @@ export function equivariantStack(
     positions && fixedAxes === "permute"
       ? positionEncoding(executable.lowered, channels[1], { scales })
       : undefined;
-  const layers = channels.slice(1).map((outputChannels, i): StagedLayer => {
+  const layers = channels.slice(1).map((outputChannels, i): StagedWeightLayer => {
     const inputChannels = channels[i];
     if (i < pointwise) {
       return pointwiseLayer(
@@ -191,27 +191,4 @@ export function equivariantStack(
       return x;
     },
   };
-}
-
-/** One dense layer applied to every entry of every tensor (what UNF's learned optimizers call a Deep Set layer). */
-function pointwiseLayer({ lowered }: ExecutablePlan, layer: ReturnType<typeof dense>): StagedLayer {
-  const { inputs, outputs } = layer;
-  const pointwise: Layer<np.Array[]> = {
-    parameterCount: layer.parameterCount,
-    init: (seed) => layer.init(seed),
-    apply: (params: LayerParams, features) => {
-      const mapped = features.map((x, tensor) => {
-        const { fixedSize } = lowered.tensors[tensor];
-        const y = layer.apply(
-          keepParams(params),
-          x.reshape([...x.shape.slice(0, -1), fixedSize, inputs]),
-        );
-        return y.reshape([...x.shape.slice(0, -1), fixedSize * outputs]);
-      });
-      for (const param of Object.values(params)) param.dispose();
-      return mapped;
-    },
-  };
-  const whole: StageFunction = (params, features) => pointwise.apply(params, features);
-  return { ...pointwise, stages: (scope) => [stage(scope, whole)] };
 }

@@ -1,8 +1,10 @@
 // Every invariant model by name, with plain options: what the command line, experiments and checkpoints refer to.
 
 import { OptionError } from "../core/errors.ts";
+import { checkFunctions, openRegistry } from "../core/registry.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { deepSets } from "./deep-sets.ts";
+import { layered } from "./layered.ts";
 import type { Model } from "./model.ts";
 import { nfn } from "./nfn.ts";
 import { flatMLP, linearOnStatistics, publishedStatNN, statNN } from "./stat-nn.ts";
@@ -84,6 +86,12 @@ const entries = {
     training: publishedTraining,
     build: (spec, options) => publishedUNF(spec, options),
   },
+  layered: {
+    options: ["layers", "channels", "activation", "pooling", "head"],
+    summary: "layers by name, those of plug-ins too, then pooling and a dense head",
+    invariant: true,
+    build: (spec, options) => layered(spec, options),
+  },
   "nfn-np": {
     options: functional,
     width: { option: "channels", sizes: [1, 16, 16] },
@@ -134,19 +142,43 @@ const entries = {
   },
 } satisfies Record<string, ModelEntry>;
 
-/** Every model by name. */
-export const modelRegistry: Readonly<Record<string, ModelEntry>> = Object.freeze(entries);
+const registry = openRegistry<ModelEntry>("model", entries);
+
+/** A model of one's own, with the name by which `buildModel`, commands and checkpoints refer to it. */
+export interface NamedModel extends Omit<ModelEntry, "summary" | "options"> {
+  readonly name: string;
+  /** One line for help texts and tables. @default the name */
+  readonly summary?: string;
+  /** Names of its options. @default none */
+  readonly options?: readonly string[];
+}
+
 /** Names of all models, as `buildModel`, `train` and experiments take them. */
-export const modelNames: readonly string[] = Object.keys(entries);
+export const modelNames = (): readonly string[] => registry.names();
+
+/** What is known of a model. @throws {OptionError} listing the names there are; `hint` ends the message */
+export function modelEntry(name: string, hint = ""): ModelEntry {
+  const entry = registry.get(name);
+  if (entry !== undefined) return entry;
+  throw new OptionError(
+    `buildModel: unknown model "${name}", expected one of ${modelNames().join(", ")}; others come from registerModel or a plug-in${hint}`,
+  );
+}
+
+/**
+ * Adds a model, for this process; worker threads know it when it comes from a plug-in.
+ * @throws {OptionError} when the name is taken, or `build` is no function
+ */
+export function registerModel({ name, ...entry }: NamedModel): void {
+  checkFunctions("model", { name, ...entry }, ["build"]);
+  const { summary = name, options = [] } = entry;
+  registry.add(name, Object.freeze({ ...entry, summary, options }));
+}
 
 /** The model of that name over a spec. @throws {OptionError} listing the names there are. */
 export function buildModel(name: string, spec: SymmetrySpec, options: ModelOptions = {}): Model {
-  if (!Object.hasOwn(modelRegistry, name)) {
-    throw new OptionError(
-      `buildModel: unknown model "${name}", expected one of ${modelNames.join(", ")}`,
-    );
-  }
-  const known = modelRegistry[name].options;
+  const entry = modelEntry(name);
+  const known = entry.options;
   const isRecord = typeof options === "object" && options !== null && !Array.isArray(options);
   const unknown = isRecord
     ? Object.keys(options).find((key) => !known.includes(key))
@@ -157,5 +189,5 @@ export function buildModel(name: string, spec: SymmetrySpec, options: ModelOptio
       `buildModel: model "${name}" has no option ${unknown}, expected ${expected}`,
     );
   }
-  return modelRegistry[name].build(spec, { ...options, name });
+  return entry.build(spec, { ...options, name });
 }

@@ -13,7 +13,7 @@ import {
 } from "../datasets/adders-data.ts";
 import { cellWeights, stepCell } from "../populations/gru-cell.ts";
 import { productByTransposed, transposedCopy } from "../populations/products.ts";
-import type { Evaluation, SeenExamples } from "./task.ts";
+import type { ClassifierEvaluation, LabelledData } from "./labelled-data.ts";
 
 /** Columns of one-hot inputs: symbols, a 1 for biases, zeros up to a multiple of 4. */
 export const inputWidth = Math.ceil((symbols + 1) / 4) * 4;
@@ -36,8 +36,8 @@ interface Asked {
 export async function evaluateAdders(
   weights: WeightBatch,
   { train, test, queryLength, answerLength }: AddersData,
-  seen: readonly SeenExamples[],
-): Promise<Evaluation[]> {
+  seen: readonly LabelledData[],
+): Promise<ClassifierEvaluation[]> {
   const tests = test.problems.map((problem, i) => ({ problem, sum: test.labels[i] }));
   const own = seen.map(({ examples, labels }) =>
     Array.from({ length: trainingSample }, (_, i) => {

@@ -2,6 +2,7 @@
 // where it was, and ends with the same bytes as one that ran through.
 
 import { EnvironmentError, FormatError, OptionError } from "../core/errors.ts";
+import { pluginHint } from "../core/plugins.ts";
 import { taskEntry } from "../tasks/registry.ts";
 import { agreeManifest, checkCount } from "./agree-manifest.ts";
 import { mostNetworks } from "./limits.ts";
@@ -136,20 +137,20 @@ async function* trainPending(
     }
     yield report();
   }
-  await keepTable(store, finished);
+  await keepTable(store, finished, manifest);
   yield { type: "done", networks, built: Math.round(countBuilt()), seconds: seconds() };
 }
 
 /** The bytes of shards as they come, in any order, and undefined now and then in between. */
 async function* trainShards(
   options: BuildOptions,
-  { recipe, seed }: ZooManifest,
+  { recipe, seed, plugins }: ZooManifest,
   pending: readonly ShardPlan[],
   progress: Int32Array,
 ): AsyncGenerator<{ plan: ShardPlan; bytes: Uint8Array } | undefined, void> {
   if (pending.length === 0) return;
   const { signal } = options;
-  const { dataFile } = taskEntry(recipe.task);
+  const { dataFile } = taskEntry(recipe.task, pluginHint(plugins));
   if (dataFile !== undefined && options.data === undefined)
     throw new OptionError(
       `buildZoo: the task "${recipe.task}" reads data/${dataFile} of the package; give its bytes as \`data\`, or import buildZoo from "weightspace/node"`,

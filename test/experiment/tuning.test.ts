@@ -12,7 +12,7 @@ const spec = mlpSpec([6, 8, 3]);
 const budget = { epochs: 3, batchSize: 8, rate: 3e-3, clipNorm: 1 };
 
 test("every functional has the same number of distinct configurations, and can be built with each", () => {
-  for (const name of modelNames) {
+  for (const name of modelNames()) {
     for (const count of [1, 4, 9]) {
       const tried = tuningConfigurations(name, count).map((configuration) =>
         configure({ name, options: {} }, budget, configuration),
@@ -94,7 +94,7 @@ test("variants: a name of one's own whose options say which model it is", () => 
 
 test("every functional reads a GRU; one that cannot read the networks is refused by name", () => {
   const gru = gruSpec({ inputs: 3, hidden: 4, outputs: 2 });
-  expect(() => checkReadable(gru, chooseModels(modelNames))).not.toThrow();
+  expect(() => checkReadable(gru, chooseModels(modelNames()))).not.toThrow();
   const channels = chooseModels(["deep-sets"], { "deep-sets": { channels: [2, 8] } });
   expect(() => checkReadable(gru, channels)).toThrow(
     /deep-sets cannot read these networks: .*; leave it out or change its options/,

@@ -34,7 +34,9 @@ export const predictCommand: RegisterCommand = (program, cli) => {
     .command("predict")
     .helpGroup("Functionals:")
     .summary("predict accuracy from weights")
-    .description("Predicts the test accuracy of networks from their weights alone.")
+    .description(
+      "Predicts the test accuracy of networks, or what else the functional has learned, from their weights alone.",
+    )
     .argument("<functional.safetensors>", "a checkpoint written by `weightspace train`")
     .argument("[weights...]", "networks to read, one file each: .safetensors, .pt, .npz or .onnx")
     .option("--zoo <folder>", "read the networks of a population instead")
@@ -70,7 +72,13 @@ async function predictNetworks(
     const tell = (path: string, opened: TensorSource) => {
       for (const one of tellTaken(output, [{ source: opened }])) taken.set(path, one);
     };
-    const population = zoo === undefined ? undefined : await openPopulation(zoo, { allowDamaged });
+    const population =
+      zoo === undefined
+        ? undefined
+        : await openPopulation(zoo, {
+            allowDamaged,
+            target: functional.target?.name,
+          });
     if (population !== undefined) warnOfProblems(population, output);
     const dataset =
       population?.dataset ?? (await weightsDataset([...files], functional.model.spec, tell));
@@ -78,9 +86,14 @@ async function predictNetworks(
       const one = taken.get(row.network);
       return one === undefined ? row : { ...row, taken: one };
     });
+    const unit = functional.target?.unit ?? "";
     output.result(rows, () =>
       textTable(
-        ["network", "predicted", ...(population ? ["actual"] : [])],
+        [
+          "network",
+          unit === "" ? "predicted" : `predicted (${unit})`,
+          ...(population ? ["actual"] : []),
+        ],
         rows.map(({ network, predicted, actual }) => [
           network,
           predicted?.toFixed(4) ?? "left out",

@@ -24,6 +24,9 @@ export const reportCommand: RegisterCommand = (program, { output }) => {
       const { readExperiment } = await import("../experiments/experiment-file.ts");
       const { generalizationReport } = await import("../../report/generalization-report.ts");
       const result = await readExperiment(source);
+      const { pluginDifferences } = await import("../../core/plugins.ts");
+      for (const text of pluginDifferences(result.plugins ?? []))
+        output.note(`note: ${source} was ${text}`);
       const page = generalizationReport(result);
       await writeFileAtomic(target, page);
       output.result(

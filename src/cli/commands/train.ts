@@ -3,12 +3,14 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
-import type { SplitParts, Training } from "../experiments/train-functional.ts";
+import type { SplitParts, Training, TrainingOutcome } from "../experiments/train-functional.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import { mostOptionBytes, readBytes, readJson } from "../../node/files.ts";
 import {
   allowDamagedOption,
+  type LeftOutCounts,
   type Population,
+  targetOption,
   warnOfProblems,
 } from "../experiments/open-population.ts";
 import { lockOutput } from "../../node/output-lock.ts";
@@ -26,6 +28,8 @@ interface TrainFlags {
   readonly patience?: number;
   readonly resume?: boolean;
   readonly allowDamaged?: boolean;
+  readonly target?: string;
+  readonly metric: string;
 }
 
 export const trainCommand: RegisterCommand = (program, cli) => {
@@ -34,7 +38,7 @@ export const trainCommand: RegisterCommand = (program, cli) => {
     .helpGroup("Functionals:")
     .summary("train a functional to predict accuracy from weights")
     .description(
-      "Trains a functional that predicts each network's test accuracy from its weights alone.",
+      "Trains a functional that predicts each network's test accuracy, or another target of the population, from its weights alone.",
     )
     .addHelpText(
       "after",
@@ -63,6 +67,12 @@ function addOptions(command: Command): Command {
     .option("--seed <n>", "fixes split, initial parameters and batches", seedNumber, 0)
     .option("--resume", "continue from the output file if it exists")
     .option(...allowDamagedOption)
+    .option(...targetOption)
+    .option(
+      "--metric <name>",
+      "of predictions; chooses the best epoch: kendall-tau, r-squared, or a plug-in's",
+      "kendall-tau",
+    )
     .option(
       "-o, --output <file>",
       "checkpoint to write after every epoch",
@@ -87,15 +97,20 @@ async function readOptions(path: string | undefined): Promise<Record<string, unk
 
 async function trainFunctional(flags: TrainFlags, cli: Cli): Promise<void> {
   const { modelNames } = await import("../../models/registry.ts");
-  if (!modelNames.includes(flags.model)) {
+  const { metricNamed } = await import("../../train/metric-registry.ts");
+  metricNamed(flags.metric);
+  if (!modelNames().includes(flags.model)) {
     throw new UsageError(
-      `train: unknown model "${flags.model}"; choose one of ${modelNames.join(", ")}`,
+      `train: unknown model "${flags.model}"; choose one of ${modelNames().join(", ")}`,
     );
   }
   refuseExisting(flags);
   const options = await readOptions(flags.options);
   const { openPopulation } = await import("../experiments/open-population.ts");
-  const population = await openPopulation(flags.zoo, { allowDamaged: flags.allowDamaged });
+  const population = await openPopulation(flags.zoo, {
+    allowDamaged: flags.allowDamaged,
+    target: flags.target,
+  });
   warnOfProblems(population, cli.output);
   const unlock = await lockOutput(flags.output);
   try {
@@ -104,6 +119,22 @@ async function trainFunctional(flags: TrainFlags, cli: Cli): Promise<void> {
   } finally {
     await unlock();
   }
+}
+
+/** The checkpoint to go on from, checked to be of the same training; undefined without one. */
+async function readResumed(
+  output: string,
+  about: Readonly<Record<string, unknown>>,
+  cli: Cli,
+): Promise<Uint8Array | undefined> {
+  if (!existsSync(output)) return undefined;
+  const { readCheckpointFile, uncheckedNote } = await import("../experiments/functional-file.ts");
+  const { checkSameTraining } = await import("../experiments/dataset-digest.ts");
+  const resume = await readBytes(output);
+  const { notes, checked } = await readCheckpointFile(resume, output);
+  if (!checked) cli.output.note(uncheckedNote(output));
+  checkSameTraining(output, notes, about);
+  return resume;
 }
 
 /** Trains; the output is ours alone. */
@@ -117,13 +148,18 @@ async function trainLocked(
   const { fitNormalization, inputKind } = await import("../../train/normalization.ts");
   const { buildModel } = await import("../../models/registry.ts");
   const { budgetOptions } = await import("../../experiment/budget.ts");
-  const { readCheckpointFile, uncheckedNote } = await import("../experiments/functional-file.ts");
-  const { checkSameTraining, fingerprint } = await import("../experiments/dataset-digest.ts");
+  const { fingerprint } = await import("../experiments/dataset-digest.ts");
+  const { fitTarget, lossOf } = await import("../../train/target.ts");
+  const { metricNamed } = await import("../../train/metric-registry.ts");
+  const { loadedPlugins } = await import("../../core/plugins.ts");
   const { runTraining } = await import("../experiments/train-functional.ts");
   const { dataset, counts } = population;
   const [train, validation, test] = splitDataset(dataset, [0.7, 0.15, 0.15], flags.seed);
   const parts: SplitParts = { train, validation, test };
   const normalization = fitNormalization(train);
+  const target = fitTarget(train);
+  const metric = metricNamed(flags.metric);
+  const plugins = loadedPlugins();
   const model = buildModel(flags.model, dataset.spec, options);
   const { output, seed, patience } = flags;
   const about = {
@@ -133,46 +169,57 @@ async function trainLocked(
     inputs: inputKind,
     "weights and targets": fingerprint(dataset),
   };
-  const resume = existsSync(output) ? await readBytes(output) : undefined;
-  if (resume !== undefined) {
-    const { notes, checked } = await readCheckpointFile(resume, output);
-    if (!checked) cli.output.note(uncheckedNote(output));
-    checkSameTraining(output, notes, about);
-  }
+  const resume = await readResumed(output, about, cli);
   cli.hintResume("run the same command with --resume to continue");
   const training: Training = {
     name: flags.model,
     model,
     parts,
     normalization,
+    target,
+    metric,
     output,
     options: {
       ...budgetOptions({ ...flags, clipNorm: 1 }, train.size, options),
       seed,
       signal: cli.signal,
-      notes: { ...about, normalization },
+      loss: lossOf(target),
+      metric: metric.evaluate,
+      notes: { ...about, normalization, target, ...(plugins.length > 0 && { plugins }) },
       ...(patience !== undefined && { patience }),
       ...(resume && { resume }),
     },
   };
   const outcome = await runTraining(training, cli);
   if (outcome === undefined) return;
-  const { tau, bestEpoch } = outcome;
-  const sizes = { train: train.size, validation: validation.size, test: test.size };
+  tellTrained(training, outcome, { model: flags.model, seed, leftOut: counts }, cli);
+}
+
+/** Prints what a training came to. */
+function tellTrained(
+  { model, parts, target, metric, output }: Training,
+  { tau, score, bestEpoch, reason }: TrainingOutcome,
+  about: { readonly model: string; readonly seed: number; readonly leftOut: LeftOutCounts },
+  cli: Cli,
+): void {
+  const { train, validation, test } = parts;
+  const { seed, leftOut } = about;
   const value = {
     checkpoint: output,
-    model: flags.model,
+    model: about.model,
     parameters: model.parameterCount,
-    reason: outcome.reason,
+    reason,
     bestEpoch,
+    target: target.name,
     testTau: tau,
-    networks: sizes,
-    leftOut: counts,
+    ...(metric.name !== "kendall-tau" && { testScore: { [metric.name]: score } }),
+    networks: { train: train.size, validation: validation.size, test: test.size },
+    leftOut,
     seed,
   };
   cli.output.result(
     value,
     () =>
-      `${output}: ${flags.model}, ${model.parameterCount} parameters, Kendall's tau ${tau.toFixed(4)} on ${test.size} held-out networks (best epoch ${bestEpoch})`,
+      `${output}: ${about.model}, ${model.parameterCount} parameters, ${metric.summary} ${score.toFixed(4)} on ${test.size} held-out networks (best epoch ${bestEpoch})`,
   );
 }

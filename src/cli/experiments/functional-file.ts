@@ -1,15 +1,16 @@
 // A trained functional from its checkpoint: the model, its parameters and the normalisation of its inputs.
 
 import { FormatError, SpecError } from "../../core/errors.ts";
-import { buildModel, type ModelOptions } from "../../models/registry.ts";
+import { type PluginRecord, pluginHint } from "../../core/plugins.ts";
+import { buildModel, modelEntry, type ModelOptions } from "../../models/registry.ts";
 import type { Model } from "../../models/model.ts";
 import { formatAxisExpression } from "../../symmetry/expression.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { arraysFromHost, disposeArrays } from "../../engine/arrays.ts";
 import { readCheckpoint, type ReadCheckpoint } from "../../train/checkpoint.ts";
 import type { WeightDataset } from "../../train/dataset.ts";
-import { binaryCrossEntropy } from "../../train/losses.ts";
 import { type Normalization, normalize } from "../../train/normalization.ts";
+import { fitTarget, predictionsOf, type Target } from "../../train/target.ts";
 import { startEngine } from "../../engine/start.ts";
 import { predict } from "../../train/predict.ts";
 
@@ -17,7 +18,9 @@ export interface Functional {
   readonly model: Model;
   /** Whether a checksum vouches for the file; older files carry none. */
   readonly checked: boolean;
-  /** Predictions in [0, 1], one per network. @throws {SpecError} when the networks are of another architecture. */
+  /** What it predicts; undefined in files of version 0.1, which predict accuracies. */
+  readonly target: Target | undefined;
+  /** Predictions in the unit of the target, one per network. @throws {SpecError} when the networks are of another architecture. */
   predict(dataset: WeightDataset): Promise<Float32Array>;
   dispose(): void;
 }
@@ -43,7 +46,11 @@ export async function loadFunctional(bytes: Uint8Array, path: string): Promise<F
     model: name,
     options,
     normalization = {},
+    target,
+    plugins = [],
   } = notes as {
+    target?: Target;
+    plugins?: readonly PluginRecord[];
     model?: string;
     options?: ModelOptions;
     normalization?: Normalization;
@@ -54,18 +61,20 @@ export async function loadFunctional(bytes: Uint8Array, path: string): Promise<F
       `${path} is a checkpoint without its model's name and the scales of its inputs; train it with \`weightspace train\``,
     );
   }
+  modelEntry(name, pluginHint(plugins));
   const model = buildModel(name, spec, options);
+  const learned = target ?? fitTarget({ spec, size: 1, tensors: {}, targets: new Float32Array(1) });
   let arrays: ReturnType<typeof arraysFromHost> | undefined;
   return {
     model,
     checked,
+    target,
     async predict(dataset) {
       checkSameArchitecture(spec, dataset.spec);
       await startEngine();
       arrays ??= arraysFromHost(best ?? params);
-      return predict(model, arrays, normalize({ ...dataset, spec }, normalization), {
-        loss: binaryCrossEntropy,
-      });
+      const outputs = await predict(model, arrays, normalize({ ...dataset, spec }, normalization));
+      return predictionsOf(outputs, model.outputs, learned);
     },
     dispose: () => disposeArrays(arrays),
   };

@@ -5,7 +5,8 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Contestant, ExperimentSettings } from "../../experiment/settings.ts";
 import { condition, positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
 import { mostOptionBytes, readJson } from "../../node/files.ts";
-import { allowDamagedOption } from "./open-population.ts";
+import { repeatedPlugins } from "../app/plugins.ts";
+import { allowDamagedOption, targetOption } from "./open-population.ts";
 import { UsageError } from "../app/usage-error.ts";
 
 /** What both experiments on generalisation are told. */
@@ -15,6 +16,7 @@ export interface GeneralizationFlags {
   readonly where?: Readonly<Record<string, string>>;
   readonly spec?: string;
   readonly allowDamaged?: boolean;
+  readonly target?: string;
   readonly models: string;
   readonly options?: string;
   readonly seeds: number;
@@ -91,12 +93,15 @@ export function repeatedOptions(flags: GeneralizationFlags): string {
     spec,
     publishedTraining,
     allowDamaged,
+    target,
   } = flags;
   return [
     `--zoo ${quoted(zoo)} --checkpoints ${checkpoints}`,
     ...Object.entries(where).map(([column, value]) => `--where ${quoted(`${column}=${value}`)}`),
     spec === undefined ? "" : `--spec ${quoted(spec)}`,
     allowDamaged === true ? "--allow-damaged" : "",
+    target === undefined ? "" : `--target ${target}`,
+    repeatedPlugins(),
     `--models ${quoted(models)}`,
     options === undefined ? "" : `--options ${quoted(options)}`,
     `--seeds ${seeds} --seed ${seed} --split ${split}`,
@@ -123,6 +128,7 @@ export function addGeneralizationOptions(command: Command): Command {
       condition,
     )
     .option(...allowDamagedOption)
+    .option(...targetOption)
     .option("--spec <file>", "symmetries of a published population's networks as JSON")
     .option(
       "--models <list>",
@@ -161,11 +167,11 @@ async function chooseContestants(flags: GeneralizationFlags): Promise<Contestant
   const names = flags.models.split(",").map((each) => each.trim());
   const options = await modelOptions(flags.options);
   const unknown = names.find(
-    (each) => !contestantNames.includes(each) && !Object.hasOwn(options, each),
+    (each) => !contestantNames().includes(each) && !Object.hasOwn(options, each),
   );
   if (unknown !== undefined) {
     throw new UsageError(
-      `experiment: unknown model "${unknown}"; choose from ${contestantNames.join(", ")}`,
+      `experiment: unknown model "${unknown}"; choose from ${contestantNames().join(", ")}`,
     );
   }
   const models = chooseModels(names, options);

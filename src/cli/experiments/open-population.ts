@@ -3,7 +3,9 @@
 
 import { join, resolve } from "node:path";
 import { EnvironmentError, OptionError } from "../../core/errors.ts";
+import { pluginDifferences } from "../../core/plugins.ts";
 import { specFromJSON } from "../../symmetry/json.ts";
+import { accuracyTarget } from "../../train/target.ts";
 import type { WeightDataset } from "../../train/dataset.ts";
 import type { NamedText } from "../../datasets/published/population.ts";
 import type { ZooStore } from "../../core/store.ts";
@@ -41,6 +43,8 @@ export interface Population {
 }
 
 export interface PopulationOptions {
+  /** The metric to predict, by name, of populations that are measured by several. @default the population's own */
+  readonly target?: string | undefined;
   readonly checkpoints?: "last" | "all" | undefined;
   /** Conditions on columns, of published populations only. */
   readonly where?: Readonly<Record<string, string>> | undefined;
@@ -54,6 +58,12 @@ export interface PopulationOptions {
 export const allowDamagedOption = [
   "--allow-damaged",
   "go on without the networks of damaged shards, and say how many",
+] as const;
+
+/** The option of commands that learn a target of a population. */
+export const targetOption = [
+  "--target <metric>",
+  "what to predict: a metric of the population, as zoo info lists them; default its own",
 ] as const;
 
 /** Tells on standard error what a population leaves out. */
@@ -82,7 +92,7 @@ async function readMetadata(folder: string): Promise<NamedText[]> {
 /** @throws {FormatError} {OptionError} {EnvironmentError} {UnsupportedError} */
 export async function openPopulation(
   folder: string,
-  { checkpoints = "last", where, spec, allowDamaged = false }: PopulationOptions = {},
+  { checkpoints = "last", where, spec, allowDamaged = false, target }: PopulationOptions = {},
 ): Promise<Population> {
   const store = folderStore(folder);
   const names = await store.list();
@@ -97,6 +107,10 @@ export async function openPopulation(
         ? readCheckpointFolder
         : undefined;
   if (reader !== undefined) {
+    if (target !== undefined && target !== accuracyTarget.name)
+      throw new OptionError(
+        `${folder} is a published population, whose only target is ${accuracyTarget.name}, got --target ${target}`,
+      );
     const { skipped, copies, notes, ...population } = await reader(store, {
       checkpoints,
       metadata: await readMetadata(folder),
@@ -126,12 +140,16 @@ export async function openPopulation(
       `${folder} is a zoo of this project, which knows its symmetries and has no columns to choose by; leave --where and --spec out`,
     );
   }
-  return openOwnZoo(store, { checkpoints, allowDamaged });
+  return openOwnZoo(store, { checkpoints, allowDamaged, target });
 }
 
 async function openOwnZoo(
   store: ZooStore,
-  options: { readonly checkpoints: "last" | "all"; readonly allowDamaged: boolean },
+  options: {
+    readonly checkpoints: "last" | "all";
+    readonly allowDamaged: boolean;
+    readonly target: string | undefined;
+  },
 ): Promise<Population> {
   const { openZoo } = await import("../../zoo/open.ts");
   const { zooDataset } = await import("../../zoo/zoo-dataset.ts");
@@ -142,12 +160,15 @@ async function openOwnZoo(
   const { damaged, skipped, indices } = dataset;
   const planned = networks * (options.checkpoints === "all" ? checkpointsOf(recipe) : 1);
   const missing = planned - indices.length - skipped.length - damaged.length;
-  const problems = zoo.problems.map(({ message }) => message);
+  const problems = [
+    ...zoo.problems.map(({ message }) => message),
+    ...pluginDifferences(zoo.manifest.plugins).map((text) => `${store.location} was ${text}`),
+  ];
   const count = (left: number, why: string) => {
     if (left > 0) problems.push(`${left} of ${planned} networks are left out: ${why}`);
   };
   count(damaged.length, "their shards are damaged");
-  count(skipped.length, "their weights are not finite");
+  count(skipped.length, "their weights or targets are not finite");
   count(missing, "they are not built yet");
   return {
     dataset,
