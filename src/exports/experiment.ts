@@ -33,3 +33,5 @@ export type {
   JobResult,
 } from "../experiment/job.ts";
 export type { OneNumberRow } from "../report/experiment.ts";
+export type { PluginRecord } from "../core/plugins.ts";
+export type { Target } from "../train/target.ts";

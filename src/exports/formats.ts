@@ -30,3 +30,4 @@ export { readOnnx } from "../formats/onnx.ts";
 export { replaceInitializers } from "../formats/onnx-write.ts";
 export type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxValueType } from "../formats/onnx-types.ts";
 export type { OpenBeside } from "../formats/sharded-source.ts";
+export { registerFormat, type NamedFormat } from "../formats/registry.ts";

@@ -40,3 +40,4 @@ export type { FixedAxes } from "../symmetry/lower.ts";
 export type { CompiledStage, Stage, StageGradients } from "../layers/stage.ts";
 export type { LayerParams } from "../layers/layer.ts";
 export type { TrainingPreset } from "../models/registry.ts";
+export { layered, type LayeredOptions } from "../models/layered.ts";

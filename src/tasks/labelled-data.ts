@@ -1,7 +1,8 @@
 // What runs of classifiers learn from: a share of one labelled training set, with some wrong labels.
 
 import type { Examples } from "../datasets/examples.ts";
-import type { Evaluation, MetricInfo, RunData, RunDraw } from "./task.ts";
+import type { MetricInfo } from "../core/metric-info.ts";
+import type { Evaluation, RunData, RunDraw } from "./task.ts";
 
 /** Positions in the training set, and the label given with each, wrong ones included. */
 export interface LabelledData extends RunData {

@@ -5,7 +5,8 @@ import { OptionError } from "../core/errors.ts";
 import { checkFunctions, openRegistry } from "../core/registry.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { classifierMetrics } from "./labelled-data.ts";
-import type { MetricInfo, Task } from "./task.ts";
+import type { MetricInfo } from "../core/metric-info.ts";
+import type { Task } from "./task.ts";
 
 export interface TaskEntry {
   /** One line for help texts. */

@@ -8,8 +8,6 @@ import type { Weights } from "../core/tensors.ts";
 import type { WeightBatch } from "../models/model.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 
-export type { MetricInfo } from "../core/metric-info.ts";
-
 /** How well a network does: one number for each metric of the task, NaN where it is undefined. */
 export type Evaluation = Readonly<Record<string, number>>;
 

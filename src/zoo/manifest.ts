@@ -7,7 +7,7 @@ import { parseJson } from "../core/json-limits.ts";
 import { specFromJSON, specToJSON } from "../symmetry/json.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { measuresOf } from "../tasks/registry.ts";
-import type { MetricInfo } from "../tasks/task.ts";
+import type { MetricInfo } from "../core/metric-info.ts";
 import { mostNetworks } from "./limits.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
 import type { ZooStore } from "../core/store.ts";

@@ -1,7 +1,8 @@
 // One row of a zoo's table: a network, how it was trained and how well it does.
 
 import { OptionError } from "../core/errors.ts";
-import type { Evaluation, MetricInfo } from "../tasks/task.ts";
+import type { MetricInfo } from "../core/metric-info.ts";
+import type { Evaluation } from "../tasks/task.ts";
 import type { HyperParameters } from "./recipe.ts";
 
 export interface Run extends HyperParameters {

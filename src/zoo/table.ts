@@ -4,7 +4,7 @@
 import { parquetReadObjects } from "hyparquet";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { FormatError } from "../core/errors.ts";
-import type { MetricInfo } from "../tasks/task.ts";
+import type { MetricInfo } from "../core/metric-info.ts";
 import { flatRow, runColumns, runOfRow, type ZooRow } from "./run.ts";
 
 /** The bytes of the table: the same for the same rows. */

@@ -2,7 +2,7 @@
 
 import { FormatError, OptionError } from "../core/errors.ts";
 import type { WeightDataset } from "../train/dataset.ts";
-import type { MetricInfo } from "../tasks/task.ts";
+import type { MetricInfo } from "../core/metric-info.ts";
 import type { Zoo } from "./open.ts";
 import type { ZooRow } from "./run.ts";
 import { checkpointsOf } from "./recipe.ts";

@@ -40,3 +40,9 @@ export function positiveNumber(text: string): number {
   }
   return value;
 }
+
+/** The option of long commands that keep small files of what is finished. */
+export const partsOption = [
+  "--parts <folder>",
+  "also keep one small file for every finished unit there (no weights, at most 200 kB), and skip what is finished there",
+] as const;

@@ -105,6 +105,7 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
     settings,
     fingerprint: fingerprint(dataset),
     store: folderStore(join(out, "runs")),
+    ...(flags.parts !== undefined && { parts: folderStore(flags.parts) }),
     workers: flags.workers,
   });
   if (outcome === undefined) return;

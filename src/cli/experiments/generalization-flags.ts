@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Contestant, ExperimentSettings } from "../../experiment/settings.ts";
 import { condition, positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
 import { mostOptionBytes, readJson } from "../../node/files.ts";
+import { partsOption } from "../app/arguments.ts";
 import { repeatedPlugins } from "../app/plugins.ts";
 import { allowDamagedOption, targetOption } from "./open-population.ts";
 import { UsageError } from "../app/usage-error.ts";
@@ -31,6 +32,7 @@ export interface GeneralizationFlags {
   readonly name?: string;
   readonly out?: string;
   readonly results?: string;
+  readonly parts?: string;
   readonly workers: number;
 }
 
@@ -156,6 +158,7 @@ export function addGeneralizationOptions(command: Command): Command {
       "train unf-published and stat-nn-published as published: batch 10, rate 1e-3, up to 100 passes",
     )
     .option("--name <text>", "of the population; default the folder's name")
+    .option(...partsOption)
     .option("--results <file>", "also write the tables alone, as committed to docs/results")
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism());
 }
