@@ -163,8 +163,7 @@ async function* runLocked(
   let started = false;
   /** Finds what is finished of a list, and trains the rest of it. */
   async function* finish(runs: readonly Run[]): AsyncGenerator<ExperimentEvent, boolean> {
-    for await (const message of findFinished(store, runs, parts))
-      yield { type: "warning", message };
+    for await (const message of findFinished(store, runs, parts)) yield warn(message);
     if (!started) {
       const later = runs === searched ? await countResults(store, models, seeds) : 0;
       const finished = runs.filter((run) => run.finished !== undefined).length;
@@ -212,6 +211,8 @@ async function* runLocked(
   const oneNumber = oneNumberBaselines(train, test, seed);
   yield { type: "done", outcome: { ...results, oneNumber, tuning: tuned, sizes } };
 }
+
+const warn = (message: string): ExperimentEvent => ({ type: "warning", message });
 
 /** @throws {OptionError} when the store or the parts are those of other settings */
 async function agreeOnSettings(

@@ -4,11 +4,13 @@ import { availableParallelism } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
 import { seedNumber, wholeNumber } from "../app/arguments.ts";
 import { mostNetworks } from "../../zoo/limits.ts";
+import type { ZooStore } from "../../core/store.ts";
 import type { ZooManifest } from "../../zoo/manifest.ts";
 import type { ZooRow } from "../../zoo/run.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import { mostOptionBytes, readJson } from "../../node/files.ts";
 import { counted, textTable } from "../app/output.ts";
+import { addImport } from "./zoo-import.ts";
 import { UsageError } from "../app/usage-error.ts";
 
 interface BuildFlags {
@@ -40,6 +42,7 @@ export const zooCommand: RegisterCommand = (program, cli) => {
   addBuild(zoo, cli);
   addRecipes(zoo, cli);
   addMerge(zoo, cli);
+  addImport(zoo, cli);
   addInfo(zoo, cli);
 };
 
@@ -179,7 +182,10 @@ function addInfo(zoo: Command, cli: Cli): void {
 }
 
 /** How the target of a zoo is distributed over its networks: quantiles, counts in ten equal intervals, both as tables. */
-function valuesOf({ metrics, target }: ZooManifest, rows: readonly ZooRow[]) {
+function valuesOf(
+  { metrics, target }: Pick<ZooManifest, "metrics" | "target">,
+  rows: readonly Pick<ZooRow, "metrics">[],
+) {
   const { unit = "", summary = target, range } = metrics.find(({ name }) => name === target) ?? {};
   const values = rows
     .map((row) => row.metrics[target])
@@ -206,14 +212,42 @@ function valuesOf({ metrics, target }: ZooManifest, rows: readonly ZooRow[]) {
   return { quantiles, histogram, tables };
 }
 
+/** What an imported population holds. */
+async function printImported(store: ZooStore, cli: Cli): Promise<void> {
+  const { readImported } = await import("../../datasets/imported.ts");
+  const { specToJSON } = await import("../../symmetry/json.ts");
+  const { printSpec } = await import("../../symmetry/print.ts");
+  const { networks, metrics, target, spec } = await readImported(store);
+  const rows = networks.map(({ numbers }) => ({ metrics: { [target]: numbers[target] ?? NaN } }));
+  const { quantiles, histogram, tables } = valuesOf({ metrics, target }, rows);
+  const value = {
+    networks: networks.length,
+    metrics,
+    target,
+    [`${target}Quantiles`]: quantiles,
+    [`${target}Histogram`]: histogram,
+    spec: specToJSON(spec),
+  };
+  cli.output.result(value, () =>
+    [
+      `${store.location}: ${counted(networks.length, "imported network")}`,
+      ...tables,
+      printSpec(spec),
+    ].join("\n\n"),
+  );
+}
+
 async function printInfo(folder: string, cli: Cli): Promise<void> {
   const { openZoo } = await import("../../zoo/open.ts");
   const { folderStore } = await import("../../node/folder-store.ts");
   const { specToJSON } = await import("../../symmetry/json.ts");
   const { printSpec } = await import("../../symmetry/print.ts");
   const { checkpointsOf } = await import("../../zoo/recipe.ts");
+  const { importedName } = await import("../../datasets/imported.ts");
   const { describePlugin } = await import("../../core/plugins.ts");
-  const { manifest, rows, problems } = await openZoo(folderStore(folder));
+  const store = folderStore(folder);
+  if ((await store.list()).includes(importedName)) return printImported(store, cli);
+  const { manifest, rows, problems } = await openZoo(store);
   const finite = rows.filter((row) => row.finite);
   const { recipe, seed, networks, spec, target, metrics, plugins } = manifest;
   const { quantiles, histogram, tables } = valuesOf(manifest, finite);

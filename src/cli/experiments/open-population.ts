@@ -96,6 +96,14 @@ export async function openPopulation(
 ): Promise<Population> {
   const store = folderStore(folder);
   const names = await store.list();
+  const { importedName } = await import("../../datasets/imported.ts");
+  if (names.includes(importedName)) {
+    if (where !== undefined || spec !== undefined)
+      throw new OptionError(
+        `${folder} is an imported population, which has its spec; leave --where and --spec out`,
+      );
+    return openImported(store, target);
+  }
   const { isCnnZoo, readCnnZoo } = await import("../../datasets/published/cnn-zoo.ts");
   const { isCheckpointFolder, readCheckpointFolder } =
     await import("../../datasets/published/checkpoint-folder.ts");
@@ -132,7 +140,7 @@ export async function openPopulation(
   }
   if (names.length > 0 && !names.includes("zoo.json")) {
     throw new EnvironmentError(
-      `${folder} holds no population: expected zoo.json, or weights.npy with metrics.csv.gz and layout.csv, or files <run>_<epoch>_<accuracy>.pt; give the folder of one`,
+      `${folder} holds no population: expected zoo.json, population.json, or weights.npy with metrics.csv.gz and layout.csv, or files <run>_<epoch>_<accuracy>.pt; give the folder of one`,
     );
   }
   if (where !== undefined || spec !== undefined) {
@@ -141,6 +149,25 @@ export async function openPopulation(
     );
   }
   return openOwnZoo(store, { checkpoints, allowDamaged, target });
+}
+
+async function openImported(store: ZooStore, target: string | undefined): Promise<Population> {
+  const { importedDataset, readImported } = await import("../../datasets/imported.ts");
+  const { dataset, names, skipped } = importedDataset(await readImported(store), target);
+  const reason = "its target is no number";
+  return {
+    dataset,
+    names,
+    description: "networks imported with a table",
+    problems:
+      skipped.length === 0
+        ? []
+        : [
+            `${skipped.length} of ${skipped.length + names.length} networks are left out: ${reason}`,
+          ],
+    leftOut: skipped.map((network) => ({ network, reason })),
+    counts: { damaged: 0, notFinite: skipped.length, missing: 0 },
+  };
 }
 
 async function openOwnZoo(
