@@ -2,7 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
-import { seedNumber, wholeNumber } from "../app/arguments.ts";
+import { partsOption, seedNumber, wholeNumber } from "../app/arguments.ts";
 import { mostNetworks } from "../../zoo/limits.ts";
 import type { ZooStore } from "../../core/store.ts";
 import type { ZooManifest } from "../../zoo/manifest.ts";
@@ -21,6 +21,7 @@ interface BuildFlags {
   readonly workers: number;
   readonly shard?: { readonly part: number; readonly of: number };
   readonly shardSize?: number;
+  readonly parts?: string;
 }
 
 const quantile = (sorted: readonly number[], q: number) =>
@@ -64,6 +65,9 @@ function addBuild(zoo: Command, cli: Cli): void {
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
     .option("--shard <i/n>", "builds part i of n only; zoo merge joins the parts", partNumber)
     .option("--shard-size <n>", "networks in one file and one program", wholeNumber(1))
+    .option(
+      ...partsOption("finished shard there; a shard that is trained again is compared with it"),
+    )
     .requiredOption("-o, --out <folder>", "the zoo's folder")
     .addHelpText(
       "after",
@@ -73,7 +77,7 @@ function addBuild(zoo: Command, cli: Cli): void {
 }
 
 async function build(
-  { recipe, networks, seed, out, workers, shard, shardSize }: BuildFlags,
+  { recipe, networks, seed, out, workers, shard, shardSize, parts }: BuildFlags,
   cli: Cli,
 ): Promise<void> {
   const { parseRecipe } = await import("../../zoo/recipe.ts");
@@ -96,6 +100,7 @@ async function build(
     store: folderStore(out),
     ...(shard !== undefined && { part: shard }),
     ...(shardSize !== undefined && { shardSize }),
+    ...(parts !== undefined && { parts: folderStore(parts) }),
   });
   const rate = result.built / Math.max(result.seconds, 1e-9);
   const what =

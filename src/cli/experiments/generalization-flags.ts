@@ -158,7 +158,7 @@ export function addGeneralizationOptions(command: Command): Command {
       "train unf-published and stat-nn-published as published: batch 10, rate 1e-3, up to 100 passes",
     )
     .option("--name <text>", "of the population; default the folder's name")
-    .option(...partsOption)
+    .option(...partsOption("finished run there, and skip what is finished there"))
     .option("--results <file>", "also write the tables alone, as committed to docs/results")
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism());
 }
