@@ -14,6 +14,9 @@ const loaded: PluginRecord[] = [];
 /** The plug-ins of this process, in the order in which they were loaded. */
 export const loadedPlugins = (): readonly PluginRecord[] => [...loaded];
 
+/** The digests of the plug-ins of this process: work that goes on must go on with the same. */
+export const pluginDigests = (): readonly string[] => loaded.map(({ digest }) => digest);
+
 /** Notes that a plug-in has been applied. */
 export function notePlugin(record: PluginRecord): void {
   loaded.push(record);

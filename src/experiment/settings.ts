@@ -1,5 +1,6 @@
 // What an experiment compares, under which budget; kept beside its results so that a resumed run is the same one.
 
+import { pluginDigests } from "../core/plugins.ts";
 import { FormatError, OptionError } from "../core/errors.ts";
 import { parseJson } from "../core/json-limits.ts";
 import type { ModelOptions } from "../models/registry.ts";
@@ -75,6 +76,7 @@ const withData = (settings: ExperimentSettings, data: ExperimentData): Record<st
   ...settings,
   ...data,
   inputs: inputKind,
+  ...(pluginDigests().length > 0 && { plugins: pluginDigests() }),
 });
 
 /**

@@ -92,6 +92,11 @@ describe("a population of a task of one's own", () => {
       "train --zoo zoo --model linear --target testLoss --epochs 1 -o g.safetensors --plugin ./mine.js",
     );
     expect(trained.target).toBe("testLoss");
+    const without = await run("predict g.safetensors --zoo zoo");
+    expect(without.code).toBe(0);
+    expect(without.stderr).toContain(
+      "g.safetensors was made with the plug-in ./mine.js (version 1.2.0",
+    );
     const wrong = await run(
       `train --zoo zoo --model linear --target accuracy -o h.safetensors ${plugin}`,
     );
@@ -110,6 +115,11 @@ describe("a population of a task of one's own", () => {
     expect(result.plugins[0].path).toBe("./mine.js");
     expect(result.command).toContain(plugin);
     expect(result.population.target).toMatchObject({ name: "psnr", unit: "dB" });
+    const changed = await run(
+      `experiment generalization --zoo zoo --models mine,linear --seeds 1 --epochs 1 --batch-size 8 --split 0.5,0.25,0.25 --workers 2 --out exp --plugin ./other.js`,
+    );
+    expect(changed.code).toBe(1);
+    expect(changed.stderr).toContain("holds runs with plugins"); // another file of the same names
     const report = await run("report exp/experiment.json -o page.html");
     expect(report.stderr).toContain("plug-in ./mine.js");
     expect(await readFile(join(folder, "page.html"), "utf8")).toContain(

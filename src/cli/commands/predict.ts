@@ -67,6 +67,7 @@ async function predictNetworks(
   const { openPopulation } = await import("../experiments/open-population.ts");
   const functional = await loadFunctional(await readBytes(source), source);
   if (!functional.checked) output.note(uncheckedNote(source));
+  for (const note of functional.pluginNotes) output.note(`note: ${note}`);
   try {
     const taken = new Map<string, TakenOfFile>();
     const tell = (path: string, opened: TensorSource) => {

@@ -168,6 +168,7 @@ async function trainLocked(
     networks: dataset.size,
     inputs: inputKind,
     "weights and targets": fingerprint(dataset),
+    ...(plugins.length > 0 && { "plug-ins": plugins.map(({ digest }) => digest) }),
   };
   const resume = await readResumed(output, about, cli);
   cli.hintResume("run the same command with --resume to continue");

@@ -1,7 +1,7 @@
 // A trained functional from its checkpoint: the model, its parameters and the normalisation of its inputs.
 
 import { FormatError, SpecError } from "../../core/errors.ts";
-import { type PluginRecord, pluginHint } from "../../core/plugins.ts";
+import { pluginDifferences, pluginHint, type PluginRecord } from "../../core/plugins.ts";
 import { buildModel, modelEntry, type ModelOptions } from "../../models/registry.ts";
 import type { Model } from "../../models/model.ts";
 import { formatAxisExpression } from "../../symmetry/expression.ts";
@@ -18,6 +18,8 @@ export interface Functional {
   readonly model: Model;
   /** Whether a checksum vouches for the file; older files carry none. */
   readonly checked: boolean;
+  /** Plug-ins it was made with that are not loaded, or have changed, one sentence each. */
+  readonly pluginNotes: readonly string[];
   /** What it predicts; undefined in files of version 0.1, which predict accuracies. */
   readonly target: Target | undefined;
   /** Predictions in the unit of the target, one per network. @throws {SpecError} when the networks are of another architecture. */
@@ -69,6 +71,7 @@ export async function loadFunctional(bytes: Uint8Array, path: string): Promise<F
     model,
     checked,
     target,
+    pluginNotes: pluginDifferences(plugins).map((text) => `${path} was ${text}`),
     async predict(dataset) {
       checkSameArchitecture(spec, dataset.spec);
       await startEngine();
