@@ -4,6 +4,8 @@ const limits = { testTimeout: 120_000, hookTimeout: 60_000, pool: "forks", maxWo
 
 /** Whole commands, experiments, kills, bundles, a browser, and laws on many random graphs. */
 const system = [
+  "test/plugins/**/*.test.ts",
+  "test/zoo/version-0.1.test.ts",
   "test/cli/**/*.test.ts",
   "test/experiment/**/*.test.ts",
   "test/experiments/**/*.test.ts",

@@ -6,6 +6,7 @@ import { buildModel } from "../dist/models/registry.js";
 import { readPackageData } from "../dist/node/package-data.js";
 import { taskEntry } from "../dist/tasks/registry.js";
 import { predictor } from "../dist/train/predict.js";
+import { labelledData } from "../dist/tasks/labelled-data.js";
 import { evaluatePopulation } from "../dist/zoo/evaluate.js";
 import { recipes } from "../dist/zoo/recipes.js";
 import { startEngine } from "../dist/engine/start.js";
@@ -49,10 +50,8 @@ export async function run() {
     const row = { population: name, testExamples: task.test.count, running: {}, reading: {} };
     for (const count of [1, together]) {
       const stacks = freshStacks(task, count);
-      const seen = Array.from({ length: count }, () => ({
-        examples: [0],
-        labels: Uint8Array.of(task.train.labels[0]),
-      }));
+      const one = labelledData([0], Uint8Array.of(task.train.labels[0]));
+      const seen = Array.from({ length: count }, () => one);
       const key = count === 1 ? "alone" : "together";
       row.running[key] = await perNetwork(count, () => evaluatePopulation(task, stacks, seen));
       const tensors = Object.fromEntries(

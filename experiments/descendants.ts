@@ -87,7 +87,7 @@ export async function makeFamilies(options: FamilyOptions): Promise<Families> {
     seed,
   });
   const parents = unstack(trained.weights);
-  const accuracies = trained.runs.map(({ testAccuracy }) => testAccuracy);
+  const accuracies = trained.runs.map(({ metrics }) => metrics["testAccuracy"]);
   const trainedOnAccuracies: Record<string, number> = {};
   const fineTune = async (
     kind: DescendantKind,
@@ -101,7 +101,7 @@ export async function makeFamilies(options: FamilyOptions): Promise<Families> {
       start: (index) => from[index],
     });
     trainedOnAccuracies[kind] =
-      tuned.runs.reduce((sum, { testAccuracy }) => sum + testAccuracy, 0) / networks;
+      tuned.runs.reduce((sum, { metrics }) => sum + metrics["testAccuracy"], 0) / networks;
     return unstack(tuned.weights);
   };
   /** A seed for one kind of change of one network. */

@@ -32,6 +32,7 @@ export const layers = [
   "optimizers",
   "report",
   "experiment",
+  "plugins",
   "testing",
   "node",
   "exports",

@@ -5,6 +5,7 @@ import { Command, CommanderError } from "commander";
 import { interruption } from "./app/abort.ts";
 import { commands } from "./commands/index.ts";
 import { fileError } from "../node/file-error.ts";
+import { loadGivenPlugins, pluginOption } from "./app/plugins.ts";
 import { visible } from "../core/visible.ts";
 import { messageOf, print } from "./app/output.ts";
 import { context, type RegisterCommand } from "./app/context.ts";
@@ -65,6 +66,7 @@ function program(): Command {
     .version(version())
     .option("--json", "print results as JSON, nothing else")
     .option("--debug", "print the whole stack of an error, with the functions it comes from")
+    .option(...pluginOption)
     .addHelpText("after", examples);
 }
 
@@ -117,6 +119,7 @@ export async function main(
   root.hook("preAction", (_, command) => {
     if (command.parent !== root || !endAtOnce.has(command.name())) interrupt.listen();
   });
+  root.hook("preAction", () => loadGivenPlugins(root));
   const run = async (): Promise<number> => {
     if (args.some((arg) => helpWords.has(arg))) await cli.loadHelp();
     if (args.length === 0) root.outputHelp();

@@ -4,9 +4,9 @@ import { OptionError } from "../core/errors.ts";
 import type { Backend } from "../kernels/backend.ts";
 import {
   buildModel,
+  modelEntry,
   modelNames,
   type ModelOptions,
-  modelRegistry,
   withBackend,
 } from "../models/registry.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
@@ -38,7 +38,7 @@ export const modelAliases: Readonly<Record<string, string>> = Object.fromEntries
 );
 
 /** Every name that {@link chooseModels} knows. */
-export const contestantNames: readonly string[] = [...modelNames, ...Object.keys(aliases)];
+export const contestantNames = (): readonly string[] => [...modelNames(), ...Object.keys(aliases)];
 
 /** Before a name: networks are brought to their canonical form first. */
 const canonicalPrefix = "canonical:";
@@ -59,7 +59,7 @@ function readName(given: string): { name: string; label: (contestant: Contestant
 
 /** Whether a name, after `canonical:` where that stands before it, is one of {@link contestantNames}. */
 export const isContestantName = (given: string): boolean =>
-  contestantNames.includes(readName(given).name);
+  contestantNames().includes(readName(given).name);
 
 /** Names that people give to variants stand in tables and file names. */
 const variantName = /^(?!tune-)[a-z0-9][a-z0-9-]{0,39}$/;
@@ -73,9 +73,9 @@ function findVariant(name: string, options: ModelOptions | undefined): Contestan
       `experiment: a variant's name expected up to 40 small letters, digits and dashes, not beginning with "tune-", got "${name}"`,
     );
   }
-  if (typeof model !== "string" || !modelNames.includes(model)) {
+  if (typeof model !== "string" || !modelNames().includes(model)) {
     throw new OptionError(
-      `experiment: options of "${name}" say it is a ${JSON.stringify(model)}, expected "model" to be one of ${modelNames.join(", ")}`,
+      `experiment: options of "${name}" say it is a ${JSON.stringify(model)}, expected "model" to be one of ${modelNames().join(", ")}`,
     );
   }
   return { name, model, options: others };
@@ -101,7 +101,7 @@ export function chooseModels(
   };
   for (const given of names) {
     const { name, label } = readName(given);
-    if (!contestantNames.includes(name)) {
+    if (!contestantNames().includes(name)) {
       const variant = findVariant(name, Object.hasOwn(options, name) ? options[name] : undefined);
       if (variant !== undefined) {
         used.add(name);
@@ -109,7 +109,7 @@ export function chooseModels(
         continue;
       }
       throw new OptionError(
-        `experiment: unknown model "${given}"; choose from ${contestantNames.join(", ")}, or give it options with "model": one of these`,
+        `experiment: unknown model "${given}"; choose from ${contestantNames().join(", ")}, or give it options with "model": one of these`,
       );
     }
     const contestants = Object.hasOwn(aliases, name) ? aliases[name] : [{ name, options: {} }];
@@ -138,7 +138,7 @@ export function chooseModels(
 /** The functionals, those that a publication trained in its own way with that training. */
 export function trainAsPublished(contestants: readonly Contestant[]): Contestant[] {
   return contestants.map((contestant) => {
-    const { training } = modelRegistry[contestant.model ?? contestant.name];
+    const { training } = modelEntry(contestant.model ?? contestant.name);
     return training === undefined ? contestant : { ...contestant, training };
   });
 }
@@ -160,7 +160,7 @@ export function checkReadable(spec: SymmetrySpec, contestants: readonly Contesta
     }
     if (parameters > mostParameters) {
       throw new OptionError(
-        `experiment: ${name} would have ${parameters} parameters on these networks, expected at most ${mostParameters}; leave it out or give it smaller ${modelRegistry[model].width?.option ?? "options"}`,
+        `experiment: ${name} would have ${parameters} parameters on these networks, expected at most ${mostParameters}; leave it out or give it smaller ${modelEntry(model).width?.option ?? "options"}`,
       );
     }
   }

@@ -7,13 +7,14 @@ import { inputsOf } from "../models/registry.ts";
 import type { InputKind } from "../models/model.ts";
 import type { WeightDataset } from "../train/dataset.ts";
 import { describeInputs, fitNormalization } from "../train/normalization.ts";
+import { fitTarget, scaleTargets } from "../train/target.ts";
 import { canonicalDataset } from "./canonical-dataset.ts";
 import type { JobRequest } from "./job.ts";
 import { moveDataset, parseMove } from "./move-dataset.ts";
 import type { Contestant, ExperimentSettings } from "./settings.ts";
 import { sharedParts } from "./shared-parts.ts";
 
-type Learning = Pick<JobRequest, "spec" | "train" | "validation" | "notes">;
+type Learning = Pick<JobRequest, "spec" | "train" | "validation" | "target" | "notes">;
 
 /** What runs of a contestant read: trials of tuning learn only, whole runs predict held-out networks too. */
 export interface RunData {
@@ -63,13 +64,16 @@ async function inCanonicalForm(version: Version): Promise<Version> {
 
 function readAs(version: Version, kind: InputKind, notes: Record<string, unknown>): RunData {
   const normalization = fitNormalization(version.train);
+  const target = fitTarget(version.train);
   const parts = (dataset: WeightDataset) => sharedParts(dataset, normalization, kind);
   const learning = {
     spec: specToJSON(version.train.spec),
-    train: parts(version.train),
-    validation: parts(version.validation),
+    train: parts(scaleTargets(version.train, target)),
+    validation: parts(scaleTargets(version.validation, target)),
+    target,
     notes: {
       normalization,
+      target,
       ...notes,
       ...(kind !== "asinh" && { inputs: describeInputs(kind) }),
     },

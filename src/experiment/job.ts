@@ -6,8 +6,8 @@ import { disposeArrays } from "../engine/arrays.ts";
 import type { EpochRecord } from "../train/checkpoint.ts";
 import type { WeightDataset } from "../train/dataset.ts";
 import { fit } from "../train/fit.ts";
-import { binaryCrossEntropy } from "../train/losses.ts";
 import { predictor } from "../train/predict.ts";
+import { lossOf, predictionsOf, type Target } from "../train/target.ts";
 import { TrainingError } from "../train/training-error.ts";
 import { type Budget, budgetOptions } from "./budget.ts";
 
@@ -25,6 +25,8 @@ export interface JobRequest {
   readonly spec: SpecJSON;
   readonly train: DatasetParts;
   readonly validation: DatasetParts;
+  /** What is predicted; the targets of `train` and `validation` are those it is learned by. */
+  readonly target: Target;
   /** Absent in trials of tuning, which must not see them. */
   readonly test?: DatasetParts;
   /** The test networks after group elements acted on them. */
@@ -44,7 +46,7 @@ export interface JobResult {
   readonly parameters: number;
   readonly bestEpoch: number;
   readonly history: readonly EpochRecord[];
-  /** Predictions on the test networks, in their order, in [0, 1]. */
+  /** Predictions on the test networks, in their order, in the unit of the target. */
   readonly predicted: readonly number[];
   /** The same after group elements acted on the test networks. */
   readonly moved: readonly number[];
@@ -106,6 +108,7 @@ async function* trainAndPredict(
       ...budgetOptions(budget, request.train.size, options),
       seed,
       signal,
+      loss: lossOf(request.target),
       notes: { ...notes, model: registered, options },
       ...(resume && { resume }),
     },
@@ -123,7 +126,7 @@ async function* trainAndPredict(
         const predict = async (part: DatasetParts | undefined) => {
           if (part === undefined) return [];
           const outputs = await compiled.predict(params, part);
-          return Array.from(binaryCrossEntropy.link(outputs, model.outputs));
+          return Array.from(predictionsOf(outputs, model.outputs, request.target));
         };
         const predicted = await predict(request.test);
         const moved = await predict(request.moved);

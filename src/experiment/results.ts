@@ -1,6 +1,6 @@
 // From finished training runs to the table, scatter plots and curves of a report.
 
-import { modelRegistry } from "../models/registry.ts";
+import { modelEntry, modelNames } from "../models/registry.ts";
 import { kendallTau } from "../train/kendall-tau.ts";
 import { meanAndSpread, rSquared } from "../train/metrics.ts";
 import type { PairedComparison, ExperimentResult, ExperimentRow } from "../report/experiment.ts";
@@ -80,7 +80,7 @@ export function collectResults(
   });
   const isControl = ({ model }: ExperimentRow) => {
     const registered = trainedAs(model)?.model ?? model;
-    return Object.hasOwn(modelRegistry, registered) && !modelRegistry[registered].invariant ? 1 : 0;
+    return modelNames().includes(registered) && !modelEntry(registered).invariant ? 1 : 0;
   };
   const rank = ({ tauMean }: ExperimentRow) => (Number.isNaN(tauMean) ? -Infinity : tauMean);
   const better = (a: number, b: number) => (a === b ? 0 : b - a); // infinities do not cancel out

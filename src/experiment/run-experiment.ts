@@ -8,6 +8,7 @@ import { splitDataset, type WeightDataset } from "../train/dataset.ts";
 import type { ZooStore } from "../core/store.ts";
 import { checkReadable } from "./choose-models.ts";
 import { type JobPool, runInPlace } from "./job-pool.ts";
+import { openParts } from "./parts.ts";
 import type { JobRequest } from "./job.ts";
 import { runData } from "./held-out.ts";
 import { checkMove, parseMove } from "./move-dataset.ts";
@@ -16,6 +17,7 @@ import { collectResults, type TrainedAs } from "./results.ts";
 import {
   checkSettings,
   type Contestant,
+  type ExperimentData,
   type ExperimentSettings,
   keepSettings,
 } from "./settings.ts";
@@ -32,6 +34,11 @@ export interface ExperimentOptions {
   readonly fingerprint?: string;
   /** Where checkpoints and results of single runs are kept. */
   readonly store: ZooStore;
+  /**
+   * Where one small file is kept for every finished run: predictions and scores, no weights, 200 kB at most. Runs that are
+   * finished there are not trained again.
+   */
+  readonly parts?: ZooStore | undefined;
   /** Makes what trains so many runs. @default one after another, in the calling thread */
   readonly pool?: (runs: number) => JobPool;
   readonly signal?: AbortSignal;
@@ -97,11 +104,11 @@ async function prepareData(dataset: WeightDataset, settings: ExperimentSettings)
 async function* runLocked(
   options: ExperimentOptions,
 ): AsyncGenerator<ExperimentEvent, void, undefined> {
-  const { dataset, settings, store, fingerprint, pool = runInPlace } = options;
+  const { dataset, settings, store, parts, fingerprint, pool = runInPlace } = options;
   const { models, seeds, seed, budget, tuning } = settings;
   const signal = options.signal ?? new AbortController().signal;
   const data = { networks: options.networks ?? dataset.size, ...(fingerprint && { fingerprint }) };
-  await checkSettings(store, settings, data);
+  await agreeOnSettings(options, data);
   const { train, validation, test, dataOf } = await prepareData(dataset, settings);
   const trials = models.map(({ name, model = name, options: own, training = budget, ...how }) =>
     tuningConfigurations(model, tuning?.configurations ?? 1).map((configuration, i) => {
@@ -142,7 +149,7 @@ async function* runLocked(
   let started = false;
   /** Finds what is finished of a list, and trains the rest of it. */
   async function* finish(runs: readonly Run[]): AsyncGenerator<ExperimentEvent, boolean> {
-    for await (const message of findFinished(store, runs)) yield { type: "warning", message };
+    for await (const message of findFinished(store, runs, parts)) yield warn(message);
     if (!started) {
       const later = runs === searched ? await countResults(store, models, seeds) : 0;
       const finished = runs.filter((run) => run.finished !== undefined).length;
@@ -153,7 +160,7 @@ async function* runLocked(
     if (!isDone() && !signal.aborted) {
       await keepSettings(store, settings, data);
       const share = () => (past + runs.reduce((sum, run) => sum + run.share, 0)) / runCount;
-      for await (const event of trainRuns(runs, { store, pool, signal })) {
+      for await (const event of trainRuns(runs, { store, parts, pool, signal })) {
         yield event.type === "progress" ? { ...event, share: share() } : event;
       }
     }
@@ -199,6 +206,16 @@ const newRun = (key: string, request: JobRequest): Run => ({
 
 /** A run's name as files have it. */
 const fileName = (key: string): string => key.replaceAll(":", "--");
+const warn = (message: string): ExperimentEvent => ({ type: "warning", message });
+
+/** @throws {OptionError} when the store or the parts are those of other settings */
+async function agreeOnSettings(
+  { store, parts, settings }: ExperimentOptions,
+  data: ExperimentData,
+): Promise<void> {
+  await checkSettings(store, settings, data);
+  if (parts !== undefined) await openParts(parts, settings, data);
+}
 
 /** Results of whole runs in the store, before it is known what they will be asked to be. */
 async function countResults(

@@ -1,5 +1,6 @@
 // What an experiment compares, under which budget; kept beside its results so that a resumed run is the same one.
 
+import { pluginDigests } from "../core/plugins.ts";
 import { FormatError, OptionError } from "../core/errors.ts";
 import { inputsOf, type ModelOptions } from "../models/registry.ts";
 import { parseJson } from "../core/json-limits.ts";
@@ -86,6 +87,7 @@ function withData(settings: ExperimentSettings, data: ExperimentData): Record<st
     ...data,
     inputs: inputKind,
     ...(linear.length > 0 && { linearInputs: linear.map(({ name }) => name) }),
+    ...(pluginDigests().length > 0 && { plugins: pluginDigests() }),
   };
 }
 

@@ -3,10 +3,10 @@
 
 import { eventQueue } from "../core/event-queue.ts";
 import type { ZooStore } from "../core/store.ts";
-import type { JobRequest } from "./job.ts";
+import type { FinishedJob, JobRequest } from "./job.ts";
 import type { JobPool } from "./job-pool.ts";
 import { readableCheckpoint, readResult, readSeconds, toBytes } from "./run-files.ts";
-import type { FinishedJob } from "./job.ts";
+import { keepPart, readPart } from "./parts.ts";
 
 /** A run by the name of its files. */
 export interface Run {
@@ -18,6 +18,7 @@ export interface Run {
 }
 
 export type RunEvent =
+  | { readonly type: "warning"; readonly message: string }
   | { readonly type: "progress"; readonly note: string }
   | {
       readonly type: "run";
@@ -33,6 +34,7 @@ export type RunEvent =
 export async function* findFinished(
   store: ZooStore,
   runs: readonly Run[],
+  parts?: ZooStore,
 ): AsyncGenerator<string, void, undefined> {
   const removeDamaged = async (file: string) => {
     await store.remove(file);
@@ -52,6 +54,7 @@ export async function* findFinished(
     run.finished = finished.value;
     run.share = 1;
   }
+  if (parts !== undefined) yield* findParts(parts, runs);
   for (const { key, finished } of runs) {
     if (finished !== undefined) continue;
     const file = `${key}.safetensors`;
@@ -75,8 +78,25 @@ export async function* findFinished(
   }
 }
 
+/** Takes runs that are finished from parts, and makes parts of those that are finished without one. */
+async function* findParts(parts: ZooStore, runs: readonly Run[]): AsyncGenerator<string> {
+  for (const run of runs) {
+    const part = await readPart(parts, run.key, run.request);
+    if (typeof part === "string") yield part;
+    if (run.finished === undefined && typeof part === "object") {
+      run.finished = part;
+      run.share = 1;
+    } else if (run.finished !== undefined && typeof part !== "object") {
+      const problem = await keepPart(parts, run.key, run.finished);
+      if (problem !== undefined) yield problem;
+    }
+  }
+}
+
 export interface TrainRunsOptions {
   readonly store: ZooStore;
+  /** Where small files of finished runs are kept, too. */
+  readonly parts?: ZooStore | undefined;
   /** Makes what trains so many runs. */
   readonly pool: (runs: number) => JobPool;
   readonly signal: AbortSignal;
@@ -106,6 +126,10 @@ export async function* trainRuns(
       );
       if (run.finished === undefined) continue;
       const { model, seed, seconds } = run.finished;
+      if (options.parts !== undefined) {
+        const message = await keepPart(options.parts, key, run.finished);
+        if (message !== undefined) queue.push({ type: "warning", message });
+      }
       queue.push({ type: "run", model, seed, seconds });
     }
   };

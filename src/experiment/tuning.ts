@@ -2,7 +2,7 @@
 // validation networks alone.
 
 import { OptionError } from "../core/errors.ts";
-import { type ModelOptions, modelRegistry } from "../models/registry.ts";
+import { type ModelOptions, modelEntry } from "../models/registry.ts";
 import type { TuningRow } from "../report/experiment.ts";
 import type { Budget } from "./budget.ts";
 import type { FinishedJob } from "./job.ts";
@@ -31,13 +31,13 @@ export function tuningConfigurations(model: string, count: number): readonly Con
       `experiment: configurations to try expected a whole number from 1 to ${mostConfigurations}, got ${count}`,
     );
   }
-  const list = modelRegistry[model].width === undefined ? onlyRates : widthsAndRates;
+  const list = modelEntry(model).width === undefined ? onlyRates : widthsAndRates;
   return list.slice(0, count);
 }
 
 /** The options with every size between input and output scaled, to a multiple of 4 where it is at least 4. */
 function scaleWidth(model: string, options: ModelOptions, factor: number): ModelOptions {
-  const width = modelRegistry[model].width;
+  const width = modelEntry(model).width;
   if (width === undefined || factor === 1) return options;
   const sizes = (options[width.option] as readonly number[] | undefined) ?? width.sizes;
   const scaled = sizes.map((size, i) => {

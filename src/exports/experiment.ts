@@ -29,3 +29,5 @@ export type {
 } from "../experiment/job.ts";
 export type { OneNumberRow } from "../report/experiment.ts";
 export type { MoveRow } from "../report/experiment.ts";
+export type { PluginRecord } from "../core/plugins.ts";
+export type { Target } from "../train/target.ts";

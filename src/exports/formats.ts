@@ -31,3 +31,4 @@ export { embedData, type EmbedOptions, type OutsideData } from "../formats/onnx-
 export { replaceInitializers } from "../formats/onnx-write.ts";
 export type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxValueType } from "../formats/onnx-types.ts";
 export type { OpenBeside } from "../formats/byte-source.ts";
+export { registerFormat, type NamedFormat } from "../formats/registry.ts";

@@ -10,7 +10,7 @@ export type {
   WeightBatch,
 } from "../models/model.ts";
 export type { EquivariantOptions } from "../models/equivariant-stack.ts";
-export { equivariantUNF, unf, type UNFOptions } from "../models/unf.ts";
+export { equivariantUNF, hybridUNF, unf, type UNFOptions } from "../models/unf.ts";
 export { nfn, type NFNOptions } from "../models/nfn.ts";
 export { deepSets, pointwiseDeepSets, type DeepSetsOptions } from "../models/deep-sets.ts";
 export {
@@ -22,9 +22,11 @@ export {
 } from "../models/stat-nn.ts";
 export {
   buildModel,
+  modelEntry,
   modelNames,
-  modelRegistry,
+  registerModel,
   type ModelEntry,
+  type NamedModel,
   type ModelOptions,
 } from "../models/registry.ts";
 export type { ActivationName } from "../layers/activation.ts";
@@ -52,3 +54,4 @@ export type { InputKind } from "../models/model.ts";
 export type { ProductsBodyOptions } from "../models/unf-products.ts";
 export { kernelText, type KernelTextOptions } from "../models/kernel-text.ts";
 export { type Backend, backendNames } from "../kernels/backend.ts";
+export { layered, type LayeredOptions } from "../models/layered.ts";

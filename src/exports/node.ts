@@ -7,3 +7,4 @@ export { runExperiment, type NodeExperimentOptions } from "../node/run-experimen
 export { folderStore } from "../node/folder-store.ts";
 export { openWeights } from "../node/open-weights.ts";
 export { writeFileAtomic, type Content, type WriteOptions } from "../node/write-file.ts";
+export { loadPlugins } from "../node/load-plugins.ts";

@@ -54,3 +54,10 @@ export {
   type TrainingPosition,
 } from "../train/checkpoint.ts";
 export type { ReadCheckpoint } from "../train/checkpoint.ts";
+export {
+  metricNamed,
+  metricNames,
+  registerMetric,
+  type NamedMetric,
+} from "../train/metric-registry.ts";
+export type { MetricInfo } from "../core/metric-info.ts";

@@ -7,7 +7,7 @@ export {
   type OptimizerName,
   type Recipe,
 } from "../zoo/recipe.ts";
-export { recipeNamed, recipes } from "../zoo/recipes.ts";
+export { recipeNamed, recipeNames, recipes, registerRecipe } from "../zoo/recipes.ts";
 export { mergeZoos, type MergedZoo } from "../zoo/merge.ts";
 export { buildZoo, type BuildEvent, type BuildOptions } from "../zoo/build.ts";
 export { openZoo, type Zoo } from "../zoo/open.ts";
@@ -18,7 +18,23 @@ export type { ZooManifest } from "../zoo/manifest.ts";
 export type { StackedTensor, Stacks } from "../zoo/population.ts";
 export type { Run, ZooRow } from "../zoo/run.ts";
 export type { ShardRequest, ShardTrainer } from "../zoo/train-shard.ts";
-export type { Batch, Evaluation, SeenExamples, Task } from "../tasks/task.ts";
+export type { Batch, Evaluation, RunData, RunDraw, Task } from "../tasks/task.ts";
+export {
+  classifierMetrics,
+  drawLabelled,
+  labelledData,
+  type ClassifierEvaluation,
+  type LabelledData,
+} from "../tasks/labelled-data.ts";
+export { classifierTask } from "../tasks/classifier.ts";
 export type { ShardPlan } from "../zoo/shard.ts";
 export type { Dataset, Examples } from "../datasets/examples.ts";
-export { taskEntry, type TaskEntry, type TaskName, taskNames } from "../tasks/registry.ts";
+export {
+  registerTask,
+  taskEntry,
+  taskNames,
+  type NamedTask,
+  type TaskEntry,
+} from "../tasks/registry.ts";
+export type { MetricInfo } from "../core/metric-info.ts";
+export type { PluginRecord } from "../core/plugins.ts";

@@ -4,6 +4,7 @@ import { UnsupportedError } from "../core/errors.ts";
 import { type Bytes, type ByteSource, byteSource } from "./byte-source.ts";
 import { openTensorFile, refuseKey } from "./open-file.ts";
 import type { OpenBeside } from "./byte-source.ts";
+import { openAdded } from "./registry.ts";
 import { openSharded } from "./sharded-source.ts";
 import type { TensorSource } from "./tensor-source.ts";
 
@@ -41,6 +42,11 @@ export async function openTensorSource(
 }
 
 async function open(file: ByteSource, { openBeside, key }: OpenOptions): Promise<TensorSource> {
+  const added = await openAdded(file);
+  if (added !== undefined) {
+    if (key !== undefined) refuseKey(key, file.location, added.format);
+    return added;
+  }
   const start = new TextDecoder().decode(await file.read(0, Math.min(32, file.size)));
   // A safetensors file may begin with a length that reads as a brace; its upper bytes are zero.
   if (!jsonStart.test(start) || start.includes("\0")) return openTensorFile(file, key, openBeside);

@@ -17,7 +17,7 @@ export interface TensorEntry {
   readonly bytes: number;
 }
 
-/** The kinds of files that are read. */
+/** The kinds of files that are read; formats that others add have names of their own. */
 export type TensorFormat =
   | "safetensors"
   | "sharded safetensors"
@@ -26,7 +26,8 @@ export type TensorFormat =
   | "npz"
   | "npy"
   | "onnx"
-  | "memory";
+  | "memory"
+  | (string & {});
 
 /** The tensors of one checkpoint, whatever its files; nothing but names and shapes is in memory. */
 export interface TensorSource {

@@ -23,6 +23,7 @@ const activations = {
 
 export type ActivationName = keyof typeof activations;
 
+/** Names of all activations. */
 export const activationNames = Object.keys(activations) as ActivationName[];
 
 /** The activation of that name on an array of any shape; consumes. */

@@ -12,7 +12,7 @@ import {
 import { dense } from "../layers/dense.ts";
 import { checkChoice, checkRange, checkSizes } from "../layers/check-options.ts";
 import { type BiasKind, equivariantLinear } from "../layers/equivariant-linear.ts";
-import { keepParams, type Layer, type LayerParams } from "../layers/layer.ts";
+import type { Layer, LayerParams } from "../layers/layer.ts";
 import {
   layerStack,
   type StackEntry,
@@ -20,6 +20,7 @@ import {
   stagedLayer,
 } from "../layers/layer-stack.ts";
 import { initKinds, type InitKind } from "../layers/initial-coefficients.ts";
+import { pointwiseLayer } from "../layers/pointwise.ts";
 import { positionEncoding } from "../layers/position-encoding.ts";
 import type { Aggregation } from "../layers/execute.ts";
 import { type ExecutablePlan, planLowered } from "../plan/plan-spec.ts";
@@ -204,26 +205,4 @@ function finishing(activation: ActivationName, encoding?: Layer<np.Array[]>): St
     apply,
   };
   return stagedLayer(layer, { hasParams: encoding !== undefined });
-}
-
-/** One dense layer applied to every entry of every tensor (what UNF's learned optimizers call a Deep Set layer). */
-function pointwiseLayer({ lowered }: ExecutablePlan, layer: ReturnType<typeof dense>): StagedLayer {
-  const { inputs, outputs } = layer;
-  const pointwise: Layer<np.Array[]> = {
-    parameterCount: layer.parameterCount,
-    init: (seed) => layer.init(seed),
-    apply: (params: LayerParams, features) => {
-      const mapped = features.map((x, tensor) => {
-        const { fixedSize } = lowered.tensors[tensor];
-        const y = layer.apply(
-          keepParams(params),
-          x.reshape([...x.shape.slice(0, -1), fixedSize, inputs]),
-        );
-        return y.reshape([...x.shape.slice(0, -1), fixedSize * outputs]);
-      });
-      for (const param of Object.values(params)) param.dispose();
-      return mapped;
-    },
-  };
-  return stagedLayer(pointwise);
 }

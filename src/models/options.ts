@@ -119,7 +119,30 @@ export const statisticsOptions = optionSchema(headOptions);
 export const linearOptions = optionSchema({
   outputs: wholeOption(1, "numbers to predict; default 1"),
 });
+export const layeredOptions = optionSchema({
+  layers: option(
+    z.array(z.string()).check(z.minLength(1)),
+    "a list of names of layers",
+    "layers in order, those of plug-ins too; default pointwise, equivariant",
+  ),
+  channels: sizes("channels after each layer, one number a layer; default 16"),
+  activation: choice(activationNames, "after every layer; default relu"),
+  pooling: choice(["complete", "mean"], "with or without diagonals; default complete"),
+  head: headOptions.head,
+});
 export const noOptions = optionSchema({});
+
+/** The schema of a plug-in's options, which may be names alone. @throws {OptionError} when it is neither */
+export function schemaOf(model: string, options: OptionSchema | readonly string[]): OptionSchema {
+  if (options instanceof z.ZodMiniObject) return options;
+  const isList = Array.isArray(options) && options.every((name) => typeof name === "string");
+  if (!isList)
+    throw new OptionError(
+      `register: model "${model}" expected options as a list of names, or as a schema made by optionSchema`,
+    );
+  const any = option(z.any(), "a value that the model checks", "described by its plug-in");
+  return optionSchema(Object.fromEntries(options.map((name) => [name, any])));
+}
 
 /** One option of a model for help texts and tables. */
 export interface OptionInfo {

@@ -1,9 +1,11 @@
 // Every invariant model by name, with plain options: what the command line, experiments and checkpoints refer to.
 
 import { OptionError } from "../core/errors.ts";
+import { checkFunctions, openRegistry } from "../core/registry.ts";
 import type { Backend } from "../kernels/backend.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { deepSets } from "./deep-sets.ts";
+import { layered } from "./layered.ts";
 import { magep } from "./magep.ts";
 import type { InputKind, Model } from "./model.ts";
 import { monomial } from "./monomial.ts";
@@ -13,11 +15,13 @@ import { flatMLP, linearOnStatistics, publishedStatNN, statNN } from "./stat-nn.
 import {
   checkOptions,
   deepSetsOptions,
+  layeredOptions,
   linearOptions,
   nfnOptions,
   noOptions,
   type OptionSchema,
   productsOptions,
+  schemaOf,
   slicedOptions,
   statisticsOptions,
   unfOptions,
@@ -140,6 +144,13 @@ const entries: readonly ModelEntry[] = [
     build: (spec, options) => publishedUNF(spec, options),
   },
   {
+    name: "layered",
+    options: layeredOptions,
+    summary: "layers by name, those of plug-ins too, then pooling and a dense head",
+    invariant: true,
+    build: (spec, options) => layered(spec, options),
+  },
+  {
     name: "nfn-np",
     options: nfnOptions,
     width: { option: "channels", sizes: [1, 16, 16] },
@@ -204,27 +215,51 @@ const entries: readonly ModelEntry[] = [
   },
 ];
 
-/** Every model by name. */
-export const modelRegistry: Readonly<Record<string, ModelEntry>> = Object.freeze(
+const registry = openRegistry<ModelEntry>(
+  "model",
   Object.fromEntries(entries.map((entry) => [entry.name, entry])),
 );
+
+/** A model of one's own, with the name by which `buildModel`, commands and checkpoints refer to it. */
+export interface NamedModel extends Omit<ModelEntry, "summary" | "options"> {
+  /** One line for help texts and tables. @default the name */
+  readonly summary?: string;
+  /** Its options: a schema, or their names alone, whose values `build` checks itself. @default none */
+  readonly options?: OptionSchema | readonly string[];
+}
+
 /** Names of all models, as `buildModel`, `train` and experiments take them. */
-export const modelNames: readonly string[] = entries.map(({ name }) => name);
+export const modelNames = (): readonly string[] => registry.names();
+
+/** What is known of a model. @throws {OptionError} listing the names there are; `hint` ends the message */
+export function modelEntry(name: string, hint = ""): ModelEntry {
+  const entry = registry.get(name);
+  if (entry !== undefined) return entry;
+  throw new OptionError(
+    `buildModel: unknown model "${name}", expected one of ${modelNames().join(", ")}; others come from registerModel or a plug-in${hint}`,
+  );
+}
+
+/**
+ * Adds a model, for this process; worker threads know it when it comes from a plug-in.
+ * @throws {OptionError} when the name is taken, `build` is no function, or `options` is neither a schema nor a list of names
+ */
+export function registerModel(model: NamedModel): void {
+  checkFunctions("model", model, ["build"]);
+  const { name, summary = name, options = [] } = model;
+  registry.add(name, Object.freeze({ ...model, summary, options: schemaOf(name, options) }));
+}
 
 /** The model of that name over a spec. @throws {OptionError} listing the names there are, or for options it cannot have */
 export function buildModel(name: string, spec: SymmetrySpec, options: ModelOptions = {}): Model {
-  if (!Object.hasOwn(modelRegistry, name)) {
-    throw new OptionError(
-      `buildModel: unknown model "${name}", expected one of ${modelNames.join(", ")}`,
-    );
-  }
-  checkOptions(name, modelRegistry[name].options, options);
-  return modelRegistry[name].build(spec, { ...options, name });
+  const entry = modelEntry(name);
+  checkOptions(name, entry.options, options);
+  return entry.build(spec, { ...options, name });
 }
 
 /** How a model of the registry reads weights. */
 export function inputsOf(name: string, options: ModelOptions = {}): InputKind {
-  return modelRegistry[name].inputs?.(options) ?? "asinh";
+  return modelEntry(name).inputs?.(options) ?? "asinh";
 }
 
 /** Options with the backend that was asked for, if any; models whose layers have no choice keep theirs. */
@@ -233,6 +268,6 @@ export const withBackend = (
   options: ModelOptions,
   backend: Backend | undefined,
 ): ModelOptions =>
-  backend !== undefined && "backend" in (modelRegistry[name]?.options.shape ?? {})
+  backend !== undefined && "backend" in (registry.get(name)?.options.shape ?? {})
     ? { ...options, backend }
     : options;

@@ -1,4 +1,5 @@
-// Locks: files that name the process at work on a folder or an output, and are taken over when that process is gone.
+// Locks: files that name the process at work on a folder or an output, and are taken over when that process is gone, or when
+// its lease has ended: a holder renews its lock as long as it lives, so that one of another machine is not respected for ever.
 
 import { constants, rmSync } from "node:fs";
 import { copyFile, link, readFile, rename, rm, writeFile } from "node:fs/promises";
@@ -15,14 +16,22 @@ export interface Holder {
   readonly pid: number;
   readonly host: string;
   readonly started: string | null;
+  /** When the lock was written or renewed, in milliseconds since 1970; absent from locks of version 0.1. */
+  readonly renewed?: number | undefined;
 }
 
-/** Paths of the locks held by this process. */
-const held = new Set<string>();
+/** How long a lock that is not renewed is respected, in milliseconds. */
+export const leaseMilliseconds = 10 * 60_000;
+
+/** How often a held lock is renewed: clocks of machines may differ by most of the lease. */
+const renewMilliseconds = 60_000;
+
+/** The locks held by this process, by path, and what renews them. */
+const held = new Map<string, NodeJS.Timeout>();
 
 /** A process that exits in the middle, on a second Ctrl-C or a closed pipe, leaves no lock behind. */
 const releaseAll = (): void => {
-  for (const lock of held) {
+  for (const lock of held.keys()) {
     try {
       rmSync(lock, { force: true });
     } catch {
@@ -46,13 +55,14 @@ export const thisProcess = async (): Promise<Holder> => ({
 export async function takeLock(lock: string, location: string): Promise<void> {
   if (held.has(lock)) throw new EnvironmentError(lockedMessage(location, "this process already"));
   const me = await thisProcess();
+  const signed = () => JSON.stringify({ ...me, renewed: Date.now() });
   const partial = `${lock}.${process.pid}.tmp`;
   for (let attempts = 0; attempts < 5; attempts++) {
     try {
-      await writeFile(partial, JSON.stringify(me));
+      await writeFile(partial, signed());
       await linkOrCopy(partial, lock);
       if (held.size === 0) process.once("exit", releaseAll);
-      held.add(lock);
+      held.set(lock, renewing(lock, me));
       return;
     } catch (error) {
       if (codeOf(error) !== "EEXIST") throw error;
@@ -64,8 +74,7 @@ export async function takeLock(lock: string, location: string): Promise<void> {
     const holder = parseHolder(text);
     if (holder !== undefined && (await isAlive(holder))) {
       const who = `process ${holder.pid} on ${holder.host}`;
-      const elsewhere =
-        holder.host === hostname() ? "" : ` (if that one is gone, delete ${basename(lock)} there)`;
+      const elsewhere = holder.host === hostname() ? "" : remedyOf(holder, lock);
       throw new EnvironmentError(lockedMessage(location, who) + elsewhere);
     }
     await removeStale(lock, text);
@@ -73,12 +82,50 @@ export async function takeLock(lock: string, location: string): Promise<void> {
   throw new EnvironmentError(lockedMessage(location, "others, who come and go"));
 }
 
+/** What can be done about a lock of another machine. */
+function remedyOf({ renewed }: Holder, lock: string): string {
+  if (renewed === undefined)
+    return ` (if that one is gone, delete ${basename(lock)} there: it is of version 0.1, which renews no locks)`;
+  const minutes = Math.max(1, Math.ceil((renewed + leaseMilliseconds - Date.now()) / 60_000));
+  return ` (unless it renews its lock, which is taken over in ${minutes} min; if it is gone for certain, delete ${basename(lock)} there)`;
+}
+
+/** Renews a lock of this process now and then, as long as it is its own; keeps no process alive. */
+function renewing(lock: string, me: Holder): NodeJS.Timeout {
+  const renew = async (): Promise<void> => {
+    const partial = `${lock}.${process.pid}.renewed.tmp`;
+    try {
+      const now = parseHolder(await readFile(lock, "utf8"));
+      if (!held.has(lock)) return;
+      if (now === undefined || !isSame(now, me)) return void forget(lock); // it was taken over
+      await writeFile(partial, JSON.stringify({ ...me, renewed: Date.now() }));
+      if (held.has(lock)) await rename(partial, lock);
+    } catch {
+      // The next renewal may succeed; the lease is ten renewals long.
+    } finally {
+      await rm(partial, { force: true }).catch(() => undefined);
+    }
+  };
+  return setInterval(() => void renew(), renewMilliseconds).unref();
+}
+
+/** Stops renewing a lock; false when it was not held. */
+function forget(lock: string): boolean {
+  clearInterval(held.get(lock));
+  const wasHeld = held.delete(lock);
+  if (wasHeld && held.size === 0) process.off("exit", releaseAll);
+  return wasHeld;
+}
+
+const isSame = (a: Holder, b: Holder): boolean =>
+  a.pid === b.pid && a.host === b.host && a.started === b.started;
+
 /** Gives a lock back that this process holds. */
 export async function releaseLock(lock: string): Promise<void> {
-  if (!held.has(lock)) return;
-  await rm(lock, { force: true });
-  held.delete(lock);
-  if (held.size === 0) process.off("exit", releaseAll);
+  if (!forget(lock)) return;
+  const holder = parseHolder(await readFile(lock, "utf8").catch(() => ""));
+  const isOurs = holder !== undefined && isSame(holder, await thisProcess());
+  if (isOurs) await rm(lock, { force: true }); // else another has taken it over
 }
 
 /** A second name for a file, which must not exist yet; a copy where the file system has no links. */
@@ -106,17 +153,25 @@ async function removeStale(lock: string, text: string): Promise<void> {
 function parseHolder(text: string): Holder | undefined {
   try {
     const value = JSON.parse(text) as Partial<Holder> | null;
-    const { pid, host, started } = value ?? {};
+    const { pid, host, started, renewed } = value ?? {};
     if (typeof pid !== "number" || typeof host !== "string") return undefined;
-    return { pid, host, started: started ?? null };
+    return {
+      pid,
+      host,
+      started: started ?? null,
+      ...(typeof renewed === "number" && { renewed }),
+    };
   } catch {
     return undefined;
   }
 }
 
-/** Processes of other machines count as alive: nothing here can tell. One with the number of this process is another. */
-export async function isAlive({ pid, host, started }: Holder): Promise<boolean> {
-  if (host !== hostname()) return true;
+/**
+ * Whether a holder is at work. Processes of other machines are, as far as can be told, until their lease ends; a lock of
+ * version 0.1 has none. One with the number of this process is another.
+ */
+export async function isAlive({ pid, host, started, renewed }: Holder): Promise<boolean> {
+  if (host !== hostname()) return renewed === undefined || Date.now() < renewed + leaseMilliseconds;
   if (pid === process.pid) return false;
   try {
     process.kill(pid, 0);

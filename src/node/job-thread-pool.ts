@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { EnvironmentError } from "../core/errors.ts";
+import { pluginFiles } from "./load-plugins.ts";
 import type { JobPool } from "../experiment/job-pool.ts";
 import type { JobOutcome, JobRequest } from "../experiment/job.ts";
 
@@ -21,6 +22,7 @@ export function jobThreadPool(workers: number, entry: URL = workerEntry()): JobP
     minThreads: 1,
     maxThreads: workers,
     idleTimeout: 60_000,
+    workerData: pluginFiles(),
   });
   return {
     width: workers,

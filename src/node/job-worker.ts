@@ -2,6 +2,8 @@
 // an abort comes in; the last checkpoint and the result are the return value, which cannot be lost.
 
 import type { MessagePort } from "node:worker_threads";
+import { workerData } from "piscina";
+import { loadPluginFiles, type PluginFile } from "./load-plugins.ts";
 import { type JobOutcome, type JobRequest, runJob } from "../experiment/job.ts";
 
 export default async function work({
@@ -11,6 +13,7 @@ export default async function work({
   request: JobRequest;
   port: MessagePort;
 }): Promise<JobOutcome> {
+  await loadPluginFiles(workerData as readonly PluginFile[]);
   const controller = new AbortController();
   port.on("message", () => controller.abort());
   let outcome: JobOutcome = {};

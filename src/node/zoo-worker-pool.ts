@@ -3,6 +3,7 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { Piscina } from "piscina";
+import { pluginFiles } from "./load-plugins.ts";
 import type { ShardRequest, ShardTrainer } from "../zoo/train-shard.ts";
 
 /** The compiled worker: beside this file once built, in dist while running from source. */
@@ -22,6 +23,7 @@ export function workerPool(workers: number, entry: URL = workerEntry()): ShardTr
     minThreads: 1,
     maxThreads: workers,
     idleTimeout: 60_000,
+    workerData: pluginFiles(),
   });
   return {
     width: workers,

@@ -1,5 +1,7 @@
 // The result of an experiment as plain data: what a report is made of, and what the command line writes as JSON.
 
+import type { MetricInfo } from "../core/metric-info.ts";
+import type { PluginRecord } from "../core/plugins.ts";
 /** One model's line in the main table; means and spreads are over `seeds` runs. */
 export interface ExperimentRow {
   readonly model: string;
@@ -116,13 +118,18 @@ export interface ExperimentResult {
   /** Processor, cores, Node version. */
   readonly machine: string;
   readonly seed: number;
+  /** The plug-ins that it was made with, where there were any. */
+  readonly plugins?: readonly PluginRecord[];
   readonly population: {
     /** Short name, as in the name of a results file. */
     readonly name?: string;
     readonly networks: number;
     /** Training runs that the networks come from, where there are fewer. */
     readonly runs?: number;
+    /** The numbers to be predicted, of every network. */
     readonly accuracies: readonly number[];
+    /** What they are. @default test accuracies, in [0, 1] */
+    readonly target?: Pick<MetricInfo, "name" | "unit" | "summary">;
     /** What the networks are, in a few words: "64-32-10 ReLU networks on 8x8 digits". */
     readonly description?: string;
     /** Sizes of the three parts. */

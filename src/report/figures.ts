@@ -178,12 +178,13 @@ export function scatter(
   shown: readonly ScatterPoint[],
   color: string,
   domain: readonly [number, number],
+  called = "accuracy",
 ): string {
   const visible = 0.005 * (domain[1] - domain[0]);
   const apart = shown.filter(({ predicted, moved }) => Math.abs(moved - predicted) > visible);
   const limits = { domain: [...domain], clamp: true, ticks: 4 };
   return drawSvg({
-    ariaLabel: "Predicted against true accuracy of held-out networks",
+    ariaLabel: `Predicted against true ${called} of held-out networks`,
     width: 300,
     height: 296,
     marginLeft: 38,
@@ -195,7 +196,7 @@ export function scatter(
     marks: [
       Plot.gridX({ ...grid, ticks: 4 }),
       Plot.gridY({ ...grid, ticks: 4 }),
-      Plot.axisX({ ...axis, label: "true accuracy", ticks: 4 }),
+      Plot.axisX({ ...axis, label: `true ${called}`, ticks: 4 }),
       Plot.axisY({ ...axis, label: "predicted", ticks: 4 }),
       Plot.link([domain], {
         x1: "0",
@@ -217,20 +218,23 @@ export function scatter(
   });
 }
 
-/** How many networks of the population reach which accuracy. */
-export function accuracyHistogram(accuracies: readonly number[]): string {
+/** How many networks of the population reach which accuracy, or which value of another target. */
+export function accuracyHistogram(accuracies: readonly number[], label?: string): string {
   return drawSvg({
-    ariaLabel: "Test accuracies of the networks in the population",
+    ariaLabel:
+      label === undefined
+        ? "Test accuracies of the networks in the population"
+        : `${label} of the networks in the population`,
     width,
     height: 210,
     marginBottom: 40,
     marginLeft: 46,
     marginRight: 20,
-    x: { domain: extent(accuracies, [0, 1]) },
+    x: { domain: label === undefined ? extent(accuracies, [0, 1]) : extent(accuracies) },
     marks: [
       Plot.gridY({ ...grid, ticks: 4 }),
       Plot.axisY({ ...axis, label: "networks", ticks: 4 }),
-      Plot.axisX({ ...axis, label: "test accuracy" }),
+      Plot.axisX({ ...axis, label: label ?? "test accuracy" }),
       Plot.rectY(accuracies, {
         ...Plot.binX({ y: "count" }, { thresholds: 40 }),
         fill: seriesColor(0),

@@ -124,6 +124,17 @@ const figure = (svg: string, caption: Html): Html =>
 const fact = (value: Html | string, label: string): Html =>
   html`<div><b>${value}</b><span>${label}</span></div>`;
 
+/** How pages call what is predicted, where it is not an accuracy. */
+function targetOf({ target }: ExperimentResult["population"]) {
+  const { name = "testAccuracy", unit = "", summary = "test accuracy" } = target ?? {};
+  return {
+    isAccuracy: name === "testAccuracy",
+    called: summary,
+    unit: unit === "" ? "" : ` ${unit}`,
+    label: unit === "" ? summary : `${summary} (${unit})`,
+  };
+}
+
 function facts({ population, rows }: ExperimentResult): Html {
   const ranked = rows
     .filter(({ tauMean }) => Number.isFinite(tauMean))
@@ -131,24 +142,29 @@ function facts({ population, rows }: ExperimentResult): Html {
   const fallen = rows.filter(changed).toSorted((a, b) => a.agreement - b.agreement);
   const { accuracies } = population;
   const [low, high] = extent(accuracies);
+  const { isAccuracy, called, unit } = targetOf(population);
   const percent = (value: number) => (100 * value).toFixed(0);
+  const range = isAccuracy
+    ? `${percent(low)}–${percent(high)} %`
+    : `${decimal(low, 2)}–${decimal(high, 2)}${unit}`;
   return html`<div class="facts">
     ${fact(count(population.networks), "trained networks in the population")}
-    ${accuracies.length > 0 ? fact(`${percent(low)}–${percent(high)} %`, "range of their test accuracies") : ""}
+    ${accuracies.length > 0 ? fact(range, isAccuracy ? "range of their test accuracies" : `range of their ${called}`) : ""}
     ${ranked.length > 0 ? fact(decimal(ranked[0].tauMean), `best Kendall's tau: ${ranked[0].model}`) : ""}
     ${fallen.length > 0 ? fact(html`1 → <em class="fell">${decimal(fallen[0].agreement, 2)}</em>`, `${fallen[0].model}'s agreement with itself, once neurons are reordered`) : ""}
   </div>`;
 }
 
-function scatters({ rows, scatter: points, seed }: ExperimentResult): Html {
+function scatters({ rows, scatter: points, seed, population }: ExperimentResult): Html {
   const all = points.flatMap(({ actual, predicted }) => [actual, predicted]);
   if (all.length === 0) return html``;
-  const domain = extent(all, [0, 1]);
+  const { isAccuracy, label, called } = targetOf(population);
+  const domain = isAccuracy ? extent(all, [0, 1]) : extent(all);
   const panels = rows.map(({ model }, i) => {
     const own = points.filter((point) => point.model === model);
     if (own.length === 0) return html``;
     const shown = samplePoints(own, seed);
-    const svg = trusted(scatter(shown, seriesColor(i), domain));
+    const svg = trusted(scatter(shown, seriesColor(i), domain, isAccuracy ? "accuracy" : label));
     return html`<figure>
       <figcaption>
         ${dot(i)}${model} <small>${count(shown.length)} of ${count(own.length)} networks</small>
@@ -156,7 +172,7 @@ function scatters({ rows, scatter: points, seed }: ExperimentResult): Html {
       ${svg}
     </figure>`;
   });
-  return html`<h2>Predicted and true accuracy</h2>
+  return html`<h2>Predicted and true ${isAccuracy ? "accuracy" : called}</h2>
     <p class="soft">
       Each dot is a held-out network; of many, a random sample is drawn, the same for every model. A
       ring shows the same network after reordering, drawn only where the prediction has moved: a
@@ -218,16 +234,17 @@ const runsOf = ({ networks, runs = networks }: ExperimentResult["population"]): 
 export function generalizationReport(result: ExperimentResult): string {
   const { title, population, rows } = result;
   const what = population.description ?? "small classifiers";
+  const { isAccuracy, called, label } = targetOf(population);
   const body = html`
     <p class="eyebrow">weightspace experiment</p>
     <h1>${title}</h1>
     <p class="lead">
       ${count(population.networks)} networks (${what}) were trained with different settings, and
-      each model below learnt to predict a network's test accuracy from its weights alone, without
-      ever running it. Kendall's tau says how well the predictions rank networks the model has not
-      seen: 1 is a perfect order, 0 is chance. Every test network was then replaced by an equivalent
-      one with its hidden neurons reordered, which changes nothing about what the network computes:
-      a model that respects this symmetry must not change its answer.
+      each model below learnt to predict a network's ${called} from its weights alone, without ever
+      running it. Kendall's tau says how well the predictions rank networks the model has not seen:
+      1 is a perfect order, 0 is chance. Every test network was then replaced by an equivalent one
+      with its hidden neurons reordered, which changes nothing about what the network computes: a
+      model that respects this symmetry must not change its answer.
     </p>
     ${facts(result)}
     <h2>Results</h2>
@@ -237,8 +254,9 @@ export function generalizationReport(result: ExperimentResult): string {
       training runs, on held-out networks. <em>Reordered</em>: the same networks after a random
       group element; <em>largest change</em>: how far any single prediction moved (values near 1e−6
       are rounding of 32-bit numbers); <em>agreement</em>: tau between a model's own predictions
-      before and after, 1 when it keeps their order. <em>R²</em>: share of the variance of accuracy
-      explained. <em>Parameters</em>: trainable numbers of the model.
+      before and after, 1 when it keeps their order. <em>R²</em>: share of the variance of
+      ${isAccuracy ? "accuracy" : called} explained. <em>Parameters</em>: trainable numbers of the
+      model.
       ${rows.some(({ tauInterval }) => tauInterval !== undefined) ? html`<em>95 %</em>: where tau would lie for other held-out networks of the same population (bootstrap).` : ""}
       ${stageNote(result)}
     </p>
@@ -251,7 +269,7 @@ export function generalizationReport(result: ExperimentResult): string {
     ${
       population.accuracies.length > 0
         ? html`<h2>The population</h2>
-            ${figure(accuracyHistogram(population.accuracies), html`Test accuracies of all ${count(population.networks)} networks, the numbers to be predicted.`)}`
+            ${figure(accuracyHistogram(population.accuracies, isAccuracy ? undefined : label), html`${isAccuracy ? "Test accuracies" : label} of all ${count(population.networks)} networks, the numbers to be predicted.`)}`
         : ""
     }
     ${reproduction(result)}

@@ -14,7 +14,7 @@ import {
 } from "../datasets/adders-data.ts";
 import { forwardPass } from "../populations/layers/layer.ts";
 import type { EncoderDecoder } from "../populations/networks/encoder-decoder.ts";
-import type { Evaluation, SeenExamples } from "./task.ts";
+import type { ClassifierEvaluation, LabelledData } from "./labelled-data.ts";
 
 /** Columns of one-hot inputs: symbols, a 1 for biases, zeros up to a multiple of 4. */
 export const inputWidth = Math.ceil((symbols + 1) / 4) * 4;
@@ -38,8 +38,8 @@ export async function evaluateAdders(
   network: EncoderDecoder,
   weights: WeightBatch,
   { train, test, queryLength, answerLength }: AddersData,
-  seen: readonly SeenExamples[],
-): Promise<Evaluation[]> {
+  seen: readonly LabelledData[],
+): Promise<ClassifierEvaluation[]> {
   const tests = test.problems.map((problem, i) => ({ problem, sum: test.labels[i] }));
   const own = seen.map(({ examples, labels }) =>
     Array.from({ length: trainingSample }, (_, i) => {

@@ -2,6 +2,7 @@
 // answer so far (teacher forcing), tests let it read what it wrote itself. No data file: problems are enumerated.
 
 import { nn, numpy as np, tree, vmap } from "@jax-js/jax";
+import type { Examples } from "../datasets/examples.ts";
 import type { WeightBatch } from "../models/model.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { inferSpecFromFunction } from "../trace/infer-function.ts";
@@ -18,6 +19,7 @@ import {
   type Sequences,
 } from "../populations/networks/encoder-decoder.ts";
 import { evaluateAdders, inputWidth, writeSymbol } from "./adders-evaluation.ts";
+import { classifierMetrics, drawLabelled, type LabelledData } from "./labelled-data.ts";
 import type { Batch, Task } from "./task.ts";
 
 /** Units of the state. */
@@ -76,19 +78,21 @@ function batchShapes(size: number): Record<string, readonly number[]> {
 }
 
 /** The task: problems with summands from 0 to 49, a fifth of them for tests only. */
-export async function addersTask(): Promise<Task> {
+export async function addersTask() {
   const { train, test } = data;
   return Object.freeze({
     name: "adders",
-    classes: 2 * largestSummand + 1,
     spec: await addersSpec(),
+    metrics: classifierMetrics,
+    target: "testAccuracy",
     train,
     test,
+    dataFor: (run) => drawLabelled(train, 2 * largestSummand + 1, run),
     init: (random, scale) => initEncoderDecoder(adder.shapes, random, scale),
     batchShapes,
-    writeExample: (arrays, at, size, example, label) => {
-      const query = querySymbols(train.problems[example], data.queryLength);
-      const answer = answerSymbols(label);
+    writeExample: (arrays, at, size, { examples, labels }, example) => {
+      const query = querySymbols(train.problems[examples[example]], data.queryLength);
+      const answer = answerSymbols(labels[example]);
       for (const t of queryTimes) writeSymbol(arrays[`query${t}`], at, query[t]);
       for (const t of answerTimes) {
         writeSymbol(arrays[`answer${t}`], at, t === 0 ? askSymbol : answer[t - 1]);
@@ -102,5 +106,5 @@ export async function addersTask(): Promise<Task> {
       return result;
     },
     evaluate: (weights, seen) => evaluateAdders(adder, weights, data, seen),
-  } satisfies Task);
+  } satisfies Task<LabelledData> & Record<"train" | "test", Examples>);
 }

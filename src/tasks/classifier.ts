@@ -4,10 +4,18 @@ import { nn, numpy as np } from "@jax-js/jax";
 import { judgeScores } from "../core/classification.ts";
 import type { Dataset } from "../datasets/examples.ts";
 import type { WeightBatch } from "../models/model.ts";
-import type { Batch, Evaluation, SeenExamples, Task } from "./task.ts";
+import {
+  type ClassifierEvaluation,
+  classifierMetrics,
+  drawLabelled,
+  type LabelledData,
+} from "./labelled-data.ts";
+import type { Batch, RunDraw, Task } from "./task.ts";
 
 /** A network that classifies, its data, and its gradients. */
-export interface Classifier extends Pick<Task, "name" | "classes" | "spec" | "init"> {
+export interface Classifier extends Pick<Task, "name" | "spec" | "init"> {
+  /** Labels run from 0 to classes - 1; wrong ones are drawn from them. */
+  readonly classes: number;
   readonly features: number;
   readonly train: Dataset;
   readonly test: Dataset;
@@ -21,7 +29,15 @@ export interface Classifier extends Pick<Task, "name" | "classes" | "spec" | "in
   readonly portion?: number;
 }
 
-export type ClassifierTask = Omit<Classifier, "gradients"> & Task;
+export interface ClassifierTask
+  extends
+    Omit<Classifier, "gradients">,
+    Omit<Task<LabelledData>, "name" | "spec" | "init" | "evaluate"> {
+  evaluate(
+    weights: WeightBatch,
+    data: readonly LabelledData[],
+  ): Promise<readonly ClassifierEvaluation[]>;
+}
 
 /** The task of a classifier. Batches hold `inputs` [n, batch, features] and one-hot `targets` [n, classes, batch]. */
 export function classifierTask(classifier: Classifier): ClassifierTask {
@@ -31,16 +47,19 @@ export function classifierTask(classifier: Classifier): ClassifierTask {
   );
   return Object.freeze({
     ...classifier,
+    metrics: classifierMetrics,
+    target: "testAccuracy",
+    dataFor: (run: RunDraw) => drawLabelled(train, classes, run),
     batchShapes: (size: number) => ({ inputs: [size, features], targets: [classes, size] }),
     writeExample: (
       { inputs, targets }: Readonly<Record<string, Float32Array>>,
       at: number,
       size: number,
+      { examples, labels }: LabelledData,
       example: number,
-      label: number,
     ) => {
-      inputs.set(rows[example], at * features);
-      targets[label * size + at] = 1;
+      inputs.set(rows[examples[example]], at * features);
+      targets[labels[example] * size + at] = 1;
     },
     loss: (weights: WeightBatch, { inputs, targets }: Batch) => {
       const chances = nn.logSoftmax(classifier.logits(weights, inputs), -2);
@@ -48,7 +67,7 @@ export function classifierTask(classifier: Classifier): ClassifierTask {
     },
     gradients: (weights: WeightBatch, { inputs, targets }: Batch) =>
       classifier.gradients(weights, inputs, targets),
-    evaluate: (weights: WeightBatch, seen: readonly SeenExamples[]) =>
+    evaluate: (weights: WeightBatch, seen: readonly LabelledData[]) =>
       evaluate(classifier, weights, seen),
   });
 }
@@ -56,8 +75,8 @@ export function classifierTask(classifier: Classifier): ClassifierTask {
 async function evaluate(
   classifier: Classifier,
   weights: WeightBatch,
-  seen: readonly SeenExamples[],
-): Promise<Evaluation[]> {
+  seen: readonly LabelledData[],
+): Promise<ClassifierEvaluation[]> {
   const { classes, train, test } = classifier;
   const onTraining = await scoreAll(classifier, weights, seen.length, train);
   const onTests = await scoreAll(classifier, weights, seen.length, test);

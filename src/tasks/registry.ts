@@ -1,22 +1,33 @@
-// Every task that zoos can be built of, by the name that recipes use. Networks are loaded when they are needed, so that
+// Every task that zoos can be built of, by the name that recipes use; others are added by `registerTask`. Networks are loaded when they are needed, so that
 // reading a recipe does not load the array engine.
 
+import { OptionError } from "../core/errors.ts";
+import { checkFunctions, openRegistry } from "../core/registry.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
+import { classifierMetrics } from "./labelled-data.ts";
+import type { MetricInfo } from "../core/metric-info.ts";
 import type { Task } from "./task.ts";
 
 export interface TaskEntry {
   /** One line for help texts. */
   readonly summary: string;
-  /** The file of the package's data folder that the task reads; none when its examples are generated. */
+  /**
+   * The file of the package's data folder that the task reads; none when its examples are generated, or when `create` reads
+   * them from elsewhere, as tasks of one's own do.
+   */
   readonly dataFile?: string;
   readonly spec: () => Promise<SymmetrySpec>;
+  /** What its networks are measured by; the same as the task's own. @default those of classifiers */
+  readonly metrics?: readonly MetricInfo[];
+  /** The metric that functionals predict unless they are asked for another. @default "testAccuracy" */
+  readonly target?: string;
   /** The task from the bytes of its data file; none are read when there is no file. */
   readonly create: (data: Uint8Array) => Promise<Task>;
 }
 
 const digitsFile = "uci-digits.csv.gz";
 
-export const tasks = {
+const builtIn = {
   digits: {
     summary: "64-32-10 ReLU networks on 8 x 8 digits",
     dataFile: digitsFile,
@@ -54,12 +65,67 @@ export const tasks = {
     spec: async () => (await import("./adders.ts")).addersSpec(),
     create: async () => (await import("./adders.ts")).addersTask(),
   },
-} as const satisfies Record<string, TaskEntry>;
+} satisfies Record<string, TaskEntry>;
 
-export type TaskName = keyof typeof tasks;
+const registry = openRegistry<TaskEntry>("task", builtIn);
+
+/** A task of one's own, with the name that recipes give it. */
+export interface NamedTask extends TaskEntry {
+  readonly name: string;
+}
+
+/** The metrics of a task and its usual target. */
+export interface Measures {
+  readonly metrics: readonly MetricInfo[];
+  readonly target: string;
+}
+
+/** The metrics and the usual target of a task that is not loaded. */
+export const measuresOf = ({
+  metrics = classifierMetrics,
+  target = "testAccuracy",
+}: {
+  readonly metrics?: readonly MetricInfo[] | undefined;
+  readonly target?: string | undefined;
+}): Measures => ({ metrics, target });
+
+/** @throws {OptionError} when names are no names of columns, come twice, or the target is none of them */
+function checkMetrics(task: string, { metrics, target }: Measures): void {
+  const names = metrics.map(({ name }) => name);
+  const wrong = names.find((name, i) => !metricName.test(name) || names.indexOf(name) !== i);
+  if (wrong !== undefined || names.length === 0)
+    throw new OptionError(
+      `register: task "${task}" expected metrics with different names of letters and digits that begin with a small letter, got ${JSON.stringify(wrong) ?? "none"}`,
+    );
+  if (!names.includes(target))
+    throw new OptionError(
+      `register: task "${task}" has the target ${JSON.stringify(target)}, expected one of its metrics: ${names.join(", ")}`,
+    );
+}
+
+const metricName = /^[a-z][A-Za-z0-9]{0,49}$/;
 
 /** Names of all tasks, as recipes give them. */
-export const taskNames = Object.keys(tasks) as TaskName[];
+export const taskNames = (): readonly string[] => registry.names();
 
-/** The task of a name, not yet loaded. */
-export const taskEntry = (name: TaskName): TaskEntry => tasks[name];
+/** Whether this process knows a task of that name. */
+export const isTask = (name: string): boolean => registry.has(name);
+
+/**
+ * Adds a task, for this process; worker threads know it when it comes from a plug-in.
+ * @throws {OptionError} when the name is taken, or `spec` or `create` is no function
+ */
+export function registerTask({ name, ...entry }: NamedTask): void {
+  checkFunctions("task", { name, ...entry }, ["spec", "create"]);
+  checkMetrics(name, measuresOf(entry));
+  registry.add(name, Object.freeze({ ...entry, summary: entry.summary ?? name }));
+}
+
+/** The task of a name, not yet loaded. `hint` ends the message. @throws {OptionError} listing the names there are */
+export function taskEntry(name: string, hint = ""): TaskEntry {
+  const entry = registry.get(name);
+  if (entry !== undefined) return entry;
+  throw new OptionError(
+    `taskEntry: there is no task "${name}", expected one of ${taskNames().join(", ")}; others come from registerTask or a plug-in${hint}`,
+  );
+}

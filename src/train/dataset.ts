@@ -1,6 +1,7 @@
 // Datasets of weights: the tensors of many networks side by side on the host, and one or more target numbers per network.
 
 import { numpy as np } from "@jax-js/jax";
+import type { MetricInfo } from "../core/metric-info.ts";
 import { OptionError, ShapeError } from "../core/errors.ts";
 import { randomStream } from "../core/random.ts";
 import { frozenRecord } from "../core/records.ts";
@@ -21,6 +22,8 @@ export interface WeightDataset {
   readonly tensors: Readonly<Record<string, DatasetTensor>>;
   /** [size] or [size, outputs]. */
   readonly targets: Float32Array;
+  /** What the targets are. @default the accuracy of classifiers on test data, in [0, 1] */
+  readonly target?: MetricInfo;
   /**
    * [size], the run that each network comes from: checkpoints of one run share a number, and a split keeps them together.
    * @default every network is a run of its own
@@ -134,6 +137,7 @@ export function subset(dataset: WeightDataset, indices: ArrayLike<number>): Weig
     size: indices.length,
     tensors: Object.fromEntries(tensors) as Record<string, DatasetTensor>,
     targets: gather(dataset.targets, outputsOf(dataset), indices),
+    ...(dataset.target && { target: dataset.target }),
     ...(dataset.groups && { groups: pick(dataset.groups) }),
     ...(dataset.stages && { stages: pick(dataset.stages) }),
     ...(dataset.cues && {

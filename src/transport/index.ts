@@ -79,6 +79,7 @@ export function treeSlicedWasserstein(
 }
 
 export type { EngineSlicedOptions } from "./engine-sliced.ts";
+export type { EngineArray } from "./engine-arrays.ts";
 export type { MapSplitting } from "./engine-splitting.ts";
 export type { EngineTreeOptions } from "./engine-tree-sliced.ts";
 export type { LineTree } from "./line-trees.ts";

@@ -1,10 +1,12 @@
 // What a builder is asked for against what its store holds already: the same zoo goes on, another is refused.
 
 import { canonicalJson } from "../core/canonical-json.ts";
+import { loadedPlugins, pluginDifferences, type PluginRecord } from "../core/plugins.ts";
 import { OptionError } from "../core/errors.ts";
-import { taskEntry } from "../tasks/registry.ts";
+import { measuresOf, taskEntry } from "../tasks/registry.ts";
 import { manifestName, manifestToBytes, readManifest, type ZooManifest } from "./manifest.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
+import { runColumns } from "./run.ts";
 import type { ZooStore } from "../core/store.ts";
 
 const defaultShardSize = 128;
@@ -31,14 +33,35 @@ export function checkCount(
   }
 }
 
+/** @throws {OptionError} when a plug-in that the zoo was built with is not loaded, or has changed */
+function checkPlugins(store: ZooStore, recorded: readonly PluginRecord[] = []): void {
+  const [difference] = pluginDifferences(recorded);
+  if (difference !== undefined)
+    throw new OptionError(`buildZoo: ${store.location} holds a zoo ${difference}`);
+}
+
 /** The manifest to build by, written when it is new; a store that holds another zoo is refused. */
 export async function agreeManifest(options: AgreeOptions): Promise<ZooManifest> {
   const { store, seed, networks } = options;
-  const recipe = parseRecipe(options.recipe);
   const old = await readManifest(store);
+  checkPlugins(store, old?.plugins);
+  const recipe = parseRecipe(options.recipe);
   const shardSize = options.shardSize ?? old?.shardSize ?? defaultShardSize;
-  const spec = await taskEntry(recipe.task).spec();
-  const manifest: ZooManifest = { recipe, seed, networks, shardSize, spec };
+  const entry = taskEntry(recipe.task);
+  const { metrics, target } = measuresOf(entry);
+  runColumns(metrics);
+  const plugins = old?.plugins ?? loadedPlugins();
+  const spec = await entry.spec();
+  const manifest: ZooManifest = {
+    recipe,
+    seed,
+    networks,
+    shardSize,
+    spec,
+    metrics,
+    target,
+    plugins,
+  };
   const differs = (name: string, has: unknown, asked: unknown): never => {
     throw new OptionError(
       `buildZoo: ${store.location} holds a zoo with ${name} ${JSON.stringify(has)}, asked for ${JSON.stringify(asked)}; ask for the same, or choose another place`,
@@ -48,6 +71,8 @@ export async function agreeManifest(options: AgreeOptions): Promise<ZooManifest>
     if (old.seed !== seed) differs("seed", old.seed, seed);
     if (old.shardSize !== shardSize) differs("shard size", old.shardSize, shardSize);
     if (old.networks > networks) differs("networks", old.networks, networks);
+    if (canonicalJson(old.metrics) !== canonicalJson(metrics))
+      differs("metrics", old.metrics, metrics);
     if (canonicalJson(old.recipe) !== canonicalJson(recipe)) differs("recipe", old.recipe, recipe);
   }
   if (old?.networks !== networks) await store.write(manifestName, manifestToBytes(manifest));

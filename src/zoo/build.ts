@@ -2,11 +2,13 @@
 // where it was, and ends with the same bytes as one that ran through.
 
 import { EnvironmentError, FormatError, OptionError } from "../core/errors.ts";
+import { pluginHint } from "../core/plugins.ts";
 import { taskEntry } from "../tasks/registry.ts";
 import { agreeManifest, checkCount } from "./agree-manifest.ts";
 import { mostNetworks } from "./limits.ts";
 import { keepTable } from "./keep-table.ts";
 import type { ZooManifest } from "./manifest.ts";
+import { keepShardPart } from "./parts.ts";
 import { checkpointsOf, type Recipe } from "./recipe.ts";
 import {
   inspectShard,
@@ -23,6 +25,11 @@ export interface BuildOptions {
   readonly networks: number;
   readonly seed: number;
   readonly store: ZooStore;
+  /**
+   * Where one small file is kept for every finished shard: metrics and the shard's checksum, no weights, 200 kB at most. A
+   * shard that is trained again is compared with its file.
+   */
+  readonly parts?: ZooStore | undefined;
   readonly signal?: AbortSignal;
   /** Makes what trains so many shards. @default one after another, in the calling thread */
   readonly trainer?: (shards: number) => ShardTrainer;
@@ -37,7 +44,7 @@ export interface BuildOptions {
 export type BuildEvent =
   /** What is there and what is to do. */
   | { readonly type: "start"; readonly networks: number; readonly done: number }
-  /** A damaged shard that will be trained anew. */
+  /** A damaged shard that will be trained anew, or what is wrong with the part of one. */
   | { readonly type: "warning"; readonly message: string }
   /** Networks done, those of earlier builds and parts of running ones included; `rate` in networks a second of this build. */
   | {
@@ -115,6 +122,7 @@ async function* trainPending(
   const before = finished.reduce((sum, { rows }) => sum + rows.length / checkpoints, 0);
   const networks = before + pending.reduce((sum, { count }) => sum + count, 0);
   yield { type: "start", networks, done: before };
+  for (const info of finished) yield* keepPart(options, info);
   const began = performance.now();
   const seconds = () => (performance.now() - began) / 1000;
   const progress = new Int32Array(newSharedBuffer(4 * pending.length));
@@ -132,24 +140,31 @@ async function* trainPending(
       await store.write(plan.name, bytes);
       const info = await inspectShard(store, manifest, plan);
       if (info !== undefined) finished.push(info);
+      if (info !== undefined) yield* keepPart(options, info);
       yield { type: "shard", name: plan.name, from: plan.from, count: plan.count };
     }
     yield report();
   }
-  await keepTable(store, finished);
+  await keepTable(store, finished, manifest);
   yield { type: "done", networks, built: Math.round(countBuilt()), seconds: seconds() };
+}
+
+/** Keeps the part of a shard, and tells what is wrong with it. */
+async function* keepPart({ parts }: BuildOptions, info: ShardInfo): AsyncGenerator<BuildEvent> {
+  const message = parts === undefined ? undefined : await keepShardPart(parts, info);
+  if (message !== undefined) yield { type: "warning", message };
 }
 
 /** The bytes of shards as they come, in any order, and undefined now and then in between. */
 async function* trainShards(
   options: BuildOptions,
-  { recipe, seed }: ZooManifest,
+  { recipe, seed, plugins }: ZooManifest,
   pending: readonly ShardPlan[],
   progress: Int32Array,
 ): AsyncGenerator<{ plan: ShardPlan; bytes: Uint8Array } | undefined, void> {
   if (pending.length === 0) return;
   const { signal } = options;
-  const { dataFile } = taskEntry(recipe.task);
+  const { dataFile } = taskEntry(recipe.task, pluginHint(plugins));
   if (dataFile !== undefined && options.data === undefined)
     throw new OptionError(
       `buildZoo: the task "${recipe.task}" reads data/${dataFile} of the package; give its bytes as \`data\`, or import buildZoo from "weightspace/node"`,

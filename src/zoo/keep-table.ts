@@ -1,15 +1,19 @@
 // Keeps the table of a zoo up to date with its shards.
 
-import { tableName } from "./manifest.ts";
+import { tableName, type ZooManifest } from "./manifest.ts";
 import { rowsOf } from "./open.ts";
 import type { ShardInfo } from "./shard.ts";
 import type { ZooStore } from "../core/store.ts";
 import { encodeTable } from "./table.ts";
 
 /** Writes the table of the given shards unless it is there already. */
-export async function keepTable(store: ZooStore, shards: readonly ShardInfo[]): Promise<void> {
+export async function keepTable(
+  store: ZooStore,
+  shards: readonly ShardInfo[],
+  { metrics }: Pick<ZooManifest, "metrics">,
+): Promise<void> {
   const ordered = shards.toSorted((a, b) => a.plan.from - b.plan.from);
-  const bytes = encodeTable(rowsOf(ordered));
+  const bytes = encodeTable(rowsOf(ordered), metrics);
   const old = await store.read(tableName);
   if (old?.length === bytes.length && old.every((byte, i) => byte === bytes[i])) return;
   await store.write(tableName, bytes);

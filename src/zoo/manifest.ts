@@ -1,16 +1,22 @@
 // zoo.json: what a zoo is made of. With it and the code, every network can be trained again, bit for bit.
 
 import { z } from "zod";
+import type { PluginRecord } from "../core/plugins.ts";
 import { FormatError } from "../core/errors.ts";
 import { parseJson } from "../core/json-limits.ts";
 import { specFromJSON, specToJSON } from "../symmetry/json.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
+import { measuresOf } from "../tasks/registry.ts";
+import type { MetricInfo } from "../core/metric-info.ts";
 import { mostNetworks } from "./limits.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
 import type { ZooStore } from "../core/store.ts";
 
 export const manifestName = "zoo.json";
-export const manifestFormat = "weightspace/zoo@1";
+/** Version 2 carries metrics, target and plug-ins. */
+export const manifestFormat = "weightspace/zoo@2";
+/** What version 0.1 wrote: zoos of classifiers, still read. */
+const firstFormat = "weightspace/zoo@1";
 export const tableName = "runs.parquet";
 
 export interface ZooManifest {
@@ -22,6 +28,12 @@ export interface ZooManifest {
   readonly shardSize: number;
   /** The tensors of every network and the group that acts on them. */
   readonly spec: SymmetrySpec;
+  /** What every network was measured by, with units. */
+  readonly metrics: readonly MetricInfo[];
+  /** The metric that functionals predict unless they are asked for another. */
+  readonly target: string;
+  /** The plug-ins that were loaded when it was built first. */
+  readonly plugins: readonly PluginRecord[];
 }
 
 const countUpTo = (most: number) => {
@@ -33,8 +45,25 @@ const countUpTo = (most: number) => {
 /** Bytes of the largest manifest there could be: recipe and spec of one architecture. */
 const mostBytes = 2 ** 26;
 
+const metric = z.strictObject({
+  name: z.string().regex(/^[a-z][A-Za-z0-9]{0,49}$/),
+  unit: z.string(),
+  summary: z.string(),
+  better: z.enum(["higher", "lower"]),
+  range: z.tuple([z.number(), z.number()]).optional(),
+});
+
+const plugin = z.strictObject({
+  path: z.string(),
+  version: z.string().nullable(),
+  digest: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
 const schema = z.object({
-  format: z.literal(manifestFormat),
+  format: z.enum([manifestFormat, firstFormat]),
+  metrics: z.array(metric).min(1).optional(),
+  target: z.string().optional(),
+  plugins: z.array(plugin).optional(),
   seed: z.int(),
   networks: countUpTo(mostNetworks),
   shardSize: countUpTo(mostNetworks),
@@ -43,13 +72,16 @@ const schema = z.object({
 });
 
 export function manifestToBytes(manifest: ZooManifest): Uint8Array {
-  const { recipe, seed, networks, shardSize, spec } = manifest;
+  const { recipe, seed, networks, shardSize, spec, metrics, target, plugins } = manifest;
   const value = {
     format: manifestFormat,
     seed,
     networks,
     shardSize,
     recipe,
+    metrics,
+    target,
+    ...(plugins.length > 0 && { plugins }),
     spec: specToJSON(spec),
   };
   return new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
@@ -75,9 +107,22 @@ export async function readManifest(store: ZooStore): Promise<ZooManifest | undef
       `readManifest: ${where} is not of format ${manifestFormat}\n${problems.join("\n")}`,
     );
   }
-  const { seed, networks, shardSize, recipe, spec } = result.data;
+  const { seed, networks, shardSize, recipe, spec, plugins = [], ...rest } = result.data;
+  const isFirst = result.data.format === firstFormat;
+  const { metrics, target } = measuresOf(isFirst ? {} : rest);
+  if (!isFirst && rest.metrics === undefined)
+    throw new FormatError(
+      `readManifest: ${where} names no metrics; build the zoo in another folder`,
+    );
+  if (!metrics.some(({ name }) => name === target))
+    throw new FormatError(
+      `readManifest: ${where} has the target ${JSON.stringify(target)}, which is none of its metrics; build the zoo in another folder`,
+    );
   return Object.freeze({
-    recipe: parseRecipe(recipe),
+    metrics,
+    target,
+    plugins,
+    recipe: parseRecipe(recipe, { anyTask: plugins.length > 0 }),
     seed,
     networks,
     shardSize,

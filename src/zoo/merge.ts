@@ -42,7 +42,7 @@ export async function mergeZoos(parts: readonly ZooStore[], out: ZooStore): Prom
         whole.push(found.info);
       }
     }
-    await keepTable(out, whole);
+    await keepTable(out, whole, manifest);
     const present = whole.reduce((sum, { plan }) => sum + plan.count, 0);
     return { manifest, present, missing, problems };
   } finally {
@@ -92,7 +92,7 @@ async function commonManifest(stores: readonly ZooStore[]): Promise<ZooManifest>
   );
   const [first] = manifests;
   for (const [at, manifest] of manifests.entries()) {
-    for (const key of ["seed", "recipe", "networks", "shardSize"] as const) {
+    for (const key of ["seed", "recipe", "networks", "shardSize", "metrics"] as const) {
       if (canonicalJson(manifest[key]) === canonicalJson(first[key])) continue;
       throw new OptionError(
         `mergeZoos: ${stores[at].location} has ${key} ${JSON.stringify(manifest[key])}, ${stores[0].location} has ${JSON.stringify(first[key])}; merge parts of one zoo only`,

@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { FormatError } from "../core/errors.ts";
 import { deriveSeed, randomStream } from "../core/random.ts";
-import { taskNames } from "../tasks/registry.ts";
+import { isTask, taskNames } from "../tasks/registry.ts";
 
 const positive = z.number().positive();
 const share = z.number().min(0).max(1);
@@ -21,7 +21,7 @@ const batchSize = z.int().min(1).max(4096);
 const recipeSchema = z.strictObject({
   name: z.string().min(1),
   /** Which task the networks learn. */
-  task: z.enum(taskNames),
+  task: z.string().min(1),
   /** Examples in one step; of several numbers, each is equally likely. */
   batch: z.union([batchSize, z.array(batchSize).min(1)]),
   /** Learning rates, log-uniform, by optimizer; optimizers are equally likely. */
@@ -79,10 +79,18 @@ export interface HyperParameters {
 export const checkpointsOf = ({ checkpoints = 1 }: Pick<Recipe, "checkpoints">): number =>
   checkpoints;
 
-/** A recipe from parsed JSON. @throws {FormatError} naming every field that is wrong. */
-export function parseRecipe(value: unknown): Recipe {
+/**
+ * A recipe from parsed JSON; `anyTask` takes tasks that this process does not know, too.
+ * @throws {FormatError} naming every field that is wrong.
+ */
+export function parseRecipe(value: unknown, { anyTask = false } = {}): Recipe {
   const result = recipeSchema.safeParse(value);
   if (result.success) {
+    const { task } = result.data;
+    if (!anyTask && !isTask(task))
+      throw new FormatError(
+        `parseRecipe: not a recipe: task: there is no task ${JSON.stringify(task)}, expected one of ${taskNames().join(", ")}; load the plug-in that brings it (--plugin), or register it`,
+      );
     if (Object.keys(result.data.learningRate).length > 0) return result.data;
     throw new FormatError(`parseRecipe: "learningRate" must name at least one optimizer`);
   }

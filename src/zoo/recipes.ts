@@ -1,8 +1,8 @@
 // The recipes that come with the package, by name.
 
 import { OptionError } from "../core/errors.ts";
-import { lookup } from "../core/records.ts";
-import { digitsRecipe, type Recipe } from "./recipe.ts";
+import { openRegistry } from "../core/registry.ts";
+import { digitsRecipe, parseRecipe, type Recipe } from "./recipe.ts";
 
 /**
  * GRU encoder-decoders that add numbers up to 49: shares of right answers spread from 0 to about 0.9. The published population
@@ -100,11 +100,24 @@ export const recipes: Readonly<Record<string, Recipe>> = Object.freeze(
   Object.fromEntries(all.map((recipe) => [recipe.name, Object.freeze(recipe)])),
 );
 
+const registry = openRegistry<Recipe>("recipe", recipes);
+
+/** Every recipe there is, those that were added too. */
+export const allRecipes = (): readonly Recipe[] => registry.entries();
+
+/** Names of every recipe there is. */
+export const recipeNames = (): readonly string[] => registry.names();
+
+/** Adds a recipe, for this process. @throws {FormatError} for what is no recipe; {OptionError} when its name is taken */
+export function registerRecipe(recipe: Recipe): void {
+  registry.add(recipe.name, Object.freeze(parseRecipe(recipe, { anyTask: true })));
+}
+
 /** @throws {OptionError} listing the names there are. */
 export function recipeNamed(name: string): Recipe {
-  const recipe = lookup(recipes, name);
+  const recipe = registry.get(name);
   if (recipe !== undefined) return recipe;
   throw new OptionError(
-    `recipeNamed: there is no recipe "${name}"; expected one of ${Object.keys(recipes).join(", ")}; others come from parseRecipe`,
+    `recipeNamed: there is no recipe "${name}"; expected one of ${recipeNames().join(", ")}; others come from parseRecipe, registerRecipe or a plug-in`,
   );
 }

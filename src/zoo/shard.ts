@@ -1,6 +1,7 @@
 // Shards: safetensors files that hold the weights of consecutive networks, stacked, and in their metadata the networks'
 // rows of the table and the spec, so that a shard stands on its own.
 
+import { canonicalJson } from "../core/canonical-json.ts";
 import { blankChecksum, checksumHolds, withChecksum } from "../core/checksum.ts";
 import { FormatError } from "../core/errors.ts";
 import { equalShapes, formatShape } from "../core/shapes.ts";
@@ -11,17 +12,20 @@ import {
   safetensorsPrefixBytes,
 } from "../formats/safetensors.ts";
 import { specToJSON } from "../symmetry/json.ts";
-import type { SymmetrySpec } from "../symmetry/types.ts";
+import { classifierMetrics } from "../tasks/labelled-data.ts";
 import type { ZooManifest } from "./manifest.ts";
 import { checkpointsOf, type Recipe } from "./recipe.ts";
-import { type Run, runColumns } from "./run.ts";
+import { flatRow, type Run, runColumns, runOfRow } from "./run.ts";
 import type { ZooStore } from "../core/store.ts";
 import type { Population } from "./population.ts";
 
-const shardFormat = "weightspace/zoo-shard@1";
+/** Version 2 carries the metrics of its rows. */
+const shardFormat = "weightspace/zoo-shard@2";
+/** What version 0.1 wrote: shards of classifiers, still read. */
+const firstFormat = "weightspace/zoo-shard@1";
 
 /** All that the metadata of a shard may hold; another name is one of these with a bit changed. */
-const shardKeys: readonly string[] = ["checksum", "format", "seed", "spec", "runs"];
+const shardKeys: readonly string[] = ["checksum", "format", "seed", "spec", "metrics", "runs"];
 
 /** Which training runs a shard holds; each leaves as many networks as the recipe has checkpoints. */
 export interface ShardPlan {
@@ -61,14 +65,15 @@ export async function presentShards(
 /** The bytes of a shard, checksum included: the same for the same networks. */
 export async function encodeShard(
   { weights, runs }: Population,
-  { spec, seed }: { readonly spec: SymmetrySpec; readonly seed: number },
+  { spec, seed, metrics }: Pick<ZooManifest, "spec" | "seed" | "metrics">,
 ): Promise<Uint8Array> {
   const bytes = writeSafetensors(weights, {
     checksum: blankChecksum,
     format: shardFormat,
     seed: String(seed),
     spec: JSON.stringify(specToJSON(spec)),
-    runs: JSON.stringify(runs),
+    metrics: canonicalJson(metrics) ?? "",
+    runs: JSON.stringify(runs.map(flatRow)),
   });
   return withChecksum(bytes as Uint8Array<ArrayBuffer>);
 }
@@ -87,7 +92,7 @@ export interface ShardInfo {
  */
 export async function inspectShard(
   store: ZooStore,
-  { spec, seed, recipe }: Pick<ZooManifest, "spec" | "seed" | "recipe">,
+  { spec, seed, recipe, metrics }: Pick<ZooManifest, "spec" | "seed" | "recipe" | "metrics">,
   plan: ShardPlan,
 ): Promise<ShardInfo | undefined> {
   const size = await store.size(plan.name);
@@ -97,24 +102,17 @@ export async function inspectShard(
       `${plan.name} in ${store.location}: ${what}; build the zoo again to train its networks anew`,
     );
   };
-  let header: SafetensorsHeader;
-  try {
-    const prefix = (await store.read(plan.name, 0, 8)) ?? new Uint8Array(0);
-    const end = Math.min(size, safetensorsPrefixBytes(prefix));
-    header = safetensorsHeader((await store.read(plan.name, 0, end)) ?? prefix);
-  } catch (error) {
-    if (error instanceof FormatError) return fail(error.message);
-    throw error;
-  }
-  if (size !== header.fileBytes) {
-    return fail(`the file has ${size} bytes, its header says ${header.fileBytes}`);
-  }
+  const header = await readHeader(store, plan.name, size, fail);
   const { metadata } = header;
-  if (metadata["format"] !== shardFormat) return fail(`it is not of format ${shardFormat}`);
+  const isFirst = metadata["format"] === firstFormat;
+  if (!isFirst && metadata["format"] !== shardFormat)
+    return fail(`it is not of format ${shardFormat}`);
   if (metadata["seed"] !== String(seed)) {
     return fail(`it was built with seed ${metadata["seed"]}, the zoo has seed ${seed}`);
   }
-  const unknown = Object.keys(metadata).find((key) => !shardKeys.includes(key));
+  const unknown = Object.keys(metadata).find(
+    (key) => !shardKeys.includes(key) || (isFirst && key === "metrics"),
+  );
   if (unknown !== undefined) return fail(`its metadata holds ${JSON.stringify(unknown)}`);
   const { checksum } = metadata;
   if (checksum !== undefined) {
@@ -122,7 +120,11 @@ export async function inspectShard(
     if (!(await checksumHolds(bytes, checksum)))
       return fail("its checksum does not fit, so bytes of it have changed since it was written");
   }
-  const rows = parseRows(metadata["runs"], recipe, fail);
+  if (!isFirst && checksum === undefined) return fail("it has no checksum");
+  const measured = isFirst ? classifierMetrics : metrics;
+  if (!isFirst && metadata["metrics"] !== canonicalJson(metrics))
+    return fail("its networks were measured by other metrics than the zoo's");
+  const rows = parseRows(metadata["runs"], { recipe, metrics: measured }, fail);
   const checkpoints = checkpointsOf(recipe);
   if (
     rows.length === 0 ||
@@ -144,6 +146,27 @@ export async function inspectShard(
   return { plan, rows, header };
 }
 
+/** The header of a shard whose length is what it says. */
+async function readHeader(
+  store: ZooStore,
+  name: string,
+  size: number,
+  fail: (what: string) => never,
+): Promise<SafetensorsHeader> {
+  let header: SafetensorsHeader;
+  try {
+    const prefix = (await store.read(name, 0, 8)) ?? new Uint8Array(0);
+    const end = Math.min(size, safetensorsPrefixBytes(prefix));
+    header = safetensorsHeader((await store.read(name, 0, end)) ?? prefix);
+  } catch (error) {
+    if (error instanceof FormatError) return fail(error.message);
+    throw error;
+  }
+  if (size !== header.fileBytes)
+    return fail(`the file has ${size} bytes, its header says ${header.fileBytes}`);
+  return header;
+}
+
 const typeNames = { INT32: "number", DOUBLE: "number", STRING: "string", BOOLEAN: "boolean" };
 
 /** What rows of shards lack that were written when every run left one network. */
@@ -159,7 +182,7 @@ const addedColumns: Readonly<
 /** Rows from the metadata; numbers JSON cannot hold were written as null and come back as NaN. */
 function parseRows(
   text: string | undefined,
-  recipe: Recipe,
+  { recipe, metrics }: Pick<ZooManifest, "recipe" | "metrics">,
   fail: (what: string) => never,
 ): readonly Run[] {
   let rows: unknown;
@@ -172,17 +195,21 @@ function parseRows(
   return rows.map((row: unknown): Run => {
     if (typeof row !== "object" || row === null) return fail("a row is not an object");
     const fields = row as Record<string, unknown>;
-    const entries = Object.entries(runColumns).flatMap(([column, type]): [string, unknown][] => {
-      if (column === "shard") return [];
-      const given = Object.hasOwn(fields, column)
-        ? fields[column]
-        : addedColumns[column]?.(fields, recipe);
-      const value = given === null && type === "DOUBLE" ? NaN : given;
-      if (typeof value !== typeNames[type]) {
-        return fail(`a row has ${column} ${JSON.stringify(given)}, expected a ${typeNames[type]}`);
-      }
-      return [[column, value]];
-    });
-    return Object.freeze(Object.fromEntries(entries) as unknown as Run);
+    const entries = Object.entries(runColumns(metrics)).flatMap(
+      ([column, type]): [string, unknown][] => {
+        if (column === "shard") return [];
+        const given = Object.hasOwn(fields, column)
+          ? fields[column]
+          : addedColumns[column]?.(fields, recipe);
+        const value = given === null && type === "DOUBLE" ? NaN : given;
+        if (typeof value !== typeNames[type]) {
+          return fail(
+            `a row has ${column} ${JSON.stringify(given)}, expected a ${typeNames[type]}`,
+          );
+        }
+        return [[column, value]];
+      },
+    );
+    return runOfRow(Object.fromEntries(entries), metrics);
   });
 }

@@ -73,7 +73,7 @@ export async function trainPopulation(options: PopulationOptions): Promise<Popul
   const results = await evaluatePopulation(
     task,
     weights,
-    kept.map(({ lesson }) => lesson),
+    kept.map(({ lesson }) => lesson.data),
   );
   const runs = kept.map(({ row }, at): Run => Object.freeze({ ...row, ...results[at] }));
   return { weights, runs };

@@ -1,6 +1,8 @@
 // One shard's worth of work, as a worker thread or the calling thread does it: train, and hand back the shard's bytes.
 
-import { taskEntry, type TaskName } from "../tasks/registry.ts";
+import { canonicalJson } from "../core/canonical-json.ts";
+import { OptionError } from "../core/errors.ts";
+import { measuresOf, taskEntry } from "../tasks/registry.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Recipe } from "./recipe.ts";
 import { encodeShard } from "./shard.ts";
@@ -30,15 +32,26 @@ export interface ShardTrainer {
 /** Millionths: what a finished shard's counter holds. */
 export const finishedWork = 1_000_000;
 
-let known: { name: TaskName; data: Uint8Array; task: Promise<Task> } | undefined;
+let known: { name: string; data: Uint8Array; task: Promise<Task> } | undefined;
 
 const equalBytes = (a: Uint8Array, b: Uint8Array) =>
   a.length === b.length && a.every((byte, i) => byte === b[i]);
 
+/** @throws {OptionError} when the task measures something else than its entry in the registry says. */
+async function createTask(name: string, data: Uint8Array): Promise<Task> {
+  const entry = taskEntry(name);
+  const task = await entry.create(data);
+  const declared = measuresOf(entry).metrics;
+  if (canonicalJson(task.metrics) === canonicalJson(declared)) return task;
+  throw new OptionError(
+    `trainShard: the task "${name}" has metrics ${JSON.stringify(task.metrics)}, but was registered with ${JSON.stringify(declared)}; register it with its own`,
+  );
+}
+
 /** The task of some data, kept from one shard to the next. */
-function taskOf(name: TaskName, data: Uint8Array): Promise<Task> {
+function taskOf(name: string, data: Uint8Array): Promise<Task> {
   if (known?.name !== name || !equalBytes(known.data, data)) {
-    known = { name, data, task: taskEntry(name).create(data) };
+    known = { name, data, task: createTask(name, data) };
   }
   return known.task;
 }
@@ -55,7 +68,7 @@ export async function trainShard(request: ShardRequest, signal?: AbortSignal): P
     onStep: (done) => void Atomics.store(progress, slot, Math.round(done * finishedWork)),
     ...(signal !== undefined && { signal }),
   });
-  return encodeShard(population, { spec: task.spec, seed });
+  return encodeShard(population, { spec: task.spec, seed, metrics: task.metrics });
 }
 
 /** Trains shards one after another in the calling thread. */

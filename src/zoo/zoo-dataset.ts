@@ -2,21 +2,27 @@
 
 import { FormatError, OptionError } from "../core/errors.ts";
 import type { WeightDataset } from "../train/dataset.ts";
+import type { MetricInfo } from "../core/metric-info.ts";
 import type { Zoo } from "./open.ts";
+import type { ZooRow } from "./run.ts";
 import { checkpointsOf } from "./recipe.ts";
 
 export interface ZooDataset extends WeightDataset {
+  /** What the targets are. */
+  readonly target: MetricInfo;
   /** Index in the zoo of every network of the dataset. */
   readonly indices: readonly number[];
   /** The training run of every network: networks of one run belong on the same side of a split. */
   readonly groups: readonly number[];
-  /** Networks of those asked for left out because their weights are not finite. */
+  /** Networks of those asked for left out because their weights or targets are not finite. */
   readonly skipped: readonly number[];
   /** Networks of those asked for left out because their shards are damaged; empty unless `allowDamaged`. */
   readonly damaged: readonly number[];
 }
 
 export interface ZooDatasetOptions {
+  /** The metric to predict, by name. @default the zoo's target, the accuracy on held-out data for classifiers */
+  readonly target?: string | undefined;
   /** Which checkpoints of every run: the last, all, or these numbers (from 0). @default "last" */
   readonly checkpoints?: "last" | "all" | readonly number[];
   /** Leave networks of damaged shards out, counted in `damaged`, instead of refusing the zoo. @default false */
@@ -24,19 +30,21 @@ export interface ZooDatasetOptions {
 }
 
 /**
- * The readable networks with finite weights; the target is the accuracy on held-out data, in [0, 1].
- * @throws {OptionError} when the zoo has none, or no checkpoint of a number that is asked for; {FormatError} when shards
- * are damaged, unless they are allowed to be.
+ * The readable networks with finite weights and a finite target.
+ * @throws {OptionError} when the zoo has none, no such target, or no checkpoint of a number that is asked for; {FormatError}
+ * when shards are damaged, unless they are allowed to be.
  */
 export async function zooDataset(
   zoo: Zoo,
-  { checkpoints = "last", allowDamaged = false }: ZooDatasetOptions = {},
+  { checkpoints = "last", allowDamaged = false, target: name }: ZooDatasetOptions = {},
 ): Promise<ZooDataset> {
+  const target = wantedTarget(zoo, name);
   const numbers = wantedCheckpoints(zoo, checkpoints);
   const lost = zoo.damaged.reduce((sum, { count }) => sum + count, 0) * numbers.length;
   if (lost > 0 && !allowDamaged) throw damageError(zoo, numbers.length, lost);
   const wanted = zoo.rows.filter(({ checkpoint }) => numbers.includes(checkpoint));
-  const rows = wanted.filter(({ finite }) => finite);
+  const isUsable = ({ finite, metrics }: ZooRow) => finite && Number.isFinite(metrics[target.name]);
+  const rows = wanted.filter(isUsable);
   if (rows.length === 0)
     throw new OptionError("zooDataset: the zoo has no network that can be used; build it first");
   const indices = rows.map(({ index }) => index);
@@ -48,17 +56,30 @@ export async function zooDataset(
     spec: zoo.manifest.spec,
     size: rows.length,
     tensors: Object.fromEntries(tensors),
-    targets: Float32Array.from(rows, ({ testAccuracy }) => testAccuracy),
+    targets: Float32Array.from(rows, ({ metrics }) => metrics[target.name]),
+    target,
     indices,
     groups: rows.map(({ run }) => run),
     stages: rows.map(({ checkpoint }) => checkpoint),
     cues: {
       "training step": rows.map(({ step }) => step),
-      "training loss": rows.map(({ trainLoss }) => trainLoss),
+      ...(target.name !== "trainLoss" &&
+        zoo.manifest.metrics.some(({ name: one }) => one === "trainLoss") && {
+          "training loss": rows.map(({ metrics }) => metrics["trainLoss"]),
+        }),
     },
-    skipped: wanted.filter(({ finite }) => !finite).map(({ index }) => index),
+    skipped: wanted.filter((row) => !isUsable(row)).map(({ index }) => index),
     damaged: damagedNetworks(zoo, numbers),
   };
+}
+
+/** The metric asked for. @throws {OptionError} listing the metrics there are */
+function wantedTarget({ manifest }: Zoo, name: string = manifest.target): MetricInfo {
+  const found = manifest.metrics.find((metric) => metric.name === name);
+  if (found !== undefined) return found;
+  throw new OptionError(
+    `zooDataset: the networks were not measured by ${JSON.stringify(name)}; expected a target of ${manifest.metrics.map((metric) => metric.name).join(", ")}`,
+  );
 }
 
 /** The numbers of the checkpoints asked for. */

@@ -43,7 +43,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const refusal =
-  /^error: zooDataset: 1 shard is damaged, so 20 of 40 networks cannot be read; build the zoo again .*--allow-damaged.*\(shard-00001\.safetensors in zoo: its checksum does not fit/;
+  /^error: 1 shard is damaged, so 20 of 40 networks cannot be read; build the zoo again .*--allow-damaged.*\(shard-00001\.safetensors in zoo: its checksum does not fit/;
 
 test("train, predict and experiment refuse it", async () => {
   for (const refused of [

@@ -112,7 +112,7 @@ test("the report reads both files, with and without single predictions", async (
     ["whole/experiment.json", ["Predicted and true", "Learning", "Tuning", "Model against model"]],
     ["results.json", ["Tuning", "Model against model", "How to reproduce"]],
   ] as const) {
-    expect(await run("report", file, "-o", "page.html")).toMatchObject({ code: 0 });
+    expect(await run("report", file, "-o", "page.html", "--force")).toMatchObject({ code: 0 });
     const page = await readFile(join(folder, "page.html"), "utf8");
     for (const part of parts) expect(page).toContain(part);
     expect(page).not.toMatch(/NaN|undefined|\[object/);

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { contestantNames } from "../../src/experiment/choose-models.ts";
 import { optionInfos } from "../../src/models/options.ts";
-import { modelNames, modelRegistry } from "../../src/models/registry.ts";
+import { modelNames, modelEntry } from "../../src/models/registry.ts";
 import { weightspace } from "../support/command-line.ts";
 
 /** The first words of the lines below a heading. */
@@ -15,7 +15,7 @@ function listed(help: string, heading: string): string[] {
 
 const optionNames = [
   ...new Set(
-    modelNames.flatMap((name) => optionInfos(modelRegistry[name].options).map((one) => one.name)),
+    modelNames().flatMap((name) => optionInfos(modelEntry(name).options).map((one) => one.name)),
   ),
 ];
 
@@ -27,12 +27,12 @@ describe.each([
   test("lists the models and options of the registry, and no others", async () => {
     const { code, stdout } = await weightspace([...command, "--help"]);
     expect(code).toBe(0);
-    expect(listed(stdout, "Models:")).toEqual(modelNames);
+    expect(listed(stdout, "Models:")).toEqual(modelNames());
     expect(listed(stdout, "Further names:")).toEqual(further);
-    if (further.length > 0) expect([...modelNames, ...further]).toEqual(contestantNames);
+    if (further.length > 0) expect([...modelNames(), ...further]).toEqual(contestantNames());
     const options = listed(stdout, "Options of models, in the file of --options:");
     expect([...new Set(options)].sort()).toEqual(optionNames.toSorted());
-    for (const name of modelNames) expect(stdout).toContain(modelRegistry[name].summary);
+    for (const name of modelNames()) expect(stdout).toContain(modelEntry(name).summary);
     expect(listed(stdout, "No such heading:")).toEqual([]); // what is read is what is listed
   });
 });

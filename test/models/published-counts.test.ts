@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { chooseModels, trainAsPublished } from "../../src/experiment/choose-models.ts";
 import { pointwiseDeepSets } from "../../src/models/deep-sets.ts";
-import { buildModel, modelRegistry } from "../../src/models/registry.ts";
+import { buildModel, modelEntry } from "../../src/models/registry.ts";
 import { statisticsPerTensor } from "../../src/models/stat-nn.ts";
 import { equivariantUNF, unf } from "../../src/models/unf.ts";
 import { planSpec } from "../../src/plan/plan-spec.ts";
@@ -98,7 +98,7 @@ describe("predictors of generalisation", () => {
   });
   test("they are trained as published, and take no options", () => {
     for (const name of ["unf-published", "stat-nn-published"]) {
-      const { training } = modelRegistry[name];
+      const { training } = modelEntry(name);
       expect(training).toEqual({
         epochs: 100,
         batchSize: 10,
@@ -110,11 +110,11 @@ describe("predictors of generalisation", () => {
         /no option head, expected no options/,
       );
     }
-    expect(modelRegistry["unf"].training).toBeUndefined();
+    expect(modelEntry("unf").training).toBeUndefined();
     const models = chooseModels(["unf", "unf-published"]);
     const [ours, theirs] = trainAsPublished(models);
     expect(ours).toEqual(models[0]);
-    expect(theirs.training).toEqual(modelRegistry["unf-published"].training);
+    expect(theirs.training).toEqual(modelEntry("unf-published").training);
   });
   test("a UNF layer on the 784-512-10 MLP: 576 parameters for 1 to 16 channels, 8,256 for 16 to 16", () => {
     const executable = planSpec(mlpSpec([784, 512, 10], { ends: "permutation" }));

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { folderStore } from "../../src/node/folder-store.ts";
 import { EnvironmentError } from "../../src/core/errors.ts";
 import { openZoo } from "../../src/zoo/open.ts";
@@ -176,6 +176,56 @@ describe("the lock", () => {
       /elsewhere\.example.*delete zoo\.lock/,
     );
     expect(await readFile(join(folder, "zoo.lock"), "utf8")).toBe(text);
+  });
+});
+
+describe("the lease of a lock", () => {
+  const elsewhere = (minutesAgo: number) =>
+    JSON.stringify({
+      pid: 1,
+      host: "elsewhere.example",
+      started: null,
+      renewed: Date.now() - minutesAgo * 60_000,
+    });
+
+  test("of another machine holds while it is renewed, and is taken over when it has ended", async () => {
+    const folder = join(place, "leased");
+    await mkdir(folder);
+    await writeFile(join(folder, "zoo.lock"), elsewhere(9));
+    await expect(folderStore(folder).lock()).rejects.toThrow(/elsewhere\.example.*1 min/);
+    await writeFile(join(folder, "zoo.lock"), elsewhere(11));
+    const unlock = await folderStore(folder).lock();
+    expect(JSON.parse(await readFile(join(folder, "zoo.lock"), "utf8")).host).toBe(hostname());
+    await unlock();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test("is written by its holder, who leaves a lock alone that another has taken over", async () => {
+    const folder = join(place, "taken");
+    const before = Date.now();
+    const unlock = await folderStore(folder).lock();
+    const { renewed } = JSON.parse(await readFile(join(folder, "zoo.lock"), "utf8"));
+    expect(renewed).toBeGreaterThanOrEqual(before);
+    await writeFile(join(folder, "zoo.lock"), elsewhere(0));
+    await unlock();
+    expect(await readFile(join(folder, "zoo.lock"), "utf8")).toContain("elsewhere.example");
+  });
+
+  test("is renewed while it is held", async () => {
+    const folder = join(place, "renewed");
+    const clocks = vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "Date"] });
+    try {
+      const unlock = await folderStore(folder).lock();
+      const renewed = async () =>
+        Number(JSON.parse(await readFile(join(folder, "zoo.lock"), "utf8")).renewed);
+      const first = await renewed();
+      clocks.advanceTimersByTime(61_000);
+      while ((await renewed()) === first) await new Promise((resolve) => setTimeout(resolve, 5));
+      expect((await renewed()) - first).toBeGreaterThanOrEqual(60_000);
+      await unlock();
+    } finally {
+      clocks.useRealTimers();
+    }
   });
 });
 

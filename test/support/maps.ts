@@ -41,7 +41,7 @@ export function weightMap(model: EquivariantModel, params: Params): WeightMap {
 
 /** The predictions of a model, compiled as prediction compiles it. */
 export function weightFunction(model: Model, params: Params): WeightFunction {
-  const { run } = compileForward(model);
+  const forward = compileForward(model);
   return async (weights: Weights) =>
-    (await (await run(refAll(params), toBatch(weights))).data()) as Float32Array;
+    (await (await forward.run(refAll(params), toBatch(weights))).data()) as Float32Array;
 }

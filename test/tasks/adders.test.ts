@@ -11,12 +11,12 @@ import {
   endSymbol,
   querySymbols,
 } from "../../src/datasets/adders-data.ts";
+import { labelledData } from "../../src/tasks/labelled-data.ts";
 import { evaluateAdders } from "../../src/tasks/adders-evaluation.ts";
 import { adder, addersTask } from "../../src/tasks/adders.ts";
-import type { Task } from "../../src/tasks/task.ts";
 import { gradientErrors, randomBatch, randomWeights, stack, underSymmetry } from "./task-laws.ts";
 
-let task: Task;
+let task: Awaited<ReturnType<typeof addersTask>>;
 beforeAll(async () => {
   await startEngine();
   task = await addersTask();
@@ -101,8 +101,8 @@ test("results are those before the spec's group acted, and not when one tensor a
 test("what a network was told changes its training loss only", async () => {
   const weights = randomWeights(task, 6);
   const result = await task.evaluate(stack(task, [weights, weights]), [
-    { examples: [0], labels: Uint8Array.of(1) },
-    { examples: [0, 1], labels: Uint8Array.of(1, 2) },
+    labelledData([0], Uint8Array.of(1)),
+    labelledData([0, 1], Uint8Array.of(1, 2)),
   ]);
   expect(result[0].testAccuracy).toBe(result[1].testAccuracy);
   expect(result[0].trainLoss).not.toBe(result[1].trainLoss);
@@ -156,7 +156,7 @@ test("an answer counts exactly when the network, reading what it wrote itself, w
   ]);
   const labels = Uint8Array.from(asked, ({ sum }) => sum);
   const tests = { count: asked.length, labels, problems: asked.map(({ problem }) => problem) };
-  const seen = { examples: [0], labels: Uint8Array.of(1) };
+  const seen = labelledData([0], Uint8Array.of(1));
   const [result] = await evaluateAdders(adder, batch, { ...data, test: tests }, [seen]);
   expect(result.testAccuracy).toBe(0.5);
 });

@@ -8,7 +8,22 @@ import type { Weights } from "../../src/core/tensors.ts";
 import { actOn } from "../../src/symmetry/act.ts";
 import { sampleElement } from "../../src/symmetry/element.ts";
 import type { WeightBatch } from "../../src/models/model.ts";
-import type { Batch, Evaluation, Task } from "../../src/tasks/task.ts";
+import {
+  type ClassifierEvaluation,
+  labelledData,
+  type LabelledData,
+} from "../../src/tasks/labelled-data.ts";
+import type { Examples } from "../../src/datasets/examples.ts";
+import type { Batch, Task as AnyTask } from "../../src/tasks/task.ts";
+
+/** A task that classifies, with its training set. */
+interface Task extends Omit<AnyTask<LabelledData>, "evaluate"> {
+  readonly train: Examples;
+  evaluate(
+    weights: WeightBatch,
+    data: readonly LabelledData[],
+  ): Promise<readonly ClassifierEvaluation[]>;
+}
 
 /** Weights of several networks stacked, as arrays. */
 export function stack(task: Task, networks: readonly Weights[]): WeightBatch {
@@ -47,7 +62,8 @@ export function randomBatch(task: Task, n: number, size: number, seed: number): 
     });
     for (let b = 0; b < size; b++) {
       const example = random.integer(task.train.count);
-      task.writeExample(Object.fromEntries(part), b, size, example, task.train.labels[example]);
+      const data = labelledData([example], Uint8Array.of(task.train.labels[example]));
+      task.writeExample(Object.fromEntries(part), b, size, data, 0);
     }
   }
   return Object.fromEntries(
@@ -85,11 +101,11 @@ export async function underSymmetry(
   task: Task,
   tensor: string,
   seed: number,
-): Promise<{ before: Evaluation; moved: Evaluation; half: Evaluation }> {
+): Promise<Record<"before" | "moved" | "half", ClassifierEvaluation>> {
   const weights = randomWeights(task, seed);
   const moved = actOn(task.spec, sampleElement(task.spec, seed), weights);
   const half = { ...weights, [tensor]: moved[tensor] };
-  const seen = { examples: [0, 1, 2, 3], labels: task.train.labels.slice(0, 4) };
+  const seen = labelledData([0, 1, 2, 3], task.train.labels.slice(0, 4));
   const results = await task.evaluate(stack(task, [weights, moved, half]), [seen, seen, seen]);
   return { before: results[0], moved: results[1], half: results[2] };
 }

@@ -49,9 +49,10 @@ describe("a finished zoo", () => {
   });
 
   test("has a table that any Parquet reader reads, with the same rows", async () => {
-    const { rows } = await openZoo(whole);
-    expect(await decodeTable(wholeFiles.get("runs.parquet")!)).toEqual(rows);
-    await expect(decodeTable(Uint8Array.of(1, 2, 3))).rejects.toThrow(FormatError);
+    const { rows, manifest } = await openZoo(whole);
+    const { metrics } = manifest;
+    expect(await decodeTable(wholeFiles.get("runs.parquet")!, metrics)).toEqual(rows);
+    await expect(decodeTable(Uint8Array.of(1, 2, 3), metrics)).rejects.toThrow(FormatError);
   });
 
   test("has shards that stand on their own: spec, rows, stacked tensors", () => {

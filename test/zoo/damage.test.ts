@@ -23,8 +23,12 @@ beforeAll(async () => {
 const copy = () => storeOf(wholeFiles);
 
 /** Metadata as older shards have it, so that what a test changes is not noticed by the checksum first. */
-const unsealed = (metadata: Record<string, string>) =>
-  Object.fromEntries(Object.entries(metadata).filter(([key]) => key !== "checksum"));
+const unsealed = (metadata: Record<string, string>) => ({
+  ...Object.fromEntries(
+    Object.entries(metadata).filter(([key]) => key !== "checksum" && key !== "metrics"),
+  ),
+  format: "weightspace/zoo-shard@1",
+});
 
 const at = (bytes: Uint8Array, text: string) => Buffer.from(bytes).indexOf(text);
 const flipBit = (bytes: Uint8Array, place: number) => {
@@ -114,8 +118,8 @@ describe("damage", () => {
     const store = await copy();
     await store.write("zoo.json", new TextEncoder().encode("{"));
     await expect(openZoo(store)).rejects.toThrow(/zoo.json in memory is not valid JSON/);
-    await store.write("zoo.json", new TextEncoder().encode(`{"format":"weightspace/zoo@2"}`));
-    await expect(openZoo(store)).rejects.toThrow(/not of format weightspace\/zoo@1/);
+    await store.write("zoo.json", new TextEncoder().encode(`{"format":"weightspace/zoo@3"}`));
+    await expect(openZoo(store)).rejects.toThrow(/not of format weightspace\/zoo@2/);
     await expect(openZoo(store)).rejects.toThrow(FormatError);
   });
 
@@ -193,7 +197,7 @@ describe("damage", () => {
       writeSafetensors(changed, { ...unsealed(metadata), runs: JSON.stringify(runs) }),
     );
     const { rows, readWeights } = await openZoo(store);
-    expect(rows[16]).toMatchObject({ finite: false, testLoss: NaN });
+    expect(rows[16]).toMatchObject({ finite: false, metrics: { testLoss: NaN } });
     expect((await readWeights([16]))["fc1.bias"].data[3]).toBeNaN();
   });
 });

@@ -4,7 +4,8 @@ import type { Weights } from "../../src/core/tensors.ts";
 import { type EngineWatch, watchEngine } from "../../src/engine/live-arrays.ts";
 import { actOn } from "../../src/symmetry/act.ts";
 import { sampleElement } from "../../src/symmetry/element.ts";
-import type { Task } from "../../src/tasks/task.ts";
+import type { ClassifierTask } from "../../src/tasks/classifier.ts";
+import { labelledData } from "../../src/tasks/labelled-data.ts";
 import type { evaluatePopulation as Evaluate } from "../../src/zoo/evaluate.ts";
 import { digitsRecipe, drawHyperParameters, type Recipe } from "../../src/zoo/recipe.ts";
 import type { Population, Stacks } from "../../src/zoo/population.ts";
@@ -14,7 +15,7 @@ const recipe: Recipe = { ...digitsRecipe, steps: { fullChance: 0.3, range: [3, 6
 const indices = Array.from({ length: 40 }, (_, i) => i);
 
 let watch: EngineWatch;
-let task: Task;
+let task: ClassifierTask;
 let trainPopulation: typeof Train;
 let evaluatePopulation: typeof Evaluate;
 let together: Population;
@@ -52,7 +53,9 @@ describe("a population", () => {
     for (const index of [0, 17, 39]) {
       const alone = await trainPopulation({ task, recipe, seed: 7, indices: [index] });
       expect(networkAt(alone.weights, 0)).toEqual(networkAt(together.weights, index));
-      expect(alone.runs[0].testAccuracy).toBe(together.runs[index].testAccuracy);
+      expect(alone.runs[0].metrics["testAccuracy"]).toBe(
+        together.runs[index].metrics["testAccuracy"],
+      );
     }
   });
 
@@ -85,11 +88,13 @@ describe("a population", () => {
     const trained = (index: number) => networkAt(together.weights, index);
     const further = await trainPopulation({ ...own, start: trained });
     expect(networkAt(further.weights, 0)).not.toEqual(trained(17)); // control
-    expect(further.runs[0].trainLoss).toBeLessThan(together.runs[17].trainLoss);
+    expect(further.runs[0].metrics["trainLoss"]).toBeLessThan(
+      together.runs[17].metrics["trainLoss"],
+    );
   });
 
   test("it learns: networks with time, data and clean labels pass 80%, and accuracies spread", () => {
-    const accuracies = together.runs.map(({ testAccuracy }) => testAccuracy);
+    const accuracies = together.runs.map(({ metrics }) => metrics["testAccuracy"]);
     expect(Math.max(...accuracies)).toBeGreaterThan(0.8);
     expect(Math.min(...accuracies)).toBeLessThan(0.3);
     expect(together.runs.every(({ finite }) => finite)).toBe(true);
@@ -128,12 +133,12 @@ describe("a population", () => {
 });
 
 describe("evaluation", () => {
-  const lesson = { examples: [0, 1, 2], labels: Uint8Array.of(1, 2, 3) };
+  const lesson = labelledData([0, 1, 2], Uint8Array.of(1, 2, 3));
   const results = async (weights: Weights) =>
     (await evaluatePopulation(task, stackOne(weights), [lesson]))[0];
   let best: Weights;
   beforeAll(() => {
-    const accuracies = together.runs.map(({ testAccuracy }) => testAccuracy);
+    const accuracies = together.runs.map(({ metrics }) => metrics["testAccuracy"]);
     best = networkAt(together.weights, accuracies.indexOf(Math.max(...accuracies)));
   });
 
@@ -141,10 +146,10 @@ describe("evaluation", () => {
     const before = await results(best);
     const moved = actOn(task.spec, sampleElement(task.spec, 3), best);
     const after = await results(moved);
-    expect(after.testAccuracy).toBe(before.testAccuracy);
-    expect(after.testLoss).toBeCloseTo(before.testLoss, 5);
+    expect(after.metrics["testAccuracy"]).toBe(before.metrics["testAccuracy"]);
+    expect(after.metrics["testLoss"]).toBeCloseTo(before.metrics["testLoss"], 5);
     const half = await results({ ...best, "fc1.weight": moved["fc1.weight"] });
-    expect(half.testAccuracy).toBeLessThan(before.testAccuracy - 0.1);
+    expect(half.metrics["testAccuracy"]).toBeLessThan(before.metrics["testAccuracy"] - 0.1);
   });
 
   test("a network of zeros has loss log 10 and the accuracy of always saying 0", async () => {
@@ -154,11 +159,11 @@ describe("evaluation", () => {
         { shape, data: new Float32Array(data.length) },
       ]),
     );
-    const { testLoss, trainLoss, testAccuracy, finite } = await results(zeros);
-    expect(testLoss).toBeCloseTo(Math.log(10), 5);
-    expect(trainLoss).toBeCloseTo(Math.log(10), 5);
+    const { metrics, finite } = await results(zeros);
+    expect(metrics["testLoss"]).toBeCloseTo(Math.log(10), 5);
+    expect(metrics["trainLoss"]).toBeCloseTo(Math.log(10), 5);
     const share = task.test.labels.filter((label) => label === 0).length / task.test.count;
-    expect(testAccuracy).toBe(share);
+    expect(metrics["testAccuracy"]).toBe(share);
     expect(finite).toBe(true);
   });
 
@@ -167,7 +172,7 @@ describe("evaluation", () => {
     data.fill(NaN);
     const broken = await results({ ...best, "fc1.bias": { shape: [32], data } });
     expect(broken.finite).toBe(false);
-    expect(broken.testLoss).toBeNaN();
+    expect(broken.metrics["testLoss"]).toBeNaN();
   });
 });
 

@@ -3,7 +3,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { type EngineWatch, watchEngine } from "../../src/engine/live-arrays.ts";
 import { readPackageData } from "../../src/node/package-data.ts";
-import { taskEntry, type TaskName } from "../../src/tasks/registry.ts";
+import { taskEntry } from "../../src/tasks/registry.ts";
 import type { Task } from "../../src/tasks/task.ts";
 import { parseRecipe, type Recipe } from "../../src/zoo/recipe.ts";
 import { memoryStore } from "../../src/core/store.ts";
@@ -19,7 +19,7 @@ beforeAll(async () => {
   ({ trainPopulation } = await import("../../src/zoo/train-population.ts"));
 });
 
-const names: TaskName[] = ["digits-cnn", "digits-transformer-plain", "adders"];
+const names: string[] = ["digits-cnn", "digits-transformer-plain", "adders"];
 
 describe.each(names)("%s", (name) => {
   let recipe: Recipe;

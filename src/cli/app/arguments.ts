@@ -40,3 +40,10 @@ export function positiveNumber(text: string): number {
   }
   return value;
 }
+
+/** The option of long commands that keep small files of what is finished; `purpose` says what is done with them later. */
+export const partsOption = (purpose: string) =>
+  [
+    "--parts <folder>",
+    `keep one small file for every ${purpose} (no weights, at most 200 kB)`,
+  ] as const;

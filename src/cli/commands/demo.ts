@@ -52,10 +52,10 @@ export const demoCommand: RegisterCommand = (program, cli) => {
     .action(async (flags: DemoFlags) => {
       const { modelNames } = await import("../../models/registry.ts");
       const names = flags.models.split(",").map((name) => name.trim());
-      const unknown = names.find((name) => !modelNames.includes(name));
+      const unknown = names.find((name) => !modelNames().includes(name));
       if (unknown !== undefined) {
         throw new UsageError(
-          `demo: unknown model "${unknown}"${didYouMean(unknown, modelNames)}; choose from ${modelNames.join(", ")}`,
+          `demo: unknown model "${unknown}"${didYouMean(unknown, modelNames())}; choose from ${modelNames().join(", ")}`,
         );
       }
       const { digitsRecipe } = await import("../../zoo/recipe.ts");

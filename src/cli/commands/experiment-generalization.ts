@@ -67,18 +67,26 @@ async function resultOf(
   { sizes, ...results }: ExperimentOutcome,
 ): Promise<ExperimentResult> {
   const { codeVersion, machine } = await import("../app/build-info.ts");
+  const { loadedPlugins } = await import("../../core/plugins.ts");
+  const plugins = loadedPlugins();
+  const { target } = dataset;
+  const isAccuracy = target === undefined || target.name === "testAccuracy";
   return {
-    title: `Predicting accuracy from weights: ${name}`,
+    title: `Predicting ${isAccuracy ? "accuracy" : target.summary} from weights: ${name}`,
     command: commandOf(flags),
     commit: await codeVersion(),
     machine: machine(),
     seed: flags.seed,
+    ...(plugins.length > 0 && { plugins }),
     population: {
       name,
       networks: dataset.size,
       runs: dataset.groups === undefined ? dataset.size : new Set(dataset.groups).size,
       accuracies: Array.from(dataset.targets),
       description,
+      ...(!isAccuracy && {
+        target: { name: target.name, unit: target.unit, summary: target.summary },
+      }),
       ...(Object.values(counts).some((count) => count > 0) && { leftOut: counts }),
       ...sizes,
     },
@@ -106,6 +114,7 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
     settings,
     fingerprint: fingerprint(dataset),
     store: folderStore(join(out, "runs")),
+    ...(flags.parts !== undefined && { parts: folderStore(flags.parts) }),
     workers: flags.workers,
   });
   if (outcome === undefined) return;
@@ -125,7 +134,7 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
     await writeFileAtomic(flags.moveResults, movedResult(result));
   cli.output.result({ ...compact, files }, () =>
     [
-      `Kendall's tau between predicted and true accuracy of ${counted(outcome.sizes.test, "held-out network")}, mean ± spread over ${counted(flags.seeds, "seed")},`,
+      `Kendall's tau between predicted and true ${result.population.target?.summary ?? "accuracy"} of ${counted(outcome.sizes.test, "held-out network")}, mean ± spread over ${counted(flags.seeds, "seed")},`,
       "with the 95 % interval over test networks; reordered: after a random group element acted on each of them.",
       "",
       experimentTables(result),

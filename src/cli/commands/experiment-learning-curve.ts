@@ -44,6 +44,9 @@ async function trainAll(
         settings: { ...settings, seed: flags.seed + split, trainShare: share },
         fingerprint: digest,
         store: folderStore(join(out, "runs", `split-${split}-share-${share}`)),
+        ...(flags.parts !== undefined && {
+          parts: folderStore(join(flags.parts, `split-${split}-share-${share}`)),
+        }),
         workers: flags.workers,
       });
       if (outcome === undefined) return undefined;

@@ -37,7 +37,9 @@ export const predictCommand: RegisterCommand = (program, cli) => {
     .command("predict")
     .helpGroup("Functionals:")
     .summary("predict accuracy from weights")
-    .description("Predicts the test accuracy of networks from their weights alone.")
+    .description(
+      "Predicts the test accuracy of networks, or what else the functional has learned, from their weights alone.",
+    )
     .argument("<functional.safetensors>", "a checkpoint written by `weightspace train`")
     .argument("[weights...]", "networks to read, one file each: .safetensors, .pt, .npz or .onnx")
     .option("--zoo <folder>", "read the networks of a population instead")
@@ -69,12 +71,19 @@ async function predictNetworks(
   const { openPopulation } = await import("../experiments/open-population.ts");
   const functional = await loadFunctional(await readBytes(source), source, backend);
   if (!functional.checked) output.note(uncheckedNote(source));
+  for (const note of functional.pluginNotes) output.note(`note: ${note}`);
   try {
     const taken = new Map<string, TakenOfFile>();
     const tell = (path: string, opened: TensorSource) => {
       for (const one of tellTaken(output, [{ source: opened }])) taken.set(path, one);
     };
-    const population = zoo === undefined ? undefined : await openPopulation(zoo, { allowDamaged });
+    const population =
+      zoo === undefined
+        ? undefined
+        : await openPopulation(zoo, {
+            allowDamaged,
+            target: functional.target?.name,
+          });
     if (population !== undefined) warnOfProblems(population, output);
     const dataset =
       population?.dataset ?? (await weightsDataset([...files], functional.model.spec, tell));
@@ -82,9 +91,14 @@ async function predictNetworks(
       const one = taken.get(row.network);
       return one === undefined ? row : { ...row, taken: one };
     });
+    const unit = functional.target?.unit ?? "";
     output.result(rows, () =>
       textTable(
-        ["network", "predicted", ...(population ? ["actual"] : [])],
+        [
+          "network",
+          unit === "" ? "predicted" : `predicted (${unit})`,
+          ...(population ? ["actual"] : []),
+        ],
         rows.map(({ network, predicted, actual }) => [
           network,
           predicted?.toFixed(4) ?? "left out",

@@ -42,6 +42,9 @@ async function report({ output }: Cli, source: string, flags: ReportFlags): Prom
   const { readExperiment } = await import("../experiments/experiment-file.ts");
   const { generalizationReport } = await import("../../report/generalization-report.ts");
   const result = await readExperiment(source);
+  const { pluginDifferences } = await import("../../core/plugins.ts");
+  for (const text of pluginDifferences(result.plugins ?? []))
+    output.note(`note: ${source} was ${text}`);
   const page = generalizationReport(result);
   await writeFileAtomic(target, page);
   output.result(

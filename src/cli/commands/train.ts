@@ -8,12 +8,14 @@ import type { Backend } from "../../kernels/backend.ts";
 import { listModels } from "../experiments/model-help.ts";
 import { didYouMean } from "../../core/nearest-name.ts";
 import { addAlias, addOutputOption } from "../app/output-option.ts";
-import type { Training } from "../experiments/train-functional.ts";
+import type { Training, TrainingOutcome } from "../experiments/train-functional.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import { mostOptionBytes, readBytes, readJson } from "../../node/files.ts";
 import {
   allowDamagedOption,
+  type LeftOutCounts,
   type Population,
+  targetOption,
   warnOfProblems,
 } from "../experiments/open-population.ts";
 import { lockOutput } from "../../node/output-lock.ts";
@@ -32,6 +34,8 @@ interface TrainFlags {
   readonly resume?: boolean;
   readonly allowDamaged?: boolean;
   readonly backend?: Backend;
+  readonly target?: string;
+  readonly metric: string;
 }
 
 export const trainCommand: RegisterCommand = (program, cli) => {
@@ -40,7 +44,7 @@ export const trainCommand: RegisterCommand = (program, cli) => {
     .helpGroup("Functionals:")
     .summary("train a functional to predict accuracy from weights")
     .description(
-      "Trains a functional that predicts each network's test accuracy from its weights alone.",
+      "Trains a functional that predicts each network's test accuracy, or another target of the population, from its weights alone.",
     )
     .addHelpText(
       "after",
@@ -69,6 +73,12 @@ function addOptions(command: Command): Command {
     .addOption(backendOption())
     .option("--resume", "continue from the output file if it exists")
     .option(...allowDamagedOption)
+    .option(...targetOption)
+    .option(
+      "--metric <name>",
+      "of predictions; chooses the best epoch: kendall-tau, r-squared, or a plug-in's",
+      "kendall-tau",
+    )
     .addHelpText("after", "\nAn existing output is continued with --resume, and never replaced.");
 }
 
@@ -89,16 +99,21 @@ async function readOptions(path: string | undefined): Promise<Record<string, unk
 
 async function trainFunctional(flags: TrainFlags, cli: Cli): Promise<void> {
   const { modelNames } = await import("../../models/registry.ts");
-  if (!modelNames.includes(flags.functional)) {
+  const { metricNamed } = await import("../../train/metric-registry.ts");
+  metricNamed(flags.metric);
+  if (!modelNames().includes(flags.functional)) {
     throw new UsageError(
-      `train: unknown functional "${flags.functional}"${didYouMean(flags.functional, modelNames)}; choose one of ${modelNames.join(", ")}`,
+      `train: unknown functional "${flags.functional}"${didYouMean(flags.functional, modelNames())}; choose one of ${modelNames().join(", ")}`,
     );
   }
   refuseExisting(flags);
   const { withBackend } = await import("../../models/registry.ts");
   const options = withBackend(flags.functional, await readOptions(flags.options), flags.backend);
   const { openPopulation } = await import("../experiments/open-population.ts");
-  const population = await openPopulation(flags.zoo, { allowDamaged: flags.allowDamaged });
+  const population = await openPopulation(flags.zoo, {
+    allowDamaged: flags.allowDamaged,
+    target: flags.target,
+  });
   warnOfProblems(population, cli.output);
   const unlock = await lockOutput(flags.output);
   try {
@@ -107,6 +122,22 @@ async function trainFunctional(flags: TrainFlags, cli: Cli): Promise<void> {
   } finally {
     await unlock();
   }
+}
+
+/** The checkpoint to go on from, checked to be of the same training; undefined without one. */
+async function readResumed(
+  output: string,
+  about: Readonly<Record<string, unknown>>,
+  cli: Cli,
+): Promise<Uint8Array | undefined> {
+  if (!existsSync(output)) return undefined;
+  const { readCheckpointFile, uncheckedNote } = await import("../experiments/functional-file.ts");
+  const { checkSameTraining } = await import("../experiments/dataset-digest.ts");
+  const resume = await readBytes(output);
+  const { notes, checked } = await readCheckpointFile(resume, output);
+  if (!checked) cli.output.note(uncheckedNote(output));
+  checkSameTraining(output, notes, about);
+  return resume;
 }
 
 /** Trains; the output is ours alone. */
@@ -120,12 +151,17 @@ async function trainLocked(
   const { describeInputs, fitNormalization } = await import("../../train/normalization.ts");
   const { buildModel, inputsOf } = await import("../../models/registry.ts");
   const { budgetOptions } = await import("../../experiment/budget.ts");
-  const { readCheckpointFile, uncheckedNote } = await import("../experiments/functional-file.ts");
-  const { checkSameTraining, fingerprint } = await import("../experiments/dataset-digest.ts");
+  const { fingerprint } = await import("../experiments/dataset-digest.ts");
+  const { fitTarget, lossOf } = await import("../../train/target.ts");
+  const { metricNamed } = await import("../../train/metric-registry.ts");
+  const { loadedPlugins } = await import("../../core/plugins.ts");
   const { runTraining } = await import("../experiments/train-functional.ts");
   const { dataset, counts } = population;
   const [train, validation, test] = splitDataset(dataset, [0.7, 0.15, 0.15], flags.seed);
   const normalization = fitNormalization(train);
+  const target = fitTarget(train);
+  const metric = metricNamed(flags.metric);
+  const plugins = loadedPlugins();
   const model = buildModel(flags.functional, dataset.spec, options);
   const { output, seed, patience } = flags;
   const about = {
@@ -134,13 +170,9 @@ async function trainLocked(
     networks: dataset.size,
     inputs: describeInputs(inputsOf(flags.functional, options)),
     "weights and targets": fingerprint(dataset),
+    ...(plugins.length > 0 && { "plug-ins": plugins.map(({ digest }) => digest) }),
   };
-  const resume = existsSync(output) ? await readBytes(output) : undefined;
-  if (resume !== undefined) {
-    const { notes, checked } = await readCheckpointFile(resume, output);
-    if (!checked) cli.output.note(uncheckedNote(output));
-    checkSameTraining(output, notes, about);
-  }
+  const resume = await readResumed(output, about, cli);
   cli.hintResume("run the same command with --resume to continue");
   const training: Training = {
     name: flags.functional,
@@ -148,34 +180,50 @@ async function trainLocked(
     parts: { train, validation, test },
     normalization,
     inputs: inputsOf(flags.functional, options),
+    target,
+    metric,
     output,
     options: {
       ...budgetOptions({ ...flags, clipNorm: 1 }, train.size, options),
       seed,
       signal: cli.signal,
-      notes: { ...about, normalization },
+      loss: lossOf(target),
+      metric: metric.evaluate,
+      notes: { ...about, normalization, target, ...(plugins.length > 0 && { plugins }) },
       ...(patience !== undefined && { patience }),
       ...(resume && { resume }),
     },
   };
   const outcome = await runTraining(training, cli);
   if (outcome === undefined) return;
-  const { tau, bestEpoch } = outcome;
-  const sizes = { train: train.size, validation: validation.size, test: test.size };
+  tellTrained(training, outcome, { model: flags.functional, seed, leftOut: counts }, cli);
+}
+
+/** Prints what a training came to. */
+function tellTrained(
+  { model, parts, target, metric, output }: Training,
+  { tau, score, bestEpoch, reason }: TrainingOutcome,
+  about: { readonly model: string; readonly seed: number; readonly leftOut: LeftOutCounts },
+  cli: Cli,
+): void {
+  const { train, validation, test } = parts;
+  const { seed, leftOut } = about;
   const value = {
     testTau: tau,
+    ...(metric.name !== "kendall-tau" && { testScore: { [metric.name]: score } }),
     checkpoint: output,
-    model: flags.functional,
+    model: about.model,
     parameters: model.parameterCount,
-    reason: outcome.reason,
+    reason,
     bestEpoch,
-    networks: sizes,
-    leftOut: counts,
+    target: target.name,
+    networks: { train: train.size, validation: validation.size, test: test.size },
+    leftOut,
     seed,
   };
   cli.output.result(
     value,
     () =>
-      `${output}: ${flags.functional}, ${model.parameterCount} parameters, Kendall's tau ${tau.toFixed(4)} on ${test.size} held-out networks (best epoch ${bestEpoch})`,
+      `${output}: ${about.model}, ${model.parameterCount} parameters, ${metric.summary} ${score.toFixed(4)} on ${test.size} held-out networks (best epoch ${bestEpoch})`,
   );
 }

@@ -2,13 +2,17 @@
 
 import { availableParallelism } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
-import { seedNumber, wholeNumber } from "../app/arguments.ts";
+import { partsOption, seedNumber, wholeNumber } from "../app/arguments.ts";
 import { didYouMean } from "../../core/nearest-name.ts";
 import { mostNetworks } from "../../zoo/limits.ts";
+import type { ZooStore } from "../../core/store.ts";
+import type { ZooManifest } from "../../zoo/manifest.ts";
+import type { ZooRow } from "../../zoo/run.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import { mostOptionBytes, readJson } from "../../node/files.ts";
 import { counted, textTable } from "../app/output.ts";
 import { addOutputOption } from "../app/output-option.ts";
+import { addImport } from "./zoo-import.ts";
 import { UsageError } from "../app/usage-error.ts";
 
 interface BuildFlags {
@@ -19,6 +23,7 @@ interface BuildFlags {
   readonly workers: number;
   readonly shard?: { readonly part: number; readonly of: number };
   readonly shardSize?: number;
+  readonly parts?: string;
 }
 
 const quantile = (sorted: readonly number[], q: number) =>
@@ -40,6 +45,7 @@ export const zooCommand: RegisterCommand = (program, cli) => {
   addBuild(zoo, cli);
   addRecipes(zoo, cli);
   addMerge(zoo, cli);
+  addImport(zoo, cli);
   addInfo(zoo, cli);
 };
 
@@ -61,6 +67,9 @@ function addBuild(zoo: Command, cli: Cli): void {
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
     .option("--shard <i/n>", "builds part i of n only; zoo merge joins the parts", partNumber)
     .option("--shard-size <n>", "networks in one file and one program", wholeNumber(1))
+    .option(
+      ...partsOption("finished shard there; a shard that is trained again is compared with it"),
+    )
     .addHelpText(
       "after",
       "\nRecipes: zoo recipes lists them.\n\nExample:\n  weightspace zoo build --networks 2000 -o zoos/digits",
@@ -71,21 +80,21 @@ function addBuild(zoo: Command, cli: Cli): void {
 }
 
 async function build(
-  { recipe, networks, seed, output: out, workers, shard, shardSize }: BuildFlags,
+  { recipe, networks, seed, output: out, workers, shard, shardSize, parts }: BuildFlags,
   cli: Cli,
 ): Promise<void> {
   const { parseRecipe } = await import("../../zoo/recipe.ts");
-  const { recipes } = await import("../../zoo/recipes.ts");
+  const { recipeNamed, recipeNames } = await import("../../zoo/recipes.ts");
   const { folderStore } = await import("../../node/folder-store.ts");
   const { buildWithProgress } = await import("../experiments/zoo-progress.ts");
   const isFile = /[./\\]/.test(recipe);
-  if (!isFile && !Object.hasOwn(recipes, recipe))
+  if (!isFile && !recipeNames().includes(recipe))
     throw new UsageError(
-      `there is no recipe "${recipe}"${didYouMean(recipe, Object.keys(recipes))}; expected one of ${Object.keys(recipes).join(", ")}, or a JSON file`,
+      `there is no recipe "${recipe}"${didYouMean(recipe, recipeNames())}; expected one of ${recipeNames().join(", ")}, or a JSON file`,
     );
   const chosen = isFile
     ? parseRecipe(await readJson(recipe, { bytes: mostOptionBytes }))
-    : recipes[recipe];
+    : recipeNamed(recipe);
   const result = await buildWithProgress(cli, {
     recipe: chosen,
     networks,
@@ -94,6 +103,7 @@ async function build(
     store: folderStore(out),
     ...(shard !== undefined && { part: shard }),
     ...(shardSize !== undefined && { shardSize }),
+    ...(parts !== undefined && { parts: folderStore(parts) }),
   });
   const rate = result.built / Math.max(result.seconds, 1e-9);
   const what =
@@ -111,20 +121,21 @@ function addRecipes(zoo: Command, cli: Cli): void {
   zoo
     .command("recipes")
     .summary("the recipes there are")
-    .description("Lists the recipes that come with the package; with --json, whole.")
+    .description("Lists the recipes of the package and of plug-ins; with --json, whole.")
     .action(() => listRecipes(cli));
 }
 
 async function listRecipes(cli: Cli): Promise<void> {
-  const { recipes } = await import("../../zoo/recipes.ts");
-  const { taskEntry } = await import("../../tasks/registry.ts");
+  const { allRecipes } = await import("../../zoo/recipes.ts");
+  const recipes = Object.fromEntries(allRecipes().map((recipe) => [recipe.name, recipe]));
+  const { isTask, taskEntry } = await import("../../tasks/registry.ts");
   const { checkpointsOf } = await import("../../zoo/recipe.ts");
   cli.output.result({ recipes }, () =>
     textTable(
       ["recipe", "networks", "checkpoints", "steps"],
       Object.values(recipes).map((recipe) => [
         recipe.name,
-        taskEntry(recipe.task).summary,
+        isTask(recipe.task) ? taskEntry(recipe.task).summary : recipe.task,
         String(checkpointsOf(recipe)),
         recipe.steps.range.join(" to "),
       ]),
@@ -179,20 +190,76 @@ function addInfo(zoo: Command, cli: Cli): void {
     .action((folder: string) => printInfo(folder, cli));
 }
 
+/** How the target of a zoo is distributed over its networks: quantiles, counts in ten equal intervals, both as tables. */
+function valuesOf(
+  { metrics, target }: Pick<ZooManifest, "metrics" | "target">,
+  rows: readonly Pick<ZooRow, "metrics">[],
+) {
+  const { unit = "", summary = target, range } = metrics.find(({ name }) => name === target) ?? {};
+  const values = rows
+    .map((row) => row.metrics[target])
+    .filter(Number.isFinite)
+    .sort((a, b) => a - b);
+  const quantiles =
+    values.length === 0 ? [] : [0, 0.25, 0.5, 0.75, 1].map((q) => quantile(values, q));
+  const [low, high] = range ?? [values[0] ?? 0, values.at(-1) ?? 1];
+  const histogram = Array.from({ length: 10 }, () => 0);
+  for (const value of values)
+    histogram[Math.max(0, Math.min(9, Math.floor((10 * (value - low)) / (high - low || 1))))]++;
+  const title = unit === "" ? summary : `${summary} (${unit})`;
+  const bounds = histogram.map((_, i) => Number((low + (i * (high - low)) / 10).toPrecision(3)));
+  const tables = [
+    textTable(
+      [title, "min", "25 %", "median", "75 %", "max"],
+      [["", ...quantiles.map((q) => q.toFixed(3))]],
+    ),
+    textTable(
+      ["from", ...bounds.map((bound) => (range ? bound.toFixed(1) : String(bound)))],
+      [["networks", ...histogram.map(String)]],
+    ),
+  ];
+  return { quantiles, histogram, tables };
+}
+
+/** What an imported population holds. */
+async function printImported(store: ZooStore, cli: Cli): Promise<void> {
+  const { readImported } = await import("../../datasets/imported.ts");
+  const { specToJSON } = await import("../../symmetry/json.ts");
+  const { printSpec } = await import("../../symmetry/print.ts");
+  const { networks, metrics, target, spec } = await readImported(store);
+  const rows = networks.map(({ numbers }) => ({ metrics: { [target]: numbers[target] ?? NaN } }));
+  const { quantiles, histogram, tables } = valuesOf({ metrics, target }, rows);
+  const value = {
+    networks: networks.length,
+    metrics,
+    target,
+    [`${target}Quantiles`]: quantiles,
+    [`${target}Histogram`]: histogram,
+    spec: specToJSON(spec),
+  };
+  cli.output.result(value, () =>
+    [
+      `${store.location}: ${counted(networks.length, "imported network")}`,
+      ...tables,
+      printSpec(spec),
+    ].join("\n\n"),
+  );
+}
+
 async function printInfo(folder: string, cli: Cli): Promise<void> {
   const { openZoo } = await import("../../zoo/open.ts");
   const { folderStore } = await import("../../node/folder-store.ts");
   const { specToJSON } = await import("../../symmetry/json.ts");
   const { printSpec } = await import("../../symmetry/print.ts");
   const { checkpointsOf } = await import("../../zoo/recipe.ts");
-  const { manifest, rows, problems } = await openZoo(folderStore(folder));
+  const { importedName } = await import("../../datasets/imported.ts");
+  const { describePlugin } = await import("../../core/plugins.ts");
+  const store = folderStore(folder);
+  if ((await store.list()).includes(importedName)) return printImported(store, cli);
+  const { manifest, rows, problems } = await openZoo(store);
   const finite = rows.filter((row) => row.finite);
-  const accuracies = finite.map(({ testAccuracy }) => testAccuracy).sort((a, b) => a - b);
-  const quantiles =
-    accuracies.length === 0 ? [] : [0, 0.25, 0.5, 0.75, 1].map((q) => quantile(accuracies, q));
-  const histogram = Array.from({ length: 10 }, () => 0);
-  for (const accuracy of accuracies) histogram[Math.min(9, Math.floor(accuracy * 10))]++;
-  const { recipe, seed, networks, spec } = manifest;
+  const { recipe, seed, networks, spec, target, metrics, plugins } = manifest;
+  const { quantiles, histogram, tables } = valuesOf(manifest, finite);
   const checkpoints = checkpointsOf(recipe);
   const value = {
     networks,
@@ -201,8 +268,11 @@ async function printInfo(folder: string, cli: Cli): Promise<void> {
     finite: finite.length,
     seed,
     recipe,
-    testAccuracyQuantiles: quantiles,
-    testAccuracyHistogram: histogram,
+    metrics,
+    target,
+    [`${target}Quantiles`]: quantiles,
+    [`${target}Histogram`]: histogram,
+    ...(plugins.length > 0 && { plugins }),
     problems: problems.map(({ message }) => message),
     spec: specToJSON(spec),
   };
@@ -210,14 +280,8 @@ async function printInfo(folder: string, cli: Cli): Promise<void> {
   cli.output.result(value, () =>
     [
       `${folder}: ${rows.length / checkpoints} of ${networks} networks${each}, ${finite.length} with finite weights, seed ${seed}`,
-      textTable(
-        ["test accuracy", "min", "25 %", "median", "75 %", "max"],
-        [["", ...quantiles.map((q) => q.toFixed(3))]],
-      ),
-      textTable(
-        ["from", ...histogram.map((_, i) => `0.${i}`)],
-        [["networks", ...histogram.map(String)]],
-      ),
+      ...tables,
+      ...plugins.map((plugin) => `plug-in: ${describePlugin(plugin)}`),
       printSpec(spec),
       ...problems.map(({ message }) => `warning: ${message}`),
     ].join("\n\n"),

@@ -20,7 +20,11 @@ const experiment = z.object({
   commit: z.string().optional(),
   machine: z.string(),
   seed: z.int(),
+  plugins: z
+    .array(z.object({ path: z.string(), version: z.string().nullable(), digest: z.string() }))
+    .optional(),
   population: z.object({
+    target: z.object({ name: z.string(), unit: z.string(), summary: z.string() }).optional(),
     name: z.string().optional(),
     networks: count,
     runs: count.optional(),

@@ -2,15 +2,16 @@
 
 import { FormatError, SpecError } from "../../core/errors.ts";
 import type { Backend } from "../../kernels/backend.ts";
-import { buildModel, type ModelOptions, withBackend } from "../../models/registry.ts";
+import { pluginDifferences, pluginHint, type PluginRecord } from "../../core/plugins.ts";
+import { buildModel, modelEntry, type ModelOptions, withBackend } from "../../models/registry.ts";
 import type { Model } from "../../models/model.ts";
 import { formatAxisExpression } from "../../symmetry/expression.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { arraysFromHost, disposeArrays } from "../../engine/arrays.ts";
 import { readCheckpoint, type ReadCheckpoint } from "../../train/checkpoint.ts";
 import type { WeightDataset } from "../../train/dataset.ts";
-import { binaryCrossEntropy } from "../../train/losses.ts";
 import { inputsFrom, type Normalization, normalize } from "../../train/normalization.ts";
+import { fitTarget, predictionsOf, type Target } from "../../train/target.ts";
 import { startEngine } from "../../node/start-engine.ts";
 import { predict } from "../../train/predict.ts";
 
@@ -18,7 +19,11 @@ export interface Functional {
   readonly model: Model;
   /** Whether a checksum vouches for the file; older files carry none. */
   readonly checked: boolean;
-  /** Predictions in [0, 1], one per network. @throws {SpecError} when the networks are of another architecture. */
+  /** Plug-ins it was made with that are not loaded, or have changed, one sentence each. */
+  readonly pluginNotes: readonly string[];
+  /** What it predicts; undefined in files of version 0.1, which predict accuracies. */
+  readonly target: Target | undefined;
+  /** Predictions in the unit of the target, one per network. @throws {SpecError} when the networks are of another architecture. */
   predict(dataset: WeightDataset): Promise<Float32Array>;
   dispose(): void;
 }
@@ -49,8 +54,12 @@ export async function loadFunctional(
     options,
     normalization = {},
     inputs,
+    target,
+    plugins = [],
   } = notes as {
     inputs?: string;
+    target?: Target;
+    plugins?: readonly PluginRecord[];
     model?: string;
     options?: ModelOptions;
     normalization?: Normalization;
@@ -61,23 +70,22 @@ export async function loadFunctional(
       `${path} is a checkpoint without its model's name and the scales of its inputs; train it with \`weightspace train\``,
     );
   }
+  modelEntry(name, pluginHint(plugins));
   const model = buildModel(name, spec, withBackend(name, options ?? {}, backend));
+  const learned = target ?? fitTarget({ spec, size: 1, tensors: {}, targets: new Float32Array(1) });
   let arrays: ReturnType<typeof arraysFromHost> | undefined;
   return {
     model,
     checked,
+    target,
+    pluginNotes: pluginDifferences(plugins).map((text) => `${path} was ${text}`),
     async predict(dataset) {
       checkSameArchitecture(spec, dataset.spec);
       await startEngine();
       arrays ??= arraysFromHost(best ?? params);
-      return predict(
-        model,
-        arrays,
-        normalize({ ...dataset, spec }, normalization, inputsFrom(inputs)),
-        {
-          loss: binaryCrossEntropy,
-        },
-      );
+      const read = normalize({ ...dataset, spec }, normalization, inputsFrom(inputs));
+      const outputs = await predict(model, arrays, read);
+      return predictionsOf(outputs, model.outputs, learned);
     },
     dispose: () => disposeArrays(arrays),
   };

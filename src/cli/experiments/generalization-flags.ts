@@ -3,13 +3,20 @@
 import { availableParallelism } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Contestant, ExperimentSettings } from "../../experiment/settings.ts";
-import { condition, positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
+import {
+  condition,
+  partsOption,
+  positiveNumber,
+  seedNumber,
+  wholeNumber,
+} from "../app/arguments.ts";
 import type { Cli } from "../app/context.ts";
 import { mostOptionBytes, readJson } from "../../node/files.ts";
 import { backendOption } from "../app/backend-option.ts";
+import { repeatedPlugins } from "../app/plugins.ts";
 import type { Backend } from "../../kernels/backend.ts";
 import { listModels } from "./model-help.ts";
-import { allowDamagedOption } from "./open-population.ts";
+import { allowDamagedOption, targetOption } from "./open-population.ts";
 import { UsageError } from "../app/usage-error.ts";
 import { didYouMean } from "../../core/nearest-name.ts";
 
@@ -21,6 +28,7 @@ export interface GeneralizationFlags {
   readonly spec?: string;
   readonly allowDamaged?: boolean;
   readonly backend?: Backend;
+  readonly target?: string;
   readonly models: string;
   readonly options?: string;
   readonly seeds: number;
@@ -35,6 +43,7 @@ export interface GeneralizationFlags {
   readonly name?: string;
   readonly output?: string;
   readonly results?: string;
+  readonly parts?: string;
   readonly workers: number;
 }
 
@@ -98,12 +107,15 @@ export function repeatedOptions(flags: GeneralizationFlags): string {
     publishedTraining,
     allowDamaged,
     backend,
+    target,
   } = flags;
   return [
     `--zoo ${quoted(zoo)} --checkpoints ${checkpoints}`,
     ...Object.entries(where).map(([column, value]) => `--where ${quoted(`${column}=${value}`)}`),
     spec === undefined ? "" : `--spec ${quoted(spec)}`,
     allowDamaged === true ? "--allow-damaged" : "",
+    target === undefined ? "" : `--target ${target}`,
+    repeatedPlugins(),
     `--models ${quoted(models)}`,
     options === undefined ? "" : `--options ${quoted(options)}`,
     `--seeds ${seeds} --seed ${seed} --split ${split}`,
@@ -132,6 +144,7 @@ export function addGeneralizationOptions(command: Command, cli: Cli): Command {
       condition,
     )
     .option(...allowDamagedOption)
+    .option(...targetOption)
     .option("--spec <file>", "symmetries of a published population's networks as JSON")
     .option(
       "--models <list>",
@@ -160,6 +173,7 @@ export function addGeneralizationOptions(command: Command, cli: Cli): Command {
     )
     .addOption(backendOption())
     .option("--name <text>", "of the population; default the folder's name")
+    .option(...partsOption("finished run there, and skip what is finished there"))
     .option("--results <file>", "also write the tables alone, as committed to docs/results")
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism());
 }
@@ -175,7 +189,7 @@ async function chooseContestants(flags: GeneralizationFlags): Promise<Contestant
   );
   if (unknown !== undefined) {
     throw new UsageError(
-      `experiment: unknown model "${unknown}"${didYouMean(unknown, contestantNames)}; choose from ${contestantNames.join(", ")}`,
+      `experiment: unknown model "${unknown}"${didYouMean(unknown, contestantNames())}; choose from ${contestantNames().join(", ")}`,
     );
   }
   const models = chooseModels(names, options, flags.backend);

@@ -15,9 +15,9 @@ export function listModels(
 ): Command {
   let text = "";
   cli.beforeHelp(async () => {
-    const { modelNames, modelRegistry } = await import("../../models/registry.ts");
+    const { modelEntry, modelNames } = await import("../../models/registry.ts");
     const { optionInfos } = await import("../../models/options.ts");
-    const entries = modelNames.map((name) => modelRegistry[name]);
+    const entries = modelNames().map((name) => modelEntry(name));
     const models = entries.map(({ name, summary }) => [name, summary] as const);
     const more = Object.entries(await further());
     /** Models that have an option, by its line. */

@@ -3,7 +3,9 @@
 
 import { join, resolve } from "node:path";
 import { EnvironmentError, OptionError } from "../../core/errors.ts";
+import { pluginDifferences } from "../../core/plugins.ts";
 import { specFromJSON } from "../../symmetry/json.ts";
+import { accuracyTarget } from "../../train/target.ts";
 import type { WeightDataset } from "../../train/dataset.ts";
 import type { NamedText } from "../../datasets/published/population.ts";
 import type { ZooStore } from "../../core/store.ts";
@@ -41,6 +43,8 @@ export interface Population {
 }
 
 export interface PopulationOptions {
+  /** The metric to predict, by name, of populations that are measured by several. @default the population's own */
+  readonly target?: string | undefined;
   readonly checkpoints?: "last" | "all" | undefined;
   /** Conditions on columns, of published populations only. */
   readonly where?: Readonly<Record<string, string>> | undefined;
@@ -54,6 +58,12 @@ export interface PopulationOptions {
 export const allowDamagedOption = [
   "--allow-damaged",
   "go on without the networks of damaged shards, and say how many",
+] as const;
+
+/** The option of commands that learn a target of a population. */
+export const targetOption = [
+  "--target <metric>",
+  "what to predict: a metric of the population, as zoo info lists them; default its own",
 ] as const;
 
 /** Tells on standard error what a population leaves out. */
@@ -82,10 +92,18 @@ async function readMetadata(folder: string): Promise<NamedText[]> {
 /** @throws {FormatError} {OptionError} {EnvironmentError} {UnsupportedError} */
 export async function openPopulation(
   folder: string,
-  { checkpoints = "last", where, spec, allowDamaged = false }: PopulationOptions = {},
+  { checkpoints = "last", where, spec, allowDamaged = false, target }: PopulationOptions = {},
 ): Promise<Population> {
   const store = folderStore(folder);
   const names = await store.list();
+  const { importedName } = await import("../../datasets/imported.ts");
+  if (names.includes(importedName)) {
+    if (where !== undefined || spec !== undefined)
+      throw new OptionError(
+        `${folder} is an imported population, which has its spec; leave --where and --spec out`,
+      );
+    return openImported(store, target);
+  }
   const { isCnnZoo, readCnnZoo } = await import("../../datasets/published/cnn-zoo.ts");
   const { isCheckpointFolder, readCheckpointFolder } =
     await import("../../datasets/published/checkpoint-folder.ts");
@@ -97,6 +115,10 @@ export async function openPopulation(
         ? readCheckpointFolder
         : undefined;
   if (reader !== undefined) {
+    if (target !== undefined && target !== accuracyTarget.name)
+      throw new OptionError(
+        `${folder} is a published population, whose only target is ${accuracyTarget.name}, got --target ${target}`,
+      );
     const { skipped, copies, notes, ...population } = await reader(store, {
       checkpoints,
       metadata: await readMetadata(folder),
@@ -118,7 +140,7 @@ export async function openPopulation(
   }
   if (names.length > 0 && !names.includes("zoo.json")) {
     throw new EnvironmentError(
-      `${folder} holds no population: expected zoo.json, or weights.npy with metrics.csv.gz and layout.csv, or files <run>_<epoch>_<accuracy>.pt; give the folder of one`,
+      `${folder} holds no population: expected zoo.json, population.json, or weights.npy with metrics.csv.gz and layout.csv, or files <run>_<epoch>_<accuracy>.pt; give the folder of one`,
     );
   }
   if (where !== undefined || spec !== undefined) {
@@ -126,12 +148,35 @@ export async function openPopulation(
       `${folder} is a zoo of this project, which knows its symmetries and has no columns to choose by; leave --where and --spec out`,
     );
   }
-  return openOwnZoo(store, { checkpoints, allowDamaged });
+  return openOwnZoo(store, { checkpoints, allowDamaged, target });
+}
+
+async function openImported(store: ZooStore, target: string | undefined): Promise<Population> {
+  const { importedDataset, readImported } = await import("../../datasets/imported.ts");
+  const { dataset, names, skipped } = importedDataset(await readImported(store), target);
+  const reason = "its target is no number";
+  return {
+    dataset,
+    names,
+    description: "networks imported with a table",
+    problems:
+      skipped.length === 0
+        ? []
+        : [
+            `${skipped.length} of ${skipped.length + names.length} networks are left out: ${reason}`,
+          ],
+    leftOut: skipped.map((network) => ({ network, reason })),
+    counts: { damaged: 0, notFinite: skipped.length, missing: 0 },
+  };
 }
 
 async function openOwnZoo(
   store: ZooStore,
-  options: { readonly checkpoints: "last" | "all"; readonly allowDamaged: boolean },
+  options: {
+    readonly checkpoints: "last" | "all";
+    readonly allowDamaged: boolean;
+    readonly target: string | undefined;
+  },
 ): Promise<Population> {
   const { openZoo } = await import("../../zoo/open.ts");
   const { zooDataset } = await import("../../zoo/zoo-dataset.ts");
@@ -142,12 +187,15 @@ async function openOwnZoo(
   const { damaged, skipped, indices } = dataset;
   const planned = networks * (options.checkpoints === "all" ? checkpointsOf(recipe) : 1);
   const missing = planned - indices.length - skipped.length - damaged.length;
-  const problems = zoo.problems.map(({ message }) => message);
+  const problems = [
+    ...zoo.problems.map(({ message }) => message),
+    ...pluginDifferences(zoo.manifest.plugins).map((text) => `${store.location} was ${text}`),
+  ];
   const count = (left: number, why: string) => {
     if (left > 0) problems.push(`${left} of ${planned} networks are left out: ${why}`);
   };
   count(damaged.length, "their shards are damaged");
-  count(skipped.length, "their weights are not finite");
+  count(skipped.length, "their weights or targets are not finite");
   count(missing, "they are not built yet");
   return {
     dataset,

@@ -38,7 +38,7 @@ export function addNameOptions(command: Command): Command {
     .option("--heads <number>", "attention heads, for files without a graph", wholeNumber(1))
     .option("--key-value-heads <number>", "heads of keys and values", wholeNumber(1))
     .option("--config <file>", "the model's config.json, for files without a graph")
-    .option("--family <name>", `read tensor names as one of: ${families.join(", ")}`)
+    .option("--family <name>", `read tensor names as one of: ${families().join(", ")}`)
     .option("--tied", "the token embedding is the output matrix too")
     .addOption(
       new Option(

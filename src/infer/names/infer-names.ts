@@ -62,22 +62,24 @@ export function inferSpecFromNames(
 }
 
 function templateNamed(family: string): Template {
-  const found = templates.find((template) => template.family === family);
+  const found = templates().find((template) => template.family === family);
   if (found === undefined)
     throw new OptionError(
-      `inferSpecFromNames: unknown family "${family}", expected one of ${families.join(", ")}`,
+      `inferSpecFromNames: unknown family "${family}", expected one of ${families().join(", ")}`,
     );
   return found;
 }
 
 function templateFor(names: ReadonlySet<string>): Template {
-  const found = templates.filter((template) => !template.optIn && template.matches(names));
+  const found = templates().filter((template) => !template.optIn && template.matches(names));
   if (found.length === 1) return found[0];
   if (found.length > 1)
     throw new UnsupportedError(
       `inferSpecFromNames: the tensor names look like ${found.map((one) => one.family).join(" and ")}; choose one with --family`,
     );
-  const automatic = templates.filter(({ optIn }) => !optIn).map((one) => one.family);
+  const automatic = templates()
+    .filter(({ optIn }) => !optIn)
+    .map((one) => one.family);
   throw new UnsupportedError(
     `inferSpecFromNames: no family knows these tensor names (${automatic.join(", ")} are looked for, the others only with --family); export the model to ONNX, where its graph says it all`,
   );

@@ -1,6 +1,8 @@
 // All operations that inference follows. A new family is one file with its handlers and one line here.
 
 import { joinDomain } from "../../formats/onnx-flatten.ts";
+import { OptionError } from "../../core/errors.ts";
+import { checkFunctions, openRegistry } from "../../core/registry.ts";
 import type { OnnxNode } from "../../formats/onnx-types.ts";
 import { attentions } from "./attention.ts";
 import { channels } from "./channels.ts";
@@ -59,12 +61,43 @@ function elementwiseOf(names: readonly string[]): Handlers {
   return Object.fromEntries(names.map((name) => [name, elementwise[name]]));
 }
 
-/** The handler of a node, or undefined: then every axis that touches it is fixed. */
-export function handlerOf({ op, domain }: OnnxNode): Handler | undefined {
+/** Operations that others have added, by `domain/name`; the standard domain is "". */
+const added = openRegistry<Handler>("operation");
+
+const keyOf = (name: string, domain: string) => (domain === "" ? name : `${domain}/${name}`);
+
+/** An ONNX operation of one's own: how axes pass through it. */
+export interface NamedOperation {
+  /** The operator's name, as nodes have it. */
+  readonly name: string;
+  /** The operator set it belongs to. @default "", the standard one */
+  readonly domain?: string;
+  /** Says what the operation does to axes; calls `decline` for forms that it does not follow. */
+  readonly handler: Handler;
+}
+
+/**
+ * Adds an operation, for this process. What its handler claims is believed when axes are inferred, and tested by a proof.
+ * @throws {OptionError} when the operation is followed already
+ */
+export function registerOperation({ name, domain = "", handler }: NamedOperation): void {
+  checkFunctions("operation", { name, handler }, ["handler"]);
+  if (builtInHandler(name, domain) !== undefined)
+    throw new OptionError(
+      `register: there is an operation "${keyOf(name, domain)}" already; choose another name or domain`,
+    );
+  added.add(keyOf(name, domain), handler);
+}
+
+function builtInHandler(op: string, domain: string): Handler | undefined {
   if (domain === "") return handlers.get(op);
   const known = Object.hasOwn(extensions, domain) ? extensions[domain] : {};
   return Object.hasOwn(known, op) ? known[op] : undefined;
 }
 
-/** Names of the standard operators that are followed, sorted. */
+/** The handler of a node, or undefined: then every axis that touches it is fixed. */
+export const handlerOf = ({ op, domain }: OnnxNode): Handler | undefined =>
+  builtInHandler(op, domain) ?? added.get(keyOf(op, domain));
+
+/** Names of the standard operators that are followed without plug-ins, sorted. */
 export const followedOperators: readonly string[] = Object.freeze([...handlers.keys()].sort());

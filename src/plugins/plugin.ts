@@ -1,0 +1,67 @@
+// Plug-ins: functions that add tasks, models, layers, operations, families, formats, recipes and metrics of one's own to the
+// registries of this process.
+
+import { notePlugin, type PluginRecord } from "../core/plugins.ts";
+import { OptionError } from "../core/errors.ts";
+import { type NamedFormat, registerFormat } from "../formats/registry.ts";
+import { type NamedFamily, registerFamily } from "../infer/names/registry.ts";
+import { type NamedOperation, registerOperation } from "../infer/ops/registry.ts";
+import { type NamedLayer, registerLayer } from "../layers/weight-layer.ts";
+import { type NamedModel, registerModel } from "../models/registry.ts";
+import { type NamedTask, registerTask } from "../tasks/registry.ts";
+import { type NamedMetric, registerMetric } from "../train/metric-registry.ts";
+import type { Recipe } from "../zoo/recipe.ts";
+import { registerRecipe } from "../zoo/recipes.ts";
+
+/** What a plug-in is given. Every method refuses a name that exists, with an {@link OptionError}. */
+export interface PluginRegistry {
+  /** What networks of populations learn. */
+  task(entry: NamedTask): void;
+  /** A functional: `train --model`, `experiment --models`. */
+  model(entry: NamedModel): void;
+  /** A layer between features of weights, for `layered` models. */
+  layer(entry: NamedLayer): void;
+  /** An ONNX operation that inference follows. */
+  operation(entry: NamedOperation): void;
+  /** A family of tensor names. */
+  family(entry: NamedFamily): void;
+  /** A format of weight files. */
+  format(entry: NamedFormat): void;
+  /** How the networks of a population differ. */
+  recipe(entry: Recipe): void;
+  /** A number that judges predictions: `train --metric`. */
+  metric(entry: NamedMetric): void;
+}
+
+/** A plug-in: the default export of an ES module. */
+export type Plugin = (registry: PluginRegistry) => void | Promise<void>;
+
+/** The registries of this process, as plug-ins see them. */
+export const pluginRegistry: PluginRegistry = Object.freeze({
+  task: registerTask,
+  model: registerModel,
+  layer: registerLayer,
+  operation: registerOperation,
+  family: registerFamily,
+  format: registerFormat,
+  recipe: registerRecipe,
+  metric: registerMetric,
+});
+
+/**
+ * Applies a plug-in to this process; zoos, functionals and results that are made from now on record it.
+ * @throws {OptionError} when it is no function, or registers what it may not
+ */
+export async function applyPlugin(plugin: Plugin, record: PluginRecord): Promise<void> {
+  if (typeof plugin !== "function")
+    throw new OptionError(
+      `applyPlugin: ${record.path} expected a default export (registry) => void, got ${typeof plugin}; see docs/guide/extending.md`,
+    );
+  try {
+    await plugin(pluginRegistry);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new OptionError(`applyPlugin: ${record.path}: ${message}`, { cause: error });
+  }
+  notePlugin(record);
+}
