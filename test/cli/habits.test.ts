@@ -61,6 +61,7 @@ describe("options have one spelling", () => {
       "sketch",
       "zoo build",
       "zoo merge",
+      "zoo import",
       "train",
       "experiment generalization",
       "experiment learning-curve",
