@@ -121,8 +121,8 @@ function pointwise(solve: Solve, { law, inputs, output }: FactOf<"pointwise">): 
       continue;
     }
     if (law === "compare") {
-      const [first, second] = lists;
-      if (!inputs.some((value) => harmless(law, value))) link(solve, first, second);
+      if (!inputs.some((value) => harmless(law, value)))
+        for (const list of lists.slice(1)) link(solve, lists[0], list);
       continue;
     }
     if (law !== "product" && law !== "quotient") {
