@@ -43,7 +43,7 @@ function generalization(name) {
   weightspace(`zoo build --seed 1 ${build} --networks 100 -o ${zoo}`);
   const options = `docs/results/options/${name}.json`;
   weightspace(
-    `experiment generalization --zoo ${zoo} --checkpoints all --models ${models} --options ${options} --seeds 1 --epochs 2 --seed 0 -o ${out} --results ${out}.json`,
+    `experiment generalization --zoo ${zoo} --checkpoints all --models ${models} --options ${options} --backend engine --seeds 1 --epochs 2 --seed 0 -o ${out} --results ${out}.json`,
   );
   return readRows(`${out}.json`);
 }

@@ -136,7 +136,7 @@ test.each([
   ["unf-products", { channels: [1, 4, 4], head: [6, 1], activation: "tanh" }],
   ["monomial", { channels: [1, 3, 3], head: [6, 1] }],
   ["magep", { channels: [1, 3, 3], head: [6, 1] }],
-  ["magep", { channels: [1, 4, 4], head: [6, 1] }],
+  ["magep", { channels: [1, 5, 5], head: [6, 1] }],
 ])("%s %j over products of weights, with trained and frozen factors", async (name, options) => {
   const spec = mlpSpec([3, 5, 4, 2], { scale: "sign" });
   const model = buildModel(name, spec, options);
