@@ -1,6 +1,6 @@
 // Time to read and infer generated graphs of growing depth: the curve and its slope.
 
-import { readOnnx } from "../dist/formats/onnx.js";
+import { readOnnx } from "../dist/formats/onnx/onnx.js";
 import { inferSpec } from "../dist/infer/infer.js";
 import { deepTransformer, deepUnet } from "../.build/test/support/deep-models.js";
 

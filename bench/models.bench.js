@@ -2,7 +2,7 @@
 // freely permutable size found, none that is not), and how long does it take.
 
 import { readdirSync, readFileSync } from "node:fs";
-import { readOnnx } from "../dist/formats/onnx.js";
+import { readOnnx } from "../dist/formats/onnx/onnx.js";
 import { inferSpec } from "../dist/infer/infer.js";
 import { onnxRuntime } from "../dist/runtime/onnx-runtime.js";
 import { proveSpec } from "../dist/infer/proof/prove.js";

@@ -3,7 +3,7 @@
 import { digitsTask } from "../dist/tasks/digits.js";
 import { readPackageData } from "../dist/node/package-data.js";
 import { digitsRecipe } from "../dist/zoo/recipe.js";
-import { trainPopulation } from "../dist/zoo/train-population.js";
+import { trainPopulation } from "../dist/zoo/training/train-population.js";
 
 const steps = 100;
 const together = 128;

@@ -3,7 +3,7 @@
 
 import { startEngine } from "../dist/engine/start.js";
 import { buildModel } from "../dist/models/registry.js";
-import { deriveProducts } from "../dist/plan/derive-products.js";
+import { deriveProducts } from "../dist/plan/products/derive-products.js";
 import { lowerSpec } from "../dist/symmetry/lower.js";
 import { mlpSpec } from "../dist/symmetry/presets/mlp.js";
 import { digitsTransformerSpec } from "../dist/tasks/digits-transformer.js";
@@ -11,7 +11,7 @@ import { defineSpec } from "../dist/symmetry/spec.js";
 import { randomWeights, toBatch } from "../dist/testing/index.js";
 import { numpy as np } from "@jax-js/jax";
 import { compileForward, compileGradients } from "../dist/train/compiled.js";
-import { binaryCrossEntropy } from "../dist/train/losses.js";
+import { binaryCrossEntropy } from "../dist/train/measures/losses.js";
 import { median } from "./support/harness.js";
 
 const batch = 16;

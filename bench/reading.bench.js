@@ -7,7 +7,7 @@ import { readPackageData } from "../dist/node/package-data.js";
 import { taskEntry } from "../dist/tasks/registry.js";
 import { predictor } from "../dist/train/predict.js";
 import { labelledData } from "../dist/tasks/labelled-data.js";
-import { evaluatePopulation } from "../dist/zoo/evaluate.js";
+import { evaluatePopulation } from "../dist/zoo/training/evaluate.js";
 import { recipes } from "../dist/zoo/recipes.js";
 import { startEngine } from "../dist/engine/start.js";
 

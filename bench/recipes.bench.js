@@ -5,7 +5,7 @@ import { readPackageData } from "../dist/node/package-data.js";
 import { taskEntry } from "../dist/tasks/registry.js";
 import { checkpointsOf, drawHyperParameters } from "../dist/zoo/recipe.js";
 import { recipes } from "../dist/zoo/recipes.js";
-import { trainPopulation } from "../dist/zoo/train-population.js";
+import { trainPopulation } from "../dist/zoo/training/train-population.js";
 
 const networks = 128;
 const steps = 12;

@@ -8,10 +8,10 @@ import type { Weights } from "../src/core/tensors.ts";
 import { actOn } from "../src/symmetry/act.ts";
 import { sampleElement } from "../src/symmetry/element.ts";
 import type { Task } from "../src/tasks/task.ts";
-import { meanAndSpread } from "../src/train/metrics.ts";
-import type { Stacks } from "../src/zoo/population.ts";
+import { meanAndSpread } from "../src/train/measures/metrics.ts";
+import type { Stacks } from "../src/zoo/training/population.ts";
 import { digitsRecipe, type Recipe } from "../src/zoo/recipe.ts";
-import { trainPopulation } from "../src/zoo/train-population.ts";
+import { trainPopulation } from "../src/zoo/training/train-population.ts";
 
 /** Digit classifiers that all learn the task well: what sets them apart is chance and small differences of settings. */
 export const parentRecipe: Recipe = Object.freeze({

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fingerprint } from "../dist/identity/fingerprint.js";
 import { randomStream } from "../dist/core/random.js";
-import { readOnnx } from "../dist/formats/onnx.js";
+import { readOnnx } from "../dist/formats/onnx/onnx.js";
 import { weightsSource } from "../dist/formats/tensor-source.js";
 import { actOn } from "../dist/symmetry/act.js";
 import { sampleElement } from "../dist/symmetry/element.js";

@@ -7,7 +7,7 @@ import type { Weights } from "../src/core/tensors.ts";
 import { startEngine } from "../src/engine/start.ts";
 import { weightStatistics } from "../src/models/stat-nn.ts";
 import type { Task } from "../src/tasks/task.ts";
-import { meanAndSpread } from "../src/train/metrics.ts";
+import { meanAndSpread } from "../src/train/measures/metrics.ts";
 import { areaUnderRoc, rocCurve } from "./roc.ts";
 import type { ProvenanceResult, ProvenanceRow } from "./provenance-figures.ts";
 import {

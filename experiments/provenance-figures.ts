@@ -1,6 +1,6 @@
 // The result of the provenance experiment as plain data: what its page is made of, and what is kept as JSON.
 
-import type { MeanAndSpread } from "../src/train/metrics.ts";
+import type { MeanAndSpread } from "../src/train/measures/metrics.ts";
 import type { RocPoint } from "./roc.ts";
 
 /** How well one method finds the parents of one kind of descendants; means and spreads are over seeds. */

@@ -2,9 +2,9 @@
 
 import { jit, nn, numpy as np } from "@jax-js/jax";
 import { deriveSeed, randomStream } from "../dist/core/random.js";
-import { adam } from "../dist/train/optimizers.js";
-import { applyUpdates } from "../dist/train/update-rules.js";
-import { warmupCosine } from "../dist/train/schedules.js";
+import { adam } from "../dist/train/optimizers/optimizers.js";
+import { applyUpdates } from "../dist/train/optimizers/update-rules.js";
+import { warmupCosine } from "../dist/train/optimizers/schedules.js";
 
 const batch = 100;
 

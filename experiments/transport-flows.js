@@ -5,8 +5,8 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { flowMethods } from "../dist/transport/flow-methods.js";
-import { flowDatasets, gradientFlow } from "../dist/transport/gradient-flow.js";
+import { flowMethods } from "../dist/transport/flows/flow-methods.js";
+import { flowDatasets, gradientFlow } from "../dist/transport/flows/gradient-flow.js";
 import { root } from "../scripts/sources.js";
 
 const argument = (name, usual) => {

@@ -5,9 +5,9 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { startEngine } from "../dist/engine/start.js";
-import { runGenerator } from "../dist/experiment/digit-generator.js";
+import { runGenerator } from "../dist/experiment/demos/digit-generator.js";
 import { parseDigits } from "../dist/datasets/digits-data.js";
-import { flowMethods } from "../dist/transport/flow-methods.js";
+import { flowMethods } from "../dist/transport/flows/flow-methods.js";
 import { root } from "../scripts/sources.js";
 
 const argument = (name, usual) => {

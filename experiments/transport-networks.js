@@ -6,8 +6,11 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { deriveSeed, randomStream } from "../dist/core/random.js";
 import { mlpSpec } from "../dist/symmetry/presets/mlp.js";
-import { networkDistance } from "../dist/transport/network-distance.js";
-import { invariantFeatures, slicedFeatures } from "../dist/transport/population-features.js";
+import { networkDistance } from "../dist/transport/networks/network-distance.js";
+import {
+  invariantFeatures,
+  slicedFeatures,
+} from "../dist/transport/networks/population-features.js";
 import { root } from "../scripts/sources.js";
 
 const settings = { networks: 80, units: 24, steps: 1500, rate: 0.01, points: 64, seeds: 3 };

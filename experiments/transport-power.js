@@ -5,7 +5,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { deriveSeed, randomStream } from "../dist/core/random.js";
-import { permutationTest } from "../dist/transport/permutation-test.js";
+import { permutationTest } from "../dist/transport/networks/permutation-test.js";
 import { root } from "../scripts/sources.js";
 
 const argument = (name, usual) => {

@@ -1,4 +1,5 @@
-// Checks that files and functions stay small: at most 400 lines a file, 60 lines a function. Functions that were longer
+// Checks that files, functions and folders stay small: at most 400 lines a file, 60 lines a function, 20 files in a
+// folder without its sub-folders. Functions that were longer
 // when the rule came stand in long-functions.json with their length; that list only shrinks.
 
 import { spawnSync } from "node:child_process";
@@ -10,6 +11,7 @@ import { conclude, root, sourceFiles } from "./sources.js";
 
 export const lineLimit = 400;
 export const functionLimit = 60;
+export const folderLimit = 20;
 const folders = ["src", "test", "scripts", "bench", "examples", "experiments", "bin"];
 
 /** What is wrong with the length or the opening of one file, as lines of text. */
@@ -23,6 +25,21 @@ export function sizeProblems(path, text) {
     problems.push(`${path}: must open with a comment that says what it is`);
   }
   return problems;
+}
+
+/** Folders that hold too many of `paths` themselves, as lines of text. */
+export function folderProblems(paths) {
+  const counts = new Map();
+  for (const path of paths) {
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  return [...counts]
+    .filter(([, count]) => count > folderLimit)
+    .map(
+      ([folder, count]) =>
+        `${folder}: ${count} files, at most ${folderLimit}; divide it by purpose`,
+    );
 }
 
 /**
@@ -118,5 +135,9 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
     sizeProblems(path, readFileSync(join(root, path), "utf8")),
   );
   const current = JSON.parse(readFileSync(list, "utf8"));
-  conclude("check-size", files.length, [...problems, ...functionProblems(found, current)]);
+  conclude("check-size", files.length, [
+    ...problems,
+    ...folderProblems(files),
+    ...functionProblems(found, current),
+  ]);
 }

@@ -5,7 +5,7 @@ import { zipSync } from "fflate";
 import { EnvironmentError, FormatError, SpecError, UnsupportedError } from "../dist/core/errors.js";
 import { randomStream } from "../dist/core/random.js";
 import { openTensorSource } from "../dist/formats/open.js";
-import { writeSafetensors } from "../dist/formats/safetensors-write.js";
+import { writeSafetensors } from "../dist/formats/safetensors/safetensors-write.js";
 import { specFromJSON } from "../dist/symmetry/json.js";
 
 const [count = 10_000, seed = 1] = process.argv.slice(2).map(Number);

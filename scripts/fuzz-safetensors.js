@@ -3,8 +3,8 @@
 
 import { FormatError, UnsupportedError } from "../dist/core/errors.js";
 import { randomStream } from "../dist/core/random.js";
-import { writeSafetensors } from "../dist/formats/safetensors-write.js";
-import { readSafetensors } from "../dist/formats/safetensors.js";
+import { writeSafetensors } from "../dist/formats/safetensors/safetensors-write.js";
+import { readSafetensors } from "../dist/formats/safetensors/safetensors.js";
 
 const [count = 10_000, seed = 1] = process.argv.slice(2).map(Number);
 const random = randomStream(seed);

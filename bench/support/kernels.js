@@ -1,6 +1,6 @@
 // A stack of layers on generated kernels, as benchmarks run it.
 
-import { startNodeThread } from "../../dist/node/kernel-threads.js";
+import { startNodeThread } from "../../dist/node/threads/kernel-threads.js";
 import { planProgram } from "../../dist/kernels/program.js";
 import { runProgram } from "../../dist/kernels/run.js";
 import { mergeTensors } from "../../dist/plan/merge-tensors.js";

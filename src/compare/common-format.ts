@@ -3,7 +3,7 @@
 
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { narrow } from "../formats/narrow.ts";
-import type { SafeDtype } from "../formats/safetensors-dtypes.ts";
+import type { SafeDtype } from "../formats/safetensors/safetensors-dtypes.ts";
 import { widen } from "../formats/widen.ts";
 import { float32Rounding, type Rounding } from "../parts/check-move.ts";
 import type { WeightReader } from "../parts/problem.ts";

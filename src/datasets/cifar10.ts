@@ -2,7 +2,7 @@
 // label and 32 x 32 pixels in red, green and blue planes.
 
 import { FormatError } from "../core/errors.ts";
-import { gunzip } from "../formats/gzip.ts";
+import { gunzip } from "../formats/archives/gzip.ts";
 import type { ImageSet, NamedFile } from "./image-set.ts";
 
 const side = 32;

@@ -3,7 +3,7 @@
 
 import { FormatError } from "../core/errors.ts";
 import { randomStream } from "../core/random.ts";
-import { gunzip } from "../formats/gzip.ts";
+import { gunzip } from "../formats/archives/gzip.ts";
 import type { Dataset } from "./examples.ts";
 
 export const digitPixels = 64;

@@ -3,7 +3,7 @@
 
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { formatShape, sizeOf } from "../core/shapes.ts";
-import { gunzip } from "../formats/gzip.ts";
+import { gunzip } from "../formats/archives/gzip.ts";
 import type { ImageSet, NamedFile } from "./image-set.ts";
 
 const unsignedBytes = 0x08;

@@ -8,9 +8,9 @@ import { parseJson } from "../core/json-limits.ts";
 import type { MetricInfo } from "../core/metric-info.ts";
 import { equalShapes, formatShape } from "../core/shapes.ts";
 import type { ZooStore } from "../core/store.ts";
-import { toFloat32 } from "../formats/safetensors-dtypes.ts";
-import { writeSafetensors } from "../formats/safetensors-write.ts";
-import { readSafetensors } from "../formats/safetensors.ts";
+import { toFloat32 } from "../formats/safetensors/safetensors-dtypes.ts";
+import { writeSafetensors } from "../formats/safetensors/safetensors-write.ts";
+import { readSafetensors } from "../formats/safetensors/safetensors.ts";
 import { specFromJSON, specToJSON } from "../symmetry/json.ts";
 import type { WeightDataset } from "../train/dataset.ts";
 

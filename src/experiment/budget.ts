@@ -2,7 +2,7 @@
 
 import type { ModelOptions } from "../models/registry.ts";
 import type { FitOptions } from "../train/fit-options.ts";
-import { constant, warmupCosine } from "../train/schedules.ts";
+import { constant, warmupCosine } from "../train/optimizers/schedules.ts";
 
 export const scheduleNames = ["cosine", "constant"] as const;
 

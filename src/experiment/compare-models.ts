@@ -3,8 +3,8 @@
 
 import { deriveSeed, randomStream } from "../core/random.ts";
 import type { PairedComparison } from "../report/experiment.ts";
-import { kendallTau } from "../train/kendall-tau.ts";
-import { meanAndSpread } from "../train/metrics.ts";
+import { kendallTau } from "../train/measures/kendall-tau.ts";
+import { meanAndSpread } from "../train/measures/metrics.ts";
 import type { FinishedJob } from "./job.ts";
 
 /** The true targets of the test networks, and the run each comes from. */

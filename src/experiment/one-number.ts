@@ -4,7 +4,7 @@
 import { sizeOf } from "../core/shapes.ts";
 import type { OneNumberRow } from "../report/experiment.ts";
 import type { WeightDataset } from "../train/dataset.ts";
-import { kendallTau } from "../train/kendall-tau.ts";
+import { kendallTau } from "../train/measures/kendall-tau.ts";
 import { bootstrapTaus, middle } from "./compare-models.ts";
 import { stageTau } from "./stage-tau.ts";
 

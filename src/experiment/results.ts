@@ -1,8 +1,8 @@
 // From finished training runs to the table, scatter plots and curves of a report.
 
 import { modelEntry, modelNames } from "../models/registry.ts";
-import { kendallTau } from "../train/kendall-tau.ts";
-import { meanAndSpread, rSquared } from "../train/metrics.ts";
+import { kendallTau } from "../train/measures/kendall-tau.ts";
+import { meanAndSpread, rSquared } from "../train/measures/metrics.ts";
 import type { PairedComparison, ExperimentResult, ExperimentRow } from "../report/experiment.ts";
 import { bootstrapTaus, compareModels, middle, type TestTargets } from "./compare-models.ts";
 import type { FinishedJob } from "./job.ts";

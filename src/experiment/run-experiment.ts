@@ -10,8 +10,8 @@ import { checkReadable } from "./choose-models.ts";
 import { type JobPool, runInPlace } from "./job-pool.ts";
 import { openParts } from "./parts.ts";
 import type { JobRequest } from "./job.ts";
-import { runData } from "./held-out.ts";
-import { checkMove, parseMove } from "./move-dataset.ts";
+import { runData } from "./data/held-out.ts";
+import { checkMove, parseMove } from "./data/move-dataset.ts";
 import { oneNumberBaselines } from "./one-number.ts";
 import { collectResults, type TrainedAs } from "./results.ts";
 import {
@@ -21,7 +21,7 @@ import {
   type ExperimentSettings,
   keepSettings,
 } from "./settings.ts";
-import { takeShare } from "./train-share.ts";
+import { takeShare } from "./data/train-share.ts";
 import { findFinished, type Run, trainRuns } from "./train-runs.ts";
 import { configure, judgeTrials, tuningConfigurations } from "./tuning.ts";
 

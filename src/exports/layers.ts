@@ -19,11 +19,16 @@ export {
   type EquivariantLinearOptions,
 } from "../layers/equivariant-linear.ts";
 export type { StagedLayer } from "../layers/layer-stack.ts";
-export { pointwiseLayer } from "../layers/pointwise.ts";
-export { dense, denseStack, type DenseOptions, type DenseStackOptions } from "../layers/dense.ts";
+export { pointwiseLayer } from "../layers/pointwise/pointwise.ts";
+export {
+  dense,
+  denseStack,
+  type DenseOptions,
+  type DenseStackOptions,
+} from "../layers/pointwise/dense.ts";
 export { invariantPool, type InvariantPool, type PoolKind } from "../layers/invariant-pool.ts";
 export { positionEncoding, type PositionEncodingOptions } from "../layers/position-encoding.ts";
-export { activate, activationNames, type ActivationName } from "../layers/activation.ts";
+export { activate, activationNames, type ActivationName } from "../layers/pointwise/activation.ts";
 export { keepParams, prefixed, scoped, type Layer, type LayerParams } from "../layers/layer.ts";
 export {
   stage,

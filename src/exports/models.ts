@@ -29,7 +29,7 @@ export {
   type NamedModel,
   type ModelOptions,
 } from "../models/registry.ts";
-export type { ActivationName } from "../layers/activation.ts";
+export type { ActivationName } from "../layers/pointwise/activation.ts";
 export type { BiasKind } from "../layers/equivariant-linear.ts";
 export type { Aggregation } from "../layers/execute.ts";
 export type { InitKind } from "../layers/initial-coefficients.ts";

@@ -1,7 +1,7 @@
 // `weightspace/node`: what needs Node: files, folders, threads.
 
 export { readPackageData } from "../node/package-data.ts";
-export { startEngine, type EngineOptions } from "../node/start-engine.ts";
+export { startEngine, type EngineOptions } from "../node/threads/start-engine.ts";
 export { buildZoo, type NodeBuildOptions } from "../node/build-zoo.ts";
 export { runExperiment, type NodeExperimentOptions } from "../node/run-experiment.ts";
 export { folderStore } from "../node/folder-store.ts";

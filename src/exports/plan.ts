@@ -25,7 +25,7 @@ export {
   deriveProducts,
   type DerivedSpec,
   type DeriveProductsOptions,
-} from "../plan/derive-products.ts";
-export type { LeftOut } from "../plan/chain-operands.ts";
+} from "../plan/products/derive-products.ts";
+export type { LeftOut } from "../plan/products/chain-operands.ts";
 export type { Formula, TensorRole } from "../symmetry/formula.ts";
 export type { DimPairs } from "../symmetry/formula.ts";

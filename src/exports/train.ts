@@ -9,7 +9,7 @@ export {
   type Optimizer,
   type RmspropOptions,
   type SgdOptions,
-} from "../train/optimizers.ts";
+} from "../train/optimizers/optimizers.ts";
 export {
   addDecayedParams,
   applyUpdates,
@@ -23,7 +23,7 @@ export {
   type OptimizerState,
   type RootMeanSquareOptions,
   type UpdateRule,
-} from "../train/update-rules.ts";
+} from "../train/optimizers/update-rules.ts";
 export {
   constant,
   stepDecay,
@@ -31,15 +31,20 @@ export {
   type Schedule,
   type StepDecayOptions,
   type WarmupCosineOptions,
-} from "../train/schedules.ts";
+} from "../train/optimizers/schedules.ts";
 export {
   binaryCrossEntropy,
   meanSquaredError,
   softmaxCrossEntropy,
   type Loss,
-} from "../train/losses.ts";
-export { kendallTau } from "../train/kendall-tau.ts";
-export { meanAndSpread, rSquared, type MeanAndSpread, type Metric } from "../train/metrics.ts";
+} from "../train/measures/losses.ts";
+export { kendallTau } from "../train/measures/kendall-tau.ts";
+export {
+  meanAndSpread,
+  rSquared,
+  type MeanAndSpread,
+  type Metric,
+} from "../train/measures/metrics.ts";
 export { splitDataset, subset, type DatasetTensor, type WeightDataset } from "../train/dataset.ts";
 export { fitNormalization, normalize, type Normalization } from "../train/normalization.ts";
 export { fit } from "../train/fit.ts";
@@ -59,5 +64,5 @@ export {
   metricNames,
   registerMetric,
   type NamedMetric,
-} from "../train/metric-registry.ts";
+} from "../train/measures/metric-registry.ts";
 export type { MetricInfo } from "../core/metric-info.ts";

@@ -15,9 +15,9 @@ export { memoryStore, type ZooStore } from "../core/store.ts";
 export { zooDataset, type ZooDataset, type ZooDatasetOptions } from "../zoo/zoo-dataset.ts";
 export type { Classifier, ClassifierTask } from "../tasks/classifier.ts";
 export type { ZooManifest } from "../zoo/manifest.ts";
-export type { StackedTensor, Stacks } from "../zoo/population.ts";
-export type { Run, ZooRow } from "../zoo/run.ts";
-export type { ShardRequest, ShardTrainer } from "../zoo/train-shard.ts";
+export type { StackedTensor, Stacks } from "../zoo/training/population.ts";
+export type { Run, ZooRow } from "../zoo/training/run.ts";
+export type { ShardRequest, ShardTrainer } from "../zoo/training/train-shard.ts";
 export type { Batch, Evaluation, RunData, RunDraw, Task } from "../tasks/task.ts";
 export {
   classifierMetrics,

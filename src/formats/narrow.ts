@@ -4,7 +4,7 @@
 import { OptionError } from "../core/errors.ts";
 import { encodeSmallFloats } from "../core/floats.ts";
 import type { Tensor } from "../core/tensors.ts";
-import { type SafeDtype, type SafeTensor, smallFloats } from "./safetensors-dtypes.ts";
+import { type SafeDtype, type SafeTensor, smallFloats } from "./safetensors/safetensors-dtypes.ts";
 import { widen } from "./widen.ts";
 
 /** Smallest and largest integer of a format, as far as doubles count exactly. */

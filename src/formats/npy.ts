@@ -4,7 +4,7 @@
 
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { formatShape, sizeOf } from "../core/shapes.ts";
-import { dtypeBytes, type SafeDtype } from "./safetensors-dtypes.ts";
+import { dtypeBytes, type SafeDtype } from "./safetensors/safetensors-dtypes.ts";
 
 export const npyLimits = { headerBytes: 1_000_000, rank: 64, numbers: 2 ** 40 };
 

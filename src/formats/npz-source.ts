@@ -3,10 +3,10 @@
 import { FormatError } from "../core/errors.ts";
 import { type Bytes, type ByteSource, byteSource } from "./byte-source.ts";
 import { type NpyHeader, npyDataStart, npyHeader } from "./npy.ts";
-import { dtypeBytes } from "./safetensors-dtypes.ts";
+import { dtypeBytes } from "./safetensors/safetensors-dtypes.ts";
 import { gather } from "./strided.ts";
 import { makeTensorSource, type TensorSource } from "./tensor-source.ts";
-import { openZip } from "./zip-source.ts";
+import { openZip } from "./archives/zip-source.ts";
 
 const ending = ".npy";
 

@@ -4,13 +4,13 @@ import { FormatError, OptionError, UnsupportedError } from "../core/errors.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { isNpy } from "./npy.ts";
 import { openNpy, openNpz } from "./npz-source.ts";
-import { openPytorch } from "./pytorch-source.ts";
-import { findPickle, isLegacyPytorch, refuseLegacyPytorch } from "./pytorch-state.ts";
-import { openSafetensors } from "./safetensors-source.ts";
+import { openPytorch } from "./pytorch/pytorch-source.ts";
+import { findPickle, isLegacyPytorch, refuseLegacyPytorch } from "./pytorch/pytorch-state.ts";
+import { openSafetensors } from "./safetensors/safetensors-source.ts";
 import { refuseForeign, refuseForeignArchive, sniffBytes } from "./sniff.ts";
 import type { OpenBeside } from "./byte-source.ts";
 import type { TensorSource } from "./tensor-source.ts";
-import { readDirectory } from "./zip-directory.ts";
+import { readDirectory } from "./archives/zip-directory.ts";
 
 /** What is read, for messages. */
 export const readable =
@@ -65,7 +65,7 @@ async function openByStart(
   if (ending === "safetensors") return openSafetensors(file);
   // An ONNX file has no mark; its first field is nearly always the version, a small number.
   if ((start[0] === 0x08 && start[1] > 0 && start[1] < 0x80) || ending === "onnx") {
-    const { openOnnx } = await import("./onnx-source.ts");
+    const { openOnnx } = await import("./onnx/onnx-source.ts");
     return openOnnx(file, openBeside);
   }
   if (start[0] === 0x80 && start[1] >= 2 && start[1] <= 5)

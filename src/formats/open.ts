@@ -5,7 +5,7 @@ import { type Bytes, type ByteSource, byteSource } from "./byte-source.ts";
 import { openTensorFile, refuseKey } from "./open-file.ts";
 import type { OpenBeside } from "./byte-source.ts";
 import { openAdded } from "./registry.ts";
-import { openSharded } from "./sharded-source.ts";
+import { openSharded } from "./safetensors/sharded-source.ts";
 import type { TensorSource } from "./tensor-source.ts";
 
 export interface OpenOptions {

@@ -4,8 +4,8 @@ import { EnvironmentError, OptionError } from "../core/errors.ts";
 import { formatShape, sizeOf } from "../core/shapes.ts";
 import type { Tensor, Weights } from "../core/tensors.ts";
 import type { ByteSource } from "./byte-source.ts";
-import type { Taken } from "./pytorch-choice.ts";
-import { dtypeBytes, type SafeDtype, type SafeTensor } from "./safetensors-dtypes.ts";
+import type { Taken } from "./pytorch/pytorch-choice.ts";
+import { dtypeBytes, type SafeDtype, type SafeTensor } from "./safetensors/safetensors-dtypes.ts";
 import { widen } from "./widen.ts";
 
 /** One tensor as its file describes it. */

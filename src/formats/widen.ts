@@ -2,7 +2,7 @@
 
 import { UnsupportedError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensors.ts";
-import { type SafeTensor, toFloat32 } from "./safetensors-dtypes.ts";
+import { type SafeTensor, toFloat32 } from "./safetensors/safetensors-dtypes.ts";
 
 /** The bytes where a typed array may begin; copied only when they lie elsewhere. */
 function aligned(data: Uint8Array, width: number): [ArrayBufferLike, number, number] {

@@ -3,10 +3,10 @@
 
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { sizeOf } from "../core/shapes.ts";
-import type { OnnxGraph } from "../formats/onnx-types.ts";
+import type { OnnxGraph } from "../formats/onnx/onnx-types.ts";
 import type { AxisExpression } from "../symmetry/expression.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
-import { separateAliases } from "../formats/onnx-aliases.ts";
+import { separateAliases } from "../formats/onnx/onnx-aliases.ts";
 import { leavesOf } from "./index-sets/atoms.ts";
 import { nameAxes } from "./assembly/axis-names.ts";
 import { axesOfValue, buildSpec } from "./assembly/build-spec.ts";

@@ -2,7 +2,7 @@
 
 import { sizeOf, stridesOf } from "../core/shapes.ts";
 import { bytesOf, type Layout } from "./nest.ts";
-import type { Buffer, Operation, View } from "./operations.ts";
+import type { Buffer, Operation, View } from "./wasm/operations.ts";
 
 /** An array of networks in a buffer: rows of columns, indexed by network and by loops of these sizes. */
 export interface Value {

@@ -11,7 +11,7 @@ import type {
   ProductPart,
   StreamOperation,
   View,
-} from "./operations.ts";
+} from "./wasm/operations.ts";
 import type { Piece } from "./readings.ts";
 
 export interface MixOptions {

@@ -1,9 +1,9 @@
 // Loops over networks and indices: which neighbouring loops are really one, which one is taken several rows at a time, how
 // threads share them, and the pointers into every array at each step.
 
-import type { FunctionWriter } from "./assembler.ts";
-import { get, i32, type Instruction, type Local, op, set } from "./instructions.ts";
-import type { Buffer, View } from "./operations.ts";
+import type { FunctionWriter } from "./wasm/assembler.ts";
+import { get, i32, type Instruction, type Local, op, set } from "./wasm/instructions.ts";
+import type { Buffer, View } from "./wasm/operations.ts";
 
 /** A loop of so many turns, times the batch where it is batched. */
 export interface Loop {

@@ -1,7 +1,7 @@
 // Writes the gradient of coefficients: a tile of the matrix stays in registers while rows of both operands go by.
 
-import type { MultiplyAdd } from "./fused-multiply-add.ts";
-import { access, get, i32, type Local, op, set, splatLane } from "./instructions.ts";
+import type { MultiplyAdd } from "./wasm/fused-multiply-add.ts";
+import { access, get, i32, type Local, op, set, splatLane } from "./wasm/instructions.ts";
 import {
   addressOf,
   bytesOf,
@@ -12,8 +12,8 @@ import {
   tileLoopOf,
   writeNest,
 } from "./nest.ts";
-import type { OuterOperation } from "./operations.ts";
-import { lanesOf, type Panel, panelsOf, storeLanes, vectorBytes } from "./vectors.ts";
+import type { OuterOperation } from "./wasm/operations.ts";
+import { lanesOf, type Panel, panelsOf, storeLanes, vectorBytes } from "./wasm/vectors.ts";
 
 /** Rows of the matrix in a tile: their factors come with one load. */
 const tileRows = 4;

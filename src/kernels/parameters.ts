@@ -5,7 +5,7 @@ import { OptionError } from "../core/errors.ts";
 import { adjointPlan } from "../plan/adjoint.ts";
 import { membersOf } from "../plan/merge-tensors.ts";
 import type { ArenaPlan } from "./arena.ts";
-import type { Matrix, Operation, ReduceOperation } from "./operations.ts";
+import type { Matrix, Operation, ReduceOperation } from "./wasm/operations.ts";
 import type { KernelLayer, PositionTable } from "./stack.ts";
 
 /** A parameter of the model: its buffer, and that of its gradient. */

@@ -1,8 +1,8 @@
 // Activations on four numbers at a time, with their derivatives. To add one: write both here, and its name in nn/activation.ts.
 // The exponential reduces its argument to |r| <= ln(2)/2 and takes the Taylor series of degree 7 there (next term below 6e-9).
 
-import type { FunctionWriter } from "./assembler.ts";
-import { get, i32, type Instruction, op, set, vector } from "./instructions.ts";
+import type { FunctionWriter } from "./wasm/assembler.ts";
+import { get, i32, type Instruction, op, set, vector } from "./wasm/instructions.ts";
 
 export interface Pointwise {
   /** What the derivative is computed from: the activation's result or its argument. */

@@ -7,7 +7,7 @@ import { layOut, type Pass, planArena, type Value, viewOf } from "./arena.ts";
 import { type LayerState, type OutputGradients, planBackward, planForward } from "./layers.ts";
 import { placement, type TensorParts } from "./mix.ts";
 import type { Layout } from "./nest.ts";
-import type { Operation } from "./operations.ts";
+import type { Operation } from "./wasm/operations.ts";
 import type { Build, Constant, ParameterPlan } from "./parameters.ts";
 import { pointwise } from "./pointwise.ts";
 import { readOperand, readSchedule } from "./readings.ts";

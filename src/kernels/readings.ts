@@ -3,7 +3,7 @@
 import type { LoweredSpec } from "../symmetry/lower.ts";
 import type { FeatureUse, Schedule } from "../plan/schedule.ts";
 import { type ArenaPlan, type Value, viewOf } from "./arena.ts";
-import type { Operation, View } from "./operations.ts";
+import type { Operation, View } from "./wasm/operations.ts";
 
 export type Aggregation = "mean" | "sum";
 

@@ -1,6 +1,6 @@
 // Writes reductions and copies: rows of columns summed over some loops and scaled.
 
-import { access, get, i32, type Local, op, set, vector } from "./instructions.ts";
+import { access, get, i32, type Local, op, set, vector } from "./wasm/instructions.ts";
 import {
   addressOf,
   bytesOf,
@@ -11,8 +11,8 @@ import {
   times,
   turnsOf,
 } from "./nest.ts";
-import type { ReduceOperation } from "./operations.ts";
-import { lanesOf, type Panel, panelsOf, storeLanes, vectorBytes } from "./vectors.ts";
+import type { ReduceOperation } from "./wasm/operations.ts";
+import { lanesOf, type Panel, panelsOf, storeLanes, vectorBytes } from "./wasm/vectors.ts";
 
 /** Vectors of a row that are summed together. */
 const together = 8;

@@ -2,7 +2,7 @@
 
 import { EnvironmentError, OptionError } from "../core/errors.ts";
 import type { Value } from "./arena.ts";
-import { type ModuleOptions, mostPages, writeProgram } from "./module.ts";
+import { type ModuleOptions, mostPages, writeProgram } from "./wasm/module.ts";
 import type { KernelProgram } from "./program.ts";
 import { type Crew, startCrew, type StartThread } from "./threads.ts";
 

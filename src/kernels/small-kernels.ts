@@ -1,9 +1,9 @@
 // Writes the operations without tiles: clearing, combining what threads summed, and blocks of shared coefficients.
 
-import { access, get, i32, type Local, op, set, vector } from "./instructions.ts";
+import { access, get, i32, type Local, op, set, vector } from "./wasm/instructions.ts";
 import { addressOf, bytesOf, type Frame, plus, threadRange, times } from "./nest.ts";
-import type { BlocksOperation, ClearOperation, CombineOperation } from "./operations.ts";
-import { lanesOf, panelsOf, storeLanes, vectorBytes } from "./vectors.ts";
+import type { BlocksOperation, ClearOperation, CombineOperation } from "./wasm/operations.ts";
+import { lanesOf, panelsOf, storeLanes, vectorBytes } from "./wasm/vectors.ts";
 
 /** Every thread clears its own part of what there is once a thread; the first one clears the rest. */
 export function writeClear(frame: Frame, { buffers }: ClearOperation): void {

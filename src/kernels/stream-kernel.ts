@@ -1,9 +1,9 @@
 // Writes a stream operation: rows and vectors of columns are taken together in a tile of registers. A tile starts as its
 // addends, collects products over the inner dimension, passes the activation and is stored and added to sums at once.
 
-import type { FunctionWriter } from "./assembler.ts";
-import type { MultiplyAdd } from "./fused-multiply-add.ts";
-import { get, i32, type Local, op, set } from "./instructions.ts";
+import type { FunctionWriter } from "./wasm/assembler.ts";
+import type { MultiplyAdd } from "./wasm/fused-multiply-add.ts";
+import { get, i32, type Local, op, set } from "./wasm/instructions.ts";
 import {
   addressOf,
   bytesOf,
@@ -15,7 +15,7 @@ import {
   tileLoopOf,
   writeNest,
 } from "./nest.ts";
-import type { Addend, StreamOperation, View } from "./operations.ts";
+import type { Addend, StreamOperation, View } from "./wasm/operations.ts";
 import {
   type Column,
   type Condition,
@@ -23,7 +23,7 @@ import {
   type TileViews,
   writeTile,
 } from "./stream-tile.ts";
-import { type Panel, panelsOf, vectorBytes } from "./vectors.ts";
+import { type Panel, panelsOf, vectorBytes } from "./wasm/vectors.ts";
 
 /** Registers that hold a tile; the rest hold a row of the matrix, a factor and what the host needs. */
 const tileRegisters = 12;

@@ -1,7 +1,7 @@
 // Writes one tile of a stream operation: rows and vectors of columns that stay in registers from their addends to their sums.
 
-import type { FunctionWriter } from "./assembler.ts";
-import type { MultiplyAdd } from "./fused-multiply-add.ts";
+import type { FunctionWriter } from "./wasm/assembler.ts";
+import type { MultiplyAdd } from "./wasm/fused-multiply-add.ts";
 import {
   access,
   get,
@@ -11,11 +11,11 @@ import {
   set,
   splatLane,
   vector,
-} from "./instructions.ts";
+} from "./wasm/instructions.ts";
 import { bytesOf, plus } from "./nest.ts";
-import type { StreamOperation } from "./operations.ts";
+import type { StreamOperation } from "./wasm/operations.ts";
 import { pointwise } from "./pointwise.ts";
-import { lanesOf, type Panel, storeLanes, vectorBytes } from "./vectors.ts";
+import { lanesOf, type Panel, storeLanes, vectorBytes } from "./wasm/vectors.ts";
 
 /** Steps of the inner dimension that are written out one after another. */
 const unroll = 4;

@@ -5,7 +5,7 @@ import type { LoweredSpec } from "../symmetry/lower.ts";
 import type { Schedule } from "../plan/schedule.ts";
 import { type ArenaPlan, type Value, viewOf } from "./arena.ts";
 import type { TensorParts } from "./mix.ts";
-import type { Operation, View } from "./operations.ts";
+import type { Operation, View } from "./wasm/operations.ts";
 import type { PointwiseName } from "./pointwise.ts";
 import {
   type Aggregation,

@@ -1,6 +1,6 @@
 // How much work an operation is: what decides whether threads share it.
 
-import type { Operation } from "./operations.ts";
+import type { Operation } from "./wasm/operations.ts";
 import type { KernelProgram } from "./program.ts";
 
 const product = (sizes: readonly number[]) => sizes.reduce((all, size) => all * size, 1);

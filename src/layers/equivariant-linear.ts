@@ -3,7 +3,7 @@
 // convolution layers special cases.
 
 import { numpy as np } from "@jax-js/jax";
-import { concatenateAll } from "./concatenate.ts";
+import { concatenateAll } from "./pointwise/concatenate.ts";
 import { type Aggregation, executePlan } from "./execute.ts";
 import { membersOf } from "../plan/merge-tensors.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";

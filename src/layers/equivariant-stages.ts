@@ -2,9 +2,9 @@
 // in the engine than products with anything fused to them, and gradients run on the adjoint plan.
 
 import { jit, numpy as np, vjp } from "@jax-js/jax";
-import { concatenateAll } from "./concatenate.ts";
+import { concatenateAll } from "./pointwise/concatenate.ts";
 import { type Aggregation, placeProducts, readFeatures } from "./execute.ts";
-import { type ColumnGroup, groupColumns, sideBySide, splitRows } from "./multiply.ts";
+import { type ColumnGroup, groupColumns, sideBySide, splitRows } from "./products/multiply.ts";
 import { sliceAlong } from "./take-apart.ts";
 import { adjointPlan } from "../plan/adjoint.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";

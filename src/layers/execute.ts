@@ -5,7 +5,7 @@ import { numpy as np } from "@jax-js/jax";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import type { TargetUse } from "../plan/schedule.ts";
 import { isRead, isWritten } from "../symmetry/formula.ts";
-import { multiplyAll } from "./multiply.ts";
+import { multiplyAll } from "./products/multiply.ts";
 import { reorderMiddle, sliceAlong } from "./take-apart.ts";
 
 /** How dimensions that a term drops are aggregated. The published code takes means, the paper writes sums. */

@@ -3,7 +3,7 @@
 
 import { numpy as np } from "@jax-js/jax";
 import { OptionError } from "../core/errors.ts";
-import { concatenateAll } from "./concatenate.ts";
+import { concatenateAll } from "./pointwise/concatenate.ts";
 import { type Aggregation, placeProducts, readFeatures } from "./execute.ts";
 import { adjointPlan } from "../plan/adjoint.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";

@@ -3,7 +3,7 @@
 
 import { numpy as np } from "@jax-js/jax";
 import { deriveSeed } from "../core/random.ts";
-import { concatenateAll } from "./concatenate.ts";
+import { concatenateAll } from "./pointwise/concatenate.ts";
 import { membersOf } from "../plan/merge-tensors.ts";
 import type { LoweredSpec } from "../symmetry/lower.ts";
 import type { ScaleRule } from "../plan/patterns.ts";

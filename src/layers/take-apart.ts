@@ -5,7 +5,7 @@ import type { LoweredSpec } from "../symmetry/lower.ts";
 import type { SplitTree } from "../symmetry/parts.ts";
 import type { MergedSpec } from "../plan/merge-tensors.ts";
 import { checkBatch } from "./check-batch.ts";
-import { concatenateAll } from "./concatenate.ts";
+import { concatenateAll } from "./pointwise/concatenate.ts";
 
 /** Arrays by tensor name: [batch, ...shape] or [batch, ...shape, channels]. */
 export type NamedArrays = { [tensor: string]: np.Array };

@@ -5,11 +5,11 @@ import type { numpy as np } from "@jax-js/jax";
 import { OptionError } from "../core/errors.ts";
 import { checkFunctions, openRegistry } from "../core/registry.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
-import { dense } from "./dense.ts";
+import { dense } from "./pointwise/dense.ts";
 import { equivariantLinear } from "./equivariant-linear.ts";
 import type { Layer } from "./layer.ts";
 import { type StagedLayer, stagedLayer } from "./layer-stack.ts";
-import { pointwiseLayer } from "./pointwise.ts";
+import { pointwiseLayer } from "./pointwise/pointwise.ts";
 import type { Stage } from "./stage.ts";
 
 /** A layer between features of weights; without `stages` it is compiled as one piece. */

@@ -2,10 +2,10 @@
 // UNF's learned-optimizer baseline is a dense layer per entry without any pooled term.
 
 import { nn, numpy as np } from "@jax-js/jax";
-import { concatenateAll } from "../layers/concatenate.ts";
+import { concatenateAll } from "../layers/pointwise/concatenate.ts";
 import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
-import { dense, denseStack } from "../layers/dense.ts";
+import { dense, denseStack } from "../layers/pointwise/dense.ts";
 import { checkSizes } from "../layers/check-options.ts";
 import { type Layer, type LayerParams, prefixed, scoped } from "../layers/layer.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";

@@ -8,8 +8,8 @@ import {
   activate,
   activationNames,
   checkActivation,
-} from "../layers/activation.ts";
-import { dense } from "../layers/dense.ts";
+} from "../layers/pointwise/activation.ts";
+import { dense } from "../layers/pointwise/dense.ts";
 import { checkChoice, checkRange, checkSizes } from "../layers/check-options.ts";
 import { type BiasKind, equivariantLinear } from "../layers/equivariant-linear.ts";
 import type { Layer, LayerParams } from "../layers/layer.ts";
@@ -20,7 +20,7 @@ import {
   stagedLayer,
 } from "../layers/layer-stack.ts";
 import { initKinds, type InitKind } from "../layers/initial-coefficients.ts";
-import { pointwiseLayer } from "../layers/pointwise.ts";
+import { pointwiseLayer } from "../layers/pointwise/pointwise.ts";
 import { positionEncoding } from "../layers/position-encoding.ts";
 import type { Aggregation } from "../layers/execute.ts";
 import { type ExecutablePlan, planLowered } from "../plan/plan-spec.ts";

@@ -1,7 +1,7 @@
 // A functional's equivariant layers as kernels read them.
 
 import type { KernelLayer, PositionTable } from "../kernels/stack.ts";
-import type { ActivationName } from "../layers/activation.ts";
+import type { ActivationName } from "../layers/pointwise/activation.ts";
 import type { BiasKind } from "../layers/equivariant-linear.ts";
 import { encodedPlaces } from "../layers/position-encoding.ts";
 import type { Aggregation } from "../layers/execute.ts";

@@ -1,6 +1,6 @@
 // The kernels of an equivariant stack as text, for people who want to see what runs.
 
-import { writeProgram } from "../kernels/module.ts";
+import { writeProgram } from "../kernels/wasm/module.ts";
 import { planProgram } from "../kernels/program.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { type EquivariantOptions, equivariantStack } from "./equivariant-stack.ts";

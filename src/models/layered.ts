@@ -2,9 +2,9 @@
 
 import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
-import { type ActivationName, activate, activationNames } from "../layers/activation.ts";
+import { type ActivationName, activate, activationNames } from "../layers/pointwise/activation.ts";
 import { checkChoice, checkSizes } from "../layers/check-options.ts";
-import { denseStack } from "../layers/dense.ts";
+import { denseStack } from "../layers/pointwise/dense.ts";
 import { invariantPool, type PoolKind } from "../layers/invariant-pool.ts";
 import { prefixed, scoped } from "../layers/layer.ts";
 import { positionEncoding } from "../layers/position-encoding.ts";

@@ -4,10 +4,10 @@
 
 import { OptionError, UnsupportedError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
-import { activate } from "../layers/activation.ts";
-import { activationOf } from "../layers/charged-activation.ts";
+import { activate } from "../layers/pointwise/activation.ts";
+import { activationOf } from "../layers/products/charged-activation.ts";
 import { checkDropout, checkSizes } from "../layers/check-options.ts";
-import { denseStack } from "../layers/dense.ts";
+import { denseStack } from "../layers/pointwise/dense.ts";
 import { equivariantLinear } from "../layers/equivariant-linear.ts";
 import { prefixed, scoped } from "../layers/layer.ts";
 import {
@@ -17,11 +17,11 @@ import {
   type StagedLayer,
 } from "../layers/layer-stack.ts";
 import { holdNumbers } from "../layers/kernel-stage.ts";
-import { productFeatures } from "../layers/product-features.ts";
+import { productFeatures } from "../layers/products/product-features.ts";
 import { stage } from "../layers/stage.ts";
 import { mergeAtoms, takeApart } from "../layers/take-apart.ts";
 import { layerSequence } from "../plan/layer-sequence.ts";
-import { magepProducts } from "../plan/magep-products.ts";
+import { magepProducts } from "../plan/products/magep-products.ts";
 import { type MergedSpec, mergeTensors } from "../plan/merge-tensors.ts";
 import { planLowered } from "../plan/plan-spec.ts";
 import { collapseBlocks, readAll } from "../plan/roles.ts";

@@ -4,10 +4,10 @@
 
 import { numpy as np } from "@jax-js/jax";
 import { deriveSeed } from "../core/random.ts";
-import { activate } from "../layers/activation.ts";
-import { activationOf } from "../layers/charged-activation.ts";
+import { activate } from "../layers/pointwise/activation.ts";
+import { activationOf } from "../layers/products/charged-activation.ts";
 import { checkDropout, checkSizes } from "../layers/check-options.ts";
-import { denseStack } from "../layers/dense.ts";
+import { denseStack } from "../layers/pointwise/dense.ts";
 import { equivariantLinear } from "../layers/equivariant-linear.ts";
 import { type LayerParams, normalArray, prefixed, scoped } from "../layers/layer.ts";
 import {
@@ -16,9 +16,9 @@ import {
   type StackEntry,
   type StagedLayer,
 } from "../layers/layer-stack.ts";
-import { divideByNorm } from "../layers/normalized-pool.ts";
+import { divideByNorm } from "../layers/products/normalized-pool.ts";
 import { stage } from "../layers/stage.ts";
-import { averageMiddle } from "../layers/derive.ts";
+import { averageMiddle } from "../layers/products/derive.ts";
 import { mergeAtoms, separateAtoms, takeApart } from "../layers/take-apart.ts";
 import { layerSequence } from "../plan/layer-sequence.ts";
 import { type MergedSpec, mergeTensors } from "../plan/merge-tensors.ts";

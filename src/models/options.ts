@@ -3,7 +3,7 @@
 import * as z from "zod/mini";
 import { OptionError } from "../core/errors.ts";
 import { backendNames } from "../kernels/backend.ts";
-import { activationNames } from "../layers/activation.ts";
+import { activationNames } from "../layers/pointwise/activation.ts";
 import { initKinds } from "../layers/initial-coefficients.ts";
 
 /** Options of one model by name, each made by {@link option}. */

@@ -2,8 +2,8 @@
 // same statistics. Variance stands in for the standard deviation, as in the ports used by NFN and UNF.
 
 import { numpy as np } from "@jax-js/jax";
-import { concatenateAll } from "../layers/concatenate.ts";
-import { denseStack } from "../layers/dense.ts";
+import { concatenateAll } from "../layers/pointwise/concatenate.ts";
+import { denseStack } from "../layers/pointwise/dense.ts";
 import { checkSizes } from "../layers/check-options.ts";
 import { sizeOf } from "../core/shapes.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";

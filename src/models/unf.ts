@@ -4,13 +4,13 @@
 import type { numpy as np } from "@jax-js/jax";
 import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
-import { denseStack } from "../layers/dense.ts";
+import { denseStack } from "../layers/pointwise/dense.ts";
 import { checkChoice, checkSizes } from "../layers/check-options.ts";
 import { type InvariantPool, invariantPool, type PoolKind } from "../layers/invariant-pool.ts";
 import type { Backend } from "../kernels/backend.ts";
 import type { KernelStack } from "../kernels/stack.ts";
 import { holdNumbers, kernelStage } from "../layers/kernel-stage.ts";
-import { referenceStage } from "../layers/reference-stage.ts";
+import { referenceStage } from "../layers/reference/reference-stage.ts";
 import { type LayerParams, prefixed, scoped } from "../layers/layer.ts";
 import { type CompiledStage, type Stage, stage } from "../layers/stage.ts";
 import type { Aggregation } from "../layers/execute.ts";

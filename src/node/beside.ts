@@ -4,7 +4,7 @@
 import { realpath } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { FormatError } from "../core/errors.ts";
-import { embedData, type EmbedOptions } from "../formats/onnx-data.ts";
+import { embedData, type EmbedOptions } from "../formats/onnx/onnx-data.ts";
 import type { OpenBeside } from "../formats/byte-source.ts";
 import { fileError } from "./file-error.ts";
 import { readBytes } from "./files.ts";

@@ -2,10 +2,10 @@
 
 import { checkCount } from "../zoo/agree-manifest.ts";
 import { type BuildEvent, type BuildOptions, buildZoo as build } from "../zoo/build.ts";
-import { trainInPlace } from "../zoo/train-shard.ts";
+import { trainInPlace } from "../zoo/training/train-shard.ts";
 import { taskEntry } from "../tasks/registry.ts";
 import { readPackageData } from "./package-data.ts";
-import { defaultWorkers, workerPool } from "./zoo-worker-pool.ts";
+import { defaultWorkers, workerPool } from "./threads/zoo-worker-pool.ts";
 
 export type { BuildEvent } from "../zoo/build.ts";
 

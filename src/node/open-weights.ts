@@ -4,7 +4,7 @@ import { readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { EnvironmentError } from "../core/errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
-import { embedData } from "../formats/onnx-data.ts";
+import { embedData } from "../formats/onnx/onnx-data.ts";
 import { openTensorSource } from "../formats/open.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { besideFile } from "./beside.ts";

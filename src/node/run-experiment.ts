@@ -5,7 +5,7 @@ import {
   type ExperimentOptions,
   runExperiment as run,
 } from "../experiment/run-experiment.ts";
-import { jobThreadPool } from "./job-thread-pool.ts";
+import { jobThreadPool } from "./threads/job-thread-pool.ts";
 
 export type { ExperimentEvent, ExperimentOutcome } from "../experiment/run-experiment.ts";
 

@@ -4,7 +4,7 @@ import {
   type PlannedTensor,
   streamSafetensors,
   type WritableTensor,
-} from "../formats/safetensors-write.ts";
+} from "../formats/safetensors/safetensors-write.ts";
 import { type WriteOptions, writeFileAtomic } from "./write-file.ts";
 
 export interface WriteWeightsOptions extends WriteOptions {

@@ -2,7 +2,7 @@
 
 import { visibleName } from "../core/visible.ts";
 import type { AtomicTensor, LoweredSpec } from "../symmetry/lower.ts";
-import type { LeftOut } from "./chain-operands.ts";
+import type { LeftOut } from "./products/chain-operands.ts";
 import { type Pattern, type Plan, slotEntries } from "./plan.ts";
 
 /** A pattern in index notation: carried blocks as slot letters, free blocks as dots: `fc1.weight[a .]`, diagonals repeat a letter. */

@@ -9,7 +9,7 @@ import { type NamedOperation, registerOperation } from "../infer/ops/registry.ts
 import { type NamedLayer, registerLayer } from "../layers/weight-layer.ts";
 import { type NamedModel, registerModel } from "../models/registry.ts";
 import { type NamedTask, registerTask } from "../tasks/registry.ts";
-import { type NamedMetric, registerMetric } from "../train/metric-registry.ts";
+import { type NamedMetric, registerMetric } from "../train/measures/metric-registry.ts";
 import type { Recipe } from "../zoo/recipe.ts";
 import { registerRecipe } from "../zoo/recipes.ts";
 

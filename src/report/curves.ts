@@ -1,6 +1,6 @@
 // Learning curves of several seeds averaged epoch by epoch.
 
-import { meanAndSpread } from "../train/metrics.ts";
+import { meanAndSpread } from "../train/measures/metrics.ts";
 import type { LearningCurve } from "./experiment.ts";
 
 export interface CurvePoint {

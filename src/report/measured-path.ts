@@ -1,7 +1,7 @@
 // What is measured on the way between two networks; paths of several pairs of networks as one, with means and spreads.
 
 import { lossBarrier, type PathPoint } from "../align/merging/path.ts";
-import { meanAndSpread } from "../train/metrics.ts";
+import { meanAndSpread } from "../train/measures/metrics.ts";
 
 /** A measured number over several pairs of networks; the spread is NaN for one. */
 export interface Measured {

@@ -5,9 +5,9 @@ import {
   makeNode,
   numberTensor,
   shapeOnlyTensor,
-} from "../formats/onnx-make.ts";
-import type { OnnxTensor } from "../formats/onnx-tensor.ts";
-import type { OnnxGraph, OnnxNode, OnnxValueType } from "../formats/onnx-types.ts";
+} from "../formats/onnx/onnx-make.ts";
+import type { OnnxTensor } from "../formats/onnx/onnx-tensor.ts";
+import type { OnnxGraph, OnnxNode, OnnxValueType } from "../formats/onnx/onnx-types.ts";
 import { isFloat, type TracedType } from "./program.ts";
 
 export type Attributes = Readonly<Record<string, AttributeValue>>;

@@ -4,7 +4,7 @@
 import { type DType, makeJaxpr, numpy as np } from "@jax-js/jax";
 import { OptionError } from "../core/errors.ts";
 import { startEngine } from "../engine/start.ts";
-import type { OnnxGraph } from "../formats/onnx-types.ts";
+import type { OnnxGraph } from "../formats/onnx/onnx-types.ts";
 import { type Inference, inferSpec, type InferOptions } from "../infer/infer.ts";
 import { type GraphBuilder, graphBuilder } from "./graph-builder.ts";
 import { isFloat, type TracedProgram } from "./program.ts";

@@ -4,9 +4,9 @@
 import { blankChecksum, checksumHolds, withChecksum } from "../core/checksum.ts";
 import { FormatError } from "../core/errors.ts";
 import { parseJson } from "../core/json-limits.ts";
-import { type SafeTensor, toFloat32 } from "../formats/safetensors-dtypes.ts";
-import { writeSafetensors } from "../formats/safetensors-write.ts";
-import { readSafetensors } from "../formats/safetensors.ts";
+import { type SafeTensor, toFloat32 } from "../formats/safetensors/safetensors-dtypes.ts";
+import { writeSafetensors } from "../formats/safetensors/safetensors-write.ts";
+import { readSafetensors } from "../formats/safetensors/safetensors.ts";
 import { specFromJSON, specToJSON } from "../symmetry/json.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { HostRecord } from "../engine/arrays.ts";

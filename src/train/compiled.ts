@@ -2,7 +2,7 @@
 
 import { jit, type numpy as np, valueAndGrad } from "@jax-js/jax";
 import type { Model, Params, WeightBatch } from "../models/model.ts";
-import type { Loss } from "./losses.ts";
+import type { Loss } from "./measures/losses.ts";
 import { type Forward, type Gradients, stagedForward, stagedGradients } from "./staged.ts";
 
 export function compileForward(model: Model): Forward {

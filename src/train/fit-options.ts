@@ -3,11 +3,11 @@
 import { OptionError, ShapeError } from "../core/errors.ts";
 import type { Model } from "../models/model.ts";
 import { checkDataset, outputsOf, type WeightDataset } from "./dataset.ts";
-import { kendallTau } from "./kendall-tau.ts";
-import { binaryCrossEntropy, type Loss } from "./losses.ts";
-import type { Metric } from "./metrics.ts";
-import { adam, type Optimizer } from "./optimizers.ts";
-import { constant, type Schedule } from "./schedules.ts";
+import { kendallTau } from "./measures/kendall-tau.ts";
+import { binaryCrossEntropy, type Loss } from "./measures/losses.ts";
+import type { Metric } from "./measures/metrics.ts";
+import { adam, type Optimizer } from "./optimizers/optimizers.ts";
+import { constant, type Schedule } from "./optimizers/schedules.ts";
 
 export interface FitData {
   readonly train: WeightDataset;

@@ -13,7 +13,7 @@ import { batchArrays, type NetworkArrays } from "./dataset.ts";
 import { breather } from "../core/event-loop.ts";
 import type { FitEvent } from "./events.ts";
 import { checkFitData, type FitData, type FitOptions, fullFitOptions } from "./fit-options.ts";
-import type { Loss } from "./losses.ts";
+import type { Loss } from "./measures/losses.ts";
 import { predictor } from "./predict.ts";
 import { onVectors, readVectors } from "./read-vectors.ts";
 import { disposeState, freshState, resumedState, type RunState, saveState } from "./run-state.ts";

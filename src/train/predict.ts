@@ -6,7 +6,7 @@ import { keepArrays } from "../engine/arrays.ts";
 import { evaluationBatches } from "./batches.ts";
 import { compileForward } from "./compiled.ts";
 import { batchArrays, type NetworkArrays, type WeightDataset } from "./dataset.ts";
-import type { Loss } from "./losses.ts";
+import type { Loss } from "./measures/losses.ts";
 
 export interface Predictor {
   /** Predictions [size, outputs], row-major; does not consume the parameters. */

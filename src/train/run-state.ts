@@ -12,8 +12,8 @@ import {
   type TrainingPosition,
   writeCheckpoint,
 } from "./checkpoint.ts";
-import type { Optimizer } from "./optimizers.ts";
-import type { OptimizerState } from "./update-rules.ts";
+import type { Optimizer } from "./optimizers/optimizers.ts";
+import type { OptimizerState } from "./optimizers/update-rules.ts";
 
 /** Mutable by design: the one place where a run's arrays change hands. */
 export interface RunState {

@@ -6,7 +6,7 @@ import { settle } from "../engine/settle.ts";
 import type { Params, StagedModel, WeightBatch } from "../models/model.ts";
 import { prefixed, scoped } from "../layers/layer.ts";
 import { disposeArrays, keepArrays } from "../engine/arrays.ts";
-import type { Loss } from "./losses.ts";
+import type { Loss } from "./measures/losses.ts";
 
 export interface Forward {
   /** Predictions [batch, outputs]; consumes. */

@@ -2,8 +2,8 @@
 // standard deviation of the training networks, by squared error.
 
 import type { MetricInfo } from "../core/metric-info.ts";
-import type { WeightDataset } from "../train/dataset.ts";
-import { binaryCrossEntropy, type Loss, meanSquaredError } from "./losses.ts";
+import type { WeightDataset } from "./dataset.ts";
+import { binaryCrossEntropy, type Loss, meanSquaredError } from "./measures/losses.ts";
 
 /** A target and how it is learned; plain data, kept in checkpoints. */
 export interface Target {

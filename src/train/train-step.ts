@@ -4,11 +4,11 @@ import { jit, type numpy as np } from "@jax-js/jax";
 import { settle } from "../engine/settle.ts";
 import type { Model, Params, WeightBatch } from "../models/model.ts";
 import { keepArrays } from "../engine/arrays.ts";
-import { clipByGlobalNorm, globalNorm } from "./clip.ts";
+import { clipByGlobalNorm, globalNorm } from "./optimizers/clip.ts";
 import { compileGradients } from "./compiled.ts";
-import type { Loss } from "./losses.ts";
-import type { Optimizer } from "./optimizers.ts";
-import { applyUpdates, type OptimizerState } from "./update-rules.ts";
+import type { Loss } from "./measures/losses.ts";
+import type { Optimizer } from "./optimizers/optimizers.ts";
+import { applyUpdates, type OptimizerState } from "./optimizers/update-rules.ts";
 
 export interface TrainState {
   readonly params: Params;

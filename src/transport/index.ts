@@ -1,9 +1,9 @@
 // Optimal transport: `weightspace/transport`. Distances take plain arrays (float64, a number) or engine arrays (under jit and
 // grad, a scalar array), as POT's functions take the arrays of any of its backends.
 
-import { type EngineArray, isEngineArray } from "./engine-arrays.ts";
-import { engineSliced, type EngineSlicedOptions } from "./engine-sliced.ts";
-import { engineTreeSliced, type EngineTreeOptions } from "./engine-tree-sliced.ts";
+import { type EngineArray, isEngineArray } from "./engine/engine-arrays.ts";
+import { engineSliced, type EngineSlicedOptions } from "./engine/engine-sliced.ts";
+import { engineTreeSliced, type EngineTreeOptions } from "./engine/engine-tree-sliced.ts";
 import type { Points } from "./points.ts";
 import { type SlicedLog, type SlicedOptions, slicedWasserstein as plainSliced } from "./sliced.ts";
 import {
@@ -78,10 +78,10 @@ export function treeSlicedWasserstein(
   return plainTreeSliced(x as Points, y as Points, options as TreeSlicedOptions & { log?: false });
 }
 
-export type { EngineSlicedOptions } from "./engine-sliced.ts";
-export type { EngineArray } from "./engine-arrays.ts";
-export type { MapSplitting } from "./engine-splitting.ts";
-export type { EngineTreeOptions } from "./engine-tree-sliced.ts";
+export type { EngineSlicedOptions } from "./engine/engine-sliced.ts";
+export type { EngineArray } from "./engine/engine-arrays.ts";
+export type { MapSplitting } from "./engine/engine-splitting.ts";
+export type { EngineTreeOptions } from "./engine/engine-tree-sliced.ts";
 export type { LineTree } from "./line-trees.ts";
 export { maxSlicedWasserstein, type MaxSlicedLog, type MaxSlicedOptions } from "./max-sliced.ts";
 export {
@@ -95,13 +95,13 @@ export {
   type NetworkDistance,
   type NetworkDistanceKind,
   type NetworkDistanceOptions,
-} from "./network-distance.ts";
+} from "./networks/network-distance.ts";
 export {
   type NeuronCloud,
   type NeuronClouds,
   neuronClouds,
   type NeuronCoordinates,
-} from "./neuron-clouds.ts";
+} from "./networks/neuron-clouds.ts";
 export {
   comparePopulations,
   type ComparePopulationsOptions,
@@ -109,15 +109,15 @@ export {
   type PopulationComparison,
   type PopulationStatistic,
   type PopulationTest,
-} from "./compare-populations.ts";
+} from "./networks/compare-populations.ts";
 export {
   permutationTest,
   type PermutationRun,
   type PermutationTestOptions,
   type PermutationTestResult,
-} from "./permutation-test.ts";
-export { invariantFeatures, slicedFeatures } from "./population-features.ts";
-export type { StatisticOptions, TwoSampleStatistic } from "./two-sample.ts";
+} from "./networks/permutation-test.ts";
+export { invariantFeatures, slicedFeatures } from "./networks/population-features.ts";
+export type { StatisticOptions, TwoSampleStatistic } from "./networks/two-sample.ts";
 export { wasserstein1d, type Wasserstein1dOptions } from "./one-dimensional.ts";
 export { pooledMoments, type Points, type PooledMoments } from "./points.ts";
 export { lineTree, sampleTrees, type SampleTreesOptions, type TreeShape } from "./sample-trees.ts";

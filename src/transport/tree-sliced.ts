@@ -27,7 +27,7 @@ import {
   lengthWeights,
   type TreeFlow,
   treeFlow,
-} from "./tree-flow.ts";
+} from "./flows/tree-flow.ts";
 
 export interface TreeSlicedOptions {
   /** Systems of lines, over which the mean is taken: see `sampleTrees`. */

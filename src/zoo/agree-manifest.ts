@@ -6,7 +6,7 @@ import { OptionError } from "../core/errors.ts";
 import { measuresOf, taskEntry } from "../tasks/registry.ts";
 import { manifestName, manifestToBytes, readManifest, type ZooManifest } from "./manifest.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
-import { runColumns } from "./run.ts";
+import { runColumns } from "./training/run.ts";
 import type { ZooStore } from "../core/store.ts";
 
 const defaultShardSize = 128;

@@ -18,7 +18,7 @@ import {
   type ShardPlan,
 } from "./shard.ts";
 import type { ZooStore } from "../core/store.ts";
-import { finishedWork, type ShardTrainer, trainInPlace } from "./train-shard.ts";
+import { finishedWork, type ShardTrainer, trainInPlace } from "./training/train-shard.ts";
 
 export interface BuildOptions {
   readonly recipe: Recipe;

@@ -4,10 +4,10 @@ import { FormatError, OptionError } from "../core/errors.ts";
 import { sizeOf } from "../core/shapes.ts";
 import { readManifest, type ZooManifest } from "./manifest.ts";
 import { checkpointsOf } from "./recipe.ts";
-import type { ZooRow } from "./run.ts";
+import type { ZooRow } from "./training/run.ts";
 import { inspectShard, presentShards, type ShardInfo, type ShardPlan } from "./shard.ts";
 import type { ZooStore } from "../core/store.ts";
-import type { Stacks } from "./population.ts";
+import type { Stacks } from "./training/population.ts";
 
 export interface Zoo {
   readonly manifest: ZooManifest;

@@ -5,19 +5,19 @@ import { canonicalJson } from "../core/canonical-json.ts";
 import { blankChecksum, checksumHolds, withChecksum } from "../core/checksum.ts";
 import { FormatError } from "../core/errors.ts";
 import { equalShapes, formatShape } from "../core/shapes.ts";
-import { writeSafetensors } from "../formats/safetensors-write.ts";
+import { writeSafetensors } from "../formats/safetensors/safetensors-write.ts";
 import {
   type SafetensorsHeader,
   safetensorsHeader,
   safetensorsPrefixBytes,
-} from "../formats/safetensors.ts";
+} from "../formats/safetensors/safetensors.ts";
 import { specToJSON } from "../symmetry/json.ts";
 import { classifierMetrics } from "../tasks/labelled-data.ts";
 import type { ZooManifest } from "./manifest.ts";
 import { checkpointsOf, type Recipe } from "./recipe.ts";
-import { flatRow, type Run, runColumns, runOfRow } from "./run.ts";
+import { flatRow, type Run, runColumns, runOfRow } from "./training/run.ts";
 import type { ZooStore } from "../core/store.ts";
-import type { Population } from "./population.ts";
+import type { Population } from "./training/population.ts";
 
 /** Version 2 carries the metrics of its rows. */
 const shardFormat = "weightspace/zoo-shard@2";

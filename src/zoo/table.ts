@@ -5,7 +5,7 @@ import { parquetReadObjects } from "hyparquet";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { FormatError } from "../core/errors.ts";
 import type { MetricInfo } from "../core/metric-info.ts";
-import { flatRow, runColumns, runOfRow, type ZooRow } from "./run.ts";
+import { flatRow, runColumns, runOfRow, type ZooRow } from "./training/run.ts";
 
 /** The bytes of the table: the same for the same rows. */
 export function encodeTable(rows: readonly ZooRow[], metrics: readonly MetricInfo[]): Uint8Array {

@@ -4,7 +4,7 @@ import { FormatError, OptionError } from "../core/errors.ts";
 import type { WeightDataset } from "../train/dataset.ts";
 import type { MetricInfo } from "../core/metric-info.ts";
 import type { Zoo } from "./open.ts";
-import type { ZooRow } from "./run.ts";
+import type { ZooRow } from "./training/run.ts";
 import { checkpointsOf } from "./recipe.ts";
 
 export interface ZooDataset extends WeightDataset {

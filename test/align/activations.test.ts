@@ -13,9 +13,9 @@ import { alignActivations } from "../../src/align/activations/align-activations.
 import { randomStream } from "../../src/core/random.ts";
 import { sizeOf } from "../../src/core/shapes.ts";
 import type { Tensor, Weights } from "../../src/core/tensors.ts";
-import { decodeTensor } from "../../src/formats/onnx-tensor.ts";
-import { modelWriter, withOutputs } from "../../src/formats/onnx-write.ts";
-import { readOnnx } from "../../src/formats/onnx.ts";
+import { decodeTensor } from "../../src/formats/onnx/onnx-tensor.ts";
+import { modelWriter, withOutputs } from "../../src/formats/onnx/onnx-write.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import { actOn, actOnTensor } from "../../src/symmetry/act.ts";
 import { invertElement, sampleElement } from "../../src/symmetry/element.ts";
 import { type Inference, inferSpec } from "../../src/infer/infer.ts";

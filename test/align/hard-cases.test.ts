@@ -7,7 +7,7 @@ import { fingerprint } from "../../src/identity/fingerprint.ts";
 import { findSymmetry } from "../../src/compare/find-symmetry.ts";
 import type { Tensor, Weights } from "../../src/core/tensors.ts";
 import { narrow } from "../../src/formats/narrow.ts";
-import type { SafeDtype } from "../../src/formats/safetensors-dtypes.ts";
+import type { SafeDtype } from "../../src/formats/safetensors/safetensors-dtypes.ts";
 import { makeTensorSource, weightsSource } from "../../src/formats/tensor-source.ts";
 import { actOn } from "../../src/symmetry/act.ts";
 import { sampleElement } from "../../src/symmetry/element.ts";

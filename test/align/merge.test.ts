@@ -11,8 +11,8 @@ import { interpolate, lossBarrier, pathPoints } from "../../src/align/merging/pa
 import { classify } from "../../src/align/merging/classification.ts";
 import { similarityOf } from "../../src/align/similarity.ts";
 import { randomStream } from "../../src/core/random.ts";
-import { modelWriter } from "../../src/formats/onnx-write.ts";
-import { readOnnx } from "../../src/formats/onnx.ts";
+import { modelWriter } from "../../src/formats/onnx/onnx-write.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import { actOn } from "../../src/symmetry/act.ts";
 import { sampleElement } from "../../src/symmetry/element.ts";
 import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { enumerateTerms } from "../../src/basis/terms.ts";
 import { lowerSpec } from "../../src/symmetry/lower.ts";
-import { referenceApply } from "../../src/layers/reference.ts";
+import { referenceApply } from "../../src/layers/reference/reference.ts";
 import { shorthand } from "../support/specs.ts";
 import { applyTerm } from "../support/terms.ts";
 

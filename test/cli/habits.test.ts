@@ -12,7 +12,7 @@ import { messageOf, withoutFunctionNames } from "../../src/cli/app/output.ts";
 import { commands } from "../../src/cli/commands/index.ts";
 import { checkNode, runChecks } from "../../src/cli/doctor/checks.ts";
 import { FormatError } from "../../src/core/errors.ts";
-import { readSafetensors } from "../../src/formats/safetensors.ts";
+import { readSafetensors } from "../../src/formats/safetensors/safetensors.ts";
 import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
 import { modelPath } from "../support/networks.ts";
 

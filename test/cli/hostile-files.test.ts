@@ -9,7 +9,7 @@ import { describe, expect, test } from "vitest";
 import { fileSource } from "../../src/node/file-source.ts";
 import { visible, visibleJSON, visibleName } from "../../src/core/visible.ts";
 import type { Weights } from "../../src/core/tensors.ts";
-import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
+import { writeSafetensors } from "../../src/formats/safetensors/safetensors-write.ts";
 import { actOn } from "../../src/symmetry/act.ts";
 import { sampleElement } from "../../src/symmetry/element.ts";
 import { specToJSON } from "../../src/symmetry/json.ts";

@@ -9,7 +9,7 @@ import { weightsSource } from "../../src/formats/tensor-source.ts";
 import { inferSpecFromNames } from "../../src/infer/names/infer-names.ts";
 import { actOn } from "../../src/symmetry/act.ts";
 import { sampleElement } from "../../src/symmetry/element.ts";
-import { llamaTensors } from "../support/model-tensors.ts";
+import { llamaTensors } from "../support/files/model-tensors.ts";
 import { genericWeights, modelSpec, withEntry, withNoise } from "../support/networks.ts";
 
 const seed = 13;

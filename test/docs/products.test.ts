@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { deriveProducts } from "../../src/plan/derive-products.ts";
+import { deriveProducts } from "../../src/plan/products/derive-products.ts";
 import { mergeTensors } from "../../src/plan/merge-tensors.ts";
 import { planLowered } from "../../src/plan/plan-spec.ts";
 import { printPlan } from "../../src/plan/print.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { EnvironmentError } from "../../src/core/errors.ts";
 import { watchEngine } from "../../src/engine/live-arrays.ts";
-import { startEngine } from "../../src/node/start-engine.ts";
+import { startEngine } from "../../src/node/threads/start-engine.ts";
 
 test("live arrays and bytes are counted; threads come too late for a loaded engine, which still starts", async () => {
   const watch = await watchEngine();

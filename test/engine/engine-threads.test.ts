@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { EnvironmentError, OptionError } from "../../src/core/errors.ts";
-import { startEngine } from "../../src/node/start-engine.ts";
+import { startEngine } from "../../src/node/threads/start-engine.ts";
 
 test("two threads give the product one would, and threads cannot change afterwards", async () => {
   await startEngine({ threads: 2 });

@@ -2,10 +2,10 @@
 
 import { beforeAll, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
-import { frechetDistance, runGenerator } from "../../src/experiment/digit-generator.ts";
+import { frechetDistance, runGenerator } from "../../src/experiment/demos/digit-generator.ts";
 import { type DigitsData, parseDigits } from "../../src/datasets/digits-data.ts";
 import { readPackageData } from "../../src/node/package-data.ts";
-import { normalCloud } from "../support/clouds.ts";
+import { normalCloud } from "../support/transport/clouds.ts";
 
 let data: DigitsData;
 beforeAll(async () => {

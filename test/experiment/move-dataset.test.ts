@@ -9,7 +9,7 @@ import {
   moveDataset,
   movingElement,
   parseMove,
-} from "../../src/experiment/move-dataset.ts";
+} from "../../src/experiment/data/move-dataset.ts";
 import { type ExperimentOutcome, runExperiment } from "../../src/node/run-experiment.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import type { SymmetrySpec } from "../../src/symmetry/types.ts";

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { FinishedJob, JobRequest } from "../../src/experiment/job.ts";
-import { jobThreadPool } from "../../src/node/job-thread-pool.ts";
+import { jobThreadPool } from "../../src/node/threads/job-thread-pool.ts";
 import { collectResults } from "../../src/experiment/results.ts";
 
 const actual = [0.1, 0.4, 0.6, 0.9];

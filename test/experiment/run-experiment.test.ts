@@ -2,7 +2,7 @@
 
 import { beforeAll, describe, expect, test } from "vitest";
 import { EnvironmentError } from "../../src/core/errors.ts";
-import { moveDataset } from "../../src/experiment/move-dataset.ts";
+import { moveDataset } from "../../src/experiment/data/move-dataset.ts";
 import {
   type ExperimentEvent,
   type ExperimentOutcome,

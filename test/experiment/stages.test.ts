@@ -6,7 +6,7 @@ import { oneNumberBaselines } from "../../src/experiment/one-number.ts";
 import { stageTau } from "../../src/experiment/stage-tau.ts";
 import { summarize } from "../../src/experiment/results.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
-import { kendallTau } from "../../src/train/kendall-tau.ts";
+import { kendallTau } from "../../src/train/measures/kendall-tau.ts";
 import { splitDataset } from "../../src/train/dataset.ts";
 
 const [runs, checkpoints] = [60, 4];

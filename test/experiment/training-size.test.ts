@@ -1,8 +1,8 @@
 // Learning curves: smaller training sets of one split, judged on the same networks as the whole one.
 
 import { describe, expect, test } from "vitest";
-import { collectTrainingSizes } from "../../src/experiment/training-size.ts";
-import { takeShare } from "../../src/experiment/train-share.ts";
+import { collectTrainingSizes } from "../../src/experiment/data/training-size.ts";
+import { takeShare } from "../../src/experiment/data/train-share.ts";
 import { trainingSizeReport } from "../../src/report/training-size-report.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import { splitDataset } from "../../src/train/dataset.ts";

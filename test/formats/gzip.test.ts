@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { FormatError } from "../../src/core/errors.ts";
 import { randomStream } from "../../src/core/random.ts";
-import { gunzip } from "../../src/formats/gzip.ts";
+import { gunzip } from "../../src/formats/archives/gzip.ts";
 
 const random = randomStream(1);
 const noise = Uint8Array.from({ length: 300_000 }, () => random.integer(256));

@@ -4,8 +4,8 @@ import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
 import { openTensorSource } from "../../src/formats/open.ts";
-import { hostilePickles, hostileFile } from "../support/hostile-pickles.ts";
-import { checkpoint, type Pickled, tensor } from "../support/write-pytorch.ts";
+import { hostilePickles, hostileFile } from "../support/files/hostile-pickles.ts";
+import { checkpoint, type Pickled, tensor } from "../support/files/write-pytorch.ts";
 
 /** What a file ends in; text, so that a failure prints no million values. */
 const ending = (bytes: Uint8Array): Promise<string> =>

@@ -5,12 +5,12 @@ import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
 import { randomStream } from "../../src/core/random.ts";
 import type { ByteSource } from "../../src/formats/byte-source.ts";
 import { openTensorSource } from "../../src/formats/open.ts";
-import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
-import { countingSource } from "../support/counting-source.ts";
-import { onnxBuilder } from "../support/onnx-builder.ts";
-import { npy, npz } from "../support/write-npz.ts";
-import { checkpoint, type Pickled, tensor } from "../support/write-pytorch.ts";
-import { asZip64 } from "../support/zip64.ts";
+import { writeSafetensors } from "../../src/formats/safetensors/safetensors-write.ts";
+import { countingSource } from "../support/files/counting-source.ts";
+import { onnxBuilder } from "../support/graphs/onnx-builder.ts";
+import { npy, npz } from "../support/files/write-npz.ts";
+import { checkpoint, type Pickled, tensor } from "../support/files/write-pytorch.ts";
+import { asZip64 } from "../support/files/zip64.ts";
 
 const data = Float32Array.from({ length: 24 }, (_, i) => i);
 const array = { descr: "<f4", shape: [4, 6], data };

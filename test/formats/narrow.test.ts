@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { OptionError } from "../../src/core/errors.ts";
 import { randomStream } from "../../src/core/random.ts";
 import { narrow } from "../../src/formats/narrow.ts";
-import type { SafeDtype } from "../../src/formats/safetensors-dtypes.ts";
+import type { SafeDtype } from "../../src/formats/safetensors/safetensors-dtypes.ts";
 import { widen } from "../../src/formats/widen.ts";
 
 const codesOf = (numbers: readonly number[], dtype: SafeDtype): number[] => {

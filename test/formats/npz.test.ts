@@ -4,7 +4,7 @@ import { zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
 import { openTensorSource } from "../../src/formats/open.ts";
-import { npy, npz, type WrittenArray } from "../support/write-npz.ts";
+import { npy, npz, type WrittenArray } from "../support/files/write-npz.ts";
 
 const four = Float32Array.of(1, 2, 3, 4);
 const simple: WrittenArray = { descr: "<f4", shape: [4], data: four };

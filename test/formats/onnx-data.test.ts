@@ -5,17 +5,17 @@ import { clone, create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema, StringStringEntryProtoSchema, TensorProto_DataLocation } from "onnx-buf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { byteSource } from "../../src/formats/byte-source.ts";
-import { embedData } from "../../src/formats/onnx-data.ts";
-import { decodeTensor } from "../../src/formats/onnx-tensor.ts";
-import { replaceInitializers } from "../../src/formats/onnx-write.ts";
-import { readOnnx } from "../../src/formats/onnx.ts";
+import { embedData } from "../../src/formats/onnx/onnx-data.ts";
+import { decodeTensor } from "../../src/formats/onnx/onnx-tensor.ts";
+import { replaceInitializers } from "../../src/formats/onnx/onnx-write.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import { openTensorSource } from "../../src/formats/open.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import { readModelBytes } from "../../src/node/beside.ts";
 import { openWeights } from "../../src/node/open-weights.ts";
 import { structureOf } from "../support/structure.ts";
-import { onnxBuilder } from "../support/onnx-builder.ts";
-import { gemm, relu } from "../support/onnx-layers.ts";
+import { onnxBuilder } from "../support/graphs/onnx-builder.ts";
+import { gemm, relu } from "../support/graphs/onnx-layers.ts";
 
 function whole(): Uint8Array {
   const b = onnxBuilder(1);

@@ -3,8 +3,8 @@
 import { describe, expect, test } from "vitest";
 import { OptionError, UnsupportedError, FormatError } from "../../src/core/errors.ts";
 import { openTensorSource } from "../../src/formats/open.ts";
-import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
-import { checkpoint, type Pickled, tensor } from "../support/write-pytorch.ts";
+import { writeSafetensors } from "../../src/formats/safetensors/safetensors-write.ts";
+import { checkpoint, type Pickled, tensor } from "../support/files/write-pytorch.ts";
 
 const storages = { "0": Float32Array.from({ length: 24 }, (_, i) => i), i: Int8Array.of(1, 2) };
 const floats = (...shape: number[]) =>

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
 import { randomStream } from "../../src/core/random.ts";
 import { openTensorSource } from "../../src/formats/open.ts";
-import { checkpoint, type Pickled, tensor } from "../support/write-pytorch.ts";
+import { checkpoint, type Pickled, tensor } from "../support/files/write-pytorch.ts";
 
 const counting = Float32Array.from({ length: 24 }, (_, i) => i);
 const plain = tensor({ shape: [2, 3, 4], strides: [12, 4, 1], key: "0", numbers: 24 });

@@ -9,7 +9,7 @@ import {
   streamSafetensors,
   type WritableTensor,
   writeSafetensors,
-} from "../../src/formats/safetensors-write.ts";
+} from "../../src/formats/safetensors/safetensors-write.ts";
 import { weightsSource } from "../../src/formats/tensor-source.ts";
 
 async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {

@@ -3,9 +3,13 @@ import { describe, expect, test } from "vitest";
 import { FormatError, ShapeError, UnsupportedError } from "../../src/core/errors.ts";
 import { randomStream } from "../../src/core/random.ts";
 import { sizeOf } from "../../src/core/shapes.ts";
-import { dtypeBytes, type SafeDtype, toFloat32 } from "../../src/formats/safetensors-dtypes.ts";
-import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
-import { readSafetensors, safetensorsHeader } from "../../src/formats/safetensors.ts";
+import {
+  dtypeBytes,
+  type SafeDtype,
+  toFloat32,
+} from "../../src/formats/safetensors/safetensors-dtypes.ts";
+import { writeSafetensors } from "../../src/formats/safetensors/safetensors-write.ts";
+import { readSafetensors, safetensorsHeader } from "../../src/formats/safetensors/safetensors.ts";
 
 /** A file from header text and data, written by hand as the published format describes it. */
 function file(header: string | Uint8Array, data: readonly number[] = [], length?: bigint) {

@@ -3,10 +3,10 @@
 import { describe, expect, test } from "vitest";
 import { FormatError } from "../../src/core/errors.ts";
 import { openTensorSource } from "../../src/formats/open.ts";
-import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
-import { countingSource, type CountingSource } from "../support/counting-source.ts";
-import { npz } from "../support/write-npz.ts";
-import { checkpoint, tensor } from "../support/write-pytorch.ts";
+import { writeSafetensors } from "../../src/formats/safetensors/safetensors-write.ts";
+import { countingSource, type CountingSource } from "../support/files/counting-source.ts";
+import { npz } from "../support/files/write-npz.ts";
+import { checkpoint, tensor } from "../support/files/write-pytorch.ts";
 
 const one = (...numbers: number[]) => ({
   shape: [numbers.length],

@@ -3,10 +3,10 @@
 import { describe, expect, test } from "vitest";
 import { zipSync } from "fflate";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
-import { readOnnx } from "../../src/formats/onnx.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import { openTensorSource } from "../../src/formats/open.ts";
 import { sniff } from "../../src/formats/sniff.ts";
-import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
+import { writeSafetensors } from "../../src/formats/safetensors/safetensors-write.ts";
 
 const text = (characters: string) => new TextEncoder().encode(characters);
 const bytes = (...start: number[]) =>

@@ -8,12 +8,12 @@ import { randomStream } from "../../src/core/random.ts";
 import { sizeOf, stridesOf } from "../../src/core/shapes.ts";
 import type { Tensor, Weights } from "../../src/core/tensors.ts";
 import { openTensorSource } from "../../src/formats/open.ts";
-import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
+import { writeSafetensors } from "../../src/formats/safetensors/safetensors-write.ts";
 import { weightsSource } from "../../src/formats/tensor-source.ts";
-import { countingSource } from "../support/counting-source.ts";
-import { onnxBuilder } from "../support/onnx-builder.ts";
-import { npy, npz } from "../support/write-npz.ts";
-import { checkpoint, tensor } from "../support/write-pytorch.ts";
+import { countingSource } from "../support/files/counting-source.ts";
+import { onnxBuilder } from "../support/graphs/onnx-builder.ts";
+import { npy, npz } from "../support/files/write-npz.ts";
+import { checkpoint, tensor } from "../support/files/write-pytorch.ts";
 
 const random = randomStream(41);
 const make = (...shape: number[]): Tensor => ({

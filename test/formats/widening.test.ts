@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { UnsupportedError } from "../../src/core/errors.ts";
-import { type SafeDtype, toFloat32 } from "../../src/formats/safetensors-dtypes.ts";
+import { type SafeDtype, toFloat32 } from "../../src/formats/safetensors/safetensors-dtypes.ts";
 
 describe("widening to float32", () => {
   const widen = (dtype: SafeDtype, bytes: ArrayLike<number>) => [

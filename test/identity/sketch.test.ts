@@ -6,7 +6,7 @@ import { compareSketches, type Sketch, sketchWeights } from "../../src/identity/
 import { sketchFromJSON } from "../../src/identity/sketch-json.ts";
 import { randomStream } from "../../src/core/random.ts";
 import type { Weights } from "../../src/core/tensors.ts";
-import { readOnnx } from "../../src/formats/onnx.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import { actOn } from "../../src/symmetry/act.ts";
 import { sampleElement } from "../../src/symmetry/element.ts";
 import { inferSpec } from "../../src/infer/infer.ts";

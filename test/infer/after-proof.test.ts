@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
-import { readOnnx } from "../../src/formats/onnx.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
 import { proveSpec } from "../../src/infer/proof/prove.ts";

@@ -1,13 +1,13 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { readOnnx } from "../../src/formats/onnx.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import type { Executor } from "../../src/runtime/executor.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
 import { proveSpec } from "../../src/infer/proof/prove.ts";
-import { buildModel } from "../support/architecture.ts";
-import { imageModels } from "../support/image-models.ts";
-import { recurrentModels } from "../support/recurrent-models.ts";
-import { sequenceModels } from "../support/sequence-models.ts";
+import { buildModel } from "../support/graphs/architecture.ts";
+import { imageModels } from "../support/graphs/image-models.ts";
+import { recurrentModels } from "../support/graphs/recurrent-models.ts";
+import { sequenceModels } from "../support/graphs/sequence-models.ts";
 import { structureOf } from "../support/structure.ts";
 
 describe("generated architectures", () => {

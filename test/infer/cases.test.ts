@@ -3,8 +3,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { byteSource } from "../../src/formats/byte-source.ts";
-import { embedData } from "../../src/formats/onnx-data.ts";
-import { readOnnx } from "../../src/formats/onnx.ts";
+import { embedData } from "../../src/formats/onnx/onnx-data.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import { proveSpec } from "../../src/infer/proof/prove.ts";
 import type { Executor } from "../../src/runtime/executor.ts";

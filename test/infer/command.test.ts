@@ -7,8 +7,8 @@ import { symmetriesCommand } from "../../src/cli/commands/symmetries.ts";
 import { UsageError } from "../../src/cli/app/usage-error.ts";
 import { EnvironmentError, FormatError } from "../../src/core/errors.ts";
 import { specFromJSON } from "../../src/symmetry/json.ts";
-import { onnxBuilder } from "../support/onnx-builder.ts";
-import { gemm, relu } from "../support/onnx-layers.ts";
+import { onnxBuilder } from "../support/graphs/onnx-builder.ts";
+import { gemm, relu } from "../support/graphs/onnx-layers.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "symmetries-"));
 afterAll(() => rmSync(folder, { recursive: true }));

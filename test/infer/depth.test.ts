@@ -1,9 +1,9 @@
 // Deep networks are followed to their end; how long that takes is in bench/.
 
 import { describe, expect, test } from "vitest";
-import { readOnnx } from "../../src/formats/onnx.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
-import { deepTransformer, deepUnet } from "../support/deep-models.ts";
+import { deepTransformer, deepUnet } from "../support/graphs/deep-models.ts";
 
 describe("deep networks", () => {
   test.for([

@@ -1,7 +1,7 @@
 // Three doors, one engine: the same network gives the same spec as an ONNX graph, as a traced function and by its names.
 
 import { describe, expect, it } from "vitest";
-import { readOnnx } from "../../src/formats/onnx.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import { inferSpecFromNames } from "../../src/infer/names/infer-names.ts";
 import { formatAxisExpression } from "../../src/symmetry/expression.ts";
@@ -9,9 +9,9 @@ import { specDifference } from "../../src/symmetry/same-spec.ts";
 import { defineSpec } from "../../src/symmetry/spec.ts";
 import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 import { inferSpecFromFunction } from "../../src/trace/infer-function.ts";
-import { type DoorModel, doorModels } from "../support/door-models.ts";
-import { verdictOn } from "../support/function-oracle.ts";
-import { onnxBuilder } from "../support/onnx-builder.ts";
+import { type DoorModel, doorModels } from "../support/graphs/door-models.ts";
+import { verdictOn } from "../support/graphs/function-oracle.ts";
+import { onnxBuilder } from "../support/graphs/onnx-builder.ts";
 
 const throughGraph = ({ onnx }: DoorModel) => {
   const b = onnxBuilder(1);

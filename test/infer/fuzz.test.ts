@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
-import { readOnnx } from "../../src/formats/onnx.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
-import { mutateOnnx } from "../support/mutate-onnx.ts";
+import { mutateOnnx } from "../support/graphs/mutate-onnx.ts";
 
 const folder = new URL("../fixtures/models/", import.meta.url);
 const models = readdirSync(folder)

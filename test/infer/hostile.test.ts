@@ -9,10 +9,10 @@ import {
 } from "onnx-buf";
 import { describe, expect, test } from "vitest";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
-import { readOnnx } from "../../src/formats/onnx.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import { structureOf } from "../support/structure.ts";
-import { type OnnxBuilder, onnxBuilder } from "../support/onnx-builder.ts";
+import { type OnnxBuilder, onnxBuilder } from "../support/graphs/onnx-builder.ts";
 
 function modelOf(build: (b: OnnxBuilder, hidden: string) => string): Uint8Array {
   const b = onnxBuilder();

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
-import { readOnnx } from "../../src/formats/onnx.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import type { Executor } from "../../src/runtime/executor.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";

@@ -3,11 +3,11 @@ import { ModelProtoSchema } from "onnx-buf";
 import { describe, expect, test } from "vitest";
 import { FormatError } from "../../src/core/errors.ts";
 import { smallFloatValues } from "../../src/core/floats.ts";
-import { readOnnx } from "../../src/formats/onnx.ts";
-import { decodeTensor } from "../../src/formats/onnx-tensor.ts";
-import { replaceInitializers } from "../../src/formats/onnx-write.ts";
-import { onnxBuilder } from "../support/onnx-builder.ts";
-import { gemm, relu } from "../support/onnx-layers.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
+import { decodeTensor } from "../../src/formats/onnx/onnx-tensor.ts";
+import { replaceInitializers } from "../../src/formats/onnx/onnx-write.ts";
+import { onnxBuilder } from "../support/graphs/onnx-builder.ts";
+import { gemm, relu } from "../support/graphs/onnx-layers.ts";
 
 function model(): Uint8Array {
   const b = onnxBuilder(1);

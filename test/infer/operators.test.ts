@@ -2,9 +2,9 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
-import { decodeTensor } from "../../src/formats/onnx-tensor.ts";
-import { replaceInitializers } from "../../src/formats/onnx-write.ts";
-import { readOnnx } from "../../src/formats/onnx.ts";
+import { decodeTensor } from "../../src/formats/onnx/onnx-tensor.ts";
+import { replaceInitializers } from "../../src/formats/onnx/onnx-write.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import { proveSpec } from "../../src/infer/proof/prove.ts";
 import type { Executor } from "../../src/runtime/executor.ts";

@@ -2,11 +2,11 @@
 
 import { expect, test } from "vitest";
 import { OptionError } from "../../src/core/errors.ts";
-import { readOnnx } from "../../src/formats/onnx.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import { registerOperation } from "../../src/infer/ops/registry.ts";
-import { onnxBuilder } from "../support/onnx-builder.ts";
-import { gemm } from "../support/onnx-layers.ts";
+import { onnxBuilder } from "../support/graphs/onnx-builder.ts";
+import { gemm } from "../support/graphs/onnx-layers.ts";
 
 /** Two dense layers with an unknown activation of another domain between them. */
 function network() {

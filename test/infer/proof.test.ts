@@ -1,14 +1,14 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { readOnnx } from "../../src/formats/onnx.ts";
-import { replaceInitializers } from "../../src/formats/onnx-write.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
+import { replaceInitializers } from "../../src/formats/onnx/onnx-write.ts";
 import type { Executor } from "../../src/runtime/executor.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
 import { proveSpec } from "../../src/infer/proof/prove.ts";
 import { defineSpec } from "../../src/symmetry/spec.ts";
 import { specToJSON } from "../../src/symmetry/json.ts";
-import { onnxBuilder } from "../support/onnx-builder.ts";
-import { conv, gemm, linear, relu } from "../support/onnx-layers.ts";
+import { onnxBuilder } from "../support/graphs/onnx-builder.ts";
+import { conv, gemm, linear, relu } from "../support/graphs/onnx-layers.ts";
 
 describe("the proof", () => {
   let executor: Executor;

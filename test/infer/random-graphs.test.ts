@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { readOnnx } from "../../src/formats/onnx.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
 import { proveSpec } from "../../src/infer/proof/prove.ts";
-import { randomGraph } from "../support/random-graph.ts";
+import { randomGraph } from "../support/graphs/random-graph.ts";
 
 const count = Number(process.env["WEIGHTSPACE_GRAPHS"] ?? 100);
 const start = Number(process.env["WEIGHTSPACE_GRAPHS_SEED"] ?? 0);

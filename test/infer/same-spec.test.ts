@@ -6,7 +6,7 @@ import { specDifference } from "../../src/symmetry/same-spec.ts";
 import { defineSpec } from "../../src/symmetry/spec.ts";
 import type { Axis, SymmetrySpec } from "../../src/symmetry/types.ts";
 import { inferSpecFromNames } from "../../src/infer/names/infer-names.ts";
-import { gpt2Tensors, llamaTensors, resnetTensors } from "../support/model-tensors.ts";
+import { gpt2Tensors, llamaTensors, resnetTensors } from "../support/files/model-tensors.ts";
 
 const samples: readonly (readonly [string, SymmetrySpec])[] = [
   ["GPT-2", inferSpecFromNames(gpt2Tensors(1), { heads: 3, tied: true }).spec],

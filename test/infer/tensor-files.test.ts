@@ -3,14 +3,14 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
+import { writeSafetensors } from "../../src/formats/safetensors/safetensors-write.ts";
 import { inferSpecFromNames } from "../../src/infer/names/infer-names.ts";
 import type { NamedShape } from "../../src/infer/names/template.ts";
 import { specFromJSON } from "../../src/symmetry/json.ts";
 import { specDifference } from "../../src/symmetry/same-spec.ts";
 import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
-import { gpt2Tensors, resnetTensors } from "../support/model-tensors.ts";
-import { checkpoint, type Pickled, tensor } from "../support/write-pytorch.ts";
+import { gpt2Tensors, resnetTensors } from "../support/files/model-tensors.ts";
+import { checkpoint, type Pickled, tensor } from "../support/files/write-pytorch.ts";
 
 const count = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
 

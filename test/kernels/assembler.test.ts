@@ -1,9 +1,17 @@
 // The assembler: small programs compute the right numbers, on plain and on shared memory, and print what they are.
 
 import { expect, test } from "vitest";
-import { type FunctionWriter, writeModule } from "../../src/kernels/assembler.ts";
-import { hasFusedMultiplyAdd, multiplyAdd } from "../../src/kernels/fused-multiply-add.ts";
-import { access, get, i32, op, set, storeLane, vector } from "../../src/kernels/instructions.ts";
+import { type FunctionWriter, writeModule } from "../../src/kernels/wasm/assembler.ts";
+import { hasFusedMultiplyAdd, multiplyAdd } from "../../src/kernels/wasm/fused-multiply-add.ts";
+import {
+  access,
+  get,
+  i32,
+  op,
+  set,
+  storeLane,
+  vector,
+} from "../../src/kernels/wasm/instructions.ts";
 
 type Kernel = (...args: number[]) => void;
 

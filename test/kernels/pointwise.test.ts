@@ -1,8 +1,8 @@
 // Activations of kernels and their derivatives against their formulas in float64, from tiny to large arguments.
 
 import { expect, test } from "vitest";
-import { writeModule } from "../../src/kernels/assembler.ts";
-import { access, get, i32, type Instruction, set } from "../../src/kernels/instructions.ts";
+import { writeModule } from "../../src/kernels/wasm/assembler.ts";
+import { access, get, i32, type Instruction, set } from "../../src/kernels/wasm/instructions.ts";
 import { pointwise, type PointwiseName } from "../../src/kernels/pointwise.ts";
 
 const root = Math.sqrt(2 / Math.PI);

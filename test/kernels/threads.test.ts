@@ -2,7 +2,7 @@
 
 import { afterAll, expect, test } from "vitest";
 import { OptionError } from "../../src/core/errors.ts";
-import { startNodeThread } from "../../src/node/kernel-threads.ts";
+import { startNodeThread } from "../../src/node/threads/kernel-threads.ts";
 import { planProgram } from "../../src/kernels/program.ts";
 import { type RunningProgram, runProgram } from "../../src/kernels/run.ts";
 import { threadsFor, useKernelThreads } from "../../src/kernels/threads.ts";

@@ -4,9 +4,12 @@ import { jit, numpy as np } from "@jax-js/jax";
 import { beforeAll, describe, expect, test } from "vitest";
 import { sizeOf } from "../../src/core/shapes.ts";
 import { startEngine } from "../../src/engine/start.ts";
-import { deriveTensors } from "../../src/layers/derive.ts";
-import { coefficientShape, referenceDerived } from "../../src/layers/reference-derived.ts";
-import { deriveProducts } from "../../src/plan/derive-products.ts";
+import { deriveTensors } from "../../src/layers/products/derive.ts";
+import {
+  coefficientShape,
+  referenceDerived,
+} from "../../src/layers/reference/reference-derived.ts";
+import { deriveProducts } from "../../src/plan/products/derive-products.ts";
 import { lowerSpec, type LoweredSpec } from "../../src/symmetry/lower.ts";
 import { defineSpec } from "../../src/symmetry/spec.ts";
 import { isRead } from "../../src/symmetry/formula.ts";

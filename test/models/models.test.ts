@@ -7,7 +7,7 @@ import { buildModel, modelNames, modelEntry } from "../../src/models/registry.ts
 import type { Params } from "../../src/models/model.ts";
 import { weightStatistics } from "../../src/models/stat-nn.ts";
 import { unf } from "../../src/models/unf.ts";
-import { dropUnits } from "../../src/layers/dense.ts";
+import { dropUnits } from "../../src/layers/pointwise/dense.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import { defineSpec } from "../../src/symmetry/spec.ts";
 import { invarianceError, toBatch } from "../../src/testing/equivariance.ts";

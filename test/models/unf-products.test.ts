@@ -19,7 +19,7 @@ import {
 import { randomWeights } from "../../src/testing/random.ts";
 import { noisyParams, weightFunction, weightMap } from "../support/maps.ts";
 import { modelSpec } from "../support/networks.ts";
-import { randomChargedSpec } from "../support/random-charged-spec.ts";
+import { randomChargedSpec } from "../support/random/random-charged-spec.ts";
 import { residualSpec } from "../support/specs.ts";
 
 beforeAll(() => startEngine());

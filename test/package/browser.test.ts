@@ -9,7 +9,7 @@ import { build } from "esbuild";
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, expect, test, type TestContext } from "vitest";
 import { root } from "../docs/pages.ts";
-import { needProgram } from "../support/programs.ts";
+import { needProgram } from "../support/graphs/programs.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "weightspace-page-"));
 const closers: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];

@@ -3,8 +3,11 @@
 import { describe, expect, test } from "vitest";
 import { sampleElement } from "../../src/symmetry/element.ts";
 import { actOn } from "../../src/symmetry/act.ts";
-import { referenceDerived } from "../../src/layers/reference-derived.ts";
-import { deriveProducts, type DeriveProductsOptions } from "../../src/plan/derive-products.ts";
+import { referenceDerived } from "../../src/layers/reference/reference-derived.ts";
+import {
+  deriveProducts,
+  type DeriveProductsOptions,
+} from "../../src/plan/products/derive-products.ts";
 import { planLowered } from "../../src/plan/plan-spec.ts";
 import { printDerived } from "../../src/plan/print.ts";
 import { lowerSpec } from "../../src/symmetry/lower.ts";
@@ -18,7 +21,7 @@ import {
   normalCoefficients,
   referenceLayer,
 } from "../support/derived.ts";
-import { randomChargedSpec } from "../support/random-charged-spec.ts";
+import { randomChargedSpec } from "../support/random/random-charged-spec.ts";
 import { modelFiles, modelSpec } from "../support/networks.ts";
 import { residualSpec } from "../support/specs.ts";
 

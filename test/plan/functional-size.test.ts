@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { countLayerTerms } from "../../src/basis/counts.ts";
 import { UnsupportedError } from "../../src/core/errors.ts";
-import { readOnnx } from "../../src/formats/onnx.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import { unf } from "../../src/models/unf.ts";
 import { functionalSize } from "../../src/plan/functional-size.ts";

@@ -8,6 +8,7 @@ interface Layers {
 }
 interface Sizes {
   sizeProblems(path: string, text: string): string[];
+  folderProblems(paths: readonly string[]): string[];
   functionProblems(
     found: Record<string, readonly number[]>,
     allowed: Record<string, readonly number[]>,
@@ -67,6 +68,12 @@ test("a file of 401 lines is too long, one of 400 is not", () => {
   expect(sizes.sizeProblems("src/core/x.ts", lines(400))).toEqual([]);
   expect(sizes.sizeProblems("src/core/x.ts", lines(401))).toHaveLength(1);
   expect(sizes.sizeProblems("src/core/x.ts", "const x = 1;\n")[0]).toContain("comment");
+});
+
+test("a folder of 21 files is too full, one of 20 is not, and sub-folders count for themselves", () => {
+  const files = (count: number) => Array.from({ length: count }, (_, i) => `src/core/x${i}.ts`);
+  expect(sizes.folderProblems([...files(20), "src/core/deep/y.ts"])).toEqual([]);
+  expect(sizes.folderProblems(files(21))).toEqual([expect.stringContaining("src/core: 21 files")]);
 });
 
 test("a function over 60 lines is a problem unless it is listed, and the list only shrinks", () => {

@@ -5,8 +5,11 @@ import { sizeOf, stridesOf } from "../../src/core/shapes.ts";
 import type { Weights } from "../../src/core/tensors.ts";
 import { actOnTensor } from "../../src/symmetry/act.ts";
 import type { GroupElement } from "../../src/symmetry/element.ts";
-import { type DenseFeature, referenceApply } from "../../src/layers/reference.ts";
-import { type CoefficientReader, referenceDerived } from "../../src/layers/reference-derived.ts";
+import { type DenseFeature, referenceApply } from "../../src/layers/reference/reference.ts";
+import {
+  type CoefficientReader,
+  referenceDerived,
+} from "../../src/layers/reference/reference-derived.ts";
 import type { ExecutablePlan } from "../../src/plan/plan-spec.ts";
 import { plannedTerms } from "../../src/plan/terms.ts";
 import type { AtomicTensor, LoweredSpec } from "../../src/symmetry/lower.ts";

@@ -2,9 +2,9 @@
 
 import type { InferNamesOptions } from "../../src/infer/names/infer-names.ts";
 import type { NamedShape } from "../../src/infer/names/template.ts";
-import type { Network } from "./function-oracle.ts";
-import * as tensors from "./model-tensors.ts";
-import * as models from "./traced-models.ts";
+import type { Network } from "./graphs/function-oracle.ts";
+import * as tensors from "./files/model-tensors.ts";
+import * as models from "./graphs/traced-models.ts";
 
 export interface FamilyCase {
   readonly name: string;

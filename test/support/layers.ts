@@ -9,7 +9,7 @@ import {
   type DenseFeature,
   referenceApply,
   referenceGradients,
-} from "../../src/layers/reference.ts";
+} from "../../src/layers/reference/reference.ts";
 import { plannedTerms } from "../../src/plan/terms.ts";
 
 export interface LayerCase {

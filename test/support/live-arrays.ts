@@ -5,7 +5,7 @@ import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { startEngine } from "../../src/node/start-engine.ts";
+import { startEngine } from "../../src/node/threads/start-engine.ts";
 
 interface Backend {
   malloc(...args: unknown[]): number;

@@ -2,7 +2,7 @@
 
 import type { BasisTerm } from "../../src/basis/terms.ts";
 import { sizeOf } from "../../src/core/shapes.ts";
-import { referenceApply } from "../../src/layers/reference.ts";
+import { referenceApply } from "../../src/layers/reference/reference.ts";
 import type { LoweredSpec } from "../../src/symmetry/lower.ts";
 
 const shapeOf = (lowered: LoweredSpec, tensor: number) =>

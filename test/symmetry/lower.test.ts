@@ -2,7 +2,7 @@
 
 import { beforeAll, describe, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
-import { readOnnx } from "../../src/formats/onnx.ts";
+import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import { proveSpec } from "../../src/infer/proof/prove.ts";
 import { equivariantUNF } from "../../src/models/unf.ts";
@@ -22,7 +22,7 @@ import type { Axis, SymmetrySpec } from "../../src/symmetry/types.ts";
 import { equivarianceError } from "../../src/testing/equivariance.ts";
 import { randomWeights } from "../../src/testing/random.ts";
 import { noisyParams, weightMap } from "../support/maps.ts";
-import { onnxBuilder } from "../support/onnx-builder.ts";
+import { onnxBuilder } from "../support/graphs/onnx-builder.ts";
 
 /** `g` blocks that move, each of `f` fixed places, each of `v` units that move. */
 const nested: SpecDefinition = {

@@ -9,7 +9,7 @@ import { actOn } from "../../src/symmetry/act.ts";
 import { sampleElement } from "../../src/symmetry/element.ts";
 import type { WeightBatch } from "../../src/models/model.ts";
 import { parseDigits } from "../../src/datasets/digits-data.ts";
-import { gunzip } from "../../src/formats/gzip.ts";
+import { gunzip } from "../../src/formats/archives/gzip.ts";
 import { digitsTask } from "../../src/tasks/digits.ts";
 import { digitsSpec } from "../support/digits-spec.ts";
 import { readPackageData } from "../../src/node/package-data.ts";

@@ -4,8 +4,8 @@ import { nn, numpy as np } from "@jax-js/jax";
 import { describe, expect, it } from "vitest";
 import { formatGroup } from "../../src/symmetry/print.ts";
 import { inferSpecFromFunction } from "../../src/trace/infer-function.ts";
-import { verdictOn } from "../support/function-oracle.ts";
-import { between, trapCases } from "../support/traced-traps.ts";
+import { verdictOn } from "../support/graphs/function-oracle.ts";
+import { between, trapCases } from "../support/graphs/traced-traps.ts";
 
 const groupsOf = (axes: Parameters<typeof formatGroup>[0][], sizes: Map<string, number>) =>
   axes

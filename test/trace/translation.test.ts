@@ -7,7 +7,7 @@ import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
 import { randomWeights } from "../../src/testing/random.ts";
 import { defineSpec } from "../../src/symmetry/spec.ts";
 import { traceFunction } from "../../src/trace/infer-function.ts";
-import { doorModels } from "../support/door-models.ts";
+import { doorModels } from "../support/graphs/door-models.ts";
 import { familyCases } from "../support/family-cases.ts";
 import {
   distance,
@@ -15,9 +15,9 @@ import {
   type Network,
   outputsOf,
   usedWeights,
-} from "../support/function-oracle.ts";
-import { graphBytes } from "../support/graph-bytes.ts";
-import { trapCases } from "../support/traced-traps.ts";
+} from "../support/graphs/function-oracle.ts";
+import { graphBytes } from "../support/graphs/graph-bytes.ts";
+import { trapCases } from "../support/graphs/traced-traps.ts";
 
 interface TracedNetwork {
   readonly name: string;

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
-import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
+import { writeSafetensors } from "../../src/formats/safetensors/safetensors-write.ts";
 import {
   type Checkpoint,
   checkpointFormat,

@@ -8,7 +8,7 @@ import {
   losses,
   meanSquaredError,
   softmaxCrossEntropy,
-} from "../../src/train/losses.ts";
+} from "../../src/train/measures/losses.ts";
 
 beforeAll(() => startEngine());
 

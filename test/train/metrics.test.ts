@@ -3,8 +3,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { randomStream } from "../../src/core/random.ts";
-import { kendallTau } from "../../src/train/kendall-tau.ts";
-import { meanAndSpread, rSquared } from "../../src/train/metrics.ts";
+import { kendallTau } from "../../src/train/measures/kendall-tau.ts";
+import { meanAndSpread, rSquared } from "../../src/train/measures/metrics.ts";
 
 /** The definition, pair by pair. */
 function tauByPairs(a: readonly number[], b: readonly number[]): number {

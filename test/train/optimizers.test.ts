@@ -5,8 +5,14 @@ import { beforeAll, expect, test } from "vitest";
 import { randomStream } from "../../src/core/random.ts";
 import { startEngine } from "../../src/engine/start.ts";
 import type { Params } from "../../src/models/model.ts";
-import { clipByGlobalNorm } from "../../src/train/clip.ts";
-import { adam, adamW, type Optimizer, rmsprop, sgd } from "../../src/train/optimizers.ts";
+import { clipByGlobalNorm } from "../../src/train/optimizers/clip.ts";
+import {
+  adam,
+  adamW,
+  type Optimizer,
+  rmsprop,
+  sgd,
+} from "../../src/train/optimizers/optimizers.ts";
 import {
   applyUpdates,
   average,
@@ -14,8 +20,8 @@ import {
   type Coefficient,
   quotient,
   scaleBy,
-} from "../../src/train/update-rules.ts";
-import { constant, stepDecay, warmupCosine } from "../../src/train/schedules.ts";
+} from "../../src/train/optimizers/update-rules.ts";
+import { constant, stepDecay, warmupCosine } from "../../src/train/optimizers/schedules.ts";
 
 beforeAll(() => startEngine());
 

@@ -12,7 +12,7 @@ import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 import { keepArrays } from "../../src/engine/arrays.ts";
 import { compileForward, compileGradients } from "../../src/train/compiled.ts";
-import { binaryCrossEntropy } from "../../src/train/losses.ts";
+import { binaryCrossEntropy } from "../../src/train/measures/losses.ts";
 import { liveArrays } from "../support/live-arrays.ts";
 
 beforeAll(() => startEngine());

@@ -7,7 +7,7 @@ import { maxTreeSlicedWasserstein } from "../../src/transport/max-tree-sliced.ts
 import { sampleTrees } from "../../src/transport/sample-trees.ts";
 import { slicedWasserstein } from "../../src/transport/sliced.ts";
 import { treeSlicedWasserstein } from "../../src/transport/tree-sliced.ts";
-import { normalCloud, type Rows } from "../support/clouds.ts";
+import { normalCloud, type Rows } from "../support/transport/clouds.ts";
 
 const along = (x: Rows, y: Rows, angle: number, p: number) =>
   slicedWasserstein(x, y, { p, projections: [[Math.cos(angle)], [Math.sin(angle)]] });

@@ -16,7 +16,7 @@ import {
   treeSlicedWasserstein,
   treeSlicedWassersteinGradient,
 } from "../../src/transport/tree-sliced.ts";
-import { normalCloud, star } from "../support/clouds.ts";
+import { normalCloud, star } from "../support/transport/clouds.ts";
 
 const [x, y] = [normalCloud(4, 2, 1), normalCloud(5, 2, 2)];
 const trees = sampleTrees({ trees: 2, lines: 3, dimension: 2, seed: 1 });

@@ -4,19 +4,19 @@ import { grad, jit, numpy as np, valueAndGrad } from "@jax-js/jax";
 import { beforeAll, describe, expect, test } from "vitest";
 import { ShapeError, UnsupportedError } from "../../src/core/errors.ts";
 import { startEngine } from "../../src/engine/start.ts";
-import { runningSum, runningSumFromEnd } from "../../src/transport/engine-arrays.ts";
-import { engineSliced } from "../../src/transport/engine-sliced.ts";
+import { runningSum, runningSumFromEnd } from "../../src/transport/engine/engine-arrays.ts";
+import { engineSliced } from "../../src/transport/engine/engine-sliced.ts";
 import {
   engineTreeSliced,
   type EngineTreeOptions,
-} from "../../src/transport/engine-tree-sliced.ts";
+} from "../../src/transport/engine/engine-tree-sliced.ts";
 import { sampleTrees, type TreeShape } from "../../src/transport/sample-trees.ts";
 import { slicedWassersteinGradient, type TransportGradient } from "../../src/transport/sliced.ts";
 import {
   treeSlicedWassersteinGradient,
   type TreeSlicedOptions,
 } from "../../src/transport/tree-sliced.ts";
-import { normalCloud, randomWeights, type Rows } from "../support/clouds.ts";
+import { normalCloud, randomWeights, type Rows } from "../support/transport/clouds.ts";
 
 beforeAll(() => startEngine());
 

@@ -10,8 +10,15 @@ import {
   treeSlicedWassersteinGradient,
   type TreeSlicedOptions,
 } from "../../src/transport/tree-sliced.ts";
-import { cheapestPlan } from "../support/transport-plan.ts";
-import { differences, fixtureA, fixtureB, fixtureC, type Rows, star } from "../support/clouds.ts";
+import { cheapestPlan } from "../support/transport/transport-plan.ts";
+import {
+  differences,
+  fixtureA,
+  fixtureB,
+  fixtureC,
+  type Rows,
+  star,
+} from "../support/transport/clouds.ts";
 
 const db = (delta: number) => ({ kind: "distance", delta }) as const;
 

@@ -6,14 +6,18 @@ import {
   flowMethods,
   type FlowMethod,
   type FlowMethodName,
-} from "../../src/transport/flow-methods.ts";
-import { exactW2Squared, flowDatasets, gradientFlow } from "../../src/transport/gradient-flow.ts";
+} from "../../src/transport/flows/flow-methods.ts";
+import {
+  exactW2Squared,
+  flowDatasets,
+  gradientFlow,
+} from "../../src/transport/flows/gradient-flow.ts";
 import {
   energyDistance,
   minSlicedTransportPlan,
   slicedWasserstein,
 } from "../../src/transport/index.ts";
-import { differences, normalCloud, type Rows } from "../support/clouds.ts";
+import { differences, normalCloud, type Rows } from "../support/transport/clouds.ts";
 
 const [x, y] = [normalCloud(6, 3, 1), normalCloud(6, 3, 2)];
 const methods = Object.entries(flowMethods) as [FlowMethodName, FlowMethod][];

@@ -9,7 +9,7 @@ import { pooledMoments } from "../../src/transport/points.ts";
 import { sampleTrees, type TreeShape } from "../../src/transport/sample-trees.ts";
 import { slicedWasserstein } from "../../src/transport/sliced.ts";
 import { treeSlicedWasserstein, type TreeSlicedOptions } from "../../src/transport/tree-sliced.ts";
-import { normalCloud, randomWeights, type Rows } from "../support/clouds.ts";
+import { normalCloud, randomWeights, type Rows } from "../support/transport/clouds.ts";
 
 const db = (delta: number) => ({ kind: "distance", delta }) as const;
 const [x, y, z] = [normalCloud(6, 3, 1), normalCloud(6, 3, 2), normalCloud(6, 3, 3)];

@@ -5,9 +5,9 @@ import type { LineTree } from "../../src/transport/line-trees.ts";
 import { wasserstein1d } from "../../src/transport/one-dimensional.ts";
 import { sampleTrees, type TreeShape } from "../../src/transport/sample-trees.ts";
 import { treeSlicedWasserstein } from "../../src/transport/tree-sliced.ts";
-import { normalCloud, randomWeights, type Rows } from "../support/clouds.ts";
-import { treeDistance } from "../support/line-tree-metric.ts";
-import { cheapestPlan } from "../support/transport-plan.ts";
+import { normalCloud, randomWeights, type Rows } from "../support/transport/clouds.ts";
+import { treeDistance } from "../support/transport/line-tree-metric.ts";
+import { cheapestPlan } from "../support/transport/transport-plan.ts";
 
 /** Shares by the definition: softmax of minus delta times the distance. */
 function sharesOf({ theta, source }: LineTree, point: readonly number[], delta: number): number[] {

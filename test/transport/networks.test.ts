@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Weights } from "../../src/core/tensors.ts";
-import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
+import { writeSafetensors } from "../../src/formats/safetensors/safetensors-write.ts";
 import { actOn } from "../../src/symmetry/act.ts";
 import { sampleElement } from "../../src/symmetry/element.ts";
 import { cnnSpec } from "../../src/symmetry/presets/cnn.ts";
@@ -15,7 +15,7 @@ import { randomWeights } from "../../src/testing/random.ts";
 import { networkDistance, neuronClouds } from "../../src/transport/index.ts";
 import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
 import { genericWeights, modelPath, modelSpec } from "../support/networks.ts";
-import { npz } from "../support/write-npz.ts";
+import { npz } from "../support/files/write-npz.ts";
 
 const kinds = ["sw", "tsw", "energy"] as const;
 const scales = [undefined, "sign", "positive"] as const;

@@ -10,7 +10,7 @@ import {
   slicedWasserstein,
   wasserstein1d,
 } from "../../src/transport/index.ts";
-import type { Rows } from "../support/clouds.ts";
+import type { Rows } from "../support/transport/clouds.ts";
 
 interface PotCase {
   readonly name: string;

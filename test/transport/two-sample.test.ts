@@ -20,9 +20,12 @@ import {
   slicedWasserstein,
   treeSlicedWasserstein,
 } from "../../src/transport/index.ts";
-import { principalComponents } from "../../src/transport/population-features.ts";
-import { twoSampleStatistics, type TwoSampleStatistic } from "../../src/transport/two-sample.ts";
-import { normalCloud, type Rows } from "../support/clouds.ts";
+import { principalComponents } from "../../src/transport/networks/population-features.ts";
+import {
+  twoSampleStatistics,
+  type TwoSampleStatistic,
+} from "../../src/transport/networks/two-sample.ts";
+import { normalCloud, type Rows } from "../support/transport/clouds.ts";
 import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
 import { build } from "../zoo/small-zoo.ts";
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { FormatError, OptionError } from "../../src/core/errors.ts";
-import { readSafetensors } from "../../src/formats/safetensors.ts";
+import { readSafetensors } from "../../src/formats/safetensors/safetensors.ts";
 import { specFromJSON } from "../../src/symmetry/json.ts";
 import { digitsTask } from "../../src/tasks/digits.ts";
 import { readPackageData } from "../../src/node/package-data.ts";
@@ -8,7 +8,7 @@ import { buildZoo } from "../../src/node/build-zoo.ts";
 import { openZoo } from "../../src/zoo/open.ts";
 import { memoryStore, type ZooStore } from "../../src/core/store.ts";
 import { decodeTable } from "../../src/zoo/table.ts";
-import { trainPopulation } from "../../src/zoo/train-population.ts";
+import { trainPopulation } from "../../src/zoo/training/train-population.ts";
 import { build, digestsOf, filesOf, smallZoo } from "./small-zoo.ts";
 
 let whole: ZooStore;

@@ -2,9 +2,9 @@
 
 import { beforeAll, describe, expect, test } from "vitest";
 import { FormatError } from "../../src/core/errors.ts";
-import { toFloat32 } from "../../src/formats/safetensors-dtypes.ts";
-import { writeSafetensors } from "../../src/formats/safetensors-write.ts";
-import { readSafetensors } from "../../src/formats/safetensors.ts";
+import { toFloat32 } from "../../src/formats/safetensors/safetensors-dtypes.ts";
+import { writeSafetensors } from "../../src/formats/safetensors/safetensors-write.ts";
+import { readSafetensors } from "../../src/formats/safetensors/safetensors.ts";
 import { zooDataset } from "../../src/zoo/zoo-dataset.ts";
 import { openZoo } from "../../src/zoo/open.ts";
 import { memoryStore } from "../../src/core/store.ts";

@@ -2,15 +2,15 @@ import { numpy as np } from "@jax-js/jax";
 import { beforeAll, expect, test } from "vitest";
 import { randomStream } from "../../src/core/random.ts";
 import { startEngine } from "../../src/engine/start.ts";
-import { adam, type Optimizer, sgd } from "../../src/train/optimizers.ts";
-import { applyUpdates } from "../../src/train/update-rules.ts";
+import { adam, type Optimizer, sgd } from "../../src/train/optimizers/optimizers.ts";
+import { applyUpdates } from "../../src/train/optimizers/update-rules.ts";
 import {
   initialOptimizerState,
   type PopulationState,
   stepPopulation,
   stepRule,
   stepSizes,
-} from "../../src/zoo/population-step.ts";
+} from "../../src/zoo/training/population-step.ts";
 import type { HyperParameters } from "../../src/zoo/recipe.ts";
 
 beforeAll(() => startEngine());

@@ -6,10 +6,10 @@ import { actOn } from "../../src/symmetry/act.ts";
 import { sampleElement } from "../../src/symmetry/element.ts";
 import type { ClassifierTask } from "../../src/tasks/classifier.ts";
 import { labelledData } from "../../src/tasks/labelled-data.ts";
-import type { evaluatePopulation as Evaluate } from "../../src/zoo/evaluate.ts";
+import type { evaluatePopulation as Evaluate } from "../../src/zoo/training/evaluate.ts";
 import { digitsRecipe, drawHyperParameters, type Recipe } from "../../src/zoo/recipe.ts";
-import type { Population, Stacks } from "../../src/zoo/population.ts";
-import type { trainPopulation as Train } from "../../src/zoo/train-population.ts";
+import type { Population, Stacks } from "../../src/zoo/training/population.ts";
+import type { trainPopulation as Train } from "../../src/zoo/training/train-population.ts";
 
 const recipe: Recipe = { ...digitsRecipe, steps: { fullChance: 0.3, range: [3, 60] } };
 const indices = Array.from({ length: 40 }, (_, i) => i);
@@ -24,8 +24,8 @@ beforeAll(async () => {
   watch = await watchEngine();
   const { digitsTask } = await import("../../src/tasks/digits.ts");
   const { readPackageData } = await import("../../src/node/package-data.ts");
-  ({ trainPopulation } = await import("../../src/zoo/train-population.ts"));
-  ({ evaluatePopulation } = await import("../../src/zoo/evaluate.ts"));
+  ({ trainPopulation } = await import("../../src/zoo/training/train-population.ts"));
+  ({ evaluatePopulation } = await import("../../src/zoo/training/evaluate.ts"));
   task = await digitsTask(await readPackageData("uci-digits.csv.gz"));
   together = await trainPopulation({ task, recipe, seed: 7, indices });
 });

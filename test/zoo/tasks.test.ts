@@ -7,7 +7,7 @@ import { taskEntry } from "../../src/tasks/registry.ts";
 import type { Task } from "../../src/tasks/task.ts";
 import { parseRecipe, type Recipe } from "../../src/zoo/recipe.ts";
 import { memoryStore } from "../../src/core/store.ts";
-import type { trainPopulation as Train } from "../../src/zoo/train-population.ts";
+import type { trainPopulation as Train } from "../../src/zoo/training/train-population.ts";
 import type * as SmallZoo from "./small-zoo.ts";
 
 let watch: EngineWatch;
@@ -16,7 +16,7 @@ let smallZoo: typeof SmallZoo;
 beforeAll(async () => {
   watch = await watchEngine();
   smallZoo = await import("./small-zoo.ts");
-  ({ trainPopulation } = await import("../../src/zoo/train-population.ts"));
+  ({ trainPopulation } = await import("../../src/zoo/training/train-population.ts"));
 });
 
 const names: string[] = ["digits-cnn", "digits-transformer-plain", "adders"];

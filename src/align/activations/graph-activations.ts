@@ -2,7 +2,7 @@
 // dimensions are known axes says what their units do.
 
 import type { Tensor } from "../../core/tensors.ts";
-import { withOutputs } from "../../formats/onnx-write.ts";
+import { withOutputs } from "../../formats/onnx/onnx-write.ts";
 import { instanceCount } from "../../symmetry/element.ts";
 import type { Executor, ModelArray } from "../../runtime/executor.ts";
 import type { Inference } from "../../infer/infer.ts";

@@ -2,7 +2,7 @@
 
 import { OptionError } from "../../core/errors.ts";
 import type { Tensor } from "../../core/tensors.ts";
-import type { OnnxGraph } from "../../formats/onnx-types.ts";
+import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
 import type { Executor } from "../../runtime/executor.ts";
 import { classify } from "./classification.ts";
 import type { InputBatch } from "../activations/graph-inputs.ts";

@@ -2,7 +2,7 @@
 
 import { decode, encode } from "fast-png";
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
-import type { ColourImage } from "../../transport/colour-transfer.ts";
+import type { ColourImage } from "../../transport/flows/colour-transfer.ts";
 
 /** Pixels of an image that is taken. */
 const mostPixels = 4_000_000;

@@ -45,7 +45,7 @@ export const distanceCommand: RegisterCommand = (program, cli) => {
         throw new UsageError(
           "distance: --activations takes the axes from the graph; give --model instead of --spec",
         );
-      const { networkDistance } = await import("../../transport/network-distance.ts");
+      const { networkDistance } = await import("../../transport/networks/network-distance.ts");
       const { distanceText } = await import("../match/distance-text.ts");
       const { openNetworks } = await import("../networks/networks.ts");
       const { networkActivations, readSpecTensors } = await import("../match/read-for-distance.ts");

@@ -43,7 +43,7 @@ async function embed(
   { spec, weights, warnings, taken }: ModelSpec,
   { seed, size, channels, backend }: EmbedFlags,
 ): Promise<void> {
-  const { startEngine } = await import("../../node/start-engine.ts");
+  const { startEngine } = await import("../../node/threads/start-engine.ts");
   const { unf } = await import("../../models/unf.ts");
   const { toBatch } = await import("../../testing/equivariance.ts");
   const model = unf(spec, {

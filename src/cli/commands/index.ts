@@ -4,23 +4,23 @@ import type { RegisterCommand } from "../app/context.ts";
 import { alignCommand } from "./align.ts";
 import { canonicalCommand } from "./canonical.ts";
 import { compareCommand } from "./compare.ts";
-import { demoCommand } from "./demo.ts";
+import { demoCommand } from "./experiments/demo.ts";
 import { describeCommand } from "./describe.ts";
 import { distanceCommand } from "./distance.ts";
 import { doctorCommand } from "./doctor.ts";
 import { embedCommand } from "./embed.ts";
-import { experimentCommand } from "./experiment.ts";
+import { experimentCommand } from "./experiments/experiment.ts";
 import { fingerprintCommand } from "./fingerprint.ts";
 import { mergeCommand } from "./merge.ts";
 import { predictCommand } from "./predict.ts";
 import { rankCommand } from "./rank.ts";
-import { reportCommand } from "./report.ts";
+import { reportCommand } from "./experiments/report.ts";
 import { sketchCommand } from "./sketch.ts";
 import { symmetriesCommand } from "./symmetries.ts";
 import { trainCommand } from "./train.ts";
-import { transportCommand } from "./transport.ts";
-import { zooDifferCommand } from "./zoo-differ.ts";
-import { zooCommand } from "./zoo.ts";
+import { transportCommand } from "./experiments/transport.ts";
+import { zooDifferCommand } from "./zoo/zoo-differ.ts";
+import { zooCommand } from "./zoo/zoo.ts";
 
 export const commands: readonly RegisterCommand[] = [
   demoCommand,

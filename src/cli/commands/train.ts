@@ -99,7 +99,7 @@ async function readOptions(path: string | undefined): Promise<Record<string, unk
 
 async function trainFunctional(flags: TrainFlags, cli: Cli): Promise<void> {
   const { modelNames } = await import("../../models/registry.ts");
-  const { metricNamed } = await import("../../train/metric-registry.ts");
+  const { metricNamed } = await import("../../train/measures/metric-registry.ts");
   metricNamed(flags.metric);
   if (!modelNames().includes(flags.functional)) {
     throw new UsageError(
@@ -153,7 +153,7 @@ async function trainLocked(
   const { budgetOptions } = await import("../../experiment/budget.ts");
   const { fingerprint } = await import("../experiments/dataset-digest.ts");
   const { fitTarget, lossOf } = await import("../../train/target.ts");
-  const { metricNamed } = await import("../../train/metric-registry.ts");
+  const { metricNamed } = await import("../../train/measures/metric-registry.ts");
   const { loadedPlugins } = await import("../../core/plugins.ts");
   const { runTraining } = await import("../experiments/train-functional.ts");
   const { dataset, counts } = population;

@@ -12,7 +12,7 @@ import { readCheckpoint, type ReadCheckpoint } from "../../train/checkpoint.ts";
 import type { WeightDataset } from "../../train/dataset.ts";
 import { inputsFrom, type Normalization, normalize } from "../../train/normalization.ts";
 import { fitTarget, predictionsOf, type Target } from "../../train/target.ts";
-import { startEngine } from "../../node/start-engine.ts";
+import { startEngine } from "../../node/threads/start-engine.ts";
 import { predict } from "../../train/predict.ts";
 
 export interface Functional {

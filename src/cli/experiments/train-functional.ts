@@ -5,13 +5,13 @@ import { disposeArrays } from "../../engine/arrays.ts";
 import type { WeightDataset } from "../../train/dataset.ts";
 import type { FitOptions } from "../../train/fit-options.ts";
 import { fit } from "../../train/fit.ts";
-import { kendallTau } from "../../train/kendall-tau.ts";
-import type { NamedMetric } from "../../train/metric-registry.ts";
+import { kendallTau } from "../../train/measures/kendall-tau.ts";
+import type { NamedMetric } from "../../train/measures/metric-registry.ts";
 import { type Normalization, normalize } from "../../train/normalization.ts";
 import { predict } from "../../train/predict.ts";
 import { predictionsOf, scaleTargets, type Target } from "../../train/target.ts";
 import type { Cli } from "../app/context.ts";
-import { startEngine } from "../../node/start-engine.ts";
+import { startEngine } from "../../node/threads/start-engine.ts";
 import { writeFileAtomic } from "../../node/write-file.ts";
 
 export interface SplitParts {

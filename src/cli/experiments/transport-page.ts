@@ -5,8 +5,8 @@ import type {
   DemoUnit,
   DigitsUnit,
   FlowUnit,
-} from "../../experiment/transport-demo.ts";
-import type { ColourImage } from "../../transport/colour-transfer.ts";
+} from "../../experiment/demos/transport-demo.ts";
+import type { ColourImage } from "../../transport/flows/colour-transfer.ts";
 
 export const isFlow = (unit: DemoUnit): unit is FlowUnit => unit.kind === "flow";
 export const isColours = (unit: DemoUnit): unit is ColourUnit => unit.kind === "colours";
@@ -39,8 +39,8 @@ export async function demoPage(
   { seed, iterations }: { readonly seed: number; readonly iterations: number },
 ): Promise<string> {
   const { transportReport } = await import("../../report/transport-report.ts");
-  const { flowMethods } = await import("../../transport/flow-methods.ts");
-  const { flowDatasets } = await import("../../transport/gradient-flow.ts");
+  const { flowMethods } = await import("../../transport/flows/flow-methods.ts");
+  const { flowDatasets } = await import("../../transport/flows/gradient-flow.ts");
   const { writePng } = await import("../app/png.ts");
   const title = (method: DemoUnit["method"]) => flowMethods[method].title;
   const picture = (caption: string, image: ColourImage) => ({

@@ -31,7 +31,7 @@ export async function cloudDistance(
     Object.values(weights).every(({ data }) => data.every(Number.isFinite)),
   );
   if (!isFinite) return undefined;
-  const { networkDistance } = await import("../../transport/network-distance.ts");
+  const { networkDistance } = await import("../../transport/networks/network-distance.ts");
   const { total, exact } = networkDistance(spec, first, second, { nProjections: 50 });
   return { kind: "sw", total, exact };
 }

@@ -1,6 +1,6 @@
 // A distance of two networks in words: a table of layers, the total, and what it may be taken for.
 
-import type { NetworkDistance } from "../../transport/network-distance.ts";
+import type { NetworkDistance } from "../../transport/networks/network-distance.ts";
 import { textTable } from "../app/output.ts";
 
 const kinds: Readonly<Record<NetworkDistance["kind"], string>> = {

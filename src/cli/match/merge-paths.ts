@@ -7,7 +7,7 @@ import { graphLoss } from "../../align/merging/graph-loss.ts";
 import { readAll } from "../../formats/tensor-source.ts";
 import { interpolate, type PathPoint, pathPoints } from "../../align/merging/path.ts";
 import type { WeightReader } from "../../parts/problem.ts";
-import { startEngine } from "../../node/start-engine.ts";
+import { startEngine } from "../../node/threads/start-engine.ts";
 import type { GroupElement } from "../../symmetry/element.ts";
 import { measuredPath } from "../../report/measured-path.ts";
 import type { PathPair } from "../../report/measured-path.ts";

@@ -9,9 +9,9 @@
 import { SpecError, UnsupportedError } from "../../core/errors.ts";
 import { equalShapes, formatShape, sizeOf } from "../../core/shapes.ts";
 import type { Tensor } from "../../core/tensors.ts";
-import { decodeTensor, isFloatType } from "../../formats/onnx-tensor.ts";
-import { modelWriter } from "../../formats/onnx-write.ts";
-import { readOnnx } from "../../formats/onnx.ts";
+import { decodeTensor, isFloatType } from "../../formats/onnx/onnx-tensor.ts";
+import { modelWriter } from "../../formats/onnx/onnx-write.ts";
+import { readOnnx } from "../../formats/onnx/onnx.ts";
 import type { TensorSource } from "../../formats/tensor-source.ts";
 import { type Inference, inferSpec } from "../../infer/infer.ts";
 import { readersOf } from "../../infer/walk/readers.ts";

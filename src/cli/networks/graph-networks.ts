@@ -5,7 +5,7 @@ import { readAll } from "../../formats/tensor-source.ts";
 import type { WeightReader } from "../../parts/problem.ts";
 import { OptionError } from "../../core/errors.ts";
 import type { Tensor } from "../../core/tensors.ts";
-import { modelWriter } from "../../formats/onnx-write.ts";
+import { modelWriter } from "../../formats/onnx/onnx-write.ts";
 import type { Executor } from "../../runtime/executor.ts";
 import type { Inference } from "../../infer/infer.ts";
 import { onnxRuntime } from "../../runtime/onnx-runtime.ts";

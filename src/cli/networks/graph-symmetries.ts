@@ -2,7 +2,7 @@
 
 import { SpecError } from "../../core/errors.ts";
 import { visibleName } from "../../core/visible.ts";
-import type { OnnxGraph } from "../../formats/onnx-types.ts";
+import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
 import { inferSpec } from "../../infer/infer.ts";
 import { onnxRuntime } from "../../runtime/onnx-runtime.ts";
 import { printExplanations, printProof } from "../../infer/assembly/print.ts";

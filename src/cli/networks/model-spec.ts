@@ -1,7 +1,7 @@
 // The spec inferred from an opened model and the weights that the spec names: from its graph, or from tensor names alone.
 
 import type { Weights } from "../../core/tensors.ts";
-import { decodeTensor } from "../../formats/onnx-tensor.ts";
+import { decodeTensor } from "../../formats/onnx/onnx-tensor.ts";
 import { inferSpec } from "../../infer/infer.ts";
 import { type InferNamesOptions, inferSpecFromNames } from "../../infer/names/infer-names.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";

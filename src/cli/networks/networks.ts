@@ -155,6 +155,6 @@ function checkSame(
 /** Threads must be asked for before anything else starts the engine; short axes are faster without. */
 async function startThreads({ spec }: FoundSpec): Promise<void> {
   if (!Object.values(spec.axes).some(({ size }) => size >= longAxis)) return;
-  const { startEngine } = await import("../../node/start-engine.ts");
+  const { startEngine } = await import("../../node/threads/start-engine.ts");
   await startEngine({ threads: Math.min(8, availableParallelism()) });
 }

@@ -2,10 +2,10 @@
 // that no file is opened or read whole a second time.
 
 import { FormatError } from "../../core/errors.ts";
-import { separateAliases } from "../../formats/onnx-aliases.ts";
-import { decodeTensor } from "../../formats/onnx-tensor.ts";
-import type { OnnxGraph } from "../../formats/onnx-types.ts";
-import { readOnnx } from "../../formats/onnx.ts";
+import { separateAliases } from "../../formats/onnx/onnx-aliases.ts";
+import { decodeTensor } from "../../formats/onnx/onnx-tensor.ts";
+import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
+import { readOnnx } from "../../formats/onnx/onnx.ts";
 import { openTensorSource } from "../../formats/open.ts";
 import { makeTensorSource, type TensorSource } from "../../formats/tensor-source.ts";
 import { type OpenedWeights, openWeightsFiles } from "../../node/open-weights.ts";

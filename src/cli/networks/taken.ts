@@ -1,6 +1,6 @@
 // What was taken of checkpoints that hold more than one network's tensors: told on standard error, and listed for --json.
 
-import { type Taken, takenText } from "../../formats/pytorch-choice.ts";
+import { type Taken, takenText } from "../../formats/pytorch/pytorch-choice.ts";
 import type { TensorSource } from "../../formats/tensor-source.ts";
 import type { Output } from "../app/output.ts";
 

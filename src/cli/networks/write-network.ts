@@ -3,9 +3,9 @@
 import { readAll } from "../../formats/tensor-source.ts";
 import type { Tensor } from "../../core/tensors.ts";
 import { narrowFinite } from "../../formats/narrow.ts";
-import { isFloatType } from "../../formats/onnx-tensor.ts";
-import { modelWriter } from "../../formats/onnx-write.ts";
-import type { SafeDtype } from "../../formats/safetensors-dtypes.ts";
+import { isFloatType } from "../../formats/onnx/onnx-tensor.ts";
+import { modelWriter } from "../../formats/onnx/onnx-write.ts";
+import type { SafeDtype } from "../../formats/safetensors/safetensors-dtypes.ts";
 import { isSameFile } from "../../node/files.ts";
 import { graphOf, hasOnnxEnding, type Network, type OpenedModel } from "./opened-model.ts";
 import { UsageError } from "../app/usage-error.ts";

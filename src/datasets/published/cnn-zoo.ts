@@ -4,7 +4,7 @@
 
 import { FormatError } from "../../core/errors.ts";
 import { sizeOf } from "../../core/shapes.ts";
-import { gunzip } from "../../formats/gzip.ts";
+import { gunzip } from "../../formats/archives/gzip.ts";
 import type { ZooStore } from "../../core/store.ts";
 import { cnnLayoutSpec, readCnnLayout, storedOrder } from "./cnn-layout.ts";
 import { parseCsv } from "./csv.ts";

@@ -3,7 +3,7 @@
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shapes.ts";
 import { type NpyHeader, npyDataStart, npyHeader } from "../../formats/npy.ts";
-import { dtypeBytes, toFloat32 } from "../../formats/safetensors-dtypes.ts";
+import { dtypeBytes, toFloat32 } from "../../formats/safetensors/safetensors-dtypes.ts";
 import type { ZooStore } from "../../core/store.ts";
 
 /** Bytes read at a time, at most. */

@@ -5,7 +5,7 @@ import { sizeOf } from "../../core/shapes.ts";
 import { type Atom, productOf, sumOf } from "../index-sets/atoms.ts";
 import { fixedAtom, type NodeContext } from "../walk/context.ts";
 import { shapeOfValue, type Value } from "../walk/value.ts";
-import { collapse } from "./fused.ts";
+import { collapse } from "./dialects/fused.ts";
 import { identityPairs, pairsBy } from "./handler.ts";
 
 const layers = new Set(["LSTM", "GRU", "RNN"]);

@@ -6,7 +6,7 @@ import { pick } from "../walk/fold.ts";
 import { segmentOf, splitInner } from "../index-sets/refine.ts";
 import { type CarryOptions, shapeOfValue, type Value } from "../walk/value.ts";
 import { publishMember } from "./gathering.ts";
-import { collapse } from "./fused.ts";
+import { collapse } from "./dialects/fused.ts";
 import { rejoin } from "./rejoin.ts";
 import { stackDirections } from "./directions.ts";
 import { type Handlers, identityPairs, type Pair } from "./handler.ts";

@@ -4,7 +4,7 @@ import { type Atom, productOf } from "../index-sets/atoms.ts";
 import { fixedAtom, type NodeContext } from "../walk/context.ts";
 import type { Value } from "../walk/value.ts";
 import { publishStack } from "./directions.ts";
-import { collapse } from "./fused.ts";
+import { collapse } from "./dialects/fused.ts";
 import type { Handlers, Pair } from "./handler.ts";
 
 interface Kind {

@@ -1,12 +1,12 @@
 // All operations that inference follows. A new family is one file with its handlers and one line here.
 
-import { joinDomain } from "../../formats/onnx-flatten.ts";
+import { joinDomain } from "../../formats/onnx/onnx-flatten.ts";
 import { OptionError } from "../../core/errors.ts";
 import { checkFunctions, openRegistry } from "../../core/registry.ts";
-import type { OnnxNode } from "../../formats/onnx-types.ts";
+import type { OnnxNode } from "../../formats/onnx/onnx-types.ts";
 import { attentions } from "./attention.ts";
 import { channels } from "./channels.ts";
-import { classical } from "./classical.ts";
+import { classical } from "./dialects/classical.ts";
 import { constants } from "./constants.ts";
 import { controlFlow } from "./control-flow.ts";
 import { contraction } from "./contraction.ts";
@@ -15,9 +15,9 @@ import { elementwise } from "./elementwise.ts";
 import { gathering } from "./gathering.ts";
 import type { Handler, Handlers } from "./handler.ts";
 import { joining } from "./joining.ts";
-import { microsoft } from "./microsoft.ts";
+import { microsoft } from "./dialects/microsoft.ts";
 import { pooling } from "./pooling.ts";
-import { quantised, quantisedMicrosoft } from "./quantised.ts";
+import { quantised, quantisedMicrosoft } from "./dialects/quantised.ts";
 import { recurrent, recurrentMicrosoft } from "./recurrent.ts";
 import { reduction } from "./reduction.ts";
 import { reshaping } from "./reshaping.ts";

@@ -1,7 +1,7 @@
 // Every index of an axis picked out and put side by side again, as exporters write the last states of both directions
 // of a recurrent layer: the same as moving that axis next to another one, so an axis within it keeps its freedom.
 
-import type { OnnxNode } from "../../formats/onnx-types.ts";
+import type { OnnxNode } from "../../formats/onnx/onnx-types.ts";
 import { productOf } from "../index-sets/atoms.ts";
 import type { NodeContext } from "../walk/context.ts";
 

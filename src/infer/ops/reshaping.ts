@@ -6,7 +6,7 @@ import { fixedAtom, type NodeContext } from "../walk/context.ts";
 import { shapeOfValue, type Value } from "../walk/value.ts";
 import { dealOut } from "./deal-out.ts";
 import { mergeStack } from "./directions.ts";
-import { collapse, resizeStack, separate, transposeStack } from "./fused.ts";
+import { collapse, resizeStack, separate, transposeStack } from "./dialects/fused.ts";
 import { type Handlers, identityPairs, pairsBy } from "./handler.ts";
 
 function reshapeTo(context: NodeContext, given: Value, sizes: readonly number[]): void {

@@ -3,7 +3,7 @@
 
 import { equalShapes } from "../../core/shapes.ts";
 import type { Tensor } from "../../core/tensors.ts";
-import type { OnnxGraph } from "../../formats/onnx-types.ts";
+import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
 import { words } from "../ops/handler.ts";
 import { readersOf } from "../walk/readers.ts";
 

@@ -4,8 +4,8 @@ import { UnsupportedError } from "../../core/errors.ts";
 import { deriveSeed, randomStream } from "../../core/random.ts";
 import { frozenRecord } from "../../core/records.ts";
 import { sizeOf } from "../../core/shapes.ts";
-import { decodeTensor, type OnnxType } from "../../formats/onnx-tensor.ts";
-import type { OnnxGraph } from "../../formats/onnx-types.ts";
+import { decodeTensor, type OnnxType } from "../../formats/onnx/onnx-tensor.ts";
+import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
 import type { ModelArray } from "../../runtime/executor.ts";
 import type { InputShapes } from "../walk/input-shapes.ts";
 

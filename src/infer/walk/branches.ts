@@ -1,8 +1,8 @@
 // Branches whose condition is known while the graph is followed: what does not run is passed over.
 
 import { FormatError } from "../../core/errors.ts";
-import type { OnnxNode } from "../../formats/onnx-types.ts";
-import { joinDomain } from "../../formats/onnx-flatten.ts";
+import type { OnnxNode } from "../../formats/onnx/onnx-types.ts";
+import { joinDomain } from "../../formats/onnx/onnx-flatten.ts";
 
 /**
  * The node as it runs: a choice between branches becomes the branch that is taken. Null where the node does not run.

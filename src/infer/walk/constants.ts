@@ -1,8 +1,8 @@
 // What is known about constants: their numbers when there are few, or that all entries are one number.
 
 import { sizeOf } from "../../core/shapes.ts";
-import { decodeTensor, isFloatType, type OnnxTensor } from "../../formats/onnx-tensor.ts";
-import type { OnnxNode } from "../../formats/onnx-types.ts";
+import { decodeTensor, isFloatType, type OnnxTensor } from "../../formats/onnx/onnx-tensor.ts";
+import type { OnnxNode } from "../../formats/onnx/onnx-types.ts";
 import { newAtom } from "../index-sets/atoms.ts";
 import { fixedAtom } from "./context.ts";
 import { words } from "../ops/handler.ts";

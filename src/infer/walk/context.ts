@@ -2,7 +2,7 @@
 
 import { FormatError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shapes.ts";
-import type { OnnxNode } from "../../formats/onnx-types.ts";
+import type { OnnxNode } from "../../formats/onnx/onnx-types.ts";
 import { type Atom, find, fix, newAtom } from "../index-sets/atoms.ts";
 import { unify } from "../index-sets/refine.ts";
 import {

@@ -2,7 +2,7 @@
 
 import { OptionError } from "../../core/errors.ts";
 import { lookup } from "../../core/records.ts";
-import type { OnnxGraph } from "../../formats/onnx-types.ts";
+import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
 
 /** Sizes tried in turn for free dimensions after the first; images that shrink many times need the later ones. */
 const trialSizes = [7, 8, 16, 32, 64, 128, 224, 256, 512, 576];

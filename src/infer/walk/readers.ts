@@ -1,8 +1,8 @@
 // Questions about a graph that are answered before the walk: who reads a value, which constants hold one entry.
 
 import { sizeOf } from "../../core/shapes.ts";
-import { decodeTensor, type OnnxTensor } from "../../formats/onnx-tensor.ts";
-import type { OnnxGraph, OnnxNode } from "../../formats/onnx-types.ts";
+import { decodeTensor, type OnnxTensor } from "../../formats/onnx/onnx-tensor.ts";
+import type { OnnxGraph, OnnxNode } from "../../formats/onnx/onnx-types.ts";
 
 /** Inline constants with one entry by name, wherever they stand in the file. */
 export function singleConstants(graph: OnnxGraph): Map<string, number> {

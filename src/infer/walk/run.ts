@@ -2,8 +2,8 @@
 // closed: what they touch is fixed, what they make has no known shape, and both are reported by name.
 
 import { sizeOf } from "../../core/shapes.ts";
-import { isFloatType, type OnnxTensor } from "../../formats/onnx-tensor.ts";
-import type { OnnxGraph, OnnxNode } from "../../formats/onnx-types.ts";
+import { isFloatType, type OnnxTensor } from "../../formats/onnx/onnx-tensor.ts";
+import type { OnnxGraph, OnnxNode } from "../../formats/onnx/onnx-types.ts";
 import { type Atom, fix, newAtom } from "../index-sets/atoms.ts";
 import { Declined, fixedAtom, nodeContext } from "./context.ts";
 import { isBranchError, refuseOpenLoop, runningNode } from "./branches.ts";
@@ -11,7 +11,7 @@ import { foldConstant, storedConstant } from "./constants.ts";
 import { foldNode } from "./fold.ts";
 import { readersOf, singleConstants } from "./readers.ts";
 import { steeringTensors, storedRole } from "./stored.ts";
-import { collapse } from "../ops/fused.ts";
+import { collapse } from "../ops/dialects/fused.ts";
 import { type Handler, words } from "../ops/handler.ts";
 import { handlerOf } from "../ops/registry.ts";
 import type { Fact, Value } from "./value.ts";

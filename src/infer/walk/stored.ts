@@ -2,8 +2,8 @@
 // they are. Float tensors are weights unless they steer shapes or stand for several tensors at once.
 
 import { sizeOf } from "../../core/shapes.ts";
-import { isFloatType, type OnnxTensor, type OnnxType } from "../../formats/onnx-tensor.ts";
-import type { OnnxGraph, OnnxNode } from "../../formats/onnx-types.ts";
+import { isFloatType, type OnnxTensor, type OnnxType } from "../../formats/onnx/onnx-tensor.ts";
+import type { OnnxGraph, OnnxNode } from "../../formats/onnx/onnx-types.ts";
 import { isUniform } from "./constants.ts";
 
 /** `loose`: one number everywhere and several readers, so that it may stand for several tensors. */

@@ -16,8 +16,12 @@ import {
 import { findOriginals, groupRuns } from "../../../src/datasets/published/copies.ts";
 import { transformerZooSpec } from "../../../src/datasets/published/transformer-zoo-spec.ts";
 import { memoryStore } from "../../../src/core/store.ts";
-import { checkpointFiles, stateDict, transformerShapes } from "../../support/published-zoos.ts";
-import { transformerZooOutputs } from "../../support/transformer-zoo-network.ts";
+import {
+  checkpointFiles,
+  stateDict,
+  transformerShapes,
+} from "../../support/files/published-zoos.ts";
+import { transformerZooOutputs } from "../../support/files/transformer-zoo-network.ts";
 
 const files = checkpointFiles();
 const read = async (given: Readonly<Record<string, Uint8Array>> = files, options = {}) => {

@@ -8,8 +8,8 @@ import { parseCsv } from "../../../src/datasets/published/csv.ts";
 import { memoryStore } from "../../../src/core/store.ts";
 import { checkDataset } from "../../../src/train/dataset.ts";
 import { cnnSpec } from "../../../src/symmetry/presets/cnn.ts";
-import { npy } from "../../support/write-npz.ts";
-import { cnnWidth, cnnZooFiles } from "../../support/published-zoos.ts";
+import { npy } from "../../support/files/write-npz.ts";
+import { cnnWidth, cnnZooFiles } from "../../support/files/published-zoos.ts";
 
 const files = cnnZooFiles();
 async function storeOf(given: Readonly<Record<string, Uint8Array>>) {

@@ -8,8 +8,8 @@ import { runBackward, runForward } from "../../../src/populations/layers/layer.t
 import { initSiren, siren } from "../../../src/populations/networks/siren.ts";
 import { formatAxisExpression } from "../../../src/symmetry/expression.ts";
 import { inferSpecFromFunction } from "../../../src/trace/infer-function.ts";
-import { applyUpdates } from "../../../src/train/update-rules.ts";
-import { adam } from "../../../src/train/optimizers.ts";
+import { applyUpdates } from "../../../src/train/optimizers/update-rules.ts";
+import { adam } from "../../../src/train/optimizers/optimizers.ts";
 import { distances, keep, normalArray } from "../../support/layer-laws.ts";
 
 beforeAll(() => startEngine());

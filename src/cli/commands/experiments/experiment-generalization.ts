@@ -1,0 +1,178 @@
+// `weightspace experiment generalization`: functionals that predict accuracy from weights, compared on a population.
+
+import { basename, join, resolve } from "node:path";
+import type { ExperimentOutcome } from "../../../experiment/run-experiment.ts";
+import type { ExperimentResult } from "../../../report/experiment.ts";
+import { wholeNumber } from "../../app/arguments.ts";
+import { addOutputOption } from "../../app/output-option.ts";
+import type { Cli, RegisterCommand } from "../../app/context.ts";
+import {
+  addGeneralizationOptions,
+  type GeneralizationFlags,
+  readSettings,
+  repeatedOptions,
+  shareNumber,
+} from "../../experiments/generalization-flags.ts";
+import { counted } from "../../app/output.ts";
+import type { Population } from "../../experiments/open-population.ts";
+import { UsageError } from "../../app/usage-error.ts";
+import { writeFileAtomic } from "../../../node/write-file.ts";
+
+interface ExperimentFlags extends GeneralizationFlags {
+  readonly trainShare?: number;
+  readonly tune?: number;
+  readonly tuneEpochs?: number;
+  readonly move?: readonly string[];
+  readonly moveTraining?: string;
+  readonly moveResults?: string;
+}
+
+/** The command that repeats an experiment, with every option that has a say in the numbers. */
+function commandOf(flags: ExperimentFlags): string {
+  const { epochs, trainShare, tune, tuneEpochs = epochs, move = [], moveTraining } = flags;
+  return [
+    `npx weightspace experiment generalization ${repeatedOptions(flags)}`,
+    ...(trainShare === undefined ? [] : [`--train-share ${trainShare}`]),
+    ...(tune === undefined ? [] : [`--tune ${tune} --tune-epochs ${tuneEpochs}`]),
+    ...move.map((each) => `--move ${each}`),
+    ...(moveTraining === undefined ? [] : [`--move-training ${moveTraining}`]),
+  ].join(" ");
+}
+
+/** What the flags ask for. @throws {UsageError} {OptionError} */
+async function settingsOf(flags: ExperimentFlags) {
+  const { epochs, tune, tuneEpochs, trainShare, publishedTraining } = flags;
+  if (tuneEpochs !== undefined && tune === undefined) {
+    throw new UsageError("experiment: --tune-epochs needs --tune");
+  }
+  if (tune !== undefined && publishedTraining === true) {
+    throw new UsageError(
+      "experiment: --published-training fixes rate and length, --tune searches them; leave one out",
+    );
+  }
+  return {
+    ...(await readSettings(flags)),
+    ...(trainShare !== undefined && { trainShare }),
+    tuning: tune === undefined ? undefined : { configurations: tune, epochs: tuneEpochs ?? epochs },
+    moves: flags.move,
+    moveTraining: flags.moveTraining,
+  };
+}
+
+/** The outcome with what it was made of and how to make it again. */
+async function resultOf(
+  flags: ExperimentFlags,
+  name: string,
+  { dataset, description, counts }: Population,
+  { sizes, ...results }: ExperimentOutcome,
+): Promise<ExperimentResult> {
+  const { codeVersion, machine } = await import("../../app/build-info.ts");
+  const { loadedPlugins } = await import("../../../core/plugins.ts");
+  const plugins = loadedPlugins();
+  const { target } = dataset;
+  const isAccuracy = target === undefined || target.name === "testAccuracy";
+  return {
+    title: `Predicting ${isAccuracy ? "accuracy" : target.summary} from weights: ${name}`,
+    command: commandOf(flags),
+    commit: await codeVersion(),
+    machine: machine(),
+    seed: flags.seed,
+    ...(plugins.length > 0 && { plugins }),
+    population: {
+      name,
+      networks: dataset.size,
+      runs: dataset.groups === undefined ? dataset.size : new Set(dataset.groups).size,
+      accuracies: Array.from(dataset.targets),
+      description,
+      ...(!isAccuracy && {
+        target: { name: target.name, unit: target.unit, summary: target.summary },
+      }),
+      ...(Object.values(counts).some((count) => count > 0) && { leftOut: counts }),
+      ...sizes,
+    },
+    ...results,
+  };
+}
+
+async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
+  const settings = await settingsOf(flags);
+  const { openPopulation, warnOfProblems } = await import("../../experiments/open-population.ts");
+  const { folderStore } = await import("../../../node/folder-store.ts");
+  const { fingerprint } = await import("../../experiments/dataset-digest.ts");
+  const { runWithProgress } = await import("../../app/run-with-progress.ts");
+  const { compactResult, experimentTables, movedResult } =
+    await import("../../experiments/experiment-output.ts");
+  const { generalizationReport } = await import("../../../report/generalization-report.ts");
+
+  const population = await openPopulation(flags.zoo, flags);
+  warnOfProblems(population, cli.output);
+  const { dataset } = population;
+  const name = flags.name ?? basename(resolve(flags.zoo));
+  const out = flags.output ?? join("runs", `generalization-${name}`);
+  const outcome = await runWithProgress(cli, {
+    dataset,
+    settings,
+    fingerprint: fingerprint(dataset),
+    store: folderStore(join(out, "runs")),
+    ...(flags.parts !== undefined && { parts: folderStore(flags.parts) }),
+    workers: flags.workers,
+  });
+  if (outcome === undefined) return;
+  const result = await resultOf(flags, name, population, outcome);
+  const files = {
+    experiment: join(out, "experiment.json"),
+    report: join(out, "report.html"),
+    ...(flags.results !== undefined && { results: flags.results }),
+  };
+  const compact = compactResult(result, settings);
+  await writeFileAtomic(files.experiment, JSON.stringify(result));
+  await writeFileAtomic(files.report, generalizationReport(result));
+  if (flags.results !== undefined) {
+    await writeFileAtomic(flags.results, `${JSON.stringify(compact, null, 2)}\n`);
+  }
+  if (flags.moveResults !== undefined)
+    await writeFileAtomic(flags.moveResults, movedResult(result));
+  cli.output.result({ ...compact, files }, () =>
+    [
+      `Kendall's tau between predicted and true ${result.population.target?.summary ?? "accuracy"} of ${counted(outcome.sizes.test, "held-out network")}, mean ± spread over ${counted(flags.seeds, "seed")},`,
+      "with the 95 % interval over test networks; reordered: after a random group element acted on each of them.",
+      "",
+      experimentTables(result),
+      "",
+      `report: ${files.report}`,
+    ].join("\n"),
+  );
+}
+
+export const generalizationCommand: RegisterCommand = (experiment, cli) => {
+  const command = experiment
+    .command("generalization")
+    .summary("predict accuracy from weights, model against model")
+    .description(
+      "Trains functionals that predict each network's test accuracy from its weights alone, and compares them on held-out networks, as they are and after a random group element acted on each. Interrupted or killed, the same command goes on where it was.",
+    );
+  addOutputOption(
+    addGeneralizationOptions(command, cli),
+    "of runs, results and report; default runs/generalization-<name>",
+    { value: "<folder>" },
+  )
+    .option(
+      "--train-share <x>",
+      "share of the training runs to use; validation and test networks stay the same",
+      shareNumber,
+    )
+    .option("--tune <k>", "configurations to try for every model", wholeNumber(1, 9))
+    .option("--tune-epochs <n>", "passes of each of them; default as --epochs", wholeNumber(1))
+    .option(
+      "--move <what>",
+      "also test on networks moved by scales:K (positive factors from 1 to 10^K), signs or bases, may repeat",
+      (what: string, before: readonly string[] | undefined) => [...(before ?? []), what],
+    )
+    .option("--move-training <what>", "move every network of training and validation once")
+    .option("--move-results <file>", "write tau by move alone, as committed to docs/results")
+    .addHelpText(
+      "after",
+      "\nExample:\n  weightspace experiment generalization --zoo zoos/gru --models unf,stat-nn --seeds 5",
+    )
+    .action((flags: ExperimentFlags) => run(flags, cli));
+};

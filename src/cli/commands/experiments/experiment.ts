@@ -1,0 +1,14 @@
+// `weightspace experiment`: experiments on populations of trained networks.
+
+import type { RegisterCommand } from "../../app/context.ts";
+import { generalizationCommand } from "./experiment-generalization.ts";
+import { learningCurveCommand } from "./experiment-learning-curve.ts";
+
+export const experimentCommand: RegisterCommand = (program, cli) => {
+  const experiment = program
+    .command("experiment")
+    .helpGroup("Results:")
+    .description("Runs experiments on populations of trained networks.");
+  generalizationCommand(experiment, cli);
+  learningCurveCommand(experiment, cli);
+};

@@ -1,0 +1,173 @@
+// `weightspace zoo differ a b`: whether two populations of networks are the same, by permutation tests.
+
+import { createHash } from "node:crypto";
+import { stat } from "node:fs/promises";
+import { InvalidArgumentError } from "commander";
+import { FormatError } from "../../../core/errors.ts";
+import type {
+  Population,
+  PopulationComparison,
+  PopulationStatistic,
+  PopulationTest,
+} from "../../../transport/networks/compare-populations.ts";
+import { positiveNumber, seedNumber, wholeNumber } from "../../app/arguments.ts";
+import type { Cli, RegisterCommand } from "../../app/context.ts";
+import { readJson } from "../../../node/files.ts";
+import { textTable } from "../../app/output.ts";
+import { writeFileAtomic } from "../../../node/write-file.ts";
+
+interface DifferFlags {
+  readonly statistic?: PopulationStatistic[];
+  readonly permutations: number;
+  readonly components: number;
+  readonly seed: number;
+  readonly level?: number;
+  readonly out?: string;
+}
+
+const names = ["sw1", "db-tsw", "energy", "mmd", "cloud-mmd"] as const;
+const keptFormat = "weightspace/population-tests@1";
+
+/** A parser of levels: below 1. */
+function levelNumber(text: string): number {
+  const level = positiveNumber(text);
+  if (level >= 1) throw new InvalidArgumentError("Expected a number between 0 and 1, such as .05.");
+  return level;
+}
+
+function statisticName(
+  text: string,
+  earlier: readonly PopulationStatistic[] = [],
+): PopulationStatistic[] {
+  const found = names.find((name) => name === text);
+  if (found === undefined) throw new InvalidArgumentError(`Expected one of ${names.join(", ")}.`);
+  return [...new Set([...earlier, found])];
+}
+
+/** The networks of a zoo with finite weights, the last checkpoint of every run, and a digest of all of them. */
+async function readPopulation(folder: string): Promise<Population & { readonly digest: string }> {
+  const { openZoo } = await import("../../../zoo/open.ts");
+  const { folderStore } = await import("../../../node/folder-store.ts");
+  const { zooDataset } = await import("../../../zoo/zoo-dataset.ts");
+  const { spec, size, tensors } = await zooDataset(await openZoo(folderStore(folder)));
+  const hash = createHash("sha256");
+  for (const [name, { data }] of Object.entries(tensors))
+    hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  const networks = Array.from({ length: size }, (_, i) =>
+    Object.fromEntries(
+      Object.entries(tensors).map(([name, { shape, data }]) => {
+        const each = data.length / size;
+        return [name, { shape, data: data.subarray(i * each, (i + 1) * each) }];
+      }),
+    ),
+  );
+  return { spec, networks, digest: hash.digest("hex") };
+}
+
+/** Results that a file keeps; none when it does not exist or is of other options. */
+async function knownTests(path: string, key: string): Promise<readonly PopulationTest[]> {
+  const exists = await stat(path).then(
+    () => true,
+    () => false,
+  );
+  if (!exists) return [];
+  const kept = (await readJson(path)) as { format?: unknown; key?: unknown; tests?: unknown };
+  if (kept === null || typeof kept !== "object" || kept.format !== keptFormat)
+    throw new FormatError(
+      `zoo differ: ${path} is not a file of results (${keptFormat}); give --out another name`,
+    );
+  if (kept.key !== key || !Array.isArray(kept.tests)) return [];
+  return kept.tests as PopulationTest[];
+}
+
+function differText(
+  { sizes, tests, pValue }: PopulationComparison,
+  level: number | undefined,
+): string {
+  const rows = tests.map(({ statistic, value, pValue: own }) => [
+    statistic,
+    value.toPrecision(4),
+    own.toPrecision(3),
+  ]);
+  const judged =
+    level === undefined
+      ? ""
+      : pValue < level
+        ? `, below ${level}: the populations differ`
+        : `, not below ${level}: no difference was found`;
+  const of = tests.length === 1 ? "" : `, ${tests.length} times the smallest`;
+  return [
+    textTable(["statistic", "value", "p-value"], rows),
+    `p-value ${pValue.toPrecision(3)}${of}, ${sizes[0]} and ${sizes[1]} networks${judged}`,
+  ].join("\n\n");
+}
+
+/** Runs the tests that are not kept yet and prints all of them. */
+async function differ(
+  cli: Cli,
+  [a, b]: readonly [string, string],
+  flags: DifferFlags,
+): Promise<void> {
+  const { comparePopulations } = await import("../../../transport/networks/compare-populations.ts");
+  const [first, second] = [await readPopulation(a), await readPopulation(b)];
+  const { permutations, components, seed, level, out } = flags;
+  const statistics = flags.statistic ?? names;
+  const key = JSON.stringify([first.digest, second.digest, permutations, components, seed]);
+  const known = out === undefined ? [] : await knownTests(out, key);
+  const tests = [...known];
+  const total = statistics.length * permutations;
+  const task = cli.progress.task("relabelling", total, { unit: "labellings" });
+  let before = known.filter(({ statistic }) => statistics.includes(statistic)).length;
+  if (out === undefined) cli.hintResume("the same command begins anew; --out keeps results");
+  const result = await comparePopulations(first, second, {
+    statistics,
+    permutations,
+    components,
+    seed,
+    known,
+    signal: cli.signal,
+    onPermutation: (done) => task.update(before * permutations + done),
+    onResult: async (test) => {
+      before++;
+      tests.push(test);
+      if (out === undefined) return;
+      await writeFileAtomic(
+        out,
+        `${JSON.stringify({ format: keptFormat, key, tests }, null, 2)}\n`,
+      );
+    },
+  });
+  task.finish();
+  cli.output.result({ a, b, permutations, components, seed, ...result }, () =>
+    differText(result, level),
+  );
+  if (level !== undefined && result.pValue < level) cli.exitWith(10);
+}
+
+/** A command of `zoo`, which must be registered before. */
+export const zooDifferCommand: RegisterCommand = (program, cli) => {
+  const zoo = program.commands.find((command) => command.name() === "zoo");
+  zoo
+    ?.command("differ")
+    .summary("whether two populations are the same")
+    .description(
+      "Tests by random relabelling whether two populations of networks of one architecture differ: on features that symmetries do not change (sliced W1, Db-TSW, energy distance, MMD) and on clouds of neurons (MMD with a kernel of sliced W2). One checkpoint of every run counts, the last.",
+    )
+    .argument("<a>", "a zoo's folder")
+    .argument("<b>", "the folder of another zoo")
+    .option(
+      "--statistic <name>",
+      `one of ${names.join(", ")}; may repeat (default: all)`,
+      statisticName,
+    )
+    .option("--permutations <n>", "random relabellings", wholeNumber(19, 1_000_000), 999)
+    .option("--components <n>", "principal components of the features", wholeNumber(1, 100), 3)
+    .option("--seed <n>", "fixes everything", seedNumber, 0)
+    .option("--level <p>", "exit with 10 when the p-value is below", levelNumber)
+    .option("-o, --out <file>", "keeps each result as it ends; the same command goes on from there")
+    .addHelpText(
+      "after",
+      "\nExit code: 0, or 10 with --level when the p-value is below it.\n\nExample:\n  weightspace zoo differ zoos/a zoos/b --level .05",
+    )
+    .action((a: string, b: string, flags: DifferFlags) => differ(cli, [a, b], flags));
+};

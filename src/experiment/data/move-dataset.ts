@@ -1,0 +1,90 @@
+// A dataset after a random group element acted on every network: same functions, other weights. Which part of the group acts
+// beside permutations is a choice: functionals that ignore scales fail under scales, and that is what is measured.
+
+import { OptionError } from "../../core/errors.ts";
+import { deriveSeed, randomStream } from "../../core/random.ts";
+import { sizeOf } from "../../core/shapes.ts";
+import { actOn } from "../../symmetry/act.ts";
+import { type GroupElement, sampleElement } from "../../symmetry/element.ts";
+import type { Axis, SymmetrySpec } from "../../symmetry/types.ts";
+import type { WeightDataset } from "../../train/dataset.ts";
+
+/**
+ * What acts on networks beside permutations: positive factors drawn uniformly from [1, 10^exponent] (as published for
+ * Monomial-NFN), signs, or well-conditioned bases of general-linear axes.
+ */
+export type Move =
+  | { readonly kind: "scales"; readonly exponent: number }
+  | { readonly kind: "signs" | "bases" };
+
+/** `scales:2`, `signs`, `bases`. @throws {OptionError} for other texts. */
+export function parseMove(text: string): Move {
+  if (text === "signs" || text === "bases") return { kind: text };
+  const found = /^scales:(\d+(?:\.\d+)?)$/.exec(text);
+  const exponent = Number(found?.[1]);
+  if (found === null || exponent > 8)
+    throw new OptionError(
+      `move: expected scales:K with K from 0 to 8, signs or bases, got ${JSON.stringify(text)}`,
+    );
+  return { kind: "scales", exponent };
+}
+
+const concerns = ({ kind }: Move, { scale, group }: Axis): boolean =>
+  kind === "bases"
+    ? group === "general-linear"
+    : scale === (kind === "signs" ? "sign" : "positive");
+
+/** @throws {OptionError} when no axis of the networks has the part of the group that is to act. */
+export function checkMove(spec: SymmetrySpec, move: Move): void {
+  if (Object.values(spec.axes).some((axis) => concerns(move, axis))) return;
+  const what = { scales: "positive scales", signs: "signs", bases: "a basis of its own" }[
+    move.kind
+  ];
+  throw new OptionError(`move: no axis of these networks has ${what}, so ${move.kind} cannot act`);
+}
+
+/** A random element: permutations, and of scales and bases what the move says. */
+export function movingElement(spec: SymmetrySpec, seed: number, move: Move | null): GroupElement {
+  const element = sampleElement(spec, seed, { scales: move !== null });
+  if (move === null) return element;
+  return Object.fromEntries(
+    Object.entries(element).map(([name, { permutations, scales, matrices }]) => {
+      if (!concerns(move, spec.axes[name])) return [name, { permutations }];
+      if (move.kind !== "scales")
+        return [name, { permutations, ...(scales && { scales }), ...(matrices && { matrices }) }];
+      const random = randomStream(deriveSeed(seed, "factors", name));
+      const most = 10 ** move.exponent;
+      const factors = permutations.map((list) => list.map(() => 1 + (most - 1) * random.uniform()));
+      return [name, { permutations, scales: factors }];
+    }),
+  );
+}
+
+/** Every network moved by an element of its own. Permutations alone, which all functionals but controls respect, unless a move says more. */
+export function moveDataset(
+  dataset: WeightDataset,
+  seed: number,
+  move: Move | null = null,
+): WeightDataset {
+  const { spec, size, tensors } = dataset;
+  if (move !== null) checkMove(spec, move);
+  const moved = Object.fromEntries(
+    Object.entries(tensors).map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]),
+  );
+  for (let network = 0; network < size; network++) {
+    const element = movingElement(spec, deriveSeed(seed, "move", network), move);
+    const weights = Object.entries(tensors).map(([name, { shape, data }]) => {
+      const entries = sizeOf(shape);
+      return [
+        name,
+        { shape, data: data.subarray(network * entries, (network + 1) * entries) },
+      ] as const;
+    });
+    for (const [name, { shape, data }] of Object.entries(
+      actOn(spec, element, Object.fromEntries(weights)),
+    )) {
+      moved[name].data.set(data, network * sizeOf(shape));
+    }
+  }
+  return { ...dataset, tensors: moved };
+}

@@ -1,0 +1,317 @@
+// Makes one flat list of nodes of a model: local functions are inlined, the branches of If and the body of Loop stand
+// among the other nodes, joined by nodes of the domain "weightspace", and tensors get one name each, wherever they are
+// stored. Reading and writing share these names.
+//
+// If: both branches, each node with the condition under which it runs, and for every output one node
+// Either(condition, then, else). Loop: LoopEnter(start) gives what the body reads, LoopLeave(start, inside, after) what
+// follows it, LoopCount the counter and the condition; the body stands once for all its rounds. A Loop that collects its
+// rounds, and Scan, stay as they are.
+
+import { clone, create } from "@bufbuild/protobuf";
+import {
+  type AttributeProto,
+  AttributeProto_AttributeType,
+  AttributeProtoSchema,
+  type FunctionProto,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  NodeProtoSchema,
+  type TensorProto,
+} from "onnx-buf";
+import { FormatError, UnsupportedError } from "../../core/errors.ts";
+import { isFloatType, typeOfNumber } from "./onnx-tensor.ts";
+
+/** The condition under which a node of a branch runs. */
+export interface Guard {
+  readonly condition: string;
+  readonly when: boolean;
+}
+
+/** A node among all others, with names that are unique in the whole model. */
+export interface FlatNode {
+  readonly proto: NodeProto;
+  readonly guards: readonly Guard[];
+  /** Names of the model by those that nested graphs of the node use. */
+  readonly rename: (name: string) => string;
+}
+
+export interface FlatGraph {
+  readonly nodes: readonly FlatNode[];
+  /** Stored tensors by name: initializers, and the float arrays of Constant nodes. */
+  readonly tensors: ReadonlyMap<string, TensorProto>;
+  /** Names of `tensors` that stand in Constant nodes. */
+  readonly inline: ReadonlySet<string>;
+}
+
+const limits = { nodes: 500_000, tensors: 500_000, depth: 64 };
+
+/** Domain of the nodes that join branches and rounds. */
+export const joinDomain = "weightspace";
+
+interface Scope {
+  readonly names: ReadonlyMap<string, string>;
+  readonly guards: readonly Guard[];
+  readonly depth: number;
+  /** Attributes of the call, inside a function. */
+  readonly given: ReadonlyMap<string, AttributeProto> | null;
+}
+
+interface State {
+  readonly functions: ReadonlyMap<string, FunctionProto>;
+  readonly nodes: FlatNode[];
+  readonly tensors: Map<string, TensorProto>;
+  readonly inline: Set<string>;
+  readonly known: Map<TensorProto, string>;
+  readonly taken: Set<string>;
+}
+
+const functionKey = (domain: string, name: string) =>
+  `${domain === "ai.onnx" ? "" : domain}:${name}`;
+
+/**
+ * The nodes and stored tensors of a model.
+ * @throws {FormatError} for names defined twice and functions that call themselves; {UnsupportedError} beyond the limits
+ */
+export function flattenGraph(model: ModelProto, graph: GraphProto): FlatGraph {
+  const state: State = {
+    functions: new Map(model.functions.map((one) => [functionKey(one.domain, one.name), one])),
+    nodes: [],
+    tensors: new Map(),
+    inline: new Set(),
+    known: new Map(),
+    taken: new Set(),
+  };
+  for (const { name } of [...graph.initializer, ...graph.input]) state.taken.add(name);
+  for (const { output } of graph.node) for (const name of output) state.taken.add(name);
+  for (const proto of graph.initializer) {
+    if (proto.name === "") throw new FormatError("readOnnx: an initializer has no name");
+    if (state.tensors.has(proto.name))
+      throw new FormatError(`readOnnx: initializer "${proto.name}" is defined twice`);
+    addTensor(state, proto.name, proto);
+  }
+  addNodes(state, graph.node, { names: new Map(), guards: [], depth: 0, given: null });
+  return state;
+}
+
+function addTensor({ tensors, known, taken }: State, name: string, proto: TensorProto): void {
+  if (tensors.size >= limits.tensors)
+    throw new UnsupportedError(`readOnnx: more than ${limits.tensors} tensors`);
+  tensors.set(name, proto);
+  known.set(proto, name);
+  taken.add(name);
+}
+
+function addNodes(state: State, nodes: readonly NodeProto[], scope: Scope): void {
+  if (scope.depth > limits.depth)
+    throw new FormatError(
+      `readOnnx: functions and branches are nested more than ${limits.depth} deep, or call each other in a circle`,
+    );
+  for (const proto of nodes) addNode(state, proto, scope);
+}
+
+function addNode(state: State, original: NodeProto, scope: Scope): void {
+  if (state.nodes.length >= limits.nodes)
+    throw new UnsupportedError(`readOnnx: more than ${limits.nodes} nodes`);
+  const proto = scope.given === null ? original : withAttributes(original, scope.given);
+  const rename = (name: string) => scope.names.get(name) ?? name;
+  const called = state.functions.get(functionKey(proto.domain, proto.opType));
+  if (called !== undefined) return addCall(state, proto, called, scope, rename);
+  const isStandard = proto.domain === "" || proto.domain === "ai.onnx";
+  if (isStandard && proto.opType === "If" && addBranches(state, proto, scope, rename)) return;
+  if (isStandard && proto.opType === "Loop" && addLoop(state, proto, scope, rename)) return;
+  const stored = isStandard && proto.opType === "Constant" ? arrayOf(proto) : undefined;
+  if (stored !== undefined && !state.known.has(stored)) {
+    const name = rename(proto.output[0] ?? "");
+    if (name !== "" && !state.tensors.has(name)) {
+      addTensor(state, name, stored);
+      state.inline.add(name);
+      return;
+    }
+  }
+  const isSame = scope.depth === 0;
+  state.nodes.push({
+    proto: isSame
+      ? proto
+      : changed(proto, { input: proto.input.map(rename), output: proto.output.map(rename) }),
+    guards: scope.guards,
+    rename,
+  });
+}
+
+/** A copy of a node with some parts replaced; fields that are not set have their values from the schema. */
+function changed(
+  proto: NodeProto,
+  parts: Partial<Pick<NodeProto, "input" | "output" | "attribute">>,
+): NodeProto {
+  const { name, opType, domain, input, output, attribute } = proto;
+  return create(NodeProtoSchema, { name, opType, domain, input, output, attribute, ...parts });
+}
+
+/** The float array of more than one number that a Constant node holds. */
+function arrayOf({ attribute, output }: NodeProto): TensorProto | undefined {
+  const value = attribute.length === 1 && output.length === 1 ? attribute[0] : undefined;
+  const tensor = value?.name === "value" ? value.t : undefined;
+  const type = tensor && typeOfNumber(tensor.dataType);
+  if (tensor === undefined || type === undefined || !isFloatType(type)) return undefined;
+  return tensor.dims.reduce((count, size) => count * Number(size), 1) > 1 ? tensor : undefined;
+}
+
+/** Names for what a nested graph defines: its own where they are free in the model. */
+function ownNames(state: State, names: Iterable<string>, scope: Scope, where: string) {
+  const renamed = new Map(scope.names);
+  for (const name of names) {
+    if (name === "") continue;
+    let free = name;
+    for (let i = 0; state.taken.has(free); i++) free = `${where}/${name}${i === 0 ? "" : `#${i}`}`;
+    state.taken.add(free);
+    renamed.set(name, free);
+  }
+  return renamed;
+}
+
+const nameOf = (proto: NodeProto) =>
+  proto.name === "" ? `${proto.opType}(${proto.output[0]})` : proto.name;
+
+function addCall(
+  state: State,
+  proto: NodeProto,
+  called: FunctionProto,
+  scope: Scope,
+  rename: (name: string) => string,
+): void {
+  const inner = called.node.flatMap(({ output }) => output);
+  const passed = new Map(called.input.map((name, i) => [name, rename(proto.input[i] ?? "")]));
+  const own = inner.filter((name) => !passed.has(name));
+  const names = ownNames(state, own, { ...scope, names: new Map() }, nameOf(proto));
+  for (const [name, value] of passed) names.set(name, value);
+  const given = new Map(called.attributeProto.map((one) => [one.name, one]));
+  for (const one of proto.attribute) given.set(one.name, one);
+  addNodes(state, called.node, { ...scope, names, depth: scope.depth + 1, given });
+  // What the caller calls an output may be read by its outputs and nested graphs, so it keeps its name.
+  for (const [i, name] of proto.output.entries()) {
+    if (name === "" || called.output[i] === undefined) continue;
+    const from = names.get(called.output[i]) ?? called.output[i];
+    state.nodes.push(join("Identity", `${nameOf(proto)}.${i}`, [from], [rename(name)], scope, ""));
+  }
+}
+
+function join(
+  op: string,
+  name: string,
+  input: readonly string[],
+  output: readonly string[],
+  scope: Scope,
+  domain = joinDomain,
+): FlatNode {
+  return {
+    proto: create(NodeProtoSchema, {
+      name,
+      opType: op,
+      domain,
+      input: [...input],
+      output: [...output],
+    }),
+    guards: scope.guards,
+    rename: (value) => value,
+  };
+}
+
+/** Attributes that refer to those of the call, replaced by them; what the call does not give is left out. */
+function withAttributes(proto: NodeProto, given: ReadonlyMap<string, AttributeProto>): NodeProto {
+  if (proto.attribute.every(({ refAttrName }) => refAttrName === "")) return proto;
+  const attribute = proto.attribute.flatMap((one) => {
+    if (one.refAttrName === "") return [one];
+    const found = given.get(one.refAttrName);
+    if (found === undefined) return [];
+    const renamed = clone(AttributeProtoSchema, found);
+    renamed.name = one.name;
+    return [renamed];
+  });
+  return changed(proto, { attribute });
+}
+
+const graphOf = (proto: NodeProto, name: string): GraphProto | undefined =>
+  proto.attribute.find(
+    (one) => one.name === name && one.type === AttributeProto_AttributeType.GRAPH,
+  )?.g;
+
+/** The scope inside a nested graph, with its tensors added. */
+function enter(state: State, graph: GraphProto, scope: Scope, where: string): Scope {
+  const stored = graph.initializer.filter((proto) => !state.known.has(proto));
+  const defined = [
+    ...stored.map(({ name }) => name),
+    ...graph.input.map(({ name }) => name),
+    ...graph.node.flatMap(({ output }) => output),
+  ];
+  const names = ownNames(state, new Set(defined), scope, where);
+  for (const proto of stored) addTensor(state, names.get(proto.name) ?? proto.name, proto);
+  for (const proto of graph.initializer)
+    names.set(proto.name, state.known.get(proto) ?? proto.name);
+  return { ...scope, names, depth: scope.depth + 1 };
+}
+
+function addBranches(
+  state: State,
+  proto: NodeProto,
+  scope: Scope,
+  rename: (name: string) => string,
+): boolean {
+  const condition = rename(proto.input[0] ?? "");
+  const branches = (["then_branch", "else_branch"] as const).map((name) => graphOf(proto, name));
+  if (condition === "" || !branches.every((one) => one?.output.length === proto.output.length))
+    return false;
+  const results = branches.map((graph, i): string[] => {
+    if (graph === undefined) return [];
+    const guards = [...scope.guards, { condition, when: i === 0 }];
+    const where = `${nameOf(proto)}.${i === 0 ? "then" : "else"}`;
+    const inner = enter(state, graph, { ...scope, guards }, where);
+    addNodes(state, graph.node, inner);
+    return graph.output.map(({ name }) => inner.names.get(name) ?? name);
+  });
+  for (const [i, name] of proto.output.entries()) {
+    if (name === "") continue;
+    const inputs = [condition, results[0][i], results[1][i]];
+    state.nodes.push(join("Either", `${nameOf(proto)}.${i}`, inputs, [rename(name)], scope));
+  }
+  return true;
+}
+
+function addLoop(
+  state: State,
+  proto: NodeProto,
+  scope: Scope,
+  rename: (name: string) => string,
+): boolean {
+  const body = graphOf(proto, "body");
+  const carried = Math.max(0, proto.input.length - 2);
+  if (
+    body === undefined ||
+    body.input.length !== carried + 2 ||
+    body.output.length !== carried + 1 ||
+    proto.output.length > carried
+  )
+    return false;
+  const name = nameOf(proto);
+  const inner = enter(state, body, scope, name);
+  const inside = (value: string) => inner.names.get(value) ?? value;
+  const [count, condition] = proto.input.map(rename);
+  const [round, going] = body.input.slice(0, 2).map((one) => inside(one.name));
+  state.nodes.push(join("LoopCount", `${name}.count`, [count, condition], [round, going], scope));
+  for (let i = 0; i < carried; i++) {
+    const start = rename(proto.input[i + 2]);
+    const into = inside(body.input[i + 2].name);
+    state.nodes.push(join("LoopEnter", `${name}.enter${i}`, [start], [into], scope));
+  }
+  addNodes(state, body.node, inner);
+  for (let i = 0; i < carried; i++) {
+    const values = [proto.input[i + 2], body.input[i + 2].name, body.output[i + 1].name];
+    const read = [rename(values[0]), inside(values[1]), inside(values[2])];
+    const output = rename(proto.output[i] ?? "");
+    const kept = output === "" ? `${name}.after${i}` : output;
+    state.nodes.push(join("LoopLeave", `${name}.leave${i}`, read, [kept], scope));
+  }
+  const going2 = inside(body.output[0].name);
+  state.nodes.push(join("LoopGoes", `${name}.goes`, [going2], [`${name}.goes`], scope));
+  return true;
+}

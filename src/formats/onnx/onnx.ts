@@ -1,0 +1,170 @@
+// Reads an ONNX file into a plain graph: names resolved, sizes checked, nodes sorted, functions, branches and loops laid
+// out flat. Left out: sparse tensors, training information; what remains nested is kept as the names it reads from outside.
+
+import { fromBinary } from "@bufbuild/protobuf";
+import { ModelProtoSchema, type ModelProto, type ValueInfoProto } from "onnx-buf";
+import { FormatError, UnsupportedError } from "../../core/errors.ts";
+import { type FlatNode, flattenGraph } from "./onnx-flatten.ts";
+import { readNode } from "./onnx-node.ts";
+import { type OnnxTensor, readTensor, typeOfNumber } from "./onnx-tensor.ts";
+import type { OnnxGraph, OnnxNode, OnnxValueType } from "./onnx-types.ts";
+import { refuseForeign } from "../sniff.ts";
+
+/** Bytes of one file; its format allows no more. */
+export const maxBytes = 2 ** 31;
+const maxNodes = 500_000;
+const maxTensors = 500_000;
+const maxNesting = 64;
+const oldestOpset = 1;
+const newestOpset = 24;
+
+/** The protobuf message of a model. @throws {FormatError} when the bytes are not one */
+export function decodeModel(bytes: Uint8Array): ModelProto {
+  if (bytes.length === 0) throw new FormatError("readOnnx: the file is empty");
+  if (bytes.length > maxBytes)
+    throw new UnsupportedError(`readOnnx: ${bytes.length} bytes, at most ${maxBytes} in one file`);
+  refuseForeign(bytes, "readOnnx: the file", "an ONNX model");
+  try {
+    return fromBinary(ModelProtoSchema, bytes, { recursionLimit: maxNesting });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new FormatError(
+      `readOnnx: not an ONNX model, or cut short (${reason}); export or download it again`,
+    );
+  }
+}
+
+/**
+ * The graph of an ONNX model.
+ * @throws {FormatError} for bytes that are no valid model: cut short, cyclic, names defined twice or never, sizes that disagree.
+ * Data in other files are not looked at; `embedData` brings them in.
+ * @throws {UnsupportedError} for valid models with unknown element types or operator sets out of range.
+ */
+export function readOnnx(bytes: Uint8Array): OnnxGraph {
+  return readGraph(decodeModel(bytes));
+}
+
+function readGraph(model: ModelProto): OnnxGraph {
+  const { graph } = model;
+  if (graph === undefined) throw new FormatError("readOnnx: the model has no graph");
+  if (graph.node.length > maxNodes)
+    throw new UnsupportedError(`readOnnx: ${graph.node.length} nodes, at most ${maxNodes}`);
+  if (graph.initializer.length > maxTensors)
+    throw new UnsupportedError(
+      `readOnnx: ${graph.initializer.length} tensors, at most ${maxTensors}`,
+    );
+  if (graph.sparseInitializer.length > 0)
+    throw new UnsupportedError("readOnnx: sparse initializers are not read; store them densely");
+  const opset = readOpset(model);
+  const flat = flattenGraph(model, graph);
+  const initializers = new Map<string, OnnxTensor>();
+  for (const [name, proto] of flat.tensors) {
+    const tensor = readTensor(proto, `initializer "${name}"`);
+    const isInline = flat.inline.has(name);
+    initializers.set(
+      name,
+      tensor.name === name && !isInline
+        ? tensor
+        : Object.freeze({ ...tensor, name, ...(isInline && { inline: true }) }),
+    );
+  }
+  const inputs = graph.input.map(readValueType).filter(({ name }) => !initializers.has(name));
+  const outputs = graph.output.map(readValueType);
+  if (outputs.length === 0) throw new FormatError("readOnnx: the graph has no outputs");
+  const nodes = sortNodes(flat.nodes, initializers, inputs);
+  const known = new Set([...initializers.keys(), ...inputs.map(({ name }) => name)]);
+  for (const node of nodes) for (const name of node.outputs) known.add(name);
+  for (const { name } of outputs) {
+    if (!known.has(name)) throw new FormatError(`readOnnx: output "${name}" is never computed`);
+  }
+  const declared = new Map(graph.valueInfo.map((info) => [info.name, readValueType(info)]));
+  return Object.freeze({ opset, nodes, initializers, inputs, outputs, declared });
+}
+
+function readOpset(model: ModelProto): number {
+  const entry = model.opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx");
+  if (entry === undefined)
+    throw new FormatError("readOnnx: the model does not say which operator set it uses");
+  const version = Number(entry.version);
+  if (version < oldestOpset || version > newestOpset)
+    throw new UnsupportedError(
+      `readOnnx: operator set ${version}, expected ${oldestOpset} to ${newestOpset}; convert the model to one of these`,
+    );
+  return version;
+}
+
+function readValueType(info: ValueInfoProto): OnnxValueType {
+  const value = info.type?.value;
+  if (value?.case !== "tensorType") return { name: info.name, type: null, shape: null };
+  const shape =
+    value.value.shape?.dim.map(({ value: dim }): number | string | null => {
+      if (dim.case === "dimParam") return dim.value === "" ? null : dim.value;
+      if (dim.case !== "dimValue") return null;
+      const size = Number(dim.value);
+      if (!Number.isSafeInteger(size))
+        throw new FormatError(`readOnnx: "${info.name}" declares a dimension of size ${dim.value}`);
+      return size < 0 ? null : size;
+    }) ?? null;
+  if (shape !== null && shape.length > 16)
+    throw new FormatError(
+      `readOnnx: "${info.name}" declares ${shape.length} dimensions, at most 16`,
+    );
+  return Object.freeze({
+    name: info.name,
+    type: typeOfNumber(value.value.elemType) ?? null,
+    shape: shape && Object.freeze(shape),
+  });
+}
+
+/** Nodes in an order where every input is computed before it is used. */
+function sortNodes(
+  flat: readonly FlatNode[],
+  initializers: ReadonlyMap<string, OnnxTensor>,
+  inputs: readonly OnnxValueType[],
+): readonly OnnxNode[] {
+  const nodes = flat.map(readNode);
+  const available = new Set(initializers.keys());
+  for (const { name } of inputs) {
+    if (name === "") throw new FormatError("readOnnx: an input has no name");
+    if (available.has(name)) throw new FormatError(`readOnnx: input "${name}" is defined twice`);
+    available.add(name);
+  }
+  const producer = new Map<string, number>();
+  for (const [index, node] of nodes.entries()) {
+    for (const name of node.outputs) {
+      if (name === "") continue;
+      if (available.has(name) || producer.has(name))
+        throw new FormatError(`readOnnx: value "${name}" is defined twice (node "${node.name}")`);
+      producer.set(name, index);
+    }
+  }
+  const waiting = nodes.map(() => 0);
+  const users = nodes.map((): number[] => []);
+  for (const [index, node] of nodes.entries()) {
+    for (const name of [...node.inputs, ...node.captured]) {
+      if (name === "" || available.has(name)) continue;
+      const from = producer.get(name);
+      if (from === undefined)
+        throw new FormatError(
+          `readOnnx: node "${node.name}" reads "${name}", which nothing defines`,
+        );
+      waiting[index]++;
+      users[from].push(index);
+    }
+  }
+  const ready = nodes.map((_, index) => index).filter((index) => waiting[index] === 0);
+  for (let at = 0; at < ready.length; at++) {
+    for (const user of users[ready[at]]) if (--waiting[user] === 0) ready.push(user);
+  }
+  if (ready.length < nodes.length) {
+    const stuck = nodes[waiting.findIndex((count) => count > 0)];
+    throw new FormatError(`readOnnx: the graph has a cycle through node "${stuck.name}"`);
+  }
+  return Object.freeze(isSorted(nodes, producer) ? nodes : ready.map((index) => nodes[index]));
+}
+
+function isSorted(nodes: readonly OnnxNode[], producer: ReadonlyMap<string, number>): boolean {
+  return nodes.every((node, index) =>
+    [...node.inputs, ...node.captured].every((name) => (producer.get(name) ?? -1) < index),
+  );
+}

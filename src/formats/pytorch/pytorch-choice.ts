@@ -1,0 +1,296 @@
+// Which dictionary of a checkpoint is read: the only one that holds weights, or the one that a key names.
+
+import { FormatError, OptionError, UnsupportedError } from "../../core/errors.ts";
+import { sizeOf } from "../../core/shapes.ts";
+import { isObject } from "./pickle.ts";
+import type { PickleObject, PickleValue } from "./pickle-machine.ts";
+import {
+  isDict,
+  isList,
+  isView,
+  isWeight,
+  type PickledCheckpoint,
+  type StoredView,
+  tensorSearch,
+} from "./pytorch-objects.ts";
+
+/** What was taken of a file that holds more than the tensors of one network. */
+export interface Taken {
+  /** The keys that lead to the dictionary, from the top; none for the top level. */
+  readonly path: readonly string[];
+  /** The path as `key` takes it: its keys joined by dots, "." for the top level. */
+  readonly key: string;
+  readonly tensors: number;
+  /** Numbers in its floating tensors. */
+  readonly parameters: number;
+  /** Objects of other classes in the file that were left unread, by class. */
+  readonly unread: readonly { readonly class: string; readonly count: number }[];
+}
+
+export interface Choice {
+  readonly entries: readonly (readonly [string, StoredView])[];
+  /** Undefined for a plain dict of tensors at the top, where nothing was chosen. */
+  readonly taken: Taken | undefined;
+}
+
+const limits = { depth: 64, pathLength: 10_000, listed: 20, nameLength: 100 };
+
+/** A place in the file; places share what lies above them. */
+interface Place {
+  readonly value: PickleValue;
+  readonly key: string;
+  readonly above: Place | undefined;
+  readonly depth: number;
+}
+
+const topKey = ".";
+const placeOf = (value: PickleValue, key = "", above?: Place): Place => ({
+  value,
+  key,
+  above,
+  depth: above === undefined ? 0 : above.depth + 1,
+});
+
+/**
+ * The tensors of the dictionary that is meant. Without a key it is the only one that holds weights: floating tensors of
+ * more than one number. Optimizers (dicts with `state` and `param_groups`) are passed over. Where no dictionary holds
+ * weights, the one that holds all tensors of the file is taken.
+ * @throws {UnsupportedError} when none or several are meant, or the one holds objects in place of tensors; {OptionError} for
+ * a key that leads nowhere; {FormatError} for keys that are no names
+ */
+export function chooseDictionary(file: PickledCheckpoint, key?: string): Choice {
+  const root = placeOf(file.value);
+  const start = key === undefined ? root : find(root, key);
+  const isNamed =
+    key !== undefined && isDict(start.value) && [...start.value.values()].some(isView);
+  const holdsTensors = tensorSearch();
+  const survey = surveyOf(start, holdsTensors);
+  const place = isNamed
+    ? start
+    : onlyOne(survey, file.tensors, () => refuseNone(survey, start, key));
+  const entries = tensorsOf(place, holdsTensors);
+  const path = pathOf(place);
+  const unread = [...survey.unread].map(([name, count]) => ({ class: name, count }));
+  if (path.length === 0 && unread.length === 0 && key === undefined)
+    return { entries, taken: undefined };
+  const parameters = countParameters(entries.map(([, view]) => view));
+  const taken = { path, key: keyOf(path), tensors: entries.length, parameters, unread };
+  return { entries, taken: Object.freeze(taken) };
+}
+
+interface Survey {
+  /** Dictionaries that may be the one that is meant. */
+  readonly candidates: readonly Place[];
+  /** Other dictionaries that hold tensors. */
+  readonly others: readonly Place[];
+  readonly optimizers: number;
+  readonly unread: ReadonlyMap<string, number>;
+}
+
+const isOptimizer = (value: ReadonlyMap<PickleValue, PickleValue>): boolean =>
+  isDict(value.get("state")) && isList(value.get("param_groups"));
+
+/** Looks at every dict, list and object below a place once, however often it is used there. */
+function surveyOf(start: Place, holdsTensors: (object: PickleObject) => boolean): Survey {
+  const [candidates, others]: Place[][] = [[], []];
+  const unread = new Map<string, number>();
+  const seen = new Set<PickleValue>([start.value]);
+  const places = [start];
+  let optimizers = 0;
+  for (const place of places) {
+    const { value } = place;
+    if (isObject(value)) unread.set(value.class, (unread.get(value.class) ?? 0) + 1);
+    if (!isDict(value) && !isList(value)) continue;
+    if (isDict(value) && isOptimizer(value)) {
+      optimizers++;
+      continue;
+    }
+    if (isDict(value)) {
+      const held = [...value.values()];
+      if (held.some((one) => isWeight(one) || (isObject(one) && holdsTensors(one))))
+        candidates.push(place);
+      else if (held.some(isView)) others.push(place);
+    }
+    for (const [key, inner] of value.entries()) {
+      const isOpen = isDict(inner) || isList(inner) || isObject(inner);
+      if (!isOpen || seen.has(inner)) continue;
+      seen.add(inner);
+      places.push(placeOf(inner, nameOf(key), place));
+    }
+  }
+  return { candidates, others, optimizers, unread };
+}
+
+/** The key as text; keys that are neither text nor whole numbers name nothing, and their text leads nowhere. */
+const nameOf = (key: PickleValue): string =>
+  typeof key === "string" ? key : Number.isSafeInteger(key) ? String(key) : "?";
+
+function onlyOne(survey: Survey, tensors: number, refuse: () => never): Place {
+  const { candidates, others } = survey;
+  if (candidates.length === 1) return candidates[0];
+  if (candidates.length > 1) return refuseSeveral(candidates);
+  if (others.length === 1) {
+    // A single number beside things that are not read must not stand for the network.
+    const [{ value }] = others;
+    const held = isDict(value) ? new Set([...value.values()].filter(isView)) : new Set();
+    if (held.size === tensors && survey.unread.size === 0) return others[0];
+  }
+  if (others.length > 1) return refuseSeveral(others);
+  return refuse();
+}
+
+function refuseSeveral(places: readonly Place[]): never {
+  const found = places
+    .map((place) => {
+      const views = isDict(place.value) ? [...place.value.values()].filter(isView) : [];
+      return { place, tensors: views.length, parameters: countParameters(views) };
+    })
+    .toSorted((a, b) => b.parameters - a.parameters);
+  const lines = found.slice(0, limits.listed).map(({ place, tensors, parameters }) => {
+    const path = pathOf(place);
+    const where = path.length === 0 ? `"${topKey}" (the top level)` : quoted(keyOf(path));
+    return `  - ${where}: ${tensorsText(tensors, parameters)}`;
+  });
+  if (places.length > lines.length) lines.push(`  - and ${places.length - lines.length} more`);
+  const example = quoted(keyOf(pathOf(found[0].place)));
+  throw new UnsupportedError(
+    `readPytorch: the file holds ${places.length} dictionaries of tensors, and nothing says which one is meant\n${lines.join("\n")}\nname one: --key ${example} for every file of a command, file.pt#${example.slice(1, -1)} for one file, \`key\` in code`,
+  );
+}
+
+const expected = "expected a dict from names to tensors; save model.state_dict() with torch.save";
+
+function refuseNone(survey: Survey, { value }: Place, key: string | undefined): never {
+  const { unread, optimizers, others } = survey;
+  const classes = [...unread.keys()].slice(0, 5).map((name) => `class ${quoted(name)}`);
+  const held = [
+    ...(others.length > 0 ? ["single numbers"] : []),
+    ...(optimizers > 0 ? ["the state of an optimizer"] : []),
+    ...(classes.length > 0
+      ? [`objects of ${classes.join(", ")}, of which nothing is run or read`]
+      : []),
+  ];
+  const what = held.length > 0 ? `only ${held.join(" and ")}` : describe(value);
+  const where = key === undefined ? "the file" : `the file at key ${quoted(key)}`;
+  throw new UnsupportedError(`readPytorch: ${where} holds ${what}, ${expected}`);
+}
+
+/** What a pickle holds, in words. */
+function describe(value: PickleValue): string {
+  if (isDict(value)) return value.size === 0 ? "an empty dict" : `a dict of ${keysOf(value)}`;
+  if (isView(value)) return "a single tensor";
+  if (isList(value)) return `a list of ${value.length}`;
+  return value === null ? "None" : `one ${typeof value}`;
+}
+
+function keysOf(value: ReadonlyMap<PickleValue, PickleValue>): string {
+  const keys = [...value.keys()].slice(0, 5).map((key) => quoted(nameOf(key)));
+  return keys.join(", ") + (value.size > 5 ? ", ..." : "");
+}
+
+/** Follows a path of keys; a key that itself holds dots is tried before its parts. @throws {OptionError} */
+function find(root: Place, key: string): Place {
+  const found = key === "" ? root : follow(root, key);
+  if (found !== undefined) return found;
+  if (key === topKey) return root;
+  const keys = isDict(root.value) ? `, which has ${keysOf(root.value) || "no keys"}` : "";
+  throw new OptionError(
+    `readPytorch: the key ${quoted(key)} leads to nothing in the file${keys}; give a path of its keys joined by dots`,
+  );
+}
+
+function follow(place: Place, key: string): Place | undefined {
+  for (let end = key.length; end > 0; end = key.lastIndexOf(".", end - 1)) {
+    const name = key.slice(0, end);
+    const inner = enter(place.value, name);
+    if (inner === undefined) continue;
+    const next = placeOf(inner, name, place);
+    const found = end === key.length ? next : follow(next, key.slice(end + 1));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function enter(value: PickleValue, name: string): PickleValue {
+  const index = /^(0|-?[1-9]\d{0,14})$/.test(name) ? Number(name) : undefined;
+  if (isDict(value)) return value.get(name) ?? (index === undefined ? undefined : value.get(index));
+  return isList(value) && index !== undefined ? value[index] : undefined;
+}
+
+/** @throws {FormatError} when the path is too long to be told */
+function pathOf(place: Place): string[] {
+  const path: string[] = [];
+  let length = 0;
+  if (place.depth > limits.depth)
+    throw new FormatError(
+      `readPytorch: tensors lie below ${place.depth} dictionaries, at most ${limits.depth}; save the state_dict alone`,
+    );
+  for (let at: Place | undefined = place; at?.above !== undefined; at = at.above) {
+    length += at.key.length + 1;
+    path.unshift(at.key);
+  }
+  if (length > limits.pathLength)
+    throw new FormatError(
+      `readPytorch: tensors lie under keys of ${length} characters, at most ${limits.pathLength}; save the state_dict alone`,
+    );
+  return path;
+}
+
+const keyOf = (path: readonly string[]): string => (path.length === 0 ? topKey : path.join("."));
+
+/** @throws {FormatError} for a tensor without a name of its own; {UnsupportedError} for objects in place of tensors */
+function tensorsOf({ value }: Place, holdsTensors: (object: PickleObject) => boolean) {
+  const entries = new Map<string, StoredView>();
+  for (const [key, one] of isDict(value) ? value : []) {
+    if (isObject(one) && (holdsTensors(one) || isArrayOfNumPy(one)))
+      throw new UnsupportedError(
+        `readPytorch: the entry ${quoted(nameOf(key))} is an object of class ${quoted(one.class)} that holds numbers, which is not read; nothing of it is run. Save its state_dict, or plain tensors, or safetensors`,
+      );
+    if (!isView(one)) continue;
+    const name = nameOf(key);
+    if ((typeof key !== "string" && !Number.isSafeInteger(key)) || entries.has(name))
+      throw new FormatError(
+        `readPytorch: a tensor has ${entries.has(name) ? `the name ${quoted(name)} of another one` : "a key that is no name"}; save the state_dict with names as keys`,
+      );
+    entries.set(name, one);
+  }
+  return [...entries];
+}
+
+const isArrayOfNumPy = ({ class: name }: PickleObject): boolean =>
+  /^numpy\.(_?core\.(multiarray|numeric)\.(_reconstruct|_frombuffer)|ndarray)$/.test(name);
+
+const countParameters = (views: readonly StoredView[]): number =>
+  views.reduce(
+    (sum, { storage, shape }) => (/^B?F\d/.test(storage.dtype) ? sum + sizeOf(shape) : sum),
+    0,
+  );
+
+const plural = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+const tensorsText = (tensors: number, parameters: number): string =>
+  `${plural(tensors, "tensor")}, ${plural(parameters, "parameter")}`;
+
+/** A name between quotes, cut when it is long; signs that would steer a terminal are escaped. */
+function quoted(name: string): string {
+  const text = name.length > limits.nameLength ? `${name.slice(0, limits.nameLength)}...` : name;
+  const safe = text.replaceAll(/["\\]|\p{C}/gu, (sign) =>
+    sign === '"' || sign === "\\"
+      ? `\\${sign}`
+      : `\\u{${(sign.codePointAt(0) as number).toString(16)}}`,
+  );
+  return `"${safe}"`;
+}
+
+/** What was taken, in one line: `"state_dict" (4 tensors, 40 parameters)`. */
+export function takenText({ path, key, tensors, parameters, unread }: Taken): string {
+  const where = path.length === 0 ? "the top level" : quoted(key);
+  const total = unread.reduce((sum, { count }) => sum + count, 0);
+  const shown = unread.slice(0, 3).map(({ class: name }) => quoted(name));
+  const more = unread.length > shown.length ? ", ..." : "";
+  const left =
+    total === 0
+      ? ""
+      : `; left unread: ${plural(total, "object")} of class ${shown.join(", ")}${more}`;
+  return `${where} (${tensorsText(tensors, parameters)})${left}`;
+}

@@ -1,0 +1,125 @@
+// The WebAssembly module of a program: one function an operation, one an entire pass. With threads, all of them run a pass
+// together and wait for each other after every operation.
+
+import { type ModuleWriter, writeModule } from "./assembler.ts";
+import { hasFusedMultiplyAdd, multiplyAdd } from "./fused-multiply-add.ts";
+import { access, drop, get, i32, op, set, wait } from "./instructions.ts";
+import type { Frame } from "../nest.ts";
+import type { Operation } from "./operations.ts";
+import { writeOuter } from "../outer-kernel.ts";
+import type { KernelProgram } from "../program.ts";
+import { writeReduce } from "../reduce-kernel.ts";
+import { writeBlocks, writeClear, writeCombine } from "../small-kernels.ts";
+import { writeStream } from "../stream-kernel.ts";
+import { workOf } from "../work.ts";
+
+export interface ModuleOptions {
+  /** Multiply and add with one rounding. @default as the host can */
+  readonly fused?: boolean;
+  /** Threads that wait may sleep; the main thread of a page must not. @default true */
+  readonly sleeps?: boolean;
+  /** Networks that passes will usually have: operations that are small for them are left to one thread. @default 1 */
+  readonly batch?: number;
+}
+
+/** Where threads that wait for each other count themselves, and the number of the turn. */
+const arrived = 0;
+const turn = 4;
+
+/** Most pages of 64 KiB that a memory may have. */
+export const mostPages = 65_536;
+
+function writeOperation(frame: Frame, operation: Operation, fused: boolean): void {
+  const madd = multiplyAdd(fused);
+  switch (operation.kind) {
+    case "stream":
+      return writeStream(frame, operation, madd);
+    case "reduce":
+      return writeReduce(frame, operation);
+    case "outer":
+      return writeOuter(frame, operation, madd);
+    case "clear":
+      return writeClear(frame, operation);
+    case "combine":
+      return writeCombine(frame, operation);
+    case "expand":
+    case "collect":
+      return writeBlocks(frame, operation);
+  }
+}
+
+/** Looks at the turn so many times before it sleeps. */
+const looks = 2000;
+/** Nanoseconds after which a sleeping thread looks again in any case. */
+const nap = 1_000_000;
+
+/** Adds a function after which all threads are at the same place. */
+function writeMeeting(module: ModuleWriter, threads: number, sleeps: boolean) {
+  return module.func("meet", [], ({ local, emit, when, repeat }) => {
+    const [mine, last, seen] = [local("i32", "mine"), local("i32", "last"), local("i32", "seen")];
+    emit(set(mine, access("i32.atomic.load", turn, i32(0))));
+    const before = access("i32.atomic.rmw.add", arrived, i32(0), i32(1));
+    emit(set(last, op("i32.eq", before, i32(threads - 1))));
+    when(get(last), () => {
+      emit(access("i32.atomic.store", arrived, i32(0), i32(0)));
+      emit(drop(access("i32.atomic.rmw.add", turn, i32(0), i32(1))));
+      emit(drop(access("memory.atomic.notify", turn, i32(0), i32(threads))));
+    });
+    when(op("i32.eqz", get(last)), () => {
+      repeat(
+        () => {
+          emit(set(seen, op("i32.add", get(seen), i32(1))));
+          if (!sleeps) return;
+          when(op("i32.gt_u", get(seen), i32(looks)), () => {
+            emit(drop(wait(i32(0), turn, get(mine), nap)));
+          });
+        },
+        () => op("i32.eq", access("i32.atomic.load", turn, i32(0)), get(mine)),
+      );
+    });
+  });
+}
+
+/** Multiplications of an operation below which the first thread does it alone. */
+const tooSmall = 100_000;
+
+const isSmall = (operation: Operation, batch: number) =>
+  operation.kind !== "clear" && workOf(operation) * batch < tooSmall;
+
+/** Writes the module of a program. Exports `prepare`, `forward` and `backward` of (batch, thread), and every operation. */
+export function writeProgram(
+  { layout, passes }: KernelProgram,
+  { fused = hasFusedMultiplyAdd(), sleeps = true, batch: usual = 1 }: ModuleOptions = {},
+): ModuleWriter {
+  const { threads } = layout;
+  const limits =
+    threads === 1 ? { pages: 1 } : { pages: 1, maximum: mostPages, shared: true as const };
+  const module = writeModule(limits);
+  const meeting = threads === 1 ? undefined : writeMeeting(module, threads, sleeps);
+  const names = new Set<string>();
+  for (const pass of passes) {
+    const functions = pass.operations.map((operation) => {
+      const plain = operation.name.replaceAll(/[^A-Za-z0-9_.]/g, "_");
+      let name = plain;
+      for (let i = 2; names.has(name); i++) name = `${plain}.${i}`;
+      names.add(name);
+      const alone = threads > 1 && isSmall(operation, usual);
+      const kernel = module.func(name, ["batch", "thread"], (writer) => {
+        const [batch, thread] = writer.parameters;
+        writeOperation({ writer, layout, batch, thread, alone }, operation, fused);
+      });
+      return { kernel, alone };
+    });
+    module.func(pass.name, ["batch", "thread"], ({ parameters: [batch, thread], emit, when }) => {
+      for (const [i, { kernel, alone }] of functions.entries()) {
+        const run = () => emit(kernel.call(get(batch), get(thread)));
+        if (alone) when(op("i32.eqz", get(thread)), run);
+        else run();
+        // Small operations in a row need no meeting between them: one thread does them all.
+        const goesOn = alone && (functions.at(i + 1)?.alone ?? false);
+        if (meeting !== undefined && !goesOn) emit(meeting.call());
+      }
+    });
+  }
+  return module;
+}

@@ -1,0 +1,40 @@
+// Numbers that say how good predictions are, computed on the host in float64; larger is better.
+
+import { ShapeError } from "../../core/errors.ts";
+
+/** How well predictions agree with the truth; larger is better, NaN when undefined. */
+export type Metric = (predicted: ArrayLike<number>, actual: ArrayLike<number>) => number;
+
+/**
+ * Coefficient of determination, 1 - residual / total sum of squares: 1 is perfect, 0 is no better than the mean of
+ * `actual`, below 0 is worse. NaN for fewer than two values or a constant `actual`.
+ */
+export function rSquared(predicted: ArrayLike<number>, actual: ArrayLike<number>): number {
+  if (predicted.length !== actual.length) {
+    throw new ShapeError(
+      `rSquared: expected two lists of one length, got ${predicted.length} and ${actual.length}`,
+    );
+  }
+  const truth = Array.from(actual);
+  const mean = truth.reduce((sum, value) => sum + value, 0) / truth.length;
+  const total = truth.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  const residual = truth.reduce((sum, value, i) => sum + (value - predicted[i]) ** 2, 0);
+  return total > 0 ? 1 - residual / total : Number.NaN;
+}
+
+/** Mean and spread of one number over repeated runs. */
+export interface MeanAndSpread {
+  readonly mean: number;
+  /** Sample standard deviation (divisor n - 1); NaN for a single run. */
+  readonly spread: number;
+  readonly count: number;
+}
+
+/** Mean, sample standard deviation and count, for results over seeds. NaN mean for no values. */
+export function meanAndSpread(values: ArrayLike<number>): MeanAndSpread {
+  const list = Array.from(values);
+  const count = list.length;
+  const mean = list.reduce((sum, value) => sum + value, 0) / count;
+  const squares = list.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, spread: count > 1 ? Math.sqrt(squares / (count - 1)) : Number.NaN, count };
+}

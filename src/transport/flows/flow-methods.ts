@@ -1,0 +1,148 @@
+// What a gradient flow may go down: every distance with its gradient with respect to the moving points, as losses. Orders above
+// 1 are taken to their power, whose slope is finite at 0. Random lines are drawn anew for every step from the step's seed.
+
+import type { Points } from "../points.ts";
+import { randomProjections } from "../directions.ts";
+import { maxSlicedWasserstein } from "../max-sliced.ts";
+import { maxTreeSlicedWasserstein } from "../max-tree-sliced.ts";
+import { pooledMoments } from "../points.ts";
+import { sampleTrees } from "../sample-trees.ts";
+import { type SlicedOptions, slicedWasserstein, slicedWassersteinGradient } from "../sliced.ts";
+import { minSlicedTransportPlan } from "../sliced-variants.ts";
+import { type TreeSlicedOptions, treeSlicedWassersteinGradient } from "../tree-sliced.ts";
+
+export type Rows = readonly (readonly number[])[];
+
+/** The gradient of a loss with respect to x [n, d], row-major; `lines` random lines, from the seed of the step. */
+export type FlowGradient = (x: Rows, y: Rows, lines: number, seed: number) => Float64Array;
+
+/** Inner steps of the methods that look for the worst lines. */
+const innerSteps = 20;
+const linesPerTree = 4;
+
+/** The gradient of the power of a distance, from that of the distance. */
+function ofPower(value: number, p: number, gradient: ArrayLike<number>): Float64Array {
+  const slope = p === 1 ? 1 : p * value ** (p - 1);
+  return Float64Array.from(gradient, (v) => v * slope);
+}
+
+const sliced =
+  (p: number): FlowGradient =>
+  (x, y, lines, seed) => {
+    const options: SlicedOptions = { p, nProjections: lines, seed };
+    const { value, x: gradient } = slicedWassersteinGradient(x, y, options);
+    return ofPower(value, p, gradient.data);
+  };
+
+const columnMeans = (rows: Rows): number[] =>
+  rows[0].map((_, j) => rows.reduce((sum, row) => sum + row[j] / rows.length, 0));
+
+/** The lower control variate of order 2: its coefficient counts as a constant of the step. */
+const controlVariate: FlowGradient = (x, y, lines, seed) => {
+  const dimension = x[0].length;
+  const projections = randomProjections(dimension, lines, seed);
+  const apart = columnMeans(x).map((c, j) => c - columnMeans(y)[j]);
+  const inner = projections[0].map((_, l) =>
+    projections.reduce((sum, row, j) => sum + row[l] * apart[j], 0),
+  );
+  const { power, x: plain, value } = slicedWassersteinGradient(x, y, { projections });
+  const { projectedEmds } = slicedWasserstein(x, y, { projections, log: true });
+  const controls = inner.map((c) => c * c);
+  const mean = controls.reduce((sum, c) => sum + c / lines, 0);
+  const variance = controls.reduce((sum, c) => sum + (c - mean) ** 2, 0);
+  const covariance = controls.reduce(
+    (sum, c, l) => sum + (c - mean) * (projectedEmds[l] - power),
+    0,
+  );
+  const coefficient = variance > 0 ? covariance / variance : 0;
+  const gradient = ofPower(value, 2, plain.data);
+  const ofControl = projections.map((row, j) => {
+    const drawn = row.reduce((sum, c, l) => sum + (2 * inner[l] * c) / lines, 0);
+    return (drawn - (2 * apart[j]) / dimension) / x.length;
+  });
+  return gradient.map((v, at) => v - coefficient * ofControl[at % dimension]);
+};
+
+const swgg: FlowGradient = (x, y, lines, seed) => {
+  const dimension = x[0].length;
+  const gradient = new Float64Array(x.length * dimension);
+  for (const [i, j, mass] of minSlicedTransportPlan(x, y, { nProjections: lines, seed }).plan)
+    for (let k = 0; k < dimension; k++)
+      gradient[i * dimension + k] += 2 * mass * (x[i][k] - y[j][k]);
+  return gradient;
+};
+
+const maxSliced: FlowGradient = (x, y, _lines, seed) => {
+  const search = { nProjections: 1, starts: 1, steps: innerSteps, seed, log: true } as const;
+  const { direction } = maxSlicedWasserstein(x, y, search);
+  const projections = direction.map((c) => [c]);
+  const { value, x: gradient } = slicedWassersteinGradient(x, y, { projections });
+  return ofPower(value, 2, gradient.data);
+};
+
+const energy: FlowGradient = (x, y) => {
+  const [n, m, d] = [x.length, y.length, x[0].length];
+  const gradient = new Float64Array(n * d);
+  const add = (i: number, other: readonly number[], weight: number) => {
+    const apart = x[i].map((c, k) => c - other[k]);
+    const length = Math.hypot(...apart);
+    if (length > 0) apart.forEach((c, k) => (gradient[i * d + k] += (weight * c) / length));
+  };
+  for (let i = 0; i < n; i++) {
+    for (const other of y) add(i, other, 2 / (n * m));
+    for (const other of x) add(i, other, -2 / (n * n));
+  }
+  return gradient;
+};
+
+const treesFor = (y: Rows, lines: number, seed: number, trees = Math.round(lines / linesPerTree)) =>
+  sampleTrees({ trees, lines: linesPerTree, dimension: y[0].length, around: [y], seed });
+
+/** Distances are measured in units of the target's scale. */
+const byDistance = (y: Points, delta: number) =>
+  ({ kind: "distance", delta, unit: pooledMoments(y).scale }) as const;
+
+const treeSliced =
+  (order: number, delta?: number): FlowGradient =>
+  (x, y, lines, seed) => {
+    const options: TreeSlicedOptions = {
+      trees: treesFor(y, lines, seed),
+      order,
+      ...(delta !== undefined && { splitting: byDistance(y, delta) }),
+    };
+    const { value, x: gradient } = treeSlicedWassersteinGradient(x, y, options);
+    return ofPower(value, order, gradient.data);
+  };
+
+const maxTreeSliced: FlowGradient = (x, y, _lines, seed) => {
+  const options = { trees: treesFor(y, linesPerTree, seed, 1), splitting: byDistance(y, 1) };
+  const search = { ...options, steps: innerSteps, seed, log: true } as const;
+  const { tree } = maxTreeSlicedWasserstein(x, y, search);
+  return Float64Array.from(
+    treeSlicedWassersteinGradient(x, y, { ...options, trees: [tree] }).x.data,
+  );
+};
+
+export interface FlowMethod {
+  readonly title: string;
+  readonly gradient: FlowGradient;
+  /** Takes far longer than the others: for the plane only. */
+  readonly isSlow?: boolean;
+}
+
+/** The methods by name. */
+export const flowMethods = {
+  "sw-1": { title: "SW, order 1", gradient: sliced(1) },
+  "sw-2": { title: "SW, order 2", gradient: sliced(2) },
+  "tsw-sl": { title: "TSW-SL, order 1", gradient: treeSliced(1) },
+  "tsw-sl-2": { title: "TSW-SL, order 2", gradient: treeSliced(2) },
+  "db-tsw": { title: "Db-TSW, order 1, delta 1", gradient: treeSliced(1, 1) },
+  "db-tsw-2": { title: "Db-TSW, order 2, delta 1", gradient: treeSliced(2, 1) },
+  energy: { title: "energy distance", gradient: energy },
+  lcv: { title: "LCV, order 2", gradient: controlVariate },
+  swgg: { title: "min-SWGG", gradient: swgg },
+  "max-sw": { title: "max-SW, order 2", gradient: maxSliced, isSlow: true },
+  "max-tsw-sl": { title: "MaxTSW, order 1, delta 1", gradient: maxTreeSliced, isSlow: true },
+} satisfies Record<string, FlowMethod>;
+
+export type FlowMethodName = keyof typeof flowMethods;

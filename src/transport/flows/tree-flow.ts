@@ -1,0 +1,156 @@
+// The flow that carries one measure to another on a tree of lines, and its cost with all derivatives. Every line becomes a
+// balanced problem on the line: an atom at its source takes what its subtree has too much, atoms at its children's sources
+// bring theirs. Running sums of sorted atoms are then the flow, for any tree, any weights and unequal masses.
+
+import { childrenOf, type LineTree } from "../line-trees.ts";
+import { gapPower, gapSlope } from "../one-dimensional.ts";
+import { sortOrder } from "../sort-order.ts";
+
+/** The atoms of one line: its points, then the source at 0, then the sources of its children. */
+export interface LineFlow {
+  /** Coordinates of the atoms, unsorted: [points + 1 + children] */
+  readonly keys: Float64Array;
+  readonly order: Int32Array;
+  /** Flow from the j-th sorted atom to the next: [atoms - 1] */
+  readonly flow: Float64Array;
+}
+
+export interface TreeFlow {
+  readonly tree: LineTree;
+  readonly children: readonly (readonly number[])[];
+  /** Points on every line. */
+  readonly points: number;
+  readonly lines: readonly LineFlow[];
+}
+
+/** Flows below this share of all mass are rounding errors of running sums. */
+const rounding = 1e-14;
+
+/** Mass of every line's subtree: own points and child lines. */
+function subtreeMasses({ parent }: LineTree, masses: readonly Float64Array[]): Float64Array {
+  const sums = new Float64Array(masses.length);
+  for (const [l, own] of masses.entries()) for (const mass of own) sums[l] += mass;
+  for (let l = parent.length - 1; l >= 0; l--) if (parent[l] !== -1) sums[parent[l]] += sums[l];
+  return sums;
+}
+
+/**
+ * The flow on a tree. `coordinates` [k][points] and signed `masses` [k][points] of all points on every line; what the masses lack in
+ * total enters at the root.
+ */
+export function treeFlow(
+  tree: LineTree,
+  coordinates: readonly Float64Array[],
+  masses: readonly Float64Array[],
+): TreeFlow {
+  const children = childrenOf(tree);
+  const sums = subtreeMasses(tree, masses);
+  const points = coordinates[0].length;
+  let total = 0;
+  for (const own of masses) for (const mass of own) total += Math.abs(mass);
+  const lines = coordinates.map((own, l): LineFlow => {
+    const atoms = points + 1 + children[l].length;
+    const [keys, mass] = [new Float64Array(atoms), new Float64Array(atoms)];
+    keys.set(own);
+    mass.set(masses[l]);
+    mass[points] = -sums[l];
+    for (const [i, child] of children[l].entries()) {
+      keys[points + 1 + i] = tree.position[child];
+      mass[points + 1 + i] = sums[child];
+    }
+    const order = sortOrder(keys);
+    const flow = new Float64Array(atoms - 1);
+    let sum = 0;
+    for (let j = 0; j < flow.length; j++) {
+      sum += mass[order[j]];
+      flow[j] = Math.abs(sum) <= rounding * total ? 0 : sum;
+    }
+    return { keys, order, flow };
+  });
+  return { tree, children, points, lines };
+}
+
+/** Weights of the edges between neighbouring atoms, and how they move with the atoms. */
+export interface EdgeWeights {
+  /** [k][atoms - 1], in sorted order */
+  readonly weights: readonly Float64Array[];
+  /** From slopes of the weights [k][atoms - 1] to slopes of the keys [k][atoms], unsorted. */
+  readonly back: (slopes: readonly Float64Array[]) => Float64Array[];
+}
+
+/** Edges weigh their length: the plain tree distance. */
+export function lengthWeights({ lines }: TreeFlow): EdgeWeights {
+  return {
+    weights: lines.map(({ keys, order, flow }) => {
+      const gaps = new Float64Array(flow.length);
+      for (let j = 0; j < gaps.length; j++) gaps[j] = keys[order[j + 1]] - keys[order[j]];
+      return gaps;
+    }),
+    back: (slopes) =>
+      lines.map(({ keys, order }, l) => {
+        const moved = new Float64Array(keys.length);
+        const own = slopes[l];
+        for (let j = 0; j < own.length; j++) {
+          moved[order[j + 1]] += own[j];
+          moved[order[j]] -= own[j];
+        }
+        return moved;
+      }),
+  };
+}
+
+/** Sum over edges of weight times |flow|^p. */
+export function flowCost({ lines }: TreeFlow, { weights }: EdgeWeights, p: number): number {
+  let cost = 0;
+  for (const [l, { flow }] of lines.entries())
+    for (let j = 0; j < flow.length; j++) cost += weights[l][j] * gapPower(flow[j], p);
+  return cost;
+}
+
+export interface FlowSlopes {
+  /** d cost / d coordinates: [k][atoms], where the atoms of the children's sources come after those of the points and the source */
+  readonly keys: readonly Float64Array[];
+  /** d cost / d masses: [k][points] */
+  readonly masses: readonly Float64Array[];
+}
+
+/** Potentials of a line's atoms, unsorted: what one more unit of mass there costs; Kantorovich's for p = 1. */
+function potentials(
+  { keys, order, flow }: LineFlow,
+  weights: Float64Array,
+  p: number,
+): Float64Array {
+  const values = new Float64Array(keys.length);
+  let sum = 0;
+  for (let j = flow.length - 1; j >= 0; j--) {
+    sum += gapSlope(flow[j], p) * weights[j];
+    values[order[j]] = sum;
+  }
+  return values;
+}
+
+/** The derivatives of {@link flowCost}. */
+export function flowSlopes(flows: TreeFlow, edges: EdgeWeights, p: number): FlowSlopes {
+  const { lines, tree, children, points } = flows;
+  const raised = lines.map(({ flow }) => {
+    const powers = new Float64Array(flow.length);
+    for (let j = 0; j < flow.length; j++) powers[j] = gapPower(flow[j], p);
+    return powers;
+  });
+  const values = lines.map((line, l) => potentials(line, edges.weights[l], p));
+  const base = new Float64Array(lines.length); // what mass on a line costs on the way from its source to the root
+  lines.forEach((_, l) => {
+    base[l] = -values[l][points];
+    const above = tree.parent[l];
+    if (above === -1) return;
+    base[l] += base[above] + values[above][points + 1 + children[above].indexOf(l)];
+  });
+  return {
+    keys: edges.back(raised),
+    masses: values.map((own, l) => {
+      const shifted = own.subarray(0, points);
+      for (let i = 0; i < points; i++) shifted[i] += base[l];
+      return shifted;
+    }),
+  };
+}

@@ -1,0 +1,131 @@
+// Whether two populations of networks are the same: permutation tests on invariant features and on clouds of neurons, one
+// statistic after another, with one p-value over all of them.
+
+import { OptionError, SpecError } from "../../core/errors.ts";
+import { deriveSeed } from "../../core/random.ts";
+import type { Weights } from "../../core/tensors.ts";
+import { specDifference } from "../../symmetry/same-spec.ts";
+import type { SymmetrySpec } from "../../symmetry/types.ts";
+import {
+  permute,
+  type PermutationRun,
+  permutationTest,
+  type PermutationTestResult,
+} from "./permutation-test.ts";
+import { invariantFeatures, principalComponents, slicedFeatures } from "./population-features.ts";
+import { kernelStatistic, type TwoSampleStatistic } from "./two-sample.ts";
+
+/** Statistics on features, and the kernel test on clouds of neurons. */
+export type PopulationStatistic = TwoSampleStatistic | "cloud-mmd";
+
+export const populationStatistics: readonly PopulationStatistic[] = [
+  "sw1",
+  "db-tsw",
+  "energy",
+  "mmd",
+  "cloud-mmd",
+];
+
+/** Networks of one spec. */
+export interface Population {
+  readonly spec: SymmetrySpec;
+  readonly networks: readonly Weights[];
+}
+
+export interface ComparePopulationsOptions extends PermutationRun {
+  /** @default all of them */
+  readonly statistics?: readonly PopulationStatistic[];
+  /** Principal components of the invariant features that `sw1`, `db-tsw`, `energy` and `mmd` read. @default 3 */
+  readonly components?: number;
+  /** Results of an earlier run with the same options, which are not computed again. */
+  readonly known?: readonly PopulationTest[];
+  /** Told about every result as it ends. */
+  readonly onResult?: (result: PopulationTest) => void | Promise<void>;
+}
+
+export interface PopulationTest extends PermutationTestResult {
+  readonly statistic: PopulationStatistic;
+}
+
+export interface PopulationComparison {
+  readonly sizes: readonly [number, number];
+  readonly tests: readonly PopulationTest[];
+  /** The smallest p-value times the number of tests (Bonferroni), at most 1: the one to judge by. */
+  readonly pValue: number;
+}
+
+function checkPopulations(a: Population, b: Population): void {
+  const caller = "comparePopulations";
+  const difference = specDifference(a.spec, b.spec);
+  if (difference !== null)
+    throw new SpecError(`${caller}: the populations are of different architectures`, [
+      { severity: "error", message: difference },
+    ]);
+  for (const [name, { networks }] of [
+    ["first", a],
+    ["second", b],
+  ] as const)
+    if (networks.length < 2)
+      throw new OptionError(
+        `${caller}: the ${name} population has ${networks.length} networks, expected at least 2`,
+      );
+}
+
+/** Euclidean distances of rows: [rows, rows] */
+function rowDistances(rows: readonly Float64Array[]): Float64Array {
+  const size = rows.length;
+  const distances = new Float64Array(size * size);
+  for (let i = 0; i < size; i++)
+    for (let j = 0; j < i; j++) {
+      let squares = 0;
+      for (let k = 0; k < rows[i].length; k++) squares += (rows[i][k] - rows[j][k]) ** 2;
+      distances[i * size + j] = distances[j * size + i] = Math.sqrt(squares);
+    }
+  return distances;
+}
+
+/**
+ * Permutation tests of two populations of networks. Symmetries of single networks do not matter. Networks must be independent: take
+ * one checkpoint a run. With few networks the smallest possible p-value is 1 / (permutations + 1), times the number of statistics.
+ * @throws {SpecError} for different architectures; {OptionError} for fewer than two networks, weights that are not finite, or an
+ * unknown statistic; the signal's reason after an abort
+ */
+export async function comparePopulations(
+  a: Population,
+  b: Population,
+  options: ComparePopulationsOptions = {},
+): Promise<PopulationComparison> {
+  const { statistics = populationStatistics, components = 3, known = [], seed = 0 } = options;
+  const unknown = statistics.find((name) => !populationStatistics.includes(name));
+  if (unknown !== undefined || statistics.length === 0)
+    throw new OptionError(
+      `comparePopulations: statistic ${JSON.stringify(unknown)}, expected some of ${populationStatistics.join(", ")}`,
+    );
+  checkPopulations(a, b);
+  const all = [...a.networks, ...b.networks];
+  const [n, m] = [a.networks.length, b.networks.length];
+  let features: number[][] | undefined;
+  const test = (statistic: PopulationStatistic): Promise<PermutationTestResult> => {
+    if (statistic === "cloud-mmd") {
+      const rows = all.map((weights) =>
+        slicedFeatures(a.spec, weights, { seed: deriveSeed(seed, "slices") }),
+      );
+      return permute(kernelStatistic(rowDistances(rows)), n, m, options);
+    }
+    features ??= principalComponents(
+      all.map((weights) => invariantFeatures(a.spec, weights)),
+      components,
+    );
+    return permutationTest(features.slice(0, n), features.slice(n), { ...options, statistic });
+  };
+  const tests: PopulationTest[] = [];
+  for (const statistic of statistics) {
+    options.signal?.throwIfAborted();
+    const earlier = known.find((result) => result.statistic === statistic);
+    const result = earlier ?? { statistic, ...(await test(statistic)) };
+    tests.push(result);
+    if (earlier === undefined) await options.onResult?.(result);
+  }
+  const smallest = Math.min(...tests.map(({ pValue }) => pValue));
+  return { sizes: [n, m], tests, pValue: Math.min(1, smallest * tests.length) };
+}

@@ -1,0 +1,186 @@
+// The layers of a network as clouds of neurons. A neuron's coordinates are the weights that touch it, as far as their other
+// dimensions have a fixed order; where they do not, symmetric statistics of these weights stand in. Signs and positive scales
+// of a neuron are taken out.
+
+import { densePart } from "../../symmetry/dense.ts";
+import { OptionError } from "../../core/errors.ts";
+import { sizeOf } from "../../core/shapes.ts";
+import type { Tensor, Weights } from "../../core/tensors.ts";
+import { axesOfExpression } from "../../symmetry/expression.ts";
+import { type Part, type PartDim, splitParts } from "../../symmetry/parts.ts";
+import type { SymmetrySpec } from "../../symmetry/types.ts";
+
+/**
+ * What the coordinates of a cloud are. `exact`: all weights of its neurons, so that equal clouds are equal up to reordering.
+ * `statistics`: weights with a fixed order, and means and root mean squares of the others; different layers may have equal clouds.
+ */
+export type NeuronCoordinates = "exact" | "statistics";
+
+/** The neurons of one axis. */
+export interface NeuronCloud {
+  readonly axis: string;
+  readonly neurons: number;
+  /** [neurons, d], or [2 neurons, d] where each stands with its negative, both of half weight. */
+  readonly points: Tensor;
+  readonly coordinates: NeuronCoordinates;
+}
+
+export interface NeuronClouds {
+  readonly clouds: readonly NeuronCloud[];
+  /** Names of tensors without reorderable axes. */
+  readonly fixed: readonly string[];
+  /** Axes that no cloud stands for, such as those of a general linear group. */
+  readonly open: readonly string[];
+}
+
+/** Columns of a cloud from one part: [neurons, width], row-major. */
+interface Columns {
+  readonly width: number;
+  readonly data: Float64Array;
+  /** How they change when the neuron is scaled by s: by s, by 1 / s. */
+  readonly charge: 1 | -1;
+  /** Whether they keep their sign when the neuron changes its own. */
+  readonly even: boolean;
+}
+
+const moves = (spec: SymmetrySpec, axis: string | null): axis is string =>
+  axis !== null && spec.axes[axis] !== undefined && spec.axes[axis].group !== "fixed";
+
+/** Means and root mean squares over the last of [rows, rest]. */
+function statisticsOf(data: ArrayLike<number>, rest: number): [Float64Array, Float64Array] {
+  const rows = data.length / rest;
+  const [means, sizes] = [new Float64Array(rows), new Float64Array(rows)];
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < rest; j++) {
+      means[i] += data[i * rest + j] / rest;
+      sizes[i] += data[i * rest + j] ** 2 / rest;
+    }
+    sizes[i] = Math.sqrt(sizes[i]);
+  }
+  return [means, sizes];
+}
+
+/** What one dimension of a part tells of its neurons, and whether that is everything. */
+function columnsOf(
+  spec: SymmetrySpec,
+  part: Part,
+  dim: number,
+  data: Tensor["data"],
+): { readonly columns: Columns[]; readonly exact: boolean } {
+  const governors: number[] = [];
+  for (let at = part.dims[dim].governor; at !== null; at = part.dims[at].governor)
+    governors.unshift(at);
+  const others = part.dims.map((_, i) => i).filter((i) => i !== dim && !governors.includes(i));
+  const isFree = (i: number) => moves(spec, part.dims[i].axis);
+  const free = others.filter(isFree);
+  const order = [...governors, dim, ...others.filter((i) => !isFree(i)), ...free];
+  const dims: PartDim[] = order.map((i) => part.dims[i]);
+  const numbers = densePart({ dims, offset: part.offset }, data).data;
+  const neurons = sizeOf([...governors, dim].map((i) => part.dims[i].size));
+  const rest = sizeOf(free.map((i) => part.dims[i].size));
+  const charge = part.dims[dim].inverse ? -1 : 1;
+  const width = numbers.length / neurons / rest;
+  const exact = free.length === 0 && governors.length === 0;
+  if (free.length === 0)
+    return { exact, columns: [{ width, charge, data: Float64Array.from(numbers), even: false }] };
+  const scales = free.map((i) => spec.axes[part.dims[i].axis ?? ""]);
+  if (scales.some(({ group, scale }) => group !== "permutation" || (scale && scale !== "sign")))
+    return { exact, columns: [] };
+  const [means, sizes] = statisticsOf(numbers, rest);
+  const isSigned = scales.some(({ scale }) => scale === "sign");
+  return {
+    exact,
+    columns: [
+      { width, charge, data: sizes, even: true },
+      ...(isSigned ? [] : [{ width, charge, data: means, even: false } as const]),
+    ],
+  };
+}
+
+/** Makes incoming weights of length 1 and gives their length to the outgoing ones. */
+function takeOutScale(columns: readonly Columns[], neurons: number): Columns[] {
+  const lengths = new Float64Array(neurons);
+  for (const { charge, width, data } of columns)
+    if (charge === 1) data.forEach((v, i) => (lengths[Math.floor(i / width)] += v * v));
+  const roots = lengths.map(Math.sqrt);
+  return columns.map((part) => ({
+    ...part,
+    data: part.data.map((v, i) => {
+      const length = roots[Math.floor(i / part.width)];
+      if (part.charge === -1) return v * length;
+      return length === 0 ? 0 : v / length;
+    }),
+  }));
+}
+
+function joinColumns(columns: readonly Columns[], neurons: number, isSigned: boolean): Tensor {
+  const width = columns.reduce((sum, part) => sum + part.width, 0);
+  const copies = isSigned ? 2 : 1;
+  const data = new Float64Array(copies * neurons * width);
+  for (let copy = 0; copy < copies; copy++) {
+    let start = 0;
+    for (const { width: own, data: values, even } of columns) {
+      const sign = copy === 1 && !even ? -1 : 1;
+      for (let i = 0; i < neurons; i++)
+        for (let j = 0; j < own; j++)
+          data[(copy * neurons + i) * width + start + j] = sign * values[i * own + j];
+      start += own;
+    }
+  }
+  return { shape: [copies * neurons, width], data };
+}
+
+/** @throws {OptionError} naming a tensor that is missing or not finite */
+export function checkWeights(caller: string, spec: SymmetrySpec, weights: Weights): void {
+  for (const name of Object.keys(spec.tensors)) {
+    if (!Object.hasOwn(weights, name))
+      throw new OptionError(`${caller}: tensor "${name}" is missing`);
+    const bad = weights[name].data.findIndex((v) => !Number.isFinite(v));
+    if (bad !== -1)
+      throw new OptionError(
+        `${caller}: tensor "${name}" holds ${weights[name].data[bad]} at entry ${bad}, expected finite numbers`,
+      );
+  }
+}
+
+/**
+ * A cloud for every reorderable axis of a spec. Exact for axes whose tensors have no other reorderable axis: networks with one
+ * hidden layer, whole; the scale part `positive` puts incoming weights at length 1, `sign` adds every neuron's negative.
+ * @throws {OptionError} for tensors that are missing or not finite
+ */
+export function neuronClouds(spec: SymmetrySpec, weights: Weights): NeuronClouds {
+  checkWeights("neuronClouds", spec, weights);
+  const parts = Object.keys(spec.tensors).flatMap((name) => splitParts(spec, name).parts);
+  const clouds: NeuronCloud[] = [];
+  const open: string[] = [];
+  for (const [axis, { group, scale }] of Object.entries(spec.axes)) {
+    if (group === "fixed") continue;
+    const read = parts.flatMap((part) =>
+      part.dims.flatMap((entry, dim) =>
+        entry.axis === axis ? [columnsOf(spec, part, dim, weights[part.tensor].data)] : [],
+      ),
+    );
+    const columns = read.flatMap((part) => part.columns);
+    const known = group === "permutation" && (!scale || scale === "sign" || scale === "positive");
+    if (!known || columns.length === 0) {
+      open.push(axis);
+      continue;
+    }
+    const neurons = columns[0].data.length / columns[0].width;
+    if (columns.some(({ data, width }) => data.length / width !== neurons)) {
+      open.push(axis); // the axis stands once within another axis and once by itself
+      continue;
+    }
+    const scaled = scale === "positive" ? takeOutScale(columns, neurons) : columns;
+    clouds.push({
+      axis,
+      neurons,
+      points: joinColumns(scaled, neurons, scale === "sign"),
+      coordinates: read.every(({ exact }) => exact) ? "exact" : "statistics",
+    });
+  }
+  const fixed = Object.entries(spec.tensors).flatMap(([name, { axes }]) =>
+    axes.flatMap(axesOfExpression).some((axis) => moves(spec, axis)) ? [] : [name],
+  );
+  return { clouds, fixed, open };
+}

@@ -1,0 +1,79 @@
+// One shard's worth of work, as a worker thread or the calling thread does it: train, and hand back the shard's bytes.
+
+import { canonicalJson } from "../../core/canonical-json.ts";
+import { OptionError } from "../../core/errors.ts";
+import { measuresOf, taskEntry } from "../../tasks/registry.ts";
+import type { Task } from "../../tasks/task.ts";
+import type { Recipe } from "../recipe.ts";
+import { encodeShard } from "../shard.ts";
+import { trainPopulation } from "./train-population.ts";
+
+/** Plain data, so that it can travel to a worker. */
+export interface ShardRequest {
+  readonly recipe: Recipe;
+  readonly seed: number;
+  readonly from: number;
+  readonly count: number;
+  /** Bytes of the task's data file; none when it has no file. */
+  readonly data: Uint8Array;
+  /** Shared counters, one a shard, where `slot` is this one's: millionths of its work that are done. */
+  readonly progress: Int32Array;
+  readonly slot: number;
+}
+
+/** Does the work of shards somewhere. */
+export interface ShardTrainer {
+  /** Shards it works on at a time. */
+  readonly width: number;
+  train(request: ShardRequest, signal: AbortSignal): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** Millionths: what a finished shard's counter holds. */
+export const finishedWork = 1_000_000;
+
+let known: { name: string; data: Uint8Array; task: Promise<Task> } | undefined;
+
+const equalBytes = (a: Uint8Array, b: Uint8Array) =>
+  a.length === b.length && a.every((byte, i) => byte === b[i]);
+
+/** @throws {OptionError} when the task measures something else than its entry in the registry says. */
+async function createTask(name: string, data: Uint8Array): Promise<Task> {
+  const entry = taskEntry(name);
+  const task = await entry.create(data);
+  const declared = measuresOf(entry).metrics;
+  if (canonicalJson(task.metrics) === canonicalJson(declared)) return task;
+  throw new OptionError(
+    `trainShard: the task "${name}" has metrics ${JSON.stringify(task.metrics)}, but was registered with ${JSON.stringify(declared)}; register it with its own`,
+  );
+}
+
+/** The task of some data, kept from one shard to the next. */
+function taskOf(name: string, data: Uint8Array): Promise<Task> {
+  if (known?.name !== name || !equalBytes(known.data, data)) {
+    known = { name, data, task: createTask(name, data) };
+  }
+  return known.task;
+}
+
+/** The bytes of the shard of runs `from` to `from + count - 1`. */
+export async function trainShard(request: ShardRequest, signal?: AbortSignal): Promise<Uint8Array> {
+  const { recipe, seed, from, count, data, progress, slot } = request;
+  const task = await taskOf(recipe.task, data);
+  const population = await trainPopulation({
+    task,
+    recipe,
+    seed,
+    indices: Array.from({ length: count }, (_, i) => from + i),
+    onStep: (done) => void Atomics.store(progress, slot, Math.round(done * finishedWork)),
+    ...(signal !== undefined && { signal }),
+  });
+  return encodeShard(population, { spec: task.spec, seed, metrics: task.metrics });
+}
+
+/** Trains shards one after another in the calling thread. */
+export const trainInPlace = (): ShardTrainer => ({
+  width: 1,
+  train: trainShard,
+  close: async () => undefined,
+});

@@ -1,0 +1,172 @@
+// The training loop of networks in one compiled program: draw batches, take gradients, step, keep checkpoints.
+
+import { blockUntilReady, numpy as np, tree } from "@jax-js/jax";
+import { randomStream } from "../../core/random.ts";
+import { sizeOf } from "../../core/shapes.ts";
+import type { Weights } from "../../core/tensors.ts";
+import {
+  type ArrayRecord,
+  arraysToHost,
+  disposeArrays,
+  type HostRecord,
+  keepArrays,
+} from "../../engine/arrays.ts";
+import type { Task } from "../../tasks/task.ts";
+import { drawBatch, hostBatch, type Lesson } from "./lesson.ts";
+import {
+  initialOptimizerState,
+  type PopulationState,
+  stepPopulation,
+  stepRule,
+  stepSizes,
+} from "./population-step.ts";
+import { type HyperParameters, networkSeed } from "../recipe.ts";
+
+/** Networks leave a program in blocks of this size: few program sizes to compile, little work on stopped networks. */
+const block = 32;
+
+/** How long other work of the thread (timers, messages, a page) may have to wait. */
+const breathMilliseconds = 50;
+
+/** A run that is to be trained. */
+export interface Member {
+  /** Position of the run in the zoo. */
+  readonly index: number;
+  /** Position among the runs that were asked for. */
+  readonly place: number;
+  readonly hyper: HyperParameters;
+  readonly lesson: Lesson;
+}
+
+export interface TogetherOptions {
+  readonly task: Task;
+  readonly seed: number;
+  /** Examples a step, the same for all members. */
+  readonly batch: number;
+  readonly members: readonly Member[];
+  /** Weights to train on from, by position in the zoo. @default fresh ones */
+  readonly start?: (index: number) => Weights;
+  /** The steps after which a run's weights are kept, ascending; the last is its last step. */
+  readonly checkpointSteps: (hyper: HyperParameters) => readonly number[];
+  /** Takes one tensor of one checkpoint; the values are copied by whoever wants to hold them. */
+  readonly keep: (place: number, checkpoint: number, name: string, values: Float32Array) => void;
+  /** Told after every step how many networks it trained. */
+  readonly onStep: (running: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Weights [n, ...shape] and the state of their optimizer on the host. */
+interface HostState {
+  readonly weights: HostRecord;
+  readonly optimizer: HostRecord;
+}
+
+/** Trains the members to their ends. */
+export async function trainTogether(options: TogetherOptions): Promise<void> {
+  const { task, batch, members, signal } = options;
+  const ordered = members.toSorted((a, b) => b.hyper.steps - a.hyper.steps || a.place - b.place);
+  const schedule = ordered.map(({ hyper }) => options.checkpointSteps(hyper));
+  let host = await initialState(options, ordered);
+  let breath = performance.now();
+  let active = ordered.length;
+  let step = 0;
+  while (active > 0) {
+    const running = ordered.slice(0, active);
+    const hypers = running.map(({ hyper }) => hyper);
+    const blockEnd = runUntil(hypers);
+    const rule = stepRule(hypers);
+    const { arrays, parts } = hostBatch(task, active, batch);
+    let state: PopulationState = {
+      weights: upload(host.weights, active),
+      optimizer: upload(host.optimizer, active),
+    };
+    while (step < blockEnd) {
+      signal?.throwIfAborted();
+      for (const [at, { hyper, lesson }] of running.entries()) {
+        if (step < hyper.steps) drawBatch(task, lesson, batch, parts[at]);
+      }
+      const examples = Object.entries(arrays).map(
+        ([name, { shape, data }]) => [name, np.array(data, { shape: [...shape] })] as const,
+      );
+      const gradients = task.gradients(keepArrays(state.weights), Object.fromEntries(examples));
+      state = stepPopulation(state, gradients, rule, stepSizes(hypers, step));
+      await blockUntilReady(state);
+      options.onStep(hypers.filter(({ steps }) => step < steps).length);
+      step++;
+      await keepDue(options, ordered, schedule, state.weights, step);
+      if (performance.now() - breath > breathMilliseconds) {
+        await new Promise((resolve) => setTimeout(resolve));
+        breath = performance.now();
+      }
+    }
+    tree.dispose(rule);
+    host = {
+      weights: await arraysToHost(state.weights),
+      optimizer: await arraysToHost(state.optimizer),
+    };
+    tree.dispose(state);
+    active = ordered.filter(({ hyper }) => hyper.steps > step).length;
+  }
+}
+
+/** Every member's weights before its first step, and the state of a rule that has seen nothing. */
+async function initialState(
+  { task, seed, start }: TogetherOptions,
+  ordered: readonly Member[],
+): Promise<HostState> {
+  const initial = ordered.map(
+    ({ index, hyper }) =>
+      start?.(index) ??
+      task.init(randomStream(networkSeed(seed, index, "init")), hyper.initialScale),
+  );
+  const weights = Object.fromEntries(
+    Object.entries(task.spec.tensors).map(([name, { shape }]) => {
+      const size = sizeOf(shape);
+      const data = new Float32Array(ordered.length * size);
+      for (const [at, network] of initial.entries()) data.set(network[name].data, at * size);
+      return [name, { shape: [ordered.length, ...shape], data }];
+    }),
+  );
+  const arrays = upload(weights, ordered.length);
+  const state = initialOptimizerState(arrays);
+  const optimizer = await arraysToHost(state);
+  disposeArrays(arrays);
+  disposeArrays(state);
+  return { weights, optimizer };
+}
+
+/** The first `count` networks of a record [n, ...shape], as arrays. */
+function upload(record: HostRecord, count: number): ArrayRecord {
+  return Object.fromEntries(
+    Object.entries(record).map(([name, { shape, data }]) => {
+      const part = Float32Array.from(data.slice(0, count * sizeOf(shape.slice(1))));
+      return [name, np.array(part, { shape: [count, ...shape.slice(1)], dtype: np.float32 })];
+    }),
+  );
+}
+
+/** Keeps the checkpoints that are due after `step` steps. Keeps the weights. */
+async function keepDue(
+  { keep }: TogetherOptions,
+  ordered: readonly Member[],
+  schedule: readonly (readonly number[])[],
+  weights: PopulationState["weights"],
+  step: number,
+): Promise<void> {
+  const due = ordered.flatMap(({ place }, at) =>
+    schedule[at].flatMap((when, checkpoint) => (when === step ? [{ at, place, checkpoint }] : [])),
+  );
+  if (due.length === 0) return;
+  for (const [name, array] of Object.entries(weights)) {
+    const values = (await array.ref.data()) as Float32Array;
+    const size = sizeOf(array.shape.slice(1));
+    for (const { at, place, checkpoint } of due)
+      keep(place, checkpoint, name, values.subarray(at * size, (at + 1) * size));
+  }
+}
+
+/** The step by which a whole block of the given networks, in order of stopping, has stopped. */
+function runUntil(hypers: readonly { readonly steps: number }[]): number {
+  const last = hypers.length % block === 0 ? block : hypers.length % block;
+  return hypers[Math.max(0, hypers.length - last)].steps;
+}

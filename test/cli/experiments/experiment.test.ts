@@ -1,0 +1,218 @@
+// The headline experiment at a small size, on the command line: population, models, results, report, predictions; aborted
+// on the way, it ends with the same numbers.
+
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { weightspace } from "../../support/command-line.ts";
+import { checkpointFiles, cnnZooFiles } from "../../support/files/published-zoos.ts";
+
+const bin = fileURLToPath(new URL("../../../bin/weightspace.js", import.meta.url));
+let folder: string;
+const run = (...args: string[]) => weightspace(args, folder);
+const experiment = (out: string, ...more: string[]): string[] =>
+  [
+    "experiment generalization --zoo zoo --models unf,linear --seeds 2 --epochs 4 --tune 2",
+    "--batch-size 8 --split 0.5,0.2,0.3 --workers 2 --tune-epochs 2 --options options.json",
+    `-o ${out} --json`,
+    ...more,
+  ]
+    .join(" ")
+    .split(" ");
+
+interface Row {
+  model: string;
+  population: string;
+  tauMean: number;
+  tauSpread: number;
+  tauMovedMean: number;
+  parameters: number;
+  seeds: number;
+}
+interface Result {
+  rows: Row[];
+  comparisons: object[];
+  tuning: { model: string; chosen: boolean }[];
+  command: string;
+  commit: string;
+  files: Record<string, string>;
+}
+const withoutTimes = (text: string): unknown => {
+  const { files: _, ...rest } = JSON.parse(text) as Result;
+  return JSON.parse(JSON.stringify(rest, (key, value: unknown) => (key === "seconds" ? 0 : value)));
+};
+
+let whole: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "weightspace-"));
+  await writeFile(join(folder, "options.json"), `{"unf": {"channels": [1, 4], "head": [8, 1]}}`);
+  expect(await run(..."zoo build --networks 48 --workers 1 -o zoo".split(" "))).toMatchObject({
+    code: 0,
+  });
+  const published = { published: checkpointFiles(), cnns: cnnZooFiles(16) };
+  for (const [name, files] of Object.entries(published)) {
+    await mkdir(join(folder, name));
+    for (const [file, bytes] of Object.entries(files))
+      await writeFile(join(folder, name, file), bytes);
+  }
+  const { code, stdout, stderr } = await run(...experiment("whole", "--results", "results.json"));
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  whole = stdout;
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+test("its results have a row for every model, their differences, and how to repeat them", async () => {
+  const { rows, comparisons, tuning, command, commit } = JSON.parse(whole) as Result;
+  expect(rows.map(({ model }) => model).toSorted()).toEqual(["linear", "unf"]);
+  for (const row of rows) {
+    expect(row).toMatchObject({ population: "zoo", seeds: 2 });
+    expect(row.parameters).toBeGreaterThan(20);
+    expect(row.tauMovedMean).toBeCloseTo(row.tauMean, 1); // both ignore the order of neurons
+  }
+  expect(comparisons).toHaveLength(1);
+  expect(tuning.filter(({ chosen }) => chosen)).toHaveLength(2);
+  expect(command).toBe(
+    "npx weightspace experiment generalization --zoo zoo --checkpoints last --models unf,linear --options options.json --seeds 2 --seed 0 --split 0.5,0.2,0.3 --epochs 4 --batch-size 8 --rate 0.003 --schedule cosine --tune 2 --tune-epochs 2",
+  );
+  expect(commit).toMatch(/^([0-9a-f]{40}(-dirty)?|\d+\.\d+\.\d+)$/);
+  const committed = await readFile(join(folder, "results.json"), "utf8");
+  expect(withoutTimes(committed)).toEqual(withoutTimes(whole));
+});
+
+test("aborted and continued, it ends with the same numbers; then nothing is trained again", async () => {
+  const child = spawn(
+    process.execPath,
+    [bin, ...experiment("parts").filter((a) => a !== "--json")],
+    {
+      cwd: folder,
+      stdio: "ignore",
+    },
+  );
+  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+  const first = join(folder, "parts/runs/tune-unf-1.json");
+  while (!existsSync(first) && child.exitCode === null) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  child.kill("SIGINT");
+  expect(await ended).toBe(130);
+  expect(existsSync(join(folder, "parts/experiment.json"))).toBe(false);
+  const { code, stdout } = await run(...experiment("parts"));
+  expect(code).toBe(0);
+  expect(withoutTimes(stdout)).toEqual(withoutTimes(whole));
+  const again = await run(...experiment("parts").filter((argument) => argument !== "--json"));
+  expect(again).toMatchObject({ code: 0, stderr: "8 of 8 training runs are there already\n" });
+});
+
+test("the report reads both files, with and without single predictions", async () => {
+  for (const [file, parts] of [
+    ["whole/experiment.json", ["Predicted and true", "Learning", "Tuning", "Model against model"]],
+    ["results.json", ["Tuning", "Model against model", "How to reproduce"]],
+  ] as const) {
+    expect(await run("report", file, "-o", "page.html", "--force")).toMatchObject({ code: 0 });
+    const page = await readFile(join(folder, "page.html"), "utf8");
+    for (const part of parts) expect(page).toContain(part);
+    expect(page).not.toMatch(/NaN|undefined|\[object/);
+  }
+});
+
+test("a run's checkpoint predicts the networks of the population", async () => {
+  const predicted = await run("predict", "whole/runs/unf-0.safetensors", "--zoo", "zoo", "--json");
+  expect(predicted).toMatchObject({ code: 0, stderr: "" });
+  const values = JSON.parse(predicted.stdout) as { predicted: number; actual: number }[];
+  expect(values).toHaveLength(48);
+  for (const { predicted: value } of values) expect(value > 0 && value < 1).toBe(true);
+});
+
+test("misuse is refused before anything is trained", async () => {
+  const cases = [
+    ["--models unf,gcn", 2, /unknown model "gcn"; choose from unf, /],
+    ["--split 0.5,0.5", 2, /--split expected three fractions/],
+    ["--tune-epochs 3", 2, /--tune-epochs needs --tune/],
+    ["--tune 10", 2, /Expected a whole number, 1 to 9/],
+    ["--models linear --options options.json", 1, /options are given for "unf"/],
+  ] as const;
+  for (const [args, code, message] of cases) {
+    const refused = await run(
+      ..."experiment generalization --zoo zoo -o refused".split(" "),
+      ...args.split(" "),
+    );
+    expect(refused).toMatchObject({ code, stdout: "" });
+    expect(refused.stderr).toMatch(message);
+  }
+  expect(existsSync(join(folder, "refused"))).toBe(false);
+});
+
+test("a functional names the first difference of networks that it does not fit", async () => {
+  const functional = "whole/runs/unf-0.safetensors";
+  const refused = await run("predict", functional, "--zoo", "published");
+  expect(refused).toMatchObject({ code: 1, stdout: "" });
+  expect(refused.stderr).toMatch(
+    /tensor "fc1.weight" is missing, but the functional reads \[32, 64\] \(.*\); it only fits networks of the architecture it was trained on/,
+  );
+});
+
+describe("populations published by others", () => {
+  const compare = (zoo: string, ...more: string[]) =>
+    run(
+      ..."experiment generalization --models linear --seeds 1 --epochs 1 --batch-size 4".split(" "),
+      ..."--split 0.5,0.25,0.25 --workers 1 --json --zoo".split(" "),
+      zoo,
+      "-o",
+      `of-${zoo}`,
+      ...more,
+    );
+
+  test("are known by their files: checkpoints by run, and rows of a matrix", async () => {
+    const checkpoints = await compare("published", "--checkpoints", "all");
+    expect(checkpoints).toMatchObject({ code: 0, stderr: "" });
+    expect(JSON.parse(checkpoints.stdout)).toMatchObject({
+      population: { name: "published", networks: 24, runs: 8, train: 12, validation: 6, test: 6 },
+    });
+    const rows = await compare("cnns", "--where", "config.activation=relu", "--where", "step=86");
+    expect(rows).toMatchObject({ code: 0, stderr: "" });
+    const result = JSON.parse(rows.stdout) as Result;
+    expect(result).toMatchObject({ population: { networks: 8, runs: 8 } });
+    expect(result.command).toContain("--where 'config.activation=relu' --where 'step=86'");
+    const predicted = await run("predict", "of-cnns/runs/linear-0.safetensors", "--zoo", "cnns");
+    expect(predicted).toMatchObject({ code: 0 });
+    expect(predicted.stdout).toMatch(/row 1 +0\.\d+ +0\.\d+/);
+  });
+
+  test("tables beside a folder of checkpoints are read; copies are said", async () => {
+    const place = join(folder, "mnist-transformers");
+    await mkdir(join(place, "mnist"), { recursive: true });
+    await mkdir(join(place, "metadata"));
+    const files = checkpointFiles();
+    const copied = {
+      ...files,
+      "99_75_9000.pt": files["170_75_4010.pt"],
+      "embedding.pt": files["170_50_4000.pt"],
+    };
+    for (const [name, bytes] of Object.entries(copied))
+      await writeFile(join(place, "mnist", name), bytes);
+    const rows = Object.keys(copied).map((name) => `${name},${name.startsWith("99") ? 2 : 1}`);
+    await writeFile(join(place, "metadata/mnist.csv"), `file,sweep\n${rows.join("\n")}\n`);
+    const both = await compare("mnist-transformers/mnist", "-o", "of-mnist");
+    expect(JSON.parse(both.stdout)).toMatchObject({ population: { networks: 9, runs: 8 } });
+    const said = await run(
+      ..."experiment generalization --models linear --seeds 1 --epochs 1 --batch-size 4".split(" "),
+      ..."--split 0.5,0.25,0.25 --zoo mnist-transformers/mnist -o of-mnist".split(" "),
+    );
+    expect(said.stderr).toContain("1 of 9 networks are copies of another one, bit for bit");
+    const one = await compare("mnist-transformers/mnist", "--where", "sweep=1", "-o", "of-one");
+    expect(one).toMatchObject({ code: 0, stderr: "" });
+    expect(JSON.parse(one.stdout)).toMatchObject({ population: { networks: 8, runs: 8 } });
+  });
+
+  test("conditions are for them alone; a folder of something else is refused", async () => {
+    expect((await compare("zoo", "--where", "step=1")).stderr).toMatch(
+      /zoo is a zoo of this project.*leave --where and --spec out/,
+    );
+    expect((await compare("whole")).stderr).toMatch(/whole holds no population: expected zoo.json/);
+    expect(await compare("cnns", "--where", "step")).toMatchObject({ code: 2 });
+  });
+});

@@ -1,0 +1,28 @@
+// Every automatic family of the names door against the traced network it describes: two doors, one spec.
+
+import { describe, expect, it } from "vitest";
+import { inferSpecFromNames } from "../../../src/infer/names/infer-names.ts";
+import type { NamedShape } from "../../../src/infer/names/template.ts";
+import { specDifference } from "../../../src/symmetry/same-spec.ts";
+import { inferSpecFromFunction } from "../../../src/trace/infer-function.ts";
+import { familyCases } from "../../support/family-cases.ts";
+import { verdictOn } from "../../support/graphs/function-oracle.ts";
+
+const weightsOf = (list: readonly NamedShape[]) =>
+  Object.fromEntries(list.map(({ name, shape }) => [name, { shape }]));
+
+describe("a family's template says what the traced network says", () => {
+  it.each(familyCases)("$name", async ({ tensors: list, options, fn, input }) => {
+    const named = inferSpecFromNames(list, options);
+    const traced = await inferSpecFromFunction((w, x) => fn(w, x), weightsOf(list), [
+      { shape: input },
+    ]);
+    expect(traced.unsupported).toEqual([]);
+    expect(named.warnings).toEqual([]);
+    expect(specDifference(named.spec, traced.spec)).toBeNull();
+    const { axes, together, control } = await verdictOn(fn, input, named.spec, 5);
+    for (const [axis, error] of Object.entries(axes)) expect(error, axis).toBeLessThan(1e-4);
+    expect(together).toBeLessThan(2e-4);
+    expect(control).toBeGreaterThan(1e-3);
+  });
+});
