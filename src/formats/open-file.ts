@@ -5,7 +5,8 @@ import type { ByteSource } from "./byte-source.ts";
 import { isNpy } from "./npy.ts";
 import { openNpy, openNpz } from "./npz-source.ts";
 import { openPytorch } from "./pytorch/pytorch-source.ts";
-import { findPickle, isLegacyPytorch, refuseLegacyPytorch } from "./pytorch/pytorch-state.ts";
+import { isLegacyPytorch } from "./pytorch/pytorch-legacy.ts";
+import { findPickle } from "./pytorch/pytorch-state.ts";
 import { openSafetensors } from "./safetensors/safetensors-source.ts";
 import { refuseForeign, refuseForeignArchive, sniffBytes } from "./sniff.ts";
 import type { OpenBeside } from "./byte-source.ts";
@@ -59,7 +60,7 @@ async function openByStart(
   if (isNpy(start)) return openNpy(file, nameOf(file.location));
   if (begins(start, [0x50, 0x4b, 3, 4]) || begins(start, [0x50, 0x4b, 5, 6]))
     return openArchive(file, key);
-  if (isLegacyPytorch(start)) refuseLegacyPytorch();
+  if (isLegacyPytorch(start)) return openPytorch(file, key);
   refuseForeign(start, `openTensorSource: ${file.location}`, readable);
   const ending = /\.([a-z]+)$/i.exec(file.location)?.[1].toLowerCase();
   if (ending === "safetensors") return openSafetensors(file);
