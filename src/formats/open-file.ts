@@ -2,6 +2,7 @@
 
 import { FormatError, OptionError, UnsupportedError } from "../core/errors.ts";
 import type { ByteSource } from "./byte-source.ts";
+import { isGguf } from "./gguf/gguf-mark.ts";
 import { isNpy } from "./npy.ts";
 import { openNpy, openNpz } from "./npz-source.ts";
 import { openPytorch } from "./pytorch/pytorch-source.ts";
@@ -61,6 +62,10 @@ async function openByStart(
   if (begins(start, [0x50, 0x4b, 3, 4]) || begins(start, [0x50, 0x4b, 5, 6]))
     return openArchive(file, key);
   if (isLegacyPytorch(start)) return openPytorch(file, key);
+  if (isGguf(start)) {
+    const { openGguf } = await import("./gguf/gguf-source.ts");
+    return openGguf(file);
+  }
   refuseForeign(start, `openTensorSource: ${file.location}`, readable);
   const ending = /\.([a-z]+)$/i.exec(file.location)?.[1].toLowerCase();
   if (ending === "safetensors") return openSafetensors(file);

@@ -19,13 +19,15 @@ const format = (what: string, remedy: string): Sniffed => ({ what, remedy, isKno
 const mistake = (what: string, remedy: string): Sniffed => ({ what, remedy, isKnownFormat: false });
 
 const convert = "convert it to safetensors, PyTorch (torch.save), .npz or ONNX";
+/** Said where a graph is expected: readers of weights take these files. */
+const asCheckpoint = "it holds weights and no graph, give it in place of the checkpoint";
 const unpack = (tool: string) => `unpack it first (${tool})`;
 
 /** By first bytes. */
 const marks: readonly (readonly [readonly number[], Sniffed])[] = [
-  [[0x47, 0x47, 0x55, 0x46], format("a GGUF file", convert)],
+  [[0x47, 0x47, 0x55, 0x46], format("a GGUF file", asCheckpoint)],
   [[0x67, 0x67, 0x6d, 0x6c], format("an old GGML file", convert)],
-  [[0x89, 0x48, 0x44, 0x46], format("an HDF5 file (Keras)", convert)],
+  [[0x89, 0x48, 0x44, 0x46], format("an HDF5 file (Keras)", asCheckpoint)],
   [[0x1f, 0x8b], format("a gzip file", unpack("gunzip, or tar -xzf for a .tar.gz"))],
   [[0xfd, 0x37, 0x7a, 0x58, 0x5a], format("an xz file", unpack("unxz, or tar -xJf"))],
   [[0x42, 0x5a, 0x68], format("a bzip2 file", unpack("bunzip2, or tar -xjf"))],
@@ -143,8 +145,6 @@ export function refuseForeignArchive(names: Iterable<string>, where: string): vo
   const refuse = (what: string, remedy: string): never => {
     throw new UnsupportedError(`${where} is ${what}, which is not read; ${remedy}`);
   };
-  if (has(/(^|\/)model\.weights\.h5$/))
-    refuse("a Keras file", "save its weights with numpy.savez, or export the model to ONNX");
   if (has(/(^|\/)constants\.pkl$/) && has(/(^|\/)code\//))
     refuse(
       "a TorchScript program",

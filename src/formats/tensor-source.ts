@@ -32,6 +32,9 @@ export type TensorFormat =
   | "pytorch"
   | "npz"
   | "npy"
+  | "gguf"
+  | "keras"
+  | "hdf5"
   | "onnx"
   | "memory"
   | (string & {});
