@@ -2,7 +2,7 @@
 
 import { FormatError, OptionError, UnsupportedError } from "../core/errors.ts";
 import type { ByteSource } from "./byte-source.ts";
-import { isGguf } from "./gguf/gguf-mark.ts";
+import { isGguf, isHdf5 } from "./marks.ts";
 import { isNpy } from "./npy.ts";
 import { openNpy, openNpz } from "./npz-source.ts";
 import { openPytorch } from "./pytorch/pytorch-source.ts";
@@ -66,6 +66,10 @@ async function openByStart(
     const { openGguf } = await import("./gguf/gguf-source.ts");
     return openGguf(file);
   }
+  if (isHdf5(start)) {
+    const { openHdf5 } = await import("./keras/keras-source.ts");
+    return openHdf5(file);
+  }
   refuseForeign(start, `openTensorSource: ${file.location}`, readable);
   const ending = /\.([a-z]+)$/i.exec(file.location)?.[1].toLowerCase();
   if (ending === "safetensors") return openSafetensors(file);
@@ -86,6 +90,10 @@ async function openByStart(
 /** A zip file is torch.save's when it has a pickle, else numpy.savez's. */
 async function openArchive(file: ByteSource, key: string | undefined): Promise<TensorSource> {
   const members = await readDirectory(file);
+  if (members.has("model.weights.h5")) {
+    const { openKeras } = await import("./keras/keras-source.ts");
+    return openKeras(file);
+  }
   refuseForeignArchive(members.keys(), `openTensorSource: ${file.location}`);
   return findPickle(members.keys()) === undefined ? openNpz(file) : openPytorch(file, key);
 }
