@@ -16,7 +16,7 @@ import { readDirectory } from "./archives/zip-directory.ts";
 
 /** What is read, for messages. */
 export const readable =
-  "safetensors (one file, or shards with their index.json), PyTorch (.pt, .pth), NumPy (.npz, .npy) or ONNX";
+  "safetensors (one file, or shards with their index.json), PyTorch (.pt, .pth), NumPy (.npz, .npy), GGUF, Keras (.keras, .h5) or ONNX";
 
 const begins = (start: Uint8Array, bytes: readonly number[]) =>
   bytes.every((byte, i) => start[i] === byte);

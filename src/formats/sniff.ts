@@ -42,6 +42,9 @@ const marks: readonly (readonly [readonly number[], Sniffed])[] = [
   [[0x7f, 0x45, 0x4c, 0x46], mistake("a program (ELF)", "check the path")],
 ];
 
+/** The files that torch before 0.1.10 put into a tar archive; the first of them names it. */
+const tarredTorch = /^(\.\/)?(sys_info|pickle|storages|tensors)$/;
+
 /** Marks that do not stand at the start. */
 const laterMarks: readonly (readonly [number, string, Sniffed])[] = [
   [4, "TFL3", format("a TensorFlow Lite file", `convert the model it was made from to ONNX`)],
@@ -105,6 +108,14 @@ export function sniff(start: Uint8Array): Sniffed | undefined {
   const [, marked] = marks.find(([mark]) => mark.every((byte, i) => bytes[i] === byte)) ?? [];
   if (marked !== undefined) return marked;
   const [, , later] = laterMarks.find(([at, mark]) => ascii(bytes, at, mark.length) === mark) ?? [];
+  if (
+    later?.what === "a tar archive" &&
+    tarredTorch.test(ascii(bytes, 0, 100).replace(/\0.*$/s, ""))
+  )
+    return format(
+      "a PyTorch file of before version 0.1.10 (a tar archive)",
+      "load it in Python with torch.load and save it again with torch.save",
+    );
   if (later !== undefined) return later;
   if (bytes.length > 0 && bytes.every((byte) => byte === 0))
     return mistake("empty inside, zeros where its start should be", "fetch or save it again");

@@ -36,6 +36,7 @@ export type TensorFormat =
   | "keras"
   | "hdf5"
   | "onnx"
+  | "parts"
   | "memory"
   | (string & {});
 

@@ -15,6 +15,10 @@ const tar = new Uint8Array(1024);
 tar.set(text("model.pt"), 0);
 tar.set(text("ustar"), 257);
 
+const tarredTorch = tar.slice();
+tarredTorch.fill(0, 0, 100);
+tarredTorch.set(text("sys_info"), 0);
+
 const mistakes: [string, Uint8Array, RegExp][] = [
   [
     "a Git LFS pointer",
@@ -38,6 +42,7 @@ const otherFormats: [string, Uint8Array, RegExp][] = [
   ["a bzip2 file", bytes(0x42, 0x5a, 0x68), /bunzip2/],
   ["a zstd file", bytes(0x28, 0xb5, 0x2f, 0xfd), /unzstd/],
   ["a tar archive", tar, /tar -xf/],
+  ["a PyTorch file of before version 0.1.10", tarredTorch, /torch\.save/],
   ["a TensorFlow Lite file", bytes(28, 0, 0, 0, 0x54, 0x46, 0x4c, 0x33), /ONNX/],
   ["a Parquet file", bytes(0x50, 0x41, 0x52, 0x31), /checkpoint/],
 ];
