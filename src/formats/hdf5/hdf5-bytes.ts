@@ -59,7 +59,7 @@ export function hdf5Bytes(file: ByteSource): Hdf5Bytes {
       fail(
         `more than ${hdf5Limits.reads} structures or ${hdf5Limits.allBytes} bytes of them are asked for`,
       );
-    if (!(count <= hdf5Limits.structureBytes))
+    if (!(count >= 0 && count <= hdf5Limits.structureBytes))
       fail(`a structure of ${count} bytes at byte ${address}`);
     if (!(address >= 0 && address + count <= file.size))
       fail(`a structure of ${count} bytes at byte ${address} reaches beyond the end`);
@@ -119,4 +119,4 @@ export function bytesAt(view: DataView, at: number, count: number): Uint8Array {
 
 /** Whether a structure begins with these four letters. */
 export const hasMark = (view: DataView, mark: string): boolean =>
-  view.byteLength >= 4 && [...mark].every((letter, i) => view.getUint8(i) === letter.charCodeAt(0));
+  view.byteLength >= 4 && [0, 1, 2, 3].every((i) => view.getUint8(i) === mark.charCodeAt(i));

@@ -15,6 +15,9 @@ import {
   uint64,
 } from "./hdf5-bytes.ts";
 
+/** Arrays that unpack to so many bytes must not have been packed as tightly as only endless repetition is. */
+const unpacked = { bytes: 2 ** 28, ratio: 100 };
+
 interface Filter {
   readonly id: number;
   readonly values: readonly number[];
@@ -147,7 +150,12 @@ async function readChunks(
   const packed = chunks.reduce((sum, one) => sum + one.bytes, 0);
   if (expected * chunkBytes > Math.max(1032 * packed, 2 ** 16))
     return fail(`${packed} bytes cannot unpack to ${expected * chunkBytes}`);
-  const result = new Uint8Array(sizeOf(shape) * width);
+  const total = sizeOf(shape) * width;
+  if (total > unpacked.bytes && total > unpacked.ratio * packed)
+    throw new UnsupportedError(
+      `readHdf5: an array unpacks from ${packed} bytes to ${total}, more than ${unpacked.ratio} times as many; if it is no trap, save it without compression`,
+    );
+  const result = new Uint8Array(total);
   for (const one of chunks) {
     const data = await bytes.file.read(one.address, one.address + one.bytes);
     place(
