@@ -7,12 +7,18 @@ import {
 } from "../../node/run-experiment.ts";
 import type { Cli } from "./context.ts";
 
+/** What the bar counts: so many units a run. */
+export interface RunUnits {
+  readonly unit: string;
+  readonly unitsPerRun: number;
+}
+
 /** The outcome; undefined when it was interrupted. */
 export async function runWithProgress(
   { signal, progress, output }: Cli,
   options: Omit<NodeExperimentOptions, "signal">,
+  { unit, unitsPerRun }: RunUnits = { unit: "%", unitsPerRun: 100 },
 ): Promise<ExperimentOutcome | undefined> {
-  const unitsPerRun = 100;
   let task: ReturnType<typeof progress.task> | undefined;
   let total = 0;
   for await (const event of runExperiment({ ...options, signal })) {
@@ -23,7 +29,7 @@ export async function runWithProgress(
       total = runs * unitsPerRun;
       if (finished < runs) {
         const start = finished * unitsPerRun;
-        task = progress.task("training functionals", total, { unit: "%", start });
+        task = progress.task("training functionals", total, { unit, start });
       }
     } else if (event.type === "progress") task?.update(Math.floor(total * event.share), event.note);
     else if (event.type === "done") {
