@@ -9,6 +9,7 @@ import { didYouMean } from "../../../core/nearest-name.ts";
 import { mostNetworks } from "../../../zoo/limits.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import type { ExperimentOutcome } from "../../../experiment/run-experiment.ts";
+import type { ExperimentResult } from "../../../report/experiment.ts";
 import type { ExperimentSettings } from "../../../experiment/settings.ts";
 import type { WeightDataset } from "../../../train/dataset.ts";
 import { addOutputOption } from "../../app/output-option.ts";
@@ -56,14 +57,23 @@ export const demoCommand: RegisterCommand = (program, cli) => {
 async function runDemo(flags: DemoFlags, cli: Cli): Promise<void> {
   const { folderStore } = await import("../../../node/folder-store.ts");
   const { runWithProgress } = await import("../../app/run-with-progress.ts");
+  const { firstReports } = await import("../../experiments/first-reports.ts");
   const { networks, workers, epochs } = flags;
   const settings = await settingsOf(flags);
   const store = folderStore(join(flags.output, "runs"));
   const dataset = await buildPopulation(flags, { settings, store }, cli);
-  const units = { unit: "epochs", unitsPerRun: epochs };
-  const experiment = { dataset, settings, networks, store, workers };
-  const outcome = await runWithProgress(cli, experiment, units);
-  if (outcome !== undefined) await writeResult(flags, dataset, outcome, cli);
+  const report = join(flags.output, "report.html");
+  const outcome = await runWithProgress(cli, {
+    dataset,
+    settings,
+    networks,
+    store,
+    workers,
+    units: { unit: "epochs", unitsPerRun: epochs },
+    onResults: firstReports(report, cli, async (some) => resultOf(flags, dataset, some)),
+  });
+  if (outcome === undefined) return;
+  await writeResult(flags, report, resultOf(flags, dataset, outcome), cli);
 }
 
 /** @throws {UsageError} naming a model that is not known, with the nearest name */
@@ -106,16 +116,14 @@ async function buildPopulation(
   return zooDataset(await openZoo(store));
 }
 
-/** Writes result and report, and prints the table. */
-async function writeResult(
+/** The outcome with what it was made of and how to make it again. */
+function resultOf(
   flags: DemoFlags,
   { size, targets }: WeightDataset,
   { rows, scatter, curves, sizes }: ExperimentOutcome,
-  cli: Cli,
-): Promise<void> {
-  const { generalizationReport } = await import("../../../report/generalization-report.ts");
-  const { output, networks, seeds, epochs, rate, seed } = flags;
-  const result = {
+): ExperimentResult {
+  const { networks, seeds, epochs, rate, seed } = flags;
+  return {
     title: "Predicting accuracy from weights",
     command: `npx weightspace demo --networks ${networks} --models ${namesOf(flags).join(",")} --seeds ${seeds} --epochs ${epochs} --rate ${rate} --seed ${seed}`,
     machine: machine(),
@@ -130,12 +138,23 @@ async function writeResult(
     scatter,
     curves,
   };
-  const [experiment, report] = [join(output, "experiment.json"), join(output, "report.html")];
+}
+
+/** Writes result and report, and prints the table. */
+async function writeResult(
+  { output, seeds }: DemoFlags,
+  report: string,
+  result: ExperimentResult,
+  cli: Cli,
+): Promise<void> {
+  const { generalizationReport } = await import("../../../report/generalization-report.ts");
+  const experiment = join(output, "experiment.json");
+  const { rows, population } = result;
   await writeFileAtomic(experiment, JSON.stringify(result));
   await writeFileAtomic(report, generalizationReport(result));
   cli.output.result({ ...result, scatter: undefined, files: { experiment, report } }, () =>
     [
-      `Kendall's tau between predicted and true test accuracy of ${sizes.test} held-out networks, mean ± spread over ${counted(seeds, "seed")},`,
+      `Kendall's tau between predicted and true test accuracy of ${population.test} held-out networks, mean ± spread over ${counted(seeds, "seed")},`,
       `as trained and after a random reordering of every network's hidden neurons (the same functions):`,
       "",
       demoTable(rows),
