@@ -1,10 +1,10 @@
 // One small network of every automatic family: its tensors, what must be told beside names, and the function it computes.
 
-import type { InferNamesOptions } from "../../src/infer/names/infer-names.ts";
-import type { NamedShape } from "../../src/infer/names/template.ts";
-import type { Network } from "./graphs/function-oracle.ts";
-import * as tensors from "./files/model-tensors.ts";
-import * as models from "./graphs/traced-models.ts";
+import type { InferNamesOptions } from "../../../src/infer/names/infer-names.ts";
+import type { NamedShape } from "../../../src/infer/names/template.ts";
+import type { Network } from "../graphs/function-oracle.ts";
+import * as tensors from "../files/model-tensors.ts";
+import * as models from "../graphs/traced-models.ts";
 
 export interface FamilyCase {
   readonly name: string;
@@ -12,6 +12,8 @@ export interface FamilyCase {
   readonly options: InferNamesOptions;
   readonly fn: Network;
   readonly input: readonly number[];
+  /** What names say beside the spec. */
+  readonly warns?: RegExp;
 }
 
 const tokens = [2, 5, 11];

@@ -1,7 +1,7 @@
 // Recurrent networks in the layout of torch.nn (stacked gates, layers numbered l0, l1, ...) with one linear read-out. Only
 // used when asked for: the names do not say what else may lie between.
 
-import { type Desk, prefixBefore, type Template } from "./template.ts";
+import { type Desk, prefixBefore, type Template } from "../template.ts";
 
 const anchor = "weight_hh_l0";
 

@@ -1,8 +1,17 @@
-// ResNet and ResNeXt (He et al. 2016, Xie et al. 2017): names of torchvision and timm, and of Hugging Face. The sum at the
-// end of every block ties all blocks of a stage; the first block of a stage may start a new axis by its shortcut.
+// ResNet and ResNeXt (He et al. 2016, Xie et al. 2017): names of torchvision and timm, of Hugging Face, and of the small ones
+// for CIFAR. The sum at the end of every block ties all blocks of a stage; the first block of a stage may start a new axis by
+// its shortcut.
 
-import { settleHeadless } from "./attention.ts";
-import { countLayers, type Desk, prefixBefore, type Template } from "./template.ts";
+import { settleHeadless } from "../attention.ts";
+import {
+  countLayers,
+  type Desk,
+  type Place,
+  prefixesAround,
+  prefixesOf,
+  type Template,
+} from "../template.ts";
+import { readConv, readNorm } from "./convolutions.ts";
 
 interface Style {
   readonly stem: readonly [conv: string, norm: string];
@@ -21,6 +30,12 @@ const torchvision: Style = {
   heads: ["fc"],
 };
 
+const cifar: Style = {
+  ...torchvision,
+  shortcut: ["shortcut.0", "shortcut.1"],
+  heads: ["linear", "fc"],
+};
+
 const huggingFace: Style = {
   stem: ["embedder.embedder.convolution", "embedder.embedder.normalization"],
   blocks: (stage) => `encoder.stages.${stage}.layers.`,
@@ -29,37 +44,26 @@ const huggingFace: Style = {
   heads: ["classifier.1", "classifier"],
 };
 
-const styleOf = (names: Iterable<string>): Style | undefined => {
-  const all = [...names];
-  return [torchvision, huggingFace].find(({ stem, blocks, convs }) => {
-    const prefix = prefixBefore(all, `${stem[0]}.weight`);
-    return (
-      prefix !== null &&
-      all.includes(`${prefix}${blocks(0)}0.${convs(0)[0]}.weight`) &&
-      all.includes(`${prefix}${stem[1]}.running_mean`)
-    );
-  });
-};
+const anchorsOf = ({ stem, blocks, convs }: Style): string[] => [
+  `${stem[0]}.weight`,
+  `${stem[1]}.running_mean`,
+  `${blocks(0)}0.${convs(0)[0]}.weight`,
+];
 
-/** Claims a normalisation with its running statistics. */
-function readNorm(desk: Desk, name: string, axis: string): void {
-  for (const part of ["weight", "bias", "running_mean", "running_var"])
-    desk.claim(`${name}.${part}`, [axis]);
-  desk.ignore(`${name}.num_batches_tracked`);
-}
+const placesIn = (names: ReadonlySet<string>): Place[] =>
+  [torchvision, huggingFace].flatMap((style) =>
+    prefixesOf(names, anchorsOf(style)).map((prefix) => ({ prefix })),
+  );
 
-/** A dense convolution and its normalisation onto an axis. */
-function readConv(
-  desk: Desk,
-  [conv, norm]: readonly [string, string],
-  from: string,
-  to: string,
-): void {
-  const shape = desk.shape(`${conv}.weight`, 4);
-  if (shape === null) return;
-  desk.claim(`${conv}.weight`, [to, from, `${shape[2]}`, `${shape[3]}`]);
-  desk.claimIf(`${conv}.bias`, [to]);
-  readNorm(desk, norm, to);
+/** The style of a network; the small ones differ from the others in their shortcuts and head only. */
+function styleAt(names: readonly string[], prefix: string): Style {
+  const own = new Set(names);
+  const found = [torchvision, huggingFace].find((style) =>
+    anchorsOf(style).every((name) => own.has(prefix + name)),
+  );
+  if (found !== torchvision) return found ?? torchvision;
+  const isSmall = names.some((name) => name.startsWith(prefix) && /\.shortcut\.\d+\./.test(name));
+  return isSmall || own.has(`${prefix}linear.weight`) ? cifar : torchvision;
 }
 
 /** All convolutions of one block, from the block's input axis to `to`. */
@@ -74,7 +78,9 @@ function readBlock(
   const names = [0, 1, 2]
     .map((i) => style.convs(i).map((name) => `${at}.${name}`) as [string, string])
     .filter(([conv]) => desk.has(`${conv}.weight`));
-  if (names.length < 2) return desk.problem(`block "${at}" has fewer than two convolutions`);
+  const isWhole =
+    names.length >= 2 && names.every(([conv], i) => conv === `${at}.${style.convs(i)[0]}`);
+  if (!isWhole) return desk.problem(`block "${at}" lacks one of its convolutions`);
   let current = from;
   for (const [i, name] of names.entries()) {
     const shape = desk.shape(`${name[0]}.weight`, 4);
@@ -119,10 +125,9 @@ function readGrouped(
   return to;
 }
 
-function read(desk: Desk): void {
-  const style = styleOf(desk.names) ?? torchvision;
+function read(desk: Desk, { prefix }: Place): void {
+  const style = styleAt(desk.names, prefix);
   const [stemConv, stemNorm] = style.stem;
-  const prefix = prefixBefore(desk.names, `${stemConv}.weight`) ?? "";
   const stem = desk.shape(`${prefix}${stemConv}.weight`, 4);
   if (stem === null) return;
   let current = desk.axis("stem", stem[0]);
@@ -134,6 +139,7 @@ function read(desk: Desk): void {
     if (count === 0) break;
     for (let i = 0; i < count; i++) {
       const at = `${blocks}${i}`;
+      desk.layer(`${at}.`);
       const axis = `stage${stage}.block${i}`;
       const [conv, norm] = style.shortcut.map((name) => `${at}.${name}`);
       const shortcut = desk.has(`${conv}.weight`) ? desk.shape(`${conv}.weight`, 4) : null;
@@ -143,22 +149,34 @@ function read(desk: Desk): void {
       current = to;
     }
   }
-  const head = style.heads
-    .flatMap((name) => [name, prefix + name])
-    .find((name) => desk.has(`${name}.weight`));
-  if (head === undefined) return settleHeadless(desk, current, false);
+  readHead(desk, style, prefix, current);
+}
+
+/** One linear read-out, or the first of several: what stands behind it reads classes. */
+function readHead(desk: Desk, style: Style, prefix: string, features: string): void {
+  const candidates = style.heads.flatMap((name) =>
+    prefixesAround(prefix).flatMap((around) => [around + name, `${around}${name}.0`]),
+  );
+  const isMatrix = (name: string) => desk.peek(`${name}.weight`)?.length === 2;
+  const head = candidates.find((name) => isMatrix(name));
+  if (head === undefined) return settleHeadless(desk, features, false);
   const [size] = desk.shape(`${head}.weight`, 2) ?? [1];
   const classes = desk.axis("class", size, { group: "fixed" });
-  desk.claim(`${head}.weight`, [classes, current]);
+  desk.claim(`${head}.weight`, [classes, features]);
   desk.claimIf(`${head}.bias`, [classes]);
+  if (!head.endsWith(".0")) return;
+  const list = head.slice(0, -"0".length);
+  for (const name of desk.names)
+    if (name.startsWith(list) && !name.startsWith(`${head}.`)) desk.ignore(name);
 }
 
 export const resnet: Template = {
   family: "resnet",
   covers:
-    "ResNet and ResNeXt with batch normalisation: names of torchvision, timm and Hugging Face",
+    "ResNet and ResNeXt with batch normalisation: names of torchvision, timm, Hugging Face, and of the small ones for CIFAR",
   optIn: false,
   modelTypes: ["resnet"],
-  matches: (names) => styleOf(names) !== undefined,
+  matches: (names) => placesIn(names).length > 0,
+  places: placesIn,
   read,
 };

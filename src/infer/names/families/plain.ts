@@ -1,19 +1,23 @@
 // Plain chains whose names say nothing about what lies between the layers: perceptrons and convolutional classifiers in
 // the manner of torch.nn.Sequential. Only used when asked for: whoever asks says that nothing else connects the layers.
 
-import type { Axis } from "../../symmetry/types.ts";
+import type { Axis } from "../../../symmetry/types.ts";
 import { type ChainLayer, chainOrder } from "./chain-order.ts";
-import type { Desk, Template } from "./template.ts";
+import { type Desk, type ModelFacts, type Place, prefixesOf, type Template } from "../template.ts";
 
-/** The scale part a told activation gives to hidden axes; max pools between convolutions pass positive factors only. */
-function scaleOf(desk: Desk, convolutional: boolean): Partial<Axis> {
-  const { activation } = desk.facts;
+/** The scale part an activation gives to hidden axes; max pools between convolutions pass positive factors only. */
+function scaleOf(activation: ModelFacts["activation"], convolutional: boolean): Partial<Axis> {
   if (activation === "relu") return { scale: "positive" };
   return activation === undefined || convolutional ? {} : { scale: "sign" };
 }
 
 /** Claims a chain of layers; normalisations after convolutions take the scale part away. */
-function readChain(desk: Desk, layers: readonly ChainLayer[], convolutional: boolean): void {
+function readChain(
+  desk: Desk,
+  layers: readonly ChainLayer[],
+  convolutional: boolean,
+  activation = desk.facts.activation,
+): void {
   if (layers.length === 0) return desk.problem("no chain of layers is among the tensors");
   let size = layers[0].shape[1];
   let below = desk.axis("in", size, { group: "fixed" });
@@ -23,7 +27,7 @@ function readChain(desk: Desk, layers: readonly ChainLayer[], convolutional: boo
     const extra: Partial<Axis> = last
       ? { group: "fixed" }
       : norm === null
-        ? scaleOf(desk, convolutional)
+        ? scaleOf(activation, convolutional)
         : {};
     const to = desk.axis(last ? "out" : `h${i + 1}`, shape[0], extra);
     const positions = shape[1] / size;
@@ -74,4 +78,28 @@ export const cnn: Template = {
     const convolutions = chainOrder(desk, (rank) => rank > 2);
     readChain(desk, [...convolutions, ...chainOrder(desk, (rank) => rank === 2)], true);
   },
+};
+
+/** Layers `features.0`, `features.3`, ... and `classifier.0`, ... of a network, in order. */
+function readVgg(desk: Desk, { prefix }: Place): void {
+  const part = (list: string): Desk => {
+    const own = desk.names.filter((name) => name.startsWith(`${prefix}${list}.`));
+    return { ...desk, names: own };
+  };
+  const convolutions = chainOrder(part("features"), (rank) => rank === 4);
+  const linear = chainOrder(part("classifier"), (rank) => rank === 2);
+  readChain(desk, [...convolutions, ...linear], true, "relu");
+}
+
+const placesOfVgg = (names: ReadonlySet<string>): Place[] =>
+  prefixesOf(names, ["features.0.weight", "classifier.6.weight"]).map((prefix) => ({ prefix }));
+
+export const vgg: Template = {
+  family: "vgg",
+  covers: "VGG and AlexNet, with batch normalisation or without: names of torchvision",
+  optIn: false,
+  modelTypes: [],
+  matches: (names) => placesOfVgg(names).length > 0,
+  places: placesOfVgg,
+  read: readVgg,
 };
