@@ -63,14 +63,22 @@ export interface Layout {
   readonly threads: number;
 }
 
-/** What every function of a module is written with. */
+/**
+ * What every function of a module is written with: it runs its part of the networks from `first` on, `count` of them. Only
+ * modules for several threads have the last three.
+ */
 export interface Frame {
   readonly writer: FunctionWriter;
   readonly layout: Layout;
+  /** Networks that the arena holds. */
   readonly batch: Local;
+  readonly first: Local;
+  readonly count: Local;
+  /** Whose sums it adds to, where threads collect them apart. */
   readonly thread: Local;
-  /** One thread does all of it. */
-  readonly alone: boolean;
+  /** Which of so many parts of the work it does. */
+  readonly part: Local;
+  readonly parts: Local;
 }
 
 export const bytesOf = (floats: number): number => 4 * floats;
@@ -85,7 +93,7 @@ export const times = (value: Instruction, constant: number): Instruction =>
 
 /** The address of a number of a buffer. */
 export function addressOf(
-  { layout, batch, thread }: Frame,
+  { layout, batch, first, thread }: Frame,
   buffer: number,
   offset: number,
 ): Instruction {
@@ -94,24 +102,31 @@ export function addressOf(
   const perNetwork = layout.perNetwork[buffer];
   let address: Instruction = i32(begin);
   if (perNetwork !== 0) address = plus(times(get(batch), perNetwork), begin);
+  if (batched) address = op("i32.add", address, times(get(first), bytesOf(size)));
   if (perThread !== true || layout.threads === 1) return address;
   const own = batched ? times(get(batch), bytesOf(size)) : i32(bytesOf(size));
   return op("i32.add", address, op("i32.mul", get(thread), own));
 }
 
 /** Number of turns of a loop. */
-export const turnsOf = ({ batch }: Frame, { size, batched }: Loop): Instruction =>
-  batched ? times(get(batch), size) : i32(size);
+export const turnsOf = ({ count }: Frame, { size, batched }: Loop): Instruction =>
+  batched ? times(get(count), size) : i32(size);
 
-/** This thread's part of so many turns: locals `from` and `to`. */
+/** Writes what only one of several threads may do. */
+export function once({ writer, layout, part }: Frame, body: () => void): void {
+  if (layout.threads === 1) body();
+  else writer.when(op("i32.eqz", get(part)), body);
+}
+
+/** This part of so many turns: locals `from` and `to`. */
 export function threadRange(frame: Frame, total: Instruction): { from: Local; to: Local } {
-  const { writer, layout, thread, alone } = frame;
+  const { writer, layout, part, parts } = frame;
   const [from, to] = [writer.local("i32", "from"), writer.local("i32", "to")];
   writer.emit(set(to, total));
-  if (layout.threads > 1 && !alone) {
+  if (layout.threads > 1) {
     const share = (index: Instruction) =>
-      op("i32.div_u", op("i32.mul", get(to), index), i32(layout.threads));
-    writer.emit(set(from, share(get(thread))), set(to, share(op("i32.add", get(thread), i32(1)))));
+      op("i32.div_u", op("i32.mul", get(to), index), get(parts));
+    writer.emit(set(from, share(get(part))), set(to, share(op("i32.add", get(part), i32(1)))));
   }
   return { from, to };
 }

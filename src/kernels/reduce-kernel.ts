@@ -7,6 +7,7 @@ import {
   type Frame,
   type Loop,
   mergeLoops,
+  once,
   threadRange,
   times,
   turnsOf,
@@ -99,7 +100,7 @@ export function writeReduce(frame: Frame, operation: ReduceOperation): void {
     indices.pop();
   };
   if (kept.loops.length > 0) visit(0);
-  else writer.when(op("i32.eqz", get(frame.thread)), place);
+  else once(frame, place);
 }
 
 /** The panels of one row: every one is summed in registers. */

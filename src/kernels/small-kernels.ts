@@ -1,44 +1,47 @@
 // Writes the operations without tiles: clearing, combining what threads summed, and blocks of shared coefficients.
 
 import { access, get, i32, type Local, op, set, vector } from "./wasm/instructions.ts";
-import { addressOf, bytesOf, type Frame, plus, threadRange, times } from "./nest.ts";
+import { addressOf, bytesOf, type Frame, once, plus, threadRange, times } from "./nest.ts";
 import type { BlocksOperation, ClearOperation, CombineOperation } from "./wasm/operations.ts";
 import { lanesOf, panelsOf, storeLanes, vectorBytes } from "./wasm/vectors.ts";
 
 /** Every thread clears its own part of what there is once a thread; the first one clears the rest. */
 export function writeClear(frame: Frame, { buffers }: ClearOperation): void {
-  const { writer, layout, batch, thread } = frame;
+  const { writer, layout, batch } = frame;
   for (const buffer of buffers) {
     const { size, batched, perThread } = layout.buffers[buffer];
     const bytes = batched ? times(get(batch), bytesOf(size)) : i32(bytesOf(size));
     const fill = () => writer.emit(op("memory.fill", addressOf(frame, buffer, 0), i32(0), bytes));
-    if (perThread === true || layout.threads === 1) fill();
-    else writer.when(op("i32.eqz", get(thread)), fill);
+    if (perThread === true) fill();
+    else once(frame, fill);
   }
 }
 
 /** Adds what the threads have, and scales; four numbers at a time. */
 export function writeCombine(frame: Frame, { from, to, scale }: CombineOperation): void {
-  const { writer, layout, batch } = frame;
+  const { writer, layout, batch, count } = frame;
   const { emit } = writer;
   const { size, batched } = layout.buffers[from];
   const parts = layout.buffers[from].perThread === true ? layout.threads : 1;
-  const [source, target, bytes] = ["source", "target", "bytes"].map((name) =>
+  const [source, target, bytes, next] = ["source", "target", "bytes", "next"].map((name) =>
     writer.local("i32", name),
   );
-  const own: Frame = { ...frame, thread: writer.local("i32", "first") };
+  const own: Frame = { ...frame, thread: writer.local("i32", "thread0") };
+  const bytesFor = (networks: Local) =>
+    batched ? times(get(networks), bytesOf(size)) : i32(bytesOf(size));
   emit(
     set(source, addressOf(own, from, 0)),
     set(target, addressOf(own, to, 0)),
-    set(bytes, batched ? times(get(batch), bytesOf(size)) : i32(bytesOf(size))),
+    set(bytes, bytesFor(count)),
   );
+  if (parts > 1) emit(set(next, bytesFor(batch)));
   const sum = writer.local("v128", "sum");
   const combine = (at: Local, last: number) => {
     const part = writer.local("i32", "part");
     emit(set(part, op("i32.add", get(source), get(at))));
     emit(set(sum, access("v128.load", 0, get(part))));
     for (let p = 1; p < parts; p++) {
-      emit(set(part, op("i32.add", get(part), get(bytes))));
+      emit(set(part, op("i32.add", get(part), get(next))));
       emit(set(sum, op("f32x4.add", get(sum), access("v128.load", 0, get(part)))));
     }
     if (scale !== 1) emit(set(sum, op("f32x4.mul", get(sum), vector(scale))));
@@ -52,7 +55,7 @@ export function writeCombine(frame: Frame, { from, to, scale }: CombineOperation
     emit(set(at, times(get(vectorAt), vectorBytes)));
     combine(at, 4);
   });
-  writer.when(op("i32.eqz", get(frame.thread)), () => {
+  once(frame, () => {
     const whole = op("i32.mul", op("i32.div_u", get(bytes), i32(vectorBytes)), i32(vectorBytes));
     writer.loop(at, whole, get(bytes), 4, () => combine(at, 1));
   });
@@ -60,8 +63,7 @@ export function writeCombine(frame: Frame, { from, to, scale }: CombineOperation
 
 /** Copies blocks between a table and the matrices made of them, or adds them up; the first thread does it. */
 export function writeBlocks(frame: Frame, operation: BlocksOperation): void {
-  const { writer } = frame;
-  writer.when(op("i32.eqz", get(frame.thread)), () => writeAllBlocks(frame, operation));
+  once(frame, () => writeAllBlocks(frame, operation));
 }
 
 function writeAllBlocks(frame: Frame, operation: BlocksOperation): void {

@@ -12,6 +12,7 @@ import { writeReduce } from "../reduce-kernel.ts";
 import { writeBlocks, writeClear, writeCombine } from "../small-kernels.ts";
 import { writeStream } from "../stream-kernel.ts";
 import { workOf } from "../work.ts";
+import { inBlocks, networksTogether, type PassOperation, writePass } from "./passes.ts";
 
 export interface ModuleOptions {
   /** Multiply and add with one rounding. @default as the host can */
@@ -20,6 +21,8 @@ export interface ModuleOptions {
   readonly sleeps?: boolean;
   /** Networks that passes will usually have: operations that are small for them are left to one thread. @default 1 */
   readonly batch?: number;
+  /** Networks that go through a whole pass before the next ones do. @default as many as a cache holds */
+  readonly together?: number;
 }
 
 /** Where threads that wait for each other count themselves, and the number of the turn. */
@@ -86,39 +89,55 @@ const tooSmall = 100_000;
 const isSmall = (operation: Operation, batch: number) =>
   operation.kind !== "clear" && workOf(operation) * batch < tooSmall;
 
+/** Writes every operation of a pass as a function. */
+function writeOperations(
+  module: ModuleWriter,
+  { layout }: KernelProgram,
+  operations: readonly Operation[],
+  names: Set<string>,
+  { fused, usual }: { readonly fused: boolean; readonly usual: number },
+): PassOperation[] {
+  const own = ["batch", "first", "count"];
+  const parameters = layout.threads === 1 ? own : [...own, "thread", "part", "parts"];
+  return operations.map((operation) => {
+    const plain = operation.name.replaceAll(/[^A-Za-z0-9_.]/g, "_");
+    let name = plain;
+    for (let i = 2; names.has(name); i++) name = `${plain}.${i}`;
+    names.add(name);
+    const kernel = module.func(name, parameters, (writer) => {
+      const [batch, first, count, thread, part, parts] = writer.parameters;
+      writeOperation(
+        { writer, layout, batch, first, count, thread, part, parts },
+        operation,
+        fused,
+      );
+    });
+    return { operation, kernel, alone: layout.threads > 1 && isSmall(operation, usual) };
+  });
+}
+
 /** Writes the module of a program. Exports `prepare`, `forward` and `backward` of (batch, thread), and every operation. */
 export function writeProgram(
-  { layout, passes }: KernelProgram,
-  { fused = hasFusedMultiplyAdd(), sleeps = true, batch: usual = 1 }: ModuleOptions = {},
+  program: KernelProgram,
+  {
+    fused = hasFusedMultiplyAdd(),
+    sleeps = true,
+    batch: usual = 1,
+    together = networksTogether(program.layout),
+  }: ModuleOptions = {},
 ): ModuleWriter {
-  const { threads } = layout;
+  const { threads } = program.layout;
   const limits =
     threads === 1 ? { pages: 1 } : { pages: 1, maximum: mostPages, shared: true as const };
   const module = writeModule(limits);
   const meeting = threads === 1 ? undefined : writeMeeting(module, threads, sleeps);
   const names = new Set<string>();
-  for (const pass of passes) {
-    const functions = pass.operations.map((operation) => {
-      const plain = operation.name.replaceAll(/[^A-Za-z0-9_.]/g, "_");
-      let name = plain;
-      for (let i = 2; names.has(name); i++) name = `${plain}.${i}`;
-      names.add(name);
-      const alone = threads > 1 && isSmall(operation, usual);
-      const kernel = module.func(name, ["batch", "thread"], (writer) => {
-        const [batch, thread] = writer.parameters;
-        writeOperation({ writer, layout, batch, thread, alone }, operation, fused);
-      });
-      return { kernel, alone };
-    });
-    module.func(pass.name, ["batch", "thread"], ({ parameters: [batch, thread], emit, when }) => {
-      for (const [i, { kernel, alone }] of functions.entries()) {
-        const run = () => emit(kernel.call(get(batch), get(thread)));
-        if (alone) when(op("i32.eqz", get(thread)), run);
-        else run();
-        // Small operations in a row need no meeting between them: one thread does them all.
-        const goesOn = alone && (functions.at(i + 1)?.alone ?? false);
-        if (meeting !== undefined && !goesOn) emit(meeting.call());
-      }
+  for (const { name, operations } of program.passes) {
+    const written = writeOperations(module, program, operations, names, { fused, usual });
+    writePass(module, name, inBlocks(written, program.layout.buffers), {
+      threads,
+      together,
+      meeting,
     });
   }
   return module;
