@@ -17,7 +17,7 @@ import {
 export interface Alignment {
   /** Moves the second network onto the first: `actOn(spec, element, b)` is to be compared with `a`. */
   readonly element: GroupElement;
-  /** Mean product of entries, each in units of its tensor's spread: 1 for equal networks. */
+  /** Mean product of entries, each in units of its tensor's root mean square: 1 for equal networks. */
   readonly similarity: number;
   /** The start of the descent that won, and its passes over all axes. */
   readonly start: WeightMatch["start"];

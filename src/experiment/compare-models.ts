@@ -4,7 +4,7 @@
 import { deriveSeed, randomStream } from "../core/random.ts";
 import type { PairedComparison } from "../report/experiment.ts";
 import { kendallTau } from "../train/measures/kendall-tau.ts";
-import { meanAndSpread } from "../train/measures/metrics.ts";
+import { meanAndStd } from "../train/measures/metrics.ts";
 import type { FinishedJob } from "./job.ts";
 
 /** The true targets of the test networks, and the run each comes from. */
@@ -65,7 +65,7 @@ export function bootstrapTaus(
             actual,
           ),
         );
-      (byModel.get(name) as Float64Array)[at] = meanAndSpread(taus).mean;
+      (byModel.get(name) as Float64Array)[at] = meanAndStd(taus).mean;
     }
     at++;
   }
@@ -97,13 +97,13 @@ export function compareModels(
     names.slice(i + 1).map((other): PairedComparison => {
       const [own, others] = [tausOf(model), tausOf(other)];
       const differences = [...own].map(([seed, tau]) => tau - (others.get(seed) ?? Number.NaN));
-      const { mean, spread } = meanAndSpread(differences);
+      const { mean, std } = meanAndStd(differences);
       const [a, b] = [byModel.get(model) ?? [], byModel.get(other) ?? []];
       return {
         model,
         other,
         difference: mean,
-        spread,
+        std,
         interval: middle(Array.from(a, (tau, n) => tau - b[n])),
         wins: differences.filter((difference) => difference > 0).length,
         seeds: differences.length,

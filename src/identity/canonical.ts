@@ -65,7 +65,7 @@ export async function canonicalForm(
   return { element, exact: false, ties, open: gauge.open };
 }
 
-/** Features this near, in units of their spread, are not told apart. */
+/** Features this near, in units of their root mean square, are not told apart. */
 const featureTie = 1e-6;
 
 function orderByFeatures(

@@ -100,7 +100,7 @@ async function roundedLines(problem: MatchProblem, read: PartReader): Promise<st
     const message = messageTo(problem, part, dense, null, features);
     const size = Math.sqrt(Math.max(1, dense.data.length));
     for (let r = 0; r < featureChannels; r++) sums[r % 2] += message[r] / size;
-    // Messages are in units of the part's spread, so its magnitude is added for itself.
+    // Messages are in units of the part's root mean square, so its magnitude is added for itself.
     const magnitude = Math.log(rootMeanSquare(dense.data) || 1);
     const random = randomStream(deriveSeed(0, "magnitude", part.name));
     for (let k = 0; k < sums.length; k++) sums[k] += (0.5 + random.uniform()) * magnitude;

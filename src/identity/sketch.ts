@@ -113,7 +113,7 @@ function entriesOf({ parts }: MatchProblem, axis: string): number {
 const rounded = (values: Float64Array): number[] =>
   Array.from(values, (value) => Number(value.toPrecision(6)));
 
-/** Random projections of the parts that nothing moves, each in units of its spread. */
+/** Random projections of the parts that nothing moves, each in units of its root mean square. */
 async function fixedValues(
   problem: MatchProblem,
   read: PartReader,

@@ -26,7 +26,7 @@ const recipeSchema = z.strictObject({
   batch: z.union([batchSize, z.array(batchSize).min(1)]),
   /** Learning rates, log-uniform, by optimizer; optimizers are equally likely. */
   learningRate: z.partialRecord(z.enum(optimizers), positiveRange),
-  /** Factor on the usual initial spread, log-uniform. */
+  /** Factor on the usual initial standard deviation, log-uniform. */
   initialScale: positiveRange,
   /** Decoupled weight decay, log-uniform, with this chance, else 0. */
   weightDecay: z.strictObject({ chance: share, range: positiveRange }),

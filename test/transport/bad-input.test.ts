@@ -159,7 +159,7 @@ describe("options", () => {
     bad({ shape: [-1, 1, 0] }, /parent of line 1 is 1/);
     bad({ shape: "ring" as never }, /shape is "ring"/);
     bad({ trees: 0 }, /trees is 0/);
-    bad({ spread: -1 }, /spread is -1/);
+    bad({ std: -1 }, /std is -1/);
     bad({ around: [normalCloud(3, 5, 1)] }, /dimension 5, expected 2/);
     bad({ around: [] }, /around is empty/);
     expect(() => pooledMoments()).toThrow(/no clouds/);

@@ -115,7 +115,7 @@ describe.each<[string, TreeShape, number]>([
   ["chain", "chain", 4],
   ["branching", [-1, 0, 0, 1, 1], 5],
 ])("tree-sliced, %s", (_, shape, lines) => {
-  const trees = sampleTrees({ trees: 3, lines, dimension: 3, shape, seed: 12, spread: 0.5 });
+  const trees = sampleTrees({ trees: 3, lines, dimension: 3, shape, seed: 12, std: 0.5 });
   const [x, y] = [cloud(40, 3, 1), cloud(33, 3, 2)];
   test.each<Case>([
     ["constant", {}],
@@ -140,7 +140,7 @@ describe.each<[string, TreeShape, number]>([
 });
 
 describe("tree-sliced", () => {
-  const trees = sampleTrees({ trees: 3, lines: 3, dimension: 3, seed: 12, spread: 0.5 });
+  const trees = sampleTrees({ trees: 3, lines: 3, dimension: 3, seed: 12, std: 0.5 });
   const [x, y] = [cloud(30, 3, 1), cloud(25, 3, 2)];
   test.each([1.5, 2, 3])("Sobolev weights of order %d", async (order) => {
     const settings = { trees, order, sobolev: true, splitting: db(2) };
@@ -173,7 +173,7 @@ describe("tree-sliced", () => {
     expect(Math.max(...slope.map(Math.abs))).toBeGreaterThan(0.01);
   });
   test("points on a line, equal clouds: no NaN", async () => {
-    const axes = sampleTrees({ trees: 2, lines: 2, dimension: 3, seed: 3, spread: 0 });
+    const axes = sampleTrees({ trees: 2, lines: 2, dimension: 3, seed: 3, std: 0 });
     const onLines = axes[0].theta.map((v) => v.map((c) => 2 * c));
     for (const [u, v] of [
       [onLines, y],

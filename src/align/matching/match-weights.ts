@@ -100,7 +100,7 @@ function startElement(
   return Object.fromEntries(moved) as GroupElement;
 }
 
-/** One over the product of both root mean squares, so that every entry counts in units of its tensor's spread. */
+/** One over the product of both root mean squares, so that every entry counts in units of its tensor's root mean square. */
 async function partWeights({ problem, a, b }: Pair): Promise<number[]> {
   const weights: number[] = [];
   for (const part of problem.parts.keys()) {

@@ -120,7 +120,7 @@ export function convolve(
   for (const dim of weight.dims.slice(2)) context.fix(dim, "position in the kernel");
   const kernel = weight.dims.slice(2).map(({ size }) => size);
   const window = readWindow(context, rank, kernel);
-  const slid = transposed ? spread(context, x, window) : slide(context, x, window);
+  const slid = transposed ? transposedWindow(context, x, window) : slide(context, x, window);
 
   const group = newAtom(groups);
   const cin = transposed ? newAtom(perGroup) : inChannels;
@@ -160,7 +160,11 @@ export function convolve(
 }
 
 /** Spatial dimensions of a transposed convolution. */
-function spread(context: NodeContext, x: Value, window: Window): { dims: Atom[]; pairs: Pair[] } {
+function transposedWindow(
+  context: NodeContext,
+  x: Value,
+  window: Window,
+): { dims: Atom[]; pairs: Pair[] } {
   const extra = context.numbers("output_padding") ?? [];
   const wanted = context.numbers("output_shape");
   const { kernel, strides, dilations, pads } = window;

@@ -9,7 +9,11 @@ import { isRead, type Formula } from "../../symmetry/formula.ts";
 export type DerivedCoefficients = ReadonlyMap<number, np.Array>;
 
 /** An array with the indices `has` (in its order) as one whose dimensions are all `indices`, of size 1 where it has none. Consumes. */
-function spread(x: np.Array, has: readonly number[], indices: readonly ProductIndex[]): np.Array {
+function expandDims(
+  x: np.Array,
+  has: readonly number[],
+  indices: readonly ProductIndex[],
+): np.Array {
   const batch = x.shape[0];
   const sorted = has.toSorted((a, b) => a - b);
   const open = np.reshape(x, [batch, ...has.map((i) => indices[i].size)]);
@@ -48,7 +52,7 @@ function combine(
 ): np.Array {
   const batch = x.shape[0];
   const gone = indices.flatMap((_, i) => (result.includes(i) ? [] : [i + 1]));
-  const made = np.multiply(spread(x, ofX, indices), spread(y, ofY, indices));
+  const made = np.multiply(expandDims(x, ofX, indices), expandDims(y, ofY, indices));
   const sorted = result.toSorted((a, b) => a - b);
   const summed = np.reshape(sumLarge(made, gone), [batch, ...sorted.map((i) => indices[i].size)]);
   const inOrder = result.every((index, place) => index === sorted[place])
@@ -254,9 +258,9 @@ export function pullOne(
     }
     case "reduce": {
       const sizes = x.shape.map((size, dim) => (formula.dims.includes(dim - 1) ? 1 : size));
-      const spreadOut = np.broadcastTo(np.reshape(gradient, sizes), x.shape);
+      const broadcast = np.broadcastTo(np.reshape(gradient, sizes), x.shape);
       x.dispose();
-      return { operands: [scaledBy(spreadOut, formula.factor)], coefficients: null };
+      return { operands: [scaledBy(broadcast, formula.factor)], coefficients: null };
     }
     case "map":
       return pullMap(formula, x, coefficients as np.Array, gradient, channels);

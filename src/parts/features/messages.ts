@@ -71,7 +71,7 @@ export function messageTo(
     sizes = sizes.toSpliced(at, 1);
     positions = positions.toSpliced(at, 1);
   }
-  data ??= spread(raw);
+  data ??= toChannels(raw);
   if (target === null) return data;
   const message = inAxisOrder(data, channels, sizes, positions, kept);
   for (const [at, dim] of kept.slice(0, -1).entries()) {
@@ -106,7 +106,7 @@ interface Raw {
 }
 
 /** One copy of the numbers per channel, [...entries, channels]. */
-function spread({ data, unit, linear, channels }: Raw): Float64Array {
+function toChannels({ data, unit, linear, channels }: Raw): Float64Array {
   const all = new Float64Array(data.length * channels);
   for (let i = 0; i < data.length; i++) {
     const x = data[i] / unit;

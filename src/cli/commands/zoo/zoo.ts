@@ -184,7 +184,7 @@ function addInfo(zoo: Command, cli: Cli): void {
     .command("info")
     .summary("what a population holds")
     .description(
-      "Prints what a population holds: recipe, spec, spread of accuracies, damaged shards.",
+      "Prints what a population holds: recipe, spec, quantiles of accuracies, damaged shards.",
     )
     .argument("<folder>", "the zoo's folder")
     .action((folder: string) => printInfo(folder, cli));
