@@ -37,7 +37,7 @@ function fit(seed) {
   const outputs = new Float64Array(xs.length);
   let loss = 0;
   for (let step = 1; step <= settings.steps; step++) {
-    const slopes = new Float64Array(params.length);
+    const derivatives = new Float64Array(params.length);
     loss = 0;
     xs.forEach((x, s) => {
       const active = Float64Array.from({ length: h }, (_, i) =>
@@ -47,17 +47,17 @@ function fit(seed) {
       outputs[s] = y;
       const error = (y - Math.sin(w * x + phi)) / xs.length;
       loss += error * error * xs.length;
-      slopes[3 * h] += 2 * error;
+      derivatives[3 * h] += 2 * error;
       active.forEach((a, i) => {
         const inner = 2 * error * params[2 * h + i] * (1 - a * a);
-        slopes[2 * h + i] += 2 * error * a;
-        slopes[i] += inner * x;
-        slopes[h + i] += inner;
+        derivatives[2 * h + i] += 2 * error * a;
+        derivatives[i] += inner * x;
+        derivatives[h + i] += inner;
       });
     });
-    slopes.forEach((slope, i) => {
-      mean[i] += 0.1 * (slope - mean[i]);
-      square[i] += 0.001 * (slope * slope - square[i]);
+    derivatives.forEach((derivative, i) => {
+      mean[i] += 0.1 * (derivative - mean[i]);
+      square[i] += 0.001 * (derivative * derivative - square[i]);
       params[i] -=
         (settings.rate * mean[i]) /
         (1 - 0.9 ** step) /

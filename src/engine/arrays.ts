@@ -3,7 +3,9 @@
 import { numpy as np } from "@jax-js/jax";
 import type { Tensor } from "../core/tensors.ts";
 
+/** Arrays by name; whoever holds the record owns them. */
 export type ArrayRecord = { [path: string]: np.Array };
+/** Arrays on the host by name. */
 export type HostRecord = Readonly<Record<string, Tensor>>;
 
 /** A record of the same type made by a function of every array. */

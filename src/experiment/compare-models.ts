@@ -16,10 +16,10 @@ export interface TestTargets {
   readonly stages?: readonly number[] | undefined;
 }
 
-const mostResamples = 1000;
-const fewestResamples = 100;
+const maxResamples = 1000;
+const minResamples = 100;
 /** Predictions ranked in all, which takes some ten seconds. */
-const mostWork = 1e8;
+const maxWork = 1e8;
 
 export interface TauSamples {
   /** Per model: mean over its seeds of tau on every resample. */
@@ -48,8 +48,8 @@ export function bootstrapTaus(
 ): TauSamples {
   const work = jobs.length * test.actual.length;
   const count = Math.max(
-    fewestResamples,
-    Math.min(mostResamples, Math.floor(mostWork / Math.max(1, work))),
+    minResamples,
+    Math.min(maxResamples, Math.floor(maxWork / Math.max(1, work))),
   );
   const names = [...new Set(jobs.map(({ model }) => model))];
   const byModel = new Map(names.map((name) => [name, new Float64Array(count)]));

@@ -26,6 +26,7 @@ export interface CompiledStage {
   dispose(): void;
 }
 
+/** A piece of a model that is compiled on its own. */
 export interface Stage {
   /** Prefix of its parameters' paths: "" when it has all of them, null when it has none. */
   readonly scope: string | null;

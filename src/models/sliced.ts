@@ -35,8 +35,8 @@ interface Coordinates {
 }
 
 const ancestors = (dims: AtomicTensor["dims"], dim: number): number[] => {
-  const { governor } = dims[dim];
-  return governor === null ? [] : [...ancestors(dims, governor), governor];
+  const { parent } = dims[dim];
+  return parent === null ? [] : [...ancestors(dims, parent), parent];
 };
 
 /** What one dimension of an atomic array [batch, ...dims, fixed] tells of its neurons; does not consume. */

@@ -99,6 +99,7 @@ export interface ScatterPoint {
   readonly moved: number;
 }
 
+/** One training run, epoch by epoch. */
 export interface LearningCurve {
   readonly model: string;
   readonly seed: number;

@@ -157,16 +157,16 @@ export function learningCurves(
 }
 
 /** Points that a scatter plot shows: more hide one another. */
-const mostPoints = 400;
+const maxPoints = 400;
 
 /**
  * The points a scatter plot shows: all, or 400 drawn without replacement by the seed, in their order. Never every n-th: the
  * checkpoints of a run follow each other, and a stride may see the same checkpoint of every run.
  */
 export function samplePoints<Point>(points: readonly Point[], seed: number): readonly Point[] {
-  if (points.length <= mostPoints) return points;
+  if (points.length <= maxPoints) return points;
   const drawn = randomStream(deriveSeed(seed, "scatter")).permutation(points.length);
-  const places = Array.from(drawn.slice(0, mostPoints)).sort((a, b) => a - b);
+  const places = Array.from(drawn.slice(0, maxPoints)).sort((a, b) => a - b);
   return places.map((place) => points[place]);
 }
 

@@ -7,6 +7,7 @@ import type { Measured, MeasuredPath, PathPair } from "./measured-path.ts";
 import { lossPaths } from "./path-figure.ts";
 import { type Column, decimal, htmlTable, withStd } from "./table.ts";
 
+/** Losses on the straight path between networks, as a report shows them. */
 export interface MergeResult {
   readonly title: string;
   /** What was done, for people. */

@@ -5,7 +5,7 @@ import { EnvironmentError, FormatError, OptionError } from "../core/errors.ts";
 import { pluginHint } from "../core/plugins.ts";
 import { taskEntry } from "../tasks/registry.ts";
 import { agreeManifest, checkCount } from "./agree-manifest.ts";
-import { mostNetworks } from "./limits.ts";
+import { maxNetworks } from "./limits.ts";
 import { keepTable } from "./keep-table.ts";
 import type { ZooManifest } from "./manifest.ts";
 import { keepShardPart } from "./parts.ts";
@@ -75,7 +75,7 @@ const progressMilliseconds = 200;
 export async function* buildZoo(options: BuildOptions): AsyncGenerator<BuildEvent, void> {
   const { store, signal, networks } = options;
   signal?.throwIfAborted();
-  checkCount("networks", networks, 1, mostNetworks);
+  checkCount("networks", networks, 1, maxNetworks);
   checkCount("shardSize", options.shardSize, 1);
   const { part, of } = options.part ?? { part: 1, of: 1 };
   checkCount("part.of", of, 1);

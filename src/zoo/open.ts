@@ -9,6 +9,7 @@ import { inspectShard, presentShards, type ShardInfo, type ShardPlan } from "./s
 import type { ZooStore } from "../core/store.ts";
 import type { Stacks } from "./training/population.ts";
 
+/** A population that can be read: one row a network, and weights by shard. */
 export interface Zoo {
   readonly manifest: ZooManifest;
   /** One row for every network that can be read, by index; fewer than runs times checkpoints in an unfinished zoo. */

@@ -9,7 +9,7 @@ import type { ZooStore } from "../core/store.ts";
 import type { ShardInfo } from "./shard.ts";
 
 /** Bytes of the largest part. */
-const mostPartBytes = 200_000;
+const maxPartBytes = 200_000;
 const partFormat = "weightspace/zoo-part@1";
 
 const schema = z.object({
@@ -41,8 +41,8 @@ export async function keepShardPart(store: ZooStore, info: ShardInfo): Promise<s
     networks: info.rows.map(({ index, finite, metrics }) => ({ index, finite, ...metrics })),
   };
   const bytes = await withChecksum(new TextEncoder().encode(JSON.stringify(value)));
-  if (bytes.length > mostPartBytes)
-    return `${name} would have ${bytes.length} bytes, and parts have at most ${mostPartBytes}; it is not kept, build with a smaller --shard-size`;
+  if (bytes.length > maxPartBytes)
+    return `${name} would have ${bytes.length} bytes, and parts have at most ${maxPartBytes}; it is not kept, build with a smaller --shard-size`;
   await store.write(name, bytes);
   return old;
 }

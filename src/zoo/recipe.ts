@@ -14,6 +14,7 @@ const positiveRange = ordered(z.tuple([positive, positive]));
 const shareRange = ordered(z.tuple([share, share]));
 
 export const optimizers = ["sgd", "momentum", "adam", "rmsprop"] as const;
+/** Optimizers that networks of populations are trained with. */
 export type OptimizerName = (typeof optimizers)[number];
 
 const batchSize = z.int().min(1).max(4096);

@@ -188,7 +188,7 @@ describe("gradients stay finite", () => {
       splitting: { kind: "distance", delta: 2 },
     });
     expect([...gradient.data].every(Number.isFinite)).toBe(true);
-    expect([...gradient.data].some((slope) => slope !== 0)).toBe(true);
+    expect([...gradient.data].some((derivative) => derivative !== 0)).toBe(true);
   });
   test.each([1, 1.5, 2])("at equal clouds, order %d: 0", (order) => {
     const tree2 = treeSlicedWassersteinGradient(x, x, {
@@ -199,7 +199,7 @@ describe("gradients stay finite", () => {
     const sliced = slicedWassersteinGradient(x, x, { p: order });
     for (const { value, x: gradient } of [tree2, sliced]) {
       expect(value).toBeLessThan(1e-7);
-      expect([...gradient.data].every((slope) => slope === 0)).toBe(true);
+      expect([...gradient.data].every((derivative) => derivative === 0)).toBe(true);
     }
   });
   test("at infinite delta", () => {

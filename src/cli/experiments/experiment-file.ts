@@ -185,7 +185,7 @@ function inTodaysShape(value: unknown): unknown {
   };
 }
 
-const mostProblems = 3;
+const maxProblems = 3;
 
 /**
  * The experiment in a JSON file.
@@ -195,10 +195,10 @@ export async function readExperiment(path: string): Promise<ExperimentResult> {
   const parsed = experiment.safeParse(inTodaysShape(await readJson(path)));
   if (parsed.success) return parsed.data as ExperimentResult;
   const { issues } = parsed.error;
-  const shown = issues.slice(0, mostProblems).map((issue) => {
+  const shown = issues.slice(0, maxProblems).map((issue) => {
     const where = issue.path.length > 0 ? issue.path.map(String).join(".") : "the file";
     return `${where}: ${issue.message}`;
   });
-  const more = issues.length > mostProblems ? `; and ${issues.length - mostProblems} more` : "";
+  const more = issues.length > maxProblems ? `; and ${issues.length - maxProblems} more` : "";
   throw new FormatError(`${path} is not an experiment result: ${shown.join("; ")}${more}`);
 }

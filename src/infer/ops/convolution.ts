@@ -5,7 +5,7 @@ import { newAtom, productOf, type Atom } from "../index-sets/atoms.ts";
 import { fixedAtom, type NodeContext } from "../walk/context.ts";
 import type { Value } from "../walk/value.ts";
 import { addChannelBias } from "./channels.ts";
-import type { Handlers, Pair } from "./handler.ts";
+import type { Handlers, DimPair } from "./handler.ts";
 
 interface Window {
   readonly kernel: readonly number[];
@@ -57,7 +57,7 @@ export function slide(
   x: Value,
   window: Window,
   ceil = false,
-): { dims: Atom[]; pairs: Pair[] } {
+): { dims: Atom[]; pairs: DimPair[] } {
   const spatial = x.dims.slice(2);
   const single =
     window.kernel.every((size) => size === 1) &&
@@ -147,7 +147,7 @@ export function convolve(
     right: grouped,
     output: result,
     contracted: [[2, from]],
-    leftOut: [[0, 0], [1, 1], ...slid.pairs.map(([i, o]): Pair => [i + 1, o + 1])],
+    leftOut: [[0, 0], [1, 1], ...slid.pairs.map(([i, o]): DimPair => [i + 1, o + 1])],
     rightOut: [
       [0, 1],
       [at, 2],
@@ -164,7 +164,7 @@ function transposedWindow(
   context: NodeContext,
   x: Value,
   window: Window,
-): { dims: Atom[]; pairs: Pair[] } {
+): { dims: Atom[]; pairs: DimPair[] } {
   const extra = context.numbers("output_padding") ?? [];
   const wanted = context.numbers("output_shape");
   const { kernel, strides, dilations, pads } = window;

@@ -21,6 +21,7 @@ const activations = {
   identity: { positive: true, odd: true, apply: (x) => x },
 } satisfies Record<string, Activation>;
 
+/** Names of activations. */
 export type ActivationName = keyof typeof activations;
 
 /** Names of all activations. */

@@ -228,7 +228,7 @@ function pullSum(
 }
 
 /** Derivatives of gates. Consume. */
-const slopes = {
+const derivatives = {
   "signed-log": (x: np.Array) => np.reciprocal(np.add(np.abs(x), 1)),
   sin: (x: np.Array) => np.cos(x),
   cos: (x: np.Array) => np.negative(np.sin(x)),
@@ -267,8 +267,8 @@ export function pullOne(
     case "sum":
       return pullSum(operands, coefficients, gradient, channels);
     case "gate": {
-      const slope = slopes[formula.function](scaledBy(x, formula.frequency));
-      const back = np.multiply(gradient, scaledBy(slope, formula.frequency));
+      const derivative = derivatives[formula.function](scaledBy(x, formula.frequency));
+      const back = np.multiply(gradient, scaledBy(derivative, formula.frequency));
       return { operands: [back], coefficients: null };
     }
   }

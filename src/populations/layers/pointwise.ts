@@ -20,6 +20,7 @@ export const activations = {
   },
 } as const satisfies Record<string, Activation>;
 
+/** Names of activations. */
 export type ActivationName = keyof typeof activations;
 
 const compiled = ({ apply, through }: Activation): Activation => ({

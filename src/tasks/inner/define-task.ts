@@ -11,6 +11,7 @@ import { inferSpecFromFunction } from "../../trace/infer-function.ts";
 import type { Batch } from "../task.ts";
 import type { InnerTask } from "./inner-task.ts";
 
+/** An inner task as it is written down. */
 export interface InnerTaskDefinition {
   readonly name: string;
   /** The network's tensors and symmetries; or give `traced`. */

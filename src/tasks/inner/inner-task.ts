@@ -15,6 +15,7 @@ export interface LossAndGradients {
   readonly gradients: WeightBatch;
 }
 
+/** What a learned optimizer is trained on. */
 export interface InnerTask {
   readonly name: string;
   /** The network's tensors and symmetries. */

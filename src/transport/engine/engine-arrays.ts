@@ -67,16 +67,16 @@ export const reorder = (values: EngineArray, order: EngineArray): EngineArray =>
 export const fixed = (values: EngineArray): EngineArray => lax.stopGradient(values);
 
 /**
- * A value whose gradient with respect to some arrays is known: the value itself, and each slope as the derivative with respect to
+ * A value whose gradient with respect to some arrays is known: the value itself, and each derivative as the derivative with respect to
  * its array. First derivatives only; consumes. It stands in for custom gradients, which the engine lacks, and keeps gathers out of
  * the backward pass, whose adjoint does not compile.
  */
-export function withSlopes(
+export function withDerivatives(
   value: EngineArray,
-  slopes: readonly (readonly [slope: EngineArray, array: EngineArray])[],
+  derivatives: readonly (readonly [derivative: EngineArray, array: EngineArray])[],
 ): EngineArray {
-  const linear = slopes
-    .map(([slope, array]) => np.sum(np.multiply(fixed(slope), array)))
+  const linear = derivatives
+    .map(([derivative, array]) => np.sum(np.multiply(fixed(derivative), array)))
     .reduce((sum, term) => np.add(sum, term));
   return np.add(fixed(value), np.subtract(linear.ref, fixed(linear)));
 }
@@ -86,14 +86,14 @@ export const magnitude = (values: EngineArray, p: number): EngineArray =>
   p === 1 ? np.abs(values) : p === 2 ? np.square(values) : np.power(np.abs(values), p);
 
 /** The derivative of |values|^p, 0 at 0; consumes. For values without gradient. */
-export function slopeOf(values: EngineArray, p: number): EngineArray {
+export function derivativeOf(values: EngineArray, p: number): EngineArray {
   if (p === 1) return np.sign(values);
   if (p === 2) return np.multiply(values, 2);
   const size = np.power(np.abs(values.ref), p - 1);
   return np.multiply(np.multiply(np.sign(values), size), p);
 }
 
-/** The p-th root with slope 0 at 0; consumes. */
+/** The p-th root with derivative 0 at 0; consumes. */
 export function engineRoot(power: EngineArray, p: number): EngineArray {
   if (p === 1) return power;
   const isPositive = np.greater(power.ref, 0);

@@ -20,7 +20,7 @@ export interface TreeBatch {
   readonly source: readonly number[];
   /** For every line, coordinates of its children's sources: [trees, lines, most children] */
   readonly positions: readonly number[];
-  readonly mostChildren: number;
+  readonly maxChildren: number;
   readonly parent: readonly number[];
 }
 
@@ -40,7 +40,7 @@ const innerProducts = (a: EngineArray, b: EngineArray): EngineArray =>
 
 const squaredLengths = (rows: EngineArray): EngineArray => np.sum(np.square(rows), 1);
 
-/** The square root with slope 0 where its argument is at most `least`; consumes. */
+/** The square root with derivative 0 where its argument is at most `least`; consumes. */
 function safeRoot(values: EngineArray, least: EngineArray): EngineArray {
   const isAbove = np.greater(values.ref, least);
   const safe = np.where(isAbove.ref, values, 1);

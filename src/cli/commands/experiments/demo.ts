@@ -6,7 +6,7 @@ import { machine } from "../../app/build-info.ts";
 import { join } from "node:path";
 import { positiveNumber, seedNumber, wholeNumber } from "../../app/arguments.ts";
 import { didYouMean } from "../../../core/nearest-name.ts";
-import { mostNetworks } from "../../../zoo/limits.ts";
+import { maxNetworks } from "../../../zoo/limits.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import type { ExperimentOutcome } from "../../../experiment/run-experiment.ts";
 import type { ExperimentResult } from "../../../report/experiment.ts";
@@ -45,7 +45,7 @@ export const demoCommand: RegisterCommand = (program, cli) => {
     value: "<folder>",
     fallback: "runs/demo",
   })
-    .option("--networks <n>", "networks in the population", wholeNumber(20, mostNetworks), 1000)
+    .option("--networks <n>", "networks in the population", wholeNumber(20, maxNetworks), 1000)
     .option("--models <list>", "names of `train --help`, separated by commas", defaultModels)
     .option("--seeds <n>", "training runs per functional", wholeNumber(1), 3)
     .option("--epochs <n>", "passes over the training networks", wholeNumber(1), 20)

@@ -14,7 +14,7 @@ import {
   shareNumber,
 } from "../../experiments/generalization-flags.ts";
 import { counted } from "../../app/output.ts";
-import { namedTarget, type Population } from "../../experiments/open-population.ts";
+import { namedTarget, type OpenedPopulation } from "../../experiments/open-population.ts";
 import { UsageError } from "../../app/usage-error.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
 
@@ -63,7 +63,7 @@ async function settingsOf(flags: ExperimentFlags) {
 async function resultOf(
   flags: ExperimentFlags,
   name: string,
-  { dataset, description, counts }: Population,
+  { dataset, description, counts }: OpenedPopulation,
   { sizes, ...results }: ExperimentOutcome,
 ): Promise<ExperimentResult> {
   const { codeVersion, machine } = await import("../../app/build-info.ts");

@@ -15,7 +15,7 @@ import {
   repeatedOptions,
 } from "../../experiments/generalization-flags.ts";
 import { counted, textTable } from "../../app/output.ts";
-import { namedTarget, type Population } from "../../experiments/open-population.ts";
+import { namedTarget, type OpenedPopulation } from "../../experiments/open-population.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
 
 interface LearningCurveFlags extends GeneralizationFlags {
@@ -26,7 +26,7 @@ interface LearningCurveFlags extends GeneralizationFlags {
 /** One experiment for every split and share; undefined when it was interrupted. */
 async function trainAll(
   flags: LearningCurveFlags,
-  { dataset }: Population,
+  { dataset }: OpenedPopulation,
   out: string,
   cli: Cli,
 ): Promise<SizedOutcome[] | undefined> {

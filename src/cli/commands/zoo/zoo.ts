@@ -4,12 +4,12 @@ import { availableParallelism } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
 import { partsOption, seedNumber, wholeNumber } from "../../app/arguments.ts";
 import { didYouMean } from "../../../core/nearest-name.ts";
-import { mostNetworks } from "../../../zoo/limits.ts";
+import { maxNetworks } from "../../../zoo/limits.ts";
 import type { ZooStore } from "../../../core/store.ts";
 import type { ZooManifest } from "../../../zoo/manifest.ts";
 import type { ZooRow } from "../../../zoo/training/run.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
-import { mostOptionBytes, readJson } from "../../../node/files.ts";
+import { maxOptionBytes, readJson } from "../../../node/files.ts";
 import { counted, textTable } from "../../app/output.ts";
 import { addOutputOption } from "../../app/output-option.ts";
 import { addImport } from "./zoo-import.ts";
@@ -60,7 +60,7 @@ function addBuild(zoo: Command, cli: Cli): void {
     .option(
       "--networks <n>",
       "networks to train, each leaving the recipe's number of checkpoints",
-      wholeNumber(1, mostNetworks),
+      wholeNumber(1, maxNetworks),
       1000,
     )
     .option("--seed <n>", "fixes everything", seedNumber, 0)
@@ -93,7 +93,7 @@ async function build(
       `there is no recipe "${recipe}"${didYouMean(recipe, recipeNames())}; expected one of ${recipeNames().join(", ")}, or a JSON file`,
     );
   const chosen = isFile
-    ? parseRecipe(await readJson(recipe, { bytes: mostOptionBytes }))
+    ? parseRecipe(await readJson(recipe, { bytes: maxOptionBytes }))
     : recipeNamed(recipe);
   const result = await buildWithProgress(cli, {
     recipe: chosen,
