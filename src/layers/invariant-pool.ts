@@ -19,7 +19,7 @@ export interface InvariantPool {
   readonly width: number;
   /** The features that are pooled, as one product without slots. */
   readonly executable: ExecutablePlan;
-  /** Features -> [batch, width * channels]; consumes. */
+  /** Features -> [batch, width * channels]. @consumes */
   apply(features: np.Array[]): np.Array;
   /** The same as a stage, for features of so many channels. */
   stage(channels: number): Stage;

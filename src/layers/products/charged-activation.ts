@@ -100,7 +100,7 @@ export function chargedActivation(
   });
 }
 
-/** x times 2 sigmoid(gate), the same for all fixed entries and along all dimensions the gate does not have. Consumes. */
+/** x times 2 sigmoid(gate), the same for all fixed entries and along all dimensions the gate does not have. @consumes */
 function applyGate(
   lowered: LoweredSpec,
   tensor: AtomicTensor,

@@ -5,7 +5,7 @@ import type { Layer } from "./layer.ts";
 
 export interface Activation {
   readonly apply: (sum: np.Array) => np.Array;
-  /** The gradient at the sum, from that at the output and the output. Consumes. */
+  /** The gradient at the sum, from that at the output and the output. @consumes */
   readonly through: (at: np.Array, output: np.Array) => np.Array;
 }
 

@@ -22,7 +22,7 @@ export interface InnerTaskDefinition {
     readonly shapes: Readonly<Record<string, readonly number[]>>;
     readonly inputs: readonly (readonly number[])[];
   };
-  /** Loss [] of one network on one batch. Pure; keeps the weights, consumes the batch. */
+  /** Loss [] of one network on one batch. Pure. @keeps weights @consumes batch */
   readonly loss: (weights: WeightBatch, batch: Batch) => np.Array;
   /** The loss of a network that knows nothing. */
   readonly chance: number;

@@ -126,9 +126,9 @@ const isUniform = (weights: Float64Array): boolean =>
   weights.every((weight) => Math.abs(weight * weights.length - 1) < 1e-12);
 
 /**
- * The sliced Wasserstein distance of x [n, d] and y [m, d] as a scalar array, differentiable once in both; consumes. Weights and
+ * The sliced Wasserstein distance of x [n, d] and y [m, d] as a scalar array, differentiable once in both. Weights and
  * projections are constants. NaN passes through, since values cannot be seen while tracing.
- * @throws {ShapeError} for shapes that do not fit; {OptionError} for p below 1 or weights that do not sum to 1
+ * @consumes @throws {ShapeError} for shapes that do not fit; {OptionError} for p below 1 or weights that do not sum to 1
  */
 export function engineSliced(
   x: EngineArray,

@@ -3,7 +3,7 @@
 import { numpy as np } from "@jax-js/jax";
 import type { EngineArray } from "./engine-arrays.ts";
 
-/** An integral of s^(1 - p); consumes. */
+/** An integral of s^(1 - p). @consumes */
 const integral = (s: EngineArray, p: number): EngineArray =>
   p === 2 ? np.log(s) : np.multiply(np.power(s, 2 - p), 1 / (2 - p));
 
@@ -15,7 +15,7 @@ const padded = (values: EngineArray, before: number, after: number): EngineArray
 
 /**
  * Weights of the edges between sorted atoms [lines, atoms], and the derivatives of the cost, which has `raised` = |flow|^p on its edges,
- * with respect to the atoms' keys through these weights; consumes both.
+ * with respect to the atoms' keys through these weights. @consumes both
  */
 export function engineSobolev(keys: EngineArray, raised: EngineArray, p: number) {
   const atoms = keys.shape[1];

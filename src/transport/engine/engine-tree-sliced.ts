@@ -68,7 +68,7 @@ function subtreeMatrix(parent: readonly number[]): number[] {
   return matrix;
 }
 
-/** Masses of points, of the source and of the children's sources: [trees * lines, atoms]; consumes. */
+/** Masses of points, of the source and of the children's sources: [trees * lines, atoms]. @consumes */
 function atomMasses(batch: TreeBatch, masses: EngineArray): EngineArray {
   const { trees, lines, parent, maxChildren } = batch;
   const own = np.sum(masses.ref, 2); // [trees, lines]
@@ -88,7 +88,7 @@ function atomMasses(batch: TreeBatch, masses: EngineArray): EngineArray {
   return all.reshape([trees * lines, all.shape[2]]);
 }
 
-/** Coordinates of points, of the source and of the children's sources: [trees * lines, atoms]; consumes. */
+/** Coordinates of points, of the source and of the children's sources: [trees * lines, atoms]. @consumes */
 function atomKeys(batch: TreeBatch, coordinates: EngineArray): EngineArray {
   const { trees, lines, positions, maxChildren } = batch;
   const atoms = [coordinates, np.zeros([trees * lines, 1])];
@@ -125,7 +125,7 @@ function flowValue(
   ]);
 }
 
-/** Edges weigh their length; consumes. */
+/** Edges weigh their length. @consumes */
 function lengthEdges(keys: EngineArray, raised: EngineArray) {
   const atoms = keys.shape[1];
   const weights = np.subtract(keys.ref.slice([], [1, atoms]), keys.slice([], [0, atoms - 1]));
@@ -141,9 +141,9 @@ function lengthEdges(keys: EngineArray, raised: EngineArray) {
 }
 
 /**
- * The tree-sliced distance of x [n, d] and y [m, d] as a scalar array, differentiable once in both (and through a map's shares);
- * consumes. Trees and weights are constants. NaN passes through, since values cannot be seen while tracing.
- * @throws {ShapeError} for shapes that do not fit; {OptionError} for bad options; {UnsupportedError} for trees of several kinds, or
+ * The tree-sliced distance of x [n, d] and y [m, d] as a scalar array, differentiable once in both (and through a map's shares).
+ * Trees and weights are constants. NaN passes through, since values cannot be seen while tracing.
+ * @consumes x and y @throws {ShapeError} for shapes that do not fit; {OptionError} for bad options; {UnsupportedError} for trees of several kinds, or
  * Sobolev weights on trees that are not concurrent
  */
 export function engineTreeSliced(
