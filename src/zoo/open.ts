@@ -60,7 +60,7 @@ export async function openZoo(store: ZooStore): Promise<Zoo> {
 }
 
 /** Rows of shards, in their order. */
-export function rowsOf(shards: readonly ShardInfo[]): ZooRow[] {
+export function rowsOf(shards: readonly Pick<ShardInfo, "plan" | "rows">[]): ZooRow[] {
   return shards.flatMap(({ plan, rows }) =>
     rows.map((row) => Object.freeze({ ...row, shard: plan.name })),
   );

@@ -9,6 +9,7 @@ import { evaluatePopulation } from "./evaluate.ts";
 import { drawTrainingData } from "./run-data.ts";
 import type { TrainedPopulation, Stacks } from "./population.ts";
 import { checkpointsOf, drawHyperParameters, type Recipe } from "../recipe.ts";
+import { checkpointSteps, plannedRows } from "./planned-rows.ts";
 import type { Run } from "./run.ts";
 import { type Member, trainTogether } from "./train-together.ts";
 
@@ -64,11 +65,8 @@ export async function trainPopulation(options: PopulationOptions): Promise<Train
       ...(signal !== undefined && { signal }),
     });
   }
-  const kept = members.flatMap(({ index, hyper, trainingData }) =>
-    checkpointSteps(hyper.steps, checkpoints).map((step, checkpoint) => ({
-      trainingData,
-      row: { index: index * checkpoints + checkpoint, run: index, checkpoint, ...hyper, step },
-    })),
+  const kept = members.flatMap(({ index, trainingData }) =>
+    plannedRows(recipe, seed, index).map((row) => ({ trainingData, row })),
   );
   const results = await evaluatePopulation(
     task,
@@ -77,9 +75,4 @@ export async function trainPopulation(options: PopulationOptions): Promise<Train
   );
   const runs = kept.map(({ row }, at): Run => Object.freeze({ ...row, ...results[at] }));
   return { weights, runs };
-}
-
-/** After how many steps the checkpoints of a run are kept: equal parts of its steps, the last one at the end. */
-function checkpointSteps(steps: number, checkpoints: number): number[] {
-  return Array.from({ length: checkpoints }, (_, i) => Math.ceil((steps * (i + 1)) / checkpoints));
 }

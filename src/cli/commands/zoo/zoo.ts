@@ -24,6 +24,7 @@ interface BuildFlags {
   readonly shard?: { readonly part: number; readonly of: number };
   readonly shardSize?: number;
   readonly parts?: string;
+  readonly skipParts?: boolean;
 }
 
 const quantile = (sorted: readonly number[], q: number) =>
@@ -70,6 +71,10 @@ function addBuild(zoo: Command, cli: Cli): void {
     .option(
       ...partsOption("finished shard there; a shard that is trained again is compared with it"),
     )
+    .option(
+      "--skip-parts",
+      "with --parts: trains no shard that has its file there; the table has its metrics, its weights stay missing",
+    )
     .addHelpText(
       "after",
       "\nRecipes: zoo recipes lists them.\n\nExample:\n  weightspace zoo build --networks 2000 -o zoos/digits",
@@ -80,9 +85,11 @@ function addBuild(zoo: Command, cli: Cli): void {
 }
 
 async function build(
-  { recipe, networks, seed, output: out, workers, shard, shardSize, parts }: BuildFlags,
+  { recipe, networks, seed, output: out, workers, shard, shardSize, parts, skipParts }: BuildFlags,
   cli: Cli,
 ): Promise<void> {
+  if (skipParts === true && parts === undefined)
+    throw new UsageError("zoo build: --skip-parts needs --parts, the folder of the files to skip");
   const { parseRecipe } = await import("../../../zoo/recipe.ts");
   const { recipeNamed, recipeNames } = await import("../../../zoo/recipes.ts");
   const { folderStore } = await import("../../../node/folder-store.ts");
@@ -103,17 +110,21 @@ async function build(
     store: folderStore(out),
     ...(shard !== undefined && { part: shard }),
     ...(shardSize !== undefined && { shardSize }),
-    ...(parts !== undefined && { parts: folderStore(parts) }),
+    ...(parts !== undefined && { parts: folderStore(parts), skipParts: skipParts === true }),
   });
   const rate = result.built / Math.max(result.seconds, 1e-9);
   const what =
     shard === undefined
       ? counted(networks, "network")
       : `part ${shard.part} of ${shard.of} of ${counted(networks, "network")}`;
+  const skipped =
+    result.skipped === 0
+      ? ""
+      : `; ${result.skipped} from parts, with metrics only: the same command without --skip-parts trains their weights`;
   cli.output.result({ zoo: out, networks, ...result, networksPerSecond: rate }, () =>
-    result.built === 0
+    result.built + result.skipped === 0
       ? `${out} already holds its ${what}`
-      : `${out}: ${what}, ${result.built} trained in ${result.seconds.toFixed(1)} s (${formatRate(rate)} networks/s)`,
+      : `${out}: ${what}, ${result.built} trained in ${result.seconds.toFixed(1)} s (${formatRate(rate)} networks/s)${skipped}`,
   );
 }
 
