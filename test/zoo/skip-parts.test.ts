@@ -70,6 +70,6 @@ test("parts of another recipe, seed or size, and damaged ones, are named and the
   const damaged = await build(memoryStore(), parts, { skipParts: true });
   expect([damaged.built, damaged.skipped]).toEqual([8, 12]);
   expect(damaged.warnings).toEqual([expect.stringContaining(`${name} in parts is damaged`)]);
-  const without = { ...{ store: memoryStore(), parts: undefined }, skipParts: true };
+  const without = { store: memoryStore(), parts: undefined, skipParts: true };
   await expect(build(memoryStore(), parts, without)).rejects.toThrow(/skipParts needs parts/);
 });
