@@ -5,7 +5,7 @@ import { FormatError } from "../../core/errors.ts";
 import { isObject, isSet } from "./pickle.ts";
 import type { PickleObject, PickleValue } from "./pickle-machine.ts";
 
-const limits = { depth: 64, tensors: 1_000_000, nameLength: 10_000 };
+const limits = { depth: 64, modules: 200_000, tensors: 1_000_000, nameLength: 10_000 };
 
 type Dict = ReadonlyMap<PickleValue, PickleValue>;
 
@@ -52,7 +52,7 @@ export function moduleTensors(object: PickleObject): Dict {
     const state = stateOf(module);
     if (state === undefined) return;
     if (depth > limits.depth) fail(`modules lie more than ${limits.depth} inside each other`);
-    if (++visits > limits.tensors) fail(`a module holds more than ${limits.tensors} others`);
+    if (++visits > limits.modules) fail(`a module holds more than ${limits.modules} others`);
     if (prefix.length > limits.nameLength)
       fail(`a module has a name of more than ${limits.nameLength} characters`);
     const dropped = state.state.get("_non_persistent_buffers_set");
