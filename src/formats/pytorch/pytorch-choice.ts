@@ -161,12 +161,16 @@ function refuseSeveral(places: readonly Place[]): never {
   const lines = found.slice(0, limits.listed).map(({ place, tensors, parameters }) => {
     const path = pathOf(place);
     const where = path.length === 0 ? `"${topKey}" (the top level)` : quoted(keyOf(path));
-    return `  - ${where}: ${tensorsText(tensors, parameters)}`;
+    return `${where}: ${tensorsText(tensors, parameters)}`;
   });
-  if (places.length > lines.length) lines.push(`  - and ${places.length - lines.length} more`);
+  if (places.length > lines.length) lines.push(`and ${places.length - lines.length} more`);
   const example = quoted(keyOf(pathOf(found[0].place)));
   throw new UnsupportedError(
-    `readPytorch: the file holds ${places.length} dictionaries of tensors, and nothing says which one is meant\n${lines.join("\n")}\nname one: --key ${example} for every file of a command, file.pt#${example.slice(1, -1)} for one file, \`key\` in code`,
+    `readPytorch: the file holds ${places.length} dictionaries of tensors, and nothing says which one is meant`,
+    {
+      problems: lines,
+      remedy: `name one: --key ${example} for every file of a command, file.pt#${example.slice(1, -1)} for one file, \`key\` in code`,
+    },
   );
 }
 
