@@ -76,7 +76,10 @@ function layerName(path: readonly string[]): string {
   if (last === undefined) return layer;
   const name = [...rest.slice(0, -1), last.replace(/:\d+$/, "")];
   const at = name.indexOf(layer);
-  return (at === -1 ? [layer, ...name] : name.slice(at)).join("/");
+  if (at !== -1) return name.slice(at).join("/");
+  // A model that was loaded and saved again has layers under names with one more number.
+  const isAgain = name.length > 1 && name[0].replace(/_\d+$/, "") === layer;
+  return [layer, ...(isAgain ? name.slice(1) : name)].join("/");
 }
 
 /** Files of Keras 3: `layers/dense_1/vars/0`, where the group `vars` carries the name of its layer. */
