@@ -59,8 +59,12 @@ export function moduleTensors(object: PickleObject): Dict {
     const temporary = new Set(isSet(dropped) ? dropped.items : []);
     for (const [name, value] of state.parameters) add(prefix, name, value);
     for (const [name, value] of state.buffers) if (!temporary.has(name)) add(prefix, name, value);
-    for (const [name, inner] of state.modules)
-      if (isObject(inner)) visit(inner, `${prefix}${text(name)}.`, depth + 1);
+    for (const [name, inner] of state.modules) {
+      if (!isObject(inner)) continue;
+      // What is no module as torch makes them may still hold numbers: it stays, so that it can be refused.
+      if (isModule(inner)) visit(inner, `${prefix}${text(name)}.`, depth + 1);
+      else add(prefix, name, inner);
+    }
   };
   const add = (prefix: string, name: PickleValue, value: PickleValue): void => {
     if (value === null) return;

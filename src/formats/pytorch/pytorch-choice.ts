@@ -59,8 +59,9 @@ const isView = (value: PickleValue): boolean => viewOf(value) !== undefined;
 
 /**
  * The tensors of the dictionary that is meant; a module that was pickled whole counts as the dictionary of its tensors.
- * Without a key it is the only one that holds weights: floating tensors of more than one number. Optimizers (dicts with `state` and `param_groups`) are passed over. Where no dictionary holds
- * weights, the one that holds all tensors of the file is taken.
+ * Without a key it is the only one that holds weights: floating tensors of more than one number. Optimizers (dicts with
+ * `state` and `param_groups`) are passed over. Where no dictionary holds weights, the one that holds all tensors of the file
+ * is taken.
  * @throws {UnsupportedError} when none or several are meant, or the one holds objects in place of tensors; {OptionError} for
  * a key that leads nowhere; {FormatError} for keys that are no names
  */

@@ -334,6 +334,13 @@ export const hostilePickles: Readonly<Record<string, HostilePickle>> = {
     message: /more than 64 inside each other/,
     pickle: () => moduleOf(join(dict, text("a"), get(0), [setItem]), 0),
   },
+  "a module with a part that is no module and holds numbers": {
+    message: /"q" is an object of class "a\.Packed" that holds numbers/,
+    pickle: () => {
+      const packed = join(named("a.Packed"), storage, [0x85, call]);
+      return moduleOf(join(dict, text("q"), packed, [setItem]), 0);
+    },
+  },
   "one long list made into sets again and again": {
     message: work,
     pickle: () =>
