@@ -13,7 +13,7 @@ export interface SpecProblem {
 }
 
 /** Problems that a message lists; `problems` has all of them. */
-const mostLines = 10;
+const maxLines = 10;
 
 /** A symmetry spec contradicts itself or does not fit the weights; `problems` lists everything found at once. */
 export class SpecError extends Error {
@@ -22,9 +22,9 @@ export class SpecError extends Error {
   readonly problems: readonly SpecProblem[];
   constructor(subject: string, problems: readonly SpecProblem[]) {
     const lines = problems
-      .slice(0, mostLines)
+      .slice(0, maxLines)
       .map((problem) => `  - ${visibleName(problem.message)}`);
-    if (problems.length > mostLines) lines.push(`  - and ${problems.length - mostLines} more`);
+    if (problems.length > maxLines) lines.push(`  - and ${problems.length - maxLines} more`);
     const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
     super(`${visibleName(subject)}: ${count}\n${lines.join("\n")}`);
     this.problems = problems;

@@ -31,7 +31,7 @@ export function compilePlan(
     const [read, written] = [isRead(tensor), isWritten(tensor)];
     if (!read && !written) continue;
     const kind = tensor.dims
-      .map(({ axis, governor, inverse }) => `${axis}@${governor}${inverse ? "-" : ""}`)
+      .map(({ axis, parent, inverse }) => `${axis}@${parent}${inverse ? "-" : ""}`)
       .join();
     let patterns = kinds.get(kind);
     if (patterns === undefined) {

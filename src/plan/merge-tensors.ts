@@ -10,7 +10,7 @@ export interface MergedSpec extends LoweredSpec {
 }
 
 const kindOf = ({ dims, role = "both" }: AtomicTensor): string =>
-  `${role}:${dims.map(({ axis, governor, inverse }) => `${axis}@${governor}${inverse ? "-" : ""}`).join()}`;
+  `${role}:${dims.map(({ axis, parent, inverse }) => `${axis}@${parent}${inverse ? "-" : ""}`).join()}`;
 
 /**
  * Tensors in the order of their first members, without those that are neither read nor written. The trees of the spec still

@@ -8,7 +8,7 @@ import { addKeyOption } from "../networks/name-symmetries.ts";
 import { withKey } from "../networks/with-key.ts";
 import {
   allowDamagedOption,
-  type Population,
+  type OpenedPopulation,
   warnOfProblems,
 } from "../experiments/open-population.ts";
 import { textTable } from "../app/output.ts";
@@ -133,7 +133,7 @@ async function unitOf(
 function rowsOf(
   predicted: Float32Array,
   files: readonly string[],
-  population: Population | undefined,
+  population: OpenedPopulation | undefined,
 ): Row[] {
   if (population === undefined)
     return files.map((network, i) => ({ network, predicted: predicted[i] }));

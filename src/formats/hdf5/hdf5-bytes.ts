@@ -21,7 +21,7 @@ export const hdf5Limits = {
 };
 
 const pageBytes = 2 ** 15;
-const mostPages = 64;
+const maxPages = 64;
 
 /** A file whose structures are read by their addresses. */
 export interface Hdf5Bytes {
@@ -47,7 +47,7 @@ export function hdf5Bytes(file: ByteSource): Hdf5Bytes {
     const start = index * pageBytes;
     const bytes = await file.read(start, Math.min(start + pageBytes, file.size));
     for (const oldest of pages.keys()) {
-      if (pages.size < mostPages) break;
+      if (pages.size < maxPages) break;
       pages.delete(oldest);
     }
     pages.set(index, bytes);

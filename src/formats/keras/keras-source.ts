@@ -11,8 +11,8 @@ import { makeTensorSource, type TensorSource } from "../tensor-source.ts";
 import { isKeras, type KerasLayer, namedArrays, snakeCase } from "./keras-names.ts";
 
 /** A packed file of weights inside an archive is unpacked into memory up to so many bytes. */
-const mostUnpacked = 2 ** 30;
-const mostConfigBytes = 64 * 2 ** 20;
+const maxUnpacked = 2 ** 30;
+const maxConfigBytes = 64 * 2 ** 20;
 const weightsFile = "model.weights.h5";
 
 /** The arrays of an HDF5 file: by the names that Keras gives them, or by their paths. @throws {FormatError} {UnsupportedError} */
@@ -33,15 +33,15 @@ export async function openKeras(file: ByteSource): Promise<TensorSource> {
     );
   const weights = (await archive.stored(weightsFile)) ?? (await unpacked(size));
   const config = archive.sizes.has("config.json")
-    ? await archive.readStart("config.json", mostConfigBytes)
+    ? await archive.readStart("config.json", maxConfigBytes)
     : undefined;
   const found = await readHdf5(weights);
   return sourceOf(file, "keras", namedArrays(found, config && layersOf(config)));
 
   async function unpacked(bytes: number): Promise<ByteSource> {
-    if (bytes > mostUnpacked)
+    if (bytes > maxUnpacked)
       throw new UnsupportedError(
-        `readKeras: ${weightsFile} is packed and has ${bytes} bytes, at most ${mostUnpacked} are unpacked; save the model again`,
+        `readKeras: ${weightsFile} is packed and has ${bytes} bytes, at most ${maxUnpacked} are unpacked; save the model again`,
       );
     const data = new Uint8Array(await archive.read(weightsFile));
     const read = (start: number, end: number) => Promise.resolve(data.slice(start, end));
@@ -81,7 +81,7 @@ function asStored({ dtype, shape, stored, unreadable, attributes }: Hdf5Array) {
  */
 function layersOf(config: Uint8Array): ReadonlyMap<string, KerasLayer> {
   const value = parseJson(config, {
-    bytes: mostConfigBytes,
+    bytes: maxConfigBytes,
     fail: (problem, cause) =>
       new FormatError(
         `readKeras: config.json of the archive ${problem}; the file is damaged, save the model again`,

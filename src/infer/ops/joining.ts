@@ -9,7 +9,7 @@ import { publishMember } from "./gathering.ts";
 import { collapse } from "./dialects/fused.ts";
 import { rejoin } from "./rejoin.ts";
 import { stackDirections } from "./directions.ts";
-import { type Handlers, identityPairs, type Pair } from "./handler.ts";
+import { type Handlers, identityPairs, type DimPair } from "./handler.ts";
 
 function concat(context: NodeContext): void {
   const { inputs } = context;
@@ -154,7 +154,7 @@ function slice(context: NodeContext): void {
   context.carry(
     x,
     output,
-    x.dims.flatMap((_, i): Pair[] => (stepped.has(i) ? [] : [[i, i]])),
+    x.dims.flatMap((_, i): DimPair[] => (stepped.has(i) ? [] : [[i, i]])),
     options,
   );
 }

@@ -4,7 +4,7 @@
 import { type Atom, find, leavesOf } from "../index-sets/atoms.ts";
 import type { LeafScale } from "../assembly/build-spec.ts";
 import type { Exponents } from "./exponents.ts";
-import { type Places, placesOf } from "./places.ts";
+import { type LeafPlaces, placesOf } from "./places.ts";
 import { followScaling, type Way } from "./scaling.ts";
 import type { Fact, Value } from "../walk/value.ts";
 
@@ -67,7 +67,7 @@ type Signs = ReadonlyMap<Value, ReadonlyMap<string, 1 | -1>>;
 /** Leaves whose every place in a weight can scale, with the sign of each place. */
 function qualifying(
   weights: readonly Value[],
-  places: Places,
+  places: LeafPlaces,
   unknowns: Exponents,
 ): Map<Atom, Signs> {
   const signs = new Map<Atom, Map<Value, Map<string, 1 | -1>>>();

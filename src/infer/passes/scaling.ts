@@ -2,7 +2,7 @@
 // can carry it and with which sign. Facts a way cannot pass set exponents to 0.
 
 import { type Exponents, exponents } from "./exponents.ts";
-import { leavesBefore, type Place, type Places } from "./places.ts";
+import { leavesBefore, type LeafPlace, type LeafPlaces } from "./places.ts";
 import type { Fact, PointwiseLaw, Value } from "../walk/value.ts";
 
 /** `parity` is `sign` where a place and its inverse are not told apart. */
@@ -11,15 +11,15 @@ export type Way = "positive" | "sign" | "parity" | "general-linear";
 /** One solve: the exponents found so far, and the products that wait for more to be known. */
 interface Solve {
   readonly way: Way;
-  readonly places: Places;
+  readonly places: LeafPlaces;
   readonly unknowns: Exponents;
   readonly products: Product[];
 }
 
 /** Exponents of `total` are the sums of those of the terms, each with its sign; waits until all terms but one are known to be 0. */
 interface Product {
-  readonly total: readonly Place[];
-  readonly terms: readonly (readonly Place[])[];
+  readonly total: readonly LeafPlace[];
+  readonly terms: readonly (readonly LeafPlace[])[];
   readonly signs: readonly (1 | -1)[];
 }
 
@@ -31,7 +31,7 @@ interface Bound {
 type FactOf<K extends Fact["kind"]> = Extract<Fact, { kind: K }>;
 
 /** Solves for the exponent with which every place of a leaf in every value scales when one axis is scaled in one way. */
-export function followScaling(facts: readonly Fact[], places: Places, way: Way): Exponents {
+export function followScaling(facts: readonly Fact[], places: LeafPlaces, way: Way): Exponents {
   const solve: Solve = { way, places, unknowns: exponents(), products: [] };
   for (const fact of facts) {
     if (fact.kind === "opaque") zero(solve, places.all(fact.value));
@@ -44,16 +44,21 @@ export function followScaling(facts: readonly Fact[], places: Places, way: Way):
   return solve.unknowns;
 }
 
-function zero({ unknowns }: Solve, list: readonly Place[]): void {
+function zero({ unknowns }: Solve, list: readonly LeafPlace[]): void {
   for (const { unknown } of list) unknowns.zero(unknown);
 }
 
 /** Whether two lists hold the same leaves in the same order. */
-const same = (a: readonly Place[], b: readonly Place[]): boolean =>
+const same = (a: readonly LeafPlace[], b: readonly LeafPlace[]): boolean =>
   a.length === b.length && a.every(({ leaf }, i) => leaf === b[i].leaf);
 
 /** Exponents of a are `sign` times those of b; 0 where the leaves differ. */
-function link(solve: Solve, a: readonly Place[], b: readonly Place[], sign: 1 | -1 = 1): void {
+function link(
+  solve: Solve,
+  a: readonly LeafPlace[],
+  b: readonly LeafPlace[],
+  sign: 1 | -1 = 1,
+): void {
   if (same(a, b))
     for (const [i, { unknown }] of a.entries())
       solve.unknowns.link(unknown, b[i].unknown, solve.way === "parity" ? 1 : sign);
@@ -80,11 +85,11 @@ function carry(solve: Solve, { from, to, pairs, options }: FactOf<"carry">): voi
 /** The places of a slice that begins at `start`; none, and all set to 0, where it cuts a leaf. */
 function part(
   solve: Solve,
-  list: readonly Place[],
+  list: readonly LeafPlace[],
   value: Value,
   { dim, start }: Bound,
   length: number,
-): readonly Place[] {
+): readonly LeafPlace[] {
   const first = Number.isNaN(start) ? null : leavesBefore(value.dims[dim], start);
   if (first !== null) return list.slice(first, first + length);
   zero(solve, list);
@@ -139,8 +144,8 @@ function pointwise(solve: Solve, { law, inputs, output }: FactOf<"pointwise">): 
 /** The exponents of `total` are the sums of those of the lists. */
 function multiply(
   solve: Solve,
-  total: readonly Place[],
-  lists: readonly (readonly Place[])[],
+  total: readonly LeafPlace[],
+  lists: readonly (readonly LeafPlace[])[],
   signs: readonly (1 | -1)[],
 ): void {
   const { way, products } = solve;

@@ -12,7 +12,7 @@ import { actOn, actOnTensor } from "../../symmetry/act.ts";
 import { movingAxes, sampleElement } from "../../symmetry/element.ts";
 import { axesOfExpression } from "../../symmetry/expression.ts";
 import type { SymmetrySpec, TensorSpec } from "../../symmetry/types.ts";
-import { difference, isFinite, scalesOf, smallestScale } from "./output-difference.ts";
+import { difference, isFinite, scalesOf, minScale } from "./output-difference.ts";
 import { jitter, shuffleTensor } from "./control.ts";
 import type { Executor, ModelArray } from "../../runtime/executor.ts";
 import type { Inference } from "../infer.ts";
@@ -27,6 +27,7 @@ export interface ProveOptions {
   readonly inputs?: Readonly<Record<string, ModelArray>>;
 }
 
+/** What the action on one axis did to the outputs. */
 export interface AxisProof {
   readonly axis: string;
   /** Difference of the outputs after the action, relative to their largest entry. */
@@ -36,6 +37,7 @@ export interface AxisProof {
   readonly control: { readonly tensor: string; readonly error: number } | null;
 }
 
+/** A spec put to the test on the file itself: what every axis came to, and the verdict. */
 export interface Proof {
   /** `proved`: everything holds; `refuted`: some claim does not; `nothing to prove`: no axis moves, or no output does. */
   readonly verdict: "proved" | "refuted" | "nothing to prove";
@@ -76,7 +78,7 @@ export async function proveSpec(
   const isRounding = roundingTest(prepared, inference.graph, seed, tolerance);
   const { weights, scales, errorOf, warnings } = prepared;
   for (const [name, scale] of scales) {
-    if (scale < smallestScale)
+    if (scale < minScale)
       warnings.push(`output "${name}" is almost 0 on random inputs and is left out`);
   }
   const axes: AxisProof[] = [];
@@ -84,7 +86,7 @@ export async function proveSpec(
     axes.push(await proveAxis(prepared, { spec, axis, seed, tolerance, isRounding }));
   const everything = sampleElement(spec, deriveSeed(seed, "prove all"));
   const together = axes.length === 0 ? 0 : await errorOf(actOn(spec, everything, weights));
-  const seen = [...scales.values()].some((scale) => scale >= smallestScale);
+  const seen = [...scales.values()].some((scale) => scale >= minScale);
   const holds = (await isRounding(together)) && axes.every((proof) => proof.holds);
   return Object.freeze({
     verdict: axes.length === 0 || !seen ? "nothing to prove" : holds ? "proved" : "refuted",

@@ -9,6 +9,7 @@ const trialSizes = [7, 8, 16, 32, 64, 128, 224, 256, 512, 576];
 /** Sizes tried for a free first dimension: exports of one example may have a 1 written into their reshapes. */
 const batchSizes = [2, 1];
 
+/** The shape of every input in order; null where it is not known. */
 export type InputShapes = readonly (readonly number[] | null)[];
 
 /** Candidate shapes of all inputs, one candidate when nothing is free. @throws {OptionError} for sizes below 1 */

@@ -2,7 +2,7 @@
 
 import { type GroupElement, instanceCount } from "../../symmetry/element.ts";
 import type { PartDim } from "../../symmetry/parts.ts";
-import { governorsOf, lanesOf, type Dense } from "../../symmetry/dense.ts";
+import { parentsOf, lanesOf, type Dense } from "../../symmetry/dense.ts";
 import { partAction } from "../../symmetry/act.ts";
 import type { MatchProblem, PartReader } from "../problem.ts";
 
@@ -120,8 +120,8 @@ export async function normsOf(
   return Array.from(squares, Math.sqrt);
 }
 
-/** Takes units that nothing enters out of later norms: what leaves them has an arbitrary scale until it is fixed itself. */
-const silentScale = 1e30;
+/** Stands for the scale of a unit whose incoming weights are all zero, until its outgoing weights set it. */
+const unsetScale = 1e30;
 
 /** Sets the scales of an axis so that these norms become 1. */
 export function setScales(
@@ -131,7 +131,7 @@ export function setScales(
   norms: readonly number[],
   inverse: boolean,
 ): void {
-  const scaleOf = (norm: number) => (norm === 0 ? silentScale : inverse ? norm : 1 / norm);
+  const scaleOf = (norm: number) => (norm === 0 ? unsetScale : inverse ? norm : 1 / norm);
   replaceScales(problem, element, axis, (index) => scaleOf(norms[index]));
 }
 
@@ -152,24 +152,27 @@ function replaceScales(
   element[axis] = { ...old, scales };
 }
 
-/** Units that nothing enters are scaled by what leaves them; gives the number of those that nothing leaves either. */
-export async function rescueSilent(
+/**
+ * Sets the scales of units whose incoming weights are all zero from the norms of their outgoing weights. Returns how many of
+ * them have no outgoing weights either: their scale stays 1.
+ */
+export async function scaleByOutputs(
   problem: MatchProblem,
   read: PartReader,
   element: Record<string, GroupElement[string]>,
   axis: string,
   uses: readonly Use[],
 ): Promise<number> {
-  const isSilent = (old: number) => old === silentScale;
-  if (!element[axis].scales?.flat().some(isSilent)) return 0;
+  const isUnset = (old: number) => old === unsetScale;
+  if (!element[axis].scales?.flat().some(isUnset)) return 0;
   const side = ({ part, dim }: Use) => problem.parts[part].dims[dim].inverse;
   const others = usesOf(problem, axis).filter((use) => side(use) !== side(uses[0]));
   const unscaled = { ...element };
-  replaceScales(problem, unscaled, axis, (_, old) => (isSilent(old) ? 1 : old));
+  replaceScales(problem, unscaled, axis, (_, old) => (isUnset(old) ? 1 : old));
   const norms = await normsOf(problem, read, unscaled, axis, others);
   let dead = 0;
   replaceScales(problem, element, axis, (index, old) => {
-    if (!isSilent(old)) return old;
+    if (!isUnset(old)) return old;
     const norm = norms[index];
     if (norm === 0) dead++;
     return norm === 0 ? 1 : side(uses[0]) ? 1 / norm : norm;
@@ -186,7 +189,7 @@ function addSquares(
 ): void {
   const { sizes, data } = dense;
   const size = sizes[dim];
-  const lanes = lanesOf(sizes, dim, governorsOf(dims, dim));
+  const lanes = lanesOf(sizes, dim, parentsOf(dims, dim));
   for (let o = 0; o < lanes.outer; o++) {
     for (let i = 0; i < size; i++) {
       for (let n = 0; n < lanes.inner; n++) {

@@ -1,23 +1,27 @@
-// Fixes the continuous part of the group before anything discrete is matched: positive scales so that what enters a unit
+// Normalizes scales and bases before anything discrete is matched: positive scales so that what enters a unit
 // has norm 1, general-linear bases so that both sides are balanced (equal diagonal Gram matrices). Signs and rotations
 // among equal singular values stay open; matching settles them.
 
 import { type GroupElement, identityElement } from "../../symmetry/element.ts";
-import { balanceBases, basisOrder } from "./basis-gauge.ts";
+import { balanceBases, basisOrder } from "./balance-bases.ts";
 import type { MatchProblem, PartReader } from "../problem.ts";
-import { normsOf, rescueSilent, scaleOrder, setScales } from "./scale-gauge.ts";
+import { normsOf, scaleByOutputs, scaleOrder, setScales } from "./unit-norms.ts";
 
-export interface Gauge {
-  /** Brings the network to its gauge: scales and matrices only, nothing is reordered. */
+/** What brings a network to normalized scales and bases, one choice among all that give the same function. */
+export interface NormalizedScales {
+  /** Scales and matrices only: nothing is reordered. */
   readonly element: GroupElement;
   /** Axes with a continuous group that the weights do not pin down, with the reason. */
   readonly open: readonly { readonly axis: string; readonly reason: string }[];
 }
 
-/** Fixes scales and bases of one network; reads every part with such an axis a few times. */
-export async function fixGauge(problem: MatchProblem, read: PartReader): Promise<Gauge> {
+/** Normalizes scales and bases of one network; reads every part with such an axis a few times. */
+export async function normalizeScales(
+  problem: MatchProblem,
+  read: PartReader,
+): Promise<NormalizedScales> {
   const element: Record<string, GroupElement[string]> = { ...identityElement(problem) };
-  const open: Gauge["open"][number][] = [];
+  const open: NormalizedScales["open"][number][] = [];
   const batches = scaleOrder(problem);
   for (const batch of batches) {
     const fixed: [string, number[]][] = [];
@@ -29,7 +33,7 @@ export async function fixGauge(problem: MatchProblem, read: PartReader): Promise
     }
   }
   for (const { axis, uses } of batches.flat()) {
-    const dead = await rescueSilent(problem, read, element, axis, uses);
+    const dead = await scaleByOutputs(problem, read, element, axis, uses);
     if (dead > 0) open.push({ axis, reason: `${dead} of its indices have zero weights only` });
   }
   for (const name of basisOrder(problem)) {

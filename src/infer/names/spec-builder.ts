@@ -1,4 +1,4 @@
-// The desk of one network: what its template claims, declares and cannot explain.
+// The builder of one network: what its template assigns, declares and cannot explain.
 
 import { type SpecProblem } from "../../core/errors.ts";
 import { equalShapes, formatShape } from "../../core/shapes.ts";
@@ -8,13 +8,13 @@ import {
   parseAxisExpression,
 } from "../../symmetry/expression.ts";
 import type { Axis } from "../../symmetry/types.ts";
-import type { AxisView, Desk, ModelFacts, NamedShape } from "./template.ts";
+import type { AxisView, SpecBuilder, ModelFacts, NamedShape } from "./template.ts";
 
-/** What a template left on its desk. */
+/** What a template left on its builder. */
 export interface Reading {
   readonly axes: Map<string, Axis>;
-  /** Expressions of every claimed tensor, as text. */
-  readonly claimed: Map<string, readonly string[]>;
+  /** Expressions of every assigned tensor, as text. */
+  readonly assigned: Map<string, readonly string[]>;
   readonly ignored: ReadonlySet<string>;
   /** Prefixes of layers. */
   readonly layers: ReadonlySet<string>;
@@ -25,14 +25,14 @@ export interface Reading {
   readonly warnings: string[];
 }
 
-/** An empty desk over the tensors of a file. */
-export function openDesk(
+/** An empty builder over the tensors of a file. */
+export function openBuilder(
   tensors: readonly NamedShape[],
   facts: ModelFacts,
-): { readonly desk: Desk; readonly reading: Reading } {
+): { readonly builder: SpecBuilder; readonly reading: Reading } {
   const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]));
   const axes = new Map<string, Axis>();
-  const claimed = new Map<string, readonly string[]>();
+  const assigned = new Map<string, readonly string[]>();
   const ignored = new Set<string>();
   const layers = new Set<string>();
   const views = new Map<string, AxisView>();
@@ -54,15 +54,18 @@ export function openDesk(
     layer: (prefix: string) => void layers.add(prefix),
     seen: (axis: string, by: AxisView) => void views.set(axis, by),
   };
-  const claims = claimsOn({ shapes, axes, claimed, problem });
-  const desk: Desk = { ...look, ...claims, ...declarationsOn(axes, problem) };
-  const left = { axes, claimed, ignored, layers, views, problems, contradictions, warnings };
-  return { desk, reading: left };
+  const assignments = assignmentsOn({ shapes, axes, assigned, problem });
+  const builder: SpecBuilder = { ...look, ...assignments, ...declarationsOn(axes, problem) };
+  const left = { axes, assigned, ignored, layers, views, problems, contradictions, warnings };
+  return { builder, reading: left };
 }
 
-type Problem = Desk["problem"];
+type Problem = SpecBuilder["problem"];
 
-const declarationsOn = (axes: Map<string, Axis>, problem: Problem): Pick<Desk, "axis" | "fix"> => ({
+const declarationsOn = (
+  axes: Map<string, Axis>,
+  problem: Problem,
+): Pick<SpecBuilder, "axis" | "fix"> => ({
   axis(name, size, extra = {}) {
     const known = axes.get(name);
     if (!Number.isSafeInteger(size) || size < 1) problem(`axis "${name}" would have size ${size}`);
@@ -84,24 +87,24 @@ export const fixed = ({ size, within }: Axis): Axis => ({
   ...(within !== undefined && { within }),
 });
 
-interface ClaimParts {
+interface AssignmentParts {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly axes: ReadonlyMap<string, Axis>;
-  readonly claimed: Map<string, readonly string[]>;
+  readonly assigned: Map<string, readonly string[]>;
   readonly problem: Problem;
 }
 
-function claimsOn({
+function assignmentsOn({
   shapes,
   axes,
-  claimed,
+  assigned,
   problem,
-}: ClaimParts): Pick<Desk, "shape" | "claim" | "claimIf"> {
-  const claim = (name: string, expressions: readonly string[]): void => {
+}: AssignmentParts): Pick<SpecBuilder, "shape" | "assign" | "assignIf"> {
+  const assign = (name: string, expressions: readonly string[]): void => {
     const shape = shapes.get(name);
     if (shape === undefined) return problem(`tensor "${name}" is missing`, name);
-    if (claimed.has(name)) return problem(`tensor "${name}" is used twice by the template`, name);
-    claimed.set(name, expressions);
+    if (assigned.has(name)) return problem(`tensor "${name}" is used twice by the template`, name);
+    assigned.set(name, expressions);
     const expected = expressions.map((text) =>
       expressionSize(parseAxisExpression(text), (axis) => axes.get(axis)?.size ?? NaN),
     );
@@ -112,9 +115,9 @@ function claimsOn({
       );
   };
   return {
-    claim,
-    claimIf(name, expressions) {
-      if (shapes.has(name)) claim(name, expressions);
+    assign,
+    assignIf(name, expressions) {
+      if (shapes.has(name)) assign(name, expressions);
       return shapes.has(name);
     },
     shape(name, rank) {

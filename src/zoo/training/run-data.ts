@@ -5,19 +5,19 @@ import type { RunData, Task } from "../../tasks/task.ts";
 import { type HyperParameters, networkSeed } from "../recipe.ts";
 
 /** What a run learns from, and how batches are drawn from it. */
-export interface Lesson {
+export interface TrainingData {
   readonly data: RunData;
   /** Draws the examples of every batch, with replacement. */
   readonly draws: RandomStream;
 }
 
-/** The lesson of run `index`: the same for the same task, seed, index and hyper-parameters. */
-export function drawLesson(
+/** The training data of run `index`: the same for the same task, seed, index and hyper-parameters. */
+export function drawTrainingData(
   task: Task,
   { dataFraction, labelNoise }: HyperParameters,
   seed: number,
   index: number,
-): Lesson {
+): TrainingData {
   const random = (purpose: string) => randomStream(networkSeed(seed, index, purpose));
   const data = task.dataFor({ index, seed, dataFraction, labelNoise, random });
   return { data, draws: random("batches") };
@@ -55,7 +55,7 @@ export function hostBatch(task: Task, networks: number, size: number): HostBatch
 /** Writes one network's next batch into its part of the arrays of all. */
 export function drawBatch(
   task: Task,
-  { data, draws }: Lesson,
+  { data, draws }: TrainingData,
   size: number,
   part: Readonly<Record<string, Float32Array>>,
 ): void {

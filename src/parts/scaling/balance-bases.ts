@@ -5,10 +5,10 @@ import { type GroupElement, instanceCount } from "../../symmetry/element.ts";
 import { identityMatrix } from "../../symmetry/matrices.ts";
 import type { PartDim } from "../../symmetry/parts.ts";
 import { balance } from "./balance.ts";
-import { governorsOf, lanesOf, type Dense } from "../../symmetry/dense.ts";
+import { parentsOf, lanesOf, type Dense } from "../../symmetry/dense.ts";
 import { partAction } from "../../symmetry/act.ts";
 import type { MatchProblem, PartReader } from "../problem.ts";
-import { isLinear, type Use } from "./scale-gauge.ts";
+import { isLinear, type Use } from "./unit-norms.ts";
 
 /** Axes with bases, each after those it shares its parts with. */
 export function basisOrder(problem: MatchProblem): string[] {
@@ -73,7 +73,7 @@ function addGrams(
 ): void {
   const { sizes, data } = dense;
   const size = sizes[dim];
-  const lanes = lanesOf(sizes, dim, governorsOf(dims, dim));
+  const lanes = lanesOf(sizes, dim, parentsOf(dims, dim));
   const column = new Float64Array(size);
   for (let o = 0; o < lanes.outer; o++) {
     for (let n = 0; n < lanes.inner; n++) {
