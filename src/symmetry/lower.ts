@@ -22,6 +22,8 @@ export interface LoweredDim {
   /** Index of the dimension that holds the enclosing index, or null. */
   readonly governor: number | null;
   readonly inverse: boolean;
+  /** Scales do not act on it, permutations do. */
+  readonly still?: true;
 }
 
 /** A tensor whose every dimension is one axis; a view of (a slice of) a source tensor. */
@@ -118,11 +120,12 @@ function atomicTensor(
     name: part.name,
     source: part.tensor,
     dims: permuted.map((i) => {
-      const { governor, inverse } = part.dims[i];
+      const { governor, inverse, still } = part.dims[i];
       return {
         axis: axisAt(i),
         governor: governor === null ? null : permuted.indexOf(governor),
         inverse,
+        ...(still && { still }),
       };
     }),
     fixed,

@@ -83,8 +83,12 @@ function readGraph(model: ModelProto): OnnxGraph {
 
 function readOpset(model: ModelProto): number {
   const entry = model.opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx");
-  if (entry === undefined)
-    throw new FormatError("readOnnx: the model does not say which operator set it uses");
+  if (entry === undefined) {
+    const isUsed = model.graph?.node.some(({ domain }) => domain === "" || domain === "ai.onnx");
+    if (isUsed !== false || model.opsetImport.length === 0)
+      throw new FormatError("readOnnx: the model does not say which operator set it uses");
+    return newestOpset;
+  }
   const version = Number(entry.version);
   if (version < oldestOpset || version > newestOpset)
     throw new UnsupportedError(

@@ -12,7 +12,13 @@ import { actOn, actOnTensor } from "../../symmetry/act.ts";
 import { movingAxes, sampleElement } from "../../symmetry/element.ts";
 import { axesOfExpression } from "../../symmetry/expression.ts";
 import type { SymmetrySpec, TensorSpec } from "../../symmetry/types.ts";
-import { difference, isFinite, scalesOf, smallestScale } from "./output-difference.ts";
+import {
+  difference,
+  isFinite,
+  type Outputs,
+  scalesOf,
+  smallestScale,
+} from "./output-difference.ts";
 import { jitter, shuffleTensor } from "./control.ts";
 import type { Executor, ModelArray } from "../../runtime/executor.ts";
 import type { Inference } from "../infer.ts";
@@ -50,6 +56,8 @@ export interface Proof {
 
 /** The scale of an output is its largest entry over this many random inputs: one input alone may nearly cancel. */
 const scaleDraws = 4;
+/** Inputs with more entries than this take long to run and hardly cancel: fewer are drawn. */
+const manyEntries = 2 ** 16;
 /** A control shows when it moves the output by more than the tolerance, or by this much more than the action did. */
 const clearly = 30;
 /** Relative error of single precision, with room. */
@@ -72,24 +80,11 @@ export async function proveSpec(
 ): Promise<Proof> {
   const { spec, graph, aliases } = inference;
   const weights = weightsOf(graph, [...Object.keys(spec.tensors), ...aliases.keys()]);
-  const inputs = given ?? randomInputs(graph, inference.inputShapes, seed);
+  const { inputs, untouched, scales } = await runUntouched(bytes, inference, executor, seed, given);
   const write = modelWriter(bytes);
   const kept = frozenRecord([...aliases.keys()].map((name) => [name, weights[name]] as const));
   const runWith = (changed: Weights) => executor.run(write({ ...kept, ...changed }), inputs);
-  const untouched = await executor.run(bytes, inputs);
-  const scales = scalesOf(untouched);
-  for (let draw = 1; draw < (given === undefined ? scaleDraws : 1); draw++) {
-    const more = randomInputs(graph, inference.inputShapes, deriveSeed(seed, "scale", draw));
-    for (const [name, scale] of scalesOf(await executor.run(bytes, more))) {
-      if (Number.isFinite(scale)) scales.set(name, Math.max(scale, scales.get(name) ?? 0));
-    }
-  }
   const errorOf = async (changed: Weights) => difference(untouched, await runWith(changed), scales);
-  if (!Object.values(untouched).every(isFinite))
-    throw new UnsupportedError(
-      "proveSpec: the untouched model gives outputs that are not finite on random inputs; give inputs it works on",
-    );
-
   const warnings: string[] = [];
   const typeOf = (name: string) => graph.initializers.get(name)?.type;
   let limit = tolerance;
@@ -139,6 +134,65 @@ export async function proveSpec(
     largestError: Math.max(together, ...axes.map(({ error }) => error)),
     warnings: Object.freeze(warnings),
   });
+}
+
+interface Untouched {
+  readonly inputs: Readonly<Record<string, ModelArray>>;
+  readonly untouched: Outputs;
+  /** Largest entry of every output over several random inputs. */
+  readonly scales: ReadonlyMap<string, number>;
+}
+
+/** The model as it is, on the inputs that are given or on random ones of a size that tells. @throws {UnsupportedError} */
+async function runUntouched(
+  bytes: Uint8Array,
+  { graph, inputShapes }: Pick<Inference, "graph" | "inputShapes">,
+  executor: Executor,
+  seed: number,
+  given: ProveOptions["inputs"],
+): Promise<Untouched> {
+  const draw = (drawSeed: number, size: number) => randomInputs(graph, inputShapes, drawSeed, size);
+  const size = given === undefined ? await telling(executor, bytes, (s) => draw(seed, s)) : 1;
+  const inputs = given ?? draw(seed, size);
+  const untouched = await executor.run(bytes, inputs);
+  const scales = scalesOf(untouched);
+  const entries = Object.values(inputs).reduce((sum, { data }) => sum + data.length, 0);
+  const rounds = given !== undefined ? 1 : entries > manyEntries ? 2 : scaleDraws;
+  for (let round = 1; round < rounds; round++) {
+    const more = draw(deriveSeed(seed, "scale", round), size);
+    for (const [name, scale] of scalesOf(await executor.run(bytes, more))) {
+      if (Number.isFinite(scale)) scales.set(name, Math.max(scale, scales.get(name) ?? 0));
+    }
+  }
+  if (!Object.values(untouched).every(isFinite))
+    throw new UnsupportedError(
+      "proveSpec: the untouched model gives outputs that are not finite on random inputs; give inputs it works on",
+    );
+  return { inputs, untouched, scales };
+}
+
+/** Sizes of inputs in the order in which they are tried. */
+const inputSizes = [1, 10, 100, 0.1];
+/** Outputs below this may be no more than the rounding of a sigmoid, which is absolute. */
+const tellingScale = 1e-3;
+
+/** The size of inputs from which all outputs are large enough to tell rounding from change; else the best of those tried. */
+async function telling(
+  executor: Executor,
+  bytes: Uint8Array,
+  draw: (size: number) => Readonly<Record<string, ModelArray>>,
+): Promise<number> {
+  let best = { size: 1, told: -1 };
+  for (const size of inputSizes) {
+    const outputs = await executor.run(bytes, draw(size));
+    const scales = [...scalesOf(outputs).values()];
+    const told = scales.filter((scale) => scale >= tellingScale).length;
+    const isNumber = Object.values(outputs).every(isFinite);
+    if (size === 1 && (told === scales.length || !isNumber)) return 1;
+    if (isNumber && told > best.told) best = { size, told };
+    if (best.told === scales.length) break;
+  }
+  return best.size;
 }
 
 function weightsOf(graph: OnnxGraph, names: readonly string[]): Weights {

@@ -9,11 +9,16 @@ import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
 import type { ModelArray } from "../../runtime/executor.ts";
 import type { InputShapes } from "../walk/input-shapes.ts";
 
-/** One array for every input. @throws {UnsupportedError} for inputs without a type or shape to draw from */
+/**
+ * One array for every input.
+ * @param size - what normal numbers are multiplied by
+ * @throws {UnsupportedError} for inputs without a type or shape to draw from
+ */
 export function randomInputs(
   graph: OnnxGraph,
   shapes: InputShapes,
   seed: number,
+  size = 1,
 ): Readonly<Record<string, ModelArray>> {
   const bound = indexBound(graph);
   return frozenRecord(
@@ -28,7 +33,7 @@ export function randomInputs(
       const integer = /mask/i.test(name) || type === "bool" ? () => 1 : () => random.integer(limit);
       return [
         name,
-        { type, shape, data: draw(type, sizeOf(shape), () => random.normal(), integer) },
+        { type, shape, data: draw(type, sizeOf(shape), () => size * random.normal(), integer) },
       ] as const;
     }),
   );

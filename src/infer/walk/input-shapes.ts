@@ -2,12 +2,15 @@
 
 import { OptionError } from "../../core/errors.ts";
 import { lookup } from "../../core/records.ts";
+import { sizeOf } from "../../core/shapes.ts";
 import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
 
 /** Sizes tried in turn for free dimensions after the first; images that shrink many times need the later ones. */
 const trialSizes = [7, 8, 16, 32, 64, 128, 224, 256, 512, 576];
 /** Sizes tried for a free first dimension: exports of one example may have a 1 written into their reshapes. */
 const batchSizes = [2, 1];
+/** Examples of more entries than this are taken one at a time first: a proof runs them often. */
+const largeExample = 2 ** 16;
 
 export type InputShapes = readonly (readonly number[] | null)[];
 
@@ -33,8 +36,12 @@ export function candidateShapes(
           return given ?? (isBatch ? batch : trial);
         }) ?? null,
     );
+  const isLarge = graph.inputs.some(
+    ({ shape }) => sizeOf((shape ?? []).map((size) => Number(size) || 1)) > largeExample,
+  );
+  const batches = isLarge ? batchSizes.toReversed() : batchSizes;
   const candidates = [false, true].flatMap((states) =>
-    batchSizes.flatMap((batch) => trialSizes.map((trial) => shapesWith(batch, trial, states))),
+    batches.flatMap((batch) => trialSizes.map((trial) => shapesWith(batch, trial, states))),
   );
   return free ? candidates : candidates.slice(0, 1);
 }
