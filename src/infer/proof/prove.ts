@@ -12,17 +12,11 @@ import { actOn, actOnTensor } from "../../symmetry/act.ts";
 import { movingAxes, sampleElement } from "../../symmetry/element.ts";
 import { axesOfExpression } from "../../symmetry/expression.ts";
 import type { SymmetrySpec, TensorSpec } from "../../symmetry/types.ts";
-import {
-  difference,
-  isFinite,
-  type Outputs,
-  scalesOf,
-  smallestScale,
-} from "./output-difference.ts";
+import { difference, isFinite, scalesOf, smallestScale } from "./output-difference.ts";
 import { jitter, shuffleTensor } from "./control.ts";
 import type { Executor, ModelArray } from "../../runtime/executor.ts";
 import type { Inference } from "../infer.ts";
-import { randomInputs } from "./random-inputs.ts";
+import { type Setting, workingSettings } from "./working-inputs.ts";
 
 export interface ProveOptions {
   /** @default 0 */
@@ -54,10 +48,6 @@ export interface Proof {
   readonly warnings: readonly string[];
 }
 
-/** The scale of an output is its largest entry over this many random inputs: one input alone may nearly cancel. */
-const scaleDraws = 4;
-/** Inputs with more entries than this take long to run and hardly cancel: fewer are drawn. */
-const manyEntries = 2 ** 16;
 /** A control shows when it moves the output by more than the tolerance, or by this much more than the action did. */
 const clearly = 30;
 /** Relative error of single precision, with room. */
@@ -74,17 +64,24 @@ const maxControls = 6;
  */
 export async function proveSpec(
   bytes: Uint8Array,
-  inference: Pick<Inference, "spec" | "graph" | "aliases" | "inputShapes">,
+  inference: Pick<Inference, "spec" | "graph" | "aliases" | "inputShapes" | "otherShapes">,
   executor: Executor,
   { seed = 0, tolerance = 1e-4, inputs: given }: ProveOptions = {},
 ): Promise<Proof> {
   const { spec, graph, aliases } = inference;
   const weights = weightsOf(graph, [...Object.keys(spec.tensors), ...aliases.keys()]);
-  const { inputs, untouched, scales } = await runUntouched(bytes, inference, executor, seed, given);
+  const settings = await (given === undefined
+    ? workingSettings(executor, bytes, inference, seed)
+    : givenSetting(executor, bytes, given));
   const write = modelWriter(bytes);
   const kept = frozenRecord([...aliases.keys()].map((name) => [name, weights[name]] as const));
-  const runWith = (changed: Weights) => executor.run(write({ ...kept, ...changed }), inputs);
-  const errorOf = async (changed: Weights) => difference(untouched, await runWith(changed), scales);
+  const errorOf = async (changed: Weights): Promise<number> => {
+    const model = write({ ...kept, ...changed });
+    let error = 0;
+    for (const { inputs, untouched, scales } of settings)
+      error = Math.max(error, difference(untouched, await executor.run(model, inputs), scales));
+    return error;
+  };
   const warnings: string[] = [];
   const typeOf = (name: string) => graph.initializers.get(name)?.type;
   let limit = tolerance;
@@ -101,8 +98,8 @@ export async function proveSpec(
     return error <= limit;
   };
   const axes: AxisProof[] = [];
-  for (const [name, scale] of scales) {
-    if (scale < smallestScale)
+  for (const name of settings[0].scales.keys()) {
+    if (settings.every(({ scales }) => (scales.get(name) ?? 0) < smallestScale))
       warnings.push(`output "${name}" is almost 0 on random inputs and is left out`);
   }
   for (const axis of movingAxes(spec)) {
@@ -123,7 +120,9 @@ export async function proveSpec(
   }
   const everything = sampleElement(spec, deriveSeed(seed, "prove all"));
   const together = axes.length === 0 ? 0 : await errorOf(actOn(spec, everything, weights));
-  const seen = [...scales.values()].some((scale) => scale >= smallestScale);
+  const seen = settings.some(({ scales }) =>
+    [...scales.values()].some((scale) => scale >= smallestScale),
+  );
   const holds = (await isRounding(together)) && axes.every((proof) => proof.holds);
   return Object.freeze({
     verdict: axes.length === 0 || !seen ? "nothing to prove" : holds ? "proved" : "refuted",
@@ -136,63 +135,18 @@ export async function proveSpec(
   });
 }
 
-interface Untouched {
-  readonly inputs: Readonly<Record<string, ModelArray>>;
-  readonly untouched: Outputs;
-  /** Largest entry of every output over several random inputs. */
-  readonly scales: ReadonlyMap<string, number>;
-}
-
-/** The model as it is, on the inputs that are given or on random ones of a size that tells. @throws {UnsupportedError} */
-async function runUntouched(
-  bytes: Uint8Array,
-  { graph, inputShapes }: Pick<Inference, "graph" | "inputShapes">,
+/** The model as it is on inputs that were given. @throws {UnsupportedError} when its outputs are not finite */
+async function givenSetting(
   executor: Executor,
-  seed: number,
-  given: ProveOptions["inputs"],
-): Promise<Untouched> {
-  const draw = (drawSeed: number, size: number) => randomInputs(graph, inputShapes, drawSeed, size);
-  const size = given === undefined ? await telling(executor, bytes, (s) => draw(seed, s)) : 1;
-  const inputs = given ?? draw(seed, size);
-  const untouched = await executor.run(bytes, inputs);
-  const scales = scalesOf(untouched);
-  const entries = Object.values(inputs).reduce((sum, { data }) => sum + data.length, 0);
-  const rounds = given !== undefined ? 1 : entries > manyEntries ? 2 : scaleDraws;
-  for (let round = 1; round < rounds; round++) {
-    const more = draw(deriveSeed(seed, "scale", round), size);
-    for (const [name, scale] of scalesOf(await executor.run(bytes, more))) {
-      if (Number.isFinite(scale)) scales.set(name, Math.max(scale, scales.get(name) ?? 0));
-    }
-  }
+  model: Uint8Array,
+  inputs: Readonly<Record<string, ModelArray>>,
+): Promise<Setting[]> {
+  const untouched = await executor.run(model, inputs);
   if (!Object.values(untouched).every(isFinite))
     throw new UnsupportedError(
-      "proveSpec: the untouched model gives outputs that are not finite on random inputs; give inputs it works on",
+      "proveSpec: the untouched model gives outputs that are not finite on the inputs that were given",
     );
-  return { inputs, untouched, scales };
-}
-
-/** Sizes of inputs in the order in which they are tried. */
-const inputSizes = [1, 10, 100, 0.1];
-/** Outputs below this may be no more than the rounding of a sigmoid, which is absolute. */
-const tellingScale = 1e-3;
-
-/** The size of inputs from which all outputs are large enough to tell rounding from change; else the best of those tried. */
-async function telling(
-  executor: Executor,
-  bytes: Uint8Array,
-  draw: (size: number) => Readonly<Record<string, ModelArray>>,
-): Promise<number> {
-  let best = { size: 1, told: -1 };
-  for (const size of inputSizes) {
-    const outputs = await executor.run(bytes, draw(size));
-    const scales = [...scalesOf(outputs).values()];
-    const told = scales.filter((scale) => scale >= tellingScale).length;
-    const isNumber = Object.values(outputs).every(isFinite);
-    if (size === 1 && (told === scales.length || !isNumber)) return 1;
-    if (isNumber && told > best.told) best = { size, told };
-    if (best.told === scales.length) break;
-  }
-  return best.size;
+  return [{ inputs, untouched, scales: scalesOf(untouched) }];
 }
 
 function weightsOf(graph: OnnxGraph, names: readonly string[]): Weights {

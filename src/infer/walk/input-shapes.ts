@@ -24,6 +24,8 @@ export function candidateShapes(
       throw new OptionError(`inferSpec: size of "${name}" must be 1 or more, got ${size}`);
   }
   let free = false;
+  /** Names that stand first in some input, wherever else they stand. */
+  const firsts = new Set(graph.inputs.map(({ shape }) => shape?.[0]));
   const shapesWith = (batch: number, trial: number, states: boolean): InputShapes =>
     graph.inputs.map(
       ({ shape }) =>
@@ -32,7 +34,8 @@ export function candidateShapes(
           const given = size === null ? undefined : lookup(sizes, size);
           if (given === undefined) free = true;
           // States of recurrent layers have the batch second: [layers, batch, features].
-          const isBatch = at === 0 || (states && at === 1 && typeof shape[0] === "number");
+          const isState = states && at === 1 && typeof shape[0] === "number";
+          const isBatch = at === 0 || isState || (size !== null && firsts.has(size));
           return given ?? (isBatch ? batch : trial);
         }) ?? null,
     );
