@@ -83,20 +83,7 @@ export async function proveSpec(
     return error;
   };
   const warnings: string[] = [];
-  const typeOf = (name: string) => graph.initializers.get(name)?.type;
-  let limit = tolerance;
-  /** Whether an error is rounding: within the tolerance, or within what the last bit of every weight does to this model. */
-  const isRounding = async (error: number): Promise<boolean> => {
-    if (error > limit && limit === tolerance && error < ceiling) {
-      const noise = await errorOf(jitter(weights, deriveSeed(seed, "jitter"), typeOf));
-      limit = Math.max(tolerance, Math.min(ceiling, amplification * noise));
-      if (error <= limit)
-        warnings.push(
-          `the last bit of the weights alone moves the outputs by ${noise.toExponential(1)}: rounding is amplified, errors up to ${limit.toExponential(1)} are taken for it`,
-        );
-    }
-    return error <= limit;
-  };
+  const isRounding = roundingJudge(graph, weights, { seed, tolerance, errorOf, warnings });
   const axes: AxisProof[] = [];
   for (const name of settings[0].scales.keys()) {
     if (settings.every(({ scales }) => (scales.get(name) ?? 0) < smallestScale))
@@ -133,6 +120,35 @@ export async function proveSpec(
     largestError: Math.max(together, ...axes.map(({ error }) => error)),
     warnings: Object.freeze(warnings),
   });
+}
+
+interface Judging {
+  readonly seed: number;
+  readonly tolerance: number;
+  readonly errorOf: (changed: Weights) => Promise<number>;
+  /** What was taken for rounding is said here. */
+  readonly warnings: string[];
+}
+
+/** Says whether an error is rounding: within the tolerance, or within what the last bit of every weight does to this model. */
+function roundingJudge(
+  graph: OnnxGraph,
+  weights: Weights,
+  { seed, tolerance, errorOf, warnings }: Judging,
+): (error: number) => Promise<boolean> {
+  const typeOf = (name: string) => graph.initializers.get(name)?.type;
+  let limit = tolerance;
+  return async (error) => {
+    if (error > limit && limit === tolerance && error < ceiling) {
+      const noise = await errorOf(jitter(weights, deriveSeed(seed, "jitter"), typeOf));
+      limit = Math.max(tolerance, Math.min(ceiling, amplification * noise));
+      if (error <= limit)
+        warnings.push(
+          `the last bit of the weights alone moves the outputs by ${noise.toExponential(1)}: rounding is amplified, errors up to ${limit.toExponential(1)} are taken for it`,
+        );
+    }
+    return error <= limit;
+  };
 }
 
 /** The model as it is on inputs that were given. @throws {UnsupportedError} when its outputs are not finite */
