@@ -66,8 +66,56 @@ export async function proveSpec(
   bytes: Uint8Array,
   inference: Pick<Inference, "spec" | "graph" | "aliases" | "inputShapes" | "otherShapes">,
   executor: Executor,
-  { seed = 0, tolerance = 1e-4, inputs: given }: ProveOptions = {},
+  options: ProveOptions = {},
 ): Promise<Proof> {
+  const { seed = 0, tolerance = 1e-4 } = options;
+  const { spec } = inference;
+  const prepared = await prepareModel(bytes, inference, executor, { ...options, seed });
+  const isRounding = roundingTest(prepared, inference.graph, seed, tolerance);
+  const { weights, settings, errorOf, warnings } = prepared;
+  const isSeen = (name: string) =>
+    settings.some(({ scales }) => (scales.get(name) ?? 0) >= smallestScale);
+  const outputs = [...settings[0].scales.keys()];
+  for (const name of outputs) {
+    if (!isSeen(name))
+      warnings.push(`output "${name}" is almost 0 on random inputs and is left out`);
+  }
+  const axes: AxisProof[] = [];
+  for (const axis of movingAxes(spec))
+    axes.push(await proveAxis(prepared, { spec, axis, seed, tolerance, isRounding }));
+  const everything = sampleElement(spec, deriveSeed(seed, "prove all"));
+  const together = axes.length === 0 ? 0 : await errorOf(actOn(spec, everything, weights));
+  const seen = outputs.some(isSeen);
+  const holds = (await isRounding(together)) && axes.every((proof) => proof.holds);
+  return Object.freeze({
+    verdict: axes.length === 0 || !seen ? "nothing to prove" : holds ? "proved" : "refuted",
+    seed,
+    tolerance,
+    axes: Object.freeze(axes),
+    together,
+    largestError: Math.max(together, ...axes.map(({ error }) => error)),
+    warnings: Object.freeze(warnings),
+  });
+}
+
+/** A model that is ready to be run with changed weights and compared with itself untouched. */
+interface PreparedModel {
+  readonly weights: Weights;
+  /** The untouched model on every set of inputs. */
+  readonly settings: readonly Setting[];
+  /** Largest difference of outputs from the untouched ones after these weights changed, relative to the scales. */
+  readonly errorOf: (changed: Weights) => Promise<number>;
+  /** Grows while the proof goes on. */
+  readonly warnings: string[];
+}
+
+/** Runs the untouched model. @throws {UnsupportedError} when its outputs are not finite */
+async function prepareModel(
+  bytes: Uint8Array,
+  inference: Parameters<typeof proveSpec>[1],
+  executor: Executor,
+  { seed, inputs: given }: Pick<ProveOptions, "inputs"> & { readonly seed: number },
+): Promise<PreparedModel> {
   const { spec, graph, aliases } = inference;
   const weights = weightsOf(graph, [...Object.keys(spec.tensors), ...aliases.keys()]);
   const settings = await (given === undefined
@@ -82,59 +130,32 @@ export async function proveSpec(
       error = Math.max(error, difference(untouched, await executor.run(model, inputs), scales));
     return error;
   };
-  const warnings: string[] = [];
-  const isRounding = roundingJudge(graph, weights, { seed, tolerance, errorOf, warnings });
-  const axes: AxisProof[] = [];
-  for (const name of settings[0].scales.keys()) {
-    if (settings.every(({ scales }) => (scales.get(name) ?? 0) < smallestScale))
-      warnings.push(`output "${name}" is almost 0 on random inputs and is left out`);
-  }
-  for (const axis of movingAxes(spec)) {
-    const acted = visibleAction(spec, weights, axis, deriveSeed(seed, "prove", axis));
-    if (acted === null) {
-      warnings.push(`axis "${axis}": every action leaves the tensors as they are (equal entries)`);
-      axes.push({ axis, error: 0, holds: true, control: null });
-      continue;
-    }
-    const error = await errorOf(acted);
-    const wanted = Math.min(tolerance, clearly * Math.max(error, rounding));
-    const control = await controlOf({ weights, acted, axis, seed, wanted, errorOf });
-    if (control === null)
-      warnings.push(
-        `axis "${axis}": changing one tensor alone does not change the output; its weights may be dead`,
-      );
-    axes.push({ axis, error, holds: await isRounding(error), control });
-  }
-  const everything = sampleElement(spec, deriveSeed(seed, "prove all"));
-  const together = axes.length === 0 ? 0 : await errorOf(actOn(spec, everything, weights));
-  const seen = settings.some(({ scales }) =>
-    [...scales.values()].some((scale) => scale >= smallestScale),
-  );
-  const holds = (await isRounding(together)) && axes.every((proof) => proof.holds);
-  return Object.freeze({
-    verdict: axes.length === 0 || !seen ? "nothing to prove" : holds ? "proved" : "refuted",
-    seed,
-    tolerance,
-    axes: Object.freeze(axes),
-    together,
-    largestError: Math.max(together, ...axes.map(({ error }) => error)),
-    warnings: Object.freeze(warnings),
-  });
+  return { weights, settings, errorOf, warnings: [] };
 }
 
-interface Judging {
-  readonly seed: number;
-  readonly tolerance: number;
-  readonly errorOf: (changed: Weights) => Promise<number>;
-  /** What was taken for rounding is said here. */
-  readonly warnings: string[];
+/** The model as it is on inputs that were given. @throws {UnsupportedError} when its outputs are not finite */
+async function givenSetting(
+  executor: Executor,
+  model: Uint8Array,
+  inputs: Readonly<Record<string, ModelArray>>,
+): Promise<Setting[]> {
+  const untouched = await executor.run(model, inputs);
+  if (!Object.values(untouched).every(isFinite))
+    throw new UnsupportedError(
+      "proveSpec: the untouched model gives outputs that are not finite on the inputs that were given",
+    );
+  return [{ inputs, untouched, scales: scalesOf(untouched) }];
 }
 
-/** Says whether an error is rounding: within the tolerance, or within what the last bit of every weight does to this model. */
-function roundingJudge(
+/**
+ * Whether an error is rounding: within the tolerance, or within what the last bit of every weight does to this model, which
+ * is measured once, when an error first asks for it.
+ */
+function roundingTest(
+  { weights, errorOf, warnings }: PreparedModel,
   graph: OnnxGraph,
-  weights: Weights,
-  { seed, tolerance, errorOf, warnings }: Judging,
+  seed: number,
+  tolerance: number,
 ): (error: number) => Promise<boolean> {
   const typeOf = (name: string) => graph.initializers.get(name)?.type;
   let limit = tolerance;
@@ -151,18 +172,32 @@ function roundingJudge(
   };
 }
 
-/** The model as it is on inputs that were given. @throws {UnsupportedError} when its outputs are not finite */
-async function givenSetting(
-  executor: Executor,
-  model: Uint8Array,
-  inputs: Readonly<Record<string, ModelArray>>,
-): Promise<Setting[]> {
-  const untouched = await executor.run(model, inputs);
-  if (!Object.values(untouched).every(isFinite))
-    throw new UnsupportedError(
-      "proveSpec: the untouched model gives outputs that are not finite on the inputs that were given",
+interface AxisOptions {
+  readonly spec: SymmetrySpec;
+  readonly axis: string;
+  readonly seed: number;
+  readonly tolerance: number;
+  readonly isRounding: (error: number) => Promise<boolean>;
+}
+
+/** Acts on one axis and compares outputs, with its control. */
+async function proveAxis(
+  { weights, errorOf, warnings }: PreparedModel,
+  { spec, axis, seed, tolerance, isRounding }: AxisOptions,
+): Promise<AxisProof> {
+  const acted = visibleAction(spec, weights, axis, deriveSeed(seed, "prove", axis));
+  if (acted === null) {
+    warnings.push(`axis "${axis}": every action leaves the tensors as they are (equal entries)`);
+    return { axis, error: 0, holds: true, control: null };
+  }
+  const error = await errorOf(acted);
+  const wanted = Math.min(tolerance, clearly * Math.max(error, rounding));
+  const control = await controlOf({ weights, acted, axis, seed, wanted, errorOf });
+  if (control === null)
+    warnings.push(
+      `axis "${axis}": changing one tensor alone does not change the output; its weights may be dead`,
     );
-  return [{ inputs, untouched, scales: scalesOf(untouched) }];
+  return { axis, error, holds: await isRounding(error), control };
 }
 
 function weightsOf(graph: OnnxGraph, names: readonly string[]): Weights {
