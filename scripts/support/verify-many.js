@@ -1,7 +1,6 @@
 // A child process that proves one model after another: paths come line by line on standard input, a JSON line goes out for
 // each. What ends the process is told by the parent, which sees which file was the last.
 
-import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import {
   EnvironmentError,
@@ -12,13 +11,14 @@ import {
 import { readOnnx } from "../../dist/formats/onnx/onnx.js";
 import { inferSpec } from "../../dist/infer/infer.js";
 import { proveSpec } from "../../dist/infer/proof/prove.js";
+import { readModelBytes } from "../../dist/node/beside.js";
 import { onnxRuntime } from "../../dist/runtime/onnx-runtime.js";
 
 const ours = [EnvironmentError, FormatError, OptionError, UnsupportedError];
 const executor = await onnxRuntime();
 
 async function judge(path) {
-  const bytes = new Uint8Array(readFileSync(path));
+  const bytes = await readModelBytes(path);
   const graph = readOnnx(bytes);
   const read = { opset: graph.opset, read: true };
   let inference;

@@ -17,7 +17,7 @@ export const structureOf = ({ axes }: SymmetrySpec): string[] =>
 export function freeAxes({ axes }: SymmetrySpec): string[] {
   const named = (name: string): string => {
     const { group, size, scale } = axes[name];
-    const letter = group === "general-linear" ? "GL" : "S";
+    const letter = { "general-linear": "GL", permutation: "S", fixed: "fixed" }[group];
     return `${letter}_${size}${scale === undefined ? "" : ` ${scale}`}`;
   };
   return Object.entries(axes)

@@ -15,8 +15,9 @@ export const maxBytes = 2 ** 31;
 const maxNodes = 500_000;
 const maxTensors = 500_000;
 const maxNesting = 64;
-const oldestOpset = 1;
-const newestOpset = 24;
+/** Operator sets that are read. */
+export const oldestOpset = 1;
+export const newestOpset = 24;
 
 /** The protobuf message of a model. @throws {FormatError} when the bytes are not one */
 export function decodeModel(bytes: Uint8Array): ModelProto {
