@@ -55,9 +55,13 @@ export function breakAtSentences(page) {
     }
     const item = listItem.exec(line);
     const isCode = item === null && /^ {4,}\S/.test(line) && (out.at(-1) ?? "").trim() === "";
-    if (isApart(line) || isCode) {
+    if (isCode) {
       out.push(line);
-      while (isCode && at < lines.length && /^ {4,}\S/.test(lines[at])) out.push(take());
+      while (at < lines.length && /^ {4,}\S/.test(lines[at])) out.push(take());
+      continue;
+    }
+    if (isApart(line)) {
+      out.push(line);
       continue;
     }
     const first = item === null ? /^\s*/.exec(line)[0] : item[0];

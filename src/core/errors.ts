@@ -43,10 +43,26 @@ export class FormatError extends Error {
   readonly code = "WEIGHTSPACE_FORMAT";
 }
 
-/** Valid input that this version does not handle; the message names the feature. */
+/**
+ * Valid input that this version does not handle; the message names the feature. Where several things might be meant,
+ * `problems` lists them and the message has a line for each.
+ */
 export class UnsupportedError extends Error {
   override readonly name = "UnsupportedError";
   readonly code = "WEIGHTSPACE_UNSUPPORTED";
+  declare readonly problems?: readonly string[];
+  constructor(
+    message: string,
+    options: ErrorOptions & {
+      readonly problems?: readonly string[];
+      readonly remedy?: string;
+    } = {},
+  ) {
+    const { problems, remedy, ...rest } = options;
+    const lines = (problems ?? []).map((problem) => `\n  - ${visibleName(problem)}`).join("");
+    super(`${message}${lines}${remedy === undefined ? "" : `\n${visibleName(remedy)}`}`, rest);
+    if (problems !== undefined) this.problems = problems;
+  }
 }
 
 /** An option or argument is out of its range. */

@@ -52,6 +52,8 @@ export interface Inference {
   readonly valueAxes: () => ReadonlyMap<string, readonly AxisExpression[]>;
   /** The input shapes that were assumed. */
   readonly inputShapes: InputShapes;
+  /** Others that would have been tried, in order: the symmetries do not depend on the sizes of free dimensions. */
+  readonly otherShapes: readonly InputShapes[];
 }
 
 /**
@@ -106,8 +108,14 @@ function infer(
         }),
       ),
     inputShapes,
+    otherShapes: Object.freeze(
+      candidateShapes(separated.graph, sizes).filter((shapes) => !sameShapes(shapes, inputShapes)),
+    ),
   });
 }
+
+const sameShapes = (a: InputShapes, b: InputShapes): boolean =>
+  a.every((shape, i) => shape?.join() === b[i]?.join());
 
 /** Tries the candidate input shapes in turn; the first that the whole graph agrees with is taken, else one that only branches disagree with. */
 function walkWithSomeShapes(

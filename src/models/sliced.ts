@@ -11,6 +11,7 @@ import { concatenateAll } from "../layers/pointwise/concatenate.ts";
 import { takeApart } from "../layers/take-apart.ts";
 import { denseStack } from "../layers/pointwise/dense.ts";
 import { type AtomicTensor, type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
+import { powerOf } from "../symmetry/parts.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { Model, VectorModel, WeightBatch } from "./model.ts";
 
@@ -29,7 +30,7 @@ export interface SlicedModelOptions {
 /** Coordinates of the neurons of an axis from one atomic tensor: [batch, neurons, width], with the charge under scales. */
 interface Coordinates {
   readonly values: np.Array;
-  readonly charge: 1 | -1;
+  readonly charge: 1 | -1 | 0;
   /** Keeps its sign when the neuron changes its own. */
   readonly even: boolean;
 }
@@ -52,11 +53,14 @@ function coordinatesOf(
   const order = [0, ...own.map((i) => i + 1), dims.length + 1, ...others.map((i) => i + 1)];
   const neurons = sizeOf(own.map((i) => x.shape[i + 1]));
   const rest = sizeOf(others.map((i) => x.shape[i + 1]));
-  const charge = dims[dim].inverse ? -1 : 1;
+  const charge = powerOf(dims[dim]);
   const values = np.transpose(x.ref, order).reshape([x.shape[0], neurons, fixedSize, rest]);
   if (others.length === 0)
     return [{ values: values.reshape([x.shape[0], neurons, fixedSize]), charge, even: false }];
-  const axes = others.map((i) => lowered.axes[dims[i].axis]);
+  const axes = others.map((i) => {
+    const { scale, ...axis } = lowered.axes[dims[i].axis];
+    return { ...axis, scale: dims[i].still ? null : scale };
+  });
   if (axes.some(({ group, scale }) => group !== "permutation" || (scale && scale !== "sign"))) {
     values.dispose();
     return [];
@@ -82,7 +86,11 @@ function takeOutScale(parts: readonly Coordinates[]): Coordinates[] {
   const scaled = parts.map((part) => ({
     ...part,
     values:
-      part.charge === 1 ? np.divide(part.values, safe.ref) : np.multiply(part.values, length.ref),
+      part.charge === 0
+        ? part.values
+        : part.charge === 1
+          ? np.divide(part.values, safe.ref)
+          : np.multiply(part.values, length.ref),
   }));
   safe.dispose();
   length.dispose();
@@ -191,7 +199,8 @@ function widthOf(lowered: LoweredSpec, each: number): number {
             dims.every((other, i) => {
               const { group, scale } = lowered.axes[other.axis];
               const isOwn = i === at || ancestors(dims, at).includes(i);
-              return isOwn || (group === "permutation" && (!scale || scale === "sign"));
+              const isPlain = other.still || !scale || scale === "sign";
+              return isOwn || (group === "permutation" && isPlain);
             }),
         ),
       ),

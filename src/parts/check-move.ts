@@ -82,7 +82,8 @@ function boundOf(
   { scaled }: Rounding,
 ): Bound {
   const isLinear = ({ axis }: PartDim) => axis !== null && axes[axis].group === "general-linear";
-  const isScaled = ({ axis }: PartDim) => axis !== null && axes[axis].scale === "positive";
+  const isScaled = ({ axis, still }: PartDim) =>
+    axis !== null && axes[axis].scale === "positive" && still !== true;
   const larger = (x: number, y: number) => Math.max(Math.abs(x), Math.abs(y));
   const dim = dims.findIndex(isLinear);
   if (dim === -1) {

@@ -179,7 +179,9 @@ function scaled(
   moves: readonly (AxisMove | null)[],
   lanesAt: (dim: number) => Lanes,
 ): FloatArray {
-  const order = outermostFirst(dims).filter((dim) => moves[dim]?.scales !== undefined);
+  const order = outermostFirst(dims).filter(
+    (dim) => moves[dim]?.scales !== undefined && dims[dim].still !== true,
+  );
   if (order.length === 0) return source;
   const factors = new Float64Array(source.length).fill(1);
   for (const dim of order) {

@@ -22,6 +22,8 @@ export interface LoweredDim {
   /** Index of the dimension that holds the enclosing index, or null. */
   readonly parent: number | null;
   readonly inverse: boolean;
+  /** Scales do not act on it, permutations do. */
+  readonly still?: true;
 }
 
 /** A tensor whose every dimension is one axis; a view of (a slice of) a source tensor. */
@@ -119,11 +121,12 @@ function atomicTensor(
     name: part.name,
     source: part.tensor,
     dims: permuted.map((i) => {
-      const { parent, inverse } = part.dims[i];
+      const { parent, inverse, still } = part.dims[i];
       return {
         axis: axisAt(i),
         parent: parent === null ? null : permuted.indexOf(parent),
         inverse,
+        ...(still && { still }),
       };
     }),
     fixed,

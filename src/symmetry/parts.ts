@@ -14,6 +14,8 @@ export interface PartDim {
   readonly size: number;
   /** Transforms by the inverse scale or inverse transposed matrix (`h^-1`). */
   readonly inverse: boolean;
+  /** Scales do not act on it, permutations do (`h^0`). */
+  readonly still?: true;
   /** Step in the tensor's flat row-major data, in entries. */
   readonly stride: number;
   /** For an axis within another: which dimension of this part holds the enclosing index; else null. */
@@ -21,6 +23,10 @@ export interface PartDim {
   /** The tensor dimension this came from. */
   readonly dimension: number;
 }
+
+/** With which power of its axis's scale a dimension is multiplied. */
+export const powerOf = ({ inverse, still }: Pick<PartDim, "inverse" | "still">): -1 | 0 | 1 =>
+  still ? 0 : inverse ? -1 : 1;
 
 /** A strided view of one tensor, every dimension a single axis. */
 export interface Part {
@@ -119,6 +125,7 @@ function partDims(
       axis,
       size: size(expression),
       inverse: expression.kind === "axis" && expression.inverse,
+      ...(expression.kind === "axis" && expression.still && { still: true }),
       stride,
       parent: axis === null ? null : parentOf(names, i, spec.axes[axis].within),
       dimension,

@@ -16,7 +16,7 @@ export type AxisScale = "sign" | "positive";
 export interface Axis {
   readonly size: number;
   readonly group: AxisGroup;
-  /** Per-entry scalings besides the permutation; dimensions written `h^-1` transform by the inverse. */
+  /** Per-entry scalings besides the permutation; dimensions written `h^-1` transform by the inverse, `h^0` not at all. */
   readonly scale?: AxisScale;
   /** The axis acts independently inside every index of this other axis (a wreath product). */
   readonly within?: string;

@@ -3,7 +3,12 @@
 // the best match of what lies inside it.
 
 import { randomStream } from "../../core/random.ts";
-import { composeElements, type GroupElement, instanceCount } from "../../symmetry/element.ts";
+import {
+  composedAxes,
+  type GroupElement,
+  identityElement,
+  instanceCount,
+} from "../../symmetry/element.ts";
 import { axisFeatures } from "../../parts/features/features.ts";
 import { type AxisFeatures, isMoving } from "../../parts/features/messages.ts";
 import { enclosedBy, matchEnclosing, type MatchInside } from "./match-enclosing.ts";
@@ -71,11 +76,12 @@ export async function descend(
   /** Axes whose best match may have changed since they were matched last. */
   const stale = new Set(axes);
   const linear = (name: string) => problem.axes[name].group === "general-linear";
-  let element = from;
+  const element: Record<string, GroupElement[string]> = { ...identityElement(problem), ...from };
+  const places = partsOf(problem, descent.weights);
   let score = await scoreOf(descent, element);
   const startScore = score;
   const entries = entriesOf(problem, descent.weights);
-  let best: Descended = { element, score, startScore, sweeps: 0 };
+  let best: Descended = { element: { ...element }, score, startScore, sweeps: 0 };
   for (let sweep = 1; sweep <= sweeps; sweep++) {
     const shuffled = random.permutation(axes.length).map((i) => axes[i]);
     const order = [
@@ -89,9 +95,9 @@ export async function descend(
       const delta =
         (enclosed.get(axis) ?? []).length > 0
           ? await matchEnclosing(descent, element, axis, matchInside)
-          : await matchAxis(descent, element, axis);
+          : await matchAxis(descent, element, axis, places.get(axis) ?? []);
       if (delta === undefined) continue;
-      element = composeElements(problem, delta, element);
+      Object.assign(element, composedAxes(problem, delta, element));
       for (const moved of Object.keys(delta))
         for (const other of neighbours.get(moved) ?? []) stale.add(other);
     }
@@ -99,11 +105,28 @@ export async function descend(
     options.onSweep(sweep, next);
     const gain = next > nearlyPerfect * entries ? minGain.near : minGain.far;
     const better = next > score + gain * Math.abs(score);
-    if (next >= score) best = { element, score: next, startScore, sweeps: sweep };
+    if (next >= score) best = { element: { ...element }, score: next, startScore, sweeps: sweep };
     if (!better || !axes.some((axis) => stale.has(axis))) break;
     score = next;
   }
   return best;
+}
+
+/** For every axis, the parts that count and have it. */
+function partsOf(
+  { parts }: MatchProblem,
+  weights: readonly number[],
+): Map<string, readonly number[]> {
+  const places = new Map<string, number[]>();
+  for (const [part, { dims }] of parts.entries()) {
+    if (weights[part] === 0) continue;
+    for (const axis of new Set(dims.flatMap((dim) => dim.axis ?? []))) {
+      const known = places.get(axis);
+      if (known === undefined) places.set(axis, [part]);
+      else known.push(part);
+    }
+  }
+  return places;
 }
 
 /** Entries of all parts that count: the score of a network with itself. */
@@ -165,6 +188,7 @@ async function matchAxis(
   { problem, a, b, weights }: Descent,
   element: GroupElement,
   axis: string,
+  places: readonly number[],
 ): Promise<GroupElement | undefined> {
   const { size, group, scale } = problem.axes[axis];
   const instances = instanceCount(problem, axis);
@@ -178,8 +202,8 @@ async function matchAxis(
     waiting = gains.map(() => []);
     held = 0;
   };
-  for (const [part, { dims }] of problem.parts.entries()) {
-    if (weights[part] === 0 || !dims.some((d) => d.axis === axis)) continue;
+  for (const part of places) {
+    const { dims } = problem.parts[part];
     const left = await a(part);
     const right = move(dims, await b(part));
     for (const [dim, d] of dims.entries()) {

@@ -24,7 +24,10 @@ export const describeCommand: RegisterCommand = (program, cli) => {
     .description(
       "Infers a model's symmetries and says how large a universal neural functional over its weights is.",
     )
-    .argument("<model>", "an .onnx file; or .safetensors, .pt, .npz, read by their tensor names")
+    .argument(
+      "<model>",
+      "an .onnx file; or .safetensors, .pt, .npz, .gguf, .h5, read by their tensor names",
+    )
     .option("--channels <n>", "hidden channels of the functional", wholeNumber(1, 4096), 16)
     .option("--plan", "print the plan: one line per matrix product")
     .addHelpText("after", "\nExample:\n  weightspace describe model.onnx --channels 32");

@@ -42,7 +42,10 @@ export const predictCommand: RegisterCommand = (program, cli) => {
       "Predicts the test accuracy of networks, or what else the functional has learned, from their weights alone.",
     )
     .argument("<functional.safetensors>", "a checkpoint written by `weightspace train`")
-    .argument("[weights...]", "networks to read, one file each: .safetensors, .pt, .npz or .onnx")
+    .argument(
+      "[weights...]",
+      "networks to read, one file each: .safetensors, .pt, .npz, .gguf, .h5 or .onnx",
+    )
     .option("--zoo <folder>", "read the networks of a population instead")
     .option(...allowDamagedOption)
     .addOption(backendOption())

@@ -6,11 +6,11 @@ import type { ByteSource } from "../byte-source.ts";
 
 export const hdf5Limits = {
   /** Reads of structures in one file: a dataset takes about 12. */
-  reads: 600_000,
+  reads: 400_000,
   /** Bytes of one structure (a node, a heap, a block of messages), and of all that are read. */
   structureBytes: 16 * 2 ** 20,
   allBytes: 128 * 2 ** 20,
-  objects: 100_000,
+  objects: 50_000,
   depth: 64,
   pathLength: 4096,
   rank: 32,

@@ -185,7 +185,7 @@ function singleOf({ sources, values, singles }: State, name: string): number | u
 function inputOf(state: State, node: OnnxNode, name: string): Value | null {
   const value = valueOf(state, name);
   if (value === null || value.stack === null || stackAware.has(node.op)) return value;
-  return collapse(value, node.name);
+  return collapse(value, node.name, state.facts);
 }
 
 /** Calls the handler of a node and completes what it said: numbers of constants, opaque values. @throws {Declined} */

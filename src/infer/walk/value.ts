@@ -52,6 +52,8 @@ export type PointwiseLaw =
   | "choose"
   /** Compares two inputs: nothing changes when both scale alike by a positive factor. */
   | "compare"
+  /** A power of its only input: f(s x) = s^degree f(x) for s > 0. */
+  | "power"
   | "opaque";
 
 /** What an operation does to values, beyond which dimensions are the same: read by the later passes. */
@@ -61,6 +63,8 @@ export type Fact =
       readonly law: PointwiseLaw;
       readonly inputs: readonly Value[];
       readonly output: Value;
+      /** Of a `power`. @default 1 */
+      readonly degree?: number;
     }
   /** Entries along these dimensions are combined (reduced, normalised, attended over). */
   | { readonly kind: "mix"; readonly value: Value; readonly dims: readonly number[] }
@@ -92,6 +96,8 @@ export type Fact =
 
 export interface CarryOptions {
   readonly homogeneous?: boolean;
+  /** Of what is only positively homogeneous: `to` scales as this power of `from`. @default 1 */
+  readonly degree?: number;
   /** `to` holds the entries of `from` that begin at `start` along this dimension of `from`. */
   readonly slice?: { readonly dim: number; readonly start: number };
   /** `from` is put at `start` along this dimension of `to`. */

@@ -19,7 +19,7 @@ export interface NormalizedPool {
 type Charge = { readonly positive: boolean; readonly sign: boolean; readonly linear: boolean };
 
 function chargeOf({ axes }: LoweredSpec, { dims }: AtomicTensor): Charge {
-  const scales = dims.map(({ axis }) => axes[axis].scale);
+  const scales = dims.map(({ axis, still }) => (still ? null : axes[axis].scale));
   return {
     positive: scales.includes("positive"),
     sign: scales.includes("sign"),

@@ -12,8 +12,8 @@ export interface Use {
   readonly dim: number;
 }
 
-const isPositive = ({ axes }: MatchProblem, { axis }: PartDim) =>
-  axis !== null && axes[axis].scale === "positive";
+const isPositive = ({ axes }: MatchProblem, { axis, still }: PartDim) =>
+  axis !== null && axes[axis].scale === "positive" && still !== true;
 /** Whether a dimension has a general-linear basis. */
 export const isLinear = ({ axes }: MatchProblem, { axis }: PartDim): boolean =>
   axis !== null && axes[axis].group === "general-linear";
@@ -74,9 +74,10 @@ export function scaleOrder(problem: MatchProblem): ScaledAxis[][] {
 function placesOf({ parts }: MatchProblem): Map<string, Use[]> {
   const places = new Map<string, Use[]>();
   for (const [part, { dims }] of parts.entries()) {
-    for (const axis of new Set(dims.flatMap((dim) => dim.axis ?? []))) {
+    const moving = dims.flatMap((dim) => (dim.axis === null || dim.still ? [] : dim.axis));
+    for (const axis of new Set(moving)) {
       const known = places.get(axis);
-      const use = { part, dim: dims.findIndex((dim) => dim.axis === axis) };
+      const use = { part, dim: dims.findIndex((dim) => dim.axis === axis && !dim.still) };
       if (known === undefined) places.set(axis, [use]);
       else known.push(use);
     }
@@ -97,7 +98,7 @@ function usableOf(problem: MatchProblem, places: readonly Use[], done: ReadonlyS
 function usesOf(problem: MatchProblem, axis: string): Use[] {
   const everyScale = new Set(Object.keys(problem.axes));
   const places = problem.parts.flatMap(({ dims }, part) => {
-    const dim = dims.findIndex((d) => d.axis === axis);
+    const dim = dims.findIndex((d) => d.axis === axis && !d.still);
     return dim === -1 ? [] : [{ part, dim }];
   });
   return usableOf(problem, places, everyScale);
