@@ -15,7 +15,7 @@ import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { hostNormal, hostZeros } from "../host-theta.ts";
 import type { TensorLayout } from "../tensor-layout.ts";
 import type { OutputLayer } from "./output-layer.ts";
-import { kindPlaces, mostRank, termKinds } from "./term-kinds.ts";
+import { kindPlaces, maxRank, termKinds } from "./term-kinds.ts";
 
 export interface EquivariantOutputOptions {
   readonly channels: number;
@@ -73,9 +73,9 @@ export function equivariantOutput(
       : kindCoefficients(executable, channels);
   const ranks = layout.tensors.map(({ name }) => {
     const part = lowered.tensors.find(({ source }) => source === name);
-    return Math.min(part?.dims.length ?? 0, mostRank);
+    return Math.min(part?.dims.length ?? 0, maxRank);
   });
-  const biasSize = coefficients === "terms" ? layout.tensors.length : mostRank + 1;
+  const biasSize = coefficients === "terms" ? layout.tensors.length : maxRank + 1;
   const spread = jit((own: np.Array) =>
     concatenateAll(
       ranks.map((rank) => own.ref.slice([], [rank, rank + 1])),
