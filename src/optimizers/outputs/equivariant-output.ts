@@ -76,7 +76,7 @@ export function equivariantOutput(
     return Math.min(part?.dims.length ?? 0, maxRank);
   });
   const biasSize = coefficients === "terms" ? layout.tensors.length : maxRank + 1;
-  const spread = jit((own: np.Array) =>
+  const broadcast = jit((own: np.Array) =>
     concatenateAll(
       ranks.map((rank) => own.ref.slice([], [rank, rank + 1])),
       1,
@@ -95,7 +95,7 @@ export function equivariantOutput(
       const { "out.bias": own, ...rest } = theta;
       const prepared = coefficientLayer.prepare(rest);
       if (!bias) return prepared;
-      return { ...prepared, "out.bias": coefficients === "terms" ? own : spread(own) };
+      return { ...prepared, "out.bias": coefficients === "terms" ? own : broadcast(own) };
     },
     apply(prepared, hidden) {
       const products = read(hidden).map((x, p) => product(x, prepared[`out.mix${p}`].ref));
