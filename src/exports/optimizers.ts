@@ -26,6 +26,13 @@ export {
 } from "../train/optimizers/update-rules.ts";
 export { learnedOptimizer, type LearnedOptimizerOptions } from "../optimizers/learned-optimizer.ts";
 export {
+  loadOptimizer,
+  openTheta,
+  type LoadOptimizerOptions,
+} from "../optimizers/load-optimizer.ts";
+export { shippedNames } from "../optimizers/shipped.ts";
+export { readTheta, writeTheta, type ThetaFile } from "../optimizers/theta-file.ts";
+export {
   optimizerKind,
   optimizerKinds,
   registerOptimizer,

@@ -65,6 +65,7 @@ describe("options have one spelling", () => {
       "train",
       "experiment generalization",
       "experiment learning-curve",
+      "optimizer train",
       "report",
     ]);
     for (const [name, command] of writing) {

@@ -78,7 +78,9 @@ describe.each(small)("%s", (name) => {
     const squares = [0, 1].map((at) =>
       Object.values(host).reduce((sum, { data }) => {
         const half = data.length / 2;
-        return sum + data.slice(at * half, (at + 1) * half).reduce((s, g) => s + g * g, 0);
+        return (
+          sum + Array.from(data.slice(at * half, (at + 1) * half)).reduce((s, g) => s + g * g, 0)
+        );
       }, 0),
     );
     const moved = Object.fromEntries(
