@@ -17,7 +17,7 @@ export interface NamedFormat {
 const registry = openRegistry<NamedFormat>("format");
 
 /** Kinds of files that the package reads itself. */
-const builtIn = ["safetensors", "pytorch", "npz", "npy", "onnx", "memory"];
+const builtIn = ["safetensors", "pytorch", "npz", "npy", "gguf", "keras", "hdf5", "onnx", "memory"];
 
 /**
  * Adds a format, for this process: {@link openTensorSource} and every command then open its files.

@@ -8,7 +8,7 @@ import { randomWeights } from "../../src/testing/random.ts";
 import { defineSpec } from "../../src/symmetry/spec.ts";
 import { traceFunction } from "../../src/trace/infer-function.ts";
 import { doorModels } from "../support/graphs/door-models.ts";
-import { familyCases } from "../support/family-cases.ts";
+import { familyCases } from "../support/families/family-cases.ts";
 import {
   distance,
   inputOf,

@@ -138,7 +138,9 @@ async function readSpec(
       origin: `tensor names, read as family "${family}" (not proved)`,
     };
   } catch (error) {
-    if (!(error instanceof UnsupportedError) || flags.family !== undefined) throw error;
+    // A family that does not fit is in the way of those commands only that need symmetries.
+    const isMisfit = error instanceof UnsupportedError || error instanceof SpecError;
+    if (!isMisfit || flags.family !== undefined) throw error;
     return { reason: error.message };
   }
 }

@@ -12,6 +12,12 @@ export interface AttentionSizes {
   readonly rotary?: boolean;
   /** Size of one head, where a tensor tells it. */
   readonly headSize?: number | undefined;
+  /** The axis of heads, where other layers share it. @default an axis of this layer */
+  readonly headAxis?: string;
+  /** The order of heads is fixed. @default false */
+  readonly fixedHeads?: boolean;
+  /** Whose head count of a config it has. */
+  readonly side?: "encoder" | "decoder";
 }
 
 /** Expressions of the inner dimension of each projection. */
@@ -20,6 +26,8 @@ export interface AttentionAxes {
   readonly k: string;
   readonly v: string;
   readonly o: string;
+  /** Size of one head, where it is known. */
+  readonly size?: number;
 }
 
 interface HeadCounts {
@@ -31,11 +39,12 @@ interface HeadCounts {
 /** Heads, key/value heads and head size from what was told, checked against each other; null when not known. */
 function headCounts(
   desk: Desk,
-  { query, keyValue = query, headSize }: AttentionSizes,
+  { query, keyValue = query, headSize, side }: AttentionSizes,
 ): HeadCounts | null {
   const { facts } = desk;
   const told = facts.headSize ?? headSize;
-  const heads = facts.heads ?? (told === undefined ? undefined : query / told);
+  const counted = (side === undefined ? undefined : facts.sides?.[side]) ?? facts.heads;
+  const heads = counted ?? (told === undefined ? undefined : query / told);
   if (heads === undefined) return null;
   const size = query / heads;
   const groups = keyValue / size;
@@ -48,13 +57,14 @@ function headCounts(
     (facts.keyValueHeads === undefined || facts.keyValueHeads === groups);
   if (whole && agrees) return { heads, groups, size };
   const shown = [
-    `${facts.heads ?? heads} heads`,
+    `${counted ?? heads} heads`,
     ...(facts.keyValueHeads === undefined ? [] : [`${facts.keyValueHeads} key/value heads`]),
     ...(told === undefined ? [] : [`heads of size ${told}`]),
   ];
-  desk.problem(
-    `attention with ${query} query rows and ${keyValue} key rows does not consist of ${shown.join(", ")}; check --heads or the config`,
-  );
+  const isTold = counted !== undefined || facts.headSize !== undefined;
+  const message = `attention with ${query} query rows and ${keyValue} key rows does not consist of ${shown.join(", ")}; check --heads or the config`;
+  if (isTold) desk.contradiction(message);
+  else desk.problem(message);
   return null;
 }
 
@@ -65,27 +75,33 @@ export function attentionAxes(desk: Desk, name: string, sizes: AttentionSizes): 
   if (counts === null) return { q: `${query}`, k: `${keyValue}`, v: `${keyValue}`, o: `${query}` };
   const { heads, groups, size } = counts;
   const shared = heads / groups;
+  const { headAxis = `${name}.head`, fixedHeads = false } = sizes;
+  const order = fixedHeads ? { group: "fixed" as const } : {};
   // Outer: heads that own keys and values; inner: the queries that share one of them.
-  const outer = groups > 1 ? desk.axis(`${name}.head`, groups) : null;
+  const outer = groups > 1 ? desk.axis(headAxis, groups, order) : null;
   const within = outer === null ? {} : { within: outer };
-  const inner = shared > 1 ? desk.axis(`${name}.query`, shared, within) : null;
+  const inner = shared > 1 ? desk.axis(`${name}.query`, shared, { ...within, ...order }) : null;
   const space = (part: string) =>
     desk.axis(`${name}.${part}`, size, { group: "general-linear", ...within });
   const product = (...factors: (string | null)[]) =>
     factors.filter((factor) => factor !== null).join(" * ");
   const v = space("v");
   const qk = rotary ? null : space("qk");
+  for (const axis of [outer, inner]) if (axis !== null) desk.seen(axis, "head");
+  if (qk !== null) desk.seen(qk, "position");
   return {
     q: product(outer, inner, qk ?? `${size}`),
     k: product(outer, qk === null ? `${size}` : `${qk}^-1`),
     v: product(outer, v),
     o: product(outer, inner, `${v}^-1`),
+    size,
   };
 }
 
 /** Says once that the number of heads is missing. */
 export function warnWithoutHeads(desk: Desk): void {
-  if (desk.facts.heads === undefined && desk.facts.headSize === undefined)
+  const { heads, headSize, sides } = desk.facts;
+  if (heads === undefined && headSize === undefined && sides === undefined)
     desk.warn(
       "the number of attention heads is not in tensor names; the inner axes of attention are fixed (give --heads, or --config with the model's config.json)",
     );

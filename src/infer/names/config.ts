@@ -5,11 +5,20 @@ import type { ModelFacts } from "./template.ts";
 
 const maxHeads = 100_000;
 
+type Config = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is Config =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** @throws {FormatError} when a config is not an object */
+function checked(config: unknown): Config {
+  if (isObject(config)) return config;
+  throw new FormatError("factsFromConfig: expected the object of a config.json");
+}
+
 /** Head counts and weight tying from a parsed config. @throws {FormatError} when it is not an object or a count is odd */
 export function factsFromConfig(config: unknown): ModelFacts {
-  if (typeof config !== "object" || config === null || Array.isArray(config))
-    throw new FormatError("factsFromConfig: expected the object of a config.json");
-  const found = config as Readonly<Record<string, unknown>>;
+  const found = checked(config);
   const count = (...keys: readonly string[]): number | undefined => {
     for (const key of keys) {
       const value = Object.hasOwn(found, key) ? found[key] : undefined;
@@ -24,14 +33,36 @@ export function factsFromConfig(config: unknown): ModelFacts {
   };
   const heads = count("num_attention_heads", "n_head", "n_heads", "num_heads");
   const keyValueHeads = count("num_key_value_heads", "n_kv_heads");
-  const headSize = count("head_dim");
+  const headSize = count("head_dim", "d_kv");
+  const [encoder, decoder] = [count("encoder_attention_heads"), count("decoder_attention_heads")];
+  const sides = { ...(encoder && { encoder }), ...(decoder && { decoder }) };
   const tied = tiedOf(found);
   return {
     ...(heads !== undefined && { heads }),
     ...(keyValueHeads !== undefined && { keyValueHeads }),
     ...(headSize !== undefined && { headSize }),
+    ...((encoder ?? decoder) !== undefined && { sides }),
     ...(tied !== undefined && { tied }),
   };
+}
+
+/**
+ * The part of a config that describes a network of these kinds: the section asked for, the config itself, or the section
+ * that says so. Undefined where the config names another kind.
+ */
+export function partOfConfig(
+  config: unknown,
+  modelTypes: readonly string[],
+  section?: string,
+): Config | undefined {
+  const whole = checked(config);
+  const own = section === undefined ? undefined : whole[section];
+  if (isObject(own)) return own;
+  const said = modelTypeOf(whole);
+  if (said === undefined || modelTypes.includes(said)) return whole;
+  return Object.values(whole).find(
+    (value): value is Config => isObject(value) && modelTypes.includes(modelTypeOf(value) ?? ""),
+  );
 }
 
 /** What kind of model a config says it is, if it says so. */

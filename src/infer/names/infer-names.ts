@@ -1,11 +1,16 @@
-// The third door of symmetry inference: tensor names and shapes alone. A template of a known family must explain every
-// tensor exactly, or the file is refused; what names cannot say is told by the caller or stays fixed.
+// The third door of symmetry inference: tensor names and shapes alone. A template of a known family must find every tensor
+// of it, of the shape that follows; what it does not know stays fixed with all that it may read, and so does what names
+// cannot say and nobody tells.
 
 import { OptionError, SpecError, UnsupportedError } from "../../core/errors.ts";
+import { frozenRecord } from "../../core/records.ts";
+import { sealSpec } from "../../symmetry/spec.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import { factsFromConfig, modelTypeOf } from "./config.ts";
+import { factsFromConfig, modelTypeOf, partOfConfig } from "./config.ts";
+import { type NetworkPlace, readNetworks } from "./read-names.ts";
 import { families, templates } from "./registry.ts";
-import { type ModelFacts, type NamedShape, readWith, type Template } from "./template.ts";
+import { plainNames } from "./stored-names.ts";
+import type { ModelFacts, NamedShape, Place, Template } from "./template.ts";
 
 export interface InferNamesOptions extends ModelFacts {
   /** Reads the tensors as this family; needed for `mlp`, `cnn`, `rnn`, `gru` and `lstm`. @default found by names */
@@ -19,6 +24,8 @@ export interface NamesInference {
   readonly spec: SymmetrySpec;
   /** What stayed fixed because it is not known. */
   readonly warnings: readonly string[];
+  /** Tensors that the family does not explain; they carry no symmetry, and what they may read has none. */
+  readonly unknown: readonly string[];
 }
 
 const factKeys = ["heads", "keyValueHeads", "headSize"] as const;
@@ -31,7 +38,7 @@ const factKeys = ["heads", "keyValueHeads", "headSize"] as const;
  * inferSpecFromNames(tensors, { heads: 12, tied: true }).spec;
  * ```
  * @throws {SpecError} listing every tensor that does not fit or is not explained; {UnsupportedError} when no family
- * knows the names; {OptionError} for an unknown family or a count below 1.
+ * knows the names; {OptionError} for an unknown family, a count below 1, and head counts that contradict the tensors.
  */
 export function inferSpecFromNames(
   tensors: readonly NamedShape[],
@@ -45,21 +52,55 @@ export function inferSpecFromNames(
         `inferSpecFromNames: ${key} must be a whole number from 1, got ${count}`,
       );
   }
-  const names = new Set(tensors.map(({ name }) => name));
-  if (names.size < tensors.length)
+  const names = tensors.map(({ name }) => name);
+  if (new Set(names).size < tensors.length)
     throw new SpecError("inferSpecFromNames", [
       { severity: "error", message: "two tensors have the same name" },
     ]);
-  const template = family === undefined ? templateFor(names) : templateNamed(family);
-  const said = modelTypeOf(config);
-  if (said !== undefined && !template.modelTypes.includes(said))
-    throw new UnsupportedError(
-      `inferSpecFromNames: the config describes a model of type "${said}", family "${template.family}" covers ${template.modelTypes.join(", ") || "none that has a config"}; export the model to ONNX`,
-    );
-  const facts: ModelFacts = { ...(config !== undefined && factsFromConfig(config)), ...told };
-  const { spec, warnings } = readWith(template, tensors, facts);
-  return Object.freeze({ family: template.family, spec, warnings: Object.freeze([...warnings]) });
+  const { plain } = plainNames(names);
+  const renamed = tensors.map(({ name, shape }) => ({ name: plain.get(name) ?? name, shape }));
+  const own = new Set(plain.values());
+  const places =
+    family === undefined ? placesIn(own, config) : placesOf(templateNamed(family), own);
+  const networks = places.map(({ template, place }): NetworkPlace => {
+    const part = config === undefined ? undefined : partFor(template, config, place);
+    return { template, place, facts: { ...(part && factsFromConfig(part)), ...told } };
+  });
+  const read = readNetworks(networks, renamed);
+  const stored = new Map([...plain].map(([name, to]) => [to, name]));
+  return Object.freeze({
+    family: [...new Set(networks.map(({ template }) => template.family))].join(" + "),
+    spec: renameTensors(read.spec, (name) => stored.get(name) ?? name),
+    warnings: Object.freeze([...read.warnings]),
+    unknown: Object.freeze(read.unknown.map((name) => stored.get(name) ?? name)),
+  });
 }
+
+/** The part of a config that describes a template's network. @throws {UnsupportedError} when it describes another kind */
+function partFor({ family, modelTypes }: Template, config: unknown, { section }: Place) {
+  const part = partOfConfig(config, modelTypes, section);
+  if (part !== undefined) return part;
+  throw new UnsupportedError(
+    `inferSpecFromNames: the config describes a model of type "${modelTypeOf(config)}", family "${family}" covers ${modelTypes.join(", ") || "none that has a config"}; export the model to ONNX`,
+  );
+}
+
+type Found = Pick<NetworkPlace, "template" | "place">;
+
+/** The networks of one family; where its names are not found, one that is the whole file. */
+function placesOf(template: Template, names: ReadonlySet<string>): Found[] {
+  const found = template.places?.(names) ?? [];
+  const places: readonly Place[] = found.length > 0 ? found : [{ prefix: "" }];
+  return places.map((place) => ({ template, place }));
+}
+
+const renameTensors = (spec: SymmetrySpec, named: (name: string) => string): SymmetrySpec =>
+  sealSpec({
+    axes: spec.axes,
+    tensors: frozenRecord(
+      Object.entries(spec.tensors).map(([name, tensor]) => [named(name), tensor] as const),
+    ),
+  });
 
 function templateNamed(family: string): Template {
   const found = templates().find((template) => template.family === family);
@@ -70,13 +111,25 @@ function templateNamed(family: string): Template {
   return found;
 }
 
-function templateFor(names: ReadonlySet<string>): Template {
-  const found = templates().filter((template) => !template.optIn && template.matches(names));
-  if (found.length === 1) return found[0];
-  if (found.length > 1)
+/** All networks that families know by their names. Where two know one network, a config that names one settles it. */
+function placesIn(names: ReadonlySet<string>, config: unknown): Found[] {
+  const found = templates()
+    .filter((template) => !template.optIn && template.matches(names))
+    .flatMap((template) => placesOf(template, names));
+  const said = modelTypeOf(config);
+  const isNamed = ({ template }: Found) => said !== undefined && template.modelTypes.includes(said);
+  const chosen = found.filter((one) => {
+    const rivals = found.filter(({ place }) => place.prefix === one.place.prefix);
+    return rivals.length === 1 || (isNamed(one) && rivals.filter(isNamed).length === 1);
+  });
+  const prefixes = new Set(found.map(({ place }) => place.prefix));
+  if (chosen.length < prefixes.size) {
+    const alike = [...new Set(found.map(({ template }) => template.family))];
     throw new UnsupportedError(
-      `inferSpecFromNames: the tensor names look like ${found.map((one) => one.family).join(" and ")}; choose one with --family`,
+      `inferSpecFromNames: the tensor names look like ${alike.join(" and ")}; choose one with --family`,
     );
+  }
+  if (chosen.length > 0) return chosen;
   const automatic = templates()
     .filter(({ optIn }) => !optIn)
     .map((one) => one.family);

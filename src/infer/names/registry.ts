@@ -1,23 +1,46 @@
-// All families that tensor names can be read as. A new one is one file and one line here.
+// All families that tensor names can be read as. A new one is one table and one line here.
 
 import { checkFunctions, openRegistry } from "../../core/registry.ts";
-import { bert } from "./bert.ts";
-import { gpt2 } from "./gpt2.ts";
-import { llama } from "./llama.ts";
-import { cnn, mlp } from "./plain.ts";
-import { gru, lstm, rnn } from "./recurrent.ts";
-import { resnet } from "./resnet.ts";
+import { bert } from "./families/bert.ts";
+import { clip } from "./families/clip.ts";
+import { convnext } from "./families/convnext.ts";
+import { densenet } from "./families/densenet.ts";
+import { t5, whisper } from "./families/encoder-decoder.ts";
+import { gpt2 } from "./families/gpt2.ts";
+import { invertedResiduals } from "./families/inverted-residuals.ts";
+import { llama, mixtral, phi } from "./families/llama.ts";
+import { cnn, mlp, vgg } from "./families/plain.ts";
+import { gru, lstm, rnn } from "./families/recurrent.ts";
+import { resnet } from "./families/resnet.ts";
+import { dinov2, vit } from "./families/vit.ts";
 import type { Template } from "./template.ts";
-import { vit } from "./vit.ts";
+
+const builtIn: readonly Template[] = [
+  gpt2,
+  bert,
+  llama,
+  mixtral,
+  phi,
+  t5,
+  whisper,
+  vit,
+  dinov2,
+  clip,
+  resnet,
+  convnext,
+  densenet,
+  invertedResiduals,
+  vgg,
+  mlp,
+  cnn,
+  rnn,
+  gru,
+  lstm,
+];
 
 const registry = openRegistry<Template>(
   "family",
-  Object.fromEntries(
-    [gpt2, bert, llama, vit, resnet, mlp, cnn, rnn, gru, lstm].map((template) => [
-      template.family,
-      template,
-    ]),
-  ),
+  Object.fromEntries(builtIn.map((template) => [template.family, template])),
 );
 
 /** All families, in the order in which they are tried. */

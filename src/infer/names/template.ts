@@ -1,11 +1,7 @@
 // What a template of one model family is, and the desk it works at: templates claim tensors one by one, declare axes with
 // sizes taken from shapes, and everything that does not fit is written down instead of guessed.
 
-import { SpecError, type SpecProblem } from "../../core/errors.ts";
-import { equalShapes, formatShape } from "../../core/shapes.ts";
-import { defineSpec } from "../../symmetry/spec.ts";
-import { expressionSize, parseAxisExpression } from "../../symmetry/expression.ts";
-import type { Axis, SymmetrySpec } from "../../symmetry/types.ts";
+import type { Axis } from "../../symmetry/types.ts";
 
 export interface NamedShape {
   readonly name: string;
@@ -19,10 +15,20 @@ export interface ModelFacts {
   /** Key/value heads where queries share them. @default heads */
   readonly keyValueHeads?: number;
   readonly headSize?: number;
+  /** Heads of encoder and decoder, where they differ. @default heads */
+  readonly sides?: { readonly encoder?: number; readonly decoder?: number };
   /** Whether a language model without an output matrix uses its token embedding for it. */
   readonly tied?: boolean;
   /** Activation of the plain families (`mlp`, `cnn`): with it their axes also get a scale part. */
   readonly activation?: "relu" | "tanh" | "sine";
+}
+
+/** Where one network of a family stands among the names of a file. */
+export interface Place {
+  /** What stands before every name of the network; "" where it is the whole file. */
+  readonly prefix: string;
+  /** The part of a config.json that describes it, as `vision_config`. */
+  readonly section?: string;
 }
 
 export interface Template {
@@ -35,9 +41,17 @@ export interface Template {
   readonly modelTypes: readonly string[];
   /** Whether these names look like this family. */
   matches(names: ReadonlySet<string>): boolean;
-  /** Claims every tensor of the family. */
-  read(desk: Desk): void;
+  /** Where its networks stand, several in one file perhaps. @default one, without a prefix */
+  readonly places?: (names: ReadonlySet<string>) => readonly Place[];
+  /** Claims every tensor of the family at a place. */
+  read(desk: Desk, place: Place): void;
 }
+
+/**
+ * Who sees the order of an axis: modules outside its layer (`head`: attention maps show it), or those that add positions to
+ * queries and keys (`position`). An axis of several layers is seen by all anyway.
+ */
+export type AxisView = "head" | "position";
 
 export interface Desk {
   readonly facts: ModelFacts;
@@ -49,6 +63,8 @@ export interface Desk {
   shape(name: string, rank: number): readonly number[] | null;
   /** Declares an axis; one of the same name again must have the same size. Returns the name. */
   axis(name: string, size: number, extra?: Partial<Omit<Axis, "size">>): string;
+  /** The size of an axis that was declared. */
+  sizeOf(axis: string): number | undefined;
   fix(name: string): void;
   /** Claims a tensor whose dimensions are these expressions. */
   claim(name: string, axes: readonly string[]): void;
@@ -56,102 +72,14 @@ export interface Desk {
   claimIf(name: string, axes: readonly string[]): boolean;
   /** Explains a tensor that carries no symmetry: counters, masks, tables of positions. */
   ignore(name: string): void;
+  /** Names a layer: what begins with this prefix is inside it. A tensor in it that nobody knows holds its axes still. */
+  layer(prefix: string): void;
+  /** Says who else sees the order of an axis. */
+  seen(axis: string, by: AxisView): void;
   problem(message: string, tensor?: string): void;
+  /** What was told does not agree with the tensors. */
+  contradiction(message: string): void;
   warn(message: string): void;
-}
-
-export interface DeskResult {
-  readonly spec: SymmetrySpec;
-  readonly warnings: readonly string[];
-}
-
-/** Runs a template. @throws {SpecError} listing every tensor that does not fit or is not explained */
-export function readWith(
-  template: Template,
-  tensors: readonly NamedShape[],
-  facts: ModelFacts,
-): DeskResult {
-  const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]));
-  const problems: SpecProblem[] = [];
-  const warnings: string[] = [];
-  const axes = new Map<string, Axis>();
-  const claimed = new Map<string, readonly string[]>();
-  const ignored = new Set<string>();
-  const problem = (message: string, tensor?: string) =>
-    void problems.push({ severity: "error", message, ...(tensor !== undefined && { tensor }) });
-  const sizeOfAxis = (name: string) => axes.get(name)?.size ?? NaN;
-  const desk: Desk = {
-    facts,
-    names: tensors.map(({ name }) => name),
-    has: (name) => shapes.has(name),
-    peek: (name) => shapes.get(name),
-    shape(name, rank) {
-      const found = shapes.get(name);
-      if (found === undefined) problem(`tensor "${name}" is missing`, name);
-      else if (found.length !== rank)
-        problem(
-          `tensor "${name}": expected ${rank} dimensions, got shape ${formatShape(found)}`,
-          name,
-        );
-      else return found;
-      return null;
-    },
-    axis(name, size, extra = {}) {
-      const known = axes.get(name);
-      if (!Number.isSafeInteger(size) || size < 1)
-        problem(`axis "${name}" would have size ${size}`);
-      else if (known === undefined) axes.set(name, { group: "permutation", ...extra, size });
-      else if (known.size !== size)
-        problem(`axis "${name}" has size ${known.size} in one tensor and ${size} in another`);
-      return name;
-    },
-    fix(name) {
-      const axis = axes.get(name);
-      if (axis !== undefined) axes.set(name, { size: axis.size, group: "fixed" });
-    },
-    claim(name, expressions) {
-      const shape = shapes.get(name);
-      if (shape === undefined) return problem(`tensor "${name}" is missing`, name);
-      if (claimed.has(name)) return problem(`tensor "${name}" is used twice by the template`, name);
-      claimed.set(name, expressions);
-      const expected = expressions.map((text) =>
-        expressionSize(parseAxisExpression(text), sizeOfAxis),
-      );
-      if (!equalShapes(expected, shape))
-        problem(
-          `tensor "${name}": expected shape ${formatShape(expected)} (${expressions.join(", ") || "one number"}), got ${formatShape(shape)}`,
-          name,
-        );
-    },
-    claimIf(name, expressions) {
-      if (shapes.has(name)) desk.claim(name, expressions);
-      return shapes.has(name);
-    },
-    ignore: (name) => void (shapes.has(name) && ignored.add(name)),
-    problem,
-    warn: (message) => void warnings.push(message),
-  };
-  template.read(desk);
-  for (const { name } of tensors) {
-    if (!claimed.has(name) && !ignored.has(name))
-      problem(`tensor "${name}" has no place in family "${template.family}"`, name);
-  }
-  const subject = `inferSpecFromNames: the tensors do not fit family "${template.family}"`;
-  if (problems.length > 0) throw new SpecError(subject, problems);
-  const used = new Set<string>();
-  for (const texts of claimed.values())
-    for (const text of texts)
-      expressionSize(parseAxisExpression(text), (name) => (used.add(name), sizeOfAxis(name)));
-  const spec = defineSpec({
-    axes: Object.fromEntries([...axes].filter(([name]) => used.has(name))),
-    tensors: Object.fromEntries(
-      tensors.flatMap(({ name, shape }) => {
-        const found = claimed.get(name);
-        return found === undefined ? [] : [[name, { shape, axes: found }] as const];
-      }),
-    ),
-  });
-  return { spec, warnings };
 }
 
 /** The prefix before the first name that ends with `ending`, or null. */
@@ -159,6 +87,26 @@ export function prefixBefore(names: Iterable<string>, ending: string): string | 
   for (const name of names)
     if (name === ending || name.endsWith(`.${ending}`)) return name.slice(0, -ending.length);
   return null;
+}
+
+/** Every prefix before which all of these names stand, in the order of the names. */
+export function prefixesOf(names: ReadonlySet<string>, anchors: readonly string[]): string[] {
+  const [first, ...others] = anchors;
+  return [...names].flatMap((name) => {
+    if (name !== first && !name.endsWith(`.${first}`)) return [];
+    const prefix = name.slice(0, -first.length);
+    return others.every((other) => names.has(prefix + other)) ? [prefix] : [];
+  });
+}
+
+/** A prefix and those of the modules around it, from the nearest to the root. */
+export function prefixesAround(prefix: string): string[] {
+  const around = [prefix];
+  while (around[around.length - 1] !== "") {
+    const last = around[around.length - 1];
+    around.push(last.slice(0, last.lastIndexOf(".", last.length - 2) + 1));
+  }
+  return around;
 }
 
 /** How many layers `prefix0`, `prefix1`, ... follow each other without a gap. */

@@ -78,9 +78,8 @@ describe.each(small)("%s", (name) => {
     const squares = [0, 1].map((at) =>
       Object.values(host).reduce((sum, { data }) => {
         const half = data.length / 2;
-        return (
-          sum + Array.from(data.slice(at * half, (at + 1) * half)).reduce((s, g) => s + g * g, 0)
-        );
+        const own = Array.from(data.slice(at * half, (at + 1) * half));
+        return sum + own.reduce((s, g) => s + g * g, 0);
       }, 0),
     );
     const moved = Object.fromEntries(

@@ -1,0 +1,132 @@
+// A family as a table: which tensors its layers have and along which axes they lie. The words of the table are made here;
+// read-table.ts reads it. One more family is one more table.
+
+import type { Desk } from "./template.ts";
+
+/**
+ * One tensor. Its name stands behind the prefix of its block; `{i}`, `{j}` are the numbers of the blocks around it,
+ * `{i-1}` the one before, `{n}` that of the last outer block.
+ * Every dimension has an expression of a spec, in which
+ *
+ * - an axis that has no size yet gets that of the dimension,
+ * - `.ff` is the axis `ff` of the block alone, `!class` an axis that never moves,
+ * - `*` is a fixed block of any size, `**` in front of all others any number of them,
+ * - `@q`, `@k`, `@v`, `@o`, `@qkv` are the rows of an attention layer of the block, `@cross.q` those of the one called "cross".
+ */
+export interface Line {
+  readonly tensor: string;
+  readonly axes: readonly string[];
+  /** Models of the family may lack it. */
+  readonly optional?: boolean;
+  /** The tensors that it comes with: it may be missing where they all are. */
+  readonly with?: readonly string[];
+}
+
+/** The tensor and the dimension that say how wide something is. */
+export type Width = readonly [tensor: string, dimension: number];
+
+/** An attention layer of a block. */
+export interface Attention {
+  /** What its expressions are called by, `@name.q`; "" for the only one. */
+  readonly name: string;
+  /** Rows of queries: of the query projection, or the columns of the output projection where queries, keys and values are fused. */
+  readonly query: Width;
+  /** Rows of keys. @default as many as queries */
+  readonly key?: Width;
+  /** Rows of queries, keys and values together. */
+  readonly fused?: Width;
+  /** Positions turn queries and keys: their entries inside a head stay in place. @default false */
+  readonly rotary?: boolean;
+  /** Tensors that say that positions are added elsewhere, of the network or the block: where one is missing, they turn. */
+  readonly absolute?: readonly string[];
+  /** Normalisations of queries and keys. */
+  readonly norms?: readonly [query: string, key: string];
+  /** The axis of heads, where other layers share it. */
+  readonly headAxis?: string;
+  /** Positions are told apart by head, as ALiBi does: the order of heads is fixed. */
+  readonly fixedHeads?: boolean;
+  /** Which of several layers of one config: `encoder_attention_heads`. */
+  readonly side?: "encoder" | "decoder";
+}
+
+/** Layers that repeat: `at` ends with the placeholder of their number. */
+export interface Block {
+  /** `layers.{i}` */
+  readonly at: string;
+  /** What axes of the block alone are called by: `layer{i}`. */
+  readonly scope: string;
+  readonly lines: readonly Line[];
+  readonly attention?: readonly Attention[];
+  readonly blocks?: readonly Block[];
+  readonly ignore?: readonly string[];
+  /** A network of the family may have none. @default false */
+  readonly optional?: boolean;
+}
+
+/** One style of names of a family. */
+export interface Style {
+  /** Names by which it is known. */
+  readonly anchors: readonly string[];
+  readonly lines: readonly Line[];
+  readonly blocks: readonly Block[];
+  /** Lines that name the last block. */
+  readonly after?: readonly Line[];
+  /** Read-outs, each found by its first tensor beside the network or in a module around it. */
+  readonly heads?: readonly (readonly Line[])[];
+  /** Axes that leave the network where there is no head; `tie` where the token embedding may be the head. */
+  readonly output: { readonly axis: string; readonly tie?: boolean };
+  /** Tensors that carry no symmetry. */
+  readonly ignore?: readonly string[];
+  /** What stands in the way of this style: tensors that another one has. */
+  readonly without?: readonly string[];
+  /** A matrix with more rows than columns, which tells this style from one of the same names. */
+  readonly tall?: string;
+  /** The part of a config that describes it. */
+  readonly section?: string;
+  /** What lines cannot say: reads more tensors, and tells whether a head is among them. */
+  readonly more?: (desk: Desk, prefix: string) => boolean;
+}
+
+export interface FamilyTable {
+  readonly family: string;
+  readonly covers: string;
+  readonly modelTypes: readonly string[];
+  readonly styles: readonly Style[];
+}
+
+/** One tensor along these axes. */
+export const tensor = (name: string, ...axes: readonly string[]): Line => ({ tensor: name, axes });
+
+/** A matrix [to, from] and its bias. */
+export const linear = (name: string, to: string, from: string): Line[] => [
+  tensor(`${name}.weight`, to, from),
+  { ...tensor(`${name}.bias`, to), optional: true },
+];
+
+/** The same as Conv1D of Hugging Face stores it: [from, to]. */
+export const linearIn = (name: string, to: string, from: string): Line[] => [
+  tensor(`${name}.weight`, from, to),
+  { ...tensor(`${name}.bias`, to), optional: true },
+];
+
+/** A convolution over images and its bias. */
+export const conv = (name: string, to: string, from: string): Line[] => [
+  tensor(`${name}.weight`, to, from, "*", "*"),
+  { ...tensor(`${name}.bias`, to), optional: true },
+];
+
+/** Gains, and shifts where there are any. */
+export const norm = (name: string, axis: string): Line[] => [
+  tensor(`${name}.weight`, axis),
+  { ...tensor(`${name}.bias`, axis), optional: true },
+];
+
+/** Lines that models of the family may lack, each for itself. */
+export const optional = (...lines: readonly Line[]): Line[] =>
+  lines.map((line) => ({ ...line, optional: true }));
+
+/** Lines that a model has all or none of; those that are optional stay so. */
+export function together(...lines: readonly Line[]): Line[] {
+  const required = lines.filter((line) => line.optional !== true).map((line) => line.tensor);
+  return lines.map((line) => ({ ...line, with: required }));
+}
