@@ -42,7 +42,11 @@ export {
 export type { ThetaShapes, UpdateProgram } from "../optimizers/update-program.ts";
 export { metaTrain, type MetaEvent, type MetaTrainOptions } from "../optimizers/meta/meta-train.ts";
 export type { MetaRecord } from "../optimizers/meta/meta-checkpoint.ts";
-export { defaultSettings, type MetaSettings, type Objective } from "../optimizers/meta/settings.ts";
+export {
+  defaultSettings,
+  type EpisodeLoss,
+  type MetaSettings,
+} from "../optimizers/meta/settings.ts";
 export {
   estimatorNames,
   type EpisodeTime,
