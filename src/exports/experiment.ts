@@ -31,3 +31,4 @@ export type { OneNumberRow } from "../report/experiment.ts";
 export type { MoveRow } from "../report/experiment.ts";
 export type { PluginRecord } from "../core/plugins.ts";
 export type { Target } from "../train/target.ts";
+export { optimizerReport } from "../report/optimizer-report.ts";

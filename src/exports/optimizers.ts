@@ -73,3 +73,24 @@ export {
 export { defineInnerTask, type InnerTaskDefinition } from "../tasks/inner/define-task.ts";
 export type { InnerTask, LossAndGradients } from "../tasks/inner/inner-task.ts";
 export type { ImageData } from "../tasks/inner/images.ts";
+export {
+  handMadeContestant,
+  handMadeNames,
+  learnedContestant,
+  type Contestant,
+  type ManyRule,
+} from "../optimizers/evaluate/contestants.ts";
+export {
+  evaluateOptimizers,
+  type EvaluateEvent,
+  type EvaluateOptions,
+  type EvaluationUnit,
+} from "../optimizers/evaluate/evaluate.ts";
+export type { NetworkCurves } from "../optimizers/evaluate/train-networks.ts";
+export {
+  optimizerCurves,
+  optimizerRows,
+  type OptimizerCurve,
+  type OptimizerResult,
+  type OptimizerRow,
+} from "../optimizers/evaluate/rows.ts";

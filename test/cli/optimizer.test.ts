@@ -106,3 +106,45 @@ describe("weightspace optimizer train", () => {
     });
   });
 });
+
+describe("weightspace optimizer evaluate", () => {
+  test("a run's folder beside hand-made optimizers: rows, report, and nothing made twice", async () => {
+    await inTemporaryFolder(async (folder) => {
+      const run = join(folder, "run");
+      const one = ["--outer-steps", "1", "--workers", "1", "-o", run];
+      expect((await weightspace([...small, ...one])).code).toBe(0);
+      const [out, report] = [join(folder, "figures", "o.json"), join(folder, "figures", "r.html")];
+      const options = ["--seeds", "2", "--steps", "8", "--points", "2", "-o", out];
+      const command = ["optimizer", "evaluate", run, "--against", "adam,sgdm", ...options];
+      const first = await weightspace([...command, "--report", report, "--json"]);
+      expect(first.code, first.stderr).toBe(0);
+      const { rows } = JSON.parse(first.stdout) as { rows: { optimizer: string; task: string }[] };
+      expect(rows.map(({ optimizer }) => optimizer)).toEqual(["adam", "sgdm", "meta-sgdm"]);
+      expect(rows.map(({ task }) => task)).toEqual(["digits-mlp", "digits-mlp", "digits-mlp"]);
+      expect(await readFile(report, "utf8")).toContain("meta-sgdm");
+      expect(JSON.parse(await readFile(out, "utf8"))).toMatchObject({ rows, steps: 8, every: 4 });
+      const again = await weightspace([...command, "--json"]);
+      expect(JSON.parse(again.stdout)).toMatchObject({ rows });
+    });
+  });
+  test("an optimizer that is not known, no task, and a tampered theta are refused by name", async () => {
+    await inTemporaryFolder(async (folder) => {
+      const out = ["-o", join(folder, "o.json")];
+      const unknown = [
+        "optimizer",
+        "evaluate",
+        "--task",
+        "digits-mlp",
+        "--against",
+        "adan",
+        ...out,
+      ];
+      expect((await weightspace(unknown)).stderr).toMatch(/there is no optimizer "adan"/);
+      expect((await weightspace(["optimizer", "evaluate", ...out])).stderr).toMatch(/no task/);
+      const path = join(folder, "t.safetensors");
+      await writeFile(path, "not a theta");
+      const broken = await weightspace(["optimizer", "evaluate", path, ...out]);
+      expect([broken.code, existsSync(out[1])]).toEqual([1, false]);
+    });
+  });
+});

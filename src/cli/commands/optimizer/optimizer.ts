@@ -1,6 +1,7 @@
 // `weightspace optimizer`: meta-trains learned optimizers and measures them.
 
 import type { RegisterCommand } from "../../app/context.ts";
+import { addOptimizerDemo, addOptimizerEvaluate } from "./evaluate.ts";
 import { addOptimizerTrain } from "./train.ts";
 
 export const optimizerCommand: RegisterCommand = (program, cli) => {
@@ -8,5 +9,7 @@ export const optimizerCommand: RegisterCommand = (program, cli) => {
     .command("optimizer")
     .helpGroup("Optimizers:")
     .description("Meta-trains learned optimizers and measures them beside hand-made ones.");
+  addOptimizerDemo(optimizer, cli);
   addOptimizerTrain(optimizer, cli);
+  addOptimizerEvaluate(optimizer, cli);
 };
