@@ -102,6 +102,14 @@ const ascii = (bytes: Uint8Array, from: number, count: number) =>
 const isText = (bytes: Uint8Array): boolean =>
   bytes.length > 0 && bytes.every((byte) => byte >= 0x20 || (byte >= 9 && byte <= 13));
 
+/** All kinds of files that are named and not read, for the documentation. */
+export const namedFiles = (): readonly Sniffed[] =>
+  [
+    ...marks.map(([, found]) => found),
+    ...laterMarks.map(([, , found]) => found),
+    ...texts.map(([, found]) => found),
+  ].filter(({ remedy }) => remedy !== asCheckpoint);
+
 /** What a file is, from its first bytes; undefined when nothing is recognised. */
 export function sniff(start: Uint8Array): Sniffed | undefined {
   const bytes = start.subarray(0, sniffBytes);

@@ -28,7 +28,8 @@ const unread = (name: string, width: number, dtype: SafeDtype): TorchType => ({
   reading: "unread",
 });
 
-const all: readonly TorchType[] = [
+/** Number formats of tensors that are not quantised. */
+export const torchTypes: readonly TorchType[] = [
   plain("float32", 4, "F32"),
   plain("float64", 8, "F64"),
   plain("float16", 2, "F16"),
@@ -52,14 +53,14 @@ const all: readonly TorchType[] = [
   unread("float4_e2m1fn_x2", 1, "F32"),
 ];
 
-const byName: ReadonlyMap<string, TorchType> = new Map(all.map((type) => [type.name, type]));
+const byName: ReadonlyMap<string, TorchType> = new Map(torchTypes.map((type) => [type.name, type]));
 
 /** Formats by the global that a pickle names: `torch.float8_e5m2`. Undefined for one that is not known. */
 export const typeOfGlobal = (global: string): TorchType | undefined =>
   global.startsWith("torch.") ? byName.get(global.slice("torch.".length)) : undefined;
 
 /** Formats of quantised tensors: the whole numbers that are stored. */
-const quantised: ReadonlyMap<string, TorchType> = new Map([
+export const quantisedTypes: ReadonlyMap<string, TorchType> = new Map([
   ["torch.QUInt8Storage", plain("quint8", 1, "U8")],
   ["torch.QInt8Storage", plain("qint8", 1, "I8")],
   ["torch.QInt32Storage", plain("qint32", 4, "I32")],
@@ -93,7 +94,7 @@ export const storageTypes: ReadonlyMap<string, TorchType> = new Map<string, Torc
   ),
   ["torch.storage.UntypedStorage", byName.get("uint8")!],
   ["torch.UntypedStorage", byName.get("uint8")!],
-  ...quantised,
+  ...quantisedTypes,
 ]);
 
 /** Biases and bits of fraction of the 8-bit floats without infinities and without a negative zero, whose code is NaN. */
