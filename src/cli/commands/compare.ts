@@ -1,11 +1,11 @@
 // `weightspace compare a b`: whether two checkpoints are the same network. The exit code says the verdict.
 
+import { wholeNumber } from "../app/arguments.ts";
 import { withKey } from "../networks/with-key.ts";
 import { tellTaken } from "../networks/taken.ts";
 import type { Verdict } from "../../compare/compare-checkpoints.ts";
 import {
   addSpecOptions,
-  findSpec,
   openCheckpoint,
   readTold,
   type SpecFlags,
@@ -24,6 +24,8 @@ const exitCodes: Readonly<Record<Verdict, number>> = {
 
 interface CompareFlags extends SpecFlags {
   readonly align: boolean;
+  readonly strict?: boolean;
+  readonly top: number;
 }
 
 export const compareCommand: RegisterCommand = (program, cli) => {
@@ -40,6 +42,8 @@ export const compareCommand: RegisterCommand = (program, cli) => {
     )
     .argument("<b>", "the checkpoint to compare with it")
     .option("--no-align", "do not align files that are different")
+    .option("--strict", "other names, shapes or layouts of the same numbers count as different")
+    .option("--top <n>", "tensors that tables of differences list", wholeNumber(1, 100_000), 20)
     .addHelpText(
       "after",
       "\nExit code: 0 identical, 10 symmetric, 11 reordered, 12 different; 1 for an error, 2 for misuse.\n\nExamples:\n  weightspace compare a.safetensors b.safetensors --model model.onnx\n  weightspace compare old.onnx new.onnx",
@@ -61,7 +65,7 @@ async function runCompare(
   try {
     const b = await openCheckpoint(pathB, told);
     try {
-      await report(cli, { a, b, told, align: flags.align });
+      await report(cli, { a, b, told, flags });
     } finally {
       await b.source.close();
     }
@@ -74,33 +78,32 @@ interface Compared {
   readonly a: OpenedModel;
   readonly b: OpenedModel;
   readonly told: ToldSpec;
-  readonly align: boolean;
+  readonly flags: CompareFlags;
 }
 
-async function report(cli: Cli, { a, b, told, align }: Compared): Promise<void> {
-  const { compareCheckpoints } = await import("../../compare/compare-checkpoints.ts");
+async function report(cli: Cli, { a, b, told, flags }: Compared): Promise<void> {
+  const { compareFiles } = await import("../match/compare-files.ts");
   const { comparisonText } = await import("../match/comparison-text.ts");
   const { phasesNote } = await import("../networks/phases.ts");
   const { cloudDistance, cloudLine } = await import("../match/cloud-distance.ts");
+  const { strict = false, top } = flags;
   const taken = tellTaken(cli.output, [a, b]);
-  const found = await findSpec(a, told, [b.source]);
-  const total = a.source.entries.size;
-  const task = cli.progress.task("comparing", total, { unit: "tensors" });
-  const comparison = await compareCheckpoints(a.source, b.source, {
-    ...("spec" in found && { spec: found.spec }),
-    align,
-    signal: cli.signal,
-    onStep: (step, share = 1) => task.update(Math.floor(share * total), step),
-  });
-  task.finish();
+  const compared = await compareFiles(cli, { a, b, told, align: flags.align });
+  const { comparison, conversions, refused, found, sources } = compared;
   for (const warning of "spec" in found ? found.warnings : [])
     cli.output.note(`warning: ${warning}`);
+  for (const reason of refused) cli.output.note(`not converted: ${reason}`);
+  const verdict = strict && conversions.length > 0 ? "different" : comparison.verdict;
   const origin = "spec" in found ? found.origin : null;
   const isDifferent = comparison.verdict === "different" && "spec" in found;
   const note = isDifferent ? phasesNote(found) : undefined;
-  const clouds = isDifferent ? await cloudDistance(found.spec, a.source, b.source) : undefined;
+  const clouds = isDifferent ? await cloudDistance(found.spec, ...sources) : undefined;
   const value = {
     ...comparison,
+    verdict,
+    conversions,
+    ...(verdict !== comparison.verdict && { afterConversions: comparison.verdict }),
+    ...(refused.length > 0 && { refused }),
     taken,
     ...(clouds && { clouds }),
     spec: origin,
@@ -108,10 +111,10 @@ async function report(cli: Cli, { a, b, told, align }: Compared): Promise<void> 
   };
   cli.output.result(value, () =>
     [
-      comparisonText(comparison, found),
+      comparisonText(comparison, found, { conversions, strict, top }),
       ...(clouds ? [cloudLine(clouds)] : []),
       ...(note === undefined ? [] : [note]),
     ].join("\n\n"),
   );
-  cli.exitWith(exitCodes[comparison.verdict]);
+  cli.exitWith(exitCodes[verdict]);
 }

@@ -82,3 +82,7 @@ function tiedOf(config: Readonly<Record<string, unknown>>): boolean | undefined 
     ? true
     : undefined;
 }
+
+/** Whether a config says that the output matrix is the embedding; undefined where it says nothing. */
+export const isTied = (config: unknown): boolean | undefined =>
+  isObject(config) ? tiedOf(config) : undefined;
