@@ -154,7 +154,7 @@ const biasOf = (weight: string): string | undefined => {
 /** Biases made as the weights of their layers are. Numbers that do not agree leave them alone. */
 export async function followWeights(state: SearchState): Promise<void> {
   const { a, b, poolB, readA, readB, recipes } = state;
-  for (const [weight, recipe] of [...recipes]) {
+  for (const [weight, recipe] of Array.from(recipes)) {
     const to = biasOf(weight);
     if (to === undefined || !poolB.has(to) || shapeIn(b, to).length !== 1) continue;
     const pieces = recipe.pieces.flatMap(({ tensor, rows }) => {

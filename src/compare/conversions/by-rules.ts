@@ -30,7 +30,7 @@ const replaced = (name: string, from: string, to: string): string | undefined =>
 /** Fused projections by name, where rows add up. */
 export function fuseByNames(state: SearchState): void {
   const { a, b, poolB } = state;
-  for (const to of [...poolB]) {
+  for (const to of Array.from(poolB)) {
     const shape = shapeIn(b, to);
     for (const [whole, parts] of fused) {
       const names = parts.map((part) => replaced(to, whole, part));
@@ -47,7 +47,7 @@ export function fuseByNames(state: SearchState): void {
       break;
     }
   }
-  for (const to of [...poolB]) {
+  for (const to of Array.from(poolB)) {
     if (!poolB.has(to)) continue;
     for (const [whole, parts] of fused) splitByNames(state, to, whole, parts);
   }
@@ -106,7 +106,7 @@ const kernels: Readonly<Record<number, readonly (readonly number[])[]>> = {
 
 /** Matrices and kernels of equal names whose dimensions are turned, told by their shapes. */
 export function turnByShapes(state: SearchState, pairs: Pairs): void {
-  for (const to of [...state.poolB]) {
+  for (const to of Array.from(state.poolB)) {
     const from = pairs.get(to);
     if (from === undefined || !state.poolA.has(from)) continue;
     const [own, shape] = [shapeIn(state.a, from), shapeIn(state.b, to)];
@@ -201,7 +201,7 @@ export async function matchTied(state: SearchState, isTied: boolean | undefined)
   const { b, a, poolA, poolB, recipes } = state;
   for (const to of [...poolB].filter((name) => headName.test(name))) {
     const own = await state.readB(to);
-    for (const [name, recipe] of [...recipes]) {
+    for (const [name, recipe] of Array.from(recipes)) {
       if (!equalShapes(shapeIn(b, name), own.shape) || !vocabularyName.test(name)) continue;
       if (!equalNumbers((await state.readB(name)).data, own.data)) continue;
       const from = recipe.pieces.map(({ tensor }) => tensor);

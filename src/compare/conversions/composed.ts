@@ -98,7 +98,10 @@ function weightNorm(
 }
 
 /** The entry of a smaller array, of sizes 1 or the same, that stands for an entry of a larger one. */
-function groupsOf(shape: readonly number[], groups: readonly number[]): (i: number) => number {
+export function groupsOf(
+  shape: readonly number[],
+  groups: readonly number[],
+): (i: number) => number {
   return (i) => {
     let [rest, place, step] = [i, 0, 1];
     for (let dim = shape.length - 1; dim >= 0; dim--) {

@@ -1,6 +1,5 @@
 // What a search for conversions has found so far: recipes, and the tensors of both files that none has explained.
 
-import { equalShapes } from "../../core/shapes.ts";
 import type { Tensor } from "../../core/tensors.ts";
 import type { TensorSource } from "../../formats/tensor-source.ts";
 import type { Conversion, Recipe } from "./conversion.ts";
@@ -40,7 +39,3 @@ export function settle(
 
 /** Shapes without dimensions of size 1. */
 export const squeezed = (shape: readonly number[]): number[] => shape.filter((size) => size !== 1);
-
-/** Whether shapes say the same but for dimensions of size 1. */
-export const isSqueezed = (x: readonly number[], y: readonly number[]): boolean =>
-  equalShapes(squeezed(x), squeezed(y));

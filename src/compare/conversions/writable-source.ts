@@ -10,6 +10,7 @@ import {
   type TensorSource,
 } from "../../formats/tensor-source.ts";
 import { isCounter } from "../compare-structure.ts";
+import { groupsOf } from "./composed.ts";
 import { isPlain } from "./conversion.ts";
 import { makeTensor } from "./make-tensor.ts";
 import type { PlannedConversion } from "./plan-conversion.ts";
@@ -143,17 +144,8 @@ function partOf(
 
 /** Norms of a weight along the dimensions in which the lengths have size 1. */
 function lengthsOf({ shape, data }: Tensor, lengths: readonly number[]): Tensor {
+  const group = groupsOf(shape, lengths.length === shape.length ? lengths : shape.map(() => 1));
   const result = new Float64Array(sizeOf(lengths));
-  const isAlong = lengths.length === shape.length;
-  for (const [i, x] of data.entries()) {
-    let [rest, place, step] = [i, 0, 1];
-    for (let dim = shape.length - 1; dim >= 0 && isAlong; dim--) {
-      const at = rest % shape[dim];
-      rest = Math.floor(rest / shape[dim]);
-      if (lengths[dim] > 1) place += at * step;
-      step *= lengths[dim];
-    }
-    result[place] += x * x;
-  }
+  for (const [i, x] of data.entries()) result[group(i)] += x * x;
   return { shape: lengths, data: result.map(Math.sqrt) };
 }
