@@ -27,8 +27,8 @@ export type {
   Conversion,
   ConversionKind,
   ConversionPlan,
-  Piece,
-  Recipe,
+  TensorPiece,
+  TensorRecipe,
 } from "../compare/conversions/conversion.ts";
 export type { ComposedSource, Composite } from "../compare/conversions/composed.ts";
 export { findSymmetry, type FoundSymmetry } from "../compare/find-symmetry.ts";

@@ -3,7 +3,7 @@
 import { equalShapes, sizeOf } from "../../core/shapes.ts";
 import type { Tensor } from "../../core/tensors.ts";
 import { equalNumbers, isUniform, numbersKey } from "./content-keys.ts";
-import type { ConversionKind, Recipe } from "./conversion.ts";
+import type { ConversionKind, TensorRecipe } from "./conversion.ts";
 import { inOrder } from "./conversion.ts";
 import { permuted, takes } from "./make-tensor.ts";
 import { type SearchState, settle, shapeIn, squeezed } from "./search-state.ts";
@@ -46,7 +46,7 @@ export function inOrientation(
   from: readonly number[],
   dims: readonly number[],
   shape: readonly number[],
-): Recipe {
+): TensorRecipe {
   const ones = from.flatMap((size, dim) => (size === 1 ? [dim] : []));
   const others = from.flatMap((size, dim) => (size === 1 ? [] : [dim]));
   const all = [...ones, ...dims.map((dim) => others[dim])];

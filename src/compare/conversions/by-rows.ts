@@ -4,7 +4,7 @@
 import { sizeOf } from "../../core/shapes.ts";
 import type { Tensor } from "../../core/tensors.ts";
 import { equalNumbers, isUniform, rowKeys } from "./content-keys.ts";
-import { type Conversion, type ConversionKind, inOrder, type Recipe } from "./conversion.ts";
+import { type Conversion, type ConversionKind, inOrder, type TensorRecipe } from "./conversion.ts";
 import { makeTensor, permuted } from "./make-tensor.ts";
 import { rowLayout, type RowOrigin } from "./row-layouts.ts";
 import { type SearchState, settle, shapeIn } from "./search-state.ts";
@@ -106,7 +106,7 @@ async function recipeByRows(
   index: Index,
   to: string,
   target: Tensor,
-): Promise<{ readonly recipe: Recipe; readonly conversion: Conversion } | undefined> {
+): Promise<{ readonly recipe: TensorRecipe; readonly conversion: Conversion } | undefined> {
   for (const dims of turns(target.shape.length)) {
     const origins = originsOf(keyed(permuted(target, dims)), index);
     if (origins === undefined) continue;
@@ -123,7 +123,7 @@ async function recipeByRows(
       const isWhole = rows.length === all && rows.every((row, i) => row === i);
       return { tensor, dims: turn, ...(!isWhole && { rows }) };
     });
-    const recipe: Recipe = {
+    const recipe: TensorRecipe = {
       pieces,
       ...(layout.order && { order: layout.order }),
       dims,
@@ -138,7 +138,7 @@ async function recipeByRows(
   return undefined;
 }
 
-function kindOfRows({ pieces }: Recipe, name: string | undefined): ConversionKind {
+function kindOfRows({ pieces }: TensorRecipe, name: string | undefined): ConversionKind {
   if (name !== undefined && name !== "") return "regroup";
   return pieces.length > 1 ? "concatenate" : "split";
 }
@@ -170,7 +170,7 @@ export async function followWeights(state: SearchState): Promise<void> {
     // Rows of a weight that is turned round are not its outputs.
     if (pieces.length < recipe.pieces.length || rows !== size) continue;
     const { order } = recipe;
-    const own: Recipe = { pieces, dims: [0], shape: [size], ...(order && { order }) };
+    const own: TensorRecipe = { pieces, dims: [0], shape: [size], ...(order && { order }) };
     const made = await makeTensor(own, readA);
     if (!equalNumbers(made.data, (await readB(to)).data)) continue;
     const like = state.conversions.find((one) => one.to.includes(weight));

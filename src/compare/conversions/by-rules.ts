@@ -3,7 +3,7 @@
 
 import { equalShapes } from "../../core/shapes.ts";
 import { equalNumbers } from "./content-keys.ts";
-import { inOrder, type Piece, type Recipe } from "./conversion.ts";
+import { inOrder, type TensorPiece, type TensorRecipe } from "./conversion.ts";
 import { permuted, takes } from "./make-tensor.ts";
 import { type SearchState, settle, shapeIn } from "./search-state.ts";
 
@@ -34,7 +34,7 @@ export function fuseByNames(state: SearchState): void {
     const shape = shapeIn(b, to);
     for (const [whole, parts] of fused) {
       const names = parts.map((part) => replaced(to, whole, part));
-      const pieces = names.flatMap((name): Piece[] =>
+      const pieces = names.flatMap((name): TensorPiece[] =>
         name !== undefined && fits(shapeIn(a, name), shape)
           ? [{ tensor: name, dims: inOrder(shape.length) }]
           : [],
@@ -175,7 +175,7 @@ export async function matchVocabulary(
       second.data.subarray(0, rows * width),
     );
     const piece = { tensor: from, dims: inOrder(own.length), rows: range(0, rows) };
-    const recipe: Recipe = {
+    const recipe: TensorRecipe = {
       pieces: [piece],
       dims: inOrder(own.length),
       shape: [rows, ...shape.slice(1)],

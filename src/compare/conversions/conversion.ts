@@ -39,7 +39,7 @@ export interface Conversion {
 }
 
 /** Rows of one tensor. */
-export interface Piece {
+export interface TensorPiece {
   readonly tensor: string;
   /** Its dimensions in the order in which rows are meant. */
   readonly dims: readonly number[];
@@ -48,8 +48,8 @@ export interface Piece {
 }
 
 /** How a tensor is made: pieces one behind the other, dimensions brought in order, the shape of the target given. */
-export interface Recipe {
-  readonly pieces: readonly Piece[];
+export interface TensorRecipe {
+  readonly pieces: readonly TensorPiece[];
   /** Row i of the whole is row `order[i]` of the pieces together. @default as they come */
   readonly order?: readonly number[];
   /** Dimension of the whole that becomes each dimension of the target. */
@@ -60,7 +60,7 @@ export interface Recipe {
 
 export interface ConversionPlan {
   /** By the names of the second file. */
-  readonly recipes: ReadonlyMap<string, Recipe>;
+  readonly recipes: ReadonlyMap<string, TensorRecipe>;
   readonly conversions: readonly Conversion[];
   /** Tensors of the second file that nothing in the first one makes. */
   readonly lacking: readonly string[];
@@ -80,7 +80,7 @@ export const inOrder = (rank: number): number[] => Array.from({ length: rank }, 
 const isInOrder = (dims: readonly number[]) => dims.every((to, from) => to === from);
 
 /** Whether a recipe takes one tensor as it is. */
-export const isPlain = ({ pieces, order, dims }: Recipe): boolean =>
+export const isPlain = ({ pieces, order, dims }: TensorRecipe): boolean =>
   pieces.length === 1 &&
   order === undefined &&
   pieces[0].rows === undefined &&

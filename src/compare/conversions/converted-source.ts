@@ -7,14 +7,14 @@ import {
   type TensorSource,
 } from "../../formats/tensor-source.ts";
 import { narrow } from "../../formats/narrow.ts";
-import { isPlain, type Recipe } from "./conversion.ts";
+import { isPlain, type TensorRecipe } from "./conversion.ts";
 import { isWithin } from "./composed.ts";
 import { makeTensor, takeRows } from "./make-tensor.ts";
 import type { PlannedConversion } from "./plan-conversion.ts";
 
 type Entries = Map<string, Pick<TensorEntry, "dtype" | "shape">>;
 
-const dtypeOf = (source: TensorSource, { pieces }: Recipe) =>
+const dtypeOf = (source: TensorSource, { pieces }: TensorRecipe) =>
   source.entries.get(pieces[0].tensor)?.dtype ?? "F32";
 
 /** The first file as the second one would hold it; what is not used keeps its name. */

@@ -3,7 +3,7 @@
 import { sizeOf, stridesOf } from "../../core/shapes.ts";
 import type { Tensor } from "../../core/tensors.ts";
 import type { WeightReader } from "../../parts/problem.ts";
-import { inOrder, type Piece, type Recipe } from "./conversion.ts";
+import { inOrder, type TensorPiece, type TensorRecipe } from "./conversion.ts";
 
 /** The tensor with its dimensions in another order: dimension i of the result is `dims[i]` of the tensor. */
 export function permuted({ shape, data }: Tensor, dims: readonly number[]): Tensor {
@@ -27,7 +27,7 @@ export function permuted({ shape, data }: Tensor, dims: readonly number[]): Tens
 }
 
 /** The rows of a piece, as one array of equally long rows. */
-function rowsOf(tensor: Tensor, { dims, rows }: Piece): Tensor {
+function rowsOf(tensor: Tensor, { dims, rows }: TensorPiece): Tensor {
   const whole = permuted(tensor, dims);
   return rows === undefined ? whole : takeRows(whole, rows);
 }
@@ -59,7 +59,7 @@ function stacked(tensors: readonly Tensor[]): Tensor {
 }
 
 /** The tensor that a recipe makes. */
-export async function makeTensor(recipe: Recipe, read: WeightReader): Promise<Tensor> {
+export async function makeTensor(recipe: TensorRecipe, read: WeightReader): Promise<Tensor> {
   const { pieces, order, dims, shape } = recipe;
   const parts: Tensor[] = [];
   for (const piece of pieces) parts.push(rowsOf(await read(piece.tensor), piece));
@@ -74,7 +74,7 @@ export const takes = (
   tensor: string,
   dims: readonly number[],
   shape: readonly number[],
-): Recipe => ({
+): TensorRecipe => ({
   pieces: [{ tensor, dims }],
   dims: inOrder(dims.length),
   shape,

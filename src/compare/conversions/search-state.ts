@@ -2,7 +2,7 @@
 
 import type { Tensor } from "../../core/tensors.ts";
 import type { TensorSource } from "../../formats/tensor-source.ts";
-import type { Conversion, Recipe } from "./conversion.ts";
+import type { Conversion, TensorRecipe } from "./conversion.ts";
 
 export interface SearchState {
   readonly a: TensorSource;
@@ -10,7 +10,7 @@ export interface SearchState {
   /** Numbers as they are compared: rounded to the coarser format of the files. */
   readonly readA: (name: string) => Promise<Tensor>;
   readonly readB: (name: string) => Promise<Tensor>;
-  readonly recipes: Map<string, Recipe>;
+  readonly recipes: Map<string, TensorRecipe>;
   readonly conversions: Conversion[];
   /** Tensors of the second file without a recipe. */
   readonly poolB: Set<string>;
@@ -28,7 +28,7 @@ export const shapeIn = ({ entries }: TensorSource, name: string): readonly numbe
 export function settle(
   state: SearchState,
   to: string,
-  recipe: Recipe,
+  recipe: TensorRecipe,
   conversion?: Conversion,
 ): void {
   state.recipes.set(to, recipe);
