@@ -3,6 +3,7 @@
 import type { Comparison, Verdict } from "../../compare/compare-checkpoints.ts";
 import { countedConversions } from "../../compare/conversions/conversion-words.ts";
 import type { Conversion } from "../../compare/conversions/conversion.ts";
+import { layerDifferences } from "../../compare/layer-differences.ts";
 import type { AxisSummary } from "../../parts/summary.ts";
 import { visibleName } from "../../core/visible.ts";
 import { formatShape } from "../../core/shapes.ts";
@@ -60,7 +61,8 @@ export function comparisonText(
     blocks.push(...openLines(symmetry.open));
   }
   if (verdict === "reordered") blocks.push(...reorderedBlocks(comparison));
-  if (verdict === "different" && tensors.length > 0) blocks.push(differenceTable(comparison, top));
+  if (verdict === "different" && tensors.length > 0)
+    blocks.push(layerTable(comparison, top), differenceTable(comparison, top));
   if (alignment !== undefined) {
     const { similarity, axes } = alignment;
     blocks.push(
@@ -212,6 +214,24 @@ function reorderedBlocks({ reordered, layouts }: Comparison): string[] {
 function layoutTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const more = rows.length > listed ? `\n... and ${rows.length - listed} more` : "";
   return textTable(head, rows.slice(0, listed)) + more;
+}
+
+/** The layers that differ most, in the order of the file; nothing where there is one. */
+function layerTable(comparison: Comparison, top: number): string {
+  const layers = layerDifferences(comparison);
+  if (layers.length < 2) return "";
+  const most = layers.toSorted((x, y) => y.relative - x.relative).slice(0, top);
+  const shown = layers.filter((one) => most.includes(one));
+  const hasAligned = shown.some(({ aligned }) => aligned !== undefined);
+  const rows = shown.map(({ layer, tensors, differing, relative, aligned }) => [
+    layer,
+    `${differing} of ${tensors}`,
+    percent(relative),
+    ...(hasAligned ? [percent(aligned ?? 0)] : []),
+  ]);
+  const head = ["layer", "tensors", "difference / norm"];
+  const more = layers.length > shown.length ? `\n... and ${layers.length - shown.length} more` : "";
+  return textTable([...head, ...(hasAligned ? ["after aligning"] : [])], rows) + more;
 }
 
 function differenceTable({ tensors, alignment, reordered }: Comparison, top: number): string {

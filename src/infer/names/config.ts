@@ -57,7 +57,8 @@ export function partOfConfig(
 ): Config | undefined {
   const whole = checked(config);
   const own = section === undefined ? undefined : whole[section];
-  if (isObject(own)) return own;
+  const isOther = (part: Config) => !modelTypes.includes(modelTypeOf(part) ?? modelTypes[0]);
+  if (isObject(own)) return isOther(own) ? undefined : own;
   const said = modelTypeOf(whole);
   if (said === undefined || modelTypes.includes(said)) return whole;
   return Object.values(whole).find(
