@@ -15,7 +15,7 @@ import { taskEntry } from "../dist/tasks/registry.js";
 import { recipes } from "../dist/zoo/recipes.js";
 import { randomWeights } from "../dist/testing/index.js";
 import { batchArrays } from "../dist/train/dataset.js";
-import { binaryCrossEntropy } from "../dist/train/measures/losses.js";
+import { binaryCrossEntropy } from "../dist/train/measures/objectives.js";
 import { adam } from "../dist/train/optimizers/optimizers.js";
 import { trainStep } from "../dist/train/train-step.js";
 import { median } from "./support/harness.js";

@@ -11,7 +11,7 @@ import { defineSpec } from "../dist/symmetry/spec.js";
 import { randomWeights, toBatch } from "../dist/testing/index.js";
 import { numpy as np } from "@jax-js/jax";
 import { compileForward, compileGradients } from "../dist/train/compiled.js";
-import { binaryCrossEntropy } from "../dist/train/measures/losses.js";
+import { binaryCrossEntropy } from "../dist/train/measures/objectives.js";
 import { median } from "./support/harness.js";
 
 const batch = 16;

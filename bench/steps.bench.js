@@ -10,7 +10,7 @@ import { randomWeights } from "../dist/testing/index.js";
 import { keepArrays } from "../dist/engine/arrays.js";
 import { compileForward } from "../dist/train/compiled.js";
 import { batchArrays } from "../dist/train/dataset.js";
-import { binaryCrossEntropy } from "../dist/train/measures/losses.js";
+import { binaryCrossEntropy } from "../dist/train/measures/objectives.js";
 import { adam } from "../dist/train/optimizers/optimizers.js";
 import { trainStep } from "../dist/train/train-step.js";
 import { recipes } from "../dist/zoo/recipes.js";

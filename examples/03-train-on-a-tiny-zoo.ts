@@ -36,7 +36,7 @@ for await (const event of fit(model, parts, { epochs: 10, seed: 0, batchSize: 8,
   if (event.type !== "done") continue;
   console.log(`${model.name}: ${model.parameterCount} parameters, best epoch ${event.bestEpoch}`);
   const predicted = await predict(model, event.params, normalize(test, normalization), {
-    loss: binaryCrossEntropy, // turns raw outputs into accuracies between 0 and 1
+    objective: binaryCrossEntropy, // turns raw outputs into accuracies between 0 and 1
   });
   const tau = kendallTau(predicted, test.targets);
   console.log(`Kendall's tau on ${test.size} held-out networks: ${tau.toFixed(2)}`);

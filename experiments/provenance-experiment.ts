@@ -50,63 +50,75 @@ export async function runProvenance(
     });
     repetitions.push({ families, scores: await scoreFamilies(task, families, signal) });
   }
-  const methods = Object.keys(repetitions[0].scores);
-  const measured = methods.map((method) => {
-    const pairs = (kinds: readonly DescendantKind[]) =>
+  const measured = Object.keys(repetitions[0].scores).map((method) => ({
+    method,
+    pairs: (kinds: readonly DescendantKind[]) =>
       repetitions.map(({ scores }) =>
         split(
           kinds.flatMap((kind) => scores[method](kind)),
           networks,
         ),
-      );
-    return { method, pairs };
-  });
-  const row = (method: string, kind: string, split: readonly Split[]): ProvenanceRow => {
-    const area = meanAndSpread(split.map((s) => areaUnderRoc(s.related, s.unrelated)));
-    const top = meanAndSpread(split.map(({ found }) => found));
-    return {
-      method,
-      kind,
-      areaMean: area.mean,
-      areaSpread: area.spread,
-      topMean: top.mean,
-      topSpread: top.spread,
-    };
-  };
-  const accuracies = repetitions.flatMap(({ families }) => families.accuracies);
+      ),
+  }));
+  const { trainedOnAccuracies } = repetitions[0].families;
   return {
     seeds,
     networks,
     descendants: networks * descendantKinds.length,
-    accuracy: meanAndSpread(accuracies),
-    trainedOnAccuracies: Object.keys(repetitions[0].families.trainedOnAccuracies).map((kind) => ({
+    accuracy: meanAndSpread(repetitions.flatMap(({ families }) => families.accuracies)),
+    trainedOnAccuracies: Object.keys(trainedOnAccuracies).map((kind) => ({
       kind,
       accuracy: meanAndSpread(repetitions.map(({ families }) => families.trainedOnAccuracies[kind]))
         .mean,
     })),
     rows: measured.flatMap(({ method, pairs }) => [
-      row(method, "all kinds", pairs(descendantKinds)),
-      ...descendantKinds.map((kind) => row(method, kind, pairs([kind]))),
+      rowOf(method, "all kinds", pairs(descendantKinds)),
+      ...descendantKinds.map((kind) => rowOf(method, kind, pairs([kind]))),
     ]),
-    curves: measured.map(({ method, pairs }) => {
-      const all = pairs(descendantKinds);
-      const points = rocCurve(
-        all.flatMap(({ related }) => related),
-        all.flatMap(({ unrelated }) => unrelated),
-      );
-      return { method, points: thinned(points) };
-    }),
-    similarities: [
-      ...descendantKinds.map((kind) => ({
-        kind,
-        values: measured[0].pairs([kind]).flatMap(({ related }) => related),
-      })),
-      {
-        kind: "unrelated",
-        values: measured[0].pairs(descendantKinds).flatMap(({ unrelated }) => unrelated),
-      },
-    ].map(({ kind, values }) => ({ kind, ...quantiles(values) })),
+    curves: measured.map(curveOf),
+    similarities: similaritiesOf(measured[0]),
   };
+}
+
+/** A method, and its scores of related and unrelated pairs by repetition. */
+interface Measured {
+  readonly method: string;
+  readonly pairs: (kinds: readonly DescendantKind[]) => readonly Split[];
+}
+
+function rowOf(method: string, kind: string, splits: readonly Split[]): ProvenanceRow {
+  const area = meanAndSpread(splits.map((s) => areaUnderRoc(s.related, s.unrelated)));
+  const top = meanAndSpread(splits.map(({ found }) => found));
+  return {
+    method,
+    kind,
+    areaMean: area.mean,
+    areaSpread: area.spread,
+    topMean: top.mean,
+    topSpread: top.spread,
+  };
+}
+
+function curveOf({ method, pairs }: Measured): ProvenanceResult["curves"][number] {
+  const all = pairs(descendantKinds);
+  const points = rocCurve(
+    all.flatMap(({ related }) => related),
+    all.flatMap(({ unrelated }) => unrelated),
+  );
+  return { method, points: thinned(points) };
+}
+
+/** How alike relatives of each kind and strangers are, as quantiles. */
+function similaritiesOf({ pairs }: Measured): ProvenanceResult["similarities"] {
+  const byKind = descendantKinds.map((kind) => ({
+    kind: kind as string,
+    values: pairs([kind]).flatMap(({ related }) => related),
+  }));
+  const strangers = pairs(descendantKinds).flatMap(({ unrelated }) => unrelated);
+  return [...byKind, { kind: "unrelated", values: strangers }].map(({ kind, values }) => ({
+    kind,
+    ...quantiles(values),
+  }));
 }
 
 interface Split {

@@ -5,7 +5,7 @@ import { Command, CommanderError } from "commander";
 import { interruption } from "./app/abort.ts";
 import { commands } from "./commands/index.ts";
 import { fileError } from "../node/file-error.ts";
-import { loadGivenPlugins, pluginOption } from "./app/plugins.ts";
+import { loadGivenPlugins, loadNamedPlugins, pluginOption } from "./app/plugins.ts";
 import { visible } from "../core/visible.ts";
 import { messageOf, print } from "./app/output.ts";
 import { context, type RegisterCommand } from "./app/context.ts";
@@ -121,7 +121,10 @@ export async function main(
   });
   root.hook("preAction", () => loadGivenPlugins(root));
   const run = async (): Promise<number> => {
-    if (args.some((arg) => helpWords.has(arg))) await cli.loadHelp();
+    if (args.some((arg) => helpWords.has(arg))) {
+      await loadNamedPlugins(args);
+      await cli.loadHelp();
+    }
     if (args.length === 0) root.outputHelp();
     else await root.parseAsync(args, { from: "user" });
     return cli.exitCode();

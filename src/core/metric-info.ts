@@ -9,6 +9,11 @@ export interface MetricInfo {
   /** What it is, in a few words: "accuracy on held-out images". */
   readonly summary: string;
   readonly better: "higher" | "lower";
-  /** Bounds of its values; a metric in [0, 1] is learned by cross-entropy, every other by squared error. @default none */
+  /** Bounds of its values; @default none */
   readonly range?: readonly [number, number] | undefined;
+  /**
+   * The objective by which functionals learn it, by name.
+   * @default binary-cross-entropy within [0, 1], mean-squared-error for every other
+   */
+  readonly objective?: string | undefined;
 }

@@ -10,13 +10,13 @@ import {
   withBackend,
 } from "../models/registry.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
-import type { Contestant } from "./settings.ts";
+import type { ExperimentEntry } from "./settings.ts";
 
 /** More parameters than any run here can hold beside its gradients and the optimizer's state. */
 const mostParameters = 100_000_000;
 
 /** Names beside those of the registry. `nfn` is both of its variants, as published results compare both. */
-const aliases: Readonly<Record<string, readonly Contestant[]>> = {
+const aliases: Readonly<Record<string, readonly ExperimentEntry[]>> = {
   nfn: [
     { name: "nfn-np", options: {} },
     { name: "nfn-hnp", options: {} },
@@ -27,9 +27,9 @@ const aliases: Readonly<Record<string, readonly Contestant[]>> = {
 
 /** What each further name stands for: `nfn` for `nfn-np, nfn-hnp`. */
 export const modelAliases: Readonly<Record<string, string>> = Object.fromEntries(
-  Object.entries(aliases).map(([alias, contestants]) => [
+  Object.entries(aliases).map(([alias, entries]) => [
     alias,
-    contestants
+    entries
       .map(({ name, model, options }) =>
         model === undefined ? name : `${model} with options ${JSON.stringify(options)}`,
       )
@@ -43,9 +43,12 @@ export const contestantNames = (): readonly string[] => [...modelNames(), ...Obj
 /** Before a name: networks are brought to their canonical form first. */
 const canonicalPrefix = "canonical:";
 
-/** A name without what stands before it, and how a contestant is called and read with that. */
-function readName(given: string): { name: string; label: (contestant: Contestant) => Contestant } {
-  if (!given.startsWith(canonicalPrefix)) return { name: given, label: (contestant) => contestant };
+/** A name without what stands before it, and how an entry is called and read with that. */
+function readName(given: string): {
+  name: string;
+  label: (entry: ExperimentEntry) => ExperimentEntry;
+} {
+  if (!given.startsWith(canonicalPrefix)) return { name: given, label: (entry) => entry };
   return {
     name: given.slice(canonicalPrefix.length),
     label: ({ name, model = name, ...others }) => ({
@@ -65,7 +68,7 @@ export const isContestantName = (given: string): boolean =>
 const variantName = /^(?!tune-)[a-z0-9][a-z0-9-]{0,39}$/;
 
 /** A variant of a model under a name of its own: its options say which `model` it is; undefined for other names. */
-function findVariant(name: string, options: ModelOptions | undefined): Contestant | undefined {
+function findVariant(name: string, options: ModelOptions | undefined): ExperimentEntry | undefined {
   const { model, ...others } = options ?? {};
   if (model === undefined) return undefined;
   if (!variantName.test(name)) {
@@ -91,8 +94,8 @@ export function chooseModels(
   names: readonly string[],
   options: Readonly<Record<string, ModelOptions>> = {},
   backend?: Backend,
-): Contestant[] {
-  const chosen = new Map<string, Contestant>();
+): ExperimentEntry[] {
+  const chosen = new Map<string, ExperimentEntry>();
   const used = new Set<string>();
   const optionsOf = (name: string): ModelOptions => {
     if (!Object.hasOwn(options, name)) return {};
@@ -112,14 +115,14 @@ export function chooseModels(
         `experiment: unknown model "${given}"; choose from ${contestantNames().join(", ")}, or give it options with "model": one of these`,
       );
     }
-    const contestants = Object.hasOwn(aliases, name) ? aliases[name] : [{ name, options: {} }];
-    for (const contestant of contestants) {
+    const entries = Object.hasOwn(aliases, name) ? aliases[name] : [{ name, options: {} }];
+    for (const entry of entries) {
       const merged = {
-        ...contestant.options,
+        ...entry.options,
         ...optionsOf(name),
-        ...(contestant.name === name ? {} : optionsOf(contestant.name)),
+        ...(entry.name === name ? {} : optionsOf(entry.name)),
       };
-      const named = label({ ...contestant, options: merged });
+      const named = label({ ...entry, options: merged });
       chosen.set(named.name, named);
     }
   }
@@ -136,10 +139,10 @@ export function chooseModels(
 }
 
 /** The functionals, those that a publication trained in its own way with that training. */
-export function trainAsPublished(contestants: readonly Contestant[]): Contestant[] {
-  return contestants.map((contestant) => {
-    const { training } = modelEntry(contestant.model ?? contestant.name);
-    return training === undefined ? contestant : { ...contestant, training };
+export function trainAsPublished(entries: readonly ExperimentEntry[]): ExperimentEntry[] {
+  return entries.map((entry) => {
+    const { training } = modelEntry(entry.model ?? entry.name);
+    return training === undefined ? entry : { ...entry, training };
   });
 }
 
@@ -147,8 +150,8 @@ export function trainAsPublished(contestants: readonly Contestant[]): Contestant
  * Builds every functional once, so that one that cannot read these networks is refused before any is trained.
  * @throws {OptionError} naming the functional and why.
  */
-export function checkReadable(spec: SymmetrySpec, contestants: readonly Contestant[]): void {
-  for (const { name, model = name, options } of contestants) {
+export function checkReadable(spec: SymmetrySpec, entries: readonly ExperimentEntry[]): void {
+  for (const { name, model = name, options } of entries) {
     let parameters: number;
     try {
       parameters = buildModel(model, spec, options).parameterCount;

@@ -7,7 +7,7 @@ import type { EpochRecord } from "../train/checkpoint.ts";
 import type { WeightDataset } from "../train/dataset.ts";
 import { fit } from "../train/fit.ts";
 import { predictor } from "../train/predict.ts";
-import { lossOf, predictionsOf, type Target } from "../train/target.ts";
+import { objectiveOf, predictionsOf, type Target } from "../train/target.ts";
 import { TrainingError } from "../train/training-error.ts";
 import { type Budget, budgetOptions } from "./budget.ts";
 
@@ -108,7 +108,7 @@ async function* trainAndPredict(
       ...budgetOptions(budget, request.train.size, options),
       seed,
       signal,
-      loss: lossOf(request.target),
+      objective: objectiveOf(request.target),
       notes: { ...notes, model: registered, options },
       ...(resume && { resume }),
     },

@@ -9,21 +9,19 @@ import type { ZooStore } from "../core/store.ts";
 import { checkReadable } from "./choose-models.ts";
 import { type JobPool, runInPlace } from "./job-pool.ts";
 import { openParts } from "./parts.ts";
-import type { JobRequest } from "./job.ts";
 import { runData } from "./data/held-out.ts";
 import { checkMove, parseMove } from "./data/move-dataset.ts";
 import { oneNumberBaselines } from "./one-number.ts";
-import { collectResults, type TrainedAs } from "./results.ts";
+import { countResults, type EntryRuns, judgeSearch, planEntries, planTrials } from "./plan-runs.ts";
+import { collectResults } from "./results.ts";
 import {
   checkSettings,
-  type Contestant,
   type ExperimentData,
   type ExperimentSettings,
   keepSettings,
 } from "./settings.ts";
 import { takeShare } from "./data/train-share.ts";
 import { findFinished, type Run, trainRuns } from "./train-runs.ts";
-import { configure, judgeTrials, tuningConfigurations } from "./tuning.ts";
 
 export interface ExperimentOptions {
   readonly dataset: WeightDataset;
@@ -65,6 +63,13 @@ export type ExperimentEvent =
     }
   /** The search is over; the chosen configurations are marked. */
   | { readonly type: "tuned"; readonly rows: readonly TuningRow[] }
+  /** Another functional has all its runs: the results of those that have, so many of all functionals. Not told for the last. */
+  | {
+      readonly type: "results";
+      readonly outcome: ExperimentOutcome;
+      readonly finished: number;
+      readonly models: number;
+    }
   | { readonly type: "done"; readonly outcome: ExperimentOutcome };
 
 /**
@@ -88,12 +93,7 @@ export async function* runExperiment(
   }
 }
 
-/** A configuration of a functional, and its runs. */
-interface Entry extends TrainedAs {
-  readonly runs: readonly Run[];
-}
-
-/** The three parts of a population, and what of them runs of every contestant read. */
+/** The three parts of a population, and what of them the runs of every entry read. */
 async function prepareData(dataset: WeightDataset, settings: ExperimentSettings) {
   const { split, seed, trainShare = 1 } = settings;
   const [allTrain, validation, test] = splitDataset(dataset, split, deriveSeed(seed, "split"));
@@ -101,93 +101,94 @@ async function prepareData(dataset: WeightDataset, settings: ExperimentSettings)
   return { train, validation, test, dataOf: await runData([train, validation, test], settings) };
 }
 
+type Prepared = Awaited<ReturnType<typeof prepareData>>;
+
 async function* runLocked(
   options: ExperimentOptions,
 ): AsyncGenerator<ExperimentEvent, void, undefined> {
-  const { dataset, settings, store, parts, fingerprint, pool = runInPlace } = options;
-  const { models, seeds, seed, budget, tuning } = settings;
-  const signal = options.signal ?? new AbortController().signal;
-  const data = { networks: options.networks ?? dataset.size, ...(fingerprint && { fingerprint }) };
-  await agreeOnSettings(options, data);
-  const { train, validation, test, dataOf } = await prepareData(dataset, settings);
-  const trials = models.map(({ name, model = name, options: own, training = budget, ...how }) =>
-    tuningConfigurations(model, tuning?.configurations ?? 1).map((configuration, i) => {
-      const trial = configure({ name, model, options: own }, training, configuration);
-      const epochs = tuning?.epochs ?? training.epochs;
-      const read = dataOf({ name, model, options: own, ...how });
-      const run = newRun(`tune-${name}-${i}`, {
-        ...read.learning,
-        name,
-        model,
-        options: trial.options,
-        seed: deriveSeed(seed, "tune"),
-        budget: { ...trial.budget, epochs },
-      });
-      return { ...trial, run, read };
-    }),
-  );
-  const entry = ({ name, model = name }: Contestant, chosen: (typeof trials)[0][0]): Entry => ({
-    name,
-    model,
-    options: chosen.options,
-    rate: chosen.budget.rate,
-    runs: Array.from({ length: seeds }, (_, number) =>
-      newRun(`${name}-${number}`, {
-        ...chosen.read.whole,
-        name,
-        model,
-        options: chosen.options,
-        seed: deriveSeed(seed, "run", number),
-        budget: chosen.budget,
-      }),
-    ),
-  });
-
-  const searched = tuning === undefined ? [] : trials.flat().map(({ run }) => run);
-  const runCount = searched.length + models.length * seeds;
-  let past = 0;
-  let started = false;
-  /** Finds what is finished of a list, and trains the rest of it. */
-  async function* finish(runs: readonly Run[]): AsyncGenerator<ExperimentEvent, boolean> {
-    for await (const message of findFinished(store, runs, parts)) yield warn(message);
-    if (!started) {
-      const later = runs === searched ? await countResults(store, models, seeds) : 0;
-      const finished = runs.filter((run) => run.finished !== undefined).length;
-      yield { type: "start", runs: runCount, finished: finished + later };
-      started = true;
-    }
-    const isDone = () => runs.every(({ finished }) => finished !== undefined);
-    if (!isDone() && !signal.aborted) {
-      await keepSettings(store, settings, data);
-      const share = () => (past + runs.reduce((sum, run) => sum + run.share, 0)) / runCount;
-      for await (const event of trainRuns(runs, { store, parts, pool, signal })) {
-        yield event.type === "progress" ? { ...event, share: share() } : event;
-      }
-    }
-    past += runs.length;
-    return isDone();
-  }
-
-  const tuned: TuningRow[] = [];
+  const { dataset, settings, fingerprint } = options;
+  const about = { networks: options.networks ?? dataset.size, ...(fingerprint && { fingerprint }) };
+  await agreeOnSettings(options, about);
+  const data = await prepareData(dataset, settings);
+  const trials = planTrials(settings, data.dataOf);
+  const searched = settings.tuning === undefined ? [] : trials.flat().map(({ run }) => run);
+  const progress = {
+    runs: searched.length + settings.models.length * settings.seeds,
+    past: 0,
+    isStarted: false,
+  };
+  let tuned: TuningRow[] = [];
   if (searched.length > 0) {
-    if (!(yield* finish(searched))) return; // aborted
-    for (const list of trials) {
-      const judged = list.flatMap(({ run: { finished: job }, options: tried, budget: trained }) =>
-        job === undefined ? [] : [{ job, options: tried, budget: trained }],
-      );
-      tuned.push(...judgeTrials(judged));
-    }
+    const later = await countResults(options.store, settings);
+    if (!(yield* finishRuns(options, about, progress, searched, later))) return; // aborted
+    tuned = judgeSearch(trials);
     yield { type: "tuned", rows: tuned };
   }
-  const entries = models.map((contestant, i) => {
-    const rows = tuned.filter(({ model }) => model === contestant.name);
-    const best = Math.max(
-      0,
-      rows.findIndex(({ chosen }) => chosen),
-    );
-    return entry(contestant, trials[i][best]);
-  });
-  if (!(yield* finish(entries.flatMap(({ runs }) => runs)))) return; // aborted
+  const entries = planEntries(settings, trials, tuned);
+  const whole = entries.flatMap(({ runs }) => runs);
+  const outcomeOf = (some: readonly EntryRuns[]) => collectOutcome(settings, data, some, tuned);
+  let told = 0;
+  for await (const event of untilFinished(finishRuns(options, about, progress, whole))) {
+    if (event === "aborted") return;
+    yield event;
+    const finished = entries.filter(({ runs }) => runs.every((run) => run.finished !== undefined));
+    if (event.type !== "run" || finished.length === told || finished.length === entries.length)
+      continue;
+    told = finished.length;
+    yield { type: "results", outcome: outcomeOf(finished), finished: told, models: entries.length };
+  }
+  yield { type: "done", outcome: outcomeOf(entries) };
+}
+
+/** The events of a generator, and `aborted` at its end when it returns false. */
+async function* untilFinished<Event>(
+  events: AsyncGenerator<Event, boolean, undefined>,
+): AsyncGenerator<Event | "aborted", void, undefined> {
+  if (!(yield* events)) yield "aborted";
+}
+
+/** How far an experiment is: runs in all, and those of lists that are finished. */
+interface RunProgress {
+  readonly runs: number;
+  past: number;
+  isStarted: boolean;
+}
+
+/** Finds what is finished of a list, and trains the rest of it; true at the end unless it was aborted. */
+async function* finishRuns(
+  { settings, store, parts, pool = runInPlace, ...options }: ExperimentOptions,
+  about: ExperimentData,
+  progress: RunProgress,
+  runs: readonly Run[],
+  finishedLater = 0,
+): AsyncGenerator<ExperimentEvent, boolean, undefined> {
+  const signal = options.signal ?? new AbortController().signal;
+  for await (const message of findFinished(store, runs, parts)) yield { type: "warning", message };
+  if (!progress.isStarted) {
+    const finished = runs.filter((run) => run.finished !== undefined).length + finishedLater;
+    yield { type: "start", runs: progress.runs, finished };
+    progress.isStarted = true;
+  }
+  const isDone = () => runs.every(({ finished }) => finished !== undefined);
+  if (!isDone() && !signal.aborted) {
+    await keepSettings(store, settings, about);
+    const share = () =>
+      (progress.past + runs.reduce((sum, run) => sum + run.share, 0)) / progress.runs;
+    for await (const event of trainRuns(runs, { store, parts, pool, signal })) {
+      yield event.type === "progress" ? { ...event, share: share() } : event;
+    }
+  }
+  progress.past += runs.length;
+  return isDone();
+}
+
+/** The results of entries whose runs are all finished. */
+function collectOutcome(
+  { seed }: ExperimentSettings,
+  { train, validation, test }: Prepared,
+  entries: readonly EntryRuns[],
+  tuning: readonly TuningRow[],
+): ExperimentOutcome {
   const jobs = entries.flatMap(({ runs }) =>
     runs.flatMap(({ finished }) => (finished === undefined ? [] : [finished])),
   );
@@ -195,18 +196,8 @@ async function* runLocked(
   const targets = { ...test, actual: Array.from(test.targets) };
   const results = collectResults(jobs, targets, { models: entries, seed });
   const oneNumber = oneNumberBaselines(train, test, seed);
-  yield { type: "done", outcome: { ...results, oneNumber, tuning: tuned, sizes } };
+  return { ...results, oneNumber, tuning, sizes };
 }
-
-const newRun = (key: string, request: JobRequest): Run => ({
-  key: fileName(key),
-  request,
-  share: 0,
-});
-
-/** A run's name as files have it. */
-const fileName = (key: string): string => key.replaceAll(":", "--");
-const warn = (message: string): ExperimentEvent => ({ type: "warning", message });
 
 /** @throws {OptionError} when the store or the parts are those of other settings */
 async function agreeOnSettings(
@@ -215,17 +206,4 @@ async function agreeOnSettings(
 ): Promise<void> {
   await checkSettings(store, settings, data);
   if (parts !== undefined) await openParts(parts, settings, data);
-}
-
-/** Results of whole runs in the store, before it is known what they will be asked to be. */
-async function countResults(
-  store: ZooStore,
-  models: readonly Contestant[],
-  seeds: number,
-): Promise<number> {
-  const names = new Set(await store.list());
-  const keys = models.flatMap(({ name }) =>
-    Array.from({ length: seeds }, (_, number) => `${fileName(name)}-${number}.json`),
-  );
-  return keys.filter((key) => names.has(key)).length;
 }

@@ -9,7 +9,7 @@ import type { ZooStore } from "../core/store.ts";
 import type { Budget } from "./budget.ts";
 
 /** A functional that takes part: its name in tables, and what it is in the registry. */
-export interface Contestant {
+export interface ExperimentEntry {
   /** Unique in an experiment; also the registry's name where `model` is absent. */
   readonly name: string;
   /** Name in the registry. @default name */
@@ -30,7 +30,7 @@ export interface Tuning {
 }
 
 export interface ExperimentSettings {
-  readonly models: readonly Contestant[];
+  readonly models: readonly ExperimentEntry[];
   /** Number of training runs per model. */
   readonly seeds: number;
   /** Fixes the split, the group elements and, with the run's number, every training run. */

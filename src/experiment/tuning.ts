@@ -6,7 +6,7 @@ import { type ModelOptions, modelEntry } from "../models/registry.ts";
 import type { TuningRow } from "../report/experiment.ts";
 import type { Budget } from "./budget.ts";
 import type { FinishedJob } from "./job.ts";
-import type { Contestant } from "./settings.ts";
+import type { ExperimentEntry } from "./settings.ts";
 
 /** A learning rate and a width, as multiples of the budget's rate and the functional's usual sizes. */
 export interface Configuration {
@@ -51,7 +51,7 @@ function scaleWidth(model: string, options: ModelOptions, factor: number): Model
 
 /** A functional and its budget under a configuration. */
 export function configure(
-  { name, model = name, options }: Contestant,
+  { name, model = name, options }: ExperimentEntry,
   budget: Budget,
   { rate, width }: Configuration,
 ): { readonly options: ModelOptions; readonly budget: Budget } {

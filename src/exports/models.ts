@@ -7,7 +7,9 @@ export type {
   Params,
   StagedModel,
   VectorModel,
+  WeightArrays,
   WeightBatch,
+  WeightFunctional,
 } from "../models/model.ts";
 export type { EquivariantOptions } from "../models/equivariant-stack.ts";
 export { equivariantUNF, hybridUNF, unf, type UNFOptions } from "../models/unf.ts";

@@ -35,9 +35,17 @@ export {
 export {
   binaryCrossEntropy,
   meanSquaredError,
+  objectiveNamed,
+  objectiveNames,
+  pairwiseLogistic,
+  registerObjective,
   softmaxCrossEntropy,
-  type Loss,
-} from "../train/measures/losses.ts";
+} from "../train/measures/objectives.ts";
+export {
+  defineObjective,
+  type Objective,
+  type ObjectiveDefinition,
+} from "../train/measures/objective.ts";
 export { kendallTau } from "../train/measures/kendall-tau.ts";
 export {
   meanAndSpread,

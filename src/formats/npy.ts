@@ -24,7 +24,7 @@ export interface NpyHeader {
 }
 
 /** Formats after the byte-order mark. */
-const dtypes: Readonly<Record<string, SafeDtype>> = {
+export const npyTypes: Readonly<Record<string, SafeDtype>> = {
   b1: "BOOL",
   i1: "I8",
   u1: "U8",
@@ -107,7 +107,7 @@ function fieldsOf(text: string, where: string): Fields {
 
 function dtypeOf(descr: string, where: string): SafeDtype {
   const [, order = "", code = ""] = /^'([<>=|]?)([a-zA-Z]\d*)'$/.exec(descr) ?? [];
-  const dtype = Object.hasOwn(dtypes, code) ? dtypes[code] : undefined;
+  const dtype = Object.hasOwn(npyTypes, code) ? npyTypes[code] : undefined;
   if (dtype !== undefined && (order === "<" || order === "|" || dtypeBytes[dtype] === 1))
     return dtype;
   const why =

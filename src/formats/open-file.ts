@@ -2,10 +2,12 @@
 
 import { FormatError, OptionError, UnsupportedError } from "../core/errors.ts";
 import type { ByteSource } from "./byte-source.ts";
+import { isGguf, isHdf5 } from "./marks.ts";
 import { isNpy } from "./npy.ts";
 import { openNpy, openNpz } from "./npz-source.ts";
 import { openPytorch } from "./pytorch/pytorch-source.ts";
-import { findPickle, isLegacyPytorch, refuseLegacyPytorch } from "./pytorch/pytorch-state.ts";
+import { isLegacyPytorch } from "./pytorch/pytorch-legacy.ts";
+import { findPickle } from "./pytorch/pytorch-state.ts";
 import { openSafetensors } from "./safetensors/safetensors-source.ts";
 import { refuseForeign, refuseForeignArchive, sniffBytes } from "./sniff.ts";
 import type { OpenBeside } from "./byte-source.ts";
@@ -14,7 +16,7 @@ import { readDirectory } from "./archives/zip-directory.ts";
 
 /** What is read, for messages. */
 export const readable =
-  "safetensors (one file, or shards with their index.json), PyTorch (.pt, .pth), NumPy (.npz, .npy) or ONNX";
+  "safetensors (one file, or shards with their index.json), PyTorch (.pt, .pth), NumPy (.npz, .npy), GGUF, Keras (.keras, .h5) or ONNX";
 
 const begins = (start: Uint8Array, bytes: readonly number[]) =>
   bytes.every((byte, i) => start[i] === byte);
@@ -59,7 +61,15 @@ async function openByStart(
   if (isNpy(start)) return openNpy(file, nameOf(file.location));
   if (begins(start, [0x50, 0x4b, 3, 4]) || begins(start, [0x50, 0x4b, 5, 6]))
     return openArchive(file, key);
-  if (isLegacyPytorch(start)) refuseLegacyPytorch();
+  if (isLegacyPytorch(start)) return openPytorch(file, key);
+  if (isGguf(start)) {
+    const { openGguf } = await import("./gguf/gguf-source.ts");
+    return openGguf(file);
+  }
+  if (isHdf5(start)) {
+    const { openHdf5 } = await import("./keras/keras-source.ts");
+    return openHdf5(file);
+  }
   refuseForeign(start, `openTensorSource: ${file.location}`, readable);
   const ending = /\.([a-z]+)$/i.exec(file.location)?.[1].toLowerCase();
   if (ending === "safetensors") return openSafetensors(file);
@@ -80,6 +90,10 @@ async function openByStart(
 /** A zip file is torch.save's when it has a pickle, else numpy.savez's. */
 async function openArchive(file: ByteSource, key: string | undefined): Promise<TensorSource> {
   const members = await readDirectory(file);
+  if (members.has("model.weights.h5")) {
+    const { openKeras } = await import("./keras/keras-source.ts");
+    return openKeras(file);
+  }
   refuseForeignArchive(members.keys(), `openTensorSource: ${file.location}`);
   return findPickle(members.keys()) === undefined ? openNpz(file) : openPytorch(file, key);
 }

@@ -23,7 +23,8 @@ const jsonStart = /^\uFEFF?\s*\{\s*("|\})/;
 
 /**
  * The tensors of a checkpoint: names, formats and shapes now, numbers on request. The format is told by the first bytes:
- * safetensors, an index of shards (JSON), PyTorch's and NumPy's archives, .npy, ONNX.
+ * safetensors, an index of shards (JSON), PyTorch's archives and its older layout, NumPy's archives and .npy, GGUF, HDF5 and
+ * Keras's archives, ONNX.
  * @throws {FormatError} for damaged or unknown files, saying what was seen and what is read; {UnsupportedError} for known
  * files that are not read, for an index without `openBeside`, and for a PyTorch file of several dictionaries, listing
  * them; {OptionError} for a key that leads nowhere; {EnvironmentError} when bytes cannot be read. The file is closed then.

@@ -2,6 +2,7 @@
 
 import { checkFunctions, openRegistry } from "../core/registry.ts";
 import type { ByteSource } from "./byte-source.ts";
+import { knownFormats } from "./known-formats.ts";
 import type { TensorSource } from "./tensor-source.ts";
 
 /** A format of weight files of one's own. */
@@ -16,16 +17,13 @@ export interface NamedFormat {
 
 const registry = openRegistry<NamedFormat>("format");
 
-/** Kinds of files that the package reads itself. */
-const builtIn = ["safetensors", "pytorch", "npz", "npy", "onnx", "memory"];
-
 /**
  * Adds a format, for this process: {@link openTensorSource} and every command then open its files.
  * @throws {OptionError} when the name is taken
  */
 export function registerFormat(format: NamedFormat): void {
   checkFunctions("format", format, ["sniff", "open"]);
-  const taken = builtIn.includes(format.name)
+  const taken = knownFormats.some(({ name }) => name === format.name)
     ? openRegistry("format", { [format.name]: format })
     : registry;
   taken.add(format.name, format);

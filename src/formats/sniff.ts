@@ -19,13 +19,15 @@ const format = (what: string, remedy: string): Sniffed => ({ what, remedy, isKno
 const mistake = (what: string, remedy: string): Sniffed => ({ what, remedy, isKnownFormat: false });
 
 const convert = "convert it to safetensors, PyTorch (torch.save), .npz or ONNX";
+/** Said where a graph is expected: readers of weights take these files. */
+const asCheckpoint = "it holds weights and no graph, give it in place of the checkpoint";
 const unpack = (tool: string) => `unpack it first (${tool})`;
 
 /** By first bytes. */
 const marks: readonly (readonly [readonly number[], Sniffed])[] = [
-  [[0x47, 0x47, 0x55, 0x46], format("a GGUF file", convert)],
+  [[0x47, 0x47, 0x55, 0x46], format("a GGUF file", asCheckpoint)],
   [[0x67, 0x67, 0x6d, 0x6c], format("an old GGML file", convert)],
-  [[0x89, 0x48, 0x44, 0x46], format("an HDF5 file (Keras)", convert)],
+  [[0x89, 0x48, 0x44, 0x46], format("an HDF5 file (Keras)", asCheckpoint)],
   [[0x1f, 0x8b], format("a gzip file", unpack("gunzip, or tar -xzf for a .tar.gz"))],
   [[0xfd, 0x37, 0x7a, 0x58, 0x5a], format("an xz file", unpack("unxz, or tar -xJf"))],
   [[0x42, 0x5a, 0x68], format("a bzip2 file", unpack("bunzip2, or tar -xjf"))],
@@ -39,6 +41,9 @@ const marks: readonly (readonly [readonly number[], Sniffed])[] = [
   [[0xff, 0xd8, 0xff], mistake("a JPEG image", "check the path")],
   [[0x7f, 0x45, 0x4c, 0x46], mistake("a program (ELF)", "check the path")],
 ];
+
+/** The files that torch before 0.1.10 put into a tar archive; the first of them names it. */
+const tarredTorch = /^(\.\/)?(sys_info|pickle|storages|tensors)$/;
 
 /** Marks that do not stand at the start. */
 const laterMarks: readonly (readonly [number, string, Sniffed])[] = [
@@ -97,12 +102,28 @@ const ascii = (bytes: Uint8Array, from: number, count: number) =>
 const isText = (bytes: Uint8Array): boolean =>
   bytes.length > 0 && bytes.every((byte) => byte >= 0x20 || (byte >= 9 && byte <= 13));
 
+/** All kinds of files that are named and not read, for the documentation. */
+export const namedFiles = (): readonly Sniffed[] =>
+  [
+    ...marks.map(([, found]) => found),
+    ...laterMarks.map(([, , found]) => found),
+    ...texts.map(([, found]) => found),
+  ].filter(({ remedy }) => remedy !== asCheckpoint);
+
 /** What a file is, from its first bytes; undefined when nothing is recognised. */
 export function sniff(start: Uint8Array): Sniffed | undefined {
   const bytes = start.subarray(0, sniffBytes);
   const [, marked] = marks.find(([mark]) => mark.every((byte, i) => bytes[i] === byte)) ?? [];
   if (marked !== undefined) return marked;
   const [, , later] = laterMarks.find(([at, mark]) => ascii(bytes, at, mark.length) === mark) ?? [];
+  if (
+    later?.what === "a tar archive" &&
+    tarredTorch.test(ascii(bytes, 0, 100).replace(/\0.*$/s, ""))
+  )
+    return format(
+      "a PyTorch file of before version 0.1.10 (a tar archive)",
+      "load it in Python with torch.load and save it again with torch.save",
+    );
   if (later !== undefined) return later;
   if (bytes.length > 0 && bytes.every((byte) => byte === 0))
     return mistake("empty inside, zeros where its start should be", "fetch or save it again");
@@ -143,8 +164,6 @@ export function refuseForeignArchive(names: Iterable<string>, where: string): vo
   const refuse = (what: string, remedy: string): never => {
     throw new UnsupportedError(`${where} is ${what}, which is not read; ${remedy}`);
   };
-  if (has(/(^|\/)model\.weights\.h5$/))
-    refuse("a Keras file", "save its weights with numpy.savez, or export the model to ONNX");
   if (has(/(^|\/)constants\.pkl$/) && has(/(^|\/)code\//))
     refuse(
       "a TorchScript program",

@@ -1,6 +1,6 @@
 // One way to read any file of weights: names, formats and shapes at once, numbers tensor by tensor when asked for.
 
-import { EnvironmentError, OptionError } from "../core/errors.ts";
+import { EnvironmentError, OptionError, UnsupportedError } from "../core/errors.ts";
 import { formatShape, sizeOf } from "../core/shapes.ts";
 import type { Tensor, Weights } from "../core/tensors.ts";
 import type { ByteSource } from "./byte-source.ts";
@@ -15,6 +15,13 @@ export interface TensorEntry {
   readonly shape: readonly number[];
   /** Bytes of its numbers: entries times bytes per number. */
   readonly bytes: number;
+  /**
+   * What the file itself calls its numbers, where they are stored otherwise than `dtype` says: `Q8_0`,
+   * `torch.quint8, per_tensor_affine`.
+   */
+  readonly stored?: string;
+  /** Why the numbers are not read, where only name and shape are known: `read` refuses this tensor with it. */
+  readonly unreadable?: string;
 }
 
 /** The kinds of files that are read; formats that others add have names of their own. */
@@ -25,7 +32,11 @@ export type TensorFormat =
   | "pytorch"
   | "npz"
   | "npy"
+  | "gguf"
+  | "keras"
+  | "hdf5"
   | "onnx"
+  | "parts"
   | "memory"
   | (string & {});
 
@@ -57,7 +68,10 @@ interface SourceParts {
   /** Closed with the source. */
   readonly file: Pick<ByteSource, "location" | "close">;
   readonly format: TensorFormat;
-  readonly entries: ReadonlyMap<string, Pick<TensorEntry, "dtype" | "shape">>;
+  readonly entries: ReadonlyMap<
+    string,
+    Pick<TensorEntry, "dtype" | "shape" | "stored" | "unreadable">
+  >;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly taken?: Taken;
   /** Fresh bytes of one tensor that `entries` has. */
@@ -69,9 +83,15 @@ export function makeTensorSource(parts: SourceParts): TensorSource {
   const { file, format, metadata = {}, taken, load } = parts;
   const { location } = file;
   const entries = new Map(
-    [...parts.entries].map(([name, { dtype, shape }]) => [
+    [...parts.entries].map(([name, { dtype, shape, stored, unreadable }]) => [
       name,
-      Object.freeze({ dtype, shape, bytes: sizeOf(shape) * dtypeBytes[dtype] }),
+      Object.freeze({
+        dtype,
+        shape,
+        bytes: sizeOf(shape) * dtypeBytes[dtype],
+        ...(stored !== undefined && { stored }),
+        ...(unreadable !== undefined && { unreadable }),
+      }),
     ]),
   );
   const readStored = (name: string) => inMemory(name, () => loadStored(name));
@@ -81,6 +101,7 @@ export function makeTensorSource(parts: SourceParts): TensorSource {
       throw new OptionError(
         `readTensor: ${location} has no tensor ${JSON.stringify(name)}; \`entries\` lists those it has`,
       );
+    if (entry.unreadable !== undefined) refuseUnreadable(location, name, entries);
     return { dtype: entry.dtype, shape: entry.shape, data: await load(name) };
   };
   return Object.freeze({
@@ -94,6 +115,26 @@ export function makeTensorSource(parts: SourceParts): TensorSource {
       inMemory(name, async () => widen(await loadStored(name), name, location)),
     close: async () => file.close?.(),
   });
+}
+
+/** Names a tensor that is not read, and how many others of its file are not read either. @throws {UnsupportedError} */
+function refuseUnreadable(
+  location: string,
+  name: string,
+  entries: ReadonlyMap<string, TensorEntry>,
+): never {
+  const { stored = "", unreadable = "" } = entries.get(name)!;
+  const kinds = new Map<string, number>();
+  for (const one of entries.values())
+    if (one.unreadable !== undefined)
+      kinds.set(one.stored ?? "", (kinds.get(one.stored ?? "") ?? 0) + 1);
+  const counts = [...kinds].map(([kind, count]) => `${count} of ${kind}`);
+  const total = [...kinds.values()].reduce((sum, count) => sum + count, 0);
+  const others =
+    total === 1 ? "" : ` (${total} of ${entries.size} tensors are not read: ${counts.join(", ")})`;
+  throw new UnsupportedError(
+    `readTensor: ${location}: tensor ${JSON.stringify(name)} is stored as ${stored}: ${unreadable}${others}`,
+  );
 }
 
 /** Runs a reader; an array that cannot be had is an error of ours. */

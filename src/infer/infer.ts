@@ -17,6 +17,7 @@ import { closeLoop, LoopChanges } from "./walk/branches.ts";
 import { fixVaryingConstants } from "./passes/invariance.ts";
 import { mergeLeaves } from "./passes/join-leaves.ts";
 import { type Unsupported, type Walk, walkGraph } from "./walk/run.ts";
+import { handlerOf } from "./ops/registry.ts";
 import { scalesOf } from "./passes/scales.ts";
 import { shapeOfValue } from "./walk/value.ts";
 
@@ -148,10 +149,23 @@ function walkClosing(
   constants: ReadonlySet<string>,
 ): Walk {
   try {
-    return walkGraph(graph, inputShapes, constants);
+    return walkAssuming(graph, inputShapes, constants);
   } catch (error) {
     if (!(error instanceof LoopChanges)) throw error;
     return walkClosing(closeLoop(graph, error.loop), inputShapes, constants);
+  }
+}
+
+/** Unknown operations are taken to act entry by entry; where the shapes behind them deny it, nothing is taken. */
+function walkAssuming(graph: OnnxGraph, inputShapes: InputShapes, held: ReadonlySet<string>): Walk {
+  const careful = () => walkGraph(graph, inputShapes, { held });
+  if (graph.nodes.every((node) => handlerOf(node) !== undefined)) return careful();
+  try {
+    const walk = walkGraph(graph, inputShapes, { held, assume: true });
+    return walk.assumed > 0 && walk.unsupported.some(({ misfit }) => misfit) ? careful() : walk;
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    return careful();
   }
 }
 

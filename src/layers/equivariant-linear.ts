@@ -9,7 +9,7 @@ import { membersOf } from "../plan/merge-tensors.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import { sliceAlong } from "./take-apart.ts";
 import { isWritten } from "../symmetry/formula.ts";
-import { shareCoefficients, type ShareOptions } from "../plan/sharing.ts";
+import { shareCoefficients, type SharedCoefficients, type ShareOptions } from "../plan/sharing.ts";
 import { type Coefficients, equivariantStages } from "./equivariant-stages.ts";
 import { initialCoefficients, initialShared, type InitKind } from "./initial-coefficients.ts";
 import type { Layer, LayerParams } from "./layer.ts";
@@ -62,12 +62,9 @@ export function equivariantLinear(
   const { lowered, plan, schedule } = executable;
   const shared = share === undefined ? undefined : shareCoefficients(lowered, plan, share);
   const biasPlan = planBias(executable, bias, outputChannels);
-  const columnCount = schedule.widths.map(({ output }) => output * outputChannels);
-  const rowCount = schedule.widths.map(({ input }) => input * inputChannels);
-  const coefficientCount = shared
-    ? shared.count * inputChannels * outputChannels
-    : rowCount.reduce((sum, rows, p) => sum + rows * columnCount[p], 0);
-
+  const blocks =
+    shared?.count ?? schedule.widths.reduce((n, { input, output }) => n + input * output, 0);
+  const coefficientCount = blocks * inputChannels * outputChannels;
   const starting = { inputChannels, outputChannels, gain, init };
   const initParams = (seed: number): LayerParams => ({
     ...(shared
@@ -76,21 +73,10 @@ export function equivariantLinear(
     ...(biasPlan !== null && { bias: np.zeros([biasPlan.size]) }),
   });
 
-  const matricesOf = (params: LayerParams): np.Array[] => {
-    if (!shared) return plan.products.map((_, p) => params[`mix${p}`]);
-    const table = params["shared"];
-    const matrices = schedule.widths.map(({ input, output }, p) => {
-      // The two signs cancel; they keep the gradient's scatter from reading a view, which the compiler cannot.
-      const taken = np.take(np.negative(table.ref), np.array(shared.indices[p]), 0);
-      const blocks = np.reshape(np.negative(taken), [input, output, inputChannels, outputChannels]);
-      return np.reshape(np.transpose(blocks, [0, 2, 1, 3]), [rowCount[p], columnCount[p]]);
-    });
-    table.dispose();
-    return matrices;
-  };
-
   const coefficients = (params: LayerParams): Coefficients => ({
-    matrices: matricesOf(params),
+    matrices: shared
+      ? sharedMatrices(executable, shared, params["shared"], [inputChannels, outputChannels])
+      : plan.products.map((_, p) => params[`mix${p}`]),
     bias: biasPlan === null ? null : biasPlan.expand(params["bias"]),
   });
 
@@ -113,6 +99,24 @@ export function equivariantLinear(
   };
 }
 
+/** The matrix of every product from the table of shared coefficients [count, inputs, outputs]; consumes the table. */
+function sharedMatrices(
+  { schedule }: ExecutablePlan,
+  { indices }: SharedCoefficients,
+  table: np.Array,
+  [inputs, outputs]: readonly [number, number],
+): np.Array[] {
+  const matrices = schedule.widths.map(({ input, output }, p) => {
+    // The two signs cancel; they keep the gradient's scatter from reading a view, which the compiler cannot.
+    const taken = np.take(np.negative(table.ref), np.array(indices[p]), 0);
+    const blocks = np.reshape(np.negative(taken), [input, output, inputs, outputs]);
+    return np.reshape(np.transpose(blocks, [0, 2, 1, 3]), [input * inputs, output * outputs]);
+  });
+  table.dispose();
+  return matrices;
+}
+
+/** The bias of a layer; null where there is none. */
 function planBias(
   { lowered, plan, schedule }: ExecutablePlan,
   kind: BiasKind,

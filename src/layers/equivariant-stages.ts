@@ -36,13 +36,16 @@ export function equivariantStages(options: EquivariantStagesOptions): Stage[] {
   );
   const scalar = plan.products.findIndex(({ slots }) => slots.length === 0);
 
-  // Values: matrices by column group. Gradients: matrices by product, whose columns are those of its groups without the filling.
+  // Forward: for every product, its features [batch * entries, columns] side by side in groups of columns, which are filled
+  // up with zeros to a multiple of 4; one array a group. Backward: one gradient [batch * entries, columns] for every product,
+  // its groups joined and without the zeros.
   const read = stage(
     null,
     (_, inputs) => readFeatures(executable, inputs, aggregation).flatMap(sideBySide),
     (inputs, gradients) => placeProducts(adjoint, gradients, inputs[0].shape[0], inputChannels),
   );
-  // Values: products by column group, then the bias if there is one. Gradients: by product.
+  // Forward: for every group of columns, its share [batch * entries, output columns] of the product, to be summed over the groups
+  // of the product; then the bias [columns of the scalar product] if there is one. Backward: one gradient for every product.
   const place = stage(
     null,
     (_, inputs) => {
@@ -67,7 +70,7 @@ export function equivariantStages(options: EquivariantStagesOptions): Stage[] {
   );
   const mix: Stage = {
     scope: options.scope,
-    compile: () => compileMix(options, groups, shares, scalar),
+    compile: () => compileMix({ coefficients: options.coefficients, groups, shares, scalar }),
   };
   return [read, mix, place];
 }
@@ -86,54 +89,22 @@ const arraysOf = ({ matrices, bias }: Coefficients): CoefficientArrays => ({
 
 const multiplyEach = (a: np.Array[], b: np.Array[]) => a.map((x, i) => np.matmul(x, b[i]));
 
-function compileMix(
-  { coefficients }: EquivariantStagesOptions,
-  groups: readonly (readonly ColumnGroup[])[],
-  shares: readonly (readonly number[] | null)[],
-  scalar: number,
-): CompiledStage {
-  /** Matrices by column group, and the bias. */
-  const prepare = jit((params: LayerParams): { parts: np.Array[]; bias: np.Array[] } => {
-    const { matrices, bias } = arraysOf(coefficients(params));
-    return { parts: matrices.flatMap((matrix, p) => splitRows(matrix, groups[p])), bias };
-  });
-  /** Transposed matrices by product; where features were means, each entry gets its part. */
-  const prepareBack = jit((params: LayerParams): np.Array[] => {
-    const { matrices, bias } = arraysOf(coefficients(params));
-    for (const array of bias) array.dispose();
-    return matrices.map((matrix, p) => {
-      const share = shares[p];
-      const factors = share === null ? 1 : np.reshape(np.array([...share]), [1, -1]);
-      return np.multiply(np.transpose(matrix), factors);
-    });
-  });
-  const products = jit(multiplyEach);
-  const transposedProducts = jit((a: np.Array[], b: np.Array[]) =>
-    multiplyEach(
-      a.map((x) => np.transpose(x)),
-      b,
-    ),
-  );
-  /** Gradients of matrices by product from those by column group, and of the bias. */
-  const collect = jit((parts: np.Array[], ofScalar: np.Array[]): CoefficientArrays => {
-    let at = 0;
-    const matrices = groups.map((list) =>
-      concatenateAll(
-        list.map(({ columns }) => sliceAlong(parts[at++], 0, 0, columns)),
-        0,
-      ),
-    );
-    return { matrices, bias: ofScalar.map((gradient) => np.sum(gradient, 0)) };
-  });
-  const pullBack = jit((params: LayerParams, { matrices, bias }: CoefficientArrays) => {
-    const [made, pull] = vjp((p: LayerParams) => arraysOf(coefficients(p)), [params]);
-    for (const array of [...made.matrices, ...made.bias]) array.dispose();
-    const unused = made.bias.length === 0 ? bias : [];
-    for (const array of unused) array.dispose();
-    const [gradients] = pull({ matrices, bias: made.bias.length === 0 ? [] : bias });
-    pull.dispose();
-    return gradients;
-  });
+interface MixOptions {
+  /** Parameters -> matrices by product, and the bias. Pure; consumes. */
+  readonly coefficients: (params: LayerParams) => Coefficients;
+  /** By product: the groups of its feature columns. */
+  readonly groups: readonly (readonly ColumnGroup[])[];
+  /** By product: the part of each feature column in a mean; null where features are sums. */
+  readonly shares: readonly (readonly number[] | null)[];
+  /** The product without carried axes; -1 when there is none. */
+  readonly scalar: number;
+}
+
+/** The products of a layer: features times matrices, each a bare product. */
+function compileMix(options: MixOptions): CompiledStage {
+  const { groups, scalar } = options;
+  const { prepare, products } = forwardPrograms(options);
+  const { prepareBack, transposedProducts, collect, pullBack } = backwardPrograms(options);
   return {
     forward: (params, inputs, key) => {
       key?.dispose();
@@ -155,4 +126,54 @@ function compileMix(
       for (const program of programs) program.dispose();
     },
   };
+}
+
+function forwardPrograms({ coefficients, groups }: MixOptions) {
+  /** Matrices by column group, and the bias. */
+  const prepare = jit((params: LayerParams): { parts: np.Array[]; bias: np.Array[] } => {
+    const { matrices, bias } = arraysOf(coefficients(params));
+    return { parts: matrices.flatMap((matrix, p) => splitRows(matrix, groups[p])), bias };
+  });
+  return { prepare, products: jit(multiplyEach) };
+}
+
+function backwardPrograms({ coefficients, groups, shares }: MixOptions) {
+  /** Transposed matrices by product; where features were means, each entry gets its part. */
+  const prepareBack = jit((params: LayerParams): np.Array[] => {
+    const { matrices, bias } = arraysOf(coefficients(params));
+    for (const array of bias) array.dispose();
+    return matrices.map((matrix, p) => {
+      const share = shares[p];
+      const factors = share === null ? 1 : np.reshape(np.array([...share]), [1, -1]);
+      return np.multiply(np.transpose(matrix), factors);
+    });
+  });
+  const transposedProducts = jit((a: np.Array[], b: np.Array[]) =>
+    multiplyEach(
+      a.map((x) => np.transpose(x)),
+      b,
+    ),
+  );
+  /** Gradients of matrices by product from those by column group, and of the bias. */
+  const collect = jit((parts: np.Array[], ofScalar: np.Array[]): CoefficientArrays => {
+    let at = 0;
+    const matrices = groups.map((list) =>
+      concatenateAll(
+        list.map(({ columns }) => sliceAlong(parts[at++], 0, 0, columns)),
+        0,
+      ),
+    );
+    return { matrices, bias: ofScalar.map((gradient) => np.sum(gradient, 0)) };
+  });
+  /** Gradients of parameters from those of their matrices and bias. */
+  const pullBack = jit((params: LayerParams, { matrices, bias }: CoefficientArrays) => {
+    const [made, pull] = vjp((p: LayerParams) => arraysOf(coefficients(p)), [params]);
+    for (const array of [...made.matrices, ...made.bias]) array.dispose();
+    const unused = made.bias.length === 0 ? bias : [];
+    for (const array of unused) array.dispose();
+    const [gradients] = pull({ matrices, bias: made.bias.length === 0 ? [] : bias });
+    pull.dispose();
+    return gradients;
+  });
+  return { prepareBack, transposedProducts, collect, pullBack };
 }

@@ -15,8 +15,9 @@ export interface Layer<Value> {
   apply(params: LayerParams, x: Value): Value;
 }
 
-/** Puts a prefix before every path. */
+/** Puts a prefix before every path; the empty one changes nothing. */
 export function prefixed(prefix: string, params: LayerParams): LayerParams {
+  if (prefix === "") return params;
   return Object.fromEntries(
     Object.entries(params).map(([path, array]) => [`${prefix}.${path}`, array]),
   );
@@ -27,8 +28,9 @@ export function keepParams(params: LayerParams): LayerParams {
   return Object.fromEntries(Object.entries(params).map(([path, array]) => [path, array.ref]));
 }
 
-/** The parameters below a prefix, without it. Moves ownership; nothing is copied. */
+/** The parameters below a prefix, without it; all of them for the empty one. Moves ownership; nothing is copied. */
 export function scoped(prefix: string, params: LayerParams): LayerParams {
+  if (prefix === "") return params;
   const start = `${prefix}.`;
   const inside = Object.entries(params).filter(([path]) => path.startsWith(start));
   return Object.fromEntries(inside.map(([path, array]) => [path.slice(start.length), array]));

@@ -27,7 +27,7 @@ export interface CompiledStage {
 }
 
 export interface Stage {
-  /** Prefix of its parameters' paths; null when it has none. */
+  /** Prefix of its parameters' paths: "" when it has all of them, null when it has none. */
   readonly scope: string | null;
   /** `gradients`: `backward` will be called too. @default true */
   compile(options?: { readonly gradients: boolean }): CompiledStage;

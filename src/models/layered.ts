@@ -12,7 +12,7 @@ import { stage } from "../layers/stage.ts";
 import { createLayer } from "../layers/weight-layer.ts";
 import { weightFeatures } from "../layers/weight-features.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
-import type { Model } from "./model.ts";
+import { type Model, onlyOutput } from "./model.ts";
 
 export interface LayeredOptions {
   /** Name shown in tables. @default "layered" */
@@ -84,7 +84,7 @@ export function layered(spec: SymmetrySpec, options: LayeredOptions = {}): Model
       }
       return top.apply(scoped("head", params), pool.apply(x));
     },
-    staged: { open: (weights) => features.open(weights), stages },
+    staged: { open: (weights) => features.open(weights), stages, close: onlyOutput },
   };
 }
 

@@ -28,7 +28,7 @@ import { collapseBlocks, readAll } from "../plan/roles.ts";
 import { type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { signsAsPositive } from "../symmetry/weaken.ts";
-import type { Model } from "./model.ts";
+import { type Model, onlyOutput } from "./model.ts";
 
 export interface MagepOptions {
   /** Name shown in tables. @default "magep" */
@@ -154,6 +154,7 @@ export function magep(spec: SymmetrySpec, options: MagepOptions = {}): Model {
         ...body.stages("body"),
         stage("head", (params, [numbers], { key }) => [top.apply(params, numbers, key)]),
       ],
+      close: onlyOutput,
     },
   };
 }

@@ -10,6 +10,9 @@ export type Params = { [path: string]: np.Array };
 /** The weights of a batch of networks: tensor name -> [batch, ...shape], or [batch, ...shape, channels]. */
 export type WeightBatch = { [tensor: string]: np.Array };
 
+/** What functions of weights give: predictions, or arrays by tensor name. */
+export type WeightArrays = np.Array | WeightBatch;
+
 /**
  * How weights are brought to a common size before a model reads them: divided by one number a tensor and then compressed
  * (`asinh`), or only divided (`linear`), which scales and bases of the weights survive.
@@ -21,13 +24,18 @@ export interface ApplyOptions {
   readonly key?: np.Array;
 }
 
-/** A model in pieces that are compiled one by one (see nn/stage.ts): the same function as its `apply`. */
-export interface StagedModel {
+/** A model in pieces that are compiled one by one (layers/stage.ts): the same function as its `apply`. */
+export interface StagedModel<Output extends WeightArrays = np.Array> {
   /** Weights -> inputs of the first stage. Pure; consumes. @throws {ShapeError} */
   readonly open: (weights: WeightBatch) => np.Array[];
-  /** The last one's only output are the predictions [batch, outputs]; every parameter lies in one stage's scope. */
+  /** In order; every parameter lies in one stage's scope. */
   readonly stages: readonly Stage[];
+  /** Outputs of the last stage -> what the model gives. Pure; consumes. */
+  readonly close: (outputs: np.Array[]) => Output;
 }
+
+/** What a stage that makes predictions leaves: one array [batch, outputs]. */
+export const onlyOutput = ([output]: np.Array[]): np.Array => output;
 
 /** A model that reads one vector without parameters off every network: training reads it once a network, not once a pass. */
 export interface VectorModel {
@@ -37,32 +45,39 @@ export interface VectorModel {
   readonly predict: (params: Params, vectors: np.Array, options?: ApplyOptions) => np.Array;
 }
 
-/** A function of weights with parameters. Arguments are consumed, as everywhere in jax-js: pass `.ref` to keep them. */
-export interface Model {
+/**
+ * A function of weights with parameters; models and equivariant models differ in what it gives. Arguments are consumed, as
+ * everywhere in jax-js: pass `.ref` to keep them.
+ */
+export interface WeightFunctional<Output extends WeightArrays> {
   readonly name: string;
   readonly spec: SymmetrySpec;
-  /** Number of output values per network. */
-  readonly outputs: number;
   readonly parameterCount: number;
   /** Fresh parameters, the same for the same seed. */
   init(seed: number): Params;
-  /** Predictions [batch, outputs]. Pure: runs under `jit` and `grad`. */
-  apply(params: Params, weights: WeightBatch, options?: ApplyOptions): np.Array;
-  /** Used by training and prediction in place of `apply`, and faster than it compiled as a whole; leave it out of a model that wraps
-   * another one. @default only `apply` */
-  readonly staged?: StagedModel;
+  /** What it gives for a batch of networks. Pure: runs under `jit` and `grad`. */
+  apply(params: Params, weights: WeightBatch, options?: ApplyOptions): Output;
+  /**
+   * The same function in pieces, which training and prediction compile in place of `apply`, and which is faster. A model that
+   * wraps another one's `apply` leaves it out. @default `apply`, compiled as a whole
+   */
+  readonly staged?: StagedModel<Output>;
+}
+
+/** A functional: weights -> predictions [batch, outputs]. */
+export interface Model extends WeightFunctional<np.Array> {
+  /** Number of output values per network. */
+  readonly outputs: number;
   /** The same function in two steps, used by training in place of `apply`. @default only `apply` */
   readonly vector?: VectorModel;
 }
 
-/** A map from weights to arrays of the same shapes that moves together with them. Arguments are consumed. */
-export interface EquivariantModel {
-  readonly name: string;
-  readonly spec: SymmetrySpec;
+/**
+ * A map from weights to arrays of the same shapes that are transformed together with them: tensor name -> [batch, ...shape,
+ * channels].
+ */
+export interface EquivariantModel extends WeightFunctional<WeightBatch> {
   /** Channels of the output. */
   readonly channels: number;
-  readonly parameterCount: number;
-  init(seed: number): Params;
-  /** Tensor name -> [batch, ...shape, channels]. Pure: runs under `jit` and `grad`. */
-  apply(params: Params, weights: WeightBatch): WeightBatch;
+  readonly staged: StagedModel<WeightBatch>;
 }

@@ -25,7 +25,7 @@ import { type MergedSpec, mergeTensors } from "../plan/merge-tensors.ts";
 import { planLowered } from "../plan/plan-spec.ts";
 import { type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
-import type { Model } from "./model.ts";
+import { type Model, onlyOutput } from "./model.ts";
 
 export interface MonomialOptions {
   /** Name shown in tables. @default "monomial" */
@@ -153,6 +153,7 @@ export function monomial(spec: SymmetrySpec, options: MonomialOptions = {}): Mod
         stage("pool", (params, inputs) => [pool.apply(params, inputs)]),
         stage("head", (params, [pooled], { key }) => [top.apply(params, pooled, key)]),
       ],
+      close: onlyOutput,
     },
   };
 }

@@ -28,7 +28,7 @@ import type { ShareOptions } from "../plan/sharing.ts";
 import { type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { gainOf } from "./equivariant-stack.ts";
-import type { EquivariantModel, Model } from "./model.ts";
+import { type EquivariantModel, type Model, onlyOutput, type WeightBatch } from "./model.ts";
 
 export interface ProductsBodyOptions extends DeriveProductsOptions {
   /** Name shown in tables. @default "unf-products" */
@@ -172,6 +172,7 @@ export function unfProducts(spec: SymmetrySpec, options: UNFProductsOptions = {}
         stage(null, (_, inputs) => [pool(inputs)]),
         stage("head", (params, [pooled], { key }) => [top.apply(params, pooled, key)]),
       ],
+      close: onlyOutput,
     },
   };
 }
@@ -188,16 +189,16 @@ export function equivariantProducts(
 ): EquivariantModel {
   const { layers, base, lowered, channels } = productsBody(spec, options, false);
   const outputs = channels[channels.length - 1];
+  const open = (weights: WeightBatch) => mergeAtoms(base, takeApart(lowered, weights, channels[0]));
+  const close = (features: np.Array[]) =>
+    putTogether(lowered, separateAtoms(base, features, outputs), outputs);
   return {
     name: options.name ?? "equivariant-products",
     spec,
     channels: outputs,
     parameterCount: layers.parameterCount,
     init: (seed) => layers.init(seed),
-    apply: (params, weights) => {
-      const atoms = mergeAtoms(base, takeApart(lowered, weights, channels[0]));
-      const features = layers.apply(params, atoms);
-      return putTogether(lowered, separateAtoms(base, features, outputs), outputs);
-    },
+    apply: (params, weights) => close(layers.apply(params, open(weights))),
+    staged: { open, stages: layers.stages(""), close },
   };
 }

@@ -15,7 +15,7 @@ import { type LayerParams, prefixed, scoped } from "../layers/layer.ts";
 import { type CompiledStage, type Stage, stage } from "../layers/stage.ts";
 import type { Aggregation } from "../layers/execute.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
-import type { EquivariantModel, Model } from "./model.ts";
+import { type EquivariantModel, type Model, onlyOutput } from "./model.ts";
 import {
   type EquivariantOptions,
   type EquivariantStack,
@@ -86,6 +86,7 @@ export function unf(spec: SymmetrySpec, options: UNFOptions = {}): Model {
           : [body.stage]),
         stage("head", (params, [pooled], { key }) => [top.apply(params, pooled, key)]),
       ],
+      close: onlyOutput,
     },
   };
 }
@@ -159,6 +160,10 @@ export function equivariantUNF(
 ): EquivariantModel {
   const { name = "equivariant-unf", backend = "kernels" } = options;
   const stack = equivariantStack(spec, options, false);
+  const own =
+    backend === "engine"
+      ? undefined
+      : stageOf(backend, "", () => ({ layers: stack.kernelLayers() }));
   let compiled: CompiledStage | undefined;
   return {
     name,
@@ -169,11 +174,14 @@ export function equivariantUNF(
     apply: (params, weights) => {
       const features = stack.open(weights);
       const traced = !holdNumbers([...Object.values(params), ...features]);
-      if (traced || backend === "engine") return stack.close(stack.apply(params, features));
-      compiled ??= stageOf(backend, "", () => ({ layers: stack.kernelLayers() })).compile({
-        gradients: false,
-      });
+      if (traced || own === undefined) return stack.close(stack.apply(params, features));
+      compiled ??= own.compile({ gradients: false });
       return stack.close(compiled.forward(params, features));
+    },
+    staged: {
+      open: (weights) => stack.open(weights),
+      stages: own === undefined ? stack.stages("") : [own],
+      close: (features) => stack.close(features),
     },
   };
 }

@@ -1,13 +1,14 @@
 // The weights behind a path: a file of any known format, the index of a checkpoint in several files, or their folder.
 
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { EnvironmentError } from "../core/errors.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import { embedData } from "../formats/onnx/onnx-data.ts";
+import { joinSources } from "../formats/joined-source.ts";
 import { openTensorSource } from "../formats/open.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { besideFile } from "./beside.ts";
+import { checkpointIn, type FoundCheckpoint, homeOf, insideHome } from "./checkpoint-folder.ts";
 import { fileSource } from "./file-source.ts";
 import { fileError } from "./file-error.ts";
 
@@ -59,7 +60,7 @@ function rememberWhole(file: ByteSource): {
 
 /**
  * Opens the weights at a path: names, formats and shapes are read, numbers are not. Close the source when done.
- * `run.pth#state_dict_ema` is the dictionary of that key in a PyTorch file.
+ * `run.pth#state_dict_ema` is the dictionary of that key in a PyTorch file, `pipeline#unet` a part of a folder of several.
  * @throws {EnvironmentError} {FormatError} {UnsupportedError} as `openTensorSource`, and for a folder without one checkpoint
  */
 export async function openWeightsFiles(path: string): Promise<OpenedWeights> {
@@ -67,13 +68,49 @@ export async function openWeightsFiles(path: string): Promise<OpenedWeights> {
   const found = await stat(place).catch((error: unknown) => {
     throw fileError("read", path, error);
   });
-  const target = found.isDirectory() ? await checkpointIn(place) : place;
+  if (!found.isDirectory()) return openFile(place, key, homeOf(dirname(place)));
+  const { files, home, isPart } = await checkpointIn(place, key);
+  for (const one of files) await insideHome(one.path, home);
+  if (files.length === 1 && files[0].part === undefined)
+    return openFile(files[0].path, isPart ? undefined : key, home);
+  return openParts(place, files, home);
+}
+
+/** Opens all parts of a pipeline as one. */
+async function openParts(
+  folder: string,
+  files: FoundCheckpoint["files"],
+  home: string,
+): Promise<OpenedWeights> {
+  const opened = new Map<string, OpenedWeights>();
+  try {
+    for (const { part = "", path } of files)
+      opened.set(part, await openFile(path, undefined, home));
+  } catch (error) {
+    for (const { source } of opened.values()) await source.close();
+    throw error;
+  }
+  const sources = new Map([...opened].map(([part, { source }]) => [part, source]));
+  return {
+    source: joinSources(folder, sources),
+    files: [...opened.values()].flatMap((one) => one.files),
+  };
+}
+
+/** Opens one file, with those beside it that it names; links are followed inside `home`. */
+async function openFile(
+  target: string,
+  key: string | undefined,
+  home: string,
+): Promise<OpenedWeights> {
   const { file, whole } = rememberWhole(await fileSource(target));
   const files = [target];
   const openBeside = (name: string) => {
     const beside = join(dirname(target), name);
     files.push(beside);
-    return target.toLowerCase().endsWith(".json") ? openIfThere(beside) : besideFile(target)(name);
+    return target.toLowerCase().endsWith(".json")
+      ? openIfThere(beside, home)
+      : besideFile(target)(name);
   };
   try {
     const options = { openBeside, ...(key !== undefined && { key }) };
@@ -100,30 +137,13 @@ export async function nameWithoutEnding(path: string): Promise<string> {
   return key === undefined ? name : `${name}-${key.replaceAll(/[^\w.-]+/g, "_")}`;
 }
 
-/** The index in a folder, or its only safetensors file. */
-async function checkpointIn(folder: string): Promise<string> {
-  const names = await readdir(folder).catch((error: unknown) => {
-    throw fileError("read", folder, error);
-  });
-  for (const ending of [".safetensors.index.json", ".safetensors", ".index.json"]) {
-    const found = names.filter((name) => name.endsWith(ending)).toSorted();
-    if (found.length === 1) return join(folder, found[0]);
-    if (found.length > 1)
-      throw new EnvironmentError(
-        `cannot read ${folder}: the folder has ${found.length} files ending in ${ending} (${found.slice(0, 3).join(", ")}${found.length > 3 ? ", ..." : ""}), expected one; give the path of the file`,
-      );
-  }
-  throw new EnvironmentError(
-    `cannot read ${folder}: the folder has no .safetensors file and no .index.json; give the path of the file`,
-  );
-}
-
-async function openIfThere(path: string): Promise<ByteSource | undefined> {
+/** @throws {FormatError} when it is a link out of `home` */
+async function openIfThere(path: string, home: string): Promise<ByteSource | undefined> {
   try {
     await stat(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw fileError("read", path, error);
   }
-  return fileSource(path);
+  return fileSource(await insideHome(path, home));
 }

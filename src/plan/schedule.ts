@@ -39,74 +39,102 @@ export interface Schedule {
 /** A block on the way down: its tensor dimensions, and whether it has been aggregated away. */
 type Reading = readonly { readonly dims: readonly number[]; readonly kept: boolean }[];
 
+/** The order in which a plan's values are made, and where its products read and write. */
 export function schedulePlan(lowered: LoweredSpec, plan: Plan): Schedule {
-  const steps: ReductionStep[] = [];
-  const known = new Map<string, number>();
-  const sizeOf = (tensor: number, dim: number) =>
-    lowered.axes[lowered.tensors[tensor].dims[dim].axis].size;
-
-  const add = (key: string, step: ReductionStep): number => {
-    steps.push(step);
-    known.set(key, steps.length - 1);
-    return steps.length - 1;
-  };
-  /** The value of a tensor read through blocks; kept blocks appear in the order of their first dimension. */
-  const valueOf = (tensor: number, reading: Reading): number => {
-    const sorted = reading.toSorted((x, y) => x.dims[0] - y.dims[0]);
-    const key = `${tensor}|${sorted.map(({ dims, kept }) => dims.join("=") + (kept ? "" : "!")).join()}`;
-    const found = known.get(key);
-    if (found !== undefined) return found;
-    const reduced = sorted.filter(({ kept }) => !kept);
-    if (reduced.length > 0) {
-      // Undo the aggregation of the smallest block: its value is the smallest one this can be made from.
-      const last = reduced.reduce((best, block) =>
-        sizeOf(tensor, block.dims[0]) < sizeOf(tensor, best.dims[0]) ? block : best,
-      );
-      const before = sorted.map((block) => (block === last ? { ...block, kept: true } : block));
-      const dim = before.filter(({ kept }) => kept).findIndex(({ dims }) => dims === last.dims);
-      return add(key, { kind: "reduce", from: valueOf(tensor, before), dim });
-    }
-    const merged = sorted.findLast(({ dims }) => dims.length > 1);
-    if (merged === undefined) return add(key, { kind: "input", tensor });
-    const free = merged.dims[merged.dims.length - 1];
-    const finer = [
-      ...sorted.map((block) =>
-        block === merged ? { ...block, dims: block.dims.slice(0, -1) } : block,
-      ),
-      { dims: [free], kept: true },
-    ].toSorted((x, y) => x.dims[0] - y.dims[0]);
-    const a = finer.findIndex(({ dims }) => dims[0] === merged.dims[0]);
-    const b = finer.findIndex(({ dims }) => dims[0] === free);
-    return add(key, { kind: "diagonal", from: valueOf(tensor, finer), a, b });
-  };
-
-  const features = plan.products.map((product) =>
-    product.features.map(({ tensor, blocks }): FeatureUse => {
-      const kept = blocks
-        .filter(({ slot }) => slot !== null)
-        .toSorted((x, y) => x.dims[0] - y.dims[0]);
+  const { steps, valueOf } = reductionSteps(lowered);
+  const features = plan.products.map(({ features: patterns, slots }) =>
+    patterns.map(({ tensor, blocks }): FeatureUse => {
+      const kept = blocks.filter(({ slot }) => slot !== null).toSorted(byFirstDim);
       const value = valueOf(
         tensor,
         blocks.map(({ dims, slot }) => ({ dims, kept: slot !== null })),
       );
-      return {
-        value,
-        order: product.slots.map((_, slot) => kept.findIndex((block) => block.slot === slot)),
-      };
+      const order = slots.map((_, slot) => kept.findIndex((block) => block.slot === slot));
+      return { value, order };
     }),
   );
-  const targets: TargetUse[][] = lowered.tensors.map(() => []);
-  const widths = plan.products.map((product, index) => {
+  return Object.freeze({ steps, features, ...placeColumns(lowered, plan) });
+}
+
+const byFirstDim = (x: { dims: readonly number[] }, y: { dims: readonly number[] }): number =>
+  x.dims[0] - y.dims[0];
+
+/** Where every product's output columns go, and how wide products are. */
+function placeColumns(
+  { tensors }: LoweredSpec,
+  { products }: Plan,
+): Pick<Schedule, "targets" | "widths"> {
+  const targets: TargetUse[][] = tensors.map(() => []);
+  const widths = products.map((product, index) => {
     let column = 0;
     for (const pattern of product.targets) {
       targets[pattern.tensor].push({ product: index, column, pattern });
-      column += lowered.tensors[pattern.tensor].fixedSize;
+      column += tensors[pattern.tensor].fixedSize;
     }
-    const input = product.features.reduce(
-      (sum, { tensor }) => sum + lowered.tensors[tensor].fixedSize,
-      0,
-    );
+    const input = product.features.reduce((sum, { tensor }) => sum + tensors[tensor].fixedSize, 0);
     return { input, output: column };
   });
-  return Object.freeze({ steps, features, targets, widths });
+  return { targets, widths };
+}
+
+/** Steps that grow as values are asked for; each value is made once. */
+function reductionSteps({ axes, tensors }: LoweredSpec): {
+  readonly steps: readonly ReductionStep[];
+  /** The value of a tensor read through blocks; kept blocks appear in the order of their first dimension. */
+  readonly valueOf: (tensor: number, reading: Reading) => number;
+} {
+  const steps: ReductionStep[] = [];
+  const known = new Map<string, number>();
+  /** The step that makes a value from a larger one. */
+  const stepOf = (tensor: number, sorted: Reading): ReductionStep => {
+    const reduced = sorted.filter(({ kept }) => !kept);
+    if (reduced.length > 0) {
+      const sizeOf = (dim: number) => axes[tensors[tensor].dims[dim].axis].size;
+      const { before, dim } = withoutReduction(sorted, reduced, sizeOf);
+      return { kind: "reduce", from: valueOf(tensor, before), dim };
+    }
+    const merged = sorted.findLast(({ dims }) => dims.length > 1);
+    if (merged === undefined) return { kind: "input", tensor };
+    const { before, a, b } = withoutDiagonal(sorted, merged);
+    return { kind: "diagonal", from: valueOf(tensor, before), a, b };
+  };
+  const valueOf = (tensor: number, reading: Reading): number => {
+    const sorted = reading.toSorted(byFirstDim);
+    const key = `${tensor}|${sorted.map(({ dims, kept }) => dims.join("=") + (kept ? "" : "!")).join()}`;
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const step = stepOf(tensor, sorted); // makes what it reads first
+    known.set(key, steps.length);
+    return steps.push(step) - 1;
+  };
+  return { steps, valueOf };
+}
+
+/** The reading before its smallest block was aggregated away (the smallest value this can be made from), and where it stood. */
+function withoutReduction(
+  sorted: Reading,
+  reduced: Reading,
+  sizeOf: (dim: number) => number,
+): { readonly before: Reading; readonly dim: number } {
+  const last = reduced.reduce((best, block) =>
+    sizeOf(block.dims[0]) < sizeOf(best.dims[0]) ? block : best,
+  );
+  const before = sorted.map((block) => (block === last ? { ...block, kept: true } : block));
+  const dim = before.filter(({ kept }) => kept).findIndex(({ dims }) => dims === last.dims);
+  return { before, dim };
+}
+
+/** The reading before the last dimension of a block was joined to it, and where both stood. */
+function withoutDiagonal(
+  sorted: Reading,
+  merged: Reading[number],
+): { readonly before: Reading; readonly a: number; readonly b: number } {
+  const free = merged.dims[merged.dims.length - 1];
+  const shorter = { ...merged, dims: merged.dims.slice(0, -1) };
+  const before = [
+    ...sorted.map((block) => (block === merged ? shorter : block)),
+    { dims: [free], kept: true },
+  ].toSorted(byFirstDim);
+  const place = (dim: number) => before.findIndex(({ dims }) => dims[0] === dim);
+  return { before, a: place(merged.dims[0]), b: place(free) };
 }

@@ -1,5 +1,5 @@
-// Plug-ins: functions that add tasks, models, layers, operations, families, formats, recipes and metrics of one's own to the
-// registries of this process.
+// Plug-ins: functions that add tasks, models, layers, operations, families, formats, recipes, metrics and objectives of one's own to
+// the registries of this process.
 
 import { notePlugin, type PluginRecord } from "../core/plugins.ts";
 import { OptionError } from "../core/errors.ts";
@@ -10,6 +10,8 @@ import { type NamedLayer, registerLayer } from "../layers/weight-layer.ts";
 import { type NamedModel, registerModel } from "../models/registry.ts";
 import { type NamedTask, registerTask } from "../tasks/registry.ts";
 import { type NamedMetric, registerMetric } from "../train/measures/metric-registry.ts";
+import type { ObjectiveDefinition } from "../train/measures/objective.ts";
+import { registerObjective } from "../train/measures/objectives.ts";
 import type { Recipe } from "../zoo/recipe.ts";
 import { registerRecipe } from "../zoo/recipes.ts";
 
@@ -31,6 +33,8 @@ export interface PluginRegistry {
   recipe(entry: Recipe): void;
   /** A number that judges predictions: `train --metric`. */
   metric(entry: NamedMetric): void;
+  /** What functionals minimise: `train --objective`, `objective` of a task's metric. */
+  objective(entry: ObjectiveDefinition): void;
 }
 
 /** A plug-in: the default export of an ES module. */
@@ -46,6 +50,7 @@ export const pluginRegistry: PluginRegistry = Object.freeze({
   format: registerFormat,
   recipe: registerRecipe,
   metric: registerMetric,
+  objective: registerObjective,
 });
 
 /**

@@ -2,6 +2,7 @@
 
 import type { MetricInfo } from "../core/metric-info.ts";
 import type { PluginRecord } from "../core/plugins.ts";
+
 /** One model's line in the main table; means and spreads are over `seeds` runs. */
 export interface ExperimentRow {
   readonly model: string;
@@ -109,6 +110,15 @@ export interface LearningCurve {
   }[];
 }
 
+/** How much of an experiment a report shows that is written before the end. */
+export interface UnfinishedCount {
+  /** Functionals with all their runs. */
+  readonly finished: number;
+  /** Functionals of the whole experiment. */
+  readonly models: number;
+}
+
+/** A comparison of functionals on one population. */
 export interface ExperimentResult {
   readonly title: string;
   /** The command that reproduces it. */
@@ -118,6 +128,8 @@ export interface ExperimentResult {
   /** Processor, cores, Node version. */
   readonly machine: string;
   readonly seed: number;
+  /** Set while functionals are still being trained. @default the result is whole */
+  readonly unfinished?: UnfinishedCount;
   /** The plug-ins that it was made with, where there were any. */
   readonly plugins?: readonly PluginRecord[];
   readonly population: {

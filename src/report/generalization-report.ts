@@ -230,6 +230,16 @@ function reproduction({ command, commit, machine, seed, population }: Experiment
 const runsOf = ({ networks, runs = networks }: ExperimentResult["population"]): string =>
   runs < networks ? ` from ${count(runs)} training runs` : "";
 
+/** Says that functionals are missing, while they are being trained; empty at the end. */
+function unfinishedNote({ unfinished }: ExperimentResult): Html {
+  if (unfinished === undefined) return html``;
+  const { finished, models } = unfinished;
+  return html`<p class="fell">
+    Not finished: ${finished} of ${models} models ${finished === 1 ? "has" : "have"} all training
+    runs so far. The others are missing on this page, which is written again when they end.
+  </p>`;
+}
+
 /** The report as one HTML page, complete in itself: figures inside, nothing loaded, light and dark. */
 export function generalizationReport(result: ExperimentResult): string {
   const { title, population, rows } = result;
@@ -246,7 +256,7 @@ export function generalizationReport(result: ExperimentResult): string {
       with its hidden neurons reordered, which changes nothing about what the network computes: a
       model that respects this symmetry must not change its answer.
     </p>
-    ${facts(result)}
+    ${unfinishedNote(result)} ${facts(result)}
     <h2>Results</h2>
     ${mainTable(rows)}
     <p class="soft">

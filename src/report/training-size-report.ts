@@ -95,9 +95,10 @@ export function trainingSizeReport(result: TrainingSizeResult): string {
     <p class="eyebrow">weightspace experiment</p>
     <h1>${title}</h1>
     <p class="lead">
-      Functionals learnt to predict the test accuracy of networks (${population.description}) from
-      their weights, each on several shares of the training runs. In one split every share is judged
-      on the same held-out networks, and a smaller share is part of a larger one.
+      Functionals learnt to predict the ${population.target?.summary ?? "test accuracy"} of networks
+      (${population.description}) from their weights, each on several shares of the training runs.
+      In one split every share is judged on the same held-out networks, and a smaller share is part
+      of a larger one.
     </p>
     <h2>Kendall's tau by training size</h2>
     <ul class="legend">

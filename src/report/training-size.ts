@@ -1,5 +1,7 @@
 // The result of a learning curve over training sizes as plain data: what its report is made of.
 
+import type { MetricInfo } from "../core/metric-info.ts";
+
 /** One model at one training size. */
 export interface TrainingSizeRow {
   readonly model: string;
@@ -16,6 +18,7 @@ export interface TrainingSizeRow {
   readonly stageTauMean?: number;
 }
 
+/** Functionals judged by the number of networks that they were trained on. */
 export interface TrainingSizeResult {
   readonly title: string;
   /** The command that reproduces it. */
@@ -31,6 +34,8 @@ export interface TrainingSizeResult {
     readonly networks: number;
     readonly runs: number;
     readonly description: string;
+    /** What is predicted. @default test accuracies, in [0, 1] */
+    readonly target?: Pick<MetricInfo, "name" | "unit" | "summary">;
     /** Networks of each split that choose the epoch, and that are held out. */
     readonly validation: number;
     readonly test: number;

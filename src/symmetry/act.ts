@@ -131,16 +131,23 @@ function axisMove(
   const still = action.permutations.every((p) => p.every((to, i) => to === i));
   const unscaled = action.scales?.every((factors) => factors.every((s) => s === 1)) ?? true;
   if (matrices === undefined && still && unscaled) return null;
-  let dual: number[][] | undefined;
   return {
     permutations: still ? undefined : action.permutations,
     scales: unscaled ? undefined : action.scales,
     matrices,
-    dualMatrices: () => {
-      dual ??= matrices?.map((m) => transposeMatrix(invertMatrix(m, size), size));
-      return dual;
-    },
+    dualMatrices: () => matrices?.map((matrix) => dualOf(matrix, size)),
   };
+}
+
+/** Inverse transposed matrices that were asked for: one element acts on many tensors. */
+const duals = new WeakMap<readonly number[], readonly number[]>();
+
+function dualOf(matrix: readonly number[], size: number): readonly number[] {
+  const known = duals.get(matrix);
+  if (known !== undefined) return known;
+  const dual = transposeMatrix(invertMatrix(matrix, size), size);
+  duals.set(matrix, dual);
+  return dual;
 }
 
 /** Multiplies the vectors along one dimension by the matrix of their instance. */

@@ -28,9 +28,9 @@ export function transposeMatrix(a: readonly number[], size: number): number[] {
 
 /** Gauss-Jordan with partial pivoting. @throws {OptionError} when the matrix is singular. */
 export function invertMatrix(a: readonly number[], size: number): number[] {
-  const left = [...a];
-  const right = identityMatrix(size);
-  const combine = (m: number[], target: number, source: number, factor: number) => {
+  const left = Float64Array.from(a);
+  const right = Float64Array.from(identityMatrix(size));
+  const combine = (m: Float64Array, target: number, source: number, factor: number) => {
     for (let j = 0; j < size; j++) m[target * size + j] -= factor * m[source * size + j];
   };
   for (let column = 0; column < size; column++) {
@@ -55,24 +55,39 @@ export function invertMatrix(a: readonly number[], size: number): number[] {
       combine(right, row, column, factor);
     }
   }
-  return right;
+  return Array.from(right);
 }
 
 /** A random matrix with singular values in [1/2, 2]: random rotations (Householder products) around a diagonal. */
 export function sampleMatrix(size: number, random: RandomStream): number[] {
-  let matrix = identityMatrix(size).map((entry) => entry * 2 ** (2 * random.uniform() - 1));
-  for (const side of ["left", "right"]) {
-    for (let round = 0; round < Math.min(size, 4); round++) {
-      const v = Array.from({ length: size }, () => random.normal());
-      const norm = v.reduce((sum, x) => sum + x * x, 0);
-      const reflection = identityMatrix(size).map(
-        (entry, at) => entry - (2 * v[Math.floor(at / size)] * v[at % size]) / norm,
+  const matrix = Float64Array.from(
+    identityMatrix(size).map((entry) => entry * 2 ** (2 * random.uniform() - 1)),
+  );
+  for (const side of ["left", "right"] as const) {
+    for (let round = 0; round < Math.min(size, 4); round++)
+      reflect(
+        matrix,
+        size,
+        Array.from({ length: size }, () => random.normal()),
+        side,
       );
-      matrix =
-        side === "left"
-          ? multiplyMatrices(reflection, matrix, size)
-          : multiplyMatrices(matrix, reflection, size);
-    }
   }
-  return matrix;
+  return Array.from(matrix);
+}
+
+/** Multiplies by the reflection I - 2 v v^T / |v|^2, in place. */
+function reflect(
+  matrix: Float64Array,
+  size: number,
+  v: readonly number[],
+  side: "left" | "right",
+): void {
+  const norm = v.reduce((sum, x) => sum + x * x, 0);
+  const [row, column] = side === "left" ? [size, 1] : [1, size];
+  for (let j = 0; j < size; j++) {
+    let along = 0;
+    for (let i = 0; i < size; i++) along += v[i] * matrix[i * row + j * column];
+    const factor = (2 * along) / norm;
+    for (let i = 0; i < size; i++) matrix[i * row + j * column] -= factor * v[i];
+  }
 }

@@ -89,13 +89,20 @@ export const measuresOf = ({
   readonly target?: string | undefined;
 }): Measures => ({ metrics, target });
 
-/** @throws {OptionError} when names are no names of columns, come twice, or the target is none of them */
+/** @throws {OptionError} when names are no names of columns, come twice, the target is none of them, or an objective is no name */
 function checkMetrics(task: string, { metrics, target }: Measures): void {
   const names = metrics.map(({ name }) => name);
   const wrong = names.find((name, i) => !metricName.test(name) || names.indexOf(name) !== i);
   if (wrong !== undefined || names.length === 0)
     throw new OptionError(
       `register: task "${task}" expected metrics with different names of letters and digits that begin with a small letter, got ${JSON.stringify(wrong) ?? "none"}`,
+    );
+  const unnamed = metrics.find(
+    ({ objective }) => !["string", "undefined"].includes(typeof objective),
+  );
+  if (unnamed !== undefined)
+    throw new OptionError(
+      `register: metric "${unnamed.name}" of task "${task}" expected the name of an objective, got ${typeof unnamed.objective}`,
     );
   if (!names.includes(target))
     throw new OptionError(

@@ -1,22 +1,47 @@
 // What training and prediction compile of a model: stage by stage where it has stages, whole otherwise.
 
-import { jit, type numpy as np, valueAndGrad } from "@jax-js/jax";
-import type { Model, Params, WeightBatch } from "../models/model.ts";
-import type { Loss } from "./measures/losses.ts";
-import { type Forward, type Gradients, stagedForward, stagedGradients } from "./staged.ts";
+import { jit, type numpy as np, vjp } from "@jax-js/jax";
+import type { Params, WeightArrays, WeightBatch, WeightFunctional } from "../models/model.ts";
+import {
+  type Forward,
+  type Gradients,
+  type OutputLoss,
+  stagedForward,
+  stagedGradients,
+} from "./staged.ts";
 
-export function compileForward(model: Model): Forward {
+/** A model's passes, compiled. */
+export function compileForward<Output extends WeightArrays>(
+  model: WeightFunctional<Output>,
+): Forward<Output> {
   if (model.staged !== undefined) return stagedForward(model.staged);
-  const whole = jit((params: Params, weights: WeightBatch) => model.apply(params, weights));
-  return { run: async (params, weights) => whole(params, weights), dispose: () => whole.dispose() };
+  const whole = jit((params: Params, weights: WeightBatch): WeightArrays =>
+    model.apply(params, weights),
+  );
+  return {
+    run: async (params, weights) => whole(params, weights) as Output,
+    dispose: () => whole.dispose(),
+  };
 }
 
-export function compileGradients(model: Model, loss: Loss): Gradients {
+/** The loss of a model's outputs and the gradients of its parameters, compiled. */
+export function compileGradients<Output extends WeightArrays>(
+  model: WeightFunctional<Output>,
+  loss: OutputLoss<Output>,
+): Gradients<Output> {
   if (model.staged !== undefined) return stagedGradients(model.staged, loss);
   const whole = jit(
-    (params: Params, weights: WeightBatch, targets: np.Array, keyed: { key?: np.Array }) =>
-      valueAndGrad((p: Params) => loss.value(model.apply(p, weights, keyed), targets))(params),
-  );
+    (params: Params, weights: WeightBatch, targets: Output, keyed: { key?: np.Array }) => {
+      const [output, pull] = vjp(
+        (p: Params): WeightArrays => model.apply(p, weights, keyed),
+        [params],
+      );
+      const [value, ofOutput] = loss.valueAndGradient(output as Output, targets);
+      const [gradients] = pull(ofOutput) as [Params];
+      pull.dispose();
+      return [value, gradients];
+    },
+  ) as unknown as Whole<Output>;
   return {
     async run(params, weights, targets, key) {
       const keyed = key === undefined ? {} : { key };
@@ -25,4 +50,15 @@ export function compileGradients(model: Model, loss: Loss): Gradients {
     },
     dispose: () => whole.dispose(),
   };
+}
+
+/** A compiled program of loss and gradients. */
+interface Whole<Output> {
+  (
+    params: Params,
+    weights: WeightBatch,
+    targets: Output,
+    keyed: { key?: np.Array },
+  ): [np.Array, Params];
+  dispose(): void;
 }

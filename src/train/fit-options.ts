@@ -4,7 +4,8 @@ import { OptionError, ShapeError } from "../core/errors.ts";
 import type { Model } from "../models/model.ts";
 import { checkDataset, outputsOf, type WeightDataset } from "./dataset.ts";
 import { kendallTau } from "./measures/kendall-tau.ts";
-import { binaryCrossEntropy, type Loss } from "./measures/losses.ts";
+import type { Objective } from "./measures/objective.ts";
+import { binaryCrossEntropy, objectiveNamed } from "./measures/objectives.ts";
 import type { Metric } from "./measures/metrics.ts";
 import { adam, type Optimizer } from "./optimizers/optimizers.ts";
 import { constant, type Schedule } from "./optimizers/schedules.ts";
@@ -22,8 +23,8 @@ export interface FitOptions {
   readonly seed: number;
   /** Networks per step; all of them when there are fewer. @default 32 */
   readonly batchSize?: number;
-  /** @default binaryCrossEntropy */
-  readonly loss?: Loss;
+  /** What is minimised: an objective, or the name of a registered one. @default "binary-cross-entropy" */
+  readonly objective?: Objective | string;
   /** @default adam() */
   readonly optimizer?: Optimizer;
   /** A number is a constant rate. @default 1e-3 */
@@ -51,24 +52,30 @@ export interface FitOptions {
 
 /** Options with every default filled in. */
 export type FullFitOptions = Required<
-  Omit<FitOptions, "rate" | "clipNorm" | "patience" | "resume" | "signal" | "checkpointEvery">
+  Omit<
+    FitOptions,
+    "rate" | "objective" | "clipNorm" | "patience" | "resume" | "signal" | "checkpointEvery"
+  >
 > &
   Pick<FitOptions, "clipNorm" | "patience" | "resume" | "signal" | "checkpointEvery"> & {
     readonly rate: Schedule;
+    readonly objective: Objective;
   };
 
-/** The options with defaults. @throws {OptionError} naming the option that is out of its range */
+/** The options with defaults. @throws {OptionError} naming the option that is out of its range or not known */
 export function fullFitOptions(options: FitOptions): FullFitOptions {
-  const { rate = 1e-3 } = options;
+  if (Object.hasOwn(options, "loss"))
+    throw new OptionError("fit: there is no option loss; it is called objective since 0.2");
+  const { rate = 1e-3, objective = binaryCrossEntropy } = options;
   const full = {
     batchSize: 32,
-    loss: binaryCrossEntropy,
     optimizer: adam(),
     metric: kendallTau,
     dropout: false,
     notes: {},
     ...options,
     rate: typeof rate === "number" ? constant(rate) : rate,
+    objective: typeof objective === "string" ? objectiveNamed(objective) : objective,
   };
   const whole = (name: "epochs" | "patience" | "checkpointEvery", least: number) => {
     const value = full[name];

@@ -1,12 +1,13 @@
 // Predictions of a model for a whole dataset, in batches of one shape so that what is compiled serves them all.
 
+import { OptionError } from "../core/errors.ts";
 import { startEngine } from "../engine/start.ts";
 import type { Model, Params } from "../models/model.ts";
 import { keepArrays } from "../engine/arrays.ts";
 import { evaluationBatches } from "./batches.ts";
 import { compileForward } from "./compiled.ts";
 import { batchArrays, type NetworkArrays, type WeightDataset } from "./dataset.ts";
-import type { Loss } from "./measures/losses.ts";
+import type { Objective } from "./measures/objective.ts";
 
 export interface Predictor {
   /** Predictions [size, outputs], row-major; does not consume the parameters. */
@@ -41,20 +42,26 @@ export interface PredictOptions {
   /** Networks per batch. @default 64 */
   readonly batchSize?: number;
   /** Turns raw outputs into predictions on the scale of the targets. @default raw outputs */
-  readonly loss?: Loss;
+  readonly objective?: Objective;
 }
 
-/** Predictions [size, outputs] of a trained model for every network of a dataset; does not consume the parameters. */
+/**
+ * Predictions [size, outputs] of a trained model for every network of a dataset; does not consume the parameters.
+ * @throws {OptionError} when an option is not known
+ */
 export async function predict(
   model: Model,
   params: Params,
   dataset: WeightDataset,
-  { batchSize = 64, loss }: PredictOptions = {},
+  options: PredictOptions = {},
 ): Promise<Float32Array> {
+  if (Object.hasOwn(options, "loss"))
+    throw new OptionError("predict: there is no option loss; it is called objective since 0.2");
+  const { batchSize = 64, objective } = options;
   const compiled = predictor(model, batchSize);
   try {
     const outputs = await compiled.predict(params, dataset);
-    return loss === undefined ? outputs : loss.link(outputs, model.outputs);
+    return objective === undefined ? outputs : objective.link(outputs, model.outputs);
   } finally {
     compiled.dispose();
   }

@@ -1,26 +1,31 @@
 // A staged model's predictions and gradients: forwards stage by stage, keeping what each read, and backwards again. Every
 // stage is waited for: work that is pending makes later calls slow (docs/decisions/10).
 
-import { jit, type numpy as np, valueAndGrad } from "@jax-js/jax";
+import { jit, type numpy as np, vjp } from "@jax-js/jax";
 import { settle } from "../engine/settle.ts";
-import type { Params, StagedModel, WeightBatch } from "../models/model.ts";
+import type { Params, StagedModel, WeightArrays, WeightBatch } from "../models/model.ts";
 import { prefixed, scoped } from "../layers/layer.ts";
 import { disposeArrays, keepArrays } from "../engine/arrays.ts";
-import type { Loss } from "./measures/losses.ts";
 
-export interface Forward {
-  /** Predictions [batch, outputs]; consumes. */
-  run(params: Params, weights: WeightBatch): Promise<np.Array>;
+export interface Forward<Output extends WeightArrays = np.Array> {
+  /** What the model gives: predictions [batch, outputs], or arrays by tensor name. Consumes. */
+  run(params: Params, weights: WeightBatch): Promise<Output>;
   /** Gives the compiled programs' memory back. */
   dispose(): void;
 }
 
-export interface Gradients {
+/** A loss of what a model gives, with its gradient with respect to that; an objective is one of predictions. */
+export interface OutputLoss<Output extends WeightArrays> {
+  /** The loss [] and its gradient, shaped as the output. Pure; consumes. */
+  readonly valueAndGradient: (output: Output, targets: Output) => [np.Array, Output];
+}
+
+export interface Gradients<Output extends WeightArrays = np.Array> {
   /** The loss [] and the gradient of every parameter; `key` is for dropout. Consumes. */
   run(
     params: Params,
     weights: WeightBatch,
-    targets: np.Array,
+    targets: Output,
     key?: np.Array,
   ): Promise<{ value: np.Array; gradients: Params }>;
   dispose(): void;
@@ -29,7 +34,10 @@ export interface Gradients {
 const own = (params: Params, scope: string | null) =>
   scope === null ? {} : keepArrays(scoped(scope, params));
 
-function compileStages({ open, stages }: StagedModel, gradients: boolean) {
+function compileStages<Output extends WeightArrays>(
+  { open, stages }: StagedModel<Output>,
+  gradients: boolean,
+) {
   const opened = jit(open);
   const compiled = stages.map((stage) => ({ scope: stage.scope, ...stage.compile({ gradients }) }));
   const dispose = () => {
@@ -39,7 +47,10 @@ function compileStages({ open, stages }: StagedModel, gradients: boolean) {
   return { opened, compiled, dispose };
 }
 
-export function stagedForward(model: StagedModel): Forward {
+/** The passes of a staged model, compiled stage by stage. */
+export function stagedForward<Output extends WeightArrays>(
+  model: StagedModel<Output>,
+): Forward<Output> {
   const { opened, compiled, dispose } = compileStages(model, false);
   return {
     dispose,
@@ -50,16 +61,35 @@ export function stagedForward(model: StagedModel): Forward {
         await settle(values);
       }
       disposeArrays(params);
-      return values[0];
+      return model.close(values);
     },
   };
 }
 
-export function stagedGradients(model: StagedModel, loss: Loss): Gradients {
+/** The loss [] at what the last stage made, and its gradients with respect to that. */
+function compileLoss<Output extends WeightArrays>(
+  { close }: StagedModel<Output>,
+  { valueAndGradient }: OutputLoss<Output>,
+) {
+  return jit((made: np.Array[], targets: WeightArrays): [np.Array, np.Array[]] => {
+    const [output, pull] = vjp((y: np.Array[]): WeightArrays => close(y), [made]);
+    const [value, gradient] = valueAndGradient(output as Output, targets as Output);
+    const [gradients] = pull(gradient) as [np.Array[]];
+    pull.dispose();
+    return [value, gradients];
+  }) as unknown as {
+    (made: np.Array[], targets: Output): [np.Array, np.Array[]];
+    dispose(): void;
+  };
+}
+
+/** The gradients of a staged model, compiled stage by stage: forwards, keeping what each stage read, and backwards. */
+export function stagedGradients<Output extends WeightArrays>(
+  model: StagedModel<Output>,
+  loss: OutputLoss<Output>,
+): Gradients<Output> {
   const { opened, compiled, dispose } = compileStages(model, true);
-  const lossOf = jit((outputs: np.Array, targets: np.Array) =>
-    valueAndGrad((y: np.Array) => loss.value(y, targets))(outputs),
-  );
+  const lossOf = compileLoss(model, loss);
   /** Nobody asks for gradients of what the first stage with parameters reads. */
   const first = compiled.findIndex(({ scope }) => scope !== null);
   return {
@@ -75,9 +105,9 @@ export function stagedGradients(model: StagedModel, loss: Loss): Gradients {
         values = forward(own(params, scope), values, key?.ref);
         await settle(values);
       }
-      const [value, ofOutputs] = lossOf(values[0], targets);
+      const [value, ofOutputs] = lossOf(values, targets);
       const gradients: Params = {};
-      let back = [ofOutputs];
+      let back = ofOutputs;
       for (let i = compiled.length - 1; i >= first; i--) {
         const { scope, backward } = compiled[i];
         const step = backward(own(params, scope), read[i], back, i > first, key?.ref);

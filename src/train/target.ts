@@ -1,9 +1,11 @@
-// What a functional predicts: targets in [0, 1] as they are, by cross-entropy; all others standardised by the mean and the
-// standard deviation of the training networks, by squared error.
+// What a functional predicts and by which objective it is learned. By default targets in [0, 1] are learned as they are, by
+// cross-entropy, and all others standardised by the mean and the standard deviation of the training networks, by squared error.
 
 import type { MetricInfo } from "../core/metric-info.ts";
 import type { WeightDataset } from "./dataset.ts";
-import { binaryCrossEntropy, type Loss, meanSquaredError } from "./measures/losses.ts";
+import { OptionError } from "../core/errors.ts";
+import type { Objective } from "./measures/objective.ts";
+import { binaryCrossEntropy, meanSquaredError, objectiveNamed } from "./measures/objectives.ts";
 
 /** A target and how it is learned; plain data, kept in checkpoints. */
 export interface Target {
@@ -11,10 +13,11 @@ export interface Target {
   readonly unit: string;
   /** What it is, in a few words. */
   readonly summary: string;
-  readonly loss: "binary-cross-entropy" | "mean-squared-error";
-  /** Subtracted from targets before training; 0 for cross-entropy. */
+  /** The name of the objective by which it is learned. */
+  readonly loss: string;
+  /** Subtracted from targets before training; 0 where the objective takes them as they are. */
   readonly mean: number;
-  /** Targets are divided by it before training; 1 for cross-entropy. */
+  /** Targets are divided by it before training; 1 where the objective takes them as they are. */
   readonly std: number;
 }
 
@@ -27,33 +30,56 @@ export const accuracyTarget: MetricInfo = Object.freeze<MetricInfo>({
   range: [0, 1],
 });
 
-/** How the target of a training set is learned. */
-export function fitTarget({ target = accuracyTarget, targets }: WeightDataset): Target {
+/**
+ * How the target of a training set is learned: by the objective that is asked for, else the target's own, else that of its
+ * range.
+ * @throws {OptionError} when the objective is not known, or the targets are not of the kind it is for
+ */
+export function fitTarget(
+  { target = accuracyTarget, targets }: Pick<WeightDataset, "target" | "targets">,
+  asked?: string,
+): Target {
   const { name, unit, summary, range } = target;
-  if (range !== undefined && range[0] >= 0 && range[1] <= 1)
-    return { name, unit, summary, loss: "binary-cross-entropy", mean: 0, std: 1 };
+  const isShare = range !== undefined && range[0] >= 0 && range[1] <= 1;
+  const fallback = isShare ? binaryCrossEntropy : meanSquaredError;
+  const chosen = asked ?? target.objective;
+  const objective = chosen === undefined ? fallback : objectiveNamed(chosen);
+  const about = { name, unit, summary, loss: objective.name };
+  if (objective.targets === "share" && !isShare && targets.some((value) => !isBetween(value)))
+    throw new OptionError(
+      `fitTarget: objective "${objective.name}" expected targets in [0, 1], but "${name}" has others; choose mean-squared-error`,
+    );
+  if (objective.targets === "class")
+    throw new OptionError(
+      `fitTarget: objective "${objective.name}" expected the probabilities of classes, but "${name}" is one number a network; choose another objective`,
+    );
+  if (objective.targets !== "number") return { ...about, mean: 0, std: 1 };
   const mean = targets.reduce((sum, value) => sum + value, 0) / targets.length;
   const variance = targets.reduce((sum, value) => sum + (value - mean) ** 2, 0) / targets.length;
   const std = Math.sqrt(variance) || 1;
-  return { name, unit, summary, loss: "mean-squared-error", mean, std };
+  return { ...about, mean, std };
 }
 
-/** The loss by which a target is learned. */
-export const lossOf = ({ loss }: Target): Loss =>
-  loss === "binary-cross-entropy" ? binaryCrossEntropy : meanSquaredError;
+const isBetween = (value: number): boolean => value >= 0 && value <= 1;
+
+/** The objective by which a target is learned. @throws {OptionError} when it is not known */
+export const objectiveOf = ({ loss }: Target): Objective => objectiveNamed(loss);
+
+/** Whether predictions are scores of which only the order means something. */
+export const predictsScores = (target: Target): boolean => objectiveOf(target).targets === "order";
 
 /** The dataset with its targets as they are learned. */
 export function scaleTargets<Data extends Pick<WeightDataset, "targets">>(
   dataset: Data,
-  { loss, mean, std }: Target,
+  { mean, std }: Target,
 ): Data {
-  if (loss === "binary-cross-entropy") return dataset;
+  if (mean === 0 && std === 1) return dataset;
   return { ...dataset, targets: dataset.targets.map((value) => (value - mean) / std) };
 }
 
-/** Raw outputs of a model as predictions of the target, in its own unit. */
+/** Raw outputs of a model as predictions of the target, in its own unit; scores where only the order was learned. */
 export function predictionsOf(outputs: Float32Array, width: number, target: Target): Float32Array {
-  const linked = lossOf(target).link(outputs, width);
-  const { loss, mean, std } = target;
-  return loss === "binary-cross-entropy" ? linked : linked.map((value) => mean + std * value);
+  const linked = objectiveOf(target).link(outputs, width);
+  const { mean, std } = target;
+  return mean === 0 && std === 1 ? linked : linked.map((value) => mean + std * value);
 }

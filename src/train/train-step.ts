@@ -6,7 +6,7 @@ import type { Model, Params, WeightBatch } from "../models/model.ts";
 import { keepArrays } from "../engine/arrays.ts";
 import { clipByGlobalNorm, globalNorm } from "./optimizers/clip.ts";
 import { compileGradients } from "./compiled.ts";
-import type { Loss } from "./measures/losses.ts";
+import type { Objective } from "./measures/objective.ts";
 import type { Optimizer } from "./optimizers/optimizers.ts";
 import { applyUpdates, type OptimizerState } from "./optimizers/update-rules.ts";
 
@@ -41,11 +41,11 @@ export interface TrainStep {
 /** The compiled step of a model; without `clipNorm` gradients are left as they are. */
 export function trainStep(
   model: Model,
-  loss: Loss,
+  objective: Objective,
   optimizer: Optimizer,
   clipNorm?: number,
 ): TrainStep {
-  const compiled = compileGradients(model, loss);
+  const compiled = compileGradients(model, objective);
   const update = jit((params: Params, raw: Params, state: OptimizerState, rate: np.Array) => {
     const { gradients, norm } =
       clipNorm === undefined

@@ -51,6 +51,7 @@ const metric = z.strictObject({
   summary: z.string(),
   better: z.enum(["higher", "lower"]),
   range: z.tuple([z.number(), z.number()]).optional(),
+  objective: z.string().optional(),
 });
 
 const plugin = z.strictObject({

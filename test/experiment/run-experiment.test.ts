@@ -100,6 +100,33 @@ describe("an experiment", () => {
     ).rejects.toThrow(/seeds 2, got 3; choose another folder/);
   });
 
+  test("tells the results of functionals that are finished before the last one is, as they stay", async () => {
+    const events: ExperimentEvent[] = [];
+    for await (const event of runExperiment({
+      dataset,
+      settings,
+      store: memoryStore(),
+      workers: 1,
+    }))
+      events.push(event);
+    const early = events.flatMap((event, i) => (event.type === "results" ? [{ event, i }] : []));
+    expect(early.map(({ event }) => [event.finished, event.models])).toEqual([
+      [1, 3],
+      [2, 3],
+    ]);
+    const done = events.at(-1);
+    if (done?.type !== "done") throw new Error("expected an outcome at the end");
+    const lastRun = events.findLastIndex(({ type }) => type === "run");
+    for (const { event, i } of early) {
+      expect(i).toBeLessThan(lastRun);
+      expect(event.outcome.rows).toHaveLength(event.finished);
+      for (const row of event.outcome.rows) {
+        const { tauInterval: _, ...own } = row; // its resampling is drawn for all models together
+        expect(done.outcome.rows.find(({ model }) => model === row.model)).toMatchObject(own);
+      }
+    }
+  });
+
   test("a killed worker is one clear error; finished runs stay and the rest goes on later", async () => {
     const store = memoryStore();
     const workerEntry = new URL("../node/dying-worker.js", import.meta.url);

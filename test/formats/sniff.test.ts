@@ -15,6 +15,10 @@ const tar = new Uint8Array(1024);
 tar.set(text("model.pt"), 0);
 tar.set(text("ustar"), 257);
 
+const tarredTorch = tar.slice();
+tarredTorch.fill(0, 0, 100);
+tarredTorch.set(text("sys_info"), 0);
+
 const mistakes: [string, Uint8Array, RegExp][] = [
   [
     "a Git LFS pointer",
@@ -33,19 +37,17 @@ const mistakes: [string, Uint8Array, RegExp][] = [
 ];
 
 const otherFormats: [string, Uint8Array, RegExp][] = [
-  ["a GGUF file", bytes(0x47, 0x47, 0x55, 0x46), /convert/],
-  ["an HDF5 file", bytes(0x89, 0x48, 0x44, 0x46), /convert/],
   ["a gzip file", bytes(0x1f, 0x8b), /gunzip/],
   ["an xz file", bytes(0xfd, 0x37, 0x7a, 0x58, 0x5a), /unxz/],
   ["a bzip2 file", bytes(0x42, 0x5a, 0x68), /bunzip2/],
   ["a zstd file", bytes(0x28, 0xb5, 0x2f, 0xfd), /unzstd/],
   ["a tar archive", tar, /tar -xf/],
+  ["a PyTorch file of before version 0.1.10", tarredTorch, /torch\.save/],
   ["a TensorFlow Lite file", bytes(28, 0, 0, 0, 0x54, 0x46, 0x4c, 0x33), /ONNX/],
   ["a Parquet file", bytes(0x50, 0x41, 0x52, 0x31), /checkpoint/],
 ];
 
 const archives: [string, string[], RegExp][] = [
-  ["a Keras file", ["config.json", "model.weights.h5"], /ONNX/],
   ["a TorchScript program", ["m/data.pkl", "m/constants.pkl", "m/code/__torch__.py"], /state_dict/],
   ["a TensorFlow SavedModel", ["m/saved_model.pb"], /ONNX/],
   ["a zip archive of model files", ["a/model.safetensors"], /unzip/],
@@ -71,6 +73,14 @@ describe("a reader of checkpoints and a reader of graphs refuse", () => {
     await expect(openTensorSource(file)).rejects.toThrow(what);
     await expect(openTensorSource(file)).rejects.toThrow(remedy);
   });
+});
+
+test.each([
+  ["a GGUF file", bytes(0x47, 0x47, 0x55, 0x46)],
+  ["an HDF5 file", bytes(0x89, 0x48, 0x44, 0x46)],
+])("%s in place of a graph is named, and what to do", (what, file) => {
+  expect(() => readOnnx(file)).toThrow(what);
+  expect(() => readOnnx(file)).toThrow(/in place of the checkpoint/);
 });
 
 test("an empty file is called empty", async () => {

@@ -17,7 +17,7 @@ import { toBatch } from "../../src/testing/equivariance.ts";
 import { randomSpec, randomWeights } from "../../src/testing/random.ts";
 import { keepArrays } from "../../src/engine/arrays.ts";
 import { compileGradients } from "../../src/train/compiled.ts";
-import { meanSquaredError } from "../../src/train/measures/losses.ts";
+import { meanSquaredError } from "../../src/train/measures/objectives.ts";
 import { layerOf } from "../support/kernels.ts";
 import { layerCase } from "../support/layers.ts";
 import { liveArrays } from "../support/live-arrays.ts";

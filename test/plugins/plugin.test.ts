@@ -87,6 +87,35 @@ describe("a population of a task of one's own", () => {
     );
   });
 
+  test("is learned by an objective of one's own, whose written gradient gives what the derived one gives", async () => {
+    const line = (objective: string) =>
+      `train --zoo zoo --model linear --objective ${objective} --epochs 2 --batch-size 8 -o ${objective}.safetensors ${plugin}`;
+    const own = await json(line("squared-with-gradient"));
+    expect(own).toMatchObject({ target: "psnr", objective: "squared-with-gradient" });
+    const rows = async (objective: string) =>
+      (await json(`predict ${objective}.safetensors --zoo zoo ${plugin}`)) as {
+        predicted: number;
+      }[];
+    expect((await json(line("mean-squared-error"))).objective).toBe("mean-squared-error");
+    const [written, derived] = [
+      await rows("squared-with-gradient"),
+      await rows("mean-squared-error"),
+    ];
+    for (const [i, { predicted }] of written.entries())
+      expect(predicted).toBeCloseTo(derived[i].predicted, 3);
+    const ranked = await json(line("pairwise-logistic"));
+    expect(ranked.objective).toBe("pairwise-logistic");
+    const shown = await run(`predict pairwise-logistic.safetensors --zoo zoo ${plugin}`);
+    expect(shown.stderr).toContain("learned the order of networks only");
+    expect(shown.stdout).toContain("predicted (score)");
+    const unknown = await run(`train --zoo zoo --objective hinge -o h.safetensors ${plugin}`);
+    expect(unknown.code).toBe(1);
+    expect(unknown.stderr).toContain("squared-with-gradient");
+    expect((await run("predict squared-with-gradient.safetensors --zoo zoo")).stderr).toContain(
+      'no objective "squared-with-gradient"',
+    );
+  });
+
   test("has several targets; one it was not measured by is refused", async () => {
     const trained = await json(
       "train --zoo zoo --model linear --target testLoss --epochs 1 -o g.safetensors --plugin ./mine.js",
@@ -160,4 +189,25 @@ test("a plug-in that takes a name that exists, throws, or is none is refused by 
   expect(await refused("export default 3;")).toMatch(/\(registry\) => void/);
   expect(await refused("export default (")).toMatch(/cannot be loaded/);
   expect((await run("zoo recipes --plugin ./absent.js")).stderr).toContain("absent.js");
+});
+
+test("help lists what a plug-in registers when it is given, and not without it", async () => {
+  const given = [
+    `train --help ${plugin}`,
+    "train --help --plugin=./mine.js",
+    `help train ${plugin}`,
+  ];
+  for (const line of given) {
+    const { code, stdout } = await run(line);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/mine +a layer of one's own, then an equivariant one/);
+    expect(stdout).toMatch(/top-half +/);
+    expect(stdout).toMatch(/squared-with-gradient +mean squared error, its gradient written out/);
+  }
+  const without = await run("train --help");
+  expect(without.stdout).not.toMatch(/a layer of one's own|top-half|squared-with-gradient/);
+  expect(without.stdout).toMatch(/pairwise-logistic +logistic loss of pairs/);
+  const absent = await run("train --help --plugin ./absent.js");
+  expect(absent.code).toBe(1);
+  expect(absent.stderr).toContain("absent.js");
 });

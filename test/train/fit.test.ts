@@ -9,7 +9,7 @@ import { splitDataset } from "../../src/train/dataset.ts";
 import { fit } from "../../src/train/fit.ts";
 import type { FitOptions } from "../../src/train/fit-options.ts";
 import { kendallTau } from "../../src/train/measures/kendall-tau.ts";
-import { meanSquaredError } from "../../src/train/measures/losses.ts";
+import { meanSquaredError } from "../../src/train/measures/objectives.ts";
 import { adam, sgd } from "../../src/train/optimizers/optimizers.ts";
 import { predict } from "../../src/train/predict.ts";
 import { warmupCosine } from "../../src/train/optimizers/schedules.ts";
@@ -173,7 +173,7 @@ test("a loop that breaks off leaves no arrays behind", async () => {
 test("a loss that is no longer finite stops the run, naming the step", async () => {
   const live = await liveArrays();
   const before = live();
-  const run = collect(fit(model, data, { ...base, loss: meanSquaredError, rate: 1e30 }));
+  const run = collect(fit(model, data, { ...base, objective: meanSquaredError, rate: 1e30 }));
   await expect(run).rejects.toThrow(TrainingError);
   await expect(run).rejects.toThrow(/fit: the (loss|gradient norm) is .* at step [2-4] of 18/);
   expect(live()).toBe(before);
@@ -211,4 +211,36 @@ test("options and data out of range are refused before training", async () => {
   await expect(attempt({}, { train: twice, validation })).rejects.toThrow(
     "has 1 outputs, expected 2",
   );
+});
+
+test("a ranking objective learns an order, an objective with a gradient of its own is followed, the old name is refused", async () => {
+  const ranked = await collect(
+    fit(model, data, { ...base, epochs: 40, objective: "pairwise-logistic" }),
+  );
+  expect(ranked.done.history.at(-1)?.validMetric).toBeGreaterThan(0.6);
+  const squared = await collect(fit(model, data, { ...base, objective: meanSquaredError }));
+  const written = (factor: number) => ({
+    ...meanSquaredError,
+    valueAndGradient: (outputs: np.Array, targets: np.Array): [np.Array, np.Array] => {
+      const difference = outputs.sub(targets);
+      const gradient = difference.ref.mul((2 * factor) / difference.size);
+      return [np.mean(np.square(difference)), gradient];
+    },
+  });
+  const same = await collect(fit(model, data, { ...base, objective: written(1) }));
+  const apart = (a: typeof same.params, b: typeof same.params) =>
+    Math.max(
+      ...Object.keys(a).flatMap((path) =>
+        Array.from(a[path].data, (x, i) => Math.abs(x - b[path].data[i])),
+      ),
+    );
+  expect(apart(same.params, squared.params)).toBeLessThan(1e-4);
+  const sgdBase = { ...base, optimizer: sgd() };
+  const [once, twice] = [
+    await collect(fit(model, data, { ...sgdBase, objective: written(1) })),
+    await collect(fit(model, data, { ...sgdBase, objective: written(2) })),
+  ];
+  expect(apart(once.params, twice.params)).toBeGreaterThan(1e-3); // control: the written gradient is what is followed
+  const old = { ...base, loss: meanSquaredError };
+  await expect(collect(fit(model, data, old))).rejects.toThrow(/called objective/);
 });

@@ -4,15 +4,17 @@ import { jit, numpy as np, random, valueAndGrad } from "@jax-js/jax";
 import { beforeAll, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
 import type { Model, Params } from "../../src/models/model.ts";
+import type { EquivariantModel } from "../../src/models/model.ts";
 import { buildModel } from "../../src/models/registry.ts";
-import { unf, type UNFOptions } from "../../src/models/unf.ts";
+import { equivariantProducts } from "../../src/models/unf-products.ts";
+import { equivariantUNF, unf, type UNFOptions } from "../../src/models/unf.ts";
 import { toBatch } from "../../src/testing/equivariance.ts";
 import { randomSpec, randomWeights } from "../../src/testing/random.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 import { keepArrays } from "../../src/engine/arrays.ts";
 import { compileForward, compileGradients } from "../../src/train/compiled.ts";
-import { binaryCrossEntropy } from "../../src/train/measures/losses.ts";
+import { binaryCrossEntropy } from "../../src/train/measures/objectives.ts";
 import { liveArrays } from "../support/live-arrays.ts";
 
 beforeAll(() => startEngine());
@@ -112,6 +114,70 @@ test.each(variants.map((variant, i) => [JSON.stringify(variant), variant, i] as 
     }
   },
 );
+
+/** Half the sum of squares of all arrays, and its gradient, which is the arrays themselves. */
+const halfSquares = {
+  valueAndGradient: (output: Params): [np.Array, Params] => [
+    Object.values(output)
+      .map((array) => np.sum(np.square(array.ref)).mul(0.5))
+      .reduce((sum, x) => sum.add(x)),
+    output,
+  ],
+};
+
+/** Loss, arrays and gradients of an equivariant model, stage by stage and whole. */
+async function bothWays(model: EquivariantModel, spec: SymmetrySpec, seed: number) {
+  const params = model.init(seed);
+  const [forward, backward] = [compileForward(model), compileGradients(model, halfSquares)];
+  const output = await forward.run(keepArrays(params), weightsOf(spec, seed));
+  const unread = np.zeros([1]);
+  const made = await backward.run(keepArrays(params), weightsOf(spec, seed), { unread });
+  const inStages = { ...made.gradients, loss: made.value, ...output };
+  const compiled = jit((p: Params) =>
+    valueAndGrad((q: Params) => {
+      const [value, arrays] = halfSquares.valueAndGradient(model.apply(q, weightsOf(spec, seed)));
+      for (const array of Object.values(arrays)) array.dispose();
+      return value;
+    })(p),
+  );
+  const [loss, gradients] = compiled(keepArrays(params));
+  const applied = model.apply(keepArrays(params), weightsOf(spec, seed));
+  for (const program of [forward, backward]) program.dispose();
+  const numbers = async (arrays: Params) =>
+    Object.fromEntries(
+      await Promise.all(
+        Object.entries(arrays).map(async ([name, array]) => [name, [...(await array.data())]]),
+      ),
+    ) as Record<string, number[]>;
+  return [await numbers(inStages), await numbers({ ...gradients, loss, ...applied })] as const;
+}
+
+test.each(["kernels", "engine"] as const)(
+  "equivariant models are staged: arrays and gradients as of the whole map, on %s",
+  async (backend) => {
+    const options = { channels: [1, 3, 4], activation: "tanh", backend } as const;
+    for (let seed = 40; seed < 42; seed++) {
+      const spec = randomSpec(seed, { maxEntries: 300, maxTerms: 200 });
+      const [inStages, whole] = await bothWays(equivariantUNF(spec, options), spec, seed);
+      expect(difference(inStages, whole), `seed ${seed}`).toBeLessThan(tolerance);
+      const [other] = await bothWays(
+        equivariantUNF(spec, { ...options, activation: "identity" }),
+        spec,
+        seed,
+      );
+      expect(difference(inStages, other), `control of seed ${seed}`).toBeGreaterThan(1e-3);
+    }
+  },
+);
+
+test("equivariant models over products of weights are staged too", async () => {
+  const spec = mlpSpec([3, 5, 4, 2], { scale: "sign" });
+  const model = equivariantProducts(spec, { channels: [1, 3, 3], activation: "tanh" });
+  const [inStages, whole] = await bothWays(model, spec, 5);
+  expect(difference(inStages, whole)).toBeLessThan(1e-3);
+  const [other] = await bothWays(model, spec, 6);
+  expect(difference(inStages, other)).toBeGreaterThan(0.1);
+});
 
 test("dropout draws the same units in both", async () => {
   const spec = randomSpec(3, { maxEntries: 300, maxTerms: 200 });

@@ -5,14 +5,28 @@ import {
   type ExperimentOutcome,
   runExperiment,
 } from "../../node/run-experiment.ts";
+import type { UnfinishedCount } from "../../report/experiment.ts";
 import type { Cli } from "./context.ts";
+
+/** What the bar counts: so many units a run. */
+export interface RunUnits {
+  readonly unit: string;
+  readonly unitsPerRun: number;
+}
+
+export interface RunOptions extends Omit<NodeExperimentOptions, "signal"> {
+  /** @default percents */
+  readonly units?: RunUnits;
+  /** Told whenever another functional has all its runs, but not of the last. */
+  readonly onResults?: (outcome: ExperimentOutcome, count: UnfinishedCount) => Promise<void>;
+}
 
 /** The outcome; undefined when it was interrupted. */
 export async function runWithProgress(
   { signal, progress, output }: Cli,
-  options: Omit<NodeExperimentOptions, "signal">,
+  { units, onResults, ...options }: RunOptions,
 ): Promise<ExperimentOutcome | undefined> {
-  const unitsPerRun = 100;
+  const { unit, unitsPerRun } = units ?? { unit: "%", unitsPerRun: 100 };
   let task: ReturnType<typeof progress.task> | undefined;
   let total = 0;
   for await (const event of runExperiment({ ...options, signal })) {
@@ -23,10 +37,13 @@ export async function runWithProgress(
       total = runs * unitsPerRun;
       if (finished < runs) {
         const start = finished * unitsPerRun;
-        task = progress.task("training functionals", total, { unit: "%", start });
+        task = progress.task("training functionals", total, { unit, start });
       }
     } else if (event.type === "progress") task?.update(Math.floor(total * event.share), event.note);
-    else if (event.type === "done") {
+    else if (event.type === "results") {
+      const { finished, models } = event;
+      await onResults?.(event.outcome, { finished, models });
+    } else if (event.type === "done") {
       task?.finish();
       return event.outcome;
     }

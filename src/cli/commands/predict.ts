@@ -13,6 +13,7 @@ import {
 } from "../experiments/open-population.ts";
 import { textTable } from "../app/output.ts";
 import { tellTaken, type TakenOfFile } from "../networks/taken.ts";
+import type { Target } from "../../train/target.ts";
 import type { TensorSource } from "../../formats/tensor-source.ts";
 import { UsageError } from "../app/usage-error.ts";
 
@@ -91,7 +92,7 @@ async function predictNetworks(
       const one = taken.get(row.network);
       return one === undefined ? row : { ...row, taken: one };
     });
-    const unit = functional.target?.unit ?? "";
+    const unit = await unitOf(functional.target, source, output);
     output.result(rows, () =>
       textTable(
         [
@@ -109,6 +110,20 @@ async function predictNetworks(
   } finally {
     functional.dispose();
   }
+}
+
+/** The unit of predictions, empty without one; says it when they are scores. */
+async function unitOf(
+  target: Target | undefined,
+  source: string,
+  output: Cli["output"],
+): Promise<string> {
+  const { predictsScores } = await import("../../train/target.ts");
+  if (target === undefined || !predictsScores(target)) return target?.unit ?? "";
+  output.note(
+    `note: ${source} has learned the order of networks only; its predictions are scores without a unit, larger for a larger ${target.name}`,
+  );
+  return "score";
 }
 
 /** A row for every network, those that are left out at the end. */

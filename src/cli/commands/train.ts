@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
 import { backendOption } from "../app/backend-option.ts";
 import type { Backend } from "../../kernels/backend.ts";
-import { listModels } from "../experiments/model-help.ts";
+import { listModels, measureSections } from "../experiments/model-help.ts";
 import { didYouMean } from "../../core/nearest-name.ts";
 import { addAlias, addOutputOption } from "../app/output-option.ts";
 import type { Training, TrainingOutcome } from "../experiments/train-functional.ts";
@@ -18,6 +18,7 @@ import {
   targetOption,
   warnOfProblems,
 } from "../experiments/open-population.ts";
+import { loadedPlugins } from "../../core/plugins.ts";
 import { lockOutput } from "../../node/output-lock.ts";
 import { UsageError } from "../app/usage-error.ts";
 
@@ -36,6 +37,7 @@ interface TrainFlags {
   readonly backend?: Backend;
   readonly target?: string;
   readonly metric: string;
+  readonly objective?: string;
 }
 
 export const trainCommand: RegisterCommand = (program, cli) => {
@@ -50,7 +52,9 @@ export const trainCommand: RegisterCommand = (program, cli) => {
       "after",
       "\nExample:\n  weightspace train --zoo zoos/digits --functional unf -o unf.safetensors",
     );
-  listModels(addOptions(command), cli).action((flags: TrainFlags) => trainFunctional(flags, cli));
+  listModels(addOptions(command), cli, async () => ({}), measureSections).action(
+    (flags: TrainFlags) => trainFunctional(flags, cli),
+  );
 };
 
 function addOptions(command: Command): Command {
@@ -76,8 +80,12 @@ function addOptions(command: Command): Command {
     .option(...targetOption)
     .option(
       "--metric <name>",
-      "of predictions; chooses the best epoch: kendall-tau, r-squared, or a plug-in's",
+      "of predictions; chooses the best epoch: one of the metrics below",
       "kendall-tau",
+    )
+    .option(
+      "--objective <name>",
+      "what is minimised: one of the objectives below; default: by the range of the target",
     )
     .addHelpText("after", "\nAn existing output is continued with --resume, and never replaced.");
 }
@@ -100,7 +108,9 @@ async function readOptions(path: string | undefined): Promise<Record<string, unk
 async function trainFunctional(flags: TrainFlags, cli: Cli): Promise<void> {
   const { modelNames } = await import("../../models/registry.ts");
   const { metricNamed } = await import("../../train/measures/metric-registry.ts");
+  const { objectiveNamed } = await import("../../train/measures/objectives.ts");
   metricNamed(flags.metric);
+  if (flags.objective !== undefined) objectiveNamed(flags.objective);
   if (!modelNames().includes(flags.functional)) {
     throw new UsageError(
       `train: unknown functional "${flags.functional}"${didYouMean(flags.functional, modelNames())}; choose one of ${modelNames().join(", ")}`,
@@ -147,56 +157,62 @@ async function trainLocked(
   population: Population,
   cli: Cli,
 ): Promise<void> {
+  const { runTraining } = await import("../experiments/train-functional.ts");
+  const { training, about } = await prepareTraining(flags, options, population);
+  const resume = await readResumed(flags.output, about, cli);
+  cli.hintResume("run the same command with --resume to continue");
+  const outcome = await runTraining(
+    {
+      ...training,
+      options: { ...training.options, signal: cli.signal, ...(resume && { resume }) },
+    },
+    cli,
+  );
+  if (outcome === undefined) return;
+  const { functional: model, seed } = flags;
+  tellTrained(training, outcome, { model, seed, leftOut: population.counts }, cli);
+}
+
+/** The training that the flags ask for, and what a checkpoint must agree with to continue it. */
+async function prepareTraining(
+  flags: TrainFlags,
+  options: Record<string, unknown>,
+  { dataset }: Population,
+): Promise<{ training: Training; about: Readonly<Record<string, unknown>> }> {
   const { splitDataset } = await import("../../train/dataset.ts");
   const { describeInputs, fitNormalization } = await import("../../train/normalization.ts");
   const { buildModel, inputsOf } = await import("../../models/registry.ts");
   const { budgetOptions } = await import("../../experiment/budget.ts");
   const { fingerprint } = await import("../experiments/dataset-digest.ts");
-  const { fitTarget, lossOf } = await import("../../train/target.ts");
+  const { fitTarget, objectiveOf } = await import("../../train/target.ts");
   const { metricNamed } = await import("../../train/measures/metric-registry.ts");
-  const { loadedPlugins } = await import("../../core/plugins.ts");
-  const { runTraining } = await import("../experiments/train-functional.ts");
-  const { dataset, counts } = population;
-  const [train, validation, test] = splitDataset(dataset, [0.7, 0.15, 0.15], flags.seed);
+  const { functional: name, output, seed, patience } = flags;
+  const [train, validation, test] = splitDataset(dataset, [0.7, 0.15, 0.15], seed);
   const normalization = fitNormalization(train);
-  const target = fitTarget(train);
+  const target = fitTarget(train, flags.objective);
   const metric = metricNamed(flags.metric);
+  const inputs = inputsOf(name, options);
   const plugins = loadedPlugins();
-  const model = buildModel(flags.functional, dataset.spec, options);
-  const { output, seed, patience } = flags;
   const about = {
-    model: flags.functional,
+    model: name,
     options,
     networks: dataset.size,
-    inputs: describeInputs(inputsOf(flags.functional, options)),
+    inputs: describeInputs(inputs),
     "weights and targets": fingerprint(dataset),
     ...(plugins.length > 0 && { "plug-ins": plugins.map(({ digest }) => digest) }),
   };
-  const resume = await readResumed(output, about, cli);
-  cli.hintResume("run the same command with --resume to continue");
-  const training: Training = {
-    name: flags.functional,
-    model,
-    parts: { train, validation, test },
-    normalization,
-    inputs: inputsOf(flags.functional, options),
-    target,
-    metric,
-    output,
-    options: {
-      ...budgetOptions({ ...flags, clipNorm: 1 }, train.size, options),
-      seed,
-      signal: cli.signal,
-      loss: lossOf(target),
-      metric: metric.evaluate,
-      notes: { ...about, normalization, target, ...(plugins.length > 0 && { plugins }) },
-      ...(patience !== undefined && { patience }),
-      ...(resume && { resume }),
-    },
+  const fitOptions = {
+    ...budgetOptions({ ...flags, clipNorm: 1 }, train.size, options),
+    seed,
+    objective: objectiveOf(target),
+    metric: metric.evaluate,
+    notes: { ...about, normalization, target, ...(plugins.length > 0 && { plugins }) },
+    ...(patience !== undefined && { patience }),
   };
-  const outcome = await runTraining(training, cli);
-  if (outcome === undefined) return;
-  tellTrained(training, outcome, { model: flags.functional, seed, leftOut: counts }, cli);
+  const model = buildModel(name, dataset.spec, options);
+  const parts = { train, validation, test };
+  const learned = { parts, normalization, inputs, target, metric };
+  return { training: { name, model, ...learned, output, options: fitOptions }, about };
 }
 
 /** Prints what a training came to. */
@@ -217,6 +233,7 @@ function tellTrained(
     reason,
     bestEpoch,
     target: target.name,
+    objective: target.loss,
     networks: { train: train.size, validation: validation.size, test: test.size },
     leftOut,
     seed,

@@ -11,6 +11,7 @@ import { arraysFromHost, disposeArrays } from "../../engine/arrays.ts";
 import { readCheckpoint, type ReadCheckpoint } from "../../train/checkpoint.ts";
 import type { WeightDataset } from "../../train/dataset.ts";
 import { inputsFrom, type Normalization, normalize } from "../../train/normalization.ts";
+import { objectiveNamed } from "../../train/measures/objectives.ts";
 import { fitTarget, predictionsOf, type Target } from "../../train/target.ts";
 import { startEngine } from "../../node/threads/start-engine.ts";
 import { predict } from "../../train/predict.ts";
@@ -72,7 +73,8 @@ export async function loadFunctional(
   }
   modelEntry(name, pluginHint(plugins));
   const model = buildModel(name, spec, withBackend(name, options ?? {}, backend));
-  const learned = target ?? fitTarget({ spec, size: 1, tensors: {}, targets: new Float32Array(1) });
+  const learned = target ?? fitTarget({ targets: new Float32Array(1) });
+  objectiveNamed(learned.loss, pluginHint(plugins));
   let arrays: ReturnType<typeof arraysFromHost> | undefined;
   return {
     model,

@@ -2,7 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { Contestant, ExperimentSettings } from "../../experiment/settings.ts";
+import type { ExperimentEntry, ExperimentSettings } from "../../experiment/settings.ts";
 import {
   condition,
   partsOption,
@@ -179,7 +179,7 @@ export function addGeneralizationOptions(command: Command, cli: Cli): Command {
 }
 
 /** The functionals that take part. @throws {UsageError} {OptionError} for names and options that are not known. */
-async function chooseContestants(flags: GeneralizationFlags): Promise<Contestant[]> {
+async function chooseEntries(flags: GeneralizationFlags): Promise<ExperimentEntry[]> {
   const { chooseModels, contestantNames, isContestantName, trainAsPublished } =
     await import("../../experiment/choose-models.ts");
   const names = flags.models.split(",").map((each) => each.trim());
@@ -205,7 +205,7 @@ async function chooseContestants(flags: GeneralizationFlags): Promise<Contestant
 
 /** What the flags ask for. @throws {UsageError} {OptionError} */
 export async function readSettings(flags: GeneralizationFlags): Promise<ExperimentSettings> {
-  const models = await chooseContestants(flags);
+  const models = await chooseEntries(flags);
   const { epochs, batchSize, rate, schedule, patience, seeds, seed } = flags;
   const split = parseSplit(flags.split);
   return {

@@ -7,11 +7,13 @@ import type { Cli } from "../app/context.ts";
 /**
  * Adds the models of the registry and their options to the help of a command.
  * @param further loads more names that the command takes, with what each stands for
+ * @param also loads more sections, as lines
  */
 export function listModels(
   command: Command,
   cli: Cli,
   further: () => Promise<Readonly<Record<string, string>>> = async () => ({}),
+  also: () => Promise<readonly string[]> = async () => [],
 ): Command {
   let text = "";
   cli.beforeHelp(async () => {
@@ -36,11 +38,21 @@ export function listModels(
       "\nModels:",
       ...columns(models),
       ...(more.length > 0 ? ["\nFurther names:", ...columns(more)] : []),
+      ...(await also()),
       "\nOptions of models, in the file of --options:",
       ...columns(options),
     ].join("\n");
   });
   return command.addHelpText("after", () => text);
+}
+
+/** The metrics and the objectives of the registries, as sections of help. */
+export async function measureSections(): Promise<string[]> {
+  const { metricNamed, metricNames } = await import("../../train/measures/metric-registry.ts");
+  const { objectiveNamed, objectiveNames } = await import("../../train/measures/objectives.ts");
+  const metrics = metricNames().map((name) => [name, metricNamed(name).summary] as const);
+  const objectives = objectiveNames().map((name) => [name, objectiveNamed(name).summary] as const);
+  return ["\nMetrics:", ...columns(metrics), "\nObjectives:", ...columns(objectives)];
 }
 
 /** Lines of two columns. */

@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { EnvironmentError, OptionError } from "../../core/errors.ts";
 import { pluginDifferences } from "../../core/plugins.ts";
 import { specFromJSON } from "../../symmetry/json.ts";
+import type { MetricInfo } from "../../core/metric-info.ts";
 import { accuracyTarget } from "../../train/target.ts";
 import type { WeightDataset } from "../../train/dataset.ts";
 import type { NamedText } from "../../datasets/published/population.ts";
@@ -59,6 +60,15 @@ export const allowDamagedOption = [
   "--allow-damaged",
   "go on without the networks of damaged shards, and say how many",
 ] as const;
+
+/** What a dataset's targets are, as results keep it; undefined for the accuracy of classifiers on test data. */
+export function namedTarget({
+  target,
+}: Pick<WeightDataset, "target">): Pick<MetricInfo, "name" | "unit" | "summary"> | undefined {
+  if (target === undefined || target.name === accuracyTarget.name) return undefined;
+  const { name, unit, summary } = target;
+  return { name, unit, summary };
+}
 
 /** The option of commands that learn a target of a population. */
 export const targetOption = [

@@ -20,6 +20,22 @@ const isBlock = /^encoder\.(\d+)\./;
 export const isTransformerZooNetwork = (names: Iterable<string>): boolean =>
   [...names].includes("encoder.0.attention.queries.weight");
 
+/** Says why these are not the published networks. */
+const fail = (what: string): never => {
+  throw new UnsupportedError(
+    `transformerZooSpec: ${what}; these are not the published networks, give their symmetries with --spec`,
+  );
+};
+
+/** Shapes by name, of a rank that is known. @throws {UnsupportedError} naming a tensor that is missing or of another rank */
+type ShapeOf = (name: string, rank: number) => readonly number[];
+
+/** Axes, and the expressions of tensors. */
+interface SpecParts {
+  readonly axes: Record<string, Axis>;
+  readonly tensors: Record<string, string[]>;
+}
+
 /**
  * The spec of the trained tensors. What the first block reads stays in its order: fixed positions are added to it.
  * @throws {UnsupportedError} naming a tensor that is missing, unknown or of another shape.
@@ -30,54 +46,21 @@ export function transformerZooSpec(
 ): SymmetrySpec {
   const trained = tensors.filter(({ name }) => !isUntrained(name));
   const shapes = new Map(trained.map(({ name, shape }) => [name, shape]));
-  const fail = (what: string): never => {
-    throw new UnsupportedError(
-      `transformerZooSpec: ${what}; these are not the published networks, give their symmetries with --spec`,
-    );
-  };
-  const shapeOf = (name: string, rank: number): readonly number[] => {
+  const shapeOf: ShapeOf = (name, rank) => {
     const shape = shapes.get(name) ?? fail(`there is no tensor "${name}"`);
     return shape.length === rank
       ? shape
       : fail(`tensor "${name}" expected ${rank} dimensions, got shape ${formatShape(shape)}`);
   };
   const blocks = blockCount(trained);
-  const axes: Record<string, Axis> = {};
-  const axesOf: Record<string, string[]> = {};
-
-  if (shapes.has("embedding.conv1.weight")) {
-    const [, channels, height, width] = shapeOf("embedding.conv1.weight", 4);
-    axes["pixel"] = fixed(channels);
-    axesOf["embedding.conv1.weight"] = ["d0", "pixel", String(height), String(width)];
-    axesOf["embedding.conv1.bias"] = ["d0"];
-  }
-  axes["d0"] = fixed(shapeOf("encoder.0.attention.queries.weight", 2)[1]);
-  for (let block = 0; block < blocks; block++) {
-    const at = `encoder.${block}`;
-    const inner = shapeOf(`${at}.attention.queries.weight`, 2)[0];
-    const values = shapeOf(`${at}.attention.values.weight`, 2)[0];
-    if (inner % heads !== 0 || values % heads !== 0)
-      return fail(
-        `${inner} query and ${values} value rows of block ${block} are no multiple of ${heads} heads`,
-      );
-    const size = (name: string) => shapeOf(`${at}.${name}.weight`, 2)[0];
-    axes[`head${block}`] = permuted(heads);
-    axes[`qk${block}`] = { ...permuted(inner / heads), within: `head${block}` };
-    axes[`v${block}`] = { ...permuted(values / heads), within: `head${block}` };
-    axes[`o${block}`] = permuted(size("attention.out_projection"));
-    axes[`ff${block}`] = permuted(size("fc1"));
-    axes[`d${block + 1}`] = permuted(size("fc2"));
-    Object.assign(axesOf, blockTensors(block));
-  }
-  axes["c"] = permuted(shapeOf("classifier.fc1.weight", 2)[0]);
-  axes["out"] = fixed(shapeOf("classifier.fc2.weight", 2)[0]);
-  Object.assign(axesOf, {
-    "classifier.fc1.weight": ["c", `d${blocks}`],
-    "classifier.fc1.bias": ["c"],
-    "classifier.fc2.weight": ["out", "c"],
-    "classifier.fc2.bias": ["out"],
-  });
-
+  const parts = [
+    ...(shapes.has("embedding.conv1.weight") ? [embeddingParts(shapeOf)] : []),
+    inputParts(shapeOf),
+    ...Array.from({ length: blocks }, (_, block) => blockParts(block, heads, shapeOf)),
+    classifierParts(blocks, shapeOf),
+  ];
+  const axes: SpecParts["axes"] = Object.assign({}, ...parts.map((part) => part.axes));
+  const axesOf: SpecParts["tensors"] = Object.assign({}, ...parts.map((part) => part.tensors));
   const unknown = trained.find(({ name }) => !Object.hasOwn(axesOf, name));
   if (unknown !== undefined) return fail(`tensor "${unknown.name}" is not known`);
   const missing = Object.keys(axesOf).find((name) => !shapes.has(name));
@@ -89,6 +72,61 @@ export function transformerZooSpec(
       return fail(`tensor "${name}" expected shape ${formatShape(shape)}, got ${formatShape(got)}`);
   }
   return spec;
+}
+
+/** The convolution that makes patches. */
+function embeddingParts(shapeOf: ShapeOf): SpecParts {
+  const [, channels, height, width] = shapeOf("embedding.conv1.weight", 4);
+  return {
+    axes: { pixel: fixed(channels) },
+    tensors: {
+      "embedding.conv1.weight": ["d0", "pixel", String(height), String(width)],
+      "embedding.conv1.bias": ["d0"],
+    },
+  };
+}
+
+/** What the first block reads. */
+const inputParts = (shapeOf: ShapeOf): SpecParts => ({
+  axes: { d0: fixed(shapeOf("encoder.0.attention.queries.weight", 2)[1]) },
+  tensors: {},
+});
+
+function blockParts(block: number, heads: number, shapeOf: ShapeOf): SpecParts {
+  const size = (name: string) => shapeOf(`encoder.${block}.${name}.weight`, 2)[0];
+  const [inner, values] = [size("attention.queries"), size("attention.values")];
+  if (inner % heads !== 0 || values % heads !== 0)
+    return fail(
+      `${inner} query and ${values} value rows of block ${block} are no multiple of ${heads} heads`,
+    );
+  const within = `head${block}`;
+  return {
+    axes: {
+      [within]: permuted(heads),
+      [`qk${block}`]: { ...permuted(inner / heads), within },
+      [`v${block}`]: { ...permuted(values / heads), within },
+      [`o${block}`]: permuted(size("attention.out_projection")),
+      [`ff${block}`]: permuted(size("fc1")),
+      [`d${block + 1}`]: permuted(size("fc2")),
+    },
+    tensors: blockTensors(block),
+  };
+}
+
+/** The two layers after the last block. */
+function classifierParts(blocks: number, shapeOf: ShapeOf): SpecParts {
+  return {
+    axes: {
+      c: permuted(shapeOf("classifier.fc1.weight", 2)[0]),
+      out: fixed(shapeOf("classifier.fc2.weight", 2)[0]),
+    },
+    tensors: {
+      "classifier.fc1.weight": ["c", `d${blocks}`],
+      "classifier.fc1.bias": ["c"],
+      "classifier.fc2.weight": ["out", "c"],
+      "classifier.fc2.bias": ["out"],
+    },
+  };
 }
 
 /** One more than the largest number of a block. */

@@ -1,22 +1,23 @@
 // What training runs of an experiment read: the split population, moved where the settings say so, brought to the inputs that
 // each model wants, in shared memory, every version once.
 
+import { OptionError } from "../../core/errors.ts";
 import { deriveSeed } from "../../core/random.ts";
 import { specToJSON } from "../../symmetry/json.ts";
 import { inputsOf } from "../../models/registry.ts";
 import type { InputKind } from "../../models/model.ts";
 import type { WeightDataset } from "../../train/dataset.ts";
 import { describeInputs, fitNormalization } from "../../train/normalization.ts";
-import { fitTarget, scaleTargets } from "../../train/target.ts";
+import { fitTarget, predictsScores, scaleTargets } from "../../train/target.ts";
 import { canonicalDataset } from "./canonical-dataset.ts";
 import type { JobRequest } from "../job.ts";
 import { moveDataset, parseMove } from "./move-dataset.ts";
-import type { Contestant, ExperimentSettings } from "../settings.ts";
+import type { ExperimentEntry, ExperimentSettings } from "../settings.ts";
 import { sharedParts } from "../shared-parts.ts";
 
 type Learning = Pick<JobRequest, "spec" | "train" | "validation" | "target" | "notes">;
 
-/** What runs of a contestant read: trials of tuning learn only, whole runs predict held-out networks too. */
+/** What runs of an entry read: trials of tuning learn only, whole runs predict held-out networks too. */
 export interface RunData {
   readonly learning: Learning;
   readonly whole: Learning & Pick<JobRequest, "test" | "moved" | "moves">;
@@ -65,6 +66,10 @@ async function inCanonicalForm(version: Version): Promise<Version> {
 function readAs(version: Version, kind: InputKind, notes: Record<string, unknown>): RunData {
   const normalization = fitNormalization(version.train);
   const target = fitTarget(version.train);
+  if (predictsScores(target))
+    throw new OptionError(
+      `experiment: objective "${target.loss}" of target "${target.name}" gives scores, and experiments compare predictions in the unit of the target; use \`train --objective ${target.loss}\``,
+    );
   const parts = (dataset: WeightDataset) => sharedParts(dataset, normalization, kind);
   const learning = {
     spec: specToJSON(version.train.spec),
@@ -90,13 +95,13 @@ function readAs(version: Version, kind: InputKind, notes: Record<string, unknown
   };
 }
 
-/** The data of every contestant; contestants with the same inputs share it. */
+/** The data of every entry; entries with the same inputs share it. */
 export async function runData(
   split: Split,
   settings: ExperimentSettings,
-): Promise<(contestant: Contestant) => RunData> {
+): Promise<(entry: ExperimentEntry) => RunData> {
   const plain = asItIs(split, settings);
-  const canonical = settings.models.some((contestant) => contestant.canonical === true)
+  const canonical = settings.models.some((entry) => entry.canonical === true)
     ? await inCanonicalForm(plain)
     : plain;
   const known = new Map<string, RunData>();

@@ -16,7 +16,7 @@ import {
 } from "../../transport/flows/flow-methods.ts";
 import { energyDistance } from "../../transport/sliced-variants.ts";
 import { keepArrays } from "../../engine/arrays.ts";
-import { softmaxCrossEntropy } from "../../train/measures/losses.ts";
+import { softmaxCrossEntropy } from "../../train/measures/objectives.ts";
 import { applyUpdates } from "../../train/optimizers/update-rules.ts";
 import { adam } from "../../train/optimizers/optimizers.ts";
 

@@ -17,6 +17,8 @@ export interface ZipArchive {
   readRange(name: string, start: number, end: number): Promise<Uint8Array>;
   /** The first bytes of a file, at most `count`; no more than needed is unpacked. */
   readStart(name: string, count: number): Promise<Uint8Array>;
+  /** A file that is not packed, as a source of its own; undefined for one that is. */
+  stored(name: string): Promise<ByteSource | undefined>;
 }
 
 const stored = 0;
@@ -60,6 +62,12 @@ export async function openZip(
       return member.method === stored
         ? file.read(start, start + wanted)
         : unpackStart(file, member, start, wanted);
+    },
+    async stored(name) {
+      const { member, start } = await locate(name);
+      if (member.method !== stored) return undefined;
+      const read = (from: number, to: number) => file.read(start + from, start + to);
+      return Object.freeze({ location: file.location, size: member.size, read });
     },
   };
   return Object.freeze(archive);

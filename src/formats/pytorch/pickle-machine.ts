@@ -23,10 +23,21 @@ export interface PickleObject {
   readonly parts: PickleValue[];
 }
 
-/** A value that has no use here: bytes, sets, whole numbers beyond 2^53. */
+/** A value that has no use here, such as a whole number beyond 2^53. */
 export interface PickleOpaque {
   readonly kind: "opaque";
   readonly what: string;
+}
+
+/** Bytes, where they lie in the pickle. */
+export interface PickleBytes {
+  readonly kind: "bytes";
+  readonly data: Uint8Array;
+}
+
+export interface PickleSet {
+  readonly kind: "set";
+  readonly items: PickleValue[];
 }
 
 /** Dicts are Maps, lists arrays, tuples frozen arrays; objects have a `kind`, which nothing in a file can forge. */
@@ -49,9 +60,18 @@ export interface Machine {
   readonly handlers: PickleHandlers;
   /** The next byte. */
   at: number;
-  /** Work that is left. */
+  readonly budget: Budget;
+}
+
+/** Work that is left; pickles of one file share it. */
+export interface Budget {
   left: number;
 }
+
+export const newBudget = (): Budget => ({ left: pickleLimits.work });
+
+/** The pickle goes on beyond the bytes that were given. */
+export class PickleEnd extends FormatError {}
 
 /** @throws {FormatError} always */
 export function fail(what: string): never {
@@ -59,18 +79,22 @@ export function fail(what: string): never {
 }
 
 /** @throws {FormatError} when the pickle is longer than the limit */
-export function startMachine(bytes: Uint8Array, handlers: PickleHandlers): Machine {
+export function startMachine(
+  bytes: Uint8Array,
+  handlers: PickleHandlers,
+  at = 0,
+  budget = newBudget(),
+): Machine {
   if (bytes.length > pickleLimits.bytes)
     fail(`${bytes.length} bytes of pickle, more than the limit of ${pickleLimits.bytes}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const left = pickleLimits.work;
-  return { bytes, view, stack: [], marks: [], memo: new Map(), handlers, at: 0, left };
+  return { bytes, view, stack: [], marks: [], memo: new Map(), handlers, at, budget };
 }
 
 /** @throws {FormatError} when the budget of work is used up */
 export function charge(machine: Machine, work: number): void {
-  machine.left -= work;
-  if (machine.left < 0)
+  machine.budget.left -= work;
+  if (machine.budget.left < 0)
     throw new FormatError(
       `readPickle: it asks for more work than the limit of ${pickleLimits.work} steps, used up at byte ${machine.at}; a file of torch.save that holds tensors and settings needs far less: save the state_dict alone`,
     );
@@ -80,7 +104,9 @@ export function charge(machine: Machine, work: number): void {
 export function take(machine: Machine, count: number): number {
   const start = machine.at;
   if (!(count >= 0) || start + count > machine.bytes.length)
-    fail(`it ends inside a value at byte ${start}`);
+    throw new PickleEnd(
+      `readPickle: it ends inside a value at byte ${start}; the file is damaged or not made by torch.save`,
+    );
   machine.at += count;
   return start;
 }
@@ -100,7 +126,10 @@ export function takeText(machine: Machine, length: number): string {
 /** Text up to the end of its line. */
 export function takeLine(machine: Machine): string {
   const end = machine.bytes.indexOf(10, machine.at);
-  if (end === -1) fail(`a name at byte ${machine.at} has no end`);
+  if (end === -1)
+    throw new PickleEnd(
+      `readPickle: a name at byte ${machine.at} has no end; the file is damaged or not made by torch.save`,
+    );
   const found = takeText(machine, end - machine.at);
   machine.at++;
   return found;

@@ -3,15 +3,18 @@
 // its class and its parts. Instructions: https://docs.python.org/3/library/pickletools.html
 
 import {
+  type Budget,
   charge,
   costs,
   fail,
   type Machine,
+  type PickleBytes,
   type PickleGlobal,
   type PickleHandlers,
   pickleLimits,
   type PickleObject,
   type PickleOpaque,
+  type PickleSet,
   type PickleValue,
   pop,
   popMany,
@@ -30,10 +33,20 @@ import {
 
 /** The value of a pickle. @throws {FormatError} for damaged ones, and when the budget of work is used up */
 export function readPickle(bytes: Uint8Array, handlers: PickleHandlers): PickleValue {
-  const machine = startMachine(bytes, handlers);
+  return readPickleAt(bytes, 0, handlers).value;
+}
+
+/** The same for a pickle that begins at byte `start`, and where it ends. @throws {PickleEnd} when it ends too early */
+export function readPickleAt(
+  bytes: Uint8Array,
+  start: number,
+  handlers: PickleHandlers,
+  budget?: Budget,
+): { readonly value: PickleValue; readonly end: number } {
+  const machine = startMachine(bytes, handlers, start, budget);
   for (;;) {
     const code = bytes[take(machine, 1)];
-    if (code === stop) return pop(machine);
+    if (code === stop) return { value: pop(machine), end: machine.at };
     const instruction = instructions.get(code);
     if (instruction === undefined)
       return fail(`instruction 0x${code.toString(16)} at byte ${machine.at - 1} is not allowed`);
@@ -46,6 +59,8 @@ const kindOf = (value: PickleValue): unknown =>
 
 export const isGlobal = (value: PickleValue): value is PickleGlobal => kindOf(value) === "global";
 export const isObject = (value: PickleValue): value is PickleObject => kindOf(value) === "object";
+export const isBytes = (value: PickleValue): value is PickleBytes => kindOf(value) === "bytes";
+export const isSet = (value: PickleValue): value is PickleSet => kindOf(value) === "set";
 
 type Instruction = (machine: Machine) => void;
 type Table = readonly (readonly [code: number, instruction: Instruction])[];
@@ -53,8 +68,6 @@ type Table = readonly (readonly [code: number, instruction: Instruction])[];
 const stop = 0x2e;
 
 const opaque = (what: string): PickleOpaque => Object.freeze({ kind: "opaque", what });
-const someBytes = opaque("bytes");
-const someSet = opaque("a set");
 const bigNumber = opaque("a whole number beyond 2^53");
 
 /** A whole number of any length, least byte first. */
@@ -89,10 +102,11 @@ const plain: Table = [
   [0x47, (machine) => push(machine, machine.view.getFloat64(take(machine, 8), false))],
 ];
 
-/** Bytes are of no use here, so they are passed over. */
-function skip(machine: Machine, count: number): void {
-  take(machine, count);
-  push(machine, someBytes);
+/** Bytes stay where they are: arrays of NumPy are made of them. */
+function pushBytes(machine: Machine, count: number): void {
+  charge(machine, costs.object);
+  const start = take(machine, count);
+  push(machine, { kind: "bytes", data: machine.bytes.subarray(start, start + count) });
 }
 
 const texts: Table = [
@@ -101,10 +115,10 @@ const texts: Table = [
   [0x8d, (machine) => push(machine, takeText(machine, takeLength(machine)))],
   [0x54, (machine) => push(machine, takeText(machine, uint32(machine)))],
   [0x55, (machine) => push(machine, takeText(machine, byte(machine)))],
-  [0x42, (machine) => skip(machine, uint32(machine))],
-  [0x43, (machine) => skip(machine, byte(machine))],
-  [0x8e, (machine) => skip(machine, takeLength(machine))],
-  [0x96, (machine) => skip(machine, takeLength(machine))],
+  [0x42, (machine) => pushBytes(machine, uint32(machine))],
+  [0x43, (machine) => pushBytes(machine, byte(machine))],
+  [0x8e, (machine) => pushBytes(machine, takeLength(machine))],
+  [0x96, (machine) => pushBytes(machine, takeLength(machine))],
 ];
 
 function pushTuple(machine: Machine, items: PickleValue[]): void {
@@ -147,15 +161,16 @@ function append(machine: Machine, items: readonly PickleValue[]): void {
   for (const item of items) list.push(item);
 }
 
-/** Sets cannot hold what is looked for: tensors are found in dicts, objects keep their own parts. */
-function dropSetItems(machine: Machine): void {
-  popToMark(machine);
-  if (top(machine) !== someSet) fail(`items are added to what is no set at byte ${machine.at}`);
+function pushSet(machine: Machine, items: PickleValue[]): void {
+  charge(machine, costs.list + items.length);
+  push(machine, { kind: "set", items } satisfies PickleSet);
 }
 
-function pushFrozenSet(machine: Machine): void {
-  popToMark(machine);
-  push(machine, someSet);
+function addItems(machine: Machine): void {
+  const items = popToMark(machine);
+  const holder = top(machine);
+  if (!isSet(holder)) return fail(`items are added to what is no set at byte ${machine.at}`);
+  for (const item of items) holder.items.push(item);
 }
 
 const containers: Table = [
@@ -173,9 +188,9 @@ const containers: Table = [
   [0x65, (machine) => append(machine, popToMark(machine))],
   [0x73, (machine) => setItems(machine, popMany(machine, 2))],
   [0x75, (machine) => setItems(machine, popToMark(machine))],
-  [0x8f, (machine) => push(machine, someSet)],
-  [0x90, dropSetItems],
-  [0x91, pushFrozenSet],
+  [0x8f, (machine) => pushSet(machine, [])],
+  [0x90, addItems],
+  [0x91, (machine) => pushSet(machine, popToMark(machine))],
 ];
 
 /** Throws away the value on top, or a mark that lies there. */

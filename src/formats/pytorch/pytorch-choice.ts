@@ -4,15 +4,17 @@ import { FormatError, OptionError, UnsupportedError } from "../../core/errors.ts
 import { sizeOf } from "../../core/shapes.ts";
 import { isObject } from "./pickle.ts";
 import type { PickleObject, PickleValue } from "./pickle-machine.ts";
+import { attributesOf, isModule, moduleInside } from "./module-state.ts";
+import { isOddArray } from "./numpy-objects.ts";
 import {
-  isDict,
-  isList,
-  isView,
+  dictOf,
+  isFloating,
   isWeight,
   type PickledCheckpoint,
-  type StoredView,
   tensorSearch,
+  viewOf,
 } from "./pytorch-objects.ts";
+import { isDict, isList, type StoredView } from "./pytorch-views.ts";
 
 /** What was taken of a file that holds more than the tensors of one network. */
 export interface Taken {
@@ -23,6 +25,8 @@ export interface Taken {
   readonly tensors: number;
   /** Numbers in its floating tensors. */
   readonly parameters: number;
+  /** The class of the module that was pickled whole, where the tensors are those of one. */
+  readonly module?: string;
   /** Objects of other classes in the file that were left unread, by class. */
   readonly unread: readonly { readonly class: string; readonly count: number }[];
 }
@@ -51,9 +55,11 @@ const placeOf = (value: PickleValue, key = "", above?: Place): Place => ({
   depth: above === undefined ? 0 : above.depth + 1,
 });
 
+const isView = (value: PickleValue): boolean => viewOf(value) !== undefined;
+
 /**
- * The tensors of the dictionary that is meant. Without a key it is the only one that holds weights: floating tensors of
- * more than one number. Optimizers (dicts with `state` and `param_groups`) are passed over. Where no dictionary holds
+ * The tensors of the dictionary that is meant; a module that was pickled whole counts as the dictionary of its tensors.
+ * Without a key it is the only one that holds weights: floating tensors of more than one number. Optimizers (dicts with `state` and `param_groups`) are passed over. Where no dictionary holds
  * weights, the one that holds all tensors of the file is taken.
  * @throws {UnsupportedError} when none or several are meant, or the one holds objects in place of tensors; {OptionError} for
  * a key that leads nowhere; {FormatError} for keys that are no names
@@ -61,8 +67,8 @@ const placeOf = (value: PickleValue, key = "", above?: Place): Place => ({
 export function chooseDictionary(file: PickledCheckpoint, key?: string): Choice {
   const root = placeOf(file.value);
   const start = key === undefined ? root : find(root, key);
-  const isNamed =
-    key !== undefined && isDict(start.value) && [...start.value.values()].some(isView);
+  const named = key === undefined ? undefined : dictOf(start.value);
+  const isNamed = named !== undefined && [...named.values()].some(isView);
   const holdsTensors = tensorSearch();
   const survey = surveyOf(start, holdsTensors);
   const place = isNamed
@@ -71,11 +77,12 @@ export function chooseDictionary(file: PickledCheckpoint, key?: string): Choice 
   const entries = tensorsOf(place, holdsTensors);
   const path = pathOf(place);
   const unread = [...survey.unread].map(([name, count]) => ({ class: name, count }));
-  if (path.length === 0 && unread.length === 0 && key === undefined)
+  const module = isObject(place.value) ? place.value.class : undefined;
+  if (path.length === 0 && unread.length === 0 && key === undefined && module === undefined)
     return { entries, taken: undefined };
   const parameters = countParameters(entries.map(([, view]) => view));
   const taken = { path, key: keyOf(path), tensors: entries.length, parameters, unread };
-  return { entries, taken: Object.freeze(taken) };
+  return { entries, taken: Object.freeze(module === undefined ? taken : { ...taken, module }) };
 }
 
 interface Survey {
@@ -97,20 +104,25 @@ function surveyOf(start: Place, holdsTensors: (object: PickleObject) => boolean)
   const seen = new Set<PickleValue>([start.value]);
   const places = [start];
   let optimizers = 0;
+  const leave = (object: PickleObject) =>
+    void unread.set(object.class, (unread.get(object.class) ?? 0) + 1);
+  const couldBeWeights = (one: PickleValue) =>
+    isWeight(one) || (isObject(one) && !isModule(one) && holdsTensors(one));
   for (const place of places) {
     const { value } = place;
-    if (isObject(value)) unread.set(value.class, (unread.get(value.class) ?? 0) + 1);
-    if (!isDict(value) && !isList(value)) continue;
+    const dict = dictOf(value);
+    if (isObject(value) && dict === undefined && !isView(value)) leave(value);
+    if (isObject(value)) for (const object of attributesOf(value)) leave(object);
     if (isDict(value) && isOptimizer(value)) {
       optimizers++;
       continue;
     }
-    if (isDict(value)) {
-      const held = [...value.values()];
-      if (held.some((one) => isWeight(one) || (isObject(one) && holdsTensors(one))))
-        candidates.push(place);
+    if (dict !== undefined) {
+      const held = [...dict.values()];
+      if (held.some(couldBeWeights)) candidates.push(place);
       else if (held.some(isView)) others.push(place);
     }
+    if (!isDict(value) && !isList(value)) continue;
     for (const [key, inner] of value.entries()) {
       const isOpen = isDict(inner) || isList(inner) || isObject(inner);
       if (!isOpen || seen.has(inner)) continue;
@@ -132,7 +144,7 @@ function onlyOne(survey: Survey, tensors: number, refuse: () => never): Place {
   if (others.length === 1) {
     // A single number beside things that are not read must not stand for the network.
     const [{ value }] = others;
-    const held = isDict(value) ? new Set([...value.values()].filter(isView)) : new Set();
+    const held = new Set([...(dictOf(value)?.values() ?? [])].filter(isView));
     if (held.size === tensors && survey.unread.size === 0) return others[0];
   }
   if (others.length > 1) return refuseSeveral(others);
@@ -142,7 +154,7 @@ function onlyOne(survey: Survey, tensors: number, refuse: () => never): Place {
 function refuseSeveral(places: readonly Place[]): never {
   const found = places
     .map((place) => {
-      const views = isDict(place.value) ? [...place.value.values()].filter(isView) : [];
+      const views = [...(dictOf(place.value)?.values() ?? [])].flatMap((one) => viewOf(one) ?? []);
       return { place, tensors: views.length, parameters: countParameters(views) };
     })
     .toSorted((a, b) => b.parameters - a.parameters);
@@ -214,6 +226,7 @@ function follow(place: Place, key: string): Place | undefined {
 function enter(value: PickleValue, name: string): PickleValue {
   const index = /^(0|-?[1-9]\d{0,14})$/.test(name) ? Number(name) : undefined;
   if (isDict(value)) return value.get(name) ?? (index === undefined ? undefined : value.get(index));
+  if (isObject(value)) return moduleInside(value, name);
   return isList(value) && index !== undefined ? value[index] : undefined;
 }
 
@@ -241,30 +254,29 @@ const keyOf = (path: readonly string[]): string => (path.length === 0 ? topKey :
 /** @throws {FormatError} for a tensor without a name of its own; {UnsupportedError} for objects in place of tensors */
 function tensorsOf({ value }: Place, holdsTensors: (object: PickleObject) => boolean) {
   const entries = new Map<string, StoredView>();
-  for (const [key, one] of isDict(value) ? value : []) {
-    if (isObject(one) && (holdsTensors(one) || isArrayOfNumPy(one)))
+  for (const [key, one] of dictOf(value) ?? []) {
+    const view = viewOf(one);
+    if (view === undefined && isObject(one) && isNumbers(one, holdsTensors))
       throw new UnsupportedError(
         `readPytorch: the entry ${quoted(nameOf(key))} is an object of class ${quoted(one.class)} that holds numbers, which is not read; nothing of it is run. Save its state_dict, or plain tensors, or safetensors`,
       );
-    if (!isView(one)) continue;
+    if (view === undefined) continue;
     const name = nameOf(key);
     if ((typeof key !== "string" && !Number.isSafeInteger(key)) || entries.has(name))
       throw new FormatError(
         `readPytorch: a tensor has ${entries.has(name) ? `the name ${quoted(name)} of another one` : "a key that is no name"}; save the state_dict with names as keys`,
       );
-    entries.set(name, one);
+    entries.set(name, view);
   }
   return [...entries];
 }
 
-const isArrayOfNumPy = ({ class: name }: PickleObject): boolean =>
-  /^numpy\.(_?core\.(multiarray|numeric)\.(_reconstruct|_frombuffer)|ndarray)$/.test(name);
+/** Whether numbers lie in an object that is not understood. A module in a dict is a place of its own. */
+const isNumbers = (object: PickleObject, holdsTensors: (object: PickleObject) => boolean) =>
+  !isModule(object) && (isOddArray(object) || holdsTensors(object));
 
 const countParameters = (views: readonly StoredView[]): number =>
-  views.reduce(
-    (sum, { storage, shape }) => (/^B?F\d/.test(storage.dtype) ? sum + sizeOf(shape) : sum),
-    0,
-  );
+  views.reduce((sum, view) => (isFloating(view) ? sum + sizeOf(view.shape) : sum), 0);
 
 const plural = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
@@ -283,7 +295,7 @@ function quoted(name: string): string {
 }
 
 /** What was taken, in one line: `"state_dict" (4 tensors, 40 parameters)`. */
-export function takenText({ path, key, tensors, parameters, unread }: Taken): string {
+export function takenText({ path, key, tensors, parameters, module, unread }: Taken): string {
   const where = path.length === 0 ? "the top level" : quoted(key);
   const total = unread.reduce((sum, { count }) => sum + count, 0);
   const shown = unread.slice(0, 3).map(({ class: name }) => quoted(name));
@@ -292,5 +304,6 @@ export function takenText({ path, key, tensors, parameters, unread }: Taken): st
     total === 0
       ? ""
       : `; left unread: ${plural(total, "object")} of class ${shown.join(", ")}${more}`;
-  return `${where} (${tensorsText(tensors, parameters)})${left}`;
+  const of = module === undefined ? "" : `, a module of class ${quoted(module)}`;
+  return `${where}${of} (${tensorsText(tensors, parameters)})${left}`;
 }

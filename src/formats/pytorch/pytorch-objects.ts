@@ -3,60 +3,39 @@
 
 import { FormatError } from "../../core/errors.ts";
 import { sizeOf } from "../../core/shapes.ts";
-import { isGlobal, isObject, readPickle } from "./pickle.ts";
-import { costs, type PickleObject, type PickleValue } from "./pickle-machine.ts";
-import type { SafeDtype } from "../safetensors/safetensors-dtypes.ts";
+import { numpyArray } from "./numpy-objects.ts";
+import { isModule, moduleTensors } from "./module-state.ts";
+import { isGlobal, isObject, isSet, readPickle } from "./pickle.ts";
+import type { PickleHandlers, PickleObject, PickleValue } from "./pickle-machine.ts";
+import { rebuild } from "./pytorch-rebuild.ts";
+import { storageTypes } from "./pytorch-types.ts";
+import {
+  isCount,
+  isDict,
+  isList,
+  isStorage,
+  isTensor,
+  type StoredNumbers,
+  type StoredView,
+} from "./pytorch-views.ts";
 
-/** `key` is the name of a file in the archive. */
-const limits = { rank: 64, keyLength: 200 };
+const limits = { keyLength: 200 };
 
-const storages: ReadonlyMap<string, SafeDtype> = new Map([
-  ["torch.FloatStorage", "F32"],
-  ["torch.DoubleStorage", "F64"],
-  ["torch.HalfStorage", "F16"],
-  ["torch.BFloat16Storage", "BF16"],
-  ["torch.LongStorage", "I64"],
-  ["torch.IntStorage", "I32"],
-  ["torch.ShortStorage", "I16"],
-  ["torch.CharStorage", "I8"],
-  ["torch.ByteStorage", "U8"],
-  ["torch.BoolStorage", "BOOL"],
-]);
+/** A value as a tensor: one of torch, or an array of NumPy. Undefined for everything else. */
+export const viewOf = (value: PickleValue): StoredView | undefined =>
+  isTensor(value) ? value : isObject(value) ? numpyArray(value) : undefined;
 
-/** A storage of a class that is not read has no `dtype`. */
-interface StoredNumbers<Dtype = SafeDtype> {
-  readonly kind: "storage";
-  readonly class: string;
-  readonly key: string;
-  readonly dtype: Dtype;
-  readonly numbers: number;
-}
+/** A dict, or the tensors of a pickled module by their dotted names. Undefined for everything else. */
+export const dictOf = (value: PickleValue): ReadonlyMap<PickleValue, PickleValue> | undefined =>
+  isDict(value) ? value : isObject(value) && isModule(value) ? moduleTensors(value) : undefined;
 
-type AnyStorage = StoredNumbers<SafeDtype | undefined>;
-
-export interface StoredView {
-  readonly kind: "tensor";
-  readonly storage: StoredNumbers;
-  readonly offset: number;
-  readonly shape: readonly number[];
-  readonly strides: readonly number[];
-}
-
-const isKind = (value: PickleValue, kind: string): boolean =>
-  typeof value === "object" && value !== null && "kind" in value && value.kind === kind;
-export const isView = (value: PickleValue): value is StoredView => isKind(value, "tensor");
-const isStorage = (value: PickleValue): value is AnyStorage => isKind(value, "storage");
-const isRead = (storage: AnyStorage): storage is StoredNumbers => storage.dtype !== undefined;
-const isCount = (value: unknown): value is number =>
-  Number.isSafeInteger(value) && (value as number) >= 0;
-
-export const isDict = (value: PickleValue): value is ReadonlyMap<PickleValue, PickleValue> =>
-  value instanceof Map;
-export const isList = (value: PickleValue): value is readonly PickleValue[] => Array.isArray(value);
+export const isFloating = ({ dtype }: StoredView): boolean => /^B?F\d/.test(dtype);
 
 /** Whether it is a tensor of floating numbers, more than one of them: what networks are made of. */
-export const isWeight = (value: PickleValue): value is StoredView =>
-  isView(value) && /^B?F\d/.test(value.storage.dtype) && sizeOf(value.shape) > 1;
+export function isWeight(value: PickleValue): boolean {
+  const view = viewOf(value);
+  return view !== undefined && isFloating(view) && sizeOf(view.shape) > 1;
+}
 
 const fail = (what: string): never => {
   throw new FormatError(
@@ -70,72 +49,56 @@ export interface PickledCheckpoint {
   readonly tensors: number;
 }
 
-/** Reads the pickle of a checkpoint as data. @throws {FormatError} */
-export function readCheckpoint(pickle: Uint8Array): PickledCheckpoint {
-  let tensors = 0;
-  const value = readPickle(pickle, {
-    stored,
+/** What was met while a pickle was read. */
+export interface Met {
+  /** How many tensors were made. */
+  tensors: number;
+  /** A storage of every key. */
+  readonly storages: Map<string, StoredNumbers>;
+}
+
+/** What a pickle's calls and stored objects mean; `met` is filled on the way. */
+export function checkpointHandlers(met: Met): PickleHandlers {
+  return {
+    stored(id) {
+      const found = stored(id);
+      if (isStorage(found)) met.storages.set(found.key, found);
+      return found;
+    },
     call(name, args, charge) {
-      const made = calls.get(name)?.(args, charge);
-      if (isView(made) && !args.includes(made)) tensors++;
+      const made = rebuild(name, args, charge);
+      if (isTensor(made) && !args.includes(made)) met.tensors++;
       return made;
     },
-  });
-  return { value, tensors };
+  };
 }
 
-type Call = (args: readonly PickleValue[], charge: (work: number) => void) => PickleValue;
-
-const calls: ReadonlyMap<string, Call> = new Map<string, Call>([
-  ["collections.OrderedDict", ([entries], charge) => dict(entries, charge)],
-  ["collections.defaultdict", ([, entries], charge) => dict(entries, charge)],
-  ["builtins.dict", ([entries], charge) => dict(entries, charge)],
-  ["__builtin__.dict", ([entries], charge) => dict(entries, charge)],
-  ["torch.Size", ([sizes]) => counts(sizes)],
-  ["torch._utils._rebuild_parameter", parameter],
-  ["torch._utils._rebuild_parameter_with_state", parameter],
-  ["torch._utils._rebuild_tensor_v2", tensor],
-]);
-
-const counts = (value: PickleValue): readonly number[] =>
-  Array.isArray(value) && value.length <= limits.rank && value.every(isCount)
-    ? Object.freeze([...(value as number[])])
-    : fail("a tensor has a shape or strides that are no lists of sizes");
-
-/** A parameter is its tensor; one whose tensor is not read stays an object. */
-function parameter([data]: readonly PickleValue[]): PickleValue {
-  if (isView(data)) return data;
-  return isObject(data) ? undefined : fail("a parameter holds no tensor");
+/** Reads the pickle of a checkpoint as data. @throws {FormatError} */
+export function readCheckpoint(pickle: Uint8Array): PickledCheckpoint {
+  const met: Met = { tensors: 0, storages: new Map() };
+  const value = readPickle(pickle, checkpointHandlers(met));
+  return { value, tensors: met.tensors };
 }
 
-function tensor(args: readonly PickleValue[]): StoredView | PickleObject {
-  const [storage, offset, shape, strides] = args;
-  if (!isStorage(storage) || !isCount(offset)) return fail("a tensor has no storage");
-  const view = { offset, shape: counts(shape), strides: counts(strides) };
-  return isRead(storage)
-    ? Object.freeze({ kind: "tensor", storage, ...view })
-    : { kind: "object", class: storage.class, parts: [storage] };
-}
-
-function dict(entries: PickleValue, charge: (work: number) => void): PickleValue {
-  if (entries === undefined) return new Map();
-  const isPairs = (list: PickleValue): list is readonly (readonly [PickleValue, PickleValue])[] =>
-    Array.isArray(list) && list.every((pair) => Array.isArray(pair) && pair.length === 2);
-  charge(costs.entry * (isDict(entries) ? entries.size : isList(entries) ? entries.length : 0));
-  return isDict(entries) || isPairs(entries)
-    ? new Map(entries)
-    : fail("an OrderedDict is not made of pairs");
-}
-
-/** `("storage", torch.FloatStorage, key, device, numbers)` */
-function stored(id: PickleValue): AnyStorage {
-  const [tag, type, key, , numbers] = isList(id) ? id : [];
+/**
+ * `("storage", torch.FloatStorage, key, device, numbers)`; in the old layout also the part of another storage that it is,
+ * `(key, offset, numbers)`, and `("module", class, file, source)` for a class.
+ */
+function stored(id: PickleValue): PickleValue {
+  const [tag, type, key, , numbers, part] = isList(id) ? id : [];
+  if (tag === "module" && isGlobal(type)) return type;
   if (tag !== "storage" || !isGlobal(type) || typeof key !== "string" || !isCount(numbers))
     return fail("a storage is not described as torch does");
   if (key.length > limits.keyLength)
     return fail(`a storage has a key of more than ${limits.keyLength} characters`);
-  const dtype = storages.get(type.global);
-  return Object.freeze({ kind: "storage", class: type.global, key, dtype, numbers });
+  const known = storageTypes.get(type.global);
+  const width = known?.width ?? 1;
+  const base = { kind: "storage", class: type.global, key, type: known } as const;
+  const isPart = isList(part);
+  const [, offset, length] = isPart ? part : [key, 0, numbers];
+  if (!isCount(offset) || !isCount(length)) return fail("a part of a storage has no place in it");
+  const place = { whole: numbers * width, bytes: length * width, start: offset * width };
+  return Object.freeze({ ...base, ...place });
 }
 
 /** Objects are searched for tensors so far in all; a file that needs more is refused. */
@@ -150,7 +113,8 @@ export function tensorSearch(): (object: PickleObject) => boolean {
     const open: PickleValue[] = [object];
     while (open.length > 0) {
       const value = open.pop();
-      if (isView(value) || isStorage(value)) return true;
+      const isPlain = isList(value) || isDict(value);
+      if (!isPlain && (viewOf(value) !== undefined || isStorage(value))) return true;
       for (const part of partsOf(value)) {
         if (--left < 0) fail(`objects hold more than ${mostSearched} values`);
         if (typeof part !== "object" || part === null || seen.has(part)) continue;
@@ -168,7 +132,8 @@ export function tensorSearch(): (object: PickleObject) => boolean {
 }
 
 function partsOf(value: PickleValue): Iterable<PickleValue> {
-  if (isObject(value)) return value.parts;
+  if (isList(value)) return value;
   if (isDict(value)) return value.values();
-  return isList(value) ? value : [];
+  if (isObject(value)) return value.parts;
+  return isSet(value) ? value.items : [];
 }

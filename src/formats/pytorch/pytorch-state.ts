@@ -1,9 +1,9 @@
-// The archive around the pickle of a PyTorch checkpoint: where its files lie, and whether its tensors are views inside them.
+// Around the pickle of a PyTorch checkpoint: where the files of its archive lie, and whether its tensors are views inside
+// their storages.
 
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import { formatShape, sizeOf } from "../../core/shapes.ts";
-import type { StoredView } from "./pytorch-objects.ts";
-import { dtypeBytes } from "../safetensors/safetensors-dtypes.ts";
+import type { StoredView } from "./pytorch-views.ts";
 
 const mostNumbers = 2 ** 31;
 
@@ -12,20 +12,6 @@ const fail = (what: string): never => {
     `readPytorch: ${what}; the file is damaged or not made by torch.save, fetch or save it again`,
   );
 };
-
-/** First bytes of files that torch.save wrote before version 1.6: a pickled magic number. */
-const legacy = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc];
-
-/** Whether these are the first bytes of a file in the layout of torch before 1.6. */
-export const isLegacyPytorch = (start: Uint8Array): boolean =>
-  legacy.every((byte, i) => start[i] === byte);
-
-/** @throws {UnsupportedError} always, with what to do */
-export function refuseLegacyPytorch(): never {
-  throw new UnsupportedError(
-    "readPytorch: the file has the layout of torch before 1.6; load it in Python and save it again with torch.save or as safetensors",
-  );
-}
 
 /** The name of the pickle in an archive, or undefined. */
 export const findPickle = (names: Iterable<string>): string | undefined =>
@@ -52,27 +38,37 @@ export function checkByteOrder(bytes: Uint8Array): void {
     throw new UnsupportedError("readPytorch: the numbers are big endian; save the file again");
 }
 
-/** Checks a view against its storage and the archive, and gives the storage's file. @throws {FormatError} */
-export function storageFile(
-  name: string,
-  { storage, offset, shape, strides }: StoredView,
-  sizes: ReadonlyMap<string, number>,
-  root: string,
-): string {
-  const { dtype, key, numbers } = storage;
-  const file = `${root}data/${key}`;
-  const where = `tensor "${name}" of shape ${formatShape(shape)}`;
-  const width = dtypeBytes[dtype];
+/** The storages of a checkpoint, wherever they lie. */
+export interface Storages {
+  /** Bytes by key. */
+  readonly sizes: ReadonlyMap<string, number>;
+  /** Where a storage lies, for messages. */
+  readonly where: (key: string) => string;
+  /** Bytes `start` to `end` of a storage. */
+  readonly read: (key: string, start: number, end: number) => Promise<Uint8Array>;
+}
+
+/** Checks a view against its storage, and that against the file. @throws {FormatError} */
+export function checkView(name: string, view: StoredView, storages: Storages): void {
+  const { sizes, where } = storages;
+  const { storage, offset, shape, strides, type } = view;
+  const tensor = `tensor ${JSON.stringify(name)} of shape ${formatShape(shape)}`;
   const count = sizeOf(shape);
-  if (strides.length !== shape.length) fail(`${where} has ${strides.length} strides`);
-  if (!(count <= mostNumbers)) fail(`${where} has more than ${mostNumbers} numbers`);
-  if (count > 0 && !(lastNumber(offset, shape, strides) < numbers))
-    fail(`${where} reaches beyond its storage of ${numbers}`);
-  const held = sizes.get(file);
-  if (held === undefined) fail(`${where}: "${file}" is missing in the archive`);
-  if (held !== numbers * width)
-    fail(`${where}: "${file}" has ${held} bytes, expected ${numbers * width}`);
-  return file;
+  if (strides.length !== shape.length) fail(`${tensor} has ${strides.length} strides`);
+  if (!(count <= mostNumbers)) fail(`${tensor} has more than ${mostNumbers} numbers`);
+  if (view.unreadable !== undefined) return;
+  if (count > 0 && !((lastNumber(offset, shape, strides) + 1) * type.width <= storage.bytes))
+    fail(`${tensor} reaches beyond its storage of ${storage.bytes / type.width}`);
+  if (!(storage.start + storage.bytes <= storage.whole))
+    fail(`${tensor} has a part of a storage that reaches beyond it`);
+  const held = storage.data?.length ?? sizes.get(storage.key);
+  const place = where(storage.key);
+  if (held === undefined) fail(`${tensor}: ${place} is missing in the file`);
+  if (held !== storage.whole)
+    fail(`${tensor}: ${place} has ${held} bytes, expected ${storage.whole}`);
+  if (view.coding?.kind !== "channels") return;
+  for (const one of [view.coding.scales, view.coding.zeros])
+    checkView(`${name} (scales)`, one, storages);
 }
 
 /** Place of the last number of a view that is not empty. */

@@ -68,64 +68,20 @@ export async function proveSpec(
   bytes: Uint8Array,
   inference: Pick<Inference, "spec" | "graph" | "aliases" | "inputShapes">,
   executor: Executor,
-  { seed = 0, tolerance = 1e-4, inputs: given }: ProveOptions = {},
+  options: ProveOptions = {},
 ): Promise<Proof> {
-  const { spec, graph, aliases } = inference;
-  const weights = weightsOf(graph, [...Object.keys(spec.tensors), ...aliases.keys()]);
-  const inputs = given ?? randomInputs(graph, inference.inputShapes, seed);
-  const write = modelWriter(bytes);
-  const kept = frozenRecord([...aliases.keys()].map((name) => [name, weights[name]] as const));
-  const runWith = (changed: Weights) => executor.run(write({ ...kept, ...changed }), inputs);
-  const untouched = await executor.run(bytes, inputs);
-  const scales = scalesOf(untouched);
-  for (let draw = 1; draw < (given === undefined ? scaleDraws : 1); draw++) {
-    const more = randomInputs(graph, inference.inputShapes, deriveSeed(seed, "scale", draw));
-    for (const [name, scale] of scalesOf(await executor.run(bytes, more))) {
-      if (Number.isFinite(scale)) scales.set(name, Math.max(scale, scales.get(name) ?? 0));
-    }
-  }
-  const errorOf = async (changed: Weights) => difference(untouched, await runWith(changed), scales);
-  if (!Object.values(untouched).every(isFinite))
-    throw new UnsupportedError(
-      "proveSpec: the untouched model gives outputs that are not finite on random inputs; give inputs it works on",
-    );
-
-  const warnings: string[] = [];
-  const typeOf = (name: string) => graph.initializers.get(name)?.type;
-  let limit = tolerance;
-  /** Whether an error is rounding: within the tolerance, or within what the last bit of every weight does to this model. */
-  const isRounding = async (error: number): Promise<boolean> => {
-    if (error > limit && limit === tolerance && error < ceiling) {
-      const noise = await errorOf(jitter(weights, deriveSeed(seed, "jitter"), typeOf));
-      limit = Math.max(tolerance, Math.min(ceiling, amplification * noise));
-      if (error <= limit)
-        warnings.push(
-          `the last bit of the weights alone moves the outputs by ${noise.toExponential(1)}: rounding is amplified, errors up to ${limit.toExponential(1)} are taken for it`,
-        );
-    }
-    return error <= limit;
-  };
-  const axes: AxisProof[] = [];
+  const { seed = 0, tolerance = 1e-4 } = options;
+  const { spec } = inference;
+  const prepared = await prepareModel(bytes, inference, executor, { ...options, seed });
+  const isRounding = roundingTest(prepared, inference.graph, seed, tolerance);
+  const { weights, scales, errorOf, warnings } = prepared;
   for (const [name, scale] of scales) {
     if (scale < smallestScale)
       warnings.push(`output "${name}" is almost 0 on random inputs and is left out`);
   }
-  for (const axis of movingAxes(spec)) {
-    const acted = visibleAction(spec, weights, axis, deriveSeed(seed, "prove", axis));
-    if (acted === null) {
-      warnings.push(`axis "${axis}": every action leaves the tensors as they are (equal entries)`);
-      axes.push({ axis, error: 0, holds: true, control: null });
-      continue;
-    }
-    const error = await errorOf(acted);
-    const wanted = Math.min(tolerance, clearly * Math.max(error, rounding));
-    const control = await controlOf({ weights, acted, axis, seed, wanted, errorOf });
-    if (control === null)
-      warnings.push(
-        `axis "${axis}": changing one tensor alone does not change the output; its weights may be dead`,
-      );
-    axes.push({ axis, error, holds: await isRounding(error), control });
-  }
+  const axes: AxisProof[] = [];
+  for (const axis of movingAxes(spec))
+    axes.push(await proveAxis(prepared, { spec, axis, seed, tolerance, isRounding }));
   const everything = sampleElement(spec, deriveSeed(seed, "prove all"));
   const together = axes.length === 0 ? 0 : await errorOf(actOn(spec, everything, weights));
   const seen = [...scales.values()].some((scale) => scale >= smallestScale);
@@ -139,6 +95,98 @@ export async function proveSpec(
     largestError: Math.max(together, ...axes.map(({ error }) => error)),
     warnings: Object.freeze(warnings),
   });
+}
+
+/** A model that is ready to be run with changed weights and compared with itself untouched. */
+interface PreparedModel {
+  readonly weights: Weights;
+  /** The largest entry of every output over the random inputs. */
+  readonly scales: ReadonlyMap<string, number>;
+  /** Largest difference of outputs from the untouched ones after these weights changed, relative to the scales. */
+  readonly errorOf: (changed: Weights) => Promise<number>;
+  /** Grows while the proof goes on. */
+  readonly warnings: string[];
+}
+
+/** Runs the untouched model. @throws {UnsupportedError} when its outputs are not finite */
+async function prepareModel(
+  bytes: Uint8Array,
+  { spec, graph, aliases, inputShapes }: Parameters<typeof proveSpec>[1],
+  executor: Executor,
+  { seed, inputs: given }: Pick<ProveOptions, "inputs"> & { readonly seed: number },
+): Promise<PreparedModel> {
+  const weights = weightsOf(graph, [...Object.keys(spec.tensors), ...aliases.keys()]);
+  const inputs = given ?? randomInputs(graph, inputShapes, seed);
+  const write = modelWriter(bytes);
+  const kept = frozenRecord([...aliases.keys()].map((name) => [name, weights[name]] as const));
+  const untouched = await executor.run(bytes, inputs);
+  const scales = scalesOf(untouched);
+  for (let draw = 1; draw < (given === undefined ? scaleDraws : 1); draw++) {
+    const more = randomInputs(graph, inputShapes, deriveSeed(seed, "scale", draw));
+    for (const [name, scale] of scalesOf(await executor.run(bytes, more))) {
+      if (Number.isFinite(scale)) scales.set(name, Math.max(scale, scales.get(name) ?? 0));
+    }
+  }
+  if (!Object.values(untouched).every(isFinite))
+    throw new UnsupportedError(
+      "proveSpec: the untouched model gives outputs that are not finite on random inputs; give inputs it works on",
+    );
+  const errorOf = async (changed: Weights) =>
+    difference(untouched, await executor.run(write({ ...kept, ...changed }), inputs), scales);
+  return { weights, scales, errorOf, warnings: [] };
+}
+
+/**
+ * Whether an error is rounding: within the tolerance, or within what the last bit of every weight does to this model, which
+ * is measured once, when an error first asks for it.
+ */
+function roundingTest(
+  { weights, errorOf, warnings }: PreparedModel,
+  graph: OnnxGraph,
+  seed: number,
+  tolerance: number,
+): (error: number) => Promise<boolean> {
+  const typeOf = (name: string) => graph.initializers.get(name)?.type;
+  let limit = tolerance;
+  return async (error) => {
+    if (error > limit && limit === tolerance && error < ceiling) {
+      const noise = await errorOf(jitter(weights, deriveSeed(seed, "jitter"), typeOf));
+      limit = Math.max(tolerance, Math.min(ceiling, amplification * noise));
+      if (error <= limit)
+        warnings.push(
+          `the last bit of the weights alone moves the outputs by ${noise.toExponential(1)}: rounding is amplified, errors up to ${limit.toExponential(1)} are taken for it`,
+        );
+    }
+    return error <= limit;
+  };
+}
+
+interface AxisOptions {
+  readonly spec: SymmetrySpec;
+  readonly axis: string;
+  readonly seed: number;
+  readonly tolerance: number;
+  readonly isRounding: (error: number) => Promise<boolean>;
+}
+
+/** Acts on one axis and compares outputs, with its control. */
+async function proveAxis(
+  { weights, errorOf, warnings }: PreparedModel,
+  { spec, axis, seed, tolerance, isRounding }: AxisOptions,
+): Promise<AxisProof> {
+  const acted = visibleAction(spec, weights, axis, deriveSeed(seed, "prove", axis));
+  if (acted === null) {
+    warnings.push(`axis "${axis}": every action leaves the tensors as they are (equal entries)`);
+    return { axis, error: 0, holds: true, control: null };
+  }
+  const error = await errorOf(acted);
+  const wanted = Math.min(tolerance, clearly * Math.max(error, rounding));
+  const control = await controlOf({ weights, acted, axis, seed, wanted, errorOf });
+  if (control === null)
+    warnings.push(
+      `axis "${axis}": changing one tensor alone does not change the output; its weights may be dead`,
+    );
+  return { axis, error, holds: await isRounding(error), control };
 }
 
 function weightsOf(graph: OnnxGraph, names: readonly string[]): Weights {

@@ -10,6 +10,7 @@ import { isBranchError, refuseOpenLoop, runningNode } from "./branches.ts";
 import { foldConstant, storedConstant } from "./constants.ts";
 import { foldNode } from "./fold.ts";
 import { readersOf, singleConstants } from "./readers.ts";
+import { assumedShape, declaredShape, type FreeSizes, learnSizes } from "./assumed-shape.ts";
 import { steeringTensors, storedRole } from "./stored.ts";
 import { collapse } from "../ops/dialects/fused.ts";
 import { type Handler, words } from "../ops/handler.ts";
@@ -35,6 +36,8 @@ export interface Walk {
   readonly unsupported: readonly Unsupported[];
   /** How many operations were not followed only because they come after one of those. */
   readonly after: number;
+  /** How many unknown operations were taken to keep the shape of their inputs. */
+  readonly assumed: number;
   /** Tensors with one value everywhere that several operations read: each reader sees a constant of its own. */
   readonly loose: readonly string[];
   /** Tensors that no operation reads. */
@@ -63,13 +66,23 @@ interface State {
   readonly producers: ReadonlyMap<string, OnnxNode>;
   /** Numbers of constants with one entry that `Constant` nodes make, wherever they stand in the file. */
   readonly singles: ReadonlyMap<string, number>;
+  readonly sizes: FreeSizes;
+  /** Whether unknown operations are taken to act entry by entry, as far as shapes go; counts those that were. */
+  readonly assumed: { readonly allowed: boolean; count: number };
 }
 
-/** Follows all axes; float tensors named in `held` are constants, not weights. @throws {FormatError} when shapes clash */
+export interface WalkOptions {
+  /** Float tensors that are constants, not weights. @default none */
+  readonly held?: ReadonlySet<string>;
+  /** Unknown operations whose result has no declared shape are taken to keep that of their inputs. @default false */
+  readonly assume?: boolean;
+}
+
+/** Follows all axes. @throws {FormatError} when shapes clash */
 export function walkGraph(
   graph: OnnxGraph,
   inputShapes: readonly (readonly number[] | null)[],
-  held: ReadonlySet<string> = new Set(),
+  { held = new Set(), assume = false }: WalkOptions = {},
 ): Walk {
   const state: State = {
     graph,
@@ -85,19 +98,25 @@ export function walkGraph(
     readers: readersOf(graph),
     producers: new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node]))),
     singles: singleConstants(graph),
+    sizes: new Map(),
+    assumed: { allowed: assume, count: 0 },
   };
   const steering = steeringTensors(graph);
   for (const tensor of graph.initializers.values())
     readInitializer(state, tensor, steering.has(tensor.name) ? steering : held);
   for (const [i, { name }] of graph.inputs.entries()) {
     const dims = inputShapes[i]?.map((size) => fixedAtom(size, `input "${name}"`));
-    state.values.set(name, dims ? plainValue(name, dims, "computed") : unknownValue(name));
+    const value = dims ? plainValue(name, dims, "computed") : unknownValue(name);
+    state.values.set(name, value);
+    learnSizes(graph, state.sizes, value);
   }
   for (const node of graph.nodes) followNode(state, node);
   for (const { name } of graph.outputs) fixDims(valueOf(state, name), `output "${name}"`);
   const { weights, facts, constants, unsupported, after, loose, idle } = state;
   const computed = computedValues(state);
-  return { weights, computed, facts, constants, unsupported, after: after.count, loose, idle };
+  const assumed = state.assumed.count;
+  const counts = { after: after.count, assumed };
+  return { weights, computed, facts, constants, unsupported, ...counts, loose, idle };
 }
 
 /** A stored tensor becomes a weight, a constant or, when it holds text, a value of which nothing is known. */
@@ -141,7 +160,7 @@ function followNode(state: State, given: OnnxNode): void {
   const inputs = node.inputs.map((name) => inputOf(state, node, name));
   const handler = handlerOf(node);
   if (handler === undefined) {
-    refuse(state, node, inputs, "the operation is not known");
+    refuseUnknown(state, node, inputs);
   } else if (inputs.some((value) => value?.unknown === true)) {
     refuseOpenLoop(node);
     state.after.count++;
@@ -191,6 +210,7 @@ function handle(
   handler(context);
   for (const name of node.outputs) {
     const made = values.get(name);
+    if (made !== undefined) learnSizes(graph, state.sizes, made);
     if (made?.origin !== "constant" || made.stack !== null) continue;
     const folded = foldConstant(made, inputs, node, foldNode(context, made));
     if (folded.numbers !== null || folded.entry !== null) sources.set(name, folded);
@@ -247,6 +267,20 @@ function coverOpaque(
   }
 }
 
+/** Closes an unknown operation; where its result has no declared shape, it is taken to keep that of its inputs. */
+function refuseUnknown(state: State, node: OnnxNode, inputs: readonly (Value | null)[]): void {
+  const { graph, sizes, assumed, values } = state;
+  const reason = "the operation is not known";
+  const isDeclared = node.outputs.some((name) => declaredShape(graph, sizes, name) !== null);
+  const shape = assumed.allowed && !isDeclared ? assumedShape(graph, node, inputs) : null;
+  if (shape === null) return refuse(state, node, inputs, reason);
+  assumed.count++;
+  refuse(state, node, inputs, `${reason}, its result is taken to have the shape of its inputs`);
+  const dims = shape.map((size) => fixedAtom(size, `${node.op} "${node.name}" is not followed`));
+  for (const name of node.outputs)
+    if (name !== "") values.set(name, plainValue(name, dims, "computed"));
+}
+
 /** Closes a node that is not followed, and reports it with a reason. */
 function refuse(
   state: State,
@@ -268,16 +302,9 @@ function failClosed(state: State, node: OnnxNode, inputs: readonly (Value | null
   for (const name of node.captured) fixDims(valueOf(state, name), reason);
   for (const name of node.outputs) {
     if (name === "") continue;
-    const shape = state.graph.declared.get(name)?.shape;
-    const value =
-      shape?.every((size) => typeof size === "number") === true
-        ? plainValue(
-            name,
-            shape.map((size) => fixedAtom(size, reason)),
-            "computed",
-          )
-        : unknownValue(name);
-    state.values.set(name, value);
+    const shape = declaredShape(state.graph, state.sizes, name);
+    const dims = shape?.map((size) => fixedAtom(size, reason));
+    state.values.set(name, dims ? plainValue(name, dims, "computed") : unknownValue(name));
   }
 }
 

@@ -31,13 +31,15 @@ function checkAtLeastZero(where: string, name: string, value: Coefficient): void
   }
 }
 
-const print = (value: Coefficient): string =>
+/** A hyper-parameter as names show it: the number, or the shape of an array. */
+export const printCoefficient = (value: Coefficient): string =>
   typeof value === "number" ? String(value) : `[${value.shape.join(", ")}]`;
 
 const decayName = (decay: Coefficient, decoupled: boolean): string =>
-  decay === 0 ? "" : `, ${decoupled ? "decoupled " : ""}decay ${print(decay)}`;
+  decay === 0 ? "" : `, ${decoupled ? "decoupled " : ""}decay ${printCoefficient(decay)}`;
 
-const rateName = (rate: Coefficient): string => (rate === 1 ? "" : `, rate ${print(rate)}`);
+const rateName = (rate: Coefficient): string =>
+  rate === 1 ? "" : `, rate ${printCoefficient(rate)}`;
 
 const minus = (rate: Coefficient): UpdateRule =>
   typeof rate === "number" ? scaleBy(-rate) : chain(scaleBy(rate), scaleBy(-1));
@@ -79,7 +81,7 @@ export function adam({
     rootMeanSquare({ decay: beta2, epsilon, corrected: true }),
   );
   const rules = decoupled ? [direction, decay] : [decay, direction];
-  const betas = `${print(beta1)}, ${print(beta2)}, ${print(epsilon)}`;
+  const betas = `${printCoefficient(beta1)}, ${printCoefficient(beta2)}, ${printCoefficient(epsilon)}`;
   return {
     name: `adam(${betas}${decayName(weightDecay, decoupled)}${rateName(rate)})`,
     ...chain(...rules, minus(rate)),
@@ -109,7 +111,7 @@ export function rmsprop({ rate = 1, decay = 0.9, epsilon = 1e-8 }: RmspropOption
   checkFraction("rmsprop", "decay", decay);
   checkAtLeastZero("rmsprop", "rate", rate);
   return {
-    name: `rmsprop(${print(decay)}, ${print(epsilon)}${rateName(rate)})`,
+    name: `rmsprop(${printCoefficient(decay)}, ${printCoefficient(epsilon)}${rateName(rate)})`,
     ...chain(quotient(scaleBy(1), rootMeanSquare({ decay, epsilon })), minus(rate)),
   };
 }
@@ -142,7 +144,7 @@ export function sgd({
     throw new OptionError("sgd: nesterov needs momentum above 0, got 0; set momentum, 0.9 for one");
   }
   const rules = momentum === 0 ? [] : [average({ keep: momentum, nesterov, slot: "velocity" })];
-  const momentumName = `${nesterov ? "nesterov " : ""}momentum ${print(momentum)}`;
+  const momentumName = `${nesterov ? "nesterov " : ""}momentum ${printCoefficient(momentum)}`;
   return {
     name: `sgd(${momentumName}${decayName(weightDecay, false)}${rateName(rate)})`,
     ...chain(addDecayedParams(weightDecay), ...rules, minus(rate)),

@@ -107,6 +107,27 @@ test("aborted and continued, it ends with the same numbers; then nothing is trai
   expect(again).toMatchObject({ code: 0, stderr: "8 of 8 training runs are there already\n" });
 });
 
+test("the report has the first functional before the last one ends, and says what is missing", async () => {
+  const line = `experiment generalization --zoo zoo --models linear,unf --seeds 1 --epochs 400 --batch-size 8 --split 0.5,0.2,0.3 --workers 1 --options options.json -o early`;
+  const child = spawn(process.execPath, [bin, ...line.split(" ")], {
+    cwd: folder,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    said += text;
+    if (text.includes("first results")) child.kill("SIGINT");
+  });
+  expect(await new Promise((resolve) => child.on("close", resolve))).toBe(130);
+  expect(said).toContain("first results, of 1 of 2 functionals: early/report.html");
+  const page = await readFile(join(folder, "early/report.html"), "utf8");
+  expect(page).toMatch(/Not finished: 1 of 2\s+models has all training\s+runs/);
+  expect(page).toContain("linear");
+  expect(page).not.toContain(">unf<");
+  expect(existsSync(join(folder, "early/experiment.json"))).toBe(false);
+  expect(await readFile(join(folder, "whole/report.html"), "utf8")).not.toContain("Not finished");
+});
+
 test("the report reads both files, with and without single predictions", async () => {
   for (const [file, parts] of [
     ["whole/experiment.json", ["Predicted and true", "Learning", "Tuning", "Model against model"]],

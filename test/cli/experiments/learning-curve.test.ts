@@ -56,6 +56,25 @@ test("a learning curve has a row for every share, goes on where it was, and leav
   expect(other.command).toContain("--train-share 0.5");
 });
 
+test("a learning curve names what is predicted", async () => {
+  const line = `experiment learning-curve ${small} --models linear --shares 1 --splits 1`;
+  const loss = await run(`${line} --target testLoss -o losses`);
+  expect(loss.code).toBe(0);
+  const { title, population } = JSON.parse(
+    await readFile(join(folder, "losses/learning-curve.json"), "utf8"),
+  );
+  expect(population.target.name).toBe("testLoss");
+  expect(title).toContain(population.target.summary);
+  expect(loss.stdout).toContain(`between predicted and true ${population.target.summary}`);
+  const page = async (out: string) =>
+    (await readFile(join(folder, out, "report.html"), "utf8")).replace(/\s+/g, " ");
+  expect(await page("losses")).toContain(`predict the ${population.target.summary} of networks`);
+  expect(await page("losses")).not.toContain("test accuracy");
+  const accuracy = await run(`${line} -o accuracies`);
+  expect(accuracy.stdout).toContain("between predicted and true accuracy");
+  expect(await page("accuracies")).toContain("predict the test accuracy of networks");
+});
+
 test("published trainings are used when asked, for the models that have one", async () => {
   const models = "--models stat-nn-published,linear --published-training";
   const done = await run(`experiment generalization ${small} ${models} --json -o published`);

@@ -14,7 +14,7 @@ import {
   shareNumber,
 } from "../../experiments/generalization-flags.ts";
 import { counted } from "../../app/output.ts";
-import type { Population } from "../../experiments/open-population.ts";
+import { namedTarget, type Population } from "../../experiments/open-population.ts";
 import { UsageError } from "../../app/usage-error.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
 
@@ -69,10 +69,9 @@ async function resultOf(
   const { codeVersion, machine } = await import("../../app/build-info.ts");
   const { loadedPlugins } = await import("../../../core/plugins.ts");
   const plugins = loadedPlugins();
-  const { target } = dataset;
-  const isAccuracy = target === undefined || target.name === "testAccuracy";
+  const target = namedTarget(dataset);
   return {
-    title: `Predicting ${isAccuracy ? "accuracy" : target.summary} from weights: ${name}`,
+    title: `Predicting ${target?.summary ?? "accuracy"} from weights: ${name}`,
     command: commandOf(flags),
     commit: await codeVersion(),
     machine: machine(),
@@ -84,9 +83,7 @@ async function resultOf(
       runs: dataset.groups === undefined ? dataset.size : new Set(dataset.groups).size,
       accuracies: Array.from(dataset.targets),
       description,
-      ...(!isAccuracy && {
-        target: { name: target.name, unit: target.unit, summary: target.summary },
-      }),
+      ...(target && { target }),
       ...(Object.values(counts).some((count) => count > 0) && { leftOut: counts }),
       ...sizes,
     },
@@ -100,15 +97,14 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
   const { folderStore } = await import("../../../node/folder-store.ts");
   const { fingerprint } = await import("../../experiments/dataset-digest.ts");
   const { runWithProgress } = await import("../../app/run-with-progress.ts");
-  const { compactResult, experimentTables, movedResult } =
-    await import("../../experiments/experiment-output.ts");
-  const { generalizationReport } = await import("../../../report/generalization-report.ts");
+  const { firstReports } = await import("../../experiments/first-reports.ts");
 
   const population = await openPopulation(flags.zoo, flags);
   warnOfProblems(population, cli.output);
   const { dataset } = population;
   const name = flags.name ?? basename(resolve(flags.zoo));
   const out = flags.output ?? join("runs", `generalization-${name}`);
+  const report = join(out, "report.html");
   const outcome = await runWithProgress(cli, {
     dataset,
     settings,
@@ -116,30 +112,45 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
     store: folderStore(join(out, "runs")),
     ...(flags.parts !== undefined && { parts: folderStore(flags.parts) }),
     workers: flags.workers,
+    onResults: firstReports(report, cli, (some) => resultOf(flags, name, population, some)),
   });
   if (outcome === undefined) return;
   const result = await resultOf(flags, name, population, outcome);
+  await writeResult(flags, { out, report }, result, settings, cli);
+}
+
+/** Writes result and report, and prints the tables. */
+async function writeResult(
+  flags: ExperimentFlags,
+  { out, report }: { readonly out: string; readonly report: string },
+  result: ExperimentResult,
+  settings: unknown,
+  cli: Cli,
+): Promise<void> {
+  const { compactResult, experimentTables, movedResult } =
+    await import("../../experiments/experiment-output.ts");
+  const { generalizationReport } = await import("../../../report/generalization-report.ts");
+  const { results, moveResults, seeds } = flags;
   const files = {
     experiment: join(out, "experiment.json"),
-    report: join(out, "report.html"),
-    ...(flags.results !== undefined && { results: flags.results }),
+    report,
+    ...(results !== undefined && { results }),
   };
   const compact = compactResult(result, settings);
   await writeFileAtomic(files.experiment, JSON.stringify(result));
-  await writeFileAtomic(files.report, generalizationReport(result));
-  if (flags.results !== undefined) {
-    await writeFileAtomic(flags.results, `${JSON.stringify(compact, null, 2)}\n`);
-  }
-  if (flags.moveResults !== undefined)
-    await writeFileAtomic(flags.moveResults, movedResult(result));
+  await writeFileAtomic(report, generalizationReport(result));
+  if (results !== undefined)
+    await writeFileAtomic(results, `${JSON.stringify(compact, null, 2)}\n`);
+  if (moveResults !== undefined) await writeFileAtomic(moveResults, movedResult(result));
+  const { population } = result;
   cli.output.result({ ...compact, files }, () =>
     [
-      `Kendall's tau between predicted and true ${result.population.target?.summary ?? "accuracy"} of ${counted(outcome.sizes.test, "held-out network")}, mean ± spread over ${counted(flags.seeds, "seed")},`,
+      `Kendall's tau between predicted and true ${population.target?.summary ?? "accuracy"} of ${counted(population.test ?? 0, "held-out network")}, mean ± spread over ${counted(seeds, "seed")},`,
       "with the 95 % interval over test networks; reordered: after a random group element acted on each of them.",
       "",
       experimentTables(result),
       "",
-      `report: ${files.report}`,
+      `report: ${report}`,
     ].join("\n"),
   );
 }

@@ -15,7 +15,7 @@ import {
   repeatedOptions,
 } from "../../experiments/generalization-flags.ts";
 import { counted, textTable } from "../../app/output.ts";
-import type { Population } from "../../experiments/open-population.ts";
+import { namedTarget, type Population } from "../../experiments/open-population.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
 
 interface LearningCurveFlags extends GeneralizationFlags {
@@ -86,16 +86,25 @@ async function run(flags: LearningCurveFlags, cli: Cli): Promise<void> {
   const { seeds, splits, seed } = flags;
   const { validation, test } = outcomes[0].outcome.sizes;
   const runs = dataset.groups === undefined ? dataset.size : new Set(dataset.groups).size;
+  const target = namedTarget(dataset);
   const models = settings.models.map((model) => model.name);
   const result: TrainingSizeResult = {
-    title: `Learning curves over training sizes: ${name}`,
+    title: `Learning curves over training sizes${target === undefined ? "" : ` for ${target.summary}`}: ${name}`,
     command: `npx weightspace experiment learning-curve ${repeatedOptions(flags)} --shares ${shares.join(",")} --splits ${splits}`,
     commit: await codeVersion(),
     machine: machine(),
     seed,
     splits,
     seeds,
-    population: { name, networks: dataset.size, runs, description, validation, test },
+    population: {
+      name,
+      networks: dataset.size,
+      runs,
+      description,
+      ...(target && { target }),
+      validation,
+      test,
+    },
     rows: collectTrainingSizes(models, outcomes),
   };
   const files = {
@@ -106,7 +115,7 @@ async function run(flags: LearningCurveFlags, cli: Cli): Promise<void> {
   await writeFileAtomic(files.report, trainingSizeReport(result));
   cli.output.result({ ...result, files }, () =>
     [
-      `Kendall's tau on ${counted(test, "held-out network")}, mean ± spread over ${counted(splits, "split")} and ${counted(seeds, "seed")} of each:`,
+      `Kendall's tau between predicted and true ${target?.summary ?? "accuracy"} of ${counted(test, "held-out network")}, mean ± spread over ${counted(splits, "split")} and ${counted(seeds, "seed")} of each:`,
       "",
       curveTable(result),
       "",

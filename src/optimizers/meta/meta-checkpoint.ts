@@ -1,0 +1,138 @@
+// Checkpoints of meta-training: theta, the outer optimizer and the episodes under way in one small file, which is enough to go on; the
+// networks of the unrolls in another, with which a run goes on to the same numbers.
+
+import { blankChecksum, checksumHolds, withChecksum } from "../../core/checksum.ts";
+import { FormatError } from "../../core/errors.ts";
+import { parseJson } from "../../core/json-limits.ts";
+import type { HostRecord } from "../../engine/arrays.ts";
+import { type SafeTensor, toFloat32 } from "../../formats/safetensors/safetensors-dtypes.ts";
+import { writeSafetensors } from "../../formats/safetensors/safetensors-write.ts";
+import { readSafetensors } from "../../formats/safetensors/safetensors.ts";
+import type { Episode } from "./episodes.ts";
+import type { MetaSettings } from "./settings.ts";
+
+export const metaFormat = "weightspace/meta-training@1";
+
+/** One point of the history: means over the outer steps since the point before. */
+export interface MetaRecord {
+  /** Outer steps done. */
+  readonly step: number;
+  /** Mean inner loss, in the task's units. */
+  readonly loss: number;
+  /** Mean length of the gradient before it was clipped. */
+  readonly gradient: number;
+  /** Pairs that were reset because a loss was NaN or infinite. */
+  readonly diverged: number;
+}
+
+export interface MetaCheckpoint {
+  readonly settings: MetaSettings;
+  /** Outer steps done. */
+  readonly step: number;
+  /** Seconds of work so far, in all sessions. */
+  readonly seconds: number;
+  readonly episodes: readonly Episode[];
+  readonly history: readonly MetaRecord[];
+  /** Single steps since the last point of the history. */
+  readonly recent: readonly MetaRecord[];
+  readonly theta: Float32Array;
+  /** Of the outer AdamW. */
+  readonly optimizer: HostRecord;
+}
+
+const tensorOf = (shape: readonly number[], data: ArrayLike<number>): SafeTensor => ({
+  dtype: "F32",
+  shape: [...shape],
+  data: new Uint8Array(Float32Array.from(data).buffer),
+});
+
+/** More JSON than any run writes. */
+const mostMetadataBytes = 10_000_000;
+
+async function sealed(
+  tensors: Readonly<Record<string, SafeTensor>>,
+  metadata: Readonly<Record<string, string>>,
+): Promise<Uint8Array> {
+  const bytes = writeSafetensors(tensors, { checksum: blankChecksum, ...metadata });
+  return withChecksum(bytes as Uint8Array<ArrayBuffer>);
+}
+
+async function opened(where: string, format: string, bytes: Uint8Array) {
+  const { tensors, metadata } = readSafetensors(bytes);
+  if (metadata["format"] !== format)
+    throw new FormatError(
+      `${where}: metadata "format" expected "${format}", got ${JSON.stringify(metadata["format"]) ?? "nothing"}; give a file written by meta-training`,
+    );
+  if (!(await checksumHolds(bytes, metadata["checksum"] ?? "")))
+    throw new FormatError(
+      `${where}: its checksum does not fit, so bytes of it have changed since it was written; the file is damaged, take another copy of it`,
+    );
+  const record: HostRecord = Object.fromEntries(
+    [...tensors].map(([name, tensor]) => [
+      name,
+      { shape: [...tensor.shape], data: toFloat32(tensor) },
+    ]),
+  );
+  return { record, metadata };
+}
+
+/** The small file. */
+export function writeMetaCheckpoint(checkpoint: MetaCheckpoint): Promise<Uint8Array> {
+  const { theta, optimizer, ...run } = checkpoint;
+  const tensors = Object.fromEntries([
+    ["theta", tensorOf([theta.length], theta)],
+    ...Object.entries(optimizer).map(([name, { shape, data }]) => [
+      `optimizer/${name}`,
+      tensorOf(shape, data),
+    ]),
+  ]);
+  return sealed(tensors, { format: metaFormat, run: JSON.stringify(run) });
+}
+
+/**
+ * A checkpoint from the bytes of its file.
+ * @throws {FormatError} when the bytes are no such file, or have changed since they were written
+ */
+export async function readMetaCheckpoint(bytes: Uint8Array): Promise<MetaCheckpoint> {
+  const { record, metadata } = await opened("readMetaCheckpoint", metaFormat, bytes);
+  const run = parseJson(metadata["run"] ?? "", {
+    bytes: mostMetadataBytes,
+    fail: (problem) =>
+      new FormatError(`readMetaCheckpoint: metadata "run" ${problem}; the file is damaged`),
+  }) as Omit<MetaCheckpoint, "theta" | "optimizer">;
+  const { theta, ...rest } = record;
+  if (theta === undefined || !Number.isSafeInteger(run.step) || !Array.isArray(run.episodes))
+    throw new FormatError(
+      "readMetaCheckpoint: expected an array theta, a step and episodes; the file is damaged",
+    );
+  const optimizer = Object.entries(rest).map(([name, tensor]) => [
+    name.slice("optimizer/".length),
+    tensor,
+  ]);
+  return {
+    ...run,
+    theta: Float32Array.from(theta.data),
+    optimizer: Object.fromEntries(optimizer) as HostRecord,
+  };
+}
+
+const unrollsFormat = "weightspace/unrolls@1";
+
+/** The networks of all unrolls after an outer step, [P, 2, ...] in the order of the pairs. */
+export const writeUnrolls = (step: number, unrolls: HostRecord): Promise<Uint8Array> =>
+  sealed(
+    Object.fromEntries(
+      Object.entries(unrolls).map(([name, { shape, data }]) => [name, tensorOf(shape, data)]),
+    ),
+    { format: unrollsFormat, step: String(step) },
+  );
+
+/** The same, read back. @throws {FormatError} when the bytes are no such file, damaged, or of another step */
+export async function readUnrolls(bytes: Uint8Array, step: number): Promise<HostRecord> {
+  const { record, metadata } = await opened("readUnrolls", unrollsFormat, bytes);
+  if (metadata["step"] !== String(step))
+    throw new FormatError(
+      `readUnrolls: expected the unrolls of step ${step}, got those of step ${metadata["step"]}`,
+    );
+  return record;
+}

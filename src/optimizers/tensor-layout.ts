@@ -1,0 +1,65 @@
+// Where the entries of every tensor of a spec stand in one vector: tensors in the spec's order, each row-major. Optimizers that treat
+// entries alike work on that vector, for n networks at once.
+
+import { jit, type numpy as np } from "@jax-js/jax";
+import { sizeOf } from "../core/shapes.ts";
+import { concatenateAll } from "../layers/pointwise/concatenate.ts";
+import { sliceAlong } from "../layers/take-apart.ts";
+import { checkBatch } from "../layers/check-batch.ts";
+import type { Params } from "../models/model.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
+
+/** One tensor's place in the vector. */
+export interface TensorPlace {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly start: number;
+  readonly size: number;
+}
+
+export interface TensorLayout {
+  readonly tensors: readonly TensorPlace[];
+  /** Entries of all tensors. */
+  readonly total: number;
+  /** Named arrays [n, ...shape] to [n, total]; consumes. @throws {ShapeError} naming a tensor that is missing, unknown or of another shape */
+  readonly flatten: (arrays: Params) => np.Array;
+  /** [n, total] to named arrays [n, ...shape]; pure, consumes. */
+  readonly unflatten: (flat: np.Array) => Params;
+  /** [n, total, channels] to one array [n, ...shape, channels] a tensor; pure, consumes. */
+  readonly split: (flat: np.Array) => Params;
+}
+
+/** The layout of a spec's tensors. */
+export function tensorLayout(spec: SymmetrySpec): TensorLayout {
+  let total = 0;
+  const tensors = Object.entries(spec.tensors).map(([name, { shape }]): TensorPlace => {
+    const size = sizeOf(shape);
+    total += size;
+    return { name, shape, start: total - size, size };
+  });
+  const join = jit((arrays: np.Array[]) =>
+    concatenateAll(
+      arrays.map((array, i) => array.reshape([array.shape[0], tensors[i].size])),
+      1,
+    ),
+  );
+  const pieces = (flat: np.Array, rest: readonly number[]): Params => {
+    const [n] = flat.shape;
+    const entries = tensors.map(({ name, shape, start, size }) => [
+      name,
+      sliceAlong(flat.ref, 1, start, size).reshape([n, ...shape, ...rest]),
+    ]);
+    flat.dispose();
+    return Object.fromEntries(entries) as Params;
+  };
+  return {
+    tensors,
+    total,
+    flatten(arrays) {
+      checkBatch(spec, arrays, 1);
+      return join(tensors.map(({ name }) => arrays[name]));
+    },
+    unflatten: (flat) => pieces(flat, []),
+    split: (flat) => pieces(flat, [flat.shape[2]]),
+  };
+}

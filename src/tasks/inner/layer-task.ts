@@ -1,0 +1,110 @@
+// Inner tasks whose network is a sequence of population layers that ends in class scores: classifiers and models of the next symbol.
+
+import { jit, nn, numpy as np } from "@jax-js/jax";
+import type { RandomStream } from "../../core/random.ts";
+import type { Weights } from "../../core/tensors.ts";
+import type { WeightBatch } from "../../models/model.ts";
+import { crossEntropyGradient } from "../../populations/layers/elementwise.ts";
+import { type Layer, runBackward, runForward } from "../../populations/layers/layer.ts";
+import type { SymmetrySpec } from "../../symmetry/types.ts";
+import { inferSpecFromFunction } from "../../trace/infer-function.ts";
+import type { InnerTask } from "./inner-task.ts";
+
+/** Examples: rows of inputs and the class of every row. */
+export interface LabelledRows {
+  /** [rows, ...] */
+  readonly inputs: Float32Array;
+  /** [rows] */
+  readonly labels: ArrayLike<number>;
+}
+
+export interface LayerTaskOptions {
+  readonly name: string;
+  /** From inputs [n, rows, ...] to scores [n, classes, rows]. */
+  readonly layer: Layer;
+  readonly classes: number;
+  /** One batch of inputs, and how many labels it has. */
+  readonly inputShape: readonly number[];
+  readonly labels: number;
+  readonly init: (random: RandomStream) => Weights;
+  /** Draws one batch; the arrays have the shapes above. */
+  readonly draw: (inputs: Float32Array, labels: Float32Array, random: RandomStream) => void;
+  /** Held-out examples in portions that are scored one after another, each like a batch of any number of rows. */
+  readonly test: readonly { readonly inputs: Float32Array; readonly labels: Float32Array }[];
+}
+
+/** One-hot classes [n, classes, rows] of labels [n, rows]. */
+const oneHot = (labels: np.Array, classes: number): np.Array => {
+  const numbers = np.reshape(np.arange(classes).astype(np.float32), [1, classes, 1]);
+  return np.where(np.equal(np.expandDims(labels, 1), numbers), 1, 0);
+};
+
+/** Symmetries of the layer, read off one small batch. */
+async function traceLayer(layer: Layer, inputShape: readonly number[]): Promise<SymmetrySpec> {
+  const shapes = Object.fromEntries(
+    Object.entries(layer.shapes).map(([name, shape]) => [name, { shape }]),
+  );
+  const { spec } = await inferSpecFromFunction((weights, x) => layer.apply(weights, x), shapes, [
+    { shape: [...inputShape] },
+  ]);
+  return spec;
+}
+
+/** The task of a layer; its spec is traced. Batches hold `inputs` [n, ...inputShape] and `labels` [n, rows]. */
+export async function layerTask(
+  options: LayerTaskOptions & { readonly traceShape: readonly number[] },
+): Promise<InnerTask> {
+  const { layer, classes, inputShape, labels: rows, test } = options;
+  const targets = jit((labels: np.Array) => oneHot(labels, classes));
+  const crossEntropy = jit((scores: np.Array, hot: np.Array) => {
+    const chances = nn.logSoftmax(scores, -2);
+    return np.negative(np.mean(np.sum(np.multiply(chances, hot), -2), -1)); // [n]
+  });
+  return Object.freeze({
+    name: options.name,
+    spec: await traceLayer(layer, options.traceShape),
+    chance: Math.log(classes),
+    init: options.init,
+    batchShapes: { inputs: inputShape, labels: [rows] },
+    writeBatch: ({ inputs, labels }, random) => options.draw(inputs, labels, random),
+    lossAndGradients(weights, { inputs, labels }) {
+      const hot = targets(labels);
+      let losses: np.Array | undefined;
+      const gradients = runBackward(layer, weights, inputs, (scores) => {
+        losses = crossEntropy(scores.ref, hot.ref);
+        return crossEntropyGradient(scores, hot);
+      });
+      return { losses: losses as np.Array, gradients };
+    },
+    async testLoss(weights: WeightBatch) {
+      const sums: number[] = [];
+      let total = 0;
+      for (const part of test) {
+        const count = part.labels.length;
+        const shape = [1, (inputShape[0] * count) / rows, ...inputShape.slice(1)];
+        const inputs = np.array(Float32Array.from(part.inputs), { shape });
+        const labels = np.array(Float32Array.from(part.labels), { shape: [1, count] });
+        const losses = crossEntropy(runForward(layer, weights, inputs), targets(labels));
+        for (const [at, loss] of [...(await losses.data())].entries())
+          sums[at] = (sums[at] ?? 0) + loss * count;
+        total += count;
+      }
+      return sums.map((sum) => sum / total);
+    },
+  } satisfies InnerTask);
+}
+
+/** Portions of at most so many examples. */
+export function portions(
+  { inputs, labels }: LabelledRows,
+  most: number,
+): { inputs: Float32Array; labels: Float32Array }[] {
+  const width = inputs.length / labels.length;
+  return Array.from({ length: Math.ceil(labels.length / most) }, (_, at) => {
+    const [from, to] = [at * most, Math.min(labels.length, (at + 1) * most)];
+    return {
+      inputs: inputs.slice(from * width, to * width),
+      labels: Float32Array.from({ length: to - from }, (_1, i) => labels[from + i]),
+    };
+  });
+}
