@@ -68,16 +68,16 @@ export function optimizerRows(task: string, units: readonly EvaluationUnit[]): O
       optimizer,
       seeds: test.length,
       stepsToAdamMean: orNull(all.mean),
-      stepsToAdamStd: orNull(all.spread),
+      stepsToAdamStd: orNull(all.std),
       reached: reached.length,
       speedup,
       speedupInSeconds:
         speedup === null ? null : (speedup * adam.curves.secondsPerStep) / secondsPerStep,
       finalLossMean: orNull(end.mean),
-      finalLossStd: orNull(end.spread),
+      finalLossStd: orNull(end.std),
       bestLossMean: orNull(meanAndStd(test.map((curve) => Math.min(...curve))).mean),
       finalTrainLossMean: orNull(trained.mean),
-      finalTrainLossStd: orNull(trained.spread),
+      finalTrainLossStd: orNull(trained.std),
       secondsPerStep,
       rate,
     };
@@ -98,10 +98,7 @@ export interface OptimizerCurve {
 export function optimizerCurves(units: readonly EvaluationUnit[]): OptimizerCurve[] {
   const over = (curves: readonly (readonly number[])[]) => {
     const points = curves[0].map((_, at) => meanAndStd(curves.map((curve) => curve[at])));
-    return [
-      points.map(({ mean }) => orNull(mean)),
-      points.map(({ spread }) => orNull(spread)),
-    ] as const;
+    return [points.map(({ mean }) => orNull(mean)), points.map(({ std }) => orNull(std))] as const;
   };
   return units.map(({ optimizer, curves: { steps, test, train } }) => {
     const [[testMean, testStd], [trainMean, trainStd]] = [over(test), over(train)];
