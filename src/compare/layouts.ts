@@ -81,6 +81,8 @@ const gateOrders: Readonly<Record<string, string>> = {
     "gates of an LSTM: i f g o (PyTorch, Keras) in the first file, i o f g (ONNX) in the second",
   "0,2,3,1":
     "gates of an LSTM: i o f g (ONNX) in the first file, i f g o (PyTorch, Keras) in the second",
+  "0,2,1,3":
+    "gates of an LSTM: one file has i f c o (Keras, PyTorch), the other i j f o (LSTMCell of TensorFlow 1)",
   "1,0,2": "gates of a GRU: r and z exchanged (r z n in PyTorch, z r n in ONNX and Keras)",
 };
 

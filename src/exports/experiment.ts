@@ -32,3 +32,4 @@ export type {
 } from "../experiment/job.ts";
 export type { PluginRecord } from "../core/plugins.ts";
 export type { Target } from "../train/target.ts";
+export { optimizerReport } from "../report/optimizer-report.ts";

@@ -26,6 +26,13 @@ export {
 } from "../train/optimizers/update-rules.ts";
 export { learnedOptimizer, type LearnedOptimizerOptions } from "../optimizers/learned-optimizer.ts";
 export {
+  loadOptimizer,
+  openTheta,
+  type LoadOptimizerOptions,
+} from "../optimizers/load-optimizer.ts";
+export { shippedNames } from "../optimizers/shipped.ts";
+export { readTheta, writeTheta, type ThetaFile } from "../optimizers/theta-file.ts";
+export {
   optimizerKind,
   optimizerKinds,
   registerOptimizer,
@@ -66,3 +73,24 @@ export {
 export { defineInnerTask, type InnerTaskDefinition } from "../tasks/inner/define-task.ts";
 export type { InnerTask, LossAndGradients } from "../tasks/inner/inner-task.ts";
 export type { ImageData } from "../tasks/inner/images.ts";
+export {
+  handMadeContestant,
+  handMadeNames,
+  learnedContestant,
+  type Contestant,
+  type ManyRule,
+} from "../optimizers/evaluate/contestants.ts";
+export {
+  evaluateOptimizers,
+  type EvaluateEvent,
+  type EvaluateOptions,
+  type EvaluationUnit,
+} from "../optimizers/evaluate/evaluate.ts";
+export type { NetworkCurves } from "../optimizers/evaluate/train-networks.ts";
+export {
+  optimizerCurves,
+  optimizerRows,
+  type OptimizerCurve,
+  type OptimizerResult,
+  type OptimizerRow,
+} from "../optimizers/evaluate/rows.ts";

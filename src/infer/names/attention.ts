@@ -12,6 +12,8 @@ export interface AttentionSizes {
   readonly rotary?: boolean;
   /** Size of one head, where a tensor tells it. */
   readonly headSize?: number | undefined;
+  /** Heads, where a tensor tells their number. */
+  readonly heads?: number | undefined;
   /** The axis of heads, where other layers share it. @default an axis of this layer */
   readonly headAxis?: string;
   /** The order of heads is fixed. @default false */
@@ -26,6 +28,8 @@ export interface AttentionAxes {
   readonly k: string;
   readonly v: string;
   readonly o: string;
+  /** The heads themselves, where their number is known. */
+  readonly h?: string;
   /** Size of one head, where it is known. */
   readonly size?: number;
 }
@@ -39,12 +43,12 @@ interface HeadCounts {
 /** Heads, key/value heads and head size from what was told, checked against each other; null when not known. */
 function headCounts(
   builder: SpecBuilder,
-  { query, keyValue = query, headSize, side }: AttentionSizes,
+  { query, keyValue = query, headSize, heads: stored, side }: AttentionSizes,
 ): HeadCounts | null {
   const { facts } = builder;
   const told = facts.headSize ?? headSize;
   const counted = (side === undefined ? undefined : facts.sides?.[side]) ?? facts.heads;
-  const heads = counted ?? (told === undefined ? undefined : query / told);
+  const heads = counted ?? stored ?? (told === undefined ? undefined : query / told);
   if (heads === undefined) return null;
   const size = query / heads;
   const groups = keyValue / size;
@@ -54,6 +58,7 @@ function headCounts(
   const agrees =
     (told === undefined || told === size) &&
     (headSize === undefined || headSize === size) &&
+    (stored === undefined || stored === heads) &&
     (facts.keyValueHeads === undefined || facts.keyValueHeads === groups);
   if (whole && agrees) return { heads, groups, size };
   const shown = [
@@ -98,6 +103,7 @@ export function attentionAxes(
     k: product(outer, qk === null ? `${size}` : `${qk}^-1`),
     v: product(outer, v),
     o: product(outer, inner, `${v}^-1`),
+    h: product(outer, inner) || "1",
     size,
   };
 }

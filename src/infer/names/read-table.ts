@@ -149,7 +149,17 @@ function isRotary(
 
 function readAttention(scope: Scope, attention: Attention): AttentionAxes | undefined {
   const { builder, prefix, local, numbers } = scope;
-  const { name, query: queryAt, key, fused, norms, headAxis, fixedHeads, side } = attention;
+  const {
+    name,
+    query: queryAt,
+    key,
+    fused,
+    perHead,
+    norms,
+    headAxis,
+    fixedHeads,
+    side,
+  } = attention;
   const query = widthOf(scope, queryAt);
   const rows = fused === undefined ? undefined : widthOf(scope, fused);
   const keyValue = key === undefined ? undefined : widthOf(scope, key);
@@ -169,10 +179,16 @@ function readAttention(scope: Scope, attention: Attention): AttentionAxes | unde
     ...(keys !== undefined && { keyValue: keys }),
     rotary: isRotary(scope, attention),
     headSize: headSizeOf(scope, norms, query),
+    heads: perHead === undefined ? undefined : countIn(scope, perHead),
     ...(headAxis !== undefined && { headAxis: filled(headAxis, numbers) }),
     ...(fixedHeads !== undefined && { fixedHeads }),
     ...(side !== undefined && { side }),
   });
+}
+
+/** How many entries a tensor of the block or of the network has along a dimension, if it is there. */
+function countIn({ builder, root, prefix }: Scope, [name, dimension]: Width): number | undefined {
+  return (builder.peek(prefix + name) ?? builder.peek(root + name))?.[dimension];
 }
 
 /** The size of a head, where normalised heads or a stored table of frequencies tell it. */
@@ -206,9 +222,8 @@ function readLine(scope: Scope, line: Line): void {
     (companions !== undefined && !companions.some((one) => builder.has(one)));
   const shape = builder.peek(name);
   if (shape === undefined && mayLack) return;
-  const [first, ...others] = line.axes;
-  const more = Math.max(0, (shape?.length ?? 0) - others.length);
-  const texts = first === "**" ? [...Array<string>(more).fill("*"), ...others] : line.axes;
+  const more = Math.max(0, (shape?.length ?? 0) - line.axes.length + 1);
+  const texts = line.axes.flatMap((text) => (text === "**" ? Array<string>(more).fill("*") : text));
   const axes = texts.map((text, dimension) =>
     expressionOf(scope, filled(text, numbers), shape?.[dimension]),
   );
@@ -216,14 +231,18 @@ function readLine(scope: Scope, line: Line): void {
 }
 
 /** `@q`, `@cross.q`. */
-const attentionWord = /@(?:(\w+)\.)?(qkv|q|k|v|o)\b/g;
+const attentionWord = /@(?:(\w+)\.)?(qkv|q|k|v|o|h)\b/g;
 /** The dot before the name of an axis of the block alone. */
 const localDot = /(^|[\s(])\.(?=[A-Za-z_])/g;
 
 /** The expression of a dimension, its words replaced and its axes declared. */
 function expressionOf(scope: Scope, text: string, size: number | undefined): string {
-  if (text === "*") return String(size ?? 1);
+  const choices = text.split(" | ");
+  if (choices.length > 1) return expressionOf(scope, chosen(scope, choices, size), size);
   const { attention, local } = scope;
+  // Heads that nobody counts stay in place.
+  const isUncounted = text === "@h" && attention.get("")?.h === undefined;
+  if (text === "*" || isUncounted) return String(size ?? 1);
   const plain = text
     .replaceAll(localDot, `$1${local}`)
     .replaceAll(attentionWord, (_, name: string | undefined, part: keyof AttentionAxes | "qkv") => {
@@ -235,6 +254,16 @@ function expressionOf(scope: Scope, text: string, size: number | undefined): str
   const expression = isFixed ? plain.slice(1) : plain;
   declareIn(scope, expression, size, isFixed);
   return expression;
+}
+
+/** The first of several expressions that has the size of the dimension, where its axes are known. */
+function chosen(scope: Scope, choices: readonly string[], size: number | undefined): string {
+  const { builder, local } = scope;
+  const fits = choices.find((text) => {
+    const expression = parseAxisExpression(text.replaceAll(localDot, `$1${local}`));
+    return expressionSize(expression, (axis) => builder.sizeOf(axis) ?? NaN) === size;
+  });
+  return fits ?? choices[0];
 }
 
 /** Declares the one axis of an expression that has no size yet. */

@@ -140,8 +140,8 @@ const distilled: Style = {
       ),
     ],
     [
-      ...linear("pre_classifier", "classifier", "residual"),
-      ...linear("classifier", "!classifier", "classifier"),
+      ...linear("pre_classifier", "pre_classifier", "residual"),
+      ...linear("classifier", "!classifier", "pre_classifier"),
     ],
     linear("qa_outputs", "!qa_outputs", "residual"),
   ],
