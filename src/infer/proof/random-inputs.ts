@@ -7,6 +7,7 @@ import { sizeOf } from "../../core/shapes.ts";
 import { decodeTensor, type OnnxType } from "../../formats/onnx/onnx-tensor.ts";
 import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
 import type { ModelArray } from "../../runtime/executor.ts";
+import { indexInputs } from "./compared-numbers.ts";
 import type { InputShapes } from "../walk/input-shapes.ts";
 
 export interface DrawOptions {
@@ -26,6 +27,7 @@ export function randomInputs(
   { size = 1, indices, compared }: DrawOptions = {},
 ): Readonly<Record<string, ModelArray>> {
   const bound = indices ?? indexBound(graph);
+  const lookedUp = indexInputs(graph);
   return frozenRecord(
     graph.inputs.map(({ name, type }, i) => {
       const shape = shapes[i];
@@ -37,10 +39,8 @@ export function randomInputs(
       const limit = type === "bool" ? 2 : bound;
       const only = compared?.get(name) ?? (/mask/i.test(name) || type === "bool" ? 1 : undefined);
       const integer = only === undefined ? () => random.integer(limit) : () => only;
-      return [
-        name,
-        { type, shape, data: draw(type, sizeOf(shape), () => size * random.normal(), integer) },
-      ] as const;
+      const normal = lookedUp.has(name) ? integer : () => size * random.normal();
+      return [name, { type, shape, data: draw(type, sizeOf(shape), normal, integer) }] as const;
     }),
   );
 }
