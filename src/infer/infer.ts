@@ -32,6 +32,7 @@ export interface InferOptions {
   readonly constants?: ReadonlySet<string>;
 }
 
+/** The symmetries found in a graph, and how far they can be relied on. */
 export interface Inference {
   readonly spec: SymmetrySpec;
   /** What a person should know before relying on the spec. */
@@ -182,7 +183,7 @@ function warningsOf(walk: Walk, aliases: ReadonlyMap<string, string>): string[] 
     ([name, original]) =>
       `"${name}" is stored as "${original}" because their numbers were equal when the file was written; they are treated as two tensors`,
   );
-  const loose = walk.loose.map(
+  const untied = walk.untied.map(
     (name) =>
       `"${name}" has the same number everywhere and several readers; it carries no symmetry here (it may stand for several tensors)`,
   );
@@ -192,8 +193,8 @@ function warningsOf(walk: Walk, aliases: ReadonlyMap<string, string>): string[] 
   const after =
     walk.after === 0 ? [] : [`${walk.after} operations after these could not be followed either`];
   const originals = new Set(aliases.values());
-  const idle = walk.idle
+  const unread = walk.unread
     .filter((name) => !originals.has(name))
     .map((name) => `"${name}" is read by no operation and left out`);
-  return [...merged, ...loose, ...idle, ...closed, ...after];
+  return [...merged, ...untied, ...unread, ...closed, ...after];
 }

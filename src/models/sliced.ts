@@ -36,11 +36,11 @@ interface Coordinates {
 }
 
 const ancestors = (dims: AtomicTensor["dims"], dim: number): number[] => {
-  const { governor } = dims[dim];
-  return governor === null ? [] : [...ancestors(dims, governor), governor];
+  const { parent } = dims[dim];
+  return parent === null ? [] : [...ancestors(dims, parent), parent];
 };
 
-/** What one dimension of an atomic array [batch, ...dims, fixed] tells of its neurons; does not consume. */
+/** What one dimension of an atomic array [batch, ...dims, fixed] tells of its neurons. @keeps all */
 function coordinatesOf(
   lowered: LoweredSpec,
   tensor: AtomicTensor,
@@ -75,7 +75,7 @@ function coordinatesOf(
   ];
 }
 
-/** Incoming weights at length 1, outgoing ones times that length; consumes. */
+/** Incoming weights at length 1, outgoing ones times that length. @consumes */
 function takeOutScale(parts: readonly Coordinates[]): Coordinates[] {
   const squares = parts
     .filter(({ charge }) => charge === 1)
@@ -97,7 +97,7 @@ function takeOutScale(parts: readonly Coordinates[]): Coordinates[] {
   return scaled;
 }
 
-/** The cloud of an axis, every neuron beside its negative where the axis has signs: [batch, neurons, d]; consumes. */
+/** The cloud of an axis, every neuron beside its negative where the axis has signs: [batch, neurons, d]. @consumes */
 function cloudOf(parts: readonly Coordinates[], isSigned: boolean): np.Array {
   const join = (list: readonly Coordinates[]) =>
     concatenateAll(
@@ -141,7 +141,7 @@ function directionMatrix(dimension: number, count: number, seed: number): np.Arr
   return np.array(data).reshape([dimension, count]);
 }
 
-/** Quantiles of the sorted projections of a cloud [batch, neurons, d]: [batch, directions * quantiles]; consumes. */
+/** Quantiles of the sorted projections of a cloud [batch, neurons, d]: [batch, directions * quantiles]. @consumes */
 function sortedProjections(
   cloud: np.Array,
   directions: number,

@@ -31,7 +31,7 @@ export function compilePlan(
   for (const tensor of lowered.tensors) {
     const [read, written] = [isRead(tensor), isWritten(tensor)];
     if (!read && !written) continue;
-    const kind = tensor.dims.map((dim) => `${dim.axis}@${dim.governor}^${powerOf(dim)}`).join();
+    const kind = tensor.dims.map((dim) => `${dim.axis}@${dim.parent}^${powerOf(dim)}`).join();
     let patterns = kinds.get(kind);
     if (patterns === undefined) {
       patterns = openPatterns(lowered, tensor, scales).map((pattern) => ({

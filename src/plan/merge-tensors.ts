@@ -11,7 +11,7 @@ export interface MergedSpec extends LoweredSpec {
 }
 
 const kindOf = ({ dims, role = "both" }: AtomicTensor): string =>
-  `${role}:${dims.map((dim) => `${dim.axis}@${dim.governor}^${powerOf(dim)}`).join()}`;
+  `${role}:${dims.map((dim) => `${dim.axis}@${dim.parent}^${powerOf(dim)}`).join()}`;
 
 /**
  * Tensors in the order of their first members, without those that are neither read nor written. The trees of the spec still

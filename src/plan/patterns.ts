@@ -54,12 +54,11 @@ export function openPatterns(
     const count = Math.max(-1, ...labels) + 1;
     const blocks = Array.from({ length: count }, (_, label): OpenBlock => {
       const dims = labels.flatMap((other, dim) => (other === label ? [dim] : []));
-      const { axis, governor } = tensor.dims[dims[0]];
-      const parent = governor === null ? null : labels[governor];
+      const { axis, parent } = tensor.dims[dims[0]];
       return {
         dims,
         axis,
-        parent,
+        parent: parent === null ? null : labels[parent],
         charge: scales === "respect" ? chargeOf(lowered, tensor, dims) : 0,
       };
     });

@@ -84,7 +84,7 @@ async function createSession(ort: Runtime, model: Uint8Array): Promise<Ort.Infer
 }
 
 /** Words of the runtime that are passed on. */
-const mostWords = 300;
+const maxWords = 300;
 
 /** What the runtime throws, an error or the address of one, as an error of ours. */
 function runtimeError(what: string, error: unknown): UnsupportedError {
@@ -96,7 +96,7 @@ function runtimeError(what: string, error: unknown): UnsupportedError {
     .replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ")
     .trim()
     .replace(/\.$/, "");
-  const short = said.length > mostWords ? `${said.slice(0, mostWords)}...` : said;
+  const short = said.length > maxWords ? `${said.slice(0, maxWords)}...` : said;
   return new UnsupportedError(
     `onnxRuntime: onnxruntime-web ${what} (${short}); check the file where it was made, or go on without running it`,
     { cause: error },

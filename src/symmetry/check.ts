@@ -112,7 +112,7 @@ function checkGovernors(spec: SpecParts): SpecProblem[] {
     for (const part of splitParts(spec, tensor).parts) {
       for (const dim of part.dims) {
         const parent = dim.axis === null ? undefined : spec.axes[dim.axis].within;
-        if (parent === undefined || dim.governor !== null) continue;
+        if (parent === undefined || dim.parent !== null) continue;
         const message = `tensor "${tensor}", dimension ${dim.dimension}: axis "${dim.axis}" lies within "${parent}", but the tensor has no "${parent}" beside it; write "${parent} * ${dim.axis}" or drop "within"`;
         problems.push({
           severity: "error",

@@ -3,6 +3,7 @@
 
 import { SpecError } from "../core/errors.ts";
 
+/** How a dimension is made of axes: one axis, a product, a sum or a fixed block. */
 export type AxisExpression =
   | {
       readonly kind: "axis";

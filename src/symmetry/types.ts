@@ -12,6 +12,7 @@ export type AxisGroup = "fixed" | "permutation" | "general-linear";
 /** Scale part of a permutation axis: sign flips (odd activations) or positive factors (ReLU-like activations). */
 export type AxisScale = "sign" | "positive";
 
+/** Something with a size that dimensions of tensors share, and the group that acts on it. */
 export interface Axis {
   readonly size: number;
   readonly group: AxisGroup;
@@ -21,6 +22,7 @@ export interface Axis {
   readonly within?: string;
 }
 
+/** The shape of a tensor and the axes of its dimensions. */
 export interface TensorSpec {
   readonly shape: readonly number[];
   /** One expression per dimension. */

@@ -18,9 +18,9 @@ function indicesOf(part: Part): number[][] {
 
 /** The row-major index of the dimensions that enclose `dim`. */
 function instanceAt(part: Part, dim: number, index: readonly number[]): number {
-  const { governor } = part.dims[dim];
-  if (governor === null) return 0;
-  return instanceAt(part, governor, index) * part.dims[governor].size + index[governor];
+  const { parent } = part.dims[dim];
+  if (parent === null) return 0;
+  return instanceAt(part, parent, index) * part.dims[parent].size + index[parent];
 }
 
 /** Entry (j, i) of the matrix with which an action works along a dimension of an instance. */

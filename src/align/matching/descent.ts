@@ -21,7 +21,7 @@ import type { MatchProblem, PartReader } from "../../parts/problem.ts";
 import { rowsOf } from "../../parts/rows.ts";
 
 /** A pair of networks seen by matching: `b` is moved, `a` stays. */
-export interface Pair {
+export interface TensorPair {
   readonly problem: MatchProblem;
   readonly a: PartReader;
   readonly b: PartReader;
@@ -38,7 +38,7 @@ export interface DescentOptions {
   readonly onSweep: (sweep: number, score: number) => void;
 }
 
-export interface Descent extends Pair {
+export interface Descent extends TensorPair {
   readonly weights: readonly number[];
   readonly features: { readonly a: AxisFeatures; readonly b: AxisFeatures };
 }
@@ -55,7 +55,7 @@ export interface Descended {
  * A pass that gains less than this share of the score is the last one. Networks that are not alike gain next to nothing in
  * dozens of passes; near the top every pair counts.
  */
-const leastGain = { far: 1e-4, near: 1e-7 };
+const minGain = { far: 1e-4, near: 1e-7 };
 
 /** The share of the highest possible score from which the smaller gain is asked for. */
 const nearlyPerfect = 0.9;
@@ -103,7 +103,7 @@ export async function descend(
     }
     const next = await scoreOf(descent, element);
     options.onSweep(sweep, next);
-    const gain = next > nearlyPerfect * entries ? leastGain.near : leastGain.far;
+    const gain = next > nearlyPerfect * entries ? minGain.near : minGain.far;
     const better = next > score + gain * Math.abs(score);
     if (next >= score) best = { element: { ...element }, score: next, startScore, sweeps: sweep };
     if (!better || !axes.some((axis) => stale.has(axis))) break;
@@ -181,7 +181,7 @@ export async function scoreOf(
 }
 
 /** Entries whose products are taken together, so that many small parts cost one product. */
-const mostHeld = 2 ** 25;
+const maxHeld = 2 ** 25;
 
 /** The best change of one axis that encloses no other, the rest held; undefined when it would change nothing. */
 async function matchAxis(
@@ -216,7 +216,7 @@ async function matchAxis(
       }
       held += left.data.length;
     }
-    if (held >= mostHeld) await flush();
+    if (held >= maxHeld) await flush();
   }
   await flush();
   const identity = Array.from({ length: size }, (_, i) => i);

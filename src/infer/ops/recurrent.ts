@@ -5,7 +5,7 @@ import { fixedAtom, type NodeContext } from "../walk/context.ts";
 import type { PointwiseLaw, Value } from "../walk/value.ts";
 import { publishStack } from "./directions.ts";
 import { collapse } from "./dialects/fused.ts";
-import type { Handlers, Pair } from "./handler.ts";
+import type { Handlers, DimPair } from "./handler.ts";
 
 interface Kind {
   readonly gates: number;
@@ -259,7 +259,7 @@ function recur(
   const [gate, hidden] = input.dims.slice(n);
   const blank: Value = { ...x, origin: "computed", numbers: null, entry: null, stack: null };
   const made: Value = { ...blank, dims: [steps, batch, ...outer, gate, hidden] };
-  const rows = input.dims.slice(0, -1).map((_, i): Pair => [i, i + 2]);
+  const rows = input.dims.slice(0, -1).map((_, i): DimPair => [i, i + 2]);
   context.contract({
     left: x,
     right: input,
@@ -273,7 +273,7 @@ function recur(
   });
   const state: Value = { ...blank, dims: [...outer, batch, hidden] };
   const next: Value = { ...blank, dims: [...outer, batch, gate, hidden] };
-  const ahead = outer.map((_, i): Pair => [i, i]);
+  const ahead = outer.map((_, i): DimPair => [i, i]);
   context.contract({
     left: state,
     right: recurrent,

@@ -4,7 +4,7 @@
 import { type Atom, find, leavesOf } from "../index-sets/atoms.ts";
 import type { LeafScale } from "../assembly/build-spec.ts";
 import type { Exponents } from "./exponents.ts";
-import { type Places, placesOf } from "./places.ts";
+import { type LeafPlaces, placesOf } from "./places.ts";
 import { followScaling, type Way } from "./scaling.ts";
 import type { Fact, Value } from "../walk/value.ts";
 
@@ -74,7 +74,7 @@ interface Powers {
 /** Leaves that scale at some place in a weight, with the power of each place. */
 function qualifying(
   weights: readonly Value[],
-  places: Places,
+  places: LeafPlaces,
   unknowns: Exponents,
 ): Map<Atom, Powers> {
   const found = new Map<Atom, Powers>();
@@ -111,7 +111,7 @@ function qualifying(
  */
 function facingOf(
   ranked: readonly Value[],
-  places: Places,
+  places: LeafPlaces,
   unknowns: Exponents,
 ): Map<number, number> {
   const facing = new Map<number, number>();

@@ -3,7 +3,7 @@
 
 import { type Exponents, exponents } from "./exponents.ts";
 import { type ExponentSum, settleSums, type Support } from "./settle.ts";
-import { leavesBefore, type Place, type Places } from "./places.ts";
+import { leavesBefore, type LeafPlace, type LeafPlaces } from "./places.ts";
 import { sizeOf } from "../../core/shapes.ts";
 import { type Fact, type PointwiseLaw, shapeOfValue, type Value } from "../walk/value.ts";
 
@@ -18,15 +18,15 @@ const isPositive = (way: Way): boolean => way === "positive" || way === "partly 
 /** One solve: the exponents found so far, and the products that wait for more to be known. */
 interface Solve {
   readonly way: Way;
-  readonly places: Places;
+  readonly places: LeafPlaces;
   readonly unknowns: Exponents;
   readonly products: Product[];
 }
 
 /** Exponents of `total` are the sums of those of the terms, each with its sign; waits until more is known. */
 interface Product {
-  readonly total: readonly Place[];
-  readonly terms: readonly (readonly Place[])[];
+  readonly total: readonly LeafPlace[];
+  readonly terms: readonly (readonly LeafPlace[])[];
   readonly signs: readonly (1 | -1)[];
 }
 
@@ -40,7 +40,7 @@ type FactOf<K extends Fact["kind"]> = Extract<Fact, { kind: K }>;
 /** Solves for the exponent with which every place of a leaf in every value scales when one axis is scaled in one way. */
 export function followScaling(
   facts: readonly Fact[],
-  places: Places,
+  places: LeafPlaces,
   way: Way,
   weights: readonly Value[],
 ): Exponents {
@@ -59,16 +59,16 @@ export function followScaling(
   return solve.unknowns;
 }
 
-function zero({ unknowns }: Solve, list: readonly Place[]): void {
+function zero({ unknowns }: Solve, list: readonly LeafPlace[]): void {
   for (const { unknown } of list) unknowns.zero(unknown);
 }
 
 /** Whether two lists hold the same leaves in the same order. */
-const same = (a: readonly Place[], b: readonly Place[]): boolean =>
+const same = (a: readonly LeafPlace[], b: readonly LeafPlace[]): boolean =>
   a.length === b.length && a.every(({ leaf }, i) => leaf === b[i].leaf);
 
 /** Exponents of a are `factor` times those of b; 0 where the leaves differ. */
-function link(solve: Solve, a: readonly Place[], b: readonly Place[], factor = 1): void {
+function link(solve: Solve, a: readonly LeafPlace[], b: readonly LeafPlace[], factor = 1): void {
   if (same(a, b))
     for (const [i, { unknown }] of a.entries())
       solve.unknowns.link(unknown, b[i].unknown, solve.way === "parity" ? 1 : factor);
@@ -95,11 +95,11 @@ function carry(solve: Solve, { from, to, pairs, options }: FactOf<"carry">): voi
 /** The places of a slice that begins at `start`; none, and all set to 0, where it cuts a leaf. */
 function part(
   solve: Solve,
-  list: readonly Place[],
+  list: readonly LeafPlace[],
   value: Value,
   { dim, start }: Bound,
   length: number,
-): readonly Place[] {
+): readonly LeafPlace[] {
   const first = Number.isNaN(start) ? null : leavesBefore(value.dims[dim], start);
   if (first !== null) return list.slice(first, first + length);
   zero(solve, list);
@@ -154,8 +154,8 @@ function pointwise(solve: Solve, { law, inputs, output, degree = 1 }: FactOf<"po
 /** The exponents of `total` are the sums of those of the lists. */
 function multiply(
   solve: Solve,
-  total: readonly Place[],
-  lists: readonly (readonly Place[])[],
+  total: readonly LeafPlace[],
+  lists: readonly (readonly LeafPlace[])[],
   signs: readonly (1 | -1)[],
 ): void {
   const { way, products } = solve;
@@ -228,7 +228,7 @@ function settle(sums: readonly ExponentSum[], unknowns: Exponents): void {
 }
 
 /** Weights with one root; of equally many, the root with more entries carries more. */
-function supportOf(unknowns: Exponents, places: Places, weights: readonly Value[]): Support {
+function supportOf(unknowns: Exponents, places: LeafPlaces, weights: readonly Value[]): Support {
   const found = new Map<number, number>();
   for (const value of weights) {
     const entries = sizeOf(shapeOfValue(value));

@@ -10,13 +10,7 @@
 
 import { UnsupportedError } from "../../core/errors.ts";
 import { deriveSeed } from "../../core/random.ts";
-import {
-  difference,
-  isFinite,
-  type Outputs,
-  scalesOf,
-  smallestScale,
-} from "./output-difference.ts";
+import { difference, isFinite, type Outputs, scalesOf, minScale } from "./output-difference.ts";
 import type { Executor } from "../../runtime/executor.ts";
 import { findInputs, type InputSource } from "./working-inputs.ts";
 import { randomInputs } from "./random-inputs.ts";
@@ -95,7 +89,7 @@ export async function proveMove(
       scales.set(name, Math.max(scale, scales.get(name) ?? 0));
   if (!before.every((outputs) => Object.values(outputs).every(isFinite)))
     return { reason: "the outputs are not finite on random inputs" };
-  if (![...scales.values()].some((scale) => scale >= smallestScale))
+  if (![...scales.values()].some((scale) => scale >= minScale))
     return { reason: "no output is a real number other than 0 on random inputs" };
   const farthest = (others: readonly Outputs[]) =>
     Math.max(...before.map((outputs, i) => difference(outputs, others[i], scales)));

@@ -12,7 +12,7 @@ import { actOn, actOnTensor } from "../../symmetry/act.ts";
 import { movingAxes, sampleElement } from "../../symmetry/element.ts";
 import { axesOfExpression } from "../../symmetry/expression.ts";
 import type { SymmetrySpec, TensorSpec } from "../../symmetry/types.ts";
-import { difference, isFinite, scalesOf, smallestScale } from "./output-difference.ts";
+import { difference, isFinite, scalesOf, minScale } from "./output-difference.ts";
 import { jitter, shuffleTensor } from "./control.ts";
 import type { Executor, ModelArray } from "../../runtime/executor.ts";
 import type { Inference } from "../infer.ts";
@@ -27,6 +27,7 @@ export interface ProveOptions {
   readonly inputs?: Readonly<Record<string, ModelArray>>;
 }
 
+/** What the action on one axis did to the outputs. */
 export interface AxisProof {
   readonly axis: string;
   /** Difference of the outputs after the action, relative to their largest entry. */
@@ -36,6 +37,7 @@ export interface AxisProof {
   readonly control: { readonly tensor: string; readonly error: number } | null;
 }
 
+/** A spec put to the test on the file itself: what every axis came to, and the verdict. */
 export interface Proof {
   /** `proved`: everything holds; `refuted`: some claim does not; `nothing to prove`: no axis moves, or no output does. */
   readonly verdict: "proved" | "refuted" | "nothing to prove";
@@ -74,7 +76,7 @@ export async function proveSpec(
   const isRounding = roundingTest(prepared, inference.graph, seed, tolerance);
   const { weights, settings, errorOf, warnings } = prepared;
   const isSeen = (name: string) =>
-    settings.some(({ scales }) => (scales.get(name) ?? 0) >= smallestScale);
+    settings.some(({ scales }) => (scales.get(name) ?? 0) >= minScale);
   const outputs = [...settings[0].scales.keys()];
   for (const name of outputs) {
     if (!isSeen(name))

@@ -12,6 +12,7 @@ const batchSizes = [2, 1];
 /** Examples of more entries than this are taken one at a time first: a proof runs them often. */
 const largeExample = 2 ** 16;
 
+/** The shape of every input in order; null where it is not known. */
 export type InputShapes = readonly (readonly number[] | null)[];
 
 /** Candidate shapes of all inputs, one candidate when nothing is free. @throws {OptionError} for sizes below 1 */

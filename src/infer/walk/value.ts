@@ -3,18 +3,19 @@
 import type { Atom } from "../index-sets/atoms.ts";
 
 /** Numbers of a constant, row-major. */
-export interface Numbers {
+export interface KnownNumbers {
   readonly data: Float32Array | Float64Array;
   /** Whole numbers: division truncates. */
   readonly integer: boolean;
 }
 
+/** What a graph computes or stores: its dimensions as atoms, and its numbers where they are known. */
 export interface Value {
   readonly name: string;
   readonly dims: readonly Atom[];
   /** `weight`: made of tensors of the file only; `constant`: made of constants only; `computed`: depends on the input. */
   readonly origin: "weight" | "constant" | "computed";
-  readonly numbers: Numbers | null;
+  readonly numbers: KnownNumbers | null;
   /** The one number that every entry of a constant equals, when that is known. */
   readonly entry: number | null;
   /**

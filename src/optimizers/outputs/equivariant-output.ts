@@ -13,6 +13,7 @@ import { product } from "../../populations/layers/products.ts";
 import { lowerSpec } from "../../symmetry/lower.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { hostNormal, hostZeros } from "../host-theta.ts";
+import { blocksAsAxes } from "../permuted-spec.ts";
 import type { TensorLayout } from "../tensor-layout.ts";
 import type { OutputLayer } from "./output-layer.ts";
 import { kindPlaces, mostRank, termKinds } from "./term-kinds.ts";
@@ -26,7 +27,13 @@ export interface EquivariantOutputOptions {
 }
 
 /** Compiled ways into and out of the products of a plan. */
-function passes(spec: SymmetrySpec, layout: TensorLayout, channels: number) {
+function passes(
+  given: SymmetrySpec,
+  layout: TensorLayout,
+  { channels, coefficients }: EquivariantOutputOptions,
+) {
+  // One table for all specs sees vocabularies as axes, and positions of kernels as places of one entry.
+  const spec = coefficients === "kinds" ? blocksAsAxes(given, 2) : given;
   const lowered = lowerSpec(spec, { fixedAxes: "permute" });
   const merged = mergeTensors(lowered);
   const executable = planLowered(merged);
@@ -64,9 +71,10 @@ function passes(spec: SymmetrySpec, layout: TensorLayout, channels: number) {
 export function equivariantOutput(
   spec: SymmetrySpec,
   layout: TensorLayout,
-  { channels, coefficients, bias = true }: EquivariantOutputOptions,
+  options: EquivariantOutputOptions,
 ): OutputLayer {
-  const { executable, lowered, read, place } = passes(spec, layout, channels);
+  const { channels, coefficients, bias = true } = options;
+  const { executable, lowered, read, place } = passes(spec, layout, options);
   const coefficientLayer =
     coefficients === "terms"
       ? ownCoefficients(executable, channels)

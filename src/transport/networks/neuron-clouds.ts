@@ -25,6 +25,7 @@ export interface NeuronCloud {
   readonly coordinates: NeuronCoordinates;
 }
 
+/** The layers of a network as clouds of neurons. */
 export interface NeuronClouds {
   readonly clouds: readonly NeuronCloud[];
   /** Names of tensors without reorderable axes. */
@@ -67,20 +68,19 @@ function columnsOf(
   dim: number,
   data: Tensor["data"],
 ): { readonly columns: Columns[]; readonly exact: boolean } {
-  const governors: number[] = [];
-  for (let at = part.dims[dim].governor; at !== null; at = part.dims[at].governor)
-    governors.unshift(at);
-  const others = part.dims.map((_, i) => i).filter((i) => i !== dim && !governors.includes(i));
+  const parents: number[] = [];
+  for (let at = part.dims[dim].parent; at !== null; at = part.dims[at].parent) parents.unshift(at);
+  const others = part.dims.map((_, i) => i).filter((i) => i !== dim && !parents.includes(i));
   const isFree = (i: number) => moves(spec, part.dims[i].axis);
   const free = others.filter(isFree);
-  const order = [...governors, dim, ...others.filter((i) => !isFree(i)), ...free];
+  const order = [...parents, dim, ...others.filter((i) => !isFree(i)), ...free];
   const dims: PartDim[] = order.map((i) => part.dims[i]);
   const numbers = densePart({ dims, offset: part.offset }, data).data;
-  const neurons = sizeOf([...governors, dim].map((i) => part.dims[i].size));
+  const neurons = sizeOf([...parents, dim].map((i) => part.dims[i].size));
   const rest = sizeOf(free.map((i) => part.dims[i].size));
   const charge = powerOf(part.dims[dim]);
   const width = numbers.length / neurons / rest;
-  const exact = free.length === 0 && governors.length === 0;
+  const exact = free.length === 0 && parents.length === 0;
   if (free.length === 0)
     return { exact, columns: [{ width, charge, data: Float64Array.from(numbers), even: false }] };
   const scales = free.map((i) => {
