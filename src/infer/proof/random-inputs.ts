@@ -79,9 +79,13 @@ const lookups = new Set(
   "Gather GatherElements GatherND Scatter ScatterElements ScatterND".split(" "),
 );
 
+/** Bound of whole numbers where no stored table is looked into, and the largest bound of all. */
+const fewIndices = 16;
+const manyIndices = 1000;
+
 /** The smallest table that indices could look into, at least 2. */
 function indexBound(graph: OnnxGraph): number {
-  let bound = 16;
+  let bound = Infinity;
   for (const node of graph.nodes) {
     const table = lookups.has(node.op) ? graph.initializers.get(node.inputs[0]) : undefined;
     if (node.op === "OneHot") bound = Math.min(bound, depthOf(graph, node.inputs[1]));
@@ -89,7 +93,7 @@ function indexBound(graph: OnnxGraph): number {
     const size = table?.shape.at(axis?.kind === "number" ? axis.value : 0);
     if (size !== undefined) bound = Math.min(bound, size);
   }
-  return Math.max(2, bound);
+  return bound === Infinity ? fewIndices : Math.max(2, Math.min(bound, manyIndices));
 }
 
 /** The stored number of classes. */

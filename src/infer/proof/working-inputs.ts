@@ -30,7 +30,7 @@ const inputSizes = [1, 10, 100, 0.1];
 /** Outputs below this may be no more than the rounding of a sigmoid, which is absolute. */
 const tellingScale = 1e-3;
 /** Bounds of indices that are tried behind the usual one. */
-const smallIndices = [2, 1];
+const smallIndices = [16, 2, 1];
 /** Other sizes of free dimensions that are tried. */
 const mostShapes = 8;
 
