@@ -14,8 +14,8 @@ import { fuzzedFiles, mutatedFile } from "./support/mutated-files.js";
 
 const [count = 10_000, seed = 1] = process.argv.slice(2, 4).map(Number);
 const [, , , , only] = process.argv;
-const mostMilliseconds = 2000;
-const mostMemory = 2 ** 30;
+const maxMilliseconds = 2000;
+const maxMemory = 2 ** 30;
 const random = randomStream(seed);
 const text = (characters) => new TextEncoder().encode(characters);
 const values = (length) => Float32Array.from({ length }, () => random.normal());
@@ -119,7 +119,7 @@ for (const [kind, wholes] of Object.entries(sound)) {
     slowest = Math.max(slowest, (user + system) / 1000);
     memory = Math.max(memory, process.memoryUsage.rss());
   }
-  failed ||= outcomes.refused === 0 || slowest > mostMilliseconds || memory > mostMemory;
+  failed ||= outcomes.refused === 0 || slowest > maxMilliseconds || memory > maxMemory;
   console.log(
     `${kind}: ${count} files, seed ${seed}: ${outcomes.refused} refused, ${outcomes.read} read, slowest ${slowest.toFixed(0)} ms CPU, at most ${Math.round(memory / 2 ** 20)} MiB`,
   );

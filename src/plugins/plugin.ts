@@ -19,7 +19,7 @@ import { registerRecipe } from "../zoo/recipes.ts";
 export interface PluginRegistry {
   /** What networks of populations learn. */
   task(entry: NamedTask): void;
-  /** A functional: `train --model`, `experiment --models`. */
+  /** A functional: `train --functional`, `experiment --models`. */
   model(entry: NamedModel): void;
   /** A layer between features of weights, for `layered` models. */
   layer(entry: NamedLayer): void;

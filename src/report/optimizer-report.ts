@@ -4,7 +4,7 @@ import * as Plot from "@observablehq/plot";
 import type { OptimizerCurve, OptimizerResult, OptimizerRow } from "../optimizers/evaluate/rows.ts";
 import { drawSvg, extent, grid, seriesColor, softInk } from "./canvas.ts";
 import { html, htmlPage, trusted } from "./html.ts";
-import { type Column, count, decimal, htmlTable, withSpread } from "./table.ts";
+import { type Column, count, decimal, htmlTable, withStd } from "./table.ts";
 
 interface Point {
   readonly optimizer: string;
@@ -85,7 +85,7 @@ const columns: Column<OptimizerRow>[] = [
     cell: ({ stepsToAdamMean, stepsToAdamStd, reached, seeds }) =>
       stepsToAdamMean === null
         ? `${reached} of ${seeds} seeds`
-        : withSpread(stepsToAdamMean, stepsToAdamStd ?? Number.NaN, 0),
+        : withStd(stepsToAdamMean, stepsToAdamStd ?? Number.NaN, 0),
   },
   { label: "speed-up in steps", cell: ({ speedup }) => decimal(speedup ?? Number.NaN, 2) },
   {
@@ -95,13 +95,13 @@ const columns: Column<OptimizerRow>[] = [
   {
     label: "final test loss",
     cell: ({ finalLossMean, finalLossStd }) =>
-      withSpread(finalLossMean ?? Number.NaN, finalLossStd ?? Number.NaN, 4),
+      withStd(finalLossMean ?? Number.NaN, finalLossStd ?? Number.NaN, 4),
   },
   { label: "best test loss", cell: ({ bestLossMean }) => decimal(bestLossMean ?? Number.NaN, 4) },
   {
     label: "final training loss",
     cell: ({ finalTrainLossMean, finalTrainLossStd }) =>
-      withSpread(finalTrainLossMean ?? Number.NaN, finalTrainLossStd ?? Number.NaN, 4),
+      withStd(finalTrainLossMean ?? Number.NaN, finalTrainLossStd ?? Number.NaN, 4),
   },
   { label: "ms a step", cell: ({ secondsPerStep }) => decimal(1000 * secondsPerStep, 2) },
 ];

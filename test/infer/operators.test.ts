@@ -40,8 +40,8 @@ const right: Readonly<Record<string, readonly string[]>> = {
   "scatter-max": ["S_9 positive"],
   "scatter-nd": ["S_9 positive"],
   "set-4": ["S_8 positive"],
-  "set-6": ["S_5 positive", "S_8"],
-  "skip-norm": ["S_9"],
+  "set-6": ["S_5 positive", "S_8 positive"],
+  "skip-norm": ["S_9 positive"],
 };
 
 /** Models that onnxruntime does not run: operator sets it has dropped, and a branch that its shape check refuses. */

@@ -24,7 +24,10 @@ export const embedCommand: RegisterCommand = (program, cli) => {
     .description(
       "Runs a universal neural functional with random parameters over a model's inferred spec: a vector that no permutation symmetry of the model changes. The same seed gives the same functional.",
     )
-    .argument("<model>", "an .onnx file; or .safetensors, .pt, .npz, read by their tensor names")
+    .argument(
+      "<model>",
+      "an .onnx file; or .safetensors, .pt, .npz, .gguf, .h5, read by their tensor names",
+    )
     .option("--size <n>", "numbers in the vector", wholeNumber(1, 4096), 16)
     .option("--channels <n>", "hidden channels of the functional", wholeNumber(1, 4096), 8)
     .option("--seed <n>", "fixes the functional's parameters", seedNumber, 0)

@@ -23,7 +23,7 @@ export const fingerprintCommand: RegisterCommand = (program, cli) => {
     )
     .argument(
       "<checkpoints...>",
-      ".safetensors (or its index), .pt, .npz, .onnx, or a folder of one",
+      ".safetensors (or its index), .pt, .npz, .gguf, .h5, .onnx, or a folder of one",
     )
     .addHelpText(
       "after",
@@ -39,27 +39,33 @@ interface FileFingerprint extends Fingerprint {
   readonly path: string;
   /** Where the spec comes from. */
   readonly spec: string;
-  readonly note?: string;
+  /** What was left out of the names and tensors, and what was not looked at. */
+  readonly notes: readonly string[];
   readonly taken: readonly TakenOfFile[];
 }
 
 async function fingerprintOf(cli: Cli, path: string, told: ToldSpec): Promise<FileFingerprint> {
   const { fingerprint } = await import("../../identity/fingerprint.ts");
-  const { needSpec } = await import("../networks/need-spec.ts");
+  const { specOrFixed } = await import("../networks/need-spec.ts");
+  const { withoutCopy } = await import("../networks/sketch-fit.ts");
   const { phasesNote } = await import("../networks/phases.ts");
   const network = await openCheckpoint(path, told);
   const { source } = network;
   try {
     const taken = tellTaken(cli.output, [network]);
-    const found = needSpec("fingerprint", await findSpec(network, told));
-    const note = phasesNote(found);
-    return {
-      path,
-      ...(await fingerprint(found.spec, source)),
-      taken,
-      spec: found.origin,
-      ...(note !== undefined && { note }),
-    };
+    const found = specOrFixed(await findSpec(network, told), source);
+    const once = await withoutCopy(found.spec, source);
+    const print = await fingerprint(once.spec, once.source);
+    const phases = phasesNote(found);
+    const notes = [
+      ...(print.stripped.length === 0 ? [] : [`${path}: names without ${print.stripped.join("")}`]),
+      ...(once.copy === undefined
+        ? []
+        : [`${path}: ${once.copy} is a copy of ${once.of}, read once`]),
+      ...(found.origin.startsWith("not known") ? found.warnings : []),
+      ...(phases === undefined ? [] : [phases]),
+    ];
+    return { path, ...print, taken, spec: found.origin, notes };
   } finally {
     await source.close();
   }
@@ -82,7 +88,7 @@ async function runFingerprint(cli: Cli, paths: readonly string[], flags: SpecFla
     task.update(done + 1);
   }
   task.finish();
-  for (const note of new Set(results.flatMap((result) => result.note ?? [])))
+  for (const note of new Set(results.flatMap(({ notes }) => notes)))
     cli.output.note(`note: ${note}`);
   cli.output.result(results, () => results.flatMap(linesOf).join("\n"));
 }

@@ -4,6 +4,7 @@ import type { RegisterCommand } from "../app/context.ts";
 import { alignCommand } from "./align.ts";
 import { canonicalCommand } from "./canonical.ts";
 import { compareCommand } from "./compare.ts";
+import { convertCommand } from "./convert.ts";
 import { demoCommand } from "./experiments/demo.ts";
 import { describeCommand } from "./describe.ts";
 import { distanceCommand } from "./distance.ts";
@@ -30,6 +31,7 @@ export const commands: readonly RegisterCommand[] = [
   describeCommand,
   embedCommand,
   compareCommand,
+  convertCommand,
   distanceCommand,
   alignCommand,
   mergeCommand,

@@ -15,8 +15,9 @@ export const maxBytes = 2 ** 31;
 const maxNodes = 500_000;
 const maxTensors = 500_000;
 const maxNesting = 64;
-const oldestOpset = 1;
-const newestOpset = 24;
+/** Operator sets that are read. */
+export const oldestOpset = 1;
+export const newestOpset = 24;
 
 /** The protobuf message of a model. @throws {FormatError} when the bytes are not one */
 export function decodeModel(bytes: Uint8Array): ModelProto {
@@ -83,8 +84,12 @@ function readGraph(model: ModelProto): OnnxGraph {
 
 function readOpset(model: ModelProto): number {
   const entry = model.opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx");
-  if (entry === undefined)
-    throw new FormatError("readOnnx: the model does not say which operator set it uses");
+  if (entry === undefined) {
+    const isUsed = model.graph?.node.some(({ domain }) => domain === "" || domain === "ai.onnx");
+    if (isUsed !== false || model.opsetImport.length === 0)
+      throw new FormatError("readOnnx: the model does not say which operator set it uses");
+    return newestOpset;
+  }
   const version = Number(entry.version);
   if (version < oldestOpset || version > newestOpset)
     throw new UnsupportedError(

@@ -6,7 +6,7 @@ import { pick } from "../walk/fold.ts";
 import { segmentOf } from "../index-sets/refine.ts";
 import type { Value } from "../walk/value.ts";
 import { isRejoined } from "./rejoin.ts";
-import { type Handlers, identityPairs, type Pair, pairsBy } from "./handler.ts";
+import { type Handlers, identityPairs, type DimPair, pairsBy } from "./handler.ts";
 
 /** One index of a stack, with or without a dimension of size 1 in its place. */
 export function publishMember(
@@ -61,7 +61,7 @@ function gather(context: NodeContext): void {
       around(indices.dims.length === 0 ? [] : [middle]),
       numbers ? { numbers } : {},
     );
-    const all: Pair[] = indices.dims.length === 0 ? pairs : identityPairs(x);
+    const all: DimPair[] = indices.dims.length === 0 ? pairs : identityPairs(x);
     context.carry(x, output, all, { slice: { dim: axis, start: known[0] } });
     return;
   }

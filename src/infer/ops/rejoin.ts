@@ -7,30 +7,77 @@ import type { NodeContext } from "../walk/context.ts";
 
 const maxPicks = 16;
 
-/** Whether the one reader of this Gather concatenates all indices of the same axis in order. */
+/** Whether every reader of this pick concatenates the picks of all indices of the same axis in order. */
 export function isRejoined(context: NodeContext, size: number): boolean {
   const { node } = context;
-  const readers = context.consumers(node.outputs[0]);
-  if (size < 2 || size > maxPicks || readers.length === 0) return false;
-  return readers.every(({ op, domain, inputs }) => {
-    if (op !== "Concat" || domain !== "" || inputs.length !== size) return false;
-    return inputs.every((name, index) => {
-      const pick = context.producer(name);
-      if (pick?.op !== "Gather" || pick.domain !== "" || pick.inputs[0] !== node.inputs[0])
-        return false;
-      const at = context.single(pick.inputs[1]);
-      const same =
-        axisOf(pick) === axisOf(node) &&
-        context.consumers(name).every((reader) => readers.includes(reader));
-      return (
-        same &&
-        at !== undefined &&
-        (at < 0 ? at + size : at) === index &&
-        isScalar(context, pick.inputs[1])
-      );
-    });
-  });
+  const own = pickOf(context, node, size);
+  if (own === null || size < 2 || size > maxPicks) return false;
+  const ends = own.keeps ? context.consumers(node.outputs[0]) : [node];
+  if (ends.length === 0 || !ends.every((end) => !own.keeps || squeezes(context, end, own.axis)))
+    return false;
+  const readers = ends.flatMap(({ outputs }) => context.consumers(outputs[0]));
+  return (
+    readers.length > 0 &&
+    readers.every(({ op, domain, inputs }) => {
+      if (op !== "Concat" || domain !== "" || inputs.length !== size) return false;
+      return inputs.every((name, index) => {
+        const end = context.producer(name);
+        const from = own.keeps && end !== undefined ? context.producer(end.inputs[0]) : end;
+        if (end === undefined || from === undefined || from.inputs[0] !== node.inputs[0])
+          return false;
+        const pick = pickOf(context, from, size);
+        const fits = pick?.axis === own.axis && pick.index === index && pick.keeps === own.keeps;
+        if (!fits || (own.keeps && !squeezes(context, end, own.axis))) return false;
+        return context.consumers(name).every((reader) => readers.includes(reader));
+      });
+    })
+  );
 }
+
+interface Pick {
+  readonly axis: number;
+  readonly index: number;
+  /** The axis stays, with size 1, until it is squeezed. */
+  readonly keeps: boolean;
+}
+
+/** The one index that a Gather or a Slice takes of an axis with this size; axes are counted from the front. */
+function pickOf(context: NodeContext, node: OnnxNode, size: number): Pick | null {
+  if (node.domain !== "") return null;
+  if (node.op === "Gather") {
+    const at = context.single(node.inputs[1]);
+    if (at === undefined || !isScalar(context, node.inputs[1])) return null;
+    return { axis: axisOf(node), index: at < 0 ? at + size : at, keeps: false };
+  }
+  if (node.op !== "Slice") return null;
+  const [start, end, axis] = ["starts", "ends", "axes"].map((name, i) =>
+    numberOf(context, node, name, i + 1),
+  );
+  const step = node.inputs[4] === undefined ? 1 : context.single(node.inputs[4]);
+  if (start === undefined || end === undefined || axis === undefined || step !== 1) return null;
+  const index = start < 0 ? start + size : start;
+  const isOne = Math.min(end < 0 ? end + size : end, size) === index + 1;
+  return isOne && axis >= 0 ? { axis, index, keeps: true } : null;
+}
+
+/** A list with one number, from an attribute or an input. */
+function numberOf(
+  context: NodeContext,
+  { attributes, inputs }: OnnxNode,
+  name: string,
+  position: number,
+): number | undefined {
+  const stored = attributes.get(name);
+  if (stored?.kind === "numbers" && stored.value.length === 1) return stored.value[0];
+  return inputs[position] === undefined ? undefined : context.single(inputs[position]);
+}
+
+/** Whether a node takes away this axis and nothing else. */
+const squeezes = (context: NodeContext, node: OnnxNode, axis: number): boolean =>
+  node.op === "Squeeze" &&
+  node.domain === "" &&
+  numberOf(context, node, "axes", 1) === axis &&
+  node.inputs.length <= 2;
 
 const axisOf = (node: OnnxNode): number => {
   const found = node.attributes.get("axis");

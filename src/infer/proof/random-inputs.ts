@@ -9,13 +9,23 @@ import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
 import type { ModelArray } from "../../runtime/executor.ts";
 import type { InputShapes } from "../walk/input-shapes.ts";
 
+export interface DrawOptions {
+  /** What normal numbers are multiplied by. @default 1 */
+  readonly size?: number;
+  /** Whole numbers are below this. @default the smallest table that they could look into */
+  readonly indices?: number;
+  /** Inputs of whole numbers that hold one number everywhere. @default none */
+  readonly compared?: ReadonlyMap<string, number>;
+}
+
 /** One array for every input. @throws {UnsupportedError} for inputs without a type or shape to draw from */
 export function randomInputs(
   graph: OnnxGraph,
   shapes: InputShapes,
   seed: number,
+  { size = 1, indices, compared }: DrawOptions = {},
 ): Readonly<Record<string, ModelArray>> {
-  const bound = indexBound(graph);
+  const bound = indices ?? indexBound(graph);
   return frozenRecord(
     graph.inputs.map(({ name, type }, i) => {
       const shape = shapes[i];
@@ -25,10 +35,11 @@ export function randomInputs(
         );
       const random = randomStream(deriveSeed(seed, "input", name));
       const limit = type === "bool" ? 2 : bound;
-      const integer = /mask/i.test(name) || type === "bool" ? () => 1 : () => random.integer(limit);
+      const only = compared?.get(name) ?? (/mask/i.test(name) || type === "bool" ? 1 : undefined);
+      const integer = only === undefined ? () => random.integer(limit) : () => only;
       return [
         name,
-        { type, shape, data: draw(type, sizeOf(shape), () => random.normal(), integer) },
+        { type, shape, data: draw(type, sizeOf(shape), () => size * random.normal(), integer) },
       ] as const;
     }),
   );

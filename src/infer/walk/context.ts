@@ -8,7 +8,7 @@ import { unify } from "../index-sets/refine.ts";
 import {
   type CarryOptions,
   type Fact,
-  type Numbers,
+  type KnownNumbers,
   type PointwiseLaw,
   shapeOfValue,
   type Value,
@@ -20,7 +20,7 @@ export class Declined extends Error {
 }
 
 export interface OutputOptions {
-  readonly numbers?: Numbers;
+  readonly numbers?: KnownNumbers;
   readonly entry?: number;
   readonly stack?: Value["stack"];
   readonly picked?: Value["picked"];
@@ -30,6 +30,7 @@ export interface OutputOptions {
   readonly computed?: boolean;
 }
 
+/** What the handler of an operation sees: its node, its inputs, and how it makes outputs. */
 export interface NodeContext {
   readonly node: OnnxNode;
   readonly opset: number;

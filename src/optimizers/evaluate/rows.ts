@@ -1,6 +1,6 @@
 // From curves to a table: how many steps each optimizer needs until the best test loss of tuned Adam, and where it ends.
 
-import { meanAndSpread } from "../../train/measures/metrics.ts";
+import { meanAndStd } from "../../train/measures/metrics.ts";
 import type { EvaluationUnit } from "./evaluate.ts";
 
 /** One optimizer on one task. Spreads are standard deviations over seeds; null where a number is not defined. */
@@ -36,7 +36,7 @@ const last = <T>(values: readonly T[]): T => values[values.length - 1];
 
 /** Mean over networks at every point. */
 const meanCurve = (curves: readonly (readonly number[])[]): number[] =>
-  curves[0].map((_, at) => meanAndSpread(curves.map((curve) => curve[at])).mean);
+  curves[0].map((_, at) => meanAndStd(curves.map((curve) => curve[at])).mean);
 
 /** The first step at which a curve is at most a loss; undefined when it never is. */
 const firstAt = (
@@ -58,26 +58,26 @@ export function optimizerRows(task: string, units: readonly EvaluationUnit[]): O
   return units.map(({ optimizer, rate, curves }): OptimizerRow => {
     const { steps, test, train, secondsPerStep } = curves;
     const reached = test.flatMap((curve) => firstAt(steps, curve, target) ?? []);
-    const all = meanAndSpread(reached.length === test.length ? reached : []);
+    const all = meanAndStd(reached.length === test.length ? reached : []);
     const own = firstAt(steps, meanCurve(test), target);
     const speedup = own === undefined ? null : adamSteps / own;
-    const end = meanAndSpread(test.map(last));
-    const trained = meanAndSpread(train.map(last));
+    const end = meanAndStd(test.map(last));
+    const trained = meanAndStd(train.map(last));
     return {
       task,
       optimizer,
       seeds: test.length,
       stepsToAdamMean: orNull(all.mean),
-      stepsToAdamStd: orNull(all.spread),
+      stepsToAdamStd: orNull(all.std),
       reached: reached.length,
       speedup,
       speedupInSeconds:
         speedup === null ? null : (speedup * adam.curves.secondsPerStep) / secondsPerStep,
       finalLossMean: orNull(end.mean),
-      finalLossStd: orNull(end.spread),
-      bestLossMean: orNull(meanAndSpread(test.map((curve) => Math.min(...curve))).mean),
+      finalLossStd: orNull(end.std),
+      bestLossMean: orNull(meanAndStd(test.map((curve) => Math.min(...curve))).mean),
       finalTrainLossMean: orNull(trained.mean),
-      finalTrainLossStd: orNull(trained.spread),
+      finalTrainLossStd: orNull(trained.std),
       secondsPerStep,
       rate,
     };
@@ -97,11 +97,8 @@ export interface OptimizerCurve {
 /** Curves as results keep them. */
 export function optimizerCurves(units: readonly EvaluationUnit[]): OptimizerCurve[] {
   const over = (curves: readonly (readonly number[])[]) => {
-    const points = curves[0].map((_, at) => meanAndSpread(curves.map((curve) => curve[at])));
-    return [
-      points.map(({ mean }) => orNull(mean)),
-      points.map(({ spread }) => orNull(spread)),
-    ] as const;
+    const points = curves[0].map((_, at) => meanAndStd(curves.map((curve) => curve[at])));
+    return [points.map(({ mean }) => orNull(mean)), points.map(({ std }) => orNull(std))] as const;
   };
   return units.map(({ optimizer, curves: { steps, test, train } }) => {
     const [[testMean, testStd], [trainMean, trainStd]] = [over(test), over(train)];

@@ -6,6 +6,7 @@ import type { EstimatorName } from "./estimator.ts";
 /** What a learned optimizer is to make small: the mean of all losses of an episode, or the last one. */
 export type EpisodeLoss = "mean" | "last";
 
+/** What meta-training does, and for how long. */
 export interface MetaSettings {
   /** A kind of learned optimizer. */
   readonly kind: string;

@@ -6,6 +6,7 @@ import { checkFunctions, openRegistry } from "../../core/registry.ts";
 import type { ImageData } from "./images.ts";
 import type { InnerTask } from "./inner-task.ts";
 
+/** What is known of an inner task before it is loaded. */
 export interface InnerTaskEntry {
   /** One line for help texts. */
   readonly summary: string;

@@ -71,6 +71,26 @@ export const recurrentModels: readonly Architecture[] = [
     },
   },
   {
+    name: "last states of both directions, each sliced and squeezed, side by side",
+    axes: ["5 in 2"],
+    build(b) {
+      const weights = [
+        b.weight("W", [2, 15, 6]),
+        b.weight("R", [2, 15, 5]),
+        b.weight("B", [2, 30]),
+      ];
+      const [, last] = b.nodes("GRU", [b.input("x", [5, 2, 6]), ...weights], 2, {
+        hidden_size: 5,
+        direction: "bidirectional",
+      });
+      const picked = [0, 1].map((i) => {
+        const one = b.node("Slice", [last, b.constant([i]), b.constant([i + 1]), b.constant([0])]);
+        return b.node("Squeeze", [one, b.constant([0])]);
+      });
+      b.output(linear(b, b.node("Concat", picked, { axis: 1 }), "head", 10, 4));
+    },
+  },
+  {
     name: "last states of both directions added up, which ties the directions",
     axes: ["5"],
     build(b) {

@@ -1,0 +1,399 @@
+// Conversions between files of one network: found, undone, and never claimed of numbers that are others.
+
+import { describe, expect, test } from "vitest";
+import { randomStream } from "../../src/core/random.ts";
+import { sizeOf } from "../../src/core/shapes.ts";
+import type { Tensor, Weights } from "../../src/core/tensors.ts";
+import { compareCheckpoints } from "../../src/compare/compare-checkpoints.ts";
+import { commonSource, convertedSource } from "../../src/compare/conversions/converted-source.ts";
+import { countedConversions } from "../../src/compare/conversions/conversion-words.ts";
+import { permuted, takeRows } from "../../src/compare/conversions/make-tensor.ts";
+import { planConversion } from "../../src/compare/conversions/plan-conversion.ts";
+import {
+  makeTensorSource,
+  type TensorSource,
+  weightsSource,
+} from "../../src/formats/tensor-source.ts";
+import { narrow } from "../../src/formats/narrow.ts";
+import type { SafeDtype, SafeTensor } from "../../src/formats/safetensors/safetensors-dtypes.ts";
+
+const random = randomStream(5);
+
+const tensor = (...shape: number[]): Tensor => ({
+  shape,
+  data: Float32Array.from({ length: sizeOf(shape) }, () => random.normal()),
+});
+
+/** A decoder of two layers with 4 query heads of 3 rows and 2 of keys and values, and constant norms as fresh models have. */
+function decoder(): Record<string, Tensor> {
+  const ones: Tensor = { shape: [8], data: new Float32Array(8).fill(1) };
+  const layers = [0, 1].flatMap((i): [string, Tensor][] => {
+    const at = `model.layers.${i}`;
+    return [
+      [`${at}.input_layernorm.weight`, ones],
+      [`${at}.post_attention_layernorm.weight`, ones],
+      [`${at}.self_attn.q_proj.weight`, tensor(12, 8)],
+      [`${at}.self_attn.q_proj.bias`, tensor(12)],
+      [`${at}.self_attn.k_proj.weight`, tensor(6, 8)],
+      [`${at}.self_attn.k_proj.bias`, tensor(6)],
+      [`${at}.self_attn.v_proj.weight`, tensor(6, 8)],
+      [`${at}.self_attn.v_proj.bias`, { shape: [6], data: new Float32Array(6) }],
+      [`${at}.self_attn.o_proj.weight`, tensor(8, 12)],
+      [`${at}.mlp.gate_proj.weight`, tensor(10, 8)],
+      [`${at}.mlp.up_proj.weight`, tensor(10, 8)],
+      [`${at}.mlp.down_proj.weight`, tensor(8, 10)],
+    ];
+  });
+  return {
+    "model.embed_tokens.weight": tensor(13, 8),
+    ...Object.fromEntries(layers),
+    "model.norm.weight": ones,
+    "lm_head.weight": tensor(13, 8),
+  };
+}
+
+const stack = (...parts: readonly Tensor[]): Tensor => ({
+  shape: [parts.reduce((sum, { shape }) => sum + shape[0], 0), ...parts[0].shape.slice(1)],
+  data: Float32Array.from(parts.flatMap(({ data }) => [...data])),
+});
+
+/** So many rows of each part for every group. */
+const perGroup = (groups: number, ...parts: readonly Tensor[]): Tensor => {
+  const rows = parts.map(({ shape }) => shape[0] / groups);
+  const slices = Array.from({ length: groups }, (_, g) =>
+    parts.map((part, p) =>
+      takeRows(
+        part,
+        Array.from({ length: rows[p] }, (__, r) => g * rows[p] + r),
+      ),
+    ),
+  ).flat();
+  return stack(...slices);
+};
+
+type Change = (weights: Record<string, Tensor>) => Record<string, Tensor>;
+
+const mapNames =
+  (named: (name: string) => string): Change =>
+  (weights) =>
+    Object.fromEntries(Object.entries(weights).map(([name, one]) => [named(name), one]));
+
+const mapTensors =
+  (change: (name: string, one: Tensor) => Tensor): Change =>
+  (weights) =>
+    Object.fromEntries(Object.entries(weights).map(([name, one]) => [name, change(name, one)]));
+
+/** One tensor in place of several of each layer. */
+const fuse =
+  (
+    whole: string,
+    parts: readonly string[],
+    join: (...parts: readonly Tensor[]) => Tensor,
+  ): Change =>
+  (weights) => {
+    const result: Record<string, Tensor> = {};
+    for (const [name, one] of Object.entries(weights)) {
+      const part = parts.findIndex((text) => name.includes(`.${text}.`));
+      if (part === -1) result[name] = one;
+      if (part !== 0) continue;
+      const all = parts.map((text) => weights[name.replace(`.${parts[0]}.`, `.${text}.`)]);
+      result[name.replace(`.${parts[0]}.`, `.${whole}.`)] = join(...all);
+    }
+    return result;
+  };
+
+const projections = ["q_proj", "k_proj", "v_proj"] as const;
+const turned: Change = mapTensors((name, one) =>
+  one.shape.length === 2 && !/embed|lm_head/.test(name) ? permuted(one, [1, 0]) : one,
+);
+
+interface Case {
+  readonly name: string;
+  readonly change: Change;
+  readonly kinds: readonly string[];
+}
+
+const cases: readonly Case[] = [
+  { name: "a prefix", change: mapNames((name) => `_orig_mod.${name}`), kinds: ["prefix"] },
+  {
+    name: "a prefix that no wrapper has",
+    change: mapNames((name) => `language.tower.${name}`),
+    kinds: ["prefix"],
+  },
+  {
+    name: "other names",
+    change: mapNames((name) =>
+      name
+        .replace("self_attn", "attention")
+        .replace(/(\w)_proj/, "w$1")
+        .replace("model.layers", "h"),
+    ),
+    kinds: ["rename"],
+  },
+  { name: "matrices turned round", change: turned, kinds: ["transpose"] },
+  {
+    name: "fused projections",
+    change: (weights) =>
+      fuse(
+        "gate_up_proj",
+        ["gate_proj", "up_proj"],
+        stack,
+      )(fuse("qkv_proj", projections, stack)(weights)),
+    kinds: ["concatenate"],
+  },
+  {
+    name: "fused by group",
+    change: fuse("query_key_value", projections, (...parts) => perGroup(2, ...parts)),
+    kinds: ["regroup"],
+  },
+  {
+    name: "fused, turned and renamed",
+    change: (weights) =>
+      mapNames((name) => name.replace(/^model\./, "net.").replace(".self_attn.", ".attn."))(
+        turned(fuse("qkv", projections, stack)(weights)),
+      ),
+    kinds: ["concatenate", "rename", "transpose"],
+  },
+];
+
+const kindsOf = (conversions: readonly { readonly kind: string }[]) =>
+  [...new Set(conversions.map(({ kind }) => kind))].toSorted();
+
+/** The plan, and how files compare after it. */
+async function converted(a: TensorSource, b: TensorSource) {
+  const plan = await planConversion(a, b);
+  const comparison = await compareCheckpoints(convertedSource(plan), commonSource(plan));
+  return { plan, verdict: comparison.verdict, comparison };
+}
+
+describe("files of the same numbers", () => {
+  const weights = decoder();
+  test.each(cases)("$name", async ({ change, kinds }) => {
+    const other = change(weights);
+    for (const [from, to] of [
+      [weights, other],
+      [other, weights],
+    ]) {
+      const { plan, verdict } = await converted(weightsSource(from), weightsSource(to));
+      expect([verdict, plan.lacking, plan.unused, plan.refused]).toEqual(["identical", [], [], []]);
+      const found = kindsOf(plan.conversions);
+      const back = kinds.map((kind) => (kind === "concatenate" ? "split" : kind));
+      expect(found).toEqual((from === weights ? kinds : back).toSorted());
+      // The control: one number is another, and nothing is claimed of that tensor by its numbers.
+      const last = Object.keys(to).find(
+        (name) => /down|w?d/.test(name) && to[name].shape.length > 1,
+      )!;
+      const data = to[last].data.slice();
+      data[3] += 1;
+      const changed = { ...to, [last]: { ...to[last], data } };
+      const control = await converted(weightsSource(from), weightsSource(changed));
+      expect(control.verdict).toBe("different");
+      for (const one of control.plan.conversions)
+        if (one.to.includes(last)) expect(one.by).toBe("names");
+    }
+  });
+});
+
+/** A source of the given formats. */
+function formatted(weights: Weights, dtypeOf: (name: string) => SafeDtype): TensorSource {
+  const stored = new Map(
+    Object.entries(weights).map(([name, one]): [string, SafeTensor] => [
+      name,
+      narrow(one, dtypeOf(name), name),
+    ]),
+  );
+  return makeTensorSource({
+    file: { location: "memory" },
+    format: "memory",
+    entries: stored,
+    load: async (name) => stored.get(name)!.data.slice(),
+  });
+}
+
+describe("single conversions", () => {
+  test("kernels with channels last, and those of one position against matrices", async () => {
+    const a = { "conv.weight": tensor(3, 3, 4, 8), "fc.weight": tensor(8, 5, 1, 1) };
+    const b = {
+      "conv.weight": permuted(a["conv.weight"], [3, 2, 0, 1]),
+      "fc.weight": { shape: [8, 5], data: a["fc.weight"].data },
+    };
+    const { plan, verdict } = await converted(weightsSource(a), weightsSource(b));
+    expect([verdict, kindsOf(plan.conversions)]).toEqual(["identical", ["permute"]]);
+    const tuned = { ...b, "conv.weight": tensor(8, 4, 3, 3) };
+    const other = await converted(weightsSource(a), weightsSource(tuned));
+    expect(other.verdict).toBe("different");
+    expect(other.plan.conversions.find(({ to }) => to[0] === "conv.weight")).toMatchObject({
+      kind: "permute",
+      by: "names",
+    });
+  });
+
+  test("rows of rotary heads in the other order, under other names, with their biases", async () => {
+    const rows = Array.from(
+      { length: 16 },
+      (_, r) => 8 * Math.floor(r / 8) + ((r % 8) % 2) * 4 + Math.floor((r % 8) / 2),
+    );
+    const a = { "q_proj.weight": tensor(16, 6), "q_proj.bias": tensor(16) };
+    const b = {
+      "wq.weight": takeRows(a["q_proj.weight"], rows),
+      "wq.bias": takeRows(a["q_proj.bias"], rows),
+    };
+    const { plan, verdict } = await converted(weightsSource(a), weightsSource(b));
+    expect(verdict).toBe("identical");
+    expect(plan.conversions).toMatchObject([
+      { kind: "regroup", detail: expect.stringMatching(/rotary positions, heads of 8/) },
+      { kind: "regroup", from: ["q_proj.bias"], to: ["wq.bias"] },
+    ]);
+    // Rows in an order that nobody makes are no conversion.
+    const odd = {
+      "wq.weight": takeRows(a["q_proj.weight"], rows.toSpliced(0, 2, rows[1], rows[0])),
+    };
+    const refused = await converted(weightsSource(a), weightsSource(odd));
+    expect([refused.verdict, refused.plan.lacking]).toEqual(["different", ["wq.weight"]]);
+    expect(refused.plan.refused.join()).toMatch(/no converter known here/);
+  });
+
+  test("names and a coarser format at once: equal once they are rounded", async () => {
+    const a = decoder();
+    const b = mapNames((name) => name.replace("layers", "blocks"))(a);
+    const files = [formatted(a, () => "F32"), formatted(b, () => "BF16")] as const;
+    const { plan, verdict, comparison } = await converted(...files);
+    expect([verdict, comparison.rounded, plan.lacking]).toEqual(["identical", true, []]);
+    const changed = { ...b, "lm_head.weight": tensor(13, 8) };
+    expect(
+      (
+        await converted(
+          files[0],
+          formatted(changed, () => "BF16"),
+        )
+      ).verdict,
+    ).toBe("different");
+  });
+
+  test("length and direction against weights, in both spellings", async () => {
+    const v = tensor(5, 4);
+    const norms = Float32Array.from({ length: 5 }, (_, r) =>
+      Math.hypot(...v.data.subarray(4 * r, 4 * r + 4)),
+    );
+    const g: Tensor = { shape: [5, 1], data: Float32Array.from(norms, (n, i) => n * (1 + i)) };
+    const w: Tensor = { shape: [5, 4], data: v.data.map((x, i) => x * (1 + Math.floor(i / 4))) };
+    const whole = { "a.weight": w, "a.bias": tensor(5) };
+    const bias = whole["a.bias"];
+    for (const parts of [
+      { "a.weight_g": g, "a.weight_v": v, "a.bias": bias },
+      {
+        "a.parametrizations.weight.original0": g,
+        "a.parametrizations.weight.original1": v,
+        "a.bias": bias,
+      },
+    ]) {
+      for (const [x, y] of [
+        [whole, parts],
+        [parts, whole],
+      ] as const) {
+        const { plan, verdict } = await converted(
+          weightsSource(x as Weights),
+          weightsSource(y as Weights),
+        );
+        expect(verdict).toBe("identical");
+        expect(plan.conversions).toMatchObject([{ kind: "decompose", by: "numbers" }]);
+      }
+      const far = { ...whole, "a.weight": { ...w, data: w.data.map((x) => x * 1.001) } };
+      const control = await converted(weightsSource(far), weightsSource(parts as Weights));
+      expect(control.verdict).toBe("different");
+      expect(control.plan.conversions).toMatchObject([{ kind: "decompose", by: "names" }]);
+    }
+  });
+
+  test("whole numbers with scales: equal within half a step, and no further", async () => {
+    const w = tensor(6, 7);
+    const steps = Array.from(
+      { length: 6 },
+      (_, r) => Math.max(...w.data.subarray(7 * r, 7 * r + 7).map(Math.abs)) / 127,
+    );
+    const q: Tensor = {
+      shape: [6, 7],
+      data: w.data.map((x, i) => Math.round(x / steps[Math.floor(i / 7)])),
+    };
+    const files = (one: Tensor) =>
+      formatted(
+        { "l.weight": one, "l.weight_scale": { shape: [6, 1], data: Float32Array.from(steps) } },
+        (name) => (name === "l.weight" ? "I8" : "F32"),
+      );
+    const real = formatted({ "l.weight": w }, () => "F32");
+    const { plan, verdict } = await converted(real, files(q));
+    expect(verdict).toBe("identical");
+    expect(plan.conversions).toMatchObject([
+      { kind: "quantise", from: ["l.weight"], to: ["l.weight", "l.weight_scale"], by: "numbers" },
+    ]);
+    const off = {
+      ...q,
+      data: q.data.map((x, i) => (i === 3 ? Math.sign(x) * (Math.abs(x) - 2) : x)),
+    };
+    expect((await converted(real, files(off))).verdict).toBe("different");
+  });
+
+  test("a tied output matrix, unless the model's config denies it; more rows of a vocabulary", async () => {
+    const table = tensor(9, 4);
+    const a = { "embed_tokens.weight": table, "fc.weight": tensor(4, 4) };
+    const b = { ...a, "lm_head.weight": table };
+    for (const [x, y] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      const { plan, verdict } = await converted(weightsSource(x), weightsSource(y as Weights));
+      expect([verdict, kindsOf(plan.conversions)]).toEqual(["identical", ["tie"]]);
+    }
+    const denied = await planConversion(weightsSource(a), weightsSource(b), { tied: false });
+    expect([denied.conversions, denied.lacking]).toEqual([[], ["lm_head.weight"]]);
+    const other = { ...a, "lm_head.weight": tensor(9, 4) };
+    expect((await converted(weightsSource(a), weightsSource(other))).verdict).toBe("different");
+    const grown = { ...a, "embed_tokens.weight": stack(table, tensor(2, 4)) };
+    const { plan, verdict } = await converted(weightsSource(a), weightsSource(grown));
+    expect(verdict).toBe("identical");
+    expect(plan.conversions).toMatchObject([
+      { kind: "add-rows", by: "numbers", detail: "2 rows more in the second file" },
+    ]);
+  });
+
+  test("a square matrix follows others of its kind; where nothing says it, it is refused by name", async () => {
+    const a = {
+      "0.proj.weight": tensor(4, 6),
+      "1.proj.weight": tensor(4, 4),
+      "x.gate.weight": tensor(4, 4),
+    };
+    const b = {
+      "0.proj.weight": tensor(6, 4),
+      "1.proj.weight": tensor(4, 4),
+      "x.gate.weight": tensor(4, 4),
+    };
+    const { plan } = await converted(weightsSource(a), weightsSource(b));
+    expect(plan.conversions).toMatchObject([
+      { kind: "transpose", to: ["0.proj.weight"], by: "names" },
+      { kind: "transpose", to: ["1.proj.weight"], by: "names" },
+    ]);
+    expect(plan.refused).toEqual([expect.stringMatching(/"x\.gate\.weight" is square/)]);
+  });
+
+  test("equal names and shapes are never converted, however rows are ordered", async () => {
+    const a = { "lstm.weight": tensor(12, 3) };
+    const order = [0, 1, 2, 6, 7, 8, 3, 4, 5, 9, 10, 11];
+    const b = { "lstm.weight": takeRows(a["lstm.weight"], order) };
+    const { plan, verdict } = await converted(weightsSource(a), weightsSource(b));
+    expect([plan.conversions, verdict]).toEqual([[], "reordered"]);
+  });
+
+  test("are counted in words", () => {
+    const one = (kind: "rename" | "transpose" | "tie") => ({
+      kind,
+      from: [],
+      to: [],
+      by: "numbers" as const,
+    });
+    expect(countedConversions([])).toBe("");
+    expect(countedConversions([one("tie")])).toBe("1 tied copy");
+    expect(countedConversions([one("transpose"), one("rename"), one("rename"), one("tie")])).toBe(
+      "2 renamings, 1 transposition and 1 tied copy",
+    );
+  });
+});
