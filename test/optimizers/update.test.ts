@@ -2,7 +2,6 @@
 
 import { jit, numpy as np } from "@jax-js/jax";
 import { beforeAll, describe, expect, test } from "vitest";
-import { randomStream } from "../../src/core/random.ts";
 import { sizeOf } from "../../src/core/shapes.ts";
 import type { Weights } from "../../src/core/tensors.ts";
 import {
@@ -14,17 +13,17 @@ import {
 import { startEngine } from "../../src/engine/start.ts";
 import { equivariantLinear } from "../../src/layers/equivariant-linear.ts";
 import { weightFeatures } from "../../src/layers/weight-features.ts";
-import { stackThetas, thetaFromVector, thetaSize } from "../../src/optimizers/host-theta.ts";
+import { thetaFromVector } from "../../src/optimizers/host-theta.ts";
 import { learnedOptimizer } from "../../src/optimizers/learned-optimizer.ts";
 import type { Params } from "../../src/models/model.ts";
 import type { OptimizerState } from "../../src/train/optimizers/update-rules.ts";
 import { optimizerKind, optimizerKinds } from "../../src/optimizers/registry.ts";
 import { actOn } from "../../src/symmetry/act.ts";
 import { sampleElement } from "../../src/symmetry/element.ts";
-import { defineSpec } from "../../src/symmetry/spec.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 import { weakenSpec } from "../../src/symmetry/weaken.ts";
+import { randomRecord, someTheta, updatesOf } from "../support/learned-updates.ts";
 import { publishedNFNCNNSpec, publishedRNNSpec } from "../support/published-specs.ts";
 
 beforeAll(() => startEngine());
@@ -32,36 +31,6 @@ beforeAll(() => startEngine());
 const spec = mlpSpec([5, 4, 3]);
 const decays = [0.1, 0.5, 0.9, 0.99, 0.999, 0.9999];
 const scales = [1, 3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4, 1e5];
-
-function random(of: SymmetrySpec, seed: number, size = 1): HostRecord {
-  const stream = randomStream(seed);
-  return Object.fromEntries(
-    Object.entries(of.tensors).map(([name, { shape }]) => [
-      name,
-      { shape, data: Float32Array.from({ length: sizeOf(shape) }, () => size * stream.normal()) },
-    ]),
-  );
-}
-
-/** Several networks' arrays in one record [n, ...]. */
-function together(records: readonly HostRecord[]): HostRecord {
-  return Object.fromEntries(
-    Object.entries(records[0]).map(([name, { shape }]) => [
-      name,
-      {
-        shape: [records.length, ...shape],
-        data: Float32Array.from(records.flatMap((record) => [...record[name].data])),
-      },
-    ]),
-  );
-}
-
-/** Theta with numbers everywhere, zeros at the start included. */
-function someTheta(kind: string, of: SymmetrySpec, seed: number): Float32Array {
-  const { thetaShapes } = optimizerKind(kind).program(of);
-  const stream = randomStream(seed);
-  return Float32Array.from({ length: thetaSize(thetaShapes) }, () => 0.2 * stream.normal());
-}
 
 /** The hidden features of every tensor after three dense layers, from the definition; updates by a function of them. */
 function hiddenByDefinition(
@@ -153,40 +122,17 @@ async function outputByLayers(
   );
 }
 
-/** The updates of the last of several steps of n networks with a theta each. */
-async function updatesOf(
-  kind: string,
-  of: SymmetrySpec,
-  thetas: readonly Float32Array[],
-  params: readonly HostRecord[],
-  gradients: readonly (readonly HostRecord[])[],
-): Promise<HostRecord> {
-  const program = optimizerKind(kind).program(of);
-  const prepared = program.prepare(stackThetas(program.thetaShapes, thetas));
-  const weights = arraysFromHost(together(params));
-  let state = program.initialState(thetas.length);
-  let last: HostRecord = {};
-  for (const step of gradients) {
-    const [updates, next] = program.update(
-      prepared,
-      arraysFromHost(together(step)),
-      state,
-      weights,
-    );
-    state = next;
-    last = await arraysToHost(updates);
-  }
-  return last;
-}
-
 describe("the published rule", () => {
   test.each(["deep-sets", "unf", "nfn"])(
     "%s: three steps of two networks are those of the definition, each with its own theta",
     async (kind) => {
       const { thetaShapes } = optimizerKind(kind).program(spec);
       const thetas = [1, 2].map((seed) => someTheta(kind, spec, seed));
-      const params = [random(spec, 3), random(spec, 4, 2)];
-      const gradients = [5, 6, 7].map((seed) => [random(spec, seed, 0.1), random(spec, 10 * seed)]);
+      const params = [randomRecord(spec, 3), randomRecord(spec, 4, 2)];
+      const gradients = [5, 6, 7].map((seed) => [
+        randomRecord(spec, seed, 0.1),
+        randomRecord(spec, 10 * seed),
+      ]);
       const updates = await updatesOf(kind, spec, thetas, params, gradients);
       let other = 0;
       for (const at of [0, 1]) {
@@ -207,110 +153,6 @@ describe("the published rule", () => {
         }
       }
       expect(other).toBeGreaterThan(0.01); // control: the other network's update is another one
-    },
-  );
-});
-
-describe("Celo2", () => {
-  /** The 30 inputs of a matrix after several gradients, column by column, from their description. */
-  function inputsByDefinition(shape: readonly [number, number], p: number[], gs: number[][]) {
-    const [rows, columns] = shape;
-    const size = rows * columns;
-    const largest = rows > columns ? 0 : 1;
-    const momentDecays = [0.9, 0.99, 0.999];
-    const g = gs[gs.length - 1];
-    const running = (decay: number, of: (g_: number[]) => number[]) =>
-      gs
-        .map(of)
-        .reduce(
-          (mean, x) => x.map((v, i) => decay * (mean[i] ?? 0) + (1 - decay) * v),
-          [] as number[],
-        );
-    const moments = momentDecays.map((decay) => running(decay, (x) => x));
-    const second = running(0.95, (x) => x.map((v) => v * v));
-    /** Means of squares over one axis, spread over the matrix again. */
-    const meansOver = (axis: number) => (x: number[]) =>
-      x.map((_, i) => {
-        const own = axis === 1 ? Math.floor(i / columns) : i % columns;
-        const mates = x.filter(
-          (_1, j) => (axis === 1 ? Math.floor(j / columns) : j % columns) === own,
-        );
-        return mates.reduce((sum, v) => sum + v * v, 0) / mates.length;
-      });
-    const rowsOf = momentDecays.map((decay) => running(decay, meansOver(largest)));
-    const columnsOf = momentDecays.map((decay) => running(decay, meansOver(1 - largest)));
-    const rowFactor = rowsOf.map((x) => {
-      const mean = x.reduce((sum, v) => sum + v, 0) / size;
-      return x.map((v) => 1 / Math.sqrt(v / mean));
-    });
-    const columnFactor = columnsOf.map((x) => x.map((v) => 1 / Math.sqrt(v)));
-    const root = second.map((v) => 1 / Math.sqrt(v + 1e-8));
-    const times = (...list: number[][]) =>
-      list[0].map((_, i) => list.reduce((x, y) => x * y[i], 1));
-    const inputs = [
-      g,
-      g.map((x) => Math.max(-0.1, Math.min(0.1, x))),
-      p,
-      ...moments,
-      second,
-      ...moments.map((m) => times(m, root)),
-      root,
-      ...[0, 1, 2].map((d) => times(g, rowFactor[d], columnFactor[d])),
-      times(g, root),
-      ...rowsOf,
-      ...columnsOf,
-      ...rowsOf.map((x) => x.map((v) => 1 / Math.sqrt(v + 1e-8))),
-      ...columnsOf.map((x) => x.map((v) => 1 / Math.sqrt(v + 1e-8))),
-      ...[0, 1, 2].map((d) => times(moments[d], rowFactor[d], columnFactor[d])),
-    ];
-    return inputs.map((x) => {
-      const square = x.reduce((sum, v) => sum + v * v, 0) / size;
-      return x.map((v) => v / Math.sqrt(square + 1e-9));
-    });
-  }
-  test.each([
-    [4, 5],
-    [5, 3],
-  ] as const)(
-    "two steps of a %i x %i matrix are those of the description",
-    async (rows, columns) => {
-      const of = defineSpec({
-        axes: {
-          a: { size: rows, group: "permutation" },
-          b: { size: columns, group: "permutation" },
-        },
-        tensors: { w: ["a", "b"] },
-      });
-      const theta = someTheta("celo2", of, 6);
-      const params = random(of, 7);
-      const gradients = [8, 9].map((seed) => random(of, seed));
-      const updates = await updatesOf(
-        "celo2",
-        of,
-        [theta],
-        [params],
-        gradients.map((g) => [g]),
-      );
-      const arrays = thetaFromVector(optimizerKind("celo2").program(of).thetaShapes, theta);
-      const numbers = (record: HostRecord) => Array.from(record["w"].data);
-      const inputs = inputsByDefinition([rows, columns], numbers(params), gradients.map(numbers));
-      expect(inputs).toHaveLength(30);
-      const directions = inputs[0].map((_, entry) => {
-        let x = inputs.map((input) => input[entry]);
-        for (const layer of [0, 1, 2]) {
-          const { shape, data } = arrays[`dense${layer}.weight`];
-          const bias = arrays[`dense${layer}.bias`].data;
-          x = Array.from({ length: shape[1] }, (_1, out) => {
-            const sum = x.reduce((s, v, i) => s + v * data[i * shape[1] + out], bias[out]);
-            return layer === 2 ? sum : Math.max(0, sum);
-          });
-        }
-        return x[0];
-      });
-      const size = Math.sqrt(directions.reduce((sum, d) => sum + d * d, 0) / directions.length);
-      for (const [i, direction] of directions.entries())
-        expect(updates["w"].data[i]).toBeCloseTo((-0.001 * direction) / size, 6);
-      expect(new Set(Array.from(updates["w"].data, (u) => u.toFixed(5))).size).toBeGreaterThan(3);
     },
   );
 });
@@ -341,7 +183,7 @@ describe("updates move with the network", () => {
   test.each(cases)("%s on the %s", async (kind, name) => {
     const of = specs[name];
     const theta = someTheta(kind, of, 11);
-    const [params, gradients] = [random(of, 12), random(of, 13)];
+    const [params, gradients] = [randomRecord(of, 12), randomRecord(of, 13)];
     const move = sampleElement(of, 14);
     const acted = (x: HostRecord) => actOn(of, move, x) as HostRecord;
     const plain = await updatesOf(kind, of, [theta], [params], [[gradients]]);
@@ -362,11 +204,11 @@ describe("for one network", () => {
   test.each(optimizerKinds())("%s under jit gives what it gives outside", async (kind) => {
     const optimizer = learnedOptimizer({ kind, spec });
     const run = async (update: typeof optimizer.update) => {
-      const params = arraysFromHost(random(spec, 3));
+      const params = arraysFromHost(randomRecord(spec, 3));
       let state = optimizer.init(params);
       let last: HostRecord = {};
       for (const seed of [4, 5]) {
-        const [updates, next] = update(arraysFromHost(random(spec, seed)), state, params);
+        const [updates, next] = update(arraysFromHost(randomRecord(spec, seed)), state, params);
         state = next;
         last = await arraysToHost(updates);
       }
@@ -387,14 +229,14 @@ describe("for one network", () => {
   });
   test("tensors that are missing, unknown or of another shape are named", () => {
     const optimizer = learnedOptimizer({ kind: "unf-small", spec });
-    const whole = () => arraysFromHost(random(spec, 3));
+    const whole = () => arraysFromHost(randomRecord(spec, 3));
     const names = Object.keys(spec.tensors);
     const { [names[0]]: first, ...rest } = whole();
     expect(() => optimizer.init(rest)).toThrow(
       new RegExp(`"${names[0]}" of the spec is not among`),
     );
     expect(() => optimizer.init({ ...whole(), other: np.zeros([2]) })).toThrow(/"other" is not in/);
-    const wide = arraysFromHost(random(mlpSpec([5, 6, 3]), 3));
+    const wide = arraysFromHost(randomRecord(mlpSpec([5, 6, 3]), 3));
     expect(() => optimizer.init(wide)).toThrow(/expected \[4, 5\]/);
     first.dispose();
   });
