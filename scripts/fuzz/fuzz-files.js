@@ -1,16 +1,21 @@
 // Feeds mutated weight, index and spec files to their readers: each must be refused with a clear error or read whole, within
-// 2 s of CPU time and 1 GiB of memory. `node scripts/fuzz-files.js [count of each] [seed] [kind]`, after `npm run build`.
+// 2 s of CPU time and 1 GiB of memory. `node scripts/fuzz/fuzz-files.js [count of each] [seed] [kind]`, after `npm run build`.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { zipSync } from "fflate";
-import { EnvironmentError, FormatError, SpecError, UnsupportedError } from "../dist/core/errors.js";
-import { randomStream } from "../dist/core/random.js";
-import { openTensorSource } from "../dist/formats/open.js";
-import { writeSafetensors } from "../dist/formats/safetensors/safetensors-write.js";
-import { specFromJSON } from "../dist/symmetry/json.js";
-import { root } from "./sources.js";
-import { fuzzedFiles, mutatedFile } from "./support/mutated-files.js";
+import {
+  EnvironmentError,
+  FormatError,
+  SpecError,
+  UnsupportedError,
+} from "../../dist/core/errors.js";
+import { randomStream } from "../../dist/core/random.js";
+import { openTensorSource } from "../../dist/formats/open.js";
+import { writeSafetensors } from "../../dist/formats/safetensors/safetensors-write.js";
+import { specFromJSON } from "../../dist/symmetry/json.js";
+import { root } from "../sources.js";
+import { fuzzedFiles, mutatedFile } from "../support/mutated-files.js";
 
 const [count = 10_000, seed = 1] = process.argv.slice(2, 4).map(Number);
 const [, , , , only] = process.argv;

@@ -1,4 +1,4 @@
-// Runs the mutation test of ONNX files at full length: node scripts/fuzz-onnx.js [count] [seed]
+// Runs the mutation test of ONNX files at full length: node scripts/fuzz/fuzz-onnx.js [count] [seed]
 
 import { spawnSync } from "node:child_process";
 

@@ -1,10 +1,10 @@
 // Feeds mutated safetensors files to the reader: each must be refused with a clear error or read whole, quickly.
-// `node scripts/fuzz-safetensors.js [count] [seed]`, after `npm run build`.
+// `node scripts/fuzz/fuzz-safetensors.js [count] [seed]`, after `npm run build`.
 
-import { FormatError, UnsupportedError } from "../dist/core/errors.js";
-import { randomStream } from "../dist/core/random.js";
-import { writeSafetensors } from "../dist/formats/safetensors/safetensors-write.js";
-import { readSafetensors } from "../dist/formats/safetensors/safetensors.js";
+import { FormatError, UnsupportedError } from "../../dist/core/errors.js";
+import { randomStream } from "../../dist/core/random.js";
+import { writeSafetensors } from "../../dist/formats/safetensors/safetensors-write.js";
+import { readSafetensors } from "../../dist/formats/safetensors/safetensors.js";
 
 const [count = 10_000, seed = 1] = process.argv.slice(2).map(Number);
 const random = randomStream(seed);
