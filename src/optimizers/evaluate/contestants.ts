@@ -33,6 +33,7 @@ export interface ManyRule {
   readonly close: () => void;
 }
 
+/** An optimizer in an evaluation. */
 export interface Contestant {
   readonly name: string;
   /** Rates to choose from; none where nothing is tuned. */
