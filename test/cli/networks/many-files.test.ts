@@ -68,7 +68,7 @@ describe("where two files differ", () => {
   test("layer by layer, before and after alignment, as many as --top says, and as pictures", () =>
     inTemporaryFolder(async (folder) => {
       const page = join(folder, "page.html");
-      const args = ["compare", files[1], files[2], ...told, "--top", "2", "--report", page];
+      const args = ["compare", files[0], files[2], ...told, "--top", "2", "--report", page];
       const { code, stdout } = await weightspace(args);
       expect(code).toBe(12);
       expect(stdout).toMatch(/^layer .*difference \/ norm\s+after aligning$/m);
