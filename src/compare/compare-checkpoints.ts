@@ -17,8 +17,10 @@ import { describeReorderings, type TensorReordering } from "./reordered-tensors.
 import { type AxisSummary, summarizeElement } from "../parts/summary.ts";
 import { type TensorDifference, tensorDifference } from "../parts/tensor-difference.ts";
 
+/** What a comparison says: equal numbers, equal up to a symmetry, up to a reordering, or different. */
 export type Verdict = "identical" | "symmetric" | "reordered" | "different";
 
+/** Whether two checkpoints hold the same network, with the evidence. */
 export interface Comparison {
   readonly verdict: Verdict;
   /** Missing, extra and reshaped tensors, and changed number formats. */

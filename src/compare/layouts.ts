@@ -52,7 +52,7 @@ function rotaryLayout(permutation: readonly number[]): KnownLayout | undefined {
 }
 
 /** Share of blocks that must be converted to speak of a layout: queries alone of fused queries, keys and values are a third. */
-const leastShare = 0.2;
+const minShare = 0.2;
 
 /** Whether every block of rows follows the map inside it or stays, and enough of them follow it. */
 function blocksFollow(
@@ -72,7 +72,7 @@ function blocksFollow(
     if (!follows && !stays) return false;
     if (follows && !stays) followed++;
   }
-  return followed > 0 && followed * block >= leastShare * permutation.length;
+  return followed > 0 && followed * block >= minShare * permutation.length;
 }
 
 /** Gate orders by number of gates: which of the first file's blocks come first, second, ... in the second file. */

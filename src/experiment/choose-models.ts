@@ -13,7 +13,7 @@ import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { ExperimentEntry } from "./settings.ts";
 
 /** More parameters than any run here can hold beside its gradients and the optimizer's state. */
-const mostParameters = 100_000_000;
+const maxParameters = 100_000_000;
 
 /** Names beside those of the registry. `nfn` is both of its variants, as published results compare both. */
 const aliases: Readonly<Record<string, readonly ExperimentEntry[]>> = {
@@ -161,9 +161,9 @@ export function checkReadable(spec: SymmetrySpec, entries: readonly ExperimentEn
         { cause: error },
       );
     }
-    if (parameters > mostParameters) {
+    if (parameters > maxParameters) {
       throw new OptionError(
-        `experiment: ${name} would have ${parameters} parameters on these networks, expected at most ${mostParameters}; leave it out or give it smaller ${modelEntry(model).width?.option ?? "options"}`,
+        `experiment: ${name} would have ${parameters} parameters on these networks, expected at most ${maxParameters}; leave it out or give it smaller ${modelEntry(model).width?.option ?? "options"}`,
       );
     }
   }

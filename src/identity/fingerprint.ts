@@ -7,7 +7,7 @@ import { frozenRecord } from "../core/records.ts";
 import { plainNames } from "../infer/names/stored-names.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
-import { inGauge } from "../align/align.ts";
+import { withNormalizedScales } from "../align/align.ts";
 import { isContinuous } from "./canonical.ts";
 import { tiesOf } from "./order-by-colours.ts";
 import type { Tie } from "./sort-axes.ts";
@@ -23,6 +23,7 @@ import {
   type PartReader,
 } from "../parts/problem.ts";
 
+/** A text that is the same over an orbit. */
 export interface Fingerprint {
   /** 32 hexadecimal digits, equal over the whole orbit. */
   readonly fingerprint: string;
@@ -109,17 +110,17 @@ async function exactLines(
 
 /** Shapes, and two rounded sums over all parts of their contractions with features of every index. */
 async function roundedLines(problem: MatchProblem, read: PartReader): Promise<string[]> {
-  const { read: inGaugeRead } = await inGauge(problem, inFloat64(read));
-  const features = await axisFeatures(problem, inGaugeRead);
+  const { read: readNormalized } = await withNormalizedScales(problem, inFloat64(read));
+  const features = await axisFeatures(problem, readNormalized);
   const lines: string[] = [];
   const sums = [0, 0];
   for (const [index, part] of problem.parts.entries()) {
-    const dense = await inGaugeRead(index);
+    const dense = await readNormalized(index);
     lines.push(`${part.name} [${dense.sizes.join(", ")}]`);
     const message = messageTo(problem, part, dense, null, features);
     const size = Math.sqrt(Math.max(1, dense.data.length));
     for (let r = 0; r < featureChannels; r++) sums[r % 2] += message[r] / size;
-    // Messages are in units of the part's spread, so its magnitude is added for itself.
+    // Messages are in units of the part's root mean square, so its magnitude is added for itself.
     const magnitude = Math.log(rootMeanSquare(dense.data) || 1);
     const random = randomStream(deriveSeed(0, "magnitude", part.name));
     for (let k = 0; k < sums.length; k++) sums[k] += (0.5 + random.uniform()) * magnitude;

@@ -68,6 +68,9 @@ describe("options have one spelling", () => {
       "train",
       "experiment generalization",
       "experiment learning-curve",
+      "optimizer demo",
+      "optimizer train",
+      "optimizer evaluate",
       "report",
     ]);
     for (const [name, command] of writing) {

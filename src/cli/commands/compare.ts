@@ -40,7 +40,7 @@ export const compareCommand: RegisterCommand = (program, cli) => {
     )
     .argument(
       "<a>",
-      "a checkpoint: .safetensors (or its index), .pt, .npz, .onnx, or a folder of one",
+      "a checkpoint: .safetensors (or its index), .pt, .npz, .gguf, .h5, .onnx, or a folder of one",
     )
     .argument("<b...>", "the checkpoint to compare with it, or several")
     .option("--no-align", "do not align files that are different")

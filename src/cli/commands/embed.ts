@@ -34,7 +34,7 @@ export const embedCommand: RegisterCommand = (program, cli) => {
     )
     .argument(
       "<models...>",
-      "an .onnx file; or .safetensors, .pt, .npz, read by their tensor names; or a folder of many",
+      "an .onnx file; or .safetensors, .pt, .npz, .gguf, .h5, read by their tensor names; or a folder of many",
     )
     .option("--size <n>", "numbers in the vector", wholeNumber(1, 4096), 16)
     .option("--channels <n>", "hidden channels of the functional", wholeNumber(1, 4096), 8)

@@ -29,7 +29,7 @@ export const fingerprintCommand: RegisterCommand = (program, cli) => {
     )
     .argument(
       "<checkpoints...>",
-      ".safetensors (or its index), .pt, .npz, .onnx, or a folder of one or many",
+      ".safetensors (or its index), .pt, .npz, .gguf, .h5, .onnx, or a folder of one or many",
     )
     .addHelpText(
       "after",

@@ -13,6 +13,7 @@ import { embedCommand } from "./embed.ts";
 import { experimentCommand } from "./experiments/experiment.ts";
 import { fingerprintCommand } from "./fingerprint.ts";
 import { mergeCommand } from "./merge.ts";
+import { optimizerCommand } from "./optimizer/optimizer.ts";
 import { predictCommand } from "./predict.ts";
 import { rankCommand } from "./rank.ts";
 import { reportCommand } from "./experiments/report.ts";
@@ -44,5 +45,6 @@ export const commands: readonly RegisterCommand[] = [
   trainCommand,
   predictCommand,
   experimentCommand,
+  optimizerCommand,
   reportCommand,
 ];

@@ -11,7 +11,7 @@ import {
   wholeNumber,
 } from "../app/arguments.ts";
 import type { Cli } from "../app/context.ts";
-import { mostOptionBytes, readJson } from "../../node/files.ts";
+import { maxOptionBytes, readJson } from "../../node/files.ts";
 import { backendOption } from "../app/backend-option.ts";
 import { repeatedPlugins } from "../app/plugins.ts";
 import type { Backend } from "../../kernels/backend.ts";
@@ -64,7 +64,7 @@ function parseSplit(text: string): [number, number, number] {
 async function modelOptions(
   path: string | undefined,
 ): Promise<Record<string, Record<string, unknown>>> {
-  const value = path === undefined ? {} : await readJson(path, { bytes: mostOptionBytes });
+  const value = path === undefined ? {} : await readJson(path, { bytes: maxOptionBytes });
   const isRecord = (each: unknown) =>
     typeof each === "object" && each !== null && !Array.isArray(each);
   if (!isRecord(value) || !Object.values(value as object).every(isRecord)) {

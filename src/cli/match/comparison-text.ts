@@ -57,7 +57,9 @@ export function comparisonText(
   if (symmetry !== undefined) {
     blocks.push(axesTable(symmetry.axes));
     if (!symmetry.exact)
-      blocks.push(`equal up to rounding: at most ${short(symmetry.residual)} of a tensor's spread`);
+      blocks.push(
+        `equal up to rounding: at most ${short(symmetry.residual)} of a tensor's root mean square`,
+      );
     blocks.push(...openLines(symmetry.open));
   }
   if (verdict === "reordered") blocks.push(...reorderedBlocks(comparison));

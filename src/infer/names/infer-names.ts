@@ -19,6 +19,7 @@ export interface InferNamesOptions extends ModelFacts {
   readonly config?: unknown;
 }
 
+/** The spec of a family that was recognised by names, with what is left open. */
 export interface NamesInference {
   readonly family: string;
   readonly spec: SymmetrySpec;

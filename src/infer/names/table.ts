@@ -1,7 +1,7 @@
 // A family as a table: which tensors its layers have and along which axes they lie. The words of the table are made here;
 // read-table.ts reads it. One more family is one more table.
 
-import type { Desk } from "./template.ts";
+import type { SpecBuilder } from "./template.ts";
 
 /**
  * One tensor. Its name stands behind the prefix of its block; `{i}`, `{j}` are the numbers of the blocks around it,
@@ -88,7 +88,7 @@ export interface Style {
   /** The part of a config that describes it. */
   readonly section?: string;
   /** What lines cannot say: reads more tensors, and tells whether a head is among them. */
-  readonly more?: (desk: Desk, prefix: string) => boolean;
+  readonly more?: (builder: SpecBuilder, prefix: string) => boolean;
 }
 
 export interface FamilyTable {
