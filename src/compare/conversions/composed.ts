@@ -21,6 +21,7 @@ export interface Composite {
   readonly read: () => Promise<{ readonly tensor: Tensor; readonly slack: Float64Array }>;
 }
 
+/** A file some of whose tensors are made of parts. */
 export interface ComposedSource extends TensorSource {
   /** By name. */
   readonly composites: ReadonlyMap<string, Composite>;

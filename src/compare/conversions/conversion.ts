@@ -26,6 +26,7 @@ export type ConversionKind =
   /** Whole numbers with their scales against real numbers. */
   | "quantise";
 
+/** One step that turns tensors of one file into those of another. */
 export interface Conversion {
   readonly kind: ConversionKind;
   /** Tensors of the first file. */
@@ -58,6 +59,7 @@ export interface TensorRecipe {
   readonly shape: readonly number[];
 }
 
+/** How the tensors of one file are made of those of another. */
 export interface ConversionPlan {
   /** By the names of the second file. */
   readonly recipes: ReadonlyMap<string, TensorRecipe>;

@@ -19,6 +19,7 @@ import { type NamePairs, pairNames } from "./pair-names.ts";
 import { type SearchState, settle, shapeIn } from "./search-state.ts";
 import { inOrder } from "./conversion.ts";
 
+/** A plan with the files that it is made of. */
 export interface PlannedConversion extends ConversionPlan {
   /** The files with the parts of weights put together that the other has together. */
   readonly a: ComposedSource;

@@ -33,7 +33,7 @@ export interface ManyRule {
   readonly close: () => void;
 }
 
-/** An optimizer in an evaluation. */
+/** An optimizer that is measured beside others. */
 export interface Contestant {
   readonly name: string;
   /** Rates to choose from; none where nothing is tuned. */
