@@ -1,5 +1,5 @@
 // Reads an ONNX file into a plain graph: names resolved, sizes checked, nodes sorted, functions, branches and loops laid
-// out flat. Left out: sparse tensors, training information; what remains nested is kept as the names it reads from outside.
+// out flat. Left out: sparse constants, training information; what remains nested is kept as the names it reads from outside.
 
 import { fromBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema, type ModelProto, type ValueInfoProto } from "onnx-buf";
@@ -8,6 +8,7 @@ import { type FlatNode, flattenGraph } from "./onnx-flatten.ts";
 import { readNode } from "./onnx-node.ts";
 import { type OnnxTensor, readTensor, typeOfNumber } from "./onnx-tensor.ts";
 import type { OnnxGraph, OnnxNode, OnnxValueType } from "./onnx-types.ts";
+import { makeDense } from "./onnx-sparse.ts";
 import { refuseForeign } from "../sniff.ts";
 
 /** Bytes of one file; its format allows no more. */
@@ -25,6 +26,12 @@ export function decodeModel(bytes: Uint8Array): ModelProto {
   if (bytes.length > maxBytes)
     throw new UnsupportedError(`readOnnx: ${bytes.length} bytes, at most ${maxBytes} in one file`);
   refuseForeign(bytes, "readOnnx: the file", "an ONNX model");
+  const model = parsed(bytes);
+  if (model.graph !== undefined) makeDense(model.graph);
+  return model;
+}
+
+function parsed(bytes: Uint8Array): ModelProto {
   try {
     return fromBinary(ModelProtoSchema, bytes, { recursionLimit: maxNesting });
   } catch (error) {
@@ -54,8 +61,6 @@ function readGraph(model: ModelProto): OnnxGraph {
     throw new UnsupportedError(
       `readOnnx: ${graph.initializer.length} tensors, at most ${maxTensors}`,
     );
-  if (graph.sparseInitializer.length > 0)
-    throw new UnsupportedError("readOnnx: sparse initializers are not read; store them densely");
   const opset = readOpset(model);
   const flat = flattenGraph(model, graph);
   const initializers = new Map<string, OnnxTensor>();

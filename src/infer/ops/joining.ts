@@ -7,19 +7,21 @@ import { segmentOf, splitInner } from "../index-sets/refine.ts";
 import { shapeOfValue, type Value } from "../walk/value.ts";
 import { publishMember } from "./gathering.ts";
 import { collapse } from "./dialects/fused.ts";
-import { isRejoined, rejoin } from "./rejoin.ts";
+import { isOnlyPicked, isRejoined, rangeOfAxis, rejoin } from "./rejoin.ts";
 import { stackDirections } from "./directions.ts";
 import { type Handlers, identityPairs } from "./handler.ts";
 
 function concat(context: NodeContext): void {
-  const { inputs } = context;
-  if (inputs.length === 0) context.fail("it needs an input");
-  if (rejoin(context) || stackDirections(context)) return;
+  if (context.inputs.length === 0) context.fail("it needs an input");
+  if (stackDirections(context)) return;
+  const inputs = rejoin(context);
   const [first] = inputs;
   const axis = context.axis(context.number("axis", context.opset < 4 ? 1 : 0), first.dims.length);
-  for (const value of inputs.slice(1)) {
+  for (const value of inputs.slice(1))
     if (value.dims.length !== first.dims.length)
       context.fail("its inputs have different numbers of dimensions");
+  if (joinApart(context, inputs, axis)) return;
+  for (const value of inputs.slice(1)) {
     for (const [i, dim] of value.dims.entries()) if (i !== axis) context.tie(first.dims[i], dim);
   }
   const joined = inputs.map((value) => value.dims[axis]).filter(({ size }) => size > 0);
@@ -32,6 +34,22 @@ function concat(context: NodeContext): void {
     context.carry(value, output, identityPairs(value), { place: { dim: axis, start } });
     start += value.dims[axis].size;
   }
+}
+
+/** Values of which single indices are read later keep their axes apart; false when the whole is read. */
+function joinApart(context: NodeContext, inputs: readonly Value[], axis: number): boolean {
+  const sizes = inputs.map(({ dims }) => dims[axis].size);
+  const size = sizes.reduce((sum, one) => sum + one, 0);
+  const isComputed = inputs.every(({ origin }) => origin === "computed");
+  const fits = inputs.every(({ dims }) =>
+    dims.every((dim, i) => i === axis || dim.size === inputs[0].dims[i].size),
+  );
+  if (inputs.length < 2 || !isComputed || !fits || !isOnlyPicked(context, axis, size)) return false;
+  const dims = inputs[0].dims.map(({ size: own }, i) =>
+    fixedAtom(i === axis ? size : own, context.label),
+  );
+  context.output(0, dims, { joined: { axis, parts: inputs } });
+  return true;
 }
 
 /** Publishes the segment [start, end) along an axis. */
@@ -129,7 +147,7 @@ function slice(context: NodeContext): void {
   if (
     ranges.length === 1 &&
     only.end === only.start + 1 &&
-    isRejoined(context, x.dims[only.axis].size)
+    isRejoined(context, rangeOfAxis(x.dims[only.axis].size))
   )
     return void context.output(0, x.dims.with(only.axis, unit), {
       picked: { source: x, axis: only.axis, index: only.start },

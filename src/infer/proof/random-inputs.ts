@@ -7,6 +7,7 @@ import { sizeOf } from "../../core/shapes.ts";
 import { decodeTensor, type OnnxType } from "../../formats/onnx/onnx-tensor.ts";
 import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
 import type { ModelArray } from "../../runtime/executor.ts";
+import { indexInputs } from "./compared-numbers.ts";
 import type { InputShapes } from "../walk/input-shapes.ts";
 
 export interface DrawOptions {
@@ -26,6 +27,7 @@ export function randomInputs(
   { size = 1, indices, compared }: DrawOptions = {},
 ): Readonly<Record<string, ModelArray>> {
   const bound = indices ?? indexBound(graph);
+  const lookedUp = indexInputs(graph);
   return frozenRecord(
     graph.inputs.map(({ name, type }, i) => {
       const shape = shapes[i];
@@ -37,10 +39,8 @@ export function randomInputs(
       const limit = type === "bool" ? 2 : bound;
       const only = compared?.get(name) ?? (/mask/i.test(name) || type === "bool" ? 1 : undefined);
       const integer = only === undefined ? () => random.integer(limit) : () => only;
-      return [
-        name,
-        { type, shape, data: draw(type, sizeOf(shape), () => size * random.normal(), integer) },
-      ] as const;
+      const normal = lookedUp.has(name) ? integer : () => size * random.normal();
+      return [name, { type, shape, data: draw(type, sizeOf(shape), normal, integer) }] as const;
     }),
   );
 }
@@ -79,9 +79,13 @@ const lookups = new Set(
   "Gather GatherElements GatherND Scatter ScatterElements ScatterND".split(" "),
 );
 
+/** Bound of whole numbers where no stored table is looked into, and the largest bound of all. */
+const fewIndices = 16;
+const manyIndices = 1000;
+
 /** The smallest table that indices could look into, at least 2. */
 function indexBound(graph: OnnxGraph): number {
-  let bound = 16;
+  let bound = Infinity;
   for (const node of graph.nodes) {
     const table = lookups.has(node.op) ? graph.initializers.get(node.inputs[0]) : undefined;
     if (node.op === "OneHot") bound = Math.min(bound, depthOf(graph, node.inputs[1]));
@@ -89,7 +93,7 @@ function indexBound(graph: OnnxGraph): number {
     const size = table?.shape.at(axis?.kind === "number" ? axis.value : 0);
     if (size !== undefined) bound = Math.min(bound, size);
   }
-  return Math.max(2, bound);
+  return bound === Infinity ? fewIndices : Math.max(2, Math.min(bound, manyIndices));
 }
 
 /** The stored number of classes. */

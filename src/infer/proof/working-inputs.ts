@@ -30,7 +30,7 @@ const inputSizes = [1, 10, 100, 0.1];
 /** Outputs below this may be no more than the rounding of a sigmoid, which is absolute. */
 const tellingScale = 1e-3;
 /** Bounds of indices that are tried behind the usual one. */
-const smallIndices = [2, 1];
+const smallIndices = [16, 2, 1];
 /** Other sizes of free dimensions that are tried. */
 const maxShapes = 8;
 
@@ -67,14 +67,20 @@ async function settingOf(
 ): Promise<Setting> {
   const draw = (drawSeed: number) => randomInputs(graph, shapes, drawSeed, options);
   const inputs = draw(seed);
-  const untouched = await executor.run(model, inputs);
-  const scales = scalesOf(untouched);
   const entries = Object.values(inputs).reduce((sum, { data }) => sum + data.length, 0);
   const rounds = entries > manyEntries ? 2 : scaleDraws;
-  for (let round = 1; round < rounds; round++) {
-    const more = await executor.run(model, draw(deriveSeed(seed, "scale", round)));
-    for (const [name, scale] of scalesOf(more))
-      if (Number.isFinite(scale)) scales.set(name, Math.max(scale, scales.get(name) ?? 0));
+  const all = Array.from({ length: rounds }, (_, round) =>
+    round === 0 ? inputs : draw(deriveSeed(seed, "scale", round)),
+  );
+  let untouched: Outputs = {};
+  const scales = new Map<string, number>();
+  for await (const outputs of executor.runEach(model, all)) {
+    if (scales.size === 0) untouched = outputs;
+    for (const [name, scale] of scalesOf(outputs)) {
+      const known = scales.get(name);
+      if (known === undefined || Number.isFinite(scale))
+        scales.set(name, Math.max(scale, known ?? 0));
+    }
   }
   if (!Object.values(untouched).every(isFinite))
     throw new UnsupportedError(
@@ -101,7 +107,6 @@ export async function findInputs(
 ): Promise<FoundInputs> {
   let first: UnsupportedError | undefined;
   let best: (FoundInputs & { readonly told: number }) | undefined;
-  for await (const _ of executor.runEach(model, [])); // what is refused without any input is refused with all
   for (const [at, shapes] of [inputShapes, ...otherShapes.slice(0, maxShapes)].entries()) {
     for (const indices of at === 0 ? [undefined, ...smallIndices] : [undefined, 1]) {
       const limited = indices === undefined ? {} : { indices };
@@ -115,6 +120,8 @@ export async function findInputs(
         if (found.told === 0) break;
       } catch (error) {
         if (!(error instanceof UnsupportedError)) throw error;
+        // What is refused without any input is refused with all.
+        if (first === undefined) for await (const _ of executor.runEach(model, []));
         first ??= error;
       }
     }
@@ -144,13 +151,22 @@ async function tellingSize(
   draw: (options: DrawOptions) => Outputs,
 ): Promise<{ size: number; told: number }> {
   let best = { size: 1, told: -1 };
-  for (const size of inputSizes) {
-    const outputs = await executor.run(model, draw({ size }));
-    const scales = [...scalesOf(outputs).values()];
-    const told = scales.filter((scale) => scale >= tellingScale).length;
-    const isNumber = Object.values(outputs).every(isFinite);
-    if (isNumber && told > best.told) best = { size, told };
-    if (best.told === scales.length) break;
+  let at = 0;
+  function* inputs() {
+    for (const size of inputSizes) yield draw({ size });
+  }
+  try {
+    for await (const outputs of executor.runEach(model, inputs())) {
+      const size = inputSizes[at++];
+      const scales = [...scalesOf(outputs).values()];
+      const told = scales.filter((scale) => scale >= tellingScale).length;
+      const isNumber = Object.values(outputs).every(isFinite);
+      if (isNumber && told > best.told) best = { size, told };
+      if (best.told === scales.length) break;
+    }
+  } catch (error) {
+    // Larger numbers may be no indices any more.
+    if (!(error instanceof UnsupportedError) || best.told < 0) throw error;
   }
   return best;
 }

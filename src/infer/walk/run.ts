@@ -221,8 +221,8 @@ function handle(
 
 /** Values that nodes made and whose dimensions are known one by one. */
 function computedValues({ values, producers }: State): Map<string, Value> {
-  const isComputed = ({ origin, unknown, stack, picked }: Value) =>
-    origin === "computed" && !unknown && stack === null && picked === null;
+  const isComputed = ({ origin, unknown, stack, picked, joined }: Value) =>
+    origin === "computed" && !unknown && stack === null && picked === null && joined === null;
   return new Map([...values].filter(([name, value]) => producers.has(name) && isComputed(value)));
 }
 
@@ -235,6 +235,7 @@ function plainValue(name: string, dims: readonly Atom[], origin: Value["origin"]
     entry: null,
     stack: null,
     picked: null,
+    joined: null,
     unknown: false,
   };
 }
@@ -262,7 +263,13 @@ function coverOpaque(
   }
   const silent = outputs.every((value) => value?.origin === "constant");
   for (const value of silent ? [] : [...inputs, ...outputs]) {
-    if (value !== null && value.picked === null && !covered.has(value) && value.dims.length > 0)
+    if (
+      value !== null &&
+      value.picked === null &&
+      value.joined === null &&
+      !covered.has(value) &&
+      value.dims.length > 0
+    )
       facts.push({ kind: "opaque", value });
   }
 }

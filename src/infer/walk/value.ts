@@ -28,6 +28,11 @@ export interface Value {
    * recurrent layer): nothing is known of it on its own.
    */
   readonly picked: { readonly source: Value; readonly axis: number; readonly index: number } | null;
+  /**
+   * Values put end to end along an axis of which only single indices are read (the last states of several recurrent layers):
+   * each keeps axes of its own, and nothing is known of the whole.
+   */
+  readonly joined: { readonly axis: number; readonly parts: readonly Value[] } | null;
   /** The shape could not be inferred: an operation before it is unknown. */
   readonly unknown: boolean;
 }
