@@ -16,7 +16,7 @@ import { pathsDraft } from "../dist/report/result-drafts.js";
 import { mlpSpec } from "../dist/symmetry/presets/mlp.js";
 import { digitClasses, digitPixels, parseDigits } from "../dist/datasets/digits-data.js";
 import { readPackageData } from "../dist/node/package-data.js";
-import { commit, machine, writeResult } from "../scripts/result-files.js";
+import { commit, machine, writeResult } from "../scripts/support/result-files.js";
 import { root } from "../scripts/sources.js";
 
 const { values: flags } = parseArgs({ options: { pairs: { type: "string", default: "5" } } });

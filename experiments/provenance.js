@@ -6,7 +6,7 @@ import { runProvenance } from "../.build/experiments/provenance-experiment.js";
 import { provenanceReport } from "../.build/experiments/provenance-report.js";
 import { digitsTask } from "../.build/src/tasks/digits.js";
 import { readPackageData } from "../dist/node/package-data.js";
-import { commit, machine, writeResult } from "../scripts/result-files.js";
+import { commit, machine, writeResult } from "../scripts/support/result-files.js";
 import { root } from "../scripts/sources.js";
 
 const whole = (text, otherwise) => (text === undefined ? otherwise : Number(text));

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { flowMethods } from "../dist/transport/flows/flow-methods.js";
 import { flowDatasets, gradientFlow } from "../dist/transport/flows/gradient-flow.js";
-import { commit, machine, readResult, writeResult } from "../scripts/result-files.js";
+import { commit, machine, readResult, writeResult } from "../scripts/support/result-files.js";
 import { root } from "../scripts/sources.js";
 
 const argument = (name, usual) => {

@@ -7,7 +7,7 @@ import { startEngine } from "../dist/engine/start.js";
 import { runGenerator } from "../dist/experiment/demos/digit-generator.js";
 import { parseDigits } from "../dist/datasets/digits-data.js";
 import { flowMethods } from "../dist/transport/flows/flow-methods.js";
-import { commit, machine, readResult, writeResult } from "../scripts/result-files.js";
+import { commit, machine, readResult, writeResult } from "../scripts/support/result-files.js";
 import { root } from "../scripts/sources.js";
 
 const argument = (name, usual) => {

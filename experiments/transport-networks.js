@@ -9,7 +9,7 @@ import {
   invariantFeatures,
   slicedFeatures,
 } from "../dist/transport/networks/population-features.js";
-import { commit, machine, writeResult } from "../scripts/result-files.js";
+import { commit, machine, writeResult } from "../scripts/support/result-files.js";
 import { root } from "../scripts/sources.js";
 
 const settings = { networks: 80, units: 24, steps: 1500, rate: 0.01, points: 64, seeds: 3 };

@@ -4,7 +4,7 @@
 import { join } from "node:path";
 import { deriveSeed, randomStream } from "../dist/core/random.js";
 import { permutationTest } from "../dist/transport/networks/permutation-test.js";
-import { commit, machine, readResult, writeResult } from "../scripts/result-files.js";
+import { commit, machine, readResult, writeResult } from "../scripts/support/result-files.js";
 import { root } from "../scripts/sources.js";
 
 const argument = (name, usual) => {

@@ -11,7 +11,7 @@ import type { SymmetrySpec } from "../symmetry/types.ts";
 
 export const thetaFormat = "weightspace/theta@1";
 
-/** What a file of theta says beside the numbers. */
+/** What a file of theta holds. */
 export interface ThetaFile {
   /** A kind of learned optimizer. */
   readonly kind: string;

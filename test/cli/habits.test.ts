@@ -55,6 +55,7 @@ describe("options have one spelling", () => {
     const writing = [...allCommands()].filter(([, command]) => longs(command).includes("--output"));
     expect(writing.map(([name]) => name)).toEqual([
       "demo",
+      "convert",
       "align",
       "merge",
       "canonical",
@@ -92,6 +93,8 @@ describe("options have one spelling", () => {
   test("commands that write single files have --force; train resumes instead", () => {
     const forced = [...allCommands()].filter(([, command]) => longs(command).includes("--force"));
     expect(forced.map(([name]) => name)).toEqual([
+      "compare",
+      "convert",
       "align",
       "merge",
       "canonical",

@@ -50,8 +50,12 @@ describe("weightspace optimizer train", () => {
       const options = [...small, "--outer-steps", "3", "--workers", "1", "-o", folder, "--json"];
       const first = JSON.parse((await weightspace([...options, "--minutes", "0.00001"])).stdout);
       expect(first).toMatchObject({ complete: false, outerSteps: 1 });
-      const second = JSON.parse((await weightspace(options)).stdout);
+      const more = ["--snapshots", "2", "--checkpoint-every", "1"];
+      const second = JSON.parse((await weightspace([...options, ...more])).stdout);
       expect(second).toMatchObject({ complete: true, outerSteps: 3 });
+      const snapshot = await readFile(join(folder, "theta-2.safetensors"));
+      expect((await readTheta(new Uint8Array(snapshot))).training).toMatchObject({ outerSteps: 2 });
+      expect(existsSync(join(folder, "theta-1.safetensors"))).toBe(false);
     });
   });
   test("what it cannot use is refused by name before any work, and nothing is written", async () => {

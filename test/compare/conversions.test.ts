@@ -375,6 +375,18 @@ describe("single conversions", () => {
     expect(plan.refused).toEqual([expect.stringMatching(/"x\.gate\.weight" is square/)]);
   });
 
+  test("arrays of one number everywhere show no conversion by themselves", async () => {
+    const zeros = { shape: [6], data: new Float32Array(6) };
+    const a = { "a.weight": tensor(6, 4), "a.bias": zeros };
+    const other = { "b.weight": tensor(6, 4), "b.bias": zeros };
+    const { plan, verdict } = await converted(weightsSource(a), weightsSource(other));
+    expect([verdict, plan.conversions]).toEqual(["different", []]);
+    const same = { "b.weight": a["a.weight"], "b.shift": zeros };
+    const known = await converted(weightsSource(a), weightsSource(same));
+    expect([known.verdict, known.plan.conversions.length]).toEqual(["identical", 2]);
+    expect(known.plan.conversions[1].detail).toMatch(/told by order/);
+  });
+
   test("equal names and shapes are never converted, however rows are ordered", async () => {
     const a = { "lstm.weight": tensor(12, 3) };
     const order = [0, 1, 2, 6, 7, 8, 3, 4, 5, 9, 10, 11];

@@ -13,10 +13,16 @@ interface Sizes {
   longFunctions(limit: number): Record<string, readonly number[]>;
 }
 
+interface MarkdownLines {
+  sentencesOf(text: string): string[];
+  breakAtSentences(page: string): string;
+}
+
 const load = async (name: string): Promise<unknown> =>
   import(new URL(`../../scripts/${name}`, import.meta.url).href);
 const layers = (await load("check-layers.js")) as Layers;
 const sizes = (await load("check-size.js")) as Sizes;
+const markdown = (await load("markdown-lines.js")) as MarkdownLines;
 
 test("a folder may import from itself and from those above it", () => {
   const text = `import { a } from "./a.ts";\nimport { b } from "../core/b.ts";\n`;
@@ -82,4 +88,61 @@ test("a function over 60 lines is a problem, with its length", () => {
   ]);
   expect(sizes.longFunctions(60)).toEqual({});
   expect(Object.keys(sizes.longFunctions(30)).length).toBeGreaterThan(0); // it sees functions
+});
+
+test("a sentence ends at its mark, not in code, links, numbers and abbreviations", () => {
+  expect(markdown.sentencesOf("One. Two! Is it (really)? *Yes.* `a.b` goes on.")).toEqual([
+    "One.",
+    "Two!",
+    "Is it (really)?",
+    "*Yes.*",
+    "`a.b` goes on.",
+  ]);
+  for (const whole of [
+    "Of e.g. Adam, i.e. what Kingma et al. Wrote.",
+    "Run `npm ci. Then` it.",
+    "See [a page. It is long](a.md) and ![a picture. Two](b.svg) there.",
+    "0.5 of v1.2 is less than 3.14 of them.",
+    "A. Smith says so.",
+  ])
+    expect(markdown.sentencesOf(whole), whole).toEqual([whole]);
+});
+
+test("running text breaks at sentences, lists keep their indentation, and everything else stays", () => {
+  const page = [
+    "# A title. With a stop",
+    "",
+    "One. Two",
+    "goes on.",
+    "",
+    "- first. Second",
+    "  line.",
+    "  1. inner. More.",
+    "",
+    "| a. B | c. D |",
+    "",
+    "```sh",
+    "echo one. Two.",
+    "```",
+    "",
+    "    code. Here.",
+    "",
+    "> quoted. As it is.",
+    "",
+  ].join("\n");
+  const broken = [
+    "# A title. With a stop",
+    "",
+    "One.",
+    "Two goes on.",
+    "",
+    "- first.",
+    "  Second line.",
+    "  1. inner.",
+    "     More.",
+    ...page.split("\n").slice(8),
+  ].join("\n");
+  expect(markdown.breakAtSentences(page)).toBe(broken);
+  expect(markdown.breakAtSentences(broken)).toBe(broken);
+  expect(markdown.breakAtSentences(broken.replace("Two goes", "Two\ngoes"))).toBe(broken); // control
 });

@@ -68,8 +68,14 @@ export function kindOf(
 /** Names in the order of the numbers in them. */
 const collator = new Intl.Collator("en", { numeric: true });
 
-/** Finds every tensor of the second file that one of the first equals. Equal tensors are paired in the order of their names. */
-export async function matchNumbers(state: SearchState): Promise<void> {
+/**
+ * Finds every tensor of the second file that one of the first equals. Equal tensors are paired in the order of their names.
+ * Arrays of one number everywhere say nothing of where they come from: they are paired only where nothing else is left.
+ */
+export async function matchNumbers(
+  state: SearchState,
+  { uniform }: { readonly uniform: boolean },
+): Promise<void> {
   const { a, b, readA, readB, poolA, poolB, signal } = state;
   if (poolA.size === 0 || poolB.size === 0) return;
   const sizes = new Set([...poolB].map((name) => sizeOf(shapeIn(b, name))));
@@ -83,6 +89,7 @@ export async function matchNumbers(state: SearchState): Promise<void> {
   for (const to of [...poolB].toSorted(collator.compare)) {
     signal?.throwIfAborted();
     const target = await readB(to);
+    if (isUniform(target) !== uniform) continue;
     const alike = byKey.get(numbersKey(target)) ?? [];
     // Where names are equal the tensor is meant, whatever else holds the same numbers.
     for (const from of alike.toSorted((x, y) => Number(y === to) - Number(x === to))) {
@@ -96,9 +103,15 @@ export async function matchNumbers(state: SearchState): Promise<void> {
         from: [from],
         to: [to],
         by: "numbers",
-        ...(isUniform(target) && from !== to && { detail: "one number everywhere: told by order" }),
+        ...(uniform && { detail: "one number everywhere: told by order" }),
       });
       break;
     }
   }
+}
+
+/** Pairs arrays of one number everywhere, where no other tensor of the second file is left. */
+export async function matchUniform(state: SearchState): Promise<void> {
+  for (const name of state.poolB) if (!isUniform(await state.readB(name))) return;
+  await matchNumbers(state, { uniform: true });
 }

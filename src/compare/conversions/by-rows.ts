@@ -36,7 +36,31 @@ const keyed = (tensor: Tensor): string[] => {
   return rowKeys(tensor).map((key) => `${width}:${key}`);
 };
 
-async function indexOf(state: SearchState, names: Iterable<string>): Promise<Index> {
+/** Rows of a target of which all are looked for before tensors are indexed; of longer ones every sixteenth is. */
+const fewRows = 1024;
+const stride = 16;
+
+/** Keys of rows of the targets: a tensor that holds none of them is no part of any. */
+async function wantedKeys(state: SearchState, targets: readonly string[]): Promise<Set<string>> {
+  const wanted = new Set<string>();
+  for (const name of targets) {
+    state.signal?.throwIfAborted();
+    const target = await state.readB(name);
+    for (const dims of turns(target.shape.length)) {
+      const keys = keyed(permuted(target, dims));
+      for (const [row, key] of keys.entries())
+        if (keys.length <= fewRows || row % stride === 0) wanted.add(key);
+    }
+  }
+  return wanted;
+}
+
+/** Where the rows of those tensors stand that hold wanted ones: of unrelated files nothing is kept. */
+async function indexOf(
+  state: SearchState,
+  names: Iterable<string>,
+  wanted: ReadonlySet<string>,
+): Promise<Index> {
   const sources: Source[] = [];
   const places = new Map<string, RowOrigin[]>();
   for (const tensor of names) {
@@ -47,8 +71,10 @@ async function indexOf(state: SearchState, names: Iterable<string>): Promise<Ind
     for (const dims of turns(shape.length)) {
       const source = sources.length;
       const turned = permuted(read, dims);
+      const keys = keyed(turned);
+      if (!keys.some((key) => wanted.has(key))) continue;
       sources.push({ tensor, dims, rows: turned.shape[0] });
-      for (const [row, key] of keyed(turned).entries()) {
+      for (const [row, key] of keys.entries()) {
         const known = places.get(key);
         if (known === undefined) places.set(key, [{ source, row }]);
         else known.push({ source, row });
@@ -85,7 +111,8 @@ export async function matchRows(state: SearchState): Promise<void> {
   const { b, poolA, poolB, readB, signal } = state;
   const wanted = [...poolB].filter((name) => shapeIn(b, name).length >= 2);
   if (wanted.length === 0 || poolA.size === 0) return;
-  const index = await indexOf(state, [...poolA]);
+  const index = await indexOf(state, [...poolA], await wantedKeys(state, wanted));
+  if (index.sources.length === 0) return;
   const used = new Set<string>();
   for (const to of wanted) {
     signal?.throwIfAborted();

@@ -16,6 +16,25 @@ const words: Readonly<Record<ConversionKind, readonly [one: string, many: string
   quantise: ["quantised weight", "quantised weights"],
 };
 
+/** What each kind is, for people. */
+export const conversionMeanings: Readonly<Record<ConversionKind, string>> = {
+  rename:
+    "the same array under another name: `gamma` and `beta`, `parametrizations.weight.original0` and `weight_g`, any other by equal numbers",
+  prefix: "something before every name: `module.`, `_orig_mod.`, `base_model.model.`, or any other",
+  transpose: "a matrix the other way round: `Conv1D` against `Linear`, Keras against PyTorch",
+  permute: "dimensions in another order (HWIO against OIHW), or ones of size 1 more or less",
+  concatenate: "several arrays as one: queries, keys and values; gate and up",
+  split: "one array as several",
+  regroup:
+    "blocks of rows in another known order: by group (Megatron, Falcon), by head (GPT-NeoX, BLOOM), rotary rows, gates of recurrent cells; only where names or shapes differ too",
+  tie: "an output matrix that one file leaves out and the other stores as a copy of the embedding; not where the config says that they are not tied",
+  "add-rows": "a vocabulary with more rows behind the others: the rows that both have are compared",
+  decompose:
+    "length and direction (weight normalisation) against the weight itself, up to rounding",
+  quantise:
+    "whole numbers or 8-bit floats with their scales against real numbers, within half a step",
+};
+
 /** All kinds of conversions, in the order in which they are counted. */
 export const conversionKinds = Object.keys(words) as readonly ConversionKind[];
 

@@ -9,7 +9,7 @@ import type { TensorSource } from "../../formats/tensor-source.ts";
 import { widen } from "../../formats/widen.ts";
 import { coarsestFloat } from "../common-format.ts";
 import { isCounter } from "../compare-structure.ts";
-import { matchNumbers } from "./by-numbers.ts";
+import { matchNumbers, matchUniform } from "./by-numbers.ts";
 import { followWeights, matchRows } from "./by-rows.ts";
 import { fuseByNames, matchTied, matchVocabulary, turnByShapes, turnSquares } from "./by-rules.ts";
 import { composed, type ComposedSource, isWithin } from "./composed.ts";
@@ -51,7 +51,7 @@ export async function planConversion(
   );
   takeNamed(state, named);
   const { pairs } = named;
-  await matchNumbers(state);
+  await matchNumbers(state, { uniform: false });
   await matchRows(state);
   await followWeights(state);
   const commonRows = await matchVocabulary(state, pairs);
@@ -60,6 +60,7 @@ export async function planConversion(
   await followWeights(state);
   await turnSquares(state, pairs);
   await matchTied(state, tied);
+  await matchUniform(state);
   await takeComposites(state, a, b);
   return Object.freeze({
     a,

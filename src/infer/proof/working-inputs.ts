@@ -32,7 +32,7 @@ const tellingScale = 1e-3;
 /** Bounds of indices that are tried behind the usual one. */
 const smallIndices = [16, 2, 1];
 /** Other sizes of free dimensions that are tried. */
-const mostShapes = 8;
+const maxShapes = 8;
 
 /**
  * The model as it is on random inputs that it takes; where it compares an input with a number, once with that number too.
@@ -107,7 +107,7 @@ export async function findInputs(
 ): Promise<FoundInputs> {
   let first: UnsupportedError | undefined;
   let best: (FoundInputs & { readonly told: number }) | undefined;
-  for (const [at, shapes] of [inputShapes, ...otherShapes.slice(0, mostShapes)].entries()) {
+  for (const [at, shapes] of [inputShapes, ...otherShapes.slice(0, maxShapes)].entries()) {
     for (const indices of at === 0 ? [undefined, ...smallIndices] : [undefined, 1]) {
       const limited = indices === undefined ? {} : { indices };
       try {

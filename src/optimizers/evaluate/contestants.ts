@@ -33,7 +33,7 @@ export interface ManyRule {
   readonly close: () => void;
 }
 
-/** An optimizer that is measured beside others. */
+/** An optimizer in an evaluation. */
 export interface Contestant {
   readonly name: string;
   /** Rates to choose from; none where nothing is tuned. */

@@ -16,7 +16,7 @@ import { hostNormal, hostZeros } from "../host-theta.ts";
 import { blocksAsAxes } from "../permuted-spec.ts";
 import type { TensorLayout } from "../tensor-layout.ts";
 import type { OutputLayer } from "./output-layer.ts";
-import { kindPlaces, mostRank, termKinds } from "./term-kinds.ts";
+import { kindPlaces, maxRank, termKinds } from "./term-kinds.ts";
 
 export interface EquivariantOutputOptions {
   readonly channels: number;
@@ -81,10 +81,10 @@ export function equivariantOutput(
       : kindCoefficients(executable, channels);
   const ranks = layout.tensors.map(({ name }) => {
     const part = lowered.tensors.find(({ source }) => source === name);
-    return Math.min(part?.dims.length ?? 0, mostRank);
+    return Math.min(part?.dims.length ?? 0, maxRank);
   });
-  const biasSize = coefficients === "terms" ? layout.tensors.length : mostRank + 1;
-  const spread = jit((own: np.Array) =>
+  const biasSize = coefficients === "terms" ? layout.tensors.length : maxRank + 1;
+  const broadcast = jit((own: np.Array) =>
     concatenateAll(
       ranks.map((rank) => own.ref.slice([], [rank, rank + 1])),
       1,
@@ -103,7 +103,7 @@ export function equivariantOutput(
       const { "out.bias": own, ...rest } = theta;
       const prepared = coefficientLayer.prepare(rest);
       if (!bias) return prepared;
-      return { ...prepared, "out.bias": coefficients === "terms" ? own : spread(own) };
+      return { ...prepared, "out.bias": coefficients === "terms" ? own : broadcast(own) };
     },
     apply(prepared, hidden) {
       const products = read(hidden).map((x, p) => product(x, prepared[`out.mix${p}`].ref));

@@ -3,6 +3,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { HostRecord } from "../../../engine/arrays.ts";
 import type { MetaEvent } from "../../../optimizers/meta/meta-train.ts";
 import type { MetaSettings } from "../../../optimizers/meta/settings.ts";
 import { positiveNumber, seedNumber, wholeNumber } from "../../app/arguments.ts";
@@ -19,6 +20,7 @@ interface TrainFlags extends Partial<MetaSettings> {
   readonly minutes?: number;
   readonly data?: string;
   readonly checkpointEvery: number;
+  readonly snapshots?: number;
 }
 
 /** A parser of `a..b`, or of one number for both. */
@@ -72,6 +74,11 @@ export function addOptimizerTrain(optimizer: Command, cli: Cli): void {
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
     .option("--minutes <x>", "stop at a checkpoint after so many minutes", positiveNumber)
     .option("--checkpoint-every <n>", "outer steps between checkpoints", wholeNumber(1), 50)
+    .option(
+      "--snapshots <n>",
+      "keep theta at checkpoints whose step is a multiple, as theta-<step>.safetensors",
+      wholeNumber(1),
+    )
     .option("--data <folder>", "IDX files of images in place of the package's own")
     .addHelpText(
       "after",
@@ -152,16 +159,22 @@ async function train(flags: TrainFlags, cli: Cli): Promise<void> {
     signal: cli.signal,
     ...(flags.minutes !== undefined && { seconds: 60 * flags.minutes }),
   });
-  const done = await showEvents(cli, events);
+  const tensors = specBound ? tensorList(task.spec) : null;
+  const writeAt = async (name: string, theta: HostRecord, training: Record<string, unknown>) => {
+    const path = join(flags.output, name);
+    const file = { kind: settings.kind, features, tensors, training, theta };
+    await writeFileAtomic(path, await writeTheta(file));
+    return path;
+  };
+  const keepSnapshot = async ({ step, theta }: { step: number; theta: HostRecord }) => {
+    if (flags.snapshots === undefined || step % flags.snapshots !== 0) return;
+    await writeAt(`theta-${step}.safetensors`, theta, { settings, outerSteps: step });
+  };
+  const done = await showEvents(cli, events, keepSnapshot);
   if (done === undefined) return;
-  const path = join(flags.output, "theta.safetensors");
   const last = done.history.at(-1);
   const training = { settings, outerSteps: done.step, history: done.history };
-  const tensors = specBound ? tensorList(task.spec) : null;
-  await writeFileAtomic(
-    path,
-    await writeTheta({ kind: settings.kind, features, tensors, training, theta: done.theta }),
-  );
+  const path = await writeAt("theta.safetensors", done.theta, training);
   const { complete, step } = done;
   cli.output.result({ theta: path, complete, outerSteps: step, loss: last?.loss ?? null }, () =>
     complete
@@ -176,10 +189,12 @@ type Done = Extract<MetaEvent, { type: "done" }>;
 async function showEvents(
   { progress, output }: Cli,
   events: AsyncIterable<MetaEvent>,
+  onCheckpoint: (event: Extract<MetaEvent, { type: "checkpoint" }>) => Promise<void>,
 ): Promise<Done | undefined> {
   let bar: ReturnType<typeof progress.task> | undefined;
   for await (const event of events) {
-    if (event.type === "warning") output.note(`warning: ${event.message}`);
+    if (event.type === "checkpoint") await onCheckpoint(event);
+    else if (event.type === "warning") output.note(`warning: ${event.message}`);
     else if (event.type === "start")
       bar = progress.task("meta-training", event.outerSteps, {
         unit: "outer steps",

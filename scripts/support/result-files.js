@@ -3,8 +3,8 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
-import { checkResultFile, resultText } from "../dist/report/result-file.js";
-import { root } from "./sources.js";
+import { checkResultFile, resultText } from "../../dist/report/result-file.js";
+import { root } from "../sources.js";
 
 /** Processor, cores, Node version. */
 export const machine = () =>
