@@ -27,7 +27,8 @@ Made from the code by \`npm run docs\`. What they are for: [names and layouts](g
 
 ## Families
 
-Networks whose tensor names tell their symmetries. A config that names another \`model_type\` is refused.
+Networks whose tensor names tell their symmetries.
+A config that names another \`model_type\` is refused.
 
 | family | networks | \`model_type\` of configs | read |
 |---|---|---|---|

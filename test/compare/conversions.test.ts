@@ -6,7 +6,6 @@ import { sizeOf } from "../../src/core/shapes.ts";
 import type { Tensor, Weights } from "../../src/core/tensors.ts";
 import { compareCheckpoints } from "../../src/compare/compare-checkpoints.ts";
 import { commonSource, convertedSource } from "../../src/compare/conversions/converted-source.ts";
-import { countedConversions } from "../../src/compare/conversions/conversion-words.ts";
 import { permuted, takeRows } from "../../src/compare/conversions/make-tensor.ts";
 import { planConversion } from "../../src/compare/conversions/plan-conversion.ts";
 import {
@@ -393,19 +392,5 @@ describe("single conversions", () => {
     const b = { "lstm.weight": takeRows(a["lstm.weight"], order) };
     const { plan, verdict } = await converted(weightsSource(a), weightsSource(b));
     expect([plan.conversions, verdict]).toEqual([[], "reordered"]);
-  });
-
-  test("are counted in words", () => {
-    const one = (kind: "rename" | "transpose" | "tie") => ({
-      kind,
-      from: [],
-      to: [],
-      by: "numbers" as const,
-    });
-    expect(countedConversions([])).toBe("");
-    expect(countedConversions([one("tie")])).toBe("1 tied copy");
-    expect(countedConversions([one("transpose"), one("rename"), one("rename"), one("tie")])).toBe(
-      "2 renamings, 1 transposition and 1 tied copy",
-    );
   });
 });

@@ -7,7 +7,7 @@ import { availableParallelism, cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-const here = fileURLToPath(new URL(".", import.meta.url));
+const here = fileURLToPath(new URL("../", import.meta.url));
 const marker = "@@result ";
 
 if (process.argv[2] === "--child") {
@@ -38,7 +38,7 @@ let failed = false;
 for (const file of files) {
   const load = loadavg()[0];
   console.error(`${file} (load ${load.toFixed(2)})`);
-  const child = spawnSync(process.execPath, [join(here, "run.js"), "--child", file], {
+  const child = spawnSync(process.execPath, [fileURLToPath(import.meta.url), "--child", file], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
   });
