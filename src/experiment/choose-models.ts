@@ -38,7 +38,7 @@ export const modelAliases: Readonly<Record<string, string>> = Object.fromEntries
 );
 
 /** Every name that {@link chooseModels} knows. */
-export const contestantNames = (): readonly string[] => [...modelNames(), ...Object.keys(aliases)];
+export const entryNames = (): readonly string[] => [...modelNames(), ...Object.keys(aliases)];
 
 /** Before a name: networks are brought to their canonical form first. */
 const canonicalPrefix = "canonical:";
@@ -60,9 +60,8 @@ function readName(given: string): {
   };
 }
 
-/** Whether a name, after `canonical:` where that stands before it, is one of {@link contestantNames}. */
-export const isContestantName = (given: string): boolean =>
-  contestantNames().includes(readName(given).name);
+/** Whether a name, after `canonical:` where that stands before it, is one of {@link entryNames}. */
+export const isEntryName = (given: string): boolean => entryNames().includes(readName(given).name);
 
 /** Names that people give to variants stand in tables and file names. */
 const variantName = /^(?!tune-)[a-z0-9][a-z0-9-]{0,39}$/;
@@ -104,7 +103,7 @@ export function chooseModels(
   };
   for (const given of names) {
     const { name, label } = readName(given);
-    if (!contestantNames().includes(name)) {
+    if (!entryNames().includes(name)) {
       const variant = findVariant(name, Object.hasOwn(options, name) ? options[name] : undefined);
       if (variant !== undefined) {
         used.add(name);
@@ -112,7 +111,7 @@ export function chooseModels(
         continue;
       }
       throw new OptionError(
-        `experiment: unknown model "${given}"; choose from ${contestantNames().join(", ")}, or give it options with "model": one of these`,
+        `experiment: unknown model "${given}"; choose from ${entryNames().join(", ")}, or give it options with "model": one of these`,
       );
     }
     const entries = Object.hasOwn(aliases, name) ? aliases[name] : [{ name, options: {} }];

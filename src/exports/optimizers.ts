@@ -74,12 +74,12 @@ export { defineInnerTask, type InnerTaskDefinition } from "../tasks/inner/define
 export type { InnerTask, LossAndGradients } from "../tasks/inner/inner-task.ts";
 export type { ImageData } from "../tasks/inner/images.ts";
 export {
-  handMadeContestant,
+  handMadeEntry,
   handMadeNames,
-  learnedContestant,
-  type Contestant,
+  learnedEntry,
+  type OptimizerEntry,
   type ManyRule,
-} from "../optimizers/evaluate/contestants.ts";
+} from "../optimizers/evaluate/entries.ts";
 export {
   evaluateOptimizers,
   type EvaluateEvent,

@@ -5,7 +5,7 @@ import { randomStream } from "../../src/core/random.ts";
 import { startEngine } from "../../src/engine/start.ts";
 import { optimizerKind, optimizerKinds } from "../../src/optimizers/registry.ts";
 import { thetaToVector } from "../../src/optimizers/host-theta.ts";
-import { handMadeContestant, handMadeNames } from "../../src/optimizers/evaluate/contestants.ts";
+import { handMadeEntry, handMadeNames } from "../../src/optimizers/evaluate/entries.ts";
 import { trainNetworks } from "../../src/optimizers/evaluate/train-networks.ts";
 import { outerOptimizer } from "../../src/optimizers/meta/outer-step.ts";
 import { defaultSettings, type MetaSettings } from "../../src/optimizers/meta/settings.ts";
@@ -62,7 +62,7 @@ test.each(optimizerKinds())("unrolls of %s", async (kind) => {
 test.each(handMadeNames())("networks trained by %s", async (name) => {
   const task = await quadraticTask();
   const run = async (steps: number) => {
-    const rule = handMadeContestant(name).rule(task.spec, [0.01, 0.02]);
+    const rule = handMadeEntry(name).rule(task.spec, [0.01, 0.02]);
     await trainNetworks({ task, rule, seeds: [1, 2], steps, every: 4 });
     rule.close();
     return live();

@@ -180,16 +180,16 @@ export function addGeneralizationOptions(command: Command, cli: Cli): Command {
 
 /** The functionals that take part. @throws {UsageError} {OptionError} for names and options that are not known. */
 async function chooseEntries(flags: GeneralizationFlags): Promise<ExperimentEntry[]> {
-  const { chooseModels, contestantNames, isContestantName, trainAsPublished } =
+  const { chooseModels, entryNames, isEntryName, trainAsPublished } =
     await import("../../experiment/choose-models.ts");
   const names = flags.models.split(",").map((each) => each.trim());
   const options = await modelOptions(flags.options);
   const unknown = names.find(
-    (each) => !isContestantName(each) && !Object.hasOwn(options, each.replace("canonical:", "")),
+    (each) => !isEntryName(each) && !Object.hasOwn(options, each.replace("canonical:", "")),
   );
   if (unknown !== undefined) {
     throw new UsageError(
-      `experiment: unknown model "${unknown}"${didYouMean(unknown, contestantNames())}; choose from ${contestantNames().join(", ")}`,
+      `experiment: unknown model "${unknown}"${didYouMean(unknown, entryNames())}; choose from ${entryNames().join(", ")}`,
     );
   }
   const models = chooseModels(names, options, flags.backend);

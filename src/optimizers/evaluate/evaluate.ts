@@ -5,13 +5,13 @@ import { OptionError } from "../../core/errors.ts";
 import { eventQueue } from "../../core/event-queue.ts";
 import { deriveSeed } from "../../core/random.ts";
 import type { InnerTask } from "../../tasks/inner/inner-task.ts";
-import type { Contestant } from "./contestants.ts";
+import type { OptimizerEntry } from "./entries.ts";
 import { type NetworkCurves, trainNetworks } from "./train-networks.ts";
 
 export interface EvaluateOptions {
   readonly task: InnerTask;
   /** One of them must be "adam". */
-  readonly contestants: readonly Contestant[];
+  readonly entries: readonly OptimizerEntry[];
   /** Runs of each optimizer. */
   readonly seeds: number;
   readonly steps: number;
@@ -49,12 +49,12 @@ const runSeeds = (seed: number, count: number): number[] =>
   Array.from({ length: count }, (_, i) => deriveSeed(seed, "run", i));
 
 async function measure(
-  contestant: Contestant,
+  entry: OptimizerEntry,
   { task, seeds, steps, every, seed, signal }: EvaluateOptions,
   onPoint: () => void,
 ): Promise<EvaluationUnit> {
   const run = async (rates: readonly number[], own: readonly number[]) => {
-    const rule = contestant.rule(task.spec, rates);
+    const rule = entry.rule(task.spec, rates);
     try {
       const options = { task, rule, seeds: own, steps, every, onPoint };
       return await trainNetworks({ ...options, ...(signal && { signal }) });
@@ -63,23 +63,23 @@ async function measure(
     }
   };
   const chosen = runSeeds(seed, seeds);
-  if (contestant.rates.length === 0) {
+  if (entry.rates.length === 0) {
     const curves = await run(chosen, chosen);
-    return { optimizer: contestant.name, rate: null, tried: [], curves };
+    return { optimizer: entry.name, rate: null, tried: [], curves };
   }
-  const tuning = contestant.rates.map(() => deriveSeed(seed, "tuning"));
-  const found = (await run(contestant.rates, tuning)).test.map(lowest);
+  const tuning = entry.rates.map(() => deriveSeed(seed, "tuning"));
+  const found = (await run(entry.rates, tuning)).test.map(lowest);
   const best = found.indexOf(lowest(found));
-  const rate = contestant.rates[Math.max(best, 0)];
+  const rate = entry.rates[Math.max(best, 0)];
   const curves = await run(
     chosen.map(() => rate),
     chosen,
   );
-  const tried = contestant.rates.map((own, i) => ({
+  const tried = entry.rates.map((own, i) => ({
     rate: own,
     loss: Number.isFinite(found[i]) ? found[i] : null,
   }));
-  return { optimizer: contestant.name, rate, tried, curves };
+  return { optimizer: entry.name, rate, tried, curves };
 }
 
 /**
@@ -89,8 +89,8 @@ async function measure(
 export async function* evaluateOptimizers(
   options: EvaluateOptions,
 ): AsyncGenerator<EvaluateEvent, void, undefined> {
-  const { contestants, steps, every, known } = options;
-  const names = contestants.map(({ name }) => name);
+  const { entries, steps, every, known } = options;
+  const names = entries.map(({ name }) => name);
   if (!names.includes("adam"))
     throw new OptionError(
       `evaluateOptimizers: expected "adam" among the optimizers, whose best test loss is what others are measured by, got ${names.join(", ")}`,
@@ -104,21 +104,21 @@ export async function* evaluateOptimizers(
     throw new OptionError(
       `evaluateOptimizers: steps expected a multiple of ${every}, the steps between test losses, got ${steps}`,
     );
-  const points = contestants.map(({ rates }) => ((rates.length > 0 ? 2 : 1) * steps) / every);
+  const points = entries.map(({ rates }) => ((rates.length > 0 ? 2 : 1) * steps) / every);
   const total = points.reduce((sum, n) => sum + n, 0);
   let before = 0;
-  for (const [at, contestant] of contestants.entries()) {
-    const kept = await known?.(contestant.name);
-    if (kept === undefined) yield* measured(contestant, options, before, total);
+  for (const [at, entry] of entries.entries()) {
+    const kept = await known?.(entry.name);
+    if (kept === undefined) yield* measured(entry, options, before, total);
     else yield { type: "unit", unit: kept, wasKnown: true };
     before += points[at];
-    yield { type: "progress", done: before, total, note: contestant.name };
+    yield { type: "progress", done: before, total, note: entry.name };
   }
 }
 
 /** One unit, with progress while it is made. */
 async function* measured(
-  contestant: Contestant,
+  entry: OptimizerEntry,
   options: EvaluateOptions,
   before: number,
   total: number,
@@ -127,9 +127,9 @@ async function* measured(
   const events = eventQueue<EvaluateEvent>();
   const onPoint = () => {
     done++;
-    events.push({ type: "progress", done, total, note: contestant.name });
+    events.push({ type: "progress", done, total, note: entry.name });
   };
-  measure(contestant, options, onPoint).then(
+  measure(entry, options, onPoint).then(
     (unit) => {
       events.push({ type: "unit", unit, wasKnown: false });
       events.close();

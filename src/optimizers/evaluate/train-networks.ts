@@ -8,7 +8,7 @@ import { settle } from "../../engine/settle.ts";
 import type { Params } from "../../models/model.ts";
 import type { InnerTask } from "../../tasks/inner/inner-task.ts";
 import { applyUpdates } from "../../train/optimizers/update-rules.ts";
-import type { ManyRule } from "./contestants.ts";
+import type { ManyRule } from "./entries.ts";
 
 export interface NetworksOptions {
   readonly task: InnerTask;

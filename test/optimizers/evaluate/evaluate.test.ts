@@ -3,10 +3,10 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { startEngine } from "../../../src/engine/start.ts";
 import {
-  handMadeContestant,
+  handMadeEntry,
   handMadeNames,
-  learnedContestant,
-} from "../../../src/optimizers/evaluate/contestants.ts";
+  learnedEntry,
+} from "../../../src/optimizers/evaluate/entries.ts";
 import {
   evaluateOptimizers,
   type EvaluateOptions,
@@ -106,7 +106,7 @@ describe("rows", () => {
   });
 });
 
-async function evaluated(options: Partial<EvaluateOptions> & Pick<EvaluateOptions, "contestants">) {
+async function evaluated(options: Partial<EvaluateOptions> & Pick<EvaluateOptions, "entries">) {
   const task = options.task ?? (await quadraticTask({ curvature: 0.2 }));
   const given = { task, seeds: 3, steps: 30, every: 10, seed: 1, ...options };
   const units: EvaluationUnit[] = [];
@@ -124,7 +124,7 @@ describe("runs", () => {
     "%s is tuned over 20 rates and makes the loss smaller",
     async (name) => {
       const names = [...new Set(["adam", name])];
-      const units = await evaluated({ contestants: names.map(handMadeContestant) });
+      const units = await evaluated({ entries: names.map(handMadeEntry) });
       const { rate, tried, curves } = units[units.length - 1];
       expect(tried).toHaveLength(20);
       const best = tried.toSorted((a, b) => (a.loss ?? Infinity) - (b.loss ?? Infinity))[0];
@@ -139,13 +139,13 @@ describe("runs", () => {
     const task = await quadraticTask({ curvature: 0.2 });
     const theta = program(task.spec).initialTheta(0);
     const file = { kind: "sgdm", features, tensors: null, training: {}, theta };
-    const momentum = handMadeContestant("sgdm");
-    const contestants = [
-      handMadeContestant("adam"),
+    const momentum = handMadeEntry("sgdm");
+    const entries = [
+      handMadeEntry("adam"),
       { ...momentum, rates: [0.1] },
-      learnedContestant("learned", file),
+      learnedEntry("learned", file),
     ];
-    const [adam, byHand, learned] = await evaluated({ task, contestants });
+    const [adam, byHand, learned] = await evaluated({ task, entries });
     for (const [at, curve] of learned.curves.test.entries())
       for (const [i, loss] of curve.entries()) {
         expect(loss).toBeCloseTo(byHand.curves.test[at][i], 5);
@@ -154,27 +154,27 @@ describe("runs", () => {
     expect(learned).toMatchObject({ rate: null, tried: [] });
   });
   test("what was kept is read, not run; the rest is the same as in one piece", async () => {
-    const contestants = ["adam", "sgdm"].map(handMadeContestant);
-    const [adam, sgdm] = await evaluated({ contestants });
+    const entries = ["adam", "sgdm"].map(handMadeEntry);
+    const [adam, sgdm] = await evaluated({ entries });
     const kept = { ...adam, rate: 123 };
     const again = await evaluated({
-      contestants,
+      entries,
       known: async (name) => (name === "adam" ? kept : undefined),
     });
     expect(again[0]).toBe(kept);
     expect(again[1].curves.test).toEqual(sgdm.curves.test);
   });
   test("without Adam, with a name twice, with an unknown one or uneven steps it is refused", async () => {
-    const [adam, sgdm] = ["adam", "sgdm"].map(handMadeContestant);
-    await expect(evaluated({ contestants: [sgdm] })).rejects.toThrow(/expected "adam" among/);
-    await expect(evaluated({ contestants: [adam, adam] })).rejects.toThrow(/given twice/);
-    await expect(evaluated({ contestants: [adam], steps: 25 })).rejects.toThrow(/multiple of 10/);
-    expect(() => handMadeContestant("adan")).toThrow(/did you mean "?adam/);
+    const [adam, sgdm] = ["adam", "sgdm"].map(handMadeEntry);
+    await expect(evaluated({ entries: [sgdm] })).rejects.toThrow(/expected "adam" among/);
+    await expect(evaluated({ entries: [adam, adam] })).rejects.toThrow(/given twice/);
+    await expect(evaluated({ entries: [adam], steps: 25 })).rejects.toThrow(/multiple of 10/);
+    expect(() => handMadeEntry("adan")).toThrow(/did you mean "?adam/);
   });
   test("an abort ends it", async () => {
     const controller = new AbortController();
     controller.abort();
-    const contestants = [handMadeContestant("adam")];
-    await expect(evaluated({ contestants, signal: controller.signal })).rejects.toThrow(/abort/i);
+    const entries = [handMadeEntry("adam")];
+    await expect(evaluated({ entries, signal: controller.signal })).rejects.toThrow(/abort/i);
   });
 });

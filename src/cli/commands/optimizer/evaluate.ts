@@ -6,7 +6,7 @@ import { basename, dirname, join } from "node:path";
 import type { Command } from "commander";
 import { readBytes, readJson } from "../../../node/files.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
-import type { Contestant } from "../../../optimizers/evaluate/contestants.ts";
+import type { OptimizerEntry } from "../../../optimizers/evaluate/entries.ts";
 import type { EvaluationUnit } from "../../../optimizers/evaluate/evaluate.ts";
 import type { OptimizerResult } from "../../../optimizers/evaluate/rows.ts";
 import { seedNumber, wholeNumber } from "../../app/arguments.ts";
@@ -55,11 +55,10 @@ export function addOptimizerEvaluate(optimizer: Command, cli: Cli): void {
 }
 
 /** A theta by name, file, or folder of a run. */
-async function openContestant(
+async function openEntry(
   text: string,
-): Promise<{ contestant: Contestant; task?: string; digest: string }> {
-  const { handMadeNames, learnedContestant } =
-    await import("../../../optimizers/evaluate/contestants.ts");
+): Promise<{ entry: OptimizerEntry; task?: string; digest: string }> {
+  const { handMadeNames, learnedEntry } = await import("../../../optimizers/evaluate/entries.ts");
   const { openTheta } = await import("../../../optimizers/load-optimizer.ts");
   const { shippedTheta } = await import("../../../optimizers/shipped.ts");
   const [, given, place] = /^(?:([\w.-]+)=)?(.*)$/s.exec(text) ?? [];
@@ -72,7 +71,7 @@ async function openContestant(
   const plain = shippedTheta(path) === undefined ? file.kind : basename(path);
   const name = given ?? (handMadeNames().includes(plain) ? `meta-${plain}` : plain);
   return {
-    contestant: learnedContestant(name, file),
+    entry: learnedEntry(name, file),
     digest: createHash("sha256").update(bytes).digest("hex"),
     ...(settings?.task !== undefined && { task: settings.task }),
   };
@@ -106,27 +105,27 @@ export function addOptimizerDemo(optimizer: Command, cli: Cli): void {
 }
 
 async function evaluate(thetas: readonly string[], flags: EvaluateFlags, cli: Cli): Promise<void> {
-  const { handMadeContestant } = await import("../../../optimizers/evaluate/contestants.ts");
+  const { handMadeEntry } = await import("../../../optimizers/evaluate/entries.ts");
   const { startEngine } = await import("../../../node/threads/start-engine.ts");
   const names = flags.against.split(",").map((name) => name.trim());
   const handMade = ["adam", ...names.filter((name) => name !== "adam" && name !== "")];
-  const others = handMade.map(handMadeContestant);
-  const opened = await Promise.all(thetas.map(openContestant));
+  const others = handMade.map(handMadeEntry);
+  const opened = await Promise.all(thetas.map(openEntry));
   const task = flags.task ?? opened[0]?.task;
   if (task === undefined)
     throw new UsageError(
       "optimizer evaluate: no task is known, expected --task or a theta that names one",
     );
   await startEngine();
-  const contestants = [...others, ...opened.map(({ contestant }) => contestant)];
+  const entries = [...others, ...opened.map(({ entry }) => entry)];
   const digests = [...handMade, ...opened.map(({ digest }) => digest)];
-  await measureAll({ ...flags, task }, contestants, digests, cli);
+  await measureAll({ ...flags, task }, entries, digests, cli);
 }
 
 /** Runs or reads every unit, and writes figures and report. */
 export async function measureAll(
   flags: EvaluateFlags & { readonly task: string },
-  contestants: readonly Contestant[],
+  entries: readonly OptimizerEntry[],
   digests: readonly string[],
   cli: Cli,
 ): Promise<void> {
@@ -138,7 +137,7 @@ export async function measureAll(
   const source = { task: flags.task, ...(flags.data !== undefined && { data: flags.data }) };
   const task = await openInnerTask(source);
   const unitPath = (name: string): string => {
-    const at = contestants.findIndex((contestant) => contestant.name === name);
+    const at = entries.findIndex((entry) => entry.name === name);
     const key = JSON.stringify([digests[at], source, steps, every, seeds, seed]);
     const digest = createHash("sha256").update(key).digest("hex").slice(0, 16);
     return join(dirname(output), "units", `${name.replaceAll(/[^\w.-]/g, "-")}-${digest}.json`);
@@ -150,7 +149,7 @@ export async function measureAll(
     );
   const units: EvaluationUnit[] = [];
   let bar: ReturnType<typeof cli.progress.task> | undefined;
-  const options = { task, contestants, seeds, steps: every * points, every, seed, known };
+  const options = { task, entries, seeds, steps: every * points, every, seed, known };
   for await (const event of evaluateOptimizers({ ...options, signal: cli.signal })) {
     if (event.type === "unit") {
       units.push(event.unit);
@@ -172,7 +171,7 @@ async function tell(
   cli: Cli,
 ): Promise<void> {
   const { optimizerCurves, optimizerRows } = await import("../../../optimizers/evaluate/rows.ts");
-  const { triedRates } = await import("../../../optimizers/evaluate/contestants.ts");
+  const { triedRates } = await import("../../../optimizers/evaluate/entries.ts");
   const { innerTaskEntry } = await import("../../../tasks/inner/registry.ts");
   const { optimizerReport } = await import("../../../report/optimizer-report.ts");
   const rows = optimizerRows(flags.task, units);

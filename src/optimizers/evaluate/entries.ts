@@ -34,7 +34,7 @@ export interface ManyRule {
 }
 
 /** An optimizer in an evaluation. */
-export interface Contestant {
+export interface OptimizerEntry {
   readonly name: string;
   /** Rates to choose from; none where nothing is tuned. */
   readonly rates: readonly number[];
@@ -56,7 +56,7 @@ function handMade(
   rates: readonly number[],
   make: MakeRule,
   evaluated?: ManyRule["evaluated"],
-): Contestant {
+): OptimizerEntry {
   return {
     name,
     rates,
@@ -84,7 +84,7 @@ function handMade(
   };
 }
 
-const handMadeOnes: Readonly<Record<string, () => Contestant>> = {
+const handMadeOnes: Readonly<Record<string, () => OptimizerEntry>> = {
   adam: () => handMade("adam", grid(0.0005), (rate) => adam({ rate })),
   adamw: () => handMade("adamw", grid(0.0005), (rate) => adamW({ rate })),
   sgdm: () => handMade("sgdm", grid(0.02), (rate) => sgd({ rate, momentum: 0.9 })),
@@ -105,7 +105,7 @@ const handMadeOnes: Readonly<Record<string, () => Contestant>> = {
 export const handMadeNames = (): readonly string[] => Object.keys(handMadeOnes);
 
 /** A hand-made optimizer with its rates. @throws {OptionError} listing the names there are */
-export function handMadeContestant(name: string): Contestant {
+export function handMadeEntry(name: string): OptimizerEntry {
   if (Object.hasOwn(handMadeOnes, name)) return handMadeOnes[name]();
   throw new OptionError(
     `evaluateOptimizers: there is no optimizer "${name}"${didYouMean(name, handMadeNames())}; expected one of ${handMadeNames().join(", ")}, or a file of theta`,
@@ -113,7 +113,7 @@ export function handMadeContestant(name: string): Contestant {
 }
 
 /** A learned optimizer, nothing about it tuned. */
-export function learnedContestant(name: string, { kind, theta }: ThetaFile): Contestant {
+export function learnedEntry(name: string, { kind, theta }: ThetaFile): OptimizerEntry {
   return {
     name,
     rates: [],
