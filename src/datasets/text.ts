@@ -4,7 +4,7 @@ import { FormatError } from "../core/errors.ts";
 import { gunzip } from "../formats/archives/gzip.ts";
 
 /** More than fit a byte. */
-const mostSymbols = 256;
+const maxSymbols = 256;
 
 export interface TextData {
   /** The characters, by their number. */
@@ -28,9 +28,9 @@ export function readText(bytes: Uint8Array, { testShare = 0.1 } = {}): TextData 
   }
   const characters = Array.from(text);
   const symbols = [...new Set(characters)].toSorted();
-  if (symbols.length < 2 || symbols.length > mostSymbols)
+  if (symbols.length < 2 || symbols.length > maxSymbols)
     throw new FormatError(
-      `readText: expected 2 to ${mostSymbols} different characters, got ${symbols.length}; give a plain text`,
+      `readText: expected 2 to ${maxSymbols} different characters, got ${symbols.length}; give a plain text`,
     );
   const numbers = new Map(symbols.map((symbol, number) => [symbol, number]));
   const all = Uint8Array.from(characters, (character) => numbers.get(character) ?? 0);

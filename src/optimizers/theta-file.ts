@@ -47,7 +47,7 @@ export async function writeTheta(file: ThetaFile): Promise<Uint8Array> {
 }
 
 /** More JSON than any file of theta holds. */
-const mostMetadataBytes = 10_000_000;
+const maxMetadataBytes = 10_000_000;
 
 /**
  * A file of theta from its bytes.
@@ -66,7 +66,7 @@ export async function readTheta(bytes: Uint8Array): Promise<ThetaFile> {
     );
   const parsed = (key: string): unknown =>
     parseJson(metadata[key] ?? "", {
-      bytes: mostMetadataBytes,
+      bytes: maxMetadataBytes,
       fail: (problem) => new FormatError(`readTheta: metadata "${key}" ${problem}`),
     });
   return {

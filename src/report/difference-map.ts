@@ -7,7 +7,7 @@ import { type Html, html, htmlPage, trusted } from "./html.ts";
 import { type Column, decimal, htmlTable } from "./table.ts";
 
 /** Cells of a picture along one side. */
-const mostCells = 48;
+const maxCells = 48;
 /** Pixels of a picture along its longer side. */
 const side = 240;
 
@@ -22,7 +22,7 @@ export interface DifferenceGrid {
 export function differenceGrid({ shape, data }: Tensor, other: Tensor): DifferenceGrid {
   const height = shape[0] ?? 1;
   const width = sizeOf(shape) / height;
-  const [rows, columns] = [Math.min(height, mostCells), Math.min(width, mostCells)];
+  const [rows, columns] = [Math.min(height, maxCells), Math.min(width, maxCells)];
   const cells = new Float64Array(rows * columns);
   const counts = new Float64Array(rows * columns);
   let square = 0;
@@ -130,8 +130,8 @@ export function differenceReport(page: DifferencePage): string {
     ${layers.length === 0 ? html`<p>No layer differs.</p>` : htmlTable(layers, columns)}
     <h2>The tensors that differ most</h2>
     <p class="soft">
-      |a - b|, rows down and all other dimensions across; at most ${mostCells} cells a side, each
-      the mean of its numbers.
+      |a - b|, rows down and all other dimensions across; at most ${maxCells} cells a side, each the
+      mean of its numbers.
     </p>
     ${panels.map(panelHtml)}
     <h2>Command</h2>

@@ -55,10 +55,12 @@ describe("options have one spelling", () => {
     const writing = [...allCommands()].filter(([, command]) => longs(command).includes("--output"));
     expect(writing.map(([name]) => name)).toEqual([
       "demo",
+      "embed",
       "convert",
       "align",
       "merge",
       "canonical",
+      "fingerprint",
       "sketch",
       "zoo build",
       "zoo merge",
@@ -93,11 +95,13 @@ describe("options have one spelling", () => {
   test("commands that write single files have --force; train resumes instead", () => {
     const forced = [...allCommands()].filter(([, command]) => longs(command).includes("--force"));
     expect(forced.map(([name]) => name)).toEqual([
+      "embed",
       "compare",
       "convert",
       "align",
       "merge",
       "canonical",
+      "fingerprint",
       "sketch",
       "report",
     ]);

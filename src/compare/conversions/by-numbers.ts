@@ -9,12 +9,12 @@ import { permuted, takes } from "./make-tensor.ts";
 import { type SearchState, settle, shapeIn, squeezed } from "./search-state.ts";
 
 /** Dimensions whose orders are all tried. */
-const mostDimensions = 5;
+const maxDimensions = 5;
 
 /** All orders of dimensions, the plain one first, then the one turned round. */
 function ordersOf(rank: number): number[][] {
   const plain = inOrder(rank);
-  if (rank > mostDimensions) return [plain, plain.toReversed()];
+  if (rank > maxDimensions) return [plain, plain.toReversed()];
   const all: number[][] = [];
   const extend = (start: number[], rest: number[]) => {
     if (rest.length === 0) all.push(start);

@@ -12,7 +12,7 @@ import { formatShape, sizeOf, stridesOf } from "../../core/shapes.ts";
 import { decodeTensor, readTensor } from "./onnx-tensor.ts";
 
 /** Entries of all sparse tensors of a model, once they are dense. */
-const mostEntries = 2 ** 26;
+const maxEntries = 2 ** 26;
 
 /**
  * Puts the sparse initializers of a graph among the others, dense.
@@ -20,7 +20,7 @@ const mostEntries = 2 ** 26;
  * types than float32 and float64
  */
 export function makeDense(graph: GraphProto): void {
-  let left = mostEntries;
+  let left = maxEntries;
   for (const sparse of graph.sparseInitializer) {
     const dense = denseOf(sparse, left);
     left -= sizeOf(dense.dims.map(Number));
@@ -40,7 +40,7 @@ function denseOf({ values, indices, dims }: SparseTensorProto, limit: number): T
   const entries = sizeOf(shape);
   if (entries > limit)
     throw new UnsupportedError(
-      `readOnnx: ${where} would have ${entries} entries, and all sparse tensors of a model at most ${mostEntries}; store it densely`,
+      `readOnnx: ${where} would have ${entries} entries, and all sparse tensors of a model at most ${maxEntries}; store it densely`,
     );
   const numbers = readTensor(values, where);
   const places = readTensor(indices, `the places of ${where}`);

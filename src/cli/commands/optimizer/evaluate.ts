@@ -50,7 +50,7 @@ export function addOptimizerEvaluate(optimizer: Command, cli: Cli): void {
     .option("--report <file.html>", "a report with curves");
   addOutputOption(command, "figures as JSON, beside them what is finished", {
     value: "<file.json>",
-    fallback: "optimizers.json",
+    fallback: "runs/optimizers/figures.json",
   }).action((thetas: string[], flags: EvaluateFlags) => evaluate(thetas, flags, cli));
 }
 
