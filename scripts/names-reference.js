@@ -23,7 +23,8 @@ export function namesPage() {
   );
   return `# Families of names, and conversions
 
-Made from the code by \`npm run docs\`. What they are for: [names and layouts](guide/names-and-layouts.md).
+Made from the code by \`npm run docs\`.
+What they are for: [names and layouts](guide/names-and-layouts.md).
 
 ## Families
 
