@@ -20,7 +20,7 @@ const docs = ["test/docs/**/*.test.ts"];
 export default defineConfig({
   test: {
     ...limits,
-    reporters: ["default", "./test/support/unfinished-files.ts"],
+    reporters: ["default", "./scripts/support/unfinished-files.ts"],
     projects: [
       {
         extends: true,

@@ -39,10 +39,10 @@ export async function run() {
     const random = randomStream(n);
     const a = uniformWeights(spec, random);
     const planted = sampleElement(spec, n);
-    const spread = noise * Math.sqrt(1 / 12);
+    const std = noise * Math.sqrt(1 / 12);
     const noisy = Object.entries(a).map(([name, { shape, data }]) => [
       name,
-      { shape, data: data.map((x) => x + spread * random.normal()) },
+      { shape, data: data.map((x) => x + std * random.normal()) },
     ]);
     const b = actOn(spec, planted, Object.fromEntries(noisy));
     await productSeconds(np, n, a["fc1.weight"].data); // compiles

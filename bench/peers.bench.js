@@ -27,7 +27,7 @@ const wanted = (process.env["PEERS_WORKLOADS"] ?? "mlp,siren,cnn,transformer").s
 const depths = (process.env["PEERS_LAYERS"] ?? "1,2,4,12").split(",").map(Number);
 const seconds = Number(process.env["PEERS_COMPILE_SECONDS"] ?? 600);
 /** A peer of more terms than this is not compiled at all: it would take hours. */
-const mostTerms = 10_000;
+const maxTerms = 10_000;
 const nfnName = "nfn 0.1.2 (PyTorch)";
 const termsName = "UNF term by term, written from the formulas (JAX, XLA)";
 
@@ -199,7 +199,7 @@ async function transformers() {
     for (const direction of ["forward", "backward"]) {
       const row = { workload, direction, threads: 1, terms: terms.length, peerName: termsName };
       let peer;
-      if (terms.length <= mostTerms) {
+      if (terms.length <= maxTerms) {
         const config = { shapes, terms: plainTerms(terms), channels: [8, 8], threads: 1 };
         peer = await startPeer(
           "unf_terms.py",
@@ -238,7 +238,7 @@ async function alone(row, ours, oursFirstMs, compiled) {
     node: process.versions.node,
     oursMs: median(times),
     peerMs: null,
-    peerCompiled: row.terms <= mostTerms ? `not within ${seconds} s` : "not tried",
+    peerCompiled: row.terms <= maxTerms ? `not within ${seconds} s` : "not tried",
     ratio: null,
     ratioStd: null,
     oursMegabytes: ours.megabytes,

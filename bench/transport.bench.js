@@ -115,9 +115,9 @@ async function measureSize({ n, d }, transport, { jit, numpy: np, valueAndGrad }
     return [
       () => value({ x: array(x), y: array(y) }).data(),
       async () => {
-        const [, slopes] = both({ x: array(x), y: array(y) });
-        await slopes.x.data();
-        slopes.y.dispose();
+        const [, derivatives] = both({ x: array(x), y: array(y) });
+        await derivatives.x.data();
+        derivatives.y.dispose();
       },
     ];
   };

@@ -3,7 +3,6 @@
 // and .html. `--pairs 1` makes a short run, which keeps its results to runs/.
 
 import { mkdirSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { alignWeights } from "../dist/align/align.js";
@@ -13,9 +12,11 @@ import { interpolate, pathPoints } from "../dist/align/merging/path.js";
 import { startEngine } from "../dist/engine/start.js";
 import { measuredPath } from "../dist/report/measured-path.js";
 import { mergeReport } from "../dist/report/merge-report.js";
+import { pathsDraft } from "../dist/report/result-drafts.js";
 import { mlpSpec } from "../dist/symmetry/presets/mlp.js";
 import { digitClasses, digitPixels, parseDigits } from "../dist/datasets/digits-data.js";
 import { readPackageData } from "../dist/node/package-data.js";
+import { commit, machine, writeResult } from "../scripts/support/result-files.js";
 import { root } from "../scripts/sources.js";
 
 const { values: flags } = parseArgs({ options: { pairs: { type: "string", default: "5" } } });
@@ -97,20 +98,22 @@ const result = {
   title: "Loss barriers between independently trained networks",
   summary: `Pairs of digit classifiers were trained from different random starts on different orders of the same images. On the straight line between the weights of such a pair the loss rises; it rises far less once the second network was moved onto the first by a reordering of its hidden neurons. Networks were trained with Adam, from initial weights of ${forgetful.scale} times the usual size with weight decay ${forgetful.weightDecay}, ${forgetful.epochs} epochs at ${forgetful.rate}; "usual training" has the usual initial weights and decay ${usual.weightDecay}: there, more of what is matched is still the random start, and "slow" trains them at a rate of ${slow.rate}.`,
   command: `npm run experiment:barrier${pairs === 5 ? "" : ` -- --pairs ${pairs}`}`,
-  machine: `${cpus()[0]?.model.trim() ?? "unknown processor"}, ${availableParallelism()} cores, Node ${process.versions.node}`,
+  machine: machine(),
   pairs,
   paths: results,
 };
-const rounded = JSON.stringify(result, (_, value) =>
-  typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value,
+const rounded = JSON.parse(
+  JSON.stringify(result, (_, value) =>
+    typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value,
+  ),
 );
 const folder = join(root, pairs === 5 ? "docs/results" : "runs");
 mkdirSync(folder, { recursive: true });
 const target = join(folder, "barrier.json");
-writeFileSync(target, `${rounded}\n`);
+writeResult(target, pathsDraft(rounded, { commit: commit(), seed: 0 }));
 writeFileSync(join(folder, "barrier.html"), mergeReport(result));
 for (const { network, examples, plain, aligned } of results) {
-  const show = ({ mean, spread }) => `${mean.toFixed(4)} ± ${(spread || 0).toFixed(4)}`;
+  const show = ({ mean, std }) => `${mean.toFixed(4)} ± ${(std || 0).toFixed(4)}`;
   const middle = (path) => show(path.points[12].accuracy);
   console.log(
     `${network}, ${examples}: barrier ${show(plain.barrier)} plain, ${show(aligned.barrier)} aligned; accuracy of the mean ${middle(plain)} plain, ${middle(aligned)} aligned, of the ends ${show(plain.points[0].accuracy)}`,

@@ -8,7 +8,7 @@ import type { Weights } from "../src/core/tensors.ts";
 import { actOn } from "../src/symmetry/act.ts";
 import { sampleElement } from "../src/symmetry/element.ts";
 import type { Task } from "../src/tasks/task.ts";
-import { meanAndSpread } from "../src/train/measures/metrics.ts";
+import { meanAndStd } from "../src/train/measures/metrics.ts";
 import type { Stacks } from "../src/zoo/training/population.ts";
 import { digitsRecipe, type Recipe } from "../src/zoo/recipe.ts";
 import { trainPopulation } from "../src/zoo/training/train-population.ts";
@@ -179,8 +179,8 @@ function noised(weights: Weights, seed: number): Weights {
   const random = randomStream(seed);
   const share = 0.01 + 0.09 * random.uniform();
   return mapTensors(weights, (data) => {
-    const { mean } = meanAndSpread(data);
-    const spread = Math.sqrt(meanAndSpread(Array.from(data, (x) => (x - mean) ** 2)).mean);
-    return Float32Array.from(data, (x) => x + share * spread * random.normal());
+    const { mean } = meanAndStd(data);
+    const std = Math.sqrt(meanAndStd(Array.from(data, (x) => (x - mean) ** 2)).mean);
+    return Float32Array.from(data, (x) => x + share * std * random.normal());
   });
 }

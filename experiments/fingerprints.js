@@ -1,5 +1,5 @@
 // How often rounded fingerprints err: random copies (with scales and bases) of all test models with generic weights, and
-// the same with one weight changed by 1% of its tensor's spread. Prints the figures of docs/guide/compare-checkpoints.md.
+// the same with one weight changed by 1% of its tensor's root mean square. Prints the figures of docs/guide/compare-checkpoints.md.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -26,10 +26,10 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith(".onnx")))
     const name = names[seed % names.length];
     const { shape, data } = weights[name];
     const at = randomStream(seed).integer(data.length);
-    const spread = Math.sqrt(data.reduce((sum, x) => sum + x * x, 0) / data.length);
+    const rms = Math.sqrt(data.reduce((sum, x) => sum + x * x, 0) / data.length);
     const changed = {
       ...weights,
-      [name]: { shape, data: data.with(at, data[at] + 0.01 * spread) },
+      [name]: { shape, data: data.with(at, data[at] + 0.01 * rms) },
     };
     const own = await print(weights);
     counts.copies++;

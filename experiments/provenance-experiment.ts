@@ -7,7 +7,7 @@ import type { Weights } from "../src/core/tensors.ts";
 import { startEngine } from "../src/engine/start.ts";
 import { weightStatistics } from "../src/models/stat-nn.ts";
 import type { Task } from "../src/tasks/task.ts";
-import { meanAndSpread } from "../src/train/measures/metrics.ts";
+import { meanAndStd } from "../src/train/measures/metrics.ts";
 import { areaUnderRoc, rocCurve } from "./roc.ts";
 import type { ProvenanceResult, ProvenanceRow } from "./provenance-figures.ts";
 import {
@@ -65,10 +65,10 @@ export async function runProvenance(
     seeds,
     networks,
     descendants: networks * descendantKinds.length,
-    accuracy: meanAndSpread(repetitions.flatMap(({ families }) => families.accuracies)),
+    accuracy: meanAndStd(repetitions.flatMap(({ families }) => families.accuracies)),
     trainedOnAccuracies: Object.keys(trainedOnAccuracies).map((kind) => ({
       kind,
-      accuracy: meanAndSpread(repetitions.map(({ families }) => families.trainedOnAccuracies[kind]))
+      accuracy: meanAndStd(repetitions.map(({ families }) => families.trainedOnAccuracies[kind]))
         .mean,
     })),
     rows: measured.flatMap(({ method, pairs }) => [
@@ -87,15 +87,15 @@ interface Measured {
 }
 
 function rowOf(method: string, kind: string, splits: readonly Split[]): ProvenanceRow {
-  const area = meanAndSpread(splits.map((s) => areaUnderRoc(s.related, s.unrelated)));
-  const top = meanAndSpread(splits.map(({ found }) => found));
+  const area = meanAndStd(splits.map((s) => areaUnderRoc(s.related, s.unrelated)));
+  const top = meanAndStd(splits.map(({ found }) => found));
   return {
     method,
     kind,
     areaMean: area.mean,
-    areaSpread: area.spread,
+    areaStd: area.std,
     topMean: top.mean,
-    topSpread: top.spread,
+    topStd: top.std,
   };
 }
 
@@ -201,10 +201,10 @@ async function statisticsOf(task: Task, networks: readonly Weights[]): Promise<n
   return networks.map((_, i) => Array.from(flat.subarray(i * width, (i + 1) * width)));
 }
 
-/** Every statistic in units of its spread over the parents. */
+/** Every statistic in units of its std over the parents. */
 function standardiser(rows: readonly (readonly number[])[]): (row: readonly number[]) => number[] {
-  const columns = rows[0].map((_, i) => meanAndSpread(rows.map((row) => row[i])));
-  return (row) => row.map((x, i) => (x - columns[i].mean) / (columns[i].spread || 1));
+  const columns = rows[0].map((_, i) => meanAndStd(rows.map((row) => row[i])));
+  return (row) => row.map((x, i) => (x - columns[i].mean) / (columns[i].std || 1));
 }
 
 /** Every so many points of a curve, with both ends. */

@@ -5,7 +5,7 @@ import * as Plot from "@observablehq/plot";
 import { drawSvg, grid, seriesColor, softInk } from "../src/report/canvas.ts";
 import { type Html, html, htmlPage, trusted } from "../src/report/html.ts";
 import type { ProvenanceResult, ProvenanceRow, SimilarityRange } from "./provenance-figures.ts";
-import { type Column, count, decimal, htmlTable, withSpread } from "../src/report/table.ts";
+import { type Column, count, decimal, htmlTable, withStd } from "../src/report/table.ts";
 
 const axis = { tickSize: 0, color: softInk, labelArrow: "none", labelOffset: 34 } as const;
 
@@ -83,14 +83,14 @@ function resultTable(rows: readonly ProvenanceRow[]): Html {
         label: `${method}: area`,
         cell: (kind) => {
           const row = find(kind, method);
-          return row === undefined ? "–" : withSpread(row.areaMean, row.areaSpread, 4);
+          return row === undefined ? "–" : withStd(row.areaMean, row.areaStd, 4);
         },
       },
       {
         label: `${method}: first`,
         cell: (kind) => {
           const row = find(kind, method);
-          return row === undefined ? "–" : withSpread(row.topMean, row.topSpread);
+          return row === undefined ? "–" : withStd(row.topMean, row.topStd);
         },
       },
     ]),
@@ -148,7 +148,7 @@ export function provenanceReport(result: ProvenanceResult): string {
       <dt>commit</dt>
       <dd>${result.commit}</dd>
       <dt>test accuracy</dt>
-      <dd>parents ${decimal(accuracy.mean)} ± ${decimal(accuracy.spread)}${trained}</dd>
+      <dd>parents ${decimal(accuracy.mean)} ± ${decimal(accuracy.std)}${trained}</dd>
     </dl>
   `;
   return htmlPage(title, body);

@@ -1,13 +1,12 @@
 // The provenance experiment: writes docs/results/provenance.json and .html. Arguments: networks, seeds, folder.
 
-import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { runProvenance } from "../.build/experiments/provenance-experiment.js";
 import { provenanceReport } from "../.build/experiments/provenance-report.js";
 import { digitsTask } from "../.build/src/tasks/digits.js";
 import { readPackageData } from "../dist/node/package-data.js";
+import { commit, machine, writeResult } from "../scripts/support/result-files.js";
 import { root } from "../scripts/sources.js";
 
 const whole = (text, otherwise) => (text === undefined ? otherwise : Number(text));
@@ -20,14 +19,13 @@ if (![networks, repetitions].every((n) => Number.isSafeInteger(n) && n > 1)) {
   process.exit(2);
 }
 
-const git = spawnSync("git", ["describe", "--always", "--dirty"], { cwd: root, encoding: "utf8" });
 const result = {
   title: "Which network does this one come from?",
   command: ["npm run experiment:provenance", ...(given.length > 0 ? ["--", ...given] : [])].join(
     " ",
   ),
-  machine: `${cpus()[0]?.model.trim() ?? "unknown processor"}, ${availableParallelism()} cores, Node ${process.versions.node}`,
-  commit: git.status === 0 ? git.stdout.trim() : "unknown",
+  machine: machine(),
+  commit: commit(),
   ...(await runProvenance({
     task: await digitsTask(await readPackageData("uci-digits.csv.gz")),
     networks,
@@ -36,14 +34,35 @@ const result = {
   })),
 };
 mkdirSync(folder, { recursive: true });
-const rounded = JSON.stringify(
-  result,
-  (_key, value) => (typeof value === "number" ? Number(value.toPrecision(6)) : value),
-  2,
+const rounded = JSON.parse(
+  JSON.stringify(result, (_key, value) =>
+    typeof value === "number" ? Number(value.toPrecision(6)) : value,
+  ),
 );
-writeFileSync(join(folder, "provenance.json"), `${rounded}\n`);
+const { title, command, rows, seeds, accuracy } = rounded;
+writeResult(join(folder, "provenance.json"), {
+  title,
+  command,
+  commit: result.commit,
+  machine: result.machine,
+  seed: seeds[0],
+  about: {
+    networks,
+    descendants: result.descendants,
+    seeds,
+    accuracyOfParents: { mean: accuracy.mean, std: accuracy.std, networks: accuracy.count },
+  },
+  rows: rows.map((row) => ({ ...row, seeds: seeds.length })),
+  tables: {
+    trainedOn: rounded.trainedOnAccuracies,
+    similarities: rounded.similarities,
+    curves: rounded.curves.flatMap(({ method, points }) =>
+      points.map((point) => ({ method, ...point })),
+    ),
+  },
+});
 writeFileSync(join(folder, "provenance.html"), provenanceReport(result));
-for (const { method, kind, areaMean, areaSpread, topMean } of result.rows) {
-  const area = `${areaMean.toFixed(4)} ± ${areaSpread.toFixed(4)}`;
+for (const { method, kind, areaMean, areaStd, topMean } of result.rows) {
+  const area = `${areaMean.toFixed(4)} ± ${areaStd.toFixed(4)}`;
   console.log(`${method.padEnd(20)} ${kind.padEnd(28)} area ${area}  first ${topMean.toFixed(3)}`);
 }

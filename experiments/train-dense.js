@@ -12,8 +12,8 @@ const batch = 100;
 function initial(sizes, seed, scale) {
   const random = randomStream(deriveSeed(seed, "init"));
   const entries = sizes.slice(1).flatMap((size, i) => {
-    const spread = scale * Math.sqrt(2 / sizes[i]);
-    const data = Float32Array.from({ length: size * sizes[i] }, () => spread * random.normal());
+    const std = scale * Math.sqrt(2 / sizes[i]);
+    const data = Float32Array.from({ length: size * sizes[i] }, () => std * random.normal());
     return [
       [`fc${i + 1}.weight`, np.array(data, { shape: [size, sizes[i]] })],
       [`fc${i + 1}.bias`, np.zeros([size])],

@@ -2,11 +2,10 @@
 // ends, and the same command goes on where it was: `npm run experiment:transport-flows`. `-- --minutes 10` ends after the run
 // that passes 10 minutes, `-- --only 25-gaussians` runs one dataset, `-- --methods sw-1,tsw-sl` some methods.
 
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
 import { join } from "node:path";
 import { flowMethods } from "../dist/transport/flows/flow-methods.js";
 import { flowDatasets, gradientFlow } from "../dist/transport/flows/gradient-flow.js";
+import { commit, machine, readResult, writeResult } from "../scripts/support/result-files.js";
 import { root } from "../scripts/sources.js";
 
 const argument = (name, usual) => {
@@ -26,21 +25,18 @@ const settings = {
   rates: [0.001, 0.005, 0.02, 0.05],
 };
 
-const document = {
-  title: "Gradient flows by optimal transport distances",
-  command: "npm run experiment:transport-flows",
-  machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.versions.node}`,
-  settings,
-  rows: [],
-  runs: [],
-};
-if (existsSync(out)) {
-  const kept = JSON.parse(readFileSync(out, "utf8"));
-  if (JSON.stringify(kept.settings) === JSON.stringify(settings)) document.runs = kept.runs;
-}
+const kept = readResult(out, settings);
+/** Runs so far, each with its distances after every `every` iterations. */
+const runs = (kept?.tables.runs ?? []).map((run) => ({
+  ...run,
+  w2: kept.tables.moments
+    .filter((moment) => isSame(moment, run))
+    .toSorted((a, b) => a.iteration - b.iteration)
+    .map(({ w2 }) => w2),
+}));
 
 /** Means over the seeds there are, row by row. */
-function rowsOf(runs) {
+function rowsOf() {
   const groups = Map.groupBy ? Map.groupBy(runs, keyOf) : groupBy(runs);
   return [...groups.values()].flatMap((group) =>
     group[0].w2.map((_, at) => {
@@ -60,23 +56,43 @@ function rowsOf(runs) {
     }),
   );
 }
-const keyOf = ({ dataset, method, rate }) => `${dataset}/${method}/${rate}`;
-const groupBy = (runs) => {
+function keyOf({ dataset, method, rate }) {
+  return `${dataset}/${method}/${rate}`;
+}
+function isSame(a, b) {
+  return keyOf(a) === keyOf(b) && a.seed === b.seed;
+}
+const groupBy = (list) => {
   const groups = new Map();
-  for (const run of runs) groups.set(keyOf(run), [...(groups.get(keyOf(run)) ?? []), run]);
+  for (const run of list) groups.set(keyOf(run), [...(groups.get(keyOf(run)) ?? []), run]);
   return groups;
 };
-const keep = () => {
-  document.rows = rowsOf(document.runs);
-  const text = JSON.stringify(document, null, 1).replaceAll(
-    /\[\s+([-\d.e,\s]+?)\s+\]/g,
-    (_, list) => `[${list.replaceAll(/\s+/g, " ")}]`,
-  );
-  writeFileSync(`${out}.tmp`, `${text}\n`);
-  renameSync(`${out}.tmp`, out);
-};
-const has = (run) =>
-  document.runs.some((other) => keyOf(other) === keyOf(run) && other.seed === run.seed);
+const keep = () =>
+  writeResult(out, {
+    title: "Gradient flows by optimal transport distances",
+    command: "npm run experiment:transport-flows",
+    commit: commit(),
+    machine: machine(),
+    seed: 0,
+    about: { settings },
+    rows: rowsOf(),
+    tables: {
+      runs: runs.map(({ dataset, method, rate, seed, seconds }) => {
+        return { dataset, method, rate, seed, seconds };
+      }),
+      moments: runs.flatMap(({ dataset, method, rate, seed, w2 }) =>
+        w2.map((value, i) => ({
+          dataset,
+          method,
+          rate,
+          seed,
+          iteration: settings.every * (i + 1),
+          w2: value,
+        })),
+      ),
+    },
+  });
+const has = (run) => runs.some((other) => isSame(other, run));
 
 /** Units in the order of what they tell: the published rate on the plane first, then the grid, slow methods last. */
 function units() {
@@ -109,7 +125,7 @@ for (const { dataset, method, rate, seed } of units()) {
   const w2 = [];
   for (const moment of gradientFlow({ ...settings, ...run }))
     if (moment.iteration > 0) w2.push(moment.w2);
-  document.runs.push({
+  runs.push({
     ...run,
     seconds: Number(((performance.now() - before) / 1000).toFixed(1)),
     w2: w2.map((v) => Number(v.toPrecision(6))),
@@ -122,4 +138,4 @@ for (const { dataset, method, rate, seed } of units()) {
     `${((performance.now() - before) / 1000).toFixed(1)} s`,
   );
 }
-console.error(`${document.runs.length} of ${units().length} runs in ${out}`);
+console.error(`${runs.length} of ${units().length} runs in ${out}`);

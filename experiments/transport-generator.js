@@ -1,13 +1,13 @@
 // A small generator of 8 x 8 digits down every distance: docs/results/transport-generator.json. Every run is kept as it ends, and
 // the same command goes on where it was: `npm run experiment:transport-generator`; `-- --minutes 10` ends after the run that passes them.
 
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { startEngine } from "../dist/engine/start.js";
 import { runGenerator } from "../dist/experiment/demos/digit-generator.js";
 import { parseDigits } from "../dist/datasets/digits-data.js";
 import { flowMethods } from "../dist/transport/flows/flow-methods.js";
+import { commit, machine, readResult, writeResult } from "../scripts/support/result-files.js";
 import { root } from "../scripts/sources.js";
 
 const argument = (name, usual) => {
@@ -17,22 +17,22 @@ const argument = (name, usual) => {
 const minutes = Number(argument("minutes", Infinity));
 const out = argument("out", join(root, "docs/results/transport-generator.json"));
 const settings = { steps: 1500, batch: 128, lines: 100, rate: 0.002, images: 500, seeds: 5 };
-const document = {
-  title: "A generator of digits by optimal transport distances",
-  command: "npm run experiment:transport-generator",
-  machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.versions.node}`,
-  settings,
-  rows: [],
-  runs: [],
-};
-if (existsSync(out)) {
-  const kept = JSON.parse(readFileSync(out, "utf8"));
-  if (JSON.stringify(kept.settings) === JSON.stringify(settings)) document.runs = kept.runs;
-}
+const runs = readResult(out, settings)?.tables.runs ?? [];
+const keep = () =>
+  writeResult(out, {
+    title: "A generator of digits by optimal transport distances",
+    command: "npm run experiment:transport-generator",
+    commit: commit(),
+    machine: machine(),
+    seed: 0,
+    about: { settings },
+    rows: rowsOf(),
+    tables: { runs },
+  });
 
 const measures = ["frechet", "frechetFloor", "energy", "nearest", "seconds"];
 const mean = (list) => list.reduce((a, b) => a + b, 0) / list.length;
-function rowsOf(runs) {
+function rowsOf() {
   const methods = [...new Set(runs.map(({ method }) => method))];
   return methods.map((method) => {
     const own = runs.filter((run) => run.method === method);
@@ -54,13 +54,11 @@ const started = performance.now();
 const methods = Object.entries(flowMethods).filter(([, { isSlow }]) => !isSlow);
 for (let seed = 0; seed < settings.seeds; seed++)
   for (const [method] of methods) {
-    if (document.runs.some((run) => run.method === method && run.seed === seed)) continue;
+    if (runs.some((run) => run.method === method && run.seed === seed)) continue;
     if (performance.now() - started > 60_000 * minutes) continue;
     const result = await runGenerator(data, { ...settings, method, seed });
-    document.runs.push({ method, seed, ...result });
-    document.rows = rowsOf(document.runs);
-    writeFileSync(`${out}.tmp`, `${JSON.stringify(document, null, 2)}\n`);
-    renameSync(`${out}.tmp`, out);
+    runs.push({ method, seed, ...result });
+    keep();
     console.error(method, seed, JSON.stringify(result));
   }
-console.error(`${document.runs.length} of ${methods.length * settings.seeds} runs in ${out}`);
+console.error(`${runs.length} of ${methods.length * settings.seeds} runs in ${out}`);

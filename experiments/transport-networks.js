@@ -1,8 +1,6 @@
 // Distances between 80 small tanh networks fitted to sines, against the distance of their functions: Spearman's correlation of each
 // kind, and what it costs. docs/results/transport-networks.json; `npm run experiment:transport-networks`.
 
-import { writeFileSync } from "node:fs";
-import { cpus } from "node:os";
 import { join } from "node:path";
 import { deriveSeed, randomStream } from "../dist/core/random.js";
 import { mlpSpec } from "../dist/symmetry/presets/mlp.js";
@@ -11,6 +9,7 @@ import {
   invariantFeatures,
   slicedFeatures,
 } from "../dist/transport/networks/population-features.js";
+import { commit, machine, writeResult } from "../scripts/support/result-files.js";
 import { root } from "../scripts/sources.js";
 
 const settings = { networks: 80, units: 24, steps: 1500, rate: 0.01, points: 64, seeds: 3 };
@@ -38,7 +37,7 @@ function fit(seed) {
   const outputs = new Float64Array(xs.length);
   let loss = 0;
   for (let step = 1; step <= settings.steps; step++) {
-    const slopes = new Float64Array(params.length);
+    const derivatives = new Float64Array(params.length);
     loss = 0;
     xs.forEach((x, s) => {
       const active = Float64Array.from({ length: h }, (_, i) =>
@@ -48,17 +47,17 @@ function fit(seed) {
       outputs[s] = y;
       const error = (y - Math.sin(w * x + phi)) / xs.length;
       loss += error * error * xs.length;
-      slopes[3 * h] += 2 * error;
+      derivatives[3 * h] += 2 * error;
       active.forEach((a, i) => {
         const inner = 2 * error * params[2 * h + i] * (1 - a * a);
-        slopes[2 * h + i] += 2 * error * a;
-        slopes[i] += inner * x;
-        slopes[h + i] += inner;
+        derivatives[2 * h + i] += 2 * error * a;
+        derivatives[i] += inner * x;
+        derivatives[h + i] += inner;
       });
     });
-    slopes.forEach((slope, i) => {
-      mean[i] += 0.1 * (slope - mean[i]);
-      square[i] += 0.001 * (slope * slope - square[i]);
+    derivatives.forEach((derivative, i) => {
+      mean[i] += 0.1 * (derivative - mean[i]);
+      square[i] += 0.001 * (derivative * derivative - square[i]);
       params[i] -=
         (settings.rate * mean[i]) /
         (1 - 0.9 ** step) /
@@ -90,7 +89,7 @@ function spearman(a, b) {
 const euclid = (u, v) => Math.sqrt(u.reduce((sum, c, i) => sum + (c - v[i]) ** 2, 0));
 const flat = (weights) => Object.values(weights).flatMap(({ data }) => [...data]);
 
-/** Rows of features in units of their spread over the networks. */
+/** Rows of features in units of their standard deviation over the networks. */
 function standardised(rows) {
   const spreads = rows[0].map((_, j) => {
     const mean = rows.reduce((sum, row) => sum + row[j] / rows.length, 0);
@@ -162,20 +161,18 @@ const mean = (list) => list.reduce((a, b) => a + b, 0) / list.length;
 const std = (list) =>
   Math.sqrt(list.reduce((s, v) => s + (v - mean(list)) ** 2, 0) / (list.length - 1));
 const round = (value, digits = 3) => Number(value.toFixed(digits));
-const document = {
+writeResult(join(root, "docs/results/transport-networks.json"), {
   title: "Distances between networks against distances of their functions",
   command: "npm run experiment:transport-networks",
-  machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.versions.node}`,
-  settings,
-  medianLoss: losses.toSorted((a, b) => a - b)[losses.length >> 1],
+  commit: commit(),
+  machine: machine(),
+  seed: 0,
+  about: { settings, medianLoss: losses.toSorted((a, b) => a - b)[losses.length >> 1] },
   rows: Object.entries(found).map(([method, { spearman, seconds }]) => ({
     method,
     spearmanMean: round(mean(spearman)),
     spearmanStd: round(std(spearman)),
+    seeds: settings.seeds,
     seconds: round(mean(seconds), 2),
   })),
-};
-writeFileSync(
-  join(root, "docs/results/transport-networks.json"),
-  `${JSON.stringify(document, null, 2)}\n`,
-);
+});

@@ -1,11 +1,10 @@
 // The power of permutation tests on pairs of populations that differ in one way: docs/results/transport-power.json. Every case
 // is kept as it ends; the same command goes on where it was. `npm run experiment:transport-power -- --trials 10` for a short one.
 
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
 import { join } from "node:path";
 import { deriveSeed, randomStream } from "../dist/core/random.js";
 import { permutationTest } from "../dist/transport/networks/permutation-test.js";
+import { commit, machine, readResult, writeResult } from "../scripts/support/result-files.js";
 import { root } from "../scripts/sources.js";
 
 const argument = (name, usual) => {
@@ -61,33 +60,29 @@ const cases = {
 };
 const dimensions = [2, 3, 5, 10];
 
-const document = {
-  title: "Power of two-sample permutation tests",
-  command: "npm run experiment:transport-power",
-  machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.versions.node}`,
-  settings,
-  cases: {
-    null: "both standard normal",
-    correlation: "the first two coordinates correlated by 0.7",
-    modes: "modes on the axes against modes on the corners: equal means, covariances and radii",
-    variance: "standard deviation 2 along one axis",
-    mean: "mean shifted by 0.5 along one axis",
-    scale: "standard deviation 1.25 along all axes",
-  },
-  rows: [],
+const meanings = {
+  null: "both standard normal",
+  correlation: "the first two coordinates correlated by 0.7",
+  modes: "modes on the axes against modes on the corners: equal means, covariances and radii",
+  variance: "standard deviation 2 along one axis",
+  mean: "mean shifted by 0.5 along one axis",
+  scale: "standard deviation 1.25 along all axes",
 };
-if (existsSync(out)) {
-  const kept = JSON.parse(readFileSync(out, "utf8"));
-  if (JSON.stringify(kept.settings) === JSON.stringify(settings)) document.rows = kept.rows;
-}
-const keep = () => {
-  writeFileSync(`${out}.tmp`, `${JSON.stringify(document, null, 2)}\n`);
-  renameSync(`${out}.tmp`, out);
-};
+const rows = readResult(out, settings)?.rows ?? [];
+const keep = () =>
+  writeResult(out, {
+    title: "Power of two-sample permutation tests",
+    command: "npm run experiment:transport-power",
+    commit: commit(),
+    machine: machine(),
+    seed: settings.seed,
+    about: { settings, cases: meanings },
+    rows,
+  });
 
 for (const [name, { first, second }] of Object.entries(cases))
   for (const dimension of dimensions) {
-    if (document.rows.some((row) => row.case === name && row.dimension === dimension)) continue;
+    if (rows.some((row) => row.case === name && row.dimension === dimension)) continue;
     const rejected = Object.fromEntries(statistics.map((statistic) => [statistic, 0]));
     for (let trial = 0; trial < trials; trial++) {
       const random = randomStream(deriveSeed(settings.seed, name, dimension, trial));
@@ -100,7 +95,7 @@ for (const [name, { first, second }] of Object.entries(cases))
       }
     }
     for (const statistic of statistics)
-      document.rows.push({ case: name, dimension, statistic, power: rejected[statistic] / trials });
+      rows.push({ case: name, dimension, statistic, power: rejected[statistic] / trials });
     keep();
     console.error(name, dimension, JSON.stringify(rejected));
   }

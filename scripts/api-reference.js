@@ -11,7 +11,9 @@ const pageOf = (subpath) => `${titleOf(subpath)}.md`;
 
 /** A doc comment as Markdown: tags become a list of their own. */
 function asMarkdown(doc) {
-  const [text, ...tags] = doc.split(/(?:^|\s)(?=@(?:throws|default|example|source|consumes)\b)/);
+  const [text, ...tags] = doc.split(
+    /(?:^|\s)(?=@(?:throws|default|example|source|consumes|keeps)\b)/,
+  );
   const prose = text.replaceAll(/\s*\n(?!\n|\s*[-*] )\s*/g, " ").trim();
   const lines = tags.map((tag) => {
     const [, name, rest] = /^@(\w+)\s*([\s\S]*)$/.exec(tag.trim()) ?? [];

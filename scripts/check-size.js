@@ -1,6 +1,5 @@
 // Checks that files, functions and folders stay small: at most 400 lines a file, 60 lines a function, 20 files in a
-// folder without its sub-folders. Functions that were longer
-// when the rule came stand in long-functions.json with their length; that list only shrinks.
+// folder without its sub-folders.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -42,29 +41,14 @@ export function folderProblems(paths) {
     );
 }
 
-/**
- * What is wrong with the lengths of functions, as lines of text. `found` and `allowed` map a file to the lengths of its
- * long functions, in lines, in falling order.
- */
-export function functionProblems(found, allowed) {
-  const problems = [];
-  for (const [path, lengths] of Object.entries(found)) {
-    const listed = allowed[path] ?? [];
-    lengths.forEach((length, i) => {
-      if (length > (listed[i] ?? 0))
-        problems.push(
-          `${path}: a function of ${length} lines, at most ${Math.max(functionLimit, listed[i] ?? 0)}; split it by purpose`,
-        );
-    });
-  }
-  for (const [path, lengths] of Object.entries(allowed)) {
-    const own = found[path] ?? [];
-    if (own.join() !== lengths.join() && own.every((length, i) => length <= (lengths[i] ?? 0)))
-      problems.push(
-        `scripts/long-functions.json: ${path} has become shorter; write ${JSON.stringify(own)} (\`npm run check -- --shrink\`)`,
-      );
-  }
-  return problems;
+/** What is wrong with the lengths of functions, as lines of text. `found` maps a file to those over the limit. */
+export function functionProblems(found) {
+  return Object.entries(found).flatMap(([path, lengths]) =>
+    lengths.map(
+      (length) =>
+        `${path}: a function of ${length} lines, at most ${functionLimit}; split it by purpose`,
+    ),
+  );
 }
 
 /** Lengths of all functions over the limit: `{ path: [lines, ...] }`, in falling order. */
@@ -118,26 +102,12 @@ function lengthsIn(diagnostics) {
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const files = folders.flatMap((folder) => sourceFiles(folder));
-  const list = join(root, "scripts/long-functions.json");
-  const found = longFunctions();
-  const allowed = JSON.parse(readFileSync(list, "utf8"));
-  if (process.argv.includes("--shrink")) {
-    // Only what became shorter is written: a function that grew stays a problem.
-    const shrunk = Object.entries(allowed)
-      .map(([path, lengths]) => [
-        path,
-        (found[path] ?? []).map((n, i) => Math.min(n, lengths[i] ?? 0)).filter((n) => n > 0),
-      ])
-      .filter(([, lengths]) => lengths.length > 0);
-    writeFileSync(list, `${JSON.stringify(Object.fromEntries(shrunk), null, 2)}\n`);
-  }
   const problems = files.flatMap((path) =>
     sizeProblems(path, readFileSync(join(root, path), "utf8")),
   );
-  const current = JSON.parse(readFileSync(list, "utf8"));
   conclude("check-size", files.length, [
     ...problems,
     ...folderProblems(files),
-    ...functionProblems(found, current),
+    ...functionProblems(longFunctions()),
   ]);
 }

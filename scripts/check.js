@@ -18,6 +18,7 @@ const steps = [
     looked: /Finished in .* on (\d+) files?/,
   },
   { name: "format", run: tool("oxfmt", "--check"), looked: /Finished in .* on (\d+) files?/ },
+  { name: "markdown", run: node("markdown-lines.js"), looked: /^(\d+) files/m },
   { name: "layers", run: node("check-layers.js"), looked: /^(\d+) files/m },
   { name: "sizes", run: node("check-size.js"), looked: /^(\d+) files/m },
   { name: "dead code", run: tool("knip", "--no-progress") },

@@ -42,7 +42,7 @@ export function generalizationTable() {
   const rows = readRows();
   const cell = (model, { title }) => {
     const row = rows.find((each) => each.model === model && each.population === title);
-    return row ? `${row.tauMean.toFixed(3)} ± ${row.tauSpread.toFixed(3)}` : "";
+    return row ? `${row.tauMean.toFixed(3)} ± ${row.tauStd.toFixed(3)}` : "";
   };
   const lines = orderModels(rows).map(
     (model) => `| ${model} | ${populations.map((each) => cell(model, each)).join(" | ")} |`,
@@ -54,13 +54,18 @@ export function generalizationTable() {
 /** What every model gains over StatNN on the same test networks, with its 95 % interval. */
 function gains() {
   return populations.flatMap(({ file, title }) => {
-    const { rows, comparisons } = readResult(file);
+    const { rows, tables } = readResult(file);
+    const { comparisons } = tables;
     return rows.map(({ model }) => {
       const better = comparisons.find((each) => each.model === model && each.other === "stat-nn");
       const worse = comparisons.find((each) => each.model === "stat-nn" && each.other === model);
-      const gain = better?.difference ?? (worse ? -worse.difference : 0);
+      const gain = better?.differenceMean ?? (worse ? -worse.differenceMean : 0);
       const [low, high] =
-        better?.interval ?? (worse ? worse.interval.map((x) => -x).toReversed() : [0, 0]);
+        better !== undefined
+          ? [better.differenceLow, better.differenceHigh]
+          : worse !== undefined
+            ? [-worse.differenceHigh, -worse.differenceLow]
+            : [0, 0];
       return { population: title, model, gain, low, high };
     });
   });

@@ -1,9 +1,9 @@
 // Aligns one network with another: the element of the spec's group that brings the second nearest to the first. Scales and
-// bases are fixed first (gauge.ts), then everything discrete is matched (match-weights.ts).
+// bases are fixed first (normalize-scales.ts), then everything discrete is matched (match-weights.ts).
 
 import { composeElements, type GroupElement, invertElement } from "../symmetry/element.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
-import { fixGauge, type Gauge } from "../parts/scaling/gauge.ts";
+import { normalizeScales, type NormalizedScales } from "../parts/scaling/normalize-scales.ts";
 import { matchWeights, type MatchOptions, type WeightMatch } from "./matching/match-weights.ts";
 import { partAction } from "../symmetry/act.ts";
 import {
@@ -14,16 +14,17 @@ import {
   type WeightReader,
 } from "../parts/problem.ts";
 
+/** How one network is brought nearest to another, and how near it comes. */
 export interface Alignment {
   /** Moves the second network onto the first: `actOn(spec, element, b)` is to be compared with `a`. */
   readonly element: GroupElement;
-  /** Mean product of entries, each in units of its tensor's spread: 1 for equal networks. */
+  /** Mean product of entries, each in units of its tensor's root mean square: 1 for equal networks. */
   readonly similarity: number;
   /** The start of the descent that won, and its passes over all axes. */
   readonly start: WeightMatch["start"];
   readonly sweeps: number;
   /** Axes whose scales or bases the weights of either network do not pin down. */
-  readonly open: Gauge["open"];
+  readonly open: NormalizedScales["open"];
 }
 
 /**
@@ -37,35 +38,35 @@ export async function alignWeights(
   options: MatchOptions = {},
 ): Promise<Alignment> {
   const problem = problemOf(spec);
-  const left = await inGauge(problem, partReader(problem, a));
-  const right = await inGauge(problem, partReader(problem, b));
+  const left = await withNormalizedScales(problem, partReader(problem, a));
+  const right = await withNormalizedScales(problem, partReader(problem, b));
   const match = await matchWeights({ problem, a: left.read, b: right.read }, options);
   const element = composeElements(
     problem,
-    invertElement(problem, left.gauge.element),
-    composeElements(problem, match.element, right.gauge.element),
+    invertElement(problem, left.normalized.element),
+    composeElements(problem, match.element, right.normalized.element),
   );
   const { score, start, sweeps } = match;
-  const open = uniqueAxes([...left.gauge.open, ...right.gauge.open]);
+  const open = uniqueAxes([...left.normalized.open, ...right.normalized.open]);
   const similarity = match.entries === 0 ? 0 : score / match.entries;
   return { element, similarity, start, sweeps, open };
 }
 
 /** The first of every axis. */
-export function uniqueAxes(open: Gauge["open"]): Gauge["open"] {
+export function uniqueAxes(open: NormalizedScales["open"]): NormalizedScales["open"] {
   return open.filter(({ axis }, at) => open.findIndex((other) => other.axis === axis) === at);
 }
 
-/** A network seen in its gauge. */
-export async function inGauge(
+/** A network seen with normalized scales. */
+export async function withNormalizedScales(
   problem: MatchProblem,
   read: PartReader,
-): Promise<{ readonly read: PartReader; readonly gauge: Gauge }> {
-  const gauge = await fixGauge(problem, read);
-  const continuous = Object.values(gauge.element).some(
+): Promise<{ readonly read: PartReader; readonly normalized: NormalizedScales }> {
+  const normalized = await normalizeScales(problem, read);
+  const continuous = Object.values(normalized.element).some(
     ({ scales, matrices }) => scales ?? matrices,
   );
-  if (!continuous) return { read, gauge };
-  const move = partAction(problem.axes, gauge.element);
-  return { gauge, read: async (part) => move(problem.parts[part].dims, await read(part)) };
+  if (!continuous) return { read, normalized };
+  const move = partAction(problem.axes, normalized.element);
+  return { normalized, read: async (part) => move(problem.parts[part].dims, await read(part)) };
 }

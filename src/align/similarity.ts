@@ -1,4 +1,4 @@
-// How alike two networks are as they stand: the mean product of their entries, in units of each tensor's spread.
+// How alike two networks are as they stand: the mean product of their entries, in units of each tensor's root mean square.
 
 import { rootMeanSquare } from "../parts/features/messages.ts";
 import type { WeightReader } from "../parts/problem.ts";

@@ -49,7 +49,7 @@ function sumOverPairs(
   // Pairs with the same dimensions have the same count: group tensors first, the pairs of groups are few.
   const groups = new Map<string, number[]>();
   for (const { id, dims, fixedSize } of lowered.tensors) {
-    const key = `${dims.map(({ axis, governor }) => `${axis}@${governor}`).join()}|${fixedSize}`;
+    const key = `${dims.map(({ axis, parent }) => `${axis}@${parent}`).join()}|${fixedSize}`;
     groups.set(key, [...(groups.get(key) ?? []), id]);
   }
   let total = 0;
@@ -73,17 +73,16 @@ function countPatterns(
 ): number {
   const indices = jointIndices(lowered.tensors[output].dims, lowered.tensors[input].dims);
   const countAxis = (axis: number, nodes: readonly number[]): number => {
-    const inside = indices.flatMap(({ governor }, i) =>
-      governor !== null && nodes.includes(governor) ? [i] : [],
+    const inside = indices.flatMap(({ parent }, i) =>
+      parent !== null && nodes.includes(parent) ? [i] : [],
     );
     if (inside.length === 0) return count(axis, nodes.length);
     return sumOverPartitions(nodes, blockLimit(axis), countInside);
   };
   const countInside = (block: readonly number[] | null): number => {
     const byAxis = new Map<number, number[]>();
-    for (const [i, { axis, governor }] of indices.entries()) {
-      const here =
-        block === null ? governor === null : governor !== null && block.includes(governor);
+    for (const [i, { axis, parent }] of indices.entries()) {
+      const here = block === null ? parent === null : parent !== null && block.includes(parent);
       if (here) byAxis.set(axis, [...(byAxis.get(axis) ?? []), i]);
     }
     return [...byAxis].reduce((product, [axis, nodes]) => product * countAxis(axis, nodes), 1);

@@ -15,27 +15,27 @@ export interface BasisTerm {
 
 interface JointIndex {
   readonly axis: number;
-  readonly governor: number | null;
+  readonly parent: number | null;
 }
 
-/** Output indices, then input indices, as nodes with their governors renumbered. */
+/** Output indices, then input indices, as nodes with their parents renumbered. */
 export function jointIndices(
   output: readonly LoweredDim[],
   input: readonly LoweredDim[],
 ): JointIndex[] {
-  const shifted = input.map(({ axis, governor }) => ({
+  const shifted = input.map(({ axis, parent }) => ({
     axis,
-    governor: governor === null ? null : governor + output.length,
+    parent: parent === null ? null : parent + output.length,
   }));
-  return [...output.map(({ axis, governor }) => ({ axis, governor })), ...shifted];
+  return [...output.map(({ axis, parent }) => ({ axis, parent })), ...shifted];
 }
 
 /** Valid partitions of a set of indices as label lists, in the order of the published code. */
 export function validPartitions(indices: readonly JointIndex[]): number[][] {
   const axes: number[] = [];
   const visit = (i: number) => {
-    const { axis, governor } = indices[i];
-    if (governor !== null) visit(governor);
+    const { axis, parent } = indices[i];
+    if (parent !== null) visit(parent);
     if (!axes.includes(axis)) axes.push(axis);
   };
   indices.forEach((_, i) => visit(i));
@@ -47,7 +47,7 @@ export function validPartitions(indices: readonly JointIndex[]): number[][] {
         i === null ? -1 : blocks.findIndex((block) => block.includes(i));
       const groups = new Map<number, number[]>();
       for (const i of nodes) {
-        const key = blockOf(indices[i].governor);
+        const key = blockOf(indices[i].parent);
         groups.set(key, [...(groups.get(key) ?? []), i]);
       }
       let choices: number[][][] = [blocks];

@@ -25,6 +25,16 @@ export interface CommonReaders {
   readonly rounding: Rounding;
 }
 
+/** The coarsest float format among files; undefined where all floats have one format. */
+export function coarsestFloat(sources: readonly TensorSource[]): SafeDtype | undefined {
+  const all = new Set(sources.flatMap(({ entries }) => [...entries.values()].map((e) => e.dtype)));
+  const floats = [...all].filter((dtype) => significandBits[dtype] !== undefined);
+  if (floats.length < 2) return undefined;
+  return floats.reduce((least, dtype) =>
+    (significandBits[dtype] ?? 24) < (significandBits[least] ?? 24) ? dtype : least,
+  );
+}
+
 /** Readers of tensors that both files have in one shape. */
 export function commonReaders(a: TensorSource, b: TensorSource): CommonReaders {
   const formats = [...a.entries, ...b.entries].map(([, { dtype }]) => significandBits[dtype] ?? 24);

@@ -6,6 +6,7 @@ import type { Tensor } from "../core/tensors.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { widen } from "../formats/widen.ts";
 import { actOnTensor } from "../symmetry/act.ts";
+import type { GroupElement } from "../symmetry/element.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { alignWeights, type Alignment } from "../align/align.ts";
 import { compareStructure, type StructureDifference } from "./compare-structure.ts";
@@ -16,8 +17,10 @@ import { describeReorderings, type TensorReordering } from "./reordered-tensors.
 import { type AxisSummary, summarizeElement } from "../parts/summary.ts";
 import { type TensorDifference, tensorDifference } from "../parts/tensor-difference.ts";
 
+/** What a comparison says: equal numbers, equal up to a symmetry, up to a reordering, or different. */
 export type Verdict = "identical" | "symmetric" | "reordered" | "different";
 
+/** Whether two checkpoints hold the same network, with the evidence. */
 export interface Comparison {
   readonly verdict: Verdict;
   /** Missing, extra and reshaped tensors, and changed number formats. */
@@ -31,6 +34,7 @@ export interface Comparison {
     readonly exact: boolean;
     /** Largest difference left, in units of a tensor's root mean square. */
     readonly residual: number;
+    readonly element: GroupElement;
     readonly axes: readonly AxisSummary[];
     /** Axes whose scales or bases the weights do not pin down. */
     readonly open: Alignment["open"];
@@ -44,6 +48,8 @@ export interface Comparison {
   /** For `different`, with a spec: how far the files are apart after the best alignment found. */
   readonly alignment?: {
     readonly similarity: number;
+    /** What takes the second file nearest to the first. */
+    readonly element: GroupElement;
     readonly axes: readonly AxisSummary[];
     readonly remaining: readonly { readonly tensor: string; readonly relative: number }[];
     readonly open: Alignment["open"];
@@ -99,7 +105,7 @@ export async function compareCheckpoints(
     if (search.found !== undefined) {
       const { element, exact, residual, open } = search.found;
       const axes = summarizeElement(spec, element);
-      return { ...base, verdict: "symmetric", symmetry: { exact, residual, axes, open } };
+      return { ...base, verdict: "symmetric", symmetry: { exact, residual, element, axes, open } };
     }
   }
   signal?.throwIfAborted();
@@ -152,5 +158,5 @@ async function alignBoth(
     const found = tensorDifference(name, left, right);
     if (found !== undefined) remaining.push({ tensor: name, relative: found.relative });
   }
-  return { similarity, axes: summarizeElement(spec, element), remaining, open };
+  return { similarity, element, axes: summarizeElement(spec, element), remaining, open };
 }

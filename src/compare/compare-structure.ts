@@ -3,6 +3,7 @@
 import { equalShapes } from "../core/shapes.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 
+/** Tensors that two files do not share, or have in other shapes. */
 export interface StructureDifference {
   /** In the first file only. */
   readonly missing: readonly string[];

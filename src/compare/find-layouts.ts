@@ -14,6 +14,7 @@ import type { TensorReordering } from "./reordered-tensors.ts";
 import { reorder } from "./reordering.ts";
 import { tensorDifference } from "../parts/tensor-difference.ts";
 
+/** Tensors that two programs store in another order of rows. */
 export interface LayoutDifference {
   /** Where the second file has another layout; empty when no known one explains the difference. */
   readonly found: readonly {

@@ -1,15 +1,16 @@
 // Whether one network is another one moved by a group element: exact colours first, which see reorderings and sign flips
-// bit by bit, then a matching of both networks in their gauge, which sees scales and bases up to rounding.
+// bit by bit, then a matching of both networks with normalized scales, which sees scales and bases up to rounding.
 
 import { composeElements, type GroupElement, invertElement } from "../symmetry/element.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
-import { inGauge, uniqueAxes } from "../align/align.ts";
+import { withNormalizedScales, uniqueAxes } from "../align/align.ts";
 import { checkMove, differenceAfter, float32Rounding, type Rounding } from "../parts/check-move.ts";
-import type { Gauge } from "../parts/scaling/gauge.ts";
+import type { NormalizedScales } from "../parts/scaling/normalize-scales.ts";
 import { matchColours } from "../parts/colours/match-colours.ts";
 import { matchWeights } from "../align/matching/match-weights.ts";
 import { partReader, problemOf, type WeightReader } from "../parts/problem.ts";
 
+/** The element that takes one network to another, and how exactly. */
 export interface FoundSymmetry {
   /** Takes the second network to the first. */
   readonly element: GroupElement;
@@ -17,7 +18,7 @@ export interface FoundSymmetry {
   readonly exact: boolean;
   /** Largest difference left in any tensor, in units of its root mean square; 0 when exact. */
   readonly residual: number;
-  readonly open: Gauge["open"];
+  readonly open: NormalizedScales["open"];
 }
 
 export interface SymmetrySearch {
@@ -25,7 +26,7 @@ export interface SymmetrySearch {
   /** Indices that look alike could not all be tried: there may be a symmetry that was not found. */
   readonly unresolved: boolean;
   /** Axes whose scales or bases the weights do not pin down. */
-  readonly open: Gauge["open"];
+  readonly open: NormalizedScales["open"];
 }
 
 /** Share of the difference that scales and bases may leave if they are to explain it. */
@@ -79,15 +80,15 @@ export async function searchSymmetry(
     ({ group, scale }) => group === "general-linear" || scale === "positive",
   );
   if (!continuous) return { unresolved, open: [] };
-  const inA = await inGauge(problem, left);
-  const inB = await inGauge(problem, right);
-  const open = uniqueAxes([...inA.gauge.open, ...inB.gauge.open]);
+  const inA = await withNormalizedScales(problem, left);
+  const inB = await withNormalizedScales(problem, right);
+  const open = uniqueAxes([...inA.normalized.open, ...inB.normalized.open]);
   const pair = { problem, a: inA.read, b: inB.read };
   const matched = await matchWeights(pair, { starts: ["features"], sweeps: 4 });
   const element = composeElements(
     problem,
-    invertElement(problem, inA.gauge.element),
-    composeElements(problem, matched.element, inB.gauge.element),
+    invertElement(problem, inA.normalized.element),
+    composeElements(problem, matched.element, inB.normalized.element),
   );
   const residual = await checkMove(problem, element, left, right, rounding);
   if (residual === undefined) return { unresolved, open };

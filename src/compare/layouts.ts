@@ -52,7 +52,7 @@ function rotaryLayout(permutation: readonly number[]): KnownLayout | undefined {
 }
 
 /** Share of blocks that must be converted to speak of a layout: queries alone of fused queries, keys and values are a third. */
-const leastShare = 0.2;
+const minShare = 0.2;
 
 /** Whether every block of rows follows the map inside it or stays, and enough of them follow it. */
 function blocksFollow(
@@ -72,7 +72,7 @@ function blocksFollow(
     if (!follows && !stays) return false;
     if (follows && !stays) followed++;
   }
-  return followed > 0 && followed * block >= leastShare * permutation.length;
+  return followed > 0 && followed * block >= minShare * permutation.length;
 }
 
 /** Gate orders by number of gates: which of the first file's blocks come first, second, ... in the second file. */
@@ -81,6 +81,8 @@ const gateOrders: Readonly<Record<string, string>> = {
     "gates of an LSTM: i f g o (PyTorch, Keras) in the first file, i o f g (ONNX) in the second",
   "0,2,3,1":
     "gates of an LSTM: i o f g (ONNX) in the first file, i f g o (PyTorch, Keras) in the second",
+  "0,2,1,3":
+    "gates of an LSTM: one file has i f c o (Keras, PyTorch), the other i j f o (LSTMCell of TensorFlow 1)",
   "1,0,2": "gates of a GRU: r and z exchanged (r z n in PyTorch, z r n in ONNX and Keras)",
 };
 

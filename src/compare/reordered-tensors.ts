@@ -6,6 +6,7 @@ import { knownLayout, type KnownLayout } from "./layouts.ts";
 import { findReordering, type Reordering } from "./reordering.ts";
 import type { TensorDifference } from "../parts/tensor-difference.ts";
 
+/** How the rows or columns of one tensor were reordered. */
 export interface TensorReordering {
   readonly tensor: string;
   /** Dimensions that are reordered. */

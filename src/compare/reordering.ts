@@ -48,7 +48,7 @@ function freeProblem(shape: readonly number[]) {
     size,
     inverse: false,
     stride: strides[dimension],
-    governor: null,
+    parent: null,
     dimension,
   }));
   const problem: MatchProblem = { axes, parts: [{ name: "tensor", dims }] };

@@ -23,7 +23,8 @@ export async function checksumHolds(bytes: Uint8Array, checksum: string): Promis
   return (await sha256(blank)) === checksum;
 }
 
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+/** SHA-256 of bytes, as 64 hexadecimal digits. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -13,7 +13,7 @@ export interface SpecProblem {
 }
 
 /** Problems that a message lists; `problems` has all of them. */
-const mostLines = 10;
+const maxLines = 10;
 
 /** A symmetry spec contradicts itself or does not fit the weights; `problems` lists everything found at once. */
 export class SpecError extends Error {
@@ -22,9 +22,9 @@ export class SpecError extends Error {
   readonly problems: readonly SpecProblem[];
   constructor(subject: string, problems: readonly SpecProblem[]) {
     const lines = problems
-      .slice(0, mostLines)
+      .slice(0, maxLines)
       .map((problem) => `  - ${visibleName(problem.message)}`);
-    if (problems.length > mostLines) lines.push(`  - and ${problems.length - mostLines} more`);
+    if (problems.length > maxLines) lines.push(`  - and ${problems.length - maxLines} more`);
     const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
     super(`${visibleName(subject)}: ${count}\n${lines.join("\n")}`);
     this.problems = problems;
@@ -43,10 +43,26 @@ export class FormatError extends Error {
   readonly code = "WEIGHTSPACE_FORMAT";
 }
 
-/** Valid input that this version does not handle; the message names the feature. */
+/**
+ * Valid input that this version does not handle; the message names the feature. Where several things might be meant,
+ * `problems` lists them and the message has a line for each.
+ */
 export class UnsupportedError extends Error {
   override readonly name = "UnsupportedError";
   readonly code = "WEIGHTSPACE_UNSUPPORTED";
+  declare readonly problems?: readonly string[];
+  constructor(
+    message: string,
+    options: ErrorOptions & {
+      readonly problems?: readonly string[];
+      readonly remedy?: string;
+    } = {},
+  ) {
+    const { problems, remedy, ...rest } = options;
+    const lines = (problems ?? []).map((problem) => `\n  - ${visibleName(problem)}`).join("");
+    super(`${message}${lines}${remedy === undefined ? "" : `\n${visibleName(remedy)}`}`, rest);
+    if (problems !== undefined) this.problems = problems;
+  }
 }
 
 /** An option or argument is out of its range. */

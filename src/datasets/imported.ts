@@ -18,7 +18,7 @@ import type { WeightDataset } from "../train/dataset.ts";
 export const importedName = "population.json";
 const weightsName = "weights.safetensors";
 const importedFormat = "weightspace/population@1";
-const mostBytes = 2 ** 28;
+const maxBytes = 2 ** 28;
 
 const metric = z.strictObject({
   name: z.string().min(1),
@@ -104,7 +104,7 @@ export async function readImported(store: ZooStore): Promise<ImportedPopulation>
     );
   const bytes = (await store.read(importedName)) ?? new Uint8Array(0);
   const parsed = schema.safeParse(
-    parseJson(bytes, { bytes: mostBytes, fail: (problem) => fail(`${importedName} ${problem}`) }),
+    parseJson(bytes, { bytes: maxBytes, fail: (problem) => fail(`${importedName} ${problem}`) }),
   );
   if (!parsed.success) {
     const [{ path, message }] = parsed.error.issues;

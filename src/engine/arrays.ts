@@ -3,7 +3,9 @@
 import { numpy as np } from "@jax-js/jax";
 import type { Tensor } from "../core/tensors.ts";
 
+/** Arrays by name; whoever holds the record owns them. */
 export type ArrayRecord = { [path: string]: np.Array };
+/** Arrays on the host by name. */
 export type HostRecord = Readonly<Record<string, Tensor>>;
 
 /** A record of the same type made by a function of every array. */
@@ -15,7 +17,7 @@ export function mapArrays<T extends ArrayRecord>(
   return Object.fromEntries(entries) as T;
 }
 
-/** The same arrays with one more reference each; does not consume. */
+/** The same arrays with one more reference each. @keeps all */
 export function keepArrays<T extends ArrayRecord>(record: T): T {
   return mapArrays(record, (array) => array.ref);
 }
@@ -25,7 +27,7 @@ export function disposeArrays(record: ArrayRecord | undefined): void {
   for (const array of Object.values(record ?? {})) array.dispose();
 }
 
-/** Copies of the arrays in host memory; does not consume. */
+/** Copies of the arrays in host memory. @keeps all */
 export async function arraysToHost(record: ArrayRecord): Promise<HostRecord> {
   const host: Record<string, Tensor> = {};
   for (const [path, array] of Object.entries(record)) {

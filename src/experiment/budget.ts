@@ -6,6 +6,7 @@ import { constant, warmupCosine } from "../train/optimizers/schedules.ts";
 
 export const scheduleNames = ["cosine", "constant"] as const;
 
+/** How long and with which rate functionals are trained. */
 export interface Budget {
   /** Passes over the training networks. */
   readonly epochs: number;

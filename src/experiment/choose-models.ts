@@ -13,7 +13,7 @@ import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { ExperimentEntry } from "./settings.ts";
 
 /** More parameters than any run here can hold beside its gradients and the optimizer's state. */
-const mostParameters = 100_000_000;
+const maxParameters = 100_000_000;
 
 /** Names beside those of the registry. `nfn` is both of its variants, as published results compare both. */
 const aliases: Readonly<Record<string, readonly ExperimentEntry[]>> = {
@@ -38,7 +38,7 @@ export const modelAliases: Readonly<Record<string, string>> = Object.fromEntries
 );
 
 /** Every name that {@link chooseModels} knows. */
-export const contestantNames = (): readonly string[] => [...modelNames(), ...Object.keys(aliases)];
+export const entryNames = (): readonly string[] => [...modelNames(), ...Object.keys(aliases)];
 
 /** Before a name: networks are brought to their canonical form first. */
 const canonicalPrefix = "canonical:";
@@ -60,9 +60,8 @@ function readName(given: string): {
   };
 }
 
-/** Whether a name, after `canonical:` where that stands before it, is one of {@link contestantNames}. */
-export const isContestantName = (given: string): boolean =>
-  contestantNames().includes(readName(given).name);
+/** Whether a name, after `canonical:` where that stands before it, is one of {@link entryNames}. */
+export const isEntryName = (given: string): boolean => entryNames().includes(readName(given).name);
 
 /** Names that people give to variants stand in tables and file names. */
 const variantName = /^(?!tune-)[a-z0-9][a-z0-9-]{0,39}$/;
@@ -104,7 +103,7 @@ export function chooseModels(
   };
   for (const given of names) {
     const { name, label } = readName(given);
-    if (!contestantNames().includes(name)) {
+    if (!entryNames().includes(name)) {
       const variant = findVariant(name, Object.hasOwn(options, name) ? options[name] : undefined);
       if (variant !== undefined) {
         used.add(name);
@@ -112,7 +111,7 @@ export function chooseModels(
         continue;
       }
       throw new OptionError(
-        `experiment: unknown model "${given}"; choose from ${contestantNames().join(", ")}, or give it options with "model": one of these`,
+        `experiment: unknown model "${given}"; choose from ${entryNames().join(", ")}, or give it options with "model": one of these`,
       );
     }
     const entries = Object.hasOwn(aliases, name) ? aliases[name] : [{ name, options: {} }];
@@ -161,9 +160,9 @@ export function checkReadable(spec: SymmetrySpec, entries: readonly ExperimentEn
         { cause: error },
       );
     }
-    if (parameters > mostParameters) {
+    if (parameters > maxParameters) {
       throw new OptionError(
-        `experiment: ${name} would have ${parameters} parameters on these networks, expected at most ${mostParameters}; leave it out or give it smaller ${modelEntry(model).width?.option ?? "options"}`,
+        `experiment: ${name} would have ${parameters} parameters on these networks, expected at most ${maxParameters}; leave it out or give it smaller ${modelEntry(model).width?.option ?? "options"}`,
       );
     }
   }

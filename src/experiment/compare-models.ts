@@ -4,7 +4,7 @@
 import { deriveSeed, randomStream } from "../core/random.ts";
 import type { PairedComparison } from "../report/experiment.ts";
 import { kendallTau } from "../train/measures/kendall-tau.ts";
-import { meanAndSpread } from "../train/measures/metrics.ts";
+import { meanAndStd } from "../train/measures/metrics.ts";
 import type { FinishedJob } from "./job.ts";
 
 /** The true targets of the test networks, and the run each comes from. */
@@ -16,10 +16,10 @@ export interface TestTargets {
   readonly stages?: readonly number[] | undefined;
 }
 
-const mostResamples = 1000;
-const fewestResamples = 100;
+const maxResamples = 1000;
+const minResamples = 100;
 /** Predictions ranked in all, which takes some ten seconds. */
-const mostWork = 1e8;
+const maxWork = 1e8;
 
 export interface TauSamples {
   /** Per model: mean over its seeds of tau on every resample. */
@@ -48,8 +48,8 @@ export function bootstrapTaus(
 ): TauSamples {
   const work = jobs.length * test.actual.length;
   const count = Math.max(
-    fewestResamples,
-    Math.min(mostResamples, Math.floor(mostWork / Math.max(1, work))),
+    minResamples,
+    Math.min(maxResamples, Math.floor(maxWork / Math.max(1, work))),
   );
   const names = [...new Set(jobs.map(({ model }) => model))];
   const byModel = new Map(names.map((name) => [name, new Float64Array(count)]));
@@ -65,7 +65,7 @@ export function bootstrapTaus(
             actual,
           ),
         );
-      (byModel.get(name) as Float64Array)[at] = meanAndSpread(taus).mean;
+      (byModel.get(name) as Float64Array)[at] = meanAndStd(taus).mean;
     }
     at++;
   }
@@ -97,13 +97,13 @@ export function compareModels(
     names.slice(i + 1).map((other): PairedComparison => {
       const [own, others] = [tausOf(model), tausOf(other)];
       const differences = [...own].map(([seed, tau]) => tau - (others.get(seed) ?? Number.NaN));
-      const { mean, spread } = meanAndSpread(differences);
+      const { mean, std } = meanAndStd(differences);
       const [a, b] = [byModel.get(model) ?? [], byModel.get(other) ?? []];
       return {
         model,
         other,
         difference: mean,
-        spread,
+        std,
         interval: middle(Array.from(a, (tau, n) => tau - b[n])),
         wins: differences.filter((difference) => difference > 0).length,
         seeds: differences.length,

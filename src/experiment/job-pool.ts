@@ -2,6 +2,7 @@
 
 import { type JobEvent, type JobOutcome, type JobRequest, runJob } from "./job.ts";
 
+/** Where training runs take place. */
 export interface JobPool {
   /** Runs it works on at a time. */
   readonly width: number;

@@ -14,6 +14,7 @@ import { type Budget, budgetOptions } from "./budget.ts";
 /** A dataset without its spec, so that it can be sent to a thread. */
 export type DatasetParts = Pick<WeightDataset, "size" | "tensors" | "targets">;
 
+/** One training run as a thread is asked for it. */
 export interface JobRequest {
   /** Name in tables. */
   readonly name: string;
@@ -39,6 +40,7 @@ export interface JobRequest {
   readonly notes: Readonly<Record<string, unknown>>;
 }
 
+/** What one training run came to: predictions on networks that it has not seen. */
 export interface JobResult {
   /** Name in tables. */
   readonly model: string;

@@ -12,7 +12,7 @@ import type { FinishedJob, JobRequest } from "./job.ts";
 import { readResult, toBytes } from "./run-files.ts";
 
 /** Bytes of the largest part. */
-export const mostPartBytes = 200_000;
+export const maxPartBytes = 200_000;
 
 /** Predictions are 32-bit numbers: 9 digits say them exactly. */
 const short = (values: readonly number[]) => values.map((value) => Number(value.toPrecision(9)));
@@ -29,8 +29,8 @@ export async function keepPart(
 ): Promise<string | undefined> {
   const { predicted, moved } = finished;
   const bytes = await toBytes({ ...finished, predicted: short(predicted), moved: short(moved) });
-  if (bytes.length > mostPartBytes)
-    return `${key}.json would have ${bytes.length} bytes, and parts have at most ${mostPartBytes}; it is kept beside the checkpoints alone`;
+  if (bytes.length > maxPartBytes)
+    return `${key}.json would have ${bytes.length} bytes, and parts have at most ${maxPartBytes}; it is kept beside the checkpoints alone`;
   await store.write(`${key}.json`, bytes);
   return undefined;
 }

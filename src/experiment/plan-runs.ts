@@ -10,20 +10,20 @@ import type { RunData } from "./data/held-out.ts";
 import type { JobRequest } from "./job.ts";
 import type { TrainedAs } from "./results.ts";
 import type { ExperimentEntry, ExperimentSettings } from "./settings.ts";
-import type { Run } from "./train-runs.ts";
+import type { ExperimentRun } from "./train-runs.ts";
 import { configure, judgeTrials, tuningConfigurations } from "./tuning.ts";
 
 /** A configuration of a functional, and the run that tries it. */
 export interface Trial {
   readonly options: ModelOptions;
   readonly budget: Budget;
-  readonly run: Run;
+  readonly run: ExperimentRun;
   readonly read: RunData;
 }
 
 /** A functional with its chosen configuration, and its runs. */
 export interface EntryRuns extends TrainedAs {
-  readonly runs: readonly Run[];
+  readonly runs: readonly ExperimentRun[];
 }
 
 /** The trials of every entry; a single one each, which is not run, where the settings ask for no search. */
@@ -96,7 +96,7 @@ export async function countResults(
   return keys.filter((key) => names.has(key)).length;
 }
 
-const newRun = (key: string, request: JobRequest): Run => ({
+const newRun = (key: string, request: JobRequest): ExperimentRun => ({
   key: fileName(key),
   request,
   share: 0,

@@ -2,7 +2,7 @@
 
 import { modelEntry, modelNames } from "../models/registry.ts";
 import { kendallTau } from "../train/measures/kendall-tau.ts";
-import { meanAndSpread, rSquared } from "../train/measures/metrics.ts";
+import { meanAndStd, rSquared } from "../train/measures/metrics.ts";
 import type { PairedComparison, ExperimentResult, ExperimentRow } from "../report/experiment.ts";
 import { bootstrapTaus, compareModels, middle, type TestTargets } from "./compare-models.ts";
 import type { FinishedJob } from "./job.ts";
@@ -19,35 +19,35 @@ export interface TrainedAs {
 /** One model's row. */
 export function summarize(jobs: readonly FinishedJob[], test: TestTargets): ExperimentRow {
   const { actual, stages } = test;
-  const spread = (measure: (job: FinishedJob) => number) => meanAndSpread(jobs.map(measure));
+  const over = (measure: (job: FinishedJob) => number) => meanAndStd(jobs.map(measure));
   const taus = jobs.map(({ predicted }) => kendallTau(predicted, actual));
-  const tau = meanAndSpread(taus);
-  const stage = spread(({ predicted }) => stageTau(predicted, actual, stages));
-  const tauMoved = spread(({ moved }) => kendallTau(moved, actual));
-  const r2 = spread(({ predicted }) => rSquared(predicted, actual));
-  const agreement = spread(({ predicted, moved }) => kendallTau(predicted, moved));
+  const tau = meanAndStd(taus);
+  const stage = over(({ predicted }) => stageTau(predicted, actual, stages));
+  const tauMoved = over(({ moved }) => kendallTau(moved, actual));
+  const r2 = over(({ predicted }) => rSquared(predicted, actual));
+  const agreement = over(({ predicted, moved }) => kendallTau(predicted, moved));
   const changes = jobs.flatMap(({ predicted, moved }) =>
     predicted.map((value, i) => Math.abs(value - moved[i])),
   );
   const moves = Object.keys(jobs[0].moves ?? {}).map((move) => {
-    const { mean, spread: tauStd } = spread((job) => kendallTau(job.moves?.[move] ?? [], actual));
+    const { mean, std: tauStd } = over((job) => kendallTau(job.moves?.[move] ?? [], actual));
     return { move, tauMean: mean, tauStd };
   });
   return {
     model: jobs[0].model,
     parameters: jobs[0].parameters,
-    seconds: spread(({ seconds }) => seconds).mean,
+    seconds: over(({ seconds }) => seconds).mean,
     tauMean: tau.mean,
-    tauSpread: tau.spread,
+    tauStd: tau.std,
     taus,
-    ...(Number.isFinite(stage.mean) && { stageTauMean: stage.mean, stageTauStd: stage.spread }),
+    ...(Number.isFinite(stage.mean) && { stageTauMean: stage.mean, stageTauStd: stage.std }),
     tauMovedMean: tauMoved.mean,
-    tauMovedSpread: tauMoved.spread,
+    tauMovedStd: tauMoved.std,
     maxPredictionChange: changes.reduce((most, change) => Math.max(most, change), 0),
     agreement: agreement.mean,
     ...(moves.length > 0 && { moves }),
     r2Mean: r2.mean,
-    r2Spread: r2.spread,
+    r2Std: r2.std,
     seeds: jobs.length,
   };
 }

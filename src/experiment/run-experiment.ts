@@ -21,7 +21,7 @@ import {
   keepSettings,
 } from "./settings.ts";
 import { takeShare } from "./data/train-share.ts";
-import { findFinished, type Run, trainRuns } from "./train-runs.ts";
+import { findFinished, type ExperimentRun, trainRuns } from "./train-runs.ts";
 
 export interface ExperimentOptions {
   readonly dataset: WeightDataset;
@@ -42,6 +42,7 @@ export interface ExperimentOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What an experiment came to, without what it was made of. */
 export interface ExperimentOutcome extends Required<
   Pick<ExperimentResult, "rows" | "scatter" | "curves" | "comparisons" | "oneNumber" | "tuning">
 > {
@@ -159,7 +160,7 @@ async function* finishRuns(
   { settings, store, parts, pool = runInPlace, ...options }: ExperimentOptions,
   about: ExperimentData,
   progress: RunProgress,
-  runs: readonly Run[],
+  runs: readonly ExperimentRun[],
   finishedLater = 0,
 ): AsyncGenerator<ExperimentEvent, boolean, undefined> {
   const signal = options.signal ?? new AbortController().signal;

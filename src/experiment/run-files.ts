@@ -37,7 +37,7 @@ const finishedJob = z.object({
 });
 
 /** More than any run's file holds. */
-const mostBytes = 2 ** 28;
+const maxBytes = 2 ** 28;
 
 /** What a file of a run says, and whether a checksum vouches for it. */
 export interface Kept<T> {
@@ -52,7 +52,7 @@ export const toBytes = (value: object): Promise<Uint8Array> =>
 
 function fromBytes(bytes: Uint8Array): unknown {
   try {
-    return parseJson(bytes, { bytes: mostBytes, fail: (problem) => new FormatError(problem) });
+    return parseJson(bytes, { bytes: maxBytes, fail: (problem) => new FormatError(problem) });
   } catch (error) {
     if (error instanceof FormatError) return undefined;
     throw error;

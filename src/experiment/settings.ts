@@ -29,6 +29,7 @@ export interface Tuning {
   readonly epochs: number;
 }
 
+/** What an experiment compares, and under which budget. */
 export interface ExperimentSettings {
   readonly models: readonly ExperimentEntry[];
   /** Number of training runs per model. */
@@ -59,7 +60,7 @@ export interface ExperimentData {
 export const settingsName = "experiment-settings.json";
 
 /** More than the settings of any experiment need. */
-const mostSettingsBytes = 2 ** 24;
+const maxSettingsBytes = 2 ** 24;
 
 /** Settings bind only what has been trained: results and checkpoints of runs. */
 const isOfRun = (name: string) => name !== settingsName && /\.(json|safetensors)$/.test(name);
@@ -73,7 +74,7 @@ async function bindingSettings(store: ZooStore): Promise<Record<string, unknown>
     new FormatError(
       `experiment: ${settingsName} in ${store.location} is damaged (it ${problem}); choose another folder`,
     );
-  const kept = parseJson(bytes, { bytes: mostSettingsBytes, fail });
+  const kept = parseJson(bytes, { bytes: maxSettingsBytes, fail });
   if (typeof kept !== "object" || kept === null) throw fail("holds no settings");
   return kept as Record<string, unknown>;
 }

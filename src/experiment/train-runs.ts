@@ -9,7 +9,7 @@ import { readableCheckpoint, readResult, readSeconds, toBytes } from "./run-file
 import { keepPart, readPart } from "./parts.ts";
 
 /** A run by the name of its files. */
-export interface Run {
+export interface ExperimentRun {
   readonly key: string;
   readonly request: JobRequest;
   /** Share of its training that is done, in [0, 1]. */
@@ -33,7 +33,7 @@ export type RunEvent =
  */
 export async function* findFinished(
   store: ZooStore,
-  runs: readonly Run[],
+  runs: readonly ExperimentRun[],
   parts?: ZooStore,
 ): AsyncGenerator<string, void, undefined> {
   const removeDamaged = async (file: string) => {
@@ -79,7 +79,7 @@ export async function* findFinished(
 }
 
 /** Takes runs that are finished from parts, and makes parts of those that are finished without one. */
-async function* findParts(parts: ZooStore, runs: readonly Run[]): AsyncGenerator<string> {
+async function* findParts(parts: ZooStore, runs: readonly ExperimentRun[]): AsyncGenerator<string> {
   for (const run of runs) {
     const part = await readPart(parts, run.key, run.request);
     if (typeof part === "string") yield part;
@@ -104,7 +104,7 @@ export interface TrainRunsOptions {
 
 /** Trains the runs that are not finished, marking them as they end; some stay unfinished when the signal aborts. */
 export async function* trainRuns(
-  runs: readonly Run[],
+  runs: readonly ExperimentRun[],
   { store, signal, ...options }: TrainRunsOptions,
 ): AsyncGenerator<RunEvent, void, undefined> {
   const pending = runs.filter(({ finished }) => finished === undefined);
@@ -151,7 +151,7 @@ export async function* trainRuns(
 
 /** Trains one run from its last checkpoint, keeping every new one and the result. */
 async function trainRun(
-  run: Run,
+  run: ExperimentRun,
   store: ZooStore,
   pool: JobPool,
   signal: AbortSignal,

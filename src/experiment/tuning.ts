@@ -22,13 +22,13 @@ const onlyRates: readonly Configuration[] = [0, -1, 1, -2, 2, -3, 3, -4, 4].map(
   width: 1,
 }));
 
-export const mostConfigurations = widthsAndRates.length;
+export const maxConfigurations = widthsAndRates.length;
 
 /** The first so many configurations; functionals without a width try as many learning rates. */
 export function tuningConfigurations(model: string, count: number): readonly Configuration[] {
-  if (!Number.isSafeInteger(count) || count < 1 || count > mostConfigurations) {
+  if (!Number.isSafeInteger(count) || count < 1 || count > maxConfigurations) {
     throw new OptionError(
-      `experiment: configurations to try expected a whole number from 1 to ${mostConfigurations}, got ${count}`,
+      `experiment: configurations to try expected a whole number from 1 to ${maxConfigurations}, got ${count}`,
     );
   }
   const list = modelEntry(model).width === undefined ? onlyRates : widthsAndRates;

@@ -28,6 +28,6 @@ export { interpolate, lossBarrier, pathPoints, type PathPoint } from "../align/m
 export { similarityOf } from "../align/similarity.ts";
 export type { MatchOptions, MatchStart, WeightMatch } from "../align/matching/match-weights.ts";
 export type { WeightReader } from "../parts/problem.ts";
-export type { Gauge } from "../parts/scaling/gauge.ts";
+export type { NormalizedScales } from "../parts/scaling/normalize-scales.ts";
 export type { Executor, ModelArray } from "../runtime/executor.ts";
 export type { OnnxType } from "../formats/onnx/onnx-tensor.ts";

@@ -17,6 +17,20 @@ export {
   type Comparison,
   type Verdict,
 } from "../compare/compare-checkpoints.ts";
+export { convertedSource } from "../compare/conversions/converted-source.ts";
+export {
+  planConversion,
+  type PlannedConversion,
+  type PlanOptions,
+} from "../compare/conversions/plan-conversion.ts";
+export type {
+  Conversion,
+  ConversionKind,
+  ConversionPlan,
+  TensorPiece,
+  TensorRecipe,
+} from "../compare/conversions/conversion.ts";
+export type { ComposedSource, Composite } from "../compare/conversions/composed.ts";
 export { findSymmetry, type FoundSymmetry } from "../compare/find-symmetry.ts";
 export { fingerprint, type Fingerprint } from "../identity/fingerprint.ts";
 export type { StructureDifference } from "../compare/compare-structure.ts";

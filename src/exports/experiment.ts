@@ -10,9 +10,12 @@ export type {
   ExperimentResult,
   ExperimentRow,
   LearningCurve,
+  MoveRow,
+  OneNumberRow,
   PairedComparison,
   ScatterPoint,
   TuningRow,
+  UnfinishedCount,
 } from "../report/experiment.ts";
 export { mergeReport, type MergeResult } from "../report/merge-report.ts";
 export type { Measured, MeasuredPath, PathPair } from "../report/measured-path.ts";
@@ -27,7 +30,6 @@ export type {
   JobRequest,
   JobResult,
 } from "../experiment/job.ts";
-export type { OneNumberRow } from "../report/experiment.ts";
-export type { MoveRow } from "../report/experiment.ts";
 export type { PluginRecord } from "../core/plugins.ts";
 export type { Target } from "../train/target.ts";
+export { optimizerReport } from "../report/optimizer-report.ts";

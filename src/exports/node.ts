@@ -8,3 +8,5 @@ export { folderStore } from "../node/folder-store.ts";
 export { openWeights } from "../node/open-weights.ts";
 export { writeFileAtomic, type Content, type WriteOptions } from "../node/write-file.ts";
 export { loadPlugins } from "../node/load-plugins.ts";
+export { openInnerTask, type InnerTaskSource } from "../node/open-inner-task.ts";
+export { unrollThreads } from "../node/threads/unroll-threads.ts";

@@ -26,6 +26,13 @@ export {
 } from "../train/optimizers/update-rules.ts";
 export { learnedOptimizer, type LearnedOptimizerOptions } from "../optimizers/learned-optimizer.ts";
 export {
+  loadOptimizer,
+  openTheta,
+  type LoadOptimizerOptions,
+} from "../optimizers/load-optimizer.ts";
+export { shippedNames } from "../optimizers/shipped.ts";
+export { readTheta, writeTheta, type ThetaFile } from "../optimizers/theta-file.ts";
+export {
   optimizerKind,
   optimizerKinds,
   registerOptimizer,
@@ -35,7 +42,11 @@ export {
 export type { ThetaShapes, UpdateProgram } from "../optimizers/update-program.ts";
 export { metaTrain, type MetaEvent, type MetaTrainOptions } from "../optimizers/meta/meta-train.ts";
 export type { MetaRecord } from "../optimizers/meta/meta-checkpoint.ts";
-export { defaultSettings, type MetaSettings, type Objective } from "../optimizers/meta/settings.ts";
+export {
+  defaultSettings,
+  type EpisodeLoss,
+  type MetaSettings,
+} from "../optimizers/meta/settings.ts";
 export {
   estimatorNames,
   type EpisodeTime,
@@ -62,3 +73,24 @@ export {
 export { defineInnerTask, type InnerTaskDefinition } from "../tasks/inner/define-task.ts";
 export type { InnerTask, LossAndGradients } from "../tasks/inner/inner-task.ts";
 export type { ImageData } from "../tasks/inner/images.ts";
+export {
+  handMadeEntry,
+  handMadeNames,
+  learnedEntry,
+  type OptimizerEntry,
+  type ManyRule,
+} from "../optimizers/evaluate/entries.ts";
+export {
+  evaluateOptimizers,
+  type EvaluateEvent,
+  type EvaluateOptions,
+  type EvaluationUnit,
+} from "../optimizers/evaluate/evaluate.ts";
+export type { NetworkCurves } from "../optimizers/evaluate/train-networks.ts";
+export {
+  optimizerCurves,
+  optimizerRows,
+  type OptimizerCurve,
+  type OptimizerResult,
+  type OptimizerRow,
+} from "../optimizers/evaluate/rows.ts";

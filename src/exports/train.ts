@@ -47,12 +47,7 @@ export {
   type ObjectiveDefinition,
 } from "../train/measures/objective.ts";
 export { kendallTau } from "../train/measures/kendall-tau.ts";
-export {
-  meanAndSpread,
-  rSquared,
-  type MeanAndSpread,
-  type Metric,
-} from "../train/measures/metrics.ts";
+export { meanAndStd, rSquared, type MeanAndStd, type Metric } from "../train/measures/metrics.ts";
 export { splitDataset, subset, type DatasetTensor, type WeightDataset } from "../train/dataset.ts";
 export { fitNormalization, normalize, type Normalization } from "../train/normalization.ts";
 export { fit } from "../train/fit.ts";

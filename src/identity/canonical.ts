@@ -1,13 +1,13 @@
 // The canonical form of a network: one member of its orbit, the same whichever member it is computed from. Indices are
-// ordered by invariants, signs made positive, scales and bases fixed (gauge.ts). Without scales and bases it is exact.
+// ordered by invariants, signs made positive, scales and bases fixed (normalize-scales.ts). Without scales and bases it is exact.
 
 import { lookup } from "../core/records.ts";
 import { composeElements, type GroupElement, identityElement } from "../symmetry/element.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
-import { inGauge } from "../align/align.ts";
+import { withNormalizedScales } from "../align/align.ts";
 import { isReordered } from "../parts/colours/colours.ts";
 import { axisFeatures } from "../parts/features/features.ts";
-import { fixGauge, type Gauge } from "../parts/scaling/gauge.ts";
+import { normalizeScales, type NormalizedScales } from "../parts/scaling/normalize-scales.ts";
 import { type AxisFeatures, featureChannels } from "../parts/features/messages.ts";
 import { partAction } from "../symmetry/act.ts";
 import { orderByColours } from "./order-by-colours.ts";
@@ -21,13 +21,14 @@ import {
 } from "../parts/problem.ts";
 import { sortAxes, type Tie } from "./sort-axes.ts";
 
+/** The element that takes a network to the same member of its orbit, whichever member it is. */
 export interface CanonicalForm {
   /** Takes the network to its canonical form. */
   readonly element: GroupElement;
   /** Whether every bit is fixed: false when scales or bases had to be computed, or ties could not all be settled. */
   readonly exact: boolean;
   readonly ties: readonly Tie[];
-  readonly open: Gauge["open"];
+  readonly open: NormalizedScales["open"];
 }
 
 /** Whether a spec has scales or bases that vary continuously. */
@@ -51,21 +52,21 @@ export async function canonicalForm(
     return { element, exact: settled, ties, open: [] };
   }
   const precise = inFloat64(parts);
-  const first = await inGauge(problem, precise);
+  const first = await withNormalizedScales(problem, precise);
   const { order, ties } = orderByFeatures(problem, await axisFeatures(problem, first.read));
-  // The gauge is computed again on the ordered network, so that reordered copies give the same bits.
+  // The normalized scales are computed again on the ordered network, so that reordered copies give the same bits.
   const move = partAction(problem.axes, order);
   const ordered: PartReader = async (part) => move(problem.parts[part].dims, await precise(part));
-  const gauge = await fixGauge(problem, ordered);
-  const inOrder = composeElements(problem, gauge.element, order);
+  const normalized = await normalizeScales(problem, ordered);
+  const inOrder = composeElements(problem, normalized.element, order);
   const moveAll = partAction(problem.axes, inOrder);
   const placed: PartReader = async (part) => moveAll(problem.parts[part].dims, await precise(part));
   const signs = positiveBases(problem, await axisFeatures(problem, placed));
   const element = composeElements(problem, signs, inOrder);
-  return { element, exact: false, ties, open: gauge.open };
+  return { element, exact: false, ties, open: normalized.open };
 }
 
-/** Features this near, in units of their spread, are not told apart. */
+/** Features this near, in units of their root mean square, are not told apart. */
 const featureTie = 1e-6;
 
 function orderByFeatures(

@@ -3,9 +3,11 @@
 // with them the fingerprint is made of a few invariants, rounded.
 
 import { deriveSeed, randomStream } from "../core/random.ts";
+import { frozenRecord } from "../core/records.ts";
+import { plainNames } from "../infer/names/stored-names.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
-import { inGauge } from "../align/align.ts";
+import { withNormalizedScales } from "../align/align.ts";
 import { isContinuous } from "./canonical.ts";
 import { tiesOf } from "./order-by-colours.ts";
 import type { Tie } from "./sort-axes.ts";
@@ -21,6 +23,7 @@ import {
   type PartReader,
 } from "../parts/problem.ts";
 
+/** A text that is the same over an orbit. */
 export interface Fingerprint {
   /** 32 hexadecimal digits, equal over the whole orbit. */
   readonly fingerprint: string;
@@ -30,6 +33,8 @@ export interface Fingerprint {
   readonly rounded: boolean;
   /** Indices that cannot be told apart by bits. */
   readonly ties: readonly Tie[];
+  /** Prefixes of wrappers that all names had, and that have no say. */
+  readonly stripped: readonly string[];
 }
 
 /**
@@ -39,22 +44,37 @@ export interface Fingerprint {
 export const roundingStep = 2e-4;
 
 /** @throws {OptionError} for NaN or infinities; {SpecError} {FormatError} as reading does */
-export async function fingerprint(spec: SymmetrySpec, source: TensorSource): Promise<Fingerprint> {
-  const problem = problemOf(withFixed(spec, source));
-  const read = partReader(problem, (name) => source.read(name));
+export async function fingerprint(spec: Parts, source: TensorSource): Promise<Fingerprint> {
+  const named = withPlainNames(withFixed(spec, source));
+  const { stripped } = named;
+  const problem = problemOf(named.spec);
+  const read = partReader(problem, (name) => source.read(named.stored(name)));
   const colours = await refineColours(problem, read);
   const ties = tiesOf(problem, colours);
   const exact = await digest(await exactLines(problem, read, colours));
-  if (!isContinuous(spec)) return { fingerprint: exact, exact, rounded: false, ties };
+  if (!isContinuous(spec)) return { fingerprint: exact, exact, rounded: false, ties, stripped };
   const rounded = await digest(await roundedLines(problem, read));
-  return { fingerprint: rounded, exact, rounded: true, ties };
+  return { fingerprint: rounded, exact, rounded: true, ties, stripped };
 }
 
+/** The spec under the names that tensors have without wrappers and in today's words, so that copies under others agree. */
+function withPlainNames({ axes, tensors }: Parts) {
+  const { plain, stripped } = plainNames(Object.keys(tensors));
+  const stored = new Map([...plain].map(([name, to]) => [to, name]));
+  const renamed = Object.entries(tensors).map(
+    ([name, tensor]) => [plain.get(name) ?? name, tensor] as const,
+  );
+  return {
+    spec: { axes, tensors: frozenRecord(renamed) },
+    stored: (name: string) => stored.get(name) ?? name,
+    stripped,
+  };
+}
+
+type Parts = Pick<SymmetrySpec, "axes" | "tensors">;
+
 /** The spec with every tensor that it does not name, as fixed. */
-function withFixed(
-  spec: SymmetrySpec,
-  source: TensorSource,
-): Pick<SymmetrySpec, "axes" | "tensors"> {
+function withFixed(spec: Parts, source: TensorSource): Parts {
   const others = [...source.entries].filter(
     ([name]) => !Object.hasOwn(spec.tensors, name) && !isCounter(name),
   );
@@ -90,17 +110,17 @@ async function exactLines(
 
 /** Shapes, and two rounded sums over all parts of their contractions with features of every index. */
 async function roundedLines(problem: MatchProblem, read: PartReader): Promise<string[]> {
-  const { read: inGaugeRead } = await inGauge(problem, inFloat64(read));
-  const features = await axisFeatures(problem, inGaugeRead);
+  const { read: readNormalized } = await withNormalizedScales(problem, inFloat64(read));
+  const features = await axisFeatures(problem, readNormalized);
   const lines: string[] = [];
   const sums = [0, 0];
   for (const [index, part] of problem.parts.entries()) {
-    const dense = await inGaugeRead(index);
+    const dense = await readNormalized(index);
     lines.push(`${part.name} [${dense.sizes.join(", ")}]`);
     const message = messageTo(problem, part, dense, null, features);
     const size = Math.sqrt(Math.max(1, dense.data.length));
     for (let r = 0; r < featureChannels; r++) sums[r % 2] += message[r] / size;
-    // Messages are in units of the part's spread, so its magnitude is added for itself.
+    // Messages are in units of the part's root mean square, so its magnitude is added for itself.
     const magnitude = Math.log(rootMeanSquare(dense.data) || 1);
     const random = randomStream(deriveSeed(0, "magnitude", part.name));
     for (let k = 0; k < sums.length; k++) sums[k] += (0.5 + random.uniform()) * magnitude;

@@ -20,7 +20,7 @@ import type { MatchProblem, PartReader } from "../parts/problem.ts";
 import { sortAxes, type Tie } from "./sort-axes.ts";
 
 /** Refinements that ties may cost before the rest of them is ordered by position. */
-const mostRefinements = 64;
+const maxRefinements = 64;
 
 /** Sorts every axis by its colours; ties by those of later refinements, in which one member after another is set apart. */
 export async function orderByColours(
@@ -33,7 +33,7 @@ export async function orderByColours(
   const rounds = [first];
   let marks: Marks = {};
   let left: ColourClass[] = open.filter((each) => !twins.has(each));
-  while (left.length > 0 && rounds.length <= mostRefinements) {
+  while (left.length > 0 && rounds.length <= maxRefinements) {
     const [{ axis, indices }] = left;
     const orientation = first[axis].signed ? 0 : null;
     marks = withMark(marks, axis, indices[0], rounds.length, orientation);

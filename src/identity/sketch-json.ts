@@ -5,8 +5,8 @@ import { FormatError } from "../core/errors.ts";
 import { specFromJSON, type SpecJSON } from "../symmetry/json.ts";
 import { type Sketch, sketchFormat } from "./sketch.ts";
 
-const mostBlocks = 1e5;
-const mostValues = 1e6;
+const maxBlocks = 1e5;
+const maxValues = 1e6;
 
 const schema = z.strictObject({
   format: z.literal(sketchFormat),
@@ -17,11 +17,11 @@ const schema = z.strictObject({
       z.strictObject({
         place: z.string(),
         entries: z.int().nonnegative(),
-        values: z.array(z.number()).max(mostValues),
+        values: z.array(z.number()).max(maxValues),
       }),
     )
-    .max(mostBlocks),
-  open: z.array(z.string()).max(mostBlocks),
+    .max(maxBlocks),
+  open: z.array(z.string()).max(maxBlocks),
 });
 
 /**

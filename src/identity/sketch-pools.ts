@@ -7,8 +7,8 @@ import { deriveSeed, randomStream } from "../core/random.ts";
 import type { Axis } from "../symmetry/types.ts";
 import { type AnchoredRows, rowChannels } from "../parts/features/anchored-features.ts";
 
-/** Spreads of the random projections in radians: far rows decohere, near ones do not. */
-const spreads = [1, 3] as const;
+/** Standard deviations of the random projections in radians: far rows decohere, near ones do not. */
+const phaseStds = [1, 3] as const;
 
 /** `count` invariants of the rows of an axis under its group. */
 export function poolRows(
@@ -28,9 +28,9 @@ function poolSet(rows: Float64Array, even: boolean, place: string, count: number
   const random = randomStream(deriveSeed(4, "pool", place));
   const projection = new Float64Array(rowChannels);
   return Float64Array.from({ length: count }, () => {
-    const spread = spreads[0] * (spreads[1] / spreads[0]) ** random.uniform();
+    const std = phaseStds[0] * (phaseStds[1] / phaseStds[0]) ** random.uniform();
     for (let c = 0; c < rowChannels; c++)
-      projection[c] = (spread / Math.sqrt(rowChannels)) * random.normal();
+      projection[c] = (std / Math.sqrt(rowChannels)) * random.normal();
     const phase = 2 * Math.PI * random.uniform();
     const shift = even ? 0 : phase;
     let sum = 0;

@@ -6,7 +6,7 @@ import { OptionError } from "../core/errors.ts";
 import { specDifference } from "../symmetry/same-spec.ts";
 import { specFromJSON, specToJSON, type SpecJSON } from "../symmetry/json.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
-import { inGauge } from "../align/align.ts";
+import { withNormalizedScales } from "../align/align.ts";
 import { anchoredRows, axisPlaces } from "../parts/features/anchored-features.ts";
 import { isMoving, messageTo, rootMeanSquare } from "../parts/features/messages.ts";
 import {
@@ -48,8 +48,8 @@ export interface SketchOptions {
 }
 
 const defaultSize = 2048;
-const leastInBlock = 32;
-const mostInFixed = 256;
+const minInBlock = 32;
+const maxInFixed = 256;
 const fixedBlock = "fixed";
 
 /**
@@ -65,24 +65,27 @@ export async function sketchWeights(
   if (!Number.isSafeInteger(size) || size < 1)
     throw new OptionError(`sketchWeights: size must be a whole number from 1, got ${size}`);
   const problem = inNameOrder(problemOf(spec));
-  const { read: readPart, gauge } = await inGauge(problem, partReader(problem, read));
+  const { read: readPart, normalized } = await withNormalizedScales(
+    problem,
+    partReader(problem, read),
+  );
   const rows = await anchoredRows(problem, readPart, signal);
   const places = axisPlaces(problem);
   const place = (axis: string) => places.get(axis) ?? axis;
   const moving = Object.keys(rows).sort((a, b) => (place(a) < place(b) ? -1 : 1));
-  const count = Math.max(leastInBlock, Math.floor(size / Math.max(1, moving.length)));
+  const count = Math.max(minInBlock, Math.floor(size / Math.max(1, moving.length)));
   const blocks = moving.map((axis) => ({
     place: place(axis),
     entries: entriesOf(problem, axis),
     values: rounded(poolRows(rows[axis], problem.axes[axis], place(axis), count)),
   }));
-  const fixed = await fixedValues(problem, readPart, Math.min(count, mostInFixed));
+  const fixed = await fixedValues(problem, readPart, Math.min(count, maxInFixed));
   return {
     format: sketchFormat,
     spec: specToJSON({ axes: spec.axes, tensors: spec.tensors, warnings: [] }),
     size,
     blocks: fixed === undefined ? blocks : [...blocks, fixed],
-    open: gauge.open.map(({ axis }) => place(axis)),
+    open: normalized.open.map(({ axis }) => place(axis)),
   };
 }
 
@@ -113,7 +116,7 @@ function entriesOf({ parts }: MatchProblem, axis: string): number {
 const rounded = (values: Float64Array): number[] =>
   Array.from(values, (value) => Number(value.toPrecision(6)));
 
-/** Random projections of the parts that nothing moves, each in units of its spread. */
+/** Random projections of the parts that nothing moves, each in units of its root mean square. */
 async function fixedValues(
   problem: MatchProblem,
   read: PartReader,

@@ -32,6 +32,7 @@ export interface InferOptions {
   readonly constants?: ReadonlySet<string>;
 }
 
+/** The symmetries found in a graph, and how far they can be relied on. */
 export interface Inference {
   readonly spec: SymmetrySpec;
   /** What a person should know before relying on the spec. */
@@ -51,6 +52,8 @@ export interface Inference {
   readonly valueAxes: () => ReadonlyMap<string, readonly AxisExpression[]>;
   /** The input shapes that were assumed. */
   readonly inputShapes: InputShapes;
+  /** Others that would have been tried, in order: the symmetries do not depend on the sizes of free dimensions. */
+  readonly otherShapes: readonly InputShapes[];
 }
 
 /**
@@ -105,8 +108,14 @@ function infer(
         }),
       ),
     inputShapes,
+    otherShapes: Object.freeze(
+      candidateShapes(separated.graph, sizes).filter((shapes) => !sameShapes(shapes, inputShapes)),
+    ),
   });
 }
+
+const sameShapes = (a: InputShapes, b: InputShapes): boolean =>
+  a.every((shape, i) => shape?.join() === b[i]?.join());
 
 /** Tries the candidate input shapes in turn; the first that the whole graph agrees with is taken, else one that only branches disagree with. */
 function walkWithSomeShapes(
@@ -174,7 +183,7 @@ function warningsOf(walk: Walk, aliases: ReadonlyMap<string, string>): string[] 
     ([name, original]) =>
       `"${name}" is stored as "${original}" because their numbers were equal when the file was written; they are treated as two tensors`,
   );
-  const loose = walk.loose.map(
+  const untied = walk.untied.map(
     (name) =>
       `"${name}" has the same number everywhere and several readers; it carries no symmetry here (it may stand for several tensors)`,
   );
@@ -184,8 +193,8 @@ function warningsOf(walk: Walk, aliases: ReadonlyMap<string, string>): string[] 
   const after =
     walk.after === 0 ? [] : [`${walk.after} operations after these could not be followed either`];
   const originals = new Set(aliases.values());
-  const idle = walk.idle
+  const unread = walk.unread
     .filter((name) => !originals.has(name))
     .map((name) => `"${name}" is read by no operation and left out`);
-  return [...merged, ...loose, ...idle, ...closed, ...after];
+  return [...merged, ...untied, ...unread, ...closed, ...after];
 }

@@ -116,8 +116,8 @@ const table = {
       const x = keep(writer, "argument", argument);
       const tangent = geluTangent(x, writer);
       const inner = add(vector(root), multiply(vector(3 * root * cubic), multiply(x(), x())));
-      const slope = multiply(subtract(vector(1), multiply(tangent(), tangent())), inner);
-      return multiply(vector(0.5), add(add(tangent(), vector(1)), multiply(x(), slope)));
+      const derivative = multiply(subtract(vector(1), multiply(tangent(), tangent())), inner);
+      return multiply(vector(0.5), add(add(tangent(), vector(1)), multiply(x(), derivative)));
     },
   },
 } satisfies Record<string, Pointwise>;

@@ -15,7 +15,7 @@ export interface Piece {
 }
 
 /** More features than these are copied side by side before they are multiplied. */
-const mostPieces = 3;
+const maxPieces = 3;
 
 export interface Readings {
   /** The value of a step. */
@@ -89,7 +89,7 @@ export function readOperand(
     pieces.push({ value: { ...value, sizes, strides }, row });
     row += value.columns;
   }
-  if (pieces.length <= mostPieces) return pieces;
+  if (pieces.length <= maxPieces) return pieces;
   const { sizes } = pieces[0].value;
   const joined = arena.value(name, sizes, row);
   const loops = sizes.map((_, i) => i);

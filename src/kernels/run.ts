@@ -2,7 +2,7 @@
 
 import { EnvironmentError, OptionError } from "../core/errors.ts";
 import type { Value } from "./arena.ts";
-import { type ModuleOptions, mostPages, writeProgram } from "./wasm/module.ts";
+import { type ModuleOptions, maxPages, writeProgram } from "./wasm/module.ts";
 import type { KernelProgram } from "./program.ts";
 import { type Crew, startCrew, type StartThread } from "./threads.ts";
 
@@ -40,7 +40,7 @@ export function runProgram(program: KernelProgram, options: RunOptions = {}): Ru
   const { layout } = program;
   const { threads } = layout;
   const memory = new WebAssembly.Memory(
-    threads === 1 ? { initial: 1 } : { initial: 1, maximum: mostPages, shared: true },
+    threads === 1 ? { initial: 1 } : { initial: 1, maximum: maxPages, shared: true },
   );
   const module = new WebAssembly.Module(writeProgram(program, options).bytes());
   const { exports } = new WebAssembly.Instance(module, { host: { memory } });
@@ -51,9 +51,9 @@ export function runProgram(program: KernelProgram, options: RunOptions = {}): Ru
     if (wanted === batch) return;
     const bytes = layout.bytes(wanted);
     const pages = Math.ceil(bytes / pageBytes);
-    if (pages > mostPages) {
+    if (pages > maxPages) {
       throw new EnvironmentError(
-        `kernels: a batch of ${wanted} networks needs ${bytes} bytes, at most ${mostPages * pageBytes} fit; use smaller batches or backend "engine"`,
+        `kernels: a batch of ${wanted} networks needs ${bytes} bytes, at most ${maxPages * pageBytes} fit; use smaller batches or backend "engine"`,
       );
     }
     const missing = pages - memory.buffer.byteLength / pageBytes;

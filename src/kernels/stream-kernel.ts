@@ -28,11 +28,11 @@ import { type Panel, panelsOf, vectorBytes } from "./wasm/vectors.ts";
 /** Registers that hold a tile; the rest hold a row of the matrix, a factor and what the host needs. */
 const tileRegisters = 12;
 /** Vectors of a row in a tile that has rows enough. */
-const mostVectors = 3;
+const maxVectors = 3;
 /** Rows and vectors of a tile. */
 export function tileShape(rows: number | null, columns: number): { rows: number; vectors: number } {
   const all = Math.ceil(columns / 4);
-  const vectors = Math.min(all, mostVectors);
+  const vectors = Math.min(all, maxVectors);
   const most = Math.floor(tileRegisters / vectors);
   const tiles = rows === null ? 1 : Math.ceil(rows / most);
   const height = rows === null ? most : Math.ceil(rows / tiles);

@@ -38,7 +38,7 @@ export interface EquivariantLinearOptions {
 
 interface BiasPlan {
   readonly size: number;
-  /** The bias as columns of the scalar product; consumes. */
+  /** The bias as columns of the scalar product. @consumes */
   expand(bias: np.Array): np.Array;
 }
 
@@ -99,7 +99,7 @@ export function equivariantLinear(
   };
 }
 
-/** The matrix of every product from the table of shared coefficients [count, inputs, outputs]; consumes the table. */
+/** The matrix of every product from the table of shared coefficients [count, inputs, outputs]. @consumes table */
 function sharedMatrices(
   { schedule }: ExecutablePlan,
   { indices }: SharedCoefficients,

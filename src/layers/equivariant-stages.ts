@@ -20,7 +20,7 @@ export interface EquivariantStagesOptions {
   readonly inputChannels: number;
   readonly outputChannels: number;
   readonly aggregation: Aggregation;
-  /** Pure; consumes. */
+  /** Pure. @consumes */
   readonly coefficients: (params: LayerParams) => Coefficients;
 }
 
@@ -90,7 +90,7 @@ const arraysOf = ({ matrices, bias }: Coefficients): CoefficientArrays => ({
 const multiplyEach = (a: np.Array[], b: np.Array[]) => a.map((x, i) => np.matmul(x, b[i]));
 
 interface MixOptions {
-  /** Parameters -> matrices by product, and the bias. Pure; consumes. */
+  /** Parameters -> matrices by product, and the bias. Pure. @consumes */
   readonly coefficients: (params: LayerParams) => Coefficients;
   /** By product: the groups of its feature columns. */
   readonly groups: readonly (readonly ColumnGroup[])[];

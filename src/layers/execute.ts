@@ -17,7 +17,7 @@ export interface ExecuteOptions {
   readonly aggregation?: Aggregation;
 }
 
-/** Diagonal of dimensions a < b (batch and channels counted): [..., n, ..., n, ...] -> n at position a. Consumes. */
+/** Diagonal of dimensions a < b (batch and channels counted): [..., n, ..., n, ...] -> n at position a. @consumes */
 export function takeDiagonal(x: np.Array, a: number, b: number): np.Array {
   const size = x.shape[a];
   const rest = x.shape.map((_, i) => i).filter((i) => i !== a && i !== b);
@@ -41,8 +41,8 @@ function inputPlaces({ lowered }: ExecutablePlan): readonly number[] {
 
 /**
  * The wanted values of a schedule, by step number; steps that no wanted value needs are skipped. `inputs` holds one array
- * for every tensor that is read, in their order (without roles: every tensor). Consumes the inputs;
- * the caller owns the returned arrays, intermediate ones are disposed.
+ * for every tensor that is read, in their order (without roles: every tensor). Intermediate
+ * arrays are disposed; the returned ones are the caller's. @consumes inputs
  */
 export function reduceInputs(
   executable: ExecutablePlan,
@@ -77,7 +77,7 @@ export function reduceInputs(
   return values;
 }
 
-/** One target's columns brought to the shape of its tensor: transposed, broadcast, put on diagonals. Consumes. */
+/** One target's columns brought to the shape of its tensor: transposed, broadcast, put on diagonals. @consumes */
 function placeTarget(
   { lowered, plan }: ExecutablePlan,
   { product, column, pattern }: TargetUse,
@@ -106,7 +106,7 @@ function placeTarget(
   return placed;
 }
 
-/** Every product's features [batch, ...slots, columns] in order; consumes the inputs. */
+/** Every product's features [batch, ...slots, columns] in order. @consumes inputs */
 export function readFeatures(
   executable: ExecutablePlan,
   inputs: readonly np.Array[],
@@ -124,7 +124,7 @@ export function readFeatures(
 
 /**
  * Outputs [batch, ...dims, fixed * channels] of every tensor that is written, in their order (without roles: of every tensor),
- * from every product's [batch * slots, columns]; consumes.
+ * from every product's [batch * slots, columns]. @consumes
  */
 export function placeProducts(
   executable: ExecutablePlan,

@@ -10,14 +10,16 @@ import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import { schedulePlan } from "../plan/schedule.ts";
 import { type Stage, stage } from "./stage.ts";
 
+/** `complete` keeps diagonals, `mean` is the mean of every tensor, as published. */
 export type PoolKind = "complete" | "mean";
 
+/** Numbers of features that no group element changes. */
 export interface InvariantPool {
   /** Values per network and channel: the width of the result is this times the channels. */
   readonly width: number;
   /** The features that are pooled, as one product without slots. */
   readonly executable: ExecutablePlan;
-  /** Features -> [batch, width * channels]; consumes. */
+  /** Features -> [batch, width * channels]. @consumes */
   apply(features: np.Array[]): np.Array;
   /** The same as a stage, for features of so many channels. */
   stage(channels: number): Stage;

@@ -14,7 +14,7 @@ import type { CompiledStage, Stage } from "./stage.ts";
 export const holdNumbers = (arrays: readonly unknown[]): boolean =>
   arrays.every((array) => array instanceof np.Array);
 
-/** Numbers of an array; consumes. */
+/** Numbers of an array. @consumes */
 const numbersOf = (array: np.Array) => array.dataSync() as Float32Array;
 
 /** An array of numbers that lie in the arena, copied. */
@@ -30,7 +30,7 @@ interface Held {
 const sameArrays = (a: readonly np.Array[], b: readonly np.Array[]) =>
   a.length === b.length && a.every((array, i) => array === b[i]);
 
-/** Copies parameters that changed; consumes. Says whether any did. */
+/** Copies parameters that changed. Says whether any did. @consumes */
 function writeParams(running: RunningProgram, held: Held, params: LayerParams): boolean {
   let changed = false;
   for (const { path, buffer } of running.program.parameters) {

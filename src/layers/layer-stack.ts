@@ -29,7 +29,7 @@ export function stagedLayer(
   return { ...layer, stages: (scope) => [stage(hasParams ? scope : null, whole)] };
 }
 
-/** A function of arrays without parameters as a layer. Pure; consumes. */
+/** A function of arrays without parameters as a layer. Pure. @consumes */
 export function functionLayer(apply: (inputs: np.Array[]) => np.Array[]): StagedLayer {
   const layer = {
     parameterCount: 0,

@@ -7,7 +7,7 @@ import { sizeOf } from "../core/shapes.ts";
 /** Trainable arrays by dotted path. */
 export type LayerParams = { [path: string]: np.Array };
 
-/** A layer over atomic features. `apply` consumes its arguments. */
+/** A layer over atomic features. @consumes arguments of `apply` */
 export interface Layer<Value> {
   readonly parameterCount: number;
   /** Fresh parameters, the same for the same seed. */
@@ -23,12 +23,12 @@ export function prefixed(prefix: string, params: LayerParams): LayerParams {
   );
 }
 
-/** The same parameters with one more reference each; does not consume. */
+/** The same parameters with one more reference each. @keeps all */
 export function keepParams(params: LayerParams): LayerParams {
   return Object.fromEntries(Object.entries(params).map(([path, array]) => [path, array.ref]));
 }
 
-/** The parameters below a prefix, without it; all of them for the empty one. Moves ownership; nothing is copied. */
+/** The parameters below a prefix, without it; all of them for the empty one. Nothing is copied. @consumes all */
 export function scoped(prefix: string, params: LayerParams): LayerParams {
   if (prefix === "") return params;
   const start = `${prefix}.`;

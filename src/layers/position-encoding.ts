@@ -12,7 +12,7 @@ import { type Layer, type LayerParams, normalArray } from "./layer.ts";
 export interface PositionEncodingOptions {
   /** Under `respect`, tensors with scaled axes get no table: it would not commute with the scales. @default "ignore" */
   readonly scales?: ScaleRule;
-  /** Spread of the initial tables. @default 0.17 */
+  /** Standard deviation of the initial tables. @default 0.17 */
   readonly deviation?: number;
 }
 

@@ -26,6 +26,7 @@ export interface CompiledStage {
   dispose(): void;
 }
 
+/** A piece of a model that is compiled on its own. */
 export interface Stage {
   /** Prefix of its parameters' paths: "" when it has all of them, null when it has none. */
   readonly scope: string | null;
@@ -35,10 +36,10 @@ export interface Stage {
 
 type Keyed = { key?: np.Array };
 
-/** What one piece does: outputs from parameters and inputs. Pure: runs under `jit` and `vjp`. Consumes. */
+/** What one piece does: outputs from parameters and inputs. Pure: runs under `jit` and `vjp`. @consumes */
 export type StageFunction = (params: LayerParams, inputs: np.Array[], keyed: Keyed) => np.Array[];
 
-/** Gradients of the inputs of a stage without parameters, written by hand. Pure; consumes. */
+/** Gradients of the inputs of a stage without parameters, written by hand. Pure. @consumes */
 export type StagePullback = (inputs: np.Array[], gradients: np.Array[]) => np.Array[];
 
 const keyedBy = (key: np.Array | undefined): Keyed => (key === undefined ? {} : { key });

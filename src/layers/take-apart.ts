@@ -19,12 +19,12 @@ function isIdentity(order: readonly number[]): boolean {
   return order.every((dim, i) => dim === i);
 }
 
-/** Transposes the middle dimensions; consumes. */
+/** Transposes the middle dimensions. @consumes */
 export function reorderMiddle(x: np.Array, order: readonly number[]): np.Array {
   return isIdentity(order) ? x : np.transpose(x, middleOrder(order));
 }
 
-/** Slices along one dimension; consumes. */
+/** Slices along one dimension. @consumes */
 export function sliceAlong(x: np.Array, dim: number, start: number, size: number): np.Array {
   if (start === 0 && x.shape[dim] === size) return x;
   const index = x.shape.map((_, i): [] | [number, number] =>
@@ -34,8 +34,8 @@ export function sliceAlong(x: np.Array, dim: number, start: number, size: number
 }
 
 /**
- * Atomic arrays [batch, ...permuted dims, fixed * channels] of every tensor of the spec; consumes its arguments.
- * @throws {ShapeError} naming a tensor that is missing, unknown or of another shape.
+ * Atomic arrays [batch, ...permuted dims, fixed * channels] of every tensor of the spec.
+ * @consumes arguments @throws {ShapeError} naming a tensor that is missing, unknown or of another shape.
  */
 export function takeApart(lowered: LoweredSpec, arrays: NamedArrays, channels: number): np.Array[] {
   const atoms: np.Array[] = [];
@@ -71,7 +71,7 @@ export function takeApart(lowered: LoweredSpec, arrays: NamedArrays, channels: n
   return atoms;
 }
 
-/** Arrays of merged tensors from those of their members; consumes. */
+/** Arrays of merged tensors from those of their members. @consumes */
 export function mergeAtoms({ members }: MergedSpec, atoms: readonly np.Array[]): np.Array[] {
   return members.map((list) =>
     concatenateAll(
@@ -81,7 +81,7 @@ export function mergeAtoms({ members }: MergedSpec, atoms: readonly np.Array[]):
   );
 }
 
-/** Arrays of the members from those of merged tensors; consumes. */
+/** Arrays of the members from those of merged tensors. @consumes */
 export function separateAtoms(
   { members }: MergedSpec,
   merged: readonly np.Array[],
@@ -100,7 +100,7 @@ export function separateAtoms(
   return atoms;
 }
 
-/** Named arrays [batch, ...shape, channels] from atomic ones; consumes. */
+/** Named arrays [batch, ...shape, channels] from atomic ones. @consumes */
 export function putTogether(
   lowered: LoweredSpec,
   atoms: readonly np.Array[],

@@ -18,9 +18,9 @@ export interface WeightFeatureOptions {
 export interface WeightFeatures {
   /** What layers are built over. */
   readonly executable: ExecutablePlan;
-  /** Weights of a batch of networks -> features, one array [batch, ...dims, fixed * channels] a merged tensor; consumes. @throws {ShapeError} */
+  /** Weights of a batch of networks -> features, one array [batch, ...dims, fixed * channels] a merged tensor. @consumes @throws {ShapeError} */
   open(weights: { [tensor: string]: np.Array }): np.Array[];
-  /** Features of so many channels -> arrays [batch, ...shape, channels] by tensor name; consumes. */
+  /** Features of so many channels -> arrays [batch, ...shape, channels] by tensor name. @consumes */
   close(features: readonly np.Array[], channels: number): { [tensor: string]: np.Array };
 }
 

@@ -70,9 +70,9 @@ export interface EquivariantStack extends StagedLayer {
   readonly outputChannels: number;
   /** The layers as kernels read them; parameters' paths are those of `init`. */
   kernelLayers(): KernelLayer[];
-  /** Weights of a batch of networks -> the arrays `apply` reads; consumes. @throws {ShapeError} */
+  /** Weights of a batch of networks -> the arrays `apply` reads. @consumes @throws {ShapeError} */
   open(weights: WeightBatch): np.Array[];
-  /** What `apply` makes -> arrays by tensor name; consumes. */
+  /** What `apply` makes -> arrays by tensor name. @consumes */
   close(features: readonly np.Array[]): WeightBatch;
 }
 

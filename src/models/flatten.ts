@@ -6,7 +6,7 @@ import { checkBatch } from "../layers/check-batch.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { WeightBatch } from "./model.ts";
 
-/** One array [batch, entries] per tensor of the spec, in its order; consumes. @throws {ShapeError} */
+/** One array [batch, entries] per tensor of the spec, in its order. @consumes @throws {ShapeError} */
 export function flattenTensors(spec: SymmetrySpec, weights: WeightBatch): np.Array[] {
   checkBatch(spec, weights, 1);
   return Object.entries(spec.tensors).map(([name, { shape }]) =>

@@ -26,11 +26,11 @@ export interface ApplyOptions {
 
 /** A model in pieces that are compiled one by one (layers/stage.ts): the same function as its `apply`. */
 export interface StagedModel<Output extends WeightArrays = np.Array> {
-  /** Weights -> inputs of the first stage. Pure; consumes. @throws {ShapeError} */
+  /** Weights -> inputs of the first stage. Pure. @consumes @throws {ShapeError} */
   readonly open: (weights: WeightBatch) => np.Array[];
   /** In order; every parameter lies in one stage's scope. */
   readonly stages: readonly Stage[];
-  /** Outputs of the last stage -> what the model gives. Pure; consumes. */
+  /** Outputs of the last stage -> what the model gives. Pure. @consumes */
   readonly close: (outputs: np.Array[]) => Output;
 }
 
@@ -39,9 +39,9 @@ export const onlyOutput = ([output]: np.Array[]): np.Array => output;
 
 /** A model that reads one vector without parameters off every network: training reads it once a network, not once a pass. */
 export interface VectorModel {
-  /** Weights -> [batch, width]. Pure; consumes. @throws {ShapeError} */
+  /** Weights -> [batch, width]. Pure. @consumes @throws {ShapeError} */
   readonly read: (weights: WeightBatch) => np.Array;
-  /** Predictions [batch, outputs] from the vectors. Pure; consumes. */
+  /** Predictions [batch, outputs] from the vectors. Pure. @consumes */
   readonly predict: (params: Params, vectors: np.Array, options?: ApplyOptions) => np.Array;
 }
 

@@ -68,7 +68,7 @@ function monomialPool(lowered: LoweredSpec, base: MergedSpec, channels: number) 
           [`beta${i}`, normalArray(deriveSeed(seed, "beta", i), [size], 1)],
         ]),
       ),
-    /** [batch, width]; consumes. */
+    /** [batch, width]. @consumes */
     apply: (params: LayerParams, inputs: readonly np.Array[]): np.Array => {
       const pooled = separateAtoms(base, inputs, channels).map((x, i) => {
         const { dims, fixed, fixedSize } = tensors[i];

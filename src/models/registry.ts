@@ -45,6 +45,7 @@ export interface TrainingPreset {
   readonly patience: number;
 }
 
+/** What is known of a model before it is built. */
 export interface ModelEntry {
   /** How the command line, experiments and checkpoints call it. */
   readonly name: string;

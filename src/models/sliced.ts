@@ -11,6 +11,7 @@ import { concatenateAll } from "../layers/pointwise/concatenate.ts";
 import { takeApart } from "../layers/take-apart.ts";
 import { denseStack } from "../layers/pointwise/dense.ts";
 import { type AtomicTensor, type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
+import { powerOf } from "../symmetry/parts.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { Model, VectorModel, WeightBatch } from "./model.ts";
 
@@ -29,17 +30,17 @@ export interface SlicedModelOptions {
 /** Coordinates of the neurons of an axis from one atomic tensor: [batch, neurons, width], with the charge under scales. */
 interface Coordinates {
   readonly values: np.Array;
-  readonly charge: 1 | -1;
+  readonly charge: 1 | -1 | 0;
   /** Keeps its sign when the neuron changes its own. */
   readonly even: boolean;
 }
 
 const ancestors = (dims: AtomicTensor["dims"], dim: number): number[] => {
-  const { governor } = dims[dim];
-  return governor === null ? [] : [...ancestors(dims, governor), governor];
+  const { parent } = dims[dim];
+  return parent === null ? [] : [...ancestors(dims, parent), parent];
 };
 
-/** What one dimension of an atomic array [batch, ...dims, fixed] tells of its neurons; does not consume. */
+/** What one dimension of an atomic array [batch, ...dims, fixed] tells of its neurons. @keeps all */
 function coordinatesOf(
   lowered: LoweredSpec,
   tensor: AtomicTensor,
@@ -52,11 +53,14 @@ function coordinatesOf(
   const order = [0, ...own.map((i) => i + 1), dims.length + 1, ...others.map((i) => i + 1)];
   const neurons = sizeOf(own.map((i) => x.shape[i + 1]));
   const rest = sizeOf(others.map((i) => x.shape[i + 1]));
-  const charge = dims[dim].inverse ? -1 : 1;
+  const charge = powerOf(dims[dim]);
   const values = np.transpose(x.ref, order).reshape([x.shape[0], neurons, fixedSize, rest]);
   if (others.length === 0)
     return [{ values: values.reshape([x.shape[0], neurons, fixedSize]), charge, even: false }];
-  const axes = others.map((i) => lowered.axes[dims[i].axis]);
+  const axes = others.map((i) => {
+    const { scale, ...axis } = lowered.axes[dims[i].axis];
+    return { ...axis, scale: dims[i].still ? null : scale };
+  });
   if (axes.some(({ group, scale }) => group !== "permutation" || (scale && scale !== "sign"))) {
     values.dispose();
     return [];
@@ -71,7 +75,7 @@ function coordinatesOf(
   ];
 }
 
-/** Incoming weights at length 1, outgoing ones times that length; consumes. */
+/** Incoming weights at length 1, outgoing ones times that length. @consumes */
 function takeOutScale(parts: readonly Coordinates[]): Coordinates[] {
   const squares = parts
     .filter(({ charge }) => charge === 1)
@@ -82,14 +86,18 @@ function takeOutScale(parts: readonly Coordinates[]): Coordinates[] {
   const scaled = parts.map((part) => ({
     ...part,
     values:
-      part.charge === 1 ? np.divide(part.values, safe.ref) : np.multiply(part.values, length.ref),
+      part.charge === 0
+        ? part.values
+        : part.charge === 1
+          ? np.divide(part.values, safe.ref)
+          : np.multiply(part.values, length.ref),
   }));
   safe.dispose();
   length.dispose();
   return scaled;
 }
 
-/** The cloud of an axis, every neuron beside its negative where the axis has signs: [batch, neurons, d]; consumes. */
+/** The cloud of an axis, every neuron beside its negative where the axis has signs: [batch, neurons, d]. @consumes */
 function cloudOf(parts: readonly Coordinates[], isSigned: boolean): np.Array {
   const join = (list: readonly Coordinates[]) =>
     concatenateAll(
@@ -133,7 +141,7 @@ function directionMatrix(dimension: number, count: number, seed: number): np.Arr
   return np.array(data).reshape([dimension, count]);
 }
 
-/** Quantiles of the sorted projections of a cloud [batch, neurons, d]: [batch, directions * quantiles]; consumes. */
+/** Quantiles of the sorted projections of a cloud [batch, neurons, d]: [batch, directions * quantiles]. @consumes */
 function sortedProjections(
   cloud: np.Array,
   directions: number,
@@ -191,7 +199,8 @@ function widthOf(lowered: LoweredSpec, each: number): number {
             dims.every((other, i) => {
               const { group, scale } = lowered.axes[other.axis];
               const isOwn = i === at || ancestors(dims, at).includes(i);
-              return isOwn || (group === "permutation" && (!scale || scale === "sign"));
+              const isPlain = other.still || !scale || scale === "sign";
+              return isOwn || (group === "permutation" && isPlain);
             }),
         ),
       ),

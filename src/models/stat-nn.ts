@@ -26,7 +26,7 @@ function quantileMatrix(entries: number): Float32Array<ArrayBuffer> {
   return matrix;
 }
 
-/** [batch, tensors * 7]; consumes. */
+/** [batch, tensors * 7]. @consumes */
 export function weightStatistics(spec: SymmetrySpec, weights: WeightBatch): np.Array {
   const statistics = flattenTensors(spec, weights).map((x) => {
     const [batch, entries] = x.shape;

@@ -41,9 +41,9 @@ const endings = [
   ".onnx",
 ];
 
-const mostRevisionBytes = 200;
+const maxRevisionBytes = 200;
 const pipelineIndex = "model_index.json";
-const mostIndexBytes = 2 ** 20;
+const maxIndexBytes = 2 ** 20;
 
 /** Names in a folder. @throws {EnvironmentError} */
 const namesIn = (folder: string): Promise<string[]> =>
@@ -90,7 +90,7 @@ async function snapshotIn(folder: string): Promise<string> {
 
 async function revisionOf(path: string): Promise<string | undefined> {
   const found = await stat(path).catch(() => undefined);
-  if (found?.isFile() !== true || found.size > mostRevisionBytes) return undefined;
+  if (found?.isFile() !== true || found.size > maxRevisionBytes) return undefined;
   return (await readFile(path, "utf8")).trim();
 }
 
@@ -113,7 +113,7 @@ function weightsIn(folder: string, names: readonly string[]): string {
 
 /** The parts of a pipeline that hold weights: folders that its index names. */
 async function partsIn(folder: string, part: string | undefined) {
-  const index = await readJson(join(folder, pipelineIndex), { bytes: mostIndexBytes });
+  const index = await readJson(join(folder, pipelineIndex), { bytes: maxIndexBytes });
   if (typeof index !== "object" || index === null || Array.isArray(index))
     throw new FormatError(
       `${join(folder, pipelineIndex)} is no index of a pipeline, expected an object with its parts; fetch it again`,

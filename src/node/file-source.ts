@@ -20,7 +20,7 @@ function refuseOthers(path: string, stat: Stats): void {
 }
 
 /** Files held open at once; others are opened again when they are read, so that few handles suffice for many files. */
-const mostOpen = 24;
+const maxOpen = 24;
 
 /** An open file that may be given back while nobody reads it. */
 interface Held {
@@ -33,7 +33,7 @@ const held = new Map<object, Held>();
 
 async function makeRoom(): Promise<void> {
   for (const [owner, { handle, readers }] of held) {
-    if (held.size < mostOpen) return;
+    if (held.size < maxOpen) return;
     if (readers > 0) continue;
     held.delete(owner);
     await handle.close();

@@ -7,13 +7,13 @@ import { parseJson } from "../core/json-limits.ts";
 import { sniffBinary } from "../formats/sniff.ts";
 
 /** Bytes that are read at once; no model file of one piece is larger. */
-const mostBytes = 2 ** 31;
+const maxBytes = 2 ** 31;
 
 /**
  * The bytes of a file.
  * @throws {EnvironmentError} for what is no file (a pipe, a device, a folder), and for more bytes than `most`
  */
-export async function readBytes(path: string, most = mostBytes): Promise<Uint8Array> {
+export async function readBytes(path: string, most = maxBytes): Promise<Uint8Array> {
   const { fileSource } = await import("./file-source.ts");
   const file = await fileSource(path);
   try {
@@ -28,10 +28,10 @@ export async function readBytes(path: string, most = mostBytes): Promise<Uint8Ar
 }
 
 /** Bytes of the largest JSON file that is read: specs and sketches of large models, results with all their predictions. */
-const mostJsonBytes = 2 ** 28;
+const maxJsonBytes = 2 ** 28;
 
 /** Bytes of the largest file of options or settings. */
-export const mostOptionBytes = 2 ** 20;
+export const maxOptionBytes = 2 ** 20;
 
 export interface JsonFileLimits {
   /** Bytes at most. @default 256 MiB */
@@ -45,7 +45,7 @@ export interface JsonFileLimits {
  */
 export async function readJson(
   path: string,
-  { bytes = mostJsonBytes }: JsonFileLimits = {},
+  { bytes = maxJsonBytes }: JsonFileLimits = {},
 ): Promise<unknown> {
   const { fileSource } = await import("./file-source.ts");
   const file = await fileSource(path);
@@ -62,7 +62,7 @@ export async function readJson(
 export function readJsonBytes(
   path: string,
   text: Uint8Array,
-  { bytes = mostJsonBytes }: JsonFileLimits = {},
+  { bytes = maxJsonBytes }: JsonFileLimits = {},
 ): unknown {
   return parseJson(text, {
     bytes,

@@ -3,6 +3,7 @@
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ByteSource } from "../formats/byte-source.ts";
+import { visibleName } from "../core/visible.ts";
 import { embedData } from "../formats/onnx/onnx-data.ts";
 import { joinSources } from "../formats/joined-source.ts";
 import { openTensorSource } from "../formats/open.ts";
@@ -121,7 +122,7 @@ async function openFile(
   } catch (error) {
     // Readers of formats do not know every path; with two files on the command line it must be said.
     if (error instanceof Error && !error.message.includes(target))
-      error.message = `${target}: ${error.message}`;
+      error.message = `${visibleName(target)}: ${error.message}`;
     throw error;
   }
 }

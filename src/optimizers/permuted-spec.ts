@@ -4,12 +4,15 @@
 import { frozenRecord } from "../core/records.ts";
 import type { Axis, SymmetrySpec } from "../symmetry/types.ts";
 
-/** The spec with an axis of its own for every dimension that is a bare block; the same spec where there is none. */
-export function blocksAsAxes(spec: SymmetrySpec): SymmetrySpec {
+/**
+ * The spec with an axis of its own for every dimension that is a bare block, of tensors of at most `maxRank` dimensions; the same spec where
+ * there is none.
+ */
+export function blocksAsAxes(spec: SymmetrySpec, maxRank = Infinity): SymmetrySpec {
   const axes: [string, Axis][] = [];
   const tensors = Object.entries(spec.tensors).map(([name, { shape, axes: expressions }], t) => {
     const named = expressions.map((expression, dimension) => {
-      if (expression.kind !== "block") return expression;
+      if (expression.kind !== "block" || shape.length > maxRank) return expression;
       const axis = freshName(spec, `block${t}.${dimension}`);
       axes.push([axis, { size: expression.size, group: "permutation" }]);
       return { kind: "axis", name: axis, inverse: false } as const;

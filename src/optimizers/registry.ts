@@ -11,6 +11,7 @@ import { momentumProgram } from "./kinds/momentum.ts";
 import { residualProgram } from "./kinds/residual.ts";
 import type { UpdateProgram } from "./update-program.ts";
 
+/** A kind of learned optimizer, before it is made. */
 export interface OptimizerKind {
   /** One line for help texts. */
   readonly summary: string;

@@ -3,7 +3,7 @@
 
 import type { GroupElement } from "../symmetry/element.ts";
 import type { PartDim } from "../symmetry/parts.ts";
-import { governorsOf, lanesOf, type Dense } from "../symmetry/dense.ts";
+import { parentsOf, lanesOf, type Dense } from "../symmetry/dense.ts";
 import { rootMeanSquare } from "./features/messages.ts";
 import { partAction } from "../symmetry/act.ts";
 import type { MatchProblem, PartReader } from "./problem.ts";
@@ -82,7 +82,8 @@ function boundOf(
   { scaled }: Rounding,
 ): Bound {
   const isLinear = ({ axis }: PartDim) => axis !== null && axes[axis].group === "general-linear";
-  const isScaled = ({ axis }: PartDim) => axis !== null && axes[axis].scale === "positive";
+  const isScaled = ({ axis, still }: PartDim) =>
+    axis !== null && axes[axis].scale === "positive" && still !== true;
   const larger = (x: number, y: number) => Math.max(Math.abs(x), Math.abs(y));
   const dim = dims.findIndex(isLinear);
   if (dim === -1) {
@@ -100,7 +101,7 @@ function vectorNorms(
   { sizes, data }: Dense,
   dim: number,
 ): (i: number) => number {
-  const { outer, inner } = lanesOf(sizes, dim, governorsOf(dims, dim));
+  const { outer, inner } = lanesOf(sizes, dim, parentsOf(dims, dim));
   const size = sizes[dim];
   const norms = new Float64Array(outer * inner);
   for (let i = 0; i < data.length; i++) {

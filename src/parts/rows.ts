@@ -1,6 +1,6 @@
 // Rows of one axis in a dense part: what matching compares between two networks.
 
-import { type Dense, governorsOf, lanesOf, type Numbers } from "../symmetry/dense.ts";
+import { type Dense, parentsOf, lanesOf, type FloatArray } from "../symmetry/dense.ts";
 import type { PartDim } from "../symmetry/parts.ts";
 
 /** Rows of one instance of a dimension: entry i of the axis beside everything else, [size, rest]. */
@@ -11,11 +11,7 @@ export function rowsOf(
   instance: number,
 ): { readonly rows: Float32Array<ArrayBuffer>; readonly rest: number } {
   const size = sizes[dim];
-  const { outer, inner, outerInstance, innerInstance } = lanesOf(
-    sizes,
-    dim,
-    governorsOf(dims, dim),
-  );
+  const { outer, inner, outerInstance, innerInstance } = lanesOf(sizes, dim, parentsOf(dims, dim));
   const single = outerInstance === null || innerInstance === null;
   const wanted = (o: number, n: number) =>
     single || outerInstance[o] + innerInstance[n] === instance;
@@ -41,7 +37,7 @@ export function rowsOf(
 /** Rows copied in blocks, so that neither side is read or written far apart: [outer, size, inner] to [size, outer, inner]. */
 function copyRows(
   rows: Float32Array,
-  data: Numbers,
+  data: FloatArray,
   size: number,
   outer: number,
   inner: number,

@@ -3,6 +3,7 @@
 import type { GroupElement } from "../symmetry/element.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 
+/** How much of one axis a group element moves. */
 export interface AxisSummary {
   readonly axis: string;
   /** Indices over all instances, and how many of them go elsewhere. */

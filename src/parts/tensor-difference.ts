@@ -3,6 +3,7 @@
 import { stridesOf } from "../core/shapes.ts";
 import type { Tensor } from "../core/tensors.ts";
 
+/** How far two versions of a tensor are apart. */
 export interface TensorDifference {
   readonly tensor: string;
   readonly shape: readonly number[];

@@ -7,7 +7,7 @@ import { compilePlan } from "./compile.ts";
 import { membersOf, mergeTensors } from "./merge-tensors.ts";
 import { countFeatures } from "./patterns.ts";
 import type { Pattern, Plan } from "./plan.ts";
-import { type Place, sharedPlaces } from "./shared-places.ts";
+import { type SharedPlace, sharedPlaces } from "./shared-places.ts";
 import { jointLabels } from "./terms.ts";
 
 /** Past these numbers sizes are not worked out; each is reached in a few seconds. */
@@ -122,7 +122,7 @@ function sharedCount(merged: LoweredSpec, plan: Plan): number | null {
   }
   const members = (tensor: number): readonly AtomicTensor[] => membersOf(merged, tensor);
   let pairs = 0;
-  const places = new Map<string, Place[]>();
+  const places = new Map<string, SharedPlace[]>();
   for (const [key, set] of labels) {
     const [from, to] = key.split("|").map(Number);
     pairs += members(from).length * members(to).length * set.size;
@@ -133,7 +133,7 @@ function sharedCount(merged: LoweredSpec, plan: Plan): number | null {
 }
 
 /** Entries of a union of blocks that all begin at the first row and the first column. */
-function areaOf(places: readonly Place[]): number {
+function areaOf(places: readonly SharedPlace[]): number {
   const [first, ...others] = places;
   if (others.every(({ rows, columns }) => rows === first.rows && columns === first.columns))
     return first.rows * first.columns;

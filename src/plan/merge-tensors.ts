@@ -2,6 +2,7 @@
 // tensors mix all fixed entries, so they are exactly the maps between all their members, in far fewer and larger arrays.
 
 import type { AtomicTensor, LoweredSpec } from "../symmetry/lower.ts";
+import { powerOf } from "../symmetry/parts.ts";
 import { isRead, isWritten } from "../symmetry/formula.ts";
 
 export interface MergedSpec extends LoweredSpec {
@@ -10,7 +11,7 @@ export interface MergedSpec extends LoweredSpec {
 }
 
 const kindOf = ({ dims, role = "both" }: AtomicTensor): string =>
-  `${role}:${dims.map(({ axis, governor, inverse }) => `${axis}@${governor}${inverse ? "-" : ""}`).join()}`;
+  `${role}:${dims.map((dim) => `${dim.axis}@${dim.parent}^${powerOf(dim)}`).join()}`;
 
 /**
  * Tensors in the order of their first members, without those that are neither read nor written. The trees of the spec still

@@ -4,6 +4,7 @@
 import { stirlingNumber } from "../basis/partitions.ts";
 import { validPartitions } from "../basis/terms.ts";
 import type { AtomicTensor, LoweredSpec } from "../symmetry/lower.ts";
+import { powerOf } from "../symmetry/parts.ts";
 
 /** Whether terms must also commute with scale parts and general-linear maps, or with permutations only. */
 export type ScaleRule = "ignore" | "respect";
@@ -53,12 +54,11 @@ export function openPatterns(
     const count = Math.max(-1, ...labels) + 1;
     const blocks = Array.from({ length: count }, (_, label): OpenBlock => {
       const dims = labels.flatMap((other, dim) => (other === label ? [dim] : []));
-      const { axis, governor } = tensor.dims[dims[0]];
-      const parent = governor === null ? null : labels[governor];
+      const { axis, parent } = tensor.dims[dims[0]];
       return {
         dims,
         axis,
-        parent,
+        parent: parent === null ? null : labels[parent],
         charge: scales === "respect" ? chargeOf(lowered, tensor, dims) : 0,
       };
     });
@@ -76,7 +76,7 @@ export function openPatterns(
 /** Net scale power of a block: signs count modulo 2; inverse dimensions count negatively. */
 function chargeOf(lowered: LoweredSpec, tensor: AtomicTensor, dims: readonly number[]): number {
   const { scale, group } = lowered.axes[tensor.dims[dims[0]].axis];
-  const power = dims.reduce((sum, dim) => sum + (tensor.dims[dim].inverse ? -1 : 1), 0);
+  const power = dims.reduce((sum, dim) => sum + powerOf(tensor.dims[dim]), 0);
   if (scale === "sign") return Math.abs(power % 2);
   return scale === "positive" || group === "general-linear" ? power : 0;
 }

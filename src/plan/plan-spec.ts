@@ -7,6 +7,7 @@ import type { ScaleRule } from "./patterns.ts";
 import type { Plan } from "./plan.ts";
 import { type Schedule, schedulePlan } from "./schedule.ts";
 
+/** A plan with the schedule by which it runs. */
 export interface ExecutablePlan {
   readonly lowered: LoweredSpec;
   readonly plan: Plan;

@@ -33,6 +33,7 @@ export interface Product {
   readonly targets: readonly Pattern[];
 }
 
+/** A layer as data: matrix products, each between features that carry the same axes. */
 export interface Plan {
   readonly products: readonly Product[];
   /** Number of basis terms: the sum of features times targets. */

@@ -2,6 +2,7 @@
 
 import { visibleName } from "../core/visible.ts";
 import type { AtomicTensor, LoweredSpec } from "../symmetry/lower.ts";
+import { powerOf } from "../symmetry/parts.ts";
 import type { LeftOut } from "./products/chain-operands.ts";
 import { type Pattern, type Plan, slotEntries } from "./plan.ts";
 
@@ -52,7 +53,7 @@ function formatDerived(lowered: LoweredSpec, tensor: AtomicTensor): string[] {
   const { formula, name, dims, fixedSize, role } = tensor;
   if (formula === undefined) return [];
   const axis = (dim: AtomicTensor["dims"][number]) =>
-    lowered.axes[dim.axis].name + (dim.inverse ? "^-1" : "");
+    lowered.axes[dim.axis].name + ["^-1", "^0", ""][1 + powerOf(dim)];
   const fixed = fixedSize === 1 ? "" : `${dims.length > 0 ? " " : ""}| ${fixedSize}`;
   const operands = formula.operands.map((id) => lowered.tensors[id].name).join(", ");
   const first = lowered.tensors[formula.operands[0]];

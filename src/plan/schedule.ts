@@ -26,6 +26,7 @@ export interface TargetUse {
   readonly pattern: Pattern;
 }
 
+/** Which reductions a plan computes from which, and where the columns of its products go. */
 export interface Schedule {
   readonly steps: readonly ReductionStep[];
   /** Per product: its features in order. */

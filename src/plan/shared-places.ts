@@ -15,7 +15,7 @@ export const distanceOf = (a: readonly number[], b: readonly number[], most: num
     : "apart";
 
 /** A block of coefficients. */
-export interface Place {
+export interface SharedPlace {
   readonly rows: number;
   readonly columns: number;
 }
@@ -28,7 +28,7 @@ export function sharedPlaces(
   from: readonly AtomicTensor[],
   to: readonly AtomicTensor[],
   labels: readonly string[],
-  places: Map<string, Place[]>,
+  places: Map<string, SharedPlace[]>,
 ): void {
   const targets = to.map((tensor) => ({ ...roleOf(tensor), size: tensor.fixedSize }));
   for (const tensor of from) {

@@ -8,6 +8,8 @@ import { type NamedFamily, registerFamily } from "../infer/names/registry.ts";
 import { type NamedOperation, registerOperation } from "../infer/ops/registry.ts";
 import { type NamedLayer, registerLayer } from "../layers/weight-layer.ts";
 import { type NamedModel, registerModel } from "../models/registry.ts";
+import { type NamedOptimizerKind, registerOptimizer } from "../optimizers/registry.ts";
+import { type NamedInnerTask, registerInnerTask } from "../tasks/inner/registry.ts";
 import { type NamedTask, registerTask } from "../tasks/registry.ts";
 import { type NamedMetric, registerMetric } from "../train/measures/metric-registry.ts";
 import type { ObjectiveDefinition } from "../train/measures/objective.ts";
@@ -19,7 +21,7 @@ import { registerRecipe } from "../zoo/recipes.ts";
 export interface PluginRegistry {
   /** What networks of populations learn. */
   task(entry: NamedTask): void;
-  /** A functional: `train --model`, `experiment --models`. */
+  /** A functional: `train --functional`, `experiment --models`. */
   model(entry: NamedModel): void;
   /** A layer between features of weights, for `layered` models. */
   layer(entry: NamedLayer): void;
@@ -31,6 +33,10 @@ export interface PluginRegistry {
   format(entry: NamedFormat): void;
   /** How the networks of a population differ. */
   recipe(entry: Recipe): void;
+  /** A kind of learned optimizer: `optimizer train --kind`. */
+  optimizer(entry: NamedOptimizerKind): void;
+  /** What learned optimizers are trained on: `optimizer train --task`. */
+  innerTask(entry: NamedInnerTask): void;
   /** A number that judges predictions: `train --metric`. */
   metric(entry: NamedMetric): void;
   /** What functionals minimise: `train --objective`, `objective` of a task's metric. */
@@ -49,6 +55,8 @@ export const pluginRegistry: PluginRegistry = Object.freeze({
   family: registerFamily,
   format: registerFormat,
   recipe: registerRecipe,
+  optimizer: registerOptimizer,
+  innerTask: registerInnerTask,
   metric: registerMetric,
   objective: registerObjective,
 });

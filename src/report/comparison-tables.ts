@@ -3,7 +3,7 @@
 
 import type { PairedComparison, TuningRow } from "./experiment.ts";
 import { type Html, html } from "./html.ts";
-import { type Column, count, decimal, duration, htmlTable, range, withSpread } from "./table.ts";
+import { type Column, count, decimal, duration, htmlTable, range, withStd } from "./table.ts";
 
 /** Whether the test networks leave no doubt which of the two is better. */
 const isClear = ({ interval: [low, high] }: PairedComparison) => low > 0 || high < 0;
@@ -15,7 +15,7 @@ export function comparisonSection(comparisons: readonly PairedComparison[]): Htm
     { label: "Pair", cell: ({ model, other }) => `${model} − ${other}`, className: () => "name" },
     {
       label: "difference in tau",
-      cell: ({ difference, spread }) => withSpread(difference, spread),
+      cell: ({ difference, std }) => withStd(difference, std),
       className: (pair) => (isClear(pair) ? "best" : undefined),
     },
     { label: "95 %", cell: ({ interval }) => range(interval) },

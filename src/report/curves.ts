@@ -1,6 +1,6 @@
 // Learning curves of several seeds averaged epoch by epoch.
 
-import { meanAndSpread } from "../train/measures/metrics.ts";
+import { meanAndStd } from "../train/measures/metrics.ts";
 import type { LearningCurve } from "./experiment.ts";
 
 export interface CurvePoint {
@@ -9,7 +9,7 @@ export interface CurvePoint {
   /** Mean validation tau of the seeds that reached this epoch. */
   readonly mean: number;
   /** Sample standard deviation; NaN for one seed. */
-  readonly spread: number;
+  readonly std: number;
 }
 
 /** One point per model and epoch, in the order of the curves; epochs where no seed has a finite tau are left out. */
@@ -27,8 +27,8 @@ export function averageCurves(curves: readonly LearningCurve[]): CurvePoint[] {
     return [...byEpoch]
       .toSorted(([a], [b]) => a - b)
       .map(([epoch, values]) => {
-        const { mean, spread } = meanAndSpread(values);
-        return { model, epoch, mean, spread };
+        const { mean, std } = meanAndStd(values);
+        return { model, epoch, mean, std };
       });
   });
 }

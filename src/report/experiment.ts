@@ -3,7 +3,7 @@
 import type { MetricInfo } from "../core/metric-info.ts";
 import type { PluginRecord } from "../core/plugins.ts";
 
-/** One model's line in the main table; means and spreads are over `seeds` runs. */
+/** One model's line in the main table; means and standard deviations are over `seeds` runs. */
 export interface ExperimentRow {
   readonly model: string;
   /** Trainable numbers. */
@@ -12,7 +12,7 @@ export interface ExperimentRow {
   readonly seconds: number;
   readonly tauMean: number;
   /** Sample standard deviation; NaN for one seed. */
-  readonly tauSpread: number;
+  readonly tauStd: number;
   /** 95 % interval of `tauMean` when test networks are drawn again (bootstrap over runs of the population). */
   readonly tauInterval?: readonly [number, number];
   /** Tau of every seed, in their order. */
@@ -23,7 +23,7 @@ export interface ExperimentRow {
   readonly stageTauStd?: number;
   /** The same after a random group element acted on every test network. */
   readonly tauMovedMean: number;
-  readonly tauMovedSpread: number;
+  readonly tauMovedStd: number;
   /** Largest change of a prediction under the group elements, on the scale of the target. */
   readonly maxPredictionChange: number;
   /** Kendall's tau between the predictions before and after the group elements: 1 when no order changed. */
@@ -31,7 +31,7 @@ export interface ExperimentRow {
   /** Tau after scales, signs or bases acted on every test network, by what acted (`scales:2`, `signs`, `bases`). */
   readonly moves?: readonly MoveRow[];
   readonly r2Mean: number;
-  readonly r2Spread: number;
+  readonly r2Std: number;
   readonly seeds: number;
   /** Learning rate and options it was trained with. */
   readonly rate?: number;
@@ -66,7 +66,7 @@ export interface PairedComparison {
   /** Mean over seeds of the tau of `model` minus that of `other`. */
   readonly difference: number;
   /** Sample standard deviation of the difference over seeds; NaN for one seed. */
-  readonly spread: number;
+  readonly std: number;
   /** 95 % interval of `difference` when test networks are drawn again. */
   readonly interval: readonly [number, number];
   /** Seeds in which `model` has the higher tau. */
@@ -99,6 +99,7 @@ export interface ScatterPoint {
   readonly moved: number;
 }
 
+/** One training run, epoch by epoch. */
 export interface LearningCurve {
   readonly model: string;
   readonly seed: number;

@@ -36,11 +36,11 @@ const tauLabel = ([low]: readonly [number, number], name = "Kendall's tau"): str
 /** Horizontal bars of Kendall's tau on held-out networks, with whiskers of one standard deviation over seeds. */
 export function tauBars(rows: readonly ExperimentRow[]): string {
   const models = rows.map(({ model }) => model);
-  const spread = rows.filter((row) => Number.isFinite(row.tauSpread));
+  const severalRuns = rows.filter((row) => Number.isFinite(row.tauStd));
   const label = (row: ExperimentRow) =>
-    row.tauMean + (Number.isFinite(row.tauSpread) ? row.tauSpread : 0);
+    row.tauMean + (Number.isFinite(row.tauStd) ? row.tauStd : 0);
   const domain = tauDomain(
-    rows.flatMap((r) => finite(r.tauMean - (r.tauSpread || 0), r.tauMean + (r.tauSpread || 0))),
+    rows.flatMap((r) => finite(r.tauMean - (r.tauStd || 0), r.tauMean + (r.tauStd || 0))),
   );
   return drawSvg({
     ariaLabel: "Kendall's tau of every model on held-out networks",
@@ -57,9 +57,9 @@ export function tauBars(rows: readonly ExperimentRow[]): string {
       Plot.axisX({ ...axis, label: tauLabel(domain), ticks: 6 }),
       Plot.axisY({ tickSize: 0, label: null, fontSize: 13, tickPadding: 10 }),
       Plot.barX(rows, { x1: () => domain[0], x2: "tauMean", y: "model", fill: "model", rx2: 4 }),
-      Plot.ruleY(spread, {
-        x1: (row: ExperimentRow) => row.tauMean - row.tauSpread,
-        x2: (row: ExperimentRow) => row.tauMean + row.tauSpread,
+      Plot.ruleY(severalRuns, {
+        x1: (row: ExperimentRow) => row.tauMean - row.tauStd,
+        x2: (row: ExperimentRow) => row.tauMean + row.tauStd,
         y: "model",
         stroke: "var(--ink)",
         strokeWidth: 1.5,
@@ -144,8 +144,8 @@ export function learningCurves(
       Plot.axisX({ ...axis, label: "epoch" }),
       Plot.areaY(points, {
         x: "epoch",
-        y1: (point) => point.mean - (point.spread || 0),
-        y2: (point) => point.mean + (point.spread || 0),
+        y1: (point) => point.mean - (point.std || 0),
+        y2: (point) => point.mean + (point.std || 0),
         z: "model", // said, because Plot warns on standard error when it has to guess
         fill: "model",
         fillOpacity: 0.16,
@@ -157,16 +157,16 @@ export function learningCurves(
 }
 
 /** Points that a scatter plot shows: more hide one another. */
-const mostPoints = 400;
+const maxPoints = 400;
 
 /**
  * The points a scatter plot shows: all, or 400 drawn without replacement by the seed, in their order. Never every n-th: the
  * checkpoints of a run follow each other, and a stride may see the same checkpoint of every run.
  */
 export function samplePoints<Point>(points: readonly Point[], seed: number): readonly Point[] {
-  if (points.length <= mostPoints) return points;
+  if (points.length <= maxPoints) return points;
   const drawn = randomStream(deriveSeed(seed, "scatter")).permutation(points.length);
-  const places = Array.from(drawn.slice(0, mostPoints)).sort((a, b) => a - b);
+  const places = Array.from(drawn.slice(0, maxPoints)).sort((a, b) => a - b);
   return places.map((place) => points[place]);
 }
 

@@ -21,7 +21,7 @@ import {
   htmlTable,
   magnitude,
   range,
-  withSpread,
+  withStd,
 } from "./table.ts";
 
 const dot = (index: number) =>
@@ -78,7 +78,7 @@ function mainTable(rows: readonly ExperimentRow[]): Html {
     },
     {
       label: "Kendall's tau",
-      cell: (row) => withSpread(row.tauMean, row.tauSpread),
+      cell: (row) => withStd(row.tauMean, row.tauStd),
       className: (row) => (row.tauMean === best ? "best" : undefined),
     },
     ...(rows.some(({ tauInterval }) => tauInterval !== undefined)
@@ -89,13 +89,13 @@ function mainTable(rows: readonly ExperimentRow[]): Html {
           {
             label: "tau in a stage",
             cell: (row: ExperimentRow) =>
-              withSpread(row.stageTauMean ?? Number.NaN, row.stageTauStd ?? Number.NaN),
+              withStd(row.stageTauMean ?? Number.NaN, row.stageTauStd ?? Number.NaN),
           },
         ]
       : []),
     {
       label: "tau, reordered",
-      cell: (row) => withSpread(row.tauMovedMean, row.tauMovedSpread),
+      cell: (row) => withStd(row.tauMovedMean, row.tauMovedStd),
       className: (row) => (row.tauMean - row.tauMovedMean > 0.01 ? "fell" : undefined),
     },
     {
@@ -108,7 +108,7 @@ function mainTable(rows: readonly ExperimentRow[]): Html {
       cell: (row) => row.agreement.toFixed(3),
       className: (row) => (row.agreement < 0.99 ? "fell" : undefined),
     },
-    { label: "R²", cell: (row) => withSpread(row.r2Mean, row.r2Spread) },
+    { label: "R²", cell: (row) => withStd(row.r2Mean, row.r2Std) },
     { label: "parameters", cell: (row) => count(row.parameters) },
     { label: "training", cell: (row) => duration(row.seconds) },
   ];

@@ -7,7 +7,7 @@ export interface Html {
   readonly markup: string;
 }
 
-type Part = string | number | Html | readonly Part[] | undefined;
+type HtmlPart = string | number | Html | readonly HtmlPart[] | undefined;
 
 /** Text as it may stand in markup and in quoted attributes. */
 export function escapeHtml(text: string): string {
@@ -24,7 +24,7 @@ export function escapeHtml(text: string): string {
 /** Markup taken as it is: for SVG this project has drawn. */
 export const trusted = (markup: string): Html => ({ markup });
 
-function render(part: Part): string {
+function render(part: HtmlPart): string {
   if (part === undefined) return "";
   if (typeof part === "number") return String(part);
   if (typeof part === "string") return escapeHtml(part);
@@ -33,7 +33,7 @@ function render(part: Part): string {
 }
 
 /** Markup from a template: text and numbers are escaped, markup and lists of it are put in as they are. */
-export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
+export function html(strings: TemplateStringsArray, ...parts: readonly HtmlPart[]): Html {
   return { markup: strings.map((text, i) => text + render(parts[i])).join("") };
 }
 

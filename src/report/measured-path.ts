@@ -1,12 +1,12 @@
-// What is measured on the way between two networks; paths of several pairs of networks as one, with means and spreads.
+// What is measured on the way between two networks; paths of several pairs of networks as one, with means and standard deviations.
 
 import { lossBarrier, type PathPoint } from "../align/merging/path.ts";
-import { meanAndSpread } from "../train/measures/metrics.ts";
+import { meanAndStd } from "../train/measures/metrics.ts";
 
-/** A measured number over several pairs of networks; the spread is NaN for one. */
+/** A measured number over several pairs of networks; the standard deviation is NaN for one. */
 export interface Measured {
   readonly mean: number;
-  readonly spread: number;
+  readonly std: number;
 }
 
 /** What was measured along the path from t = 0, the first network, to t = 1, the second. */
@@ -32,11 +32,11 @@ export interface PathPair {
 /** One path per pair, all measured at the same points. */
 export function measuredPath(paths: readonly (readonly PathPoint[])[]): MeasuredPath {
   return {
-    barrier: meanAndSpread(paths.map(lossBarrier)),
+    barrier: meanAndStd(paths.map(lossBarrier)),
     points: paths[0].map(({ t }, at) => ({
       t,
-      loss: meanAndSpread(paths.map((path) => path[at].loss)),
-      accuracy: meanAndSpread(paths.map((path) => path[at].accuracy)),
+      loss: meanAndStd(paths.map((path) => path[at].loss)),
+      accuracy: meanAndStd(paths.map((path) => path[at].accuracy)),
     })),
   };
 }

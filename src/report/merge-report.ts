@@ -1,12 +1,13 @@
 // The report of a merge: the loss along the straight path between two networks, as they are and after alignment, and the
-// barriers on it (Frankle et al. 2020; Ainsworth et al. 2023). For one pair of networks, or for many pairs with spreads.
+// barriers on it (Frankle et al. 2020; Ainsworth et al. 2023). For one pair of networks, or for many pairs with standard deviations.
 
 import { seriesColor } from "./canvas.ts";
 import { type Html, html, htmlPage, trusted } from "./html.ts";
 import type { Measured, MeasuredPath, PathPair } from "./measured-path.ts";
 import { lossPaths } from "./path-figure.ts";
-import { type Column, decimal, htmlTable, withSpread } from "./table.ts";
+import { type Column, decimal, htmlTable, withStd } from "./table.ts";
 
+/** Losses on the straight path between networks, as a report shows them. */
 export interface MergeResult {
   readonly title: string;
   /** What was done, for people. */
@@ -20,7 +21,7 @@ export interface MergeResult {
   readonly paths: readonly PathPair[];
 }
 
-const show = ({ mean, spread }: Measured) => withSpread(mean, spread);
+const show = ({ mean, std }: Measured) => withStd(mean, std);
 const dot = (index: number) =>
   html`<i class="dot" style="background: ${trusted(seriesColor(index))}"></i>`;
 
@@ -30,7 +31,7 @@ const middle = ({ points }: MeasuredPath) =>
 /** Mean of both ends. */
 function ends({ points }: MeasuredPath): Measured {
   const [first, last] = [points[0], points[points.length - 1]];
-  return { mean: (first.accuracy.mean + last.accuracy.mean) / 2, spread: NaN };
+  return { mean: (first.accuracy.mean + last.accuracy.mean) / 2, std: NaN };
 }
 
 function table(paths: readonly PathPair[]): Html {

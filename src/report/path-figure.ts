@@ -13,13 +13,13 @@ export function lossPaths({ network, examples, plain, aligned }: PathPair): stri
     ...aligned.points.map((point) => ({ path: labels[0], ...point })),
     ...plain.points.map((point) => ({ path: labels[1], ...point })),
   ].map(({ path, t, loss }) => {
-    const spread = Number.isFinite(loss.spread) ? loss.spread : 0;
+    const std = Number.isFinite(loss.std) ? loss.std : 0;
     return {
       path,
       t,
       loss: loss.mean,
-      low: Math.max(0, loss.mean - spread),
-      high: loss.mean + spread,
+      low: Math.max(0, loss.mean - std),
+      high: loss.mean + std,
     };
   });
   const top = extent(

@@ -44,10 +44,10 @@ export function decimal(value: number, digits = 3): string {
   return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
 }
 
-/** `0.912 ± 0.004`, without the second part where there is no spread. */
-export function withSpread(mean: number, spread: number, digits = 3): Html {
-  if (!Number.isFinite(spread)) return html`${decimal(mean, digits)}`;
-  return html`${decimal(mean, digits)} <small>± ${decimal(spread, digits)}</small>`;
+/** `0.912 ± 0.004`, without the second part where there is no standard deviation. */
+export function withStd(mean: number, std: number, digits = 3): Html {
+  if (!Number.isFinite(std)) return html`${decimal(mean, digits)}`;
+  return html`${decimal(mean, digits)} <small>± ${decimal(std, digits)}</small>`;
 }
 
 /** `0.701 to 0.748`; a dash where there is none. */

@@ -3,7 +3,7 @@
 import * as Plot from "@observablehq/plot";
 import { drawSvg, extent, grid, seriesColor, softInk } from "./canvas.ts";
 import { type Html, html, htmlPage, trusted } from "./html.ts";
-import { type Column, count, decimal, htmlTable, withSpread } from "./table.ts";
+import { type Column, count, decimal, htmlTable, withStd } from "./table.ts";
 import type { TrainingSizeResult, TrainingSizeRow } from "./training-size.ts";
 
 /** Tau by number of training networks, on a logarithmic axis, in bands of one standard deviation over splits and seeds. */
@@ -67,7 +67,7 @@ function sizeTable(rows: readonly TrainingSizeRow[]): Html {
         label: model,
         cell: (share: number) => {
           const { tauMean = Number.NaN, tauStd = Number.NaN } = rowOf(model, share) ?? {};
-          return withSpread(tauMean, tauStd);
+          return withStd(tauMean, tauStd);
         },
       },
       ...(isStaged

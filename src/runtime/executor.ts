@@ -21,6 +21,7 @@ export interface ModelArray {
 
 type Arrays = Readonly<Record<string, ModelArray>>;
 
+/** A program that runs models; tests and proofs compare its outputs. */
 export interface Executor {
   /** The model's outputs by name. Rejects when the model cannot run. */
   run(model: Uint8Array, inputs: Arrays): Promise<Arrays>;

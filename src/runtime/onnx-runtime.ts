@@ -58,9 +58,11 @@ async function runSession(
     if (type === "bfloat16") throw new UnsupportedError(`onnxRuntime: input "${name}" is bfloat16`);
     return [name, new ort.Tensor(type as "float32", data as Float32Array, shape)] as const;
   });
-  const results = await session.run(Object.fromEntries(feeds)).catch((error: unknown) => {
-    throw runtimeError("gives up on the model while it runs", error);
-  });
+  const results = await session
+    .run(Object.fromEntries(feeds), { logSeverityLevel: 4 })
+    .catch((error: unknown) => {
+      throw runtimeError("gives up on the model while it runs", error);
+    });
   return frozenRecord(
     Object.entries(results).map(([name, value]) => [name, toArray(value as Ort.Tensor)] as const),
   );
@@ -82,18 +84,19 @@ async function createSession(ort: Runtime, model: Uint8Array): Promise<Ort.Infer
 }
 
 /** Words of the runtime that are passed on. */
-const mostWords = 300;
+const maxWords = 300;
 
 /** What the runtime throws, an error or the address of one, as an error of ours. */
 function runtimeError(what: string, error: unknown): UnsupportedError {
   const text = error instanceof Error ? error.message : `error ${String(error)}`;
   const said = text
     .replace(/^.*ERROR_MESSAGE: /s, "")
+    .replace(/^.*\[ONNXRuntimeError\] : \d+ : \w+ : /s, "")
     // oxlint-disable-next-line no-control-regex -- names inside the file end up in these messages
     .replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ")
     .trim()
     .replace(/\.$/, "");
-  const short = said.length > mostWords ? `${said.slice(0, mostWords)}...` : said;
+  const short = said.length > maxWords ? `${said.slice(0, maxWords)}...` : said;
   return new UnsupportedError(
     `onnxRuntime: onnxruntime-web ${what} (${short}); check the file where it was made, or go on without running it`,
     { cause: error },

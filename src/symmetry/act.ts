@@ -8,11 +8,11 @@ import type { Tensor, Weights } from "../core/tensors.ts";
 import {
   type Dense,
   densePart,
-  governorsOf,
+  parentsOf,
   innermostFirst,
   type Lanes,
   lanesOf,
-  type Numbers,
+  type FloatArray,
   outermostFirst,
   writePart,
   zerosLike,
@@ -78,7 +78,7 @@ export function partAction(axes: SymmetrySpec["axes"], element: GroupElement): P
     const moves = dims.map(({ axis }) => (axis === null ? null : moveOf(axis)));
     if (moves.every((move) => move === null)) return dense;
     let { data } = dense;
-    const lanesAt = (dim: number) => lanesOf(dense.sizes, dim, governorsOf(dims, dim));
+    const lanesAt = (dim: number) => lanesOf(dense.sizes, dim, parentsOf(dims, dim));
     for (const [dim, { inverse, size }] of dims.entries()) {
       const matrices = inverse ? moves[dim]?.dualMatrices() : moves[dim]?.matrices;
       if (matrices !== undefined) data = multiplied(data, size, lanesAt(dim), matrices);
@@ -152,11 +152,11 @@ function dualOf(matrix: readonly number[], size: number): readonly number[] {
 
 /** Multiplies the vectors along one dimension by the matrix of their instance. */
 function multiplied(
-  source: Numbers,
+  source: FloatArray,
   size: number,
   { outer, inner, outerInstance, innerInstance }: Lanes,
   matrices: readonly (readonly number[])[],
-): Numbers {
+): FloatArray {
   const target = zerosLike(source);
   for (let o = 0; o < outer; o++) {
     const base = o * size * inner;
@@ -174,12 +174,14 @@ function multiplied(
 
 /** Multiplies every number by the product of its scales. */
 function scaled(
-  source: Numbers,
+  source: FloatArray,
   dims: readonly PartDim[],
   moves: readonly (AxisMove | null)[],
   lanesAt: (dim: number) => Lanes,
-): Numbers {
-  const order = outermostFirst(dims).filter((dim) => moves[dim]?.scales !== undefined);
+): FloatArray {
+  const order = outermostFirst(dims).filter(
+    (dim) => moves[dim]?.scales !== undefined && dims[dim].still !== true,
+  );
   if (order.length === 0) return source;
   const factors = new Float64Array(source.length).fill(1);
   for (const dim of order) {
@@ -204,11 +206,11 @@ function scaled(
 
 /** Moves index i of one dimension to the image of i under the permutation of its instance. */
 function permuted(
-  source: Numbers,
+  source: FloatArray,
   size: number,
   { outer, inner, outerInstance, innerInstance }: Lanes,
   permutations: readonly (readonly number[])[],
-): Numbers {
+): FloatArray {
   const target = zerosLike(source);
   for (let o = 0; o < outer; o++) {
     const base = o * size * inner;

@@ -5,6 +5,7 @@ import { lookup } from "../core/records.ts";
 import { splitParts } from "./parts.ts";
 import {
   axesOfExpression,
+  stillAxes,
   axisNamePattern,
   expressionSize,
   formatAxisExpression,
@@ -86,6 +87,13 @@ function checkTensors({ axes, tensors }: SpecParts): SpecProblem[] {
         });
       }
       if (unknown.length > 0) continue;
+      for (const axis of stillAxes(expression)) {
+        const { group, scale } = axes[axis];
+        if (group !== "general-linear" && scale !== "sign") continue;
+        const what = scale === "sign" ? "sign flips" : "matrices";
+        const message = `${where}: "${axis}^0" leaves scales out, but ${what} act on "${axis}"; ^0 is for axes with positive scales`;
+        problems.push({ severity: "error", tensor, dimension, axis, message });
+      }
       const size = expressionSize(expression, (name) => axes[name].size);
       if (size !== shape[dimension]) {
         const text = formatAxisExpression(expression);
@@ -104,7 +112,7 @@ function checkGovernors(spec: SpecParts): SpecProblem[] {
     for (const part of splitParts(spec, tensor).parts) {
       for (const dim of part.dims) {
         const parent = dim.axis === null ? undefined : spec.axes[dim.axis].within;
-        if (parent === undefined || dim.governor !== null) continue;
+        if (parent === undefined || dim.parent !== null) continue;
         const message = `tensor "${tensor}", dimension ${dim.dimension}: axis "${dim.axis}" lies within "${parent}", but the tensor has no "${parent}" beside it; write "${parent} * ${dim.axis}" or drop "within"`;
         problems.push({
           severity: "error",

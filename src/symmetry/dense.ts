@@ -4,16 +4,16 @@
 import { sizeOf, stridesOf } from "../core/shapes.ts";
 import type { Part, PartDim } from "./parts.ts";
 
-export type Numbers = Float32Array | Float64Array;
+export type FloatArray = Float32Array | Float64Array;
 
 /** Row-major numbers of one part, [...sizes of its dims]. */
 export interface Dense {
   readonly sizes: readonly number[];
-  readonly data: Numbers;
+  readonly data: FloatArray;
 }
 
 /** Zeros in an array of the same kind. */
-export const zerosLike = (data: Numbers, count: number = data.length): Numbers =>
+export const zerosLike = (data: FloatArray, count: number = data.length): FloatArray =>
   data instanceof Float64Array ? new Float64Array(count) : new Float32Array(count);
 
 type View = Pick<Part, "dims" | "offset">;
@@ -40,7 +40,7 @@ function eachRun(
 }
 
 /** Copies a part out of its tensor's flat data; the data itself when the part is all of it, in order. */
-export function densePart(part: View, data: Numbers): Dense {
+export function densePart(part: View, data: FloatArray): Dense {
   const sizes = part.dims.map(({ size }) => size);
   if (isWhole(part, data.length)) return { sizes, data };
   const target = zerosLike(data, sizeOf(sizes));
@@ -52,7 +52,7 @@ export function densePart(part: View, data: Numbers): Dense {
 }
 
 /** Writes a dense part where it lies in its tensor's flat data. */
-export function writePart(part: View, { data }: Dense, target: Numbers): void {
+export function writePart(part: View, { data }: Dense, target: FloatArray): void {
   let next = 0;
   eachRun(part, (from, stride, count) => {
     for (let i = 0; i < count; i++) target[from + i * stride] = data[next++];
@@ -60,20 +60,20 @@ export function writePart(part: View, { data }: Dense, target: Numbers): void {
 }
 
 /** Positions of the dimensions that enclose dimension `dim`, outermost first. */
-export function governorsOf(dims: readonly PartDim[], dim: number): number[] {
-  const { governor } = dims[dim];
-  return governor === null ? [] : [...governorsOf(dims, governor), governor];
+export function parentsOf(dims: readonly PartDim[], dim: number): number[] {
+  const { parent } = dims[dim];
+  return parent === null ? [] : [...parentsOf(dims, parent), parent];
 }
 
 /** Dimensions with enclosed ones before those that enclose them. */
 export function innermostFirst(dims: readonly PartDim[]): number[] {
-  const depths = dims.map((_, dim) => governorsOf(dims, dim).length);
+  const depths = dims.map((_, dim) => parentsOf(dims, dim).length);
   return dims.map((_, dim) => dim).sort((a, b) => depths[b] - depths[a] || a - b);
 }
 
 /** Dimensions with enclosed ones behind those that enclose them. */
 export function outermostFirst(dims: readonly PartDim[]): number[] {
-  const depths = dims.map((_, dim) => governorsOf(dims, dim).length);
+  const depths = dims.map((_, dim) => parentsOf(dims, dim).length);
   return dims.map((_, dim) => dim).sort((a, b) => depths[a] - depths[b] || a - b);
 }
 
@@ -87,20 +87,16 @@ export interface Lanes {
   readonly innerInstance: Int32Array | null;
 }
 
-/** The lanes of dimension `dim` in an array of the given sizes whose enclosing dimensions are at `governors`. */
-export function lanesOf(
-  sizes: readonly number[],
-  dim: number,
-  governors: readonly number[],
-): Lanes {
+/** The lanes of dimension `dim` in an array of the given sizes whose enclosing dimensions are at `parents`. */
+export function lanesOf(sizes: readonly number[], dim: number, parents: readonly number[]): Lanes {
   const outer = sizeOf(sizes.slice(0, dim));
   const inner = sizeOf(sizes.slice(dim + 1));
-  if (governors.length === 0) return { outer, inner, outerInstance: null, innerInstance: null };
+  if (parents.length === 0) return { outer, inner, outerInstance: null, innerInstance: null };
   const strides = stridesOf(sizes);
-  const weights = stridesOf(governors.map((at) => sizes[at]));
+  const weights = stridesOf(parents.map((at) => sizes[at]));
   const outerInstance = new Int32Array(outer);
   const innerInstance = new Int32Array(inner);
-  for (const [g, at] of governors.entries()) {
+  for (const [g, at] of parents.entries()) {
     const ahead = at < dim;
     const target = ahead ? outerInstance : innerInstance;
     const stride = ahead ? strides[at] / (sizes[dim] * inner) : strides[at];

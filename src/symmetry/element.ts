@@ -154,6 +154,25 @@ export function composeElements(
   });
 }
 
+/**
+ * What composition changes: the axes that `then` moves, after `first` and then `then`. An element of thousands of axes that is
+ * built up one axis at a time need not be copied each time.
+ */
+export function composedAxes(
+  spec: Pick<SymmetrySpec, "axes">,
+  then: GroupElement,
+  first: GroupElement,
+): GroupElement {
+  return buildElement(spec, Object.keys(then), (axis, name, count) =>
+    composeActions(
+      axis,
+      lookup(first, name) ?? identityAction(axis, count),
+      then[name],
+      instanceImages(spec, first, name),
+    ),
+  );
+}
+
 /** `a`, then `b` at the images of its instances. */
 function composeActions(
   axis: Axis,

@@ -1,10 +1,17 @@
-// Axis expressions: how one tensor dimension is made of axes (`h`, `h^-1`, `a * b`, `a + b`, `4 * h`, parentheses).
+// Axis expressions: how one tensor dimension is made of axes (`h`, `h^-1`, `h^0`, `a * b`, `a + b`, `4 * h`, parentheses).
 // Products are row-major (left factor outer), sums are concatenations in order, a bare integer is a fixed block.
 
 import { SpecError } from "../core/errors.ts";
 
+/** How a dimension is made of axes: one axis, a product, a sum or a fixed block. */
 export type AxisExpression =
-  | { readonly kind: "axis"; readonly name: string; readonly inverse: boolean }
+  | {
+      readonly kind: "axis";
+      readonly name: string;
+      readonly inverse: boolean;
+      /** Scales do not act here, permutations do (`h^0`). */
+      readonly still?: true;
+    }
   | { readonly kind: "block"; readonly size: number }
   | { readonly kind: "product"; readonly factors: readonly AxisExpression[] }
   | { readonly kind: "sum"; readonly terms: readonly AxisExpression[] };
@@ -12,14 +19,14 @@ export type AxisExpression =
 /** Axis names: a letter or underscore, then letters, digits and `_ . : / [ ] -`. */
 export const axisNamePattern = /^[A-Za-z_][A-Za-z0-9_.:/[\]-]*$/;
 
-const tokenPattern = /\s*(?:(\^-1)|([+*()])|(\d+)|([A-Za-z_][A-Za-z0-9_.:/[\]-]*)|(\S))/y;
+const tokenPattern = /\s*(?:(\^-1|\^0)|([+*()])|(\d+)|([A-Za-z_][A-Za-z0-9_.:/[\]-]*)|(\S))/y;
 /** Deeper nesting than any layout needs; keeps the recursive reader safe on hostile text. */
 const maxNesting = 32;
 const maxTextLength = 100_000;
 
 interface Token {
   readonly text: string;
-  readonly kind: "inverse" | "symbol" | "integer" | "name";
+  readonly kind: "power" | "symbol" | "integer" | "name";
   /** Where it begins in the text. */
   readonly at: number;
 }
@@ -37,7 +44,7 @@ function failAt(text: string, at: number, expected: string): never {
 }
 
 /** Kinds of tokens in the order of the groups of their pattern. */
-const tokenKinds = ["inverse", "symbol", "integer", "name"] as const;
+const tokenKinds = ["power", "symbol", "integer", "name"] as const;
 
 function tokensOf(text: string): Token[] {
   const tokens: Token[] = [];
@@ -85,9 +92,10 @@ export function parseAxisExpression(text: string): AxisExpression {
     }
     if (token?.kind === "name") {
       position++;
-      const inverse = tokens[position]?.kind === "inverse";
-      if (inverse) position++;
-      return { kind: "axis", name: token.text, inverse };
+      const power = tokens[position]?.kind === "power" ? tokens[position].text : "";
+      if (power !== "") position++;
+      const axis = { kind: "axis", name: token.text, inverse: power === "^-1" } as const;
+      return power === "^0" ? { ...axis, still: true } : axis;
     }
     return fail(place(), "an axis name, an integer or (");
   };
@@ -122,7 +130,7 @@ export function sumOf(terms: readonly AxisExpression[]): AxisExpression {
 export function formatAxisExpression(expression: AxisExpression): string {
   switch (expression.kind) {
     case "axis":
-      return expression.inverse ? `${expression.name}^-1` : expression.name;
+      return expression.name + (expression.still ? "^0" : expression.inverse ? "^-1" : "");
     case "block":
       return String(expression.size);
     case "product":
@@ -149,6 +157,20 @@ export function axesOfExpression(expression: AxisExpression): string[] {
       return expression.factors.flatMap(axesOfExpression);
     case "sum":
       return expression.terms.flatMap(axesOfExpression);
+  }
+}
+
+/** Names of the axes that an expression mentions as `h^0`. */
+export function stillAxes(expression: AxisExpression): string[] {
+  switch (expression.kind) {
+    case "axis":
+      return expression.still ? [expression.name] : [];
+    case "block":
+      return [];
+    case "product":
+      return expression.factors.flatMap(stillAxes);
+    case "sum":
+      return expression.terms.flatMap(stillAxes);
   }
 }
 

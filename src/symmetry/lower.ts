@@ -20,8 +20,10 @@ export interface LoweredDim {
   /** Index into the lowered axes. */
   readonly axis: number;
   /** Index of the dimension that holds the enclosing index, or null. */
-  readonly governor: number | null;
+  readonly parent: number | null;
   readonly inverse: boolean;
+  /** Scales do not act on it, permutations do. */
+  readonly still?: true;
 }
 
 /** A tensor whose every dimension is one axis; a view of (a slice of) a source tensor. */
@@ -43,6 +45,7 @@ export interface AtomicTensor {
   readonly formula?: Formula;
 }
 
+/** A spec taken apart into atomic tensors, each of whose dimensions is one axis. */
 export interface LoweredSpec {
   readonly spec: SymmetrySpec;
   readonly axes: readonly LoweredAxis[];
@@ -108,8 +111,8 @@ function atomicTensor(
   const permuted = part.dims.flatMap((dim, i) => (isFixed(dim.axis) ? [] : [i]));
   const folded = part.dims.flatMap((dim, i) => (isFixed(dim.axis) ? [i] : []));
   const axisAt = (i: number): number => {
-    const { axis, governor } = part.dims[i];
-    return table.idOf(axis ?? "", governor === null ? null : part.dims[governor].axis);
+    const { axis, parent } = part.dims[i];
+    return table.idOf(axis ?? "", parent === null ? null : part.dims[parent].axis);
   };
   for (const i of parentsFirst(part.dims, permuted)) axisAt(i);
   const fixed = folded.map((i) => ({ axis: part.dims[i].axis, size: part.dims[i].size }));
@@ -118,11 +121,12 @@ function atomicTensor(
     name: part.name,
     source: part.tensor,
     dims: permuted.map((i) => {
-      const { governor, inverse } = part.dims[i];
+      const { parent, inverse, still } = part.dims[i];
       return {
         axis: axisAt(i),
-        governor: governor === null ? null : permuted.indexOf(governor),
+        parent: parent === null ? null : permuted.indexOf(parent),
         inverse,
+        ...(still && { still }),
       };
     }),
     fixed,

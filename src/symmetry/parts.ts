@@ -14,13 +14,19 @@ export interface PartDim {
   readonly size: number;
   /** Transforms by the inverse scale or inverse transposed matrix (`h^-1`). */
   readonly inverse: boolean;
+  /** Scales do not act on it, permutations do (`h^0`). */
+  readonly still?: true;
   /** Step in the tensor's flat row-major data, in entries. */
   readonly stride: number;
   /** For an axis within another: which dimension of this part holds the enclosing index; else null. */
-  readonly governor: number | null;
+  readonly parent: number | null;
   /** The tensor dimension this came from. */
   readonly dimension: number;
 }
+
+/** With which power of its axis's scale a dimension is multiplied. */
+export const powerOf = ({ inverse, still }: Pick<PartDim, "inverse" | "still">): -1 | 0 | 1 =>
+  still ? 0 : inverse ? -1 : 1;
 
 /** A strided view of one tensor, every dimension a single axis. */
 export interface Part {
@@ -119,15 +125,16 @@ function partDims(
       axis,
       size: size(expression),
       inverse: expression.kind === "axis" && expression.inverse,
+      ...(expression.kind === "axis" && expression.still && { still: true }),
       stride,
-      governor: axis === null ? null : governorOf(names, i, spec.axes[axis].within),
+      parent: axis === null ? null : parentOf(names, i, spec.axes[axis].within),
       dimension,
     };
   });
 }
 
 /** The nearest dimension before (else after) position `i` that carries the enclosing axis. */
-function governorOf(
+function parentOf(
   names: readonly (string | null)[],
   i: number,
   within: string | undefined,
@@ -205,33 +212,33 @@ export function baseAxis(spec: Pick<SymmetrySpec, "axes">, name: string): Axis {
 /** Dimensions of a part, enclosing ones first. */
 export function parentsFirst(dims: readonly PartDim[], subset: readonly number[]): number[] {
   const depth = (i: number): number => {
-    const { governor } = dims[i];
-    return governor === null ? 0 : 1 + depth(governor);
+    const { parent } = dims[i];
+    return parent === null ? 0 : 1 + depth(parent);
   };
   return [...subset].sort((a, b) => depth(a) - depth(b) || a - b);
 }
 
 /** A dimension to take apart: one that encloses another, outermost first; null when there is none. */
 function unboundDim(part: Part, unbinds: (axis: string | null) => boolean): number | null {
-  const governors = part.dims.flatMap(({ governor }) =>
-    governor !== null && unbinds(part.dims[governor].axis) ? [governor] : [],
+  const parents = part.dims.flatMap(({ parent }) =>
+    parent !== null && unbinds(part.dims[parent].axis) ? [parent] : [],
   );
-  return parentsFirst(part.dims, governors)[0] ?? null;
+  return parentsFirst(part.dims, parents)[0] ?? null;
 }
 
 /** The slice of a part at index `at` of dimension `dim`; axes enclosed by that dimension get a name of their own. */
 function unbindPart(part: Part, dim: number, at: number): Part {
   const enclosed = (i: number): boolean => {
-    const { governor } = part.dims[i];
-    return governor !== null && (governor === dim || enclosed(governor));
+    const { parent } = part.dims[i];
+    return parent !== null && (parent === dim || enclosed(parent));
   };
   const shift = (i: number | null) => (i !== null && i > dim ? i - 1 : i);
   const dims = part.dims.flatMap((entry, i): PartDim[] => {
     if (i === dim) return [];
     const axis = enclosed(i) ? `${entry.axis}#${at}` : entry.axis;
     // What encloses the unbound dimension encloses the axes within it.
-    const governor = entry.governor === dim ? part.dims[dim].governor : entry.governor;
-    return [{ ...entry, axis, governor: shift(governor) }];
+    const parent = entry.parent === dim ? part.dims[dim].parent : entry.parent;
+    return [{ ...entry, axis, parent: shift(parent) }];
   });
   return { tensor: part.tensor, offset: part.offset + at * part.dims[dim].stride, dims };
 }

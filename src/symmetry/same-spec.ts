@@ -7,7 +7,9 @@ import type { Axis, SymmetrySpec } from "./types.ts";
 type Parts = Pick<SymmetrySpec, "axes" | "tensors">;
 
 /** One place in a dimension: an axis with its direction, or an anonymous block. */
-type Token = { readonly axis: string; readonly inverse: boolean } | { readonly block: string };
+type Token =
+  | { readonly axis: string; readonly inverse: boolean; readonly still: boolean }
+  | { readonly block: string };
 
 /**
  * The first difference in words, or null when the specs are the same up to names. Fixed axes are compared by size only:
@@ -67,6 +69,8 @@ function match(
       return `${where}: "${x.axis}" stands for "${known}" and "${y.axis}"`;
     forward.set(x.axis, y.axis);
     backward.set(y.axis, x.axis);
+    if (x.still !== y.still) return `${where}: scales act on one of "${x.axis}" and "${y.axis}"`;
+    if (x.still) continue;
     const flip = x.inverse !== y.inverse;
     if ((flips.get(x.axis) ?? flip) !== flip)
       return `${where}: "${x.axis}" and "${y.axis}" scale in different directions`;
@@ -103,7 +107,13 @@ function tokens(spec: Parts, expression: AxisExpression): Token[] {
     const fixed = isFixed(spec, part);
     if (fixed) return [{ block: `${expressionSize(part, size)}` }];
     if (part.kind === "axis")
-      return [{ axis: part.name, inverse: part.inverse && spec.axes[part.name].scale !== "sign" }];
+      return [
+        {
+          axis: part.name,
+          inverse: part.inverse && spec.axes[part.name].scale !== "sign",
+          still: part.still === true && spec.axes[part.name].scale !== undefined,
+        },
+      ];
     if (part.kind === "product") {
       const [head, ...rest] = part.factors;
       const multiple = isFixed(spec, head) ? expressionSize(head, size) : 1;

@@ -12,15 +12,17 @@ export type AxisGroup = "fixed" | "permutation" | "general-linear";
 /** Scale part of a permutation axis: sign flips (odd activations) or positive factors (ReLU-like activations). */
 export type AxisScale = "sign" | "positive";
 
+/** Something with a size that dimensions of tensors share, and the group that acts on it. */
 export interface Axis {
   readonly size: number;
   readonly group: AxisGroup;
-  /** Per-entry scalings besides the permutation; dimensions written `h^-1` transform by the inverse. */
+  /** Per-entry scalings besides the permutation; dimensions written `h^-1` transform by the inverse, `h^0` not at all. */
   readonly scale?: AxisScale;
   /** The axis acts independently inside every index of this other axis (a wreath product). */
   readonly within?: string;
 }
 
+/** The shape of a tensor and the axes of its dimensions. */
 export interface TensorSpec {
   readonly shape: readonly number[];
   /** One expression per dimension. */

@@ -33,7 +33,7 @@ interface Asked {
   readonly sum: number;
 }
 
-/** One result a network. Consumes the weights. */
+/** One result a network. @consumes weights */
 export async function evaluateAdders(
   network: EncoderDecoder,
   weights: WeightBatch,

@@ -29,6 +29,7 @@ export interface Classifier extends Pick<Task, "name" | "spec" | "init"> {
   readonly portion?: number;
 }
 
+/** What a task of classification says of itself; the rest follows. */
 export interface ClassifierTask
   extends
     Omit<Classifier, "gradients">,

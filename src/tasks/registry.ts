@@ -8,6 +8,7 @@ import { classifierMetrics } from "./labelled-data.ts";
 import type { MetricInfo } from "../core/metric-info.ts";
 import type { Task } from "./task.ts";
 
+/** What is known of a task before it is loaded. */
 export interface TaskEntry {
   /** One line for help texts. */
   readonly summary: string;

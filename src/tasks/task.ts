@@ -63,6 +63,6 @@ export interface Task<Data extends RunData = RunData> {
   loss(weights: WeightBatch, batch: Batch): np.Array;
   /** Gradients of every network's loss, by tensor; equal to `grad` of `loss` and faster. Not for use under `jit`. */
   gradients(weights: WeightBatch, batch: Batch): WeightBatch;
-  /** How well each of n networks does; `data` has one entry a network. Consumes the weights. */
+  /** How well each of n networks does; `data` has one entry a network. @consumes weights */
   evaluate(weights: WeightBatch, data: readonly Data[]): Promise<readonly Evaluation[]>;
 }

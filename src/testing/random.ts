@@ -19,7 +19,7 @@ export interface RandomSpecOptions {
   readonly maxEntries?: number;
   /** Basis terms of a layer over the spec, at most; five repeated axes alone give 115,975. @default 600 */
   readonly maxTerms?: number;
-  /** Draw scale parts (and inverse dimensions) too. @default false */
+  /** Draw scale parts (and inverse and still dimensions) too. @default false */
   readonly scales?: boolean;
 }
 
@@ -51,8 +51,10 @@ export function randomSpec(
 
   const atom = (): string => {
     const name = pick(random, free);
-    const inverse = axes[name].scale !== undefined && random.uniform() < 0.5 ? "^-1" : "";
-    return name + inverse;
+    const { scale } = axes[name];
+    const draw = scale === undefined ? 1 : random.uniform();
+    if (draw < 0.5) return `${name}^-1`;
+    return draw < 0.6 && scale === "positive" ? `${name}^0` : name;
   };
   const expression = (depth: number): string => {
     const draw = random.uniform();

@@ -26,7 +26,7 @@ function slice(context: RuleContext, from: string, ranges: readonly (readonly nu
 }
 
 /** Zeros between neighbours along an axis, so that they lie `step` apart. */
-export function spread(
+export function dilate(
   context: RuleContext,
   from: string,
   shape: readonly number[],

@@ -1,7 +1,7 @@
 // Primitives that sum: products contracted over the last dimension, convolutions, reductions and sliding windows.
 
 import { sizeOf } from "../core/shapes.ts";
-import { reshape, spread, transpose } from "./movement.ts";
+import { reshape, dilate, transpose } from "./movement.ts";
 import type { TracedEquation, Uses } from "./program.ts";
 import { numbersOf, pairsOf, type RuleContext, type Rules } from "./rule.ts";
 
@@ -53,7 +53,7 @@ function conv(context: RuleContext): string | null {
   for (const [i, step] of numbersOf(lhsDilation).entries()) {
     const axis = batched + 2 + i;
     if (step === 1 || x[axis] < 2) continue;
-    image = spread(context, image, x, axis, step);
+    image = dilate(context, image, x, axis, step);
     x = x.with(axis, (x[axis] - 1) * step + 1);
   }
   if (batched === 0) return build.node("Conv", [image, inputs[1]], { ...window, group: 1 });

@@ -44,6 +44,7 @@ export interface TrainingPosition {
   readonly bestEpoch: number;
 }
 
+/** A training run at one moment. */
 export interface Checkpoint {
   readonly model: string;
   readonly spec: SymmetrySpec;
@@ -62,7 +63,7 @@ export interface Checkpoint {
 const parts = ["params", "best", "optimizer"] as const;
 
 /** More JSON than any run writes. */
-const mostMetadataBytes = 100_000_000;
+const maxMetadataBytes = 100_000_000;
 
 /** The bytes of a safetensors file, checksum included; `readCheckpoint` reads them back to an equal value. */
 export async function writeCheckpoint(checkpoint: Checkpoint): Promise<Uint8Array> {
@@ -107,7 +108,7 @@ export async function readCheckpoint(bytes: Uint8Array): Promise<ReadCheckpoint>
   const checked = await checkBytes(bytes, metadata);
   const parsed = (key: (typeof jsonKeys)[number]): unknown =>
     parseJson(metadata[key] ?? "", {
-      bytes: mostMetadataBytes,
+      bytes: maxMetadataBytes,
       fail: (problem) =>
         new FormatError(`readCheckpoint: metadata "${key}" ${problem}; the file is damaged`),
     });

@@ -15,6 +15,7 @@ export interface DatasetTensor {
   readonly data: Float32Array;
 }
 
+/** The weights of many networks of one spec, and one or more target numbers for each. */
 export interface WeightDataset {
   readonly spec: SymmetrySpec;
   /** Number of networks. */

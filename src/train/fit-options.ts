@@ -10,6 +10,7 @@ import type { Metric } from "./measures/metrics.ts";
 import { adam, type Optimizer } from "./optimizers/optimizers.ts";
 import { constant, type Schedule } from "./optimizers/schedules.ts";
 
+/** The networks that a training learns from, and those that choose its best epoch. */
 export interface FitData {
   readonly train: WeightDataset;
   /** Chooses the best epoch and stops early. @default none: the last parameters are the result */

@@ -10,7 +10,7 @@ import { batchArrays, type NetworkArrays, type WeightDataset } from "./dataset.t
 import type { Objective } from "./measures/objective.ts";
 
 export interface Predictor {
-  /** Predictions [size, outputs], row-major; does not consume the parameters. */
+  /** Predictions [size, outputs], row-major. @keeps params */
   predict(params: Params, dataset: NetworkArrays): Promise<Float32Array<ArrayBuffer>>;
   /** Gives the compiled program's memory back. */
   dispose(): void;
@@ -46,7 +46,7 @@ export interface PredictOptions {
 }
 
 /**
- * Predictions [size, outputs] of a trained model for every network of a dataset; does not consume the parameters.
+ * Predictions [size, outputs] of a trained model for every network of a dataset. @keeps params
  * @throws {OptionError} when an option is not known
  */
 export async function predict(

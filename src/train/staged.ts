@@ -8,7 +8,7 @@ import { prefixed, scoped } from "../layers/layer.ts";
 import { disposeArrays, keepArrays } from "../engine/arrays.ts";
 
 export interface Forward<Output extends WeightArrays = np.Array> {
-  /** What the model gives: predictions [batch, outputs], or arrays by tensor name. Consumes. */
+  /** What the model gives: predictions [batch, outputs], or arrays by tensor name. @consumes */
   run(params: Params, weights: WeightBatch): Promise<Output>;
   /** Gives the compiled programs' memory back. */
   dispose(): void;
@@ -16,12 +16,12 @@ export interface Forward<Output extends WeightArrays = np.Array> {
 
 /** A loss of what a model gives, with its gradient with respect to that; an objective is one of predictions. */
 export interface OutputLoss<Output extends WeightArrays> {
-  /** The loss [] and its gradient, shaped as the output. Pure; consumes. */
+  /** The loss [] and its gradient, shaped as the output. Pure. @consumes */
   readonly valueAndGradient: (output: Output, targets: Output) => [np.Array, Output];
 }
 
 export interface Gradients<Output extends WeightArrays = np.Array> {
-  /** The loss [] and the gradient of every parameter; `key` is for dropout. Consumes. */
+  /** The loss [] and the gradient of every parameter; `key` is for dropout. @consumes */
   run(
     params: Params,
     weights: WeightBatch,

@@ -32,7 +32,7 @@ export interface StepResult extends TrainState {
 }
 
 export interface TrainStep {
-  /** Consumes every array of the input. */
+  /** @consumes every array of the input */
   run(input: StepInput): Promise<StepResult>;
   /** Gives the compiled programs' memory back. */
   dispose(): void;

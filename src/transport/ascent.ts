@@ -33,7 +33,7 @@ export interface AscentResult {
   readonly converged: boolean;
 }
 
-/** Least rise of a step, as a share of its length times its slope: less is the zigzag at an edge. */
+/** Least rise of a step, as a share of its length times its derivative: less is the zigzag at an edge. */
 const sufficient = 1e-3;
 
 const inner = (a: Float64Array, b: Float64Array): number => a.reduce((s, v, i) => s + v * b[i], 0);

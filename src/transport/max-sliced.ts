@@ -3,7 +3,7 @@
 
 import { deriveSeed } from "../core/random.ts";
 import { ascend, type AscentResult } from "./ascent.ts";
-import { forEachCoupled, gapSlope, linePower } from "./one-dimensional.ts";
+import { forEachCoupled, gapDerivative, linePower } from "./one-dimensional.ts";
 import { checkCount, finitePower, type Points } from "./points.ts";
 import {
   orderRoot,
@@ -36,15 +36,15 @@ const unit = (v: Float64Array): Float64Array => {
 };
 
 /** W_p^p along a direction and its gradient on the sphere. */
-function sliceSlope(problem: SlicedProblem, direction: Float64Array) {
+function sliceDerivative(problem: SlicedProblem, direction: Float64Array) {
   const { x, y, p } = problem;
   const { dimension } = x;
   const [u, v] = slice(problem, direction);
   const gradient = new Float64Array(dimension);
   forEachCoupled(u, v, (i, j, mass) => {
-    const slope = mass * gapSlope(u.values[i] - v.values[j], p);
+    const derivative = mass * gapDerivative(u.values[i] - v.values[j], p);
     for (let k = 0; k < dimension; k++)
-      gradient[k] += slope * (x.data[i * dimension + k] - y.data[j * dimension + k]);
+      gradient[k] += derivative * (x.data[i * dimension + k] - y.data[j * dimension + k]);
   });
   const radial = gradient.reduce((sum, value, k) => sum + value * direction[k], 0);
   return {
@@ -89,7 +89,7 @@ export function maxSlicedWasserstein(
     converged: false,
   };
   if (steps > 0) {
-    const surface = { evaluate: (v: Float64Array) => sliceSlope(problem, v), retract: unit };
+    const surface = { evaluate: (v: Float64Array) => sliceDerivative(problem, v), retract: unit };
     const results = order
       .slice(0, starts)
       .map((l) => ascend(surface, directions[l], { steps, seed: deriveSeed(seed, "ascent", l) }));

@@ -14,7 +14,7 @@ import {
   type TreeProblem,
   treeProblem,
   type TreeSlicedOptions,
-  treeSlopes,
+  treeDerivatives,
 } from "./tree-sliced.ts";
 
 export interface MaxTreeSlicedOptions extends TreeSlicedOptions {
@@ -80,7 +80,7 @@ function retract(vector: Float64Array, tree: LineTree, { centre, radius }: Bound
   return packTree(unpackTree(bounded, tree, dimension));
 }
 
-/** Takes away what points out of the bounds from slopes at them. */
+/** Takes away what points out of the bounds from derivatives at them. */
 function stayInside(
   root: Float64Array,
   position: Float64Array,
@@ -101,12 +101,12 @@ function stayInside(
 /** The cost of one tree and its gradient in the vector of {@link packTree}. */
 function treeSurface(caller: string, problem: TreeProblem, tree: LineTree, bounds: Bounds) {
   const solved = solveTree(caller, problem, tree, 0);
-  const slopes = treeSlopes(problem, solved);
+  const derivatives = treeDerivatives(problem, solved);
   const { dimension } = problem.cloud;
   const lines = tree.parent.length;
   const root = new Float64Array(dimension);
-  const [theta, source] = [slopes.theta, slopes.source];
-  const position = Float64Array.from(slopes.position);
+  const [theta, source] = [derivatives.theta, derivatives.source];
+  const position = Float64Array.from(derivatives.position);
   for (let l = lines - 1; l >= 0; l--) {
     const above = tree.parent[l];
     for (let j = 0; j < dimension; j++) {
@@ -119,13 +119,17 @@ function treeSurface(caller: string, problem: TreeProblem, tree: LineTree, bound
     }
   }
   stayInside(root, position, tree, bounds);
-  const tangent = theta.map((slope, l) => {
-    const radial = slope.reduce((sum, value, j) => sum + value * tree.theta[l][j], 0);
-    return slope.map((value, j) => value - radial * tree.theta[l][j]);
+  const tangent = theta.map((derivative, l) => {
+    const radial = derivative.reduce((sum, value, j) => sum + value * tree.theta[l][j], 0);
+    return derivative.map((value, j) => value - radial * tree.theta[l][j]);
   });
   return {
     value: flowCost(solved.flow, solved.edges, problem.order),
-    gradient: Float64Array.from([...root, ...position, ...tangent.flatMap((slope) => [...slope])]),
+    gradient: Float64Array.from([
+      ...root,
+      ...position,
+      ...tangent.flatMap((derivative) => [...derivative]),
+    ]),
   };
 }
 

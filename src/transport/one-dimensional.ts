@@ -48,7 +48,7 @@ export const gapPower = (gap: number, p: number): number =>
   p === 1 ? Math.abs(gap) : p === 2 ? gap * gap : Math.abs(gap) ** p;
 
 /** The derivative of |gap|^p; 0 at 0. */
-export const gapSlope = (gap: number, p: number): number =>
+export const gapDerivative = (gap: number, p: number): number =>
   p === 1 ? Math.sign(gap) : p === 2 ? 2 * gap : p * Math.sign(gap) * Math.abs(gap) ** (p - 1);
 
 /** W_p^p of two sorted lines. */

@@ -121,7 +121,7 @@ export interface PooledMoments {
 }
 
 /**
- * Mean [dimension] and scale of all points of all clouds, every point once; the scale is the unit for `delta` and for the spread
+ * Mean [dimension] and scale of all points of all clouds, every point once; the scale is the unit for `delta` and for the std
  * of trees. @throws {ShapeError} @throws {OptionError} as for every distance
  */
 export function pooledMoments(...clouds: readonly Points[]): PooledMoments {

@@ -19,10 +19,10 @@ export interface SampleTreesOptions {
   readonly dimension: number;
   /** Parents by number are a list of `lines` entries: -1 or the number of an earlier line. @default "concurrent" */
   readonly shape?: TreeShape;
-  /** Clouds around whose pooled mean the trees lie, and whose scale is the unit of `spread` and `offset`. @default mean 0, scale 1 */
+  /** Clouds around whose pooled mean the trees lie, and whose scale is the unit of `std` and `offset`. @default mean 0, scale 1 */
   readonly around?: readonly Points[];
   /** Standard deviation of the roots about the mean, in units of the scale. @default 0.1 */
-  readonly spread?: number;
+  readonly std?: number;
   /** Largest distance between a line's source and its parent's, in units of the scale. @default 1 */
   readonly offset?: number;
   /** Fixes everything. */
@@ -61,7 +61,7 @@ function checkOptions(options: SampleTreesOptions): void {
         `${caller}: the parent of line ${bad} is ${shape[bad]}, expected -1 or the number of an earlier line`,
       );
   }
-  for (const name of ["spread", "offset"] as const) {
+  for (const name of ["std", "offset"] as const) {
     const value = options[name] ?? 0;
     if (!(value >= 0 && value < Infinity))
       throw new OptionError(`${caller}: ${name} is ${value}, expected a finite number from 0`);
@@ -78,15 +78,7 @@ function checkOptions(options: SampleTreesOptions): void {
  */
 export function sampleTrees(options: SampleTreesOptions): LineTree[] {
   checkOptions(options);
-  const {
-    trees,
-    lines,
-    dimension,
-    shape = "concurrent",
-    around,
-    spread = 0.1,
-    offset = 1,
-  } = options;
+  const { trees, lines, dimension, shape = "concurrent", around, std = 0.1, offset = 1 } = options;
   const moments = around === undefined ? undefined : pooledMoments(...around);
   if (moments !== undefined && moments.mean.length !== dimension)
     throw new ShapeError(
@@ -97,7 +89,7 @@ export function sampleTrees(options: SampleTreesOptions): LineTree[] {
   const parent = parentsOf(shape, lines);
   const random = randomStream(options.seed);
   return Array.from({ length: trees }, () => {
-    const root = centre.map((value) => value + spread * scale * random.normal());
+    const root = centre.map((value) => value + std * scale * random.normal());
     const theta = sampleDirections(shape, lines, dimension, random);
     const position = parent.map((above) =>
       above === -1 ? 0 : offset * scale * (2 * random.uniform() - 1),

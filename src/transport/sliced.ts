@@ -4,7 +4,13 @@
 import { ShapeError, OptionError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensors.ts";
 import { randomProjections } from "./directions.ts";
-import { forEachCoupled, gapPower, gapSlope, linePower, sortedLine } from "./one-dimensional.ts";
+import {
+  forEachCoupled,
+  gapPower,
+  gapDerivative,
+  linePower,
+  sortedLine,
+} from "./one-dimensional.ts";
 import {
   checkCount,
   checkOrder,
@@ -196,7 +202,7 @@ export function slicedWasserstein(
 export interface TransportGradient {
   /** The distance. */
   readonly value: number;
-  /** The distance to the power of its order: what a loss should use, since the root has no slope at 0. */
+  /** The distance to the power of its order: what a loss should use, since the root has no derivative at 0. */
   readonly power: number;
   /** d value / d x: [n, d]. Zeros where the value is 0. */
   readonly x: Tensor;
@@ -205,7 +211,7 @@ export interface TransportGradient {
 }
 
 /** d value / d power for value = power^(1/p); 0 at 0, the minimum, where there is none. */
-export const rootSlope = (power: number, p: number): number =>
+export const rootDerivative = (power: number, p: number): number =>
   power > 0 ? power ** (1 / p - 1) / p : 0;
 
 /**
@@ -228,15 +234,15 @@ export function slicedWassersteinGradient(
     forEachCoupled(u, v, (i, j, mass) => {
       const gap = u.values[i] - v.values[j];
       power += (mass * gapPower(gap, p)) / directions.length;
-      const slope = (mass * gapSlope(gap, p)) / directions.length;
+      const derivative = (mass * gapDerivative(gap, p)) / directions.length;
       for (let k = 0; k < dimension; k++) {
-        gradX[i * dimension + k] += slope * direction[k];
-        gradY[j * dimension + k] -= slope * direction[k];
+        gradX[i * dimension + k] += derivative * direction[k];
+        gradY[j * dimension + k] -= derivative * direction[k];
       }
     });
   }
   finitePower("slicedWassersteinGradient", power);
-  const factor = rootSlope(power, p);
+  const factor = rootDerivative(power, p);
   return {
     value: orderRoot(power, p),
     power,

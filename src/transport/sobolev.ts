@@ -60,25 +60,25 @@ export function sobolevWeights(flows: TreeFlow, p: number): EdgeWeights {
   const weights = far.map((own, l) =>
     own.map((s, j) => sobolevIntegral(s + gap(l, j), p) - sobolevIntegral(s, p)),
   );
-  const back = (slopes: readonly Float64Array[]): Float64Array[] => {
-    const lengthSlopes = new Float64Array(lines.length);
+  const back = (derivatives: readonly Float64Array[]): Float64Array[] => {
+    const lengthDerivatives = new Float64Array(lines.length);
     return lines.map(({ keys, order }, l) => {
       const moved = new Float64Array(keys.length);
       const { root, children } = places[l];
       const [first, last] = [order[0], order[order.length - 1]];
-      moved[last] += lengthSlopes[l];
-      moved[first] -= lengthSlopes[l];
-      for (const { line } of children) lengthSlopes[line] += lengthSlopes[l];
-      slopes[l].forEach((slope, j) => {
+      moved[last] += lengthDerivatives[l];
+      moved[first] -= lengthDerivatives[l];
+      for (const { line } of children) lengthDerivatives[line] += lengthDerivatives[l];
+      derivatives[l].forEach((derivative, j) => {
         const s = far[l][j];
-        const near = slope * (s + gap(l, j)) ** (1 - p);
-        const beyond = near - slope * s ** (1 - p);
+        const near = derivative * (s + gap(l, j)) ** (1 - p);
+        const beyond = near - derivative * s ** (1 - p);
         moved[order[j + 1]] += near;
         moved[order[j]] -= near;
         moved[j >= root ? last : order[j]] += beyond;
         moved[j >= root ? order[j + 1] : first] -= beyond;
         for (const { line, place } of children)
-          if (isBeyond(place, j, root)) lengthSlopes[line] += beyond;
+          if (isBeyond(place, j, root)) lengthDerivatives[line] += beyond;
       });
       return moved;
     });

@@ -30,6 +30,7 @@ export interface CallbackSplitting {
   ) => readonly (readonly number[])[];
 }
 
+/** How a point's mass is shared among the lines of a tree. */
 export type Splitting = ConstantSplitting | DistanceSplitting | CallbackSplitting;
 
 /** @throws {OptionError} for delta NaN, a unit that is not positive, or shares that do not sum to 1; {ShapeError} for another count */
@@ -185,19 +186,19 @@ export function splitCloud(
  * The gradient with respect to distances [k][n] from that with respect to shares; 0 where delta is infinite, since shares are
  * constant almost everywhere then.
  */
-export function distanceSlopes(
+export function distanceDerivatives(
   { delta, unit = 1 }: DistanceSplitting,
   { shares }: Shares,
-  slopes: readonly Float64Array[],
+  derivatives: readonly Float64Array[],
 ): Float64Array[] {
   const size = shares[0].length;
   const result = shares.map(() => new Float64Array(size));
   if (!Number.isFinite(delta)) return result;
   for (let i = 0; i < size; i++) {
     let mean = 0;
-    for (let l = 0; l < shares.length; l++) mean += shares[l][i] * slopes[l][i];
+    for (let l = 0; l < shares.length; l++) mean += shares[l][i] * derivatives[l][i];
     for (let l = 0; l < shares.length; l++)
-      result[l][i] = (-delta / unit) * shares[l][i] * (slopes[l][i] - mean);
+      result[l][i] = (-delta / unit) * shares[l][i] * (derivatives[l][i] - mean);
   }
   return result;
 }

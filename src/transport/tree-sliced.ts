@@ -10,11 +10,11 @@ import {
   readClouds,
   readWeights,
 } from "./points.ts";
-import { orderRoot, projectAll, rootSlope, type TransportGradient } from "./sliced.ts";
+import { orderRoot, projectAll, rootDerivative, type TransportGradient } from "./sliced.ts";
 import { sobolevWeights } from "./sobolev.ts";
 import {
   checkSplitting,
-  distanceSlopes,
+  distanceDerivatives,
   type Shares,
   splitCloud,
   type Splitting,
@@ -22,8 +22,8 @@ import {
 import {
   type EdgeWeights,
   flowCost,
-  type FlowSlopes,
-  flowSlopes,
+  type FlowDerivatives,
+  flowDerivatives,
   lengthWeights,
   type TreeFlow,
   treeFlow,
@@ -172,7 +172,7 @@ export function treeSlicedWasserstein(
 }
 
 /** The derivatives of a tree's cost with respect to points, and to what its lines are made of. */
-export interface TreeSlopes {
+export interface TreeDerivatives {
   /** [points, d] */
   readonly points: Float64Array;
   /** [k][d], as if directions were free vectors */
@@ -184,25 +184,25 @@ export interface TreeSlopes {
 }
 
 /** The chain rule from coordinates and masses to points, directions and sources. */
-export function treeSlopes(
+export function treeDerivatives(
   { cloud, signed, splitting, order }: TreeProblem,
   { tree, coordinates, shares, flow, edges }: SolvedTree,
-): TreeSlopes {
+): TreeDerivatives {
   const { size, dimension, data } = cloud;
-  const slopes: FlowSlopes = flowSlopes(flow, edges, order);
+  const derivatives: FlowDerivatives = flowDerivatives(flow, edges, order);
   const byDistance =
     splitting.kind === "distance"
-      ? distanceSlopes(
+      ? distanceDerivatives(
           splitting,
           shares,
-          slopes.masses.map((own) => times(own, signed)),
+          derivatives.masses.map((own) => times(own, signed)),
         )
       : undefined;
   const points = new Float64Array(data.length);
   const empty = () => tree.theta.map(() => new Float64Array(dimension));
   const [theta, source] = [empty(), empty()];
   tree.theta.forEach((direction, l) => {
-    const [keys, own, distances] = [slopes.keys[l], coordinates[l], shares.distances?.[l]];
+    const [keys, own, distances] = [derivatives.keys[l], coordinates[l], shares.distances?.[l]];
     const [start, ofSource, ofTheta] = [tree.source[l], source[l], theta[l]];
     for (let i = 0; i < size; i++) {
       const along = keys[i];
@@ -219,7 +219,7 @@ export function treeSlopes(
     }
   });
   const position = Float64Array.from(tree.parent, (above, l) =>
-    above === -1 ? 0 : slopes.keys[above][size + 1 + flow.children[above].indexOf(l)],
+    above === -1 ? 0 : derivatives.keys[above][size + 1 + flow.children[above].indexOf(l)],
   );
   return { points, theta, source, position };
 }
@@ -242,11 +242,11 @@ export function treeSlicedWassersteinGradient(
   trees.forEach((tree, i) => {
     const solved = solveTree(caller, problem, tree, i);
     power += flowCost(solved.flow, solved.edges, order) / trees.length;
-    const { points } = treeSlopes(problem, solved);
+    const { points } = treeDerivatives(problem, solved);
     for (let j = 0; j < points.length; j++) sums[j] += points[j] / trees.length;
   });
   finitePower(caller, power);
-  const factor = rootSlope(power, order);
+  const factor = rootDerivative(power, order);
   const { dimension, size } = cloud;
   const gradient = (from: number, to: number) => ({
     shape: [to - from, dimension],

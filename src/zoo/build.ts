@@ -5,10 +5,10 @@ import { EnvironmentError, FormatError, OptionError } from "../core/errors.ts";
 import { pluginHint } from "../core/plugins.ts";
 import { taskEntry } from "../tasks/registry.ts";
 import { agreeManifest, checkCount } from "./agree-manifest.ts";
-import { mostNetworks } from "./limits.ts";
+import { maxNetworks } from "./limits.ts";
 import { keepTable } from "./keep-table.ts";
 import type { ZooManifest } from "./manifest.ts";
-import { keepShardPart } from "./parts.ts";
+import { keepShardPart, rowsFromPart, type ShardRows } from "./parts.ts";
 import { checkpointsOf, type Recipe } from "./recipe.ts";
 import {
   inspectShard,
@@ -30,6 +30,11 @@ export interface BuildOptions {
    * shard that is trained again is compared with its file.
    */
   readonly parts?: ZooStore | undefined;
+  /**
+   * Trains no shard that has a part: its metrics go into the table, its weights stay missing until a build without this option
+   * trains it. @default false
+   */
+  readonly skipParts?: boolean;
   readonly signal?: AbortSignal;
   /** Makes what trains so many shards. @default one after another, in the calling thread */
   readonly trainer?: (shards: number) => ShardTrainer;
@@ -61,6 +66,8 @@ export type BuildEvent =
       readonly networks: number;
       /** Networks trained by this build. */
       readonly built: number;
+      /** Networks of which only metrics are there, from parts. */
+      readonly skipped: number;
       readonly seconds: number;
     };
 
@@ -75,7 +82,7 @@ const progressMilliseconds = 200;
 export async function* buildZoo(options: BuildOptions): AsyncGenerator<BuildEvent, void> {
   const { store, signal, networks } = options;
   signal?.throwIfAborted();
-  checkCount("networks", networks, 1, mostNetworks);
+  checkCount("networks", networks, 1, maxNetworks);
   checkCount("shardSize", options.shardSize, 1);
   const { part, of } = options.part ?? { part: 1, of: 1 };
   checkCount("part.of", of, 1);
@@ -84,24 +91,49 @@ export async function* buildZoo(options: BuildOptions): AsyncGenerator<BuildEven
   const unlock = await store.lock();
   try {
     const manifest = await agreeManifest(options);
-    const finished: ShardInfo[] = [];
-    const pending: ShardPlan[] = [];
-    const checkpoints = checkpointsOf(manifest.recipe);
-    const present = new Set((await presentShards(store, manifest)).map(({ name }) => name));
-    for (const [at, plan] of planShards(networks, manifest.shardSize).entries()) {
-      try {
-        const info = present.has(plan.name) ? await inspectShard(store, manifest, plan) : undefined;
-        if (info?.rows.length === plan.count * checkpoints) finished.push(info);
-        else if (isMine(at)) pending.push(plan);
-      } catch (error) {
-        if (!(error instanceof FormatError)) throw error;
-        yield { type: "warning", message: error.message };
-        if (isMine(at)) pending.push(plan);
-      }
-    }
-    yield* trainPending(options, manifest, finished, pending);
+    const work: Work = { finished: [], pending: [], skipped: [] };
+    yield* findWork(options, manifest, work, isMine);
+    yield* trainPending(options, manifest, work);
   } finally {
     await unlock();
+  }
+}
+
+/** The shards of a build: those that are there, those to train, and those of which only the metrics are known. */
+interface Work {
+  readonly finished: ShardInfo[];
+  readonly pending: ShardPlan[];
+  readonly skipped: ShardRows[];
+}
+
+/** Sorts the shards of a zoo, telling of those that are damaged. */
+async function* findWork(
+  { store, networks, parts, skipParts = false }: BuildOptions,
+  manifest: ZooManifest,
+  { finished, pending, skipped }: Work,
+  isMine: (at: number) => boolean,
+): AsyncGenerator<BuildEvent, void> {
+  if (skipParts && parts === undefined)
+    throw new OptionError("buildZoo: skipParts needs parts, the store of the files of shards");
+  const checkpoints = checkpointsOf(manifest.recipe);
+  const present = new Set((await presentShards(store, manifest)).map(({ name }) => name));
+  for (const [at, plan] of planShards(networks, manifest.shardSize).entries()) {
+    try {
+      const info = present.has(plan.name) ? await inspectShard(store, manifest, plan) : undefined;
+      if (info?.rows.length === plan.count * checkpoints) {
+        finished.push(info);
+        continue;
+      }
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      yield { type: "warning", message: error.message };
+    }
+    if (!isMine(at)) continue;
+    const known =
+      skipParts && parts !== undefined ? await rowsFromPart(parts, manifest, plan) : undefined;
+    if (typeof known === "string") yield { type: "warning", message: known };
+    if (typeof known === "object") skipped.push(known);
+    else pending.push(plan);
   }
 }
 
@@ -114,15 +146,16 @@ type News =
 async function* trainPending(
   options: BuildOptions,
   manifest: ZooManifest,
-  finished: ShardInfo[],
-  pending: readonly ShardPlan[],
+  { finished, pending, skipped }: Work,
 ): AsyncGenerator<BuildEvent, void> {
   const { store } = options;
   const checkpoints = checkpointsOf(manifest.recipe);
-  const before = finished.reduce((sum, { rows }) => sum + rows.length / checkpoints, 0);
+  const countRuns = (shards: readonly ShardRows[]) =>
+    shards.reduce((sum, { rows }) => sum + rows.length / checkpoints, 0);
+  const before = countRuns([...finished, ...skipped]);
   const networks = before + pending.reduce((sum, { count }) => sum + count, 0);
   yield { type: "start", networks, done: before };
-  for (const info of finished) yield* keepPart(options, info);
+  for (const info of finished) yield* keepPart(options, manifest, info);
   const began = performance.now();
   const seconds = () => (performance.now() - began) / 1000;
   const progress = new Int32Array(newSharedBuffer(4 * pending.length));
@@ -140,18 +173,23 @@ async function* trainPending(
       await store.write(plan.name, bytes);
       const info = await inspectShard(store, manifest, plan);
       if (info !== undefined) finished.push(info);
-      if (info !== undefined) yield* keepPart(options, info);
+      if (info !== undefined) yield* keepPart(options, manifest, info);
       yield { type: "shard", name: plan.name, from: plan.from, count: plan.count };
     }
     yield report();
   }
-  await keepTable(store, finished, manifest);
-  yield { type: "done", networks, built: Math.round(countBuilt()), seconds: seconds() };
+  await keepTable(store, [...finished, ...skipped], manifest);
+  const built = Math.round(countBuilt());
+  yield { type: "done", networks, built, skipped: countRuns(skipped), seconds: seconds() };
 }
 
 /** Keeps the part of a shard, and tells what is wrong with it. */
-async function* keepPart({ parts }: BuildOptions, info: ShardInfo): AsyncGenerator<BuildEvent> {
-  const message = parts === undefined ? undefined : await keepShardPart(parts, info);
+async function* keepPart(
+  { parts }: BuildOptions,
+  manifest: ZooManifest,
+  info: ShardInfo,
+): AsyncGenerator<BuildEvent> {
+  const message = parts === undefined ? undefined : await keepShardPart(parts, manifest, info);
   if (message !== undefined) yield { type: "warning", message };
 }
 

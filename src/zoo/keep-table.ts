@@ -2,14 +2,14 @@
 
 import { tableName, type ZooManifest } from "./manifest.ts";
 import { rowsOf } from "./open.ts";
-import type { ShardInfo } from "./shard.ts";
+import type { ShardRows } from "./parts.ts";
 import type { ZooStore } from "../core/store.ts";
 import { encodeTable } from "./table.ts";
 
-/** Writes the table of the given shards unless it is there already. */
+/** Writes the table of the given shards, with weights or without, unless it is there already. */
 export async function keepTable(
   store: ZooStore,
-  shards: readonly ShardInfo[],
+  shards: readonly ShardRows[],
   { metrics }: Pick<ZooManifest, "metrics">,
 ): Promise<void> {
   const ordered = shards.toSorted((a, b) => a.plan.from - b.plan.from);

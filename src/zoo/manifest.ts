@@ -8,7 +8,7 @@ import { specFromJSON, specToJSON } from "../symmetry/json.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { measuresOf } from "../tasks/registry.ts";
 import type { MetricInfo } from "../core/metric-info.ts";
-import { mostNetworks } from "./limits.ts";
+import { maxNetworks } from "./limits.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
 import type { ZooStore } from "../core/store.ts";
 
@@ -19,6 +19,7 @@ export const manifestFormat = "weightspace/zoo@2";
 const firstFormat = "weightspace/zoo@1";
 export const tableName = "runs.parquet";
 
+/** What a zoo is made of: with it and the code, every network can be trained again. */
 export interface ZooManifest {
   readonly recipe: Recipe;
   readonly seed: number;
@@ -43,7 +44,7 @@ const countUpTo = (most: number) => {
 };
 
 /** Bytes of the largest manifest there could be: recipe and spec of one architecture. */
-const mostBytes = 2 ** 26;
+const maxBytes = 2 ** 26;
 
 const metric = z.strictObject({
   name: z.string().regex(/^[a-z][A-Za-z0-9]{0,49}$/),
@@ -66,8 +67,8 @@ const schema = z.object({
   target: z.string().optional(),
   plugins: z.array(plugin).optional(),
   seed: z.int(),
-  networks: countUpTo(mostNetworks),
-  shardSize: countUpTo(mostNetworks),
+  networks: countUpTo(maxNetworks),
+  shardSize: countUpTo(maxNetworks),
   recipe: z.unknown(),
   spec: z.unknown(),
 });
@@ -97,7 +98,7 @@ export async function readManifest(store: ZooStore): Promise<ZooManifest | undef
   if (bytes === undefined) return undefined;
   const where = `${manifestName} in ${store.location}`;
   const value = parseJson(bytes, {
-    bytes: mostBytes,
+    bytes: maxBytes,
     fail: (problem) =>
       new FormatError(`readManifest: ${where} ${problem}; build the zoo in another folder`),
   });

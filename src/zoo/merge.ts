@@ -8,6 +8,7 @@ import { checkpointsOf } from "./recipe.ts";
 import { inspectShard, planShards, type ShardInfo, type ShardPlan } from "./shard.ts";
 import type { ZooStore } from "../core/store.ts";
 
+/** What a merge of zoos came to. */
 export interface MergedZoo {
   readonly manifest: ZooManifest;
   /** Training runs the merged zoo holds. */

@@ -9,6 +9,7 @@ import { inspectShard, presentShards, type ShardInfo, type ShardPlan } from "./s
 import type { ZooStore } from "../core/store.ts";
 import type { Stacks } from "./training/population.ts";
 
+/** A population that can be read: one row a network, and weights by shard. */
 export interface Zoo {
   readonly manifest: ZooManifest;
   /** One row for every network that can be read, by index; fewer than runs times checkpoints in an unfinished zoo. */
@@ -59,7 +60,7 @@ export async function openZoo(store: ZooStore): Promise<Zoo> {
 }
 
 /** Rows of shards, in their order. */
-export function rowsOf(shards: readonly ShardInfo[]): ZooRow[] {
+export function rowsOf(shards: readonly Pick<ShardInfo, "plan" | "rows">[]): ZooRow[] {
   return shards.flatMap(({ plan, rows }) =>
     rows.map((row) => Object.freeze({ ...row, shard: plan.name })),
   );

@@ -14,6 +14,7 @@ const positiveRange = ordered(z.tuple([positive, positive]));
 const shareRange = ordered(z.tuple([share, share]));
 
 export const optimizers = ["sgd", "momentum", "adam", "rmsprop"] as const;
+/** Optimizers that networks of populations are trained with. */
 export type OptimizerName = (typeof optimizers)[number];
 
 const batchSize = z.int().min(1).max(4096);
@@ -26,7 +27,7 @@ const recipeSchema = z.strictObject({
   batch: z.union([batchSize, z.array(batchSize).min(1)]),
   /** Learning rates, log-uniform, by optimizer; optimizers are equally likely. */
   learningRate: z.partialRecord(z.enum(optimizers), positiveRange),
-  /** Factor on the usual initial spread, log-uniform. */
+  /** Factor on the usual initial standard deviation, log-uniform. */
   initialScale: positiveRange,
   /** Decoupled weight decay, log-uniform, with this chance, else 0. */
   weightDecay: z.strictObject({ chance: share, range: positiveRange }),

@@ -23,7 +23,7 @@ const gruAdders: Recipe = {
 
 /**
  * Three-layer ReLU CNNs on digits, from chance to about 98 %. The published grid varies optimizer, learning rate, initial
- * spread, decay and share of the data; wrong labels and stopping time are added.
+ * standard deviation, decay and share of the data; wrong labels and stopping time are added.
  */
 const digitsCnn: Recipe = {
   name: "digits-cnn",
@@ -52,7 +52,7 @@ const digitsCnnTanh: Recipe = {
 
 /**
  * Two-block Transformers with residuals on patches of digits. The published grid varies optimizer, learning rate, initial
- * spread, decay and share of the data; wrong labels and stopping time are added, dropout is not.
+ * standard deviation, decay and share of the data; wrong labels and stopping time are added, dropout is not.
  */
 const digitsTransformer: Recipe = {
   name: "digits-transformer",

@@ -17,7 +17,7 @@ import type { ZooManifest } from "./manifest.ts";
 import { checkpointsOf, type Recipe } from "./recipe.ts";
 import { flatRow, type Run, runColumns, runOfRow } from "./training/run.ts";
 import type { ZooStore } from "../core/store.ts";
-import type { Population } from "./training/population.ts";
+import type { TrainedPopulation } from "./training/population.ts";
 
 /** Version 2 carries the metrics of its rows. */
 const shardFormat = "weightspace/zoo-shard@2";
@@ -64,7 +64,7 @@ export async function presentShards(
 
 /** The bytes of a shard, checksum included: the same for the same networks. */
 export async function encodeShard(
-  { weights, runs }: Population,
+  { weights, runs }: TrainedPopulation,
   { spec, seed, metrics }: Pick<ZooManifest, "spec" | "seed" | "metrics">,
 ): Promise<Uint8Array> {
   const bytes = writeSafetensors(weights, {

@@ -7,6 +7,7 @@ import type { Zoo } from "./open.ts";
 import type { ZooRow } from "./training/run.ts";
 import { checkpointsOf } from "./recipe.ts";
 
+/** A zoo as training data, with what was left out. */
 export interface ZooDataset extends WeightDataset {
   /** What the targets are. */
   readonly target: MetricInfo;
@@ -109,12 +110,12 @@ function damagedNetworks({ manifest, damaged }: Zoo, numbers: readonly number[])
   );
 }
 
-const mostProblems = 3;
+const maxProblems = 3;
 
 function damageError({ manifest, problems }: Zoo, checkpoints: number, lost: number): FormatError {
   const planned = manifest.networks * checkpoints;
-  const shown = problems.slice(0, mostProblems).map(({ message }) => message);
-  if (problems.length > mostProblems) shown.push(`and ${problems.length - mostProblems} more`);
+  const shown = problems.slice(0, maxProblems).map(({ message }) => message);
+  if (problems.length > maxProblems) shown.push(`and ${problems.length - maxProblems} more`);
   const shards =
     problems.length === 1 ? "1 shard is damaged" : `${problems.length} shards are damaged`;
   return new FormatError(

@@ -55,9 +55,12 @@ describe("options have one spelling", () => {
     const writing = [...allCommands()].filter(([, command]) => longs(command).includes("--output"));
     expect(writing.map(([name]) => name)).toEqual([
       "demo",
+      "embed",
+      "convert",
       "align",
       "merge",
       "canonical",
+      "fingerprint",
       "sketch",
       "zoo build",
       "zoo merge",
@@ -65,6 +68,9 @@ describe("options have one spelling", () => {
       "train",
       "experiment generalization",
       "experiment learning-curve",
+      "optimizer demo",
+      "optimizer train",
+      "optimizer evaluate",
       "report",
     ]);
     for (const [name, command] of writing) {
@@ -89,9 +95,13 @@ describe("options have one spelling", () => {
   test("commands that write single files have --force; train resumes instead", () => {
     const forced = [...allCommands()].filter(([, command]) => longs(command).includes("--force"));
     expect(forced.map(([name]) => name)).toEqual([
+      "embed",
+      "compare",
+      "convert",
       "align",
       "merge",
       "canonical",
+      "fingerprint",
       "sketch",
       "report",
     ]);

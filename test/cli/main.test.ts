@@ -77,9 +77,9 @@ test("report writes one complete page and nothing else", async () => {
 
 test("undefined numbers survive the way through JSON", async () => {
   const { rows, ...rest } = sampleExperiment();
-  const single = rows.map((row) => ({ ...row, tauSpread: Number.NaN, seeds: 1 }));
+  const single = rows.map((row) => ({ ...row, tauStd: Number.NaN, seeds: 1 }));
   const text = JSON.stringify({ ...rest, rows: single });
-  expect(text).toContain(`"tauSpread":null`);
+  expect(text).toContain(`"tauStd":null`);
   expect(await withSample(["report", "experiment.json"], text)).toMatchObject({
     code: 0,
     files: ["experiment.json", "report.html"],

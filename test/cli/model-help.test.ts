@@ -1,7 +1,7 @@
 // Help lists the registry: every model, every option, nothing else.
 
 import { describe, expect, test } from "vitest";
-import { contestantNames } from "../../src/experiment/choose-models.ts";
+import { entryNames } from "../../src/experiment/choose-models.ts";
 import { optionInfos } from "../../src/models/options.ts";
 import { modelNames, modelEntry } from "../../src/models/registry.ts";
 import { weightspace } from "../support/command-line.ts";
@@ -29,7 +29,7 @@ describe.each([
     expect(code).toBe(0);
     expect(listed(stdout, "Models:")).toEqual(modelNames());
     expect(listed(stdout, "Further names:")).toEqual(further);
-    if (further.length > 0) expect([...modelNames(), ...further]).toEqual(contestantNames());
+    if (further.length > 0) expect([...modelNames(), ...further]).toEqual(entryNames());
     const options = listed(stdout, "Options of models, in the file of --options:");
     expect([...new Set(options)].sort()).toEqual(optionNames.toSorted());
     for (const name of modelNames()) expect(stdout).toContain(modelEntry(name).summary);

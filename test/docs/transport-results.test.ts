@@ -67,18 +67,25 @@ test("transport-flows.json: rows are means of the runs it keeps", () => {
     readonly method: string;
     readonly rate: number;
   }
-  const { rows, runs, settings } = read("transport-flows.json") as {
+  const { rows, tables, about } = read("transport-flows.json") as {
     rows: (Flow & { iteration: number; seeds: number; w2Mean: number; w2Std: number | null })[];
-    runs: (Flow & { seed: number; w2: number[] })[];
-    settings: { every: number };
+    tables: { moments: (Flow & { seed: number; iteration: number; w2: number })[] };
+    about: { settings: { every: number } };
   };
+  expect(tables.moments.every(({ iteration }) => iteration % about.settings.every === 0)).toBe(
+    true,
+  );
   expect(rows.length).toBeGreaterThan(0);
   for (const row of rows) {
-    const own = runs.filter(
-      (r) => r.dataset === row.dataset && r.method === row.method && r.rate === row.rate,
+    const own = tables.moments.filter(
+      (r) =>
+        r.dataset === row.dataset &&
+        r.method === row.method &&
+        r.rate === row.rate &&
+        r.iteration === row.iteration,
     );
     expect(own.length).toBe(row.seeds);
-    const values = own.map(({ w2 }) => w2[row.iteration / settings.every - 1]);
+    const values = own.map(({ w2 }) => w2);
     const mean = values.reduce((a, b) => a + b, 0) / values.length;
     expect(Math.abs(row.w2Mean - mean)).toBeLessThanOrEqual(1e-9 * mean);
     expect(row.w2Std === null).toBe(row.seeds === 1);

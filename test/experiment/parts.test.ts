@@ -3,7 +3,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { memoryStore, type ZooStore } from "../../src/core/store.ts";
 import { runExperiment, type ExperimentEvent } from "../../src/experiment/run-experiment.ts";
-import { mostPartBytes } from "../../src/experiment/parts.ts";
+import { maxPartBytes } from "../../src/experiment/parts.ts";
 import { folderStore } from "../../src/node/folder-store.ts";
 import { openZoo } from "../../src/zoo/open.ts";
 import { zooDataset, type ZooDataset } from "../../src/zoo/zoo-dataset.ts";
@@ -44,7 +44,7 @@ test("every finished run leaves a small file; a call with parts alone trains not
   const names = (await parts.list()).filter((name) => name.startsWith("linear")).sort();
   expect(names).toEqual(["linear-0.json", "linear-1.json"]);
   for (const name of names) {
-    expect(await parts.size(name)).toBeLessThan(mostPartBytes);
+    expect(await parts.size(name)).toBeLessThan(maxPartBytes);
     const text = new TextDecoder().decode(await parts.read(name));
     expect(Object.keys(JSON.parse(text))).not.toContain("params");
   }

@@ -41,7 +41,7 @@ test("is the mean over stages, by hand", () => {
   expect(stageTau([1, 2], [1, 2], undefined)).toBeNaN();
 });
 
-test("stands in the rows, mean and spread over seeds, only where there are stages", () => {
+test("stands in the rows, mean and std over seeds, only where there are stages", () => {
   const job = (seed: number, predicted: number[]) => ({
     model: "unf",
     seed,

@@ -1,5 +1,5 @@
 // Damaged files of every format: each is refused with an error of ours or read whole, never anything else. The script
-// scripts/fuzz-files.js does the same with more of them, and watches time and memory.
+// scripts/fuzz/fuzz-files.js does the same with more of them, and watches time and memory.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -48,6 +48,22 @@ test("the metadata is there as texts, arrays by their length", async () => {
   expect(entries.get("blk.0.ffn_down.weight")).toMatchObject({ dtype: "F32", stored: "Q8_0" });
 });
 
+test("a tensor is read by its own range", async () => {
+  const file = bytes("plain.gguf");
+  const ranges: number[] = [];
+  const { read } = await openTensorSource({
+    location: "plain.gguf",
+    size: file.length,
+    read: (start, end) => {
+      ranges.push(end - start);
+      return Promise.resolve(file.slice(start, end));
+    },
+  });
+  ranges.length = 0;
+  await read("blk.0.ffn_down.weight");
+  expect(ranges).toEqual([4 * 34]);
+});
+
 /** A file written by hand: `GGUF`, version, counts, then whatever is given. */
 function written(version: number, tensors: number, keys: number, rest: number[] = []): Uint8Array {
   const start = new DataView(new ArrayBuffer(24));

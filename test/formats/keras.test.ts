@@ -37,6 +37,42 @@ test.each(Object.entries(truths))("%s", async (name, { format, tensors, named = 
   }
 });
 
+test("layers that do not say their names in the weights have those of the config, in its order", async () => {
+  const archive = Buffer.from(bytes("keras-cnn.keras"));
+  let changes = 0;
+  for (let at = archive.indexOf("name\0"); at !== -1; at = archive.indexOf("name\0", at + 1)) {
+    archive.write("nome", at);
+    changes++;
+  }
+  expect(changes).toBeGreaterThan(5);
+  const { entries } = await openTensorSource(new Uint8Array(archive));
+  expect([...entries.keys()].toSorted()).toEqual(
+    Object.keys(truths["keras-cnn.keras"].tensors).toSorted(),
+  );
+  // Control: without the config the groups of the file are all there is.
+  const weights = Buffer.from(bytes("keras-cnn.weights.h5"));
+  for (let at = weights.indexOf("name\0"); at !== -1; at = weights.indexOf("name\0", at + 1))
+    weights.write("nome", at);
+  const plain = await openTensorSource(new Uint8Array(weights));
+  expect([...plain.entries.keys()]).toContain("dense_1/kernel");
+});
+
+test("an array is read by its own range, and the structure before by small ones", async () => {
+  const file = bytes("arrays.h5");
+  const ranges: number[] = [];
+  const source = await openTensorSource({
+    location: "arrays.h5",
+    size: file.length,
+    read: (start, end) => {
+      ranges.push(end - start);
+      return Promise.resolve(file.slice(start, end));
+    },
+  });
+  ranges.length = 0;
+  await source.read("inner/deep/f4");
+  expect(ranges).toEqual([140]);
+});
+
 describe("a file whose structures lie", () => {
   const whole = bytes("arrays.h5");
   const { buffer, byteOffset, byteLength } = whole;

@@ -34,13 +34,19 @@ const right: Readonly<Record<string, readonly string[]>> = {
   "scale_abs_max_sum.onnx": ["S_9 positive"],
   "scale_where_relu.onnx": ["S_9 positive"],
   "scale_into_lstm_input.onnx": ["S_4", "S_9 positive"],
-  // Scales of the sum and of the gain that follows it could only be written with an axis that some tensors do not scale.
-  "scale_sub_mul_add_batchnorm.onnx": ["S_9"],
+  "scale_sub_mul_add_batchnorm.onnx": ["S_9 positive"],
   "lora_pair.onnx": ["GL_2"],
   "lora_pair_bias_free_chain.onnx": ["GL_2"],
   "mha_fused_in_proj_op20.onnx": ["GL_4 in S_4", "GL_4 in S_4", "S_16 positive", "S_4"],
   "mha_op23.onnx": ["GL_4 in S_4", "GL_4 in S_4", "S_16 positive", "S_4"],
-  "diffusion_qkv_reshape_op18.onnx": ["GL_16", "GL_16", "S_4", "S_4", "S_4 in S_4", "S_4 in S_4"],
+  "diffusion_qkv_reshape_op18.onnx": [
+    "GL_16",
+    "GL_16",
+    "S_4",
+    "S_4",
+    "S_4 in S_4",
+    "S_4 positive in S_4",
+  ],
   "attention_opset23.onnx": ["GL_4 in S_2", "GL_4 in S_2", "S_2"],
   "int8_dynamic_matmul.onnx": ["S_9"],
   "int8_qdq.onnx": ["S_9"],
@@ -49,7 +55,7 @@ const right: Readonly<Record<string, readonly string[]>> = {
   "fused_conv_custom.onnx": ["S_5 positive"],
   "sklearn_mlp_scaler.onnx": ["S_64 positive", "S_64 positive"],
   "matmul_3d_batched_experts.onnx": ["S_3", "S_9 positive in S_3"],
-  "llama_gqa_op18.onnx": ["GL_8 in S_2", "S_2", "S_2 in S_2", "S_32", "S_4", "S_40"],
+  "llama_gqa_op18.onnx": ["GL_8 in S_2", "S_2", "S_2 in S_2", "S_32", "S_4", "S_40 positive"],
 };
 
 describe("files that people hold", () => {

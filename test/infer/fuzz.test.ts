@@ -10,12 +10,15 @@ const models = readdirSync(folder)
   .filter((name) => name.endsWith(".onnx"))
   .map((name) => ({ name, bytes: new Uint8Array(readFileSync(new URL(name, folder))) }));
 
+/** Milliseconds of processor time that this process has used: other processes do not count. */
+const used = () => process.cpuUsage().user / 1000;
+
 const count = Number(process.env["WEIGHTSPACE_FUZZ"] ?? 2000);
 const seed = Number(process.env["WEIGHTSPACE_FUZZ_SEED"] ?? 1);
 
 describe("broken ONNX files", () => {
   test(
-    `${count} mutated files each give a spec, a FormatError or an UnsupportedError within a second`,
+    `${count} mutated files each give a spec, a FormatError or an UnsupportedError within a second of work`,
     { timeout: 600_000 },
     () => {
       const outcomes = { spec: 0, format: 0, unsupported: 0 };
@@ -24,7 +27,7 @@ describe("broken ONNX files", () => {
       for (let i = 0; i < count; i++) {
         const { name, bytes } = models[i % models.length];
         const broken = mutateOnnx(bytes, seed * 1_000_003 + i);
-        const start = performance.now();
+        const start = used();
         try {
           inferSpec(readOnnx(broken));
           outcomes.spec++;
@@ -33,7 +36,7 @@ describe("broken ONNX files", () => {
           else if (error instanceof UnsupportedError) outcomes.unsupported++;
           else bad.push(`${name} ${i}: ${error instanceof Error ? error.stack : String(error)}`);
         }
-        const took = performance.now() - start;
+        const took = used() - start;
         slowest = Math.max(slowest, took);
         if (took > 1000) bad.push(`${name} ${i}: ${took} ms`);
       }

@@ -65,7 +65,7 @@ describe("structured rows", () => {
   });
 
   test("concatenation gives segments, flattening gives blocks, gates are stacked", () => {
-    expect(textOf(infer("dense_concat").spec, "n.weight")).toEqual(["a + b"]);
+    expect(textOf(infer("dense_concat").spec, "n.weight")).toEqual(["a^0 + b^0"]);
     expect(textOf(infer("cnn_flatten").spec, "l1.weight")).toEqual(["l1", "c1^-1 * 16"]);
     const lstm = infer("lstm").spec;
     expect(Object.keys(lstm.tensors).map((name) => textOf(lstm, name).join(", "))).toContain(

@@ -32,16 +32,19 @@ const right: Readonly<Record<string, readonly string[]>> = {
   "loop-grows": ["S_8 positive"],
   "lstm-int8": ["S_5", "S_9"],
   "one-hot": ["S_9 positive"],
+  qgemm: ["S_9"],
   "qlinear-channels": ["S_9"],
   "qlinear-conv": ["S_8"],
   "qlinear-matmul": ["S_9"],
+  "qlinear-pairs": ["S_9"],
+  "qlinear-pool": ["S_8"],
   "resize-axes": ["S_8 positive"],
   rotary: ["GL_5 in S_2", "S_2"],
   "scatter-max": ["S_9 positive"],
   "scatter-nd": ["S_9 positive"],
   "set-4": ["S_8 positive"],
-  "set-6": ["S_5 positive", "S_8"],
-  "skip-norm": ["S_9"],
+  "set-6": ["S_5 positive", "S_8 positive"],
+  "skip-norm": ["S_9 positive"],
 };
 
 /** Models that onnxruntime does not run: operator sets it has dropped, and a branch that its shape check refuses. */

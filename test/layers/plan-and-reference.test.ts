@@ -54,8 +54,7 @@ describe(`plan equals definition on ${cases} random specs`, () => {
         if (texts.some(({ kind }) => kind === "sum")) seen.sums++;
         if (texts.some(({ kind }) => kind === "product")) seen.products++;
         const parts = Object.keys(spec.tensors).flatMap((tensor) => splitParts(spec, tensor).parts);
-        if (parts.some((part) => part.dims.some(({ governor }) => governor !== null)))
-          seen.within++;
+        if (parts.some((part) => part.dims.some(({ parent }) => parent !== null))) seen.within++;
         if (Object.values(spec.tensors).some(({ shape }) => shape.length === 5)) seen.rankFive++;
       }
     },

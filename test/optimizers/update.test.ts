@@ -2,7 +2,6 @@
 
 import { jit, numpy as np } from "@jax-js/jax";
 import { beforeAll, describe, expect, test } from "vitest";
-import { randomStream } from "../../src/core/random.ts";
 import { sizeOf } from "../../src/core/shapes.ts";
 import type { Weights } from "../../src/core/tensors.ts";
 import {
@@ -14,7 +13,7 @@ import {
 import { startEngine } from "../../src/engine/start.ts";
 import { equivariantLinear } from "../../src/layers/equivariant-linear.ts";
 import { weightFeatures } from "../../src/layers/weight-features.ts";
-import { stackThetas, thetaFromVector, thetaSize } from "../../src/optimizers/host-theta.ts";
+import { thetaFromVector } from "../../src/optimizers/host-theta.ts";
 import { learnedOptimizer } from "../../src/optimizers/learned-optimizer.ts";
 import type { Params } from "../../src/models/model.ts";
 import type { OptimizerState } from "../../src/train/optimizers/update-rules.ts";
@@ -24,6 +23,7 @@ import { sampleElement } from "../../src/symmetry/element.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 import { weakenSpec } from "../../src/symmetry/weaken.ts";
+import { randomRecord, someTheta, updatesOf } from "../support/learned-updates.ts";
 import { publishedNFNCNNSpec, publishedRNNSpec } from "../support/published-specs.ts";
 
 beforeAll(() => startEngine());
@@ -31,36 +31,6 @@ beforeAll(() => startEngine());
 const spec = mlpSpec([5, 4, 3]);
 const decays = [0.1, 0.5, 0.9, 0.99, 0.999, 0.9999];
 const scales = [1, 3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4, 1e5];
-
-function random(of: SymmetrySpec, seed: number, size = 1): HostRecord {
-  const stream = randomStream(seed);
-  return Object.fromEntries(
-    Object.entries(of.tensors).map(([name, { shape }]) => [
-      name,
-      { shape, data: Float32Array.from({ length: sizeOf(shape) }, () => size * stream.normal()) },
-    ]),
-  );
-}
-
-/** Several networks' arrays in one record [n, ...]. */
-function together(records: readonly HostRecord[]): HostRecord {
-  return Object.fromEntries(
-    Object.entries(records[0]).map(([name, { shape }]) => [
-      name,
-      {
-        shape: [records.length, ...shape],
-        data: Float32Array.from(records.flatMap((record) => [...record[name].data])),
-      },
-    ]),
-  );
-}
-
-/** Theta with numbers everywhere, zeros at the start included. */
-function someTheta(kind: string, of: SymmetrySpec, seed: number): Float32Array {
-  const { thetaShapes } = optimizerKind(kind).program(of);
-  const stream = randomStream(seed);
-  return Float32Array.from({ length: thetaSize(thetaShapes) }, () => 0.2 * stream.normal());
-}
 
 /** The hidden features of every tensor after three dense layers, from the definition; updates by a function of them. */
 function hiddenByDefinition(
@@ -152,40 +122,17 @@ async function outputByLayers(
   );
 }
 
-/** The updates of the last of several steps of n networks with a theta each. */
-async function updatesOf(
-  kind: string,
-  of: SymmetrySpec,
-  thetas: readonly Float32Array[],
-  params: readonly HostRecord[],
-  gradients: readonly (readonly HostRecord[])[],
-): Promise<HostRecord> {
-  const program = optimizerKind(kind).program(of);
-  const prepared = program.prepare(stackThetas(program.thetaShapes, thetas));
-  const weights = arraysFromHost(together(params));
-  let state = program.initialState(thetas.length);
-  let last: HostRecord = {};
-  for (const step of gradients) {
-    const [updates, next] = program.update(
-      prepared,
-      arraysFromHost(together(step)),
-      state,
-      weights,
-    );
-    state = next;
-    last = await arraysToHost(updates);
-  }
-  return last;
-}
-
 describe("the published rule", () => {
   test.each(["deep-sets", "unf", "nfn"])(
     "%s: three steps of two networks are those of the definition, each with its own theta",
     async (kind) => {
       const { thetaShapes } = optimizerKind(kind).program(spec);
       const thetas = [1, 2].map((seed) => someTheta(kind, spec, seed));
-      const params = [random(spec, 3), random(spec, 4, 2)];
-      const gradients = [5, 6, 7].map((seed) => [random(spec, seed, 0.1), random(spec, 10 * seed)]);
+      const params = [randomRecord(spec, 3), randomRecord(spec, 4, 2)];
+      const gradients = [5, 6, 7].map((seed) => [
+        randomRecord(spec, seed, 0.1),
+        randomRecord(spec, 10 * seed),
+      ]);
       const updates = await updatesOf(kind, spec, thetas, params, gradients);
       let other = 0;
       for (const at of [0, 1]) {
@@ -236,7 +183,7 @@ describe("updates move with the network", () => {
   test.each(cases)("%s on the %s", async (kind, name) => {
     const of = specs[name];
     const theta = someTheta(kind, of, 11);
-    const [params, gradients] = [random(of, 12), random(of, 13)];
+    const [params, gradients] = [randomRecord(of, 12), randomRecord(of, 13)];
     const move = sampleElement(of, 14);
     const acted = (x: HostRecord) => actOn(of, move, x) as HostRecord;
     const plain = await updatesOf(kind, of, [theta], [params], [[gradients]]);
@@ -257,11 +204,11 @@ describe("for one network", () => {
   test.each(optimizerKinds())("%s under jit gives what it gives outside", async (kind) => {
     const optimizer = learnedOptimizer({ kind, spec });
     const run = async (update: typeof optimizer.update) => {
-      const params = arraysFromHost(random(spec, 3));
+      const params = arraysFromHost(randomRecord(spec, 3));
       let state = optimizer.init(params);
       let last: HostRecord = {};
       for (const seed of [4, 5]) {
-        const [updates, next] = update(arraysFromHost(random(spec, seed)), state, params);
+        const [updates, next] = update(arraysFromHost(randomRecord(spec, seed)), state, params);
         state = next;
         last = await arraysToHost(updates);
       }
@@ -282,14 +229,14 @@ describe("for one network", () => {
   });
   test("tensors that are missing, unknown or of another shape are named", () => {
     const optimizer = learnedOptimizer({ kind: "unf-small", spec });
-    const whole = () => arraysFromHost(random(spec, 3));
+    const whole = () => arraysFromHost(randomRecord(spec, 3));
     const names = Object.keys(spec.tensors);
     const { [names[0]]: first, ...rest } = whole();
     expect(() => optimizer.init(rest)).toThrow(
       new RegExp(`"${names[0]}" of the spec is not among`),
     );
     expect(() => optimizer.init({ ...whole(), other: np.zeros([2]) })).toThrow(/"other" is not in/);
-    const wide = arraysFromHost(random(mlpSpec([5, 6, 3]), 3));
+    const wide = arraysFromHost(randomRecord(mlpSpec([5, 6, 3]), 3));
     expect(() => optimizer.init(wide)).toThrow(/expected \[4, 5\]/);
     first.dispose();
   });

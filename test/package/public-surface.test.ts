@@ -47,6 +47,13 @@ test("every function and value has a doc comment", () => {
   expect(bare.map(({ subpath, name }) => `${subpath}: ${name}`)).toEqual([]);
 });
 
+test("every type has a doc comment, but for options of functions and events, whose fields have theirs", () => {
+  const isBare = ({ name, doc, isType }: Entry) =>
+    isType && doc === "" && !/(Options|Event|Limits)$/.test(name);
+  expect(surface.filter(isBare).map(({ name }) => name)).toEqual([]);
+  expect(isBare({ ...surface[0], name: "Proof", doc: "", isType: true })).toBe(true); // control
+});
+
 test("docs/api is what `npm run docs` writes", () => {
   const pages = referencePages(surface);
   expect(readdirSync(join(root, "docs/api")).sort()).toEqual(Object.keys(pages).sort());

@@ -211,3 +211,39 @@ test("help lists what a plug-in registers when it is given, and not without it",
   expect(absent.code).toBe(1);
   expect(absent.stderr).toContain("absent.js");
 });
+
+describe("a kind of optimizer and an inner task of one's own", () => {
+  test("are meta-trained in worker threads, and their theta is read with the plug-in", async () => {
+    await writeFile(
+      join(folder, "bowl.js"),
+      `import { numpy as np } from "@jax-js/jax";
+       import { defineSpec } from "weightspace";
+       import { defineInnerTask, optimizerKind } from "weightspace/optimizers";
+       const targets = { shape: [3], data: new Float32Array(3) };
+       const create = () => defineInnerTask({
+         name: "bowl",
+         spec: defineSpec({ axes: { unit: { size: 3, group: "permutation" } }, tensors: { x: ["unit"] } }),
+         chance: 10,
+         loss: ({ x }, { targets }) => np.sum(np.square(np.subtract(x.ref, targets))),
+         init: (random) => ({ x: { shape: [3], data: Float32Array.from([0, 1, 2], () => random.normal()) } }),
+         batchShapes: { targets: [3] },
+         writeBatch: ({ targets }, random) => targets.fill(0.01 * random.normal()),
+         testBatches: [{ targets }],
+       });
+       export default (registry) => {
+         registry.innerTask({ name: "bowl", summary: "a bowl", create });
+         registry.optimizer({ ...optimizerKind("sgdm"), name: "my-momentum", summary: "mine" });
+       };`,
+    );
+    const own = "--plugin ./bowl.js";
+    const line =
+      "optimizer train --kind my-momentum --task bowl --outer-steps 2 --pairs 2 --truncation 4 --horizon 8 --workers 2 -o own";
+    expect(await json(`${line} ${own}`)).toMatchObject({ complete: true, outerSteps: 2 });
+    const measured = await json(
+      `optimizer evaluate own --against adam --seeds 2 --steps 8 --points 2 -o own/o.json ${own}`,
+    );
+    expect(measured.rows).toHaveLength(2);
+    const without = await run(line);
+    expect(without.stderr).toContain('there is no learned optimizer "my-momentum"');
+  });
+});

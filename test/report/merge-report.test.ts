@@ -25,10 +25,10 @@ const result = (network: string): MergeResult => ({
 test("means and spreads are over pairs, point by point", () => {
   const { barrier, points } = measuredPath([path(4), path(2)]);
   expect(barrier.mean).toBeCloseTo(0.75, 10);
-  expect(barrier.spread).toBeCloseTo(Math.SQRT1_2 / 2, 10);
+  expect(barrier.std).toBeCloseTo(Math.SQRT1_2 / 2, 10);
   expect(points[2].loss.mean).toBeCloseTo(0.85, 10);
   expect(lossBarrier(path(4))).toBeCloseTo(1, 10);
-  expect(measuredPath([path(4)]).barrier.spread).toBeNaN();
+  expect(measuredPath([path(4)]).barrier.std).toBeNaN();
 });
 
 test("the page is complete in itself and shows every path and barrier", () => {

@@ -14,7 +14,7 @@ test("no two of 40 models share a colour", () => {
 test("axes start near the lowest tau and say where; one that starts at zero says nothing", () => {
   const { rows } = sampleExperiment();
   const at = (...taus: number[]) =>
-    taus.map((tau, i) => ({ ...rows[i], tauMean: tau, tauMovedMean: tau, tauSpread: 0.001 }));
+    taus.map((tau, i) => ({ ...rows[i], tauMean: tau, tauMovedMean: tau, tauStd: 0.001 }));
   for (const draw of [tauBars, beforeAfter]) {
     expect(draw(at(0.73, 0.74))).toContain("Kendall's tau, axis from 0.70");
     expect(draw(at(0.73, -0.2))).toContain("Kendall's tau, axis from −0.25");

@@ -6,7 +6,7 @@ import { averageCurves } from "../../src/report/curves.ts";
 import { samplePoints, tauBars } from "../../src/report/figures.ts";
 import { generalizationReport } from "../../src/report/generalization-report.ts";
 import { escapeHtml, html } from "../../src/report/html.ts";
-import { count, decimal, duration, magnitude, withSpread } from "../../src/report/table.ts";
+import { count, decimal, duration, magnitude, withStd } from "../../src/report/table.ts";
 import { sampleExperiment } from "../support/sample-experiment.ts";
 
 const sample = sampleExperiment();
@@ -57,9 +57,9 @@ test("text from outside is escaped everywhere", () => {
 test("one seed, no curves, no points and undefined numbers still make a page", () => {
   const rows = sample.rows.map((row) => ({
     ...row,
-    tauSpread: Number.NaN,
-    tauMovedSpread: Number.NaN,
-    r2Spread: Number.NaN,
+    tauStd: Number.NaN,
+    tauMovedStd: Number.NaN,
+    r2Std: Number.NaN,
     r2Mean: Number.NaN,
     seeds: 1,
   }));
@@ -84,8 +84,8 @@ test("curves are averaged over the seeds that reach an epoch", () => {
   ]);
   expect(points.map(({ model, epoch }) => `${model}${epoch}`)).toEqual(["a1", "a2", "a3", "b2"]);
   expect(points[0].mean).toBeCloseTo(0.3, 12);
-  expect(points[0].spread).toBeCloseTo(Math.sqrt(0.02), 12);
-  expect(points[2].spread).toBeNaN();
+  expect(points[0].std).toBeCloseTo(Math.sqrt(0.02), 12);
+  expect(points[2].std).toBeNaN();
 });
 
 describe("scatter plots of runs with several checkpoints", () => {
@@ -173,7 +173,7 @@ test("numbers read well", () => {
   expect([count(41603), count(999), count(1234567)]).toEqual(["41,603", "999", "1,234,567"]);
   expect([duration(4.23), duration(42), duration(185)]).toEqual(["4.2 s", "42 s", "3 min 05 s"]);
   expect([magnitude(0), magnitude(1.2e-7), magnitude(0.25)]).toEqual(["0", "1.2e−7", "0.250"]);
-  expect(withSpread(0.9, Number.NaN).markup).toBe("0.900");
+  expect(withStd(0.9, Number.NaN).markup).toBe("0.900");
   expect(html`<p>${"<&>"}${[html`<b>x</b>`, 1]}</p>`.markup).toBe("<p>&lt;&amp;&gt;<b>x</b>1</p>");
 });
 

@@ -4,7 +4,7 @@
 import type { Tensor } from "../../src/core/tensors.ts";
 import type { AxisAction, GroupElement } from "../../src/symmetry/element.ts";
 import { invertMatrix } from "../../src/symmetry/matrices.ts";
-import { type Part, splitParts } from "../../src/symmetry/parts.ts";
+import { type Part, type PartDim, splitParts } from "../../src/symmetry/parts.ts";
 import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 
 /** All indices of a part, row-major. */
@@ -18,17 +18,23 @@ function indicesOf(part: Part): number[][] {
 
 /** The row-major index of the dimensions that enclose `dim`. */
 function instanceAt(part: Part, dim: number, index: readonly number[]): number {
-  const { governor } = part.dims[dim];
-  if (governor === null) return 0;
-  return instanceAt(part, governor, index) * part.dims[governor].size + index[governor];
+  const { parent } = part.dims[dim];
+  if (parent === null) return 0;
+  return instanceAt(part, parent, index) * part.dims[parent].size + index[parent];
 }
 
 /** Entry (j, i) of the matrix with which an action works along a dimension of an instance. */
-function entry(action: AxisAction, instance: number, inverse: boolean, j: number, i: number) {
+function entry(
+  action: AxisAction,
+  instance: number,
+  { inverse, still }: Pick<PartDim, "inverse" | "still">,
+  j: number,
+  i: number,
+) {
   const size = action.permutations[instance].length;
   const scale = action.scales?.[instance][i] ?? 1;
   if (action.matrices === undefined)
-    return action.permutations[instance][i] === j ? (inverse ? 1 / scale : scale) : 0;
+    return action.permutations[instance][i] === j ? (still ? 1 : inverse ? 1 / scale : scale) : 0;
   const matrix = action.matrices[instance];
   return inverse ? invertMatrix(matrix, size)[i * size + j] : matrix[j * size + i];
 }
@@ -48,11 +54,12 @@ export function actByDefinition(
     for (const j of all) {
       let sum = 0;
       for (const i of all) {
-        const weight = part.dims.reduce((product, { axis, inverse }, dim) => {
+        const weight = part.dims.reduce((product, own, dim) => {
+          const { axis } = own;
           const action =
             axis === null || spec.axes[axis].group === "fixed" ? undefined : element[axis];
           if (action === undefined) return product * (i[dim] === j[dim] ? 1 : 0);
-          return product * entry(action, instanceAt(part, dim, i), inverse, j[dim], i[dim]);
+          return product * entry(action, instanceAt(part, dim, i), own, j[dim], i[dim]);
         }, 1);
         if (weight !== 0) sum += weight * data[at(i)];
       }

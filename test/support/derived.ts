@@ -13,7 +13,7 @@ import {
 import type { ExecutablePlan } from "../../src/plan/plan-spec.ts";
 import { plannedTerms } from "../../src/plan/terms.ts";
 import type { AtomicTensor, LoweredSpec } from "../../src/symmetry/lower.ts";
-import { splitParts } from "../../src/symmetry/parts.ts";
+import { powerOf, splitParts } from "../../src/symmetry/parts.ts";
 import { parseAxisExpression } from "../../src/symmetry/expression.ts";
 import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 
@@ -76,7 +76,7 @@ export function moved(
 ): DenseFeature {
   const shape = [...shapeOf(lowered, tensor), width];
   const texts = tensor.dims.map(
-    ({ axis, inverse }) => lowered.axes[axis].name + (inverse ? "^-1" : ""),
+    (dim) => lowered.axes[dim.axis].name + ["^-1", "^0", ""][1 + powerOf(dim)],
   );
   const axes = [...texts, String(width)].map((text) => parseAxisExpression(text));
   const spec = { axes: lowered.spec.axes, tensors: { x: { shape, axes } } };

@@ -43,7 +43,7 @@ export function genericWeights(spec: SymmetrySpec, seed: number): Weights {
   );
 }
 
-/** Adds normal noise of standard deviation `share`, a share of the spread of generic weights. */
+/** Adds normal noise of standard deviation `share`, a share of that of generic weights. */
 export function withNoise(weights: Weights, share: number, seed: number): Weights {
   const random = randomStream(seed);
   return Object.fromEntries(

@@ -1,6 +1,8 @@
 // The moving axes of a spec in short: sizes, groups, and the enclosing axis.
 
+import { type AxisExpression, stillAxes } from "../../src/symmetry/expression.ts";
 import type { SymmetrySpec } from "../../src/symmetry/types.ts";
+import { weakenSpec } from "../../src/symmetry/weaken.ts";
 
 /** `12` for S_12 or GL(12), `4 in 3` for an axis of 4 within one of 3; sorted. */
 export const structureOf = ({ axes }: SymmetrySpec): string[] =>
@@ -15,11 +17,34 @@ export const structureOf = ({ axes }: SymmetrySpec): string[] =>
 export function freeAxes({ axes }: SymmetrySpec): string[] {
   const named = (name: string): string => {
     const { group, size, scale } = axes[name];
-    const letter = group === "general-linear" ? "GL" : "S";
+    const letter = { "general-linear": "GL", permutation: "S", fixed: "fixed" }[group];
     return `${letter}_${size}${scale === undefined ? "" : ` ${scale}`}`;
   };
   return Object.entries(axes)
     .filter(([, { group }]) => group !== "fixed")
     .map(([name, { within }]) => named(name) + (within === undefined ? "" : ` in ${named(within)}`))
     .toSorted();
+}
+
+/**
+ * The spec without scales that leave some tensors of their axis alone (`h^0`): what tensor names alone say, which know no
+ * norms and no gates.
+ */
+export function withoutPartScales(spec: SymmetrySpec): SymmetrySpec {
+  const isPart = (name: string) =>
+    Object.values(spec.tensors).some(({ axes }) => axes.flatMap(stillAxes).includes(name));
+  const parts = Object.keys(spec.axes).filter(isPart);
+  const plain = (expression: AxisExpression): AxisExpression => {
+    if (expression.kind === "sum") return { ...expression, terms: expression.terms.map(plain) };
+    if (expression.kind === "product")
+      return { ...expression, factors: expression.factors.map(plain) };
+    if (expression.kind === "block" || !parts.includes(expression.name)) return expression;
+    return { kind: "axis", name: expression.name, inverse: false };
+  };
+  const tensors = Object.entries(spec.tensors).map(([name, tensor]) => [
+    name,
+    { ...tensor, axes: tensor.axes.map(plain) },
+  ]);
+  const weaker = weakenSpec(spec, { dropScale: parts });
+  return { ...weaker, tensors: Object.fromEntries(tensors) };
 }

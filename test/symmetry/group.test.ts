@@ -3,7 +3,12 @@ import { randomStream } from "../../src/core/random.ts";
 import { sizeOf } from "../../src/core/shapes.ts";
 import type { Weights } from "../../src/core/tensors.ts";
 import { actOn } from "../../src/symmetry/act.ts";
-import { composeElements, invertElement, sampleElement } from "../../src/symmetry/element.ts";
+import {
+  composedAxes,
+  composeElements,
+  invertElement,
+  sampleElement,
+} from "../../src/symmetry/element.ts";
 import { defineSpec } from "../../src/symmetry/spec.ts";
 import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 
@@ -53,6 +58,14 @@ describe("group elements", () => {
     const together = actOn(spec, composeElements(spec, g, h), weights);
     expect(distance(together, actOn(spec, g, actOn(spec, h, weights)))).toBeLessThan(1e-12);
     expect(distance(together, actOn(spec, h, actOn(spec, g, weights)))).toBeGreaterThan(0.1);
+  });
+
+  test("composing one axis at a time changes what composing changes, within other axes too", () => {
+    for (const axis of ["h", "head", "qk", "v", "w"]) {
+      const one = sampleElement(spec, 5, { axes: [axis] });
+      expect(composedAxes(spec, one, h)).toEqual({ [axis]: composeElements(spec, one, h)[axis] });
+      expect(composedAxes(spec, one, h)[axis]).not.toEqual(h[axis]);
+    }
   });
 
   test("the inverse undoes", () => {

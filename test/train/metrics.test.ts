@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { randomStream } from "../../src/core/random.ts";
 import { kendallTau } from "../../src/train/measures/kendall-tau.ts";
-import { meanAndSpread, rSquared } from "../../src/train/measures/metrics.ts";
+import { meanAndStd, rSquared } from "../../src/train/measures/metrics.ts";
 
 /** The definition, pair by pair. */
 function tauByPairs(a: readonly number[], b: readonly number[]): number {
@@ -113,11 +113,11 @@ test("R squared is 1 for the truth, 0 for its mean, negative for worse, undefine
   expect(rSquared([1, 2], [5, 5])).toBeNaN();
 });
 
-test("mean and spread use the sample standard deviation", () => {
-  expect(meanAndSpread([2, 4, 4, 4, 5, 5, 7, 9])).toEqual({
+test("mean and std use the sample standard deviation", () => {
+  expect(meanAndStd([2, 4, 4, 4, 5, 5, 7, 9])).toEqual({
     mean: 5,
-    spread: Math.sqrt(32 / 7),
+    std: Math.sqrt(32 / 7),
     count: 8,
   });
-  expect(meanAndSpread([3])).toEqual({ mean: 3, spread: Number.NaN, count: 1 });
+  expect(meanAndStd([3])).toEqual({ mean: 3, std: Number.NaN, count: 1 });
 });

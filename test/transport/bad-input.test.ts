@@ -159,7 +159,7 @@ describe("options", () => {
     bad({ shape: [-1, 1, 0] }, /parent of line 1 is 1/);
     bad({ shape: "ring" as never }, /shape is "ring"/);
     bad({ trees: 0 }, /trees is 0/);
-    bad({ spread: -1 }, /spread is -1/);
+    bad({ std: -1 }, /std is -1/);
     bad({ around: [normalCloud(3, 5, 1)] }, /dimension 5, expected 2/);
     bad({ around: [] }, /around is empty/);
     expect(() => pooledMoments()).toThrow(/no clouds/);
@@ -188,7 +188,7 @@ describe("gradients stay finite", () => {
       splitting: { kind: "distance", delta: 2 },
     });
     expect([...gradient.data].every(Number.isFinite)).toBe(true);
-    expect([...gradient.data].some((slope) => slope !== 0)).toBe(true);
+    expect([...gradient.data].some((derivative) => derivative !== 0)).toBe(true);
   });
   test.each([1, 1.5, 2])("at equal clouds, order %d: 0", (order) => {
     const tree2 = treeSlicedWassersteinGradient(x, x, {
@@ -199,7 +199,7 @@ describe("gradients stay finite", () => {
     const sliced = slicedWassersteinGradient(x, x, { p: order });
     for (const { value, x: gradient } of [tree2, sliced]) {
       expect(value).toBeLessThan(1e-7);
-      expect([...gradient.data].every((slope) => slope === 0)).toBe(true);
+      expect([...gradient.data].every((derivative) => derivative === 0)).toBe(true);
     }
   });
   test("at infinite delta", () => {

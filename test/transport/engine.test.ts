@@ -37,14 +37,14 @@ async function expectSame(
 ) {
   const both = valueAndGrad((points: { x: np.Array; y: np.Array }) => distance(points.x, points.y));
   for (const run of [both, jit(both)]) {
-    const [value, slopes] = run({ x: array(x), y: array(y) });
+    const [value, derivatives] = run({ x: array(x), y: array(y) });
     const found = (await value.data())[0];
     expect(Math.abs(found - exact.value)).toBeLessThan(2e-6 * (1 + Math.abs(exact.value)));
     for (const side of ["x", "y"] as const) {
-      const slope = await slopes[side].data();
+      const derivative = await derivatives[side].data();
       const largest = Math.max(...exact[side].data.map(Math.abs));
       exact[side].data.forEach((expected, i) =>
-        expect(Math.abs(slope[i] - expected) / largest).toBeLessThan(10 ** -digits),
+        expect(Math.abs(derivative[i] - expected) / largest).toBeLessThan(10 ** -digits),
       );
       expect(largest).toBeGreaterThan(1e-4);
     }
@@ -115,7 +115,7 @@ describe.each<[string, TreeShape, number]>([
   ["chain", "chain", 4],
   ["branching", [-1, 0, 0, 1, 1], 5],
 ])("tree-sliced, %s", (_, shape, lines) => {
-  const trees = sampleTrees({ trees: 3, lines, dimension: 3, shape, seed: 12, spread: 0.5 });
+  const trees = sampleTrees({ trees: 3, lines, dimension: 3, shape, seed: 12, std: 0.5 });
   const [x, y] = [cloud(40, 3, 1), cloud(33, 3, 2)];
   test.each<Case>([
     ["constant", {}],
@@ -140,7 +140,7 @@ describe.each<[string, TreeShape, number]>([
 });
 
 describe("tree-sliced", () => {
-  const trees = sampleTrees({ trees: 3, lines: 3, dimension: 3, seed: 12, spread: 0.5 });
+  const trees = sampleTrees({ trees: 3, lines: 3, dimension: 3, seed: 12, std: 0.5 });
   const [x, y] = [cloud(30, 3, 1), cloud(25, 3, 2)];
   test.each([1.5, 2, 3])("Sobolev weights of order %d", async (order) => {
     const settings = { trees, order, sobolev: true, splitting: db(2) };
@@ -161,19 +161,19 @@ describe("tree-sliced", () => {
       });
     const start = Float32Array.from({ length: 9 }, (_, i) => (i % 4) / 4);
     const logits = (values: Float32Array) => np.array(values.slice()).reshape([3, 3]);
-    const slope = await jit(grad(loss))(logits(start)).data();
+    const derivative = await jit(grad(loss))(logits(start)).data();
     for (const i of [0, 4, 8]) {
       const at = async (by: number) => {
         const moved = start.slice();
         moved[i] += by;
         return (await loss(logits(moved)).data())[0];
       };
-      expect(slope[i]).toBeCloseTo(((await at(0.02)) - (await at(-0.02))) / 0.04, 2);
+      expect(derivative[i]).toBeCloseTo(((await at(0.02)) - (await at(-0.02))) / 0.04, 2);
     }
-    expect(Math.max(...slope.map(Math.abs))).toBeGreaterThan(0.01);
+    expect(Math.max(...derivative.map(Math.abs))).toBeGreaterThan(0.01);
   });
   test("points on a line, equal clouds: no NaN", async () => {
-    const axes = sampleTrees({ trees: 2, lines: 2, dimension: 3, seed: 3, spread: 0 });
+    const axes = sampleTrees({ trees: 2, lines: 2, dimension: 3, seed: 3, std: 0 });
     const onLines = axes[0].theta.map((v) => v.map((c) => 2 * c));
     for (const [u, v] of [
       [onLines, y],
@@ -182,8 +182,8 @@ describe("tree-sliced", () => {
       for (const order of [1, 2]) {
         const loss = (points: np.Array) =>
           engineTreeSliced(points, array(v), { trees: axes, order, splitting: db(2) });
-        const slope = await jit(grad(loss))(array(u)).data();
-        expect([...slope].every(Number.isFinite)).toBe(true);
+        const derivative = await jit(grad(loss))(array(u)).data();
+        expect([...derivative].every(Number.isFinite)).toBe(true);
       }
   });
   test("far from 0 it keeps its digits", async () => {

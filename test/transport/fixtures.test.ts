@@ -218,10 +218,10 @@ describe("gradients equal central differences to 1e-8", () => {
         differences((rows) => value(x, rows), y),
         8,
       );
-      const wrong = gradient.x.data.map((slope) => -slope);
-      expect(Math.max(...wrong.map((slope, i) => Math.abs(slope - numeric[i])))).toBeGreaterThan(
-        0.01,
-      );
+      const wrong = gradient.x.data.map((derivative) => -derivative);
+      expect(
+        Math.max(...wrong.map((derivative, i) => Math.abs(derivative - numeric[i]))),
+      ).toBeGreaterThan(0.01);
     });
   test.each([1, 1.5, 2, 3])("sliced, order %d, unequal sizes", (p) => {
     const short = y.slice(0, 3);
@@ -237,6 +237,6 @@ describe("gradients equal central differences to 1e-8", () => {
       differences((rows) => slicedWasserstein(x, rows, options), short),
       8,
     );
-    expect(gradient.x.data.some((slope) => Math.abs(slope) > 0.01)).toBe(true);
+    expect(gradient.x.data.some((derivative) => Math.abs(derivative) > 0.01)).toBe(true);
   });
 });

@@ -31,7 +31,9 @@ describe("gradients equal central differences", () => {
     ["swgg", (rows) => minSlicedTransportPlan(rows, y, { projections }).cost],
   ])("%s", (name, value) => {
     const gradient = flowMethods[name].gradient(x, y, 8, 5);
-    differences(value, x).forEach((slope, at) => expect(gradient[at]).toBeCloseTo(slope, 7));
+    differences(value, x).forEach((derivative, at) =>
+      expect(gradient[at]).toBeCloseTo(derivative, 7),
+    );
     const other = flowMethods[name].gradient(normalCloud(6, 3, 9), y, 8, 5);
     expect(Math.max(...gradient.map((v, at) => Math.abs(v - other[at])))).toBeGreaterThan(0.01);
   });

@@ -14,7 +14,7 @@ import { normalCloud, randomWeights, type Rows } from "../support/transport/clou
 const db = (delta: number) => ({ kind: "distance", delta }) as const;
 const [x, y, z] = [normalCloud(6, 3, 1), normalCloud(6, 3, 2), normalCloud(6, 3, 3)];
 const treesOf = (shape: TreeShape, seed = 5, lines = 3, dimension = 3) =>
-  sampleTrees({ trees: 4, lines, dimension, shape, seed, spread: 0.5 });
+  sampleTrees({ trees: 4, lines, dimension, shape, seed, std: 0.5 });
 const branching = [-1, 0, 0, 1, 1];
 const shapes: [string, LineTree[]][] = [
   ["concurrent", treesOf("concurrent")],

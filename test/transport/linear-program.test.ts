@@ -40,7 +40,7 @@ const shapes: [string, TreeShape, number][] = [
 
 test.each(shapes)("a %s agrees with the linear program to 1e-12", (_, shape, lines) => {
   for (let seed = 0; seed < 4; seed++) {
-    const [tree] = sampleTrees({ trees: 1, lines, dimension: 3, shape, seed, spread: 0.4 });
+    const [tree] = sampleTrees({ trees: 1, lines, dimension: 3, shape, seed, std: 0.4 });
     const [x, y] = [normalCloud(4, 3, 10 + seed), normalCloud(3, 3, 20 + seed)];
     const [a, b] = [randomWeights(4, 30 + seed), randomWeights(3, 40 + seed)];
     for (const delta of [0, 1.5]) {

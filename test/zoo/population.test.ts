@@ -8,7 +8,7 @@ import type { ClassifierTask } from "../../src/tasks/classifier.ts";
 import { labelledData } from "../../src/tasks/labelled-data.ts";
 import type { evaluatePopulation as Evaluate } from "../../src/zoo/training/evaluate.ts";
 import { digitsRecipe, drawHyperParameters, type Recipe } from "../../src/zoo/recipe.ts";
-import type { Population, Stacks } from "../../src/zoo/training/population.ts";
+import type { TrainedPopulation, Stacks } from "../../src/zoo/training/population.ts";
 import type { trainPopulation as Train } from "../../src/zoo/training/train-population.ts";
 
 const recipe: Recipe = { ...digitsRecipe, steps: { fullChance: 0.3, range: [3, 60] } };
@@ -18,7 +18,7 @@ let watch: EngineWatch;
 let task: ClassifierTask;
 let trainPopulation: typeof Train;
 let evaluatePopulation: typeof Evaluate;
-let together: Population;
+let together: TrainedPopulation;
 
 beforeAll(async () => {
   watch = await watchEngine();
@@ -133,9 +133,9 @@ describe("a population", () => {
 });
 
 describe("evaluation", () => {
-  const lesson = labelledData([0, 1, 2], Uint8Array.of(1, 2, 3));
+  const trainingData = labelledData([0, 1, 2], Uint8Array.of(1, 2, 3));
   const results = async (weights: Weights) =>
-    (await evaluatePopulation(task, stackOne(weights), [lesson]))[0];
+    (await evaluatePopulation(task, stackOne(weights), [trainingData]))[0];
   let best: Weights;
   beforeAll(() => {
     const accuracies = together.runs.map(({ metrics }) => metrics["testAccuracy"]);

@@ -3,7 +3,7 @@
 
 import { composeElements, identityElement, invertElement } from "../../symmetry/element.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import { type Alignment, inGauge } from "../align.ts";
+import { type Alignment, withNormalizedScales } from "../align.ts";
 import { type Activations, matchActivations } from "./match-activations.ts";
 import { matchWeights, type MatchOptions } from "../matching/match-weights.ts";
 import { isMoving } from "../../parts/features/messages.ts";
@@ -15,6 +15,7 @@ export interface ActiveNetwork {
   readonly activations: Activations;
 }
 
+/** An alignment of which some axes were matched by activations. */
 export interface ActivationAlignment extends Alignment {
   /** Axes paired by activations; the others were matched by weights. */
   readonly paired: readonly string[];
@@ -33,8 +34,8 @@ export async function alignActivations(
   options: MatchOptions = {},
 ): Promise<ActivationAlignment> {
   const problem = problemOf(spec);
-  const left = await inGauge(problem, partReader(problem, a.read));
-  const right = await inGauge(problem, partReader(problem, b.read));
+  const left = await withNormalizedScales(problem, partReader(problem, a.read));
+  const right = await withNormalizedScales(problem, partReader(problem, b.read));
   const {
     element: paired,
     axes,
@@ -50,10 +51,10 @@ export async function alignActivations(
   );
   const element = composeElements(
     problem,
-    invertElement(problem, left.gauge.element),
-    composeElements(problem, match.element, right.gauge.element),
+    invertElement(problem, left.normalized.element),
+    composeElements(problem, match.element, right.normalized.element),
   );
-  const all = [...left.gauge.open, ...right.gauge.open, ...open];
+  const all = [...left.normalized.open, ...right.normalized.open, ...open];
   return {
     element,
     similarity: match.score / match.entries,

@@ -9,7 +9,7 @@ import type { Inference } from "../../infer/infer.ts";
 import { type AxisExpression, axesOfExpression } from "../../symmetry/expression.ts";
 import { type Part, type PartDim, splitParts } from "../../symmetry/parts.ts";
 import type { SymmetrySpec, TensorSpec } from "../../symmetry/types.ts";
-import { densePart, governorsOf } from "../../symmetry/dense.ts";
+import { densePart, parentsOf } from "../../symmetry/dense.ts";
 import type { InputBatch } from "./graph-inputs.ts";
 import type { Activations } from "./match-activations.ts";
 import { isMoving } from "../../parts/features/messages.ts";
@@ -21,7 +21,7 @@ export interface GraphActivationOptions {
 }
 
 /** Values that speak for one axis; a residual stream has many more, which say nearly the same. */
-const mostValues = 8;
+const maxValues = 8;
 
 /**
  * What the units of every permutation axis of a graph do on the given inputs. `model` may hold other weights than the
@@ -82,7 +82,7 @@ function chooseValues(
   }
   const chosen = new Set(
     [...byAxis.values()].flatMap((names) => {
-      const stride = Math.max(1, names.length / mostValues);
+      const stride = Math.max(1, names.length / maxValues);
       return names.filter((_, i) => Math.floor(i / stride) !== Math.floor((i - 1) / stride));
     }),
   );
@@ -126,9 +126,9 @@ function chainOf(spec: SymmetrySpec, { dims }: Part): number[] | undefined {
     axis !== null && isMoving(spec.axes[axis]) ? dim : [],
   );
   for (const dim of moving) {
-    const chain = [...governorsOf(dims, dim), dim];
+    const chain = [...parentsOf(dims, dim), dim];
     const { group, within } = spec.axes[dims[dim].axis ?? ""];
-    const known = group === "permutation" && (within === undefined || dims[dim].governor !== null);
+    const known = group === "permutation" && (within === undefined || dims[dim].parent !== null);
     if (known && moving.every((other) => chain.includes(other))) return chain;
   }
   return undefined;

@@ -17,7 +17,7 @@ export interface InputBatch {
 }
 
 /** Examples run at once where the graph leaves it open. */
-const mostAtOnce = 256;
+const maxAtOnce = 256;
 
 /** The array that holds class labels, not an input. */
 export const labelsName = "labels";
@@ -43,7 +43,7 @@ export function inputBatches(graph: OnnxGraph, arrays: Weights): InputBatch[] {
   const fixed = graph.inputs
     .map(({ shape }) => shape?.[0])
     .find((size) => typeof size === "number");
-  const size = fixed ?? Math.min(mostAtOnce, examples);
+  const size = fixed ?? Math.min(maxAtOnce, examples);
   if (fixed !== undefined && examples % fixed !== 0)
     throw new OptionError(
       `inputBatches: the graph takes ${fixed} examples at once, got ${examples}; give a multiple, or export the model with a free first dimension`,

@@ -19,6 +19,7 @@ import { partReader, problemOf } from "../../parts/problem.ts";
  */
 export type Activations = Readonly<Record<string, readonly Tensor[]>>;
 
+/** Units paired by what they do on the same inputs. */
 export interface ActivationMatch {
   /** Moves the second network onto the first: permutations and signs; positive scales and bases are left as they are. */
   readonly element: GroupElement;

@@ -3,7 +3,12 @@
 // the best match of what lies inside it.
 
 import { randomStream } from "../../core/random.ts";
-import { composeElements, type GroupElement, instanceCount } from "../../symmetry/element.ts";
+import {
+  composedAxes,
+  type GroupElement,
+  identityElement,
+  instanceCount,
+} from "../../symmetry/element.ts";
 import { axisFeatures } from "../../parts/features/features.ts";
 import { type AxisFeatures, isMoving } from "../../parts/features/messages.ts";
 import { enclosedBy, matchEnclosing, type MatchInside } from "./match-enclosing.ts";
@@ -16,7 +21,7 @@ import type { MatchProblem, PartReader } from "../../parts/problem.ts";
 import { rowsOf } from "../../parts/rows.ts";
 
 /** A pair of networks seen by matching: `b` is moved, `a` stays. */
-export interface Pair {
+export interface TensorPair {
   readonly problem: MatchProblem;
   readonly a: PartReader;
   readonly b: PartReader;
@@ -33,7 +38,7 @@ export interface DescentOptions {
   readonly onSweep: (sweep: number, score: number) => void;
 }
 
-export interface Descent extends Pair {
+export interface Descent extends TensorPair {
   readonly weights: readonly number[];
   readonly features: { readonly a: AxisFeatures; readonly b: AxisFeatures };
 }
@@ -50,7 +55,7 @@ export interface Descended {
  * A pass that gains less than this share of the score is the last one. Networks that are not alike gain next to nothing in
  * dozens of passes; near the top every pair counts.
  */
-const leastGain = { far: 1e-4, near: 1e-7 };
+const minGain = { far: 1e-4, near: 1e-7 };
 
 /** The share of the highest possible score from which the smaller gain is asked for. */
 const nearlyPerfect = 0.9;
@@ -71,11 +76,12 @@ export async function descend(
   /** Axes whose best match may have changed since they were matched last. */
   const stale = new Set(axes);
   const linear = (name: string) => problem.axes[name].group === "general-linear";
-  let element = from;
+  const element: Record<string, GroupElement[string]> = { ...identityElement(problem), ...from };
+  const places = partsOf(problem, descent.weights);
   let score = await scoreOf(descent, element);
   const startScore = score;
   const entries = entriesOf(problem, descent.weights);
-  let best: Descended = { element, score, startScore, sweeps: 0 };
+  let best: Descended = { element: { ...element }, score, startScore, sweeps: 0 };
   for (let sweep = 1; sweep <= sweeps; sweep++) {
     const shuffled = random.permutation(axes.length).map((i) => axes[i]);
     const order = [
@@ -89,21 +95,38 @@ export async function descend(
       const delta =
         (enclosed.get(axis) ?? []).length > 0
           ? await matchEnclosing(descent, element, axis, matchInside)
-          : await matchAxis(descent, element, axis);
+          : await matchAxis(descent, element, axis, places.get(axis) ?? []);
       if (delta === undefined) continue;
-      element = composeElements(problem, delta, element);
+      Object.assign(element, composedAxes(problem, delta, element));
       for (const moved of Object.keys(delta))
         for (const other of neighbours.get(moved) ?? []) stale.add(other);
     }
     const next = await scoreOf(descent, element);
     options.onSweep(sweep, next);
-    const gain = next > nearlyPerfect * entries ? leastGain.near : leastGain.far;
+    const gain = next > nearlyPerfect * entries ? minGain.near : minGain.far;
     const better = next > score + gain * Math.abs(score);
-    if (next >= score) best = { element, score: next, startScore, sweeps: sweep };
+    if (next >= score) best = { element: { ...element }, score: next, startScore, sweeps: sweep };
     if (!better || !axes.some((axis) => stale.has(axis))) break;
     score = next;
   }
   return best;
+}
+
+/** For every axis, the parts that count and have it. */
+function partsOf(
+  { parts }: MatchProblem,
+  weights: readonly number[],
+): Map<string, readonly number[]> {
+  const places = new Map<string, number[]>();
+  for (const [part, { dims }] of parts.entries()) {
+    if (weights[part] === 0) continue;
+    for (const axis of new Set(dims.flatMap((dim) => dim.axis ?? []))) {
+      const known = places.get(axis);
+      if (known === undefined) places.set(axis, [part]);
+      else known.push(part);
+    }
+  }
+  return places;
 }
 
 /** Entries of all parts that count: the score of a network with itself. */
@@ -158,13 +181,14 @@ export async function scoreOf(
 }
 
 /** Entries whose products are taken together, so that many small parts cost one product. */
-const mostHeld = 2 ** 25;
+const maxHeld = 2 ** 25;
 
 /** The best change of one axis that encloses no other, the rest held; undefined when it would change nothing. */
 async function matchAxis(
   { problem, a, b, weights }: Descent,
   element: GroupElement,
   axis: string,
+  places: readonly number[],
 ): Promise<GroupElement | undefined> {
   const { size, group, scale } = problem.axes[axis];
   const instances = instanceCount(problem, axis);
@@ -178,8 +202,8 @@ async function matchAxis(
     waiting = gains.map(() => []);
     held = 0;
   };
-  for (const [part, { dims }] of problem.parts.entries()) {
-    if (weights[part] === 0 || !dims.some((d) => d.axis === axis)) continue;
+  for (const part of places) {
+    const { dims } = problem.parts[part];
     const left = await a(part);
     const right = move(dims, await b(part));
     for (const [dim, d] of dims.entries()) {
@@ -192,7 +216,7 @@ async function matchAxis(
       }
       held += left.data.length;
     }
-    if (held >= mostHeld) await flush();
+    if (held >= maxHeld) await flush();
   }
   await flush();
   const identity = Array.from({ length: size }, (_, i) => i);

@@ -4,7 +4,7 @@
 import { type GroupElement, identityElement, instanceCount } from "../../symmetry/element.ts";
 import type { PartDim } from "../../symmetry/parts.ts";
 import type { Axis } from "../../symmetry/types.ts";
-import { governorsOf, type Dense } from "../../symmetry/dense.ts";
+import { parentsOf, type Dense } from "../../symmetry/dense.ts";
 import { type AxisFeatures, isMoving } from "../../parts/features/messages.ts";
 import { featureGains } from "./match-features.ts";
 import { bestPairing } from "./match-instance.ts";
@@ -189,16 +189,15 @@ async function slicesOf(
 
 /** Dimensions of a part without `dim` and what encloses it; only axes inside `dim` stay moving. */
 function innerDims(dims: readonly PartDim[], dim: number, inner: readonly string[]): PartDim[] {
-  const removed = [...governorsOf(dims, dim), dim];
+  const removed = [...parentsOf(dims, dim), dim];
   const kept = dims.map((_, at) => at).filter((at) => !removed.includes(at));
   return kept.map((at): PartDim => {
-    const { axis, governor } = dims[at];
-    const inside = governorsOf(dims, at).includes(dim) && axis !== null && inner.includes(axis);
+    const { axis, parent } = dims[at];
+    const inside = parentsOf(dims, at).includes(dim) && axis !== null && inner.includes(axis);
     return {
       ...dims[at],
       axis: inside ? axis : null,
-      governor:
-        !inside || governor === null || removed.includes(governor) ? null : kept.indexOf(governor),
+      parent: !inside || parent === null || removed.includes(parent) ? null : kept.indexOf(parent),
     };
   });
 }
@@ -213,7 +212,7 @@ function sliceAt(
 ): Dense {
   const fixed = new Map([[dim, index]]);
   let rest = instance;
-  for (const at of governorsOf(dims, dim).toReversed()) {
+  for (const at of parentsOf(dims, dim).toReversed()) {
     fixed.set(at, rest % sizes[at]);
     rest = Math.floor(rest / sizes[at]);
   }

@@ -3,13 +3,14 @@
 
 import { randomStream, deriveSeed } from "../../core/random.ts";
 import { type GroupElement, identityElement } from "../../symmetry/element.ts";
-import { descend, entriesOf, neighboursOf, type Pair } from "./descent.ts";
+import { descend, entriesOf, neighboursOf, type TensorPair } from "./descent.ts";
 import { axisFeatures } from "../../parts/features/features.ts";
 import { type AxisFeatures, rootMeanSquare } from "../../parts/features/messages.ts";
 import { enclosedBy } from "./match-enclosing.ts";
 import { matchFeatures } from "./match-features.ts";
 import type { MatchProblem } from "../../parts/problem.ts";
 
+/** Where a descent begins. */
 export type MatchStart = "features" | "identity" | "random" | "given";
 
 export interface MatchOptions {
@@ -32,6 +33,7 @@ export interface MatchOptions {
   }) => void;
 }
 
+/** A matching of the weights of two networks. */
 export interface WeightMatch {
   /** Moves the second network onto the first. */
   readonly element: GroupElement;
@@ -50,9 +52,12 @@ const nearlyEqual = 0.999;
 
 /**
  * The best element of all starts; where no two axes share a part, one start finds the best there is. Positive
- * scales and bases must have been fixed in both networks (gauge.ts).
+ * scales and bases must have been fixed in both networks (normalize-scales.ts).
  */
-export async function matchWeights(pair: Pair, options: MatchOptions = {}): Promise<WeightMatch> {
+export async function matchWeights(
+  pair: TensorPair,
+  options: MatchOptions = {},
+): Promise<WeightMatch> {
   const { problem } = pair;
   const { seed = 0, from: given } = options;
   const weights = await partWeights(pair);
@@ -100,8 +105,8 @@ function startElement(
   return Object.fromEntries(moved) as GroupElement;
 }
 
-/** One over the product of both root mean squares, so that every entry counts in units of its tensor's spread. */
-async function partWeights({ problem, a, b }: Pair): Promise<number[]> {
+/** One over the product of both root mean squares, so that every entry counts in units of its tensor's root mean square. */
+async function partWeights({ problem, a, b }: TensorPair): Promise<number[]> {
   const weights: number[] = [];
   for (const part of problem.parts.keys()) {
     const product = rootMeanSquare((await a(part)).data) * rootMeanSquare((await b(part)).data);

@@ -13,8 +13,8 @@ import {
   invertElement,
 } from "../../symmetry/element.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import { inGauge } from "../align.ts";
-import type { Gauge } from "../../parts/scaling/gauge.ts";
+import { withNormalizedScales } from "../align.ts";
+import type { NormalizedScales } from "../../parts/scaling/normalize-scales.ts";
 import { matchWeights, type MatchOptions } from "../matching/match-weights.ts";
 import {
   type MatchProblem,
@@ -31,6 +31,7 @@ export interface AlignManyOptions extends MatchOptions {
   readonly onMatch?: (match: { round: number; network: number; changed: boolean }) => void;
 }
 
+/** Networks brought into one order: an element for each, and how alike they become. */
 export interface ManyAlignment {
   /** One element per network, the identity for the first: each moves its network onto the first. */
   readonly elements: readonly GroupElement[];
@@ -38,11 +39,11 @@ export interface ManyAlignment {
   readonly similarity: number;
   /** Rounds until no axis changed; 0 for two networks. */
   readonly rounds: number;
-  readonly open: Gauge["open"];
+  readonly open: NormalizedScales["open"];
 }
 
 /** A relative gain below this is rounding. */
-const smallestGain = 1e-6;
+const minGain = 1e-6;
 
 /**
  * Aligns two or more networks with the first. Reads tensor by tensor, every network many times.
@@ -53,12 +54,13 @@ export async function alignMany(
   networks: readonly WeightReader[],
   options: AlignManyOptions = {},
 ): Promise<ManyAlignment> {
-  const { rounds: mostRounds = 16, onMatch } = options;
+  const { rounds: maxRounds = 16, onMatch } = options;
   if (networks.length < 2)
     throw new OptionError(`alignMany: expected two networks or more, got ${networks.length}`);
   const problem = problemOf(spec);
-  const seen: Awaited<ReturnType<typeof inGauge>>[] = [];
-  for (const read of networks) seen.push(await inGauge(problem, partReader(problem, read)));
+  const seen: Awaited<ReturnType<typeof withNormalizedScales>>[] = [];
+  for (const read of networks)
+    seen.push(await withNormalizedScales(problem, partReader(problem, read)));
   const matches = [{ element: identityElement(problem), similarity: 1 }];
   for (const [network, { read }] of seen.entries()) {
     if (network === 0) continue;
@@ -70,7 +72,7 @@ export async function alignMany(
     onMatch?.({ round: 0, network, changed: true });
   }
   let round = 0;
-  for (let changed = networks.length > 2; changed && round < mostRounds;) {
+  for (let changed = networks.length > 2; changed && round < maxRounds;) {
     round++;
     changed = false;
     for (let network = 1; network < networks.length; network++) {
@@ -82,20 +84,24 @@ export async function alignMany(
         { ...options, from: matches[network].element },
       );
       const similarity = score / entries;
-      const moved = score > startScore + smallestGain * Math.abs(startScore);
+      const moved = score > startScore + minGain * Math.abs(startScore);
       onMatch?.({ round, network, changed: moved });
       matches[network] = { element: moved ? element : matches[network].element, similarity };
       changed ||= moved;
     }
   }
-  const toFirst = invertElement(problem, seen[0].gauge.element);
+  const toFirst = invertElement(problem, seen[0].normalized.element);
   const elements = matches.map(({ element }, i) =>
     i === 0
       ? identityElement(problem)
-      : composeElements(problem, toFirst, composeElements(problem, element, seen[i].gauge.element)),
+      : composeElements(
+          problem,
+          toFirst,
+          composeElements(problem, element, seen[i].normalized.element),
+        ),
   );
   const similarities = matches.slice(1).map(({ similarity }) => similarity);
-  const open = seen.flatMap(({ gauge }) => gauge.open);
+  const open = seen.flatMap(({ normalized }) => normalized.open);
   return {
     elements,
     similarity: similarities.reduce((sum, s) => sum + s, 0) / similarities.length,

@@ -5,7 +5,7 @@ import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import type { ColourImage } from "../../transport/flows/colour-transfer.ts";
 
 /** Pixels of an image that is taken. */
-const mostPixels = 4_000_000;
+const maxPixels = 4_000_000;
 
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -16,9 +16,9 @@ function sizeOfPng(bytes: Uint8Array, path: string): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const [width, height] = [view.getUint32(16), view.getUint32(20)];
   if (width === 0 || height === 0) throw new FormatError(`${path} has ${width} x ${height} pixels`);
-  if (width * height > mostPixels)
+  if (width * height > maxPixels)
     throw new UnsupportedError(
-      `${path} has ${width} x ${height} pixels, at most ${mostPixels} in all are taken; make it smaller`,
+      `${path} has ${width} x ${height} pixels, at most ${maxPixels} in all are taken; make it smaller`,
     );
 }
 

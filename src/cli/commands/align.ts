@@ -32,7 +32,7 @@ export const alignCommand: RegisterCommand = (program, cli) => {
     )
     .argument(
       "<a>",
-      "the checkpoint that stays: .safetensors (or its index), .pt, .npz, .onnx, or a folder of one",
+      "the checkpoint that stays: .safetensors (or its index), .pt, .npz, .gguf, .h5, .onnx, or a folder of one",
     )
     .argument("<b>", "the checkpoint that is moved")
     .option(

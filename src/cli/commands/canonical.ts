@@ -37,7 +37,7 @@ export const canonicalCommand: RegisterCommand = (program, cli) => {
     )
     .argument(
       "<a>",
-      "a checkpoint: .safetensors (or its index), .pt, .npz, .onnx, or a folder of one",
+      "a checkpoint: .safetensors (or its index), .pt, .npz, .gguf, .h5, .onnx, or a folder of one",
     )
     .addHelpText(
       "after",

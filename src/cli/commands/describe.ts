@@ -24,7 +24,10 @@ export const describeCommand: RegisterCommand = (program, cli) => {
     .description(
       "Infers a model's symmetries and says how large a universal neural functional over its weights is.",
     )
-    .argument("<model>", "an .onnx file; or .safetensors, .pt, .npz, read by their tensor names")
+    .argument(
+      "<model>",
+      "an .onnx file; or .safetensors, .pt, .npz, .gguf, .h5, read by their tensor names",
+    )
     .option("--channels <n>", "hidden channels of the functional", wholeNumber(1, 4096), 16)
     .option("--plan", "print the plan: one line per matrix product")
     .addHelpText("after", "\nExample:\n  weightspace describe model.onnx --channels 32");
@@ -64,9 +67,9 @@ async function describe(
 const head = [64, 1];
 
 /** Pairs of kinds of tensors whose independent terms are counted one by one. */
-const mostPairs = 1_000_000;
+const maxPairs = 1_000_000;
 /** Terms of a plan that can be printed. */
-const mostPlanned = 1_000_000;
+const maxPlanned = 1_000_000;
 
 interface Variant {
   readonly fixedAxes: "fold" | "permute";
@@ -88,7 +91,7 @@ async function sizesOf(spec: SymmetrySpec, channels: readonly number[], wantsPla
   const variants = (["fold", "permute"] as const).map((fixedAxes): Variant => {
     const lowered = lowerSpec(spec, { fixedAxes });
     const size = functionalSize(lowered, { channels, head });
-    const isCountable = mergeTensors(lowered).tensors.length ** 2 <= mostPairs;
+    const isCountable = mergeTensors(lowered).tensors.length ** 2 <= maxPairs;
     if (!isCountable)
       notes.add("independent terms are not counted: there are too many pairs of kinds of tensors");
     if (size.sharedParameters === null)
@@ -103,24 +106,24 @@ async function sizesOf(spec: SymmetrySpec, channels: readonly number[], wantsPla
       unfParametersShared: size.sharedParameters,
     };
   });
-  if (variants.some(({ unfParameters }) => unfParameters > mostParameters))
+  if (variants.some(({ unfParameters }) => unfParameters > maxParameters))
     notes.add(
-      `a functional of more than ${mostParameters} parameters cannot be trained here; permute fixed axes, or take fewer channels`,
+      `a functional of more than ${maxParameters} parameters cannot be trained here; permute fixed axes, or take fewer channels`,
     );
   return { variants, notes: [...notes], plan: wantsPlan ? [await planText(spec, variants)] : [] };
 }
 
 /** Parameters of the largest array that can be made, of 4 bytes each. */
-const mostParameters = 2 ** 31;
+const maxParameters = 2 ** 31;
 
 /** @throws {OptionError} for a plan that is too long to be read */
 async function planText(spec: SymmetrySpec, variants: readonly Variant[]): Promise<string> {
   const { printPlan } = await import("../../plan/print.ts");
   const { planSpec } = await import("../../plan/plan-spec.ts");
   const [, { basisTerms }] = variants;
-  if (basisTerms > mostPlanned)
+  if (basisTerms > maxPlanned)
     throw new OptionError(
-      `describe: a plan of ${basisTerms} terms is too long to be printed, expected at most ${mostPlanned}; leave out --plan`,
+      `describe: a plan of ${basisTerms} terms is too long to be printed, expected at most ${maxPlanned}; leave out --plan`,
     );
   const { lowered, plan } = planSpec(spec, { fixedAxes: "permute" });
   return printPlan(lowered, plan);

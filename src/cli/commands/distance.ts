@@ -21,7 +21,7 @@ export const distanceCommand: RegisterCommand = (program, cli) => {
     .description(
       "Compares the layers of two networks as clouds of neurons, by optimal transport: the order of units, their signs and scales do not count. Exact for networks with one hidden layer; deeper ones are compared by activations on given inputs, or by statistics, and the table says so.",
     )
-    .argument("<a>", "a checkpoint: .safetensors (or its index), .pt, .npz, .onnx")
+    .argument("<a>", "a checkpoint: .safetensors (or its index), .pt, .npz, .gguf, .h5, .onnx")
     .argument("<b>", "the checkpoint to compare with it");
   addSpecOptions(command)
     .addOption(

@@ -1,5 +1,11 @@
 // `weightspace fingerprint a`: a short text that is equal for all copies of one network.
 
+import {
+  addForceOption,
+  addOutputOption,
+  type ForceFlag,
+  refuseExisting,
+} from "../app/output-option.ts";
 import { withKey } from "../networks/with-key.ts";
 import { tellTaken, type TakenOfFile } from "../networks/taken.ts";
 import {
@@ -23,49 +29,70 @@ export const fingerprintCommand: RegisterCommand = (program, cli) => {
     )
     .argument(
       "<checkpoints...>",
-      ".safetensors (or its index), .pt, .npz, .onnx, or a folder of one",
+      ".safetensors (or its index), .pt, .npz, .gguf, .h5, .onnx, or a folder of one or many",
     )
     .addHelpText(
       "after",
-      "\nExample:\n  weightspace fingerprint a.safetensors b.npz --spec spec.json",
+      "\nExamples:\n  weightspace fingerprint a.safetensors b.npz --spec spec.json\n  weightspace fingerprint runs/ -o fingerprints.parquet",
     );
-  addSpecOptions(command).action(async (given: readonly string[]) => {
-    const flags = command.opts<SpecFlags>();
-    await runFingerprint(cli, await withKey(given, flags.key), flags);
+  addOutputOption(command, "a table of them all: .parquet");
+  addForceOption(addSpecOptions(command)).action(async (given: readonly string[]) => {
+    const { checkpointsIn } = await import("../networks/checkpoints-in.ts");
+    const flags = command.opts<FingerprintFlags>();
+    if (flags.output !== undefined) {
+      const { checkTableName } = await import("../app/parquet.ts");
+      checkTableName("fingerprint", flags.output);
+      await refuseExisting("fingerprint", flags.output, flags);
+    }
+    await runFingerprint(cli, await withKey(await checkpointsIn(given), flags.key), flags);
   });
 };
+
+interface FingerprintFlags extends SpecFlags, ForceFlag {
+  readonly output?: string;
+}
 
 interface FileFingerprint extends Fingerprint {
   readonly path: string;
   /** Where the spec comes from. */
   readonly spec: string;
-  readonly note?: string;
+  /** What was left out of the names and tensors, and what was not looked at. */
+  readonly notes: readonly string[];
   readonly taken: readonly TakenOfFile[];
 }
 
 async function fingerprintOf(cli: Cli, path: string, told: ToldSpec): Promise<FileFingerprint> {
   const { fingerprint } = await import("../../identity/fingerprint.ts");
-  const { needSpec } = await import("../networks/need-spec.ts");
+  const { specOrFixed } = await import("../networks/need-spec.ts");
+  const { withoutCopy } = await import("../networks/sketch-fit.ts");
   const { phasesNote } = await import("../networks/phases.ts");
   const network = await openCheckpoint(path, told);
   const { source } = network;
   try {
     const taken = tellTaken(cli.output, [network]);
-    const found = needSpec("fingerprint", await findSpec(network, told));
-    const note = phasesNote(found);
-    return {
-      path,
-      ...(await fingerprint(found.spec, source)),
-      taken,
-      spec: found.origin,
-      ...(note !== undefined && { note }),
-    };
+    const found = specOrFixed(await findSpec(network, told), source);
+    const once = await withoutCopy(found.spec, source);
+    const print = await fingerprint(once.spec, once.source);
+    const phases = phasesNote(found);
+    const notes = [
+      ...(print.stripped.length === 0 ? [] : [`${path}: names without ${print.stripped.join("")}`]),
+      ...(once.copy === undefined
+        ? []
+        : [`${path}: ${once.copy} is a copy of ${once.of}, read once`]),
+      ...(found.origin.startsWith("not known") ? found.warnings : []),
+      ...(phases === undefined ? [] : [phases]),
+    ];
+    return { path, ...print, taken, spec: found.origin, notes };
   } finally {
     await source.close();
   }
 }
 
-async function runFingerprint(cli: Cli, paths: readonly string[], flags: SpecFlags): Promise<void> {
+async function runFingerprint(
+  cli: Cli,
+  paths: readonly string[],
+  flags: FingerprintFlags,
+): Promise<void> {
   cli.hintResume("the same command begins anew");
   const { reportBadFile } = await import("../app/bad-file.ts");
   const told = await readTold(flags);
@@ -82,9 +109,30 @@ async function runFingerprint(cli: Cli, paths: readonly string[], flags: SpecFla
     task.update(done + 1);
   }
   task.finish();
-  for (const note of new Set(results.flatMap((result) => result.note ?? [])))
+  for (const note of new Set(results.flatMap(({ notes }) => notes)))
     cli.output.note(`note: ${note}`);
-  cli.output.result(results, () => results.flatMap(linesOf).join("\n"));
+  const { output: out } = flags;
+  if (out !== undefined) await writeFingerprints(out, results);
+  cli.output.result(results, () =>
+    [...results.flatMap(linesOf), ...(out === undefined ? [] : [`wrote ${out}`])].join("\n"),
+  );
+}
+
+async function writeFingerprints(path: string, results: readonly FileFingerprint[]): Promise<void> {
+  const { writeTable } = await import("../app/parquet.ts");
+  await writeTable(path, [
+    { name: "path", type: "STRING", data: results.map((one) => one.path) },
+    { name: "fingerprint", type: "STRING", data: results.map((one) => one.fingerprint) },
+    { name: "exact", type: "STRING", data: results.map((one) => one.exact) },
+    { name: "rounded", type: "BOOLEAN", data: results.map((one) => one.rounded) },
+    {
+      name: "twins",
+      type: "INT32",
+      data: results.map(({ ties }) => ties.reduce((sum, { indices }) => sum + indices.length, 0)),
+    },
+    { name: "symmetries", type: "STRING", data: results.map((one) => one.spec) },
+    { name: "notes", type: "STRING", data: results.map(({ notes }) => notes.join("; ")) },
+  ]);
 }
 
 function linesOf({ path, fingerprint, exact, rounded, ties }: FileFingerprint): string[] {

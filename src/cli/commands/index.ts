@@ -4,6 +4,7 @@ import type { RegisterCommand } from "../app/context.ts";
 import { alignCommand } from "./align.ts";
 import { canonicalCommand } from "./canonical.ts";
 import { compareCommand } from "./compare.ts";
+import { convertCommand } from "./convert.ts";
 import { demoCommand } from "./experiments/demo.ts";
 import { describeCommand } from "./describe.ts";
 import { distanceCommand } from "./distance.ts";
@@ -12,6 +13,7 @@ import { embedCommand } from "./embed.ts";
 import { experimentCommand } from "./experiments/experiment.ts";
 import { fingerprintCommand } from "./fingerprint.ts";
 import { mergeCommand } from "./merge.ts";
+import { optimizerCommand } from "./optimizer/optimizer.ts";
 import { predictCommand } from "./predict.ts";
 import { rankCommand } from "./rank.ts";
 import { reportCommand } from "./experiments/report.ts";
@@ -29,6 +31,7 @@ export const commands: readonly RegisterCommand[] = [
   describeCommand,
   embedCommand,
   compareCommand,
+  convertCommand,
   distanceCommand,
   alignCommand,
   mergeCommand,
@@ -42,5 +45,6 @@ export const commands: readonly RegisterCommand[] = [
   trainCommand,
   predictCommand,
   experimentCommand,
+  optimizerCommand,
   reportCommand,
 ];

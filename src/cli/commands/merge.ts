@@ -43,7 +43,7 @@ export const mergeCommand: RegisterCommand = (program, cli) => {
     )
     .argument(
       "<a>",
-      "the checkpoint that stays: .safetensors (or its index), .pt, .npz, .onnx, or a folder of one",
+      "the checkpoint that stays: .safetensors (or its index), .pt, .npz, .gguf, .h5, .onnx, or a folder of one",
     )
     .argument("<others...>", "the checkpoints that are aligned with it")
     .option(

@@ -8,7 +8,7 @@ import { addKeyOption } from "../networks/name-symmetries.ts";
 import { withKey } from "../networks/with-key.ts";
 import {
   allowDamagedOption,
-  type Population,
+  type OpenedPopulation,
   warnOfProblems,
 } from "../experiments/open-population.ts";
 import { textTable } from "../app/output.ts";
@@ -42,7 +42,10 @@ export const predictCommand: RegisterCommand = (program, cli) => {
       "Predicts the test accuracy of networks, or what else the functional has learned, from their weights alone.",
     )
     .argument("<functional.safetensors>", "a checkpoint written by `weightspace train`")
-    .argument("[weights...]", "networks to read, one file each: .safetensors, .pt, .npz or .onnx")
+    .argument(
+      "[weights...]",
+      "networks to read, one file each: .safetensors, .pt, .npz, .gguf, .h5 or .onnx",
+    )
     .option("--zoo <folder>", "read the networks of a population instead")
     .option(...allowDamagedOption)
     .addOption(backendOption())
@@ -130,7 +133,7 @@ async function unitOf(
 function rowsOf(
   predicted: Float32Array,
   files: readonly string[],
-  population: Population | undefined,
+  population: OpenedPopulation | undefined,
 ): Row[] {
   if (population === undefined)
     return files.map((network, i) => ({ network, predicted: predicted[i] }));

@@ -31,7 +31,7 @@ export function symmetriesCommand(program: Command): void {
     )
     .argument(
       "<model>",
-      "an .onnx file; or .safetensors, .pt, .npz, read by their tensor names; - for standard input",
+      "an .onnx file; or .safetensors, .pt, .npz, .gguf, .h5, read by their tensor names; - for standard input",
     )
     .option("--verify", "act on every axis and compare the outputs of the model")
     .option("--explain", "say which operations tie, split or fix every axis")

@@ -10,11 +10,11 @@ import { didYouMean } from "../../core/nearest-name.ts";
 import { addAlias, addOutputOption } from "../app/output-option.ts";
 import type { Training, TrainingOutcome } from "../experiments/train-functional.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
-import { mostOptionBytes, readBytes, readJson } from "../../node/files.ts";
+import { maxOptionBytes, readBytes, readJson } from "../../node/files.ts";
 import {
   allowDamagedOption,
   type LeftOutCounts,
-  type Population,
+  type OpenedPopulation,
   targetOption,
   warnOfProblems,
 } from "../experiments/open-population.ts";
@@ -97,7 +97,7 @@ function refuseExisting({ output, resume }: TrainFlags): void {
 
 /** Model options from a JSON file. @throws {OptionError} {FormatError} {UsageError} when it holds no object */
 async function readOptions(path: string | undefined): Promise<Record<string, unknown>> {
-  const value = path === undefined ? {} : await readJson(path, { bytes: mostOptionBytes });
+  const value = path === undefined ? {} : await readJson(path, { bytes: maxOptionBytes });
   if (typeof value === "object" && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>;
   throw new UsageError(
@@ -154,7 +154,7 @@ async function readResumed(
 async function trainLocked(
   flags: TrainFlags,
   options: Record<string, unknown>,
-  population: Population,
+  population: OpenedPopulation,
   cli: Cli,
 ): Promise<void> {
   const { runTraining } = await import("../experiments/train-functional.ts");
@@ -177,7 +177,7 @@ async function trainLocked(
 async function prepareTraining(
   flags: TrainFlags,
   options: Record<string, unknown>,
-  { dataset }: Population,
+  { dataset }: OpenedPopulation,
 ): Promise<{ training: Training; about: Readonly<Record<string, unknown>> }> {
   const { splitDataset } = await import("../../train/dataset.ts");
   const { describeInputs, fitNormalization } = await import("../../train/normalization.ts");

@@ -1,8 +1,10 @@
-// Experiment results from JSON files, checked before anything is drawn from them.
+// Experiment results from JSON files, checked before anything is drawn from them: those with single predictions, files of
+// results, and what version 0.1 wrote.
 
 import { z } from "zod";
 import { FormatError } from "../../core/errors.ts";
 import type { ExperimentResult } from "../../report/experiment.ts";
+import { type ResultFile, resultFile } from "../../report/result-file.ts";
 import { readJson } from "../../node/files.ts";
 
 /** JSON has no NaN; an undefined number is written as null. */
@@ -41,17 +43,17 @@ const experiment = z.object({
         parameters: count,
         seconds: number,
         tauMean: number,
-        tauSpread: number,
+        tauStd: number,
         tauInterval: interval.optional(),
         taus: z.array(number).optional(),
         stageTauMean: number.optional(),
         stageTauStd: number.optional(),
         tauMovedMean: number,
-        tauMovedSpread: number,
+        tauMovedStd: number,
         maxPredictionChange: number,
         agreement: number,
         r2Mean: number,
-        r2Spread: number,
+        r2Std: number,
         seeds: count,
         rate: z.number().optional(),
         options: modelOptions.optional(),
@@ -75,7 +77,7 @@ const experiment = z.object({
         model: z.string(),
         other: z.string(),
         difference: number,
-        spread: number,
+        std: number,
         interval,
         wins: count,
         seeds: count,
@@ -113,20 +115,90 @@ const experiment = z.object({
     .default([]),
 });
 
-const mostProblems = 3;
+/** Names of standard deviations in version 0.1. */
+const olderNames = new Map([
+  ["tauSpread", "tauStd"],
+  ["tauMovedSpread", "tauMovedStd"],
+  ["r2Spread", "r2Std"],
+  ["spread", "std"],
+]);
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const isFields = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Rows under today's names; what is no list of rows stays as it is, for the schema to refuse. */
+function withTodaysNames(rows: unknown): unknown {
+  if (!Array.isArray(rows)) return rows;
+  return rows.map((row: unknown) =>
+    isFields(row)
+      ? Object.fromEntries(
+          Object.entries(row).map(([key, value]) => [olderNames.get(key) ?? key, value]),
+        )
+      : row,
+  );
+}
+
+/** The two columns of an interval as a pair, under its name. */
+function pairOf(row: Fields, name: string, pair: string): Fields {
+  const { [`${name}Low`]: low, [`${name}High`]: high, ...rest } = row;
+  return low === undefined ? row : { ...rest, [pair]: [low, high] };
+}
+
+/** A file of results as an experiment has it. */
+function fromResultFile({ title, command, commit, machine, seed, ...file }: ResultFile): Fields {
+  const { runs = [], oneNumber, comparisons, tuning } = file.tables ?? {};
+  const tausOf = (model: unknown) =>
+    runs.flatMap((run) => (run["model"] === model ? [run["tau"]] : []));
+  return {
+    title,
+    command,
+    machine,
+    seed,
+    plugins: file.about?.["plugins"],
+    ...(commit !== null && { commit }),
+    population: file.about?.["population"],
+    rows: file.rows.map((row) => {
+      const taus = tausOf(row["model"]);
+      return { ...pairOf(row, "tau", "tauInterval"), ...(taus.length > 0 && { taus }) };
+    }),
+    oneNumber: oneNumber?.map((row) => pairOf(row, "tau", "tauInterval")),
+    comparisons: comparisons?.map((row) => {
+      const { differenceMean: difference, differenceStd: std, ...rest } = row;
+      return pairOf({ ...rest, difference, std }, "difference", "interval");
+    }),
+    tuning,
+  };
+}
+
+/** Whatever was written, in the shape that is checked. */
+function inTodaysShape(value: unknown): unknown {
+  if (!isFields(value)) return value;
+  const file = resultFile.safeParse(value);
+  if (file.success && file.data.about !== undefined) return fromResultFile(file.data);
+  const { rows, comparisons } = value;
+  return {
+    ...value,
+    rows: withTodaysNames(rows),
+    ...(comparisons !== undefined && { comparisons: withTodaysNames(comparisons) }),
+  };
+}
+
+const maxProblems = 3;
 
 /**
  * The experiment in a JSON file.
  * @throws {EnvironmentError} when it cannot be read; {FormatError} naming the fields that are wrong.
  */
 export async function readExperiment(path: string): Promise<ExperimentResult> {
-  const parsed = experiment.safeParse(await readJson(path));
+  const parsed = experiment.safeParse(inTodaysShape(await readJson(path)));
   if (parsed.success) return parsed.data as ExperimentResult;
   const { issues } = parsed.error;
-  const shown = issues.slice(0, mostProblems).map((issue) => {
+  const shown = issues.slice(0, maxProblems).map((issue) => {
     const where = issue.path.length > 0 ? issue.path.map(String).join(".") : "the file";
     return `${where}: ${issue.message}`;
   });
-  const more = issues.length > mostProblems ? `; and ${issues.length - mostProblems} more` : "";
+  const more = issues.length > maxProblems ? `; and ${issues.length - maxProblems} more` : "";
   throw new FormatError(`${path} is not an experiment result: ${shown.join("; ")}${more}`);
 }

@@ -3,9 +3,9 @@
 import type { ExperimentResult, OneNumberRow } from "../../report/experiment.ts";
 import { textTable } from "../app/output.ts";
 
-/** `0.7112 ± 0.0101`, without a spread for a single run. */
-export const withSpread = (mean: number, spread: number): string =>
-  mean.toFixed(4) + (Number.isNaN(spread) ? "" : ` ± ${spread.toFixed(4)}`);
+/** `0.7112 ± 0.0101`, without a standard deviation for a single run. */
+export const withStd = (mean: number, std: number): string =>
+  mean.toFixed(4) + (Number.isNaN(std) ? "" : ` ± ${std.toFixed(4)}`);
 
 const interval = ([low, high]: readonly [number, number]) =>
   `[${low.toFixed(4)}, ${high.toFixed(4)}]`;
@@ -28,8 +28,8 @@ export function compactResult(
 
 const stageHead = "tau in a stage";
 
-const orDash = (mean = Number.NaN, spread = Number.NaN): string =>
-  Number.isNaN(mean) ? "–" : withSpread(mean, spread);
+const orDash = (mean = Number.NaN, std = Number.NaN): string =>
+  Number.isNaN(mean) ? "–" : withStd(mean, std);
 
 /** Baselines of one number a network. */
 function oneNumberTable(rows: readonly OneNumberRow[]): string {
@@ -46,27 +46,13 @@ function oneNumberTable(rows: readonly OneNumberRow[]): string {
   );
 }
 
-/**
- * Tau by what acted on the test networks, as committed to docs/results, as JSON text. `scaling` is "0" to "8", "signs" or "bases".
- */
-export function movedResult(result: ExperimentResult): string {
-  const { title, command, commit, machine, seed, population } = result;
-  const rows = result.rows.flatMap(({ model, seeds, moves = [] }) =>
-    moves.map(({ move, tauMean, tauStd }) => {
-      const scaling = move.replace("scales:", "");
-      return { population: population.name, model, scaling, seeds, tauMean, tauStd };
-    }),
-  );
-  return `${JSON.stringify({ title, command, commit, machine, seed, rows }, null, 2)}\n`;
-}
-
 /** Tau by what acted on the test networks. */
 function movesTable(rows: ExperimentResult["rows"]): string[] {
   const names = rows[0]?.moves?.map(({ move }) => move) ?? [];
   if (names.length === 0) return [];
   const lines = rows.map(({ model, moves = [] }) => [
     model,
-    ...moves.map(({ tauMean, tauStd }) => withSpread(tauMean, tauStd)),
+    ...moves.map(({ tauMean, tauStd }) => withStd(tauMean, tauStd)),
   ]);
   return [textTable(["tau when moved by", ...names], lines)];
 }
@@ -90,10 +76,10 @@ export function experimentTables(result: ExperimentResult): string {
     rows.map((row) => [
       row.model,
       row.parameters,
-      withSpread(row.tauMean, row.tauSpread),
+      withStd(row.tauMean, row.tauStd),
       interval(row.tauInterval ?? [Number.NaN, Number.NaN]),
       ...(isStaged ? [orDash(row.stageTauMean, row.stageTauStd)] : []),
-      withSpread(row.tauMovedMean, row.tauMovedSpread),
+      withStd(row.tauMovedMean, row.tauMovedStd),
       row.agreement.toFixed(4),
       row.r2Mean.toFixed(3),
       row.seconds.toFixed(1),
@@ -103,7 +89,7 @@ export function experimentTables(result: ExperimentResult): string {
     ["pair", "difference in tau", "95 %", "wins"],
     comparisons.map((pair) => [
       `${pair.model} − ${pair.other}`,
-      withSpread(pair.difference, pair.spread),
+      withStd(pair.difference, pair.std),
       interval(pair.interval),
       `${pair.wins}/${pair.seeds}`,
     ]),

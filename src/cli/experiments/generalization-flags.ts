@@ -11,7 +11,7 @@ import {
   wholeNumber,
 } from "../app/arguments.ts";
 import type { Cli } from "../app/context.ts";
-import { mostOptionBytes, readJson } from "../../node/files.ts";
+import { maxOptionBytes, readJson } from "../../node/files.ts";
 import { backendOption } from "../app/backend-option.ts";
 import { repeatedPlugins } from "../app/plugins.ts";
 import type { Backend } from "../../kernels/backend.ts";
@@ -64,7 +64,7 @@ function parseSplit(text: string): [number, number, number] {
 async function modelOptions(
   path: string | undefined,
 ): Promise<Record<string, Record<string, unknown>>> {
-  const value = path === undefined ? {} : await readJson(path, { bytes: mostOptionBytes });
+  const value = path === undefined ? {} : await readJson(path, { bytes: maxOptionBytes });
   const isRecord = (each: unknown) =>
     typeof each === "object" && each !== null && !Array.isArray(each);
   if (!isRecord(value) || !Object.values(value as object).every(isRecord)) {
@@ -180,16 +180,16 @@ export function addGeneralizationOptions(command: Command, cli: Cli): Command {
 
 /** The functionals that take part. @throws {UsageError} {OptionError} for names and options that are not known. */
 async function chooseEntries(flags: GeneralizationFlags): Promise<ExperimentEntry[]> {
-  const { chooseModels, contestantNames, isContestantName, trainAsPublished } =
+  const { chooseModels, entryNames, isEntryName, trainAsPublished } =
     await import("../../experiment/choose-models.ts");
   const names = flags.models.split(",").map((each) => each.trim());
   const options = await modelOptions(flags.options);
   const unknown = names.find(
-    (each) => !isContestantName(each) && !Object.hasOwn(options, each.replace("canonical:", "")),
+    (each) => !isEntryName(each) && !Object.hasOwn(options, each.replace("canonical:", "")),
   );
   if (unknown !== undefined) {
     throw new UsageError(
-      `experiment: unknown model "${unknown}"${didYouMean(unknown, contestantNames())}; choose from ${contestantNames().join(", ")}`,
+      `experiment: unknown model "${unknown}"${didYouMean(unknown, entryNames())}; choose from ${entryNames().join(", ")}`,
     );
   }
   const models = chooseModels(names, options, flags.backend);

@@ -30,7 +30,7 @@ export interface LeftOutCounts {
   readonly missing: number;
 }
 
-export interface Population {
+export interface OpenedPopulation {
   readonly dataset: WeightDataset;
   /** What every network is called, in the order of the dataset. */
   readonly names: readonly string[];
@@ -77,7 +77,7 @@ export const targetOption = [
 ] as const;
 
 /** Tells on standard error what a population leaves out. */
-export function warnOfProblems({ problems }: Population, output: Pick<Output, "note">): void {
+export function warnOfProblems({ problems }: OpenedPopulation, output: Pick<Output, "note">): void {
   for (const problem of problems) output.note(`warning: ${problem}`);
 }
 
@@ -103,7 +103,7 @@ async function readMetadata(folder: string): Promise<NamedText[]> {
 export async function openPopulation(
   folder: string,
   { checkpoints = "last", where, spec, allowDamaged = false, target }: PopulationOptions = {},
-): Promise<Population> {
+): Promise<OpenedPopulation> {
   const store = folderStore(folder);
   const names = await store.list();
   const { importedName } = await import("../../datasets/imported.ts");
@@ -161,7 +161,10 @@ export async function openPopulation(
   return openOwnZoo(store, { checkpoints, allowDamaged, target });
 }
 
-async function openImported(store: ZooStore, target: string | undefined): Promise<Population> {
+async function openImported(
+  store: ZooStore,
+  target: string | undefined,
+): Promise<OpenedPopulation> {
   const { importedDataset, readImported } = await import("../../datasets/imported.ts");
   const { dataset, names, skipped } = importedDataset(await readImported(store), target);
   const reason = "its target is no number";
@@ -187,7 +190,7 @@ async function openOwnZoo(
     readonly allowDamaged: boolean;
     readonly target: string | undefined;
   },
-): Promise<Population> {
+): Promise<OpenedPopulation> {
   const { openZoo } = await import("../../zoo/open.ts");
   const { zooDataset } = await import("../../zoo/zoo-dataset.ts");
   const { checkpointsOf } = await import("../../zoo/recipe.ts");

@@ -7,9 +7,9 @@ import type { Cli } from "../app/context.ts";
 export async function buildWithProgress(
   { signal, progress, output }: Cli,
   options: Omit<NodeBuildOptions, "signal">,
-): Promise<{ built: number; seconds: number }> {
+): Promise<{ built: number; skipped: number; seconds: number }> {
   let task: ReturnType<typeof progress.task> | undefined;
-  let outcome = { built: 0, seconds: 0 };
+  let outcome = { built: 0, skipped: 0, seconds: 0 };
   for await (const event of buildZoo({ ...options, signal })) {
     if (event.type === "start") {
       if (event.done > 0)
@@ -23,7 +23,7 @@ export async function buildWithProgress(
     } else if (event.type === "warning") output.note(`warning: ${event.message}`);
     else if (event.type === "progress") task?.update(Math.floor(event.done));
     else if (event.type === "done") {
-      outcome = { built: event.built, seconds: event.seconds };
+      outcome = { built: event.built, skipped: event.skipped, seconds: event.seconds };
       task?.finish();
     }
   }

@@ -120,7 +120,7 @@ async function checkMoved(
     largestDeviation = Math.max(largestDeviation, most / unit);
     if (!(most / unit <= (roundings[dtype] ?? 1)))
       throw new OptionError(
-        `${out} was not written: tensor "${name}" moved back differs from the original by ${(most / unit).toPrecision(2)} of its spread, more than rounding to ${dtype} explains: the scales lie too far apart for ${dtype}; convert the checkpoint to ${dtype === "F16" || dtype === "BF16" ? "F32" : "F64"} and run again`,
+        `${out} was not written: tensor "${name}" moved back differs from the original by ${(most / unit).toPrecision(2)} of its root mean square, more than rounding to ${dtype} explains: the scales lie too far apart for ${dtype}; convert the checkpoint to ${dtype === "F16" || dtype === "BF16" ? "F32" : "F64"} and run again`,
       );
   }
   return { copied, largestDeviation };
@@ -135,6 +135,6 @@ export function movedBackLine(path: string, { copied, largestDeviation }: MovedB
   const apart =
     largestDeviation === 0
       ? "every number equal"
-      : `up to ${largestDeviation.toExponential(0)} of a tensor's spread`;
+      : `up to ${largestDeviation.toExponential(0)} of a tensor's root mean square`;
   return `${others}moved back it is ${path} again, ${apart}`;
 }

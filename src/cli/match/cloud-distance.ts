@@ -6,7 +6,7 @@ import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { readSpecTensors } from "./read-for-distance.ts";
 
 /** Weights up to which the distance is said unasked: it takes a second or so. */
-const mostWeights = 1_000_000;
+const maxWeights = 1_000_000;
 
 export interface CloudDistance {
   readonly kind: "sw";
@@ -25,7 +25,7 @@ export async function cloudDistance(
   const size = tensors.reduce((sum, [, { shape }]) => sum + sizeOf(shape), 0);
   const isThere = ([name, { shape }]: (typeof tensors)[number], source: TensorSource) =>
     source.entries.get(name)?.shape.join() === shape.join();
-  if (size > mostWeights || !tensors.every((t) => isThere(t, a) && isThere(t, b))) return undefined;
+  if (size > maxWeights || !tensors.every((t) => isThere(t, a) && isThere(t, b))) return undefined;
   const [first, second] = [await readSpecTensors(spec, a), await readSpecTensors(spec, b)];
   const isFinite = [first, second].every((weights) =>
     Object.values(weights).every(({ data }) => data.every(Number.isFinite)),

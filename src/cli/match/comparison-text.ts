@@ -1,6 +1,9 @@
 // A comparison in words: the verdict first, then the evidence, most important first.
 
 import type { Comparison, Verdict } from "../../compare/compare-checkpoints.ts";
+import { countedConversions } from "../../compare/conversions/conversion-words.ts";
+import type { Conversion } from "../../compare/conversions/conversion.ts";
+import { layerDifferences } from "../../compare/layer-differences.ts";
 import type { AxisSummary } from "../../parts/summary.ts";
 import { visibleName } from "../../core/visible.ts";
 import { formatShape } from "../../core/shapes.ts";
@@ -9,8 +12,17 @@ import { counted, textTable } from "../app/output.ts";
 /** Relative differences below this are a few units in the last place of float32. */
 const rounding = 1e-6;
 
-/** Tensors a table lists before it says how many there are more. */
+/** Tensors a table lists, unless told otherwise, before it says how many there are more. */
 const listed = 20;
+
+export interface ComparisonTextOptions {
+  /** What took the first file to the names and shapes of the second. @default none */
+  readonly conversions?: readonly Conversion[];
+  /** Conversions make files different. @default false */
+  readonly strict?: boolean;
+  /** Tensors that the table of differences lists. @default 20 */
+  readonly top?: number;
+}
 
 const headlines: Readonly<Record<Verdict, string>> = {
   identical: "identical: every number is equal",
@@ -36,18 +48,23 @@ const similarityText = (value: number) =>
 export function comparisonText(
   comparison: Comparison,
   symmetries: { readonly origin: string } | { readonly reason: string },
+  { conversions = [], strict = false, top = listed }: ComparisonTextOptions = {},
 ): string {
   const { verdict, structure, symmetry, alignment, tensors } = comparison;
-  const blocks: string[] = [headline(comparison)];
+  const blocks: string[] = [afterConversions(headline(comparison), conversions, strict)];
+  blocks.push(...conversionBlocks(conversions));
   blocks.push(...structureBlocks(structure));
   if (symmetry !== undefined) {
     blocks.push(axesTable(symmetry.axes));
     if (!symmetry.exact)
-      blocks.push(`equal up to rounding: at most ${short(symmetry.residual)} of a tensor's spread`);
+      blocks.push(
+        `equal up to rounding: at most ${short(symmetry.residual)} of a tensor's root mean square`,
+      );
     blocks.push(...openLines(symmetry.open));
   }
   if (verdict === "reordered") blocks.push(...reorderedBlocks(comparison));
-  if (verdict === "different" && tensors.length > 0) blocks.push(differenceTable(comparison));
+  if (verdict === "different" && tensors.length > 0)
+    blocks.push(layerTable(comparison, top), differenceTable(comparison, top));
   if (alignment !== undefined) {
     const { similarity, axes } = alignment;
     blocks.push(
@@ -89,28 +106,57 @@ function headline({ verdict, structure, rounded, layouts, tensors }: Comparison)
     : `${headlines.reordered}, and that is NOT a symmetry of this graph: it computes something else`;
 }
 
+/** The first line with the conversions counted. */
+function afterConversions(
+  line: string,
+  conversions: readonly Conversion[],
+  strict: boolean,
+): string {
+  if (conversions.length === 0) return line;
+  const text = countedConversions(conversions);
+  if (strict) return `different: equal names, shapes and layouts would need ${text} (--strict)`;
+  return line.replace(/^\w+/, (verdict) => `${verdict} after ${text}`);
+}
+
+/** What was converted, a line for each; the first ones where there are many. */
+function conversionBlocks(conversions: readonly Conversion[]): string[] {
+  if (conversions.length === 0) return [];
+  const names = (list: readonly string[]) => list.map(visibleName).join(", ") || "-";
+  const rows = conversions.map(({ kind, from, to, by, detail }) => [
+    kind,
+    kind === "prefix" ? `"${from.map(visibleName).join("")}"` : names(from),
+    kind === "prefix" ? `"${to.map(visibleName).join("")}"` : names(to),
+    [by === "names" ? "by name" : "equal numbers", ...(detail === undefined ? [] : [detail])].join(
+      "; ",
+    ),
+  ]);
+  return [layoutTable(["conversion", "first file", "second file", ""], rows)];
+}
+
+/** One line of names, the first ones where there are many. */
+export const listLine = (label: string, names: readonly string[]): string[] =>
+  names.length === 0
+    ? []
+    : [
+        `${label}: ${names.slice(0, listed).map(visibleName).join(", ")}${names.length > listed ? `, ... (${names.length})` : ""}`,
+      ];
+
 function structureBlocks(structure: Comparison["structure"]): string[] {
   const { missing, extra, reshaped, formats, ignored } = structure;
-  const list = (label: string, names: readonly string[]) =>
-    names.length === 0
-      ? []
-      : [
-          `${label}: ${names.slice(0, listed).map(visibleName).join(", ")}${names.length > listed ? `, ... (${names.length})` : ""}`,
-        ];
   return [
-    ...list("only in the first file", missing),
-    ...list("only in the second file", extra),
-    ...list(
+    ...listLine("only in the first file", missing),
+    ...listLine("only in the second file", extra),
+    ...listLine(
       "of another shape",
       reshaped.map(
         ({ tensor, shapes }) => `${tensor} ${shapes.map(formatShape).join(" against ")}`,
       ),
     ),
-    ...list(
+    ...listLine(
       "in another number format",
       formats.map(({ tensor, dtypes }) => `${tensor} ${dtypes.join(" against ")}`),
     ),
-    ...list("counters of training, left out", ignored),
+    ...listLine("counters of training, left out", ignored),
   ];
 }
 
@@ -172,7 +218,25 @@ function layoutTable(head: readonly string[], rows: readonly (readonly string[])
   return textTable(head, rows.slice(0, listed)) + more;
 }
 
-function differenceTable({ tensors, alignment, reordered }: Comparison): string {
+/** The layers that differ most, in the order of the file; nothing where there is one. */
+function layerTable(comparison: Comparison, top: number): string {
+  const layers = layerDifferences(comparison);
+  if (layers.length < 2) return "";
+  const most = layers.toSorted((x, y) => y.relative - x.relative).slice(0, top);
+  const shown = layers.filter((one) => most.includes(one));
+  const hasAligned = shown.some(({ aligned }) => aligned !== undefined);
+  const rows = shown.map(({ layer, tensors, differing, relative, aligned }) => [
+    layer,
+    `${differing} of ${tensors}`,
+    percent(relative),
+    ...(hasAligned ? [percent(aligned ?? 0)] : []),
+  ]);
+  const head = ["layer", "tensors", "difference / norm"];
+  const more = layers.length > shown.length ? `\n... and ${layers.length - shown.length} more` : "";
+  return textTable([...head, ...(hasAligned ? ["after aligning"] : [])], rows) + more;
+}
+
+function differenceTable({ tensors, alignment, reordered }: Comparison, top: number): string {
   const remaining = new Map(alignment?.remaining.map(({ tensor, relative }) => [tensor, relative]));
   const orders = new Map(
     reordered.map(({ tensor, dimensions }) => [
@@ -182,7 +246,7 @@ function differenceTable({ tensors, alignment, reordered }: Comparison): string 
   );
   const worst = tensors.toSorted((x, y) => y.relative - x.relative);
   const rows = worst
-    .slice(0, listed)
+    .slice(0, top)
     .map(({ tensor, shape, changed, largest, relative, changedIndices, notFinite }) => {
       const bad = notFinite[0] + notFinite[1] > 0;
       return [
@@ -202,7 +266,6 @@ function differenceTable({ tensors, alignment, reordered }: Comparison): string 
     [...head, ...(alignment === undefined ? [] : ["after aligning"]), ""],
     rows,
   );
-  const more =
-    worst.length > listed ? `\n... and ${counted(worst.length - listed, "tensor")} more` : "";
+  const more = worst.length > top ? `\n... and ${counted(worst.length - top, "tensor")} more` : "";
   return table + more;
 }

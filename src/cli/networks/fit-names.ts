@@ -10,17 +10,20 @@ import { sealSpec } from "../../symmetry/spec.ts";
 import type { SymmetrySpec, TensorSpec } from "../../symmetry/types.ts";
 
 /** A tensor of a checkpoint that stands for one of a graph. */
-export interface Place {
+export interface TensorPlace {
   readonly name: string;
   /** Whether the graph holds the matrix the other way round. */
   readonly transposed: boolean;
 }
 
 /** Places by the names of the graph. */
-export type Places = ReadonlyMap<string, Place>;
+export type TensorPlaces = ReadonlyMap<string, TensorPlace>;
 
 /** Tensors that both have by name and shape. */
-export function placesByName(spec: Pick<SymmetrySpec, "tensors">, source: TensorSource): Places {
+export function placesByName(
+  spec: Pick<SymmetrySpec, "tensors">,
+  source: TensorSource,
+): TensorPlaces {
   return new Map(
     Object.entries(spec.tensors).flatMap(([name, { shape }]) => {
       const entry = source.entries.get(name);
@@ -39,13 +42,13 @@ export async function placesByNumbers(
   spec: Pick<SymmetrySpec, "tensors">,
   numbers: (name: string) => Tensor,
   source: TensorSource,
-): Promise<Places> {
+): Promise<TensorPlaces> {
   const named = placesByName(spec, source);
   const free = [...source.entries].filter(([name]) => !named.has(name));
-  const found = new Map<string, Place>();
+  const found = new Map<string, TensorPlace>();
   for (const wanted of Object.keys(spec.tensors).filter((name) => !named.has(name))) {
     const own = numbers(wanted);
-    const places: Place[] = [];
+    const places: TensorPlace[] = [];
     for (const [name, { shape }] of sameEverywhere(own) ? [] : free) {
       if (sizeOf(shape) !== own.data.length) continue;
       const orientation = orientationOf(own, await source.read(name));
@@ -68,7 +71,7 @@ function isSymmetric({ axes }: TensorSpec): boolean {
 }
 
 /** A graph's spec under the names of its checkpoints; tensors without a place are left out. */
-export function specInPlaces(spec: SymmetrySpec, places: Places): SymmetrySpec {
+export function specInPlaces(spec: SymmetrySpec, places: TensorPlaces): SymmetrySpec {
   const tensors = Object.entries(spec.tensors).flatMap(([wanted, { shape, axes }]) => {
     const place = places.get(wanted);
     if (place === undefined) return [];

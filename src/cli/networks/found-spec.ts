@@ -2,7 +2,7 @@
 
 import type { Inference } from "../../infer/infer.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import type { Places } from "./fit-names.ts";
+import type { TensorPlaces } from "./fit-names.ts";
 import type { NameOptions } from "./name-symmetries.ts";
 
 export interface FoundSpec {
@@ -23,7 +23,7 @@ export interface FittedGraph {
   readonly bytes: Uint8Array;
   readonly inference: Inference;
   /** Where checkpoints hold the stored tensors of the graph. */
-  readonly places: Places;
+  readonly places: TensorPlaces;
   /** Whether some were found by their numbers. */
   readonly renamed: boolean;
   /** The spec under the names of the checkpoints. */

@@ -18,7 +18,7 @@ import { readersOf } from "../../infer/walk/readers.ts";
 import { isElementwiseTable, orientationOf, sameEverywhere } from "../../infer/passes/tables.ts";
 import { axesOfExpression } from "../../symmetry/expression.ts";
 import { specDifference } from "../../symmetry/same-spec.ts";
-import { type Places, placesByName, placesByNumbers, specInPlaces } from "./fit-names.ts";
+import { type TensorPlaces, placesByName, placesByNumbers, specInPlaces } from "./fit-names.ts";
 import { exportUnfolded, type FittedGraph, type FoundSpec } from "./found-spec.ts";
 import type { Network, OnnxModel } from "./opened-model.ts";
 import { floatTensors } from "./write-network.ts";
@@ -125,7 +125,10 @@ const numbersIn =
   };
 
 /** The places of the first source that tells all of them; else those that most tensors have. */
-async function findPlaces(inference: Inference, sources: readonly TensorSource[]): Promise<Places> {
+async function findPlaces(
+  inference: Inference,
+  sources: readonly TensorSource[],
+): Promise<TensorPlaces> {
   const { spec } = inference;
   let best = placesByName(spec, sources[0]);
   for (const source of sources) {
@@ -137,7 +140,7 @@ async function findPlaces(inference: Inference, sources: readonly TensorSource[]
 }
 
 /** Whether a tensor that the checkpoint lacks is a table, and no weight in another form. */
-function isTable(inference: Inference, name: string, places: Places): boolean {
+function isTable(inference: Inference, name: string, places: TensorPlaces): boolean {
   const { spec, graph } = inference;
   const read = numbersIn(inference);
   const own = read(name);
@@ -245,12 +248,12 @@ async function constantsOf(draft: Draft, { path, source }: Network) {
 }
 
 /** Names on one side of a message. */
-const mostNamed = 8;
+const maxNamed = 8;
 
 const named = (texts: readonly string[]): string =>
   texts.length === 0
     ? "none"
-    : `${texts.slice(0, mostNamed).join(", ")}${texts.length > mostNamed ? ` and ${texts.length - mostNamed} more` : ""}`;
+    : `${texts.slice(0, maxNamed).join(", ")}${texts.length > maxNamed ? ` and ${texts.length - maxNamed} more` : ""}`;
 
 const remedy = `${exportUnfolded}; if the network does not compute with the tensors that are left over, leave them out with --ignore <pattern>`;
 

@@ -1,7 +1,9 @@
 // The spec inferred from an opened model and the weights that the spec names: from its graph, or from tensor names alone.
 
+import { SpecError, UnsupportedError } from "../../core/errors.ts";
 import type { Weights } from "../../core/tensors.ts";
 import { decodeTensor } from "../../formats/onnx/onnx-tensor.ts";
+import { readAll } from "../../formats/tensor-source.ts";
 import { inferSpec } from "../../infer/infer.ts";
 import { type InferNamesOptions, inferSpecFromNames } from "../../infer/names/infer-names.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
@@ -11,6 +13,7 @@ import {
   readNameOptions,
   refuseNameOptions,
 } from "./name-symmetries.ts";
+import { specOrFixed } from "./need-spec.ts";
 import { hasOnnxEnding, isWithoutGraph, type Network, openModel } from "./opened-model.ts";
 import { takenOf, type TakenOfFile } from "./taken.ts";
 
@@ -38,7 +41,10 @@ export async function withModelSpec<T>(
   const model = await openModel(path);
   try {
     if (!isWithoutGraph(model)) refuseNameOptions(options, command);
-    return await body(readModelSpec(model, await readNameOptions(options)));
+    const names = await readNameOptions(options);
+    return await body(
+      command === "describe" ? readOrFixed(model, names) : readModelSpec(model, names),
+    );
   } finally {
     await model.source.close();
   }
@@ -59,14 +65,24 @@ export function readModelSpec(model: Network, names: InferNamesOptions): ModelSp
   return { spec, warnings, taken: takenOf([source]), weights: () => Promise.resolve(weights()) };
 }
 
+/** The same; where names tell nothing, a spec in which nothing moves. */
+function readOrFixed(model: Network, names: InferNamesOptions): ModelSpec {
+  try {
+    return readModelSpec(model, names);
+  } catch (error) {
+    const isMisfit = error instanceof UnsupportedError || error instanceof SpecError;
+    if (!isMisfit || names.family !== undefined || model.onnx !== undefined) throw error;
+    const { source } = model;
+    const { spec, warnings } = specOrFixed({ reason: error.message }, source);
+    const weights = () => readAll(Object.keys(spec.tensors), source.read);
+    return { spec, warnings, taken: takenOf([source]), weights };
+  }
+}
+
 function specOfNames(model: Network, names: InferNamesOptions): ModelSpec {
   const { source } = model;
   const { family, spec, warnings } = inferSpecFromNames(namedShapes(model), names);
   const note = `read as family "${family}" by tensor names; not proved, which needs the graph`;
-  const weights = async (): Promise<Weights> => {
-    const tensors: [string, Weights[string]][] = [];
-    for (const name of Object.keys(spec.tensors)) tensors.push([name, await source.read(name)]);
-    return Object.fromEntries(tensors);
-  };
+  const weights = () => readAll(Object.keys(spec.tensors), source.read);
   return { spec, warnings: [...warnings, note], taken: takenOf([source]), weights };
 }

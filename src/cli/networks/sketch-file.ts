@@ -9,7 +9,7 @@ import type { Cli } from "../app/context.ts";
 import { readJson } from "../../node/files.ts";
 import { checkBelongs } from "./graph-fit.ts";
 import type { FittedGraph } from "./found-spec.ts";
-import { needSpec } from "./need-spec.ts";
+import { needSpec, specOrFixed } from "./need-spec.ts";
 import type { Network } from "./opened-model.ts";
 import { firstRows, fitVocabulary, rowsIn, withoutTiedCopy } from "./sketch-fit.ts";
 import { tellTaken, type TakenOfFile } from "./taken.ts";
@@ -67,7 +67,8 @@ export async function sketchNetwork(
     checkFit(path, fitted, spec);
     if (told !== undefined) await checkBelongs(told, network);
   } else {
-    const found = needSpec(command, await findSpec(network, wanted));
+    const known = await findSpec(network, wanted);
+    const found = command === "rank" ? specOrFixed(known, source) : needSpec(command, known);
     for (const warning of found.warnings) output.note(`warning: ${warning}`);
     const once = await withoutTiedCopy(found.spec, source);
     ({ origin, graph } = found);

@@ -114,3 +114,19 @@ export async function withoutTiedCopy(
   );
   return { spec: { axes: spec.axes, tensors }, copy: head, of: table };
 }
+
+/** The same with the file: an output matrix that is a copy of the token embedding is in neither. */
+export async function withoutCopy(
+  spec: Parts,
+  source: TensorSource,
+): Promise<{
+  readonly spec: Parts;
+  readonly source: TensorSource;
+  readonly copy?: string;
+  readonly of?: string;
+}> {
+  const once = await withoutTiedCopy(spec, source);
+  if (once.copy === undefined) return { ...once, source };
+  const entries = new Map([...source.entries].filter(([name]) => name !== once.copy));
+  return { ...once, source: { ...source, entries } };
+}

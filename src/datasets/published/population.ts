@@ -24,6 +24,7 @@ export interface NamedText {
   readonly text: string;
 }
 
+/** A population that others have published, as training data. */
 export interface PublishedPopulation {
   /** Targets are test accuracies in [0, 1]; groups are the runs, those that share a network as one. */
   readonly dataset: WeightDataset;

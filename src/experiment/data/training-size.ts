@@ -2,7 +2,7 @@
 // share has the same validation and test networks, and a smaller share is part of a larger one.
 
 import type { TrainingSizeRow } from "../../report/training-size.ts";
-import { meanAndSpread } from "../../train/measures/metrics.ts";
+import { meanAndStd } from "../../train/measures/metrics.ts";
 import type { ExperimentOutcome } from "../run-experiment.ts";
 
 /** The outcome of one split and one share of its training runs. */
@@ -22,16 +22,16 @@ export function collectTrainingSizes(
       const own = outcomes.filter((each) => each.share === share);
       const rows = own.flatMap(({ outcome }) => outcome.rows.filter((row) => row.model === model));
       const taus = rows.map((row) => row.taus ?? []);
-      const { mean, spread } = meanAndSpread(taus.flat());
+      const { mean, std } = meanAndStd(taus.flat());
       const stages = rows.flatMap(({ stageTauMean }) => stageTauMean ?? []);
       return {
         model,
         share,
-        networks: Math.round(meanAndSpread(own.map(({ outcome }) => outcome.sizes.train)).mean),
+        networks: Math.round(meanAndStd(own.map(({ outcome }) => outcome.sizes.train)).mean),
         taus,
         tauMean: mean,
-        tauStd: spread,
-        ...(stages.length > 0 && { stageTauMean: meanAndSpread(stages).mean }),
+        tauStd: std,
+        ...(stages.length > 0 && { stageTauMean: meanAndStd(stages).mean }),
       };
     }),
   );

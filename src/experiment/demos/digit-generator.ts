@@ -59,7 +59,7 @@ const arrayOf = (rows: Rows): np.Array =>
 /** One step of Adam on a loss of params and one input, compiled once. */
 function trainer(loss: (params: Params, x: np.Array, y: np.Array) => np.Array, rate: number) {
   const optimizer = adam();
-  const slope = jit(valueAndGrad(loss));
+  const derivative = jit(valueAndGrad(loss));
   const update = jit((params: Params, gradients: Params, state: Params) => {
     const [updates, next] = optimizer.update(gradients, state, params);
     return { params: applyUpdates(params, updates, np.array(rate)), state: next };
@@ -67,7 +67,7 @@ function trainer(loss: (params: Params, x: np.Array, y: np.Array) => np.Array, r
   return {
     init: (params: Params) => optimizer.init(params),
     step: async (params: Params, state: Params, x: np.Array, y: np.Array) => {
-      const [value, gradients] = slope(keepArrays(params), x, y);
+      const [value, gradients] = derivative(keepArrays(params), x, y);
       value.dispose();
       const next = update(params, gradients, state);
       await settle([...Object.values(next.params), ...Object.values(next.state)]);
@@ -169,9 +169,10 @@ export async function generateDigits(
   const imagesOf = (params: Params, z: np.Array) => nn.sigmoid(stack.apply(params, z));
   const { gradient }: FlowMethod = flowMethods[method];
   const forward = jit(imagesOf);
-  // The slope of the distance is known in closed form; the engine carries it on to the parameters.
+  // The derivative of the distance is known in closed form; the engine carries it on to the parameters.
   const { init, step } = trainer(
-    (params, z, slope) => np.sum(np.multiply(imagesOf(params, z), lax.stopGradient(slope))),
+    (params, z, derivative) =>
+      np.sum(np.multiply(imagesOf(params, z), lax.stopGradient(derivative))),
     rate,
   );
   let params: Params = stack.init(deriveSeed(seed, "generator"));
@@ -186,8 +187,13 @@ export async function generateDigits(
       const at = random.integer(train.labels.length);
       return Array.from(train.inputs.subarray(at * pixels, (at + 1) * pixels));
     });
-    const slope = gradient(made, real, lines, deriveSeed(seed, "lines", i));
-    ({ params, state } = await step(params, state, arrayOf(z), arrayOf(rowsOf(slope, pixels))));
+    const derivative = gradient(made, real, lines, deriveSeed(seed, "lines", i));
+    ({ params, state } = await step(
+      params,
+      state,
+      arrayOf(z),
+      arrayOf(rowsOf(derivative, pixels)),
+    ));
   }
   return rowsOf(await forward(params, arrayOf(draw(images))).data(), pixels);
 }

@@ -26,7 +26,7 @@ const fail = (what: string): never => {
   throw new FormatError(`readZip: ${what}; the file is damaged, fetch or save it again`);
 };
 
-interface Place {
+interface EntryPlace {
   readonly files: number;
   readonly start: number;
   readonly bytes: number;
@@ -41,7 +41,7 @@ function big(view: DataView, at: number): number {
 }
 
 /** Where the directory lies. */
-async function findDirectory(file: ByteSource): Promise<Place> {
+async function findDirectory(file: ByteSource): Promise<EntryPlace> {
   const tailStart = Math.max(0, file.size - endBytes - maxComment);
   const tail = await file.read(tailStart, file.size);
   const view = viewOf(tail);

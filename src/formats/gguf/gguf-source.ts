@@ -17,7 +17,7 @@ import {
 /** Bytes that are read in search of the end of the header, one after another. */
 const windows = [2 ** 16, 2 ** 20, 2 ** 24, ggufLimits.headerBytes];
 /** More numbers than this are not multiplied out at once. */
-const mostNumbers = 2 ** 31;
+const maxNumbers = 2 ** 31;
 
 /**
  * The tensors of a GGUF file (versions 2 and 3), shapes with the slowest axis first.
@@ -47,9 +47,9 @@ export async function openGguf(bytes: Bytes): Promise<TensorSource> {
   const load = async (name: string): Promise<Uint8Array> => {
     const { type, offset, bytes: length, shape } = tensors.get(name)!;
     const start = dataStart + offset;
-    if (length > mostNumbers)
+    if (length > maxNumbers)
       throw new UnsupportedError(
-        `readGguf: tensor ${JSON.stringify(name)} of shape [${shape.join(", ")}] has more than ${mostNumbers} bytes; split it where it was made`,
+        `readGguf: tensor ${JSON.stringify(name)} of shape [${shape.join(", ")}] has more than ${maxNumbers} bytes; split it where it was made`,
       );
     const data = await file.read(start, start + length);
     return type.name === "Q8_0" ? decodeQ8(data) : data;

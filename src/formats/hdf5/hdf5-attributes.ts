@@ -1,10 +1,13 @@
-// Attributes of HDF5 objects: their names, and the values of those that are one text.
+// Attributes of HDF5 objects: their names, and the values of those that say what Keras calls a layer or how it stores numbers.
 
 import { bytesAt, fail, hasMark, type Hdf5Bytes, textOf, uint, uint64 } from "./hdf5-bytes.ts";
 import { type Message, messageTypes } from "./hdf5-objects.ts";
 import { shapeOf, typeOf } from "./hdf5-types.ts";
 
-/** By name; "" for values that are no single text. @throws {FormatError} */
+/** Attributes whose values are of use; others, such as the config of a model, may be long and are only named. */
+const wanted: readonly string[] = ["name", "dtype"];
+
+/** By name; "" for values that are not wanted, or no single text. @throws {FormatError} */
 export async function attributesOf(
   bytes: Hdf5Bytes,
   messages: readonly Message[],
@@ -28,6 +31,7 @@ async function readAttribute(
   const [nameBytes, typeBytes, spaceBytes] = [2, 4, 6].map((at) => uint(data, at, 2));
   const nameAt = version === 3 ? 9 : 8;
   const name = textOf(bytesAt(data, nameAt, nameBytes));
+  if (!wanted.includes(name)) return [name, ""];
   const typeAt = nameAt + padded(nameBytes);
   const spaceAt = typeAt + padded(typeBytes);
   const valueAt = spaceAt + padded(spaceBytes);

@@ -6,11 +6,11 @@ import type { ByteSource } from "../byte-source.ts";
 
 export const hdf5Limits = {
   /** Reads of structures in one file: a dataset takes about 12. */
-  reads: 600_000,
+  reads: 400_000,
   /** Bytes of one structure (a node, a heap, a block of messages), and of all that are read. */
   structureBytes: 16 * 2 ** 20,
   allBytes: 128 * 2 ** 20,
-  objects: 100_000,
+  objects: 50_000,
   depth: 64,
   pathLength: 4096,
   rank: 32,
@@ -21,7 +21,7 @@ export const hdf5Limits = {
 };
 
 const pageBytes = 2 ** 15;
-const mostPages = 64;
+const maxPages = 64;
 
 /** A file whose structures are read by their addresses. */
 export interface Hdf5Bytes {
@@ -47,7 +47,7 @@ export function hdf5Bytes(file: ByteSource): Hdf5Bytes {
     const start = index * pageBytes;
     const bytes = await file.read(start, Math.min(start + pageBytes, file.size));
     for (const oldest of pages.keys()) {
-      if (pages.size < mostPages) break;
+      if (pages.size < maxPages) break;
       pages.delete(oldest);
     }
     pages.set(index, bytes);

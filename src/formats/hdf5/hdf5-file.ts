@@ -10,7 +10,7 @@ import { linksOf } from "./hdf5-groups.ts";
 import { type Message, messageOf, readMessages, rootAddress } from "./hdf5-objects.ts";
 import { shapeOf, typeOf } from "./hdf5-types.ts";
 
-/** Attributes by name; "" for values that are no single text. */
+/** Attributes by name; "" for values other than a text of the name `name` or `dtype`. */
 type Attributes = ReadonlyMap<string, string>;
 
 export interface Hdf5Array {

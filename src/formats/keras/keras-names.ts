@@ -17,7 +17,18 @@ const variables: readonly (readonly [kind: RegExp, names: readonly string[]])[] 
     ["kernel", "recurrent_kernel", "bias"],
   ],
   [/^(p_re_lu|prelu)$/, ["alpha"]],
+  [/^(query|key|value|output)_dense$/, ["kernel", "bias"]],
 ];
+
+/** The groups of an attention layer, which are called after its parts and not after classes. */
+const attention = /^(query|key|value|output)_dense$/;
+
+/** A layer as the config of its model describes it. */
+export interface KerasLayer {
+  readonly name: string;
+  /** Variables that it does without: `gamma`, `beta`, `bias`. */
+  readonly without: readonly string[];
+}
 
 /** Lists of layers in files, which are no layers themselves. */
 const containers = /^(layers|_layer_checkpoint_dependencies)$/;
@@ -34,12 +45,12 @@ export function isKeras({ arrays, groups }: Hdf5File): boolean {
 }
 
 /**
- * The arrays of a file by name, those of an optimizer left out. `layerNames` gives the names of layers by the groups that
- * hold them, for files that do not say them. Where two names are alike, both are the paths in the file.
+ * The arrays of a file by name, those of an optimizer left out. `layers` describes layers by the groups that
+ * hold them, where a config does. Where two names are alike, both are the paths in the file.
  */
 export function namedArrays(
   file: Hdf5File,
-  layerNames: ReadonlyMap<string, string> = new Map(),
+  layers: ReadonlyMap<string, KerasLayer> = new Map(),
 ): ReadonlyMap<string, Hdf5Array> {
   const kept = file.arrays.filter(({ path }) => !/^optimizer(_weights)?$/.test(path[0]));
   const isVariable = ({ path }: Hdf5Array) => path.at(-2) === "vars";
@@ -49,7 +60,7 @@ export function namedArrays(
     sizes.set(above, (sizes.get(above) ?? 0) + 1);
   }
   const names = kept.map((array) =>
-    isVariable(array) ? variableName(array, file, sizes, layerNames) : layerName(array.path),
+    isVariable(array) ? variableName(array, file, sizes, layers) : layerName(array.path),
   );
   const counts = new Map<string, number>();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -65,7 +76,10 @@ function layerName(path: readonly string[]): string {
   if (last === undefined) return layer;
   const name = [...rest.slice(0, -1), last.replace(/:\d+$/, "")];
   const at = name.indexOf(layer);
-  return (at === -1 ? [layer, ...name] : name.slice(at)).join("/");
+  if (at !== -1) return name.slice(at).join("/");
+  // A model that was loaded and saved again has layers under names with one more number.
+  const isAgain = name.length > 1 && name[0].replace(/_\d+$/, "") === layer;
+  return [layer, ...(isAgain ? name.slice(1) : name)].join("/");
 }
 
 /** Files of Keras 3: `layers/dense_1/vars/0`, where the group `vars` carries the name of its layer. */
@@ -73,30 +87,37 @@ function variableName(
   { path }: Hdf5Array,
   { groups }: Hdf5File,
   sizes: ReadonlyMap<string, number>,
-  layerNames: ReadonlyMap<string, string>,
+  layers: ReadonlyMap<string, KerasLayer>,
 ): string {
   const holder = path.slice(0, -2);
-  const layers = holder.flatMap((group, i) => {
+  const owners = holder.flatMap((group, i) => {
     if (containers.test(group)) return [];
     const above = holder.slice(0, i + 1).join("/");
-    return [groups.get(`${above}/vars`)?.get("name") || (layerNames.get(above) ?? group)];
+    return [groups.get(`${above}/vars`)?.get("name") || (layers.get(above)?.name ?? group)];
   });
   const group = kindOf(holder.at(-1) ?? "");
   const given = kindOf(groups.get([...holder, "vars"].join("/"))?.get("name") ?? "");
   // Groups in a list of layers are called after classes, others after attributes of their owner.
   const isInList = containers.test(holder.at(-2) ?? "");
-  const kind = isInList ? group : !isKnown(group) || group === given ? given : "";
+  const isOfClass = isInList || attention.test(group);
+  const kind = isOfClass ? group : !isKnown(group) || group === given ? given : "";
+  const without = layers.get(holder.join("/"))?.without ?? [];
   const number = path.at(-1) ?? "";
   const count = sizes.get(path.slice(0, -1).join("/")) ?? 0;
-  return [...layers, variableNames(kind, count)?.[Number(number)] ?? number].join("/");
+  return [...owners, variableNames(kind, without, count)?.[Number(number)] ?? number].join("/");
 }
 
 const kindOf = (name: string): string => name.replace(/_\d+$/, "");
 const isKnown = (kind: string): boolean => variables.some(([pattern]) => pattern.test(kind));
 
 /** Names of so many variables of a layer of this kind; undefined where the number leaves it open. */
-function variableNames(kind: string, count: number): readonly string[] | undefined {
-  const [, names] = variables.find(([pattern]) => pattern.test(kind)) ?? [];
+function variableNames(
+  kind: string,
+  without: readonly string[],
+  count: number,
+): readonly string[] | undefined {
+  const [, all] = variables.find(([pattern]) => pattern.test(kind)) ?? [];
+  const names = all?.filter((name) => !without.includes(name));
   if (names === undefined) return undefined;
   const withoutBias = names.at(-1) === "bias" ? names.slice(0, -1) : names;
   return [names, withoutBias].find((list) => list.length === count);

@@ -8,11 +8,11 @@ import { openZip } from "../archives/zip-source.ts";
 import type { Hdf5Array } from "../hdf5/hdf5-file.ts";
 import { readHdf5 } from "../hdf5/hdf5-file.ts";
 import { makeTensorSource, type TensorSource } from "../tensor-source.ts";
-import { isKeras, namedArrays, snakeCase } from "./keras-names.ts";
+import { isKeras, type KerasLayer, namedArrays, snakeCase } from "./keras-names.ts";
 
 /** A packed file of weights inside an archive is unpacked into memory up to so many bytes. */
-const mostUnpacked = 2 ** 30;
-const mostConfigBytes = 64 * 2 ** 20;
+const maxUnpacked = 2 ** 30;
+const maxConfigBytes = 64 * 2 ** 20;
 const weightsFile = "model.weights.h5";
 
 /** The arrays of an HDF5 file: by the names that Keras gives them, or by their paths. @throws {FormatError} {UnsupportedError} */
@@ -33,15 +33,15 @@ export async function openKeras(file: ByteSource): Promise<TensorSource> {
     );
   const weights = (await archive.stored(weightsFile)) ?? (await unpacked(size));
   const config = archive.sizes.has("config.json")
-    ? await archive.readStart("config.json", mostConfigBytes)
+    ? await archive.readStart("config.json", maxConfigBytes)
     : undefined;
   const found = await readHdf5(weights);
-  return sourceOf(file, "keras", namedArrays(found, config && layerNamesOf(config)));
+  return sourceOf(file, "keras", namedArrays(found, config && layersOf(config)));
 
   async function unpacked(bytes: number): Promise<ByteSource> {
-    if (bytes > mostUnpacked)
+    if (bytes > maxUnpacked)
       throw new UnsupportedError(
-        `readKeras: ${weightsFile} is packed and has ${bytes} bytes, at most ${mostUnpacked} are unpacked; save the model again`,
+        `readKeras: ${weightsFile} is packed and has ${bytes} bytes, at most ${maxUnpacked} are unpacked; save the model again`,
       );
     const data = new Uint8Array(await archive.read(weightsFile));
     const read = (start: number, end: number) => Promise.resolve(data.slice(start, end));
@@ -76,12 +76,12 @@ function asStored({ dtype, shape, stored, unreadable, attributes }: Hdf5Array) {
 }
 
 /**
- * Names of layers by the groups that hold their variables: groups are called after the class of a layer, with a number from
+ * Layers by the groups that hold their variables: groups are called after the class of a layer, with a number from
  * the second one on, in the order of the config.
  */
-function layerNamesOf(config: Uint8Array): ReadonlyMap<string, string> {
+function layersOf(config: Uint8Array): ReadonlyMap<string, KerasLayer> {
   const value = parseJson(config, {
-    bytes: mostConfigBytes,
+    bytes: maxConfigBytes,
     fail: (problem, cause) =>
       new FormatError(
         `readKeras: config.json of the archive ${problem}; the file is damaged, save the model again`,
@@ -89,17 +89,28 @@ function layerNamesOf(config: Uint8Array): ReadonlyMap<string, string> {
       ),
   });
   const layers = (value as { config?: { layers?: unknown } } | null)?.config?.layers;
-  const names = new Map<string, string>();
+  const found = new Map<string, KerasLayer>();
   const counts = new Map<string, number>();
   for (const layer of Array.isArray(layers) ? (layers as unknown[]) : []) {
     const { class_name: kind, config: own } = (layer ?? {}) as Record<string, unknown>;
-    const name = (own as { name?: unknown } | null | undefined)?.name;
+    const settings = (own ?? {}) as Record<string, unknown>;
+    const { name } = settings;
     if (typeof kind !== "string" || typeof name !== "string") continue;
     const group = snakeCase(kind);
     const count = counts.get(group) ?? 0;
     counts.set(group, count + 1);
+    const without = switches.flatMap(([key, variable]) =>
+      settings[key] === false ? [variable] : [],
+    );
     for (const container of ["layers", "_layer_checkpoint_dependencies"])
-      names.set(`${container}/${count === 0 ? group : `${group}_${count}`}`, name);
+      found.set(`${container}/${count === 0 ? group : `${group}_${count}`}`, { name, without });
   }
-  return names;
+  return found;
 }
+
+/** Settings that leave a variable out. */
+const switches = [
+  ["scale", "gamma"],
+  ["center", "beta"],
+  ["use_bias", "bias"],
+] as const;

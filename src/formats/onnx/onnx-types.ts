@@ -2,6 +2,7 @@
 
 import type { OnnxTensor, OnnxType } from "./onnx-tensor.ts";
 
+/** An attribute of an ONNX node, by what it holds. */
 export type OnnxAttribute =
   | { readonly kind: "number"; readonly value: number }
   | { readonly kind: "numbers"; readonly value: readonly number[] }
@@ -11,6 +12,7 @@ export type OnnxAttribute =
   /** A kind that is only named: nested graphs, sparse tensors, types. */
   | { readonly kind: "other"; readonly value: string };
 
+/** An operation of a graph with the names of what it reads and makes. */
 export interface OnnxNode {
   /** The node's own name, or `op#index`. */
   readonly name: string;
@@ -35,6 +37,7 @@ export interface OnnxValueType {
   readonly shape: readonly (number | string | null)[] | null;
 }
 
+/** The graph of an ONNX file: nodes, stored tensors, inputs and outputs. */
 export interface OnnxGraph {
   readonly opset: number;
   readonly nodes: readonly OnnxNode[];

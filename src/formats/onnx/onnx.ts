@@ -1,5 +1,5 @@
 // Reads an ONNX file into a plain graph: names resolved, sizes checked, nodes sorted, functions, branches and loops laid
-// out flat. Left out: sparse tensors, training information; what remains nested is kept as the names it reads from outside.
+// out flat. Left out: sparse constants, training information; what remains nested is kept as the names it reads from outside.
 
 import { fromBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema, type ModelProto, type ValueInfoProto } from "onnx-buf";
@@ -8,6 +8,7 @@ import { type FlatNode, flattenGraph } from "./onnx-flatten.ts";
 import { readNode } from "./onnx-node.ts";
 import { type OnnxTensor, readTensor, typeOfNumber } from "./onnx-tensor.ts";
 import type { OnnxGraph, OnnxNode, OnnxValueType } from "./onnx-types.ts";
+import { makeDense } from "./onnx-sparse.ts";
 import { refuseForeign } from "../sniff.ts";
 
 /** Bytes of one file; its format allows no more. */
@@ -15,8 +16,9 @@ export const maxBytes = 2 ** 31;
 const maxNodes = 500_000;
 const maxTensors = 500_000;
 const maxNesting = 64;
-const oldestOpset = 1;
-const newestOpset = 24;
+/** Operator sets that are read. */
+export const oldestOpset = 1;
+export const newestOpset = 24;
 
 /** The protobuf message of a model. @throws {FormatError} when the bytes are not one */
 export function decodeModel(bytes: Uint8Array): ModelProto {
@@ -24,6 +26,12 @@ export function decodeModel(bytes: Uint8Array): ModelProto {
   if (bytes.length > maxBytes)
     throw new UnsupportedError(`readOnnx: ${bytes.length} bytes, at most ${maxBytes} in one file`);
   refuseForeign(bytes, "readOnnx: the file", "an ONNX model");
+  const model = parsed(bytes);
+  if (model.graph !== undefined) makeDense(model.graph);
+  return model;
+}
+
+function parsed(bytes: Uint8Array): ModelProto {
   try {
     return fromBinary(ModelProtoSchema, bytes, { recursionLimit: maxNesting });
   } catch (error) {
@@ -53,8 +61,6 @@ function readGraph(model: ModelProto): OnnxGraph {
     throw new UnsupportedError(
       `readOnnx: ${graph.initializer.length} tensors, at most ${maxTensors}`,
     );
-  if (graph.sparseInitializer.length > 0)
-    throw new UnsupportedError("readOnnx: sparse initializers are not read; store them densely");
   const opset = readOpset(model);
   const flat = flattenGraph(model, graph);
   const initializers = new Map<string, OnnxTensor>();
@@ -83,8 +89,12 @@ function readGraph(model: ModelProto): OnnxGraph {
 
 function readOpset(model: ModelProto): number {
   const entry = model.opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx");
-  if (entry === undefined)
-    throw new FormatError("readOnnx: the model does not say which operator set it uses");
+  if (entry === undefined) {
+    const isUsed = model.graph?.node.some(({ domain }) => domain === "" || domain === "ai.onnx");
+    if (isUsed !== false || model.opsetImport.length === 0)
+      throw new FormatError("readOnnx: the model does not say which operator set it uses");
+    return newestOpset;
+  }
   const version = Number(entry.version);
   if (version < oldestOpset || version > newestOpset)
     throw new UnsupportedError(

@@ -5,7 +5,7 @@ import { FormatError } from "../../core/errors.ts";
 import { isObject, isSet } from "./pickle.ts";
 import type { PickleObject, PickleValue } from "./pickle-machine.ts";
 
-const limits = { depth: 64, tensors: 1_000_000, nameLength: 10_000 };
+const limits = { depth: 64, modules: 200_000, tensors: 1_000_000, nameLength: 10_000 };
 
 type Dict = ReadonlyMap<PickleValue, PickleValue>;
 
@@ -52,15 +52,19 @@ export function moduleTensors(object: PickleObject): Dict {
     const state = stateOf(module);
     if (state === undefined) return;
     if (depth > limits.depth) fail(`modules lie more than ${limits.depth} inside each other`);
-    if (++visits > limits.tensors) fail(`a module holds more than ${limits.tensors} others`);
+    if (++visits > limits.modules) fail(`a module holds more than ${limits.modules} others`);
     if (prefix.length > limits.nameLength)
       fail(`a module has a name of more than ${limits.nameLength} characters`);
     const dropped = state.state.get("_non_persistent_buffers_set");
     const temporary = new Set(isSet(dropped) ? dropped.items : []);
     for (const [name, value] of state.parameters) add(prefix, name, value);
     for (const [name, value] of state.buffers) if (!temporary.has(name)) add(prefix, name, value);
-    for (const [name, inner] of state.modules)
-      if (isObject(inner)) visit(inner, `${prefix}${text(name)}.`, depth + 1);
+    for (const [name, inner] of state.modules) {
+      if (!isObject(inner)) continue;
+      // What is no module as torch makes them may still hold numbers: it stays, so that it can be refused.
+      if (isModule(inner)) visit(inner, `${prefix}${text(name)}.`, depth + 1);
+      else add(prefix, name, inner);
+    }
   };
   const add = (prefix: string, name: PickleValue, value: PickleValue): void => {
     if (value === null) return;

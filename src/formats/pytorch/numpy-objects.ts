@@ -105,9 +105,11 @@ function makeView(object: PickleObject): StoredView | undefined {
   const place = { whole: bytes, bytes, start: 0, data: data.data };
   const storage = { kind: "storage", class: "numpy.ndarray", key: "", type, ...place } as const;
   const { dtype, reading, name, width } = type;
+  // Complex numbers are two numbers each; only whole ones are turned round.
+  const isOdd = reading !== "plain" || (isBig && dtype === "C64");
   return Object.freeze({
     ...({ kind: "tensor", storage, offset: 0, shape: sizes, strides, type, dtype } as const),
-    ...(reading !== "plain" && { stored: `numpy.${name}`, unreadable: notRead }),
+    ...(isOdd && { stored: `numpy.${name}`, unreadable: notRead }),
     ...(isBig && width > 1 && { coding: { kind: "swapped" } as const }),
   });
 }

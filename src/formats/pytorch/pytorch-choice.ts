@@ -59,8 +59,9 @@ const isView = (value: PickleValue): boolean => viewOf(value) !== undefined;
 
 /**
  * The tensors of the dictionary that is meant; a module that was pickled whole counts as the dictionary of its tensors.
- * Without a key it is the only one that holds weights: floating tensors of more than one number. Optimizers (dicts with `state` and `param_groups`) are passed over. Where no dictionary holds
- * weights, the one that holds all tensors of the file is taken.
+ * Without a key it is the only one that holds weights: floating tensors of more than one number. Optimizers (dicts with
+ * `state` and `param_groups`) are passed over. Where no dictionary holds weights, the one that holds all tensors of the file
+ * is taken.
  * @throws {UnsupportedError} when none or several are meant, or the one holds objects in place of tensors; {OptionError} for
  * a key that leads nowhere; {FormatError} for keys that are no names
  */
@@ -161,12 +162,16 @@ function refuseSeveral(places: readonly Place[]): never {
   const lines = found.slice(0, limits.listed).map(({ place, tensors, parameters }) => {
     const path = pathOf(place);
     const where = path.length === 0 ? `"${topKey}" (the top level)` : quoted(keyOf(path));
-    return `  - ${where}: ${tensorsText(tensors, parameters)}`;
+    return `${where}: ${tensorsText(tensors, parameters)}`;
   });
-  if (places.length > lines.length) lines.push(`  - and ${places.length - lines.length} more`);
+  if (places.length > lines.length) lines.push(`and ${places.length - lines.length} more`);
   const example = quoted(keyOf(pathOf(found[0].place)));
   throw new UnsupportedError(
-    `readPytorch: the file holds ${places.length} dictionaries of tensors, and nothing says which one is meant\n${lines.join("\n")}\nname one: --key ${example} for every file of a command, file.pt#${example.slice(1, -1)} for one file, \`key\` in code`,
+    `readPytorch: the file holds ${places.length} dictionaries of tensors, and nothing says which one is meant`,
+    {
+      problems: lines,
+      remedy: `name one: --key ${example} for every file of a command, file.pt#${example.slice(1, -1)} for one file, \`key\` in code`,
+    },
   );
 }
 

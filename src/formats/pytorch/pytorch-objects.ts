@@ -102,12 +102,12 @@ function stored(id: PickleValue): PickleValue {
 }
 
 /** Objects are searched for tensors so far in all; a file that needs more is refused. */
-const mostSearched = 8_000_000;
+const maxSearched = 8_000_000;
 
 /** Tells whether a tensor or a storage lies in an object, at any depth. Searches of one file share a budget. */
 export function tensorSearch(): (object: PickleObject) => boolean {
   const known = new Map<PickleObject, boolean>();
-  let left = mostSearched;
+  let left = maxSearched;
   const search = (object: PickleObject): boolean => {
     const seen = new Set<PickleValue>([object]);
     const open: PickleValue[] = [object];
@@ -116,7 +116,7 @@ export function tensorSearch(): (object: PickleObject) => boolean {
       const isPlain = isList(value) || isDict(value);
       if (!isPlain && (viewOf(value) !== undefined || isStorage(value))) return true;
       for (const part of partsOf(value)) {
-        if (--left < 0) fail(`objects hold more than ${mostSearched} values`);
+        if (--left < 0) fail(`objects hold more than ${maxSearched} values`);
         if (typeof part !== "object" || part === null || seen.has(part)) continue;
         seen.add(part);
         open.push(part);

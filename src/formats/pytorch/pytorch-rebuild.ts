@@ -204,7 +204,12 @@ function set([items]: readonly PickleValue[], charge: Charge): PickleValue {
 function encoded([text, coding]: readonly PickleValue[], charge: Charge): PickleValue {
   if (typeof text !== "string" || (coding !== "latin1" && coding !== "latin-1")) return undefined;
   charge(costs.object + text.length);
-  const data = Uint8Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
+  const data = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 255) return undefined;
+    data[i] = code;
+  }
   return { kind: "bytes", data };
 }
 

@@ -5,7 +5,7 @@ import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import { formatShape, sizeOf } from "../../core/shapes.ts";
 import type { StoredView } from "./pytorch-views.ts";
 
-const mostNumbers = 2 ** 31;
+const maxNumbers = 2 ** 31;
 
 const fail = (what: string): never => {
   throw new FormatError(
@@ -55,7 +55,7 @@ export function checkView(name: string, view: StoredView, storages: Storages): v
   const tensor = `tensor ${JSON.stringify(name)} of shape ${formatShape(shape)}`;
   const count = sizeOf(shape);
   if (strides.length !== shape.length) fail(`${tensor} has ${strides.length} strides`);
-  if (!(count <= mostNumbers)) fail(`${tensor} has more than ${mostNumbers} numbers`);
+  if (!(count <= maxNumbers)) fail(`${tensor} has more than ${maxNumbers} numbers`);
   if (view.unreadable !== undefined) return;
   if (count > 0 && !((lastNumber(offset, shape, strides) + 1) * type.width <= storage.bytes))
     fail(`${tensor} reaches beyond its storage of ${storage.bytes / type.width}`);

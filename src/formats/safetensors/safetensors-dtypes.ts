@@ -24,6 +24,7 @@ export const dtypeBytes = {
   C64: 8,
 } as const;
 
+/** Number formats of safetensors. */
 export type SafeDtype = keyof typeof dtypeBytes;
 
 /** Formats that pack several numbers into a byte: named in the published format, not read here. */

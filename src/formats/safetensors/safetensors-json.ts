@@ -5,7 +5,7 @@ import { FormatError } from "../../core/errors.ts";
 import { isNestedDeeper } from "../../core/json-limits.ts";
 
 /** Deeper than any header; an index may hold some metadata of its own. */
-const mostNesting = 64;
+const maxNesting = 64;
 
 const space = /[ \t\n\r]*/y;
 
@@ -69,7 +69,7 @@ export function parseHeaderJSON(bytes: Uint8Array, what = "the header"): [string
   if (!text.startsWith("{")) {
     return fail(`must start with "{", got ${JSON.stringify(text.slice(0, 8)) || "nothing"}`);
   }
-  if (isNestedDeeper(bytes, mostNesting)) return fail(`is nested more than ${mostNesting} deep`);
+  if (isNestedDeeper(bytes, maxNesting)) return fail(`is nested more than ${maxNesting} deep`);
   let value: unknown;
   try {
     value = JSON.parse(text);

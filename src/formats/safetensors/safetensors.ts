@@ -30,6 +30,7 @@ export interface SafetensorsEntry {
   readonly end: number;
 }
 
+/** What a safetensors file says of its tensors before their numbers. */
 export interface SafetensorsHeader {
   readonly entries: ReadonlyMap<string, SafetensorsEntry>;
   readonly metadata: Readonly<Record<string, string>>;
@@ -38,6 +39,7 @@ export interface SafetensorsHeader {
   readonly fileBytes: number;
 }
 
+/** Everything in a safetensors file. */
 export interface SafetensorsFile {
   /** In the header's order. */
   readonly tensors: ReadonlyMap<string, SafeTensor>;

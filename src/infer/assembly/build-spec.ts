@@ -16,8 +16,8 @@ import { shapeOfValue, type Value } from "../walk/value.ts";
 export interface LeafScale {
   readonly group: "permutation" | "general-linear";
   readonly scale?: "sign" | "positive";
-  /** Whether the leaf transforms by the inverse at its n-th place in a dimension of a weight. */
-  readonly inverse: (weight: Value, dimension: number, place: number) => boolean;
+  /** By which power of its scale or matrix the leaf transforms at its n-th place in a dimension of a weight. */
+  readonly power: (weight: Value, dimension: number, place: number) => -1 | 0 | 1;
   /** Whether a dimension of a value changes with the scale part, wherever it has the leaf. */
   readonly carriedBy: (value: Value, dimension: number) => boolean;
 }
@@ -45,12 +45,12 @@ export function buildSpec({ weights, names, parents, scales }: SpecSource): Symm
   const tensors = weights.map((value): [string, TensorSpec] => {
     const dims = value.dims.map((dim, dimension) => {
       const places = new Map<Atom, number>();
-      const isInverse = (leaf: Atom) => {
+      const powerOf = (leaf: Atom) => {
         const place = places.get(leaf) ?? 0;
         places.set(leaf, place + 1);
-        return scales.get(leaf)?.inverse(value, dimension, place) === true;
+        return scales.get(leaf)?.power(value, dimension, place) ?? 1;
       };
-      return expressionOf(dim, names, isInverse);
+      return expressionOf(dim, names, powerOf);
     });
     return [
       value.name,
@@ -82,25 +82,25 @@ export function axesOfValue(
     }
   }
   const kept = dims.every(({ size }, i) => size === value.dims[i].size);
-  return kept ? dims.map((dim) => expressionOf(dim, names, () => false)) : null;
+  return kept ? dims.map((dim) => expressionOf(dim, names, () => 1)) : null;
 }
 
 /** The expression of an atom; leaves without a name are plain sizes, and neighbouring plain sizes become one. */
 function expressionOf(
   atom: Atom,
   names: ReadonlyMap<Atom, string>,
-  isInverse: (leaf: Atom) => boolean,
+  powerOf: (leaf: Atom) => -1 | 0 | 1,
 ): AxisExpression {
   const root = find(atom);
   if (root.parts === null) {
     const name = names.get(root);
-    return name === undefined
-      ? { kind: "block", size: root.size }
-      : { kind: "axis", name, inverse: isInverse(root) };
+    if (name === undefined) return { kind: "block", size: root.size };
+    const power = powerOf(root);
+    return { kind: "axis", name, inverse: power === -1, ...(power === 0 && { still: true }) };
   }
   if (root.parts.kind === "product")
-    return mergeFactors(factorsOf(root).map((part) => expressionOf(part, names, isInverse)));
-  return mergeTerms(root.parts.parts.map((part) => expressionOf(part, names, isInverse)));
+    return mergeFactors(factorsOf(root).map((part) => expressionOf(part, names, powerOf)));
+  return mergeTerms(root.parts.parts.map((part) => expressionOf(part, names, powerOf)));
 }
 
 function mergeFactors(factors: readonly AxisExpression[]): AxisExpression {

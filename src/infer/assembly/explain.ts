@@ -3,6 +3,7 @@
 import { type Atom, leavesOf } from "../index-sets/atoms.ts";
 import type { Value } from "../walk/value.ts";
 
+/** Why a dimension has the axis it has, or has none. */
 export interface Explanation {
   /** Axis of the spec, or null for a fixed dimension that has no name. */
   readonly axis: string | null;

@@ -1,8 +1,8 @@
 // What may stand beside any weight of any family: low-rank adapters, scales of number formats, masks of pruning. Its axes
 // follow from those of the weight.
 
-import { axesIn, type Reading } from "./desk.ts";
-import type { Desk } from "./template.ts";
+import { axesIn, type Reading } from "./spec-builder.ts";
+import type { SpecBuilder } from "./template.ts";
 
 /** Both matrices of an adapter, as libraries name them behind the name of the layer. */
 const lowRank = [
@@ -21,42 +21,42 @@ interface Layer {
   readonly from: { readonly text: string; readonly size: number };
 }
 
-/** Claims adapters and scales of the weights that a template has claimed. */
-export function readBeside(desk: Desk, { axes, claimed }: Reading): void {
-  for (const [name, texts] of Array.from(claimed)) {
+/** Assigns axes to adapters and scales of the weights that a template has assigned. */
+export function readBeside(builder: SpecBuilder, { axes, assigned }: Reading): void {
+  for (const [name, texts] of Array.from(assigned)) {
     if (!name.endsWith(".weight") || texts.length !== 2) continue;
     const layer = name.slice(0, -"weight".length);
-    const shape = desk.peek(name) ?? [];
-    const bias = claimed.get(`${layer}bias`);
+    const shape = builder.peek(name) ?? [];
+    const bias = assigned.get(`${layer}bias`);
     const isReversed = bias !== undefined && bias[0] !== texts[0]; // [from, to], as Conv1D has it
     const [to, from] = (isReversed ? [1, 0] : [0, 1]).map((at) => ({
       text: texts[at],
       size: shape[at],
     }));
-    for (const pair of lowRank) readAdapter(desk, layer, pair, { to, from });
+    for (const pair of lowRank) readAdapter(builder, layer, pair, { to, from });
     for (const scale of scales) {
-      const own = desk.peek(name + scale);
+      const own = builder.peek(name + scale);
       if (own === undefined || own[0] !== shape[0] || own.length > 2) continue;
       if (own.length === 2 && own[1] !== 1) continue;
       if (axesIn(texts).some((axis) => axes.get(axis)?.group === "general-linear")) continue;
-      desk.claim(name + scale, own.length === 1 ? [texts[0]] : [texts[0], "1"]);
+      builder.assign(name + scale, own.length === 1 ? [texts[0]] : [texts[0], "1"]);
     }
   }
 }
 
 /** W + B A: any invertible matrix may stand between B and A. */
 function readAdapter(
-  desk: Desk,
+  builder: SpecBuilder,
   layer: string,
   [down, up]: readonly [string, string],
   { to, from }: Layer,
 ): void {
-  const [a, b] = [desk.peek(layer + down), desk.peek(layer + up)];
+  const [a, b] = [builder.peek(layer + down), builder.peek(layer + up)];
   if (a?.length !== 2 || b?.length !== 2 || a[0] !== b[1]) return;
   if (a[1] !== from.size || b[0] !== to.size) return;
-  const rank = desk.axis(`${layer.replaceAll(/[^\w.:/[\]-]/g, "_")}rank`, a[0], {
+  const rank = builder.axis(`${layer.replaceAll(/[^\w.:/[\]-]/g, "_")}rank`, a[0], {
     group: "general-linear",
   });
-  desk.claim(layer + down, [`${rank}^-1`, from.text]);
-  desk.claim(layer + up, [to.text, rank]);
+  builder.assign(layer + down, [`${rank}^-1`, from.text]);
+  builder.assign(layer + up, [to.text, rank]);
 }

@@ -1,7 +1,7 @@
 // The axes inside attention, which names and shapes leave open: how many heads there are must be told. Without it the
 // inner dimensions stay fixed, which is sound and says less.
 
-import type { Desk } from "./template.ts";
+import type { SpecBuilder } from "./template.ts";
 
 export interface AttentionSizes {
   /** Rows of the query projection. */
@@ -12,6 +12,8 @@ export interface AttentionSizes {
   readonly rotary?: boolean;
   /** Size of one head, where a tensor tells it. */
   readonly headSize?: number | undefined;
+  /** Heads, where a tensor tells their number. */
+  readonly heads?: number | undefined;
   /** The axis of heads, where other layers share it. @default an axis of this layer */
   readonly headAxis?: string;
   /** The order of heads is fixed. @default false */
@@ -26,6 +28,8 @@ export interface AttentionAxes {
   readonly k: string;
   readonly v: string;
   readonly o: string;
+  /** The heads themselves, where their number is known. */
+  readonly h?: string;
   /** Size of one head, where it is known. */
   readonly size?: number;
 }
@@ -38,13 +42,13 @@ interface HeadCounts {
 
 /** Heads, key/value heads and head size from what was told, checked against each other; null when not known. */
 function headCounts(
-  desk: Desk,
-  { query, keyValue = query, headSize, side }: AttentionSizes,
+  builder: SpecBuilder,
+  { query, keyValue = query, headSize, heads: stored, side }: AttentionSizes,
 ): HeadCounts | null {
-  const { facts } = desk;
+  const { facts } = builder;
   const told = facts.headSize ?? headSize;
   const counted = (side === undefined ? undefined : facts.sides?.[side]) ?? facts.heads;
-  const heads = counted ?? (told === undefined ? undefined : query / told);
+  const heads = counted ?? stored ?? (told === undefined ? undefined : query / told);
   if (heads === undefined) return null;
   const size = query / heads;
   const groups = keyValue / size;
@@ -54,6 +58,7 @@ function headCounts(
   const agrees =
     (told === undefined || told === size) &&
     (headSize === undefined || headSize === size) &&
+    (stored === undefined || stored === heads) &&
     (facts.keyValueHeads === undefined || facts.keyValueHeads === groups);
   if (whole && agrees) return { heads, groups, size };
   const shown = [
@@ -63,55 +68,60 @@ function headCounts(
   ];
   const isTold = counted !== undefined || facts.headSize !== undefined;
   const message = `attention with ${query} query rows and ${keyValue} key rows does not consist of ${shown.join(", ")}; check --heads or the config`;
-  if (isTold) desk.contradiction(message);
-  else desk.problem(message);
+  if (isTold) builder.contradiction(message);
+  else builder.problem(message);
   return null;
 }
 
 /** Declares the axes of one attention layer under `name`. */
-export function attentionAxes(desk: Desk, name: string, sizes: AttentionSizes): AttentionAxes {
+export function attentionAxes(
+  builder: SpecBuilder,
+  name: string,
+  sizes: AttentionSizes,
+): AttentionAxes {
   const { query, keyValue = query, rotary = false } = sizes;
-  const counts = headCounts(desk, sizes);
+  const counts = headCounts(builder, sizes);
   if (counts === null) return { q: `${query}`, k: `${keyValue}`, v: `${keyValue}`, o: `${query}` };
   const { heads, groups, size } = counts;
   const shared = heads / groups;
   const { headAxis = `${name}.head`, fixedHeads = false } = sizes;
   const order = fixedHeads ? { group: "fixed" as const } : {};
   // Outer: heads that own keys and values; inner: the queries that share one of them.
-  const outer = groups > 1 ? desk.axis(headAxis, groups, order) : null;
+  const outer = groups > 1 ? builder.axis(headAxis, groups, order) : null;
   const within = outer === null ? {} : { within: outer };
-  const inner = shared > 1 ? desk.axis(`${name}.query`, shared, { ...within, ...order }) : null;
+  const inner = shared > 1 ? builder.axis(`${name}.query`, shared, { ...within, ...order }) : null;
   const space = (part: string) =>
-    desk.axis(`${name}.${part}`, size, { group: "general-linear", ...within });
+    builder.axis(`${name}.${part}`, size, { group: "general-linear", ...within });
   const product = (...factors: (string | null)[]) =>
     factors.filter((factor) => factor !== null).join(" * ");
   const v = space("v");
   const qk = rotary ? null : space("qk");
-  for (const axis of [outer, inner]) if (axis !== null) desk.seen(axis, "head");
-  if (qk !== null) desk.seen(qk, "position");
+  for (const axis of [outer, inner]) if (axis !== null) builder.seen(axis, "head");
+  if (qk !== null) builder.seen(qk, "position");
   return {
     q: product(outer, inner, qk ?? `${size}`),
     k: product(outer, qk === null ? `${size}` : `${qk}^-1`),
     v: product(outer, v),
     o: product(outer, inner, `${v}^-1`),
+    h: product(outer, inner) || "1",
     size,
   };
 }
 
 /** Says once that the number of heads is missing. */
-export function warnWithoutHeads(desk: Desk): void {
-  const { heads, headSize, sides } = desk.facts;
+export function warnWithoutHeads(builder: SpecBuilder): void {
+  const { heads, headSize, sides } = builder.facts;
   if (heads === undefined && headSize === undefined && sides === undefined)
-    desk.warn(
+    builder.warn(
       "the number of attention heads is not in tensor names; the inner axes of attention are fixed (give --heads, or --config with the model's config.json)",
     );
 }
 
 /** Settles a residual axis that no output matrix reads: tied to the embedding when told so, else an output. */
-export function settleHeadless(desk: Desk, residual: string, canTie: boolean): void {
-  if (canTie && desk.facts.tied === true) return;
-  desk.fix(residual);
-  desk.warn(
+export function settleHeadless(builder: SpecBuilder, residual: string, canTie: boolean): void {
+  if (canTie && builder.facts.tied === true) return;
+  builder.fix(residual);
+  builder.warn(
     canTie
       ? `no output matrix among the tensors: "${residual}" is taken for the model's output and fixed (if the token embedding is the output matrix, give --tied or the model's config.json)`
       : `no output matrix among the tensors: "${residual}" is the model's output and fixed`,

@@ -57,7 +57,8 @@ export function partOfConfig(
 ): Config | undefined {
   const whole = checked(config);
   const own = section === undefined ? undefined : whole[section];
-  if (isObject(own)) return own;
+  const isOther = (part: Config) => !modelTypes.includes(modelTypeOf(part) ?? modelTypes[0]);
+  if (isObject(own)) return isOther(own) ? undefined : own;
   const said = modelTypeOf(whole);
   if (said === undefined || modelTypes.includes(said)) return whole;
   return Object.values(whole).find(
@@ -82,3 +83,7 @@ function tiedOf(config: Readonly<Record<string, unknown>>): boolean | undefined 
     ? true
     : undefined;
 }
+
+/** Whether a config says that the output matrix is the embedding; undefined where it says nothing. */
+export const isTied = (config: unknown): boolean | undefined =>
+  isObject(config) ? tiedOf(config) : undefined;

@@ -19,6 +19,7 @@ export interface InferNamesOptions extends ModelFacts {
   readonly config?: unknown;
 }
 
+/** The spec of a family that was recognised by names, with what is left open. */
 export interface NamesInference {
   readonly family: string;
   readonly spec: SymmetrySpec;
@@ -62,10 +63,20 @@ export function inferSpecFromNames(
   const own = new Set(plain.values());
   const places =
     family === undefined ? placesIn(own, config) : placesOf(templateNamed(family), own);
-  const networks = places.map(({ template, place }): NetworkPlace => {
-    const part = config === undefined ? undefined : partFor(template, config, place);
-    return { template, place, facts: { ...(part && factsFromConfig(part)), ...told } };
-  });
+  const parts = places.map(({ template, place }) => ({
+    template,
+    place,
+    part:
+      config === undefined ? undefined : partOfConfig(config, template.modelTypes, place.section),
+  }));
+  // Of several networks in one file a config may describe those of other kinds too: their tensors are unknown.
+  const covered = parts.filter(({ part }) => config === undefined || part !== undefined);
+  if (covered.length === 0) throw otherKind(places[0].template, config);
+  const networks = covered.map(({ template, place, part }): NetworkPlace => ({
+    template,
+    place,
+    facts: { ...(part && factsFromConfig(part)), ...told },
+  }));
   const read = readNetworks(networks, renamed);
   const stored = new Map([...plain].map(([name, to]) => [to, name]));
   return Object.freeze({
@@ -76,14 +87,10 @@ export function inferSpecFromNames(
   });
 }
 
-/** The part of a config that describes a template's network. @throws {UnsupportedError} when it describes another kind */
-function partFor({ family, modelTypes }: Template, config: unknown, { section }: Place) {
-  const part = partOfConfig(config, modelTypes, section);
-  if (part !== undefined) return part;
-  throw new UnsupportedError(
+const otherKind = ({ family, modelTypes }: Template, config: unknown) =>
+  new UnsupportedError(
     `inferSpecFromNames: the config describes a model of type "${modelTypeOf(config)}", family "${family}" covers ${modelTypes.join(", ") || "none that has a config"}; export the model to ONNX`,
   );
-}
 
 type Found = Pick<NetworkPlace, "template" | "place">;
 

@@ -4,7 +4,7 @@
 
 import { sizeOf } from "../../core/shapes.ts";
 import type { Axis } from "../../symmetry/types.ts";
-import { axesIn, fixed, type Reading } from "./desk.ts";
+import { axesIn, fixed, type Reading } from "./spec-builder.ts";
 import type { NamedShape } from "./template.ts";
 
 /** Holds still what the unknown tensors of a file may read of one network, which stands behind `prefix`. */
@@ -15,7 +15,7 @@ export function holdStill(
 ): ReadonlyMap<string, Axis> {
   const { axes, layers, views } = reading;
   if (unknown.length === 0) return axes;
-  const used = [...reading.claimed].map(([name, texts]) => ({ name, axes: axesIn(texts) }));
+  const used = [...reading.assigned].map(([name, texts]) => ({ name, axes: axesIn(texts) }));
   const fix = new Set<string>();
   const plain = new Set<string>();
   const byLength = [...layers].toSorted((a, b) => b.length - a.length);
@@ -72,13 +72,13 @@ function crossing(
 }
 
 /** Names of a list that a message shows. */
-const mostNamed = 4;
+const maxNamed = 4;
 
 /** One sentence about tensors that no family explains; none when there are none. */
 export function unknownWarning(family: string, unknown: readonly NamedShape[]): string[] {
   if (unknown.length === 0) return [];
-  const shown = unknown.slice(0, mostNamed).map(({ name }) => `"${name}"`);
-  const more = unknown.length > mostNamed ? ` and ${unknown.length - mostNamed} more` : "";
+  const shown = unknown.slice(0, maxNamed).map(({ name }) => `"${name}"`);
+  const more = unknown.length > maxNamed ? ` and ${unknown.length - maxNamed} more` : "";
   return [
     `family "${family}" does not know ${shown.join(", ")}${more}: the axes that they may read stay fixed`,
   ];

@@ -9,7 +9,7 @@ import {
 import { defineSpec } from "../../symmetry/spec.ts";
 import type { Axis, SymmetrySpec } from "../../symmetry/types.ts";
 import { readBeside } from "./adapters.ts";
-import { axesIn, fixed, openDesk, type Reading } from "./desk.ts";
+import { axesIn, fixed, openBuilder, type Reading } from "./spec-builder.ts";
 import { holdStill, unknownWarning } from "./outsiders.ts";
 import type { ModelFacts, NamedShape, Place, Template } from "./template.ts";
 
@@ -45,15 +45,15 @@ export function readNetworks(
   tensors: readonly NamedShape[],
 ): NamesReading {
   const networks = places.map(({ template, place, facts }): Network => {
-    const { desk, reading } = openDesk(tensors, facts);
-    template.read(desk, place);
-    readBeside(desk, reading);
+    const { builder, reading } = openBuilder(tensors, facts);
+    template.read(builder, place);
+    readBeside(builder, reading);
     return { place, reading };
   });
   settleShared(networks);
   const isKnown = ({ name }: NamedShape) =>
     isBuffer(name) ||
-    networks.some(({ reading: { claimed, ignored } }) => claimed.has(name) || ignored.has(name));
+    networks.some(({ reading: { assigned, ignored } }) => assigned.has(name) || ignored.has(name));
   const unknown = tensors.filter((one) => !isKnown(one));
   const families = [...new Set(places.map(({ template }) => template.family))].join(" + ");
   const problems = networks.flatMap(({ reading }) => reading.problems);
@@ -83,19 +83,19 @@ const unique = (problems: readonly SpecProblem[]): SpecProblem[] => {
   return problems.filter(({ message }) => !seen.has(message) && seen.add(message));
 };
 
-/** A tensor that several networks claim, such as a head around them, is read by all: what it reads is held still. */
+/** A tensor that several networks assign, such as a head around them, is read by all: what it reads is held still. */
 function settleShared(networks: readonly Network[]): void {
   const counts = new Map<string, number>();
   for (const { reading } of networks)
-    for (const name of reading.claimed.keys()) counts.set(name, (counts.get(name) ?? 0) + 1);
+    for (const name of reading.assigned.keys()) counts.set(name, (counts.get(name) ?? 0) + 1);
   for (const { reading } of networks) {
-    for (const [name, texts] of reading.claimed) {
+    for (const [name, texts] of reading.assigned) {
       if ((counts.get(name) ?? 0) < 2) continue;
       for (const axis of axesIn(texts)) {
         const known = reading.axes.get(axis);
         if (known !== undefined) reading.axes.set(axis, fixed(known));
       }
-      reading.claimed.delete(name);
+      reading.assigned.delete(name);
     }
   }
 }
@@ -106,22 +106,22 @@ function specOf(
   unknown: readonly NamedShape[],
 ): SymmetrySpec {
   const axes = new Map<string, Axis>();
-  const claimed = new Map<string, readonly string[]>();
+  const assigned = new Map<string, readonly string[]>();
   for (const { place, reading } of networks) {
     const named = scopeOf(networks.length > 1 ? place.prefix : "");
-    const used = new Set([...reading.claimed.values()].flatMap(axesIn));
+    const used = new Set([...reading.assigned.values()].flatMap(axesIn));
     for (const name of used) used.add(reading.axes.get(name)?.within ?? name);
     for (const [name, { within, ...axis }] of holdStill(reading, place.prefix, unknown))
       if (used.has(name))
         axes.set(named(name), { ...axis, ...(within !== undefined && { within: named(within) }) });
-    for (const [name, texts] of reading.claimed)
-      claimed.set(
+    for (const [name, texts] of reading.assigned)
+      assigned.set(
         name,
         texts.map((text) => formatAxisExpression(renameAxes(parseAxisExpression(text), named))),
       );
   }
   const own = tensors.flatMap(({ name, shape }) => {
-    const texts = claimed.get(name);
+    const texts = assigned.get(name);
     return texts === undefined ? [] : [[name, { shape, axes: texts }] as const];
   });
   return defineSpec({ axes: Object.fromEntries(axes), tensors: Object.fromEntries(own) });

@@ -1,7 +1,7 @@
 // A family as a table: which tensors its layers have and along which axes they lie. The words of the table are made here;
 // read-table.ts reads it. One more family is one more table.
 
-import type { Desk } from "./template.ts";
+import type { SpecBuilder } from "./template.ts";
 
 /**
  * One tensor. Its name stands behind the prefix of its block; `{i}`, `{j}` are the numbers of the blocks around it,
@@ -10,8 +10,10 @@ import type { Desk } from "./template.ts";
  *
  * - an axis that has no size yet gets that of the dimension,
  * - `.ff` is the axis `ff` of the block alone, `!class` an axis that never moves,
- * - `*` is a fixed block of any size, `**` in front of all others any number of them,
- * - `@q`, `@k`, `@v`, `@o`, `@qkv` are the rows of an attention layer of the block, `@cross.q` those of the one called "cross".
+ * - `*` is a fixed block of any size, `**` before or behind all others any number of them,
+ * - `a | b` is the first of two expressions that has the size of the dimension,
+ * - `@q`, `@k`, `@v`, `@o`, `@qkv` are the rows of an attention layer of the block, `@cross.q` those of the one called "cross", `@h` its
+ *   heads.
  */
 export interface Line {
   readonly tensor: string;
@@ -39,6 +41,8 @@ export interface Attention {
   readonly rotary?: boolean;
   /** Tensors that say that positions are added elsewhere, of the network or the block: where one is missing, they turn. */
   readonly absolute?: readonly string[];
+  /** A tensor and its dimension that has one entry for every head. */
+  readonly perHead?: Width;
   /** Normalisations of queries and keys. */
   readonly norms?: readonly [query: string, key: string];
   /** The axis of heads, where other layers share it. */
@@ -84,7 +88,7 @@ export interface Style {
   /** The part of a config that describes it. */
   readonly section?: string;
   /** What lines cannot say: reads more tensors, and tells whether a head is among them. */
-  readonly more?: (desk: Desk, prefix: string) => boolean;
+  readonly more?: (builder: SpecBuilder, prefix: string) => boolean;
 }
 
 export interface FamilyTable {

@@ -1,8 +1,9 @@
-// What a template of one model family is, and the desk it works at: templates claim tensors one by one, declare axes with
+// What a template of one model family is, and the builder it works with: templates assign tensors one by one, declare axes with
 // sizes taken from shapes, and everything that does not fit is written down instead of guessed.
 
 import type { Axis } from "../../symmetry/types.ts";
 
+/** A tensor by name, without its numbers. */
 export interface NamedShape {
   readonly name: string;
   readonly shape: readonly number[];
@@ -31,6 +32,7 @@ export interface Place {
   readonly section?: string;
 }
 
+/** How the tensors of one family are named, and which axes they have. */
 export interface Template {
   readonly family: string;
   /** Which models and name styles, for people. */
@@ -44,7 +46,7 @@ export interface Template {
   /** Where its networks stand, several in one file perhaps. @default one, without a prefix */
   readonly places?: (names: ReadonlySet<string>) => readonly Place[];
   /** Claims every tensor of the family at a place. */
-  read(desk: Desk, place: Place): void;
+  read(builder: SpecBuilder, place: Place): void;
 }
 
 /**
@@ -53,7 +55,8 @@ export interface Template {
  */
 export type AxisView = "head" | "position";
 
-export interface Desk {
+/** What a template of a family reads tensors from, and declares axes with. */
+export interface SpecBuilder {
   readonly facts: ModelFacts;
   readonly names: readonly string[];
   has(name: string): boolean;
@@ -67,9 +70,9 @@ export interface Desk {
   sizeOf(axis: string): number | undefined;
   fix(name: string): void;
   /** Claims a tensor whose dimensions are these expressions. */
-  claim(name: string, axes: readonly string[]): void;
+  assign(name: string, axes: readonly string[]): void;
   /** Claims it if it is there. */
-  claimIf(name: string, axes: readonly string[]): boolean;
+  assignIf(name: string, axes: readonly string[]): boolean;
   /** Explains a tensor that carries no symmetry: counters, masks, tables of positions. */
   ignore(name: string): void;
   /** Names a layer: what begins with this prefix is inside it. A tensor in it that nobody knows holds its axes still. */

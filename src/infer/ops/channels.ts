@@ -23,12 +23,42 @@ export function addChannelBias(context: NodeContext, bias: Value | null, output:
   context.pointwise("linear", [output, view], output);
 }
 
+/** One number per channel, beside the dimensions behind the channels. */
+export const perChannel = (context: NodeContext, x: Value, vector: Value): Value =>
+  context.regroup(vector, [vector.dims[0], ...x.dims.slice(2).map(() => unit)]);
+
+/** A value of the handler's own, of the shape of another. */
+export const inside = (x: Value): Value => ({
+  ...x,
+  origin: "computed",
+  numbers: null,
+  entry: null,
+});
+
+/** Gain and shift after something was normalised: what is normalised scales by nothing, the gain and the shift may. */
+export function affine(
+  context: NodeContext,
+  normed: Value,
+  gain: Value | null,
+  shift: Value | null,
+  output: Value,
+): void {
+  const gained = gain === null || shift === null ? output : inside(output);
+  if (gain !== null) context.pointwise("product", [normed, gain], gained);
+  if (shift !== null) context.pointwise("linear", [gain === null ? normed : gained, shift], output);
+}
+
 /** In evaluation mode an affine map per channel; its epsilon keeps scalings from passing through the variance. */
 function batchNormalization(context: NodeContext): void {
   const x = context.need(0);
   tieChannels(context, x, [1, 2, 3, 4]);
   if (context.number("training_mode", 0) !== 0) context.decline("training mode");
-  context.output(0, x.dims);
+  const [gain, shift, mean] = [1, 2, 3].map((i) => perChannel(context, x, context.need(i)));
+  const output = context.output(0, x.dims);
+  const centred = inside(output);
+  context.pointwise("linear", [x, mean], centred);
+  affine(context, centred, gain, shift, output);
+  context.facts.push({ kind: "opaque", value: context.need(4) });
   for (let i = 1; i < context.node.outputs.length; i++) context.output(i, [x.dims[1]]);
 }
 
@@ -39,7 +69,11 @@ function instanceNormalization(context: NodeContext): void {
     x,
     x.dims.slice(2).map((_, i) => i + 2),
   );
-  context.output(0, x.dims);
+  const [gain, shift] = [1, 2].map((i) => perChannel(context, x, context.need(i)));
+  const output = context.output(0, x.dims);
+  const normed = inside(output);
+  for (const value of [x, normed]) context.facts.push({ kind: "opaque", value });
+  affine(context, normed, gain, shift, output);
 }
 
 export const channels: Handlers = {

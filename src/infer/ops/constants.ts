@@ -6,7 +6,7 @@ import { newAtom } from "../index-sets/atoms.ts";
 import { fixedAtom, type NodeContext } from "../walk/context.ts";
 import { storedConstant } from "../walk/constants.ts";
 import { maxFolded } from "../walk/fold.ts";
-import type { Numbers } from "../walk/value.ts";
+import type { KnownNumbers } from "../walk/value.ts";
 import type { Handlers } from "./handler.ts";
 
 function constant(context: NodeContext): void {
@@ -38,7 +38,7 @@ function constantOfShape(context: NodeContext): void {
   const entry = tensor === null ? 0 : (decodeTensor(tensor)[0] ?? 0);
   const count = sizeOf(shape);
   const integer = tensor !== null && !isFloatType(tensor.type);
-  const numbers: Numbers | null =
+  const numbers: KnownNumbers | null =
     count > maxFolded ? null : { data: new Float64Array(count).fill(entry), integer };
   context.output(0, shape.map(newAtom), numbers ? { numbers, entry } : { entry });
 }

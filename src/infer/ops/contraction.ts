@@ -3,14 +3,14 @@
 import { type Atom, newAtom } from "../index-sets/atoms.ts";
 import { broadcast, type NodeContext } from "../walk/context.ts";
 import type { Value } from "../walk/value.ts";
-import { type Handlers, type Pair, pairsBy } from "./handler.ts";
+import { type Handlers, type DimPair, pairsBy } from "./handler.ts";
 
 /** The matrix product of two values, with batch dimensions on either side. */
 export function multiply(context: NodeContext, left: Value, right: Value): Value {
   const a = left.dims.length;
   const b = right.dims.length;
   if (a === 0 || b === 0) context.fail("both inputs need at least one dimension");
-  const contracted: Pair = [a - 1, Math.max(0, b - 2)];
+  const contracted: DimPair = [a - 1, Math.max(0, b - 2)];
   context.tie(left.dims[contracted[0]], right.dims[contracted[1]]);
   const batchRank = Math.max(a - 2, b - 2, 0);
   const batch = Array.from({ length: batchRank }, (_, at): Atom => {
@@ -99,7 +99,7 @@ function einsum(context: NodeContext): void {
     context.carry(left, output, into(left, x));
     return;
   }
-  const contracted = Array.from(x).flatMap((label, i): Pair[] =>
+  const contracted = Array.from(x).flatMap((label, i): DimPair[] =>
     y.includes(label) && !outputText.includes(label) ? [[i, y.indexOf(label)]] : [],
   );
   const summed = (labels: string, other: string) =>

@@ -5,7 +5,7 @@ import { newAtom, productOf, type Atom } from "../index-sets/atoms.ts";
 import { fixedAtom, type NodeContext } from "../walk/context.ts";
 import type { Value } from "../walk/value.ts";
 import { addChannelBias } from "./channels.ts";
-import type { Handlers, Pair } from "./handler.ts";
+import type { Handlers, DimPair } from "./handler.ts";
 
 interface Window {
   readonly kernel: readonly number[];
@@ -57,7 +57,7 @@ export function slide(
   x: Value,
   window: Window,
   ceil = false,
-): { dims: Atom[]; pairs: Pair[] } {
+): { dims: Atom[]; pairs: DimPair[] } {
   const spatial = x.dims.slice(2);
   const single =
     window.kernel.every((size) => size === 1) &&
@@ -120,7 +120,7 @@ export function convolve(
   for (const dim of weight.dims.slice(2)) context.fix(dim, "position in the kernel");
   const kernel = weight.dims.slice(2).map(({ size }) => size);
   const window = readWindow(context, rank, kernel);
-  const slid = transposed ? spread(context, x, window) : slide(context, x, window);
+  const slid = transposed ? transposedWindow(context, x, window) : slide(context, x, window);
 
   const group = newAtom(groups);
   const cin = transposed ? newAtom(perGroup) : inChannels;
@@ -147,7 +147,7 @@ export function convolve(
     right: grouped,
     output: result,
     contracted: [[2, from]],
-    leftOut: [[0, 0], [1, 1], ...slid.pairs.map(([i, o]): Pair => [i + 1, o + 1])],
+    leftOut: [[0, 0], [1, 1], ...slid.pairs.map(([i, o]): DimPair => [i + 1, o + 1])],
     rightOut: [
       [0, 1],
       [at, 2],
@@ -160,7 +160,11 @@ export function convolve(
 }
 
 /** Spatial dimensions of a transposed convolution. */
-function spread(context: NodeContext, x: Value, window: Window): { dims: Atom[]; pairs: Pair[] } {
+function transposedWindow(
+  context: NodeContext,
+  x: Value,
+  window: Window,
+): { dims: Atom[]; pairs: DimPair[] } {
   const extra = context.numbers("output_padding") ?? [];
   const wanted = context.numbers("output_shape");
   const { kernel, strides, dilations, pads } = window;

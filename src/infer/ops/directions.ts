@@ -70,7 +70,7 @@ export function mergeStack(context: NodeContext, x: Value, sizes: readonly numbe
     expected.length !== sizes.length ||
     !expected.every((size, i) => size === sizes[i])
   )
-    return collapse(x, context.label);
+    return collapse(x, context.label, context.facts);
   const flat = members.map((member) => {
     const inner = productOf(member.dims.slice(axis, axis + merged - 1));
     return context.regroup(member, member.dims.toSpliced(axis, merged - 1, inner));

@@ -78,6 +78,32 @@ function prelu(context: NodeContext): void {
   context.facts.push({ kind: "opaque", value: slope });
 }
 
+/** Bounded from below by 0 alone it is Relu. */
+function clip(context: NodeContext): void {
+  const x = context.need(0);
+  const bound = (position: number, name: string, open: number) => {
+    const stored = context.parameter(position);
+    if (context.input(position) !== null) return stored?.length === 1 ? stored[0] : NaN;
+    return context.number(name, open);
+  };
+  const [low, high] = [bound(1, "min", -Infinity), bound(2, "max", Infinity)];
+  const isRelu = (low === 0 && high >= 3e38) || (low <= -3e38 && high === 0);
+  context.pointwise(isRelu ? "homogeneous" : "opaque", [x], context.output(0, x.dims));
+}
+
+/** A power of its input scales by that power of a factor. */
+function power(degreeOf: (context: NodeContext) => number | null) {
+  return (context: NodeContext): void => {
+    const { inputs } = context;
+    const degree = degreeOf(context);
+    const output = context.output(0, broadcast(context, inputs));
+    if (degree === null || degree === 0 || !Number.isFinite(degree))
+      context.pointwise("opaque", inputs, output);
+    else
+      context.facts.push({ kind: "pointwise", law: "power", inputs: [inputs[0]], output, degree });
+  };
+}
+
 /** y = x Phi(x) and the like are not odd; these are: f(-x) = -f(x) everywhere. */
 const odd = words(`
   Tanh Sin Asin Atan Erf Sinh Asinh Atanh Tan Softsign Sign
@@ -85,12 +111,12 @@ const odd = words(`
 
 const plain = words(`
   Sigmoid HardSigmoid HardSwish Elu Selu Celu Softplus Gelu Mish Swish
-  ThresholdedRelu Shrink Exp Log Sqrt Reciprocal Cos Acos Cosh Acosh Floor Ceil
+  ThresholdedRelu Shrink Exp Log Cos Acos Cosh Acosh Floor Ceil
   Round Not IsNaN IsInf BitwiseNot QuickGelu FastGelu
 `);
 
 const plainBroadcast = words(`
-  Pow Mod And Or Xor Equal BitShift
+  Mod And Or Xor Equal BitShift
   BitwiseAnd BitwiseOr BitwiseXor BiasGelu
 `);
 
@@ -105,7 +131,10 @@ export const elementwise: Handlers = {
   Where: pointwise("choose"),
   ...named(words("Less LessOrEqual Greater GreaterOrEqual"), pointwise("compare")),
   ...named(plain, firstOnly("opaque")),
-  Clip: firstOnly("opaque"),
+  Clip: clip,
+  Sqrt: power(() => 0.5),
+  Reciprocal: power(() => -1),
+  Pow: power((context) => context.need(1).entry),
   ...named(plainBroadcast, pointwise("opaque")),
   PRelu: prelu,
   Identity: identity,

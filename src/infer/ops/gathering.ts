@@ -5,8 +5,8 @@ import type { NodeContext } from "../walk/context.ts";
 import { pick } from "../walk/fold.ts";
 import { segmentOf } from "../index-sets/refine.ts";
 import type { Value } from "../walk/value.ts";
-import { isRejoined } from "./rejoin.ts";
-import { type Handlers, identityPairs, type Pair, pairsBy } from "./handler.ts";
+import { isRejoined, rangeOfAxis } from "./rejoin.ts";
+import { type Handlers, identityPairs, type DimPair, pairsBy } from "./handler.ts";
 
 /** One index of a stack, with or without a dimension of size 1 in its place. */
 export function publishMember(
@@ -24,6 +24,31 @@ export function publishMember(
   );
 }
 
+/** One index that will be put beside the others again. */
+function publishPick(context: NodeContext, source: Value, axis: number, index: number): void {
+  context.output(0, source.dims.toSpliced(axis, 1), { picked: { source, axis, index } });
+}
+
+/** One index of values that lie end to end: an index of the value that holds it. */
+function pickPart(
+  context: NodeContext,
+  { axis, parts }: NonNullable<Value["joined"]>,
+  index: number,
+  whole: number,
+): void {
+  let start = 0;
+  let at = 0;
+  while (index >= start + parts[at].dims[axis].size) start += parts[at++].dims[axis].size;
+  const part = parts[at];
+  const { size } = part.dims[axis];
+  const local = index - start;
+  if (isRejoined(context, { whole, start, size })) return publishPick(context, part, axis, local);
+  context.fix(part.dims[axis], "entries are looked up by position");
+  const output = context.output(0, part.dims.toSpliced(axis, 1));
+  const pairs = pairsBy(part, (i) => (i === axis ? null : i < axis ? i : i - 1));
+  context.carry(part, output, pairs, { slice: { dim: axis, start: local } });
+}
+
 function gather(context: NodeContext): void {
   const x = context.need(0);
   const indices = context.need(1);
@@ -38,11 +63,13 @@ function gather(context: NodeContext): void {
       return context.decline("a fused projection in this form");
     return publishMember(context, x.stack.members[known[0]], axis, 0, indices.dims.length === 1);
   }
-  if (known?.length === 1 && indices.dims.length === 0 && isRejoined(context, size)) {
-    const dims = x.dims.toSpliced(axis, 1);
-    context.output(0, dims, { picked: { source: x, axis, index: known[0] } });
-    return;
+  if (x.joined !== null) {
+    if (known?.length !== 1 || indices.dims.length !== 0)
+      return context.decline("a concatenation of which single indices are read");
+    return pickPart(context, x.joined, known[0], size);
   }
+  if (known?.length === 1 && indices.dims.length === 0 && isRejoined(context, rangeOfAxis(size)))
+    return publishPick(context, x, axis, known[0]);
   const around = (middle: readonly Atom[]) => [
     ...x.dims.slice(0, axis),
     ...middle,
@@ -61,7 +88,7 @@ function gather(context: NodeContext): void {
       around(indices.dims.length === 0 ? [] : [middle]),
       numbers ? { numbers } : {},
     );
-    const all: Pair[] = indices.dims.length === 0 ? pairs : identityPairs(x);
+    const all: DimPair[] = indices.dims.length === 0 ? pairs : identityPairs(x);
     context.carry(x, output, all, { slice: { dim: axis, start: known[0] } });
     return;
   }

@@ -7,14 +7,14 @@ import type { Value } from "../walk/value.ts";
 export type Handler = (context: NodeContext) => void;
 export type Handlers = Readonly<Record<string, Handler>>;
 
-export type Pair = readonly [from: number, to: number];
+export type DimPair = readonly [from: number, to: number];
 
 /** Pairs (i, i) for all dimensions of a value. */
-export const identityPairs = (value: Value): Pair[] => value.dims.map((_, i) => [i, i] as const);
+export const identityPairs = (value: Value): DimPair[] => value.dims.map((_, i) => [i, i] as const);
 
 /** Pairs that skip dimensions which go nowhere. */
-export function pairsBy(value: Value, to: (from: number) => number | null): Pair[] {
-  return value.dims.flatMap((_, from): Pair[] => {
+export function pairsBy(value: Value, to: (from: number) => number | null): DimPair[] {
+  return value.dims.flatMap((_, from): DimPair[] => {
     const target = to(from);
     return target === null ? [] : [[from, target]];
   });

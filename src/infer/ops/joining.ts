@@ -1,25 +1,27 @@
 // Concatenations and their inverses: Concat joins axes end to end; Split and Slice cut them.
 
-import { type Atom, newAtom, sumOf } from "../index-sets/atoms.ts";
+import { type Atom, newAtom, sumOf, unit } from "../index-sets/atoms.ts";
 import { fixedAtom, type NodeContext } from "../walk/context.ts";
 import { pick } from "../walk/fold.ts";
 import { segmentOf, splitInner } from "../index-sets/refine.ts";
-import { type CarryOptions, shapeOfValue, type Value } from "../walk/value.ts";
+import { shapeOfValue, type Value } from "../walk/value.ts";
 import { publishMember } from "./gathering.ts";
 import { collapse } from "./dialects/fused.ts";
-import { rejoin } from "./rejoin.ts";
+import { isOnlyPicked, isRejoined, rangeOfAxis, rejoin } from "./rejoin.ts";
 import { stackDirections } from "./directions.ts";
-import { type Handlers, identityPairs, type Pair } from "./handler.ts";
+import { type Handlers, identityPairs } from "./handler.ts";
 
 function concat(context: NodeContext): void {
-  const { inputs } = context;
-  if (inputs.length === 0) context.fail("it needs an input");
-  if (rejoin(context) || stackDirections(context)) return;
+  if (context.inputs.length === 0) context.fail("it needs an input");
+  if (stackDirections(context)) return;
+  const inputs = rejoin(context);
   const [first] = inputs;
   const axis = context.axis(context.number("axis", context.opset < 4 ? 1 : 0), first.dims.length);
-  for (const value of inputs.slice(1)) {
+  for (const value of inputs.slice(1))
     if (value.dims.length !== first.dims.length)
       context.fail("its inputs have different numbers of dimensions");
+  if (joinApart(context, inputs, axis)) return;
+  for (const value of inputs.slice(1)) {
     for (const [i, dim] of value.dims.entries()) if (i !== axis) context.tie(first.dims[i], dim);
   }
   const joined = inputs.map((value) => value.dims[axis]).filter(({ size }) => size > 0);
@@ -32,6 +34,22 @@ function concat(context: NodeContext): void {
     context.carry(value, output, identityPairs(value), { place: { dim: axis, start } });
     start += value.dims[axis].size;
   }
+}
+
+/** Values of which single indices are read later keep their axes apart; false when the whole is read. */
+function joinApart(context: NodeContext, inputs: readonly Value[], axis: number): boolean {
+  const sizes = inputs.map(({ dims }) => dims[axis].size);
+  const size = sizes.reduce((sum, one) => sum + one, 0);
+  const isComputed = inputs.every(({ origin }) => origin === "computed");
+  const fits = inputs.every(({ dims }) =>
+    dims.every((dim, i) => i === axis || dim.size === inputs[0].dims[i].size),
+  );
+  if (inputs.length < 2 || !isComputed || !fits || !isOnlyPicked(context, axis, size)) return false;
+  const dims = inputs[0].dims.map(({ size: own }, i) =>
+    fixedAtom(i === axis ? size : own, context.label),
+  );
+  context.output(0, dims, { joined: { axis, parts: inputs } });
+  return true;
 }
 
 /** Publishes the segment [start, end) along an axis. */
@@ -107,7 +125,7 @@ interface Range {
 function slice(context: NodeContext): void {
   const given = context.need(0);
   if (sliceStack(context, given)) return;
-  const x = collapse(given, context.label);
+  const x = collapse(given, context.label, context.facts);
   const rank = x.dims.length;
   const starts = context.numbers("starts") ?? context.parameter(1);
   const ends = context.numbers("ends") ?? context.parameter(2);
@@ -125,9 +143,18 @@ function slice(context: NodeContext): void {
     const axis = context.axis(listed[i], rank);
     return { axis, ...clampRange(context, x.dims[axis].size, start, ends[i], steps[i]) };
   });
+  const [only] = ranges;
+  if (
+    ranges.length === 1 &&
+    only.end === only.start + 1 &&
+    isRejoined(context, rangeOfAxis(x.dims[only.axis].size))
+  )
+    return void context.output(0, x.dims.with(only.axis, unit), {
+      picked: { source: x, axis: only.axis, index: only.start },
+    });
   let dims: Atom[] = [...x.dims];
   let numbers = x.numbers;
-  let options: CarryOptions = {};
+  const cuts: { readonly dims: readonly Atom[]; readonly cut: Cut }[] = [];
   for (const range of ranges) {
     const { axis, start, end, step } = range;
     const length = Math.max(0, Math.ceil((end - start) / step));
@@ -143,20 +170,41 @@ function slice(context: NodeContext): void {
             );
     } else if (numbers !== null) numbers = { data: new Float64Array(0), integer: numbers.integer };
     const whole = start === 0 && end === dims[axis].size && step === 1;
-    if (!whole && step === 1)
-      options = options.slice
-        ? { slice: { dim: axis, start: NaN } }
-        : { slice: { dim: axis, start } };
-    dims = dims.with(axis, whole ? dims[axis] : rangeOf(context, dims[axis], range, length));
+    if (whole) continue;
+    dims = dims.with(axis, rangeOf(context, dims[axis], range, length));
+    cuts.push({ dims, cut: { dim: axis, start: step === 1 ? start : null } });
   }
   const output = context.output(0, dims, numbers ? { numbers } : {});
-  const stepped = new Set(ranges.filter(({ step }) => step !== 1).map(({ axis }) => axis));
-  context.carry(
-    x,
-    output,
-    x.dims.flatMap((_, i): Pair[] => (stepped.has(i) ? [] : [[i, i]])),
-    options,
-  );
+  carryCuts(context, x, output, cuts);
+}
+
+/** Where one dimension is cut; null where its entries are taken by steps. */
+interface Cut {
+  readonly dim: number;
+  readonly start: number | null;
+}
+
+/** One dimension is cut after another. */
+function carryCuts(
+  context: NodeContext,
+  x: Value,
+  output: Value,
+  steps: readonly { readonly dims: readonly Atom[]; readonly cut: Cut }[],
+): void {
+  let from = x;
+  if (steps.length === 0) context.carry(x, output, identityPairs(x));
+  for (const [i, { dims, cut }] of steps.entries()) {
+    const to: Value = i === steps.length - 1 ? output : { ...x, dims, numbers: null, entry: null };
+    const { dim, start } = cut;
+    if (start === null)
+      context.carry(
+        from,
+        to,
+        identityPairs(from).filter(([at]) => at !== dim),
+      );
+    else context.carry(from, to, identityPairs(from), { slice: { dim, start } });
+    from = to;
+  }
 }
 
 function clampRange(context: NodeContext, size: number, start: number, end: number, step: number) {

@@ -4,7 +4,7 @@ import { sumOf } from "../index-sets/atoms.ts";
 import { fixedAtom, type NodeContext } from "../walk/context.ts";
 import type { Value } from "../walk/value.ts";
 import { readWindow, slide } from "./convolution.ts";
-import type { Handlers, Pair } from "./handler.ts";
+import type { Handlers, DimPair } from "./handler.ts";
 
 /** A maximum passes positive scalings of whole channels: every entry it compares has the same channel. */
 function pool(linear: boolean) {
@@ -16,7 +16,7 @@ function pool(linear: boolean) {
     const window = readWindow(context, x.dims.length - 2, kernel);
     const { dims, pairs } = slide(context, x, window, context.number("ceil_mode", 0) !== 0);
     const output = context.output(0, [x.dims[0], x.dims[1], ...dims]);
-    const all: Pair[] = [[0, 0], [1, 1], ...pairs];
+    const all: DimPair[] = [[0, 0], [1, 1], ...pairs];
     context.carry(x, output, all, { homogeneous: !linear });
     if (context.node.outputs.length > 1) context.output(1, output.dims);
   };
@@ -77,7 +77,7 @@ function resize(context: NodeContext): void {
   context.carry(
     x,
     output,
-    x.dims.flatMap((_, i): Pair[] => (changed.includes(i) ? [] : [[i, i]])),
+    x.dims.flatMap((_, i): DimPair[] => (changed.includes(i) ? [] : [[i, i]])),
   );
 }
 
@@ -116,7 +116,7 @@ function pad(context: NodeContext): void {
     context.carry(
       x,
       output,
-      x.dims.map((_, i): Pair => [i, i]),
+      x.dims.map((_, i): DimPair => [i, i]),
     );
 }
 

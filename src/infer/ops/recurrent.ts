@@ -2,10 +2,10 @@
 
 import { type Atom, productOf } from "../index-sets/atoms.ts";
 import { fixedAtom, type NodeContext } from "../walk/context.ts";
-import type { Value } from "../walk/value.ts";
+import type { PointwiseLaw, Value } from "../walk/value.ts";
 import { publishStack } from "./directions.ts";
 import { collapse } from "./dialects/fused.ts";
-import type { Handlers, Pair } from "./handler.ts";
+import type { Handlers, DimPair } from "./handler.ts";
 
 interface Kind {
   readonly gates: number;
@@ -59,7 +59,7 @@ function layer(kind: Kind) {
     );
     if (apart && count !== undefined) return separateDirections(context, kind, count);
     const [w, r, bias] = weights.map((value, i) => {
-      const plain = value && collapse(value, context.label);
+      const plain = value && collapse(value, context.label, context.facts);
       return plain !== null && i < 2 && kind.columns === true ? turned(context, plain) : plain;
     });
     const x = sequence(context);
@@ -82,17 +82,18 @@ function layer(kind: Kind) {
       context.regroup(w, [direction, gate, hidden, features]),
       context.regroup(r, [direction, gate, hidden, hidden]),
     ];
-    recur(context, { x, input, recurrent, outer: [direction] });
-    context.output(0, [steps, direction, batch, hidden]);
-    for (let i = 1; i <= kind.states; i++) {
-      if (i < context.node.outputs.length) context.output(i, [direction, batch, hidden]);
-    }
+    const made = recur(context, { x, input, recurrent, outer: [direction] }, lawOf(context, kind));
+    const all = context.output(0, [steps, direction, batch, hidden]);
+    const last = Array.from({ length: kind.states }, (_, i) => i + 1)
+      .filter((i) => i < context.node.outputs.length)
+      .map((i) => context.output(i, [direction, batch, hidden]));
+    if (made !== null) simple(context, made, bias, all, last);
   };
 }
 
 /** The input of the layer: [steps, batch, features]. */
 function sequence(context: NodeContext): Value {
-  const x = collapse(context.need(0), context.label);
+  const x = collapse(context.need(0), context.label, context.facts);
   if (x.dims.length !== 3) context.fail("its input needs three dimensions");
   context.fix(x.dims[0], "time runs along this axis");
   context.mix(x, [0]);
@@ -117,7 +118,7 @@ function tieStates(
   for (const position of states === 2 ? [5, 6] : [5]) {
     const state = context.input(position);
     if (state?.entry === null)
-      tieAll(context, collapse(state, context.label), [direction, batch, hidden]);
+      tieAll(context, collapse(state, context.label, context.facts), [direction, batch, hidden]);
   }
   if (states === 2)
     tieAll(context, context.input(7), [
@@ -141,11 +142,12 @@ function separateDirections(context: NodeContext, kind: Kind, count: number): vo
     tieAll(context, r, [productOf([gate, hidden]), hidden]);
     tieAll(context, bias, [productOf([fixedAtom(2 * kind.gates, context.label), hidden])]);
     tieStates(context, kind, [direction, batch], hidden);
+    if (bias !== null) context.facts.push({ kind: "opaque", value: bias });
     const [input, recurrent] = [
       context.regroup(w, [gate, hidden, features]),
       context.regroup(r, [gate, hidden, hidden]),
     ];
-    recur(context, { x, input, recurrent, outer: [] });
+    recur(context, { x, input, recurrent, outer: [] }, null);
     const output: Value = { ...x, origin: "computed", numbers: null, dims: [steps, batch, hidden] };
     context.facts.push({ kind: "opaque", value: output });
     return output;
@@ -177,14 +179,87 @@ interface Products {
   readonly outer: readonly Atom[];
 }
 
-/** The two products inside: input by weights, and hidden state by recurrent weights, one direction at a time. */
-function recur(context: NodeContext, { x, input, recurrent, outer }: Products): void {
+/** What a layer without gates does to a sum, when its activation lets signs or factors pass; null for all other layers. */
+function lawOf(context: NodeContext, { gates }: Kind): PointwiseLaw | null {
+  const given = context.node.attributes.get("activations");
+  const names = given?.kind === "texts" ? given.value : ["Tanh"];
+  if (gates !== 1 || context.node.attributes.has("clip")) return null;
+  if (names.every((name) => name === "Tanh")) return "odd";
+  return names.every((name) => name === "Relu") ? "homogeneous" : null;
+}
+
+/** A layer without gates. */
+interface Simple {
+  readonly law: PointwiseLaw;
+  /** Input times weights: [steps, batch, direction, 1, hidden]. */
+  readonly made: Value;
+  /** [direction, batch, hidden] */
+  readonly state: Value;
+  /** State times recurrent weights: [direction, batch, 1, hidden]. */
+  readonly next: Value;
+}
+
+/** The state is the activation of the sum of both products and the biases. */
+function simple(
+  context: NodeContext,
+  { law, made, state, next }: Simple,
+  bias: Value | null,
+  all: Value,
+  last: readonly Value[],
+): void {
+  const [, batch, direction, gate, hidden] = made.dims;
+  const value = (dims: readonly Atom[]): Value => ({ ...made, dims });
+  const turned = value([batch, direction, gate, hidden]);
+  context.carry(next, turned, [
+    [0, 1],
+    [1, 0],
+    [2, 2],
+    [3, 3],
+  ]);
+  const summed = [made, turned];
+  if (bias !== null) {
+    const two = fixedAtom(2, context.label);
+    const added = { ...value([direction, gate, hidden]), origin: bias.origin };
+    context.carry(context.regroup(bias, [direction, two, hidden]), added, [
+      [0, 0],
+      [2, 2],
+    ]);
+    summed.push(added);
+  }
+  const [before, after] = [value(made.dims), value(made.dims)];
+  context.pointwise("linear", summed, before);
+  context.pointwise(law, [before], after);
+  const begun = context.input(5);
+  const ends = [state, ...last, ...(begun === null || begun.entry === 0 ? [] : [begun])];
+  for (const end of ends)
+    context.carry(after, end, [
+      [1, 1],
+      [2, 0],
+      [4, 2],
+    ]);
+  context.carry(after, all, [
+    [0, 0],
+    [1, 2],
+    [2, 1],
+    [4, 3],
+  ]);
+}
+
+/**
+ * The two products inside: input by weights, and hidden state by recurrent weights, one direction at a time. Gates scale by
+ * nothing; a layer without gates, whose activation has a law, is returned for its sum to be followed.
+ */
+function recur(
+  context: NodeContext,
+  { x, input, recurrent, outer }: Products,
+  law: PointwiseLaw | null,
+): Simple | null {
   const [steps, batch] = x.dims;
   const n = outer.length;
   const [gate, hidden] = input.dims.slice(n);
   const blank: Value = { ...x, origin: "computed", numbers: null, entry: null, stack: null };
   const made: Value = { ...blank, dims: [steps, batch, ...outer, gate, hidden] };
-  const rows = input.dims.slice(0, -1).map((_, i): Pair => [i, i + 2]);
+  const rows = input.dims.slice(0, -1).map((_, i): DimPair => [i, i + 2]);
   context.contract({
     left: x,
     right: input,
@@ -198,7 +273,7 @@ function recur(context: NodeContext, { x, input, recurrent, outer }: Products): 
   });
   const state: Value = { ...blank, dims: [...outer, batch, hidden] };
   const next: Value = { ...blank, dims: [...outer, batch, gate, hidden] };
-  const ahead = outer.map((_, i): Pair => [i, i]);
+  const ahead = outer.map((_, i): DimPair => [i, i]);
   context.contract({
     left: state,
     right: recurrent,
@@ -207,8 +282,10 @@ function recur(context: NodeContext, { x, input, recurrent, outer }: Products): 
     leftOut: [...ahead, [n, n]],
     rightOut: [...ahead, [n, n + 1], [n + 1, n + 2]],
   });
+  if (law !== null) return { law, made, state, next };
   // Gates scale by nothing, and with them the rows of the weights; the features of the input may.
   for (const value of [made, state, next, recurrent]) context.facts.push({ kind: "opaque", value });
+  return null;
 }
 
 export const recurrent: Handlers = {

@@ -4,6 +4,7 @@
 import { newAtom, productOf } from "../index-sets/atoms.ts";
 import { broadcast, fixedAtom, type NodeContext } from "../walk/context.ts";
 import type { Value } from "../walk/value.ts";
+import { affine, inside, perChannel } from "./channels.ts";
 import { type Handlers, identityPairs, named, pairsBy } from "./handler.ts";
 
 /** Axes from the attribute or, in newer operator sets, from an input; null means all. */
@@ -16,7 +17,10 @@ function axesOf(context: NodeContext, x: Value, position: number): number[] | nu
   return given.length === 0 ? null : given.map((index) => context.axis(index, rank));
 }
 
-function reduce(linear: boolean) {
+/** How a reduction scales with what it reduces: linearly, as a power of it for positive factors, or in no way. */
+type Reduction = "linear" | "opaque" | { readonly degree: number };
+
+function reduce(kind: Reduction) {
   return (context: NodeContext): void => {
     const x = context.need(0);
     const listed = axesOf(context, x, 1);
@@ -32,12 +36,13 @@ function reduce(linear: boolean) {
       kept.map((i) => (axes.has(i) ? newAtom(1) : x.dims[i])),
     );
     context.mix(x, [...axes]);
-    if (linear)
-      context.carry(
-        x,
-        output,
-        pairsBy(x, (i) => (axes.has(i) ? null : kept.indexOf(i))),
-      );
+    if (kind === "opaque") return;
+    context.carry(
+      x,
+      output,
+      pairsBy(x, (i) => (axes.has(i) ? null : kept.indexOf(i))),
+      kind === "linear" ? {} : { homogeneous: true, degree: kind.degree },
+    );
   };
 }
 
@@ -58,14 +63,18 @@ function softmax(context: NodeContext): void {
 function layerNormalization(context: NodeContext): void {
   const x = context.need(0);
   const axis = context.axis(context.number("axis", -1), x.dims.length);
-  const affine = [1, 2].map((i) => context.input(i)).filter((value) => value !== null);
-  const dims = broadcast(context, [x, ...affine]);
+  const [gain, shift] = [context.input(1), context.input(2)];
+  const given = [gain, shift].filter((value) => value !== null);
+  const dims = broadcast(context, [x, ...given]);
   if (dims.length !== x.dims.length) context.fail("scale and bias have too many dimensions");
   context.mix(
     x,
     x.dims.map((_, i) => i).filter((i) => i >= axis),
   );
-  context.output(0, dims);
+  const output = context.output(0, dims);
+  const normed = inside(output);
+  for (const value of [x, normed]) context.facts.push({ kind: "opaque", value });
+  affine(context, normed, gain, shift, output);
   for (const i of [1, 2]) {
     if (i < context.node.outputs.length)
       context.output(
@@ -83,20 +92,25 @@ function groupNormalization(context: NodeContext): void {
   if (!(groups >= 1) || !Number.isInteger(channels / groups))
     context.fail(`${channels} channels do not fall into ${groups} groups`);
   const group = newAtom(groups);
-  const inside = newAtom(channels / groups);
-  const whole = productOf([group, inside]);
+  const within = newAtom(channels / groups);
+  const whole = productOf([group, within]);
   context.tie(x.dims[1], whole);
   for (const position of [1, 2]) {
     const vector = context.need(position);
     if (vector.dims.length !== 1) context.fail("scale and bias must have one dimension");
     context.tie(vector.dims[0], vector.dims[0].size === channels ? whole : group);
   }
-  const view = context.regroup(x, [x.dims[0], group, inside, ...x.dims.slice(2)]);
+  const view = context.regroup(x, [x.dims[0], group, within, ...x.dims.slice(2)]);
   context.mix(
     view,
     view.dims.map((_, i) => i).filter((i) => i >= 2),
   );
-  context.output(0, x.dims);
+  const output = context.output(0, x.dims);
+  const normed = inside(output);
+  for (const value of [x, view, normed]) context.facts.push({ kind: "opaque", value });
+  const [gain, shift] = [context.need(1), context.need(2)];
+  if (gain.dims[0].size === channels && shift.dims[0].size === channels)
+    affine(context, normed, perChannel(context, x, gain), perChannel(context, x, shift), output);
 }
 
 /** Order along the axis matters. */
@@ -149,9 +163,10 @@ function trilu(context: NodeContext): void {
 }
 
 export const reduction: Handlers = {
-  ...named(["ReduceSum", "ReduceMean"], reduce(true)),
-  ...named(["ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2"], reduce(false)),
-  ...named(["ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"], reduce(false)),
+  ...named(["ReduceSum", "ReduceMean"], reduce("linear")),
+  ...named(["ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2"], reduce({ degree: 1 })),
+  ReduceSumSquare: reduce({ degree: 2 }),
+  ...named(["ReduceProd", "ReduceLogSum", "ReduceLogSumExp"], reduce("opaque")),
   ...named(["Softmax", "LogSoftmax", "LpNormalization"], softmax),
   ...named(
     ["LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"],

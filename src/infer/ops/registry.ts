@@ -23,23 +23,26 @@ import { reduction } from "./reduction.ts";
 import { reshaping } from "./reshaping.ts";
 import { scattering } from "./scattering.ts";
 
+/** The standard operators by what they do. */
+const families: Readonly<Record<string, Handlers>> = {
+  "entry by entry": elementwise,
+  "products of matrices": contraction,
+  convolutions: convolution,
+  "one number per channel": channels,
+  "along axes": reduction,
+  "windows over images": pooling,
+  rearranging: reshaping,
+  "joining and cutting": joining,
+  lookups: gathering,
+  recurrent,
+  constants,
+  attention: attentions,
+  "writing by position": scattering,
+  "eight-bit": quantised,
+};
+
 const handlers = new Map<string, Handler>(
-  Object.entries({
-    ...elementwise,
-    ...contraction,
-    ...convolution,
-    ...channels,
-    ...reduction,
-    ...pooling,
-    ...reshaping,
-    ...joining,
-    ...gathering,
-    ...recurrent,
-    ...constants,
-    ...attentions,
-    ...scattering,
-    ...quantised,
-  }),
+  Object.values(families).flatMap((family) => Object.entries(family)),
 );
 
 /** Standard operators that onnxruntime also knows under its own domain. */
@@ -98,6 +101,26 @@ function builtInHandler(op: string, domain: string): Handler | undefined {
 /** The handler of a node, or undefined: then every axis that touches it is fixed. */
 export const handlerOf = ({ op, domain }: OnnxNode): Handler | undefined =>
   builtInHandler(op, domain) ?? added.get(keyOf(op, domain));
+
+/** Every operator that is followed without plug-ins: its domain, a word for what it does, and names, sorted. */
+export const operatorFamilies: readonly {
+  readonly domain: string;
+  readonly family: string;
+  readonly names: readonly string[];
+}[] = Object.freeze([
+  ...Object.entries(families).map(([family, known]) => ({
+    domain: "",
+    family,
+    names: Object.keys(known).sort(),
+  })),
+  ...Object.entries(extensions)
+    .filter(([domain]) => domain !== joinDomain)
+    .map(([domain, known]) => ({
+      domain,
+      family: "fused and others",
+      names: Object.keys(known).sort(),
+    })),
+]);
 
 /** Names of the standard operators that are followed without plug-ins, sorted. */
 export const followedOperators: readonly string[] = Object.freeze([...handlers.keys()].sort());

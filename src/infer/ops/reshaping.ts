@@ -55,7 +55,7 @@ function flatten(context: NodeContext): void {
 function squeeze(context: NodeContext): void {
   const given = context.need(0);
   if (resizeStack(context, given)) return;
-  const x = collapse(given, context.label);
+  const x = collapse(given, context.label, context.facts);
   const listed = context.numbers("axes") ?? context.parameter(1);
   if (listed === null && context.input(1) !== null)
     context.decline("axes that are computed from data");
@@ -65,10 +65,9 @@ function squeeze(context: NodeContext): void {
   for (const axis of axes)
     if (x.dims[axis].size !== 1) context.fail(`axis ${axis} has size ${x.dims[axis].size}, not 1`);
   const kept = x.dims.map((_, i) => i).filter((i) => !axes.includes(i));
-  const output = context.output(
-    0,
-    kept.map((i) => x.dims[i]),
-  );
+  const dims = kept.map((i) => x.dims[i]);
+  if (x.picked !== null) return void context.output(0, dims, { picked: x.picked });
+  const output = context.output(0, dims);
   context.carry(
     x,
     output,
@@ -79,7 +78,7 @@ function squeeze(context: NodeContext): void {
 function unsqueeze(context: NodeContext): void {
   const given = context.need(0);
   if (resizeStack(context, given)) return;
-  const x = collapse(given, context.label);
+  const x = collapse(given, context.label, context.facts);
   const listed =
     context.numbers("axes") ??
     context.parameter(1) ??

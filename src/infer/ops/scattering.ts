@@ -4,7 +4,7 @@
 import type { NodeContext } from "../walk/context.ts";
 import { fixedAtom } from "../walk/context.ts";
 import type { Value } from "../walk/value.ts";
-import { type Handlers, type Pair, pairsBy } from "./handler.ts";
+import { type Handlers, type DimPair, pairsBy } from "./handler.ts";
 
 /** How data and updates are put together; null for ways that no scaling passes. */
 function reduction(context: NodeContext): { homogeneous: boolean } | null {
@@ -18,7 +18,7 @@ function put(
   context: NodeContext,
   data: Value,
   updates: Value,
-  kept: readonly Pair[],
+  kept: readonly DimPair[],
   positions: readonly number[],
 ): void {
   const output = context.output(0, data.dims);
@@ -45,7 +45,7 @@ function scatterElements(context: NodeContext): void {
   if (indices.dims.length !== rank || updates.dims.length !== rank)
     context.fail("data, indices and updates have different numbers of dimensions");
   const axis = context.axis(context.number("axis", 0), rank);
-  const kept: Pair[] = [];
+  const kept: DimPair[] = [];
   for (const [i, dim] of data.dims.entries()) {
     context.tie(indices.dims[i], updates.dims[i]);
     if (i !== axis && dim.size === updates.dims[i].size) {
@@ -64,7 +64,7 @@ function scatterND(context: NodeContext): void {
   const before = indices.dims.length - 1;
   if (depth > data.dims.length || updates.dims.length !== before + data.dims.length - depth)
     context.fail("data, indices and updates do not fit each other");
-  const kept: Pair[] = [];
+  const kept: DimPair[] = [];
   for (const dim of indices.dims) context.fix(dim, "entries are written by position");
   for (const [i, dim] of data.dims.entries()) {
     if (i < depth) context.fix(dim, "entries are written by position");

@@ -36,7 +36,8 @@ export function dependenceOf(weights: Iterable<Value>, facts: readonly Fact[]): 
       seen.has(value) ||
       value.origin === "constant" ||
       value.stack !== null ||
-      value.picked !== null
+      value.picked !== null ||
+      value.joined !== null
     )
       return;
     seen.add(value);

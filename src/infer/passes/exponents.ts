@@ -1,56 +1,56 @@
-// How values scale when one axis is scaled: for every place of a leaf in a value there is an exponent, 0 or plus or minus
-// that of another place. A union-find with signs; a contradiction makes everything linked to it 0, which is always a
+// How values scale when one axis is scaled: for every place of a leaf in a value there is an exponent, 0 or a multiple of
+// that of another place. A union-find with factors; a contradiction makes everything linked to it 0, which is always a
 // solution, because all conditions are linear and have no constant part.
 
 export interface Exponents {
-  /** Exponent of a is `sign` times that of b. */
-  link(a: number, b: number, sign: 1 | -1): void;
+  /** Exponent of a is `factor` times that of b; the factor is not 0. */
+  link(a: number, b: number, factor: number): void;
   zero(a: number): void;
   isZero(a: number): boolean;
-  /** Representative and sign relative to it. */
-  root(a: number): readonly [root: number, sign: 1 | -1];
+  /** Representative and factor relative to it. */
+  root(a: number): readonly [root: number, factor: number];
 }
 
 /** Unknowns are numbered from 0 and made on first use. */
 export function exponents(): Exponents {
   const parent: number[] = [];
-  const signs: (1 | -1)[] = [];
+  const factors: number[] = [];
   const zeros: boolean[] = [];
-  const root = (a: number): readonly [number, 1 | -1] => {
+  const root = (a: number): readonly [number, number] => {
     for (let i = parent.length; i <= a; i++) {
       parent.push(i);
-      signs.push(1);
+      factors.push(1);
       zeros.push(false);
     }
     let top = a;
-    let sign: 1 | -1 = 1;
+    let factor = 1;
     while (parent[top] !== top) {
-      sign = (sign * signs[top]) as 1 | -1;
+      factor *= factors[top];
       top = parent[top];
     }
-    // Path compression, keeping signs relative to the root.
-    let rest = sign;
+    // Path compression, keeping factors relative to the root.
+    let rest = factor;
     for (let at = a; parent[at] !== at && parent[at] !== top;) {
       const next = parent[at];
-      const own = signs[at];
+      const own = factors[at];
       parent[at] = top;
-      signs[at] = rest;
-      rest = (rest * own) as 1 | -1;
+      factors[at] = rest;
+      rest /= own;
       at = next;
     }
-    return [top, sign];
+    return [top, factor];
   };
   return {
-    link(a, b, sign) {
+    link(a, b, factor) {
       const [x, s] = root(a);
       const [y, t] = root(b);
-      const relative = (s * t * sign) as 1 | -1;
+      const relative = (t * factor) / s;
       if (x === y) {
-        if (relative === -1) zeros[x] = true;
+        if (Math.abs(relative - 1) > 1e-9) zeros[x] = true;
         return;
       }
       parent[x] = y;
-      signs[x] = relative;
+      factors[x] = relative;
       if (zeros[x]) zeros[y] = true;
     },
     zero(a) {

@@ -5,7 +5,7 @@ import { type Atom, factorsOf, find, fix, termsOf, leavesOf } from "../index-set
 import { shapeOfValue, type Value } from "../walk/value.ts";
 
 /** One leaf inside a dimension: its entries are `stride` apart, repeated at every offset. */
-interface Run {
+interface AxisRun {
   readonly leaf: Atom;
   readonly stride: number;
   readonly offsets: readonly number[];
@@ -30,7 +30,7 @@ export function fixVaryingConstants(constants: readonly Value[]): void {
 
 function varies(
   data: ArrayLike<number>,
-  { leaf, stride, offsets }: Run,
+  { leaf, stride, offsets }: AxisRun,
   outer: number,
   size: number,
   inner: number,
@@ -51,8 +51,8 @@ function varies(
 }
 
 /** All leaves of one dimension with where their entries lie. */
-function runsOf(dim: Atom, start: number): Run[] {
-  const runs: Run[] = [];
+function runsOf(dim: Atom, start: number): AxisRun[] {
+  const runs: AxisRun[] = [];
   let at = start;
   for (const term of termsOf(dim)) {
     runs.push(...runsOfTerm(term, at));
@@ -61,7 +61,7 @@ function runsOf(dim: Atom, start: number): Run[] {
   return runs;
 }
 
-function runsOfTerm(term: Atom, start: number): Run[] {
+function runsOfTerm(term: Atom, start: number): AxisRun[] {
   const factors = factorsOf(term);
   if (factors.length <= 1 && find(term).parts === null) {
     const all = find(term);
@@ -71,7 +71,7 @@ function runsOfTerm(term: Atom, start: number): Run[] {
     const stride = sizeOf(factors.slice(which + 1).map(({ size }) => size));
     const above = sizeOf(factors.slice(0, which).map(({ size }) => size));
     const places = Array.from({ length: above }, (_, i) => start + i * factor.size * stride);
-    return runsOf(factor, 0).map(({ leaf, stride: step, offsets }): Run => ({
+    return runsOf(factor, 0).map(({ leaf, stride: step, offsets }): AxisRun => ({
       leaf,
       stride: step * stride,
       offsets: places.flatMap((place) =>

@@ -66,9 +66,9 @@ export function mergeLeaves(source: Merged, dependence: Dependence): Rebuilt {
   }
   const newScales = new Map(
     [...scales].map(([leaf, scale]): [Atom, LeafScale] => {
-      const inverse: LeafScale["inverse"] = (weight, dimension, place) =>
-        scale.inverse(originals.get(weight) ?? weight, dimension, place);
-      return [standsFor.get(leaf) ?? leaf, { ...scale, inverse }];
+      const power: LeafScale["power"] = (weight, dimension, place) =>
+        scale.power(originals.get(weight) ?? weight, dimension, place);
+      return [standsFor.get(leaf) ?? leaf, { ...scale, power }];
     }),
   );
   return {

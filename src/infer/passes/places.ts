@@ -3,21 +3,21 @@
 import { type Atom, find, leavesOf } from "../index-sets/atoms.ts";
 import type { Value } from "../walk/value.ts";
 
-export interface Place {
+export interface LeafPlace {
   readonly leaf: Atom;
   readonly unknown: number;
 }
 
-export interface Places {
+export interface LeafPlaces {
   /** Free leaves of one dimension in order, each with its unknown exponent; constants have none. */
-  at(value: Value, dim: number): readonly Place[];
-  all(value: Value): readonly Place[];
+  at(value: Value, dim: number): readonly LeafPlace[];
+  all(value: Value): readonly LeafPlace[];
 }
 
 /** Places are numbered as they are asked for, once for all ways of scaling. */
-export function placesOf(): Places {
+export function placesOf(): LeafPlaces {
   let count = 0;
-  const known = new Map<Value, (readonly Place[])[]>();
+  const known = new Map<Value, (readonly LeafPlace[])[]>();
   const leaves = new Map<Atom, readonly Atom[]>();
   const freeLeaves = (dim: Atom) => {
     const root = find(dim);
@@ -36,7 +36,7 @@ export function placesOf(): Places {
     }
     return found;
   };
-  const flat = new Map<Value, readonly Place[]>();
+  const flat = new Map<Value, readonly LeafPlace[]>();
   return {
     at: (value, dim) => dimensions(value)[dim] ?? [],
     all(value) {

@@ -4,14 +4,15 @@
 import { type Atom, find, leavesOf } from "../index-sets/atoms.ts";
 import type { LeafScale } from "../assembly/build-spec.ts";
 import type { Exponents } from "./exponents.ts";
-import { type Places, placesOf } from "./places.ts";
+import { type LeafPlaces, placesOf } from "./places.ts";
 import { followScaling, type Way } from "./scaling.ts";
 import type { Fact, Value } from "../walk/value.ts";
 
 /**
  * What every qualifying leaf carries; the larger group wins: matrices, then positive factors, then signs. Matrices pass
  * wherever everything between two products is linear: query and key, value and output, factors of low rank. A leaf that
- * encloses others is only permuted, scaled or flipped.
+ * encloses others is only permuted, scaled or flipped. Positive factors that leave some of its weights alone (the gain of a
+ * norm and the linear map behind it) come last.
  */
 export function scalesOf(
   weights: readonly Value[],
@@ -28,26 +29,25 @@ export function scalesOf(
     // Without odd functions, positive factors pass wherever signs do.
     ...(odd ? (["sign"] as const) : []),
     "parity",
+    "partly positive",
   ];
   for (const way of ways) {
-    const unknowns = followScaling(facts, places, way);
-    for (const [leaf, signs] of qualifying(weights, places, unknowns)) {
-      if (
-        found.has(leaf) ||
-        (way === "general-linear" && (enclosing.has(leaf) || summed.has(leaf)))
-      )
-        continue;
-      found.set(
-        leaf,
-        leafScale(
-          way,
-          (weight, dimension, place) => signs.get(weight)?.get(`${dimension}:${place}`) === -1,
-          (value, dimension) =>
-            !places
-              .at(value, dimension)
-              .some((place) => place.leaf === leaf && unknowns.isZero(place.unknown)),
-        ),
-      );
+    const unknowns = followScaling(facts, places, way, weights);
+    for (const [leaf, scaled] of qualifying(weights, places, unknowns)) {
+      const barred = {
+        "general-linear": () => enclosing.has(leaf) || summed.has(leaf) || !scaled.whole,
+        // What scales an enclosing leaf scales the leaves inside it. The norms of one stream scale each on its own.
+        "partly positive": () => enclosing.has(leaf) || (summed.has(leaf) && scaled.roots.size > 1),
+        other: () => !scaled.whole,
+      }[way === "general-linear" || way === "partly positive" ? way : "other"];
+      if (found.has(leaf) || barred()) continue;
+      const power: LeafScale["power"] = (weight, dimension, place) =>
+        scaled.powers.get(weight)?.get(`${dimension}:${place}`) ?? 1;
+      const carriedBy: LeafScale["carriedBy"] = (value, dimension) =>
+        !places
+          .at(value, dimension)
+          .some((place) => place.leaf === leaf && unknowns.isZero(place.unknown));
+      found.set(leaf, leafScale(way, power, carriedBy));
     }
   }
   return found;
@@ -55,46 +55,75 @@ export function scalesOf(
 
 function leafScale(
   way: Way,
-  inverse: LeafScale["inverse"],
+  power: LeafScale["power"],
   carriedBy: LeafScale["carriedBy"],
 ): LeafScale {
-  if (way === "general-linear") return { group: way, inverse, carriedBy };
-  return { group: "permutation", scale: way === "positive" ? way : "sign", inverse, carriedBy };
+  if (way === "general-linear") return { group: way, power, carriedBy };
+  const scale = way === "sign" || way === "parity" ? "sign" : "positive";
+  return { group: "permutation", scale, power, carriedBy };
 }
 
-type Signs = ReadonlyMap<Value, ReadonlyMap<string, 1 | -1>>;
+interface Powers {
+  readonly powers: Map<Value, Map<string, -1 | 0 | 1>>;
+  /** Linked sets that scale, each by a factor of its own. */
+  readonly roots: Set<number>;
+  /** Every place of the leaf scales. */
+  whole: boolean;
+}
 
-/** Leaves whose every place in a weight can scale, with the sign of each place. */
+/** Leaves that scale at some place in a weight, with the power of each place. */
 function qualifying(
   weights: readonly Value[],
-  places: Places,
+  places: LeafPlaces,
   unknowns: Exponents,
-): Map<Atom, Signs> {
-  const signs = new Map<Atom, Map<Value, Map<string, 1 | -1>>>();
-  const barred = new Set<Atom>();
-  const facing = new Map<number, 1 | -1>();
+): Map<Atom, Powers> {
+  const found = new Map<Atom, Powers>();
   const ranked = weights
     .map((value, i) => ({ value, i }))
-    .sort((a, b) => a.value.dims.length - b.value.dims.length || a.i - b.i);
-  for (const { value } of ranked) {
+    .sort((a, b) => a.value.dims.length - b.value.dims.length || a.i - b.i)
+    .map(({ value }) => value);
+  const facing = facingOf(ranked, places, unknowns);
+  for (const value of ranked) {
     for (const dimension of value.dims.keys()) {
       const counts = new Map<Atom, number>();
       for (const { leaf, unknown } of places.at(value, dimension)) {
         const place = counts.get(leaf) ?? 0;
         counts.set(leaf, place + 1);
-        if (unknowns.isZero(unknown)) barred.add(leaf);
-        const [root, sign] = unknowns.root(unknown);
-        // The first place seen of a linked set scales by the factor itself.
-        if (!facing.has(root)) facing.set(root, sign);
-        const own = signs.get(leaf) ?? new Map<Value, Map<string, 1 | -1>>();
-        const inValue = own.get(value) ?? new Map<string, 1 | -1>();
-        inValue.set(`${dimension}:${place}`, (sign * (facing.get(root) ?? 1)) as 1 | -1);
-        signs.set(leaf, own.set(value, inValue));
+        const [root, factor] = unknowns.root(unknown);
+        const first = unknowns.isZero(unknown) ? 0 : (facing.get(root) ?? 0);
+        const power = first === 0 ? 0 : factor / first > 0 ? 1 : -1;
+        const own = found.get(leaf) ?? { powers: new Map(), roots: new Set(), whole: true };
+        const inValue = own.powers.get(value) ?? new Map<string, -1 | 0 | 1>();
+        own.powers.set(value, inValue.set(`${dimension}:${place}`, power));
+        if (power === 0) own.whole = false;
+        else own.roots.add(root);
+        found.set(leaf, own);
       }
     }
   }
-  for (const leaf of barred) signs.delete(leaf);
-  return signs;
+  for (const [leaf, { roots }] of found) if (roots.size === 0) found.delete(leaf);
+  return found;
+}
+
+/**
+ * The factor of the first place seen of every linked set, which scales by the factor itself; 0 where other places scale by
+ * another power than that or its inverse.
+ */
+function facingOf(
+  ranked: readonly Value[],
+  places: LeafPlaces,
+  unknowns: Exponents,
+): Map<number, number> {
+  const facing = new Map<number, number>();
+  for (const value of ranked) {
+    for (const { unknown } of places.all(value)) {
+      const [root, factor] = unknowns.root(unknown);
+      const first = facing.get(root) ?? factor;
+      const fits = Math.abs(Math.abs(factor) - Math.abs(first)) < 1e-9;
+      facing.set(root, fits ? first : 0);
+    }
+  }
+  return facing;
 }
 
 /** Leaves of sums of two values that both depend on the input: residual streams, whose matrices weights rarely span. */

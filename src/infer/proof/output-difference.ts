@@ -6,7 +6,7 @@ import type { ModelArray } from "../../runtime/executor.ts";
 export type Outputs = Readonly<Record<string, ModelArray>>;
 
 /** Outputs below this are rounding noise and left out. */
-export const smallestScale = 1e-6;
+export const minScale = 1e-6;
 
 /** Whether an output holds no NaN and no infinity. */
 export const isFinite = ({ data }: ModelArray): boolean =>
@@ -39,7 +39,7 @@ export function difference(
       gap = Math.max(gap, Math.abs(Number(data[i]) - Number(other[i])));
     }
     const scale = scales.get(name) ?? 0;
-    if (scale >= smallestScale) worst = Math.max(worst, gap / scale);
+    if (scale >= minScale) worst = Math.max(worst, gap / scale);
   }
   return worst;
 }

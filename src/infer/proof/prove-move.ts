@@ -10,15 +10,9 @@
 
 import { UnsupportedError } from "../../core/errors.ts";
 import { deriveSeed } from "../../core/random.ts";
-import {
-  difference,
-  isFinite,
-  type Outputs,
-  scalesOf,
-  smallestScale,
-} from "./output-difference.ts";
+import { difference, isFinite, type Outputs, scalesOf, minScale } from "./output-difference.ts";
 import type { Executor } from "../../runtime/executor.ts";
-import type { Inference } from "../infer.ts";
+import { findInputs, type InputSource } from "./working-inputs.ts";
 import { randomInputs } from "./random-inputs.ts";
 
 /** Outputs of a network before and after a move. */
@@ -63,7 +57,7 @@ const ceiling = 0.1;
  */
 export async function proveMove(
   executor: Executor,
-  { graph, inputShapes }: Pick<Inference, "graph" | "inputShapes">,
+  inference: InputSource,
   model: MovedModel,
   { seed = 0, signal }: ProveMoveOptions = {},
 ): Promise<MoveProof | { readonly reason: string }> {
@@ -78,12 +72,16 @@ export async function proveMove(
   };
   let before: Outputs[];
   try {
+    const bytes = await model.before();
+    const { shapes, options } = await findInputs(executor, bytes, inference, seed);
     for (let i = 0; i < inputCount; i++)
-      inputs.push(randomInputs(graph, inputShapes, deriveSeed(seed, "prove move", i)));
-    before = await run(await model.before());
+      inputs.push(
+        randomInputs(inference.graph, shapes, deriveSeed(seed, "prove move", i), options),
+      );
+    before = await run(bytes);
   } catch (error) {
     if (!(error instanceof UnsupportedError)) throw error;
-    return { reason: reasonOf(error, graph) };
+    return { reason: error.message.replace(/^\w+: /, "") };
   }
   const scales = new Map<string, number>();
   for (const outputs of before)
@@ -91,7 +89,7 @@ export async function proveMove(
       scales.set(name, Math.max(scale, scales.get(name) ?? 0));
   if (!before.every((outputs) => Object.values(outputs).every(isFinite)))
     return { reason: "the outputs are not finite on random inputs" };
-  if (![...scales.values()].some((scale) => scale >= smallestScale))
+  if (![...scales.values()].some((scale) => scale >= minScale))
     return { reason: "no output is a real number other than 0 on random inputs" };
   const farthest = (others: readonly Outputs[]) =>
     Math.max(...before.map((outputs, i) => difference(outputs, others[i], scales)));
@@ -115,10 +113,4 @@ function floatsOf(outputs: Outputs): Outputs {
       ([, { data }]) => data instanceof Float32Array || data instanceof Float64Array,
     ),
   );
-}
-
-function reasonOf(error: Error, graph: Inference["graph"]): string {
-  const free = graph.inputs.some(({ shape }) => shape?.some((size) => typeof size !== "number"));
-  const what = error.message.replace(/^\w+: /, "");
-  return free ? `${what} (with the sizes that were tried for its free dimensions)` : what;
 }

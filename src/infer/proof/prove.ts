@@ -12,11 +12,11 @@ import { actOn, actOnTensor } from "../../symmetry/act.ts";
 import { movingAxes, sampleElement } from "../../symmetry/element.ts";
 import { axesOfExpression } from "../../symmetry/expression.ts";
 import type { SymmetrySpec, TensorSpec } from "../../symmetry/types.ts";
-import { difference, isFinite, scalesOf, smallestScale } from "./output-difference.ts";
+import { difference, isFinite, scalesOf, minScale } from "./output-difference.ts";
 import { jitter, shuffleTensor } from "./control.ts";
 import type { Executor, ModelArray } from "../../runtime/executor.ts";
 import type { Inference } from "../infer.ts";
-import { randomInputs } from "./random-inputs.ts";
+import { type Setting, workingSettings } from "./working-inputs.ts";
 
 export interface ProveOptions {
   /** @default 0 */
@@ -27,6 +27,7 @@ export interface ProveOptions {
   readonly inputs?: Readonly<Record<string, ModelArray>>;
 }
 
+/** What the action on one axis did to the outputs. */
 export interface AxisProof {
   readonly axis: string;
   /** Difference of the outputs after the action, relative to their largest entry. */
@@ -36,6 +37,7 @@ export interface AxisProof {
   readonly control: { readonly tensor: string; readonly error: number } | null;
 }
 
+/** A spec put to the test on the file itself: what every axis came to, and the verdict. */
 export interface Proof {
   /** `proved`: everything holds; `refuted`: some claim does not; `nothing to prove`: no axis moves, or no output does. */
   readonly verdict: "proved" | "refuted" | "nothing to prove";
@@ -48,8 +50,6 @@ export interface Proof {
   readonly warnings: readonly string[];
 }
 
-/** The scale of an output is its largest entry over this many random inputs: one input alone may nearly cancel. */
-const scaleDraws = 4;
 /** A control shows when it moves the output by more than the tolerance, or by this much more than the action did. */
 const clearly = 30;
 /** Relative error of single precision, with room. */
@@ -66,7 +66,7 @@ const maxControls = 6;
  */
 export async function proveSpec(
   bytes: Uint8Array,
-  inference: Pick<Inference, "spec" | "graph" | "aliases" | "inputShapes">,
+  inference: Pick<Inference, "spec" | "graph" | "aliases" | "inputShapes" | "otherShapes">,
   executor: Executor,
   options: ProveOptions = {},
 ): Promise<Proof> {
@@ -74,9 +74,12 @@ export async function proveSpec(
   const { spec } = inference;
   const prepared = await prepareModel(bytes, inference, executor, { ...options, seed });
   const isRounding = roundingTest(prepared, inference.graph, seed, tolerance);
-  const { weights, scales, errorOf, warnings } = prepared;
-  for (const [name, scale] of scales) {
-    if (scale < smallestScale)
+  const { weights, settings, errorOf, warnings } = prepared;
+  const isSeen = (name: string) =>
+    settings.some(({ scales }) => (scales.get(name) ?? 0) >= minScale);
+  const outputs = [...settings[0].scales.keys()];
+  for (const name of outputs) {
+    if (!isSeen(name))
       warnings.push(`output "${name}" is almost 0 on random inputs and is left out`);
   }
   const axes: AxisProof[] = [];
@@ -84,7 +87,7 @@ export async function proveSpec(
     axes.push(await proveAxis(prepared, { spec, axis, seed, tolerance, isRounding }));
   const everything = sampleElement(spec, deriveSeed(seed, "prove all"));
   const together = axes.length === 0 ? 0 : await errorOf(actOn(spec, everything, weights));
-  const seen = [...scales.values()].some((scale) => scale >= smallestScale);
+  const seen = outputs.some(isSeen);
   const holds = (await isRounding(together)) && axes.every((proof) => proof.holds);
   return Object.freeze({
     verdict: axes.length === 0 || !seen ? "nothing to prove" : holds ? "proved" : "refuted",
@@ -100,8 +103,8 @@ export async function proveSpec(
 /** A model that is ready to be run with changed weights and compared with itself untouched. */
 interface PreparedModel {
   readonly weights: Weights;
-  /** The largest entry of every output over the random inputs. */
-  readonly scales: ReadonlyMap<string, number>;
+  /** The untouched model on every set of inputs. */
+  readonly settings: readonly Setting[];
   /** Largest difference of outputs from the untouched ones after these weights changed, relative to the scales. */
   readonly errorOf: (changed: Weights) => Promise<number>;
   /** Grows while the proof goes on. */
@@ -111,29 +114,39 @@ interface PreparedModel {
 /** Runs the untouched model. @throws {UnsupportedError} when its outputs are not finite */
 async function prepareModel(
   bytes: Uint8Array,
-  { spec, graph, aliases, inputShapes }: Parameters<typeof proveSpec>[1],
+  inference: Parameters<typeof proveSpec>[1],
   executor: Executor,
   { seed, inputs: given }: Pick<ProveOptions, "inputs"> & { readonly seed: number },
 ): Promise<PreparedModel> {
+  const { spec, graph, aliases } = inference;
   const weights = weightsOf(graph, [...Object.keys(spec.tensors), ...aliases.keys()]);
-  const inputs = given ?? randomInputs(graph, inputShapes, seed);
+  const settings = await (given === undefined
+    ? workingSettings(executor, bytes, inference, seed)
+    : givenSetting(executor, bytes, given));
   const write = modelWriter(bytes);
   const kept = frozenRecord([...aliases.keys()].map((name) => [name, weights[name]] as const));
-  const untouched = await executor.run(bytes, inputs);
-  const scales = scalesOf(untouched);
-  for (let draw = 1; draw < (given === undefined ? scaleDraws : 1); draw++) {
-    const more = randomInputs(graph, inputShapes, deriveSeed(seed, "scale", draw));
-    for (const [name, scale] of scalesOf(await executor.run(bytes, more))) {
-      if (Number.isFinite(scale)) scales.set(name, Math.max(scale, scales.get(name) ?? 0));
-    }
-  }
+  const errorOf = async (changed: Weights): Promise<number> => {
+    const model = write({ ...kept, ...changed });
+    let error = 0;
+    for (const { inputs, untouched, scales } of settings)
+      error = Math.max(error, difference(untouched, await executor.run(model, inputs), scales));
+    return error;
+  };
+  return { weights, settings, errorOf, warnings: [] };
+}
+
+/** The model as it is on inputs that were given. @throws {UnsupportedError} when its outputs are not finite */
+async function givenSetting(
+  executor: Executor,
+  model: Uint8Array,
+  inputs: Readonly<Record<string, ModelArray>>,
+): Promise<Setting[]> {
+  const untouched = await executor.run(model, inputs);
   if (!Object.values(untouched).every(isFinite))
     throw new UnsupportedError(
-      "proveSpec: the untouched model gives outputs that are not finite on random inputs; give inputs it works on",
+      "proveSpec: the untouched model gives outputs that are not finite on the inputs that were given",
     );
-  const errorOf = async (changed: Weights) =>
-    difference(untouched, await executor.run(write({ ...kept, ...changed }), inputs), scales);
-  return { weights, scales, errorOf, warnings: [] };
+  return [{ inputs, untouched, scales: scalesOf(untouched) }];
 }
 
 /**

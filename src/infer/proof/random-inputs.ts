@@ -7,15 +7,27 @@ import { sizeOf } from "../../core/shapes.ts";
 import { decodeTensor, type OnnxType } from "../../formats/onnx/onnx-tensor.ts";
 import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
 import type { ModelArray } from "../../runtime/executor.ts";
+import { indexInputs } from "./compared-numbers.ts";
 import type { InputShapes } from "../walk/input-shapes.ts";
+
+export interface DrawOptions {
+  /** What normal numbers are multiplied by. @default 1 */
+  readonly size?: number;
+  /** Whole numbers are below this. @default the smallest table that they could look into */
+  readonly indices?: number;
+  /** Inputs of whole numbers that hold one number everywhere. @default none */
+  readonly compared?: ReadonlyMap<string, number>;
+}
 
 /** One array for every input. @throws {UnsupportedError} for inputs without a type or shape to draw from */
 export function randomInputs(
   graph: OnnxGraph,
   shapes: InputShapes,
   seed: number,
+  { size = 1, indices, compared }: DrawOptions = {},
 ): Readonly<Record<string, ModelArray>> {
-  const bound = indexBound(graph);
+  const bound = indices ?? indexBound(graph);
+  const lookedUp = indexInputs(graph);
   return frozenRecord(
     graph.inputs.map(({ name, type }, i) => {
       const shape = shapes[i];
@@ -25,11 +37,10 @@ export function randomInputs(
         );
       const random = randomStream(deriveSeed(seed, "input", name));
       const limit = type === "bool" ? 2 : bound;
-      const integer = /mask/i.test(name) || type === "bool" ? () => 1 : () => random.integer(limit);
-      return [
-        name,
-        { type, shape, data: draw(type, sizeOf(shape), () => random.normal(), integer) },
-      ] as const;
+      const only = compared?.get(name) ?? (/mask/i.test(name) || type === "bool" ? 1 : undefined);
+      const integer = only === undefined ? () => random.integer(limit) : () => only;
+      const normal = lookedUp.has(name) ? integer : () => size * random.normal();
+      return [name, { type, shape, data: draw(type, sizeOf(shape), normal, integer) }] as const;
     }),
   );
 }
@@ -68,9 +79,13 @@ const lookups = new Set(
   "Gather GatherElements GatherND Scatter ScatterElements ScatterND".split(" "),
 );
 
+/** Bound of whole numbers where no stored table is looked into, and the largest bound of all. */
+const fewIndices = 16;
+const manyIndices = 1000;
+
 /** The smallest table that indices could look into, at least 2. */
 function indexBound(graph: OnnxGraph): number {
-  let bound = 16;
+  let bound = Infinity;
   for (const node of graph.nodes) {
     const table = lookups.has(node.op) ? graph.initializers.get(node.inputs[0]) : undefined;
     if (node.op === "OneHot") bound = Math.min(bound, depthOf(graph, node.inputs[1]));
@@ -78,7 +93,7 @@ function indexBound(graph: OnnxGraph): number {
     const size = table?.shape.at(axis?.kind === "number" ? axis.value : 0);
     if (size !== undefined) bound = Math.min(bound, size);
   }
-  return Math.max(2, bound);
+  return bound === Infinity ? fewIndices : Math.max(2, Math.min(bound, manyIndices));
 }
 
 /** The stored number of classes. */

@@ -8,7 +8,7 @@ import { unify } from "../index-sets/refine.ts";
 import {
   type CarryOptions,
   type Fact,
-  type Numbers,
+  type KnownNumbers,
   type PointwiseLaw,
   shapeOfValue,
   type Value,
@@ -20,16 +20,18 @@ export class Declined extends Error {
 }
 
 export interface OutputOptions {
-  readonly numbers?: Numbers;
+  readonly numbers?: KnownNumbers;
   readonly entry?: number;
   readonly stack?: Value["stack"];
   readonly picked?: Value["picked"];
+  readonly joined?: Value["joined"];
   /** The output holds numbers that do not depend on data: a shape. */
   readonly constant?: boolean;
   /** The output depends on data, even where its inputs do not: which of them it is is not known. */
   readonly computed?: boolean;
 }
 
+/** What the handler of an operation sees: its node, its inputs, and how it makes outputs. */
 export interface NodeContext {
   readonly node: OnnxNode;
   readonly opset: number;
@@ -90,6 +92,7 @@ const blank = {
   entry: null,
   stack: null,
   picked: null,
+  joined: null,
   unknown: false,
 } as const;
 const maxRank = 32;
@@ -132,9 +135,10 @@ export function nodeContext(source: ContextSource): NodeContext {
     output(position, dims, options = {}) {
       checkOutput(dims, fail);
       const name = node.outputs[position] ?? "";
-      const { numbers = null, entry = null, stack = null, picked = null } = options;
+      const { numbers = null, entry = null, stack = null, picked = null, joined = null } = options;
       const origin = kindOf(options, originOf(present));
-      const value: Value = { ...blank, name, dims, origin, numbers, entry, stack, picked };
+      const known = { numbers, entry, stack, picked, joined };
+      const value: Value = { ...blank, name, dims, origin, ...known };
       if (name !== "") source.publish(name, value);
       return value;
     },

@@ -2,14 +2,14 @@
 
 import { sizeOf, stridesOf } from "../../core/shapes.ts";
 import type { NodeContext } from "./context.ts";
-import { type Numbers, shapeOfValue, type Value } from "./value.ts";
+import { type KnownNumbers, shapeOfValue, type Value } from "./value.ts";
 
 /** Larger constants are not folded: shape arithmetic never needs them. */
 export const maxFolded = 4096;
 
 interface Folded {
   readonly shape: readonly number[];
-  readonly numbers: Numbers;
+  readonly numbers: KnownNumbers;
 }
 
 type Rule = (operands: readonly number[], integer: boolean) => number;
@@ -65,7 +65,7 @@ const reductions: Readonly<Record<string, (a: number, b: number) => number>> = {
 };
 
 /** The numbers of the node's output when all inputs are known and small, else null. Shapes were checked by the handler. */
-export function foldNode(context: NodeContext, output: Value): Numbers | null {
+export function foldNode(context: NodeContext, output: Value): KnownNumbers | null {
   const { node, inputs } = context;
   const shape = shapeOfValue(output);
   if (sizeOf(shape) > maxFolded || inputs.length === 0) return null;
@@ -73,7 +73,7 @@ export function foldNode(context: NodeContext, output: Value): Numbers | null {
   if (known.some((numbers) => numbers === null || numbers.data.length > maxFolded)) return null;
   const operands = inputs.map((value): Folded => ({
     shape: shapeOfValue(value),
-    numbers: value.numbers as Numbers,
+    numbers: value.numbers as KnownNumbers,
   }));
   const [first] = operands;
   const same = (data: Float32Array | Float64Array) => ({ data, integer: first.numbers.integer });
@@ -113,7 +113,7 @@ function elementwise(
   rule: Rule,
   operands: readonly Folded[],
   shape: readonly number[],
-): Numbers {
+): KnownNumbers {
   const values = op === "Where" ? operands.slice(1) : operands;
   const integer = alwaysInteger.has(op) || values.every(({ numbers }) => numbers.integer);
   const strides = stridesOf(shape);
@@ -155,13 +155,13 @@ function reduceAll(
   combine: (a: number, b: number) => number,
   operand: Folded,
   shape: readonly number[],
-): Numbers | null {
+): KnownNumbers | null {
   const { data, integer } = operand.numbers;
   if (sizeOf(shape) !== 1 || data.length === 0) return null;
   return { data: Float64Array.of([...data].reduce(combine)), integer };
 }
 
-function concat(operands: readonly Folded[], axis: number, shape: readonly number[]): Numbers {
+function concat(operands: readonly Folded[], axis: number, shape: readonly number[]): KnownNumbers {
   const outer = sizeOf(shape.slice(0, axis));
   const data: number[] = [];
   for (let row = 0; row < outer; row++) {
@@ -177,7 +177,7 @@ function concat(operands: readonly Folded[], axis: number, shape: readonly numbe
 }
 
 /** Numbers at chosen indices along one axis: slices and gathers with known indices. */
-export function pick(value: Value, axis: number, indices: readonly number[]): Numbers | null {
+export function pick(value: Value, axis: number, indices: readonly number[]): KnownNumbers | null {
   const shape = shapeOfValue(value);
   if (value.numbers === null || sizeOf(shape) > maxFolded || indices.length > maxFolded)
     return null;

@@ -2,13 +2,17 @@
 
 import { OptionError } from "../../core/errors.ts";
 import { lookup } from "../../core/records.ts";
+import { sizeOf } from "../../core/shapes.ts";
 import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
 
 /** Sizes tried in turn for free dimensions after the first; images that shrink many times need the later ones. */
 const trialSizes = [7, 8, 16, 32, 64, 128, 224, 256, 512, 576];
 /** Sizes tried for a free first dimension: exports of one example may have a 1 written into their reshapes. */
 const batchSizes = [2, 1];
+/** Examples of more entries than this are taken one at a time first: a proof runs them often. */
+const largeExample = 2 ** 16;
 
+/** The shape of every input in order; null where it is not known. */
 export type InputShapes = readonly (readonly number[] | null)[];
 
 /** Candidate shapes of all inputs, one candidate when nothing is free. @throws {OptionError} for sizes below 1 */
@@ -21,6 +25,8 @@ export function candidateShapes(
       throw new OptionError(`inferSpec: size of "${name}" must be 1 or more, got ${size}`);
   }
   let free = false;
+  /** Names that stand first in some input, wherever else they stand. */
+  const firsts = new Set(graph.inputs.map(({ shape }) => shape?.[0]));
   const shapesWith = (batch: number, trial: number, states: boolean): InputShapes =>
     graph.inputs.map(
       ({ shape }) =>
@@ -29,12 +35,17 @@ export function candidateShapes(
           const given = size === null ? undefined : lookup(sizes, size);
           if (given === undefined) free = true;
           // States of recurrent layers have the batch second: [layers, batch, features].
-          const isBatch = at === 0 || (states && at === 1 && typeof shape[0] === "number");
+          const isState = states && at === 1 && typeof shape[0] === "number";
+          const isBatch = at === 0 || isState || (size !== null && firsts.has(size));
           return given ?? (isBatch ? batch : trial);
         }) ?? null,
     );
+  const isLarge = graph.inputs.some(
+    ({ shape }) => sizeOf((shape ?? []).map((size) => Number(size) || 1)) > largeExample,
+  );
+  const batches = isLarge ? batchSizes.toReversed() : batchSizes;
   const candidates = [false, true].flatMap((states) =>
-    batchSizes.flatMap((batch) => trialSizes.map((trial) => shapesWith(batch, trial, states))),
+    batches.flatMap((batch) => trialSizes.map((trial) => shapesWith(batch, trial, states))),
   );
   return free ? candidates : candidates.slice(0, 1);
 }

@@ -39,9 +39,9 @@ export interface Walk {
   /** How many unknown operations were taken to keep the shape of their inputs. */
   readonly assumed: number;
   /** Tensors with one value everywhere that several operations read: each reader sees a constant of its own. */
-  readonly loose: readonly string[];
+  readonly untied: readonly string[];
   /** Tensors that no operation reads. */
-  readonly idle: readonly string[];
+  readonly unread: readonly string[];
 }
 
 const stackAware = new Set(
@@ -60,8 +60,8 @@ interface State {
   readonly constants: Value[];
   readonly unsupported: Unsupported[];
   readonly after: { count: number };
-  readonly loose: string[];
-  readonly idle: string[];
+  readonly untied: string[];
+  readonly unread: string[];
   readonly readers: ReadonlyMap<string, readonly OnnxNode[]>;
   readonly producers: ReadonlyMap<string, OnnxNode>;
   /** Numbers of constants with one entry that `Constant` nodes make, wherever they stand in the file. */
@@ -93,8 +93,8 @@ export function walkGraph(
     constants: [],
     unsupported: [],
     after: { count: 0 },
-    loose: [],
-    idle: [],
+    untied: [],
+    unread: [],
     readers: readersOf(graph),
     producers: new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node]))),
     singles: singleConstants(graph),
@@ -112,19 +112,19 @@ export function walkGraph(
   }
   for (const node of graph.nodes) followNode(state, node);
   for (const { name } of graph.outputs) fixDims(valueOf(state, name), `output "${name}"`);
-  const { weights, facts, constants, unsupported, after, loose, idle } = state;
+  const { weights, facts, constants, unsupported, after, untied, unread } = state;
   const computed = computedValues(state);
   const assumed = state.assumed.count;
   const counts = { after: after.count, assumed };
-  return { weights, computed, facts, constants, unsupported, ...counts, loose, idle };
+  return { weights, computed, facts, constants, unsupported, ...counts, untied, unread };
 }
 
 /** A stored tensor becomes a weight, a constant or, when it holds text, a value of which nothing is known. */
 function readInitializer(state: State, tensor: OnnxTensor, held: ReadonlySet<string>): void {
-  const { values, sources, weights, readers, loose, idle } = state;
+  const { values, sources, weights, readers, untied, unread } = state;
   const { name, shape, type } = tensor;
   if (!readers.has(name)) {
-    idle.push(name);
+    unread.push(name);
     return;
   }
   const role = storedRole(tensor, readers, held);
@@ -134,7 +134,7 @@ function readInitializer(state: State, tensor: OnnxTensor, held: ReadonlySet<str
     if (!isFloatType(type)) state.facts.push({ kind: "opaque", value }); // integers scale by nothing
     values.set(name, value);
   } else if (type !== "string") {
-    if (role === "loose" && sizeOf(shape) > 1) loose.push(name);
+    if (role === "loose" && sizeOf(shape) > 1) untied.push(name);
     const value = { ...plainValue(name, [], "constant"), ...storedConstant(tensor) };
     (value.numbers === null ? values : sources).set(name, value);
   } else values.set(name, unknownValue(name));
@@ -185,7 +185,7 @@ function singleOf({ sources, values, singles }: State, name: string): number | u
 function inputOf(state: State, node: OnnxNode, name: string): Value | null {
   const value = valueOf(state, name);
   if (value === null || value.stack === null || stackAware.has(node.op)) return value;
-  return collapse(value, node.name);
+  return collapse(value, node.name, state.facts);
 }
 
 /** Calls the handler of a node and completes what it said: numbers of constants, opaque values. @throws {Declined} */
@@ -221,8 +221,8 @@ function handle(
 
 /** Values that nodes made and whose dimensions are known one by one. */
 function computedValues({ values, producers }: State): Map<string, Value> {
-  const isComputed = ({ origin, unknown, stack, picked }: Value) =>
-    origin === "computed" && !unknown && stack === null && picked === null;
+  const isComputed = ({ origin, unknown, stack, picked, joined }: Value) =>
+    origin === "computed" && !unknown && stack === null && picked === null && joined === null;
   return new Map([...values].filter(([name, value]) => producers.has(name) && isComputed(value)));
 }
 
@@ -235,6 +235,7 @@ function plainValue(name: string, dims: readonly Atom[], origin: Value["origin"]
     entry: null,
     stack: null,
     picked: null,
+    joined: null,
     unknown: false,
   };
 }
@@ -262,7 +263,13 @@ function coverOpaque(
   }
   const silent = outputs.every((value) => value?.origin === "constant");
   for (const value of silent ? [] : [...inputs, ...outputs]) {
-    if (value !== null && value.picked === null && !covered.has(value) && value.dims.length > 0)
+    if (
+      value !== null &&
+      value.picked === null &&
+      value.joined === null &&
+      !covered.has(value) &&
+      value.dims.length > 0
+    )
       facts.push({ kind: "opaque", value });
   }
 }

@@ -78,11 +78,35 @@ const quantisedInputs: Readonly<Record<string, readonly number[]>> = {
 };
 const smallIntegers: ReadonlySet<OnnxType> = new Set(["int8", "uint8", "int32"]);
 
+/** Operations that take rows of a quantised table, or turn it, before it is made floats again. */
+const beforeFloats = new Set("Gather Transpose Reshape Squeeze Unsqueeze Identity".split(" "));
+
+/** Whether a table of integers is made floats after some of its rows were taken. */
+function isQuantisedTable(
+  tensor: OnnxTensor,
+  readers: ReadonlyMap<string, readonly OnnxNode[]>,
+): boolean {
+  if (tensor.shape.length < 2 || tensor.type === "int32") return false;
+  const open = [tensor.name];
+  const seen = new Set<string>();
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    for (const { op, domain, inputs, outputs } of readers.get(name) ?? []) {
+      if (inputs[0] !== name) continue;
+      if (op === "DequantizeLinear" && name !== tensor.name) return true;
+      if (domain !== "" || !beforeFloats.has(op) || seen.has(outputs[0])) continue;
+      seen.add(outputs[0]);
+      open.push(outputs[0]);
+    }
+  }
+  return false;
+}
+
 /** Whether a tensor of integers stands for a quantised weight. */
-function isQuantised(tensor: OnnxTensor, readers: readonly OnnxNode[]): boolean {
+function isQuantised(tensor: OnnxTensor, all: ReadonlyMap<string, readonly OnnxNode[]>): boolean {
+  const readers = all.get(tensor.name) ?? [];
+  if (!smallIntegers.has(tensor.type) || sizeOf(tensor.shape) <= 1) return false;
   return (
-    smallIntegers.has(tensor.type) &&
-    sizeOf(tensor.shape) > 1 &&
+    isQuantisedTable(tensor, all) ||
     readers.some(
       ({ op, inputs }) =>
         (op !== "Cast" || (tensor.type !== "int32" && tensor.shape.length > 1)) &&
@@ -152,7 +176,7 @@ export function storedRole(
   held: ReadonlySet<string>,
 ): StoredRole {
   if (held.has(tensor.name)) return "constant";
-  if (isQuantised(tensor, readers.get(tensor.name) ?? [])) return "weight";
+  if (isQuantised(tensor, readers)) return "weight";
   if (!isFloatType(tensor.type)) return "constant";
   if (sizeOf(tensor.shape) <= 1) return "loose";
   const isShared = (readers.get(tensor.name)?.length ?? 0) > 1;

@@ -3,18 +3,19 @@
 import type { Atom } from "../index-sets/atoms.ts";
 
 /** Numbers of a constant, row-major. */
-export interface Numbers {
+export interface KnownNumbers {
   readonly data: Float32Array | Float64Array;
   /** Whole numbers: division truncates. */
   readonly integer: boolean;
 }
 
+/** What a graph computes or stores: its dimensions as atoms, and its numbers where they are known. */
 export interface Value {
   readonly name: string;
   readonly dims: readonly Atom[];
   /** `weight`: made of tensors of the file only; `constant`: made of constants only; `computed`: depends on the input. */
   readonly origin: "weight" | "constant" | "computed";
-  readonly numbers: Numbers | null;
+  readonly numbers: KnownNumbers | null;
   /** The one number that every entry of a constant equals, when that is known. */
   readonly entry: number | null;
   /**
@@ -27,6 +28,11 @@ export interface Value {
    * recurrent layer): nothing is known of it on its own.
    */
   readonly picked: { readonly source: Value; readonly axis: number; readonly index: number } | null;
+  /**
+   * Values put end to end along an axis of which only single indices are read (the last states of several recurrent layers):
+   * each keeps axes of its own, and nothing is known of the whole.
+   */
+  readonly joined: { readonly axis: number; readonly parts: readonly Value[] } | null;
   /** The shape could not be inferred: an operation before it is unknown. */
   readonly unknown: boolean;
 }
@@ -51,6 +57,8 @@ export type PointwiseLaw =
   | "choose"
   /** Compares two inputs: nothing changes when both scale alike by a positive factor. */
   | "compare"
+  /** A power of its only input: f(s x) = s^degree f(x) for s > 0. */
+  | "power"
   | "opaque";
 
 /** What an operation does to values, beyond which dimensions are the same: read by the later passes. */
@@ -60,6 +68,8 @@ export type Fact =
       readonly law: PointwiseLaw;
       readonly inputs: readonly Value[];
       readonly output: Value;
+      /** Of a `power`. @default 1 */
+      readonly degree?: number;
     }
   /** Entries along these dimensions are combined (reduced, normalised, attended over). */
   | { readonly kind: "mix"; readonly value: Value; readonly dims: readonly number[] }
@@ -91,6 +101,8 @@ export type Fact =
 
 export interface CarryOptions {
   readonly homogeneous?: boolean;
+  /** Of what is only positively homogeneous: `to` scales as this power of `from`. @default 1 */
+  readonly degree?: number;
   /** `to` holds the entries of `from` that begin at `start` along this dimension of `from`. */
   readonly slice?: { readonly dim: number; readonly start: number };
   /** `from` is put at `start` along this dimension of `to`. */

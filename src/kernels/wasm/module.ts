@@ -30,7 +30,7 @@ const arrived = 0;
 const turn = 4;
 
 /** Most pages of 64 KiB that a memory may have. */
-export const mostPages = 65_536;
+export const maxPages = 65_536;
 
 function writeOperation(frame: Frame, operation: Operation, fused: boolean): void {
   const madd = multiplyAdd(fused);
@@ -128,7 +128,7 @@ export function writeProgram(
 ): ModuleWriter {
   const { threads } = program.layout;
   const limits =
-    threads === 1 ? { pages: 1 } : { pages: 1, maximum: mostPages, shared: true as const };
+    threads === 1 ? { pages: 1 } : { pages: 1, maximum: maxPages, shared: true as const };
   const module = writeModule(limits);
   const meeting = threads === 1 ? undefined : writeMeeting(module, threads, sleeps);
   const names = new Set<string>();

@@ -9,7 +9,7 @@ interface Activation {
   readonly positive: boolean;
   /** f(-x) = -f(x). */
   readonly odd: boolean;
-  /** Consumes. */
+  /** @consumes */
   readonly apply: (x: np.Array) => np.Array;
 }
 
@@ -21,12 +21,13 @@ const activations = {
   identity: { positive: true, odd: true, apply: (x) => x },
 } satisfies Record<string, Activation>;
 
+/** Names of activations. */
 export type ActivationName = keyof typeof activations;
 
 /** Names of all activations. */
 export const activationNames = Object.keys(activations) as ActivationName[];
 
-/** The activation of that name on an array of any shape; consumes. */
+/** The activation of that name on an array of any shape. @consumes */
 export function activate(name: ActivationName, x: np.Array): np.Array {
   return activations[name].apply(x);
 }

@@ -5,7 +5,7 @@ import { numpy as np } from "@jax-js/jax";
 
 const fanIn = 8;
 
-/** Joins arrays along an axis, in order; consumes. */
+/** Joins arrays along an axis, in order. @consumes */
 export function concatenateAll(arrays: readonly np.Array[], axis: number): np.Array {
   if (arrays.length === 1) return arrays[0];
   const groups = Array.from({ length: Math.ceil(arrays.length / fanIn) }, (_, i) =>

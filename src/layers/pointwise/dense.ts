@@ -46,7 +46,7 @@ export function denseStack(
 ): {
   parameterCount: number;
   init(seed: number): LayerParams;
-  /** [batch, inputs] -> [batch, outputs]; drops units only when a key is given. Consumes. */
+  /** [batch, inputs] -> [batch, outputs]; drops units only when a key is given. @consumes */
   apply(params: LayerParams, x: np.Array, key?: np.Array): np.Array;
 } {
   checkDropout("dropout", dropout);
@@ -76,7 +76,7 @@ export function denseStack(
   };
 }
 
-/** Inverted dropout: zero with probability `rate`, the rest scaled up. Consumes. */
+/** Inverted dropout: zero with probability `rate`, the rest scaled up. @consumes */
 export function dropUnits(x: np.Array, key: np.Array, rate: number): np.Array {
   const kept = random.bernoulli(key, 1 - rate, x.shape);
   return np.where(kept, np.multiply(x, 1 / (1 - rate)), 0);

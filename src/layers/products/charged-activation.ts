@@ -29,8 +29,8 @@ export function activationOf(
 /** Dimensions of a gate: those that only permutations act on, with what encloses them. */
 function gateDims(lowered: LoweredSpec, { dims }: AtomicTensor): number[] {
   const plain = (dim: number): boolean => {
-    const { axis, governor } = dims[dim];
-    return !isCharged(lowered, axis) && (governor === null || plain(governor));
+    const { axis, parent } = dims[dim];
+    return !isCharged(lowered, axis) && (parent === null || plain(parent));
   };
   return dims.flatMap((_, dim) => (plain(dim) ? [dim] : []));
 }
@@ -54,8 +54,8 @@ export function withGates(lowered: LoweredSpec, preferred: ActivationName): Lowe
       name: `${tensor.name}~gate`,
       source: tensor.source,
       dims: kept.map((dim) => {
-        const { governor } = tensor.dims[dim];
-        return { ...tensor.dims[dim], governor: governor === null ? null : kept.indexOf(governor) };
+        const { parent } = tensor.dims[dim];
+        return { ...tensor.dims[dim], parent: parent === null ? null : kept.indexOf(parent) };
       }),
       fixed: [],
       fixedSize: 1,
@@ -100,7 +100,7 @@ export function chargedActivation(
   });
 }
 
-/** x times 2 sigmoid(gate), the same for all fixed entries and along all dimensions the gate does not have. Consumes. */
+/** x times 2 sigmoid(gate), the same for all fixed entries and along all dimensions the gate does not have. @consumes */
 function applyGate(
   lowered: LoweredSpec,
   tensor: AtomicTensor,

@@ -8,8 +8,12 @@ import { isRead, type Formula } from "../../symmetry/formula.ts";
 /** Coefficients by derived tensor id: [from * channels, to * channels], [from, to, channels] or [operands, channels]. */
 export type DerivedCoefficients = ReadonlyMap<number, np.Array>;
 
-/** An array with the indices `has` (in its order) as one whose dimensions are all `indices`, of size 1 where it has none. Consumes. */
-function spread(x: np.Array, has: readonly number[], indices: readonly ProductIndex[]): np.Array {
+/** An array with the indices `has` (in its order) as one whose dimensions are all `indices`, of size 1 where it has none. @consumes */
+function expandDims(
+  x: np.Array,
+  has: readonly number[],
+  indices: readonly ProductIndex[],
+): np.Array {
   const batch = x.shape[0];
   const sorted = has.toSorted((a, b) => a - b);
   const open = np.reshape(x, [batch, ...has.map((i) => indices[i].size)]);
@@ -24,14 +28,14 @@ function spread(x: np.Array, has: readonly number[], indices: readonly ProductIn
 
 /**
  * Sums over dimensions, which stay with size 1 for a reshape to drop. Compiled, the engine's sum of a product over a dimension of
- * size 1 is wrong where it works on vectors (last dimension a multiple of 4). Consumes.
+ * size 1 is wrong where it works on vectors (last dimension a multiple of 4). @consumes
  */
 function sumLarge(x: np.Array, dims: readonly number[]): np.Array {
   const large = dims.filter((dim) => x.shape[dim] > 1);
   return large.length === 0 ? x : np.sum(x, large, { keepdims: true });
 }
 
-/** The average over dimensions 1 to n: [batch, ..., width] -> [batch, width]. Consumes. */
+/** The average over dimensions 1 to n: [batch, ..., width] -> [batch, width]. @consumes */
 export function averageMiddle(x: np.Array): np.Array {
   const dims = x.shape.slice(1, -1).map((_, dim) => dim + 1);
   const entries = x.shape.slice(1, -1).reduce((n, size) => n * size, 1);
@@ -39,7 +43,7 @@ export function averageMiddle(x: np.Array): np.Array {
   return scaledBy(sum, 1 / entries);
 }
 
-/** Two arrays multiplied index by index and summed over all indices that `result` does not have, in its order. Consumes. */
+/** Two arrays multiplied index by index and summed over all indices that `result` does not have, in its order. @consumes */
 function combine(
   [x, ofX]: readonly [np.Array, readonly number[]],
   [y, ofY]: readonly [np.Array, readonly number[]],
@@ -48,7 +52,7 @@ function combine(
 ): np.Array {
   const batch = x.shape[0];
   const gone = indices.flatMap((_, i) => (result.includes(i) ? [] : [i + 1]));
-  const made = np.multiply(spread(x, ofX, indices), spread(y, ofY, indices));
+  const made = np.multiply(expandDims(x, ofX, indices), expandDims(y, ofY, indices));
   const sorted = result.toSorted((a, b) => a - b);
   const summed = np.reshape(sumLarge(made, gone), [batch, ...sorted.map((i) => indices[i].size)]);
   const inOrder = result.every((index, place) => index === sorted[place])
@@ -65,7 +69,7 @@ const scaledBy = (x: np.Array, factor: number): np.Array =>
 /**
  * One product for every network. Channels stay last and are multiplied one by one: a sum of such products takes the engine a
  * tenth of the time of matrix products with channels in front, whose transpositions cost more than the products.
- * Consumes.
+ * @consumes
  */
 function product(
   lowered: LoweredSpec,
@@ -104,14 +108,14 @@ function addUp(operands: readonly np.Array[], coefficients: np.Array | null, cha
   return scaled.reduce((sum, x) => np.add(sum, x));
 }
 
-/** sign(x) log(1 + |x|): nearly x for small entries, of moderate size for large ones. Consumes. */
+/** sign(x) log(1 + |x|): nearly x for small entries, of moderate size for large ones. @consumes */
 export function signedLog(x: np.Array): np.Array {
   return np.multiply(np.sign(x.ref), np.log1p(np.abs(x)));
 }
 
 const gates = { "signed-log": signedLog, sin: np.sin, cos: np.cos };
 
-/** One derived tensor [batch, ...dims, fixed * channels] from its operands; `coefficients` where its formula has some. Consumes. */
+/** One derived tensor [batch, ...dims, fixed * channels] from its operands; `coefficients` where its formula has some. @consumes */
 export function deriveOne(
   lowered: LoweredSpec,
   formula: Formula,
@@ -142,7 +146,7 @@ export function deriveOne(
 
 /**
  * Arrays of all tensors that are read, derived ones included, in order. `inputs` are those of the spec's own tensors.
- * Consumes everything.
+ * @consumes everything
  */
 export function deriveTensors(
   lowered: LoweredSpec,
@@ -224,13 +228,13 @@ function pullSum(
 }
 
 /** Derivatives of gates. Consume. */
-const slopes = {
+const derivatives = {
   "signed-log": (x: np.Array) => np.reciprocal(np.add(np.abs(x), 1)),
   sin: (x: np.Array) => np.cos(x),
   cos: (x: np.Array) => np.negative(np.sin(x)),
 };
 
-/** The gradient of {@link deriveOne}, written out: derived by the engine it takes several times as long. Consumes. */
+/** The gradient of {@link deriveOne}, written out: derived by the engine it takes several times as long. @consumes */
 export function pullOne(
   lowered: LoweredSpec,
   formula: Formula,
@@ -254,17 +258,17 @@ export function pullOne(
     }
     case "reduce": {
       const sizes = x.shape.map((size, dim) => (formula.dims.includes(dim - 1) ? 1 : size));
-      const spreadOut = np.broadcastTo(np.reshape(gradient, sizes), x.shape);
+      const broadcast = np.broadcastTo(np.reshape(gradient, sizes), x.shape);
       x.dispose();
-      return { operands: [scaledBy(spreadOut, formula.factor)], coefficients: null };
+      return { operands: [scaledBy(broadcast, formula.factor)], coefficients: null };
     }
     case "map":
       return pullMap(formula, x, coefficients as np.Array, gradient, channels);
     case "sum":
       return pullSum(operands, coefficients, gradient, channels);
     case "gate": {
-      const slope = slopes[formula.function](scaledBy(x, formula.frequency));
-      const back = np.multiply(gradient, scaledBy(slope, formula.frequency));
+      const derivative = derivatives[formula.function](scaledBy(x, formula.frequency));
+      const back = np.multiply(gradient, scaledBy(derivative, formula.frequency));
       return { operands: [back], coefficients: null };
     }
   }

@@ -32,7 +32,7 @@ const filledUp = (columns: number) => Math.ceil(columns / 4) * 4;
 
 /**
  * Features [batch, ...slots, columns] in order as one matrix [batch * slots, columns] a group, with columns of zeros at the
- * end up to a multiple of 4. Consumes.
+ * end up to a multiple of 4. @consumes
  */
 export function sideBySide(features: readonly np.Array[]): np.Array[] {
   const last = features[0].ndim - 1;
@@ -45,7 +45,7 @@ export function sideBySide(features: readonly np.Array[]): np.Array[] {
   });
 }
 
-/** The rows of a coefficient matrix that belong to every group, with rows of zeros where the group has columns of zeros. Consumes. */
+/** The rows of a coefficient matrix that belong to every group, with rows of zeros where the group has columns of zeros. @consumes */
 export function splitRows(matrix: np.Array, groups: readonly ColumnGroup[]): np.Array[] {
   let from = 0;
   const parts = groups.map(({ columns }) => {
@@ -62,7 +62,7 @@ export function splitRows(matrix: np.Array, groups: readonly ColumnGroup[]): np.
   return parts;
 }
 
-/** All features, group by group, times the matrix: [batch * slots, outputs]. Consumes. */
+/** All features, group by group, times the matrix: [batch * slots, outputs]. @consumes */
 export function multiplyAll(features: readonly np.Array[], matrix: np.Array): np.Array {
   const last = features[0].ndim - 1;
   const groups = groupColumns(features.map(({ shape }) => shape[last]));
@@ -75,7 +75,7 @@ export function multiplyAll(features: readonly np.Array[], matrix: np.Array): np
 /**
  * A matrix product plus a row of zeros that depends on the matrix. The row gives the product's gradient a second reader,
  * for which the compiler stores it; with one reader it would add up the gradients of all slices of the product again for
- * every number of the matrix's gradient, a hundred times the work. Consumes.
+ * every number of the matrix's gradient, a hundred times the work. @consumes
  */
 function multiply(x: np.Array, matrix: np.Array): np.Array {
   const zeros = np.multiply(sliceAlong(matrix.ref, 0, 0, 1), 0); // [1, outputs]

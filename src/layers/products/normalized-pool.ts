@@ -12,14 +12,14 @@ const tiny = 1e-24;
 export interface NormalizedPool {
   /** Values per network and channel. */
   readonly width: number;
-  /** Arrays of all tensors that are read -> [batch, width * channels], or nothing where no tensor qualifies. Consumes. */
+  /** Arrays of all tensors that are read -> [batch, width * channels], or nothing where no tensor qualifies. @consumes */
   apply(inputs: readonly np.Array[], channels: number): np.Array[];
 }
 
 type Charge = { readonly positive: boolean; readonly sign: boolean; readonly linear: boolean };
 
 function chargeOf({ axes }: LoweredSpec, { dims }: AtomicTensor): Charge {
-  const scales = dims.map(({ axis }) => axes[axis].scale);
+  const scales = dims.map(({ axis, still }) => (still ? null : axes[axis].scale));
   return {
     positive: scales.includes("positive"),
     sign: scales.includes("sign"),
@@ -27,7 +27,7 @@ function chargeOf({ axes }: LoweredSpec, { dims }: AtomicTensor): Charge {
   };
 }
 
-/** x / |x| with the norm over the last dimension; 0 where x is. Consumes. */
+/** x / |x| with the norm over the last dimension; 0 where x is. @consumes */
 export function divideByNorm(x: np.Array): np.Array {
   const squares = np.sum(np.multiply(x.ref, x.ref), x.ndim - 1, { keepdims: true });
   const large = np.greater(squares.ref, tiny);

@@ -76,7 +76,7 @@ const operandsOf = ({ tensors }: Level): number[] => [
   ...new Set(tensors.flatMap(({ formula }) => formula.operands)),
 ];
 
-/** Computes the level's tensors from its operands, in the order of `operandsOf`. Consumes. */
+/** Computes the level's tensors from its operands, in the order of `operandsOf`. @consumes */
 function computeLevel(level: Level, params: LayerParams, values: readonly np.Array[]): np.Array[] {
   const { derived, channels, tensors } = level;
   const used = operandsOf(level);
@@ -89,7 +89,7 @@ function computeLevel(level: Level, params: LayerParams, values: readonly np.Arr
   return made;
 }
 
-/** Gradients of parameters, and of every operand of every tensor in turn, from those of the level's tensors. Consumes. */
+/** Gradients of parameters, and of every operand of every tensor in turn, from those of the level's tensors. @consumes */
 function pullLevel(
   level: Level,
   params: LayerParams,

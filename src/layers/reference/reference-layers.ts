@@ -28,7 +28,7 @@ export const extraTensor = (id: number, name: string, axes: readonly number[]): 
   id,
   name,
   source: name,
-  dims: axes.map((axis) => ({ axis, governor: null, inverse: false })),
+  dims: axes.map((axis) => ({ axis, parent: null, inverse: false })),
   fixed: [],
   fixedSize: 1,
   order: axes.map((_, i) => i),

@@ -148,12 +148,12 @@ function addGradients(
 ): readonly Numbers[] {
   let back = cotangents;
   for (const { step, inputs, outputs } of traces.toReversed()) {
-    const [, slope] = functions[step.activation];
+    const [, derivative] = functions[step.activation];
     const own = outputs.map(({ width, data }, id) => {
       const at = step.results.indexOf(id);
       return {
         width,
-        data: at === -1 ? new Float64Array(0) : data.map((x, i) => back[at][i] * slope(x)),
+        data: at === -1 ? new Float64Array(0) : data.map((x, i) => back[at][i] * derivative(x)),
       };
     });
     const terms = weighted(step, params);

@@ -47,7 +47,7 @@ const tensorOf = (shape: readonly number[], data: ArrayLike<number>): SafeTensor
 });
 
 /** More JSON than any run writes. */
-const mostMetadataBytes = 10_000_000;
+const maxMetadataBytes = 10_000_000;
 
 async function sealed(
   tensors: Readonly<Record<string, SafeTensor>>,
@@ -96,7 +96,7 @@ export function writeMetaCheckpoint(checkpoint: MetaCheckpoint): Promise<Uint8Ar
 export async function readMetaCheckpoint(bytes: Uint8Array): Promise<MetaCheckpoint> {
   const { record, metadata } = await opened("readMetaCheckpoint", metaFormat, bytes);
   const run = parseJson(metadata["run"] ?? "", {
-    bytes: mostMetadataBytes,
+    bytes: maxMetadataBytes,
     fail: (problem) =>
       new FormatError(`readMetaCheckpoint: metadata "run" ${problem}; the file is damaged`),
   }) as Omit<MetaCheckpoint, "theta" | "optimizer">;

@@ -7,6 +7,7 @@ import type { HostRecord } from "../../engine/arrays.ts";
 import type { InnerTask } from "../../tasks/inner/inner-task.ts";
 import { thetaFromVector, thetaSize, thetaToVector } from "../host-theta.ts";
 import { optimizerKind } from "../registry.ts";
+import type { ThetaShapes } from "../update-program.ts";
 import {
   addEstimate,
   checkEstimator,
@@ -50,7 +51,13 @@ export type MetaEvent =
       readonly innerStepsPerSecond: number;
       readonly secondsLeft: number;
     } & MetaRecord)
-  | { readonly type: "checkpoint"; readonly step: number; readonly bytes: number }
+  | {
+      readonly type: "checkpoint";
+      readonly step: number;
+      readonly bytes: number;
+      /** As it is after that step. */
+      readonly theta: HostRecord;
+    }
   | {
       readonly type: "done";
       /** Whether all outer steps are done; false when the time was over. */
@@ -148,7 +155,7 @@ export async function* metaTrain(
     const sizes = groupSizes(settings.pairs, options.pool.width);
     for (const pairs of sizes) groups.push(await options.pool.open({ settings, pairs }));
     if (checkpoint !== undefined) yield* loadUnrolls(options, run, groups, sizes);
-    yield* outerLoop(options, run, { groups, sizes, saved: checkpoint?.optimizer });
+    yield* outerLoop(options, run, { groups, sizes, saved: checkpoint?.optimizer, thetaShapes });
     yield {
       type: "done",
       complete: run.step >= settings.outerSteps,
@@ -190,6 +197,7 @@ interface Workforce {
   readonly groups: readonly UnrollGroup[];
   readonly sizes: readonly number[];
   readonly saved: HostRecord | undefined;
+  readonly thetaShapes: ThetaShapes;
 }
 
 /** All pairs through one truncation, group by group at once. */
@@ -283,7 +291,7 @@ const summary = (records: readonly MetaRecord[]): MetaRecord => ({
 async function keep(
   { store, settings }: MetaTrainOptions,
   run: Run,
-  { groups, sizes }: Workforce,
+  { groups, sizes, thetaShapes }: Workforce,
   optimizer: HostRecord,
 ): Promise<MetaEvent> {
   if (run.step < settings.outerSteps) {
@@ -302,5 +310,6 @@ async function keep(
     if (old !== null && (Number(old[1]) !== run.step || run.step >= settings.outerSteps))
       await store.remove(name);
   }
-  return { type: "checkpoint", step: run.step, bytes: bytes.length };
+  const theta = thetaFromVector(thetaShapes, run.theta);
+  return { type: "checkpoint", step: run.step, bytes: bytes.length, theta };
 }

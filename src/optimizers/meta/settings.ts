@@ -4,8 +4,9 @@ import { OptionError } from "../../core/errors.ts";
 import type { EstimatorName } from "./estimator.ts";
 
 /** What a learned optimizer is to make small: the mean of all losses of an episode, or the last one. */
-export type Objective = "mean" | "last";
+export type EpisodeLoss = "mean" | "last";
 
+/** What meta-training does, and for how long. */
 export interface MetaSettings {
   /** A kind of learned optimizer. */
   readonly kind: string;
@@ -16,7 +17,7 @@ export interface MetaSettings {
   /** Tasks side by side, each with its antithetic twin. */
   readonly pairs: number;
   readonly estimator: EstimatorName;
-  readonly objective: Objective;
+  readonly objective: EpisodeLoss;
   /** Inner steps between two steps of theta. */
   readonly truncation: number;
   /** Inner steps of an episode, drawn log-uniformly, whole truncations; two equal numbers give one length. */

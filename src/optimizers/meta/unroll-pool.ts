@@ -13,6 +13,7 @@ export interface GroupRequest {
   readonly pairs: number;
 }
 
+/** Where unrolls of meta-training take place. */
 export interface UnrollPool {
   /** Groups at most. */
   readonly width: number;

@@ -32,6 +32,7 @@ export interface TruncationRequest {
   readonly times: readonly EpisodeTime[];
 }
 
+/** What one truncation of a pair of unrolls came to. */
 export interface TruncationResult extends PairLosses {
   /** Whether a loss of one of the twins was NaN or infinite. */
   readonly diverged: boolean;

@@ -13,9 +13,10 @@ import { product } from "../../populations/layers/products.ts";
 import { lowerSpec } from "../../symmetry/lower.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { hostNormal, hostZeros } from "../host-theta.ts";
+import { blocksAsAxes } from "../permuted-spec.ts";
 import type { TensorLayout } from "../tensor-layout.ts";
 import type { OutputLayer } from "./output-layer.ts";
-import { kindPlaces, mostRank, termKinds } from "./term-kinds.ts";
+import { kindPlaces, maxRank, termKinds } from "./term-kinds.ts";
 
 export interface EquivariantOutputOptions {
   readonly channels: number;
@@ -26,7 +27,13 @@ export interface EquivariantOutputOptions {
 }
 
 /** Compiled ways into and out of the products of a plan. */
-function passes(spec: SymmetrySpec, layout: TensorLayout, channels: number) {
+function passes(
+  given: SymmetrySpec,
+  layout: TensorLayout,
+  { channels, coefficients }: EquivariantOutputOptions,
+) {
+  // One table for all specs sees vocabularies as axes, and positions of kernels as places of one entry.
+  const spec = coefficients === "kinds" ? blocksAsAxes(given, 2) : given;
   const lowered = lowerSpec(spec, { fixedAxes: "permute" });
   const merged = mergeTensors(lowered);
   const executable = planLowered(merged);
@@ -64,19 +71,20 @@ function passes(spec: SymmetrySpec, layout: TensorLayout, channels: number) {
 export function equivariantOutput(
   spec: SymmetrySpec,
   layout: TensorLayout,
-  { channels, coefficients, bias = true }: EquivariantOutputOptions,
+  options: EquivariantOutputOptions,
 ): OutputLayer {
-  const { executable, lowered, read, place } = passes(spec, layout, channels);
+  const { channels, coefficients, bias = true } = options;
+  const { executable, lowered, read, place } = passes(spec, layout, options);
   const coefficientLayer =
     coefficients === "terms"
       ? ownCoefficients(executable, channels)
       : kindCoefficients(executable, channels);
   const ranks = layout.tensors.map(({ name }) => {
     const part = lowered.tensors.find(({ source }) => source === name);
-    return Math.min(part?.dims.length ?? 0, mostRank);
+    return Math.min(part?.dims.length ?? 0, maxRank);
   });
-  const biasSize = coefficients === "terms" ? layout.tensors.length : mostRank + 1;
-  const spread = jit((own: np.Array) =>
+  const biasSize = coefficients === "terms" ? layout.tensors.length : maxRank + 1;
+  const broadcast = jit((own: np.Array) =>
     concatenateAll(
       ranks.map((rank) => own.ref.slice([], [rank, rank + 1])),
       1,
@@ -95,7 +103,7 @@ export function equivariantOutput(
       const { "out.bias": own, ...rest } = theta;
       const prepared = coefficientLayer.prepare(rest);
       if (!bias) return prepared;
-      return { ...prepared, "out.bias": coefficients === "terms" ? own : spread(own) };
+      return { ...prepared, "out.bias": coefficients === "terms" ? own : broadcast(own) };
     },
     apply(prepared, hidden) {
       const products = read(hidden).map((x, p) => product(x, prepared[`out.mix${p}`].ref));

@@ -10,7 +10,7 @@ import type { ExecutablePlan } from "../../plan/plan-spec.ts";
 import { jointLabels } from "../../plan/terms.ts";
 
 /** Tensors of this rank and more are treated alike. */
-export const mostRank = 3;
+export const maxRank = 3;
 
 /** Which axes of the target a term carries, by the target's rank: axes of matrices are told apart by their place. */
 const carriedByRank = [
@@ -42,7 +42,7 @@ export const termKinds: readonly string[] = Object.freeze(
 const indexOfKind = new Map(termKinds.map((kind, index) => [kind, index]));
 
 /** The rank by which kinds tell tensors apart. */
-export const rankOf = ({ dims }: AtomicTensor): number => Math.min(dims.length, mostRank);
+export const rankOf = ({ dims }: AtomicTensor): number => Math.min(dims.length, maxRank);
 
 function carriedOf({ blocks }: Pattern, rank: number): string {
   const carried = blocks.filter(({ slot }) => slot !== null).flatMap(({ dims }) => dims);

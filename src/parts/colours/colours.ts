@@ -6,7 +6,7 @@ import { instanceCount } from "../../symmetry/element.ts";
 import { lookup } from "../../core/records.ts";
 import { stridesOf } from "../../core/shapes.ts";
 import type { Axis } from "../../symmetry/types.ts";
-import { governorsOf, type Numbers } from "../../symmetry/dense.ts";
+import { parentsOf, type FloatArray } from "../../symmetry/dense.ts";
 import { type Lanes64, mixInto, textWord } from "./mix.ts";
 import type { MatchPart, MatchProblem, PartReader } from "../problem.ts";
 
@@ -21,9 +21,19 @@ export type Colours = Readonly<Record<string, AxisColours>>;
 
 export const isReordered = ({ group }: Axis): boolean => group === "permutation";
 
+/** A double holds whole numbers of 53 bits: all 32 of the upper lane and this many of the lower one. */
+const lowerBits = 21;
+
 /** One colour as a number that can be compared and sorted (53 of its 64 bits). */
 export const colourKey = ({ lo, hi }: AxisColours, at: number): number =>
-  (hi[at] >>> 0) * 2097152 + (lo[at] >>> 11);
+  (hi[at] >>> 0) * 2 ** lowerBits + (lo[at] >>> (32 - lowerBits));
+
+/** Contexts of words that are mixed: any numbers will do that keep marks and the dimensions of a part apart. */
+const markWord = 5;
+const markContext = [77, 99] as const;
+const dimContext = 0x51ed27;
+/** Added to the number of a dimension, so that it is never 0. */
+const firstDimWord = 3;
 
 /** By axis, marks that set single colours apart: slot in {@link AxisColours} -> mark. */
 export type Marks = Readonly<Record<string, ReadonlyMap<number, number>>>;
@@ -39,7 +49,7 @@ export function firstColours(problem: MatchProblem, marks: Marks = {}): Colours 
       const lo = new Int32Array(count).fill(1);
       const hi = new Int32Array(count).fill(1);
       for (const [slot, mark] of lookup(marks, name) ?? []) {
-        mixInto(out, mark, 5, 77, 99);
+        mixInto(out, mark, markWord, ...markContext);
         lo[slot] = out.lo;
         hi[slot] = out.hi;
       }
@@ -138,7 +148,7 @@ interface ColouredDim {
 export function colourPart(
   { axes }: MatchProblem,
   part: MatchPart,
-  data: Numbers,
+  data: FloatArray,
   old: Colours,
   next: Colours,
 ): Lanes64 {
@@ -165,7 +175,7 @@ function colouredDim(
 ): ColouredDim {
   const { axis, size } = part.dims[dim];
   const moving = axis !== null && isReordered(axes[axis]) ? lookup(old, axis) : undefined;
-  const chain = moving === undefined ? [dim] : [...governorsOf(part.dims, dim), dim];
+  const chain = moving === undefined ? [dim] : [...parentsOf(part.dims, dim), dim];
   const weights = stridesOf(chain.map((at) => part.dims[at].size));
   const steps = part.dims.map((_, at) => (chain.includes(at) ? weights[chain.indexOf(at)] : 0));
   const count = moving?.lo.length ?? size;
@@ -173,7 +183,7 @@ function colouredDim(
   const hi = new Int32Array(count);
   const out: Lanes64 = { lo: 0, hi: 0 };
   for (let i = 0; i < count; i++) {
-    mixInto(out, moving?.lo[i] ?? i, moving?.hi[i] ?? 0, dim + 3, 0x51ed27);
+    mixInto(out, moving?.lo[i] ?? i, moving?.hi[i] ?? 0, dim + firstDimWord, dimContext);
     lo[i] = out.lo;
     hi[i] = out.hi;
   }
@@ -190,7 +200,7 @@ const words = new Int32Array(number.buffer);
  */
 function colourEntries(
   dims: readonly ColouredDim[],
-  data: Numbers,
+  data: FloatArray,
   salt: Lanes64,
   orientation: readonly number[],
   negative: boolean,

@@ -27,7 +27,7 @@ export interface ColourMatch {
 }
 
 /** Refinements of both networks that ties may cost: many for small networks, few where one takes seconds. */
-const mostRefinements = 256;
+const maxRefinements = 256;
 const refinedEntries = 4e8;
 
 /** The element that takes `b` to `a` if colours lead to one; `check` says whether an element does. */
@@ -41,7 +41,7 @@ export async function matchColours(
     (sum, { dims }) => sum + dims.reduce((count, { size }) => count * size, 1),
     1,
   );
-  let budget = Math.max(4, Math.min(mostRefinements, Math.floor(refinedEntries / entries)));
+  let budget = Math.max(4, Math.min(maxRefinements, Math.floor(refinedEntries / entries)));
 
   const search = async (
     marksA: Marks,

@@ -48,7 +48,7 @@ function partsByAxis({ parts }: MatchProblem): Map<string, number[]> {
   return byAxis;
 }
 
-/** Rows of one network in its gauge. Reads each part once per axis it carries, and once more at the end. */
+/** Rows of one network with normalized scales. Reads each part once per axis it carries, and once more at the end. */
 export async function anchoredRows(
   problem: MatchProblem,
   read: PartReader,
@@ -77,7 +77,7 @@ export async function anchoredRows(
   );
 }
 
-interface Stage {
+interface AnchorStage {
   readonly axes: readonly string[];
   /** Axes of the stage that must speak before they have heard anything. */
   readonly unheard: readonly string[];
@@ -89,10 +89,10 @@ const otherAxes = ({ axes }: MatchProblem, { dims }: MatchPart, dim: number): st
   );
 
 /** The order in which axes get anchors: from fixed axes outwards, through matrices rather than through vectors. */
-function stagesOf(problem: MatchProblem): Stage[] {
+function stagesOf(problem: MatchProblem): AnchorStage[] {
   const { axes, parts } = problem;
   const left = new Set(Object.keys(axes).filter((name) => isMoving(axes[name])));
-  const stages: Stage[] = [];
+  const stages: AnchorStage[] = [];
   const byAxis = partsByAxis(problem);
   const heardThrough = (least: number) => (name: string) =>
     (byAxis.get(name) ?? []).some((index) =>

@@ -1,7 +1,7 @@
 // Equivariant features: a few numbers for every index of every axis that move with the index and do not depend on the
 // order of any other axis. Messages are contractions of a part with the features of its other dimensions (a random
 // universal neural functional, in effect). They start matchings, order canonical forms and make sketches.
-// Scale parts must have been fixed before (gauge.ts): signs are followed, general-linear axes up to rotations.
+// Scale parts must have been fixed before (normalize-scales.ts): signs are followed, general-linear axes up to rotations.
 
 import { deriveSeed, randomStream } from "../../core/random.ts";
 import { instanceCount } from "../../symmetry/element.ts";

@@ -6,12 +6,12 @@ import { lookup } from "../../core/records.ts";
 import { sizeOf } from "../../core/shapes.ts";
 import type { Axis } from "../../symmetry/types.ts";
 import {
-  governorsOf,
+  parentsOf,
   innermostFirst,
   lanesOf,
   type Dense,
   type Lanes,
-  type Numbers,
+  type FloatArray,
 } from "../../symmetry/dense.ts";
 import type { MatchPart, MatchProblem } from "../problem.ts";
 
@@ -30,7 +30,7 @@ export type AxisFeatures = Readonly<Record<string, Float64Array>>;
 
 export const isMoving = (axis: Axis): boolean => axis.group !== "fixed";
 
-export function rootMeanSquare(data: Numbers): number {
+export function rootMeanSquare(data: FloatArray): number {
   let sum = 0;
   for (let i = 0; i < data.length; i++) sum += data[i] * data[i];
   return Math.sqrt(sum / Math.max(1, data.length));
@@ -49,7 +49,7 @@ export function messageTo(
   { channels = featureChannels, linear: plain = false }: MessageOptions = {},
 ): Float64Array {
   const { dims } = part;
-  const kept = target === null ? [] : [...governorsOf(dims, target), target];
+  const kept = target === null ? [] : [...parentsOf(dims, target), target];
   const linear =
     plain || dims.some(({ axis }) => axis !== null && axes[axis].group === "general-linear");
   let sizes = [...dense.sizes];
@@ -62,8 +62,8 @@ export function messageTo(
     const { axis, size } = dims[dim];
     const moving = axis !== null && isMoving(axes[axis]);
     const feature = moving ? features[axis] : fixedFeature(part.name, dim, size * channels);
-    const governors = moving ? governorsOf(dims, dim).map((g) => positions.indexOf(g)) : [];
-    const lanes = lanesOf(sizes, at, governors);
+    const parents = moving ? parentsOf(dims, dim).map((g) => positions.indexOf(g)) : [];
+    const lanes = lanesOf(sizes, at, parents);
     data =
       data === undefined
         ? contractRaw(raw, sizes[at], lanes, feature)
@@ -71,7 +71,7 @@ export function messageTo(
     sizes = sizes.toSpliced(at, 1);
     positions = positions.toSpliced(at, 1);
   }
-  data ??= spread(raw);
+  data ??= toChannels(raw);
   if (target === null) return data;
   const message = inAxisOrder(data, channels, sizes, positions, kept);
   for (const [at, dim] of kept.slice(0, -1).entries()) {
@@ -98,7 +98,7 @@ function dropSign(
 
 /** The numbers of a part before channels come in, and their root mean square, the unit they are read in. */
 interface Raw {
-  readonly data: Numbers;
+  readonly data: FloatArray;
   readonly unit: number;
   /** Every channel sees x; else odd channels see x |x|. */
   readonly linear: boolean;
@@ -106,7 +106,7 @@ interface Raw {
 }
 
 /** One copy of the numbers per channel, [...entries, channels]. */
-function spread({ data, unit, linear, channels }: Raw): Float64Array {
+function toChannels({ data, unit, linear, channels }: Raw): Float64Array {
   const all = new Float64Array(data.length * channels);
   for (let i = 0; i < data.length; i++) {
     const x = data[i] / unit;

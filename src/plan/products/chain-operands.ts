@@ -50,7 +50,9 @@ type Role =
   | { readonly kind: "carrier"; readonly toDim: number; readonly fromDim: number };
 
 function roleInChains(lowered: LoweredSpec, { dims }: AtomicTensor): Role {
-  const charged = dims.flatMap(({ axis }, dim) => (isCharged(lowered, axis) ? [dim] : []));
+  const charged = dims.flatMap(({ axis, still }, dim) =>
+    isCharged(lowered, axis) && still !== true ? [dim] : [],
+  );
   if (charged.length === 0) return { kind: "none", reason: "no axis with a scale part" };
   const other = (reason: string): Role => ({ kind: "other", reason });
   const bad = charged.find((dim) => lowered.axes[dims[dim].axis].group === "general-linear");

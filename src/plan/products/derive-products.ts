@@ -51,7 +51,7 @@ function linearProducts(lowered: LoweredSpec, builder: TensorBuilder): number[] 
     if (group !== "general-linear") return [];
     const once = sorted.filter(({ dims }) => dims.filter((d) => d.axis === axis).length === 1);
     const place = (tensor: AtomicTensor) => scaledDim(tensor, axis);
-    const free = once.filter((t) => !t.dims.some(({ governor }) => governor === place(t)));
+    const free = once.filter((t) => !t.dims.some(({ parent }) => parent === place(t)));
     const inverse = (t: AtomicTensor) => t.dims[place(t)].inverse;
     return free
       .filter((t) => !inverse(t))

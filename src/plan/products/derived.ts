@@ -65,7 +65,7 @@ function productDims(
   };
   const moved = (dim: LoweredDim, place: (i: number) => number): LoweredDim => ({
     ...dim,
-    governor: dim.governor === null ? null : place(dim.governor),
+    parent: dim.parent === null ? null : place(dim.parent),
   });
   return [
     ...keptX.map((i) => moved(x.dims[i], placeOfX)),
@@ -84,7 +84,7 @@ type Add = (
 export function tensorBuilder(lowered: LoweredSpec): TensorBuilder {
   const tensors = [...lowered.tensors];
   const add: Add = ({ source, name, feature = false }, dims, fixedSize, formula) => {
-    if (dims.some(({ governor }) => governor === -1)) {
+    if (dims.some(({ parent }) => parent === -1)) {
       throw new OptionError(
         `derived tensor "${name}": an axis that encloses another one is summed away before it`,
       );
@@ -173,8 +173,8 @@ function productFormulas(
 
 /** The dimensions that enclose one, innermost first. */
 export function enclosingDims({ dims }: Pick<AtomicTensor, "dims">, dim: number): number[] {
-  const { governor } = dims[dim];
-  return governor === null ? [] : [governor, ...enclosingDims({ dims }, governor)];
+  const { parent } = dims[dim];
+  return parent === null ? [] : [parent, ...enclosingDims({ dims }, parent)];
 }
 
 /** Leaves out derived tensors that no feature is made of; ids are numbered anew. */

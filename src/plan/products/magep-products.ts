@@ -11,7 +11,7 @@ export interface MagepOptions {
   readonly trained?: boolean;
   /** Only what an invariant layer reads. @default false */
   readonly invariant?: boolean;
-  /** Sums over hidden axes as published; otherwise divided by the root of their sizes, which keeps their spread. @default false */
+  /** Sums over hidden axes as published; otherwise divided by the root of their sizes, which keeps their standard deviation. @default false */
   readonly sums?: boolean;
 }
 

@@ -6,7 +6,7 @@ import type { Back, Pass, Shapes } from "./layer.ts";
 
 export interface Cell {
   readonly shapes: Shapes;
-  /** One network: the state [batch, hidden] after reading [batch, inputs]. Pure. Keeps the weights, consumes the rest. */
+  /** One network: the state [batch, hidden] after reading [batch, inputs]. Pure. @keeps weights @consumes rest */
   readonly apply: (weights: WeightBatch, state: np.Array, input: np.Array) => np.Array;
   /** The cell of n networks for as many times as a pass has. Inputs are data, [n or 1, batch, width]. */
   readonly open: (pass: Pass) => OpenCell;

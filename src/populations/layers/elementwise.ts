@@ -24,7 +24,7 @@ export const copyOf = jit((x: np.Array) => np.add(x, 0));
 
 /**
  * Gradient of the mean cross-entropy at scores [n, classes, batch] for one-hot targets of that shape: (softmax - target) / batch,
- * and 0 in columns without a target. Consumes.
+ * and 0 in columns without a target. @consumes
  */
 export const crossEntropyGradient = jit((scores: np.Array, targets: np.Array) => {
   const chances = nn.softmax(scores, -2);
@@ -33,7 +33,7 @@ export const crossEntropyGradient = jit((scores: np.Array, targets: np.Array) =>
   return np.multiply(np.subtract(np.multiply(chances, asked), targets), 1 / batch);
 });
 
-/** Gradient of the mean squared error at outputs [n, rows, outputs] for targets of that shape. Consumes. */
+/** Gradient of the mean squared error at outputs [n, rows, outputs] for targets of that shape. @consumes */
 export const squaredErrorGradient = jit((outputs: np.Array, targets: np.Array) => {
   const [, rows, width] = targets.shape;
   return np.multiply(np.subtract(outputs, targets), 2 / (rows * width));

@@ -11,7 +11,7 @@ export type Shapes = Readonly<Record<string, readonly number[]>>;
 
 /**
  * From the gradient at an output to the gradient at the input. Gives the gradients of the layer's tensors to the pass.
- * Consumes its argument and what the layer kept, so it can be called once.
+ * It can be called once. @consumes argument, and what the layer kept
  */
 export type Back = (atOutput: np.Array) => np.Array;
 
@@ -24,7 +24,7 @@ export interface Pass {
   readonly weights: WeightBatch;
   /** Notes an array that `back` will consume, so that a pass without a way back can free it. Returns the array. */
   readonly hold: (array: np.Array) => np.Array;
-  /** Adds to the gradient of a tensor, [n, ...shape]. Consumes. */
+  /** Adds to the gradient of a tensor, [n, ...shape]. @consumes */
   readonly give: (name: string, gradient: np.Array) => void;
 }
 
@@ -33,7 +33,7 @@ export interface Layer {
   readonly shapes: Shapes;
   /**
    * The definition, for one network: [rows, inputs] to [rows, outputs] in plain operations of the engine. Pure: it can be
-   * traced, differentiated and vectorised. Keeps the weights, consumes the input.
+   * traced, differentiated and vectorised. @keeps weights @consumes input
    */
   readonly apply: (weights: WeightBatch, x: np.Array) => np.Array;
   /** The same for n networks, [n, rows, inputs] to [n, rows, outputs], and the way back. Not for use under `jit`. */
@@ -107,7 +107,7 @@ export function forwardPass(weights: WeightBatch): { pass: Pass; release: () => 
   return { pass: { weights, hold, give }, release };
 }
 
-/** What n networks compute of data, [n, rows, inputs] or [1, rows, inputs] for all. Keeps the weights, consumes x. */
+/** What n networks compute of data, [n, rows, inputs] or [1, rows, inputs] for all. @keeps weights @consumes x */
 export function runForward(layer: Layer, weights: WeightBatch, x: np.Array): np.Array {
   const { pass, release } = forwardPass(weights);
   const [output] = runOnData(layer, x, pass);
@@ -139,7 +139,7 @@ export function gatherGradients(weights: WeightBatch, run: (pass: Pass) => void)
   return gradients;
 }
 
-/** Adds a value to a named sum. Consumes. */
+/** Adds a value to a named sum. @consumes */
 export function accumulate(sums: WeightBatch, name: string, value: np.Array): void {
   sums[name] = Object.hasOwn(sums, name) ? add(sums[name], value) : value;
 }

@@ -5,7 +5,7 @@ import type { Layer } from "./layer.ts";
 
 export interface Activation {
   readonly apply: (sum: np.Array) => np.Array;
-  /** The gradient at the sum, from that at the output and the output. Consumes. */
+  /** The gradient at the sum, from that at the output and the output. @consumes */
   readonly through: (at: np.Array, output: np.Array) => np.Array;
 }
 
@@ -20,6 +20,7 @@ export const activations = {
   },
 } as const satisfies Record<string, Activation>;
 
+/** Names of activations. */
 export type ActivationName = keyof typeof activations;
 
 const compiled = ({ apply, through }: Activation): Activation => ({

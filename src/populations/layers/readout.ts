@@ -9,7 +9,7 @@ import { product, productByTransposed, productOfTransposed, transposedCopy } fro
 
 export interface Readout {
   readonly shapes: Shapes;
-  /** One network: scores [outputs, batch] of a state [batch, hidden]. Pure. Keeps the weights, consumes the state. */
+  /** One network: scores [outputs, batch] of a state [batch, hidden]. Pure. @keeps weights @consumes state */
   readonly apply: (weights: WeightBatch, state: np.Array) => np.Array;
   readonly open: (pass: Pass) => OpenReadout;
 }

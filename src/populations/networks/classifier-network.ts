@@ -11,11 +11,11 @@ import { type Layer, runBackward, runForward } from "../layers/layer.ts";
 export interface ClassifierNetwork {
   /** The spec, read off the definition of one network; traced once. */
   readonly spec: () => Promise<SymmetrySpec>;
-  /** Scores [n, classes, batch] from inputs [n or 1, batch, features], by the definition. Pure. Consumes. */
+  /** Scores [n, classes, batch] from inputs [n or 1, batch, features], by the definition. Pure. @consumes */
   readonly logits: (weights: WeightBatch, inputs: np.Array) => np.Array;
-  /** The same scores, faster; not for use under `jit`. Consumes. */
+  /** The same scores, faster; not for use under `jit`. @consumes */
   readonly fastLogits: (weights: WeightBatch, inputs: np.Array) => np.Array;
-  /** Gradients of the mean cross-entropy of one-hot targets [n, classes, batch], by tensor. Consumes. */
+  /** Gradients of the mean cross-entropy of one-hot targets [n, classes, batch], by tensor. @consumes */
   readonly gradients: (weights: WeightBatch, inputs: np.Array, targets: np.Array) => WeightBatch;
 }
 

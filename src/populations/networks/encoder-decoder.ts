@@ -35,7 +35,7 @@ export interface EncoderDecoder {
     queries: readonly np.Array[],
     answers: readonly np.Array[],
   ) => np.Array[];
-  /** Gradients of the summed cross-entropy of an answer, by tensor. Keeps the weights, consumes the sequences. */
+  /** Gradients of the summed cross-entropy of an answer, by tensor. @keeps weights @consumes sequences */
   readonly gradients: (weights: WeightBatch, sequences: Sequences) => WeightBatch;
 }
 

@@ -11,6 +11,7 @@ import { inferSpecFromFunction } from "../../trace/infer-function.ts";
 import type { Batch } from "../task.ts";
 import type { InnerTask } from "./inner-task.ts";
 
+/** An inner task as it is written down. */
 export interface InnerTaskDefinition {
   readonly name: string;
   /** The network's tensors and symmetries; or give `traced`. */
@@ -21,7 +22,7 @@ export interface InnerTaskDefinition {
     readonly shapes: Readonly<Record<string, readonly number[]>>;
     readonly inputs: readonly (readonly number[])[];
   };
-  /** Loss [] of one network on one batch. Pure; keeps the weights, consumes the batch. */
+  /** Loss [] of one network on one batch. Pure. @keeps weights @consumes batch */
   readonly loss: (weights: WeightBatch, batch: Batch) => np.Array;
   /** The loss of a network that knows nothing. */
   readonly chance: number;

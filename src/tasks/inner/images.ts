@@ -21,6 +21,7 @@ const portion = 1000;
 /** Part of the training images that networks see; the rest belongs to whoever tunes. */
 const innerShare = 0.8;
 
+/** Labelled images to train on and to test with. */
 export interface ImageData {
   readonly train: ImageSet;
   readonly test: ImageSet;

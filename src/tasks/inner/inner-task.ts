@@ -15,6 +15,7 @@ export interface LossAndGradients {
   readonly gradients: WeightBatch;
 }
 
+/** What a learned optimizer is trained on. */
 export interface InnerTask {
   readonly name: string;
   /** The network's tensors and symmetries. */
@@ -30,7 +31,7 @@ export interface InnerTask {
     arrays: Readonly<Record<string, Float32Array>>,
     random: RandomStream,
   ) => void;
-  /** Of a batch [n, ...]. Keeps the weights, consumes the batch. Not for use under `jit`. */
+  /** Of a batch [n, ...]. Not for use under `jit`. @keeps weights @consumes batch */
   readonly lossAndGradients: (weights: WeightBatch, batch: Batch) => LossAndGradients;
   /** Mean loss on held-out examples, one number a network. Keeps the weights. */
   readonly testLoss: (weights: WeightBatch) => Promise<number[]>;

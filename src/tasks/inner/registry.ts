@@ -6,6 +6,7 @@ import { checkFunctions, openRegistry } from "../../core/registry.ts";
 import type { ImageData } from "./images.ts";
 import type { InnerTask } from "./inner-task.ts";
 
+/** What is known of an inner task before it is loaded. */
 export interface InnerTaskEntry {
   /** One line for help texts. */
   readonly summary: string;
@@ -94,7 +95,28 @@ const builtIn: Readonly<Record<string, InnerTaskEntry>> = {
   ),
 };
 
-const registry = openRegistry<InnerTaskEntry>("inner task", builtIn);
+const textFile = "tinyshakespeare.txt.gz";
+const text = async (bytes: Uint8Array) => (await import("../../datasets/text.ts")).readText(bytes);
+
+const textTasks: Readonly<Record<string, InnerTaskEntry>> = {
+  "text-irnn": {
+    summary:
+      "recurrent models of the next character of Shakespeare, 32 units, 16 characters at a time",
+    dataFile: textFile,
+    create: async (bytes) => (await import("./texts.ts")).irnnTask("text-irnn", await text(bytes)),
+  },
+  "text-transformer": {
+    summary: "Transformers of two blocks on the same text, width 32, two heads, feed-forward 64",
+    dataFile: textFile,
+    create: async (bytes) =>
+      (await import("./texts.ts")).textTransformerTask("text-transformer", await text(bytes)),
+  },
+};
+
+const registry = openRegistry<InnerTaskEntry>("inner task", {
+  ...builtIn,
+  ...textTasks,
+});
 
 /** An inner task of one's own, with its name. */
 export interface NamedInnerTask extends InnerTaskEntry {

@@ -22,19 +22,19 @@ export function rSquared(predicted: ArrayLike<number>, actual: ArrayLike<number>
   return total > 0 ? 1 - residual / total : Number.NaN;
 }
 
-/** Mean and spread of one number over repeated runs. */
-export interface MeanAndSpread {
+/** Mean and standard deviation of one number over repeated runs. */
+export interface MeanAndStd {
   readonly mean: number;
   /** Sample standard deviation (divisor n - 1); NaN for a single run. */
-  readonly spread: number;
+  readonly std: number;
   readonly count: number;
 }
 
 /** Mean, sample standard deviation and count, for results over seeds. NaN mean for no values. */
-export function meanAndSpread(values: ArrayLike<number>): MeanAndSpread {
+export function meanAndStd(values: ArrayLike<number>): MeanAndStd {
   const list = Array.from(values);
   const count = list.length;
   const mean = list.reduce((sum, value) => sum + value, 0) / count;
   const squares = list.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, spread: count > 1 ? Math.sqrt(squares / (count - 1)) : Number.NaN, count };
+  return { mean, std: count > 1 ? Math.sqrt(squares / (count - 1)) : Number.NaN, count };
 }

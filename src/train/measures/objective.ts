@@ -14,11 +14,11 @@ export interface ObjectiveDefinition {
    * probability of every class.
    */
   readonly targets: "share" | "number" | "order" | "class";
-  /** Mean loss [] of raw outputs [batch, outputs] for targets of the same shape. Pure; consumes both. */
+  /** Mean loss [] of raw outputs [batch, outputs] for targets of the same shape. Pure. @consumes both */
   readonly value: (outputs: np.Array, targets: np.Array) => np.Array;
   /**
-   * The loss [] and its gradient [batch, outputs] with respect to the outputs. Pure; consumes both.
-   * @default derived from `value`
+   * The loss [] and its gradient [batch, outputs] with respect to the outputs. Pure.
+   * @consumes both @default derived from `value`
    */
   readonly valueAndGradient?: (outputs: np.Array, targets: np.Array) => [np.Array, np.Array];
   /**

@@ -3,7 +3,7 @@
 import { numpy as np } from "@jax-js/jax";
 import { type ArrayRecord, mapArrays } from "../../engine/arrays.ts";
 
-/** Euclidean norm over all entries of all arrays, []; does not consume. */
+/** Euclidean norm over all entries of all arrays, []. @keeps all */
 export function globalNorm(record: ArrayRecord): np.Array {
   const squares = Object.values(record).map((array) => np.sum(np.square(array.ref)));
   return np.sqrt(squares.reduce((sum, square) => sum.add(square)));
@@ -11,7 +11,7 @@ export function globalNorm(record: ArrayRecord): np.Array {
 
 /**
  * Gradients scaled down to norm `limit` when theirs is larger, and the norm before; runs under `jit`.
- * Consumes the gradients.
+ * @consumes gradients
  */
 export function clipByGlobalNorm<T extends ArrayRecord>(
   gradients: T,

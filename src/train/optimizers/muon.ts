@@ -30,7 +30,7 @@ const epsilon = 1e-7;
 
 /**
  * Singular values of matrices [..., rows, columns] brought near 1, directions kept: five steps of X <- a X + b (X X^T) X + c (X X^T)^2 X.
- * Pure; consumes.
+ * Pure. @consumes
  */
 export function orthogonalize(matrices: np.Array): np.Array {
   const [rows, columns] = matrices.shape.slice(-2);

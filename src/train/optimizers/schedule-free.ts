@@ -89,7 +89,7 @@ export function scheduleFreeAdamW({
   };
 }
 
-/** The running mean from the point between and the fast sequence. Consumes. */
+/** The running mean from the point between and the fast sequence. @consumes */
 const meanOf = (point: np.Array, fast: np.Array, beta1: number): np.Array =>
   np.multiply(np.subtract(point, np.multiply(fast, 1 - beta1)), 1 / beta1);
 

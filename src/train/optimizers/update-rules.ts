@@ -20,8 +20,8 @@ export interface UpdateRule {
   /** The state before the first step. Keeps the parameters. */
   init(params: Params): OptimizerState;
   /**
-   * One step: the updates, which are arrays shaped like the parameters, and the next state. Consumes the gradients and
-   * the entries of the state that `init` made; leaves other entries alone. Keeps the parameters.
+   * One step: the updates, which are arrays shaped like the parameters, and the next state. Entries of the state that
+   * `init` did not make are left alone. @consumes gradients, and the entries of the state that `init` made @keeps params
    */
   update(
     gradients: Params,
@@ -215,7 +215,7 @@ export function rootMeanSquare(options: RootMeanSquareOptions): UpdateRule {
   };
 }
 
-/** Parameters after a step: params + rate * updates. Consumes all. */
+/** Parameters after a step: params + rate * updates. @consumes all */
 export function applyUpdates(params: Params, updates: Params, rate?: np.Array): Params {
   const moved = mapArrays(params, (value, path) =>
     np.add(value, rate === undefined ? updates[path] : np.multiply(updates[path], rate.ref)),

@@ -24,7 +24,7 @@ function triangle(size: number): EngineArray {
   return np.array(data).reshape([size, size]);
 }
 
-/** Inclusive running sums along the second axis of [rows, size]; consumes. The engine's own take far longer. */
+/** Inclusive running sums along the second axis of [rows, size]. The engine's own take far longer. @consumes */
 export function runningSum(values: EngineArray): EngineArray {
   const [rows, size] = values.shape;
   if (size <= block) return np.matmul(values, triangle(size));
@@ -41,7 +41,7 @@ export function runningSum(values: EngineArray): EngineArray {
   return sums.reshape([rows, blocks * block]).slice([], [0, size]);
 }
 
-/** The same from the end: sum over j >= i; consumes. */
+/** The same from the end: sum over j >= i. @consumes */
 export function runningSumFromEnd(values: EngineArray): EngineArray {
   const total = np.sum(values.ref, 1, { keepdims: true });
   return np.add(np.subtract(total, runningSum(values.ref)), values);
@@ -54,46 +54,46 @@ export interface Order {
   readonly rank: EngineArray;
 }
 
-/** The order of every row of [rows, size] and its inverse; consumes. */
+/** The order of every row of [rows, size] and its inverse. @consumes */
 export function orderOf(keys: EngineArray): Order {
   const order = np.argsort(keys, 1);
   return { rank: np.argsort(order.ref, 1), order };
 }
 
-/** Entries of each row in another order; consumes both. */
+/** Entries of each row in another order. @consumes both */
 export const reorder = (values: EngineArray, order: EngineArray): EngineArray =>
   np.takeAlongAxis(values, order, 1);
 
 export const fixed = (values: EngineArray): EngineArray => lax.stopGradient(values);
 
 /**
- * A value whose gradient with respect to some arrays is known: the value itself, and each slope as the derivative with respect to
- * its array. First derivatives only; consumes. It stands in for custom gradients, which the engine lacks, and keeps gathers out of
- * the backward pass, whose adjoint does not compile.
+ * A value whose gradient with respect to some arrays is known: the value itself, and each derivative as the derivative with respect to
+ * its array. First derivatives only. It stands in for custom gradients, which the engine lacks, and keeps gathers out of
+ * the backward pass, whose adjoint does not compile. @consumes
  */
-export function withSlopes(
+export function withDerivatives(
   value: EngineArray,
-  slopes: readonly (readonly [slope: EngineArray, array: EngineArray])[],
+  derivatives: readonly (readonly [derivative: EngineArray, array: EngineArray])[],
 ): EngineArray {
-  const linear = slopes
-    .map(([slope, array]) => np.sum(np.multiply(fixed(slope), array)))
+  const linear = derivatives
+    .map(([derivative, array]) => np.sum(np.multiply(fixed(derivative), array)))
     .reduce((sum, term) => np.add(sum, term));
   return np.add(fixed(value), np.subtract(linear.ref, fixed(linear)));
 }
 
-/** |values|^p; consumes. For values without gradient. */
+/** |values|^p. For values without gradient. @consumes */
 export const magnitude = (values: EngineArray, p: number): EngineArray =>
   p === 1 ? np.abs(values) : p === 2 ? np.square(values) : np.power(np.abs(values), p);
 
-/** The derivative of |values|^p, 0 at 0; consumes. For values without gradient. */
-export function slopeOf(values: EngineArray, p: number): EngineArray {
+/** The derivative of |values|^p, 0 at 0. For values without gradient. @consumes */
+export function derivativeOf(values: EngineArray, p: number): EngineArray {
   if (p === 1) return np.sign(values);
   if (p === 2) return np.multiply(values, 2);
   const size = np.power(np.abs(values.ref), p - 1);
   return np.multiply(np.multiply(np.sign(values), size), p);
 }
 
-/** The p-th root with slope 0 at 0; consumes. */
+/** The p-th root with derivative 0 at 0. @consumes */
 export function engineRoot(power: EngineArray, p: number): EngineArray {
   if (p === 1) return power;
   const isPositive = np.greater(power.ref, 0);

@@ -13,14 +13,14 @@ import {
   orderOf,
   reorder,
   runningSum,
-  slopeOf,
-  withSlopes,
+  derivativeOf,
+  withDerivatives,
 } from "./engine-arrays.ts";
 import { checkOrder, readWeights } from "../points.ts";
 import { chooseProjections, type SlicedOptions } from "../sliced.ts";
 
 export interface EngineSlicedOptions extends SlicedOptions {
-  /** Returns the distance to the power p, which has a slope at 0: the better loss. @default false */
+  /** Returns the distance to the power p, which has a derivative at 0: the better loss. @default false */
   readonly power?: boolean;
 }
 
@@ -49,7 +49,7 @@ interface Slice {
 
 interface Coupled {
   readonly power: EngineArray;
-  readonly slopes: readonly EngineArray[];
+  readonly derivatives: readonly EngineArray[];
 }
 
 /** Equal sizes and weights: the i-th smallest goes to the i-th smallest. */
@@ -57,10 +57,13 @@ function equalCoupling(u: Slice, v: Slice, p: number): Coupled {
   const [lines, size] = u.values.shape;
   const gap = np.subtract(reorder(u.values, u.order.order), reorder(v.values, v.order.order)); // [lines, size]
   const share = 1 / (lines * size);
-  const slope = np.multiply(slopeOf(gap.ref, p), share);
+  const derivative = np.multiply(derivativeOf(gap.ref, p), share);
   return {
     power: np.multiply(np.sum(magnitude(gap, p)), share),
-    slopes: [reorder(slope.ref, u.order.rank), np.negative(reorder(slope, v.order.rank))],
+    derivatives: [
+      reorder(derivative.ref, u.order.rank),
+      np.negative(reorder(derivative, v.order.rank)),
+    ],
   };
 }
 
@@ -71,7 +74,7 @@ function sortedWeights({ values, order, weights }: Slice): EngineArray {
   return runningSum(reorder(np.broadcastTo(row, [lines, size]), order.order.ref));
 }
 
-/** Slopes of the pieces of a coupling, summed for every point. `ends` are the last pieces of the sorted points. */
+/** Derivatives of the pieces of a coupling, summed for every point. `ends` are the last pieces of the sorted points. */
 function sumPieces(sums: EngineArray, ends: EngineArray, rank: EngineArray): EngineArray {
   const [lines, size] = ends.shape;
   const upTo = reorder(sums, ends);
@@ -108,11 +111,11 @@ function quantileCoupling(u: Slice, v: Slice, p: number): Coupled {
     reorder(reorder(slice.values, slice.order.order), np.clip(index, 0, size - 1).astype(np.int32));
   const gap = np.subtract(pick(u, upToU, n), pick(v, upToV, m));
   const power = np.multiply(np.sum(np.multiply(mass.ref, magnitude(gap.ref, p))), 1 / lines);
-  const slope = np.multiply(np.multiply(mass, slopeOf(gap, p)), 1 / lines);
-  const sums = runningSum(slope);
+  const derivative = np.multiply(np.multiply(mass, derivativeOf(gap, p)), 1 / lines);
+  const sums = runningSum(derivative);
   return {
     power,
-    slopes: [
+    derivatives: [
       sumPieces(sums.ref, rank.ref.slice([], [0, n]), u.order.rank),
       np.negative(sumPieces(sums, rank.slice([], [n, n + m]), v.order.rank)),
     ],
@@ -123,9 +126,9 @@ const isUniform = (weights: Float64Array): boolean =>
   weights.every((weight) => Math.abs(weight * weights.length - 1) < 1e-12);
 
 /**
- * The sliced Wasserstein distance of x [n, d] and y [m, d] as a scalar array, differentiable once in both; consumes. Weights and
+ * The sliced Wasserstein distance of x [n, d] and y [m, d] as a scalar array, differentiable once in both. Weights and
  * projections are constants. NaN passes through, since values cannot be seen while tracing.
- * @throws {ShapeError} for shapes that do not fit; {OptionError} for p below 1 or weights that do not sum to 1
+ * @consumes @throws {ShapeError} for shapes that do not fit; {OptionError} for p below 1 or weights that do not sum to 1
  */
 export function engineSliced(
   x: EngineArray,
@@ -152,10 +155,10 @@ export function engineSliced(
   };
   const [u, v] = [slice(onX, a), slice(onY, b)];
   const couple = n === m && isUniform(a) && isUniform(b) ? equalCoupling : quantileCoupling;
-  const { power, slopes } = couple(u, v, p);
-  const value = withSlopes(power, [
-    [slopes[0], onX],
-    [slopes[1], onY],
+  const { power, derivatives } = couple(u, v, p);
+  const value = withDerivatives(power, [
+    [derivatives[0], onX],
+    [derivatives[1], onY],
   ]);
   return options.power === true ? value : engineRoot(value, p);
 }

@@ -3,7 +3,7 @@
 import { numpy as np } from "@jax-js/jax";
 import type { EngineArray } from "./engine-arrays.ts";
 
-/** An integral of s^(1 - p); consumes. */
+/** An integral of s^(1 - p). @consumes */
 const integral = (s: EngineArray, p: number): EngineArray =>
   p === 2 ? np.log(s) : np.multiply(np.power(s, 2 - p), 1 / (2 - p));
 
@@ -14,8 +14,8 @@ const padded = (values: EngineArray, before: number, after: number): EngineArray
   ]);
 
 /**
- * Weights of the edges between sorted atoms [lines, atoms], and the slopes of the cost, which has `raised` = |flow|^p on its edges,
- * with respect to the atoms' keys through these weights; consumes both.
+ * Weights of the edges between sorted atoms [lines, atoms], and the derivatives of the cost, which has `raised` = |flow|^p on its edges,
+ * with respect to the atoms' keys through these weights. @consumes both
  */
 export function engineSobolev(keys: EngineArray, raised: EngineArray, p: number) {
   const atoms = keys.shape[1];
@@ -33,11 +33,11 @@ export function engineSobolev(keys: EngineArray, raised: EngineArray, p: number)
   const byBeyond = np.subtract(byGap.ref, np.multiply(raised, np.power(far, 1 - p)));
   const right = np.where(isRight.ref, byBeyond.ref, 0);
   const left = np.where(isRight, 0, byBeyond);
-  const keySlopes = [
+  const keyDerivatives = [
     padded(np.subtract(byGap.ref, right.ref), 1, 0),
     padded(np.subtract(left.ref, byGap), 0, 1),
     padded(np.sum(right, 1, { keepdims: true }), atoms - 1, 0),
     padded(np.negative(np.sum(left, 1, { keepdims: true })), 0, atoms - 1),
   ].reduce((sum, term) => np.add(sum, term));
-  return { weights, keySlopes };
+  return { weights, keyDerivatives };
 }

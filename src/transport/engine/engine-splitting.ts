@@ -20,7 +20,7 @@ export interface TreeBatch {
   readonly source: readonly number[];
   /** For every line, coordinates of its children's sources: [trees, lines, most children] */
   readonly positions: readonly number[];
-  readonly mostChildren: number;
+  readonly maxChildren: number;
   readonly parent: readonly number[];
 }
 
@@ -34,20 +34,20 @@ export interface EngineShares {
   readonly shares: EngineArray;
 }
 
-/** Inner products of every row of [a, d] with every row of [b, d]: [a, b]; consumes. */
+/** Inner products of every row of [a, d] with every row of [b, d]: [a, b]. @consumes */
 const innerProducts = (a: EngineArray, b: EngineArray): EngineArray =>
   np.matmul(a, np.transpose(b));
 
 const squaredLengths = (rows: EngineArray): EngineArray => np.sum(np.square(rows), 1);
 
-/** The square root with slope 0 where its argument is at most `least`; consumes. */
+/** The square root with derivative 0 where its argument is at most `least`. @consumes */
 function safeRoot(values: EngineArray, least: EngineArray): EngineArray {
   const isAbove = np.greater(values.ref, least);
   const safe = np.where(isAbove.ref, values, 1);
   return np.where(isAbove, np.sqrt(safe), 0);
 }
 
-/** softmax over the second axis of [trees, lines, points]; consumes. */
+/** softmax over the second axis of [trees, lines, points]. @consumes */
 function softmaxOverLines(scores: EngineArray): EngineArray {
   const most = fixed(np.max(scores.ref, 1, { keepdims: true }));
   const weights = np.exp(np.subtract(scores, most));
@@ -55,7 +55,7 @@ function softmaxOverLines(scores: EngineArray): EngineArray {
   return np.divide(weights, sum);
 }
 
-/** The limits of infinite delta: equal shares of the nearest lines, or the farthest; consumes. */
+/** The limits of infinite delta: equal shares of the nearest lines, or the farthest. @consumes */
 function nearestLines(scores: EngineArray): EngineArray {
   const still = fixed(scores);
   const most = np.max(still.ref, 1, { keepdims: true });
@@ -75,7 +75,7 @@ function distanceShares(
   return softmaxOverLines(np.multiply(cube, -delta / unit));
 }
 
-/** Coordinates and shares of points [points, d]; consumes. Points are centred first, so that 32 bits suffice far from 0. */
+/** Coordinates and shares of points [points, d]. Points are centred first, so that 32 bits suffice far from 0. @consumes */
 export function engineShares(
   batch: TreeBatch,
   splitting: ConstantSplitting | DistanceSplitting | MapSplitting,

@@ -14,8 +14,8 @@ import {
   reorder,
   runningSum,
   runningSumFromEnd,
-  slopeOf,
-  withSlopes,
+  derivativeOf,
+  withDerivatives,
 } from "./engine-arrays.ts";
 import { checkEngineClouds } from "./engine-sliced.ts";
 import { engineSobolev } from "./engine-sobolev.ts";
@@ -28,7 +28,7 @@ import type { TreeSlicedOptions } from "../tree-sliced.ts";
 export interface EngineTreeOptions extends Omit<TreeSlicedOptions, "splitting"> {
   /** @default constant and uniform, which is sliced W1 */
   readonly splitting?: ConstantSplitting | DistanceSplitting | MapSplitting;
-  /** Returns the distance to the power of its order, which has a slope at 0: the better loss. @default false */
+  /** Returns the distance to the power of its order, which has a derivative at 0: the better loss. @default false */
   readonly power?: boolean;
 }
 
@@ -43,7 +43,7 @@ function treeBatch(trees: readonly LineTree[]): TreeBatch {
       "treeSlicedWasserstein: on engine arrays all trees must have the same parents; call it for each kind of tree",
     );
   const children = childrenOf(trees[0]);
-  const mostChildren = Math.max(...children.map((list) => list.length));
+  const maxChildren = Math.max(...children.map((list) => list.length));
   return {
     trees: trees.length,
     lines: parent.length,
@@ -51,10 +51,10 @@ function treeBatch(trees: readonly LineTree[]): TreeBatch {
     source: trees.flatMap((tree) => tree.source.flat()),
     positions: trees.flatMap(({ position }) =>
       children.flatMap((list) =>
-        Array.from({ length: mostChildren }, (_, i) => (i < list.length ? position[list[i]] : 0)),
+        Array.from({ length: maxChildren }, (_, i) => (i < list.length ? position[list[i]] : 0)),
       ),
     ),
-    mostChildren,
+    maxChildren,
     parent,
   };
 }
@@ -68,35 +68,35 @@ function subtreeMatrix(parent: readonly number[]): number[] {
   return matrix;
 }
 
-/** Masses of points, of the source and of the children's sources: [trees * lines, atoms]; consumes. */
+/** Masses of points, of the source and of the children's sources: [trees * lines, atoms]. @consumes */
 function atomMasses(batch: TreeBatch, masses: EngineArray): EngineArray {
-  const { trees, lines, parent, mostChildren } = batch;
+  const { trees, lines, parent, maxChildren } = batch;
   const own = np.sum(masses.ref, 2); // [trees, lines]
   const sums = np.matmul(own, constant(subtreeMatrix(parent), [lines, lines]));
   const atoms = [masses, np.negative(sums.ref).reshape([trees, lines, 1])];
-  if (mostChildren > 0) {
-    const pick = Array.from({ length: lines * lines * mostChildren }, () => 0);
+  if (maxChildren > 0) {
+    const pick = Array.from({ length: lines * lines * maxChildren }, () => 0);
     childrenOf({ parent } as LineTree).forEach((list, l) =>
       list.forEach((child, i) => {
-        pick[child * lines * mostChildren + l * mostChildren + i] = 1;
+        pick[child * lines * maxChildren + l * maxChildren + i] = 1;
       }),
     );
-    const picked = np.matmul(sums, constant(pick, [lines, lines * mostChildren]));
-    atoms.push(picked.reshape([trees, lines, mostChildren]));
+    const picked = np.matmul(sums, constant(pick, [lines, lines * maxChildren]));
+    atoms.push(picked.reshape([trees, lines, maxChildren]));
   } else sums.dispose();
   const all = np.concatenate(atoms, 2);
   return all.reshape([trees * lines, all.shape[2]]);
 }
 
-/** Coordinates of points, of the source and of the children's sources: [trees * lines, atoms]; consumes. */
+/** Coordinates of points, of the source and of the children's sources: [trees * lines, atoms]. @consumes */
 function atomKeys(batch: TreeBatch, coordinates: EngineArray): EngineArray {
-  const { trees, lines, positions, mostChildren } = batch;
+  const { trees, lines, positions, maxChildren } = batch;
   const atoms = [coordinates, np.zeros([trees * lines, 1])];
-  if (mostChildren > 0) atoms.push(constant(positions, [trees * lines, mostChildren]));
+  if (maxChildren > 0) atoms.push(constant(positions, [trees * lines, maxChildren]));
   return np.concatenate(atoms, 1);
 }
 
-/** The cost of flows and its slopes with respect to keys and masses; keys and masses keep their gradients. */
+/** The cost of flows and its derivatives with respect to keys and masses; keys and masses keep their gradients. */
 function flowValue(
   keys: EngineArray,
   masses: EngineArray,
@@ -113,19 +113,19 @@ function flowValue(
     ? engineSobolev(sortedKeys, raised.ref, p)
     : lengthEdges(sortedKeys, raised.ref);
   const cost = np.multiply(np.sum(np.multiply(raised, edges.weights.ref)), 1 / trees);
-  const marginal = np.multiply(slopeOf(flow, p), edges.weights);
+  const marginal = np.multiply(derivativeOf(flow, p), edges.weights);
   const potential = np.pad(runningSumFromEnd(marginal), [
     [0, 0],
     [0, 1],
   ]);
-  const share = (slope: EngineArray) => np.multiply(slope, 1 / trees);
-  return withSlopes(cost, [
-    [share(reorder(edges.keySlopes, rank.ref)), keys],
+  const share = (derivative: EngineArray) => np.multiply(derivative, 1 / trees);
+  return withDerivatives(cost, [
+    [share(reorder(edges.keyDerivatives, rank.ref)), keys],
     [share(reorder(potential, rank)), masses],
   ]);
 }
 
-/** Edges weigh their length; consumes. */
+/** Edges weigh their length. @consumes */
 function lengthEdges(keys: EngineArray, raised: EngineArray) {
   const atoms = keys.shape[1];
   const weights = np.subtract(keys.ref.slice([], [1, atoms]), keys.slice([], [0, atoms - 1]));
@@ -137,13 +137,13 @@ function lengthEdges(keys: EngineArray, raised: EngineArray) {
     [0, 0],
     [0, 1],
   ]);
-  return { weights, keySlopes: np.subtract(after, before) };
+  return { weights, keyDerivatives: np.subtract(after, before) };
 }
 
 /**
- * The tree-sliced distance of x [n, d] and y [m, d] as a scalar array, differentiable once in both (and through a map's shares);
- * consumes. Trees and weights are constants. NaN passes through, since values cannot be seen while tracing.
- * @throws {ShapeError} for shapes that do not fit; {OptionError} for bad options; {UnsupportedError} for trees of several kinds, or
+ * The tree-sliced distance of x [n, d] and y [m, d] as a scalar array, differentiable once in both (and through a map's shares).
+ * Trees and weights are constants. NaN passes through, since values cannot be seen while tracing.
+ * @consumes x and y @throws {ShapeError} for shapes that do not fit; {OptionError} for bad options; {UnsupportedError} for trees of several kinds, or
  * Sobolev weights on trees that are not concurrent
  */
 export function engineTreeSliced(

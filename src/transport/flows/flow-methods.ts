@@ -1,5 +1,5 @@
 // What a gradient flow may go down: every distance with its gradient with respect to the moving points, as losses. Orders above
-// 1 are taken to their power, whose slope is finite at 0. Random lines are drawn anew for every step from the step's seed.
+// 1 are taken to their power, whose derivative is finite at 0. Random lines are drawn anew for every step from the step's seed.
 
 import type { Points } from "../points.ts";
 import { randomProjections } from "../directions.ts";
@@ -22,8 +22,8 @@ const linesPerTree = 4;
 
 /** The gradient of the power of a distance, from that of the distance. */
 function ofPower(value: number, p: number, gradient: ArrayLike<number>): Float64Array {
-  const slope = p === 1 ? 1 : p * value ** (p - 1);
-  return Float64Array.from(gradient, (v) => v * slope);
+  const derivative = p === 1 ? 1 : p * value ** (p - 1);
+  return Float64Array.from(gradient, (v) => v * derivative);
 }
 
 const sliced =

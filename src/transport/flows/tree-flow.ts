@@ -3,7 +3,7 @@
 // bring theirs. Running sums of sorted atoms are then the flow, for any tree, any weights and unequal masses.
 
 import { childrenOf, type LineTree } from "../line-trees.ts";
-import { gapPower, gapSlope } from "../one-dimensional.ts";
+import { gapPower, gapDerivative } from "../one-dimensional.ts";
 import { sortOrder } from "../sort-order.ts";
 
 /** The atoms of one line: its points, then the source at 0, then the sources of its children. */
@@ -74,8 +74,8 @@ export function treeFlow(
 export interface EdgeWeights {
   /** [k][atoms - 1], in sorted order */
   readonly weights: readonly Float64Array[];
-  /** From slopes of the weights [k][atoms - 1] to slopes of the keys [k][atoms], unsorted. */
-  readonly back: (slopes: readonly Float64Array[]) => Float64Array[];
+  /** From derivatives of the weights [k][atoms - 1] to derivatives of the keys [k][atoms], unsorted. */
+  readonly back: (derivatives: readonly Float64Array[]) => Float64Array[];
 }
 
 /** Edges weigh their length: the plain tree distance. */
@@ -86,10 +86,10 @@ export function lengthWeights({ lines }: TreeFlow): EdgeWeights {
       for (let j = 0; j < gaps.length; j++) gaps[j] = keys[order[j + 1]] - keys[order[j]];
       return gaps;
     }),
-    back: (slopes) =>
+    back: (derivatives) =>
       lines.map(({ keys, order }, l) => {
         const moved = new Float64Array(keys.length);
-        const own = slopes[l];
+        const own = derivatives[l];
         for (let j = 0; j < own.length; j++) {
           moved[order[j + 1]] += own[j];
           moved[order[j]] -= own[j];
@@ -107,7 +107,7 @@ export function flowCost({ lines }: TreeFlow, { weights }: EdgeWeights, p: numbe
   return cost;
 }
 
-export interface FlowSlopes {
+export interface FlowDerivatives {
   /** d cost / d coordinates: [k][atoms], where the atoms of the children's sources come after those of the points and the source */
   readonly keys: readonly Float64Array[];
   /** d cost / d masses: [k][points] */
@@ -123,14 +123,14 @@ function potentials(
   const values = new Float64Array(keys.length);
   let sum = 0;
   for (let j = flow.length - 1; j >= 0; j--) {
-    sum += gapSlope(flow[j], p) * weights[j];
+    sum += gapDerivative(flow[j], p) * weights[j];
     values[order[j]] = sum;
   }
   return values;
 }
 
 /** The derivatives of {@link flowCost}. */
-export function flowSlopes(flows: TreeFlow, edges: EdgeWeights, p: number): FlowSlopes {
+export function flowDerivatives(flows: TreeFlow, edges: EdgeWeights, p: number): FlowDerivatives {
   const { lines, tree, children, points } = flows;
   const raised = lines.map(({ flow }) => {
     const powers = new Float64Array(flow.length);

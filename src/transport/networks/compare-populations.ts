@@ -43,10 +43,12 @@ export interface ComparePopulationsOptions extends PermutationRun {
   readonly onResult?: (result: PopulationTest) => void | Promise<void>;
 }
 
+/** One test of two populations. */
 export interface PopulationTest extends PermutationTestResult {
   readonly statistic: PopulationStatistic;
 }
 
+/** Whether two populations of networks are the same, by every test that was asked for. */
 export interface PopulationComparison {
   readonly sizes: readonly [number, number];
   readonly tests: readonly PopulationTest[];

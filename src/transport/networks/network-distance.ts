@@ -27,6 +27,7 @@ export interface NetworkDistanceOptions {
 
 type ActivationsByAxis = Readonly<Record<string, readonly Tensor[]>>;
 
+/** How far apart two networks are in one layer. */
 export interface LayerDistance {
   readonly axis: string;
   readonly neurons: number;
@@ -34,6 +35,7 @@ export interface LayerDistance {
   readonly distance: number;
 }
 
+/** How far apart two networks are as clouds of neurons, layer by layer. */
 export interface NetworkDistance {
   readonly kind: NetworkDistanceKind;
   readonly layers: readonly LayerDistance[];

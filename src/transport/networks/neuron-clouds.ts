@@ -7,7 +7,7 @@ import { OptionError } from "../../core/errors.ts";
 import { sizeOf } from "../../core/shapes.ts";
 import type { Tensor, Weights } from "../../core/tensors.ts";
 import { axesOfExpression } from "../../symmetry/expression.ts";
-import { type Part, type PartDim, splitParts } from "../../symmetry/parts.ts";
+import { type Part, type PartDim, powerOf, splitParts } from "../../symmetry/parts.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 
 /**
@@ -25,6 +25,7 @@ export interface NeuronCloud {
   readonly coordinates: NeuronCoordinates;
 }
 
+/** The layers of a network as clouds of neurons. */
 export interface NeuronClouds {
   readonly clouds: readonly NeuronCloud[];
   /** Names of tensors without reorderable axes. */
@@ -37,8 +38,8 @@ export interface NeuronClouds {
 interface Columns {
   readonly width: number;
   readonly data: Float64Array;
-  /** How they change when the neuron is scaled by s: by s, by 1 / s. */
-  readonly charge: 1 | -1;
+  /** How they change when the neuron is scaled by s: by s, by 1 / s, not at all. */
+  readonly charge: 1 | -1 | 0;
   /** Whether they keep their sign when the neuron changes its own. */
   readonly even: boolean;
 }
@@ -67,23 +68,25 @@ function columnsOf(
   dim: number,
   data: Tensor["data"],
 ): { readonly columns: Columns[]; readonly exact: boolean } {
-  const governors: number[] = [];
-  for (let at = part.dims[dim].governor; at !== null; at = part.dims[at].governor)
-    governors.unshift(at);
-  const others = part.dims.map((_, i) => i).filter((i) => i !== dim && !governors.includes(i));
+  const parents: number[] = [];
+  for (let at = part.dims[dim].parent; at !== null; at = part.dims[at].parent) parents.unshift(at);
+  const others = part.dims.map((_, i) => i).filter((i) => i !== dim && !parents.includes(i));
   const isFree = (i: number) => moves(spec, part.dims[i].axis);
   const free = others.filter(isFree);
-  const order = [...governors, dim, ...others.filter((i) => !isFree(i)), ...free];
+  const order = [...parents, dim, ...others.filter((i) => !isFree(i)), ...free];
   const dims: PartDim[] = order.map((i) => part.dims[i]);
   const numbers = densePart({ dims, offset: part.offset }, data).data;
-  const neurons = sizeOf([...governors, dim].map((i) => part.dims[i].size));
+  const neurons = sizeOf([...parents, dim].map((i) => part.dims[i].size));
   const rest = sizeOf(free.map((i) => part.dims[i].size));
-  const charge = part.dims[dim].inverse ? -1 : 1;
+  const charge = powerOf(part.dims[dim]);
   const width = numbers.length / neurons / rest;
-  const exact = free.length === 0 && governors.length === 0;
+  const exact = free.length === 0 && parents.length === 0;
   if (free.length === 0)
     return { exact, columns: [{ width, charge, data: Float64Array.from(numbers), even: false }] };
-  const scales = free.map((i) => spec.axes[part.dims[i].axis ?? ""]);
+  const scales = free.map((i) => {
+    const { group, scale } = spec.axes[part.dims[i].axis ?? ""];
+    return { group, scale: part.dims[i].still ? undefined : scale };
+  });
   if (scales.some(({ group, scale }) => group !== "permutation" || (scale && scale !== "sign")))
     return { exact, columns: [] };
   const [means, sizes] = statisticsOf(numbers, rest);
@@ -107,6 +110,7 @@ function takeOutScale(columns: readonly Columns[], neurons: number): Columns[] {
     ...part,
     data: part.data.map((v, i) => {
       const length = roots[Math.floor(i / part.width)];
+      if (part.charge === 0) return v;
       if (part.charge === -1) return v * length;
       return length === 0 ? 0 : v / length;
     }),

@@ -10,6 +10,7 @@ import {
   twoSampleStatistics,
 } from "./two-sample.ts";
 
+/** How many relabellings a test draws, and from which seed. */
 export interface PermutationRun {
   /** Relabellings. The p-value is at least 1 / (permutations + 1). @default 999 */
   readonly permutations?: number;
@@ -25,6 +26,7 @@ export interface PermutationTestOptions extends PermutationRun, Omit<StatisticOp
   readonly statistic?: TwoSampleStatistic;
 }
 
+/** A statistic of two samples and how rare it is under relabelling. */
 export interface PermutationTestResult {
   /** The statistic of the labels given. */
   readonly value: number;

@@ -96,16 +96,16 @@ export function principalComponents(
   const count = rows.length;
   const columns = rows[0].map((_, j) => {
     const mean = rows.reduce((sum, row) => sum + row[j] / count, 0);
-    const spread = Math.sqrt(rows.reduce((sum, row) => sum + (row[j] - mean) ** 2, 0) / count);
-    return { j, mean, spread };
+    const std = Math.sqrt(rows.reduce((sum, row) => sum + (row[j] - mean) ** 2, 0) / count);
+    return { j, mean, std };
   });
-  const varying = columns.filter(({ mean, spread }) => spread > 1e-9 * (1 + Math.abs(mean)));
+  const varying = columns.filter(({ mean, std }) => std > 1e-9 * (1 + Math.abs(mean)));
   if (varying.length === 0)
     throw new OptionError(
       "principalComponents: no feature differs between the rows; there is nothing to compare",
     );
   const standard = new Matrix(
-    rows.map((row) => varying.map(({ j, mean, spread }) => (row[j] - mean) / spread)),
+    rows.map((row) => varying.map(({ j, mean, std }) => (row[j] - mean) / std)),
   );
   const covariance = standard.transpose().mmul(standard).div(count);
   const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(covariance, {

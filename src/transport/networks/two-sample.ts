@@ -144,4 +144,5 @@ export const twoSampleStatistics = {
   mmd: (pooled: Cloud) => kernelStatistic(pairDistances(pooled)),
 } satisfies Record<string, (pooled: Cloud, options: StatisticOptions) => PreparedStatistic>;
 
+/** Statistics that compare two samples. */
 export type TwoSampleStatistic = keyof typeof twoSampleStatistics;

@@ -119,7 +119,7 @@ const stepAll = jit(
   },
 );
 
-/** The state after a step. Consumes the state, the gradients and `sizes`; keeps the rule. */
+/** The state after a step. @consumes state, gradients and `sizes` @keeps rule */
 export function stepPopulation(
   state: PopulationState,
   gradients: WeightBatch,

@@ -5,6 +5,7 @@ import type { MetricInfo } from "../../core/metric-info.ts";
 import type { Evaluation } from "../../tasks/task.ts";
 import type { HyperParameters } from "../recipe.ts";
 
+/** One trained network of a zoo: its settings and how well it does. */
 export interface Run extends HyperParameters {
   /** How well it does: one number for each metric of the task. */
   readonly metrics: Evaluation;

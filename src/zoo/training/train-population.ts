@@ -6,9 +6,10 @@ import { startEngine } from "../../engine/start.ts";
 import type { Weights } from "../../core/tensors.ts";
 import type { Task } from "../../tasks/task.ts";
 import { evaluatePopulation } from "./evaluate.ts";
-import { drawLesson } from "./lesson.ts";
-import type { Population, Stacks } from "./population.ts";
+import { drawTrainingData } from "./run-data.ts";
+import type { TrainedPopulation, Stacks } from "./population.ts";
 import { checkpointsOf, drawHyperParameters, type Recipe } from "../recipe.ts";
+import { checkpointSteps, plannedRows } from "./planned-rows.ts";
 import type { Run } from "./run.ts";
 import { type Member, trainTogether } from "./train-together.ts";
 
@@ -29,13 +30,13 @@ export interface PopulationOptions {
  * Weights and results of every checkpoint of the given runs: each the same, bit for bit, whichever others are trained with
  * it. Memory: about 12 times the weights, and what evaluation takes. Starts the engine when it is not running.
  */
-export async function trainPopulation(options: PopulationOptions): Promise<Population> {
+export async function trainPopulation(options: PopulationOptions): Promise<TrainedPopulation> {
   const { task, recipe, seed, indices, signal } = options;
   await startEngine();
   const checkpoints = checkpointsOf(recipe);
   const members = indices.map((index, place): Member => {
     const hyper = drawHyperParameters(recipe, seed, index);
-    return { index, place, hyper, lesson: drawLesson(task, hyper, seed, index) };
+    return { index, place, hyper, trainingData: drawTrainingData(task, hyper, seed, index) };
   });
   const networks = members.length * checkpoints;
   const weights: Stacks = Object.fromEntries(
@@ -64,22 +65,14 @@ export async function trainPopulation(options: PopulationOptions): Promise<Popul
       ...(signal !== undefined && { signal }),
     });
   }
-  const kept = members.flatMap(({ index, hyper, lesson }) =>
-    checkpointSteps(hyper.steps, checkpoints).map((step, checkpoint) => ({
-      lesson,
-      row: { index: index * checkpoints + checkpoint, run: index, checkpoint, ...hyper, step },
-    })),
+  const kept = members.flatMap(({ index, trainingData }) =>
+    plannedRows(recipe, seed, index).map((row) => ({ trainingData, row })),
   );
   const results = await evaluatePopulation(
     task,
     weights,
-    kept.map(({ lesson }) => lesson.data),
+    kept.map(({ trainingData }) => trainingData.data),
   );
   const runs = kept.map(({ row }, at): Run => Object.freeze({ ...row, ...results[at] }));
   return { weights, runs };
-}
-
-/** After how many steps the checkpoints of a run are kept: equal parts of its steps, the last one at the end. */
-function checkpointSteps(steps: number, checkpoints: number): number[] {
-  return Array.from({ length: checkpoints }, (_, i) => Math.ceil((steps * (i + 1)) / checkpoints));
 }

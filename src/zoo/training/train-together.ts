@@ -12,7 +12,7 @@ import {
   keepArrays,
 } from "../../engine/arrays.ts";
 import type { Task } from "../../tasks/task.ts";
-import { drawBatch, hostBatch, type Lesson } from "./lesson.ts";
+import { drawBatch, hostBatch, type TrainingData } from "./run-data.ts";
 import {
   initialOptimizerState,
   type PopulationState,
@@ -35,7 +35,7 @@ export interface Member {
   /** Position among the runs that were asked for. */
   readonly place: number;
   readonly hyper: HyperParameters;
-  readonly lesson: Lesson;
+  readonly trainingData: TrainingData;
 }
 
 export interface TogetherOptions {
@@ -82,8 +82,8 @@ export async function trainTogether(options: TogetherOptions): Promise<void> {
     };
     while (step < blockEnd) {
       signal?.throwIfAborted();
-      for (const [at, { hyper, lesson }] of running.entries()) {
-        if (step < hyper.steps) drawBatch(task, lesson, batch, parts[at]);
+      for (const [at, { hyper, trainingData }] of running.entries()) {
+        if (step < hyper.steps) drawBatch(task, trainingData, batch, parts[at]);
       }
       const examples = Object.entries(arrays).map(
         ([name, { shape, data }]) => [name, np.array(data, { shape: [...shape] })] as const,

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { weightspace } from "../../support/command-line.ts";
+import { checkResultFile } from "../../../src/report/result-file.ts";
 import { checkpointFiles, cnnZooFiles } from "../../support/files/published-zoos.ts";
 
 const bin = fileURLToPath(new URL("../../../bin/weightspace.js", import.meta.url));
@@ -28,7 +29,7 @@ interface Row {
   model: string;
   population: string;
   tauMean: number;
-  tauSpread: number;
+  tauStd: number;
   tauMovedMean: number;
   parameters: number;
   seeds: number;
@@ -79,8 +80,21 @@ test("its results have a row for every model, their differences, and how to repe
     "npx weightspace experiment generalization --zoo zoo --checkpoints last --models unf,linear --options options.json --seeds 2 --seed 0 --split 0.5,0.2,0.3 --epochs 4 --batch-size 8 --rate 0.003 --schedule cosine --tune 2 --tune-epochs 2",
   );
   expect(commit).toMatch(/^([0-9a-f]{40}(-dirty)?|\d+\.\d+\.\d+)$/);
-  const committed = await readFile(join(folder, "results.json"), "utf8");
-  expect(withoutTimes(committed)).toEqual(withoutTimes(whole));
+  const committed = checkResultFile(
+    JSON.parse(await readFile(join(folder, "results.json"), "utf8")),
+    "results.json",
+  );
+  expect(committed).toMatchObject({ command, commit, about: { population: { name: "zoo" } } });
+  expect(committed.rows.map(({ model, tauMean, tauStd }) => [model, tauMean, tauStd])).toEqual(
+    rows.map(({ model, tauMean, tauStd }) => [model, tauMean, tauStd]),
+  );
+  const lengths = Object.entries(committed.tables ?? {}).map(([name, list]) => [name, list.length]);
+  expect(lengths).toEqual([
+    ["runs", 4],
+    ["oneNumber", expect.any(Number)],
+    ["comparisons", 1],
+    ["tuning", 4],
+  ]);
 });
 
 test("aborted and continued, it ends with the same numbers; then nothing is trained again", async () => {

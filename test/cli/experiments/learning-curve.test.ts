@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { checkResultFile } from "../../../src/report/result-file.ts";
 import { weightspace } from "../../support/command-line.ts";
 
 let folder: string;
@@ -40,10 +41,16 @@ test("a learning curve has a row for every share, goes on where it was, and leav
   const again = await run(command);
   expect(again.code).toBe(0);
   expect(again.stderr.match(/1 of 1 training runs are there already/g)).toHaveLength(3);
-  const kept = JSON.parse(
-    await readFile(join(folder, "curve/learning-curve.json"), "utf8"),
-  ) as Curve;
-  expect(kept.rows).toEqual(result.rows);
+  const kept = checkResultFile(
+    JSON.parse(await readFile(join(folder, "curve/learning-curve.json"), "utf8")),
+    "learning-curve.json",
+  );
+  expect(kept.rows.map(({ share, networks, seeds }) => [share, networks, seeds])).toEqual(
+    result.rows.map(({ share, networks }) => [share, networks, 2]),
+  );
+  expect(kept.tables?.["runs"]?.map(({ tau }) => tau)).toEqual(
+    result.rows.flatMap(({ taus }) => taus.flat()),
+  );
   // The whole share is the experiment itself.
   const alone = await run(`experiment generalization ${small} --models linear --json -o alone`);
   const { rows } = JSON.parse(alone.stdout) as { rows: { taus: number[] }[] };
@@ -60,9 +67,10 @@ test("a learning curve names what is predicted", async () => {
   const line = `experiment learning-curve ${small} --models linear --shares 1 --splits 1`;
   const loss = await run(`${line} --target testLoss -o losses`);
   expect(loss.code).toBe(0);
-  const { title, population } = JSON.parse(
-    await readFile(join(folder, "losses/learning-curve.json"), "utf8"),
-  );
+  const {
+    title,
+    about: { population },
+  } = JSON.parse(await readFile(join(folder, "losses/learning-curve.json"), "utf8"));
   expect(population.target.name).toBe("testLoss");
   expect(title).toContain(population.target.summary);
   expect(loss.stdout).toContain(`between predicted and true ${population.target.summary}`);

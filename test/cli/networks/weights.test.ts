@@ -241,7 +241,8 @@ describe("commands read any kind of file", () => {
         expect(numpy).toBe(safetensors);
       }
       const unknown = await weightspace(["describe", "n.npz"], folder);
-      expect(unknown).toMatchObject({ code: 1, stdout: "" });
+      expect(unknown.code).toBe(0);
+      expect(unknown.stdout).toContain("warning: the symmetries of the model are not known");
       await writeFile(join(folder, "m.onnx"), "");
       const misused = await weightspace(["embed", "m.onnx", "--heads", "2"], folder);
       expect(misused.code).toBe(2);

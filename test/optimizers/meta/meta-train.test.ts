@@ -1,6 +1,7 @@
 // Meta-training as a whole on a small problem: it learns, resumes to the same numbers, survives what goes wrong.
 
 import { beforeAll, describe, expect, test } from "vitest";
+import { EnvironmentError } from "../../../src/core/errors.ts";
 import { memoryStore, type ZooStore } from "../../../src/core/store.ts";
 import { startEngine } from "../../../src/engine/start.ts";
 import {
@@ -200,6 +201,24 @@ describe("what goes wrong", () => {
       await store.write(metaFile, damaged);
       await expect(events({ store })).rejects.toThrow(/damaged/);
     }
+  });
+  test("a full disk ends the run with its error, and the last checkpoint is still good", async () => {
+    const store = memoryStore();
+    let writes = 0;
+    const full: ZooStore = {
+      ...store,
+      write: async (name, bytes) => {
+        writes++;
+        if (writes > 3) throw new EnvironmentError(`cannot write ${name}: no space left on device`);
+        await store.write(name, bytes);
+      },
+    };
+    await expect(events({ store: full })).rejects.toThrow(/no space left/);
+    const kept = await readMetaCheckpoint((await store.read(metaFile)) as Uint8Array);
+    expect(kept.step).toBe(3);
+    const rest = await events({ store });
+    expect(rest[0]).toMatchObject({ type: "start", step: 3 });
+    expect(numbersOf(rest)).toEqual(numbersOf(await events({ store: memoryStore() })));
   });
   test("settings out of their range are refused by name", async () => {
     for (const [wrong, message] of [

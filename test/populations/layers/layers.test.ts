@@ -20,6 +20,7 @@ import { layerNorm } from "../../../src/populations/layers/layer-norm.ts";
 import { linear, scores } from "../../../src/populations/layers/linear.ts";
 import { meanOverPositions, meanOverTokens } from "../../../src/populations/layers/mean-pool.ts";
 import { pointwise } from "../../../src/populations/layers/pointwise.ts";
+import { recurrence } from "../../../src/populations/layers/recurrence.ts";
 import { sine } from "../../../src/populations/layers/sine.ts";
 import {
   expectLayerLaws,
@@ -56,6 +57,7 @@ const layers: Record<string, [Layer, LawOptions]> = {
   sine: [sine("a", { inputs: width, outputs: 5, omega: 3 }), rows],
   "layer norm": [layerNorm, rows],
   attention: [attention("a", heads), { ...rows, idle: ["a.k.bias"] }],
+  recurrence: [recurrence("a", { hidden: width, tokens: 4 }), rows],
   "causal attention": [
     attention("a", { ...heads, mask: causalMask(4) }),
     { ...rows, idle: ["a.k.bias"] },

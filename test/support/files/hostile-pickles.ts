@@ -71,6 +71,19 @@ const storage = join(
   [0x74, persistent],
 );
 
+/** A module of torch with modules inside, given as a dict of them. */
+const moduleOf = (inside: Part, place: number): Uint8Array =>
+  join(
+    named("a.Net"),
+    tuple0,
+    [call],
+    put(place),
+    [...dict, ...mark, ...text("_parameters"), ...dict, ...text("_buffers"), ...dict],
+    text("_modules"),
+    inside,
+    [setItems, 0x62],
+  );
+
 const work = /more work than the limit/;
 const none = /expected a dict from names to tensors/;
 
@@ -298,6 +311,60 @@ export const hostilePickles: Readonly<Record<string, HostilePickle>> = {
   "a whole number of 5 million bytes": {
     message: none,
     pickle: () => inDict(number(0), join([0x8b, ...little(5e6, 4)], new Uint8Array(5e6).fill(255))),
+  },
+  "modules that hold the one before twice, 40 deep": {
+    message: /holds more than 200000 others/,
+    pickle: () =>
+      join(
+        ...Array.from({ length: 40 }, (_, i) =>
+          join(
+            moduleOf(
+              i === 0
+                ? join(dict)
+                : join(dict, mark, text("a"), get(i - 1), text("b"), get(i - 1), [setItems]),
+              i,
+            ),
+            [pop],
+          ),
+        ),
+        get(39),
+      ),
+  },
+  "a module that holds itself": {
+    message: /more than 64 inside each other/,
+    pickle: () => moduleOf(join(dict, text("a"), get(0), [setItem]), 0),
+  },
+  "a module with a part that is no module and holds numbers": {
+    message: /"q" is an object of class "a\.Packed" that holds numbers/,
+    pickle: () => {
+      const packed = join(named("a.Packed"), storage, [0x85, call]);
+      return moduleOf(join(dict, text("q"), packed, [setItem]), 0);
+    },
+  },
+  "one long list made into sets again and again": {
+    message: work,
+    pickle: () =>
+      join(
+        pairs(5000),
+        [pop],
+        ...Array.from({ length: 5000 }, () =>
+          join(named("builtins.set"), get(0), [0x85, call], [pop]),
+        ),
+        dict,
+      ),
+  },
+  "one long text made into bytes again and again": {
+    message: work,
+    pickle: () =>
+      join(
+        text("k".repeat(1e6)),
+        put(0),
+        [pop],
+        ...Array.from({ length: 100 }, () =>
+          join(named("_codecs.encode"), get(0), text("latin1"), [0x86, call], [pop]),
+        ),
+        dict,
+      ),
   },
   "a length of 2^63 bytes": {
     message: /ends inside a value/,

@@ -71,6 +71,73 @@ export const recurrentModels: readonly Architecture[] = [
     },
   },
   {
+    name: "last states of both directions, each sliced and squeezed, side by side",
+    axes: ["5 in 2"],
+    build(b) {
+      const weights = [
+        b.weight("W", [2, 15, 6]),
+        b.weight("R", [2, 15, 5]),
+        b.weight("B", [2, 30]),
+      ];
+      const [, last] = b.nodes("GRU", [b.input("x", [5, 2, 6]), ...weights], 2, {
+        hidden_size: 5,
+        direction: "bidirectional",
+      });
+      const picked = [0, 1].map((i) => {
+        const one = b.node("Slice", [last, b.constant([i]), b.constant([i + 1]), b.constant([0])]);
+        return b.node("Squeeze", [one, b.constant([0])]);
+      });
+      b.output(linear(b, b.node("Concat", picked, { axis: 1 }), "head", 10, 4));
+    },
+  },
+  {
+    name: "last states of two layers end to end, of which those of the second are read",
+    axes: ["5 in 2", "5 in 2"],
+    build(b) {
+      const layer = (x: string, name: string, from: number) => {
+        const weights = [
+          b.weight(`${name}.W`, [2, 15, from]),
+          b.weight(`${name}.R`, [2, 15, 5]),
+          b.weight(`${name}.B`, [2, 30]),
+        ];
+        const attributes = { hidden_size: 5, direction: "bidirectional" };
+        return b.nodes("GRU", [x, ...weights], 2, attributes);
+      };
+      const [y, one] = layer(b.input("x", [5, 2, 6]), "one", 6);
+      const [, two] = layer(reshape(b, transpose(b, y, [0, 2, 1, 3]), [5, 2, 10]), "two", 10);
+      const states = b.node("Concat", [one, two], { axis: 0 });
+      const picked = [-2, -1].map((i) =>
+        b.node("Gather", [states, b.constant([i], "int64", [])], { axis: 0 }),
+      );
+      const extra = b.input("z", [2, 3]);
+      b.output(linear(b, b.node("Concat", [...picked, extra], { axis: 1 }), "head", 13, 4));
+    },
+  },
+  {
+    name: "the same states with one of the first layer between them, which keeps no direction apart",
+    axes: ["5"],
+    build(b) {
+      const layer = (x: string, name: string, from: number) => {
+        const weights = [
+          b.weight(`${name}.W`, [2, 15, from]),
+          b.weight(`${name}.R`, [2, 15, 5]),
+          b.weight(`${name}.B`, [2, 30]),
+        ];
+        const attributes = { hidden_size: 5, direction: "bidirectional" };
+        return b.nodes("GRU", [x, ...weights], 2, attributes);
+      };
+      const [y, one] = layer(b.input("x", [5, 2, 6]), "one", 6);
+      const [, two] = layer(reshape(b, transpose(b, y, [0, 2, 1, 3]), [5, 2, 10]), "two", 10);
+      const states = b.node("Concat", [one, two], { axis: 0 });
+      const picked = [2, 0, 3].map((i) =>
+        b.node("Gather", [states, b.constant([i], "int64", [])], { axis: 0 }),
+      );
+      b.output(
+        linear(b, b.node("Add", [b.node("Add", picked.slice(0, 2)), picked[2]]), "head", 5, 4),
+      );
+    },
+  },
+  {
     name: "last states of both directions added up, which ties the directions",
     axes: ["5"],
     build(b) {

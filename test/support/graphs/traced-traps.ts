@@ -76,16 +76,20 @@ export const trapCases: readonly TrapCase[] = [
     const [low, high] = np.split(h, [3], 1);
     return np.concatenate([nn.relu(low), np.tanh(high)], 1);
   }),
-  layer("a gate ties both halves", ["S_4"], (h) => {
+  layer("a gate ties both halves", ["S_4 with positive scales"], (h) => {
     const [gate, up] = np.split(h, 2, 1);
     const half = np.multiply(nn.sigmoid(gate), up);
     return np.concatenate([half.ref, half], 1);
   }),
-  layer("a reshape that sums in blocks is a wreath product", ["S_2", "S_4 in each 2"], (h) => {
-    const blocks = nn.relu(h).reshape([4, 2, 4]);
-    const total = np.max(blocks.ref, -1, { keepdims: true });
-    return np.subtract(blocks, total).reshape([4, 8]);
-  }),
+  layer(
+    "a reshape that sums in blocks is a wreath product",
+    ["S_2 with positive scales", "S_4 in each 2"],
+    (h) => {
+      const blocks = nn.relu(h).reshape([4, 2, 4]);
+      const total = np.max(blocks.ref, -1, { keepdims: true });
+      return np.subtract(blocks, total).reshape([4, 8]);
+    },
+  ),
   layer("sorting is not followed and fixes the axis", [], (h) => np.sort(h)),
   {
     name: "one matrix used twice ties its axes",

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { randomStream } from "../../../src/core/random.ts";
 import { sizeOf } from "../../../src/core/shapes.ts";
 import { readFashionMnist } from "../../../src/datasets/fashion-mnist.ts";
+import { readText } from "../../../src/datasets/text.ts";
 import { arraysFromHost, arraysToHost } from "../../../src/engine/arrays.ts";
 import { startEngine } from "../../../src/engine/start.ts";
 import { readPackageData } from "../../../src/node/package-data.ts";
@@ -64,11 +65,22 @@ function two(task: InnerTask, seed: number) {
   return { record, batch };
 }
 
-const small = innerTaskNames().filter((name) => innerTaskEntry(name).createOn !== undefined);
+/** A text of few different characters. */
+function someText(): Uint8Array {
+  const random = randomStream(4);
+  const letters = Array.from({ length: 3000 }, () => "abcde \n"[random.integer(7)]);
+  return new TextEncoder().encode(letters.join(""));
+}
 
-describe.each(small)("%s", (name) => {
+/** The task on data made here. */
+const openSmall = (name: string): Promise<InnerTask> => {
+  const { create, createOn } = innerTaskEntry(name);
+  return createOn?.(someImages(8)) ?? create(someText());
+};
+
+describe.each(innerTaskNames())("%s", (name) => {
   test("gradients are those of the loss: a step down them lowers it by their square", async () => {
-    const task = await innerTaskEntry(name).createOn!(someImages(8));
+    const task = await openSmall(name);
     const { record, batch } = two(task, 3);
     const weights = arraysFromHost(record);
     const { losses, gradients } = task.lossAndGradients(weights, arraysFromHost(batch));
@@ -147,6 +159,32 @@ test("test losses count every example once, whatever the portions", async () => 
   );
   const [loss] = await task.testLoss(weights);
   expect(loss).toBeCloseTo(Math.log(Math.E + 9) - 1000 / 1100, 4);
+});
+
+describe("text", () => {
+  test("tinyshakespeare has 65 characters; nine tenths are learnt from", async () => {
+    const {
+      symbols,
+      train,
+      test: held,
+    } = readText(await readPackageData("tinyshakespeare.txt.gz"));
+    expect(symbols).toHaveLength(65);
+    expect([train.length, held.length]).toEqual([1003854, 111540]);
+    const decoded = Array.from(train.subarray(0, 13), (number) => symbols[number]).join("");
+    expect(decoded).toBe("First Citizen");
+  });
+  test("what is no text of at most 256 characters is refused", () => {
+    expect(() => readText(Uint8Array.of(0xff, 0xfe, 0x41))).toThrow(/UTF-8/);
+    expect(() => readText(new Uint8Array())).toThrow(/expected 2 to 256/);
+    const many = Array.from({ length: 300 }, (_, i) => String.fromCodePoint(0x4e00 + i)).join("");
+    expect(() => readText(new TextEncoder().encode(many))).toThrow(/got 300/);
+  });
+  test("labels are the next characters", async () => {
+    const task = await innerTaskEntry("text-irnn").create(someText());
+    const { batch } = two(task, 3);
+    const { inputs, labels } = batch;
+    for (let t = 0; t + 1 < 16; t++) expect(labels.data[t]).toBe(inputs.data[t + 1]);
+  });
 });
 
 test("an unknown task is named with the one that was meant; a name is taken once", () => {

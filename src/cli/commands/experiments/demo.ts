@@ -6,7 +6,7 @@ import { machine } from "../../app/build-info.ts";
 import { join } from "node:path";
 import { positiveNumber, seedNumber, wholeNumber } from "../../app/arguments.ts";
 import { didYouMean } from "../../../core/nearest-name.ts";
-import { mostNetworks } from "../../../zoo/limits.ts";
+import { maxNetworks } from "../../../zoo/limits.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import type { ExperimentOutcome } from "../../../experiment/run-experiment.ts";
 import type { ExperimentResult } from "../../../report/experiment.ts";
@@ -16,7 +16,7 @@ import { addOutputOption } from "../../app/output-option.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
 import { counted, textTable } from "../../app/output.ts";
 import type { ZooStore } from "../../../core/store.ts";
-import { withSpread } from "../../experiments/experiment-output.ts";
+import { withStd } from "../../experiments/experiment-output.ts";
 import { UsageError } from "../../app/usage-error.ts";
 
 interface DemoFlags {
@@ -28,6 +28,7 @@ interface DemoFlags {
   readonly rate: number;
   readonly models: string;
   readonly workers: number;
+  readonly results?: string;
 }
 
 const defaultModels = "unf,unf-hybrid,nfn-np,deep-sets,stat-nn,linear,flat-mlp";
@@ -44,13 +45,17 @@ export const demoCommand: RegisterCommand = (program, cli) => {
     value: "<folder>",
     fallback: "runs/demo",
   })
-    .option("--networks <n>", "networks in the population", wholeNumber(20, mostNetworks), 1000)
+    .option("--networks <n>", "networks in the population", wholeNumber(20, maxNetworks), 1000)
     .option("--models <list>", "names of `train --help`, separated by commas", defaultModels)
     .option("--seeds <n>", "training runs per functional", wholeNumber(1), 3)
     .option("--epochs <n>", "passes over the training networks", wholeNumber(1), 20)
     .option("--rate <x>", "peak learning rate of every functional", positiveNumber, 3e-3)
     .option("--seed <n>", "fixes everything", seedNumber, 0)
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
+    .option(
+      "--results <file>",
+      "also write the results without single predictions, as in docs/results",
+    )
     .action((flags: DemoFlags) => runDemo(flags, cli));
 };
 
@@ -142,19 +147,26 @@ function resultOf(
 
 /** Writes result and report, and prints the table. */
 async function writeResult(
-  { output, seeds }: DemoFlags,
+  { output, seeds, results }: DemoFlags,
   report: string,
   result: ExperimentResult,
   cli: Cli,
 ): Promise<void> {
   const { generalizationReport } = await import("../../../report/generalization-report.ts");
+  const { codeVersion } = await import("../../app/build-info.ts");
+  const { experimentDraft } = await import("../../../report/result-drafts.ts");
+  const { resultText } = await import("../../../report/result-file.ts");
   const experiment = join(output, "experiment.json");
   const { rows, population } = result;
+  if (results !== undefined) {
+    const draft = experimentDraft({ ...result, commit: await codeVersion() }, undefined);
+    await writeFileAtomic(results, resultText(draft, results));
+  }
   await writeFileAtomic(experiment, JSON.stringify(result));
   await writeFileAtomic(report, generalizationReport(result));
   cli.output.result({ ...result, scatter: undefined, files: { experiment, report } }, () =>
     [
-      `Kendall's tau between predicted and true test accuracy of ${population.test} held-out networks, mean ± spread over ${counted(seeds, "seed")},`,
+      `Kendall's tau between predicted and true test accuracy of ${population.test} held-out networks, mean ± std over ${counted(seeds, "seed")},`,
       `as trained and after a random reordering of every network's hidden neurons (the same functions):`,
       "",
       demoTable(rows),
@@ -180,8 +192,8 @@ const demoTable = (rows: ExperimentOutcome["rows"]): string =>
     rows.map((row) => [
       row.model,
       row.parameters,
-      withSpread(row.tauMean, row.tauSpread),
-      withSpread(row.tauMovedMean, row.tauMovedSpread),
+      withStd(row.tauMean, row.tauStd),
+      withStd(row.tauMovedMean, row.tauMovedStd),
       row.agreement.toFixed(4),
       row.maxPredictionChange.toExponential(1),
       row.r2Mean.toFixed(3),

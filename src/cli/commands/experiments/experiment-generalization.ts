@@ -14,7 +14,7 @@ import {
   shareNumber,
 } from "../../experiments/generalization-flags.ts";
 import { counted } from "../../app/output.ts";
-import { namedTarget, type Population } from "../../experiments/open-population.ts";
+import { namedTarget, type OpenedPopulation } from "../../experiments/open-population.ts";
 import { UsageError } from "../../app/usage-error.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
 
@@ -63,7 +63,7 @@ async function settingsOf(flags: ExperimentFlags) {
 async function resultOf(
   flags: ExperimentFlags,
   name: string,
-  { dataset, description, counts }: Population,
+  { dataset, description, counts }: OpenedPopulation,
   { sizes, ...results }: ExperimentOutcome,
 ): Promise<ExperimentResult> {
   const { codeVersion, machine } = await import("../../app/build-info.ts");
@@ -127,8 +127,10 @@ async function writeResult(
   settings: unknown,
   cli: Cli,
 ): Promise<void> {
-  const { compactResult, experimentTables, movedResult } =
+  const { compactResult, experimentTables } =
     await import("../../experiments/experiment-output.ts");
+  const { experimentDraft, movedDraft } = await import("../../../report/result-drafts.ts");
+  const { resultText } = await import("../../../report/result-file.ts");
   const { generalizationReport } = await import("../../../report/generalization-report.ts");
   const { results, moveResults, seeds } = flags;
   const files = {
@@ -140,12 +142,13 @@ async function writeResult(
   await writeFileAtomic(files.experiment, JSON.stringify(result));
   await writeFileAtomic(report, generalizationReport(result));
   if (results !== undefined)
-    await writeFileAtomic(results, `${JSON.stringify(compact, null, 2)}\n`);
-  if (moveResults !== undefined) await writeFileAtomic(moveResults, movedResult(result));
+    await writeFileAtomic(results, resultText(experimentDraft(result, settings), results));
+  if (moveResults !== undefined)
+    await writeFileAtomic(moveResults, resultText(movedDraft(result), moveResults));
   const { population } = result;
   cli.output.result({ ...compact, files }, () =>
     [
-      `Kendall's tau between predicted and true ${population.target?.summary ?? "accuracy"} of ${counted(population.test ?? 0, "held-out network")}, mean ± spread over ${counted(seeds, "seed")},`,
+      `Kendall's tau between predicted and true ${population.target?.summary ?? "accuracy"} of ${counted(population.test ?? 0, "held-out network")}, mean ± std over ${counted(seeds, "seed")},`,
       "with the 95 % interval over test networks; reordered: after a random group element acted on each of them.",
       "",
       experimentTables(result),

@@ -6,7 +6,7 @@ import { addOutputOption } from "../../app/output-option.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import type { SizedOutcome } from "../../../experiment/data/training-size.ts";
 import type { TrainingSizeResult } from "../../../report/training-size.ts";
-import { withSpread } from "../../experiments/experiment-output.ts";
+import { withStd } from "../../experiments/experiment-output.ts";
 import {
   addGeneralizationOptions,
   type GeneralizationFlags,
@@ -15,7 +15,7 @@ import {
   repeatedOptions,
 } from "../../experiments/generalization-flags.ts";
 import { counted, textTable } from "../../app/output.ts";
-import { namedTarget, type Population } from "../../experiments/open-population.ts";
+import { namedTarget, type OpenedPopulation } from "../../experiments/open-population.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
 
 interface LearningCurveFlags extends GeneralizationFlags {
@@ -26,7 +26,7 @@ interface LearningCurveFlags extends GeneralizationFlags {
 /** One experiment for every split and share; undefined when it was interrupted. */
 async function trainAll(
   flags: LearningCurveFlags,
-  { dataset }: Population,
+  { dataset }: OpenedPopulation,
   out: string,
   cli: Cli,
 ): Promise<SizedOutcome[] | undefined> {
@@ -64,7 +64,7 @@ const curveTable = ({ rows }: TrainingSizeResult): string =>
       model,
       share,
       networks,
-      withSpread(tauMean, tauStd),
+      withStd(tauMean, tauStd),
       stageTauMean === undefined ? "–" : stageTauMean.toFixed(4),
     ]),
   );
@@ -75,6 +75,8 @@ async function run(flags: LearningCurveFlags, cli: Cli): Promise<void> {
   const { openPopulation, warnOfProblems } = await import("../../experiments/open-population.ts");
   const { codeVersion, machine } = await import("../../app/build-info.ts");
   const { collectTrainingSizes } = await import("../../../experiment/data/training-size.ts");
+  const { resultText } = await import("../../../report/result-file.ts");
+  const { trainingSizeDraft } = await import("../../../report/result-drafts.ts");
   const { trainingSizeReport } = await import("../../../report/training-size-report.ts");
   const population = await openPopulation(flags.zoo, flags);
   warnOfProblems(population, cli.output);
@@ -111,11 +113,11 @@ async function run(flags: LearningCurveFlags, cli: Cli): Promise<void> {
     results: flags.results ?? join(out, "learning-curve.json"),
     report: join(out, "report.html"),
   };
-  await writeFileAtomic(files.results, `${JSON.stringify(result, null, 2)}\n`);
+  await writeFileAtomic(files.results, resultText(trainingSizeDraft(result), files.results));
   await writeFileAtomic(files.report, trainingSizeReport(result));
   cli.output.result({ ...result, files }, () =>
     [
-      `Kendall's tau between predicted and true ${target?.summary ?? "accuracy"} of ${counted(test, "held-out network")}, mean ± spread over ${counted(splits, "split")} and ${counted(seeds, "seed")} of each:`,
+      `Kendall's tau between predicted and true ${target?.summary ?? "accuracy"} of ${counted(test, "held-out network")}, mean ± std over ${counted(splits, "split")} and ${counted(seeds, "seed")} of each:`,
       "",
       curveTable(result),
       "",

@@ -28,7 +28,7 @@ interface ImportFlags extends SpecFlags {
 /** Cells of a table, by column. */
 type Row = Readonly<Record<string, unknown>>;
 
-const mostProblems = 5;
+const maxProblems = 5;
 
 /** A parser of two bounds such as 0,1. */
 function bounds(text: string): [number, number] {
@@ -135,8 +135,8 @@ async function readNetworks(
 
 /** @returns an error that names the files that do not fit */
 function unfit(problems: readonly string[], files: number): FormatError {
-  const shown = problems.slice(0, mostProblems).map((problem) => `  - ${problem}`);
-  if (problems.length > mostProblems) shown.push(`  - and ${problems.length - mostProblems} more`);
+  const shown = problems.slice(0, maxProblems).map((problem) => `  - ${problem}`);
+  if (problems.length > maxProblems) shown.push(`  - and ${problems.length - maxProblems} more`);
   return new FormatError(
     `zoo import: ${problems.length} of ${counted(files, "file")} cannot be imported; leave them out, or give the spec they fit with --spec or --model\n${shown.join("\n")}`,
   );

@@ -4,12 +4,12 @@ import { availableParallelism } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
 import { partsOption, seedNumber, wholeNumber } from "../../app/arguments.ts";
 import { didYouMean } from "../../../core/nearest-name.ts";
-import { mostNetworks } from "../../../zoo/limits.ts";
+import { maxNetworks } from "../../../zoo/limits.ts";
 import type { ZooStore } from "../../../core/store.ts";
 import type { ZooManifest } from "../../../zoo/manifest.ts";
 import type { ZooRow } from "../../../zoo/training/run.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
-import { mostOptionBytes, readJson } from "../../../node/files.ts";
+import { maxOptionBytes, readJson } from "../../../node/files.ts";
 import { counted, textTable } from "../../app/output.ts";
 import { addOutputOption } from "../../app/output-option.ts";
 import { addImport } from "./zoo-import.ts";
@@ -24,6 +24,7 @@ interface BuildFlags {
   readonly shard?: { readonly part: number; readonly of: number };
   readonly shardSize?: number;
   readonly parts?: string;
+  readonly skipParts?: boolean;
 }
 
 const quantile = (sorted: readonly number[], q: number) =>
@@ -60,7 +61,7 @@ function addBuild(zoo: Command, cli: Cli): void {
     .option(
       "--networks <n>",
       "networks to train, each leaving the recipe's number of checkpoints",
-      wholeNumber(1, mostNetworks),
+      wholeNumber(1, maxNetworks),
       1000,
     )
     .option("--seed <n>", "fixes everything", seedNumber, 0)
@@ -69,6 +70,10 @@ function addBuild(zoo: Command, cli: Cli): void {
     .option("--shard-size <n>", "networks in one file and one program", wholeNumber(1))
     .option(
       ...partsOption("finished shard there; a shard that is trained again is compared with it"),
+    )
+    .option(
+      "--skip-parts",
+      "with --parts: trains no shard that has its file there; the table has its metrics, its weights stay missing",
     )
     .addHelpText(
       "after",
@@ -80,9 +85,11 @@ function addBuild(zoo: Command, cli: Cli): void {
 }
 
 async function build(
-  { recipe, networks, seed, output: out, workers, shard, shardSize, parts }: BuildFlags,
+  { recipe, networks, seed, output: out, workers, shard, shardSize, parts, skipParts }: BuildFlags,
   cli: Cli,
 ): Promise<void> {
+  if (skipParts === true && parts === undefined)
+    throw new UsageError("zoo build: --skip-parts needs --parts, the folder of the files to skip");
   const { parseRecipe } = await import("../../../zoo/recipe.ts");
   const { recipeNamed, recipeNames } = await import("../../../zoo/recipes.ts");
   const { folderStore } = await import("../../../node/folder-store.ts");
@@ -93,7 +100,7 @@ async function build(
       `there is no recipe "${recipe}"${didYouMean(recipe, recipeNames())}; expected one of ${recipeNames().join(", ")}, or a JSON file`,
     );
   const chosen = isFile
-    ? parseRecipe(await readJson(recipe, { bytes: mostOptionBytes }))
+    ? parseRecipe(await readJson(recipe, { bytes: maxOptionBytes }))
     : recipeNamed(recipe);
   const result = await buildWithProgress(cli, {
     recipe: chosen,
@@ -103,17 +110,21 @@ async function build(
     store: folderStore(out),
     ...(shard !== undefined && { part: shard }),
     ...(shardSize !== undefined && { shardSize }),
-    ...(parts !== undefined && { parts: folderStore(parts) }),
+    ...(parts !== undefined && { parts: folderStore(parts), skipParts: skipParts === true }),
   });
   const rate = result.built / Math.max(result.seconds, 1e-9);
   const what =
     shard === undefined
       ? counted(networks, "network")
       : `part ${shard.part} of ${shard.of} of ${counted(networks, "network")}`;
+  const skipped =
+    result.skipped === 0
+      ? ""
+      : `; ${result.skipped} from parts, with metrics only: the same command without --skip-parts trains their weights`;
   cli.output.result({ zoo: out, networks, ...result, networksPerSecond: rate }, () =>
-    result.built === 0
+    result.built + result.skipped === 0
       ? `${out} already holds its ${what}`
-      : `${out}: ${what}, ${result.built} trained in ${result.seconds.toFixed(1)} s (${formatRate(rate)} networks/s)`,
+      : `${out}: ${what}, ${result.built} trained in ${result.seconds.toFixed(1)} s (${formatRate(rate)} networks/s)${skipped}`,
   );
 }
 
@@ -184,7 +195,7 @@ function addInfo(zoo: Command, cli: Cli): void {
     .command("info")
     .summary("what a population holds")
     .description(
-      "Prints what a population holds: recipe, spec, spread of accuracies, damaged shards.",
+      "Prints what a population holds: recipe, spec, quantiles of accuracies, damaged shards.",
     )
     .argument("<folder>", "the zoo's folder")
     .action((folder: string) => printInfo(folder, cli));

@@ -3,7 +3,7 @@
 
 import { templateOf } from "../read-table.ts";
 import { type Line, linear, norm, optional, type Style, tensor } from "../table.ts";
-import type { Desk } from "../template.ts";
+import type { SpecBuilder } from "../template.ts";
 
 /** What turns a vector of the stream into scores of words. */
 const wordHead = (dense: string, normed: string, decoder: string, ...biases: string[]): Line[] => [
@@ -71,34 +71,35 @@ const whole: Style = {
 };
 
 /** The vector that sentences are told by, and what reads it. */
-function readPooled(desk: Desk, prefix: string): boolean {
+function readPooled(builder: SpecBuilder, prefix: string): boolean {
   const read = (name: string, to: string, from: string) => {
-    desk.claim(`${name}.weight`, [to, from]);
-    desk.claimIf(`${name}.bias`, [to]);
+    builder.assign(`${name}.weight`, [to, from]);
+    builder.assignIf(`${name}.bias`, [to]);
   };
   const d = "residual";
   const dense = `${prefix}pooler.dense`;
-  const pooler = desk.has(`${dense}.weight`) ? desk.shape(`${dense}.weight`, 2) : null;
+  const pooler = builder.has(`${dense}.weight`) ? builder.shape(`${dense}.weight`, 2) : null;
   const next = "cls.seq_relationship";
   if (pooler !== null) {
     // A classifier beside a pooler reads the pooled vector or, in files of older versions, every token: moving both
     // spaces alike is a symmetry either way.
-    const isUnsure = desk.has("classifier.weight");
-    const pooled = isUnsure ? d : desk.axis("pooled", pooler[0], { scale: "sign" });
+    const isUnsure = builder.has("classifier.weight");
+    const pooled = isUnsure ? d : builder.axis("pooled", pooler[0], { scale: "sign" });
     read(dense, pooled, d);
     if (isUnsure)
-      desk.warn(
+      builder.warn(
         `"classifier" may read the pooled vector or the tokens: both spaces are moved together`,
       );
-    if (desk.has(`${next}.weight`)) read(next, "2", isUnsure ? d : `${pooled}^-1`);
-    else if (!isUnsure) desk.fix(pooled);
+    if (builder.has(`${next}.weight`)) read(next, "2", isUnsure ? d : `${pooled}^-1`);
+    else if (!isUnsure) builder.fix(pooled);
   }
   // RoBERTa classifies from the first token, without a pooler.
-  const isDeep = desk.has("classifier.dense.weight") && desk.has("classifier.out_proj.weight");
+  const isDeep =
+    builder.has("classifier.dense.weight") && builder.has("classifier.out_proj.weight");
   if (isDeep) {
-    const [size] = desk.shape("classifier.dense.weight", 2) ?? [1];
-    const [classes] = desk.shape("classifier.out_proj.weight", 2) ?? [1];
-    const hidden = desk.axis("classifier.hidden", size, { scale: "sign" });
+    const [size] = builder.shape("classifier.dense.weight", 2) ?? [1];
+    const [classes] = builder.shape("classifier.out_proj.weight", 2) ?? [1];
+    const hidden = builder.axis("classifier.hidden", size, { scale: "sign" });
     read("classifier.dense", hidden, d);
     read("classifier.out_proj", `${classes}`, `${hidden}^-1`);
   }
@@ -139,8 +140,8 @@ const distilled: Style = {
       ),
     ],
     [
-      ...linear("pre_classifier", "classifier", "residual"),
-      ...linear("classifier", "!classifier", "classifier"),
+      ...linear("pre_classifier", "pre_classifier", "residual"),
+      ...linear("classifier", "!classifier", "pre_classifier"),
     ],
     linear("qa_outputs", "!qa_outputs", "residual"),
   ],

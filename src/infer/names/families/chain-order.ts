@@ -1,7 +1,7 @@
 // The order of layers in a plain chain, told by numbers in their names alone: `fc1, fc2`, `net.0, net.2`, `net.0.linear`,
 // `net.1.linear`. Names that have no such number have no order that could be relied on.
 
-import type { Desk } from "../template.ts";
+import type { SpecBuilder } from "../template.ts";
 
 export interface ChainLayer {
   readonly name: string;
@@ -38,18 +38,18 @@ function numberedAlike(names: readonly string[]): Numbered[] | undefined {
 }
 
 /** Layers with weights of these ranks in the order of their numbers; a problem when there is no such order. */
-export function chainOrder(desk: Desk, isRank: (rank: number) => boolean): ChainLayer[] {
-  const norms = desk.names
+export function chainOrder(builder: SpecBuilder, isRank: (rank: number) => boolean): ChainLayer[] {
+  const norms = builder.names
     .filter((name) => name.endsWith(".running_mean"))
     .map((name) => name.slice(0, -".running_mean".length));
-  const layers = desk.names
-    .filter((name) => name.endsWith(".weight") && isRank(desk.peek(name)?.length ?? 0))
+  const layers = builder.names
+    .filter((name) => name.endsWith(".weight") && isRank(builder.peek(name)?.length ?? 0))
     .map((name) => name.slice(0, -".weight".length));
   const places = numberedAlike(layers);
-  if (layers.length === 1 && places === undefined) return [layer(desk, layers[0], null)];
+  if (layers.length === 1 && places === undefined) return [layer(builder, layers[0], null)];
   if (layers.length === 0) return [];
   if (places === undefined) {
-    desk.problem(
+    builder.problem(
       `the layers ${layers.map((name) => `"${name}"`).join(", ")} have no order: their names must differ by one number, with the same text before it`,
     );
     return [];
@@ -57,12 +57,12 @@ export function chainOrder(desk: Desk, isRank: (rank: number) => boolean): Chain
   return layers
     .map((name, i) => ({ name, place: places[i] }))
     .toSorted((a, b) => a.place.number - b.place.number)
-    .map(({ name, place }) => layer(desk, name, normOf(name, place, norms, layers)));
+    .map(({ name, place }) => layer(builder, name, normOf(name, place, norms, layers)));
 }
 
-const layer = (desk: Desk, name: string, norm: string | null): ChainLayer => ({
+const layer = (builder: SpecBuilder, name: string, norm: string | null): ChainLayer => ({
   name,
-  shape: desk.peek(`${name}.weight`) ?? [],
+  shape: builder.peek(`${name}.weight`) ?? [],
   norm,
 });
 

@@ -25,6 +25,12 @@ interface Parts {
   readonly gain: string;
 }
 
+/** A linear layer at every position, which may be stored as a convolution. */
+const pointwise = (name: string, to: string, from: string): Line[] => [
+  tensor(`${name}.weight`, to, from, "**"),
+  ...optional(tensor(`${name}.bias`, to)),
+];
+
 const block = (at: string, { depthwise, normed, up, down, response, gain }: Parts): Block => ({
   at,
   scope: "stage{i}.block{j}",
@@ -32,9 +38,9 @@ const block = (at: string, { depthwise, normed, up, down, response, gain }: Part
     tensor(`${depthwise}.weight`, "stage{i}", "1", "*", "*"),
     ...optional(tensor(`${depthwise}.bias`, "stage{i}")),
     ...norm(normed, "stage{i}"),
-    ...linear(up, ".ff", "stage{i}"),
+    ...pointwise(up, ".ff", "stage{i}"),
     ...optional(...["weight", "bias"].map((part) => tensor(`${response}.${part}`, "**", ".ff"))),
-    ...linear(down, "stage{i}", ".ff"),
+    ...pointwise(down, "stage{i}", ".ff"),
     ...optional(tensor(gain, "stage{i}")),
   ],
 });

@@ -35,8 +35,18 @@ const feedForward = (at: string): Line[] => [
 ];
 
 const side = (name: "encoder" | "decoder", headAxis: string): Block => {
-  const self: Attention = { name: "", query: ["layer.0.SelfAttention.q.weight", 0], headAxis };
-  const cross: Attention = { name: "cross", query: ["layer.1.EncDecAttention.q.weight", 0] };
+  const bias = `${name}.block.0.layer.0.SelfAttention.relative_attention_bias.weight`;
+  const self: Attention = {
+    name: "",
+    query: ["layer.0.SelfAttention.q.weight", 0],
+    perHead: [bias, 1],
+    headAxis,
+  };
+  const cross: Attention = {
+    name: "cross",
+    query: ["layer.1.EncDecAttention.q.weight", 0],
+    perHead: [bias, 1],
+  };
   const isDecoder = name === "decoder";
   return {
     at: `${name}.block.{i}`,
@@ -44,7 +54,7 @@ const side = (name: "encoder" | "decoder", headAxis: string): Block => {
     attention: isDecoder ? [self, cross] : [self],
     lines: [
       ...attention("layer.0.SelfAttention"),
-      ...optional(tensor("layer.0.SelfAttention.relative_attention_bias.weight", "*", headAxis)),
+      ...optional(tensor("layer.0.SelfAttention.relative_attention_bias.weight", "*", "@h")),
       ...norm("layer.0.layer_norm", "residual"),
       ...(isDecoder
         ? [
@@ -55,9 +65,15 @@ const side = (name: "encoder" | "decoder", headAxis: string): Block => {
       ...feedForward(`layer.${isDecoder ? 2 : 1}.DenseReluDense`),
       ...norm(`layer.${isDecoder ? 2 : 1}.layer_norm`, "residual"),
     ],
-    optional: isDecoder,
   };
 };
+
+const tables = [
+  tensor("shared.weight", "!vocabulary", "residual"),
+  tensor("encoder.embed_tokens.weight", "!vocabulary", "residual"),
+];
+
+const encoderBias = "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight";
 
 export const t5 = templateOf({
   family: "t5",
@@ -65,22 +81,22 @@ export const t5 = templateOf({
   modelTypes: ["t5", "mt5"],
   styles: [
     {
-      anchors: [
-        "encoder.block.0.layer.0.SelfAttention.q.weight",
-        "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight",
-      ],
+      anchors: [encoderBias, "decoder.block.0.layer.0.SelfAttention.q.weight"],
       lines: [
-        ...optional(
-          tensor("shared.weight", "!vocabulary", "residual"),
-          tensor("encoder.embed_tokens.weight", "!vocabulary", "residual"),
-          tensor("decoder.embed_tokens.weight", "!vocabulary", "residual"),
-        ),
+        ...optional(...tables, tensor("decoder.embed_tokens.weight", "!vocabulary", "residual")),
         ...norm("encoder.final_layer_norm", "residual"),
-        ...optional(...norm("decoder.final_layer_norm", "residual")),
+        ...norm("decoder.final_layer_norm", "residual"),
       ],
       blocks: [side("encoder", "encoder.head"), side("decoder", "decoder.head")],
       heads: [[tensor("lm_head.weight", "!vocabulary", "residual")]],
       output: { axis: "residual", tie: true },
+    },
+    {
+      // The encoder alone gives out its stream, whatever the config of the whole says of ties.
+      anchors: [encoderBias],
+      lines: [...optional(...tables), ...norm("encoder.final_layer_norm", "residual")],
+      blocks: [side("encoder", "encoder.head")],
+      output: { axis: "residual" },
     },
   ],
 });

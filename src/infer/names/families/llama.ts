@@ -129,6 +129,8 @@ export const llama = templateOf({
     "gemma3_text",
     "granite",
     "olmo2",
+    "stablelm",
+    "cohere",
   ],
   styles: [dense, original],
 });

@@ -3,7 +3,13 @@
 
 import type { Axis } from "../../../symmetry/types.ts";
 import { type ChainLayer, chainOrder } from "./chain-order.ts";
-import { type Desk, type ModelFacts, type Place, prefixesOf, type Template } from "../template.ts";
+import {
+  type SpecBuilder,
+  type ModelFacts,
+  type Place,
+  prefixesOf,
+  type Template,
+} from "../template.ts";
 
 /** The scale part an activation gives to hidden axes; max pools between convolutions pass positive factors only. */
 function scaleOf(activation: ModelFacts["activation"], convolutional: boolean): Partial<Axis> {
@@ -13,14 +19,14 @@ function scaleOf(activation: ModelFacts["activation"], convolutional: boolean): 
 
 /** Claims a chain of layers; normalisations after convolutions take the scale part away. */
 function readChain(
-  desk: Desk,
+  builder: SpecBuilder,
   layers: readonly ChainLayer[],
   convolutional: boolean,
-  activation = desk.facts.activation,
+  activation = builder.facts.activation,
 ): void {
-  if (layers.length === 0) return desk.problem("no chain of layers is among the tensors");
+  if (layers.length === 0) return builder.problem("no chain of layers is among the tensors");
   let size = layers[0].shape[1];
-  let below = desk.axis("in", size, { group: "fixed" });
+  let below = builder.axis("in", size, { group: "fixed" });
   let spatial = layers[0].shape.length > 2;
   for (const [i, { name, shape, norm }] of layers.entries()) {
     const last = i === layers.length - 1;
@@ -29,23 +35,23 @@ function readChain(
       : norm === null
         ? scaleOf(activation, convolutional)
         : {};
-    const to = desk.axis(last ? "out" : `h${i + 1}`, shape[0], extra);
+    const to = builder.axis(last ? "out" : `h${i + 1}`, shape[0], extra);
     const positions = shape[1] / size;
     const flattened = spatial && shape.length === 2 && positions > 1 && Number.isInteger(positions);
     if (shape[1] !== size && !flattened)
-      desk.problem(
+      builder.problem(
         `tensor "${name}.weight": ${shape[1]} inputs do not follow the ${size} outputs of the layer before; only plain chains are read from names`,
         `${name}.weight`,
       );
     else {
       const from = flattened ? `${below} * ${positions}` : below;
-      desk.claim(`${name}.weight`, [to, from, ...shape.slice(2).map(String)]);
+      builder.assign(`${name}.weight`, [to, from, ...shape.slice(2).map(String)]);
     }
-    desk.claimIf(`${name}.bias`, [to]);
+    builder.assignIf(`${name}.bias`, [to]);
     if (norm !== null) {
-      for (const part of ["weight", "bias"]) desk.claimIf(`${norm}.${part}`, [to]);
-      for (const part of ["running_mean", "running_var"]) desk.claim(`${norm}.${part}`, [to]);
-      desk.ignore(`${norm}.num_batches_tracked`);
+      for (const part of ["weight", "bias"]) builder.assignIf(`${norm}.${part}`, [to]);
+      for (const part of ["running_mean", "running_var"]) builder.assign(`${norm}.${part}`, [to]);
+      builder.ignore(`${norm}.num_batches_tracked`);
     }
     below = extra.scale === undefined ? to : `${to}^-1`;
     spatial = shape.length > 2;
@@ -59,10 +65,10 @@ export const mlp: Template = {
   optIn: true,
   modelTypes: [],
   matches: () => false,
-  read: (desk) =>
+  read: (builder) =>
     readChain(
-      desk,
-      chainOrder(desk, (rank) => rank === 2),
+      builder,
+      chainOrder(builder, (rank) => rank === 2),
       false,
     ),
 };
@@ -74,21 +80,21 @@ export const cnn: Template = {
   optIn: true,
   modelTypes: [],
   matches: () => false,
-  read(desk) {
-    const convolutions = chainOrder(desk, (rank) => rank > 2);
-    readChain(desk, [...convolutions, ...chainOrder(desk, (rank) => rank === 2)], true);
+  read(builder) {
+    const convolutions = chainOrder(builder, (rank) => rank > 2);
+    readChain(builder, [...convolutions, ...chainOrder(builder, (rank) => rank === 2)], true);
   },
 };
 
 /** Layers `features.0`, `features.3`, ... and `classifier.0`, ... of a network, in order. */
-function readVgg(desk: Desk, { prefix }: Place): void {
-  const part = (list: string): Desk => {
-    const own = desk.names.filter((name) => name.startsWith(`${prefix}${list}.`));
-    return { ...desk, names: own };
+function readVgg(builder: SpecBuilder, { prefix }: Place): void {
+  const part = (list: string): SpecBuilder => {
+    const own = builder.names.filter((name) => name.startsWith(`${prefix}${list}.`));
+    return { ...builder, names: own };
   };
   const convolutions = chainOrder(part("features"), (rank) => rank === 4);
   const linear = chainOrder(part("classifier"), (rank) => rank === 2);
-  readChain(desk, [...convolutions, ...linear], true, "relu");
+  readChain(builder, [...convolutions, ...linear], true, "relu");
 }
 
 const placesOfVgg = (names: ReadonlySet<string>): Place[] =>

@@ -5,7 +5,7 @@
 import { settleHeadless } from "../attention.ts";
 import {
   countLayers,
-  type Desk,
+  type SpecBuilder,
   type Place,
   prefixesAround,
   prefixesOf,
@@ -68,7 +68,7 @@ function styleAt(names: readonly string[], prefix: string): Style {
 
 /** All convolutions of one block, from the block's input axis to `to`. */
 function readBlock(
-  desk: Desk,
+  builder: SpecBuilder,
   style: Style,
   at: string,
   axis: string,
@@ -77,97 +77,97 @@ function readBlock(
 ): void {
   const names = [0, 1, 2]
     .map((i) => style.convs(i).map((name) => `${at}.${name}`) as [string, string])
-    .filter(([conv]) => desk.has(`${conv}.weight`));
+    .filter(([conv]) => builder.has(`${conv}.weight`));
   const isWhole =
     names.length >= 2 && names.every(([conv], i) => conv === `${at}.${style.convs(i)[0]}`);
-  if (!isWhole) return desk.problem(`block "${at}" lacks one of its convolutions`);
+  if (!isWhole) return builder.problem(`block "${at}" lacks one of its convolutions`);
   let current = from;
   for (const [i, name] of names.entries()) {
-    const shape = desk.shape(`${name[0]}.weight`, 4);
+    const shape = builder.shape(`${name[0]}.weight`, 4);
     if (shape === null) return;
-    const inside = names[i + 1] && desk.shape(`${names[i + 1][0]}.weight`, 4);
+    const inside = names[i + 1] && builder.shape(`${names[i + 1][0]}.weight`, 4);
     if (i === 1 && names.length === 3 && !current.includes("*")) {
-      const middle = desk.axis(`${axis}.inner2`, shape[0]);
-      readConv(desk, name, current, middle);
+      const middle = builder.axis(`${axis}.inner2`, shape[0]);
+      readConv(builder, name, current, middle);
       current = middle;
     } else if (i === 1 && names.length === 3) {
-      current = readGrouped(desk, name, axis, shape);
-    } else if (i === names.length - 1) readConv(desk, name, current, to);
+      current = readGrouped(builder, name, axis, shape);
+    } else if (i === names.length - 1) readConv(builder, name, current, to);
     else {
       const groups = names.length === 3 && inside ? shape[0] / inside[1] : 1;
       if (!Number.isInteger(groups))
-        return desk.problem(
+        return builder.problem(
           `tensor "${names[i + 1][0]}.weight": ${inside?.[1]} input channels do not divide ${shape[0]}`,
         );
-      if (groups === 1) current = desk.axis(`${axis}.inner${i + 1}`, shape[0]);
+      if (groups === 1) current = builder.axis(`${axis}.inner${i + 1}`, shape[0]);
       else {
-        const group = desk.axis(`${axis}.group`, groups);
-        current = `${group} * ${desk.axis(`${axis}.inner1`, shape[0] / groups, { within: group })}`;
+        const group = builder.axis(`${axis}.group`, groups);
+        current = `${group} * ${builder.axis(`${axis}.inner1`, shape[0] / groups, { within: group })}`;
       }
-      readConv(desk, name, from, current);
+      readConv(builder, name, from, current);
     }
   }
 }
 
 /** The convolution in groups of a ResNeXt block; gives the expression of its output channels. */
 function readGrouped(
-  desk: Desk,
+  builder: SpecBuilder,
   [conv, norm]: readonly [string, string],
   axis: string,
   shape: readonly number[],
 ): string {
   const group = `${axis}.group`;
-  const groups = (desk.shape(`${norm}.weight`, 1)?.[0] ?? 0) / shape[1];
-  const made = desk.axis(`${axis}.inner2`, shape[0] / Math.max(groups, 1), { within: group });
+  const groups = (builder.shape(`${norm}.weight`, 1)?.[0] ?? 0) / shape[1];
+  const made = builder.axis(`${axis}.inner2`, shape[0] / Math.max(groups, 1), { within: group });
   const to = `${group} * ${made}`;
-  desk.claim(`${conv}.weight`, [to, `${axis}.inner1`, `${shape[2]}`, `${shape[3]}`]);
-  readNorm(desk, norm, to);
+  builder.assign(`${conv}.weight`, [to, `${axis}.inner1`, `${shape[2]}`, `${shape[3]}`]);
+  readNorm(builder, norm, to);
   return to;
 }
 
-function read(desk: Desk, { prefix }: Place): void {
-  const style = styleAt(desk.names, prefix);
+function read(builder: SpecBuilder, { prefix }: Place): void {
+  const style = styleAt(builder.names, prefix);
   const [stemConv, stemNorm] = style.stem;
-  const stem = desk.shape(`${prefix}${stemConv}.weight`, 4);
+  const stem = builder.shape(`${prefix}${stemConv}.weight`, 4);
   if (stem === null) return;
-  let current = desk.axis("stem", stem[0]);
-  const image = desk.axis("channel", stem[1], { group: "fixed" });
-  readConv(desk, [prefix + stemConv, prefix + stemNorm], image, current);
+  let current = builder.axis("stem", stem[0]);
+  const image = builder.axis("channel", stem[1], { group: "fixed" });
+  readConv(builder, [prefix + stemConv, prefix + stemNorm], image, current);
   for (let stage = 0; ; stage++) {
     const blocks = prefix + style.blocks(stage);
-    const count = countLayers(desk.names, blocks);
+    const count = countLayers(builder.names, blocks);
     if (count === 0) break;
     for (let i = 0; i < count; i++) {
       const at = `${blocks}${i}`;
-      desk.layer(`${at}.`);
+      builder.layer(`${at}.`);
       const axis = `stage${stage}.block${i}`;
       const [conv, norm] = style.shortcut.map((name) => `${at}.${name}`);
-      const shortcut = desk.has(`${conv}.weight`) ? desk.shape(`${conv}.weight`, 4) : null;
-      const to = shortcut === null ? current : desk.axis(`${axis}.out`, shortcut[0]);
-      if (shortcut !== null) readConv(desk, [conv, norm], current, to);
-      readBlock(desk, style, at, axis, current, to);
+      const shortcut = builder.has(`${conv}.weight`) ? builder.shape(`${conv}.weight`, 4) : null;
+      const to = shortcut === null ? current : builder.axis(`${axis}.out`, shortcut[0]);
+      if (shortcut !== null) readConv(builder, [conv, norm], current, to);
+      readBlock(builder, style, at, axis, current, to);
       current = to;
     }
   }
-  readHead(desk, style, prefix, current);
+  readHead(builder, style, prefix, current);
 }
 
 /** One linear read-out, or the first of several: what stands behind it reads classes. */
-function readHead(desk: Desk, style: Style, prefix: string, features: string): void {
+function readHead(builder: SpecBuilder, style: Style, prefix: string, features: string): void {
   const candidates = style.heads.flatMap((name) =>
     prefixesAround(prefix).flatMap((around) => [around + name, `${around}${name}.0`]),
   );
-  const isMatrix = (name: string) => desk.peek(`${name}.weight`)?.length === 2;
+  const isMatrix = (name: string) => builder.peek(`${name}.weight`)?.length === 2;
   const head = candidates.find((name) => isMatrix(name));
-  if (head === undefined) return settleHeadless(desk, features, false);
-  const [size] = desk.shape(`${head}.weight`, 2) ?? [1];
-  const classes = desk.axis("class", size, { group: "fixed" });
-  desk.claim(`${head}.weight`, [classes, features]);
-  desk.claimIf(`${head}.bias`, [classes]);
+  if (head === undefined) return settleHeadless(builder, features, false);
+  const [size] = builder.shape(`${head}.weight`, 2) ?? [1];
+  const classes = builder.axis("class", size, { group: "fixed" });
+  builder.assign(`${head}.weight`, [classes, features]);
+  builder.assignIf(`${head}.bias`, [classes]);
   if (!head.endsWith(".0")) return;
   const list = head.slice(0, -"0".length);
-  for (const name of desk.names)
-    if (name.startsWith(list) && !name.startsWith(`${head}.`)) desk.ignore(name);
+  for (const name of builder.names)
+    if (name.startsWith(list) && !name.startsWith(`${head}.`)) builder.ignore(name);
 }
 
 export const resnet: Template = {

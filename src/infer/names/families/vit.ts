@@ -74,6 +74,7 @@ const timm: Style = {
           query: ["attn.proj.weight", 1],
           fused: ["attn.qkv.weight", 0],
           absolute: ["pos_embed", "attn.qkv.bias"],
+          perHead: ["attn.relative_position_bias_table", 1],
           norms: ["attn.q_norm", "attn.k_norm"],
         },
       ],
@@ -81,12 +82,15 @@ const timm: Style = {
         ...norm("norm1", "residual"),
         ...linear("attn.qkv", "@qkv", "residual"),
         ...optional(tensor("attn.q_bias", "@q"), tensor("attn.v_bias", "@v")),
+        ...optional(tensor("attn.relative_position_bias_table", "*", "@h")),
         ...linear("attn.proj", "residual", "@o"),
         ...norm("norm2", "residual"),
+        // Both halves of a gate may lie in the first matrix.
         ...together(
-          ...linear("mlp.fc1", ".ff", "residual"),
           ...linear("mlp.fc2", "residual", ".ff"),
+          ...linear("mlp.fc1", ".ff | 2 * .ff", "residual"),
         ),
+        ...optional(...norm("mlp.norm", ".ff")),
         ...together(
           ...linear("mlp.w12", "2 * .ff", "residual"),
           ...linear("mlp.w3", "residual", ".ff"),
@@ -140,7 +144,7 @@ const torchvision: Style = {
 export const vit = templateOf({
   family: "vit",
   covers: "ViT and DeiT: names of Hugging Face, timm (fused qkv) and torchvision",
-  modelTypes: ["vit", "deit"],
+  modelTypes: ["vit", "deit", "vit_mae"],
   styles: [huggingFace, timm, torchvision],
 });
 
@@ -189,6 +193,8 @@ export const dinov2 = templateOf({
           ],
         },
       ],
+      // Of the class token and of the mean of all patches.
+      heads: [linear("classifier", "!classifier", "2 * residual")],
       output,
     },
   ],

@@ -6,7 +6,7 @@ import type { OnnxNode } from "../../../formats/onnx/onnx-types.ts";
 import type { NodeContext } from "../../walk/context.ts";
 import { fixedAtom } from "../../walk/context.ts";
 import { segmentOf, splitInner, unify } from "../../index-sets/refine.ts";
-import { shapeOfValue, type Value } from "../../walk/value.ts";
+import { type Fact, shapeOfValue, type Value } from "../../walk/value.ts";
 import { unit } from "../../index-sets/atoms.ts";
 import { identityPairs, pairsBy } from "../handler.ts";
 import { dealOut } from "../deal-out.ts";
@@ -221,12 +221,14 @@ export function transposeStack(context: NodeContext, x: Value, order: readonly n
   });
 }
 
-/** An ordinary value again: the members become one layout. */
-export function collapse(x: Value, reason: string): Value {
+/** An ordinary value again: the members become one layout, and scale by nothing. */
+export function collapse(x: Value, reason: string, facts: Fact[]): Value {
   if (x.stack === null) return x;
   const [first, ...rest] = x.stack.members;
   for (const member of rest) {
     for (const [i, dim] of member.dims.entries()) unify(first.dims[i], dim, reason);
   }
-  return { ...x, stack: null };
+  const whole: Value = { ...x, stack: null };
+  for (const value of [...x.stack.members, whole]) facts.push({ kind: "opaque", value });
+  return whole;
 }

@@ -4,6 +4,7 @@
 import { newAtom } from "../../index-sets/atoms.ts";
 import { broadcast, type NodeContext } from "../../walk/context.ts";
 import type { PointwiseLaw, Value } from "../../walk/value.ts";
+import { affine, inside } from "../channels.ts";
 import { gemm, multiply } from "../contraction.ts";
 import { convolve } from "../convolution.ts";
 import type { Handlers } from "../handler.ts";
@@ -61,16 +62,18 @@ function skipNormalization(gain: number, shift: number | null, bias: number) {
   return (context: NodeContext): void => {
     const x = context.need(0);
     const summed = [x, context.need(1), context.input(bias)].filter((value) => value !== null);
-    const affine = [context.need(gain), shift === null ? null : context.input(shift)].filter(
-      (value) => value !== null,
-    );
-    const dims = broadcast(context, [...summed, ...affine]);
+    const gainOf = context.need(gain);
+    const shiftOf = shift === null ? null : context.input(shift);
+    const given = [gainOf, shiftOf].filter((value) => value !== null);
+    const dims = broadcast(context, [...summed, ...given]);
     if (dims.length !== x.dims.length) context.fail("its inputs have too many dimensions");
     const sum: Value = { ...x, origin: "computed", numbers: null, dims };
     context.pointwise("linear", summed, sum);
     context.mix(sum, [dims.length - 1]);
-    context.facts.push({ kind: "opaque", value: sum });
-    context.output(0, dims);
+    const output = context.output(0, dims);
+    const normed = inside(output);
+    for (const value of [sum, normed]) context.facts.push({ kind: "opaque", value });
+    affine(context, normed, gainOf, shiftOf, output);
     for (const i of [1, 2])
       if (i < context.node.outputs.length)
         context.output(i, dims.with(dims.length - 1, newAtom(1)));

@@ -1,0 +1,128 @@
+// `weightspace convert a b -o out`: the numbers of one checkpoint under the names, in the shapes and the layout of another.
+
+import { withKey } from "../networks/with-key.ts";
+import { takenOf } from "../networks/taken.ts";
+import type { Conversion } from "../../compare/conversions/conversion.ts";
+import type { PlannedConversion } from "../../compare/conversions/plan-conversion.ts";
+import type { Cli, RegisterCommand } from "../app/context.ts";
+import {
+  addForceOption,
+  addOutputOption,
+  type ForceFlag,
+  refuseExisting,
+} from "../app/output-option.ts";
+import { addKeyOption, type NameOptions, readNameOptions } from "../networks/name-symmetries.ts";
+import type { OpenedModel } from "../networks/opened-model.ts";
+
+interface ConvertFlags extends ForceFlag, Pick<NameOptions, "key" | "config" | "tied"> {
+  readonly output: string;
+  readonly fillFromB?: boolean;
+}
+
+export const convertCommand: RegisterCommand = (program, cli) => {
+  const command = program
+    .command("convert")
+    .helpGroup("Checkpoints:")
+    .summary("the numbers of one checkpoint under the names and in the layout of another")
+    .description(
+      "Writes the numbers of a under the names, in the shapes and the layout of b: renamed, transposed, fused or split as b is. A tensor of b that a has no numbers for is refused. The networks may be different ones.",
+    )
+    .argument(
+      "<a>",
+      "the checkpoint whose numbers are written: .safetensors (or its index), .pt, .npz, .onnx, or a folder of one",
+    )
+    .argument("<b>", "the checkpoint in whose form they are written")
+    .option("--fill-from-b", "take the numbers of b where a has none")
+    .option("--config <file>", "the model's config.json: whether the output matrix is tied")
+    .option("--tied", "the token embedding is the output matrix too")
+    .addHelpText(
+      "after",
+      "\nExample:\n  weightspace convert nano.pt gpt2.safetensors -o converted.safetensors",
+    );
+  addOutputOption(addKeyOption(command), "the converted checkpoint: .safetensors", {
+    required: true,
+  });
+  addForceOption(command).action(async (first: string, second: string) => {
+    const flags = command.opts<ConvertFlags>();
+    const [a, b] = await withKey([first, second], flags.key);
+    await runConvert(cli, [a, b], flags);
+  });
+};
+
+async function runConvert(
+  cli: Cli,
+  [pathA, pathB]: readonly [string, string],
+  flags: ConvertFlags,
+): Promise<void> {
+  const { checkOutputName } = await import("../networks/write-network.ts");
+  const { openModel } = await import("../networks/opened-model.ts");
+  const { isTied } = await import("../../infer/names/config.ts");
+  const { output: out } = flags;
+  checkOutputName("convert", out, "");
+  await refuseExisting("convert", out, flags);
+  cli.hintResume("no file was left half written; the same command begins anew");
+  const names = await readNameOptions(flags);
+  const a = await openModel(pathA);
+  try {
+    const b = await openModel(pathB);
+    try {
+      await convert(cli, { a, b, flags, tied: names.tied ?? isTied(names.config) });
+    } finally {
+      await b.source.close();
+    }
+  } finally {
+    await a.source.close();
+  }
+}
+
+interface Request {
+  readonly a: OpenedModel;
+  readonly b: OpenedModel;
+  readonly flags: ConvertFlags;
+  readonly tied: boolean | undefined;
+}
+
+async function convert(cli: Cli, { a, b, flags, tied }: Request): Promise<void> {
+  const { planConversion } = await import("../../compare/conversions/plan-conversion.ts");
+  const { writableSource } = await import("../../compare/conversions/writable-source.ts");
+  const { refusePartOfInput } = await import("../networks/write-network.ts");
+  const { writeWeights } = await import("../../node/write-weights.ts");
+  const { output: out, fillFromB = false } = flags;
+  await refusePartOfInput("convert", out, [a, b]);
+  const plan = await planConversion(a.source, b.source, { tied, signal: cli.signal });
+  const { source, filled } = writableSource(plan, b.source, { fill: fillFromB });
+  const task = cli.progress.task("writing", source.entries.size, { unit: "tensors" });
+  let written = 0;
+  const read = async (name: string) => {
+    const tensor = await source.readStored(name);
+    task.update(++written);
+    return tensor;
+  };
+  await writeWeights(out, source.entries, read, {
+    metadata: b.source.metadata,
+    signal: cli.signal,
+  });
+  task.finish();
+  const { conversions, unused, refused } = plan;
+  for (const reason of refused) cli.output.note(`not converted: ${reason}`);
+  const value = { out, conversions, filled, unused, refused, taken: takenOf([a.source, b.source]) };
+  const text = await convertText(out, plan, filled);
+  cli.output.result(value, () => text);
+}
+
+async function convertText(
+  out: string,
+  { conversions, unused }: PlannedConversion,
+  filled: readonly string[],
+): Promise<string> {
+  const { countedConversions } = await import("../../compare/conversions/conversion-words.ts");
+  const { listLine } = await import("../match/comparison-text.ts");
+  const byName = conversions.filter(({ by }: Conversion) => by === "names").length;
+  const done = countedConversions(conversions);
+  return [
+    `wrote ${out}${done === "" ? ": no conversion was needed" : ` after ${done}`}`,
+    ...(byName > 0 ? [`${byName} of them told by names and shapes, not by equal numbers`] : []),
+    ...listLine("taken from the second file", filled),
+    ...listLine("of the first file, not used", unused),
+  ].join("\n\n");
+}

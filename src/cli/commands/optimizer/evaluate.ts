@@ -1,0 +1,224 @@
+// `weightspace optimizer evaluate` and `demo`: learned and hand-made optimizers side by side, with a report.
+
+import { createHash } from "node:crypto";
+import { stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { Command } from "commander";
+import { readBytes, readJson } from "../../../node/files.ts";
+import { writeFileAtomic } from "../../../node/write-file.ts";
+import type { OptimizerEntry } from "../../../optimizers/evaluate/entries.ts";
+import type { EvaluationUnit } from "../../../optimizers/evaluate/evaluate.ts";
+import type { OptimizerResult } from "../../../optimizers/evaluate/rows.ts";
+import { seedNumber, wholeNumber } from "../../app/arguments.ts";
+import { codeVersion, machine } from "../../app/build-info.ts";
+import type { Cli } from "../../app/context.ts";
+import { textTable } from "../../app/output.ts";
+import { addOutputOption } from "../../app/output-option.ts";
+import { UsageError } from "../../app/usage-error.ts";
+
+/** What is compared, where, and for how long. */
+interface EvaluateFlags {
+  readonly task?: string;
+  readonly against: string;
+  readonly seeds: number;
+  readonly steps: number;
+  readonly points: number;
+  readonly seed: number;
+  readonly data?: string;
+  readonly report?: string;
+  readonly output: string;
+}
+
+export function addOptimizerEvaluate(optimizer: Command, cli: Cli): void {
+  const command = optimizer
+    .command("evaluate")
+    .summary("measure optimizers beside tuned Adam")
+    .description(
+      "Trains networks with learned optimizers (files of theta, run folders) and with hand-made ones, each tuned over 20 rates, and tells how many steps each needs until Adam's best test loss. Interrupted, the same command goes on where it was.",
+    )
+    .argument(
+      "[theta...]",
+      "files of theta, folders of runs, or names that come with the package; NAME=FILE names one",
+    )
+    .option("--against <names>", "hand-made optimizers, with commas", "adam,adamw,sgdm")
+    .option("--task <name>", "the inner task (default: that of the first theta)")
+    .option("--seeds <n>", "runs of each", wholeNumber(1, 1000), 5)
+    .option("--steps <n>", "steps of a run", wholeNumber(1), 2000)
+    .option("--points <n>", "test losses of a run", wholeNumber(1), 40)
+    .option("--seed <n>", "fixes everything", seedNumber, 0)
+    .option("--data <folder>", "IDX files of images in place of the package's own")
+    .option("--report <file.html>", "a report with curves");
+  addOutputOption(command, "figures as JSON, beside them what is finished", {
+    value: "<file.json>",
+    fallback: "runs/optimizers/figures.json",
+  }).action((thetas: string[], flags: EvaluateFlags) => evaluate(thetas, flags, cli));
+}
+
+/** A theta by name, file, or folder of a run. */
+async function openEntry(
+  text: string,
+): Promise<{ entry: OptimizerEntry; task?: string; digest: string }> {
+  const { handMadeNames, learnedEntry } = await import("../../../optimizers/evaluate/entries.ts");
+  const { openTheta } = await import("../../../optimizers/load-optimizer.ts");
+  const { shippedTheta } = await import("../../../optimizers/shipped.ts");
+  const [, given, place] = /^(?:([\w.-]+)=)?(.*)$/s.exec(text) ?? [];
+  const path = place ?? text;
+  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
+  const bytes =
+    shippedTheta(path) ?? (await readBytes(isFolder ? join(path, "theta.safetensors") : path));
+  const file = await openTheta(bytes);
+  const { settings } = file.training as { settings?: { task?: string } };
+  const plain = shippedTheta(path) === undefined ? file.kind : basename(path);
+  const name = given ?? (handMadeNames().includes(plain) ? `meta-${plain}` : plain);
+  return {
+    entry: learnedEntry(name, file),
+    digest: createHash("sha256").update(bytes).digest("hex"),
+    ...(settings?.task !== undefined && { task: settings.task }),
+  };
+}
+
+/** Options of the demo that are not flags of its own. */
+const demoTask = "fashion-mlp";
+const demoOthers = ["adam", "sgdm", "schedule-free", "muon", "adamw"] as const;
+const demoCount = 5;
+
+export function addOptimizerDemo(optimizer: Command, cli: Cli): void {
+  const command = optimizer
+    .command("demo")
+    .summary("five optimizers on one real network, curves in a report")
+    .description(
+      "Trains 64-32-10 networks on FashionMNIST with five optimizers, hand-made ones tuned over 20 rates, and draws their curves. Interrupted, the same command goes on where it was.",
+    )
+    .option("--steps <n>", "steps of a run", wholeNumber(1), 1000)
+    .option("--seed <n>", "fixes everything", seedNumber, 0);
+  addOutputOption(command, "folder of the report", {
+    value: "<folder>",
+    fallback: "runs/optimizer-demo",
+  }).action(async ({ steps, seed, output }: { steps: number; seed: number; output: string }) => {
+    const { shippedNames } = await import("../../../optimizers/shipped.ts");
+    const learned = [...shippedNames()];
+    const others = demoOthers.slice(0, Math.max(1, demoCount - learned.length));
+    const [file, report] = ["optimizers.json", "report.html"].map((name) => join(output, name));
+    const flags = { against: others.join(","), seeds: 2, steps, points: 20, seed };
+    await evaluate(learned, { ...flags, task: demoTask, output: file, report }, cli);
+  });
+}
+
+async function evaluate(thetas: readonly string[], flags: EvaluateFlags, cli: Cli): Promise<void> {
+  const { handMadeEntry } = await import("../../../optimizers/evaluate/entries.ts");
+  const { startEngine } = await import("../../../node/threads/start-engine.ts");
+  const names = flags.against.split(",").map((name) => name.trim());
+  const handMade = ["adam", ...names.filter((name) => name !== "adam" && name !== "")];
+  const others = handMade.map(handMadeEntry);
+  const opened = await Promise.all(thetas.map(openEntry));
+  const task = flags.task ?? opened[0]?.task;
+  if (task === undefined)
+    throw new UsageError(
+      "optimizer evaluate: no task is known, expected --task or a theta that names one",
+    );
+  await startEngine();
+  const entries = [...others, ...opened.map(({ entry }) => entry)];
+  const digests = [...handMade, ...opened.map(({ digest }) => digest)];
+  await measureAll({ ...flags, task }, entries, digests, cli);
+}
+
+/** Runs or reads every unit, and writes figures and report. */
+export async function measureAll(
+  flags: EvaluateFlags & { readonly task: string },
+  entries: readonly OptimizerEntry[],
+  digests: readonly string[],
+  cli: Cli,
+): Promise<void> {
+  const { evaluateOptimizers } = await import("../../../optimizers/evaluate/evaluate.ts");
+  const { unitFromJson } = await import("../../../optimizers/evaluate/rows.ts");
+  const { openInnerTask } = await import("../../../node/open-inner-task.ts");
+  const { steps, points, seeds, seed, output } = flags;
+  const every = Math.max(1, Math.floor(steps / points));
+  const source = { task: flags.task, ...(flags.data !== undefined && { data: flags.data }) };
+  const task = await openInnerTask(source);
+  const unitPath = (name: string): string => {
+    const at = entries.findIndex((entry) => entry.name === name);
+    const key = JSON.stringify([digests[at], source, steps, every, seeds, seed]);
+    const digest = createHash("sha256").update(key).digest("hex").slice(0, 16);
+    return join(dirname(output), "units", `${name.replaceAll(/[^\w.-]/g, "-")}-${digest}.json`);
+  };
+  const known = (name: string) =>
+    readJson(unitPath(name)).then(
+      (unit) => unitFromJson(unit as EvaluationUnit),
+      () => undefined,
+    );
+  const units: EvaluationUnit[] = [];
+  let bar: ReturnType<typeof cli.progress.task> | undefined;
+  const options = { task, entries, seeds, steps: every * points, every, seed, known };
+  for await (const event of evaluateOptimizers({ ...options, signal: cli.signal })) {
+    if (event.type === "unit") {
+      units.push(event.unit);
+      if (!event.wasKnown)
+        await writeFileAtomic(unitPath(event.unit.optimizer), JSON.stringify(event.unit));
+      continue;
+    }
+    bar ??= cli.progress.task("training networks", event.total, { unit: "points" });
+    bar.update(event.done, event.note);
+  }
+  bar?.finish();
+  await tell({ ...flags, steps: every * points }, every, units, cli);
+}
+
+async function tell(
+  flags: EvaluateFlags & { readonly task: string },
+  every: number,
+  units: readonly EvaluationUnit[],
+  cli: Cli,
+): Promise<void> {
+  const { optimizerCurves, optimizerRows } = await import("../../../optimizers/evaluate/rows.ts");
+  const { triedRates } = await import("../../../optimizers/evaluate/entries.ts");
+  const { innerTaskEntry } = await import("../../../tasks/inner/registry.ts");
+  const { optimizerReport } = await import("../../../report/optimizer-report.ts");
+  const rows = optimizerRows(flags.task, units);
+  const result: OptimizerResult = {
+    format: "weightspace/optimizers@1",
+    task: flags.task,
+    summary: innerTaskEntry(flags.task).summary,
+    steps: flags.steps,
+    every,
+    seed: flags.seed,
+    seeds: flags.seeds,
+    triedRates,
+    command: `npx weightspace ${process.argv.slice(2).join(" ")}`,
+    commit: await codeVersion(),
+    machine: machine(),
+    rows,
+    curves: optimizerCurves(units),
+    tried: Object.fromEntries(units.map(({ optimizer, tried }) => [optimizer, tried])),
+  };
+  await writeFileAtomic(flags.output, `${JSON.stringify(result, null, 2)}\n`);
+  if (flags.report !== undefined) await writeFileAtomic(flags.report, optimizerReport(result));
+  const number = (value: number | null, digits: number) => value?.toFixed(digits) ?? "–";
+  cli.output.result({ figures: flags.output, report: flags.report ?? null, rows }, () =>
+    [
+      textTable(
+        [
+          "optimizer",
+          "rate",
+          "steps to Adam's best",
+          "speed-up",
+          "in seconds",
+          "final test loss",
+          "ms a step",
+        ],
+        rows.map((row) => [
+          row.optimizer,
+          row.rate === null ? "not tuned" : String(Number(row.rate.toPrecision(3))),
+          row.stepsToAdamMean === null
+            ? `${row.reached} of ${row.seeds} seeds`
+            : `${number(row.stepsToAdamMean, 0)} ± ${number(row.stepsToAdamStd, 0)}`,
+          number(row.speedup, 2),
+          number(row.speedupInSeconds, 2),
+          `${number(row.finalLossMean, 4)} ± ${number(row.finalLossStd, 4)}`,
+          (1000 * row.secondsPerStep).toFixed(2),
+        ]),
+      ),
+      `wrote ${[flags.output, flags.report].filter((path) => path !== undefined).join(" and ")}`,
+    ].join("\n\n"),
+  );
+}

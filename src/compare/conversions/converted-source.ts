@@ -1,0 +1,81 @@
+// A file under the names and in the shapes of another, by a plan: what `compare` compares and `convert` writes.
+
+import type { Tensor } from "../../core/tensors.ts";
+import {
+  makeTensorSource,
+  type TensorEntry,
+  type TensorSource,
+} from "../../formats/tensor-source.ts";
+import { narrow } from "../../formats/narrow.ts";
+import { isPlain, type TensorRecipe } from "./conversion.ts";
+import { isWithin } from "./composed.ts";
+import { makeTensor, takeRows } from "./make-tensor.ts";
+import type { PlannedConversion } from "./plan-conversion.ts";
+
+type Entries = Map<string, Pick<TensorEntry, "dtype" | "shape">>;
+
+const dtypeOf = (source: TensorSource, { pieces }: TensorRecipe) =>
+  source.entries.get(pieces[0].tensor)?.dtype ?? "F32";
+
+/** The first file as the second one would hold it; what is not used keeps its name. */
+export function convertedSource(plan: PlannedConversion): TensorSource {
+  const { a, b, recipes, unused } = plan;
+  const entries: Entries = new Map();
+  for (const [name, recipe] of recipes)
+    entries.set(name, { dtype: dtypeOf(a, recipe), shape: recipe.shape });
+  for (const name of unused) {
+    const entry = a.entries.get(name);
+    if (entry !== undefined && !entries.has(name)) entries.set(name, entry);
+  }
+  return makeTensorSource({
+    file: { location: a.location },
+    format: a.format,
+    entries,
+    metadata: a.metadata,
+    load: async (name) => {
+      const recipe = recipes.get(name);
+      if (recipe === undefined) return (await a.readStored(name)).data;
+      const composite = a.composites.get(recipe.pieces[0].tensor) ?? b.composites.get(name);
+      const { dtype } = entries.get(name) as TensorEntry;
+      if (composite !== undefined) {
+        const [own, other] = [await makeTensor(recipe, a.read), await b.read(name)];
+        const isOwn = a.composites.has(recipe.pieces[0].tensor);
+        const isEqual = await isWithin(composite, isOwn ? other : own);
+        // What the form cannot tell apart is one number.
+        return narrow(isEqual ? other : own, dtype, name).data;
+      }
+      if (isPlain(recipe)) return (await a.readStored(recipe.pieces[0].tensor)).data;
+      return narrow(await makeTensor(recipe, a.read), dtype, name).data;
+    },
+  });
+}
+
+/** The second file with the rows alone that both have. */
+export function commonSource({ b, commonRows }: PlannedConversion): TensorSource {
+  if (commonRows.size === 0) return b;
+  const entries: Entries = new Map(
+    [...b.entries].map(([name, entry]) => {
+      const rows = commonRows.get(name);
+      return [
+        name,
+        rows === undefined ? entry : { ...entry, shape: [rows, ...entry.shape.slice(1)] },
+      ];
+    }),
+  );
+  const cut = (tensor: Tensor, rows: number): Tensor =>
+    takeRows(
+      tensor,
+      Array.from({ length: rows }, (_, i) => i),
+    );
+  return makeTensorSource({
+    file: { location: b.location },
+    format: b.format,
+    entries,
+    metadata: b.metadata,
+    load: async (name) => {
+      const rows = commonRows.get(name);
+      if (rows === undefined) return (await b.readStored(name)).data;
+      return narrow(cut(await b.read(name), rows), b.entries.get(name)?.dtype ?? "F32", name).data;
+    },
+  });
+}

@@ -1,0 +1,172 @@
+// A page about where two networks differ: a picture of |a - b| for the tensors that differ most, before and after alignment;
+// and for many files a picture of how far each is from each.
+
+import { sizeOf } from "../core/shapes.ts";
+import type { Tensor } from "../core/tensors.ts";
+import { type Html, html, htmlPage, trusted } from "./html.ts";
+import { type Column, decimal, htmlTable } from "./table.ts";
+
+/** Cells of a picture along one side. */
+const maxCells = 48;
+/** Pixels of a picture along its longer side. */
+const side = 240;
+
+export interface DifferenceGrid {
+  readonly rows: number;
+  readonly columns: number;
+  /** Mean of |a - b| in every cell, over the root mean square of the first tensor. */
+  readonly cells: Float64Array;
+}
+
+/** The difference of two tensors as a grid: the first dimension down, all others across. */
+export function differenceGrid({ shape, data }: Tensor, other: Tensor): DifferenceGrid {
+  const height = shape[0] ?? 1;
+  const width = sizeOf(shape) / height;
+  const [rows, columns] = [Math.min(height, maxCells), Math.min(width, maxCells)];
+  const cells = new Float64Array(rows * columns);
+  const counts = new Float64Array(rows * columns);
+  let square = 0;
+  for (let i = 0; i < data.length; i++) {
+    const row = Math.floor((Math.floor(i / width) * rows) / height);
+    const column = Math.floor(((i % width) * columns) / width);
+    const off = Math.abs(data[i] - other.data[i]);
+    cells[row * columns + column] += Number.isFinite(off) ? off : 0;
+    counts[row * columns + column]++;
+    square += Number.isFinite(data[i]) ? data[i] * data[i] : 0;
+  }
+  const unit = Math.sqrt(square / Math.max(1, data.length)) || 1;
+  return { rows, columns, cells: cells.map((sum, i) => sum / (counts[i] * unit)) };
+}
+
+export interface DifferencePanel {
+  readonly tensor: string;
+  readonly shape: readonly number[];
+  readonly before: DifferenceGrid;
+  readonly after?: DifferenceGrid;
+  /** Norm of the difference over the norm of the first tensor. */
+  readonly relative: number;
+  readonly relativeAfter?: number;
+}
+
+export interface DifferencePage {
+  readonly title: string;
+  /** The verdict in a sentence. */
+  readonly verdict: string;
+  readonly command: string;
+  readonly panels: readonly DifferencePanel[];
+  readonly layers: readonly {
+    readonly layer: string;
+    readonly relative: number;
+    readonly aligned?: number;
+  }[];
+}
+
+/** A picture of a grid; the darkest cell has the value `most`. */
+function picture({ rows, columns, cells }: DifferenceGrid, most: number, label: string): Html {
+  const size = Math.max(2, Math.floor(side / Math.max(rows, columns)));
+  const rects = Array.from(cells, (value, i) => {
+    const share = most === 0 ? 0 : Math.min(1, value / most);
+    if (share < 0.004) return "";
+    const [x, y] = [(i % columns) * size, Math.floor(i / columns) * size];
+    return `<rect x="${x}" y="${y}" width="${size}" height="${size}" fill="var(--moved)" fill-opacity="${share.toFixed(2)}"/>`;
+  });
+  const [width, height] = [columns * size, rows * size];
+  const frame = `<rect width="${width}" height="${height}" fill="none" stroke="var(--line)"/>`;
+  return html`<svg
+    xmlns="http://www.w3.org/2000/svg"
+    role="img"
+    aria-label="${label}"
+    width="${width}"
+    height="${height}"
+    viewBox="0 0 ${width} ${height}"
+  >
+    ${trusted(frame + rects.join(""))}
+  </svg>`;
+}
+
+const largest = ({ cells }: DifferenceGrid): number =>
+  cells.reduce((most, x) => Math.max(most, x), 0);
+const percent = (share: number) => `${decimal(100 * share, 1)}%`;
+
+function panelHtml(panel: DifferencePanel): Html {
+  const { tensor, shape, before, after, relative, relativeAfter } = panel;
+  const most = Math.max(largest(before), after === undefined ? 0 : largest(after));
+  return html`<figure>
+    <div style="display: flex; gap: 24px; flex-wrap: wrap">
+      <div>${picture(before, most, `${tensor}: difference as it is`)}</div>
+      ${
+        after === undefined
+          ? ""
+          : html`<div>${picture(after, most, `${tensor}: difference after alignment`)}</div>`
+      }
+    </div>
+    <figcaption>
+      <b>${tensor}</b> [${shape.join(", ")}]: ${percent(relative)} of its norm
+      ${relativeAfter === undefined ? "" : `on the left, ${percent(relativeAfter)} after alignment on the right`}.
+      Darkest cell: ${decimal(most, 3)} of the tensor's root mean square.
+    </figcaption>
+  </figure>`;
+}
+
+/** The page of two files. */
+export function differenceReport(page: DifferencePage): string {
+  const { title, verdict, command, panels, layers } = page;
+  const columns: Column<DifferencePage["layers"][number]>[] = [
+    { label: "Layer", cell: ({ layer }) => layer, className: () => "name" },
+    { label: "Difference / norm", cell: ({ relative }) => percent(relative) },
+    ...(layers.some(({ aligned }) => aligned !== undefined)
+      ? [
+          {
+            label: "After alignment",
+            cell: ({ aligned }: DifferencePage["layers"][number]) => percent(aligned ?? 0),
+          },
+        ]
+      : []),
+  ];
+  const body = html`<p class="eyebrow">weightspace compare</p>
+    <h1>${title}</h1>
+    <p class="lead">${verdict}</p>
+    <h2>Layer by layer</h2>
+    ${layers.length === 0 ? html`<p>No layer differs.</p>` : htmlTable(layers, columns)}
+    <h2>The tensors that differ most</h2>
+    <p class="soft">
+      |a - b|, rows down and all other dimensions across; at most ${maxCells} cells a side, each the
+      mean of its numbers.
+    </p>
+    ${panels.map(panelHtml)}
+    <h2>Command</h2>
+    <pre><code>${command}</code></pre>`;
+  return htmlPage(title, body);
+}
+
+export interface MatrixPage {
+  readonly title: string;
+  readonly command: string;
+  readonly files: readonly string[];
+  /** By row and column; undefined where nothing can be compared. */
+  readonly differences: readonly (readonly (number | undefined)[])[];
+  /** Sentences about groups. */
+  readonly groups: readonly string[];
+}
+
+/** The page of many files. */
+export function matrixReport({ title, command, files, differences, groups }: MatrixPage): string {
+  const values = differences.flat().map((value) => value ?? 0);
+  const most = values.reduce((largestValue, x) => Math.max(largestValue, x), 0);
+  const grid = { rows: files.length, columns: files.length, cells: Float64Array.from(values) };
+  const body = html`<p class="eyebrow">weightspace compare</p>
+    <h1>${title}</h1>
+    ${groups.map((text) => html`<p>${text}</p>`)}
+    <figure>
+      ${picture(grid, most, "how far each file is from each")}
+      <figcaption>
+        Light is near. Darkest: ${decimal(most, 3)}; unrelated networks are at about 1.4.
+      </figcaption>
+    </figure>
+    <ol>
+      ${files.map((file) => html`<li>${file}</li>`)}
+    </ol>
+    <h2>Command</h2>
+    <pre><code>${command}</code></pre>`;
+  return htmlPage(title, body);
+}

@@ -1,0 +1,128 @@
+// Results of experiments as files of results: flat rows, further tables beside them, what they are about.
+
+import type { ExperimentResult, ExperimentRow } from "./experiment.ts";
+import type { MergeResult } from "./merge-report.ts";
+import type { Measured, PathPair } from "./measured-path.ts";
+import type { ResultDraft } from "./result-file.ts";
+import type { TrainingSizeResult } from "./training-size.ts";
+
+/** The ends of an interval as two columns: `tauLow` and `tauHigh`. */
+const ends = (name: string, interval: readonly [number, number] | undefined) =>
+  interval === undefined ? {} : { [`${name}Low`]: interval[0], [`${name}High`]: interval[1] };
+
+/** Everything of an experiment but single predictions and curves. */
+export function experimentDraft(result: ExperimentResult, settings: unknown): ResultDraft {
+  const { title, command, commit = null, machine, seed, plugins } = result;
+  const { accuracies: _accuracies, ...population } = result.population;
+  const { name } = population;
+  const { oneNumber = [], comparisons = [], tuning = [] } = result;
+  const tables = {
+    runs: result.rows.flatMap(({ model, taus = [] }) =>
+      taus.map((tau, run) => ({ population: name, model, run, tau })),
+    ),
+    moves: movedRows(result),
+    oneNumber: oneNumber.map(({ tauInterval, ...row }) => ({
+      ...row,
+      ...ends("tau", tauInterval),
+    })),
+    comparisons: comparisons.map(({ difference, std, interval, ...row }) => ({
+      ...row,
+      differenceMean: difference,
+      differenceStd: std,
+      ...ends("difference", interval),
+    })),
+    tuning: tuning.map((row) => ({ ...row })),
+  };
+  return {
+    title,
+    command,
+    commit,
+    machine,
+    seed,
+    about: { population, ...(settings !== undefined && { settings }), ...(plugins && { plugins }) },
+    rows: result.rows.map((row) => ({ population: name, ...flatRow(row) })),
+    tables: Object.fromEntries(Object.entries(tables).filter(([, rows]) => rows.length > 0)),
+  };
+}
+
+/** A model's row without its lists, which have tables of their own. */
+function flatRow(whole: ExperimentRow) {
+  const { taus: _taus, moves: _moves, tauInterval, ...row } = whole;
+  return { ...row, ...ends("tau", tauInterval) };
+}
+
+/** Tau by what acted on the test networks; `scaling` is "0" to "8", "signs" or "bases". */
+function movedRows({ population, rows }: ExperimentResult) {
+  return rows.flatMap(({ model, seeds, moves = [] }) =>
+    moves.map(({ move, tauMean, tauStd }) => {
+      const scaling = move.replace("scales:", "");
+      return { population: population.name, model, scaling, seeds, tauMean, tauStd };
+    }),
+  );
+}
+
+/** Tau by what acted on the test networks alone. */
+export function movedDraft(result: ExperimentResult): ResultDraft {
+  const { title, command, commit = null, machine, seed } = result;
+  return { title, command, commit, machine, seed, rows: movedRows(result) };
+}
+
+/** A learning curve over training sizes. */
+export function trainingSizeDraft(result: TrainingSizeResult): ResultDraft {
+  const { title, command, commit = null, machine, seed, splits, seeds, population } = result;
+  return {
+    title,
+    command,
+    commit,
+    machine,
+    seed,
+    about: { population, splits, seedsOfSplit: seeds },
+    rows: result.rows.map(({ taus, stageTauMean, ...row }) => ({
+      ...row,
+      ...(stageTauMean !== undefined && { stageTau: stageTauMean }),
+      seeds: taus.flat().length,
+    })),
+    tables: {
+      runs: result.rows.flatMap(({ model, share, taus }) =>
+        taus.flatMap((list, split) => list.map((tau, run) => ({ model, share, split, run, tau }))),
+      ),
+    },
+  };
+}
+
+const columns = (name: string, { mean, std }: Measured) => ({
+  [`${name}Mean`]: mean,
+  [`${name}Std`]: std,
+});
+
+/** Losses on paths between networks: a row for every barrier, and a table of the points; `seeds` counts pairs of networks. */
+export function pathsDraft(
+  { title, summary, command, machine, pairs: seeds, paths }: MergeResult,
+  { commit, seed }: { readonly commit: string | null; readonly seed: number },
+): ResultDraft {
+  const each = <T>(take: (about: object, path: PathPair["plain"]) => readonly T[]): T[] =>
+    paths.flatMap(({ network, examples, plain, aligned }) => [
+      ...take({ network, examples, path: "plain" }, plain),
+      ...take({ network, examples, path: "aligned" }, aligned),
+    ]);
+  return {
+    title,
+    command,
+    commit,
+    machine,
+    seed,
+    about: { summary },
+    rows: each((about, { barrier }) => [{ ...about, ...columns("barrier", barrier), seeds }]),
+    tables: {
+      points: each((about, { points }) =>
+        points.map(({ t, loss, accuracy }) => ({
+          ...about,
+          t,
+          ...columns("loss", loss),
+          ...columns("accuracy", accuracy),
+          seeds,
+        })),
+      ),
+    },
+  };
+}

@@ -1,0 +1,231 @@
+// Single conversions, one by one: what each looks like, and a file beside it that must not be converted.
+
+import { describe, expect, test } from "vitest";
+import type { Tensor, Weights } from "../../src/core/tensors.ts";
+import { countedConversions } from "../../src/compare/conversions/conversion-words.ts";
+import { permuted, takeRows } from "../../src/compare/conversions/make-tensor.ts";
+import { planConversion } from "../../src/compare/conversions/plan-conversion.ts";
+import { narrow } from "../../src/formats/narrow.ts";
+import type { SafeDtype, SafeTensor } from "../../src/formats/safetensors/safetensors-dtypes.ts";
+import {
+  makeTensorSource,
+  type TensorSource,
+  weightsSource,
+} from "../../src/formats/tensor-source.ts";
+import { converted, decoder, kindsOf, mapNames, stack, tensor } from "../support/conversions.ts";
+
+/** A source of the given formats. */
+function formatted(weights: Weights, dtypeOf: (name: string) => SafeDtype): TensorSource {
+  const stored = new Map(
+    Object.entries(weights).map(([name, one]): [string, SafeTensor] => [
+      name,
+      narrow(one, dtypeOf(name), name),
+    ]),
+  );
+  return makeTensorSource({
+    file: { location: "memory" },
+    format: "memory",
+    entries: stored,
+    load: async (name) => stored.get(name)!.data.slice(),
+  });
+}
+
+describe("single conversions", () => {
+  test("kernels with channels last, and those of one position against matrices", async () => {
+    const a = { "conv.weight": tensor(3, 3, 4, 8), "fc.weight": tensor(8, 5, 1, 1) };
+    const b = {
+      "conv.weight": permuted(a["conv.weight"], [3, 2, 0, 1]),
+      "fc.weight": { shape: [8, 5], data: a["fc.weight"].data },
+    };
+    const { plan, verdict } = await converted(weightsSource(a), weightsSource(b));
+    expect([verdict, kindsOf(plan.conversions)]).toEqual(["identical", ["permute"]]);
+    const tuned = { ...b, "conv.weight": tensor(8, 4, 3, 3) };
+    const other = await converted(weightsSource(a), weightsSource(tuned));
+    expect(other.verdict).toBe("different");
+    expect(other.plan.conversions.find(({ to }) => to[0] === "conv.weight")).toMatchObject({
+      kind: "permute",
+      by: "names",
+    });
+  });
+
+  test("rows of rotary heads in the other order, under other names, with their biases", async () => {
+    const rows = Array.from(
+      { length: 16 },
+      (_, r) => 8 * Math.floor(r / 8) + ((r % 8) % 2) * 4 + Math.floor((r % 8) / 2),
+    );
+    const a = { "q_proj.weight": tensor(16, 6), "q_proj.bias": tensor(16) };
+    const b = {
+      "wq.weight": takeRows(a["q_proj.weight"], rows),
+      "wq.bias": takeRows(a["q_proj.bias"], rows),
+    };
+    const { plan, verdict } = await converted(weightsSource(a), weightsSource(b));
+    expect(verdict).toBe("identical");
+    expect(plan.conversions).toMatchObject([
+      { kind: "regroup", detail: expect.stringMatching(/rotary positions, heads of 8/) },
+      { kind: "regroup", from: ["q_proj.bias"], to: ["wq.bias"] },
+    ]);
+    // Rows in an order that nobody makes are no conversion.
+    const odd = {
+      "wq.weight": takeRows(a["q_proj.weight"], rows.toSpliced(0, 2, rows[1], rows[0])),
+    };
+    const refused = await converted(weightsSource(a), weightsSource(odd));
+    expect([refused.verdict, refused.plan.lacking]).toEqual(["different", ["wq.weight"]]);
+    expect(refused.plan.refused.join()).toMatch(/no converter known here/);
+  });
+
+  test("names and a coarser format at once: equal once they are rounded", async () => {
+    const a = decoder();
+    const b = mapNames((name) => name.replace("layers", "blocks"))(a);
+    const files = [formatted(a, () => "F32"), formatted(b, () => "BF16")] as const;
+    const { plan, verdict, comparison } = await converted(...files);
+    expect([verdict, comparison.rounded, plan.lacking]).toEqual(["identical", true, []]);
+    const changed = { ...b, "lm_head.weight": tensor(13, 8) };
+    expect(
+      (
+        await converted(
+          files[0],
+          formatted(changed, () => "BF16"),
+        )
+      ).verdict,
+    ).toBe("different");
+  });
+
+  test("length and direction against weights, in both spellings", async () => {
+    const v = tensor(5, 4);
+    const norms = Float32Array.from({ length: 5 }, (_, r) =>
+      Math.hypot(...v.data.subarray(4 * r, 4 * r + 4)),
+    );
+    const g: Tensor = { shape: [5, 1], data: Float32Array.from(norms, (n, i) => n * (1 + i)) };
+    const w: Tensor = { shape: [5, 4], data: v.data.map((x, i) => x * (1 + Math.floor(i / 4))) };
+    const whole = { "a.weight": w, "a.bias": tensor(5) };
+    const bias = whole["a.bias"];
+    for (const parts of [
+      { "a.weight_g": g, "a.weight_v": v, "a.bias": bias },
+      {
+        "a.parametrizations.weight.original0": g,
+        "a.parametrizations.weight.original1": v,
+        "a.bias": bias,
+      },
+    ]) {
+      for (const [x, y] of [
+        [whole, parts],
+        [parts, whole],
+      ] as const) {
+        const { plan, verdict } = await converted(
+          weightsSource(x as Weights),
+          weightsSource(y as Weights),
+        );
+        expect(verdict).toBe("identical");
+        expect(plan.conversions).toMatchObject([{ kind: "decompose", by: "numbers" }]);
+      }
+      const far = { ...whole, "a.weight": { ...w, data: w.data.map((x) => x * 1.001) } };
+      const control = await converted(weightsSource(far), weightsSource(parts as Weights));
+      expect(control.verdict).toBe("different");
+      expect(control.plan.conversions).toMatchObject([{ kind: "decompose", by: "names" }]);
+    }
+  });
+
+  test("whole numbers with scales: equal within half a step, and no further", async () => {
+    const w = tensor(6, 7);
+    const steps = Array.from(
+      { length: 6 },
+      (_, r) => Math.max(...w.data.subarray(7 * r, 7 * r + 7).map(Math.abs)) / 127,
+    );
+    const q: Tensor = {
+      shape: [6, 7],
+      data: w.data.map((x, i) => Math.round(x / steps[Math.floor(i / 7)])),
+    };
+    const files = (one: Tensor) =>
+      formatted(
+        { "l.weight": one, "l.weight_scale": { shape: [6, 1], data: Float32Array.from(steps) } },
+        (name) => (name === "l.weight" ? "I8" : "F32"),
+      );
+    const real = formatted({ "l.weight": w }, () => "F32");
+    const { plan, verdict } = await converted(real, files(q));
+    expect(verdict).toBe("identical");
+    expect(plan.conversions).toMatchObject([
+      { kind: "quantise", from: ["l.weight"], to: ["l.weight", "l.weight_scale"], by: "numbers" },
+    ]);
+    const off = {
+      ...q,
+      data: q.data.map((x, i) => (i === 3 ? Math.sign(x) * (Math.abs(x) - 2) : x)),
+    };
+    expect((await converted(real, files(off))).verdict).toBe("different");
+  });
+
+  test("a tied output matrix, unless the model's config denies it; more rows of a vocabulary", async () => {
+    const table = tensor(9, 4);
+    const a = { "embed_tokens.weight": table, "fc.weight": tensor(4, 4) };
+    const b = { ...a, "lm_head.weight": table };
+    for (const [x, y] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      const { plan, verdict } = await converted(weightsSource(x), weightsSource(y as Weights));
+      expect([verdict, kindsOf(plan.conversions)]).toEqual(["identical", ["tie"]]);
+    }
+    const denied = await planConversion(weightsSource(a), weightsSource(b), { tied: false });
+    expect([denied.conversions, denied.lacking]).toEqual([[], ["lm_head.weight"]]);
+    const other = { ...a, "lm_head.weight": tensor(9, 4) };
+    expect((await converted(weightsSource(a), weightsSource(other))).verdict).toBe("different");
+    const grown = { ...a, "embed_tokens.weight": stack(table, tensor(2, 4)) };
+    const { plan, verdict } = await converted(weightsSource(a), weightsSource(grown));
+    expect(verdict).toBe("identical");
+    expect(plan.conversions).toMatchObject([
+      { kind: "add-rows", by: "numbers", detail: "2 rows more in the second file" },
+    ]);
+  });
+
+  test("a square matrix follows others of its kind; where nothing says it, it is refused by name", async () => {
+    const a = {
+      "0.proj.weight": tensor(4, 6),
+      "1.proj.weight": tensor(4, 4),
+      "x.gate.weight": tensor(4, 4),
+    };
+    const b = {
+      "0.proj.weight": tensor(6, 4),
+      "1.proj.weight": tensor(4, 4),
+      "x.gate.weight": tensor(4, 4),
+    };
+    const { plan } = await converted(weightsSource(a), weightsSource(b));
+    expect(plan.conversions).toMatchObject([
+      { kind: "transpose", to: ["0.proj.weight"], by: "names" },
+      { kind: "transpose", to: ["1.proj.weight"], by: "names" },
+    ]);
+    expect(plan.refused).toEqual([expect.stringMatching(/"x\.gate\.weight" is square/)]);
+  });
+
+  test("arrays of one number everywhere show no conversion by themselves", async () => {
+    const zeros = { shape: [6], data: new Float32Array(6) };
+    const a = { "a.weight": tensor(6, 4), "a.bias": zeros };
+    const other = { "b.weight": tensor(6, 4), "b.bias": zeros };
+    const { plan, verdict } = await converted(weightsSource(a), weightsSource(other));
+    expect([verdict, plan.conversions]).toEqual(["different", []]);
+    const same = { "b.weight": a["a.weight"], "b.shift": zeros };
+    const known = await converted(weightsSource(a), weightsSource(same));
+    expect([known.verdict, known.plan.conversions.length]).toEqual(["identical", 2]);
+    expect(known.plan.conversions[1].detail).toMatch(/told by order/);
+  });
+
+  test("equal names and shapes are never converted, however rows are ordered", async () => {
+    const a = { "lstm.weight": tensor(12, 3) };
+    const order = [0, 1, 2, 6, 7, 8, 3, 4, 5, 9, 10, 11];
+    const b = { "lstm.weight": takeRows(a["lstm.weight"], order) };
+    const { plan, verdict } = await converted(weightsSource(a), weightsSource(b));
+    expect([plan.conversions, verdict]).toEqual([[], "reordered"]);
+  });
+
+  test("are counted in words", () => {
+    const one = (kind: "rename" | "transpose" | "tie") => ({
+      kind,
+      from: [],
+      to: [],
+      by: "numbers" as const,
+    });
+    expect(countedConversions([])).toBe("");
+    expect(countedConversions([one("tie")])).toBe("1 tied copy");
+    expect(countedConversions([one("transpose"), one("rename"), one("rename"), one("tie")])).toBe(
+      "2 renamings, 1 transposition and 1 tied copy",
+    );
+  });
+});

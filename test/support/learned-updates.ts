@@ -1,0 +1,65 @@
+// Learned optimizers as tests run them: random networks, theta with numbers everywhere, several steps of several networks.
+
+import { randomStream } from "../../src/core/random.ts";
+import { sizeOf } from "../../src/core/shapes.ts";
+import { arraysFromHost, arraysToHost, type HostRecord } from "../../src/engine/arrays.ts";
+import { stackThetas, thetaSize } from "../../src/optimizers/host-theta.ts";
+import { optimizerKind } from "../../src/optimizers/registry.ts";
+import type { SymmetrySpec } from "../../src/symmetry/types.ts";
+
+/** Normal weights of a spec, of this size. */
+export function randomRecord(of: SymmetrySpec, seed: number, size = 1): HostRecord {
+  const stream = randomStream(seed);
+  return Object.fromEntries(
+    Object.entries(of.tensors).map(([name, { shape }]) => [
+      name,
+      { shape, data: Float32Array.from({ length: sizeOf(shape) }, () => size * stream.normal()) },
+    ]),
+  );
+}
+
+/** Several networks' arrays in one record [n, ...]. */
+function together(records: readonly HostRecord[]): HostRecord {
+  return Object.fromEntries(
+    Object.entries(records[0]).map(([name, { shape }]) => [
+      name,
+      {
+        shape: [records.length, ...shape],
+        data: Float32Array.from(records.flatMap((record) => [...record[name].data])),
+      },
+    ]),
+  );
+}
+
+/** Theta with numbers everywhere, zeros at the start included. */
+export function someTheta(kind: string, of: SymmetrySpec, seed: number): Float32Array {
+  const { thetaShapes } = optimizerKind(kind).program(of);
+  const stream = randomStream(seed);
+  return Float32Array.from({ length: thetaSize(thetaShapes) }, () => 0.2 * stream.normal());
+}
+
+/** The updates of the last of several steps of n networks with a theta each. */
+export async function updatesOf(
+  kind: string,
+  of: SymmetrySpec,
+  thetas: readonly Float32Array[],
+  params: readonly HostRecord[],
+  gradients: readonly (readonly HostRecord[])[],
+): Promise<HostRecord> {
+  const program = optimizerKind(kind).program(of);
+  const prepared = program.prepare(stackThetas(program.thetaShapes, thetas));
+  const weights = arraysFromHost(together(params));
+  let state = program.initialState(thetas.length);
+  let last: HostRecord = {};
+  for (const step of gradients) {
+    const [updates, next] = program.update(
+      prepared,
+      arraysFromHost(together(step)),
+      state,
+      weights,
+    );
+    state = next;
+    last = await arraysToHost(updates);
+  }
+  return last;
+}
