@@ -18,46 +18,65 @@ afterAll(() => running.forEach((program) => program.end()));
 
 const batch = 2;
 
-test.each([1, 2, 3])("%i threads agree with the definition on 12 random specs", (threads) => {
-  for (let seed = 0; seed < 12; seed++) {
-    const executable = planSpec(randomSpec(seed, { maxEntries: 300, maxTerms: 200 }));
-    const layer = layerCase(executable, seed, seed % 2 === 0 ? "mean" : "sum");
-    const program = planProgram({ layers: [layerOf(layer)] }, { threads, inputGradients: true });
-    const own = runProgram(program, { start: startNodeThread, batch: seed % 2 === 0 ? 1 : 1e6 });
-    own.resize(batch);
-    for (const [p, { buffer }] of program.parameters.entries())
-      own.numbers(buffer).set(layer.matrices[p]);
-    fillValues(own, program.inputs, layer.inputs, batch);
-    const expected = runReference(layer);
-    // Twice: what one step leaves behind must not reach the next.
-    for (let step = 0; step < 2; step++) {
-      own.run("prepare");
-      own.run("forward");
-      fillValues(own, program.outputGradients, layer.cotangents, batch);
-      own.run("backward");
-      const last = (value: (typeof program.inputs)[number]) =>
-        Float64Array.from(own.values(value)).slice(-value.batch);
-      const found = {
-        outputs: program.outputs.map(last),
-        inputGradients: program.inputGradients.map(last),
-        matrixGradients: program.parameters.map(({ gradient }) =>
-          Float64Array.from(own.numbers(gradient)).map((x) => x / batch),
-        ),
-      };
-      for (const part of ["outputs", "inputGradients", "matrixGradients"] as const)
-        expect(relativeError(found[part], expected[part]), `seed ${seed}, ${part}`).toBeLessThan(
-          1e-5,
-        );
+/** Threads, networks, and how many of these go through all kernels together. */
+const crews = [
+  [1, 2, 1],
+  [1, 5, 2],
+  [2, 2, 1],
+  [2, 7, 2],
+  [3, 2, 2],
+  [3, 7, 1],
+] as const;
+
+test.each(crews)(
+  "%i threads agree with the definition on 12 random specs, %i networks, %i together",
+  (threads, batch, together) => {
+    for (let seed = 0; seed < 12; seed++) {
+      const executable = planSpec(randomSpec(seed, { maxEntries: 300, maxTerms: 200 }));
+      const layer = layerCase(executable, seed, seed % 2 === 0 ? "mean" : "sum");
+      const program = planProgram({ layers: [layerOf(layer)] }, { threads, inputGradients: true });
+      const usual = seed % 2 === 0 ? 1 : 1e6;
+      const own = runProgram(program, { start: startNodeThread, batch: usual, together });
+      own.resize(batch);
+      for (const [p, { buffer }] of program.parameters.entries())
+        own.numbers(buffer).set(layer.matrices[p]);
+      fillValues(own, program.inputs, layer.inputs, batch);
+      const expected = runReference(layer);
+      // Twice: what one step leaves behind must not reach the next.
+      for (let step = 0; step < 2; step++) {
+        own.run("prepare");
+        own.run("forward");
+        fillValues(own, program.outputGradients, layer.cotangents, batch);
+        own.run("backward");
+        const last = (value: (typeof program.inputs)[number]) => {
+          const all = Float64Array.from(own.values(value));
+          expect(
+            relativeError([all.slice(0, value.batch)], [all.slice(-value.batch)]),
+          ).toBeLessThan(1e-6);
+          return all.slice(-value.batch);
+        };
+        const found = {
+          outputs: program.outputs.map(last),
+          inputGradients: program.inputGradients.map(last),
+          matrixGradients: program.parameters.map(({ gradient }) =>
+            Float64Array.from(own.numbers(gradient)).map((x) => x / batch),
+          ),
+        };
+        for (const part of ["outputs", "inputGradients", "matrixGradients"] as const)
+          expect(relativeError(found[part], expected[part]), `seed ${seed}, ${part}`).toBeLessThan(
+            1e-5,
+          );
+      }
+      const control = runReference({
+        ...layer,
+        inputs: layer.inputs.map((x) => x.map((y) => y + 1)),
+      });
+      const outputs = program.outputs.map((v) => Float64Array.from(own.values(v)).slice(-v.batch));
+      expect(relativeError(outputs, control.outputs)).toBeGreaterThan(1e-3);
+      own.end();
     }
-    const control = runReference({
-      ...layer,
-      inputs: layer.inputs.map((x) => x.map((y) => y + 1)),
-    });
-    const outputs = program.outputs.map((v) => Float64Array.from(own.values(v)).slice(-v.batch));
-    expect(relativeError(outputs, control.outputs)).toBeGreaterThan(1e-3);
-    own.end();
-  }
-});
+  },
+);
 
 test("one thread count gives the same bits every time", () => {
   const executable = planSpec(mlpSpec([20, 30, 7], { ends: "permutation" }));
@@ -70,6 +89,7 @@ test("one thread count gives the same bits every time", () => {
     own.numbers(buffer).set(layer.matrices[p]);
   fillValues(own, program.inputs, layer.inputs, batch);
   const step = () => {
+    own.run("prepare"); // which has nothing to do here, and all threads must know that it is over
     own.run("forward");
     return program.outputs.map((value) => [...own.values(value)].join()).join();
   };

@@ -86,6 +86,9 @@ export function writePass<T extends PassOperation>(
   module.func(name, ["batch", "thread"], (writer) => {
     const { meeting, threads } = options;
     const [batch] = writer.parameters;
+    // Without anything to do, threads meet all the same: the next pass must not begin before all know of this one.
+    if (meeting !== undefined && blocks.every(({ operations }) => operations.length === 0))
+      writer.emit(meeting.call());
     for (const { byNetwork, operations } of blocks) {
       if (meeting === undefined) {
         if (byNetwork) writeByNetwork(writer, operations, options, i32(0), get(batch));
