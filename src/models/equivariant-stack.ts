@@ -32,7 +32,7 @@ import { mergeAtoms, putTogether, separateAtoms, takeApart } from "../layers/tak
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { KernelLayer } from "../kernels/stack.ts";
 import { type Backend, backendNames } from "../kernels/backend.ts";
-import { kernelLayers } from "./kernel-layers.ts";
+import { kernelLayers, type KernelLayersOptions } from "./kernel-layers.ts";
 import type { WeightBatch } from "./model.ts";
 
 /** Options of the equivariant part. */
@@ -150,16 +150,8 @@ export function equivariantStack(
 }
 
 /** What decides the layers of a stack over a plan. */
-interface StackSettings {
-  readonly channels: readonly number[];
-  readonly pointwise: number;
-  readonly activation: ActivationName;
-  readonly activateLast: boolean;
-  readonly bias: BiasKind;
-  readonly aggregation: Aggregation;
-  readonly scales: ScaleRule;
+interface StackSettings extends Omit<KernelLayersOptions, "positions"> {
   readonly init: InitKind;
-  readonly share?: ShareOptions;
 }
 
 /** The layers with their activations, in order, under the paths of their parameters. */

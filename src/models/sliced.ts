@@ -6,14 +6,13 @@ import { numpy as np } from "@jax-js/jax";
 import { OptionError, SpecError } from "../core/errors.ts";
 import { deriveSeed, randomStream } from "../core/random.ts";
 import { sizeOf } from "../core/shapes.ts";
-import { checkSizes } from "../layers/check-options.ts";
 import { concatenateAll } from "../layers/pointwise/concatenate.ts";
 import { takeApart } from "../layers/take-apart.ts";
-import { denseStack } from "../layers/pointwise/dense.ts";
 import { type AtomicTensor, type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
 import { powerOf } from "../symmetry/parts.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { Model, VectorModel, WeightBatch } from "./model.ts";
+import { vectorModel } from "./vector-model.ts";
 
 export interface SlicedModelOptions {
   readonly name?: string;
@@ -226,7 +225,6 @@ export function slicedModel(
     quantiles = 8,
   }: SlicedModelOptions = {},
 ): Model {
-  checkSizes(`${name}: head`, head);
   for (const [option, value] of Object.entries({ directions, quantiles }))
     if (!Number.isSafeInteger(value) || value < 1)
       throw new OptionError(`${name}: ${option} is ${value}, expected a whole number from 1`);
@@ -235,16 +233,5 @@ export function slicedModel(
   if (width === 0)
     throw new SpecError(`${name}: no axis and no tensor of the spec can be read as a cloud`, []);
   const read = readVector(lowered, directions, quantiles);
-  const top = denseStack([width, ...head], { dropout });
-  const predict: VectorModel["predict"] = (params, vectors, { key } = {}) =>
-    top.apply(params, vectors, key);
-  return {
-    name,
-    spec,
-    outputs: head[head.length - 1],
-    parameterCount: top.parameterCount,
-    init: (seed) => top.init(seed),
-    apply: (params, weights, options) => predict(params, read(weights), options),
-    vector: { read, predict },
-  };
+  return vectorModel(spec, width, { name, head, dropout }, read);
 }

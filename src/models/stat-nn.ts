@@ -3,12 +3,11 @@
 
 import { numpy as np } from "@jax-js/jax";
 import { concatenateAll } from "../layers/pointwise/concatenate.ts";
-import { denseStack } from "../layers/pointwise/dense.ts";
-import { checkSizes } from "../layers/check-options.ts";
 import { sizeOf } from "../core/shapes.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { flattenTensors } from "./flatten.ts";
-import type { Model, VectorModel, WeightBatch } from "./model.ts";
+import type { Model, WeightBatch } from "./model.ts";
+import { vectorModel } from "./vector-model.ts";
 
 /** Statistics per tensor: mean, variance and the quantiles 0, 25, 50, 75 and 100 percent. */
 export const statisticsPerTensor = 7;
@@ -47,28 +46,6 @@ export interface StatNNOptions {
   readonly head?: readonly number[];
   /** @default 0 */
   readonly dropout?: number;
-}
-
-/** A dense network on a vector read off the weights. */
-function vectorModel(
-  spec: SymmetrySpec,
-  width: number,
-  { name, head, dropout }: Required<StatNNOptions>,
-  read: VectorModel["read"],
-): Model {
-  checkSizes(`${name}: head`, head);
-  const top = denseStack([width, ...head], { dropout });
-  const predict: VectorModel["predict"] = (params, vectors, { key } = {}) =>
-    top.apply(params, vectors, key);
-  return {
-    name,
-    spec,
-    outputs: head[head.length - 1],
-    parameterCount: top.parameterCount,
-    init: (seed) => top.init(seed),
-    apply: (params, weights, options) => predict(params, read(weights), options),
-    vector: { read, predict },
-  };
 }
 
 /** Invariant: a dense network on {@link weightStatistics}. @throws {OptionError} for impossible sizes. */
