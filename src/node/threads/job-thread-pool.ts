@@ -1,29 +1,14 @@
 // Training runs side by side in worker threads, each with an engine of its own; Node only.
 
-import { fileURLToPath } from "node:url";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
-import { Piscina } from "piscina";
 import { EnvironmentError } from "../../core/errors.ts";
-import { pluginFiles } from "../load-plugins.ts";
 import type { JobPool } from "../../experiment/job-pool.ts";
 import type { JobOutcome, JobRequest } from "../../experiment/job.ts";
+import { threadPool } from "./thread-pool.ts";
+import { workerEntry } from "./worker-entry.ts";
 
-/** The compiled worker: beside this file once built, in dist while running from source. */
-function workerEntry(): URL {
-  const built = import.meta.url.endsWith(".ts")
-    ? "../../../dist/node/threads/job-worker.js"
-    : "./job-worker.js";
-  return new URL(built, import.meta.url);
-}
-
-export function jobThreadPool(workers: number, entry: URL = workerEntry()): JobPool {
-  const pool = new Piscina<{ request: JobRequest; port: MessagePort }, JobOutcome>({
-    filename: fileURLToPath(entry),
-    minThreads: 1,
-    maxThreads: workers,
-    idleTimeout: 60_000,
-    workerData: pluginFiles(),
-  });
+export function jobThreadPool(workers: number, entry: URL = workerEntry("job-worker")): JobPool {
+  const pool = threadPool<{ request: JobRequest; port: MessagePort }, JobOutcome>(workers, entry);
   return {
     width: workers,
     async run(request, signal, onEvent) {

@@ -8,14 +8,7 @@ import type { HostRecord } from "../../engine/arrays.ts";
 import { pluginFiles } from "../load-plugins.ts";
 import type { InnerTaskSource } from "../open-inner-task.ts";
 import type { UnrollCall, UnrollWorkerData } from "./unroll-worker.ts";
-
-/** The compiled worker: beside this file once built, in dist while running from source. */
-function workerEntry(): URL {
-  const built = import.meta.url.endsWith(".ts")
-    ? "../../../dist/node/threads/unroll-worker.js"
-    : "./unroll-worker.js";
-  return new URL(built, import.meta.url);
-}
+import { workerEntry } from "./worker-entry.ts";
 
 interface Waiting {
   readonly resolve: (result: unknown) => void;
@@ -72,7 +65,7 @@ function openThread(source: InnerTaskSource, request: GroupRequest, entry: URL):
 export const unrollThreads = (
   workers: number,
   source: InnerTaskSource,
-  entry: URL = workerEntry(),
+  entry: URL = workerEntry("unroll-worker"),
 ): UnrollPool => ({
   width: workers,
   open: async (request) => openThread(source, request, entry),
