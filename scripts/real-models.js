@@ -176,7 +176,10 @@ try {
 }
 rows.sort((a, b) => (a.file < b.file ? -1 : 1));
 const right = rows.filter((row) => row.right).length;
-const summary = `${rows.length} of ${known.length} files of ${python.length + node.length} packages: ${right} with all axes that a reader of the graph finds, all proved.`;
+const empty = rows.filter(({ right, expected }) => right && expected.length === 0).length;
+const withoutWeights =
+  empty === 0 ? "" : empty === 1 ? ", one has no weights" : `, ${empty} have no weights`;
+const summary = `${rows.length} of ${known.length} files of ${python.length + node.length} packages: ${right - empty} proved with all axes that a reader of the graph finds${withoutWeights}.`;
 console.log(`${summary}\n\n${markdownTable(columns, rows)}`);
 if (values.write !== undefined)
   writeResult(values.write, {
@@ -184,7 +187,7 @@ if (values.write !== undefined)
     command: "node scripts/real-models.js --write docs/results/real-models.md",
     notes: [
       summary,
-      `Measured on ${machine()}, one file at a time, each in a process of its own: \`weightspace symmetries FILE --verify --json\`. Seconds are from start to end of the process, MB its largest resident set. S_n: permutations; positive: with positive scales; GL_n: invertible matrices; \`in\`: independently inside every index of another axis. The largest error is that of any output after any action, in units of the output's largest entry; the tolerance is 1e-4. Load of the machine when the table was written: ${loadavg()[0].toFixed(0)} processes; on an idle one the seconds are a fraction of these.`,
+      `Measured on ${machine()}, one file at a time, each in a process of its own: \`weightspace symmetries FILE --verify --json\`. Seconds are from start to end of the process, MB its largest resident set. S_n: permutations; positive: with positive scales; GL_n: invertible matrices; \`in\`: independently inside every index of another axis. The largest error is that of any output after any action, in units of the output's largest entry; the tolerance is 1e-4, or what the last bit of every weight does to the outputs where that is more. Load of the machine when the table was written: ${loadavg()[0].toFixed(0)} processes; on an idle one the seconds are a fraction of these.`,
     ],
     table: markdownTable(columns, rows),
   });

@@ -17,3 +17,12 @@ export interface MetricInfo {
    */
   readonly objective?: string | undefined;
 }
+
+/** The accuracy of classifiers on test data: the target of datasets that name none. */
+export const accuracyTarget: MetricInfo = Object.freeze<MetricInfo>({
+  name: "testAccuracy",
+  unit: "",
+  summary: "test accuracy",
+  better: "higher",
+  range: [0, 1],
+});

@@ -15,10 +15,14 @@ export interface Registry<Entry> {
 
 const namePattern = /^[A-Za-z][\w./-]{0,99}$/;
 
-/** A registry of one kind of entry; `kind` is what messages call it, as in "model". */
+/**
+ * A registry of one kind of entry; `kind` is what messages call it, as in "model". Names that are reserved cannot be taken,
+ * and are no entries.
+ */
 export function openRegistry<Entry>(
   kind: string,
   builtIn: Readonly<Record<string, Entry>> = {},
+  reserved: readonly string[] = [],
 ): Registry<Entry> {
   const known = new Map(Object.entries(builtIn));
   return Object.freeze({
@@ -27,7 +31,7 @@ export function openRegistry<Entry>(
         throw new OptionError(
           `register: a ${kind} needs a name that begins with a letter and holds letters, digits, ".", "_", "-" and "/" only, got ${JSON.stringify(name) ?? "none"}`,
         );
-      if (known.has(name))
+      if (known.has(name) || reserved.includes(name))
         throw new OptionError(
           `register: there is a ${kind} "${name}" already; choose another name, or register it once`,
         );

@@ -15,7 +15,11 @@ export interface NamedFormat {
   open(file: ByteSource): TensorSource | Promise<TensorSource>;
 }
 
-const registry = openRegistry<NamedFormat>("format");
+const registry = openRegistry<NamedFormat>(
+  "format",
+  {},
+  knownFormats.map(({ name }) => name),
+);
 
 /**
  * Adds a format, for this process: {@link openTensorSource} and every command then open its files.
@@ -23,10 +27,7 @@ const registry = openRegistry<NamedFormat>("format");
  */
 export function registerFormat(format: NamedFormat): void {
   checkFunctions("format", format, ["sniff", "open"]);
-  const taken = knownFormats.some(({ name }) => name === format.name)
-    ? openRegistry("format", { [format.name]: format })
-    : registry;
-  taken.add(format.name, format);
+  registry.add(format.name, format);
 }
 
 const sniffedBytes = 4096;

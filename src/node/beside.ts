@@ -4,7 +4,7 @@
 import { realpath } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { FormatError } from "../core/errors.ts";
-import { embedData, type EmbedOptions } from "../formats/onnx/onnx-data.ts";
+import type { EmbedOptions } from "../formats/onnx/onnx-data.ts";
 import type { OpenBeside } from "../formats/byte-source.ts";
 import { fileError } from "./file-error.ts";
 import { readBytes } from "./files.ts";
@@ -40,6 +40,7 @@ export function besideFile(path: string): OpenBeside {
  * @throws {EnvironmentError} {FormatError} {UnsupportedError} as `readBytes` and `embedData`
  */
 export async function readModelBytes(path: string, options?: EmbedOptions): Promise<Uint8Array> {
+  const { embedData } = await import("../formats/onnx/onnx-data.ts");
   const bytes = await readBytes(path);
   try {
     return await embedData(bytes, besideFile(path), options);

@@ -2,9 +2,8 @@
 
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { ByteSource } from "../formats/byte-source.ts";
+import type { ByteSource, OpenBeside } from "../formats/byte-source.ts";
 import { visibleName } from "../core/visible.ts";
-import { embedData } from "../formats/onnx/onnx-data.ts";
 import { joinSources } from "../formats/joined-source.ts";
 import { openTensorSource } from "../formats/open.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
@@ -117,7 +116,7 @@ async function openFile(
     const options = { openBeside, ...(key !== undefined && { key }) };
     const source = await openTensorSource(file, options);
     const model = source.format === "onnx" ? whole() : undefined;
-    const bytes = model && (await embedData(model, openBeside));
+    const bytes = model && (await withData(model, openBeside));
     return { source, files, ...(bytes !== undefined && { bytes }) };
   } catch (error) {
     // Readers of formats do not know every path; with two files on the command line it must be said.
@@ -147,4 +146,10 @@ async function openIfThere(path: string, home: string): Promise<ByteSource | und
     throw fileError("read", path, error);
   }
   return fileSource(await insideHome(path, home));
+}
+
+/** The bytes of a model with the data of files beside it. The reader of ONNX files is loaded only for them. */
+async function withData(model: Uint8Array, openBeside: OpenBeside): Promise<Uint8Array> {
+  const { embedData } = await import("../formats/onnx/onnx-data.ts");
+  return embedData(model, openBeside);
 }

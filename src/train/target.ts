@@ -1,7 +1,7 @@
 // What a functional predicts and by which objective it is learned. By default targets in [0, 1] are learned as they are, by
 // cross-entropy, and all others standardised by the mean and the standard deviation of the training networks, by squared error.
 
-import type { MetricInfo } from "../core/metric-info.ts";
+import { accuracyTarget } from "../core/metric-info.ts";
 import type { WeightDataset } from "./dataset.ts";
 import { OptionError } from "../core/errors.ts";
 import type { Objective } from "./measures/objective.ts";
@@ -20,15 +20,6 @@ export interface Target {
   /** Targets are divided by it before training; 1 where the objective takes them as they are. */
   readonly std: number;
 }
-
-/** The accuracy of classifiers on test data: the target of datasets that name none. */
-export const accuracyTarget: MetricInfo = Object.freeze<MetricInfo>({
-  name: "testAccuracy",
-  unit: "",
-  summary: "test accuracy",
-  better: "higher",
-  range: [0, 1],
-});
 
 /**
  * How the target of a training set is learned: by the objective that is asked for, else the target's own, else that of its

@@ -52,7 +52,9 @@ describe("options have one spelling", () => {
   const longs = (command: Command) => command.options.map(({ long }) => long);
 
   test("every command that writes takes -o, --output, and its earlier spelling unseen", () => {
-    const writing = [...allCommands()].filter(([, command]) => longs(command).includes("--output"));
+    const writing = [...allCommands()].filter(([, command]) =>
+      longs(command).some((long) => long === "--output" || long === "--out"),
+    );
     expect(writing.map(([name]) => name)).toEqual([
       "demo",
       "embed",
@@ -65,6 +67,8 @@ describe("options have one spelling", () => {
       "zoo build",
       "zoo merge",
       "zoo import",
+      "zoo differ",
+      "transport demo",
       "train",
       "experiment generalization",
       "experiment learning-curve",

@@ -3,7 +3,8 @@
 import { Option } from "commander";
 import { seedNumber, wholeNumber } from "../app/arguments.ts";
 import { addSpecOptions, type SpecFlags } from "../networks/checkpoint-spec.ts";
-import type { RegisterCommand } from "../app/context.ts";
+import type { Cli, RegisterCommand } from "../app/context.ts";
+import type { Networks } from "../networks/networks.ts";
 import { UsageError } from "../app/usage-error.ts";
 
 interface DistanceFlags extends SpecFlags {
@@ -48,18 +49,17 @@ export const distanceCommand: RegisterCommand = (program, cli) => {
       const { networkDistance } = await import("../../transport/networks/network-distance.ts");
       const { distanceText } = await import("../match/distance-text.ts");
       const { openNetworks } = await import("../networks/networks.ts");
-      const { networkActivations, readSpecTensors } = await import("../match/read-for-distance.ts");
+      const { readAll } = await import("../../formats/tensor-source.ts");
       const found = await openNetworks("distance", [pathA, pathB], flags);
       try {
         const [a, b] = found.networks;
         const options = { kind: flags.kind, nProjections: flags.directions, seed: flags.seed };
-        const activations = flags.activations
-          ? await networkActivations(cli, found, flags.activations)
-          : undefined;
+        const activations = flags.activations && (await onInputs(cli, found, flags.activations));
+        const names = Object.keys(found.spec.tensors);
         const result = networkDistance(
           found.spec,
-          await readSpecTensors(found.spec, a.source),
-          await readSpecTensors(found.spec, b.source),
+          await readAll(names, a.source.read),
+          await readAll(names, b.source.read),
           { ...options, ...(activations && { activations }) },
         );
         for (const warning of [...found.warnings, ...found.apart])
@@ -72,3 +72,9 @@ export const distanceCommand: RegisterCommand = (program, cli) => {
       }
     });
 };
+
+/** Activations of both networks on the inputs of a file; what runs graphs is loaded only for this. */
+async function onInputs(cli: Cli, found: Networks, inputs: string) {
+  const { networkActivations } = await import("../match/read-for-distance.ts");
+  return networkActivations(cli, found, inputs);
+}

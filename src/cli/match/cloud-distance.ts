@@ -1,9 +1,8 @@
 // The distance of two networks as clouds of neurons, which `compare` says beside the verdict "different".
 
-import { sizeOf } from "../../core/shapes.ts";
-import type { TensorSource } from "../../formats/tensor-source.ts";
+import { equalShapes, sizeOf } from "../../core/shapes.ts";
+import { readAll, type TensorSource } from "../../formats/tensor-source.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import { readSpecTensors } from "./read-for-distance.ts";
 
 /** Weights up to which the distance is said unasked: it takes a second or so. */
 const maxWeights = 1_000_000;
@@ -24,9 +23,10 @@ export async function cloudDistance(
   const tensors = Object.entries(spec.tensors);
   const size = tensors.reduce((sum, [, { shape }]) => sum + sizeOf(shape), 0);
   const isThere = ([name, { shape }]: (typeof tensors)[number], source: TensorSource) =>
-    source.entries.get(name)?.shape.join() === shape.join();
+    equalShapes(source.entries.get(name)?.shape ?? [Number.NaN], shape);
   if (size > maxWeights || !tensors.every((t) => isThere(t, a) && isThere(t, b))) return undefined;
-  const [first, second] = [await readSpecTensors(spec, a), await readSpecTensors(spec, b)];
+  const names = Object.keys(spec.tensors);
+  const [first, second] = [await readAll(names, a.read), await readAll(names, b.read)];
   const isFinite = [first, second].every((weights) =>
     Object.values(weights).every(({ data }) => data.every(Number.isFinite)),
   );

@@ -1,20 +1,10 @@
-// What `distance` reads of two checkpoints: the tensors of their spec, and activations on given inputs.
+// What `distance --inputs` reads of two checkpoints: activations on given inputs.
 
 import { graphActivations } from "../../align/activations/graph-activations.ts";
 import type { Activations } from "../../align/activations/match-activations.ts";
-import type { Weights } from "../../core/tensors.ts";
-import type { TensorSource } from "../../formats/tensor-source.ts";
-import type { SymmetrySpec } from "../../symmetry/types.ts";
 import type { Cli } from "../app/context.ts";
 import { openGraph } from "../networks/graph-networks.ts";
 import type { Networks } from "../networks/networks.ts";
-
-/** All tensors of a spec. */
-export async function readSpecTensors(spec: SymmetrySpec, source: TensorSource): Promise<Weights> {
-  const tensors: [string, Weights[string]][] = [];
-  for (const name of Object.keys(spec.tensors)) tensors.push([name, await source.read(name)]);
-  return Object.fromEntries(tensors);
-}
 
 /** Activations of both networks on the inputs of a file. */
 export async function networkActivations(

@@ -6,6 +6,7 @@ import type { DemoUnit } from "../../../experiment/demos/transport-demo.ts";
 import { seedNumber, wholeNumber } from "../../app/arguments.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import { readBytes, readJson } from "../../../node/files.ts";
+import { addOutputOption } from "../../app/output-option.ts";
 import { textTable } from "../../app/output.ts";
 import { isColours, isFlow } from "../../experiments/transport-page.ts";
 import { UsageError } from "../../app/usage-error.ts";
@@ -15,7 +16,7 @@ interface DemoFlags {
   readonly image?: string[];
   readonly iterations: number;
   readonly seed: number;
-  readonly out: string;
+  readonly output: string;
 }
 
 const gather = (path: string, earlier: string[] = []): string[] => [...earlier, path];
@@ -40,7 +41,7 @@ function unitPath(folder: string, name: string, key: string): string {
 async function demoUnits(
   cli: Cli,
   images: Awaited<ReturnType<typeof chosenImages>>,
-  { iterations, seed, out }: DemoFlags,
+  { iterations, seed, output: out }: DemoFlags,
 ): Promise<DemoUnit[]> {
   const { demoUnitCount, transportDemo } =
     await import("../../../experiment/demos/transport-demo.ts");
@@ -77,7 +78,7 @@ async function runDemo(cli: Cli, flags: DemoFlags): Promise<void> {
   const { demoPage } = await import("../../experiments/transport-page.ts");
   const images = await chosenImages(flags.image);
   const units = await demoUnits(cli, images, flags);
-  const report = join(flags.out, "report.html");
+  const report = join(flags.output, "report.html");
   await writeFileAtomic(report, await demoPage(units, images, flags));
   const title = (method: DemoUnit["method"]) => flowMethods[method].title;
   const flows = units.filter(isFlow).map(({ dataset, method, moments }) => ({
@@ -116,7 +117,7 @@ export const transportCommand: RegisterCommand = (program, cli) => {
     .command("transport")
     .helpGroup("Populations:")
     .description("Optimal transport between clouds of points, shown.");
-  transport
+  const demo = transport
     .command("demo")
     .summary("gradient flows, colour transfer and a small generator, as a page with pictures")
     .description(
@@ -128,8 +129,11 @@ export const transportCommand: RegisterCommand = (program, cli) => {
       gather,
     )
     .option("--iterations <n>", "steps of every flow", wholeNumber(6, 100_000), 900)
-    .option("--seed <n>", "fixes everything", seedNumber, 0)
-    .option("-o, --out <folder>", "folder of the report and of finished units", "transport-demo")
+    .option("--seed <n>", "fixes everything", seedNumber, 0);
+  addOutputOption(demo, "folder of the report and of finished units", {
+    value: "<folder>",
+    fallback: "transport-demo",
+  })
     .addHelpText(
       "after",
       "\nExample:\n  weightspace transport demo --image a.png --image b.png -o demo",

@@ -13,6 +13,7 @@ import type {
 import { positiveNumber, seedNumber, wholeNumber } from "../../app/arguments.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import { readJson } from "../../../node/files.ts";
+import { addOutputOption } from "../../app/output-option.ts";
 import { textTable } from "../../app/output.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
 
@@ -22,7 +23,7 @@ interface DifferFlags {
   readonly components: number;
   readonly seed: number;
   readonly level?: number;
-  readonly out?: string;
+  readonly output?: string;
 }
 
 const names = ["sw1", "db-tsw", "energy", "mmd", "cloud-mmd"] as const;
@@ -74,7 +75,7 @@ async function knownTests(path: string, key: string): Promise<readonly Populatio
   const kept = (await readJson(path)) as { format?: unknown; key?: unknown; tests?: unknown };
   if (kept === null || typeof kept !== "object" || kept.format !== keptFormat)
     throw new FormatError(
-      `zoo differ: ${path} is not a file of results (${keptFormat}); give --out another name`,
+      `zoo differ: ${path} is not a file of results (${keptFormat}); give -o another name`,
     );
   if (kept.key !== key || !Array.isArray(kept.tests)) return [];
   return kept.tests as PopulationTest[];
@@ -110,7 +111,7 @@ async function differ(
 ): Promise<void> {
   const { comparePopulations } = await import("../../../transport/networks/compare-populations.ts");
   const [first, second] = [await readPopulation(a), await readPopulation(b)];
-  const { permutations, components, seed, level, out } = flags;
+  const { permutations, components, seed, level, output: out } = flags;
   const statistics = flags.statistic ?? names;
   const key = JSON.stringify([first.digest, second.digest, permutations, components, seed]);
   const known = out === undefined ? [] : await knownTests(out, key);
@@ -118,7 +119,7 @@ async function differ(
   const total = statistics.length * permutations;
   const task = cli.progress.task("relabelling", total, { unit: "labellings" });
   let before = known.filter(({ statistic }) => statistics.includes(statistic)).length;
-  if (out === undefined) cli.hintResume("the same command begins anew; --out keeps results");
+  if (out === undefined) cli.hintResume("the same command begins anew; -o keeps results");
   const result = await comparePopulations(first, second, {
     statistics,
     permutations,
@@ -147,8 +148,9 @@ async function differ(
 /** A command of `zoo`, which must be registered before. */
 export const zooDifferCommand: RegisterCommand = (program, cli) => {
   const zoo = program.commands.find((command) => command.name() === "zoo");
-  zoo
-    ?.command("differ")
+  if (zoo === undefined) return;
+  const command = zoo
+    .command("differ")
     .summary("whether two populations are the same")
     .description(
       "Tests by random relabelling whether two populations of networks of one architecture differ: on features that symmetries do not change (sliced W1, Db-TSW, energy distance, MMD) and on clouds of neurons (MMD with a kernel of sliced W2). One checkpoint of every run counts, the last.",
@@ -163,8 +165,8 @@ export const zooDifferCommand: RegisterCommand = (program, cli) => {
     .option("--permutations <n>", "random relabellings", wholeNumber(19, 1_000_000), 999)
     .option("--components <n>", "principal components of the features", wholeNumber(1, 100), 3)
     .option("--seed <n>", "fixes everything", seedNumber, 0)
-    .option("--level <p>", "exit with 10 when the p-value is below", levelNumber)
-    .option("-o, --out <file>", "keeps each result as it ends; the same command goes on from there")
+    .option("--level <p>", "exit with 10 when the p-value is below", levelNumber);
+  addOutputOption(command, "keeps each result as it ends; the same command goes on from there")
     .addHelpText(
       "after",
       "\nExit code: 0, or 10 with --level when the p-value is below it.\n\nExample:\n  weightspace zoo differ zoos/a zoos/b --level .05",
