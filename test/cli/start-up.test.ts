@@ -13,10 +13,10 @@ import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
 import { genericWeights } from "../support/networks.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const { importsOf } = (await import(
+const layers = (await import(
   new URL("../../scripts/check-layers.js", import.meta.url).href
 )) as {
-  importsOf(text: string): { specifier: string; typeOnly: boolean; dynamic?: boolean }[];
+  importsOf: (text: string) => { specifier: string; typeOnly: boolean; dynamic?: boolean }[];
 };
 
 /** Packages that are imported statically from a file on, each with the files on the way to it. */
@@ -27,7 +27,7 @@ function packagesFrom(entry: string): Map<string, readonly string[]> {
     if (seen.has(file)) return;
     seen.add(file);
     const text = readFileSync(join(root, file), "utf8").replaceAll(/\bimport\s*\(/g, "later(");
-    for (const { specifier, typeOnly } of importsOf(text)) {
+    for (const { specifier, typeOnly } of layers.importsOf(text)) {
       if (typeOnly) continue;
       if (!specifier.startsWith(".")) found.set(specifier, [...way, file]);
       else visit(normalize(join(dirname(file), specifier)), [...way, file]);
