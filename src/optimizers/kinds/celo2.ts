@@ -109,7 +109,8 @@ export function celo2Program(
       ...last?.prepare(pick(theta, last.thetaShapes)),
     }),
     update(prepared, gradients, state, params) {
-      checkBatch(spec, gradients, 1);
+      checkBatch(spec, gradients, null);
+      checkBatch(spec, params, null);
       const next: OptimizerState = {};
       const features = layout.tensors.map(({ name, shape }) => {
         const read = readerOf(shape);
