@@ -64,11 +64,11 @@ async function openEntry(
   const [, given, place] = /^(?:([\w.-]+)=)?(.*)$/s.exec(text) ?? [];
   const path = place ?? text;
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
-  const bytes =
-    shippedTheta(path) ?? (await readBytes(isFolder ? join(path, "theta.safetensors") : path));
+  const shipped = shippedTheta(path);
+  const bytes = shipped ?? (await readBytes(isFolder ? join(path, "theta.safetensors") : path));
   const file = await openTheta(bytes);
   const { settings } = file.training as { settings?: { task?: string } };
-  const plain = shippedTheta(path) === undefined ? file.kind : basename(path);
+  const plain = shipped === undefined ? file.kind : basename(path);
   const name = given ?? (handMadeNames().includes(plain) ? `meta-${plain}` : plain);
   return {
     entry: learnedEntry(name, file),
