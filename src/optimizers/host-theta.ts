@@ -103,3 +103,7 @@ export function stackThetas(shapes: ThetaShapes, vectors: readonly Float32Array[
   });
   return Object.fromEntries(entries) as ArrayRecord;
 }
+
+/** The arrays of theta that a part of a program, a layer for one, gives shapes for. */
+export const thetaPart = (theta: ArrayRecord, shapes: ThetaShapes): ArrayRecord =>
+  Object.fromEntries(Object.keys(shapes).map((name) => [name, theta[name]]));

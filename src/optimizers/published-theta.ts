@@ -6,8 +6,8 @@ import { formatShape } from "../core/shapes.ts";
 import type { HostRecord } from "../engine/arrays.ts";
 import { toFloat32 } from "../formats/safetensors/safetensors-dtypes.ts";
 import type { SafetensorsFile } from "../formats/safetensors/safetensors.ts";
-import { celo2Inputs } from "./celo2-features.ts";
 import { readFlaxArrays } from "./flax-msgpack.ts";
+import { celo2Widths as widths } from "./kinds/celo2.ts";
 import { optimizerKind } from "./registry.ts";
 import type { ThetaFile } from "./theta-file.ts";
 
@@ -15,8 +15,6 @@ type Arrays = ReadonlyMap<
   string,
   { readonly shape: readonly number[]; readonly data: Float32Array }
 >;
-
-const widths = [celo2Inputs, 8, 8, 3] as const;
 
 /** Whether bytes that are not safetensors may be a state of flax, which begins with a map. */
 export const isFlaxState = (bytes: Uint8Array): boolean =>
