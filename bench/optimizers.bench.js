@@ -3,12 +3,11 @@
 
 import { availableParallelism } from "node:os";
 import { startEngine } from "../dist/engine/start.js";
+import { median } from "./support/harness.js";
 
 const truncation = 10;
 const repeats = 5;
 const pairs = 8;
-
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 /** Seconds of the shortest and the middle one of several runs, after one that compiles. */
 async function timed(run) {

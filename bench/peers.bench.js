@@ -16,6 +16,7 @@ import { recipes } from "../dist/zoo/recipes.js";
 import { randomWeights } from "../dist/testing/index.js";
 import { batchArrays } from "../dist/train/dataset.js";
 import { binaryCrossEntropy } from "../dist/train/measures/objectives.js";
+import { meanAndStd } from "../dist/train/measures/metrics.js";
 import { adam } from "../dist/train/optimizers/optimizers.js";
 import { trainStep } from "../dist/train/train-step.js";
 import { median } from "./support/harness.js";
@@ -30,13 +31,6 @@ const seconds = Number(process.env["PEERS_COMPILE_SECONDS"] ?? 600);
 const maxTerms = 10_000;
 const nfnName = "nfn 0.1.2 (PyTorch)";
 const termsName = "UNF term by term, written from the formulas (JAX, XLA)";
-
-const std = (values) => {
-  const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
-  return Math.sqrt(
-    values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / Math.max(1, values.length - 1),
-  );
-};
 
 /** Runs ours and the peer's in turns; the first turn warms up. */
 async function compare(row, ours, peer) {
@@ -57,7 +51,7 @@ async function compare(row, ours, peer) {
     oursMs: median(times.ours),
     peerMs: median(times.peer),
     ratio: median(ratios),
-    ratioStd: std(ratios),
+    ratioStd: meanAndStd(ratios).std,
     oursMegabytes: ours.megabytes,
     peerMegabytes: peer.megabytes(),
   };

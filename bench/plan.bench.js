@@ -5,6 +5,7 @@ import { compilePlan } from "../dist/plan/compile.js";
 import { schedulePlan } from "../dist/plan/schedule.js";
 import { lowerSpec } from "../dist/symmetry/lower.js";
 import { transformerSpec } from "../dist/symmetry/presets/transformer.js";
+import { median } from "./support/harness.js";
 
 export async function run() {
   const times = [];
@@ -25,7 +26,6 @@ export async function run() {
     schedulePlan(lowered, plan);
     times.push(performance.now() - began);
   }
-  const sorted = times.slice(1).sort((a, b) => a - b);
   return {
     name: "12-layer Transformer: lower, enumerate, plan, schedule",
     tensors: lowered.tensors.length,
@@ -33,6 +33,6 @@ export async function run() {
     termsByFormula: countLayerTerms(lowered),
     products: plan.products.length,
     firstMs: Number(times[0].toPrecision(4)),
-    medianMs: Number(sorted[Math.floor(sorted.length / 2)].toPrecision(4)),
+    medianMs: Number(median(times.slice(1)).toPrecision(4)),
   };
 }

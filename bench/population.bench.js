@@ -4,6 +4,7 @@ import { digitsTask } from "../dist/tasks/digits.js";
 import { readPackageData } from "../dist/node/package-data.js";
 import { digitsRecipe } from "../dist/zoo/recipe.js";
 import { trainPopulation } from "../dist/zoo/training/train-population.js";
+import { median } from "./support/harness.js";
 
 const steps = 100;
 const together = 128;
@@ -11,7 +12,6 @@ const alone = 4;
 const rounds = 5;
 const seed = 1;
 
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 const round = (value) => Number(value.toPrecision(4));
 
 /** Seconds a network takes, for `count` networks in programs of `size`. */

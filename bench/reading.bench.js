@@ -10,13 +10,12 @@ import { labelledData } from "../dist/tasks/labelled-data.js";
 import { evaluatePopulation } from "../dist/zoo/training/evaluate.js";
 import { recipes } from "../dist/zoo/recipes.js";
 import { startEngine } from "../dist/engine/start.js";
+import { median } from "./support/harness.js";
 
 const together = 32;
 const rounds = 5;
 const seed = 1;
 const functionals = ["unf", "unf-hybrid", "nfn-hnp", "deep-sets", "stat-nn"];
-
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 /** Median milliseconds a network, after a first call that compiles. */
 async function perNetwork(count, work) {

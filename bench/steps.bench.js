@@ -14,12 +14,11 @@ import { binaryCrossEntropy } from "../dist/train/measures/objectives.js";
 import { adam } from "../dist/train/optimizers/optimizers.js";
 import { trainStep } from "../dist/train/train-step.js";
 import { recipes } from "../dist/zoo/recipes.js";
+import { median } from "./support/harness.js";
 
 const batch = 16;
 const rounds = 7;
 const seed = 1;
-
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 function randomDataset(spec) {
   const networks = Array.from({ length: batch }, (_, i) => randomWeights(spec, seed + i));

@@ -6,6 +6,7 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { randomStream } from "../dist/core/random.js";
 import { watchEngine } from "../dist/engine/live-arrays.js";
+import { median } from "./support/harness.js";
 
 const sizes = [
   { n: 500, d: 10 },
@@ -20,8 +21,6 @@ const cloud = (n, d, seed) => {
   const random = randomStream(seed);
   return { shape: [n, d], data: Float32Array.from({ length: n * d }, () => random.normal()) };
 };
-const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
-
 /** Median milliseconds of each of several functions, their rounds interleaved. */
 async function times(functions) {
   const taken = functions.map(() => []);

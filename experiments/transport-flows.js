@@ -3,6 +3,7 @@
 // that passes 10 minutes, `-- --only 25-gaussians` runs one dataset, `-- --methods sw-1,tsw-sl` some methods.
 
 import { join } from "node:path";
+import { meanAndStd } from "../dist/train/measures/metrics.js";
 import { flowMethods } from "../dist/transport/flows/flow-methods.js";
 import { flowDatasets, gradientFlow } from "../dist/transport/flows/gradient-flow.js";
 import { commit, machine, readResult, writeResult } from "../scripts/support/result-files.js";
@@ -41,8 +42,7 @@ function rowsOf() {
   return [...groups.values()].flatMap((group) =>
     group[0].w2.map((_, at) => {
       const values = group.map(({ w2 }) => w2[at]);
-      const mean = values.reduce((a, b) => a + b, 0) / values.length;
-      const squares = values.reduce((sum, v) => sum + (v - mean) ** 2, 0);
+      const { mean, std } = meanAndStd(values);
       const { dataset, method, rate } = group[0];
       return {
         dataset,
@@ -51,7 +51,7 @@ function rowsOf() {
         iteration: (at + 1) * settings.every,
         seeds: values.length,
         w2Mean: mean,
-        w2Std: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : null,
+        w2Std: std,
       };
     }),
   );

@@ -4,9 +4,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { startEngine } from "../dist/engine/start.js";
-import { runGenerator } from "../dist/experiment/demos/digit-generator.js";
+import { generatorJudge, runGenerator } from "../dist/experiment/demos/digit-generator.js";
 import { parseDigits } from "../dist/datasets/digits-data.js";
 import { flowMethods } from "../dist/transport/flows/flow-methods.js";
+import { meanAndStd } from "../dist/train/measures/metrics.js";
 import { commit, machine, readResult, writeResult } from "../scripts/support/result-files.js";
 import { root } from "../scripts/sources.js";
 
@@ -16,7 +17,9 @@ const argument = (name, usual) => {
 };
 const minutes = Number(argument("minutes", Infinity));
 const out = argument("out", join(root, "docs/results/transport-generator.json"));
-const settings = { steps: 1500, batch: 128, lines: 100, rate: 0.002, images: 500, seeds: 5 };
+const generator = { steps: 1500, batch: 128, lines: 100, rate: 0.002, images: 500 };
+/** Runs that were timed otherwise are not gone on with. */
+const settings = { ...generator, seeds: 5, seconds: "of training" };
 const runs = readResult(out, settings)?.tables.runs ?? [];
 const keep = () =>
   writeResult(out, {
@@ -31,18 +34,15 @@ const keep = () =>
   });
 
 const measures = ["frechet", "frechetFloor", "energy", "nearest", "seconds"];
-const mean = (list) => list.reduce((a, b) => a + b, 0) / list.length;
 function rowsOf() {
   const methods = [...new Set(runs.map(({ method }) => method))];
   return methods.map((method) => {
     const own = runs.filter((run) => run.method === method);
     const row = { method, seeds: own.length };
     for (const name of measures) {
-      const values = own.map((run) => run[name]);
-      const squares = values.reduce((sum, v) => sum + (v - mean(values)) ** 2, 0);
-      row[`${name}Mean`] = Number(mean(values).toPrecision(4));
-      row[`${name}Std`] =
-        values.length > 1 ? Number(Math.sqrt(squares / (values.length - 1)).toPrecision(3)) : null;
+      const { mean, std } = meanAndStd(own.map((run) => run[name]));
+      row[`${name}Mean`] = Number(mean.toPrecision(4));
+      row[`${name}Std`] = Number(std.toPrecision(3));
     }
     return row;
   });
@@ -50,13 +50,14 @@ function rowsOf() {
 
 await startEngine();
 const data = await parseDigits(readFileSync(join(root, "data/uci-digits.csv.gz")));
+const judge = await generatorJudge(data);
 const started = performance.now();
 const methods = Object.entries(flowMethods).filter(([, { isSlow }]) => !isSlow);
 for (let seed = 0; seed < settings.seeds; seed++)
   for (const [method] of methods) {
     if (runs.some((run) => run.method === method && run.seed === seed)) continue;
     if (performance.now() - started > 60_000 * minutes) continue;
-    const result = await runGenerator(data, { ...settings, method, seed });
+    const result = await runGenerator(data, judge, { ...generator, method, seed });
     runs.push({ method, seed, ...result });
     keep();
     console.error(method, seed, JSON.stringify(result));

@@ -2,8 +2,10 @@
 // kind, and what it costs. docs/results/transport-networks.json; `npm run experiment:transport-networks`.
 
 import { join } from "node:path";
+import { median } from "../bench/support/harness.js";
 import { deriveSeed, randomStream } from "../dist/core/random.js";
 import { mlpSpec } from "../dist/symmetry/presets/mlp.js";
+import { meanAndStd } from "../dist/train/measures/metrics.js";
 import { networkDistance } from "../dist/transport/networks/network-distance.js";
 import {
   invariantFeatures,
@@ -157,9 +159,6 @@ for (let seed = 0; seed < settings.seeds; seed++) {
       .join(", "),
   );
 }
-const mean = (list) => list.reduce((a, b) => a + b, 0) / list.length;
-const std = (list) =>
-  Math.sqrt(list.reduce((s, v) => s + (v - mean(list)) ** 2, 0) / (list.length - 1));
 const round = (value, digits = 3) => Number(value.toFixed(digits));
 writeResult(join(root, "docs/results/transport-networks.json"), {
   title: "Distances between networks against distances of their functions",
@@ -167,12 +166,12 @@ writeResult(join(root, "docs/results/transport-networks.json"), {
   commit: commit(),
   machine: machine(),
   seed: 0,
-  about: { settings, medianLoss: losses.toSorted((a, b) => a - b)[losses.length >> 1] },
+  about: { settings, medianLoss: median(losses) },
   rows: Object.entries(found).map(([method, { spearman, seconds }]) => ({
     method,
-    spearmanMean: round(mean(spearman)),
-    spearmanStd: round(std(spearman)),
+    spearmanMean: round(meanAndStd(spearman).mean),
+    spearmanStd: round(meanAndStd(spearman).std),
     seeds: settings.seeds,
-    seconds: round(mean(seconds), 2),
+    seconds: round(meanAndStd(seconds).mean, 2),
   })),
 });

@@ -7,13 +7,14 @@ import type { SymmetrySpec } from "../symmetry/types.ts";
 
 /**
  * Every tensor of the spec, no other, each [batch, ...shape, channels] with one batch size (channels may be left out
- * when there is one). @throws {ShapeError} naming the tensor.
+ * when there is one; with null there are none, and an axis of length 1 is refused too). @throws {ShapeError} naming the tensor.
  */
 export function checkBatch(
   spec: SymmetrySpec,
   arrays: { readonly [tensor: string]: np.Array },
-  channels: number,
+  channels: number | null,
 ): void {
+  const after = channels === null || channels === 1 ? [] : [channels];
   let first: { name: string; batch: number } | undefined;
   for (const [name, { shape }] of Object.entries(spec.tensors)) {
     if (!Object.hasOwn(arrays, name)) {
@@ -21,8 +22,11 @@ export function checkBatch(
       throw new ShapeError(`weights: tensor "${name}" of the spec is missing; given are ${given}`);
     }
     const [batch, ...rest] = arrays[name].shape;
-    if (!equalShapes(rest, [...shape, channels]) && !(channels === 1 && equalShapes(rest, shape))) {
-      const expected = [...shape, ...(channels === 1 ? [] : [channels])].join(", ");
+    if (
+      !equalShapes(rest, [...shape, ...after]) &&
+      !(channels === 1 && equalShapes(rest, [...shape, 1]))
+    ) {
+      const expected = [...shape, ...after].join(", ");
       throw new ShapeError(
         `weights: tensor "${name}" has shape ${formatShape(arrays[name].shape)}, expected [batch${expected && `, ${expected}`}]`,
       );

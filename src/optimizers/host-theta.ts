@@ -42,8 +42,7 @@ export const hostZeros = (shape: readonly number[], value = 0): Tensor => ({
 export const thetaSize = (shapes: ThetaShapes): number =>
   Object.values(shapes).reduce((sum, shape) => sum + sizeOf(shape), 0);
 
-/** @throws {ShapeError} naming the first array that is missing, unknown or of another shape */
-export function checkTheta(where: string, shapes: ThetaShapes, theta: HostRecord): void {
+function checkTheta(where: string, shapes: ThetaShapes, theta: HostRecord): void {
   for (const [name, shape] of Object.entries(shapes)) {
     if (!Object.hasOwn(theta, name))
       throw new ShapeError(
@@ -61,9 +60,16 @@ export function checkTheta(where: string, shapes: ThetaShapes, theta: HostRecord
     );
 }
 
-/** All arrays one after another. */
-export function thetaToVector(shapes: ThetaShapes, theta: HostRecord): Float32Array {
-  checkTheta("thetaToVector", shapes, theta);
+/**
+ * All arrays one after another; `where` begins the message of an error.
+ * @throws {ShapeError} naming the first array that is missing, unknown or of another shape
+ */
+export function thetaToVector(
+  shapes: ThetaShapes,
+  theta: HostRecord,
+  where = "thetaToVector",
+): Float32Array {
+  checkTheta(where, shapes, theta);
   const vector = new Float32Array(thetaSize(shapes));
   let at = 0;
   for (const name of Object.keys(shapes)) {
@@ -97,3 +103,7 @@ export function stackThetas(shapes: ThetaShapes, vectors: readonly Float32Array[
   });
   return Object.fromEntries(entries) as ArrayRecord;
 }
+
+/** The arrays of theta that a part of a program, a layer for one, gives shapes for. */
+export const thetaPart = (theta: ArrayRecord, shapes: ThetaShapes): ArrayRecord =>
+  Object.fromEntries(Object.keys(shapes).map((name) => [name, theta[name]]));

@@ -7,7 +7,7 @@ import { type ArrayRecord, type HostRecord, keepArrays, mapArrays } from "../eng
 import type { Params } from "../models/model.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { Optimizer } from "../train/optimizers/optimizers.ts";
-import { checkTheta, stackThetas, thetaToVector } from "./host-theta.ts";
+import { stackThetas, thetaToVector } from "./host-theta.ts";
 import { optimizerKind } from "./registry.ts";
 
 export interface LearnedOptimizerOptions {
@@ -52,8 +52,7 @@ function checkShapes(spec: SymmetrySpec, params: Params): void {
 export function learnedOptimizer({ kind, spec, theta }: LearnedOptimizerOptions): Optimizer {
   const program = optimizerKind(kind).program(spec);
   const own = theta ?? program.initialTheta(0);
-  checkTheta("learnedOptimizer", program.thetaShapes, own);
-  const vector = thetaToVector(program.thetaShapes, own);
+  const vector = thetaToVector(program.thetaShapes, own, "learnedOptimizer");
   const prepared = program.prepare(stackThetas(program.thetaShapes, [vector]));
   return {
     name: `learned(${kind})`,
@@ -62,7 +61,7 @@ export function learnedOptimizer({ kind, spec, theta }: LearnedOptimizerOptions)
       return oneLess(program.initialState(1));
     },
     update(gradients, state, params) {
-      checkShapes(spec, gradients);
+      // The program checks gradients and parameters before it reads them.
       const [updates, next] = program.update(
         prepared,
         oneMore(gradients),

@@ -2,12 +2,13 @@
 
 import { OptionError } from "../core/errors.ts";
 import { formatShape } from "../core/shapes.ts";
+import { readSafetensors } from "../formats/safetensors/safetensors.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { Optimizer } from "../train/optimizers/optimizers.ts";
 import { learnedOptimizer } from "./learned-optimizer.ts";
 import { shippedNames, shippedTheta } from "./shipped.ts";
-import { readTheta, type ThetaFile } from "./theta-file.ts";
-import { isPublishedTheta, readPublishedTheta } from "./published-theta.ts";
+import { readTheta, thetaFromSafetensors, type ThetaFile, thetaFormat } from "./theta-file.ts";
+import { isFlaxState, readPublishedTheta } from "./published-theta.ts";
 
 export interface LoadOptimizerOptions {
   /** The network's tensors and symmetries: traced, inferred or a preset. */
@@ -38,8 +39,14 @@ function checkTensors({ kind, tensors }: ThetaFile, spec: SymmetrySpec): void {
 }
 
 /** What a file of theta holds: the format of this package, or Celo2's. @throws {FormatError} {UnsupportedError} */
-export const openTheta = async (bytes: Uint8Array): Promise<ThetaFile> =>
-  isPublishedTheta(bytes) ? readPublishedTheta(bytes) : readTheta(bytes);
+export async function openTheta(bytes: Uint8Array): Promise<ThetaFile> {
+  const headerBegins = bytes[8] === 0x7b; // the brace of a safetensors header, behind its length
+  if (!headerBegins) return isFlaxState(bytes) ? readPublishedTheta(bytes) : readTheta(bytes);
+  const file = readSafetensors(bytes);
+  return file.metadata["format"] === thetaFormat
+    ? thetaFromSafetensors(bytes, file)
+    : readPublishedTheta(file);
+}
 
 /**
  * A learned optimizer that is ready to use: by the name of one that comes with the package, or from the bytes of a file of theta.
@@ -55,12 +62,12 @@ export async function loadOptimizer(
   source: string | Uint8Array,
   { spec }: LoadOptimizerOptions,
 ): Promise<Optimizer> {
-  if (typeof source === "string" && shippedTheta(source) === undefined)
+  const bytes = typeof source === "string" ? shippedTheta(source) : source;
+  if (bytes === undefined)
     throw new OptionError(
       `loadOptimizer: no theta called "${source}" comes with the package, expected ${shippedNames().join(", ") || "the bytes of a file: none does yet"}; read a file and give its bytes`,
     );
-  const bytes = typeof source === "string" ? shippedTheta(source) : source;
-  const file = await openTheta(bytes as Uint8Array);
+  const file = await openTheta(bytes);
   checkTensors(file, spec);
   return learnedOptimizer({ kind: file.kind, spec, theta: file.theta });
 }

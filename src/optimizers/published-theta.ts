@@ -1,32 +1,24 @@
 // Thetas of Celo2 as its authors and others publish them: `theta.state` of flax (MessagePack), and safetensors of PyTorch modules with the same
 // layers. Nothing else is read: other optimizers of the same family have features that are not built here.
 
-import { FormatError, UnsupportedError } from "../core/errors.ts";
+import { UnsupportedError } from "../core/errors.ts";
 import { formatShape } from "../core/shapes.ts";
 import type { HostRecord } from "../engine/arrays.ts";
 import { toFloat32 } from "../formats/safetensors/safetensors-dtypes.ts";
-import { readSafetensors } from "../formats/safetensors/safetensors.ts";
-import { celo2Inputs } from "./celo2-features.ts";
+import type { SafetensorsFile } from "../formats/safetensors/safetensors.ts";
 import { readFlaxArrays } from "./flax-msgpack.ts";
+import { celo2Widths as widths } from "./kinds/celo2.ts";
 import { optimizerKind } from "./registry.ts";
-import { type ThetaFile, thetaFormat } from "./theta-file.ts";
+import type { ThetaFile } from "./theta-file.ts";
 
 type Arrays = ReadonlyMap<
   string,
   { readonly shape: readonly number[]; readonly data: Float32Array }
 >;
 
-const widths = [celo2Inputs, 8, 8, 3] as const;
-
-/** A safetensors file begins with the length of its header and a brace; a flax state with a map. */
-const isMap = (bytes: Uint8Array): boolean =>
+/** Whether bytes that are not safetensors may be a state of flax, which begins with a map. */
+export const isFlaxState = (bytes: Uint8Array): boolean =>
   (bytes[0] & 0xf0) === 0x80 || bytes[0] === 0xde || bytes[0] === 0xdf;
-
-/** Whether the bytes are not a file of theta of this package's own format, but may be a published one. */
-export function isPublishedTheta(bytes: Uint8Array): boolean {
-  if (bytes[8] !== 0x7b) return isMap(bytes);
-  return readSafetensors(bytes).metadata["format"] !== thetaFormat;
-}
 
 const describe = (arrays: Arrays): string =>
   [...arrays]
@@ -104,25 +96,19 @@ function layersOf(arrays: Arrays, weights: readonly Found[], biases: readonly Fo
 }
 
 /**
- * Celo2's theta from `theta.state` or from safetensors.
+ * Celo2's theta from the bytes of `theta.state`, or from safetensors.
  * @throws {FormatError} when the bytes are damaged; {UnsupportedError} naming the arrays when they are another optimizer's
  */
-export function readPublishedTheta(bytes: Uint8Array): ThetaFile {
-  if (bytes[8] === 0x7b) {
-    const { tensors } = readSafetensors(bytes);
-    const arrays: Arrays = new Map(
-      [...tensors].map(([name, tensor]) => [
-        name,
-        { shape: [...tensor.shape], data: toFloat32(tensor) },
-      ]),
-    );
-    return celo2File(fromTorch(arrays), "safetensors of another package");
-  }
-  if (!isMap(bytes))
-    throw new FormatError(
-      "readPublishedTheta: expected safetensors or a state of flax (MessagePack); give theta.state or model.safetensors",
-    );
-  return celo2File(fromFlax(readFlaxArrays(bytes)), "a state of flax");
+export function readPublishedTheta(source: Uint8Array | SafetensorsFile): ThetaFile {
+  if (source instanceof Uint8Array)
+    return celo2File(fromFlax(readFlaxArrays(source)), "a state of flax");
+  const arrays: Arrays = new Map(
+    [...source.tensors].map(([name, tensor]) => [
+      name,
+      { shape: [...tensor.shape], data: toFloat32(tensor) },
+    ]),
+  );
+  return celo2File(fromTorch(arrays), "safetensors of another package");
 }
 
 const celo2File = (theta: HostRecord, source: string): ThetaFile => ({

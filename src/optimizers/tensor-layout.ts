@@ -56,7 +56,7 @@ export function tensorLayout(spec: SymmetrySpec): TensorLayout {
     tensors,
     total,
     flatten(arrays) {
-      checkBatch(spec, arrays, 1);
+      checkBatch(spec, arrays, null);
       return join(tensors.map(({ name }) => arrays[name]));
     },
     unflatten: (flat) => pieces(flat, []),

@@ -6,7 +6,7 @@ import { parseJson } from "../core/json-limits.ts";
 import type { HostRecord } from "../engine/arrays.ts";
 import { type SafeTensor, toFloat32 } from "../formats/safetensors/safetensors-dtypes.ts";
 import { writeSafetensors } from "../formats/safetensors/safetensors-write.ts";
-import { readSafetensors } from "../formats/safetensors/safetensors.ts";
+import { readSafetensors, type SafetensorsFile } from "../formats/safetensors/safetensors.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 
 export const thetaFormat = "weightspace/theta@1";
@@ -53,8 +53,14 @@ const maxMetadataBytes = 10_000_000;
  * A file of theta from its bytes.
  * @throws {FormatError} when the bytes are no such file, or have changed since they were written
  */
-export async function readTheta(bytes: Uint8Array): Promise<ThetaFile> {
-  const { tensors: arrays, metadata } = readSafetensors(bytes);
+export const readTheta = async (bytes: Uint8Array): Promise<ThetaFile> =>
+  thetaFromSafetensors(bytes, readSafetensors(bytes));
+
+/** The same from bytes that were read as safetensors already. @throws {FormatError} as {@link readTheta} */
+export async function thetaFromSafetensors(
+  bytes: Uint8Array,
+  { tensors: arrays, metadata }: SafetensorsFile,
+): Promise<ThetaFile> {
   const { format, checksum, kind, features } = metadata;
   if (format !== thetaFormat)
     throw new FormatError(

@@ -97,7 +97,11 @@ const columns: Column<OptimizerRow>[] = [
     cell: ({ finalLossMean, finalLossStd }) =>
       withStd(finalLossMean ?? Number.NaN, finalLossStd ?? Number.NaN, 4),
   },
-  { label: "best test loss", cell: ({ bestLossMean }) => decimal(bestLossMean ?? Number.NaN, 4) },
+  {
+    label: "best test loss",
+    cell: ({ bestLossMean, bestLossStd }) =>
+      withStd(bestLossMean ?? Number.NaN, bestLossStd ?? Number.NaN, 4),
+  },
   {
     label: "final training loss",
     cell: ({ finalTrainLossMean, finalTrainLossStd }) =>
@@ -108,7 +112,7 @@ const columns: Column<OptimizerRow>[] = [
 
 /** The report as one HTML page, complete in itself. */
 export function optimizerReport(result: OptimizerResult): string {
-  const { task, summary, steps, every, seeds, seed, triedRates, rows, curves } = result;
+  const { title, summary, steps, every, seeds, seed, triedRates, rows, curves } = result;
   const legend = curves.map(
     ({ optimizer }, i) =>
       html`<li><i class="dot" style="background: ${trusted(seriesColor(i))}"></i>${optimizer}</li>`,
@@ -124,7 +128,6 @@ export function optimizerReport(result: OptimizerResult): string {
         </figcaption>
       </figure>`,
   );
-  const title = `Optimizers on ${task}`;
   const body = html`
     <p class="eyebrow">weightspace optimizer</p>
     <h1>${title}</h1>

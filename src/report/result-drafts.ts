@@ -1,5 +1,6 @@
 // Results of experiments as files of results: flat rows, further tables beside them, what they are about.
 
+import type { OptimizerResult } from "../optimizers/evaluate/rows.ts";
 import type { ExperimentResult, ExperimentRow } from "./experiment.ts";
 import type { MergeResult } from "./merge-report.ts";
 import type { Measured, PathPair } from "./measured-path.ts";
@@ -85,6 +86,36 @@ export function trainingSizeDraft(result: TrainingSizeResult): ResultDraft {
     tables: {
       runs: result.rows.flatMap(({ model, share, taus }) =>
         taus.flatMap((list, split) => list.map((tau, run) => ({ model, share, split, run, tau }))),
+      ),
+    },
+  };
+}
+
+/** An evaluation of optimizers: a row for every optimizer, a table of the points of its curves, and one of the rates that were tried. */
+export function optimizerDraft(result: OptimizerResult): ResultDraft {
+  const { title, command, commit, machine, seed, rows, curves, tried, ...about } = result;
+  return {
+    title,
+    command,
+    commit,
+    machine,
+    seed,
+    about,
+    rows: rows.map((row) => ({ ...row })),
+    tables: {
+      curves: curves.flatMap(({ optimizer, steps, ...curve }) =>
+        steps.map((step, at) => ({
+          optimizer,
+          step,
+          testLossMean: curve.testMean[at],
+          testLossStd: curve.testStd[at],
+          trainLossMean: curve.trainMean[at],
+          trainLossStd: curve.trainStd[at],
+          seeds: result.seeds,
+        })),
+      ),
+      tried: Object.entries(tried).flatMap(([optimizer, list]) =>
+        list.map(({ rate, loss }) => ({ optimizer, rate, loss })),
       ),
     },
   };

@@ -6,7 +6,9 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { triedRates } from "../../src/optimizers/evaluate/entries.ts";
 import { readTheta } from "../../src/optimizers/theta-file.ts";
+import { checkResultFile } from "../../src/report/result-file.ts";
 import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
 
 const bin = fileURLToPath(new URL("../../bin/weightspace.js", import.meta.url));
@@ -126,7 +128,9 @@ describe("weightspace optimizer evaluate", () => {
       expect(rows.map(({ optimizer }) => optimizer)).toEqual(["adam", "sgdm", "meta-sgdm"]);
       expect(rows.map(({ task }) => task)).toEqual(["digits-mlp", "digits-mlp", "digits-mlp"]);
       expect(await readFile(report, "utf8")).toContain("meta-sgdm");
-      expect(JSON.parse(await readFile(out, "utf8"))).toMatchObject({ rows, steps: 8, every: 4 });
+      const file = checkResultFile(JSON.parse(await readFile(out, "utf8")), out);
+      expect(file).toMatchObject({ rows, about: { task: "digits-mlp", steps: 8, every: 4 } });
+      expect(file.tables?.["tried"]).toHaveLength(2 * triedRates);
       const again = await weightspace([...command, "--json"]);
       expect(JSON.parse(again.stdout)).toMatchObject({ rows });
     });

@@ -2,7 +2,11 @@
 
 import { beforeAll, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
-import { frechetDistance, runGenerator } from "../../src/experiment/demos/digit-generator.ts";
+import {
+  frechetDistance,
+  generatorJudge,
+  runGenerator,
+} from "../../src/experiment/demos/digit-generator.ts";
 import { type DigitsData, parseDigits } from "../../src/datasets/digits-data.ts";
 import { readPackageData } from "../../src/node/package-data.ts";
 import { normalCloud } from "../support/transport/clouds.ts";
@@ -14,22 +18,20 @@ beforeAll(async () => {
 });
 
 test("a few steps bring images nearer to digits, by all measures; the same seed gives the same", async () => {
-  const run = (steps: number, seed = 1) =>
-    runGenerator(data, {
-      method: "sw-1",
-      seed,
-      steps,
-      batch: 32,
-      lines: 24,
-      rate: 0.01,
-      images: 100,
-    });
+  const judge = await generatorJudge(data);
+  const own = { method: "sw-1", seed: 1, batch: 32, lines: 24, rate: 0.01, images: 100 } as const;
+  const run = (steps: number) => runGenerator(data, judge, { ...own, steps });
   const [start, end] = [await run(1), await run(60)];
   expect(end.frechet).toBeLessThan(0.7 * start.frechet);
   expect(end.energy).toBeLessThan(0.7 * start.energy);
   expect(start.frechet).toBeGreaterThan(5 * start.frechetFloor);
   const { seconds: _, ...again } = await run(60);
   expect(end).toMatchObject(again);
+  const { seconds: __, ...byAnother } = await runGenerator(data, await generatorJudge(data), {
+    ...own,
+    steps: 60,
+  });
+  expect(byAnother).toEqual(again); // every judge is trained to the same numbers
 });
 
 test("the Frechet distance of samples: 0 for one sample, |v|^2 for a shift, (s - 1)^2 tr for a scale", () => {

@@ -2,8 +2,9 @@
 
 import { beforeAll, describe, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
+import { denseEntries } from "../../src/optimizers/dense-entries.ts";
 import { thetaSize } from "../../src/optimizers/host-theta.ts";
-import { smallFcShapes } from "../../src/optimizers/kinds/small-fc.ts";
+import { timeChannels } from "../../src/optimizers/published-features.ts";
 import { optimizerKind } from "../../src/optimizers/registry.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import type { SymmetrySpec } from "../../src/symmetry/types.ts";
@@ -37,7 +38,9 @@ describe("numbers that theta holds", () => {
   test("LOLv2 1,762, small_fc_lopt 197, Celo2 347, momentum 2", () => {
     const spec = mlpSpec([4, 3, 2]);
     expect(count("lolv2", spec)).toBe(1762);
-    expect(thetaSize(smallFcShapes)).toBe(197);
+    // small_fc_lopt: 28 inputs of entries and 11 of time, two layers of 4, two outputs, and seven learned decays.
+    const smallFc = { sizes: [28, 4, 4, 2], time: timeChannels, activateLast: false };
+    expect(thetaSize(denseEntries(smallFc).thetaShapes) + 7).toBe(197);
     expect(count("celo2", spec)).toBe(347);
     expect(count("sgdm", spec)).toBe(2);
   });

@@ -2,6 +2,7 @@
 
 import { jit, numpy as np } from "@jax-js/jax";
 import { beforeAll, describe, expect, test } from "vitest";
+import { ShapeError } from "../../src/core/errors.ts";
 import { sizeOf } from "../../src/core/shapes.ts";
 import type { Weights } from "../../src/core/tensors.ts";
 import {
@@ -240,6 +241,38 @@ describe("for one network", () => {
     expect(() => optimizer.init(wide)).toThrow(/expected \[4, 5\]/);
     first.dispose();
   });
+  test.each(optimizerKinds())(
+    "%s: a step names a gradient of another shape, an axis of length 1 too",
+    (kind) => {
+      const optimizer = learnedOptimizer({ kind, spec });
+      const whole = () => arraysFromHost(randomRecord(spec, 3));
+      const [name] = Object.keys(spec.tensors);
+      const step = (gradients: Params) =>
+        optimizer.update(gradients, optimizer.init(whole()), whole());
+      const { [name]: first, ...rest } = whole();
+      expect(() => step(rest)).toThrow(new RegExp(`"${name}" of the spec is missing`));
+      const longer = { ...whole(), [name]: np.expandDims(first, -1) };
+      expect(() => step(longer)).toThrow(ShapeError);
+      expect(() => step({ ...whole(), other: np.zeros([2]) })).toThrow(
+        /"other" is not in the spec/,
+      );
+      expect(Object.keys(step(whole())[0])).toEqual(Object.keys(spec.tensors)); // control
+    },
+  );
+  test.each(optimizerKinds().filter((kind) => kind !== "sgdm"))(
+    "%s: a step names a parameter of another shape",
+    (kind) => {
+      const optimizer = learnedOptimizer({ kind, spec });
+      const whole = () => arraysFromHost(randomRecord(spec, 3));
+      const [name] = Object.keys(spec.tensors);
+      const step = (params: Params) => optimizer.update(whole(), optimizer.init(whole()), params);
+      const { [name]: first, ...rest } = whole();
+      expect(() => step(rest)).toThrow(new RegExp(`"${name}" of the spec is missing`));
+      for (const shape of [[1], [...first.shape, 1]])
+        expect(() => step({ ...whole(), [name]: np.ones(shape) })).toThrow(ShapeError);
+      expect(Object.keys(step(whole())[0])).toEqual(Object.keys(spec.tensors)); // control
+    },
+  );
   test("a theta bound to a spec is refused on another list of tensors; one that is not acts on another width and depth", () => {
     const { thetaShapes, initialTheta } = optimizerKind("unf").program(spec);
     expect(Object.keys(thetaShapes)).toContain("out.mix0");

@@ -37,7 +37,8 @@ export interface GeneratorOptions {
   readonly images?: number;
 }
 
-export interface GeneratorResult {
+/** What generated images are worth. */
+export interface GeneratorScores {
   /** Frechet distance of classifier features between generated and test images; `floor` is that of training images. */
   readonly frechet: number;
   readonly frechetFloor: number;
@@ -45,6 +46,13 @@ export interface GeneratorResult {
   readonly energy: number;
   /** Mean distance to the nearest training image, over that of test images: near 0 is memory, near 1 novelty. */
   readonly nearest: number;
+}
+
+/** Scores generated images. */
+export type GeneratorJudge = (made: Rows) => Promise<GeneratorScores>;
+
+export interface GeneratorResult extends GeneratorScores {
+  /** Of training the generator and drawing its images, not of judging them. */
   readonly seconds: number;
 }
 
@@ -198,25 +206,29 @@ export async function generateDigits(
   return rowsOf(await forward(params, arrayOf(draw(images))).data(), pixels);
 }
 
-/** Trains and judges a generator of digits. The engine must be started. */
+/** One judge for all methods and seeds: its classifier is trained here, once. The engine must be started. */
+export async function generatorJudge(data: DigitsData): Promise<GeneratorJudge> {
+  const featuresOf = await classifierFeatures(data, 0);
+  const [training, test] = [rowsOf(data.train.inputs, pixels), rowsOf(data.test.inputs, pixels)];
+  const [ofTest, ofTraining] = [await featuresOf(test), await featuresOf(training.slice(600))];
+  const frechetFloor = frechetDistance(ofTraining, ofTest);
+  const nearestOfTest = nearestDistance(test, training);
+  return async (made) => ({
+    frechet: frechetDistance(await featuresOf(made), ofTest),
+    frechetFloor,
+    energy: energyDistance(made, test),
+    nearest: nearestDistance(made, training) / nearestOfTest,
+  });
+}
+
+/** Trains a generator of digits and lets a judge score it. The engine must be started. */
 export async function runGenerator(
   data: DigitsData,
+  judge: GeneratorJudge,
   options: GeneratorOptions,
 ): Promise<GeneratorResult> {
   const began = performance.now();
   const made = await generateDigits(data, options);
-  const featuresOf = await classifierFeatures(data, 0); // one judge for all methods and seeds
-  const [training, test] = [rowsOf(data.train.inputs, pixels), rowsOf(data.test.inputs, pixels)];
-  const [ofMade, ofTest, ofTraining] = [
-    await featuresOf(made),
-    await featuresOf(test),
-    await featuresOf(training.slice(600)),
-  ];
-  return {
-    frechet: frechetDistance(ofMade, ofTest),
-    frechetFloor: frechetDistance(ofTraining, ofTest),
-    energy: energyDistance(made, test),
-    nearest: nearestDistance(made, training) / nearestDistance(test, training),
-    seconds: (performance.now() - began) / 1000,
-  };
+  const seconds = (performance.now() - began) / 1000;
+  return { ...(await judge(made)), seconds };
 }

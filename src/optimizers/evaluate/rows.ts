@@ -22,6 +22,7 @@ export interface OptimizerRow {
   readonly finalLossStd: number | null;
   /** Lowest test loss of a run. */
   readonly bestLossMean: number | null;
+  readonly bestLossStd: number | null;
   /** Training loss over the last steps. */
   readonly finalTrainLossMean: number | null;
   readonly finalTrainLossStd: number | null;
@@ -62,6 +63,7 @@ export function optimizerRows(task: string, units: readonly EvaluationUnit[]): O
     const own = firstAt(steps, meanCurve(test), target);
     const speedup = own === undefined ? null : adamSteps / own;
     const end = meanAndStd(test.map(last));
+    const best = meanAndStd(test.map((curve) => Math.min(...curve)));
     const trained = meanAndStd(train.map(last));
     return {
       task,
@@ -75,7 +77,8 @@ export function optimizerRows(task: string, units: readonly EvaluationUnit[]): O
         speedup === null ? null : (speedup * adam.curves.secondsPerStep) / secondsPerStep,
       finalLossMean: orNull(end.mean),
       finalLossStd: orNull(end.std),
-      bestLossMean: orNull(meanAndStd(test.map((curve) => Math.min(...curve))).mean),
+      bestLossMean: orNull(best.mean),
+      bestLossStd: orNull(best.std),
       finalTrainLossMean: orNull(trained.mean),
       finalTrainLossStd: orNull(trained.std),
       secondsPerStep,
@@ -106,9 +109,9 @@ export function optimizerCurves(units: readonly EvaluationUnit[]): OptimizerCurv
   });
 }
 
-/** What an evaluation leaves: `docs/results/optimizers-<task>.json`. */
+/** What an evaluation finds, as reports show it. */
 export interface OptimizerResult {
-  readonly format: "weightspace/optimizers@1";
+  readonly title: string;
   readonly task: string;
   /** The task in words. */
   readonly summary: string;

@@ -1,13 +1,15 @@
 // Trains n networks of a task side by side by one optimizer, and follows their losses.
 
-import { jit, numpy as np } from "@jax-js/jax";
+import { jit } from "@jax-js/jax";
 import { deriveSeed, randomStream } from "../../core/random.ts";
-import { sizeOf } from "../../core/shapes.ts";
-import { arraysFromHost, disposeArrays } from "../../engine/arrays.ts";
+import { disposeArrays } from "../../engine/arrays.ts";
+import { hostStack, stackToArrays } from "../../engine/host-stack.ts";
 import { settle } from "../../engine/settle.ts";
 import type { Params } from "../../models/model.ts";
 import type { InnerTask } from "../../tasks/inner/inner-task.ts";
 import { applyUpdates } from "../../train/optimizers/update-rules.ts";
+import { networkBatches } from "../network-batches.ts";
+import { tensorList } from "../theta-file.ts";
 import type { ManyRule } from "./entries.ts";
 
 export interface NetworksOptions {
@@ -36,44 +38,12 @@ export interface NetworkCurves {
 
 /** Initial weights [n, ...shape]. */
 function initialParams(task: InnerTask, seeds: readonly number[]): Params {
-  const networks = seeds.map((seed) => task.init(randomStream(deriveSeed(seed, "weights"))));
-  return arraysFromHost(
-    Object.fromEntries(
-      Object.entries(task.spec.tensors).map(([name, { shape }]) => [
-        name,
-        {
-          shape: [networks.length, ...shape],
-          data: Float32Array.from(networks.flatMap((network) => Array.from(network[name].data))),
-        },
-      ]),
-    ),
-  );
-}
-
-/** A maker of batches [n, ...] from one stream a network. */
-function batches(task: InnerTask, seeds: readonly number[]) {
-  const streams = seeds.map((seed) => randomStream(deriveSeed(seed, "batches")));
-  const shapes = Object.entries(task.batchShapes).map(([name, shape]) => ({
-    name,
-    shape,
-    size: sizeOf(shape),
-  }));
-  return () => {
-    const arrays = shapes.map(({ size }) => new Float32Array(streams.length * size));
-    for (const [at, stream] of streams.entries()) {
-      const own = shapes.map(({ name, size }, i): [string, Float32Array] => [
-        name,
-        arrays[i].subarray(at * size, (at + 1) * size),
-      ]);
-      task.writeBatch(Object.fromEntries(own), stream);
-    }
-    return Object.fromEntries(
-      shapes.map(({ name, shape }, i) => [
-        name,
-        np.array(arrays[i], { shape: [streams.length, ...shape] }),
-      ]),
-    );
-  };
+  const stack = hostStack(tensorList(task.spec), seeds.length);
+  for (const [at, seed] of seeds.entries()) {
+    const weights = task.init(randomStream(deriveSeed(seed, "weights")));
+    for (const [name, part] of Object.entries(stack.parts[at])) part.set(weights[name].data);
+  }
+  return stackToArrays(stack);
 }
 
 /** Steps that compile what later ones run: they do not count for time. */
@@ -85,7 +55,7 @@ const finite = (loss: number): number => (Number.isFinite(loss) ? loss : Infinit
 export async function trainNetworks(options: NetworksOptions): Promise<NetworkCurves> {
   const { task, rule, seeds, steps, every, signal, onPoint } = options;
   const moved = jit((params: Params, updates: Params) => applyUpdates(params, updates));
-  const nextBatch = batches(task, seeds);
+  const streams = seeds.map((seed) => randomStream(deriveSeed(seed, "batches")));
   let params = initialParams(task, seeds);
   let state = rule.init(params);
   const curves = { steps: [] as number[], test: seeds.map(() => [] as number[]) };
@@ -96,7 +66,7 @@ export async function trainNetworks(options: NetworksOptions): Promise<NetworkCu
     for (let step = 1; step <= steps; step++) {
       signal?.throwIfAborted();
       const began = performance.now();
-      const { losses, gradients } = task.lossAndGradients(params, nextBatch());
+      const { losses, gradients } = task.lossAndGradients(params, networkBatches(task, streams));
       const [updates, next] = rule.update(gradients, state, params);
       params = moved(params, updates);
       state = next;

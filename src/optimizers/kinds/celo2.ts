@@ -12,19 +12,21 @@ import type { SymmetrySpec } from "../../symmetry/types.ts";
 import type { OptimizerState } from "../../train/optimizers/update-rules.ts";
 import { type Celo2Memory, celo2Features, celo2Inputs, memoryShapes } from "../celo2-features.ts";
 import { denseEntries } from "../dense-entries.ts";
+import { thetaPart } from "../host-theta.ts";
 import { equivariantOutput } from "../outputs/equivariant-output.ts";
 import { type TensorLayout, tensorLayout } from "../tensor-layout.ts";
 import type { UpdateProgram } from "../update-program.ts";
-import { pick } from "./residual.ts";
 
 const width = 8;
 /** Direction, magnitude, and one more; only the direction counts. */
 const outputs = 3;
+/** Inputs, then the outputs of every dense layer. */
+export const celo2Widths = [celo2Inputs, width, width, outputs] as const;
 /** Added to the mean square of a direction. */
 const epsilon = 1e-9;
 
 /** The step in meta-training; `scaleBy` after the optimizer makes it another one. */
-export const celo2Step = 0.001;
+const celo2Step = 0.001;
 
 const parts = ["moments", "second", "rows", "columns", "squares"] as const;
 
@@ -86,7 +88,7 @@ export function celo2Program(
   const layout = tensorLayout(spec);
   const memory = memories(layout);
   const dense = denseEntries({
-    sizes: equivariant ? [celo2Inputs, width, width] : [celo2Inputs, width, width, outputs],
+    sizes: equivariant ? celo2Widths.slice(0, -1) : celo2Widths,
     init: "truncated",
     activateLast: equivariant,
   });
@@ -105,11 +107,12 @@ export function celo2Program(
     }),
     initialState: memory.initial,
     prepare: (theta) => ({
-      ...dense.prepare(pick(theta, dense.thetaShapes)),
-      ...last?.prepare(pick(theta, last.thetaShapes)),
+      ...dense.prepare(thetaPart(theta, dense.thetaShapes)),
+      ...last?.prepare(thetaPart(theta, last.thetaShapes)),
     }),
     update(prepared, gradients, state, params) {
-      checkBatch(spec, gradients, 1);
+      checkBatch(spec, gradients, null);
+      checkBatch(spec, params, null);
       const next: OptimizerState = {};
       const features = layout.tensors.map(({ name, shape }) => {
         const read = readerOf(shape);

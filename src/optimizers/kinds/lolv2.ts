@@ -17,6 +17,11 @@ import type { UpdateProgram } from "../update-program.ts";
 const width = 32;
 const multiplier = 0.001;
 
+/**
+ * LOLv2 over a spec, for n networks. Theta: `dense<i>.weight` [inputs, outputs] and `dense<i>.bias` [outputs] of layers 19-32-32-2. The
+ * state is `means` [n, 6, entries] and `steps` [n]; updates have the tensors' shapes behind n.
+ * @throws {ShapeError} from `update`, naming a gradient or parameter that is missing, not in the spec, or not [n, ...shape]
+ */
 export function lolv2Program(spec: SymmetrySpec): UpdateProgram {
   const layout = tensorLayout(spec);
   const dense = denseEntries({

@@ -19,6 +19,7 @@ import {
   timeChannels,
 } from "../published-features.ts";
 import { type TensorLayout, tensorLayout } from "../tensor-layout.ts";
+import { thetaPart } from "../host-theta.ts";
 import type { UpdateProgram } from "../update-program.ts";
 import { initialScalars, prepareScalars, scalarShapes } from "./momentum.ts";
 
@@ -88,9 +89,9 @@ export function residualProgram(
       steps: np.zeros([n]),
     }),
     prepare: (theta) => ({
-      ...dense.prepare(pick(theta, dense.thetaShapes)),
-      ...last.prepare(pick(theta, last.thetaShapes)),
-      ...prepareScalars(pick(theta, scalarShapes(true))),
+      ...dense.prepare(thetaPart(theta, dense.thetaShapes)),
+      ...last.prepare(thetaPart(theta, last.thetaShapes)),
+      ...prepareScalars(thetaPart(theta, scalarShapes(true))),
     }),
     update(prepared, gradients, state, params) {
       const gradient = layout.flatten(gradients);
@@ -110,10 +111,3 @@ export function residualProgram(
     },
   };
 }
-
-/** The arrays of these names. */
-export const pick = <T>(
-  record: { readonly [name: string]: T },
-  names: Readonly<Record<string, unknown>>,
-): { [name: string]: T } =>
-  Object.fromEntries(Object.keys(names).map((name) => [name, record[name]]));

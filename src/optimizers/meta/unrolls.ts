@@ -17,10 +17,11 @@ import type { Params } from "../../models/model.ts";
 import type { InnerTask } from "../../tasks/inner/inner-task.ts";
 import { applyUpdates, type OptimizerState } from "../../train/optimizers/update-rules.ts";
 import { stackThetas } from "../host-theta.ts";
+import { networkBatches } from "../network-batches.ts";
 import type { UpdateProgram } from "../update-program.ts";
 import { type EpisodeTime, noiseAt, type PairLosses } from "./estimator.ts";
 import type { MetaSettings } from "./settings.ts";
-import { freshParams, scaleOf, twinBatches } from "./twins.ts";
+import { freshParams, scaleOf } from "./twins.ts";
 
 /** Losses above so many times those of knowing nothing count as that. */
 const lossLimit = 1.5;
@@ -124,14 +125,13 @@ export function unrollGroup(options: UnrollOptions): UnrollGroup {
   const { settings, task, program, pairs } = options;
   const { truncation, rescale } = settings;
   const isRescaled = rescale[0] !== 1 || rescale[1] !== 1;
-  const batches = twinBatches(task);
   const networks: Networks = { params: undefined, state: program.initialState(2 * pairs) };
 
   /** One inner step of all networks; their losses before it. */
   async function innerStep(prepared: ArrayRecord, streams: RandomStream[], factors: number[]) {
     const params = networks.params as Params;
     const weights = isRescaled ? scaled(keepArrays(params), twice(factors)) : params;
-    const { losses, gradients } = task.lossAndGradients(weights, batches(streams));
+    const { losses, gradients } = task.lossAndGradients(weights, networkBatches(task, streams, 2));
     if (isRescaled) disposeArrays(weights);
     const own = isRescaled ? scaled(gradients, twice(factors)) : gradients;
     const [updates, next] = program.update(prepared, own, networks.state, params);

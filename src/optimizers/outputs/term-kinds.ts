@@ -42,12 +42,12 @@ export const termKinds: readonly string[] = Object.freeze(
 const indexOfKind = new Map(termKinds.map((kind, index) => [kind, index]));
 
 /** The rank by which kinds tell tensors apart. */
-export const rankOf = ({ dims }: AtomicTensor): number => Math.min(dims.length, maxRank);
+const rankOf = ({ dims }: AtomicTensor): number => Math.min(dims.length, maxRank);
 
 function carriedOf({ blocks }: Pattern, rank: number): string {
   const carried = blocks.filter(({ slot }) => slot !== null).flatMap(({ dims }) => dims);
   const all = blocks.flatMap(({ dims }) => dims).length;
-  if (carried.length === 0) return rank === 0 ? "none" : "none";
+  if (carried.length === 0) return "none";
   if (carried.length === all) return "all";
   if (rank !== 2) return "some";
   return carried[0] === 0 ? "first" : "last";
@@ -73,13 +73,15 @@ export interface KindPlaces {
   readonly shares: readonly Float32Array<ArrayBuffer>[];
 }
 
+/** One row or column of a product: an entry of a tensor, as one pattern reads or writes it. */
 interface Place {
+  readonly pattern: Pattern;
   readonly tensor: AtomicTensor;
   /** Fixed entry in its tensor. */
   readonly at: number;
 }
 
-function placesOf(lowered: LoweredSpec, patterns: readonly Pattern[]) {
+function placesOf(lowered: LoweredSpec, patterns: readonly Pattern[]): Place[] {
   return patterns.flatMap((pattern) =>
     membersOf(lowered, pattern.tensor).flatMap((tensor) =>
       Array.from({ length: tensor.fixedSize }, (_, at) => ({ pattern, tensor, at })),
@@ -89,15 +91,18 @@ function placesOf(lowered: LoweredSpec, patterns: readonly Pattern[]) {
 
 const axesOf = ({ dims }: AtomicTensor): Set<number> => new Set(dims.map(({ axis }) => axis));
 
-function kindOf(
-  target: Place & { readonly pattern: Pattern },
-  source: Place & { readonly pattern: Pattern },
-): number {
+function indexOf(kind: string): number {
+  const index = indexOfKind.get(kind);
+  if (index === undefined) throw new Error(`termKinds: a term of kind "${kind}" is in no table`);
+  return index;
+}
+
+function kindOf(target: Place, source: Place): number {
   const rank = rankOf(target.tensor);
   const own = target.tensor.id === source.tensor.id;
   const axes = axesOf(target.tensor);
   const near = own || [...axesOf(source.tensor)].some((axis) => axes.has(axis));
-  if (!near) return indexOfKind.get(`${rank} stranger`) ?? -1;
+  if (!near) return indexOf(`${rank} stranger`);
   const carried = carriedOf(target.pattern, rank);
   const diagonal =
     (!own || rank >= 2) && isDiagonal(target.pattern, source.pattern, own) ? "diagonal" : "plain";
@@ -111,10 +116,7 @@ function kindOf(
       : compared === 0
         ? "equal"
         : "higher";
-  const kind = `${rank} ${own ? "own" : "neighbour"} ${carried} ${diagonal} ${last}`;
-  const index = indexOfKind.get(kind);
-  if (index === undefined) throw new Error(`termKinds: a term of kind "${kind}" is in no table`);
-  return index;
+  return indexOf(`${rank} ${own ? "own" : "neighbour"} ${carried} ${diagonal} ${last}`);
 }
 
 /**

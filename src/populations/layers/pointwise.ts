@@ -1,7 +1,6 @@
-// Activations, alone as layers or fused into the layers before them. The way back reads what came out, not what went in.
+// Activations, which layers apply to their sums. The way back reads what came out, not what went in.
 
 import { jit, nn, numpy as np } from "@jax-js/jax";
-import type { Layer } from "./layer.ts";
 
 export interface Activation {
   readonly apply: (sum: np.Array) => np.Array;
@@ -33,16 +32,3 @@ export const compiledActivations: Readonly<Record<ActivationName, Activation>> =
   relu: compiled(activations.relu),
   tanh: compiled(activations.tanh),
 };
-
-/** An activation as a layer of its own: [n, rows, width] to the same shape. */
-export function pointwise(name: ActivationName): Layer {
-  const { apply, through } = compiledActivations[name];
-  return {
-    shapes: {},
-    apply: (_, x) => activations[name].apply(x),
-    run(x, { hold }) {
-      const y = hold(apply(x));
-      return [y.ref, (at) => through(at, y)];
-    },
-  };
-}

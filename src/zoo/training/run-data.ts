@@ -23,35 +23,6 @@ export function drawTrainingData(
   return { data, draws: random("batches") };
 }
 
-/** The arrays of a batch for n networks on the host. */
-export interface HostBatch {
-  readonly arrays: Readonly<
-    Record<string, { readonly shape: readonly number[]; readonly data: Float32Array<ArrayBuffer> }>
-  >;
-  /** Views of every network's part. */
-  readonly parts: readonly Readonly<Record<string, Float32Array>>[];
-}
-
-/** Room for a batch of `size` examples for each of `networks`. */
-export function hostBatch(task: Task, networks: number, size: number): HostBatch {
-  const shapes = Object.entries(task.batchShapes(size));
-  const arrays = Object.fromEntries(
-    shapes.map(([name, shape]) => {
-      const data = new Float32Array(shape.reduce((product, n) => product * n, networks));
-      return [name, { shape: [networks, ...shape], data }];
-    }),
-  );
-  const parts = Array.from({ length: networks }, (_, i) =>
-    Object.fromEntries(
-      Object.entries(arrays).map(([name, { data }]) => {
-        const part = data.length / networks;
-        return [name, data.subarray(i * part, (i + 1) * part)];
-      }),
-    ),
-  );
-  return { arrays, parts };
-}
-
 /** Writes one network's next batch into its part of the arrays of all. */
 export function drawBatch(
   task: Task,

@@ -1,5 +1,6 @@
 // One shard's worth of work, as a worker thread or the calling thread does it: train, and hand back the shard's bytes.
 
+import { equalBytes } from "../../core/bytes.ts";
 import { canonicalJson } from "../../core/canonical-json.ts";
 import { OptionError } from "../../core/errors.ts";
 import { measuresOf, taskEntry } from "../../tasks/registry.ts";
@@ -33,9 +34,6 @@ export interface ShardTrainer {
 export const finishedWork = 1_000_000;
 
 let known: { name: string; data: Uint8Array; task: Promise<Task> } | undefined;
-
-const equalBytes = (a: Uint8Array, b: Uint8Array) =>
-  a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 /** @throws {OptionError} when the task measures something else than its entry in the registry says. */
 async function createTask(name: string, data: Uint8Array): Promise<Task> {

@@ -11,8 +11,9 @@ import {
   type HostRecord,
   keepArrays,
 } from "../../engine/arrays.ts";
+import { hostStack, stackToArrays } from "../../engine/host-stack.ts";
 import type { Task } from "../../tasks/task.ts";
-import { drawBatch, hostBatch, type TrainingData } from "./run-data.ts";
+import { drawBatch, type TrainingData } from "./run-data.ts";
 import {
   initialOptimizerState,
   type PopulationState,
@@ -75,7 +76,7 @@ export async function trainTogether(options: TogetherOptions): Promise<void> {
     const hypers = running.map(({ hyper }) => hyper);
     const blockEnd = runUntil(hypers);
     const rule = stepRule(hypers);
-    const { arrays, parts } = hostBatch(task, active, batch);
+    const examples = hostStack(task.batchShapes(batch), active);
     let state: PopulationState = {
       weights: upload(host.weights, active),
       optimizer: upload(host.optimizer, active),
@@ -83,12 +84,9 @@ export async function trainTogether(options: TogetherOptions): Promise<void> {
     while (step < blockEnd) {
       signal?.throwIfAborted();
       for (const [at, { hyper, trainingData }] of running.entries()) {
-        if (step < hyper.steps) drawBatch(task, trainingData, batch, parts[at]);
+        if (step < hyper.steps) drawBatch(task, trainingData, batch, examples.parts[at]);
       }
-      const examples = Object.entries(arrays).map(
-        ([name, { shape, data }]) => [name, np.array(data, { shape: [...shape] })] as const,
-      );
-      const gradients = task.gradients(keepArrays(state.weights), Object.fromEntries(examples));
+      const gradients = task.gradients(keepArrays(state.weights), stackToArrays(examples));
       state = stepPopulation(state, gradients, rule, stepSizes(hypers, step));
       await blockUntilReady(state);
       options.onStep(hypers.filter(({ steps }) => step < steps).length);

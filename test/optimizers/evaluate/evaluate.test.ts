@@ -20,6 +20,8 @@ import {
 } from "../../../src/optimizers/evaluate/rows.ts";
 import { optimizerKind } from "../../../src/optimizers/registry.ts";
 import { optimizerReport } from "../../../src/report/optimizer-report.ts";
+import { optimizerDraft } from "../../../src/report/result-drafts.ts";
+import { checkResultFile, resultText } from "../../../src/report/result-file.ts";
 import { quadraticTask } from "../../support/quadratic-task.ts";
 
 beforeAll(() => startEngine());
@@ -81,24 +83,53 @@ describe("rows", () => {
     expect(back).toEqual(slow);
     expect(optimizerCurves([slow])[0].testMean).toEqual([9, 8, null, null]);
   });
-  test("the report shows every optimizer, escapes names, and survives curves without a number", () => {
-    const units = [adam, unit("<b>wild</b>", [[Infinity, Infinity, Infinity, Infinity]])];
-    const result: OptimizerResult = {
-      format: "weightspace/optimizers@1",
+  const resultOf = (units: readonly EvaluationUnit[]): OptimizerResult => ({
+    title: "Optimizers on t",
+    task: "t",
+    summary: "a task",
+    steps: 40,
+    every: 10,
+    seed: 0,
+    seeds: 2,
+    triedRates: 20,
+    command: "weightspace optimizer evaluate",
+    commit: "c",
+    machine: "m",
+    rows: optimizerRows("t", units),
+    curves: optimizerCurves(units),
+    tried: Object.fromEntries(units.map(({ optimizer, tried }) => [optimizer, tried])),
+  });
+  test("the file of results has the shape of all: a row a point of every curve, and the rates that were tried", () => {
+    const learned = {
+      ...unit("wild", [
+        [3, 2, Infinity, Infinity],
+        [3, 2, 1, Infinity],
+      ]),
+      rate: null,
+      tried: [],
+    };
+    const draft = optimizerDraft(resultOf([adam, learned]));
+    const file = checkResultFile(JSON.parse(resultText(draft)), "x");
+    expect(file.about).toEqual({
       task: "t",
       summary: "a task",
       steps: 40,
       every: 10,
-      seed: 0,
       seeds: 2,
       triedRates: 20,
-      command: "weightspace optimizer evaluate",
-      commit: "c",
-      machine: "m",
-      rows: optimizerRows("t", units),
-      curves: optimizerCurves(units),
-      tried: {},
-    };
+    });
+    expect(file.rows[0]).toMatchObject({ optimizer: "adam", bestLossMean: 1.1 });
+    expect(file.rows[0]["bestLossStd"]).toBeCloseTo(Math.sqrt(0.02), 10);
+    const points = file.tables?.["curves"] ?? [];
+    expect(points).toHaveLength(8);
+    expect(points[2]).toMatchObject({ optimizer: "adam", step: 30, testLossMean: 1.1, seeds: 2 });
+    expect(points[7]).toMatchObject({ optimizer: "wild", step: 40, testLossMean: null });
+    expect(file.tables?.["tried"]).toEqual([{ optimizer: "adam", rate: 0.1, loss: 1 }]);
+    expect(() => checkResultFile(resultOf([adam]), "x")).toThrow(/not a file of results/); // control
+  });
+  test("the report shows every optimizer, escapes names, and survives curves without a number", () => {
+    const units = [adam, unit("<b>wild</b>", [[Infinity, Infinity, Infinity, Infinity]])];
+    const result = resultOf(units);
     const page = optimizerReport(result);
     expect(page).toContain("&lt;b&gt;wild");
     expect(page).not.toContain("<b>wild");

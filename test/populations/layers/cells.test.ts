@@ -6,7 +6,6 @@ import type { Cell } from "../../../src/populations/layers/cell.ts";
 import { gruCell } from "../../../src/populations/layers/gru.ts";
 import { forwardPass, gatherGradients } from "../../../src/populations/layers/layer.ts";
 import { readout } from "../../../src/populations/layers/readout.ts";
-import { reluCell } from "../../../src/populations/layers/rnn.ts";
 import {
   distance,
   distances,
@@ -23,7 +22,6 @@ const batch = 4;
 const inputs = 5;
 /** Widths of rows that the cells read: the GRU's carry a 1 and zeros. */
 const cells: Record<string, [Cell, width: number]> = {
-  "ReLU cell": [reluCell("r", { inputs, hidden }), inputs],
   GRU: [gruCell("g", { inputs, hidden, width: 8 }), 8],
 };
 

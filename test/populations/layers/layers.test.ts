@@ -19,7 +19,11 @@ import {
 import { layerNorm } from "../../../src/populations/layers/layer-norm.ts";
 import { linear, scores } from "../../../src/populations/layers/linear.ts";
 import { meanOverPositions, meanOverTokens } from "../../../src/populations/layers/mean-pool.ts";
-import { pointwise } from "../../../src/populations/layers/pointwise.ts";
+import {
+  type ActivationName,
+  activations,
+  compiledActivations,
+} from "../../../src/populations/layers/pointwise.ts";
 import { recurrence } from "../../../src/populations/layers/recurrence.ts";
 import { sine } from "../../../src/populations/layers/sine.ts";
 import {
@@ -45,6 +49,15 @@ const symbols = (seed: number) => {
     },
   );
 };
+/** An activation as a layer of its own. */
+const pointwise = (name: ActivationName): Layer => ({
+  shapes: {},
+  apply: (_, x) => activations[name].apply(x),
+  run(x, { hold }) {
+    const y = hold(compiledActivations[name].apply(x));
+    return [y.ref, (at) => compiledActivations[name].through(at, y)];
+  },
+});
 const small = linear("b", { inputs: width, outputs: width });
 
 const layers: Record<string, [Layer, LawOptions]> = {

@@ -64,11 +64,11 @@ async function openEntry(
   const [, given, place] = /^(?:([\w.-]+)=)?(.*)$/s.exec(text) ?? [];
   const path = place ?? text;
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
-  const bytes =
-    shippedTheta(path) ?? (await readBytes(isFolder ? join(path, "theta.safetensors") : path));
+  const shipped = shippedTheta(path);
+  const bytes = shipped ?? (await readBytes(isFolder ? join(path, "theta.safetensors") : path));
   const file = await openTheta(bytes);
   const { settings } = file.training as { settings?: { task?: string } };
-  const plain = shippedTheta(path) === undefined ? file.kind : basename(path);
+  const plain = shipped === undefined ? file.kind : basename(path);
   const name = given ?? (handMadeNames().includes(plain) ? `meta-${plain}` : plain);
   return {
     entry: learnedEntry(name, file),
@@ -173,10 +173,12 @@ async function tell(
   const { optimizerCurves, optimizerRows } = await import("../../../optimizers/evaluate/rows.ts");
   const { triedRates } = await import("../../../optimizers/evaluate/entries.ts");
   const { innerTaskEntry } = await import("../../../tasks/inner/registry.ts");
+  const { optimizerDraft } = await import("../../../report/result-drafts.ts");
+  const { resultText } = await import("../../../report/result-file.ts");
   const { optimizerReport } = await import("../../../report/optimizer-report.ts");
   const rows = optimizerRows(flags.task, units);
   const result: OptimizerResult = {
-    format: "weightspace/optimizers@1",
+    title: `Optimizers on ${flags.task}`,
     task: flags.task,
     summary: innerTaskEntry(flags.task).summary,
     steps: flags.steps,
@@ -191,7 +193,7 @@ async function tell(
     curves: optimizerCurves(units),
     tried: Object.fromEntries(units.map(({ optimizer, tried }) => [optimizer, tried])),
   };
-  await writeFileAtomic(flags.output, `${JSON.stringify(result, null, 2)}\n`);
+  await writeFileAtomic(flags.output, resultText(optimizerDraft(result), flags.output));
   if (flags.report !== undefined) await writeFileAtomic(flags.report, optimizerReport(result));
   const number = (value: number | null, digits: number) => value?.toFixed(digits) ?? "–";
   cli.output.result({ figures: flags.output, report: flags.report ?? null, rows }, () =>
