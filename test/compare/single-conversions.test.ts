@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { Tensor, Weights } from "../../src/core/tensors.ts";
 import { countedConversions } from "../../src/compare/conversions/conversion-words.ts";
-import { convertedSource } from "../../src/compare/conversions/converted-source.ts";
+import { commonSource, convertedSource } from "../../src/compare/conversions/converted-source.ts";
 import { permuted, takeRows } from "../../src/compare/conversions/make-tensor.ts";
 import { planConversion } from "../../src/compare/conversions/plan-conversion.ts";
 import { narrow } from "../../src/formats/narrow.ts";
@@ -224,6 +224,14 @@ describe("single conversions", () => {
     expect(plan.conversions).toMatchObject([
       { kind: "add-rows", by: "numbers", detail: "2 rows more in the second file" },
     ]);
+    for (const dtype of ["F32", "BF16"] as const) {
+      const one = await planConversion(
+        weightsSource(a),
+        formatted(grown, () => dtype),
+      );
+      const common = await commonSource(one).readStored("embed_tokens.weight");
+      expect(common).toEqual(narrow(table, dtype, "embed_tokens.weight"));
+    }
   });
 
   test("a square matrix follows others of its kind; where nothing says it, it is refused by name", async () => {

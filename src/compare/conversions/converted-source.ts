@@ -1,14 +1,15 @@
 // A file under the names and in the shapes of another, by a plan: what `compare` compares and `convert` writes.
 
-import type { Tensor } from "../../core/tensors.ts";
+import { sizeOf } from "../../core/shapes.ts";
 import {
   makeTensorSource,
   type TensorEntry,
   type TensorSource,
 } from "../../formats/tensor-source.ts";
 import { narrow } from "../../formats/narrow.ts";
+import { dtypeBytes } from "../../formats/safetensors/safetensors-dtypes.ts";
 import { isPlain, type TensorRecipe } from "./conversion.ts";
-import { makeTensor, takeRows } from "./make-tensor.ts";
+import { makeTensor } from "./make-tensor.ts";
 import type { PlannedConversion } from "./plan-conversion.ts";
 
 type Entries = Map<string, Pick<TensorEntry, "dtype" | "shape">>;
@@ -55,20 +56,17 @@ export function commonSource({ b, commonRows }: PlannedConversion): TensorSource
       ];
     }),
   );
-  const cut = (tensor: Tensor, rows: number): Tensor =>
-    takeRows(
-      tensor,
-      Array.from({ length: rows }, (_, i) => i),
-    );
   return makeTensorSource({
     file: { location: b.location },
     format: b.format,
     entries,
     metadata: b.metadata,
     load: async (name) => {
-      const rows = commonRows.get(name);
-      if (rows === undefined) return (await b.readStored(name)).data;
-      return narrow(cut(await b.read(name), rows), b.entries.get(name)?.dtype ?? "F32", name).data;
+      const { data } = await b.readStored(name);
+      if (!commonRows.has(name)) return data;
+      const { dtype, shape } = entries.get(name) as TensorEntry;
+      // The first rows are the first bytes.
+      return data.slice(0, sizeOf(shape) * dtypeBytes[dtype]);
     },
   });
 }
