@@ -64,7 +64,6 @@ export const mlp: Template = {
   covers: "perceptrons: numbered weights [out, in] with biases, nothing else between them",
   optIn: true,
   modelTypes: [],
-  matches: () => false,
   read: (builder) =>
     readChain(
       builder,
@@ -79,7 +78,6 @@ export const cnn: Template = {
     "numbered dense convolutions, batch normalisations, then linear layers; no shortcuts, no groups",
   optIn: true,
   modelTypes: [],
-  matches: () => false,
   read(builder) {
     const convolutions = chainOrder(builder, (rank) => rank > 2);
     readChain(builder, [...convolutions, ...chainOrder(builder, (rank) => rank === 2)], true);
@@ -105,7 +103,6 @@ export const vgg: Template = {
   covers: "VGG and AlexNet, with batch normalisation or without: names of torchvision",
   optIn: false,
   modelTypes: [],
-  matches: (names) => placesOfVgg(names).length > 0,
   places: placesOfVgg,
   read: readVgg,
 };
