@@ -24,12 +24,17 @@ function inputsBehind(graph: OnnxGraph): (value: string) => string | undefined {
   };
 }
 
+/** Operations that read or write their first input at the indices in their second. */
+export const lookups: ReadonlySet<string> = new Set(
+  "Gather GatherElements GatherND Scatter ScatterElements ScatterND".split(" "),
+);
+
 /** Names of inputs that are used as indices, of whatever type they are. */
 export function indexInputs(graph: OnnxGraph): Set<string> {
   const behind = inputsBehind(graph);
   return new Set(
     graph.nodes.flatMap(({ op, domain, inputs }) =>
-      op === "Gather" && domain === "" ? (behind(inputs[1]) ?? []) : [],
+      lookups.has(op) && domain === "" ? (behind(inputs[1]) ?? []) : [],
     ),
   );
 }
