@@ -2,7 +2,7 @@
 // the manner of torch.nn.Sequential. Only used when asked for: whoever asks says that nothing else connects the layers.
 
 import type { Axis } from "../../../symmetry/types.ts";
-import { type ChainLayer, chainOrder } from "./chain-order.ts";
+import { type ChainLayer, numberedLayers } from "../numbered-layers.ts";
 import {
   type SpecBuilder,
   type ModelFacts,
@@ -67,7 +67,7 @@ export const mlp: Template = {
   read: (builder) =>
     readChain(
       builder,
-      chainOrder(builder, (rank) => rank === 2),
+      numberedLayers(builder, (rank) => rank === 2),
       false,
     ),
 };
@@ -79,8 +79,8 @@ export const cnn: Template = {
   optIn: true,
   modelTypes: [],
   read(builder) {
-    const convolutions = chainOrder(builder, (rank) => rank > 2);
-    readChain(builder, [...convolutions, ...chainOrder(builder, (rank) => rank === 2)], true);
+    const convolutions = numberedLayers(builder, (rank) => rank > 2);
+    readChain(builder, [...convolutions, ...numberedLayers(builder, (rank) => rank === 2)], true);
   },
 };
 
@@ -90,8 +90,8 @@ function readVgg(builder: SpecBuilder, { prefix }: Place): void {
     const own = builder.names.filter((name) => name.startsWith(`${prefix}${list}.`));
     return { ...builder, names: own };
   };
-  const convolutions = chainOrder(part("features"), (rank) => rank === 4);
-  const linear = chainOrder(part("classifier"), (rank) => rank === 2);
+  const convolutions = numberedLayers(part("features"), (rank) => rank === 4);
+  const linear = numberedLayers(part("classifier"), (rank) => rank === 2);
   readChain(builder, [...convolutions, ...linear], true, "relu");
 }
 
