@@ -5,7 +5,7 @@ export interface PairOutcome {
   readonly a: number;
   readonly b: number;
   readonly verdict: string;
-  /** As `differenceOf` says; undefined where nothing can be compared. */
+  /** As `relativeDifference` says; undefined where nothing can be compared. */
   readonly difference?: number;
 }
 

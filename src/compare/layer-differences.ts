@@ -51,7 +51,7 @@ export function layerDifferences({ structure, tensors, alignment }: Compared): L
  * How far apart two files are: the root mean square over the tensors of both of ‖a - b‖ / ‖a‖, after alignment where that is
  * nearer. 0 for identical and symmetric networks, about 1.4 for unrelated ones; undefined where no tensor is in both.
  */
-export function differenceOf({
+export function relativeDifference({
   structure,
   tensors,
   alignment,

@@ -13,13 +13,12 @@ import {
   type Lanes,
   lanesOf,
   type FloatArray,
-  outermostFirst,
   writePart,
   zerosLike,
 } from "./dense.ts";
 import type { GroupElement } from "./element.ts";
 import { invertMatrix, transposeMatrix } from "./matrices.ts";
-import { type PartDim, splitParts } from "./parts.ts";
+import { parentsFirst, type PartDim, splitParts } from "./parts.ts";
 import type { SymmetrySpec } from "./types.ts";
 
 /**
@@ -179,9 +178,8 @@ function scaled(
   moves: readonly (AxisMove | null)[],
   lanesAt: (dim: number) => Lanes,
 ): FloatArray {
-  const order = outermostFirst(dims).filter(
-    (dim) => moves[dim]?.scales !== undefined && dims[dim].still !== true,
-  );
+  const isScaled = (dim: number) => moves[dim]?.scales !== undefined && dims[dim].still !== true;
+  const order = parentsFirst(dims, dims.map((_, dim) => dim).filter(isScaled));
   if (order.length === 0) return source;
   const factors = new Float64Array(source.length).fill(1);
   for (const dim of order) {

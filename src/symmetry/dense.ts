@@ -71,12 +71,6 @@ export function innermostFirst(dims: readonly PartDim[]): number[] {
   return dims.map((_, dim) => dim).sort((a, b) => depths[b] - depths[a] || a - b);
 }
 
-/** Dimensions with enclosed ones behind those that enclose them. */
-export function outermostFirst(dims: readonly PartDim[]): number[] {
-  const depths = dims.map((_, dim) => parentsOf(dims, dim).length);
-  return dims.map((_, dim) => dim).sort((a, b) => depths[a] - depths[b] || a - b);
-}
-
 /** How a dimension lies in a dense array, and which instance of its axis every (outer, inner) position belongs to. */
 export interface Lanes {
   /** Positions before and behind the dimension. */

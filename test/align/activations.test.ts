@@ -84,7 +84,7 @@ describe("values of a graph move with its weights", () => {
       const { bytes, inference, weights, write } = load(file);
       const { spec } = inference;
       const axes = inference.valueAxes();
-      const inputs = randomInputs(inference.graph, inference.inputShapes, seed);
+      const inputs = randomInputs(inference.graph)(inference.inputShapes, seed);
       const linear = Object.keys(spec.axes).filter((a) => spec.axes[a].group === "general-linear");
       const element = Object.fromEntries(
         Object.entries(sampleElement(spec, seed, { scales: false })).filter(

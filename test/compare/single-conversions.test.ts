@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { Tensor, Weights } from "../../src/core/tensors.ts";
 import { countedConversions } from "../../src/compare/conversions/conversion-words.ts";
+import { commonSource, convertedSource } from "../../src/compare/conversions/converted-source.ts";
 import { permuted, takeRows } from "../../src/compare/conversions/make-tensor.ts";
 import { planConversion } from "../../src/compare/conversions/plan-conversion.ts";
 import { narrow } from "../../src/formats/narrow.ts";
@@ -153,6 +154,55 @@ describe("single conversions", () => {
     expect((await converted(real, files(off))).verdict).toBe("different");
   });
 
+  test("a weight in parts is the other file's where its conversion is by numbers, and there alone", async () => {
+    const w = tensor(6, 6);
+    const eighths = { ...w, data: w.data.map((x) => Math.round(8 * x)) };
+    const scale: Tensor = { shape: [1], data: Float32Array.of(0.125) };
+    const stored = formatted({ "l.weight": eighths, "l.weight_scale": scale }, (name) =>
+      name === "l.weight" ? "I8" : "F32",
+    );
+    const real = (one: Tensor) => formatted({ "l.weight": one }, () => "F32");
+    const near = { ...w, data: eighths.data.map((x) => x / 8 + 0.01) };
+    const far = { ...near, data: near.data.map((x, i) => (i === 7 ? x + 1 : x)) };
+    const across = permuted(near, [1, 0]);
+    for (const [a, b, by] of [
+      [real(near), stored, "numbers"],
+      [stored, real(near), "numbers"],
+      [real(far), stored, "names"],
+      [stored, real(far), "names"],
+      [real(across), stored, "names"],
+      [stored, real(across), "names"],
+    ] as const) {
+      const plan = await planConversion(a, b);
+      expect(plan.conversions).toMatchObject([{ kind: "quantise", by }]);
+      expect([...plan.withinForm]).toEqual(by === "numbers" ? ["l.weight"] : []);
+      const { data } = await convertedSource(plan).read("l.weight");
+      expect(data).toEqual((await (by === "numbers" ? plan.b : plan.a).read("l.weight")).data);
+      expect(data).not.toEqual((await (by === "numbers" ? plan.a : plan.b).read("l.weight")).data);
+    }
+  });
+
+  test("a weight that is turned and then stored as whole numbers is compared as it is turned", async () => {
+    const w = tensor(6, 7);
+    const eighths = { ...w, data: w.data.map((x) => Math.round(8 * x)) };
+    const scale: Tensor = { shape: [1], data: Float32Array.of(0.125) };
+    const stored = formatted({ "l.weight": eighths, "l.weight_scale": scale }, (name) =>
+      name === "l.weight" ? "I8" : "F32",
+    );
+    for (const [away, by, verdict] of [
+      [0.01, "numbers", "identical"],
+      [1, "names", "different"],
+    ] as const) {
+      const near = { ...w, data: eighths.data.map((x, i) => x / 8 + (i === 9 ? away : 0)) };
+      const turned = formatted({ "l.weight": permuted(near, [1, 0]) }, () => "F32");
+      const result = await converted(turned, stored);
+      expect(result.verdict).toBe(verdict);
+      expect(result.plan.conversions).toContainEqual(
+        expect.objectContaining({ kind: "quantise", by }),
+      );
+    }
+  });
+
   test("a tied output matrix, unless the model's config denies it; more rows of a vocabulary", async () => {
     const table = tensor(9, 4);
     const a = { "embed_tokens.weight": table, "fc.weight": tensor(4, 4) };
@@ -174,6 +224,14 @@ describe("single conversions", () => {
     expect(plan.conversions).toMatchObject([
       { kind: "add-rows", by: "numbers", detail: "2 rows more in the second file" },
     ]);
+    for (const dtype of ["F32", "BF16"] as const) {
+      const one = await planConversion(
+        weightsSource(a),
+        formatted(grown, () => dtype),
+      );
+      const common = await commonSource(one).readStored("embed_tokens.weight");
+      expect(common).toEqual(narrow(table, dtype, "embed_tokens.weight"));
+    }
   });
 
   test("a square matrix follows others of its kind; where nothing says it, it is refused by name", async () => {

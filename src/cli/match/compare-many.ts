@@ -2,7 +2,7 @@
 
 import { clustersOf, nearDifference, type PairOutcome } from "../../compare/clusters.ts";
 import type { Verdict } from "../../compare/compare-checkpoints.ts";
-import { differenceOf } from "../../compare/layer-differences.ts";
+import { relativeDifference } from "../../compare/layer-differences.ts";
 import { visibleName } from "../../core/visible.ts";
 import { openCheckpoint, type ToldSpec } from "../networks/checkpoint-spec.ts";
 import type { Cli } from "../app/context.ts";
@@ -37,7 +37,7 @@ export async function compareMany(
         const compared = compareFiles(cli, { a, b, told, align });
         const { comparison, conversions } = await compared.finally(() => b.source.close());
         const isConverted = strict && conversions.length > 0;
-        const difference = differenceOf(comparison);
+        const difference = relativeDifference(comparison);
         pairs.push({
           a: i,
           b: j,

@@ -1,15 +1,15 @@
 // A file under the names and in the shapes of another, by a plan: what `compare` compares and `convert` writes.
 
-import type { Tensor } from "../../core/tensors.ts";
+import { sizeOf } from "../../core/shapes.ts";
 import {
   makeTensorSource,
   type TensorEntry,
   type TensorSource,
 } from "../../formats/tensor-source.ts";
 import { narrow } from "../../formats/narrow.ts";
+import { dtypeBytes } from "../../formats/safetensors/safetensors-dtypes.ts";
 import { isPlain, type TensorRecipe } from "./conversion.ts";
-import { isWithin } from "./composed.ts";
-import { makeTensor, takeRows } from "./make-tensor.ts";
+import { makeTensor } from "./make-tensor.ts";
 import type { PlannedConversion } from "./plan-conversion.ts";
 
 type Entries = Map<string, Pick<TensorEntry, "dtype" | "shape">>;
@@ -19,7 +19,7 @@ const dtypeOf = (source: TensorSource, { pieces }: TensorRecipe) =>
 
 /** The first file as the second one would hold it; what is not used keeps its name. */
 export function convertedSource(plan: PlannedConversion): TensorSource {
-  const { a, b, recipes, unused } = plan;
+  const { a, b, recipes, unused, withinForm } = plan;
   const entries: Entries = new Map();
   for (const [name, recipe] of recipes)
     entries.set(name, { dtype: dtypeOf(a, recipe), shape: recipe.shape });
@@ -35,15 +35,9 @@ export function convertedSource(plan: PlannedConversion): TensorSource {
     load: async (name) => {
       const recipe = recipes.get(name);
       if (recipe === undefined) return (await a.readStored(name)).data;
-      const composite = a.composites.get(recipe.pieces[0].tensor) ?? b.composites.get(name);
       const { dtype } = entries.get(name) as TensorEntry;
-      if (composite !== undefined) {
-        const [own, other] = [await makeTensor(recipe, a.read), await b.read(name)];
-        const isOwn = a.composites.has(recipe.pieces[0].tensor);
-        const isEqual = await isWithin(composite, isOwn ? other : own);
-        // What the form cannot tell apart is one number.
-        return narrow(isEqual ? other : own, dtype, name).data;
-      }
+      // What the form cannot tell apart is one number.
+      if (withinForm.has(name)) return narrow(await b.read(name), dtype, name).data;
       if (isPlain(recipe)) return (await a.readStored(recipe.pieces[0].tensor)).data;
       return narrow(await makeTensor(recipe, a.read), dtype, name).data;
     },
@@ -62,20 +56,17 @@ export function commonSource({ b, commonRows }: PlannedConversion): TensorSource
       ];
     }),
   );
-  const cut = (tensor: Tensor, rows: number): Tensor =>
-    takeRows(
-      tensor,
-      Array.from({ length: rows }, (_, i) => i),
-    );
   return makeTensorSource({
     file: { location: b.location },
     format: b.format,
     entries,
     metadata: b.metadata,
     load: async (name) => {
-      const rows = commonRows.get(name);
-      if (rows === undefined) return (await b.readStored(name)).data;
-      return narrow(cut(await b.read(name), rows), b.entries.get(name)?.dtype ?? "F32", name).data;
+      const { data } = await b.readStored(name);
+      if (!commonRows.has(name)) return data;
+      const { dtype, shape } = entries.get(name) as TensorEntry;
+      // The first rows are the first bytes.
+      return data.slice(0, sizeOf(shape) * dtypeBytes[dtype]);
     },
   });
 }

@@ -14,7 +14,7 @@ import { followWeights, matchRows } from "./by-rows.ts";
 import { fuseByNames, matchTied, matchVocabulary, turnByShapes, turnSquares } from "./by-rules.ts";
 import { composed, type ComposedSource, isWithin } from "./composed.ts";
 import type { Conversion, ConversionPlan } from "./conversion.ts";
-import { takes } from "./make-tensor.ts";
+import { makeTensor, takes } from "./make-tensor.ts";
 import { type NamePairs, pairNames } from "./pair-names.ts";
 import { type SearchState, settle, shapeIn } from "./search-state.ts";
 import { inOrder } from "./conversion.ts";
@@ -24,6 +24,11 @@ export interface PlannedConversion extends ConversionPlan {
   /** The files with the parts of weights put together that the other has together. */
   readonly a: ComposedSource;
   readonly b: ComposedSource;
+  /**
+   * Tensors of the second file whose numbers are those of the first as far as the form of one file, in parts, can tell; a
+   * conversion "by numbers" says so.
+   */
+  readonly withinForm: ReadonlySet<string>;
 }
 
 export interface PlanOptions {
@@ -61,10 +66,11 @@ export async function planConversion(
   await turnSquares(state, pairs);
   await matchTied(state, tied);
   await matchUniform(state);
-  await takeComposites(state, a, b);
+  const withinForm = await takeComposites(state, a, b);
   return Object.freeze({
     a,
     b,
+    withinForm,
     recipes: state.recipes,
     conversions: Object.freeze(gathered(state.conversions, state.recipes)),
     lacking: [...state.poolB],
@@ -138,23 +144,30 @@ function takeNamed(state: SearchState, { pairs, prefixes }: NamePairs): void {
   }
 }
 
-/** Weights put together from parts: whether their numbers are those of the other file, as far as their form can tell. */
+/**
+ * Weights put together from parts: says how they are converted. Returns the names of those whose numbers are those of the
+ * other file, as far as their form can tell.
+ */
 async function takeComposites(
   state: SearchState,
   a: ComposedSource,
   b: ComposedSource,
-): Promise<void> {
-  for (const [to, { pieces }] of state.recipes) {
-    const from = pieces[0].tensor;
-    const [left, right] = [a.composites.get(from), b.composites.get(to)];
-    const composite = left ?? right;
-    if (composite === undefined || pieces.length > 1) continue;
-    const other = left === undefined ? await a.read(from) : await b.read(to);
+): Promise<Set<string>> {
+  const within = new Set<string>();
+  for (const [to, recipe] of state.recipes) {
+    const from = [...new Set(recipe.pieces.map(({ tensor }) => tensor))];
+    const [left, right] = [a.composites.get(from[0]), b.composites.get(to)];
+    const isMade = from.some((name) => a.composites.has(name));
     const isEqual =
-      (left === undefined || right === undefined) && (await isWithin(composite, other));
+      right === undefined
+        ? left !== undefined && (await isWithin(left, await b.read(to)))
+        : !isMade && (await isWithin(right, await makeTensor(recipe, a.read)));
+    if (isEqual) within.add(to);
+    const composite = left ?? right;
+    if (composite === undefined || (recipe.pieces.length > 1 && !isEqual)) continue;
     state.conversions.push({
       kind: composite.kind,
-      from: left?.parts ?? [from],
+      from: left?.parts ?? from,
       to: right?.parts ?? [to],
       by: isEqual ? "numbers" : "names",
       ...(isEqual && {
@@ -162,6 +175,7 @@ async function takeComposites(
       }),
     });
   }
+  return within;
 }
 
 /** Parts of one tensor as one conversion, in the order of their rows. */

@@ -49,6 +49,10 @@ const limits = { nodes: 500_000, tensors: 500_000, depth: 64 };
 /** Domain of the nodes that join branches and rounds. */
 export const joinDomain = "weightspace";
 
+/** The loop that a node of the join domain belongs to: `name` of `name.leave0`. */
+export const loopOf = ({ name }: { readonly name: string }): string =>
+  name.slice(0, name.lastIndexOf("."));
+
 interface Scope {
   readonly names: ReadonlyMap<string, string>;
   readonly guards: readonly Guard[];

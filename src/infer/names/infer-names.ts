@@ -121,8 +121,12 @@ function templateNamed(family: string): Template {
 /** All networks that families know by their names. Where two know one network, a config that names one settles it. */
 function placesIn(names: ReadonlySet<string>, config: unknown): Found[] {
   const found = templates()
-    .filter((template) => !template.optIn && template.matches(names))
-    .flatMap((template) => placesOf(template, names));
+    .filter(({ optIn }) => !optIn)
+    .flatMap((template) => {
+      const { places } = template;
+      if (places !== undefined) return places(names).map((place) => ({ template, place }));
+      return template.matches?.(names) === true ? placesOf(template, names) : [];
+    });
   const said = modelTypeOf(config);
   const isNamed = ({ template }: Found) => said !== undefined && template.modelTypes.includes(said);
   const chosen = found.filter((one) => {

@@ -40,7 +40,6 @@ export function templateOf({ styles, ...named }: FamilyTable): Template {
   return Object.freeze({
     ...named,
     optIn: false,
-    matches: (names: ReadonlySet<string>) => places(names).length > 0,
     places,
     read(builder: SpecBuilder, { prefix }: Place) {
       const found = stylesAt(new Set(builder.names), prefix);

@@ -50,7 +50,7 @@ export const templates = (): readonly Template[] => registry.entries();
 export const families = (): readonly string[] => registry.names();
 
 /** A family of one's own; the `name` is what `--family` takes. */
-export interface NamedFamily extends Pick<Template, "matches" | "read"> {
+export interface NamedFamily extends Required<Pick<Template, "matches">>, Pick<Template, "read"> {
   readonly name: string;
   /** Which models and name styles, for people. @default the name */
   readonly covers?: string;

@@ -41,10 +41,10 @@ export interface Template {
   readonly optIn: boolean;
   /** `model_type` of configs that describe this very network; a config that names another one is refused. */
   readonly modelTypes: readonly string[];
-  /** Whether these names look like this family. */
-  matches(names: ReadonlySet<string>): boolean;
-  /** Where its networks stand, several in one file perhaps. @default one, without a prefix */
+  /** Where its networks stand, several in one file perhaps; none where the names are not of this family. */
   readonly places?: (names: ReadonlySet<string>) => readonly Place[];
+  /** Whether these names look like this family: one network, without a prefix. Asked where there is no `places`. */
+  matches?(names: ReadonlySet<string>): boolean;
   /** Claims every tensor of the family at a place. */
   read(builder: SpecBuilder, place: Place): void;
 }

@@ -4,7 +4,7 @@
 import { type Atom, newAtom, productOf } from "../index-sets/atoms.ts";
 import { fixedAtom, type NodeContext } from "../walk/context.ts";
 import { shapeOfValue, type Value } from "../walk/value.ts";
-import type { Handlers } from "./handler.ts";
+import { type Handlers, turned } from "./handler.ts";
 
 interface Heads {
   /** [batch, positions, outer..., inside] */
@@ -19,14 +19,8 @@ function byHead(context: NodeContext, x: Value, outer: readonly Atom[], inside: 
     const [batch, heads, positions, last] = x.dims;
     context.tie(heads, productOf(outer));
     context.tie(last, inside);
-    const turned: Value = { ...x, numbers: null, dims: [batch, positions, heads, last] };
-    context.carry(x, turned, [
-      [0, 0],
-      [1, 2],
-      [2, 1],
-      [3, 3],
-    ]);
-    const value = context.regroup(turned, [batch, positions, ...outer, inside]);
+    const moved = turned(context, x, [0, 2, 1, 3]);
+    const value = context.regroup(moved, [batch, positions, ...outer, inside]);
     return { value, batch, positions };
   }
   const [batch, positions, all] = x.dims;

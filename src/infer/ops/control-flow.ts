@@ -3,6 +3,7 @@
 import { shapeOfValue, type Value } from "../walk/value.ts";
 import { equalShapes } from "../../core/shapes.ts";
 import type { NodeContext } from "../walk/context.ts";
+import { loopOf } from "../../formats/onnx/onnx-flatten.ts";
 import { LoopChanges } from "../walk/branches.ts";
 import type { Handlers } from "./handler.ts";
 
@@ -40,8 +41,7 @@ function loopEnter(context: NodeContext): void {
 
 function loopLeave(context: NodeContext): void {
   const values = [0, 1, 2].map((i) => context.need(i));
-  const { name } = context.node;
-  if (!sameShapes(values)) throw new LoopChanges(name.slice(0, name.lastIndexOf(".")));
+  if (!sameShapes(values)) throw new LoopChanges(loopOf(context.node));
   oneOf(context, values, context.output(0, values[0].dims, { computed: true }));
 }
 

@@ -20,6 +20,17 @@ export function pairsBy(value: Value, to: (from: number) => number | null): DimP
   });
 }
 
+/** A value with its dimensions in another order: dimension i of the result is dimension `order[i]` of the value. */
+export function turned(context: NodeContext, value: Value, order: readonly number[]): Value {
+  const result: Value = { ...value, numbers: null, dims: order.map((dim) => value.dims[dim]) };
+  context.carry(
+    value,
+    result,
+    order.map((from, to) => [from, to] as const),
+  );
+  return result;
+}
+
 /** The same handler under many names. */
 export function named(names: readonly string[], handler: Handler): Handlers {
   return Object.fromEntries(names.map((name) => [name, handler]));

@@ -5,7 +5,7 @@ import { fixedAtom, type NodeContext } from "../walk/context.ts";
 import type { PointwiseLaw, Value } from "../walk/value.ts";
 import { publishStack } from "./directions.ts";
 import { collapse } from "./dialects/fused.ts";
-import type { Handlers, DimPair } from "./handler.ts";
+import { type DimPair, type Handlers, turned } from "./handler.ts";
 
 interface Kind {
   readonly gates: number;
@@ -16,17 +16,10 @@ interface Kind {
 }
 
 /** [direction, from, gates] as [direction, gates, from]. */
-function turned(context: NodeContext, x: Value): Value {
-  const [direction, from, to] = x.dims;
-  if (x.dims.length !== 3) return context.fail("its weights need three dimensions");
-  const value: Value = { ...x, numbers: null, dims: [direction, to, from] };
-  context.carry(x, value, [
-    [0, 0],
-    [1, 2],
-    [2, 1],
-  ]);
-  return value;
-}
+const gatesFirst = (context: NodeContext, x: Value): Value =>
+  x.dims.length === 3
+    ? turned(context, x, [0, 2, 1])
+    : context.fail("its weights need three dimensions");
 
 /** Weights of eight bits, with a scale and a zero point for every direction or for every row. */
 function quantisedLayer(context: NodeContext): void {
@@ -60,7 +53,7 @@ function layer(kind: Kind) {
     if (apart && count !== undefined) return separateDirections(context, kind, count);
     const [w, r, bias] = weights.map((value, i) => {
       const plain = value && collapse(value, context.label, context.facts);
-      return plain !== null && i < 2 && kind.columns === true ? turned(context, plain) : plain;
+      return plain !== null && i < 2 && kind.columns === true ? gatesFirst(context, plain) : plain;
     });
     const x = sequence(context);
     if (!w || !r || w.dims.length !== 3 || r.dims.length !== 3)
@@ -209,14 +202,14 @@ function simple(
 ): void {
   const [, batch, direction, gate, hidden] = made.dims;
   const value = (dims: readonly Atom[]): Value => ({ ...made, dims });
-  const turned = value([batch, direction, gate, hidden]);
-  context.carry(next, turned, [
+  const across = value([batch, direction, gate, hidden]);
+  context.carry(next, across, [
     [0, 1],
     [1, 0],
     [2, 2],
     [3, 3],
   ]);
-  const summed = [made, turned];
+  const summed = [made, across];
   if (bias !== null) {
     const two = fixedAtom(2, context.label);
     const added = { ...value([direction, gate, hidden]), origin: bias.origin };

@@ -121,6 +121,3 @@ export const operatorFamilies: readonly {
       names: Object.keys(known).sort(),
     })),
 ]);
-
-/** Names of the standard operators that are followed without plug-ins, sorted. */
-export const followedOperators: readonly string[] = Object.freeze([...handlers.keys()].sort());

@@ -3,8 +3,8 @@
 
 import { sizeOf } from "../../core/shapes.ts";
 import { decodeTensor } from "../../formats/onnx/onnx-tensor.ts";
-import type { OnnxGraph, OnnxNode } from "../../formats/onnx/onnx-types.ts";
-import { singleConstants } from "../walk/readers.ts";
+import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
+import { producersOf, singleConstants } from "../walk/readers.ts";
 
 /** Operations that keep the numbers of their first input. */
 const keeps = new Set("Identity Reshape Squeeze Unsqueeze Gather Cast Slice Flatten".split(" "));
@@ -12,8 +12,7 @@ const compares = new Set(["Equal", "Less", "Greater", "LessOrEqual", "GreaterOrE
 
 /** The input of a graph whose numbers a value holds; undefined where it is computed from them. */
 function inputsBehind(graph: OnnxGraph): (value: string) => string | undefined {
-  const producers = new Map<string, OnnxNode>();
-  for (const node of graph.nodes) for (const name of node.outputs) producers.set(name, node);
+  const producers = producersOf(graph);
   const inputs = new Set(graph.inputs.map(({ name }) => name));
   return (value) => {
     let name = value;
@@ -25,12 +24,17 @@ function inputsBehind(graph: OnnxGraph): (value: string) => string | undefined {
   };
 }
 
+/** Operations that read or write their first input at the indices in their second. */
+export const lookups: ReadonlySet<string> = new Set(
+  "Gather GatherElements GatherND Scatter ScatterElements ScatterND".split(" "),
+);
+
 /** Names of inputs that are used as indices, of whatever type they are. */
 export function indexInputs(graph: OnnxGraph): Set<string> {
   const behind = inputsBehind(graph);
   return new Set(
     graph.nodes.flatMap(({ op, domain, inputs }) =>
-      op === "Gather" && domain === "" ? (behind(inputs[1]) ?? []) : [],
+      lookups.has(op) && domain === "" ? (behind(inputs[1]) ?? []) : [],
     ),
   );
 }

@@ -13,7 +13,7 @@ import { deriveSeed } from "../../core/random.ts";
 import { difference, isFinite, type Outputs, scalesOf, minScale } from "./output-difference.ts";
 import type { Executor } from "../../runtime/executor.ts";
 import { findInputs, type InputSource } from "./working-inputs.ts";
-import { randomInputs } from "./random-inputs.ts";
+import { type InputDrawer, randomInputs } from "./random-inputs.ts";
 
 /** Outputs of a network before and after a move. */
 export interface MoveProof {
@@ -61,7 +61,7 @@ export async function proveMove(
   model: MovedModel,
   { seed = 0, signal }: ProveMoveOptions = {},
 ): Promise<MoveProof | { readonly reason: string }> {
-  const inputs: ReturnType<typeof randomInputs>[] = [];
+  const inputs: ReturnType<InputDrawer>[] = [];
   const run = async (bytes: Uint8Array): Promise<Outputs[]> => {
     const outputs: Outputs[] = [];
     for await (const each of executor.runEach(bytes, inputs)) {
@@ -74,10 +74,9 @@ export async function proveMove(
   try {
     const bytes = await model.before();
     const { shapes, options } = await findInputs(executor, bytes, inference, seed);
+    const draw = randomInputs(inference.graph);
     for (let i = 0; i < inputCount; i++)
-      inputs.push(
-        randomInputs(inference.graph, shapes, deriveSeed(seed, "prove move", i), options),
-      );
+      inputs.push(draw(shapes, deriveSeed(seed, "prove move", i), options));
     before = await run(bytes);
   } catch (error) {
     if (!(error instanceof UnsupportedError)) throw error;

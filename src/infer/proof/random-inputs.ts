@@ -7,7 +7,7 @@ import { sizeOf } from "../../core/shapes.ts";
 import { decodeTensor, type OnnxType } from "../../formats/onnx/onnx-tensor.ts";
 import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
 import type { ModelArray } from "../../runtime/executor.ts";
-import { indexInputs } from "./compared-numbers.ts";
+import { indexInputs, lookups } from "./compared-numbers.ts";
 import type { InputShapes } from "../walk/input-shapes.ts";
 
 export interface DrawOptions {
@@ -19,30 +19,38 @@ export interface DrawOptions {
   readonly compared?: ReadonlyMap<string, number>;
 }
 
-/** One array for every input. @throws {UnsupportedError} for inputs without a type or shape to draw from */
-export function randomInputs(
-  graph: OnnxGraph,
+/** One random array for every input, of these shapes. */
+export type InputDrawer = (
   shapes: InputShapes,
   seed: number,
-  { size = 1, indices, compared }: DrawOptions = {},
-): Readonly<Record<string, ModelArray>> {
-  const bound = indices ?? indexBound(graph);
+  options?: DrawOptions,
+) => Readonly<Record<string, ModelArray>>;
+
+/**
+ * What draws the inputs of a graph; the same seed gives the same numbers.
+ * @throws {UnsupportedError} when it draws, for inputs without a type or shape
+ */
+export function randomInputs(graph: OnnxGraph): InputDrawer {
   const lookedUp = indexInputs(graph);
-  return frozenRecord(
-    graph.inputs.map(({ name, type }, i) => {
-      const shape = shapes[i];
-      if (type === null || shape === null)
-        throw new UnsupportedError(
-          `randomInputs: input "${name}" does not declare its type and rank`,
-        );
-      const random = randomStream(deriveSeed(seed, "input", name));
-      const limit = type === "bool" ? 2 : bound;
-      const only = compared?.get(name) ?? (/mask/i.test(name) || type === "bool" ? 1 : undefined);
-      const integer = only === undefined ? () => random.integer(limit) : () => only;
-      const normal = lookedUp.has(name) ? integer : () => size * random.normal();
-      return [name, { type, shape, data: draw(type, sizeOf(shape), normal, integer) }] as const;
-    }),
-  );
+  let known: number | undefined;
+  return (shapes, seed, { size = 1, indices, compared } = {}) => {
+    const bound = indices ?? (known ??= indexBound(graph));
+    return frozenRecord(
+      graph.inputs.map(({ name, type }, i) => {
+        const shape = shapes[i];
+        if (type === null || shape === null)
+          throw new UnsupportedError(
+            `randomInputs: input "${name}" does not declare its type and rank`,
+          );
+        const random = randomStream(deriveSeed(seed, "input", name));
+        const limit = type === "bool" ? 2 : bound;
+        const only = compared?.get(name) ?? (/mask/i.test(name) || type === "bool" ? 1 : undefined);
+        const integer = only === undefined ? () => random.integer(limit) : () => only;
+        const normal = lookedUp.has(name) ? integer : () => size * random.normal();
+        return [name, { type, shape, data: draw(type, sizeOf(shape), normal, integer) }] as const;
+      }),
+    );
+  };
 }
 
 function draw(
@@ -73,11 +81,6 @@ function draw(
       throw new UnsupportedError(`randomInputs: inputs of type ${type} are not drawn`);
   }
 }
-
-/** Operations that read or write their first input at the indices in another. */
-const lookups = new Set(
-  "Gather GatherElements GatherND Scatter ScatterElements ScatterND".split(" "),
-);
 
 /** Bound of whole numbers where no stored table is looked into, and the largest bound of all. */
 const fewIndices = 16;

@@ -65,7 +65,8 @@ async function settingOf(
   seed: number,
   options: DrawOptions,
 ): Promise<Setting> {
-  const draw = (drawSeed: number) => randomInputs(graph, shapes, drawSeed, options);
+  const drawn = randomInputs(graph);
+  const draw = (drawSeed: number) => drawn(shapes, drawSeed, options);
   const inputs = draw(seed);
   const entries = Object.values(inputs).reduce((sum, { data }) => sum + data.length, 0);
   const rounds = entries > manyEntries ? 2 : scaleDraws;
@@ -105,6 +106,7 @@ export async function findInputs(
   { graph, inputShapes, otherShapes }: InputSource,
   seed: number,
 ): Promise<FoundInputs> {
+  const draw = randomInputs(graph);
   let first: UnsupportedError | undefined;
   let best: (FoundInputs & { readonly told: number }) | undefined;
   for (const [at, shapes] of [inputShapes, ...otherShapes.slice(0, maxShapes)].entries()) {
@@ -112,7 +114,7 @@ export async function findInputs(
       const limited = indices === undefined ? {} : { indices };
       try {
         const found = await tellingSize(executor, model, (options) =>
-          randomInputs(graph, shapes, seed, { ...limited, ...options }),
+          draw(shapes, seed, { ...limited, ...options }),
         );
         if (best === undefined || found.told > best.told)
           best = { shapes, options: { ...limited, size: found.size }, told: found.told };

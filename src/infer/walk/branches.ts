@@ -2,7 +2,7 @@
 
 import { FormatError } from "../../core/errors.ts";
 import type { OnnxNode } from "../../formats/onnx/onnx-types.ts";
-import { joinDomain } from "../../formats/onnx/onnx-flatten.ts";
+import { joinDomain, loopOf } from "../../formats/onnx/onnx-flatten.ts";
 
 /**
  * The node as it runs: a choice between branches becomes the branch that is taken. Null where the node does not run.
@@ -37,9 +37,8 @@ export class LoopChanges extends Error {
 }
 
 /** @throws {LoopChanges} when the node closes a loop */
-export function refuseOpenLoop({ op, domain, name }: OnnxNode): void {
-  if (domain === joinDomain && op === "LoopLeave")
-    throw new LoopChanges(name.slice(0, name.lastIndexOf(".")));
+export function refuseOpenLoop(node: OnnxNode): void {
+  if (node.domain === joinDomain && node.op === "LoopLeave") throw new LoopChanges(loopOf(node));
 }
 
 /** The graph with one loop closed: nothing that its body computes is known. */
@@ -50,7 +49,7 @@ export function closeLoop<Graph extends { readonly nodes: readonly OnnxNode[] }>
   const nodes = graph.nodes.map((node) =>
     node.domain === joinDomain &&
     ["LoopEnter", "LoopLeave"].includes(node.op) &&
-    node.name.slice(0, node.name.lastIndexOf(".")) === loop
+    loopOf(node) === loop
       ? { ...node, op: "Loop", domain: "" }
       : node,
   );

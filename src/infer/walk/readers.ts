@@ -1,4 +1,4 @@
-// Questions about a graph that are answered before the walk: who reads a value, which constants hold one entry.
+// Questions about a graph that are answered before the walk: who makes a value, who reads it, which constants hold one entry.
 
 import { sizeOf } from "../../core/shapes.ts";
 import { decodeTensor, type OnnxTensor } from "../../formats/onnx/onnx-tensor.ts";
@@ -38,6 +38,10 @@ export function readersOf(graph: OnnxGraph): Map<string, OnnxNode[]> {
     readers.set(name, [...(readers.get(name) ?? []), outputReader]);
   return readers;
 }
+
+/** The node that makes a value, by the value's name; what a node does not make is not there. */
+export const producersOf = ({ nodes }: OnnxGraph): Map<string, OnnxNode> =>
+  new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
 
 /** Stands for the caller of the model, who reads its outputs. */
 const outputReader: OnnxNode = {

@@ -9,7 +9,7 @@ import { Declined, fixedAtom, nodeContext } from "./context.ts";
 import { isBranchError, refuseOpenLoop, runningNode } from "./branches.ts";
 import { foldConstant, storedConstant } from "./constants.ts";
 import { foldNode } from "./fold.ts";
-import { readersOf, singleConstants } from "./readers.ts";
+import { producersOf, readersOf, singleConstants } from "./readers.ts";
 import { assumedShape, declaredShape, type FreeSizes, learnSizes } from "./assumed-shape.ts";
 import { steeringTensors, storedRole } from "./stored.ts";
 import { collapse } from "../ops/dialects/fused.ts";
@@ -96,12 +96,12 @@ export function walkGraph(
     untied: [],
     unread: [],
     readers: readersOf(graph),
-    producers: new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node]))),
+    producers: producersOf(graph),
     singles: singleConstants(graph),
     sizes: new Map(),
     assumed: { allowed: assume, count: 0 },
   };
-  const steering = steeringTensors(graph);
+  const steering = steeringTensors(graph, state.producers);
   for (const tensor of graph.initializers.values())
     readInitializer(state, tensor, steering.has(tensor.name) ? steering : held);
   for (const [i, { name }] of graph.inputs.entries()) {

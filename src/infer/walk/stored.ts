@@ -35,18 +35,17 @@ const parameters: Readonly<Record<string, readonly number[]>> = {
 const shapeOnly = new Set(["Shape", "Size"]);
 
 /** Names of the stored tensors whose numbers steer shapes, directly or through arithmetic on stored numbers. */
-export function steeringTensors(graph: OnnxGraph): Set<string> {
+export function steeringTensors(
+  graph: OnnxGraph,
+  producers: ReadonlyMap<string, OnnxNode>,
+): Set<string> {
   const steering = new Set<string>();
-  const producers = new Map<string, OnnxNode>();
   const computed = new Set(graph.inputs.map(({ name }) => name));
   for (const node of graph.nodes) {
     const moves =
       !shapeOnly.has(node.op) &&
       [...node.inputs, ...node.captured].some((one) => computed.has(one));
-    for (const output of node.outputs) {
-      producers.set(output, node);
-      if (moves) computed.add(output);
-    }
+    if (moves) for (const output of node.outputs) computed.add(output);
   }
   const open: string[] = [];
   for (const { op, domain, inputs } of graph.nodes) {

@@ -4,7 +4,7 @@
 // number grows linearly. Generalises the products of Monomial-NFN, MAGEP-NFN and Transformer-NFN (Tran et al.) to any spec.
 
 import type { AtomicTensor, LoweredSpec } from "../../symmetry/lower.ts";
-import type { DimPairs } from "../../symmetry/formula.ts";
+import { type DimPairs, isRead } from "../../symmetry/formula.ts";
 import { type ChainOperands, chainOperands, type LeftOut } from "./chain-operands.ts";
 import { chainOrder } from "./chain-order.ts";
 import { type Carrier, type ChainResult, followChains } from "./chains.ts";
@@ -272,7 +272,7 @@ export function deriveProducts(
 ): DerivedSpec {
   const builder = tensorBuilder(lowered);
   const products = linearProducts(lowered, builder);
-  const read = lowered.tensors.filter(({ role = "both" }) => role === "both" || role === "feature");
+  const read = lowered.tensors.filter(isRead);
   const candidates = [...read.map(({ id }) => id), ...products];
   const operands = chainOperands(lowered, builder, candidates, rank);
   const context = { lowered, builder, operands };

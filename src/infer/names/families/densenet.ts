@@ -82,7 +82,6 @@ export const densenet: Template = {
   covers: "DenseNet: names of torchvision",
   optIn: false,
   modelTypes: [],
-  matches: (names) => placesIn(names).length > 0,
   places: placesIn,
   read,
 };

@@ -131,7 +131,6 @@ export const invertedResiduals: Template = {
   covers: "MobileNet V2 and V3, EfficientNet and EfficientNet V2: names of torchvision",
   optIn: false,
   modelTypes: [],
-  matches: (names) => placesIn(names).length > 0,
   places: placesIn,
   read,
 };

@@ -2,7 +2,7 @@
 // the manner of torch.nn.Sequential. Only used when asked for: whoever asks says that nothing else connects the layers.
 
 import type { Axis } from "../../../symmetry/types.ts";
-import { type ChainLayer, chainOrder } from "./chain-order.ts";
+import { type ChainLayer, numberedLayers } from "../numbered-layers.ts";
 import {
   type SpecBuilder,
   type ModelFacts,
@@ -64,11 +64,10 @@ export const mlp: Template = {
   covers: "perceptrons: numbered weights [out, in] with biases, nothing else between them",
   optIn: true,
   modelTypes: [],
-  matches: () => false,
   read: (builder) =>
     readChain(
       builder,
-      chainOrder(builder, (rank) => rank === 2),
+      numberedLayers(builder, (rank) => rank === 2),
       false,
     ),
 };
@@ -79,10 +78,9 @@ export const cnn: Template = {
     "numbered dense convolutions, batch normalisations, then linear layers; no shortcuts, no groups",
   optIn: true,
   modelTypes: [],
-  matches: () => false,
   read(builder) {
-    const convolutions = chainOrder(builder, (rank) => rank > 2);
-    readChain(builder, [...convolutions, ...chainOrder(builder, (rank) => rank === 2)], true);
+    const convolutions = numberedLayers(builder, (rank) => rank > 2);
+    readChain(builder, [...convolutions, ...numberedLayers(builder, (rank) => rank === 2)], true);
   },
 };
 
@@ -92,8 +90,8 @@ function readVgg(builder: SpecBuilder, { prefix }: Place): void {
     const own = builder.names.filter((name) => name.startsWith(`${prefix}${list}.`));
     return { ...builder, names: own };
   };
-  const convolutions = chainOrder(part("features"), (rank) => rank === 4);
-  const linear = chainOrder(part("classifier"), (rank) => rank === 2);
+  const convolutions = numberedLayers(part("features"), (rank) => rank === 4);
+  const linear = numberedLayers(part("classifier"), (rank) => rank === 2);
   readChain(builder, [...convolutions, ...linear], true, "relu");
 }
 
@@ -105,7 +103,6 @@ export const vgg: Template = {
   covers: "VGG and AlexNet, with batch normalisation or without: names of torchvision",
   optIn: false,
   modelTypes: [],
-  matches: (names) => placesOfVgg(names).length > 0,
   places: placesOfVgg,
   read: readVgg,
 };

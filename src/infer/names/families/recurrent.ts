@@ -50,7 +50,6 @@ const family = (name: string, gates: number): Template => ({
   covers: `torch.nn.${name.toUpperCase()} in one direction with one linear read-out`,
   optIn: true,
   modelTypes: [],
-  matches: () => false,
   read: (builder) => read(builder, gates),
 });
 

@@ -176,7 +176,6 @@ export const resnet: Template = {
     "ResNet and ResNeXt with batch normalisation: names of torchvision, timm, Hugging Face, and of the small ones for CIFAR",
   optIn: false,
   modelTypes: ["resnet"],
-  matches: (names) => placesIn(names).length > 0,
   places: placesIn,
   read,
 };

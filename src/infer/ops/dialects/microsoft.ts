@@ -7,7 +7,7 @@ import type { PointwiseLaw, Value } from "../../walk/value.ts";
 import { affine, inside } from "../channels.ts";
 import { gemm, multiply } from "../contraction.ts";
 import { convolve } from "../convolution.ts";
-import type { Handlers } from "../handler.ts";
+import { type Handlers, turned } from "../handler.ts";
 
 const laws: Readonly<Record<string, PointwiseLaw>> = {
   Relu: "homogeneous",
@@ -46,13 +46,7 @@ function fusedMatMul(context: NodeContext): void {
     const rank = x.dims.length;
     if (context.number(name, 0) === 0 || rank < 2) return x;
     const order = x.dims.map((_, i) => (i < rank - 2 ? i : i === rank - 2 ? rank - 1 : rank - 2));
-    const turned: Value = { ...x, numbers: null, dims: order.map((i) => x.dims[i]) };
-    context.carry(
-      x,
-      turned,
-      order.map((from, to) => [from, to] as const),
-    );
-    return turned;
+    return turned(context, x, order);
   };
   multiply(context, turn(0, "transA"), turn(1, "transB"));
 }

@@ -6,7 +6,7 @@ import { broadcast, type NodeContext } from "../../walk/context.ts";
 import type { Value } from "../../walk/value.ts";
 import { multiply } from "../contraction.ts";
 import { convolve } from "../convolution.ts";
-import type { Handlers } from "../handler.ts";
+import { type Handlers, turned } from "../handler.ts";
 
 const still = (context: NodeContext, values: readonly (Value | null)[]): void => {
   for (const value of values)
@@ -108,15 +108,8 @@ function globalAverage(context: NodeContext): void {
 function gemm(context: NodeContext): void {
   const [a, b] = [context.need(0), context.need(3)];
   if (a.dims.length !== 2 || b.dims.length !== 2) context.fail("both factors need two dimensions");
-  const turn = (value: Value, name: string): Value => {
-    if (context.number(name, 0) === 0) return value;
-    const turned: Value = { ...value, numbers: null, dims: [value.dims[1], value.dims[0]] };
-    context.carry(value, turned, [
-      [0, 1],
-      [1, 0],
-    ]);
-    return turned;
-  };
+  const turn = (value: Value, name: string): Value =>
+    context.number(name, 0) === 0 ? value : turned(context, value, [1, 0]);
   const [left, right] = [turn(a, "transA"), turn(b, "transB")];
   const output = multiply(context, left, right);
   alongAxis(context, output, 1, [4, 5]);

@@ -1,7 +1,7 @@
 // The order of layers in a plain chain, told by numbers in their names alone: `fc1, fc2`, `net.0, net.2`, `net.0.linear`,
 // `net.1.linear`. Names that have no such number have no order that could be relied on.
 
-import type { SpecBuilder } from "../template.ts";
+import type { SpecBuilder } from "./template.ts";
 
 export interface ChainLayer {
   readonly name: string;
@@ -38,7 +38,10 @@ function numberedAlike(names: readonly string[]): Numbered[] | undefined {
 }
 
 /** Layers with weights of these ranks in the order of their numbers; a problem when there is no such order. */
-export function chainOrder(builder: SpecBuilder, isRank: (rank: number) => boolean): ChainLayer[] {
+export function numberedLayers(
+  builder: SpecBuilder,
+  isRank: (rank: number) => boolean,
+): ChainLayer[] {
   const norms = builder.names
     .filter((name) => name.endsWith(".running_mean"))
     .map((name) => name.slice(0, -".running_mean".length));
