@@ -5,8 +5,8 @@ import { project } from "../sliced.ts";
 import { randomDirection } from "../directions.ts";
 import { randomStream } from "../../core/random.ts";
 import type { LineTree } from "../line-trees.ts";
-import { type Cloud, pooledMoments } from "../points.ts";
-import { sampleTrees } from "../sample-trees.ts";
+import type { Cloud } from "../points.ts";
+import { treesAround } from "../sample-trees.ts";
 import { sortOrder } from "../sort-order.ts";
 import { splitCloud } from "../splitting.ts";
 
@@ -81,15 +81,7 @@ function treeStatistic(
   { lines = 96, linesPerTree = 4, delta = 10, seed = 0 }: StatisticOptions,
 ) {
   const points = { shape: [pooled.size, pooled.dimension], data: pooled.data };
-  const { scale } = pooledMoments(points);
-  const trees = sampleTrees({
-    trees: Math.max(1, Math.round(lines / linesPerTree)),
-    lines: linesPerTree,
-    dimension: pooled.dimension,
-    around: [points],
-    seed,
-  });
-  const unit = scale > 0 ? scale : 1;
+  const { trees, unit } = treesAround([points], { lines, linesPerTree, seed });
   const sorted = trees.flatMap((tree) => sortTree(pooled, tree, delta, unit));
   return (signed: Float64Array) =>
     sorted.reduce((sum, line) => sum + lineCost(line, signed), 0) / trees.length;
