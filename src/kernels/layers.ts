@@ -1,6 +1,6 @@
 // Both directions of a layer as operations: equivariant layers on a plan and on its adjoint, and pointwise layers.
 
-import { adjointPlan } from "../plan/adjoint.ts";
+import { exchangedProducts } from "../plan/adjoint.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import type { Product } from "../plan/plan.ts";
 import { schedulePlan } from "../plan/schedule.ts";
@@ -37,6 +37,10 @@ export interface LayerState {
   readonly coefficients: Coefficients;
   readonly bias: BiasRow | null;
   readonly positions: readonly PlannedPositions[];
+}
+
+/** A layer whose gradients are to be planned. */
+export interface DifferentiatedLayer extends LayerState {
   /** The plan of its gradients: the adjoint, and a product for every position table. */
   readonly adjoint: ExecutablePlan;
 }
@@ -56,9 +60,9 @@ const dimsOf = ({ lowered }: ExecutablePlan, tensor: number) =>
   lowered.tensors[tensor].dims.map(({ axis }) => lowered.axes[axis].size);
 
 /** The adjoint of an equivariant layer's plan (of a pointwise one: nothing), then one product a position table. */
-function gradientPlan({ kind, executable, positions }: KernelLayer): ExecutablePlan {
+export function gradientPlan({ kind, executable, positions }: KernelLayer): ExecutablePlan {
   const { lowered } = executable;
-  const adjoint = kind === "equivariant" ? adjointPlan(executable).plan.products : [];
+  const adjoint = kind === "equivariant" ? exchangedProducts(executable.plan) : [];
   const tables = positions.map(({ tensor, dim, size }): Product => {
     const { dims } = lowered.tensors[tensor];
     const slot = { axis: dims[dim].axis, size, parent: null, charge: 0 };
@@ -115,8 +119,7 @@ export function planForward(
     keepBefore: needed,
     next,
   });
-  const adjoint = gradientPlan(layer);
-  return { layer, inputs, written, operands, coefficients, bias, positions, adjoint };
+  return { layer, inputs, written, operands, coefficients, bias, positions };
 }
 
 const common = (
@@ -159,7 +162,7 @@ function addPositions(
 /** Plans the gradients of a layer's parameters and, where `previous` says for whom, of its inputs. */
 export function planBackward(
   build: Build,
-  state: LayerState,
+  state: DifferentiatedLayer,
   gradients: OutputGradients,
   previous: {
     readonly derivative?: TensorsOptions["derivative"];
@@ -196,7 +199,7 @@ export function planBackward(
 /** Gradients of matrices and bias; what the gradients of the inputs are made of. */
 function equivariantGradients(
   build: Build,
-  { layer, operands, coefficients, bias, adjoint }: LayerState,
+  { layer, operands, coefficients, bias, adjoint }: DifferentiatedLayer,
   readings: Readings,
   wantsInputs: boolean,
 ): TensorParts[] {
@@ -258,7 +261,7 @@ function equivariantGradients(
 /** Gradients of position tables: of each dimension's entries, over networks and fixed entries that share a row. */
 function planPositionGradients(
   build: Build,
-  { layer, positions, adjoint }: LayerState,
+  { layer, positions, adjoint }: DifferentiatedLayer,
   readings: Readings,
 ): void {
   const first = adjoint.plan.products.length - positions.length;

@@ -2,7 +2,7 @@
 // biases and positions, transposed matrices for gradients - with the way back for gradients.
 
 import { OptionError } from "../core/errors.ts";
-import { adjointPlan } from "../plan/adjoint.ts";
+import { meanShares } from "../plan/adjoint.ts";
 import { membersOf } from "../plan/merge-tensors.ts";
 import type { ArenaPlan } from "./arena.ts";
 import type { Matrix, Operation, ReduceOperation } from "./wasm/operations.ts";
@@ -174,7 +174,7 @@ function transpose(build: Build, layer: KernelLayer, matrix: Matrix, product: nu
   const { executable, inputChannels, aggregation, name } = layer;
   const { rows, columns } = productShape(layer, product);
   const buffer = build.arena.buffer(`${name} transposed ${product}`, rows * columns);
-  const shares = adjointPlan(executable).shares(product, inputChannels);
+  const shares = meanShares(executable, product, inputChannels);
   let from = 0;
   for (const { tensor } of executable.plan.products[product].features) {
     const width = executable.lowered.tensors[tensor].fixedSize * inputChannels;
