@@ -4,7 +4,7 @@ import { exchangedProducts } from "../plan/adjoint.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import type { Product } from "../plan/plan.ts";
 import { schedulePlan } from "../plan/schedule.ts";
-import { constantRow, type Value, viewOf } from "./arena.ts";
+import { constantRow, type Value, viewOf, wholeView } from "./arena.ts";
 import { planMix, type TensorParts } from "./mix.ts";
 import {
   type BiasRow,
@@ -182,7 +182,7 @@ export function planBackward(
   const parts =
     layer.kind === "equivariant"
       ? equivariantGradients(build, state, readings, previous !== null)
-      : pointwiseGradients(build, state, gradients.values);
+      : pointwiseGradients(build, state, gradients.values, previous !== null);
   if (previous === null) return null;
   return writeTensors({
     ...common(build, "backward", layer.name, layer.executable),
@@ -218,15 +218,9 @@ function equivariantGradients(
           kind: "outer",
           name: `${name}_gradient_${p}_${x.row}_${g.row}`,
           sizes,
-          x: viewOf(
-            x.value,
-            sizes.map((_, i) => i),
-          ),
+          x: wholeView(x.value),
           inner: x.value.columns,
-          g: viewOf(
-            g.value,
-            sizes.map((_, i) => i),
-          ),
+          g: wholeView(g.value),
           columns: g.value.columns,
           output: { ...matrix, offset: x.row * matrix.rowStride + g.row },
         });
@@ -297,23 +291,23 @@ function planDense(
   if (!build.gradients) return { matrices: [matrix], gradients: [], transposed: [] };
   const size = inputChannels * outputChannels;
   const collect = gradientTarget(build, `${name}_weight`, size, gradient);
+  const gradients = [{ ...matrix, buffer: collect }];
+  if (!wantsInputs) return { matrices: [matrix], gradients, transposed: [] };
   const transposed = build.arena.buffer(`${name} transposed`, size);
-  if (wantsInputs) {
-    build.prepareBack.push({
-      kind: "reduce",
-      name: `transpose_${name}`,
-      batch: "none",
-      kept: [outputChannels, inputChannels],
-      reduced: [],
-      columns: 1,
-      input: { buffer, offset: 0, batch: 0, strides: [1, outputChannels] },
-      output: { buffer: transposed, offset: 0, batch: 0, strides: [inputChannels, 1] },
-      scale: 1,
-    });
-  }
+  build.prepareBack.push({
+    kind: "reduce",
+    name: `transpose_${name}`,
+    batch: "none",
+    kept: [outputChannels, inputChannels],
+    reduced: [],
+    columns: 1,
+    input: { buffer, offset: 0, batch: 0, strides: [1, outputChannels] },
+    output: { buffer: transposed, offset: 0, batch: 0, strides: [inputChannels, 1] },
+    scale: 1,
+  });
   return {
     matrices: [matrix],
-    gradients: [{ ...matrix, buffer: collect }],
+    gradients,
     transposed: [{ buffer: transposed, offset: 0, rowStride: inputChannels }],
   };
 }
@@ -335,10 +329,7 @@ function denseParts(
 ): TensorParts[] {
   return values.map((value, tensor): TensorParts => {
     const rank = dimsOf(executable, tensor).length;
-    const view = viewOf(
-      value,
-      value.sizes.map((_, i) => i),
-    );
+    const view = wholeView(value);
     const x = { ...view, strides: [...view.strides, channels] };
     const added = bias === null ? [] : [{ view: constantRow(bias.buffer, 0, rank + 1), equal: [] }];
     return { products: [{ x, inner: channels, matrix }], addends: added };
@@ -349,16 +340,14 @@ function pointwiseGradients(
   build: Build,
   { layer, inputs, coefficients, bias }: LayerState,
   gradients: readonly Value[],
+  wantsInputs: boolean,
 ): TensorParts[] {
   const { name, executable, inputChannels, outputChannels } = layer;
   for (const [tensor, g] of gradients.entries()) {
     const x = inputs[tensor];
     const sizes = [...g.sizes, executable.lowered.tensors[tensor].fixedSize];
     const view = (value: Value, channels: number) => {
-      const own = viewOf(
-        value,
-        value.sizes.map((_, i) => i),
-      );
+      const own = wholeView(value);
       return { ...own, strides: [...own.strides, channels] };
     };
     const rows = {
@@ -383,5 +372,6 @@ function pointwiseGradients(
       output: { buffer: bias.gradient, offset: 0, rowStride: outputChannels },
     });
   }
+  if (!wantsInputs) return [];
   return denseParts(layer, gradients, outputChannels, coefficients.transposed[0], null);
 }

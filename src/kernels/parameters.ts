@@ -2,6 +2,7 @@
 // biases and positions, transposed matrices for gradients - with the way back for gradients.
 
 import { OptionError } from "../core/errors.ts";
+import { sizeOf } from "../core/shapes.ts";
 import { meanShares } from "../plan/adjoint.ts";
 import { membersOf } from "../plan/merge-tensors.ts";
 import type { ArenaPlan } from "./arena.ts";
@@ -59,7 +60,7 @@ export function gradientTarget(build: Build, name: string, size: number, final: 
 }
 
 export function parameter(build: Build, path: string, shape: readonly number[]): ParameterPlan {
-  const size = shape.reduce((product, n) => product * n, 1);
+  const size = sizeOf(shape);
   const { arena, gradients, parameters } = build;
   const buffer = arena.buffer(path, size);
   const gradient = gradients ? arena.buffer(`gradient of ${path}`, size) : -1;

@@ -3,7 +3,7 @@
 import { UnsupportedError } from "../core/errors.ts";
 import { meanShares } from "../plan/adjoint.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
-import { layOut, type Pass, planArena, type Value, viewOf } from "./arena.ts";
+import { layOut, type Pass, planArena, type Value, viewOf, wholeView } from "./arena.ts";
 import {
   type DifferentiatedLayer,
   gradientPlan,
@@ -220,10 +220,7 @@ function planGradients(
       arena.value(`gradient of output ${id}`, sizes, columns),
     );
     parts = outputs.map((value): TensorParts => {
-      const view = viewOf(
-        value,
-        value.sizes.map((_, i) => i),
-      );
+      const view = wholeView(value);
       return { products: [], addends: [{ view, equal: [] }] };
     });
   }
