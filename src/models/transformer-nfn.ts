@@ -118,7 +118,7 @@ function restReader(spec: SymmetrySpec, inputs: number, outputs: number): Reader
       const atoms = mergeAtoms(base, takeApart(lowered, pick(spec, weights), inputs));
       const features = stack.apply(params, atoms);
       const invariant = scalars === null ? [] : [scalars.apply(features.map((x) => x.ref))];
-      return np.concatenate([...invariant, ...normalized.apply(features, outputs)], 1);
+      return np.concatenate([...invariant, ...normalized.apply(features)], 1);
     },
   };
 }

@@ -144,7 +144,7 @@ export function unfProducts(spec: SymmetrySpec, options: UNFProductsOptions = {}
   const top = denseStack([width, ...head], { dropout });
   const pool = (inputs: np.Array[]): np.Array => {
     const invariant = scalars === null ? [] : [signedLog(scalars.apply(inputs.map((x) => x.ref)))];
-    return np.concatenate([...invariant, ...normalized.apply(inputs, channels)], 1);
+    return np.concatenate([...invariant, ...normalized.apply(inputs)], 1);
   };
   const open = (weights: Parameters<Model["apply"]>[1]) =>
     mergeAtoms(body.base, takeApart(body.lowered, weights, body.channels[0]));
