@@ -38,7 +38,8 @@ const columnMeans = (rows: Rows): number[] =>
 const controlVariate: FlowGradient = (x, y, lines, seed) => {
   const dimension = x[0].length;
   const projections = randomProjections(dimension, lines, seed);
-  const apart = columnMeans(x).map((c, j) => c - columnMeans(y)[j]);
+  const ofTarget = columnMeans(y);
+  const apart = columnMeans(x).map((c, j) => c - ofTarget[j]);
   const inner = projections[0].map((_, l) =>
     projections.reduce((sum, row, j) => sum + row[l] * apart[j], 0),
   );

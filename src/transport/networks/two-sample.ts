@@ -9,6 +9,7 @@ import type { Cloud } from "../points.ts";
 import { treesAround } from "../sample-trees.ts";
 import { sortOrder } from "../sort-order.ts";
 import { splitCloud } from "../splitting.ts";
+import { coordinatesOn } from "../tree-sliced.ts";
 
 /** The value for a labelling: `signed` is 1 / n for points of the first sample and -1 / m for those of the second. */
 export type PreparedStatistic = (signed: Float64Array) => number;
@@ -63,10 +64,7 @@ function slicedStatistic(pooled: Cloud, { lines = 96, seed = 0 }: StatisticOptio
 }
 
 function sortTree(pooled: Cloud, tree: LineTree, delta: number, unit: number): SortedAtoms[] {
-  const coordinates = tree.theta.map((direction, l) => {
-    const start = direction.reduce((sum, c, j) => sum + c * tree.source[l][j], 0);
-    return project(pooled, Float64Array.from(direction)).map((v) => v - start);
-  });
+  const coordinates = coordinatesOn(pooled, tree);
   const splitting = { kind: "distance", delta, unit } as const;
   const { shares } = splitCloud("two-sample test", splitting, pooled, coordinates, tree, 0);
   return coordinates.map((own, l) => {
