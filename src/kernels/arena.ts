@@ -58,6 +58,13 @@ export function viewOf(value: Value, loops: readonly (number | null)[], offset =
   };
 }
 
+/** A value as a view whose loops are its own. */
+export const wholeView = (value: Value): View =>
+  viewOf(
+    value,
+    value.sizes.map((_, i) => i),
+  );
+
 /** A row of numbers that is the same for every network and index. */
 export const constantRow = (buffer: number, offset: number, loops: number): View => ({
   buffer,

@@ -1,10 +1,10 @@
 // Both directions of a layer as operations: equivariant layers on a plan and on its adjoint, and pointwise layers.
 
-import { adjointPlan } from "../plan/adjoint.ts";
+import { exchangedProducts } from "../plan/adjoint.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import type { Product } from "../plan/plan.ts";
 import { schedulePlan } from "../plan/schedule.ts";
-import { constantRow, type Value, viewOf } from "./arena.ts";
+import { constantRow, type Value, viewOf, wholeView } from "./arena.ts";
 import { planMix, type TensorParts } from "./mix.ts";
 import {
   type BiasRow,
@@ -37,6 +37,10 @@ export interface LayerState {
   readonly coefficients: Coefficients;
   readonly bias: BiasRow | null;
   readonly positions: readonly PlannedPositions[];
+}
+
+/** A layer whose gradients are to be planned. */
+export interface DifferentiatedLayer extends LayerState {
   /** The plan of its gradients: the adjoint, and a product for every position table. */
   readonly adjoint: ExecutablePlan;
 }
@@ -56,9 +60,9 @@ const dimsOf = ({ lowered }: ExecutablePlan, tensor: number) =>
   lowered.tensors[tensor].dims.map(({ axis }) => lowered.axes[axis].size);
 
 /** The adjoint of an equivariant layer's plan (of a pointwise one: nothing), then one product a position table. */
-function gradientPlan({ kind, executable, positions }: KernelLayer): ExecutablePlan {
+export function gradientPlan({ kind, executable, positions }: KernelLayer): ExecutablePlan {
   const { lowered } = executable;
-  const adjoint = kind === "equivariant" ? adjointPlan(executable).plan.products : [];
+  const adjoint = kind === "equivariant" ? exchangedProducts(executable.plan) : [];
   const tables = positions.map(({ tensor, dim, size }): Product => {
     const { dims } = lowered.tensors[tensor];
     const slot = { axis: dims[dim].axis, size, parent: null, charge: 0 };
@@ -115,8 +119,7 @@ export function planForward(
     keepBefore: needed,
     next,
   });
-  const adjoint = gradientPlan(layer);
-  return { layer, inputs, written, operands, coefficients, bias, positions, adjoint };
+  return { layer, inputs, written, operands, coefficients, bias, positions };
 }
 
 const common = (
@@ -159,7 +162,7 @@ function addPositions(
 /** Plans the gradients of a layer's parameters and, where `previous` says for whom, of its inputs. */
 export function planBackward(
   build: Build,
-  state: LayerState,
+  state: DifferentiatedLayer,
   gradients: OutputGradients,
   previous: {
     readonly derivative?: TensorsOptions["derivative"];
@@ -179,7 +182,7 @@ export function planBackward(
   const parts =
     layer.kind === "equivariant"
       ? equivariantGradients(build, state, readings, previous !== null)
-      : pointwiseGradients(build, state, gradients.values);
+      : pointwiseGradients(build, state, gradients.values, previous !== null);
   if (previous === null) return null;
   return writeTensors({
     ...common(build, "backward", layer.name, layer.executable),
@@ -196,7 +199,7 @@ export function planBackward(
 /** Gradients of matrices and bias; what the gradients of the inputs are made of. */
 function equivariantGradients(
   build: Build,
-  { layer, operands, coefficients, bias, adjoint }: LayerState,
+  { layer, operands, coefficients, bias, adjoint }: DifferentiatedLayer,
   readings: Readings,
   wantsInputs: boolean,
 ): TensorParts[] {
@@ -215,15 +218,9 @@ function equivariantGradients(
           kind: "outer",
           name: `${name}_gradient_${p}_${x.row}_${g.row}`,
           sizes,
-          x: viewOf(
-            x.value,
-            sizes.map((_, i) => i),
-          ),
+          x: wholeView(x.value),
           inner: x.value.columns,
-          g: viewOf(
-            g.value,
-            sizes.map((_, i) => i),
-          ),
+          g: wholeView(g.value),
           columns: g.value.columns,
           output: { ...matrix, offset: x.row * matrix.rowStride + g.row },
         });
@@ -258,7 +255,7 @@ function equivariantGradients(
 /** Gradients of position tables: of each dimension's entries, over networks and fixed entries that share a row. */
 function planPositionGradients(
   build: Build,
-  { layer, positions, adjoint }: LayerState,
+  { layer, positions, adjoint }: DifferentiatedLayer,
   readings: Readings,
 ): void {
   const first = adjoint.plan.products.length - positions.length;
@@ -294,23 +291,23 @@ function planDense(
   if (!build.gradients) return { matrices: [matrix], gradients: [], transposed: [] };
   const size = inputChannels * outputChannels;
   const collect = gradientTarget(build, `${name}_weight`, size, gradient);
+  const gradients = [{ ...matrix, buffer: collect }];
+  if (!wantsInputs) return { matrices: [matrix], gradients, transposed: [] };
   const transposed = build.arena.buffer(`${name} transposed`, size);
-  if (wantsInputs) {
-    build.prepareBack.push({
-      kind: "reduce",
-      name: `transpose_${name}`,
-      batch: "none",
-      kept: [outputChannels, inputChannels],
-      reduced: [],
-      columns: 1,
-      input: { buffer, offset: 0, batch: 0, strides: [1, outputChannels] },
-      output: { buffer: transposed, offset: 0, batch: 0, strides: [inputChannels, 1] },
-      scale: 1,
-    });
-  }
+  build.prepareBack.push({
+    kind: "reduce",
+    name: `transpose_${name}`,
+    batch: "none",
+    kept: [outputChannels, inputChannels],
+    reduced: [],
+    columns: 1,
+    input: { buffer, offset: 0, batch: 0, strides: [1, outputChannels] },
+    output: { buffer: transposed, offset: 0, batch: 0, strides: [inputChannels, 1] },
+    scale: 1,
+  });
   return {
     matrices: [matrix],
-    gradients: [{ ...matrix, buffer: collect }],
+    gradients,
     transposed: [{ buffer: transposed, offset: 0, rowStride: inputChannels }],
   };
 }
@@ -332,10 +329,7 @@ function denseParts(
 ): TensorParts[] {
   return values.map((value, tensor): TensorParts => {
     const rank = dimsOf(executable, tensor).length;
-    const view = viewOf(
-      value,
-      value.sizes.map((_, i) => i),
-    );
+    const view = wholeView(value);
     const x = { ...view, strides: [...view.strides, channels] };
     const added = bias === null ? [] : [{ view: constantRow(bias.buffer, 0, rank + 1), equal: [] }];
     return { products: [{ x, inner: channels, matrix }], addends: added };
@@ -346,16 +340,14 @@ function pointwiseGradients(
   build: Build,
   { layer, inputs, coefficients, bias }: LayerState,
   gradients: readonly Value[],
+  wantsInputs: boolean,
 ): TensorParts[] {
   const { name, executable, inputChannels, outputChannels } = layer;
   for (const [tensor, g] of gradients.entries()) {
     const x = inputs[tensor];
     const sizes = [...g.sizes, executable.lowered.tensors[tensor].fixedSize];
     const view = (value: Value, channels: number) => {
-      const own = viewOf(
-        value,
-        value.sizes.map((_, i) => i),
-      );
+      const own = wholeView(value);
       return { ...own, strides: [...own.strides, channels] };
     };
     const rows = {
@@ -380,5 +372,6 @@ function pointwiseGradients(
       output: { buffer: bias.gradient, offset: 0, rowStride: outputChannels },
     });
   }
+  if (!wantsInputs) return [];
   return denseParts(layer, gradients, outputChannels, coefficients.transposed[0], null);
 }

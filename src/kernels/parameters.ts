@@ -2,7 +2,8 @@
 // biases and positions, transposed matrices for gradients - with the way back for gradients.
 
 import { OptionError } from "../core/errors.ts";
-import { adjointPlan } from "../plan/adjoint.ts";
+import { sizeOf } from "../core/shapes.ts";
+import { meanShares } from "../plan/adjoint.ts";
 import { membersOf } from "../plan/merge-tensors.ts";
 import type { ArenaPlan } from "./arena.ts";
 import type { Matrix, Operation, ReduceOperation } from "./wasm/operations.ts";
@@ -59,7 +60,7 @@ export function gradientTarget(build: Build, name: string, size: number, final: 
 }
 
 export function parameter(build: Build, path: string, shape: readonly number[]): ParameterPlan {
-  const size = shape.reduce((product, n) => product * n, 1);
+  const size = sizeOf(shape);
   const { arena, gradients, parameters } = build;
   const buffer = arena.buffer(path, size);
   const gradient = gradients ? arena.buffer(`gradient of ${path}`, size) : -1;
@@ -174,7 +175,7 @@ function transpose(build: Build, layer: KernelLayer, matrix: Matrix, product: nu
   const { executable, inputChannels, aggregation, name } = layer;
   const { rows, columns } = productShape(layer, product);
   const buffer = build.arena.buffer(`${name} transposed ${product}`, rows * columns);
-  const shares = adjointPlan(executable).shares(product, inputChannels);
+  const shares = meanShares(executable, product, inputChannels);
   let from = 0;
   for (const { tensor } of executable.plan.products[product].features) {
     const width = executable.lowered.tensors[tensor].fixedSize * inputChannels;

@@ -1,10 +1,17 @@
 // The whole program of a stack, still as data: its arena and the operations of every pass, in order.
 
 import { UnsupportedError } from "../core/errors.ts";
-import { adjointPlan } from "../plan/adjoint.ts";
+import { meanShares } from "../plan/adjoint.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
-import { layOut, type Pass, planArena, type Value, viewOf } from "./arena.ts";
-import { type LayerState, type OutputGradients, planBackward, planForward } from "./layers.ts";
+import { layOut, type Pass, planArena, type Value, viewOf, wholeView } from "./arena.ts";
+import {
+  type DifferentiatedLayer,
+  gradientPlan,
+  type LayerState,
+  type OutputGradients,
+  planBackward,
+  planForward,
+} from "./layers.ts";
 import { placement, type TensorParts } from "./mix.ts";
 import type { Layout } from "./nest.ts";
 import type { Operation } from "./wasm/operations.ts";
@@ -179,7 +186,7 @@ function planPool(
 }
 
 /** What the gradient of a layer's inputs is multiplied by, and who reads it: the layer before. */
-function previousOf(state: LayerState): {
+function previousOf(state: DifferentiatedLayer): {
   derivative?: TensorsOptions["derivative"];
   next: NextReader | null;
 } {
@@ -196,11 +203,12 @@ function previousOf(state: LayerState): {
 function planGradients(
   build: Build,
   { pool }: KernelStack,
-  states: readonly LayerState[],
+  layers: readonly LayerState[],
   pooled: Value | undefined,
   inputGradients: boolean,
 ): { outputs: readonly Value[]; inputs: readonly Value[] } {
   const { arena, backward } = build;
+  const states = layers.map((state) => ({ ...state, adjoint: gradientPlan(state.layer) }));
   const last = states[states.length - 1];
   let parts: TensorParts[];
   let outputs: Value[];
@@ -212,10 +220,7 @@ function planGradients(
       arena.value(`gradient of output ${id}`, sizes, columns),
     );
     parts = outputs.map((value): TensorParts => {
-      const view = viewOf(
-        value,
-        value.sizes.map((_, i) => i),
-      );
+      const view = wholeView(value);
       return { products: [], addends: [{ view, equal: [] }] };
     });
   }
@@ -253,7 +258,7 @@ function poolGradients(
   channels: number,
 ): TensorParts[] {
   const { lowered, plan } = executable;
-  const shares = adjointPlan(executable).shares(0, channels);
+  const shares = meanShares(executable, 0, channels);
   const shared = arena.value("shares of pooled", [], gradient.columns);
   const parts = lowered.tensors.map((): TensorParts => ({ products: [], addends: [] }));
   let column = 0;

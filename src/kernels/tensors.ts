@@ -3,7 +3,7 @@
 
 import type { LoweredSpec } from "../symmetry/lower.ts";
 import type { Schedule } from "../plan/schedule.ts";
-import { type ArenaPlan, type Value, viewOf } from "./arena.ts";
+import { type ArenaPlan, type Value, wholeView } from "./arena.ts";
 import type { TensorParts } from "./mix.ts";
 import type { Operation, View } from "./wasm/operations.ts";
 import type { PointwiseName } from "./pointwise.ts";
@@ -84,10 +84,7 @@ function tensorOperation(
   const { fixedSize } = lowered.tensors[id];
   const extra = splitFixed ? [channels] : [];
   const own = (of: Value): View => {
-    const view = viewOf(
-      of,
-      sizes.map((_, i) => i),
-    );
+    const view = wholeView(of);
     return { ...view, strides: [...view.strides, ...extra] };
   };
   return {

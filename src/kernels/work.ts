@@ -1,9 +1,8 @@
 // How much work an operation is: what decides whether threads share it.
 
+import { sizeOf } from "../core/shapes.ts";
 import type { Operation } from "./wasm/operations.ts";
 import type { KernelProgram } from "./program.ts";
-
-const product = (sizes: readonly number[]) => sizes.reduce((all, size) => all * size, 1);
 
 /** Multiplications and additions of numbers, for one network. */
 export function workOf(operation: Operation): number {
@@ -11,12 +10,12 @@ export function workOf(operation: Operation): number {
     case "stream": {
       const { sizes, products, addends, sums, columns } = operation;
       const inner = products.reduce((sum, part) => sum + part.inner, 0);
-      return product(sizes) * columns * (inner + addends.length + sums.length + 1);
+      return sizeOf(sizes) * columns * (inner + addends.length + sums.length + 1);
     }
     case "outer":
-      return product(operation.sizes) * operation.inner * operation.columns;
+      return sizeOf(operation.sizes) * operation.inner * operation.columns;
     case "reduce":
-      return product(operation.kept) * product(operation.reduced) * operation.columns;
+      return sizeOf(operation.kept) * sizeOf(operation.reduced) * operation.columns;
     case "clear":
     case "combine":
     case "expand":

@@ -14,6 +14,15 @@ export function checkSizes(name: string, sizes: unknown): void {
   );
 }
 
+/** @throws {OptionError} unless `channels` are sizes of an input and of at least one layer. */
+export function checkChannels(caller: string, channels: readonly number[]): void {
+  checkSizes(`${caller}: channels`, channels);
+  if (channels.length >= 2) return;
+  throw new OptionError(
+    `${caller}: channels needs an input and at least one layer, got ${channels.length} entries`,
+  );
+}
+
 /** @throws {OptionError} unless the value is one of the choices. */
 export function checkChoice(name: string, value: unknown, choices: readonly unknown[]): void {
   if (choices.includes(value)) return;

@@ -6,7 +6,7 @@ import { concatenateAll } from "./pointwise/concatenate.ts";
 import { type Aggregation, placeProducts, readFeatures } from "./execute.ts";
 import { type ColumnGroup, groupColumns, sideBySide, splitRows } from "./products/multiply.ts";
 import { sliceAlong } from "./take-apart.ts";
-import { adjointPlan } from "../plan/adjoint.ts";
+import { adjointPlan, meanShares } from "../plan/adjoint.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import { keepParams, type LayerParams } from "./layer.ts";
 import { type CompiledStage, type Stage, stage } from "./stage.ts";
@@ -66,7 +66,7 @@ export function equivariantStages(options: EquivariantStagesOptions): Stage[] {
       }),
   );
   const shares = plan.products.map((_, p) =>
-    aggregation === "mean" ? adjoint.shares(p, inputChannels) : null,
+    aggregation === "mean" ? meanShares(executable, p, inputChannels) : null,
   );
   const mix: Stage = {
     scope: options.scope,

@@ -5,7 +5,7 @@ import { numpy as np } from "@jax-js/jax";
 import { OptionError } from "../core/errors.ts";
 import { concatenateAll } from "./pointwise/concatenate.ts";
 import { type Aggregation, placeProducts, readFeatures } from "./execute.ts";
-import { adjointPlan } from "../plan/adjoint.ts";
+import { adjointPlan, meanShares } from "../plan/adjoint.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import { schedulePlan } from "../plan/schedule.ts";
 import { type Stage, stage } from "./stage.ts";
@@ -55,7 +55,9 @@ export function invariantPool(
         (_, inputs) => [apply(inputs)],
         (inputs, [gradient]) => {
           const factors =
-            aggregation === "mean" ? np.reshape(np.array(adjoint.shares(0, channels)), [1, -1]) : 1;
+            aggregation === "mean"
+              ? np.reshape(np.array(meanShares(pooled, 0, channels)), [1, -1])
+              : 1;
           const shared = np.multiply(gradient, factors);
           return placeProducts(adjoint, [shared], inputs[0].shape[0], channels);
         },

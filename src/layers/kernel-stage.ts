@@ -63,12 +63,11 @@ function runForward(
 
 function runBackward(
   running: RunningProgram,
-  batch: number,
   gradients: readonly np.Array[],
   wanted: boolean,
 ): { params: LayerParams; inputs: np.Array[] } {
-  const { outputGradients, parameters, inputGradients } = running.program;
-  if (wanted && inputGradients.length === 0)
+  const { outputGradients, parameters } = running.program;
+  if (wanted)
     throw new EnvironmentError('kernels: gradients of the weights are left to backend "engine"');
   for (const [i, value] of outputGradients.entries())
     running.values(value).set(numbersOf(gradients[i]));
@@ -76,12 +75,7 @@ function runBackward(
   const ofParams = parameters.map(
     ({ path, gradient, shape }) => [path, arrayOf(running.numbers(gradient), shape)] as const,
   );
-  const ofInputs = wanted
-    ? inputGradients.map((value) =>
-        arrayOf(running.values(value), [batch, ...value.sizes, value.columns]),
-      )
-    : [];
-  return { params: Object.fromEntries(ofParams), inputs: ofInputs };
+  return { params: Object.fromEntries(ofParams), inputs: [] };
 }
 
 /** A program on as many threads as it is worth. */
@@ -131,7 +125,7 @@ export function kernelStage(scope: string, stack: () => KernelStack): Stage {
           if (current && sameArrays(held.inputs, inputs)) {
             for (const array of [...Object.values(params), ...inputs]) array.dispose();
           } else runForward(own, held, params, inputs);
-          return runBackward(own, batch, cotangents, wanted);
+          return runBackward(own, cotangents, wanted);
         },
         dispose: () => {
           running?.end();

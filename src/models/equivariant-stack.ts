@@ -1,7 +1,6 @@
 // The equivariant part of a functional: layers over a lowered spec, with activations between them.
 
 import type { numpy as np } from "@jax-js/jax";
-import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
 import {
   type ActivationName,
@@ -10,7 +9,7 @@ import {
   checkActivation,
 } from "../layers/pointwise/activation.ts";
 import { dense } from "../layers/pointwise/dense.ts";
-import { checkChoice, checkRange, checkSizes } from "../layers/check-options.ts";
+import { checkChannels, checkChoice, checkRange } from "../layers/check-options.ts";
 import { type BiasKind, equivariantLinear } from "../layers/equivariant-linear.ts";
 import type { Layer, LayerParams } from "../layers/layer.ts";
 import {
@@ -81,7 +80,7 @@ function checkEquivariantOptions(
   options: Omit<EquivariantOptions, "channels">,
   channels: readonly number[],
 ): void {
-  checkSizes("unf: channels", channels);
+  checkChannels("unf", channels);
   checkChoice("unf: activation", options.activation, activationNames);
   checkChoice("unf: bias", options.bias, ["full", "tensor", "none"]);
   checkChoice("unf: aggregation", options.aggregation, ["mean", "sum"]);
@@ -121,10 +120,6 @@ export function equivariantStack(
   const shared = share && { share };
   const body = { pointwise, activation, bias, aggregation, fixedAxes, scales, init, ...shared };
   checkEquivariantOptions({ ...body, positions, backend }, channels);
-  if (channels.length < 2)
-    throw new OptionError(
-      `unf: channels needs an input and at least one layer, got ${channels.length} entries`,
-    );
   const lowered = lowerSpec(spec, { fixedAxes });
   const merged = mergeTensors(lowered);
   const executable = planLowered(merged, scales);

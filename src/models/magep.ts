@@ -2,11 +2,11 @@
 // published: kernels collapsed by a Monomial layer, layers whose matrices between factors are frozen, an invariant layer whose
 // matrices are trained, a dense head. Networks with sine or tanh are read by the layer for positive scales, as published.
 
-import { OptionError, UnsupportedError } from "../core/errors.ts";
+import { UnsupportedError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
 import { activate } from "../layers/pointwise/activation.ts";
 import { activationOf } from "../layers/products/charged-activation.ts";
-import { checkDropout, checkSizes } from "../layers/check-options.ts";
+import { checkChannels, checkDropout, checkSizes } from "../layers/check-options.ts";
 import { denseStack } from "../layers/pointwise/dense.ts";
 import { equivariantLinear } from "../layers/equivariant-linear.ts";
 import { prefixed, scoped } from "../layers/layer.ts";
@@ -122,13 +122,9 @@ function refuseTracing(name: string, channels: readonly number[]): never {
 export function magep(spec: SymmetrySpec, options: MagepOptions = {}): Model {
   const { name = "magep", channels = [1, 20, 20, 20], head = [500, 500, 1] } = options;
   const { dropout = 0 } = options;
-  checkSizes(`${name}: channels`, channels);
+  checkChannels(name, channels);
   checkSizes(`${name}: head`, head);
   checkDropout(`${name}: dropout`, dropout);
-  if (channels.length < 2)
-    throw new OptionError(
-      `${name}: channels needs an input and at least one layer, got ${channels.length} entries`,
-    );
   const { body, lowered, opening } = magepBody(spec, name, channels);
   const top = denseStack([channels[channels.length - 1], ...head], { dropout });
   const open = (weights: Parameters<Model["apply"]>[1]) =>

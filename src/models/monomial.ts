@@ -6,7 +6,7 @@ import { numpy as np } from "@jax-js/jax";
 import { deriveSeed } from "../core/random.ts";
 import { activate } from "../layers/pointwise/activation.ts";
 import { activationOf } from "../layers/products/charged-activation.ts";
-import { checkDropout, checkSizes } from "../layers/check-options.ts";
+import { checkChannels, checkDropout, checkSizes } from "../layers/check-options.ts";
 import { denseStack } from "../layers/pointwise/dense.ts";
 import { equivariantLinear } from "../layers/equivariant-linear.ts";
 import { type LayerParams, normalArray, prefixed, scoped } from "../layers/layer.ts";
@@ -108,7 +108,7 @@ function fixedOrder(axes: readonly (string | null)[]): number[] {
 export function monomial(spec: SymmetrySpec, options: MonomialOptions = {}): Model {
   const { name = "monomial", channels = [1, 16, 16, 5], head = [200, 200, 1] } = options;
   const { dropout = 0 } = options;
-  checkSizes(`${name}: channels`, channels);
+  checkChannels(name, channels);
   checkSizes(`${name}: head`, head);
   checkDropout(`${name}: dropout`, dropout);
   const lowered = lowerSpec(spec);

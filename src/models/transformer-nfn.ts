@@ -6,7 +6,7 @@
 
 import { numpy as np } from "@jax-js/jax";
 import { deriveSeed } from "../core/random.ts";
-import { checkDropout, checkSizes } from "../layers/check-options.ts";
+import { checkChannels, checkDropout, checkSizes } from "../layers/check-options.ts";
 import { denseStack } from "../layers/pointwise/dense.ts";
 import { equivariantLinear } from "../layers/equivariant-linear.ts";
 import { invariantPool } from "../layers/invariant-pool.ts";
@@ -118,7 +118,7 @@ function restReader(spec: SymmetrySpec, inputs: number, outputs: number): Reader
       const atoms = mergeAtoms(base, takeApart(lowered, pick(spec, weights), inputs));
       const features = stack.apply(params, atoms);
       const invariant = scalars === null ? [] : [scalars.apply(features.map((x) => x.ref))];
-      return np.concatenate([...invariant, ...normalized.apply(features, outputs)], 1);
+      return np.concatenate([...invariant, ...normalized.apply(features)], 1);
     },
   };
 }
@@ -129,7 +129,7 @@ function restReader(spec: SymmetrySpec, inputs: number, outputs: number): Reader
  */
 export function transformerNFN(spec: SymmetrySpec, options: TransformerNFNOptions = {}): Model {
   const { name = "transformer-nfn", channels = [1, 10], head = [1], dropout = 0 } = options;
-  checkSizes(`${name}: channels`, channels);
+  checkChannels(name, channels);
   checkSizes(`${name}: head`, head);
   checkDropout(`${name}: dropout`, dropout);
   const { blocks, rest } = transformerBlocks(spec, name);

@@ -7,7 +7,7 @@ import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
 import { type ActivationName, activationNames } from "../layers/pointwise/activation.ts";
 import { chargedActivation, withGates } from "../layers/products/charged-activation.ts";
-import { checkChoice, checkRange, checkSizes } from "../layers/check-options.ts";
+import { checkChannels, checkChoice, checkRange, checkSizes } from "../layers/check-options.ts";
 import { denseStack } from "../layers/pointwise/dense.ts";
 import { type BiasKind, equivariantLinear } from "../layers/equivariant-linear.ts";
 import { initKinds, type InitKind } from "../layers/initial-coefficients.ts";
@@ -57,11 +57,7 @@ export interface UNFProductsOptions extends ProductsBodyOptions {
 /** @throws {OptionError} naming the first value that is out of its range. */
 function checkBody(options: ProductsBodyOptions): void {
   const { name = "unf-products", channels = [1, 16, 16] } = options;
-  checkSizes(`${name}: channels`, channels);
-  if (channels.length < 2)
-    throw new OptionError(
-      `${name}: channels needs an input and at least one layer, got ${channels.length} entries`,
-    );
+  checkChannels(name, channels);
   checkChoice(`${name}: activation`, options.activation ?? "relu", activationNames);
   checkChoice(`${name}: bias`, options.bias ?? "full", ["full", "tensor", "none"]);
   checkChoice(`${name}: aggregation`, options.aggregation ?? "mean", ["mean", "sum"]);
@@ -144,7 +140,7 @@ export function unfProducts(spec: SymmetrySpec, options: UNFProductsOptions = {}
   const top = denseStack([width, ...head], { dropout });
   const pool = (inputs: np.Array[]): np.Array => {
     const invariant = scalars === null ? [] : [signedLog(scalars.apply(inputs.map((x) => x.ref)))];
-    return np.concatenate([...invariant, ...normalized.apply(inputs, channels)], 1);
+    return np.concatenate([...invariant, ...normalized.apply(inputs)], 1);
   };
   const open = (weights: Parameters<Model["apply"]>[1]) =>
     mergeAtoms(body.base, takeApart(body.lowered, weights, body.channels[0]));

@@ -3,14 +3,9 @@
 
 import type { LoweredSpec } from "../symmetry/lower.ts";
 import type { TensorRole } from "../symmetry/formula.ts";
-import type { Pattern } from "./plan.ts";
+import type { Plan, Product } from "./plan.ts";
 import type { ExecutablePlan } from "./plan-spec.ts";
 import { schedulePlan } from "./schedule.ts";
-
-export interface AdjointPlan extends ExecutablePlan {
-  /** Where features are means: the part of a mean's gradient that each of its entries gets, for every column of a product. */
-  shares(product: number, channels: number): number[];
-}
 
 const exchanged: Readonly<Record<TensorRole, TensorRole>> = {
   both: "both",
@@ -28,30 +23,27 @@ function exchangeRoles(lowered: LoweredSpec): LoweredSpec {
   return { ...lowered, tensors };
 }
 
-/** The plan whose reductions are the adjoints of `plan`'s placements, and the other way round. */
-export function adjointPlan({ lowered: original, plan }: ExecutablePlan): AdjointPlan {
-  const lowered = exchangeRoles(original);
-  const products = plan.products.map(({ slots, features, targets }) => ({
-    slots,
-    features: targets,
-    targets: features,
-  }));
-  const entriesOf = ({ tensor, blocks }: Pattern) =>
-    blocks
+/** The products of a plan with features and targets exchanged. */
+export const exchangedProducts = ({ products }: Plan): Product[] =>
+  products.map(({ slots, features, targets }) => ({ slots, features: targets, targets: features }));
+
+/** Where features are means: the part of a mean's gradient that each of its entries gets, for every column of a product. */
+export const meanShares = (
+  { lowered: { axes, tensors }, plan }: ExecutablePlan,
+  product: number,
+  channels: number,
+): number[] =>
+  plan.products[product].features.flatMap(({ tensor, blocks }) => {
+    const { dims: axesOf, fixedSize } = tensors[tensor];
+    const entries = blocks
       .filter(({ slot }) => slot === null)
-      .reduce(
-        (n, { dims }) => n * lowered.axes[lowered.tensors[tensor].dims[dims[0]].axis].size,
-        1,
-      );
-  const swapped = Object.freeze({ products, terms: plan.terms });
-  return {
-    lowered,
-    plan: swapped,
-    schedule: schedulePlan(lowered, swapped),
-    shares: (product, channels) =>
-      plan.products[product].features.flatMap((feature) => {
-        const columns = lowered.tensors[feature.tensor].fixedSize * channels;
-        return Array.from({ length: columns }, () => 1 / entriesOf(feature));
-      }),
-  };
+      .reduce((n, { dims }) => n * axes[axesOf[dims[0]].axis].size, 1);
+    return Array.from({ length: fixedSize * channels }, () => 1 / entries);
+  });
+
+/** The plan whose reductions are the adjoints of `plan`'s placements, and the other way round. */
+export function adjointPlan({ lowered: original, plan }: ExecutablePlan): ExecutablePlan {
+  const lowered = exchangeRoles(original);
+  const swapped = Object.freeze({ products: exchangedProducts(plan), terms: plan.terms });
+  return { lowered, plan: swapped, schedule: schedulePlan(lowered, swapped) };
 }

@@ -61,6 +61,14 @@ export type Formula =
       readonly frequency: number;
     };
 
+/** Shape of the coefficients of a formula, or null where it has none. */
+export function coefficientShape(formula: Formula, channels: number): number[] | null {
+  if (formula.op === "sum") return formula.learned ? [formula.operands.length, channels] : null;
+  if (formula.op !== "map") return null;
+  const { from, to, matrix } = formula;
+  return matrix === "full" ? [from * channels, to * channels] : [from, to, channels];
+}
+
 interface Roled {
   readonly role?: TensorRole;
 }

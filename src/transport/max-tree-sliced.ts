@@ -8,7 +8,7 @@ import type { LineTree } from "./line-trees.ts";
 import { checkCount, finitePower, type Points } from "./points.ts";
 import { lineTree } from "./sample-trees.ts";
 import { orderRoot } from "./sliced.ts";
-import { flowCost } from "./flows/tree-flow.ts";
+import { flowCost } from "./tree-flow.ts";
 import {
   solveTree,
   type TreeProblem,

@@ -68,6 +68,14 @@ export function readClouds(caller: string, x: Points, y: Points): readonly [Clou
   return [first, second];
 }
 
+/** The points of both clouds, those of the first before. */
+export function joinClouds(x: Cloud, y: Cloud): Cloud {
+  const data = new Float64Array(x.data.length + y.data.length);
+  data.set(x.data);
+  data.set(y.data, x.data.length);
+  return { size: x.size + y.size, dimension: x.dimension, data };
+}
+
 /** How far the sum of given weights may lie from 1; rounding of float32 weights stays inside. */
 const sumTolerance = 1e-5;
 

@@ -98,6 +98,37 @@ export function sampleTrees(options: SampleTreesOptions): LineTree[] {
   });
 }
 
+/** Trees around clouds, and the unit in which distances to their lines are measured. */
+export interface TreesAround {
+  readonly trees: readonly LineTree[];
+  /** The scale of the clouds; 1 where all their points are equal. */
+  readonly unit: number;
+}
+
+/**
+ * Concurrent trees around clouds, as many as `lines` are worth, at least one.
+ * @throws {OptionError} for counts below 1; {ShapeError} for clouds of different dimensions
+ */
+export function treesAround(
+  clouds: readonly Points[],
+  {
+    lines,
+    linesPerTree = 4,
+    seed,
+  }: { readonly lines: number; readonly linesPerTree?: number; readonly seed: number },
+): TreesAround {
+  checkCount("treesAround", "lines", lines);
+  const { mean, scale } = pooledMoments(...clouds);
+  const trees = sampleTrees({
+    trees: Math.max(1, Math.round(lines / linesPerTree)),
+    lines: linesPerTree,
+    dimension: mean.length,
+    around: clouds,
+    seed,
+  });
+  return { trees, unit: scale === 0 ? 1 : scale };
+}
+
 const sampleDirections = (
   shape: TreeShape,
   lines: number,

@@ -1,7 +1,7 @@
 // TS-Sobolev edge weights (tree-sliced Sobolev transport): an edge weighs the integral of (1 + length beyond)^(1 - p) over its
 // points, where the length beyond is that of the whole subtree on the far side from the root.
 
-import type { EdgeWeights, TreeFlow } from "./flows/tree-flow.ts";
+import type { EdgeWeights, TreeFlow } from "./tree-flow.ts";
 
 /** An integral of s^(1 - p). */
 export const sobolevIntegral = (s: number, p: number): number =>

@@ -6,6 +6,7 @@ import {
   checkOrder,
   type Cloud,
   finitePower,
+  joinClouds,
   type Points,
   readClouds,
   readWeights,
@@ -27,7 +28,7 @@ import {
   lengthWeights,
   type TreeFlow,
   treeFlow,
-} from "./flows/tree-flow.ts";
+} from "./tree-flow.ts";
 
 export interface TreeSlicedOptions {
   /** Systems of lines, over which the mean is taken: see `sampleTrees`. */
@@ -61,13 +62,6 @@ export interface TreeProblem extends Required<Omit<TreeSlicedOptions, "a" | "b" 
   readonly first: number;
   /** Weights of x, then those of y with a minus: [n + m] */
   readonly signed: Float64Array;
-}
-
-function joinClouds(x: Cloud, y: Cloud): Cloud {
-  const data = new Float64Array(x.data.length + y.data.length);
-  data.set(x.data);
-  data.set(y.data, x.data.length);
-  return { size: x.size + y.size, dimension: x.dimension, data };
 }
 
 /** All arguments checked and read. @throws {ShapeError} @throws {OptionError} */
@@ -107,7 +101,7 @@ export interface SolvedTree {
 }
 
 /** Coordinates of the points on every line of a tree: [k][points] */
-function coordinatesOn(cloud: Cloud, { theta, source }: LineTree): Float64Array[] {
+export function coordinatesOn(cloud: Cloud, { theta, source }: LineTree): Float64Array[] {
   const directions = theta.map((direction) => Float64Array.from(direction));
   const coordinates = projectAll(cloud, directions);
   for (const [l, values] of coordinates.entries()) {

@@ -5,18 +5,15 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { sizeOf } from "../../src/core/shapes.ts";
 import { startEngine } from "../../src/engine/start.ts";
 import { deriveTensors } from "../../src/layers/products/derive.ts";
-import {
-  coefficientShape,
-  referenceDerived,
-} from "../../src/layers/reference/reference-derived.ts";
+import { referenceDerived } from "../support/products/reference-derived.ts";
 import { deriveProducts } from "../../src/plan/products/derive-products.ts";
 import { lowerSpec, type LoweredSpec } from "../../src/symmetry/lower.ts";
 import { defineSpec } from "../../src/symmetry/spec.ts";
-import { isRead } from "../../src/symmetry/formula.ts";
+import { coefficientShape, isRead } from "../../src/symmetry/formula.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 import { randomStream } from "../../src/core/random.ts";
-import { gap, normalCoefficients, shapeOf } from "../support/derived.ts";
+import { gap, normalCoefficients, shapeOf } from "../support/products/derived.ts";
 import { modelSpec } from "../support/networks.ts";
 import { residualSpec } from "../support/specs.ts";
 

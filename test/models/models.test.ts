@@ -6,7 +6,11 @@ import { startEngine } from "../../src/engine/start.ts";
 import { buildModel, modelNames, modelEntry } from "../../src/models/registry.ts";
 import type { Params } from "../../src/models/model.ts";
 import { weightStatistics } from "../../src/models/stat-nn.ts";
-import { unf } from "../../src/models/unf.ts";
+import { magep } from "../../src/models/magep.ts";
+import { monomial } from "../../src/models/monomial.ts";
+import { transformerNFN } from "../../src/models/transformer-nfn.ts";
+import { equivariantUNF, unf } from "../../src/models/unf.ts";
+import { equivariantProducts, unfProducts } from "../../src/models/unf-products.ts";
 import { dropUnits } from "../../src/layers/pointwise/dense.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import { defineSpec } from "../../src/symmetry/spec.ts";
@@ -20,6 +24,15 @@ const spec = mlpSpec([4, 6, 3], { scale: "positive" });
 
 /** Transformer-NFN reads Transformers only and has a file of its own. */
 const names = modelNames().filter((name) => name !== "transformer-nfn");
+
+test.each([unf, equivariantUNF, unfProducts, equivariantProducts, monomial, magep, transformerNFN])(
+  "$name refuses channels without a layer",
+  (build) => {
+    const message = /channels needs an input and at least one layer, got 1 entries/;
+    expect(() => build(spec, { channels: [1] })).toThrow(message);
+    expect(() => build(spec, { channels: [1, 2] })).not.toThrow(message);
+  },
+);
 
 describe.each(names)("%s", (name) => {
   const model = buildModel(name, spec);

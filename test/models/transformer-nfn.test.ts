@@ -25,7 +25,7 @@ import {
   normalCoefficients,
   onesCoefficients,
   referenceLayer,
-} from "../support/derived.ts";
+} from "../support/products/derived.ts";
 import { noisyParams, weightFunction } from "../support/maps.ts";
 import { modelSpec } from "../support/networks.ts";
 

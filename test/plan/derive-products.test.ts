@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { sampleElement } from "../../src/symmetry/element.ts";
 import { actOn } from "../../src/symmetry/act.ts";
-import { referenceDerived } from "../../src/layers/reference/reference-derived.ts";
+import { referenceDerived } from "../support/products/reference-derived.ts";
 import {
   deriveProducts,
   type DeriveProductsOptions,
@@ -20,7 +20,7 @@ import {
   moved,
   normalCoefficients,
   referenceLayer,
-} from "../support/derived.ts";
+} from "../support/products/derived.ts";
 import { randomChargedSpec } from "../support/random/random-charged-spec.ts";
 import { modelFiles, modelSpec } from "../support/networks.ts";
 import { residualSpec } from "../support/specs.ts";

@@ -6,7 +6,7 @@ import { randomStream } from "../../src/core/random.ts";
 import { actOn } from "../../src/symmetry/act.ts";
 import { sampleElement } from "../../src/symmetry/element.ts";
 import type { DenseFeature } from "../../src/layers/reference/reference.ts";
-import { referenceDerived } from "../../src/layers/reference/reference-derived.ts";
+import { referenceDerived } from "../support/products/reference-derived.ts";
 import { layerSequence } from "../../src/plan/layer-sequence.ts";
 import { magepProducts, type MagepOptions } from "../../src/plan/products/magep-products.ts";
 import { readAll } from "../../src/plan/roles.ts";
@@ -21,7 +21,7 @@ import {
   normalCoefficients,
   onesCoefficients,
   referenceLayer,
-} from "../support/derived.ts";
+} from "../support/products/derived.ts";
 import { rank } from "../support/terms.ts";
 
 const spec = (sizes: readonly number[], scale: "positive" | "sign" = "positive") =>

@@ -6,7 +6,7 @@ import { orthonormalDirections, randomProjections } from "../../src/transport/di
 import { lineTree, sampleTrees } from "../../src/transport/sample-trees.ts";
 import { slicedWasserstein } from "../../src/transport/sliced.ts";
 import { energyDistance, slicedWassersteinLCV } from "../../src/transport/sliced-variants.ts";
-import { treeFlow } from "../../src/transport/flows/tree-flow.ts";
+import { treeFlow } from "../../src/transport/tree-flow.ts";
 import { treeSlicedWasserstein } from "../../src/transport/tree-sliced.ts";
 import { normalCloud, type Rows, star } from "../support/transport/clouds.ts";
 

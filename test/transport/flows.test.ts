@@ -54,6 +54,33 @@ test.each(methods)(
   },
 );
 
+describe("few lines and a target of equal points", () => {
+  const still = x.map(() => [0.5, -1, 2]);
+  const ofTrees = methods.filter(([name]) => /tsw/.test(name));
+
+  test.each(ofTrees)("%s has a gradient with 1 line, that of one tree, and none with 0", (name) => {
+    const { gradient } = flowMethods[name];
+    const one = gradient(x, y, 1, 5);
+    expect(one.some((v) => v !== 0)).toBe(true);
+    expect(one).toEqual(gradient(x, y, 4, 5));
+    if (name !== "max-tsw-sl") {
+      expect(one).not.toEqual(gradient(x, y, 8, 5));
+      expect(() => gradient(x, y, 0, 5)).toThrow("lines is 0");
+    }
+  });
+
+  test.each(ofTrees)("%s moves points towards a target that is one point", (name) => {
+    const gradient = flowMethods[name].gradient(x, still, 40, 5);
+    const along = gradient.reduce(
+      (sum, v, at) => sum + v * (x[Math.floor(at / 3)][at % 3] - still[0][at % 3]),
+      0,
+    );
+    expect(along).toBeGreaterThan(0.01);
+    const away = flowMethods[name].gradient(still, still, 40, 5);
+    expect(Math.max(...away.map(Math.abs))).toBeLessThan(1e-9);
+  });
+});
+
 test("sliced W1 arrives: W2 squared below 1e-4 with few points", () => {
   const options = { dataset: "swiss-roll", rate: 0.02, seed: 3, points: 20, lines: 20 } as const;
   const last = [...gradientFlow({ ...options, method: "sw-1", iterations: 600, every: 600 })].at(

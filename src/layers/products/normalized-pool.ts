@@ -13,7 +13,7 @@ export interface NormalizedPool {
   /** Values per network and channel. */
   readonly width: number;
   /** Arrays of all tensors that are read -> [batch, width * channels], or nothing where no tensor qualifies. @consumes */
-  apply(inputs: readonly np.Array[], channels: number): np.Array[];
+  apply(inputs: readonly np.Array[]): np.Array[];
 }
 
 type Charge = { readonly positive: boolean; readonly sign: boolean; readonly linear: boolean };

@@ -7,11 +7,10 @@ import { deriveSeed } from "../../core/random.ts";
 import { sizeOf } from "../../core/shapes.ts";
 import { concatenateAll } from "../pointwise/concatenate.ts";
 import { deriveOne, pullOne } from "./derive.ts";
-import { coefficientShape } from "../reference/reference-derived.ts";
 import { separateAtoms } from "../take-apart.ts";
 import type { MergedSpec } from "../../plan/merge-tensors.ts";
 import type { AtomicTensor, LoweredSpec } from "../../symmetry/lower.ts";
-import { isRead, type Formula } from "../../symmetry/formula.ts";
+import { coefficientShape, isRead, type Formula } from "../../symmetry/formula.ts";
 import { type LayerParams, normalArray } from "../layer.ts";
 import { functionLayer, layerStack, type StackEntry, type StagedLayer } from "../layer-stack.ts";
 import type { CompiledStage, StageGradients } from "../stage.ts";
@@ -114,6 +113,20 @@ function pullLevel(
   return { params: ofParams, inputs };
 }
 
+/** Values after a level: those that pass through it, and those that it made. @consumes */
+function afterLevel(
+  { tensors, before, after }: Level,
+  inputs: readonly np.Array[],
+  made: readonly np.Array[],
+): np.Array[] {
+  const outputs = after.map((id) => {
+    const own = tensors.findIndex((tensor) => tensor.id === id);
+    return own === -1 ? inputs[before.indexOf(id)].ref : made[own].ref;
+  });
+  for (const array of [...inputs, ...made]) array.dispose();
+  return outputs;
+}
+
 /** Both directions of a level: values that pass through it are not touched. */
 function compileLevel(level: Level): CompiledStage {
   const { tensors, before, after } = level;
@@ -132,15 +145,7 @@ function compileLevel(level: Level): CompiledStage {
   const operands = (inputs: readonly np.Array[]) =>
     used.map((id) => inputs[before.indexOf(id)].ref);
   return {
-    forward: (params, inputs) => {
-      const made = forward(params, operands(inputs));
-      const outputs = after.map((id) => {
-        const own = tensors.findIndex((tensor) => tensor.id === id);
-        return own === -1 ? inputs[before.indexOf(id)].ref : made[own].ref;
-      });
-      for (const array of [...inputs, ...made]) array.dispose();
-      return outputs;
-    },
+    forward: (params, inputs) => afterLevel(level, inputs, forward(params, operands(inputs))),
     backward: (params, inputs, gradients, wanted) => {
       const ofMade = tensors.map(({ id }) => gradients[after.indexOf(id)].ref);
       const step = pull(params, operands(inputs), ofMade);
@@ -167,7 +172,7 @@ function compileLevel(level: Level): CompiledStage {
 }
 
 function levelLayer(level: Level): StagedLayer {
-  const { tensors, channels, before, after } = level;
+  const { tensors, channels, before } = level;
   const trained = tensors.flatMap((tensor): [Derived, number[]][] => {
     const shape = coefficientShape(tensor.formula, channels);
     return shape === null || !isTrained(tensor) ? [] : [[tensor, shape]];
@@ -180,13 +185,7 @@ function levelLayer(level: Level): StagedLayer {
       ),
     apply: (params, inputs) => {
       const operands = operandsOf(level).map((id) => inputs[before.indexOf(id)].ref);
-      const made = computeLevel(level, params, operands);
-      const outputs = after.map((id) => {
-        const own = tensors.findIndex((tensor) => tensor.id === id);
-        return own === -1 ? inputs[before.indexOf(id)].ref : made[own].ref;
-      });
-      for (const array of [...inputs, ...made]) array.dispose();
-      return outputs;
+      return afterLevel(level, inputs, computeLevel(level, params, operands));
     },
     stages: (scope) => [
       { scope: trained.length > 0 ? scope : null, compile: () => compileLevel(level) },

@@ -1,12 +1,10 @@
 // What a gradient flow may go down: every distance with its gradient with respect to the moving points, as losses. Orders above
 // 1 are taken to their power, whose derivative is finite at 0. Random lines are drawn anew for every step from the step's seed.
 
-import type { Points } from "../points.ts";
 import { randomProjections } from "../directions.ts";
 import { maxSlicedWasserstein } from "../max-sliced.ts";
 import { maxTreeSlicedWasserstein } from "../max-tree-sliced.ts";
-import { pooledMoments } from "../points.ts";
-import { sampleTrees } from "../sample-trees.ts";
+import { treesAround } from "../sample-trees.ts";
 import { type SlicedOptions, slicedWasserstein, slicedWassersteinGradient } from "../sliced.ts";
 import { minSlicedTransportPlan } from "../sliced-variants.ts";
 import { type TreeSlicedOptions, treeSlicedWassersteinGradient } from "../tree-sliced.ts";
@@ -18,7 +16,6 @@ export type FlowGradient = (x: Rows, y: Rows, lines: number, seed: number) => Fl
 
 /** Inner steps of the methods that look for the worst lines. */
 const innerSteps = 20;
-const linesPerTree = 4;
 
 /** The gradient of the power of a distance, from that of the distance. */
 function ofPower(value: number, p: number, gradient: ArrayLike<number>): Float64Array {
@@ -41,7 +38,8 @@ const columnMeans = (rows: Rows): number[] =>
 const controlVariate: FlowGradient = (x, y, lines, seed) => {
   const dimension = x[0].length;
   const projections = randomProjections(dimension, lines, seed);
-  const apart = columnMeans(x).map((c, j) => c - columnMeans(y)[j]);
+  const ofTarget = columnMeans(y);
+  const apart = columnMeans(x).map((c, j) => c - ofTarget[j]);
   const inner = projections[0].map((_, l) =>
     projections.reduce((sum, row, j) => sum + row[l] * apart[j], 0),
   );
@@ -95,27 +93,22 @@ const energy: FlowGradient = (x, y) => {
   return gradient;
 };
 
-const treesFor = (y: Rows, lines: number, seed: number, trees = Math.round(lines / linesPerTree)) =>
-  sampleTrees({ trees, lines: linesPerTree, dimension: y[0].length, around: [y], seed });
-
-/** Distances are measured in units of the target's scale. */
-const byDistance = (y: Points, delta: number) =>
-  ({ kind: "distance", delta, unit: pooledMoments(y).scale }) as const;
-
 const treeSliced =
   (order: number, delta?: number): FlowGradient =>
   (x, y, lines, seed) => {
+    const { trees, unit } = treesAround([y], { lines, seed });
     const options: TreeSlicedOptions = {
-      trees: treesFor(y, lines, seed),
+      trees,
       order,
-      ...(delta !== undefined && { splitting: byDistance(y, delta) }),
+      ...(delta !== undefined && { splitting: { kind: "distance", delta, unit } }),
     };
     const { value, x: gradient } = treeSlicedWassersteinGradient(x, y, options);
     return ofPower(value, order, gradient.data);
   };
 
 const maxTreeSliced: FlowGradient = (x, y, _lines, seed) => {
-  const options = { trees: treesFor(y, linesPerTree, seed, 1), splitting: byDistance(y, 1) };
+  const { trees, unit } = treesAround([y], { lines: 1, seed });
+  const options = { trees, splitting: { kind: "distance", delta: 1, unit } } as const;
   const search = { ...options, steps: innerSteps, seed, log: true } as const;
   const { tree } = maxTreeSlicedWasserstein(x, y, search);
   return Float64Array.from(

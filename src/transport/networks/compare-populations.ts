@@ -13,7 +13,7 @@ import {
   type PermutationTestResult,
 } from "./permutation-test.ts";
 import { invariantFeatures, principalComponents, slicedFeatures } from "./population-features.ts";
-import { kernelStatistic, type TwoSampleStatistic } from "./two-sample.ts";
+import { kernelStatistic, pairDistances, type TwoSampleStatistic } from "./two-sample.ts";
 
 /** Statistics on features, and the kernel test on clouds of neurons. */
 export type PopulationStatistic = TwoSampleStatistic | "cloud-mmd";
@@ -73,19 +73,6 @@ function checkPopulations(a: Population, b: Population): void {
       );
 }
 
-/** Euclidean distances of rows: [rows, rows] */
-function rowDistances(rows: readonly Float64Array[]): Float64Array {
-  const size = rows.length;
-  const distances = new Float64Array(size * size);
-  for (let i = 0; i < size; i++)
-    for (let j = 0; j < i; j++) {
-      let squares = 0;
-      for (let k = 0; k < rows[i].length; k++) squares += (rows[i][k] - rows[j][k]) ** 2;
-      distances[i * size + j] = distances[j * size + i] = Math.sqrt(squares);
-    }
-  return distances;
-}
-
 /**
  * Permutation tests of two populations of networks. Symmetries of single networks do not matter. Networks must be independent: take
  * one checkpoint a run. With few networks the smallest possible p-value is 1 / (permutations + 1), times the number of statistics.
@@ -112,7 +99,9 @@ export async function comparePopulations(
       const rows = all.map((weights) =>
         slicedFeatures(a.spec, weights, { seed: deriveSeed(seed, "slices") }),
       );
-      return permute(kernelStatistic(rowDistances(rows)), n, m, options);
+      const data = Float64Array.from(rows.flatMap((row) => [...row]));
+      const distances = pairDistances({ size: rows.length, dimension: rows[0].length, data });
+      return permute(kernelStatistic(distances), n, m, options);
     }
     features ??= principalComponents(
       all.map((weights) => invariantFeatures(a.spec, weights)),

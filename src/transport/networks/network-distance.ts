@@ -5,8 +5,7 @@ import { OptionError } from "../../core/errors.ts";
 import type { Tensor, Weights } from "../../core/tensors.ts";
 import type { Axis, AxisScale, SymmetrySpec } from "../../symmetry/types.ts";
 import { checkWeights, type NeuronCoordinates, neuronClouds } from "./neuron-clouds.ts";
-import { pooledMoments } from "../points.ts";
-import { sampleTrees } from "../sample-trees.ts";
+import { treesAround } from "../sample-trees.ts";
 import { slicedWasserstein } from "../sliced.ts";
 import { energyDistance } from "../sliced-variants.ts";
 import { treeSlicedWasserstein } from "../tree-sliced.ts";
@@ -57,15 +56,7 @@ function cloudDistance(
 ): number {
   if (kind === "energy") return energyDistance(x, y);
   if (kind === "sw") return slicedWasserstein(x, y, { nProjections, seed });
-  const { scale } = pooledMoments(x, y);
-  const trees = sampleTrees({
-    trees: Math.max(1, Math.round(nProjections / 4)),
-    lines: 4,
-    dimension: x.shape[1],
-    around: [x, y],
-    seed,
-  });
-  const unit = scale === 0 ? 1 : scale;
+  const { trees, unit } = treesAround([x, y], { lines: nProjections, seed });
   return treeSlicedWasserstein(x, y, { trees, splitting: { kind: "distance", delta: 10, unit } });
 }
 

@@ -2,7 +2,7 @@
 
 import { OptionError } from "../../core/errors.ts";
 import { deriveSeed, randomStream } from "../../core/random.ts";
-import { checkCount, type Cloud, type Points, readClouds } from "../points.ts";
+import { checkCount, joinClouds, type Points, readClouds } from "../points.ts";
 import {
   type PreparedStatistic,
   type StatisticOptions,
@@ -67,12 +67,6 @@ export async function permute(
   return { value, pValue: asLarge / (permutations + 1), permutations };
 }
 
-const pool = (x: Cloud, y: Cloud): Cloud => ({
-  size: x.size + y.size,
-  dimension: x.dimension,
-  data: Float64Array.from([...x.data, ...y.data]),
-});
-
 /**
  * Whether two samples come from one population: a p-value that is honest for every sample size, since lines, roots and bandwidths are
  * chosen on the pooled sample alone.
@@ -97,7 +91,7 @@ export async function permutationTest(
       `${caller}: statistic is "${statistic}", expected one of ${Object.keys(twoSampleStatistics).join(", ")}`,
     );
   const [first, second] = readClouds(caller, x, y);
-  const prepared = twoSampleStatistics[statistic](pool(first, second), {
+  const prepared = twoSampleStatistics[statistic](joinClouds(first, second), {
     ...options,
     seed: deriveSeed(seed, "lines"),
   });

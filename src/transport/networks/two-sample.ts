@@ -5,10 +5,11 @@ import { project } from "../sliced.ts";
 import { randomDirection } from "../directions.ts";
 import { randomStream } from "../../core/random.ts";
 import type { LineTree } from "../line-trees.ts";
-import { type Cloud, pooledMoments } from "../points.ts";
-import { sampleTrees } from "../sample-trees.ts";
+import type { Cloud } from "../points.ts";
+import { treesAround } from "../sample-trees.ts";
 import { sortOrder } from "../sort-order.ts";
 import { splitCloud } from "../splitting.ts";
+import { coordinatesOn } from "../tree-sliced.ts";
 
 /** The value for a labelling: `signed` is 1 / n for points of the first sample and -1 / m for those of the second. */
 export type PreparedStatistic = (signed: Float64Array) => number;
@@ -63,10 +64,7 @@ function slicedStatistic(pooled: Cloud, { lines = 96, seed = 0 }: StatisticOptio
 }
 
 function sortTree(pooled: Cloud, tree: LineTree, delta: number, unit: number): SortedAtoms[] {
-  const coordinates = tree.theta.map((direction, l) => {
-    const start = direction.reduce((sum, c, j) => sum + c * tree.source[l][j], 0);
-    return project(pooled, Float64Array.from(direction)).map((v) => v - start);
-  });
+  const coordinates = coordinatesOn(pooled, tree);
   const splitting = { kind: "distance", delta, unit } as const;
   const { shares } = splitCloud("two-sample test", splitting, pooled, coordinates, tree, 0);
   return coordinates.map((own, l) => {
@@ -81,15 +79,7 @@ function treeStatistic(
   { lines = 96, linesPerTree = 4, delta = 10, seed = 0 }: StatisticOptions,
 ) {
   const points = { shape: [pooled.size, pooled.dimension], data: pooled.data };
-  const { scale } = pooledMoments(points);
-  const trees = sampleTrees({
-    trees: Math.max(1, Math.round(lines / linesPerTree)),
-    lines: linesPerTree,
-    dimension: pooled.dimension,
-    around: [points],
-    seed,
-  });
-  const unit = scale > 0 ? scale : 1;
+  const { trees, unit } = treesAround([points], { lines, linesPerTree, seed });
   const sorted = trees.flatMap((tree) => sortTree(pooled, tree, delta, unit));
   return (signed: Float64Array) =>
     sorted.reduce((sum, line) => sum + lineCost(line, signed), 0) / trees.length;

@@ -1,21 +1,13 @@
 // Derived tensors from their definition, in float64 and one entry at a time: what the fast executor is held to.
 
-import { sizeOf, stridesOf } from "../../core/shapes.ts";
-import { productLoops } from "../../plan/products/product-loops.ts";
-import type { AtomicTensor, LoweredSpec } from "../../symmetry/lower.ts";
-import type { Formula } from "../../symmetry/formula.ts";
-import type { DenseFeature } from "./reference.ts";
+import { sizeOf, stridesOf } from "../../../src/core/shapes.ts";
+import { productLoops } from "../../../src/plan/products/product-loops.ts";
+import type { AtomicTensor, LoweredSpec } from "../../../src/symmetry/lower.ts";
+import { coefficientShape, type Formula } from "../../../src/symmetry/formula.ts";
+import type { DenseFeature } from "../../../src/layers/reference/reference.ts";
 
 /** Coefficients of a `map` or a learned `sum`, row-major in this shape (see `coefficientShape`). */
 export type CoefficientReader = (tensor: AtomicTensor, shape: readonly number[]) => Float64Array;
-
-/** Shape of the coefficients of a formula, or null where it has none. */
-export function coefficientShape(formula: Formula, channels: number): number[] | null {
-  if (formula.op === "sum") return formula.learned ? [formula.operands.length, channels] : null;
-  if (formula.op !== "map") return null;
-  const { from, to, matrix } = formula;
-  return matrix === "full" ? [from * channels, to * channels] : [from, to, channels];
-}
 
 function product(
   lowered: LoweredSpec,

@@ -2,9 +2,9 @@
 // balanced problem on the line: an atom at its source takes what its subtree has too much, atoms at its children's sources
 // bring theirs. Running sums of sorted atoms are then the flow, for any tree, any weights and unequal masses.
 
-import { childrenOf, type LineTree } from "../line-trees.ts";
-import { gapPower, gapDerivative } from "../one-dimensional.ts";
-import { sortOrder } from "../sort-order.ts";
+import { childrenOf, type LineTree } from "./line-trees.ts";
+import { gapPower, gapDerivative } from "./one-dimensional.ts";
+import { sortOrder } from "./sort-order.ts";
 
 /** The atoms of one line: its points, then the source at 0, then the sources of its children. */
 export interface LineFlow {

@@ -1,21 +1,18 @@
 // Layers over derived tensors in float64: weights taken apart on the host, derived, mixed, and moved by group elements.
 
-import { randomStream } from "../../src/core/random.ts";
-import { sizeOf, stridesOf } from "../../src/core/shapes.ts";
-import type { Weights } from "../../src/core/tensors.ts";
-import { actOnTensor } from "../../src/symmetry/act.ts";
-import type { GroupElement } from "../../src/symmetry/element.ts";
-import { type DenseFeature, referenceApply } from "../../src/layers/reference/reference.ts";
-import {
-  type CoefficientReader,
-  referenceDerived,
-} from "../../src/layers/reference/reference-derived.ts";
-import type { ExecutablePlan } from "../../src/plan/plan-spec.ts";
-import { plannedTerms } from "../../src/plan/terms.ts";
-import type { AtomicTensor, LoweredSpec } from "../../src/symmetry/lower.ts";
-import { powerOf, splitParts } from "../../src/symmetry/parts.ts";
-import { parseAxisExpression } from "../../src/symmetry/expression.ts";
-import type { SymmetrySpec } from "../../src/symmetry/types.ts";
+import { randomStream } from "../../../src/core/random.ts";
+import { sizeOf, stridesOf } from "../../../src/core/shapes.ts";
+import type { Weights } from "../../../src/core/tensors.ts";
+import { actOnTensor } from "../../../src/symmetry/act.ts";
+import type { GroupElement } from "../../../src/symmetry/element.ts";
+import { type DenseFeature, referenceApply } from "../../../src/layers/reference/reference.ts";
+import { type CoefficientReader, referenceDerived } from "./reference-derived.ts";
+import type { ExecutablePlan } from "../../../src/plan/plan-spec.ts";
+import { plannedTerms } from "../../../src/plan/terms.ts";
+import type { AtomicTensor, LoweredSpec } from "../../../src/symmetry/lower.ts";
+import { powerOf, splitParts } from "../../../src/symmetry/parts.ts";
+import { parseAxisExpression } from "../../../src/symmetry/expression.ts";
+import type { SymmetrySpec } from "../../../src/symmetry/types.ts";
 
 /** Sizes of a tensor's dimensions. */
 export const shapeOf = ({ axes }: LoweredSpec, { dims }: AtomicTensor): number[] =>
