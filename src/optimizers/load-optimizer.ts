@@ -62,11 +62,19 @@ export async function loadOptimizer(
   source: string | Uint8Array,
   { spec }: LoadOptimizerOptions,
 ): Promise<Optimizer> {
-  const bytes = typeof source === "string" ? shippedTheta(source) : source;
+  if (typeof source !== "string") return optimizerFrom(source, spec);
+  const bytes = shippedTheta(source);
   if (bytes === undefined)
     throw new OptionError(
       `loadOptimizer: no theta called "${source}" comes with the package, expected ${shippedNames().join(", ") || "the bytes of a file: none does yet"}; read a file and give its bytes`,
     );
+  return optimizerFrom(bytes, spec);
+}
+
+async function optimizerFrom(
+  bytes: Uint8Array,
+  spec: LoadOptimizerOptions["spec"],
+): Promise<Optimizer> {
   const file = await openTheta(bytes);
   checkTensors(file, spec);
   return learnedOptimizer({ kind: file.kind, spec, theta: file.theta });

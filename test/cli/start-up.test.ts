@@ -13,9 +13,7 @@ import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
 import { genericWeights } from "../support/networks.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const layers = (await import(
-  new URL("../../scripts/check-layers.js", import.meta.url).href
-)) as {
+const layers = (await import(new URL("../../scripts/check-layers.js", import.meta.url).href)) as {
   importsOf: (text: string) => { specifier: string; typeOnly: boolean; dynamic?: boolean }[];
 };
 
