@@ -6,6 +6,7 @@ import { disposeArrays } from "../engine/arrays.ts";
 import type { EpochRecord } from "../train/checkpoint.ts";
 import type { WeightDataset } from "../train/dataset.ts";
 import { fit } from "../train/fit.ts";
+import { classAccuracy } from "../train/measures/metrics.ts";
 import { predictor } from "../train/predict.ts";
 import { objectiveOf, predictionsOf, type Target } from "../train/target.ts";
 import { TrainingError } from "../train/training-error.ts";
@@ -103,6 +104,7 @@ async function* trainAndPredict(
   const { name, model: registered, options, seed, budget, resume, notes } = request;
   const spec = specFromJSON(request.spec);
   const model = buildModel(registered, spec, options);
+  const { classes } = request.target;
   const events = fit(
     model,
     { train: { ...request.train, spec }, validation: { ...request.validation, spec } },
@@ -111,6 +113,7 @@ async function* trainAndPredict(
       seed,
       signal,
       objective: objectiveOf(request.target),
+      ...(classes !== undefined && { metric: classAccuracy(classes) }),
       notes: { ...notes, model: registered, options },
       ...(resume && { resume }),
     },

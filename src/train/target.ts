@@ -22,6 +22,8 @@ export interface Target {
   readonly loss: string;
   /** Subtracted from targets before training; 0 where the objective takes them as they are. */
   readonly mean: number;
+  /** It is one of so many classes, learned as one-hot rows. @default it is one number */
+  readonly classes?: number;
   /** Targets are divided by it before training; 1 where the objective takes them as they are. */
   readonly std: number;
 }
@@ -41,7 +43,13 @@ export function fitTarget(
   const fallback = classes === undefined ? ofNumber : softmaxCrossEntropy;
   const chosen = asked ?? target.objective;
   const objective = chosen === undefined ? fallback : objectiveNamed(chosen);
-  const about = { name, unit, summary, loss: objective.name };
+  const about = {
+    name,
+    unit,
+    summary,
+    loss: objective.name,
+    ...(classes !== undefined && { classes }),
+  };
   if (objective.targets === "share" && !isShare && targets.some((value) => !isBetween(value)))
     throw new OptionError(
       `fitTarget: objective "${objective.name}" expected targets in [0, 1], but "${name}" has others; choose mean-squared-error`,
