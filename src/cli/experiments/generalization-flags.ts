@@ -12,6 +12,7 @@ import {
 } from "../app/arguments.ts";
 import type { Cli } from "../app/context.ts";
 import { maxOptionBytes, readJson } from "../../node/files.ts";
+import { repeatedArithmetic } from "../app/arithmetic.ts";
 import { backendOption } from "../app/backend-option.ts";
 import { repeatedPlugins } from "../app/plugins.ts";
 import type { Backend } from "../../kernels/backend.ts";
@@ -127,6 +128,7 @@ export function repeatedTraining(flags: TrainingFlags): string {
     patience === undefined ? "" : `--patience ${patience}`,
     publishedTraining === true ? "--published-training" : "",
     backend === undefined ? "" : `--backend ${backend}`,
+    repeatedArithmetic(),
   ]
     .filter((part) => part !== "")
     .join(" ");
