@@ -15,9 +15,10 @@ export type WeightArrays = np.Array | WeightBatch;
 
 /**
  * How weights are brought to a common size before a model reads them: divided by one number a tensor and then compressed
- * (`asinh`), or only divided (`linear`), which scales and bases of the weights survive.
+ * (`asinh`), or only divided (`linear`), which scales and bases of the weights survive; `raw` leaves them as they are, for models
+ * that run networks.
  */
-export type InputKind = "asinh" | "linear";
+export type InputKind = "asinh" | "linear" | "raw";
 
 export interface ApplyOptions {
   /** Random key for dropout; no dropout without it. */

@@ -114,6 +114,19 @@ export const slicedOptions = optionSchema({
   ...headOptions,
 });
 
+export const probesOptions = optionSchema({
+  ...headOptions,
+  probes: wholeOption(1, "inputs at which every network is run; default 64"),
+  networks: choice(
+    ["sine", "relu", "tanh"],
+    "what networks compute between linear layers; default sine",
+  ),
+  omega: option(
+    z.number().check(z.gt(0)),
+    "a number above 0",
+    "frequency of sine networks; default 30",
+  ),
+});
 export const deepSetsOptions = optionSchema({ ...headOptions, ...channels });
 export const statisticsOptions = optionSchema(headOptions);
 export const linearOptions = optionSchema({

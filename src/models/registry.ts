@@ -10,6 +10,7 @@ import { magep } from "./magep.ts";
 import type { InputKind, Model } from "./model.ts";
 import { monomial } from "./monomial.ts";
 import { nfn } from "./nfn.ts";
+import { probes } from "./probes.ts";
 import { slicedModel } from "./sliced.ts";
 import { flatMLP, linearOnStatistics, publishedStatNN, statNN } from "./stat-nn.ts";
 import {
@@ -20,6 +21,7 @@ import {
   nfnOptions,
   noOptions,
   type OptionSchema,
+  probesOptions,
   productsOptions,
   schemaOf,
   slicedOptions,
@@ -198,6 +200,16 @@ const entries: readonly ModelEntry[] = [
     summary: "dense network on sorted projections of every layer's neurons",
     invariant: true,
     build: (spec, options) => slicedModel(spec, options),
+  },
+  {
+    name: "probes",
+    inputs: () => "raw",
+    options: probesOptions,
+    width: { option: "head", sizes: [128, 128, 1] },
+    summary:
+      "runs every network at 64 learned inputs: reads what it computes, not its weights; layer after layer only",
+    invariant: true,
+    build: (spec, options) => probes(spec, options),
   },
   {
     name: "linear",

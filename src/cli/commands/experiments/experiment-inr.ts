@@ -172,7 +172,7 @@ export const inrCommand: RegisterCommand = (experiment, cli) => {
     )
     .option("--target <metric>", "the class to tell", "label");
   addOutputOption(
-    addTrainingOptions(command, cli, "unf-hybrid,unf,nfn-np,deep-sets,stat-nn,flat-mlp"),
+    addTrainingOptions(command, cli, "unf-hybrid,unf,nfn-np,deep-sets,stat-nn,flat-mlp,probes"),
     "of runs and results; default runs/inr",
     { value: "<folder>" },
   )
