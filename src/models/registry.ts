@@ -1,6 +1,7 @@
 // Every invariant model by name, with plain options: what the command line, experiments and checkpoints refer to.
 
 import { OptionError } from "../core/errors.ts";
+import { noSuchName } from "../core/nearest-name.ts";
 import { checkFunctions, openRegistry } from "../core/registry.ts";
 import type { Backend } from "../kernels/backend.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
@@ -237,7 +238,7 @@ export function modelEntry(name: string, hint = ""): ModelEntry {
   const entry = registry.get(name);
   if (entry !== undefined) return entry;
   throw new OptionError(
-    `buildModel: unknown model "${name}", expected one of ${modelNames().join(", ")}; others come from registerModel or a plug-in${hint}`,
+    `buildModel: ${noSuchName("model", name, modelNames())}; others come from registerModel or a plug-in${hint}`,
   );
 }
 

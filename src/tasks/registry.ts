@@ -2,6 +2,7 @@
 // reading a recipe does not load the array engine.
 
 import { OptionError } from "../core/errors.ts";
+import { noSuchName } from "../core/nearest-name.ts";
 import { checkFunctions, openRegistry } from "../core/registry.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { classifierMetrics } from "./labelled-data.ts";
@@ -134,6 +135,6 @@ export function taskEntry(name: string, hint = ""): TaskEntry {
   const entry = registry.get(name);
   if (entry !== undefined) return entry;
   throw new OptionError(
-    `taskEntry: there is no task "${name}", expected one of ${taskNames().join(", ")}; others come from registerTask or a plug-in${hint}`,
+    `taskEntry: ${noSuchName("task", name, taskNames())}; others come from registerTask or a plug-in${hint}`,
   );
 }

@@ -131,7 +131,8 @@ describe("weightspace optimizer evaluate", () => {
       const file = checkResultFile(JSON.parse(await readFile(out, "utf8")), out);
       expect(file).toMatchObject({ rows, about: { task: "digits-mlp", steps: 8, every: 4 } });
       expect(file.tables?.["tried"]).toHaveLength(2 * triedRates);
-      const again = await weightspace([...command, "--json"]);
+      expect((await weightspace(command)).stderr).toContain("o.json exists; give --force");
+      const again = await weightspace([...command, "--force", "--json"]);
       expect(JSON.parse(again.stdout)).toMatchObject({ rows });
     });
   });

@@ -11,6 +11,7 @@ import {
   type ForceFlag,
   refuseExisting,
 } from "../app/output-option.ts";
+import { outputName, printedBeside, throughStandardOutput } from "../app/standard-streams.ts";
 import { addSpecOptions, type SpecFlags } from "../networks/checkpoint-spec.ts";
 import { apartLines } from "../match/apart-lines.ts";
 import { addMatchOptions, type MatchFlags } from "../match/match-flags.ts";
@@ -43,9 +44,13 @@ export const alignCommand: RegisterCommand = (program, cli) => {
       "after",
       "\nExamples:\n  weightspace align a.safetensors b.safetensors --model model.onnx -o b-aligned.safetensors\n  weightspace align a.onnx b.onnx --activations inputs.npz -o b-aligned.onnx",
     );
-  addOutputOption(command, "where b is written: .safetensors; also .onnx when b is", {
-    required: true,
-  });
+  addOutputOption(
+    command,
+    "where b is written: .safetensors; also .onnx when b is; - for safetensors on standard output",
+    {
+      required: true,
+    },
+  );
   addForceOption(addVerifyOption(addSpecOptions(addMatchOptions(command)))).action(
     async (...given: [a: string, b: string]) => {
       const flags = command.opts<AlignFlags>();
@@ -86,13 +91,9 @@ async function runAlign(
     const before = await similarityOf(names, readA, readB);
     const after = await similarityOf(names, readA, move);
     cli.signal.throwIfAborted();
-    const checked = await writeMoved(cli, {
-      out: flags.output,
-      network: b,
-      found: opened,
-      element,
-      flags,
-    });
+    const checked = await throughStandardOutput(flags.output, "aligned.safetensors", (out) =>
+      writeMoved(cli, { out, network: b, found: opened, element, flags }),
+    );
     await report(cli, {
       paths,
       out: flags.output,
@@ -141,9 +142,9 @@ async function report(
     taken,
     spec: origin,
   };
-  cli.output.result(value, () =>
+  cli.output[printedBeside(out)](value, () =>
     [
-      `wrote ${out}: ${pathB} in the order and scale of ${pathA}`,
+      `wrote ${outputName(out)}: ${pathB} in the order and scale of ${pathA}`,
       axes.length === 0 ? "nothing had to move" : axesTable(axes),
       `similarity ${similarity.before.toFixed(3)} before, ${similarity.after.toFixed(3)} after (1 is equal)`,
       ...(paired === undefined

@@ -19,7 +19,7 @@ import {
   type ForceFlag,
   refuseExisting,
 } from "../app/output-option.ts";
-import { dash, throughStandardOutput } from "../app/standard-streams.ts";
+import { outputName, printedBeside, throughStandardOutput } from "../app/standard-streams.ts";
 import { counted } from "../app/output.ts";
 import { addVerifyOption, type VerifyFlags } from "../match/verify-move.ts";
 
@@ -57,10 +57,8 @@ export const canonicalCommand: RegisterCommand = (program, cli) => {
 
 async function runCanonical(cli: Cli, path: string, flags: CanonicalFlags): Promise<void> {
   const { checkOutputName, refusePartOfInput } = await import("../networks/write-network.ts");
-  if (flags.output !== dash) {
-    checkOutputName("canonical", flags.output, path);
-    await refuseExisting("canonical", flags.output, flags);
-  }
+  checkOutputName("canonical", flags.output, path);
+  await refuseExisting("canonical", flags.output, flags);
   cli.hintResume("no file was changed; the same command begins anew");
   const { canonicalForm } = await import("../../identity/canonical.ts");
   const { writeMoved } = await import("../match/check-moved.ts");
@@ -116,9 +114,9 @@ async function report(
     taken,
     spec: origin,
   };
-  cli.output[out === dash ? "aside" : "result"](value, () =>
+  cli.output[printedBeside(out)](value, () =>
     [
-      `wrote ${out === dash ? "standard output" : out}`,
+      `wrote ${outputName(out)}`,
       axes.length === 0 ? "it was in canonical form" : axesTable(axes),
       ...ties.map(
         ({ axis, indices }) =>

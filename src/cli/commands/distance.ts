@@ -64,9 +64,9 @@ export const distanceCommand: RegisterCommand = (program, cli) => {
         );
         for (const warning of [...found.warnings, ...found.apart])
           cli.output.note(`warning: ${warning}`);
-        cli.output.result({ a: pathA, b: pathB, ...options, ...result, spec: found.origin }, () =>
-          distanceText(result, found.origin),
-        );
+        const { total, ...rest } = result;
+        const value = { total, a: pathA, b: pathB, ...options, ...rest, spec: found.origin };
+        cli.output.result(value, () => distanceText(result, found.origin));
       } finally {
         await found.close();
       }

@@ -12,6 +12,7 @@ import {
   refuseExisting,
 } from "../app/output-option.ts";
 import { wholeNumber } from "../app/arguments.ts";
+import { outputName, printedBeside, throughStandardOutput } from "../app/standard-streams.ts";
 import { addSpecOptions, type SpecFlags } from "../networks/checkpoint-spec.ts";
 import { apartLines } from "../match/apart-lines.ts";
 import { addMatchOptions, type MatchFlags } from "../match/match-flags.ts";
@@ -68,7 +69,10 @@ export const mergeCommand: RegisterCommand = (program, cli) => {
       "after",
       "\nExamples:\n  weightspace merge a.safetensors b.safetensors --weight 0.5 -o merged.safetensors\n  weightspace merge a.onnx b.onnx --inputs examples.npz --report path.html",
     );
-  addOutputOption(command, "the merged network: .safetensors; also .onnx when a is");
+  addOutputOption(
+    command,
+    "the merged network: .safetensors; also .onnx when a is; - for safetensors on standard output",
+  );
   addForceOption(addVerifyOption(addSpecOptions(addMatchOptions(command)))).action(
     async (first: string, others: string[]) => {
       const flags = command.opts<MergeFlags>();
@@ -118,7 +122,9 @@ async function runMerge(
         ? undefined
         : await measure(cli, { ...request, element: aligned.elements[1], examples });
     if (out !== undefined)
-      await writeMerged(cli, { out, opened, shares, aligned: flags.align ? aligned : undefined });
+      await throughStandardOutput(out, "merged.safetensors", (file) =>
+        writeMerged(cli, { out: file, opened, shares, aligned: flags.align ? aligned : undefined }),
+      );
     if (report !== undefined && measured !== undefined) await writePage(report, measured);
     await printMerge(cli, { paths, flags, shares, opened, aligned, verification, measured });
   } finally {
@@ -207,7 +213,9 @@ async function printMerge(cli: Cli, outcome: MergeOutcome): Promise<void> {
   const movedLines = moved.map(({ path, axes: summary }) =>
     summary.length === 0 ? `${path}: nothing moves` : `${path}:\n${axesTable(summary)}`,
   );
-  cli.output.result(value, () => mergeText(outcome, movedLines, openLines(aligned?.open ?? [])));
+  cli.output[printedBeside(flags.output)](value, () =>
+    mergeText(outcome, movedLines, openLines(aligned?.open ?? [])),
+  );
 }
 
 function mergeText(
@@ -220,7 +228,9 @@ function mergeText(
   return [
     ...(out === undefined
       ? []
-      : [`wrote ${out}: ${shares.map((s, i) => `${s.toFixed(3)} of ${paths[i]}`).join(", ")}`]),
+      : [
+          `wrote ${outputName(out)}: ${shares.map((s, i) => `${s.toFixed(3)} of ${paths[i]}`).join(", ")}`,
+        ]),
     ...movedLines,
     ...(aligned === undefined
       ? ["averaged as they are, without alignment"]

@@ -12,13 +12,14 @@ import {
 } from "../app/arguments.ts";
 import type { Cli } from "../app/context.ts";
 import { maxOptionBytes, readJson } from "../../node/files.ts";
+import { forceResults } from "../app/output-option.ts";
 import { backendOption } from "../app/backend-option.ts";
 import { repeatedPlugins } from "../app/plugins.ts";
 import type { Backend } from "../../kernels/backend.ts";
 import { listModels } from "./model-help.ts";
 import { allowDamagedOption, targetOption } from "./open-population.ts";
 import { UsageError } from "../app/usage-error.ts";
-import { didYouMean } from "../../core/nearest-name.ts";
+import { noSuchName } from "../../core/nearest-name.ts";
 
 /** What both experiments on generalisation are told. */
 export interface GeneralizationFlags {
@@ -43,6 +44,7 @@ export interface GeneralizationFlags {
   readonly name?: string;
   readonly output?: string;
   readonly results?: string;
+  readonly force?: boolean;
   readonly parts?: string;
   readonly workers: number;
 }
@@ -175,6 +177,7 @@ export function addGeneralizationOptions(command: Command, cli: Cli): Command {
     .option("--name <text>", "of the population; default the folder's name")
     .option(...partsOption("finished run there, and skip what is finished there"))
     .option("--results <file>", "also write the tables alone, as committed to docs/results")
+    .option("--force", forceResults)
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism());
 }
 
@@ -188,9 +191,7 @@ async function chooseEntries(flags: GeneralizationFlags): Promise<ExperimentEntr
     (each) => !isEntryName(each) && !Object.hasOwn(options, each.replace("canonical:", "")),
   );
   if (unknown !== undefined) {
-    throw new UsageError(
-      `experiment: unknown model "${unknown}"${didYouMean(unknown, entryNames())}; choose from ${entryNames().join(", ")}`,
-    );
+    throw new UsageError(`experiment: ${noSuchName("model", unknown, entryNames())}`);
   }
   const models = chooseModels(names, options, flags.backend);
   if (flags.publishedTraining !== true) return models;

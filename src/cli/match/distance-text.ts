@@ -27,8 +27,8 @@ export function distanceText(result: NetworkDistance, origin: string): string {
   ]);
   if (result.fixed !== undefined) rows.push(["(fixed)", "", "all weights", short(result.fixed)]);
   const blocks = [
+    `distance ${short(result.total)}, ${kinds[result.kind]}`,
     textTable(["axis", "neurons", "compared by", "distance"], rows),
-    `total ${short(result.total)}, ${kinds[result.kind]}`,
   ];
   const byStatistics = result.layers.some((layer) => layer.coordinates === "statistics");
   if (result.exact)

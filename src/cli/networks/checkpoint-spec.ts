@@ -17,6 +17,7 @@ import {
   readNameOptions,
   refuseNameOptions,
 } from "./name-symmetries.ts";
+import { inputName } from "../app/standard-streams.ts";
 import type { Network, OpenedModel } from "./opened-model.ts";
 import { UsageError } from "../app/usage-error.ts";
 
@@ -117,13 +118,18 @@ async function readSpec(
   others: readonly TensorSource[],
 ): Promise<FoundSpec | { readonly reason: string }> {
   const { flags, names, spec, model } = told;
-  if (spec !== undefined) return { spec, origin: flags.spec ?? "the spec", warnings: [] };
+  if (spec !== undefined)
+    return {
+      spec,
+      origin: flags.spec === undefined ? "the spec" : inputName(flags.spec),
+      warnings: [],
+    };
   const { hasOnnxEnding, isWithoutGraph } = await import("./opened-model.ts");
   if (model !== undefined) {
     if (!isWithoutGraph(model)) return specOfGraph(network, model, told, others);
     const { readModelSpec } = await import("./model-spec.ts");
     const { spec: named, warnings } = readModelSpec(model, names);
-    return { spec: named, warnings, origin: `the tensor names of ${model.path}` };
+    return { spec: named, warnings, origin: `the tensor names of ${inputName(model.path)}` };
   }
   if (network.onnx !== undefined || hasOnnxEnding(network.path))
     return specOfGraph(network, network, told, others);
@@ -159,7 +165,7 @@ async function specOfGraph(
   const fitted =
     model.path === network.path ? ownGraph(file) : await fitGraph(file, network, others);
   const { spec, inference, renamed } = fitted;
-  const origin = `the graph of ${model.path}${renamed ? ", its tensors found by their numbers" : ""}`;
+  const origin = `the graph of ${inputName(model.path)}${renamed ? ", its tensors found by their numbers" : ""}`;
   return { spec, warnings: inference.warnings, origin, graph: fitted };
 }
 

@@ -13,7 +13,7 @@ import { seedNumber, wholeNumber } from "../../app/arguments.ts";
 import { codeVersion, machine } from "../../app/build-info.ts";
 import type { Cli } from "../../app/context.ts";
 import { textTable } from "../../app/output.ts";
-import { addOutputOption } from "../../app/output-option.ts";
+import { addForceOption, addOutputOption, refuseExisting } from "../../app/output-option.ts";
 import { UsageError } from "../../app/usage-error.ts";
 
 /** What is compared, where, and for how long. */
@@ -27,6 +27,7 @@ interface EvaluateFlags {
   readonly data?: string;
   readonly report?: string;
   readonly output: string;
+  readonly force?: boolean;
 }
 
 export function addOptimizerEvaluate(optimizer: Command, cli: Cli): void {
@@ -48,10 +49,24 @@ export function addOptimizerEvaluate(optimizer: Command, cli: Cli): void {
     .option("--seed <n>", "fixes everything", seedNumber, 0)
     .option("--data <folder>", "IDX files of images in place of the package's own")
     .option("--report <file.html>", "a report with curves");
-  addOutputOption(command, "figures as JSON, beside them what is finished", {
+  const written = addOutputOption(command, "figures as JSON, beside them what is finished", {
     value: "<file.json>",
     fallback: "runs/optimizers/figures.json",
-  }).action((thetas: string[], flags: EvaluateFlags) => evaluate(thetas, flags, cli));
+  });
+  addForceOption(written).action((thetas: string[], flags: EvaluateFlags) =>
+    runEvaluate(thetas, flags, cli),
+  );
+}
+
+/** `optimizer evaluate`: its figures are single files, unlike the folder of the demo. */
+async function runEvaluate(
+  thetas: readonly string[],
+  flags: EvaluateFlags,
+  cli: Cli,
+): Promise<void> {
+  for (const path of [flags.output, flags.report])
+    if (path !== undefined) await refuseExisting("optimizer evaluate", path, flags);
+  await evaluate(thetas, flags, cli);
 }
 
 /** A theta by name, file, or folder of a run. */
