@@ -165,7 +165,8 @@ async function writeResult(
   }
   await writeFileAtomic(experiment, JSON.stringify(result));
   await writeFileAtomic(report, generalizationReport(result));
-  cli.output.result({ ...result, scatter: undefined, files: { experiment, report } }, () =>
+  const { rows: _rows, scatter: _scatter, ...others } = result;
+  cli.output.result({ rows, ...others, files: { experiment, report } }, () =>
     [
       `Kendall's tau between predicted and true test accuracy of ${population.test} held-out networks, mean ± std over ${counted(seeds, "seed")},`,
       `as trained and after a random reordering of every network's hidden neurons (the same functions):`,

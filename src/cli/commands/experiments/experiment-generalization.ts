@@ -148,7 +148,7 @@ async function writeResult(
   if (moveResults !== undefined)
     await writeFileAtomic(moveResults, resultText(movedDraft(result), moveResults));
   const { population } = result;
-  cli.output.result({ ...compact, files }, () =>
+  cli.output.result({ rows: compact["rows"], ...compact, files }, () =>
     [
       `Kendall's tau between predicted and true ${population.target?.summary ?? "accuracy"} of ${counted(population.test ?? 0, "held-out network")}, mean ± std over ${counted(seeds, "seed")},`,
       "with the 95 % interval over test networks; reordered: after a random group element acted on each of them.",

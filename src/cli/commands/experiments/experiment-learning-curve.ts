@@ -116,7 +116,8 @@ async function run(flags: LearningCurveFlags, cli: Cli): Promise<void> {
   };
   await writeFileAtomic(files.results, resultText(trainingSizeDraft(result), files.results));
   await writeFileAtomic(files.report, trainingSizeReport(result));
-  cli.output.result({ ...result, files }, () =>
+  const { rows, ...others } = result;
+  cli.output.result({ rows, ...others, files }, () =>
     [
       `Kendall's tau between predicted and true ${target?.summary ?? "accuracy"} of ${counted(test, "held-out network")}, mean ± std over ${counted(splits, "split")} and ${counted(seeds, "seed")} of each:`,
       "",

@@ -144,7 +144,7 @@ async function differ(
     },
   });
   task.finish();
-  cli.output.result({ a, b, permutations, components, seed, ...result }, () =>
+  cli.output.result({ ...result, a, b, permutations, components, seed }, () =>
     differText(result, level),
   );
   if (level !== undefined && result.pValue < level) cli.exitWith(10);
