@@ -15,7 +15,7 @@ import { slicedModel } from "./sliced.ts";
 import { flatMLP, linearOnStatistics, publishedStatNN, statNN } from "./stat-nn.ts";
 import {
   checkOptions,
-  deepSetsOptions,
+  layeredHeadOptions,
   layeredOptions,
   linearOptions,
   nfnOptions,
@@ -110,7 +110,7 @@ const entries: readonly ModelEntry[] = [
   {
     name: "monomial",
     inputs: linearInputs,
-    options: deepSetsOptions,
+    options: layeredHeadOptions,
     width: { option: "channels", sizes: [1, 16, 16, 5] },
     summary:
       "Monomial-NFN, as published: linear layers that respect scales; layer after layer only",
@@ -120,7 +120,7 @@ const entries: readonly ModelEntry[] = [
   {
     name: "magep",
     inputs: linearInputs,
-    options: deepSetsOptions,
+    options: layeredHeadOptions,
     width: { option: "channels", sizes: [1, 20, 20, 20] },
     summary:
       "MAGEP-NFN, as published: polynomials of weights that respect scales; layer after layer only",
@@ -130,7 +130,7 @@ const entries: readonly ModelEntry[] = [
   {
     name: "transformer-nfn",
     inputs: linearInputs,
-    options: deepSetsOptions,
+    options: layeredHeadOptions,
     width: { option: "channels", sizes: [1, 10] },
     summary:
       "Transformer-NFN, as published: Transformers without residuals; takes rows of the stream for fixed",
@@ -170,7 +170,7 @@ const entries: readonly ModelEntry[] = [
   },
   {
     name: "deep-sets",
-    options: deepSetsOptions,
+    options: layeredHeadOptions,
     width: { option: "channels", sizes: [1, 16, 16] },
     summary: "every tensor as a set of numbers",
     invariant: true,

@@ -28,12 +28,12 @@ export interface Target {
  */
 export function fitTarget(
   { target = accuracyTarget, targets }: Pick<WeightDataset, "target" | "targets">,
-  asked?: string,
+  requested?: string,
 ): Target {
   const { name, unit, summary, range } = target;
   const isShare = range !== undefined && range[0] >= 0 && range[1] <= 1;
   const fallback = isShare ? binaryCrossEntropy : meanSquaredError;
-  const chosen = asked ?? target.objective;
+  const chosen = requested ?? target.objective;
   const objective = chosen === undefined ? fallback : objectiveNamed(chosen);
   const about = { name, unit, summary, loss: objective.name };
   if (objective.targets === "share" && !isShare && targets.some((value) => !isBetween(value)))

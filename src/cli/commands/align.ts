@@ -13,7 +13,7 @@ import {
 } from "../app/output-option.ts";
 import { outputName, printedBeside, throughStandardOutput } from "../app/standard-streams.ts";
 import { addSpecOptions, type SpecFlags } from "../networks/checkpoint-spec.ts";
-import { apartLines } from "../match/apart-lines.ts";
+import { unmatchedLines } from "../match/unmatched-lines.ts";
 import { addMatchOptions, type MatchFlags } from "../match/match-flags.ts";
 import type { Networks } from "../networks/networks.ts";
 import { addVerifyOption, type VerifyFlags } from "../match/verify-move.ts";
@@ -121,12 +121,12 @@ async function report(
   { paths: [pathA, pathB], out, opened, alignment, similarity, checked }: AlignReport,
 ): Promise<void> {
   const { summarizeElement } = await import("../../parts/summary.ts");
-  const { axesTable, openLines } = await import("../match/comparison-text.ts");
+  const { axesTable, unidentifiableLines } = await import("../match/comparison-text.ts");
   const { movedBackLine } = await import("../match/check-moved.ts");
   const { verifiedJson, verifiedLine } = await import("../match/verify-move.ts");
-  const { spec, origin, warnings, apart } = opened;
+  const { spec, origin, warnings, unmatched } = opened;
   const taken = tellTaken(cli.output, opened.networks);
-  const { element, open, paired } = alignment;
+  const { element, unidentifiable, paired } = alignment;
   const { movedBack, verification } = checked;
   const axes = summarizeElement(spec, element);
   for (const warning of warnings) cli.output.note(`warning: ${warning}`);
@@ -134,11 +134,11 @@ async function report(
     out,
     axes,
     similarity,
-    open,
+    unidentifiable,
     paired,
     movedBack,
     ...verifiedJson(verification),
-    apart,
+    unmatched,
     taken,
     spec: origin,
   };
@@ -150,8 +150,8 @@ async function report(
       ...(paired === undefined
         ? []
         : [`paired by activations: ${paired.join(", ") || "no axis"}; the rest by weights`]),
-      ...openLines(open),
-      ...apartLines(apart, `those of ${pathB} are kept`),
+      ...unidentifiableLines(unidentifiable),
+      ...unmatchedLines(unmatched, `those of ${pathB} are kept`),
       movedBackLine(pathB, movedBack),
       `symmetries: ${origin}`,
       verifiedLine(verification),

@@ -8,7 +8,7 @@ import {
   addSpecOptions,
   findSpec,
   openCheckpoint,
-  readTold,
+  readRequested,
   type SpecFlags,
 } from "../networks/checkpoint-spec.ts";
 import type { FoundSpec } from "../networks/found-spec.ts";
@@ -63,13 +63,13 @@ async function runCanonical(cli: Cli, path: string, flags: CanonicalFlags): Prom
   const { canonicalForm } = await import("../../identity/canonical.ts");
   const { writeMoved } = await import("../match/check-moved.ts");
   const { needSpec } = await import("../networks/need-spec.ts");
-  const told = await readTold(flags);
-  const network = await openCheckpoint(path, told);
+  const requested = await readRequested(flags);
+  const network = await openCheckpoint(path, requested);
   const { source } = network;
   try {
     await refusePartOfInput("canonical", flags.output, [network]);
     const taken = tellTaken(cli.output, [network]);
-    const found = needSpec("canonical", await findSpec(network, told));
+    const found = needSpec("canonical", await findSpec(network, requested));
     const form = await canonicalForm(found.spec, (name) => source.read(name));
     cli.signal.throwIfAborted();
     const { element } = form;
@@ -100,7 +100,7 @@ async function report(
   const { movedBackLine } = await import("../match/check-moved.ts");
   const { verifiedJson, verifiedLine } = await import("../match/verify-move.ts");
   const { spec, origin, warnings } = found;
-  const { element, exact: onlyReordered, ties, open } = form;
+  const { element, exact: onlyReordered, ties, unidentifiable } = form;
   const axes = summarizeElement(spec, element);
   for (const warning of warnings) cli.output.note(`warning: ${warning}`);
   const value = {
@@ -108,7 +108,7 @@ async function report(
     onlyReordered,
     axes,
     ties,
-    open,
+    unidentifiable,
     movedBack,
     ...verifiedJson(verification),
     taken,
@@ -122,7 +122,7 @@ async function report(
         ({ axis, indices }) =>
           `tie: ${counted(indices.length, "index").replace("indexs", "indices")} of axis "${axis}" cannot be told apart (${indices.slice(0, 8).join(", ")}${indices.length > 8 ? ", ..." : ""})`,
       ),
-      ...open.map(({ axis, reason }) => `not identifiable: axis "${axis}": ${reason}`),
+      ...unidentifiable.map(({ axis, reason }) => `not identifiable: axis "${axis}": ${reason}`),
       movedBackLine(path, movedBack),
       `symmetries: ${origin}`,
       verifiedLine(verification),

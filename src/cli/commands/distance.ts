@@ -62,7 +62,7 @@ export const distanceCommand: RegisterCommand = (program, cli) => {
           await readAll(names, b.source.read),
           { ...options, ...(activations && { activations }) },
         );
-        for (const warning of [...found.warnings, ...found.apart])
+        for (const warning of [...found.warnings, ...found.unmatched])
           cli.output.note(`warning: ${warning}`);
         const { total, ...rest } = result;
         const value = { total, a: pathA, b: pathB, ...options, ...rest, spec: found.origin };

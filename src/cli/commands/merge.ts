@@ -14,7 +14,7 @@ import {
 import { wholeNumber } from "../app/arguments.ts";
 import { outputName, printedBeside, throughStandardOutput } from "../app/standard-streams.ts";
 import { addSpecOptions, type SpecFlags } from "../networks/checkpoint-spec.ts";
-import { apartLines } from "../match/apart-lines.ts";
+import { unmatchedLines } from "../match/unmatched-lines.ts";
 import { addMatchOptions, type MatchFlags } from "../match/match-flags.ts";
 import { readShare, readShares, type ShareFlags, sharesOf } from "../match/merge-shares.ts";
 import type { PathFlags, PathRequest } from "../match/merge-paths.ts";
@@ -184,8 +184,8 @@ async function printMerge(cli: Cli, outcome: MergeOutcome): Promise<void> {
   const { paths, flags, shares, opened, aligned, verification, measured } = outcome;
   const { summarizeElement } = await import("../../parts/summary.ts");
   const { verifiedJson } = await import("../match/verify-move.ts");
-  const { axesTable, openLines } = await import("../match/comparison-text.ts");
-  const { spec, origin, warnings, apart } = opened;
+  const { axesTable, unidentifiableLines } = await import("../match/comparison-text.ts");
+  const { spec, origin, warnings, unmatched } = opened;
   const taken = tellTaken(cli.output, opened.networks);
   const axes = aligned?.elements.map((element) => summarizeElement(spec, element)) ?? [];
   const moved = axes.map((summary, i) => ({ path: paths[i], axes: summary })).slice(1);
@@ -203,10 +203,10 @@ async function printMerge(cli: Cli, outcome: MergeOutcome): Promise<void> {
     similarity: aligned?.similarity,
     rounds: aligned?.rounds,
     moved,
-    open: aligned?.open ?? [],
+    unidentifiable: aligned?.unidentifiable ?? [],
     barriers,
     ...verifiedJson(verification),
-    apart,
+    unmatched,
     taken,
     spec: origin,
   };
@@ -214,14 +214,14 @@ async function printMerge(cli: Cli, outcome: MergeOutcome): Promise<void> {
     summary.length === 0 ? `${path}: nothing moves` : `${path}:\n${axesTable(summary)}`,
   );
   cli.output[printedBeside(flags.output)](value, () =>
-    mergeText(outcome, movedLines, openLines(aligned?.open ?? [])),
+    mergeText(outcome, movedLines, unidentifiableLines(aligned?.unidentifiable ?? [])),
   );
 }
 
 function mergeText(
   { paths, flags, shares, opened, aligned, verification, measured }: MergeOutcome,
   movedLines: readonly string[],
-  open: readonly string[],
+  unidentifiable: readonly string[],
 ): string {
   const { output: out, report } = flags;
   const rounds = aligned?.rounds ?? 0;
@@ -236,13 +236,13 @@ function mergeText(
       ? ["averaged as they are, without alignment"]
       : [
           `similarity after alignment ${aligned.similarity.toFixed(3)} (1 is equal)${rounds > 0 ? `, ${counted(rounds, "round")} over all networks` : ""}`,
-          ...open,
+          ...unidentifiable,
         ]),
     ...(measured?.paths ?? []).map(
       ({ examples, plain, aligned: after }) =>
         `loss barrier on ${examples}: ${plain.barrier.mean.toFixed(4)} as they are, ${after.barrier.mean.toFixed(4)} aligned`,
     ),
-    ...apartLines(opened.apart, `those of ${paths[0]} are taken`),
+    ...unmatchedLines(opened.unmatched, `those of ${paths[0]} are taken`),
     ...(report === undefined ? [] : [`report: ${report}`]),
     `symmetries: ${opened.origin}`,
     verifiedLine(verification),

@@ -10,7 +10,7 @@ import {
 import {
   addSpecOptions,
   openCheckpoint,
-  readTold,
+  readRequested,
   type SpecFlags,
 } from "../networks/checkpoint-spec.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
@@ -61,18 +61,18 @@ async function sketch(
   if (target !== dash && !isSketchFile(target))
     throw new UsageError(`sketch: -o must end in ${sketchEnding}, got ${target}`);
   await refuseExisting("sketch", target, { force });
-  const told = await readTold(flags);
-  const network = await openCheckpoint(path, told);
-  const asked = { command: "sketch", size, spec: told };
-  const made = await sketchNetwork(network, asked, cli).finally(() => network.source.close());
+  const requested = await readRequested(flags);
+  const network = await openCheckpoint(path, requested);
+  const request = { command: "sketch", size, spec: requested };
+  const made = await sketchNetwork(network, request, cli).finally(() => network.source.close());
   const { origin, taken } = made;
   const text = `${JSON.stringify(made.sketch)}\n`;
   if (target === dash) process.stdout.write(text);
   else await writeFileAtomic(target, text, { signal: cli.signal });
-  const { open, blocks } = made.sketch;
+  const { open: unidentifiable, blocks } = made.sketch;
   const numbers = blocks.reduce((sum, { values }) => sum + values.length, 0);
   cli.output[printedBeside(target)](
-    { sketch: target, spec: origin, numbers, bytes: text.length, open, taken },
+    { sketch: target, spec: origin, numbers, bytes: text.length, unidentifiable, taken },
     () => [`spec: ${origin}`, `wrote ${outputName(target)}: ${numbers} numbers`].join("\n"),
   );
 }

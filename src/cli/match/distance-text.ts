@@ -38,7 +38,8 @@ export function distanceText(result: NetworkDistance, origin: string): string {
       "not a metric here: layers compared by statistics may differ at distance 0; give --activations inputs.npz, or align first",
     );
   else blocks.push("not a metric here: layers are compared by what they do on the given inputs");
-  if (result.open.length > 0) blocks.push(`not compared: axes ${result.open.join(", ")}`);
+  if (result.notCompared.length > 0)
+    blocks.push(`not compared: axes ${result.notCompared.join(", ")}`);
   blocks.push(`symmetries: ${origin}`);
   return blocks.join("\n\n");
 }
