@@ -28,11 +28,11 @@ export interface ApplyOptions {
 /** A model in pieces that are compiled one by one (layers/stage.ts): the same function as its `apply`. */
 export interface StagedModel<Output extends WeightArrays = np.Array> {
   /** Weights -> inputs of the first stage. Pure. @consumes @throws {ShapeError} */
-  readonly open: (weights: WeightBatch) => np.Array[];
+  readonly toFeatures: (weights: WeightBatch) => np.Array[];
   /** In order; every parameter lies in one stage's scope. */
   readonly stages: readonly Stage[];
   /** Outputs of the last stage -> what the model gives. Pure. @consumes */
-  readonly close: (outputs: np.Array[]) => Output;
+  readonly fromFeatures: (outputs: np.Array[]) => Output;
 }
 
 /** What a stage that makes predictions leaves: one array [batch, outputs]. */

@@ -5,10 +5,10 @@ import { numpy as np } from "@jax-js/jax";
 import { OptionError } from "../core/errors.ts";
 import { randomStream, deriveSeed } from "../core/random.ts";
 import { checkBatch } from "../layers/check-batch.ts";
-import { checkSizes } from "../layers/check-options.ts";
 import { denseStack } from "../layers/pointwise/dense.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { Model, Params, WeightBatch } from "./model.ts";
+import { checkValues, probesOptions } from "./options.ts";
 
 /** What stands between the linear layers of the networks that are run. */
 export type ProbedActivation = "sine" | "relu" | "tanh";
@@ -114,10 +114,7 @@ export function probes(
     dropout = 0,
   }: ProbesOptions = {},
 ): Model {
-  checkSizes(`${name}: head`, head);
-  checkSizes(`${name}: probes`, [count]);
-  if (!(omega > 0 && omega < Infinity))
-    throw new OptionError(`${name}: omega is ${omega}, expected a positive number`);
+  checkValues(name, probesOptions, { probes: count, networks, omega, head, dropout });
   const layers = chainOf(spec);
   const [{ inputs }] = layers;
   const { outputs } = layers[layers.length - 1];
