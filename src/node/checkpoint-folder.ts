@@ -1,6 +1,7 @@
 // Which files of a folder are its checkpoint: a model as hubs lay it out, a cache of one (snapshots of links to blobs), a
 // pipeline of several models in folders of their own, or a single file of weights.
 
+import { existsSync } from "node:fs";
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
 import { EnvironmentError, FormatError, OptionError } from "../core/errors.ts";
@@ -68,11 +69,16 @@ export async function checkpointIn(folder: string, part?: string): Promise<Found
   return { files: [{ path: join(folder, weightsIn(folder, names)) }], home, isPart: false };
 }
 
-/** A snapshot of a hub's cache, and the folders in it, hold links to the blobs beside `snapshots`. */
+/**
+ * The folder inside which links are followed: the folder itself; of a snapshot in a hub's cache, and the folders in it, the
+ * cache of that model, which has `blobs` beside `snapshots`.
+ */
 export function homeOf(folder: string): string {
   const parts = resolve(folder).split(sep);
   const at = parts.lastIndexOf("snapshots");
-  return at > 0 && at < parts.length - 1 ? parts.slice(0, at).join(sep) : folder;
+  if (at <= 0 || at >= parts.length - 1) return folder;
+  const cache = parts.slice(0, at).join(sep);
+  return existsSync(join(cache, "blobs")) ? cache : folder;
 }
 
 /** The snapshot that `refs/main` names, or the only one. */
