@@ -46,10 +46,7 @@ export async function planConversion(
   second: TensorSource,
   { tied, signal }: PlanOptions = {},
 ): Promise<PlannedConversion> {
-  const [a, b] = [
-    composed(first, new Set(second.entries.keys())),
-    composed(second, new Set(first.entries.keys())),
-  ];
+  const [a, b] = [composed(first, second), composed(second, first)];
   const state = searchOf(a, b, signal);
   const named = pairNames([...state.poolA], [...state.poolB], (from, to) =>
     equalShapes(shapeIn(a, from), shapeIn(b, to)),
