@@ -142,6 +142,24 @@ const firstOf = (name: string, endings: readonly (readonly [RegExp, string])[], 
     .map(([pattern, by]) => stored.get(name.replace(pattern, by)))
     .find((found) => found !== undefined);
 
+const isSmall = (dtype: string): boolean => /^(I8|U8|F8_E4M3|F8_E5M2)$/.test(dtype);
+
+/** Weights that a file holds as whole numbers or small floats, with the tensor of their scales. */
+export function quantisedWeights({
+  entries,
+}: Pick<TensorSource, "entries">): ReadonlyMap<string, string> {
+  const { plain } = plainNames([...entries.keys()]);
+  const stored = new Map([...plain].map(([name, to]) => [to, name]));
+  const found = new Map<string, string>();
+  for (const [name, to] of plain) {
+    const scale = isSmall(entries.get(name)?.dtype ?? "")
+      ? firstOf(to, scaleNames, stored)
+      : undefined;
+    if (scale !== undefined && scale !== name) found.set(name, scale);
+  }
+  return found;
+}
+
 function quantised(
   source: TensorSource,
   name: string,
@@ -150,8 +168,7 @@ function quantised(
   others: ReadonlySet<string>,
 ): Found | undefined {
   const { dtype, shape } = source.entries.get(name) ?? { dtype: "F32", shape: [] };
-  const isSmall = /^(I8|U8|F8_E4M3|F8_E5M2)$/.test(dtype);
-  const scale = isSmall ? firstOf(plain, scaleNames, stored) : undefined;
+  const scale = isSmall(dtype) ? firstOf(plain, scaleNames, stored) : undefined;
   if (scale === undefined) return undefined;
   const base = plain.replace(/_quantized$/, "");
   const zero = firstOf(plain, zeroNames, stored);
