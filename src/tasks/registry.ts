@@ -6,6 +6,8 @@ import { checkFunctions, openRegistry } from "../core/registry.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { classifierMetrics } from "./labelled-data.ts";
 import type { MetricInfo } from "../core/metric-info.ts";
+import { pictureMetrics } from "./picture-metrics.ts";
+import type { Pictures } from "./pictures.ts";
 import type { Task } from "./task.ts";
 
 /** What is known of a task before it is loaded. */
@@ -27,6 +29,19 @@ export interface TaskEntry {
 }
 
 const digitsFile = "uci-digits.csv.gz";
+
+/** What all tasks of pictures have in common. */
+const pictures = {
+  spec: async () => (await import("./pictures.ts")).pictureSpec(),
+  metrics: pictureMetrics,
+  target: "psnr",
+};
+
+/** The task of the pictures of both parts of a set, those to learn from first. */
+async function picturesOf(name: string, train: Pictures, test: Pictures): Promise<Task> {
+  const { joinImages, picturesTask } = await import("./pictures.ts");
+  return picturesTask(name, joinImages(train, test));
+}
 
 const builtIn = {
   digits: {
@@ -60,6 +75,27 @@ const builtIn = {
     spec: async () => (await import("./digits-transformer.ts")).digitsTransformerSpec(false),
     create: async (data) =>
       (await import("./digits-transformer.ts")).digitsTransformerTask(data, false),
+  },
+  "pictures-digits": {
+    summary: "2-32-32-1 sine networks, each of which is one 8 x 8 digit",
+    dataFile: digitsFile,
+    ...pictures,
+    create: async (data) => {
+      const { parseDigits } = await import("../datasets/digits-data.ts");
+      const { train, test } = await parseDigits(data);
+      const shape = [8, 8];
+      return picturesOf("pictures-digits", { ...train, shape }, { ...test, shape });
+    },
+  },
+  "pictures-fashion": {
+    summary: "2-32-32-1 sine networks, each of which is one 8 x 8 picture of clothing",
+    dataFile: "fashion-mnist-8x8.npz",
+    ...pictures,
+    create: async (data) => {
+      const { readFashionMnist } = await import("../datasets/fashion-mnist.ts");
+      const { train, test } = await readFashionMnist(data);
+      return picturesOf("pictures-fashion", train, test);
+    },
   },
   adders: {
     summary: "GRU encoder-decoders that add numbers character by character",
