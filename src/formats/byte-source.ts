@@ -22,7 +22,7 @@ export function byteSource(bytes: Bytes): ByteSource {
       location: "the bytes given",
       size: bytes.length,
       read: (start: number, end: number) =>
-        Promise.resolve(new Uint8Array(bytes.slice(start, end))),
+        Promise.resolve(new Uint8Array(bytes.subarray(start, end))),
     });
   if (bytes instanceof Blob)
     return Object.freeze({

@@ -19,7 +19,8 @@ export interface FoundCheckpoint {
 }
 
 /** Names that hubs give to whole models, the first that is there is taken. */
-const usualNames = ["model", "diffusion_pytorch_model", "pytorch_model"].flatMap((name) => [
+const usualStems = ["model", "diffusion_pytorch_model", "pytorch_model"];
+const usualNames = usualStems.flatMap((name) => [
   `${name}.safetensors.index.json`,
   `${name}.safetensors`,
   `${name}.bin.index.json`,
@@ -145,8 +146,16 @@ async function partsIn(folder: string, part: string | undefined) {
   return [{ path: chosen.path }];
 }
 
-const isOfWeights = (name: string): boolean =>
+/** Whether a name is that of a file of weights, or of the index of some. */
+export const isOfWeights = (name: string): boolean =>
   endings.some((ending) => name.toLowerCase().endsWith(ending));
+
+/** Whether a folder that holds something of this name is one model, whatever else lies in it. */
+export const isOfOneModel = (name: string): boolean =>
+  name === pipelineIndex ||
+  name === "snapshots" ||
+  name.endsWith(".index.json") ||
+  usualStems.some((stem) => name.startsWith(`${stem}.`));
 
 /** The real place of a file. @throws {FormatError} when a link leads out of its home; {EnvironmentError} */
 export async function insideHome(path: string, home: string): Promise<string> {

@@ -5,7 +5,7 @@ import type { Tensor } from "../../core/tensors.ts";
 import { narrowFinite } from "../../formats/narrow.ts";
 import { isFloatType } from "../../formats/onnx/onnx-element-types.ts";
 import { modelWriter } from "../../formats/onnx/onnx-write.ts";
-import type { SafeDtype } from "../../formats/safetensors/safetensors-dtypes.ts";
+import { isFloatDtype, type SafeDtype } from "../../formats/safetensors/safetensors-dtypes.ts";
 import { isSameFile } from "../../node/files.ts";
 import { graphOf, hasOnnxEnding, type Network, type OpenedModel } from "./opened-model.ts";
 import { UsageError } from "../app/usage-error.ts";
@@ -50,7 +50,7 @@ const onnxFloats: Readonly<Record<string, SafeDtype>> = {
 /** Names of a network's float tensors, the only ones that can be averaged. */
 export function floatTensors({ source, onnx }: Network): Set<string> {
   if (onnx === undefined) {
-    const floats = [...source.entries].filter(([, { dtype }]) => /^B?F\d/.test(dtype));
+    const floats = [...source.entries].filter(([, { dtype }]) => isFloatDtype(dtype));
     return new Set(floats.map(([name]) => name));
   }
   return new Set(

@@ -4,7 +4,7 @@
 import { equalShapes } from "../../core/shapes.ts";
 import type { Tensor } from "../../core/tensors.ts";
 import { narrow } from "../../formats/narrow.ts";
-import type { SafeDtype } from "../../formats/safetensors/safetensors-dtypes.ts";
+import { isFloatDtype, type SafeDtype } from "../../formats/safetensors/safetensors-dtypes.ts";
 import type { TensorSource } from "../../formats/tensor-source.ts";
 import { widen } from "../../formats/widen.ts";
 import { coarsestFloat } from "../common-format.ts";
@@ -105,7 +105,7 @@ function roundedReader(
   let last: { readonly name: string; readonly tensor: Promise<Tensor> } | undefined;
   return (name) => {
     if (last?.name === name) return last.tensor;
-    const isFloat = /^B?F\d/.test(source.entries.get(name)?.dtype ?? "");
+    const isFloat = isFloatDtype(source.entries.get(name)?.dtype ?? "");
     const tensor = source
       .read(name)
       .then((read) =>
