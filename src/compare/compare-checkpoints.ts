@@ -2,6 +2,7 @@
 // symmetry, or different; each with its evidence. Tensors are read one pair at a time.
 
 import { equalBytes } from "../core/bytes.ts";
+import { UnsupportedError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensors.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { widen } from "../formats/widen.ts";
@@ -134,6 +135,7 @@ async function differenceOf(
   b: TensorSource,
   readers: CommonReaders,
 ): Promise<TensorDifference | "rounded" | undefined> {
+  if (await isSameUnread(name, a, b)) return undefined;
   const [left, right] = [await a.readStored(name), await b.readStored(name)];
   if (left.dtype === right.dtype) {
     if (equalBytes(left.data, right.data)) return undefined;
@@ -141,6 +143,21 @@ async function differenceOf(
   }
   if (tensorDifference(name, widen(left, name), widen(right, name)) === undefined) return undefined;
   return tensorDifference(name, await readers.a(name), await readers.b(name)) ?? "rounded";
+}
+
+/**
+ * Whether neither file tells the numbers of a tensor, and both hold it in the same form and the same bytes.
+ * @throws {UnsupportedError} where the bytes differ: what the numbers are is not known then
+ */
+async function isSameUnread(name: string, a: TensorSource, b: TensorSource): Promise<boolean> {
+  const [left, right] = [a.entries.get(name), b.entries.get(name)];
+  if (left?.unreadable === undefined || right?.unreadable === undefined) return false;
+  if (left.stored !== right.stored || a.readRaw === undefined || b.readRaw === undefined)
+    return false;
+  if (equalBytes(await a.readRaw(name), await b.readRaw(name))) return true;
+  throw new UnsupportedError(
+    `compareCheckpoints: tensor ${JSON.stringify(name)} is stored as ${left.stored} in both files and its bytes differ, but ${left.unreadable}; how far the networks are apart cannot be said`,
+  );
 }
 
 async function alignBoth(

@@ -95,6 +95,8 @@ async function convert(cli: Cli, { a, b, flags, tied }: Request): Promise<void> 
   const { output: out, fillFromB = false } = flags;
   await refusePartOfInput("convert", out, [a, b]);
   const plan = await planConversion(a.source, b.source, { tied, signal: cli.signal });
+  const { sayMultipliedOut } = await import("../networks/quantised-forms.ts");
+  sayMultipliedOut(cli, a.source);
   const { source, filled } = writableSource(plan, b.source, { fill: fillFromB });
   const task = cli.progress.task("writing", source.entries.size, { unit: "tensors" });
   let written = 0;

@@ -154,6 +154,9 @@ async function writeMerged(cli: Cli, { out, opened, shares, aligned }: MergedFil
     share: shares[i],
     ...(aligned !== undefined && { element: aligned.elements[i] }),
   }));
+  const { refuseQuantisedMerge, sayMultipliedOut } = await import("../networks/quantised-forms.ts");
+  await refuseQuantisedMerge(networks.map(({ source }) => source));
+  sayMultipliedOut(cli, networks[0].source);
   const names = await mergeNames(networks, spec);
   const task = cli.progress.task("writing", names.size, { unit: "tensors" });
   let written = 0;

@@ -36,7 +36,9 @@ export async function compareFiles(
 ): Promise<ComparedFiles> {
   const { compareStructure } = await import("../../compare/compare-structure.ts");
   const { missing, extra, reshaped } = compareStructure(a.source, b.source);
-  const isWhole = missing.length + extra.length + reshaped.length === 0;
+  const { differInBlocks } = await import("../../compare/conversions/composed.ts");
+  const isWhole =
+    missing.length + extra.length + reshaped.length === 0 && !differInBlocks(a.source, b.source);
   const compare = comparerOf(cli, align);
   const plan = isWhole ? undefined : await planOf(cli, a, b, requested);
   if (plan === undefined || plan.conversions.length === 0) {

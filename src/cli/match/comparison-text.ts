@@ -115,7 +115,10 @@ function afterConversions(
   if (conversions.length === 0) return line;
   const text = countedConversions(conversions);
   if (strict) return `different: equal names, shapes and layouts would need ${text} (--strict)`;
-  return line.replace(/^\w+/, (verdict) => `${verdict} after ${text}`);
+  // What lies within a step of a quantised form cannot be told from it.
+  const isWithin = conversions.some(({ kind, by }) => kind === "quantise" && by === "numbers");
+  const told = isWithin ? line.replace(/every number is equal/, "$& or within its step") : line;
+  return told.replace(/^\w+/, (verdict) => `${verdict} after ${text}`);
 }
 
 /** What was converted, a line for each; the first ones where there are many. */

@@ -8,12 +8,12 @@ import type { TensorSource } from "../../formats/tensor-source.ts";
 import { specFromJSON } from "../../symmetry/json.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { readJson, readJsonBytes } from "../../node/files.ts";
-import { type InferNamesOptions, inferSpecFromNames } from "../../infer/names/infer-names.ts";
+import type { InferNamesOptions } from "../../infer/names/infer-names.ts";
 import { exportUnfolded, type FoundSpec } from "./found-spec.ts";
 import {
   addNameOptions,
+  inferNamed,
   type NameOptions,
-  namedShapes,
   readNameOptions,
   refuseNameOptions,
 } from "./name-symmetries.ts";
@@ -139,7 +139,7 @@ async function readSpec(
   if (flags.ignore !== undefined)
     throw new UsageError("--ignore is for checkpoints with a graph; give --model graph.onnx too");
   try {
-    const { spec: named, family, warnings } = inferSpecFromNames(namedShapes(network), names);
+    const { spec: named, family, warnings } = inferNamed(network, names);
     return {
       spec: named,
       warnings,

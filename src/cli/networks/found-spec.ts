@@ -20,7 +20,7 @@ export interface FoundSpec {
 export interface FittedGraph {
   readonly path: string;
   /** The model file; constants that the first checkpoint holds too have its numbers. */
-  readonly bytes: Uint8Array;
+  readonly whole: () => Uint8Array;
   readonly inference: Inference;
   /** Where checkpoints hold the stored tensors of the graph. */
   readonly places: TensorPlaces;

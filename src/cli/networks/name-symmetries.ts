@@ -6,6 +6,7 @@ import {
   type InferNamesOptions,
   type NamesInference,
 } from "../../infer/names/infer-names.ts";
+import { configOfGguf } from "../../infer/names/config.ts";
 import type { NamedShape } from "../../infer/names/template.ts";
 import { families } from "../../infer/names/registry.ts";
 import { wholeNumber } from "../app/arguments.ts";
@@ -77,12 +78,26 @@ export async function nameSymmetries(
   }
   if (Object.keys(options.size ?? {}).length > 0)
     throw new UsageError(`symmetries: --size is for ONNX files; "${network.path}" has no inputs`);
-  const found = inferSpecFromNames(namedShapes(network), await readNameOptions(options));
+  const found = inferNamed(network, await readNameOptions(options));
   return { ...found, taken: takenOf([network.source]) };
 }
 
+/**
+ * The spec of the names of a network; what the header of a GGUF file says stands in for a config that is not given.
+ * @throws as `inferSpecFromNames`
+ */
+export function inferNamed(
+  network: Pick<Network, "source">,
+  options: InferNamesOptions,
+): NamesInference {
+  const { format, metadata } = network.source;
+  const isAsked = options.config !== undefined || (options.family ?? "gguf") !== "gguf";
+  const config = format === "gguf" && !isAsked ? configOfGguf(metadata) : undefined;
+  return inferSpecFromNames(namedShapes(network), config ? { ...options, config } : options);
+}
+
 /** Names and shapes of the tensors of a network. */
-export const namedShapes = ({ source }: Pick<Network, "source">): NamedShape[] =>
+const namedShapes = ({ source }: Pick<Network, "source">): NamedShape[] =>
   [...source.entries].map(([name, { shape }]) => ({ name, shape }));
 
 /**

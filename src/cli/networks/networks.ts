@@ -1,5 +1,6 @@
 // Two or more checkpoints of one architecture with the spec of it: what align and merge start from.
 
+import { isFloatDtype } from "../../formats/safetensors/safetensors-dtypes.ts";
 import { availableParallelism } from "node:os";
 import { compareStructure } from "../../compare/compare-structure.ts";
 import { type SpecProblem, SpecError } from "../../core/errors.ts";
@@ -131,7 +132,7 @@ function checkSame(
     // Every array of a graph is used by it; without a spec nothing says what an array is for.
     if (spec !== undefined && onnx === undefined) return false;
     const { dtype, shape } = source.entries.get(name) ?? { dtype: "F32", shape: [] };
-    return /^B?F\d/.test(dtype) && sizeOf(shape) > 1;
+    return isFloatDtype(dtype) && sizeOf(shape) > 1;
   };
   const differences = [
     ...missing.map((name) => ({ name, of: first, what: `is only in ${first.path}` })),

@@ -2,7 +2,8 @@
 // closed: what they touch is fixed, what they make has no known shape, and both are reported by name.
 
 import { sizeOf } from "../../core/shapes.ts";
-import { isFloatType, type OnnxTensor } from "../../formats/onnx/onnx-tensor.ts";
+import { isFloatType } from "../../formats/onnx/onnx-element-types.ts";
+import { type OnnxTensor } from "../../formats/onnx/onnx-tensor.ts";
 import type { OnnxGraph, OnnxNode } from "../../formats/onnx/onnx-types.ts";
 import { type Atom, fix, newAtom } from "../index-sets/atoms.ts";
 import { Declined, fixedAtom, nodeContext } from "./context.ts";
