@@ -5,7 +5,7 @@ import type { ClassRow } from "../../../experiment/classify.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import { counted, textTable } from "../../app/output.ts";
-import { addOutputOption } from "../../app/output-option.ts";
+import { addOutputOption, refuseExisting } from "../../app/output-option.ts";
 import { UsageError } from "../../app/usage-error.ts";
 import {
   addTrainingOptions,
@@ -61,6 +61,7 @@ function checkDifferent(settings: readonly Setting[]): void {
 }
 
 async function run(flags: InrFlags, cli: Cli): Promise<void> {
+  if (flags.results !== undefined) await refuseExisting("experiment", flags.results, flags);
   const chosen = await readSettings(flags);
   const settings: Setting[] = [];
   for (const folder of flags.zoo) settings.push(await openSetting(folder, flags.target, cli));
