@@ -2,6 +2,7 @@
 
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
+import { arithmeticOption, chooseArithmetic } from "./app/arithmetic.ts";
 import { interruption } from "./app/abort.ts";
 import { commands } from "./commands/index.ts";
 import { fileError } from "../node/file-error.ts";
@@ -54,6 +55,7 @@ function program(): Command {
     .option("--json", "print results as JSON, nothing else")
     .option("--debug", "print the whole stack of an error, with the functions it comes from")
     .option(...pluginOption)
+    .addOption(arithmeticOption())
     .addHelpText("after", examples);
 }
 
@@ -108,6 +110,7 @@ export async function main(
   root.hook("preAction", (_, command) => {
     if (command.parent !== root || !endAtOnce.has(command.name())) interrupt.listen();
   });
+  root.hook("preAction", (_, command) => chooseArithmetic(root, command));
   root.hook("preAction", () => loadGivenPlugins(root));
   const run = async (): Promise<number> => {
     if (args.some((arg) => helpWords.has(arg))) {

@@ -40,6 +40,8 @@ export const resultFile = z.strictObject({
   commit: z.string().min(1).nullable(),
   /** Processor, cores, Node version. */
   machine: z.string().min(1),
+  /** How products were rounded: once (fma) or twice; not there in files of before it was kept. */
+  arithmetic: z.enum(["fma", "plain"]).optional(),
   /** Fixes everything; the first one where several were used. */
   seed: z.int().nonnegative(),
   rows: z.array(row).min(1),

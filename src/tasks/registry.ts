@@ -8,6 +8,8 @@ import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { digitsTasks } from "./digits.ts";
 import { classifierMetrics } from "./labelled-data.ts";
 import type { MetricInfo } from "../core/metric-info.ts";
+import { pictureMetrics } from "./picture-metrics.ts";
+import type { Pictures } from "./pictures.ts";
 import type { Task } from "./task.ts";
 
 /** What is known of a task before it is loaded. */
@@ -29,6 +31,19 @@ export interface TaskEntry {
 }
 
 const digitsFile = "uci-digits.csv.gz";
+
+/** What all tasks of pictures have in common. */
+const pictures = {
+  spec: async () => (await import("./pictures.ts")).pictureSpec(),
+  metrics: pictureMetrics,
+  target: "psnr",
+};
+
+/** The task of the pictures of both parts of a set, those to learn from first. */
+async function picturesOf(name: string, train: Pictures, test: Pictures): Promise<Task> {
+  const { joinImages, picturesTask } = await import("./pictures.ts");
+  return picturesTask(name, joinImages(train, test));
+}
 
 /** A task of digits.ts, which is loaded when it is needed. */
 const onDigits = (name: keyof typeof digitsTasks, summary: string): TaskEntry => ({
@@ -53,6 +68,27 @@ const builtIn = {
     "digits-transformer-plain",
     "two-block Transformers without residuals on patches of 8 x 8 digits",
   ),
+  "pictures-digits": {
+    summary: "2-32-32-1 sine networks, each of which is one 8 x 8 digit",
+    dataFile: digitsFile,
+    ...pictures,
+    create: async (data) => {
+      const { parseDigits } = await import("../datasets/digits-data.ts");
+      const { train, test } = await parseDigits(data);
+      const shape = [8, 8];
+      return picturesOf("pictures-digits", { ...train, shape }, { ...test, shape });
+    },
+  },
+  "pictures-fashion": {
+    summary: "2-32-32-1 sine networks, each of which is one 8 x 8 picture of clothing",
+    dataFile: "fashion-mnist-8x8.npz",
+    ...pictures,
+    create: async (data) => {
+      const { readFashionMnist } = await import("../datasets/fashion-mnist.ts");
+      const { train, test } = await readFashionMnist(data);
+      return picturesOf("pictures-fashion", train, test);
+    },
+  },
   adders: {
     summary: "GRU encoder-decoders that add numbers character by character",
     spec: async () => (await import("./adders.ts")).addersSpec(),

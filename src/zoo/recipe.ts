@@ -30,6 +30,8 @@ const recipeSchema = z.strictObject({
   learningRate: z.partialRecord(z.enum(optimizers), positiveRange),
   /** Factor on the usual initial standard deviation, log-uniform. */
   initialScale: positiveRange,
+  /** Whether every network starts from random weights of its own, or all from the same ones. @default "own" */
+  start: z.enum(["own", "shared"]).optional(),
   /** Decoupled weight decay, log-uniform, with this chance, else 0. */
   weightDecay: z.strictObject({ chance: share, range: positiveRange }),
   /** Share of training labels replaced by random ones, uniform, with this chance, else 0. */

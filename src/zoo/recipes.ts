@@ -87,6 +87,40 @@ const digitsTransformerPlain: Recipe = {
   initialScale: [0.5, 3],
 };
 
+/** Networks that each learn one 8 x 8 digit, 1,797 of them before the first comes again. */
+const picturesDigits: Recipe = {
+  name: "pictures-digits",
+  task: "pictures-digits",
+  batch: 64,
+  learningRate: { adam: [0.001, 0.001] },
+  initialScale: [1, 1],
+  weightDecay: { chance: 0, range: [1e-4, 1e-4] },
+  labelNoise: { chance: 0, range: [0, 0] },
+  dataFraction: [1, 1],
+  steps: { fullChance: 1, range: [100, 100] },
+};
+
+/** The same with all networks starting from the same weights. */
+const picturesDigitsShared: Recipe = {
+  ...picturesDigits,
+  name: "pictures-digits-shared",
+  start: "shared",
+};
+
+/** Networks that each learn one 8 x 8 picture of clothing. */
+const picturesFashion: Recipe = {
+  ...picturesDigits,
+  name: "pictures-fashion",
+  task: "pictures-fashion",
+};
+
+/** The same with all networks starting from the same weights. */
+const picturesFashionShared: Recipe = {
+  ...picturesFashion,
+  name: "pictures-fashion-shared",
+  start: "shared",
+};
+
 const all: readonly Recipe[] = [
   digitsRecipe,
   digitsCnn,
@@ -94,6 +128,10 @@ const all: readonly Recipe[] = [
   digitsTransformer,
   digitsTransformerPlain,
   gruAdders,
+  picturesDigits,
+  picturesDigitsShared,
+  picturesFashion,
+  picturesFashionShared,
 ];
 
 /** Every recipe of the package, by name. */

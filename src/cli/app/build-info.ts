@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { availableParallelism, cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { type Arithmetic, hostArithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
 
 /** Processor, cores and version of Node. */
 export const machineParts = () => ({
@@ -18,6 +19,9 @@ export function machine(): string {
   const { processor, cores, node } = machineParts();
   return `${processor}, ${cores} cores, Node ${node}`;
 }
+
+/** How products of this process are rounded. */
+export const arithmetic = (): Arithmetic => hostArithmetic();
 
 /**
  * The commit this code was checked out at, with `-dirty` when files of its source differ from it; the package's version

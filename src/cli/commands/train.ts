@@ -1,6 +1,7 @@
 // `weightspace train`: one functional on a population, with exact resume.
 
 import { existsSync } from "node:fs";
+import { OptionError } from "../../core/errors.ts";
 import type { Command } from "commander";
 import { positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
 import { backendOption } from "../app/backend-option.ts";
@@ -191,6 +192,10 @@ async function prepareTraining(
   const [train, validation, test] = splitDataset(dataset, [0.7, 0.15, 0.15], seed);
   const normalization = fitNormalization(train);
   const target = fitTarget(train, flags.objective);
+  if (target.classes !== undefined)
+    throw new OptionError(
+      `train: "${target.name}" is one of ${target.classes} classes, expected a number; \`experiment inr\` learns classes, or choose another --target`,
+    );
   const metric = metricNamed(flags.metric);
   const inputs = inputsOf(name, options);
   const plugins = loadedPlugins();

@@ -139,6 +139,7 @@ function sortNodes(
     if (available.has(name)) throw new FormatError(`readOnnx: input "${name}" is defined twice`);
     available.add(name);
   }
+  if (isInOrder(nodes, available)) return Object.freeze(nodes);
   const producer = new Map<string, number>();
   for (const [index, node] of nodes.entries()) {
     for (const name of node.outputs) {
@@ -170,11 +171,20 @@ function sortNodes(
     const stuck = nodes[waiting.findIndex((count) => count > 0)];
     throw new FormatError(`readOnnx: the graph has a cycle through node "${stuck.name}"`);
   }
-  return Object.freeze(isSorted(nodes, producer) ? nodes : ready.map((index) => nodes[index]));
+  return Object.freeze(ready.map((index) => nodes[index]));
 }
 
-function isSorted(nodes: readonly OnnxNode[], producer: ReadonlyMap<string, number>): boolean {
-  return nodes.every((node, index) =>
-    [...node.inputs, ...node.captured].every((name) => (producer.get(name) ?? -1) < index),
-  );
+/** Whether every value is defined once, and before any node reads it. */
+function isInOrder(nodes: readonly OnnxNode[], given: ReadonlySet<string>): boolean {
+  const available = new Set(given);
+  const isThere = (name: string) => name === "" || available.has(name);
+  for (const { inputs, captured, outputs } of nodes) {
+    if (!inputs.every(isThere) || !captured.every(isThere)) return false;
+    for (const name of outputs) {
+      if (name === "") continue;
+      if (available.has(name)) return false;
+      available.add(name);
+    }
+  }
+  return true;
 }

@@ -2,7 +2,7 @@
 // predict each network's accuracy from its weights, and shows both tables: as trained, and after neurons were reordered.
 
 import { availableParallelism } from "node:os";
-import { machine } from "../../app/build-info.ts";
+import { arithmetic, machine } from "../../app/build-info.ts";
 import { join } from "node:path";
 import { positiveNumber, seedNumber, wholeNumber } from "../../app/arguments.ts";
 import { noSuchName } from "../../../core/nearest-name.ts";
@@ -133,6 +133,7 @@ function resultOf(
     title: "Predicting accuracy from weights",
     command: `npx weightspace demo --networks ${networks} --models ${namesOf(flags).join(",")} --seeds ${seeds} --epochs ${epochs} --rate ${rate} --seed ${seed}`,
     machine: machine(),
+    arithmetic: arithmetic(),
     seed,
     population: {
       networks: size,

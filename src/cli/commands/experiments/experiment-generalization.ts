@@ -66,7 +66,7 @@ async function resultOf(
   { dataset, description, counts }: OpenedPopulation,
   { sizes, ...results }: ExperimentOutcome,
 ): Promise<ExperimentResult> {
-  const { codeVersion, machine } = await import("../../app/build-info.ts");
+  const { arithmetic, codeVersion, machine } = await import("../../app/build-info.ts");
   const { loadedPlugins } = await import("../../../core/plugins.ts");
   const plugins = loadedPlugins();
   const target = namedTarget(dataset);
@@ -75,6 +75,7 @@ async function resultOf(
     command: commandOf(flags),
     commit: await codeVersion(),
     machine: machine(),
+    arithmetic: arithmetic(),
     seed: flags.seed,
     ...(plugins.length > 0 && { plugins }),
     population: {

@@ -74,7 +74,7 @@ async function run(flags: LearningCurveFlags, cli: Cli): Promise<void> {
   const shares = parseShares(flags.shares);
   if (flags.results !== undefined) await refuseExisting("experiment", flags.results, flags);
   const { openPopulation, warnOfProblems } = await import("../../experiments/open-population.ts");
-  const { codeVersion, machine } = await import("../../app/build-info.ts");
+  const { arithmetic, codeVersion, machine } = await import("../../app/build-info.ts");
   const { collectTrainingSizes } = await import("../../../experiment/data/training-size.ts");
   const { resultText } = await import("../../../report/result-file.ts");
   const { trainingSizeDraft } = await import("../../../report/result-drafts.ts");
@@ -96,6 +96,7 @@ async function run(flags: LearningCurveFlags, cli: Cli): Promise<void> {
     command: `npx weightspace experiment learning-curve ${repeatedOptions(flags)} --shares ${shares.join(",")} --splits ${splits}`,
     commit: await codeVersion(),
     machine: machine(),
+    arithmetic: arithmetic(),
     seed,
     splits,
     seeds,
