@@ -72,6 +72,7 @@ describe("options have one spelling", () => {
       "train",
       "experiment generalization",
       "experiment learning-curve",
+      "experiment inr",
       "optimizer demo",
       "optimizer train",
       "optimizer evaluate",
@@ -110,6 +111,7 @@ describe("options have one spelling", () => {
         "sketch",
         "demo",
         "experiment generalization",
+        "experiment inr",
         "experiment learning-curve",
         "optimizer evaluate",
         "report",
@@ -149,6 +151,7 @@ describe("files", () => {
         ["experiment", "generalization", "--zoo", "z", "--results", "r.json"],
         ["experiment", "generalization", "--zoo", "z", "--move-results", "r.json"],
         ["experiment", "learning-curve", "--zoo", "z", "--results", "r.json"],
+        ["experiment", "inr", "--zoo", "z", "--results", "r.json"],
         ["optimizer", "evaluate", "--task", "digits-mlp", "-o", "r.json"],
         ["optimizer", "evaluate", "--task", "digits-mlp", "--report", "r.json"],
       ])

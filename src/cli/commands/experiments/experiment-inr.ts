@@ -63,6 +63,7 @@ function checkDifferent(settings: readonly Setting[]): void {
 async function run(flags: InrFlags, cli: Cli): Promise<void> {
   if (flags.results !== undefined) await refuseExisting("experiment", flags.results, flags);
   const chosen = await readSettings(flags);
+  if (flags.results !== undefined) await refuseExisting("experiment", flags.results, flags);
   const settings: Setting[] = [];
   for (const folder of flags.zoo) settings.push(await openSetting(folder, flags.target, cli));
   checkDifferent(settings);
