@@ -120,3 +120,22 @@ describe.each(formats)("%s", (format, bits, exponentBits, fractionBits, ieee) =>
     expect([...encodeSmallFloats(numbers, format)]).toEqual(codesOf([...numbers], format));
   });
 });
+
+test("formats of one zero and one NaN: the bias is one more, and the code of a negative zero is NaN", () => {
+  for (const [format, other, largest] of [
+    ["float8e4m3fnuz", "float8e4m3", 240],
+    ["float8e5m2fnuz", "float8e5m2", 57344],
+  ] as const) {
+    const values = smallFloatValues(format);
+    expect([values[0], values[0x80], values[0x7f], values[0xff]]).toEqual([
+      0,
+      NaN,
+      largest,
+      -largest,
+    ]);
+    // Below the codes that the other format keeps for infinities and NaNs, every value is half of its.
+    const half = smallFloatValues(other).map((value) => value / 2);
+    const kept = other === "float8e4m3" ? 0x7f : 0x7c;
+    expect([...values.subarray(0, kept)]).toEqual([...half.subarray(0, kept)]);
+  }
+});

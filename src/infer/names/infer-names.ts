@@ -141,10 +141,8 @@ function placesIn(names: ReadonlySet<string>, config: unknown): Found[] {
     );
   }
   if (chosen.length > 0) return chosen;
-  const automatic = templates()
-    .filter(({ optIn }) => !optIn)
-    .map((one) => one.family);
+  const automatic = templates().filter(({ optIn }) => !optIn).length;
   throw new UnsupportedError(
-    `inferSpecFromNames: no family knows these tensor names (${automatic.join(", ")} are looked for, the others only with --family); export the model to ONNX, where its graph says it all`,
+    `inferSpecFromNames: no family knows these tensor names (${automatic} are looked for, others only with --family, whose help lists all); export the model to ONNX, where its graph says it all`,
   );
 }
