@@ -36,8 +36,7 @@ function roundsOnce(): boolean {
 }
 
 /** How products of this host round, asked anew by multiplying and adding; the last bits of all trained networks depend on it. */
-export const hostArithmetic = (): Arithmetic =>
-  acceptsFused() && roundsOnce() ? "fma" : "plain";
+export const hostArithmetic = (): Arithmetic => (acceptsFused() && roundsOnce() ? "fma" : "plain");
 
 let known: boolean | undefined;
 
