@@ -83,7 +83,7 @@ export async function searchSymmetry(
   const inA = await withNormalizedScales(problem, left);
   const inB = await withNormalizedScales(problem, right);
   const open = uniqueAxes([...inA.normalized.open, ...inB.normalized.open]);
-  const pair = { problem, a: inA.read, b: inB.read };
+  const pair = { problem: inA.problem, a: inA.read, b: inB.read };
   const matched = await matchWeights(pair, { starts: ["features"], sweeps: 4 });
   const element = composeElements(
     problem,

@@ -120,7 +120,7 @@ export function equivariantStack(
   const shared = share && { share };
   const body = { pointwise, activation, bias, aggregation, fixedAxes, scales, init, ...shared };
   checkEquivariantOptions({ ...body, positions, backend }, channels);
-  const lowered = lowerSpec(spec, { fixedAxes });
+  const lowered = lowerSpec(spec, { fixedAxes, dropFactors: scales === "ignore" });
   const merged = mergeTensors(lowered);
   const executable = planLowered(merged, scales);
   if (scales === "respect") checkActivation(activation, executable.lowered);
