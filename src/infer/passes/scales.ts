@@ -2,9 +2,10 @@
 // place it has in a tensor of the file can scale, by the factor or by its inverse.
 
 import { type Atom, find, leavesOf } from "../index-sets/atoms.ts";
-import type { LeafScale } from "../assembly/build-spec.ts";
-import type { Exponents } from "./exponents.ts";
+import type { LeafFactors, LeafScale } from "../assembly/build-spec.ts";
+import { factorsOf } from "./factors.ts";
 import { type LeafPlaces, placesOf } from "./places.ts";
+import { qualifying } from "./qualifying.ts";
 import { followScaling, type Way } from "./scaling.ts";
 import type { Fact, Value } from "../walk/value.ts";
 
@@ -18,10 +19,36 @@ export function scalesOf(
   weights: readonly Value[],
   facts: readonly Fact[],
   enclosing: ReadonlySet<Atom> = new Set(),
+): FoundScales {
+  const places = placesOf();
+  const scales = wholeScales(weights, facts, enclosing, places);
+  const unknowns = followScaling(facts, places, "factor", weights);
+  const factors = factorsOf(qualifying(weights, places, unknowns), {
+    places,
+    unknowns,
+    enclosing,
+    scales,
+  });
+  for (const leaf of factors.keys()) scales.delete(leaf);
+  return { scales, factors };
+}
+
+/** What leaves carry besides permutations. */
+export interface FoundScales {
+  /** The one scale part or basis of a leaf. */
+  readonly scales: ReadonlyMap<Atom, LeafScale>;
+  /** Factors beside it, or instead of it. */
+  readonly factors: ReadonlyMap<Atom, LeafFactors>;
+}
+
+function wholeScales(
+  weights: readonly Value[],
+  facts: readonly Fact[],
+  enclosing: ReadonlySet<Atom>,
+  places: LeafPlaces,
 ): Map<Atom, LeafScale> {
   const found = new Map<Atom, LeafScale>();
   const summed = summedLeaves(facts);
-  const places = placesOf();
   const odd = facts.some((fact) => fact.kind === "pointwise" && fact.law === "odd");
   const ways: readonly Way[] = [
     "general-linear",
@@ -42,7 +69,7 @@ export function scalesOf(
       }[way === "general-linear" || way === "partly positive" ? way : "other"];
       if (found.has(leaf) || barred()) continue;
       const power: LeafScale["power"] = (weight, dimension, place) =>
-        scaled.powers.get(weight)?.get(`${dimension}:${place}`) ?? 1;
+        scaled.powers.get(weight)?.get(`${dimension}:${place}`)?.power ?? 1;
       const carriedBy: LeafScale["carriedBy"] = (value, dimension) =>
         !places
           .at(value, dimension)
@@ -61,69 +88,6 @@ function leafScale(
   if (way === "general-linear") return { group: way, power, carriedBy };
   const scale = way === "sign" || way === "parity" ? "sign" : "positive";
   return { group: "permutation", scale, power, carriedBy };
-}
-
-interface Powers {
-  readonly powers: Map<Value, Map<string, -1 | 0 | 1>>;
-  /** Linked sets that scale, each by a factor of its own. */
-  readonly roots: Set<number>;
-  /** Every place of the leaf scales. */
-  whole: boolean;
-}
-
-/** Leaves that scale at some place in a weight, with the power of each place. */
-function qualifying(
-  weights: readonly Value[],
-  places: LeafPlaces,
-  unknowns: Exponents,
-): Map<Atom, Powers> {
-  const found = new Map<Atom, Powers>();
-  const ranked = weights
-    .map((value, i) => ({ value, i }))
-    .sort((a, b) => a.value.dims.length - b.value.dims.length || a.i - b.i)
-    .map(({ value }) => value);
-  const facing = facingOf(ranked, places, unknowns);
-  for (const value of ranked) {
-    for (const dimension of value.dims.keys()) {
-      const counts = new Map<Atom, number>();
-      for (const { leaf, unknown } of places.at(value, dimension)) {
-        const place = counts.get(leaf) ?? 0;
-        counts.set(leaf, place + 1);
-        const [root, factor] = unknowns.root(unknown);
-        const first = unknowns.isZero(unknown) ? 0 : (facing.get(root) ?? 0);
-        const power = first === 0 ? 0 : factor / first > 0 ? 1 : -1;
-        const own = found.get(leaf) ?? { powers: new Map(), roots: new Set(), whole: true };
-        const inValue = own.powers.get(value) ?? new Map<string, -1 | 0 | 1>();
-        own.powers.set(value, inValue.set(`${dimension}:${place}`, power));
-        if (power === 0) own.whole = false;
-        else own.roots.add(root);
-        found.set(leaf, own);
-      }
-    }
-  }
-  for (const [leaf, { roots }] of found) if (roots.size === 0) found.delete(leaf);
-  return found;
-}
-
-/**
- * The factor of the first place seen of every linked set, which scales by the factor itself; 0 where other places scale by
- * another power than that or its inverse.
- */
-function facingOf(
-  ranked: readonly Value[],
-  places: LeafPlaces,
-  unknowns: Exponents,
-): Map<number, number> {
-  const facing = new Map<number, number>();
-  for (const value of ranked) {
-    for (const { unknown } of places.all(value)) {
-      const [root, factor] = unknowns.root(unknown);
-      const first = facing.get(root) ?? factor;
-      const fits = Math.abs(Math.abs(factor) - Math.abs(first)) < 1e-9;
-      facing.set(root, fits ? first : 0);
-    }
-  }
-  return facing;
 }
 
 /** Leaves of sums of two values that both depend on the input: residual streams, whose matrices weights rarely span. */
