@@ -2,12 +2,14 @@
 
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { ByteSource, OpenBeside } from "../formats/byte-source.ts";
+import type { ByteSource, FindBeside } from "../formats/byte-source.ts";
+import { FormatError } from "../core/errors.ts";
 import { visibleName } from "../core/visible.ts";
 import { joinSources } from "../formats/joined-source.ts";
 import { openTensorSource } from "../formats/open.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
-import { besideFile } from "./beside.ts";
+import { besideFile, findBesideFile } from "./beside.ts";
+import { isAddress } from "../remote/http-source.ts";
 import { checkpointIn, type FoundCheckpoint, homeOf, insideHome } from "./checkpoint-folder.ts";
 import { fileSource } from "./file-source.ts";
 import { fileError } from "./file-error.ts";
@@ -40,8 +42,10 @@ export interface OpenedWeights {
   readonly source: TensorSource;
   /** The file at the path, and those beside it that belong to it, such as the shards of an index. */
   readonly files: readonly string[];
-  /** All bytes of an ONNX model, which can only be read whole; undefined for other files. */
+  /** All bytes of an ONNX model, which can only be read whole, without those of its data files; undefined for other files. */
   readonly bytes?: Uint8Array;
+  /** Finds the data files of an ONNX model. */
+  readonly findBeside?: FindBeside;
 }
 
 /** The same file; `whole` gives the bytes of the latest read from its beginning to its end. */
@@ -59,11 +63,38 @@ function rememberWhole(file: ByteSource): {
 }
 
 /**
- * Opens the weights at a path: names, formats and shapes are read, numbers are not. Close the source when done.
+ * Opens the weights behind an address, which stay there: only what is asked for is fetched. Shards that an index names are
+ * taken from the same folder.
+ */
+async function openAddress(path: string): Promise<OpenedWeights> {
+  const [address, ...rest] = path.split("#");
+  const key = rest.length === 0 ? undefined : rest.join("#");
+  const { httpSource } = await import("../remote/http-source.ts");
+  const { file, whole } = rememberWhole(await httpSource(address));
+  const files = [address];
+  const openBeside = async (name: string): Promise<ByteSource> => {
+    if (!/^[^/\\?#%]+$/.test(name) || name === "." || name === "..")
+      throw new FormatError(
+        `${file.location}: its part ${JSON.stringify(visibleName(name))} is no name of a file beside it; download the files and give their folder`,
+      );
+    const beside = new URL(encodeURIComponent(name), address).href;
+    files.push(beside);
+    return httpSource(beside);
+  };
+  const source = await openTensorSource(file, { openBeside, ...(key !== undefined && { key }) });
+  const model = source.format === "onnx" ? whole() : undefined;
+  if (model === undefined) return { source, files };
+  const { embedData } = await import("../formats/onnx/onnx-data.ts");
+  return { source, files, bytes: await embedData(model, openBeside) };
+}
+
+/**
+ * Opens the weights at a path or an `https://` address: names, formats and shapes are read, numbers are not. Close the source when done.
  * `run.pth#state_dict_ema` is the dictionary of that key in a PyTorch file, `pipeline#unet` a part of a folder of several.
  * @throws {EnvironmentError} {FormatError} {UnsupportedError} as `openTensorSource`, and for a folder without one checkpoint
  */
 export async function openWeightsFiles(path: string): Promise<OpenedWeights> {
+  if (isAddress(path)) return openAddress(path);
   const { file: place, key } = await partPath(path);
   const found = await stat(place).catch((error: unknown) => {
     throw fileError("read", path, error);
@@ -115,9 +146,15 @@ async function openFile(
   try {
     const options = { openBeside, ...(key !== undefined && { key }) };
     const source = await openTensorSource(file, options);
-    const model = source.format === "onnx" ? whole() : undefined;
-    const bytes = model && (await withData(model, openBeside));
-    return { source, files, ...(bytes !== undefined && { bytes }) };
+    const bytes = source.format === "onnx" ? whole() : undefined;
+    if (bytes === undefined) return { source, files };
+    const find = findBesideFile(target);
+    const findBeside: FindBeside = (name) => {
+      const beside = join(dirname(target), name);
+      if (!files.includes(beside)) files.push(beside);
+      return find(name);
+    };
+    return { source, files, bytes, findBeside };
   } catch (error) {
     // Readers of formats do not know every path; with two files on the command line it must be said.
     if (error instanceof Error && !error.message.includes(target))
@@ -146,10 +183,4 @@ async function openIfThere(path: string, home: string): Promise<ByteSource | und
     throw fileError("read", path, error);
   }
   return fileSource(await insideHome(path, home));
-}
-
-/** The bytes of a model with the data of files beside it. The reader of ONNX files is loaded only for them. */
-async function withData(model: Uint8Array, openBeside: OpenBeside): Promise<Uint8Array> {
-  const { embedData } = await import("../formats/onnx/onnx-data.ts");
-  return embedData(model, openBeside);
 }

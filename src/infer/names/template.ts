@@ -22,6 +22,8 @@ export interface ModelFacts {
   readonly tied?: boolean;
   /** What kind of model a config says it is, as `llama`: tells how norms use their gains. */
   readonly modelType?: string;
+  /** Whether every head weighs distances by a slope of its own (ALiBi), so that their order is fixed. */
+  readonly alibi?: boolean;
   /** Activation of the plain families (`mlp`, `cnn`): with it their axes also get a scale part. */
   readonly activation?: "relu" | "tanh" | "sine";
 }

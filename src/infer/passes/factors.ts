@@ -3,12 +3,13 @@
 
 import type { LeafFactors, LeafScale } from "../assembly/build-spec.ts";
 import type { Atom } from "../index-sets/atoms.ts";
+import type { Value } from "../walk/value.ts";
 import type { Exponents } from "./exponents.ts";
-import type { LeafPlaces } from "./places.ts";
-import type { LeafPowers } from "./qualifying.ts";
+import { noPlaces, type ValuePlaces } from "./places.ts";
+import { type LeafPowers, placeKey, placeOf } from "./qualifying.ts";
 
 interface FactorSource {
-  readonly places: LeafPlaces;
+  readonly places: (value: Value) => ValuePlaces;
   /** Solved for factors. */
   readonly unknowns: Exponents;
   /** Leaves that others lie within: those are scaled themselves. */
@@ -33,16 +34,16 @@ export function factorsOf(
     const own: LeafFactors = {
       count: roots.size,
       at(weight, dimension, place) {
-        const { root = -1, power = 0 } = powers.get(weight)?.get(`${dimension}:${place}`) ?? {};
+        const { root = -1, power = 0 } = powers.get(weight)?.get(placeKey(dimension, place)) ?? {};
         return power === 0 ? null : { factor: numbers.get(root) ?? 0, power };
       },
-      carriedBy: (value, dimension) =>
-        places
-          .at(value, dimension)
-          .some(
-            ({ leaf: one, unknown }) =>
-              one === leaf && !unknowns.isZero(unknown) && numbers.has(unknowns.root(unknown)[0]),
-          ),
+      carriedBy(value, dimension) {
+        const { leaves, first } = places(value).dims[dimension] ?? noPlaces;
+        return leaves.some(
+          (one, i) =>
+            one === leaf && !unknowns.isZero(first + i) && numbers.has(unknowns.root(first + i)),
+        );
+      },
     };
     // A scale of all places is left to matching, which tells signs better than one network does.
     const isWhole = [...powers.values()].every((at) =>
@@ -58,7 +59,7 @@ export function factorsOf(
 function isAlike(scale: LeafScale, factors: LeafFactors, powers: LeafPowers["powers"]): boolean {
   const pairs = [...powers].flatMap(([weight, at]) =>
     [...at.keys()].map((key) => {
-      const [dimension, place] = key.split(":").map(Number);
+      const [dimension, place] = placeOf(key);
       const factor = factors.at(weight, dimension, place);
       return [scale.power(weight, dimension, place), factor?.power ?? 0] as const;
     }),

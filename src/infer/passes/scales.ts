@@ -4,9 +4,9 @@
 import { type Atom, find, leavesOf } from "../index-sets/atoms.ts";
 import type { LeafFactors, LeafScale } from "../assembly/build-spec.ts";
 import { factorsOf } from "./factors.ts";
-import { type LeafPlaces, placesOf } from "./places.ts";
-import { qualifying } from "./qualifying.ts";
-import { followScaling, type Way } from "./scaling.ts";
+import { noPlaces, placesOf, type ValuePlaces } from "./places.ts";
+import { placeKey, qualifying } from "./qualifying.ts";
+import { followScaling, type PlacedFact, placedFacts, type Way } from "./scaling.ts";
 import type { Fact, Value } from "../walk/value.ts";
 
 /**
@@ -21,14 +21,13 @@ export function scalesOf(
   enclosing: ReadonlySet<Atom> = new Set(),
 ): FoundScales {
   const places = placesOf();
-  const scales = wholeScales(weights, facts, enclosing, places);
-  const unknowns = followScaling(facts, places, "factor", weights);
-  const factors = factorsOf(qualifying(weights, places, unknowns), {
-    places,
-    unknowns,
-    enclosing,
-    scales,
-  });
+  const placed = placedFacts(facts, places);
+  const scales = wholeScales({ weights, facts, placed, enclosing, places });
+  const unknowns = followScaling(placed, places, "factor", weights);
+  // Bases and signs stay; positive factors may turn out to be factors of either sign.
+  const settled = new Map([...scales].filter(([, { scale }]) => scale !== "positive"));
+  const found = qualifying(weights, places, unknowns, settled);
+  const factors = factorsOf(found, { places, unknowns, enclosing, scales });
   for (const leaf of factors.keys()) scales.delete(leaf);
   return { scales, factors };
 }
@@ -41,12 +40,21 @@ export interface FoundScales {
   readonly factors: ReadonlyMap<Atom, LeafFactors>;
 }
 
-function wholeScales(
-  weights: readonly Value[],
-  facts: readonly Fact[],
-  enclosing: ReadonlySet<Atom>,
-  places: LeafPlaces,
-): Map<Atom, LeafScale> {
+interface ScaleSource {
+  readonly weights: readonly Value[];
+  readonly facts: readonly Fact[];
+  readonly placed: readonly PlacedFact[];
+  readonly enclosing: ReadonlySet<Atom>;
+  readonly places: (value: Value) => ValuePlaces;
+}
+
+function wholeScales({
+  weights,
+  facts,
+  placed,
+  enclosing,
+  places,
+}: ScaleSource): Map<Atom, LeafScale> {
   const found = new Map<Atom, LeafScale>();
   const summed = summedLeaves(facts);
   const odd = facts.some((fact) => fact.kind === "pointwise" && fact.law === "odd");
@@ -59,21 +67,20 @@ function wholeScales(
     "partly positive",
   ];
   for (const way of ways) {
-    const unknowns = followScaling(facts, places, way, weights);
-    for (const [leaf, scaled] of qualifying(weights, places, unknowns)) {
-      const barred = {
-        "general-linear": () => enclosing.has(leaf) || summed.has(leaf) || !scaled.whole,
-        // What scales an enclosing leaf scales the leaves inside it. The norms of one stream scale each on its own.
-        "partly positive": () => enclosing.has(leaf) || (summed.has(leaf) && scaled.roots.size > 1),
-        other: () => !scaled.whole,
-      }[way === "general-linear" || way === "partly positive" ? way : "other"];
-      if (found.has(leaf) || barred()) continue;
+    const unknowns = followScaling(placed, places, way, weights);
+    for (const [leaf, scaled] of qualifying(weights, places, unknowns, found)) {
+      const encloses = enclosing.has(leaf);
+      if (way !== "partly positive" && !scaled.whole) continue;
+      if (way === "general-linear" && (encloses || summed.has(leaf))) continue;
+      // What scales an enclosing leaf scales the leaves inside it. The norms of one stream scale each on its own.
+      if (way === "partly positive" && (encloses || (summed.has(leaf) && scaled.roots.size > 1)))
+        continue;
       const power: LeafScale["power"] = (weight, dimension, place) =>
-        scaled.powers.get(weight)?.get(`${dimension}:${place}`)?.power ?? 1;
-      const carriedBy: LeafScale["carriedBy"] = (value, dimension) =>
-        !places
-          .at(value, dimension)
-          .some((place) => place.leaf === leaf && unknowns.isZero(place.unknown));
+        scaled.powers.get(weight)?.get(placeKey(dimension, place))?.power ?? 1;
+      const carriedBy: LeafScale["carriedBy"] = (value, dimension) => {
+        const { leaves, first } = places(value).dims[dimension] ?? noPlaces;
+        return !leaves.some((one, i) => one === leaf && unknowns.isZero(first + i));
+      };
       found.set(leaf, leafScale(way, power, carriedBy));
     }
   }

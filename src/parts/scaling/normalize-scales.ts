@@ -21,7 +21,7 @@ export interface NormalizedScales {
   /** Scales and matrices only: nothing is reordered. */
   readonly element: GroupElement;
   /** Axes with a continuous group that the weights do not pin down, with the reason. */
-  readonly open: readonly { readonly axis: string; readonly reason: string }[];
+  readonly unidentifiable: readonly { readonly axis: string; readonly reason: string }[];
 }
 
 /** Normalizes scales and bases of one network; reads every part with such an axis a few times. */
@@ -31,10 +31,10 @@ export async function normalizeScales(
 ): Promise<NormalizedScales> {
   const batches = scaleOrder(problem);
   const scaled = batches.flat().map(({ axis }) => axis);
-  let { element, open } = await fixScales(problem, read, batches);
+  let { element, unidentifiable } = await fixScales(problem, read, batches);
   if (!inRange(element, scaled)) {
     const single = batches.map((batch) => batch.map((one) => withLargest(problem, one)));
-    ({ element, open } = await fixScales(problem, read, single, true));
+    ({ element, unidentifiable } = await fixScales(problem, read, single, true));
     await spreadScales(problem, read, element, scaled);
   }
   const bases = basisOrder(problem);
@@ -42,7 +42,7 @@ export async function normalizeScales(
     const { action, singular } = await balanceBases(problem, read, element, basis);
     element[basis.axis] = action;
     if (singular > 0)
-      open.push({
+      unidentifiable.push({
         axis: basis.axis,
         reason: `the weights of ${singular} of ${action.permutations.length} instances do not span it`,
       });
@@ -51,11 +51,14 @@ export async function normalizeScales(
   for (const [name, { scale, group }] of Object.entries(problem.axes)) {
     if (done.has(name)) continue;
     if (scale === "positive")
-      open.push({ axis: name, reason: "no tensor ties its scales to fixed axes" });
+      unidentifiable.push({ axis: name, reason: "no tensor ties its scales to fixed axes" });
     if (group === "general-linear")
-      open.push({ axis: name, reason: "every tensor that has it has another open basis too" });
+      unidentifiable.push({
+        axis: name,
+        reason: "every tensor that has it has another open basis too",
+      });
   }
-  return { element, open };
+  return { element, unidentifiable };
 }
 
 /** The axis with the part that has most entries alone: several parts change by other factors when another axis does. */
@@ -66,7 +69,7 @@ function withLargest({ parts }: MatchProblem, { axis, uses }: ScaledAxis): Scale
 
 type Fixed = {
   element: Record<string, GroupElement[string]>;
-  open: NormalizedScales["open"][number][];
+  unidentifiable: NormalizedScales["unidentifiable"][number][];
 };
 
 /** Scales such that what enters a unit has norm 1, or, with `hasUnitMean`, the same norm for all units of an axis. */
@@ -77,7 +80,7 @@ async function fixScales(
   hasUnitMean = false,
 ): Promise<Fixed> {
   const element: Fixed["element"] = { ...identityElement(problem) };
-  const open: Fixed["open"] = [];
+  const unidentifiable: Fixed["unidentifiable"] = [];
   for (const batch of batches) {
     const fixed: [string, number[]][] = [];
     for (const { axis, uses } of batch)
@@ -90,7 +93,8 @@ async function fixScales(
   }
   for (const { axis, uses } of batches.flat()) {
     const dead = await scaleByOutputs(problem, read, element, axis, uses);
-    if (dead > 0) open.push({ axis, reason: `${dead} of its indices have zero weights only` });
+    if (dead > 0)
+      unidentifiable.push({ axis, reason: `${dead} of its indices have zero weights only` });
   }
-  return { element, open };
+  return { element, unidentifiable };
 }

@@ -23,7 +23,9 @@ test("rows of a gated layer and gains of norms that were moved into the next mat
   expect(folded.stdout).toMatch(/^layer1\.input_layernorm +in place +scaled by/m);
   const prints = await weightspace([
     "fingerprint",
-    ...[base, at("awq-up-down.safetensors"), at("fold-norm.safetensors")],
+    base,
+    at("awq-up-down.safetensors"),
+    at("fold-norm.safetensors"),
     ...told,
     "--json",
   ]);
