@@ -90,7 +90,7 @@ export async function searchSymmetry(
     ...inA.normalized.unidentifiable,
     ...inB.normalized.unidentifiable,
   ]);
-  const pair = { problem, a: inA.read, b: inB.read };
+  const pair = { problem: inA.problem, a: inA.read, b: inB.read };
   const matched = await matchWeights(pair, { starts: ["features"], sweeps: 4 });
   const element = composeElements(
     problem,

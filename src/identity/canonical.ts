@@ -53,7 +53,10 @@ export async function canonicalForm(
   }
   const precise = inFloat64(parts);
   const first = await withNormalizedScales(problem, precise);
-  const { order, ties } = orderByFeatures(problem, await axisFeatures(problem, first.read));
+  const { order, ties } = orderByFeatures(
+    first.problem,
+    await axisFeatures(first.problem, first.read),
+  );
   // The normalized scales are computed again on the ordered network, so that reordered copies give the same bits.
   const move = partAction(problem.axes, order);
   const ordered: PartReader = async (part) => move(problem.parts[part].dims, await precise(part));
@@ -61,7 +64,7 @@ export async function canonicalForm(
   const inOrder = composeElements(problem, normalized.element, order);
   const moveAll = partAction(problem.axes, inOrder);
   const placed: PartReader = async (part) => moveAll(problem.parts[part].dims, await precise(part));
-  const signs = positiveBases(problem, await axisFeatures(problem, placed));
+  const signs = positiveBases(first.problem, await axisFeatures(first.problem, placed));
   const element = composeElements(problem, signs, inOrder);
   return { element, exact: false, ties, unidentifiable: normalized.unidentifiable };
 }

@@ -43,7 +43,7 @@ export function weightFeatures(
   spec: SymmetrySpec,
   { channels = 1, fixedAxes = "permute" }: WeightFeatureOptions = {},
 ): WeightFeatures {
-  const lowered = lowerSpec(spec, { fixedAxes });
+  const lowered = lowerSpec(spec, { fixedAxes, dropFactors: true });
   const merged = mergeTensors(lowered);
   return { executable: planLowered(merged, "ignore"), ...featureWays(lowered, merged, channels) };
 }

@@ -94,7 +94,7 @@ export function equivariantStack(
   checkRange("unf: pointwise", pointwise, 0, channels.length - 1);
   const shared = share && { share };
   const body = { pointwise, activation, bias, aggregation, fixedAxes, scales, init, ...shared };
-  const lowered = lowerSpec(spec, { fixedAxes });
+  const lowered = lowerSpec(spec, { fixedAxes, dropFactors: scales === "ignore" });
   const merged = mergeTensors(lowered);
   const executable = planLowered(merged, scales);
   const { toFeatures, fromFeatures } = featureWays(lowered, merged, channels[0]);

@@ -46,7 +46,7 @@ export async function alignActivations(
     (name) => isMoving(spec.axes[name]) && !axes.includes(name),
   );
   const match = await matchWeights(
-    { problem, a: left.read, b: right.read },
+    { problem: left.problem, a: left.read, b: right.read },
     { ...options, from: { ...identityElement(spec), ...paired }, axes: others },
   );
   const element = composeElements(

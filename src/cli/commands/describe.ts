@@ -89,7 +89,7 @@ async function sizesOf(spec: SymmetrySpec, channels: readonly number[], wantsPla
   const { lowerSpec } = await import("../../symmetry/lower.ts");
   const notes = new Set<string>();
   const variants = (["fold", "permute"] as const).map((fixedAxes): Variant => {
-    const lowered = lowerSpec(spec, { fixedAxes });
+    const lowered = lowerSpec(spec, { fixedAxes, dropFactors: true });
     const size = functionalSize(lowered, { channels, head });
     const isCountable = mergeTensors(lowered).tensors.length ** 2 <= maxPairs;
     if (!isCountable)

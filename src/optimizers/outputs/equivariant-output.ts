@@ -34,7 +34,7 @@ function passes(
 ) {
   // One table for all specs sees vocabularies as axes, and positions of kernels as places of one entry.
   const spec = coefficients === "kinds" ? blocksAsAxes(given, 2) : given;
-  const lowered = lowerSpec(spec, { fixedAxes: "permute" });
+  const lowered = lowerSpec(spec, { fixedAxes: "permute", dropFactors: true });
   const merged = mergeTensors(lowered);
   const executable = planLowered(merged);
   const read = jit((hidden: np.Array): np.Array[] => {
