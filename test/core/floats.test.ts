@@ -4,12 +4,12 @@ import { describe, expect, test } from "vitest";
 import {
   decodeSmallFloats,
   encodeSmallFloats,
-  type SmallFloat,
+  type EncodedFloat,
   smallFloatValues,
 } from "../../src/core/floats.ts";
 
 /** By format: bits, exponent bits, fraction bits; whether the top exponent means infinities and NaNs, as in IEEE 754. */
-const formats: readonly [SmallFloat, number, number, number, boolean][] = [
+const formats: readonly [EncodedFloat, number, number, number, boolean][] = [
   ["float16", 16, 5, 10, true],
   ["bfloat16", 16, 8, 7, true],
   ["float8e5m2", 8, 5, 2, true],
@@ -43,7 +43,7 @@ function defined(
   return sign === 0 ? magnitude : -magnitude;
 }
 
-const codesOf = (numbers: readonly number[], format: SmallFloat) => [
+const codesOf = (numbers: readonly number[], format: EncodedFloat) => [
   ...encodeSmallFloats(Float64Array.from(numbers), format),
 ];
 

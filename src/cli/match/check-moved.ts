@@ -14,6 +14,7 @@ import { withOwnGraph } from "../networks/graph-fit.ts";
 import { counted } from "../app/output.ts";
 import type { Network } from "../networks/opened-model.ts";
 import { type Verification, type VerifyFlags, verifyMove } from "./verify-move.ts";
+import { quantisedCheck, sayMultipliedOut } from "../networks/quantised-forms.ts";
 import { writeNetwork } from "../networks/write-network.ts";
 
 export interface MovedBack {
@@ -52,7 +53,13 @@ export async function writeMoved(
   const task = cli.progress.task("writing", names.size, { unit: "tensors" });
   let written = 0;
   let checked: CheckedMove | undefined;
-  const move = async (name: string) => actOnTensor(spec, element, name, await source.read(name));
+  sayMultipliedOut(cli, source);
+  const check = quantisedCheck(source);
+  const move = async (name: string) => {
+    const moved = actOnTensor(spec, element, name, await source.read(name));
+    check(name, moved);
+    return moved;
+  };
   await writeNetwork(out, network, names, move, {
     signal: cli.signal,
     onTensor: () => task.update(++written),

@@ -60,7 +60,7 @@ export function comparisonText(
       blocks.push(
         `equal up to rounding: at most ${short(symmetry.residual)} of a tensor's root mean square`,
       );
-    blocks.push(...openLines(symmetry.open));
+    blocks.push(...unidentifiableLines(symmetry.unidentifiable));
   }
   if (verdict === "reordered") blocks.push(...reorderedBlocks(comparison));
   if (verdict === "different" && tensors.length > 0)
@@ -71,7 +71,7 @@ export function comparisonText(
       `after the best alignment found: similarity ${similarityText(similarity)} (1 is equal)` +
         (axes.length === 0 ? "; nothing moves" : ""),
       ...(axes.length === 0 ? [] : [axesTable(axes)]),
-      ...openLines(alignment.open),
+      ...unidentifiableLines(alignment.unidentifiable),
     );
   }
   if (comparison.unresolved === true)
@@ -115,7 +115,10 @@ function afterConversions(
   if (conversions.length === 0) return line;
   const text = countedConversions(conversions);
   if (strict) return `different: equal names, shapes and layouts would need ${text} (--strict)`;
-  return line.replace(/^\w+/, (verdict) => `${verdict} after ${text}`);
+  // What lies within a step of a quantised form cannot be told from it.
+  const isWithin = conversions.some(({ kind, by }) => kind === "quantise" && by === "numbers");
+  const told = isWithin ? line.replace(/every number is equal/, "$& or within its step") : line;
+  return told.replace(/^\w+/, (verdict) => `${verdict} after ${text}`);
 }
 
 /** What was converted, a line for each; the first ones where there are many. */
@@ -184,10 +187,12 @@ export function axesTable(axes: readonly AxisSummary[]): string {
 }
 
 /** Axes that the weights do not pin down. */
-export function openLines(
-  open: readonly { readonly axis: string; readonly reason: string }[],
+export function unidentifiableLines(
+  unidentifiable: readonly { readonly axis: string; readonly reason: string }[],
 ): string[] {
-  return open.map(({ axis, reason }) => `not identifiable: axis "${visibleName(axis)}": ${reason}`);
+  return unidentifiable.map(
+    ({ axis, reason }) => `not identifiable: axis "${visibleName(axis)}": ${reason}`,
+  );
 }
 
 function reorderedBlocks({ reordered, layouts }: Comparison): string[] {

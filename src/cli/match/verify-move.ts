@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import type { WeightReader } from "../../parts/problem.ts";
 import { EnvironmentError, SpecError } from "../../core/errors.ts";
-import type { OnnxType } from "../../formats/onnx/onnx-tensor.ts";
+import type { OnnxType } from "../../formats/onnx/onnx-element-types.ts";
 import type { TensorSource } from "../../formats/tensor-source.ts";
 import type { MoveProof } from "../../infer/proof/prove-move.ts";
 import type { FoundSpec } from "../networks/found-spec.ts";

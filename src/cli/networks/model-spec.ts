@@ -5,10 +5,10 @@ import type { Weights } from "../../core/tensors.ts";
 import { decodeTensor } from "../../formats/onnx/onnx-tensor.ts";
 import { readAll } from "../../formats/tensor-source.ts";
 import { inferSpec } from "../../infer/infer.ts";
-import { type InferNamesOptions, inferSpecFromNames } from "../../infer/names/infer-names.ts";
+import type { InferNamesOptions } from "../../infer/names/infer-names.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import {
-  namedShapes,
+  inferNamed,
   type NameOptions,
   readNameOptions,
   refuseNameOptions,
@@ -81,7 +81,7 @@ function readOrFixed(model: Network, names: InferNamesOptions): ModelSpec {
 
 function specOfNames(model: Network, names: InferNamesOptions): ModelSpec {
   const { source } = model;
-  const { family, spec, warnings } = inferSpecFromNames(namedShapes(model), names);
+  const { family, spec, warnings } = inferNamed(model, names);
   const note = `read as family "${family}" by tensor names; not proved, which needs the graph`;
   const weights = () => readAll(Object.keys(spec.tensors), source.read);
   return { spec, warnings: [...warnings, note], taken: takenOf([source]), weights };

@@ -6,6 +6,7 @@ import {
   type InferNamesOptions,
   type NamesInference,
 } from "../../infer/names/infer-names.ts";
+import { configOfGguf } from "../../infer/names/config.ts";
 import type { NamedShape } from "../../infer/names/template.ts";
 import { families } from "../../infer/names/registry.ts";
 import { wholeNumber } from "../app/arguments.ts";
@@ -13,6 +14,7 @@ import { readJson } from "../../node/files.ts";
 import type { Network } from "./opened-model.ts";
 import { takenOf, type TakenOfFile } from "./taken.ts";
 import { UsageError } from "../app/usage-error.ts";
+import { noSuchName } from "../../core/nearest-name.ts";
 
 export interface NameOptions {
   /** The dictionary that is meant, of every PyTorch file of the command. */
@@ -76,17 +78,36 @@ export async function nameSymmetries(
   }
   if (Object.keys(options.size ?? {}).length > 0)
     throw new UsageError(`symmetries: --size is for ONNX files; "${network.path}" has no inputs`);
-  const found = inferSpecFromNames(namedShapes(network), await readNameOptions(options));
+  const found = inferNamed(network, await readNameOptions(options));
   return { ...found, taken: takenOf([network.source]) };
 }
 
+/**
+ * The spec of the names of a network; what the header of a GGUF file says stands in for a config that is not given.
+ * @throws as `inferSpecFromNames`
+ */
+export function inferNamed(
+  network: Pick<Network, "source">,
+  options: InferNamesOptions,
+): NamesInference {
+  const { format, metadata } = network.source;
+  const isAsked = options.config !== undefined || (options.family ?? "gguf") !== "gguf";
+  const config = format === "gguf" && !isAsked ? configOfGguf(metadata) : undefined;
+  return inferSpecFromNames(namedShapes(network), config ? { ...options, config } : options);
+}
+
 /** Names and shapes of the tensors of a network. */
-export const namedShapes = ({ source }: Pick<Network, "source">): NamedShape[] =>
+const namedShapes = ({ source }: Pick<Network, "source">): NamedShape[] =>
   [...source.entries].map(([name, { shape }]) => ({ name, shape }));
 
-/** What options tell of files without a graph, the config read. @throws {EnvironmentError} {FormatError} */
+/**
+ * What options tell of files without a graph, the config read.
+ * @throws {UsageError} for a family that is not known; {EnvironmentError} {FormatError}
+ */
 export async function readNameOptions(options: NameOptions): Promise<InferNamesOptions> {
   const { heads, keyValueHeads, config, family, tied, activation } = options;
+  if (family !== undefined && !families().includes(family))
+    throw new UsageError(noSuchName("family", family, families()));
   return {
     ...(heads !== undefined && { heads }),
     ...(keyValueHeads !== undefined && { keyValueHeads }),

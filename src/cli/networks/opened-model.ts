@@ -2,6 +2,8 @@
 // that no file is opened or read whole a second time.
 
 import { FormatError } from "../../core/errors.ts";
+import type { FindBeside } from "../../formats/byte-source.ts";
+import { embedAtOnce } from "../../formats/onnx/onnx-data.ts";
 import { separateAliases } from "../../formats/onnx/onnx-aliases.ts";
 import { decodeTensor } from "../../formats/onnx/onnx-tensor.ts";
 import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
@@ -12,8 +14,8 @@ import { type OpenedWeights, openWeightsFiles } from "../../node/open-weights.ts
 
 /** An ONNX model in memory. */
 export interface OnnxModel {
-  /** The file. */
-  readonly bytes: Uint8Array;
+  /** The file, with the data of those beside it inside: these are read when it is asked for. @throws as `embedAtOnce` */
+  readonly whole: () => Uint8Array;
   /** Its graph, as stored. */
   readonly graph: OnnxGraph;
   /** The graph in which equal tensors that an exporter stored once have names of their own again. */
@@ -34,10 +36,16 @@ export interface OpenedModel extends Network {
   readonly files: readonly string[];
 }
 
-/** The model in the bytes of an ONNX file. @throws {FormatError} {UnsupportedError} as `readOnnx` */
-export function onnxModel(bytes: Uint8Array): OnnxModel {
-  const graph = readOnnx(bytes);
-  return Object.freeze({ bytes, graph, separated: separateAliases(graph).graph });
+/**
+ * The model in the bytes of an ONNX file; numbers in files beside it are read when they are asked for.
+ * @throws {FormatError} {UnsupportedError} as `readOnnx`
+ */
+export function onnxModel(bytes: Uint8Array, findBeside?: FindBeside): OnnxModel {
+  const graph = readOnnx(bytes, findBeside === undefined ? {} : { findBeside });
+  let embedded: Uint8Array | undefined;
+  const whole = () =>
+    (embedded ??= findBeside === undefined ? bytes : embedAtOnce(bytes, findBeside));
+  return Object.freeze({ whole, graph, separated: separateAliases(graph).graph });
 }
 
 /** The tensors of a model that hold numbers, under the names of its inferred spec; decoded when they are read. */
@@ -66,10 +74,10 @@ function onnxSource({ separated }: OnnxModel, location: string): TensorSource {
  * @throws {EnvironmentError} {FormatError} {UnsupportedError} naming the file
  */
 export async function openModel(path: string): Promise<OpenedModel> {
-  const { source, files, bytes } = await openPath(path);
+  const { source, files, bytes, findBeside } = await openPath(path);
   if (bytes === undefined) return Object.freeze({ path, source, files });
   await source.close();
-  const onnx = onnxModel(bytes);
+  const onnx = onnxModel(bytes, findBeside);
   return Object.freeze({ path, source: onnxSource(onnx, path), files, onnx });
 }
 

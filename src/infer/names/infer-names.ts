@@ -89,7 +89,7 @@ export function inferSpecFromNames(
 
 const otherKind = ({ family, modelTypes }: Template, config: unknown) =>
   new UnsupportedError(
-    `inferSpecFromNames: the config describes a model of type "${modelTypeOf(config)}", family "${family}" covers ${modelTypes.join(", ") || "none that has a config"}; export the model to ONNX`,
+    `inferSpecFromNames: the config or header describes a model of type "${modelTypeOf(config)}", family "${family}" covers ${modelTypes.join(", ") || "none that has a config"}; export the model to ONNX`,
   );
 
 type Found = Pick<NetworkPlace, "template" | "place">;

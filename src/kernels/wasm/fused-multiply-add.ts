@@ -3,18 +3,39 @@
 import { writeModule } from "./assembler.ts";
 import { access, drop, i32, type Instruction, op, vector } from "./instructions.ts";
 
-let known: boolean | undefined;
+/** How products round: once after multiplying and adding (fused multiply-add), or after each of the two. */
+export type Arithmetic = "fma" | "plain";
 
-/** Whether this host accepts fused multiply-add; the last bits of products depend on it. */
+/** What this host does, asked anew. */
+export function hostArithmetic(): Arithmetic {
+  const module = writeModule({ pages: 1 });
+  module.func("probe", [], ({ emit }) => {
+    emit(drop(op("f32x4.relaxed_madd", vector(1), vector(1), vector(1))));
+  });
+  return WebAssembly.validate(module.bytes()) ? "fma" : "plain";
+}
+
+let known: Arithmetic | undefined;
+
+/** Whether this host accepts fused multiply-add, asked once; the last bits of products depend on it. */
 export function hasFusedMultiplyAdd(): boolean {
-  if (known === undefined) {
-    const module = writeModule({ pages: 1 });
-    module.func("probe", [], ({ emit }) => {
-      emit(drop(op("f32x4.relaxed_madd", vector(1), vector(1), vector(1))));
-    });
-    known = WebAssembly.validate(module.bytes());
-  }
-  return known;
+  known ??= hostArithmetic();
+  return known === "fma";
+}
+
+/** Bytes of the fused instruction; short modules that hold them ask whether there is one. */
+const fusedBytes = [0xfd, 0x85, 0x02];
+const longestProbe = 256;
+
+/** Whether a module is a question for the fused instruction. */
+export function isRelaxedModule(bytes: BufferSource): boolean {
+  const view = ArrayBuffer.isView(bytes)
+    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    : new Uint8Array(bytes);
+  return (
+    view.length <= longestProbe &&
+    view.some((_, at) => fusedBytes.every((byte, i) => view[at + i] === byte))
+  );
 }
 
 /** a * b + c on four numbers. */
@@ -25,19 +46,14 @@ export const multiplyAdd = (fused: boolean): MultiplyAdd =>
     ? (a, b, c) => op("f32x4.relaxed_madd", a, b, c)
     : (a, b, c) => op("f32x4.add", c, op("f32x4.mul", a, b));
 
-/** How this host rounds products that are added up: once (`fma`), or the product first (`plain`). */
-export type Arithmetic = "fma" | "plain";
-
-let arithmetic: Arithmetic | undefined;
-
 /**
- * How kernels of this host round. Found by multiplying and adding, since a host without the instruction in its processor
+ * How kernels of this process round. Found by multiplying and adding, since a host without the instruction in its processor
  * accepts it, too. The last bits of all trained networks depend on it.
  */
-export const arithmeticOfHost = (): Arithmetic => (arithmetic ??= tryArithmetic());
+export const arithmeticOfHost = (): Arithmetic =>
+  hostArithmetic() === "plain" ? "plain" : tryArithmetic();
 
 function tryArithmetic(): Arithmetic {
-  if (!hasFusedMultiplyAdd()) return "plain";
   const memory = new WebAssembly.Memory({ initial: 1 });
   const module = writeModule({ pages: 1 });
   const load = (offset: number) => access("v128.load", offset, i32(0));
