@@ -1,6 +1,5 @@
 // A zoo's store in a folder: files appear whole or not at all, and one builder at a time holds the lock.
 
-import { randomUUID } from "node:crypto";
 import { open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { EnvironmentError } from "../core/errors.ts";
@@ -69,9 +68,9 @@ export function folderStore(folder: string): ZooStore {
         return readRange(path(name), start ?? 0, end);
       }),
     write: (name, bytes) =>
-      place(name, (target) => replaceFile(target, `${target}.${randomUUID()}.tmp`, bytes)),
+      place(name, (target) => replaceFile(target, `${target}.${crypto.randomUUID()}.tmp`, bytes)),
     create: (name, bytes) =>
-      place(name, (target) => createFile(target, `${target}.${randomUUID()}.new`, bytes)),
+      place(name, (target) => createFile(target, `${target}.${crypto.randomUUID()}.new`, bytes)),
     remove: (name) => attempt("remove", name, undefined, () => rm(path(name), { force: true })),
     lock: () => lockFolder(root, folder, attempt),
   };

@@ -43,7 +43,7 @@ const refusals: Readonly<Record<number, string>> = {
 };
 
 /**
- * Opens the file at an `https://` address (`http://` on this machine alone) without downloading it. The server must know range
+ * Opens the file at an `https://` address (without TLS on this machine alone) without downloading it. The server must know range
  * requests. A file that changes while it is read is noticed where the server tells versions apart.
  * @throws {OptionError} for another address; {EnvironmentError} when it cannot be read
  */

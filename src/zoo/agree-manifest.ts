@@ -51,8 +51,8 @@ function checkArithmetic(store: ZooStore, recorded: Arithmetic | undefined): voi
 /** What is said of work that was begun with another arithmetic. */
 export const otherArithmetic = (recorded: Arithmetic, own: Arithmetic): string =>
   recorded === "fma"
-    ? `was begun with fused multiply-add (arithmetic "fma"), this program rounds "${own}", so that weights would differ in their last digits; use Node 22 or newer, or node --experimental-wasm-relaxed-simd, on a processor that has it`
-    : `was begun without fused multiply-add (arithmetic "plain"), this program rounds "${own}", so that weights would differ in their last digits; use Node 20`;
+    ? `was begun with fused multiply-add, this program rounds "${own}", so that weights would differ in their last digits; run it with --arithmetic fma, on a processor that has it`
+    : `was begun without fused multiply-add, this program rounds "${own}", so that weights would differ in their last digits; run it with --arithmetic plain`;
 
 /** The manifest to build by, written when it is new; a store that holds another zoo is refused. */
 export async function agreeManifest(options: AgreeOptions): Promise<ZooManifest> {

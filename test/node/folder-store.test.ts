@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { folderStore } from "../../src/node/folder-store.ts";
-import { EnvironmentError } from "../../src/core/errors.ts";
+import { EnvironmentError, OptionError } from "../../src/core/errors.ts";
 import { openZoo } from "../../src/zoo/open.ts";
 import { memoryStore } from "../../src/core/store.ts";
 import { build, digestsOf, smallZoo } from "../zoo/small-zoo.ts";
@@ -236,14 +236,35 @@ describe("a folder that fails", () => {
       const folder = join(place, "full");
       const store = folderStore(folder);
       await store.write("a", Uint8Array.of(1, 2, 3));
-      await symlink("/dev/full", join(folder, `a.${process.pid}.tmp`));
+      const name = "00000000-0000-4000-8000-000000000000";
+      const drawn = vi.spyOn(crypto, "randomUUID").mockReturnValue(name);
+      await symlink("/dev/full", join(folder, `a.${name}.tmp`));
       const writing = store.write("a", new Uint8Array(100_000));
       await expect(writing).rejects.toThrow(EnvironmentError);
       await expect(writing).rejects.toThrow(/cannot write .*a: the disk is full; free some space/);
       expect(await store.read("a")).toEqual(Uint8Array.of(1, 2, 3));
       expect(await readdir(folder)).toEqual(["a"]);
+      drawn.mockRestore();
     },
   );
+
+  test("of several who create a file at once one is told so, and nothing is left beside it", async () => {
+    const folder = join(place, "created");
+    const stores = Array.from({ length: 16 }, () => folderStore(folder));
+    const won = await Promise.all(
+      stores.map((store, i) => store.create("a", Uint8Array.of(i, i, i))),
+    );
+    expect(won.filter(Boolean)).toHaveLength(1);
+    const winner = won.indexOf(true);
+    expect(await stores[0].read("a")).toEqual(Uint8Array.of(winner, winner, winner));
+    expect(await readdir(folder)).toEqual(["a"]);
+    await stores[0].write("a", Uint8Array.of(99)); // what create never does
+    expect(await stores[0].read("a")).toEqual(Uint8Array.of(99));
+    for (const name of ["../a", "", "a/b", ".."]) {
+      await expect(stores[0].create(name, new Uint8Array(1))).rejects.toThrow(OptionError);
+      await expect(stores[0].write(name, new Uint8Array(1))).rejects.toThrow(OptionError);
+    }
+  });
 
   test("a path through a file cannot be a folder", async () => {
     await writeFile(join(place, "file"), "");

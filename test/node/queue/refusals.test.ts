@@ -14,7 +14,7 @@ import { unitQueue } from "../../../src/node/queue/unit-queue.ts";
 import { readManifest } from "../../../src/zoo/manifest.ts";
 import { zooList } from "../../../src/zoo/units.ts";
 import { sharedServer } from "../../support/servers/servers.ts";
-import { handOutTo, startWorkers } from "../../support/queue-workers.ts";
+import { handOutTo, startCommand, startWorkers } from "../../support/queue-workers.ts";
 import { weightspace } from "../../support/command-line.ts";
 import { build, smallZoo } from "../../zoo/small-zoo.ts";
 
@@ -57,6 +57,9 @@ async function refusalOf(within = [place]): Promise<string> {
   const refused = events.find((event) => event.type === "refused");
   return refused?.message ?? "nothing was refused";
 }
+
+const dataUrl = (source: string): string =>
+  `data:text/javascript;base64,${Buffer.from(source).toString("base64")}`;
 
 const put = async (queue: Queue, id: string, data: unknown): Promise<void> => {
   await queue.add("shard", data, { jobId: id });
@@ -182,6 +185,28 @@ describe("what travels and what is told", () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(/could not be reached/);
     expect(stderr).not.toMatch(/hunter2/);
+  });
+
+  test.each([
+    ["bullmq", "redis", /bullmq is not installed; install it with: npm install bullmq ioredis/],
+    [
+      "ioredis",
+      "redis",
+      /ioredis, which the queue needs, is not installed; .* npm install ioredis/,
+    ],
+    ["pg", "postgres", /pg, which the queue needs, is not installed; .* npm install pg/],
+  ])("without the package %s: an error that names it and the command", async (name, kind, says) => {
+    const hook = `export const resolve = async (name, context, next) => {
+      if (name === ${JSON.stringify(name)}) throw Object.assign(new Error("none"), { code: "ERR_MODULE_NOT_FOUND" });
+      return next(name, context);
+    };`;
+    const start = `import { register } from "node:module"; register(${JSON.stringify(dataUrl(hook))});`;
+    const { ended, output } = startCommand(["worker", "--queue", `${kind}://127.0.0.1/x`], {
+      cwd: place,
+      env: { NODE_OPTIONS: `--import ${dataUrl(start)}` },
+    });
+    expect(await ended).toBe(1);
+    expect(output()).toMatch(says);
   });
 
   test("no worker for as long as the patience lasts: an error that says how to start one", async () => {

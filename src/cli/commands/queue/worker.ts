@@ -1,6 +1,7 @@
 // `weightspace worker`: does the units of a queue until it is stopped.
 
 import { availableParallelism } from "node:os";
+import type { Command } from "commander";
 import { wholeNumber } from "../../app/arguments.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import { counted, print } from "../../app/output.ts";
@@ -43,12 +44,13 @@ export const workerCommand: RegisterCommand = (program, cli) => {
       "after",
       "\nKeys of an s3:// store: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL_S3.\n\nExample:\n  weightspace worker --queue redis://host:6379",
     )
-    .action((flags: WorkerFlags) => work(flags, cli));
+    .action((flags: WorkerFlags, command: Command) =>
+      work(flags, cli, command.optsWithGlobals<{ json?: boolean }>().json === true),
+    );
 };
 
-async function work(flags: WorkerFlags, cli: Cli): Promise<void> {
+async function work(flags: WorkerFlags, cli: Cli, isJson: boolean): Promise<void> {
   const { runWorker } = await import("../../../node/queue/worker.ts");
-  const isJson = process.argv.includes("--json");
   const tell = (event: object, text: string): void =>
     isJson
       ? print("stderr", JSON.stringify({ time: new Date().toISOString(), ...event }))

@@ -1,0 +1,114 @@
+// One population by every road: one thread, worker threads, four parts of a job array, queues on Redis and PostgreSQL, into folders
+// and stores behind the S3 API. POPULATIONS=digits-mlp:500,gru-adders:200 says which; FAULTS_TABLE=1 writes
+// docs/results/many-machines.json.
+
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { availableParallelism, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test, type TestContext, vi } from "vitest";
+import { buildZoo, type NodeBuildOptions } from "../../src/node/build-zoo.ts";
+import { folderStore } from "../../src/node/folder-store.ts";
+import { openStore } from "../../src/node/open-store.ts";
+import type { ZooStore } from "../../src/core/store.ts";
+import { mergeZoos } from "../../src/zoo/merge.ts";
+import { openZoo } from "../../src/zoo/open.ts";
+import { recipeNamed } from "../../src/zoo/recipes.ts";
+import { handOutTo, startWorkers } from "../support/queue-workers.ts";
+import { s3Environment, startPostgres, startRedis, startS3 } from "../support/servers/servers.ts";
+
+const fail = ((note?: unknown) => {
+  throw new Error(String(note));
+}) as TestContext["skip"];
+
+const asked = (process.env.POPULATIONS ?? "digits-mlp:24").split(",").map((text) => {
+  const [name, networks] = text.split(":");
+  return { name, networks: Number(networks) };
+});
+
+const table: Record<string, unknown>[] = [];
+afterAll(async () => {
+  const machine = { cores: availableParallelism(), load: Number(loadavg()[0].toFixed(1)) };
+  const value = { node: process.version, ...machine, seed: 1, populations: table };
+  console.log(JSON.stringify(value, null, 2));
+  if (process.env.FAULTS_TABLE !== undefined && process.env.POPULATIONS !== undefined)
+    await writeFile("docs/results/many-machines.json", `${JSON.stringify(value, null, 2)}\n`);
+});
+
+test.each(asked)("$name, $networks networks", { timeout: 4 * 3_600_000 }, async (population) => {
+  const { name, networks } = population;
+  const place = await mkdtemp(join(tmpdir(), "weightspace-populations-"));
+  const servers = await Promise.all([
+    startRedis({ skip: fail }),
+    startPostgres({ skip: fail }),
+    startS3({ skip: fail }),
+  ]);
+  const [redis, postgres, s3] = servers;
+  for (const [key, value] of Object.entries(s3Environment(s3))) vi.stubEnv(key, value);
+  const shardSize = Math.max(1, Math.ceil(networks / 16));
+  const build = async (store: ZooStore, options: Partial<NodeBuildOptions>) => {
+    const common = { recipe: recipeNamed(name), networks, seed: 1, shardSize, store };
+    for await (const event of buildZoo({ ...common, ...options }))
+      if (event.type === "warning") throw new Error(event.message);
+  };
+  const queued = async (store: ZooStore, url: string, workers: number) => {
+    const started = startWorkers(workers, { queue: url, within: [place] });
+    await build(store, { handOut: handOutTo({ queue: url, store, patience: 600 }) });
+    await started.stop();
+  };
+  const folder = (part: string) => folderStore(join(place, part));
+  const roads: Record<string, () => Promise<ZooStore>> = {
+    "one thread, folder": async () => {
+      const store = folder("one");
+      await build(store, { workers: 0 });
+      return store;
+    },
+    "two worker threads, folder": async () => {
+      const store = folder("threads");
+      await build(store, { workers: 2 });
+      return store;
+    },
+    "--shard x 4, merged": async () => {
+      const parts = [1, 2, 3, 4].map((part) => folder(`part-${part}`));
+      for (const [at, store] of parts.entries())
+        await build(store, { workers: 2, part: { part: at + 1, of: 4 } });
+      const store = folder("merged");
+      await mergeZoos(parts, store);
+      return store;
+    },
+    "BullMQ on Redis, 1 worker, folder": async () => {
+      const store = folder("redis-1");
+      await queued(store, redis.url, 1);
+      return store;
+    },
+    "BullMQ on Redis, 4 workers, folder": async () => {
+      const store = folder("redis-4");
+      await queued(store, redis.url, 4);
+      return store;
+    },
+    "BullMQ on Redis, 4 workers, S3": async () => {
+      const store = await openStore(`s3://bucket/redis/${name}`);
+      await queued(store, redis.url, 4);
+      return store;
+    },
+    "BullMQ on PostgreSQL, 4 workers, S3": async () => {
+      const store = await openStore(`s3://bucket/postgres/${name}`);
+      await queued(store, postgres.url, 4);
+      return store;
+    },
+  };
+  try {
+    for (const [road, travel] of Object.entries(roads)) {
+      const began = performance.now();
+      const { digest, manifest } = await openZoo(await travel());
+      const seconds = Number(((performance.now() - began) / 1000).toFixed(1));
+      const { arithmetic } = manifest;
+      table.push({ recipe: name, networks, road, seconds, arithmetic, digest });
+    }
+    const digests = new Set(table.filter(({ recipe }) => recipe === name).map((row) => row.digest));
+    expect(digests.size).toBe(1);
+  } finally {
+    vi.unstubAllEnvs();
+    await Promise.all(servers.map(({ stop }) => stop()));
+    await rm(place, { recursive: true, force: true });
+  }
+});
