@@ -19,6 +19,7 @@ import {
 } from "./name-symmetries.ts";
 import type { Network, OpenedModel } from "./opened-model.ts";
 import { UsageError } from "../app/usage-error.ts";
+import { withoutFunctionNames } from "../app/output.ts";
 
 export interface SpecFlags extends NameOptions {
   readonly spec?: string;
@@ -141,7 +142,7 @@ async function readSpec(
     // A family that does not fit is in the way of those commands only that need symmetries.
     const isMisfit = error instanceof UnsupportedError || error instanceof SpecError;
     if (!isMisfit || flags.family !== undefined) throw error;
-    return { reason: error.message };
+    return { reason: withoutFunctionNames(error.message) };
   }
 }
 
