@@ -32,6 +32,7 @@ const marks: readonly (readonly [readonly number[], Sniffed])[] = [
   [[0xfd, 0x37, 0x7a, 0x58, 0x5a], format("an xz file", unpack("unxz, or tar -xJf"))],
   [[0x42, 0x5a, 0x68], format("a bzip2 file", unpack("bunzip2, or tar -xjf"))],
   [[0x28, 0xb5, 0x2f, 0xfd], format("a zstd file", unpack("unzstd"))],
+  [[0x04, 0x22, 0x4d, 0x18], format("an LZ4 file", unpack("lz4 -d"))],
   [[0x37, 0x7a, 0xbc, 0xaf], format("a 7z archive", unpack("7z x"))],
   [[0x52, 0x61, 0x72, 0x21], format("a RAR archive", unpack("unrar x"))],
   [[0x50, 0x41, 0x52, 0x31], format("a Parquet file", "give the checkpoint it was made from")],

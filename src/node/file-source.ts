@@ -20,7 +20,7 @@ function refuseOthers(path: string, stat: Stats): void {
 }
 
 /** Files held open at once; others are opened again when they are read, so that few handles suffice for many files. */
-const maxOpen = 24;
+const maxOpen = 8;
 
 /** An open file that may be given back while nobody reads it. */
 interface Held {

@@ -41,6 +41,7 @@ const otherFormats: [string, Uint8Array, RegExp][] = [
   ["an xz file", bytes(0xfd, 0x37, 0x7a, 0x58, 0x5a), /unxz/],
   ["a bzip2 file", bytes(0x42, 0x5a, 0x68), /bunzip2/],
   ["a zstd file", bytes(0x28, 0xb5, 0x2f, 0xfd), /unzstd/],
+  ["an LZ4 file", bytes(0x04, 0x22, 0x4d, 0x18), /lz4 -d/],
   ["a tar archive", tar, /tar -xf/],
   ["a PyTorch file of before version 0.1.10", tarredTorch, /torch\.save/],
   ["a TensorFlow Lite file", bytes(28, 0, 0, 0, 0x54, 0x46, 0x4c, 0x33), /ONNX/],

@@ -8,6 +8,7 @@ import { findSpec, type RequestedSpec } from "../networks/checkpoint-spec.ts";
 import type { Cli } from "../app/context.ts";
 import type { FoundSpec } from "../networks/found-spec.ts";
 import type { OpenedModel } from "../networks/opened-model.ts";
+import { withoutFunctionNames } from "../app/output.ts";
 
 export type Symmetries = FoundSpec | { readonly reason: string };
 
@@ -122,7 +123,7 @@ async function specOrReason(
   } catch (error) {
     const { SpecError } = await import("../../core/errors.ts");
     if (!(error instanceof SpecError)) throw error;
-    return { reason: error.message, error };
+    return { reason: withoutFunctionNames(error.message), error };
   }
 }
 

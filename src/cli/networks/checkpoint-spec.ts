@@ -20,6 +20,7 @@ import {
 import { inputName } from "../app/standard-streams.ts";
 import type { Network, OpenedModel } from "./opened-model.ts";
 import { UsageError } from "../app/usage-error.ts";
+import { withoutFunctionNames } from "../app/output.ts";
 
 export interface SpecFlags extends NameOptions {
   readonly spec?: string;
@@ -150,7 +151,7 @@ async function readSpec(
     // A family that does not fit is in the way of those commands only that need symmetries.
     const isMisfit = error instanceof UnsupportedError || error instanceof SpecError;
     if (!isMisfit || flags.family !== undefined) throw error;
-    return { reason: error.message };
+    return { reason: withoutFunctionNames(error.message) };
   }
 }
 

@@ -16,6 +16,7 @@ import {
 import { specOrFixed } from "./need-spec.ts";
 import { hasOnnxEnding, isWithoutGraph, type Network, openModel } from "./opened-model.ts";
 import { takenOf, type TakenOfFile } from "./taken.ts";
+import { withoutFunctionNames } from "../app/output.ts";
 
 export interface ModelSpec {
   readonly spec: SymmetrySpec;
@@ -73,7 +74,7 @@ function readOrFixed(model: Network, names: InferNamesOptions): ModelSpec {
     const isMisfit = error instanceof UnsupportedError || error instanceof SpecError;
     if (!isMisfit || names.family !== undefined || model.onnx !== undefined) throw error;
     const { source } = model;
-    const { spec, warnings } = specOrFixed({ reason: error.message }, source);
+    const { spec, warnings } = specOrFixed({ reason: withoutFunctionNames(error.message) }, source);
     const weights = () => readAll(Object.keys(spec.tensors), source.read);
     return { spec, warnings, taken: takenOf([source]), weights };
   }

@@ -1,13 +1,11 @@
 // Sketches for commands: read from `.sketch.json` files or made from checkpoints.
 
 import { type Sketch, sketchWeights } from "../../identity/sketch.ts";
-import { sketchFromJSON } from "../../identity/sketch-json.ts";
 import { FormatError } from "../../core/errors.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { checkFit, findSpec, type RequestedSpec } from "./checkpoint-spec.ts";
 import type { Cli } from "../app/context.ts";
 import { readJson } from "../../node/files.ts";
-import { checkBelongs } from "./graph-fit.ts";
 import type { FittedGraph } from "./found-spec.ts";
 import { needSpec, specOrFixed } from "./need-spec.ts";
 import type { Network } from "./opened-model.ts";
@@ -21,6 +19,7 @@ export const isSketchFile = (path: string): boolean => path.toLowerCase().endsWi
 /** @throws {EnvironmentError} {FormatError} {SpecError} naming the file */
 export async function readSketch(path: string): Promise<Sketch> {
   const value = await readJson(path);
+  const { sketchFromJSON } = await import("../../identity/sketch-json.ts");
   try {
     return sketchFromJSON(value);
   } catch (error) {
@@ -65,7 +64,10 @@ export async function sketchNetwork(
     const fitted = fitVocabulary(wanted, source);
     ({ spec } = fitted);
     checkFit(path, fitted, spec);
-    if (requested !== undefined) await checkBelongs(requested, network);
+    if (requested !== undefined) {
+      const { checkBelongs } = await import("./graph-fit.ts");
+      await checkBelongs(requested, network);
+    }
   } else {
     const known = await findSpec(network, wanted);
     const found = command === "rank" ? specOrFixed(known, source) : needSpec(command, known);
