@@ -12,6 +12,7 @@ const system = [
   "test/node/**/*.test.ts",
   "test/package/**/*.test.ts",
   "test/identity/sketch.test.ts",
+  "test/checkpoints/graph-fit.test.ts",
   "test/infer/{command,random-graphs,fuzz,depth}.test.ts",
 ];
 /** Pages and examples, run as a reader would. */

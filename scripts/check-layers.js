@@ -28,6 +28,7 @@ export const layers = [
   "align",
   "compare",
   "identity",
+  "checkpoints",
   "transport",
   "optimizers",
   "report",

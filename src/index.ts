@@ -19,7 +19,7 @@ export { mlpSpec, sirenSpec, type MLPSpecOptions } from "./symmetry/presets/mlp.
 export { cnnSpec, type CNNSpecOptions } from "./symmetry/presets/cnn.ts";
 export { gruSpec, rnnSpec, type RecurrentSpecOptions } from "./symmetry/presets/recurrent.ts";
 export { transformerSpec, type TransformerSpecOptions } from "./symmetry/presets/transformer.ts";
-export { actOn } from "./symmetry/act.ts";
+export { actOn, actOnTensor } from "./symmetry/act.ts";
 export {
   composeElements,
   identityElement,

@@ -64,8 +64,8 @@ interface FileFingerprint extends Fingerprint {
 async function fingerprintOf(cli: Cli, path: string, told: ToldSpec): Promise<FileFingerprint> {
   const { fingerprint } = await import("../../identity/fingerprint.ts");
   const { specOrFixed } = await import("../networks/need-spec.ts");
-  const { withoutCopy } = await import("../networks/sketch-fit.ts");
-  const { phasesNote } = await import("../networks/phases.ts");
+  const { withoutCopy } = await import("../../checkpoints/sketch-fit.ts");
+  const { phasesNote } = await import("../../checkpoints/phases.ts");
   const network = await openCheckpoint(path, told);
   const { source } = network;
   try {

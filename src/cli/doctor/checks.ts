@@ -95,7 +95,7 @@ export async function checkProof(): Promise<Check> {
     };
   const { inferSpec } = await import("../../infer/infer.ts");
   const { proveSpec } = await import("../../infer/proof/prove.ts");
-  const { onnxModel } = await import("../networks/opened-model.ts");
+  const { onnxModel } = await import("../../checkpoints/network.ts");
   const { tinyModel } = await import("./tiny-model.ts");
   const { bytes, graph } = onnxModel(tinyModel());
   const { verdict, largestError } = await proveSpec(bytes, inferSpec(graph), executor);

@@ -2,14 +2,14 @@
 
 import { layerDifferences } from "../../compare/layer-differences.ts";
 import { tensorDifference } from "../../parts/tensor-difference.ts";
+import { differenceGrid } from "../../compare/difference-grid.ts";
 import {
-  differenceGrid,
   type DifferencePanel,
   differenceReport,
   matrixReport,
 } from "../../report/difference-map.ts";
 import { actOnTensor } from "../../symmetry/act.ts";
-import type { ComparedFiles } from "./compare-files.ts";
+import type { ComparedNetworks } from "../../checkpoints/compare-networks.ts";
 import { differenceMatrix, groupLines, type ManyOutcome } from "./compare-many.ts";
 
 export interface PageRequest {
@@ -22,7 +22,7 @@ export interface PageRequest {
 
 /** The page of two files. */
 export async function differencePage(
-  { comparison, found, sources: [a, b] }: ComparedFiles,
+  { comparison, found, sources: [a, b] }: ComparedNetworks,
   { title, verdict, command, top }: PageRequest,
 ): Promise<string> {
   const { tensors, alignment, symmetry } = comparison;

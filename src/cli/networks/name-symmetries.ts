@@ -6,7 +6,7 @@ import {
   type InferNamesOptions,
   type NamesInference,
 } from "../../infer/names/infer-names.ts";
-import type { NamedShape } from "../../infer/names/template.ts";
+import { namedShapes } from "../../checkpoints/found-spec.ts";
 import { families } from "../../infer/names/registry.ts";
 import { wholeNumber } from "../app/arguments.ts";
 import { readJson } from "../../node/files.ts";
@@ -79,10 +79,6 @@ export async function nameSymmetries(
   const found = inferSpecFromNames(namedShapes(network), await readNameOptions(options));
   return { ...found, taken: takenOf([network.source]) };
 }
-
-/** Names and shapes of the tensors of a network. */
-export const namedShapes = ({ source }: Pick<Network, "source">): NamedShape[] =>
-  [...source.entries].map(([name, { shape }]) => ({ name, shape }));
 
 /** What options tell of files without a graph, the config read. @throws {EnvironmentError} {FormatError} */
 export async function readNameOptions(options: NameOptions): Promise<InferNamesOptions> {

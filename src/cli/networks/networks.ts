@@ -12,7 +12,7 @@ import {
   type SpecFlags,
   type ToldSpec,
 } from "./checkpoint-spec.ts";
-import type { FoundSpec } from "./found-spec.ts";
+import type { FoundSpec } from "../../checkpoints/found-spec.ts";
 import { needSpec } from "./need-spec.ts";
 import type { Network, OpenedModel } from "./opened-model.ts";
 
@@ -63,7 +63,7 @@ export async function openNetworks(
       const own = isNamed ? await ownNames(other, told) : undefined;
       apart.push(...checkSame(first, other, isKnown ? found.spec : undefined, own));
       if (found.graph !== undefined) {
-        const { checkBelongs } = await import("./graph-fit.ts");
+        const { checkBelongs } = await import("../../checkpoints/graph-fit.ts");
         await checkBelongs(found.graph, other);
       }
     }

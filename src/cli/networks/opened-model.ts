@@ -1,63 +1,16 @@
-// A file of weights that was opened once: its tensors, and the graph of an ONNX model. Commands pass it on as a value, so
-// that no file is opened or read whole a second time.
+// A file of weights that was opened once from a path of the command line. Commands pass it on as a value, so that no file is
+// opened or read whole a second time.
 
-import { FormatError } from "../../core/errors.ts";
-import { separateAliases } from "../../formats/onnx/onnx-aliases.ts";
-import { decodeTensor } from "../../formats/onnx/onnx-tensor.ts";
-import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
-import { readOnnx } from "../../formats/onnx/onnx.ts";
+import { type Network, onnxNetwork } from "../../checkpoints/network.ts";
 import { openTensorSource } from "../../formats/open.ts";
-import { makeTensorSource, type TensorSource } from "../../formats/tensor-source.ts";
 import { type OpenedWeights, openWeightsFiles } from "../../node/open-weights.ts";
 
-/** An ONNX model in memory. */
-export interface OnnxModel {
-  /** The file. */
-  readonly bytes: Uint8Array;
-  /** Its graph, as stored. */
-  readonly graph: OnnxGraph;
-  /** The graph in which equal tensors that an exporter stored once have names of their own again. */
-  readonly separated: OnnxGraph;
-}
-
-/** A network: where it was found, its tensors, and its graph where its file has one. */
-export interface Network {
-  /** As the command was given it. */
-  readonly path: string;
-  readonly source: TensorSource;
-  readonly onnx?: OnnxModel;
-}
+export { graphOf, hasOnnxEnding, isWithoutGraph, type Network } from "../../checkpoints/network.ts";
 
 /** A network that was opened from files. Close its source when done. */
 export interface OpenedModel extends Network {
   /** The file at the path, and those beside it that belong to it. */
   readonly files: readonly string[];
-}
-
-/** The model in the bytes of an ONNX file. @throws {FormatError} {UnsupportedError} as `readOnnx` */
-export function onnxModel(bytes: Uint8Array): OnnxModel {
-  const graph = readOnnx(bytes);
-  return Object.freeze({ bytes, graph, separated: separateAliases(graph).graph });
-}
-
-/** The tensors of a model that hold numbers, under the names of its inferred spec; decoded when they are read. */
-function onnxSource({ separated }: OnnxModel, location: string): TensorSource {
-  const tensors = new Map([...separated.initializers].filter(([, { type }]) => type !== "string"));
-  const entries = new Map(
-    [...tensors].map(([name, { shape, type }]) => [
-      name,
-      { shape, dtype: type === "float32" ? ("F32" as const) : ("F64" as const) },
-    ]),
-  );
-  return makeTensorSource({
-    file: { location },
-    format: "memory",
-    entries,
-    load: async (name) => {
-      const { buffer, byteOffset, byteLength } = decodeTensor(tensors.get(name)!);
-      return new Uint8Array(buffer, byteOffset, byteLength);
-    },
-  });
 }
 
 /**
@@ -69,8 +22,7 @@ export async function openModel(path: string): Promise<OpenedModel> {
   const { source, files, bytes } = await openPath(path);
   if (bytes === undefined) return Object.freeze({ path, source, files });
   await source.close();
-  const onnx = onnxModel(bytes);
-  return Object.freeze({ path, source: onnxSource(onnx, path), files, onnx });
+  return Object.freeze({ ...onnxNetwork(bytes, path), files });
 }
 
 const standard = /^-(?:#(.*))?$/s;
@@ -84,22 +36,4 @@ async function openPath(path: string): Promise<OpenedWeights> {
   const source = await openTensorSource(file, key === undefined ? {} : { key });
   if (source.format !== "onnx") return { source, files: [] };
   return { source, files: [], bytes: await file.read(0, file.size) };
-}
-
-/** The ONNX model of a network. @throws {FormatError} when its file is of another kind */
-export function graphOf({ path, source, onnx }: Network): OnnxModel {
-  if (onnx !== undefined) return onnx;
-  throw new FormatError(
-    `${path} is read as ${source.format}, expected an ONNX model; give the file its right ending, or give the graph`,
-  );
-}
-
-/** Whether a path has the ending of ONNX models. */
-export const hasOnnxEnding = (path: string): boolean => path.toLowerCase().endsWith(".onnx");
-
-/** Whether a file holds named tensors without a graph. @throws {FormatError} when its ending promises a graph */
-export function isWithoutGraph(model: Network): boolean {
-  if (model.onnx !== undefined) return false;
-  if (hasOnnxEnding(model.path)) graphOf(model);
-  return true;
 }

@@ -25,6 +25,9 @@ export interface ProveOptions {
   readonly tolerance?: number;
   /** Inputs to run on instead of random ones. */
   readonly inputs?: Readonly<Record<string, ModelArray>>;
+  readonly signal?: AbortSignal;
+  /** Told what every axis came to, when it is known. */
+  readonly onAxis?: (proof: AxisProof, done: number, total: number) => void;
 }
 
 /** What the action on one axis did to the outputs. */
@@ -62,7 +65,7 @@ const maxControls = 6;
 
 /**
  * Acts on every moving axis in turn, and on all together, and compares outputs.
- * @throws {UnsupportedError} when inputs cannot be drawn or the untouched model has no finite outputs
+ * @throws {UnsupportedError} when inputs cannot be drawn or the untouched model has no finite outputs; the signal's reason
  */
 export async function proveSpec(
   bytes: Uint8Array,
@@ -83,8 +86,13 @@ export async function proveSpec(
       warnings.push(`output "${name}" is almost 0 on random inputs and is left out`);
   }
   const axes: AxisProof[] = [];
-  for (const axis of movingAxes(spec))
-    axes.push(await proveAxis(prepared, { spec, axis, seed, tolerance, isRounding }));
+  const moving = movingAxes(spec);
+  for (const axis of moving) {
+    options.signal?.throwIfAborted();
+    const proof = await proveAxis(prepared, { spec, axis, seed, tolerance, isRounding });
+    axes.push(proof);
+    options.onAxis?.(proof, axes.length, moving.length);
+  }
   const everything = sampleElement(spec, deriveSeed(seed, "prove all"));
   const together = axes.length === 0 ? 0 : await errorOf(actOn(spec, everything, weights));
   const seen = outputs.some(isSeen);
