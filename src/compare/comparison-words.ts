@@ -1,8 +1,10 @@
 // The verdict of a comparison in one sentence, and its numbers as people read them.
 
+import { visibleName } from "../core/visible.ts";
 import { countedConversions } from "./conversions/conversion-words.ts";
 import type { Comparison, Verdict } from "./compare-checkpoints.ts";
 import type { Conversion } from "./conversions/conversion.ts";
+import type { AxisSummary } from "../parts/summary.ts";
 
 /** Relative differences below this are a few units in the last place of float32. */
 const rounding = 1e-6;
@@ -60,4 +62,17 @@ export function verdictSentence(
   const text = countedConversions(conversions);
   if (strict) return `different: equal names, shapes and layouts would need ${text} (--strict)`;
   return line.replace(/^\w+/, (verdict) => `${verdict} after ${text}`);
+}
+
+/** What an element does, in one line: `10 of 11 units of f.0 in another order, f.2 scaled by 0.5 to 2`; "" for nothing. */
+export function movesSentence(axes: readonly AxisSummary[]): string {
+  const parts = axes.flatMap(({ axis, indices, moved, flipped = 0, scales, turned }) => [
+    ...(moved > 0 ? [`${moved} of ${indices} units of ${axis} in another order`] : []),
+    ...(flipped > 0 ? [`${flipped} signs of ${axis} flipped`] : []),
+    ...(scales === undefined
+      ? []
+      : [`${axis} scaled by ${factorText(scales[0])} to ${factorText(scales[1])}`]),
+    ...(turned === undefined ? [] : [`another basis of ${axis}`]),
+  ]);
+  return visibleName(parts.join(", "));
 }

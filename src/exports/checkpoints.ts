@@ -11,7 +11,12 @@ export {
   type CompareNetworksOptions,
   type Symmetries,
 } from "../checkpoints/compare-networks.ts";
-export { verdictSentence } from "../compare/comparison-words.ts";
+export { movesSentence, verdictSentence } from "../compare/comparison-words.ts";
+export {
+  differencePanels,
+  type DifferencePanel,
+  type DifferencePanelsOptions,
+} from "../checkpoints/difference-panels.ts";
 export { layerDifferences, type LayerDifference } from "../compare/layer-differences.ts";
 export { differenceGrid, gridSide, type DifferenceGrid } from "../compare/difference-grid.ts";
 export { withOwnGraph } from "../checkpoints/graph-fit.ts";

@@ -1,22 +1,13 @@
 // A page about where two networks differ: a picture of |a - b| for the tensors that differ most, before and after alignment;
 // and for many files a picture of how far each is from each.
 
+import type { DifferencePanel } from "../checkpoints/difference-panels.ts";
 import { type DifferenceGrid, gridSide } from "../compare/difference-grid.ts";
 import { type Html, html, htmlPage, trusted } from "./html.ts";
 import { type Column, decimal, htmlTable } from "./table.ts";
 
 /** Pixels of a picture along its longer side. */
 const side = 240;
-
-export interface DifferencePanel {
-  readonly tensor: string;
-  readonly shape: readonly number[];
-  readonly before: DifferenceGrid;
-  readonly after?: DifferenceGrid;
-  /** Norm of the difference over the norm of the first tensor. */
-  readonly relative: number;
-  readonly relativeAfter?: number;
-}
 
 export interface DifferencePage {
   readonly title: string;

@@ -7,7 +7,8 @@ import { checkMoved } from "../../src/checkpoints/check-moved.ts";
 import { compareNetworks } from "../../src/checkpoints/compare-networks.ts";
 import { findSpec } from "../../src/checkpoints/find-spec.ts";
 import { openNetwork } from "../../src/checkpoints/network.ts";
-import { verdictSentence } from "../../src/compare/comparison-words.ts";
+import { differencePanels } from "../../src/checkpoints/difference-panels.ts";
+import { movesSentence, verdictSentence } from "../../src/compare/comparison-words.ts";
 import type { Weights } from "../../src/core/tensors.ts";
 import { writeSafetensors } from "../../src/formats/safetensors/safetensors-write.ts";
 import { actOn } from "../../src/symmetry/act.ts";
@@ -50,6 +51,27 @@ test("a reordered copy is the same network, one with another number is not", asy
   });
   const other = await compareNetworks(opened, await openNetwork(changed));
   expect(other.comparison.verdict).toBe("different");
+});
+
+test("pictures: a reordered copy differs before the alignment and not after it", async () => {
+  const { file } = await movedFile();
+  const same = await compareNetworks(opened, await openNetwork(file));
+  const panels = await differencePanels(same);
+  expect(panels.map(({ tensor }) => tensor).sort()).toEqual(
+    same.comparison.tensors.map(({ tensor }) => tensor).sort(),
+  );
+  for (const { before, after, relative, relativeAfter, axes } of panels) {
+    expect(relative).toBeGreaterThan(0.1);
+    expect(Math.max(...before.cells)).toBeGreaterThan(0.1);
+    expect(relativeAfter).toBeLessThan(1e-6);
+    expect(Math.max(...(after?.cells ?? [1]))).toBeLessThan(1e-6);
+    expect(axes?.length).toBeGreaterThan(0);
+  }
+  expect(await differencePanels(same, { top: 1 })).toEqual(panels.slice(0, 1));
+  expect(movesSentence(same.comparison.symmetry!.axes)).toMatch(
+    /^\d+ of 11 units of f\.0 in another order, \d+ of 13 units of f\.2 in another order/,
+  );
+  expect(movesSentence([])).toBe("");
 });
 
 test("a graph that is told belongs to two files without one", async () => {
