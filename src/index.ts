@@ -4,7 +4,9 @@
 export * from "./core/errors.ts";
 export { deriveSeed, randomStream, type RandomStream } from "./core/random.ts";
 export type { Tensor, Weights } from "./core/tensors.ts";
+export { visibleName } from "./core/visible.ts";
 export {
+  axesOfExpression,
   formatAxisExpression,
   parseAxisExpression,
   type AxisExpression,
