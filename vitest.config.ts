@@ -11,6 +11,7 @@ const system = [
   "test/experiments/**/*.test.ts",
   "test/node/**/*.test.ts",
   "test/package/**/*.test.ts",
+  "test/page/page.test.ts",
   "test/identity/sketch.test.ts",
   "test/checkpoints/graph-fit.test.ts",
   "test/infer/{command,random-graphs,fuzz,depth}.test.ts",

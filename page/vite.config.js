@@ -30,15 +30,19 @@ const serviceWorker = () => ({
   },
 });
 
+/** How long plugins took says nothing about the page. */
+const quiet = { checks: { pluginTimings: false } };
+
 export default defineConfig({
   root: here("."),
   base: "./",
   // The runtime without the code for graphics cards: the proof runs on one thread of WebAssembly.
   resolve: { alias: [{ find: /^onnxruntime-web$/, replacement: "onnxruntime-web/wasm" }] },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-  worker: { format: "es" },
+  worker: { format: "es", rolldownOptions: quiet },
   build: {
     outDir: here("dist"),
+    rolldownOptions: quiet,
     emptyOutDir: true,
     target: "es2023",
     assetsInlineLimit: 0,

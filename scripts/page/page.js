@@ -9,7 +9,14 @@ const configFile = join(folder, "vite.config.js");
 
 /** Builds the page into a folder. @default page/dist */
 export async function buildPage(outDir = join(folder, "dist")) {
-  await build({ configFile, logLevel: "warn", build: { outDir } });
+  const { NODE_ENV } = process.env;
+  process.env.NODE_ENV = "production"; // a test runner says otherwise
+  try {
+    await build({ configFile, logLevel: "warn", build: { outDir } });
+  } finally {
+    if (NODE_ENV === undefined) delete process.env.NODE_ENV;
+    else process.env.NODE_ENV = NODE_ENV;
+  }
   return outDir;
 }
 

@@ -16,7 +16,7 @@ export function Norms({ result }: { readonly result: PairResult }) {
   return (
     <section class="norms" aria-labelledby="norms-title">
       <h2 id="norms-title">Tensor by tensor</h2>
-      <div class="scroll" tabIndex={0} role="region" aria-labelledby="norms-title">
+      <div class="scroll" tabIndex={0} role="group" aria-label="Table of norms">
         <table>
           <thead>
             <tr>

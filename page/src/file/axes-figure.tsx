@@ -40,7 +40,7 @@ export function AxesFigure(props: AxesFigureProps) {
       </p>
       <div class="arc-table" onMouseLeave={() => onHover(undefined)}>
         <Arcs axes={shown} tensors={tensors} lit={props.lit} />
-        <div class="scroll" tabIndex={0} role="region" aria-labelledby="axes-title">
+        <div class="scroll" tabIndex={0} role="group" aria-label="Table of axes">
           <table>
             <thead>
               <tr>

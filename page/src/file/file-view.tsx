@@ -138,13 +138,16 @@ function Onward({ dropped, give, onLeave, description }: OnwardProps) {
           Keep the spec
         </button>
       )}
-      <Chooser
-        quiet
-        label="Compare with another file"
-        give={(files) => give([dropped.file, ...dropped.beside, ...files])}
-      />
+      {description !== undefined && (
+        <Chooser
+          quiet
+          label="Compare with another file"
+          give={(files) => give([dropped.file, ...dropped.beside, ...files])}
+        />
+      )}
+      <Chooser quiet label="Look at another file" give={give} />
       <button type="button" class="quiet" onClick={onLeave}>
-        Look at another file
+        Back to the start
       </button>
     </div>
   );

@@ -19,7 +19,7 @@ export function TensorList({ tensors, lit }: TensorListProps) {
     <section class="tensors" aria-labelledby="tensors-title">
       <h2 id="tensors-title">Tensors</h2>
       <p class="soft">The axis of every dimension; h⁻¹ is divided where h is multiplied.</p>
-      <div class="scroll tall" tabIndex={0} role="region" aria-labelledby="tensors-title">
+      <div class="scroll tall" tabIndex={0} role="group" aria-label="Table of tensors">
         <table>
           <thead>
             <tr>

@@ -2,10 +2,10 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Dropped } from "../work/dropped.ts";
-import { isStopped, type Job, startJob } from "../work/job.ts";
+import { isStopped, type Job, type Line, openLine, startJob } from "../work/job.ts";
 import type { AxisResult, Description, ProofResult } from "./description.ts";
 import type { DescribeWork } from "./describe.worker.ts";
-import type { ProofWork } from "./proof.worker.ts";
+import type { ProofEvent, ProofWork } from "./proof.worker.ts";
 
 /** How far the proof is. */
 export interface ProofState {
@@ -45,23 +45,45 @@ const prover = () => new Worker(new URL("./proof.worker.ts", import.meta.url), {
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
 
-/** Describes the file, then proves what was found on it where it has a graph. */
+/** The worker that proves stays for the next file: its runtime takes longer to start than most proofs take. */
+let proofLine: Line<ProofWork> | undefined;
+
+function startProof(dropped: Dropped, onEvent: (event: ProofEvent) => void): Job<ProofResult> {
+  const line = (proofLine ??= openLine<ProofWork>(prover));
+  const stop = () => {
+    if (proofLine === line) proofLine = undefined;
+    line.close();
+  };
+  return { result: line.ask(dropped, onEvent), stop };
+}
+
+const hasOnnxEnding = ({ file }: Dropped): boolean => file.name.toLowerCase().endsWith(".onnx");
+
+/** Describes the file, and proves what was found on it where it has a graph: at once where its name promises one. */
 export function useFileWork(dropped: Dropped): FileWork {
   const [description, setDescription] = useState<Description>();
   const [problem, setProblem] = useState<string>();
   const [proof, setProof] = useState(noProof);
   const started = useRef(performance.now());
-  const jobs = useRef<Job<unknown>[]>([]);
+  const running = useRef<Job<unknown>[]>([]);
   const stop = () => {
-    for (const job of jobs.current.splice(0)) job.stop();
+    for (const job of running.current.splice(0)) job.stop();
   };
   useEffect(() => {
-    const describing = startJob<DescribeWork>(describer, dropped);
-    jobs.current.push(describing);
-    describing.result.then(
+    const run = <Result>(job: Job<Result>): Job<Result> => {
+      running.current.push(job);
+      const over = () => {
+        running.current = running.current.filter((one) => one !== job);
+      };
+      job.result.then(over, over);
+      return job;
+    };
+    const isEarly = hasOnnxEnding(dropped);
+    if (isEarly) run(prove(dropped, setProof));
+    run(startJob<DescribeWork>(describer, dropped)).result.then(
       (found) => {
         setDescription(found);
-        if (found.from === "graph") jobs.current.push(prove(dropped, setProof));
+        if (found.from === "graph" && !isEarly) run(prove(dropped, setProof));
       },
       (error: unknown) =>
         setProblem(
@@ -85,7 +107,7 @@ type Update = (change: (last: ProofState) => ProofState) => void;
 
 function prove(dropped: Dropped, update: Update): Job<ProofResult> {
   update((last) => ({ ...last, state: "running", started: performance.now() }));
-  const job = startJob<ProofWork>(prover, dropped, ({ result, done, total }) =>
+  const job = startProof(dropped, ({ result, done, total }) =>
     update((last) => ({
       ...last,
       results: new Map([...last.results, [result.axis, result]]),

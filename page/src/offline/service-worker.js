@@ -39,7 +39,7 @@ self.addEventListener("fetch", (event) => {
   event.respondWith(
     caches
       .open(kept)
-      .then((cache) => cache.match(request, { ignoreSearch: true }))
+      .then((cache) => cache.match(request, { ignoreSearch: true, ignoreVary: true }))
       .then((found) => found ?? fetch(request)),
   );
 });

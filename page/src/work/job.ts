@@ -47,12 +47,14 @@ export interface Line<W extends Work> {
 /** Opens a worker that answers requests in their order. */
 export function openLine<W extends Work>(create: () => Worker): Line<W> {
   const worker = create();
+  let ended: WorkError | undefined;
   const waiting: {
     done: (result: W["result"]) => void;
     failed: (error: JobError) => void;
     onEvent: (event: W["event"]) => void;
   }[] = [];
   const failAll = (error: WorkError) => {
+    ended = error;
     worker.terminate();
     for (const { failed } of waiting.splice(0)) failed(new JobError(error));
   };
@@ -73,6 +75,10 @@ export function openLine<W extends Work>(create: () => Worker): Line<W> {
   return {
     ask: (request, onEvent = () => undefined) =>
       new Promise((done, failed) => {
+        if (ended !== undefined) {
+          failed(new JobError(ended));
+          return;
+        }
         waiting.push({ done, failed, onEvent });
         worker.postMessage(request);
       }),
