@@ -2,8 +2,23 @@ import { defineConfig } from "vitest/config";
 
 const limits = { testTimeout: 120_000, hookTimeout: 60_000, pool: "forks", maxWorkers: 2 } as const;
 
-/** Whole commands, experiments, kills, bundles, a browser, and laws on many random graphs. */
+/** Laws on many random networks, graphs and name sets, and whole trainings: tests that take more than five seconds. */
+const laws = [
+  "test/layers/{plan-and-reference,equivariance,derive}.test.ts",
+  "test/kernels/{kernels-and-reference,threads}.test.ts",
+  "test/models/{models,unf-products}.test.ts",
+  "test/train/{staged,fit}.test.ts",
+  "test/optimizers/{trajectory,update}.test.ts",
+  "test/tasks/adders.test.ts",
+  "test/tasks/inner/inner-tasks.test.ts",
+  "test/zoo/{tasks,parts}.test.ts",
+  "test/formats/hostile-pickles.test.ts",
+  "test/infer/names/{names-and-functions,name-sets,names-refused}.test.ts",
+  "test/transport/{networks,flows,engine,two-sample}.test.ts",
+];
+/** Whole commands, experiments, kills, bundles, a browser, and the laws above. */
 const system = [
+  ...laws,
   "test/plugins/**/*.test.ts",
   "test/zoo/version-0.1.test.ts",
   "test/cli/**/*.test.ts",

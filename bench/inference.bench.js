@@ -2,7 +2,7 @@
 
 import { readOnnx } from "../dist/formats/onnx/onnx.js";
 import { inferSpec } from "../dist/infer/infer.js";
-import { deepTransformer, deepUnet } from "../.build/test/support/deep-models.js";
+import { deepTransformer, deepUnet } from "../.build/test/support/graphs/deep-models.js";
 
 const depths = [500, 1000, 2500, 5000, 10_000, 20_000];
 

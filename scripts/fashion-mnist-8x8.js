@@ -1,18 +1,26 @@
-// Makes data/fashion-mnist-8x8.npz from the four IDX files of FashionMNIST: node scripts/fashion-mnist-8x8.js <folder>. Every pixel of the
-// small images is the mean brightness of the 3.5 x 3.5 pixels that it covers, rounded to a whole number from 0 to 255.
+// Makes data/fashion-mnist-8x8.npz from the four IDX files of FashionMNIST: `node scripts/fashion-mnist-8x8.js <folder>`, after
+// `npm run build`. Every pixel of the small images is the mean brightness of the 3.5 x 3.5 pixels that it covers, rounded to
+// a whole number from 0 to 255.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { gunzipSync, zipSync } from "fflate";
+import { zipSync } from "fflate";
+import { readIdxImages } from "../dist/datasets/idx.js";
 import { root } from "./sources.js";
 
 const [from, to] = [28, 8];
 
-/** The bytes after the header of an IDX file of so many dimensions. */
-function idx(folder, name, rank) {
-  const bytes = gunzipSync(new Uint8Array(readFileSync(join(folder, `${name}.gz`))));
-  if (bytes[2] !== 8 || bytes[3] !== rank) throw new Error(`${name}: not an IDX file of bytes`);
-  return bytes.subarray(4 + 4 * rank);
+/** Images as bytes and their labels, of the files of one part. */
+function readPart(folder, prefix) {
+  const file = (name) => ({
+    name,
+    bytes: new Uint8Array(readFileSync(join(folder, `${name}.gz`))),
+  });
+  const { inputs, labels } = readIdxImages(
+    file(`${prefix}-images-idx3-ubyte`),
+    file(`${prefix}-labels-idx1-ubyte`),
+  );
+  return { images: Uint8Array.from(inputs, (value) => Math.round(value * 255)), labels };
 }
 
 /** Row-major [to, from]: which share of a small pixel each large one is, along one side. */
@@ -71,8 +79,8 @@ for (const [part, prefix] of [
   ["train", "train"],
   ["test", "t10k"],
 ]) {
-  const images = shrink(idx(folder, `${prefix}-images-idx3-ubyte`, 3));
-  const labels = idx(folder, `${prefix}-labels-idx1-ubyte`, 1);
+  const { images: large, labels } = readPart(folder, prefix);
+  const images = shrink(large);
   files[`${part}_images.npy`] = npy(images, [labels.length, to, to]);
   files[`${part}_labels.npy`] = npy(labels, [labels.length]);
 }

@@ -24,7 +24,7 @@ export interface Alignment {
   readonly start: WeightMatch["start"];
   readonly sweeps: number;
   /** Axes whose scales or bases the weights of either network do not pin down. */
-  readonly open: NormalizedScales["open"];
+  readonly unidentifiable: NormalizedScales["unidentifiable"];
 }
 
 /**
@@ -47,14 +47,21 @@ export async function alignWeights(
     composeElements(problem, match.element, right.normalized.element),
   );
   const { score, start, sweeps } = match;
-  const open = uniqueAxes([...left.normalized.open, ...right.normalized.open]);
+  const unidentifiable = uniqueAxes([
+    ...left.normalized.unidentifiable,
+    ...right.normalized.unidentifiable,
+  ]);
   const similarity = match.entries === 0 ? 0 : score / match.entries;
-  return { element, similarity, start, sweeps, open };
+  return { element, similarity, start, sweeps, unidentifiable };
 }
 
 /** The first of every axis. */
-export function uniqueAxes(open: NormalizedScales["open"]): NormalizedScales["open"] {
-  return open.filter(({ axis }, at) => open.findIndex((other) => other.axis === axis) === at);
+export function uniqueAxes(
+  unidentifiable: NormalizedScales["unidentifiable"],
+): NormalizedScales["unidentifiable"] {
+  return unidentifiable.filter(
+    ({ axis }, at) => unidentifiable.findIndex((other) => other.axis === axis) === at,
+  );
 }
 
 /** A network seen with normalized scales. */

@@ -6,13 +6,14 @@ import {
   type Comparison,
 } from "../compare/compare-checkpoints.ts";
 import { compareStructure } from "../compare/compare-structure.ts";
+import { differInBlocks } from "../compare/conversions/composed.ts";
 import type { Conversion } from "../compare/conversions/conversion.ts";
 import { commonSource, convertedSource } from "../compare/conversions/converted-source.ts";
 import { planConversion, type PlannedConversion } from "../compare/conversions/plan-conversion.ts";
 import { SpecError } from "../core/errors.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { isTied } from "../infer/names/config.ts";
-import { findSpec, type ToldSpec } from "./find-spec.ts";
+import { findSpec, type RequestedSpec } from "./find-spec.ts";
 import type { FoundSpec } from "./found-spec.ts";
 import type { Network } from "./network.ts";
 import { vocabularyRows, withRows } from "./sketch-fit.ts";
@@ -37,26 +38,27 @@ export interface CompareNetworksOptions extends Pick<
   "align" | "signal" | "onStep"
 > {
   /** What is known of the symmetries. @default what the files tell */
-  readonly told?: ToldSpec;
+  readonly requested?: RequestedSpec;
 }
 
 /**
- * Compares two networks, whatever their files call their tensors, under the symmetries that are told or that the files
+ * Compares two networks, whatever their files call their tensors, under the symmetries that are requested or that the files
  * tell.
- * @throws {SpecError} when a told spec fits neither file; as `compareCheckpoints`
+ * @throws {SpecError} when a given spec fits neither file; as `compareCheckpoints`
  */
 export async function compareNetworks(
   a: Network,
   b: Network,
   options: CompareNetworksOptions = {},
 ): Promise<ComparedNetworks> {
-  const { told = {} } = options;
+  const { requested = {} } = options;
   const { missing, extra, reshaped } = compareStructure(a.source, b.source);
-  const isWhole = missing.length + extra.length + reshaped.length === 0;
+  const isWhole =
+    missing.length + extra.length + reshaped.length === 0 && !differInBlocks(a.source, b.source);
   const compare = comparerOf(options);
   const plan = isWhole ? undefined : await planOf(a, b, options);
   if (plan === undefined || plan.conversions.length === 0) {
-    const found = await findSpec(a, told, [b.source]);
+    const found = await findSpec(a, requested, [b.source]);
     const comparison = await compare(a.source, b.source, specOf(found));
     const refused = plan?.refused ?? [];
     return { comparison, conversions: [], refused, found, sources: [a.source, b.source] };
@@ -69,7 +71,7 @@ const specOf = (found: Symmetries) => ("spec" in found ? found.spec : undefined)
 async function planOf(
   a: Network,
   b: Network,
-  { told: { names = {} } = {}, signal }: CompareNetworksOptions,
+  { requested: { names = {} } = {}, signal }: CompareNetworksOptions,
 ): Promise<PlannedConversion> {
   const tied = names.tied ?? isTied(names.config);
   return planConversion(a.source, b.source, { tied, ...(signal && { signal }) });
@@ -81,11 +83,14 @@ async function compareAfter(
   options: CompareNetworksOptions,
   plan: PlannedConversion,
 ): Promise<ComparedNetworks> {
-  const { told = {} } = options;
+  const { requested = {} } = options;
   const compare = comparerOf(options);
-  const [ofSecond, ofFirst] = [await specOrReason(b, told, a), await specOrReason(a, told, b)];
+  const [ofSecond, ofFirst] = [
+    await specOrReason(b, requested, a),
+    await specOrReason(a, requested, b),
+  ];
   if ("spec" in ofSecond || !("spec" in ofFirst)) {
-    if ("error" in ofSecond && told.spec !== undefined) throw ofSecond.error;
+    if ("error" in ofSecond && requested.spec !== undefined) throw ofSecond.error;
     const found = await onRows(ofSecond, plan);
     const sources = [convertedSource(plan), commonSource(plan)] as const;
     const comparison = await compare(...sources, specOf(found));
@@ -118,10 +123,14 @@ function turnedRound({ kind, from, to, detail, ...rest }: Conversion): Conversio
 
 type Tried = FoundSpec | { readonly reason: string; readonly error?: unknown };
 
-/** The spec of one file; a told one that does not fit it may fit the other. */
-async function specOrReason(own: Network, told: ToldSpec, other: Network): Promise<Tried> {
+/** The spec of one file; a given one that does not fit it may fit the other. */
+async function specOrReason(
+  own: Network,
+  requested: RequestedSpec,
+  other: Network,
+): Promise<Tried> {
   try {
-    return await findSpec(own, told, [other.source]);
+    return await findSpec(own, requested, [other.source]);
   } catch (error) {
     if (!(error instanceof SpecError)) throw error;
     return { reason: error.message, error };

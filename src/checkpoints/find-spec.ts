@@ -1,24 +1,25 @@
-// The spec under which checkpoints are compared, aligned and merged: told, inferred from a graph, else from the names of
+// The spec under which checkpoints are compared, aligned and merged: given, inferred from a graph, else from the names of
 // the tensors.
 
 import { OptionError, type SpecProblem, SpecError, UnsupportedError } from "../core/errors.ts";
 import { equalShapes, formatShape } from "../core/shapes.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
-import { type InferNamesOptions, inferSpecFromNames } from "../infer/names/infer-names.ts";
+import type { InferNamesOptions } from "../infer/names/infer-names.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
-import { exportUnfolded, type FoundSpec, namedShapes, notProved } from "./found-spec.ts";
+import { exportUnfolded, type FoundSpec } from "./found-spec.ts";
 import { fitGraph, ownGraph } from "./graph-fit.ts";
+import { inferNamed, notProved } from "./infer-named.ts";
 import { graphOf, hasOnnxEnding, isWithoutGraph, type Network } from "./network.ts";
 
-/** What a person tells about the symmetries of checkpoints; nothing is needed where a file has its graph or known names. */
-export interface ToldSpec {
+/** What is requested about the symmetries of checkpoints; nothing is needed where a file has its graph or known names. */
+export interface RequestedSpec {
   /** The symmetries themselves. */
   readonly spec?: SymmetrySpec;
   /** Where these come from, to be printed. @default "the spec" */
   readonly origin?: string;
   /** A model whose graph tells them; its names do where it has no graph. */
   readonly model?: Network;
-  /** What names need to be told, for files without a graph. */
+  /** What names alone do not tell, for files without a graph. */
   readonly names?: InferNamesOptions;
   /** Patterns of names of tensors that the network does not compute with, where a graph tells; `*` stands for any characters. */
   readonly ignore?: readonly string[];
@@ -33,34 +34,34 @@ export interface ToldSpec {
  */
 export async function findSpec(
   network: Network,
-  told: ToldSpec = {},
+  requested: RequestedSpec = {},
   others: readonly TensorSource[] = [],
 ): Promise<FoundSpec | { readonly reason: string }> {
-  const found = await readSpec(network, told, others);
+  const found = await readSpec(network, requested, others);
   if ("spec" in found) checkFit(network.path, network.source, found.spec);
   return found;
 }
 
 async function readSpec(
   network: Network,
-  told: ToldSpec,
+  requested: RequestedSpec,
   others: readonly TensorSource[],
 ): Promise<FoundSpec | { readonly reason: string }> {
-  const { spec, origin = "the spec", model, names = {} } = told;
+  const { spec, origin = "the spec", model, names = {} } = requested;
   if (spec !== undefined) return { spec, origin, warnings: [] };
   if (model !== undefined) {
-    if (!isWithoutGraph(model)) return specOfGraph(network, model, told, others);
-    const { family, spec: named, warnings } = inferSpecFromNames(namedShapes(model), names);
+    if (!isWithoutGraph(model)) return specOfGraph(network, model, requested, others);
+    const { family, spec: named, warnings } = inferNamed(model, names);
     return {
       spec: named,
       warnings: [...warnings, notProved(family)],
-      origin: `the tensor names of ${model.path}`,
+      origin: `the tensor names of ${nameOf(model)}`,
     };
   }
   if (network.onnx !== undefined || hasOnnxEnding(network.path))
-    return specOfGraph(network, network, told, others);
-  told.onSource?.("names");
-  if (told.ignore !== undefined)
+    return specOfGraph(network, network, requested, others);
+  requested.onSource?.("names");
+  if (requested.ignore !== undefined)
     throw new OptionError("findSpec: `ignore` is for checkpoints with a graph; give `model` too");
   return specOfNames(network, names);
 }
@@ -71,7 +72,7 @@ function specOfNames(
 ): FoundSpec | { readonly reason: string } {
   const { activation } = names;
   try {
-    const { spec, family, warnings } = inferSpecFromNames(namedShapes(network), names);
+    const { spec, family, warnings } = inferNamed(network, names);
     return {
       spec,
       warnings,
@@ -86,11 +87,13 @@ function specOfNames(
   }
 }
 
+const nameOf = ({ path, name = path }: Network): string => name;
+
 /** The spec of a graph under the names of the checkpoint; an ONNX file is its own graph. */
 async function specOfGraph(
   network: Network,
   model: Network,
-  { ignore, onSource }: ToldSpec,
+  { ignore, onSource }: RequestedSpec,
   others: readonly TensorSource[],
 ): Promise<FoundSpec> {
   onSource?.("graph");
@@ -98,7 +101,7 @@ async function specOfGraph(
   const fitted =
     model.path === network.path ? ownGraph(file) : await fitGraph(file, network, others);
   const { spec, inference, renamed } = fitted;
-  const origin = `the graph of ${model.path}${renamed ? ", its tensors found by their numbers" : ""}`;
+  const origin = `the graph of ${nameOf(model)}${renamed ? ", its tensors found by their numbers" : ""}`;
   return { spec, warnings: inference.warnings, origin, graph: fitted };
 }
 

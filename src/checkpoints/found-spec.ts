@@ -1,10 +1,8 @@
 // What is known of the symmetries of a checkpoint: a spec with where it comes from, and the graph that belongs to it.
 
 import type { Inference } from "../infer/infer.ts";
-import type { NamedShape } from "../infer/names/template.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { TensorPlaces } from "./fit-names.ts";
-import type { Network } from "./network.ts";
 import type { InferNamesOptions } from "../infer/names/infer-names.ts";
 
 /** Symmetries with where they come from, and the graph that belongs to the checkpoint. */
@@ -13,7 +11,7 @@ export interface FoundSpec {
   /** Where it comes from, to be printed: a file, the graph, or a family of names. */
   readonly origin: string;
   readonly warnings: readonly string[];
-  /** The graph, where one was told: it belongs to the checkpoint. */
+  /** The graph, where one was given: it belongs to the checkpoint. */
   readonly graph?: FittedGraph;
   /** What kind of odd functions give signs their freedom, where names tell. */
   readonly activation?: InferNamesOptions["activation"];
@@ -23,7 +21,7 @@ export interface FoundSpec {
 export interface FittedGraph {
   readonly path: string;
   /** The model file; constants that the first checkpoint holds too have its numbers. */
-  readonly bytes: Uint8Array;
+  readonly whole: () => Uint8Array;
   readonly inference: Inference;
   /** Where checkpoints hold the stored tensors of the graph. */
   readonly places: TensorPlaces;
@@ -40,11 +38,3 @@ export interface FittedGraph {
 /** How a graph is written whose tensors are those of the checkpoint. */
 export const exportUnfolded =
   "export the graph of this very checkpoint without folding: torch.onnx.export(..., dynamo=True, optimize=False), or with dynamo=False: model.eval(), training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False";
-
-/** What is said of every spec that names tell. */
-export const notProved = (family: string): string =>
-  `read as family "${family}" by tensor names; not proved, which needs the graph`;
-
-/** Names and shapes of the tensors of a network. */
-export const namedShapes = ({ source }: Pick<Network, "source">): NamedShape[] =>
-  [...source.entries].map(([name, { shape }]) => ({ name, shape }));

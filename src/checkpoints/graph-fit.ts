@@ -9,7 +9,8 @@
 import { SpecError, UnsupportedError } from "../core/errors.ts";
 import { equalShapes, formatShape, sizeOf } from "../core/shapes.ts";
 import type { Tensor } from "../core/tensors.ts";
-import { decodeTensor, isFloatType } from "../formats/onnx/onnx-tensor.ts";
+import { isFloatType } from "../formats/onnx/onnx-element-types.ts";
+import { decodeTensor } from "../formats/onnx/onnx-tensor.ts";
 import { modelWriter } from "../formats/onnx/onnx-write.ts";
 import { readOnnx } from "../formats/onnx/onnx.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
@@ -34,7 +35,7 @@ export interface GraphFile {
  * @throws {SpecError} naming the tensors on both sides when they do not belong together
  */
 export async function fitGraph(
-  { path, onnx: { bytes, graph }, ignores }: GraphFile,
+  { path, onnx: { whole, graph }, ignores }: GraphFile,
   first: Network,
   others: readonly TensorSource[],
 ): Promise<FittedGraph> {
@@ -42,21 +43,23 @@ export async function fitGraph(
   const places = await findPlaces(inferred, [first.source, ...others]);
   const lacking = Object.keys(inferred.spec.tensors).filter((name) => !places.has(name));
   const lost = lacking.filter((name) => !ignores(name) && !isTable(inferred, name, places));
-  const draft = { path, bytes, inference: inferred, places, tables: lacking, ignores };
+  const draft = { path, whole, inference: inferred, places, tables: lacking, ignores };
   const extra = await leftOver(draft, first);
   if (lost.length + extra.length > 0) throw apartError(draft, first, extra, lost);
   const own = await constantsOf(draft, first);
   const isAsInferred = lacking.length === 0 && own.changed.length === 0;
-  const written = own.changed.length === 0 ? bytes : modelWriter(bytes)(own.numbers);
+  const written = own.changed.length === 0 ? undefined : modelWriter(whole())(own.numbers);
   const inference = isAsInferred
     ? inferred
-    : inferSpec(readOnnx(written), { constants: new Set(lacking) });
+    : inferSpec(written === undefined ? graph : readOnnx(written), {
+        constants: new Set(lacking),
+      });
   const all = new Map([...placesByName(inference.spec, first.source), ...places]);
   const unknown = Object.keys(inference.spec.tensors).filter((name) => !all.has(name));
   if (unknown.length > 0) throw apartError(draft, first, [], unknown);
   return Object.freeze({
     ...draft,
-    bytes: written,
+    ...(written !== undefined && { whole: () => written }),
     inference,
     places: new Map([...all, ...own.places]),
     renamed: [...places].some(([name, place]) => name !== place.name),
@@ -67,7 +70,7 @@ export async function fitGraph(
 /** A graph with its own numbers: everything in it belongs to it. */
 export function ownGraph({
   path,
-  onnx: { bytes, graph: stored },
+  onnx: { whole, graph: stored },
   ignores,
 }: GraphFile): FittedGraph {
   const inference = inferSpec(stored);
@@ -76,7 +79,7 @@ export function ownGraph({
   const places = new Map(floats.map(([name]) => [name, { name, transposed: false }]));
   return Object.freeze({
     path,
-    bytes,
+    whole,
     inference,
     places,
     renamed: false,
@@ -100,7 +103,7 @@ export async function checkBelongs(fitted: FittedGraph, other: Network): Promise
   if (lost.length + extra.length > 0) throw apartError(fitted, other, extra, lost);
   const { changed, numbers } = await constantsOf(fitted, other);
   if (changed.length === 0) return;
-  const { spec } = inferSpec(readOnnx(modelWriter(fitted.bytes)(numbers)), {
+  const { spec } = inferSpec(readOnnx(modelWriter(fitted.whole())(numbers)), {
     constants: new Set(fitted.tables),
   });
   const difference = specDifference(spec, fitted.inference.spec);

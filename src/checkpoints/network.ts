@@ -2,19 +2,21 @@
 // so that no file is opened or read whole a second time.
 
 import { FormatError } from "../core/errors.ts";
-import { type Bytes, byteSource } from "../formats/byte-source.ts";
+import { type Bytes, byteSource, type FindBeside } from "../formats/byte-source.ts";
 import { separateAliases } from "../formats/onnx/onnx-aliases.ts";
-import { embedData } from "../formats/onnx/onnx-data.ts";
-import { decodeTensor, isFloatType } from "../formats/onnx/onnx-tensor.ts";
+import { embedAtOnce, embedData } from "../formats/onnx/onnx-data.ts";
+import { isFloatType } from "../formats/onnx/onnx-element-types.ts";
+import { decodeTensor } from "../formats/onnx/onnx-tensor.ts";
 import type { OnnxGraph } from "../formats/onnx/onnx-types.ts";
 import { readOnnx } from "../formats/onnx/onnx.ts";
 import { type OpenOptions, openTensorSource } from "../formats/open.ts";
+import { isFloatDtype } from "../formats/safetensors/safetensors-dtypes.ts";
 import { makeTensorSource, type TensorSource } from "../formats/tensor-source.ts";
 
 /** An ONNX model in memory. */
 export interface OnnxModel {
-  /** The file. */
-  readonly bytes: Uint8Array;
+  /** The file, with the data of those beside it inside: these are read when it is asked for. @throws as `embedAtOnce` */
+  readonly whole: () => Uint8Array;
   /** Its graph, as stored. */
   readonly graph: OnnxGraph;
   /** The graph in which equal tensors that an exporter stored once have names of their own again. */
@@ -25,22 +27,31 @@ export interface OnnxModel {
 export interface Network {
   /** Where it was found, for messages; two networks of one path are one. */
   readonly path: string;
+  /** What the origin of a spec calls it. @default its path */
+  readonly name?: string;
   readonly source: TensorSource;
   readonly onnx?: OnnxModel;
 }
 
-/** The model in the bytes of an ONNX file. @throws {FormatError} {UnsupportedError} as `readOnnx` */
-export function onnxModel(bytes: Uint8Array): OnnxModel {
-  const graph = readOnnx(bytes);
-  return Object.freeze({ bytes, graph, separated: separateAliases(graph).graph });
+/**
+ * The model in the bytes of an ONNX file; numbers in files beside it are read when they are asked for.
+ * @throws {FormatError} {UnsupportedError} as `readOnnx`
+ */
+export function onnxModel(bytes: Uint8Array, findBeside?: FindBeside): OnnxModel {
+  const graph = readOnnx(bytes, findBeside === undefined ? {} : { findBeside });
+  let embedded: Uint8Array | undefined;
+  const whole = () =>
+    (embedded ??= findBeside === undefined ? bytes : embedAtOnce(bytes, findBeside));
+  return Object.freeze({ whole, graph, separated: separateAliases(graph).graph });
 }
 
 /** The network of an ONNX model: the weights that its graph uses, under the names of its inferred spec, decoded when they are read. */
 export function onnxNetwork(
   bytes: Uint8Array,
   path: string,
+  findBeside?: FindBeside,
 ): Network & { readonly onnx: OnnxModel } {
-  const onnx = onnxModel(bytes);
+  const onnx = onnxModel(bytes, findBeside);
   return Object.freeze({ path, source: onnxSource(onnx, path), onnx });
 }
 
@@ -99,7 +110,7 @@ export function isWithoutGraph(model: Network): boolean {
 /** Names of a network's float tensors, the only ones that can be averaged. */
 export function floatTensors({ source, onnx }: Network): Set<string> {
   if (onnx === undefined) {
-    const floats = [...source.entries].filter(([, { dtype }]) => /^B?F\d/.test(dtype));
+    const floats = [...source.entries].filter(([, { dtype }]) => isFloatDtype(dtype));
     return new Set(floats.map(([name]) => name));
   }
   return new Set(

@@ -1,7 +1,7 @@
 // Runs a network before and after it was moved: what is written must compute the same.
 
 import { EnvironmentError, SpecError } from "../core/errors.ts";
-import type { OnnxType } from "../formats/onnx/onnx-tensor.ts";
+import type { OnnxType } from "../formats/onnx/onnx-element-types.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { jitter } from "../infer/proof/control.ts";
 import { type MoveProof, proveMove } from "../infer/proof/prove-move.ts";

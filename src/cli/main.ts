@@ -2,12 +2,13 @@
 
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
+import { arithmeticOption, chooseArithmetic } from "./app/arithmetic.ts";
 import { interruption } from "./app/abort.ts";
 import { commands } from "./commands/index.ts";
 import { fileError } from "../node/file-error.ts";
 import { loadGivenPlugins, loadNamedPlugins, pluginOption } from "./app/plugins.ts";
-import { visible } from "../core/visible.ts";
 import { messageOf, print } from "./app/output.ts";
+import { beStrict, helpArguments, oneLine } from "./app/strict.ts";
 import { context, type RegisterCommand } from "./app/context.ts";
 
 const exitCodes = { ok: 0, failure: 1, misuse: 2 } as const;
@@ -25,19 +26,6 @@ Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted by Ctrl-C.`;
 function version(): string {
   const require = createRequire(import.meta.url);
   return (require("../../package.json") as { version: string }).version;
-}
-
-/** Suggestions follow on the line of the error, so that misuse is always one line. */
-const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, " ");
-
-/** Every command, nested ones too, throws instead of exiting and refuses what it does not know. */
-function beStrict(command: Command): void {
-  command
-    .exitOverride()
-    .allowExcessArguments(false)
-    .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ outputError: (text, write) => write(`${visible(oneLine(text))}\n`) });
-  for (const child of command.commands) beStrict(child);
 }
 
 function isOurs(error: Error): boolean {
@@ -67,6 +55,7 @@ function program(): Command {
     .option("--json", "print results as JSON, nothing else")
     .option("--debug", "print the whole stack of an error, with the functions it comes from")
     .option(...pluginOption)
+    .addOption(arithmeticOption())
     .addHelpText("after", examples);
 }
 
@@ -88,6 +77,8 @@ const endAtOnce = new Set([
   "describe",
   "embed",
   "compare",
+  "convert",
+  "distance",
   "align",
   "merge",
   "canonical",
@@ -119,6 +110,7 @@ export async function main(
   root.hook("preAction", (_, command) => {
     if (command.parent !== root || !endAtOnce.has(command.name())) interrupt.listen();
   });
+  root.hook("preAction", (_, command) => chooseArithmetic(root, command));
   root.hook("preAction", () => loadGivenPlugins(root));
   const run = async (): Promise<number> => {
     if (args.some((arg) => helpWords.has(arg))) {
@@ -126,7 +118,7 @@ export async function main(
       await cli.loadHelp();
     }
     if (args.length === 0) root.outputHelp();
-    else await root.parseAsync(args, { from: "user" });
+    else await root.parseAsync(helpArguments(root, args), { from: "user" });
     return cli.exitCode();
   };
   const failed = (error: unknown): number => {

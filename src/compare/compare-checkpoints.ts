@@ -2,6 +2,7 @@
 // symmetry, or different; each with its evidence. Tensors are read one pair at a time.
 
 import { equalBytes } from "../core/bytes.ts";
+import { UnsupportedError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensors.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { widen } from "../formats/widen.ts";
@@ -37,7 +38,7 @@ export interface Comparison {
     readonly element: GroupElement;
     readonly axes: readonly AxisSummary[];
     /** Axes whose scales or bases the weights do not pin down. */
-    readonly open: Alignment["open"];
+    readonly unidentifiable: Alignment["unidentifiable"];
   };
   /** Indices that look alike could not all be tried: there may be a symmetry that was not found. */
   readonly unresolved?: boolean;
@@ -52,7 +53,7 @@ export interface Comparison {
     readonly element: GroupElement;
     readonly axes: readonly AxisSummary[];
     readonly remaining: readonly { readonly tensor: string; readonly relative: number }[];
-    readonly open: Alignment["open"];
+    readonly unidentifiable: Alignment["unidentifiable"];
   };
 }
 
@@ -103,9 +104,13 @@ export async function compareCheckpoints(
     const search = await searchSymmetry(spec, readers.a, readers.b, readers.rounding);
     ({ unresolved } = search);
     if (search.found !== undefined) {
-      const { element, exact, residual, open } = search.found;
+      const { element, exact, residual, unidentifiable } = search.found;
       const axes = summarizeElement(spec, element);
-      return { ...base, verdict: "symmetric", symmetry: { exact, residual, element, axes, open } };
+      return {
+        ...base,
+        verdict: "symmetric",
+        symmetry: { exact, residual, element, axes, unidentifiable },
+      };
     }
   }
   signal?.throwIfAborted();
@@ -130,6 +135,7 @@ async function differenceOf(
   b: TensorSource,
   readers: CommonReaders,
 ): Promise<TensorDifference | "rounded" | undefined> {
+  if (await isSameUnread(name, a, b)) return undefined;
   const [left, right] = [await a.readStored(name), await b.readStored(name)];
   if (left.dtype === right.dtype) {
     if (equalBytes(left.data, right.data)) return undefined;
@@ -139,6 +145,21 @@ async function differenceOf(
   return tensorDifference(name, await readers.a(name), await readers.b(name)) ?? "rounded";
 }
 
+/**
+ * Whether neither file tells the numbers of a tensor, and both hold it in the same form and the same bytes.
+ * @throws {UnsupportedError} where the bytes differ: what the numbers are is not known then
+ */
+async function isSameUnread(name: string, a: TensorSource, b: TensorSource): Promise<boolean> {
+  const [left, right] = [a.entries.get(name), b.entries.get(name)];
+  if (left?.unreadable === undefined || right?.unreadable === undefined) return false;
+  if (left.stored !== right.stored || a.readRaw === undefined || b.readRaw === undefined)
+    return false;
+  if (equalBytes(await a.readRaw(name), await b.readRaw(name))) return true;
+  throw new UnsupportedError(
+    `compareCheckpoints: tensor ${JSON.stringify(name)} is stored as ${left.stored} in both files and its bytes differ, but ${left.unreadable}; how far the networks are apart cannot be said`,
+  );
+}
+
 async function alignBoth(
   spec: SymmetrySpec,
   { a, b }: CommonReaders,
@@ -146,7 +167,7 @@ async function alignBoth(
   onStep: NonNullable<CompareOptions["onStep"]>,
 ): Promise<Comparison["alignment"]> {
   onStep("aligning");
-  const { element, similarity, open } = await alignWeights(spec, a, b, {
+  const { element, similarity, unidentifiable } = await alignWeights(spec, a, b, {
     ...(signal && { signal }),
     onSweep: ({ start, starts, sweep }) =>
       onStep(`aligning, start ${start + 1} of ${starts}, sweep ${sweep}`),
@@ -158,5 +179,5 @@ async function alignBoth(
     const found = tensorDifference(name, left, right);
     if (found !== undefined) remaining.push({ tensor: name, relative: found.relative });
   }
-  return { similarity, element, axes: summarizeElement(spec, element), remaining, open };
+  return { similarity, element, axes: summarizeElement(spec, element), remaining, unidentifiable };
 }

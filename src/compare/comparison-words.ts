@@ -61,7 +61,10 @@ export function verdictSentence(
   if (conversions.length === 0) return line;
   const text = countedConversions(conversions);
   if (strict) return `different: equal names, shapes and layouts would need ${text} (--strict)`;
-  return line.replace(/^\w+/, (verdict) => `${verdict} after ${text}`);
+  // What lies within a step of a quantised form cannot be told from it.
+  const isWithin = conversions.some(({ kind, by }) => kind === "quantise" && by === "numbers");
+  const told = isWithin ? line.replace(/every number is equal/, "$& or within its step") : line;
+  return told.replace(/^\w+/, (verdict) => `${verdict} after ${text}`);
 }
 
 /** What an element does, in one line: `10 of 11 units of f.0 in another order, f.2 scaled by 0.5 to 2`; "" for nothing. */

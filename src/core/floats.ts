@@ -1,8 +1,11 @@
 // Floats of 16 and 8 bits: float16 (IEEE 754 binary16), bfloat16 (the upper half of a float32) and the 8-bit formats of
-// the Open Compute Project. Codes are read exactly; numbers are rounded to the nearest value, ties to the even code.
+// the Open Compute Project, and those of one zero and one NaN (fnuz). Codes are read exactly; numbers are rounded to the nearest value, ties to the even code.
 
 /** A float format of at most 16 bits. */
-export type SmallFloat = "float16" | "bfloat16" | "float8e5m2" | "float8e4m3";
+export type SmallFloat = EncodedFloat | "float8e5m2fnuz" | "float8e4m3fnuz";
+
+/** A format that numbers are rounded to, too; the others have no negative zero, whose code is their NaN. */
+export type EncodedFloat = "float16" | "bfloat16" | "float8e5m2" | "float8e4m3";
 
 /** Bits of a format, its largest finite code, and the codes of what is too large and of NaN; all without sign. */
 interface Layout {
@@ -34,6 +37,8 @@ const layouts: Readonly<Record<SmallFloat, Layout>> = {
   float8e5m2: { bits: 8, fractionBits: 2, bias: 15, maxCode: 0x7b, overflow: 0x7c, nan: 0x7e },
   // No infinities: what is too large has no value.
   float8e4m3: { bits: 8, fractionBits: 3, bias: 7, maxCode: 0x7e, overflow: 0x7f, nan: 0x7f },
+  float8e5m2fnuz: { bits: 8, fractionBits: 2, bias: 16, maxCode: 0x7f, overflow: 0x80, nan: 0x80 },
+  float8e4m3fnuz: { bits: 8, fractionBits: 3, bias: 8, maxCode: 0x7f, overflow: 0x80, nan: 0x80 },
 };
 
 /** The value of a code, from its fields. */
@@ -41,6 +46,7 @@ function valueOf(code: number, { bits, fractionBits, bias, maxCode, overflow, na
   const signBit = 2 ** (bits - 1);
   const magnitude = code % signBit;
   const sign = code < signBit ? 1 : -1;
+  if (code === nan) return NaN;
   if (magnitude > maxCode)
     return magnitude === overflow && overflow !== nan ? sign * Infinity : NaN;
   const exponent = Math.floor(magnitude / 2 ** fractionBits);
@@ -85,7 +91,7 @@ const halves = new Uint32Array(block.buffer);
 /** The codes of the nearest values, ties to the even code; what is too large becomes infinite (NaN in float8e4m3). */
 export function encodeSmallFloats(
   data: Float32Array | Float64Array,
-  format: SmallFloat,
+  format: EncodedFloat,
 ): Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> {
   const { bits, fractionBits, bias, maxCode, overflow, nan } = layouts[format];
   const codes = bits === 8 ? new Uint8Array(data.length) : new Uint16Array(data.length);

@@ -13,9 +13,11 @@ export interface MetricInfo {
   readonly range?: readonly [number, number] | undefined;
   /**
    * The objective by which functionals learn it, by name.
-   * @default binary-cross-entropy within [0, 1], mean-squared-error for every other
+   * @default softmax-cross-entropy for classes, binary-cross-entropy within [0, 1], mean-squared-error for every other
    */
   readonly objective?: string | undefined;
+  /** Its values are classes, numbered from 0: so many of them. They have no order. @default it is a quantity */
+  readonly classes?: number | undefined;
 }
 
 /** The accuracy of classifiers on test data: the target of datasets that name none. */

@@ -1,11 +1,13 @@
 // One training run of an experiment: one model, one seed, from data to predictions on the test networks.
 
 import { specFromJSON, type SpecJSON } from "../symmetry/json.ts";
+import type { Model, Params } from "../models/model.ts";
 import { buildModel, type ModelOptions } from "../models/registry.ts";
 import { disposeArrays } from "../engine/arrays.ts";
 import type { EpochRecord } from "../train/checkpoint.ts";
 import type { WeightDataset } from "../train/dataset.ts";
 import { fit } from "../train/fit.ts";
+import { classAccuracy } from "../train/measures/metrics.ts";
 import { predictor } from "../train/predict.ts";
 import { objectiveOf, predictionsOf, type Target } from "../train/target.ts";
 import { TrainingError } from "../train/training-error.ts";
@@ -103,6 +105,7 @@ async function* trainAndPredict(
   const { name, model: registered, options, seed, budget, resume, notes } = request;
   const spec = specFromJSON(request.spec);
   const model = buildModel(registered, spec, options);
+  const { classes } = request.target;
   const events = fit(
     model,
     { train: { ...request.train, spec }, validation: { ...request.validation, spec } },
@@ -111,6 +114,7 @@ async function* trainAndPredict(
       seed,
       signal,
       objective: objectiveOf(request.target),
+      ...(classes !== undefined && { metric: classAccuracy(classes) }),
       notes: { ...notes, model: registered, options },
       ...(resume && { resume }),
     },
@@ -124,35 +128,38 @@ async function* trainAndPredict(
       const { params, reason, bestEpoch, history } = event;
       try {
         if (reason === "aborted") return;
-        const compiled = predictor(model, budget.batchSize);
-        const predict = async (part: DatasetParts | undefined) => {
-          if (part === undefined) return [];
-          const outputs = await compiled.predict(params, part);
-          return Array.from(predictionsOf(outputs, model.outputs, request.target));
-        };
-        const predicted = await predict(request.test);
-        const moved = await predict(request.moved);
-        const moves: Record<string, number[]> = {};
-        for (const [move, part] of Object.entries(request.moves ?? {}))
-          moves[move] = await predict(part);
-        compiled.dispose();
+        const predictions = await predictAll(model, params, request);
         const parameters = model.parameterCount;
         yield {
           type: "result",
-          result: {
-            model: name,
-            seed,
-            parameters,
-            bestEpoch,
-            history,
-            predicted,
-            moved,
-            ...(request.moves && { moves }),
-          },
+          result: { model: name, seed, parameters, bestEpoch, history, ...predictions },
         };
       } finally {
         disposeArrays(params);
       }
     }
+  }
+}
+
+/** Predictions on the test networks, as they are and moved. @keeps params */
+async function predictAll(
+  model: Model,
+  params: Params,
+  { test, moved, moves, budget, target }: JobRequest,
+): Promise<Pick<JobResult, "predicted" | "moved" | "moves">> {
+  const compiled = predictor(model, budget.batchSize);
+  const predict = async (part: DatasetParts | undefined) => {
+    if (part === undefined) return [];
+    const outputs = await compiled.predict(params, part);
+    return Array.from(predictionsOf(outputs, model.outputs, target));
+  };
+  try {
+    const plain = { predicted: await predict(test), moved: await predict(moved) };
+    if (moves === undefined) return plain;
+    const further: Record<string, number[]> = {};
+    for (const [move, part] of Object.entries(moves)) further[move] = await predict(part);
+    return { ...plain, moves: further };
+  } finally {
+    compiled.dispose();
   }
 }

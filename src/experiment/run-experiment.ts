@@ -2,6 +2,7 @@
 // validation networks, where the settings ask for one; then every functional with every seed. All of it is spread over
 // worker threads and continues where it was when it is interrupted.
 
+import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
 import type { ExperimentResult, TuningRow } from "../report/experiment.ts";
 import { splitDataset, type WeightDataset } from "../train/dataset.ts";
@@ -49,7 +50,7 @@ export interface ExperimentOutcome extends Required<
   readonly sizes: { readonly train: number; readonly validation: number; readonly test: number };
 }
 
-export type ExperimentEvent =
+export type ExperimentEvent<Outcome = ExperimentOutcome> =
   /** A damaged file of a run; it is removed and the run trained anew. */
   | { readonly type: "warning"; readonly message: string }
   /** Trials of the search count as runs. */
@@ -67,11 +68,19 @@ export type ExperimentEvent =
   /** Another functional has all its runs: the results of those that have, so many of all functionals. Not told for the last. */
   | {
       readonly type: "results";
-      readonly outcome: ExperimentOutcome;
+      readonly outcome: Outcome;
       readonly finished: number;
       readonly models: number;
     }
-  | { readonly type: "done"; readonly outcome: ExperimentOutcome };
+  | { readonly type: "done"; readonly outcome: Outcome };
+
+/** From finished runs to results. */
+export type Collect<Outcome> = (
+  settings: ExperimentSettings,
+  data: Pick<Prepared, "train" | "validation" | "test">,
+  entries: readonly EntryRuns[],
+  tuning: readonly TuningRow[],
+) => Outcome;
 
 /**
  * Trains what is missing and ends with the results; ends without them when the signal aborts. `runExperiment` of
@@ -82,13 +91,26 @@ export type ExperimentEvent =
 export async function* runExperiment(
   options: ExperimentOptions,
 ): AsyncGenerator<ExperimentEvent, void, undefined> {
+  const { target } = options.dataset;
+  if (target?.classes !== undefined)
+    throw new OptionError(
+      `experiment: "${target.name}" is one of ${target.classes} classes, expected a number; \`experiment inr\` learns classes, or choose another target`,
+    );
+  yield* runCollected(options, collectOutcome);
+}
+
+/** An experiment whose finished runs become results of any kind. @throws {OptionError} {EnvironmentError} as {@link runExperiment} */
+export async function* runCollected<Outcome>(
+  options: ExperimentOptions,
+  collect: Collect<Outcome>,
+): AsyncGenerator<ExperimentEvent<Outcome>, void, undefined> {
   const { dataset, settings } = options;
   checkReadable(dataset.spec, settings.models);
   const { moves = [], moveTraining = [] } = settings;
   for (const move of [moves, moveTraining].flat()) checkMove(dataset.spec, parseMove(move));
   const unlock = await options.store.lock();
   try {
-    yield* runLocked(options);
+    yield* runLocked(options, collect);
   } finally {
     await unlock();
   }
@@ -104,9 +126,10 @@ async function prepareData(dataset: WeightDataset, settings: ExperimentSettings)
 
 type Prepared = Awaited<ReturnType<typeof prepareData>>;
 
-async function* runLocked(
+async function* runLocked<Outcome>(
   options: ExperimentOptions,
-): AsyncGenerator<ExperimentEvent, void, undefined> {
+  collect: Collect<Outcome>,
+): AsyncGenerator<ExperimentEvent<Outcome>, void, undefined> {
   const { dataset, settings, fingerprint } = options;
   const about = { networks: options.networks ?? dataset.size, ...(fingerprint && { fingerprint }) };
   await agreeOnSettings(options, about);
@@ -127,16 +150,21 @@ async function* runLocked(
   }
   const entries = planEntries(settings, trials, tuned);
   const whole = entries.flatMap(({ runs }) => runs);
-  const outcomeOf = (some: readonly EntryRuns[]) => collectOutcome(settings, data, some, tuned);
-  let told = 0;
+  const outcomeOf = (some: readonly EntryRuns[]) => collect(settings, data, some, tuned);
+  let reported = 0;
   for await (const event of untilFinished(finishRuns(options, about, progress, whole))) {
     if (event === "aborted") return;
     yield event;
     const finished = entries.filter(({ runs }) => runs.every((run) => run.finished !== undefined));
-    if (event.type !== "run" || finished.length === told || finished.length === entries.length)
+    if (event.type !== "run" || finished.length === reported || finished.length === entries.length)
       continue;
-    told = finished.length;
-    yield { type: "results", outcome: outcomeOf(finished), finished: told, models: entries.length };
+    reported = finished.length;
+    yield {
+      type: "results",
+      outcome: outcomeOf(finished),
+      finished: reported,
+      models: entries.length,
+    };
   }
   yield { type: "done", outcome: outcomeOf(entries) };
 }
@@ -162,7 +190,7 @@ async function* finishRuns(
   progress: RunProgress,
   runs: readonly ExperimentRun[],
   finishedLater = 0,
-): AsyncGenerator<ExperimentEvent, boolean, undefined> {
+): AsyncGenerator<ExperimentEvent<never>, boolean, undefined> {
   const signal = options.signal ?? new AbortController().signal;
   for await (const message of findFinished(store, runs, parts)) yield { type: "warning", message };
   if (!progress.isStarted) {
@@ -186,7 +214,7 @@ async function* finishRuns(
 /** The results of entries whose runs are all finished. */
 function collectOutcome(
   { seed }: ExperimentSettings,
-  { train, validation, test }: Prepared,
+  { train, validation, test }: Pick<Prepared, "train" | "validation" | "test">,
   entries: readonly EntryRuns[],
   tuning: readonly TuningRow[],
 ): ExperimentOutcome {

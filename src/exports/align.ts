@@ -30,4 +30,4 @@ export type { MatchOptions, MatchStart, WeightMatch } from "../align/matching/ma
 export type { WeightReader } from "../parts/problem.ts";
 export type { NormalizedScales } from "../parts/scaling/normalize-scales.ts";
 export type { Executor, ModelArray } from "../runtime/executor.ts";
-export type { OnnxType } from "../formats/onnx/onnx-tensor.ts";
+export type { OnnxType } from "../formats/onnx/onnx-element-types.ts";

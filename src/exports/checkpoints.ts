@@ -2,7 +2,7 @@
 // one moved and looked at.
 
 export { openNetwork, type Network, type OnnxModel } from "../checkpoints/network.ts";
-export { findSpec, type ToldSpec } from "../checkpoints/find-spec.ts";
+export { findSpec, type RequestedSpec } from "../checkpoints/find-spec.ts";
 export type { FittedGraph, FoundSpec } from "../checkpoints/found-spec.ts";
 export type { TensorPlace, TensorPlaces } from "../checkpoints/fit-names.ts";
 export {

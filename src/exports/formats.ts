@@ -30,7 +30,7 @@ export {
   type SafeTensor,
 } from "../formats/safetensors/safetensors-dtypes.ts";
 export { decodeTensor, type OnnxTensor } from "../formats/onnx/onnx-tensor.ts";
-export { readOnnx } from "../formats/onnx/onnx.ts";
+export { readOnnx, type ReadOnnxOptions } from "../formats/onnx/onnx.ts";
 export { embedData, type EmbedOptions, type OutsideData } from "../formats/onnx/onnx-data.ts";
 export { replaceInitializers } from "../formats/onnx/onnx-write.ts";
 export type {
@@ -39,5 +39,5 @@ export type {
   OnnxNode,
   OnnxValueType,
 } from "../formats/onnx/onnx-types.ts";
-export type { OpenBeside } from "../formats/byte-source.ts";
+export type { FindBeside, OpenBeside, ReadableFile } from "../formats/byte-source.ts";
 export { registerFormat, type NamedFormat } from "../formats/registry.ts";

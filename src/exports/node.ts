@@ -3,7 +3,11 @@
 export { readPackageData } from "../node/package-data.ts";
 export { startEngine, type EngineOptions } from "../node/threads/start-engine.ts";
 export { buildZoo, type NodeBuildOptions } from "../node/build-zoo.ts";
-export { runExperiment, type NodeExperimentOptions } from "../node/run-experiment.ts";
+export {
+  runClassification,
+  runExperiment,
+  type NodeExperimentOptions,
+} from "../node/run-experiment.ts";
 export { folderStore } from "../node/folder-store.ts";
 export { openWeights } from "../node/open-weights.ts";
 export { writeFileAtomic, type Content, type WriteOptions } from "../node/write-file.ts";

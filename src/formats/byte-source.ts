@@ -22,7 +22,7 @@ export function byteSource(bytes: Bytes): ByteSource {
       location: "the bytes given",
       size: bytes.length,
       read: (start: number, end: number) =>
-        Promise.resolve(new Uint8Array(bytes.slice(start, end))),
+        Promise.resolve(new Uint8Array(bytes.subarray(start, end))),
     });
   if (bytes instanceof Blob)
     return Object.freeze({
@@ -33,6 +33,17 @@ export function byteSource(bytes: Bytes): ByteSource {
     });
   return bytes;
 }
+
+/** A file that is read at once, where waiting is not possible. */
+export interface ReadableFile {
+  /** Length in bytes. */
+  readonly size: number;
+  /** Fresh bytes from `start` up to `end`. @throws {EnvironmentError} when they cannot be read */
+  read(start: number, end: number): Uint8Array<ArrayBuffer>;
+}
+
+/** Finds a file beside another one, to be read at once; undefined when there is none of that name. */
+export type FindBeside = (name: string) => ReadableFile | undefined;
 
 /** Opens a file that lies beside another one; undefined when there is none of that name. */
 export type OpenBeside = (name: string) => Promise<ByteSource | undefined>;

@@ -66,7 +66,7 @@ export const knownFormats: readonly KnownFormat[] = [
     files: "`.gguf`, versions 2 and 3",
     toldBy: "its mark",
     notes:
-      "`Q8_0` is multiplied out; other quantised types are named with their shapes; the metadata, arrays by their length",
+      "quantised blocks are multiplied out; those of rarer types are named with their shapes, and compared byte by byte; the metadata, arrays by their length",
     atOnce: "the header",
   },
   {

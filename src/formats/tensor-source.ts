@@ -59,6 +59,16 @@ export interface TensorSource {
   readonly read: (name: string) => Promise<Tensor>;
   /** The same, in the bytes and the format of the file. */
   readonly readStored: (name: string) => Promise<SafeTensor>;
+  /**
+   * The bytes of one tensor as they lie in the file, quantised blocks too, whether their numbers are read or not; undefined
+   * where the format has no such bytes. @throws as `read`
+   */
+  readonly readRaw?: (name: string) => Promise<Uint8Array>;
+  /**
+   * For a tensor that the file holds quantised, and that is read as real numbers: how far apart two neighbouring values are,
+   * for every value; undefined for other tensors. @throws as `read`
+   */
+  readonly readSteps?: (name: string) => Promise<Float32Array | undefined>;
   /** Gives files back; nothing can be read afterwards. */
   readonly close: () => Promise<void>;
 }
@@ -76,11 +86,16 @@ interface SourceParts {
   readonly taken?: Taken;
   /** Fresh bytes of one tensor that `entries` has. */
   readonly load: (name: string) => Promise<Uint8Array>;
+  /** Its bytes as they lie in the file, where `load` gives others or refuses. */
+  readonly loadRaw?: (name: string) => Promise<Uint8Array>;
+  /** Tensors that are stored in quantised blocks, and their steps. */
+  readonly quantised?: ReadonlySet<string>;
+  readonly readSteps?: (name: string) => Promise<Float32Array>;
 }
 
 /** A source from its parts. */
 export function makeTensorSource(parts: SourceParts): TensorSource {
-  const { file, format, metadata = {}, taken, load } = parts;
+  const { file, format, metadata = {}, taken, load, loadRaw, quantised, readSteps } = parts;
   const { location } = file;
   const entries = new Map(
     [...parts.entries].map(([name, { dtype, shape, stored, unreadable }]) => [
@@ -113,6 +128,15 @@ export function makeTensorSource(parts: SourceParts): TensorSource {
     readStored,
     read: (name: string) =>
       inMemory(name, async () => widen(await loadStored(name), name, location)),
+    ...(loadRaw !== undefined && {
+      readRaw: (name: string) => inMemory(name, () => loadRaw(name)),
+    }),
+    ...(readSteps !== undefined && {
+      readSteps: async (name: string) =>
+        quantised?.has(name) === true && entries.get(name)?.unreadable === undefined
+          ? inMemory(name, () => readSteps(name))
+          : undefined,
+    }),
     close: async () => file.close?.(),
   });
 }

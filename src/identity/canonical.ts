@@ -28,7 +28,7 @@ export interface CanonicalForm {
   /** Whether every bit is fixed: false when scales or bases had to be computed, or ties could not all be settled. */
   readonly exact: boolean;
   readonly ties: readonly Tie[];
-  readonly open: NormalizedScales["open"];
+  readonly unidentifiable: NormalizedScales["unidentifiable"];
 }
 
 /** Whether a spec has scales or bases that vary continuously. */
@@ -49,7 +49,7 @@ export async function canonicalForm(
   const parts = partReader(problem, read);
   if (!isContinuous(spec)) {
     const { element, ties, settled } = await orderByColours(problem, parts);
-    return { element, exact: settled, ties, open: [] };
+    return { element, exact: settled, ties, unidentifiable: [] };
   }
   const precise = inFloat64(parts);
   const first = await withNormalizedScales(problem, precise);
@@ -63,7 +63,7 @@ export async function canonicalForm(
   const placed: PartReader = async (part) => moveAll(problem.parts[part].dims, await precise(part));
   const signs = positiveBases(problem, await axisFeatures(problem, placed));
   const element = composeElements(problem, signs, inOrder);
-  return { element, exact: false, ties, open: normalized.open };
+  return { element, exact: false, ties, unidentifiable: normalized.unidentifiable };
 }
 
 /** Features this near, in units of their root mean square, are not told apart. */

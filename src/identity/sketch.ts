@@ -85,7 +85,7 @@ export async function sketchWeights(
     spec: specToJSON({ axes: spec.axes, tensors: spec.tensors, warnings: [] }),
     size,
     blocks: fixed === undefined ? blocks : [...blocks, fixed],
-    open: normalized.open.map(({ axis }) => place(axis)),
+    open: normalized.unidentifiable.map(({ axis }) => place(axis)),
   };
 }
 

@@ -143,7 +143,7 @@ function walkWithSomeShapes(
 function missingData({ initializers }: OnnxGraph): string[] {
   const counts = new Map<string, number>();
   for (const { outside } of initializers.values())
-    if (outside !== undefined)
+    if (outside !== undefined && outside.read === undefined)
       counts.set(outside.location, (counts.get(outside.location) ?? 0) + 1);
   return [...counts].map(
     ([location, count]) =>

@@ -1,6 +1,7 @@
 // Which files of a folder are its checkpoint: a model as hubs lay it out, a cache of one (snapshots of links to blobs), a
 // pipeline of several models in folders of their own, or a single file of weights.
 
+import { existsSync } from "node:fs";
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
 import { EnvironmentError, FormatError, OptionError } from "../core/errors.ts";
@@ -18,7 +19,8 @@ export interface FoundCheckpoint {
 }
 
 /** Names that hubs give to whole models, the first that is there is taken. */
-const usualNames = ["model", "diffusion_pytorch_model", "pytorch_model"].flatMap((name) => [
+const usualStems = ["model", "diffusion_pytorch_model", "pytorch_model"];
+const usualNames = usualStems.flatMap((name) => [
   `${name}.safetensors.index.json`,
   `${name}.safetensors`,
   `${name}.bin.index.json`,
@@ -68,11 +70,16 @@ export async function checkpointIn(folder: string, part?: string): Promise<Found
   return { files: [{ path: join(folder, weightsIn(folder, names)) }], home, isPart: false };
 }
 
-/** A snapshot of a hub's cache, and the folders in it, hold links to the blobs beside `snapshots`. */
+/**
+ * The folder inside which links are followed: the folder itself; of a snapshot in a hub's cache, and the folders in it, the
+ * cache of that model, which has `blobs` beside `snapshots`.
+ */
 export function homeOf(folder: string): string {
   const parts = resolve(folder).split(sep);
   const at = parts.lastIndexOf("snapshots");
-  return at > 0 && at < parts.length - 1 ? parts.slice(0, at).join(sep) : folder;
+  if (at <= 0 || at >= parts.length - 1) return folder;
+  const cache = parts.slice(0, at).join(sep);
+  return existsSync(join(cache, "blobs")) ? cache : folder;
 }
 
 /** The snapshot that `refs/main` names, or the only one. */
@@ -139,8 +146,16 @@ async function partsIn(folder: string, part: string | undefined) {
   return [{ path: chosen.path }];
 }
 
-const isOfWeights = (name: string): boolean =>
+/** Whether a name is that of a file of weights, or of the index of some. */
+export const isOfWeights = (name: string): boolean =>
   endings.some((ending) => name.toLowerCase().endsWith(ending));
+
+/** Whether a folder that holds something of this name is one model, whatever else lies in it. */
+export const isOfOneModel = (name: string): boolean =>
+  name === pipelineIndex ||
+  name === "snapshots" ||
+  name.endsWith(".index.json") ||
+  usualStems.some((stem) => name.startsWith(`${stem}.`));
 
 /** The real place of a file. @throws {FormatError} when a link leads out of its home; {EnvironmentError} */
 export async function insideHome(path: string, home: string): Promise<string> {

@@ -2,12 +2,12 @@
 
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { ByteSource, OpenBeside } from "../formats/byte-source.ts";
+import type { ByteSource, FindBeside } from "../formats/byte-source.ts";
 import { visibleName } from "../core/visible.ts";
 import { joinSources } from "../formats/joined-source.ts";
 import { openTensorSource } from "../formats/open.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
-import { besideFile } from "./beside.ts";
+import { besideFile, findBesideFile } from "./beside.ts";
 import { checkpointIn, type FoundCheckpoint, homeOf, insideHome } from "./checkpoint-folder.ts";
 import { fileSource } from "./file-source.ts";
 import { fileError } from "./file-error.ts";
@@ -40,8 +40,10 @@ export interface OpenedWeights {
   readonly source: TensorSource;
   /** The file at the path, and those beside it that belong to it, such as the shards of an index. */
   readonly files: readonly string[];
-  /** All bytes of an ONNX model, which can only be read whole; undefined for other files. */
+  /** All bytes of an ONNX model, which can only be read whole, without those of its data files; undefined for other files. */
   readonly bytes?: Uint8Array;
+  /** Finds the data files of an ONNX model. */
+  readonly findBeside?: FindBeside;
 }
 
 /** The same file; `whole` gives the bytes of the latest read from its beginning to its end. */
@@ -115,9 +117,15 @@ async function openFile(
   try {
     const options = { openBeside, ...(key !== undefined && { key }) };
     const source = await openTensorSource(file, options);
-    const model = source.format === "onnx" ? whole() : undefined;
-    const bytes = model && (await withData(model, openBeside));
-    return { source, files, ...(bytes !== undefined && { bytes }) };
+    const bytes = source.format === "onnx" ? whole() : undefined;
+    if (bytes === undefined) return { source, files };
+    const find = findBesideFile(target);
+    const findBeside: FindBeside = (name) => {
+      const beside = join(dirname(target), name);
+      if (!files.includes(beside)) files.push(beside);
+      return find(name);
+    };
+    return { source, files, bytes, findBeside };
   } catch (error) {
     // Readers of formats do not know every path; with two files on the command line it must be said.
     if (error instanceof Error && !error.message.includes(target))
@@ -146,10 +154,4 @@ async function openIfThere(path: string, home: string): Promise<ByteSource | und
     throw fileError("read", path, error);
   }
   return fileSource(await insideHome(path, home));
-}
-
-/** The bytes of a model with the data of files beside it. The reader of ONNX files is loaded only for them. */
-async function withData(model: Uint8Array, openBeside: OpenBeside): Promise<Uint8Array> {
-  const { embedData } = await import("../formats/onnx/onnx-data.ts");
-  return embedData(model, openBeside);
 }

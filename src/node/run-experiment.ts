@@ -5,6 +5,7 @@ import {
   type ExperimentOptions,
   runExperiment as run,
 } from "../experiment/run-experiment.ts";
+import { type ClassOutcome, runClassification as classify } from "../experiment/classify.ts";
 import { jobThreadPool } from "./threads/job-thread-pool.ts";
 
 export type { ExperimentEvent, ExperimentOutcome } from "../experiment/run-experiment.ts";
@@ -21,12 +22,20 @@ export interface NodeExperimentOptions extends Omit<ExperimentOptions, "pool"> {
  * @throws {OptionError} when a functional cannot read the networks, or the store holds runs of other settings;
  * {EnvironmentError} when a worker dies, the store fails, or another experiment is running there.
  */
-export const runExperiment = ({
+export const runExperiment = (
+  options: NodeExperimentOptions,
+): AsyncGenerator<ExperimentEvent, void, undefined> => run(inThreads(options));
+
+/** The same for targets that are classes. @throws {OptionError} {EnvironmentError} as {@link runExperiment} */
+export const runClassification = (
+  options: NodeExperimentOptions,
+): AsyncGenerator<ExperimentEvent<ClassOutcome>, void, undefined> => classify(inThreads(options));
+
+const inThreads = ({
   workers,
   workerEntry,
   ...options
-}: NodeExperimentOptions): AsyncGenerator<ExperimentEvent, void, undefined> =>
-  run({
-    ...options,
-    pool: (runs) => jobThreadPool(Math.max(1, Math.min(workers, runs)), workerEntry),
-  });
+}: NodeExperimentOptions): ExperimentOptions => ({
+  ...options,
+  pool: (runs) => jobThreadPool(Math.max(1, Math.min(workers, runs)), workerEntry),
+});

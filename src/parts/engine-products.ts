@@ -9,7 +9,13 @@ export interface RowPair {
   readonly b: Float32Array<ArrayBuffer>;
   readonly rest: number;
   readonly factor: number;
+  /** The columns that count, from and to. @default all */
+  readonly columns?: readonly [number, number];
 }
+
+/** The columns of a pair that count. */
+export const columnsOf = ({ columns, rest }: RowPair): readonly [number, number] =>
+  columns ?? [0, rest];
 
 /** Sizes that are no multiple of this leave the engine's fast path by a factor of ten. */
 const lane = 16;
@@ -57,12 +63,13 @@ function sideBySide(
   for (const pair of pairs) {
     const source = pair[side];
     const factor = side === "a" ? pair.factor : 1;
+    const [begin, end] = columnsOf(pair);
     for (let i = 0; i < count; i++) {
       const to = i * width + column;
-      const start = (from + i) * pair.rest;
-      for (let k = 0; k < pair.rest; k++) all[to + k] = factor * source[start + k];
+      const start = (from + i) * pair.rest + begin;
+      for (let k = 0; k < end - begin; k++) all[to + k] = factor * source[start + k];
     }
-    column += pair.rest;
+    column += end - begin;
   }
   return all;
 }

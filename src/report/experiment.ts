@@ -128,6 +128,8 @@ export interface ExperimentResult {
   readonly commit?: string;
   /** Processor, cores, Node version. */
   readonly machine: string;
+  /** How products were rounded: once (fma) or twice. */
+  readonly arithmetic?: "fma" | "plain";
   readonly seed: number;
   /** Set while functionals are still being trained. @default the result is whole */
   readonly unfinished?: UnfinishedCount;

@@ -13,7 +13,7 @@ const ends = (name: string, interval: readonly [number, number] | undefined) =>
 
 /** Everything of an experiment but single predictions and curves. */
 export function experimentDraft(result: ExperimentResult, settings: unknown): ResultDraft {
-  const { title, command, commit = null, machine, seed, plugins } = result;
+  const { title, command, commit = null, machine, arithmetic, seed, plugins } = result;
   const { accuracies: _accuracies, ...population } = result.population;
   const { name } = population;
   const { oneNumber = [], comparisons = [], tuning = [] } = result;
@@ -39,6 +39,7 @@ export function experimentDraft(result: ExperimentResult, settings: unknown): Re
     command,
     commit,
     machine,
+    ...(arithmetic && { arithmetic }),
     seed,
     about: { population, ...(settings !== undefined && { settings }), ...(plugins && { plugins }) },
     rows: result.rows.map((row) => ({ population: name, ...flatRow(row) })),
@@ -70,12 +71,14 @@ export function movedDraft(result: ExperimentResult): ResultDraft {
 
 /** A learning curve over training sizes. */
 export function trainingSizeDraft(result: TrainingSizeResult): ResultDraft {
-  const { title, command, commit = null, machine, seed, splits, seeds, population } = result;
+  const { title, command, commit = null, machine, arithmetic, seed } = result;
+  const { splits, seeds, population } = result;
   return {
     title,
     command,
     commit,
     machine,
+    ...(arithmetic && { arithmetic }),
     seed,
     about: { population, splits, seedsOfSplit: seeds },
     rows: result.rows.map(({ taus, stageTauMean, ...row }) => ({

@@ -40,6 +40,8 @@ export const resultFile = z.strictObject({
   commit: z.string().min(1).nullable(),
   /** Processor, cores, Node version. */
   machine: z.string().min(1),
+  /** How products were rounded: once (fma) or twice; not there in files of before it was kept. */
+  arithmetic: z.enum(["fma", "plain"]).optional(),
   /** Fixes everything; the first one where several were used. */
   seed: z.int().nonnegative(),
   rows: z.array(row).min(1),
@@ -64,13 +66,13 @@ export interface ResultDraft extends Omit<ResultFile, "about" | "tables"> {
 export function checkResultFile(value: unknown, name: string): ResultFile {
   const parsed = resultFile.safeParse(value);
   if (parsed.success) return parsed.data;
-  const told = parsed.error.issues
+  const problems = parsed.error.issues
     .slice(0, 3)
     .map(
       ({ path, message }) =>
         `${path.length > 0 ? path.map(String).join(".") : "the file"}: ${message}`,
     );
-  throw new FormatError(`${name} is not a file of results: ${told.join("; ")}`);
+  throw new FormatError(`${name} is not a file of results: ${problems.join("; ")}`);
 }
 
 const fieldLines = (fields: object): string[] =>

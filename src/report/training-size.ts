@@ -26,6 +26,8 @@ export interface TrainingSizeResult {
   readonly commit?: string;
   /** Processor, cores, Node version. */
   readonly machine: string;
+  /** How products were rounded: once (fma) or twice. */
+  readonly arithmetic?: "fma" | "plain";
   readonly seed: number;
   readonly splits: number;
   readonly seeds: number;

@@ -1,6 +1,6 @@
 // What the proof needs from whatever runs a model: bytes and input arrays in, output arrays out.
 
-import type { OnnxType } from "../formats/onnx/onnx-tensor.ts";
+import type { OnnxType } from "../formats/onnx/onnx-element-types.ts";
 
 /** A dense row-major array of one of the types that models take and give. */
 export interface ModelArray {

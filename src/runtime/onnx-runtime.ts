@@ -4,7 +4,7 @@
 import type * as Ort from "onnxruntime-web";
 import { EnvironmentError, UnsupportedError } from "../core/errors.ts";
 import { frozenRecord } from "../core/records.ts";
-import type { OnnxType } from "../formats/onnx/onnx-tensor.ts";
+import type { OnnxType } from "../formats/onnx/onnx-element-types.ts";
 import type { Executor, ModelArray } from "./executor.ts";
 
 type Runtime = typeof Ort;

@@ -3,9 +3,14 @@
 
 import { type DType, makeJaxpr, numpy as np } from "@jax-js/jax";
 import { OptionError } from "../core/errors.ts";
+import { frozenRecord } from "../core/records.ts";
+import { sizeOf } from "../core/shapes.ts";
 import { startEngine } from "../engine/start.ts";
 import type { OnnxGraph } from "../formats/onnx/onnx-types.ts";
 import { type Inference, inferSpec, type InferOptions } from "../infer/infer.ts";
+import type { AxisExpression } from "../symmetry/expression.ts";
+import { sealSpec } from "../symmetry/spec.ts";
+import type { SymmetrySpec, TensorSpec } from "../symmetry/types.ts";
 import { type GraphBuilder, graphBuilder } from "./graph-builder.ts";
 import { isFloat, type TracedProgram } from "./program.ts";
 import { translate } from "./translate.ts";
@@ -45,7 +50,37 @@ export async function inferSpecFromFunction(
   options: InferFunctionOptions = {},
 ): Promise<Inference> {
   const graph = await traceFunction(fn, weights, inputs);
-  return inferSpec(graph, { ...options, untie: false });
+  const inference = inferSpec(graph, { ...options, untie: false });
+  return Object.freeze({ ...inference, spec: withSingleNumbers(inference, weights) });
+}
+
+const oneEntry: AxisExpression = Object.freeze({ kind: "block", size: 1 });
+
+/**
+ * The spec with the weights of one entry, too, which no group moves: a graph's stored numbers stand outside its spec, but those that
+ * a caller names are weights.
+ */
+function withSingleNumbers(
+  { spec, graph }: Inference,
+  weights: Readonly<Record<string, Shaped>>,
+): SymmetrySpec {
+  const isRead = (name: string) => graph.nodes.some(({ inputs }) => inputs.includes(name));
+  const singles = Object.entries(weights).filter(
+    ([name, { shape }]) =>
+      sizeOf(shape) === 1 && isRead(name) && !Object.hasOwn(spec.tensors, name),
+  );
+  if (singles.length === 0) return spec;
+  const all = new Map<string, TensorSpec>([
+    ...Object.entries(spec.tensors),
+    ...singles.map(
+      ([name, { shape }]) => [name, { shape, axes: shape.map(() => oneEntry) }] as const,
+    ),
+  ]);
+  const ordered = Object.keys(weights).flatMap((name) => {
+    const tensor = all.get(name);
+    return tensor === undefined ? [] : [[name, tensor] as const];
+  });
+  return sealSpec({ axes: spec.axes, tensors: frozenRecord(ordered) });
 }
 
 /** The graph of a function: what {@link inferSpecFromFunction} follows. */
@@ -55,10 +90,10 @@ export async function traceFunction(
   inputs: readonly Shaped[],
 ): Promise<OnnxGraph> {
   const names = Object.keys(weights);
-  const dull = names.filter((name) => !isFloat(weights[name].dtype ?? "float32"));
-  if (names.length === 0 || dull.length > 0)
+  const nonFloat = names.filter((name) => !isFloat(weights[name].dtype ?? "float32"));
+  if (names.length === 0 || nonFloat.length > 0)
     throw new OptionError(
-      `inferSpecFromFunction: expected named float weights, got ${dull.length > 0 ? `"${dull[0]}" of type ${weights[dull[0]].dtype}` : "none"}`,
+      `inferSpecFromFunction: expected named float weights, got ${nonFloat.length > 0 ? `"${nonFloat[0]}" of type ${weights[nonFloat[0]].dtype}` : "none"}`,
     );
   await startEngine();
   const example = ({ shape, dtype = "float32" }: Shaped) =>

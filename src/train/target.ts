@@ -1,11 +1,16 @@
 // What a functional predicts and by which objective it is learned. By default targets in [0, 1] are learned as they are, by
 // cross-entropy, and all others standardised by the mean and the standard deviation of the training networks, by squared error.
 
-import { accuracyTarget } from "../core/metric-info.ts";
+import { accuracyTarget, type MetricInfo } from "../core/metric-info.ts";
 import type { WeightDataset } from "./dataset.ts";
 import { OptionError } from "../core/errors.ts";
 import type { Objective } from "./measures/objective.ts";
-import { binaryCrossEntropy, meanSquaredError, objectiveNamed } from "./measures/objectives.ts";
+import {
+  binaryCrossEntropy,
+  meanSquaredError,
+  objectiveNamed,
+  softmaxCrossEntropy,
+} from "./measures/objectives.ts";
 
 /** A target and how it is learned; plain data, kept in checkpoints. */
 export interface Target {
@@ -17,6 +22,8 @@ export interface Target {
   readonly loss: string;
   /** Subtracted from targets before training; 0 where the objective takes them as they are. */
   readonly mean: number;
+  /** It is one of so many classes, learned as one-hot rows. @default it is one number */
+  readonly classes?: number;
   /** Targets are divided by it before training; 1 where the objective takes them as they are. */
   readonly std: number;
 }
@@ -28,21 +35,32 @@ export interface Target {
  */
 export function fitTarget(
   { target = accuracyTarget, targets }: Pick<WeightDataset, "target" | "targets">,
-  asked?: string,
+  requested?: string,
 ): Target {
-  const { name, unit, summary, range } = target;
+  const { name, unit, summary, range, classes } = target;
   const isShare = range !== undefined && range[0] >= 0 && range[1] <= 1;
-  const fallback = isShare ? binaryCrossEntropy : meanSquaredError;
-  const chosen = asked ?? target.objective;
+  const ofNumber = isShare ? binaryCrossEntropy : meanSquaredError;
+  const fallback = classes === undefined ? ofNumber : softmaxCrossEntropy;
+  const chosen = requested ?? target.objective;
   const objective = chosen === undefined ? fallback : objectiveNamed(chosen);
-  const about = { name, unit, summary, loss: objective.name };
+  const about = {
+    name,
+    unit,
+    summary,
+    loss: objective.name,
+    ...(classes !== undefined && { classes }),
+  };
   if (objective.targets === "share" && !isShare && targets.some((value) => !isBetween(value)))
     throw new OptionError(
       `fitTarget: objective "${objective.name}" expected targets in [0, 1], but "${name}" has others; choose mean-squared-error`,
     );
-  if (objective.targets === "class")
+  if (objective.targets === "class" && classes === undefined)
     throw new OptionError(
       `fitTarget: objective "${objective.name}" expected the probabilities of classes, but "${name}" is one number a network; choose another objective`,
+    );
+  if (objective.targets !== "class" && classes !== undefined)
+    throw new OptionError(
+      `fitTarget: "${name}" is one of ${classes} classes, but objective "${objective.name}" expected numbers; choose softmax-cross-entropy`,
     );
   if (objective.targets !== "number") return { ...about, mean: 0, std: 1 };
   const mean = targets.reduce((sum, value) => sum + value, 0) / targets.length;
@@ -55,6 +73,23 @@ const isBetween = (value: number): boolean => value >= 0 && value <= 1;
 
 /** The objective by which a target is learned. @throws {OptionError} when it is not known */
 export const objectiveOf = ({ loss }: Target): Objective => objectiveNamed(loss);
+
+/**
+ * Values of a metric as targets of a functional: [size], or for classes one-hot [size, classes].
+ * @throws {OptionError} for a value that is no class
+ */
+export function targetsOf(values: readonly number[], { name, classes }: MetricInfo): Float32Array {
+  if (classes === undefined) return Float32Array.from(values);
+  const targets = new Float32Array(values.length * classes);
+  for (const [network, value] of values.entries()) {
+    if (!(Number.isInteger(value) && value >= 0 && value < classes))
+      throw new OptionError(
+        `targetsOf: "${name}" of network ${network} is ${value}, expected a class from 0 to ${classes - 1}`,
+      );
+    targets[network * classes + value] = 1;
+  }
+  return targets;
+}
 
 /** Whether predictions are scores of which only the order means something. */
 export const predictsScores = (target: Target): boolean => objectiveOf(target).targets === "order";

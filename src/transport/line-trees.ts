@@ -71,6 +71,10 @@ export function checkTrees(caller: string, trees: readonly LineTree[], dimension
   trees.forEach((tree, i) => checkTree(caller, tree, `tree ${i}`, dimension));
 }
 
+/** Whether a line starts where the line before it does. */
+export const hasSourceOfLast = ({ source }: LineTree, line: number): boolean =>
+  line > 0 && source[line].every((value, j) => value === source[line - 1][j]);
+
 /** The children of every line, in their order. */
 export const childrenOf = ({ parent }: LineTree): readonly (readonly number[])[] =>
   parent.map((_, line) => parent.flatMap((above, child) => (above === line ? [child] : [])));

@@ -3,7 +3,7 @@
 
 import { deriveSeed } from "../core/random.ts";
 import { ascend, type AscentResult } from "./ascent.ts";
-import { forEachCoupled, gapDerivative, linePower } from "./one-dimensional.ts";
+import { coupleLines, gapDerivative, linePower } from "./one-dimensional.ts";
 import { checkCount, finitePower, type Points } from "./points.ts";
 import {
   orderRoot,
@@ -41,11 +41,13 @@ function sliceDerivative(problem: SlicedProblem, direction: Float64Array) {
   const { dimension } = x;
   const [u, v] = slice(problem, direction);
   const gradient = new Float64Array(dimension);
-  forEachCoupled(u, v, (i, j, mass) => {
-    const derivative = mass * gapDerivative(u.values[i] - v.values[j], p);
+  const { pieces, i, j, mass } = coupleLines(u, v);
+  for (let at = 0; at < pieces; at++) {
+    const derivative = mass[at] * gapDerivative(u.values[i[at]] - v.values[j[at]], p);
+    const [startX, startY] = [i[at] * dimension, j[at] * dimension];
     for (let k = 0; k < dimension; k++)
-      gradient[k] += derivative * (x.data[i * dimension + k] - y.data[j * dimension + k]);
-  });
+      gradient[k] += derivative * (x.data[startX + k] - y.data[startY + k]);
+  }
   const radial = gradient.reduce((sum, value, k) => sum + value * direction[k], 0);
   return {
     value: linePower(u, v, p),

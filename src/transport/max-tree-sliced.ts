@@ -10,11 +10,12 @@ import { lineTree } from "./sample-trees.ts";
 import { orderRoot } from "./sliced.ts";
 import { flowCost } from "./tree-flow.ts";
 import {
+  lineDerivatives,
+  type LineDerivatives,
   solveTree,
   type TreeProblem,
   treeProblem,
   type TreeSlicedOptions,
-  treeDerivatives,
 } from "./tree-sliced.ts";
 
 export interface MaxTreeSlicedOptions extends TreeSlicedOptions {
@@ -98,14 +99,40 @@ function stayInside(
   });
 }
 
+/** The derivatives of a tree's cost with respect to its directions, as if they were free vectors, and its sources: [k][d] each. */
+function partDerivatives(
+  { cloud: { size, dimension, data } }: TreeProblem,
+  tree: LineTree,
+  { along, away }: LineDerivatives,
+) {
+  const empty = () => tree.theta.map(() => new Float64Array(dimension));
+  const [theta, source] = [empty(), empty()];
+  for (const [l, direction] of tree.theta.entries()) {
+    const [start, own, apart, ofTheta, ofSource] = [
+      tree.source[l],
+      along[l],
+      away?.[l],
+      theta[l],
+      source[l],
+    ];
+    for (let i = 0; i < size; i++)
+      for (let j = 0; j < dimension; j++) {
+        const from = data[i * dimension + j] - start[j];
+        ofTheta[j] += own[i] * from;
+        ofSource[j] -= own[i] * direction[j] + (apart?.[i] ?? 0) * from;
+      }
+  }
+  return { theta, source };
+}
+
 /** The cost of one tree and its gradient in the vector of {@link packTree}. */
 function treeSurface(caller: string, problem: TreeProblem, tree: LineTree, bounds: Bounds) {
   const solved = solveTree(caller, problem, tree, 0);
-  const derivatives = treeDerivatives(problem, solved);
+  const derivatives = lineDerivatives(problem, solved);
   const { dimension } = problem.cloud;
   const lines = tree.parent.length;
   const root = new Float64Array(dimension);
-  const [theta, source] = [derivatives.theta, derivatives.source];
+  const { theta, source } = partDerivatives(problem, tree, derivatives);
   const position = Float64Array.from(derivatives.position);
   for (let l = lines - 1; l >= 0; l--) {
     const above = tree.parent[l];

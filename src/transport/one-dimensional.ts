@@ -17,30 +17,42 @@ export const sortedLine = (values: Float64Array, weights: Float64Array): SortedL
   order: sortOrder(values),
 });
 
-/** Calls `visit(i, j, mass)` for every piece of the monotone coupling; i and j are places in the unsorted arrays. */
-export function forEachCoupled(
-  u: SortedLine,
-  v: SortedLine,
-  visit: (i: number, j: number, mass: number) => void,
-): void {
+/** The monotone coupling piece by piece: `mass` goes from place `i` of the one unsorted array to place `j` of the other. */
+export interface Coupling {
+  readonly pieces: number;
+  /** At least [pieces], like the two below. */
+  readonly i: Int32Array;
+  readonly j: Int32Array;
+  readonly mass: Float64Array;
+}
+
+export function coupleLines(u: SortedLine, v: SortedLine): Coupling {
+  const most = u.order.length + v.order.length;
+  const [from, to, moved] = [new Int32Array(most), new Int32Array(most), new Float64Array(most)];
+  let pieces = 0;
   let [i, j] = [0, 0];
   let leftU = u.weights[u.order[0]];
   let leftV = v.weights[v.order[0]];
   for (;;) {
     const mass = Math.min(leftU, leftV);
-    if (mass > 0) visit(u.order[i], v.order[j], mass);
+    if (mass > 0) {
+      from[pieces] = u.order[i];
+      to[pieces] = v.order[j];
+      moved[pieces++] = mass;
+    }
     const [endU, endV] = [leftU === mass, leftV === mass];
     leftU -= mass;
     leftV -= mass;
     if (endU) {
-      if (++i === u.order.length) return;
+      if (++i === u.order.length) break;
       leftU = u.weights[u.order[i]];
     }
     if (endV) {
-      if (++j === v.order.length) return;
+      if (++j === v.order.length) break;
       leftV = v.weights[v.order[j]];
     }
   }
+  return { pieces, i: from, j: to, mass: moved };
 }
 
 /** |gap|^p, without a power where p is 1 or 2. */
@@ -53,8 +65,10 @@ export const gapDerivative = (gap: number, p: number): number =>
 
 /** W_p^p of two sorted lines. */
 export function linePower(u: SortedLine, v: SortedLine, p: number): number {
+  const { pieces, i, j, mass } = coupleLines(u, v);
   let sum = 0;
-  forEachCoupled(u, v, (i, j, mass) => (sum += mass * gapPower(u.values[i] - v.values[j], p)));
+  for (let at = 0; at < pieces; at++)
+    sum += mass[at] * gapPower(u.values[i[at]] - v.values[j[at]], p);
   return sum;
 }
 

@@ -1,7 +1,7 @@
 // Relatives of the sliced distance: the lower control variate estimate (Nguyen and Ho 2023), min-SWGG (Mahey et al. 2023), and
 // the exact energy distance (Szekely and Rizzo), which is the order-2 sliced form without slices.
 
-import { forEachCoupled, gapPower } from "./one-dimensional.ts";
+import { coupleLines, gapPower } from "./one-dimensional.ts";
 import { type Cloud, finitePower, type Points, readClouds, readWeights } from "./points.ts";
 import {
   orderRoot,
@@ -81,12 +81,10 @@ export interface SlicedPlan {
 
 function planOf(problem: SlicedProblem, direction: Float64Array, projection: number): SlicedPlan {
   const { x, y, p } = problem;
-  const plan: [number, number, number][] = [];
+  const { pieces, i, j, mass } = coupleLines(...slice(problem, direction));
   let cost = 0;
-  forEachCoupled(...slice(problem, direction), (i, j, mass) => {
-    plan.push([i, j, mass]);
-    cost += mass * gapPower(distance(x, i, y, j), p);
-  });
+  for (let at = 0; at < pieces; at++) cost += mass[at] * gapPower(distance(x, i[at], y, j[at]), p);
+  const plan = Array.from({ length: pieces }, (_, at) => [i[at], j[at], mass[at]] as const);
   return { cost, projection, plan };
 }
 

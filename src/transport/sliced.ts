@@ -4,13 +4,7 @@
 import { ShapeError, OptionError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensors.ts";
 import { randomProjections } from "./directions.ts";
-import {
-  forEachCoupled,
-  gapPower,
-  gapDerivative,
-  linePower,
-  sortedLine,
-} from "./one-dimensional.ts";
+import { coupleLines, gapPower, gapDerivative, linePower, sortedLine } from "./one-dimensional.ts";
 import {
   checkCount,
   checkOrder,
@@ -129,26 +123,72 @@ export function projectAll(cloud: Cloud, directions: readonly Float64Array[]): F
   const { size, dimension, data } = cloud;
   const values: Float64Array[] = directions.map(() => new Float64Array(size));
   const paired = directions.length - (directions.length % 4);
-  for (let i = 0; i < size; i++) {
-    const start = i * dimension;
+  forEachBlock(size, dimension, (from, to) => {
     for (let l = 0; l < paired; l += 4) {
-      const [u, v, w, z] = [directions[l], directions[l + 1], directions[l + 2], directions[l + 3]];
-      let [a, b, c, d] = [0, 0, 0, 0];
-      for (let j = 0; j < dimension; j++) {
-        const value = data[start + j];
-        a += value * u[j];
-        b += value * v[j];
-        c += value * w[j];
-        d += value * z[j];
+      const [u, v, w, z] = directions.slice(l, l + 4);
+      const [onU, onV, onW, onZ] = values.slice(l, l + 4);
+      for (let i = from; i < to; i++) {
+        let [a, b, c, d] = [0, 0, 0, 0];
+        const start = i * dimension;
+        for (let j = 0; j < dimension; j++) {
+          const value = data[start + j];
+          a += value * u[j];
+          b += value * v[j];
+          c += value * w[j];
+          d += value * z[j];
+        }
+        onU[i] = a;
+        onV[i] = b;
+        onW[i] = c;
+        onZ[i] = d;
       }
-      values[l][i] = a;
-      values[l + 1][i] = b;
-      values[l + 2][i] = c;
-      values[l + 3][i] = d;
     }
-  }
+  });
   for (let l = paired; l < directions.length; l++) values[l] = project(cloud, directions[l]);
   return values;
+}
+
+/** Numbers of a block of points that stays in the processor's cache while all directions pass over it. */
+const blockNumbers = 4096;
+
+/** Calls for every block of points, by its first and the one after its last. */
+function forEachBlock(
+  size: number,
+  dimension: number,
+  visit: (from: number, to: number) => void,
+): void {
+  const rows = Math.max(1, Math.floor(blockNumbers / dimension));
+  for (let from = 0; from < size; from += rows) visit(from, Math.min(from + rows, size));
+}
+
+/**
+ * The adjoint of {@link projectAll}: the sum over directions of coefficient [directions][size] times direction, for every point.
+ * Returns [size, dimension], row-major.
+ */
+export function pullBack(
+  coefficients: readonly Float64Array[],
+  directions: readonly Float64Array[],
+): Float64Array {
+  const [size, dimension] = [coefficients[0].length, directions[0].length];
+  const sums = new Float64Array(size * dimension);
+  const paired = directions.length - (directions.length % 4);
+  forEachBlock(size, dimension, (from, to) => {
+    for (let l = 0; l < paired; l += 4) {
+      const [u, v, w, z] = directions.slice(l, l + 4);
+      const [forU, forV, forW, forZ] = coefficients.slice(l, l + 4);
+      for (let i = from; i < to; i++) {
+        const [a, b, c, d] = [forU[i], forV[i], forW[i], forZ[i]];
+        const start = i * dimension;
+        for (let j = 0; j < dimension; j++)
+          sums[start + j] += a * u[j] + b * v[j] + c * w[j] + d * z[j];
+      }
+    }
+    for (let l = paired; l < directions.length; l++)
+      for (let i = from; i < to; i++)
+        for (let j = 0; j < dimension; j++)
+          sums[i * dimension + j] += coefficients[l][i] * directions[l][j];
+  });
+  return sums;
 }
 
 /** Both clouds projected on every direction and sorted. */
@@ -226,27 +266,32 @@ export function slicedWassersteinGradient(
   const problem = slicedProblem("slicedWassersteinGradient", x, y, options);
   const { directions, p } = problem;
   const { dimension } = problem.x;
-  const gradX = new Float64Array(problem.x.data.length);
-  const gradY = new Float64Array(problem.y.data.length);
-  let power = 0;
-  for (const [l, [u, v]] of slices(problem).entries()) {
-    const direction = directions[l];
-    forEachCoupled(u, v, (i, j, mass) => {
-      const gap = u.values[i] - v.values[j];
-      power += (mass * gapPower(gap, p)) / directions.length;
-      const derivative = (mass * gapDerivative(gap, p)) / directions.length;
-      for (let k = 0; k < dimension; k++) {
-        gradX[i * dimension + k] += derivative * direction[k];
-        gradY[j * dimension + k] -= derivative * direction[k];
-      }
-    });
+  const pairs = slices(problem);
+  const alongX = pairs.map(([u]) => new Float64Array(u.order.length));
+  const alongY = pairs.map(([, v]) => new Float64Array(v.order.length));
+  let sum = 0;
+  for (const [l, [u, v]] of pairs.entries()) {
+    const { pieces, i, j, mass } = coupleLines(u, v);
+    const [ofX, ofY] = [alongX[l], alongY[l]];
+    for (let at = 0; at < pieces; at++) {
+      const gap = u.values[i[at]] - v.values[j[at]];
+      sum += mass[at] * gapPower(gap, p);
+      const derivative = mass[at] * gapDerivative(gap, p);
+      ofX[i[at]] += derivative;
+      ofY[j[at]] -= derivative;
+    }
   }
-  finitePower("slicedWassersteinGradient", power);
-  const factor = rootDerivative(power, p);
+  const power = finitePower("slicedWassersteinGradient", sum / directions.length);
+  const factor = rootDerivative(power, p) / directions.length;
+  const scaled = (along: readonly Float64Array[]) => {
+    const data = pullBack(along, directions);
+    for (let at = 0; at < data.length; at++) data[at] *= factor;
+    return data;
+  };
   return {
     value: orderRoot(power, p),
     power,
-    x: { shape: [problem.x.size, dimension], data: gradX.map((v) => v * factor) },
-    y: { shape: [problem.y.size, dimension], data: gradY.map((v) => v * factor) },
+    x: { shape: [problem.x.size, dimension], data: scaled(alongX) },
+    y: { shape: [problem.y.size, dimension], data: scaled(alongY) },
   };
 }

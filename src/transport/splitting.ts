@@ -1,7 +1,7 @@
 // Splitting maps: which share of a point's mass goes to each line of a tree, and how those shares move with the point.
 
 import { OptionError, ShapeError } from "../core/errors.ts";
-import type { LineTree } from "./line-trees.ts";
+import { hasSourceOfLast, type LineTree } from "./line-trees.ts";
 import type { Cloud } from "./points.ts";
 
 /** The same share of every point for each line; with it TSW-SL is a weighted mean of sliced W1. */
@@ -110,13 +110,13 @@ function lineDistances(
 /** Distances of the points from every line of a tree; lines with one source share its squared distances. */
 function treeDistances(
   cloud: Cloud,
-  { theta, source }: LineTree,
+  tree: LineTree,
   coordinates: readonly Float64Array[],
 ): Float64Array[] {
+  const { theta, source } = tree;
   let squares = squaresFrom(cloud, source[0]);
   return theta.map((direction, l) => {
-    const isNew = l > 0 && source[l].some((value, j) => value !== source[l - 1][j]);
-    if (isNew) squares = squaresFrom(cloud, source[l]);
+    if (l > 0 && !hasSourceOfLast(tree, l)) squares = squaresFrom(cloud, source[l]);
     return lineDistances(cloud, source[l], squares, coordinates[l], direction);
   });
 }

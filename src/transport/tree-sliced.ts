@@ -1,7 +1,7 @@
 // Tree-sliced Wasserstein distances on systems of lines, on plain arrays in float64: TSW-SL (ICML 2025, Algorithm 1), Db-TSW
 // (ICLR 2025), TS-Sobolev weights, unequal masses; with the gradient in closed form.
 
-import { checkTrees, type LineTree } from "./line-trees.ts";
+import { checkTrees, hasSourceOfLast, type LineTree } from "./line-trees.ts";
 import {
   checkOrder,
   type Cloud,
@@ -11,7 +11,13 @@ import {
   readClouds,
   readWeights,
 } from "./points.ts";
-import { orderRoot, projectAll, rootDerivative, type TransportGradient } from "./sliced.ts";
+import {
+  orderRoot,
+  projectAll,
+  pullBack,
+  rootDerivative,
+  type TransportGradient,
+} from "./sliced.ts";
 import { sobolevWeights } from "./sobolev.ts";
 import {
   checkSplitting,
@@ -165,57 +171,55 @@ export function treeSlicedWasserstein(
   return options.log === true ? { value, power, perTree } : value;
 }
 
-/** The derivatives of a tree's cost with respect to points, and to what its lines are made of. */
-export interface TreeDerivatives {
-  /** [points, d] */
-  readonly points: Float64Array;
-  /** [k][d], as if directions were free vectors */
-  readonly theta: readonly Float64Array[];
-  /** [k][d] */
-  readonly source: readonly Float64Array[];
+/** How a tree's cost moves with the points, line by line. */
+export interface LineDerivatives {
+  /** Times the line's direction: [k][points] */
+  readonly along: readonly Float64Array[];
+  /** Times the way from the line's source, where shares move with the point: [k][points] */
+  readonly away?: readonly Float64Array[];
   /** [k]: through the child's place on its parent alone, its source held where it is */
   readonly position: Float64Array;
 }
 
-/** The chain rule from coordinates and masses to points, directions and sources. */
-export function treeDerivatives(
-  { cloud, signed, splitting, order }: TreeProblem,
+/** The chain rule from the flow to coordinates and distances. */
+export function lineDerivatives(
+  { cloud: { size }, signed, splitting, order }: TreeProblem,
   { tree, coordinates, shares, flow, edges }: SolvedTree,
-): TreeDerivatives {
-  const { size, dimension, data } = cloud;
-  const derivatives: FlowDerivatives = flowDerivatives(flow, edges, order);
-  const byDistance =
-    splitting.kind === "distance"
-      ? distanceDerivatives(
-          splitting,
-          shares,
-          derivatives.masses.map((own) => times(own, signed)),
-        )
-      : undefined;
-  const points = new Float64Array(data.length);
-  const empty = () => tree.theta.map(() => new Float64Array(dimension));
-  const [theta, source] = [empty(), empty()];
-  tree.theta.forEach((direction, l) => {
-    const [keys, own, distances] = [derivatives.keys[l], coordinates[l], shares.distances?.[l]];
-    const [start, ofSource, ofTheta] = [tree.source[l], source[l], theta[l]];
-    for (let i = 0; i < size; i++) {
-      const along = keys[i];
-      const t = own[i];
-      const apart = distances === undefined ? 0 : distances[i];
-      const away = byDistance === undefined || apart === 0 ? 0 : byDistance[l][i] / apart;
-      for (let j = 0; j < dimension; j++) {
-        const from = data[i * dimension + j] - start[j];
-        const moved = along * direction[j] + away * (from - t * direction[j]);
-        points[i * dimension + j] += moved;
-        ofSource[j] -= moved;
-        ofTheta[j] += (along - away * t) * from;
-      }
-    }
-  });
+): LineDerivatives {
+  const { keys, masses }: FlowDerivatives = flowDerivatives(flow, edges, order);
   const position = Float64Array.from(tree.parent, (above, l) =>
-    above === -1 ? 0 : derivatives.keys[above][size + 1 + flow.children[above].indexOf(l)],
+    above === -1 ? 0 : keys[above][size + 1 + flow.children[above].indexOf(l)],
   );
-  return { points, theta, source, position };
+  const along = keys.map((own) => own.slice(0, size));
+  if (splitting.kind !== "distance" || shares.distances === undefined) return { along, position };
+  const byMass = masses.map((own) => times(own, signed));
+  const away = distanceDerivatives(splitting, shares, byMass);
+  for (const [l, distances] of shares.distances.entries()) {
+    const [own, t, ofAlong] = [away[l], coordinates[l], along[l]];
+    for (let i = 0; i < size; i++) {
+      own[i] = distances[i] === 0 ? 0 : own[i] / distances[i];
+      ofAlong[i] -= own[i] * t[i];
+    }
+  }
+  return { along, away, position };
+}
+
+/** Adds to `sums` [points, d] what points gain along the ways from the lines' sources; lines with one source go together. */
+function addAway(
+  sums: Float64Array,
+  { size, dimension, data }: Cloud,
+  tree: LineTree,
+  away: readonly Float64Array[],
+): void {
+  for (let l = 0; l < away.length;) {
+    const start = tree.source[l];
+    const total = Float64Array.from(away[l]);
+    for (l++; l < away.length && hasSourceOfLast(tree, l); l++)
+      for (let i = 0; i < size; i++) total[i] += away[l][i];
+    for (let i = 0; i < size; i++)
+      for (let j = 0, at = i * dimension; j < dimension; j++, at++)
+        sums[at] += total[i] * (data[at] - start[j]);
+  }
 }
 
 /**
@@ -231,16 +235,20 @@ export function treeSlicedWassersteinGradient(
   const caller = "treeSlicedWassersteinGradient";
   const problem = treeProblem(caller, x, y, options);
   const { cloud, first, order, trees } = problem;
-  const sums = new Float64Array(cloud.data.length);
-  let power = 0;
-  trees.forEach((tree, i) => {
+  let sum = 0;
+  const lines = trees.map((tree, i) => {
     const solved = solveTree(caller, problem, tree, i);
-    power += flowCost(solved.flow, solved.edges, order) / trees.length;
-    const { points } = treeDerivatives(problem, solved);
-    for (let j = 0; j < points.length; j++) sums[j] += points[j] / trees.length;
+    sum += flowCost(solved.flow, solved.edges, order);
+    return lineDerivatives(problem, solved);
   });
-  finitePower(caller, power);
-  const factor = rootDerivative(power, order);
+  const power = finitePower(caller, sum / trees.length);
+  const sums = pullBack(
+    lines.flatMap(({ along }) => along),
+    trees.flatMap(({ theta }) => theta.map((direction) => Float64Array.from(direction))),
+  );
+  for (const [t, { away }] of lines.entries())
+    if (away !== undefined) addAway(sums, cloud, trees[t], away);
+  const factor = rootDerivative(power, order) / trees.length;
   const { dimension, size } = cloud;
   const gradient = (from: number, to: number) => ({
     shape: [to - from, dimension],

@@ -62,9 +62,9 @@ export async function agreeManifest(options: AgreeOptions): Promise<ZooManifest>
     target,
     plugins,
   };
-  const differs = (name: string, has: unknown, asked: unknown): never => {
+  const differs = (name: string, has: unknown, requested: unknown): never => {
     throw new OptionError(
-      `buildZoo: ${store.location} holds a zoo with ${name} ${JSON.stringify(has)}, asked for ${JSON.stringify(asked)}; ask for the same, or choose another place`,
+      `buildZoo: ${store.location} holds a zoo with ${name} ${JSON.stringify(has)}, asked for ${JSON.stringify(requested)}; ask for the same, or choose another place`,
     );
   };
   if (old !== undefined) {

@@ -53,6 +53,7 @@ const metric = z.strictObject({
   better: z.enum(["higher", "lower"]),
   range: z.tuple([z.number(), z.number()]).optional(),
   objective: z.string().optional(),
+  classes: z.int().min(2).max(10_000).optional(),
 });
 
 const plugin = z.strictObject({

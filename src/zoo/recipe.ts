@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { FormatError } from "../core/errors.ts";
+import { noSuchName } from "../core/nearest-name.ts";
 import { deriveSeed, randomStream } from "../core/random.ts";
 import { isTask, taskNames } from "../tasks/registry.ts";
 
@@ -29,6 +30,8 @@ const recipeSchema = z.strictObject({
   learningRate: z.partialRecord(z.enum(optimizers), positiveRange),
   /** Factor on the usual initial standard deviation, log-uniform. */
   initialScale: positiveRange,
+  /** Whether every network starts from random weights of its own, or all from the same ones. @default "own" */
+  start: z.enum(["own", "shared"]).optional(),
   /** Decoupled weight decay, log-uniform, with this chance, else 0. */
   weightDecay: z.strictObject({ chance: share, range: positiveRange }),
   /** Share of training labels replaced by random ones, uniform, with this chance, else 0. */
@@ -90,7 +93,7 @@ export function parseRecipe(value: unknown, { anyTask = false } = {}): Recipe {
     const { task } = result.data;
     if (!anyTask && !isTask(task))
       throw new FormatError(
-        `parseRecipe: not a recipe: task: there is no task ${JSON.stringify(task)}, expected one of ${taskNames().join(", ")}; load the plug-in that brings it (--plugin), or register it`,
+        `parseRecipe: not a recipe: task: ${noSuchName("task", task, taskNames())}; load the plug-in that brings it (--plugin), or register it`,
       );
     if (Object.keys(result.data.learningRate).length > 0) return result.data;
     throw new FormatError(`parseRecipe: "learningRate" must name at least one optimizer`);

@@ -1,6 +1,7 @@
 // The recipes that come with the package, by name.
 
 import { OptionError } from "../core/errors.ts";
+import { noSuchName } from "../core/nearest-name.ts";
 import { openRegistry } from "../core/registry.ts";
 import { digitsRecipe, parseRecipe, type Recipe } from "./recipe.ts";
 
@@ -86,6 +87,40 @@ const digitsTransformerPlain: Recipe = {
   initialScale: [0.5, 3],
 };
 
+/** Networks that each learn one 8 x 8 digit, 1,797 of them before the first comes again. */
+const picturesDigits: Recipe = {
+  name: "pictures-digits",
+  task: "pictures-digits",
+  batch: 64,
+  learningRate: { adam: [0.001, 0.001] },
+  initialScale: [1, 1],
+  weightDecay: { chance: 0, range: [1e-4, 1e-4] },
+  labelNoise: { chance: 0, range: [0, 0] },
+  dataFraction: [1, 1],
+  steps: { fullChance: 1, range: [100, 100] },
+};
+
+/** The same with all networks starting from the same weights. */
+const picturesDigitsShared: Recipe = {
+  ...picturesDigits,
+  name: "pictures-digits-shared",
+  start: "shared",
+};
+
+/** Networks that each learn one 8 x 8 picture of clothing. */
+const picturesFashion: Recipe = {
+  ...picturesDigits,
+  name: "pictures-fashion",
+  task: "pictures-fashion",
+};
+
+/** The same with all networks starting from the same weights. */
+const picturesFashionShared: Recipe = {
+  ...picturesFashion,
+  name: "pictures-fashion-shared",
+  start: "shared",
+};
+
 const all: readonly Recipe[] = [
   digitsRecipe,
   digitsCnn,
@@ -93,6 +128,10 @@ const all: readonly Recipe[] = [
   digitsTransformer,
   digitsTransformerPlain,
   gruAdders,
+  picturesDigits,
+  picturesDigitsShared,
+  picturesFashion,
+  picturesFashionShared,
 ];
 
 /** Every recipe of the package, by name. */
@@ -118,6 +157,6 @@ export function recipeNamed(name: string): Recipe {
   const recipe = registry.get(name);
   if (recipe !== undefined) return recipe;
   throw new OptionError(
-    `recipeNamed: there is no recipe "${name}"; expected one of ${recipeNames().join(", ")}; others come from parseRecipe, registerRecipe or a plug-in`,
+    `recipeNamed: ${noSuchName("recipe", name, recipeNames())}; others come from parseRecipe, registerRecipe or a plug-in`,
   );
 }

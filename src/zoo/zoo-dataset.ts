@@ -2,6 +2,7 @@
 
 import { FormatError, OptionError } from "../core/errors.ts";
 import type { WeightDataset } from "../train/dataset.ts";
+import { targetsOf } from "../train/target.ts";
 import type { MetricInfo } from "../core/metric-info.ts";
 import type { Zoo } from "./open.ts";
 import type { ZooRow } from "./training/run.ts";
@@ -57,7 +58,10 @@ export async function zooDataset(
     spec: zoo.manifest.spec,
     size: rows.length,
     tensors: Object.fromEntries(tensors),
-    targets: Float32Array.from(rows, ({ metrics }) => metrics[target.name]),
+    targets: targetsOf(
+      rows.map(({ metrics }) => metrics[target.name]),
+      target,
+    ),
     target,
     indices,
     groups: rows.map(({ run }) => run),

@@ -74,11 +74,11 @@ test("pictures: a reordered copy differs before the alignment and not after it",
   expect(movesSentence([])).toBe("");
 });
 
-test("a graph that is told belongs to two files without one", async () => {
+test("a graph that is given belongs to two files without one", async () => {
   const { file } = await movedFile();
   const a = await openNetwork(fileOf("docs/guide/files/mlp.safetensors"));
   const b = await openNetwork(file);
-  const { comparison, found } = await compareNetworks(a, b, { told: { model: opened } });
+  const { comparison, found } = await compareNetworks(a, b, { requested: { model: opened } });
   expect(comparison.verdict).toBe("symmetric");
   expect("graph" in found).toBe(true);
 });
@@ -86,8 +86,8 @@ test("a graph that is told belongs to two files without one", async () => {
 test("options without a use are refused: patterns of left-out tensors where names tell", async () => {
   const a = await openNetwork(fileOf("docs/guide/files/mlp.safetensors"));
   const sources: string[] = [];
-  const told = { ignore: ["*"], onSource: (source: string) => sources.push(source) };
-  await expect(findSpec(a, told)).rejects.toThrow("checkpoints with a graph");
+  const requested = { ignore: ["*"], onSource: (source: string) => sources.push(source) };
+  await expect(findSpec(a, requested)).rejects.toThrow("checkpoints with a graph");
   await findSpec(opened, { onSource: (source) => sources.push(source) });
   expect(sources).toEqual(["names", "graph"]);
 });

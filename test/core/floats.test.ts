@@ -4,12 +4,12 @@ import { describe, expect, test } from "vitest";
 import {
   decodeSmallFloats,
   encodeSmallFloats,
-  type SmallFloat,
+  type EncodedFloat,
   smallFloatValues,
 } from "../../src/core/floats.ts";
 
 /** By format: bits, exponent bits, fraction bits; whether the top exponent means infinities and NaNs, as in IEEE 754. */
-const formats: readonly [SmallFloat, number, number, number, boolean][] = [
+const formats: readonly [EncodedFloat, number, number, number, boolean][] = [
   ["float16", 16, 5, 10, true],
   ["bfloat16", 16, 8, 7, true],
   ["float8e5m2", 8, 5, 2, true],
@@ -43,7 +43,7 @@ function defined(
   return sign === 0 ? magnitude : -magnitude;
 }
 
-const codesOf = (numbers: readonly number[], format: SmallFloat) => [
+const codesOf = (numbers: readonly number[], format: EncodedFloat) => [
   ...encodeSmallFloats(Float64Array.from(numbers), format),
 ];
 
@@ -119,4 +119,23 @@ describe.each(formats)("%s", (format, bits, exponentBits, fractionBits, ieee) =>
     );
     expect([...encodeSmallFloats(numbers, format)]).toEqual(codesOf([...numbers], format));
   });
+});
+
+test("formats of one zero and one NaN: the bias is one more, and the code of a negative zero is NaN", () => {
+  for (const [format, other, largest] of [
+    ["float8e4m3fnuz", "float8e4m3", 240],
+    ["float8e5m2fnuz", "float8e5m2", 57344],
+  ] as const) {
+    const values = smallFloatValues(format);
+    expect([values[0], values[0x80], values[0x7f], values[0xff]]).toEqual([
+      0,
+      NaN,
+      largest,
+      -largest,
+    ]);
+    // Below the codes that the other format keeps for infinities and NaNs, every value is half of its.
+    const half = smallFloatValues(other).map((value) => value / 2);
+    const kept = other === "float8e4m3" ? 0x7f : 0x7c;
+    expect([...values.subarray(0, kept)]).toEqual([...half.subarray(0, kept)]);
+  }
 });

@@ -1,17 +1,17 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { clone, create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema, StringStringEntryProtoSchema, TensorProto_DataLocation } from "onnx-buf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { byteSource } from "../../src/formats/byte-source.ts";
-import { embedData } from "../../src/formats/onnx/onnx-data.ts";
+import { embedAtOnce, embedData } from "../../src/formats/onnx/onnx-data.ts";
 import { decodeTensor } from "../../src/formats/onnx/onnx-tensor.ts";
 import { replaceInitializers } from "../../src/formats/onnx/onnx-write.ts";
 import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import { openTensorSource } from "../../src/formats/open.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
-import { readModelBytes } from "../../src/node/beside.ts";
+import { findBesideFile, readModelBytes } from "../../src/node/beside.ts";
 import { openWeights } from "../../src/node/open-weights.ts";
 import { structureOf } from "../support/structure.ts";
 import { onnxBuilder } from "../support/graphs/onnx-builder.ts";
@@ -138,6 +138,99 @@ describe("numbers in files beside the model", () => {
   ])("%s is refused", async ([, change, message]) => {
     const parts = inParts((said, index) => index === 0 && change(said));
     await expect(embedData(parts.model, beside(parts))).rejects.toThrow(message);
+  });
+});
+
+/** The files of `parts` as a reader that cannot wait finds them, with every piece that is read. */
+function found({ files }: Parts) {
+  const read: [string, number, number][] = [];
+  const find = (name: string) =>
+    Object.hasOwn(files, name)
+      ? {
+          size: files[name].length,
+          read: (start: number, end: number) => {
+            read.push([name, start, end]);
+            return new Uint8Array(files[name].slice(start, end));
+          },
+        }
+      : undefined;
+  return { find, read };
+}
+
+describe("numbers that are read when they are asked for", () => {
+  test("are those of one file, and a graph is opened and inferred without any of them", () => {
+    const parts = inParts();
+    const { find, read } = found(parts);
+    const graph = readOnnx(parts.model, { findBeside: find });
+    const { spec, warnings } = inferSpec(graph);
+    expect(structureOf(spec)).toEqual(structureOf(inferSpec(readOnnx(whole())).spec));
+    expect([warnings, read]).toEqual([[], []]);
+    const decoded = [...graph.initializers].map(([name, tensor]) => [
+      name,
+      [...decodeTensor(tensor)],
+    ]);
+    expect(decoded).toEqual(numbers(whole()));
+    expect(read).toHaveLength(decoded.length);
+    expect(numbers(embedAtOnce(parts.model, find))).toEqual(numbers(whole()));
+  });
+
+  test("a tensor with several readers is read until two numbers differ", () => {
+    const b = onnxBuilder(1);
+    const table = b.weight("table", [100, 100]);
+    const x = b.input("x", [2, 100]);
+    b.output(b.node("MatMul", [b.node("MatMul", [x, table]), table]));
+    const message = fromBinary(ModelProtoSchema, b.bytes());
+    const [proto] = message.graph?.initializer ?? [];
+    const files = { "m.data": proto.rawData };
+    proto.rawData = new Uint8Array();
+    proto.externalData.push(
+      create(StringStringEntryProtoSchema, { key: "location", value: "m.data" }),
+    );
+    const { find, read } = found({ model: toBinary(ModelProtoSchema, message), files });
+    inferSpec(readOnnx(toBinary(ModelProtoSchema, message), { findBeside: find }));
+    expect(Math.max(...read.map(([, start, end]) => end - start))).toBe(4 * 4096);
+  });
+
+  test("a file that is too short is refused when the model is opened", () => {
+    const parts = inParts((said, index) => index === 0 && (said.offset = "99999999"));
+    expect(() => readOnnx(parts.model, { findBeside: found(parts).find })).toThrow(
+      /needs the bytes/,
+    );
+  });
+});
+
+describe("a model in a hub's cache", () => {
+  test("reads the blobs its links lead to, and no file outside the cache of that model", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "weightspace-hub-"));
+    const parts = inParts((said) => void (said.location = said.location.replace("sub/", "")));
+    const blobs = join(folder, "models--a--b", "blobs");
+    const snapshot = join(folder, "models--a--b", "snapshots", "r1");
+    for (const each of [blobs, snapshot]) mkdirSync(each, { recursive: true });
+    const all = { "m.onnx": parts.model, ...parts.files };
+    for (const [i, [name, bytes]] of Object.entries(all).entries()) {
+      writeFileSync(join(blobs, `blob${i}`), bytes);
+      symlinkSync(`../../blobs/blob${i}`, join(snapshot, name.replace("sub/", "")));
+    }
+    const path = join(snapshot, "m.onnx");
+    expect(numbers(await readModelBytes(path))).toEqual(numbers(whole()));
+    expect(numbers(embedAtOnce(parts.model, findBesideFile(path)))).toEqual(numbers(whole()));
+
+    const secret = join(folder, "secret");
+    writeFileSync(secret, parts.files["m.onnx.data"]);
+    rmSync(join(snapshot, "m.onnx.data"));
+    symlinkSync(secret, join(snapshot, "m.onnx.data"));
+    await expect(readModelBytes(path)).rejects.toThrow(/link out of the folder/);
+    expect(() => embedAtOnce(parts.model, findBesideFile(path))).toThrow(/link out of the folder/);
+
+    // A folder that is only called snapshots is no cache: its links stay inside the folder of the model.
+    rmSync(join(snapshot, "m.onnx.data"));
+    symlinkSync("../../blobs/blob1", join(snapshot, "m.onnx.data"));
+    expect(numbers(embedAtOnce(parts.model, findBesideFile(path)))).toEqual(numbers(whole()));
+    renameSync(blobs, join(folder, "models--a--b", "files"));
+    rmSync(join(snapshot, "m.onnx.data"));
+    symlinkSync("../../files/blob1", join(snapshot, "m.onnx.data"));
+    expect(() => embedAtOnce(parts.model, findBesideFile(path))).toThrow(/link out of the folder/);
+    rmSync(folder, { recursive: true });
   });
 });
 

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { FormatError, OptionError } from "../../src/core/errors.ts";
 import { readSafetensors } from "../../src/formats/safetensors/safetensors.ts";
 import { specFromJSON } from "../../src/symmetry/json.ts";
-import { digitsTask } from "../../src/tasks/digits.ts";
+import { digitsTasks } from "../../src/tasks/digits.ts";
 import { readPackageData } from "../../src/node/package-data.ts";
 import { buildZoo } from "../../src/node/build-zoo.ts";
 import { openZoo } from "../../src/zoo/open.ts";
@@ -38,7 +38,7 @@ describe("a finished zoo", () => {
   });
 
   test("gives the very weights and rows that training gives", async () => {
-    const task = await digitsTask(await readPackageData("uci-digits.csv.gz"));
+    const task = await digitsTasks.digits.create(await readPackageData("uci-digits.csv.gz"));
     const indices = [43, 5, 17];
     const { readWeights, rows } = await openZoo(whole);
     const again = await trainPopulation({ ...smallZoo, task, indices });

@@ -10,7 +10,7 @@ const some = (names: readonly string[]): string =>
 export function notesOf({ comparison, conversions, refused, found }: ComparedNetworks): string[] {
   const { structure, unresolved, layouts, reordered, symmetry, alignment, verdict } = comparison;
   const { missing, extra, reshaped, formats } = structure;
-  const open = (symmetry ?? alignment)?.open ?? [];
+  const unidentifiable = (symmetry ?? alignment)?.unidentifiable ?? [];
   const layout = (layouts?.found ?? []).map(({ tensor, layout: { name } }) => `${tensor}: ${name}`);
   return [
     ...(missing.length > 0 ? [`Only in the first file: ${some(missing)}`] : []),
@@ -35,7 +35,7 @@ export function notesOf({ comparison, conversions, refused, found }: ComparedNet
           `${counted(reordered.length, "tensor holds", "tensors hold")} the same numbers in another order: ${some(reordered.map(({ tensor }) => tensor))}`,
         ]
       : []),
-    ...open.map(({ axis, reason }) => `Not identifiable: axis ${axis}: ${reason}`),
+    ...unidentifiable.map(({ axis, reason }) => `Not identifiable: axis ${axis}: ${reason}`),
     ...(unresolved === true
       ? ["Too many indices look alike to try them all; there may be a symmetry that was not found"]
       : []),

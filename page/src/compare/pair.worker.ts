@@ -35,7 +35,7 @@ async function compare({ two, graph }: Pair, tell: (step: PairStep) => void): Pr
   const [first, second] = [await open(two[0]), await open(two[1])];
   const model = graph && (await open(graph));
   const compared = await compareNetworks(distinct(first, second), second, {
-    ...(model && { told: { model } }),
+    ...(model && { requested: { model } }),
     onStep: (step, share) => tell({ step, ...(share !== undefined && { share }) }),
   });
   last = { compared, second };
@@ -105,7 +105,7 @@ async function movedModel(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const moved = [];
   for (const name of names) moved.push([name, await move(name)] as const);
-  return new Uint8Array(replaceInitializers(onnx!.bytes, Object.fromEntries(moved)));
+  return new Uint8Array(replaceInitializers(onnx!.whole(), Object.fromEntries(moved)));
 }
 
 /** Pieces as one Blob; the browser keeps each outside of this worker's memory. */

@@ -31,8 +31,9 @@ serve<VerifyWork>(async ({ pair: { two, graph }, aligned, rounded }) => {
     await openNetwork(two[0].file, openingOf(two[0])),
     await openNetwork(two[1].file, openingOf(two[1])),
   ];
-  const told = graph && (await openNetwork(graph.file, openingOf(graph)));
-  const model = told ?? (first.onnx !== undefined && second.onnx === undefined ? first : undefined);
+  const requested = graph && (await openNetwork(graph.file, openingOf(graph)));
+  const model =
+    requested ?? (first.onnx !== undefined && second.onnx === undefined ? first : undefined);
   const found = await findSpec(second, model === undefined ? {} : { model }, [first.source]);
   if (!("spec" in found)) return { reason: found.reason };
   const moved = await openNetwork(aligned);

@@ -4,7 +4,7 @@ import { OptionError, ShapeError, UnsupportedError } from "../../core/errors.ts"
 import { lookup } from "../../core/records.ts";
 import { formatShape, sizeOf } from "../../core/shapes.ts";
 import type { Tensor, Weights } from "../../core/tensors.ts";
-import type { OnnxType } from "../../formats/onnx/onnx-tensor.ts";
+import type { OnnxType } from "../../formats/onnx/onnx-element-types.ts";
 import type { OnnxGraph, OnnxValueType } from "../../formats/onnx/onnx-types.ts";
 import type { ModelArray } from "../../runtime/executor.ts";
 

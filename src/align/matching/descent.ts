@@ -13,7 +13,8 @@ import { axisFeatures } from "../../parts/features/features.ts";
 import { type AxisFeatures, isMoving } from "../../parts/features/messages.ts";
 import { enclosedBy, matchEnclosing, type MatchInside } from "./match-enclosing.ts";
 import { matchFeatures } from "./match-features.ts";
-import { bestPairing, bestRotation } from "./match-instance.ts";
+import { bestRotation, type Pairing } from "./match-instance.ts";
+import { pairRows } from "./pair-rows.ts";
 import { partAction } from "../../symmetry/act.ts";
 import type { RowPair } from "../../parts/engine-products.ts";
 import { addRowProducts } from "../../parts/products.ts";
@@ -183,48 +184,67 @@ export async function scoreOf(
 /** Entries whose products are taken together, so that many small parts cost one product. */
 const maxHeld = 2 ** 25;
 
-/** The best change of one axis that encloses no other, the rest held; undefined when it would change nothing. */
-async function matchAxis(
+/** Rows of one axis in all its parts, by instance; `flush` is called whenever many are held and more will come. */
+async function collectRows(
   { problem, a, b, weights }: Descent,
   element: GroupElement,
   axis: string,
   places: readonly number[],
-): Promise<GroupElement | undefined> {
-  const { size, group, scale } = problem.axes[axis];
-  const instances = instanceCount(problem, axis);
-  const gains = Array.from({ length: instances }, () => new Float64Array(size * size));
+  flush: (waiting: RowPair[][]) => Promise<void>,
+): Promise<RowPair[][]> {
   const move = partAction(problem.axes, element);
-  let waiting: RowPair[][] = gains.map(() => []);
+  const none = (): RowPair[][] =>
+    Array.from({ length: instanceCount(problem, axis) }, (): RowPair[] => []);
+  let waiting = none();
   let held = 0;
-  const flush = async () => {
-    for (const [instance, pairs] of waiting.entries())
-      await addRowProducts(gains[instance], pairs, size);
-    waiting = gains.map(() => []);
-    held = 0;
-  };
   for (const part of places) {
+    if (held >= maxHeld) {
+      await flush(waiting);
+      waiting = none();
+      held = 0;
+    }
     const { dims } = problem.parts[part];
     const left = await a(part);
     const right = move(dims, await b(part));
     for (const [dim, d] of dims.entries()) {
       if (d.axis !== axis) continue;
-      for (let instance = 0; instance < instances; instance++) {
+      for (const [instance, pairs] of waiting.entries()) {
         const rows = rowsOf(dims, left, dim, instance);
         const moved = rowsOf(dims, right, dim, instance);
-        const pair = { a: rows.rows, b: moved.rows, rest: rows.rest, factor: weights[part] };
-        waiting[instance].push(pair);
+        pairs.push({ a: rows.rows, b: moved.rows, rest: rows.rest, factor: weights[part] });
       }
       held += left.data.length;
     }
-    if (held >= maxHeld) await flush();
   }
-  await flush();
+  return waiting;
+}
+
+/** The best change of one axis that encloses no other, the rest held; undefined when it would change nothing. */
+async function matchAxis(
+  descent: Descent,
+  element: GroupElement,
+  axis: string,
+  places: readonly number[],
+): Promise<GroupElement | undefined> {
+  const { size, group, scale } = descent.problem.axes[axis];
+  const gains: Float64Array[] = [];
+  const addAll = async (rows: readonly RowPair[][]) => {
+    for (const [instance, pairs] of rows.entries())
+      await addRowProducts((gains[instance] ??= new Float64Array(size * size)), pairs, size);
+  };
+  const waiting = await collectRows(descent, element, axis, places, addAll);
   const identity = Array.from({ length: size }, (_, i) => i);
   if (group === "general-linear") {
+    await addAll(waiting);
     const matrices = gains.map((gain) => bestRotation(gain, size));
     return { [axis]: { permutations: gains.map(() => identity), matrices } };
   }
-  const pairings = gains.map((gain) => bestPairing(gain, size, scale === "sign"));
+  const signed = scale === "sign";
+  const pairings: Pairing[] = [];
+  for (const [instance, pairs] of waiting.entries())
+    pairings.push(
+      await pairRows(pairs, size, { signed, ...(gains[instance] && { gains: gains[instance] }) }),
+    );
   const still = pairings.every(
     ({ permutation, signs }) =>
       permutation.every((to, i) => to === i) && (signs?.every((s) => s === 1) ?? true),

@@ -12,19 +12,34 @@ export interface Pairing {
 
 /** The permutation (and signs) of largest total gain; ties are settled in favour of staying. `gains` is [size of a, size of b]. */
 export function bestPairing(gains: Float64Array, size: number, signed: boolean): Pairing {
-  const used = signed ? gains.map(Math.abs) : gains;
-  const permutation = assignBest(used, size);
-  const total = permutation.reduce((sum, row, column) => sum + used[row * size + column], 0);
-  let stay = 0;
-  let magnitude = 0;
-  for (let i = 0; i < size; i++) {
-    stay += used[i * size + i];
-    magnitude += Math.abs(used[i * size + i]);
-  }
-  const chosen = total > stay + 1e-9 * magnitude ? permutation : permutation.map((_, i) => i);
+  const permutation = assignBest(signed ? gains.map(Math.abs) : gains, size);
+  return orStaying({
+    permutation,
+    own: permutation.map((row, column) => gains[row * size + column]),
+    stay: permutation.map((_, i) => gains[i * size + i]),
+    signed,
+  });
+}
+
+/** A permutation with the gains of its pairs, or that of staying where nothing is won; with signs where they may flip. */
+export function orStaying({
+  permutation,
+  own,
+  stay,
+  signed,
+}: {
+  readonly permutation: readonly number[];
+  readonly own: readonly number[];
+  readonly stay: readonly number[];
+  readonly signed: boolean;
+}): Pairing {
+  const sum = (gains: readonly number[]) =>
+    gains.reduce((total, gain) => total + (signed ? Math.abs(gain) : gain), 0);
+  const magnitude = stay.reduce((total, gain) => total + Math.abs(gain), 0);
+  const moves = sum(own) > sum(stay) + 1e-9 * magnitude;
+  const chosen = moves ? permutation : permutation.map((_, i) => i);
   if (!signed) return { permutation: chosen };
-  const signs = chosen.map((row, column) => (gains[row * size + column] < 0 ? -1 : 1));
-  return { permutation: chosen, signs };
+  return { permutation: chosen, signs: (moves ? own : stay).map((gain) => (gain < 0 ? -1 : 1)) };
 }
 
 /** The orthogonal matrix M of largest trace of M^T G, row-major (Schoenemann 1966); `gains` G is [size of a, size of b]. */

@@ -13,7 +13,7 @@ import {
   invertElement,
 } from "../../symmetry/element.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import { withNormalizedScales } from "../align.ts";
+import { uniqueAxes, withNormalizedScales } from "../align.ts";
 import type { NormalizedScales } from "../../parts/scaling/normalize-scales.ts";
 import { matchWeights, type MatchOptions } from "../matching/match-weights.ts";
 import {
@@ -39,7 +39,7 @@ export interface ManyAlignment {
   readonly similarity: number;
   /** Rounds until no axis changed; 0 for two networks. */
   readonly rounds: number;
-  readonly open: NormalizedScales["open"];
+  readonly unidentifiable: NormalizedScales["unidentifiable"];
 }
 
 /** A relative gain below this is rounding. */
@@ -101,12 +101,11 @@ export async function alignMany(
         ),
   );
   const similarities = matches.slice(1).map(({ similarity }) => similarity);
-  const open = seen.flatMap(({ normalized }) => normalized.open);
   return {
     elements,
     similarity: similarities.reduce((sum, s) => sum + s, 0) / similarities.length,
     rounds: round,
-    open: open.filter(({ axis }, at) => open.findIndex((other) => other.axis === axis) === at),
+    unidentifiable: uniqueAxes(seen.flatMap(({ normalized }) => normalized.unidentifiable)),
   };
 }
 

@@ -1,8 +1,9 @@
 // Running an experiment with a bar.
 
 import {
-  type NodeExperimentOptions,
+  type ExperimentEvent,
   type ExperimentOutcome,
+  type NodeExperimentOptions,
   runExperiment,
 } from "../../node/run-experiment.ts";
 import type { UnfinishedCount } from "../../report/experiment.ts";
@@ -14,22 +15,32 @@ export interface RunUnits {
   readonly unitsPerRun: number;
 }
 
-export interface RunOptions extends Omit<NodeExperimentOptions, "signal"> {
+export interface RunOptions<Outcome = ExperimentOutcome> extends Omit<
+  NodeExperimentOptions,
+  "signal"
+> {
   /** @default percents */
   readonly units?: RunUnits;
   /** Told whenever another functional has all its runs, but not of the last. */
-  readonly onResults?: (outcome: ExperimentOutcome, count: UnfinishedCount) => Promise<void>;
+  readonly onResults?: (outcome: Outcome, count: UnfinishedCount) => Promise<void>;
 }
 
-/** The outcome; undefined when it was interrupted. */
-export async function runWithProgress(
+/** The outcome of an experiment on numbers; undefined when it was interrupted. */
+export const runWithProgress = (
+  cli: Cli,
+  options: RunOptions,
+): Promise<ExperimentOutcome | undefined> => followRuns(cli, options, runExperiment);
+
+/** The outcome of any experiment; undefined when it was interrupted. */
+export async function followRuns<Outcome>(
   { signal, progress, output }: Cli,
-  { units, onResults, ...options }: RunOptions,
-): Promise<ExperimentOutcome | undefined> {
+  { units, onResults, ...options }: RunOptions<Outcome>,
+  run: (options: NodeExperimentOptions) => AsyncIterable<ExperimentEvent<Outcome>>,
+): Promise<Outcome | undefined> {
   const { unit, unitsPerRun } = units ?? { unit: "%", unitsPerRun: 100 };
   let task: ReturnType<typeof progress.task> | undefined;
   let total = 0;
-  for await (const event of runExperiment({ ...options, signal })) {
+  for await (const event of run({ ...options, signal })) {
     if (event.type === "warning") output.note(`warning: ${event.message}`);
     else if (event.type === "start") {
       const { finished, runs } = event;

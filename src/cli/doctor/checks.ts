@@ -97,8 +97,8 @@ export async function checkProof(): Promise<Check> {
   const { proveSpec } = await import("../../infer/proof/prove.ts");
   const { onnxModel } = await import("../../checkpoints/network.ts");
   const { tinyModel } = await import("./tiny-model.ts");
-  const { bytes, graph } = onnxModel(tinyModel());
-  const { verdict, largestError } = await proveSpec(bytes, inferSpec(graph), executor);
+  const { whole, graph } = onnxModel(tinyModel());
+  const { verdict, largestError } = await proveSpec(whole(), inferSpec(graph), executor);
   if (verdict !== "proved")
     return {
       name,

@@ -12,23 +12,19 @@ import {
 } from "../app/arguments.ts";
 import type { Cli } from "../app/context.ts";
 import { maxOptionBytes, readJson } from "../../node/files.ts";
+import { repeatedArithmetic } from "../app/arithmetic.ts";
+import { forceResults } from "../app/output-option.ts";
 import { backendOption } from "../app/backend-option.ts";
 import { repeatedPlugins } from "../app/plugins.ts";
 import type { Backend } from "../../kernels/backend.ts";
 import { listModels } from "./model-help.ts";
 import { allowDamagedOption, targetOption } from "./open-population.ts";
 import { UsageError } from "../app/usage-error.ts";
-import { didYouMean } from "../../core/nearest-name.ts";
+import { noSuchName } from "../../core/nearest-name.ts";
 
-/** What both experiments on generalisation are told. */
-export interface GeneralizationFlags {
-  readonly zoo: string;
-  readonly checkpoints: "last" | "all";
-  readonly where?: Readonly<Record<string, string>>;
-  readonly spec?: string;
-  readonly allowDamaged?: boolean;
+/** How functionals are trained: what every experiment is told. */
+export interface TrainingFlags {
   readonly backend?: Backend;
-  readonly target?: string;
   readonly models: string;
   readonly options?: string;
   readonly seeds: number;
@@ -40,11 +36,22 @@ export interface GeneralizationFlags {
   readonly schedule: "cosine" | "constant";
   readonly patience?: number;
   readonly publishedTraining?: boolean;
-  readonly name?: string;
   readonly output?: string;
   readonly results?: string;
+  readonly force?: boolean;
   readonly parts?: string;
   readonly workers: number;
+}
+
+/** What both experiments on generalisation are told. */
+export interface GeneralizationFlags extends TrainingFlags {
+  readonly zoo: string;
+  readonly checkpoints: "last" | "all";
+  readonly where?: Readonly<Record<string, string>>;
+  readonly spec?: string;
+  readonly allowDamaged?: boolean;
+  readonly target?: string;
+  readonly name?: string;
 }
 
 const defaultModels = "unf,nfn,deep-sets,stat-nn,linear,mlp";
@@ -93,28 +100,28 @@ export function shareNumber(text: string): number {
   return value;
 }
 
-const quoted = (text: string) => (/^[\w./,-]+$/.test(text) ? text : `'${text}'`);
+export const quoted = (text: string) => (/^[\w./,-]+$/.test(text) ? text : `'${text}'`);
 
 /** The options, with their values, that have a say in the numbers of both experiments. */
 export function repeatedOptions(flags: GeneralizationFlags): string {
-  const { zoo, models, options, seeds, seed, split, epochs, batchSize, rate } = flags;
-  const {
-    schedule,
-    patience,
-    checkpoints,
-    where = {},
-    spec,
-    publishedTraining,
-    allowDamaged,
-    backend,
-    target,
-  } = flags;
+  const { zoo, checkpoints, where = {}, spec, allowDamaged, target } = flags;
   return [
     `--zoo ${quoted(zoo)} --checkpoints ${checkpoints}`,
     ...Object.entries(where).map(([column, value]) => `--where ${quoted(`${column}=${value}`)}`),
     spec === undefined ? "" : `--spec ${quoted(spec)}`,
     allowDamaged === true ? "--allow-damaged" : "",
     target === undefined ? "" : `--target ${target}`,
+    repeatedTraining(flags),
+  ]
+    .filter((part) => part !== "")
+    .join(" ");
+}
+
+/** The options, with their values, that have a say in how functionals are trained. */
+export function repeatedTraining(flags: TrainingFlags): string {
+  const { models, options, seeds, seed, split, epochs, batchSize, rate } = flags;
+  const { schedule, patience, publishedTraining, backend } = flags;
+  return [
     repeatedPlugins(),
     `--models ${quoted(models)}`,
     options === undefined ? "" : `--options ${quoted(options)}`,
@@ -123,6 +130,7 @@ export function repeatedOptions(flags: GeneralizationFlags): string {
     patience === undefined ? "" : `--patience ${patience}`,
     publishedTraining === true ? "--published-training" : "",
     backend === undefined ? "" : `--backend ${backend}`,
+    repeatedArithmetic(),
   ]
     .filter((part) => part !== "")
     .join(" ");
@@ -130,8 +138,7 @@ export function repeatedOptions(flags: GeneralizationFlags): string {
 
 /** Adds the options that both experiments have. */
 export function addGeneralizationOptions(command: Command, cli: Cli): Command {
-  const further = async () => (await import("../../experiment/choose-models.ts")).modelAliases;
-  return listModels(command, cli, further)
+  const population = command
     .requiredOption("--zoo <folder>", "the population to learn from")
     .addOption(
       new Option("--checkpoints <which>", "of every run of the population")
@@ -146,10 +153,18 @@ export function addGeneralizationOptions(command: Command, cli: Cli): Command {
     .option(...allowDamagedOption)
     .option(...targetOption)
     .option("--spec <file>", "symmetries of a published population's networks as JSON")
+    .option("--name <text>", "of the population; default the folder's name");
+  return addTrainingOptions(population, cli, defaultModels);
+}
+
+/** Adds the options of how functionals are trained. */
+export function addTrainingOptions(command: Command, cli: Cli, usualModels: string): Command {
+  const further = async () => (await import("../../experiment/choose-models.ts")).modelAliases;
+  return listModels(command, cli, further)
     .option(
       "--models <list>",
       "names of the models below, separated by commas; canonical:unf reads networks in canonical form",
-      defaultModels,
+      usualModels,
     )
     .option(
       "--options <file>",
@@ -166,20 +181,20 @@ export function addGeneralizationOptions(command: Command, cli: Cli): Command {
         .choices(["cosine", "constant"])
         .default("cosine"),
     )
-    .option("--patience <n>", "epochs without a better validation tau", wholeNumber(1))
+    .option("--patience <n>", "epochs without better validation", wholeNumber(1))
     .option(
       "--published-training",
       "train unf-published and stat-nn-published as published: batch 10, rate 1e-3, up to 100 passes",
     )
     .addOption(backendOption())
-    .option("--name <text>", "of the population; default the folder's name")
     .option(...partsOption("finished run there, and skip what is finished there"))
     .option("--results <file>", "also write the tables alone, as committed to docs/results")
+    .option("--force", forceResults)
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism());
 }
 
 /** The functionals that take part. @throws {UsageError} {OptionError} for names and options that are not known. */
-async function chooseEntries(flags: GeneralizationFlags): Promise<ExperimentEntry[]> {
+async function chooseEntries(flags: TrainingFlags): Promise<ExperimentEntry[]> {
   const { chooseModels, entryNames, isEntryName, trainAsPublished } =
     await import("../../experiment/choose-models.ts");
   const names = flags.models.split(",").map((each) => each.trim());
@@ -188,9 +203,7 @@ async function chooseEntries(flags: GeneralizationFlags): Promise<ExperimentEntr
     (each) => !isEntryName(each) && !Object.hasOwn(options, each.replace("canonical:", "")),
   );
   if (unknown !== undefined) {
-    throw new UsageError(
-      `experiment: unknown model "${unknown}"${didYouMean(unknown, entryNames())}; choose from ${entryNames().join(", ")}`,
-    );
+    throw new UsageError(`experiment: ${noSuchName("model", unknown, entryNames())}`);
   }
   const models = chooseModels(names, options, flags.backend);
   if (flags.publishedTraining !== true) return models;
@@ -204,7 +217,7 @@ async function chooseEntries(flags: GeneralizationFlags): Promise<ExperimentEntr
 }
 
 /** What the flags ask for. @throws {UsageError} {OptionError} */
-export async function readSettings(flags: GeneralizationFlags): Promise<ExperimentSettings> {
+export async function readSettings(flags: TrainingFlags): Promise<ExperimentSettings> {
   const models = await chooseEntries(flags);
   const { epochs, batchSize, rate, schedule, patience, seeds, seed } = flags;
   const split = parseSplit(flags.split);

@@ -13,6 +13,7 @@ import type { Cli } from "../app/context.ts";
 import { counted } from "../app/output.ts";
 import type { Network } from "../networks/opened-model.ts";
 import { type VerifyFlags, verifyMove } from "./verify-move.ts";
+import { quantisedCheck, sayMultipliedOut } from "../networks/quantised-forms.ts";
 import { writeNetwork } from "../networks/write-network.ts";
 
 /** What was found out about a network that was moved and written. */
@@ -44,7 +45,13 @@ export async function writeMoved(
   const task = cli.progress.task("writing", names.size, { unit: "tensors" });
   let written = 0;
   let checked: CheckedMove | undefined;
-  const move = async (name: string) => actOnTensor(spec, element, name, await source.read(name));
+  sayMultipliedOut(cli, source);
+  const check = quantisedCheck(source);
+  const move = async (name: string) => {
+    const moved = actOnTensor(spec, element, name, await source.read(name));
+    check(name, moved);
+    return moved;
+  };
   await writeNetwork(out, network, names, move, {
     signal: cli.signal,
     onTensor: () => task.update(++written),

@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import type {
   findSpec as FindSpec,
-  ToldSpec as LibraryToldSpec,
+  RequestedSpec as LibraryRequestedSpec,
 } from "../../checkpoints/find-spec.ts";
 import { specFromJSON } from "../../symmetry/json.ts";
 import { readJson, readJsonBytes } from "../../node/files.ts";
@@ -14,6 +14,7 @@ import {
   readNameOptions,
   refuseNameOptions,
 } from "./name-symmetries.ts";
+import { inputName } from "../app/standard-streams.ts";
 import type { OpenedModel } from "./opened-model.ts";
 import { UsageError } from "../app/usage-error.ts";
 
@@ -45,8 +46,8 @@ export function addSpecOptions(command: Command): Command {
 }
 
 /** What options say about symmetries, their files read: once for all checkpoints of a command. */
-export interface ToldSpec extends LibraryToldSpec {
-  /** What names need to be told. */
+export interface RequestedSpec extends LibraryRequestedSpec {
+  /** What names alone do not tell. */
   readonly names: InferNamesOptions;
   /** What the file of --model holds; its numbers can be read only where it has a graph. */
   readonly model?: OpenedModel;
@@ -56,7 +57,7 @@ export interface ToldSpec extends LibraryToldSpec {
  * Reads the files that options about symmetries name.
  * @throws {UsageError} when options exclude each other; {EnvironmentError} {FormatError} {SpecError} naming the file
  */
-export async function readTold(flags: SpecFlags): Promise<ToldSpec> {
+export async function readRequested(flags: SpecFlags): Promise<RequestedSpec> {
   const { spec: file, model: path, ignore } = flags;
   if (file !== undefined && path !== undefined)
     throw new UsageError("give --spec or --model, not both");
@@ -65,15 +66,15 @@ export async function readTold(flags: SpecFlags): Promise<ToldSpec> {
       "--ignore is for checkpoints with a graph; give --model instead of --spec",
     );
   const names = await readNameOptions(flags);
-  const told = { names, ...(ignore && { ignore }), onSource: refuserOf(flags) };
+  const requested = { names, ...(ignore && { ignore }), onSource: refuserOf(flags) };
   if (file !== undefined)
-    return { ...told, origin: file, spec: specFromJSON(await readSpecFile(file)) };
-  if (path === undefined) return told;
+    return { ...requested, origin: inputName(file), spec: specFromJSON(await readSpecFile(file)) };
+  if (path === undefined) return requested;
   const { isWithoutGraph, openModel } = await import("./opened-model.ts");
   const model = await openModel(path);
   await model.source.close();
   if (!isWithoutGraph(model)) refuseNameOptions(flags, "options");
-  return { ...told, model };
+  return { ...requested, model };
 }
 
 /** Refuses options that have no use for what the symmetries are read from. */
@@ -92,8 +93,11 @@ async function readSpecFile(path: string): Promise<unknown> {
 }
 
 /** Opens a checkpoint; one that is the model of --model is open already. @throws as `openModel` */
-export async function openCheckpoint(path: string, told?: ToldSpec): Promise<OpenedModel> {
-  const { model } = told ?? {};
+export async function openCheckpoint(
+  path: string,
+  requested?: RequestedSpec,
+): Promise<OpenedModel> {
+  const { model } = requested ?? {};
   if (model?.path === path && model.onnx !== undefined) return model;
   const { openModel } = await import("./opened-model.ts");
   return openModel(path);

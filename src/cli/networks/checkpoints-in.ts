@@ -2,12 +2,7 @@
 
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-
-/** What folders of one model hold, whatever else lies in them. */
-const ofOneModel =
-  /^(model|diffusion_pytorch_model|pytorch_model)\.|^model_index\.json$|^snapshots$|\.index\.json$/;
-
-const endings = /\.(safetensors|pt|pth|bin|ckpt|npz|onnx|gguf|h5|keras)$/i;
+import { isOfOneModel, isOfWeights } from "../../node/checkpoint-folder.ts";
 
 /** Paths, in place of each folder of several checkpoints those in it, by name; a folder of one checkpoint stays. */
 export async function checkpointsIn(paths: readonly string[]): Promise<string[]> {
@@ -15,8 +10,8 @@ export async function checkpointsIn(paths: readonly string[]): Promise<string[]>
   for (const path of paths) {
     const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
     const names = isFolder ? await readdir(path) : [];
-    const found = names.filter((name) => endings.test(name)).toSorted();
-    const isOne = names.some((name) => ofOneModel.test(name)) || found.length < 2;
+    const found = names.filter((name) => isOfWeights(name)).toSorted();
+    const isOne = names.some((name) => isOfOneModel(name)) || found.length < 2;
     all.push(...(isFolder && !isOne ? found.map((name) => join(path, name)) : [path]));
   }
   return all;

@@ -5,9 +5,9 @@ import type { Weights } from "../../core/tensors.ts";
 import { decodeTensor } from "../../formats/onnx/onnx-tensor.ts";
 import { readAll } from "../../formats/tensor-source.ts";
 import { inferSpec } from "../../infer/infer.ts";
-import { type InferNamesOptions, inferSpecFromNames } from "../../infer/names/infer-names.ts";
+import type { InferNamesOptions } from "../../infer/names/infer-names.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import { namedShapes, notProved } from "../../checkpoints/found-spec.ts";
+import { inferNamed, notProved } from "../../checkpoints/infer-named.ts";
 import { type NameOptions, readNameOptions, refuseNameOptions } from "./name-symmetries.ts";
 import { specOrFixed } from "./need-spec.ts";
 import { hasOnnxEnding, isWithoutGraph, type Network, openModel } from "./opened-model.ts";
@@ -77,7 +77,7 @@ function readOrFixed(model: Network, names: InferNamesOptions): ModelSpec {
 
 function specOfNames(model: Network, names: InferNamesOptions): ModelSpec {
   const { source } = model;
-  const { family, spec, warnings } = inferSpecFromNames(namedShapes(model), names);
+  const { family, spec, warnings } = inferNamed(model, names);
   const weights = () => readAll(Object.keys(spec.tensors), source.read);
   return { spec, warnings: [...warnings, notProved(family)], taken: takenOf([source]), weights };
 }

@@ -1,18 +1,15 @@
 // The part of `weightspace symmetries` for files without a graph: the spec a family's template gives to tensor names.
 
 import { type Command, Option } from "commander";
-import {
-  inferSpecFromNames,
-  type InferNamesOptions,
-  type NamesInference,
-} from "../../infer/names/infer-names.ts";
-import { namedShapes } from "../../checkpoints/found-spec.ts";
+import type { InferNamesOptions, NamesInference } from "../../infer/names/infer-names.ts";
+import { inferNamed } from "../../checkpoints/infer-named.ts";
 import { families } from "../../infer/names/registry.ts";
 import { wholeNumber } from "../app/arguments.ts";
 import { readJson } from "../../node/files.ts";
 import type { Network } from "./opened-model.ts";
 import { takenOf, type TakenOfFile } from "./taken.ts";
 import { UsageError } from "../app/usage-error.ts";
+import { noSuchName } from "../../core/nearest-name.ts";
 
 export interface NameOptions {
   /** The dictionary that is meant, of every PyTorch file of the command. */
@@ -76,13 +73,18 @@ export async function nameSymmetries(
   }
   if (Object.keys(options.size ?? {}).length > 0)
     throw new UsageError(`symmetries: --size is for ONNX files; "${network.path}" has no inputs`);
-  const found = inferSpecFromNames(namedShapes(network), await readNameOptions(options));
+  const found = inferNamed(network, await readNameOptions(options));
   return { ...found, taken: takenOf([network.source]) };
 }
 
-/** What options tell of files without a graph, the config read. @throws {EnvironmentError} {FormatError} */
+/**
+ * What options tell of files without a graph, the config read.
+ * @throws {UsageError} for a family that is not known; {EnvironmentError} {FormatError}
+ */
 export async function readNameOptions(options: NameOptions): Promise<InferNamesOptions> {
   const { heads, keyValueHeads, config, family, tied, activation } = options;
+  if (family !== undefined && !families().includes(family))
+    throw new UsageError(noSuchName("family", family, families()));
   return {
     ...(heads !== undefined && { heads }),
     ...(keyValueHeads !== undefined && { keyValueHeads }),

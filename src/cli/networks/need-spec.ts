@@ -1,5 +1,6 @@
 // A command that cannot do without symmetries says how to tell them; one that can takes every order for fixed, and says so.
 
+import { isFloatDtype } from "../../formats/safetensors/safetensors-dtypes.ts";
 import { UnsupportedError } from "../../core/errors.ts";
 import { frozenRecord } from "../../core/records.ts";
 import { isCounter } from "../../compare/compare-structure.ts";
@@ -26,7 +27,7 @@ export function specOrFixed(
 ): FoundSpec {
   if ("spec" in found) return found;
   const floats = [...entries].filter(
-    ([name, { dtype }]) => /^B?F\d/.test(dtype) && !isCounter(name) && !isBuffer(name),
+    ([name, { dtype }]) => isFloatDtype(dtype) && !isCounter(name) && !isBuffer(name),
   );
   if (floats.length === 0) throw new UnsupportedError(`no float tensor to read (${found.reason})`);
   const tensors = floats.map(([name, { shape }]) => {

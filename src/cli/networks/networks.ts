@@ -1,5 +1,6 @@
 // Two or more checkpoints of one architecture with the spec of it: what align and merge start from.
 
+import { isFloatDtype } from "../../formats/safetensors/safetensors-dtypes.ts";
 import { availableParallelism } from "node:os";
 import { compareStructure } from "../../compare/compare-structure.ts";
 import { type SpecProblem, SpecError } from "../../core/errors.ts";
@@ -8,9 +9,9 @@ import type { SymmetrySpec } from "../../symmetry/types.ts";
 import {
   findSpec,
   openCheckpoint,
-  readTold,
+  readRequested,
   type SpecFlags,
-  type ToldSpec,
+  type RequestedSpec,
 } from "./checkpoint-spec.ts";
 import type { FoundSpec } from "../../checkpoints/found-spec.ts";
 import { needSpec } from "./need-spec.ts";
@@ -19,7 +20,7 @@ import type { Network, OpenedModel } from "./opened-model.ts";
 export interface Networks extends FoundSpec {
   readonly networks: readonly OpenedModel[];
   /** Tensors outside the spec that not all files have, or not in one shape: a sentence each. */
-  readonly apart: readonly string[];
+  readonly unmatched: readonly string[];
   close(): Promise<void>;
 }
 
@@ -46,29 +47,29 @@ export async function openNetworks(
     for (const { source } of networks) await source.close();
   };
   try {
-    const told = await readTold(flags);
-    for (const path of paths) networks.push(await openCheckpoint(path, told));
+    const requested = await readRequested(flags);
+    for (const path of paths) networks.push(await openCheckpoint(path, requested));
     const [first, ...others] = networks;
     const sources = others.map(({ source }) => source);
-    const known = await findSpec(first, told, sources).catch((error: unknown) => {
+    const known = await findSpec(first, requested, sources).catch((error: unknown) => {
       // Two networks that have nothing in common are said to be so, not to lack a spec.
       if (error instanceof SpecError) for (const other of others) checkNamed(first, other);
       throw error;
     });
     const isKnown = "spec" in known;
     const found = isKnown || !mayLackSpec ? needSpec(command, known) : noSpec;
-    const apart: string[] = [];
+    const unmatched: string[] = [];
     for (const other of others) {
       const isNamed = isKnown && found.graph === undefined;
-      const own = isNamed ? await ownNames(other, told) : undefined;
-      apart.push(...checkSame(first, other, isKnown ? found.spec : undefined, own));
+      const own = isNamed ? await ownNames(other, requested) : undefined;
+      unmatched.push(...checkSame(first, other, isKnown ? found.spec : undefined, own));
       if (found.graph !== undefined) {
         const { checkBelongs } = await import("../../checkpoints/graph-fit.ts");
         await checkBelongs(found.graph, other);
       }
     }
     await startThreads(found);
-    return { ...found, networks, apart, close };
+    return { ...found, networks, unmatched, close };
   } catch (error) {
     await close();
     throw error;
@@ -84,11 +85,11 @@ const noSpec: FoundSpec = {
 /** What names alone tell of another file: its tensors that are weights, whichever the first file has. */
 async function ownNames(
   network: Network,
-  told: ToldSpec,
+  requested: RequestedSpec,
 ): Promise<ReadonlySet<string> | undefined> {
-  if (told.spec !== undefined || told.model !== undefined || network.onnx !== undefined)
+  if (requested.spec !== undefined || requested.model !== undefined || network.onnx !== undefined)
     return undefined;
-  const found = await findSpec(network, told);
+  const found = await findSpec(network, requested);
   return "spec" in found ? new Set(Object.keys(found.spec.tensors)) : undefined;
 }
 
@@ -131,7 +132,7 @@ function checkSame(
     // Every array of a graph is used by it; without a spec nothing says what an array is for.
     if (spec !== undefined && onnx === undefined) return false;
     const { dtype, shape } = source.entries.get(name) ?? { dtype: "F32", shape: [] };
-    return /^B?F\d/.test(dtype) && sizeOf(shape) > 1;
+    return isFloatDtype(dtype) && sizeOf(shape) > 1;
   };
   const differences = [
     ...missing.map((name) => ({ name, of: first, what: `is only in ${first.path}` })),

@@ -4,6 +4,7 @@
 import { type Network, onnxNetwork } from "../../checkpoints/network.ts";
 import { openTensorSource } from "../../formats/open.ts";
 import { type OpenedWeights, openWeightsFiles } from "../../node/open-weights.ts";
+import { inputName } from "../app/standard-streams.ts";
 
 export { graphOf, hasOnnxEnding, isWithoutGraph, type Network } from "../../checkpoints/network.ts";
 
@@ -19,10 +20,11 @@ export interface OpenedModel extends Network {
  * @throws {EnvironmentError} {FormatError} {UnsupportedError} naming the file
  */
 export async function openModel(path: string): Promise<OpenedModel> {
-  const { source, files, bytes } = await openPath(path);
-  if (bytes === undefined) return Object.freeze({ path, source, files });
+  const { source, files, bytes, findBeside } = await openPath(path);
+  const name = inputName(path);
+  if (bytes === undefined) return Object.freeze({ path, name, source, files });
   await source.close();
-  return Object.freeze({ ...onnxNetwork(bytes, path), files });
+  return Object.freeze({ ...onnxNetwork(bytes, path, findBeside), name, files });
 }
 
 const standard = /^-(?:#(.*))?$/s;

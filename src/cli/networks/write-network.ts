@@ -7,16 +7,17 @@ import { modelWriter } from "../../formats/onnx/onnx-write.ts";
 import type { SafeDtype } from "../../formats/safetensors/safetensors-dtypes.ts";
 import { isSameFile } from "../../node/files.ts";
 import { graphOf, hasOnnxEnding, type Network, type OpenedModel } from "./opened-model.ts";
+import { dash } from "../app/standard-streams.ts";
 import { UsageError } from "../app/usage-error.ts";
 import { writeFileAtomic, type WriteOptions } from "../../node/write-file.ts";
 import { writeWeights } from "../../node/write-weights.ts";
 
 /**
- * Looks at the name of a network to be written in the form of the file `like`.
+ * Looks at the name of a network to be written in the form of the file `like`; `-` is safetensors on standard output.
  * @throws {UsageError} when it is neither .safetensors nor, where that file is a model, .onnx
  */
 export function checkOutputName(command: string, output: string, like: string): void {
-  if (output.toLowerCase().endsWith(".safetensors")) return;
+  if (output === dash || output.toLowerCase().endsWith(".safetensors")) return;
   if (hasOnnxEnding(output) && hasOnnxEnding(like)) return;
   throw new UsageError(
     `${command}: cannot write ${output}; choose a name ending in .safetensors${hasOnnxEnding(like) ? " or .onnx" : ""}`,
@@ -69,13 +70,13 @@ export async function writeNetwork(
     return tensor;
   };
   if (hasOnnxEnding(out)) {
-    const { bytes: model, separated } = graphOf(like);
+    const { whole, separated } = graphOf(like);
     const weights = await readAll(changed, counted);
     for (const [name, tensor] of Object.entries(weights)) {
       const dtype = onnxFloats[separated.initializers.get(name)?.type ?? ""];
       if (dtype !== undefined) narrowFinite(tensor, dtype, name); // refuses what does not fit
     }
-    const bytes = modelWriter(model)(weights);
+    const bytes = modelWriter(whole())(weights);
     return writeFileAtomic(out, bytes, options);
   }
   const { source } = like;

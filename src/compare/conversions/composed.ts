@@ -1,5 +1,6 @@
 // Weights that a file stores in parts: length and direction (Salimans and Kingma 2016, weight normalisation), whole numbers with
-// their scales. Here they are one tensor of real numbers, which may be off by what the form rounds.
+// their scales, in tensors of their own or in blocks. Here they are one tensor of real numbers, which may be off by what the form
+// rounds.
 
 import { equalShapes, sizeOf } from "../../core/shapes.ts";
 import type { Tensor } from "../../core/tensors.ts";
@@ -27,15 +28,19 @@ export interface ComposedSource extends TensorSource {
   readonly composites: ReadonlyMap<string, Composite>;
 }
 
-/** The file with its parts put together where the other file, whose names are given, has them together. */
-export function composed(source: TensorSource, other: ReadonlySet<string>): ComposedSource {
+/** The file with its parts put together where the other file has them together. */
+export function composed(source: TensorSource, other: TensorSource): ComposedSource {
   const composites = new Map<string, Composite>();
   const { plain } = plainNames([...source.entries.keys()]);
   const stored = new Map([...plain].map(([name, to]) => [to, name]));
-  const others = new Set(plainNames([...other]).plain.values());
+  const otherNames = plainNames([...other.entries.keys()]).plain;
+  const others = new Set(otherNames.values());
+  const otherStored = new Map([...otherNames].map(([name, to]) => [to, name]));
   for (const [name, to] of plain) {
     const found =
-      weightNorm(source, name, to, stored, others) ?? quantised(source, name, to, stored, others);
+      weightNorm(source, name, to, stored, others) ??
+      quantised(source, name, to, stored, others) ??
+      inBlocks(source, name, other.entries.get(otherStored.get(to) ?? ""));
     if (found !== undefined) composites.set(found.name, found.composite);
   }
   if (composites.size === 0) return Object.freeze({ ...source, composites });
@@ -137,6 +142,24 @@ const firstOf = (name: string, endings: readonly (readonly [RegExp, string])[], 
     .map(([pattern, by]) => stored.get(name.replace(pattern, by)))
     .find((found) => found !== undefined);
 
+const isSmall = (dtype: string): boolean => /^(I8|U8|F8_E4M3|F8_E5M2)$/.test(dtype);
+
+/** Weights that a file holds as whole numbers or small floats, with the tensor of their scales. */
+export function quantisedWeights({
+  entries,
+}: Pick<TensorSource, "entries">): ReadonlyMap<string, string> {
+  const { plain } = plainNames([...entries.keys()]);
+  const stored = new Map([...plain].map(([name, to]) => [to, name]));
+  const found = new Map<string, string>();
+  for (const [name, to] of plain) {
+    const scale = isSmall(entries.get(name)?.dtype ?? "")
+      ? firstOf(to, scaleNames, stored)
+      : undefined;
+    if (scale !== undefined && scale !== name) found.set(name, scale);
+  }
+  return found;
+}
+
 function quantised(
   source: TensorSource,
   name: string,
@@ -145,8 +168,7 @@ function quantised(
   others: ReadonlySet<string>,
 ): Found | undefined {
   const { dtype, shape } = source.entries.get(name) ?? { dtype: "F32", shape: [] };
-  const isSmall = /^(I8|U8|F8_E4M3|F8_E5M2)$/.test(dtype);
-  const scale = isSmall ? firstOf(plain, scaleNames, stored) : undefined;
+  const scale = isSmall(dtype) ? firstOf(plain, scaleNames, stored) : undefined;
   if (scale === undefined) return undefined;
   const base = plain.replace(/_quantized$/, "");
   const zero = firstOf(plain, zeroNames, stored);
@@ -175,6 +197,41 @@ function quantised(
   const parts = [name, scale, ...(zero === undefined ? [] : [zero])];
   return { name: base, composite: { kind: "quantise", parts, shape, read } };
 }
+
+/** Real numbers that one file holds in quantised blocks and the other, which has `entry`, as they are. */
+function inBlocks(
+  source: TensorSource,
+  name: string,
+  entry: TensorEntry | undefined,
+): Found | undefined {
+  const own = source.entries.get(name);
+  if (!isQuantisedHere(source, own, entry)) return undefined;
+  const read = async () => {
+    const steps = (await source.readSteps?.(name)) ?? new Float32Array();
+    // Ends of the range of a block are cut off, so that a value may lie a whole step beside its own; scales are rounded too.
+    return { tensor: await source.read(name), slack: Float64Array.from(steps, (x) => x * 1.01) };
+  };
+  return { name, composite: { kind: "quantise", parts: [name], shape: own?.shape ?? [], read } };
+}
+
+const isFloat = ({ dtype }: TensorEntry) => /^B?F(16|32|64)$/.test(dtype);
+
+function isQuantisedHere(
+  { readSteps }: TensorSource,
+  own: TensorEntry | undefined,
+  other: TensorEntry | undefined,
+): boolean {
+  if (readSteps === undefined || own?.stored === undefined || other === undefined) return false;
+  if (own.unreadable !== undefined || other.unreadable !== undefined) return false;
+  return other.stored === undefined && isFloat(other) && equalShapes(own.shape, other.shape);
+}
+
+/** Whether one of two files holds a tensor of both in quantised blocks and the other as it is. */
+export const differInBlocks = (a: TensorSource, b: TensorSource): boolean =>
+  [...a.entries].some(([name, entry]) => {
+    const other = b.entries.get(name);
+    return isQuantisedHere(a, entry, other) || isQuantisedHere(b, other, entry);
+  });
 
 const plainHas = (
   names: ReadonlySet<string>,

@@ -4,7 +4,7 @@
 import { equalShapes } from "../../core/shapes.ts";
 import type { Tensor } from "../../core/tensors.ts";
 import { narrow } from "../../formats/narrow.ts";
-import type { SafeDtype } from "../../formats/safetensors/safetensors-dtypes.ts";
+import { isFloatDtype, type SafeDtype } from "../../formats/safetensors/safetensors-dtypes.ts";
 import type { TensorSource } from "../../formats/tensor-source.ts";
 import { widen } from "../../formats/widen.ts";
 import { coarsestFloat } from "../common-format.ts";
@@ -46,10 +46,7 @@ export async function planConversion(
   second: TensorSource,
   { tied, signal }: PlanOptions = {},
 ): Promise<PlannedConversion> {
-  const [a, b] = [
-    composed(first, new Set(second.entries.keys())),
-    composed(second, new Set(first.entries.keys())),
-  ];
+  const [a, b] = [composed(first, second), composed(second, first)];
   const state = searchOf(a, b, signal);
   const named = pairNames([...state.poolA], [...state.poolB], (from, to) =>
     equalShapes(shapeIn(a, from), shapeIn(b, to)),
@@ -108,7 +105,7 @@ function roundedReader(
   let last: { readonly name: string; readonly tensor: Promise<Tensor> } | undefined;
   return (name) => {
     if (last?.name === name) return last.tensor;
-    const isFloat = /^B?F\d/.test(source.entries.get(name)?.dtype ?? "");
+    const isFloat = isFloatDtype(source.entries.get(name)?.dtype ?? "");
     const tensor = source
       .read(name)
       .then((read) =>

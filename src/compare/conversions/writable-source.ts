@@ -1,6 +1,6 @@
 // What `convert` writes: every tensor of the second file, made of the first one's numbers.
 
-import { SpecError } from "../../core/errors.ts";
+import { SpecError, UnsupportedError } from "../../core/errors.ts";
 import { equalShapes, formatShape, sizeOf } from "../../core/shapes.ts";
 import type { Tensor } from "../../core/tensors.ts";
 import { narrow } from "../../formats/narrow.ts";
@@ -57,6 +57,11 @@ export function writableSource(
       "convert: some matrices are square, and nothing says whether they are transposed as others are; give a second file of the same numbers",
       plan.unsure.map((tensor) => ({ severity: "error", tensor, message: `"${tensor}"` })),
     );
+  const quantised = [...plan.b.composites].filter(([, { kind }]) => kind === "quantise");
+  if (problems.length > 0 && quantised.length > 0)
+    throw new UnsupportedError(
+      `convert: "${quantised[0][0]}"${quantised.length > 1 ? ` and ${quantised.length - 1} more tensors are` : " is"} quantised in the second file: quantised forms are read, not written; give a second file with plain numbers (F32, F16 or BF16), and quantise what is written with the tool that made it`,
+    );
   if (problems.length > 0)
     throw new SpecError(
       "convert: the first file has no numbers for some tensors of the second (take those with --fill-from-b)",
@@ -86,7 +91,7 @@ function madeOf(
   const shape = second.entries.get(name)?.shape ?? [];
   const recipe = recipes.get(name);
   if (recipe !== undefined && b.composites.has(name))
-    return `"${name}" is stored as whole numbers in the second file; such forms are not written`;
+    return `"${name}" is quantised in the second file`;
   if (recipe !== undefined && !commonRows.has(name)) {
     const { tensor } = recipe.pieces[0];
     const dtype = a.entries.get(tensor)?.dtype ?? "F32";

@@ -1,11 +1,11 @@
-// A GGUF file read lazily: its header at once, of the numbers only the tensors that are asked for. Q8_0 is multiplied out;
-// other quantised types are named, with their shapes.
+// A GGUF file read lazily: its header at once, of the numbers only the tensors that are asked for. Quantised blocks are
+// multiplied out; those of rarer types are named, with their shapes, and can be compared byte by byte.
 
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
-import { smallFloatValues } from "../../core/floats.ts";
 import { frozenRecord } from "../../core/records.ts";
 import { type Bytes, byteSource } from "../byte-source.ts";
 import { makeTensorSource, type TensorSource } from "../tensor-source.ts";
+import { decodeBlocks } from "./gguf-blocks.ts";
 import {
   GgufEnd,
   type GgufHeader,
@@ -38,24 +38,43 @@ export async function openGguf(bytes: Bytes): Promise<TensorSource> {
           shape,
           ...(!isPlain && { stored: type.name }),
           ...(type.dtype === undefined && {
-            unreadable: "this quantised type is not read; convert the model to F16 or Q8_0",
+            unreadable:
+              "the numbers in blocks of this type are not read; convert the model to F16 or Q8_0",
           }),
         },
       ];
     }),
   );
-  const load = async (name: string): Promise<Uint8Array> => {
-    const { type, offset, bytes: length, shape } = tensors.get(name)!;
+  const loadRaw = async (name: string): Promise<Uint8Array> => {
+    const { offset, bytes: length, shape } = tensors.get(name)!;
     const start = dataStart + offset;
     if (length > maxNumbers)
       throw new UnsupportedError(
         `readGguf: tensor ${JSON.stringify(name)} of shape [${shape.join(", ")}] has more than ${maxNumbers} bytes; split it where it was made`,
       );
-    const data = await file.read(start, start + length);
-    return type.name === "Q8_0" ? decodeQ8(data) : data;
+    return file.read(start, start + length);
   };
+  const isBlock = (name: string) => tensors.get(name)?.type.values !== 1;
+  const load = async (name: string): Promise<Uint8Array> => {
+    const data = await loadRaw(name);
+    return isBlock(name)
+      ? new Uint8Array(decodeBlocks(tensors.get(name)!.type, data).values.buffer)
+      : data;
+  };
+  const readSteps = async (name: string): Promise<Float32Array> =>
+    decodeBlocks(tensors.get(name)!.type, await loadRaw(name), true).steps!;
+  const quantised = new Set([...tensors.keys()].filter((name) => isBlock(name)));
   const texts = frozenRecord(Object.entries(metadata));
-  return makeTensorSource({ file, format: "gguf", entries, metadata: texts, load });
+  return makeTensorSource({
+    file,
+    format: "gguf",
+    entries,
+    metadata: texts,
+    load,
+    loadRaw,
+    quantised,
+    readSteps,
+  });
 }
 
 async function readHeader(file: ReturnType<typeof byteSource>): Promise<GgufHeader> {
@@ -83,18 +102,4 @@ function checkPlaces(
       `readGguf: tensor ${JSON.stringify(name)} ends at byte ${dataStart + offset + bytes}, the file at ${size}; the file is damaged or cut short, fetch it again`,
     );
   }
-}
-
-/** Blocks of a scale (float16) and 32 whole numbers of 8 bits: value = scale * number, in float32. */
-function decodeQ8(data: Uint8Array): Uint8Array {
-  const block = 34;
-  const blocks = data.length / block;
-  const result = new Float32Array(blocks * 32);
-  const scales = smallFloatValues("float16");
-  for (let i = 0; i < blocks; i++) {
-    const at = i * block;
-    const scale = scales[data[at] | (data[at + 1] << 8)];
-    for (let j = 0; j < 32; j++) result[32 * i + j] = scale * ((data[at + 2 + j] << 24) >> 24);
-  }
-  return new Uint8Array(result.buffer);
 }

@@ -3,7 +3,7 @@
 
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json-limits.ts";
-import { type ByteSource } from "../byte-source.ts";
+import { type ByteSource, byteSource } from "../byte-source.ts";
 import { openZip } from "../archives/zip-source.ts";
 import type { Hdf5Array } from "../hdf5/hdf5-file.ts";
 import { readHdf5 } from "../hdf5/hdf5-file.ts";
@@ -43,9 +43,8 @@ export async function openKeras(file: ByteSource): Promise<TensorSource> {
       throw new UnsupportedError(
         `readKeras: ${weightsFile} is packed and has ${bytes} bytes, at most ${maxUnpacked} are unpacked; save the model again`,
       );
-    const data = new Uint8Array(await archive.read(weightsFile));
-    const read = (start: number, end: number) => Promise.resolve(data.slice(start, end));
-    return { location: file.location, size: data.length, read };
+    const data = byteSource(await archive.read(weightsFile));
+    return { ...data, location: file.location };
   }
 }
 

@@ -1,7 +1,8 @@
 // Undoes what exporters do to equal tensors: a second tensor with the same numbers is dropped and its readers get the
 // first one through an Identity node, which would look like weight tying.
 
-import { isFloatType, type OnnxTensor } from "./onnx-tensor.ts";
+import { isFloatType } from "./onnx-element-types.ts";
+import { type OnnxTensor } from "./onnx-tensor.ts";
 import type { OnnxGraph } from "./onnx-types.ts";
 
 export interface Separated {

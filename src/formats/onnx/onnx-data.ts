@@ -10,8 +10,8 @@ import {
   TensorProto_DataLocation,
 } from "onnx-buf";
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
-import type { ByteSource } from "../byte-source.ts";
-import type { OpenBeside } from "../byte-source.ts";
+import type { ByteSource, FindBeside, OpenBeside } from "../byte-source.ts";
+import { bytesPerElement } from "./onnx-element-types.ts";
 
 /** Where the numbers of a tensor lie. */
 export interface OutsideData {
@@ -20,6 +20,8 @@ export interface OutsideData {
   readonly offset: number;
   /** Bytes, where the model says how many. */
   readonly length?: number;
+  /** The bytes of the tensor from `start` up to `end`, by default all; only where the file was found beside the model. */
+  readonly read?: (start?: number, end?: number) => Uint8Array<ArrayBuffer>;
 }
 
 const maxLocation = 4096;
@@ -60,21 +62,46 @@ export function outsideData(proto: TensorProto, where: string): OutsideData | un
   return Object.freeze({ location, offset, ...(length !== undefined && { length }) });
 }
 
+/** @throws {FormatError} when the file of a tensor is shorter than the model says */
+function checkLength(
+  size: number,
+  { location, offset }: OutsideData,
+  bytes: number,
+  where: string,
+): void {
+  if (offset + bytes > size)
+    throw new FormatError(
+      `readOnnx: ${where} needs the bytes ${offset} to ${offset + bytes} of "${location}", which has ${size}; fetch or save both files of the model again`,
+    );
+}
+
 /**
  * The numbers of one tensor, read from the file that holds them.
  * @throws {FormatError} when the file is shorter than the model says; {EnvironmentError} when it cannot be read
  */
 export async function readOutside(
   file: ByteSource,
-  { location, offset }: OutsideData,
+  place: OutsideData,
   bytes: number,
   where: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if (offset + bytes > file.size)
-    throw new FormatError(
-      `readOnnx: ${where} needs the bytes ${offset} to ${offset + bytes} of "${location}", which has ${file.size}; fetch or save both files of the model again`,
-    );
-  return file.read(offset, offset + bytes);
+  checkLength(file.size, place, bytes, where);
+  return file.read(place.offset, place.offset + bytes);
+}
+
+/** The place of a tensor with a way to read it, where its file is there. @throws {FormatError} when that file is too short */
+export function readableOutside(
+  place: OutsideData,
+  find: FindBeside,
+  bytes: number,
+  where: string,
+): OutsideData {
+  const { location, offset } = place;
+  const file = find(location);
+  if (file === undefined) return place;
+  checkLength(file.size, place, bytes, where);
+  const read = (start = 0, end = bytes) => file.read(offset + start, offset + end);
+  return Object.freeze({ ...place, read });
 }
 
 /** All tensors of a graph, those of nested graphs and of attributes too. */
@@ -113,34 +140,73 @@ export async function embedData(
   openBeside: OpenBeside,
   { largest = Infinity }: EmbedOptions = {},
 ): Promise<Uint8Array> {
-  if (!mayNameFiles(bytes)) return bytes;
-  const model = fromBinary(ModelProtoSchema, bytes, { recursionLimit: 64 });
-  if (model.graph === undefined || !hasOutsideData(model)) return bytes;
+  const model = modelWithOutside(bytes);
+  if (model === undefined) return bytes;
   const files = new Map<string, ByteSource | undefined>();
-  let total = bytes.length;
+  const add = counter(bytes.length);
   try {
-    for (const proto of tensorsOf(model.graph)) {
-      const where = `tensor "${proto.name}"`;
-      const place = outsideData(proto, where);
-      if (place === undefined) continue;
-      const needed = bytesOfProto(proto, place, where);
-      if (needed > largest) continue;
+    for (const { proto, place, needed, where } of outsideTensors(model, largest)) {
       if (!files.has(place.location)) files.set(place.location, await openBeside(place.location));
       const file = files.get(place.location);
       if (file === undefined) continue;
-      total += needed;
-      if (total > maxTotal)
-        throw new UnsupportedError(
-          `readOnnx: the data beside the model take more than ${maxTotal} bytes, which one model file cannot hold; save the weights as safetensors and use those`,
-        );
-      proto.rawData = await readOutside(file, place, needed, where);
-      proto.externalData = [];
-      proto.dataLocation = TensorProto_DataLocation.DEFAULT;
+      add(needed);
+      putInside(proto, await readOutside(file, place, needed, where));
     }
   } finally {
     for (const file of files.values()) await file?.close?.();
   }
   return toBinary(ModelProtoSchema, model);
+}
+
+/** The same as `embedData` over files that are read at once. @throws as `embedData` */
+export function embedAtOnce(bytes: Uint8Array, find: FindBeside): Uint8Array {
+  const model = modelWithOutside(bytes);
+  if (model === undefined) return bytes;
+  const add = counter(bytes.length);
+  for (const { proto, place, needed, where } of outsideTensors(model, Infinity)) {
+    const { read } = readableOutside(place, find, needed, where);
+    if (read === undefined) continue;
+    add(needed);
+    putInside(proto, read());
+  }
+  return toBinary(ModelProtoSchema, model);
+}
+
+/** The message of a model that names files beside it; undefined for others. */
+function modelWithOutside(bytes: Uint8Array): ModelProto | undefined {
+  if (!mayNameFiles(bytes)) return undefined;
+  const model = fromBinary(ModelProtoSchema, bytes, { recursionLimit: 64 });
+  return hasOutsideData(model) ? model : undefined;
+}
+
+/** Tensors of at most `largest` bytes whose numbers lie in other files. */
+function* outsideTensors({ graph }: ModelProto, largest: number) {
+  if (graph === undefined) return;
+  for (const proto of tensorsOf(graph)) {
+    const where = `tensor "${proto.name}"`;
+    const place = outsideData(proto, where);
+    if (place === undefined) continue;
+    const needed = bytesOfProto(proto, place, where);
+    if (needed <= largest) yield { proto, place, needed, where };
+  }
+}
+
+/** Adds up bytes. @throws {UnsupportedError} when they are more than a file of a model holds */
+function counter(start: number): (bytes: number) => void {
+  let total = start;
+  return (bytes) => {
+    total += bytes;
+    if (total > maxTotal)
+      throw new UnsupportedError(
+        `readOnnx: the data beside the model take more than ${maxTotal} bytes, which one model file cannot hold; save the weights as safetensors and use those`,
+      );
+  };
+}
+
+function putInside(proto: TensorProto, data: Uint8Array<ArrayBuffer>): void {
+  proto.rawData = data;
+  proto.externalData = [];
+  proto.dataLocation = TensorProto_DataLocation.DEFAULT;
 }
 
 const key = new TextEncoder().encode("location");
@@ -152,23 +218,6 @@ function mayNameFiles(bytes: Uint8Array): boolean {
   return false;
 }
 
-/** Bytes per entry by the number of an element type; types below one byte are not read. */
-const widths: Readonly<Record<number, number>> = {
-  1: 4,
-  2: 1,
-  3: 1,
-  4: 2,
-  5: 2,
-  6: 4,
-  7: 8,
-  9: 1,
-  10: 2,
-  11: 8,
-  12: 4,
-  13: 8,
-  16: 2,
-};
-
 /** Bytes that a tensor takes by its shape. @throws {FormatError} when the model says another length */
 export function bytesOfProto(
   proto: Pick<TensorProto, "dims" | "dataType">,
@@ -176,7 +225,7 @@ export function bytesOfProto(
   where: string,
 ): number {
   const entries = proto.dims.reduce((count, size) => count * Number(size), 1);
-  const width = widths[proto.dataType];
+  const width = bytesPerElement(proto.dataType);
   const needed = width === undefined ? (length ?? NaN) : entries * width;
   if (!Number.isSafeInteger(needed) || needed < 0)
     throw new FormatError(`readOnnx: ${where} has no size that can be read`);

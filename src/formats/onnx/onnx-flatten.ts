@@ -20,7 +20,7 @@ import {
   type TensorProto,
 } from "onnx-buf";
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
-import { isFloatType, typeOfNumber } from "./onnx-tensor.ts";
+import { isFloatType, typeOfNumber } from "./onnx-element-types.ts";
 
 /** The condition under which a node of a branch runs. */
 export interface Guard {

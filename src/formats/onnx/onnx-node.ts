@@ -2,6 +2,7 @@
 
 import { type AttributeProto, AttributeProto_AttributeType, type GraphProto } from "onnx-buf";
 import { FormatError } from "../../core/errors.ts";
+import type { FindBeside } from "../byte-source.ts";
 import type { FlatNode } from "./onnx-flatten.ts";
 import { readTensor } from "./onnx-tensor.ts";
 import type { OnnxAttribute, OnnxNode } from "./onnx-types.ts";
@@ -10,14 +11,18 @@ const maxListLength = 1_000_000;
 const decoder = new TextDecoder();
 const Kind = AttributeProto_AttributeType;
 
-export function readNode({ proto, guards, rename }: FlatNode, index: number): OnnxNode {
+export function readNode(
+  { proto, guards, rename }: FlatNode,
+  index: number,
+  findBeside?: FindBeside,
+): OnnxNode {
   const name = proto.name === "" ? `${proto.opType}#${index}` : proto.name;
   if (proto.opType === "") throw new FormatError(`readOnnx: node ${index} has no operator`);
   const attributes = new Map<string, OnnxAttribute>();
   for (const attribute of proto.attribute) {
     if (attributes.has(attribute.name))
       throw new FormatError(`readOnnx: node "${name}" sets "${attribute.name}" twice`);
-    attributes.set(attribute.name, Object.freeze(readAttribute(attribute, name)));
+    attributes.set(attribute.name, Object.freeze(readAttribute(attribute, name, findBeside)));
   }
   const captured = new Set<string>();
   for (const { g, graphs } of proto.attribute) {
@@ -36,7 +41,11 @@ export function readNode({ proto, guards, rename }: FlatNode, index: number): On
   });
 }
 
-function readAttribute(attribute: AttributeProto, node: string): OnnxAttribute {
+function readAttribute(
+  attribute: AttributeProto,
+  node: string,
+  findBeside: FindBeside | undefined,
+): OnnxAttribute {
   const where = `attribute "${attribute.name}" of node "${node}"`;
   const length = Math.max(attribute.ints.length, attribute.floats.length, attribute.strings.length);
   if (length > maxListLength)
@@ -50,7 +59,7 @@ function readAttribute(attribute: AttributeProto, node: string): OnnxAttribute {
       return { kind: "text", value: decoder.decode(attribute.s) };
     case Kind.TENSOR:
       if (attribute.t === undefined) throw new FormatError(`readOnnx: ${where} has no tensor`);
-      return { kind: "tensor", value: readTensor(attribute.t, where) };
+      return { kind: "tensor", value: readTensor(attribute.t, where, findBeside) };
     case Kind.FLOATS:
       return { kind: "numbers", value: Object.freeze([...attribute.floats]) };
     case Kind.INTS:

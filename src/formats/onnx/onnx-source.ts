@@ -4,7 +4,8 @@
 import { UnsupportedError } from "../../core/errors.ts";
 import { type Bytes, byteSource } from "../byte-source.ts";
 import { bytesOfProto, readOutside } from "./onnx-data.ts";
-import type { OnnxTensor, OnnxType } from "./onnx-tensor.ts";
+import type { OnnxType } from "./onnx-element-types.ts";
+import type { OnnxTensor } from "./onnx-tensor.ts";
 import { maxBytes, readOnnx } from "./onnx.ts";
 import type { OpenBeside } from "../byte-source.ts";
 import type { SafeDtype } from "../safetensors/safetensors-dtypes.ts";

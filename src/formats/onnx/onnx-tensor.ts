@@ -4,42 +4,9 @@ import type { TensorProto } from "onnx-buf";
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import { smallFloatValues } from "../../core/floats.ts";
 import { formatShape, sizeOf } from "../../core/shapes.ts";
-import { bytesOfProto, outsideData, type OutsideData } from "./onnx-data.ts";
-
-/** Named element types; only those this version can read. */
-export type OnnxType =
-  | "float32"
-  | "float64"
-  | "float16"
-  | "bfloat16"
-  | "int8"
-  | "int16"
-  | "int32"
-  | "int64"
-  | "uint8"
-  | "uint16"
-  | "uint32"
-  | "uint64"
-  | "bool"
-  | "string";
-
-/** Element types by their number in the format, with bytes per entry (0: no raw form). */
-const types = new Map<number, readonly [OnnxType, number]>([
-  [1, ["float32", 4]],
-  [2, ["uint8", 1]],
-  [3, ["int8", 1]],
-  [4, ["uint16", 2]],
-  [5, ["int16", 2]],
-  [6, ["int32", 4]],
-  [7, ["int64", 8]],
-  [8, ["string", 0]],
-  [9, ["bool", 1]],
-  [10, ["float16", 2]],
-  [11, ["float64", 8]],
-  [12, ["uint32", 4]],
-  [13, ["uint64", 8]],
-  [16, ["bfloat16", 2]],
-]);
+import type { FindBeside } from "../byte-source.ts";
+import { bytesOfProto, outsideData, type OutsideData, readableOutside } from "./onnx-data.ts";
+import { bytesPerElement, type OnnxType, typeOfNumber } from "./onnx-element-types.ts";
 
 const maxRank = 16;
 const maxEntries = 2 ** 31;
@@ -50,19 +17,15 @@ export interface OnnxTensor {
   readonly type: OnnxType;
   readonly shape: readonly number[];
   readonly source: TensorProto;
-  /** Where the numbers lie that are not in the model file; `embedData` brings them in. */
+  /** Where the numbers lie that are not in the model file. */
   readonly outside?: OutsideData;
   /** The numbers stand in a Constant node. */
   readonly inline?: boolean;
 }
 
-export const isFloatType = (type: OnnxType): boolean =>
-  type === "float32" || type === "float64" || type === "float16" || type === "bfloat16";
-
-/** Name of an element type number, or undefined for one this version does not know. */
-export function typeOfNumber(dataType: number): OnnxType | undefined {
-  return types.get(dataType)?.[0];
-}
+/** Whether the numbers of a tensor are in the model or in a file that was found beside it. */
+export const hasNumbers = ({ outside }: Pick<OnnxTensor, "outside">): boolean =>
+  outside === undefined || outside.read !== undefined;
 
 /** Whole numbers from 64-bit fields; `where` names the place in errors. @throws {FormatError} */
 function shapeOf(dims: readonly bigint[], where: string): readonly number[] {
@@ -82,26 +45,27 @@ function shapeOf(dims: readonly bigint[], where: string): readonly number[] {
   return Object.freeze(shape);
 }
 
-/** A tensor whose data length agrees with its shape. @throws {FormatError} or {UnsupportedError} */
-export function readTensor(proto: TensorProto, where: string): OnnxTensor {
-  const known = types.get(proto.dataType);
-  if (known === undefined)
+/**
+ * A tensor whose data length agrees with its shape; `find` finds the file of numbers that are not in the model.
+ * @throws {FormatError} or {UnsupportedError}
+ */
+export function readTensor(proto: TensorProto, where: string, find?: FindBeside): OnnxTensor {
+  const type = typeOfNumber(proto.dataType);
+  if (type === undefined)
     throw new UnsupportedError(`readOnnx: ${where} has element type ${proto.dataType}`);
-  const [type, width] = known;
   if (proto.segment !== undefined)
     throw new UnsupportedError(`readOnnx: ${where} is stored in segments`);
   const shape = shapeOf(proto.dims, where);
-  const outside = outsideData(proto, where);
-  if (outside !== undefined) {
-    bytesOfProto(proto, outside, where);
+  const place = outsideData(proto, where);
+  if (place !== undefined) {
+    const bytes = bytesOfProto(proto, place, where);
+    const outside = find === undefined ? place : readableOutside(place, find, bytes, where);
     return Object.freeze({ name: proto.name, type, shape, source: proto, outside });
   }
   const entries = sizeOf(shape);
   const raw = proto.rawData.length > 0;
   const found = raw
-    ? width === 0
-      ? -1
-      : proto.rawData.length / width
+    ? proto.rawData.length / (bytesPerElement(proto.dataType) ?? NaN)
     : fieldOf(proto, type).length;
   if (found !== entries)
     throw new FormatError(
@@ -128,22 +92,31 @@ function fieldOf(proto: TensorProto, type: OnnxType): ArrayLike<number | bigint 
   }
 }
 
-/** The entries of a tensor as numbers (64-bit integers beyond 2^53 lose low bits). @throws {UnsupportedError} for strings, and where the numbers lie in another file */
+/**
+ * The entries of a tensor as numbers (64-bit integers beyond 2^53 lose low bits).
+ * @throws {UnsupportedError} for text, and where the numbers lie in a file that was not found; {EnvironmentError} when it cannot be read
+ */
 export function decodeTensor(tensor: OnnxTensor): Float32Array | Float64Array {
-  const { source, type } = tensor;
+  return decodeFirst(tensor, sizeOf(tensor.shape));
+}
+
+/** The first entries of a tensor, at most all; of a tensor in another file no more than these are read. @throws as `decodeTensor` */
+export function decodeFirst(tensor: OnnxTensor, most: number): Float32Array | Float64Array {
+  const { source, type, outside } = tensor;
   if (type === "string")
     throw new UnsupportedError(
       `decodeTensor: tensor "${tensor.name}" holds text, expected numbers`,
     );
-  if (tensor.outside !== undefined)
+  if (outside !== undefined && outside.read === undefined)
     throw new UnsupportedError(
-      `decodeTensor: tensor "${tensor.name}" keeps its numbers in the file "${tensor.outside.location}", which is not there; put it into the folder of the model, or export the model as one file`,
+      `decodeTensor: tensor "${tensor.name}" keeps its numbers in the file "${outside.location}", which is not there; put it into the folder of the model, or export the model as one file`,
     );
-  const count = sizeOf(tensor.shape);
+  const count = Math.min(most, sizeOf(tensor.shape));
+  const raw = outside?.read?.(0, count * (bytesPerElement(source.dataType) ?? 0)) ?? source.rawData;
   const values = type === "float32" ? new Float32Array(count) : new Float64Array(count);
   const isSmall = type === "float16" || type === "bfloat16";
   const small = isSmall ? smallFloatValues(type) : undefined;
-  if (source.rawData.length === 0) {
+  if (raw.length === 0) {
     const field = fieldOf(source, type) as ArrayLike<number | bigint>;
     for (let i = 0; i < count; i++) {
       const value = Number(field[i]);
@@ -151,8 +124,7 @@ export function decodeTensor(tensor: OnnxTensor): Float32Array | Float64Array {
     }
     return values;
   }
-  const { buffer, byteOffset, byteLength } = source.rawData;
-  const view = new DataView(buffer, byteOffset, byteLength);
+  const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
   const read = isSmall ? codeReader(smallFloatValues(type)) : readers[type];
   for (let i = 0; i < count; i++) values[i] = read(view, i);
   return values;

@@ -1,6 +1,7 @@
 // The plain graph that an ONNX file is read into: nodes in an order that can be run, stored tensors, typed inputs.
 
-import type { OnnxTensor, OnnxType } from "./onnx-tensor.ts";
+import type { OnnxType } from "./onnx-element-types.ts";
+import type { OnnxTensor } from "./onnx-tensor.ts";
 
 /** An attribute of an ONNX node, by what it holds. */
 export type OnnxAttribute =

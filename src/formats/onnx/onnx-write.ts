@@ -13,7 +13,7 @@ import { formatShape, sizeOf } from "../../core/shapes.ts";
 import type { Weights } from "../../core/tensors.ts";
 import { flattenGraph } from "./onnx-flatten.ts";
 import { decodeModel } from "./onnx.ts";
-import { type OnnxType, typeOfNumber } from "./onnx-tensor.ts";
+import { type OnnxType, typeOfNumber } from "./onnx-element-types.ts";
 
 /** A writer of one model: give it tensors, get the file with these in place of its initializers of the same names. */
 export type ModelWriter = (weights: Weights) => Uint8Array;

@@ -4,10 +4,12 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema, type ModelProto, type ValueInfoProto } from "onnx-buf";
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
-import { type FlatNode, flattenGraph } from "./onnx-flatten.ts";
+import { flattenGraph } from "./onnx-flatten.ts";
 import { readNode } from "./onnx-node.ts";
-import { type OnnxTensor, readTensor, typeOfNumber } from "./onnx-tensor.ts";
+import { typeOfNumber } from "./onnx-element-types.ts";
+import { type OnnxTensor, readTensor } from "./onnx-tensor.ts";
 import type { OnnxGraph, OnnxNode, OnnxValueType } from "./onnx-types.ts";
+import type { FindBeside } from "../byte-source.ts";
 import { makeDense } from "./onnx-sparse.ts";
 import { refuseForeign } from "../sniff.ts";
 
@@ -42,17 +44,21 @@ function parsed(bytes: Uint8Array): ModelProto {
   }
 }
 
+export interface ReadOnnxOptions {
+  /** Finds the files beside the model that hold its numbers, which are read tensor by tensor when they are asked for. @default none is found */
+  readonly findBeside?: FindBeside;
+}
+
 /**
  * The graph of an ONNX model.
  * @throws {FormatError} for bytes that are no valid model: cut short, cyclic, names defined twice or never, sizes that disagree.
- * Data in other files are not looked at; `embedData` brings them in.
  * @throws {UnsupportedError} for valid models with unknown element types or operator sets out of range.
  */
-export function readOnnx(bytes: Uint8Array): OnnxGraph {
-  return readGraph(decodeModel(bytes));
+export function readOnnx(bytes: Uint8Array, { findBeside }: ReadOnnxOptions = {}): OnnxGraph {
+  return readGraph(decodeModel(bytes), findBeside);
 }
 
-function readGraph(model: ModelProto): OnnxGraph {
+function readGraph(model: ModelProto, findBeside: FindBeside | undefined): OnnxGraph {
   const { graph } = model;
   if (graph === undefined) throw new FormatError("readOnnx: the model has no graph");
   if (graph.node.length > maxNodes)
@@ -65,7 +71,7 @@ function readGraph(model: ModelProto): OnnxGraph {
   const flat = flattenGraph(model, graph);
   const initializers = new Map<string, OnnxTensor>();
   for (const [name, proto] of flat.tensors) {
-    const tensor = readTensor(proto, `initializer "${name}"`);
+    const tensor = readTensor(proto, `initializer "${name}"`, findBeside);
     const isInline = flat.inline.has(name);
     initializers.set(
       name,
@@ -77,7 +83,11 @@ function readGraph(model: ModelProto): OnnxGraph {
   const inputs = graph.input.map(readValueType).filter(({ name }) => !initializers.has(name));
   const outputs = graph.output.map(readValueType);
   if (outputs.length === 0) throw new FormatError("readOnnx: the graph has no outputs");
-  const nodes = sortNodes(flat.nodes, initializers, inputs);
+  const nodes = sortNodes(
+    flat.nodes.map((node, index) => readNode(node, index, findBeside)),
+    initializers,
+    inputs,
+  );
   const known = new Set([...initializers.keys(), ...inputs.map(({ name }) => name)]);
   for (const node of nodes) for (const name of node.outputs) known.add(name);
   for (const { name } of outputs) {
@@ -128,17 +138,17 @@ function readValueType(info: ValueInfoProto): OnnxValueType {
 
 /** Nodes in an order where every input is computed before it is used. */
 function sortNodes(
-  flat: readonly FlatNode[],
+  nodes: readonly OnnxNode[],
   initializers: ReadonlyMap<string, OnnxTensor>,
   inputs: readonly OnnxValueType[],
 ): readonly OnnxNode[] {
-  const nodes = flat.map(readNode);
   const available = new Set(initializers.keys());
   for (const { name } of inputs) {
     if (name === "") throw new FormatError("readOnnx: an input has no name");
     if (available.has(name)) throw new FormatError(`readOnnx: input "${name}" is defined twice`);
     available.add(name);
   }
+  if (isInOrder(nodes, available)) return Object.freeze(nodes);
   const producer = new Map<string, number>();
   for (const [index, node] of nodes.entries()) {
     for (const name of node.outputs) {
@@ -170,11 +180,20 @@ function sortNodes(
     const stuck = nodes[waiting.findIndex((count) => count > 0)];
     throw new FormatError(`readOnnx: the graph has a cycle through node "${stuck.name}"`);
   }
-  return Object.freeze(isSorted(nodes, producer) ? nodes : ready.map((index) => nodes[index]));
+  return Object.freeze(ready.map((index) => nodes[index]));
 }
 
-function isSorted(nodes: readonly OnnxNode[], producer: ReadonlyMap<string, number>): boolean {
-  return nodes.every((node, index) =>
-    [...node.inputs, ...node.captured].every((name) => (producer.get(name) ?? -1) < index),
-  );
+/** Whether every value is defined once, and before any node reads it. */
+function isInOrder(nodes: readonly OnnxNode[], given: ReadonlySet<string>): boolean {
+  const available = new Set(given);
+  const isThere = (name: string) => name === "" || available.has(name);
+  for (const { inputs, captured, outputs } of nodes) {
+    if (!inputs.every(isThere) || !captured.every(isThere)) return false;
+    for (const name of outputs) {
+      if (name === "") continue;
+      if (available.has(name)) return false;
+      available.add(name);
+    }
+  }
+  return true;
 }

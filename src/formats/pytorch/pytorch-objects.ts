@@ -1,6 +1,7 @@
 // What the pickle of a PyTorch checkpoint holds: tensors as views of storages, dicts, and objects of other classes, which
 // stay what they are: a name and parts.
 
+import { isFloatDtype } from "../safetensors/safetensors-dtypes.ts";
 import { FormatError } from "../../core/errors.ts";
 import { sizeOf } from "../../core/shapes.ts";
 import { numpyArray } from "./numpy-objects.ts";
@@ -29,7 +30,7 @@ export const viewOf = (value: PickleValue): StoredView | undefined =>
 export const dictOf = (value: PickleValue): ReadonlyMap<PickleValue, PickleValue> | undefined =>
   isDict(value) ? value : isObject(value) && isModule(value) ? moduleTensors(value) : undefined;
 
-export const isFloating = ({ dtype }: StoredView): boolean => /^B?F\d/.test(dtype);
+export const isFloating = ({ dtype }: StoredView): boolean => isFloatDtype(dtype);
 
 /** Whether it is a tensor of floating numbers, more than one of them: what networks are made of. */
 export function isWeight(value: PickleValue): boolean {

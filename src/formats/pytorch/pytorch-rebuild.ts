@@ -1,5 +1,6 @@
 // The calls by which a pickle makes tensors, dicts and plain values, understood as data. Everything else stays an object.
 
+import { isFloatDtype } from "../safetensors/safetensors-dtypes.ts";
 import { FormatError } from "../../core/errors.ts";
 import { stridesOf } from "../../core/shapes.ts";
 import { numpyScalar } from "./numpy-objects.ts";
@@ -134,7 +135,7 @@ function codingOf(
   if ([first, second].some((one) => one.shape.length !== 1 || one.shape[0] !== shape[axis]))
     return fail("a quantised tensor has scales of another length");
   // Zero points that are floats belong to another formula.
-  if (/^B?F/.test(second.dtype) || [first, second].some((one) => one.coding !== undefined))
+  if (isFloatDtype(second.dtype) || [first, second].some((one) => one.coding !== undefined))
     return undefined;
   return Object.freeze({ kind: "channels", scales: first, zeros: second, axis });
 }

@@ -1,5 +1,6 @@
 // The number formats of PyTorch: how wide they are in a file, and as what they are read.
 
+import { smallFloatValues } from "../../core/floats.ts";
 import type { SafeDtype } from "../safetensors/safetensors-dtypes.ts";
 
 /** A number format as torch names it. */
@@ -97,22 +98,6 @@ export const storageTypes: ReadonlyMap<string, TorchType> = new Map<string, Torc
   ...quantisedTypes,
 ]);
 
-/** Biases and bits of fraction of the 8-bit floats without infinities and without a negative zero, whose code is NaN. */
-const layouts: Readonly<Record<string, { readonly fraction: number; readonly bias: number }>> = {
-  float8_e4m3fnuz: { fraction: 3, bias: 8 },
-  float8_e5m2fnuz: { fraction: 2, bias: 16 },
-};
-
-/** The values of the 256 codes of such a format. */
-export function float8Values(name: string): Float32Array {
-  const { fraction, bias } = layouts[name];
-  const scale = 2 ** fraction;
-  return Float32Array.from({ length: 256 }, (_, code) => {
-    if (code === 0x80) return NaN;
-    const magnitude = code & 0x7f;
-    const exponent = Math.floor(magnitude / scale);
-    const rest = (magnitude % scale) / scale;
-    const value = exponent === 0 ? rest * 2 ** (1 - bias) : (1 + rest) * 2 ** (exponent - bias);
-    return code < 0x80 ? value : -value;
-  });
-}
+/** The values of the 256 codes of an 8-bit float with one zero and one NaN, by the name that PyTorch gives it. */
+export const float8Values = (name: string): Float32Array =>
+  smallFloatValues(name === "float8_e4m3fnuz" ? "float8e4m3fnuz" : "float8e5m2fnuz");

@@ -1,7 +1,7 @@
 // Number formats of safetensors files: their sizes, and widening of every one of them to float32.
 
 import { UnsupportedError } from "../../core/errors.ts";
-import { decodeSmallFloats, type SmallFloat } from "../../core/floats.ts";
+import { decodeSmallFloats, type EncodedFloat } from "../../core/floats.ts";
 
 /** Bytes per number of every format that fills whole bytes. */
 export const dtypeBytes = {
@@ -27,6 +27,9 @@ export const dtypeBytes = {
 /** Number formats of safetensors. */
 export type SafeDtype = keyof typeof dtypeBytes;
 
+/** Whether a format holds floats, which may have fractions. */
+export const isFloatDtype = (dtype: string): boolean => /^B?F\d/.test(dtype);
+
 /** Formats that pack several numbers into a byte: named in the published format, not read here. */
 export const packedDtypes: readonly string[] = ["F4", "F6_E2M3", "F6_E3M2"];
 
@@ -40,7 +43,7 @@ export interface SafeTensor {
 type Table = Float32Array<ArrayBuffer>;
 
 /** Formats of at most 16 bits by their names in safetensors files. */
-export const smallFloats: Partial<Record<SafeDtype, SmallFloat>> = {
+export const smallFloats: Partial<Record<SafeDtype, EncodedFloat>> = {
   F16: "float16",
   BF16: "bfloat16",
   F8_E5M2: "float8e5m2",

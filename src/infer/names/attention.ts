@@ -28,6 +28,8 @@ export interface AttentionAxes {
   readonly k: string;
   readonly v: string;
   readonly o: string;
+  /** Queries, keys and values of one group of heads after those of the other. */
+  readonly grouped: string;
   /** The heads themselves, where their number is known. */
   readonly h?: string;
   /** Size of one head, where it is known. */
@@ -81,7 +83,10 @@ export function attentionAxes(
 ): AttentionAxes {
   const { query, keyValue = query, rotary = false } = sizes;
   const counts = headCounts(builder, sizes);
-  if (counts === null) return { q: `${query}`, k: `${keyValue}`, v: `${keyValue}`, o: `${query}` };
+  if (counts === null) {
+    const [q, v] = [`${query}`, `${keyValue}`];
+    return { q, k: v, v, o: q, grouped: `${query + 2 * keyValue}` };
+  }
   const { heads, groups, size } = counts;
   const shared = heads / groups;
   const { headAxis = `${name}.head`, fixedHeads = false } = sizes;
@@ -98,9 +103,12 @@ export function attentionAxes(
   const qk = rotary ? null : space("qk");
   for (const axis of [outer, inner]) if (axis !== null) builder.seen(axis, "head");
   if (qk !== null) builder.seen(qk, "position");
+  const [query1, key1] = [qk ?? `${size}`, qk === null ? `${size}` : `${qk}^-1`];
+  const inGroup = `${product(inner, query1)} + ${key1} + ${v}`;
   return {
-    q: product(outer, inner, qk ?? `${size}`),
-    k: product(outer, qk === null ? `${size}` : `${qk}^-1`),
+    q: product(outer, inner, query1),
+    k: product(outer, key1),
+    grouped: outer === null ? inGroup : `${outer} * (${inGroup})`,
     v: product(outer, v),
     o: product(outer, inner, `${v}^-1`),
     h: product(outer, inner) || "1",

@@ -22,7 +22,8 @@ export function factsFromConfig(config: unknown): ModelFacts {
   const count = (...keys: readonly string[]): number | undefined => {
     for (const key of keys) {
       const value = Object.hasOwn(found, key) ? found[key] : undefined;
-      if (value === undefined || value === null) continue;
+      // A list has a count for every stage of the network; tensors tell those.
+      if (value === undefined || value === null || Array.isArray(value)) continue;
       if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= maxHeads)
         return value;
       throw new FormatError(
@@ -43,6 +44,29 @@ export function factsFromConfig(config: unknown): ModelFacts {
     ...(headSize !== undefined && { headSize }),
     ...((encoder ?? decoder) !== undefined && { sides }),
     ...(tied !== undefined && { tied }),
+    ...(typeof found["alibi"] === "boolean" && { alibi: found["alibi"] }),
+  };
+}
+
+/** Architectures of GGUF files whose heads weigh distances by slopes of their own. */
+const withSlopes: readonly string[] = ["bloom", "mpt"];
+
+/** What the header of a GGUF file says, in the words of a config; undefined where it names no architecture. */
+export function configOfGguf(metadata: Readonly<Record<string, string>>): Config | undefined {
+  const kind = metadata["general.architecture"];
+  if (kind === undefined) return undefined;
+  const count = (key: string): number | undefined => {
+    const text = metadata[`${kind}.attention.${key}`];
+    return text !== undefined && /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined;
+  };
+  const size = count("key_length");
+  return {
+    model_type: kind,
+    num_attention_heads: count("head_count"),
+    num_key_value_heads: count("head_count_kv"),
+    // Keys and values of different lengths have no one size of a head.
+    head_dim: size === (count("value_length") ?? size) ? size : undefined,
+    alibi: withSlopes.includes(kind),
   };
 }
 
@@ -74,11 +98,17 @@ export function modelTypeOf(config: unknown): string | undefined {
   return typeof found === "string" ? found : undefined;
 }
 
+/** `OPTModel`, but not `GPT2LMHeadModel`, `GPT2DoubleHeadsModel` or `MarianMTModel`. */
+const isBaseClass = (name: unknown): boolean =>
+  typeof name === "string" && name.endsWith("Model") && !/(Heads?|MT)Model$/.test(name);
+
 /** Said outright, or meant by GPT-2's language model, whose embedding is tied unless the config denies it. */
 function tiedOf(config: Readonly<Record<string, unknown>>): boolean | undefined {
   const said = config["tie_word_embeddings"];
-  if (typeof said === "boolean") return said;
   const { architectures } = config;
+  // A class without a head gives out its stream; of its ties nothing is left.
+  const isHeadless = Array.isArray(architectures) && architectures.some(isBaseClass);
+  if (typeof said === "boolean") return said && isHeadless ? undefined : said;
   return Array.isArray(architectures) && architectures.includes("GPT2LMHeadModel")
     ? true
     : undefined;

@@ -89,7 +89,7 @@ export function inferSpecFromNames(
 
 const otherKind = ({ family, modelTypes }: Template, config: unknown) =>
   new UnsupportedError(
-    `inferSpecFromNames: the config describes a model of type "${modelTypeOf(config)}", family "${family}" covers ${modelTypes.join(", ") || "none that has a config"}; export the model to ONNX`,
+    `inferSpecFromNames: the config or header describes a model of type "${modelTypeOf(config)}", family "${family}" covers ${modelTypes.join(", ") || "none that has a config"}; export the model to ONNX`,
   );
 
 type Found = Pick<NetworkPlace, "template" | "place">;
@@ -141,10 +141,8 @@ function placesIn(names: ReadonlySet<string>, config: unknown): Found[] {
     );
   }
   if (chosen.length > 0) return chosen;
-  const automatic = templates()
-    .filter(({ optIn }) => !optIn)
-    .map((one) => one.family);
+  const automatic = templates().filter(({ optIn }) => !optIn).length;
   throw new UnsupportedError(
-    `inferSpecFromNames: no family knows these tensor names (${automatic.join(", ")} are looked for, the others only with --family); export the model to ONNX, where its graph says it all`,
+    `inferSpecFromNames: no family knows these tensor names (${automatic} are looked for, others only with --family, whose help lists all); export the model to ONNX, where its graph says it all`,
   );
 }

@@ -8,6 +8,8 @@ export interface ChainLayer {
   readonly shape: readonly number[];
   /** Name of the batch normalisation that belongs to the layer. */
   readonly norm: string | null;
+  /** Its tensors have the names and the layout of Keras: a kernel [..., in, out]. @default false */
+  readonly isKeras?: boolean;
 }
 
 interface Numbered {
@@ -26,7 +28,7 @@ const numbersIn = (name: string): Numbered[] =>
   }));
 
 /** The first number by which all names can be put in order, with the same text before it; undefined without one. */
-function numberedAlike(names: readonly string[]): Numbered[] | undefined {
+export function numberedAlike(names: readonly string[]): Numbered[] | undefined {
   const all = names.map(numbersIn);
   for (const { before } of all[0] ?? []) {
     const places = all.map((own) => own.find((place) => place.before === before));

@@ -85,10 +85,10 @@ function readStyle(builder: SpecBuilder, style: Style, prefix: string): void {
   readHeads(behind);
 }
 
-/** Numbers in place of their placeholders; `{i-1}` is the number before. */
+/** Numbers in place of their placeholders; `{i-1}` and `{i+1}` are the numbers beside. */
 const filled = (text: string, numbers: Scope["numbers"]): string =>
-  text.replaceAll(/\{([ijn])(-1)?\}/g, (_, key: string, before?: string) =>
-    String((numbers[key] ?? 0) - (before === undefined ? 0 : 1)),
+  text.replaceAll(/\{([ijn])([+-]1)?\}/g, (_, key: string, step = "0") =>
+    String((numbers[key] ?? 0) + Number(step)),
   );
 
 /** Reads all blocks of a kind; returns how many there are. */
@@ -106,6 +106,7 @@ function readBlocks(scope: Scope, block: Block): number {
       numbers: { ...numbers, [key]: number },
       local: `${filled(block.scope, { ...numbers, [key]: number })}.`,
     };
+    if (block.where !== undefined && !builder.has(inside.prefix + block.where)) continue;
     builder.layer(inside.prefix);
     readBlock(inside, block);
   }
@@ -156,7 +157,7 @@ function readAttention(scope: Scope, attention: Attention): AttentionAxes | unde
     perHead,
     norms,
     headAxis,
-    fixedHeads,
+    fixedHeads = builder.facts.alibi === true,
     side,
   } = attention;
   const query = widthOf(scope, queryAt);
@@ -180,7 +181,7 @@ function readAttention(scope: Scope, attention: Attention): AttentionAxes | unde
     headSize: headSizeOf(scope, norms, query),
     heads: perHead === undefined ? undefined : countIn(scope, perHead),
     ...(headAxis !== undefined && { headAxis: filled(headAxis, numbers) }),
-    ...(fixedHeads !== undefined && { fixedHeads }),
+    fixedHeads: fixedHeads === "unless told" ? builder.facts.alibi !== false : fixedHeads,
     ...(side !== undefined && { side }),
   });
 }
@@ -230,7 +231,7 @@ function readLine(scope: Scope, line: Line): void {
 }
 
 /** `@q`, `@cross.q`. */
-const attentionWord = /@(?:(\w+)\.)?(qkv|q|k|v|o|h)\b/g;
+const attentionWord = /@(?:(\w+)\.)?(qkv|grouped|q|k|v|o|h)\b/g;
 /** The dot before the name of an axis of the block alone. */
 const localDot = /(^|[\s(])\.(?=[A-Za-z_])/g;
 

@@ -1,17 +1,22 @@
 // All families that tensor names can be read as. A new one is one table and one line here.
 
 import { checkFunctions, openRegistry } from "../../core/registry.ts";
+import { bart } from "./families/bart.ts";
 import { bert } from "./families/bert.ts";
 import { clip } from "./families/clip.ts";
 import { convnext } from "./families/convnext.ts";
 import { densenet } from "./families/densenet.ts";
 import { t5, whisper } from "./families/encoder-decoder.ts";
+import { gguf } from "./families/gguf.ts";
 import { gpt2 } from "./families/gpt2.ts";
 import { invertedResiduals } from "./families/inverted-residuals.ts";
 import { llama, mixtral, phi } from "./families/llama.ts";
+import { opt } from "./families/opt.ts";
+import { bloom, falcon, gptNeox } from "./families/per-head-decoders.ts";
 import { cnn, mlp, vgg } from "./families/plain.ts";
 import { gru, lstm, rnn } from "./families/recurrent.ts";
 import { resnet } from "./families/resnet.ts";
+import { swin } from "./families/swin.ts";
 import { dinov2, vit } from "./families/vit.ts";
 import type { Template } from "./template.ts";
 
@@ -21,10 +26,17 @@ const builtIn: readonly Template[] = [
   llama,
   mixtral,
   phi,
+  gptNeox,
+  bloom,
+  falcon,
+  opt,
+  gguf,
   t5,
+  bart,
   whisper,
   vit,
   dinov2,
+  swin,
   clip,
   resnet,
   convnext,

@@ -5,15 +5,16 @@ import type { SpecBuilder } from "./template.ts";
 
 /**
  * One tensor. Its name stands behind the prefix of its block; `{i}`, `{j}` are the numbers of the blocks around it,
- * `{i-1}` the one before, `{n}` that of the last outer block.
+ * `{i-1}` and `{i+1}` the ones beside, `{n}` that of the last outer block.
  * Every dimension has an expression of a spec, in which
  *
  * - an axis that has no size yet gets that of the dimension,
  * - `.ff` is the axis `ff` of the block alone, `!class` an axis that never moves,
  * - `*` is a fixed block of any size, `**` before or behind all others any number of them,
  * - `a | b` is the first of two expressions that has the size of the dimension,
- * - `@q`, `@k`, `@v`, `@o`, `@qkv` are the rows of an attention layer of the block, `@cross.q` those of the one called "cross", `@h` its
- *   heads.
+ * - `@q`, `@k`, `@v`, `@o` are the rows of an attention layer of the block, `@qkv` those of queries, keys and values one after
+ *   another, `@grouped` the same group by group (queries, key and value of one head, then of the next), `@cross.q` those of the
+ *   layer called "cross", `@h` its heads.
  */
 export interface Line {
   readonly tensor: string;
@@ -47,8 +48,11 @@ export interface Attention {
   readonly norms?: readonly [query: string, key: string];
   /** The axis of heads, where other layers share it. */
   readonly headAxis?: string;
-  /** Positions are told apart by head, as ALiBi does: the order of heads is fixed. */
-  readonly fixedHeads?: boolean;
+  /**
+   * Positions are told apart by head, as ALiBi does: the order of heads is fixed. "unless told": names leave it open, and a
+   * config may deny it. @default where a config says so
+   */
+  readonly fixedHeads?: true | "unless told";
   /** Which of several layers of one config: `encoder_attention_heads`. */
   readonly side?: "encoder" | "decoder";
 }
@@ -65,6 +69,8 @@ export interface Block {
   readonly ignore?: readonly string[];
   /** A network of the family may have none. @default false */
   readonly optional?: boolean;
+  /** A tensor by which layers of this kind are known; those of the same list without it are others. */
+  readonly where?: string;
 }
 
 /** One style of names of a family. */

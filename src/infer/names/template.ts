@@ -20,6 +20,8 @@ export interface ModelFacts {
   readonly sides?: { readonly encoder?: number; readonly decoder?: number };
   /** Whether a language model without an output matrix uses its token embedding for it. */
   readonly tied?: boolean;
+  /** Whether every head weighs distances by a slope of its own (ALiBi), so that their order is fixed. */
+  readonly alibi?: boolean;
   /** Activation of the plain families (`mlp`, `cnn`): with it their axes also get a scale part. */
   readonly activation?: "relu" | "tanh" | "sine";
 }

@@ -1,7 +1,8 @@
 // Operations that make values from nothing: constants, filled arrays and ranges.
 
 import { sizeOf } from "../../core/shapes.ts";
-import { decodeTensor, isFloatType } from "../../formats/onnx/onnx-tensor.ts";
+import { isFloatType } from "../../formats/onnx/onnx-element-types.ts";
+import { decodeTensor } from "../../formats/onnx/onnx-tensor.ts";
 import { newAtom } from "../index-sets/atoms.ts";
 import { fixedAtom, type NodeContext } from "../walk/context.ts";
 import { storedConstant } from "../walk/constants.ts";

@@ -114,10 +114,13 @@ function countsOf(dims: readonly Summary[]): Map<Atom, number> {
 
 /** A value allows a leaf to depend on another that stands beside it: in the same product, or once in another dimension. */
 function restrict(dims: readonly Summary[], allowed: Map<Atom, Set<Atom>>): void {
+  /** Nothing more can be taken from it. */
+  const settled = (leaf: Atom) => leaf.fixed || allowed.get(leaf)?.size === 0;
+  if (dims.every(({ occurrences }) => occurrences.every(({ leaf }) => settled(leaf)))) return;
   const total = countsOf(dims);
   for (const [i, { occurrences }] of dims.entries()) {
     for (const { leaf, outer, beside } of occurrences) {
-      if (leaf.fixed) continue;
+      if (settled(leaf)) continue;
       const here = new Set(outer);
       for (const other of beside) if (total.get(other) === 1) here.add(other);
       for (const [j, { always }] of dims.entries()) {

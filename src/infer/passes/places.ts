@@ -3,47 +3,63 @@
 import { type Atom, find, leavesOf } from "../index-sets/atoms.ts";
 import type { Value } from "../walk/value.ts";
 
-export interface LeafPlace {
-  readonly leaf: Atom;
-  readonly unknown: number;
-}
-
+/** Free leaves in a row, in order; the exponent of leaf i is the unknown number `first` + i. */
 export interface LeafPlaces {
-  /** Free leaves of one dimension in order, each with its unknown exponent; constants have none. */
-  at(value: Value, dim: number): readonly LeafPlace[];
-  all(value: Value): readonly LeafPlace[];
+  readonly leaves: readonly Atom[];
+  readonly first: number;
 }
 
-/** Places are numbered as they are asked for, once for all ways of scaling. */
-export function placesOf(): LeafPlaces {
+/** The free leaves of one value, by dimension and all together; constants have none. */
+export interface ValuePlaces {
+  readonly dims: readonly LeafPlaces[];
+  readonly all: LeafPlaces;
+}
+
+export const noPlaces: LeafPlaces = { leaves: [], first: 0 };
+
+/** Some of the places in a row. */
+export const slicePlaces = (
+  { leaves, first }: LeafPlaces,
+  from: number,
+  to: number,
+): LeafPlaces => ({
+  leaves: leaves.slice(from, to),
+  first: first + Math.min(from, leaves.length),
+});
+
+/** Places of values, numbered as they are asked for, once for all ways of scaling. */
+export function placesOf(): (value: Value) => ValuePlaces {
   let count = 0;
-  const known = new Map<Value, (readonly LeafPlace[])[]>();
-  const leaves = new Map<Atom, readonly Atom[]>();
-  const freeLeaves = (dim: Atom) => {
+  const known = new Map<Value, ValuePlaces>();
+  const freeLeaves = new Map<Atom, readonly Atom[]>();
+  const leavesIn = (dim: Atom): readonly Atom[] => {
     const root = find(dim);
-    const found = leaves.get(root) ?? leavesOf(root).filter((leaf) => !leaf.fixed);
-    leaves.set(root, found);
-    return found;
-  };
-  const dimensions = (value: Value) => {
-    let found = known.get(value);
+    let found = freeLeaves.get(root);
     if (found === undefined) {
-      const none = value.origin === "constant";
-      found = value.dims.map((dim) =>
-        none ? [] : freeLeaves(dim).map((leaf) => ({ leaf, unknown: count++ })),
-      );
-      known.set(value, found);
+      found = leavesOf(root).filter((leaf) => !leaf.fixed);
+      freeLeaves.set(root, found);
     }
     return found;
   };
-  const flat = new Map<Value, readonly LeafPlace[]>();
-  return {
-    at: (value, dim) => dimensions(value)[dim] ?? [],
-    all(value) {
-      const found = flat.get(value) ?? dimensions(value).flat();
-      flat.set(value, found);
-      return found;
-    },
+  const make = ({ dims: atoms, origin }: Value): ValuePlaces => {
+    const dims: LeafPlaces[] = [];
+    const first = count;
+    let only: readonly Atom[] | undefined;
+    for (const atom of atoms) {
+      const leaves = origin === "constant" ? noPlaces.leaves : leavesIn(atom);
+      dims.push({ leaves, first: count });
+      count += leaves.length;
+      if (leaves.length > 0) only = only === undefined ? leaves : [...only, ...leaves];
+    }
+    return { dims, all: { leaves: only ?? noPlaces.leaves, first } };
+  };
+  return (value) => {
+    let found = known.get(value);
+    if (found === undefined) {
+      found = make(value);
+      known.set(value, found);
+    }
+    return found;
   };
 }
 

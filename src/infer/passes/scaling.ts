@@ -3,7 +3,13 @@
 
 import { type Exponents, exponents } from "./exponents.ts";
 import { type ExponentSum, settleSums, type Support } from "./settle.ts";
-import { leavesBefore, type LeafPlace, type LeafPlaces } from "./places.ts";
+import {
+  leavesBefore,
+  type LeafPlaces,
+  noPlaces,
+  slicePlaces,
+  type ValuePlaces,
+} from "./places.ts";
 import { sizeOf } from "../../core/shapes.ts";
 import { type Fact, type PointwiseLaw, shapeOfValue, type Value } from "../walk/value.ts";
 
@@ -18,15 +24,14 @@ const isPositive = (way: Way): boolean => way === "positive" || way === "partly 
 /** One solve: the exponents found so far, and the products that wait for more to be known. */
 interface Solve {
   readonly way: Way;
-  readonly places: LeafPlaces;
   readonly unknowns: Exponents;
   readonly products: Product[];
 }
 
 /** Exponents of `total` are the sums of those of the terms, each with its sign; waits until more is known. */
 interface Product {
-  readonly total: readonly LeafPlace[];
-  readonly terms: readonly (readonly LeafPlace[])[];
+  readonly total: LeafPlaces;
+  readonly terms: readonly LeafPlaces[];
   readonly signs: readonly (1 | -1)[];
 }
 
@@ -36,21 +41,87 @@ interface Bound {
 }
 
 type FactOf<K extends Fact["kind"]> = Extract<Fact, { kind: K }>;
+type Placed<K extends PlacedFact["kind"]> = Extract<PlacedFact, { kind: K }>;
+
+/** A fact with the places of its values, looked up once for all ways. */
+export type PlacedFact =
+  | { readonly kind: "opaque"; readonly of: ValuePlaces }
+  | { readonly kind: "regroup"; readonly from: ValuePlaces; readonly to: ValuePlaces }
+  | {
+      readonly kind: "pointwise";
+      readonly fact: FactOf<"pointwise">;
+      readonly inputs: readonly ValuePlaces[];
+      readonly output: ValuePlaces;
+    }
+  | {
+      readonly kind: "contract";
+      readonly fact: FactOf<"contract">;
+      readonly left: ValuePlaces;
+      readonly right: ValuePlaces;
+      readonly output: ValuePlaces;
+    }
+  | {
+      readonly kind: "carry";
+      readonly fact: FactOf<"carry">;
+      readonly from: ValuePlaces;
+      readonly to: ValuePlaces;
+    };
+
+/** Facts that say something about a place. */
+export function placedFacts(
+  facts: readonly Fact[],
+  places: (value: Value) => ValuePlaces,
+): PlacedFact[] {
+  const placed: PlacedFact[] = [];
+  const moves = ({ all }: ValuePlaces) => all.leaves.length > 0;
+  for (const fact of facts) {
+    if (fact.kind === "opaque") {
+      const of = places(fact.value);
+      if (moves(of)) placed.push({ kind: "opaque", of });
+    } else if (fact.kind === "regroup" || fact.kind === "carry") {
+      const [from, to] = [places(fact.from), places(fact.to)];
+      if (!moves(from) && !moves(to)) continue;
+      if (fact.kind === "carry") placed.push({ kind: "carry", fact, from, to });
+      else placed.push({ kind: "regroup", from, to });
+    } else if (fact.kind === "pointwise") {
+      const [inputs, output] = [fact.inputs.map(places), places(fact.output)];
+      if (moves(output) || inputs.some(moves))
+        placed.push({ kind: "pointwise", fact, inputs, output });
+    } else if (fact.kind === "contract") {
+      const [left, right, output] = [fact.left, fact.right, fact.output].map(places);
+      if (moves(left) || moves(right) || moves(output))
+        placed.push({ kind: "contract", fact, left, right, output });
+    }
+  }
+  return placed;
+}
 
 /** Solves for the exponent with which every place of a leaf in every value scales when one axis is scaled in one way. */
 export function followScaling(
-  facts: readonly Fact[],
-  places: LeafPlaces,
+  facts: readonly PlacedFact[],
+  places: (value: Value) => ValuePlaces,
   way: Way,
   weights: readonly Value[],
 ): Exponents {
-  const solve: Solve = { way, places, unknowns: exponents(), products: [] };
+  const solve: Solve = { way, unknowns: exponents(), products: [] };
   for (const fact of facts) {
-    if (fact.kind === "opaque") zero(solve, places.all(fact.value));
-    else if (fact.kind === "pointwise") pointwise(solve, fact);
-    else if (fact.kind === "contract") contract(solve, fact);
-    else if (fact.kind === "regroup") link(solve, places.all(fact.from), places.all(fact.to));
-    else if (fact.kind === "carry") carry(solve, fact);
+    switch (fact.kind) {
+      case "opaque":
+        zero(solve, fact.of.all);
+        break;
+      case "regroup":
+        link(solve, fact.from.all, fact.to.all);
+        break;
+      case "pointwise":
+        pointwise(solve, fact);
+        break;
+      case "contract":
+        contract(solve, fact);
+        break;
+      case "carry":
+        carry(solve, fact);
+        break;
+    }
   }
   const sums = sumsOf(solve.products);
   if (way === "partly positive")
@@ -59,35 +130,47 @@ export function followScaling(
   return solve.unknowns;
 }
 
-function zero({ unknowns }: Solve, list: readonly LeafPlace[]): void {
-  for (const { unknown } of list) unknowns.zero(unknown);
+function zero({ unknowns }: Solve, { leaves, first }: LeafPlaces): void {
+  for (let i = 0; i < leaves.length; i++) unknowns.zero(first + i);
 }
 
 /** Whether two lists hold the same leaves in the same order. */
-const same = (a: readonly LeafPlace[], b: readonly LeafPlace[]): boolean =>
-  a.length === b.length && a.every(({ leaf }, i) => leaf === b[i].leaf);
+function same({ leaves: a }: LeafPlaces, { leaves: b }: LeafPlaces): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
 
 /** Exponents of a are `factor` times those of b; 0 where the leaves differ. */
-function link(solve: Solve, a: readonly LeafPlace[], b: readonly LeafPlace[], factor = 1): void {
-  if (same(a, b))
-    for (const [i, { unknown }] of a.entries())
-      solve.unknowns.link(unknown, b[i].unknown, solve.way === "parity" ? 1 : factor);
-  else for (const list of [a, b]) zero(solve, list);
+function link(solve: Solve, a: LeafPlaces, b: LeafPlaces, factor = 1): void {
+  if (!same(a, b)) {
+    zero(solve, a);
+    zero(solve, b);
+    return;
+  }
+  const used = solve.way === "parity" ? 1 : factor;
+  for (let i = 0; i < a.leaves.length; i++) solve.unknowns.link(a.first + i, b.first + i, used);
 }
 
 /** Paired dimensions scale alike; the others do not scale. */
-function carry(solve: Solve, { from, to, pairs, options }: FactOf<"carry">): void {
-  const { way, places } = solve;
-  if (options.homogeneous === true && !isPositive(way))
-    for (const value of [from, to]) zero(solve, places.all(value));
-  const [used, filled] = [new Set(pairs.map(([i]) => i)), new Set(pairs.map(([, j]) => j))];
-  for (const i of from.dims.keys()) if (!used.has(i)) zero(solve, places.at(from, i));
-  for (const j of to.dims.keys()) if (!filled.has(j)) zero(solve, places.at(to, j));
+function carry(solve: Solve, { fact, from: before, to: after }: Placed<"carry">): void {
+  const { from, to, pairs, options } = fact;
+  if (options.homogeneous === true && !isPositive(solve.way)) {
+    zero(solve, before.all);
+    zero(solve, after.all);
+  }
+  for (const [i, places] of before.dims.entries())
+    if (places.leaves.length > 0 && !pairs.some(([used]) => used === i)) zero(solve, places);
+  for (const [j, places] of after.dims.entries())
+    if (places.leaves.length > 0 && !pairs.some(([, filled]) => filled === j)) zero(solve, places);
   for (const [i, j] of pairs) {
-    const a = places.at(from, i);
-    const b = places.at(to, j);
-    if (options.slice?.dim === i) link(solve, part(solve, a, from, options.slice, b.length), b);
-    else if (options.place?.dim === j) link(solve, a, part(solve, b, to, options.place, a.length));
+    const a = before.dims[i] ?? noPlaces;
+    const b = after.dims[j] ?? noPlaces;
+    if (options.slice?.dim === i)
+      link(solve, part(solve, a, from, options.slice, b.leaves.length), b);
+    else if (options.place?.dim === j)
+      link(solve, a, part(solve, b, to, options.place, a.leaves.length));
     else link(solve, a, b, 1 / (options.degree ?? 1));
   }
 }
@@ -95,15 +178,15 @@ function carry(solve: Solve, { from, to, pairs, options }: FactOf<"carry">): voi
 /** The places of a slice that begins at `start`; none, and all set to 0, where it cuts a leaf. */
 function part(
   solve: Solve,
-  list: readonly LeafPlace[],
+  list: LeafPlaces,
   value: Value,
   { dim, start }: Bound,
   length: number,
-): readonly LeafPlace[] {
+): LeafPlaces {
   const first = Number.isNaN(start) ? null : leavesBefore(value.dims[dim], start);
-  if (first !== null) return list.slice(first, first + length);
+  if (first !== null) return slicePlaces(list, first, first + length);
   zero(solve, list);
-  return [];
+  return noPlaces;
 }
 
 /** Whether an element-wise operation lets such scalings of its inputs through at all. */
@@ -118,92 +201,102 @@ const harmless = (law: PointwiseLaw, { entry }: Value): boolean =>
   entry === 0 && ["homogeneous", "linear", "choose", "compare"].includes(law);
 
 /** Inputs scale as the output does; the exponents of factors add up. */
-function pointwise(solve: Solve, { law, inputs, output, degree = 1 }: FactOf<"pointwise">): void {
-  const { way, places } = solve;
-  if (!passes(law, way)) {
-    for (const value of [...inputs, output]) zero(solve, places.all(value));
+function pointwise(solve: Solve, { fact, inputs: all, output: out }: Placed<"pointwise">): void {
+  const { law, inputs, output } = fact;
+  if (!passes(law, solve.way)) {
+    for (const { all: list } of all) zero(solve, list);
+    zero(solve, out.all);
     return;
   }
   const still = law === "choose" ? inputs[0] : law === "compare" ? output : null;
-  if (still !== null) zero(solve, places.all(still));
-  for (const j of output.dims.keys()) {
-    const out = places.at(output, j);
-    const lists = inputs.map((value) =>
-      places.at(value, j - output.dims.length + value.dims.length),
+  if (still !== null) zero(solve, (still === output ? out : all[0]).all);
+  for (const [j, own] of out.dims.entries()) {
+    const lists: LeafPlaces[] = [];
+    let some = own.leaves.length > 0;
+    for (let i = 0; i < inputs.length; i++) {
+      const list = all[i].dims[j - out.dims.length + all[i].dims.length] ?? noPlaces;
+      lists.push(list);
+      if (list.leaves.length > 0) some = true;
+    }
+    if (some) pointwiseDim(solve, fact, own, lists, still);
+  }
+}
+
+/** One dimension of the output, and those of the inputs that lie along it. */
+function pointwiseDim(
+  solve: Solve,
+  { law, inputs, output, degree = 1 }: FactOf<"pointwise">,
+  out: LeafPlaces,
+  lists: readonly LeafPlaces[],
+  still: Value | null,
+): void {
+  if (out.leaves.length === 0 && output.origin !== "constant") {
+    for (const list of lists) zero(solve, list);
+  } else if (law === "compare") {
+    if (!inputs.some((value) => harmless(law, value)))
+      for (let i = 1; i < lists.length; i++) link(solve, lists[0], lists[i]);
+  } else if (law === "product" || law === "quotient") {
+    multiply(
+      solve,
+      out,
+      lists,
+      lists.map((_, i) => (law === "quotient" && i > 0 ? -1 : 1)),
     );
-    if (out.length === 0 && output.origin !== "constant") {
-      for (const list of lists) zero(solve, list);
-      continue;
-    }
-    if (law === "compare") {
-      if (!inputs.some((value) => harmless(law, value)))
-        for (const list of lists.slice(1)) link(solve, lists[0], list);
-      continue;
-    }
-    if (law !== "product" && law !== "quotient") {
-      for (const [i, list] of lists.entries())
-        if (inputs[i] !== still && (list.length > 0 || !harmless(law, inputs[i])))
-          link(solve, list, out, 1 / degree);
-      continue;
-    }
-    const signs = lists.map((_, i): 1 | -1 => (law === "quotient" && i > 0 ? -1 : 1));
-    multiply(solve, out, lists, signs);
+  } else {
+    for (let i = 0; i < lists.length; i++)
+      if (inputs[i] !== still && (lists[i].leaves.length > 0 || !harmless(law, inputs[i])))
+        link(solve, lists[i], out, 1 / degree);
   }
 }
 
 /** The exponents of `total` are the sums of those of the lists. */
 function multiply(
   solve: Solve,
-  total: readonly LeafPlace[],
-  lists: readonly (readonly LeafPlace[])[],
+  total: LeafPlaces,
+  lists: readonly LeafPlaces[],
   signs: readonly (1 | -1)[],
 ): void {
   const { way, products } = solve;
-  const moving = lists
-    .map((list, i) => ({ list, sign: signs[i] }))
-    .filter(({ list }) => list.length > 0);
-  if (moving.length === 1 && (way !== "general-linear" || moving[0].sign === 1))
-    link(solve, moving[0].list, total, moving[0].sign);
-  else if (way === "general-linear" || moving.some(({ list }) => !same(list, total)))
-    for (const list of [total, ...lists]) zero(solve, list);
-  else
-    products.push({
-      total,
-      terms: moving.map(({ list }) => list),
-      signs: moving.map(({ sign }) => sign),
-    });
+  const terms = lists.filter(({ leaves }) => leaves.length > 0);
+  const own = signs.filter((_, i) => lists[i].leaves.length > 0);
+  if (terms.length === 1 && (way !== "general-linear" || own[0] === 1))
+    link(solve, terms[0], total, own[0]);
+  else if (way === "general-linear" || terms.some((list) => !same(list, total))) {
+    zero(solve, total);
+    for (const list of lists) zero(solve, list);
+  } else if (total.leaves.length > 0) products.push({ total, terms, signs: own });
 }
 
 /** Contracted dimensions scale inversely to each other; the others as they do in the output. */
-function contract(solve: Solve, fact: FactOf<"contract">): void {
-  const { places } = solve;
-  const { left, right, output, contracted, leftOut, rightOut } = fact;
-  for (const [i, j] of contracted) link(solve, places.at(left, i), places.at(right, j), -1);
-  const [fromLeft, fromRight] = [
-    new Map(leftOut.map(([i, o]) => [o, i])),
-    new Map(rightOut.map(([i, o]) => [o, i])),
-  ];
-  for (const o of output.dims.keys()) {
-    const [i, j] = [fromLeft.get(o), fromRight.get(o)];
-    const lists = [
-      i === undefined ? [] : places.at(left, i),
-      j === undefined ? [] : places.at(right, j),
-    ];
-    multiply(solve, places.at(output, o), lists, [1, 1]);
-  }
-  const zeroOthers = (value: Value, named: readonly number[]) => {
-    for (const i of value.dims.keys()) if (!named.includes(i)) zero(solve, places.at(value, i));
+function contract(solve: Solve, { fact, left, right, output }: Placed<"contract">): void {
+  const { contracted, leftOut, rightOut } = fact;
+  for (const [i, j] of contracted)
+    link(solve, left.dims[i] ?? noPlaces, right.dims[j] ?? noPlaces, -1);
+  /** The dimension of an operand that goes to a dimension of the output: the last one named. */
+  const source = ({ dims }: ValuePlaces, pairs: typeof leftOut, o: number): LeafPlaces => {
+    const found = pairs.findLast(([, to]) => to === o);
+    return found === undefined ? noPlaces : (dims[found[0]] ?? noPlaces);
   };
-  zeroOthers(left, [...contracted.map(([i]) => i), ...leftOut.map(([i]) => i)]);
-  zeroOthers(right, [...contracted.map(([, j]) => j), ...rightOut.map(([i]) => i)]);
+  for (const [o, total] of output.dims.entries()) {
+    const lists = [source(left, leftOut, o), source(right, rightOut, o)];
+    if (total.leaves.length > 0 || lists.some(({ leaves }) => leaves.length > 0))
+      multiply(solve, total, lists, [1, 1]);
+  }
+  const zeroOthers = ({ dims }: ValuePlaces, named: (i: number) => boolean) => {
+    for (const [i, list] of dims.entries())
+      if (list.leaves.length > 0 && !named(i)) zero(solve, list);
+  };
+  const goes = (pairs: typeof leftOut, i: number) => pairs.some(([from]) => from === i);
+  zeroOthers(left, (i) => goes(contracted, i) || goes(leftOut, i));
+  zeroOthers(right, (j) => contracted.some(([, other]) => other === j) || goes(rightOut, j));
 }
 
 /** The sums of exponents that products stand for, place by place. */
 function sumsOf(products: readonly Product[]): ExponentSum[] {
   return products.flatMap(({ total, terms, signs }) =>
-    total.map((place, i) => ({
-      total: place.unknown,
-      terms: terms.map((list) => list[i].unknown),
+    total.leaves.map((_, i) => ({
+      total: total.first + i,
+      terms: terms.map(({ first }) => first + i),
       factors: signs,
     })),
   );
@@ -228,12 +321,17 @@ function settle(sums: readonly ExponentSum[], unknowns: Exponents): void {
 }
 
 /** Weights with one root; of equally many, the root with more entries carries more. */
-function supportOf(unknowns: Exponents, places: LeafPlaces, weights: readonly Value[]): Support {
+function supportOf(
+  unknowns: Exponents,
+  places: (value: Value) => ValuePlaces,
+  weights: readonly Value[],
+): Support {
   const found = new Map<number, number>();
   for (const value of weights) {
     const entries = sizeOf(shapeOfValue(value));
-    for (const { unknown } of places.all(value)) {
-      const [root] = unknowns.root(unknown);
+    const { leaves, first } = places(value).all;
+    for (let i = 0; i < leaves.length; i++) {
+      const root = unknowns.root(first + i);
       found.set(root, (found.get(root) ?? 0) + 1 + entries / 2 ** 50);
     }
   }

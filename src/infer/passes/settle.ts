@@ -22,8 +22,8 @@ function conditionOf({ total, terms, factors }: ExponentSum, unknowns: Exponents
   const found = new Map<number, number>();
   const add = (unknown: number, factor: number) => {
     if (unknowns.isZero(unknown)) return;
-    const [root, own] = unknowns.root(unknown);
-    const sum = (found.get(root) ?? 0) + factor * own;
+    const root = unknowns.root(unknown);
+    const sum = (found.get(root) ?? 0) + factor * unknowns.factor(unknown);
     if (isZero(sum)) found.delete(root);
     else found.set(root, sum);
   };

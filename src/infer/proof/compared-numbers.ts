@@ -2,7 +2,7 @@
 // chooses between two networks (random numbers would always take the same branch), and whether they are indices.
 
 import { sizeOf } from "../../core/shapes.ts";
-import { decodeTensor } from "../../formats/onnx/onnx-tensor.ts";
+import { decodeTensor, hasNumbers } from "../../formats/onnx/onnx-tensor.ts";
 import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
 import { producersOf, singleConstants } from "../walk/readers.ts";
 
@@ -44,7 +44,7 @@ export function comparedNumbers(graph: OnnxGraph): Map<string, number> {
   const types = new Map(graph.inputs.map(({ name, type }) => [name, type]));
   const singles = singleConstants(graph);
   for (const [name, tensor] of graph.initializers)
-    if (tensor.outside === undefined && tensor.type !== "string" && sizeOf(tensor.shape) === 1)
+    if (hasNumbers(tensor) && tensor.type !== "string" && sizeOf(tensor.shape) === 1)
       singles.set(name, decodeTensor(tensor)[0]);
   const sourceOf = inputsBehind(graph);
   const found = new Map<string, number>();

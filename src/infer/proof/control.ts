@@ -2,7 +2,7 @@
 
 import { deriveSeed, randomStream } from "../../core/random.ts";
 import { frozenRecord } from "../../core/records.ts";
-import { isFloatType, type OnnxType } from "../../formats/onnx/onnx-tensor.ts";
+import { isFloatType, type OnnxType } from "../../formats/onnx/onnx-element-types.ts";
 import type { Tensor, Weights } from "../../core/tensors.ts";
 
 /** The tensor with all its entries in a random other order. */

@@ -4,7 +4,8 @@ import { UnsupportedError } from "../../core/errors.ts";
 import { deriveSeed, randomStream } from "../../core/random.ts";
 import { frozenRecord } from "../../core/records.ts";
 import { sizeOf } from "../../core/shapes.ts";
-import { decodeTensor, type OnnxType } from "../../formats/onnx/onnx-tensor.ts";
+import { type OnnxType } from "../../formats/onnx/onnx-element-types.ts";
+import { decodeTensor, hasNumbers } from "../../formats/onnx/onnx-tensor.ts";
 import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
 import type { ModelArray } from "../../runtime/executor.ts";
 import { indexInputs, lookups } from "./compared-numbers.ts";
@@ -102,6 +103,6 @@ function indexBound(graph: OnnxGraph): number {
 /** The stored number of classes. */
 function depthOf({ initializers }: OnnxGraph, name: string): number {
   const depth = initializers.get(name);
-  const known = depth !== undefined && depth.outside === undefined && depth.type !== "string";
+  const known = depth !== undefined && hasNumbers(depth) && depth.type !== "string";
   return known && sizeOf(depth.shape) === 1 ? decodeTensor(depth)[0] : Infinity;
 }

@@ -1,7 +1,13 @@
 // What is known about constants: their numbers when there are few, or that all entries are one number.
 
 import { sizeOf } from "../../core/shapes.ts";
-import { decodeTensor, isFloatType, type OnnxTensor } from "../../formats/onnx/onnx-tensor.ts";
+import { isFloatType } from "../../formats/onnx/onnx-element-types.ts";
+import {
+  decodeFirst,
+  decodeTensor,
+  hasNumbers,
+  type OnnxTensor,
+} from "../../formats/onnx/onnx-tensor.ts";
 import type { OnnxNode } from "../../formats/onnx/onnx-types.ts";
 import { newAtom } from "../index-sets/atoms.ts";
 import { fixedAtom } from "./context.ts";
@@ -14,7 +20,7 @@ const maxChecked = 4_000_000;
 /** Dimensions and numbers of a constant that is stored in the file. @throws {UnsupportedError} for text */
 export function storedConstant(tensor: OnnxTensor): Pick<Value, "dims" | "numbers" | "entry"> {
   const { name, shape, type } = tensor;
-  if (tensor.outside !== undefined)
+  if (!hasNumbers(tensor))
     return {
       dims: shape.map((size) => fixedAtom(size, `the numbers of "${name}" are not there`)),
       numbers: null,
@@ -32,8 +38,15 @@ export function storedConstant(tensor: OnnxTensor): Pick<Value, "dims" | "number
   return { dims: shape.map(newAtom), numbers, entry };
 }
 
+/** Entries of a tensor in another file that are looked at first: the others rarely need to be read. */
+const firstEntries = 4096;
+
 /** Whether a stored tensor has one number everywhere. */
 export function isUniform(tensor: OnnxTensor): boolean {
+  if (sizeOf(tensor.shape) > firstEntries) {
+    const first = decodeFirst(tensor, firstEntries);
+    if (first.some((entry) => entry !== first[0])) return false;
+  }
   const data = decodeTensor(tensor);
   return data.every((entry) => entry === data[0]);
 }

@@ -2,7 +2,8 @@
 // closed: what they touch is fixed, what they make has no known shape, and both are reported by name.
 
 import { sizeOf } from "../../core/shapes.ts";
-import { isFloatType, type OnnxTensor } from "../../formats/onnx/onnx-tensor.ts";
+import { isFloatType } from "../../formats/onnx/onnx-element-types.ts";
+import { type OnnxTensor } from "../../formats/onnx/onnx-tensor.ts";
 import type { OnnxGraph, OnnxNode } from "../../formats/onnx/onnx-types.ts";
 import { type Atom, fix, newAtom } from "../index-sets/atoms.ts";
 import { Declined, fixedAtom, nodeContext } from "./context.ts";
@@ -252,23 +253,32 @@ function coverOpaque(
   inputs: readonly (Value | null)[],
   outputs: readonly (Value | null)[],
 ): void {
-  const covered = new Set<Value>();
-  for (const fact of facts.slice(from)) {
-    if (fact.kind === "pointwise")
-      for (const value of [...fact.inputs, fact.output]) covered.add(value);
-    else if (fact.kind === "contract")
-      for (const value of [fact.left, fact.right, fact.output]) covered.add(value);
-    else if (fact.kind === "carry" || fact.kind === "regroup")
-      for (const value of [fact.from, fact.to]) covered.add(value);
-  }
+  const covers = (fact: Fact, value: Value): boolean => {
+    switch (fact.kind) {
+      case "pointwise":
+        return fact.output === value || fact.inputs.includes(value);
+      case "contract":
+        return fact.left === value || fact.right === value || fact.output === value;
+      case "carry":
+      case "regroup":
+        return fact.from === value || fact.to === value;
+      default:
+        return false;
+    }
+  };
+  const end = facts.length;
+  const isCovered = (value: Value) => {
+    for (let i = from; i < end; i++) if (covers(facts[i], value)) return true;
+    return false;
+  };
   const silent = outputs.every((value) => value?.origin === "constant");
   for (const value of silent ? [] : [...inputs, ...outputs]) {
     if (
       value !== null &&
       value.picked === null &&
       value.joined === null &&
-      !covered.has(value) &&
-      value.dims.length > 0
+      value.dims.length > 0 &&
+      !isCovered(value)
     )
       facts.push({ kind: "opaque", value });
   }

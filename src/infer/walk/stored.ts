@@ -2,7 +2,8 @@
 // they are. Float tensors are weights unless they steer shapes or stand for several tensors at once.
 
 import { sizeOf } from "../../core/shapes.ts";
-import { isFloatType, type OnnxTensor, type OnnxType } from "../../formats/onnx/onnx-tensor.ts";
+import { isFloatType, type OnnxType } from "../../formats/onnx/onnx-element-types.ts";
+import { hasNumbers, type OnnxTensor } from "../../formats/onnx/onnx-tensor.ts";
 import type { OnnxGraph, OnnxNode } from "../../formats/onnx/onnx-types.ts";
 import { isUniform } from "./constants.ts";
 
@@ -179,6 +180,6 @@ export function storedRole(
   if (!isFloatType(tensor.type)) return "constant";
   if (sizeOf(tensor.shape) <= 1) return "loose";
   const isShared = (readers.get(tensor.name)?.length ?? 0) > 1;
-  if (isShared && tensor.outside === undefined && isUniform(tensor)) return "loose";
+  if (isShared && hasNumbers(tensor) && isUniform(tensor)) return "loose";
   return tensor.inline === true && !isUsedAsWeight(tensor, readers) ? "constant" : "weight";
 }

@@ -38,20 +38,28 @@ const plain = {
   "i32.rem_u": [0x70],
   "i32.and": [0x71],
   "i32x4.splat": [0xfd, 0x11],
+  "i32x4.gt_s": [0xfd, 0x3b],
   "f32x4.gt": [0xfd, 0x44],
   "v128.and": [0xfd, 0x4e],
   "v128.or": [0xfd, 0x50],
+  "v128.xor": [0xfd, 0x51],
   "v128.bitselect": [0xfd, 0x52],
+  "f64x2.promote_low_f32x4": [0xfd, 0x5f],
   "f32x4.nearest": [0xfd, 0x6a],
   "i32x4.shl": [0xfd, 0xab, 0x01],
+  "i32x4.shr_u": [0xfd, 0xad, 0x01],
   "i32x4.add": [0xfd, 0xae, 0x01],
+  "i32x4.mul": [0xfd, 0xb5, 0x01],
   "f32x4.abs": [0xfd, 0xe0, 0x01],
+  "f32x4.neg": [0xfd, 0xe1, 0x01],
   "f32x4.add": [0xfd, 0xe4, 0x01],
   "f32x4.sub": [0xfd, 0xe5, 0x01],
   "f32x4.mul": [0xfd, 0xe6, 0x01],
   "f32x4.div": [0xfd, 0xe7, 0x01],
   "f32x4.min": [0xfd, 0xe8, 0x01],
   "f32x4.max": [0xfd, 0xe9, 0x01],
+  "f64x2.neg": [0xfd, 0xed, 0x01],
+  "f64x2.add": [0xfd, 0xf0, 0x01],
   "i32x4.trunc_sat_f32x4_s": [0xfd, 0xf8, 0x01],
   "f32x4.relaxed_madd": [0xfd, 0x85, 0x02],
   "memory.fill": [0xfc, 0x0b, 0x00],
@@ -102,17 +110,24 @@ function signed(value: number): number[] {
   }
 }
 
-/** Four times one lane of a vector. */
-export function splatLane(lane: number, value: Instruction): Instruction {
-  const own = [0, 1, 2, 3].map((byte) => 4 * lane + byte);
-  const bytes = [...own, ...own, ...own, ...own];
+/** Four lanes of 32 bits, chosen by number: 0 to 3 of the first vector, 4 to 7 of the second. */
+export function lanesFrom(
+  lanes: readonly number[],
+  first: Instruction,
+  second: Instruction,
+): Instruction {
+  const bytes = lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte));
   return {
     name: "i8x16.shuffle",
     detail: bytes.join(" "),
     bytes: [0xfd, 0x0d, ...bytes],
-    operands: [value, value],
+    operands: [first, second],
   };
 }
+
+/** Four times one lane of a vector. */
+export const splatLane = (lane: number, value: Instruction): Instruction =>
+  lanesFrom([lane, lane, lane, lane], value, value);
 
 const float32Bytes = (value: number): number[] => [
   ...new Uint8Array(new Float32Array([value]).buffer),

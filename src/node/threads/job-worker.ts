@@ -3,8 +3,11 @@
 
 import type { MessagePort } from "node:worker_threads";
 import { workerData } from "piscina";
+import { inheritArithmetic } from "../arithmetic.ts";
 import { loadPluginFiles, type PluginFile } from "../load-plugins.ts";
 import { type JobOutcome, type JobRequest, runJob } from "../../experiment/job.ts";
+
+inheritArithmetic();
 
 export default async function work({
   request,

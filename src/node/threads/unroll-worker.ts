@@ -5,6 +5,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { HostRecord } from "../../engine/arrays.ts";
 import type { GroupRequest } from "../../optimizers/meta/unroll-pool.ts";
 import type { TruncationRequest, UnrollGroup } from "../../optimizers/meta/unrolls.ts";
+import { inheritArithmetic } from "../arithmetic.ts";
 import { loadPluginFiles, type PluginFile } from "../load-plugins.ts";
 import { type InnerTaskSource, openInnerTask } from "../open-inner-task.ts";
 
@@ -19,6 +20,8 @@ export type UnrollCall =
   | { readonly call: "run"; readonly request: TruncationRequest }
   | { readonly call: "save" }
   | { readonly call: "load"; readonly saved: HostRecord };
+
+inheritArithmetic();
 
 async function openGroup(): Promise<UnrollGroup> {
   const { source, plugins, settings, pairs } = workerData as UnrollWorkerData;

@@ -7,6 +7,7 @@ import { lookup } from "../../core/records.ts";
 import { stridesOf } from "../../core/shapes.ts";
 import type { Axis } from "../../symmetry/types.ts";
 import { parentsOf, type FloatArray } from "../../symmetry/dense.ts";
+import { colourEntries, type ColouredDim } from "./colour-entries.ts";
 import { type Lanes64, mixInto, textWord } from "./mix.ts";
 import type { MatchPart, MatchProblem, PartReader } from "../problem.ts";
 
@@ -128,19 +129,6 @@ export async function refineOnce(
   return next;
 }
 
-/** One dimension of a part seen by its entries. */
-interface ColouredDim {
-  readonly size: number;
-  /** What each colour adds to the context of an entry, [colours]. */
-  readonly lo: Int32Array;
-  readonly hi: Int32Array;
-  /** How far the colour index moves with every dimension of the part. */
-  readonly steps: readonly number[];
-  readonly signed: boolean;
-  /** Where entries are added, for dimensions that move. */
-  readonly target: AxisColours | null;
-}
-
 /**
  * Adds every entry, mixed with the colours of all its indices, to the colours of each of them, with a factor that tells
  * the dimensions apart; the sum over all entries is the part's own colour.
@@ -189,68 +177,4 @@ function colouredDim(
   }
   const signed = moving?.signed ?? false;
   return { size, lo, hi, steps, signed, target: moving && axis !== null ? next[axis] : null };
-}
-
-const number = new Float64Array(1);
-const words = new Int32Array(number.buffer);
-
-/**
- * All entries under one choice of orientations, row by row along the last dimension. What stays the same in a row (its
- * context, and sums for dimensions whose index does not move) is kept out of the inner loop.
- */
-function colourEntries(
-  dims: readonly ColouredDim[],
-  data: FloatArray,
-  salt: Lanes64,
-  orientation: readonly number[],
-  negative: boolean,
-  total: Lanes64,
-): void {
-  const rank = dims.length;
-  const last = rank - 1;
-  const length = rank === 0 ? 1 : dims[last].size;
-  const index = dims.map(() => 0);
-  const at = Int32Array.from(dims, ({ signed }, d) => (signed ? orientation[d] : 0));
-  const scaled = dims.map(({ steps, signed }) => steps.map((step) => (signed ? 2 * step : step)));
-  const along = dims.flatMap((_, d) => (scaled[d][last] === 0 ? [] : [d])); // move within a row
-  const still = dims.flatMap((_, d) => (scaled[d][last] === 0 ? [d] : []));
-  const out: Lanes64 = { lo: 0, hi: 0 };
-  for (let start = 0; start < data.length; start += length) {
-    let row0 = salt.lo;
-    let row1 = salt.hi;
-    for (const d of still) {
-      row0 = (row0 + dims[d].lo[at[d]]) | 0;
-      row1 = (row1 + dims[d].hi[at[d]]) | 0;
-    }
-    for (let j = 0; j < length; j++) {
-      const value = data[start + j];
-      number[0] = value === 0 ? 0 : negative ? -value : value; // -0 is 0
-      let c0 = row0;
-      let c1 = row1;
-      for (let k = 0; k < along.length; k++) {
-        const { lo, hi } = dims[along[k]];
-        c0 = (c0 + lo[at[along[k]]]) | 0;
-        c1 = (c1 + hi[at[along[k]]]) | 0;
-      }
-      mixInto(out, words[0], words[1], c0, c1);
-      total.lo = (total.lo + out.lo) | 0;
-      total.hi = (total.hi + out.hi) | 0;
-      for (let d = 0; d < rank; d++) {
-        const { target } = dims[d];
-        if (target === null) continue;
-        const i = at[d];
-        target.lo[i] = (target.lo[i] + Math.imul(out.lo, 2 * d + 1)) | 0;
-        target.hi[i] = (target.hi[i] + Math.imul(out.hi, 2 * d + 3)) | 0;
-      }
-      for (let k = 0; k < along.length; k++) at[along[k]] += scaled[along[k]][last];
-    }
-    for (const d of along) at[d] -= scaled[d][last] * length;
-    for (let d = last - 1; d >= 0; d--) {
-      index[d]++;
-      for (let q = 0; q < rank; q++) at[q] += scaled[q][d];
-      if (index[d] < dims[d].size) break;
-      for (let q = 0; q < rank; q++) at[q] -= scaled[q][d] * dims[d].size;
-      index[d] = 0;
-    }
-  }
 }

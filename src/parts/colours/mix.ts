@@ -7,15 +7,19 @@ export interface Lanes64 {
   hi: number;
 }
 
+/** Odd factors of the four multiplications of {@link mixInto}. */
+export const mixFactors = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f] as const;
+const [k0, k1, k2, k3] = mixFactors;
+
 /** Mixes a 64-bit word (low, high) with a 64-bit context into `out`. */
 export function mixInto(out: Lanes64, low: number, high: number, c0: number, c1: number): void {
-  let a = Math.imul(low ^ c0, 0x9e3779b1);
+  let a = Math.imul(low ^ c0, k0);
   a ^= a >>> 15;
-  let b = Math.imul((high ^ c1) + a, 0x85ebca77);
+  let b = Math.imul((high ^ c1) + a, k1);
   b ^= b >>> 13;
-  a = Math.imul(a + (b ^ c1), 0xc2b2ae3d);
+  a = Math.imul(a + (b ^ c1), k2);
   a ^= a >>> 16;
-  b = Math.imul(b ^ a, 0x27d4eb2f);
+  b = Math.imul(b ^ a, k3);
   out.lo = (a + (b >>> 11)) | 0;
   out.hi = (b ^ (a >>> 14)) | 0;
 }

@@ -12,7 +12,7 @@ export interface NormalizedScales {
   /** Scales and matrices only: nothing is reordered. */
   readonly element: GroupElement;
   /** Axes with a continuous group that the weights do not pin down, with the reason. */
-  readonly open: readonly { readonly axis: string; readonly reason: string }[];
+  readonly unidentifiable: readonly { readonly axis: string; readonly reason: string }[];
 }
 
 /** Normalizes scales and bases of one network; reads every part with such an axis a few times. */
@@ -21,7 +21,7 @@ export async function normalizeScales(
   read: PartReader,
 ): Promise<NormalizedScales> {
   const element: Record<string, GroupElement[string]> = { ...identityElement(problem) };
-  const open: NormalizedScales["open"][number][] = [];
+  const unidentifiable: NormalizedScales["unidentifiable"][number][] = [];
   const batches = scaleOrder(problem);
   for (const batch of batches) {
     const fixed: [string, number[]][] = [];
@@ -34,13 +34,14 @@ export async function normalizeScales(
   }
   for (const { axis, uses } of batches.flat()) {
     const dead = await scaleByOutputs(problem, read, element, axis, uses);
-    if (dead > 0) open.push({ axis, reason: `${dead} of its indices have zero weights only` });
+    if (dead > 0)
+      unidentifiable.push({ axis, reason: `${dead} of its indices have zero weights only` });
   }
   for (const name of basisOrder(problem)) {
     const { action, singular } = await balanceBases(problem, read, element, name);
     element[name] = action;
     if (singular > 0)
-      open.push({
+      unidentifiable.push({
         axis: name,
         reason: `the weights of ${singular} of ${action.permutations.length} instances do not span it`,
       });
@@ -49,9 +50,12 @@ export async function normalizeScales(
   for (const [name, { scale, group }] of Object.entries(problem.axes)) {
     if (done.has(name)) continue;
     if (scale === "positive")
-      open.push({ axis: name, reason: "no tensor ties its scales to fixed axes" });
+      unidentifiable.push({ axis: name, reason: "no tensor ties its scales to fixed axes" });
     if (group === "general-linear")
-      open.push({ axis: name, reason: "every tensor that has it has another open basis too" });
+      unidentifiable.push({
+        axis: name,
+        reason: "every tensor that has it has another open basis too",
+      });
   }
-  return { element, open };
+  return { element, unidentifiable };
 }

@@ -5,6 +5,30 @@ import { ShapeError } from "../../core/errors.ts";
 /** How well predictions agree with the truth; larger is better, NaN when undefined. */
 export type Metric = (predicted: ArrayLike<number>, actual: ArrayLike<number>) => number;
 
+/** Position of the largest number of a row; the first of equal ones. */
+function largestOf(values: ArrayLike<number>, start: number, width: number): number {
+  let best = 0;
+  for (let i = 1; i < width; i++) if (values[start + i] > values[start + best]) best = i;
+  return best;
+}
+
+/**
+ * Share of rows [rows, classes] whose largest prediction is where the largest target is: top-1 accuracy, in [0, 1].
+ * @throws {ShapeError} when the lists are empty, of different lengths or no rows of so many classes
+ */
+export const classAccuracy =
+  (classes: number): Metric =>
+  (predicted, actual) => {
+    if (predicted.length !== actual.length || actual.length === 0 || actual.length % classes !== 0)
+      throw new ShapeError(
+        `classAccuracy: expected two lists of as many rows of ${classes} numbers, got ${predicted.length} and ${actual.length} numbers`,
+      );
+    let right = 0;
+    for (let start = 0; start < actual.length; start += classes)
+      if (largestOf(predicted, start, classes) === largestOf(actual, start, classes)) right++;
+    return (right * classes) / actual.length;
+  };
+
 /**
  * Coefficient of determination, 1 - residual / total sum of squares: 1 is perfect, 0 is no better than the mean of
  * `actual`, below 0 is worse. NaN for fewer than two values or a constant `actual`.

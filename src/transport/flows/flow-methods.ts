@@ -4,6 +4,7 @@
 import { randomProjections } from "../directions.ts";
 import { maxSlicedWasserstein } from "../max-sliced.ts";
 import { maxTreeSlicedWasserstein } from "../max-tree-sliced.ts";
+import { type Cloud, type Points, readClouds } from "../points.ts";
 import { treesAround } from "../sample-trees.ts";
 import { type SlicedOptions, slicedWasserstein, slicedWassersteinGradient } from "../sliced.ts";
 import { minSlicedTransportPlan } from "../sliced-variants.ts";
@@ -12,7 +13,7 @@ import { type TreeSlicedOptions, treeSlicedWassersteinGradient } from "../tree-s
 export type Rows = readonly (readonly number[])[];
 
 /** The gradient of a loss with respect to x [n, d], row-major; `lines` random lines, from the seed of the step. */
-export type FlowGradient = (x: Rows, y: Rows, lines: number, seed: number) => Float64Array;
+export type FlowGradient = (x: Points, y: Points, lines: number, seed: number) => Float64Array;
 
 /** Inner steps of the methods that look for the worst lines. */
 const innerSteps = 20;
@@ -31,15 +32,19 @@ const sliced =
     return ofPower(value, p, gradient.data);
   };
 
-const columnMeans = (rows: Rows): number[] =>
-  rows[0].map((_, j) => rows.reduce((sum, row) => sum + row[j] / rows.length, 0));
+function columnMeans({ size, dimension, data }: Cloud): number[] {
+  const means = Array.from({ length: dimension }, () => 0);
+  data.forEach((value, at) => (means[at % dimension] += value / size));
+  return means;
+}
 
 /** The lower control variate of order 2: its coefficient counts as a constant of the step. */
 const controlVariate: FlowGradient = (x, y, lines, seed) => {
-  const dimension = x[0].length;
+  const [moving, target] = readClouds("controlVariate", x, y);
+  const { dimension, size } = moving;
   const projections = randomProjections(dimension, lines, seed);
-  const ofTarget = columnMeans(y);
-  const apart = columnMeans(x).map((c, j) => c - ofTarget[j]);
+  const ofTarget = columnMeans(target);
+  const apart = columnMeans(moving).map((c, j) => c - ofTarget[j]);
   const inner = projections[0].map((_, l) =>
     projections.reduce((sum, row, j) => sum + row[l] * apart[j], 0),
   );
@@ -56,17 +61,19 @@ const controlVariate: FlowGradient = (x, y, lines, seed) => {
   const gradient = ofPower(value, 2, plain.data);
   const ofControl = projections.map((row, j) => {
     const drawn = row.reduce((sum, c, l) => sum + (2 * inner[l] * c) / lines, 0);
-    return (drawn - (2 * apart[j]) / dimension) / x.length;
+    return (drawn - (2 * apart[j]) / dimension) / size;
   });
   return gradient.map((v, at) => v - coefficient * ofControl[at % dimension]);
 };
 
 const swgg: FlowGradient = (x, y, lines, seed) => {
-  const dimension = x[0].length;
-  const gradient = new Float64Array(x.length * dimension);
+  const [moving, target] = readClouds("swgg", x, y);
+  const { dimension } = moving;
+  const gradient = new Float64Array(moving.data.length);
   for (const [i, j, mass] of minSlicedTransportPlan(x, y, { nProjections: lines, seed }).plan)
     for (let k = 0; k < dimension; k++)
-      gradient[i * dimension + k] += 2 * mass * (x[i][k] - y[j][k]);
+      gradient[i * dimension + k] +=
+        2 * mass * (moving.data[i * dimension + k] - target.data[j * dimension + k]);
   return gradient;
 };
 
@@ -78,18 +85,28 @@ const maxSliced: FlowGradient = (x, y, _lines, seed) => {
   return ofPower(value, 2, gradient.data);
 };
 
+/** Adds `weight` times the unit vectors from all points of a cloud to each point of another: [n, d]. */
+function addUnitVectors(sums: Float64Array, x: Cloud, y: Cloud, weight: number): void {
+  const { dimension } = x;
+  const apart = new Float64Array(dimension);
+  for (let i = 0; i < x.size; i++)
+    for (let j = 0; j < y.size; j++) {
+      let squares = 0;
+      for (let k = 0; k < dimension; k++) {
+        apart[k] = x.data[i * dimension + k] - y.data[j * dimension + k];
+        squares += apart[k] * apart[k];
+      }
+      if (squares === 0) continue;
+      const share = weight / Math.sqrt(squares);
+      for (let k = 0; k < dimension; k++) sums[i * dimension + k] += share * apart[k];
+    }
+}
+
 const energy: FlowGradient = (x, y) => {
-  const [n, m, d] = [x.length, y.length, x[0].length];
-  const gradient = new Float64Array(n * d);
-  const add = (i: number, other: readonly number[], weight: number) => {
-    const apart = x[i].map((c, k) => c - other[k]);
-    const length = Math.hypot(...apart);
-    if (length > 0) apart.forEach((c, k) => (gradient[i * d + k] += (weight * c) / length));
-  };
-  for (let i = 0; i < n; i++) {
-    for (const other of y) add(i, other, 2 / (n * m));
-    for (const other of x) add(i, other, -2 / (n * n));
-  }
+  const [moving, target] = readClouds("energy", x, y);
+  const gradient = new Float64Array(moving.data.length);
+  addUnitVectors(gradient, moving, target, 2 / (moving.size * target.size));
+  addUnitVectors(gradient, moving, moving, -2 / (moving.size * moving.size));
   return gradient;
 };
 

@@ -145,10 +145,12 @@ export function* moveCloud(
     points: rows(),
     w2: exactW2Squared(rows(), target),
   });
+  const shape = [start.length, dimension];
+  const still = { shape, data: Float64Array.from(target.flat()) };
   const step = adamSteps(x.length, rate);
   yield moment(0);
   for (let iteration = 1; iteration <= iterations; iteration++) {
-    step(x, gradient(rows(), target, lines, deriveSeed(seed, "lines", iteration)));
+    step(x, gradient({ shape, data: x }, still, lines, deriveSeed(seed, "lines", iteration)));
     if (iteration % every === 0 || iteration === iterations) yield moment(iteration);
   }
 }

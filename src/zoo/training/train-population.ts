@@ -62,6 +62,7 @@ export async function trainPopulation(options: PopulationOptions): Promise<Train
         options.onStep?.(doneWork / totalWork);
       },
       ...(options.start && { start: options.start }),
+      isShared: recipe.start === "shared",
       ...(signal !== undefined && { signal }),
     });
   }

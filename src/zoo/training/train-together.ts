@@ -47,6 +47,8 @@ export interface TogetherOptions {
   readonly members: readonly Member[];
   /** Weights to train on from, by position in the zoo. @default fresh ones */
   readonly start?: (index: number) => Weights;
+  /** Fresh weights are those of the first run for all of them. @default false */
+  readonly isShared?: boolean;
   /** The steps after which a run's weights are kept, ascending; the last is its last step. */
   readonly checkpointSteps: (hyper: HyperParameters) => readonly number[];
   /** Takes one tensor of one checkpoint; the values are copied by whoever wants to hold them. */
@@ -109,13 +111,13 @@ export async function trainTogether(options: TogetherOptions): Promise<void> {
 
 /** Every member's weights before its first step, and the state of a rule that has seen nothing. */
 async function initialState(
-  { task, seed, start }: TogetherOptions,
+  { task, seed, start, isShared = false }: TogetherOptions,
   ordered: readonly Member[],
 ): Promise<HostState> {
   const initial = ordered.map(
     ({ index, hyper }) =>
       start?.(index) ??
-      task.init(randomStream(networkSeed(seed, index, "init")), hyper.initialScale),
+      task.init(randomStream(networkSeed(seed, isShared ? 0 : index, "init")), hyper.initialScale),
   );
   const weights = Object.fromEntries(
     Object.entries(task.spec.tensors).map(([name, { shape }]) => {

@@ -7,6 +7,7 @@ import { describe, expect, test } from "vitest";
 import { readSafetensors } from "../../../src/formats/safetensors/safetensors.ts";
 import { writeSafetensors } from "../../../src/formats/safetensors/safetensors-write.ts";
 import { inTemporaryFolder, weightspace } from "../../support/command-line.ts";
+import { float32, gguf, type GgufTensor } from "../../support/files/write-gguf.ts";
 
 const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));
 const names = (name: string) => fixture(`names/${name}`);
@@ -240,4 +241,69 @@ describe("fingerprints agree where the function does", () => {
     const { axes } = JSON.parse(stdout);
     expect(axes.h1).toEqual({ size: 8, group: "permutation", scale: "sign" });
   });
+});
+
+describe("quantised blocks of a GGUF file", () => {
+  /** Two blocks of 32 whole numbers with a scale of 1/16. */
+  const wholes = Array.from({ length: 64 }, (_, i) => ((i * 37) % 201) - 100);
+  const scale = [0x00, 0x2c]; // 1/16 as a float of 16 bits
+  const q8 = {
+    shape: [2, 32],
+    type: 8,
+    data: Uint8Array.from([0, 1].flatMap((i) => [...scale, ...wholes.slice(32 * i, 32 * i + 32)])),
+  };
+  const bias = float32([2], [1, 2]);
+  /** The real numbers, each off by a share of its step. */
+  const real = (share: number) =>
+    float32(
+      [2, 32],
+      wholes.map((whole, i) => (whole + share * Math.cos(i)) / 16),
+    );
+
+  test("are the real numbers that lie within a step, and no others", () =>
+    inTemporaryFolder(async (out) => {
+      const write = (name: string, weight: GgufTensor) =>
+        writeFile(join(out, name), gguf({ "fc.weight": weight, "fc.bias": bias }));
+      await write("q8.gguf", q8);
+      await write("near.gguf", real(0.5));
+      await write("far.gguf", real(2));
+      for (const files of [
+        ["q8.gguf", "near.gguf"],
+        ["near.gguf", "q8.gguf"],
+      ]) {
+        const { code, stdout } = await weightspace(["compare", ...files], out);
+        expect([code, stdout.split("\n")[0]]).toEqual([
+          0,
+          "identical after 1 quantised weight: every number is equal or within its step",
+        ]);
+      }
+      expect((await weightspace(["compare", "q8.gguf", "near.gguf", "--strict"], out)).code).toBe(
+        12,
+      );
+      expect((await weightspace(["compare", "q8.gguf", "far.gguf"], out)).code).toBe(12);
+      const same = await weightspace(["compare", "q8.gguf", "q8.gguf"], out);
+      expect([same.code, same.stdout.split("\n")[0]]).toEqual([
+        0,
+        "identical: every number is equal",
+      ]);
+    }));
+
+  test("that are not read are identical by their bytes, and refused where these differ", () =>
+    inTemporaryFolder(async (out) => {
+      const blocks = (seed: number) => ({
+        shape: [1, 256],
+        type: 17,
+        data: Uint8Array.from({ length: 74 }, (_, i) => (i * seed) % 251),
+      });
+      for (const [name, seed] of [
+        ["a.gguf", 3],
+        ["same.gguf", 3],
+        ["other.gguf", 5],
+      ] as const)
+        await writeFile(join(out, name), gguf({ "fc.weight": blocks(seed), "fc.bias": bias }));
+      expect((await weightspace(["compare", "a.gguf", "same.gguf"], out)).code).toBe(0);
+      const other = await weightspace(["compare", "a.gguf", "other.gguf"], out);
+      expect(other.code).toBe(1);
+      expect(other.stderr).toMatch(/"fc.weight" is stored as IQ2_XS in both files.*bytes differ/);
+    }));
 });

@@ -4,8 +4,10 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { sizeOf } from "../../../src/core/shapes.ts";
 import { openTensorSource } from "../../../src/formats/open.ts";
 import { inTemporaryFolder, weightspace } from "../../support/command-line.ts";
+import { ggufTensors } from "../../support/families/per-head.ts";
 import { float32, gguf } from "../../support/files/write-gguf.ts";
 
 const folder = fileURLToPath(new URL("../../fixtures/files/", import.meta.url));
@@ -23,6 +25,30 @@ async function asGguf(path: string): Promise<void> {
   );
   await writeFile(path, gguf(Object.fromEntries(tensors)));
 }
+
+test("the header of a GGUF file tells heads and architecture, and an architecture that is not covered is refused", () =>
+  inTemporaryFolder(async (out) => {
+    const tensors = Object.fromEntries(
+      ggufTensors.map(({ name, shape }) => [name, float32(shape, new Float32Array(sizeOf(shape)))]),
+    );
+    const header = (kind: string) => ({
+      "general.architecture": kind,
+      [`${kind}.attention.head_count`]: 6,
+      [`${kind}.attention.head_count_kv`]: 3,
+    });
+    const groupsOf = async (kind: string) => {
+      const path = join(out, `${kind}.gguf`);
+      await writeFile(path, gguf(tensors, header(kind)));
+      const { code, stdout, stderr } = await weightspace(["symmetries", path, "--json"], out);
+      if (code !== 0) return stderr;
+      const { axes } = JSON.parse(stdout) as { axes: Record<string, { group: string }> };
+      return [axes["layer0.head"].group, axes["layer0.v"].group, axes["residual"].group];
+    };
+    expect(await groupsOf("llama")).toEqual(["permutation", "general-linear", "permutation"]);
+    // Slopes of a head tell heads apart.
+    expect(await groupsOf("mpt")).toEqual(["fixed", "general-linear", "permutation"]);
+    expect(await groupsOf("mamba")).toMatch(/describes a model of type "mamba"/);
+  }));
 
 describe("one network: saved plain, in the old layout, whole, inside a dict, as GGUF", () => {
   const files = ["case-legacy_layout.pt", "case-whole_module.pt", "case-nested_state_dict.pt"];

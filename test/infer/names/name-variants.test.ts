@@ -1,7 +1,7 @@
 // Name styles that also differ in layout: the template says what the network it stands for says.
 
 import { withoutPartScales } from "../../support/structure.ts";
-import { nn, numpy as np } from "@jax-js/jax";
+import { lax, nn, numpy as np } from "@jax-js/jax";
 import { expect, test } from "vitest";
 import {
   inferSpecFromNames,
@@ -142,4 +142,76 @@ test("separate and fused projections of ViT give the same axes", () => {
     (part) => axes(other, `vit.encoder.layer.0.attention.attention.${part}.bias`)[0],
   );
   expect(axes(spec, "blocks.0.attn.qkv.bias")).toEqual([parts.join(" + ")]);
+});
+
+/** x kernel + bias, as Keras stores them: [in, out]. */
+const kerasDense = (w: W, name: string, x: np.Array): np.Array =>
+  np.add(np.matmul(x, w[`${name}/kernel`].ref), w[`${name}/bias`].ref);
+
+/** A convolution of Keras, kernel [height, width, in, out], over [batch, channel, height, width]. */
+const kerasConv = (w: W, name: string, x: np.Array): np.Array =>
+  lax.convGeneralDilated(x, w[`${name}/kernel`].ref.transpose([3, 2, 0, 1]), [1, 1], "VALID");
+
+const kerasMlp: NamedShape[] = [
+  // As files list them: not in the order of the layers.
+  { name: "dense_10/kernel", shape: [5, 3] },
+  { name: "dense_10/bias", shape: [3] },
+  { name: "dense/kernel", shape: [7, 6] },
+  { name: "dense/bias", shape: [6] },
+  { name: "dense_2/kernel", shape: [6, 5] },
+  { name: "dense_2/bias", shape: [5] },
+];
+
+test("a perceptron of Keras: kernels [in, out], the first layer without a number", async () => {
+  const chain =
+    (f: (x: np.Array) => np.Array): Network =>
+    (w, x) =>
+      kerasDense(w, "dense_10", f(kerasDense(w, "dense_2", f(kerasDense(w, "dense", x)))));
+  const family = "mlp";
+  await expectAgreement(kerasMlp, { family, activation: "relu" }, chain(nn.relu), [4, 7]);
+  await expectAgreement(kerasMlp, { family }, chain(nn.sigmoid), [4, 7]);
+});
+
+const kerasNorm = (name: string, size: number): NamedShape[] =>
+  ["gamma", "beta", "moving_mean", "moving_variance"].map((part) => ({
+    name: `${name}/${part}`,
+    shape: [size],
+  }));
+
+const kerasCnn: NamedShape[] = [
+  { name: "conv2d/kernel", shape: [3, 3, 2, 4] },
+  ...kerasNorm("batch_normalization", 4),
+  { name: "conv2d_1/kernel", shape: [3, 3, 4, 5] },
+  ...kerasNorm("batch_normalization_1", 5),
+  { name: "dense/kernel", shape: [20, 6] },
+  { name: "dense/bias", shape: [6] },
+  { name: "dense_1/kernel", shape: [6, 3] },
+  { name: "dense_1/bias", shape: [3] },
+];
+
+test("a convolutional network of Keras: channels are the inner part of flattened images", async () => {
+  const normed = (w: W, name: string, x: np.Array): np.Array => {
+    const part = (ending: string) => w[`${name}/${ending}`].ref.reshape([1, -1, 1, 1]);
+    const scale = np.divide(
+      part("gamma"),
+      np.sqrt(np.add(np.square(part("moving_variance")), 1e-3)),
+    );
+    return np.add(np.multiply(np.subtract(x, part("moving_mean")), scale), part("beta"));
+  };
+  const cnn: Network = (w, x) => {
+    let y = nn.relu(normed(w, "batch_normalization", kerasConv(w, "conv2d", x)));
+    y = nn.relu(normed(w, "batch_normalization_1", kerasConv(w, "conv2d_1", y)));
+    const flat = y.transpose([0, 2, 3, 1]).reshape([2, 20]);
+    return kerasDense(w, "dense_1", nn.sigmoid(kerasDense(w, "dense", flat)));
+  };
+  await expectAgreement(kerasCnn, { family: "cnn" }, cnn, [2, 2, 6, 6]);
+  const lacking = kerasCnn.filter(({ name }) => !name.startsWith("batch_normalization_1"));
+  expect(() => inferSpecFromNames(lacking, { family: "cnn" })).toThrow(
+    /1 normalisations for 2 layers/,
+  );
+  const unordered = kerasMlp.map(({ name, shape }) => ({
+    name: name.replace("dense_10", "output"),
+    shape,
+  }));
+  expect(() => inferSpecFromNames(unordered, { family: "mlp" })).toThrow(/have no order/);
 });

@@ -17,17 +17,19 @@ describe("a family's template says what the traced network says", () => {
   it.each([...familyCases, ...moreFamilies])("$name", async (one) => {
     const { tensors: list, options, fn, input, warns } = one;
     const named = inferSpecFromNames(list, options);
-    const traced = await inferSpecFromFunction((w, x) => fn(w, x), weightsOf(list), [
-      { shape: input },
-    ]);
-    expect(traced.unsupported).toEqual([]);
     if (warns === undefined) expect(named.warnings).toEqual([]);
     else expect(named.warnings.join()).toMatch(warns);
     expect(named.unknown).toEqual([]);
-    // Single numbers have nothing to say; traced specs leave them out.
-    const arrays = Object.entries(named.spec.tensors).filter(([, { shape }]) => shape.length > 0);
-    const stated = { axes: named.spec.axes, tensors: Object.fromEntries(arrays) };
-    expect(specDifference(stated, withoutPartScales(traced.spec))).toBeNull();
+    if (one.traced === undefined) {
+      const traced = await inferSpecFromFunction((w, x) => fn(w, x), weightsOf(list), [
+        { shape: input },
+      ]);
+      expect(traced.unsupported).toEqual([]);
+      // Single numbers have nothing to say; traced specs leave them out.
+      const arrays = Object.entries(named.spec.tensors).filter(([, { shape }]) => shape.length > 0);
+      const stated = { axes: named.spec.axes, tensors: Object.fromEntries(arrays) };
+      expect(specDifference(stated, withoutPartScales(traced.spec))).toBeNull();
+    }
     const { axes, together, control } = await verdictOn(fn, input, named.spec, 5);
     for (const [axis, error] of Object.entries(axes)) expect(error, axis).toBeLessThan(1e-4);
     expect(together).toBeLessThan(2e-4);

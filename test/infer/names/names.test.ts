@@ -6,6 +6,7 @@ import {
   inferSpecFromNames,
   type InferNamesOptions,
 } from "../../../src/infer/names/infer-names.ts";
+import { bloom, falcon, groupedFalcon, perHeadTensors } from "../../support/families/per-head.ts";
 import type { NamedShape } from "../../../src/infer/names/template.ts";
 import { formatAxisExpression } from "../../../src/symmetry/expression.ts";
 import { specDifference } from "../../../src/symmetry/same-spec.ts";
@@ -165,6 +166,44 @@ describe("what names do not say", () => {
     expect(() => inferSpecFromNames(gpt2Tensors(), { config: [] })).toThrow(/config\.json/);
     const bigBird = { model_type: "big_bird", num_attention_heads: 3 };
     expect(() => inferSpecFromNames(bertTensors(), { config: bigBird })).toThrow(/"big_bird"/);
+  });
+
+  it("takes ties from a config, but not those of a class without a head", () => {
+    const config = { num_attention_heads: 3, model_type: "gpt2", tie_word_embeddings: true };
+    const group = (architectures: readonly string[]) =>
+      inferSpecFromNames(gpt2Tensors(), { config: { ...config, architectures } }).spec.axes.residual
+        .group;
+    expect(group(["GPT2LMHeadModel"])).toBe("permutation");
+    expect(group(["GPT2Model"])).toBe("fixed");
+  });
+
+  it("fixes the order of heads that weigh distances by slopes of their own", () => {
+    const tensors = perHeadTensors(groupedFalcon);
+    const groupOf = (config: object) =>
+      inferSpecFromNames(tensors, { config: { ...config, num_attention_heads: 6 } }).spec.axes[
+        "layer0.head"
+      ].group;
+    expect([groupOf({}), groupOf({ alibi: false }), groupOf({ alibi: true })]).toEqual([
+      "permutation",
+      "permutation",
+      "fixed",
+    ]);
+    // Blocks one after another are published with slopes: names leave it open, so the order is fixed until a config denies it.
+    const sequential = perHeadTensors({ ...falcon, groups: 3, norms: bloom.norms });
+    const orderOf = (config: object) =>
+      inferSpecFromNames(sequential, { config: { ...config, num_attention_heads: 3 } }).spec.axes[
+        "layer0.head"
+      ].group;
+    expect([orderOf({}), orderOf({ alibi: true }), orderOf({ alibi: false })]).toEqual([
+      "fixed",
+      "fixed",
+      "permutation",
+    ]);
+  });
+
+  it("counts of stages, which a config lists, are those of tensors", () => {
+    const config = { num_heads: [2, 4], n_head: 3, architectures: ["GPT2LMHeadModel"] };
+    expect(inferSpecFromNames(gpt2Tensors(), { config }).warnings).toEqual([]);
   });
 
   it("finds the head size in normalised queries", () => {

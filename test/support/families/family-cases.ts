@@ -12,6 +12,8 @@ export interface FamilyCase {
   readonly options: InferNamesOptions;
   readonly fn: Network;
   readonly input: readonly number[];
+  /** Why the spec is not compared with that of the traced network: it says more, or less. It is proved all the same. */
+  readonly traced?: string;
   /** What names say beside the spec. */
   readonly warns?: RegExp;
 }

@@ -4,6 +4,7 @@ import type { FamilyCase } from "./family-cases.ts";
 import * as decoders from "./decoders.ts";
 import * as encoders from "./encoders.ts";
 import * as images from "./image-networks.ts";
+import * as perHead from "./per-head.ts";
 
 const counts = { heads: 6, groups: 3 };
 const even = { heads: 3, groups: 3 };
@@ -45,6 +46,36 @@ export const moreFamilies: readonly FamilyCase[] = [
     tensors: decoders.mixtralTensors(counts),
     options: told,
     fn: (w, x) => decoders.mixtral(w, x, counts),
+    input: tokens,
+  },
+  ...(
+    [
+      ["GPT-NeoX", perHead.neox, "ties queries, keys and values of a head"],
+      ["BLOOM", perHead.bloom, "names the fixed heads of every projection anew"],
+      ["Falcon with one key and value", perHead.falcon, "does not follow the split of a group"],
+      ["Falcon with groups", perHead.groupedFalcon, "does not follow the split of a group"],
+    ] as const
+  ).map(([name, kind, traced]): FamilyCase => ({
+    name,
+    traced,
+    tensors: perHead.perHeadTensors(kind),
+    options: { heads: kind.heads },
+    fn: (w, x) => perHead.perHead(w, x, kind),
+    input: tokens,
+  })),
+  {
+    name: "OPT with narrow words",
+    tensors: perHead.optTensors,
+    options: { heads: 3, tied: true },
+    fn: perHead.opt,
+    traced: "scales the words too, which are only projected",
+    input: tokens,
+  },
+  {
+    name: "Llama in a GGUF file",
+    tensors: perHead.ggufTensors,
+    options: { heads: 6, keyValueHeads: 3 },
+    fn: perHead.ggufLlama,
     input: tokens,
   },
   {

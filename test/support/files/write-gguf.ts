@@ -1,4 +1,4 @@
-// Writes GGUF files by hand: a header of version 3 without metadata, and tensors of any type from their bytes.
+// Writes GGUF files by hand: a header of version 3, its metadata as texts, and tensors of any type from their bytes.
 
 export interface GgufTensor {
   /** Slowest axis first. */
@@ -23,13 +23,23 @@ export const float32 = (shape: readonly number[], numbers: ArrayLike<number>): G
   data: new Uint8Array(Float32Array.from(numbers).buffer),
 });
 
-export function gguf(tensors: Readonly<Record<string, GgufTensor>>): Uint8Array {
+/** `metadata` are whole numbers and texts by their keys. */
+export function gguf(
+  tensors: Readonly<Record<string, GgufTensor>>,
+  metadata: Readonly<Record<string, number | string>> = {},
+): Uint8Array {
   const all = Object.entries(tensors);
   const header = [
     ...text("GGUF").slice(8),
     ...little(3, 4),
     ...little(all.length, 8),
-    ...little(0, 8),
+    ...little(Object.keys(metadata).length, 8),
+    ...Object.entries(metadata).flatMap(([key, value]) => [
+      ...text(key),
+      ...(typeof value === "number"
+        ? [...little(4, 4), ...little(value, 4)]
+        : [...little(8, 4), ...text(value)]),
+    ]),
   ];
   let offset = 0;
   for (const [name, { shape, type, data }] of all) {

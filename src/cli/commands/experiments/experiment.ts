@@ -2,6 +2,7 @@
 
 import type { RegisterCommand } from "../../app/context.ts";
 import { generalizationCommand } from "./experiment-generalization.ts";
+import { inrCommand } from "./experiment-inr.ts";
 import { learningCurveCommand } from "./experiment-learning-curve.ts";
 
 export const experimentCommand: RegisterCommand = (program, cli) => {
@@ -11,4 +12,5 @@ export const experimentCommand: RegisterCommand = (program, cli) => {
     .description("Runs experiments on populations of trained networks.");
   generalizationCommand(experiment, cli);
   learningCurveCommand(experiment, cli);
+  inrCommand(experiment, cli);
 };

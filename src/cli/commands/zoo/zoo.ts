@@ -3,7 +3,7 @@
 import { availableParallelism } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
 import { partsOption, seedNumber, wholeNumber } from "../../app/arguments.ts";
-import { didYouMean } from "../../../core/nearest-name.ts";
+import { noSuchName } from "../../../core/nearest-name.ts";
 import { maxNetworks } from "../../../zoo/limits.ts";
 import type { ZooStore } from "../../../core/store.ts";
 import type { ZooManifest } from "../../../zoo/manifest.ts";
@@ -97,7 +97,7 @@ async function build(
   const isFile = /[./\\]/.test(recipe);
   if (!isFile && !recipeNames().includes(recipe))
     throw new UsageError(
-      `there is no recipe "${recipe}"${didYouMean(recipe, recipeNames())}; expected one of ${recipeNames().join(", ")}, or a JSON file`,
+      `zoo build: ${noSuchName("recipe", recipe, recipeNames())}, or a JSON file`,
     );
   const chosen = isFile
     ? parseRecipe(await readJson(recipe, { bytes: maxOptionBytes }))

@@ -2,6 +2,7 @@
 // the manner of torch.nn.Sequential. Only used when asked for: whoever asks says that nothing else connects the layers.
 
 import type { Axis } from "../../../symmetry/types.ts";
+import { isKerasNames, kerasLayers } from "../keras-layers.ts";
 import { type ChainLayer, numberedLayers } from "../numbered-layers.ts";
 import {
   type SpecBuilder,
@@ -17,6 +18,21 @@ function scaleOf(activation: ModelFacts["activation"], convolutional: boolean): 
   return activation === undefined || convolutional ? {} : { scale: "sign" };
 }
 
+/** What stands behind the name of a layer, and of its normalisation. */
+const torchNames = {
+  weight: ".weight",
+  bias: ".bias",
+  affine: [".weight", ".bias"],
+  statistics: [".running_mean", ".running_var"],
+} as const;
+
+const kerasNames = {
+  weight: "/kernel",
+  bias: "/bias",
+  affine: ["/gamma", "/beta"],
+  statistics: ["/moving_mean", "/moving_variance"],
+} as const;
+
 /** Claims a chain of layers; normalisations after convolutions take the scale part away. */
 function readChain(
   builder: SpecBuilder,
@@ -28,7 +44,7 @@ function readChain(
   let size = layers[0].shape[1];
   let below = builder.axis("in", size, { group: "fixed" });
   let spatial = layers[0].shape.length > 2;
-  for (const [i, { name, shape, norm }] of layers.entries()) {
+  for (const [i, { name, shape, norm, isKeras = false }] of layers.entries()) {
     const last = i === layers.length - 1;
     const extra: Partial<Axis> = last
       ? { group: "fixed" }
@@ -36,21 +52,23 @@ function readChain(
         ? scaleOf(activation, convolutional)
         : {};
     const to = builder.axis(last ? "out" : `h${i + 1}`, shape[0], extra);
+    const names = isKeras ? kerasNames : torchNames;
     const positions = shape[1] / size;
     const flattened = spatial && shape.length === 2 && positions > 1 && Number.isInteger(positions);
     if (shape[1] !== size && !flattened)
       builder.problem(
-        `tensor "${name}.weight": ${shape[1]} inputs do not follow the ${size} outputs of the layer before; only plain chains are read from names`,
-        `${name}.weight`,
+        `tensor "${name}${names.weight}": ${shape[1]} inputs do not follow the ${size} outputs of the layer before; only plain chains are read from names`,
+        `${name}${names.weight}`,
       );
     else {
-      const from = flattened ? `${below} * ${positions}` : below;
-      builder.assign(`${name}.weight`, [to, from, ...shape.slice(2).map(String)]);
+      const blocks = isKeras ? `${positions} * ${below}` : `${below} * ${positions}`;
+      const axes = [to, flattened ? blocks : below, ...shape.slice(2).map(String)];
+      builder.assign(`${name}${names.weight}`, isKeras ? axes.toReversed() : axes);
     }
-    builder.assignIf(`${name}.bias`, [to]);
+    builder.assignIf(`${name}${names.bias}`, [to]);
     if (norm !== null) {
-      for (const part of ["weight", "bias"]) builder.assignIf(`${norm}.${part}`, [to]);
-      for (const part of ["running_mean", "running_var"]) builder.assign(`${norm}.${part}`, [to]);
+      for (const part of names.affine) builder.assignIf(`${norm}${part}`, [to]);
+      for (const part of names.statistics) builder.assign(`${norm}${part}`, [to]);
       builder.ignore(`${norm}.num_batches_tracked`);
     }
     below = extra.scale === undefined ? to : `${to}^-1`;
@@ -59,28 +77,35 @@ function readChain(
   }
 }
 
+/** Layers of matrices, in the names of PyTorch or Keras. */
+function dense(builder: SpecBuilder): ChainLayer[] {
+  const isMatrix = (rank: number) => rank === 2;
+  return isKerasNames(builder.names)
+    ? kerasLayers(builder, isMatrix, false)
+    : numberedLayers(builder, isMatrix);
+}
+
 export const mlp: Template = {
   family: "mlp",
-  covers: "perceptrons: numbered weights [out, in] with biases, nothing else between them",
+  covers:
+    "perceptrons: numbered weights [out, in] with biases, or layers of Keras; nothing else between them",
   optIn: true,
   modelTypes: [],
-  read: (builder) =>
-    readChain(
-      builder,
-      numberedLayers(builder, (rank) => rank === 2),
-      false,
-    ),
+  read: (builder) => readChain(builder, dense(builder), false),
 };
 
 export const cnn: Template = {
   family: "cnn",
   covers:
-    "numbered dense convolutions, batch normalisations, then linear layers; no shortcuts, no groups",
+    "numbered dense convolutions, batch normalisations, then linear layers, or those of Keras; no shortcuts, no groups",
   optIn: true,
   modelTypes: [],
   read(builder) {
-    const convolutions = numberedLayers(builder, (rank) => rank > 2);
-    readChain(builder, [...convolutions, ...numberedLayers(builder, (rank) => rank === 2)], true);
+    const isConvolution = (rank: number) => rank > 2;
+    const convolutions = isKerasNames(builder.names)
+      ? kerasLayers(builder, isConvolution, true)
+      : numberedLayers(builder, isConvolution);
+    readChain(builder, [...convolutions, ...dense(builder)], true);
   },
 };
 

@@ -1,0 +1,154 @@
+// Networks that are pictures: each SIREN (Sitzmann et al. 2020) learns the brightness of one grey image from the place of its
+// pixels, and its weights are then the picture. How well it does is a signal-to-noise ratio; what it shows, a class.
+
+import { numpy as np, tree } from "@jax-js/jax";
+import { OptionError } from "../core/errors.ts";
+import type { ImageSet } from "../datasets/image-set.ts";
+import type { WeightBatch } from "../models/model.ts";
+import { squaredErrorGradient } from "../populations/layers/elementwise.ts";
+import { runBackward, runForward } from "../populations/layers/layer.ts";
+import { initSiren, siren } from "../populations/networks/siren.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
+import { inferSpecFromFunction } from "../trace/infer-function.ts";
+import { type PictureEvaluation, pictureMetrics } from "./picture-metrics.ts";
+import type { Batch, RunData, RunDraw, Task } from "./task.ts";
+
+/** The published shape: two coordinates, two sine layers of 32 units, one brightness: 1,185 numbers. */
+const shape = { inputs: 2, hidden: 32, outputs: 1, depth: 2, omega: 30 } as const;
+const network = siren(shape);
+
+/** Grey images, [height, width] each. */
+export interface Pictures extends Omit<ImageSet, "labels"> {
+  readonly labels: Uint8Array;
+}
+
+/** What a run learns from: some pixels of one image. */
+export interface PictureData extends RunData {
+  /** Position of the image in its set. */
+  readonly image: number;
+  /** Positions of the pixels, row-major. */
+  readonly pixels: readonly number[];
+}
+
+let traced: Promise<SymmetrySpec> | undefined;
+
+/** The network's symmetries, read off its own forward pass: units of both sine layers may be reordered and flipped. */
+export function pictureSpec(): Promise<SymmetrySpec> {
+  traced ??= inferSpecFromFunction(
+    (weights, x) => network.apply(weights, x),
+    Object.fromEntries(Object.entries(network.shapes).map(([name, of]) => [name, { shape: of }])),
+    [{ shape: [3, shape.inputs] }],
+  ).then(({ spec }) => spec);
+  return traced;
+}
+
+/** Places of pixels, row-major [height * width, 2]: row and column, from -1 to 1 at the outer edges of the image. */
+export function pixelPlaces(height: number, width: number): Float32Array<ArrayBuffer> {
+  const places = new Float32Array(height * width * 2);
+  for (let row = 0, at = 0; row < height; row++)
+    for (let column = 0; column < width; column++) {
+      places[at++] = (2 * row + 1) / height - 1;
+      places[at++] = (2 * column + 1) / width - 1;
+    }
+  return places;
+}
+
+/** The pictures of two sets of one shape, those of the first before. */
+export function joinImages(first: Pictures, second: Pictures): Pictures {
+  const inputs = new Float32Array(first.inputs.length + second.inputs.length);
+  inputs.set(first.inputs);
+  inputs.set(second.inputs, first.inputs.length);
+  const labels = Uint8Array.from([...first.labels, ...second.labels]);
+  return { count: first.count + second.count, shape: first.shape, inputs, labels };
+}
+
+/** The image of a run and its pixels. @throws {OptionError} for wrong labels, which images do not have */
+function drawPixels(images: Pictures, pixels: number, run: RunDraw): PictureData {
+  if (run.labelNoise > 0)
+    throw new OptionError(
+      `pictures: ${100 * run.labelNoise} % of labels are to be wrong, but networks that learn an image see no label; set the recipe's label noise to 0`,
+    );
+  const count = Math.min(pixels, Math.max(1, Math.round(run.dataFraction * pixels)));
+  const chosen = run.random("pixels").permutation(pixels).slice(0, count);
+  return { count, image: run.index % images.count, pixels: chosen };
+}
+
+/** Rendered pixels [n, pixels, 1] at places [n or 1, pixels, 2], by the definition. Pure. @consumes */
+function render(weights: WeightBatch, places: np.Array): np.Array {
+  const sums = (name: string, x: np.Array) =>
+    np.add(
+      np.matmul(x, np.transpose(weights[`${name}.weight`], [0, 2, 1])),
+      np.expandDims(weights[`${name}.bias`], 1),
+    );
+  const wave = (name: string, x: np.Array) => np.sin(np.multiply(sums(name, x), shape.omega));
+  return sums("out", wave("sine2", wave("sine1", places)));
+}
+
+/** The task of fitting the images of a set: run i fits image i, and begins again with the first after the last. */
+export async function picturesTask(name: string, images: Pictures): Promise<Task<PictureData>> {
+  const [height, width] = images.shape;
+  if (images.shape.length !== 2 || images.count === 0)
+    throw new OptionError(
+      `pictures: images of shape [${images.shape.join(", ")}], expected grey ones, [height, width], at least one`,
+    );
+  const pixels = height * width;
+  const places = pixelPlaces(height, width);
+  return Object.freeze({
+    name,
+    spec: await pictureSpec(),
+    metrics: pictureMetrics,
+    target: "psnr",
+    dataFor: (run: RunDraw) => drawPixels(images, pixels, run),
+    init: (random, scale) => initSiren(shape, random, scale),
+    batchShapes: (size) => ({ places: [size, 2], values: [size, 1] }),
+    writeExample: (arrays, at, _size, data, example) => {
+      const pixel = data.pixels[example];
+      arrays["places"].set(places.subarray(2 * pixel, 2 * pixel + 2), 2 * at);
+      arrays["values"][at] = 2 * images.inputs[data.image * pixels + pixel] - 1;
+    },
+    loss: (weights: WeightBatch, batch: Batch) => {
+      const errors = np.subtract(render(weights, batch["places"]), batch["values"]);
+      return np.mean(np.square(errors), [1, 2]); // [n]
+    },
+    gradients: (weights: WeightBatch, batch: Batch) => {
+      const result = runBackward(network, weights, batch["places"], (outputs) =>
+        squaredErrorGradient(outputs, batch["values"]),
+      );
+      tree.dispose(weights);
+      return result;
+    },
+    evaluate: (weights, data) => evaluate(images, places, weights, data),
+  } satisfies Task<PictureData>);
+}
+
+/** What networks draw, brightness as they were taught, -1 to 1: [n, pixels]. @keeps weights */
+export async function renderPictures(
+  weights: WeightBatch,
+  places: Float32Array<ArrayBuffer>,
+): Promise<Float32Array> {
+  const outputs = runForward(
+    network,
+    weights,
+    np.array(places, { shape: [1, places.length / 2, 2] }),
+  );
+  return (await outputs.data()) as Float32Array;
+}
+
+async function evaluate(
+  { inputs, labels }: Pictures,
+  places: Float32Array<ArrayBuffer>,
+  weights: WeightBatch,
+  data: readonly PictureData[],
+): Promise<PictureEvaluation[]> {
+  const drawn = await renderPictures(weights, places);
+  tree.dispose(weights);
+  const pixels = places.length / 2;
+  return data.map(({ image }, network) => {
+    let squares = 0;
+    for (let pixel = 0; pixel < pixels; pixel++) {
+      const wanted = 2 * inputs[image * pixels + pixel] - 1;
+      squares += (drawn[network * pixels + pixel] - wanted) ** 2 / pixels;
+    }
+    return { psnr: 10 * Math.log10(4 / squares), label: labels[image] };
+  });
+}
