@@ -1,7 +1,7 @@
 // Habits that all commands share: one spelling of the output, nothing replaced unasked, `-`, suggestions, colour, errors.
 
 import { spawn } from "node:child_process";
-import { cp, readFile, writeFile } from "node:fs/promises";
+import { cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
@@ -120,6 +120,10 @@ describe("options have one spelling", () => {
   });
 });
 
+const weightsPath = fileURLToPath(
+  new URL("../../docs/guide/files/mlp.safetensors", import.meta.url),
+);
+
 describe("files", () => {
   test("that exist are replaced with --force only; the earlier spelling --out writes too", () =>
     inTemporaryFolder(async (folder) => {
@@ -183,22 +187,6 @@ describe("files", () => {
       const compared = await piped(args, folder, spec.stdout);
       expect(JSON.parse(compared.stdout.toString())).toMatchObject({ verdict: "identical" });
       expect(compared.stdout.toString()).toContain('"spec": "standard input"');
-      for (const [command, ...more] of [
-        ["align", "o.safetensors", "-", "--model", "a.onnx"],
-        ["merge", "-", "o.safetensors", "--model", "a.onnx"],
-        ["convert", "-", "o.safetensors"],
-        ["sketch", "-", "--model", "a.onnx", "--size", "64"],
-      ]) {
-        const ending = command === "sketch" ? "sketch.json" : "safetensors";
-        const written = join(folder, `${command}.${ending}`);
-        const through = await piped([command, ...more, "-o", "-"], folder, canonical.stdout);
-        expect([command, through.code]).toEqual([command, 0]);
-        expect(through.stderr).toContain("wrote standard output");
-        await piped([command, ...more, "-o", written], folder, canonical.stdout);
-        expect(through.stdout.equals(await readFile(written))).toBe(true);
-      }
-      const nameless = await piped(["sketch", "-"], folder, canonical.stdout);
-      expect([nameless.code, nameless.stderr]).toEqual([2, expect.stringContaining("-o -")]);
       const twice = await piped(["compare", "-", "-"], folder, model);
       expect(twice).toMatchObject({ code: 2 });
       expect(twice.stderr).toContain("standard input can be read once");
@@ -208,9 +196,34 @@ describe("files", () => {
     }));
 });
 
-const weightsPath = fileURLToPath(
-  new URL("../../docs/guide/files/mlp.safetensors", import.meta.url),
-);
+describe("-o - is standard output", () => {
+  const model = modelPath("mlp.onnx");
+  test.each([
+    ["align", weightsPath, "-", "--model", model],
+    ["merge", "-", weightsPath, "--model", model],
+    ["convert", "-", weightsPath],
+    ["sketch", "-", "--model", model, "--size", "64"],
+  ])("%s", (command, ...more) =>
+    inTemporaryFolder(async (folder) => {
+      const weights = await readFile(weightsPath);
+      const written = `out.${command === "sketch" ? "sketch.json" : "safetensors"}`;
+      const through = await piped([command, ...more, "-o", "-"], folder, weights);
+      expect([through.code, through.stderr]).toEqual([
+        0,
+        expect.stringContaining("wrote standard output"),
+      ]);
+      await piped([command, ...more, "-o", written], folder, weights);
+      expect(through.stdout.equals(await readFile(join(folder, written)))).toBe(true);
+    }),
+  );
+
+  test("a sketch of standard input has no name of its own", () =>
+    inTemporaryFolder(async (folder) => {
+      const nameless = await piped(["sketch", "-"], folder, Buffer.of());
+      expect([nameless.code, nameless.stderr]).toEqual([2, expect.stringContaining("-o -")]);
+      expect(await readdir(folder)).toEqual([]);
+    }));
+});
 
 describe("slips are answered with what was probably meant", () => {
   test.each([

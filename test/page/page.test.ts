@@ -23,7 +23,7 @@ import {
   rendererMemory,
   sentenceOf,
   violationsOf,
-} from "../support/page.ts";
+} from "./built-page.ts";
 
 const models = join(root, "test/fixtures/models");
 const hasChromium = programPath("chromium") !== undefined;
