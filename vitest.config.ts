@@ -26,8 +26,10 @@ const system = [
   "test/experiments/**/*.test.ts",
   "test/node/**/*.test.ts",
   "test/package/**/*.test.ts",
+  "test/page/page.test.ts",
   "test/remote/**/*.test.ts",
   "test/identity/sketch.test.ts",
+  "test/checkpoints/graph-fit.test.ts",
   "test/infer/{command,random-graphs,fuzz,depth}.test.ts",
 ];
 /** Pages and examples, run as a reader would. */

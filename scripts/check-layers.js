@@ -30,6 +30,7 @@ export const layers = [
   "align",
   "compare",
   "identity",
+  "checkpoints",
   "transport",
   "optimizers",
   "report",
@@ -143,14 +144,34 @@ export function circleProblems(texts) {
   });
 }
 
+/** What is wrong with the imports of a file of the page: it uses what every page could use, and nothing of our own folders. */
+export function pageProblems(path, text) {
+  return importsOf(text).flatMap(({ specifier }) => {
+    if (specifier.startsWith("node:"))
+      return [`${path}: imports ${specifier}, but a page runs in a browser`];
+    if (!specifier.startsWith(".")) return [];
+    const target = normalize(join(dirname(path), specifier))
+      .split(sep)
+      .join("/");
+    const isOwn = target.startsWith("page/") || /^test\/fixtures\/models\/.*\?url/.test(target);
+    return isOwn
+      ? []
+      : [`${path}: imports ${target}, expected a public export, as in "weightspace/infer"`];
+  });
+}
+
+const textsOf = (paths) =>
+  Object.fromEntries(paths.map((path) => [path, readFileSync(join(root, path), "utf8")]));
+
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const files = sourceFiles("src");
-  const texts = Object.fromEntries(
-    files.map((path) => [path, readFileSync(join(root, path), "utf8")]),
-  );
+  const texts = textsOf(files);
+  const pages = textsOf(sourceFiles("page/src"));
   const problems = [
+    ...Object.entries(pages).flatMap(([path, text]) => pageProblems(path, text)),
+    ...circleProblems(pages),
     ...Object.entries(texts).flatMap(([path, text]) => layerProblems(path, text)),
     ...circleProblems(texts),
   ];
-  conclude("check-layers", files.length, problems);
+  conclude("check-layers", files.length + Object.keys(pages).length, problems);
 }

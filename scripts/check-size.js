@@ -11,7 +11,7 @@ import { conclude, root, sourceFiles } from "./sources.js";
 export const lineLimit = 400;
 export const functionLimit = 60;
 export const folderLimit = 20;
-const folders = ["src", "test", "scripts", "bench", "examples", "experiments", "bin"];
+const folders = ["src", "test", "scripts", "bench", "examples", "experiments", "bin", "page"];
 
 /** What is wrong with the length or the opening of one file, as lines of text. */
 export function sizeProblems(path, text) {
@@ -20,7 +20,7 @@ export function sizeProblems(path, text) {
   if (lines > lineLimit) {
     problems.push(`${path}: ${lines} lines, at most ${lineLimit}; split it by purpose`);
   }
-  if (!/^(#![^\n]*\n)?(\/\/|\/\*)/.test(text) && /^(src|scripts)\//.test(path)) {
+  if (!/^(#![^\n]*\n)?(\/\/|\/\*)/.test(text) && /^(src|scripts|page)\//.test(path)) {
     problems.push(`${path}: must open with a comment that says what it is`);
   }
   return problems;
@@ -77,6 +77,7 @@ export function longFunctions(limit = functionLimit) {
       "bin",
       "examples",
       "experiments",
+      "page",
     ];
     const shell = process.platform === "win32";
     const { stdout } = spawnSync(oxlint, args, { cwd: root, encoding: "utf8", shell });

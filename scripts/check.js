@@ -12,6 +12,7 @@ const tool = (name, ...args) => [join("node_modules", ".bin", name), args];
 const steps = [
   { name: "types", run: tool("tsc", "-b") },
   { name: "test types", run: tool("tsc", "-p", "tsconfig.test.json") },
+  { name: "page types", run: tool("tsc", "-p", "page/tsconfig.json") },
   {
     name: "lint",
     run: tool("oxlint", "--type-aware", "--deny-warnings"),

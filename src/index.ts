@@ -4,7 +4,10 @@
 export * from "./core/errors.ts";
 export { deriveSeed, randomStream, type RandomStream } from "./core/random.ts";
 export type { Tensor, Weights } from "./core/tensors.ts";
+export { withoutFunctionNames } from "./core/plain-message.ts";
+export { visibleName } from "./core/visible.ts";
 export {
+  axesOfExpression,
   formatAxisExpression,
   parseAxisExpression,
   type AxisExpression,
@@ -19,7 +22,7 @@ export { mlpSpec, sirenSpec, type MLPSpecOptions } from "./symmetry/presets/mlp.
 export { cnnSpec, type CNNSpecOptions } from "./symmetry/presets/cnn.ts";
 export { gruSpec, rnnSpec, type RecurrentSpecOptions } from "./symmetry/presets/recurrent.ts";
 export { transformerSpec, type TransformerSpecOptions } from "./symmetry/presets/transformer.ts";
-export { actOn } from "./symmetry/act.ts";
+export { actOn, actOnTensor } from "./symmetry/act.ts";
 export {
   composeElements,
   identityElement,

@@ -2,6 +2,7 @@
 
 import type { Comparison } from "./compare-checkpoints.ts";
 
+/** How far two networks are apart in one layer. */
 export interface LayerDifference {
   /** What the names of its tensors have in common: up to their last number, else the module. */
   readonly layer: string;

@@ -1,52 +1,13 @@
 // A page about where two networks differ: a picture of |a - b| for the tensors that differ most, before and after alignment;
 // and for many files a picture of how far each is from each.
 
-import { sizeOf } from "../core/shapes.ts";
-import type { Tensor } from "../core/tensors.ts";
+import type { DifferencePanel } from "../checkpoints/difference-panels.ts";
+import { type DifferenceGrid, gridSide } from "../compare/difference-grid.ts";
 import { type Html, html, htmlPage, trusted } from "./html.ts";
 import { type Column, decimal, htmlTable } from "./table.ts";
 
-/** Cells of a picture along one side. */
-const maxCells = 48;
 /** Pixels of a picture along its longer side. */
 const side = 240;
-
-export interface DifferenceGrid {
-  readonly rows: number;
-  readonly columns: number;
-  /** Mean of |a - b| in every cell, over the root mean square of the first tensor. */
-  readonly cells: Float64Array;
-}
-
-/** The difference of two tensors as a grid: the first dimension down, all others across. */
-export function differenceGrid({ shape, data }: Tensor, other: Tensor): DifferenceGrid {
-  const height = shape[0] ?? 1;
-  const width = sizeOf(shape) / height;
-  const [rows, columns] = [Math.min(height, maxCells), Math.min(width, maxCells)];
-  const cells = new Float64Array(rows * columns);
-  const counts = new Float64Array(rows * columns);
-  let square = 0;
-  for (let i = 0; i < data.length; i++) {
-    const row = Math.floor((Math.floor(i / width) * rows) / height);
-    const column = Math.floor(((i % width) * columns) / width);
-    const off = Math.abs(data[i] - other.data[i]);
-    cells[row * columns + column] += Number.isFinite(off) ? off : 0;
-    counts[row * columns + column]++;
-    square += Number.isFinite(data[i]) ? data[i] * data[i] : 0;
-  }
-  const unit = Math.sqrt(square / Math.max(1, data.length)) || 1;
-  return { rows, columns, cells: cells.map((sum, i) => sum / (counts[i] * unit)) };
-}
-
-export interface DifferencePanel {
-  readonly tensor: string;
-  readonly shape: readonly number[];
-  readonly before: DifferenceGrid;
-  readonly after?: DifferenceGrid;
-  /** Norm of the difference over the norm of the first tensor. */
-  readonly relative: number;
-  readonly relativeAfter?: number;
-}
 
 export interface DifferencePage {
   readonly title: string;
@@ -130,7 +91,7 @@ export function differenceReport(page: DifferencePage): string {
     ${layers.length === 0 ? html`<p>No layer differs.</p>` : htmlTable(layers, columns)}
     <h2>The tensors that differ most</h2>
     <p class="soft">
-      |a - b|, rows down and all other dimensions across; at most ${maxCells} cells a side, each the
+      |a - b|, rows down and all other dimensions across; at most ${gridSide} cells a side, each the
       mean of its numbers.
     </p>
     ${panels.map(panelHtml)}

@@ -4,7 +4,7 @@ import { replaceInitializers } from "../../src/formats/onnx/onnx-write.ts";
 import type { Executor } from "../../src/runtime/executor.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
-import { proveSpec } from "../../src/infer/proof/prove.ts";
+import { type ProveOptions, proveSpec } from "../../src/infer/proof/prove.ts";
 import { defineSpec } from "../../src/symmetry/spec.ts";
 import { specToJSON } from "../../src/symmetry/json.ts";
 import { onnxBuilder } from "../support/graphs/onnx-builder.ts";
@@ -55,6 +55,27 @@ describe("the proof", () => {
         verdict,
       );
     }
+  });
+
+  test("every axis is told when it is known, and a proof can be stopped between two", async () => {
+    const bytes = grouped();
+    const inference = inferSpec(readOnnx(bytes));
+    const told: string[] = [];
+    const counts: string[] = [];
+    const onAxis: ProveOptions["onAxis"] = ({ axis }, done, total) => {
+      told.push(axis);
+      counts.push(`${done}/${total}`);
+    };
+    const { axes } = await proveSpec(bytes, inference, executor, { onAxis });
+    expect(told).toEqual(axes.map(({ axis }) => axis));
+    expect(counts.at(-1)).toBe(`${axes.length}/${axes.length}`);
+
+    const stop = new AbortController();
+    const stopped = proveSpec(bytes, inference, executor, {
+      signal: stop.signal,
+      onAxis: () => stop.abort(new Error("stopped by hand")),
+    });
+    await expect(stopped).rejects.toThrow("stopped by hand");
   });
 
   test("the same seed gives the same numbers", async () => {

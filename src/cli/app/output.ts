@@ -2,6 +2,7 @@
 
 import Table from "cli-table3";
 import { isColored, paint } from "./color.ts";
+import { withoutFunctionNames } from "../../core/plain-message.ts";
 import { visible, visibleJSON, visibleName } from "../../core/visible.ts";
 
 /** A table for terminals, first column left, numbers right; plain lines that also read well in a log. */
@@ -41,20 +42,6 @@ export function print(stream: "stdout" | "stderr", text: string): void {
   const shown = visible(text);
   process[stream].write(`${isColored(process[stream]) ? paint(shown) : shown}\n`);
 }
-
-/** Functions of the library whose names are one word and no command's. */
-const plainNames =
-  "agreement|classify|digits|fit|narrow|nfn|normalize|perceptrons|positions|sgd|subset|unf";
-
-/** The functions that a message of the library begins with, behind the path of a file and a bracket too. */
-const functionNames = new RegExp(
-  `^((?:[^":()]+: )??)(?:(?:[a-z][a-z0-9]*[A-Z]\\w*|${plainNames}): )+`,
-);
-const bracketed = /\((?:[a-z][a-z0-9]*[A-Z]\w*: )+/g;
-
-/** A message of the library without the names of its functions, which say nothing to a person at a command line. */
-export const withoutFunctionNames = (message: string): string =>
-  message.replace(functionNames, "$1").replaceAll(bracketed, "(");
 
 /**
  * What an error says to a person; only lists of problems have several lines, and there every problem keeps to its own. The

@@ -11,7 +11,7 @@ import {
   readRequested,
   type SpecFlags,
 } from "../networks/checkpoint-spec.ts";
-import type { FoundSpec } from "../networks/found-spec.ts";
+import type { FoundSpec } from "../../checkpoints/found-spec.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import {
   addForceOption,

@@ -121,7 +121,7 @@ async function report(cli: Cli, { a, b, requested, flags }: Compared): Promise<v
   const { compareFiles } = await import("../match/compare-files.ts");
   const { comparisonText } = await import("../match/comparison-text.ts");
   const { layerDifferences } = await import("../../compare/layer-differences.ts");
-  const { phasesNote } = await import("../networks/phases.ts");
+  const { phasesNote } = await import("../../checkpoints/phases.ts");
   const { cloudDistance, cloudLine } = await import("../match/cloud-distance.ts");
   const { strict = false, top } = flags;
   const taken = tellTaken(cli.output, [a, b]);

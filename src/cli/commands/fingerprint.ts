@@ -68,8 +68,8 @@ async function fingerprintOf(
 ): Promise<FileFingerprint> {
   const { fingerprint } = await import("../../identity/fingerprint.ts");
   const { specOrFixed } = await import("../networks/need-spec.ts");
-  const { withoutCopy } = await import("../networks/sketch-fit.ts");
-  const { phasesNote } = await import("../networks/phases.ts");
+  const { withoutCopy } = await import("../../checkpoints/sketch-fit.ts");
+  const { phasesNote } = await import("../../checkpoints/phases.ts");
   const network = await openCheckpoint(path, requested);
   const { source } = network;
   try {

@@ -2,6 +2,7 @@
 
 import { withKey } from "../networks/with-key.ts";
 import { tellTaken } from "../networks/taken.ts";
+import type { Verification } from "../../checkpoints/verify-move.ts";
 import type { ManyAlignment } from "../../align/merging/merge-weights.ts";
 import type { MergeResult } from "../../report/merge-report.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
@@ -21,12 +22,7 @@ import type { PathFlags, PathRequest } from "../match/merge-paths.ts";
 import type { Networks } from "../networks/networks.ts";
 import { counted } from "../app/output.ts";
 import { UsageError } from "../app/usage-error.ts";
-import {
-  addVerifyOption,
-  type Verification,
-  type VerifyFlags,
-  verifiedLine,
-} from "../match/verify-move.ts";
+import { addVerifyOption, type VerifyFlags, verifiedLine } from "../match/verify-move.ts";
 
 interface MergeFlags extends SpecFlags, MatchFlags, ShareFlags, PathFlags, VerifyFlags, ForceFlag {
   readonly output?: string;

@@ -13,7 +13,7 @@ import type { OpenedModel } from "../networks/opened-model.ts";
 import type { SketchedFile, SketchFileOptions } from "../networks/sketch-file.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import { withKey } from "../networks/with-key.ts";
-import type { FittedGraph } from "../networks/found-spec.ts";
+import type { FittedGraph } from "../../checkpoints/found-spec.ts";
 import { textTable } from "../app/output.ts";
 import type { TakenOfFile } from "../networks/taken.ts";
 import { UsageError } from "../app/usage-error.ts";
@@ -148,7 +148,7 @@ async function judgeOf(
   const { compareSketches } = await import("../../identity/sketch.ts");
   const { specFromJSON } = await import("../../symmetry/json.ts");
   const { isSketchFile, readSketch } = await import("../networks/sketch-file.ts");
-  const { vocabularyRows, withRows } = await import("../networks/sketch-fit.ts");
+  const { vocabularyRows, withRows } = await import("../../checkpoints/sketch-fit.ts");
   const { size } = first;
   const spec = specFromJSON(first.spec);
   const own = vocabularyRows(spec);

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, statfs, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { withoutFunctionNames } from "../app/output.ts";
+import { withoutFunctionNames } from "../../core/plain-message.ts";
 
 /** What was found out about one thing. */
 export interface Check {
@@ -95,7 +95,7 @@ export async function checkProof(): Promise<Check> {
     };
   const { inferSpec } = await import("../../infer/infer.ts");
   const { proveSpec } = await import("../../infer/proof/prove.ts");
-  const { onnxModel } = await import("../networks/opened-model.ts");
+  const { onnxModel } = await import("../../checkpoints/network.ts");
   const { tinyModel } = await import("./tiny-model.ts");
   const { whole, graph } = onnxModel(tinyModel());
   const { verdict, largestError } = await proveSpec(whole(), inferSpec(graph), executor);

@@ -5,10 +5,11 @@ import { actOnTensor } from "../../symmetry/act.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import type { Cli } from "../app/context.ts";
 import { type MatchFlags, matchOptions } from "./match-flags.ts";
-import { withOwnGraph } from "../networks/graph-fit.ts";
+import { withOwnGraph } from "../../checkpoints/graph-fit.ts";
 import type { Networks } from "../networks/networks.ts";
 import type { Network } from "../networks/opened-model.ts";
-import { type Verification, type VerifyFlags, verifyMove, worstOf } from "./verify-move.ts";
+import type { Verification } from "../../checkpoints/verify-move.ts";
+import { type VerifyFlags, verifyMove, worstOf } from "./verify-move.ts";
 
 export async function alignForMerge(
   cli: Cli,

@@ -5,7 +5,7 @@ import { alignWeights, type Alignment } from "../../align/align.ts";
 import { graphActivations } from "../../align/activations/graph-activations.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import type { Cli } from "../app/context.ts";
-import type { FittedGraph } from "../networks/found-spec.ts";
+import type { FittedGraph } from "../../checkpoints/found-spec.ts";
 import { openGraph } from "../networks/graph-networks.ts";
 import { type MatchFlags, matchOptions } from "./match-flags.ts";
 import type { Network } from "../networks/opened-model.ts";

@@ -1,16 +1,19 @@
 // A comparison in words: the verdict first, then the evidence, most important first.
 
-import type { Comparison, Verdict } from "../../compare/compare-checkpoints.ts";
-import { countedConversions } from "../../compare/conversions/conversion-words.ts";
+import type { Comparison } from "../../compare/compare-checkpoints.ts";
+import {
+  factorText,
+  percent,
+  short,
+  similarityText,
+  verdictSentence,
+} from "../../compare/comparison-words.ts";
 import type { Conversion } from "../../compare/conversions/conversion.ts";
 import { layerDifferences } from "../../compare/layer-differences.ts";
 import type { AxisSummary } from "../../parts/summary.ts";
 import { visibleName } from "../../core/visible.ts";
 import { formatShape } from "../../core/shapes.ts";
 import { counted, textTable } from "../app/output.ts";
-
-/** Relative differences below this are a few units in the last place of float32. */
-const rounding = 1e-6;
 
 /** Tensors a table lists, unless told otherwise, before it says how many there are more. */
 const listed = 20;
@@ -24,26 +27,6 @@ export interface ComparisonTextOptions {
   readonly top?: number;
 }
 
-const headlines: Readonly<Record<Verdict, string>> = {
-  identical: "identical: every number is equal",
-  symmetric: "symmetric: the same network, its units in another order or scale",
-  reordered: "reordered: equal numbers in another order",
-  different: "different",
-};
-
-const short = (value: number) =>
-  Number.isFinite(value) ? Number(value.toPrecision(3)).toString() : String(value);
-const percent = (share: number) => {
-  if (!(share < 1e4)) return Number.isFinite(share) ? `${(100 * share).toExponential(1)}%` : "-";
-  return share === 0 || share >= 0.001 ? `${(100 * share).toFixed(1)}%` : "<0.1%";
-};
-/** A factor near 1 with the digits that tell it from 1. */
-const factorText = (value: number) =>
-  Math.abs(value - 1) < 0.01 ? Number(value.toPrecision(6)).toString() : short(value);
-/** A similarity that never looks like 1 when it is less. */
-const similarityText = (value: number) =>
-  value < 1 && value > 0.999 ? `1 - ${(1 - value).toExponential(1)}` : short(value);
-
 /** What `compare` prints; `symmetries` says where the spec comes from, or the `reason` why there is none. */
 export function comparisonText(
   comparison: Comparison,
@@ -51,7 +34,7 @@ export function comparisonText(
   { conversions = [], strict = false, top = listed }: ComparisonTextOptions = {},
 ): string {
   const { verdict, structure, symmetry, alignment, tensors } = comparison;
-  const blocks: string[] = [afterConversions(headline(comparison), conversions, strict)];
+  const blocks: string[] = [verdictSentence(comparison, conversions, strict)];
   blocks.push(...conversionBlocks(conversions));
   blocks.push(...structureBlocks(structure));
   if (symmetry !== undefined) {
@@ -85,40 +68,6 @@ export function comparisonText(
       visibleName(symmetries.reason),
     );
   return blocks.filter((block) => block !== "").join("\n\n");
-}
-
-function headline({ verdict, structure, rounded, layouts, tensors }: Comparison): string {
-  const { formats } = structure;
-  if (verdict === "identical" && formats.length > 0)
-    return rounded
-      ? "identical after rounding: the files differ in number format, and in nothing else"
-      : `${headlines.identical}, in other number formats`;
-  if (verdict === "different" && tensors.length === 0)
-    return structure.common.length === 0
-      ? "different: no tensor is in both files by name and shape"
-      : "different: the tensors in both files are equal, but not all tensors are in both";
-  const most = tensors.reduce((largest, { relative }) => Math.max(largest, relative), 0);
-  if (verdict === "different" && most < rounding)
-    return `different by rounding only: at most ${short(most)} of a tensor's norm`;
-  if (verdict !== "reordered") return headlines[verdict];
-  return layouts === undefined
-    ? `${headlines.reordered}; without a spec nobody can say whether the network is the same`
-    : `${headlines.reordered}, and that is NOT a symmetry of this graph: it computes something else`;
-}
-
-/** The first line with the conversions counted. */
-function afterConversions(
-  line: string,
-  conversions: readonly Conversion[],
-  strict: boolean,
-): string {
-  if (conversions.length === 0) return line;
-  const text = countedConversions(conversions);
-  if (strict) return `different: equal names, shapes and layouts would need ${text} (--strict)`;
-  // What lies within a step of a quantised form cannot be told from it.
-  const isWithin = conversions.some(({ kind, by }) => kind === "quantise" && by === "numbers");
-  const told = isWithin ? line.replace(/every number is equal/, "$& or within its step") : line;
-  return told.replace(/^\w+/, (verdict) => `${verdict} after ${text}`);
 }
 
 /** What was converted, a line for each; the first ones where there are many. */

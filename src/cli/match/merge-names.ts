@@ -3,7 +3,7 @@
 import { equalShapes } from "../../core/shapes.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import type { Network } from "../networks/opened-model.ts";
-import { floatTensors } from "../networks/write-network.ts";
+import { floatTensors } from "../../checkpoints/network.ts";
 
 /**
  * Float tensors of the first network: those of the spec, and of the others those that every file has in one shape, unless

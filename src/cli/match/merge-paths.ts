@@ -15,7 +15,7 @@ import type { MergeResult } from "../../report/merge-report.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import type { Cli } from "../app/context.ts";
 import { isSameFile } from "../../node/files.ts";
-import type { FittedGraph } from "../networks/found-spec.ts";
+import type { FittedGraph } from "../../checkpoints/found-spec.ts";
 import { openGraph } from "../networks/graph-networks.ts";
 import type { Network } from "../networks/opened-model.ts";
 import { UsageError } from "../app/usage-error.ts";

@@ -5,11 +5,11 @@ import { readAll } from "../../formats/tensor-source.ts";
 import type { WeightReader } from "../../parts/problem.ts";
 import { OptionError } from "../../core/errors.ts";
 import type { Tensor } from "../../core/tensors.ts";
-import { modelWriter } from "../../formats/onnx/onnx-write.ts";
 import type { Executor } from "../../runtime/executor.ts";
 import type { Inference } from "../../infer/infer.ts";
 import { onnxRuntime } from "../../runtime/onnx-runtime.ts";
-import type { FittedGraph } from "./found-spec.ts";
+import type { FittedGraph } from "../../checkpoints/found-spec.ts";
+import { modelMaker } from "../../checkpoints/model-maker.ts";
 import { openWeights } from "../../node/open-weights.ts";
 import { UsageError } from "../app/usage-error.ts";
 
@@ -53,25 +53,4 @@ export async function openGraph(
     },
     modelOf: modelMaker(graph),
   };
-}
-
-/** Puts the weights of a checkpoint into its graph; tensors that no checkpoint has keep the numbers of the graph. */
-export function modelMaker({
-  whole,
-  places,
-}: Pick<FittedGraph, "whole" | "places">): (read: WeightReader) => Promise<Uint8Array> {
-  const write = modelWriter(whole());
-  return async (read) => {
-    const readPlace = async (wanted: string) => {
-      const place = places.get(wanted);
-      const tensor = await read(place?.name ?? wanted);
-      return place?.transposed === true ? transpose(tensor) : tensor;
-    };
-    return write(await readAll(places.keys(), readPlace));
-  };
-}
-
-function transpose({ shape: [rows, columns], data }: Tensor): Tensor {
-  const turned = data.map((_, i) => data[(i % rows) * columns + Math.floor(i / rows)]);
-  return { shape: [columns, rows], data: turned };
 }

@@ -7,16 +7,12 @@ import { readAll } from "../../formats/tensor-source.ts";
 import { inferSpec } from "../../infer/infer.ts";
 import type { InferNamesOptions } from "../../infer/names/infer-names.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import {
-  inferNamed,
-  type NameOptions,
-  readNameOptions,
-  refuseNameOptions,
-} from "./name-symmetries.ts";
+import { inferNamed, notProved } from "../../checkpoints/infer-named.ts";
+import { type NameOptions, readNameOptions, refuseNameOptions } from "./name-symmetries.ts";
 import { specOrFixed } from "./need-spec.ts";
 import { hasOnnxEnding, isWithoutGraph, type Network, openModel } from "./opened-model.ts";
 import { takenOf, type TakenOfFile } from "./taken.ts";
-import { withoutFunctionNames } from "../app/output.ts";
+import { withoutFunctionNames } from "../../core/plain-message.ts";
 
 export interface ModelSpec {
   readonly spec: SymmetrySpec;
@@ -83,7 +79,6 @@ function readOrFixed(model: Network, names: InferNamesOptions): ModelSpec {
 function specOfNames(model: Network, names: InferNamesOptions): ModelSpec {
   const { source } = model;
   const { family, spec, warnings } = inferNamed(model, names);
-  const note = `read as family "${family}" by tensor names; not proved, which needs the graph`;
   const weights = () => readAll(Object.keys(spec.tensors), source.read);
-  return { spec, warnings: [...warnings, note], taken: takenOf([source]), weights };
+  return { spec, warnings: [...warnings, notProved(family)], taken: takenOf([source]), weights };
 }

@@ -1,13 +1,8 @@
 // The part of `weightspace symmetries` for files without a graph: the spec a family's template gives to tensor names.
 
 import { type Command, Option } from "commander";
-import {
-  inferSpecFromNames,
-  type InferNamesOptions,
-  type NamesInference,
-} from "../../infer/names/infer-names.ts";
-import { configOfGguf } from "../../infer/names/config.ts";
-import type { NamedShape } from "../../infer/names/template.ts";
+import type { InferNamesOptions, NamesInference } from "../../infer/names/infer-names.ts";
+import { inferNamed } from "../../checkpoints/infer-named.ts";
 import { families } from "../../infer/names/registry.ts";
 import { wholeNumber } from "../app/arguments.ts";
 import { readJson } from "../../node/files.ts";
@@ -81,24 +76,6 @@ export async function nameSymmetries(
   const found = inferNamed(network, await readNameOptions(options));
   return { ...found, taken: takenOf([network.source]) };
 }
-
-/**
- * The spec of the names of a network; what the header of a GGUF file says stands in for a config that is not given.
- * @throws as `inferSpecFromNames`
- */
-export function inferNamed(
-  network: Pick<Network, "source">,
-  options: InferNamesOptions,
-): NamesInference {
-  const { format, metadata } = network.source;
-  const isAsked = options.config !== undefined || (options.family ?? "gguf") !== "gguf";
-  const config = format === "gguf" && !isAsked ? configOfGguf(metadata) : undefined;
-  return inferSpecFromNames(namedShapes(network), config ? { ...options, config } : options);
-}
-
-/** Names and shapes of the tensors of a network. */
-const namedShapes = ({ source }: Pick<Network, "source">): NamedShape[] =>
-  [...source.entries].map(([name, { shape }]) => ({ name, shape }));
 
 /**
  * What options tell of files without a graph, the config read.

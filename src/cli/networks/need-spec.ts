@@ -7,7 +7,7 @@ import { isCounter } from "../../compare/compare-structure.ts";
 import type { TensorSource } from "../../formats/tensor-source.ts";
 import { isBuffer } from "../../infer/names/read-names.ts";
 import { sealSpec } from "../../symmetry/spec.ts";
-import type { FoundSpec } from "./found-spec.ts";
+import type { FoundSpec } from "../../checkpoints/found-spec.ts";
 
 /** @throws {UnsupportedError} with the reason why there is no spec, and the options that give one */
 export function needSpec(

@@ -13,7 +13,7 @@ import {
   type SpecFlags,
   type RequestedSpec,
 } from "./checkpoint-spec.ts";
-import type { FoundSpec } from "./found-spec.ts";
+import type { FoundSpec } from "../../checkpoints/found-spec.ts";
 import { needSpec } from "./need-spec.ts";
 import type { Network, OpenedModel } from "./opened-model.ts";
 
@@ -64,7 +64,7 @@ export async function openNetworks(
       const own = isNamed ? await ownNames(other, requested) : undefined;
       unmatched.push(...checkSame(first, other, isKnown ? found.spec : undefined, own));
       if (found.graph !== undefined) {
-        const { checkBelongs } = await import("./graph-fit.ts");
+        const { checkBelongs } = await import("../../checkpoints/graph-fit.ts");
         await checkBelongs(found.graph, other);
       }
     }

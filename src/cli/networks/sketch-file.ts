@@ -3,13 +3,14 @@
 import { type Sketch, sketchWeights } from "../../identity/sketch.ts";
 import { FormatError } from "../../core/errors.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import { checkFit, findSpec, type RequestedSpec } from "./checkpoint-spec.ts";
+import { checkFit } from "../../checkpoints/find-spec.ts";
+import { findSpec, type RequestedSpec } from "./checkpoint-spec.ts";
 import type { Cli } from "../app/context.ts";
 import { readJson } from "../../node/files.ts";
-import type { FittedGraph } from "./found-spec.ts";
+import type { FittedGraph } from "../../checkpoints/found-spec.ts";
 import { needSpec, specOrFixed } from "./need-spec.ts";
 import type { Network } from "./opened-model.ts";
-import { firstRows, fitVocabulary, rowsIn, withoutTiedCopy } from "./sketch-fit.ts";
+import { firstRows, fitVocabulary, rowsIn, withoutTiedCopy } from "../../checkpoints/sketch-fit.ts";
 import { tellTaken, type TakenOfFile } from "./taken.ts";
 
 export const sketchEnding = ".sketch.json";
@@ -65,7 +66,7 @@ export async function sketchNetwork(
     ({ spec } = fitted);
     checkFit(path, fitted, spec);
     if (requested !== undefined) {
-      const { checkBelongs } = await import("./graph-fit.ts");
+      const { checkBelongs } = await import("../../checkpoints/graph-fit.ts");
       await checkBelongs(requested, network);
     }
   } else {

@@ -3,9 +3,8 @@
 import { readAll } from "../../formats/tensor-source.ts";
 import type { Tensor } from "../../core/tensors.ts";
 import { narrowFinite } from "../../formats/narrow.ts";
-import { isFloatType } from "../../formats/onnx/onnx-element-types.ts";
 import { modelWriter } from "../../formats/onnx/onnx-write.ts";
-import { isFloatDtype, type SafeDtype } from "../../formats/safetensors/safetensors-dtypes.ts";
+import type { SafeDtype } from "../../formats/safetensors/safetensors-dtypes.ts";
 import { isSameFile } from "../../node/files.ts";
 import { graphOf, hasOnnxEnding, type Network, type OpenedModel } from "./opened-model.ts";
 import { dash } from "../app/standard-streams.ts";
@@ -47,17 +46,6 @@ const onnxFloats: Readonly<Record<string, SafeDtype>> = {
   float32: "F32",
   float64: "F64",
 };
-
-/** Names of a network's float tensors, the only ones that can be averaged. */
-export function floatTensors({ source, onnx }: Network): Set<string> {
-  if (onnx === undefined) {
-    const floats = [...source.entries].filter(([, { dtype }]) => isFloatDtype(dtype));
-    return new Set(floats.map(([name]) => name));
-  }
-  return new Set(
-    [...onnx.separated.initializers].flatMap(([name, { type }]) => (isFloatType(type) ? name : [])),
-  );
-}
 
 export interface WriteNetworkOptions extends WriteOptions {
   /** Told after every tensor that was changed. */

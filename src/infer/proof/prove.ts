@@ -28,6 +28,9 @@ export interface ProveOptions {
   readonly tolerance?: number;
   /** Inputs to run on instead of random ones. */
   readonly inputs?: Readonly<Record<string, ModelArray>>;
+  readonly signal?: AbortSignal;
+  /** Told what every axis came to, when it is known. */
+  readonly onAxis?: (proof: AxisProof, done: number, total: number) => void;
 }
 
 /** A spec put to the test on the file itself: what every axis came to, and the verdict. */
@@ -55,7 +58,7 @@ const maxControls = 6;
 
 /**
  * Acts on every moving axis in turn, and on all together, and compares outputs.
- * @throws {UnsupportedError} when inputs cannot be drawn or the untouched model has no finite outputs
+ * @throws {UnsupportedError} when inputs cannot be drawn or the untouched model has no finite outputs; the signal's reason
  */
 export async function proveSpec(
   bytes: Uint8Array,
@@ -76,15 +79,22 @@ export async function proveSpec(
       warnings.push(`output "${name}" is almost 0 on random inputs and is left out`);
   }
   const moving = movingAxes(spec);
-  const prove = (names: readonly string[]) =>
-    proveAxes(prepared, { spec, axes: names, seed, tolerance, isRounding });
+  const prove = (names: readonly string[]) => {
+    options.signal?.throwIfAborted();
+    return proveAxes(prepared, { spec, axes: names, seed, tolerance, isRounding });
+  };
   const axes: AxisProof[] = [];
   if (moving.length >= manyAxes) {
     axes.push(...(await proveInGroups(moving, prove)));
     warnings.push(
       `${moving.length} axes were acted on in groups, one control a group; groups that do not hold are taken apart`,
     );
-  } else for (const axis of moving) axes.push({ axis, ...(await prove([axis])) });
+    axes.forEach((proof, at) => options.onAxis?.(proof, at + 1, moving.length));
+  } else
+    for (const axis of moving) {
+      axes.push({ axis, ...(await prove([axis])) });
+      options.onAxis?.(axes[axes.length - 1], axes.length, moving.length);
+    }
   const everything = sampleElement(spec, deriveSeed(seed, "prove all"));
   const together = axes.length === 0 ? 0 : await errorOf(actOn(spec, everything, weights));
   const seen = outputs.some(isSeen);

@@ -7,7 +7,7 @@ import { parquetReadObjects } from "hyparquet";
 import { describe, expect, test } from "vitest";
 import { clustersOf } from "../../../src/compare/clusters.ts";
 import { layerOf } from "../../../src/compare/layer-differences.ts";
-import { differenceGrid } from "../../../src/report/difference-map.ts";
+import { differenceGrid } from "../../../src/compare/difference-grid.ts";
 import { inTemporaryFolder, weightspace } from "../../support/command-line.ts";
 
 const rank = (name: string) =>

@@ -2,8 +2,8 @@
 
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
-import { fitGraph } from "../../../src/cli/networks/graph-fit.ts";
-import { onnxModel } from "../../../src/cli/networks/opened-model.ts";
+import { fitGraph } from "../../../src/checkpoints/graph-fit.ts";
+import { onnxModel } from "../../../src/checkpoints/network.ts";
 import type { Weights } from "../../../src/core/tensors.ts";
 import { isFloatType } from "../../../src/formats/onnx/onnx-element-types.ts";
 import { decodeTensor } from "../../../src/formats/onnx/onnx-tensor.ts";

@@ -2,11 +2,11 @@
 // twice. Vocabulary rows are those of the fixed axis that families of language models call `vocabulary`: tokens are added
 // behind the others, so that the rows both networks have are the first ones.
 
-import { equalShapes } from "../../core/shapes.ts";
-import type { Tensor } from "../../core/tensors.ts";
-import type { TensorSource } from "../../formats/tensor-source.ts";
-import { formatAxisExpression } from "../../symmetry/expression.ts";
-import type { SymmetrySpec } from "../../symmetry/types.ts";
+import { equalShapes } from "../core/shapes.ts";
+import type { Tensor } from "../core/tensors.ts";
+import type { TensorSource } from "../formats/tensor-source.ts";
+import { formatAxisExpression } from "../symmetry/expression.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 
 type Parts = Pick<SymmetrySpec, "axes" | "tensors">;
 

@@ -1,10 +1,11 @@
 // What is known of the symmetries of a checkpoint: a spec with where it comes from, and the graph that belongs to it.
 
-import type { Inference } from "../../infer/infer.ts";
-import type { SymmetrySpec } from "../../symmetry/types.ts";
+import type { Inference } from "../infer/infer.ts";
+import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { TensorPlaces } from "./fit-names.ts";
-import type { NameOptions } from "./name-symmetries.ts";
+import type { InferNamesOptions } from "../infer/names/infer-names.ts";
 
+/** Symmetries with where they come from, and the graph that belongs to the checkpoint. */
 export interface FoundSpec {
   readonly spec: SymmetrySpec;
   /** Where it comes from, to be printed: a file, the graph, or a family of names. */
@@ -13,7 +14,7 @@ export interface FoundSpec {
   /** The graph, where one was given: it belongs to the checkpoint. */
   readonly graph?: FittedGraph;
   /** What kind of odd functions give signs their freedom, where names tell. */
-  readonly activation?: NameOptions["activation"];
+  readonly activation?: InferNamesOptions["activation"];
 }
 
 /** A graph that belongs to checkpoints. */

@@ -6,23 +6,22 @@
 // the rest makes another network. Running the graph cannot show that, because it never reads what is left over. Values
 // may differ: two trainings share one graph.
 
-import { SpecError, UnsupportedError } from "../../core/errors.ts";
-import { equalShapes, formatShape, sizeOf } from "../../core/shapes.ts";
-import type { Tensor } from "../../core/tensors.ts";
-import { isFloatType } from "../../formats/onnx/onnx-element-types.ts";
-import { decodeTensor } from "../../formats/onnx/onnx-tensor.ts";
-import { modelWriter } from "../../formats/onnx/onnx-write.ts";
-import { readOnnx } from "../../formats/onnx/onnx.ts";
-import type { TensorSource } from "../../formats/tensor-source.ts";
-import { type Inference, inferSpec } from "../../infer/infer.ts";
-import { readersOf } from "../../infer/walk/readers.ts";
-import { isElementwiseTable, orientationOf, sameEverywhere } from "../../infer/passes/tables.ts";
-import { axesOfExpression } from "../../symmetry/expression.ts";
-import { specDifference } from "../../symmetry/same-spec.ts";
+import { SpecError, UnsupportedError } from "../core/errors.ts";
+import { equalShapes, formatShape, sizeOf } from "../core/shapes.ts";
+import type { Tensor } from "../core/tensors.ts";
+import { isFloatType } from "../formats/onnx/onnx-element-types.ts";
+import { decodeTensor } from "../formats/onnx/onnx-tensor.ts";
+import { modelWriter } from "../formats/onnx/onnx-write.ts";
+import { readOnnx } from "../formats/onnx/onnx.ts";
+import type { TensorSource } from "../formats/tensor-source.ts";
+import { type Inference, inferSpec } from "../infer/infer.ts";
+import { readersOf } from "../infer/walk/readers.ts";
+import { isElementwiseTable, orientationOf, sameEverywhere } from "../infer/passes/tables.ts";
+import { axesOfExpression } from "../symmetry/expression.ts";
+import { specDifference } from "../symmetry/same-spec.ts";
 import { type TensorPlaces, placesByName, placesByNumbers, specInPlaces } from "./fit-names.ts";
 import { exportUnfolded, type FittedGraph, type FoundSpec } from "./found-spec.ts";
-import type { Network, OnnxModel } from "./opened-model.ts";
-import { floatTensors } from "./write-network.ts";
+import { floatTensors, type Network, type OnnxModel } from "./network.ts";
 
 export interface GraphFile {
   readonly path: string;

@@ -1,13 +1,13 @@
 // Where a checkpoint holds the tensors of a graph. Exporters rename and transpose matrices (`onnx::MatMul_235` for
 // `q_proj.weight`); where a checkpoint holds the very numbers of the graph, they tell which tensor is which.
 
-import { equalShapes, sizeOf } from "../../core/shapes.ts";
-import type { Tensor } from "../../core/tensors.ts";
-import type { TensorSource } from "../../formats/tensor-source.ts";
-import { orientationOf, sameEverywhere } from "../../infer/passes/tables.ts";
-import { formatAxisExpression } from "../../symmetry/expression.ts";
-import { sealSpec } from "../../symmetry/spec.ts";
-import type { SymmetrySpec, TensorSpec } from "../../symmetry/types.ts";
+import { equalShapes, sizeOf } from "../core/shapes.ts";
+import type { Tensor } from "../core/tensors.ts";
+import type { TensorSource } from "../formats/tensor-source.ts";
+import { orientationOf, sameEverywhere } from "../infer/passes/tables.ts";
+import { formatAxisExpression } from "../symmetry/expression.ts";
+import { sealSpec } from "../symmetry/spec.ts";
+import type { SymmetrySpec, TensorSpec } from "../symmetry/types.ts";
 
 /** A tensor of a checkpoint that stands for one of a graph. */
 export interface TensorPlace {

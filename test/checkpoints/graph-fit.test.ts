@@ -3,13 +3,13 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { checkBelongs, fitGraph } from "../../../src/cli/networks/graph-fit.ts";
-import { onnxModel } from "../../../src/cli/networks/opened-model.ts";
-import { writeSafetensors } from "../../../src/formats/safetensors/safetensors-write.ts";
-import { weightsSource } from "../../../src/formats/tensor-source.ts";
-import { actOn } from "../../../src/symmetry/act.ts";
-import { sampleElement } from "../../../src/symmetry/element.ts";
-import { inTemporaryFolder, weightspace } from "../../support/command-line.ts";
+import { checkBelongs, fitGraph } from "../../src/checkpoints/graph-fit.ts";
+import { onnxModel } from "../../src/checkpoints/network.ts";
+import { writeSafetensors } from "../../src/formats/safetensors/safetensors-write.ts";
+import { weightsSource } from "../../src/formats/tensor-source.ts";
+import { actOn } from "../../src/symmetry/act.ts";
+import { sampleElement } from "../../src/symmetry/element.ts";
+import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
 import {
   fixture,
   withFixtures,
@@ -21,9 +21,9 @@ import {
   turned,
   fit,
   mlp,
-} from "../../support/graphs/graph-fit.ts";
-import { type OnnxBuilder, onnxBuilder } from "../../support/graphs/onnx-builder.ts";
-import { batchNorm, conv, gemm, relu } from "../../support/graphs/onnx-layers.ts";
+} from "../support/graphs/graph-fit.ts";
+import { type OnnxBuilder, onnxBuilder } from "../support/graphs/onnx-builder.ts";
+import { batchNorm, conv, gemm, relu } from "../support/graphs/onnx-layers.ts";
 
 describe("a graph whose norm was folded is refused with the checkpoint that has it", () => {
   const files = [

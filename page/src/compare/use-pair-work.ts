@@ -1,0 +1,60 @@
+// The work on two files: one worker compares them and stays, to move the second one when that is asked for.
+
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Dropped } from "../work/dropped.ts";
+import { isStopped, type Line, openLine } from "../work/job.ts";
+import type { Pair, PairResult, PairStep, PairWork } from "./pair.ts";
+
+/** How far the comparison is. */
+export interface PairState {
+  readonly result?: PairResult;
+  readonly problem?: string;
+  readonly step?: PairStep;
+  readonly started: number;
+  readonly stop: () => void;
+}
+
+type PairLine = Line<PairWork>;
+export type AskPair = PairLine["ask"];
+
+const create = () => new Worker(new URL("./pair.worker.ts", import.meta.url), { type: "module" });
+
+/** Compares, and gives the way to ask the same worker for more. */
+export function usePairWork(
+  two: readonly [Dropped, Dropped],
+  graph: Dropped | undefined,
+): { readonly work: PairState; readonly pair: Pair; readonly ask: AskPair } {
+  const pair = useMemo(() => ({ two, graph }), [two, graph]);
+  const line = useRef<PairLine | undefined>(undefined);
+  const started = useRef(performance.now());
+  const [result, setResult] = useState<PairResult>();
+  const [problem, setProblem] = useState<string>();
+  const [step, setStep] = useState<PairStep>();
+  useEffect(() => {
+    const opened = openLine<PairWork>(create);
+    line.current = opened;
+    opened.ask({ kind: "compare", pair }, setStep).then(
+      (answer) => setResult(answer as PairResult),
+      (error: unknown) => {
+        if (isStopped(error)) setProblem("It was stopped. Drop the files again to begin anew.");
+        else setProblem(error instanceof Error ? error.message : String(error));
+      },
+    );
+    return opened.close;
+  }, [pair]);
+  const ask: AskPair = (request, onEvent) => {
+    if (line.current === undefined) throw new Error("the worker is not open yet");
+    return line.current.ask(request, onEvent);
+  };
+  return {
+    pair,
+    ask,
+    work: {
+      ...(result && { result }),
+      ...(problem !== undefined && { problem }),
+      ...(step && { step }),
+      started: started.current,
+      stop: () => line.current?.close(),
+    },
+  };
+}

@@ -1,0 +1,73 @@
+// Runs a network before and after it was moved: what is written must compute the same.
+
+import { EnvironmentError, SpecError } from "../core/errors.ts";
+import type { OnnxType } from "../formats/onnx/onnx-element-types.ts";
+import type { TensorSource } from "../formats/tensor-source.ts";
+import { jitter } from "../infer/proof/control.ts";
+import { type MoveProof, proveMove } from "../infer/proof/prove-move.ts";
+import type { WeightReader } from "../parts/problem.ts";
+import { onnxRuntime } from "../runtime/onnx-runtime.ts";
+import type { FoundSpec } from "./found-spec.ts";
+import { modelMaker } from "./model-maker.ts";
+
+/** The outputs of both, or the reason why nothing was run. */
+export type Verification = MoveProof | { readonly reason: string };
+
+/** A network that was moved: as it was, and as it is to be used. */
+export interface Moved {
+  readonly path: string;
+  readonly source: TensorSource;
+  /** Whether numbers were scaled and rounded to the formats of the source again, not only put elsewhere. */
+  readonly rounded: boolean;
+  readonly before: WeightReader;
+  readonly after: WeightReader;
+}
+
+/** Number formats whose last bit is coarser than that of float32. */
+const coarse: Readonly<Record<string, OnnxType>> = { F16: "float16", BF16: "bfloat16" };
+
+/**
+ * Runs the graph with the numbers before and after.
+ * @throws {SpecError} when the outputs differ by more than rounding explains; {UnsupportedError} when the network does
+ * not run any more; the signal's reason
+ */
+export async function verifyMove(
+  { graph, origin }: Pick<FoundSpec, "graph" | "origin">,
+  { path, source, rounded, before, after }: Moved,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<Verification> {
+  if (graph === undefined) return { reason: `there is no graph to run (symmetries: ${origin})` };
+  const executor = await onnxRuntime().catch((error: unknown) => {
+    if (error instanceof EnvironmentError) return error;
+    throw error;
+  });
+  if (executor instanceof EnvironmentError)
+    return { reason: executor.message.replace(/^\w+: /, "") };
+  const { inference } = graph;
+  const typeIn = new Map([...inference.graph.initializers].map(([name, { type }]) => [name, type]));
+  const typeOf = (name: string) =>
+    (rounded ? coarse[source.entries.get(name)?.dtype ?? ""] : undefined) ?? typeIn.get(name);
+  const modelOf = modelMaker(graph);
+  const off = async (name: string) => jitter({ [name]: await before(name) }, 0, typeOf)[name];
+  const proof = await proveMove(
+    executor,
+    inference,
+    {
+      before: () => modelOf(before),
+      after: () => modelOf(after),
+      jittered: () => modelOf(off),
+    },
+    signal === undefined ? {} : { signal },
+  );
+  if ("error" in proof && !(proof.error <= proof.tolerance))
+    throw new SpecError(
+      `${path}: the moved network is another one, and nothing was written; the symmetries (${origin}) do not hold for this file: look at them with \`weightspace symmetries --verify\`, and please report this`,
+      [
+        {
+          severity: "error",
+          message: `its outputs differ by ${proof.error.toExponential(1)} of their size on ${proof.inputs} random inputs, rounding explains ${proof.tolerance.toExponential(1)}`,
+        },
+      ],
+    );
+  return proof;
+}

@@ -1,0 +1,81 @@
+// The verdict of a comparison in one sentence, and its numbers as people read them.
+
+import { visibleName } from "../core/visible.ts";
+import { countedConversions } from "./conversions/conversion-words.ts";
+import type { Comparison, Verdict } from "./compare-checkpoints.ts";
+import type { Conversion } from "./conversions/conversion.ts";
+import type { AxisSummary } from "../parts/summary.ts";
+
+/** Relative differences below this are a few units in the last place of float32. */
+const rounding = 1e-6;
+
+const headlines: Readonly<Record<Verdict, string>> = {
+  identical: "identical: every number is equal",
+  symmetric: "symmetric: the same network, its units in another order or scale",
+  reordered: "reordered: equal numbers in another order",
+  different: "different",
+};
+
+/** Three digits. */
+export const short = (value: number) =>
+  Number.isFinite(value) ? Number(value.toPrecision(3)).toString() : String(value);
+/** A share as a percentage; one that is not 0 never looks like 0. */
+export const percent = (share: number) => {
+  if (!(share < 1e4)) return Number.isFinite(share) ? `${(100 * share).toExponential(1)}%` : "-";
+  return share === 0 || share >= 0.001 ? `${(100 * share).toFixed(1)}%` : "<0.1%";
+};
+/** A factor near 1 with the digits that tell it from 1. */
+export const factorText = (value: number) =>
+  Math.abs(value - 1) < 0.01 ? Number(value.toPrecision(6)).toString() : short(value);
+/** A similarity that never looks like 1 when it is less. */
+export const similarityText = (value: number) =>
+  value < 1 && value > 0.999 ? `1 - ${(1 - value).toExponential(1)}` : short(value);
+
+/** The verdict of two files in one sentence, without what was converted before. */
+function headline({ verdict, structure, rounded, layouts, tensors }: Comparison): string {
+  const { formats } = structure;
+  if (verdict === "identical" && formats.length > 0)
+    return rounded
+      ? "identical after rounding: the files differ in number format, and in nothing else"
+      : `${headlines.identical}, in other number formats`;
+  if (verdict === "different" && tensors.length === 0)
+    return structure.common.length === 0
+      ? "different: no tensor is in both files by name and shape"
+      : "different: the tensors in both files are equal, but not all tensors are in both";
+  const most = tensors.reduce((largest, { relative }) => Math.max(largest, relative), 0);
+  if (verdict === "different" && most < rounding)
+    return `different by rounding only: at most ${short(most)} of a tensor's norm`;
+  if (verdict !== "reordered") return headlines[verdict];
+  return layouts === undefined
+    ? `${headlines.reordered}; without a spec nobody can say whether the network is the same`
+    : `${headlines.reordered}, and that is NOT a symmetry of this graph: it computes something else`;
+}
+
+/** The verdict in one sentence, with the conversions counted; under `strict` any of them makes files different. */
+export function verdictSentence(
+  comparison: Comparison,
+  conversions: readonly Conversion[] = [],
+  strict = false,
+): string {
+  const line = headline(comparison);
+  if (conversions.length === 0) return line;
+  const text = countedConversions(conversions);
+  if (strict) return `different: equal names, shapes and layouts would need ${text} (--strict)`;
+  // What lies within a step of a quantised form cannot be told from it.
+  const isWithin = conversions.some(({ kind, by }) => kind === "quantise" && by === "numbers");
+  const told = isWithin ? line.replace(/every number is equal/, "$& or within its step") : line;
+  return told.replace(/^\w+/, (verdict) => `${verdict} after ${text}`);
+}
+
+/** What an element does, in one line: `10 of 11 units of f.0 in another order, f.2 scaled by 0.5 to 2`; "" for nothing. */
+export function movesSentence(axes: readonly AxisSummary[]): string {
+  const parts = axes.flatMap(({ axis, indices, moved, flipped = 0, scales, turned }) => [
+    ...(moved > 0 ? [`${moved} of ${indices} units of ${axis} in another order`] : []),
+    ...(flipped > 0 ? [`${flipped} signs of ${axis} flipped`] : []),
+    ...(scales === undefined
+      ? []
+      : [`${axis} scaled by ${factorText(scales[0])} to ${factorText(scales[1])}`]),
+    ...(turned === undefined ? [] : [`another basis of ${axis}`]),
+  ]);
+  return visibleName(parts.join(", "));
+}
