@@ -10,11 +10,11 @@ interface Site {
   close(): Promise<void>;
 }
 interface PageScripts {
-  buildPage(outDir: string): Promise<string>;
-  servePage(options: { outDir: string; port: number }): Promise<Site>;
+  readonly buildPage: (outDir: string) => Promise<string>;
+  readonly servePage: (options: { outDir: string; port: number }) => Promise<Site>;
 }
 interface BrowserScripts {
-  openBrowser(path?: string): Promise<Browser>;
+  readonly openBrowser: (path?: string) => Promise<Browser>;
 }
 
 const script = async (name: string): Promise<unknown> =>
