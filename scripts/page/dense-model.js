@@ -1,4 +1,4 @@
-// An ONNX model of dense layers with ReLU between them, of any size, to measure the page with.
+// An ONNX model of dense layers, of any size, to measure the page with.
 
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
@@ -29,8 +29,8 @@ function value(name, shape) {
   return create(ValueInfoProtoSchema, { name, type });
 }
 
-/** The bytes of a model with these layer sizes. */
-export function denseModel(sizes, seed) {
+/** The bytes of a model with these layer sizes, and an operator between them. */
+export function denseModel(sizes, seed, activation = "Relu") {
   const random = randomStream(seed);
   const stored = (name, dims) => {
     const size = dims.reduce((a, b) => a * b, 1);
@@ -54,7 +54,7 @@ export function denseModel(sizes, seed) {
     add("Add", [`m${i}`, `b${i}`], `a${i}`);
     last = `a${i}`;
     if (i === sizes.length - 1) continue;
-    add("Relu", [last], `r${i}`);
+    add(activation, [last], `r${i}`);
     last = `r${i}`;
   }
   const graph = create(GraphProtoSchema, {
