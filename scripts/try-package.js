@@ -115,7 +115,7 @@ try {
   console.log(`${filename}: ${files.length} files, ${(size / 1e6).toFixed(2)} MB`);
   const stray = files
     .map(({ path }) => path)
-    .filter((path) => /\.map$|tsbuildinfo|^dist\/bundles/.test(path));
+    .filter((path) => /\.map$|tsbuildinfo|^dist\/bundles|^page\/|^docs\/images\/page/.test(path));
   for (const path of [
     "README.md",
     "LICENSE",

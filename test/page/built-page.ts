@@ -2,6 +2,7 @@
 
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import axe from "axe-core";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { root } from "../docs/pages.ts";
 
@@ -95,8 +96,7 @@ export async function sentenceOf(page: Page, pattern: RegExp): Promise<string> {
 
 /** What axe finds wrong: rules with the elements that break them. */
 export async function violationsOf(page: Page): Promise<string[]> {
-  const axe = readFileSync(join(root, "node_modules/axe-core/axe.min.js"), "utf8");
-  await page.evaluate(axe);
+  await page.evaluate(axe.source);
   return page.evaluate(async () => {
     const { axe: runner } = globalThis as unknown as {
       axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };

@@ -126,6 +126,31 @@ describe("what is this file?", () => {
     expect(await page.locator(".tensors tbody tr").count()).toBeGreaterThan(0);
   });
 
+  test("of a PyTorch file with several dictionaries a person chooses one", async () => {
+    const { page } = opened;
+    await atStart(page);
+    await give(page, [join(root, "test/fixtures/checkpoints/nested-models-a.pt")]);
+    await page.getByRole("button", { name: "Read models.G" }).click();
+    await sentenceOf(page, /Nothing tells|names/);
+    expect(await page.locator(".tensors tbody tr").count()).toBe(1);
+    expect(await page.locator(".problem").count()).toBe(0);
+  });
+
+  test("work that goes on can be stopped, and the page goes on", async () => {
+    const { page } = opened;
+    await atStart(page);
+    await give(page, [join(models, "vit_block.onnx")]);
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page
+      .getByText(/was stopped/)
+      .first()
+      .waitFor({ timeout: 20_000 });
+    expect(await page.getByText("all proved").count()).toBe(0);
+    await atStart(page);
+    await give(page, [join(models, "mlp.onnx")]);
+    expect(await sentenceOf(page, /proved/)).toContain("all proved");
+  });
+
   test("a NumPy array is described", async () => {
     const { page } = opened;
     await atStart(page);

@@ -3,6 +3,7 @@
 import { expect, test } from "vitest";
 
 interface Layers {
+  pageProblems(path: string, text: string): string[];
   layerProblems(path: string, text: string): string[];
   importsOf(text: string): { specifier: string; typeOnly: boolean }[];
 }
@@ -27,6 +28,23 @@ const markdown = (await load("markdown-lines.js")) as MarkdownLines;
 test("a folder may import from itself and from those above it", () => {
   const text = `import { a } from "./a.ts";\nimport { b } from "../core/b.ts";\n`;
   expect(layers.layerProblems("src/symmetry/x.ts", text)).toEqual([]);
+});
+
+test("the page imports public names, its own files and example models, and nothing else", () => {
+  const problems = (text: string) => layers.pageProblems("page/src/file/x.ts", text);
+  for (const text of [
+    `import { inferSpec } from "weightspace/infer";`,
+    `import { serve } from "../work/serve.ts";`,
+    `import url from "../../../test/fixtures/models/mlp.onnx?url&no-inline";`,
+  ])
+    expect(problems(text)).toEqual([]);
+  for (const text of [
+    `import { inferSpec } from "../../../src/infer/infer.ts";`,
+    `import { inferSpec } from "../../../dist/infer/infer.js";`,
+    `import { readFileSync } from "node:fs";`,
+    `const a = await import("../../../src/infer/infer.ts");`,
+  ])
+    expect(problems(text)).toHaveLength(1);
 });
 
 test("a folder may not import from those below it, types included", () => {

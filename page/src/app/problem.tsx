@@ -5,12 +5,15 @@ import { nameText } from "./text.ts";
 export interface ProblemProps {
   readonly title: string;
   readonly message: string;
+  /** Dictionaries of a PyTorch file among which a person may choose. */
+  readonly keys?: readonly string[];
+  readonly onKey?: (key: string) => void;
 }
 
 /** Names of functions that stand before messages of the library say nothing to a reader of the page. */
 const withoutFunction = (message: string): string => message.replace(/^[a-z]\w*: (?=\S)/, "");
 
-export function Problem({ title, message }: ProblemProps) {
+export function Problem({ title, message, keys = [], onKey }: ProblemProps) {
   const [first, ...rest] = withoutFunction(message).split("\n");
   return (
     <div class="problem" role="alert">
@@ -23,6 +26,11 @@ export function Problem({ title, message }: ProblemProps) {
           ))}
         </ul>
       )}
+      {keys.map((key) => (
+        <button type="button" class="quiet" onClick={() => onKey?.(key)}>
+          Read {nameText(key)}
+        </button>
+      ))}
     </div>
   );
 }

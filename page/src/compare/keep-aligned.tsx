@@ -1,10 +1,10 @@
 // The second file moved onto the first, looked at and run before it is offered.
 
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import type { Verification } from "weightspace/checkpoints";
 import { keepFile } from "../app/download.tsx";
 import { nameText, sentence, smallText } from "../app/text.ts";
-import { startJob } from "../work/job.ts";
+import { type Job, startJob, troubleOf } from "../work/job.ts";
 import type { AlignedFile, Pair } from "./pair.ts";
 import type { AskPair } from "./use-pair-work.ts";
 import type { VerifyWork } from "./verify.worker.ts";
@@ -12,6 +12,8 @@ import type { VerifyWork } from "./verify.worker.ts";
 export interface KeepAlignedProps {
   readonly pair: Pair;
   readonly ask: AskPair;
+  /** Ends the worker that moves the file. */
+  readonly stop: () => void;
 }
 
 type State =
@@ -23,7 +25,11 @@ type State =
 const verifier = () =>
   new Worker(new URL("./verify.worker.ts", import.meta.url), { type: "module" });
 
-async function makeAligned({ pair, ask }: KeepAlignedProps, tell: (text: string) => void) {
+async function makeAligned(
+  { pair, ask }: KeepAlignedProps,
+  tell: (text: string) => void,
+  onJob: (job: Job<Verification>) => void,
+) {
   const file = (await ask({ kind: "align" }, ({ step }) => tell(step))) as AlignedFile;
   tell("running it before and after");
   const aligned = new File([file.bytes], file.name);
@@ -32,18 +38,28 @@ async function makeAligned({ pair, ask }: KeepAlignedProps, tell: (text: string)
     aligned,
     rounded: file.scaled,
   });
+  onJob(job);
   return { file, verification: await job.result };
 }
 
 export function KeepAligned(props: KeepAlignedProps) {
   const [state, setState] = useState<State>({ kind: "none" });
+  const running = useRef<Job<Verification> | undefined>(undefined);
   const make = () => {
     setState({ kind: "working", text: "moving the second file" });
-    makeAligned(props, (text) => setState({ kind: "working", text })).then(
+    const tell = (text: string) => setState({ kind: "working", text });
+    makeAligned(props, tell, (job) => (running.current = job)).then(
       (made) => setState({ kind: "ready", ...made }),
       (error: unknown) =>
-        setState({ kind: "failed", text: error instanceof Error ? error.message : String(error) }),
+        setState({
+          kind: "failed",
+          text: troubleOf(error, "It was stopped; drop the files again to align them").message,
+        }),
     );
+  };
+  const stop = () => {
+    running.current?.stop();
+    props.stop();
   };
   if (state.kind === "ready") {
     const { file, verification } = state;
@@ -67,6 +83,11 @@ export function KeepAligned(props: KeepAlignedProps) {
       <button type="button" class="main" disabled={state.kind === "working"} onClick={make}>
         Align B with A
       </button>
+      {state.kind === "working" && (
+        <button type="button" class="quiet" onClick={stop}>
+          Stop
+        </button>
+      )}
       <p role="status" class="soft wide">
         {state.kind === "none" ? "" : sentence(nameText(state.text))}
       </p>

@@ -1,5 +1,6 @@
 // Are these two the same? The verdict first, then a picture that explains it, and the aligned file to keep.
 
+import { useMemo, useState } from "preact/hooks";
 import { Chooser } from "../app/chooser.tsx";
 import { Problem } from "../app/problem.tsx";
 import { Progress } from "../app/progress.tsx";
@@ -20,13 +21,26 @@ export interface PairViewProps extends Pair {
 /** A longer list of moves is told below the verdict. */
 const longestHeadline = 130;
 
-export function PairView({ two, graph, give, onLeave }: PairViewProps) {
+export function PairView({ two: given, graph, give, onLeave }: PairViewProps) {
+  const [key, setKey] = useState<string>();
+  const two = useMemo(
+    () =>
+      key === undefined
+        ? given
+        : ([
+            { ...given[0], key },
+            { ...given[1], key },
+          ] as const),
+    [given, key],
+  );
   const { work, pair, ask } = usePairWork(two, graph);
   const { result, problem, step } = work;
   return (
     <article class="pair">
       <FileLine two={two} graph={graph} />
-      {problem !== undefined && <Problem title="These files are not compared" message={problem} />}
+      {problem !== undefined && (
+        <Problem title="These files are not compared" {...problem} onKey={setKey} />
+      )}
       {problem === undefined && (
         <h1 id="sentence" aria-live="polite">
           {result === undefined ? "Comparing …" : verdictOf(result)}
@@ -49,7 +63,7 @@ export function PairView({ two, graph, give, onLeave }: PairViewProps) {
         </>
       )}
       <div class="onward">
-        {result?.canAlign === true && <KeepAligned pair={pair} ask={ask} />}
+        {result?.canAlign === true && <KeepAligned pair={pair} ask={ask} stop={work.stop} />}
         <Chooser quiet label="Compare other files" give={give} />
         <button type="button" class="quiet" onClick={onLeave}>
           Back to the start

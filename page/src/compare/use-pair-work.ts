@@ -2,13 +2,13 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Dropped } from "../work/dropped.ts";
-import { isStopped, type Line, openLine } from "../work/job.ts";
+import { type Line, openLine, type Trouble, troubleOf } from "../work/job.ts";
 import type { Pair, PairResult, PairStep, PairWork } from "./pair.ts";
 
 /** How far the comparison is. */
 export interface PairState {
   readonly result?: PairResult;
-  readonly problem?: string;
+  readonly problem?: Trouble;
   readonly step?: PairStep;
   readonly started: number;
   readonly stop: () => void;
@@ -28,17 +28,16 @@ export function usePairWork(
   const line = useRef<PairLine | undefined>(undefined);
   const started = useRef(performance.now());
   const [result, setResult] = useState<PairResult>();
-  const [problem, setProblem] = useState<string>();
+  const [problem, setProblem] = useState<Trouble>();
   const [step, setStep] = useState<PairStep>();
   useEffect(() => {
+    setProblem(undefined);
     const opened = openLine<PairWork>(create);
     line.current = opened;
     opened.ask({ kind: "compare", pair }, setStep).then(
       (answer) => setResult(answer as PairResult),
-      (error: unknown) => {
-        if (isStopped(error)) setProblem("It was stopped. Drop the files again to begin anew.");
-        else setProblem(error instanceof Error ? error.message : String(error));
-      },
+      (error: unknown) =>
+        setProblem(troubleOf(error, "It was stopped. Drop the files again to begin anew.")),
     );
     return opened.close;
   }, [pair]);
@@ -51,7 +50,7 @@ export function usePairWork(
     ask,
     work: {
       ...(result && { result }),
-      ...(problem !== undefined && { problem }),
+      ...(problem && { problem }),
       ...(step && { step }),
       started: started.current,
       stop: () => line.current?.close(),

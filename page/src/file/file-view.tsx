@@ -1,6 +1,6 @@
 // What is this file? The sentence a person wants, then its axes, its tensors, and what was not understood.
 
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { Chooser } from "../app/chooser.tsx";
 import { keepFile } from "../app/download.tsx";
 import { Problem } from "../app/problem.tsx";
@@ -20,13 +20,17 @@ export interface FileViewProps {
   readonly onLeave: () => void;
 }
 
-export function FileView({ dropped, give, onLeave }: FileViewProps) {
+export function FileView({ dropped: given, give, onLeave }: FileViewProps) {
+  const [key, setKey] = useState<string>();
+  const dropped = useMemo(() => (key === undefined ? given : { ...given, key }), [given, key]);
   const work = useFileWork(dropped);
   const { description, problem } = work;
   return (
     <article class="file">
       <FactLine file={dropped.file} description={description} />
-      {problem !== undefined && <Problem title="This file is not read" message={problem} />}
+      {problem !== undefined && (
+        <Problem title="This file is not read" {...problem} onKey={setKey} />
+      )}
       {problem === undefined && (
         <h1 id="sentence" aria-live="polite">
           {description === undefined ? "Reading …" : headlineOf(description, work.proof)}

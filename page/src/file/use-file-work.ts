@@ -2,7 +2,15 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Dropped } from "../work/dropped.ts";
-import { isStopped, type Job, type Line, openLine, startJob } from "../work/job.ts";
+import {
+  isStopped,
+  type Job,
+  type Line,
+  openLine,
+  startJob,
+  type Trouble,
+  troubleOf,
+} from "../work/job.ts";
 import type { AxisResult, Description, ProofResult } from "./description.ts";
 import type { DescribeWork } from "./describe.worker.ts";
 import type { ProofEvent, ProofWork } from "./proof.worker.ts";
@@ -22,7 +30,7 @@ export interface ProofState {
 
 export interface FileWork {
   readonly description?: Description;
-  readonly problem?: string;
+  readonly problem?: Trouble;
   readonly started: number;
   readonly proof: ProofState;
   readonly stop: () => void;
@@ -62,7 +70,7 @@ const hasOnnxEnding = ({ file }: Dropped): boolean => file.name.toLowerCase().en
 /** Describes the file, and proves what was found on it where it has a graph: at once where its name promises one. */
 export function useFileWork(dropped: Dropped): FileWork {
   const [description, setDescription] = useState<Description>();
-  const [problem, setProblem] = useState<string>();
+  const [problem, setProblem] = useState<Trouble>();
   const [proof, setProof] = useState(noProof);
   const started = useRef(performance.now());
   const running = useRef<Job<unknown>[]>([]);
@@ -70,6 +78,7 @@ export function useFileWork(dropped: Dropped): FileWork {
     for (const job of running.current.splice(0)) job.stop();
   };
   useEffect(() => {
+    setProblem(undefined);
     const run = <Result>(job: Job<Result>): Job<Result> => {
       running.current.push(job);
       const over = () => {
@@ -86,17 +95,13 @@ export function useFileWork(dropped: Dropped): FileWork {
         if (found.from === "graph" && !isEarly) run(prove(dropped, setProof));
       },
       (error: unknown) =>
-        setProblem(
-          isStopped(error)
-            ? "Reading was stopped. Drop the file again to begin anew."
-            : messageOf(error),
-        ),
+        setProblem(troubleOf(error, "Reading was stopped. Drop the file again to begin anew.")),
     );
     return stop;
   }, [dropped]);
   return {
     ...(description && { description }),
-    ...(problem !== undefined && { problem }),
+    ...(problem && { problem }),
     started: started.current,
     proof: { ...proof, stop },
     stop,

@@ -102,7 +102,7 @@ function Stage({
           <NetworkDrawing weights={now} element={elements[step]} torn={torn} />
           <p class="mono soft">
             {(torn ? axes.slice(0, 1) : axes)
-              .map((axis) => `${axis}: ${cyclesText(elements[step], axis)}`)
+              .map((axis) => `${axis} in cycles: ${cyclesText(elements[step], axis)}`)
               .join("\n")}
           </p>
         </section>

@@ -20,6 +20,25 @@ export class JobError extends Error {
   }
 }
 
+/** An error as the page shows it. */
+export interface Trouble {
+  readonly message: string;
+  /** The dictionaries of a PyTorch file among which a person may choose. */
+  readonly keys: readonly string[];
+}
+
+/** What to show of an error; `stopped` is said of a job that a person ended. */
+export function troubleOf(error: unknown, stopped: string): Trouble {
+  if (isStopped(error)) return { message: stopped, keys: [] };
+  const message = error instanceof Error ? error.message : String(error);
+  const problems = error instanceof JobError ? error.problems : [];
+  const keys = problems.flatMap((problem) => {
+    const quoted = /^("(?:[^"\\]|\\.)*"): /.exec(problem)?.[1];
+    return quoted === undefined ? [] : [JSON.parse(quoted) as string];
+  });
+  return { message, keys };
+}
+
 /** A job ended by the person who waits for it. */
 export const isStopped = (error: unknown): boolean =>
   error instanceof JobError && error.name === "Stopped";
