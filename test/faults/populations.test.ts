@@ -29,7 +29,7 @@ const table: Record<string, unknown>[] = [];
 afterAll(async () => {
   const machine = { cores: availableParallelism(), load: Number(loadavg()[0].toFixed(1)) };
   const value = { node: process.version, ...machine, seed: 1, populations: table };
-  console.log(JSON.stringify(value, null, 2));
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
   if (process.env.FAULTS_TABLE !== undefined && process.env.POPULATIONS !== undefined)
     await writeFile("docs/results/many-machines.json", `${JSON.stringify(value, null, 2)}\n`);
 });
