@@ -1,5 +1,6 @@
 // An error as a person meets it: the sentence of the library, and what may be done.
 
+import { withoutFunctionNames } from "weightspace";
 import { nameText } from "./text.ts";
 
 export interface ProblemProps {
@@ -10,11 +11,8 @@ export interface ProblemProps {
   readonly onKey?: (key: string) => void;
 }
 
-/** Names of functions that stand before messages of the library say nothing to a reader of the page. */
-const withoutFunction = (message: string): string => message.replace(/^[a-z]\w*: (?=\S)/, "");
-
 export function Problem({ title, message, keys = [], onKey }: ProblemProps) {
-  const [first, ...rest] = withoutFunction(message).split("\n");
+  const [first, ...rest] = withoutFunctionNames(message).split("\n");
   return (
     <div class="problem" role="alert">
       <h2>{title}</h2>

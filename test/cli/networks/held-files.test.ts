@@ -140,12 +140,12 @@ describe("a Keras model in its three files", () => {
 });
 
 describe("numbers that are only named", () => {
-  /** Two layers of blocks of 4 bits; what they hold does not matter. */
+  /** Two layers of blocks of two bits; what they hold does not matter. */
   const quantised = gguf({
-    "0.weight": { shape: [32, 32], type: 2, data: new Uint8Array(32 * 18) },
+    "0.weight": { shape: [32, 256], type: 35, data: new Uint8Array(32 * 66) },
     "0.bias": float32([32], new Float32Array(32)),
-    "2.weight": { shape: [4, 32], type: 2, data: new Uint8Array(4 * 18) },
-    "2.bias": float32([4], new Float32Array(4)),
+    "2.weight": { shape: [8, 32], type: 35, data: new Uint8Array(66) },
+    "2.bias": float32([8], new Float32Array(8)),
   });
 
   test("describe needs no numbers and works; compare and merge refuse by name and write nothing", () =>
@@ -153,7 +153,7 @@ describe("numbers that are only named", () => {
       await writeFile(join(out, "q.gguf"), quantised);
       const described = await weightspace(["describe", "q.gguf", ...asMlp], out);
       expect([described.code, described.stderr]).toEqual([0, expect.any(String)]);
-      expect(described.stdout).toMatch(/0\.weight +\[32, 32\]/);
+      expect(described.stdout).toMatch(/0\.weight +\[32, 256\]/);
       for (const command of [
         ["compare", "q.gguf", "q.gguf"],
         ["fingerprint", "q.gguf", ...asMlp],
@@ -161,7 +161,7 @@ describe("numbers that are only named", () => {
       ]) {
         const { code, stderr } = await weightspace(command, out);
         expect([command[0], code]).toEqual([command[0], 1]);
-        expect(stderr).toMatch(/q\.gguf: tensor "\d\.weight" is stored as Q4_0.*2 of Q4_0/);
+        expect(stderr).toMatch(/q\.gguf: tensor "\d\.weight" is stored as TQ2_0.*2 of TQ2_0/);
       }
       await expect(readFile(join(out, "m.safetensors"))).rejects.toThrow(/ENOENT/);
     }));
