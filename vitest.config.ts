@@ -26,6 +26,7 @@ const system = [
   "test/experiments/**/*.test.ts",
   "test/node/**/*.test.ts",
   "test/package/**/*.test.ts",
+  "test/remote/**/*.test.ts",
   "test/identity/sketch.test.ts",
   "test/infer/{command,random-graphs,fuzz,depth}.test.ts",
 ];
@@ -39,7 +40,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: [...system, ...docs] },
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: [...system, ...docs, "test/faults/**"],
+        },
       },
       { extends: true, test: { name: "system", include: system } },
       { extends: true, test: { name: "docs", include: docs, testTimeout: 300_000 } },

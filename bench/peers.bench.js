@@ -1,27 +1,16 @@
-// Layers on generated kernels beside their peers, in turns: nfn 0.1.2 on PyTorch, and UNF term by term under XLA.
-// Needs a Python with the packages of bench/peers/requirements.txt, named by PEERS_PYTHON.
+// Layers on generated kernels beside their peers, in turns: nfn 0.1.2 on PyTorch, and UNF term by term under XLA. Every side
+// runs in a process of its own. Needs a Python with the packages of bench/peers/requirements.txt, named by PEERS_PYTHON.
 
-import { numpy as np } from "@jax-js/jax";
-import { startEngine } from "../dist/engine/start.js";
 import { enumerateTerms } from "../dist/basis/terms.js";
-import { buildModel } from "../dist/models/registry.js";
 import { referenceApply } from "../dist/layers/reference/reference.js";
 import { lowerSpec } from "../dist/symmetry/lower.js";
 import { mlpSpec } from "../dist/symmetry/presets/mlp.js";
 import { transformerSpec } from "../dist/symmetry/presets/transformer.js";
 import { randomStream } from "../dist/core/random.js";
-import { readPackageData } from "../dist/node/package-data.js";
-import { taskEntry } from "../dist/tasks/registry.js";
-import { recipes } from "../dist/zoo/recipes.js";
-import { randomWeights } from "../dist/testing/index.js";
-import { batchArrays } from "../dist/train/dataset.js";
-import { binaryCrossEntropy } from "../dist/train/measures/objectives.js";
 import { meanAndStd } from "../dist/train/measures/metrics.js";
-import { adam } from "../dist/train/optimizers/optimizers.js";
-import { trainStep } from "../dist/train/train-step.js";
 import { median } from "./support/harness.js";
-import { kernelStack } from "./support/kernels.js";
-import { startPeer } from "./support/peer.js";
+import { nodes, startOurs, startPeer } from "./support/peer.js";
+import { cnnSpec } from "./support/training-step.js";
 
 const turns = Number(process.env["PEERS_TURNS"] ?? 15);
 const wanted = (process.env["PEERS_WORKLOADS"] ?? "mlp,siren,cnn,transformer").split(",");
@@ -32,105 +21,90 @@ const maxTerms = 10_000;
 const nfnName = "nfn 0.1.2 (PyTorch)";
 const termsName = "UNF term by term, written from the formulas (JAX, XLA)";
 
-/** Runs ours and the peer's in turns; the first turn warms up. */
+const progress = (text) => console.error(`  ${new Date().toISOString().slice(11, 19)} ${text}`);
+const deviation = (values) => (values.length < 2 ? null : meanAndStd(values).std);
+
+/** Runs our side under every Node version and then the peer, if there is one, turn by turn; the first turn warms up. */
 async function compare(row, ours, peer) {
-  const times = { ours: [], peer: [] };
+  const times = ours.map(() => []);
+  const peerTimes = [];
   for (let turn = 0; turn <= turns; turn++) {
-    const began = performance.now();
-    await ours[row.direction]();
-    const own = performance.now() - began;
-    const theirs = await peer.run(row.direction);
+    const own = [];
+    for (const one of ours) own.push(await one.run(row.direction));
+    const theirs = peer === undefined ? null : await peer.run(row.direction);
     if (turn === 0) continue;
-    times.ours.push(own);
-    times.peer.push(theirs);
+    own.forEach((ms, i) => times[i].push(ms));
+    peerTimes.push(theirs);
   }
-  const ratios = times.ours.map((ms, i) => ms / times.peer[i]);
-  return {
-    ...row,
-    node: process.versions.node,
-    oursMs: median(times.ours),
-    peerMs: median(times.peer),
-    ratio: median(ratios),
-    ratioStd: meanAndStd(ratios).std,
-    oursMegabytes: ours.megabytes,
-    peerMegabytes: peer.megabytes(),
-  };
+  progress(`${row.workload}, ${row.direction}, threads ${row.threads}`);
+  return ours.map((one, i) => {
+    const ratios = peer === undefined ? [] : times[i].map((ms, turn) => ms / peerTimes[turn]);
+    return {
+      ...row,
+      node: one.about.node,
+      arithmetic: one.about.arithmetic,
+      oursMs: median(times[i]),
+      oursMsStd: deviation(times[i]),
+      peerMs: peer === undefined ? null : median(peerTimes),
+      peerMsStd: peer === undefined ? null : deviation(peerTimes),
+      ratio: peer === undefined ? null : median(ratios),
+      ratioStd: peer === undefined ? null : deviation(ratios),
+      oursMegabytes: one.megabytes(),
+      oursArenaMegabytes: one.about.arenaMegabytes ?? null,
+      peerMegabytes: peer === undefined ? null : peer.megabytes(),
+      oursFirstMs: one.about.first[row.direction] ?? null,
+    };
+  });
 }
 
-/** Both directions of one workload. */
-async function bothDirections(row, ours, peer) {
+/** Our side under every Node version, together with a peer; all are stopped at the end. */
+async function beside(config, startTheirs, work) {
+  const running = [];
   try {
-    const rows = [];
-    for (const direction of ["forward", "backward"])
-      rows.push(await compare({ ...row, direction }, ours, peer));
-    return rows;
+    const ours = [];
+    for (const node of nodes) {
+      ours.push(await startOurs(config, node));
+      running.push(ours.at(-1));
+    }
+    const peer = await startTheirs();
+    if (peer !== undefined) running.push(peer);
+    return await work(ours, peer);
   } finally {
-    ours.end?.();
-    peer.stop();
+    for (const one of running) one.stop();
   }
 }
 
 async function againstNfn(workload, sizes, channels, batch) {
-  const spec = mlpSpec(sizes, { ends: "permutation" });
   const weights = sizes.slice(1).map((size, i) => [size, sizes[i]]);
   const rows = [];
   for (const threads of [1, 2]) {
-    const ours = kernelStack(spec, channels, batch, threads);
-    const config = { weights, channels, batch, threads, kind: "np" };
-    const peer = await startPeer("nfn_layers.py", config);
-    rows.push(...(await bothDirections({ workload, threads, peerName: nfnName }, ours, peer)));
+    const config = { sizes, weights, channels, batch, threads };
+    const theirs = () => startPeer("nfn_layers.py", { ...config, kind: "np" });
+    await beside({ ...config, kind: "mlp" }, theirs, async (ours, peer) => {
+      for (const direction of ["forward", "backward"]) {
+        const row = { workload, direction, threads, peerName: nfnName };
+        rows.push(...(await compare(row, ours, peer)));
+      }
+    });
   }
   return rows;
 }
 
 /** A training step of the CNN functional with the options of the experiments, one thread. */
-async function trainingStep() {
-  const batch = 16;
-  const [channels, head] = [
-    [1, 8, 8],
-    [128, 128, 1],
-  ];
-  const { create, dataFile } = taskEntry(recipes["digits-cnn"].task);
-  const { spec } = await create(dataFile ? await readPackageData(dataFile) : new Uint8Array(0));
+async function cnnRows() {
+  const spec = await cnnSpec();
   const weights = Object.values(spec.tensors)
     .filter(({ shape }) => shape.length > 1)
     .map(({ shape }) => shape);
-  const networks = Array.from({ length: batch }, (_, i) => randomWeights(spec, i));
-  const tensors = Object.entries(spec.tensors).map(([name, { shape }]) => [
-    name,
-    { shape, data: new Float32Array(networks.flatMap((network) => [...network[name].data])) },
-  ]);
-  const dataset = {
-    spec,
-    size: batch,
-    tensors: Object.fromEntries(tensors),
-    targets: new Float32Array(batch).fill(0.5),
-  };
-  const model = buildModel("nfn-hnp", spec, { channels, head });
-  const step = trainStep(model, binaryCrossEntropy, adam(), 1);
-  let params = model.init(1);
-  let state = adam().init(params);
-  const all = networks.map((_, i) => i);
-  const backward = async () => {
-    const rate = np.array(1e-3, { dtype: np.float32 });
-    const result = await step.run({ params, state, ...batchArrays(dataset, all), rate });
-    await result.loss.data();
-    await result.norm.data();
-    [params, state] = [result.params, result.state];
-  };
-  const config = { weights, channels, head, batch, threads: 1, kind: "hnp" };
-  const peer = await startPeer("nfn_layers.py", config);
+  const config = { channels: [1, 8, 8], head: [128, 128, 1], batch: 16, threads: 1 };
+  const theirs = () => startPeer("nfn_layers.py", { ...config, weights, kind: "hnp" });
   const row = {
     workload: "CNN training step",
+    direction: "backward",
     threads: 1,
     peerName: nfnName,
-    direction: "backward",
   };
-  try {
-    return [await compare(row, { backward }, peer)];
-  } finally {
-    peer.stop();
-  }
+  return beside({ ...config, kind: "training" }, theirs, (ours, peer) => compare(row, ours, peer));
 }
 
 /** Every term of a layer over a spec whose tensors have no fixed axes. */
@@ -180,91 +154,85 @@ async function checkTerms() {
   return error;
 }
 
+/** A compiled peer; undefined when it is too large or not ready in time. */
+async function compiledPeer(shapes, terms, direction) {
+  if (terms.length > maxTerms) return undefined;
+  const config = { shapes, terms: plainTerms(terms), channels: [8, 8], threads: 1 };
+  const cache = process.env["PEERS_CACHE"];
+  const own = { ...config, directions: [direction], ...(cache && { cache }) };
+  progress(`compiling ${terms.length} terms, ${direction}`);
+  return startPeer("unf_terms.py", own, seconds).catch((error) => {
+    console.error(String(error.message).split("\n")[0]);
+    return undefined;
+  });
+}
+
 async function transformers() {
   const rows = [];
   const compiled = [];
   for (const layers of depths) {
     const options = { layers, width: 64, vocabulary: 256, positions: 64, ends: "permutation" };
-    const spec = transformerSpec(options);
-    const { terms, shapes } = termsOf(spec);
+    const { terms, shapes } = termsOf(transformerSpec(options));
     const workload = `Transformer, ${layers} layers, 8 channels`;
-    const ours = kernelStack(spec, [8, 8], 1, 1);
-    const first = { forward: ours.firstForwardMs, backward: ours.firstBackwardMs };
+    const config = {
+      kind: "transformer",
+      transformer: options,
+      channels: [8, 8],
+      batch: 1,
+      threads: 1,
+    };
     for (const direction of ["forward", "backward"]) {
       const row = { workload, direction, threads: 1, terms: terms.length, peerName: termsName };
-      let peer;
-      if (terms.length <= maxTerms) {
-        const config = { shapes, terms: plainTerms(terms), channels: [8, 8], threads: 1 };
-        peer = await startPeer(
-          "unf_terms.py",
-          { ...config, directions: [direction] },
-          seconds,
-        ).catch((error) => {
-          console.error(String(error.message).split("\n")[0]);
-          return undefined;
-        });
-      }
-      if (peer === undefined) rows.push(await alone(row, ours, first[direction], compiled));
-      else {
-        const peerFirstMs = peer.about[`${direction}CompileMs`];
-        compiled.push({ direction, terms: terms.length, ms: peerFirstMs });
-        const made = await compare(row, ours, peer);
-        rows.push({ ...made, oursFirstMs: first[direction], peerFirstMs });
-        peer.stop();
-      }
+      const theirs = () => compiledPeer(shapes, terms, direction);
+      rows.push(
+        ...(await beside(config, theirs, async (ours, peer) => {
+          const made = await compare(row, ours, peer);
+          const about = aboutCompiling(direction, terms.length, peer, compiled);
+          return made.map((one) => ({ ...one, ...about }));
+        })),
+      );
     }
-    ours.end();
   }
   return rows;
 }
 
-/** Ours without a peer, whose compile time is extrapolated in proportion to the terms. */
-async function alone(row, ours, oursFirstMs, compiled) {
-  const times = [];
-  for (let turn = 0; turn <= turns; turn++) {
-    const began = performance.now();
-    ours[row.direction]();
-    if (turn > 0) times.push(performance.now() - began);
+/** How long the peer compiled; where it did not, in proportion to the terms of the largest one that did. */
+function aboutCompiling(direction, terms, peer, compiled) {
+  if (peer !== undefined) {
+    const { ms, cpuSeconds, earlier } = peer.about.compiled[direction];
+    compiled.push({ direction, terms, ms });
+    return {
+      peerFirstMs: ms,
+      peerCompileCpuSeconds: cpuSeconds,
+      peerCompiled: earlier ? "by an earlier run, whose times these are" : "in this run",
+    };
   }
-  const largest = compiled.filter(({ direction }) => direction === row.direction).at(-1);
+  const largest = compiled.filter((one) => one.direction === direction).at(-1);
   return {
-    ...row,
-    node: process.versions.node,
-    oursMs: median(times),
-    peerMs: null,
-    peerCompiled: row.terms <= maxTerms ? `not within ${seconds} s` : "not tried",
-    ratio: null,
-    ratioStd: null,
-    oursMegabytes: ours.megabytes,
-    oursFirstMs,
-    peerFirstMsExtrapolated:
-      largest === undefined ? null : (largest.ms * row.terms) / largest.terms,
+    peerFirstMs: null,
+    peerCompiled: terms <= maxTerms ? `not within ${seconds} s` : "not tried",
+    peerFirstMsExtrapolated: largest === undefined ? null : (largest.ms * terms) / largest.terms,
   };
 }
 
 export async function run() {
-  await startEngine({ threads: 1 });
   const rows = [];
   const has = (name) => wanted.includes(name);
+  const channels = [1, 32, 32, 32];
   if (has("mlp"))
     rows.push(
-      ...(await againstNfn(
-        "MLP 784-128-10, 3 layers, 32 channels",
-        [784, 128, 10],
-        [1, 32, 32, 32],
-        1,
-      )),
+      ...(await againstNfn("MLP 784-128-10, 3 layers, 32 channels", [784, 128, 10], channels, 1)),
     );
   if (has("siren"))
     rows.push(
       ...(await againstNfn(
         "32 SIRENs 2-32-32-3, 3 layers, 32 channels",
         [2, 32, 32, 3],
-        [1, 32, 32, 32],
+        channels,
         32,
       )),
     );
-  if (has("cnn")) rows.push(...(await trainingStep()));
+  if (has("cnn")) rows.push(...(await cnnRows()));
   const termsError = has("transformer") ? await checkTerms() : null;
   if (has("transformer")) rows.push(...(await transformers()));
   return { turns, termsError, rows };

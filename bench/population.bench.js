@@ -1,6 +1,6 @@
 // Networks trained a second: many in one program against one after another in the same engine, in alternating rounds.
 
-import { digitsTask } from "../dist/tasks/digits.js";
+import { digitsTasks } from "../dist/tasks/digits.js";
 import { readPackageData } from "../dist/node/package-data.js";
 import { digitsRecipe } from "../dist/zoo/recipe.js";
 import { trainPopulation } from "../dist/zoo/training/train-population.js";
@@ -26,7 +26,7 @@ async function secondsEach(task, recipe, first, count, size) {
 
 /** Medians over rounds after one unmeasured round each; `ratio` is the median of the rounds' own ratios. */
 export async function run() {
-  const task = await digitsTask(await readPackageData("uci-digits.csv.gz"));
+  const task = await digitsTasks.digits.create(await readPackageData("uci-digits.csv.gz"));
   const recipe = { ...digitsRecipe, steps: { fullChance: 1, range: [steps, steps] } };
   await secondsEach(task, recipe, 0, together, together);
   await secondsEach(task, recipe, 0, alone, 1);

@@ -6,7 +6,7 @@ import { buildModel } from "../dist/models/registry.js";
 import { deriveProducts } from "../dist/plan/products/derive-products.js";
 import { lowerSpec } from "../dist/symmetry/lower.js";
 import { mlpSpec } from "../dist/symmetry/presets/mlp.js";
-import { digitsTransformerSpec } from "../dist/tasks/digits-transformer.js";
+import { digitsTasks } from "../dist/tasks/digits.js";
 import { defineSpec } from "../dist/symmetry/spec.js";
 import { randomWeights, toBatch } from "../dist/testing/index.js";
 import { numpy as np } from "@jax-js/jax";
@@ -37,7 +37,7 @@ function batchOf(spec) {
 async function keptBytes({ staged }, params, weights) {
   if (staged === undefined) return undefined;
   let bytes = 0;
-  let values = staged.open(keep(weights));
+  let values = staged.toFeatures(keep(weights));
   for (const { scope, compile } of staged.stages) {
     for (const { size } of values) bytes += 4 * size;
     const own = Object.entries(params)
@@ -131,7 +131,7 @@ export async function run() {
     };
   };
   const siren = mlpSpec([2, 32, 32, 3], { scale: "positive" });
-  const transformer = await digitsTransformerSpec(false);
+  const transformer = await digitsTasks["digits-transformer-plain"].spec();
   const equal = { channels: [1, 8, 8], head: [64, 1] };
   const rows = {
     "[2, 32, 32, 3], 16 channels": await compareModels(siren, scaled(16)),

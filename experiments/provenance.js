@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runProvenance } from "../.build/experiments/provenance-experiment.js";
 import { provenanceReport } from "../.build/experiments/provenance-report.js";
-import { digitsTask } from "../.build/src/tasks/digits.js";
+import { digitsTasks } from "../.build/src/tasks/digits.js";
 import { readPackageData } from "../dist/node/package-data.js";
 import { commit, machine, writeResult } from "../scripts/support/result-files.js";
 import { root } from "../scripts/sources.js";
@@ -27,7 +27,7 @@ const result = {
   machine: machine(),
   commit: commit(),
   ...(await runProvenance({
-    task: await digitsTask(await readPackageData("uci-digits.csv.gz")),
+    task: await digitsTasks.digits.create(await readPackageData("uci-digits.csv.gz")),
     networks,
     seeds: Array.from({ length: repetitions }, (_, i) => i),
     onSeed: (seed) => console.error(`seed ${seed} of ${repetitions}`),

@@ -8,8 +8,10 @@ import { conclude, root, sourceFiles } from "./sources.js";
 /** A folder may import from itself and from the folders before it. */
 export const layers = [
   "core",
+  "work",
   "symmetry",
   "formats",
+  "remote",
   "runtime",
   "infer",
   "basis",

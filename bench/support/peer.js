@@ -1,6 +1,6 @@
-// A peer in a process of its own: a Python script that builds its work once and runs it whenever it is asked.
+// Both sides of a comparison, each in a process of its own that builds its work once and runs it whenever it is asked.
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -9,12 +9,27 @@ const folder = fileURLToPath(new URL("../peers/", import.meta.url));
 /** The Python that has the peers' packages; bench/peers/README.md says which. */
 const python = process.env["PEERS_PYTHON"] ?? "python3";
 
+/** Node versions that run our side: this one, or those that PEERS_NODES names, separated by commas. */
+export const nodes = (process.env["PEERS_NODES"] ?? process.execPath).split(",");
+
+/** Starts a Python script of bench/peers. */
+export const startPeer = (script, config, seconds = 600) =>
+  start(script, python, [script], config, seconds, "PEERS_PYTHON names another");
+
+/** Starts our side under one Node version, with fused multiply-add as the command line has it. */
+export function startOurs(config, node) {
+  const script = fileURLToPath(new URL("ours.js", import.meta.url));
+  const old = spawnSync(node, ["--version"], { encoding: "utf8" }).stdout.startsWith("v20.");
+  const flags = old ? ["--experimental-wasm-relaxed-simd"] : [];
+  return start("ours.js", node, [...flags, script], config, 120, "PEERS_NODES names others");
+}
+
 /**
- * Starts a script with its configuration. `run(name)` gives milliseconds; `about` is what the script says of itself.
+ * Starts a program with its configuration. `run(name)` gives milliseconds; `about` is what the script says of itself.
  * Rejects when the script ends early, or is not ready within `seconds`.
  */
-export async function startPeer(script, config, seconds = 600) {
-  const child = spawn(python, [script], {
+async function start(script, command, args, config, seconds, remedy) {
+  const child = spawn(command, args, {
     cwd: folder,
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, OMP_NUM_THREADS: String(config.threads), TF_CPP_MIN_LOG_LEVEL: "3" },
@@ -27,9 +42,7 @@ export async function startPeer(script, config, seconds = 600) {
   );
   const ended = (reason) => {
     for (const { reject } of waiting.splice(0))
-      reject(
-        new Error(`${script} ${reason} under ${python}; PEERS_PYTHON names another\n${errors}`),
-      );
+      reject(new Error(`${script} ${reason} under ${command}; ${remedy}\n${errors}`));
   };
   child.on("error", (error) => ended(`did not start: ${error.message}`));
   child.on("exit", (code) => ended(`ended with ${code}`));

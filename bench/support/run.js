@@ -3,9 +3,10 @@
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, loadavg } from "node:os";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { machineParts } from "../../dist/cli/app/build-info.js";
 
 const here = fileURLToPath(new URL("../", import.meta.url));
 const marker = "@@result ";
@@ -28,11 +29,7 @@ if (files.length === 0) {
 const commit = spawnSync("git", ["rev-parse", "--short", "HEAD"], {
   encoding: "utf8",
 }).stdout.trim();
-const machine = {
-  processor: cpus()[0]?.model.trim() ?? "unknown",
-  cores: availableParallelism(),
-  node: process.versions.node,
-};
+const machine = machineParts();
 mkdirSync(join(here, "results"), { recursive: true });
 let failed = false;
 for (const file of files) {

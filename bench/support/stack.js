@@ -1,13 +1,11 @@
-// A stack of equivariant layers over atomic features, with everything a benchmark compares it to: the floor (its bare
-// matrix products plus one read and one write of every layer's inputs and outputs) and the term-by-term executor.
+// A stack of equivariant layers over atomic features, with what a benchmark compares it to: the floor, its bare matrix
+// products plus one read and one write of every layer's inputs and outputs.
 
 import { jit, nn, numpy as np, valueAndGrad } from "@jax-js/jax";
 import { planSpec } from "../../dist/plan/plan-spec.js";
 import { equivariantLinear } from "../../dist/layers/equivariant-linear.js";
-import { plannedTerms } from "../../dist/plan/terms.js";
 import { slotEntries } from "../../dist/plan/plan.js";
 import { randomArray, refAll, refRecord, settle, timeInTurns } from "./harness.js";
-import { termByTerm } from "./term-by-term.js";
 
 /** Layers over a spec with ReLU between them, their parameters and random inputs. */
 export async function buildStack(spec, channels, batch) {
@@ -113,34 +111,5 @@ export async function againstFloor(name, spec, channels, batch, turns, watch) {
     floorProductsMs: times.products,
     floorReadsAndWritesMs: readsAndWrites,
     forwardOverFloor: times.forward / floorMs,
-  };
-}
-
-/** Medians of the grouped and the term-by-term executor in one run, forward and forward with backward. */
-export async function againstTermByTerm(name, spec, channels, batch, turns) {
-  const stack = await buildStack(spec, channels, batch);
-  const terms = plannedTerms(stack.executable.lowered, stack.executable.plan);
-  const baseline = await termByTerm(stack, terms);
-  const grouped = stackWorks(stack);
-  const times = await timeInTurns(
-    {
-      forward: grouped.forward,
-      termForward: baseline.forward,
-      both: grouped.forwardBackward,
-      termBoth: baseline.forwardBackward,
-    },
-    turns,
-  );
-  return {
-    name,
-    channels,
-    batch,
-    terms: terms.length,
-    groupedForwardMs: times.forward,
-    termByTermForwardMs: times.termForward,
-    forwardSpeedup: times.termForward / times.forward,
-    groupedForwardBackwardMs: times.both,
-    termByTermForwardBackwardMs: times.termBoth,
-    forwardBackwardSpeedup: times.termBoth / times.both,
   };
 }

@@ -2,13 +2,10 @@
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus } from "node:os";
 import { checkResultFile, resultText } from "../../dist/report/result-file.js";
 import { root } from "../sources.js";
 
-/** Processor, cores, Node version. */
-export const machine = () =>
-  `${cpus()[0]?.model.trim() ?? "unknown processor"}, ${availableParallelism()} cores, Node ${process.versions.node}`;
+export { machine } from "../../dist/cli/app/build-info.js";
 
 /** The commit of the code, `-dirty` behind it when files have changed since. */
 export function commit() {

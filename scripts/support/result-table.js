@@ -1,7 +1,6 @@
 // Tables of measurements as Markdown files, with the command that makes them and the machine they were made on.
 
 import { writeFileSync } from "node:fs";
-import { cpus } from "node:os";
 
 /** An axis in short: `S_9 positive`, `GL_4 in S_2`. `within` is an axis again. */
 export const axesText = ({ size, group, scale, within }) => {
@@ -10,11 +9,7 @@ export const axesText = ({ size, group, scale, within }) => {
   return within ? `${own} in ${axesText(within)}` : own;
 };
 
-/** The machine in words: processor, cores, Node. */
-export function machine() {
-  const cores = cpus();
-  return `${cores[0]?.model.trim() ?? "an unknown processor"}, ${cores.length} cores, Node ${process.versions.node}`;
-}
+export { machine } from "../../dist/cli/app/build-info.js";
 
 /** A Markdown table. A column is `[title, cell, "right" for numbers]`. */
 export function markdownTable(columns, rows) {

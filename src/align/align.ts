@@ -4,6 +4,7 @@
 import { composeElements, type GroupElement, invertElement } from "../symmetry/element.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { normalizeScales, type NormalizedScales } from "../parts/scaling/normalize-scales.ts";
+import { withoutFactors } from "../parts/scaling/balance-factors.ts";
 import { matchWeights, type MatchOptions, type WeightMatch } from "./matching/match-weights.ts";
 import { partAction } from "../symmetry/act.ts";
 import {
@@ -24,7 +25,7 @@ export interface Alignment {
   readonly start: WeightMatch["start"];
   readonly sweeps: number;
   /** Axes whose scales or bases the weights of either network do not pin down. */
-  readonly open: NormalizedScales["open"];
+  readonly unidentifiable: NormalizedScales["unidentifiable"];
 }
 
 /**
@@ -40,33 +41,53 @@ export async function alignWeights(
   const problem = problemOf(spec);
   const left = await withNormalizedScales(problem, partReader(problem, a));
   const right = await withNormalizedScales(problem, partReader(problem, b));
-  const match = await matchWeights({ problem, a: left.read, b: right.read }, options);
+  const match = await matchWeights({ problem: left.problem, a: left.read, b: right.read }, options);
   const element = composeElements(
     problem,
     invertElement(problem, left.normalized.element),
     composeElements(problem, match.element, right.normalized.element),
   );
   const { score, start, sweeps } = match;
-  const open = uniqueAxes([...left.normalized.open, ...right.normalized.open]);
+  const unidentifiable = uniqueAxes([
+    ...left.normalized.unidentifiable,
+    ...right.normalized.unidentifiable,
+  ]);
   const similarity = match.entries === 0 ? 0 : score / match.entries;
-  return { element, similarity, start, sweeps, open };
+  return { element, similarity, start, sweeps, unidentifiable };
 }
 
 /** The first of every axis. */
-export function uniqueAxes(open: NormalizedScales["open"]): NormalizedScales["open"] {
-  return open.filter(({ axis }, at) => open.findIndex((other) => other.axis === axis) === at);
+export function uniqueAxes(
+  unidentifiable: NormalizedScales["unidentifiable"],
+): NormalizedScales["unidentifiable"] {
+  return unidentifiable.filter(
+    ({ axis }, at) => unidentifiable.findIndex((other) => other.axis === axis) === at,
+  );
 }
 
 /** A network seen with normalized scales. */
-export async function withNormalizedScales(
-  problem: MatchProblem,
+export interface NormalizedNetwork<P extends MatchProblem> {
+  readonly read: PartReader;
+  readonly normalized: NormalizedScales;
+  /** What is left to match: axes that are one factor for every index of another are settled. */
+  readonly problem: P;
+}
+
+/** The network with normalized scales and bases, and the problem that is left. */
+export async function withNormalizedScales<P extends MatchProblem>(
+  problem: P,
   read: PartReader,
-): Promise<{ readonly read: PartReader; readonly normalized: NormalizedScales }> {
+): Promise<NormalizedNetwork<P>> {
   const normalized = await normalizeScales(problem, read);
   const continuous = Object.values(normalized.element).some(
     ({ scales, matrices }) => scales ?? matrices,
   );
-  if (!continuous) return { read, normalized };
+  if (!continuous) return { read, normalized, problem };
   const move = partAction(problem.axes, normalized.element);
-  return { normalized, read: async (part) => move(problem.parts[part].dims, await read(part)) };
+  const left = withoutFactors(problem);
+  return {
+    normalized,
+    problem: left,
+    read: async (part) => move(problem.parts[part].dims, await read(part)),
+  };
 }

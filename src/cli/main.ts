@@ -7,8 +7,8 @@ import { interruption } from "./app/abort.ts";
 import { commands } from "./commands/index.ts";
 import { fileError } from "../node/file-error.ts";
 import { loadGivenPlugins, loadNamedPlugins, pluginOption } from "./app/plugins.ts";
-import { visible } from "../core/visible.ts";
 import { messageOf, print } from "./app/output.ts";
+import { beStrict, helpArguments, oneLine } from "./app/strict.ts";
 import { context, type RegisterCommand } from "./app/context.ts";
 
 const exitCodes = { ok: 0, failure: 1, misuse: 2 } as const;
@@ -26,19 +26,6 @@ Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted by Ctrl-C.`;
 function version(): string {
   const require = createRequire(import.meta.url);
   return (require("../../package.json") as { version: string }).version;
-}
-
-/** Suggestions follow on the line of the error, so that misuse is always one line. */
-const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, " ");
-
-/** Every command, nested ones too, throws instead of exiting and refuses what it does not know. */
-function beStrict(command: Command): void {
-  command
-    .exitOverride()
-    .allowExcessArguments(false)
-    .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ outputError: (text, write) => write(`${visible(oneLine(text))}\n`) });
-  for (const child of command.commands) beStrict(child);
 }
 
 function isOurs(error: Error): boolean {
@@ -90,6 +77,8 @@ const endAtOnce = new Set([
   "describe",
   "embed",
   "compare",
+  "convert",
+  "distance",
   "align",
   "merge",
   "canonical",
@@ -129,7 +118,7 @@ export async function main(
       await cli.loadHelp();
     }
     if (args.length === 0) root.outputHelp();
-    else await root.parseAsync(args, { from: "user" });
+    else await root.parseAsync(helpArguments(root, args), { from: "user" });
     return cli.exitCode();
   };
   const failed = (error: unknown): number => {

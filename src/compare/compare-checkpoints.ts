@@ -38,7 +38,7 @@ export interface Comparison {
     readonly element: GroupElement;
     readonly axes: readonly AxisSummary[];
     /** Axes whose scales or bases the weights do not pin down. */
-    readonly open: Alignment["open"];
+    readonly unidentifiable: Alignment["unidentifiable"];
   };
   /** Indices that look alike could not all be tried: there may be a symmetry that was not found. */
   readonly unresolved?: boolean;
@@ -53,7 +53,7 @@ export interface Comparison {
     readonly element: GroupElement;
     readonly axes: readonly AxisSummary[];
     readonly remaining: readonly { readonly tensor: string; readonly relative: number }[];
-    readonly open: Alignment["open"];
+    readonly unidentifiable: Alignment["unidentifiable"];
   };
 }
 
@@ -104,9 +104,13 @@ export async function compareCheckpoints(
     const search = await searchSymmetry(spec, readers.a, readers.b, readers.rounding);
     ({ unresolved } = search);
     if (search.found !== undefined) {
-      const { element, exact, residual, open } = search.found;
+      const { element, exact, residual, unidentifiable } = search.found;
       const axes = summarizeElement(spec, element);
-      return { ...base, verdict: "symmetric", symmetry: { exact, residual, element, axes, open } };
+      return {
+        ...base,
+        verdict: "symmetric",
+        symmetry: { exact, residual, element, axes, unidentifiable },
+      };
     }
   }
   signal?.throwIfAborted();
@@ -163,7 +167,7 @@ async function alignBoth(
   onStep: NonNullable<CompareOptions["onStep"]>,
 ): Promise<Comparison["alignment"]> {
   onStep("aligning");
-  const { element, similarity, open } = await alignWeights(spec, a, b, {
+  const { element, similarity, unidentifiable } = await alignWeights(spec, a, b, {
     ...(signal && { signal }),
     onSweep: ({ start, starts, sweep }) =>
       onStep(`aligning, start ${start + 1} of ${starts}, sweep ${sweep}`),
@@ -175,5 +179,5 @@ async function alignBoth(
     const found = tensorDifference(name, left, right);
     if (found !== undefined) remaining.push({ tensor: name, relative: found.relative });
   }
-  return { similarity, element, axes: summarizeElement(spec, element), remaining, open };
+  return { similarity, element, axes: summarizeElement(spec, element), remaining, unidentifiable };
 }

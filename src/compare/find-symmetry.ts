@@ -18,7 +18,7 @@ export interface FoundSymmetry {
   readonly exact: boolean;
   /** Largest difference left in any tensor, in units of its root mean square; 0 when exact. */
   readonly residual: number;
-  readonly open: NormalizedScales["open"];
+  readonly unidentifiable: NormalizedScales["unidentifiable"];
 }
 
 export interface SymmetrySearch {
@@ -26,7 +26,7 @@ export interface SymmetrySearch {
   /** Indices that look alike could not all be tried: there may be a symmetry that was not found. */
   readonly unresolved: boolean;
   /** Axes whose scales or bases the weights do not pin down. */
-  readonly open: NormalizedScales["open"];
+  readonly unidentifiable: NormalizedScales["unidentifiable"];
 }
 
 /** Share of the difference that scales and bases may leave if they are to explain it. */
@@ -75,15 +75,22 @@ export async function searchSymmetry(
     async (element) => (await checkMove(problem, element, left, right)) === 0,
   );
   if (exact !== undefined)
-    return { found: { element: exact, exact: true, residual: 0, open: [] }, unresolved, open: [] };
+    return {
+      found: { element: exact, exact: true, residual: 0, unidentifiable: [] },
+      unresolved,
+      unidentifiable: [],
+    };
   const continuous = Object.values(spec.axes).some(
     ({ group, scale }) => group === "general-linear" || scale === "positive",
   );
-  if (!continuous) return { unresolved, open: [] };
+  if (!continuous) return { unresolved, unidentifiable: [] };
   const inA = await withNormalizedScales(problem, left);
   const inB = await withNormalizedScales(problem, right);
-  const open = uniqueAxes([...inA.normalized.open, ...inB.normalized.open]);
-  const pair = { problem, a: inA.read, b: inB.read };
+  const unidentifiable = uniqueAxes([
+    ...inA.normalized.unidentifiable,
+    ...inB.normalized.unidentifiable,
+  ]);
+  const pair = { problem: inA.problem, a: inA.read, b: inB.read };
   const matched = await matchWeights(pair, { starts: ["features"], sweeps: 4 });
   const element = composeElements(
     problem,
@@ -91,9 +98,9 @@ export async function searchSymmetry(
     composeElements(problem, matched.element, inB.normalized.element),
   );
   const residual = await checkMove(problem, element, left, right, rounding);
-  if (residual === undefined) return { unresolved, open };
+  if (residual === undefined) return { unresolved, unidentifiable };
   // Numbers that are as near without any scale or basis are changed numbers, or rounded ones; no symmetry explains them.
   const plain = await differenceAfter(problem, reorderingOf(element), left, right);
-  if (residual > explains * plain) return { unresolved, open };
-  return { found: { element, exact: false, residual, open }, unresolved, open };
+  if (residual > explains * plain) return { unresolved, unidentifiable };
+  return { found: { element, exact: false, residual, unidentifiable }, unresolved, unidentifiable };
 }

@@ -28,7 +28,7 @@ const rootMeanSquare = (values: readonly number[]): number =>
 
 /** Every layer with a difference, in the order of the first file. */
 export function layerDifferences({ structure, tensors, alignment }: Compared): LayerDifference[] {
-  const apart = new Map(tensors.map(({ tensor, relative }) => [tensor, relative]));
+  const relativeOf = new Map(tensors.map(({ tensor, relative }) => [tensor, relative]));
   const after = new Map(alignment?.remaining.map(({ tensor, relative }) => [tensor, relative]));
   const layers = new Map<string, string[]>();
   for (const name of structure.common) {
@@ -36,9 +36,9 @@ export function layerDifferences({ structure, tensors, alignment }: Compared): L
     layers.set(layer, [...(layers.get(layer) ?? []), name]);
   }
   return [...layers].flatMap(([layer, names]): LayerDifference[] => {
-    const differing = names.filter((name) => apart.has(name)).length;
+    const differing = names.filter((name) => relativeOf.has(name)).length;
     if (differing === 0) return [];
-    const relative = rootMeanSquare(names.map((name) => apart.get(name) ?? 0));
+    const relative = rootMeanSquare(names.map((name) => relativeOf.get(name) ?? 0));
     const aligned =
       alignment === undefined
         ? {}

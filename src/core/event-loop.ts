@@ -2,7 +2,7 @@
 // queue, and an AbortSignal that nothing can trigger would be no use.
 
 /** A function to await between steps; gives the event loop a turn when `everyMs` have passed since the last one. */
-export function breather(everyMs = 50): () => Promise<void> {
+export function periodicYield(everyMs = 50): () => Promise<void> {
   let last = performance.now();
   return async () => {
     if (performance.now() - last < everyMs) return;

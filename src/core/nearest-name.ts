@@ -38,8 +38,12 @@ export function nearestName(name: string, known: Iterable<string>): string | und
   return best;
 }
 
-/** `; did you mean "unf"?` where a name is near; else nothing. */
-export function didYouMean(name: string, known: Iterable<string>): string {
+/** ` (did you mean "unf"?)` where a name is near; else nothing. */
+function didYouMean(name: string, known: Iterable<string>): string {
   const nearest = nearestName(name, known);
-  return nearest === undefined ? "" : `; did you mean "${nearest}"?`;
+  return nearest === undefined ? "" : ` (did you mean "${nearest}"?)`;
 }
+
+/** `there is no model "umf" (did you mean "unf"?), expected one of unf, nfn-np`: the end of a message about an unknown name. */
+export const noSuchName = (kind: string, name: unknown, known: readonly string[]): string =>
+  `there is no ${kind} ${JSON.stringify(name) ?? "without a name"}${typeof name === "string" ? didYouMean(name, known) : ""}, expected one of ${known.join(", ")}`;

@@ -9,7 +9,7 @@ import type { MetricInfo } from "../core/metric-info.ts";
 import { equalShapes, formatShape } from "../core/shapes.ts";
 import type { ZooStore } from "../core/store.ts";
 import { toFloat32 } from "../formats/safetensors/safetensors-dtypes.ts";
-import { writeSafetensors } from "../formats/safetensors/safetensors-write.ts";
+import { sealHolds, writeSealed } from "../formats/safetensors/sealed.ts";
 import { readSafetensors } from "../formats/safetensors/safetensors.ts";
 import { specFromJSON, specToJSON } from "../symmetry/json.ts";
 import type { WeightDataset } from "../train/dataset.ts";
@@ -75,12 +75,7 @@ export async function writeImported(
     ([name, { shape, data }]) =>
       [name, { shape: [networks.length, ...shape], data: Float32Array.from(data) }] as const,
   );
-  const bytes = await withChecksum(
-    writeSafetensors(Object.fromEntries(stacked), {
-      checksum: blankChecksum,
-      format: importedFormat,
-    }) as Uint8Array<ArrayBuffer>,
-  );
+  const bytes = await writeSealed(Object.fromEntries(stacked), { format: importedFormat });
   const value = {
     checksum: blankChecksum,
     format: importedFormat,
@@ -118,7 +113,7 @@ export async function readImported(store: ZooStore): Promise<ImportedPopulation>
   const spec = specFromJSON(parsed.data.spec);
   const file = (await store.read(weightsName)) ?? new Uint8Array(0);
   const { tensors, metadata } = readSafetensors(file);
-  if (metadata["checksum"] !== weights || !(await checksumHolds(file, weights)))
+  if (metadata["checksum"] !== weights || !(await sealHolds(file, metadata)))
     throw fail(`${weightsName} is not the file that was written with ${importedName}`);
   const entries = Object.entries(spec.tensors).map(([name, { shape }]) => {
     const tensor = tensors.get(name);

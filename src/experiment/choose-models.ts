@@ -1,6 +1,7 @@
 // Functionals by the names people give them on the command line, and whether they can read a population at all.
 
 import { OptionError } from "../core/errors.ts";
+import { noSuchName } from "../core/nearest-name.ts";
 import type { Backend } from "../kernels/backend.ts";
 import {
   buildModel,
@@ -111,7 +112,7 @@ export function chooseModels(
         continue;
       }
       throw new OptionError(
-        `experiment: unknown model "${given}"; choose from ${entryNames().join(", ")}, or give it options with "model": one of these`,
+        `experiment: ${noSuchName("model", given, entryNames())}, or give it options with "model": one of these`,
       );
     }
     const entries = Object.hasOwn(aliases, name) ? aliases[name] : [{ name, options: {} }];

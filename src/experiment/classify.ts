@@ -26,6 +26,7 @@ export interface ClassRow {
   readonly secondsMean: number;
 }
 
+/** What an experiment on classes came to. */
 export interface ClassOutcome {
   /** Best first. */
   readonly rows: readonly ClassRow[];

@@ -1,19 +1,13 @@
 // Where the training runs of an experiment take place: in the calling thread, or in what a caller gives.
 
+import type { Runner } from "../work/work-list.ts";
 import { type JobEvent, type JobOutcome, type JobRequest, runJob } from "./job.ts";
 
-/** Where training runs take place. */
-export interface JobPool {
-  /** Runs it works on at a time. */
-  readonly width: number;
-  /** Runs a job to its end, or to a checkpoint when the signal aborts; no event arrives after the outcome. */
-  run(
-    request: JobRequest,
-    signal: AbortSignal,
-    onEvent: (event: JobEvent) => void,
-  ): Promise<JobOutcome>;
-  close(): Promise<void>;
-}
+/**
+ * Where training runs take place. A run goes to its end, or to a checkpoint when the signal aborts; no event arrives after the
+ * outcome.
+ */
+export type JobPool = Runner<JobRequest, JobOutcome, JobEvent>;
 
 /** Runs jobs in the calling thread. */
 export const runInPlace = (): JobPool => ({

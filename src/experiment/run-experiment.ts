@@ -151,15 +151,20 @@ async function* runLocked<Outcome>(
   const entries = planEntries(settings, trials, tuned);
   const whole = entries.flatMap(({ runs }) => runs);
   const outcomeOf = (some: readonly EntryRuns[]) => collect(settings, data, some, tuned);
-  let told = 0;
+  let reported = 0;
   for await (const event of untilFinished(finishRuns(options, about, progress, whole))) {
     if (event === "aborted") return;
     yield event;
     const finished = entries.filter(({ runs }) => runs.every((run) => run.finished !== undefined));
-    if (event.type !== "run" || finished.length === told || finished.length === entries.length)
+    if (event.type !== "run" || finished.length === reported || finished.length === entries.length)
       continue;
-    told = finished.length;
-    yield { type: "results", outcome: outcomeOf(finished), finished: told, models: entries.length };
+    reported = finished.length;
+    yield {
+      type: "results",
+      outcome: outcomeOf(finished),
+      finished: reported,
+      models: entries.length,
+    };
   }
   yield { type: "done", outcome: outcomeOf(entries) };
 }

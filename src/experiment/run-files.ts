@@ -80,7 +80,7 @@ export async function readResult(
   if (!checked && !isOld) return undefined;
   const job = data as FinishedJob;
   const { name, seed, test, moves = {} } = request;
-  const expected = test?.size ?? 0;
+  const expected = test?.targets.length ?? 0;
   const moved = Object.keys(moves).map((move) => job.moves?.[move] ?? []);
   const fits = [job.predicted, job.moved, ...moved].every(({ length }) => length === expected);
   return fits && job.model === name && job.seed === seed ? { value: job, checked } : undefined;

@@ -1,8 +1,9 @@
 // Trains a list of runs over worker threads. Each run leaves a checkpoint after every epoch and its result at the end,
 // so that a list that was interrupted goes on where it was.
 
-import { eventQueue } from "../core/event-queue.ts";
 import type { ZooStore } from "../core/store.ts";
+import { runUnits } from "../work/run-units.ts";
+import type { Runner } from "../work/work-list.ts";
 import type { FinishedJob, JobRequest } from "./job.ts";
 import type { JobPool } from "./job-pool.ts";
 import { readableCheckpoint, readResult, readSeconds, toBytes } from "./run-files.ts";
@@ -108,44 +109,28 @@ export async function* trainRuns(
   { store, signal, ...options }: TrainRunsOptions,
 ): AsyncGenerator<RunEvent, void, undefined> {
   const pending = runs.filter(({ finished }) => finished === undefined);
-  const queue = eventQueue<RunEvent>();
   const pool = options.pool(pending.length);
-  const stop = new AbortController();
-  const abort = () => stop.abort();
-  signal.addEventListener("abort", abort);
-  if (signal.aborted) abort();
-  const work = async (): Promise<void> => {
-    for (
-      let run = pending.shift();
-      run !== undefined && !stop.signal.aborted;
-      run = pending.shift()
-    ) {
-      const { key } = run;
-      await trainRun(run, store, pool, stop.signal, () =>
-        queue.push({ type: "progress", note: key }),
-      );
-      if (run.finished === undefined) continue;
-      const { model, seed, seconds } = run.finished;
+  const runner: Runner<ExperimentRun, void, number> = {
+    width: pool.width,
+    run: (run, stop, onShare) => trainRun(run, store, pool, stop, onShare),
+    close: () => pool.close(),
+  };
+  for await (const news of runUnits(pending, runner, signal)) {
+    if (news.kind === "failed") throw news.error;
+    if (news.kind === "tick") continue;
+    const { key, finished } = news.request;
+    if (news.kind === "event") {
+      news.request.share = news.event;
+      yield { type: "progress", note: key };
+    } else if (finished !== undefined) {
+      news.request.share = 1;
       if (options.parts !== undefined) {
-        const message = await keepPart(options.parts, key, run.finished);
-        if (message !== undefined) queue.push({ type: "warning", message });
+        const message = await keepPart(options.parts, key, finished);
+        if (message !== undefined) yield { type: "warning", message };
       }
-      queue.push({ type: "run", model, seed, seconds });
+      const { model, seed, seconds } = finished;
+      yield { type: "run", model, seed, seconds };
     }
-  };
-  const fail = (error: unknown) => {
-    stop.abort();
-    queue.close(error);
-  };
-  const all = Promise.all(Array.from({ length: pool.width }, () => work().catch(fail)));
-  void all.then(() => queue.close());
-  try {
-    yield* queue.drain();
-  } finally {
-    stop.abort();
-    await all;
-    signal.removeEventListener("abort", abort);
-    await pool.close();
   }
 }
 
@@ -155,7 +140,7 @@ async function trainRun(
   store: ZooStore,
   pool: JobPool,
   signal: AbortSignal,
-  onProgress: () => void,
+  onShare: (share: number) => void,
 ): Promise<void> {
   const { key, request } = run;
   const resume = await store.read(`${key}.safetensors`);
@@ -176,8 +161,7 @@ async function trainRun(
     (event) => {
       if (event.type === "checkpoint") save(event.bytes);
       if (event.type !== "progress") return;
-      run.share = event.step / event.steps;
-      onProgress();
+      onShare(event.step / event.steps);
     },
   );
   if (checkpoint !== undefined) save(checkpoint);
@@ -185,5 +169,4 @@ async function trainRun(
   if (result !== undefined) run.finished = { ...result, seconds: seconds() };
   if (run.finished === undefined) return;
   await store.write(`${key}.json`, await toBytes(run.finished));
-  run.share = 1;
 }

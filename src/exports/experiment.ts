@@ -6,6 +6,7 @@ export {
   type ExperimentOptions,
   type ExperimentOutcome,
 } from "../experiment/run-experiment.ts";
+export { runClassification, type ClassOutcome, type ClassRow } from "../experiment/classify.ts";
 export type {
   ExperimentResult,
   ExperimentRow,

@@ -41,3 +41,4 @@ export type {
 } from "../formats/onnx/onnx-types.ts";
 export type { FindBeside, OpenBeside, ReadableFile } from "../formats/byte-source.ts";
 export { registerFormat, type NamedFormat } from "../formats/registry.ts";
+export { httpSource } from "../remote/http-source.ts";

@@ -2,7 +2,8 @@
 
 export { inferSpec, type Inference, type InferOptions } from "../infer/infer.ts";
 export { onnxRuntime } from "../runtime/onnx-runtime.ts";
-export { proveSpec, type AxisProof, type Proof, type ProveOptions } from "../infer/proof/prove.ts";
+export type { AxisProof } from "../infer/proof/axis-proof.ts";
+export { proveSpec, type Proof, type ProveOptions } from "../infer/proof/prove.ts";
 export {
   inferSpecFromNames,
   type InferNamesOptions,

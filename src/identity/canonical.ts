@@ -28,7 +28,7 @@ export interface CanonicalForm {
   /** Whether every bit is fixed: false when scales or bases had to be computed, or ties could not all be settled. */
   readonly exact: boolean;
   readonly ties: readonly Tie[];
-  readonly open: NormalizedScales["open"];
+  readonly unidentifiable: NormalizedScales["unidentifiable"];
 }
 
 /** Whether a spec has scales or bases that vary continuously. */
@@ -49,11 +49,14 @@ export async function canonicalForm(
   const parts = partReader(problem, read);
   if (!isContinuous(spec)) {
     const { element, ties, settled } = await orderByColours(problem, parts);
-    return { element, exact: settled, ties, open: [] };
+    return { element, exact: settled, ties, unidentifiable: [] };
   }
   const precise = inFloat64(parts);
   const first = await withNormalizedScales(problem, precise);
-  const { order, ties } = orderByFeatures(problem, await axisFeatures(problem, first.read));
+  const { order, ties } = orderByFeatures(
+    first.problem,
+    await axisFeatures(first.problem, first.read),
+  );
   // The normalized scales are computed again on the ordered network, so that reordered copies give the same bits.
   const move = partAction(problem.axes, order);
   const ordered: PartReader = async (part) => move(problem.parts[part].dims, await precise(part));
@@ -61,9 +64,9 @@ export async function canonicalForm(
   const inOrder = composeElements(problem, normalized.element, order);
   const moveAll = partAction(problem.axes, inOrder);
   const placed: PartReader = async (part) => moveAll(problem.parts[part].dims, await precise(part));
-  const signs = positiveBases(problem, await axisFeatures(problem, placed));
+  const signs = positiveBases(first.problem, await axisFeatures(first.problem, placed));
   const element = composeElements(problem, signs, inOrder);
-  return { element, exact: false, ties, open: normalized.open };
+  return { element, exact: false, ties, unidentifiable: normalized.unidentifiable };
 }
 
 /** Features this near, in units of their root mean square, are not told apart. */

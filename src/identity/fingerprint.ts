@@ -109,8 +109,8 @@ async function exactLines(
 }
 
 /** Shapes, and two rounded sums over all parts of their contractions with features of every index. */
-async function roundedLines(problem: MatchProblem, read: PartReader): Promise<string[]> {
-  const { read: readNormalized } = await withNormalizedScales(problem, inFloat64(read));
+async function roundedLines(given: MatchProblem, read: PartReader): Promise<string[]> {
+  const { read: readNormalized, problem } = await withNormalizedScales(given, inFloat64(read));
   const features = await axisFeatures(problem, readNormalized);
   const lines: string[] = [];
   const sums = [0, 0];

@@ -64,11 +64,12 @@ export async function sketchWeights(
 ): Promise<Sketch> {
   if (!Number.isSafeInteger(size) || size < 1)
     throw new OptionError(`sketchWeights: size must be a whole number from 1, got ${size}`);
-  const problem = inNameOrder(problemOf(spec));
-  const { read: readPart, normalized } = await withNormalizedScales(
+  const whole = inNameOrder(problemOf(spec));
+  const {
+    read: readPart,
+    normalized,
     problem,
-    partReader(problem, read),
-  );
+  } = await withNormalizedScales(whole, partReader(whole, read));
   const rows = await anchoredRows(problem, readPart, signal);
   const places = axisPlaces(problem);
   const place = (axis: string) => places.get(axis) ?? axis;
@@ -85,7 +86,7 @@ export async function sketchWeights(
     spec: specToJSON({ axes: spec.axes, tensors: spec.tensors, warnings: [] }),
     size,
     blocks: fixed === undefined ? blocks : [...blocks, fixed],
-    open: normalized.open.map(({ axis }) => place(axis)),
+    open: normalized.unidentifiable.map(({ axis }) => place(axis)),
   };
 }
 

@@ -18,7 +18,7 @@ import { fixVaryingConstants } from "./passes/invariance.ts";
 import { mergeLeaves } from "./passes/join-leaves.ts";
 import { type Unsupported, type Walk, walkGraph } from "./walk/run.ts";
 import { handlerOf } from "./ops/registry.ts";
-import { scalesOf } from "./passes/scales.ts";
+import { type FoundScales, scalesOf } from "./passes/scales.ts";
 import { shapeOfValue } from "./walk/value.ts";
 
 export interface InferOptions {
@@ -83,12 +83,9 @@ function infer(
   const dependence = dependenceOf(held, walk.facts);
   const order = [...new Set(held.flatMap(({ dims }) => dims.flatMap(leavesOf)))];
   const parents = chooseParents(order, dependence);
+  const found = scales ? scalesOf(held, walk.facts, new Set(parents.values())) : noScales;
   const { weights, rebuild, ...rest } = mergeLeaves(
-    {
-      weights: held,
-      parents,
-      scales: scales ? scalesOf(held, walk.facts, new Set(parents.values())) : new Map(),
-    },
+    { weights: held, parents, ...found },
     dependence,
   );
   const names = nameAxes(weights, rest.parents);
@@ -113,6 +110,8 @@ function infer(
     ),
   });
 }
+
+const noScales: FoundScales = { scales: new Map(), factors: new Map() };
 
 const sameShapes = (a: InputShapes, b: InputShapes): boolean =>
   a.every((shape, i) => shape?.join() === b[i]?.join());

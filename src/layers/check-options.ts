@@ -1,33 +1,12 @@
-// Checks of model options, which may come from a JSON file: what is out of its range is refused by name.
+// Checks of options that depend on one another or belong to layers; those of models have schemas (models/options.ts).
 
 import { OptionError } from "../core/errors.ts";
 
-/** @throws {OptionError} unless `sizes` is a list of whole numbers of at least 1, not empty. */
-export function checkSizes(name: string, sizes: unknown): void {
-  const sound =
-    Array.isArray(sizes) &&
-    sizes.length > 0 &&
-    sizes.every((size) => Number.isSafeInteger(size) && size >= 1);
-  if (sound) return;
-  throw new OptionError(
-    `${name} expected a list of whole numbers of at least 1, got ${JSON.stringify(sizes)}`,
-  );
-}
-
-/** @throws {OptionError} unless `channels` are sizes of an input and of at least one layer. */
+/** @throws {OptionError} unless `channels` are those of an input and of at least one layer. */
 export function checkChannels(caller: string, channels: readonly number[]): void {
-  checkSizes(`${caller}: channels`, channels);
   if (channels.length >= 2) return;
   throw new OptionError(
     `${caller}: channels needs an input and at least one layer, got ${channels.length} entries`,
-  );
-}
-
-/** @throws {OptionError} unless the value is one of the choices. */
-export function checkChoice(name: string, value: unknown, choices: readonly unknown[]): void {
-  if (choices.includes(value)) return;
-  throw new OptionError(
-    `${name} expected one of ${choices.join(", ")}, got ${JSON.stringify(value)}`,
   );
 }
 

@@ -7,7 +7,7 @@ import { concatenateAll } from "./pointwise/concatenate.ts";
 import { type Aggregation, executePlan } from "./execute.ts";
 import { membersOf } from "../plan/merge-tensors.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
-import { sliceAlong } from "./take-apart.ts";
+import { sliceAlong } from "./pack.ts";
 import { isWritten } from "../symmetry/formula.ts";
 import { shareCoefficients, type SharedCoefficients, type ShareOptions } from "../plan/sharing.ts";
 import { type Coefficients, equivariantStages } from "./equivariant-stages.ts";

@@ -5,7 +5,7 @@ import { jit, numpy as np, vjp } from "@jax-js/jax";
 import { concatenateAll } from "./pointwise/concatenate.ts";
 import { type Aggregation, placeProducts, readFeatures } from "./execute.ts";
 import { type ColumnGroup, groupColumns, sideBySide, splitRows } from "./products/multiply.ts";
-import { sliceAlong } from "./take-apart.ts";
+import { sliceAlong } from "./pack.ts";
 import { adjointPlan, meanShares } from "../plan/adjoint.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import { keepParams, type LayerParams } from "./layer.ts";

@@ -6,7 +6,7 @@ import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import type { TargetUse } from "../plan/schedule.ts";
 import { isRead, isWritten } from "../symmetry/formula.ts";
 import { multiplyAll } from "./products/multiply.ts";
-import { reorderMiddle, sliceAlong } from "./take-apart.ts";
+import { reorderMiddle, sliceAlong } from "./pack.ts";
 
 /** How dimensions that a term drops are aggregated. The published code takes means, the paper writes sums. */
 export type Aggregation = "mean" | "sum";

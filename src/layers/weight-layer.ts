@@ -3,6 +3,7 @@
 
 import type { numpy as np } from "@jax-js/jax";
 import { OptionError } from "../core/errors.ts";
+import { noSuchName } from "../core/nearest-name.ts";
 import { checkFunctions, openRegistry } from "../core/registry.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import { dense } from "./pointwise/dense.ts";
@@ -64,7 +65,7 @@ export function createLayer(
   const entry = registry.get(name);
   if (entry === undefined)
     throw new OptionError(
-      `createLayer: there is no layer ${JSON.stringify(name)}, expected one of ${layerNames().join(", ")}; others come from registerLayer or a plug-in`,
+      `createLayer: ${noSuchName("layer", name, layerNames())}; others come from registerLayer or a plug-in`,
     );
   const layer = entry.create(executable, sizes);
   return layer.stages === undefined ? stagedLayer(layer) : (layer as StagedLayer);

@@ -6,12 +6,12 @@ import { concatenateAll } from "../layers/pointwise/concatenate.ts";
 import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
 import { dense, denseStack } from "../layers/pointwise/dense.ts";
-import { checkSizes } from "../layers/check-options.ts";
 import { type Layer, type LayerParams, prefixed, scoped } from "../layers/layer.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { flattenTensors } from "./flatten.ts";
 import type { EquivariantModel, Model } from "./model.ts";
 import { equivariantUNF } from "./unf.ts";
+import { checkValues, layeredHeadOptions } from "./options.ts";
 
 export interface DeepSetsOptions {
   readonly name?: string;
@@ -47,12 +47,9 @@ function setLayer(inputs: number, outputs: number): Layer<np.Array[]> {
 }
 
 /** The invariant form: set layers with ReLU, the mean of every tensor, a dense head. */
-export function deepSets(
-  spec: SymmetrySpec,
-  { name = "deep-sets", channels = [1, 16, 16], head = [64, 1], dropout = 0 }: DeepSetsOptions = {},
-): Model {
-  checkSizes("deepSets: channels", channels);
-  checkSizes("deepSets: head", head);
+export function deepSets(spec: SymmetrySpec, options: DeepSetsOptions = {}): Model {
+  const { name = "deep-sets", channels = [1, 16, 16], head = [64, 1], dropout = 0 } = options;
+  checkValues(name, layeredHeadOptions, options);
   if (channels[0] !== 1)
     throw new OptionError(
       `deepSets: channels must start with 1 (the weight itself), got ${channels[0]}`,

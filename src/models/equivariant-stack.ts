@@ -2,14 +2,9 @@
 
 import type { numpy as np } from "@jax-js/jax";
 import { deriveSeed } from "../core/random.ts";
-import {
-  type ActivationName,
-  activate,
-  activationNames,
-  checkActivation,
-} from "../layers/pointwise/activation.ts";
+import { type ActivationName, activate, checkActivation } from "../layers/pointwise/activation.ts";
 import { dense } from "../layers/pointwise/dense.ts";
-import { checkChannels, checkChoice, checkRange } from "../layers/check-options.ts";
+import { checkChannels, checkRange } from "../layers/check-options.ts";
 import { type BiasKind, equivariantLinear } from "../layers/equivariant-linear.ts";
 import type { Layer, LayerParams } from "../layers/layer.ts";
 import {
@@ -18,7 +13,7 @@ import {
   type StagedLayer,
   stagedLayer,
 } from "../layers/layer-stack.ts";
-import { initKinds, type InitKind } from "../layers/initial-coefficients.ts";
+import { type InitKind } from "../layers/initial-coefficients.ts";
 import { pointwiseLayer } from "../layers/pointwise/pointwise.ts";
 import { positionEncoding } from "../layers/position-encoding.ts";
 import type { Aggregation } from "../layers/execute.ts";
@@ -27,12 +22,13 @@ import type { ScaleRule } from "../plan/patterns.ts";
 import type { ShareOptions } from "../plan/sharing.ts";
 import { type FixedAxes, lowerSpec } from "../symmetry/lower.ts";
 import { mergeTensors } from "../plan/merge-tensors.ts";
-import { mergeAtoms, putTogether, separateAtoms, takeApart } from "../layers/take-apart.ts";
+import { featureWays } from "../layers/weight-features.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { KernelLayer } from "../kernels/stack.ts";
-import { type Backend, backendNames } from "../kernels/backend.ts";
+import { type Backend } from "../kernels/backend.ts";
 import { kernelLayers, type KernelLayersOptions } from "./kernel-layers.ts";
 import type { WeightBatch } from "./model.ts";
+import { checkValues, unfOptions } from "./options.ts";
 
 /** Options of the equivariant part. */
 export interface EquivariantOptions {
@@ -70,39 +66,19 @@ export interface EquivariantStack extends StagedLayer {
   /** The layers as kernels read them; parameters' paths are those of `init`. */
   kernelLayers(): KernelLayer[];
   /** Weights of a batch of networks -> the arrays `apply` reads. @consumes @throws {ShapeError} */
-  open(weights: WeightBatch): np.Array[];
+  toFeatures(weights: WeightBatch): np.Array[];
   /** What `apply` makes -> arrays by tensor name. @consumes */
-  close(features: readonly np.Array[]): WeightBatch;
+  fromFeatures(features: readonly np.Array[]): WeightBatch;
 }
 
 /** @throws {OptionError} naming the first value that is out of its range; options may come from a file. */
-function checkEquivariantOptions(
-  options: Omit<EquivariantOptions, "channels">,
-  channels: readonly number[],
-): void {
-  checkChannels("unf", channels);
-  checkChoice("unf: activation", options.activation, activationNames);
-  checkChoice("unf: bias", options.bias, ["full", "tensor", "none"]);
-  checkChoice("unf: aggregation", options.aggregation, ["mean", "sum"]);
-  checkChoice("unf: fixedAxes", options.fixedAxes, ["permute", "fold"]);
-  checkChoice("unf: scales", options.scales, ["ignore", "respect"]);
-  checkChoice("unf: init", options.init, initKinds);
-  checkChoice("unf: positions", options.positions, [true, false]);
-  checkChoice("unf: backend", options.backend, backendNames);
-  checkRange("unf: pointwise", options.pointwise, 0, channels.length - 1);
-  if (options.share !== undefined) {
-    checkRange(
-      "unf: share.maxDistance",
-      options.share.maxDistance ?? 2,
-      0,
-      Number.POSITIVE_INFINITY,
-    );
-  }
-}
-
 export function equivariantStack(
   spec: SymmetrySpec,
-  {
+  options: EquivariantOptions,
+  activateLast: boolean,
+): EquivariantStack {
+  checkValues("unf", unfOptions, options);
+  const {
     channels = [1, 16, 16],
     pointwise = 0,
     activation = "relu",
@@ -113,16 +89,15 @@ export function equivariantStack(
     scales = "ignore",
     share,
     init = "balanced",
-    backend = "kernels",
-  }: EquivariantOptions,
-  activateLast: boolean,
-): EquivariantStack {
+  } = options;
+  checkChannels("unf", channels);
+  checkRange("unf: pointwise", pointwise, 0, channels.length - 1);
   const shared = share && { share };
   const body = { pointwise, activation, bias, aggregation, fixedAxes, scales, init, ...shared };
-  checkEquivariantOptions({ ...body, positions, backend }, channels);
-  const lowered = lowerSpec(spec, { fixedAxes });
+  const lowered = lowerSpec(spec, { fixedAxes, dropFactors: scales === "ignore" });
   const merged = mergeTensors(lowered);
   const executable = planLowered(merged, scales);
+  const { toFeatures, fromFeatures } = featureWays(lowered, merged, channels[0]);
   if (scales === "respect") checkActivation(activation, executable.lowered);
   const encoding =
     positions && fixedAxes === "permute"
@@ -136,11 +111,8 @@ export function equivariantStack(
     outputChannels: channels[channels.length - 1],
     kernelLayers: () =>
       kernelLayers(executable, { ...settings, positions: encoding !== undefined }),
-    open: (weights) => mergeAtoms(merged, takeApart(lowered, weights, channels[0])),
-    close: (features) => {
-      const outputs = channels[channels.length - 1];
-      return putTogether(lowered, separateAtoms(merged, features, outputs), outputs);
-    },
+    toFeatures,
+    fromFeatures: (features) => fromFeatures(features, channels[channels.length - 1]),
   };
 }
 

@@ -2,8 +2,7 @@
 
 import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
-import { type ActivationName, activate, activationNames } from "../layers/pointwise/activation.ts";
-import { checkChoice, checkSizes } from "../layers/check-options.ts";
+import { type ActivationName, activate } from "../layers/pointwise/activation.ts";
 import { denseStack } from "../layers/pointwise/dense.ts";
 import { invariantPool, type PoolKind } from "../layers/invariant-pool.ts";
 import { prefixed, scoped } from "../layers/layer.ts";
@@ -13,6 +12,7 @@ import { createLayer } from "../layers/weight-layer.ts";
 import { weightFeatures } from "../layers/weight-features.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { type Model, onlyOutput } from "./model.ts";
+import { checkValues, layeredOptions } from "./options.ts";
 
 export interface LayeredOptions {
   /** Name shown in tables. @default "layered" */
@@ -36,7 +36,8 @@ export interface LayeredOptions {
  */
 export function layered(spec: SymmetrySpec, options: LayeredOptions = {}): Model {
   const { name = "layered", pooling = "complete", activation = "relu", head = [64, 1] } = options;
-  const { names, channels } = checkLayers({ ...options, activation, pooling, head });
+  checkValues("layered", layeredOptions, options);
+  const { names, channels } = layersOf(options);
   const features = weightFeatures(spec);
   const layers = names.map((layer: string, i: number) =>
     createLayer(layer, features.executable, {
@@ -76,7 +77,7 @@ export function layered(spec: SymmetrySpec, options: LayeredOptions = {}): Model
         prefixed("head", top.init(deriveSeed(seed, "head"))),
       ),
     apply: (params, weights) => {
-      let x = features.open(weights);
+      let x = features.toFeatures(weights);
       for (const [i, layer] of layers.entries()) {
         x = layer.apply(scoped(`layer${i}`, params), x);
         if (i === 0) x = positions.apply(scoped("positions", params), x);
@@ -84,30 +85,23 @@ export function layered(spec: SymmetrySpec, options: LayeredOptions = {}): Model
       }
       return top.apply(scoped("head", params), pool.apply(x));
     },
-    staged: { open: (weights) => features.open(weights), stages, close: onlyOutput },
+    staged: {
+      toFeatures: (weights) => features.toFeatures(weights),
+      stages,
+      fromFeatures: onlyOutput,
+    },
   };
 }
 
 /** The names of the layers and the channels after each. @throws {OptionError} */
-function checkLayers({
-  layers: names = ["pointwise", "equivariant"],
-  activation,
-  pooling,
-  head = [],
-  channels,
-}: LayeredOptions): { readonly names: readonly string[]; readonly channels: readonly number[] } {
-  if (!Array.isArray(names) || names.length === 0)
-    throw new OptionError(
-      `layered: layers expected a list of names, got ${JSON.stringify(names) ?? "nothing"}`,
-    );
+function layersOf({ layers: names = ["pointwise", "equivariant"], channels }: LayeredOptions): {
+  readonly names: readonly string[];
+  readonly channels: readonly number[];
+} {
   const after = channels ?? names.map(() => 16);
-  checkSizes("layered: channels", after);
-  checkSizes("layered: head", head);
-  checkChoice("layered: activation", activation, activationNames);
-  checkChoice("layered: pooling", pooling, ["complete", "mean"]);
-  if (after.length !== names.length || head.length === 0)
+  if (after.length !== names.length)
     throw new OptionError(
-      `layered: channels expected one number for each of ${names.length} layers, got ${after.length}, and head at least the number of outputs`,
+      `layered: channels expected one number for each of ${names.length} layers, got ${after.length}`,
     );
   return { names, channels: after };
 }

@@ -6,7 +6,7 @@ import { UnsupportedError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
 import { activate } from "../layers/pointwise/activation.ts";
 import { activationOf } from "../layers/products/charged-activation.ts";
-import { checkChannels, checkDropout, checkSizes } from "../layers/check-options.ts";
+import { checkChannels } from "../layers/check-options.ts";
 import { denseStack } from "../layers/pointwise/dense.ts";
 import { equivariantLinear } from "../layers/equivariant-linear.ts";
 import { prefixed, scoped } from "../layers/layer.ts";
@@ -19,7 +19,7 @@ import {
 import { holdNumbers } from "../layers/kernel-stage.ts";
 import { productFeatures } from "../layers/products/product-features.ts";
 import { stage } from "../layers/stage.ts";
-import { mergeAtoms, takeApart } from "../layers/take-apart.ts";
+import { featureWays } from "../layers/weight-features.ts";
 import { layerSequence } from "../plan/layer-sequence.ts";
 import { magepProducts } from "../plan/products/magep-products.ts";
 import { type MergedSpec, mergeTensors } from "../plan/merge-tensors.ts";
@@ -29,6 +29,7 @@ import { type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { signsAsPositive } from "../symmetry/weaken.ts";
 import { type Model, onlyOutput } from "./model.ts";
+import { checkValues, layeredHeadOptions } from "./options.ts";
 
 export interface MagepOptions {
   /** Name shown in tables. @default "magep" */
@@ -122,13 +123,11 @@ function refuseTracing(name: string, channels: readonly number[]): never {
 export function magep(spec: SymmetrySpec, options: MagepOptions = {}): Model {
   const { name = "magep", channels = [1, 20, 20, 20], head = [500, 500, 1] } = options;
   const { dropout = 0 } = options;
+  checkValues(name, layeredHeadOptions, options);
   checkChannels(name, channels);
-  checkSizes(`${name}: head`, head);
-  checkDropout(`${name}: dropout`, dropout);
   const { body, lowered, opening } = magepBody(spec, name, channels);
   const top = denseStack([channels[channels.length - 1], ...head], { dropout });
-  const open = (weights: Parameters<Model["apply"]>[1]) =>
-    mergeAtoms(opening, takeApart(lowered, weights, channels[0]));
+  const { toFeatures } = featureWays(lowered, opening, channels[0]);
   return {
     name,
     spec,
@@ -141,16 +140,16 @@ export function magep(spec: SymmetrySpec, options: MagepOptions = {}): Model {
     apply: (params, weights, { key } = {}) => {
       const isTraced = !holdNumbers([...Object.values(params), ...Object.values(weights)]);
       if (isTraced && channels.some((count) => count % 4 === 0)) refuseTracing(name, channels);
-      const [numbers] = body.apply(scoped("body", params), open(weights));
+      const [numbers] = body.apply(scoped("body", params), toFeatures(weights));
       return top.apply(scoped("head", params), numbers, key);
     },
     staged: {
-      open,
+      toFeatures,
       stages: [
         ...body.stages("body"),
         stage("head", (params, [numbers], { key }) => [top.apply(params, numbers, key)]),
       ],
-      close: onlyOutput,
+      fromFeatures: onlyOutput,
     },
   };
 }

@@ -15,9 +15,10 @@ export type WeightArrays = np.Array | WeightBatch;
 
 /**
  * How weights are brought to a common size before a model reads them: divided by one number a tensor and then compressed
- * (`asinh`), or only divided (`linear`), which scales and bases of the weights survive.
+ * (`asinh`), or only divided (`linear`), which scales and bases of the weights survive; `raw` leaves them as they are, for models
+ * that run networks.
  */
-export type InputKind = "asinh" | "linear";
+export type InputKind = "asinh" | "linear" | "raw";
 
 export interface ApplyOptions {
   /** Random key for dropout; no dropout without it. */
@@ -27,11 +28,11 @@ export interface ApplyOptions {
 /** A model in pieces that are compiled one by one (layers/stage.ts): the same function as its `apply`. */
 export interface StagedModel<Output extends WeightArrays = np.Array> {
   /** Weights -> inputs of the first stage. Pure. @consumes @throws {ShapeError} */
-  readonly open: (weights: WeightBatch) => np.Array[];
+  readonly toFeatures: (weights: WeightBatch) => np.Array[];
   /** In order; every parameter lies in one stage's scope. */
   readonly stages: readonly Stage[];
   /** Outputs of the last stage -> what the model gives. Pure. @consumes */
-  readonly close: (outputs: np.Array[]) => Output;
+  readonly fromFeatures: (outputs: np.Array[]) => Output;
 }
 
 /** What a stage that makes predictions leaves: one array [batch, outputs]. */

@@ -6,7 +6,7 @@ import { numpy as np } from "@jax-js/jax";
 import { deriveSeed } from "../core/random.ts";
 import { activate } from "../layers/pointwise/activation.ts";
 import { activationOf } from "../layers/products/charged-activation.ts";
-import { checkChannels, checkDropout, checkSizes } from "../layers/check-options.ts";
+import { checkChannels } from "../layers/check-options.ts";
 import { denseStack } from "../layers/pointwise/dense.ts";
 import { equivariantLinear } from "../layers/equivariant-linear.ts";
 import { type LayerParams, normalArray, prefixed, scoped } from "../layers/layer.ts";
@@ -19,13 +19,15 @@ import {
 import { divideByNorm } from "../layers/products/normalized-pool.ts";
 import { stage } from "../layers/stage.ts";
 import { averageMiddle } from "../layers/products/derive.ts";
-import { mergeAtoms, separateAtoms, takeApart } from "../layers/take-apart.ts";
+import { separateAtoms } from "../layers/pack.ts";
+import { featureWays } from "../layers/weight-features.ts";
 import { layerSequence } from "../plan/layer-sequence.ts";
 import { type MergedSpec, mergeTensors } from "../plan/merge-tensors.ts";
 import { planLowered } from "../plan/plan-spec.ts";
 import { type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { type Model, onlyOutput } from "./model.ts";
+import { checkValues, layeredHeadOptions } from "./options.ts";
 
 export interface MonomialOptions {
   /** Name shown in tables. @default "monomial" */
@@ -108,9 +110,8 @@ function fixedOrder(axes: readonly (string | null)[]): number[] {
 export function monomial(spec: SymmetrySpec, options: MonomialOptions = {}): Model {
   const { name = "monomial", channels = [1, 16, 16, 5], head = [200, 200, 1] } = options;
   const { dropout = 0 } = options;
+  checkValues(name, layeredHeadOptions, options);
   checkChannels(name, channels);
-  checkSizes(`${name}: head`, head);
-  checkDropout(`${name}: dropout`, dropout);
   const lowered = lowerSpec(spec);
   layerSequence(lowered, name);
   const base = mergeTensors(lowered);
@@ -130,8 +131,7 @@ export function monomial(spec: SymmetrySpec, options: MonomialOptions = {}): Mod
   );
   const pool = monomialPool(lowered, base, channels[channels.length - 1]);
   const top = denseStack([pool.width, ...head], { dropout });
-  const open = (weights: Parameters<Model["apply"]>[1]) =>
-    mergeAtoms(base, takeApart(lowered, weights, channels[0]));
+  const { toFeatures } = featureWays(lowered, base, channels[0]);
   return {
     name,
     spec,
@@ -143,17 +143,17 @@ export function monomial(spec: SymmetrySpec, options: MonomialOptions = {}): Mod
       ...prefixed("head", top.init(deriveSeed(seed, "head"))),
     }),
     apply: (params, weights, { key } = {}) => {
-      const features = body.apply(scoped("body", params), open(weights));
+      const features = body.apply(scoped("body", params), toFeatures(weights));
       return top.apply(scoped("head", params), pool.apply(scoped("pool", params), features), key);
     },
     staged: {
-      open,
+      toFeatures,
       stages: [
         ...body.stages("body"),
         stage("pool", (params, inputs) => [pool.apply(params, inputs)]),
         stage("head", (params, [pooled], { key }) => [top.apply(params, pooled, key)]),
       ],
-      close: onlyOutput,
+      fromFeatures: onlyOutput,
     },
   };
 }

@@ -40,8 +40,14 @@ export const choice = (choices: readonly string[], description: string): OptionT
   option(z.enum([...choices]), `one of ${choices.join(", ")}`, description);
 
 /** An option that is a whole number. */
-export const wholeOption = (min: number, description: string): OptionType =>
-  option(z.int().check(z.minimum(min)), `a whole number of at least ${min}`, description);
+export const wholeOption = (min: number, description: string, max?: number): OptionType =>
+  max === undefined
+    ? option(z.int().check(z.minimum(min)), `a whole number of at least ${min}`, description)
+    : option(
+        z.int().check(z.minimum(min), z.maximum(max)),
+        `a whole number from ${min} to ${max}`,
+        description,
+      );
 
 const maxDistance = option(
   z.number().check(z.minimum(0)),
@@ -101,10 +107,10 @@ export const productsOptions = optionSchema({
   aggregation: equivariantOptions.aggregation,
   share: equivariantOptions.share,
   init: choice(initKinds, "how coefficients start; default balanced"),
-  rounds: wholeOption(1, "how often a chain may pass the stream of a cycle; default 1"),
-  rank: wholeOption(1, "fixed entries that ends of chains keep; default 8"),
+  rounds: wholeOption(1, "how often a chain may pass the stream of a cycle; default 1", 16),
+  rank: wholeOption(1, "fixed entries that ends of chains keep; default 8", 4096),
   outer: option(z.boolean(), "one of true, false", "outer products too; default true"),
-  maxDerived: wholeOption(0, "products that are made at most; default 2000"),
+  maxDerived: wholeOption(0, "products that are made at most; default 2000", 1_000_000),
   ...headOptions,
 });
 
@@ -114,7 +120,21 @@ export const slicedOptions = optionSchema({
   ...headOptions,
 });
 
-export const deepSetsOptions = optionSchema({ ...headOptions, ...channels });
+export const probesOptions = optionSchema({
+  ...headOptions,
+  probes: wholeOption(1, "inputs at which every network is run; default 64"),
+  networks: choice(
+    ["sine", "relu", "tanh"],
+    "what networks compute between linear layers; default sine",
+  ),
+  omega: option(
+    z.number().check(z.gt(0)),
+    "a number above 0",
+    "frequency of sine networks; default 30",
+  ),
+});
+/** Options of models whose layers have channels, and a head. */
+export const layeredHeadOptions = optionSchema({ ...headOptions, ...channels });
 export const statisticsOptions = optionSchema(headOptions);
 export const linearOptions = optionSchema({
   outputs: wholeOption(1, "numbers to predict; default 1"),
@@ -174,6 +194,14 @@ export function checkOptions(model: string, schema: OptionSchema, options: unkno
       `buildModel: model "${model}" has no option ${unknown}, expected ${expected}`,
     );
   }
+  checkValues(model, schema, options as object);
+}
+
+/**
+ * Checks the options that a schema knows, as builders do; what else there is, such as a name, is left alone.
+ * @throws {OptionError} for the first value that an option cannot have
+ */
+export function checkValues(model: string, schema: OptionSchema, options: object): void {
   const [issue] = schema.safeParse(options).error?.issues ?? [];
   if (issue === undefined) return;
   const [place, expected, value] = placeOf(schema, options, issue.path);

@@ -1,6 +1,7 @@
 // Every invariant model by name, with plain options: what the command line, experiments and checkpoints refer to.
 
 import { OptionError } from "../core/errors.ts";
+import { noSuchName } from "../core/nearest-name.ts";
 import { checkFunctions, openRegistry } from "../core/registry.ts";
 import type { Backend } from "../kernels/backend.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
@@ -10,16 +11,18 @@ import { magep } from "./magep.ts";
 import type { InputKind, Model } from "./model.ts";
 import { monomial } from "./monomial.ts";
 import { nfn } from "./nfn.ts";
+import { probes } from "./probes.ts";
 import { slicedModel } from "./sliced.ts";
 import { flatMLP, linearOnStatistics, publishedStatNN, statNN } from "./stat-nn.ts";
 import {
   checkOptions,
-  deepSetsOptions,
+  layeredHeadOptions,
   layeredOptions,
   linearOptions,
   nfnOptions,
   noOptions,
   type OptionSchema,
+  probesOptions,
   productsOptions,
   schemaOf,
   slicedOptions,
@@ -109,7 +112,7 @@ const entries: readonly ModelEntry[] = [
   {
     name: "monomial",
     inputs: linearInputs,
-    options: deepSetsOptions,
+    options: layeredHeadOptions,
     width: { option: "channels", sizes: [1, 16, 16, 5] },
     summary:
       "Monomial-NFN, as published: linear layers that respect scales; layer after layer only",
@@ -119,7 +122,7 @@ const entries: readonly ModelEntry[] = [
   {
     name: "magep",
     inputs: linearInputs,
-    options: deepSetsOptions,
+    options: layeredHeadOptions,
     width: { option: "channels", sizes: [1, 20, 20, 20] },
     summary:
       "MAGEP-NFN, as published: polynomials of weights that respect scales; layer after layer only",
@@ -129,7 +132,7 @@ const entries: readonly ModelEntry[] = [
   {
     name: "transformer-nfn",
     inputs: linearInputs,
-    options: deepSetsOptions,
+    options: layeredHeadOptions,
     width: { option: "channels", sizes: [1, 10] },
     summary:
       "Transformer-NFN, as published: Transformers without residuals; takes rows of the stream for fixed",
@@ -169,7 +172,7 @@ const entries: readonly ModelEntry[] = [
   },
   {
     name: "deep-sets",
-    options: deepSetsOptions,
+    options: layeredHeadOptions,
     width: { option: "channels", sizes: [1, 16, 16] },
     summary: "every tensor as a set of numbers",
     invariant: true,
@@ -198,6 +201,16 @@ const entries: readonly ModelEntry[] = [
     summary: "dense network on sorted projections of every layer's neurons",
     invariant: true,
     build: (spec, options) => slicedModel(spec, options),
+  },
+  {
+    name: "probes",
+    inputs: () => "raw",
+    options: probesOptions,
+    width: { option: "head", sizes: [128, 128, 1] },
+    summary:
+      "runs every network at 64 learned inputs: reads what it computes, not its weights; layer after layer only",
+    invariant: true,
+    build: (spec, options) => probes(spec, options),
   },
   {
     name: "linear",
@@ -237,7 +250,7 @@ export function modelEntry(name: string, hint = ""): ModelEntry {
   const entry = registry.get(name);
   if (entry !== undefined) return entry;
   throw new OptionError(
-    `buildModel: unknown model "${name}", expected one of ${modelNames().join(", ")}; others come from registerModel or a plug-in${hint}`,
+    `buildModel: ${noSuchName("model", name, modelNames())}; others come from registerModel or a plug-in${hint}`,
   );
 }
 

@@ -3,16 +3,17 @@
 // thousand sorts.
 
 import { numpy as np } from "@jax-js/jax";
-import { OptionError, SpecError } from "../core/errors.ts";
+import { SpecError } from "../core/errors.ts";
 import { deriveSeed, randomStream } from "../core/random.ts";
 import { sizeOf } from "../core/shapes.ts";
 import { concatenateAll } from "../layers/pointwise/concatenate.ts";
-import { takeApart } from "../layers/take-apart.ts";
+import { unpack } from "../layers/pack.ts";
 import { type AtomicTensor, type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
 import { powerOf } from "../symmetry/parts.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { Model, VectorModel, WeightBatch } from "./model.ts";
 import { vectorModel } from "./vector-model.ts";
+import { checkValues, slicedOptions } from "./options.ts";
 
 export interface SlicedModelOptions {
   readonly name?: string;
@@ -165,7 +166,7 @@ function readVector(
   quantiles: number,
 ): VectorModel["read"] {
   return (weights: WeightBatch) => {
-    const atoms = takeApart(lowered, weights, 1);
+    const atoms = unpack(lowered, weights, 1);
     const pieces: np.Array[] = [];
     for (const [id, axis] of lowered.axes.entries()) {
       if (!isKnown(axis)) continue;
@@ -215,19 +216,10 @@ function widthOf(lowered: LoweredSpec, each: number): number {
  * weights between two reorderable axes are read by their means and root mean squares.
  * @throws {OptionError} for impossible sizes; {SpecError} for a spec of which nothing can be read
  */
-export function slicedModel(
-  spec: SymmetrySpec,
-  {
-    name = "sliced",
-    head = [128, 128, 1],
-    dropout = 0,
-    directions = 16,
-    quantiles = 8,
-  }: SlicedModelOptions = {},
-): Model {
-  for (const [option, value] of Object.entries({ directions, quantiles }))
-    if (!Number.isSafeInteger(value) || value < 1)
-      throw new OptionError(`${name}: ${option} is ${value}, expected a whole number from 1`);
+export function slicedModel(spec: SymmetrySpec, options: SlicedModelOptions = {}): Model {
+  const { name = "sliced", head = [128, 128, 1], dropout = 0 } = options;
+  const { directions = 16, quantiles = 8 } = options;
+  checkValues(name, slicedOptions, options);
   const lowered = lowerSpec(spec);
   const width = widthOf(lowered, directions * quantiles);
   if (width === 0)

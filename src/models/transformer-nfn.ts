@@ -6,7 +6,7 @@
 
 import { numpy as np } from "@jax-js/jax";
 import { deriveSeed } from "../core/random.ts";
-import { checkChannels, checkDropout, checkSizes } from "../layers/check-options.ts";
+import { checkChannels } from "../layers/check-options.ts";
 import { denseStack } from "../layers/pointwise/dense.ts";
 import { equivariantLinear } from "../layers/equivariant-linear.ts";
 import { invariantPool } from "../layers/invariant-pool.ts";
@@ -16,7 +16,7 @@ import { layerStack, type StackEntry } from "../layers/layer-stack.ts";
 import { normalizedPool } from "../layers/products/normalized-pool.ts";
 import { productFeatures } from "../layers/products/product-features.ts";
 import { checkBatch } from "../layers/check-batch.ts";
-import { mergeAtoms, takeApart } from "../layers/take-apart.ts";
+import { featureWays } from "../layers/weight-features.ts";
 import { deriveProducts } from "../plan/products/derive-products.ts";
 import { mergeTensors } from "../plan/merge-tensors.ts";
 import { planLowered } from "../plan/plan-spec.ts";
@@ -26,6 +26,7 @@ import { type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { Model, WeightBatch } from "./model.ts";
 import { fittingActivations } from "./monomial.ts";
+import { checkValues, layeredHeadOptions } from "./options.ts";
 
 export interface TransformerNFNOptions {
   /** Name shown in tables. @default "transformer-nfn" */
@@ -78,12 +79,13 @@ function blockReader(spec: SymmetrySpec, channels: readonly number[]): Reader {
     ...pair(readAll(derived), last, last, "-invariant"),
   ]);
   const norm = layerNorm(last);
+  const ways = featureWays(lowered, base, channels[0]);
   return {
     width: last,
     parameterCount: stack.parameterCount + norm.parameterCount,
     init: (seed) => ({ ...stack.init(seed), ...prefixed("norm", norm.init(seed)) }),
     apply: (params, weights) => {
-      const inputs = mergeAtoms(base, takeApart(lowered, pick(spec, weights), channels[0]));
+      const inputs = ways.toFeatures(pick(spec, weights));
       const body = Object.entries(params).filter(([path]) => !path.startsWith("norm."));
       const [numbers] = stack.apply(Object.fromEntries(body), inputs);
       return norm.apply(scoped("norm", params), numbers);
@@ -110,13 +112,13 @@ function restReader(spec: SymmetrySpec, inputs: number, outputs: number): Reader
   const scalars =
     executable.plan.products.length === 0 ? null : invariantPool(executable, "complete");
   const normalized = normalizedPool(merged);
+  const ways = featureWays(lowered, base, inputs);
   return {
     width: ((scalars?.width ?? 0) + normalized.width) * outputs,
     parameterCount: stack.parameterCount,
     init: (seed) => stack.init(seed),
     apply: (params, weights) => {
-      const atoms = mergeAtoms(base, takeApart(lowered, pick(spec, weights), inputs));
-      const features = stack.apply(params, atoms);
+      const features = stack.apply(params, ways.toFeatures(pick(spec, weights)));
       const invariant = scalars === null ? [] : [scalars.apply(features.map((x) => x.ref))];
       return np.concatenate([...invariant, ...normalized.apply(features)], 1);
     },
@@ -129,9 +131,8 @@ function restReader(spec: SymmetrySpec, inputs: number, outputs: number): Reader
  */
 export function transformerNFN(spec: SymmetrySpec, options: TransformerNFNOptions = {}): Model {
   const { name = "transformer-nfn", channels = [1, 10], head = [1], dropout = 0 } = options;
+  checkValues(name, layeredHeadOptions, options);
   checkChannels(name, channels);
-  checkSizes(`${name}: head`, head);
-  checkDropout(`${name}: dropout`, dropout);
   const { blocks, rest } = transformerBlocks(spec, name);
   const last = channels[channels.length - 1];
   const readers = [

@@ -5,12 +5,12 @@
 import { numpy as np } from "@jax-js/jax";
 import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
-import { type ActivationName, activationNames } from "../layers/pointwise/activation.ts";
+import { type ActivationName } from "../layers/pointwise/activation.ts";
 import { chargedActivation, withGates } from "../layers/products/charged-activation.ts";
-import { checkChannels, checkChoice, checkRange, checkSizes } from "../layers/check-options.ts";
+import { checkChannels } from "../layers/check-options.ts";
 import { denseStack } from "../layers/pointwise/dense.ts";
 import { type BiasKind, equivariantLinear } from "../layers/equivariant-linear.ts";
-import { initKinds, type InitKind } from "../layers/initial-coefficients.ts";
+import { type InitKind } from "../layers/initial-coefficients.ts";
 import { invariantPool } from "../layers/invariant-pool.ts";
 import { prefixed, scoped } from "../layers/layer.ts";
 import { layerStack, type StackEntry, type StagedLayer } from "../layers/layer-stack.ts";
@@ -19,7 +19,7 @@ import { productFeatures } from "../layers/products/product-features.ts";
 import { stage } from "../layers/stage.ts";
 import { signedLog } from "../layers/products/derive.ts";
 import type { Aggregation } from "../layers/execute.ts";
-import { mergeAtoms, putTogether, separateAtoms, takeApart } from "../layers/take-apart.ts";
+import { featureWays } from "../layers/weight-features.ts";
 import { deriveProducts, type DeriveProductsOptions } from "../plan/products/derive-products.ts";
 import { type MergedSpec, mergeTensors } from "../plan/merge-tensors.ts";
 import { planLowered } from "../plan/plan-spec.ts";
@@ -28,7 +28,8 @@ import type { ShareOptions } from "../plan/sharing.ts";
 import { type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { gainOf } from "./equivariant-stack.ts";
-import { type EquivariantModel, type Model, onlyOutput, type WeightBatch } from "./model.ts";
+import { type EquivariantModel, type Model, onlyOutput } from "./model.ts";
+import { checkValues, productsOptions } from "./options.ts";
 
 export interface ProductsBodyOptions extends DeriveProductsOptions {
   /** Name shown in tables. @default "unf-products" */
@@ -54,20 +55,6 @@ export interface UNFProductsOptions extends ProductsBodyOptions {
   readonly dropout?: number;
 }
 
-/** @throws {OptionError} naming the first value that is out of its range. */
-function checkBody(options: ProductsBodyOptions): void {
-  const { name = "unf-products", channels = [1, 16, 16] } = options;
-  checkChannels(name, channels);
-  checkChoice(`${name}: activation`, options.activation ?? "relu", activationNames);
-  checkChoice(`${name}: bias`, options.bias ?? "full", ["full", "tensor", "none"]);
-  checkChoice(`${name}: aggregation`, options.aggregation ?? "mean", ["mean", "sum"]);
-  checkChoice(`${name}: init`, options.init ?? "balanced", initKinds);
-  checkChoice(`${name}: outer`, options.outer ?? true, [true, false]);
-  checkRange(`${name}: rounds`, options.rounds ?? 1, 1, 16);
-  checkRange(`${name}: rank`, options.rank ?? 8, 1, 4096);
-  checkRange(`${name}: maxDerived`, options.maxDerived ?? 2000, 0, 1_000_000);
-}
-
 interface Body {
   readonly layers: StagedLayer;
   /** The spec's tensors, merged: what layers read from each other. */
@@ -83,8 +70,10 @@ function productsBody(
   options: ProductsBodyOptions,
   activateLast: boolean,
 ): Body {
-  checkBody(options);
-  const { channels = [1, 16, 16], activation = "relu", share, ...others } = options;
+  const { name: model = "unf-products", channels = [1, 16, 16], activation = "relu" } = options;
+  checkValues(model, productsOptions, options);
+  checkChannels(model, channels);
+  const { share, ...others } = options;
   const { bias = "full", aggregation = "mean", init = "balanced" } = others;
   const lowered = lowerSpec(spec);
   const derived = deriveProducts(lowered, others);
@@ -123,7 +112,6 @@ function productsBody(
  */
 export function unfProducts(spec: SymmetrySpec, options: UNFProductsOptions = {}): Model {
   const { name = "unf-products", head = [64, 1], dropout = 0, aggregation = "mean" } = options;
-  checkSizes(`${name}: head`, head);
   const body = productsBody(spec, options, true);
   const channels = body.channels[body.channels.length - 1];
   const merged = mergeTensors(withNumber(body.derived));
@@ -142,8 +130,7 @@ export function unfProducts(spec: SymmetrySpec, options: UNFProductsOptions = {}
     const invariant = scalars === null ? [] : [signedLog(scalars.apply(inputs.map((x) => x.ref)))];
     return np.concatenate([...invariant, ...normalized.apply(inputs)], 1);
   };
-  const open = (weights: Parameters<Model["apply"]>[1]) =>
-    mergeAtoms(body.base, takeApart(body.lowered, weights, body.channels[0]));
+  const { toFeatures } = featureWays(body.lowered, body.base, body.channels[0]);
   const stack = layerStack([
     { path: "body", layer: body.layers },
     { path: "products", layer: features },
@@ -159,16 +146,16 @@ export function unfProducts(spec: SymmetrySpec, options: UNFProductsOptions = {}
     }),
     apply: (params, weights, { key } = {}) => {
       const { head: ofHead, rest } = splitHead(params);
-      return top.apply(ofHead, pool(stack.apply(rest, open(weights))), key);
+      return top.apply(ofHead, pool(stack.apply(rest, toFeatures(weights))), key);
     },
     staged: {
-      open,
+      toFeatures,
       stages: [
         ...stack.stages(""),
         stage(null, (_, inputs) => [pool(inputs)]),
         stage("head", (params, [pooled], { key }) => [top.apply(params, pooled, key)]),
       ],
-      close: onlyOutput,
+      fromFeatures: onlyOutput,
     },
   };
 }
@@ -185,16 +172,15 @@ export function equivariantProducts(
 ): EquivariantModel {
   const { layers, base, lowered, channels } = productsBody(spec, options, false);
   const outputs = channels[channels.length - 1];
-  const open = (weights: WeightBatch) => mergeAtoms(base, takeApart(lowered, weights, channels[0]));
-  const close = (features: np.Array[]) =>
-    putTogether(lowered, separateAtoms(base, features, outputs), outputs);
+  const { toFeatures, fromFeatures: toWeights } = featureWays(lowered, base, channels[0]);
+  const fromFeatures = (features: readonly np.Array[]) => toWeights(features, outputs);
   return {
     name: options.name ?? "equivariant-products",
     spec,
     channels: outputs,
     parameterCount: layers.parameterCount,
     init: (seed) => layers.init(seed),
-    apply: (params, weights) => close(layers.apply(params, open(weights))),
-    staged: { open, stages: layers.stages(""), close },
+    apply: (params, weights) => fromFeatures(layers.apply(params, toFeatures(weights))),
+    staged: { toFeatures, stages: layers.stages(""), fromFeatures },
   };
 }

@@ -5,7 +5,6 @@ import type { numpy as np } from "@jax-js/jax";
 import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
 import { denseStack } from "../layers/pointwise/dense.ts";
-import { checkChoice, checkSizes } from "../layers/check-options.ts";
 import { type InvariantPool, invariantPool, type PoolKind } from "../layers/invariant-pool.ts";
 import type { Backend } from "../kernels/backend.ts";
 import type { KernelStack } from "../kernels/stack.ts";
@@ -52,10 +51,6 @@ export function unf(spec: SymmetrySpec, options: UNFOptions = {}): Model {
     dropout = 0,
     backend = "kernels",
   } = options;
-  checkSizes("unf: head", head);
-  checkChoice("unf: pooling", pooling, ["complete", "mean"]);
-  if (head.length === 0)
-    throw new OptionError(`unf: head needs at least the number of outputs, got an empty list`);
   const stack = equivariantStack(spec, options, true);
   const pool = invariantPool(stack.executable, pooling, options.aggregation);
   const body =
@@ -74,19 +69,19 @@ export function unf(spec: SymmetrySpec, options: UNFOptions = {}): Model {
       const traced = !holdNumbers([...Object.values(params), ...Object.values(weights)]);
       const pooled =
         traced || body === undefined
-          ? pool.apply(stack.apply(scoped("body", params), stack.open(weights)))
-          : body.apply(scoped("body", params), stack.open(weights));
+          ? pool.apply(stack.apply(scoped("body", params), stack.toFeatures(weights)))
+          : body.apply(scoped("body", params), stack.toFeatures(weights));
       return top.apply(scoped("head", params), pooled, key);
     },
     staged: {
-      open: (weights) => stack.open(weights),
+      toFeatures: (weights) => stack.toFeatures(weights),
       stages: [
         ...(body === undefined
           ? [...stack.stages("body"), pool.stage(stack.outputChannels)]
           : [body.stage]),
         stage("head", (params, [pooled], { key }) => [top.apply(params, pooled, key)]),
       ],
-      close: onlyOutput,
+      fromFeatures: onlyOutput,
     },
   };
 }
@@ -172,16 +167,16 @@ export function equivariantUNF(
     parameterCount: stack.parameterCount,
     init: (seed) => stack.init(seed),
     apply: (params, weights) => {
-      const features = stack.open(weights);
+      const features = stack.toFeatures(weights);
       const traced = !holdNumbers([...Object.values(params), ...features]);
-      if (traced || own === undefined) return stack.close(stack.apply(params, features));
+      if (traced || own === undefined) return stack.fromFeatures(stack.apply(params, features));
       compiled ??= own.compile({ gradients: false });
-      return stack.close(compiled.forward(params, features));
+      return stack.fromFeatures(compiled.forward(params, features));
     },
     staged: {
-      open: (weights) => stack.open(weights),
+      toFeatures: (weights) => stack.toFeatures(weights),
       stages: own === undefined ? stack.stages("") : [own],
-      close: (features) => stack.close(features),
+      fromFeatures: (features) => stack.fromFeatures(features),
     },
   };
 }

@@ -1,9 +1,9 @@
 // Models that read weights as a vector first: a dense network on it, and the vector apart, so that it can be kept.
 
-import { checkSizes } from "../layers/check-options.ts";
 import { denseStack } from "../layers/pointwise/dense.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { Model, VectorModel } from "./model.ts";
+import { checkValues, statisticsOptions } from "./options.ts";
 
 interface VectorModelOptions {
   readonly name: string;
@@ -22,7 +22,7 @@ export function vectorModel(
   { name, head, dropout }: VectorModelOptions,
   read: VectorModel["read"],
 ): Model {
-  checkSizes(`${name}: head`, head);
+  checkValues(name, statisticsOptions, { head, dropout });
   const top = denseStack([width, ...head], { dropout });
   const predict: VectorModel["predict"] = (params, vectors, { key } = {}) =>
     top.apply(params, vectors, key);

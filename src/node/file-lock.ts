@@ -129,7 +129,7 @@ export async function releaseLock(lock: string): Promise<void> {
 }
 
 /** A second name for a file, which must not exist yet; a copy where the file system has no links. */
-async function linkOrCopy(from: string, to: string): Promise<void> {
+export async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
   } catch (error) {

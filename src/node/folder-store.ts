@@ -1,15 +1,20 @@
 // A zoo's store in a folder: files appear whole or not at all, and one builder at a time holds the lock.
 
+import { randomUUID } from "node:crypto";
 import { open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { EnvironmentError } from "../core/errors.ts";
-import type { ZooStore } from "../core/store.ts";
+import { checkStoreName, type ZooStore } from "../core/store.ts";
 import { fileError } from "./file-error.ts";
 import { makeFolder } from "./files.ts";
-import { replaceFile } from "./write-file.ts";
+import { createFile, replaceFile } from "./write-file.ts";
 import { codeOf, releaseLock, takeLock } from "./file-lock.ts";
 
 const temporary = /\.tmp$/;
+/** What a file is called while it is being created by one of several who hold no lock. */
+const beingCreated = /\.new$/;
+/** A file that is still being created after so many milliseconds belongs to nobody. */
+const abandonedMilliseconds = 60 * 60_000;
 const lockName = "zoo.lock";
 
 /** A store in a folder, which is made when something is first written. */
@@ -32,12 +37,25 @@ export function folderStore(folder: string): ZooStore {
     }
   }
 
+  /** Writes a file in one of several ways; the folder is made before. */
+  async function place<T>(name: string, write: (target: string) => Promise<T>): Promise<T> {
+    const target = path(checkStoreName(name, folder));
+    try {
+      await makeFolder(root);
+      return await write(target);
+    } catch (error) {
+      throw fileError("write", target, error);
+    }
+  }
+
   const store: ZooStore = {
     location: folder,
     list: () =>
       attempt("list", "", [], async () => {
         const names = await readdir(root);
-        return names.filter((name) => !temporary.test(name) && name !== lockName);
+        return names.filter(
+          (name) => !temporary.test(name) && !beingCreated.test(name) && name !== lockName,
+        );
       }),
     size: (name) =>
       attempt<number | undefined>("look at", name, undefined, async () => {
@@ -50,14 +68,10 @@ export function folderStore(folder: string): ZooStore {
           return new Uint8Array(await readFile(path(name)));
         return readRange(path(name), start ?? 0, end);
       }),
-    write: async (name, bytes) => {
-      try {
-        await makeFolder(root);
-        await replaceFile(path(name), path(`${name}.${process.pid}.tmp`), bytes);
-      } catch (error) {
-        throw fileError("write", path(name), error);
-      }
-    },
+    write: (name, bytes) =>
+      place(name, (target) => replaceFile(target, `${target}.${randomUUID()}.tmp`, bytes)),
+    create: (name, bytes) =>
+      place(name, (target) => createFile(target, `${target}.${randomUUID()}.new`, bytes)),
     remove: (name) => attempt("remove", name, undefined, () => rm(path(name), { force: true })),
     lock: () => lockFolder(root, folder, attempt),
   };
@@ -102,9 +116,14 @@ async function readRange(path: string, start: number, end?: number): Promise<Uin
   }
 }
 
-/** Files that a killed builder was writing. Called under the lock. */
+/** Files that a killed builder was writing. Called under the lock, which those who create files do not hold. */
 async function removeLeftovers(root: string): Promise<void> {
   for (const name of await readdir(root)) {
-    if (temporary.test(name)) await rm(join(root, name), { force: true });
+    const path = join(root, name);
+    if (temporary.test(name)) await rm(path, { force: true });
+    if (!beingCreated.test(name)) continue;
+    const written = await stat(path).catch(() => undefined);
+    if (written !== undefined && written.mtimeMs < Date.now() - abandonedMilliseconds)
+      await rm(path, { force: true });
   }
 }

@@ -3,11 +3,13 @@
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ByteSource, FindBeside } from "../formats/byte-source.ts";
+import { FormatError } from "../core/errors.ts";
 import { visibleName } from "../core/visible.ts";
 import { joinSources } from "../formats/joined-source.ts";
 import { openTensorSource } from "../formats/open.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { besideFile, findBesideFile } from "./beside.ts";
+import { isAddress } from "../remote/http-source.ts";
 import { checkpointIn, type FoundCheckpoint, homeOf, insideHome } from "./checkpoint-folder.ts";
 import { fileSource } from "./file-source.ts";
 import { fileError } from "./file-error.ts";
@@ -61,11 +63,38 @@ function rememberWhole(file: ByteSource): {
 }
 
 /**
- * Opens the weights at a path: names, formats and shapes are read, numbers are not. Close the source when done.
+ * Opens the weights behind an address, which stay there: only what is asked for is fetched. Shards that an index names are
+ * taken from the same folder.
+ */
+async function openAddress(path: string): Promise<OpenedWeights> {
+  const [address, ...rest] = path.split("#");
+  const key = rest.length === 0 ? undefined : rest.join("#");
+  const { httpSource } = await import("../remote/http-source.ts");
+  const { file, whole } = rememberWhole(await httpSource(address));
+  const files = [address];
+  const openBeside = async (name: string): Promise<ByteSource> => {
+    if (!/^[^/\\?#%]+$/.test(name) || name === "." || name === "..")
+      throw new FormatError(
+        `${file.location}: its part ${JSON.stringify(visibleName(name))} is no name of a file beside it; download the files and give their folder`,
+      );
+    const beside = new URL(encodeURIComponent(name), address).href;
+    files.push(beside);
+    return httpSource(beside);
+  };
+  const source = await openTensorSource(file, { openBeside, ...(key !== undefined && { key }) });
+  const model = source.format === "onnx" ? whole() : undefined;
+  if (model === undefined) return { source, files };
+  const { embedData } = await import("../formats/onnx/onnx-data.ts");
+  return { source, files, bytes: await embedData(model, openBeside) };
+}
+
+/**
+ * Opens the weights at a path or an `https://` address: names, formats and shapes are read, numbers are not. Close the source when done.
  * `run.pth#state_dict_ema` is the dictionary of that key in a PyTorch file, `pipeline#unet` a part of a folder of several.
  * @throws {EnvironmentError} {FormatError} {UnsupportedError} as `openTensorSource`, and for a folder without one checkpoint
  */
 export async function openWeightsFiles(path: string): Promise<OpenedWeights> {
+  if (isAddress(path)) return openAddress(path);
   const { file: place, key } = await partPath(path);
   const found = await stat(place).catch((error: unknown) => {
     throw fileError("read", path, error);

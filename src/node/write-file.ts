@@ -15,7 +15,7 @@ import {
 } from "node:fs/promises";
 import { constants, hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
-import { isAlive, thisProcess } from "./file-lock.ts";
+import { codeOf, isAlive, linkOrCopy, thisProcess } from "./file-lock.ts";
 import { fileError } from "./file-error.ts";
 import { makeFolder } from "./files.ts";
 
@@ -96,11 +96,40 @@ async function writeAll(handle: FileHandle, content: Content, signal?: AbortSign
  * Writes to a temporary file in the same folder, waits until the disk has it, and only then gives it its name. The
  * system's errors, those of the content and the signal's reason come through as they are; the temporary file is gone then.
  */
-export async function replaceFile(
+export const replaceFile = (
   path: string,
   temporary: string,
   content: Content,
-  { signal, check }: WriteOptions = {},
+  options: WriteOptions = {},
+): Promise<void> => placeFile(path, temporary, content, options, rename);
+
+/**
+ * The same for a file that must not be there yet: false, and the file that is there stays, when another was faster. Whole
+ * files only appear, except where the file system has no links.
+ */
+export async function createFile(
+  path: string,
+  temporary: string,
+  content: Content,
+): Promise<boolean> {
+  try {
+    await placeFile(path, temporary, content, {}, async (from, to) => {
+      await linkOrCopy(from, to);
+      await unlink(from);
+    });
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function placeFile(
+  path: string,
+  temporary: string,
+  content: Content,
+  { signal, check }: WriteOptions,
+  giveName: (temporary: string, path: string) => Promise<void>,
 ): Promise<void> {
   watch(temporary);
   try {
@@ -115,7 +144,7 @@ export async function replaceFile(
     }
     await check?.(temporary);
     signal?.throwIfAborted();
-    await rename(temporary, path);
+    await giveName(temporary, path);
   } catch (error) {
     await unlink(temporary).catch(() => undefined);
     throw error;

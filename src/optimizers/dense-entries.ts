@@ -4,7 +4,7 @@
 import { jit, nn, numpy as np } from "@jax-js/jax";
 import { deriveSeed } from "../core/random.ts";
 import type { ArrayRecord, HostRecord } from "../engine/arrays.ts";
-import { product } from "../populations/layers/products.ts";
+import { matmul } from "../populations/layers/matmul.ts";
 import { hostNormal, hostTruncatedNormal, hostZeros } from "./host-theta.ts";
 import { timeFeatures } from "./published-features.ts";
 import type { ThetaShapes } from "./update-program.ts";
@@ -87,7 +87,7 @@ export function denseEntries(options: DenseEntriesOptions): DenseEntries {
         const own = prepared[`${name}.bias`].ref;
         const bias =
           i === 0 && steps !== undefined ? biasAt(own, prepared[`${name}.time`].ref, steps) : own;
-        const products = product(hidden, prepared[`${name}.weight`].ref);
+        const products = matmul(hidden, prepared[`${name}.weight`].ref);
         const isLast = i === layers.length - 1;
         hidden = (isLast && !activateLast ? biased : activated)(products, bias);
       }

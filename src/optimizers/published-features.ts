@@ -3,7 +3,7 @@
 
 import { jit, numpy as np } from "@jax-js/jax";
 import { concatenateAll } from "../layers/pointwise/concatenate.ts";
-import { sliceAlong } from "../layers/take-apart.ts";
+import { sliceAlong } from "../layers/pack.ts";
 import type { TensorLayout } from "./tensor-layout.ts";
 
 /** Decays of the running means. */

@@ -2,7 +2,7 @@
 // `registerOptimizer`.
 
 import { OptionError } from "../core/errors.ts";
-import { didYouMean } from "../core/nearest-name.ts";
+import { noSuchName } from "../core/nearest-name.ts";
 import { checkFunctions, openRegistry } from "../core/registry.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { celo2Program } from "./kinds/celo2.ts";
@@ -100,6 +100,6 @@ export function optimizerKind(name: string): OptimizerKind {
   const kind = registry.get(name);
   if (kind !== undefined) return kind;
   throw new OptionError(
-    `optimizerKind: there is no learned optimizer "${name}"${didYouMean(name, optimizerKinds())}; expected one of ${optimizerKinds().join(", ")}`,
+    `optimizerKind: ${noSuchName("learned optimizer", name, optimizerKinds())}`,
   );
 }

@@ -4,7 +4,7 @@
 import { jit, type numpy as np } from "@jax-js/jax";
 import { sizeOf } from "../core/shapes.ts";
 import { concatenateAll } from "../layers/pointwise/concatenate.ts";
-import { sliceAlong } from "../layers/take-apart.ts";
+import { sliceAlong } from "../layers/pack.ts";
 import { checkBatch } from "../layers/check-batch.ts";
 import type { Params } from "../models/model.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";

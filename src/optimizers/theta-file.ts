@@ -1,11 +1,10 @@
 // Files of theta: its arrays in safetensors, with what they are, how they were found, and a checksum of the whole file.
 
-import { blankChecksum, checksumHolds, withChecksum } from "../core/checksum.ts";
 import { FormatError } from "../core/errors.ts";
 import { parseJson } from "../core/json-limits.ts";
 import type { HostRecord } from "../engine/arrays.ts";
 import { type SafeTensor, toFloat32 } from "../formats/safetensors/safetensors-dtypes.ts";
-import { writeSafetensors } from "../formats/safetensors/safetensors-write.ts";
+import { sealHolds, writeSealed } from "../formats/safetensors/sealed.ts";
 import { readSafetensors, type SafetensorsFile } from "../formats/safetensors/safetensors.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 
@@ -35,15 +34,13 @@ export async function writeTheta(file: ThetaFile): Promise<Uint8Array> {
     name,
     { dtype: "F32", shape: [...shape], data: new Uint8Array(Float32Array.from(data).buffer) },
   ]);
-  const bytes = writeSafetensors(Object.fromEntries(arrays), {
+  return writeSealed(Object.fromEntries(arrays), {
     format: thetaFormat,
-    checksum: blankChecksum,
     kind,
     features,
     tensors: JSON.stringify(tensors),
     training: JSON.stringify(training),
   });
-  return withChecksum(bytes as Uint8Array<ArrayBuffer>);
 }
 
 /** More JSON than any file of theta holds. */
@@ -61,12 +58,12 @@ export async function thetaFromSafetensors(
   bytes: Uint8Array,
   { tensors: arrays, metadata }: SafetensorsFile,
 ): Promise<ThetaFile> {
-  const { format, checksum, kind, features } = metadata;
+  const { format, kind, features } = metadata;
   if (format !== thetaFormat)
     throw new FormatError(
       `readTheta: metadata "format" expected "${thetaFormat}", got ${JSON.stringify(format) ?? "nothing"}; give a file that meta-training wrote`,
     );
-  if (checksum === undefined || !(await checksumHolds(bytes, checksum)))
+  if (!(await sealHolds(bytes, metadata)))
     throw new FormatError(
       "readTheta: its checksum does not fit, so bytes of it have changed since it was written; the file is damaged or tampered with, take another copy",
     );

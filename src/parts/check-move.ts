@@ -85,7 +85,8 @@ function boundOf(
   const isScaled = ({ axis, still }: PartDim) =>
     axis !== null && axes[axis].scale === "positive" && still !== true;
   const larger = (x: number, y: number) => Math.max(Math.abs(x), Math.abs(y));
-  const dim = dims.findIndex(isLinear);
+  const bases = dims.flatMap((place, at) => (isLinear(place) ? [at] : []));
+  const dim = bases.reduce((most, at) => (dims[at].size > (dims[most]?.size ?? 0) ? at : most), -1);
   if (dim === -1) {
     const factor = dims.some(isScaled) ? 3 * scaled + scaleError : 0;
     return (_, x, y) => factor * larger(x, y);

@@ -1,7 +1,7 @@
 // What a group element does, axis by axis, in numbers a person can read.
 
 import type { GroupElement } from "../symmetry/element.ts";
-import type { SymmetrySpec } from "../symmetry/types.ts";
+import { isFactor, type SymmetrySpec } from "../symmetry/types.ts";
 
 /** How much of one axis a group element moves. */
 export interface AxisSummary {
@@ -9,9 +9,9 @@ export interface AxisSummary {
   /** Indices over all instances, and how many of them go elsewhere. */
   readonly indices: number;
   readonly moved: number;
-  /** Indices whose sign flips, on axes with sign flips. */
+  /** Indices whose sign flips, on axes with sign flips and on factors. */
   readonly flipped?: number;
-  /** Smallest and largest factor, on axes with positive scales that change. */
+  /** Smallest and largest factor without its sign, on axes with positive scales and on factors that change. */
   readonly scales?: readonly [number, number];
   /** Largest entry by which a matrix differs from the identity, on general-linear axes that change. */
   readonly turned?: number;
@@ -27,21 +27,23 @@ export function summarizeElement(
 ): AxisSummary[] {
   return Object.entries(element).flatMap(([axis, { permutations, scales, matrices }]) => {
     const { scale, size } = spec.axes[axis];
+    const isOneFactor = isFactor(spec.axes[axis]);
     const indices = permutations.length * size;
     const moved = permutations.reduce(
       (sum, p) => sum + p.filter((to, from) => to !== from).length,
       0,
     );
-    const factors = scales?.flat() ?? [];
+    const factors = (isOneFactor ? matrices : scales)?.flat() ?? [];
     const flipped = factors.filter((s) => s < 0).length;
     const range: [number, number] = [Infinity, 0];
     for (const s of factors) {
-      range[0] = Math.min(range[0], s);
-      range[1] = Math.max(range[1], s);
+      range[0] = Math.min(range[0], Math.abs(s));
+      range[1] = Math.max(range[1], Math.abs(s));
     }
-    const scaled = scale === "positive" && (range[0] < 1 - rounding || range[1] > 1 + rounding);
+    const scaled =
+      (scale === "positive" || isOneFactor) && (range[0] < 1 - rounding || range[1] > 1 + rounding);
     let turned = 0;
-    for (const matrix of matrices ?? [])
+    for (const matrix of isOneFactor ? [] : (matrices ?? []))
       for (const [at, entry] of matrix.entries())
         turned = Math.max(turned, Math.abs(entry - (at % (size + 1) === 0 ? 1 : 0)));
     if (moved === 0 && flipped === 0 && !scaled && turned <= rounding) return [];
@@ -50,7 +52,7 @@ export function summarizeElement(
         axis,
         indices,
         moved,
-        ...(scale === "sign" && { flipped }),
+        ...((scale === "sign" || (isOneFactor && flipped > 0)) && { flipped }),
         ...(scaled && { scales: range }),
         ...(turned > rounding && { turned }),
       },

@@ -24,7 +24,7 @@ export interface PlanOptions {
 /** The plan of a spec under the given rules. */
 export function planSpec(spec: SymmetrySpec, options: PlanOptions = {}): ExecutablePlan {
   const { fixedAxes = "fold", scales = "ignore" } = options;
-  return planLowered(lowerSpec(spec, { fixedAxes }), scales);
+  return planLowered(lowerSpec(spec, { fixedAxes, dropFactors: scales === "ignore" }), scales);
 }
 
 /** The plan of a lowered spec. */

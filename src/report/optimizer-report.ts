@@ -10,7 +10,7 @@ interface Point {
   readonly optimizer: string;
   readonly step: number;
   readonly mean: number;
-  readonly spread: number;
+  readonly std: number;
 }
 
 /** Points of finite losses. */
@@ -19,7 +19,7 @@ function pointsOf(curves: readonly OptimizerCurve[], part: "test" | "train"): Po
     steps.flatMap((step, at): Point[] => {
       const mean = curve[`${part}Mean`][at];
       if (mean === null) return [];
-      return [{ optimizer, step, mean, spread: curve[`${part}Std`][at] ?? 0 }];
+      return [{ optimizer, step, mean, std: curve[`${part}Std`][at] ?? 0 }];
     }),
   );
 }
@@ -35,10 +35,7 @@ export function optimizerCurvesFigure(
   const starts = names.flatMap((name) => points.find(({ optimizer }) => optimizer === name) ?? []);
   const high = starts.toSorted((a, b) => a.mean - b.mean)[Math.floor(starts.length / 2)]?.mean ?? 1;
   const clipped = points.filter(({ mean }) => mean <= high);
-  const ends = clipped.flatMap(({ mean, spread }) => [
-    mean - spread,
-    Math.min(mean + spread, high),
-  ]);
+  const ends = clipped.flatMap(({ mean, std }) => [mean - std, Math.min(mean + std, high)]);
   const axis = { tickSize: 0, color: softInk, labelArrow: "none", labelOffset: 34 } as const;
   const label = part === "test" ? "test loss" : "training loss";
   return drawSvg({
@@ -57,8 +54,8 @@ export function optimizerCurvesFigure(
       Plot.axisX({ ...axis, label: "steps" }),
       Plot.areaY(clipped, {
         x: "step",
-        y1: ({ mean, spread }: Point) => mean - spread,
-        y2: ({ mean, spread }: Point) => Math.min(mean + spread, high),
+        y1: ({ mean, std }: Point) => mean - std,
+        y2: ({ mean, std }: Point) => Math.min(mean + std, high),
         z: "optimizer",
         fill: "optimizer",
         fillOpacity: 0.14,

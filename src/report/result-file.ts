@@ -66,13 +66,13 @@ export interface ResultDraft extends Omit<ResultFile, "about" | "tables"> {
 export function checkResultFile(value: unknown, name: string): ResultFile {
   const parsed = resultFile.safeParse(value);
   if (parsed.success) return parsed.data;
-  const told = parsed.error.issues
+  const problems = parsed.error.issues
     .slice(0, 3)
     .map(
       ({ path, message }) =>
         `${path.length > 0 ? path.map(String).join(".") : "the file"}: ${message}`,
     );
-  throw new FormatError(`${name} is not a file of results: ${told.join("; ")}`);
+  throw new FormatError(`${name} is not a file of results: ${problems.join("; ")}`);
 }
 
 const fieldLines = (fields: object): string[] =>

@@ -22,7 +22,7 @@ const isSize = (value: unknown) => Number.isSafeInteger(value) && (value as numb
 export function checkSpec(spec: SpecParts): SpecProblem[] {
   const problems = [...checkAxes(spec), ...checkTensors(spec)];
   if (problems.some((problem) => problem.severity === "error")) return problems;
-  return [...checkGovernors(spec), ...checkAccidentalTies(spec)];
+  return [...checkParents(spec), ...checkAccidentalTies(spec)];
 }
 
 function checkAxes({ axes, tensors }: SpecParts): SpecProblem[] {
@@ -106,7 +106,7 @@ function checkTensors({ axes, tensors }: SpecParts): SpecProblem[] {
 }
 
 /** An axis that lies within another needs that other axis beside it in every tensor. */
-function checkGovernors(spec: SpecParts): SpecProblem[] {
+function checkParents(spec: SpecParts): SpecProblem[] {
   const problems: SpecProblem[] = [];
   for (const tensor of Object.keys(spec.tensors)) {
     for (const part of splitParts(spec, tensor).parts) {

@@ -53,6 +53,7 @@ export function densePart(part: View, data: FloatArray): Dense {
 
 /** Writes a dense part where it lies in its tensor's flat data. */
 export function writePart(part: View, { data }: Dense, target: FloatArray): void {
+  if (isWhole(part, target.length)) return target.set(data);
   let next = 0;
   eachRun(part, (from, stride, count) => {
     for (let i = 0; i < count; i++) target[from + i * stride] = data[next++];

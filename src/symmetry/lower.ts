@@ -3,7 +3,7 @@
 
 import { baseAxis, decompose, type NamedPart, parentsFirst, type SplitTree } from "./parts.ts";
 import type { Formula, TensorRole } from "./formula.ts";
-import type { AxisGroup, AxisScale, SymmetrySpec } from "./types.ts";
+import { type AxisGroup, type AxisScale, isFactor, type SymmetrySpec } from "./types.ts";
 
 /** A permuted axis of the lowered spec. */
 export interface LoweredAxis {
@@ -60,6 +60,8 @@ export type FixedAxes = "fold" | "permute";
 export interface LowerOptions {
   /** @default "fold" */
   readonly fixedAxes?: FixedAxes;
+  /** Leaves out axes that are one factor for every index of another: for layers that take no notice of scales. @default false */
+  readonly dropFactors?: boolean;
 }
 
 /**
@@ -68,10 +70,12 @@ export interface LowerOptions {
  */
 export function lowerSpec(
   spec: SymmetrySpec,
-  { fixedAxes = "fold" }: LowerOptions = {},
+  { fixedAxes = "fold", dropFactors = false }: LowerOptions = {},
 ): LoweredSpec {
   const isFixed = (axis: string | null) =>
-    axis === null || (fixedAxes === "fold" && baseAxis(spec, axis).group === "fixed");
+    axis === null ||
+    (fixedAxes === "fold" && baseAxis(spec, axis).group === "fixed") ||
+    (dropFactors && isFactor(baseAxis(spec, axis)));
   const { parts, trees } = decompose(spec, isFixed);
   const table = axisTable(spec);
   const tensors = parts.map((part, id) => atomicTensor(part, id, isFixed, table));

@@ -58,8 +58,12 @@ export function invertMatrix(a: readonly number[], size: number): number[] {
   return Array.from(right);
 }
 
-/** A random matrix with singular values in [1/2, 2]: random rotations (Householder products) around a diagonal. */
+/**
+ * A random matrix with singular values in [1/2, 2]: random rotations (Householder products) around a diagonal; for size 1 a
+ * factor of either sign.
+ */
 export function sampleMatrix(size: number, random: RandomStream): number[] {
+  if (size === 1) return [(random.uniform() < 0.5 ? -1 : 1) * 2 ** (2 * random.uniform() - 1)];
   const matrix = Float64Array.from(
     identityMatrix(size).map((entry) => entry * 2 ** (2 * random.uniform() - 1)),
   );

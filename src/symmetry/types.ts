@@ -22,6 +22,13 @@ export interface Axis {
   readonly within?: string;
 }
 
+/**
+ * Whether an axis is one factor for every index of the axis around it: GL(1) within another axis. A second scale part of that
+ * axis is written so, as the gain of each norm of a residual stream has one: `gain: residual * g`, `next: residual * g^-1`.
+ */
+export const isFactor = ({ size, group, within }: Axis): boolean =>
+  group === "general-linear" && size === 1 && within !== undefined;
+
 /** The shape of a tensor and the axes of its dimensions. */
 export interface TensorSpec {
   readonly shape: readonly number[];

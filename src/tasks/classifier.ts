@@ -26,7 +26,7 @@ export interface Classifier extends Pick<Task, "name" | "spec" | "init"> {
   /** The same scores, faster, outside `jit`. @default `logits` */
   fastLogits?(weights: WeightBatch, inputs: np.Array): np.Array;
   /** Examples scored at a time: bounds memory. @default all */
-  readonly portion?: number;
+  readonly batchSize?: number;
 }
 
 /** What a task of classification says of itself; the rest follows. */
@@ -112,10 +112,10 @@ async function scoreAll(
   n: number,
   { inputs, count }: Dataset,
 ): Promise<(network: number) => Float32Array> {
-  const { features, classes, portion } = classifier;
+  const { features, classes, batchSize } = classifier;
   const scores = new Float32Array(n * classes * count);
-  for (let from = 0; from < count; from += portion ?? count) {
-    const size = Math.min(portion ?? count, count - from);
+  for (let from = 0; from < count; from += batchSize ?? count) {
+    const size = Math.min(batchSize ?? count, count - from);
     const kept = Object.fromEntries(Object.entries(weights).map(([name, w]) => [name, w.ref]));
     const part = inputs.slice(from * features, (from + size) * features);
     const images = np.array(part, { shape: [1, size, features] });

@@ -2,8 +2,10 @@
 // reading a recipe does not load the array engine.
 
 import { OptionError } from "../core/errors.ts";
+import { noSuchName } from "../core/nearest-name.ts";
 import { checkFunctions, openRegistry } from "../core/registry.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
+import type { digitsTasks } from "./digits.ts";
 import { classifierMetrics } from "./labelled-data.ts";
 import type { MetricInfo } from "../core/metric-info.ts";
 import { pictureMetrics } from "./picture-metrics.ts";
@@ -43,39 +45,29 @@ async function picturesOf(name: string, train: Pictures, test: Pictures): Promis
   return picturesTask(name, joinImages(train, test));
 }
 
+/** A task of digits.ts, which is loaded when it is needed. */
+const onDigits = (name: keyof typeof digitsTasks, summary: string): TaskEntry => ({
+  summary,
+  dataFile: digitsFile,
+  spec: async () => (await import("./digits.ts")).digitsTasks[name].spec(),
+  create: async (data) => (await import("./digits.ts")).digitsTasks[name].create(data),
+});
+
 const builtIn = {
-  digits: {
-    summary: "64-32-10 ReLU networks on 8 x 8 digits",
-    dataFile: digitsFile,
-    spec: async () => (await import("./digits.ts")).digitsSpec(),
-    create: async (data) => (await import("./digits.ts")).digitsTask(data),
-  },
-  "digits-cnn": {
-    summary: "three-layer ReLU CNNs with global pooling on 8 x 8 digits",
-    dataFile: digitsFile,
-    spec: async () => (await import("./digits-cnn.ts")).digitsCnnSpec("relu"),
-    create: async (data) => (await import("./digits-cnn.ts")).digitsCnnTask(data, "relu"),
-  },
-  "digits-cnn-tanh": {
-    summary: "three-layer tanh CNNs with global pooling on 8 x 8 digits",
-    dataFile: digitsFile,
-    spec: async () => (await import("./digits-cnn.ts")).digitsCnnSpec("tanh"),
-    create: async (data) => (await import("./digits-cnn.ts")).digitsCnnTask(data, "tanh"),
-  },
-  "digits-transformer": {
-    summary: "two-block Transformers with residuals on patches of 8 x 8 digits",
-    dataFile: digitsFile,
-    spec: async () => (await import("./digits-transformer.ts")).digitsTransformerSpec(true),
-    create: async (data) =>
-      (await import("./digits-transformer.ts")).digitsTransformerTask(data, true),
-  },
-  "digits-transformer-plain": {
-    summary: "two-block Transformers without residuals on patches of 8 x 8 digits",
-    dataFile: digitsFile,
-    spec: async () => (await import("./digits-transformer.ts")).digitsTransformerSpec(false),
-    create: async (data) =>
-      (await import("./digits-transformer.ts")).digitsTransformerTask(data, false),
-  },
+  digits: onDigits("digits", "64-32-10 ReLU networks on 8 x 8 digits"),
+  "digits-cnn": onDigits("digits-cnn", "three-layer ReLU CNNs with global pooling on 8 x 8 digits"),
+  "digits-cnn-tanh": onDigits(
+    "digits-cnn-tanh",
+    "three-layer tanh CNNs with global pooling on 8 x 8 digits",
+  ),
+  "digits-transformer": onDigits(
+    "digits-transformer",
+    "two-block Transformers with residuals on patches of 8 x 8 digits",
+  ),
+  "digits-transformer-plain": onDigits(
+    "digits-transformer-plain",
+    "two-block Transformers without residuals on patches of 8 x 8 digits",
+  ),
   "pictures-digits": {
     summary: "2-32-32-1 sine networks, each of which is one 8 x 8 digit",
     dataFile: digitsFile,
@@ -170,6 +162,6 @@ export function taskEntry(name: string, hint = ""): TaskEntry {
   const entry = registry.get(name);
   if (entry !== undefined) return entry;
   throw new OptionError(
-    `taskEntry: there is no task "${name}", expected one of ${taskNames().join(", ")}; others come from registerTask or a plug-in${hint}`,
+    `taskEntry: ${noSuchName("task", name, taskNames())}; others come from registerTask or a plug-in${hint}`,
   );
 }

@@ -90,10 +90,10 @@ export async function traceFunction(
   inputs: readonly Shaped[],
 ): Promise<OnnxGraph> {
   const names = Object.keys(weights);
-  const dull = names.filter((name) => !isFloat(weights[name].dtype ?? "float32"));
-  if (names.length === 0 || dull.length > 0)
+  const nonFloat = names.filter((name) => !isFloat(weights[name].dtype ?? "float32"));
+  if (names.length === 0 || nonFloat.length > 0)
     throw new OptionError(
-      `inferSpecFromFunction: expected named float weights, got ${dull.length > 0 ? `"${dull[0]}" of type ${weights[dull[0]].dtype}` : "none"}`,
+      `inferSpecFromFunction: expected named float weights, got ${nonFloat.length > 0 ? `"${nonFloat[0]}" of type ${weights[nonFloat[0]].dtype}` : "none"}`,
     );
   await startEngine();
   const example = ({ shape, dtype = "float32" }: Shaped) =>

@@ -1,11 +1,10 @@
 // Checkpoints of a training run: parameters, best parameters and optimizer state as tensors of one safetensors file,
 // everything else (spec, model, position, history) as JSON in its metadata, and a checksum of the whole file.
 
-import { blankChecksum, checksumHolds, withChecksum } from "../core/checksum.ts";
 import { FormatError } from "../core/errors.ts";
 import { parseJson } from "../core/json-limits.ts";
 import { type SafeTensor, toFloat32 } from "../formats/safetensors/safetensors-dtypes.ts";
-import { writeSafetensors } from "../formats/safetensors/safetensors-write.ts";
+import { sealHolds, writeSealed } from "../formats/safetensors/sealed.ts";
 import { readSafetensors } from "../formats/safetensors/safetensors.ts";
 import { specFromJSON, specToJSON } from "../symmetry/json.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
@@ -79,8 +78,7 @@ export async function writeCheckpoint(checkpoint: Checkpoint): Promise<Uint8Arra
     }
   }
   const { model, setting, position, history, notes } = checkpoint;
-  const bytes = writeSafetensors(tensors, {
-    checksum: blankChecksum,
+  return writeSealed(tensors, {
     format: checkpointFormat,
     model,
     spec: JSON.stringify(specToJSON(checkpoint.spec)),
@@ -89,7 +87,6 @@ export async function writeCheckpoint(checkpoint: Checkpoint): Promise<Uint8Arra
     history: JSON.stringify(history),
     notes: JSON.stringify(notes),
   });
-  return withChecksum(bytes as Uint8Array<ArrayBuffer>);
 }
 
 /** A checkpoint as read from a file. */
@@ -143,7 +140,7 @@ async function checkBytes(
   bytes: Uint8Array,
   metadata: Readonly<Record<string, string>>,
 ): Promise<boolean> {
-  const { format, checksum } = metadata;
+  const { format } = metadata;
   if (format !== checkpointFormat && format !== uncheckedFormat) {
     throw new FormatError(
       `readCheckpoint: metadata "format" expected "${checkpointFormat}", got ` +
@@ -159,7 +156,7 @@ async function checkBytes(
       `readCheckpoint: metadata ${JSON.stringify(unknown)} is not of format "${uncheckedFormat}"; the file is damaged`,
     );
   }
-  if (checksum === undefined || !(await checksumHolds(bytes, checksum))) {
+  if (!(await sealHolds(bytes, metadata))) {
     throw new FormatError(
       "readCheckpoint: its checksum does not fit, so bytes of it have changed since it was written; the file is damaged, take another copy of it or train it again",
     );

@@ -1,7 +1,7 @@
 // Training a model over weights: an async generator of events. The caller decides what to do with them: draw bars,
 // store checkpoints, stop. Resuming from any checkpoint gives the same parameters to the bit.
 
-import { breather } from "../core/event-loop.ts";
+import { periodicYield } from "../core/event-loop.ts";
 import { sizeOf } from "../core/shapes.ts";
 import { startEngine } from "../engine/start.ts";
 import type { Model } from "../models/model.ts";
@@ -55,10 +55,10 @@ async function* runToEnd(run: TrainingRun): AsyncGenerator<FitEvent, void, undef
     saved = state.position.step;
     return saveRun(run);
   };
-  const breathe = breather();
+  const yieldToEventLoop = periodicYield();
   while (state.position.epoch < epochs && !isStalled(run) && !isAborted(run)) {
     yield await advance(run);
-    await breathe();
+    await yieldToEventLoop();
     if (state.position.batch === plan.batches) yield await endEpoch(run);
     if (every > 0 && state.position.step % every === 0) yield await checkpoint();
   }

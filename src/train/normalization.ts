@@ -9,15 +9,18 @@ import type { DatasetTensor, WeightDataset } from "./dataset.ts";
 
 /** What the weights become, in words: trainings with other inputs are other trainings. */
 export const inputKind = "asinh(weight / median over networks of a tensor's root mean square)";
-const linearKind = "weight / median over networks of a tensor's root mean square";
+const wordsOf: Readonly<Record<InputKind, string>> = {
+  asinh: inputKind,
+  linear: "weight / median over networks of a tensor's root mean square",
+  raw: "weight",
+};
 
 /** The words for a kind of inputs, which checkpoints and experiments keep. */
-export const describeInputs = (kind: InputKind): string =>
-  kind === "linear" ? linearKind : inputKind;
+export const describeInputs = (kind: InputKind): string => wordsOf[kind];
 
 /** The kind that words stand for; older files say nothing and mean `asinh`. */
 export const inputsFrom = (words: unknown): InputKind =>
-  words === linearKind ? "linear" : "asinh";
+  (["linear", "raw"] as const).find((kind) => wordsOf[kind] === words) ?? "asinh";
 
 /** Tensor name -> the root mean square of its entries, the median over networks. */
 export type Normalization = Readonly<Record<string, { readonly scale: number }>>;
@@ -44,7 +47,7 @@ export function fitNormalization(dataset: WeightDataset): Normalization {
 /**
  * The dataset with `asinh(weight / scale)` in every tensor; targets unchanged. The inverse hyperbolic sine leaves usual
  * weights nearly as they are and grows like a logarithm beyond; it is odd, so signs commute too; positive scales and changes
- * of basis do not. `linear` inputs are `weight / scale`, with which all of them commute.
+ * of basis do not. `linear` inputs are `weight / scale`, with which all of them commute; `raw` ones are the weights themselves.
  * @throws {ShapeError} when a tensor has no scale.
  */
 export function normalize(
@@ -52,6 +55,7 @@ export function normalize(
   normalization: Normalization,
   kind: InputKind = "asinh",
 ): WeightDataset {
+  if (kind === "raw") return dataset;
   const compress = kind === "linear" ? (x: number) => x : Math.asinh;
   const tensors = Object.entries(dataset.tensors).map(([name, { shape, data }]) => {
     const known = lookup(normalization, name);

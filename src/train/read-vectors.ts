@@ -3,7 +3,7 @@
 import { jit } from "@jax-js/jax";
 import type { Model, VectorModel, WeightBatch } from "../models/model.ts";
 import { evaluationBatches } from "./batches.ts";
-import { breather } from "../core/event-loop.ts";
+import { periodicYield } from "../core/event-loop.ts";
 import { batchArrays, type NetworkArrays, type WeightDataset } from "./dataset.ts";
 
 const vectors = "vectors";
@@ -15,7 +15,7 @@ export async function readVectors(
   batchSize: number,
 ): Promise<NetworkArrays> {
   const compiled = jit((weights: WeightBatch) => read(weights));
-  const breathe = breather();
+  const yieldToEventLoop = periodicYield();
   let all = new Float32Array(0);
   let filled = 0;
   for (const { indices, count } of evaluationBatches(dataset.size, batchSize)) {
@@ -26,7 +26,7 @@ export async function readVectors(
     if (filled === 0) all = new Float32Array(dataset.size * width);
     all.set(((await rows.data()) as Float32Array).subarray(0, count * width), filled);
     filled += count * width;
-    await breathe();
+    await yieldToEventLoop();
   }
   compiled.dispose();
   const shape = [all.length / dataset.size];

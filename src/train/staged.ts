@@ -35,10 +35,10 @@ const own = (params: Params, scope: string | null) =>
   scope === null ? {} : keepArrays(scoped(scope, params));
 
 function compileStages<Output extends WeightArrays>(
-  { open, stages }: StagedModel<Output>,
+  { toFeatures, stages }: StagedModel<Output>,
   gradients: boolean,
 ) {
-  const opened = jit(open);
+  const opened = jit(toFeatures);
   const compiled = stages.map((stage) => ({ scope: stage.scope, ...stage.compile({ gradients }) }));
   const dispose = () => {
     opened.dispose();
@@ -61,18 +61,18 @@ export function stagedForward<Output extends WeightArrays>(
         await settle(values);
       }
       disposeArrays(params);
-      return model.close(values);
+      return model.fromFeatures(values);
     },
   };
 }
 
 /** The loss [] at what the last stage made, and its gradients with respect to that. */
 function compileLoss<Output extends WeightArrays>(
-  { close }: StagedModel<Output>,
+  { fromFeatures }: StagedModel<Output>,
   { valueAndGradient }: OutputLoss<Output>,
 ) {
   return jit((made: np.Array[], targets: WeightArrays): [np.Array, np.Array[]] => {
-    const [output, pull] = vjp((y: np.Array[]): WeightArrays => close(y), [made]);
+    const [output, pull] = vjp((y: np.Array[]): WeightArrays => fromFeatures(y), [made]);
     const [value, gradient] = valueAndGradient(output as Output, targets as Output);
     const [gradients] = pull(gradient) as [np.Array[]];
     pull.dispose();

@@ -35,13 +35,13 @@ export interface Target {
  */
 export function fitTarget(
   { target = accuracyTarget, targets }: Pick<WeightDataset, "target" | "targets">,
-  asked?: string,
+  requested?: string,
 ): Target {
   const { name, unit, summary, range, classes } = target;
   const isShare = range !== undefined && range[0] >= 0 && range[1] <= 1;
   const ofNumber = isShare ? binaryCrossEntropy : meanSquaredError;
   const fallback = classes === undefined ? ofNumber : softmaxCrossEntropy;
-  const chosen = asked ?? target.objective;
+  const chosen = requested ?? target.objective;
   const objective = chosen === undefined ? fallback : objectiveNamed(chosen);
   const about = {
     name,

@@ -3,6 +3,7 @@
 import { canonicalJson } from "../core/canonical-json.ts";
 import { loadedPlugins, pluginDifferences, type PluginRecord } from "../core/plugins.ts";
 import { OptionError } from "../core/errors.ts";
+import { type Arithmetic, hostArithmetic } from "../kernels/wasm/fused-multiply-add.ts";
 import { measuresOf, taskEntry } from "../tasks/registry.ts";
 import { manifestName, manifestToBytes, readManifest, type ZooManifest } from "./manifest.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
@@ -40,11 +41,25 @@ function checkPlugins(store: ZooStore, recorded: readonly PluginRecord[] = []): 
     throw new OptionError(`buildZoo: ${store.location} holds a zoo ${difference}`);
 }
 
+/** @throws {OptionError} when this host rounds otherwise than those who built the zoo so far */
+function checkArithmetic(store: ZooStore, recorded: Arithmetic | undefined): void {
+  const own = hostArithmetic();
+  if (recorded === undefined || recorded === own) return;
+  throw new OptionError(`buildZoo: ${store.location} ${otherArithmetic(recorded, own)}`);
+}
+
+/** What is said of work that was begun with another arithmetic. */
+export const otherArithmetic = (recorded: Arithmetic, own: Arithmetic): string =>
+  recorded === "fma"
+    ? `was begun with fused multiply-add (arithmetic "fma"), this program rounds "${own}", so that weights would differ in their last digits; use Node 22 or newer, or node --experimental-wasm-relaxed-simd, on a processor that has it`
+    : `was begun without fused multiply-add (arithmetic "plain"), this program rounds "${own}", so that weights would differ in their last digits; use Node 20`;
+
 /** The manifest to build by, written when it is new; a store that holds another zoo is refused. */
 export async function agreeManifest(options: AgreeOptions): Promise<ZooManifest> {
   const { store, seed, networks } = options;
   const old = await readManifest(store);
   checkPlugins(store, old?.plugins);
+  checkArithmetic(store, old?.arithmetic);
   const recipe = parseRecipe(options.recipe);
   const shardSize = options.shardSize ?? old?.shardSize ?? defaultShardSize;
   const entry = taskEntry(recipe.task);
@@ -61,10 +76,11 @@ export async function agreeManifest(options: AgreeOptions): Promise<ZooManifest>
     metrics,
     target,
     plugins,
+    ...(old === undefined ? { arithmetic: hostArithmetic() } : arithmeticIn(old)),
   };
-  const differs = (name: string, has: unknown, asked: unknown): never => {
+  const differs = (name: string, has: unknown, requested: unknown): never => {
     throw new OptionError(
-      `buildZoo: ${store.location} holds a zoo with ${name} ${JSON.stringify(has)}, asked for ${JSON.stringify(asked)}; ask for the same, or choose another place`,
+      `buildZoo: ${store.location} holds a zoo with ${name} ${JSON.stringify(has)}, asked for ${JSON.stringify(requested)}; ask for the same, or choose another place`,
     );
   };
   if (old !== undefined) {
@@ -75,6 +91,12 @@ export async function agreeManifest(options: AgreeOptions): Promise<ZooManifest>
       differs("metrics", old.metrics, metrics);
     if (canonicalJson(old.recipe) !== canonicalJson(recipe)) differs("recipe", old.recipe, recipe);
   }
-  if (old?.networks !== networks) await store.write(manifestName, manifestToBytes(manifest));
+  const bytes = manifestToBytes(manifest);
+  if (old === undefined && !(await store.create(manifestName, bytes)))
+    return agreeManifest(options); // another builder was faster
+  if (old !== undefined && old.networks !== networks) await store.write(manifestName, bytes);
   return manifest;
 }
+
+const arithmeticIn = ({ arithmetic }: ZooManifest) =>
+  arithmetic === undefined ? {} : { arithmetic };

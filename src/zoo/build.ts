@@ -18,6 +18,11 @@ import {
   type ShardPlan,
 } from "./shard.ts";
 import type { ZooStore } from "../core/store.ts";
+import { keepShard, wholeShard } from "./keep-shard.ts";
+import { keepShardList } from "./shard-list.ts";
+import { runUnits } from "../work/run-units.ts";
+import type { Runner, WorkList } from "../work/work-list.ts";
+import { type ShardUnit, zooList } from "./units.ts";
 import { finishedWork, type ShardTrainer, trainInPlace } from "./training/train-shard.ts";
 
 export interface BuildOptions {
@@ -38,6 +43,11 @@ export interface BuildOptions {
   readonly signal?: AbortSignal;
   /** Makes what trains so many shards. @default one after another, in the calling thread */
   readonly trainer?: (shards: number) => ShardTrainer;
+  /**
+   * Hands shards out to builders elsewhere, who keep them in the store. The store is not locked then, and shards that could not be
+   * trained after several attempts are told of at the end, when all others are there.
+   */
+  readonly handOut?: HandOut;
   /** Runs a shard and a program. @default 128, or what the zoo has already */
   readonly shardSize?: number;
   /** Builds one part of `of` only, every `of`-th shard from number `part` on (from 1); `mergeZoos` joins the parts. */
@@ -45,6 +55,12 @@ export interface BuildOptions {
   /** Bytes of the task's data file; required where the task has one. */
   readonly data?: Uint8Array;
 }
+
+/** What does shards elsewhere: a runner of the units of a list. */
+export type HandOut = (
+  list: WorkList<ShardUnit>,
+  manifest: ZooManifest,
+) => Promise<Runner<ShardUnit, unknown, string>>;
 
 export type BuildEvent =
   /** What is there and what is to do. */
@@ -71,8 +87,6 @@ export type BuildEvent =
       readonly seconds: number;
     };
 
-const progressMilliseconds = 200;
-
 /**
  * Trains the networks a zoo still lacks, telling how far it is; `buildZoo` of `weightspace/node` does it in threads. An unfinished or smaller zoo of the same recipe and
  * seed is completed. The files are the same whatever the number of workers and however often the build was interrupted.
@@ -88,7 +102,7 @@ export async function* buildZoo(options: BuildOptions): AsyncGenerator<BuildEven
   checkCount("part.of", of, 1);
   checkCount("part.part", part, 1, of);
   const isMine = (at: number) => at % of === part - 1;
-  const unlock = await store.lock();
+  const unlock = options.handOut === undefined ? await store.lock() : async () => undefined;
   try {
     const manifest = await agreeManifest(options);
     const work: Work = { finished: [], pending: [], skipped: [] };
@@ -137,12 +151,6 @@ async function* findWork(
   }
 }
 
-/** What happened while shards are being trained. */
-type News =
-  | { readonly kind: "trained"; readonly plan: ShardPlan; readonly bytes: Uint8Array }
-  | { readonly kind: "failed"; readonly plan: ShardPlan; readonly error: unknown }
-  | { readonly kind: "tick" };
-
 async function* trainPending(
   options: BuildOptions,
   manifest: ZooManifest,
@@ -167,18 +175,32 @@ async function* trainPending(
     const done = Math.floor(before + built);
     return { type: "progress", done, total: networks, rate, seconds: elapsed };
   };
-  for await (const trained of trainShards(options, manifest, pending, progress)) {
-    if (trained !== undefined) {
-      const { plan, bytes } = trained;
-      await store.write(plan.name, bytes);
-      const info = await inspectShard(store, manifest, plan);
-      if (info !== undefined) finished.push(info);
-      if (info !== undefined) yield* keepPart(options, manifest, info);
+  const failures: string[] = [];
+  const runner = await shardRunner(options, manifest, pending, progress);
+  const units = await pendingUnits(manifest, store, pending);
+  for await (const news of runUnits(units, runner, options.signal)) {
+    if (news.kind === "failed" && (options.handOut === undefined || options.signal?.aborted))
+      throw failure(news.request, news.error, options.signal);
+    if (news.kind === "failed") failures.push(`${news.request.name} (${messageOf(news.error)})`);
+    if (news.kind === "event") yield { type: "warning", message: news.event };
+    if (news.kind === "done") {
+      const plan = planOf(news.request);
+      const info = await wholeShard(store, manifest, plan);
+      if (info === undefined) {
+        failures.push(`${plan.name} (it was said to be done, and is not whole in the store)`);
+        continue;
+      }
+      finished.push(info);
+      yield* keepPart(options, manifest, info);
+      Atomics.store(progress, units.indexOf(news.request), finishedWork);
       yield { type: "shard", name: plan.name, from: plan.from, count: plan.count };
     }
     yield report();
   }
+  options.signal?.throwIfAborted();
   await keepTable(store, [...finished, ...skipped], manifest);
+  await keepShardList(store, finished, manifest);
+  if (failures.length > 0) throw unfinished(store, failures);
   const built = Math.round(countBuilt());
   yield { type: "done", networks, built, skipped: countRuns(skipped), seconds: seconds() };
 }
@@ -193,74 +215,74 @@ async function* keepPart(
   if (message !== undefined) yield { type: "warning", message };
 }
 
-/** The bytes of shards as they come, in any order, and undefined now and then in between. */
-async function* trainShards(
+const planOf = ({ name, from, count }: ShardUnit): ShardPlan => ({ name, from, count });
+
+/** The units of some of the shards of a zoo. */
+async function pendingUnits(
+  manifest: ZooManifest,
+  store: ZooStore,
+  pending: readonly ShardPlan[],
+): Promise<ShardUnit[]> {
+  if (pending.length === 0) return [];
+  const wanted = new Set(pending.map(({ name }) => name));
+  return (await zooList(manifest, store.location)).units.filter(({ name }) => wanted.has(name));
+}
+
+/** What does the units: builders elsewhere, or trainers of this process, whose shards are kept as they come. */
+async function shardRunner(
   options: BuildOptions,
-  { recipe, seed, plugins }: ZooManifest,
+  manifest: ZooManifest,
   pending: readonly ShardPlan[],
   progress: Int32Array,
-): AsyncGenerator<{ plan: ShardPlan; bytes: Uint8Array } | undefined, void> {
-  if (pending.length === 0) return;
-  const { signal } = options;
+): Promise<Runner<ShardUnit, unknown, string>> {
+  const { store } = options;
+  if (pending.length === 0) return noRunner;
+  if (options.handOut !== undefined)
+    return options.handOut(await zooList(manifest, store.location), manifest);
+  const { recipe, seed, plugins } = manifest;
   const { dataFile } = taskEntry(recipe.task, pluginHint(plugins));
   if (dataFile !== undefined && options.data === undefined)
     throw new OptionError(
       `buildZoo: the task "${recipe.task}" reads data/${dataFile} of the package; give its bytes as \`data\`, or import buildZoo from "weightspace/node"`,
     );
   const data = options.data ?? new Uint8Array(0);
-  const stop = new AbortController();
-  const onAbort = () => stop.abort(signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
   const trainer = (options.trainer ?? trainInPlace)(pending.length);
-  const running = new Map<ShardPlan, Promise<News>>();
-  let next = 0;
-  const startNext = (): void => {
-    const slot = next++;
-    const plan = pending[slot];
-    const { from, count } = plan;
-    const request = { recipe, seed, from, count, data, progress, slot };
-    const training = trainer.train(request, stop.signal).then(
-      (bytes): News => ({ kind: "trained", plan, bytes }),
-      (error: unknown): News => ({ kind: "failed", plan, error }),
-    );
-    running.set(plan, training);
+  const slots = new Map(pending.map(({ name }, slot) => [name, slot]));
+  return {
+    width: trainer.width,
+    run: async ({ name, from, count }, stop) => {
+      const slot = slots.get(name) ?? 0;
+      const request = { recipe, seed, from, count, data, progress, slot };
+      const bytes = await trainer.run(request, stop, () => undefined);
+      return keepShard(store, manifest, { name, from, count }, bytes);
+    },
+    close: () => trainer.close(),
   };
-  try {
-    while (running.size > 0 || next < pending.length) {
-      signal?.throwIfAborted();
-      while (running.size < trainer.width && next < pending.length) startNext();
-      const news = await firstNews(running.values());
-      if (news.kind === "failed") throw failure(news.plan, news.error, signal);
-      if (news.kind === "trained") {
-        running.delete(news.plan);
-        if (next < pending.length) startNext();
-        yield news;
-      } else {
-        yield undefined;
-      }
-    }
-  } finally {
-    signal?.removeEventListener("abort", onAbort);
-    stop.abort();
-    await trainer.close();
-  }
 }
+
+const noRunner: Runner<ShardUnit, unknown, string> = {
+  width: 0,
+  run: () => Promise.resolve(),
+  close: () => Promise.resolve(),
+};
 
 /** A shared buffer where there are threads to share it with. */
 const newSharedBuffer = (bytes: number): SharedArrayBuffer | ArrayBuffer =>
   typeof SharedArrayBuffer === "undefined" ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bytes);
 
-/** The first result, or a tick when none comes for a while. */
-async function firstNews(running: Iterable<Promise<News>>): Promise<News> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const tick = new Promise<News>((resolve) => {
-    timer = setTimeout(() => resolve({ kind: "tick" }), progressMilliseconds);
-  });
-  try {
-    return await Promise.race([...running, tick]);
-  } finally {
-    clearTimeout(timer);
-  }
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
+
+/** Shards that a failure names. */
+const namedShards = 5;
+
+/** The error of a build some of whose shards have been given up. */
+function unfinished({ location }: ZooStore, failures: readonly string[]): EnvironmentError {
+  const more = failures.length > namedShards ? `; and ${failures.length - namedShards} more` : "";
+  const shards = failures.length === 1 ? "1 shard" : `${failures.length} shards`;
+  return new EnvironmentError(
+    `buildZoo: ${shards} could not be trained: ${failures.slice(0, namedShards).join("; ")}${more}; all others are in ${location}, build again to try these once more`,
+  );
 }
 
 /** The error of a build whose shard could not be trained. */
@@ -270,9 +292,9 @@ function failure(
   signal: AbortSignal | undefined,
 ): unknown {
   if (signal?.aborted) return signal.reason;
-  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof EnvironmentError) return error; // of the store, which says what to do
   return new EnvironmentError(
-    `buildZoo: training networks ${from} to ${from + count - 1} failed (${message}); finished shards are safe, build again to go on`,
+    `buildZoo: training networks ${from} to ${from + count - 1} failed (${messageOf(error)}); finished shards are safe, build again to go on`,
     { cause: error },
   );
 }

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { PluginRecord } from "../core/plugins.ts";
 import { FormatError } from "../core/errors.ts";
 import { parseJson } from "../core/json-limits.ts";
+import type { Arithmetic } from "../kernels/wasm/fused-multiply-add.ts";
 import { specFromJSON, specToJSON } from "../symmetry/json.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { measuresOf } from "../tasks/registry.ts";
@@ -35,6 +36,8 @@ export interface ZooManifest {
   readonly target: string;
   /** The plug-ins that were loaded when it was built first. */
   readonly plugins: readonly PluginRecord[];
+  /** How its builders round, which decides the last bits of all weights; absent from zoos of earlier versions. */
+  readonly arithmetic?: Arithmetic;
 }
 
 const countUpTo = (most: number) => {
@@ -67,6 +70,7 @@ const schema = z.object({
   metrics: z.array(metric).min(1).optional(),
   target: z.string().optional(),
   plugins: z.array(plugin).optional(),
+  arithmetic: z.enum(["fma", "plain"]).optional(),
   seed: z.int(),
   networks: countUpTo(maxNetworks),
   shardSize: countUpTo(maxNetworks),
@@ -75,12 +79,14 @@ const schema = z.object({
 });
 
 export function manifestToBytes(manifest: ZooManifest): Uint8Array {
-  const { recipe, seed, networks, shardSize, spec, metrics, target, plugins } = manifest;
+  const { recipe, seed, networks, shardSize, spec, metrics, target, plugins, arithmetic } =
+    manifest;
   const value = {
     format: manifestFormat,
     seed,
     networks,
     shardSize,
+    ...(arithmetic !== undefined && { arithmetic }),
     recipe,
     metrics,
     target,
@@ -111,6 +117,7 @@ export async function readManifest(store: ZooStore): Promise<ZooManifest | undef
     );
   }
   const { seed, networks, shardSize, recipe, spec, plugins = [], ...rest } = result.data;
+  const { arithmetic } = result.data;
   const isFirst = result.data.format === firstFormat;
   const { metrics, target } = measuresOf(isFirst ? {} : rest);
   if (!isFirst && rest.metrics === undefined)
@@ -130,5 +137,6 @@ export async function readManifest(store: ZooStore): Promise<ZooManifest | undef
     networks,
     shardSize,
     spec: specFromJSON(spec),
+    ...(arithmetic !== undefined && { arithmetic }),
   });
 }

@@ -6,6 +6,7 @@ import { keepTable } from "./keep-table.ts";
 import { manifestName, manifestToBytes, readManifest, type ZooManifest } from "./manifest.ts";
 import { checkpointsOf } from "./recipe.ts";
 import { inspectShard, planShards, type ShardInfo, type ShardPlan } from "./shard.ts";
+import { keepShardList } from "./shard-list.ts";
 import type { ZooStore } from "../core/store.ts";
 
 /** What a merge of zoos came to. */
@@ -44,6 +45,7 @@ export async function mergeZoos(parts: readonly ZooStore[], out: ZooStore): Prom
       }
     }
     await keepTable(out, whole, manifest);
+    await keepShardList(out, whole, manifest);
     const present = whole.reduce((sum, { plan }) => sum + plan.count, 0);
     return { manifest, present, missing, problems };
   } finally {
@@ -93,7 +95,14 @@ async function commonManifest(stores: readonly ZooStore[]): Promise<ZooManifest>
   );
   const [first] = manifests;
   for (const [at, manifest] of manifests.entries()) {
-    for (const key of ["seed", "recipe", "networks", "shardSize", "metrics"] as const) {
+    for (const key of [
+      "seed",
+      "recipe",
+      "networks",
+      "shardSize",
+      "metrics",
+      "arithmetic",
+    ] as const) {
       if (canonicalJson(manifest[key]) === canonicalJson(first[key])) continue;
       throw new OptionError(
         `mergeZoos: ${stores[at].location} has ${key} ${JSON.stringify(manifest[key])}, ${stores[0].location} has ${JSON.stringify(first[key])}; merge parts of one zoo only`,

@@ -7,7 +7,14 @@ import { checkpointsOf } from "./recipe.ts";
 import type { ZooRow } from "./training/run.ts";
 import { inspectShard, presentShards, type ShardInfo, type ShardPlan } from "./shard.ts";
 import type { ZooStore } from "../core/store.ts";
+import { populationDigest } from "./shard-list.ts";
 import type { Stacks } from "./training/population.ts";
+
+/** One tensor of one network. */
+export interface ReadTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array<ArrayBuffer>;
+}
 
 /** A population that can be read: one row a network, and weights by shard. */
 export interface Zoo {
@@ -18,6 +25,13 @@ export interface Zoo {
   readonly problems: readonly FormatError[];
   /** The damaged shards, in the order of `problems`. */
   readonly damaged: readonly ShardPlan[];
+  /** Digest of all shards that can be read: equal for populations with the same weights and rows. */
+  readonly digest: string;
+  /**
+   * One tensor of one network, [...shape of the spec], read by itself: one request where the store is a server.
+   * @throws {OptionError} for an index without a row, or a tensor that the networks have not; {FormatError} when its shard is damaged
+   */
+  readonly readTensor: (index: number, tensor: string) => Promise<ReadTensor>;
   /**
    * The weights of networks, tensor name -> [n, ...shape], in the order of the indices.
    * @throws {OptionError} for an index without a row; {FormatError} when its shard is damaged.
@@ -54,6 +68,9 @@ export async function openZoo(store: ZooStore): Promise<Zoo> {
     rows: Object.freeze(rowsOf(shards)),
     problems: Object.freeze([...damaged.values()]),
     damaged: Object.freeze(damagedPlans),
+    digest: await populationDigest(shards),
+    readTensor: (index: number, tensor: string) =>
+      readTensor(store, manifest, finder(store, manifest, shards, damaged), index, tensor),
     readWeights: (indices: readonly number[]) =>
       readWeights(store, manifest, shards, damaged, indices),
   });
@@ -66,31 +83,71 @@ export function rowsOf(shards: readonly Pick<ShardInfo, "plan" | "rows">[]): Zoo
   );
 }
 
+/** Finds the shard of a network, and its place there. */
+type FindNetwork = (index: number) => { readonly shard: ShardInfo; readonly slot: number };
+
+function finder(
+  store: ZooStore,
+  { shardSize, networks, recipe }: ZooManifest,
+  shards: readonly ShardInfo[],
+  damaged: ReadonlyMap<number, FormatError>,
+): FindNetwork {
+  const checkpoints = checkpointsOf(recipe);
+  const shardAt = new Map(shards.map((shard) => [shard.plan.from, shard]));
+  return (index) => {
+    const from = Math.floor(index / (shardSize * checkpoints)) * shardSize;
+    const shard = shardAt.get(from);
+    const slot = index - from * checkpoints;
+    if (Number.isSafeInteger(index) && shard?.rows[slot] !== undefined) return { shard, slot };
+    const problem = damaged.get(from);
+    if (problem !== undefined) throw problem;
+    throw new OptionError(
+      `readWeights: there is no network ${index} in ${store.location}, which is planned for 0 to ${networks * checkpoints - 1}; take indices from its rows`,
+    );
+  };
+}
+
+async function readTensor(
+  store: ZooStore,
+  { spec }: ZooManifest,
+  find: FindNetwork,
+  index: number,
+  tensor: string,
+): Promise<ReadTensor> {
+  const { shard, slot } = find(index);
+  const names = Object.keys(spec.tensors);
+  const entry = shard.header.entries.get(tensor);
+  if (!names.includes(tensor) || entry === undefined)
+    throw new OptionError(
+      `readTensor: the networks of ${store.location} have no tensor ${JSON.stringify(tensor)}, expected one of ${names.join(", ")}`,
+    );
+  const { shape } = spec.tensors[tensor];
+  const size = 4 * sizeOf(shape);
+  const start = entry.start + slot * size;
+  const bytes = await store.read(shard.plan.name, start, start + size);
+  if (bytes?.length !== size)
+    throw new FormatError(
+      `${shard.plan.name} in ${store.location}: the file changed while it was read; open the zoo again`,
+    );
+  return { shape: [...shape], data: new Float32Array(bytes.slice().buffer) };
+}
+
 async function readWeights(
   store: ZooStore,
-  { spec, shardSize, networks, recipe }: ZooManifest,
+  manifest: ZooManifest,
   shards: readonly ShardInfo[],
   damaged: ReadonlyMap<number, FormatError>,
   indices: readonly number[],
 ): Promise<Stacks> {
-  const checkpoints = checkpointsOf(recipe);
-  const shardAt = new Map(shards.map((shard) => [shard.plan.from, shard]));
+  const find = finder(store, manifest, shards, damaged);
   const byShard = new Map<ShardInfo, { place: number; slot: number }[]>();
   for (const [place, index] of indices.entries()) {
-    const from = Math.floor(index / (shardSize * checkpoints)) * shardSize;
-    const shard = shardAt.get(from);
-    const slot = index - from * checkpoints;
-    if (!Number.isSafeInteger(index) || shard?.rows[slot] === undefined) {
-      const problem = damaged.get(from);
-      if (problem !== undefined) throw problem;
-      throw new OptionError(
-        `readWeights: there is no network ${index} in ${store.location}, which is planned for 0 to ${networks * checkpoints - 1}; take indices from its rows`,
-      );
-    }
+    const { shard, slot } = find(index);
     const wanted = byShard.get(shard) ?? [];
     wanted.push({ place, slot });
     byShard.set(shard, wanted);
   }
+  const { spec } = manifest;
   const stacks = Object.fromEntries(
     Object.entries(spec.tensors).map(([name, { shape }]) => [
       name,

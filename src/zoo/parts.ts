@@ -41,7 +41,12 @@ export type ShardRows = Pick<ShardInfo, "plan" | "rows">;
 const partName = ({ name }: ShardPlan) => name.replace(/safetensors$/, "json");
 
 /** What decides the networks of a shard, the machine aside, as a digest: recipe, seed, metrics and plug-ins. */
-function originOf({ recipe, seed, metrics, plugins }: ZooManifest): Promise<string> {
+export function originOf({
+  recipe,
+  seed,
+  metrics,
+  plugins,
+}: Pick<ZooManifest, "recipe" | "seed" | "metrics" | "plugins">): Promise<string> {
   const decides = { recipe, seed, metrics, plugins: plugins.map(({ digest }) => digest) };
   return sha256(new TextEncoder().encode(canonicalJson(decides)));
 }

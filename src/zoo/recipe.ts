@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { FormatError } from "../core/errors.ts";
+import { noSuchName } from "../core/nearest-name.ts";
 import { deriveSeed, randomStream } from "../core/random.ts";
 import { isTask, taskNames } from "../tasks/registry.ts";
 
@@ -92,7 +93,7 @@ export function parseRecipe(value: unknown, { anyTask = false } = {}): Recipe {
     const { task } = result.data;
     if (!anyTask && !isTask(task))
       throw new FormatError(
-        `parseRecipe: not a recipe: task: there is no task ${JSON.stringify(task)}, expected one of ${taskNames().join(", ")}; load the plug-in that brings it (--plugin), or register it`,
+        `parseRecipe: not a recipe: task: ${noSuchName("task", task, taskNames())}; load the plug-in that brings it (--plugin), or register it`,
       );
     if (Object.keys(result.data.learningRate).length > 0) return result.data;
     throw new FormatError(`parseRecipe: "learningRate" must name at least one optimizer`);

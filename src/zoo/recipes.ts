@@ -1,6 +1,7 @@
 // The recipes that come with the package, by name.
 
 import { OptionError } from "../core/errors.ts";
+import { noSuchName } from "../core/nearest-name.ts";
 import { openRegistry } from "../core/registry.ts";
 import { digitsRecipe, parseRecipe, type Recipe } from "./recipe.ts";
 
@@ -156,6 +157,6 @@ export function recipeNamed(name: string): Recipe {
   const recipe = registry.get(name);
   if (recipe !== undefined) return recipe;
   throw new OptionError(
-    `recipeNamed: there is no recipe "${name}"; expected one of ${recipeNames().join(", ")}; others come from parseRecipe, registerRecipe or a plug-in`,
+    `recipeNamed: ${noSuchName("recipe", name, recipeNames())}; others come from parseRecipe, registerRecipe or a plug-in`,
   );
 }

@@ -2,10 +2,10 @@
 // rows of the table and the spec, so that a shard stands on its own.
 
 import { canonicalJson } from "../core/canonical-json.ts";
-import { blankChecksum, checksumHolds, withChecksum } from "../core/checksum.ts";
+import { checksumHolds } from "../core/checksum.ts";
 import { FormatError } from "../core/errors.ts";
 import { equalShapes, formatShape } from "../core/shapes.ts";
-import { writeSafetensors } from "../formats/safetensors/safetensors-write.ts";
+import { writeSealed } from "../formats/safetensors/sealed.ts";
 import {
   type SafetensorsHeader,
   safetensorsHeader,
@@ -67,15 +67,13 @@ export async function encodeShard(
   { weights, runs }: TrainedPopulation,
   { spec, seed, metrics }: Pick<ZooManifest, "spec" | "seed" | "metrics">,
 ): Promise<Uint8Array> {
-  const bytes = writeSafetensors(weights, {
-    checksum: blankChecksum,
+  return writeSealed(weights, {
     format: shardFormat,
     seed: String(seed),
     spec: JSON.stringify(specToJSON(spec)),
     metrics: canonicalJson(metrics) ?? "",
     runs: JSON.stringify(runs.map(flatRow)),
   });
-  return withChecksum(bytes as Uint8Array<ArrayBuffer>);
 }
 
 export interface ShardInfo {

@@ -26,8 +26,8 @@ describe(`a planted element (seed ${seed})`, () => {
       const wanted = permutationsOf(spec, invertElement(spec, planted));
       for (const noise of [0, 0.01, 0.05]) {
         const b = actOn(spec, planted, withNoise(a, noise, seed + 1));
-        const { element, open } = await alignWeights(spec, reader(a), reader(b));
-        expect(open).toEqual([]);
+        const { element, unidentifiable } = await alignWeights(spec, reader(a), reader(b));
+        expect(unidentifiable).toEqual([]);
         expect(permutationsOf(spec, element)).toEqual(wanted);
         const back = farthest(a, actOn(spec, element, b));
         if (noise === 0) expect(back).toBeLessThan(2e-4);

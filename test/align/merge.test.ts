@@ -36,9 +36,9 @@ describe(`copies of one network (seed ${seed})`, () => {
         actOn(spec, sampleElement(spec, seed + i), withNoise(a, 0.01, seed + i)),
       );
       const networks = [a, ...others].map(reader);
-      const { elements, similarity, open, rounds } = await alignMany(spec, networks);
+      const { elements, similarity, unidentifiable, rounds } = await alignMany(spec, networks);
       expect(similarity).toBeGreaterThan(0.999);
-      expect(open).toEqual([]);
+      expect(unidentifiable).toEqual([]);
       expect(rounds).toBeLessThan(8);
       const parts = networks.map((read, i) => ({ read, share: 0.25, element: elements[i] }));
       const merged = await readAll(Object.keys(a), mergeWeights(spec, parts));

@@ -1,7 +1,7 @@
 // Habits that all commands share: one spelling of the output, nothing replaced unasked, `-`, suggestions, colour, errors.
 
 import { spawn } from "node:child_process";
-import { cp, readFile, writeFile } from "node:fs/promises";
+import { cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
@@ -72,6 +72,7 @@ describe("options have one spelling", () => {
       "train",
       "experiment generalization",
       "experiment learning-curve",
+      "experiment inr",
       "optimizer demo",
       "optimizer train",
       "optimizer evaluate",
@@ -98,19 +99,30 @@ describe("options have one spelling", () => {
 
   test("commands that write single files have --force; train resumes instead", () => {
     const forced = [...allCommands()].filter(([, command]) => longs(command).includes("--force"));
-    expect(forced.map(([name]) => name)).toEqual([
-      "embed",
-      "compare",
-      "convert",
-      "align",
-      "merge",
-      "canonical",
-      "fingerprint",
-      "sketch",
-      "report",
-    ]);
+    expect(forced.map(([name]) => name).toSorted()).toEqual(
+      [
+        "embed",
+        "compare",
+        "convert",
+        "align",
+        "merge",
+        "canonical",
+        "fingerprint",
+        "sketch",
+        "demo",
+        "experiment generalization",
+        "experiment inr",
+        "experiment learning-curve",
+        "optimizer evaluate",
+        "report",
+      ].toSorted(),
+    );
   });
 });
+
+const weightsPath = fileURLToPath(
+  new URL("../../docs/guide/files/mlp.safetensors", import.meta.url),
+);
 
 describe("files", () => {
   test("that exist are replaced with --force only; the earlier spelling --out writes too", () =>
@@ -137,6 +149,21 @@ describe("files", () => {
           code: 2,
           stderr: expect.stringContaining("exists; give --force"),
         });
+      await writeFile(join(folder, "r.json"), "mine");
+      for (const command of [
+        ["demo", "--results", "r.json"],
+        ["experiment", "generalization", "--zoo", "z", "--results", "r.json"],
+        ["experiment", "generalization", "--zoo", "z", "--move-results", "r.json"],
+        ["experiment", "learning-curve", "--zoo", "z", "--results", "r.json"],
+        ["experiment", "inr", "--zoo", "z", "--results", "r.json"],
+        ["optimizer", "evaluate", "--task", "digits-mlp", "-o", "r.json"],
+        ["optimizer", "evaluate", "--task", "digits-mlp", "--report", "r.json"],
+      ])
+        expect([command, await weightspace(command, folder)]).toMatchObject([
+          command,
+          { code: 2, stderr: expect.stringContaining("r.json exists; give --force") },
+        ]);
+      expect(await readFile(join(folder, "r.json"), "utf8")).toBe("mine");
       await writeFile(join(folder, "a.sketch.json"), "mine");
       expect((await weightspace(["sketch", "a.onnx"], folder)).code).toBe(2);
       expect(await readFile(join(folder, "a.sketch.json"), "utf8")).toBe("mine");
@@ -159,6 +186,7 @@ describe("files", () => {
       const args = ["compare", "o.safetensors", "o.safetensors", "--spec", "-", "--json"];
       const compared = await piped(args, folder, spec.stdout);
       expect(JSON.parse(compared.stdout.toString())).toMatchObject({ verdict: "identical" });
+      expect(compared.stdout.toString()).toContain('"spec": "standard input"');
       const twice = await piped(["compare", "-", "-"], folder, model);
       expect(twice).toMatchObject({ code: 2 });
       expect(twice.stderr).toContain("standard input can be read once");
@@ -168,10 +196,52 @@ describe("files", () => {
     }));
 });
 
+describe("-o - is standard output", () => {
+  const model = modelPath("mlp.onnx");
+  test.each([
+    ["align", weightsPath, "-", "--model", model],
+    ["merge", "-", weightsPath, "--model", model],
+    ["convert", "-", weightsPath],
+    ["sketch", "-", "--model", model, "--size", "64"],
+  ])("%s", (command, ...more) =>
+    inTemporaryFolder(async (folder) => {
+      const weights = await readFile(weightsPath);
+      const written = `out.${command === "sketch" ? "sketch.json" : "safetensors"}`;
+      const through = await piped([command, ...more, "-o", "-"], folder, weights);
+      expect([through.code, through.stderr]).toEqual([
+        0,
+        expect.stringContaining("wrote standard output"),
+      ]);
+      await piped([command, ...more, "-o", written], folder, weights);
+      expect(through.stdout.equals(await readFile(join(folder, written)))).toBe(true);
+    }),
+  );
+
+  test("a sketch of standard input has no name of its own", () =>
+    inTemporaryFolder(async (folder) => {
+      const nameless = await piped(["sketch", "-"], folder, Buffer.of());
+      expect([nameless.code, nameless.stderr]).toEqual([2, expect.stringContaining("-o -")]);
+      expect(await readdir(folder)).toEqual([]);
+    }));
+});
+
 describe("slips are answered with what was probably meant", () => {
   test.each([
     [["compere", "a", "b"], /Did you mean compare\?/],
     [["compare", "a", "b", "--modle", "m.onnx"], /Did you mean --model\?/],
+    [["help", "compere"], /unknown command 'compere' \(Did you mean compare\?\)/],
+    [["compere", "--help"], /unknown command 'compere' \(Did you mean compare\?\)/],
+    [["help", "zoo", "biuld"], /unknown command 'biuld' \(Did you mean build\?\)/],
+    [["zoo", "make"], /unknown command 'make'; zoo is followed by one of build, /],
+    [["experiment", "--zoo", "z"], /unknown option '--zoo'; experiment is followed by one of/],
+    [["train", "--zooo", "z"], /Did you mean --zoo\?/],
+    [["canonical", "a", "--outptu", "z"], /Did you mean --output\?/],
+    [["train", "--zoo", "z", "--metric", "kendal-tau"], /did you mean "kendall-tau"\?/],
+    [
+      ["train", "--zoo", "z", "--objective", "mean-square-error"],
+      /did you mean "mean-squared-error"\?/,
+    ],
+    [["symmetries", weightsPath, "--family", "resnt"], /did you mean "resnet"\?/],
     [["train", "--zoo", "z", "--functional", "unff"], /did you mean "unf"\?/],
     [["train", "--zoo", "z", "--model", "stat-n"], /did you mean "stat-nn"\?/],
     [["demo", "--models", "unf,linaer"], /did you mean "linear"\?/],
@@ -186,6 +256,22 @@ describe("slips are answered with what was probably meant", () => {
       expect([code, stderr]).toEqual([2, expect.stringMatching(expected)]);
     }),
   );
+
+  test("what is needed is asked for where nothing is mistyped; help of a command has three spellings", () =>
+    inTemporaryFolder(async (folder) => {
+      const missing = await weightspace(["canonical", "a"], folder);
+      expect(missing).toMatchObject({
+        code: 2,
+        stderr: "error: required option '-o, --output <file>' not specified\n",
+      });
+      const plain = await weightspace(["zoo", "build", "--help"], folder);
+      expect(plain).toMatchObject({ code: 0, stdout: expect.stringContaining("--recipe") });
+      for (const spelling of [
+        ["help", "zoo", "build"],
+        ["zoo", "help", "build"],
+      ])
+        expect(await weightspace(spelling, folder)).toEqual(plain);
+    }));
 });
 
 describe("colour", () => {

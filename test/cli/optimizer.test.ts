@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
@@ -131,8 +131,24 @@ describe("weightspace optimizer evaluate", () => {
       const file = checkResultFile(JSON.parse(await readFile(out, "utf8")), out);
       expect(file).toMatchObject({ rows, about: { task: "digits-mlp", steps: 8, every: 4 } });
       expect(file.tables?.["tried"]).toHaveLength(2 * triedRates);
-      const again = await weightspace([...command, "--json"]);
-      expect(JSON.parse(again.stdout)).toMatchObject({ rows });
+      expect((await weightspace(command)).stderr).toContain("o.json exists; give --force");
+      const parts = join(folder, "parts");
+      const rowsOf = async (...more: string[]): Promise<unknown> => {
+        const { stdout } = await weightspace([...command, "--json", ...more]);
+        return (JSON.parse(stdout) as { rows: unknown }).rows;
+      };
+      expect(await rowsOf("--force", "--parts", parts)).toEqual(rows); // known already
+      expect(existsSync(parts)).toBe(false);
+      await rm(join(folder, "figures"), { recursive: true });
+      const anew = await rowsOf("--parts", parts); // other seconds
+      const kept = await readdir(parts);
+      expect(kept.map((name) => name.replace(/-[0-9a-f]{16}\.json$/, "")).toSorted()).toEqual([
+        "adam",
+        "meta-sgdm",
+        "sgdm",
+      ]);
+      expect(existsSync(join(folder, "figures", "units"))).toBe(false);
+      expect(await rowsOf("--force", "--parts", parts)).toEqual(anew);
     });
   });
   test("an optimizer that is not known, no task, and a tampered theta are refused by name", async () => {

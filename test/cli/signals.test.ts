@@ -22,7 +22,7 @@ async function busy(name: string) {
 
 describe("a command that computes without a pause", () => {
   const names = ["symmetries", "describe", "embed", "compare", "align", "merge", "canonical"];
-  const more = ["fingerprint", "rank", "sketch", "predict", "report"];
+  const more = ["convert", "distance", "fingerprint", "rank", "sketch", "predict", "report"];
   test.each([...names, ...more])("%s ends on the first signal", async (name) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
       const child = await busy(name);

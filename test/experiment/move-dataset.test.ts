@@ -132,6 +132,6 @@ describe("an experiment", () => {
       ["canonical:nfn-np", "nfn-np"],
       ["canonical:nfn-hnp", "nfn-hnp"],
     ]);
-    expect(() => chooseModels(["canonical:gcn"])).toThrow(/unknown model "canonical:gcn"/);
+    expect(() => chooseModels(["canonical:gcn"])).toThrow(/there is no model "canonical:gcn"/);
   });
 });

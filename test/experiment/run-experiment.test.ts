@@ -9,7 +9,7 @@ import {
   runExperiment,
 } from "../../src/node/run-experiment.ts";
 import { zooDataset, type ZooDataset } from "../../src/zoo/zoo-dataset.ts";
-import { digitsTask } from "../../src/tasks/digits.ts";
+import { digitsTasks } from "../../src/tasks/digits.ts";
 import { readPackageData } from "../../src/node/package-data.ts";
 import { buildZoo } from "../../src/node/build-zoo.ts";
 import { openZoo } from "../../src/zoo/open.ts";
@@ -167,7 +167,7 @@ describe("an experiment", () => {
   });
 
   test("moved networks compute the same function with other weights", async () => {
-    const task = await digitsTask(await readPackageData("uci-digits.csv.gz"));
+    const task = await digitsTasks.digits.create(await readPackageData("uci-digits.csv.gz"));
     const moved = moveDataset(dataset, 3);
     expect(moved.tensors["fc1.weight"].data).not.toEqual(dataset.tensors["fc1.weight"].data);
     const { features, train } = task;

@@ -71,7 +71,7 @@ test("names: both NFN for nfn, options by either name, each functional once", ()
     head: [8, 1],
   });
   expect(() => chooseModels(["unf"], { nfn: {} })).toThrow(/options are given for "nfn"/);
-  expect(() => chooseModels(["gcn"])).toThrow(/unknown model "gcn"; choose from unf, /);
+  expect(() => chooseModels(["gcn"])).toThrow(/there is no model "gcn", expected one of unf, /);
 });
 
 test("variants: a name of one's own whose options say which model it is", () => {
@@ -85,7 +85,7 @@ test("variants: a name of one's own whose options say which model it is", () => 
     /options of "wide" say it is a "gcn", expected "model" to be one of unf, /,
   );
   expect(() => chooseModels(["wide"], { wide: { channels: [1, 32] } })).toThrow(
-    /unknown model "wide"; .* "model"/,
+    /there is no model "wide", .* "model"/,
   );
   for (const name of ["tune-unf", "../unf", "", "UNF"]) {
     expect(() => chooseModels([name], { [name]: { model: "unf" } })).toThrow(/a variant's name/);

@@ -5,7 +5,7 @@ import { type Families, makeFamilies } from "../../experiments/descendants.ts";
 import { runProvenance } from "../../experiments/provenance-experiment.ts";
 import type { ProvenanceResult } from "../../experiments/provenance-figures.ts";
 import { provenanceReport } from "../../experiments/provenance-report.ts";
-import { digitsTask } from "../../src/tasks/digits.ts";
+import { digitsTasks } from "../../src/tasks/digits.ts";
 import { readPackageData } from "../../src/node/package-data.ts";
 import type { Task } from "../../src/tasks/task.ts";
 
@@ -15,7 +15,7 @@ let task: Task;
 let families: Families;
 let result: ProvenanceResult;
 beforeAll(async () => {
-  task = await digitsTask(await readPackageData("uci-digits.csv.gz"));
+  task = await digitsTasks.digits.create(await readPackageData("uci-digits.csv.gz"));
   families = await makeFamilies({ task, networks, effort, seed: 5 });
   const measured = await runProvenance({ task, networks, effort, seeds: [5, 6] });
   result = { title: "<toy>", command: "a test", machine: "any", commit: "none", ...measured };

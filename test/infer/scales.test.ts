@@ -9,7 +9,7 @@ import type { Executor } from "../../src/runtime/executor.ts";
 import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
 import { formatAxisExpression, parseAxisExpression } from "../../src/symmetry/expression.ts";
 import { defineSpec } from "../../src/symmetry/spec.ts";
-import type { SymmetrySpec } from "../../src/symmetry/types.ts";
+import { isFactor, type SymmetrySpec } from "../../src/symmetry/types.ts";
 import { onnxBuilder, type OnnxBuilder } from "../support/graphs/onnx-builder.ts";
 import { freeAxes } from "../support/structure.ts";
 
@@ -60,7 +60,7 @@ const cases: Readonly<Record<string, Case>> = {
       const gains = [b.weight("gain", [9]), b.weight("shift", [9])];
       last(b, b.node("LayerNormalization", [first(b), ...gains]));
     },
-    free: ["S_9 positive"],
+    free: ["GL_1 in S_9", "S_9"],
     powers: { w1: 0, b1: 0, gain: 1, shift: 1, w2: -1 },
   },
   "a slope of PRelu per channel": {
@@ -78,7 +78,7 @@ const cases: Readonly<Record<string, Case>> = {
       const up = b.node("MatMul", [x, b.weight("up", [6, 9])]);
       last(b, b.node("Mul", [silu, up]));
     },
-    free: ["S_9 positive"],
+    free: ["GL_1 in S_9", "S_9"],
     powers: { gate: 0, up: 1, w2: -1 },
   },
   "rows of weight norm": {
@@ -132,22 +132,30 @@ const cases: Readonly<Record<string, Case>> = {
   },
 };
 
-/** The power of the scaled axis in a tensor. */
+/** The power of the scaled axis, or of the factor, in a tensor. */
 function powerIn({ axes, tensors }: SymmetrySpec, name: string): number | undefined {
-  const [axis] = Object.keys(axes).filter((each) => axes[each].scale === "positive");
-  const dim = tensors[name].axes.find((each) => each.kind === "axis" && each.name === axis);
-  if (dim?.kind !== "axis") return undefined;
-  return dim.still ? 0 : dim.inverse ? -1 : 1;
+  const [axis] = Object.keys(axes).filter(
+    (each) => axes[each].scale === "positive" || isFactor(axes[each]),
+  );
+  const texts = tensors[name].axes.map(formatAxisExpression);
+  const within = axes[axis].within ?? axis;
+  const found = texts.find((text) => text.split(" * ").some((one) => one.startsWith(within)));
+  if (found === undefined) return undefined;
+  const places = found.split(" * ");
+  if (places.includes(axis)) return 1;
+  return places.includes(`${axis}^-1`) ? -1 : 0;
 }
 
-/** The spec with every `^0` left out. */
+/** The spec with every `^0` left out, and every factor put where it is not; null where there is neither. */
 function withoutStill({ axes, tensors }: SymmetrySpec): SymmetrySpec | null {
   let changed = false;
+  const [factor] = Object.keys(axes).filter((each) => isFactor(axes[each]));
+  const within = factor === undefined ? undefined : axes[factor].within;
   const plain = Object.entries(tensors).map(([name, tensor]) => {
     const dims = tensor.axes.map((expression) => {
       const text = formatAxisExpression(expression);
-      changed ||= text.includes("^0");
-      return text.replaceAll("^0", "");
+      changed ||= text.includes("^0") || text === within;
+      return text === within ? `${text} * ${factor}` : text.replaceAll("^0", "");
     });
     return [name, { shape: tensor.shape, axes: dims }];
   });
@@ -178,7 +186,7 @@ describe("positive scales", () => {
     }
   });
 
-  test("the norms of one residual stream scale each on its own, which one axis does not say", () => {
+  test("the norms of one residual stream scale each on its own, by factors of either sign", async () => {
     const b = onnxBuilder(4);
     let x = first(b);
     for (const layer of ["one", "two"]) {
@@ -186,7 +194,27 @@ describe("positive scales", () => {
       x = b.node("Add", [x, b.node("MatMul", [norm, b.weight(`${layer}.w`, [9, 9])])]);
     }
     last(b, x);
-    expect(freeAxes(inferSpec(readOnnx(b.bytes())).spec)).toEqual(["S_9"]);
+    const bytes = b.bytes();
+    const inference = inferSpec(readOnnx(bytes));
+    const { spec } = inference;
+    expect(freeAxes(spec)).toEqual(["GL_1 in S_9", "GL_1 in S_9", "S_9"]);
+    const proof = await proveSpec(bytes, inference, executor, { seed: 5 });
+    expect(proof.verdict).toBe("proved");
+    for (const { axis, control } of proof.axes) expect(control?.error, axis).toBeGreaterThan(1e-3);
+    // The control: one factor for both norms at places of each is none.
+    const [one, two] = Object.keys(spec.axes).filter((name) => isFactor(spec.axes[name]));
+    const swapped = Object.entries(spec.tensors).map(([name, tensor]) => {
+      const axes = tensor.axes.map((each) => {
+        const text = formatAxisExpression(each);
+        return name.endsWith(".w")
+          ? text.replace(two, "other").replace(one, two).replace("other", one)
+          : text;
+      });
+      return [name, { shape: tensor.shape, axes }];
+    });
+    const wrong = defineSpec({ axes: spec.axes, tensors: Object.fromEntries(swapped) });
+    const refuted = await proveSpec(bytes, { ...inference, spec: wrong }, executor, { seed: 5 });
+    expect(refuted.verdict).toBe("refuted");
   });
 });
 

@@ -15,6 +15,8 @@ import { freeAxes } from "../support/structure.ts";
 const folder = new URL("../fixtures/torch/", import.meta.url);
 const files = readdirSync(folder).filter((name) => name.endsWith(".onnx"));
 
+const norms = (count: number): string[] => Array<string>(count).fill("GL_1 in S_16");
+
 /** Read from the classes of the script. */
 const axes: Readonly<Record<string, readonly string[]>> = {
   bilstm: ["S_6 in fixed_2"],
@@ -23,10 +25,20 @@ const axes: Readonly<Record<string, readonly string[]>> = {
   dense: ["S_4 positive", "S_5 positive"],
   encoder: ["GL_4 in S_4", "GL_4 in S_4", "S_24 positive", "S_4"],
   experts: ["S_3", "S_9 positive in S_3"],
-  gpt: ["GL_4 in S_4", "GL_4 in S_4", "S_16", "S_24", "S_4"],
+  // Factors: gains of norms, and in llama halves of the stored rotary tables and rows of the gated layer.
+  gpt: [...norms(3), "GL_4 in S_4", "GL_4 in S_4", "S_16", "S_24", "S_4"],
   "group-norm": ["S_3", "S_4 in S_3"],
   gru: ["S_6"],
-  llama: ["GL_4 in S_2", "S_2", "S_2", "S_2 in S_2", "S_24 positive"],
+  llama: [
+    "GL_1 in S_2",
+    "GL_1 in S_2",
+    "GL_1 in S_24",
+    "GL_4 in S_2",
+    "S_2",
+    "S_2",
+    "S_2 in S_2",
+    "S_24",
+  ],
   lora: ["GL_2", "S_12 positive"],
   lstm: ["S_6"],
   message: ["S_9 positive"],
@@ -38,7 +50,7 @@ const axes: Readonly<Record<string, readonly string[]>> = {
   rnn: ["S_6 sign"],
   sine: ["S_9 sign", "S_9 sign"],
   unet: ["S_6 positive", "S_8 positive"],
-  vit: ["GL_4 in S_4", "GL_4 in S_4", "S_16", "S_24", "S_4"],
+  vit: [...norms(2), "GL_4 in S_4", "GL_4 in S_4", "S_16", "S_24", "S_4"],
 };
 
 describe("exports of today's PyTorch", () => {

@@ -75,7 +75,9 @@ test("with as many quantiles as neurons, distances of vectors follow sliced W2 o
 });
 
 test("impossible options, and specs of which nothing can be read, are refused", () => {
-  expect(() => slicedModel(mlpSpec([2, 3, 1]), { directions: 0 })).toThrow(/directions is 0/);
+  expect(() => slicedModel(mlpSpec([2, 3, 1]), { directions: 0 })).toThrow(
+    /directions expected a whole number of at least 1, got 0/,
+  );
   const basis = defineSpec({
     axes: { g: { size: 3, group: "general-linear" } },
     tensors: { w: ["g", "g^-1"] },

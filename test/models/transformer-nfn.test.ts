@@ -14,7 +14,7 @@ import { lowerSpec, type LoweredSpec } from "../../src/symmetry/lower.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import { defineSpec } from "../../src/symmetry/spec.ts";
 import type { Axis, SymmetrySpec } from "../../src/symmetry/types.ts";
-import { digitsTransformerSpec } from "../../src/tasks/digits-transformer.ts";
+import { digitsTasks } from "../../src/tasks/digits.ts";
 import { assertInvariant, invarianceError } from "../../src/testing/equivariance.ts";
 import { randomWeights } from "../../src/testing/random.ts";
 import {
@@ -202,7 +202,7 @@ test("equivariant in float64 under heads, both bases, outputs, hidden units, and
 
 describe("on the population of Transformers without residuals", () => {
   test("it sees through bases and hidden orders; orders of the stream it does not, as published", async () => {
-    const spec = await digitsTransformerSpec(false);
+    const spec = await digitsTasks["digits-transformer-plain"].spec();
     const model = buildModel("transformer-nfn", spec, { channels: [1, 2], head: [4, 1] });
     const compute = weightFunction(model, noisyParams(model, 1));
     const inside = Object.keys(spec.axes).filter((axis) => /\.(q|v|o|up)/.test(axis));
@@ -218,7 +218,7 @@ describe("on the population of Transformers without residuals", () => {
     expect(Math.abs(a[0] - b[0])).toBeGreaterThan(1e-3);
   });
   test("residual Transformers and other networks are refused by the axis that stops it", async () => {
-    const residual = await digitsTransformerSpec(true);
+    const residual = await digitsTasks["digits-transformer"].spec();
     expect(() => buildModel("transformer-nfn", residual)).toThrow(
       /axis "embed" is both read and written by attention \(a residual stream\)/,
     );

@@ -113,7 +113,7 @@ async function outputByLayers(
       ]),
     ),
   );
-  const outputs = features.close(layer.apply(params, features.open(arrays)), 1);
+  const outputs = features.fromFeatures(layer.apply(params, features.toFeatures(arrays)), 1);
   const host = await arraysToHost(outputs);
   return Object.fromEntries(
     Object.keys(spec.tensors).map((name, t) => [

@@ -3,7 +3,7 @@
 import { numpy as np } from "@jax-js/jax";
 import { beforeAll, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
-import { mergeAtoms, separateAtoms } from "../../src/layers/take-apart.ts";
+import { mergeAtoms, separateAtoms } from "../../src/layers/pack.ts";
 import { mergeTensors } from "../../src/plan/merge-tensors.ts";
 import { planLowered } from "../../src/plan/plan-spec.ts";
 import { shareCoefficients } from "../../src/plan/sharing.ts";

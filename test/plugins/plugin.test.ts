@@ -83,7 +83,7 @@ describe("a population of a task of one's own", () => {
     const without = await run("predict f.safetensors --zoo zoo");
     expect(without.code).toBe(1);
     expect(without.stderr).toMatch(
-      /unknown model "mine".*plug-in \.\/mine\.js \(version 1\.2\.0.*--plugin \.\/mine\.js/,
+      /there is no model "mine".*plug-in \.\/mine\.js \(version 1\.2\.0.*--plugin \.\/mine\.js/,
     );
   });
 
@@ -109,7 +109,7 @@ describe("a population of a task of one's own", () => {
     expect(shown.stderr).toContain("learned the order of networks only");
     expect(shown.stdout).toContain("predicted (score)");
     const unknown = await run(`train --zoo zoo --objective hinge -o h.safetensors ${plugin}`);
-    expect(unknown.code).toBe(1);
+    expect(unknown.code).toBe(2);
     expect(unknown.stderr).toContain("squared-with-gradient");
     expect((await run("predict squared-with-gradient.safetensors --zoo zoo")).stderr).toContain(
       'no objective "squared-with-gradient"',

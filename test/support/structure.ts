@@ -1,7 +1,7 @@
 // The moving axes of a spec in short: sizes, groups, and the enclosing axis.
 
-import { type AxisExpression, stillAxes } from "../../src/symmetry/expression.ts";
-import type { SymmetrySpec } from "../../src/symmetry/types.ts";
+import { type AxisExpression, productOf, stillAxes } from "../../src/symmetry/expression.ts";
+import { isFactor, type SymmetrySpec } from "../../src/symmetry/types.ts";
 import { weakenSpec } from "../../src/symmetry/weaken.ts";
 
 /** `12` for S_12 or GL(12), `4 in 3` for an axis of 4 within one of 3; sorted. */
@@ -24,6 +24,28 @@ export function freeAxes({ axes }: SymmetrySpec): string[] {
     .filter(([, { group }]) => group !== "fixed")
     .map(([name, { within }]) => named(name) + (within === undefined ? "" : ` in ${named(within)}`))
     .toSorted();
+}
+
+/** The spec without its factors (GL(1) within another axis), of which names know some. */
+export function withoutFactors<Spec extends Pick<SymmetrySpec, "axes" | "tensors">>(
+  spec: Spec,
+): Spec {
+  const isOne = (name: string) => isFactor(spec.axes[name]);
+  const plain = (expression: AxisExpression): AxisExpression => {
+    if (expression.kind === "sum") return { ...expression, terms: expression.terms.map(plain) };
+    if (expression.kind !== "product") return expression;
+    return productOf(
+      expression.factors
+        .filter((one) => one.kind !== "axis" || !isOne(one.name))
+        .map((one) => plain(one)),
+    );
+  };
+  const axes = Object.entries(spec.axes).filter(([name]) => !isOne(name));
+  const tensors = Object.entries(spec.tensors).map(([name, tensor]) => [
+    name,
+    { ...tensor, axes: tensor.axes.map(plain) },
+  ]);
+  return { ...spec, axes: Object.fromEntries(axes), tensors: Object.fromEntries(tensors) };
 }
 
 /**

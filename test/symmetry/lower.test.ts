@@ -5,6 +5,7 @@ import { startEngine } from "../../src/engine/start.ts";
 import { readOnnx } from "../../src/formats/onnx/onnx.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import { proveSpec } from "../../src/infer/proof/prove.ts";
+import { planSpec } from "../../src/plan/plan-spec.ts";
 import { equivariantUNF } from "../../src/models/unf.ts";
 import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
 import { actOnTensor } from "../../src/symmetry/act.ts";
@@ -211,4 +212,35 @@ describe("units within fixed places within blocks", () => {
     const wrongMap = weightMap(wrong, noisyParams(wrong, 1));
     expect(await equivarianceError(spec, wrongMap, { seed: 2 })).toBeGreaterThan(1e-3);
   });
+});
+
+test("layers that take no notice of scales see a spec without its factors, and commute with them dropped", () => {
+  const given = defineSpec({
+    axes: {
+      h: { size: 4, group: "permutation" },
+      f: { size: 1, group: "general-linear", within: "h" },
+    },
+    tensors: { up: ["h * f", "3"], gate: ["h", "3"], down: ["2", "h * f^-1"] },
+  });
+  const plain = defineSpec({
+    axes: { h: { size: 4, group: "permutation" } },
+    tensors: { up: ["h", "3"], gate: ["h", "3"], down: ["2", "h"] },
+  });
+  const terms = (spec: SymmetrySpec, scales: "ignore" | "respect") =>
+    planSpec(spec, { scales }).plan.terms;
+  expect(terms(given, "ignore")).toBe(terms(plain, "ignore"));
+  expect(terms(given, "respect")).toBeLessThan(terms(plain, "ignore"));
+});
+
+test("a factor of size 1 has either sign", () => {
+  const given = defineSpec({
+    axes: {
+      h: { size: 64, group: "permutation" },
+      f: { size: 1, group: "general-linear", within: "h" },
+    },
+    tensors: { up: ["h * f", "3"], down: ["2", "h * f^-1"] },
+  });
+  const signs = sampleElement(given, 1)["f"].matrices?.map(([x]) => Math.sign(x)) ?? [];
+  expect(signs.filter((sign) => sign < 0).length).toBeGreaterThan(16);
+  expect(signs.filter((sign) => sign > 0).length).toBeGreaterThan(16);
 });

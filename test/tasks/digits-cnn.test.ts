@@ -4,7 +4,7 @@ import { sizeOf } from "../../src/core/shapes.ts";
 import { startEngine } from "../../src/engine/start.ts";
 import { formatAxisExpression } from "../../src/symmetry/expression.ts";
 import type { ClassifierTask } from "../../src/tasks/classifier.ts";
-import { digitsCnnTask } from "../../src/tasks/digits-cnn.ts";
+import { digitsTasks } from "../../src/tasks/digits.ts";
 import { readPackageData } from "../../src/node/package-data.ts";
 import { gradientErrors, randomWeights, stack, underSymmetry } from "./task-laws.ts";
 
@@ -20,7 +20,8 @@ describe.each([
 ] as const)("a CNN with %s", (activation, scale) => {
   let task: ClassifierTask;
   beforeAll(async () => {
-    task = await digitsCnnTask(bytes, activation);
+    task =
+      await digitsTasks[activation === "relu" ? "digits-cnn" : "digits-cnn-tanh"].create(bytes);
   });
 
   test("has the 4,970 parameters of the small CNN zoo, and its channels' symmetries", () => {

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
 import { formatAxisExpression } from "../../src/symmetry/expression.ts";
 import type { ClassifierTask } from "../../src/tasks/classifier.ts";
-import { digitsTransformerTask } from "../../src/tasks/digits-transformer.ts";
+import { digitsTasks } from "../../src/tasks/digits.ts";
 import { readPackageData } from "../../src/node/package-data.ts";
 import { gradientErrors, underSymmetry } from "./task-laws.ts";
 
@@ -18,7 +18,10 @@ const axesOf = (task: ClassifierTask, name: string) =>
 describe.each([true, false])("a Transformer with residuals: %s", (residuals) => {
   let task: ClassifierTask;
   beforeAll(async () => {
-    task = await digitsTransformerTask(bytes, residuals);
+    task =
+      await digitsTasks[residuals ? "digits-transformer" : "digits-transformer-plain"].create(
+        bytes,
+      );
   });
 
   test("has heads that may be reordered, and spaces of their own inside every head", () => {

@@ -10,7 +10,7 @@ import { sampleElement } from "../../src/symmetry/element.ts";
 import type { WeightBatch } from "../../src/models/model.ts";
 import { parseDigits } from "../../src/datasets/digits-data.ts";
 import { gunzip } from "../../src/formats/archives/gzip.ts";
-import { digitsTask } from "../../src/tasks/digits.ts";
+import { digitsTasks } from "../../src/tasks/digits.ts";
 import { digitsSpec } from "../support/digits-spec.ts";
 import { readPackageData } from "../../src/node/package-data.ts";
 import type { ClassifierTask } from "../../src/tasks/classifier.ts";
@@ -20,7 +20,7 @@ let task: ClassifierTask;
 beforeAll(async () => {
   await startEngine();
   bytes = await readPackageData("uci-digits.csv.gz");
-  task = await digitsTask(bytes);
+  task = await digitsTasks.digits.create(bytes);
 });
 
 describe("the data", () => {

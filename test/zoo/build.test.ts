@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { FormatError, OptionError } from "../../src/core/errors.ts";
 import { readSafetensors } from "../../src/formats/safetensors/safetensors.ts";
 import { specFromJSON } from "../../src/symmetry/json.ts";
-import { digitsTask } from "../../src/tasks/digits.ts";
+import { digitsTasks } from "../../src/tasks/digits.ts";
 import { readPackageData } from "../../src/node/package-data.ts";
 import { buildZoo } from "../../src/node/build-zoo.ts";
 import { openZoo } from "../../src/zoo/open.ts";
@@ -24,7 +24,7 @@ beforeAll(async () => {
 describe("a finished zoo", () => {
   test("consists of a manifest, shards and one table", () => {
     const shards = [0, 1, 2, 3, 4, 5].map((i) => `shard-0000${i}.safetensors`);
-    expect([...wholeFiles.keys()]).toEqual(["runs.parquet", ...shards, "zoo.json"]);
+    expect([...wholeFiles.keys()]).toEqual(["runs.parquet", ...shards, "shards.json", "zoo.json"]);
   });
 
   test("opens with a row and weights for every network", async () => {
@@ -38,7 +38,7 @@ describe("a finished zoo", () => {
   });
 
   test("gives the very weights and rows that training gives", async () => {
-    const task = await digitsTask(await readPackageData("uci-digits.csv.gz"));
+    const task = await digitsTasks.digits.create(await readPackageData("uci-digits.csv.gz"));
     const indices = [43, 5, 17];
     const { readWeights, rows } = await openZoo(whole);
     const again = await trainPopulation({ ...smallZoo, task, indices });
@@ -95,11 +95,12 @@ describe("an interrupted build", () => {
     };
     await expect(first()).rejects.toThrow("stopped");
     const early = await openZoo(store);
-    expect(early.rows).toHaveLength(16);
+    const kept = early.rows.length; // a shard may have come to its end while the second was told of
+    expect([16, 24]).toContain(kept);
     expect(early.problems).toEqual([]);
     const events = await build(store);
-    expect(events[0]).toEqual({ type: "start", networks: 44, done: 16 });
-    expect(events.at(-1)).toMatchObject({ type: "done", built: 28 });
+    expect(events[0]).toEqual({ type: "start", networks: 44, done: kept });
+    expect(events.at(-1)).toMatchObject({ type: "done", built: 44 - kept });
     expect(await digestsOf(store)).toEqual(wholeDigests);
   });
 

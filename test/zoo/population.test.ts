@@ -22,11 +22,11 @@ let together: TrainedPopulation;
 
 beforeAll(async () => {
   watch = await watchEngine();
-  const { digitsTask } = await import("../../src/tasks/digits.ts");
+  const { digitsTasks } = await import("../../src/tasks/digits.ts");
   const { readPackageData } = await import("../../src/node/package-data.ts");
   ({ trainPopulation } = await import("../../src/zoo/training/train-population.ts"));
   ({ evaluatePopulation } = await import("../../src/zoo/training/evaluate.ts"));
-  task = await digitsTask(await readPackageData("uci-digits.csv.gz"));
+  task = await digitsTasks.digits.create(await readPackageData("uci-digits.csv.gz"));
   together = await trainPopulation({ task, recipe, seed: 7, indices });
 });
 

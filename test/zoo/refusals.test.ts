@@ -54,11 +54,18 @@ describe("what a builder refuses", () => {
   test("a store that fills up: one clear error, finished shards safe, the lock given back", async () => {
     const inner = memoryStore();
     let room = 3;
+    const fill = (name: string) => {
+      if (room-- === 0) throw new EnvironmentError(`cannot write ${name}: the disk is full`);
+    };
     const full: ZooStore = {
       ...inner,
       write: async (name, bytes) => {
-        if (room-- === 0) throw new EnvironmentError(`cannot write ${name}: the disk is full`);
+        fill(name);
         await inner.write(name, bytes);
+      },
+      create: async (name, bytes) => {
+        fill(name);
+        return inner.create(name, bytes);
       },
     };
     await expect(build(full)).rejects.toThrow(EnvironmentError);

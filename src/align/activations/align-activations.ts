@@ -3,7 +3,7 @@
 
 import { composeElements, identityElement, invertElement } from "../../symmetry/element.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import { type Alignment, withNormalizedScales } from "../align.ts";
+import { type Alignment, uniqueAxes, withNormalizedScales } from "../align.ts";
 import { type Activations, matchActivations } from "./match-activations.ts";
 import { matchWeights, type MatchOptions } from "../matching/match-weights.ts";
 import { isMoving } from "../../parts/features/messages.ts";
@@ -40,13 +40,13 @@ export async function alignActivations(
     element: paired,
     axes,
     correlation,
-    open,
+    unidentifiable,
   } = await matchActivations(spec, a.activations, b.activations, options);
   const others = Object.keys(spec.axes).filter(
     (name) => isMoving(spec.axes[name]) && !axes.includes(name),
   );
   const match = await matchWeights(
-    { problem, a: left.read, b: right.read },
+    { problem: left.problem, a: left.read, b: right.read },
     { ...options, from: { ...identityElement(spec), ...paired }, axes: others },
   );
   const element = composeElements(
@@ -54,13 +54,17 @@ export async function alignActivations(
     invertElement(problem, left.normalized.element),
     composeElements(problem, match.element, right.normalized.element),
   );
-  const all = [...left.normalized.open, ...right.normalized.open, ...open];
+  const all = [
+    ...left.normalized.unidentifiable,
+    ...right.normalized.unidentifiable,
+    ...unidentifiable,
+  ];
   return {
     element,
     similarity: match.score / match.entries,
     start: match.start,
     sweeps: match.sweeps,
-    open: all.filter(({ axis }, at) => all.findIndex((other) => other.axis === axis) === at),
+    unidentifiable: uniqueAxes(all),
     paired: axes,
     correlation,
   };

@@ -28,7 +28,7 @@ export interface ActivationMatch {
   /** Mean correlation of paired units. */
   readonly correlation: number;
   /** Axes with units that never change in one of the networks: which partner they get says nothing. */
-  readonly open: readonly { readonly axis: string; readonly reason: string }[];
+  readonly unidentifiable: readonly { readonly axis: string; readonly reason: string }[];
 }
 
 /** A unit is constant when its standard deviation is below this share of its largest entry. */
@@ -49,7 +49,7 @@ export async function matchActivations(
   const tensors: [string, TensorSpec][] = [];
   const left: [string, Tensor][] = [];
   const right: [string, Tensor][] = [];
-  const open: ActivationMatch["open"][number][] = [];
+  const unidentifiable: ActivationMatch["unidentifiable"][number][] = [];
   for (const axis of axes) {
     const both = [a[axis], lookup(b, axis) ?? []] as const;
     if (both[0].length !== both[1].length)
@@ -71,7 +71,10 @@ export async function matchActivations(
     }
     const dead = Math.max(...silent.map((set) => set.size));
     if (dead > 0)
-      open.push({ axis, reason: `${dead} of its ${units} units never change on these inputs` });
+      unidentifiable.push({
+        axis,
+        reason: `${dead} of its ${units} units never change on these inputs`,
+      });
   }
   const problem = problemOf({ axes: spec.axes, tensors: frozenRecord(tensors) });
   const readerOf = (entries: readonly (readonly [string, Tensor])[]) => {
@@ -86,7 +89,7 @@ export async function matchActivations(
     element: match.element,
     axes,
     correlation: match.entries === 0 ? 0 : match.score / match.entries,
-    open,
+    unidentifiable,
   };
 }
 

@@ -13,7 +13,7 @@ import {
   invertElement,
 } from "../../symmetry/element.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import { withNormalizedScales } from "../align.ts";
+import { type NormalizedNetwork, uniqueAxes, withNormalizedScales } from "../align.ts";
 import type { NormalizedScales } from "../../parts/scaling/normalize-scales.ts";
 import { matchWeights, type MatchOptions } from "../matching/match-weights.ts";
 import {
@@ -39,7 +39,7 @@ export interface ManyAlignment {
   readonly similarity: number;
   /** Rounds until no axis changed; 0 for two networks. */
   readonly rounds: number;
-  readonly open: NormalizedScales["open"];
+  readonly unidentifiable: NormalizedScales["unidentifiable"];
 }
 
 /** A relative gain below this is rounding. */
@@ -58,14 +58,14 @@ export async function alignMany(
   if (networks.length < 2)
     throw new OptionError(`alignMany: expected two networks or more, got ${networks.length}`);
   const problem = problemOf(spec);
-  const seen: Awaited<ReturnType<typeof withNormalizedScales>>[] = [];
+  const seen: NormalizedNetwork<MatchProblem>[] = [];
   for (const read of networks)
     seen.push(await withNormalizedScales(problem, partReader(problem, read)));
   const matches = [{ element: identityElement(problem), similarity: 1 }];
   for (const [network, { read }] of seen.entries()) {
     if (network === 0) continue;
     const { element, score, entries } = await matchWeights(
-      { problem, a: seen[0].read, b: read },
+      { problem: seen[0].problem, a: seen[0].read, b: read },
       options,
     );
     matches.push({ element, similarity: score / entries });
@@ -80,7 +80,7 @@ export async function alignMany(
         i === network ? [] : { read, element: matches[i].element },
       );
       const { element, score, startScore, entries } = await matchWeights(
-        { problem, a: meanReader(problem, others), b: seen[network].read },
+        { problem: seen[0].problem, a: meanReader(problem, others), b: seen[network].read },
         { ...options, from: matches[network].element },
       );
       const similarity = score / entries;
@@ -101,12 +101,11 @@ export async function alignMany(
         ),
   );
   const similarities = matches.slice(1).map(({ similarity }) => similarity);
-  const open = seen.flatMap(({ normalized }) => normalized.open);
   return {
     elements,
     similarity: similarities.reduce((sum, s) => sum + s, 0) / similarities.length,
     rounds: round,
-    open: open.filter(({ axis }, at) => open.findIndex((other) => other.axis === axis) === at),
+    unidentifiable: uniqueAxes(seen.flatMap(({ normalized }) => normalized.unidentifiable)),
   };
 }
 

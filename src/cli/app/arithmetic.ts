@@ -18,6 +18,7 @@ const fused = new Set([
   "align",
   "experiment generalization",
   "experiment learning-curve",
+  "experiment inr",
 ]);
 
 /** Names from below the root: `experiment generalization`. */

@@ -7,10 +7,17 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type Arithmetic, hostArithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
 
+/** Processor, cores and version of Node. */
+export const machineParts = () => ({
+  processor: cpus()[0]?.model.trim() ?? "unknown processor",
+  cores: availableParallelism(),
+  node: process.versions.node,
+});
+
 /** `Intel(R) Xeon(R) Processor, 2 cores, Node 20.20.2`. */
 export function machine(): string {
-  const processor = cpus()[0]?.model.trim() ?? "unknown processor";
-  return `${processor}, ${availableParallelism()} cores, Node ${process.versions.node}`;
+  const { processor, cores, node } = machineParts();
+  return `${processor}, ${cores} cores, Node ${node}`;
 }
 
 /** How products of this process are rounded. */

@@ -2,6 +2,7 @@
 
 import { stat } from "node:fs/promises";
 import { type Command, Option } from "commander";
+import { dash } from "./standard-streams.ts";
 import { UsageError } from "./usage-error.ts";
 
 export interface OutputOption {
@@ -34,6 +35,9 @@ export function addAlias(command: Command, spelling: string, of: string): Comman
     );
 }
 
+/** What `--force` of commands says that write folders, which resume, and files of results beside them. */
+export const forceResults = "replace a file of results that exists";
+
 export interface ForceFlag {
   readonly force?: boolean | undefined;
 }
@@ -43,7 +47,7 @@ export const addForceOption = (command: Command): Command =>
   command.option("--force", "replace files that exist");
 
 /**
- * Looks, before any work, whether a file to be written is there already.
+ * Looks, before any work, whether a file to be written is there already; `-` never is.
  * @throws {UsageError} when it is, and `--force` was not given
  */
 export async function refuseExisting(
@@ -51,7 +55,7 @@ export async function refuseExisting(
   path: string,
   { force }: ForceFlag,
 ): Promise<void> {
-  if (force === true) return;
+  if (force === true || path === dash) return;
   const found = await stat(path).catch(() => undefined);
   if (found === undefined || found.isDirectory()) return; // writing refuses a folder, whatever was given
   throw new UsageError(

@@ -12,6 +12,16 @@ import { UsageError } from "./usage-error.ts";
 /** What stands for standard input or output. */
 export const dash = "-";
 
+/** What people call a path, which may be `-`. */
+export const inputName = (path: string): string => (path === dash ? "standard input" : path);
+
+/** What people call an output, which may be `-`. */
+export const outputName = (path: string): string => (path === dash ? "standard output" : path);
+
+/** Where a command prints what it did: beside its output, when that is standard output. */
+export const printedBeside = (path: string | undefined): "aside" | "result" =>
+  path === dash ? "aside" : "result";
+
 /** Bytes that are read from standard input: it is held in memory. */
 const maxBytes = 2 ** 31;
 

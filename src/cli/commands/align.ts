@@ -11,8 +11,9 @@ import {
   type ForceFlag,
   refuseExisting,
 } from "../app/output-option.ts";
+import { outputName, printedBeside, throughStandardOutput } from "../app/standard-streams.ts";
 import { addSpecOptions, type SpecFlags } from "../networks/checkpoint-spec.ts";
-import { apartLines } from "../match/apart-lines.ts";
+import { unmatchedLines } from "../match/unmatched-lines.ts";
 import { addMatchOptions, type MatchFlags } from "../match/match-flags.ts";
 import type { Networks } from "../networks/networks.ts";
 import { addVerifyOption, type VerifyFlags } from "../match/verify-move.ts";
@@ -43,9 +44,13 @@ export const alignCommand: RegisterCommand = (program, cli) => {
       "after",
       "\nExamples:\n  weightspace align a.safetensors b.safetensors --model model.onnx -o b-aligned.safetensors\n  weightspace align a.onnx b.onnx --activations inputs.npz -o b-aligned.onnx",
     );
-  addOutputOption(command, "where b is written: .safetensors; also .onnx when b is", {
-    required: true,
-  });
+  addOutputOption(
+    command,
+    "where b is written: .safetensors; also .onnx when b is; - for safetensors on standard output",
+    {
+      required: true,
+    },
+  );
   addForceOption(addVerifyOption(addSpecOptions(addMatchOptions(command)))).action(
     async (...given: [a: string, b: string]) => {
       const flags = command.opts<AlignFlags>();
@@ -86,13 +91,9 @@ async function runAlign(
     const before = await similarityOf(names, readA, readB);
     const after = await similarityOf(names, readA, move);
     cli.signal.throwIfAborted();
-    const checked = await writeMoved(cli, {
-      out: flags.output,
-      network: b,
-      found: opened,
-      element,
-      flags,
-    });
+    const checked = await throughStandardOutput(flags.output, "aligned.safetensors", (out) =>
+      writeMoved(cli, { out, network: b, found: opened, element, flags }),
+    );
     await report(cli, {
       paths,
       out: flags.output,
@@ -120,12 +121,12 @@ async function report(
   { paths: [pathA, pathB], out, opened, alignment, similarity, checked }: AlignReport,
 ): Promise<void> {
   const { summarizeElement } = await import("../../parts/summary.ts");
-  const { axesTable, openLines } = await import("../match/comparison-text.ts");
+  const { axesTable, unidentifiableLines } = await import("../match/comparison-text.ts");
   const { movedBackLine } = await import("../match/check-moved.ts");
   const { verifiedJson, verifiedLine } = await import("../match/verify-move.ts");
-  const { spec, origin, warnings, apart } = opened;
+  const { spec, origin, warnings, unmatched } = opened;
   const taken = tellTaken(cli.output, opened.networks);
-  const { element, open, paired } = alignment;
+  const { element, unidentifiable, paired } = alignment;
   const { movedBack, verification } = checked;
   const axes = summarizeElement(spec, element);
   for (const warning of warnings) cli.output.note(`warning: ${warning}`);
@@ -133,24 +134,24 @@ async function report(
     out,
     axes,
     similarity,
-    open,
+    unidentifiable,
     paired,
     movedBack,
     ...verifiedJson(verification),
-    apart,
+    unmatched,
     taken,
     spec: origin,
   };
-  cli.output.result(value, () =>
+  cli.output[printedBeside(out)](value, () =>
     [
-      `wrote ${out}: ${pathB} in the order and scale of ${pathA}`,
+      `wrote ${outputName(out)}: ${pathB} in the order and scale of ${pathA}`,
       axes.length === 0 ? "nothing had to move" : axesTable(axes),
       `similarity ${similarity.before.toFixed(3)} before, ${similarity.after.toFixed(3)} after (1 is equal)`,
       ...(paired === undefined
         ? []
         : [`paired by activations: ${paired.join(", ") || "no axis"}; the rest by weights`]),
-      ...openLines(open),
-      ...apartLines(apart, `those of ${pathB} are kept`),
+      ...unidentifiableLines(unidentifiable),
+      ...unmatchedLines(unmatched, `those of ${pathB} are kept`),
       movedBackLine(pathB, movedBack),
       `symmetries: ${origin}`,
       verifiedLine(verification),

@@ -8,7 +8,7 @@ import {
   addSpecOptions,
   findSpec,
   openCheckpoint,
-  readTold,
+  readRequested,
   type SpecFlags,
 } from "../networks/checkpoint-spec.ts";
 import type { FoundSpec } from "../networks/found-spec.ts";
@@ -19,7 +19,7 @@ import {
   type ForceFlag,
   refuseExisting,
 } from "../app/output-option.ts";
-import { dash, throughStandardOutput } from "../app/standard-streams.ts";
+import { outputName, printedBeside, throughStandardOutput } from "../app/standard-streams.ts";
 import { counted } from "../app/output.ts";
 import { addVerifyOption, type VerifyFlags } from "../match/verify-move.ts";
 
@@ -57,21 +57,19 @@ export const canonicalCommand: RegisterCommand = (program, cli) => {
 
 async function runCanonical(cli: Cli, path: string, flags: CanonicalFlags): Promise<void> {
   const { checkOutputName, refusePartOfInput } = await import("../networks/write-network.ts");
-  if (flags.output !== dash) {
-    checkOutputName("canonical", flags.output, path);
-    await refuseExisting("canonical", flags.output, flags);
-  }
+  checkOutputName("canonical", flags.output, path);
+  await refuseExisting("canonical", flags.output, flags);
   cli.hintResume("no file was changed; the same command begins anew");
   const { canonicalForm } = await import("../../identity/canonical.ts");
   const { writeMoved } = await import("../match/check-moved.ts");
   const { needSpec } = await import("../networks/need-spec.ts");
-  const told = await readTold(flags);
-  const network = await openCheckpoint(path, told);
+  const requested = await readRequested(flags);
+  const network = await openCheckpoint(path, requested);
   const { source } = network;
   try {
     await refusePartOfInput("canonical", flags.output, [network]);
     const taken = tellTaken(cli.output, [network]);
-    const found = needSpec("canonical", await findSpec(network, told));
+    const found = needSpec("canonical", await findSpec(network, requested));
     const form = await canonicalForm(found.spec, (name) => source.read(name));
     cli.signal.throwIfAborted();
     const { element } = form;
@@ -102,7 +100,7 @@ async function report(
   const { movedBackLine } = await import("../match/check-moved.ts");
   const { verifiedJson, verifiedLine } = await import("../match/verify-move.ts");
   const { spec, origin, warnings } = found;
-  const { element, exact: onlyReordered, ties, open } = form;
+  const { element, exact: onlyReordered, ties, unidentifiable } = form;
   const axes = summarizeElement(spec, element);
   for (const warning of warnings) cli.output.note(`warning: ${warning}`);
   const value = {
@@ -110,21 +108,21 @@ async function report(
     onlyReordered,
     axes,
     ties,
-    open,
+    unidentifiable,
     movedBack,
     ...verifiedJson(verification),
     taken,
     spec: origin,
   };
-  cli.output[out === dash ? "aside" : "result"](value, () =>
+  cli.output[printedBeside(out)](value, () =>
     [
-      `wrote ${out === dash ? "standard output" : out}`,
+      `wrote ${outputName(out)}`,
       axes.length === 0 ? "it was in canonical form" : axesTable(axes),
       ...ties.map(
         ({ axis, indices }) =>
           `tie: ${counted(indices.length, "index").replace("indexs", "indices")} of axis "${axis}" cannot be told apart (${indices.slice(0, 8).join(", ")}${indices.length > 8 ? ", ..." : ""})`,
       ),
-      ...open.map(({ axis, reason }) => `not identifiable: axis "${axis}": ${reason}`),
+      ...unidentifiable.map(({ axis, reason }) => `not identifiable: axis "${axis}": ${reason}`),
       movedBackLine(path, movedBack),
       `symmetries: ${origin}`,
       verifiedLine(verification),

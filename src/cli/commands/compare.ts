@@ -8,9 +8,9 @@ import type { Verdict } from "../../compare/compare-checkpoints.ts";
 import {
   addSpecOptions,
   openCheckpoint,
-  readTold,
+  readRequested,
   type SpecFlags,
-  type ToldSpec,
+  type RequestedSpec,
 } from "../networks/checkpoint-spec.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import type { OpenedModel } from "../networks/opened-model.ts";
@@ -75,7 +75,7 @@ async function runMany(cli: Cli, paths: readonly string[], flags: CompareFlags):
   const { compareMany, manyText } = await import("../match/compare-many.ts");
   const { align, strict = false, report } = flags;
   cli.hintResume("the same command begins anew");
-  const outcome = await compareMany(cli, paths, await readTold(flags), { align, strict });
+  const outcome = await compareMany(cli, paths, await readRequested(flags), { align, strict });
   if (report !== undefined) {
     const { matrixPage } = await import("../match/difference-page.ts");
     await writePage(report, matrixPage(outcome, commandLine()));
@@ -96,12 +96,12 @@ async function runCompare(
   [pathA, pathB]: readonly [a: string, b: string],
   flags: CompareFlags,
 ): Promise<void> {
-  const told = await readTold(flags);
-  const a = await openCheckpoint(pathA, told);
+  const requested = await readRequested(flags);
+  const a = await openCheckpoint(pathA, requested);
   try {
-    const b = await openCheckpoint(pathB, told);
+    const b = await openCheckpoint(pathB, requested);
     try {
-      await report(cli, { a, b, told, flags });
+      await report(cli, { a, b, requested, flags });
     } finally {
       await b.source.close();
     }
@@ -113,11 +113,11 @@ async function runCompare(
 interface Compared {
   readonly a: OpenedModel;
   readonly b: OpenedModel;
-  readonly told: ToldSpec;
+  readonly requested: RequestedSpec;
   readonly flags: CompareFlags;
 }
 
-async function report(cli: Cli, { a, b, told, flags }: Compared): Promise<void> {
+async function report(cli: Cli, { a, b, requested, flags }: Compared): Promise<void> {
   const { compareFiles } = await import("../match/compare-files.ts");
   const { comparisonText } = await import("../match/comparison-text.ts");
   const { layerDifferences } = await import("../../compare/layer-differences.ts");
@@ -125,7 +125,7 @@ async function report(cli: Cli, { a, b, told, flags }: Compared): Promise<void> 
   const { cloudDistance, cloudLine } = await import("../match/cloud-distance.ts");
   const { strict = false, top } = flags;
   const taken = tellTaken(cli.output, [a, b]);
-  const compared = await compareFiles(cli, { a, b, told, align: flags.align });
+  const compared = await compareFiles(cli, { a, b, requested, align: flags.align });
   const { comparison, conversions, refused, found, sources } = compared;
   for (const warning of "spec" in found ? found.warnings : [])
     cli.output.note(`warning: ${warning}`);

@@ -11,6 +11,7 @@ import {
   type ForceFlag,
   refuseExisting,
 } from "../app/output-option.ts";
+import { outputName, printedBeside, throughStandardOutput } from "../app/standard-streams.ts";
 import { addKeyOption, type NameOptions, readNameOptions } from "../networks/name-symmetries.ts";
 import type { OpenedModel } from "../networks/opened-model.ts";
 
@@ -29,7 +30,7 @@ export const convertCommand: RegisterCommand = (program, cli) => {
     )
     .argument(
       "<a>",
-      "the checkpoint whose numbers are written: .safetensors (or its index), .pt, .npz, .onnx, or a folder of one",
+      "the checkpoint whose numbers are written: .safetensors (or its index), .pt, .npz, .gguf, .h5, .onnx, or a folder of one",
     )
     .argument("<b>", "the checkpoint in whose form they are written")
     .option("--fill-from-b", "take the numbers of b where a has none")
@@ -39,9 +40,13 @@ export const convertCommand: RegisterCommand = (program, cli) => {
       "after",
       "\nExample:\n  weightspace convert nano.pt gpt2.safetensors -o converted.safetensors",
     );
-  addOutputOption(addKeyOption(command), "the converted checkpoint: .safetensors", {
-    required: true,
-  });
+  addOutputOption(
+    addKeyOption(command),
+    "the converted checkpoint: .safetensors; - for standard output",
+    {
+      required: true,
+    },
+  );
   addForceOption(command).action(async (first: string, second: string) => {
     const flags = command.opts<ConvertFlags>();
     const [a, b] = await withKey([first, second], flags.key);
@@ -100,16 +105,16 @@ async function convert(cli: Cli, { a, b, flags, tied }: Request): Promise<void> 
     task.update(++written);
     return tensor;
   };
-  await writeWeights(out, source.entries, read, {
-    metadata: b.source.metadata,
-    signal: cli.signal,
-  });
+  const { metadata } = b.source;
+  await throughStandardOutput(out, "converted.safetensors", (file) =>
+    writeWeights(file, source.entries, read, { metadata, signal: cli.signal }),
+  );
   task.finish();
   const { conversions, unused, refused } = plan;
   for (const reason of refused) cli.output.note(`not converted: ${reason}`);
   const value = { out, conversions, filled, unused, refused, taken: takenOf([a.source, b.source]) };
   const text = await convertText(out, plan, filled);
-  cli.output.result(value, () => text);
+  cli.output[printedBeside(out)](value, () => text);
 }
 
 async function convertText(
@@ -122,7 +127,7 @@ async function convertText(
   const byName = conversions.filter(({ by }: Conversion) => by === "names").length;
   const done = countedConversions(conversions);
   return [
-    `wrote ${out}${done === "" ? ": no conversion was needed" : ` after ${done}`}`,
+    `wrote ${outputName(out)}${done === "" ? ": no conversion was needed" : ` after ${done}`}`,
     ...(byName > 0 ? [`${byName} of them told by names and shapes, not by equal numbers`] : []),
     ...listLine("taken from the second file", filled),
     ...listLine("of the first file, not used", unused),

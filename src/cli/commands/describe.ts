@@ -50,16 +50,16 @@ async function describe(
   const channels = [1, flags.channels, flags.channels];
   const { variants, notes, plan } = await sizesOf(spec, channels, flags.plan === true);
   const weights = Object.values(spec.tensors).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  const told = [...warnings, ...notes];
+  const remarks = [...warnings, ...notes];
   cli.output.result(
-    { variants, weights, channels, taken, warnings: told, spec: specToJSON(spec) },
+    { variants, weights, channels, taken, warnings: remarks, spec: specToJSON(spec) },
     () =>
       [
         printSpec(spec),
         `${Object.keys(spec.tensors).length} tensors, ${weights} weights; a functional with channels ${channels.join(", ")} and head ${head.join(", ")}:`,
         sizeTable(variants),
         ...plan,
-        ...told.map((warning) => visibleName(`warning: ${warning}`)),
+        ...remarks.map((warning) => visibleName(`warning: ${warning}`)),
       ].join("\n\n"),
   );
 }
@@ -89,7 +89,7 @@ async function sizesOf(spec: SymmetrySpec, channels: readonly number[], wantsPla
   const { lowerSpec } = await import("../../symmetry/lower.ts");
   const notes = new Set<string>();
   const variants = (["fold", "permute"] as const).map((fixedAxes): Variant => {
-    const lowered = lowerSpec(spec, { fixedAxes });
+    const lowered = lowerSpec(spec, { fixedAxes, dropFactors: true });
     const size = functionalSize(lowered, { channels, head });
     const isCountable = mergeTensors(lowered).tensors.length ** 2 <= maxPairs;
     if (!isCountable)

@@ -62,11 +62,11 @@ export const distanceCommand: RegisterCommand = (program, cli) => {
           await readAll(names, b.source.read),
           { ...options, ...(activations && { activations }) },
         );
-        for (const warning of [...found.warnings, ...found.apart])
+        for (const warning of [...found.warnings, ...found.unmatched])
           cli.output.note(`warning: ${warning}`);
-        cli.output.result({ a: pathA, b: pathB, ...options, ...result, spec: found.origin }, () =>
-          distanceText(result, found.origin),
-        );
+        const { total, ...rest } = result;
+        const value = { total, a: pathA, b: pathB, ...options, ...rest, spec: found.origin };
+        cli.output.result(value, () => distanceText(result, found.origin));
       } finally {
         await found.close();
       }

@@ -12,9 +12,9 @@ import {
   addSpecOptions,
   findSpec,
   openCheckpoint,
-  readTold,
+  readRequested,
   type SpecFlags,
-  type ToldSpec,
+  type RequestedSpec,
 } from "../networks/checkpoint-spec.ts";
 import type { Fingerprint } from "../../identity/fingerprint.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
@@ -61,16 +61,20 @@ interface FileFingerprint extends Fingerprint {
   readonly taken: readonly TakenOfFile[];
 }
 
-async function fingerprintOf(cli: Cli, path: string, told: ToldSpec): Promise<FileFingerprint> {
+async function fingerprintOf(
+  cli: Cli,
+  path: string,
+  requested: RequestedSpec,
+): Promise<FileFingerprint> {
   const { fingerprint } = await import("../../identity/fingerprint.ts");
   const { specOrFixed } = await import("../networks/need-spec.ts");
   const { withoutCopy } = await import("../networks/sketch-fit.ts");
   const { phasesNote } = await import("../networks/phases.ts");
-  const network = await openCheckpoint(path, told);
+  const network = await openCheckpoint(path, requested);
   const { source } = network;
   try {
     const taken = tellTaken(cli.output, [network]);
-    const found = specOrFixed(await findSpec(network, told), source);
+    const found = specOrFixed(await findSpec(network, requested), source);
     const once = await withoutCopy(found.spec, source);
     const print = await fingerprint(once.spec, once.source);
     const phases = phasesNote(found);
@@ -95,13 +99,13 @@ async function runFingerprint(
 ): Promise<void> {
   cli.hintResume("the same command begins anew");
   const { reportBadFile } = await import("../app/bad-file.ts");
-  const told = await readTold(flags);
+  const requested = await readRequested(flags);
   const results: FileFingerprint[] = [];
   const task = cli.progress.task("fingerprint", paths.length, { unit: "files" });
   for (const [done, path] of paths.entries()) {
     cli.signal.throwIfAborted();
     try {
-      results.push(await fingerprintOf(cli, path, told));
+      results.push(await fingerprintOf(cli, path, requested));
     } catch (error) {
       if (paths.length === 1) throw error;
       reportBadFile(cli, path, error);

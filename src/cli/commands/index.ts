@@ -15,6 +15,8 @@ import { fingerprintCommand } from "./fingerprint.ts";
 import { mergeCommand } from "./merge.ts";
 import { optimizerCommand } from "./optimizer/optimizer.ts";
 import { predictCommand } from "./predict.ts";
+import { queueCommand } from "./queue/queue.ts";
+import { workerCommand } from "./queue/worker.ts";
 import { rankCommand } from "./rank.ts";
 import { reportCommand } from "./experiments/report.ts";
 import { sketchCommand } from "./sketch.ts";
@@ -41,6 +43,8 @@ export const commands: readonly RegisterCommand[] = [
   sketchCommand,
   zooCommand,
   zooDifferCommand,
+  workerCommand,
+  queueCommand,
   transportCommand,
   trainCommand,
   predictCommand,

@@ -12,8 +12,9 @@ import {
   refuseExisting,
 } from "../app/output-option.ts";
 import { wholeNumber } from "../app/arguments.ts";
+import { outputName, printedBeside, throughStandardOutput } from "../app/standard-streams.ts";
 import { addSpecOptions, type SpecFlags } from "../networks/checkpoint-spec.ts";
-import { apartLines } from "../match/apart-lines.ts";
+import { unmatchedLines } from "../match/unmatched-lines.ts";
 import { addMatchOptions, type MatchFlags } from "../match/match-flags.ts";
 import { readShare, readShares, type ShareFlags, sharesOf } from "../match/merge-shares.ts";
 import type { PathFlags, PathRequest } from "../match/merge-paths.ts";
@@ -68,7 +69,10 @@ export const mergeCommand: RegisterCommand = (program, cli) => {
       "after",
       "\nExamples:\n  weightspace merge a.safetensors b.safetensors --weight 0.5 -o merged.safetensors\n  weightspace merge a.onnx b.onnx --inputs examples.npz --report path.html",
     );
-  addOutputOption(command, "the merged network: .safetensors; also .onnx when a is");
+  addOutputOption(
+    command,
+    "the merged network: .safetensors; also .onnx when a is; - for safetensors on standard output",
+  );
   addForceOption(addVerifyOption(addSpecOptions(addMatchOptions(command)))).action(
     async (first: string, others: string[]) => {
       const flags = command.opts<MergeFlags>();
@@ -118,7 +122,9 @@ async function runMerge(
         ? undefined
         : await measure(cli, { ...request, element: aligned.elements[1], examples });
     if (out !== undefined)
-      await writeMerged(cli, { out, opened, shares, aligned: flags.align ? aligned : undefined });
+      await throughStandardOutput(out, "merged.safetensors", (file) =>
+        writeMerged(cli, { out: file, opened, shares, aligned: flags.align ? aligned : undefined }),
+      );
     if (report !== undefined && measured !== undefined) await writePage(report, measured);
     await printMerge(cli, { paths, flags, shares, opened, aligned, verification, measured });
   } finally {
@@ -181,8 +187,8 @@ async function printMerge(cli: Cli, outcome: MergeOutcome): Promise<void> {
   const { paths, flags, shares, opened, aligned, verification, measured } = outcome;
   const { summarizeElement } = await import("../../parts/summary.ts");
   const { verifiedJson } = await import("../match/verify-move.ts");
-  const { axesTable, openLines } = await import("../match/comparison-text.ts");
-  const { spec, origin, warnings, apart } = opened;
+  const { axesTable, unidentifiableLines } = await import("../match/comparison-text.ts");
+  const { spec, origin, warnings, unmatched } = opened;
   const taken = tellTaken(cli.output, opened.networks);
   const axes = aligned?.elements.map((element) => summarizeElement(spec, element)) ?? [];
   const moved = axes.map((summary, i) => ({ path: paths[i], axes: summary })).slice(1);
@@ -200,42 +206,46 @@ async function printMerge(cli: Cli, outcome: MergeOutcome): Promise<void> {
     similarity: aligned?.similarity,
     rounds: aligned?.rounds,
     moved,
-    open: aligned?.open ?? [],
+    unidentifiable: aligned?.unidentifiable ?? [],
     barriers,
     ...verifiedJson(verification),
-    apart,
+    unmatched,
     taken,
     spec: origin,
   };
   const movedLines = moved.map(({ path, axes: summary }) =>
     summary.length === 0 ? `${path}: nothing moves` : `${path}:\n${axesTable(summary)}`,
   );
-  cli.output.result(value, () => mergeText(outcome, movedLines, openLines(aligned?.open ?? [])));
+  cli.output[printedBeside(flags.output)](value, () =>
+    mergeText(outcome, movedLines, unidentifiableLines(aligned?.unidentifiable ?? [])),
+  );
 }
 
 function mergeText(
   { paths, flags, shares, opened, aligned, verification, measured }: MergeOutcome,
   movedLines: readonly string[],
-  open: readonly string[],
+  unidentifiable: readonly string[],
 ): string {
   const { output: out, report } = flags;
   const rounds = aligned?.rounds ?? 0;
   return [
     ...(out === undefined
       ? []
-      : [`wrote ${out}: ${shares.map((s, i) => `${s.toFixed(3)} of ${paths[i]}`).join(", ")}`]),
+      : [
+          `wrote ${outputName(out)}: ${shares.map((s, i) => `${s.toFixed(3)} of ${paths[i]}`).join(", ")}`,
+        ]),
     ...movedLines,
     ...(aligned === undefined
       ? ["averaged as they are, without alignment"]
       : [
           `similarity after alignment ${aligned.similarity.toFixed(3)} (1 is equal)${rounds > 0 ? `, ${counted(rounds, "round")} over all networks` : ""}`,
-          ...open,
+          ...unidentifiable,
         ]),
     ...(measured?.paths ?? []).map(
       ({ examples, plain, aligned: after }) =>
         `loss barrier on ${examples}: ${plain.barrier.mean.toFixed(4)} as they are, ${after.barrier.mean.toFixed(4)} aligned`,
     ),
-    ...apartLines(opened.apart, `those of ${paths[0]} are taken`),
+    ...unmatchedLines(opened.unmatched, `those of ${paths[0]} are taken`),
     ...(report === undefined ? [] : [`report: ${report}`]),
     `symmetries: ${opened.origin}`,
     verifiedLine(verification),

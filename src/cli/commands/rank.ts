@@ -6,7 +6,7 @@ import { wholeNumber } from "../app/arguments.ts";
 import {
   addSpecOptions,
   openCheckpoint,
-  readTold,
+  readRequested,
   type SpecFlags,
 } from "../networks/checkpoint-spec.ts";
 import type { OpenedModel } from "../networks/opened-model.ts";
@@ -47,7 +47,7 @@ export const rankCommand: RegisterCommand = (program, cli) => {
 interface Judged {
   readonly file: string;
   readonly similarity: number;
-  readonly open: readonly string[];
+  readonly unidentifiable: readonly string[];
   /** Vocabulary rows compared, where the two networks have different numbers of them. */
   readonly vocabularyRows?: number;
 }
@@ -71,11 +71,11 @@ async function rank(
   const [query, candidates] = [await keyed(given), await Promise.all(others.map(keyed))];
   const taken = new Map<string, TakenOfFile>();
   if (isSketchFile(query)) refuseOptions(query, flags);
-  const asked = await openQuery(query, flags, cli, taken);
+  const wanted = await openQuery(query, flags, cli, taken);
   const ranked: Judged[] = [];
   const refused: Refused[] = [];
   try {
-    const judge = await judgeOf(asked, cli, taken);
+    const judge = await judgeOf(wanted, cli, taken);
     for (const file of candidates) {
       cli.signal.throwIfAborted();
       try {
@@ -85,7 +85,7 @@ async function rank(
       }
     }
   } finally {
-    await asked.network?.source.close();
+    await wanted.network?.source.close();
   }
   ranked.sort((a, b) => b.similarity - a.similarity || (a.file < b.file ? -1 : 1));
   cli.output.result({ ranked, refused, query, taken: [...taken.values()] }, () =>
@@ -110,10 +110,15 @@ interface Query {
 async function openQuery(path: string, flags: RankFlags, cli: Cli, taken: Taken): Promise<Query> {
   const { isSketchFile, readSketch } = await import("../networks/sketch-file.ts");
   if (isSketchFile(path)) return { sketch: await readSketch(path) };
-  const told = await readTold(flags);
-  const network = await openCheckpoint(path, told);
+  const requested = await readRequested(flags);
+  const network = await openCheckpoint(path, requested);
   try {
-    const { sketch, graph } = await sketchOf(network, { size: flags.size, spec: told }, cli, taken);
+    const { sketch, graph } = await sketchOf(
+      network,
+      { size: flags.size, spec: requested },
+      cli,
+      taken,
+    );
     return { sketch, network, graph };
   } catch (error) {
     await network.source.close();
@@ -124,12 +129,12 @@ async function openQuery(path: string, flags: RankFlags, cli: Cli, taken: Taken)
 /** The sketch of a checkpoint; what was taken of the file is noted in `taken`. */
 async function sketchOf(
   network: OpenedModel,
-  asked: Omit<SketchFileOptions, "command">,
+  wanted: Omit<SketchFileOptions, "command">,
   cli: Cli,
   taken: Taken,
 ): Promise<SketchedFile> {
   const { sketchNetwork } = await import("../networks/sketch-file.ts");
-  const made = await sketchNetwork(network, { command: "rank", ...asked }, cli);
+  const made = await sketchNetwork(network, { command: "rank", ...wanted }, cli);
   for (const one of made.taken) taken.set(one.file, one);
   return made;
 }
@@ -173,7 +178,12 @@ async function judgeOf(
     const rows = vocabularyRows(specFromJSON(sketch.spec));
     const similarity = compareSketches(await queryOf(rows), sketch);
     const isCut = rows !== undefined && (rows !== own || rows !== (fileRows ?? rows));
-    return { file, similarity, open: sketch.open, ...(isCut && { vocabularyRows: rows }) };
+    return {
+      file,
+      similarity,
+      unidentifiable: sketch.open,
+      ...(isCut && { vocabularyRows: rows }),
+    };
   };
 }
 

@@ -10,12 +10,13 @@ import {
 import {
   addSpecOptions,
   openCheckpoint,
-  readTold,
+  readRequested,
   type SpecFlags,
 } from "../networks/checkpoint-spec.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import { nameWithoutEnding } from "../../node/open-weights.ts";
 import { withKey } from "../networks/with-key.ts";
+import { dash, outputName, printedBeside } from "../app/standard-streams.ts";
 import { writeFileAtomic } from "../../node/write-file.ts";
 import { UsageError } from "../app/usage-error.ts";
 
@@ -32,9 +33,12 @@ export const sketchCommand: RegisterCommand = (program, cli) => {
     .description(
       "Writes a sketch of a checkpoint: a few thousand numbers that no symmetry of the network changes and that stay near when it is fine-tuned, pruned or noised. `rank` compares sketches without the checkpoints.",
     )
-    .argument("<checkpoint>", "a file of weights, an index or a folder");
+    .argument("<checkpoint>", "a file of weights, an index or a folder; - for standard input");
   addForceOption(
-    addOutputOption(addSpecOptions(command), "the sketch to write, ending in .sketch.json"),
+    addOutputOption(
+      addSpecOptions(command),
+      "the sketch to write, ending in .sketch.json; - for standard output (default: beside the checkpoint)",
+    ),
   )
     .option("--size <n>", "numbers in all, shared by the axes", wholeNumber(1, 1_000_000), 2048)
     .addHelpText("after", "\nExample:\n  weightspace sketch a.safetensors -o a.sketch.json")
@@ -49,21 +53,26 @@ async function sketch(
   const [path] = await withKey([given], flags.key);
   cli.hintResume("no file was changed; the same command begins anew");
   const { isSketchFile, sketchEnding, sketchNetwork } = await import("../networks/sketch-file.ts");
+  if (output === undefined && path === dash)
+    throw new UsageError(
+      "sketch: a checkpoint on standard input has no name; give -o for the sketch, or -o -",
+    );
   const target = output ?? `${await nameWithoutEnding(path)}${sketchEnding}`;
-  if (!isSketchFile(target))
+  if (target !== dash && !isSketchFile(target))
     throw new UsageError(`sketch: -o must end in ${sketchEnding}, got ${target}`);
   await refuseExisting("sketch", target, { force });
-  const told = await readTold(flags);
-  const network = await openCheckpoint(path, told);
-  const asked = { command: "sketch", size, spec: told };
-  const made = await sketchNetwork(network, asked, cli).finally(() => network.source.close());
+  const requested = await readRequested(flags);
+  const network = await openCheckpoint(path, requested);
+  const request = { command: "sketch", size, spec: requested };
+  const made = await sketchNetwork(network, request, cli).finally(() => network.source.close());
   const { origin, taken } = made;
   const text = `${JSON.stringify(made.sketch)}\n`;
-  await writeFileAtomic(target, text, { signal: cli.signal });
-  const { open, blocks } = made.sketch;
+  if (target === dash) process.stdout.write(text);
+  else await writeFileAtomic(target, text, { signal: cli.signal });
+  const { open: unidentifiable, blocks } = made.sketch;
   const numbers = blocks.reduce((sum, { values }) => sum + values.length, 0);
-  cli.output.result(
-    { sketch: target, spec: origin, numbers, bytes: text.length, open, taken },
-    () => [`spec: ${origin}`, `wrote ${target}: ${numbers} numbers`].join("\n"),
+  cli.output[printedBeside(target)](
+    { sketch: target, spec: origin, numbers, bytes: text.length, unidentifiable, taken },
+    () => [`spec: ${origin}`, `wrote ${outputName(target)}: ${numbers} numbers`].join("\n"),
   );
 }

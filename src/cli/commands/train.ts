@@ -7,7 +7,7 @@ import { positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
 import { backendOption } from "../app/backend-option.ts";
 import type { Backend } from "../../kernels/backend.ts";
 import { listModels, measureSections } from "../experiments/model-help.ts";
-import { didYouMean } from "../../core/nearest-name.ts";
+import { noSuchName } from "../../core/nearest-name.ts";
 import { addAlias, addOutputOption } from "../app/output-option.ts";
 import type { Training, TrainingOutcome } from "../experiments/train-functional.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
@@ -91,6 +91,11 @@ function addOptions(command: Command): Command {
     .addHelpText("after", "\nAn existing output is continued with --resume, and never replaced.");
 }
 
+/** @throws {UsageError} listing the names there are */
+function needName(kind: string, name: string, known: readonly string[]): void {
+  if (!known.includes(name)) throw new UsageError(`train: ${noSuchName(kind, name, known)}`);
+}
+
 function refuseExisting({ output, resume }: TrainFlags): void {
   if (!existsSync(output) || resume === true) return;
   throw new UsageError(`train: ${output} exists; add --resume to continue it or choose another -o`);
@@ -108,15 +113,11 @@ async function readOptions(path: string | undefined): Promise<Record<string, unk
 
 async function trainFunctional(flags: TrainFlags, cli: Cli): Promise<void> {
   const { modelNames } = await import("../../models/registry.ts");
-  const { metricNamed } = await import("../../train/measures/metric-registry.ts");
-  const { objectiveNamed } = await import("../../train/measures/objectives.ts");
-  metricNamed(flags.metric);
-  if (flags.objective !== undefined) objectiveNamed(flags.objective);
-  if (!modelNames().includes(flags.functional)) {
-    throw new UsageError(
-      `train: unknown functional "${flags.functional}"${didYouMean(flags.functional, modelNames())}; choose one of ${modelNames().join(", ")}`,
-    );
-  }
+  const { metricNames } = await import("../../train/measures/metric-registry.ts");
+  const { objectiveNames } = await import("../../train/measures/objectives.ts");
+  needName("metric", flags.metric, metricNames());
+  if (flags.objective !== undefined) needName("objective", flags.objective, objectiveNames());
+  needName("functional", flags.functional, modelNames());
   refuseExisting(flags);
   const { withBackend } = await import("../../models/registry.ts");
   const options = withBackend(flags.functional, await readOptions(flags.options), flags.backend);

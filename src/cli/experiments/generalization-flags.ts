@@ -13,13 +13,14 @@ import {
 import type { Cli } from "../app/context.ts";
 import { maxOptionBytes, readJson } from "../../node/files.ts";
 import { repeatedArithmetic } from "../app/arithmetic.ts";
+import { forceResults } from "../app/output-option.ts";
 import { backendOption } from "../app/backend-option.ts";
 import { repeatedPlugins } from "../app/plugins.ts";
 import type { Backend } from "../../kernels/backend.ts";
 import { listModels } from "./model-help.ts";
 import { allowDamagedOption, targetOption } from "./open-population.ts";
 import { UsageError } from "../app/usage-error.ts";
-import { didYouMean } from "../../core/nearest-name.ts";
+import { noSuchName } from "../../core/nearest-name.ts";
 
 /** How functionals are trained: what every experiment is told. */
 export interface TrainingFlags {
@@ -37,6 +38,7 @@ export interface TrainingFlags {
   readonly publishedTraining?: boolean;
   readonly output?: string;
   readonly results?: string;
+  readonly force?: boolean;
   readonly parts?: string;
   readonly workers: number;
 }
@@ -187,6 +189,7 @@ export function addTrainingOptions(command: Command, cli: Cli, usualModels: stri
     .addOption(backendOption())
     .option(...partsOption("finished run there, and skip what is finished there"))
     .option("--results <file>", "also write the tables alone, as committed to docs/results")
+    .option("--force", forceResults)
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism());
 }
 
@@ -200,9 +203,7 @@ async function chooseEntries(flags: TrainingFlags): Promise<ExperimentEntry[]> {
     (each) => !isEntryName(each) && !Object.hasOwn(options, each.replace("canonical:", "")),
   );
   if (unknown !== undefined) {
-    throw new UsageError(
-      `experiment: unknown model "${unknown}"${didYouMean(unknown, entryNames())}; choose from ${entryNames().join(", ")}`,
-    );
+    throw new UsageError(`experiment: ${noSuchName("model", unknown, entryNames())}`);
   }
   const models = chooseModels(names, options, flags.backend);
   if (flags.publishedTraining !== true) return models;

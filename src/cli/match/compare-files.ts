@@ -4,7 +4,7 @@ import type { Comparison } from "../../compare/compare-checkpoints.ts";
 import type { Conversion } from "../../compare/conversions/conversion.ts";
 import type { PlannedConversion } from "../../compare/conversions/plan-conversion.ts";
 import type { TensorSource } from "../../formats/tensor-source.ts";
-import { findSpec, type ToldSpec } from "../networks/checkpoint-spec.ts";
+import { findSpec, type RequestedSpec } from "../networks/checkpoint-spec.ts";
 import type { Cli } from "../app/context.ts";
 import type { FoundSpec } from "../networks/found-spec.ts";
 import type { OpenedModel } from "../networks/opened-model.ts";
@@ -26,14 +26,14 @@ export interface ComparedFiles {
 export interface CompareFilesOptions {
   readonly a: OpenedModel;
   readonly b: OpenedModel;
-  readonly told: ToldSpec;
+  readonly requested: RequestedSpec;
   readonly align: boolean;
 }
 
 /** @throws {SpecError} when a told spec fits neither file; as `compareCheckpoints` */
 export async function compareFiles(
   cli: Cli,
-  { a, b, told, align }: CompareFilesOptions,
+  { a, b, requested, align }: CompareFilesOptions,
 ): Promise<ComparedFiles> {
   const { compareStructure } = await import("../../compare/compare-structure.ts");
   const { missing, extra, reshaped } = compareStructure(a.source, b.source);
@@ -41,14 +41,14 @@ export async function compareFiles(
   const isWhole =
     missing.length + extra.length + reshaped.length === 0 && !differInBlocks(a.source, b.source);
   const compare = comparerOf(cli, align);
-  const plan = isWhole ? undefined : await planOf(cli, a, b, told);
+  const plan = isWhole ? undefined : await planOf(cli, a, b, requested);
   if (plan === undefined || plan.conversions.length === 0) {
-    const found = await findSpec(a, told, [b.source]);
+    const found = await findSpec(a, requested, [b.source]);
     const comparison = await compare(a.source, b.source, specOf(found));
     const refused = plan?.refused ?? [];
     return { comparison, conversions: [], refused, found, sources: [a.source, b.source] };
   }
-  return compareAfter(cli, { a, b, told, align }, plan);
+  return compareAfter(cli, { a, b, requested, align }, plan);
 }
 
 const specOf = (found: Symmetries) => ("spec" in found ? found.spec : undefined);
@@ -57,7 +57,7 @@ async function planOf(
   cli: Cli,
   a: OpenedModel,
   b: OpenedModel,
-  { names }: ToldSpec,
+  { names }: RequestedSpec,
 ): Promise<PlannedConversion> {
   const { planConversion } = await import("../../compare/conversions/plan-conversion.ts");
   const { isTied } = await import("../../infer/names/config.ts");
@@ -68,21 +68,24 @@ async function planOf(
 /** Compares under the symmetries of the second file or, where only those of the first are known, under those. */
 async function compareAfter(
   cli: Cli,
-  { a, b, told, align }: CompareFilesOptions,
+  { a, b, requested, align }: CompareFilesOptions,
   plan: PlannedConversion,
 ): Promise<ComparedFiles> {
   const { commonSource, convertedSource } =
     await import("../../compare/conversions/converted-source.ts");
   const compare = comparerOf(cli, align);
-  const [ofSecond, ofFirst] = [await specOrReason(b, told, a), await specOrReason(a, told, b)];
+  const [ofSecond, ofFirst] = [
+    await specOrReason(b, requested, a),
+    await specOrReason(a, requested, b),
+  ];
   if ("spec" in ofSecond || !("spec" in ofFirst)) {
-    if ("error" in ofSecond && told.spec !== undefined) throw ofSecond.error;
+    if ("error" in ofSecond && requested.spec !== undefined) throw ofSecond.error;
     const found = await onRows(ofSecond, plan);
     const sources = [convertedSource(plan), commonSource(plan)] as const;
     const comparison = await compare(...sources, specOf(found));
     return { comparison, conversions: plan.conversions, refused: plan.refused, found, sources };
   }
-  const back = await planOf(cli, b, a, told);
+  const back = await planOf(cli, b, a, requested);
   const found = await onRows(ofFirst, back);
   const sources = [commonSource(back), convertedSource(back)] as const;
   const comparison = await compare(...sources, specOf(found));
@@ -110,9 +113,13 @@ function turnedRound({ kind, from, to, detail, ...rest }: Conversion): Conversio
 type Tried = FoundSpec | { readonly reason: string; readonly error?: unknown };
 
 /** The spec of one file; a told one that does not fit it may fit the other. */
-async function specOrReason(own: OpenedModel, told: ToldSpec, other: OpenedModel): Promise<Tried> {
+async function specOrReason(
+  own: OpenedModel,
+  requested: RequestedSpec,
+  other: OpenedModel,
+): Promise<Tried> {
   try {
-    return await findSpec(own, told, [other.source]);
+    return await findSpec(own, requested, [other.source]);
   } catch (error) {
     const { SpecError } = await import("../../core/errors.ts");
     if (!(error instanceof SpecError)) throw error;

@@ -4,7 +4,7 @@ import { clustersOf, nearDifference, type PairOutcome } from "../../compare/clus
 import type { Verdict } from "../../compare/compare-checkpoints.ts";
 import { relativeDifference } from "../../compare/layer-differences.ts";
 import { visibleName } from "../../core/visible.ts";
-import { openCheckpoint, type ToldSpec } from "../networks/checkpoint-spec.ts";
+import { openCheckpoint, type RequestedSpec } from "../networks/checkpoint-spec.ts";
 import type { Cli } from "../app/context.ts";
 import { textTable } from "../app/output.ts";
 import { compareFiles } from "./compare-files.ts";
@@ -23,18 +23,18 @@ export interface ManyOutcome {
 export async function compareMany(
   cli: Cli,
   files: readonly string[],
-  told: ToldSpec,
+  requested: RequestedSpec,
   { align, strict }: { readonly align: boolean; readonly strict: boolean },
 ): Promise<ManyOutcome> {
   const pairs: ManyOutcome["pairs"][number][] = [];
   for (const [i, first] of files.entries()) {
     if (i === files.length - 1) break;
-    const a = await openCheckpoint(first, told);
+    const a = await openCheckpoint(first, requested);
     try {
       for (let j = i + 1; j < files.length; j++) {
         cli.signal.throwIfAborted();
-        const b = await openCheckpoint(files[j], told);
-        const compared = compareFiles(cli, { a, b, told, align });
+        const b = await openCheckpoint(files[j], requested);
+        const compared = compareFiles(cli, { a, b, requested, align });
         const { comparison, conversions } = await compared.finally(() => b.source.close());
         const isConverted = strict && conversions.length > 0;
         const difference = relativeDifference(comparison);

@@ -60,7 +60,7 @@ export function comparisonText(
       blocks.push(
         `equal up to rounding: at most ${short(symmetry.residual)} of a tensor's root mean square`,
       );
-    blocks.push(...openLines(symmetry.open));
+    blocks.push(...unidentifiableLines(symmetry.unidentifiable));
   }
   if (verdict === "reordered") blocks.push(...reorderedBlocks(comparison));
   if (verdict === "different" && tensors.length > 0)
@@ -71,7 +71,7 @@ export function comparisonText(
       `after the best alignment found: similarity ${similarityText(similarity)} (1 is equal)` +
         (axes.length === 0 ? "; nothing moves" : ""),
       ...(axes.length === 0 ? [] : [axesTable(axes)]),
-      ...openLines(alignment.open),
+      ...unidentifiableLines(alignment.unidentifiable),
     );
   }
   if (comparison.unresolved === true)
@@ -187,10 +187,12 @@ export function axesTable(axes: readonly AxisSummary[]): string {
 }
 
 /** Axes that the weights do not pin down. */
-export function openLines(
-  open: readonly { readonly axis: string; readonly reason: string }[],
+export function unidentifiableLines(
+  unidentifiable: readonly { readonly axis: string; readonly reason: string }[],
 ): string[] {
-  return open.map(({ axis, reason }) => `not identifiable: axis "${visibleName(axis)}": ${reason}`);
+  return unidentifiable.map(
+    ({ axis, reason }) => `not identifiable: axis "${visibleName(axis)}": ${reason}`,
+  );
 }
 
 function reorderedBlocks({ reordered, layouts }: Comparison): string[] {

@@ -27,8 +27,8 @@ export function distanceText(result: NetworkDistance, origin: string): string {
   ]);
   if (result.fixed !== undefined) rows.push(["(fixed)", "", "all weights", short(result.fixed)]);
   const blocks = [
+    `distance ${short(result.total)}, ${kinds[result.kind]}`,
     textTable(["axis", "neurons", "compared by", "distance"], rows),
-    `total ${short(result.total)}, ${kinds[result.kind]}`,
   ];
   const byStatistics = result.layers.some((layer) => layer.coordinates === "statistics");
   if (result.exact)
@@ -38,7 +38,8 @@ export function distanceText(result: NetworkDistance, origin: string): string {
       "not a metric here: layers compared by statistics may differ at distance 0; give --activations inputs.npz, or align first",
     );
   else blocks.push("not a metric here: layers are compared by what they do on the given inputs");
-  if (result.open.length > 0) blocks.push(`not compared: axes ${result.open.join(", ")}`);
+  if (result.notCompared.length > 0)
+    blocks.push(`not compared: axes ${result.notCompared.join(", ")}`);
   blocks.push(`symmetries: ${origin}`);
   return blocks.join("\n\n");
 }

@@ -149,10 +149,10 @@ async function examplesOf(
     return [{ name: inputs, evaluate: async (read) => loss(await graph.modelOf(read)) }];
   }
   await startEngine();
-  const { digitsTask } = await import("../../tasks/digits.ts");
+  const { digitsTasks } = await import("../../tasks/digits.ts");
   const { readPackageData } = await import("../../node/package-data.ts");
   const { denseLayers, denseScores } = await import("../../populations/dense-network.ts");
-  const task = await digitsTask(await readPackageData("uci-digits.csv.gz"));
+  const task = await digitsTasks.digits.create(await readPackageData("uci-digits.csv.gz"));
   const { entries } = networks[0].source;
   const layers = denseLayers(new Map([...entries].map(([name, { shape }]) => [name, shape])), task);
   return (["train", "test"] as const).map((part): Examples => {

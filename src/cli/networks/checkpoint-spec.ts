@@ -1,4 +1,4 @@
-// The spec under which checkpoints are compared, aligned and merged: told by --spec or --model, inferred from the graph
+// The spec under which checkpoints are compared, aligned and merged: given by --spec or --model, inferred from the graph
 // when the file is an ONNX model, else from the names of its tensors.
 
 import type { Command } from "commander";
@@ -17,6 +17,7 @@ import {
   readNameOptions,
   refuseNameOptions,
 } from "./name-symmetries.ts";
+import { inputName } from "../app/standard-streams.ts";
 import type { Network, OpenedModel } from "./opened-model.ts";
 import { UsageError } from "../app/usage-error.ts";
 import { withoutFunctionNames } from "../app/output.ts";
@@ -49,9 +50,9 @@ export function addSpecOptions(command: Command): Command {
 }
 
 /** What options say about symmetries, their files read: once for all checkpoints of a command. */
-export interface ToldSpec {
+export interface RequestedSpec {
   readonly flags: SpecFlags;
-  /** What names need to be told. */
+  /** What names alone do not tell. */
   readonly names: InferNamesOptions;
   /** What the file of --spec holds. */
   readonly spec?: SymmetrySpec;
@@ -63,7 +64,7 @@ export interface ToldSpec {
  * Reads the files that options about symmetries name.
  * @throws {UsageError} when options exclude each other; {EnvironmentError} {FormatError} {SpecError} naming the file
  */
-export async function readTold(flags: SpecFlags): Promise<ToldSpec> {
+export async function readRequested(flags: SpecFlags): Promise<RequestedSpec> {
   const { spec: file, model: path, ignore } = flags;
   if (file !== undefined && path !== undefined)
     throw new UsageError("give --spec or --model, not both");
@@ -90,8 +91,11 @@ async function readSpecFile(path: string): Promise<unknown> {
 }
 
 /** Opens a checkpoint; one that is the model of --model is open already. @throws as `openModel` */
-export async function openCheckpoint(path: string, told?: ToldSpec): Promise<OpenedModel> {
-  const { model } = told ?? {};
+export async function openCheckpoint(
+  path: string,
+  requested?: RequestedSpec,
+): Promise<OpenedModel> {
+  const { model } = requested ?? {};
   if (model?.path === path && model.onnx !== undefined) return model;
   const { openModel } = await import("./opened-model.ts");
   return openModel(path);
@@ -104,30 +108,35 @@ export async function openCheckpoint(path: string, told?: ToldSpec): Promise<Ope
  */
 export async function findSpec(
   network: Network,
-  told: ToldSpec,
+  requested: RequestedSpec,
   others: readonly TensorSource[] = [],
 ): Promise<FoundSpec | { readonly reason: string }> {
-  const found = await readSpec(network, told, others);
+  const found = await readSpec(network, requested, others);
   if ("spec" in found) checkFit(network.path, network.source, found.spec);
   return found;
 }
 
 async function readSpec(
   network: Network,
-  told: ToldSpec,
+  requested: RequestedSpec,
   others: readonly TensorSource[],
 ): Promise<FoundSpec | { readonly reason: string }> {
-  const { flags, names, spec, model } = told;
-  if (spec !== undefined) return { spec, origin: flags.spec ?? "the spec", warnings: [] };
+  const { flags, names, spec, model } = requested;
+  if (spec !== undefined)
+    return {
+      spec,
+      origin: flags.spec === undefined ? "the spec" : inputName(flags.spec),
+      warnings: [],
+    };
   const { hasOnnxEnding, isWithoutGraph } = await import("./opened-model.ts");
   if (model !== undefined) {
-    if (!isWithoutGraph(model)) return specOfGraph(network, model, told, others);
+    if (!isWithoutGraph(model)) return specOfGraph(network, model, requested, others);
     const { readModelSpec } = await import("./model-spec.ts");
     const { spec: named, warnings } = readModelSpec(model, names);
-    return { spec: named, warnings, origin: `the tensor names of ${model.path}` };
+    return { spec: named, warnings, origin: `the tensor names of ${inputName(model.path)}` };
   }
   if (network.onnx !== undefined || hasOnnxEnding(network.path))
-    return specOfGraph(network, network, told, others);
+    return specOfGraph(network, network, requested, others);
   if (flags.ignore !== undefined)
     throw new UsageError("--ignore is for checkpoints with a graph; give --model graph.onnx too");
   try {
@@ -150,7 +159,7 @@ async function readSpec(
 async function specOfGraph(
   network: Network,
   model: Network,
-  { flags }: ToldSpec,
+  { flags }: RequestedSpec,
   others: readonly TensorSource[],
 ): Promise<FoundSpec> {
   refuseNameOptions(flags, "options");
@@ -160,7 +169,7 @@ async function specOfGraph(
   const fitted =
     model.path === network.path ? ownGraph(file) : await fitGraph(file, network, others);
   const { spec, inference, renamed } = fitted;
-  const origin = `the graph of ${model.path}${renamed ? ", its tensors found by their numbers" : ""}`;
+  const origin = `the graph of ${inputName(model.path)}${renamed ? ", its tensors found by their numbers" : ""}`;
   return { spec, warnings: inference.warnings, origin, graph: fitted };
 }
 

@@ -10,7 +10,7 @@ export interface FoundSpec {
   /** Where it comes from, to be printed: a file, the graph, or a family of names. */
   readonly origin: string;
   readonly warnings: readonly string[];
-  /** The graph, where one was told: it belongs to the checkpoint. */
+  /** The graph, where one was given: it belongs to the checkpoint. */
   readonly graph?: FittedGraph;
   /** What kind of odd functions give signs their freedom, where names tell. */
   readonly activation?: NameOptions["activation"];

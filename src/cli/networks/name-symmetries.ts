@@ -14,6 +14,7 @@ import { readJson } from "../../node/files.ts";
 import type { Network } from "./opened-model.ts";
 import { takenOf, type TakenOfFile } from "./taken.ts";
 import { UsageError } from "../app/usage-error.ts";
+import { noSuchName } from "../../core/nearest-name.ts";
 
 export interface NameOptions {
   /** The dictionary that is meant, of every PyTorch file of the command. */
@@ -99,9 +100,14 @@ export function inferNamed(
 const namedShapes = ({ source }: Pick<Network, "source">): NamedShape[] =>
   [...source.entries].map(([name, { shape }]) => ({ name, shape }));
 
-/** What options tell of files without a graph, the config read. @throws {EnvironmentError} {FormatError} */
+/**
+ * What options tell of files without a graph, the config read.
+ * @throws {UsageError} for a family that is not known; {EnvironmentError} {FormatError}
+ */
 export async function readNameOptions(options: NameOptions): Promise<InferNamesOptions> {
   const { heads, keyValueHeads, config, family, tied, activation } = options;
+  if (family !== undefined && !families().includes(family))
+    throw new UsageError(noSuchName("family", family, families()));
   return {
     ...(heads !== undefined && { heads }),
     ...(keyValueHeads !== undefined && { keyValueHeads }),

@@ -9,9 +9,9 @@ import type { SymmetrySpec } from "../../symmetry/types.ts";
 import {
   findSpec,
   openCheckpoint,
-  readTold,
+  readRequested,
   type SpecFlags,
-  type ToldSpec,
+  type RequestedSpec,
 } from "./checkpoint-spec.ts";
 import type { FoundSpec } from "./found-spec.ts";
 import { needSpec } from "./need-spec.ts";
@@ -20,7 +20,7 @@ import type { Network, OpenedModel } from "./opened-model.ts";
 export interface Networks extends FoundSpec {
   readonly networks: readonly OpenedModel[];
   /** Tensors outside the spec that not all files have, or not in one shape: a sentence each. */
-  readonly apart: readonly string[];
+  readonly unmatched: readonly string[];
   close(): Promise<void>;
 }
 
@@ -47,29 +47,29 @@ export async function openNetworks(
     for (const { source } of networks) await source.close();
   };
   try {
-    const told = await readTold(flags);
-    for (const path of paths) networks.push(await openCheckpoint(path, told));
+    const requested = await readRequested(flags);
+    for (const path of paths) networks.push(await openCheckpoint(path, requested));
     const [first, ...others] = networks;
     const sources = others.map(({ source }) => source);
-    const known = await findSpec(first, told, sources).catch((error: unknown) => {
+    const known = await findSpec(first, requested, sources).catch((error: unknown) => {
       // Two networks that have nothing in common are said to be so, not to lack a spec.
       if (error instanceof SpecError) for (const other of others) checkNamed(first, other);
       throw error;
     });
     const isKnown = "spec" in known;
     const found = isKnown || !mayLackSpec ? needSpec(command, known) : noSpec;
-    const apart: string[] = [];
+    const unmatched: string[] = [];
     for (const other of others) {
       const isNamed = isKnown && found.graph === undefined;
-      const own = isNamed ? await ownNames(other, told) : undefined;
-      apart.push(...checkSame(first, other, isKnown ? found.spec : undefined, own));
+      const own = isNamed ? await ownNames(other, requested) : undefined;
+      unmatched.push(...checkSame(first, other, isKnown ? found.spec : undefined, own));
       if (found.graph !== undefined) {
         const { checkBelongs } = await import("./graph-fit.ts");
         await checkBelongs(found.graph, other);
       }
     }
     await startThreads(found);
-    return { ...found, networks, apart, close };
+    return { ...found, networks, unmatched, close };
   } catch (error) {
     await close();
     throw error;
@@ -85,11 +85,11 @@ const noSpec: FoundSpec = {
 /** What names alone tell of another file: its tensors that are weights, whichever the first file has. */
 async function ownNames(
   network: Network,
-  told: ToldSpec,
+  requested: RequestedSpec,
 ): Promise<ReadonlySet<string> | undefined> {
-  if (told.spec !== undefined || told.model !== undefined || network.onnx !== undefined)
+  if (requested.spec !== undefined || requested.model !== undefined || network.onnx !== undefined)
     return undefined;
-  const found = await findSpec(network, told);
+  const found = await findSpec(network, requested);
   return "spec" in found ? new Set(Object.keys(found.spec.tensors)) : undefined;
 }
 

@@ -3,7 +3,7 @@
 import { type Sketch, sketchWeights } from "../../identity/sketch.ts";
 import { FormatError } from "../../core/errors.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import { checkFit, findSpec, type ToldSpec } from "./checkpoint-spec.ts";
+import { checkFit, findSpec, type RequestedSpec } from "./checkpoint-spec.ts";
 import type { Cli } from "../app/context.ts";
 import { readJson } from "../../node/files.ts";
 import type { FittedGraph } from "./found-spec.ts";
@@ -32,9 +32,9 @@ export interface SketchFileOptions {
   /** Who asks, for messages. */
   readonly command: string;
   readonly size?: number | undefined;
-  /** Where the spec comes from: told, or found as for other commands. */
-  readonly spec: Pick<SymmetrySpec, "axes" | "tensors"> | ToldSpec;
-  /** The graph that a told spec comes from: it must belong to this checkpoint too. */
+  /** Where the spec comes from: given, or found as for other commands. */
+  readonly spec: Pick<SymmetrySpec, "axes" | "tensors"> | RequestedSpec;
+  /** The graph that a given spec comes from: it must belong to this checkpoint too. */
   readonly graph?: FittedGraph | undefined;
 }
 
@@ -49,24 +49,24 @@ export interface SketchedFile {
   readonly taken: readonly TakenOfFile[];
 }
 
-/** The sketch of a checkpoint. Under a told spec, vocabulary rows that only one of the two has are left out. */
+/** The sketch of a checkpoint. Under a given spec, vocabulary rows that only one of the two has are left out. */
 export async function sketchNetwork(
   network: Network,
-  { command, size, spec: wanted, graph: told }: SketchFileOptions,
+  { command, size, spec: wanted, graph: requested }: SketchFileOptions,
   { output, signal }: Pick<Cli, "output" | "signal">,
 ): Promise<SketchedFile> {
   const { path, source } = network;
   const taken = tellTaken(output, [network]);
   let spec: Pick<SymmetrySpec, "axes" | "tensors">;
   let origin = "the spec of the query";
-  let graph = told;
+  let graph = requested;
   if ("axes" in wanted) {
     const fitted = fitVocabulary(wanted, source);
     ({ spec } = fitted);
     checkFit(path, fitted, spec);
-    if (told !== undefined) {
+    if (requested !== undefined) {
       const { checkBelongs } = await import("./graph-fit.ts");
-      await checkBelongs(told, network);
+      await checkBelongs(requested, network);
     }
   } else {
     const known = await findSpec(network, wanted);

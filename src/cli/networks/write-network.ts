@@ -8,16 +8,17 @@ import { modelWriter } from "../../formats/onnx/onnx-write.ts";
 import { isFloatDtype, type SafeDtype } from "../../formats/safetensors/safetensors-dtypes.ts";
 import { isSameFile } from "../../node/files.ts";
 import { graphOf, hasOnnxEnding, type Network, type OpenedModel } from "./opened-model.ts";
+import { dash } from "../app/standard-streams.ts";
 import { UsageError } from "../app/usage-error.ts";
 import { writeFileAtomic, type WriteOptions } from "../../node/write-file.ts";
 import { writeWeights } from "../../node/write-weights.ts";
 
 /**
- * Looks at the name of a network to be written in the form of the file `like`.
+ * Looks at the name of a network to be written in the form of the file `like`; `-` is safetensors on standard output.
  * @throws {UsageError} when it is neither .safetensors nor, where that file is a model, .onnx
  */
 export function checkOutputName(command: string, output: string, like: string): void {
-  if (output.toLowerCase().endsWith(".safetensors")) return;
+  if (output === dash || output.toLowerCase().endsWith(".safetensors")) return;
   if (hasOnnxEnding(output) && hasOnnxEnding(like)) return;
   throw new UsageError(
     `${command}: cannot write ${output}; choose a name ending in .safetensors${hasOnnxEnding(like) ? " or .onnx" : ""}`,

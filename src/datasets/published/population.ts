@@ -2,6 +2,7 @@
 // choice among the checkpoints they hold.
 
 import { OptionError } from "../../core/errors.ts";
+import { noSuchName } from "../../core/nearest-name.ts";
 import { sizeOf } from "../../core/shapes.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import type { WeightDataset } from "../../train/dataset.ts";
@@ -63,9 +64,7 @@ export function chooseCandidates<T extends Candidate>(
   const known = Object.keys(candidates[0]?.columns ?? {});
   const unknown = wanted.find(([column]) => !known.includes(column));
   if (unknown !== undefined) {
-    throw new OptionError(
-      `there is no column "${unknown[0]}" to choose networks by, expected one of ${known.join(", ")}`,
-    );
+    throw new OptionError(noSuchName("column", unknown[0], known));
   }
   const fitting = candidates.filter(({ columns }) =>
     wanted.every(([column, value]) => columns[column] === value),

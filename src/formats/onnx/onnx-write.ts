@@ -155,3 +155,35 @@ export function withOutputs(bytes: Uint8Array, names: Iterable<string>): Uint8Ar
     if (!known.has(name)) outputs.push(create(ValueInfoProtoSchema, { name }));
   return toBinary(ModelProtoSchema, model);
 }
+
+/** A model some of whose initializers are inputs, with their types. */
+export interface OpenModel {
+  readonly bytes: Uint8Array;
+  readonly types: ReadonlyMap<string, "float32" | "float64">;
+}
+
+/** The model with these initializers as inputs instead; undefined where one is not a float tensor of the graph itself. */
+export function initializersAsInputs(
+  bytes: Uint8Array,
+  names: Iterable<string>,
+): OpenModel | undefined {
+  const model = decodeModel(bytes);
+  const { graph } = model;
+  if (graph === undefined) return undefined;
+  const known = new Map(graph.initializer.map((proto) => [proto.name, proto]));
+  const declared = new Set(graph.input.map(({ name }) => name));
+  const types = new Map<string, "float32" | "float64">();
+  for (const name of names) {
+    const proto = known.get(name);
+    const type = proto === undefined ? undefined : typeOfNumber(proto.dataType);
+    if (proto === undefined || (type !== "float32" && type !== "float64")) return undefined;
+    types.set(name, type);
+    if (declared.has(name)) continue;
+    const dim = proto.dims.map((size) => ({ value: { case: "dimValue" as const, value: size } }));
+    const tensorType = { elemType: proto.dataType, shape: { dim } };
+    const value = { case: "tensorType" as const, value: tensorType };
+    graph.input.push(create(ValueInfoProtoSchema, { name, type: { value } }));
+  }
+  graph.initializer = graph.initializer.filter(({ name }) => !types.has(name));
+  return { bytes: toBinary(ModelProtoSchema, model), types };
+}

@@ -22,14 +22,30 @@ export interface LeafScale {
   readonly carriedBy: (value: Value, dimension: number) => boolean;
 }
 
+/** Factors of a leaf: each is one number of either sign for every index. */
+export interface LeafFactors {
+  readonly count: number;
+  /** Which factor stands at the n-th place of the leaf in a dimension of a weight, and whether it divides; null for none. */
+  readonly at: (
+    weight: Value,
+    dimension: number,
+    place: number,
+  ) => { readonly factor: number; readonly power: -1 | 1 } | null;
+  /** Whether a dimension of a value changes with one of them. */
+  readonly carriedBy: (value: Value, dimension: number) => boolean;
+}
+
 export interface SpecSource {
   readonly weights: readonly Value[];
   readonly names: ReadonlyMap<Atom, string>;
   readonly parents: ReadonlyMap<Atom, Atom>;
   readonly scales: ReadonlyMap<Atom, LeafScale>;
+  readonly factors: ReadonlyMap<Atom, LeafFactors>;
 }
 
-export function buildSpec({ weights, names, parents, scales }: SpecSource): SymmetrySpec {
+export function buildSpec(source: SpecSource): SymmetrySpec {
+  const { weights, names, parents, scales } = source;
+  const factors = namedFactors(source);
   const axes = [...names].map(([leaf, name]): [string, Axis] => {
     const parent = parents.get(leaf);
     const within = parent === undefined ? undefined : names.get(parent);
@@ -42,15 +58,23 @@ export function buildSpec({ weights, names, parents, scales }: SpecSource): Symm
     };
     return [name, Object.freeze(axis)];
   });
+  for (const [leaf, own] of factors)
+    for (const name of own.names) {
+      const factor: Axis = { size: 1, group: "general-linear", within: names.get(leaf) ?? "" };
+      axes.push([name, Object.freeze(factor)]);
+    }
   const tensors = weights.map((value): [string, TensorSpec] => {
     const dims = value.dims.map((dim, dimension) => {
       const places = new Map<Atom, number>();
-      const powerOf = (leaf: Atom) => {
+      const powersOf = (leaf: Atom): Powers => {
         const place = places.get(leaf) ?? 0;
         places.set(leaf, place + 1);
-        return scales.get(leaf)?.power(value, dimension, place) ?? 1;
+        const own = factors.get(leaf);
+        const found = own?.at(value, dimension, place) ?? null;
+        const factor = found && { name: own?.names[found.factor] ?? "", power: found.power };
+        return { own: scales.get(leaf)?.power(value, dimension, place) ?? 1, factor };
       };
-      return expressionOf(dim, names, powerOf);
+      return expressionOf(dim, names, powersOf);
     });
     return [
       value.name,
@@ -60,18 +84,44 @@ export function buildSpec({ weights, names, parents, scales }: SpecSource): Symm
   return sealSpec({ axes: frozenRecord(axes), tensors: frozenRecord(tensors) });
 }
 
+/** By which powers a leaf transforms at one place. */
+interface Powers {
+  readonly own: -1 | 0 | 1;
+  readonly factor: { readonly name: string; readonly power: -1 | 1 } | null;
+}
+
+const plainPowers: Powers = { own: 1, factor: null };
+
+/** Factors under the names of their leaves, numbered where a leaf has several. */
+function namedFactors({ names, factors }: SpecSource) {
+  const taken = new Set(names.values());
+  return new Map(
+    [...factors].flatMap(([leaf, own]) => {
+      const base = names.get(leaf);
+      if (base === undefined) return [];
+      const named = Array.from({ length: own.count }, (_, i) => {
+        let name = i === 0 ? `${base}.factor` : `${base}.factor_${i + 1}`;
+        while (taken.has(name)) name += "_";
+        taken.add(name);
+        return name;
+      });
+      return [[leaf, { ...own, names: named }] as const];
+    }),
+  );
+}
+
 /** How the atoms of computed values are read: with the leaves that tensors have. */
 export interface ValueSource extends Omit<SpecSource, "weights"> {
   readonly rebuild: (atom: Atom) => Atom;
 }
 
 /**
- * The axes of every dimension of a computed value; null when it holds a moving leaf that no tensor has as a whole, or
- * when signs of one of its axes are lost in it (a square has none).
+ * The axes of every dimension of a computed value; null when it holds a moving leaf that no tensor has as a whole, when
+ * signs of one of its axes are lost in it (a square has none), or when it has a factor that may be negative.
  */
 export function axesOfValue(
   value: Value,
-  { names, scales, rebuild }: ValueSource,
+  { names, scales, factors, rebuild }: ValueSource,
 ): readonly AxisExpression[] | null {
   const dims = value.dims.map(rebuild);
   for (const [dimension, dim] of dims.entries()) {
@@ -79,28 +129,36 @@ export function axesOfValue(
       if (!leaf.fixed && !names.has(leaf)) return null;
       const scale = scales.get(leaf);
       if (scale?.scale === "sign" && !scale.carriedBy(value, dimension)) return null;
+      if (factors.get(leaf)?.carriedBy(value, dimension) === true) return null;
     }
   }
   const kept = dims.every(({ size }, i) => size === value.dims[i].size);
-  return kept ? dims.map((dim) => expressionOf(dim, names, () => 1)) : null;
+  return kept ? dims.map((dim) => expressionOf(dim, names, () => plainPowers)) : null;
 }
 
 /** The expression of an atom; leaves without a name are plain sizes, and neighbouring plain sizes become one. */
 function expressionOf(
   atom: Atom,
   names: ReadonlyMap<Atom, string>,
-  powerOf: (leaf: Atom) => -1 | 0 | 1,
+  powersOf: (leaf: Atom) => Powers,
 ): AxisExpression {
   const root = find(atom);
   if (root.parts === null) {
     const name = names.get(root);
     if (name === undefined) return { kind: "block", size: root.size };
-    const power = powerOf(root);
-    return { kind: "axis", name, inverse: power === -1, ...(power === 0 && { still: true }) };
+    const { own, factor } = powersOf(root);
+    const axis = (of: string, power: -1 | 0 | 1): AxisExpression => ({
+      kind: "axis",
+      name: of,
+      inverse: power === -1,
+      ...(power === 0 && { still: true }),
+    });
+    if (factor === null) return axis(name, own);
+    return productOf([axis(name, own), axis(factor.name, factor.power)]);
   }
   if (root.parts.kind === "product")
-    return mergeFactors(factorsOf(root).map((part) => expressionOf(part, names, powerOf)));
-  return mergeTerms(root.parts.parts.map((part) => expressionOf(part, names, powerOf)));
+    return mergeFactors(factorsOf(root).map((part) => expressionOf(part, names, powersOf)));
+  return mergeTerms(root.parts.parts.map((part) => expressionOf(part, names, powersOf)));
 }
 
 function mergeFactors(factors: readonly AxisExpression[]): AxisExpression {

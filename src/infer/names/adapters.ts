@@ -2,6 +2,7 @@
 // follow from those of the weight.
 
 import { axesIn, type Reading } from "./spec-builder.ts";
+import { isFactor } from "../../symmetry/types.ts";
 import type { SpecBuilder } from "./template.ts";
 
 /** Both matrices of an adapter, as libraries name them behind the name of the layer. */
@@ -38,11 +39,18 @@ export function readBeside(builder: SpecBuilder, { axes, assigned }: Reading): v
       const own = builder.peek(name + scale);
       if (own === undefined || own[0] !== shape[0] || own.length > 2) continue;
       if (own.length === 2 && own[1] !== 1) continue;
+      // A factor would have to be stored in the scales, whose number format is not known.
+      for (const axis of axesIn(texts)) if (isFactorIn(axes, axis)) builder.fix(axis);
       if (axesIn(texts).some((axis) => axes.get(axis)?.group === "general-linear")) continue;
       builder.assign(name + scale, own.length === 1 ? [texts[0]] : [texts[0], "1"]);
     }
   }
 }
+
+const isFactorIn = (axes: Reading["axes"], name: string): boolean => {
+  const axis = axes.get(name);
+  return axis !== undefined && isFactor(axis);
+};
 
 /** W + B A: any invertible matrix may stand between B and A. */
 function readAdapter(

@@ -75,7 +75,7 @@ export function inferSpecFromNames(
   const networks = covered.map(({ template, place, part }): NetworkPlace => ({
     template,
     place,
-    facts: { ...(part && factsFromConfig(part)), ...told },
+    facts: { ...(part && factsFromConfig(part)), ...kindOf(part), ...told },
   }));
   const read = readNetworks(networks, renamed);
   const stored = new Map([...plain].map(([name, to]) => [to, name]));
@@ -86,6 +86,11 @@ export function inferSpecFromNames(
     unknown: Object.freeze(read.unknown.map((name) => stored.get(name) ?? name)),
   });
 }
+
+const kindOf = (part: unknown): Pick<ModelFacts, "modelType"> => {
+  const modelType = modelTypeOf(part);
+  return modelType === undefined ? {} : { modelType };
+};
 
 const otherKind = ({ family, modelTypes }: Template, config: unknown) =>
   new UnsupportedError(

@@ -11,6 +11,7 @@ import {
   settleHeadless,
   warnWithoutHeads,
 } from "./attention.ts";
+import { readGains, readGated } from "./factors.ts";
 import type { Attention, Block, FamilyTable, Line, Style, Width } from "./table.ts";
 import {
   countLayers,
@@ -22,7 +23,7 @@ import {
 } from "./template.ts";
 
 /** The template that reads names by a table. */
-export function templateOf({ styles, ...named }: FamilyTable): Template {
+export function templateOf({ styles, plainGains = [], ...named }: FamilyTable): Template {
   const stylesAt = (names: ReadonlySet<string>, prefix: string) =>
     styles.filter(
       ({ anchors, without = [] }) =>
@@ -44,7 +45,8 @@ export function templateOf({ styles, ...named }: FamilyTable): Template {
     read(builder: SpecBuilder, { prefix }: Place) {
       const found = stylesAt(new Set(builder.names), prefix);
       const own = found.find(({ tall }) => tall === undefined || isTall(builder, prefix + tall));
-      readStyle(builder, own ?? found[0] ?? styles[0], prefix);
+      const hasPlainGains = plainGains.includes(builder.facts.modelType ?? "");
+      readStyle(builder, own ?? found[0] ?? styles[0], prefix, hasPlainGains);
     },
   });
 }
@@ -58,6 +60,8 @@ const isTall = (builder: SpecBuilder, name: string): boolean => {
 interface Scope {
   readonly builder: SpecBuilder;
   readonly style: Style;
+  /** Norms multiply by their gains as they are stored. */
+  readonly hasPlainGains: boolean;
   /** The prefix of the network. */
   readonly root: string;
   readonly prefix: string;
@@ -67,10 +71,16 @@ interface Scope {
   readonly attention: ReadonlyMap<string, AttentionAxes>;
 }
 
-function readStyle(builder: SpecBuilder, style: Style, prefix: string): void {
+function readStyle(
+  builder: SpecBuilder,
+  style: Style,
+  prefix: string,
+  hasPlainGains: boolean,
+): void {
   const scope: Scope = {
     builder,
     style,
+    hasPlainGains,
     root: prefix,
     prefix,
     local: "",
@@ -113,8 +123,11 @@ function readBlocks(scope: Scope, block: Block): number {
   return count;
 }
 
-function readBlock(scope: Scope, { attention = [], lines, blocks = [], ignore = [] }: Block): void {
-  const { builder, prefix } = scope;
+function readBlock(
+  scope: Scope,
+  { attention = [], lines, gated = [], gains = [], blocks = [], ignore = [] }: Block,
+): void {
+  const { builder, prefix, local, hasPlainGains } = scope;
   const found = attention.flatMap((one) => {
     const axes = readAttention(scope, one);
     return axes === undefined ? [] : [[one.name, axes] as const];
@@ -125,6 +138,8 @@ function readBlock(scope: Scope, { attention = [], lines, blocks = [], ignore = 
   if (found.length < attention.length) return;
   for (const line of lines) readLine(inside, line);
   for (const one of attention) readNorms(inside, one);
+  readGated(builder, prefix, local, gated);
+  if (hasPlainGains) readGains(builder, prefix, local, gains);
   for (const block of blocks) readBlocks(inside, block);
   for (const name of ignore) builder.ignore(prefix + name);
 }
@@ -287,12 +302,22 @@ function declareIn(
 function readHeads(scope: Scope): void {
   const { builder, style, prefix } = scope;
   let found = style.more?.(builder, prefix) ?? false;
+  const hasOthers = found;
+  const readers: string[] = [];
   for (const lines of style.heads ?? []) {
     const at = prefixesAround(prefix).find((around) => builder.has(around + lines[0].tensor));
     if (at === undefined) continue;
     found = true;
     for (const line of lines) readLine({ ...scope, prefix: at }, line);
+    readers.push(at + lines[0].tensor);
   }
+  const { lastNorm } = style;
+  if (scope.hasPlainGains && lastNorm !== undefined && !hasOthers && builder.facts.tied !== true)
+    builder.factor(lastNorm, {
+      times: [`${prefix}${lastNorm}.weight`, 0],
+      with: [[`${prefix}${lastNorm}.bias`, 0]],
+      over: readers.map((name) => [name, 1]),
+    });
   const { axis, tie = false } = style.output;
   if (!found) settleHeadless(builder, filled(axis, scope.numbers), tie);
 }

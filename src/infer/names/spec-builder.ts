@@ -8,7 +8,14 @@ import {
   parseAxisExpression,
 } from "../../symmetry/expression.ts";
 import type { Axis } from "../../symmetry/types.ts";
-import type { AxisView, SpecBuilder, ModelFacts, NamedShape } from "./template.ts";
+import type {
+  AxisView,
+  FactorPlaces,
+  ModelFacts,
+  NamedShape,
+  SpecBuilder,
+  TensorDimension,
+} from "./template.ts";
 
 /** What a template left on its builder. */
 export interface Reading {
@@ -55,7 +62,12 @@ export function openBuilder(
     seen: (axis: string, by: AxisView) => void views.set(axis, by),
   };
   const assignments = assignmentsOn({ shapes, axes, assigned, problem });
-  const builder: SpecBuilder = { ...look, ...assignments, ...declarationsOn(axes, problem) };
+  const builder: SpecBuilder = {
+    ...look,
+    ...assignments,
+    ...declarationsOn(axes, problem),
+    factor: (name, places) => addFactor({ axes, assigned }, shapes, name, places),
+  };
   const left = { axes, assigned, ignored, layers, views, problems, contradictions, warnings };
   return { builder, reading: left };
 }
@@ -86,6 +98,28 @@ export const fixed = ({ size, within }: Axis): Axis => ({
   group: "fixed",
   ...(within !== undefined && { within }),
 });
+
+/** Puts a factor into the expressions of tensors, where all of them have its axis alone. */
+function addFactor(
+  { axes, assigned }: Pick<Reading, "axes" | "assigned">,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  name: string,
+  places: FactorPlaces,
+): void {
+  const here = ([tensor]: TensorDimension) => shapes.has(tensor);
+  const textAt = ([tensor, dimension]: TensorDimension) => assigned.get(tensor)?.[dimension];
+  const times = [places.times, ...places.with.filter(here)];
+  const over = places.over.filter(here);
+  const axis = textAt(places.times);
+  const group = axis === undefined ? undefined : axes.get(axis)?.group;
+  if (axis === undefined || group !== "permutation" || over.length === 0 || axes.has(name)) return;
+  if ([...times, ...over].some((place) => textAt(place) !== axis)) return;
+  axes.set(name, { size: 1, group: "general-linear", within: axis });
+  const put = ([tensor, dimension]: TensorDimension, factor: string) =>
+    assigned.set(tensor, (assigned.get(tensor) ?? []).with(dimension, `${axis} * ${factor}`));
+  for (const place of times) put(place, name);
+  for (const place of over) put(place, `${name}^-1`);
+}
 
 interface AssignmentParts {
   readonly shapes: ReadonlyMap<string, readonly number[]>;

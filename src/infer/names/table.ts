@@ -1,6 +1,7 @@
 // A family as a table: which tensors its layers have and along which axes they lie. The words of the table are made here;
 // read-table.ts reads it. One more family is one more table.
 
+import type { Gain, Gated } from "./factors.ts";
 import type { SpecBuilder } from "./template.ts";
 
 /**
@@ -65,6 +66,8 @@ export interface Block {
   readonly scope: string;
   readonly lines: readonly Line[];
   readonly attention?: readonly Attention[];
+  readonly gated?: readonly Gated[];
+  readonly gains?: readonly Gain[];
   readonly blocks?: readonly Block[];
   readonly ignore?: readonly string[];
   /** A network of the family may have none. @default false */
@@ -85,6 +88,8 @@ export interface Style {
   readonly heads?: readonly (readonly Line[])[];
   /** Axes that leave the network where there is no head; `tie` where the token embedding may be the head. */
   readonly output: { readonly axis: string; readonly tie?: boolean };
+  /** The norm that only heads read, where the embedding is none. */
+  readonly lastNorm?: string;
   /** Tensors that carry no symmetry. */
   readonly ignore?: readonly string[];
   /** What stands in the way of this style: tensors that another one has. */
@@ -101,6 +106,8 @@ export interface FamilyTable {
   readonly family: string;
   readonly covers: string;
   readonly modelTypes: readonly string[];
+  /** Of these, the kinds whose norms multiply by their gains as they are stored. @default none */
+  readonly plainGains?: readonly string[];
   readonly styles: readonly Style[];
 }
 

@@ -20,6 +20,8 @@ export interface ModelFacts {
   readonly sides?: { readonly encoder?: number; readonly decoder?: number };
   /** Whether a language model without an output matrix uses its token embedding for it. */
   readonly tied?: boolean;
+  /** What kind of model a config says it is, as `llama`: tells how norms use their gains. */
+  readonly modelType?: string;
   /** Whether every head weighs distances by a slope of its own (ALiBi), so that their order is fixed. */
   readonly alibi?: boolean;
   /** Activation of the plain families (`mlp`, `cnn`): with it their axes also get a scale part. */
@@ -57,6 +59,16 @@ export interface Template {
  */
 export type AxisView = "head" | "position";
 
+/** A dimension of a tensor. */
+export type TensorDimension = readonly [tensor: string, dimension: number];
+
+/** Where a factor stands. */
+export interface FactorPlaces {
+  readonly times: TensorDimension;
+  readonly with: readonly TensorDimension[];
+  readonly over: readonly TensorDimension[];
+}
+
 /** What a template of a family reads tensors from, and declares axes with. */
 export interface SpecBuilder {
   readonly facts: ModelFacts;
@@ -75,6 +87,11 @@ export interface SpecBuilder {
   assign(name: string, axes: readonly string[]): void;
   /** Claims it if it is there. */
   assignIf(name: string, axes: readonly string[]): boolean;
+  /**
+   * One factor of either sign for every index of an axis: it multiplies these dimensions and divides those. Only where all of them
+   * are that axis and nothing else; tensors that are not there are left out.
+   */
+  factor(name: string, places: FactorPlaces): void;
   /** Explains a tensor that carries no symmetry: counters, masks, tables of positions. */
   ignore(name: string): void;
   /** Names a layer: what begins with this prefix is inside it. A tensor in it that nobody knows holds its axes still. */

@@ -10,7 +10,7 @@ import {
   productOf,
   sumOf,
 } from "../index-sets/atoms.ts";
-import type { LeafScale } from "../assembly/build-spec.ts";
+import type { LeafFactors, LeafScale } from "../assembly/build-spec.ts";
 import type { Dependence } from "./dependence.ts";
 import type { Value } from "../walk/value.ts";
 
@@ -18,6 +18,7 @@ export interface Merged {
   readonly weights: readonly Value[];
   readonly parents: ReadonlyMap<Atom, Atom>;
   readonly scales: ReadonlyMap<Atom, LeafScale>;
+  readonly factors: ReadonlyMap<Atom, LeafFactors>;
 }
 
 export interface Rebuilt extends Merged {
@@ -27,7 +28,7 @@ export interface Rebuilt extends Merged {
 
 /** The same weights, parents and scales with mergeable pairs replaced by one leaf each. */
 export function mergeLeaves(source: Merged, dependence: Dependence): Rebuilt {
-  const { weights, parents, scales } = source;
+  const { weights, parents, scales, factors } = source;
   const next = adjacentPairs(weights);
   const children = new Map<Atom, Atom[]>();
   for (const [leaf, parent] of parents)
@@ -64,17 +65,25 @@ export function mergeLeaves(source: Merged, dependence: Dependence): Rebuilt {
     const merged = whole.get(leaf)?.leaf ?? leaf;
     newParents.set(merged, standsFor.get(parent) ?? parent);
   }
+  const original = (weight: Value): Value => originals.get(weight) ?? weight;
   const newScales = new Map(
     [...scales].map(([leaf, scale]): [Atom, LeafScale] => {
-      const power: LeafScale["power"] = (weight, dimension, place) =>
-        scale.power(originals.get(weight) ?? weight, dimension, place);
+      const power: LeafScale["power"] = (weight, ...place) =>
+        scale.power(original(weight), ...place);
       return [standsFor.get(leaf) ?? leaf, { ...scale, power }];
+    }),
+  );
+  const newFactors = new Map(
+    [...factors].map(([leaf, own]): [Atom, LeafFactors] => {
+      const at: LeafFactors["at"] = (weight, ...place) => own.at(original(weight), ...place);
+      return [standsFor.get(leaf) ?? leaf, { ...own, at }];
     }),
   );
   return {
     weights: rebuilt,
     parents: newParents,
     scales: newScales,
+    factors: newFactors,
     rebuild: (atom) => rebuild(atom, whole),
   };
 }

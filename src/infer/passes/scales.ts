@@ -2,10 +2,11 @@
 // place it has in a tensor of the file can scale, by the factor or by its inverse.
 
 import { type Atom, find, leavesOf } from "../index-sets/atoms.ts";
-import type { LeafScale } from "../assembly/build-spec.ts";
-import type { Exponents } from "./exponents.ts";
+import type { LeafFactors, LeafScale } from "../assembly/build-spec.ts";
+import { factorsOf } from "./factors.ts";
 import { noPlaces, placesOf, type ValuePlaces } from "./places.ts";
-import { followScaling, placedFacts, type Way } from "./scaling.ts";
+import { placeKey, qualifying } from "./qualifying.ts";
+import { followScaling, type PlacedFact, placedFacts, type Way } from "./scaling.ts";
 import type { Fact, Value } from "../walk/value.ts";
 
 /**
@@ -18,12 +19,45 @@ export function scalesOf(
   weights: readonly Value[],
   facts: readonly Fact[],
   enclosing: ReadonlySet<Atom> = new Set(),
-): Map<Atom, LeafScale> {
+): FoundScales {
+  const places = placesOf();
+  const placed = placedFacts(facts, places);
+  const scales = wholeScales({ weights, facts, placed, enclosing, places });
+  const unknowns = followScaling(placed, places, "factor", weights);
+  // Bases and signs stay; positive factors may turn out to be factors of either sign.
+  const settled = new Map([...scales].filter(([, { scale }]) => scale !== "positive"));
+  const found = qualifying(weights, places, unknowns, settled);
+  const factors = factorsOf(found, { places, unknowns, enclosing, scales });
+  for (const leaf of factors.keys()) scales.delete(leaf);
+  return { scales, factors };
+}
+
+/** What leaves carry besides permutations. */
+export interface FoundScales {
+  /** The one scale part or basis of a leaf. */
+  readonly scales: ReadonlyMap<Atom, LeafScale>;
+  /** Factors beside it, or instead of it. */
+  readonly factors: ReadonlyMap<Atom, LeafFactors>;
+}
+
+interface ScaleSource {
+  readonly weights: readonly Value[];
+  readonly facts: readonly Fact[];
+  readonly placed: readonly PlacedFact[];
+  readonly enclosing: ReadonlySet<Atom>;
+  readonly places: (value: Value) => ValuePlaces;
+}
+
+function wholeScales({
+  weights,
+  facts,
+  placed,
+  enclosing,
+  places,
+}: ScaleSource): Map<Atom, LeafScale> {
   const found = new Map<Atom, LeafScale>();
   const summed = summedLeaves(facts);
-  const places = placesOf();
   const odd = facts.some((fact) => fact.kind === "pointwise" && fact.law === "odd");
-  const placed = placedFacts(facts, places);
   const ways: readonly Way[] = [
     "general-linear",
     "positive",
@@ -42,7 +76,7 @@ export function scalesOf(
       if (way === "partly positive" && (encloses || (summed.has(leaf) && scaled.roots.size > 1)))
         continue;
       const power: LeafScale["power"] = (weight, dimension, place) =>
-        scaled.powers.get(weight)?.get(placeKey(dimension, place)) ?? 1;
+        scaled.powers.get(weight)?.get(placeKey(dimension, place))?.power ?? 1;
       const carriedBy: LeafScale["carriedBy"] = (value, dimension) => {
         const { leaves, first } = places(value).dims[dimension] ?? noPlaces;
         return !leaves.some((one, i) => one === leaf && unknowns.isZero(first + i));
@@ -61,94 +95,6 @@ function leafScale(
   if (way === "general-linear") return { group: way, power, carriedBy };
   const scale = way === "sign" || way === "parity" ? "sign" : "positive";
   return { group: "permutation", scale, power, carriedBy };
-}
-
-interface Powers {
-  readonly powers: Map<Value, Map<number, -1 | 0 | 1>>;
-  /** Linked sets that scale, each by a factor of its own. */
-  readonly roots: Set<number>;
-  /** Every place of the leaf scales. */
-  whole: boolean;
-}
-
-/** The place of a leaf in a dimension as one number: a dimension has less than 2^32 leaves. */
-const placeKey = (dimension: number, place: number): number => dimension * 2 ** 32 + place;
-
-/** Leaves that scale at some place in a weight and are not known yet, with the power of each place. */
-function qualifying(
-  weights: readonly Value[],
-  places: (value: Value) => ValuePlaces,
-  unknowns: Exponents,
-  known: ReadonlyMap<Atom, LeafScale>,
-): Map<Atom, Powers> {
-  const found = new Map<Atom, Powers>();
-  const moving = movingLeaves(weights, places, unknowns, known);
-  if (moving.size === 0) return found;
-  const ranked = weights
-    .map((value, i) => ({ value, i }))
-    .sort((a, b) => a.value.dims.length - b.value.dims.length || a.i - b.i)
-    .map(({ value }) => value);
-  const facing = facingOf(ranked, places, unknowns);
-  for (const value of ranked) {
-    for (const [dimension, { leaves, first }] of places(value).dims.entries()) {
-      const counts = new Map<Atom, number>();
-      for (const [i, leaf] of leaves.entries()) {
-        if (!moving.has(leaf)) continue;
-        const place = counts.get(leaf) ?? 0;
-        counts.set(leaf, place + 1);
-        const root = unknowns.root(first + i);
-        const own = unknowns.isZero(root) ? 0 : (facing.get(root) ?? 0);
-        const power = own === 0 ? 0 : unknowns.factor(first + i) / own > 0 ? 1 : -1;
-        const powers = found.get(leaf) ?? { powers: new Map(), roots: new Set(), whole: true };
-        const inValue = powers.powers.get(value) ?? new Map<number, -1 | 0 | 1>();
-        powers.powers.set(value, inValue.set(placeKey(dimension, place), power));
-        if (power === 0) powers.whole = false;
-        else powers.roots.add(root);
-        found.set(leaf, powers);
-      }
-    }
-  }
-  for (const [leaf, { roots }] of found) if (roots.size === 0) found.delete(leaf);
-  return found;
-}
-
-/** Leaves that are not known yet, with an exponent that is not 0 at some place in a weight. */
-function movingLeaves(
-  weights: readonly Value[],
-  places: (value: Value) => ValuePlaces,
-  unknowns: Exponents,
-  known: ReadonlyMap<Atom, LeafScale>,
-): Set<Atom> {
-  const moving = new Set<Atom>();
-  for (const value of weights) {
-    const { leaves, first } = places(value).all;
-    for (const [i, leaf] of leaves.entries())
-      if (!unknowns.isZero(first + i) && !known.has(leaf)) moving.add(leaf);
-  }
-  return moving;
-}
-
-/**
- * The factor of the first place seen of every linked set, which scales by the factor itself; 0 where other places scale by
- * another power than that or its inverse.
- */
-function facingOf(
-  ranked: readonly Value[],
-  places: (value: Value) => ValuePlaces,
-  unknowns: Exponents,
-): Map<number, number> {
-  const facing = new Map<number, number>();
-  for (const value of ranked) {
-    const { leaves, first: start } = places(value).all;
-    for (let unknown = start; unknown < start + leaves.length; unknown++) {
-      const root = unknowns.root(unknown);
-      const factor = unknowns.factor(unknown);
-      const first = facing.get(root) ?? factor;
-      const fits = Math.abs(Math.abs(factor) - Math.abs(first)) < 1e-9;
-      facing.set(root, fits ? first : 0);
-    }
-  }
-  return facing;
 }
 
 /** Leaves of sums of two values that both depend on the input: residual streams, whose matrices weights rarely span. */

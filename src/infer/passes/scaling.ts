@@ -15,9 +15,9 @@ import { type Fact, type PointwiseLaw, shapeOfValue, type Value } from "../walk/
 
 /**
  * `parity` is `sign` where a place and its inverse are not told apart. `partly positive` is `positive` where products of
- * values that both scale are looked into.
+ * values that both scale are looked into; `factor` is the same for factors of either sign, which pass what is linear only.
  */
-export type Way = "positive" | "sign" | "parity" | "general-linear" | "partly positive";
+export type Way = "positive" | "sign" | "parity" | "general-linear" | "partly positive" | "factor";
 
 const isPositive = (way: Way): boolean => way === "positive" || way === "partly positive";
 
@@ -124,7 +124,7 @@ export function followScaling(
     }
   }
   const sums = sumsOf(solve.products);
-  if (way === "partly positive")
+  if (way === "partly positive" || way === "factor")
     settleSums(sums, solve.unknowns, () => supportOf(solve.unknowns, places, weights));
   else settle(sums, solve.unknowns);
   return solve.unknowns;

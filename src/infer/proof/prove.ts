@@ -9,13 +9,16 @@ import { decodeTensor } from "../../formats/onnx/onnx-tensor.ts";
 import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
 import { modelWriter } from "../../formats/onnx/onnx-write.ts";
 import { actOn, actOnTensor } from "../../symmetry/act.ts";
-import { movingAxes, sampleElement } from "../../symmetry/element.ts";
+import { type GroupElement, movingAxes, sampleElement } from "../../symmetry/element.ts";
 import { axesOfExpression } from "../../symmetry/expression.ts";
 import type { SymmetrySpec, TensorSpec } from "../../symmetry/types.ts";
 import { difference, isFinite, scalesOf, minScale } from "./output-difference.ts";
 import { jitter, shuffleTensor } from "./control.ts";
 import type { Executor, ModelArray } from "../../runtime/executor.ts";
 import type { Inference } from "../infer.ts";
+import type { AxisProof } from "./axis-proof.ts";
+import { manyAxes, proveInGroups } from "./prove-groups.ts";
+import { openRuns } from "./weights-as-inputs.ts";
 import { type Setting, workingSettings } from "./working-inputs.ts";
 
 export interface ProveOptions {
@@ -25,16 +28,6 @@ export interface ProveOptions {
   readonly tolerance?: number;
   /** Inputs to run on instead of random ones. */
   readonly inputs?: Readonly<Record<string, ModelArray>>;
-}
-
-/** What the action on one axis did to the outputs. */
-export interface AxisProof {
-  readonly axis: string;
-  /** Difference of the outputs after the action, relative to their largest entry. */
-  readonly error: number;
-  readonly holds: boolean;
-  /** The action on one tensor alone: which, and how far the outputs moved; null when no tensor alone had an effect. */
-  readonly control: { readonly tensor: string; readonly error: number } | null;
 }
 
 /** A spec put to the test on the file itself: what every axis came to, and the verdict. */
@@ -82,13 +75,21 @@ export async function proveSpec(
     if (!isSeen(name))
       warnings.push(`output "${name}" is almost 0 on random inputs and is left out`);
   }
+  const moving = movingAxes(spec);
+  const prove = (names: readonly string[]) =>
+    proveAxes(prepared, { spec, axes: names, seed, tolerance, isRounding });
   const axes: AxisProof[] = [];
-  for (const axis of movingAxes(spec))
-    axes.push(await proveAxis(prepared, { spec, axis, seed, tolerance, isRounding }));
+  if (moving.length >= manyAxes) {
+    axes.push(...(await proveInGroups(moving, prove)));
+    warnings.push(
+      `${moving.length} axes were acted on in groups, one control a group; groups that do not hold are taken apart`,
+    );
+  } else for (const axis of moving) axes.push({ axis, ...(await prove([axis])) });
   const everything = sampleElement(spec, deriveSeed(seed, "prove all"));
   const together = axes.length === 0 ? 0 : await errorOf(actOn(spec, everything, weights));
   const seen = outputs.some(isSeen);
   const holds = (await isRounding(together)) && axes.every((proof) => proof.holds);
+  await prepared.close();
   return Object.freeze({
     verdict: axes.length === 0 || !seen ? "nothing to prove" : holds ? "proved" : "refuted",
     seed,
@@ -107,6 +108,7 @@ interface PreparedModel {
   readonly settings: readonly Setting[];
   /** Largest difference of outputs from the untouched ones after these weights changed, relative to the scales. */
   readonly errorOf: (changed: Weights) => Promise<number>;
+  readonly close: () => Promise<void>;
   /** Grows while the proof goes on. */
   readonly warnings: string[];
 }
@@ -125,14 +127,20 @@ async function prepareModel(
     : givenSetting(executor, bytes, given));
   const write = modelWriter(bytes);
   const kept = frozenRecord([...aliases.keys()].map((name) => [name, weights[name]] as const));
+  // Aliases are no initializers yet; few axes are proved on files as they are.
+  const isLarge = movingAxes(spec).length >= manyAxes && aliases.size === 0;
+  const runs = isLarge ? await openRuns(bytes, weights, executor, settings[0]) : undefined;
   const errorOf = async (changed: Weights): Promise<number> => {
-    const model = write({ ...kept, ...changed });
+    const model = runs === undefined ? write({ ...kept, ...changed }) : bytes;
     let error = 0;
-    for (const { inputs, untouched, scales } of settings)
-      error = Math.max(error, difference(untouched, await executor.run(model, inputs), scales));
+    for (const { inputs, untouched, scales } of settings) {
+      const outputs = await (runs?.run(changed, inputs) ?? executor.run(model, inputs));
+      error = Math.max(error, difference(untouched, outputs, scales));
+    }
     return error;
   };
-  return { weights, settings, errorOf, warnings: [] };
+  const close = async () => runs?.close();
+  return { weights, settings, errorOf, close, warnings: [] };
 }
 
 /** The model as it is on inputs that were given. @throws {UnsupportedError} when its outputs are not finite */
@@ -176,30 +184,34 @@ function roundingTest(
 
 interface AxisOptions {
   readonly spec: SymmetrySpec;
-  readonly axis: string;
+  readonly axes: readonly string[];
   readonly seed: number;
   readonly tolerance: number;
   readonly isRounding: (error: number) => Promise<boolean>;
 }
 
-/** Acts on one axis and compares outputs, with its control. */
-async function proveAxis(
+/** Acts on these axes at once and compares outputs, with a control. */
+async function proveAxes(
   { weights, errorOf, warnings }: PreparedModel,
-  { spec, axis, seed, tolerance, isRounding }: AxisOptions,
-): Promise<AxisProof> {
-  const acted = visibleAction(spec, weights, axis, deriveSeed(seed, "prove", axis));
+  { spec, axes, seed, tolerance, isRounding }: AxisOptions,
+): Promise<Omit<AxisProof, "axis">> {
+  const acted = visibleAction(spec, weights, axes, deriveSeed(seed, "prove", axes[0]));
+  const named =
+    axes.length === 1 ? `axis "${axes[0]}"` : `${axes.length} axes from "${axes[0]}" on`;
   if (acted === null) {
-    warnings.push(`axis "${axis}": every action leaves the tensors as they are (equal entries)`);
-    return { axis, error: 0, holds: true, control: null };
+    warnings.push(`${named}: every action leaves the tensors as they are (equal entries)`);
+    return { error: 0, holds: true, control: null };
   }
   const error = await errorOf(acted);
+  const holds = await isRounding(error);
+  if (axes.length > 1 && !holds) return { error, holds, control: null };
   const wanted = Math.min(tolerance, clearly * Math.max(error, rounding));
-  const control = await controlOf({ weights, acted, axis, seed, wanted, errorOf });
+  const control = await controlOf({ weights, acted, axis: axes[0], seed, wanted, errorOf });
   if (control === null)
     warnings.push(
-      `axis "${axis}": changing one tensor alone does not change the output; its weights may be dead`,
+      `${named}: changing one tensor alone does not change the output; its weights may be dead`,
     );
-  return { axis, error, holds: await isRounding(error), control };
+  return { error, holds, control };
 }
 
 function weightsOf(graph: OnnxGraph, names: readonly string[]): Weights {
@@ -212,25 +224,45 @@ function weightsOf(graph: OnnxGraph, names: readonly string[]): Weights {
   );
 }
 
-const mentions = ({ axes }: TensorSpec, axis: string): boolean =>
-  axes.some((expression) => axesOfExpression(expression).includes(axis));
+const mentions = ({ axes }: TensorSpec, wanted: ReadonlySet<string>): boolean =>
+  axes.some((expression) => axesOfExpression(expression).some((axis) => wanted.has(axis)));
 
-/** The tensors that an action on one axis changes, after it; null when no action is found that changes any. */
+/** The tensors that an action on these axes changes, after it; null when no action is found that changes any. */
 function visibleAction(
   spec: SymmetrySpec,
   weights: Weights,
-  axis: string,
+  axes: readonly string[],
   seed: number,
 ): Weights | null {
-  const names = Object.keys(spec.tensors).filter((name) => mentions(spec.tensors[name], axis));
+  const wanted = new Set(axes);
+  const names = Object.keys(spec.tensors).filter((name) => mentions(spec.tensors[name], wanted));
   for (let draw = 0; draw < maxDraws; draw++) {
-    const element = sampleElement(spec, deriveSeed(seed, draw), { axes: [axis] });
+    const element =
+      axes.length === 1
+        ? sampleElement(spec, deriveSeed(seed, draw), { axes })
+        : movingElement(spec, axes, deriveSeed(seed, draw));
     const acted = names
       .map((name) => [name, actOnTensor(spec, element, name, weights[name])] as const)
       .filter(([name, { data }]) => weights[name].data.some((x, i) => x !== data[i]));
     if (acted.length > 0) return frozenRecord(acted);
   }
   return null;
+}
+
+/** An element that moves every one of these axes. */
+function movingElement(spec: SymmetrySpec, axes: readonly string[], seed: number): GroupElement {
+  const moves = ({ permutations, scales, matrices }: GroupElement[string]) =>
+    permutations.some((p) => p.some((to, i) => to !== i)) ||
+    scales?.some((own) => own.some((s) => s !== 1)) === true ||
+    matrices !== undefined;
+  return Object.fromEntries(
+    axes.map((axis) => {
+      let action: GroupElement[string] | undefined;
+      for (let draw = 0; draw < maxDraws && (action === undefined || !moves(action)); draw++)
+        action = sampleElement(spec, deriveSeed(seed, axis, draw), { axes: [axis] })[axis];
+      return [axis, action] as const;
+    }),
+  ) as GroupElement;
 }
 
 interface ControlOptions {

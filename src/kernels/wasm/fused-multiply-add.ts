@@ -1,27 +1,47 @@
 // Whether the host multiplies and adds vectors in one instruction (relaxed SIMD), and how kernels multiply and add.
 
 import { writeModule } from "./assembler.ts";
-import { drop, type Instruction, op, vector } from "./instructions.ts";
+import { access, drop, i32, type Instruction, op, vector } from "./instructions.ts";
 
 /** How products round: once after multiplying and adding (fused multiply-add), or after each of the two. */
 export type Arithmetic = "fma" | "plain";
 
-/** What this host does, asked anew. */
-export function hostArithmetic(): Arithmetic {
+/** Whether this host accepts the instruction, asked anew. */
+function acceptsFused(): boolean {
   const module = writeModule({ pages: 1 });
   module.func("probe", [], ({ emit }) => {
     emit(drop(op("f32x4.relaxed_madd", vector(1), vector(1), vector(1))));
   });
-  return WebAssembly.validate(module.bytes()) ? "fma" : "plain";
+  return WebAssembly.validate(module.bytes());
 }
 
-let known: Arithmetic | undefined;
-
-/** Whether this host accepts fused multiply-add, asked once; the last bits of products depend on it. */
-export function hasFusedMultiplyAdd(): boolean {
-  known ??= hostArithmetic();
-  return known === "fma";
+/** Whether the instruction rounds once: a host without it in its processor accepts it, too. */
+function roundsOnce(): boolean {
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const module = writeModule({ pages: 1 });
+  const load = (offset: number) => access("v128.load", offset, i32(0));
+  module.func("probe", [], ({ emit }) => {
+    const sum = op("f32x4.relaxed_madd", load(0), load(16), load(32));
+    emit(access("v128.store", 48, i32(0), sum));
+  });
+  const numbers = new Float32Array(memory.buffer);
+  const factor = 1 + 2 ** -12;
+  numbers.fill(factor, 0, 8);
+  numbers.fill(-Math.fround(factor * factor), 8, 12);
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), {
+    host: { memory },
+  });
+  (exports["probe"] as () => void)();
+  return numbers[12] !== 0; // what rounding the product would lose, 2^-24
 }
+
+/** How products of this host round, asked anew by multiplying and adding; the last bits of all trained networks depend on it. */
+export const hostArithmetic = (): Arithmetic => (acceptsFused() && roundsOnce() ? "fma" : "plain");
+
+let known: boolean | undefined;
+
+/** Whether kernels of this host may use fused multiply-add, asked once; the last bits of products depend on it. */
+export const hasFusedMultiplyAdd = (): boolean => (known ??= acceptsFused());
 
 /** Bytes of the fused instruction; short modules that hold them ask whether there is one. */
 const fusedBytes = [0xfd, 0x85, 0x02];

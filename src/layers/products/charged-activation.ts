@@ -4,7 +4,7 @@
 import { nn, numpy as np } from "@jax-js/jax";
 import type { MergedSpec } from "../../plan/merge-tensors.ts";
 import type { AtomicTensor, LoweredSpec } from "../../symmetry/lower.ts";
-import { sliceAlong } from "../take-apart.ts";
+import { sliceAlong } from "../pack.ts";
 import { isRead, isWritten } from "../../symmetry/formula.ts";
 import { activate, type ActivationName, commutesWith } from "../pointwise/activation.ts";
 import { functionLayer, type StagedLayer } from "../layer-stack.ts";

@@ -2,7 +2,7 @@
 
 import { numpy as np } from "@jax-js/jax";
 import { concatenateAll } from "../pointwise/concatenate.ts";
-import { sliceAlong } from "../take-apart.ts";
+import { sliceAlong } from "../pack.ts";
 
 /** Features of at least so many columns are multiplied by themselves: joining them would only copy them. */
 const wide = 32;

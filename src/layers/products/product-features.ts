@@ -7,7 +7,7 @@ import { deriveSeed } from "../../core/random.ts";
 import { sizeOf } from "../../core/shapes.ts";
 import { concatenateAll } from "../pointwise/concatenate.ts";
 import { deriveOne, pullOne } from "./derive.ts";
-import { separateAtoms } from "../take-apart.ts";
+import { separateAtoms } from "../pack.ts";
 import type { MergedSpec } from "../../plan/merge-tensors.ts";
 import type { AtomicTensor, LoweredSpec } from "../../symmetry/lower.ts";
 import { coefficientShape, isRead, type Formula } from "../../symmetry/formula.ts";

@@ -17,9 +17,9 @@ export interface EngineOptions {
 
 let started: { threads: number; ready: Promise<void> } | undefined;
 
-async function start(asked: number | undefined): Promise<void> {
-  const threads = asked ?? 1;
-  offerNodeThreads(asked);
+async function start(requested: number | undefined): Promise<void> {
+  const threads = requested ?? 1;
+  offerNodeThreads(requested);
   if (threads > 1) await withThreads(threads, () => import("@jax-js/jax"));
   const { startEngine: startLoaded } = await import("../../engine/start.ts");
   await startLoaded();

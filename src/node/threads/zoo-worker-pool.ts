@@ -12,7 +12,7 @@ export function workerPool(workers: number, entry: URL = workerEntry("zoo-worker
   const pool = threadPool<ShardRequest, Uint8Array>(workers, entry);
   return {
     width: workers,
-    train: async (request, signal) => {
+    run: async (request, signal) => {
       const bytes = await pool.run(request, { signal });
       return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     },

@@ -2,7 +2,7 @@
 
 import { jit, numpy as np } from "@jax-js/jax";
 import { OptionError } from "../../core/errors.ts";
-import { didYouMean } from "../../core/nearest-name.ts";
+import { noSuchName } from "../../core/nearest-name.ts";
 import { disposeArrays } from "../../engine/arrays.ts";
 import type { Params } from "../../models/model.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
@@ -108,7 +108,7 @@ export const handMadeNames = (): readonly string[] => Object.keys(handMadeOnes);
 export function handMadeEntry(name: string): OptimizerEntry {
   if (Object.hasOwn(handMadeOnes, name)) return handMadeOnes[name]();
   throw new OptionError(
-    `evaluateOptimizers: there is no optimizer "${name}"${didYouMean(name, handMadeNames())}; expected one of ${handMadeNames().join(", ")}, or a file of theta`,
+    `evaluateOptimizers: ${noSuchName("optimizer", name, handMadeNames())}, or a file of theta`,
   );
 }
 

@@ -6,7 +6,7 @@ import { jit, numpy as np } from "@jax-js/jax";
 import { deriveSeed } from "../../core/random.ts";
 import type { ArrayRecord } from "../../engine/arrays.ts";
 import { concatenateAll } from "../../layers/pointwise/concatenate.ts";
-import { sliceAlong } from "../../layers/take-apart.ts";
+import { sliceAlong } from "../../layers/pack.ts";
 import { checkBatch } from "../../layers/check-batch.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import type { OptimizerState } from "../../train/optimizers/update-rules.ts";

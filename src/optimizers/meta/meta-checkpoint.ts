@@ -1,12 +1,11 @@
 // Checkpoints of meta-training: theta, the outer optimizer and the episodes under way in one small file, which is enough to go on; the
 // networks of the unrolls in another, with which a run goes on to the same numbers.
 
-import { blankChecksum, checksumHolds, withChecksum } from "../../core/checksum.ts";
 import { FormatError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json-limits.ts";
 import type { HostRecord } from "../../engine/arrays.ts";
 import { type SafeTensor, toFloat32 } from "../../formats/safetensors/safetensors-dtypes.ts";
-import { writeSafetensors } from "../../formats/safetensors/safetensors-write.ts";
+import { sealHolds, writeSealed } from "../../formats/safetensors/sealed.ts";
 import { readSafetensors } from "../../formats/safetensors/safetensors.ts";
 import type { Episode } from "./episodes.ts";
 import type { MetaSettings } from "./settings.ts";
@@ -49,21 +48,13 @@ const tensorOf = (shape: readonly number[], data: ArrayLike<number>): SafeTensor
 /** More JSON than any run writes. */
 const maxMetadataBytes = 10_000_000;
 
-async function sealed(
-  tensors: Readonly<Record<string, SafeTensor>>,
-  metadata: Readonly<Record<string, string>>,
-): Promise<Uint8Array> {
-  const bytes = writeSafetensors(tensors, { checksum: blankChecksum, ...metadata });
-  return withChecksum(bytes as Uint8Array<ArrayBuffer>);
-}
-
 async function opened(where: string, format: string, bytes: Uint8Array) {
   const { tensors, metadata } = readSafetensors(bytes);
   if (metadata["format"] !== format)
     throw new FormatError(
       `${where}: metadata "format" expected "${format}", got ${JSON.stringify(metadata["format"]) ?? "nothing"}; give a file written by meta-training`,
     );
-  if (!(await checksumHolds(bytes, metadata["checksum"] ?? "")))
+  if (!(await sealHolds(bytes, metadata)))
     throw new FormatError(
       `${where}: its checksum does not fit, so bytes of it have changed since it was written; the file is damaged, take another copy of it`,
     );
@@ -86,7 +77,7 @@ export function writeMetaCheckpoint(checkpoint: MetaCheckpoint): Promise<Uint8Ar
       tensorOf(shape, data),
     ]),
   ]);
-  return sealed(tensors, { format: metaFormat, run: JSON.stringify(run) });
+  return writeSealed(tensors, { format: metaFormat, run: JSON.stringify(run) });
 }
 
 /**
@@ -120,7 +111,7 @@ const unrollsFormat = "weightspace/unrolls@1";
 
 /** The networks of all unrolls after an outer step, [P, 2, ...] in the order of the pairs. */
 export const writeUnrolls = (step: number, unrolls: HostRecord): Promise<Uint8Array> =>
-  sealed(
+  writeSealed(
     Object.fromEntries(
       Object.entries(unrolls).map(([name, { shape, data }]) => [name, tensorOf(shape, data)]),
     ),

@@ -75,8 +75,8 @@ const unrollsFile = (step: number) => `unrolls-${step}.safetensors`;
 const historyPoints = 200;
 
 /** What must be the same when a run goes on: all but how far it goes. */
-function checkSame(where: string, asked: MetaSettings, found: MetaSettings): void {
-  for (const [name, value] of Object.entries(asked)) {
+function checkSame(where: string, requested: MetaSettings, found: MetaSettings): void {
+  for (const [name, value] of Object.entries(requested)) {
     const before = (found as unknown as Record<string, unknown>)[name];
     if (JSON.stringify(before) !== JSON.stringify(value))
       throw new OptionError(

@@ -1,7 +1,7 @@
 // One dense layer for all entries, each by itself: the last layer of the Deep Sets optimizer, which pools nothing.
 
 import { jit, numpy as np } from "@jax-js/jax";
-import { product } from "../../populations/layers/products.ts";
+import { matmul } from "../../populations/layers/matmul.ts";
 import { hostNormal, hostZeros } from "../host-theta.ts";
 import type { OutputLayer } from "./output-layer.ts";
 
@@ -19,5 +19,5 @@ export const denseOutput = (channels: number): OutputLayer => ({
   }),
   prepare: (theta) => theta,
   apply: (prepared, hidden) =>
-    finish(product(hidden, prepared["out.weight"].ref), prepared["out.bias"].ref),
+    finish(matmul(hidden, prepared["out.weight"].ref), prepared["out.bias"].ref),
 });

@@ -6,10 +6,10 @@ import { deriveSeed } from "../../core/random.ts";
 import type { ArrayRecord } from "../../engine/arrays.ts";
 import { placeProducts, readFeatures } from "../../layers/execute.ts";
 import { concatenateAll } from "../../layers/pointwise/concatenate.ts";
-import { mergeAtoms, putTogether, separateAtoms, takeApart } from "../../layers/take-apart.ts";
+import { mergeAtoms, pack, separateAtoms, unpack } from "../../layers/pack.ts";
 import { mergeTensors } from "../../plan/merge-tensors.ts";
 import { planLowered } from "../../plan/plan-spec.ts";
-import { product } from "../../populations/layers/products.ts";
+import { matmul } from "../../populations/layers/matmul.ts";
 import { lowerSpec } from "../../symmetry/lower.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { hostNormal, hostZeros } from "../host-theta.ts";
@@ -34,12 +34,12 @@ function passes(
 ) {
   // One table for all specs sees vocabularies as axes, and positions of kernels as places of one entry.
   const spec = coefficients === "kinds" ? blocksAsAxes(given, 2) : given;
-  const lowered = lowerSpec(spec, { fixedAxes: "permute" });
+  const lowered = lowerSpec(spec, { fixedAxes: "permute", dropFactors: true });
   const merged = mergeTensors(lowered);
   const executable = planLowered(merged);
   const read = jit((hidden: np.Array): np.Array[] => {
     const [n] = hidden.shape;
-    const atoms = takeApart(lowered, layout.split(hidden), channels);
+    const atoms = unpack(lowered, layout.split(hidden), channels);
     return readFeatures(executable, mergeAtoms(merged, atoms), "mean").map((list) => {
       const joined = concatenateAll(list, list[0].ndim - 1);
       const columns = joined.shape[joined.ndim - 1];
@@ -50,7 +50,7 @@ function passes(
     const [n] = products[0].shape;
     const flat = products.map((x) => np.reshape(x, [n * x.shape[1], x.shape[2]]));
     const placed = placeProducts(executable, flat, n, 1);
-    const named = putTogether(lowered, separateAtoms(merged, placed, 1), 1);
+    const named = pack(lowered, separateAtoms(merged, placed, 1), 1);
     const parts = layout.tensors.map(({ name, size }, t) => {
       const part = np.reshape(named[name], [n, size]);
       if (biases.length === 0) return part;
@@ -106,7 +106,7 @@ export function equivariantOutput(
       return { ...prepared, "out.bias": coefficients === "terms" ? own : broadcast(own) };
     },
     apply(prepared, hidden) {
-      const products = read(hidden).map((x, p) => product(x, prepared[`out.mix${p}`].ref));
+      const products = read(hidden).map((x, p) => matmul(x, prepared[`out.mix${p}`].ref));
       return place(products, bias ? [prepared["out.bias"].ref] : []);
     },
   };

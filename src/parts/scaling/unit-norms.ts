@@ -123,6 +123,8 @@ export async function normsOf(
 
 /** Stands for the scale of a unit whose incoming weights are all zero, until its outgoing weights set it. */
 const unsetScale = 1e30;
+/** Whether a scale waits for the outgoing weights. */
+export const isUnset = (scale: number): boolean => scale === unsetScale;
 
 /** Sets the scales of an axis so that these norms become 1. */
 export function setScales(
@@ -164,7 +166,6 @@ export async function scaleByOutputs(
   axis: string,
   uses: readonly Use[],
 ): Promise<number> {
-  const isUnset = (old: number) => old === unsetScale;
   if (!element[axis].scales?.flat().some(isUnset)) return 0;
   const side = ({ part, dim }: Use) => problem.parts[part].dims[dim].inverse;
   const others = usesOf(problem, axis).filter((use) => side(use) !== side(uses[0]));

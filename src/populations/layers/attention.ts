@@ -6,7 +6,7 @@ import { frozenRecord } from "../../core/records.ts";
 import { addThree } from "./elementwise.ts";
 import type { Back, Layer, Pass } from "./layer.ts";
 import { linear } from "./linear.ts";
-import { product, productByTransposed, productOfTransposed } from "./products.ts";
+import { matmul, matmulNT, matmulTN } from "./matmul.ts";
 
 /** Scores where a mask says no: their softmax is 0 in float32. */
 const never = -1e30;
@@ -117,19 +117,19 @@ function mixer({ width, heads, tokens, mask }: AttentionOptions) {
   });
   return (inputs: Three, { hold }: Pass): readonly [np.Array, (at: np.Array) => Three] => {
     const [queries, keys, values] = inputs.map((x) => hold(split(x)));
-    const scores = productByTransposed(queries.ref, keys.ref);
+    const scores = matmulNT(queries.ref, keys.ref);
     const chances = hold(
       blocked === undefined ? softmax(scores) : maskedSoftmax(scores, blocked()),
     );
     return [
-      join(product(chances.ref, values.ref)),
+      join(matmul(chances.ref, values.ref)),
       (at) => {
         const parted = split(at);
-        const atChances = productByTransposed(parted.ref, values);
-        const atValues = productOfTransposed(chances.ref, parted);
+        const atChances = matmulNT(parted.ref, values);
+        const atValues = matmulTN(chances.ref, parted);
         const atScores = through(atChances, chances);
-        const atQueries = product(atScores.ref, keys);
-        const atKeys = productOfTransposed(atScores, queries);
+        const atQueries = matmul(atScores.ref, keys);
+        const atKeys = matmulTN(atScores, queries);
         return [join(atQueries), join(atKeys), join(atValues)];
       },
     ];

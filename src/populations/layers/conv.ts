@@ -7,7 +7,7 @@ import { frozenRecord } from "../../core/records.ts";
 import { asColumn, copyOf, sumRows } from "./elementwise.ts";
 import type { Layer, Pass } from "./layer.ts";
 import { activations, type ActivationName, compiledActivations } from "./pointwise.ts";
-import { product, productByTransposed, productOfTransposed } from "./products.ts";
+import { matmul, matmulNT, matmulTN } from "./matmul.ts";
 
 export interface ConvOptions {
   /** Channels. */
@@ -80,13 +80,13 @@ function geometry({ inputs, outputs, side, stride, kernel = 3 }: ConvOptions) {
     /** A kernel [n, outputs, inputs, kernel, kernel] to the matrix [n, inputs * from, outputs * to]. */
     unfold: (weight: np.Array): np.Array => {
       const [n] = weight.shape;
-      const unfolded = product(np.reshape(weight, [n, outputs * inputs, taps]), joins());
+      const unfolded = matmul(np.reshape(weight, [n, outputs * inputs, taps]), joins());
       return asMatrix(np.reshape(unfolded, [n, outputs, inputs, from, to]));
     },
     /** The gradient at a kernel, from that at the matrix. */
     refold: (matrix: np.Array): np.Array => {
       const [n] = matrix.shape;
-      const ofKernel = productByTransposed(fold(matrix), joins()); // [n, out * in, taps]
+      const ofKernel = matmulNT(fold(matrix), joins()); // [n, out * in, taps]
       return copyOf(np.reshape(ofKernel, [n, outputs, inputs, kernel, kernel]));
     },
   };
@@ -105,12 +105,12 @@ export function conv(name: string, options: ConvOptions): Layer {
   function forward(x: np.Array, { weights, hold, give }: Pass) {
     hold(x);
     const matrix = hold(unfold(weights[`${name}.weight`].ref));
-    const products = product(x.ref, matrix.ref);
+    const products = matmul(x.ref, matrix.ref);
     const y = hold(activate[activation](products, weights[`${name}.bias`].ref));
     const own = (at: np.Array): np.Array => {
       const atSums = compiledActivations[activation].through(at, y);
       give(`${name}.bias`, sumOfPositions(sumRows(atSums.ref)));
-      give(`${name}.weight`, refold(productOfTransposed(x, atSums.ref)));
+      give(`${name}.weight`, refold(matmulTN(x, atSums.ref)));
       return atSums;
     };
     return { output: y.ref, own, matrix };
@@ -132,7 +132,7 @@ export function conv(name: string, options: ConvOptions): Layer {
     },
     run(x, pass) {
       const { output, own, matrix } = forward(x, pass);
-      return [output, (at) => productByTransposed(own(at), matrix)];
+      return [output, (at) => matmulNT(own(at), matrix)];
     },
     runOnData(x, pass) {
       const { output, own, matrix } = forward(x, pass);

@@ -5,7 +5,7 @@ import { jit, numpy as np } from "@jax-js/jax";
 import { frozenRecord } from "../../core/records.ts";
 import { asRow, sumRows } from "./elementwise.ts";
 import type { Layer, Pass } from "./layer.ts";
-import { product, productByTransposed, productOfTransposed } from "./products.ts";
+import { matmul, matmulNT, matmulTN } from "./matmul.ts";
 
 /** [n, rows, width] plus a table [n, tokens, width] on every example. */
 const onEveryExample = (x: np.Array, table: np.Array): np.Array => {
@@ -60,14 +60,14 @@ export function linearWithPositions(
   const own =
     (x: np.Array, { give }: Pass) =>
     (at: np.Array): np.Array => {
-      give(`${name}.weight`, productOfTransposed(at.ref, x));
+      give(`${name}.weight`, matmulTN(at.ref, x));
       give("positions", sum(at.ref));
       give(`${name}.bias`, sumRows(at.ref));
       return at;
     };
   const forward = (x: np.Array, { weights, hold }: Pass) =>
     addBiasAndTable(
-      productByTransposed(hold(x).ref, weights[`${name}.weight`].ref),
+      matmulNT(hold(x).ref, weights[`${name}.weight`].ref),
       weights[`${name}.bias`].ref,
       weights["positions"].ref,
     );
@@ -84,7 +84,7 @@ export function linearWithPositions(
     run(x, pass) {
       const back = own(x, pass);
       const weight = pass.weights[`${name}.weight`];
-      return [forward(x, pass), (at) => product(back(at), weight.ref)];
+      return [forward(x, pass), (at) => matmul(back(at), weight.ref)];
     },
     runOnData(x, pass) {
       const back = own(x, pass);
@@ -106,8 +106,8 @@ export function embedding(
   const compiled = jit(oneHot);
   const runOnData = (x: np.Array, { weights, hold, give }: Pass) => {
     const hot = hold(compiled(x)); // [n, rows, symbols]
-    const output = product(hot.ref, weights[name].ref);
-    return [output, (at: np.Array) => give(name, productOfTransposed(hot, at))] as const;
+    const output = matmul(hot.ref, weights[name].ref);
+    return [output, (at: np.Array) => give(name, matmulTN(hot, at))] as const;
   };
   return {
     shapes: frozenRecord<readonly number[]>([[name, [symbols, width]]]),

@@ -7,7 +7,7 @@ import type { WeightBatch } from "../../models/model.ts";
 import type { Cell } from "./cell.ts";
 import { addFour, asRow, sumRows } from "./elementwise.ts";
 import { accumulate, type Pass } from "./layer.ts";
-import { product, productByTransposed, productOfTransposed } from "./products.ts";
+import { matmul, matmulNT, matmulTN } from "./matmul.ts";
 
 /** Kernel and bias as one matrix [n, width, hidden] for inputs with a 1 in column `inputs`. */
 const withBias = jit((kernel: np.Array, bias: np.Array, empty: np.Array) =>
@@ -27,7 +27,7 @@ const blend = jit((keep: np.Array, fresh: np.Array, state: np.Array) =>
 type Kept = Readonly<Record<"state" | "reset" | "keep" | "fresh" | "recalled", np.Array>>;
 
 /** Gradients at the sums inside the gates, and what goes straight to the state before. */
-const throughGates = jit(
+const gatesBackward = jit(
   (at: np.Array, { state, reset, keep, fresh, recalled }: Kept, bias: np.Array) => {
     const rest = np.subtract(1, keep.ref);
     const atFresh = np.multiply(
@@ -143,24 +143,23 @@ function openWeights(name: string, weights: WeightBatch, width: number): OpenWei
 function step(w: OpenWeights, { hold }: Pass, sums: WeightBatch, state: np.Array, x: np.Array) {
   hold(state);
   hold(x);
-  const reset = hold(gate(product(x.ref, w.ir.ref), product(state.ref, w.hr.ref)));
-  const keep = hold(gate(product(x.ref, w.iz.ref), product(state.ref, w.hz.ref)));
-  const recalled = hold(product(state.ref, w.hn.ref));
-  const fresh = hold(candidate(product(x.ref, w.in.ref), reset.ref, recalled.ref, w.bias.ref));
+  const reset = hold(gate(matmul(x.ref, w.ir.ref), matmul(state.ref, w.hr.ref)));
+  const keep = hold(gate(matmul(x.ref, w.iz.ref), matmul(state.ref, w.hz.ref)));
+  const recalled = hold(matmul(state.ref, w.hn.ref));
+  const fresh = hold(candidate(matmul(x.ref, w.in.ref), reset.ref, recalled.ref, w.bias.ref));
   const back = (at: np.Array): np.Array => {
-    const d = throughGates(at, { state: state.ref, reset, keep, fresh, recalled }, w.bias.ref);
+    const d = gatesBackward(at, { state: state.ref, reset, keep, fresh, recalled }, w.bias.ref);
     accumulate(sums, "bias", sumRows(d.recalled.ref));
     const atState = { r: d.reset, z: d.keep, n: d.recalled };
     const atInput = { r: d.reset, z: d.keep, n: d.fresh };
-    for (const g of gates)
-      accumulate(sums, `h${g}`, productOfTransposed(state.ref, atState[g].ref));
-    for (const g of gates) accumulate(sums, `i${g}`, productOfTransposed(x.ref, atInput[g].ref));
+    for (const g of gates) accumulate(sums, `h${g}`, matmulTN(state.ref, atState[g].ref));
+    for (const g of gates) accumulate(sums, `i${g}`, matmulTN(x.ref, atInput[g].ref));
     tree.dispose([state, x, d.fresh]);
     return addFour(
       d.state,
-      productByTransposed(d.reset, w.hr.ref),
-      productByTransposed(d.keep, w.hz.ref),
-      productByTransposed(d.recalled, w.hn.ref),
+      matmulNT(d.reset, w.hr.ref),
+      matmulNT(d.keep, w.hz.ref),
+      matmulNT(d.recalled, w.hn.ref),
     );
   };
   return [blend(keep.ref, fresh.ref, state.ref), back] as const;

@@ -5,7 +5,7 @@ import { frozenRecord } from "../../core/records.ts";
 import { addColumn, addRow, asColumn, asRow, sumColumns, sumRows } from "./elementwise.ts";
 import type { Layer, Pass, Shapes } from "./layer.ts";
 import { activations, type ActivationName, compiledActivations } from "./pointwise.ts";
-import { product, productByTransposed, productOfTransposed } from "./products.ts";
+import { matmul, matmulNT, matmulTN } from "./matmul.ts";
 
 const activateRow = {
   relu: jit((x: np.Array, bias: np.Array) => activations.relu.apply(np.add(x, asRow(bias)))),
@@ -30,14 +30,14 @@ export function linear(
   function forward(x: np.Array, { weights, hold, give }: Pass) {
     hold(x);
     const [weight, bias] = [weights[`${name}.weight`], weights[`${name}.bias`]];
-    const products = productByTransposed(x.ref, weight.ref);
+    const products = matmulNT(x.ref, weight.ref);
     const y =
       activation === undefined
         ? addRow(products, bias.ref)
         : hold(activateRow[activation](products, bias.ref));
     const own = (at: np.Array): np.Array => {
       const atSums = activation === undefined ? at : compiledActivations[activation].through(at, y);
-      give(`${name}.weight`, productOfTransposed(atSums.ref, x));
+      give(`${name}.weight`, matmulTN(atSums.ref, x));
       give(`${name}.bias`, sumRows(atSums.ref));
       return atSums;
     };
@@ -46,13 +46,13 @@ export function linear(
   return {
     shapes: shapesOf(name, outputs, inputs),
     apply(weights, x) {
-      const product = np.matmul(x, np.transpose(weights[`${name}.weight`].ref));
-      const sums = np.add(product, weights[`${name}.bias`].ref);
+      const result = np.matmul(x, np.transpose(weights[`${name}.weight`].ref));
+      const sums = np.add(result, weights[`${name}.bias`].ref);
       return activation === undefined ? sums : activations[activation].apply(sums);
     },
     run(x, pass) {
       const { output, own, weight } = forward(x, pass);
-      return [output, (at) => product(own(at), weight.ref)];
+      return [output, (at) => matmul(own(at), weight.ref)];
     },
     runOnData(x, pass) {
       const { output, own } = forward(x, pass);
@@ -72,19 +72,19 @@ export function scores(
   return {
     shapes: shapesOf(name, outputs, inputs),
     apply(weights, x) {
-      const product = np.matmul(weights[`${name}.weight`].ref, np.transpose(x));
-      return np.add(product, asColumn(weights[`${name}.bias`].ref));
+      const result = np.matmul(weights[`${name}.weight`].ref, np.transpose(x));
+      return np.add(result, asColumn(weights[`${name}.bias`].ref));
     },
     run(x, { weights, hold, give }) {
       hold(x);
       const weight = weights[`${name}.weight`];
-      const products = productByTransposed(weight.ref, x.ref);
+      const products = matmulNT(weight.ref, x.ref);
       return [
         addColumn(products, weights[`${name}.bias`].ref),
         (at) => {
-          give(`${name}.weight`, product(at.ref, x));
+          give(`${name}.weight`, matmul(at.ref, x));
           give(`${name}.bias`, sumColumns(at.ref));
-          return productOfTransposed(at, weight.ref);
+          return matmulTN(at, weight.ref);
         },
       ];
     },

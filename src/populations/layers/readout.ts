@@ -5,7 +5,7 @@ import { frozenRecord } from "../../core/records.ts";
 import type { WeightBatch } from "../../models/model.ts";
 import { addColumn, asColumn, sumColumns } from "./elementwise.ts";
 import { accumulate, type Back, type Pass, type Shapes } from "./layer.ts";
-import { product, productByTransposed, productOfTransposed, transposedCopy } from "./products.ts";
+import { matmul, matmulNT, matmulTN, transposedCopy } from "./matmul.ts";
 
 export interface Readout {
   readonly shapes: Shapes;
@@ -43,13 +43,13 @@ export function readout(
       return {
         step(state) {
           hold(state);
-          const products = productByTransposed(transposed.ref, state.ref);
+          const products = matmulNT(transposed.ref, state.ref);
           return [
             addColumn(products, weights[bias].ref),
             (at) => {
-              accumulate(sums, kernel, product(at.ref, state));
+              accumulate(sums, kernel, matmul(at.ref, state));
               accumulate(sums, bias, sumColumns(at.ref));
-              return productOfTransposed(at, transposed.ref);
+              return matmulTN(at, transposed.ref);
             },
           ];
         },

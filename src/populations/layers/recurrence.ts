@@ -6,7 +6,7 @@ import { frozenRecord } from "../../core/records.ts";
 import { add, asRow, sumRows } from "./elementwise.ts";
 import { accumulate, type Layer } from "./layer.ts";
 import { compiledActivations } from "./pointwise.ts";
-import { product, productByTransposed, productOfTransposed } from "./products.ts";
+import { matmul, matmulNT, matmulTN } from "./matmul.ts";
 import type { WeightBatch } from "../../models/model.ts";
 
 const next = jit((x: np.Array, fromState: np.Array, bias: np.Array) =>
@@ -68,7 +68,7 @@ export function recurrence(
       const inputs = split(x);
       const states = [hold(forAll(weights[start].ref, inputs[0].ref))];
       for (const own of inputs) {
-        const moved = productByTransposed(states[states.length - 1].ref, weights[matrix].ref);
+        const moved = matmulNT(states[states.length - 1].ref, weights[matrix].ref);
         states.push(hold(next(own, moved, weights[bias].ref)));
       }
       const output = join(states.slice(1).map((state) => state.ref));
@@ -84,9 +84,9 @@ export function recurrence(
             const atSums = compiledActivations.relu.through(all, states[t + 1]);
             // A state is read here and, one time earlier, above; the first one only here.
             const before = t === 0 ? states[t] : states[t].ref;
-            accumulate(sums, matrix, productOfTransposed(atSums.ref, before));
+            accumulate(sums, matrix, matmulTN(atSums.ref, before));
             accumulate(sums, bias, sumRows(atSums.ref));
-            carried = product(atSums.ref, weights[matrix].ref);
+            carried = matmul(atSums.ref, weights[matrix].ref);
             atInputs[t] = atSums;
           }
           give(start, sumRows(carried as np.Array));

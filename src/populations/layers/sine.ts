@@ -4,7 +4,7 @@ import { jit, numpy as np } from "@jax-js/jax";
 import { frozenRecord } from "../../core/records.ts";
 import { addRow, sumRows } from "./elementwise.ts";
 import type { Layer, Pass } from "./layer.ts";
-import { product, productByTransposed, productOfTransposed } from "./products.ts";
+import { matmul, matmulNT, matmulTN } from "./matmul.ts";
 
 /** Tensors `<name>.weight` [outputs, inputs] and `<name>.bias` [outputs]; omega is a number of the network, not trained. */
 export function sine(
@@ -18,11 +18,11 @@ export function sine(
   function forward(x: np.Array, { weights, hold, give }: Pass) {
     hold(x);
     const weight = weights[`${name}.weight`];
-    const products = productByTransposed(x.ref, weight.ref);
+    const products = matmulNT(x.ref, weight.ref);
     const sums = hold(addRow(products, weights[`${name}.bias`].ref));
     const own = (at: np.Array): np.Array => {
       const atSums = through(at, sums);
-      give(`${name}.weight`, productOfTransposed(atSums.ref, x));
+      give(`${name}.weight`, matmulTN(atSums.ref, x));
       give(`${name}.bias`, sumRows(atSums.ref));
       return atSums;
     };
@@ -39,7 +39,7 @@ export function sine(
     },
     run(x, pass) {
       const { output, own, weight } = forward(x, pass);
-      return [output, (at) => product(own(at), weight.ref)];
+      return [output, (at) => matmul(own(at), weight.ref)];
     },
     runOnData(x, pass) {
       const { output, own } = forward(x, pass);

@@ -62,14 +62,14 @@ export function encoderDecoder(options: GruOptions): EncoderDecoder {
     gradients: (weights, sequences) =>
       gatherGradients(weights, (pass) => {
         const open = [encoder.open(pass), decoder.open(pass), dense.open(pass)] as const;
-        throughTime(open, sequences, hidden);
+        passBothWays(open, sequences, hidden);
         for (const part of open) part.close();
       }),
   };
 }
 
 /** Forward through all times, then back: scores are made on the way back, where they are needed. */
-function throughTime(
+function passBothWays(
   [encoder, decoder, dense]: readonly [OpenCell, OpenCell, ReturnType<Readout["open"]>],
   { queries, answers, targets }: Sequences,
   hidden: number,

@@ -10,13 +10,13 @@ import { meanOverPositions } from "../../populations/layers/mean-pool.ts";
 import { normalWeights } from "../../populations/networks/initial-weights.ts";
 import { mlp } from "../../populations/networks/mlp.ts";
 import type { InnerTask } from "./inner-task.ts";
-import { layerTask, portions } from "./layer-task.ts";
+import { layerTask, batchesOf } from "./layer-task.ts";
 
 /** Images of a batch. */
 export const imageBatch = 64;
 
 /** Test images scored at a time: bounds memory with many networks. */
-const portion = 1000;
+const batchSize = 1000;
 
 /** Part of the training images that networks see; the rest belongs to whoever tunes. */
 const innerShare = 0.8;
@@ -53,7 +53,7 @@ function imageTask(
         labels[at] = train.labels[example];
       }
     },
-    test: portions(test, portion),
+    test: batchesOf(test, batchSize),
   });
 }
 

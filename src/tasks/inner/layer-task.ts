@@ -29,7 +29,7 @@ export interface LayerTaskOptions {
   readonly init: (random: RandomStream) => Weights;
   /** Draws one batch; the arrays have the shapes above. */
   readonly draw: (inputs: Float32Array, labels: Float32Array, random: RandomStream) => void;
-  /** Held-out examples in portions that are scored one after another, each like a batch of any number of rows. */
+  /** Held-out examples in batches that are scored one after another, each like a batch of any number of rows. */
   readonly test: readonly { readonly inputs: Float32Array; readonly labels: Float32Array }[];
 }
 
@@ -94,8 +94,8 @@ export async function layerTask(
   } satisfies InnerTask);
 }
 
-/** Portions of at most so many examples. */
-export function portions(
+/** Batches of at most so many examples. */
+export function batchesOf(
   { inputs, labels }: LabelledRows,
   most: number,
 ): { inputs: Float32Array; labels: Float32Array }[] {

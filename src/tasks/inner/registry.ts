@@ -1,7 +1,7 @@
 // Every inner task by name, with the data that it reads; others are added by `registerInnerTask`.
 
 import { OptionError } from "../../core/errors.ts";
-import { didYouMean } from "../../core/nearest-name.ts";
+import { noSuchName } from "../../core/nearest-name.ts";
 import { checkFunctions, openRegistry } from "../../core/registry.ts";
 import type { ImageData } from "./images.ts";
 import type { InnerTask } from "./inner-task.ts";
@@ -139,7 +139,5 @@ export function registerInnerTask({ name, ...entry }: NamedInnerTask): void {
 export function innerTaskEntry(name: string): InnerTaskEntry {
   const entry = registry.get(name);
   if (entry !== undefined) return entry;
-  throw new OptionError(
-    `innerTaskEntry: there is no inner task "${name}"${didYouMean(name, innerTaskNames())}; expected one of ${innerTaskNames().join(", ")}`,
-  );
+  throw new OptionError(`innerTaskEntry: ${noSuchName("inner task", name, innerTaskNames())}`);
 }

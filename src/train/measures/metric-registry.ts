@@ -1,6 +1,7 @@
 // Numbers that judge predictions, by name: what chooses the best epoch of a training, and what it is scored by.
 
 import { OptionError } from "../../core/errors.ts";
+import { noSuchName } from "../../core/nearest-name.ts";
 import { checkFunctions, openRegistry } from "../../core/registry.ts";
 import { kendallTau } from "./kendall-tau.ts";
 import { type Metric, rSquared } from "./metrics.ts";
@@ -33,6 +34,6 @@ export function metricNamed(name: string): NamedMetric {
   const found = registry.get(name);
   if (found !== undefined) return found;
   throw new OptionError(
-    `metricNamed: there is no metric ${JSON.stringify(name)}, expected one of ${metricNames().join(", ")}; others come from registerMetric or a plug-in`,
+    `metricNamed: ${noSuchName("metric", name, metricNames())}; others come from registerMetric or a plug-in`,
   );
 }

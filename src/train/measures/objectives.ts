@@ -3,6 +3,7 @@
 
 import { nn, numpy as np } from "@jax-js/jax";
 import { OptionError } from "../../core/errors.ts";
+import { noSuchName } from "../../core/nearest-name.ts";
 import { openRegistry } from "../../core/registry.ts";
 import { defineObjective, type Objective, type ObjectiveDefinition } from "./objective.ts";
 
@@ -98,6 +99,6 @@ export function objectiveNamed(name: string, hint = ""): Objective {
   const found = registry.get(name);
   if (found !== undefined) return found;
   throw new OptionError(
-    `objectiveNamed: there is no objective ${JSON.stringify(name)}, expected one of ${objectiveNames().join(", ")}; others come from registerObjective or a plug-in${hint}`,
+    `objectiveNamed: ${noSuchName("objective", name, objectiveNames())}; others come from registerObjective or a plug-in${hint}`,
   );
 }

@@ -45,7 +45,7 @@ export interface NetworkDistance {
   /** Whether a total of 0, along enough directions, means the same network up to its symmetries. */
   readonly exact: boolean;
   /** Axes that nothing stands for. */
-  readonly open: readonly string[];
+  readonly notCompared: readonly string[];
 }
 
 /** The distance of two clouds by kind. */
@@ -150,7 +150,7 @@ export function networkDistance(
   checkWeights(caller, spec, b);
   const [first, second] = [neuronClouds(spec, a), neuronClouds(spec, b)];
   const layers: LayerDistance[] = [];
-  const open: string[] = [];
+  const notCompared: string[] = [];
   const add = (
     axis: string,
     coordinates: LayerDistance["coordinates"],
@@ -164,10 +164,10 @@ export function networkDistance(
     if (active) add(axis, "activations", active.x, active.y, active.neurons);
     else add(axis, coordinates, points, second.clouds[i].points, neurons);
   }
-  for (const axis of first.open) {
+  for (const axis of first.notCompared) {
     const active = activeClouds(spec.axes[axis], axis, activations);
     if (active) add(axis, "activations", active.x, active.y, active.neurons);
-    else open.push(axis);
+    else notCompared.push(axis);
   }
   const fixed = fixedDistance(kind, first.fixed, a, b);
   const parts = [
@@ -176,6 +176,7 @@ export function networkDistance(
   ];
   const total =
     kind === "sw" ? Math.hypot(...parts) : parts.reduce((sum, distance) => sum + distance, 0);
-  const exact = open.length === 0 && layers.every(({ coordinates }) => coordinates === "exact");
-  return { kind, layers, ...(fixed !== undefined && { fixed }), total, exact, open };
+  const exact =
+    notCompared.length === 0 && layers.every(({ coordinates }) => coordinates === "exact");
+  return { kind, layers, ...(fixed !== undefined && { fixed }), total, exact, notCompared };
 }

@@ -31,7 +31,7 @@ export interface NeuronClouds {
   /** Names of tensors without reorderable axes. */
   readonly fixed: readonly string[];
   /** Axes that no cloud stands for, such as those of a general linear group. */
-  readonly open: readonly string[];
+  readonly notCompared: readonly string[];
 }
 
 /** Columns of a cloud from one part: [neurons, width], row-major. */
@@ -156,7 +156,7 @@ export function neuronClouds(spec: SymmetrySpec, weights: Weights): NeuronClouds
   checkWeights("neuronClouds", spec, weights);
   const parts = Object.keys(spec.tensors).flatMap((name) => splitParts(spec, name).parts);
   const clouds: NeuronCloud[] = [];
-  const open: string[] = [];
+  const notCompared: string[] = [];
   for (const [axis, { group, scale }] of Object.entries(spec.axes)) {
     if (group === "fixed") continue;
     const read = parts.flatMap((part) =>
@@ -167,12 +167,12 @@ export function neuronClouds(spec: SymmetrySpec, weights: Weights): NeuronClouds
     const columns = read.flatMap((part) => part.columns);
     const known = group === "permutation" && (!scale || scale === "sign" || scale === "positive");
     if (!known || columns.length === 0) {
-      open.push(axis);
+      notCompared.push(axis);
       continue;
     }
     const neurons = columns[0].data.length / columns[0].width;
     if (columns.some(({ data, width }) => data.length / width !== neurons)) {
-      open.push(axis); // the axis stands once within another axis and once by itself
+      notCompared.push(axis); // the axis stands once within another axis and once by itself
       continue;
     }
     const scaled = scale === "positive" ? takeOutScale(columns, neurons) : columns;
@@ -186,5 +186,5 @@ export function neuronClouds(spec: SymmetrySpec, weights: Weights): NeuronClouds
   const fixed = Object.entries(spec.tensors).flatMap(([name, { axes }]) =>
     axes.flatMap(axesOfExpression).some((axis) => moves(spec, axis)) ? [] : [name],
   );
-  return { clouds, fixed, open };
+  return { clouds, fixed, notCompared };
 }

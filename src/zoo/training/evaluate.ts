@@ -12,7 +12,7 @@ export interface Results {
 }
 
 /** Networks evaluated at a time: bounds memory. */
-const portion = 64;
+const batchSize = 64;
 
 /** One result a network, in order; numbers that are undefined are NaN. */
 export async function evaluatePopulation(
@@ -21,8 +21,8 @@ export async function evaluatePopulation(
   data: readonly RunData[],
 ): Promise<Results[]> {
   const results: Results[] = [];
-  for (let from = 0; from < data.length; from += portion) {
-    const to = Math.min(data.length, from + portion);
+  for (let from = 0; from < data.length; from += batchSize) {
+    const to = Math.min(data.length, from + batchSize);
     const batch = Object.fromEntries(
       Object.entries(weights).map(([name, { shape, data: values }]) => {
         const size = values.length / shape[0];

@@ -6,6 +6,7 @@ import { OptionError } from "../../core/errors.ts";
 import { measuresOf, taskEntry } from "../../tasks/registry.ts";
 import type { Task } from "../../tasks/task.ts";
 import type { Recipe } from "../recipe.ts";
+import type { Runner } from "../../work/work-list.ts";
 import { encodeShard } from "../shard.ts";
 import { trainPopulation } from "./train-population.ts";
 
@@ -22,13 +23,8 @@ export interface ShardRequest {
   readonly slot: number;
 }
 
-/** Does the work of shards somewhere. */
-export interface ShardTrainer {
-  /** Shards it works on at a time. */
-  readonly width: number;
-  train(request: ShardRequest, signal: AbortSignal): Promise<Uint8Array>;
-  close(): Promise<void>;
-}
+/** Trains shards somewhere; their bytes are the outcome. */
+export type ShardTrainer = Runner<ShardRequest, Uint8Array>;
 
 /** Millionths: what a finished shard's counter holds. */
 export const finishedWork = 1_000_000;
@@ -72,6 +68,6 @@ export async function trainShard(request: ShardRequest, signal?: AbortSignal): P
 /** Trains shards one after another in the calling thread. */
 export const trainInPlace = (): ShardTrainer => ({
   width: 1,
-  train: trainShard,
+  run: trainShard,
   close: async () => undefined,
 });

@@ -164,7 +164,7 @@ test("a run's checkpoint predicts the networks of the population", async () => {
 
 test("misuse is refused before anything is trained", async () => {
   const cases = [
-    ["--models unf,gcn", 2, /unknown model "gcn"; choose from unf, /],
+    ["--models unf,gcn", 2, /there is no model "gcn", expected one of unf, /],
     ["--split 0.5,0.5", 2, /--split expected three fractions/],
     ["--tune-epochs 3", 2, /--tune-epochs needs --tune/],
     ["--tune 10", 2, /Expected a whole number, 1 to 9/],

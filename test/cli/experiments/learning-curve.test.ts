@@ -108,7 +108,7 @@ test("misuse is refused before anything is trained", async () => {
     ["learning-curve --models linear --shares 0.5,2", /--shares expected numbers above 0/],
     ["learning-curve --models linear --shares 0.5,,1", /--shares expected numbers above 0/],
     ["learning-curve --models linear --splits 0", /Expected a whole number/],
-    ["learning-curve --models gcn", /unknown model "gcn"/],
+    ["learning-curve --models gcn", /there is no model "gcn"/],
   ] as const) {
     const refused = await run(`experiment ${args} ${small} -o refused`);
     expect(refused).toMatchObject({ code: 2, stdout: "" });

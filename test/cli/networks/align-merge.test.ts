@@ -91,7 +91,7 @@ describe("align", () => {
       expect(full.similarity.after).toBeCloseTo(1, 5);
       expect(full.similarity.before).toBeLessThan(0.5);
       expect(full.axes.map(({ axis }: { axis: string }) => axis)).toEqual(["f.0", "f.2"]);
-      expect(full).toMatchObject({ open: [], movedBack: { copied: 1 }, verified: null });
+      expect(full).toMatchObject({ unidentifiable: [], movedBack: { copied: 1 }, verified: null });
       const text = await readFile(at("out.safetensors"));
       expect(text.includes("by hand")).toBe(true);
       const half = await run("half.safetensors");

@@ -51,7 +51,7 @@ describe("sketch and rank", () => {
       "--json",
     ];
     const moved = await run("sketch", ...named);
-    expect(JSON.parse(moved.stdout)).toMatchObject({ sketch: "m.sketch.json", open: [] });
+    expect(JSON.parse(moved.stdout)).toMatchObject({ sketch: "m.sketch.json", unidentifiable: [] });
 
     const candidates = ["b.sketch.json", "m.sketch.json", "moved.safetensors"];
     const byFile = await run("rank", "a.safetensors", ...candidates, "--spec", "spec.json");

@@ -128,7 +128,7 @@ describe("what names do not say", () => {
       expect(warnings.join()).toMatch(/number of attention heads/);
       const moving = Object.keys(spec.axes).filter((name) => spec.axes[name].group !== "fixed");
       expect(moving).toEqual(expect.arrayContaining(["residual"]));
-      expect(moving.every((name) => name === "residual" || name.endsWith(".ff"))).toBe(true);
+      expect(moving.every((name) => /^residual$|\.(ff|up_proj)$/.test(name))).toBe(true);
     }
   });
 

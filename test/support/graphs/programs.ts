@@ -7,6 +7,9 @@ import { type TestContext } from "vitest";
 
 const hints: Readonly<Record<string, string>> = {
   chromium: "apt-get install chromium",
+  "redis-server": "apt-get install redis-server",
+  initdb: "apt-get install postgresql",
+  moto_server: "pip install 'moto[s3,server]'",
 };
 
 /** The path of a program on this machine, or undefined. */

@@ -5,14 +5,14 @@ import { availableParallelism } from "node:os";
 import { arithmetic, machine } from "../../app/build-info.ts";
 import { join } from "node:path";
 import { positiveNumber, seedNumber, wholeNumber } from "../../app/arguments.ts";
-import { didYouMean } from "../../../core/nearest-name.ts";
+import { noSuchName } from "../../../core/nearest-name.ts";
 import { maxNetworks } from "../../../zoo/limits.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import type { ExperimentOutcome } from "../../../experiment/run-experiment.ts";
 import type { ExperimentResult } from "../../../report/experiment.ts";
 import type { ExperimentSettings } from "../../../experiment/settings.ts";
 import type { WeightDataset } from "../../../train/dataset.ts";
-import { addOutputOption } from "../../app/output-option.ts";
+import { addOutputOption, forceResults, refuseExisting } from "../../app/output-option.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
 import { counted, textTable } from "../../app/output.ts";
 import type { ZooStore } from "../../../core/store.ts";
@@ -29,6 +29,7 @@ interface DemoFlags {
   readonly models: string;
   readonly workers: number;
   readonly results?: string;
+  readonly force?: boolean;
 }
 
 const defaultModels = "unf,unf-hybrid,nfn-np,deep-sets,stat-nn,linear,flat-mlp";
@@ -56,6 +57,7 @@ export const demoCommand: RegisterCommand = (program, cli) => {
       "--results <file>",
       "also write the results without single predictions, as in docs/results",
     )
+    .option("--force", forceResults)
     .action((flags: DemoFlags) => runDemo(flags, cli));
 };
 
@@ -65,6 +67,7 @@ async function runDemo(flags: DemoFlags, cli: Cli): Promise<void> {
   const { firstReports } = await import("../../experiments/first-reports.ts");
   const { networks, workers, epochs } = flags;
   const settings = await settingsOf(flags);
+  if (flags.results !== undefined) await refuseExisting("demo", flags.results, flags);
   const store = folderStore(join(flags.output, "runs"));
   const dataset = await buildPopulation(flags, { settings, store }, cli);
   const report = join(flags.output, "report.html");
@@ -88,9 +91,7 @@ async function settingsOf(flags: DemoFlags): Promise<ExperimentSettings> {
   const names = namesOf(flags);
   const unknown = names.find((name) => !modelNames().includes(name));
   if (unknown !== undefined) {
-    throw new UsageError(
-      `demo: unknown model "${unknown}"${didYouMean(unknown, modelNames())}; choose from ${modelNames().join(", ")}`,
-    );
+    throw new UsageError(`demo: ${noSuchName("model", unknown, modelNames())}`);
   }
   return {
     models: [...new Set(names)].map((name) => ({ name, options: {} })),
@@ -165,7 +166,8 @@ async function writeResult(
   }
   await writeFileAtomic(experiment, JSON.stringify(result));
   await writeFileAtomic(report, generalizationReport(result));
-  cli.output.result({ ...result, scatter: undefined, files: { experiment, report } }, () =>
+  const { rows: _rows, scatter: _scatter, ...others } = result;
+  cli.output.result({ rows, ...others, files: { experiment, report } }, () =>
     [
       `Kendall's tau between predicted and true test accuracy of ${population.test} held-out networks, mean ± std over ${counted(seeds, "seed")},`,
       `as trained and after a random reordering of every network's hidden neurons (the same functions):`,

@@ -4,7 +4,7 @@ import { basename, join, resolve } from "node:path";
 import type { ExperimentOutcome } from "../../../experiment/run-experiment.ts";
 import type { ExperimentResult } from "../../../report/experiment.ts";
 import { wholeNumber } from "../../app/arguments.ts";
-import { addOutputOption } from "../../app/output-option.ts";
+import { addOutputOption, refuseExisting } from "../../app/output-option.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import {
   addGeneralizationOptions,
@@ -94,6 +94,8 @@ async function resultOf(
 
 async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
   const settings = await settingsOf(flags);
+  for (const path of [flags.results, flags.moveResults])
+    if (path !== undefined) await refuseExisting("experiment", path, flags);
   const { openPopulation, warnOfProblems } = await import("../../experiments/open-population.ts");
   const { folderStore } = await import("../../../node/folder-store.ts");
   const { fingerprint } = await import("../../experiments/dataset-digest.ts");
@@ -147,7 +149,7 @@ async function writeResult(
   if (moveResults !== undefined)
     await writeFileAtomic(moveResults, resultText(movedDraft(result), moveResults));
   const { population } = result;
-  cli.output.result({ ...compact, files }, () =>
+  cli.output.result({ rows: compact["rows"], ...compact, files }, () =>
     [
       `Kendall's tau between predicted and true ${population.target?.summary ?? "accuracy"} of ${counted(population.test ?? 0, "held-out network")}, mean ± std over ${counted(seeds, "seed")},`,
       "with the 95 % interval over test networks; reordered: after a random group element acted on each of them.",

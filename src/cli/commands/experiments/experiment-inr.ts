@@ -5,7 +5,7 @@ import type { ClassRow } from "../../../experiment/classify.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import { counted, textTable } from "../../app/output.ts";
-import { addOutputOption } from "../../app/output-option.ts";
+import { addOutputOption, refuseExisting } from "../../app/output-option.ts";
 import { UsageError } from "../../app/usage-error.ts";
 import {
   addTrainingOptions,
@@ -61,7 +61,9 @@ function checkDifferent(settings: readonly Setting[]): void {
 }
 
 async function run(flags: InrFlags, cli: Cli): Promise<void> {
+  if (flags.results !== undefined) await refuseExisting("experiment", flags.results, flags);
   const chosen = await readSettings(flags);
+  if (flags.results !== undefined) await refuseExisting("experiment", flags.results, flags);
   const settings: Setting[] = [];
   for (const folder of flags.zoo) settings.push(await openSetting(folder, flags.target, cli));
   checkDifferent(settings);
@@ -172,7 +174,7 @@ export const inrCommand: RegisterCommand = (experiment, cli) => {
     )
     .option("--target <metric>", "the class to tell", "label");
   addOutputOption(
-    addTrainingOptions(command, cli, "unf-hybrid,unf,nfn-np,deep-sets,stat-nn,flat-mlp"),
+    addTrainingOptions(command, cli, "unf-hybrid,unf,nfn-np,deep-sets,stat-nn,flat-mlp,probes"),
     "of runs and results; default runs/inr",
     { value: "<folder>" },
   )

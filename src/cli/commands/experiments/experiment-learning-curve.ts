@@ -2,7 +2,7 @@
 
 import { basename, join, resolve } from "node:path";
 import { wholeNumber } from "../../app/arguments.ts";
-import { addOutputOption } from "../../app/output-option.ts";
+import { addOutputOption, refuseExisting } from "../../app/output-option.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import type { SizedOutcome } from "../../../experiment/data/training-size.ts";
 import type { TrainingSizeResult } from "../../../report/training-size.ts";
@@ -72,6 +72,7 @@ const curveTable = ({ rows }: TrainingSizeResult): string =>
 async function run(flags: LearningCurveFlags, cli: Cli): Promise<void> {
   const settings = await readSettings(flags); // refused before a population is read
   const shares = parseShares(flags.shares);
+  if (flags.results !== undefined) await refuseExisting("experiment", flags.results, flags);
   const { openPopulation, warnOfProblems } = await import("../../experiments/open-population.ts");
   const { arithmetic, codeVersion, machine } = await import("../../app/build-info.ts");
   const { collectTrainingSizes } = await import("../../../experiment/data/training-size.ts");
@@ -116,7 +117,8 @@ async function run(flags: LearningCurveFlags, cli: Cli): Promise<void> {
   };
   await writeFileAtomic(files.results, resultText(trainingSizeDraft(result), files.results));
   await writeFileAtomic(files.report, trainingSizeReport(result));
-  cli.output.result({ ...result, files }, () =>
+  const { rows, ...others } = result;
+  cli.output.result({ rows, ...others, files }, () =>
     [
       `Kendall's tau between predicted and true ${target?.summary ?? "accuracy"} of ${counted(test, "held-out network")}, mean ± std over ${counted(splits, "split")} and ${counted(seeds, "seed")} of each:`,
       "",

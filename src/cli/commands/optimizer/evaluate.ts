@@ -9,11 +9,11 @@ import { writeFileAtomic } from "../../../node/write-file.ts";
 import type { OptimizerEntry } from "../../../optimizers/evaluate/entries.ts";
 import type { EvaluationUnit } from "../../../optimizers/evaluate/evaluate.ts";
 import type { OptimizerResult } from "../../../optimizers/evaluate/rows.ts";
-import { seedNumber, wholeNumber } from "../../app/arguments.ts";
+import { partsOption, seedNumber, wholeNumber } from "../../app/arguments.ts";
 import { codeVersion, machine } from "../../app/build-info.ts";
 import type { Cli } from "../../app/context.ts";
 import { textTable } from "../../app/output.ts";
-import { addOutputOption } from "../../app/output-option.ts";
+import { addForceOption, addOutputOption, refuseExisting } from "../../app/output-option.ts";
 import { UsageError } from "../../app/usage-error.ts";
 
 /** What is compared, where, and for how long. */
@@ -26,7 +26,9 @@ interface EvaluateFlags {
   readonly seed: number;
   readonly data?: string;
   readonly report?: string;
+  readonly parts?: string;
   readonly output: string;
+  readonly force?: boolean;
 }
 
 export function addOptimizerEvaluate(optimizer: Command, cli: Cli): void {
@@ -47,11 +49,26 @@ export function addOptimizerEvaluate(optimizer: Command, cli: Cli): void {
     .option("--points <n>", "test losses of a run", wholeNumber(1), 40)
     .option("--seed <n>", "fixes everything", seedNumber, 0)
     .option("--data <folder>", "IDX files of images in place of the package's own")
-    .option("--report <file.html>", "a report with curves");
-  addOutputOption(command, "figures as JSON, beside them what is finished", {
+    .option("--report <file.html>", "a report with curves")
+    .option(...partsOption("finished optimizer there, instead of beside the figures"));
+  const written = addOutputOption(command, "figures as JSON, beside them what is finished", {
     value: "<file.json>",
     fallback: "runs/optimizers/figures.json",
-  }).action((thetas: string[], flags: EvaluateFlags) => evaluate(thetas, flags, cli));
+  });
+  addForceOption(written).action((thetas: string[], flags: EvaluateFlags) =>
+    runEvaluate(thetas, flags, cli),
+  );
+}
+
+/** `optimizer evaluate`: its figures are single files, unlike the folder of the demo. */
+async function runEvaluate(
+  thetas: readonly string[],
+  flags: EvaluateFlags,
+  cli: Cli,
+): Promise<void> {
+  for (const path of [flags.output, flags.report])
+    if (path !== undefined) await refuseExisting("optimizer evaluate", path, flags);
+  await evaluate(thetas, flags, cli);
 }
 
 /** A theta by name, file, or folder of a run. */
@@ -130,31 +147,28 @@ export async function measureAll(
   cli: Cli,
 ): Promise<void> {
   const { evaluateOptimizers } = await import("../../../optimizers/evaluate/evaluate.ts");
-  const { unitFromJson } = await import("../../../optimizers/evaluate/rows.ts");
   const { openInnerTask } = await import("../../../node/open-inner-task.ts");
   const { steps, points, seeds, seed, output } = flags;
   const every = Math.max(1, Math.floor(steps / points));
   const source = { task: flags.task, ...(flags.data !== undefined && { data: flags.data }) };
   const task = await openInnerTask(source);
-  const unitPath = (name: string): string => {
+  /** Where a unit may be kept: in the folder of --parts first, where there is one. */
+  const unitPaths = (name: string): string[] => {
     const at = entries.findIndex((entry) => entry.name === name);
     const key = JSON.stringify([digests[at], source, steps, every, seeds, seed]);
     const digest = createHash("sha256").update(key).digest("hex").slice(0, 16);
-    return join(dirname(output), "units", `${name.replaceAll(/[^\w.-]/g, "-")}-${digest}.json`);
+    const file = `${name.replaceAll(/[^\w.-]/g, "-")}-${digest}.json`;
+    const beside = join(dirname(output), "units", file);
+    return flags.parts === undefined ? [beside] : [join(flags.parts, file), beside];
   };
-  const known = (name: string) =>
-    readJson(unitPath(name)).then(
-      (unit) => unitFromJson(unit as EvaluationUnit),
-      () => undefined,
-    );
+  const known = (name: string) => knownUnit(unitPaths(name));
   const units: EvaluationUnit[] = [];
   let bar: ReturnType<typeof cli.progress.task> | undefined;
   const options = { task, entries, seeds, steps: every * points, every, seed, known };
   for await (const event of evaluateOptimizers({ ...options, signal: cli.signal })) {
     if (event.type === "unit") {
       units.push(event.unit);
-      if (!event.wasKnown)
-        await writeFileAtomic(unitPath(event.unit.optimizer), JSON.stringify(event.unit));
+      if (!event.wasKnown) await keepUnit(unitPaths(event.unit.optimizer), event.unit, cli);
       continue;
     }
     bar ??= cli.progress.task("training networks", event.total, { unit: "points" });
@@ -162,6 +176,32 @@ export async function measureAll(
   }
   bar?.finish();
   await tell({ ...flags, steps: every * points }, every, units, cli);
+}
+
+/** The first of these files that is there and whole. */
+async function knownUnit(paths: readonly string[]): Promise<EvaluationUnit | undefined> {
+  const { unitFromJson } = await import("../../../optimizers/evaluate/rows.ts");
+  for (const path of paths) {
+    const unit = await readJson(path).then(
+      (value) => unitFromJson(value as EvaluationUnit),
+      () => undefined,
+    );
+    if (unit !== undefined) return unit;
+  }
+  return undefined;
+}
+
+/** Keeps a finished unit in the first place; in the last one when it is too large for a part. */
+async function keepUnit(paths: readonly string[], unit: EvaluationUnit, cli: Cli): Promise<void> {
+  const { maxPartBytes } = await import("../../../experiment/parts.ts");
+  const text = JSON.stringify(unit);
+  const fits = text.length <= maxPartBytes;
+  const path = fits ? paths[0] : paths[paths.length - 1];
+  if (!fits && paths.length > 1)
+    cli.output.note(
+      `${basename(path)} would have ${text.length} bytes, and parts have at most ${maxPartBytes}; it is kept beside the figures alone`,
+    );
+  await writeFileAtomic(path, text);
 }
 
 async function tell(
@@ -196,7 +236,7 @@ async function tell(
   await writeFileAtomic(flags.output, resultText(optimizerDraft(result), flags.output));
   if (flags.report !== undefined) await writeFileAtomic(flags.report, optimizerReport(result));
   const number = (value: number | null, digits: number) => value?.toFixed(digits) ?? "–";
-  cli.output.result({ figures: flags.output, report: flags.report ?? null, rows }, () =>
+  cli.output.result({ rows, figures: flags.output, report: flags.report ?? null }, () =>
     [
       textTable(
         [

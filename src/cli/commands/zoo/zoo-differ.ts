@@ -15,6 +15,7 @@ import type { Cli, RegisterCommand } from "../../app/context.ts";
 import { readJson } from "../../../node/files.ts";
 import { addOutputOption } from "../../app/output-option.ts";
 import { textTable } from "../../app/output.ts";
+import { UsageError } from "../../app/usage-error.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
 
 interface DifferFlags {
@@ -77,7 +78,11 @@ async function knownTests(path: string, key: string): Promise<readonly Populatio
     throw new FormatError(
       `zoo differ: ${path} is not a file of results (${keptFormat}); give -o another name`,
     );
-  if (kept.key !== key || !Array.isArray(kept.tests)) return [];
+  if (kept.key !== key)
+    throw new UsageError(
+      `zoo differ: ${path} holds the tests of other populations or settings; give -o another name`,
+    );
+  if (!Array.isArray(kept.tests)) return [];
   return kept.tests as PopulationTest[];
 }
 
@@ -139,7 +144,7 @@ async function differ(
     },
   });
   task.finish();
-  cli.output.result({ a, b, permutations, components, seed, ...result }, () =>
+  cli.output.result({ ...result, a, b, permutations, components, seed }, () =>
     differText(result, level),
   );
   if (level !== undefined && result.pValue < level) cli.exitWith(10);

@@ -67,7 +67,8 @@ async function importNetworks(
   flags: ImportFlags,
   cli: Cli,
 ): Promise<void> {
-  const { findSpec, openCheckpoint, readTold } = await import("../../networks/checkpoint-spec.ts");
+  const { findSpec, openCheckpoint, readRequested } =
+    await import("../../networks/checkpoint-spec.ts");
   const { needSpec } = await import("../../networks/need-spec.ts");
   const { writeImported, importedName } = await import("../../../datasets/imported.ts");
   const { folderStore } = await import("../../../node/folder-store.ts");
@@ -78,11 +79,11 @@ async function importNetworks(
       `zoo import: ${flags.output} holds ${present.includes(importedName) ? "a population" : "other files"} already; choose another -o`,
     );
   const { networks, metrics, unused } = await readTable(files, flags);
-  const told = await readTold(flags);
-  const first = await openCheckpoint(files[0], told);
+  const requested = await readRequested(flags);
+  const first = await openCheckpoint(files[0], requested);
   const found = needSpec(
     "zoo import",
-    await findSpec(first, told).finally(() => first.source.close()),
+    await findSpec(first, requested).finally(() => first.source.close()),
   );
   for (const warning of found.warnings) cli.output.note(`warning: ${warning}`);
   const tensors = await readNetworks(files, found.spec);

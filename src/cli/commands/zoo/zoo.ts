@@ -1,9 +1,10 @@
 // `weightspace zoo`: builds, merges and inspects populations of trained networks.
 
 import { availableParallelism } from "node:os";
-import { type Command, InvalidArgumentError } from "commander";
+import { resolve } from "node:path";
+import type { Command } from "commander";
 import { partsOption, seedNumber, wholeNumber } from "../../app/arguments.ts";
-import { didYouMean } from "../../../core/nearest-name.ts";
+import { noSuchName } from "../../../core/nearest-name.ts";
 import { maxNetworks } from "../../../zoo/limits.ts";
 import type { ZooStore } from "../../../core/store.ts";
 import type { ZooManifest } from "../../../zoo/manifest.ts";
@@ -13,6 +14,8 @@ import { maxOptionBytes, readJson } from "../../../node/files.ts";
 import { counted, textTable } from "../../app/output.ts";
 import { addOutputOption } from "../../app/output-option.ts";
 import { addImport } from "./zoo-import.ts";
+import { parsePart } from "./shard-option.ts";
+import type { HandOut } from "../../../zoo/build.ts";
 import { UsageError } from "../../app/usage-error.ts";
 
 interface BuildFlags {
@@ -21,7 +24,9 @@ interface BuildFlags {
   readonly seed: number;
   readonly output: string;
   readonly workers: number;
-  readonly shard?: { readonly part: number; readonly of: number };
+  readonly shard?: string | true;
+  readonly queue?: string;
+  readonly patience?: number;
   readonly shardSize?: number;
   readonly parts?: string;
   readonly skipParts?: boolean;
@@ -29,14 +34,6 @@ interface BuildFlags {
 
 const quantile = (sorted: readonly number[], q: number) =>
   sorted[Math.round(q * (sorted.length - 1))];
-
-/** A parser of parts such as 2/3. */
-function partNumber(text: string): { part: number; of: number } {
-  const [, part, of] = /^(\d+)\/(\d+)$/.exec(text)?.map(Number) ?? [];
-  if (part === undefined || part < 1 || part > of)
-    throw new InvalidArgumentError("Expected a part such as 2/3, from 1/3 to 3/3.");
-  return { part, of };
-}
 
 export const zooCommand: RegisterCommand = (program, cli) => {
   const zoo = program
@@ -66,7 +63,20 @@ function addBuild(zoo: Command, cli: Cli): void {
     )
     .option("--seed <n>", "fixes everything", seedNumber, 0)
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
-    .option("--shard <i/n>", "builds part i of n only; zoo merge joins the parts", partNumber)
+    .option(
+      "--shard [i/n]",
+      "builds part i of n only; zoo merge joins the parts; without i, or i and n, those of a job array (Kubernetes, SLURM)",
+    )
+    .option(
+      "--queue <address>",
+      "hands the shards out to weightspace worker: redis://host:6379 or postgres://host/database",
+    )
+    .option(
+      "--patience <seconds>",
+      "with --queue: ends when no worker has been at work for so long",
+      wholeNumber(1),
+      600,
+    )
     .option("--shard-size <n>", "networks in one file and one program", wholeNumber(1))
     .option(
       ...partsOption("finished shard there; a shard that is trained again is compared with it"),
@@ -85,19 +95,21 @@ function addBuild(zoo: Command, cli: Cli): void {
 }
 
 async function build(
-  { recipe, networks, seed, output: out, workers, shard, shardSize, parts, skipParts }: BuildFlags,
+  { recipe, networks, seed, output, workers, shardSize, parts, skipParts, ...flags }: BuildFlags,
   cli: Cli,
 ): Promise<void> {
+  const shard = flags.shard === undefined ? undefined : parsePart(flags.shard, process.env);
   if (skipParts === true && parts === undefined)
     throw new UsageError("zoo build: --skip-parts needs --parts, the folder of the files to skip");
   const { parseRecipe } = await import("../../../zoo/recipe.ts");
   const { recipeNamed, recipeNames } = await import("../../../zoo/recipes.ts");
-  const { folderStore } = await import("../../../node/folder-store.ts");
+  const { store, out, handOut } = await openBuildStore(output, flags);
+  const { openStore } = await import("../../../node/open-store.ts");
   const { buildWithProgress } = await import("../../experiments/zoo-progress.ts");
   const isFile = /[./\\]/.test(recipe);
   if (!isFile && !recipeNames().includes(recipe))
     throw new UsageError(
-      `there is no recipe "${recipe}"${didYouMean(recipe, recipeNames())}; expected one of ${recipeNames().join(", ")}, or a JSON file`,
+      `zoo build: ${noSuchName("recipe", recipe, recipeNames())}, or a JSON file`,
     );
   const chosen = isFile
     ? parseRecipe(await readJson(recipe, { bytes: maxOptionBytes }))
@@ -107,10 +119,11 @@ async function build(
     networks,
     seed,
     workers,
-    store: folderStore(out),
+    store,
+    ...(handOut && { handOut }),
     ...(shard !== undefined && { part: shard }),
     ...(shardSize !== undefined && { shardSize }),
-    ...(parts !== undefined && { parts: folderStore(parts), skipParts: skipParts === true }),
+    ...(parts !== undefined && { parts: await openStore(parts), skipParts: skipParts === true }),
   });
   const rate = result.built / Math.max(result.seconds, 1e-9);
   const what =
@@ -126,6 +139,28 @@ async function build(
       ? `${out} already holds its ${what}`
       : `${out}: ${what}, ${result.built} trained in ${result.seconds.toFixed(1)} s (${formatRate(rate)} networks/s)${skipped}`,
   );
+}
+
+/** The store of a build, and what hands its shards out where a queue is given. */
+async function openBuildStore(
+  output: string,
+  { queue, patience }: Pick<BuildFlags, "queue" | "patience">,
+) {
+  const { isRemote, openStore } = await import("../../../node/open-store.ts");
+  // Workers elsewhere know the folder by its whole path.
+  const out = queue === undefined || isRemote(output) ? output : resolve(output);
+  const store = await openStore(out);
+  if (isRemote(output)) {
+    const { checkConditionalWrites } = await import("../../../remote/conditional-writes.ts");
+    await checkConditionalWrites(store);
+  }
+  if (queue === undefined) return { store, out };
+  const { queueRunner } = await import("../../../node/queue/hand-out.ts");
+  const { parseQueueAddress } = await import("../../../node/queue/connect.ts");
+  parseQueueAddress(queue);
+  const handOut: HandOut = (list, manifest) =>
+    queueRunner(list, manifest, { queue, store, ...(patience !== undefined && { patience }) });
+  return { store, out, handOut };
 }
 
 function addRecipes(zoo: Command, cli: Cli): void {
@@ -170,10 +205,10 @@ function addMerge(zoo: Command, cli: Cli): void {
 
 async function merge(parts: readonly string[], out: string, cli: Cli): Promise<void> {
   const { mergeZoos } = await import("../../../zoo/merge.ts");
-  const { folderStore } = await import("../../../node/folder-store.ts");
+  const { openStore } = await import("../../../node/open-store.ts");
   const { manifest, present, missing, problems } = await mergeZoos(
-    parts.map((part) => folderStore(part)),
-    folderStore(out),
+    await Promise.all(parts.map((part) => openStore(part))),
+    await openStore(out),
   );
   for (const { message } of problems) cli.output.note(`warning: ${message}`);
   const value = {
@@ -259,15 +294,15 @@ async function printImported(store: ZooStore, cli: Cli): Promise<void> {
 
 async function printInfo(folder: string, cli: Cli): Promise<void> {
   const { openZoo } = await import("../../../zoo/open.ts");
-  const { folderStore } = await import("../../../node/folder-store.ts");
+  const { openStore } = await import("../../../node/open-store.ts");
   const { specToJSON } = await import("../../../symmetry/json.ts");
   const { printSpec } = await import("../../../symmetry/print.ts");
   const { checkpointsOf } = await import("../../../zoo/recipe.ts");
   const { importedName } = await import("../../../datasets/imported.ts");
   const { describePlugin } = await import("../../../core/plugins.ts");
-  const store = folderStore(folder);
+  const store = await openStore(folder);
   if ((await store.list()).includes(importedName)) return printImported(store, cli);
-  const { manifest, rows, problems } = await openZoo(store);
+  const { manifest, rows, problems, digest } = await openZoo(store);
   const finite = rows.filter((row) => row.finite);
   const { recipe, seed, networks, spec, target, metrics, plugins } = manifest;
   const { quantiles, histogram, tables } = valuesOf(manifest, finite);
@@ -278,6 +313,8 @@ async function printInfo(folder: string, cli: Cli): Promise<void> {
     readable: rows.length,
     finite: finite.length,
     seed,
+    digest,
+    ...(manifest.arithmetic !== undefined && { arithmetic: manifest.arithmetic }),
     recipe,
     metrics,
     target,
@@ -292,6 +329,7 @@ async function printInfo(folder: string, cli: Cli): Promise<void> {
     [
       `${folder}: ${rows.length / checkpoints} of ${networks} networks${each}, ${finite.length} with finite weights, seed ${seed}`,
       ...tables,
+      `digest: ${digest}`,
       ...plugins.map((plugin) => `plug-in: ${describePlugin(plugin)}`),
       printSpec(spec),
       ...problems.map(({ message }) => `warning: ${message}`),

@@ -82,8 +82,24 @@ const body = (anchor: string, block: Omit<Block, "at" | "scope">): Style => ({
   lines: [tensor("embed_tokens.weight", "!vocabulary", "residual"), ...norm("norm", "residual")],
   blocks: [{ at: "layers.{i}", scope: "layer{i}", ...block }],
   heads,
+  lastNorm: "norm",
   output: { axis: "residual", tie: true },
 });
+
+/** A norm in front of attention and one in front of the feed-forward part; blocks with more norms put them behind. */
+const behind = ["pre_feedforward_layernorm", "post_feedforward_layernorm"];
+const preNorms: Block["gains"] = [
+  {
+    norm: "input_layernorm",
+    readers: [huggingFace.q, huggingFace.k, huggingFace.v],
+    without: behind,
+  },
+  {
+    norm: "post_attention_layernorm",
+    readers: ["mlp.gate_proj", "mlp.up_proj"],
+    without: behind,
+  },
+];
 
 const dense = body("mlp.gate_proj", {
   attention: rotated(huggingFace),
@@ -92,6 +108,8 @@ const dense = body("mlp.gate_proj", {
     ...attentionLines(huggingFace),
     ...gated("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj", ".ff"),
   ],
+  gated: [{ up: "mlp.up_proj", down: "mlp.down_proj" }],
+  gains: preNorms,
 });
 
 const original: Style = {
@@ -108,6 +126,7 @@ const original: Style = {
         ...norm("ffn_norm", "residual"),
         ...gated("feed_forward.w1", "feed_forward.w3", "feed_forward.w2", ".ff"),
       ],
+      gated: [{ up: "feed_forward.w3", down: "feed_forward.w2" }],
     },
   ],
   heads: [[tensor("output.weight", "!vocabulary", "residual")]],
@@ -132,15 +151,17 @@ export const llama = templateOf({
     "stablelm",
     "cohere",
   ],
+  plainGains: ["llama", "mistral", "qwen2", "qwen3", "granite"],
   styles: [dense, original],
 });
 
 /** Experts that a router weighs, each with an inner axis of its own; layers without them are dense. */
-const experts = (at: string, lines: (axis: string) => Line[]): Block => ({
+const experts = (at: string, gate: string, up: string, down: string): Block => ({
   at,
   scope: "layer{i}.expert{j}",
   optional: true,
-  lines: lines(".ff"),
+  lines: gated(gate, up, down, ".ff"),
+  gated: [{ up, down }],
 });
 
 export const mixtral = templateOf({
@@ -155,7 +176,7 @@ export const mixtral = templateOf({
         ...attentionLines(huggingFace),
         tensor("block_sparse_moe.gate.weight", "*", "residual"),
       ],
-      blocks: [experts("block_sparse_moe.experts.{j}", (axis) => gated("w1", "w3", "w2", axis))],
+      blocks: [experts("block_sparse_moe.experts.{j}", "w1", "w3", "w2")],
     }),
     body("mlp.gate", {
       attention: rotated(huggingFace),
@@ -174,9 +195,11 @@ export const mixtral = templateOf({
         ),
         ...optional(tensor("mlp.shared_expert_gate.weight", "1", "residual")),
       ],
-      blocks: [
-        experts("mlp.experts.{j}", (axis) => gated("gate_proj", "up_proj", "down_proj", axis)),
+      gated: [
+        { up: "mlp.up_proj", down: "mlp.down_proj" },
+        { up: "mlp.shared_expert.up_proj", down: "mlp.shared_expert.down_proj" },
       ],
+      blocks: [experts("mlp.experts.{j}", "gate_proj", "up_proj", "down_proj")],
     }),
   ],
 });

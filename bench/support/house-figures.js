@@ -1,13 +1,13 @@
-// Figures of the house, of this checkout or of another one: `node bench/house-figures.js [folder]`. Lines, long functions,
+// Figures of the house, of this checkout or of another one: `node bench/support/house-figures.js [folder]`. Lines, long functions,
 // full folders, circles of imports; docs/decisions/24-the-house-in-figures.md compares two versions.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { circleProblems } from "../scripts/check-layers.js";
-import { functionLimit } from "../scripts/check-size.js";
-import { root, sourceFiles } from "../scripts/sources.js";
+import { circleProblems } from "../../scripts/check-layers.js";
+import { functionLimit } from "../../scripts/check-size.js";
+import { root, sourceFiles } from "../../scripts/sources.js";
 
 const folder = resolve(process.argv[2] ?? root);
 const files = sourceFiles("src", folder);

@@ -3,7 +3,7 @@
 import { numpy as np } from "@jax-js/jax";
 import { beforeAll, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
-import { putTogether, takeApart } from "../../src/layers/take-apart.ts";
+import { pack, unpack } from "../../src/layers/pack.ts";
 import { lowerSpec } from "../../src/symmetry/lower.ts";
 import { splitParts } from "../../src/symmetry/parts.ts";
 import { randomSpec, randomWeights } from "../../src/testing/random.ts";
@@ -25,13 +25,13 @@ test("taking apart and putting together is the identity, on 100 random specs and
       );
       return [name, stacked, np.array(stacked).reshape([2, ...shape, channels])] as const;
     });
-    const atoms = takeApart(
+    const atoms = unpack(
       lowered,
       Object.fromEntries(arrays.map(([name, , array]) => [name, array])),
       channels,
     );
     expect(atoms).toHaveLength(lowered.tensors.length);
-    const back = putTogether(lowered, atoms, channels);
+    const back = pack(lowered, atoms, channels);
     for (const [name, values] of arrays)
       expect([seed, name, await back[name].data()]).toEqual([seed, name, values]);
   }
@@ -59,9 +59,9 @@ test("parts are the strided views that the spec's expressions say", () => {
 
 test("missing tensors and wrong shapes are named", () => {
   const lowered = lowerSpec(mlpSpec([2, 3]));
-  expect(() => takeApart(lowered, {}, 1)).toThrow('tensor "fc1.weight" of the spec is missing');
+  expect(() => unpack(lowered, {}, 1)).toThrow('tensor "fc1.weight" of the spec is missing');
   const wrong = { "fc1.weight": np.zeros([1, 2, 3]), "fc1.bias": np.zeros([1, 3]) };
-  expect(() => takeApart(lowered, wrong, 1)).toThrow(
+  expect(() => unpack(lowered, wrong, 1)).toThrow(
     'tensor "fc1.weight" has shape [1, 2, 3], expected [batch, 3, 2]',
   );
 });

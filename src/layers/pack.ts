@@ -37,7 +37,7 @@ export function sliceAlong(x: np.Array, dim: number, start: number, size: number
  * Atomic arrays [batch, ...permuted dims, fixed * channels] of every tensor of the spec.
  * @consumes arguments @throws {ShapeError} naming a tensor that is missing, unknown or of another shape.
  */
-export function takeApart(lowered: LoweredSpec, arrays: NamedArrays, channels: number): np.Array[] {
+export function unpack(lowered: LoweredSpec, arrays: NamedArrays, channels: number): np.Array[] {
   const atoms: np.Array[] = [];
   const open = (node: SplitTree, x: np.Array): void => {
     const [batch, c] = [x.shape[0], x.shape[x.shape.length - 1]];
@@ -101,7 +101,7 @@ export function separateAtoms(
 }
 
 /** Named arrays [batch, ...shape, channels] from atomic ones. @consumes */
-export function putTogether(
+export function pack(
   lowered: LoweredSpec,
   atoms: readonly np.Array[],
   channels: number,

@@ -1,0 +1,68 @@
+// Factors of either sign for every index of a leaf, where everything they pass is linear: rows of a gated layer, which the next
+// matrix undoes, and gains of norms, of which each has a factor of its own.
+
+import type { LeafFactors, LeafScale } from "../assembly/build-spec.ts";
+import type { Atom } from "../index-sets/atoms.ts";
+import type { Value } from "../walk/value.ts";
+import type { Exponents } from "./exponents.ts";
+import { noPlaces, type ValuePlaces } from "./places.ts";
+import { type LeafPowers, placeKey, placeOf } from "./qualifying.ts";
+
+interface FactorSource {
+  readonly places: (value: Value) => ValuePlaces;
+  /** Solved for factors. */
+  readonly unknowns: Exponents;
+  /** Leaves that others lie within: those are scaled themselves. */
+  readonly enclosing: ReadonlySet<Atom>;
+  readonly scales: ReadonlyMap<Atom, LeafScale>;
+}
+
+/**
+ * The factors of every leaf. Where a leaf has a scale part already, one factor takes its place when it stands at the same
+ * places but not at all, and none does otherwise.
+ */
+export function factorsOf(
+  found: ReadonlyMap<Atom, LeafPowers>,
+  { places, unknowns, enclosing, scales }: FactorSource,
+): Map<Atom, LeafFactors> {
+  const factors = new Map<Atom, LeafFactors>();
+  for (const [leaf, { powers, roots }] of found) {
+    const scale = scales.get(leaf);
+    if (enclosing.has(leaf) || scale?.group === "general-linear" || scale?.scale === "sign")
+      continue;
+    const numbers = new Map([...roots].map((root, i) => [root, i]));
+    const own: LeafFactors = {
+      count: roots.size,
+      at(weight, dimension, place) {
+        const { root = -1, power = 0 } = powers.get(weight)?.get(placeKey(dimension, place)) ?? {};
+        return power === 0 ? null : { factor: numbers.get(root) ?? 0, power };
+      },
+      carriedBy(value, dimension) {
+        const { leaves, first } = places(value).dims[dimension] ?? noPlaces;
+        return leaves.some(
+          (one, i) =>
+            one === leaf && !unknowns.isZero(first + i) && numbers.has(unknowns.root(first + i)),
+        );
+      },
+    };
+    // A scale of all places is left to matching, which tells signs better than one network does.
+    const isWhole = [...powers.values()].every((at) =>
+      [...at.values()].every(({ power }) => power !== 0),
+    );
+    if (scale === undefined || (!isWhole && own.count === 1 && isAlike(scale, own, powers)))
+      factors.set(leaf, own);
+  }
+  return factors;
+}
+
+/** Whether the only factor stands wherever a scale does, with the same powers or with the inverse ones. */
+function isAlike(scale: LeafScale, factors: LeafFactors, powers: LeafPowers["powers"]): boolean {
+  const pairs = [...powers].flatMap(([weight, at]) =>
+    [...at.keys()].map((key) => {
+      const [dimension, place] = placeOf(key);
+      const factor = factors.at(weight, dimension, place);
+      return [scale.power(weight, dimension, place), factor?.power ?? 0] as const;
+    }),
+  );
+  return [1, -1].some((side) => pairs.every(([a, b]) => a === side * b));
+}

@@ -1,0 +1,252 @@
+// The coordinator's side of a queue as a runner of units: hands out what is to be done, waits for it with bounds on every wait, and
+// hands out again what a server has forgotten. The store is the truth; the queue may be lost at any moment.
+
+import { EnvironmentError } from "../../core/errors.ts";
+import type { ZooStore } from "../../core/store.ts";
+import type { Runner, WorkList } from "../../work/work-list.ts";
+import { wholeShard } from "../../zoo/keep-shard.ts";
+import type { ZooManifest } from "../../zoo/manifest.ts";
+import type { ShardUnit } from "../../zoo/units.ts";
+import {
+  closeSoon,
+  parseQueueAddress,
+  queueServer,
+  type QueueServer,
+  unreachable,
+} from "./connect.ts";
+import { type RetryOptions, type UnitCounts, type UnitQueue, unitQueue } from "./unit-queue.ts";
+
+export interface HandOutOptions extends Partial<RetryOptions> {
+  /** redis://, rediss:// or postgres:// address. */
+  readonly queue: string;
+  readonly store: ZooStore;
+  /** Seconds without any worker at work until the build ends; it can be started again. @default 600 */
+  readonly patience?: number;
+  /** Seconds for which the server may be away. @default 120 */
+  readonly reach?: number;
+  /** Seconds after which the units of a worker that is not heard of are handed out again. @default 60 */
+  readonly lock?: number;
+  /** Milliseconds between looks at the queue. @default 500 */
+  readonly poll?: number;
+}
+
+const defaults = { attempts: 3, pause: 2000, patience: 600, reach: 120, lock: 60, poll: 500 };
+
+/** Seconds without a worker after which a note says so. */
+const noteSeconds = 20;
+
+/** How long a server that does not answer is waited for when the build ends. */
+const leaveMilliseconds = 2000;
+
+/** A unit that somebody waits for. */
+interface Waiting {
+  readonly unit: ShardUnit;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+  readonly tell: (note: string) => void;
+}
+
+/**
+ * A runner whose units are done by the workers of a queue.
+ * @throws {OptionError} for an address that is none; {EnvironmentError} when a package is missing
+ */
+export async function queueRunner(
+  list: WorkList<ShardUnit>,
+  manifest: ZooManifest,
+  options: HandOutOptions,
+): Promise<Runner<ShardUnit, unknown, string>> {
+  const settings = { ...defaults, ...options };
+  const server = await queueServer(parseQueueAddress(options.queue));
+  const { store } = options;
+  const retry = { attempts: settings.attempts, pause: settings.pause };
+  let problem: Error | undefined;
+  const queue = unitQueue(server, list.digest, store.location, retry, (error) => (problem = error));
+  const waiting = new Map<string, Waiting>();
+  const isDone = async (unit: ShardUnit) => (await wholeShard(store, manifest, unit)) !== undefined;
+  const guard = stalledGuard(server, list.digest, settings.lock, (error) => (problem = error));
+  const watch = new AbortController();
+  const watching: Watch = { settings, server, queue, waiting, isDone, problem: () => problem };
+  let loop: Promise<void> | undefined;
+  return {
+    width: Math.max(1, list.units.length),
+    run: (unit, signal, tell) => {
+      loop ??= Promise.resolve().then(() => watchQueue(watching, watch.signal));
+      return new Promise<void>((resolve, reject) => {
+        waiting.set(unit.id, { unit, resolve, reject, tell });
+        signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+      });
+    },
+    close: async () => {
+      watch.abort();
+      await Promise.race([loop, new Promise((resolve) => setTimeout(resolve, leaveMilliseconds))]);
+      if (waiting.size === 0) await queue.remove();
+      await Promise.all([queue.close(), guard.close()]);
+    },
+  };
+}
+
+/** Gives the units of workers that are gone back to the others, also when no other worker is there. */
+function stalledGuard(
+  server: QueueServer,
+  digest: string,
+  lock: number,
+  onProblem: (error: Error) => void,
+): { close(): Promise<void> } {
+  const guard = server.worker(digest, null, {
+    lockDuration: 1000 * lock,
+    stalledInterval: stalledInterval(lock),
+    maxStalledCount,
+  });
+  guard.on("error", onProblem);
+  guard.startStalledCheckTimer().catch(onProblem);
+  return { close: () => closeSoon(guard, true) };
+}
+
+/** Times that a unit may be lost with its worker before it is given up. */
+export const maxStalledCount = 20;
+
+/** Milliseconds between looks for workers that are gone. */
+export const stalledInterval = (lock: number): number => Math.max(500, 500 * lock);
+
+/** What watching a queue needs. */
+interface Watch {
+  readonly settings: Required<Pick<HandOutOptions, "patience" | "reach" | "poll">>;
+  readonly server: QueueServer;
+  readonly queue: UnitQueue;
+  readonly waiting: Map<string, Waiting>;
+  readonly isDone: (unit: ShardUnit) => Promise<boolean>;
+  /** The last thing that the connection complained of. */
+  readonly problem: () => Error | undefined;
+}
+
+/** What has been seen of a queue so far. */
+interface Seen {
+  counts: string;
+  done: number;
+  /** When the server answered, and when somebody was at work, for the last time. */
+  reached: number;
+  worked: number;
+  isSubmitted: boolean;
+  hasNoted: boolean;
+}
+
+/** Looks at the queue again and again until nobody waits; every failure ends all waits. */
+async function watchQueue(watch: Watch, signal: AbortSignal): Promise<void> {
+  const { settings, waiting, server } = watch;
+  const now = () => performance.now() / 1000;
+  const seen: Seen = {
+    counts: "",
+    done: 0,
+    isSubmitted: false,
+    hasNoted: false,
+    reached: now(),
+    worked: now(),
+  };
+  let wasAway = false;
+  while (waiting.size > 0 && !signal.aborted) {
+    try {
+      await within(settings.reach, lookOnce(watch, seen, now()));
+      seen.reached = now();
+      if (wasAway) tell(watch, `${server.address.shown} is back`);
+      wasAway = false;
+    } catch (error) {
+      const away = now() - seen.reached;
+      if (away > settings.reach)
+        return rejectAll(watch, unreachable(server.address, away, watch.problem() ?? error));
+      if (!wasAway)
+        tell(watch, `${server.address.shown} does not answer; trying for ${settings.reach} s`);
+      wasAway = true;
+    }
+    if (!wasAway && now() - seen.worked > settings.patience)
+      return rejectAll(watch, new EnvironmentError(nobody(watch)));
+    await new Promise((resolve) => setTimeout(resolve, settings.poll));
+  }
+}
+
+/** @throws {Error} when the work takes longer */
+async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("no answer")), 1000 * seconds + 1);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+const nobody = ({ settings, server }: Watch): string =>
+  `queue: nobody has worked on the list for ${settings.patience} s; start workers with: weightspace worker --queue ${server.address.shown}, then build again`;
+
+function tell({ waiting }: Watch, note: string): void {
+  for (const one of waiting.values()) return one.tell(note);
+}
+
+function rejectAll({ waiting }: Watch, error: Error): void {
+  for (const { reject } of waiting.values()) reject(error);
+}
+
+async function lookOnce(watch: Watch, seen: Seen, now: number): Promise<void> {
+  const { queue, waiting } = watch;
+  if (!seen.isSubmitted) {
+    await submit(watch);
+    seen.isSubmitted = true;
+  }
+  const counts = await queue.counts();
+  const { done, failed, running } = counts;
+  if (done < seen.done) seen.done = 0;
+  if (done > seen.done) {
+    const ids = await queue.done(seen.done);
+    seen.done += ids.length;
+    for (const id of ids) settle(watch, id);
+  }
+  if (failed > 0) for (const { id, reason } of await queue.failed()) settle(watch, id, reason);
+  const changed = JSON.stringify(counts) !== seen.counts;
+  if (changed || running > 0) [seen.worked, seen.hasNoted] = [now, false];
+  seen.counts = JSON.stringify(counts);
+  if (!seen.hasNoted && now - seen.worked > noteSeconds && waiting.size > 0) {
+    seen.hasNoted = true;
+    tell(
+      watch,
+      `no worker is at work; start one with: weightspace worker --queue ${watch.server.address.shown}`,
+    );
+  }
+  if (isShort(counts, waiting.size)) await submitLost(watch);
+}
+
+/** Whether the queue knows of less work than is waited for. */
+const isShort = ({ waiting, running }: UnitCounts, wanted: number): boolean =>
+  waiting + running < wanted;
+
+/** Ends the wait for a unit. */
+function settle({ waiting }: Watch, id: string, reason?: string): void {
+  const one = waiting.get(id);
+  if (one === undefined) return;
+  waiting.delete(id);
+  if (reason === undefined) one.resolve();
+  else one.reject(new EnvironmentError(reason));
+}
+
+/** Hands out all units; of those that the queue took for finished, such as of a store that was emptied, only what is not there. */
+async function submit(watch: Watch): Promise<void> {
+  const { queue, waiting, isDone } = watch;
+  const finished = [...(await queue.done(0)), ...(await queue.failed()).map(({ id }) => id)];
+  for (const id of finished) {
+    const one = waiting.get(id);
+    if (one === undefined) continue;
+    if (await isDone(one.unit)) settle(watch, id);
+    else await queue.forget([id]);
+  }
+  await queue.add([...waiting.values()].map(({ unit }) => unit));
+}
+
+/** Hands out what the server has forgotten, unless it was done before. */
+async function submitLost(watch: Watch): Promise<void> {
+  const { queue, waiting, isDone } = watch;
+  const lost = await queue.missing([...waiting.keys()]);
+  for (const id of lost) {
+    const one = waiting.get(id);
+    if (one !== undefined && (await isDone(one.unit))) settle(watch, id);
+  }
+  const again = lost.flatMap((id) => waiting.get(id)?.unit ?? []);
+  if (again.length === 0) return;
+  await queue.add(again);
+  tell(watch, `the queue had lost ${again.length} units, which were handed out again`);
+}

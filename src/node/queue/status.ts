@@ -1,0 +1,98 @@
+// How far the lists of a queue are.
+
+import type { Job } from "bullmq";
+import { EnvironmentError } from "../../core/errors.ts";
+import { closeSoon, parseQueueAddress, queueServer, unreachable } from "./connect.ts";
+import { countsOf, directoryName, reasonOf, type UnitCounts } from "./unit-queue.ts";
+import { listsOf } from "./worker.ts";
+
+/** How far one list is. */
+export interface ListStatus extends UnitCounts {
+  readonly list: string;
+  readonly location: string;
+  /** Units a minute over the last of them; null before two are done. */
+  readonly perMinute: number | null;
+  /** Seconds until all are done at that rate; null where there is none. */
+  readonly secondsLeft: number | null;
+  /** Workers with a unit at hand. */
+  readonly workers: number;
+  /** The first units that were given up, with their reasons. */
+  readonly givenUp: readonly { readonly name: string; readonly reason: string }[];
+}
+
+/** Finished units whose times make the rate. */
+const lately = 50;
+const named = 5;
+const answerSeconds = 10;
+
+/**
+ * The state of every list of a server.
+ * @throws {OptionError} for an address that is none; {EnvironmentError} when a package is missing or the server does not answer
+ */
+export async function queueStatus(address: string): Promise<ListStatus[]> {
+  const server = await queueServer(parseQueueAddress(address));
+  const directory = server.queue(directoryName);
+  let problem: Error | undefined;
+  directory.on("error", (error) => (problem = error));
+  const read = async (): Promise<ListStatus[]> => {
+    const all: ListStatus[] = [];
+    for (const { id, data } of await listsOf(directory))
+      all.push(await statusOf(String(id), locationOf(data)));
+    return all;
+  };
+  const statusOf = async (list: string, location: string): Promise<ListStatus> => {
+    const queue = server.queue(list);
+    queue.on("error", (error) => (problem = error));
+    try {
+      const counts = await countsOf(queue);
+      const jobs = async (type: "completed" | "failed" | "active", end: number) =>
+        ((await queue.getJobs([type], 0, end)) as (Job | undefined)[]).flatMap((job) => job ?? []);
+      const perMinute = rateOf(await jobs("completed", lately - 1));
+      const active = await jobs("active", 1000);
+      const failed = await jobs("failed", named - 1);
+      const left = counts.waiting + counts.running;
+      return {
+        list,
+        location,
+        ...counts,
+        perMinute,
+        secondsLeft: perMinute === null ? null : (60 * left) / perMinute,
+        workers: new Set(active.map(({ processedBy }) => processedBy)).size,
+        givenUp: failed.map((job) => ({
+          name: nameOf(job.data),
+          reason: reasonOf(job, server.address),
+        })),
+      };
+    } finally {
+      await closeSoon(queue);
+    }
+  };
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("no answer")), 1000 * answerSeconds);
+  });
+  try {
+    return await Promise.race([read(), late]);
+  } catch (error) {
+    if (error instanceof EnvironmentError) throw error;
+    throw unreachable(server.address, answerSeconds, problem ?? error);
+  } finally {
+    clearTimeout(timer);
+    await closeSoon(directory);
+  }
+}
+
+const textOf = (data: unknown, key: string): string => {
+  const value =
+    typeof data === "object" && data !== null ? (data as Record<string, unknown>)[key] : "";
+  return typeof value === "string" ? value : "";
+};
+const locationOf = (data: unknown): string => textOf(data, "location");
+const nameOf = (data: unknown): string => textOf(data, "name");
+
+/** Units a minute, from the times at which the latest were finished. */
+function rateOf(jobs: readonly Job[]): number | null {
+  const times = jobs.flatMap(({ finishedOn }) => finishedOn ?? []);
+  const span = Math.max(...times) - Math.min(...times);
+  return times.length < 2 || span <= 0 ? null : (60_000 * (times.length - 1)) / span;
+}

@@ -1,0 +1,114 @@
+// The units of one list in a queue, as a coordinator sees them: hands them out, and tells which are done or given up.
+
+import type { Job, JobsOptions, Queue } from "bullmq";
+import type { ShardUnit } from "../../zoo/units.ts";
+import { closeSoon, maskSecrets, type QueueAddress, type QueueServer } from "./connect.ts";
+import { dataOf, describeList } from "./list-description.ts";
+
+/** The queue that tells of all lists. */
+export const directoryName = "lists";
+
+/** Units that are handed out with one request. */
+const batch = 1000;
+
+/** Units of a list by what has become of them. */
+export interface UnitCounts {
+  readonly waiting: number;
+  readonly running: number;
+  readonly done: number;
+  readonly failed: number;
+}
+
+/** How often a unit is tried. */
+export interface RetryOptions {
+  /** Times that a unit is tried. @default 3 */
+  readonly attempts: number;
+  /** Milliseconds before the second time, twice as many before each later one. @default 2000 */
+  readonly pause: number;
+}
+
+export interface UnitQueue {
+  /** Hands units out; those that are there already stay as they are. */
+  add(units: readonly ShardUnit[]): Promise<void>;
+  counts(): Promise<UnitCounts>;
+  /** Identities of units that are done, from the `from`-th on in the order in which they were done. */
+  done(from: number): Promise<string[]>;
+  /** Units that were given up, with the reason of the last failure. */
+  failed(): Promise<{ readonly id: string; readonly reason: string }[]>;
+  /** Which of these units the queue has not. */
+  missing(ids: readonly string[]): Promise<string[]>;
+  /** Forgets units, so that they can be handed out anew. */
+  forget(ids: readonly string[]): Promise<void>;
+  /** Removes the list from the server; its results are in the store. */
+  remove(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** How long a unit's files of results are kept in the queue does not matter: they are in the store. */
+const jobOptions = (id: string, { attempts, pause }: RetryOptions): JobsOptions => ({
+  jobId: id,
+  attempts,
+  backoff: { type: "exponential", delay: pause, jitter: 0.5 },
+});
+
+export async function countsOf(queue: Queue): Promise<UnitCounts> {
+  const counts = await queue.getJobCounts("waiting", "delayed", "active", "completed", "failed");
+  const { waiting = 0, delayed = 0, active = 0, completed = 0, failed = 0 } = counts;
+  return { waiting: waiting + delayed, running: active, done: completed, failed };
+}
+
+/** The reason that a job gives, without secrets. */
+export const reasonOf = (job: Job, address: QueueAddress): string =>
+  maskSecrets(job.failedReason || "no reason was given", address);
+
+/** Opens the queue of a list; `onProblem` hears of a server that comes and goes. */
+export function unitQueue(
+  server: QueueServer,
+  digest: string,
+  location: string,
+  retry: RetryOptions,
+  onProblem: (error: Error) => void,
+): UnitQueue {
+  const [queue, directory] = [server.queue(digest), server.queue(directoryName)];
+  for (const each of [queue, directory]) each.on("error", onProblem);
+  const ignoring = (work: Promise<unknown>) => work.catch(() => undefined);
+  return {
+    async add(units) {
+      await directory.add("zoo", describeList(location), { jobId: digest });
+      for (let at = 0; at < units.length; at += batch)
+        await queue.addBulk(
+          units.slice(at, at + batch).map((unit) => ({
+            name: "shard",
+            data: dataOf(unit),
+            opts: jobOptions(unit.id, retry),
+          })),
+        );
+    },
+    counts: () => countsOf(queue),
+    async done(from) {
+      const jobs = (await queue.getJobs(["completed"], from, -1, true)) as (Job | undefined)[];
+      return jobs.flatMap((job) => (job?.id === undefined ? [] : [job.id]));
+    },
+    async failed() {
+      const jobs = (await queue.getJobs(["failed"], 0, -1, true)) as (Job | undefined)[];
+      return jobs.flatMap((job) =>
+        job?.id === undefined ? [] : [{ id: job.id, reason: reasonOf(job, server.address) }],
+      );
+    },
+    async missing(ids) {
+      const lost: string[] = [];
+      for (const id of ids) if ((await queue.getJob(id)) === undefined) lost.push(id);
+      return lost;
+    },
+    async forget(ids) {
+      for (const id of ids) await queue.remove(id);
+    },
+    async remove() {
+      await ignoring(directory.remove(digest));
+      await ignoring(queue.obliterate({ force: true }));
+    },
+    async close() {
+      await Promise.all([closeSoon(queue), closeSoon(directory)]);
+    },
+  };
+}

@@ -1,0 +1,280 @@
+// Faults on purpose, at moments that a seed draws: processes killed and stopped, servers killed and forgetful, an S3 server that
+// fails, two coordinators, a full disk, a unit that cannot be done. Run by `npm run test:faults`; FAULTS_REPEATS says how often,
+// FAULTS_TABLE=1 writes docs/results/faults.json.
+
+import { execFileSync } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test, type TestContext, vi } from "vitest";
+import { randomStream } from "../../src/core/random.ts";
+import { memoryStore, type ZooStore } from "../../src/core/store.ts";
+import { folderStore } from "../../src/node/folder-store.ts";
+import { openStore } from "../../src/node/open-store.ts";
+import type { BuildEvent } from "../../src/zoo/build.ts";
+import { type FaultyProxy, faultyProxy } from "../support/servers/faulty-proxy.ts";
+import { s3Environment, startRedis, startS3 } from "../support/servers/servers.ts";
+import type { StartedServer } from "../support/servers/started-server.ts";
+import { handOutTo, startWorkerProcess, type WorkerProcess } from "../support/queue-workers.ts";
+import { build, digestsOf } from "../zoo/small-zoo.ts";
+
+const repeats = Number(process.env.FAULTS_REPEATS ?? 1);
+/** No wait may be longer, whatever happens. */
+const bound = 170_000;
+
+let expected: Record<string, string>;
+beforeAll(async () => {
+  const store = memoryStore();
+  await build(store);
+  expected = await digestsOf(store);
+});
+
+/** What one run of a fault came to. */
+interface Outcome {
+  readonly fault: string;
+  readonly seed: number;
+  readonly seconds: number;
+  readonly said: string;
+}
+const outcomes: Outcome[] = [];
+afterAll(async () => {
+  if (process.env.FAULTS_TABLE === undefined) return;
+  const faults = [...new Set(outcomes.map(({ fault }) => fault))].map((fault) => {
+    const runs = outcomes.filter((outcome) => outcome.fault === fault);
+    const seconds = runs.map((run) => run.seconds).sort((a, b) => a - b);
+    return {
+      fault,
+      runs: runs.length,
+      lostOrTwice: 0, // a run with either has failed, and the table is not written
+      median: Number(seconds[seconds.length >> 1].toFixed(1)),
+      longest: Number(seconds.at(-1)?.toFixed(1)),
+      said: [...new Set(runs.map((run) => run.said))].slice(0, 3),
+    };
+  });
+  await writeFile("docs/results/faults.json", `${JSON.stringify({ faults }, null, 2)}\n`);
+});
+
+/** A place, a queue and workers of one run, all gone at its end. */
+interface Lab {
+  readonly folder: string;
+  readonly store: ZooStore;
+  readonly redis: StartedServer;
+  /** Draws from the seed of the run. */
+  readonly random: { uniform(): number; integer(below: number): number };
+  worker(env?: Readonly<Record<string, string>>): WorkerProcess;
+  /** Builds by the queue, with what it told on the way. */
+  coordinate(store?: ZooStore): Promise<{ events: BuildEvent[]; error?: Error }>;
+}
+
+async function inLab(
+  skip: TestContext["skip"],
+  seed: number,
+  { keeps = true, place }: { keeps?: boolean; place?: string },
+  body: (lab: Lab) => Promise<void>,
+): Promise<void> {
+  const root = await mkdtemp(join(tmpdir(), "weightspace-fault-"));
+  const folder = join(root, "zoo");
+  const redis = await startRedis({ skip }, keeps);
+  const workers: WorkerProcess[] = [];
+  const store = place === undefined ? folderStore(folder) : await openStore(place);
+  try {
+    await body({
+      folder,
+      store,
+      redis,
+      random: randomStream(seed),
+      worker: (env) => {
+        const started = startWorkerProcess(redis.url, root, env);
+        workers.push(started);
+        return started;
+      },
+      coordinate: async (own = store) => {
+        const options = { queue: redis.url, store: own, lock: 3, reach: 30, patience: 60 };
+        const events: BuildEvent[] = [];
+        try {
+          events.push(...(await build(own, { handOut: handOutTo(options) })));
+          return { events };
+        } catch (error) {
+          return { events, error: error as Error };
+        }
+      },
+    });
+  } finally {
+    for (const { child } of workers) child.kill("SIGKILL");
+    await Promise.all(workers.map(({ ended }) => ended));
+    await redis.stop();
+    await rm(root, { recursive: true, force: true });
+  }
+}
+
+const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const warnings = (events: readonly BuildEvent[]): string[] =>
+  events.flatMap((event) => (event.type === "warning" ? [event.message] : []));
+
+/** Everything is there, once, and nothing else is. */
+async function whole({ store }: Pick<Lab, "store">): Promise<void> {
+  expect(await digestsOf(store)).toEqual(expected);
+}
+
+/** Runs a fault with so many seeds; the body gives what was said. */
+function fault(
+  name: string,
+  options: { keeps?: boolean },
+  body: (lab: Lab) => Promise<string>,
+): void {
+  test.each(Array.from({ length: repeats }, (_, seed) => seed))(
+    `${name} (seed %i)`,
+    { timeout: bound },
+    async (seed) => {
+      const began = performance.now();
+      await inLab(missing, seed, options, async (lab) => {
+        const said = await body(lab);
+        outcomes.push({ fault: name, seed, seconds: (performance.now() - began) / 1000, said });
+      });
+    },
+  );
+}
+
+const missing = ((note?: unknown) => {
+  throw new Error(String(note));
+}) as TestContext["skip"];
+
+describe("nothing is lost and nothing is there twice after", () => {
+  fault("SIGKILL of a worker in the middle of a unit", {}, async (lab) => {
+    const first = lab.worker();
+    const building = lab.coordinate();
+    await first.told("list");
+    await sleep(lab.random.integer(4000));
+    first.child.kill("SIGKILL");
+    const second = lab.worker();
+    const { error } = await building;
+    expect(error).toBeUndefined();
+    await whole(lab);
+    await second.told("unit");
+    return "the units of the dead worker go to the other when their locks end";
+  });
+
+  fault("SIGSTOP of a worker for 8 s, longer than its lock", {}, async (lab) => {
+    const first = lab.worker();
+    const building = lab.coordinate();
+    await first.told("list");
+    await sleep(lab.random.integer(3000));
+    first.child.kill("SIGSTOP");
+    lab.worker();
+    await sleep(8000);
+    first.child.kill("SIGCONT");
+    const { error } = await building;
+    expect(error).toBeUndefined();
+    await sleep(500); // the stopped worker finishes what it had begun
+    await whole(lab);
+    return /lock was lost[^"]*/.exec(first.output())?.[0] ?? "stopped between two units";
+  });
+
+  for (const keeps of [true, false])
+    fault(
+      `Redis killed and restarted ${keeps ? "with" : "without"} its append-only file`,
+      { keeps },
+      async (lab) => {
+        lab.worker();
+        const worker = lab.worker();
+        const building = lab.coordinate();
+        await worker.told("list");
+        await sleep(lab.random.integer(2500));
+        await lab.redis.kill();
+        await sleep(1000 + lab.random.integer(2000));
+        await lab.redis.restart();
+        const { events, error } = await building;
+        expect(error).toBeUndefined();
+        await whole(lab);
+        const said = warnings(events).join("; ");
+        expect(said).toMatch(/does not answer; trying for 30 s|^$/);
+        return said.replaceAll(/127\.0\.0\.1:\d+/g, "host") || "over before anybody noticed";
+      },
+    );
+
+  fault("two coordinators at once", {}, async (lab) => {
+    lab.worker();
+    lab.worker();
+    const both = await Promise.all([lab.coordinate(), lab.coordinate(folderStore(lab.folder))]);
+    expect(both.map(({ error }) => error?.message)).toEqual([undefined, undefined]);
+    await whole(lab);
+    return "both end with the same population";
+  });
+
+  fault("a unit that always fails", {}, async (lab) => {
+    const building = lab.coordinate();
+    while ((await lab.store.size("zoo.json")) === undefined) await sleep(20);
+    await mkdir(join(lab.folder, "shard-00003.safetensors")); // a file that cannot be written
+    lab.worker();
+    lab.worker();
+    const { error } = await building;
+    expect(error?.message).toMatch(/1 shard could not be trained: shard-00003\.safetensors/);
+    await rm(join(lab.folder, "shard-00003.safetensors"), { recursive: true });
+    const rest = (await lab.store.list()).filter((name) => name.startsWith("shard-"));
+    expect(rest).toHaveLength(5);
+    expect((await lab.coordinate()).error).toBeUndefined();
+    await whole(lab);
+    return (error?.message ?? "").replaceAll(/\/\S*weightspace-fault-[^/\s]*/g, "");
+  });
+
+  const isRoot = process.getuid?.() === 0 && process.platform === "linux";
+  if (isRoot)
+    fault("a disk that fills", {}, async (lab) => {
+      await mkdir(lab.folder, { recursive: true });
+      const size = 150 + lab.random.integer(100);
+      execFileSync("mount", ["-t", "tmpfs", "-o", `size=${size}k`, "tmpfs", lab.folder]);
+      try {
+        lab.worker();
+        const { error } = await lab.coordinate();
+        expect(error?.message).toMatch(/the disk is full/);
+        execFileSync("mount", ["-o", "remount,size=8m", lab.folder]);
+        expect((await lab.coordinate()).error).toBeUndefined();
+        await whole(lab);
+        return /the disk is full[^)]*/.exec(error?.message ?? "")?.[0] ?? "";
+      } finally {
+        execFileSync("umount", ["-l", lab.folder]);
+      }
+    });
+});
+
+describe("an S3 server that fails on two requests of five", () => {
+  let [server, proxy]: [StartedServer | undefined, FaultyProxy | undefined] = [
+    undefined,
+    undefined,
+  ];
+  beforeAll(async () => {
+    server = await startS3({ skip: missing });
+    proxy = await faultyProxy(server.url);
+    for (const [name, value] of Object.entries(s3Environment(proxy))) vi.stubEnv(name, value);
+  });
+  afterAll(async () => {
+    vi.unstubAllEnvs();
+    await proxy?.stop();
+    await server?.stop();
+  });
+
+  const cases = ([500, 503, "slow", "cut", "lost"] as const).flatMap((kind) =>
+    Array.from({ length: repeats }, (_, seed) => ({ kind, seed })),
+  );
+  test.each(cases)("$kind (seed $seed)", { timeout: bound }, async ({ kind, seed }) => {
+    const began = performance.now();
+    const random = randomStream(seed);
+    const place = `s3://bucket/faults/${kind}-${seed}`;
+    await inLab(missing, seed, { place }, async (lab) => {
+      let failed = 0;
+      if (proxy === undefined) throw new Error("no proxy");
+      proxy.plan = () => (random.uniform() < 0.4 ? (failed++, kind) : undefined);
+      const env = proxy === undefined ? {} : s3Environment(proxy);
+      lab.worker(env);
+      lab.worker(env);
+      const { error } = await lab.coordinate();
+      proxy.plan = () => undefined;
+      expect(error).toBeUndefined();
+      await whole(lab);
+      expect(failed).toBeGreaterThan(0);
+      const seconds = (performance.now() - began) / 1000;
+      const said = "requests were made again; nothing is said unless six in a row fail";
+      outcomes.push({ fault: `S3: ${kind}`, seed, seconds, said });
+    });
+  });
+});
