@@ -2,20 +2,7 @@
 
 import { numpy as np } from "@jax-js/jax";
 import { startEngine } from "../engine/start.ts";
-
-/** Rows of one part in both networks, row-major [size, rest], and what their products count. */
-export interface RowPair {
-  readonly a: Float32Array<ArrayBuffer>;
-  readonly b: Float32Array<ArrayBuffer>;
-  readonly rest: number;
-  readonly factor: number;
-  /** The columns that count, from and to. @default all */
-  readonly columns?: readonly [number, number];
-}
-
-/** The columns of a pair that count. */
-export const columnsOf = ({ columns, rest }: RowPair): readonly [number, number] =>
-  columns ?? [0, rest];
+import { columnsOf, type RowPair } from "./row-pair.ts";
 
 /** Sizes that are no multiple of this leave the engine's fast path by a factor of ten. */
 const lane = 16;

@@ -1,7 +1,7 @@
 // Inner products of all rows of one network with all rows of another: the gains of weight matching. Small ones are plain
 // loops; large ones go through the array engine.
 
-import { columnsOf, type RowPair } from "./engine-products.ts";
+import { columnsOf, type RowPair } from "./row-pair.ts";
 
 /** Multiply-adds above which a product is worth the engine's start and transfers. */
 const engineFrom = 3e7;

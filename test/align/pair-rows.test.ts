@@ -5,7 +5,7 @@ import { bestPairing } from "../../src/align/matching/match-instance.ts";
 import { pairRows } from "../../src/align/matching/pair-rows.ts";
 import { randomStream } from "../../src/core/random.ts";
 import { startEngine } from "../../src/engine/start.ts";
-import type { RowPair } from "../../src/parts/engine-products.ts";
+import type { RowPair } from "../../src/parts/row-pair.ts";
 
 beforeAll(() => startEngine());
 

@@ -16,7 +16,7 @@ import { matchFeatures } from "./match-features.ts";
 import { bestRotation, type Pairing } from "./match-instance.ts";
 import { pairRows } from "./pair-rows.ts";
 import { partAction } from "../../symmetry/act.ts";
-import type { RowPair } from "../../parts/engine-products.ts";
+import type { RowPair } from "../../parts/row-pair.ts";
 import { addRowProducts } from "../../parts/products.ts";
 import type { MatchProblem, PartReader } from "../../parts/problem.ts";
 import { rowsOf } from "../../parts/rows.ts";

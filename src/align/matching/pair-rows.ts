@@ -1,7 +1,7 @@
 // The best pairing of two networks' rows. Where they are much alike, inner products of some columns already prove it: by
 // Cauchy and Schwarz the other columns add at most the product of what is left of both norms. Otherwise all columns count.
 
-import type { RowPair } from "../../parts/engine-products.ts";
+import type { RowPair } from "../../parts/row-pair.ts";
 import { addRowProducts } from "../../parts/products.ts";
 import { bestPairing, orStaying, type Pairing } from "./match-instance.ts";
 
