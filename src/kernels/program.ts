@@ -19,6 +19,7 @@ import type { Build, Constant, ParameterPlan } from "./parameters.ts";
 import { pointwise } from "./pointwise.ts";
 import { readOperand, readSchedule } from "./readings.ts";
 import type { KernelLayer, KernelStack } from "./stack.ts";
+import { panelNumbers } from "./stream-kernel.ts";
 import { type NextReader, type TensorsOptions, writeTensors } from "./tensors.ts";
 
 export interface ProgramOptions {
@@ -144,9 +145,10 @@ export function planProgram(
     const operations = [...build.prepareBack, ...cleared, ...build.backward, ...build.collect];
     passes.push({ name: "backward", operations });
   }
+  const packed = withPanels(arena, passes);
   return {
     layout: layOut(arena.buffers, threads),
-    passes,
+    passes: packed,
     parameters: build.parameters,
     constants: build.constants,
     inputs,
@@ -154,6 +156,24 @@ export function planProgram(
     outputs: pooled ? [pooled] : values,
     outputGradients: back?.outputs ?? [],
   };
+}
+
+/** Operations with large matrices share one buffer for panels of them; each thread has its own. */
+function withPanels(arena: Build["arena"], passes: readonly Pass[]): Pass[] {
+  const size = Math.max(
+    0,
+    ...passes.flatMap(({ operations }) =>
+      operations.map((one) => (one.kind === "stream" ? panelNumbers(one) : 0)),
+    ),
+  );
+  if (size === 0) return [...passes];
+  const panel = arena.buffer("panel", size, { perThread: true });
+  return passes.map(({ name, operations }) => ({
+    name,
+    operations: operations.map((one) =>
+      one.kind === "stream" && panelNumbers(one) > 0 ? { ...one, panel } : one,
+    ),
+  }));
 }
 
 /** Pooled values side by side in one row a network. */

@@ -80,7 +80,7 @@ export function runProgram(program: KernelProgram, options: RunOptions = {}): Ru
 /** The other threads of a program; undefined when it runs on one. */
 function crewOf(
   { layout, passes }: KernelProgram,
-  { start }: RunOptions,
+  { start, sleeps = true }: RunOptions,
   shared: { readonly module: WebAssembly.Module; readonly memory: WebAssembly.Memory },
   own: (pass: string, batch: number) => void,
 ): Crew | undefined {
@@ -91,5 +91,6 @@ function crewOf(
       `kernels: a program for ${threads} threads expected a way to start them, got none`,
     );
   }
-  return startCrew(start, { ...shared, passes: passes.map(({ name }) => name) }, threads, own);
+  const task = { ...shared, passes: passes.map(({ name }) => name) };
+  return startCrew(start, task, { threads, sleeps }, own);
 }

@@ -3,7 +3,7 @@
 
 import type { FunctionWriter } from "./wasm/assembler.ts";
 import type { MultiplyAdd } from "./wasm/fused-multiply-add.ts";
-import { get, i32, type Local, op, set } from "./wasm/instructions.ts";
+import { access, get, i32, type Local, op, set } from "./wasm/instructions.ts";
 import {
   addressOf,
   bytesOf,
@@ -29,6 +29,8 @@ import { type Panel, panelsOf, vectorBytes } from "./wasm/vectors.ts";
 const tileRegisters = 12;
 /** Vectors of a row in a tile that has rows enough. */
 const maxVectors = 3;
+/** Vectors of a row in a tile of one row. */
+const maxPanelVectors = tileRegisters;
 /** Rows and vectors of a tile. */
 export function tileShape(rows: number | null, columns: number): { rows: number; vectors: number } {
   const all = Math.ceil(columns / 4);
@@ -138,6 +140,22 @@ function tileViews(
 /** A matrix larger than this many bytes is read once, panel by panel, for all rows; a smaller one for every tile of rows. */
 const largeMatrix = 262_144;
 
+const innerOf = ({ products }: StreamOperation): number =>
+  products.reduce((sum, part) => sum + part.inner, 0);
+
+const isLarge = (operation: StreamOperation): boolean =>
+  bytesOf(innerOf(operation) * operation.columns) > largeMatrix;
+
+/** Rows from which copying a panel of a matrix costs less than reading it where it lies, far apart. */
+const panelFrom = 16;
+
+/** Numbers of the panel that an operation copies its matrices to; 0 where it reads them in place. */
+export function panelNumbers(operation: StreamOperation): number {
+  const rows = Math.max(1, ...operation.sizes);
+  if (!isLarge(operation) || rows < panelFrom) return 0;
+  return innerOf(operation) * 4 * Math.min(maxPanelVectors, Math.ceil(operation.columns / 4));
+}
+
 /** All rows of the tile loop, and all their columns. */
 function writeRows(
   frame: Frame,
@@ -149,9 +167,8 @@ function writeRows(
   madd: MultiplyAdd,
 ): void {
   const { writer } = frame;
-  const { columns, products } = operation;
+  const { columns } = operation;
   const shape = tileShape(rows.count, columns);
-  const inner = products.reduce((sum, part) => sum + part.inner, 0);
   const row = writer.local("i32", "row");
   const moving = pointers.flatMap((pointer, v) =>
     steps[v] === 0 ? [] : [{ pointer, step: steps[v] }],
@@ -163,7 +180,7 @@ function writeRows(
       );
   };
   const short = Math.min(8, Math.ceil(columns / 4));
-  if (bytesOf(inner * columns) <= largeMatrix) {
+  if (!isLarge(operation)) {
     walkRows(writer, rows, shape.rows, row, moving, (height) =>
       inPanels(
         height,
@@ -180,11 +197,56 @@ function writeRows(
   for (const panel of panelsOf(columns, shape.vectors)) {
     writePanels(writer, panel, (column) => {
       for (const [i, { pointer }] of moving.entries()) writer.emit(set(pointer, get(starts[i])));
+      const few = rows.count !== null && rows.count < panelFrom;
+      const packed = few ? views : packMatrices(frame, operation, views, panel, column);
       walkRows(writer, rows, shape.rows, row, moving, (height) =>
-        writeTile(writer, operation, views, panel, height, row, column, madd),
+        writeTile(writer, operation, packed, panel, height, row, column, madd),
       );
     });
   }
+}
+
+/** Copies the columns of a panel of all matrices side by side, so that tiles read them one after another. */
+function packMatrices(
+  frame: Frame,
+  operation: StreamOperation,
+  views: TileViews,
+  panel: Panel,
+  column: Column,
+): TileViews {
+  const { writer } = frame;
+  const { emit } = writer;
+  if (operation.panel === undefined) return views;
+  const [to, from, end] = ["to", "from", "end"].map((name) => writer.local("i32", name));
+  const width = panel.vectors * vectorBytes;
+  let offset = 0;
+  const products = operation.products.map(({ inner, matrix: { rowStride } }, i) => {
+    const { matrix } = views.products[i];
+    const own = writer.local("i32", `packed${i}`);
+    const begin =
+      typeof column === "number"
+        ? plus(get(matrix), column)
+        : op("i32.add", get(matrix), get(column));
+    emit(
+      set(own, addressOf(frame, operation.panel ?? 0, offset)),
+      set(to, get(own)),
+      set(from, begin),
+      set(end, plus(get(own), inner * width)),
+    );
+    writer.repeat(
+      () => {
+        for (let v = 0; v < panel.vectors; v++) {
+          const value = access("v128.load", v * vectorBytes, get(from));
+          emit(access("v128.store", v * vectorBytes, get(to), value));
+        }
+        emit(set(to, plus(get(to), width)), set(from, plus(get(from), bytesOf(rowStride))));
+      },
+      () => op("i32.lt_u", get(to), get(end)),
+    );
+    offset += (inner * width) / 4;
+    return { ...views.products[i], matrix: own, packed: width };
+  });
+  return { ...views, products };
 }
 
 /** Tiles of rows one after another, then what is left; moves the pointers. */

@@ -28,7 +28,8 @@ export interface TileView {
 }
 
 export interface TileViews {
-  readonly products: readonly (TileView & { readonly matrix: Local })[];
+  /** `packed` is the number of bytes between rows of a matrix whose panel was copied; its columns begin at 0. */
+  readonly products: readonly (TileView & { readonly matrix: Local; readonly packed?: number })[];
   readonly addends: readonly (TileView & { readonly conditions: readonly Condition[] })[];
   readonly derivative: TileView | undefined;
   readonly before: TileView | undefined;
@@ -67,8 +68,12 @@ export function writeTile(
     return { place, shift: 0 };
   };
   writeAddends(writer, views.addends, tile, row, at);
-  for (const [i, { inner, matrix }] of operation.products.entries())
-    writeProduct(writer, views.products[i], inner, bytesOf(matrix.rowStride), tile, column, madd);
+  for (const [i, { inner, matrix }] of operation.products.entries()) {
+    const { packed } = views.products[i];
+    const step = packed ?? bytesOf(matrix.rowStride);
+    const from = packed === undefined ? column : 0;
+    writeProduct(writer, views.products[i], inner, step, tile, from, madd);
+  }
   const eachVector = (view: TileView, visit: (r: number, v: number, offset: number) => void) =>
     tile.forEach((vectors, r) =>
       vectors.forEach((_, v) => visit(r, v, r * view.step + v * vectorBytes)),

@@ -47,11 +47,14 @@ export interface Crew {
 /** Milliseconds that threads may take to start. */
 const patience = 20_000;
 
-/** Starts the threads of a program beside the caller. @throws {EnvironmentError} when they do not start. */
+/**
+ * Starts the threads of a program beside the caller, which may sleep while it waits or, in the main thread of a page, must not.
+ * @throws {EnvironmentError} when they do not start.
+ */
 export function startCrew(
   start: StartThread,
   task: Omit<ThreadTask, "thread">,
-  threads: number,
+  { threads, sleeps }: { readonly threads: number; readonly sleeps: boolean },
   own: (pass: string, batch: number) => void,
 ): Crew {
   const words = new Int32Array(task.memory.buffer, 0, 16);
@@ -65,7 +68,7 @@ export function startCrew(
         `kernels: ${threads - 1 - ready} of ${threads - 1} threads did not start within ${patience / 1000} seconds; use one thread`,
       );
     }
-    Atomics.wait(words, places.ready, ready, 50);
+    if (sleeps) Atomics.wait(words, places.ready, ready, 50);
   }
   return {
     run: (pass, batch) => {
@@ -82,17 +85,26 @@ export function startCrew(
 /** Multiplications of a forward pass below which a second thread does not pay. */
 const worthwhile = 5e7;
 
-let available: { readonly start: StartThread; readonly threads: number } | undefined;
+/** Threads that large programs may use. */
+export interface KernelThreads {
+  readonly start: StartThread;
+  /** The caller included. */
+  readonly threads: number;
+  /** Whether the caller may sleep while it waits. */
+  readonly sleeps: boolean;
+  /** Whether as many can be started now. */
+  readonly free: () => boolean;
+}
 
-/** Lets large programs of this process run on so many threads, the caller included; 1 ends that. */
-export function useKernelThreads(start: StartThread, threads: number): void {
-  available = threads > 1 ? { start, threads } : undefined;
+let available: KernelThreads | undefined;
+
+/** Lets large programs of this process or page run on these threads; one thread, or undefined, ends that. */
+export function useKernelThreads(threads: KernelThreads | undefined): void {
+  available = threads !== undefined && threads.threads > 1 ? threads : undefined;
 }
 
 /** The threads that a program is worth, for a batch; undefined for one thread. */
-export function threadsFor(
-  program: KernelProgram,
-  batch: number,
-): { readonly start: StartThread; readonly threads: number } | undefined {
+export function threadsFor(program: KernelProgram, batch: number): KernelThreads | undefined {
+  if (available?.free() !== true) return undefined;
   return workOfPass(program, "forward") * batch >= worthwhile ? available : undefined;
 }

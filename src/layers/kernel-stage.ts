@@ -85,6 +85,7 @@ function startProgram(stack: KernelStack, gradients: boolean, batch: number): Ru
   if (more === undefined) return runProgram(alone);
   return runProgram(planProgram(stack, { gradients, threads: more.threads }), {
     start: more.start,
+    sleeps: more.sleeps,
     batch,
   });
 }

@@ -1,4 +1,4 @@
-// Rows of two networks whose inner products count; apart from the products, which may need the array engine.
+// Rows of one part in two networks, whose inner products matching takes.
 
 /** Rows of one part in both networks, row-major [size, rest], and what their products count. */
 export interface RowPair {

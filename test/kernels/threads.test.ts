@@ -107,10 +107,13 @@ test("threads are used for large programs only, and only where there is a way to
   const large = planProgram({ layers: [layer([784, 128, 10])] });
   expect(workOfPass(large, "forward")).toBeGreaterThan(784 * 128 * 32 * 32);
   expect(threadsFor(large, 1)).toBeUndefined();
-  useKernelThreads(startNodeThread, 2);
+  const two = { start: startNodeThread, threads: 2, sleeps: true };
+  useKernelThreads({ ...two, free: () => true });
   expect(threadsFor(large, 1)?.threads).toBe(2);
   expect(threadsFor(small, 1)).toBeUndefined();
-  useKernelThreads(startNodeThread, 1);
+  useKernelThreads({ ...two, free: () => false });
+  expect(threadsFor(large, 1)).toBeUndefined();
+  useKernelThreads({ ...two, threads: 1, free: () => true });
   expect(threadsFor(large, 1)).toBeUndefined();
   const forTwo = planProgram({ layers: [layer([2, 3, 1])] }, { threads: 2 });
   expect(() => runProgram(forTwo)).toThrow(OptionError);

@@ -62,6 +62,8 @@ export interface StreamOperation {
   readonly output: View;
   /** Views with a step of 0 along what they sum over. */
   readonly sums: readonly View[];
+  /** A buffer for some columns of the matrices, copied side by side; set where they are larger than a cache. */
+  readonly panel?: number;
 }
 
 /** output[kept] = scale * sum over `reduced` of input[kept, reduced]; without `reduced`, a copy. */
