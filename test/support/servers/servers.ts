@@ -118,7 +118,10 @@ export function sharedServer(
 ): (context: Skippable) => Promise<StartedServer> {
   let server: Promise<StartedServer> | undefined;
   afterAll(async () => {
-    await server?.then(({ stop }) => stop());
+    await server?.then(
+      ({ stop }) => stop(),
+      () => undefined, // it never started, which its tests have told
+    );
   });
   return (context) => {
     if (kind !== "postgres" || postgresFolder() === undefined) needProgram(context, programs[kind]);

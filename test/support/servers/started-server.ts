@@ -78,8 +78,10 @@ export async function startServer(command: ServerCommand): Promise<StartedServer
     const answers = command.answers ?? listens;
     const end = performance.now() + 1000 * startSeconds;
     while (!(await answers(port))) {
-      if (performance.now() > end || started.exitCode !== null || started.pid === undefined)
+      if (performance.now() > end || started.exitCode !== null || started.pid === undefined) {
+        started.kill("SIGKILL");
         throw new Error(`${command.program} did not start: ${printed}`);
+      }
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
   };
