@@ -142,9 +142,9 @@ describe("a Keras model in its three files", () => {
 describe("numbers that are only named", () => {
   /** Two layers of blocks of two bits; what they hold does not matter. */
   const quantised = gguf({
-    "0.weight": { shape: [32, 256], type: 35, data: new Uint8Array(32 * 66) },
-    "0.bias": float32([32], new Float32Array(32)),
-    "2.weight": { shape: [8, 32], type: 35, data: new Uint8Array(66) },
+    "0.weight": { shape: [256, 256], type: 35, data: new Uint8Array(256 * 66) },
+    "0.bias": float32([256], new Float32Array(256)),
+    "2.weight": { shape: [8, 256], type: 35, data: new Uint8Array(8 * 66) },
     "2.bias": float32([8], new Float32Array(8)),
   });
 
@@ -153,7 +153,7 @@ describe("numbers that are only named", () => {
       await writeFile(join(out, "q.gguf"), quantised);
       const described = await weightspace(["describe", "q.gguf", ...asMlp], out);
       expect([described.code, described.stderr]).toEqual([0, expect.any(String)]);
-      expect(described.stdout).toMatch(/0\.weight +\[32, 256\]/);
+      expect(described.stdout).toMatch(/0\.weight +\[256, 256\]/);
       for (const command of [
         ["compare", "q.gguf", "q.gguf"],
         ["fingerprint", "q.gguf", ...asMlp],
