@@ -2,14 +2,12 @@
 // the tensors.
 
 import { withoutFunctionNames } from "../core/plain-message.ts";
-import { OptionError, type SpecProblem, SpecError, UnsupportedError } from "../core/errors.ts";
-import { equalShapes, formatShape } from "../core/shapes.ts";
+import { OptionError, SpecError, UnsupportedError } from "../core/errors.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 import type { InferNamesOptions } from "../infer/names/infer-names.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
-import { exportUnfolded, type FoundSpec } from "./found-spec.ts";
-import { fitGraph, ownGraph } from "./graph-fit.ts";
-import { inferNamed, notProved } from "./infer-named.ts";
+import { checkFit } from "./check-fit.ts";
+import type { FoundSpec } from "./found-spec.ts";
 import { graphOf, hasOnnxEnding, isWithoutGraph, type Network } from "./network.ts";
 
 /** What is requested about the symmetries of checkpoints; nothing is needed where a file has its graph or known names. */
@@ -52,6 +50,7 @@ async function readSpec(
   if (spec !== undefined) return { spec, origin, warnings: [] };
   if (model !== undefined) {
     if (!isWithoutGraph(model)) return specOfGraph(network, model, requested, others);
+    const { inferNamed, notProved } = await import("./infer-named.ts");
     const { family, spec: named, warnings } = inferNamed(model, names);
     return {
       spec: named,
@@ -67,10 +66,11 @@ async function readSpec(
   return specOfNames(network, names);
 }
 
-function specOfNames(
+async function specOfNames(
   network: Network,
   names: InferNamesOptions,
-): FoundSpec | { readonly reason: string } {
+): Promise<FoundSpec | { readonly reason: string }> {
+  const { inferNamed } = await import("./infer-named.ts");
   const { activation } = names;
   try {
     const { spec, family, warnings } = inferNamed(network, names);
@@ -98,6 +98,7 @@ async function specOfGraph(
   others: readonly TensorSource[],
 ): Promise<FoundSpec> {
   onSource?.("graph");
+  const { fitGraph, ownGraph } = await import("./graph-fit.ts");
   const file = { path: model.path, onnx: graphOf(model), ignores: matcher(ignore) };
   const fitted =
     model.path === network.path ? ownGraph(file) : await fitGraph(file, network, others);
@@ -113,33 +114,4 @@ function matcher(patterns: readonly string[] = []): (name: string) => boolean {
     return new RegExp(`^${parts.join("[^]*")}$`);
   });
   return (name) => expressions.some((expression) => expression.test(name));
-}
-
-/** @throws {SpecError} listing every tensor of the spec that the checkpoint lacks or has in another shape */
-export function checkFit(
-  path: string,
-  source: Pick<TensorSource, "entries">,
-  spec: Pick<SymmetrySpec, "tensors">,
-): void {
-  const problems = Object.entries(spec.tensors).flatMap(([tensor, { shape }]): SpecProblem[] => {
-    const entry = source.entries.get(tensor);
-    const wanted = `expected ${formatShape(shape)} from the spec`;
-    if (entry === undefined)
-      return [{ severity: "error", tensor, message: `tensor "${tensor}" is missing, ${wanted}` }];
-    if (equalShapes(entry.shape, shape)) return [];
-    const message = `tensor "${tensor}" has shape ${formatShape(entry.shape)}, ${wanted}`;
-    return [{ severity: "error", tensor, message }];
-  });
-  // A spec may come from a graph that holds products of weights in place of the weights, under names of their own.
-  const isFolded = problems.some(
-    ({ tensor = "" }) => /^onnx::|^\d+$/.test(tensor) && !source.entries.has(tensor),
-  );
-  const hint = isFolded
-    ? `, or give the ONNX files themselves in place of the checkpoints: this spec names numbers that an exporter computed from the weights; ${exportUnfolded}`
-    : "";
-  if (problems.length > 0)
-    throw new SpecError(
-      `${path} does not fit the spec; give the spec of this model, or its graph with --model${hint}`,
-      problems,
-    );
 }

@@ -50,7 +50,7 @@ export const wholeOption = (min: number, description: string, max?: number): Opt
       );
 
 const maxDistance = option(
-  z.number().check(z.minimum(0)),
+  z.custom<number>((value) => typeof value === "number" && value >= 0), // Infinity is no limit
   "a number of at least 0",
   "tensors further apart share one block of coefficients per direction; default 2",
 );

@@ -5,7 +5,9 @@ import { afterAll, describe, expect, test } from "vitest";
 import { blocksOf, markdownFiles, readPage } from "./pages.ts";
 import { commandsOf, generated, runPage, withoutDecimals } from "./run-page.ts";
 
-const pages = ["README.md", ...markdownFiles("docs/guide")];
+/** A page of commands that serve until they are stopped: test/page runs them. */
+const serving = "docs/guide/page.md";
+const pages = ["README.md", ...markdownFiles("docs/guide")].filter((page) => page !== serving);
 
 afterAll(() => rm(generated, { recursive: true, force: true }));
 

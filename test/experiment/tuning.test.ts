@@ -94,11 +94,14 @@ test("variants: a name of one's own whose options say which model it is", () => 
 
 test("every functional reads a GRU; one that cannot read the networks is refused by name", () => {
   const gru = gruSpec({ inputs: 3, hidden: 4, outputs: 2 });
-  const published = ["monomial", "magep", "transformer-nfn"];
+  const published = ["monomial", "magep", "transformer-nfn", "probes"];
   const general = modelNames().filter((name) => !published.includes(name));
   expect(() => checkReadable(gru, chooseModels(general))).not.toThrow();
   expect(() => checkReadable(gru, chooseModels(["magep"]))).toThrow(
     /magep cannot read these networks: magep: axis "h0" has no scale part/,
+  );
+  expect(() => checkReadable(gru, chooseModels(["probes"]))).toThrow(
+    /probes cannot read these networks: probes: tensor "rnn.weight_hh_l0" has shape/,
   );
   const channels = chooseModels(["deep-sets"], { "deep-sets": { channels: [2, 8] } });
   expect(() => checkReadable(gru, channels)).toThrow(

@@ -2,10 +2,11 @@
 // and stores behind the S3 API. POPULATIONS=digits-mlp:500,gru-adders:200 says which; FAULTS_TABLE=1 writes
 // docs/results/many-machines.json.
 
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { availableParallelism, loadavg, tmpdir } from "node:os";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test, type TestContext, vi } from "vitest";
+import { afterAll, afterEach, expect, test, type TestContext, vi } from "vitest";
+import { writeMeasured } from "../support/servers/write-table.ts";
 import { buildZoo, type NodeBuildOptions } from "../../src/node/build-zoo.ts";
 import { folderStore } from "../../src/node/folder-store.ts";
 import { openStore } from "../../src/node/open-store.ts";
@@ -26,12 +27,20 @@ const asked = (process.env.POPULATIONS ?? "digits-mlp:24").split(",").map((text)
 });
 
 const table: Record<string, unknown>[] = [];
+let hasFailed = false;
+afterEach(({ task }) => {
+  hasFailed ||= task.result?.state === "fail";
+});
 afterAll(async () => {
-  const machine = { cores: availableParallelism(), load: Number(loadavg()[0].toFixed(1)) };
-  const value = { node: process.version, ...machine, seed: 1, populations: table };
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
-  if (process.env.FAULTS_TABLE !== undefined && process.env.POPULATIONS !== undefined)
-    await writeFile("docs/results/many-machines.json", `${JSON.stringify(value, null, 2)}\n`);
+  process.stdout.write(`${JSON.stringify(table, null, 2)}\n`);
+  const populations = process.env.POPULATIONS;
+  if (process.env.FAULTS_TABLE === undefined || populations === undefined || hasFailed) return;
+  await writeMeasured("many-machines", {
+    title: "One population by many ways",
+    command: `POPULATIONS=${populations} FAULTS_TABLE=1 npm run test:faults -- populations`,
+    seed: 1,
+    rows: table,
+  });
 });
 
 test.each(asked)("$name, $networks networks", { timeout: 4 * 3_600_000 }, async (population) => {

@@ -42,8 +42,12 @@ export function orStaying({
   return { permutation: chosen, signs: (moves ? own : stay).map((gain) => (gain < 0 ? -1 : 1)) };
 }
 
-/** The orthogonal matrix M of largest trace of M^T G, row-major (Schoenemann 1966); `gains` G is [size of a, size of b]. */
+/**
+ * The orthogonal matrix M of largest trace of M^T G, row-major (Schoenemann 1966); `gains` G is [size of a, size of b]. The identity
+ * where nothing speaks for any.
+ */
 export function bestRotation(gains: Float64Array, size: number): number[] {
+  if (gains.every((gain) => gain === 0)) return Matrix.identity(size).to1DArray();
   const svd = new SingularValueDecomposition(Matrix.from1DArray(size, size, gains), {
     autoTranspose: true,
   });

@@ -3,7 +3,7 @@
 import { type Sketch, sketchWeights } from "../../identity/sketch.ts";
 import { FormatError } from "../../core/errors.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import { checkFit } from "../../checkpoints/find-spec.ts";
+import { checkFit } from "../../checkpoints/check-fit.ts";
 import { findSpec, type RequestedSpec } from "./checkpoint-spec.ts";
 import type { Cli } from "../app/context.ts";
 import { readJson } from "../../node/files.ts";
