@@ -14,7 +14,14 @@ export type { Explanation } from "../infer/assembly/explain.ts";
 export type { InputShapes } from "../infer/walk/input-shapes.ts";
 export type { Unsupported } from "../infer/walk/run.ts";
 export { families, registerFamily, type NamedFamily } from "../infer/names/registry.ts";
-export type { AxisView, SpecBuilder, Place, Template } from "../infer/names/template.ts";
+export type {
+  AxisView,
+  FactorPlaces,
+  SpecBuilder,
+  Place,
+  Template,
+  TensorDimension,
+} from "../infer/names/template.ts";
 export { registerOperation, type NamedOperation } from "../infer/ops/registry.ts";
 export type { Handler } from "../infer/ops/handler.ts";
 export type { NodeContext, OutputOptions } from "../infer/walk/context.ts";

@@ -14,7 +14,11 @@ const job = {
   moved: [0.125, Number.NaN],
   seconds: 1.5,
 };
-const request = { name: "linear", seed: 7, test: { size: 2 } } as unknown as JobRequest;
+const request = {
+  name: "linear",
+  seed: 7,
+  test: { size: 2, targets: new Float32Array(2) },
+} as unknown as JobRequest;
 
 /** Bits that can be flipped so that `read` still gives a value. */
 async function unnoticed(
