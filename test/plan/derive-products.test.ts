@@ -54,11 +54,11 @@ describe("the number of products grows linearly", () => {
     expect(featuresOf(mlpSpec([3, 4, 4, 2]))).toHaveLength(0);
     expect(featuresOf(mlpSpec([3, 4, 4, 2], { scale: "sign" }))).not.toHaveLength(0);
   });
-  test("on inferred specs: resnet 32, attention with biases 6, rotary attention with a gate 2, LSTM 0", () => {
+  test("on inferred specs: resnet 32, attention with biases and norms 16, rotary attention with a gate 8, LSTM 0", () => {
     const count = (file: string) => featuresOf(modelSpec(file)).length;
     expect(count("resnet.onnx")).toBe(32);
-    expect(count("vit_block.onnx")).toBe(6);
-    expect(count("llama_block.onnx")).toBe(2);
+    expect(count("vit_block.onnx")).toBe(16);
+    expect(count("llama_block.onnx")).toBe(8);
     expect(count("lstm.onnx")).toBe(0);
   });
 });

@@ -76,7 +76,7 @@ export const trapCases: readonly TrapCase[] = [
     const [low, high] = np.split(h, [3], 1);
     return np.concatenate([nn.relu(low), np.tanh(high)], 1);
   }),
-  layer("a gate ties both halves", ["S_4 with positive scales"], (h) => {
+  layer("a gate ties both halves", ["GL(1) in each 4", "S_4"], (h) => {
     const [gate, up] = np.split(h, 2, 1);
     const half = np.multiply(nn.sigmoid(gate), up);
     return np.concatenate([half.ref, half], 1);
