@@ -20,6 +20,7 @@ export {
 export { layerDifferences, type LayerDifference } from "../compare/layer-differences.ts";
 export { differenceGrid, gridSide, type DifferenceGrid } from "../compare/difference-grid.ts";
 export { withOwnGraph } from "../checkpoints/graph-fit.ts";
+export { quantisedCheck } from "../checkpoints/quantised-check.ts";
 export { checkMoved, isScaling, type MovedBack } from "../checkpoints/check-moved.ts";
 export { verifyMove, type Moved, type Verification } from "../checkpoints/verify-move.ts";
 export type { MoveProof } from "../infer/proof/prove-move.ts";

@@ -3,6 +3,7 @@
 import { actOnTensor, type GroupElement } from "weightspace";
 import {
   checkMoved,
+  quantisedCheck,
   type ComparedNetworks,
   compareNetworks,
   differencePanels,
@@ -80,9 +81,12 @@ async function align(tell: (step: PairStep) => void): Promise<AlignedFile> {
   const source = compared.sources[1];
   const total = source.entries.size;
   let done = 0;
+  const check = quantisedCheck(source);
   const move = async (name: string) => {
     tell({ step: "moving the second file", share: done++ / total });
-    return actOnTensor(spec, element, name, await source.read(name));
+    const moved = actOnTensor(spec, element, name, await source.read(name));
+    check(name, moved);
+    return moved;
   };
   const stem = second.path.replace(/\.[^.]+$/, "");
   const isGraph = second.onnx !== undefined && compared.conversions.length === 0;

@@ -13,7 +13,8 @@ import type { Cli } from "../app/context.ts";
 import { counted } from "../app/output.ts";
 import type { Network } from "../networks/opened-model.ts";
 import { type VerifyFlags, verifyMove } from "./verify-move.ts";
-import { quantisedCheck, sayMultipliedOut } from "../networks/quantised-forms.ts";
+import { quantisedCheck } from "../../checkpoints/quantised-check.ts";
+import { sayMultipliedOut } from "../networks/quantised-forms.ts";
 import { writeNetwork } from "../networks/write-network.ts";
 
 /** What was found out about a network that was moved and written. */

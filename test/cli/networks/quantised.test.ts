@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { UnsupportedError } from "../../../src/core/errors.ts";
-import { quantisedCheck } from "../../../src/cli/networks/quantised-forms.ts";
+import { quantisedCheck } from "../../../src/checkpoints/quantised-check.ts";
 import { openTensorSource } from "../../../src/formats/open.ts";
 import { streamSafetensors } from "../../../src/formats/safetensors/safetensors-write.ts";
 import { inTemporaryFolder, weightspace } from "../../support/command-line.ts";
