@@ -6,7 +6,7 @@
 // the rest makes another network. Running the graph cannot show that, because it never reads what is left over. Values
 // may differ: two trainings share one graph.
 
-import { SpecError, UnsupportedError } from "../core/errors.ts";
+import { SpecError } from "../core/errors.ts";
 import { equalShapes, formatShape, sizeOf } from "../core/shapes.ts";
 import type { Tensor } from "../core/tensors.ts";
 import { isFloatType } from "../formats/onnx/onnx-element-types.ts";
@@ -20,7 +20,7 @@ import { isElementwiseTable, orientationOf, sameEverywhere } from "../infer/pass
 import { axesOfExpression } from "../symmetry/expression.ts";
 import { specDifference } from "../symmetry/same-spec.ts";
 import { type TensorPlaces, placesByName, placesByNumbers, specInPlaces } from "./fit-names.ts";
-import { exportUnfolded, type FittedGraph, type FoundSpec } from "./found-spec.ts";
+import { exportUnfolded, type FittedGraph } from "./found-spec.ts";
 import { floatTensors, type Network, type OnnxModel } from "./network.ts";
 
 export interface GraphFile {
@@ -288,15 +288,4 @@ function apartError(
   return new SpecError(`${network.path} and the graph ${path} do not belong together; ${remedy}`, [
     { severity: "error", message: list.join("; ") },
   ]);
-}
-
-/** The spec with the graph that a network is run in: an ONNX model carries its own. */
-export function withOwnGraph(found: FoundSpec, { path, onnx }: Network): FoundSpec {
-  if (onnx === undefined || found.graph?.path === path) return found;
-  try {
-    return { ...found, graph: ownGraph({ path, onnx, ignores: () => false }) };
-  } catch (error) {
-    if (error instanceof UnsupportedError) return found; // it holds no weights, or nests too deeply
-    throw error;
-  }
 }

@@ -19,7 +19,7 @@ export {
 } from "../checkpoints/difference-panels.ts";
 export { layerDifferences, type LayerDifference } from "../compare/layer-differences.ts";
 export { differenceGrid, gridSide, type DifferenceGrid } from "../compare/difference-grid.ts";
-export { withOwnGraph } from "../checkpoints/graph-fit.ts";
+export { withOwnGraph } from "../checkpoints/own-graph.ts";
 export { quantisedCheck } from "../checkpoints/quantised-check.ts";
 export { checkMoved, isScaling, type MovedBack } from "../checkpoints/check-moved.ts";
 export { verifyMove, type Moved, type Verification } from "../checkpoints/verify-move.ts";

@@ -37,7 +37,7 @@ serve<VerifyWork>(async ({ pair: { two, graph }, aligned, rounded }) => {
   const found = await findSpec(second, model === undefined ? {} : { model }, [first.source]);
   if (!("spec" in found)) return { reason: found.reason };
   const moved = await openNetwork(aligned);
-  return verifyMove(withOwnGraph(found, second), {
+  return verifyMove(await withOwnGraph(found, second), {
     path: second.path,
     source: second.source,
     rounded,

@@ -5,7 +5,7 @@ import { actOnTensor } from "../../symmetry/act.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import type { Cli } from "../app/context.ts";
 import { type MatchFlags, matchOptions } from "./match-flags.ts";
-import { withOwnGraph } from "../../checkpoints/graph-fit.ts";
+import { withOwnGraph } from "../../checkpoints/own-graph.ts";
 import type { Networks } from "../networks/networks.ts";
 import type { Network } from "../networks/opened-model.ts";
 import type { Verification } from "../../checkpoints/verify-move.ts";
@@ -52,7 +52,7 @@ export async function verifyAligned(
         ? actOnTensor(spec, element, name, await before(name))
         : before(name);
     const { path, source } = other;
-    const runnable = withOwnGraph(found, other);
+    const runnable = await withOwnGraph(found, other);
     all.push(
       await verifyMove(cli, runnable, flags, { path, source, rounded: false, before, after }),
     );

@@ -3,7 +3,7 @@
 
 import { checkMoved, isScaling, type MovedBack } from "../../checkpoints/check-moved.ts";
 import type { FoundSpec } from "../../checkpoints/found-spec.ts";
-import { withOwnGraph } from "../../checkpoints/graph-fit.ts";
+import { withOwnGraph } from "../../checkpoints/own-graph.ts";
 import type { Verification } from "../../checkpoints/verify-move.ts";
 import { EnvironmentError } from "../../core/errors.ts";
 import { actOnTensor } from "../../symmetry/act.ts";
@@ -42,7 +42,7 @@ export async function writeMoved(
   const { path, source } = network;
   const { spec } = found;
   const names = new Set(Object.keys(spec.tensors));
-  const runnable = withOwnGraph(found, network);
+  const runnable = await withOwnGraph(found, network);
   const task = cli.progress.task("writing", names.size, { unit: "tensors" });
   let written = 0;
   let checked: CheckedMove | undefined;

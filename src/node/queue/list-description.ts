@@ -4,6 +4,7 @@
 import { createRequire } from "node:module";
 import { realpath } from "node:fs/promises";
 import { isAbsolute, relative, resolve, sep } from "node:path";
+/** @ts-ignore the types of an optional package; where it is not installed they are any */
 import type { Job } from "bullmq";
 import { z } from "zod";
 import { pluginDifferences } from "../../core/plugins.ts";

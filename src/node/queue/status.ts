@@ -1,5 +1,6 @@
 // How far the lists of a queue are.
 
+/** @ts-ignore the types of an optional package; where it is not installed they are any */
 import type { Job } from "bullmq";
 import { EnvironmentError } from "../../core/errors.ts";
 import { closeSoon, parseQueueAddress, queueServer, unreachable } from "./connect.ts";

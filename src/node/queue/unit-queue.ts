@@ -1,5 +1,6 @@
 // The units of one list in a queue, as a coordinator sees them: hands them out, and tells which are done or given up.
 
+/** @ts-ignore the types of an optional package; where it is not installed they are any */
 import type { Job, JobsOptions, Queue } from "bullmq";
 import type { ShardUnit } from "../../zoo/units.ts";
 import { closeSoon, maskSecrets, type QueueAddress, type QueueServer } from "./connect.ts";

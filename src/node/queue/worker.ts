@@ -1,6 +1,7 @@
 // A worker of queues: takes the lists of a server that it can check, and does their units in threads, so that this thread renews
 // the locks of the units. A unit that is done twice does no harm, since results are created once.
 
+/** @ts-ignore the types of an optional package; where it is not installed they are any */
 import type { Job, Worker } from "bullmq";
 import { eventQueue, type EventQueue } from "../../core/event-queue.ts";
 import { OptionError } from "../../core/errors.ts";
