@@ -2,19 +2,25 @@ import { defineConfig } from "vitest/config";
 
 const limits = { testTimeout: 120_000, hookTimeout: 60_000, pool: "forks", maxWorkers: 2 } as const;
 
-/** Laws on many random networks, graphs and name sets, and whole trainings: tests that take more than five seconds. */
+/** Laws on many random networks, graphs and name sets, and whole trainings: tests that take more than three seconds. */
 const laws = [
   "test/layers/{plan-and-reference,equivariance,derive}.test.ts",
-  "test/kernels/{kernels-and-reference,threads}.test.ts",
+  "test/kernels/{kernels-and-reference,threads,panels,stack}.test.ts",
   "test/models/{models,unf-products}.test.ts",
-  "test/train/{staged,fit}.test.ts",
-  "test/optimizers/{trajectory,update}.test.ts",
-  "test/tasks/adders.test.ts",
+  "test/train/{staged,fit,optimizers}.test.ts",
+  "test/optimizers/{trajectory,update,leaks}.test.ts",
+  "test/tasks/{adders,digits-transformer}.test.ts",
   "test/tasks/inner/inner-tasks.test.ts",
-  "test/zoo/{tasks,parts}.test.ts",
-  "test/formats/hostile-pickles.test.ts",
+  "test/zoo/{tasks,parts,population}.test.ts",
+  "test/formats/{hostile-pickles,sniff,gzip}.test.ts",
+  "test/infer/{torch-exports,cases,tensor-files,models,architectures}.test.ts",
   "test/infer/names/{names-and-functions,name-sets,names-refused}.test.ts",
-  "test/transport/{networks,flows,engine,two-sample}.test.ts",
+  "test/align/{activations,deep-chains,orbit}.test.ts",
+  "test/populations/layers/layers.test.ts",
+  "test/infer/proof/prove-groups.test.ts",
+  "test/plan/derive-products.test.ts",
+  "test/trace/translation.test.ts",
+  "test/transport/{networks,flows,engine,two-sample,ascent}.test.ts",
 ];
 /** Whole commands, experiments, kills, bundles, a browser, and the laws above. */
 const system = [
