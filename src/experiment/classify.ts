@@ -59,7 +59,7 @@ function classOptions(
   );
 }
 
-/** Row-major [networks, classes] from one list, as a number a class. */
+/** The row of one functional; `actual` is one-hot, [networks, classes], as predictions are. */
 function summarize(jobs: readonly FinishedJob[], actual: Float32Array, classes: number): ClassRow {
   const accuracy = classAccuracy(classes);
   const over = (measure: (job: FinishedJob) => number) => meanAndStd(jobs.map(measure));

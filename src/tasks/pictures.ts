@@ -7,9 +7,9 @@ import type { ImageSet } from "../datasets/image-set.ts";
 import type { WeightBatch } from "../models/model.ts";
 import { squaredErrorGradient } from "../populations/layers/elementwise.ts";
 import { runBackward, runForward } from "../populations/layers/layer.ts";
+import { specOfLayer } from "../populations/networks/layer-spec.ts";
 import { initSiren, siren } from "../populations/networks/siren.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
-import { inferSpecFromFunction } from "../trace/infer-function.ts";
 import { type PictureEvaluation, pictureMetrics } from "./picture-metrics.ts";
 import type { Batch, RunData, RunDraw, Task } from "./task.ts";
 
@@ -34,11 +34,7 @@ let traced: Promise<SymmetrySpec> | undefined;
 
 /** The network's symmetries, read off its own forward pass: units of both sine layers may be reordered and flipped. */
 export function pictureSpec(): Promise<SymmetrySpec> {
-  traced ??= inferSpecFromFunction(
-    (weights, x) => network.apply(weights, x),
-    Object.fromEntries(Object.entries(network.shapes).map(([name, of]) => [name, { shape: of }])),
-    [{ shape: [3, shape.inputs] }],
-  ).then(({ spec }) => spec);
+  traced ??= specOfLayer(network, [3, shape.inputs]);
   return traced;
 }
 
@@ -73,7 +69,10 @@ function drawPixels(images: Pictures, pixels: number, run: RunDraw): PictureData
   return { count, image: run.index % images.count, pixels: chosen };
 }
 
-/** Rendered pixels [n, pixels, 1] at places [n or 1, pixels, 2], by the definition. Pure. @consumes */
+/**
+ * Rendered pixels [n, pixels, 1] at places [n or 1, pixels, 2], by the definition, for n networks at once: the engine's derivatives of one
+ * network's definition under `vmap` are wrong here. Pure. @consumes
+ */
 function render(weights: WeightBatch, places: np.Array): np.Array {
   const sums = (name: string, x: np.Array) =>
     np.add(

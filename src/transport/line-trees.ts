@@ -72,7 +72,7 @@ export function checkTrees(caller: string, trees: readonly LineTree[], dimension
 }
 
 /** Whether a line starts where the line before it does. */
-export const hasSourceOfLast = ({ source }: LineTree, line: number): boolean =>
+export const sharesSourceOfPrevious = ({ source }: LineTree, line: number): boolean =>
   line > 0 && source[line].every((value, j) => value === source[line - 1][j]);
 
 /** The children of every line, in their order. */

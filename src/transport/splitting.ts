@@ -1,7 +1,7 @@
 // Splitting maps: which share of a point's mass goes to each line of a tree, and how those shares move with the point.
 
 import { OptionError, ShapeError } from "../core/errors.ts";
-import { hasSourceOfLast, type LineTree } from "./line-trees.ts";
+import { sharesSourceOfPrevious, type LineTree } from "./line-trees.ts";
 import type { Cloud } from "./points.ts";
 
 /** The same share of every point for each line; with it TSW-SL is a weighted mean of sliced W1. */
@@ -116,7 +116,7 @@ function treeDistances(
   const { theta, source } = tree;
   let squares = squaresFrom(cloud, source[0]);
   return theta.map((direction, l) => {
-    if (l > 0 && !hasSourceOfLast(tree, l)) squares = squaresFrom(cloud, source[l]);
+    if (l > 0 && !sharesSourceOfPrevious(tree, l)) squares = squaresFrom(cloud, source[l]);
     return lineDistances(cloud, source[l], squares, coordinates[l], direction);
   });
 }

@@ -1,7 +1,7 @@
 // Tree-sliced Wasserstein distances on systems of lines, on plain arrays in float64: TSW-SL (ICML 2025, Algorithm 1), Db-TSW
 // (ICLR 2025), TS-Sobolev weights, unequal masses; with the gradient in closed form.
 
-import { checkTrees, hasSourceOfLast, type LineTree } from "./line-trees.ts";
+import { checkTrees, sharesSourceOfPrevious, type LineTree } from "./line-trees.ts";
 import {
   checkOrder,
   type Cloud,
@@ -214,7 +214,7 @@ function addAway(
   for (let l = 0; l < away.length;) {
     const start = tree.source[l];
     const total = Float64Array.from(away[l]);
-    for (l++; l < away.length && hasSourceOfLast(tree, l); l++)
+    for (l++; l < away.length && sharesSourceOfPrevious(tree, l); l++)
       for (let i = 0; i < size; i++) total[i] += away[l][i];
     for (let i = 0; i < size; i++)
       for (let j = 0, at = i * dimension; j < dimension; j++, at++)

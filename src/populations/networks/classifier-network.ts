@@ -4,9 +4,9 @@
 import { numpy as np, tree, vmap } from "@jax-js/jax";
 import type { WeightBatch } from "../../models/model.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
-import { inferSpecFromFunction } from "../../trace/infer-function.ts";
 import { crossEntropyGradient } from "../layers/elementwise.ts";
 import { type Layer, runBackward, runForward } from "../layers/layer.ts";
+import { specOfLayer } from "./layer-spec.ts";
 
 export interface ClassifierNetwork {
   /** The spec, read off the definition of one network; traced once. */
@@ -27,14 +27,8 @@ export function classifierNetwork(layer: Layer, features: number): ClassifierNet
     return scores;
   };
   let traced: Promise<SymmetrySpec> | undefined;
-  const trace = () =>
-    inferSpecFromFunction(
-      (weights, inputs) => layer.apply(weights, inputs),
-      Object.fromEntries(Object.entries(layer.shapes).map(([name, shape]) => [name, { shape }])),
-      [{ shape: [2, features] }],
-    ).then(({ spec }) => spec);
   return {
-    spec: () => (traced ??= trace()),
+    spec: () => (traced ??= specOfLayer(layer, [2, features])),
     logits: (weights, inputs) =>
       inputs.shape[0] === 1
         ? vmap(one, [0, null])(weights, np.squeeze(inputs, 0))

@@ -6,8 +6,7 @@ import type { Weights } from "../../core/tensors.ts";
 import type { WeightBatch } from "../../models/model.ts";
 import { crossEntropyGradient } from "../../populations/layers/elementwise.ts";
 import { type Layer, runBackward, runForward } from "../../populations/layers/layer.ts";
-import type { SymmetrySpec } from "../../symmetry/types.ts";
-import { inferSpecFromFunction } from "../../trace/infer-function.ts";
+import { specOfLayer } from "../../populations/networks/layer-spec.ts";
 import type { InnerTask } from "./inner-task.ts";
 
 /** Examples: rows of inputs and the class of every row. */
@@ -39,17 +38,6 @@ const oneHot = (labels: np.Array, classes: number): np.Array => {
   return np.where(np.equal(np.expandDims(labels, 1), numbers), 1, 0);
 };
 
-/** Symmetries of the layer, read off one small batch. */
-async function traceLayer(layer: Layer, inputShape: readonly number[]): Promise<SymmetrySpec> {
-  const shapes = Object.fromEntries(
-    Object.entries(layer.shapes).map(([name, shape]) => [name, { shape }]),
-  );
-  const { spec } = await inferSpecFromFunction((weights, x) => layer.apply(weights, x), shapes, [
-    { shape: [...inputShape] },
-  ]);
-  return spec;
-}
-
 /** The task of a layer; its spec is traced. Batches hold `inputs` [n, ...inputShape] and `labels` [n, rows]. */
 export async function layerTask(
   options: LayerTaskOptions & { readonly traceShape: readonly number[] },
@@ -62,7 +50,7 @@ export async function layerTask(
   });
   return Object.freeze({
     name: options.name,
-    spec: await traceLayer(layer, options.traceShape),
+    spec: await specOfLayer(layer, options.traceShape),
     chance: Math.log(classes),
     init: options.init,
     batchShapes: { inputs: inputShape, labels: [rows] },

@@ -103,7 +103,7 @@ async function writeRows(
   file: string,
   cli: Cli,
 ): Promise<void> {
-  const { codeVersion, machine } = await import("../../app/build-info.ts");
+  const { arithmetic, codeVersion, machine } = await import("../../app/build-info.ts");
   const { resultText } = await import("../../../report/result-file.ts");
   const zoos = flags.zoo.map((folder) => `--zoo ${quoted(folder)}`).join(" ");
   const draft = {
@@ -111,6 +111,7 @@ async function writeRows(
     command: `npx weightspace experiment inr ${zoos} --target ${flags.target} ${repeatedTraining(flags)}`,
     commit: await codeVersion(),
     machine: machine(),
+    arithmetic: arithmetic(),
     seed: flags.seed,
     about: {
       networks: Object.fromEntries(
