@@ -3,14 +3,12 @@
 
 import { setFlagsFromString } from "node:v8";
 import { isMainThread } from "node:worker_threads";
+import { arithmeticVariable } from "./arithmetic-variable.ts";
 import {
   type Arithmetic,
   hostArithmetic,
   isRelaxedModule,
 } from "../kernels/wasm/fused-multiply-add.ts";
-
-/** The variable of the environment through which worker threads hear that arithmetic is to be plain. */
-const variable = "WEIGHTSPACE_ARITHMETIC";
 
 /**
  * Makes products of this process fused or plain, as far as the host can, and says which. It must be called before the array
@@ -18,9 +16,9 @@ const variable = "WEIGHTSPACE_ARITHMETIC";
  */
 export function useArithmetic(wanted: Arithmetic): Arithmetic {
   if (wanted === "plain") {
-    process.env[variable] = "plain";
+    process.env[arithmeticVariable] = "plain";
     bePlain();
-  } else if (isMainThread && !hostArithmeticIs("fma")) {
+  } else if (isMainThread && hostArithmetic() !== "fma") {
     // Node 20 knows the instruction behind a flag; later versions have it, and no flag.
     if (process.versions.node.startsWith("20."))
       setFlagsFromString("--experimental-wasm-relaxed-simd");
@@ -30,10 +28,8 @@ export function useArithmetic(wanted: Arithmetic): Arithmetic {
 
 /** In a worker thread: what the thread that started it was told. */
 export function inheritArithmetic(): void {
-  if (process.env[variable] === "plain") bePlain();
+  if (process.env[arithmeticVariable] === "plain") bePlain();
 }
-
-const hostArithmeticIs = (wanted: Arithmetic): boolean => hostArithmetic() === wanted;
 
 let plain = false;
 

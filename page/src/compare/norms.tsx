@@ -11,7 +11,10 @@ export function Norms({ result }: { readonly result: PairResult }) {
   const { norms, panels, canAlign } = result;
   if (norms.length === 0) return null;
   const after = new Map(panels.map(({ tensor, relativeAfter }) => [tensor, relativeAfter]));
-  const most = Math.max(...norms.map(({ relative }) => (Number.isFinite(relative) ? relative : 0)));
+  const most = Math.max(
+    Number.MIN_VALUE,
+    ...norms.map(({ relative }) => (Number.isFinite(relative) ? relative : 0)),
+  );
   const shown = all ? norms : norms.slice(0, few);
   return (
     <section class="norms" aria-labelledby="norms-title">

@@ -2,6 +2,7 @@
 
 import { type Command, Option } from "commander";
 import { EnvironmentError } from "../../core/errors.ts";
+import { arithmeticVariable } from "../../node/arithmetic-variable.ts";
 import type { Arithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
 
 export const arithmeticOption = (): Option =>
@@ -29,6 +30,7 @@ let asked: Arithmetic | undefined;
 
 /** Sets the arithmetic of a command before it runs: what was asked for, else what suits it. */
 export async function chooseArithmetic(root: Command, command: Command): Promise<void> {
+  delete process.env[arithmeticVariable]; // what another program was told does not count for this one's threads
   asked = root.opts<{ arithmetic?: Arithmetic }>().arithmetic;
   const { backend = "kernels" } = command.opts<{ backend?: string }>();
   const suits = fused.has(pathOf(command)) && backend === "kernels";

@@ -66,9 +66,21 @@ export async function proveSpec(
   executor: Executor,
   options: ProveOptions = {},
 ): Promise<Proof> {
-  const { seed = 0, tolerance = 1e-4 } = options;
-  const { spec } = inference;
+  const seed = options.seed ?? 0;
   const prepared = await prepareModel(bytes, inference, executor, { ...options, seed });
+  try {
+    return await proveOn(prepared, inference, { ...options, seed });
+  } finally {
+    await prepared.close();
+  }
+}
+
+async function proveOn(
+  prepared: PreparedModel,
+  inference: Pick<Inference, "spec" | "graph">,
+  { seed, tolerance = 1e-4, ...options }: ProveOptions & { readonly seed: number },
+): Promise<Proof> {
+  const { spec } = inference;
   const isRounding = roundingTest(prepared, inference.graph, seed, tolerance);
   const { weights, settings, errorOf, warnings } = prepared;
   const isSeen = (name: string) =>
@@ -99,7 +111,6 @@ export async function proveSpec(
   const together = axes.length === 0 ? 0 : await errorOf(actOn(spec, everything, weights));
   const seen = outputs.some(isSeen);
   const holds = (await isRounding(together)) && axes.every((proof) => proof.holds);
-  await prepared.close();
   return Object.freeze({
     verdict: axes.length === 0 || !seen ? "nothing to prove" : holds ? "proved" : "refuted",
     seed,

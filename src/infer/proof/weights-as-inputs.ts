@@ -28,9 +28,10 @@ export async function openRuns(
 ): Promise<ModelRuns | undefined> {
   const model = initializersAsInputs(bytes, Object.keys(weights));
   if (model === undefined) return undefined;
+  const untouchedWeights = arraysOf(weights, model.types);
   const feed = (changed: Weights, given: Outputs) => ({
     ...given,
-    ...arraysOf(weights, model.types),
+    ...untouchedWeights,
     ...arraysOf(changed, model.types),
   });
   const waiting: Outputs[] = [];

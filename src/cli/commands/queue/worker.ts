@@ -31,7 +31,7 @@ export const workerCommand: RegisterCommand = (program, cli) => {
     )
     .option(
       "--within <places...>",
-      "folders and s3:// prefixes that results may go to; any s3:// place, and this folder, unless given",
+      "folders and s3:// prefixes that results may go to; default this folder; s3:// places are limited only by a prefix given here",
     )
     .option("--idle <seconds>", "ends after so many seconds without work", wholeNumber(1))
     .option(
