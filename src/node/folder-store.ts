@@ -6,13 +6,15 @@ import { EnvironmentError } from "../core/errors.ts";
 import { checkStoreName, type ZooStore } from "../core/store.ts";
 import { fileError } from "./file-error.ts";
 import { makeFolder } from "./files.ts";
-import { createFile, replaceFile } from "./write-file.ts";
+import { createFile, replaceFile, writerIsGone, writerMark } from "./write-file.ts";
 import { codeOf, releaseLock, takeLock } from "./file-lock.ts";
 
 const temporary = /\.tmp$/;
 /** What a file is called while it is being created by one of several who hold no lock. */
 const beingCreated = /\.new$/;
-/** A file that is still being created after so many milliseconds belongs to nobody. */
+/** The mark of its writer in such a name. */
+const markOfWriter = /([^.]+\.[^.]+)\.new$/;
+/** A file that a writer of another machine has not finished after so many milliseconds belongs to nobody. */
 const abandonedMilliseconds = 60 * 60_000;
 const lockName = "zoo.lock";
 
@@ -70,7 +72,7 @@ export function folderStore(folder: string): ZooStore {
     write: (name, bytes) =>
       place(name, (target) => replaceFile(target, `${target}.${crypto.randomUUID()}.tmp`, bytes)),
     create: (name, bytes) =>
-      place(name, (target) => createFile(target, `${target}.${crypto.randomUUID()}.new`, bytes)),
+      place(name, async (at) => createFile(at, `${at}.${await writerMark()}.new`, bytes)),
     remove: (name) => attempt("remove", name, undefined, () => rm(path(name), { force: true })),
     lock: () => lockFolder(root, folder, attempt),
   };
@@ -119,10 +121,15 @@ async function readRange(path: string, start: number, end?: number): Promise<Uin
 async function removeLeftovers(root: string): Promise<void> {
   for (const name of await readdir(root)) {
     const path = join(root, name);
-    if (temporary.test(name)) await rm(path, { force: true });
-    if (!beingCreated.test(name)) continue;
-    const written = await stat(path).catch(() => undefined);
-    if (written !== undefined && written.mtimeMs < Date.now() - abandonedMilliseconds)
+    const mark = markOfWriter.exec(name)?.[1];
+    if (temporary.test(name) || (mark !== undefined && (await isAbandoned(path, mark))))
       await rm(path, { force: true });
   }
+}
+
+/** Whether nobody will finish a file that was being created: its writer is gone, or it has been there for long. */
+async function isAbandoned(path: string, mark: string): Promise<boolean> {
+  if (await writerIsGone(mark)) return true;
+  const written = await stat(path).catch(() => undefined);
+  return written !== undefined && written.mtimeMs < Date.now() - abandonedMilliseconds;
 }

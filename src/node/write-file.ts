@@ -13,7 +13,7 @@ import {
   stat,
   unlink,
 } from "node:fs/promises";
-import { constants, hostname } from "node:os";
+import { constants } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { codeOf, isAlive, linkOrCopy, thisProcess } from "./file-lock.ts";
 import { fileError } from "./file-error.ts";
@@ -165,25 +165,31 @@ function stemOf(name: string): string {
   return Buffer.byteLength(name) <= longestStem ? `.${name}.` : `.${digestOf(name)}.`;
 }
 
-/** A name for a temporary file that says whose it is: host, process, when that started. */
-async function temporaryName(name: string): Promise<string> {
+/** What the names of unfinished files say of their writer: host, process, when that started; and a random part. */
+export async function writerMark(): Promise<string> {
   const { pid, host, started } = await thisProcess();
-  const rest = randomUUID().slice(0, 8);
-  return `${stemOf(name)}${digestOf(host)}-${pid}-${started ?? "0"}.${rest}.tmp`;
+  return `${digestOf(host)}-${pid}-${started ?? "0"}.${randomUUID().slice(0, 8)}`;
 }
 
-const ownerPattern = /^([0-9a-f]{8})-(\d{1,10})-(\d{1,20})\.[0-9a-f]{8}\.tmp$/;
+const markPattern = /^([0-9a-f]{8})-(\d{1,10})-(\d{1,20})\.[0-9a-f]{8}$/;
+
+/** Whether the writer with this mark was a process of this machine that is gone; false when that cannot be told. */
+export async function writerIsGone(mark: string): Promise<boolean> {
+  const [, host, pid, time] = markPattern.exec(mark) ?? [];
+  const me = await thisProcess();
+  if (host !== digestOf(me.host)) return false;
+  const writer = { pid: Number(pid), host: me.host, started: time === "0" ? null : time };
+  if (writer.pid === me.pid && writer.started === me.started) return false;
+  return !(await isAlive(writer));
+}
 
 /** Removes temporary files of this name whose process on this machine is gone; what cannot be removed stays. */
 async function removeLeftovers(folder: string, name: string): Promise<void> {
   const stem = stemOf(name);
   for (const each of await readdir(folder).catch(() => [])) {
-    if (!each.startsWith(stem)) continue;
-    const [, host, pid, started] = ownerPattern.exec(each.slice(stem.length)) ?? [];
-    const path = join(folder, each);
-    if (host !== digestOf(hostname()) || unfinished.has(path)) continue;
-    const owner = { pid: Number(pid), host: hostname(), started: started === "0" ? null : started };
-    if (!(await isAlive(owner))) await unlink(path).catch(() => undefined);
+    if (!each.startsWith(stem) || !each.endsWith(".tmp")) continue;
+    if (await writerIsGone(each.slice(stem.length, -".tmp".length)))
+      await unlink(join(folder, each)).catch(() => undefined);
   }
 }
 
@@ -212,7 +218,7 @@ export async function writeFileAtomic(
   try {
     await makeFolder(folder);
     await removeLeftovers(folder, basename(target));
-    const temporary = join(folder, await temporaryName(basename(target)));
+    const temporary = join(folder, `${stemOf(basename(target))}${await writerMark()}.tmp`);
     await replaceFile(target, temporary, content, options);
   } catch (error) {
     const isPlain = typeof content === "string" || content instanceof Uint8Array;

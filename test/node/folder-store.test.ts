@@ -1,11 +1,21 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { folderStore } from "../../src/node/folder-store.ts";
+import { writerMark } from "../../src/node/write-file.ts";
 import { EnvironmentError, OptionError } from "../../src/core/errors.ts";
 import { openZoo } from "../../src/zoo/open.ts";
 import { memoryStore } from "../../src/core/store.ts";
@@ -226,6 +236,28 @@ describe("the lease of a lock", () => {
     } finally {
       clocks.useRealTimers();
     }
+  });
+});
+
+describe("files that were being created", () => {
+  test("go with the next lock when their writer is gone or unknown for an hour; those of others stay", async () => {
+    const folder = join(place, "creating");
+    await mkdir(folder);
+    const mine = await writerMark();
+    const [host] = mine.split("-");
+    const gone = `a.safetensors.${host}-${2 ** 22 + 1}-1.0123abcd.new`;
+    const earlier = `a.${host}-${process.pid}-1.0123abcd.new`; // an earlier process of the same number
+    const elsewhere = "a.00000000-1-1.0123abcd.new";
+    const [old, young] = ["a.safetensors.old.new", "a.safetensors.young.new"];
+    const atWork = `a.${mine}.new`;
+    for (const name of [gone, earlier, elsewhere, old, young, atWork])
+      await writeFile(join(folder, name), "");
+    await utimes(join(folder, old), 0, 0);
+    const store = folderStore(folder);
+    const unlock = await store.lock();
+    await unlock();
+    expect((await readdir(folder)).sort()).toEqual([elsewhere, atWork, young].sort());
+    expect(await store.list()).toEqual([]);
   });
 });
 
