@@ -61,7 +61,7 @@ const experiments = {
   demo() {
     const out = join(folder, "demo");
     weightspace(
-      `demo --networks 1000 --models unf,unf-hybrid,nfn-np,deep-sets,stat-nn,linear,flat-mlp --seeds 3 --epochs 20 --rate 0.003 --seed 0 -o ${out}`,
+      `demo --networks 1000 --models unf,unf-hybrid,nfn-np,deep-sets,stat-nn,linear,flat-mlp --seeds 3 --epochs 20 --rate 0.003 --seed 0 --backend engine -o ${out}`,
     );
     return readRows(join(out, "experiment.json"));
   },

@@ -63,3 +63,24 @@ test("settings bind nothing as long as nothing is trained", async () => {
   }
   expect(await demo(60)).toMatchObject({ code: 0 });
 });
+
+test("--backend runs the layers, stands in the command that repeats the result, and is a setting of the runs", async () => {
+  const layers = ["--models", "nfn-np,linear"];
+  const chosen = await demo(60, "-o", "e", "--json", ...layers, "--backend", "engine");
+  const plain = await demo(60, "-o", "k", "--json", ...layers);
+  const [engine, kernels] = [chosen, plain].map(({ stdout }) => JSON.parse(stdout));
+  expect(engine.command).toMatch(/ --backend engine$/);
+  expect(kernels.command).not.toContain("--backend");
+  for (const [i, row] of engine.rows.entries())
+    expect(row.r2Mean).toBeCloseTo(kernels.rows[i].r2Mean, 3);
+  const settings = JSON.parse(
+    await readFile(join(folder, "e/runs/experiment-settings.json"), "utf8"),
+  ) as { models: { name: string; options: object }[] };
+  expect(settings.models).toMatchObject([
+    { name: "nfn-np", options: { backend: "engine" } },
+    { name: "linear", options: {} },
+  ]);
+  const other = await demo(60, "-o", "e", ...layers, "--backend", "reference");
+  expect(other).toMatchObject({ code: 1 });
+  expect(other.stderr).toMatch(/holds runs with models/);
+});

@@ -13,6 +13,8 @@ import type { ExperimentResult } from "../../../report/experiment.ts";
 import type { ExperimentSettings } from "../../../experiment/settings.ts";
 import type { WeightDataset } from "../../../train/dataset.ts";
 import { addOutputOption, forceResults, refuseExisting } from "../../app/output-option.ts";
+import { backendOption } from "../../app/backend-option.ts";
+import type { Backend } from "../../../kernels/backend.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
 import { counted, textTable } from "../../app/output.ts";
 import type { ZooStore } from "../../../core/store.ts";
@@ -27,6 +29,7 @@ interface DemoFlags {
   readonly epochs: number;
   readonly rate: number;
   readonly models: string;
+  readonly backend?: Backend;
   readonly workers: number;
   readonly results?: string;
   readonly force?: boolean;
@@ -52,6 +55,7 @@ export const demoCommand: RegisterCommand = (program, cli) => {
     .option("--epochs <n>", "passes over the training networks", wholeNumber(1), 20)
     .option("--rate <x>", "peak learning rate of every functional", positiveNumber, 3e-3)
     .option("--seed <n>", "fixes everything", seedNumber, 0)
+    .addOption(backendOption())
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
     .option(
       "--results <file>",
@@ -86,15 +90,15 @@ async function runDemo(flags: DemoFlags, cli: Cli): Promise<void> {
 
 /** @throws {UsageError} naming a model that is not known, with the nearest name */
 async function settingsOf(flags: DemoFlags): Promise<ExperimentSettings> {
-  const { modelNames } = await import("../../../models/registry.ts");
-  const { seeds, seed, epochs, rate } = flags;
+  const { modelNames, withBackend } = await import("../../../models/registry.ts");
+  const { seeds, seed, epochs, rate, backend } = flags;
   const names = namesOf(flags);
   const unknown = names.find((name) => !modelNames().includes(name));
   if (unknown !== undefined) {
     throw new UsageError(`demo: ${noSuchName("model", unknown, modelNames())}`);
   }
   return {
-    models: [...new Set(names)].map((name) => ({ name, options: {} })),
+    models: [...new Set(names)].map((name) => ({ name, options: withBackend(name, {}, backend) })),
     seeds,
     seed,
     split: [0.6, 0.15, 0.25],
@@ -128,10 +132,11 @@ function resultOf(
   { size, targets }: WeightDataset,
   { rows, scatter, curves, sizes }: ExperimentOutcome,
 ): ExperimentResult {
-  const { networks, seeds, epochs, rate, seed } = flags;
+  const { networks, seeds, epochs, rate, seed, backend } = flags;
+  const chosen = backend === undefined ? "" : ` --backend ${backend}`;
   return {
     title: "Predicting accuracy from weights",
-    command: `npx weightspace demo --networks ${networks} --models ${namesOf(flags).join(",")} --seeds ${seeds} --epochs ${epochs} --rate ${rate} --seed ${seed}`,
+    command: `npx weightspace demo --networks ${networks} --models ${namesOf(flags).join(",")} --seeds ${seeds} --epochs ${epochs} --rate ${rate} --seed ${seed}${chosen}`,
     machine: machine(),
     arithmetic: arithmetic(),
     seed,
