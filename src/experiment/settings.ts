@@ -62,8 +62,16 @@ export const settingsName = "experiment-settings.json";
 /** More than the settings of any experiment need. */
 const maxSettingsBytes = 2 ** 24;
 
+/** What workers elsewhere make the list of runs from: settings, and the networks that functionals read. */
+export const workNames = Object.freeze({
+  about: "experiment-work.json",
+  data: "experiment-data.safetensors",
+});
+
+const notOfRuns: readonly string[] = [settingsName, ...Object.values(workNames)];
+
 /** Settings bind only what has been trained: results and checkpoints of runs. */
-const isOfRun = (name: string) => name !== settingsName && /\.(json|safetensors)$/.test(name);
+const isOfRun = (name: string) => !notOfRuns.includes(name) && /\.(json|safetensors)$/.test(name);
 
 /** The settings that the runs in a store were trained with; undefined without any run. */
 async function bindingSettings(store: ZooStore): Promise<Record<string, unknown> | undefined> {

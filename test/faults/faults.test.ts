@@ -108,7 +108,7 @@ async function inLab(
         return started;
       },
       coordinate: async (own = store) => {
-        const options = { queue: redis.url, store: own, lock: 3, reach: 30, patience: 60 };
+        const options = { queue: redis.url, lock: 3, reach: 30, patience: 60 };
         const events: BuildEvent[] = [];
         try {
           events.push(...(await build(own, { handOut: handOutTo(options) })));

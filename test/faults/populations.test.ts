@@ -61,7 +61,7 @@ test.each(asked)("$name, $networks networks", { timeout: 4 * 3_600_000 }, async 
   };
   const queued = async (store: ZooStore, url: string, workers: number) => {
     const started = startWorkers(workers, { queue: url, within: [place] });
-    await build(store, { handOut: handOutTo({ queue: url, store, patience: 600 }) });
+    await build(store, { handOut: handOutTo({ queue: url, patience: 600 }) });
     await started.stop();
   };
   const folder = (part: string) => folderStore(join(place, part));

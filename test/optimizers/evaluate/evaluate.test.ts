@@ -144,7 +144,7 @@ async function evaluated(options: Partial<EvaluateOptions> & Pick<EvaluateOption
   let done = [0, 0];
   for await (const event of evaluateOptimizers(given)) {
     if (event.type === "unit") units.push(event.unit);
-    else done = [event.done, event.total];
+    else if (event.type === "progress") done = [event.done, event.total];
   }
   expect(done[0]).toBe(done[1]);
   return units;

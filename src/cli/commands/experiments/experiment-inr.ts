@@ -36,10 +36,10 @@ type InrRow = Pick<Setting, "set" | "setting"> & ClassRow;
 async function openSetting(folder: string, target: string, cli: Cli): Promise<Setting> {
   const { openPopulation, warnOfProblems } = await import("../../experiments/open-population.ts");
   const { openZoo } = await import("../../../zoo/open.ts");
-  const { folderStore } = await import("../../../node/folder-store.ts");
+  const { openStore } = await import("../../../node/open-store.ts");
   const population = await openPopulation(folder, { checkpoints: "last", target });
   warnOfProblems(population, cli.output);
-  const { recipe } = (await openZoo(folderStore(folder))).manifest;
+  const { recipe } = (await openZoo(await openStore(folder))).manifest;
   return {
     folder,
     set: recipe.task.replace(/^pictures-/, ""),
@@ -67,7 +67,7 @@ async function run(flags: InrFlags, cli: Cli): Promise<void> {
   const settings: Setting[] = [];
   for (const folder of flags.zoo) settings.push(await openSetting(folder, flags.target, cli));
   checkDifferent(settings);
-  const { folderStore } = await import("../../../node/folder-store.ts");
+  const { isPartOnly, runStores } = await import("../../experiments/run-store.ts");
   const { fingerprint } = await import("../../experiments/dataset-digest.ts");
   const { runClassification } = await import("../../../node/run-experiment.ts");
   const { followRuns } = await import("../../app/run-with-progress.ts");
@@ -76,7 +76,6 @@ async function run(flags: InrFlags, cli: Cli): Promise<void> {
   for (const { set, setting, population } of settings) {
     const name = `${set}-${setting}`;
     const { dataset } = population;
-    const parts = flags.parts === undefined ? {} : { parts: folderStore(join(flags.parts, name)) };
     cli.output.note(`${set}, ${setting} starts: ${counted(dataset.size, "network")}`);
     const outcome = await followRuns(
       cli,
@@ -84,15 +83,15 @@ async function run(flags: InrFlags, cli: Cli): Promise<void> {
         dataset,
         settings: chosen,
         fingerprint: fingerprint(dataset),
-        store: folderStore(join(out, name)),
-        workers: flags.workers,
-        ...parts,
+        ...(await runStores(flags, join(out, name), name)),
       },
       runClassification,
     );
+    if (outcome === undefined && isPartOnly(flags, cli)) continue;
     if (outcome === undefined) return;
     rows.push(...outcome.rows.map((row) => ({ set, setting, ...row })));
   }
+  if (rows.length < settings.length * chosen.models.length) return; // only parts were asked for
   await writeRows(flags, settings, rows, join(out, "inr.json"), cli);
 }
 
