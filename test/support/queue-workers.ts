@@ -78,13 +78,14 @@ export function startCommand(
   return { child, output: () => output, ended, told };
 }
 
-/** `weightspace worker` with a lock of 3 s, in a process of its own. */
+/** `weightspace worker` with a short lock, in a process of its own. */
 export const startWorkerProcess = (
   queue: string,
   cwd: string,
   env: Readonly<Record<string, string>> = {},
+  lock = 3,
 ): WorkerProcess =>
-  startCommand(["--json", "worker", "--queue", queue, "--workers", "1", "--lock", "3"], {
+  startCommand(["--json", "worker", "--queue", queue, "--workers", "1", "--lock", String(lock)], {
     cwd,
     env,
   });
