@@ -34,7 +34,7 @@ const defaults = { attempts: 3, pause: 2000, patience: 600, reach: 120, lock: 60
 const noteSeconds = 20;
 
 /** How long a server that does not answer is waited for when the build ends. */
-const leaveMilliseconds = 2000;
+const leaveSeconds = 5;
 
 /** A unit that somebody waits for. */
 interface Waiting {
@@ -68,16 +68,22 @@ export async function queueRunner<Unit extends WorkUnit>(
   return {
     width: Math.max(1, list.units.length),
     run: (unit, signal, tell) => {
-      loop ??= Promise.resolve().then(() => watchQueue(watching, watch.signal));
+      if (loop === undefined) {
+        // One listener for all units, which have the same signal.
+        signal.addEventListener("abort", () => rejectAll(watching, signal.reason as Error), {
+          once: true,
+        });
+        loop = Promise.resolve().then(() => watchQueue(watching, watch.signal));
+      }
       return new Promise<void>((resolve, reject) => {
         waiting.set(unit.id, { unit, isDone: () => isDone(unit), resolve, reject, tell });
-        signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
       });
     },
     close: async () => {
       watch.abort();
-      await Promise.race([loop, new Promise((resolve) => setTimeout(resolve, leaveMilliseconds))]);
-      if (waiting.size === 0) await queue.remove();
+      await withinSeconds(leaveSeconds, Promise.resolve(loop)).catch(() => undefined);
+      if (waiting.size === 0)
+        await withinSeconds(leaveSeconds, queue.remove()).catch(() => undefined);
       await Promise.all([queue.close(), guard.close()]);
     },
   };

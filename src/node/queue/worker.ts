@@ -17,6 +17,7 @@ import {
   type QueueServer,
   stalledInterval,
   unreachable,
+  withinSeconds,
 } from "./connect.ts";
 import { defaultPlaces } from "./place.ts";
 import { directoryName, listsOf } from "./unit-queue.ts";
@@ -138,7 +139,8 @@ async function watchLists(bench: Bench): Promise<void> {
       const away = (performance.now() - last.reached) / 1000;
       if (away > settings.reach) throw unreachable(server.address, away, last.problem);
       try {
-        const jobs = await listsOf(directory);
+        // A client that has never been connected waits for a server without end.
+        const jobs = await withinSeconds(settings.reach - away, listsOf(directory));
         last.reached = performance.now();
         if (!isReady) events.push({ type: "ready", queue: server.address.shown });
         isReady = true;
@@ -235,14 +237,15 @@ async function serve(bench: Bench, name: string, told: unknown): Promise<void> {
 
 /** @throws {OptionError} when one of the first jobs is none of the list's units */
 async function checkFirstJobs(
-  { server, last }: Bench,
+  { server, settings, last }: Bench,
   name: string,
   checked: CheckedList,
 ): Promise<void> {
   const queue = server.queue(name);
   queue.on("error", (error) => (last.problem = error));
   try {
-    const jobs = await queue.getJobs(["waiting", "delayed", "active"], 0, firstJobs);
+    const asked = queue.getJobs(["waiting", "delayed", "active"], 0, firstJobs);
+    const jobs = await withinSeconds(settings.reach, asked);
     for (const job of jobs as (Job | undefined)[]) if (job) placeOf(job, checked);
   } finally {
     await closeSoon(queue);

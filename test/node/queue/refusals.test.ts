@@ -9,6 +9,7 @@ import { buildZoo } from "../../../src/node/build-zoo.ts";
 import { folderStore } from "../../../src/node/folder-store.ts";
 import { maskSecrets, parseQueueAddress, queueServer } from "../../../src/node/queue/connect.ts";
 import { describeList } from "../../../src/node/queue/description.ts";
+import { runWorker } from "../../../src/node/queue/worker.ts";
 import { queueStatus } from "../../../src/node/queue/status.ts";
 import { unitQueue } from "../../../src/node/queue/unit-queue.ts";
 import type { Arithmetic } from "../../../src/kernels/wasm/fused-multiply-add.ts";
@@ -183,6 +184,9 @@ describe("what travels and what is told", () => {
     await expect(built).rejects.toThrow(EnvironmentError);
     await expect(built).rejects.toThrow(/redis:\/\/127\.0\.0\.1:1 could not be reached for \d s/);
     await expect(built).rejects.not.toThrow(/hunter2/);
+    const controller = new AbortController();
+    const worker = runWorker({ queue: gone, workers: 1, reach: 1, signal: controller.signal });
+    await expect(worker.next()).rejects.toThrow(/127\.0\.0\.1:1 could not be reached for \d s/);
     const { code, stderr } = await weightspace(["queue", "status", "--queue", gone]);
     expect(code).toBe(1);
     expect(stderr).toMatch(/could not be reached/);
