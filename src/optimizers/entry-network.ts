@@ -5,7 +5,7 @@ import type { numpy as np } from "@jax-js/jax";
 import type { ArrayRecord } from "../engine/arrays.ts";
 import type { KernelLayer } from "../kernels/stack.ts";
 import { kernelNetworks } from "../layers/kernel-networks.ts";
-import { holdNumbers } from "../layers/kernel-stage.ts";
+import { holdReadableNumbers } from "../layers/kernel-stage.ts";
 import { type ExecutablePlan, planLowered } from "../plan/plan-spec.ts";
 import { lowerSpec } from "../symmetry/lower.ts";
 import { defineSpec } from "../symmetry/spec.ts";
@@ -77,7 +77,7 @@ export function entryNetwork({ dense, last, entries }: EntryNetworkOptions): Ent
     layers: kernelLayers(dense, last, tensors?.executable ?? entriesAlone(entries)),
   }));
   return (prepared, features, steps) => {
-    if (!holdNumbers([features, ...Object.values(prepared)])) {
+    if (!holdReadableNumbers([features, ...Object.values(prepared)])) {
       const hidden = dense.apply(prepared, features, steps);
       return last === undefined ? hidden : last.apply(prepared, hidden);
     }

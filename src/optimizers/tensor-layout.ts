@@ -4,7 +4,7 @@
 import { jit, numpy as np } from "@jax-js/jax";
 import { sizeOf } from "../core/shapes.ts";
 import { concatenateAll } from "../layers/pointwise/concatenate.ts";
-import { holdNumbers } from "../layers/kernel-stage.ts";
+import { holdReadableNumbers } from "../layers/kernel-stage.ts";
 import { sliceAlong } from "../layers/pack.ts";
 import { checkBatch } from "../layers/check-batch.ts";
 import type { Params } from "../models/model.ts";
@@ -75,7 +75,7 @@ export function tensorLayout(spec: SymmetrySpec): TensorLayout {
     flatten(arrays) {
       checkBatch(spec, arrays, null);
       const list = tensors.map(({ name }) => arrays[name]);
-      return holdNumbers(list) ? joinNumbers(list, tensors, total) : join(list);
+      return holdReadableNumbers(list) ? joinNumbers(list, tensors, total) : join(list);
     },
     unflatten: (flat) => pieces(flat, []),
     split: (flat) => pieces(flat, [flat.shape[2]]),

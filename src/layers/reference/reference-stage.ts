@@ -6,6 +6,7 @@ import type { KernelLayer, KernelStack } from "../../kernels/stack.ts";
 import { type DenseFeature, referenceApply, referenceGradients } from "./reference.ts";
 import { jointLabels } from "../../plan/terms.ts";
 import type { ActivationName } from "../pointwise/activation.ts";
+import { checkReadable } from "../kernel-stage.ts";
 import type { LayerParams } from "../layer.ts";
 import {
   extraTensor,
@@ -193,6 +194,7 @@ export function referenceStage(scope: string, stack: () => KernelStack): Stage {
       return {
         forward: (params, inputs, key) => {
           key?.dispose();
+          checkReadable(inputs, "reference");
           return forward(steps(), hostParams(params), inputs, stack().pool !== undefined);
         },
         backward: (params, inputs, gradients, wanted, key) => {

@@ -3,7 +3,7 @@
 
 import { jit, numpy as np } from "@jax-js/jax";
 import { concatenateAll } from "../../layers/pointwise/concatenate.ts";
-import { holdNumbers } from "../../layers/kernel-stage.ts";
+import { holdReadableNumbers } from "../../layers/kernel-stage.ts";
 import { sliceAlong } from "../../layers/pack.ts";
 import { entryNumbers } from "./published-numbers.ts";
 import type { TensorLayout } from "../tensor-layout.ts";
@@ -63,7 +63,8 @@ export function entryFeatures(
   });
   const options = { decays, clip: clip ?? Number.POSITIVE_INFINITY, epsilon };
   return (gradients, params, momenta) => {
-    if (!holdNumbers([gradients, params, momenta])) return traced(gradients, params, momenta);
+    if (!holdReadableNumbers([gradients, params, momenta]))
+      return traced(gradients, params, momenta);
     const { shape } = momenta;
     const [n, , entries] = shape;
     const made = entryNumbers(

@@ -19,7 +19,7 @@ import {
   memoryShapes,
 } from "../features/celo2-features.ts";
 import { type Celo2MemoryNumbers, celo2Numbers } from "../features/celo2-numbers.ts";
-import { holdNumbers } from "../../layers/kernel-stage.ts";
+import { holdReadableNumbers } from "../../layers/kernel-stage.ts";
 import type { Params } from "../../models/model.ts";
 import { denseEntries } from "../dense-entries.ts";
 import { entryNetwork } from "../entry-network.ts";
@@ -187,7 +187,7 @@ export function celo2Program(
       checkBatch(spec, gradients, null);
       checkBatch(spec, params, null);
       const all = [gradients, state, params].flatMap((record) => Object.values(record));
-      const read = holdNumbers(all) ? readNumbers : readTraced;
+      const read = holdReadableNumbers(all) ? readNumbers : readTraced;
       const { features, state: next } = read(gradients, params, state);
       const outputs = network(prepared, features);
       const directions = last === undefined ? first(outputs) : outputs;
