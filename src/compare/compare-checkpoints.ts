@@ -57,6 +57,7 @@ export interface Comparison {
   };
 }
 
+/** What {@link compareCheckpoints} counts as equal, and how far it looks. */
 export interface CompareOptions {
   /** The symmetries of both networks; without it only `identical`, `reordered` and `different` can be told. */
   readonly spec?: SymmetrySpec;

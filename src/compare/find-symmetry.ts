@@ -21,6 +21,7 @@ export interface FoundSymmetry {
   readonly unidentifiable: NormalizedScales["unidentifiable"];
 }
 
+/** What a search for a symmetry between two networks finds. */
 export interface SymmetrySearch {
   readonly found?: FoundSymmetry;
   /** Indices that look alike could not all be tried: there may be a symmetry that was not found. */

@@ -24,6 +24,7 @@ import {
 import { takeShare } from "./data/train-share.ts";
 import { findFinished, type ExperimentRun, trainRuns } from "./train-runs.ts";
 
+/** What {@link runExperiment} compares, on which networks, and where it keeps what is finished. */
 export interface ExperimentOptions {
   readonly dataset: WeightDataset;
   readonly settings: ExperimentSettings;
@@ -50,6 +51,7 @@ export interface ExperimentOutcome extends Required<
   readonly sizes: { readonly train: number; readonly validation: number; readonly test: number };
 }
 
+/** What an experiment tells while it goes; the last event has its outcome. */
 export type ExperimentEvent<Outcome = ExperimentOutcome> =
   /** A damaged file of a run; it is removed and the run trained anew. */
   | { readonly type: "warning"; readonly message: string }

@@ -41,6 +41,7 @@ export interface Sketch {
   readonly open: readonly string[];
 }
 
+/** How large a sketch is. */
 export interface SketchOptions {
   /** Numbers in all, shared by the axes, each getting 32 at least; tensors that nothing moves get 256 more. @default 2048 */
   readonly size?: number;

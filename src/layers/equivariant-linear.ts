@@ -21,6 +21,7 @@ import type { Stage } from "./stage.ts";
  */
 export type BiasKind = "full" | "tensor" | "none";
 
+/** The shape of an equivariant linear layer. */
 export interface EquivariantLinearOptions {
   readonly inputChannels: number;
   readonly outputChannels: number;

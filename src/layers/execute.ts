@@ -11,6 +11,7 @@ import { reorderMiddle, sliceAlong } from "./pack.ts";
 /** How dimensions that a term drops are aggregated. The published code takes means, the paper writes sums. */
 export type Aggregation = "mean" | "sum";
 
+/** Channels that a plan gives, and how it joins what enters an output. */
 export interface ExecuteOptions {
   readonly outputChannels: number;
   /** @default "mean" */

@@ -15,6 +15,7 @@ import type { Model, VectorModel, WeightBatch } from "./model.ts";
 import { vectorModel } from "./vector-model.ts";
 import { checkValues, slicedOptions } from "./options.ts";
 
+/** The shape of a functional on sorted projections. */
 export interface SlicedModelOptions {
   readonly name?: string;
   /** Hidden and output sizes of the dense network. @default [128, 128, 1] */

@@ -21,6 +21,7 @@ import {
   equivariantStack,
 } from "./equivariant-stack.ts";
 
+/** The shape of a UNF functional. */
 export interface UNFOptions extends EquivariantOptions {
   /** Name shown in tables. @default "unf" */
   readonly name?: string;

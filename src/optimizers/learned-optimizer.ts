@@ -10,6 +10,7 @@ import type { Optimizer } from "../train/optimizers/optimizers.ts";
 import { stackThetas, thetaToVector } from "./host-theta.ts";
 import { optimizerKind } from "./registry.ts";
 
+/** Which learned optimizer, for which networks, with which theta. */
 export interface LearnedOptimizerOptions {
   /** A name of `optimizerKinds()`. */
   readonly kind: string;

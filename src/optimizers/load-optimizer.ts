@@ -10,6 +10,7 @@ import { shippedNames, shippedTheta } from "./shipped.ts";
 import { readTheta, thetaFromSafetensors, type ThetaFile, thetaFormat } from "./theta-file.ts";
 import { isFlaxState, readPublishedTheta } from "./published-theta.ts";
 
+/** The networks for which an optimizer is loaded. */
 export interface LoadOptimizerOptions {
   /** The network's tensors and symmetries: traced, inferred or a preset. */
   readonly spec: SymmetrySpec;

@@ -9,6 +9,7 @@ import type { Plan } from "./plan.ts";
 import { defaultMaxDistance, distanceOf, roleOf } from "./shared-places.ts";
 import { jointLabels } from "./terms.ts";
 
+/** Which coefficients are one and the same number. */
 export interface SharedCoefficients {
   /** Number of distinct coefficient blocks. */
   readonly count: number;
@@ -16,6 +17,7 @@ export interface SharedCoefficients {
   readonly indices: readonly Int32Array<ArrayBuffer>[];
 }
 
+/** Which coefficients {@link shareCoefficients} ties. */
 export interface ShareOptions {
   /** Tensors further apart than this share one block per direction. @default 2 */
   readonly maxDistance?: number;

@@ -54,6 +54,7 @@ export interface S3Request extends Partial<Pick<RequestInfo, "bytes" | "check">>
   readonly understands?: readonly number[];
 }
 
+/** Signed requests to one bucket. */
 export interface S3Client {
   readonly location: string;
   readonly prefix: string;

@@ -22,7 +22,7 @@ export interface DifferencePage {
   }[];
 }
 
-/** A picture of a grid; the darkest cell has the value `most`. */
+/** A picture of a grid; the strongest cell has the value `most`. */
 function picture({ rows, columns, cells }: DifferenceGrid, most: number, label: string): Html {
   const size = Math.max(2, Math.floor(side / Math.max(rows, columns)));
   const rects = Array.from(cells, (value, i) => {
@@ -64,7 +64,7 @@ function panelHtml(panel: DifferencePanel): Html {
     <figcaption>
       <b>${tensor}</b> [${shape.join(", ")}]: ${percent(relative)} of its norm
       ${relativeAfter === undefined ? "" : `on the left, ${percent(relativeAfter)} after alignment on the right`}.
-      Darkest cell: ${decimal(most, 3)} of the tensor's root mean square.
+      Strongest cell: ${decimal(most, 3)} of the tensor's root mean square.
     </figcaption>
   </figure>`;
 }
@@ -119,9 +119,10 @@ export function matrixReport({ title, command, files, differences, groups }: Mat
     <h1>${title}</h1>
     ${groups.map((text) => html`<p>${text}</p>`)}
     <figure>
-      ${picture(grid, most, "how far each file is from each")}
+      <div style="max-width: 480px">${picture(grid, most, "how far each file is from each")}</div>
       <figcaption>
-        Light is near. Darkest: ${decimal(most, 3)}; unrelated networks are at about 1.4.
+        Rows and columns are the files in the order below. Faint is near. Strongest:
+        ${decimal(most, 3)}; unrelated networks are at about 1.4.
       </figcaption>
     </figure>
     <ol>

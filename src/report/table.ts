@@ -5,13 +5,16 @@ import { html, type Html } from "./html.ts";
 export interface Column<Row> {
   readonly label: string;
   cell(row: Row): Html | string;
-  /** Class of the cell: `name`, `best`, `fell`. */
+  /** Class of the cell: `name`, `text`, `best`, `fell`. */
   className?(row: Row): string | undefined;
 }
 
 /** A table; on a phone every row is a card with a line for each cell, which says its column. */
 export function htmlTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): Html {
-  const head = columns.map(({ label }) => html`<th scope="col">${label}</th>`);
+  const isText = (column: Column<Row>) => rows.length > 0 && column.className?.(rows[0]) === "text";
+  const head = columns.map(
+    (column) => html`<th scope="col" class="${isText(column) ? "text" : ""}">${column.label}</th>`,
+  );
   const body = rows.map((row) => {
     const cells = columns.map(
       (column) =>

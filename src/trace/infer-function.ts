@@ -28,6 +28,7 @@ export type NetworkFunction = (
   ...inputs: np.Array[]
 ) => np.Array | np.Array[];
 
+/** Which symmetries {@link inferSpecFromFunction} looks for. */
 export type InferFunctionOptions = Pick<InferOptions, "scales">;
 
 /**

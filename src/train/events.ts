@@ -3,6 +3,7 @@
 import type { Params } from "../models/model.ts";
 import type { EpochRecord } from "./checkpoint.ts";
 
+/** What a training run tells while it goes; the last event has the parameters. */
 export type FitEvent =
   | {
       readonly type: "start";

@@ -17,6 +17,7 @@ export interface FitData {
   readonly validation?: WeightDataset;
 }
 
+/** How {@link fit} trains. */
 export interface FitOptions {
   /** Passes over the training networks. */
   readonly epochs: number;

@@ -18,6 +18,7 @@ import {
   type TreeSlicedOptions,
 } from "./tree-sliced.ts";
 
+/** How the worst tree is looked for. */
 export interface MaxTreeSlicedOptions extends TreeSlicedOptions {
   /** Most steps of the ascent from each tree. @default 200 */
   readonly steps?: number;

@@ -36,6 +36,7 @@ import {
   treeFlow,
 } from "./tree-flow.ts";
 
+/** Order, weights and trees of a tree-sliced distance. */
 export interface TreeSlicedOptions {
   /** Systems of lines, over which the mean is taken: see `sampleTrees`. */
   readonly trees: readonly LineTree[];
@@ -62,6 +63,7 @@ export interface TreeSlicedLog {
   readonly perTree: readonly number[];
 }
 
+/** A tree-sliced distance with all its options. */
 export interface TreeProblem extends Required<Omit<TreeSlicedOptions, "a" | "b" | "partial">> {
   readonly cloud: Cloud;
   /** Points of x, which come first in the cloud. */

@@ -2,6 +2,7 @@
 // their scales, in tensors of their own or in blocks. Here they are one tensor of real numbers, which may be off by what the form
 // rounds.
 
+import { OptionError } from "../../core/errors.ts";
 import { equalShapes, sizeOf } from "../../core/shapes.ts";
 import type { Tensor } from "../../core/tensors.ts";
 import {
@@ -53,6 +54,7 @@ export function composed(source: TensorSource, other: TensorSource): ComposedSou
     format: source.format,
     entries,
     metadata: source.metadata,
+    ...rawOf(source, (name) => (composites.has(name) ? undefined : name)),
     load: async (name) => {
       const composite = composites.get(name);
       if (composite === undefined) return (await source.readStored(name)).data;
@@ -61,6 +63,23 @@ export function composed(source: TensorSource, other: TensorSource): ComposedSou
     },
   });
   return Object.freeze({ ...made, composites });
+}
+
+/** Reads bytes as they lie in a file under other names; the parts of a source that do so, where the file can. */
+export function rawOf(
+  { readRaw, location }: TensorSource,
+  storedName: (name: string) => string | undefined,
+): { readonly loadRaw?: (name: string) => Promise<Uint8Array> } {
+  if (readRaw === undefined) return {};
+  return {
+    loadRaw: (name) => {
+      const stored = storedName(name);
+      if (stored !== undefined) return readRaw(stored);
+      throw new OptionError(
+        `readRaw: tensor ${JSON.stringify(name)} of ${location} is made of several stored ones, expected one that lies in the file as it is`,
+      );
+    },
+  };
 }
 
 interface Found {

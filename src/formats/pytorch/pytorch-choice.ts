@@ -31,6 +31,7 @@ export interface Taken {
   readonly unread: readonly { readonly class: string; readonly count: number }[];
 }
 
+/** Which dictionary of a PyTorch file was read. */
 export interface Choice {
   readonly entries: readonly (readonly [string, StoredView])[];
   /** Undefined for a plain dict of tensors at the top, where nothing was chosen. */

@@ -12,6 +12,7 @@ import { families, templates } from "./registry.ts";
 import { plainNames } from "./stored-names.ts";
 import type { ModelFacts, NamedShape, Place, Template } from "./template.ts";
 
+/** What is known of a network beside the names and shapes of its tensors. */
 export interface InferNamesOptions extends ModelFacts {
   /** Reads the tensors as this family; needed for `mlp`, `cnn`, `rnn`, `gru` and `lstm`. @default found by names */
   readonly family?: string;

@@ -21,6 +21,7 @@ import { manyAxes, proveInGroups } from "./prove-groups.ts";
 import { openRuns } from "./weights-as-inputs.ts";
 import { type Setting, workingSettings } from "./working-inputs.ts";
 
+/** How often {@link proveSpec} tries an element, and which error counts as rounding. */
 export interface ProveOptions {
   /** @default 0 */
   readonly seed?: number;

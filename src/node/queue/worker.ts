@@ -39,6 +39,7 @@ export interface WorkerSettings {
   readonly signal: AbortSignal;
 }
 
+/** What a worker of a queue tells while it works. */
 export type WorkerEvent =
   /** The server answers. */
   | { readonly type: "ready"; readonly queue: string }

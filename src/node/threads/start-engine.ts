@@ -4,6 +4,7 @@ import { OptionError } from "../../core/errors.ts";
 import { withThreads } from "./engine-threads.ts";
 import { offerNodeThreads } from "./kernel-threads.ts";
 
+/** How {@link startEngine} starts the array engine. */
 export interface EngineOptions {
   /**
    * Threads that share one product or kernel. Pays for products from about 256 x 256 on; below that one thread is

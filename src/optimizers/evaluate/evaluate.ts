@@ -8,6 +8,7 @@ import type { InnerTask } from "../../tasks/inner/inner-task.ts";
 import type { OptimizerEntry } from "./entries.ts";
 import { type NetworkCurves, trainNetworks } from "./train-networks.ts";
 
+/** Which optimizers {@link evaluateOptimizers} measures, on what, and how long. */
 export interface EvaluateOptions {
   readonly task: InnerTask;
   /** One of them must be "adam". */
@@ -33,6 +34,7 @@ export interface EvaluationUnit {
   readonly curves: NetworkCurves;
 }
 
+/** What a measurement of optimizers tells while it goes. */
 export type EvaluateEvent =
   | {
       readonly type: "progress";

@@ -1,9 +1,10 @@
 // From curves to a table: how many steps each optimizer needs until the best test loss of tuned Adam, and where it ends.
 
+import { z } from "zod";
 import { meanAndStd } from "../../train/measures/metrics.ts";
 import type { EvaluationUnit } from "./evaluate.ts";
 
-/** One optimizer on one task. Spreads are standard deviations over seeds; null where a number is not defined. */
+/** One optimizer on one task. `...Std` are standard deviations over seeds; null where a number is not defined. */
 export interface OptimizerRow {
   readonly task: string;
   readonly optimizer: string;
@@ -129,10 +130,21 @@ export interface OptimizerResult {
   readonly tried: Readonly<Record<string, EvaluationUnit["tried"]>>;
 }
 
-/** A unit as it was kept in JSON, which has no Infinity. */
-export function unitFromJson(value: EvaluationUnit): EvaluationUnit {
-  const whole = (curves: readonly (readonly (number | null)[])[]) =>
-    curves.map((curve) => curve.map((loss) => loss ?? Infinity));
-  const { curves } = value;
-  return { ...value, curves: { ...curves, test: whole(curves.test), train: whole(curves.train) } };
-}
+/** JSON has no Infinity: a loss that is not finite is null there. */
+const loss = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Infinity);
+
+/** A unit as JSON keeps it. */
+export const keptUnit: z.ZodType<EvaluationUnit> = z.object({
+  optimizer: z.string(),
+  rate: z.number().nullable(),
+  tried: z.array(z.object({ rate: z.number(), loss: z.number().nullable() })),
+  curves: z.object({
+    steps: z.array(z.number()),
+    test: z.array(z.array(loss)),
+    train: z.array(z.array(loss)),
+    secondsPerStep: z.number(),
+  }),
+});

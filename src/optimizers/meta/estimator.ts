@@ -23,6 +23,7 @@ export interface EpisodeTime {
   readonly began: number;
 }
 
+/** What noise on theta depends on, beside its place. */
 export interface NoiseOptions {
   readonly estimator: EstimatorName;
   readonly seed: number;
@@ -88,6 +89,7 @@ export interface PairLosses {
   readonly minus: ArrayLike<number>;
 }
 
+/** Where a truncation lies in its episode. */
 export interface EpisodeEnd {
   /** Whether the episode ends with this truncation. */
   readonly ends: boolean;

@@ -50,6 +50,7 @@ export interface UnrollGroup {
   readonly close: () => Promise<void>;
 }
 
+/** What a group of unrolls is made of. */
 export interface UnrollOptions {
   readonly settings: MetaSettings;
   readonly task: InnerTask;
@@ -101,9 +102,9 @@ function restart(
   times: readonly EpisodeTime[],
 ): void {
   const begins = times.map(({ began, step }) => (began === step ? 1 : 0));
-  if (!begins.includes(1)) return;
-  const fresh = freshParams(settings, task, times);
   const { params, state } = networks;
+  if (params !== undefined && !begins.includes(1)) return;
+  const fresh = freshParams(settings, task, times);
   networks.params = params === undefined ? fresh : chosen(twice(begins), fresh, params);
   networks.state = chosen(twice(begins), program.initialState(2 * pairs), state);
 }

@@ -10,6 +10,7 @@ import { chainOrder } from "./chain-order.ts";
 import { type Carrier, type ChainResult, followChains } from "./chains.ts";
 import { enclosingDims, pruneDerived, type TensorBuilder, tensorBuilder } from "./derived.ts";
 
+/** Which products {@link deriveProducts} derives. */
 export interface DeriveProductsOptions {
   /** How often a chain may pass the stream of a cycle, as a residual network's. @default 1 */
   readonly rounds?: number;

@@ -6,6 +6,7 @@ import type { AtomicTensor, LoweredSpec } from "../../symmetry/lower.ts";
 import { type DeriveOptions, pruneDerived, type TensorBuilder, tensorBuilder } from "./derived.ts";
 import type { SequenceLayer } from "../layer-sequence.ts";
 
+/** The shape of a MAGEP functional. */
 export interface MagepOptions {
   /** Matrices between factors belong to the parameters, as in the published invariant layer. @default false */
   readonly trained?: boolean;

@@ -27,6 +27,7 @@ export interface TreeBatch {
 /** The sum of squares of a rounding error: below it a squared distance, got by subtracting, is none. */
 const squareRounding = 4e-7;
 
+/** Shares of mass by line, as arrays of the engine. */
 export interface EngineShares {
   /** [trees * lines, points] */
   readonly coordinates: EngineArray;

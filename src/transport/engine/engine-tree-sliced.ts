@@ -25,6 +25,7 @@ import { checkOrder, readWeights } from "../points.ts";
 import { checkSplitting, type ConstantSplitting, type DistanceSplitting } from "../splitting.ts";
 import type { TreeSlicedOptions } from "../tree-sliced.ts";
 
+/** What a tree-sliced distance of arrays of the engine takes. */
 export interface EngineTreeOptions extends Omit<TreeSlicedOptions, "splitting"> {
   /** @default constant and uniform, which is sliced W1 */
   readonly splitting?: ConstantSplitting | DistanceSplitting | MapSplitting;

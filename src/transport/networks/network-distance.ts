@@ -13,6 +13,7 @@ import { treeSlicedWasserstein } from "../tree-sliced.ts";
 /** Sliced W2, Db-TSW of order 1, or the energy distance. */
 export type NetworkDistanceKind = "sw" | "tsw" | "energy";
 
+/** Which distance of networks, and how fine. */
 export interface NetworkDistanceOptions {
   /** @default "sw" */
   readonly kind?: NetworkDistanceKind;

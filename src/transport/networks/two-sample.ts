@@ -14,6 +14,7 @@ import { coordinatesOn } from "../tree-sliced.ts";
 /** The value for a labelling: `signed` is 1 / n for points of the first sample and -1 / m for those of the second. */
 export type PreparedStatistic = (signed: Float64Array) => number;
 
+/** Lines of a statistic, and its seed. */
 export interface StatisticOptions {
   /** Lines in all: directions of `sw1`, lines of the trees of `db-tsw`. @default 96 */
   readonly lines?: number;
