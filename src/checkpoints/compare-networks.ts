@@ -128,12 +128,12 @@ type Tried = FoundSpec | { readonly reason: string; readonly error?: unknown };
 
 /** The spec of one file; a given one that does not fit it may fit the other. */
 async function specOrReason(
-  own: Network,
+  network: Network,
   requested: RequestedSpec,
   other: Network,
 ): Promise<Tried> {
   try {
-    return await findSpec(own, requested, [other.source]);
+    return await findSpec(network, requested, [other.source]);
   } catch (error) {
     if (!(error instanceof SpecError)) throw error;
     return { reason: withoutFunctionNames(error.message), error };

@@ -62,17 +62,17 @@ export interface Fitted {
  * other number of rows, and equal shapes otherwise. Any other misfit leaves spec and entries as they are.
  */
 export function fitVocabulary(spec: Parts, { entries }: Pick<TensorSource, "entries">): Fitted {
-  const own = vocabularyRows(spec);
+  const rowsOfSpec = vocabularyRows(spec);
   const names = vocabularyTensors(spec);
   const counts = new Set(names.map((name) => entries.get(name)?.shape[0]));
   const [rows] = counts;
-  if (own === undefined || counts.size !== 1 || rows === undefined || rows === own)
+  if (rowsOfSpec === undefined || counts.size !== 1 || rows === undefined || rows === rowsOfSpec)
     return { spec, entries };
   const isSameBehind = names.every((name) =>
     equalShapes(entries.get(name)?.shape.slice(1) ?? [], spec.tensors[name].shape.slice(1)),
   );
   if (!isSameBehind) return { spec, entries };
-  const common = withRows(spec, Math.min(rows, own));
+  const common = withRows(spec, Math.min(rows, rowsOfSpec));
   const cut = new Map(entries);
   for (const name of names) {
     const entry = entries.get(name);

@@ -40,7 +40,7 @@ function reorderingOf(element: GroupElement): GroupElement {
       axis,
       {
         permutations,
-        ...(scales && { scales: scales.map((own) => own.map((s) => Math.sign(s))) }),
+        ...(scales && { scales: scales.map((ofInstance) => ofInstance.map((s) => Math.sign(s))) }),
       },
     ]),
   );

@@ -151,10 +151,10 @@ async function* runLocked<Outcome>(
     yield { type: "tuned", rows: tuned };
   }
   const entries = planEntries(settings, trials, tuned);
-  const whole = entries.flatMap(({ runs }) => runs);
+  const allRuns = entries.flatMap(({ runs }) => runs);
   const outcomeOf = (some: readonly EntryRuns[]) => collect(settings, data, some, tuned);
   let reported = 0;
-  for await (const event of untilFinished(finishRuns(options, about, progress, whole))) {
+  for await (const event of untilFinished(finishRuns(options, about, progress, allRuns))) {
     if (event === "aborted") return;
     yield event;
     const finished = entries.filter(({ runs }) => runs.every((run) => run.finished !== undefined));

@@ -65,12 +65,12 @@ export async function sketchWeights(
 ): Promise<Sketch> {
   if (!Number.isSafeInteger(size) || size < 1)
     throw new OptionError(`sketchWeights: size must be a whole number from 1, got ${size}`);
-  const whole = inNameOrder(problemOf(spec));
+  const sorted = inNameOrder(problemOf(spec));
   const {
     read: readPart,
     normalized,
     problem,
-  } = await withNormalizedScales(whole, partReader(whole, read));
+  } = await withNormalizedScales(sorted, partReader(sorted, read));
   const rows = await anchoredRows(problem, readPart, signal);
   const places = axisPlaces(problem);
   const place = (axis: string) => places.get(axis) ?? axis;

@@ -136,11 +136,11 @@ function planBias(
       if (blocks.some(({ dims }) => dims.length > 1)) {
         return np.zeros([lowered.tensors[tensor].fixedSize * channels]);
       }
-      const own = membersOf(lowered, tensor).map(({ id, fixedSize }) => {
+      const tables = membersOf(lowered, tensor).map(({ id, fixedSize }) => {
         const numbers = sliceAlong(bias.ref, 0, (places.get(id) ?? 0) * channels, channels);
         return fixedSize === 1 ? numbers : np.tile(numbers, fixedSize);
       });
-      return concatenateAll(own, 0);
+      return concatenateAll(tables, 0);
     });
     bias.dispose();
     return concatenateAll(pieces, 0);

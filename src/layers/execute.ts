@@ -139,15 +139,19 @@ export function placeProducts(
   );
   const outputs = lowered.tensors.filter(isWritten).map(({ id: tensor, dims, fixedSize }) => {
     const targets = schedule.targets[tensor];
-    const whole = [batch, ...dims.map(({ axis }) => lowered.axes[axis].size), fixedSize * channels];
-    if (targets.length === 0) return np.zeros(whole); // scale parts leave some tensors nothing
+    const outputShape = [
+      batch,
+      ...dims.map(({ axis }) => lowered.axes[axis].size),
+      fixedSize * channels,
+    ];
+    if (targets.length === 0) return np.zeros(outputShape); // scale parts leave some tensors nothing
     const smallFirst = targets.toSorted(
       (x, y) => plan.products[x.product].slots.length - plan.products[y.product].slots.length,
     );
     const sum = smallFirst
       .map((target) => placeTarget(executable, target, mixed[target.product].ref, channels))
       .reduce((total, placed) => np.add(total, placed));
-    return np.broadcastTo(sum, whole);
+    return np.broadcastTo(sum, outputShape);
   });
   for (const product of mixed) product.dispose();
   return outputs;

@@ -103,8 +103,8 @@ export function celo2Features(
     );
     const root = rsqrt(second.ref, epsilon.second); // [n, ...shape]
     const one = (x: np.Array) => np.expandDims(x, 1);
-    const whole = [n, momentDecays.length, ...shape];
-    const broad = (x: np.Array) => np.broadcastTo(x, whole);
+    const full = [n, momentDecays.length, ...shape];
+    const broad = (x: np.Array) => np.broadcastTo(x, full);
     const next: Celo2Memory = { moments: moments.ref, second: second.ref };
     let factored: np.Array;
     let rest: np.Array[] = [];

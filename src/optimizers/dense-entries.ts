@@ -84,9 +84,11 @@ export function denseEntries(options: DenseEntriesOptions): DenseEntries {
     apply(prepared, x, steps) {
       let hidden = x;
       for (const [i, { name }] of layers.entries()) {
-        const own = prepared[`${name}.bias`].ref;
+        const plainBias = prepared[`${name}.bias`].ref;
         const bias =
-          i === 0 && steps !== undefined ? biasAt(own, prepared[`${name}.time`].ref, steps) : own;
+          i === 0 && steps !== undefined
+            ? biasAt(plainBias, prepared[`${name}.time`].ref, steps)
+            : plainBias;
         const products = matmul(hidden, prepared[`${name}.weight`].ref);
         const isLast = i === layers.length - 1;
         hidden = (isLast && !activateLast ? biased : activated)(products, bias);

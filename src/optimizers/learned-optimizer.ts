@@ -52,8 +52,8 @@ function checkShapes(spec: SymmetrySpec, params: Params): void {
  */
 export function learnedOptimizer({ kind, spec, theta }: LearnedOptimizerOptions): Optimizer {
   const program = optimizerKind(kind).program(spec);
-  const own = theta ?? program.initialTheta(0);
-  const vector = thetaToVector(program.thetaShapes, own, "learnedOptimizer");
+  const numbers = theta ?? program.initialTheta(0);
+  const vector = thetaToVector(program.thetaShapes, numbers, "learnedOptimizer");
   const prepared = program.prepare(stackThetas(program.thetaShapes, [vector]));
   return {
     name: `learned(${kind})`,

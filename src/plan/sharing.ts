@@ -49,8 +49,8 @@ export function shareCoefficients(
         const labels = jointLabels(target, feature).join(".");
         for (const [i, from] of places[feature.tensor].entries()) {
           for (const [j, to] of places[target.tensor].entries()) {
-            const apart = distance(from.numbers, to.numbers);
-            const place = `${from.role}|${to.role}|${apart}|${labels}|${from.at}|${to.at}`;
+            const difference = distance(from.numbers, to.numbers);
+            const place = `${from.role}|${to.role}|${difference}|${labels}|${from.at}|${to.at}`;
             let block = blocks.get(place);
             if (block === undefined) {
               block = blocks.size;

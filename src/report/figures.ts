@@ -179,7 +179,9 @@ export function scatter(
   called = "accuracy",
 ): string {
   const visible = 0.005 * (domain[1] - domain[0]);
-  const apart = shown.filter(({ predicted, moved }) => Math.abs(moved - predicted) > visible);
+  const movedVisibly = shown.filter(
+    ({ predicted, moved }) => Math.abs(moved - predicted) > visible,
+  );
   const limits = { domain: [...domain], clamp: true, ticks: 4 };
   return drawSvg({
     ariaLabel: `Predicted against true ${called} of held-out networks`,
@@ -204,7 +206,7 @@ export function scatter(
         stroke: softInk,
         strokeDasharray: "3 4",
       }),
-      Plot.dot(apart, {
+      Plot.dot(movedVisibly, {
         x: "actual",
         y: "moved",
         stroke: "var(--moved)",

@@ -30,7 +30,7 @@ const schema = z.object({
     }),
   ),
 });
-type Part = z.infer<typeof schema>;
+type ShardPart = z.infer<typeof schema>;
 
 /** A shard as tables read it. */
 export type ShardRows = Pick<ShardInfo, "plan" | "rows">;
@@ -115,7 +115,7 @@ export async function rowsFromPart(
 }
 
 /** A part: undefined without one, a sentence when it is damaged. */
-async function readPart(store: ZooStore, name: string): Promise<Part | string | undefined> {
+async function readPart(store: ZooStore, name: string): Promise<ShardPart | string | undefined> {
   const bytes = await store.read(name);
   if (bytes === undefined) return undefined;
   const part = await fromSealedJson(bytes, schema);

@@ -22,8 +22,9 @@ export async function keptUnits<T>(
   cli: Cli,
 ): Promise<Parts<T>> {
   const shared = { ...options, warn: (message: string) => cli.output.note(`warning: ${message}`) };
-  const own = { ...shared, isOwnFolder: true };
-  const inFolder = folder === undefined ? nowhere : await openParts<T>(folderStore(folder), own);
+  const unlimited = { ...shared, isOwnFolder: true };
+  const inFolder =
+    folder === undefined ? nowhere : await openParts<T>(folderStore(folder), unlimited);
   if (parts === undefined) return inFolder;
   const small = await openParts(await openStore(parts), shared);
   return {

@@ -223,26 +223,26 @@ function inBlocks(
   name: string,
   entry: TensorEntry | undefined,
 ): Found | undefined {
-  const own = source.entries.get(name);
-  if (!isQuantisedHere(source, own, entry)) return undefined;
+  const stored = source.entries.get(name);
+  if (!isQuantisedHere(source, stored, entry)) return undefined;
   const read = async () => {
     const steps = (await source.readSteps?.(name)) ?? new Float32Array();
     // Ends of the range of a block are cut off, so that a value may lie a whole step beside its own; scales are rounded too.
     return { tensor: await source.read(name), slack: Float64Array.from(steps, (x) => x * 1.01) };
   };
-  return { name, composite: { kind: "quantise", parts: [name], shape: own?.shape ?? [], read } };
+  return { name, composite: { kind: "quantise", parts: [name], shape: stored?.shape ?? [], read } };
 }
 
 const isFloat = ({ dtype }: TensorEntry) => /^B?F(16|32|64)$/.test(dtype);
 
 function isQuantisedHere(
   { readSteps }: TensorSource,
-  own: TensorEntry | undefined,
+  entry: TensorEntry | undefined,
   other: TensorEntry | undefined,
 ): boolean {
-  if (readSteps === undefined || own?.stored === undefined || other === undefined) return false;
-  if (own.unreadable !== undefined || other.unreadable !== undefined) return false;
-  return other.stored === undefined && isFloat(other) && equalShapes(own.shape, other.shape);
+  if (readSteps === undefined || entry?.stored === undefined || other === undefined) return false;
+  if (entry.unreadable !== undefined || other.unreadable !== undefined) return false;
+  return other.stored === undefined && isFloat(other) && equalShapes(entry.shape, other.shape);
 }
 
 /** Whether one of two files holds a tensor of both in quantised blocks and the other as it is. */

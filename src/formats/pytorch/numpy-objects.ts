@@ -102,7 +102,7 @@ function makeView(object: PickleObject): StoredView | undefined {
   const bytes = sizeOf(sizes) * type.width;
   if (data.data.length !== bytes) return undefined;
   const strides = isFortran ? stridesOf(sizes.toReversed()).toReversed() : stridesOf(sizes);
-  const place = { whole: bytes, bytes, start: 0, data: data.data };
+  const place = { storageBytes: bytes, bytes, start: 0, data: data.data };
   const storage = { kind: "storage", class: "numpy.ndarray", key: "", type, ...place } as const;
   const { dtype, reading, name, width } = type;
   // Complex numbers are two numbers each; only whole ones are turned round.

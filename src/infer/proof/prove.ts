@@ -275,7 +275,7 @@ function visibleAction(
 function movingElement(spec: SymmetrySpec, axes: readonly string[], seed: number): GroupElement {
   const moves = ({ permutations, scales, matrices }: GroupElement[string]) =>
     permutations.some((p) => p.some((to, i) => to !== i)) ||
-    scales?.some((own) => own.some((s) => s !== 1)) === true ||
+    scales?.some((ofInstance) => ofInstance.some((s) => s !== 1)) === true ||
     matrices !== undefined;
   return Object.fromEntries(
     axes.map((axis) => {

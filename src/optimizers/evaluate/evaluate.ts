@@ -55,10 +55,10 @@ async function measure(
   { task, seeds, steps, every, seed, signal }: EvaluateOptions,
   onPoint: () => void,
 ): Promise<EvaluationUnit> {
-  const run = async (rates: readonly number[], own: readonly number[]) => {
+  const run = async (rates: readonly number[], ofNetworks: readonly number[]) => {
     const rule = entry.rule(task.spec, rates);
     try {
-      const options = { task, rule, seeds: own, steps, every, onPoint };
+      const options = { task, rule, seeds: ofNetworks, steps, every, onPoint };
       return await trainNetworks({ ...options, ...(signal && { signal }) });
     } finally {
       rule.close();
@@ -77,8 +77,8 @@ async function measure(
     chosen.map(() => rate),
     chosen,
   );
-  const tried = entry.rates.map((own, i) => ({
-    rate: own,
+  const tried = entry.rates.map((rateTried, i) => ({
+    rate: rateTried,
     loss: Number.isFinite(found[i]) ? found[i] : null,
   }));
   return { optimizer: entry.name, rate, tried, curves };

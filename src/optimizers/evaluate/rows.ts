@@ -61,8 +61,8 @@ export function optimizerRows(task: string, units: readonly EvaluationUnit[]): O
     const { steps, test, train, secondsPerStep } = curves;
     const reached = test.flatMap((curve) => firstAt(steps, curve, target) ?? []);
     const all = meanAndStd(reached.length === test.length ? reached : []);
-    const own = firstAt(steps, meanCurve(test), target);
-    const speedup = own === undefined ? null : adamSteps / own;
+    const stepsToTarget = firstAt(steps, meanCurve(test), target);
+    const speedup = stepsToTarget === undefined ? null : adamSteps / stepsToTarget;
     const end = meanAndStd(test.map(last));
     const best = meanAndStd(test.map((curve) => Math.min(...curve)));
     const trained = meanAndStd(train.map(last));

@@ -34,8 +34,8 @@ const parts = ["moments", "second", "rows", "columns", "squares"] as const;
 function memories(layout: TensorLayout) {
   const entries = layout.tensors.flatMap(({ name, shape }) =>
     parts.flatMap((part) => {
-      const own = memoryShapes(shape)[part];
-      return own === undefined ? [] : [{ key: `${part}/${name}`, shape: own }];
+      const memoryShape = memoryShapes(shape)[part];
+      return memoryShape === undefined ? [] : [{ key: `${part}/${name}`, shape: memoryShape }];
     }),
   );
   return {

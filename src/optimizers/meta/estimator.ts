@@ -37,11 +37,11 @@ export function noiseAt(
   { pair, episode, step }: EpisodeTime,
   size: number,
 ): Float32Array {
-  const own =
+  const noiseSeed =
     estimator === "nres"
       ? deriveSeed(seed, "noise", pair, "episode", episode)
       : deriveSeed(seed, "noise", pair, "step", step);
-  const random = randomStream(own);
+  const random = randomStream(noiseSeed);
   return Float32Array.from({ length: size }, () => noise * random.normal());
 }
 

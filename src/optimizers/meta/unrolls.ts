@@ -134,8 +134,8 @@ export function unrollGroup(options: UnrollOptions): UnrollGroup {
     const weights = isRescaled ? scaled(keepArrays(params), twice(factors)) : params;
     const { losses, gradients } = task.lossAndGradients(weights, networkBatches(task, streams, 2));
     if (isRescaled) disposeArrays(weights);
-    const own = isRescaled ? scaled(gradients, twice(factors)) : gradients;
-    const [updates, next] = program.update(prepared, own, networks.state, params);
+    const inUnits = isRescaled ? scaled(gradients, twice(factors)) : gradients;
+    const [updates, next] = program.update(prepared, inUnits, networks.state, params);
     networks.params = moved(params, updates);
     networks.state = next;
     await settle([...Object.values(networks.params), ...Object.values(next)]);

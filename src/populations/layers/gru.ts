@@ -53,7 +53,7 @@ const gatesBackward = jit(
 );
 
 /** Kernel and bias again, from the gradient of both as one matrix. */
-const apart = (inputs: number) =>
+const splitInputs = (inputs: number) =>
   jit((stacked: np.Array) => ({
     kernel: stacked.ref.slice([], [0, inputs]),
     bias: stacked.slice([], inputs),
@@ -74,7 +74,7 @@ const gates = ["r", "z", "n"] as const;
  * `<name>/in/kernel`, `/ir/kernel`, `/iz/kernel` [inputs, hidden] with their biases [hidden]. `apply` reads [batch, inputs].
  */
 export function gruCell(name: string, { inputs, hidden, width }: GruOptions): Cell {
-  const split = apart(inputs);
+  const split = splitInputs(inputs);
   return {
     shapes: frozenRecord<readonly number[]>([
       [`${name}/hn/kernel`, [hidden, hidden]],

@@ -64,8 +64,8 @@ export function chain(...rules: readonly UpdateRule[]): UpdateRule {
     update(gradients, state, params) {
       let [updates, all] = [gradients, state];
       for (const rule of rules) {
-        const [next, own] = rule.update(updates, all, params);
-        [updates, all] = [next, { ...all, ...own }];
+        const [next, nextState] = rule.update(updates, all, params);
+        [updates, all] = [next, { ...all, ...nextState }];
       }
       return [updates, all];
     },

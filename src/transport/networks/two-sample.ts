@@ -68,9 +68,9 @@ function sortTree(pooled: Cloud, tree: LineTree, delta: number, unit: number): S
   const coordinates = coordinatesOn(pooled, tree);
   const splitting = { kind: "distance", delta, unit } as const;
   const { shares } = splitCloud("two-sample test", splitting, pooled, coordinates, tree, 0);
-  return coordinates.map((own, l) => {
-    const keys = new Float64Array(own.length + 1); // the last atom is the source, at 0
-    keys.set(own);
+  return coordinates.map((ofLine, l) => {
+    const keys = new Float64Array(ofLine.length + 1); // the last atom is the source, at 0
+    keys.set(ofLine);
     return sortAtoms(keys, shares[l]);
   });
 }
