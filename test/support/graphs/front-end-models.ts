@@ -1,4 +1,4 @@
-// The same four networks for all three doors: as ONNX graphs, as functions of the array engine, as lists of tensors.
+// The same four networks for all three front ends: as ONNX graphs, as functions of the array engine, as lists of tensors.
 
 import type { numpy as np } from "@jax-js/jax";
 import type { InferNamesOptions } from "../../../src/infer/names/infer-names.ts";
