@@ -160,7 +160,7 @@ export function placeProducts(
 /**
  * Outputs [batch, ...dims, fixed * outputChannels] of every tensor that is written, from inputs for every tensor that is
  * read (see {@link reduceInputs} and {@link placeProducts}). `matrices[p]` is [input columns, output columns] of
- * product p (`schedule.widths` times channels); `bias` is [output columns of the scalar product] or null. All consumed.
+ * product p (`schedule.widths` times channels); `bias` is [output columns of the scalar product] or null. @consumes
  */
 export function executePlan(
   executable: ExecutablePlan,

@@ -25,7 +25,7 @@ export interface DenseEntries extends Pick<DenseEntriesOptions, "sizes" | "activ
   readonly initialTheta: (seed: number) => HostRecord;
   /** Consumes. */
   readonly prepare: (theta: ArrayRecord) => ArrayRecord;
-  /** The bias of the first layer [n, 1, width], with what functions of time add to it. Keeps what is prepared, consumes `steps`. */
+  /** The bias of the first layer [n, 1, width], with what functions of time add to it. @keeps prepared @consumes steps */
   readonly firstBias: (prepared: ArrayRecord, steps?: np.Array) => np.Array;
   /** [n, entries, inputs] to [n, entries, width]; `steps` [n] where there are functions of time. Consumes all but what is prepared. */
   readonly apply: (prepared: ArrayRecord, x: np.Array, steps?: np.Array) => np.Array;

@@ -1,7 +1,6 @@
 // Parts of long work: one small file for every finished unit, with what was measured and without weights, that can be kept in
 // a repository while the work goes on, and from which the next call takes what is finished.
 
-import { z } from "zod";
 import { blankChecksum, checksumHolds, withChecksum } from "../core/checksum.ts";
 import { FormatError } from "../core/errors.ts";
 import { parseJson } from "../core/json-limits.ts";
@@ -24,15 +23,16 @@ export const sealedJson = (value: object): Promise<Uint8Array<ArrayBuffer>> =>
 const maxUnitBytes = 2 ** 28;
 
 /** The object in the bytes of {@link sealedJson}; undefined when they are damaged or hold something else. */
-export async function fromSealedJson<T extends { readonly checksum: string }>(
+export async function fromSealedJson(
   bytes: Uint8Array,
-  schema: z.ZodType<T>,
-): Promise<T | undefined> {
+): Promise<Readonly<Record<string, unknown>> | undefined> {
   try {
     const fail = (problem: string) => new FormatError(problem);
-    const parsed = schema.safeParse(parseJson(bytes, { bytes: maxUnitBytes, fail }));
-    const isSound = parsed.success && (await checksumHolds(bytes, parsed.data.checksum));
-    return isSound ? parsed.data : undefined;
+    const value = parseJson(bytes, { bytes: maxUnitBytes, fail });
+    if (typeof value !== "object" || value === null) return undefined;
+    const { checksum } = value as { readonly checksum?: unknown };
+    const isSound = typeof checksum === "string" && (await checksumHolds(bytes, checksum));
+    return isSound ? (value as Record<string, unknown>) : undefined;
   } catch (error) {
     if (error instanceof FormatError) return undefined;
     throw error;
@@ -61,8 +61,8 @@ export interface PartsOptions<T> {
   readonly caller: string;
   /** Everything that decides what units measure. */
   readonly settings: PlainSettings;
-  /** What a unit measures, as JSON holds it. */
-  readonly schema: z.ZodType<T>;
+  /** What a unit measures, from what JSON holds; undefined for anything else. */
+  readonly fromJson: (value: unknown) => T | undefined;
   /** Told what is wrong with a part. */
   readonly warn: (message: string) => void;
   /**
@@ -81,14 +81,8 @@ const isPart = (name: string) => /-[0-9a-f]{16}\.json$/.test(name);
  */
 export async function openParts<T>(
   store: ZooStore,
-  { caller, settings, schema, warn, isOwnFolder = false }: PartsOptions<T>,
+  { caller, settings, fromJson, warn, isOwnFolder = false }: PartsOptions<T>,
 ): Promise<Parts<T>> {
-  const sealed = z.object({
-    checksum: z.string(),
-    format: z.literal(partFormat),
-    digest: z.string(),
-    value: schema,
-  });
   const file = {
     caller,
     name: `${caller.replaceAll(" ", "-")}-settings.json`,
@@ -107,8 +101,10 @@ export async function openParts<T>(
       const { digest, name } = await identify(unit);
       const bytes = await store.read(name);
       if (bytes === undefined) return undefined;
-      const part = await fromSealedJson(bytes, sealed);
-      if (part?.digest === digest) return part.value as T;
+      const part = await fromSealedJson(bytes);
+      const isOfUnit = part?.["format"] === partFormat && part["digest"] === digest;
+      const value = isOfUnit ? fromJson(part["value"]) : undefined;
+      if (value !== undefined) return value;
       warn(`${name} in ${store.location} is damaged; it is made anew`);
       return undefined;
     },

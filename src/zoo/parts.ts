@@ -118,6 +118,6 @@ export async function rowsFromPart(
 async function readPart(store: ZooStore, name: string): Promise<ShardPart | string | undefined> {
   const bytes = await store.read(name);
   if (bytes === undefined) return undefined;
-  const part = await fromSealedJson(bytes, schema);
-  return part ?? `${name} in ${store.location} is damaged; it is written anew`;
+  const { data } = schema.safeParse(await fromSealedJson(bytes));
+  return data ?? `${name} in ${store.location} is damaged; it is written anew`;
 }

@@ -12,7 +12,8 @@ type Value = z.infer<typeof schema>;
 function opened(store: ZooStore, changed: Partial<PartsOptions<Value>> = {}) {
   const warnings: string[] = [];
   const warn = (message: string) => warnings.push(message);
-  const options = { caller: "work", settings: { seed: 1, steps: 5 }, schema, warn, ...changed };
+  const fromJson = (value: unknown) => schema.safeParse(value).data;
+  const options = { caller: "work", settings: { seed: 1, steps: 5 }, fromJson, warn, ...changed };
   return { warnings, parts: openParts(store, options) };
 }
 

@@ -1,6 +1,5 @@
 // From curves to a table: how many steps each optimizer needs until the best test loss of tuned Adam, and where it ends.
 
-import { z } from "zod";
 import { meanAndStd } from "../../train/measures/metrics.ts";
 import type { EvaluationUnit } from "./evaluate.ts";
 
@@ -129,22 +128,3 @@ export interface OptimizerResult {
   readonly curves: readonly OptimizerCurve[];
   readonly tried: Readonly<Record<string, EvaluationUnit["tried"]>>;
 }
-
-/** JSON has no Infinity: a loss that is not finite is null there. */
-const loss = z
-  .number()
-  .nullable()
-  .transform((value) => value ?? Infinity);
-
-/** A unit as JSON keeps it. */
-export const keptUnit: z.ZodType<EvaluationUnit> = z.object({
-  optimizer: z.string(),
-  rate: z.number().nullable(),
-  tried: z.array(z.object({ rate: z.number(), loss: z.number().nullable() })),
-  curves: z.object({
-    steps: z.array(z.number()),
-    test: z.array(z.array(loss)),
-    train: z.array(z.array(loss)),
-    secondsPerStep: z.number(),
-  }),
-});

@@ -99,7 +99,7 @@ export interface Celo2Step {
   memory: Celo2Memory;
 }
 
-/** Features and the next memory of tensors of one shape. Compiled; consumes. */
+/** Features and the next memory of tensors of one shape. Compiled. @consumes */
 export function celo2Features(
   shape: readonly number[],
 ): (gradient: np.Array, param: np.Array, memory: Celo2Memory) => Celo2Step {

@@ -83,7 +83,7 @@ type Read = (
   state: OptimizerState,
 ) => { readonly features: np.Array; readonly state: OptimizerState };
 
-/** Compiled, for arguments that are traced. Keeps the parameters, consumes the rest. */
+/** Compiled, for arguments that are traced. @keeps params @consumes all others */
 function tracedReader(layout: TensorLayout, memory: ReturnType<typeof memories>): Read {
   const readerOf = onceAShape(celo2Features);
   const join = jit((list: np.Array[]) => concatenateAll(list, 1));
@@ -98,7 +98,7 @@ function tracedReader(layout: TensorLayout, memory: ReturnType<typeof memories>)
   };
 }
 
-/** Plain loops, for numbers. Keeps the parameters, consumes the rest. */
+/** Plain loops, for numbers. @keeps params @consumes all others */
 function numbersReader({ tensors, total }: TensorLayout): Read {
   const writerOf = onceAShape((shape) => celo2Numbers(shape, factoredAxes(shape), celo2Constants));
   return (gradients, params, state) => {
@@ -139,7 +139,7 @@ const numbersOf = (array: np.Array) => array.dataSync() as Float32Array;
 const partOf = (numbers: Float32Array, at: number, n: number) =>
   numbers.subarray((at * numbers.length) / n, ((at + 1) * numbers.length) / n);
 
-/** Steps of one length in every tensor, against the directions [n, entries]. Pure; consumes. */
+/** Steps of one length in every tensor, against the directions [n, entries]. Pure. @consumes */
 function normalizedSteps(layout: TensorLayout, directions: np.Array): ArrayRecord {
   const named = layout.unflatten(directions);
   return Object.fromEntries(

@@ -1,7 +1,6 @@
 // Parts of meta-training: for every fifty outer steps a small file of what was measured in them, without theta or weights. Theta and the
 // networks of the unrolls are made again from it, the settings and the seed, to the same numbers.
 
-import { z } from "zod";
 import { periodicYield } from "../../core/event-loop.ts";
 import type { ZooStore } from "../../core/store.ts";
 import { openParts, type Parts } from "../../work/parts.ts";
@@ -12,19 +11,27 @@ import { outerLoopOf, type OuterLoop, type Run } from "./run-state.ts";
 import type { MetaSettings } from "./settings.ts";
 import type { TruncationResult } from "./unrolls.ts";
 
-const stepLog = z.object({
-  differences: z.array(z.number()),
-  diverged: z.array(z.int().nonnegative()),
-  /** Null where it is not finite. */
-  loss: z
-    .number()
-    .nullable()
-    .transform((loss) => loss ?? Number.NaN),
-  seconds: z.number().nonnegative(),
-});
+const isList = (value: unknown, check: (item: unknown) => boolean): boolean =>
+  Array.isArray(value) && value.every(check);
+
+/** A step as JSON holds it: a loss that is not finite is null there. */
+function stepFromJson(value: unknown): OuterStepLog | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { differences, diverged, loss, seconds } = value as Record<string, unknown>;
+  const isStep =
+    isList(differences, Number.isFinite) &&
+    isList(diverged, Number.isSafeInteger) &&
+    (loss === null || typeof loss === "number") &&
+    typeof seconds === "number";
+  return isStep ? { ...(value as OuterStepLog), loss: loss ?? Number.NaN } : undefined;
+}
 
 /** What was measured in some outer steps, one after another. */
-const metaPart = z.array(stepLog).min(1);
+function stepsFromJson(value: unknown): OuterStepLog[] | undefined {
+  if (!Array.isArray(value) || value.length === 0) return undefined;
+  const steps = value.flatMap((step) => stepFromJson(step) ?? []);
+  return steps.length === value.length ? steps : undefined;
+}
 
 /** Outer steps of a part; the last one of a run may have fewer. */
 const stepsInPart = 50;
@@ -41,7 +48,7 @@ export const openMetaParts = (
   openParts<OuterStepLog[]>(store, {
     caller: "optimizer train",
     settings: { ...settings },
-    schema: metaPart,
+    fromJson: stepsFromJson,
     warn,
   });
 

@@ -119,7 +119,7 @@ export function gruCell(name: string, { inputs, hidden, width }: GruOptions): Ce
   };
 }
 
-/** Recurrent kernels as they are, input kernels with their biases; all owned. */
+/** Recurrent kernels as they are, input kernels with their biases; whoever holds the record disposes it. */
 type OpenWeights = Record<"hr" | "hz" | "hn" | "bias" | "ir" | "iz" | "in", np.Array>;
 
 function openWeights(name: string, weights: WeightBatch, width: number): OpenWeights {

@@ -16,12 +16,12 @@ import {
   optimizerCurves,
   type OptimizerResult,
   optimizerRows,
-  keptUnit,
 } from "../../../src/optimizers/evaluate/rows.ts";
 import { optimizerKind } from "../../../src/optimizers/registry.ts";
 import { optimizerReport } from "../../../src/report/optimizer-report.ts";
 import { optimizerDraft } from "../../../src/report/result-drafts.ts";
 import { checkResultFile, resultText } from "../../../src/report/result-file.ts";
+import { keptUnit } from "../../../src/cli/commands/optimizer/kept-unit.ts";
 import { quadraticTask } from "../../support/quadratic-task.ts";
 
 beforeAll(() => startEngine());

@@ -47,7 +47,7 @@ async function demoUnits(
     {
       caller: "transport demo",
       settings: { iterations, seed, images: pictures },
-      schema: demoUnit,
+      fromJson: (value) => demoUnit.safeParse(value).data,
       folder: join(output, "units"),
       parts,
     },

@@ -147,7 +147,7 @@ export async function measureAll(
   cli: Cli,
 ): Promise<void> {
   const { evaluateOptimizers } = await import("../../../optimizers/evaluate/evaluate.ts");
-  const { keptUnit } = await import("../../../optimizers/evaluate/rows.ts");
+  const { keptUnit } = await import("./kept-unit.ts");
   const { openInnerTask } = await import("../../../node/open-inner-task.ts");
   const { keptUnits } = await import("../../experiments/kept-units.ts");
   const { steps, points, seeds, seed, output } = flags;
@@ -158,7 +158,7 @@ export async function measureAll(
     {
       caller: "optimizer evaluate",
       settings: { ...source, steps, every, seeds, seed },
-      schema: keptUnit,
+      fromJson: (value) => keptUnit.safeParse(value).data,
       folder: join(dirname(output), "units"),
       parts: flags.parts,
     },

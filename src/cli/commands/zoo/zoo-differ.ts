@@ -129,7 +129,8 @@ async function keptBlocks(
     value: z.number(),
     asLarge: z.int().nonnegative(),
   });
-  const kept = await keptUnits({ caller: "zoo differ", settings, schema, parts }, cli);
+  const fromJson = (value: unknown) => schema.safeParse(value).data;
+  const kept = await keptUnits({ caller: "zoo differ", settings, fromJson, parts }, cli);
   return (statistic) => {
     const unit = (from: number, to: number) => ({ name: `${statistic} ${from} ${to - 1}` });
     return {
