@@ -48,7 +48,7 @@ export interface PartUnit {
 }
 
 /** The finished units of one piece of work. */
-export interface Parts<T> {
+export interface UnitParts<T> {
   /** What a unit measured: undefined when it is not finished, and when its part is damaged, which is told. */
   read(unit: PartUnit): Promise<T | undefined>;
   /** Keeps a finished unit, whole or not at all: false when it is too large, which is told. */
@@ -82,7 +82,7 @@ const isPart = (name: string) => /-[0-9a-f]{16}\.json$/.test(name);
 export async function openParts<T>(
   store: ZooStore,
   { caller, settings, fromJson, warn, isOwnFolder = false }: PartsOptions<T>,
-): Promise<Parts<T>> {
+): Promise<UnitParts<T>> {
   const file = {
     caller,
     name: `${caller.replaceAll(" ", "-")}-settings.json`,

@@ -2,7 +2,7 @@
 
 import { folderStore } from "../../node/folder-store.ts";
 import { openStore } from "../../node/open-store.ts";
-import { openParts, type Parts, type PartsOptions } from "../../work/parts.ts";
+import { openParts, type UnitParts, type PartsOptions } from "../../work/parts.ts";
 import type { Cli } from "../app/context.ts";
 
 export interface KeptUnitsOptions<T> extends Omit<PartsOptions<T>, "warn" | "isOwnFolder"> {
@@ -20,7 +20,7 @@ export interface KeptUnitsOptions<T> extends Omit<PartsOptions<T>, "warn" | "isO
 export async function keptUnits<T>(
   { folder, parts, ...options }: KeptUnitsOptions<T>,
   cli: Cli,
-): Promise<Parts<T>> {
+): Promise<UnitParts<T>> {
   const shared = { ...options, warn: (message: string) => cli.output.note(`warning: ${message}`) };
   const unlimited = { ...shared, isOwnFolder: true };
   const inFolder =
@@ -39,7 +39,7 @@ export async function keptUnits<T>(
   };
 }
 
-const nowhere: Parts<never> = {
+const nowhere: UnitParts<never> = {
   read: async () => undefined,
   keep: async () => false,
 };

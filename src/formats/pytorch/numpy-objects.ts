@@ -45,14 +45,14 @@ const makers = /^numpy\.(_?core\.multiarray\._reconstruct|_?core\.numeric\._from
 
 const isArrayObject = ({ class: name }: PickleObject): boolean => makers.test(name);
 
-interface Parts {
+interface ArrayParts {
   readonly shape: PickleValue;
   readonly dtype: NumpyType;
   readonly isFortran: boolean;
   readonly data: PickleValue;
 }
 
-function partsOf({ class: name, parts }: PickleObject): Parts | undefined {
+function partsOf({ class: name, parts }: PickleObject): ArrayParts | undefined {
   const [first, second, third, fourth] = parts;
   if (name.endsWith("_frombuffer")) {
     const dtype = typeOf(second);

@@ -3,11 +3,11 @@
 
 import { periodicYield } from "../../core/event-loop.ts";
 import type { ZooStore } from "../../core/store.ts";
-import { openParts, type Parts } from "../../work/parts.ts";
+import { openParts, type UnitParts } from "../../work/parts.ts";
 import { timeOf } from "./episodes.ts";
 import { type EpisodeTime, objectiveDifference } from "./estimator.ts";
 import type { OuterStepLog } from "./meta-checkpoint.ts";
-import { outerLoopOf, type OuterLoop, type Run } from "./run-state.ts";
+import { outerLoopOf, type OuterLoop, type MetaRun } from "./run-state.ts";
 import type { MetaSettings } from "./settings.ts";
 import type { TruncationResult } from "./unrolls.ts";
 
@@ -37,7 +37,7 @@ function stepsFromJson(value: unknown): OuterStepLog[] | undefined {
 const stepsInPart = 50;
 
 /** The parts of a run, by the outer steps they hold. */
-export type MetaParts = Parts<OuterStepLog[]>;
+export type MetaParts = UnitParts<OuterStepLog[]>;
 
 /** The parts of a run. @throws {OptionError} when the store holds parts of other settings */
 export const openMetaParts = (
@@ -85,7 +85,7 @@ export async function readMetaParts(
 /** Keeps the parts of a run that end at its step; with `all`, those before too that are not there. */
 export async function keepMetaParts(
   parts: MetaParts,
-  { settings: { outerSteps }, step, log = [] }: Run,
+  { settings: { outerSteps }, step, log = [] }: MetaRun,
   all = false,
 ): Promise<void> {
   for (const { name, from, to } of stretchesOf(outerSteps)) {
@@ -115,7 +115,7 @@ export type Truncate = (
  * @throws the signal's reason after an abort
  */
 export async function replay(
-  run: Run,
+  run: MetaRun,
   log: readonly OuterStepLog[],
   truncate: Truncate,
   signal?: AbortSignal,
@@ -151,7 +151,7 @@ function pausing(signal: AbortSignal | undefined): () => Promise<void> {
 
 /** Trains the networks of the episodes under way from where the oldest began; whether they measure what they did before. */
 async function trainAgain(
-  { settings, step, episodes }: Run,
+  { settings, step, episodes }: MetaRun,
   past: readonly PastStep[],
   truncate: Truncate,
   pause: () => Promise<void>,

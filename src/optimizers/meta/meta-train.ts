@@ -33,7 +33,7 @@ import {
   type OuterLoop,
   outerLoopOf,
   resumedRun,
-  type Run,
+  type MetaRun,
 } from "./run-state.ts";
 import { checkSettings, type MetaSettings } from "./settings.ts";
 import { groupSizes, joinGroups, separateGroups, type UnrollPool } from "./unroll-pool.ts";
@@ -181,7 +181,7 @@ function* warningsOf(warnings: Set<string>): Generator<MetaEvent> {
 /** Takes a run to where its parts end. */
 async function* replayed(
   { signal }: MetaTrainOptions,
-  run: Run,
+  run: MetaRun,
   log: readonly OuterStepLog[],
   workforce: Workforce,
 ): AsyncGenerator<MetaEvent, OuterLoop, undefined> {
@@ -195,7 +195,7 @@ async function* replayed(
 /** The networks of the checkpoint; without them, new episodes begin. */
 async function* loadUnrolls(
   { store, settings }: MetaTrainOptions,
-  run: Run,
+  run: MetaRun,
   groups: readonly UnrollGroup[],
   sizes: readonly number[],
 ): AsyncGenerator<MetaEvent, void, undefined> {
@@ -244,7 +244,7 @@ async function truncate(
 
 async function* outerSteps(
   options: MetaTrainOptions,
-  run: Run,
+  run: MetaRun,
   { optimizer, advance }: OuterLoop,
   workforce: Workforce,
 ): AsyncGenerator<MetaEvent, void, undefined> {
@@ -285,7 +285,7 @@ async function* outerSteps(
 /** Writes the networks first, then the file that names their step, then removes older networks. */
 async function keep(
   { store, settings }: MetaTrainOptions,
-  run: Run,
+  run: MetaRun,
   { groups, sizes, thetaShapes }: Workforce,
   optimizer: OuterOptimizer,
 ): Promise<MetaEvent> {

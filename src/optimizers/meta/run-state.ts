@@ -9,7 +9,7 @@ import type { MetaSettings } from "./settings.ts";
 import type { TruncationResult } from "./unrolls.ts";
 
 /** The state of a run in memory. */
-export interface Run {
+export interface MetaRun {
   readonly settings: MetaSettings;
   theta: Float32Array;
   step: number;
@@ -24,7 +24,7 @@ export interface Run {
 }
 
 /** A run before its first step. */
-export const newRun = (settings: MetaSettings, theta: Float32Array): Run => ({
+export const newRun = (settings: MetaSettings, theta: Float32Array): MetaRun => ({
   settings,
   theta,
   step: 0,
@@ -37,7 +37,7 @@ export const newRun = (settings: MetaSettings, theta: Float32Array): Run => ({
 });
 
 /** A run as it was at a checkpoint. */
-export const resumedRun = (checkpoint: MetaCheckpoint): Run => ({
+export const resumedRun = (checkpoint: MetaCheckpoint): MetaRun => ({
   ...checkpoint,
   episodes: [...checkpoint.episodes],
   history: [...checkpoint.history],
@@ -62,7 +62,7 @@ const summary = (records: readonly MetaRecord[]): MetaRecord => ({
 
 /** What the results of an outer step measure. */
 export function measured(
-  run: Run,
+  run: MetaRun,
   results: readonly TruncationResult[],
 ): Omit<OuterStepLog, "seconds"> {
   const { objective } = run.settings;
@@ -85,7 +85,7 @@ export interface OuterLoop {
 }
 
 /** The loop of a run, whose outer optimizer starts from its state in a checkpoint or from the beginning. */
-export function outerLoopOf(run: Run, saved: HostRecord | undefined): OuterLoop {
+export function outerLoopOf(run: MetaRun, saved: HostRecord | undefined): OuterLoop {
   const { settings } = run;
   const { noise, pairs, outerSteps } = settings;
   const size = run.theta.length;

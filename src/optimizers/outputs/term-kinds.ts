@@ -74,14 +74,14 @@ export interface KindPlaces {
 }
 
 /** One row or column of a product: an entry of a tensor, as one pattern reads or writes it. */
-interface Place {
+interface TermPlace {
   readonly pattern: Pattern;
   readonly tensor: AtomicTensor;
   /** Fixed entry in its tensor. */
   readonly at: number;
 }
 
-function placesOf(lowered: LoweredSpec, patterns: readonly Pattern[]): Place[] {
+function placesOf(lowered: LoweredSpec, patterns: readonly Pattern[]): TermPlace[] {
   return patterns.flatMap((pattern) =>
     membersOf(lowered, pattern.tensor).flatMap((tensor) =>
       Array.from({ length: tensor.fixedSize }, (_, at) => ({ pattern, tensor, at })),
@@ -97,7 +97,7 @@ function indexOf(kind: string): number {
   return index;
 }
 
-function kindOf(target: Place, source: Place): number {
+function kindOf(target: TermPlace, source: TermPlace): number {
   const rank = rankOf(target.tensor);
   const isSame = target.tensor.id === source.tensor.id;
   const axes = axesOf(target.tensor);
