@@ -9,7 +9,7 @@ import { splitDataset, type WeightDataset } from "../train/dataset.ts";
 import type { ZooStore } from "../core/store.ts";
 import { checkReadable } from "./choose-models.ts";
 import { type JobPool, runInPlace } from "./job-pool.ts";
-import { openParts } from "./parts.ts";
+import { openParts } from "./run-parts.ts";
 import { runData } from "./data/held-out.ts";
 import { checkMove, parseMove } from "./data/move-dataset.ts";
 import { oneNumberBaselines } from "./one-number.ts";

@@ -2,13 +2,13 @@
 // so that a list that was interrupted goes on where it was.
 
 import type { ZooStore } from "../core/store.ts";
-import { sealedJson } from "../work/parts.ts";
+import { sealedJson } from "../work/unit-parts.ts";
 import { runUnits } from "../work/run-units.ts";
 import type { Runner } from "../work/work-list.ts";
 import type { FinishedJob, JobRequest } from "./job.ts";
 import type { JobPool } from "./job-pool.ts";
 import { readableCheckpoint, readResult, readSeconds } from "./run-files.ts";
-import { keepPart, readPart } from "./parts.ts";
+import { keepPart, readPart } from "./run-parts.ts";
 
 /** A run by the name of its files. */
 export interface ExperimentRun {

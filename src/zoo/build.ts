@@ -8,7 +8,7 @@ import { agreeManifest, checkCount } from "./agree-manifest.ts";
 import { maxNetworks } from "./limits.ts";
 import { keepTable } from "./keep-table.ts";
 import type { ZooManifest } from "./manifest.ts";
-import { keepShardPart, rowsFromPart, type ShardRows } from "./parts.ts";
+import { keepShardPart, rowsFromPart, type ShardRows } from "./shard-parts.ts";
 import { checkpointsOf, type Recipe } from "./recipe.ts";
 import {
   inspectShard,

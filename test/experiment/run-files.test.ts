@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import type { JobRequest } from "../../src/experiment/job.ts";
 import { readResult, readSeconds } from "../../src/experiment/run-files.ts";
-import { sealedJson } from "../../src/work/parts.ts";
+import { sealedJson } from "../../src/work/unit-parts.ts";
 
 const job = {
   model: "linear",

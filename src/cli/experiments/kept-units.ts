@@ -2,7 +2,7 @@
 
 import { folderStore } from "../../node/folder-store.ts";
 import { openStore } from "../../node/open-store.ts";
-import { openParts, type UnitParts, type PartsOptions } from "../../work/parts.ts";
+import { openParts, type UnitParts, type PartsOptions } from "../../work/unit-parts.ts";
 import type { Cli } from "../app/context.ts";
 
 export interface KeptUnitsOptions<T> extends Omit<PartsOptions<T>, "warn" | "isOwnFolder"> {

@@ -3,11 +3,11 @@
 
 import { periodicYield } from "../../core/event-loop.ts";
 import type { ZooStore } from "../../core/store.ts";
-import { openParts, type UnitParts } from "../../work/parts.ts";
+import { openParts, type UnitParts } from "../../work/unit-parts.ts";
 import { timeOf } from "./episodes.ts";
 import { type EpisodeTime, objectiveDifference } from "./estimator.ts";
 import type { OuterStepLog } from "./meta-checkpoint.ts";
-import { outerLoopOf, type OuterLoop, type MetaRun } from "./run-state.ts";
+import { outerLoopOf, type OuterLoop, type MetaRun } from "./meta-run.ts";
 import type { MetaSettings } from "./settings.ts";
 import type { TruncationResult } from "./unrolls.ts";
 

@@ -34,7 +34,7 @@ import {
   outerLoopOf,
   resumedRun,
   type MetaRun,
-} from "./run-state.ts";
+} from "./meta-run.ts";
 import { checkSettings, type MetaSettings } from "./settings.ts";
 import { groupSizes, joinGroups, separateGroups, type UnrollPool } from "./unroll-pool.ts";
 import type { TruncationResult, UnrollGroup } from "./unrolls.ts";

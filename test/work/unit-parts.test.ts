@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { FormatError, OptionError } from "../../src/core/errors.ts";
 import { memoryStore, type ZooStore } from "../../src/core/store.ts";
-import { maxPartBytes, openParts, type PartsOptions } from "../../src/work/parts.ts";
+import { maxPartBytes, openParts, type PartsOptions } from "../../src/work/unit-parts.ts";
 
 const schema = z.object({ losses: z.array(z.number()) });
 type Value = z.infer<typeof schema>;

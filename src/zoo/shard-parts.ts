@@ -6,7 +6,7 @@ import { z } from "zod";
 import { canonicalJson } from "../core/canonical-json.ts";
 import { sha256 } from "../core/checksum.ts";
 import type { ZooStore } from "../core/store.ts";
-import { fromSealedJson, maxPartBytes, sealedJson, tooLargePart } from "../work/parts.ts";
+import { fromSealedJson, maxPartBytes, sealedJson, tooLargePart } from "../work/unit-parts.ts";
 import type { ZooManifest } from "./manifest.ts";
 import type { ShardInfo, ShardPlan } from "./shard.ts";
 import { plannedRows } from "./training/planned-rows.ts";

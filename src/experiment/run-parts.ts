@@ -9,7 +9,7 @@ import {
 } from "./settings.ts";
 import type { ZooStore } from "../core/store.ts";
 import type { FinishedJob, JobRequest } from "./job.ts";
-import { maxPartBytes, sealedJson, tooLargePart } from "../work/parts.ts";
+import { maxPartBytes, sealedJson, tooLargePart } from "../work/unit-parts.ts";
 import { readResult } from "./run-files.ts";
 
 /** Predictions are 32-bit numbers: 9 digits say them exactly. */
