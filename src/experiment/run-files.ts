@@ -1,7 +1,7 @@
 // The files that training runs leave: results and checkpoints, each with a checksum, checked before they are believed.
 
 import { z } from "zod";
-import { blankChecksum, checksumHolds, withChecksum } from "../core/checksum.ts";
+import { checksumHolds } from "../core/checksum.ts";
 import { FormatError, SpecError } from "../core/errors.ts";
 import { parseJson } from "../core/json-limits.ts";
 import { readCheckpoint } from "../train/checkpoint.ts";
@@ -45,10 +45,6 @@ export interface Kept<T> {
   /** False for files that were written before there were checksums. */
   readonly checked: boolean;
 }
-
-/** An object as JSON that carries its own checksum. */
-export const toBytes = (value: object): Promise<Uint8Array> =>
-  withChecksum(new TextEncoder().encode(JSON.stringify({ checksum: blankChecksum, ...value })));
 
 function fromBytes(bytes: Uint8Array): unknown {
   try {

@@ -2,12 +2,13 @@
 // so that a list that was interrupted goes on where it was.
 
 import type { ZooStore } from "../core/store.ts";
+import { sealedJson } from "../work/unit-parts.ts";
 import { runUnits } from "../work/run-units.ts";
 import type { Runner } from "../work/work-list.ts";
 import type { FinishedJob, JobRequest } from "./job.ts";
 import type { JobPool } from "./job-pool.ts";
-import { readableCheckpoint, readResult, readSeconds, toBytes } from "./run-files.ts";
-import { keepPart, readPart } from "./parts.ts";
+import { readableCheckpoint, readResult, readSeconds } from "./run-files.ts";
+import { keepPart, readPart } from "./run-parts.ts";
 
 /** A run by the name of its files. */
 export interface ExperimentRun {
@@ -151,7 +152,7 @@ async function trainRun(
   const save = (bytes: Uint8Array) => {
     saving = saving.then(async () => {
       await store.write(`${key}.safetensors`, bytes);
-      await store.write(`${key}.seconds.json`, await toBytes({ seconds: seconds() }));
+      await store.write(`${key}.seconds.json`, await sealedJson({ seconds: seconds() }));
     });
     saving.catch(() => undefined); // thrown where it is awaited
   };
@@ -168,5 +169,5 @@ async function trainRun(
   await saving;
   if (result !== undefined) run.finished = { ...result, seconds: seconds() };
   if (run.finished === undefined) return;
-  await store.write(`${key}.json`, await toBytes(run.finished));
+  await store.write(`${key}.json`, await sealedJson(run.finished));
 }

@@ -124,23 +124,23 @@ export function kernelStage(scope: string, stack: () => KernelStack): Stage {
           key?.dispose();
           checkReadable(inputs, "kernels");
           const [batch] = inputs[0].shape;
-          const own = start(batch);
-          runForward(own, held, params, inputs);
-          return own.program.outputs.map((value) =>
-            arrayOf(own.values(value), shapeOf(value, batch)),
+          const running = start(batch);
+          runForward(running, held, params, inputs);
+          return running.program.outputs.map((value) =>
+            arrayOf(running.values(value), shapeOf(value, batch)),
           );
         },
         backward: (params, inputs, cotangents, wanted, key) => {
           key?.dispose();
           const [batch] = inputs[0].shape;
-          const own = start(batch);
-          const current = own.program.parameters.every(
+          const running = start(batch);
+          const current = running.program.parameters.every(
             ({ path }) => held.params.get(path) === params[path],
           );
           if (current && sameArrays(held.inputs, inputs)) {
             for (const array of [...Object.values(params), ...inputs]) array.dispose();
-          } else runForward(own, held, params, inputs);
-          return runBackward(own, cotangents, wanted);
+          } else runForward(running, held, params, inputs);
+          return runBackward(running, cotangents, wanted);
         },
         dispose: () => {
           running?.end();

@@ -25,7 +25,7 @@ export interface DenseEntries extends Pick<DenseEntriesOptions, "sizes" | "activ
   readonly initialTheta: (seed: number) => HostRecord;
   /** Consumes. */
   readonly prepare: (theta: ArrayRecord) => ArrayRecord;
-  /** The bias of the first layer [n, 1, width], with what functions of time add to it. Keeps what is prepared, consumes `steps`. */
+  /** The bias of the first layer [n, 1, width], with what functions of time add to it. @keeps prepared @consumes steps */
   readonly firstBias: (prepared: ArrayRecord, steps?: np.Array) => np.Array;
   /** [n, entries, inputs] to [n, entries, width]; `steps` [n] where there are functions of time. Consumes all but what is prepared. */
   readonly apply: (prepared: ArrayRecord, x: np.Array, steps?: np.Array) => np.Array;
@@ -84,8 +84,8 @@ export function denseEntries(options: DenseEntriesOptions): DenseEntries {
     time: np.add(weight.slice([], [sizes[0], sizes[0] + time], []), 0),
   }));
   const firstBias: DenseEntries["firstBias"] = (prepared, steps) => {
-    const own = prepared["dense0.bias"].ref;
-    return steps === undefined ? own : biasAt(own, prepared["dense0.time"].ref, steps);
+    const plainBias = prepared["dense0.bias"].ref;
+    return steps === undefined ? plainBias : biasAt(plainBias, prepared["dense0.time"].ref, steps);
   };
   return {
     sizes,

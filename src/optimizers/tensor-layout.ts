@@ -22,11 +22,11 @@ export interface TensorLayout {
   readonly tensors: readonly TensorPlace[];
   /** Entries of all tensors. */
   readonly total: number;
-  /** Named arrays [n, ...shape] to [n, total]; consumes. @throws {ShapeError} naming a tensor that is missing, unknown or of another shape */
+  /** Named arrays [n, ...shape] to [n, total]. @consumes @throws {ShapeError} naming a tensor that is missing, unknown or of another shape */
   readonly flatten: (arrays: Params) => np.Array;
-  /** [n, total] to named arrays [n, ...shape]; pure, consumes. */
+  /** [n, total] to named arrays [n, ...shape]; pure. @consumes */
   readonly unflatten: (flat: np.Array) => Params;
-  /** [n, total, channels] to one array [n, ...shape, channels] a tensor; pure, consumes. */
+  /** [n, total, channels] to one array [n, ...shape, channels] a tensor; pure. @consumes */
   readonly split: (flat: np.Array) => Params;
 }
 

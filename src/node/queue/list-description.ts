@@ -89,10 +89,10 @@ export function unitOf({ id, data }: Pick<Job, "id" | "data">, { units }: Checke
  */
 export async function checkList(
   name: string,
-  told: unknown,
+  received: unknown,
   within: readonly string[],
 ): Promise<CheckedList> {
-  const parsed = description.safeParse(told);
+  const parsed = description.safeParse(received);
   if (!parsed.success || !digest.test(name))
     throw new OptionError(
       `queue: ${JSON.stringify(visibleName(name.slice(0, 80)))} is no list of work of format ${listFormat}; the queue is used by another program, or another version`,
@@ -112,10 +112,10 @@ export async function checkList(
   const [difference] = pluginDifferences(manifest.plugins);
   if (difference !== undefined)
     throw new OptionError(`queue: ${visibleName(location)} holds a zoo ${difference}`);
-  const own = hostArithmetic();
-  if (manifest.arithmetic !== undefined && manifest.arithmetic !== own)
+  const here = hostArithmetic();
+  if (manifest.arithmetic !== undefined && manifest.arithmetic !== here)
     throw new OptionError(
-      `queue: ${visibleName(location)} ${otherArithmetic(manifest.arithmetic, own)}`,
+      `queue: ${visibleName(location)} ${otherArithmetic(manifest.arithmetic, here)}`,
     );
   const list = await zooList(manifest, location);
   if (list.digest !== name)

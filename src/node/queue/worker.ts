@@ -39,6 +39,7 @@ export interface WorkerSettings {
   readonly signal: AbortSignal;
 }
 
+/** What a worker of a queue tells while it works. */
 export type WorkerEvent =
   /** The server answers. */
   | { readonly type: "ready"; readonly queue: string }
@@ -138,9 +139,9 @@ async function watchLists(bench: Bench): Promise<void> {
       } catch (error) {
         last.problem ??= error as Error;
       }
-      const idle = (performance.now() - last.worked) / 1000;
+      const idleSeconds = (performance.now() - last.worked) / 1000;
       const isIdle = isReady && last.active === 0;
-      if (settings.idle !== undefined && isIdle && idle > settings.idle) return;
+      if (settings.idle !== undefined && isIdle && idleSeconds > settings.idle) return;
       await new Promise((resolve) => setTimeout(resolve, lookMilliseconds));
     }
   } finally {
@@ -183,11 +184,11 @@ function refuse({ events, refused, server }: Bench, list: string, error: unknown
 }
 
 /** Checks a list and the first of its jobs, and begins to work on it. */
-async function serve(bench: Bench, name: string, told: unknown): Promise<void> {
+async function serve(bench: Bench, name: string, received: unknown): Promise<void> {
   const { server, settings, events } = bench;
   let checked: CheckedList;
   try {
-    checked = await checkList(name, told, settings.within);
+    checked = await checkList(name, received, settings.within);
     const queue = server.queue(name);
     queue.on("error", (error) => (bench.last.problem = error));
     try {

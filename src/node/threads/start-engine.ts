@@ -5,6 +5,7 @@ import type { StartedEngine, StartOptions } from "../../engine/start.ts";
 import { withThreads } from "./engine-threads.ts";
 import { offerNodeThreads } from "./kernel-threads.ts";
 
+/** How {@link startEngine} starts the array engine. */
 export interface EngineOptions extends StartOptions {
   /**
    * Threads that share one product or kernel. Pays for products from about 256 x 256 on; below that one thread is

@@ -8,6 +8,7 @@ import type { InnerTask } from "../../tasks/inner/inner-task.ts";
 import type { OptimizerEntry } from "./entries.ts";
 import { type NetworkCurves, trainNetworks } from "./train-networks.ts";
 
+/** Which optimizers {@link evaluateOptimizers} measures, on what, and how long. */
 export interface EvaluateOptions {
   readonly task: InnerTask;
   /** One of them must be "adam". */
@@ -33,6 +34,7 @@ export interface EvaluationUnit {
   readonly curves: NetworkCurves;
 }
 
+/** What a measurement of optimizers tells while it goes. */
 export type EvaluateEvent =
   | {
       readonly type: "progress";
@@ -53,10 +55,10 @@ async function measure(
   { task, seeds, steps, every, seed, signal }: EvaluateOptions,
   onPoint: () => void,
 ): Promise<EvaluationUnit> {
-  const run = async (rates: readonly number[], own: readonly number[]) => {
+  const run = async (rates: readonly number[], ofNetworks: readonly number[]) => {
     const rule = entry.rule(task.spec, rates);
     try {
-      const options = { task, rule, seeds: own, steps, every, onPoint };
+      const options = { task, rule, seeds: ofNetworks, steps, every, onPoint };
       return await trainNetworks({ ...options, ...(signal && { signal }) });
     } finally {
       rule.close();
@@ -75,8 +77,8 @@ async function measure(
     chosen.map(() => rate),
     chosen,
   );
-  const tried = entry.rates.map((own, i) => ({
-    rate: own,
+  const tried = entry.rates.map((rateTried, i) => ({
+    rate: rateTried,
     loss: Number.isFinite(found[i]) ? found[i] : null,
   }));
   return { optimizer: entry.name, rate, tried, curves };

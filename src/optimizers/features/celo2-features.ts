@@ -99,7 +99,7 @@ export interface Celo2Step {
   memory: Celo2Memory;
 }
 
-/** Features and the next memory of tensors of one shape. Compiled; consumes. */
+/** Features and the next memory of tensors of one shape. Compiled. @consumes */
 export function celo2Features(
   shape: readonly number[],
 ): (gradient: np.Array, param: np.Array, memory: Celo2Memory) => Celo2Step {
@@ -115,8 +115,8 @@ export function celo2Features(
     );
     const root = rsqrt(second.ref, epsilon.second); // [n, ...shape]
     const one = (x: np.Array) => np.expandDims(x, 1);
-    const whole = [n, momentDecays.length, ...shape];
-    const broad = (x: np.Array) => np.broadcastTo(x, whole);
+    const full = [n, momentDecays.length, ...shape];
+    const broad = (x: np.Array) => np.broadcastTo(x, full);
     const next: Celo2Memory = { moments: moments.ref, second: second.ref };
     let factored: np.Array;
     let rest: np.Array[] = [];

@@ -41,7 +41,7 @@ export interface EntryFeatures {
 
 /**
  * Features of every entry from gradients and parameters [n, entries] and the means before this step. `clip` bounds values before they
- * are normalised, as the code of UNF's optimizers does. Plain loops for numbers, compiled for what is traced; consumes.
+ * are normalised, as the code of UNF's optimizers does. Plain loops for numbers, compiled for what is traced. @consumes
  */
 export function entryFeatures(
   layout: TensorLayout,
@@ -81,7 +81,7 @@ export function entryFeatures(
 
 type Triple = [gradients: Float32Array, params: Float32Array, momenta: Float32Array];
 
-/** Functions of time [n, 1, 11] of the steps done before this one, [n]. Pure; consumes. */
+/** Functions of time [n, 1, 11] of the steps done before this one, [n]. Pure. @consumes */
 export function timeFeatures(steps: np.Array): np.Array {
   const [n] = steps.shape;
   const scaled = np.divide(np.reshape(steps, [n, 1, 1]), np.array([...timeScales]));

@@ -45,8 +45,8 @@ const parts = ["moments", "second", "rows", "columns", "squares"] as const;
 function memories(layout: TensorLayout) {
   const entries = layout.tensors.flatMap(({ name, shape }) =>
     parts.flatMap((part) => {
-      const own = memoryShapes(shape)[part];
-      return own === undefined ? [] : [{ key: `${part}/${name}`, shape: own }];
+      const memoryShape = memoryShapes(shape)[part];
+      return memoryShape === undefined ? [] : [{ key: `${part}/${name}`, shape: memoryShape }];
     }),
   );
   return {
@@ -83,7 +83,7 @@ type Read = (
   state: OptimizerState,
 ) => { readonly features: np.Array; readonly state: OptimizerState };
 
-/** Compiled, for arguments that are traced. Keeps the parameters, consumes the rest. */
+/** Compiled, for arguments that are traced. @keeps params @consumes all others */
 function tracedReader(layout: TensorLayout, memory: ReturnType<typeof memories>): Read {
   const readerOf = onceAShape(celo2Features);
   const join = jit((list: np.Array[]) => concatenateAll(list, 1));
@@ -98,7 +98,7 @@ function tracedReader(layout: TensorLayout, memory: ReturnType<typeof memories>)
   };
 }
 
-/** Plain loops, for numbers. Keeps the parameters, consumes the rest. */
+/** Plain loops, for numbers. @keeps params @consumes all others */
 function numbersReader({ tensors, total }: TensorLayout): Read {
   const writerOf = onceAShape((shape) => celo2Numbers(shape, factoredAxes(shape), celo2Constants));
   return (gradients, params, state) => {
@@ -126,8 +126,8 @@ function numbersReader({ tensors, total }: TensorLayout): Read {
           features: features.subarray(first, first + size * celo2Inputs),
         });
       }
-      for (const { part, shape: own, now } of after)
-        next[`${part}/${name}`] = np.array(now, { shape: own });
+      for (const { part, shape: memoryShape, now } of after)
+        next[`${part}/${name}`] = np.array(now, { shape: memoryShape });
     }
     return { features: np.array(features, { shape: [n, total, celo2Inputs] }), state: next };
   };
@@ -139,7 +139,7 @@ const numbersOf = (array: np.Array) => array.dataSync() as Float32Array;
 const partOf = (numbers: Float32Array, at: number, n: number) =>
   numbers.subarray((at * numbers.length) / n, ((at + 1) * numbers.length) / n);
 
-/** Steps of one length in every tensor, against the directions [n, entries]. Pure; consumes. */
+/** Steps of one length in every tensor, against the directions [n, entries]. Pure. @consumes */
 function normalizedSteps(layout: TensorLayout, directions: np.Array): ArrayRecord {
   const named = layout.unflatten(directions);
   return Object.fromEntries(

@@ -57,8 +57,8 @@ function passes(
     const parts = layout.tensors.map(({ name, size }, t) => {
       const part = np.reshape(named[name], [n, size]);
       if (biases.length === 0) return part;
-      const own = biases[0].ref.slice([], [t, t + 1]); // [n, 1]
-      return np.add(part, own);
+      const biasOfTensor = biases[0].ref.slice([], [t, t + 1]); // [n, 1]
+      return np.add(part, biasOfTensor);
     });
     for (const bias of biases) bias.dispose();
     return concatenateAll(parts, 1);
@@ -94,9 +94,9 @@ export function equivariantOutput(
   });
   const biasesOf = (prepared: ArrayRecord) => (bias ? [prepared["out.bias"].ref] : []);
   const biasSize = coefficients === "terms" ? layout.tensors.length : maxRank + 1;
-  const broadcast = jit((own: np.Array) =>
+  const broadcast = jit((bias: np.Array) =>
     concatenateAll(
-      ranks.map((rank) => own.ref.slice([], [rank, rank + 1])),
+      ranks.map((rank) => bias.ref.slice([], [rank, rank + 1])),
       1,
     ),
   );
@@ -110,10 +110,10 @@ export function equivariantOutput(
       ...(bias && { "out.bias": hostZeros([biasSize]) }),
     }),
     prepare(theta) {
-      const { "out.bias": own, ...rest } = theta;
+      const { "out.bias": outBias, ...rest } = theta;
       const prepared = coefficientLayer.prepare(rest);
       if (!bias) return prepared;
-      return { ...prepared, "out.bias": coefficients === "terms" ? own : broadcast(own) };
+      return { ...prepared, "out.bias": coefficients === "terms" ? outBias : broadcast(outBias) };
     },
     apply(prepared, hidden) {
       const products = read(hidden).map((x, p) => matmul(x, prepared[`out.mix${p}`].ref));

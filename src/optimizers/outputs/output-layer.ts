@@ -9,9 +9,9 @@ import type { ThetaShapes } from "../update-program.ts";
 export interface OutputLayer {
   readonly thetaShapes: ThetaShapes;
   readonly initialTheta: (seed: number) => HostRecord;
-  /** Theta's arrays [n, ...] to what `apply` reads, under names that begin with `out`. Consumes. */
+  /** Theta's arrays [n, ...] to what `apply` reads, under names that begin with `out`. @consumes */
   readonly prepare: (theta: ArrayRecord) => ArrayRecord;
-  /** [n, entries, channels] to [n, entries]. Keeps what is prepared, consumes the features. */
+  /** [n, entries, channels] to [n, entries]. @keeps prepared @consumes hidden */
   readonly apply: (prepared: ArrayRecord, hidden: np.Array) => np.Array;
   readonly kernels: KernelOutput;
 }
@@ -24,7 +24,7 @@ export interface KernelOutput {
     readonly executable: ExecutablePlan;
     /** [n, entries, inputs] as the plan's tensors, [n, ...dims, fixed * inputs] each. Consumes. */
     readonly enter: (features: np.Array) => np.Array[];
-    /** The plan's tensors with one channel as [n, entries]. Keeps what is prepared, consumes the tensors. */
+    /** The plan's tensors with one channel as [n, entries]. @keeps prepared @consumes the tensors */
     readonly leave: (prepared: ArrayRecord, tensors: readonly np.Array[]) => np.Array;
   };
 }

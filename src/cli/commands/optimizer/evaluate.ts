@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Command } from "commander";
-import { readBytes, readJson } from "../../../node/files.ts";
+import { readBytes } from "../../../node/files.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
 import type { OptimizerEntry } from "../../../optimizers/evaluate/entries.ts";
 import type { EvaluationUnit } from "../../../optimizers/evaluate/evaluate.ts";
@@ -50,7 +50,7 @@ export function addOptimizerEvaluate(optimizer: Command, cli: Cli): void {
     .option("--seed <n>", "fixes everything", seedNumber, 0)
     .option("--data <folder>", "IDX files of images in place of the package's own")
     .option("--report <file.html>", "a report with curves")
-    .option(...partsOption("finished optimizer there, instead of beside the figures"));
+    .option(...partsOption("finished optimizer there, and skip what is finished there"));
   const written = addOutputOption(command, "figures as JSON, beside them what is finished", {
     value: "<file.json>",
     fallback: "runs/optimizers/figures.json",
@@ -147,28 +147,35 @@ export async function measureAll(
   cli: Cli,
 ): Promise<void> {
   const { evaluateOptimizers } = await import("../../../optimizers/evaluate/evaluate.ts");
+  const { keptUnit } = await import("./kept-unit.ts");
   const { openInnerTask } = await import("../../../node/open-inner-task.ts");
+  const { keptUnits } = await import("../../experiments/kept-units.ts");
   const { steps, points, seeds, seed, output } = flags;
   const every = Math.max(1, Math.floor(steps / points));
   const source = { task: flags.task, ...(flags.data !== undefined && { data: flags.data }) };
   const task = await openInnerTask(source);
-  /** Where a unit may be kept: in the folder of --parts first, where there is one. */
-  const unitPaths = (name: string): string[] => {
-    const at = entries.findIndex((entry) => entry.name === name);
-    const key = JSON.stringify([digests[at], source, steps, every, seeds, seed]);
-    const digest = createHash("sha256").update(key).digest("hex").slice(0, 16);
-    const file = `${name.replaceAll(/[^\w.-]/g, "-")}-${digest}.json`;
-    const beside = join(dirname(output), "units", file);
-    return flags.parts === undefined ? [beside] : [join(flags.parts, file), beside];
-  };
-  const known = (name: string) => knownUnit(unitPaths(name));
+  const kept = await keptUnits(
+    {
+      caller: "optimizer evaluate",
+      settings: { ...source, steps, every, seeds, seed },
+      fromJson: (value) => keptUnit.safeParse(value).data,
+      folder: join(dirname(output), "units"),
+      parts: flags.parts,
+    },
+    cli,
+  );
+  const unitOf = (name: string) => ({
+    name,
+    origin: digests[entries.findIndex((entry) => entry.name === name)],
+  });
+  const known = (name: string) => kept.read(unitOf(name));
   const units: EvaluationUnit[] = [];
   let bar: ReturnType<typeof cli.progress.task> | undefined;
   const options = { task, entries, seeds, steps: every * points, every, seed, known };
   for await (const event of evaluateOptimizers({ ...options, signal: cli.signal })) {
     if (event.type === "unit") {
       units.push(event.unit);
-      if (!event.wasKnown) await keepUnit(unitPaths(event.unit.optimizer), event.unit, cli);
+      if (!event.wasKnown) await kept.keep(unitOf(event.unit.optimizer), event.unit);
       continue;
     }
     bar ??= cli.progress.task("training networks", event.total, { unit: "points" });
@@ -176,32 +183,6 @@ export async function measureAll(
   }
   bar?.finish();
   await tell({ ...flags, steps: every * points }, every, units, cli);
-}
-
-/** The first of these files that is there and whole. */
-async function knownUnit(paths: readonly string[]): Promise<EvaluationUnit | undefined> {
-  const { unitFromJson } = await import("../../../optimizers/evaluate/rows.ts");
-  for (const path of paths) {
-    const unit = await readJson(path).then(
-      (value) => unitFromJson(value as EvaluationUnit),
-      () => undefined,
-    );
-    if (unit !== undefined) return unit;
-  }
-  return undefined;
-}
-
-/** Keeps a finished unit in the first place; in the last one when it is too large for a part. */
-async function keepUnit(paths: readonly string[], unit: EvaluationUnit, cli: Cli): Promise<void> {
-  const { maxPartBytes } = await import("../../../experiment/parts.ts");
-  const text = JSON.stringify(unit);
-  const fits = text.length <= maxPartBytes;
-  const path = fits ? paths[0] : paths[paths.length - 1];
-  if (!fits && paths.length > 1)
-    cli.output.note(
-      `${basename(path)} would have ${text.length} bytes, and parts have at most ${maxPartBytes}; it is kept beside the figures alone`,
-    );
-  await writeFileAtomic(path, text);
 }
 
 async function tell(

@@ -3,27 +3,27 @@
 import { UsageError } from "../../app/usage-error.ts";
 
 /** Part `part` of `of`, from 1. */
-export interface Part {
+export interface ShardShare {
   readonly part: number;
   readonly of: number;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-const whole = (text: string | undefined): number | undefined =>
+const wholeNumber = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 
 /** Where this job stands in its array, from 1, and how many there are where the scheduler says so. */
 function placeInArray(
   environment: Environment,
 ): { at: number; of: number | undefined } | undefined {
-  const completion = whole(environment["JOB_COMPLETION_INDEX"]);
+  const completion = wholeNumber(environment["JOB_COMPLETION_INDEX"]);
   if (completion !== undefined) return { at: completion + 1, of: undefined };
-  const task = whole(environment["SLURM_ARRAY_TASK_ID"]);
+  const task = wholeNumber(environment["SLURM_ARRAY_TASK_ID"]);
   if (task === undefined) return undefined;
-  const first = whole(environment["SLURM_ARRAY_TASK_MIN"]) ?? 1;
-  const last = whole(environment["SLURM_ARRAY_TASK_MAX"]);
-  const of = whole(environment["SLURM_ARRAY_TASK_COUNT"]);
+  const first = wholeNumber(environment["SLURM_ARRAY_TASK_MIN"]) ?? 1;
+  const last = wholeNumber(environment["SLURM_ARRAY_TASK_MAX"]);
+  const of = wholeNumber(environment["SLURM_ARRAY_TASK_COUNT"]);
   const gaps = last !== undefined && of !== undefined && of > 1 ? (last - first) / (of - 1) : 1;
   const at = (task - first) / gaps + 1;
   if (!Number.isSafeInteger(at))
@@ -37,7 +37,7 @@ function placeInArray(
  * The part that a text names: `2/3`; `/3`, the part of this job of an array; or nothing (true), this job and the size of its array.
  * @throws {UsageError} for other texts, and where the scheduler does not say what is left out
  */
-export function parsePart(text: string | true, environment: Environment): Part {
+export function parsePart(text: string | true, environment: Environment): ShardShare {
   const [, given, count] = (text === true ? [] : /^(\d+)?\/(\d+)$/.exec(text)) ?? [];
   if (text !== true && count === undefined)
     throw new UsageError(
