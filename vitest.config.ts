@@ -28,6 +28,7 @@ const system = [
   "test/plugins/**/*.test.ts",
   "test/zoo/version-0.1.test.ts",
   "test/cli/**/*.test.ts",
+  "test/report/browser.test.ts",
   "test/experiment/**/*.test.ts",
   "test/experiments/**/*.test.ts",
   "test/node/**/*.test.ts",

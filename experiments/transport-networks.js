@@ -93,11 +93,11 @@ const flat = (weights) => Object.values(weights).flatMap(({ data }) => [...data]
 
 /** Rows of features in units of their standard deviation over the networks. */
 function standardised(rows) {
-  const spreads = rows[0].map((_, j) => {
+  const stds = rows[0].map((_, j) => {
     const mean = rows.reduce((sum, row) => sum + row[j] / rows.length, 0);
     return Math.sqrt(rows.reduce((sum, row) => sum + (row[j] - mean) ** 2 / rows.length, 0)) || 1;
   });
-  return rows.map((row) => row.map((v, j) => v / spreads[j]));
+  return rows.map((row) => row.map((v, j) => v / stds[j]));
 }
 
 const methods = {

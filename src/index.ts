@@ -13,7 +13,14 @@ export {
   type AxisExpression,
 } from "./symmetry/expression.ts";
 export { defineSpec, type DefineSpecOptions, type SpecDefinition } from "./symmetry/spec.ts";
-export type { Axis, AxisGroup, AxisScale, SymmetrySpec, TensorSpec } from "./symmetry/types.ts";
+export type {
+  AxesAndTensors,
+  Axis,
+  AxisGroup,
+  AxisScale,
+  SymmetrySpec,
+  TensorSpec,
+} from "./symmetry/types.ts";
 export { checkSpec } from "./symmetry/check.ts";
 export { specDifference } from "./symmetry/same-spec.ts";
 export { specFormat, specFromJSON, specToJSON, type SpecJSON } from "./symmetry/json.ts";

@@ -115,9 +115,6 @@ async function firstPaint(browser, site, outDir) {
   console.log(`first load: ${(bytes / 1000).toFixed(1)} kB gzip in ${files.length} files`);
 }
 
-const outDir = await buildPage();
-const site = await servePage({ port: 4185 });
-const browser = await openBrowser();
 /** Two checkpoints of 100 MB with their graph: reordered, and unrelated. */
 async function pairs() {
   const sizes = [1024, 3072, 3072, 3072, 1024];
@@ -130,7 +127,11 @@ async function pairs() {
   return { reordered: [a, b, graph], unrelated: [a, other, graph] };
 }
 
+const outDir = await buildPage();
+const site = await servePage({ port: 4185 });
+let browser;
 try {
+  browser = await openBrowser();
   await firstPaint(browser, site, outDir);
   const time = (files, words) => repeated(browser, site.address, files, words);
   const model = join(folder, "dense.onnx");
@@ -142,7 +143,7 @@ try {
   console.log(`two of 100 MB, unrelated: ${await time(unrelated, "Different")}`);
   console.log(`2 GB, described: ${await time([sparse()], "Nothing|names")}`);
 } finally {
-  await browser.close();
+  await browser?.close();
   await site.close();
   rmSync(folder, { recursive: true, force: true });
 }

@@ -6,6 +6,7 @@ import type { SymmetrySpec } from "../symmetry/types.ts";
 import { normalizeScales, type NormalizedScales } from "../parts/scaling/normalize-scales.ts";
 import { withoutFactors } from "../parts/scaling/balance-factors.ts";
 import { matchWeights, type MatchOptions, type WeightMatch } from "./matching/match-weights.ts";
+import { perEntry } from "./similarity.ts";
 import { partAction } from "../symmetry/act.ts";
 import {
   partReader,
@@ -52,7 +53,7 @@ export async function alignWeights(
     ...left.normalized.unidentifiable,
     ...right.normalized.unidentifiable,
   ]);
-  const similarity = match.entries === 0 ? 0 : score / match.entries;
+  const similarity = perEntry(score, match.entries);
   return { element, similarity, start, sweeps, unidentifiable };
 }
 

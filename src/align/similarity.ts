@@ -3,6 +3,10 @@
 import { rootMeanSquare } from "../parts/features/messages.ts";
 import type { WeightReader } from "../parts/problem.ts";
 
+/** A sum over entries as one number an entry; 0 where there are none. */
+export const perEntry = (sum: number, entries: number): number =>
+  entries === 0 ? 0 : sum / entries;
+
 /** 1 for equal networks, 0 for unrelated ones; tensors count by their entries. Reads tensor by tensor. */
 export async function similarityOf(
   names: Iterable<string>,
@@ -21,5 +25,5 @@ export async function similarityOf(
     total += sum / unit;
     entries += left.length;
   }
-  return entries === 0 ? 0 : total / entries;
+  return perEntry(total, entries);
 }

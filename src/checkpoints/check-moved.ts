@@ -55,12 +55,12 @@ export async function checkMoved(
     const old = (await source.read(name)).data;
     const now = actOnTensor(spec, back, name, await written.read(name)).data;
     const unit = rootMeanSquare(old) || 1;
-    let most = 0;
-    for (let i = 0; i < old.length; i++) most = Math.max(most, Math.abs(old[i] - now[i]));
-    largestDeviation = Math.max(largestDeviation, most / unit);
-    if (!(most / unit <= (roundings[dtype] ?? 1)))
+    let largest = 0;
+    for (let i = 0; i < old.length; i++) largest = Math.max(largest, Math.abs(old[i] - now[i]));
+    largestDeviation = Math.max(largestDeviation, largest / unit);
+    if (!(largest / unit <= (roundings[dtype] ?? 1)))
       throw new OptionError(
-        `${out} was not written: tensor "${name}" moved back differs from the original by ${(most / unit).toPrecision(2)} of its root mean square, more than rounding to ${dtype} explains: the scales lie too far apart for ${dtype}; convert the checkpoint to ${dtype === "F16" || dtype === "BF16" ? "F32" : "F64"} and run again`,
+        `${out} was not written: tensor "${name}" moved back differs from the original by ${(largest / unit).toPrecision(2)} of its root mean square, more than rounding to ${dtype} explains: the scales lie too far apart for ${dtype}; convert the checkpoint to ${dtype === "F16" || dtype === "BF16" ? "F32" : "F64"} and run again`,
       );
   }
   return { copied, largestDeviation };

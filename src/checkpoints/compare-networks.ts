@@ -34,6 +34,7 @@ export interface ComparedNetworks {
   readonly sources: readonly [TensorSource, TensorSource];
 }
 
+/** How {@link compareNetworks} finds symmetries and compares. */
 export interface CompareNetworksOptions extends Pick<
   CompareOptions,
   "align" | "signal" | "onStep"
@@ -45,7 +46,8 @@ export interface CompareNetworksOptions extends Pick<
 /**
  * Compares two networks, whatever their files call their tensors, under the symmetries that are requested or that the files
  * tell.
- * @throws {SpecError} when a given spec fits neither file; as `compareCheckpoints`
+ * @throws {SpecError} when a given spec fits neither file; {OptionError} {UnsupportedError} as `findSpec` and `compareCheckpoints`;
+ * {FormatError} {EnvironmentError} when a file cannot be read; the signal's reason after an abort
  */
 export async function compareNetworks(
   a: Network,
@@ -126,12 +128,12 @@ type Tried = FoundSpec | { readonly reason: string; readonly error?: unknown };
 
 /** The spec of one file; a given one that does not fit it may fit the other. */
 async function specOrReason(
-  own: Network,
+  network: Network,
   requested: RequestedSpec,
   other: Network,
 ): Promise<Tried> {
   try {
-    return await findSpec(own, requested, [other.source]);
+    return await findSpec(network, requested, [other.source]);
   } catch (error) {
     if (!(error instanceof SpecError)) throw error;
     return { reason: withoutFunctionNames(error.message), error };

@@ -20,6 +20,7 @@ export interface DifferencePanel {
   readonly relativeAfter?: number;
 }
 
+/** How many pictures {@link differencePanels} makes. */
 export interface DifferencePanelsOptions {
   /** Tensors that have a picture, the most different ones. @default 20 */
   readonly top?: number;

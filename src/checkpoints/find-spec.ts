@@ -29,7 +29,8 @@ export interface RequestedSpec {
 /**
  * The spec for a checkpoint; the reason when nothing tells it. Where a graph names tensors otherwise, this or one of the
  * `others`, files of the same model, must hold the graph's numbers.
- * @throws {SpecError} when it does not fit the tensors
+ * @throws {SpecError} when it does not fit the tensors, or a graph does not belong to them; {OptionError} for options that do not go
+ * together; {UnsupportedError} for a family or a graph that is not known; {FormatError} {EnvironmentError} when a file cannot be read
  */
 export async function findSpec(
   network: Network,

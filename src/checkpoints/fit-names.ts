@@ -47,11 +47,11 @@ export async function placesByNumbers(
   const free = [...source.entries].filter(([name]) => !named.has(name));
   const found = new Map<string, TensorPlace>();
   for (const wanted of Object.keys(spec.tensors).filter((name) => !named.has(name))) {
-    const own = numbers(wanted);
+    const numbersOfTensor = numbers(wanted);
     const places: TensorPlace[] = [];
-    for (const [name, { shape }] of sameEverywhere(own) ? [] : free) {
-      if (sizeOf(shape) !== own.data.length) continue;
-      const orientation = orientationOf(own, await source.read(name));
+    for (const [name, { shape }] of sameEverywhere(numbersOfTensor) ? [] : free) {
+      if (sizeOf(shape) !== numbersOfTensor.data.length) continue;
+      const orientation = orientationOf(numbersOfTensor, await source.read(name));
       if (orientation === undefined) continue;
       const isTold = orientation !== "either" || isSymmetric(spec.tensors[wanted]);
       if (isTold) places.push({ name, transposed: orientation === "transposed" });

@@ -21,7 +21,7 @@ export interface FoundSpec {
 export interface FittedGraph {
   readonly path: string;
   /** The model file; constants that the first checkpoint holds too have its numbers. */
-  readonly whole: () => Uint8Array;
+  readonly modelBytes: () => Uint8Array;
   readonly inference: Inference;
   /** Where checkpoints hold the stored tensors of the graph. */
   readonly places: TensorPlaces;

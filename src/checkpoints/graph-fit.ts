@@ -35,7 +35,7 @@ export interface GraphFile {
  * @throws {SpecError} naming the tensors on both sides when they do not belong together
  */
 export async function fitGraph(
-  { path, onnx: { whole, graph }, ignores }: GraphFile,
+  { path, onnx: { modelBytes, graph }, ignores }: GraphFile,
   first: Network,
   others: readonly TensorSource[],
 ): Promise<FittedGraph> {
@@ -43,12 +43,15 @@ export async function fitGraph(
   const places = await findPlaces(inferred, [first.source, ...others]);
   const lacking = Object.keys(inferred.spec.tensors).filter((name) => !places.has(name));
   const lost = lacking.filter((name) => !ignores(name) && !isTable(inferred, name, places));
-  const draft = { path, whole, inference: inferred, places, tables: lacking, ignores };
+  const draft = { path, modelBytes, inference: inferred, places, tables: lacking, ignores };
   const extra = await leftOver(draft, first);
   if (lost.length + extra.length > 0) throw apartError(draft, first, extra, lost);
-  const own = await constantsOf(draft, first);
-  const isAsInferred = lacking.length === 0 && own.changed.length === 0;
-  const written = own.changed.length === 0 ? undefined : modelWriter(whole())(own.numbers);
+  const graphConstants = await constantsOf(draft, first);
+  const isAsInferred = lacking.length === 0 && graphConstants.changed.length === 0;
+  const written =
+    graphConstants.changed.length === 0
+      ? undefined
+      : modelWriter(modelBytes())(graphConstants.numbers);
   const inference = isAsInferred
     ? inferred
     : inferSpec(written === undefined ? graph : readOnnx(written), {
@@ -59,9 +62,9 @@ export async function fitGraph(
   if (unknown.length > 0) throw apartError(draft, first, [], unknown);
   return Object.freeze({
     ...draft,
-    ...(written !== undefined && { whole: () => written }),
+    ...(written !== undefined && { modelBytes: () => written }),
     inference,
-    places: new Map([...all, ...own.places]),
+    places: new Map([...all, ...graphConstants.places]),
     renamed: [...places].some(([name, place]) => name !== place.name),
     spec: specInPlaces(inference.spec, all),
   });
@@ -70,7 +73,7 @@ export async function fitGraph(
 /** A graph with its own numbers: everything in it belongs to it. */
 export function ownGraph({
   path,
-  onnx: { whole, graph: stored },
+  onnx: { modelBytes, graph: stored },
   ignores,
 }: GraphFile): FittedGraph {
   const inference = inferSpec(stored);
@@ -79,7 +82,7 @@ export function ownGraph({
   const places = new Map(floats.map(([name]) => [name, { name, transposed: false }]));
   return Object.freeze({
     path,
-    whole,
+    modelBytes,
     inference,
     places,
     renamed: false,
@@ -103,7 +106,7 @@ export async function checkBelongs(fitted: FittedGraph, other: Network): Promise
   if (lost.length + extra.length > 0) throw apartError(fitted, other, extra, lost);
   const { changed, numbers } = await constantsOf(fitted, other);
   if (changed.length === 0) return;
-  const { spec } = inferSpec(readOnnx(modelWriter(fitted.whole())(numbers)), {
+  const { spec } = inferSpec(readOnnx(modelWriter(fitted.modelBytes())(numbers)), {
     constants: new Set(fitted.tables),
   });
   const difference = specDifference(spec, fitted.inference.spec);
@@ -145,11 +148,13 @@ async function findPlaces(
 function isTable(inference: Inference, name: string, places: TensorPlaces): boolean {
   const { spec, graph } = inference;
   const read = numbersIn(inference);
-  const own = read(name);
-  if (sameEverywhere(own)) return true; // every order and every instance of it is the same
+  const tensor = read(name);
+  if (sameEverywhere(tensor)) return true; // every order and every instance of it is the same
   const isCopy = [...places.keys()].some((other) => {
     const { shape } = spec.tensors[other];
-    return sizeOf(shape) === own.data.length && orientationOf(own, read(other), true) !== undefined;
+    return (
+      sizeOf(shape) === tensor.data.length && orientationOf(tensor, read(other), true) !== undefined
+    );
   });
   if (isCopy) return false; // a tied weight, transposed or times a factor
   const moves = spec.tensors[name].axes.some((expression) =>

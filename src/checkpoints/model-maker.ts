@@ -8,10 +8,10 @@ import type { FittedGraph } from "./found-spec.ts";
 
 /** Puts the weights of a checkpoint into its graph; tensors that no checkpoint has keep the numbers of the graph. */
 export function modelMaker({
-  whole,
+  modelBytes,
   places,
-}: Pick<FittedGraph, "whole" | "places">): (read: WeightReader) => Promise<Uint8Array> {
-  const write = modelWriter(whole());
+}: Pick<FittedGraph, "modelBytes" | "places">): (read: WeightReader) => Promise<Uint8Array> {
+  const write = modelWriter(modelBytes());
   return async (read) => {
     const readPlace = async (wanted: string) => {
       const place = places.get(wanted);

@@ -16,7 +16,7 @@ import { makeTensorSource, type TensorSource } from "../formats/tensor-source.ts
 /** An ONNX model in memory. */
 export interface OnnxModel {
   /** The file, with the data of those beside it inside: these are read when it is asked for. @throws as `embedAtOnce` */
-  readonly whole: () => Uint8Array;
+  readonly modelBytes: () => Uint8Array;
   /** Its graph, as stored. */
   readonly graph: OnnxGraph;
   /** The graph in which equal tensors that an exporter stored once have names of their own again. */
@@ -40,9 +40,9 @@ export interface Network {
 export function onnxModel(bytes: Uint8Array, findBeside?: FindBeside): OnnxModel {
   const graph = readOnnx(bytes, findBeside === undefined ? {} : { findBeside });
   let embedded: Uint8Array | undefined;
-  const whole = () =>
+  const modelBytes = () =>
     (embedded ??= findBeside === undefined ? bytes : embedAtOnce(bytes, findBeside));
-  return Object.freeze({ whole, graph, separated: separateAliases(graph).graph });
+  return Object.freeze({ modelBytes, graph, separated: separateAliases(graph).graph });
 }
 
 /** The network of an ONNX model: the weights that its graph uses, under the names of its inferred spec, decoded when they are read. */
@@ -85,8 +85,8 @@ export async function openNetwork(bytes: Bytes, options: OpenOptions = {}): Prom
   if (source.format !== "onnx") return Object.freeze({ path: file.location, source });
   const model = await file.read(0, file.size).finally(() => source.close());
   const { openBeside } = options;
-  const whole = openBeside === undefined ? model : await embedData(model, openBeside);
-  return onnxNetwork(whole, file.location);
+  const complete = openBeside === undefined ? model : await embedData(model, openBeside);
+  return onnxNetwork(complete, file.location);
 }
 
 /** The ONNX model of a network. @throws {FormatError} when its file is of another kind */

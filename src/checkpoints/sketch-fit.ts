@@ -6,21 +6,19 @@ import { equalShapes } from "../core/shapes.ts";
 import type { Tensor } from "../core/tensors.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { formatAxisExpression } from "../symmetry/expression.ts";
-import type { SymmetrySpec } from "../symmetry/types.ts";
-
-type Parts = Pick<SymmetrySpec, "axes" | "tensors">;
+import type { AxesAndTensors } from "../symmetry/types.ts";
 
 const vocabulary = "vocabulary";
 
 /** Rows of the vocabulary; undefined when the spec has no fixed axis of that name. */
-export function vocabularyRows({ axes }: Parts): number | undefined {
+export function vocabularyRows({ axes }: AxesAndTensors): number | undefined {
   if (!Object.hasOwn(axes, vocabulary)) return undefined;
   const { group, size } = axes[vocabulary];
   return group === "fixed" ? size : undefined;
 }
 
 /** Names of the tensors whose first dimension is the vocabulary and whose others are not. */
-function vocabularyTensors(spec: Parts): string[] {
+function vocabularyTensors(spec: AxesAndTensors): string[] {
   if (vocabularyRows(spec) === undefined) return [];
   return Object.entries(spec.tensors).flatMap(([name, { axes }]) => {
     const [first, ...rest] = axes.map(formatAxisExpression);
@@ -30,7 +28,7 @@ function vocabularyTensors(spec: Parts): string[] {
 
 /** Vocabulary rows that a file itself has. */
 export function rowsIn(
-  spec: Parts,
+  spec: AxesAndTensors,
   { entries }: Pick<TensorSource, "entries">,
 ): number | undefined {
   const [name] = vocabularyTensors(spec);
@@ -38,7 +36,7 @@ export function rowsIn(
 }
 
 /** The spec of the network's first vocabulary rows. */
-export function withRows(spec: Parts, rows: number): Parts {
+export function withRows(spec: AxesAndTensors, rows: number): AxesAndTensors {
   const grown = new Set(vocabularyTensors(spec));
   return {
     axes: { ...spec.axes, [vocabulary]: { ...spec.axes[vocabulary], size: rows } },
@@ -53,7 +51,7 @@ export function withRows(spec: Parts, rows: number): Parts {
 
 /** A spec, and the entries of a file as far as they are read under it. */
 export interface Fitted {
-  readonly spec: Parts;
+  readonly spec: AxesAndTensors;
   readonly entries: TensorSource["entries"];
 }
 
@@ -61,18 +59,21 @@ export interface Fitted {
  * The spec, or that of the vocabulary rows which it and a file both have: when all vocabulary tensors of the file have one
  * other number of rows, and equal shapes otherwise. Any other misfit leaves spec and entries as they are.
  */
-export function fitVocabulary(spec: Parts, { entries }: Pick<TensorSource, "entries">): Fitted {
-  const own = vocabularyRows(spec);
+export function fitVocabulary(
+  spec: AxesAndTensors,
+  { entries }: Pick<TensorSource, "entries">,
+): Fitted {
+  const rowsOfSpec = vocabularyRows(spec);
   const names = vocabularyTensors(spec);
   const counts = new Set(names.map((name) => entries.get(name)?.shape[0]));
   const [rows] = counts;
-  if (own === undefined || counts.size !== 1 || rows === undefined || rows === own)
+  if (rowsOfSpec === undefined || counts.size !== 1 || rows === undefined || rows === rowsOfSpec)
     return { spec, entries };
   const isSameBehind = names.every((name) =>
     equalShapes(entries.get(name)?.shape.slice(1) ?? [], spec.tensors[name].shape.slice(1)),
   );
   if (!isSameBehind) return { spec, entries };
-  const common = withRows(spec, Math.min(rows, own));
+  const common = withRows(spec, Math.min(rows, rowsOfSpec));
   const cut = new Map(entries);
   for (const name of names) {
     const entry = entries.get(name);
@@ -97,9 +98,9 @@ const headName = /(^|\.)(lm_head|output|decoder)\.weight$/;
  * matrix of a tied model twice, others once. `copy` names it.
  */
 export async function withoutTiedCopy(
-  spec: Parts,
+  spec: AxesAndTensors,
   source: Pick<TensorSource, "read">,
-): Promise<{ readonly spec: Parts; readonly copy?: string; readonly of?: string }> {
+): Promise<{ readonly spec: AxesAndTensors; readonly copy?: string; readonly of?: string }> {
   const names = vocabularyTensors(spec).filter((name) => spec.tensors[name].shape.length === 2);
   const head = names.find((name) => headName.test(name));
   const table = names.find((name) => !headName.test(name));
@@ -117,10 +118,10 @@ export async function withoutTiedCopy(
 
 /** The same with the file: an output matrix that is a copy of the token embedding is in neither. */
 export async function withoutCopy(
-  spec: Parts,
+  spec: AxesAndTensors,
   source: TensorSource,
 ): Promise<{
-  readonly spec: Parts;
+  readonly spec: AxesAndTensors;
   readonly source: TensorSource;
   readonly copy?: string;
   readonly of?: string;

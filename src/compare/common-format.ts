@@ -30,15 +30,15 @@ export function coarsestFloat(sources: readonly TensorSource[]): SafeDtype | und
   const all = new Set(sources.flatMap(({ entries }) => [...entries.values()].map((e) => e.dtype)));
   const floats = [...all].filter((dtype) => significandBits[dtype] !== undefined);
   if (floats.length < 2) return undefined;
-  return floats.reduce((least, dtype) =>
-    (significandBits[dtype] ?? 24) < (significandBits[least] ?? 24) ? dtype : least,
+  return floats.reduce((narrowest, dtype) =>
+    (significandBits[dtype] ?? 24) < (significandBits[narrowest] ?? 24) ? dtype : narrowest,
   );
 }
 
 /** Readers of tensors that both files have in one shape. */
 export function commonReaders(a: TensorSource, b: TensorSource): CommonReaders {
   const formats = [...a.entries, ...b.entries].map(([, { dtype }]) => significandBits[dtype] ?? 24);
-  const fewest = formats.reduce((least, bits) => Math.min(least, bits), 24);
+  const fewest = formats.reduce((minBits, bits) => Math.min(minBits, bits), 24);
   return {
     a: readerOf(a, b),
     b: readerOf(b, a),
@@ -46,17 +46,17 @@ export function commonReaders(a: TensorSource, b: TensorSource): CommonReaders {
   };
 }
 
-function readerOf(own: TensorSource, other: TensorSource): WeightReader {
+function readerOf(source: TensorSource, other: TensorSource): WeightReader {
   return async (name) => {
-    const tensor = await own.read(name);
-    const coarser = coarserFormat(own.entries.get(name)?.dtype, other.entries.get(name)?.dtype);
+    const tensor = await source.read(name);
+    const coarser = coarserFormat(source.entries.get(name)?.dtype, other.entries.get(name)?.dtype);
     return coarser === undefined ? tensor : widen(narrow(tensor, coarser, name), name);
   };
 }
 
 /** The other file's format, when it is a coarser float format than the own one. */
-function coarserFormat(own?: SafeDtype, other?: SafeDtype): SafeDtype | undefined {
-  if (own === undefined || other === undefined) return undefined;
-  const [mine, theirs] = [significandBits[own], significandBits[other]];
+function coarserFormat(dtype?: SafeDtype, other?: SafeDtype): SafeDtype | undefined {
+  if (dtype === undefined || other === undefined) return undefined;
+  const [mine, theirs] = [significandBits[dtype], significandBits[other]];
   return mine !== undefined && theirs !== undefined && theirs < mine ? other : undefined;
 }

@@ -57,6 +57,7 @@ export interface Comparison {
   };
 }
 
+/** What {@link compareCheckpoints} counts as equal, and how far it looks. */
 export interface CompareOptions {
   /** The symmetries of both networks; without it only `identical`, `reordered` and `different` can be told. */
   readonly spec?: SymmetrySpec;
@@ -89,9 +90,11 @@ export async function compareCheckpoints(
     if (found === "rounded") rounded = true;
     else if (found !== undefined) tensors.push(found);
   }
-  const whole = structure.missing.length + structure.extra.length + structure.reshaped.length === 0;
+  const isSameStructure =
+    structure.missing.length + structure.extra.length + structure.reshaped.length === 0;
   const base = { structure, rounded, tensors, reordered: [] };
-  if (tensors.length === 0) return { ...base, verdict: whole ? "identical" : "different" };
+  if (tensors.length === 0)
+    return { ...base, verdict: isSameStructure ? "identical" : "different" };
   const finite = tensors.every(({ notFinite }) => notFinite[0] + notFinite[1] === 0);
   const fits =
     spec !== undefined && Object.keys(spec.tensors).every((name) => common.includes(name));
@@ -99,7 +102,7 @@ export async function compareCheckpoints(
     ({ tensor }) => spec !== undefined && Object.hasOwn(spec.tensors, tensor),
   );
   let unresolved = false;
-  if (whole && finite && fits && inSpec) {
+  if (isSameStructure && finite && fits && inSpec) {
     onStep("looking for a symmetry");
     const search = await searchSymmetry(spec, readers.a, readers.b, readers.rounding);
     ({ unresolved } = search);
@@ -116,7 +119,7 @@ export async function compareCheckpoints(
   signal?.throwIfAborted();
   onStep("looking for reordered rows");
   const reordered = await describeReorderings(readers, tensors, signal);
-  if (whole && reordered.length === tensors.length) {
+  if (isSameStructure && reordered.length === tensors.length) {
     const layouts = fits && inSpec ? await findLayouts(spec, readers, reordered) : undefined;
     return { ...base, verdict: "reordered", unresolved, reordered, ...(layouts && { layouts }) };
   }

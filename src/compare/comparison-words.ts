@@ -42,9 +42,9 @@ function headline({ verdict, structure, rounded, layouts, tensors }: Comparison)
     return structure.common.length === 0
       ? "different: no tensor is in both files by name and shape"
       : "different: the tensors in both files are equal, but not all tensors are in both";
-  const most = tensors.reduce((largest, { relative }) => Math.max(largest, relative), 0);
-  if (verdict === "different" && most < rounding)
-    return `different by rounding only: at most ${short(most)} of a tensor's norm`;
+  const maxRelative = tensors.reduce((largest, { relative }) => Math.max(largest, relative), 0);
+  if (verdict === "different" && maxRelative < rounding)
+    return `different by rounding only: at most ${short(maxRelative)} of a tensor's norm`;
   if (verdict !== "reordered") return headlines[verdict];
   return layouts === undefined
     ? `${headlines.reordered}; without a spec nobody can say whether the network is the same`
@@ -63,8 +63,10 @@ export function verdictSentence(
   if (strict) return `different: equal names, shapes and layouts would need ${text} (--strict)`;
   // What lies within a step of a quantised form cannot be told from it.
   const isWithin = conversions.some(({ kind, by }) => kind === "quantise" && by === "numbers");
-  const told = isWithin ? line.replace(/every number is equal/, "$& or within its step") : line;
-  return told.replace(/^\w+/, (verdict) => `${verdict} after ${text}`);
+  const verdictLine = isWithin
+    ? line.replace(/every number is equal/, "$& or within its step")
+    : line;
+  return verdictLine.replace(/^\w+/, (verdict) => `${verdict} after ${text}`);
 }
 
 /** What an element does, in one line: `10 of 11 units of f.0 in another order, f.2 scaled by 0.5 to 2`; "" for nothing. */

@@ -21,6 +21,7 @@ export interface FoundSymmetry {
   readonly unidentifiable: NormalizedScales["unidentifiable"];
 }
 
+/** What a search for a symmetry between two networks finds. */
 export interface SymmetrySearch {
   readonly found?: FoundSymmetry;
   /** Indices that look alike could not all be tried: there may be a symmetry that was not found. */
@@ -39,7 +40,7 @@ function reorderingOf(element: GroupElement): GroupElement {
       axis,
       {
         permutations,
-        ...(scales && { scales: scales.map((own) => own.map((s) => Math.sign(s))) }),
+        ...(scales && { scales: scales.map((ofInstance) => ofInstance.map((s) => Math.sign(s))) }),
       },
     ]),
   );

@@ -38,10 +38,10 @@ export function parseJson(source: string | Uint8Array, limits: JsonLimits): unkn
 }
 
 /**
- * Whether more than `most` brackets are open at once outside strings, in a text or its bytes; one walk without recursion,
+ * Whether more than `maxDepth` brackets are open at once outside strings, in a text or its bytes; one walk without recursion,
  * and nothing else of the text is checked.
  */
-export function isNestedDeeper(text: string | Uint8Array, most: number): boolean {
+export function isNestedDeeper(text: string | Uint8Array, maxDepth: number): boolean {
   const charAt =
     typeof text === "string" ? (i: number) => text.charCodeAt(i) : (i: number) => text[i];
   let open = 0;
@@ -53,7 +53,7 @@ export function isNestedDeeper(text: string | Uint8Array, most: number): boolean
       else if (char === quote) inString = false;
     } else if (char === quote) inString = true;
     else if (char === openBracket || char === openBrace) {
-      if (++open > most) return true;
+      if (++open > maxDepth) return true;
     } else if (char === closeBracket || char === closeBrace) open--;
   }
   return false;

@@ -10,6 +10,7 @@ const plane = side * side;
 const recordBytes = 1 + 3 * plane;
 const classes = 10;
 
+/** How images of CIFAR-10 are read. */
 export interface Cifar10Options {
   /** One channel of brightness, as the published CNN zoo on "CIFAR-10-GS" was trained on. @default false */
   readonly greyScale?: boolean;

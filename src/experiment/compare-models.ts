@@ -95,8 +95,8 @@ export function compareModels(
     );
   return names.flatMap((model, i) =>
     names.slice(i + 1).map((other): PairedComparison => {
-      const [own, others] = [tausOf(model), tausOf(other)];
-      const differences = [...own].map(([seed, tau]) => tau - (others.get(seed) ?? Number.NaN));
+      const [taus, others] = [tausOf(model), tausOf(other)];
+      const differences = [...taus].map(([seed, tau]) => tau - (others.get(seed) ?? Number.NaN));
       const { mean, std } = meanAndStd(differences);
       const [a, b] = [byModel.get(model) ?? [], byModel.get(other) ?? []];
       return {

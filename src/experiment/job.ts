@@ -60,11 +60,13 @@ export interface JobResult {
   readonly diverged?: string;
 }
 
+/** A training run that has ended, with what it predicts for the test networks. */
 export interface FinishedJob extends JobResult {
   /** Training and prediction time, interrupted parts included. */
   readonly seconds: number;
 }
 
+/** What a training run tells while it goes. */
 export type JobEvent =
   | { readonly type: "progress"; readonly step: number; readonly steps: number }
   | { readonly type: "checkpoint"; readonly bytes: Uint8Array }

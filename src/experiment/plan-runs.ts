@@ -43,11 +43,11 @@ export function planTrials(
   { models, seed, budget, tuning }: ExperimentSettings,
   dataOf: (entry: ExperimentEntry) => RunData,
 ): readonly (readonly Trial[])[] {
-  return models.map(({ name, model = name, options: own, training = budget, ...how }) =>
+  return models.map(({ name, model = name, options: givenOptions, training = budget, ...how }) =>
     tuningConfigurations(model, tuning?.configurations ?? 1).map((configuration, i) => {
-      const trial = configure({ name, model, options: own }, training, configuration);
+      const trial = configure({ name, model, options: givenOptions }, training, configuration);
       const epochs = tuning?.epochs ?? training.epochs;
-      const read = dataOf({ name, model, options: own, ...how });
+      const read = dataOf({ name, model, options: givenOptions, ...how });
       const run = newRun(`tune-${name}-${i}`, {
         ...read.learning,
         name,
@@ -84,7 +84,7 @@ export function planEntries(
     const { options, budget, read } = trials[i][Math.max(0, chosen)];
     const runs = Array.from({ length: seeds }, (_, number) =>
       newRun(`${name}-${number}`, {
-        ...read.whole,
+        ...read.final,
         name,
         model,
         options,

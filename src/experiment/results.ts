@@ -43,7 +43,7 @@ export function summarize(jobs: readonly FinishedJob[], test: TestTargets): Expe
     ...(Number.isFinite(stage.mean) && { stageTauMean: stage.mean, stageTauStd: stage.std }),
     tauMovedMean: tauMoved.mean,
     tauMovedStd: tauMoved.std,
-    maxPredictionChange: changes.reduce((most, change) => Math.max(most, change), 0),
+    maxPredictionChange: changes.reduce((largest, change) => Math.max(largest, change), 0),
     agreement: agreement.mean,
     ...(moves.length > 0 && { moves }),
     r2Mean: r2.mean,

@@ -9,7 +9,7 @@ import type { ZooStore } from "../core/store.ts";
 import type { HandOut, ListPart } from "../work/work-list.ts";
 import { checkReadable } from "./choose-models.ts";
 import { type JobPool, runInPlace } from "./job-pool.ts";
-import { openParts } from "./parts.ts";
+import { openParts } from "./run-parts.ts";
 import { checkMove, parseMove } from "./data/move-dataset.ts";
 import { oneNumberBaselines } from "./one-number.ts";
 import {
@@ -33,6 +33,7 @@ import {
 import { keepResult } from "./run-files.ts";
 import { findFinished, type ExperimentRun, trainRuns } from "./train-runs.ts";
 
+/** What {@link runExperiment} compares, on which networks, and where it keeps what is finished. */
 export interface ExperimentOptions {
   readonly dataset: WeightDataset;
   readonly settings: ExperimentSettings;
@@ -69,6 +70,7 @@ export interface ExperimentOutcome extends Required<
   readonly sizes: { readonly train: number; readonly validation: number; readonly test: number };
 }
 
+/** What an experiment tells while it goes; the last event has its outcome. */
 export type ExperimentEvent<Outcome = ExperimentOutcome> =
   /** A damaged file of a run; it is removed and the run trained anew. */
   | { readonly type: "warning"; readonly message: string }
@@ -176,10 +178,10 @@ async function* runLocked<Outcome>(
     yield { type: "tuned", rows: tuned };
   }
   const entries = planEntries(settings, trials, tuned);
-  const whole = entries.flatMap(({ runs }) => runs);
+  const allRuns = entries.flatMap(({ runs }) => runs);
   const outcomeOf = (some: readonly EntryRuns[]) => collect(settings, data, some, tuned);
   let reported = 0;
-  for await (const event of untilFinished(finishRuns(options, about, progress, "runs", whole))) {
+  for await (const event of untilFinished(finishRuns(options, about, progress, "runs", allRuns))) {
     if (event === "unfinished") return yield* unfinished();
     yield event;
     const finished = entries.filter(({ runs }) => runs.every((run) => run.finished !== undefined));

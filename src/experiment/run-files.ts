@@ -1,12 +1,13 @@
 // The files that training runs leave: results and checkpoints, each with a checksum, checked before they are believed.
 
 import { z } from "zod";
-import { blankChecksum, checksumHolds, sha256, withChecksum } from "../core/checksum.ts";
+import { checksumHolds, sha256 } from "../core/checksum.ts";
 import { equalBytes } from "../core/bytes.ts";
 import { EnvironmentError, FormatError, SpecError } from "../core/errors.ts";
 import { parseJson } from "../core/json-limits.ts";
 import type { ZooStore } from "../core/store.ts";
 import { readCheckpoint } from "../train/checkpoint.ts";
+import { sealedJson } from "../work/unit-parts.ts";
 import type { FinishedJob, JobRequest } from "./job.ts";
 
 /** JSON has no NaN; an undefined number is written as null. */
@@ -47,10 +48,6 @@ export interface Kept<T> {
   /** False for files that were written before there were checksums. */
   readonly checked: boolean;
 }
-
-/** An object as JSON that carries its own checksum. */
-export const toBytes = (value: object): Promise<Uint8Array> =>
-  withChecksum(new TextEncoder().encode(JSON.stringify({ checksum: blankChecksum, ...value })));
 
 function fromBytes(bytes: Uint8Array): unknown {
   try {
@@ -97,7 +94,7 @@ export const runFiles = (key: string) => ({
 
 /** The bytes of a result: the same whoever made it, without the time that it took. */
 const resultBytes = ({ seconds: _seconds, ...result }: FinishedJob): Promise<Uint8Array> =>
-  toBytes(result);
+  sealedJson(result);
 
 /** The checksum of a result, the same whoever made it. */
 export const resultChecksum = async (finished: FinishedJob): Promise<string> =>
@@ -116,7 +113,7 @@ export async function keepResult(
 ): Promise<void> {
   const names = runFiles(key);
   const bytes = await resultBytes(finished);
-  await store.write(names.seconds, await toBytes({ seconds: finished.seconds }));
+  await store.write(names.seconds, await sealedJson({ seconds: finished.seconds }));
   if (await store.create(names.result, bytes)) return;
   const there = await store.read(names.result);
   const known = there === undefined ? undefined : await readResult(there, request);

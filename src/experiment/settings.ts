@@ -1,11 +1,10 @@
 // What an experiment compares, under which budget; kept beside its results so that a resumed run is the same one.
 
 import { pluginDigests } from "../core/plugins.ts";
-import { FormatError, OptionError } from "../core/errors.ts";
 import { inputsOf, type ModelOptions } from "../models/registry.ts";
-import { parseJson } from "../core/json-limits.ts";
 import { inputKind } from "../train/normalization.ts";
 import type { ZooStore } from "../core/store.ts";
+import { checkKeptSettings, keepSettings as keepAs } from "../work/kept-settings.ts";
 import type { Budget } from "./budget.ts";
 
 /** A functional that takes part: its name in tables, and what it is in the registry. */
@@ -59,33 +58,20 @@ export interface ExperimentData {
 
 export const settingsName = "experiment-settings.json";
 
-/** More than the settings of any experiment need. */
-const maxSettingsBytes = 2 ** 24;
-
 /** What workers elsewhere make the list of runs from: settings, and the networks that functionals read. */
 export const workNames = Object.freeze({
   about: "experiment-work.json",
   data: "experiment-data.safetensors",
 });
-
-const notOfRuns: readonly string[] = [settingsName, ...Object.values(workNames)];
+const ofWork: readonly string[] = Object.values(workNames);
 
 /** Settings bind only what has been trained: results and checkpoints of runs. */
-const isOfRun = (name: string) => !notOfRuns.includes(name) && /\.(json|safetensors)$/.test(name);
-
-/** The settings that the runs in a store were trained with; undefined without any run. */
-async function bindingSettings(store: ZooStore): Promise<Record<string, unknown> | undefined> {
-  const names = await store.list();
-  const bytes = names.some(isOfRun) ? await store.read(settingsName) : undefined;
-  if (bytes === undefined) return undefined;
-  const fail = (problem: string) =>
-    new FormatError(
-      `experiment: ${settingsName} in ${store.location} is damaged (it ${problem}); choose another folder`,
-    );
-  const kept = parseJson(bytes, { bytes: maxSettingsBytes, fail });
-  if (typeof kept !== "object" || kept === null) throw fail("holds no settings");
-  return kept as Record<string, unknown>;
-}
+const settingsFile = {
+  caller: "experiment",
+  name: settingsName,
+  holds: "runs",
+  binds: (name: string) => !ofWork.includes(name) && /\.(json|safetensors)$/.test(name),
+};
 
 function withData(settings: ExperimentSettings, data: ExperimentData): Record<string, unknown> {
   const linear = settings.models.filter(
@@ -102,23 +88,14 @@ function withData(settings: ExperimentSettings, data: ExperimentData): Record<st
 
 /**
  * Checks, without changing anything, that the settings are those of the runs already in the store.
- * @throws {OptionError} naming the first difference.
+ * @throws {OptionError} naming the first difference; {FormatError} when the file of settings is damaged
  */
 export async function checkSettings(
   store: ZooStore,
   settings: ExperimentSettings,
   data: ExperimentData,
 ): Promise<void> {
-  const kept = await bindingSettings(store);
-  if (kept === undefined) return;
-  const wanted = withData(settings, data);
-  const differing = Object.keys({ ...kept, ...wanted }).find(
-    (key) => JSON.stringify(kept[key]) !== JSON.stringify(wanted[key]),
-  );
-  if (differing === undefined) return;
-  throw new OptionError(
-    `experiment: ${store.location} holds runs with ${differing} ${JSON.stringify(kept[differing])}, got ${JSON.stringify(wanted[differing])}; choose another folder or the same settings`,
-  );
+  await checkKeptSettings(store, settingsFile, withData(settings, data));
 }
 
 /** Keeps the settings beside the runs that are about to be trained with them. */
@@ -127,6 +104,5 @@ export async function keepSettings(
   settings: ExperimentSettings,
   data: ExperimentData,
 ): Promise<void> {
-  const text = JSON.stringify(withData(settings, data), null, 2);
-  await store.write(settingsName, new TextEncoder().encode(text));
+  await keepAs(store, settingsFile, withData(settings, data));
 }

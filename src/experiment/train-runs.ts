@@ -4,6 +4,7 @@
 import { EnvironmentError } from "../core/errors.ts";
 import type { ZooStore } from "../core/store.ts";
 import { runUnits } from "../work/run-units.ts";
+import { sealedJson } from "../work/unit-parts.ts";
 import {
   type HandOut,
   isInPart,
@@ -13,15 +14,8 @@ import {
 } from "../work/work-list.ts";
 import type { FinishedJob, JobRequest } from "./job.ts";
 import type { JobPool } from "./job-pool.ts";
-import {
-  finishedIn,
-  keepResult,
-  readableCheckpoint,
-  readSeconds,
-  runFiles,
-  toBytes,
-} from "./run-files.ts";
-import { keepPart, readPart } from "./parts.ts";
+import { finishedIn, keepResult, readableCheckpoint, readSeconds, runFiles } from "./run-files.ts";
+import { keepPart, readPart } from "./run-parts.ts";
 
 /** A run by the name of its files. */
 export interface ExperimentRun {
@@ -239,7 +233,7 @@ export async function trainRun(
   const save = (bytes: Uint8Array) => {
     saving = saving.then(async () => {
       await store.write(names.checkpoint, bytes);
-      await store.write(names.seconds, await toBytes({ seconds: seconds() }));
+      await store.write(names.seconds, await sealedJson({ seconds: seconds() }));
     });
     saving.catch(() => undefined); // thrown where it is awaited
   };

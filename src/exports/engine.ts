@@ -1,6 +1,7 @@
 // `weightspace/engine`: the array engine and the arrays that it owns.
 
-export { startEngine } from "../engine/start.ts";
+export { startEngine, type StartedEngine, type StartOptions } from "../engine/start.ts";
+export { checkWebGPU, type DeviceCheck, type EngineDevice } from "../engine/device.ts";
 export {
   arraysFromHost,
   arraysToHost,

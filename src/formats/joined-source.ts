@@ -22,8 +22,8 @@ export function joinSources(
     for (const source of parts.values()) await source.close();
   };
   const load = async (name: string): Promise<Uint8Array> => {
-    const [source, own] = places.get(name)!;
-    return (await source.readStored(own)).data;
+    const [source, storedName] = places.get(name)!;
+    return (await source.readStored(storedName)).data;
   };
   return makeTensorSource({ file: { location, close }, format: "parts", entries, load });
 }

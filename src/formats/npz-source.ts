@@ -33,8 +33,8 @@ export async function openNpz(bytes: Bytes): Promise<TensorSource> {
     );
   const load = async (name: string): Promise<Uint8Array> => {
     const header = headers.get(name)!;
-    const whole = await archive.read(`${name}${ending}`);
-    return rowMajor(whole.subarray(header.dataStart), header);
+    const member = await archive.read(`${name}${ending}`);
+    return rowMajor(member.subarray(header.dataStart), header);
   };
   return makeTensorSource({ file, format: "npz", entries: headers, load });
 }

@@ -21,6 +21,9 @@ export const readable =
 const begins = (start: Uint8Array, bytes: readonly number[]) =>
   bytes.every((byte, i) => start[i] === byte);
 
+const isZip = (start: Uint8Array): boolean =>
+  begins(start, [0x50, 0x4b, 3, 4]) || begins(start, [0x50, 0x4b, 5, 6]);
+
 /** A length below 2^32, then a brace; no other kind of file begins so. */
 const looksLikeSafetensors = (start: Uint8Array) => begins(start.subarray(4), [0, 0, 0, 0, 0x7b]);
 
@@ -47,6 +50,25 @@ export function refuseKey(key: string, location: string, kind: string): never {
   );
 }
 
+/** A format that its first bytes tell. */
+interface MarkedFormat {
+  readonly begins: (start: Uint8Array) => boolean;
+  readonly open: (file: ByteSource, key?: string) => Promise<TensorSource>;
+}
+
+/** Formats with a mark, in the order in which they are asked. A new one is a file of its own and a line here. */
+const formats: readonly MarkedFormat[] = [
+  { begins: looksLikeSafetensors, open: (file) => openSafetensors(file) },
+  { begins: isNpy, open: (file) => openNpy(file, nameOf(file.location)) },
+  { begins: isZip, open: openArchive },
+  { begins: isLegacyPytorch, open: openPytorch },
+  { begins: isGguf, open: async (file) => (await import("./gguf/gguf-source.ts")).openGguf(file) },
+  {
+    begins: isHdf5,
+    open: async (file) => (await import("./keras/keras-source.ts")).openHdf5(file),
+  },
+];
+
 async function openByStart(
   file: ByteSource,
   key: string | undefined,
@@ -57,19 +79,8 @@ async function openByStart(
     throw new FormatError(
       `openTensorSource: ${file.location} is empty, expected ${readable}; fetch or save it again`,
     );
-  if (looksLikeSafetensors(start)) return openSafetensors(file);
-  if (isNpy(start)) return openNpy(file, nameOf(file.location));
-  if (begins(start, [0x50, 0x4b, 3, 4]) || begins(start, [0x50, 0x4b, 5, 6]))
-    return openArchive(file, key);
-  if (isLegacyPytorch(start)) return openPytorch(file, key);
-  if (isGguf(start)) {
-    const { openGguf } = await import("./gguf/gguf-source.ts");
-    return openGguf(file);
-  }
-  if (isHdf5(start)) {
-    const { openHdf5 } = await import("./keras/keras-source.ts");
-    return openHdf5(file);
-  }
+  const format = formats.find(({ begins: matches }) => matches(start));
+  if (format !== undefined) return format.open(file, key);
   refuseForeign(start, `openTensorSource: ${file.location}`, readable);
   const ending = /\.([a-z]+)$/i.exec(file.location)?.[1].toLowerCase();
   if (ending === "safetensors") return openSafetensors(file);
@@ -88,7 +99,7 @@ async function openByStart(
 }
 
 /** A zip file is torch.save's when it has a pickle, else numpy.savez's. */
-async function openArchive(file: ByteSource, key: string | undefined): Promise<TensorSource> {
+async function openArchive(file: ByteSource, key?: string): Promise<TensorSource> {
   const members = await readDirectory(file);
   if (members.has("model.weights.h5")) {
     const { openKeras } = await import("./keras/keras-source.ts");

@@ -8,6 +8,7 @@ import { openAdded } from "./registry.ts";
 import { openSharded } from "./safetensors/sharded-source.ts";
 import type { TensorSource } from "./tensor-source.ts";
 
+/** What {@link openTensorSource} needs beside the bytes of a file. */
 export interface OpenOptions {
   /** How to open the shards that an index names, and the files in which an ONNX model keeps its numbers. */
   readonly openBeside?: OpenBeside;

@@ -130,8 +130,8 @@ export function sniff(start: Uint8Array): Sniffed | undefined {
     return mistake("empty inside, zeros where its start should be", "fetch or save it again");
   if (!isText(bytes)) return undefined;
   const text = new TextDecoder().decode(bytes).trimStart();
-  const [, told] = texts.find(([pattern]) => pattern.test(text)) ?? [];
-  return told ?? mistake("a text", "check the path, or fetch it again");
+  const [, advice] = texts.find(([pattern]) => pattern.test(text)) ?? [];
+  return advice ?? mistake("a text", "check the path, or fetch it again");
 }
 
 /** The same for a file that should be a text: weights and graphs are named too. */

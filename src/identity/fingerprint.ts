@@ -5,7 +5,7 @@
 import { deriveSeed, randomStream } from "../core/random.ts";
 import { frozenRecord } from "../core/records.ts";
 import { plainNames } from "../infer/names/stored-names.ts";
-import type { SymmetrySpec } from "../symmetry/types.ts";
+import type { AxesAndTensors, SymmetrySpec } from "../symmetry/types.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { withNormalizedScales } from "../align/align.ts";
 import { isContinuous } from "./canonical.ts";
@@ -44,7 +44,10 @@ export interface Fingerprint {
 export const roundingStep = 2e-4;
 
 /** @throws {OptionError} for NaN or infinities; {SpecError} {FormatError} as reading does */
-export async function fingerprint(spec: Parts, source: TensorSource): Promise<Fingerprint> {
+export async function fingerprint(
+  spec: AxesAndTensors,
+  source: TensorSource,
+): Promise<Fingerprint> {
   const named = withPlainNames(withFixed(spec, source));
   const { stripped } = named;
   const problem = problemOf(named.spec);
@@ -58,7 +61,7 @@ export async function fingerprint(spec: Parts, source: TensorSource): Promise<Fi
 }
 
 /** The spec under the names that tensors have without wrappers and in today's words, so that copies under others agree. */
-function withPlainNames({ axes, tensors }: Parts) {
+function withPlainNames({ axes, tensors }: AxesAndTensors) {
   const { plain, stripped } = plainNames(Object.keys(tensors));
   const stored = new Map([...plain].map(([name, to]) => [to, name]));
   const renamed = Object.entries(tensors).map(
@@ -71,10 +74,8 @@ function withPlainNames({ axes, tensors }: Parts) {
   };
 }
 
-type Parts = Pick<SymmetrySpec, "axes" | "tensors">;
-
 /** The spec with every tensor that it does not name, as fixed. */
-function withFixed(spec: Parts, source: TensorSource): Parts {
+function withFixed(spec: AxesAndTensors, source: TensorSource): AxesAndTensors {
   const others = [...source.entries].filter(
     ([name]) => !Object.hasOwn(spec.tensors, name) && !isCounter(name),
   );

@@ -55,9 +55,9 @@ export async function orderByColours(
     },
     (axis, index) => {
       for (const colours of rounds) {
-        const own = colours[axis];
-        if (!own.signed || isUnoriented(own, index)) continue;
-        return colourKey(own, 2 * index) > colourKey(own, 2 * index + 1) ? -1 : 1;
+        const axisColours = colours[axis];
+        if (!axisColours.signed || isUnoriented(axisColours, index)) continue;
+        return colourKey(axisColours, 2 * index) > colourKey(axisColours, 2 * index + 1) ? -1 : 1;
       }
       return 1;
     },

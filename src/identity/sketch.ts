@@ -41,6 +41,7 @@ export interface Sketch {
   readonly open: readonly string[];
 }
 
+/** How large a sketch is. */
 export interface SketchOptions {
   /** Numbers in all, shared by the axes, each getting 32 at least; tensors that nothing moves get 256 more. @default 2048 */
   readonly size?: number;
@@ -64,12 +65,12 @@ export async function sketchWeights(
 ): Promise<Sketch> {
   if (!Number.isSafeInteger(size) || size < 1)
     throw new OptionError(`sketchWeights: size must be a whole number from 1, got ${size}`);
-  const whole = inNameOrder(problemOf(spec));
+  const sorted = inNameOrder(problemOf(spec));
   const {
     read: readPart,
     normalized,
     problem,
-  } = await withNormalizedScales(whole, partReader(whole, read));
+  } = await withNormalizedScales(sorted, partReader(sorted, read));
   const rows = await anchoredRows(problem, readPart, signal);
   const places = axisPlaces(problem);
   const place = (axis: string) => places.get(axis) ?? axis;

@@ -21,6 +21,7 @@ import { handlerOf } from "./ops/registry.ts";
 import { type FoundScales, scalesOf } from "./passes/scales.ts";
 import { shapeOfValue } from "./walk/value.ts";
 
+/** Which symmetries {@link inferSpec} looks for. */
 export interface InferOptions {
   /** Sizes of free input dimensions by name; others are chosen. */
   readonly sizes?: Readonly<Record<string, number>>;

@@ -153,8 +153,8 @@ function addPositions(
       batch: 0,
       strides: splitFixed ? [...strides, outputChannels] : strides,
     };
-    const own = parts[tensor];
-    parts[tensor] = { ...own, addends: [...own.addends, { view, equal: [] }] };
+    const part = parts[tensor];
+    parts[tensor] = { ...part, addends: [...part.addends, { view, equal: [] }] };
     return { at, tables };
   });
 }
@@ -206,13 +206,13 @@ function equivariantGradients(
   const { arena, backward } = build;
   const { name, executable } = layer;
   const { products } = executable.plan;
-  const own = products.map((_, p) =>
+  const ofProducts = products.map((_, p) =>
     readOperand(arena, backward, `${name} gradients ${p}`, readings, adjoint.schedule.features[p]),
   );
   for (const [p, { slots }] of products.entries()) {
     const sizes = slots.map(({ size }) => size);
     const matrix = coefficients.gradients[p];
-    for (const g of own[p]) {
+    for (const g of ofProducts[p]) {
       for (const x of operands[p]) {
         backward.push({
           kind: "outer",
@@ -245,7 +245,7 @@ function equivariantGradients(
     operations: backward,
     name: `${name} gradients`,
     executable: { lowered: adjoint.lowered, plan, schedule: adjoint.schedule },
-    operand: (p) => own[p],
+    operand: (p) => ofProducts[p],
     matrix: (p) => coefficients.transposed[p],
     channels: layer.inputChannels,
     bias: null,
@@ -347,8 +347,8 @@ function pointwiseGradients(
     const x = inputs[tensor];
     const sizes = [...g.sizes, executable.lowered.tensors[tensor].fixedSize];
     const view = (value: Value, channels: number) => {
-      const own = wholeView(value);
-      return { ...own, strides: [...own.strides, channels] };
+      const view = wholeView(value);
+      return { ...view, strides: [...view.strides, channels] };
     };
     const rows = {
       kind: "outer",

@@ -25,7 +25,7 @@ export interface Nest {
 export function mergeLoops(
   loops: readonly Loop[],
   strides: readonly (readonly number[])[],
-  apart: ReadonlySet<number>,
+  unmerged: ReadonlySet<number>,
 ): Nest {
   const merged: Loop[] = [];
   const steps: number[][] = strides.map(() => []);
@@ -40,13 +40,13 @@ export function mergeLoops(
     const joins =
       last >= 0 &&
       !loop.batched &&
-      !apart.has(i) &&
-      !apart.has(before) &&
-      strides.every((own, v) => steps[v][last] === own[i] * loop.size);
+      !unmerged.has(i) &&
+      !unmerged.has(before) &&
+      strides.every((ofView, v) => steps[v][last] === ofView[i] * loop.size);
     if (joins)
       merged[last] = { size: merged[last].size * loop.size, batched: merged[last].batched };
     else merged.push(loop);
-    for (const [v, own] of strides.entries()) steps[v][merged.length - 1] = own[i];
+    for (const [v, ofView] of strides.entries()) steps[v][merged.length - 1] = ofView[i];
     loopOf.push(merged.length - 1);
     before = i;
   }
@@ -104,8 +104,8 @@ export function addressOf(
   if (perNetwork !== 0) address = plus(times(get(batch), perNetwork), begin);
   if (batched) address = op("i32.add", address, times(get(first), bytesOf(size)));
   if (perThread !== true || layout.threads === 1) return address;
-  const own = batched ? times(get(batch), bytesOf(size)) : i32(bytesOf(size));
-  return op("i32.add", address, op("i32.mul", get(thread), own));
+  const networkBytes = batched ? times(get(batch), bytesOf(size)) : i32(bytesOf(size));
+  return op("i32.add", address, op("i32.mul", get(thread), networkBytes));
 }
 
 /** Number of turns of a loop. */

@@ -43,7 +43,7 @@ export function writeOuter(frame: Frame, operation: OuterOperation, madd: Multip
   const tile = tileLoopOf(nest);
   const matrix = writer.local("i32", "matrix");
   writer.emit(set(matrix, addressOf(frame, operation.output.buffer, operation.output.offset)));
-  const [xStep, gStep] = nest.strides.map((own) => bytesOf(own[tile]));
+  const [xStep, gStep] = nest.strides.map((ofView) => bytesOf(ofView[tile]));
   writeNest(frame, nest, [x, g], ["x", "g"], tile, ([px, pg], rows) => {
     writeBlocks(frame, operation, { x: px, g: pg, xStep, gStep }, rows, matrix, madd);
   });
@@ -95,10 +95,10 @@ function writeTiles(
   const rowBytes = bytesOf(output.rowStride);
   const vectors = Math.min(Math.ceil(columns / 4), tileVectors);
   const height = Math.min(inner, tileRows);
-  const whole = Math.floor(inner / height);
+  const tiles = Math.floor(inner / height);
   const k = writer.local("i32", "k");
   const [xk, mk] = [writer.local("i32", "xk"), writer.local("i32", "mk")];
-  const write = (own: number) => {
+  const write = (tileHeight: number) => {
     for (const panel of panelsOf(columns, vectors)) {
       const column = writer.local("i32", "column");
       const body = () =>
@@ -107,7 +107,7 @@ function writeTiles(
           { ...operands, x: xk },
           rows,
           { place: mk, column, rowBytes },
-          own,
+          tileHeight,
           panel,
           madd,
         );
@@ -124,7 +124,7 @@ function writeTiles(
   writer.loop(
     k,
     i32(0),
-    i32(whole),
+    i32(tiles),
     1,
     () => {
       write(height);
@@ -132,7 +132,7 @@ function writeTiles(
     },
     { runsOnce: true },
   );
-  if (inner > whole * height) write(inner - whole * height);
+  if (inner > tiles * height) write(inner - tiles * height);
 }
 
 /** One tile: loaded, summed over the rows, stored. */
@@ -149,7 +149,7 @@ function writeTile(
   const tile = Array.from({ length: height }, (_, r) =>
     Array.from({ length: panel.vectors }, (_, v) => writer.local("v128", `tile${r}.${v}`)),
   );
-  const own = tile[0].map((_, v) => writer.local("v128", `own${v}`));
+  const gradientVectors = tile[0].map((_, v) => writer.local("v128", `own${v}`));
   const [factor, factors] = [writer.local("v128", "factor"), writer.local("v128", "factors")];
   const place = writer.local("i32", "place");
   const [px, pg, turn] = ["px", "pg", "turn"].map((name) => writer.local("i32", name));
@@ -162,14 +162,14 @@ function writeTile(
   emit(set(px, get(x)), set(pg, op("i32.add", get(g), get(matrix.column))), set(turn, i32(0)));
   const oneRow = (row: number) => {
     const [xAt, gAt] = [row * xStep, row * gStep];
-    for (const [v, local] of own.entries())
+    for (const [v, local] of gradientVectors.entries())
       emit(set(local, access("v128.load", gAt + v * vectorBytes, get(pg))));
     if (height === tileRows) emit(set(factors, access("v128.load", xAt, get(px))));
     for (const [r, vectors] of tile.entries()) {
       const loaded = () => access("v128.load32_splat", xAt + 4 * r, get(px));
       emit(set(factor, height === tileRows ? splatLane(r, get(factors)) : loaded()));
       for (const [v, local] of vectors.entries())
-        emit(set(local, madd(get(factor), get(own[v]), get(local))));
+        emit(set(local, madd(get(factor), get(gradientVectors[v]), get(local))));
     }
   };
   for (const count of [unroll, 1]) {

@@ -54,21 +54,21 @@ export function offerPageThreads(): Promise<void> {
 async function startWorkers(): Promise<void> {
   const threads = Math.min(maxThreads, navigator.hardwareConcurrency);
   const started = await Promise.all(Array.from({ length: threads - 1 }, startWorker));
-  const idle = started.filter((worker) => worker !== undefined);
-  if (idle.length < threads - 1) {
-    for (const worker of idle) worker.terminate();
+  const workers = started.filter((worker) => worker !== undefined);
+  if (workers.length < threads - 1) {
+    for (const worker of workers) worker.terminate();
     return;
   }
   const start = (task: ThreadTask) => {
-    const worker = idle.pop();
+    const worker = workers.pop();
     if (worker === undefined) throw new Error("kernels: no worker is free"); // `free` was asked before
     worker.postMessage(task);
     return () => {
       worker.terminate();
-      void startWorker().then((fresh) => fresh !== undefined && idle.push(fresh));
+      void startWorker().then((fresh) => fresh !== undefined && workers.push(fresh));
     };
   };
   // The main thread of a page must not sleep.
   const sleeps = typeof document === "undefined";
-  useKernelThreads({ start, threads, sleeps, free: () => idle.length >= threads - 1 });
+  useKernelThreads({ start, threads, sleeps, free: () => workers.length >= threads - 1 });
 }

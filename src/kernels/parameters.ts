@@ -222,18 +222,18 @@ export function planBias(build: Build, layer: KernelLayer): BiasRow | null {
     return { buffer, gradient: gradientTarget(build, `${name}_bias`, size, gradient) };
   }
   const count = lowered.tensors.flatMap(({ id }) => membersOf(lowered, id)).length;
-  const own = parameter(build, path, [count * outputChannels]);
+  const table = parameter(build, path, [count * outputChannels]);
   const buffer = build.arena.buffer(`${name} bias row`, size);
   const final = build.gradients ? build.arena.buffer(`gradient of ${name} bias row`, size) : -1;
   let column = 0;
   for (const { tensor, blocks } of plan.products[scalar].targets) {
-    const whole = blocks.every(({ dims }) => dims.length === 1);
+    const isScalar = blocks.every(({ dims }) => dims.length === 1);
     for (const { id, fixedSize } of membersOf(lowered, tensor)) {
-      if (whole)
+      if (isScalar)
         spreadRow(
           build,
           `${name}_bias_${id}`,
-          own,
+          table,
           id * outputChannels,
           { buffer, final },
           column,
@@ -251,7 +251,7 @@ export function planBias(build: Build, layer: KernelLayer): BiasRow | null {
 function spreadRow(
   build: Build,
   name: string,
-  own: ParameterPlan,
+  plan: ParameterPlan,
   from: number,
   to: { readonly buffer: number; readonly final: number },
   column: number,
@@ -262,7 +262,7 @@ function spreadRow(
     ...unbatched(`spread_${name}`),
     kept: [times],
     columns: width,
-    input: row(own.buffer, from, [0]),
+    input: row(plan.buffer, from, [0]),
     output: row(to.buffer, column, [width]),
   });
   if (!build.gradients) return;
@@ -272,7 +272,7 @@ function spreadRow(
     reduced: [times],
     columns: width,
     input: row(to.final, column, [width]),
-    output: row(own.gradient, from, []),
+    output: row(plan.gradient, from, []),
   };
   build.collect.push(gather);
 }
@@ -286,7 +286,7 @@ export function planPositions(
   const entries = tables.reduce((sum, { fixedSize }) => sum + fixedSize, 0);
   const buffer = build.arena.buffer(`positions of ${tensor}.${dim}`, size * entries * channels);
   let column = 0;
-  const own = tables.map(({ path, fixedSize }) => {
+  const placed = tables.map(({ path, fixedSize }) => {
     const plan = { ...parameter(build, path, [size, channels]), column, fixedSize };
     build.prepare.push({
       ...unbatched(`spread_positions_${tensor}_${dim}_${column}`),
@@ -298,5 +298,5 @@ export function planPositions(
     column += fixedSize * channels;
     return plan;
   });
-  return { buffer, tables: own };
+  return { buffer, tables: placed };
 }

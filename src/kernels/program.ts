@@ -296,9 +296,9 @@ function poolGradients(
       output: viewOf(shared, [], column),
       scale: aggregation === "mean" ? shares[column] : 1,
     });
-    const own = parts[feature.tensor];
+    const part = parts[feature.tensor];
     const addend = placement(feature, shared, dims.length, column);
-    parts[feature.tensor] = { ...own, addends: [...own.addends, addend] };
+    parts[feature.tensor] = { ...part, addends: [...part.addends, addend] };
     column += columns;
   }
   return parts;

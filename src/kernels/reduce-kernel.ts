@@ -35,13 +35,15 @@ function simplified({ batch, kept, reduced, columns, input, output }: ReduceOper
   const loop = (size: number): Loop => ({ size, batched: false });
   const network: Loop = { size: 1, batched: true };
   const keptLoops = [...(batch === "kept" ? [network] : []), ...kept.map(loop)];
-  const own = (at: "kept" | "reduced", stride: number) => (batch === at ? [stride] : []);
+  const batchStride = (at: "kept" | "reduced", stride: number) => (batch === at ? [stride] : []);
   const keptSteps = [
-    [...own("kept", input.batch), ...input.strides.slice(0, kept.length)],
-    [...own("kept", output.batch), ...output.strides.slice(0, kept.length)],
+    [...batchStride("kept", input.batch), ...input.strides.slice(0, kept.length)],
+    [...batchStride("kept", output.batch), ...output.strides.slice(0, kept.length)],
   ];
   const reducedLoops = [...(batch === "reduced" ? [network] : []), ...reduced.map(loop)];
-  const reducedSteps = [[...own("reduced", input.batch), ...input.strides.slice(kept.length)]];
+  const reducedSteps = [
+    [...batchStride("reduced", input.batch), ...input.strides.slice(kept.length)],
+  ];
   const outer = mergeLoops(keptLoops, keptSteps, new Set());
   const inner = mergeLoops(reducedLoops, reducedSteps, new Set());
   const last = outer.loops.length - 1;

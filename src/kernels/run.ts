@@ -1,4 +1,4 @@
-// A program at work: its module, the memory it runs on, and the door through which numbers go in and out.
+// A program at work: its module, the memory it runs on, and how numbers go in and out.
 
 import { EnvironmentError, OptionError } from "../core/errors.ts";
 import type { Value } from "./arena.ts";
@@ -44,8 +44,8 @@ export function runProgram(program: KernelProgram, options: RunOptions = {}): Ru
   );
   const module = new WebAssembly.Module(writeProgram(program, options).bytes());
   const { exports } = new WebAssembly.Instance(module, { host: { memory } });
-  const own = (pass: string, batch: number) => (exports[pass] as PassFunction)(batch, 0);
-  const crew = crewOf(program, options, { module, memory }, own);
+  const runHere = (pass: string, batch: number) => (exports[pass] as PassFunction)(batch, 0);
+  const crew = crewOf(program, options, { module, memory }, runHere);
   let batch = 0;
   const resize = (wanted: number) => {
     if (wanted === batch) return;
@@ -72,7 +72,7 @@ export function runProgram(program: KernelProgram, options: RunOptions = {}): Ru
     numbers: (buffer) => new Float32Array(memory.buffer, at(buffer), layout.buffers[buffer].size),
     values: ({ buffer, offset, batch: step }) =>
       new Float32Array(memory.buffer, at(buffer) + 4 * offset, step * batch),
-    run: (pass) => (crew === undefined ? own(pass, batch) : crew.run(pass, batch)),
+    run: (pass) => (crew === undefined ? runHere(pass, batch) : crew.run(pass, batch)),
     end: () => crew?.end(),
   };
 }
@@ -82,7 +82,7 @@ function crewOf(
   { layout, passes }: KernelProgram,
   { start, sleeps = true }: RunOptions,
   shared: { readonly module: WebAssembly.Module; readonly memory: WebAssembly.Memory },
-  own: (pass: string, batch: number) => void,
+  runHere: (pass: string, batch: number) => void,
 ): Crew | undefined {
   const { threads } = layout;
   if (threads === 1) return undefined;
@@ -92,5 +92,5 @@ function crewOf(
     );
   }
   const task = { ...shared, passes: passes.map(({ name }) => name) };
-  return startCrew(start, task, { threads, sleeps }, own);
+  return startCrew(start, task, { threads, sleeps }, runHere);
 }

@@ -26,12 +26,12 @@ export function writeCombine(frame: Frame, { from, to, scale }: CombineOperation
   const [source, target, bytes, next] = ["source", "target", "bytes", "next"].map((name) =>
     writer.local("i32", name),
   );
-  const own: Frame = { ...frame, thread: writer.local("i32", "thread0") };
+  const alone: Frame = { ...frame, thread: writer.local("i32", "thread0") };
   const bytesFor = (networks: Local) =>
     batched ? times(get(networks), bytesOf(size)) : i32(bytesOf(size));
   emit(
-    set(source, addressOf(own, from, 0)),
-    set(target, addressOf(own, to, 0)),
+    set(source, addressOf(alone, from, 0)),
+    set(target, addressOf(alone, to, 0)),
     set(bytes, bytesFor(count)),
   );
   if (parts > 1) emit(set(next, bytesFor(batch)));
@@ -56,8 +56,12 @@ export function writeCombine(frame: Frame, { from, to, scale }: CombineOperation
     combine(at, 4);
   });
   once(frame, () => {
-    const whole = op("i32.mul", op("i32.div_u", get(bytes), i32(vectorBytes)), i32(vectorBytes));
-    writer.loop(at, whole, get(bytes), 4, () => combine(at, 1));
+    const vectorPart = op(
+      "i32.mul",
+      op("i32.div_u", get(bytes), i32(vectorBytes)),
+      i32(vectorBytes),
+    );
+    writer.loop(at, vectorPart, get(bytes), 4, () => combine(at, 1));
   });
 }
 

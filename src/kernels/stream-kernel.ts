@@ -35,9 +35,9 @@ const maxPanelVectors = tileRegisters;
 export function tileShape(rows: number | null, columns: number): { rows: number; vectors: number } {
   const all = Math.ceil(columns / 4);
   const vectors = Math.min(all, maxVectors);
-  const most = Math.floor(tileRegisters / vectors);
-  const tiles = rows === null ? 1 : Math.ceil(rows / most);
-  const height = rows === null ? most : Math.ceil(rows / tiles);
+  const maxRows = Math.floor(tileRegisters / vectors);
+  const tiles = rows === null ? 1 : Math.ceil(rows / maxRows);
+  const height = rows === null ? maxRows : Math.ceil(rows / tiles);
   return { rows: height, vectors: Math.min(all, Math.floor(tileRegisters / height)) };
 }
 
@@ -73,11 +73,13 @@ function nestOf(operation: StreamOperation, views: readonly View[]): Nest {
     { size: 1, batched: true },
     ...operation.sizes.map((size) => ({ size, batched: false })),
   ];
-  const apart = new Set(operation.addends.flatMap(({ equal }) => equal.flat().map((i) => i + 1)));
+  const unmerged = new Set(
+    operation.addends.flatMap(({ equal }) => equal.flat().map((i) => i + 1)),
+  );
   return mergeLoops(
     loops,
     views.map(({ batch, strides }) => [batch, ...strides]),
-    apart,
+    unmerged,
   );
 }
 
@@ -98,7 +100,7 @@ export function writeStream(frame: Frame, operation: StreamOperation, madd: Mult
       operation,
       tiled,
       pointers,
-      nest.strides.map((own) => bytesOf(own[tile])),
+      nest.strides.map((ofView) => bytesOf(ofView[tile])),
       rows,
       madd,
     );
@@ -222,16 +224,16 @@ function packMatrices(
   let offset = 0;
   const products = operation.products.map(({ inner, matrix: { rowStride } }, i) => {
     const { matrix } = views.products[i];
-    const own = writer.local("i32", `packed${i}`);
+    const packed = writer.local("i32", `packed${i}`);
     const begin =
       typeof column === "number"
         ? plus(get(matrix), column)
         : op("i32.add", get(matrix), get(column));
     emit(
-      set(own, addressOf(frame, operation.panel ?? 0, offset)),
-      set(to, get(own)),
+      set(packed, addressOf(frame, operation.panel ?? 0, offset)),
+      set(to, get(packed)),
       set(from, begin),
-      set(end, plus(get(own), inner * width)),
+      set(end, plus(get(packed), inner * width)),
     );
     writer.repeat(
       () => {
@@ -244,7 +246,7 @@ function packMatrices(
       () => op("i32.lt_u", get(to), get(end)),
     );
     offset += (inner * width) / 4;
-    return { ...views.products[i], matrix: own, packed: width };
+    return { ...views.products[i], matrix: packed, packed: width };
   });
   return { ...views, products };
 }
@@ -278,10 +280,10 @@ function walkRows(
     }
     return;
   }
-  const whole = Math.floor(count / height);
-  const rest = count - whole * height;
-  const more = () => op("i32.lt_u", get(row), i32(whole * height));
-  if (whole > 1) writer.repeat(() => write(height), more);
+  const tiles = Math.floor(count / height);
+  const rest = count - tiles * height;
+  const more = () => op("i32.lt_u", get(row), i32(tiles * height));
+  if (tiles > 1) writer.repeat(() => write(height), more);
   else if (rest > 0) write(height);
   else body(height);
   if (rest > 0) body(rest);

@@ -160,16 +160,16 @@ function writeProduct(
 ): void {
   const { emit } = writer;
   const [x, m] = [writer.local("i32", "x"), writer.local("i32", "m")];
-  const own = tile[0].map((_, v) => writer.local("v128", `own${v}`));
+  const matrixVectors = tile[0].map((_, v) => writer.local("v128", `own${v}`));
   const factor = writer.local("v128", "factor");
   const factors = tile.map((_, r) => writer.local("v128", `factors${r}`));
   const multiply = (k: number, factorOf: (row: number) => Instruction) => {
-    for (const [v, local] of own.entries())
+    for (const [v, local] of matrixVectors.entries())
       emit(set(local, access("v128.load", k * matrixStep + v * vectorBytes, get(m))));
     for (const [r, vectors] of tile.entries()) {
       emit(set(factor, factorOf(r)));
       for (const [v, local] of vectors.entries())
-        emit(set(local, madd(get(factor), get(own[v]), get(local))));
+        emit(set(local, madd(get(factor), get(matrixVectors[v]), get(local))));
     }
   };
   /** Four factors a row with one load: loads, not multiplications, are what a tile waits for. */

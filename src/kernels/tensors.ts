@@ -83,7 +83,7 @@ function tensorOperation(
 ): Operation {
   const { fixedSize } = lowered.tensors[id];
   const extra = splitFixed ? [channels] : [];
-  const own = (of: Value): View => {
+  const viewOf = (of: Value): View => {
     const view = wholeView(of);
     return { ...view, strides: [...view.strides, ...extra] };
   };
@@ -96,10 +96,10 @@ function tensorOperation(
     addends: parts[id].addends,
     activation,
     ...(derivative && {
-      derivative: { activation: derivative.activation, of: own(derivative.of[id]) },
+      derivative: { activation: derivative.activation, of: viewOf(derivative.of[id]) },
     }),
-    ...(before && { before: own(before) }),
-    output: own(value),
+    ...(before && { before: viewOf(before) }),
+    output: viewOf(value),
     sums: sums.map((sum) => sumView(sum, sizes.length, extra)),
   };
 }

@@ -55,7 +55,7 @@ export function startCrew(
   start: StartThread,
   task: Omit<ThreadTask, "thread">,
   { threads, sleeps }: { readonly threads: number; readonly sleeps: boolean },
-  own: (pass: string, batch: number) => void,
+  runHere: (pass: string, batch: number) => void,
 ): Crew {
   const words = new Int32Array(task.memory.buffer, 0, 16);
   const ends = Array.from({ length: threads - 1 }, (_, i) => start({ ...task, thread: i + 1 }));
@@ -76,7 +76,7 @@ export function startCrew(
       Atomics.store(words, places.batch, batch);
       Atomics.add(words, places.job, 1);
       Atomics.notify(words, places.job);
-      own(pass, batch);
+      runHere(pass, batch);
     },
     end,
   };

@@ -11,11 +11,11 @@ export function checkChannels(caller: string, channels: readonly number[]): void
 }
 
 /** @throws {OptionError} unless the value is a number within the bounds; whole when they are finite. */
-export function checkRange(name: string, value: unknown, least: number, most: number): void {
-  const whole = !Number.isFinite(most) || Number.isSafeInteger(value);
-  if (typeof value === "number" && whole && value >= least && value <= most) return;
+export function checkRange(name: string, value: unknown, min: number, max: number): void {
+  const isWhole = !Number.isFinite(max) || Number.isSafeInteger(value);
+  if (typeof value === "number" && isWhole && value >= min && value <= max) return;
   throw new OptionError(
-    `${name} expected a number from ${least} to ${most}, got ${JSON.stringify(value)}`,
+    `${name} expected a number from ${min} to ${max}, got ${JSON.stringify(value)}`,
   );
 }
 

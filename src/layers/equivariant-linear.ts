@@ -21,6 +21,7 @@ import type { Stage } from "./stage.ts";
  */
 export type BiasKind = "full" | "tensor" | "none";
 
+/** The shape of an equivariant linear layer. */
 export interface EquivariantLinearOptions {
   readonly inputChannels: number;
   readonly outputChannels: number;
@@ -135,11 +136,11 @@ function planBias(
       if (blocks.some(({ dims }) => dims.length > 1)) {
         return np.zeros([lowered.tensors[tensor].fixedSize * channels]);
       }
-      const own = membersOf(lowered, tensor).map(({ id, fixedSize }) => {
+      const tables = membersOf(lowered, tensor).map(({ id, fixedSize }) => {
         const numbers = sliceAlong(bias.ref, 0, (places.get(id) ?? 0) * channels, channels);
         return fixedSize === 1 ? numbers : np.tile(numbers, fixedSize);
       });
-      return concatenateAll(own, 0);
+      return concatenateAll(tables, 0);
     });
     bias.dispose();
     return concatenateAll(pieces, 0);

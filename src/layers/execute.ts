@@ -11,6 +11,7 @@ import { reorderMiddle, sliceAlong } from "./pack.ts";
 /** How dimensions that a term drops are aggregated. The published code takes means, the paper writes sums. */
 export type Aggregation = "mean" | "sum";
 
+/** Channels that a plan gives, and how it joins what enters an output. */
 export interface ExecuteOptions {
   readonly outputChannels: number;
   /** @default "mean" */
@@ -138,15 +139,19 @@ export function placeProducts(
   );
   const outputs = lowered.tensors.filter(isWritten).map(({ id: tensor, dims, fixedSize }) => {
     const targets = schedule.targets[tensor];
-    const whole = [batch, ...dims.map(({ axis }) => lowered.axes[axis].size), fixedSize * channels];
-    if (targets.length === 0) return np.zeros(whole); // scale parts leave some tensors nothing
+    const outputShape = [
+      batch,
+      ...dims.map(({ axis }) => lowered.axes[axis].size),
+      fixedSize * channels,
+    ];
+    if (targets.length === 0) return np.zeros(outputShape); // scale parts leave some tensors nothing
     const smallFirst = targets.toSorted(
       (x, y) => plan.products[x.product].slots.length - plan.products[y.product].slots.length,
     );
     const sum = smallFirst
       .map((target) => placeTarget(executable, target, mixed[target.product].ref, channels))
       .reduce((total, placed) => np.add(total, placed));
-    return np.broadcastTo(sum, whole);
+    return np.broadcastTo(sum, outputShape);
   });
   for (const product of mixed) product.dispose();
   return outputs;
@@ -155,7 +160,7 @@ export function placeProducts(
 /**
  * Outputs [batch, ...dims, fixed * outputChannels] of every tensor that is written, from inputs for every tensor that is
  * read (see {@link reduceInputs} and {@link placeProducts}). `matrices[p]` is [input columns, output columns] of
- * product p (`schedule.widths` times channels); `bias` is [output columns of the scalar product] or null. All consumed.
+ * product p (`schedule.widths` times channels); `bias` is [output columns of the scalar product] or null. @consumes
  */
 export function executePlan(
   executable: ExecutablePlan,

@@ -17,6 +17,7 @@ export const initKinds = ["balanced", "fan-in"] as const;
  */
 export type InitKind = (typeof initKinds)[number];
 
+/** Shape and standard deviation of initial coefficients. */
 export interface InitOptions {
   readonly inputChannels: number;
   readonly outputChannels: number;

@@ -14,6 +14,19 @@ import type { CompiledStage, Stage } from "./stage.ts";
 export const holdNumbers = (arrays: readonly unknown[]): boolean =>
   arrays.every((array) => array instanceof np.Array);
 
+/** Whether these are numbers in WebAssembly's memory, which plain loops and kernels read at once. */
+export const holdReadableNumbers = (arrays: readonly unknown[]): boolean =>
+  holdNumbers(arrays) && (arrays as np.Array[]).every(({ device }) => device !== "webgpu");
+
+/** @throws {EnvironmentError} for arrays on a device that kernels do not run on */
+export function checkReadable(arrays: readonly np.Array[], backend: "kernels" | "reference"): void {
+  const other = arrays.find(({ device }) => device === "webgpu");
+  if (other === undefined) return;
+  throw new EnvironmentError(
+    `models: backend "${backend}" runs on WebAssembly, and these weights are on "${other.device}"; give the model backend: "engine", or start the engine with device "wasm"`,
+  );
+}
+
 /** Numbers of an array. @consumes */
 const numbersOf = (array: np.Array) => array.dataSync() as Float32Array;
 
@@ -109,24 +122,25 @@ export function kernelStage(scope: string, stack: () => KernelStack): Stage {
       return {
         forward: (params, inputs, key) => {
           key?.dispose();
+          checkReadable(inputs, "kernels");
           const [batch] = inputs[0].shape;
-          const own = start(batch);
-          runForward(own, held, params, inputs);
-          return own.program.outputs.map((value) =>
-            arrayOf(own.values(value), shapeOf(value, batch)),
+          const running = start(batch);
+          runForward(running, held, params, inputs);
+          return running.program.outputs.map((value) =>
+            arrayOf(running.values(value), shapeOf(value, batch)),
           );
         },
         backward: (params, inputs, cotangents, wanted, key) => {
           key?.dispose();
           const [batch] = inputs[0].shape;
-          const own = start(batch);
-          const current = own.program.parameters.every(
+          const running = start(batch);
+          const current = running.program.parameters.every(
             ({ path }) => held.params.get(path) === params[path],
           );
           if (current && sameArrays(held.inputs, inputs)) {
             for (const array of [...Object.values(params), ...inputs]) array.dispose();
-          } else runForward(own, held, params, inputs);
-          return runBackward(own, cotangents, wanted);
+          } else runForward(running, held, params, inputs);
+          return runBackward(running, cotangents, wanted);
         },
         dispose: () => {
           running?.end();

@@ -25,8 +25,8 @@ export function stagedLayer(
   layer: Layer<np.Array[]>,
   { hasParams = true }: { hasParams?: boolean } = {},
 ): StagedLayer {
-  const whole: StageFunction = (params, inputs) => layer.apply(params, inputs);
-  return { ...layer, stages: (scope) => [stage(hasParams ? scope : null, whole)] };
+  const applyAll: StageFunction = (params, inputs) => layer.apply(params, inputs);
+  return { ...layer, stages: (scope) => [stage(hasParams ? scope : null, applyAll)] };
 }
 
 /** A function of arrays without parameters as a layer. Pure. @consumes */
@@ -46,8 +46,8 @@ export function layerStack(entries: readonly StackEntry[]): StagedLayer {
     init: (seed) =>
       Object.assign(
         {},
-        ...entries.map(({ path, layer, seed: own = (s) => deriveSeed(s, path) }) =>
-          prefixed(path, layer.init(own(seed))),
+        ...entries.map(({ path, layer, seed: seedOf = (s) => deriveSeed(s, path) }) =>
+          prefixed(path, layer.init(seedOf(seed))),
         ),
       ),
     apply: (params, inputs) => {

@@ -9,6 +9,7 @@ import type { LoweredSpec } from "../symmetry/lower.ts";
 import type { ScaleRule } from "../plan/patterns.ts";
 import { type Layer, type LayerParams, normalArray } from "./layer.ts";
 
+/** The shape of a position encoding. */
 export interface PositionEncodingOptions {
   /** Under `respect`, tensors with scaled axes get no table: it would not commute with the scales. @default "ignore" */
   readonly scales?: ScaleRule;

@@ -8,7 +8,7 @@ import type { LayerParams } from "./layer.ts";
 /** Gradients with respect to a stage's parameters and inputs; no inputs where nobody asked for them. */
 export type StageGradients = { params: LayerParams; inputs: np.Array[] };
 
-/** Both directions of a stage, compiled. All arguments are consumed. */
+/** Both directions of a stage, compiled. @consumes */
 export interface CompiledStage {
   readonly forward: (params: LayerParams, inputs: np.Array[], key?: np.Array) => np.Array[];
   /**

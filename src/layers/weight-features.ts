@@ -7,6 +7,7 @@ import { type FixedAxes, type LoweredSpec, lowerSpec } from "../symmetry/lower.t
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { mergeAtoms, pack, separateAtoms, unpack } from "./pack.ts";
 
+/** How weights become features. */
 export interface WeightFeatureOptions {
   /** Channels of the weights themselves. @default 1 */
   readonly channels?: number;

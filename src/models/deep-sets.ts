@@ -13,6 +13,7 @@ import type { EquivariantModel, Model } from "./model.ts";
 import { equivariantUNF } from "./unf.ts";
 import { checkValues, layeredHeadOptions } from "./options.ts";
 
+/** The shape of a Deep Sets functional. */
 export interface DeepSetsOptions {
   readonly name?: string;
   /** @default [1, 16, 16] */

@@ -36,10 +36,10 @@ export function kernelLayers(
   const tables = options.positions
     ? encodedPlaces(lowered, scales).map((place): PositionTable => {
         const { tensor, dim } = place;
-        const own = membersOf(lowered, tensor);
+        const members = membersOf(lowered, tensor);
         return {
           ...place,
-          tables: own.map(({ id, fixedSize }) => ({
+          tables: members.map(({ id, fixedSize }) => ({
             path: `positions.table${id}.${dim}`,
             fixedSize,
           })),

@@ -5,6 +5,7 @@ import { planProgram } from "../kernels/program.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { type EquivariantOptions, equivariantStack } from "./equivariant-stack.ts";
 
+/** The model whose kernels {@link kernelText} prints. */
 export interface KernelTextOptions extends EquivariantOptions {
   /** Only the function of this name; every pass and every operation of a pass is one. @default all of them */
   readonly only?: string;

@@ -14,6 +14,7 @@ import type { SymmetrySpec } from "../symmetry/types.ts";
 import { type Model, onlyOutput } from "./model.ts";
 import { checkValues, layeredOptions } from "./options.ts";
 
+/** The shape of a functional of layers. */
 export interface LayeredOptions {
   /** Name shown in tables. @default "layered" */
   readonly name?: string;

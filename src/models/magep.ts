@@ -31,6 +31,7 @@ import { signsAsPositive } from "../symmetry/weaken.ts";
 import { type Model, onlyOutput } from "./model.ts";
 import { checkValues, layeredHeadOptions } from "./options.ts";
 
+/** The shape of a MAGEP functional. */
 export interface MagepOptions {
   /** Name shown in tables. @default "magep" */
   readonly name?: string;

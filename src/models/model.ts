@@ -20,6 +20,7 @@ export type WeightArrays = np.Array | WeightBatch;
  */
 export type InputKind = "asinh" | "linear" | "raw";
 
+/** How a model is applied. */
 export interface ApplyOptions {
   /** Random key for dropout; no dropout without it. */
   readonly key?: np.Array;

@@ -29,6 +29,7 @@ import type { SymmetrySpec } from "../symmetry/types.ts";
 import { type Model, onlyOutput } from "./model.ts";
 import { checkValues, layeredHeadOptions } from "./options.ts";
 
+/** The shape of a monomial functional. */
 export interface MonomialOptions {
   /** Name shown in tables. @default "monomial" */
   readonly name?: string;

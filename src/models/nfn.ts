@@ -5,6 +5,7 @@ import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { Model } from "./model.ts";
 import { unf, type UNFOptions } from "./unf.ts";
 
+/** The shape of an NFN functional. */
 export interface NFNOptions extends Omit<UNFOptions, "fixedAxes" | "scales"> {
   /** `hnp`: only hidden neurons permute; `np`: all neurons do. @default "np" */
   readonly variant?: "np" | "hnp";

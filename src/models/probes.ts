@@ -13,6 +13,7 @@ import { checkValues, probesOptions } from "./options.ts";
 /** What stands between the linear layers of the networks that are run. */
 export type ProbedActivation = "sine" | "relu" | "tanh";
 
+/** The shape of a functional that runs networks at learned inputs. */
 export interface ProbesOptions {
   /** @default "probes" */
   readonly name?: string;

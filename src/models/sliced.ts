@@ -15,6 +15,7 @@ import type { Model, VectorModel, WeightBatch } from "./model.ts";
 import { vectorModel } from "./vector-model.ts";
 import { checkValues, slicedOptions } from "./options.ts";
 
+/** The shape of a functional on sorted projections. */
 export interface SlicedModelOptions {
   readonly name?: string;
   /** Hidden and output sizes of the dense network. @default [128, 128, 1] */
@@ -48,10 +49,10 @@ function coordinatesOf(
   x: np.Array,
 ): Coordinates[] {
   const { dims, fixedSize } = tensor;
-  const own = [...ancestors(dims, dim), dim];
-  const others = dims.map((_, i) => i).filter((i) => !own.includes(i));
-  const order = [0, ...own.map((i) => i + 1), dims.length + 1, ...others.map((i) => i + 1)];
-  const neurons = sizeOf(own.map((i) => x.shape[i + 1]));
+  const axesOfDim = [...ancestors(dims, dim), dim];
+  const others = dims.map((_, i) => i).filter((i) => !axesOfDim.includes(i));
+  const order = [0, ...axesOfDim.map((i) => i + 1), dims.length + 1, ...others.map((i) => i + 1)];
+  const neurons = sizeOf(axesOfDim.map((i) => x.shape[i + 1]));
   const rest = sizeOf(others.map((i) => x.shape[i + 1]));
   const charge = powerOf(dims[dim]);
   const values = np.transpose(x.ref, order).reshape([x.shape[0], neurons, fixedSize, rest]);

@@ -40,6 +40,7 @@ export function weightStatistics(spec: SymmetrySpec, weights: WeightBatch): np.A
   return concatenateAll(statistics, 1);
 }
 
+/** The shape of a functional on statistics. */
 export interface StatNNOptions {
   readonly name?: string;
   /** Hidden and output sizes. @default [128, 128, 1] */

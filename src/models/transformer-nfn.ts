@@ -28,6 +28,7 @@ import type { Model, WeightBatch } from "./model.ts";
 import { fittingActivations } from "./monomial.ts";
 import { checkValues, layeredHeadOptions } from "./options.ts";
 
+/** The shape of a Transformer-NFN functional. */
 export interface TransformerNFNOptions {
   /** Name shown in tables. @default "transformer-nfn" */
   readonly name?: string;

@@ -31,6 +31,7 @@ import { gainOf } from "./equivariant-stack.ts";
 import { type EquivariantModel, type Model, onlyOutput } from "./model.ts";
 import { checkValues, productsOptions } from "./options.ts";
 
+/** The layers of a functional on products of weights. */
 export interface ProductsBodyOptions extends DeriveProductsOptions {
   /** Name shown in tables. @default "unf-products" */
   readonly name?: string;
@@ -48,6 +49,7 @@ export interface ProductsBodyOptions extends DeriveProductsOptions {
   readonly init?: InitKind;
 }
 
+/** The shape of a UNF functional on products of weights. */
 export interface UNFProductsOptions extends ProductsBodyOptions {
   /** Sizes of the dense head; the last is the number of outputs. @default [64, 1] */
   readonly head?: readonly number[];

@@ -21,6 +21,7 @@ import {
   equivariantStack,
 } from "./equivariant-stack.ts";
 
+/** The shape of a UNF functional. */
 export interface UNFOptions extends EquivariantOptions {
   /** Name shown in tables. @default "unf" */
   readonly name?: string;
@@ -97,15 +98,15 @@ function stackBody(
   backend: Exclude<Backend, "engine">,
   aggregation: Aggregation = "mean",
 ): { stage: Stage; apply: (params: LayerParams, features: np.Array[]) => np.Array } {
-  const own = stageOf(backend, "body", () => ({
+  const bodyStage = stageOf(backend, "body", () => ({
     layers: stack.kernelLayers(),
     pool: { executable: pool.executable, aggregation },
   }));
   let compiled: CompiledStage | undefined;
   return {
-    stage: own,
+    stage: bodyStage,
     apply: (params, features) => {
-      compiled ??= own.compile({ gradients: false });
+      compiled ??= bodyStage.compile({ gradients: false });
       return compiled.forward(params, features)[0];
     },
   };
@@ -155,7 +156,7 @@ export function equivariantUNF(
 ): EquivariantModel {
   const { name = "equivariant-unf", backend = "kernels" } = options;
   const stack = equivariantStack(spec, options, false);
-  const own =
+  const wholeStage =
     backend === "engine"
       ? undefined
       : stageOf(backend, "", () => ({ layers: stack.kernelLayers() }));
@@ -169,13 +170,14 @@ export function equivariantUNF(
     apply: (params, weights) => {
       const features = stack.toFeatures(weights);
       const traced = !holdNumbers([...Object.values(params), ...features]);
-      if (traced || own === undefined) return stack.fromFeatures(stack.apply(params, features));
-      compiled ??= own.compile({ gradients: false });
+      if (traced || wholeStage === undefined)
+        return stack.fromFeatures(stack.apply(params, features));
+      compiled ??= wholeStage.compile({ gradients: false });
       return stack.fromFeatures(compiled.forward(params, features));
     },
     staged: {
       toFeatures: (weights) => stack.toFeatures(weights),
-      stages: own === undefined ? stack.stages("") : [own],
+      stages: wholeStage === undefined ? stack.stages("") : [wholeStage],
       fromFeatures: (features) => stack.fromFeatures(features),
     },
   };

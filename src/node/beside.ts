@@ -14,9 +14,9 @@ import { readBytes } from "./files.ts";
 import { fileSource } from "./file-source.ts";
 
 /**
- * A door to the folder of a file.
+ * A function that opens files of the folder of a file.
  * @returns opens a file by its name relative to that folder; undefined where there is none.
- * The door throws {FormatError} for a name or a link that leads out of the folder, {EnvironmentError} when it cannot be read
+ * The function throws {FormatError} for a name or a link that leads out of the folder, {EnvironmentError} when it cannot be read
  */
 export function besideFile(path: string): OpenBeside {
   return async (name) => {
@@ -44,9 +44,9 @@ function refuseOutside(path: string, name: string, home: string, place: string):
 }
 
 /**
- * The same door for readers that cannot wait. A file is opened for each read, so that none is held.
+ * The same for readers that cannot wait. A file is opened for each read, so that none is held.
  * @returns finds a file by its name relative to the folder of `path`; undefined where there is none. Each is looked for once.
- * It throws as the door of `besideFile` does, its reads {EnvironmentError} when the file has changed since
+ * It throws as the function of `besideFile` does, its reads {EnvironmentError} when the file has changed since
  */
 export function findBesideFile(path: string): FindBeside {
   const found = new Map<string, ReadableFile | undefined>();

@@ -9,6 +9,7 @@ import { defaultWorkers, workerPool } from "./threads/zoo-worker-pool.ts";
 
 export type { BuildEvent } from "../zoo/build.ts";
 
+/** What {@link buildZoo} builds, and on how many threads. */
 export interface NodeBuildOptions extends Omit<BuildOptions, "trainer"> {
   /** Worker threads; 0 trains in the calling thread. @default the cores there are */
   readonly workers?: number;

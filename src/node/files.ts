@@ -11,15 +11,15 @@ const maxBytes = 2 ** 31;
 
 /**
  * The bytes of a file.
- * @throws {EnvironmentError} for what is no file (a pipe, a device, a folder), and for more bytes than `most`
+ * @throws {EnvironmentError} for what is no file (a pipe, a device, a folder), and for more bytes than `limit`
  */
-export async function readBytes(path: string, most = maxBytes): Promise<Uint8Array> {
+export async function readBytes(path: string, limit = maxBytes): Promise<Uint8Array> {
   const { fileSource } = await import("./file-source.ts");
   const file = await fileSource(path);
   try {
-    if (file.size > most)
+    if (file.size > limit)
       throw new EnvironmentError(
-        `cannot read ${path}: it has ${file.size} bytes, at most ${most} are read at once; check the path, or split the file where it was made`,
+        `cannot read ${path}: it has ${file.size} bytes, at most ${limit} are read at once; check the path, or split the file where it was made`,
       );
     return await file.read(0, file.size);
   } finally {

@@ -48,10 +48,10 @@ export interface OpenedWeights {
   readonly findBeside?: FindBeside;
 }
 
-/** The same file; `whole` gives the bytes of the latest read from its beginning to its end. */
+/** The same file; `fileBytes` gives the bytes of the latest read from its beginning to its end. */
 function rememberWhole(file: ByteSource): {
   file: ByteSource;
-  whole: () => Uint8Array | undefined;
+  fileBytes: () => Uint8Array | undefined;
 } {
   let bytes: Uint8Array | undefined;
   const read = async (start: number, end: number) => {
@@ -59,7 +59,7 @@ function rememberWhole(file: ByteSource): {
     if (start === 0 && end === file.size) bytes = found;
     return found;
   };
-  return { file: { ...file, read }, whole: () => bytes };
+  return { file: { ...file, read }, fileBytes: () => bytes };
 }
 
 /**
@@ -70,7 +70,7 @@ async function openAddress(path: string): Promise<OpenedWeights> {
   const [address, ...rest] = path.split("#");
   const key = rest.length === 0 ? undefined : rest.join("#");
   const { httpSource } = await import("../remote/http-source.ts");
-  const { file, whole } = rememberWhole(await httpSource(address));
+  const { file, fileBytes } = rememberWhole(await httpSource(address));
   const files = [address];
   const openBeside = async (name: string): Promise<ByteSource> => {
     if (!/^[^/\\?#%]+$/.test(name) || name === "." || name === "..")
@@ -82,7 +82,7 @@ async function openAddress(path: string): Promise<OpenedWeights> {
     return httpSource(beside);
   };
   const source = await openTensorSource(file, { openBeside, ...(key !== undefined && { key }) });
-  const model = source.format === "onnx" ? whole() : undefined;
+  const model = source.format === "onnx" ? fileBytes() : undefined;
   if (model === undefined) return { source, files };
   const { embedData } = await import("../formats/onnx/onnx-data.ts");
   return { source, files, bytes: await embedData(model, openBeside) };
@@ -134,7 +134,7 @@ async function openFile(
   key: string | undefined,
   home: string,
 ): Promise<OpenedWeights> {
-  const { file, whole } = rememberWhole(await fileSource(target));
+  const { file, fileBytes } = rememberWhole(await fileSource(target));
   const files = [target];
   const openBeside = (name: string) => {
     const beside = join(dirname(target), name);
@@ -146,7 +146,7 @@ async function openFile(
   try {
     const options = { openBeside, ...(key !== undefined && { key }) };
     const source = await openTensorSource(file, options);
-    const bytes = source.format === "onnx" ? whole() : undefined;
+    const bytes = source.format === "onnx" ? fileBytes() : undefined;
     if (bytes === undefined) return { source, files };
     const find = findBesideFile(target);
     const findBeside: FindBeside = (name) => {

@@ -10,6 +10,7 @@ import { jobThreadPool } from "./threads/job-thread-pool.ts";
 
 export type { ExperimentEvent, ExperimentOutcome } from "../experiment/run-experiment.ts";
 
+/** What {@link runExperiment} compares, and on how many threads. */
 export interface NodeExperimentOptions extends Omit<ExperimentOptions, "pool"> {
   /** Worker threads, from 1. */
   readonly workers: number;

@@ -25,6 +25,7 @@ const piece = 2 ** 26;
 /** What a file is written from: at once, or piece by piece. */
 export type Content = Uint8Array | string | AsyncIterable<Uint8Array>;
 
+/** How a file is written. */
 export interface WriteOptions {
   /** Stops writing; the old file stays and the error is the signal's reason. */
   readonly signal?: AbortSignal | undefined;

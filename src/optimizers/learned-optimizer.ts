@@ -10,6 +10,7 @@ import type { Optimizer } from "../train/optimizers/optimizers.ts";
 import { stackThetas, thetaToVector } from "./host-theta.ts";
 import { optimizerKind } from "./registry.ts";
 
+/** Which learned optimizer, for which networks, with which theta. */
 export interface LearnedOptimizerOptions {
   /** A name of `optimizerKinds()`. */
   readonly kind: string;
@@ -51,8 +52,8 @@ function checkShapes(spec: SymmetrySpec, params: Params): void {
  */
 export function learnedOptimizer({ kind, spec, theta }: LearnedOptimizerOptions): Optimizer {
   const program = optimizerKind(kind).program(spec);
-  const own = theta ?? program.initialTheta(0);
-  const vector = thetaToVector(program.thetaShapes, own, "learnedOptimizer");
+  const numbers = theta ?? program.initialTheta(0);
+  const vector = thetaToVector(program.thetaShapes, numbers, "learnedOptimizer");
   const prepared = program.prepare(stackThetas(program.thetaShapes, [vector]));
   return {
     name: `learned(${kind})`,

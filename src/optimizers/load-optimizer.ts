@@ -10,6 +10,7 @@ import { shippedNames, shippedTheta } from "./shipped.ts";
 import { readTheta, thetaFromSafetensors, type ThetaFile, thetaFormat } from "./theta-file.ts";
 import { isFlaxState, readPublishedTheta } from "./published-theta.ts";
 
+/** The networks for which an optimizer is loaded. */
 export interface LoadOptimizerOptions {
   /** The network's tensors and symmetries: traced, inferred or a preset. */
   readonly spec: SymmetrySpec;
@@ -24,8 +25,8 @@ function checkTensors({ kind, tensors }: ThetaFile, spec: SymmetrySpec): void {
     );
   };
   const names = Object.keys(tensors);
-  const own = Object.entries(spec.tensors);
-  for (const [at, [name, { shape }]] of own.entries()) {
+  const ofSpec = Object.entries(spec.tensors);
+  for (const [at, [name, { shape }]] of ofSpec.entries()) {
     if (names[at] !== name)
       refuse(
         `tensor ${at + 1} of the spec is "${name}", expected ${JSON.stringify(names[at]) ?? "none"}`,
@@ -35,7 +36,7 @@ function checkTensors({ kind, tensors }: ThetaFile, spec: SymmetrySpec): void {
         `"${name}" has shape ${formatShape(shape)}, expected ${tensors[name].length} dimensions`,
       );
   }
-  if (own.length < names.length) refuse(`the spec has no tensor "${names[own.length]}"`);
+  if (ofSpec.length < names.length) refuse(`the spec has no tensor "${names[ofSpec.length]}"`);
 }
 
 /** What a file of theta holds: the format of this package, or Celo2's. @throws {FormatError} {UnsupportedError} */

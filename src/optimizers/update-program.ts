@@ -15,11 +15,10 @@ export interface UpdateProgram {
   readonly initialTheta: (seed: number) => HostRecord;
   /** The state before the first step of n networks: zeros in every array, so that a network restarts when its part is set to 0. */
   readonly initialState: (networks: number) => OptimizerState;
-  /** What the arrays of theta [n, ...] stand for, worked out once for many steps. Consumes. */
+  /** What the arrays of theta [n, ...] stand for, worked out once for many steps. @consumes */
   readonly prepare: (theta: ArrayRecord) => ArrayRecord;
   /**
-   * One step: updates, which are added to the parameters, and the next state. Keeps the prepared theta and the parameters,
-   * consumes gradients and state.
+   * One step: updates, which are added to the parameters, and the next state. @keeps prepared, params @consumes gradients, state
    * @throws {ShapeError} naming a tensor that is missing, not in the spec, or of another shape
    */
   readonly update: (

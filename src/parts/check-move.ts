@@ -56,7 +56,7 @@ async function compareMoved(
   boundFor: (dims: readonly PartDim[], left: Dense) => Bound,
 ): Promise<number | undefined> {
   const move = partAction(problem.axes, element);
-  let most = 0;
+  let largest = 0;
   for (const [part, { dims }] of problem.parts.entries()) {
     const left = await a(part);
     const right = move(dims, await b(part));
@@ -69,9 +69,9 @@ async function compareMoved(
       if (!(off <= bound(i, x, y))) return undefined;
       difference = Math.max(difference, off);
     }
-    if (difference > 0) most = Math.max(most, difference / rootMeanSquare(left.data));
+    if (difference > 0) largest = Math.max(largest, difference / rootMeanSquare(left.data));
   }
-  return most;
+  return largest;
 }
 
 /** By how much entry i, x in one network and y in the moved other, may be off. */
@@ -86,7 +86,10 @@ function boundOf(
     axis !== null && axes[axis].scale === "positive" && still !== true;
   const larger = (x: number, y: number) => Math.max(Math.abs(x), Math.abs(y));
   const bases = dims.flatMap((place, at) => (isLinear(place) ? [at] : []));
-  const dim = bases.reduce((most, at) => (dims[at].size > (dims[most]?.size ?? 0) ? at : most), -1);
+  const dim = bases.reduce(
+    (largest, at) => (dims[at].size > (dims[largest]?.size ?? 0) ? at : largest),
+    -1,
+  );
   if (dim === -1) {
     const factor = dims.some(isScaled) ? 3 * scaled + scaleError : 0;
     return (_, x, y) => factor * larger(x, y);

@@ -9,12 +9,14 @@ import { decompose, type Part, type PartDim } from "../symmetry/parts.ts";
 import type { Axis, SymmetrySpec } from "../symmetry/types.ts";
 import { densePart, type Dense } from "../symmetry/dense.ts";
 
+/** A part of a tensor as matching sees it: its dimensions and the axes they move with. */
 export interface MatchPart {
   /** The tensor, with a number when it has several parts. */
   readonly name: string;
   readonly dims: readonly PartDim[];
 }
 
+/** What is matched: axes with their groups, and the parts of tensors that move with them. */
 export interface MatchProblem {
   readonly axes: Readonly<Record<string, Axis>>;
   readonly parts: readonly MatchPart[];

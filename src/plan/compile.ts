@@ -7,6 +7,7 @@ import { isRead, isWritten } from "../symmetry/formula.ts";
 import { type OpenPattern, openPatterns, type ScaleRule, signatureOf } from "./patterns.ts";
 import type { Pattern, Plan, Product, Slot } from "./plan.ts";
 
+/** Which terms a plan has. */
 export interface CompilePlanOptions {
   /** `respect` keeps only terms that also commute with scale parts and general-linear maps. @default "ignore" */
   readonly scales?: ScaleRule;

@@ -69,12 +69,12 @@ export function functionalSize(
 function checkFeatures(merged: LoweredSpec): void {
   let features = 0;
   for (const tensor of merged.tensors) {
-    const own = countFeatures(tensor);
-    if (own > sizeLimits.features)
+    const ofTensor = countFeatures(tensor);
+    if (ofTensor > sizeLimits.features)
       throw new UnsupportedError(
-        `describe: tensor ${JSON.stringify(tensor.name)} can be read in about ${own.toPrecision(2)} ways, more than ${sizeLimits.features}; a functional over it would be too large, fold some of its ${tensor.dims.length} dimensions by making their axes fixed`,
+        `describe: tensor ${JSON.stringify(tensor.name)} can be read in about ${ofTensor.toPrecision(2)} ways, more than ${sizeLimits.features}; a functional over it would be too large, fold some of its ${tensor.dims.length} dimensions by making their axes fixed`,
       );
-    features += own;
+    features += ofTensor;
   }
   if (features > sizeLimits.features)
     throw new UnsupportedError(

@@ -14,6 +14,7 @@ export interface ExecutablePlan {
   readonly schedule: Schedule;
 }
 
+/** How a spec is planned. */
 export interface PlanOptions {
   /** @default "fold" */
   readonly fixedAxes?: FixedAxes;

@@ -19,6 +19,7 @@ function formatPattern(lowered: LoweredSpec, { tensor, blocks }: Pattern): strin
   return `${visibleName(name)}[${letters.join(" ")}]`;
 }
 
+/** How much of a plan is printed. */
 export interface PrintPlanOptions {
   /** Also list every feature and target, in index notation. @default false */
   readonly details?: boolean;

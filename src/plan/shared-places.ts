@@ -8,10 +8,14 @@ export function roleOf({ name, source }: AtomicTensor): { role: string; numbers:
   return { role: source.replaceAll(/\d+/g, "#") + name.slice(source.length), numbers };
 }
 
-/** How far apart two lists of numbers are; more than `most` is the same as `most` + 1. */
-export const distanceOf = (a: readonly number[], b: readonly number[], most: number): string =>
+/** How far apart two lists of numbers are; more than `maxDistance` is the same as `maxDistance` + 1. */
+export const distanceOf = (
+  a: readonly number[],
+  b: readonly number[],
+  maxDistance: number,
+): string =>
   a.length === b.length
-    ? a.map((x, i) => Math.max(-most - 1, Math.min(most + 1, x - b[i]))).join()
+    ? a.map((x, i) => Math.max(-maxDistance - 1, Math.min(maxDistance + 1, x - b[i]))).join()
     : "apart";
 
 /** A block of coefficients. */
@@ -34,9 +38,9 @@ export function sharedPlaces(
   for (const tensor of from) {
     const { role, numbers } = roleOf(tensor);
     for (const target of targets) {
-      const apart = distanceOf(numbers, target.numbers, defaultMaxDistance);
+      const distance = distanceOf(numbers, target.numbers, defaultMaxDistance);
       for (const label of labels) {
-        const key = `${role}|${target.role}|${apart}|${label}`;
+        const key = `${role}|${target.role}|${distance}|${label}`;
         const place = { rows: tensor.fixedSize, columns: target.size };
         const known = places.get(key);
         if (known === undefined) places.set(key, [place]);

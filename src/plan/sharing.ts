@@ -9,6 +9,7 @@ import type { Plan } from "./plan.ts";
 import { defaultMaxDistance, distanceOf, roleOf } from "./shared-places.ts";
 import { jointLabels } from "./terms.ts";
 
+/** Which coefficients are one and the same number. */
 export interface SharedCoefficients {
   /** Number of distinct coefficient blocks. */
   readonly count: number;
@@ -16,6 +17,7 @@ export interface SharedCoefficients {
   readonly indices: readonly Int32Array<ArrayBuffer>[];
 }
 
+/** Which coefficients {@link shareCoefficients} ties. */
 export interface ShareOptions {
   /** Tensors further apart than this share one block per direction. @default 2 */
   readonly maxDistance?: number;
@@ -47,8 +49,8 @@ export function shareCoefficients(
         const labels = jointLabels(target, feature).join(".");
         for (const [i, from] of places[feature.tensor].entries()) {
           for (const [j, to] of places[target.tensor].entries()) {
-            const apart = distance(from.numbers, to.numbers);
-            const place = `${from.role}|${to.role}|${apart}|${labels}|${from.at}|${to.at}`;
+            const difference = distance(from.numbers, to.numbers);
+            const place = `${from.role}|${to.role}|${difference}|${labels}|${from.at}|${to.at}`;
             let block = blocks.get(place);
             if (block === undefined) {
               block = blocks.size;

@@ -8,7 +8,7 @@ import { type Answer, type Patience, patientRequest } from "./patient-request.ts
 /** Bytes of a block: small reads in a row, as of headers, cost one request. */
 const blockBytes = 2 ** 18;
 /** Blocks that are kept. */
-const mostBlocks = 16;
+const maxBlocks = 16;
 
 /** Whether a path of the command line is an address. */
 export const isAddress = (path: string): boolean => /^https?:\/\//i.test(path);
@@ -110,7 +110,7 @@ function keptBlocks(
   return (at) => {
     const known = blocks.get(at);
     if (known !== undefined) return known;
-    if (blocks.size >= mostBlocks) blocks.delete([...blocks.keys()][0]);
+    if (blocks.size >= maxBlocks) blocks.delete([...blocks.keys()][0]);
     const read = fetchBlock(at);
     blocks.set(at, read);
     read.catch(() => blocks.delete(at));

@@ -120,5 +120,5 @@ function networkProblem(error: unknown): string {
 }
 
 /** A pause of random length; no result depends on it. */
-const sleep = (most: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, most * (0.5 + Math.random() / 2)));
+const sleep = (maxMilliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, maxMilliseconds * (0.5 + Math.random() / 2)));

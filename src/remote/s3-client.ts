@@ -54,6 +54,7 @@ export interface S3Request extends Partial<Pick<RequestInfo, "bytes" | "check">>
   readonly understands?: readonly number[];
 }
 
+/** Signed requests to one bucket. */
 export interface S3Client {
   readonly location: string;
   readonly prefix: string;
@@ -91,8 +92,8 @@ export function s3Client(place: S3Place, access: S3Access, patience: Patience = 
   const location = `s3://${bucket}${prefix === "" ? "" : `/${prefix}`}`;
   const base = baseOf(access, bucket);
   const keyOf = (name: string) => (prefix === "" ? name : `${prefix}/${name}`);
-  const request = async (asked: S3Request): Promise<Answer> => {
-    const { method, name, query = {}, headers = {}, body, action, understands = [] } = asked;
+  const request = async (given: S3Request): Promise<Answer> => {
+    const { method, name, query = {}, headers = {}, body, action, understands = [] } = given;
     const path = name === undefined ? "" : keyOf(name).split("/").map(encodeURIComponent).join("/");
     const search = new URLSearchParams(query).toString();
     const url = `${base}/${path}${search === "" ? "" : `?${search}`}`;
@@ -106,8 +107,8 @@ export function s3Client(place: S3Place, access: S3Access, patience: Patience = 
     const what = `${action} ${name === undefined ? location : `${location}/${name}`}`;
     const info = {
       action: what,
-      bytes: asked.bytes ?? body?.length ?? 0,
-      ...(asked.check && { check: asked.check }),
+      bytes: given.bytes ?? body?.length ?? 0,
+      ...(given.check && { check: given.check }),
     };
     const answer = await patientRequest(make, info, patience);
     if ((answer.status >= 200 && answer.status < 300) || understands.includes(answer.status))

@@ -15,7 +15,7 @@ export interface S3StoreOptions extends S3Access, Patience {
   readonly partBytes?: number;
 }
 
-const leastPart = 5 * 2 ** 20;
+const minPartBytes = 5 * 2 ** 20;
 
 /**
  * The store at `s3://bucket/prefix`. The server must know conditional writes (`If-None-Match: *`). Whole files are checked
@@ -24,9 +24,9 @@ const leastPart = 5 * 2 ** 20;
  */
 export function s3Store(place: string, options: S3StoreOptions): ZooStore {
   const { partBytes = 64 * 2 ** 20, ...access } = options;
-  if (!Number.isSafeInteger(partBytes) || partBytes < leastPart)
+  if (!Number.isSafeInteger(partBytes) || partBytes < minPartBytes)
     throw new OptionError(
-      `s3Store: partBytes must be a whole number from ${leastPart}, got ${partBytes}`,
+      `s3Store: partBytes must be a whole number from ${minPartBytes}, got ${partBytes}`,
     );
   const client = s3Client(parseS3Place(place), access, options);
   const { location } = client;

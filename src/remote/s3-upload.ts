@@ -29,13 +29,13 @@ export async function upload(
   bytes: Uint8Array,
   options: UploadOptions,
 ): Promise<boolean> {
-  const whole = new Uint8Array(bytes);
-  const headers = { [digestHeader]: await sha256(whole) };
-  if (whole.length > options.partBytes) return uploadParts(client, name, whole, headers, options);
+  const body = new Uint8Array(bytes);
+  const headers = { [digestHeader]: await sha256(body) };
+  if (body.length > options.partBytes) return uploadParts(client, name, body, headers, options);
   const answer = await client.request({
     method: "PUT",
     name,
-    body: whole,
+    body,
     headers: { ...headers, ...condition(options) },
     action: "write",
     understands: options.createOnly ? [412] : [],

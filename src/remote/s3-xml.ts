@@ -9,11 +9,11 @@ const entities: Readonly<Record<string, string>> = {
 };
 
 const unescape = (text: string): string =>
-  text.replace(/&(#x[0-9a-f]{1,6}|#\d{1,7}|[a-z]+);/gi, (whole, name: string) => {
-    if (!name.startsWith("#")) return entities[name] ?? whole;
+  text.replace(/&(#x[0-9a-f]{1,6}|#\d{1,7}|[a-z]+);/gi, (reference, name: string) => {
+    if (!name.startsWith("#")) return entities[name] ?? reference;
     const code =
       name[1].toLowerCase() === "x" ? parseInt(name.slice(2), 16) : Number(name.slice(1));
-    return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+    return code <= 0x10ffff ? String.fromCodePoint(code) : reference;
   });
 
 /** The texts of all elements of a name, in order. */

@@ -3,6 +3,7 @@
 import { plot, type PlotOptions } from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 import { lightColors } from "./html.ts";
+import { decimal } from "./table.ts";
 
 const { document } = parseHTML("<!doctype html><html><body></body></html>");
 
@@ -13,7 +14,7 @@ export function seriesColor(index: number): string {
   const color = `var(--series-${(index % baseColors) + 1})`;
   const round = Math.floor(index / baseColors);
   if (round === 0) return color;
-  return `color-mix(in oklab, ${color} ${(100 * 0.55 ** round).toFixed(1)}%, var(--ink))`;
+  return `color-mix(in oklab, ${color} ${(100 * 0.6 ** round).toFixed(1)}%, var(--ink))`;
 }
 
 export const softInk = "var(--soft)";
@@ -43,6 +44,10 @@ export function standaloneSvg(svg: string): string {
   const style = `<style>svg { ${lightColors} color: var(--ink); font-family: sans-serif; }</style>`;
   return svg.replace(/^<svg[^>]*>/, (open) => `${open}${style}`);
 }
+
+/** The label of an axis; one that does not start at zero says where it starts. */
+export const axisLabel = (name: string, [low]: readonly [number, number]): string =>
+  low === 0 ? name : `${name}, axis from ${decimal(low, 2)}`;
 
 /** Smallest and largest of many numbers, widened to hold `atLeast`. */
 export function extent(

@@ -42,7 +42,7 @@ export function tuningSection(tuning: readonly TuningRow[]): Html {
   const columns: Column<TuningRow>[] = [
     { label: "Model", cell: ({ model }) => model, className: () => "name" },
     { label: "rate", cell: ({ rate }) => String(rate) },
-    { label: "options", cell: ({ options }) => optionText(options) },
+    { label: "options", cell: ({ options }) => optionText(options), className: () => "text" },
     { label: "parameters", cell: ({ parameters }) => count(parameters) },
     {
       label: "validation tau",

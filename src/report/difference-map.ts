@@ -22,11 +22,15 @@ export interface DifferencePage {
   }[];
 }
 
-/** A picture of a grid; the darkest cell has the value `most`. */
-function picture({ rows, columns, cells }: DifferenceGrid, most: number, label: string): Html {
+/** A picture of a grid; the strongest cell has the value `largestCell`. */
+function picture(
+  { rows, columns, cells }: DifferenceGrid,
+  largestCell: number,
+  label: string,
+): Html {
   const size = Math.max(2, Math.floor(side / Math.max(rows, columns)));
   const rects = Array.from(cells, (value, i) => {
-    const share = most === 0 ? 0 : Math.min(1, value / most);
+    const share = largestCell === 0 ? 0 : Math.min(1, value / largestCell);
     if (share < 0.004) return "";
     const [x, y] = [(i % columns) * size, Math.floor(i / columns) * size];
     return `<rect x="${x}" y="${y}" width="${size}" height="${size}" fill="var(--moved)" fill-opacity="${share.toFixed(2)}"/>`;
@@ -46,25 +50,25 @@ function picture({ rows, columns, cells }: DifferenceGrid, most: number, label: 
 }
 
 const largest = ({ cells }: DifferenceGrid): number =>
-  cells.reduce((most, x) => Math.max(most, x), 0);
+  cells.reduce((largestValue, x) => Math.max(largestValue, x), 0);
 const percent = (share: number) => `${decimal(100 * share, 1)}%`;
 
 function panelHtml(panel: DifferencePanel): Html {
   const { tensor, shape, before, after, relative, relativeAfter } = panel;
-  const most = Math.max(largest(before), after === undefined ? 0 : largest(after));
+  const largestCell = Math.max(largest(before), after === undefined ? 0 : largest(after));
   return html`<figure>
     <div style="display: flex; gap: 24px; flex-wrap: wrap">
-      <div>${picture(before, most, `${tensor}: difference as it is`)}</div>
+      <div>${picture(before, largestCell, `${tensor}: difference as it is`)}</div>
       ${
         after === undefined
           ? ""
-          : html`<div>${picture(after, most, `${tensor}: difference after alignment`)}</div>`
+          : html`<div>${picture(after, largestCell, `${tensor}: difference after alignment`)}</div>`
       }
     </div>
     <figcaption>
       <b>${tensor}</b> [${shape.join(", ")}]: ${percent(relative)} of its norm
       ${relativeAfter === undefined ? "" : `on the left, ${percent(relativeAfter)} after alignment on the right`}.
-      Darkest cell: ${decimal(most, 3)} of the tensor's root mean square.
+      Strongest cell: ${decimal(largestCell, 3)} of the tensor's root mean square.
     </figcaption>
   </figure>`;
 }
@@ -113,15 +117,18 @@ export interface MatrixPage {
 /** The page of many files. */
 export function matrixReport({ title, command, files, differences, groups }: MatrixPage): string {
   const values = differences.flat().map((value) => value ?? 0);
-  const most = values.reduce((largestValue, x) => Math.max(largestValue, x), 0);
+  const largestCell = values.reduce((largestValue, x) => Math.max(largestValue, x), 0);
   const grid = { rows: files.length, columns: files.length, cells: Float64Array.from(values) };
   const body = html`<p class="eyebrow">weightspace compare</p>
     <h1>${title}</h1>
     ${groups.map((text) => html`<p>${text}</p>`)}
     <figure>
-      ${picture(grid, most, "how far each file is from each")}
+      <div style="max-width: 480px">
+        ${picture(grid, largestCell, "how far each file is from each")}
+      </div>
       <figcaption>
-        Light is near. Darkest: ${decimal(most, 3)}; unrelated networks are at about 1.4.
+        Rows and columns are the files in the order below. Faint is near. Strongest:
+        ${decimal(largestCell, 3)}; unrelated networks are at about 1.4.
       </figcaption>
     </figure>
     <ol>

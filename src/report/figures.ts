@@ -2,7 +2,7 @@
 
 import * as Plot from "@observablehq/plot";
 import { deriveSeed, randomStream } from "../core/random.ts";
-import { drawSvg, extent, grid, seriesColor, softInk } from "./canvas.ts";
+import { axisLabel, drawSvg, extent, grid, seriesColor, softInk } from "./canvas.ts";
 import type { ExperimentRow, LearningCurve, ScatterPoint } from "./experiment.ts";
 import { averageCurves } from "./curves.ts";
 import { decimal } from "./table.ts";
@@ -19,19 +19,17 @@ const colors = (models: readonly string[]) => ({
   range: models.map((_, i) => seriesColor(i)),
 });
 
+const tau = "Kendall's tau";
+
 const finite = (...values: readonly number[]): number[] => values.filter(Number.isFinite);
 
-/** Limits close around all values, so that differences show; the axis says where it starts. */
-function tauDomain(values: readonly number[]): [number, number] {
+/** Limits of an axis of tau close around all values, so that differences show; the axis says where it starts. */
+export function tauDomain(values: readonly number[]): [number, number] {
   const lowest = Math.min(...finite(...values), 1);
   const highest = Math.max(...finite(...values), 0);
   const low = Math.floor(lowest * 20 - 0.5) / 20;
   return [low, Math.max(Math.ceil(highest * 20 + 0.5) / 20, low + 0.1)];
 }
-
-/** An axis that does not start at zero says where it starts. */
-const tauLabel = ([low]: readonly [number, number], name = "Kendall's tau"): string =>
-  low === 0 ? name : `${name}, axis from ${decimal(low, 2)}`;
 
 /** Horizontal bars of Kendall's tau on held-out networks, with whiskers of one standard deviation over seeds. */
 export function tauBars(rows: readonly ExperimentRow[]): string {
@@ -54,7 +52,7 @@ export function tauBars(rows: readonly ExperimentRow[]): string {
     color: colors(models),
     marks: [
       Plot.gridX({ ...grid }),
-      Plot.axisX({ ...axis, label: tauLabel(domain), ticks: 6 }),
+      Plot.axisX({ ...axis, label: axisLabel(tau, domain), ticks: 6 }),
       Plot.axisY({ tickSize: 0, label: null, fontSize: 13, tickPadding: 10 }),
       Plot.barX(rows, { x1: () => domain[0], x2: "tauMean", y: "model", fill: "model", rx2: 4 }),
       Plot.ruleY(severalRuns, {
@@ -97,7 +95,7 @@ export function beforeAfter(rows: readonly ExperimentRow[]): string {
     marks: [
       Plot.gridX({ ...grid }),
       Plot.ruleY(models, { y: (model: string) => model, stroke: "var(--line)" }),
-      Plot.axisX({ ...axis, label: tauLabel(domain), ticks: 6 }),
+      Plot.axisX({ ...axis, label: axisLabel(tau, domain), ticks: 6 }),
       Plot.axisY({ tickSize: 0, label: null, fontSize: 13, tickPadding: 10 }),
       Plot.ruleX([domain[0]], { stroke: softInk }),
       Plot.link(rows, {
@@ -140,7 +138,7 @@ export function learningCurves(
     color: colors(models),
     marks: [
       Plot.gridY({ ...grid }),
-      Plot.axisY({ ...axis, label: tauLabel(domain, "validation tau"), ticks: 6 }),
+      Plot.axisY({ ...axis, label: axisLabel("validation tau", domain), ticks: 6 }),
       Plot.axisX({ ...axis, label: "epoch" }),
       Plot.areaY(points, {
         x: "epoch",
@@ -181,7 +179,9 @@ export function scatter(
   called = "accuracy",
 ): string {
   const visible = 0.005 * (domain[1] - domain[0]);
-  const apart = shown.filter(({ predicted, moved }) => Math.abs(moved - predicted) > visible);
+  const movedVisibly = shown.filter(
+    ({ predicted, moved }) => Math.abs(moved - predicted) > visible,
+  );
   const limits = { domain: [...domain], clamp: true, ticks: 4 };
   return drawSvg({
     ariaLabel: `Predicted against true ${called} of held-out networks`,
@@ -206,7 +206,7 @@ export function scatter(
         stroke: softInk,
         strokeDasharray: "3 4",
       }),
-      Plot.dot(apart, {
+      Plot.dot(movedVisibly, {
         x: "actual",
         y: "moved",
         stroke: "var(--moved)",

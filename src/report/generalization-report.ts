@@ -161,13 +161,13 @@ function scatters({ rows, scatter: points, seed, population }: ExperimentResult)
   const { isAccuracy, label, called } = targetOf(population);
   const domain = isAccuracy ? extent(all, [0, 1]) : extent(all);
   const panels = rows.map(({ model }, i) => {
-    const own = points.filter((point) => point.model === model);
-    if (own.length === 0) return html``;
-    const shown = samplePoints(own, seed);
+    const ofModel = points.filter((point) => point.model === model);
+    if (ofModel.length === 0) return html``;
+    const shown = samplePoints(ofModel, seed);
     const svg = trusted(scatter(shown, seriesColor(i), domain, isAccuracy ? "accuracy" : label));
     return html`<figure>
       <figcaption>
-        ${dot(i)}${model} <small>${count(shown.length)} of ${count(own.length)} networks</small>
+        ${dot(i)}${model} <small>${count(shown.length)} of ${count(ofModel.length)} networks</small>
       </figcaption>
       ${svg}
     </figure>`;

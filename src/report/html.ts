@@ -41,11 +41,11 @@ export function html(strings: TemplateStringsArray, ...parts: readonly HtmlPart[
 export const lightColors = `
   --page: #fbfbfa; --card: #ffffff; --ink: #1c1e21; --soft: #62666d; --line: #e4e4e1; --code: #f3f3f0;
   --series-1: #2f6fde; --series-2: #0f9d8a; --series-3: #c77700; --series-4: #8b5cd6; --series-5: #d1467f;
-  --series-6: #6b7785; --series-7: #5b8c1f; --series-8: #b4552d; --moved: #e0562b;`;
+  --series-6: #6b7785; --series-7: #5b8c1f; --series-8: #a5481f; --moved: #e0562b;`;
 const darkColors = `
   --page: #131518; --card: #1b1e22; --ink: #e9eaec; --soft: #9aa1ab; --line: #2d3238; --code: #23272c;
   --series-1: #6ea3ff; --series-2: #3ecbb6; --series-3: #f0a63a; --series-4: #b794f6; --series-5: #f07fb0;
-  --series-6: #9aa6b4; --series-7: #9bcb54; --series-8: #e58f66; --moved: #ff8a5c;`;
+  --series-6: #9aa6b4; --series-7: #9bcb54; --series-8: #c9744e; --moved: #ff8a5c;`;
 
 const style = `
 :root { color-scheme: light dark; ${lightColors} }
@@ -68,11 +68,12 @@ p { margin: 0 0 12px; max-width: 70ch; }
 .facts span { color: var(--soft); font-size: 13px; line-height: 1.4; display: block; margin-top: 4px; }
 .scroll { overflow-x: auto; margin: 16px 0 12px; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
 table { border-collapse: collapse; width: 100%; font-size: 14.5px; font-variant-numeric: tabular-nums; }
-th, td { padding: 10px 12px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
-th { color: var(--soft); font-weight: 500; font-size: 13px; vertical-align: bottom; line-height: 1.35; }
+th, td { padding: 10px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th { color: var(--soft); font-weight: 500; font-size: 13px; vertical-align: bottom; line-height: 1.35; white-space: normal; }
 th:first-child, td:first-child { text-align: left; }
 tbody tr:last-child td { border-bottom: 0; }
-td.name { font-weight: 560; }
+td.name { font-weight: 560; white-space: normal; }
+.text { white-space: normal; text-align: left; }
 td small { color: var(--soft); font-size: 12.5px; }
 .best { font-weight: 680; }
 .fell { color: var(--moved); font-weight: 600; font-style: normal; }
@@ -88,10 +89,11 @@ pre { background: var(--code); border: 1px solid var(--line); border-radius: 10p
   font: 13.5px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; font-size: 14.5px; margin: 12px 0; }
 dt { color: var(--soft); } dd { margin: 0; }
-@media (max-width: 900px) { .scroll thead { display: none; } .scroll tr, .scroll td { display: block; }
-  .scroll td { padding: 3px 14px; border: 0; white-space: normal; }
+@media (max-width: 900px) { figure { overflow-x: auto; } figure > svg { min-width: 720px; }
+  .grid figure > svg { min-width: 0; } .scroll thead { display: none; } .scroll tr, .scroll td { display: block; }
+  .scroll td { padding: 3px 14px; border: 0; white-space: normal; text-align: right; }
   .scroll td::before { content: attr(data-label); float: left; padding-right: 16px; color: var(--soft); font-weight: 400; }
-  .scroll td:first-child { padding-top: 12px; } .scroll td:first-child::before { content: none; }
+  .scroll td:first-child { padding-top: 12px; text-align: left; } .scroll td:first-child::before { content: none; }
   .scroll td:last-child { padding-bottom: 12px; border-bottom: 1px solid var(--line); } }
 @media (max-width: 560px) { main { padding: 32px 16px 56px; } h1 { font-size: 27px; } .lead { font-size: 16.5px; } }
 @media print { body { background: #fff; } figure, .scroll { break-inside: avoid; } }`;

@@ -2,7 +2,7 @@
 
 import * as Plot from "@observablehq/plot";
 import type { OptimizerCurve, OptimizerResult, OptimizerRow } from "../optimizers/evaluate/rows.ts";
-import { drawSvg, extent, grid, seriesColor, softInk } from "./canvas.ts";
+import { axisLabel, drawSvg, extent, grid, seriesColor, softInk } from "./canvas.ts";
 import { html, htmlPage, trusted } from "./html.ts";
 import { type Column, count, decimal, htmlTable, withStd } from "./table.ts";
 
@@ -37,20 +37,21 @@ export function optimizerCurvesFigure(
   const clipped = points.filter(({ mean }) => mean <= high);
   const ends = clipped.flatMap(({ mean, std }) => [mean - std, Math.min(mean + std, high)]);
   const axis = { tickSize: 0, color: softInk, labelArrow: "none", labelOffset: 34 } as const;
-  const label = part === "test" ? "test loss" : "training loss";
+  const name = part === "test" ? "test loss" : "training loss";
+  const domain: [number, number] = ends.length > 0 ? extent(ends, [low]) : [0, 1];
   return drawSvg({
-    ariaLabel: `${label} by step, one line an optimizer`,
+    ariaLabel: `${name} by step, one line an optimizer`,
     width: 920,
     height: 400,
     marginBottom: 40,
     marginLeft: 52,
     marginRight: 20,
     x: { type: "linear" },
-    y: { domain: ends.length > 0 ? extent(ends, [low]) : [0, 1] },
+    y: { domain },
     color: { domain: names, range: names.map((_, i) => seriesColor(i)) },
     marks: [
       Plot.gridY({ ...grid }),
-      Plot.axisY({ ...axis, label, ticks: 6 }),
+      Plot.axisY({ ...axis, label: axisLabel(name, domain), ticks: 6 }),
       Plot.axisX({ ...axis, label: "steps" }),
       Plot.areaY(clipped, {
         x: "step",

@@ -48,8 +48,8 @@ export function experimentDraft(result: ExperimentResult, settings: unknown): Re
 }
 
 /** A model's row without its lists, which have tables of their own. */
-function flatRow(whole: ExperimentRow) {
-  const { taus: _taus, moves: _moves, tauInterval, ...row } = whole;
+function flatRow(experimentRow: ExperimentRow) {
+  const { taus: _taus, moves: _moves, tauInterval, ...row } = experimentRow;
   return { ...row, ...ends("tau", tauInterval) };
 }
 

@@ -5,13 +5,16 @@ import { html, type Html } from "./html.ts";
 export interface Column<Row> {
   readonly label: string;
   cell(row: Row): Html | string;
-  /** Class of the cell: `name`, `best`, `fell`. */
+  /** Class of the cell: `name`, `text`, `best`, `fell`. */
   className?(row: Row): string | undefined;
 }
 
 /** A table; on a phone every row is a card with a line for each cell, which says its column. */
 export function htmlTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): Html {
-  const head = columns.map(({ label }) => html`<th scope="col">${label}</th>`);
+  const isText = (column: Column<Row>) => rows.length > 0 && column.className?.(rows[0]) === "text";
+  const head = columns.map(
+    (column) => html`<th scope="col" class="${isText(column) ? "text" : ""}">${column.label}</th>`,
+  );
   const body = rows.map((row) => {
     const cells = columns.map(
       (column) =>
@@ -65,8 +68,8 @@ export function count(value: number): string {
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return "–";
   if (seconds < 99.5) return `${seconds.toFixed(seconds < 9.95 ? 1 : 0)} s`;
-  const whole = Math.round(seconds);
-  return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
+  const rounded = Math.round(seconds);
+  return `${Math.floor(rounded / 60)} min ${String(rounded % 60).padStart(2, "0")} s`;
 }
 
 /** Very small numbers keep their order of magnitude: `0`, `1.2e-7`, `0.031`. */

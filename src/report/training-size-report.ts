@@ -1,7 +1,8 @@
 // The report of a learning curve over training sizes: what more training networks bring, model by model.
 
 import * as Plot from "@observablehq/plot";
-import { drawSvg, extent, grid, seriesColor, softInk } from "./canvas.ts";
+import { axisLabel, drawSvg, grid, seriesColor, softInk } from "./canvas.ts";
+import { tauDomain } from "./figures.ts";
 import { type Html, html, htmlPage, trusted } from "./html.ts";
 import { type Column, count, decimal, htmlTable, withStd } from "./table.ts";
 import type { TrainingSizeResult, TrainingSizeRow } from "./training-size.ts";
@@ -14,6 +15,7 @@ export function trainingSizeCurves(rows: readonly TrainingSizeRow[]): string {
     tauMean - (tauStd || 0),
     tauMean + (tauStd || 0),
   ]);
+  const domain = tauDomain(ends);
   const axis = { tickSize: 0, color: softInk, labelArrow: "none", labelOffset: 34 } as const;
   return drawSvg({
     ariaLabel: "Kendall's tau on held-out networks by number of training networks",
@@ -23,15 +25,15 @@ export function trainingSizeCurves(rows: readonly TrainingSizeRow[]): string {
     marginLeft: 46,
     marginRight: 20,
     x: { type: "log" },
-    y: { domain: ends.length > 0 ? extent(ends) : [0, 1] },
+    y: { domain },
     color: { domain: models, range: models.map((_, i) => seriesColor(i)) },
     marks: [
       Plot.gridY({ ...grid }),
-      Plot.axisY({ ...axis, label: "Kendall's tau", ticks: 6 }),
+      Plot.axisY({ ...axis, label: axisLabel("Kendall's tau", domain), ticks: 6 }),
       Plot.axisX([...new Set(finite.map(({ networks }) => networks))], {
         ...axis,
-        label: "training networks",
-        tickFormat: count,
+        label: "training networks, logarithmic",
+        text: (networks: number) => count(networks), // a format would leave out most of them
       }),
       Plot.areaY(finite, {
         x: "networks",
@@ -53,34 +55,33 @@ export function trainingSizeCurves(rows: readonly TrainingSizeRow[]): string {
   });
 }
 
+/** A row for each model, a column for each share, so that many models fit a page. */
 function sizeTable(rows: readonly TrainingSizeRow[]): Html {
   const models = [...new Set(rows.map(({ model }) => model))];
   const shares = [...new Set(rows.map(({ share }) => share))];
   const rowOf = (model: string, share: number) =>
     rows.find((row) => row.model === model && row.share === share);
+  const networks = (share: number) => rows.find((row) => row.share === share)?.networks ?? 0;
   const isStaged = rows.some(({ stageTauMean }) => stageTauMean !== undefined);
-  const columns: Column<number>[] = [
-    { label: "share of runs", cell: (share) => String(share), className: () => "name" },
-    { label: "training networks", cell: (share) => count(rowOf(models[0], share)?.networks ?? 0) },
-    ...models.flatMap((model) => [
-      {
-        label: model,
-        cell: (share: number) => {
-          const { tauMean = Number.NaN, tauStd = Number.NaN } = rowOf(model, share) ?? {};
-          return withStd(tauMean, tauStd);
-        },
+  const inStage = ({ stageTauMean }: Partial<TrainingSizeRow>) =>
+    isStaged ? html`, ${decimal(stageTauMean ?? Number.NaN)}` : "";
+  const columns: Column<string>[] = [
+    { label: "Model", cell: (model) => model, className: () => "name" },
+    ...shares.map((share) => ({
+      label: `${share}: ${count(networks(share))} networks`,
+      cell: (model: string) => {
+        const row = rowOf(model, share) ?? {};
+        const { tauMean = Number.NaN, tauStd = Number.NaN } = row as Partial<TrainingSizeRow>;
+        return html`${withStd(tauMean, tauStd)}${inStage(row)}`;
       },
-      ...(isStaged
-        ? [
-            {
-              label: "in a stage",
-              cell: (share: number) => decimal(rowOf(model, share)?.stageTauMean ?? Number.NaN),
-            },
-          ]
-        : []),
-    ]),
+    })),
   ];
-  return htmlTable(shares, columns);
+  return html`${htmlTable(models, columns)}
+    <p class="soft">
+      Columns: shares of the training runs, and how many networks that are. Mean ± standard
+      deviation of Kendall's tau over splits and
+      seeds${isStaged ? "; after the comma, the mean of tau among networks of one checkpoint" : ""}.
+    </p>`;
 }
 
 /** The report as one HTML page, complete in itself. */

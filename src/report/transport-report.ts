@@ -37,6 +37,8 @@ export interface TransportReport {
   }[];
 }
 
+const axis = { tickSize: 0, color: softInk, labelArrow: "none", labelOffset: 34 } as const;
+
 /** W2 squared by iteration on a logarithmic axis, one line a method. */
 function flowCurves(flows: readonly ReportedFlow[]): string {
   const rows = flows.flatMap(({ method, moments }) =>
@@ -45,14 +47,16 @@ function flowCurves(flows: readonly ReportedFlow[]): string {
   const methods = flows.map(({ method }) => method);
   return drawSvg({
     ariaLabel: "W2 squared to the target by iteration",
-    width: 940,
+    width: 920,
     height: 340,
+    marginBottom: 40,
     marginLeft: 60,
-    y: { type: "log", label: "W2 squared" },
-    x: { label: "iteration" },
+    y: { type: "log" },
     color: { domain: methods, range: methods.map((_, i) => seriesColor(i)) },
     marks: [
       Plot.gridY({ ...grid }),
+      Plot.axisY({ ...axis, label: "W2 squared, logarithmic", tickFormat: String }),
+      Plot.axisX({ ...axis, label: "iteration" }),
       Plot.lineY(rows, { x: "iteration", y: "w2", z: "method", stroke: "method", strokeWidth: 2 }),
     ],
   });
@@ -138,7 +142,7 @@ export function transportReport({
       ${pictures(images)}
       ${htmlTable(transfers, [
         { label: "direction", cell: ({ direction }) => direction },
-        { label: "distance", cell: ({ method }) => method },
+        { label: "distance", cell: ({ method }) => method, className: () => "text" },
         { label: "W2 squared before", cell: ({ before }) => before.toPrecision(3) },
         { label: "after", cell: ({ after }) => after.toPrecision(3) },
       ])}

@@ -89,14 +89,14 @@ const maxWords = 300;
 /** What the runtime throws, an error or the address of one, as an error of ours. */
 function runtimeError(what: string, error: unknown): UnsupportedError {
   const text = error instanceof Error ? error.message : `error ${String(error)}`;
-  const said = text
+  const message = text
     .replace(/^.*ERROR_MESSAGE: /s, "")
     .replace(/^.*\[ONNXRuntimeError\] : \d+ : \w+ : /s, "")
     // oxlint-disable-next-line no-control-regex -- names inside the file end up in these messages
     .replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ")
     .trim()
     .replace(/\.$/, "");
-  const short = said.length > maxWords ? `${said.slice(0, maxWords)}...` : said;
+  const short = message.length > maxWords ? `${message.slice(0, maxWords)}...` : message;
   return new UnsupportedError(
     `onnxRuntime: onnxruntime-web ${what} (${short}); check the file where it was made, or go on without running it`,
     { cause: error },

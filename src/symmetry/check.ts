@@ -10,22 +10,20 @@ import {
   expressionSize,
   formatAxisExpression,
 } from "./expression.ts";
-import type { SymmetrySpec } from "./types.ts";
-
-type SpecParts = Pick<SymmetrySpec, "axes" | "tensors">;
+import type { AxesAndTensors } from "./types.ts";
 
 const groups = ["fixed", "permutation", "general-linear"];
 const scales = ["sign", "positive"];
 const isSize = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1;
 
 /** All problems of a spec. Errors make it unusable; warnings point at what is probably a slip. */
-export function checkSpec(spec: SpecParts): SpecProblem[] {
+export function checkSpec(spec: AxesAndTensors): SpecProblem[] {
   const problems = [...checkAxes(spec), ...checkTensors(spec)];
   if (problems.some((problem) => problem.severity === "error")) return problems;
   return [...checkParents(spec), ...checkAccidentalTies(spec)];
 }
 
-function checkAxes({ axes, tensors }: SpecParts): SpecProblem[] {
+function checkAxes({ axes, tensors }: AxesAndTensors): SpecProblem[] {
   const problems: SpecProblem[] = [];
   const add = (axis: string, message: string) =>
     problems.push({ severity: "error", axis, message: `axis "${axis}": ${message}` });
@@ -63,7 +61,7 @@ function checkAxes({ axes, tensors }: SpecParts): SpecProblem[] {
   return problems;
 }
 
-function checkTensors({ axes, tensors }: SpecParts): SpecProblem[] {
+function checkTensors({ axes, tensors }: AxesAndTensors): SpecProblem[] {
   const problems: SpecProblem[] = [];
   for (const [tensor, { shape, axes: dimensions }] of Object.entries(tensors)) {
     if (shape.length !== dimensions.length) {
@@ -106,7 +104,7 @@ function checkTensors({ axes, tensors }: SpecParts): SpecProblem[] {
 }
 
 /** An axis that lies within another needs that other axis beside it in every tensor. */
-function checkParents(spec: SpecParts): SpecProblem[] {
+function checkParents(spec: AxesAndTensors): SpecProblem[] {
   const problems: SpecProblem[] = [];
   for (const tensor of Object.keys(spec.tensors)) {
     for (const part of splitParts(spec, tensor).parts) {
@@ -131,7 +129,7 @@ function checkParents(spec: SpecParts): SpecProblem[] {
  * An axis that appears twice in one tensor and in no other ties two dimensions that nothing else links: the mark of a
  * name used twice by mistake. (The published CNN spec of UNF ties a kernel's height to its input channels this way.)
  */
-function checkAccidentalTies({ axes, tensors }: SpecParts): SpecProblem[] {
+function checkAccidentalTies({ axes, tensors }: AxesAndTensors): SpecProblem[] {
   const uses = new Map<string, { tensor: string; dimensions: number[] }[]>();
   for (const [tensor, { axes: dimensions }] of Object.entries(tensors)) {
     const byAxis = new Map<string, number[]>();

@@ -72,6 +72,7 @@ function identityAction(axis: Axis, instances: number): AxisAction {
   };
 }
 
+/** What a random element may move. */
 export interface SampleElementOptions {
   /** Only these axes move. @default all that can */
   readonly axes?: readonly string[];

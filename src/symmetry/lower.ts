@@ -57,6 +57,7 @@ export interface LoweredSpec {
 /** What to do with fixed axes: fold them into channels, or treat them as permuted (and break that with position encodings). */
 export type FixedAxes = "fold" | "permute";
 
+/** How a spec is lowered. */
 export interface LowerOptions {
   /** @default "fold" */
   readonly fixedAxes?: FixedAxes;

@@ -2,9 +2,7 @@
 // axes under which every dimension reads the same. Turning an axis's scalings into their inverses changes no group.
 
 import { type AxisExpression, expressionSize } from "./expression.ts";
-import type { Axis, SymmetrySpec } from "./types.ts";
-
-type Parts = Pick<SymmetrySpec, "axes" | "tensors">;
+import type { AxesAndTensors, Axis } from "./types.ts";
 
 /** One place in a dimension: an axis with its direction, or an anonymous block. */
 type Token =
@@ -15,7 +13,7 @@ type Token =
  * The first difference in words, or null when the specs are the same up to names. Fixed axes are compared by size only:
  * a named fixed axis and a plain block say the same.
  */
-export function specDifference(a: Parts, b: Parts): string | null {
+export function specDifference(a: AxesAndTensors, b: AxesAndTensors): string | null {
   const names = Object.keys(a.tensors);
   const missing = names.find((name) => !Object.hasOwn(b.tensors, name));
   if (missing !== undefined) return `tensor "${missing}" is only in the first`;
@@ -101,7 +99,7 @@ const text = ({ size, group, scale, within }: Axis) =>
   [group, size, scale, within && `within ${within}`].filter((part) => part !== undefined).join(" ");
 
 /** The moving axes of an expression in order, with what lies between; a sum of products is written out. */
-function tokens(spec: Parts, expression: AxisExpression): Token[] {
+function tokens(spec: AxesAndTensors, expression: AxisExpression): Token[] {
   const size = (name: string) => spec.axes[name].size;
   const walk = (part: AxisExpression): Token[] => {
     const fixed = isFixed(spec, part);
@@ -131,7 +129,7 @@ function tokens(spec: Parts, expression: AxisExpression): Token[] {
   return walk(expression);
 }
 
-function isFixed(spec: Parts, part: AxisExpression): boolean {
+function isFixed(spec: AxesAndTensors, part: AxisExpression): boolean {
   switch (part.kind) {
     case "axis":
       return spec.axes[part.name].group === "fixed";

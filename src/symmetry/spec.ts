@@ -17,6 +17,7 @@ export interface SpecDefinition {
   >;
 }
 
+/** How strictly {@link defineSpec} judges a spec. */
 export interface DefineSpecOptions {
   /** Treat warnings as errors. @default false */
   readonly strict?: boolean;

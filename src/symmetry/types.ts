@@ -43,3 +43,6 @@ export interface SymmetrySpec {
   /** What looks like a mistake but may be meant: printed by the command line, errors under `strict`. */
   readonly warnings: readonly SpecProblem[];
 }
+
+/** A spec without its warnings. */
+export type AxesAndTensors = Pick<SymmetrySpec, "axes" | "tensors">;

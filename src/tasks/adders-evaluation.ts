@@ -41,7 +41,7 @@ export async function evaluateAdders(
   seen: readonly LabelledData[],
 ): Promise<ClassifierEvaluation[]> {
   const tests = test.problems.map((problem, i) => ({ problem, sum: test.labels[i] }));
-  const own = seen.map(({ examples, labels }) =>
+  const trainingExamples = seen.map(({ examples, labels }) =>
     Array.from({ length: trainingSample }, (_, i) => {
       const at = i % examples.length;
       return { problem: train.problems[examples[at]], sum: labels[at] };
@@ -49,7 +49,7 @@ export async function evaluateAdders(
   );
   const lengths = { queryLength, answerLength };
   const onTests = await judge(network, weights, [tests], seen.length, lengths);
-  const onTraining = await judge(network, weights, own, seen.length, lengths);
+  const onTraining = await judge(network, weights, trainingExamples, seen.length, lengths);
   tree.dispose(weights);
   return seen.map((_, i) => ({
     trainLoss: onTraining[i].loss,
@@ -67,10 +67,10 @@ async function judge(
   { queryLength, answerLength }: Pick<AddersData, "queryLength" | "answerLength">,
 ): Promise<{ loss: number; right: number }[]> {
   const count = lists[0].length;
-  const input = (symbolOf: (asked: Asked) => number | undefined) => {
+  const input = (symbolOf: (question: Asked) => number | undefined) => {
     const rows = new Float32Array(lists.length * count * inputWidth);
     lists.forEach((list, i) =>
-      list.forEach((asked, b) => writeSymbol(rows, i * count + b, symbolOf(asked))),
+      list.forEach((question, b) => writeSymbol(rows, i * count + b, symbolOf(question))),
     );
     return np.array(rows, { shape: [lists.length, count, inputWidth] });
   };

@@ -43,8 +43,8 @@ const sequencesOf = (batch: Batch): Sequences => ({
 function loss(weights: WeightBatch, batch: Batch): np.Array {
   const { queries, answers, targets } = sequencesOf(batch);
   const bare = (inputs: readonly np.Array[]) => inputs.map((x) => x.slice([], [], [0, symbols]));
-  const one = (w: WeightBatch, asked: np.Array[], answered: np.Array[]) => {
-    const scores = adder.apply(w, asked, answered);
+  const one = (w: WeightBatch, queries: np.Array[], answered: np.Array[]) => {
+    const scores = adder.apply(w, queries, answered);
     tree.dispose(w);
     return scores;
   };

@@ -12,6 +12,7 @@ export type WeightMap = (weights: Weights) => Weights | Promise<Weights>;
 /** A map from weights to numbers. */
 export type WeightFunction = (weights: Weights) => ArrayLike<number> | Promise<ArrayLike<number>>;
 
+/** What {@link equivarianceError} tries a layer with. */
 export interface EquivarianceOptions {
   /** Seed of the weights and the group element. @default 0 */
   readonly seed?: number;
@@ -23,6 +24,7 @@ export interface EquivarianceOptions {
   readonly element?: GroupElement;
 }
 
+/** What {@link assertEquivariance} tries a layer with, and which error it accepts. */
 export interface AssertOptions extends EquivarianceOptions {
   /** Largest accepted relative error. @default 1e-5 */
   readonly tolerance?: number;

@@ -8,6 +8,7 @@ import { lowerSpec } from "../symmetry/lower.ts";
 import { defineSpec } from "../symmetry/spec.ts";
 import type { Axis, SymmetrySpec } from "../symmetry/types.ts";
 
+/** How large random specs are. */
 export interface RandomSpecOptions {
   /** @default 4 */
   readonly maxTensors?: number;

@@ -1,4 +1,4 @@
-// The second door of symmetry inference: a network written as a function of the array engine is traced, and the program
+// The second front end of symmetry inference: a network written as a function of the array engine is traced, and the program
 // that comes out is followed by the same engine as an ONNX graph. Nothing is computed; only shapes are needed.
 
 import { type DType, makeJaxpr, numpy as np } from "@jax-js/jax";
@@ -28,6 +28,7 @@ export type NetworkFunction = (
   ...inputs: np.Array[]
 ) => np.Array | np.Array[];
 
+/** Which symmetries {@link inferSpecFromFunction} looks for. */
 export type InferFunctionOptions = Pick<InferOptions, "scales">;
 
 /**

@@ -33,11 +33,11 @@ export function dilate(
   axis: number,
   step: number,
 ): string {
-  const apart = reshape(context, from, shape.toSpliced(axis + 1, 0, 1));
+  const expanded = reshape(context, from, shape.toSpliced(axis + 1, 0, 1));
   const ends = Array.from({ length: 2 * (shape.length + 1) }, (_, i) =>
     i === shape.length + 1 + axis + 1 ? step - 1 : 0,
   );
-  const padded = context.build.node("Pad", [apart, integers(context, ends)]);
+  const padded = context.build.node("Pad", [expanded, integers(context, ends)]);
   const wide = shape.with(axis, shape[axis] * step);
   const joined = reshape(context, padded, wide);
   return slice(context, joined, [[0, wide[axis] - step + 1, axis, 1]]);

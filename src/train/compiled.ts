@@ -15,12 +15,12 @@ export function compileForward<Output extends WeightArrays>(
   model: WeightFunctional<Output>,
 ): Forward<Output> {
   if (model.staged !== undefined) return stagedForward(model.staged);
-  const whole = jit((params: Params, weights: WeightBatch): WeightArrays =>
+  const forward = jit((params: Params, weights: WeightBatch): WeightArrays =>
     model.apply(params, weights),
   );
   return {
-    run: async (params, weights) => whole(params, weights) as Output,
-    dispose: () => whole.dispose(),
+    run: async (params, weights) => forward(params, weights) as Output,
+    dispose: () => forward.dispose(),
   };
 }
 
@@ -30,7 +30,7 @@ export function compileGradients<Output extends WeightArrays>(
   loss: OutputLoss<Output>,
 ): Gradients<Output> {
   if (model.staged !== undefined) return stagedGradients(model.staged, loss);
-  const whole = jit(
+  const backward = jit(
     (params: Params, weights: WeightBatch, targets: Output, keyed: { key?: np.Array }) => {
       const [output, pull] = vjp(
         (p: Params): WeightArrays => model.apply(p, weights, keyed),
@@ -45,10 +45,10 @@ export function compileGradients<Output extends WeightArrays>(
   return {
     async run(params, weights, targets, key) {
       const keyed = key === undefined ? {} : { key };
-      const [value, gradients] = whole(params, weights, targets, keyed);
+      const [value, gradients] = backward(params, weights, targets, keyed);
       return { value, gradients };
     },
-    dispose: () => whole.dispose(),
+    dispose: () => backward.dispose(),
   };
 }
 

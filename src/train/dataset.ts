@@ -196,7 +196,7 @@ export function splitDataset(
   });
 }
 
-/** Weights [batch, ...shape] and targets [batch, outputs] of these networks, as arrays the caller owns. */
+/** Weights [batch, ...shape] and targets [batch, outputs] of these networks, as fresh arrays. */
 export function batchArrays(
   dataset: NetworkArrays,
   indices: ArrayLike<number>,

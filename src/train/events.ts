@@ -3,6 +3,7 @@
 import type { Params } from "../models/model.ts";
 import type { EpochRecord } from "./checkpoint.ts";
 
+/** What a training run tells while it goes; the last event has the parameters. */
 export type FitEvent =
   | {
       readonly type: "start";
@@ -41,7 +42,7 @@ export type FitEvent =
       readonly type: "done";
       readonly reason: "finished" | "stopped-early" | "aborted";
       readonly step: number;
-      /** Best parameters where there is a validation set, else the last; owned by whoever receives the event. */
+      /** Best parameters where there is a validation set, else the last. The run no longer holds them: dispose them. */
       readonly params: Params;
       /** Epoch of the best parameters; 0 without validation. */
       readonly bestEpoch: number;

@@ -17,6 +17,7 @@ export interface FitData {
   readonly validation?: WeightDataset;
 }
 
+/** How {@link fit} trains. */
 export interface FitOptions {
   /** Passes over the training networks. */
   readonly epochs: number;
@@ -78,17 +79,17 @@ export function fullFitOptions(options: FitOptions): FullFitOptions {
     rate: typeof rate === "number" ? constant(rate) : rate,
     objective: typeof objective === "string" ? objectiveNamed(objective) : objective,
   };
-  const whole = (name: "epochs" | "patience" | "checkpointEvery", least: number) => {
+  const checkWhole = (name: "epochs" | "patience" | "checkpointEvery", min: number) => {
     const value = full[name];
-    if (value !== undefined && (!Number.isSafeInteger(value) || value < least)) {
+    if (value !== undefined && (!Number.isSafeInteger(value) || value < min)) {
       throw new OptionError(
-        `fit: ${name} expected a whole number of at least ${least}, got ${value}`,
+        `fit: ${name} expected a whole number of at least ${min}, got ${value}`,
       );
     }
   };
-  whole("epochs", 1);
-  whole("patience", 1);
-  whole("checkpointEvery", 0);
+  checkWhole("epochs", 1);
+  checkWhole("patience", 1);
+  checkWhole("checkpointEvery", 0);
   if (!Number.isSafeInteger(full.seed)) {
     throw new OptionError(`fit: seed expected a whole number, got ${full.seed}`);
   }

@@ -9,6 +9,7 @@ import { compileForward } from "./compiled.ts";
 import { batchArrays, type NetworkArrays, type WeightDataset } from "./dataset.ts";
 import type { Objective } from "./measures/objective.ts";
 
+/** What predicts: a model with its parameters. */
 export interface Predictor {
   /** Predictions [size, outputs], row-major. @keeps params */
   predict(params: Params, dataset: NetworkArrays): Promise<Float32Array<ArrayBuffer>>;
@@ -38,6 +39,7 @@ export function predictor(model: Model, batchSize = 64): Predictor {
   };
 }
 
+/** How {@link predict} runs a model. */
 export interface PredictOptions {
   /** Networks per batch. @default 64 */
   readonly batchSize?: number;

@@ -31,7 +31,7 @@ export interface Gradients<Output extends WeightArrays = np.Array> {
   dispose(): void;
 }
 
-const own = (params: Params, scope: string | null) =>
+const inScope = (params: Params, scope: string | null) =>
   scope === null ? {} : keepArrays(scoped(scope, params));
 
 function compileStages<Output extends WeightArrays>(
@@ -57,7 +57,7 @@ export function stagedForward<Output extends WeightArrays>(
     async run(params, weights) {
       let values = opened(weights);
       for (const { scope, forward } of compiled) {
-        values = forward(own(params, scope), values);
+        values = forward(inScope(params, scope), values);
         await settle(values);
       }
       disposeArrays(params);
@@ -102,7 +102,7 @@ export function stagedGradients<Output extends WeightArrays>(
       let values = opened(weights);
       for (const [i, { scope, forward }] of compiled.entries()) {
         if (i >= first) read[i] = values.map((value) => value.ref);
-        values = forward(own(params, scope), values, key?.ref);
+        values = forward(inScope(params, scope), values, key?.ref);
         await settle(values);
       }
       const [value, ofOutputs] = lossOf(values, targets);
@@ -110,7 +110,7 @@ export function stagedGradients<Output extends WeightArrays>(
       let back = ofOutputs;
       for (let i = compiled.length - 1; i >= first; i--) {
         const { scope, backward } = compiled[i];
-        const step = backward(own(params, scope), read[i], back, i > first, key?.ref);
+        const step = backward(inScope(params, scope), read[i], back, i > first, key?.ref);
         await settle(Object.values(step.params));
         await settle(step.inputs);
         if (scope !== null) Object.assign(gradients, prefixed(scope, step.params));

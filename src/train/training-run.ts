@@ -193,7 +193,7 @@ export async function saveRun({ state, model, setting, options }: TrainingRun): 
   return { type: "checkpoint", step: state.position.step, bytes };
 }
 
-/** The best parameters, or the last ones without validation; the receiver owns them. */
+/** Takes the best parameters out of a run, or the last ones without validation; the run no longer holds them. */
 export function takeParams({ state }: TrainingRun): Params {
   const params = (state.best ?? state.params) as Params;
   if (state.best === undefined) state.params = undefined;

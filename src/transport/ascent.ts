@@ -81,11 +81,11 @@ export function ascend(
   let { value, gradient } = problem.evaluate(point);
   let reach = radius;
   let nearby = radius / 16;
-  /** Goes to the first point on the ray that is higher enough, halving from `from` down to `least`. */
-  const climb = (direction: Float64Array, from: number, least: number): boolean => {
+  /** Goes to the first point on the ray that is higher enough, halving from `from` down to `minStep`. */
+  const climb = (direction: Float64Array, from: number, minStep: number): boolean => {
     const length = Math.sqrt(inner(direction, direction));
     if (!(length > 0)) return false;
-    for (let far = from; far >= least; far /= 2) {
+    for (let far = from; far >= minStep; far /= 2) {
       const next = problem.retract(point.map((v, i) => v + (far / length) * direction[i]));
       const found = problem.evaluate(next);
       if (found.value <= value + sufficient * far * length) continue;

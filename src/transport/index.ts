@@ -111,6 +111,8 @@ export {
   type PopulationTest,
 } from "./networks/compare-populations.ts";
 export {
+  type PermutationBlock,
+  type PermutationBlocks,
   permutationTest,
   type PermutationRun,
   type PermutationTestOptions,

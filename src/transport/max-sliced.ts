@@ -15,6 +15,7 @@ import {
   type SlicedProblem,
 } from "./sliced.ts";
 
+/** How the worst direction is looked for. */
 export interface MaxSlicedOptions extends SlicedOptions {
   /** Most steps of each ascent; 0 leaves the best of the directions given or drawn, as POT does. @default 500 */
   readonly steps?: number;

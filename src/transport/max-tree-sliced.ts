@@ -18,6 +18,7 @@ import {
   type TreeSlicedOptions,
 } from "./tree-sliced.ts";
 
+/** How the worst tree is looked for. */
 export interface MaxTreeSlicedOptions extends TreeSlicedOptions {
   /** Most steps of the ascent from each tree. @default 200 */
   readonly steps?: number;
@@ -108,7 +109,7 @@ function partDerivatives(
   const empty = () => tree.theta.map(() => new Float64Array(dimension));
   const [theta, source] = [empty(), empty()];
   for (const [l, direction] of tree.theta.entries()) {
-    const [start, own, apart, ofTheta, ofSource] = [
+    const [start, alongGradient, distanceGradient, ofTheta, ofSource] = [
       tree.source[l],
       along[l],
       away?.[l],
@@ -118,8 +119,8 @@ function partDerivatives(
     for (let i = 0; i < size; i++)
       for (let j = 0; j < dimension; j++) {
         const from = data[i * dimension + j] - start[j];
-        ofTheta[j] += own[i] * from;
-        ofSource[j] -= own[i] * direction[j] + (apart?.[i] ?? 0) * from;
+        ofTheta[j] += alongGradient[i] * from;
+        ofSource[j] -= alongGradient[i] * direction[j] + (distanceGradient?.[i] ?? 0) * from;
       }
   }
   return { theta, source };

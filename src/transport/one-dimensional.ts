@@ -27,8 +27,12 @@ export interface Coupling {
 }
 
 export function coupleLines(u: SortedLine, v: SortedLine): Coupling {
-  const most = u.order.length + v.order.length;
-  const [from, to, moved] = [new Int32Array(most), new Int32Array(most), new Float64Array(most)];
+  const maxPieces = u.order.length + v.order.length;
+  const [from, to, moved] = [
+    new Int32Array(maxPieces),
+    new Int32Array(maxPieces),
+    new Float64Array(maxPieces),
+  ];
   let pieces = 0;
   let [i, j] = [0, 0];
   let leftU = u.weights[u.order[0]];

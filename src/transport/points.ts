@@ -1,4 +1,4 @@
-// Clouds of points and their weights as float64 arrays, checked once at the door of every distance.
+// Clouds of points and their weights as float64 arrays, checked once where a distance begins.
 
 import { OptionError, ShapeError } from "../core/errors.ts";
 import { formatShape } from "../core/shapes.ts";
@@ -116,10 +116,10 @@ export function checkOrder(caller: string, name: string, order: number): void {
     throw new OptionError(`${caller}: ${name} is ${order}, expected a finite number from 1`);
 }
 
-/** @throws {OptionError} unless the count is a whole number from `least` */
-export function checkCount(caller: string, name: string, count: number, least = 1): void {
-  if (!Number.isSafeInteger(count) || count < least)
-    throw new OptionError(`${caller}: ${name} is ${count}, expected a whole number from ${least}`);
+/** @throws {OptionError} unless the count is a whole number from `min` */
+export function checkCount(caller: string, name: string, count: number, min = 1): void {
+  if (!Number.isSafeInteger(count) || count < min)
+    throw new OptionError(`${caller}: ${name} is ${count}, expected a whole number from ${min}`);
 }
 
 /** Mean and scale of the clouds together: the scale is the root of the variance averaged over coordinates. */

@@ -10,6 +10,7 @@ import { checkCount, type Points, pooledMoments } from "./points.ts";
 /** All lines through one point; the same with orthonormal directions; each line on the one before; or parents by number. */
 export type TreeShape = "concurrent" | "orthogonal" | "chain" | readonly number[];
 
+/** How many trees are drawn, of which shape, and around what. */
 export interface SampleTreesOptions {
   /** Number of trees. */
   readonly trees: number;

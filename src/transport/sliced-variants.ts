@@ -54,9 +54,9 @@ export function slicedWassersteinLCV(
   const { directions, p, projections } = problem;
   const projectedEmds = slicePowers(problem);
   const [meanX, meanY] = [weightedMean(problem.x, problem.a), weightedMean(problem.y, problem.b)];
-  const apart = meanX.map((value, j) => value - meanY[j]);
-  const controls = directions.map((v) => v.reduce((sum, c, j) => sum + c * apart[j], 0) ** 2);
-  const known = apart.reduce((sum, c) => sum + c * c, 0) / apart.length;
+  const meanGap = meanX.map((value, j) => value - meanY[j]);
+  const controls = directions.map((v) => v.reduce((sum, c, j) => sum + c * meanGap[j], 0) ** 2);
+  const known = meanGap.reduce((sum, c) => sum + c * c, 0) / meanGap.length;
   const mean = (list: readonly number[]) => list.reduce((sum, v) => sum + v, 0) / list.length;
   const [powerMean, controlMean] = [mean(projectedEmds), mean(controls)];
   const covariance = mean(controls.map((c, l) => (c - controlMean) * projectedEmds[l]));

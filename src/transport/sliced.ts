@@ -15,6 +15,7 @@ import {
   readWeights,
 } from "./points.ts";
 
+/** Order, weights and directions of a sliced distance. */
 export interface SlicedOptions {
   /** Weights of x, which sum to 1. @default uniform */
   readonly a?: ArrayLike<number>;

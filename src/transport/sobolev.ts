@@ -57,8 +57,8 @@ export function sobolevWeights(flows: TreeFlow, p: number): EdgeWeights {
   });
   const gap = (l: number, j: number) =>
     lines[l].keys[lines[l].order[j + 1]] - lines[l].keys[lines[l].order[j]];
-  const weights = far.map((own, l) =>
-    own.map((s, j) => sobolevIntegral(s + gap(l, j), p) - sobolevIntegral(s, p)),
+  const weights = far.map((ofLine, l) =>
+    ofLine.map((s, j) => sobolevIntegral(s + gap(l, j), p) - sobolevIntegral(s, p)),
   );
   const back = (derivatives: readonly Float64Array[]): Float64Array[] => {
     const lengthDerivatives = new Float64Array(lines.length);

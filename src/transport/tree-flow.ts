@@ -29,7 +29,7 @@ const rounding = 1e-14;
 /** Mass of every line's subtree: own points and child lines. */
 function subtreeMasses({ parent }: LineTree, masses: readonly Float64Array[]): Float64Array {
   const sums = new Float64Array(masses.length);
-  for (const [l, own] of masses.entries()) for (const mass of own) sums[l] += mass;
+  for (const [l, ofLine] of masses.entries()) for (const mass of ofLine) sums[l] += mass;
   for (let l = parent.length - 1; l >= 0; l--) if (parent[l] !== -1) sums[parent[l]] += sums[l];
   return sums;
 }
@@ -47,11 +47,11 @@ export function treeFlow(
   const sums = subtreeMasses(tree, masses);
   const points = coordinates[0].length;
   let total = 0;
-  for (const own of masses) for (const mass of own) total += Math.abs(mass);
-  const lines = coordinates.map((own, l): LineFlow => {
+  for (const ofLine of masses) for (const mass of ofLine) total += Math.abs(mass);
+  const lines = coordinates.map((ofLine, l): LineFlow => {
     const atoms = points + 1 + children[l].length;
     const [keys, mass] = [new Float64Array(atoms), new Float64Array(atoms)];
-    keys.set(own);
+    keys.set(ofLine);
     mass.set(masses[l]);
     mass[points] = -sums[l];
     for (const [i, child] of children[l].entries()) {
@@ -89,10 +89,10 @@ export function lengthWeights({ lines }: TreeFlow): EdgeWeights {
     back: (derivatives) =>
       lines.map(({ keys, order }, l) => {
         const moved = new Float64Array(keys.length);
-        const own = derivatives[l];
-        for (let j = 0; j < own.length; j++) {
-          moved[order[j + 1]] += own[j];
-          moved[order[j]] -= own[j];
+        const ofLine = derivatives[l];
+        for (let j = 0; j < ofLine.length; j++) {
+          moved[order[j + 1]] += ofLine[j];
+          moved[order[j]] -= ofLine[j];
         }
         return moved;
       }),
@@ -147,8 +147,8 @@ export function flowDerivatives(flows: TreeFlow, edges: EdgeWeights, p: number):
   });
   return {
     keys: edges.back(raised),
-    masses: values.map((own, l) => {
-      const shifted = own.subarray(0, points);
+    masses: values.map((ofLine, l) => {
+      const shifted = ofLine.subarray(0, points);
       for (let i = 0; i < points; i++) shifted[i] += base[l];
       return shifted;
     }),

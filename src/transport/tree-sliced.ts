@@ -36,6 +36,7 @@ import {
   treeFlow,
 } from "./tree-flow.ts";
 
+/** Order, weights and trees of a tree-sliced distance. */
 export interface TreeSlicedOptions {
   /** Systems of lines, over which the mean is taken: see `sampleTrees`. */
   readonly trees: readonly LineTree[];
@@ -62,6 +63,7 @@ export interface TreeSlicedLog {
   readonly perTree: readonly number[];
 }
 
+/** A tree-sliced distance with all its options. */
 export interface TreeProblem extends Required<Omit<TreeSlicedOptions, "a" | "b" | "partial">> {
   readonly cloud: Cloud;
   /** Points of x, which come first in the cloud. */
@@ -132,7 +134,7 @@ export function solveTree(
 ): SolvedTree {
   const coordinates = coordinatesOn(cloud, tree);
   const shares = splitCloud(caller, splitting, cloud, coordinates, tree, index);
-  const masses = shares.shares.map((own) => times(own, signed));
+  const masses = shares.shares.map((ofLine) => times(ofLine, signed));
   const flow = treeFlow(tree, coordinates, masses);
   const edges = sobolev && order !== 1 ? sobolevWeights(flow, order) : lengthWeights(flow);
   return { tree, coordinates, shares, flow, edges };
@@ -190,15 +192,15 @@ export function lineDerivatives(
   const position = Float64Array.from(tree.parent, (above, l) =>
     above === -1 ? 0 : keys[above][size + 1 + flow.children[above].indexOf(l)],
   );
-  const along = keys.map((own) => own.slice(0, size));
+  const along = keys.map((ofLine) => ofLine.slice(0, size));
   if (splitting.kind !== "distance" || shares.distances === undefined) return { along, position };
-  const byMass = masses.map((own) => times(own, signed));
+  const byMass = masses.map((ofLine) => times(ofLine, signed));
   const away = distanceDerivatives(splitting, shares, byMass);
   for (const [l, distances] of shares.distances.entries()) {
-    const [own, t, ofAlong] = [away[l], coordinates[l], along[l]];
+    const [ofLine, t, ofAlong] = [away[l], coordinates[l], along[l]];
     for (let i = 0; i < size; i++) {
-      own[i] = distances[i] === 0 ? 0 : own[i] / distances[i];
-      ofAlong[i] -= own[i] * t[i];
+      ofLine[i] = distances[i] === 0 ? 0 : ofLine[i] / distances[i];
+      ofAlong[i] -= ofLine[i] * t[i];
     }
   }
   return { along, away, position };

@@ -53,9 +53,9 @@ export async function* runUnits<Request, Outcome, Event = never>(
     startSome();
     while (running.size > 0 || news.length > 0) {
       if (news.length === 0) await patience((resolve) => (wake = resolve));
-      const told = news.splice(0);
-      if (told.length === 0) yield { kind: "tick" };
-      yield* told;
+      const arrived = news.splice(0);
+      if (arrived.length === 0) yield { kind: "tick" };
+      yield* arrived;
     }
   } finally {
     signal?.removeEventListener("abort", onAbort);

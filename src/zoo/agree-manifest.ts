@@ -24,12 +24,12 @@ interface AgreeOptions {
 export function checkCount(
   name: string,
   value: number | undefined,
-  least: number,
-  most: number = Number.MAX_SAFE_INTEGER,
+  min: number,
+  max: number = Number.MAX_SAFE_INTEGER,
 ): void {
   if (value === undefined) return;
-  if (!Number.isSafeInteger(value) || value < least || value > most) {
-    const bounds = most === Number.MAX_SAFE_INTEGER ? `from ${least}` : `from ${least} to ${most}`;
+  if (!Number.isSafeInteger(value) || value < min || value > max) {
+    const bounds = max === Number.MAX_SAFE_INTEGER ? `from ${min}` : `from ${min} to ${max}`;
     throw new OptionError(`buildZoo: ${name} must be a whole number ${bounds}, got ${value}`);
   }
 }
@@ -43,16 +43,16 @@ function checkPlugins(store: ZooStore, recorded: readonly PluginRecord[] = []): 
 
 /** @throws {OptionError} when this host rounds otherwise than those who built the zoo so far */
 function checkArithmetic(store: ZooStore, recorded: Arithmetic | undefined): void {
-  const own = hostArithmetic();
-  if (recorded === undefined || recorded === own) return;
-  throw new OptionError(`buildZoo: ${store.location} ${otherArithmetic(recorded, own)}`);
+  const here = hostArithmetic();
+  if (recorded === undefined || recorded === here) return;
+  throw new OptionError(`buildZoo: ${store.location} ${otherArithmetic(recorded, here)}`);
 }
 
 /** What is said of work that was begun with another arithmetic. */
-export const otherArithmetic = (recorded: Arithmetic, own: Arithmetic): string =>
+export const otherArithmetic = (recorded: Arithmetic, here: Arithmetic): string =>
   recorded === "fma"
-    ? `was begun with fused multiply-add, this program rounds "${own}", so that weights would differ in their last digits; run it with --arithmetic fma, on a processor that has it`
-    : `was begun without fused multiply-add, this program rounds "${own}", so that weights would differ in their last digits; run it with --arithmetic plain`;
+    ? `was begun with fused multiply-add, this program rounds "${here}", so that weights would differ in their last digits; run it with --arithmetic fma, on a processor that has it`
+    : `was begun without fused multiply-add, this program rounds "${here}", so that weights would differ in their last digits; run it with --arithmetic plain`;
 
 /** The manifest to build by, written when it is new; a store that holds another zoo is refused. */
 export async function agreeManifest(options: AgreeOptions): Promise<ZooManifest> {

@@ -8,7 +8,7 @@ import { agreeManifest, checkCount } from "./agree-manifest.ts";
 import { maxNetworks } from "./limits.ts";
 import { keepTable } from "./keep-table.ts";
 import type { ZooManifest } from "./manifest.ts";
-import { keepShardPart, rowsFromPart, type ShardRows } from "./parts.ts";
+import { keepShardPart, rowsFromPart, type ShardRows } from "./shard-parts.ts";
 import { checkpointsOf, type Recipe } from "./recipe.ts";
 import {
   inspectShard,
@@ -25,6 +25,7 @@ import { type HandOut, isInPart, type ListPart, type Runner } from "../work/work
 import { type ShardUnit, zooList } from "./units.ts";
 import { finishedWork, type ShardTrainer, trainInPlace } from "./training/train-shard.ts";
 
+/** What {@link buildZoo} builds, and where. */
 export interface BuildOptions {
   readonly recipe: Recipe;
   readonly networks: number;
@@ -56,6 +57,7 @@ export interface BuildOptions {
   readonly data?: Uint8Array;
 }
 
+/** What a build of a zoo tells while it goes. */
 export type BuildEvent =
   /** What is there and what is to do. */
   | { readonly type: "start"; readonly networks: number; readonly done: number }

@@ -2,7 +2,7 @@
 
 import { tableName, type ZooManifest } from "./manifest.ts";
 import { rowsOf } from "./open.ts";
-import type { ShardRows } from "./parts.ts";
+import type { ShardRows } from "./shard-parts.ts";
 import type { ZooStore } from "../core/store.ts";
 import { encodeTable } from "./table.ts";
 

@@ -40,10 +40,10 @@ export interface ZooManifest {
   readonly arithmetic?: Arithmetic;
 }
 
-const countUpTo = (most: number) => {
+const countUpTo = (max: number) => {
   const error = ({ input }: { input?: unknown }) =>
-    `expected a whole number from 1 to ${most}, got ${JSON.stringify(input)?.slice(0, 40) ?? "nothing"}`;
-  return z.int({ error }).min(1, { error }).max(most, { error });
+    `expected a whole number from 1 to ${max}, got ${JSON.stringify(input)?.slice(0, 40) ?? "nothing"}`;
+  return z.int({ error }).min(1, { error }).max(max, { error });
 };
 
 /** Bytes of the largest manifest there could be: recipe and spec of one architecture. */

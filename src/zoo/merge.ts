@@ -33,7 +33,7 @@ export async function mergeZoos(parts: readonly ZooStore[], out: ZooStore): Prom
     const sources = [...(old === undefined ? [] : [out]), ...parts];
     const manifest = await commonManifest(sources);
     if (old === undefined) await out.write(manifestName, manifestToBytes(manifest));
-    const whole: ShardInfo[] = [];
+    const complete: ShardInfo[] = [];
     const missing: ShardPlan[] = [];
     const problems: FormatError[] = [];
     for (const plan of planShards(manifest.networks, manifest.shardSize)) {
@@ -41,12 +41,12 @@ export async function mergeZoos(parts: readonly ZooStore[], out: ZooStore): Prom
       if (found === undefined) missing.push(plan);
       else {
         if (found.store !== out) await copy(found.store, out, plan);
-        whole.push(found.info);
+        complete.push(found.info);
       }
     }
-    await keepTable(out, whole, manifest);
-    await keepShardList(out, whole, manifest);
-    const present = whole.reduce((sum, { plan }) => sum + plan.count, 0);
+    await keepTable(out, complete, manifest);
+    await keepShardList(out, complete, manifest);
+    const present = complete.reduce((sum, { plan }) => sum + plan.count, 0);
     return { manifest, present, missing, problems };
   } finally {
     await unlock();

@@ -76,6 +76,7 @@ export async function encodeShard(
   });
 }
 
+/** A shard in a store, as its header describes it. */
 export interface ShardInfo {
   readonly plan: ShardPlan;
   /** A row for every network it really holds: fewer than planned when the zoo has grown since. */

@@ -2,7 +2,7 @@
 
 import { digestOf, type WorkList, workList, type WorkUnit } from "../work/work-list.ts";
 import type { ZooManifest } from "./manifest.ts";
-import { originOf } from "./parts.ts";
+import { originOf } from "./shard-parts.ts";
 import { planShards, type ShardPlan } from "./shard.ts";
 
 /** A shard to be trained; `name` is its file. */

@@ -22,6 +22,7 @@ export interface ZooDataset extends WeightDataset {
   readonly damaged: readonly number[];
 }
 
+/** Which networks of a zoo are read. */
 export interface ZooDatasetOptions {
   /** The metric to predict, by name. @default the zoo's target, the accuracy on held-out data for classifiers */
   readonly target?: string | undefined;

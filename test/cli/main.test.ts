@@ -7,7 +7,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { inTemporaryFolder, weightspace } from "../support/command-line.ts";
-import { sampleExperiment } from "../support/sample-experiment.ts";
+import { sampleExperiment } from "../support/reports/sample-experiment.ts";
 
 const sample = JSON.stringify(sampleExperiment());
 

@@ -60,6 +60,31 @@ describe("weightspace optimizer train", () => {
       expect(existsSync(join(folder, "theta-1.safetensors"))).toBe(false);
     });
   });
+  test("--parts: small files from which a run without its folder goes on, to the same theta", async () => {
+    await inTemporaryFolder(async (folder) => {
+      const parts = join(folder, "parts");
+      const options = (name: string) => [...args, "--workers", "1", "-o", join(folder, name)];
+      const thetaOf = async (name: string) =>
+        (await readTheta(new Uint8Array(await readFile(join(folder, name, "theta.safetensors")))))
+          .theta;
+      expect((await weightspace(options("alone"))).code).toBe(0);
+      const first = [...options("first"), "--parts", parts];
+      expect((await weightspace(first)).code).toBe(0);
+      const names = (await readdir(parts)).toSorted();
+      expect(names).toEqual([
+        "optimizer-train-settings.json",
+        expect.stringMatching(/^steps-1-50-/),
+        expect.stringMatching(/^steps-51-60-/),
+      ]);
+      expect((await readFile(join(parts, names[1]))).length).toBeLessThan(20_000);
+      await rm(join(parts, names[2])); // as if cut at step 50, and its folder lost
+      const second = await weightspace([...options("second"), "--parts", parts]);
+      expect([second.code, second.stderr]).toEqual([0, expect.not.stringContaining("warning")]);
+      expect(await thetaOf("second")).toEqual(await thetaOf("alone"));
+      const wrong = await weightspace([...options("third"), "--parts", parts, "--seed", "9"]);
+      expect(wrong.stderr).toMatch(/optimizer train: .* holds parts with seed 0, got 9/);
+    });
+  });
   test("what it cannot use is refused by name before any work, and nothing is written", async () => {
     await inTemporaryFolder(async (folder) => {
       const out = join(folder, "run");
@@ -138,10 +163,13 @@ describe("weightspace optimizer evaluate", () => {
         return (JSON.parse(stdout) as { rows: unknown }).rows;
       };
       expect(await rowsOf("--force", "--parts", parts)).toEqual(rows); // known already
-      expect(existsSync(parts)).toBe(false);
       await rm(join(folder, "figures"), { recursive: true });
-      const anew = await rowsOf("--parts", parts); // other seconds
-      const kept = await readdir(parts);
+      expect(await rowsOf("--parts", parts)).toEqual(rows); // the parts are enough
+      await rm(parts, { recursive: true });
+      await rm(join(folder, "figures"), { recursive: true });
+      const anew = await rowsOf("--parts", parts);
+      expect(anew).not.toEqual(rows); // control: measured again, in other seconds
+      const kept = (await readdir(parts)).filter((name) => !name.includes("settings"));
       expect(kept.map((name) => name.replace(/-[0-9a-f]{16}\.json$/, "")).toSorted()).toEqual([
         "adam",
         "meta-sgdm",
@@ -149,6 +177,8 @@ describe("weightspace optimizer evaluate", () => {
       ]);
       expect(existsSync(join(folder, "figures", "units"))).toBe(false);
       expect(await rowsOf("--force", "--parts", parts)).toEqual(anew);
+      const other = await weightspace([...command, "--force", "--parts", parts, "--seed", "1"]);
+      expect(other.stderr).toMatch(/optimizer evaluate: .* holds parts with seed 0, got 1/);
     });
   });
   test("an optimizer that is not known, no task, and a tampered theta are refused by name", async () => {

@@ -2,7 +2,8 @@
 
 import { expect, test } from "vitest";
 import type { JobRequest } from "../../src/experiment/job.ts";
-import { readResult, readSeconds, toBytes } from "../../src/experiment/run-files.ts";
+import { readResult, readSeconds } from "../../src/experiment/run-files.ts";
+import { sealedJson } from "../../src/work/unit-parts.ts";
 
 const job = {
   model: "linear",
@@ -35,14 +36,14 @@ async function unnoticed(
 }
 
 test("a result is read back; with any one bit flipped it is not", async () => {
-  const bytes = await toBytes(job);
+  const bytes = await sealedJson(job);
   expect(await readResult(bytes, request)).toEqual({ value: job, checked: true });
   expect(await unnoticed(bytes, (changed) => readResult(changed, request))).toEqual([]);
   expect(await readResult(bytes, { ...request, seed: 8 })).toBeUndefined();
 });
 
 test("the seconds of a run are read back; with any one bit flipped they are not", async () => {
-  const bytes = await toBytes({ seconds: 12.5 });
+  const bytes = await sealedJson({ seconds: 12.5 });
   expect(await readSeconds(bytes)).toBe(12.5);
   expect(await unnoticed(bytes, readSeconds)).toEqual([]);
   expect(await readSeconds(undefined)).toBe(0);

@@ -22,7 +22,7 @@ const result = (network: string): MergeResult => ({
   })),
 });
 
-test("means and spreads are over pairs, point by point", () => {
+test("means and standard deviations are over pairs, point by point", () => {
   const { barrier, points } = measuredPath([path(4), path(2)]);
   expect(barrier.mean).toBeCloseTo(0.75, 10);
   expect(barrier.std).toBeCloseTo(Math.SQRT1_2 / 2, 10);

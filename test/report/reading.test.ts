@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { seriesColor } from "../../src/report/canvas.ts";
 import { beforeAfter, tauBars } from "../../src/report/figures.ts";
 import { htmlTable } from "../../src/report/table.ts";
-import { sampleExperiment } from "../support/sample-experiment.ts";
+import { sampleExperiment } from "../support/reports/sample-experiment.ts";
 
 test("no two of 40 models share a colour", () => {
   expect(new Set(Array.from({ length: 40 }, (_, i) => seriesColor(i))).size).toBe(40);

@@ -7,7 +7,7 @@ import { samplePoints, tauBars } from "../../src/report/figures.ts";
 import { generalizationReport } from "../../src/report/generalization-report.ts";
 import { escapeHtml, html } from "../../src/report/html.ts";
 import { count, decimal, duration, magnitude, withStd } from "../../src/report/table.ts";
-import { sampleExperiment } from "../support/sample-experiment.ts";
+import { sampleExperiment } from "../support/reports/sample-experiment.ts";
 
 const sample = sampleExperiment();
 const page = generalizationReport(sample);

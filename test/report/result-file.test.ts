@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { experimentDraft } from "../../src/report/result-drafts.ts";
 import { checkResultFile, type ResultDraft, resultText } from "../../src/report/result-file.ts";
-import { sampleExperiment } from "../support/sample-experiment.ts";
+import { sampleExperiment } from "../support/reports/sample-experiment.ts";
 
 const draft: ResultDraft = {
   title: "A title",

@@ -7,7 +7,7 @@ import { onnxRuntime } from "../../src/runtime/onnx-runtime.ts";
 import { randomWeights } from "../../src/testing/random.ts";
 import { defineSpec } from "../../src/symmetry/spec.ts";
 import { traceFunction } from "../../src/trace/infer-function.ts";
-import { doorModels } from "../support/graphs/door-models.ts";
+import { frontEndModels } from "../support/graphs/front-end-models.ts";
 import { familyCases } from "../support/families/family-cases.ts";
 import {
   distance,
@@ -30,7 +30,7 @@ const networks: readonly TracedNetwork[] = [
   ...trapCases
     .filter(({ name }) => !name.includes("not followed"))
     .map(({ name, fn, input = [4, 7], weights }) => ({ name, fn, input, shapes: weights })),
-  ...[...doorModels, ...familyCases].map(({ name, fn, input, tensors }) => ({
+  ...[...frontEndModels, ...familyCases].map(({ name, fn, input, tensors }) => ({
     name,
     fn,
     input,

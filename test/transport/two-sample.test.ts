@@ -1,6 +1,6 @@
 // Permutation tests: honest p-values under the null, power where populations differ, and the whole way from zoos on disk.
 
-import { writeFile } from "node:fs/promises";
+import { readdir, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { folderStore } from "../../src/node/folder-store.ts";
@@ -14,6 +14,8 @@ import {
   comparePopulations,
   energyDistance,
   invariantFeatures,
+  type PermutationBlock,
+  type PermutationBlocks,
   permutationTest,
   sampleTrees,
   slicedFeatures,
@@ -101,6 +103,50 @@ test("Db-TSW sees modes where sliced W1 does not", async () => {
     (await permutationTest(x, y, { statistic, permutations: 199 })).pValue;
   expect(await p("db-tsw")).toBeLessThan(0.01);
   expect(await p("sw1")).toBeGreaterThan(0.05);
+});
+
+describe("blocks of relabellings", () => {
+  const [x, y] = [normalCloud(9, 2, 1), normalCloud(12, 2, 2)];
+  /** Blocks kept in a list; the test is cut after so many. */
+  const keptBlocks = (kept: PermutationBlock[], cutAfter = Infinity): PermutationBlocks => ({
+    size: 8,
+    read: async (from) => kept.find((block) => block.from === from),
+    keep: async (block) => {
+      if (kept.length >= cutAfter) throw new Error("cut");
+      kept.push(block);
+    },
+  });
+  test.each(statistics)(
+    "%s, cut anywhere, goes on to the p-value of one in one piece",
+    async (statistic) => {
+      const options = { statistic, permutations: 39, lines: 8, seed: 4 };
+      const alone = await permutationTest(x, y, options);
+      for (const cutAfter of [0, 1, 3]) {
+        const kept: PermutationBlock[] = [];
+        const cut = permutationTest(x, y, { ...options, blocks: keptBlocks(kept, cutAfter) });
+        await expect(cut).rejects.toThrow("cut");
+        expect(kept.length).toBe(cutAfter);
+        const rest = await permutationTest(x, y, { ...options, blocks: keptBlocks(kept) });
+        expect(rest).toEqual(alone);
+        expect(kept.map(({ from, to }) => [from, to])).toEqual([
+          [0, 8],
+          [8, 16],
+          [16, 24],
+          [24, 32],
+          [32, 39],
+        ]);
+      }
+    },
+  );
+  test("finished ones are taken as they are", async () => {
+    const kept: PermutationBlock[] = [];
+    const options = { permutations: 39, blocks: keptBlocks(kept) };
+    const { pValue } = await permutationTest(x, y, options);
+    kept[2] = { ...kept[2], asLarge: kept[2].asLarge + 4 }; // control: it is not drawn again
+    expect((await permutationTest(x, y, options)).pValue).toBeCloseTo(pValue + 0.1, 12);
+    const none = permutationTest(x, y, { blocks: { ...keptBlocks([]), size: 0 } });
+    await expect(none).rejects.toThrow(/blocks.size is 0/);
+  });
 });
 
 test("bad options and samples are refused; an abort ends it", async () => {
@@ -206,5 +252,31 @@ test("weightspace zoo differ: exit codes, kept results", async () => {
     expect(refused.code).toBe(1);
     expect(refused.stderr).toMatch(/is not a file of results/);
     expect((await weightspace(["zoo", "differ", zoo("a"), zoo("b"), "--level", "2"])).code).toBe(2);
+    const parts = join(folder, "parts");
+    const small = [...args.slice(0, 8), "--parts", parts, "--json"];
+    expect((await weightspace(small)).stdout).toBe(first.stdout);
+    const names = (await readdir(parts)).toSorted();
+    expect(names.map((name) => name.replace(/-[0-9a-f]{16}\.json$/, ""))).toEqual([
+      "cloud-mmd-0-98",
+      "db-tsw-0-98",
+      "energy-0-98",
+      "mmd-0-98",
+      "sw1-0-98",
+      "zoo-differ-settings.json",
+    ]);
+    for (const name of names) expect((await stat(join(parts, name))).size).toBeLessThan(2000);
+    await unlink(join(parts, names[0])); // as if cut before it
+    await writeFile(join(parts, names[1]), "{}");
+    const untouched = (await stat(join(parts, names[2]))).mtimeMs;
+    const rest = await weightspace(small.slice(0, -1));
+    expect([rest.code, rest.stderr]).toEqual([
+      0,
+      expect.stringContaining(`warning: ${names[1]} in ${parts} is damaged; it is made anew`),
+    ]);
+    expect((await weightspace(small)).stdout).toBe(first.stdout);
+    expect((await stat(join(parts, names[2]))).mtimeMs).toBe(untouched);
+    const other = await weightspace([...small, "--seed", "3"]);
+    expect([other.code, other.stderr]).not.toEqual([0, ""]);
+    expect(other.stderr).toMatch(/holds parts with seed 0, got 3/);
   });
 });

@@ -2,7 +2,7 @@
 
 import { useRef, useState } from "preact/hooks";
 import type { Verification } from "weightspace/checkpoints";
-import { keepFile } from "../app/download.tsx";
+import { keepFile } from "../app/keep-file.ts";
 import { nameText, sentence, smallText } from "../app/text.ts";
 import { type Job, startJob, troubleOf } from "../work/job.ts";
 import type { AlignedFile, Pair } from "./pair.ts";

@@ -109,7 +109,7 @@ async function movedModel(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const moved = [];
   for (const name of names) moved.push([name, await move(name)] as const);
-  return new Uint8Array(replaceInitializers(onnx!.whole(), Object.fromEntries(moved)));
+  return new Uint8Array(replaceInitializers(onnx!.modelBytes(), Object.fromEntries(moved)));
 }
 
 /** Pieces as one Blob; the browser keeps each outside of this worker's memory. */

@@ -23,5 +23,5 @@ serve<ReorderWork>(async (file) => {
   const read = names.map(async (name) => [name, await source.read(name)] as const);
   const weights = Object.fromEntries(await Promise.all(read));
   const moved = actOn(found.spec, sampleElement(found.spec, seed), weights);
-  return new Uint8Array(replaceInitializers(onnx.whole(), moved));
+  return new Uint8Array(replaceInitializers(onnx.modelBytes(), moved));
 });

@@ -2,7 +2,7 @@
 
 import { useMemo, useState } from "preact/hooks";
 import { Chooser } from "../app/chooser.tsx";
-import { keepFile } from "../app/download.tsx";
+import { keepFile } from "../app/keep-file.ts";
 import { Problem } from "../app/problem.tsx";
 import { Progress } from "../app/progress.tsx";
 import { bytesText, counted, nameText } from "../app/text.ts";

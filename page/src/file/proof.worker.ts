@@ -26,7 +26,7 @@ serve<ProofWork>(async (dropped, tell) => {
     throw new TypeError(`a ${source.format} file holds no graph to run; export the model to ONNX`);
   const inference = inferSpec(onnx.graph);
   const { verdict, together, tolerance, seed, warnings } = await proveSpec(
-    onnx.whole(),
+    onnx.modelBytes(),
     inference,
     await onnxRuntime(),
     { onAxis: (result, done, total) => tell({ result, done, total }) },

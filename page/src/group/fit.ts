@@ -59,19 +59,19 @@ function addGradient(
       }),
     );
   }
-  let slope = Float64Array.of(values[network.length][0] - (inside ? 1 : 0));
+  let gradient = Float64Array.of(values[network.length][0] - (inside ? 1 : 0));
   for (let at = network.length - 1; at >= 0; at--) {
     const { rows, columns, weight } = network[at];
     const below = values[at];
     const next = new Float64Array(columns);
     for (let i = 0; i < rows; i++) {
-      sums[at].bias[i] += slope[i];
+      sums[at].bias[i] += gradient[i];
       for (let j = 0; j < columns; j++) {
-        sums[at].weight[i * columns + j] += slope[i] * below[j];
-        next[j] += slope[i] * weight[i * columns + j];
+        sums[at].weight[i * columns + j] += gradient[i] * below[j];
+        next[j] += gradient[i] * weight[i * columns + j];
       }
     }
-    slope = next.map((value, j) => value * (1 - below[j] ** 2));
+    gradient = next.map((value, j) => value * (1 - below[j] ** 2));
   }
 }
 
@@ -94,9 +94,9 @@ export function fitMoons(examples: readonly Example[], seed: number): Weights {
       for (const part of ["weight", "bias"] as const) {
         const [now, mean, square] = [layer[part], means[at][part], squares[at][part]];
         for (let i = 0; i < now.length; i++) {
-          const slope = sums[at][part][i] / examples.length;
-          mean[i] = beta1 * mean[i] + (1 - beta1) * slope;
-          square[i] = beta2 * square[i] + (1 - beta2) * slope ** 2;
+          const gradient = sums[at][part][i] / examples.length;
+          mean[i] = beta1 * mean[i] + (1 - beta1) * gradient;
+          square[i] = beta2 * square[i] + (1 - beta2) * gradient ** 2;
           const step = mean[i] / (1 - beta1 ** pass);
           now[i] -= (rate * step) / (Math.sqrt(square[i] / (1 - beta2 ** pass)) + 1e-8);
         }

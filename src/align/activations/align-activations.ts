@@ -4,6 +4,7 @@
 import { composeElements, identityElement, invertElement } from "../../symmetry/element.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { type Alignment, uniqueAxes, withNormalizedScales } from "../align.ts";
+import { perEntry } from "../similarity.ts";
 import { type Activations, matchActivations } from "./match-activations.ts";
 import { matchWeights, type MatchOptions } from "../matching/match-weights.ts";
 import { isMoving } from "../../parts/features/messages.ts";
@@ -61,7 +62,7 @@ export async function alignActivations(
   ];
   return {
     element,
-    similarity: match.score / match.entries,
+    similarity: perEntry(match.score, match.entries),
     start: match.start,
     sweeps: match.sweeps,
     unidentifiable: uniqueAxes(all),

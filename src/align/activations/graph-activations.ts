@@ -14,6 +14,7 @@ import type { InputBatch } from "./graph-inputs.ts";
 import type { Activations } from "./match-activations.ts";
 import { isMoving } from "../../parts/features/messages.ts";
 
+/** What {@link graphActivations} is told, and tells. */
 export interface GraphActivationOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told after every batch how many were run. */

@@ -11,6 +11,7 @@ import { type AxisExpression, productOf } from "../../symmetry/expression.ts";
 import type { SymmetrySpec, TensorSpec } from "../../symmetry/types.ts";
 import { isMoving } from "../../parts/features/messages.ts";
 import { matchWeights, type MatchOptions } from "../matching/match-weights.ts";
+import { perEntry } from "../similarity.ts";
 import { partReader, problemOf } from "../../parts/problem.ts";
 
 /**
@@ -88,7 +89,7 @@ export async function matchActivations(
   return {
     element: match.element,
     axes,
-    correlation: match.entries === 0 ? 0 : match.score / match.entries,
+    correlation: perEntry(match.score, match.entries),
     unidentifiable,
   };
 }

@@ -15,7 +15,7 @@ export function bestPairing(gains: Float64Array, size: number, signed: boolean):
   const permutation = assignBest(signed ? gains.map(Math.abs) : gains, size);
   return orStaying({
     permutation,
-    own: permutation.map((row, column) => gains[row * size + column]),
+    matched: permutation.map((row, column) => gains[row * size + column]),
     stay: permutation.map((_, i) => gains[i * size + i]),
     signed,
   });
@@ -24,22 +24,25 @@ export function bestPairing(gains: Float64Array, size: number, signed: boolean):
 /** A permutation with the gains of its pairs, or that of staying where nothing is won; with signs where they may flip. */
 export function orStaying({
   permutation,
-  own,
+  matched,
   stay,
   signed,
 }: {
   readonly permutation: readonly number[];
-  readonly own: readonly number[];
+  readonly matched: readonly number[];
   readonly stay: readonly number[];
   readonly signed: boolean;
 }): Pairing {
   const sum = (gains: readonly number[]) =>
     gains.reduce((total, gain) => total + (signed ? Math.abs(gain) : gain), 0);
   const magnitude = stay.reduce((total, gain) => total + Math.abs(gain), 0);
-  const moves = sum(own) > sum(stay) + 1e-9 * magnitude;
+  const moves = sum(matched) > sum(stay) + 1e-9 * magnitude;
   const chosen = moves ? permutation : permutation.map((_, i) => i);
   if (!signed) return { permutation: chosen };
-  return { permutation: chosen, signs: (moves ? own : stay).map((gain) => (gain < 0 ? -1 : 1)) };
+  return {
+    permutation: chosen,
+    signs: (moves ? matched : stay).map((gain) => (gain < 0 ? -1 : 1)),
+  };
 }
 
 /**

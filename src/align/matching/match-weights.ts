@@ -13,6 +13,7 @@ import type { MatchProblem } from "../../parts/problem.ts";
 /** Where a descent begins. */
 export type MatchStart = "features" | "identity" | "random" | "given";
 
+/** How long a search for the best alignment goes on, and from where. */
 export interface MatchOptions {
   /** Where descents begin; the best of them is kept. @default features, then identity */
   readonly starts?: readonly Exclude<MatchStart, "given">[];

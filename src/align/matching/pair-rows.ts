@@ -85,10 +85,10 @@ function nearest({ gains, signed, a }: Known, size: number): number[] | undefine
   const best = new Float64Array(size).fill(-Infinity);
   const rows = Array.from({ length: size }, () => -1);
   for (let i = 0; i < size; i++) {
-    const own = (a.head[i] * a.head[i]) / 2;
+    const halfSquare = (a.head[i] * a.head[i]) / 2;
     for (let j = 0; j < size; j++) {
       const gain = gains[i * size + j];
-      const near = (signed ? Math.abs(gain) : gain) - own;
+      const near = (signed ? Math.abs(gain) : gain) - halfSquare;
       if (near <= best[j]) continue;
       best[j] = near;
       rows[j] = i;
@@ -117,9 +117,9 @@ function norms(pairs: readonly RowPair[], side: "a" | "b", size: number, share: 
 function product(pairs: readonly RowPair[], i: number, j: number): number {
   let sum = 0;
   for (const { a, b, rest, factor } of pairs) {
-    let own = 0;
-    for (let k = 0; k < rest; k++) own += a[i * rest + k] * b[j * rest + k];
-    sum += factor * own;
+    let product = 0;
+    for (let k = 0; k < rest; k++) product += a[i * rest + k] * b[j * rest + k];
+    sum += factor * product;
   }
   return sum;
 }
@@ -136,8 +136,8 @@ function provedPairing(
 ): Pairing | undefined {
   const counted = pairs.reduce((sum, pair) => sum + endOf(pair, share), 0);
   const rounding = (counted + 2) * roundingUnit;
-  const own = guess.map((row, column) => product(pairs, row, column));
-  const ofColumn = Float64Array.from(own, (value) => (signed ? Math.abs(value) : value) / 2);
+  const guessed = guess.map((row, column) => product(pairs, row, column));
+  const ofColumn = Float64Array.from(guessed, (value) => (signed ? Math.abs(value) : value) / 2);
   const ofRow = new Float64Array(size);
   const partner = new Int32Array(size);
   for (const [column, row] of guess.entries()) {
@@ -157,7 +157,7 @@ function provedPairing(
   const stay = guess.map((_, i) => product(pairs, i, i));
   return orStaying({
     permutation: guess,
-    own,
+    matched: guessed,
     stay,
     signed,
   });

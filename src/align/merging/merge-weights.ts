@@ -14,6 +14,7 @@ import {
 } from "../../symmetry/element.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { type NormalizedNetwork, uniqueAxes, withNormalizedScales } from "../align.ts";
+import { perEntry } from "../similarity.ts";
 import type { NormalizedScales } from "../../parts/scaling/normalize-scales.ts";
 import { matchWeights, type MatchOptions } from "../matching/match-weights.ts";
 import {
@@ -24,6 +25,7 @@ import {
   type WeightReader,
 } from "../../parts/problem.ts";
 
+/** How long {@link alignMany} searches, and what it tells. */
 export interface AlignManyOptions extends MatchOptions {
   /** Most rounds over all networks after the first alignment. @default 16 */
   readonly rounds?: number;
@@ -68,7 +70,7 @@ export async function alignMany(
       { problem: seen[0].problem, a: seen[0].read, b: read },
       options,
     );
-    matches.push({ element, similarity: score / entries });
+    matches.push({ element, similarity: perEntry(score, entries) });
     onMatch?.({ round: 0, network, changed: true });
   }
   let round = 0;
@@ -83,7 +85,7 @@ export async function alignMany(
         { problem: seen[0].problem, a: meanReader(problem, others), b: seen[network].read },
         { ...options, from: matches[network].element },
       );
-      const similarity = score / entries;
+      const similarity = perEntry(score, entries);
       const moved = score > startScore + minGain * Math.abs(startScore);
       onMatch?.({ round, network, changed: moved });
       matches[network] = { element: moved ? element : matches[network].element, similarity };

@@ -4,13 +4,13 @@ import { InvalidArgumentError } from "commander";
 
 /** A parser of whole numbers within bounds. */
 export function wholeNumber(
-  least = 0,
-  most: number = Number.MAX_SAFE_INTEGER,
+  min = 0,
+  max: number = Number.MAX_SAFE_INTEGER,
 ): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!/^[+-]?\d+$/.test(text) || value < least || value > most) {
-      const bounds = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `${least} to ${most}`;
+    if (!/^[+-]?\d+$/.test(text) || value < min || value > max) {
+      const bounds = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`;
       throw new InvalidArgumentError(`Expected a whole number, ${bounds}.`);
     }
     return value;

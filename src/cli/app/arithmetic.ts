@@ -27,27 +27,27 @@ const fused = new Set([
 const pathOf = (command: Command): string =>
   command.parent?.parent == null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 
-let asked: Arithmetic | undefined;
+let requested: Arithmetic | undefined;
 
 /** Sets the arithmetic of a command before it runs: what was asked for, else what suits it. */
 export async function chooseArithmetic(root: Command, command: Command): Promise<void> {
   delete process.env[arithmeticVariable]; // what another program was told does not count for this one's threads
-  asked = root.opts<{ arithmetic?: Arithmetic }>().arithmetic;
+  requested = root.opts<{ arithmetic?: Arithmetic }>().arithmetic;
   const { backend = "kernels" } = command.opts<{ backend?: string }>();
   const suits = fused.has(pathOf(command)) && backend === "kernels";
-  const wanted = asked ?? (suits ? "fma" : undefined);
+  const wanted = requested ?? (suits ? "fma" : undefined);
   if (wanted === undefined) return;
   const { useArithmetic } = await import("../../node/arithmetic.ts");
   const used = useArithmetic(wanted);
-  if (asked !== undefined && used !== asked)
+  if (requested !== undefined && used !== requested)
     throw new EnvironmentError(
-      `--arithmetic ${asked}: this machine or Node version has no fused multiply-add; leave the option out`,
+      `--arithmetic ${requested}: this machine or Node version has no fused multiply-add; leave the option out`,
     );
 }
 
 /** What --arithmetic says; undefined where it was not given. */
-export const askedArithmetic = (): Arithmetic | undefined => asked;
+export const requestedArithmetic = (): Arithmetic | undefined => requested;
 
 /** The option that chooses the same arithmetic again, for commands that repeat a result. */
 export const repeatedArithmetic = (): string =>
-  asked === undefined ? "" : `--arithmetic ${asked}`;
+  requested === undefined ? "" : `--arithmetic ${requested}`;

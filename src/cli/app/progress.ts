@@ -22,11 +22,11 @@ export type ProgressMode = "bars" | "lines" | "silent";
 /** `8 s`, `3:05 min`, `2:10 h`. */
 export function timeLeft(seconds: number): string {
   if (!Number.isFinite(seconds)) return "–";
-  const whole = Math.ceil(seconds);
-  if (whole < 100) return `${whole} s`;
+  const rounded = Math.ceil(seconds);
+  if (rounded < 100) return `${rounded} s`;
   const pair = (large: number, small: number) => `${large}:${String(small).padStart(2, "0")}`;
-  if (whole < 6000) return `${pair(Math.floor(whole / 60), whole % 60)} min`;
-  return `${pair(Math.floor(whole / 3600), Math.floor((whole % 3600) / 60))} h`;
+  if (rounded < 6000) return `${pair(Math.floor(rounded / 60), rounded % 60)} min`;
+  return `${pair(Math.floor(rounded / 3600), Math.floor((rounded % 3600) / 60))} h`;
 }
 
 /** `12 steps/s`, `0.4 epochs/s`. */

@@ -5,20 +5,20 @@ import { UsageError } from "./usage-error.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-const whole = (text: string | undefined): number | undefined =>
+const wholeNumber = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 
 /** Where this job stands in its array, from 1, and how many there are where the scheduler says so. */
 function placeInArray(
   environment: Environment,
 ): { at: number; of: number | undefined } | undefined {
-  const completion = whole(environment["JOB_COMPLETION_INDEX"]);
+  const completion = wholeNumber(environment["JOB_COMPLETION_INDEX"]);
   if (completion !== undefined) return { at: completion + 1, of: undefined };
-  const task = whole(environment["SLURM_ARRAY_TASK_ID"]);
+  const task = wholeNumber(environment["SLURM_ARRAY_TASK_ID"]);
   if (task === undefined) return undefined;
-  const first = whole(environment["SLURM_ARRAY_TASK_MIN"]) ?? 1;
-  const last = whole(environment["SLURM_ARRAY_TASK_MAX"]);
-  const of = whole(environment["SLURM_ARRAY_TASK_COUNT"]);
+  const first = wholeNumber(environment["SLURM_ARRAY_TASK_MIN"]) ?? 1;
+  const last = wholeNumber(environment["SLURM_ARRAY_TASK_MAX"]);
+  const of = wholeNumber(environment["SLURM_ARRAY_TASK_COUNT"]);
   const gaps = last !== undefined && of !== undefined && of > 1 ? (last - first) / (of - 1) : 1;
   const at = (task - first) / gaps + 1;
   if (!Number.isSafeInteger(at))

@@ -151,17 +151,17 @@ async function judgeOf(
   const { vocabularyRows, withRows } = await import("../../checkpoints/sketch-fit.ts");
   const { size } = first;
   const spec = specFromJSON(first.spec);
-  const own = vocabularyRows(spec);
-  const byRows = new Map<number | undefined, Sketch>([[own, first]]);
+  const rowsOfSpec = vocabularyRows(spec);
+  const byRows = new Map<number | undefined, Sketch>([[rowsOfSpec, first]]);
 
   /** The query's sketch of its first vocabulary rows only. */
   const queryOf = async (rows: number | undefined): Promise<Sketch> => {
     const known = byRows.get(rows);
     if (known !== undefined) return known;
-    if (rows === undefined || own === undefined) return first; // of another architecture: told when compared
-    if (rows > own || query === undefined)
+    if (rows === undefined || rowsOfSpec === undefined) return first; // of another architecture: told when compared
+    if (rows > rowsOfSpec || query === undefined)
       throw new OptionError(
-        `the query has ${own} vocabulary rows and the candidate ${rows}, and a sketch of the larger one cannot be cut; give its checkpoint`,
+        `the query has ${rowsOfSpec} vocabulary rows and the candidate ${rows}, and a sketch of the larger one cannot be cut; give its checkpoint`,
       );
     const { sketch } = await sketchOf(query, { size, spec: withRows(spec, rows) }, cli, taken);
     byRows.set(rows, sketch);
@@ -177,7 +177,7 @@ async function judgeOf(
     const { sketch, fileRows } = await sketched(file);
     const rows = vocabularyRows(specFromJSON(sketch.spec));
     const similarity = compareSketches(await queryOf(rows), sketch);
-    const isCut = rows !== undefined && (rows !== own || rows !== (fileRows ?? rows));
+    const isCut = rows !== undefined && (rows !== rowsOfSpec || rows !== (fileRows ?? rows));
     return {
       file,
       similarity,

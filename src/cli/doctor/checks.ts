@@ -94,8 +94,8 @@ export async function checkProof(): Promise<Check> {
   const { proveSpec } = await import("../../infer/proof/prove.ts");
   const { onnxModel } = await import("../../checkpoints/network.ts");
   const { tinyModel } = await import("./tiny-model.ts");
-  const { whole, graph } = onnxModel(tinyModel());
-  const { verdict, largestError } = await proveSpec(whole(), inferSpec(graph), executor);
+  const { modelBytes, graph } = onnxModel(tinyModel());
+  const { verdict, largestError } = await proveSpec(modelBytes(), inferSpec(graph), executor);
   if (verdict !== "proved")
     return {
       name,

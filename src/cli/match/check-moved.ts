@@ -86,9 +86,9 @@ export function movedBackLine(path: string, { copied, largestDeviation }: MovedB
     copied === 0
       ? ""
       : `${counted(copied, "tensor")} outside the symmetries ${copied === 1 ? "is" : "are"} unchanged; `;
-  const apart =
+  const unmatched =
     largestDeviation === 0
       ? "every number equal"
       : `up to ${largestDeviation.toExponential(0)} of a tensor's root mean square`;
-  return `${others}moved back it is ${path} again, ${apart}`;
+  return `${others}moved back it is ${path} again, ${unmatched}`;
 }

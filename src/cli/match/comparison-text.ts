@@ -176,8 +176,8 @@ function layoutTable(head: readonly string[], rows: readonly (readonly string[])
 function layerTable(comparison: Comparison, top: number): string {
   const layers = layerDifferences(comparison);
   if (layers.length < 2) return "";
-  const most = layers.toSorted((x, y) => y.relative - x.relative).slice(0, top);
-  const shown = layers.filter((one) => most.includes(one));
+  const largest = layers.toSorted((x, y) => y.relative - x.relative).slice(0, top);
+  const shown = layers.filter((one) => largest.includes(one));
   const hasAligned = shown.some(({ aligned }) => aligned !== undefined);
   const rows = shown.map(({ layer, tensors, differing, relative, aligned }) => [
     layer,

@@ -30,13 +30,13 @@ export async function graphSymmetries(
   model: Network,
   options: GraphSymmetriesOptions,
 ): Promise<string[]> {
-  const { whole, graph } = graphOf(model);
+  const { modelBytes, graph } = graphOf(model);
   refuseUnknownSizes(graph, options.size ?? {});
   const inference = inferSpec(graph, { sizes: options.size ?? {} });
   const { spec, warnings } = inference;
   let proof: Proof | undefined;
   if (options.verify === true) {
-    proof = await proveSpec(whole(), inference, await onnxRuntime(), { seed: options.seed });
+    proof = await proveSpec(modelBytes(), inference, await onnxRuntime(), { seed: options.seed });
     if (proof.verdict === "refuted") throw refutation(model.path, proof);
   }
   if (options.json === true) {

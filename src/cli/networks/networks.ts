@@ -61,8 +61,8 @@ export async function openNetworks(
     const unmatched: string[] = [];
     for (const other of others) {
       const isNamed = isKnown && found.graph === undefined;
-      const own = isNamed ? await ownNames(other, requested) : undefined;
-      unmatched.push(...checkSame(first, other, isKnown ? found.spec : undefined, own));
+      const knownNames = isNamed ? await ownNames(other, requested) : undefined;
+      unmatched.push(...checkSame(first, other, isKnown ? found.spec : undefined, knownNames));
       if (found.graph !== undefined) {
         const { checkBelongs } = await import("../../checkpoints/graph-fit.ts");
         await checkBelongs(found.graph, other);
@@ -123,12 +123,12 @@ function checkSame(
   first: Network,
   other: Network,
   spec: Pick<SymmetrySpec, "tensors"> | undefined,
-  own: ReadonlySet<string> | undefined,
+  knownNames: ReadonlySet<string> | undefined,
 ): string[] {
   const { missing, extra, reshaped } = compareStructure(first.source, other.source);
   const isWeight = ({ source, onnx }: Network, name: string): boolean => {
     if (spec !== undefined && Object.hasOwn(spec.tensors, name)) return true;
-    if (own?.has(name) === true) return true;
+    if (knownNames?.has(name) === true) return true;
     // Every array of a graph is used by it; without a spec nothing says what an array is for.
     if (spec !== undefined && onnx === undefined) return false;
     const { dtype, shape } = source.entries.get(name) ?? { dtype: "F32", shape: [] };

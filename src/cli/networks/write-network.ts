@@ -70,13 +70,13 @@ export async function writeNetwork(
     return tensor;
   };
   if (hasOnnxEnding(out)) {
-    const { whole, separated } = graphOf(like);
+    const { modelBytes, separated } = graphOf(like);
     const weights = await readAll(changed, counted);
     for (const [name, tensor] of Object.entries(weights)) {
       const dtype = onnxFloats[separated.initializers.get(name)?.type ?? ""];
       if (dtype !== undefined) narrowFinite(tensor, dtype, name); // refuses what does not fit
     }
-    const bytes = modelWriter(whole())(weights);
+    const bytes = modelWriter(modelBytes())(weights);
     return writeFileAtomic(out, bytes, options);
   }
   const { source } = like;

@@ -94,11 +94,11 @@ export async function matchNumbers(
     // Where names are equal the tensor is meant, whatever else holds the same numbers.
     for (const from of alike.toSorted((x, y) => Number(y === to) - Number(x === to))) {
       if (!poolA.has(from)) continue;
-      const own = shapeIn(a, from);
+      const shapeOfA = shapeIn(a, from);
       const dims = orientation(await readA(from), target);
       if (dims === undefined) continue;
-      const kind = kindOf(dims, own, target.shape);
-      settle(state, to, inOrientation(from, own, dims, target.shape), {
+      const kind = kindOf(dims, shapeOfA, target.shape);
+      settle(state, to, inOrientation(from, shapeOfA, dims, target.shape), {
         kind,
         from: [from],
         to: [to],

@@ -197,8 +197,8 @@ export async function followWeights(state: SearchState): Promise<void> {
     // Rows of a weight that is turned round are not its outputs.
     if (pieces.length < recipe.pieces.length || rows !== size) continue;
     const { order } = recipe;
-    const own: TensorRecipe = { pieces, dims: [0], shape: [size], ...(order && { order }) };
-    const made = await makeTensor(own, readA);
+    const joined: TensorRecipe = { pieces, dims: [0], shape: [size], ...(order && { order }) };
+    const made = await makeTensor(joined, readA);
     if (!equalNumbers(made.data, (await readB(to)).data)) continue;
     const like = state.conversions.find((one) => one.to.includes(weight));
     const kind = like?.kind === "transpose" ? "rename" : (like?.kind ?? "rename");
@@ -206,7 +206,7 @@ export async function followWeights(state: SearchState): Promise<void> {
     settle(
       state,
       to,
-      own,
+      joined,
       isSame
         ? undefined
         : { kind, from: pieces.map(({ tensor }) => tensor), to: [to], by: "numbers" },

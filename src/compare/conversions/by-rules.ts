@@ -13,7 +13,7 @@ const range = (start: number, stop: number): number[] =>
   Array.from({ length: stop - start }, (_, i) => start + i);
 
 /** Projections that programs store as one: the name of the whole, those of its parts in order. */
-const fused: readonly (readonly [whole: string, parts: readonly string[]])[] = [
+const fused: readonly (readonly [fusedName: string, parts: readonly string[]])[] = [
   ["qkv_proj", ["q_proj", "k_proj", "v_proj"]],
   ["attn.qkv", ["attn.q", "attn.k", "attn.v"]],
   ["to_qkv", ["to_q", "to_k", "to_v"]],
@@ -32,8 +32,8 @@ export function fuseByNames(state: SearchState): void {
   const { a, b, poolB } = state;
   for (const to of Array.from(poolB)) {
     const shape = shapeIn(b, to);
-    for (const [whole, parts] of fused) {
-      const names = parts.map((part) => replaced(to, whole, part));
+    for (const [fusedName, parts] of fused) {
+      const names = parts.map((part) => replaced(to, fusedName, part));
       const pieces = names.flatMap((name): TensorPiece[] =>
         name !== undefined && fits(shapeIn(a, name), shape)
           ? [{ tensor: name, dims: inOrder(shape.length) }]
@@ -49,25 +49,25 @@ export function fuseByNames(state: SearchState): void {
   }
   for (const to of Array.from(poolB)) {
     if (!poolB.has(to)) continue;
-    for (const [whole, parts] of fused) splitByNames(state, to, whole, parts);
+    for (const [fusedName, parts] of fused) splitByNames(state, to, fusedName, parts);
   }
 }
 
-const fits = (own: readonly number[], shape: readonly number[]): boolean =>
-  own.length === shape.length && own.length > 0 && equalShapes(own.slice(1), shape.slice(1));
+const fits = (given: readonly number[], shape: readonly number[]): boolean =>
+  given.length === shape.length && given.length > 0 && equalShapes(given.slice(1), shape.slice(1));
 
 /** One part of a fused tensor of the first file; the others may have been found by their rows. */
 function splitByNames(
   state: SearchState,
   to: string,
-  whole: string,
+  fusedName: string,
   parts: readonly string[],
 ): void {
   const { a, b, poolB } = state;
-  const own = parts.find((part) => replaced(to, part, whole) !== undefined);
-  const from = own && replaced(to, own, whole);
-  if (own === undefined || from === undefined || !a.entries.has(from)) return;
-  const all = parts.flatMap((part) => replaced(to, own, part) ?? []);
+  const partOfName = parts.find((part) => replaced(to, part, fusedName) !== undefined);
+  const from = partOfName && replaced(to, partOfName, fusedName);
+  if (partOfName === undefined || from === undefined || !a.entries.has(from)) return;
+  const all = parts.flatMap((part) => replaced(to, partOfName, part) ?? []);
   const shape = shapeIn(a, from);
   const isWhole = all.every((name) => fits(shapeIn(b, name), shape));
   const counts = all.map((name) => shapeIn(b, name)[0]);
@@ -109,9 +109,10 @@ export function turnByShapes(state: SearchState, pairs: Pairs): void {
   for (const to of Array.from(state.poolB)) {
     const from = pairs.get(to);
     if (from === undefined || !state.poolA.has(from)) continue;
-    const [own, shape] = [shapeIn(state.a, from), shapeIn(state.b, to)];
+    const [shapeOfA, shape] = [shapeIn(state.a, from), shapeIn(state.b, to)];
     const found = (kernels[shape.length] ?? []).filter(
-      (dims) => own.length === shape.length && dims.every((dim, i) => own[dim] === shape[i]),
+      (dims) =>
+        shapeOfA.length === shape.length && dims.every((dim, i) => shapeOfA[dim] === shape[i]),
     );
     if (found.length !== 1) continue;
     const kind = shape.length === 2 ? "transpose" : "permute";
@@ -131,9 +132,9 @@ export async function turnSquares(state: SearchState, pairs: Pairs): Promise<voi
   for (const [to, from] of pairs) {
     const shape = shapeIn(state.b, to);
     if (shape.length !== 2 || shape[0] !== shape[1] || state.poolB.has(to)) continue;
-    const [own, other] = [await state.readA(from), await state.readB(to)];
-    if (equalNumbers(own.data, other.data)) continue;
-    const isTurned = equalNumbers(permuted(own, [1, 0]).data, other.data);
+    const [first, other] = [await state.readA(from), await state.readB(to)];
+    if (equalNumbers(first.data, other.data)) continue;
+    const isTurned = equalNumbers(permuted(first, [1, 0]).data, other.data);
     const isAlike = leaves.has(leafOf(to)) || words.has(leafOf(to).split(".")[0]);
     if (isTurned || isAlike) {
       const by = isTurned ? "numbers" : "names";
@@ -161,32 +162,32 @@ export async function matchVocabulary(
   const found = [...poolB].flatMap((to) => {
     const from = pairs.get(to);
     if (from === undefined || !poolA.has(from) || !vocabularyName.test(to)) return [];
-    const [own, shape] = [shapeIn(a, from), shapeIn(b, to)];
-    return own[0] !== shape[0] && fits(own, shape) ? [{ from, to, own, shape }] : [];
+    const [shapeOfA, shape] = [shapeIn(a, from), shapeIn(b, to)];
+    return shapeOfA[0] !== shape[0] && fits(shapeOfA, shape) ? [{ from, to, shapeOfA, shape }] : [];
   });
-  const counts = new Set(found.map(({ own, shape }) => `${own[0]}:${shape[0]}`));
+  const counts = new Set(found.map(({ shapeOfA, shape }) => `${shapeOfA[0]}:${shape[0]}`));
   if (counts.size !== 1) return common;
-  for (const { from, to, own, shape } of found) {
-    const rows = Math.min(own[0], shape[0]);
+  for (const { from, to, shapeOfA, shape } of found) {
+    const rows = Math.min(shapeOfA[0], shape[0]);
     const width = shape.slice(1).reduce((product, n) => product * n, 1);
     const [first, second] = [await state.readA(from), await state.readB(to)];
     const isEqual = equalNumbers(
       first.data.subarray(0, rows * width),
       second.data.subarray(0, rows * width),
     );
-    const piece = { tensor: from, dims: inOrder(own.length), rows: range(0, rows) };
+    const piece = { tensor: from, dims: inOrder(shapeOfA.length), rows: range(0, rows) };
     const recipe: TensorRecipe = {
       pieces: [piece],
-      dims: inOrder(own.length),
+      dims: inOrder(shapeOfA.length),
       shape: [rows, ...shape.slice(1)],
     };
-    const more = Math.abs(own[0] - shape[0]);
+    const more = Math.abs(shapeOfA[0] - shape[0]);
     settle(state, to, recipe, {
       kind: "add-rows",
       from: [from],
       to: [to],
       by: isEqual ? "numbers" : "names",
-      detail: `${more} rows more in the ${own[0] > shape[0] ? "first" : "second"} file`,
+      detail: `${more} rows more in the ${shapeOfA[0] > shape[0] ? "first" : "second"} file`,
     });
     common.set(to, rows);
   }
@@ -200,22 +201,22 @@ export async function matchTied(state: SearchState, isTied: boolean | undefined)
   if (isTied === false) return;
   const { b, a, poolA, poolB, recipes } = state;
   for (const to of [...poolB].filter((name) => headName.test(name))) {
-    const own = await state.readB(to);
+    const tensorOfB = await state.readB(to);
     for (const [name, recipe] of Array.from(recipes)) {
-      if (!equalShapes(shapeIn(b, name), own.shape) || !vocabularyName.test(name)) continue;
-      if (!equalNumbers((await state.readB(name)).data, own.data)) continue;
+      if (!equalShapes(shapeIn(b, name), tensorOfB.shape) || !vocabularyName.test(name)) continue;
+      if (!equalNumbers((await state.readB(name)).data, tensorOfB.data)) continue;
       const from = recipe.pieces.map(({ tensor }) => tensor);
       settle(state, to, recipe, { kind: "tie", from, to: [to], by: "numbers" });
       break;
     }
   }
   for (const from of [...poolA].filter((name) => headName.test(name))) {
-    const own = await state.readA(from);
+    const tensorOfA = await state.readA(from);
     for (const [to, { pieces }] of recipes) {
       const [{ tensor }] = pieces;
       if (pieces.length > 1 || !vocabularyName.test(tensor)) continue;
-      if (!equalShapes(shapeIn(a, tensor), own.shape)) continue;
-      if (!equalNumbers((await state.readA(tensor)).data, own.data)) continue;
+      if (!equalShapes(shapeIn(a, tensor), tensorOfA.shape)) continue;
+      if (!equalNumbers((await state.readA(tensor)).data, tensorOfA.data)) continue;
       poolA.delete(from);
       state.conversions.push({ kind: "tie", from: [from, tensor], to: [to], by: "numbers" });
       break;

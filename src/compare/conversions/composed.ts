@@ -2,6 +2,7 @@
 // their scales, in tensors of their own or in blocks. Here they are one tensor of real numbers, which may be off by what the form
 // rounds.
 
+import { OptionError } from "../../core/errors.ts";
 import { equalShapes, sizeOf } from "../../core/shapes.ts";
 import type { Tensor } from "../../core/tensors.ts";
 import {
@@ -53,6 +54,7 @@ export function composed(source: TensorSource, other: TensorSource): ComposedSou
     format: source.format,
     entries,
     metadata: source.metadata,
+    ...rawOf(source, (name) => (composites.has(name) ? undefined : name)),
     load: async (name) => {
       const composite = composites.get(name);
       if (composite === undefined) return (await source.readStored(name)).data;
@@ -61,6 +63,23 @@ export function composed(source: TensorSource, other: TensorSource): ComposedSou
     },
   });
   return Object.freeze({ ...made, composites });
+}
+
+/** Reads bytes as they lie in a file under other names; the parts of a source that do so, where the file can. */
+export function rawOf(
+  { readRaw, location }: TensorSource,
+  storedName: (name: string) => string | undefined,
+): { readonly loadRaw?: (name: string) => Promise<Uint8Array> } {
+  if (readRaw === undefined) return {};
+  return {
+    loadRaw: (name) => {
+      const stored = storedName(name);
+      if (stored !== undefined) return readRaw(stored);
+      throw new OptionError(
+        `readRaw: tensor ${JSON.stringify(name)} of ${location} is made of several stored ones, expected one that lies in the file as it is`,
+      );
+    },
+  };
 }
 
 interface Found {
@@ -204,26 +223,26 @@ function inBlocks(
   name: string,
   entry: TensorEntry | undefined,
 ): Found | undefined {
-  const own = source.entries.get(name);
-  if (!isQuantisedHere(source, own, entry)) return undefined;
+  const stored = source.entries.get(name);
+  if (!isQuantisedHere(source, stored, entry)) return undefined;
   const read = async () => {
     const steps = (await source.readSteps?.(name)) ?? new Float32Array();
     // Ends of the range of a block are cut off, so that a value may lie a whole step beside its own; scales are rounded too.
     return { tensor: await source.read(name), slack: Float64Array.from(steps, (x) => x * 1.01) };
   };
-  return { name, composite: { kind: "quantise", parts: [name], shape: own?.shape ?? [], read } };
+  return { name, composite: { kind: "quantise", parts: [name], shape: stored?.shape ?? [], read } };
 }
 
 const isFloat = ({ dtype }: TensorEntry) => /^B?F(16|32|64)$/.test(dtype);
 
 function isQuantisedHere(
   { readSteps }: TensorSource,
-  own: TensorEntry | undefined,
+  entry: TensorEntry | undefined,
   other: TensorEntry | undefined,
 ): boolean {
-  if (readSteps === undefined || own?.stored === undefined || other === undefined) return false;
-  if (own.unreadable !== undefined || other.unreadable !== undefined) return false;
-  return other.stored === undefined && isFloat(other) && equalShapes(own.shape, other.shape);
+  if (readSteps === undefined || entry?.stored === undefined || other === undefined) return false;
+  if (entry.unreadable !== undefined || other.unreadable !== undefined) return false;
+  return other.stored === undefined && isFloat(other) && equalShapes(entry.shape, other.shape);
 }
 
 /** Whether one of two files holds a tensor of both in quantised blocks and the other as it is. */

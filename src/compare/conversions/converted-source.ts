@@ -8,11 +8,12 @@ import {
 } from "../../formats/tensor-source.ts";
 import { narrow } from "../../formats/narrow.ts";
 import { dtypeBytes } from "../../formats/safetensors/safetensors-dtypes.ts";
+import { rawOf } from "./composed.ts";
 import { isPlain, type TensorRecipe } from "./conversion.ts";
 import { makeTensor } from "./make-tensor.ts";
 import type { PlannedConversion } from "./plan-conversion.ts";
 
-type Entries = Map<string, Pick<TensorEntry, "dtype" | "shape">>;
+type Entries = Map<string, Pick<TensorEntry, "dtype" | "shape" | "stored" | "unreadable">>;
 
 const dtypeOf = (source: TensorSource, { pieces }: TensorRecipe) =>
   source.entries.get(pieces[0].tensor)?.dtype ?? "F32";
@@ -21,8 +22,16 @@ const dtypeOf = (source: TensorSource, { pieces }: TensorRecipe) =>
 export function convertedSource(plan: PlannedConversion): TensorSource {
   const { a, b, recipes, unused, withinForm } = plan;
   const entries: Entries = new Map();
-  for (const [name, recipe] of recipes)
-    entries.set(name, { dtype: dtypeOf(a, recipe), shape: recipe.shape });
+  for (const [name, recipe] of recipes) {
+    const { stored, unreadable } = a.entries.get(recipe.pieces[0].tensor) ?? {};
+    entries.set(name, {
+      dtype: dtypeOf(a, recipe),
+      shape: recipe.shape,
+      ...(isPlain(recipe) &&
+        stored !== undefined &&
+        unreadable !== undefined && { stored, unreadable }),
+    });
+  }
   for (const name of unused) {
     const entry = a.entries.get(name);
     if (entry !== undefined && !entries.has(name)) entries.set(name, entry);
@@ -32,6 +41,11 @@ export function convertedSource(plan: PlannedConversion): TensorSource {
     format: a.format,
     entries,
     metadata: a.metadata,
+    ...rawOf(a, (name) => {
+      const recipe = recipes.get(name);
+      if (recipe === undefined) return name;
+      return isPlain(recipe) && !withinForm.has(name) ? recipe.pieces[0].tensor : undefined;
+    }),
     load: async (name) => {
       const recipe = recipes.get(name);
       if (recipe === undefined) return (await a.readStored(name)).data;
@@ -61,6 +75,7 @@ export function commonSource({ b, commonRows }: PlannedConversion): TensorSource
     format: b.format,
     entries,
     metadata: b.metadata,
+    ...rawOf(b, (name) => (commonRows.has(name) ? undefined : name)),
     load: async (name) => {
       const { data } = await b.readStored(name);
       if (!commonRows.has(name)) return data;

@@ -28,8 +28,8 @@ export function permuted({ shape, data }: Tensor, dims: readonly number[]): Tens
 
 /** The rows of a piece, as one array of equally long rows. */
 function rowsOf(tensor: Tensor, { dims, rows }: TensorPiece): Tensor {
-  const whole = permuted(tensor, dims);
-  return rows === undefined ? whole : takeRows(whole, rows);
+  const ordered = permuted(tensor, dims);
+  return rows === undefined ? ordered : takeRows(ordered, rows);
 }
 
 /** Rows of a tensor by number. */
@@ -63,8 +63,8 @@ export async function makeTensor(recipe: TensorRecipe, read: WeightReader): Prom
   const { pieces, order, dims, shape } = recipe;
   const parts: Tensor[] = [];
   for (const piece of pieces) parts.push(rowsOf(await read(piece.tensor), piece));
-  const whole = stacked(parts);
-  const ordered = order === undefined ? whole : takeRows(whole, order);
+  const joined = stacked(parts);
+  const ordered = order === undefined ? joined : takeRows(joined, order);
   const turned = dims.length === ordered.shape.length ? permuted(ordered, dims) : ordered;
   return { shape, data: turned.data };
 }

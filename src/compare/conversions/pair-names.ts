@@ -23,8 +23,8 @@ const samples = 8;
 /** Pairs names of two files. Only pairs that fit are made where names differ. */
 export function pairNames(a: readonly string[], b: readonly string[], fits: Fits): NamePairs {
   const pairs = new Map<string, string>();
-  const own = new Set(a);
-  for (const name of b) if (own.has(name)) pairs.set(name, name);
+  const namesOfA = new Set(a);
+  for (const name of b) if (namesOfA.has(name)) pairs.set(name, name);
   pairPlain(a, b, pairs);
   for (let found = true; found;) found = pairBehindPrefix(a, b, pairs, fits);
   const prefixes = new Map<string, { from: string; to: string; names: string[] }>();
@@ -77,8 +77,8 @@ function pairBehindPrefix(
     });
     if (found.length > best.length) best = found;
   }
-  const most = Math.min(leftA.length, leftB.length);
-  if (best.length < 2 || best.length * 4 < most) return false;
+  const maxLength = Math.min(leftA.length, leftB.length);
+  if (best.length < 2 || best.length * 4 < maxLength) return false;
   for (const [to, from] of best) pairs.set(to, from);
   return true;
 }

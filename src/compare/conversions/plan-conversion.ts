@@ -31,6 +31,7 @@ export interface PlannedConversion extends ConversionPlan {
   readonly withinForm: ReadonlySet<string>;
 }
 
+/** What is known of two files before {@link planConversion} looks at them. */
 export interface PlanOptions {
   /** Whether the output matrix is the embedding; false where the model's config denies it. @default not known */
   readonly tied?: boolean | undefined;

@@ -113,16 +113,18 @@ function rowsOf(
   fill: boolean,
 ): Written | string {
   const tensor = recipes.get(name)?.pieces[0].tensor ?? name;
-  const [own, shape] = [a.entries.get(tensor)?.shape ?? [], second.entries.get(name)?.shape ?? []];
+  const [shapeOfA, shape] = [
+    a.entries.get(tensor)?.shape ?? [],
+    second.entries.get(name)?.shape ?? [],
+  ];
   const dtype = a.entries.get(tensor)?.dtype ?? "F32";
-  if (own[0] < shape[0] && !fill)
-    return `"${name}" has ${shape[0]} rows, and the first file has numbers for ${own[0]}`;
+  if (shapeOfA[0] < shape[0] && !fill)
+    return `"${name}" has ${shape[0]} rows, and the first file has numbers for ${shapeOfA[0]}`;
   const load = async () => {
-    const data = (own[0] < shape[0] ? await second.read(name) : await a.read(tensor)).data.slice(
-      0,
-      sizeOf(shape),
-    );
-    if (own[0] < shape[0]) data.set((await a.read(tensor)).data);
+    const data = (
+      shapeOfA[0] < shape[0] ? await second.read(name) : await a.read(tensor)
+    ).data.slice(0, sizeOf(shape));
+    if (shapeOfA[0] < shape[0]) data.set((await a.read(tensor)).data);
     return narrow({ shape, data }, dtype, name).data;
   };
   return { dtype, shape, load };
@@ -141,8 +143,8 @@ function partOf(
   if (found === undefined || recipe === undefined) return undefined;
   const isLength = found[1].parts[0] === name;
   const load = async () => {
-    const whole = await makeTensor(recipe, a.read);
-    return narrow(isLength ? lengthsOf(whole, shape) : whole, "F32", name).data;
+    const made = await makeTensor(recipe, a.read);
+    return narrow(isLength ? lengthsOf(made, shape) : made, "F32", name).data;
   };
   return { dtype: "F32", shape, load };
 }

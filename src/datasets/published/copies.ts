@@ -69,8 +69,8 @@ export function groupRuns(runs: readonly string[], originals: readonly number[])
     return root;
   };
   for (const [network, original] of originals.entries()) {
-    const [own, other] = [rootOf(runs[network]), rootOf(runs[original])];
-    if (own !== other) parents.set(own, other);
+    const [root, other] = [rootOf(runs[network]), rootOf(runs[original])];
+    if (root !== other) parents.set(root, other);
   }
   return numberInOrder(runs.map(rootOf));
 }

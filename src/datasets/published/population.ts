@@ -8,6 +8,7 @@ import type { SymmetrySpec } from "../../symmetry/types.ts";
 import type { WeightDataset } from "../../train/dataset.ts";
 import { findOriginals, groupRuns, numberInOrder, type Stack } from "./copies.ts";
 
+/** Which networks of a published population are read, and how. */
 export interface PublishedOptions {
   /** The last checkpoint of every run, or all there are. @default "last" */
   readonly checkpoints?: "last" | "all";

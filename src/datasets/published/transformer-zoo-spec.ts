@@ -144,12 +144,12 @@ const permuted = (size: number): Axis => ({ size, group: "permutation" });
 /** The axes of the tensors of one block. */
 function blockTensors(block: number): Record<string, string[]> {
   const at = `encoder.${block}`;
-  const [queries, own] = [`head${block} * qk${block}`, `head${block} * v${block}`];
+  const [queries, values] = [`head${block} * qk${block}`, `head${block} * v${block}`];
   return {
     [`${at}.attention.queries.weight`]: [queries, `d${block}`],
     [`${at}.attention.keys.weight`]: [queries, `d${block}`],
-    [`${at}.attention.values.weight`]: [own, `d${block}`],
-    [`${at}.attention.out_projection.weight`]: [`o${block}`, own],
+    [`${at}.attention.values.weight`]: [values, `d${block}`],
+    [`${at}.attention.out_projection.weight`]: [`o${block}`, values],
     [`${at}.fc1.weight`]: [`ff${block}`, `o${block}`],
     [`${at}.fc1.bias`]: [`ff${block}`],
     [`${at}.fc2.weight`]: [`d${block + 1}`, `ff${block}`],

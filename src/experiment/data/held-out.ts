@@ -20,7 +20,7 @@ type Learning = Pick<JobRequest, "spec" | "train" | "validation" | "target" | "n
 /** What runs of an entry read: trials of tuning learn only, whole runs predict held-out networks too. */
 export interface RunData {
   readonly learning: Learning;
-  readonly whole: Learning & Pick<JobRequest, "test" | "moved" | "moves">;
+  readonly final: Learning & Pick<JobRequest, "test" | "moved" | "moves">;
 }
 
 export type Split = readonly [WeightDataset, WeightDataset, WeightDataset];
@@ -86,7 +86,7 @@ function readAs(version: Version, kind: InputKind, notes: Record<string, unknown
   const moves = version.moves.map(([move, dataset]) => [move, parts(dataset)] as const);
   return {
     learning,
-    whole: {
+    final: {
       ...learning,
       test: parts(version.test),
       moved: parts(version.moved),

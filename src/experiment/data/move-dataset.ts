@@ -53,8 +53,10 @@ export function movingElement(spec: SymmetrySpec, seed: number, move: Move | nul
       if (move.kind !== "scales")
         return [name, { permutations, ...(scales && { scales }), ...(matrices && { matrices }) }];
       const random = randomStream(deriveSeed(seed, "factors", name));
-      const most = 10 ** move.exponent;
-      const factors = permutations.map((list) => list.map(() => 1 + (most - 1) * random.uniform()));
+      const maxScale = 10 ** move.exponent;
+      const factors = permutations.map((list) =>
+        list.map(() => 1 + (maxScale - 1) * random.uniform()),
+      );
       return [name, { permutations, scales: factors }];
     }),
   );

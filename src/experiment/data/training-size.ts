@@ -19,15 +19,17 @@ export function collectTrainingSizes(
   const shares = [...new Set(outcomes.map(({ share }) => share))].sort((a, b) => a - b);
   return models.flatMap((model) =>
     shares.map((share): TrainingSizeRow => {
-      const own = outcomes.filter((each) => each.share === share);
-      const rows = own.flatMap(({ outcome }) => outcome.rows.filter((row) => row.model === model));
+      const ofShare = outcomes.filter((each) => each.share === share);
+      const rows = ofShare.flatMap(({ outcome }) =>
+        outcome.rows.filter((row) => row.model === model),
+      );
       const taus = rows.map((row) => row.taus ?? []);
       const { mean, std } = meanAndStd(taus.flat());
       const stages = rows.flatMap(({ stageTauMean }) => stageTauMean ?? []);
       return {
         model,
         share,
-        networks: Math.round(meanAndStd(own.map(({ outcome }) => outcome.sizes.train)).mean),
+        networks: Math.round(meanAndStd(ofShare.map(({ outcome }) => outcome.sizes.train)).mean),
         taus,
         tauMean: mean,
         tauStd: std,

@@ -88,8 +88,8 @@ function trainer(loss: (params: Params, x: np.Array, y: np.Array) => np.Array, r
 async function classifierFeatures({ train }: DigitsData, seed: number) {
   const [hidden, top] = [denseStack([pixels, features]), denseStack([features, 10])];
   const featuresOf = (params: Params, x: np.Array) => {
-    const own = { "dense0.weight": params["h.weight"], "dense0.bias": params["h.bias"] };
-    return nn.relu(hidden.apply(own, x));
+    const hiddenParams = { "dense0.weight": params["h.weight"], "dense0.bias": params["h.bias"] };
+    return nn.relu(hidden.apply(hiddenParams, x));
   };
   const loss = (params: Params, x: np.Array, y: np.Array) => {
     const out = { "dense0.weight": params["t.weight"], "dense0.bias": params["t.bias"] };
@@ -142,22 +142,22 @@ function rootOf(matrix: Matrix): Matrix {
 /** The Frechet distance of normal distributions with the moments of two samples. */
 export function frechetDistance(x: Rows, y: Rows): number {
   const [a, b] = [moments(x), moments(y)];
-  const apart = a.mean.reduce((sum, v, j) => sum + (v - b.mean[j]) ** 2, 0);
+  const meansDistance = a.mean.reduce((sum, v, j) => sum + (v - b.mean[j]) ** 2, 0);
   const root = rootOf(a.covariance);
   const cross = rootOf(root.mmul(b.covariance).mmul(root)).trace();
-  return Math.max(0, apart + a.covariance.trace() + b.covariance.trace() - 2 * cross);
+  return Math.max(0, meansDistance + a.covariance.trace() + b.covariance.trace() - 2 * cross);
 }
 
 /** Mean distance of rows to the nearest of others. */
 const nearestDistance = (rows: Rows, others: Rows): number =>
   rows.reduce((sum, row) => {
-    let least = Infinity;
+    let smallest = Infinity;
     for (const other of others) {
       let squares = 0;
       for (let j = 0; j < row.length; j++) squares += (row[j] - other[j]) ** 2;
-      least = Math.min(least, squares);
+      smallest = Math.min(smallest, squares);
     }
-    return sum + Math.sqrt(least) / rows.length;
+    return sum + Math.sqrt(smallest) / rows.length;
   }, 0);
 
 /** Trains a generator and gives images of it. The engine must be started. */

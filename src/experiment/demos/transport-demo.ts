@@ -1,6 +1,7 @@
 // The demonstration of optimal transport: gradient flows in the plane, colour transfer between two images and a small generator of digits, unit by unit, so
 // that what was finished is never lost.
 
+import { z } from "zod";
 import { type ColourImage, transferColours } from "../../transport/flows/colour-transfer.ts";
 import type { FlowMethodName, Rows } from "../../transport/flows/flow-methods.ts";
 import {
@@ -47,6 +48,39 @@ export interface DigitsUnit {
 
 export type DemoUnit = FlowUnit | ColourUnit | DigitsUnit;
 
+const datasets = ["swiss-roll", "25-gaussians"] as const satisfies readonly FlowDatasetName[];
+const flowMethods = [
+  "sw-1",
+  "sw-2",
+  "tsw-sl",
+  "db-tsw",
+  "energy",
+] as const satisfies readonly FlowMethodName[];
+const rows = z.array(z.array(z.number()));
+const method = z.enum(flowMethods);
+
+/** A unit as JSON keeps it. */
+export const demoUnit: z.ZodType<DemoUnit> = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("flow"),
+    dataset: z.enum(datasets),
+    method,
+    target: rows,
+    moments: z.array(z.object({ iteration: z.int(), w2: z.number(), points: rows })).min(1),
+  }),
+  z.object({
+    kind: z.literal("colours"),
+    method,
+    direction: z.enum(["first to second", "second to first"]),
+    before: z.number(),
+    after: z.number(),
+    width: z.int(),
+    height: z.int(),
+    pixels: z.array(z.int()),
+  }),
+  z.object({ kind: z.literal("digits"), method, images: rows }),
+]);
+
 export interface TransportDemoOptions {
   /** Reads the bytes of data/uci-digits.csv.gz, when they are needed. */
   readonly digits: () => Promise<Uint8Array>;
@@ -68,14 +102,6 @@ export interface DemoEvent {
   readonly wasKnown: boolean;
 }
 
-const datasets: readonly FlowDatasetName[] = ["swiss-roll", "25-gaussians"];
-export const demoMethods: readonly FlowMethodName[] = [
-  "sw-1",
-  "sw-2",
-  "tsw-sl",
-  "db-tsw",
-  "energy",
-];
 const colourMethods: readonly FlowMethodName[] = ["sw-1", "db-tsw"];
 const digitMethods: readonly FlowMethodName[] = ["sw-1", "energy"];
 /** Units in all. */
@@ -127,7 +153,7 @@ async function digitsUnit(
 export async function* transportDemo(options: TransportDemoOptions): AsyncGenerator<DemoEvent> {
   const units: [string, () => DemoUnit | Promise<DemoUnit>][] = [
     ...datasets.flatMap((dataset) =>
-      demoMethods.map((method): [string, () => DemoUnit] => [
+      flowMethods.map((method): [string, () => DemoUnit] => [
         `flow ${dataset} ${method}`,
         () => flowUnit(dataset, method, options),
       ]),

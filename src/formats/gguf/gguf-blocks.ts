@@ -153,13 +153,18 @@ const decoders: Readonly<Record<string, Decode>> = {
   MXFP4: mxfp4,
 };
 
+/** Numbers of quantised blocks, in the order in which the file has them. */
 export interface DecodedBlocks {
+  /** [blocks * numbers of a block] */
   readonly values: Float32Array<ArrayBuffer>;
-  /** The step of every value, where it was asked for. */
+  /** How far apart two neighbouring values of its block are, for every number; where it was asked for. */
   readonly steps?: Float32Array<ArrayBuffer>;
 }
 
-/** The numbers of blocks of a type that is read: `values` numbers in `bytes` bytes each. */
+/**
+ * The numbers of blocks of a type that is read: `values` numbers in `bytes` bytes each. The type must be one of those that are read,
+ * and the bytes whole blocks of it.
+ */
 export function decodeBlocks(
   type: { readonly name: string; readonly values: number; readonly bytes: number },
   bytes: Uint8Array,

@@ -72,9 +72,9 @@ function uint64(cursor: Cursor): number {
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-function text(cursor: Cursor, most: number, what: string): string {
+function text(cursor: Cursor, maxBytes: number, what: string): string {
   const length = uint64(cursor);
-  if (length > most) return fail(`${what} has ${length} bytes, at most ${most}`);
+  if (length > maxBytes) return fail(`${what} has ${length} bytes, at most ${maxBytes}`);
   const start = take(cursor, length);
   try {
     return decoder.decode(cursor.bytes.subarray(start, cursor.at));

@@ -279,7 +279,7 @@ function place(
 ): void {
   const rank = shape.length;
   const [to, from] = [stridesOf(shape), stridesOf(chunk)];
-  const size = chunk.map((most, i) => Math.min(most, shape[i] - offsets[i]));
+  const size = chunk.map((maxSize, i) => Math.min(maxSize, shape[i] - offsets[i]));
   const row = (size[rank - 1] ?? 1) * width;
   const index = size.slice(0, -1).map(() => 0);
   for (;;) {

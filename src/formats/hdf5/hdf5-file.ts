@@ -31,7 +31,7 @@ export interface Hdf5File {
   readonly groups: ReadonlyMap<string, Attributes>;
 }
 
-interface Place {
+interface ObjectPlace {
   readonly address: number;
   readonly path: readonly string[];
 }
@@ -45,7 +45,7 @@ export async function readHdf5(file: ByteSource): Promise<Hdf5File> {
   const arrays: Hdf5Array[] = [];
   const groups = new Map<string, Attributes>();
   const seen = new Set<number>();
-  const open: Place[] = [{ address: await rootAddress(bytes), path: [] }];
+  const open: ObjectPlace[] = [{ address: await rootAddress(bytes), path: [] }];
   let objects = 0;
   for (let place = open.pop(); place !== undefined; place = open.pop()) {
     const { address, path } = place;

@@ -63,7 +63,7 @@ export async function readMessages(bytes: Hdf5Bytes, address: number): Promise<M
   const count = uint(start, 2, 2);
   const first = { address: address + 16, length: uint(start, 8, 4) };
   return readBlocks(bytes, first, {
-    most: count,
+    maxMessages: count,
     bytes: 8,
     read: (view, at) => [uint(view, at, 2), uint(view, at + 2, 2), uint(view, at + 4, 1)],
   });
@@ -77,7 +77,7 @@ function readNewMessages(bytes: Hdf5Bytes, address: number, start: DataView): Pr
     sizeBytes === 8 ? uint64(start, sizeAt) : uint(start, sizeAt, sizeBytes as 1 | 2 | 4);
   const first = { address: address + sizeAt + sizeBytes, length };
   return readBlocks(bytes, first, {
-    most: hdf5Limits.messages,
+    maxMessages: hdf5Limits.messages,
     bytes: flags & 4 ? 6 : 4,
     read: (view, at) => [uint(view, at, 1), uint(view, at + 1, 2), uint(view, at + 3, 1)],
   });
@@ -85,7 +85,7 @@ function readNewMessages(bytes: Hdf5Bytes, address: number, start: DataView): Pr
 
 /** How messages begin: in so many bytes, with a type, a size and flags. */
 interface Heads {
-  readonly most: number;
+  readonly maxMessages: number;
   readonly bytes: number;
   readonly read: (
     view: DataView,
@@ -99,15 +99,18 @@ async function readBlocks(bytes: Hdf5Bytes, first: Block, heads: Heads): Promise
   const seen = new Set([first.address]);
   const blocks = [first];
   for (const block of blocks) {
-    const whole = await bytes.read(block.address, block.length);
-    const isMarked = block !== first && hasMark(whole, "OCHK");
+    const chunk = await bytes.read(block.address, block.length);
+    const isMarked = block !== first && hasMark(chunk, "OCHK");
     const end = block.length - (isMarked ? 4 : 0);
-    for (let at = isMarked ? 4 : 0; at + heads.bytes <= end && messages.length < heads.most;) {
-      const [type, size, flags] = heads.read(whole, at);
+    for (
+      let at = isMarked ? 4 : 0;
+      at + heads.bytes <= end && messages.length < heads.maxMessages;
+    ) {
+      const [type, size, flags] = heads.read(chunk, at);
       const start = at + heads.bytes;
       if (start + size > end) return fail(`a message at byte ${block.address + at} is cut short`);
       at = start + size;
-      const data = new DataView(whole.buffer, whole.byteOffset + start, size);
+      const data = new DataView(chunk.buffer, chunk.byteOffset + start, size);
       messages.push({ type, data, isShared: (flags & 2) !== 0 });
       if (type !== messageTypes.continuation) continue;
       const next = { address: uint64(data, 0), length: uint64(data, 8) };

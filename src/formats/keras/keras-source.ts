@@ -91,8 +91,8 @@ function layersOf(config: Uint8Array): ReadonlyMap<string, KerasLayer> {
   const found = new Map<string, KerasLayer>();
   const counts = new Map<string, number>();
   for (const layer of Array.isArray(layers) ? (layers as unknown[]) : []) {
-    const { class_name: kind, config: own } = (layer ?? {}) as Record<string, unknown>;
-    const settings = (own ?? {}) as Record<string, unknown>;
+    const { class_name: kind, config: layerConfig } = (layer ?? {}) as Record<string, unknown>;
+    const settings = (layerConfig ?? {}) as Record<string, unknown>;
     const { name } = settings;
     if (typeof kind !== "string" || typeof name !== "string") continue;
     const group = snakeCase(kind);

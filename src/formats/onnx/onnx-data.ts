@@ -122,6 +122,7 @@ export function* tensorsOf(
 export const hasOutsideData = ({ graph }: ModelProto): boolean =>
   graph !== undefined && [...tensorsOf(graph)].some(({ externalData }) => externalData.length > 0);
 
+/** Which numbers {@link embedData} leaves outside. */
 export interface EmbedOptions {
   /** Bytes of one tensor beyond which its numbers are left outside. @default none */
   readonly largest?: number;

@@ -186,8 +186,8 @@ function addCall(
 ): void {
   const inner = called.node.flatMap(({ output }) => output);
   const passed = new Map(called.input.map((name, i) => [name, rename(proto.input[i] ?? "")]));
-  const own = inner.filter((name) => !passed.has(name));
-  const names = ownNames(state, own, { ...scope, names: new Map() }, nameOf(proto));
+  const local = inner.filter((name) => !passed.has(name));
+  const names = ownNames(state, local, { ...scope, names: new Map() }, nameOf(proto));
   for (const [name, value] of passed) names.set(name, value);
   const given = new Map(called.attributeProto.map((one) => [one.name, one]));
   for (const one of proto.attribute) given.set(one.name, one);

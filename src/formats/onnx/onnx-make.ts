@@ -1,4 +1,4 @@
-// Parts of an ONNX graph made in memory, for doors that have no file: tensors with or without numbers, and nodes.
+// Parts of an ONNX graph made in memory, for front ends that have no file: tensors with or without numbers, and nodes.
 
 import { create } from "@bufbuild/protobuf";
 import { TensorProtoSchema } from "onnx-buf";

@@ -76,7 +76,7 @@ function readAttribute(
 
 /** Adds every name that a nested graph (or a graph nested in it) reads; its own names do no harm. */
 function outsideNames(graph: GraphProto, names: Set<string>): void {
-  const own = new Set([
+  const defined = new Set([
     ...graph.input.map(({ name }) => name),
     ...graph.initializer.map(({ name }) => name),
     ...graph.node.flatMap(({ output }) => output),
@@ -88,5 +88,5 @@ function outsideNames(graph: GraphProto, names: Set<string>): void {
       for (const inner of g === undefined ? graphs : [g, ...graphs]) outsideNames(inner, read);
     }
   }
-  for (const name of read) if (!own.has(name)) names.add(name);
+  for (const name of read) if (!defined.has(name)) names.add(name);
 }

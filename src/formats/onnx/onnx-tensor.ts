@@ -101,7 +101,7 @@ export function decodeTensor(tensor: OnnxTensor): Float32Array | Float64Array {
 }
 
 /** The first entries of a tensor, at most all; of a tensor in another file no more than these are read. @throws as `decodeTensor` */
-export function decodeFirst(tensor: OnnxTensor, most: number): Float32Array | Float64Array {
+export function decodeFirst(tensor: OnnxTensor, maxCount: number): Float32Array | Float64Array {
   const { source, type, outside } = tensor;
   if (type === "string")
     throw new UnsupportedError(
@@ -111,7 +111,7 @@ export function decodeFirst(tensor: OnnxTensor, most: number): Float32Array | Fl
     throw new UnsupportedError(
       `decodeTensor: tensor "${tensor.name}" keeps its numbers in the file "${outside.location}", which is not there; put it into the folder of the model, or export the model as one file`,
     );
-  const count = Math.min(most, sizeOf(tensor.shape));
+  const count = Math.min(maxCount, sizeOf(tensor.shape));
   const raw = outside?.read?.(0, count * (bytesPerElement(source.dataType) ?? 0)) ?? source.rawData;
   const values = type === "float32" ? new Float32Array(count) : new Float64Array(count);
   const isSmall = type === "float16" || type === "bfloat16";

@@ -44,6 +44,7 @@ function parsed(bytes: Uint8Array): ModelProto {
   }
 }
 
+/** Where {@link readOnnx} finds numbers that are not in the model's own file. */
 export interface ReadOnnxOptions {
   /** Finds the files beside the model that hold its numbers, which are read tensor by tensor when they are asked for. @default none is found */
   readonly findBeside?: FindBeside;

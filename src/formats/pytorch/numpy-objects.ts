@@ -45,14 +45,14 @@ const makers = /^numpy\.(_?core\.multiarray\._reconstruct|_?core\.numeric\._from
 
 const isArrayObject = ({ class: name }: PickleObject): boolean => makers.test(name);
 
-interface Parts {
+interface ArrayParts {
   readonly shape: PickleValue;
   readonly dtype: NumpyType;
   readonly isFortran: boolean;
   readonly data: PickleValue;
 }
 
-function partsOf({ class: name, parts }: PickleObject): Parts | undefined {
+function partsOf({ class: name, parts }: PickleObject): ArrayParts | undefined {
   const [first, second, third, fourth] = parts;
   if (name.endsWith("_frombuffer")) {
     const dtype = typeOf(second);
@@ -102,7 +102,7 @@ function makeView(object: PickleObject): StoredView | undefined {
   const bytes = sizeOf(sizes) * type.width;
   if (data.data.length !== bytes) return undefined;
   const strides = isFortran ? stridesOf(sizes.toReversed()).toReversed() : stridesOf(sizes);
-  const place = { whole: bytes, bytes, start: 0, data: data.data };
+  const place = { storageBytes: bytes, bytes, start: 0, data: data.data };
   const storage = { kind: "storage", class: "numpy.ndarray", key: "", type, ...place } as const;
   const { dtype, reading, name, width } = type;
   // Complex numbers are two numbers each; only whole ones are turned round.

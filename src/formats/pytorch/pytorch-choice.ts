@@ -31,6 +31,7 @@ export interface Taken {
   readonly unread: readonly { readonly class: string; readonly count: number }[];
 }
 
+/** Which dictionary of a PyTorch file was read. */
 export interface Choice {
   readonly entries: readonly (readonly [string, StoredView])[];
   /** Undefined for a plain dict of tensors at the top, where nothing was chosen. */
@@ -40,15 +41,15 @@ export interface Choice {
 const limits = { depth: 64, pathLength: 10_000, listed: 20, nameLength: 100 };
 
 /** A place in the file; places share what lies above them. */
-interface Place {
+interface PickledPlace {
   readonly value: PickleValue;
   readonly key: string;
-  readonly above: Place | undefined;
+  readonly above: PickledPlace | undefined;
   readonly depth: number;
 }
 
 const topKey = ".";
-const placeOf = (value: PickleValue, key = "", above?: Place): Place => ({
+const placeOf = (value: PickleValue, key = "", above?: PickledPlace): PickledPlace => ({
   value,
   key,
   above,
@@ -88,9 +89,9 @@ export function chooseDictionary(file: PickledCheckpoint, key?: string): Choice 
 
 interface Survey {
   /** Dictionaries that may be the one that is meant. */
-  readonly candidates: readonly Place[];
+  readonly candidates: readonly PickledPlace[];
   /** Other dictionaries that hold tensors. */
-  readonly others: readonly Place[];
+  readonly others: readonly PickledPlace[];
   readonly optimizers: number;
   readonly unread: ReadonlyMap<string, number>;
 }
@@ -99,8 +100,8 @@ const isOptimizer = (value: ReadonlyMap<PickleValue, PickleValue>): boolean =>
   isDict(value.get("state")) && isList(value.get("param_groups"));
 
 /** Looks at every dict, list and object below a place once, however often it is used there. */
-function surveyOf(start: Place, holdsTensors: (object: PickleObject) => boolean): Survey {
-  const [candidates, others]: Place[][] = [[], []];
+function surveyOf(start: PickledPlace, holdsTensors: (object: PickleObject) => boolean): Survey {
+  const [candidates, others]: PickledPlace[][] = [[], []];
   const unread = new Map<string, number>();
   const seen = new Set<PickleValue>([start.value]);
   const places = [start];
@@ -138,7 +139,7 @@ function surveyOf(start: Place, holdsTensors: (object: PickleObject) => boolean)
 const nameOf = (key: PickleValue): string =>
   typeof key === "string" ? key : Number.isSafeInteger(key) ? String(key) : "?";
 
-function onlyOne(survey: Survey, tensors: number, refuse: () => never): Place {
+function onlyOne(survey: Survey, tensors: number, refuse: () => never): PickledPlace {
   const { candidates, others } = survey;
   if (candidates.length === 1) return candidates[0];
   if (candidates.length > 1) return refuseSeveral(candidates);
@@ -152,7 +153,7 @@ function onlyOne(survey: Survey, tensors: number, refuse: () => never): Place {
   return refuse();
 }
 
-function refuseSeveral(places: readonly Place[]): never {
+function refuseSeveral(places: readonly PickledPlace[]): never {
   const found = places
     .map((place) => {
       const views = [...(dictOf(place.value)?.values() ?? [])].flatMap((one) => viewOf(one) ?? []);
@@ -177,7 +178,7 @@ function refuseSeveral(places: readonly Place[]): never {
 
 const expected = "expected a dict from names to tensors; save model.state_dict() with torch.save";
 
-function refuseNone(survey: Survey, { value }: Place, key: string | undefined): never {
+function refuseNone(survey: Survey, { value }: PickledPlace, key: string | undefined): never {
   const { unread, optimizers, others } = survey;
   const classes = [...unread.keys()].slice(0, 5).map((name) => `class ${quoted(name)}`);
   const held = [
@@ -206,7 +207,7 @@ function keysOf(value: ReadonlyMap<PickleValue, PickleValue>): string {
 }
 
 /** Follows a path of keys; a key that itself holds dots is tried before its parts. @throws {OptionError} */
-function find(root: Place, key: string): Place {
+function find(root: PickledPlace, key: string): PickledPlace {
   const found = key === "" ? root : follow(root, key);
   if (found !== undefined) return found;
   if (key === topKey) return root;
@@ -216,7 +217,7 @@ function find(root: Place, key: string): Place {
   );
 }
 
-function follow(place: Place, key: string): Place | undefined {
+function follow(place: PickledPlace, key: string): PickledPlace | undefined {
   for (let end = key.length; end > 0; end = key.lastIndexOf(".", end - 1)) {
     const name = key.slice(0, end);
     const inner = enter(place.value, name);
@@ -236,14 +237,14 @@ function enter(value: PickleValue, name: string): PickleValue {
 }
 
 /** @throws {FormatError} when the path is too long to be told */
-function pathOf(place: Place): string[] {
+function pathOf(place: PickledPlace): string[] {
   const path: string[] = [];
   let length = 0;
   if (place.depth > limits.depth)
     throw new FormatError(
       `readPytorch: tensors lie below ${place.depth} dictionaries, at most ${limits.depth}; save the state_dict alone`,
     );
-  for (let at: Place | undefined = place; at?.above !== undefined; at = at.above) {
+  for (let at: PickledPlace | undefined = place; at?.above !== undefined; at = at.above) {
     length += at.key.length + 1;
     path.unshift(at.key);
   }
@@ -257,7 +258,7 @@ function pathOf(place: Place): string[] {
 const keyOf = (path: readonly string[]): string => (path.length === 0 ? topKey : path.join("."));
 
 /** @throws {FormatError} for a tensor without a name of its own; {UnsupportedError} for objects in place of tensors */
-function tensorsOf({ value }: Place, holdsTensors: (object: PickleObject) => boolean) {
+function tensorsOf({ value }: PickledPlace, holdsTensors: (object: PickleObject) => boolean) {
   const entries = new Map<string, StoredView>();
   for (const [key, one] of dictOf(value) ?? []) {
     const view = viewOf(one);

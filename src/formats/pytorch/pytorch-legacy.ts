@@ -90,7 +90,7 @@ async function findStorages(
     if (at + 8 > file.size) return fail(`it ends after ${places.size} of ${keys.length} storages`);
     const { buffer, byteOffset } = await file.read(at, at + 8);
     const count = new DataView(buffer, byteOffset, 8).getBigUint64(0, true);
-    const bytes = storage.whole;
+    const bytes = storage.storageBytes;
     if (count !== BigInt(bytes / storage.type.width))
       return fail(
         `storage ${JSON.stringify(key)} has ${count} numbers, expected ${bytes / storage.type.width}`,

@@ -98,7 +98,7 @@ function stored(id: PickleValue): PickleValue {
   const isPart = isList(part);
   const [, offset, length] = isPart ? part : [key, 0, numbers];
   if (!isCount(offset) || !isCount(length)) return fail("a part of a storage has no place in it");
-  const place = { whole: numbers * width, bytes: length * width, start: offset * width };
+  const place = { storageBytes: numbers * width, bytes: length * width, start: offset * width };
   return Object.freeze({ ...base, ...place });
 }
 

@@ -41,7 +41,7 @@ function named(
   stored: string,
   unreadable: string,
 ): StoredView {
-  const none = { key: "", whole: 0, bytes: 0, start: 0 };
+  const none = { key: "", storageBytes: 0, bytes: 0, start: 0 };
   const storage = { kind: "storage", class: stored, type, ...none } as const;
   const strides = stridesOf(shape);
   const { dtype } = type;
@@ -112,12 +112,13 @@ function quantised(args: readonly PickleValue[]): PickleValue {
   if (storage.type === undefined) return unknownStorage(storage);
   const [scheme, ...values] = how;
   const schemeName = isGlobal(scheme) ? scheme.global : "";
-  const whole = view(args, storage.type);
+  const complete = view(args, storage.type);
   const stored = `torch.${storage.type.name}, ${schemeName.replace(/^torch\./, "")}`;
-  const coding = storage.type.reading === "plain" ? codingOf(schemeName, values, whole) : undefined;
+  const coding =
+    storage.type.reading === "plain" ? codingOf(schemeName, values, complete) : undefined;
   return coding === undefined
-    ? named(whole.shape, float32, stored, "this way of quantising is not read")
-    : Object.freeze({ ...whole, dtype: "F32", stored, coding } as const);
+    ? named(complete.shape, float32, stored, "this way of quantising is not read")
+    : Object.freeze({ ...complete, dtype: "F32", stored, coding } as const);
 }
 
 function codingOf(

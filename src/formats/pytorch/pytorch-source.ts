@@ -74,9 +74,9 @@ async function loadView(name: string, view: StoredView, storages: Storages): Pro
   const { storage, type, shape, strides, offset } = view;
   const { width } = type;
   const count = sizeOf(shape);
-  if (count * width > Math.max(storage.whole, maxRepeatedBytes))
+  if (count * width > Math.max(storage.storageBytes, maxRepeatedBytes))
     throw new UnsupportedError(
-      `readPytorch: tensor ${JSON.stringify(name)} repeats the ${storage.whole} bytes of its storage to ${count * width}; save it once, without expand`,
+      `readPytorch: tensor ${JSON.stringify(name)} repeats the ${storage.storageBytes} bytes of its storage to ${count * width}; save it once, without expand`,
     );
   if (count === 0) return new Uint8Array();
   const from = storage.start + offset * width;

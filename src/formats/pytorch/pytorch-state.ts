@@ -59,13 +59,13 @@ export function checkView(name: string, view: StoredView, storages: Storages): v
   if (view.unreadable !== undefined) return;
   if (count > 0 && !((lastNumber(offset, shape, strides) + 1) * type.width <= storage.bytes))
     fail(`${tensor} reaches beyond its storage of ${storage.bytes / type.width}`);
-  if (!(storage.start + storage.bytes <= storage.whole))
+  if (!(storage.start + storage.bytes <= storage.storageBytes))
     fail(`${tensor} has a part of a storage that reaches beyond it`);
   const held = storage.data?.length ?? sizes.get(storage.key);
   const place = where(storage.key);
   if (held === undefined) fail(`${tensor}: ${place} is missing in the file`);
-  if (held !== storage.whole)
-    fail(`${tensor}: ${place} has ${held} bytes, expected ${storage.whole}`);
+  if (held !== storage.storageBytes)
+    fail(`${tensor}: ${place} has ${held} bytes, expected ${storage.storageBytes}`);
   if (view.coding?.kind !== "channels") return;
   for (const one of [view.coding.scales, view.coding.zeros])
     checkView(`${name} (scales)`, one, storages);

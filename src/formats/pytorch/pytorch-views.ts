@@ -13,7 +13,7 @@ export interface StoredNumbers {
   /** Undefined for a class that is not known. */
   readonly type: TorchType | undefined;
   /** Bytes of the whole storage, and of this part of it, as the file claims. */
-  readonly whole: number;
+  readonly storageBytes: number;
   readonly bytes: number;
   /** Bytes of the storage in which it begins, where it is a part of one. */
   readonly start: number;

@@ -18,6 +18,7 @@ export interface SafetensorsLimits {
 
 export const safetensorsLimits: SafetensorsLimits = { headerBytes: 100_000_000, rank: 64 };
 
+/** How large a header may be that is read. */
 export interface SafetensorsOptions {
   readonly limits?: Partial<SafetensorsLimits>;
 }

@@ -26,7 +26,7 @@ export function nameAxes(
   const enclosing = new Set(parents.values());
   const names = new Map<Atom, string>();
   const counts = new Map<string, number>();
-  const claim = (leaf: Atom, base: string) => {
+  const assign = (leaf: Atom, base: string) => {
     const count = (counts.get(base) ?? 0) + 1;
     counts.set(base, count);
     names.set(leaf, count === 1 ? base : `${base}_${count}`);
@@ -48,10 +48,10 @@ export function nameAxes(
       const port = portName.exec(leaf.because ?? "")?.[2];
       if (place !== undefined) {
         const base = baseOf(place.tensor);
-        claim(leaf, place.of > 1 && base !== "h" ? `${base}[${place.place}]` : base);
+        assign(leaf, place.of > 1 && base !== "h" ? `${base}[${place.place}]` : base);
       } else if (port !== undefined) {
         const plain = port.replace(/^[^A-Za-z_]+/, "");
-        claim(leaf, axisNamePattern.test(plain) && plain.length <= 60 ? plain : "port");
+        assign(leaf, axisNamePattern.test(plain) && plain.length <= 60 ? plain : "port");
       }
     }
   }

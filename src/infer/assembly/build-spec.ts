@@ -58,8 +58,8 @@ export function buildSpec(source: SpecSource): SymmetrySpec {
     };
     return [name, Object.freeze(axis)];
   });
-  for (const [leaf, own] of factors)
-    for (const name of own.names) {
+  for (const [leaf, ofLeaf] of factors)
+    for (const name of ofLeaf.names) {
       const factor: Axis = { size: 1, group: "general-linear", within: names.get(leaf) ?? "" };
       axes.push([name, Object.freeze(factor)]);
     }
@@ -69,10 +69,10 @@ export function buildSpec(source: SpecSource): SymmetrySpec {
       const powersOf = (leaf: Atom): Powers => {
         const place = places.get(leaf) ?? 0;
         places.set(leaf, place + 1);
-        const own = factors.get(leaf);
-        const found = own?.at(value, dimension, place) ?? null;
-        const factor = found && { name: own?.names[found.factor] ?? "", power: found.power };
-        return { own: scales.get(leaf)?.power(value, dimension, place) ?? 1, factor };
+        const ofLeaf = factors.get(leaf);
+        const found = ofLeaf?.at(value, dimension, place) ?? null;
+        const factor = found && { name: ofLeaf?.names[found.factor] ?? "", power: found.power };
+        return { exponent: scales.get(leaf)?.power(value, dimension, place) ?? 1, factor };
       };
       return expressionOf(dim, names, powersOf);
     });
@@ -86,26 +86,26 @@ export function buildSpec(source: SpecSource): SymmetrySpec {
 
 /** By which powers a leaf transforms at one place. */
 interface Powers {
-  readonly own: -1 | 0 | 1;
+  readonly exponent: -1 | 0 | 1;
   readonly factor: { readonly name: string; readonly power: -1 | 1 } | null;
 }
 
-const plainPowers: Powers = { own: 1, factor: null };
+const plainPowers: Powers = { exponent: 1, factor: null };
 
 /** Factors under the names of their leaves, numbered where a leaf has several. */
 function namedFactors({ names, factors }: SpecSource) {
   const taken = new Set(names.values());
   return new Map(
-    [...factors].flatMap(([leaf, own]) => {
+    [...factors].flatMap(([leaf, ofLeaf]) => {
       const base = names.get(leaf);
       if (base === undefined) return [];
-      const named = Array.from({ length: own.count }, (_, i) => {
+      const named = Array.from({ length: ofLeaf.count }, (_, i) => {
         let name = i === 0 ? `${base}.factor` : `${base}.factor_${i + 1}`;
         while (taken.has(name)) name += "_";
         taken.add(name);
         return name;
       });
-      return [[leaf, { ...own, names: named }] as const];
+      return [[leaf, { ...ofLeaf, names: named }] as const];
     }),
   );
 }
@@ -146,15 +146,15 @@ function expressionOf(
   if (root.parts === null) {
     const name = names.get(root);
     if (name === undefined) return { kind: "block", size: root.size };
-    const { own, factor } = powersOf(root);
+    const { exponent, factor } = powersOf(root);
     const axis = (of: string, power: -1 | 0 | 1): AxisExpression => ({
       kind: "axis",
       name: of,
       inverse: power === -1,
       ...(power === 0 && { still: true }),
     });
-    if (factor === null) return axis(name, own);
-    return productOf([axis(name, own), axis(factor.name, factor.power)]);
+    if (factor === null) return axis(name, exponent);
+    return productOf([axis(name, exponent), axis(factor.name, factor.power)]);
   }
   if (root.parts.kind === "product")
     return mergeFactors(factorsOf(root).map((part) => expressionOf(part, names, powersOf)));

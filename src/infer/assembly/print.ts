@@ -23,9 +23,9 @@ export function printExplanations({ spec, explanations }: Inference): string {
     .join("\n");
 }
 
-function listed(items: readonly string[], most: number): string {
-  const shown = items.slice(0, most).map(visibleName).join(", ");
-  return items.length > most ? `${shown} and ${items.length - most} more` : shown;
+function listed(items: readonly string[], maxItems: number): string {
+  const shown = items.slice(0, maxItems).map(visibleName).join(", ");
+  return items.length > maxItems ? `${shown} and ${items.length - maxItems} more` : shown;
 }
 
 const exponent = (value: number): string => value.toExponential(1);

@@ -41,11 +41,11 @@ export function cutAt(atom: Atom, position: number, reason: string): void {
   }
   const [first, ...rest] = factorsOf(root);
   const inner = productOf(rest);
-  const whole = Math.floor(position / inner.size);
+  const quotient = Math.floor(position / inner.size);
   const remainder = position % inner.size;
-  cutAt(first, whole, reason);
+  cutAt(first, quotient, reason);
   if (remainder === 0) return;
-  cutAt(first, whole + 1, reason);
+  cutAt(first, quotient + 1, reason);
   cutAt(inner, remainder, reason);
 }
 

@@ -36,13 +36,14 @@ export function readBeside(builder: SpecBuilder, { axes, assigned }: Reading): v
     }));
     for (const pair of lowRank) readAdapter(builder, layer, pair, { to, from });
     for (const scale of scales) {
-      const own = builder.peek(name + scale);
-      if (own === undefined || own[0] !== shape[0] || own.length > 2) continue;
-      if (own.length === 2 && own[1] !== 1) continue;
+      const scaleTensor = builder.peek(name + scale);
+      if (scaleTensor === undefined || scaleTensor[0] !== shape[0] || scaleTensor.length > 2)
+        continue;
+      if (scaleTensor.length === 2 && scaleTensor[1] !== 1) continue;
       // A factor would have to be stored in the scales, whose number format is not known.
       for (const axis of axesIn(texts)) if (isFactorIn(axes, axis)) builder.fix(axis);
       if (axesIn(texts).some((axis) => axes.get(axis)?.group === "general-linear")) continue;
-      builder.assign(name + scale, own.length === 1 ? [texts[0]] : [texts[0], "1"]);
+      builder.assign(name + scale, scaleTensor.length === 1 ? [texts[0]] : [texts[0], "1"]);
     }
   }
 }

@@ -48,25 +48,25 @@ function headCounts(
   { query, keyValue = query, headSize, heads: stored, side }: AttentionSizes,
 ): HeadCounts | null {
   const { facts } = builder;
-  const told = facts.headSize ?? headSize;
+  const givenSize = facts.headSize ?? headSize;
   const counted = (side === undefined ? undefined : facts.sides?.[side]) ?? facts.heads;
-  const heads = counted ?? stored ?? (told === undefined ? undefined : query / told);
+  const heads = counted ?? stored ?? (givenSize === undefined ? undefined : query / givenSize);
   if (heads === undefined) return null;
   const size = query / heads;
   const groups = keyValue / size;
-  const whole = [heads, size, groups, heads / groups].every(
+  const areWhole = [heads, size, groups, heads / groups].every(
     (n) => Number.isSafeInteger(n) && n > 0,
   );
   const agrees =
-    (told === undefined || told === size) &&
+    (givenSize === undefined || givenSize === size) &&
     (headSize === undefined || headSize === size) &&
     (stored === undefined || stored === heads) &&
     (facts.keyValueHeads === undefined || facts.keyValueHeads === groups);
-  if (whole && agrees) return { heads, groups, size };
+  if (areWhole && agrees) return { heads, groups, size };
   const shown = [
     `${counted ?? heads} heads`,
     ...(facts.keyValueHeads === undefined ? [] : [`${facts.keyValueHeads} key/value heads`]),
-    ...(told === undefined ? [] : [`heads of size ${told}`]),
+    ...(givenSize === undefined ? [] : [`heads of size ${givenSize}`]),
   ];
   const isTold = counted !== undefined || facts.headSize !== undefined;
   const message = `attention with ${query} query rows and ${keyValue} key rows does not consist of ${shown.join(", ")}; check --heads or the config`;

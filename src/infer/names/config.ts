@@ -79,13 +79,13 @@ export function partOfConfig(
   modelTypes: readonly string[],
   section?: string,
 ): Config | undefined {
-  const whole = checked(config);
-  const own = section === undefined ? undefined : whole[section];
+  const root = checked(config);
+  const nested = section === undefined ? undefined : root[section];
   const isOther = (part: Config) => !modelTypes.includes(modelTypeOf(part) ?? modelTypes[0]);
-  if (isObject(own)) return isOther(own) ? undefined : own;
-  const said = modelTypeOf(whole);
-  if (said === undefined || modelTypes.includes(said)) return whole;
-  return Object.values(whole).find(
+  if (isObject(nested)) return isOther(nested) ? undefined : nested;
+  const modelType = modelTypeOf(root);
+  if (modelType === undefined || modelTypes.includes(modelType)) return root;
+  return Object.values(root).find(
     (value): value is Config => isObject(value) && modelTypes.includes(modelTypeOf(value) ?? ""),
   );
 }
@@ -104,11 +104,11 @@ const isBaseClass = (name: unknown): boolean =>
 
 /** Said outright, or meant by GPT-2's language model, whose embedding is tied unless the config denies it. */
 function tiedOf(config: Readonly<Record<string, unknown>>): boolean | undefined {
-  const said = config["tie_word_embeddings"];
+  const tied = config["tie_word_embeddings"];
   const { architectures } = config;
   // A class without a head gives out its stream; of its ties nothing is left.
   const isHeadless = Array.isArray(architectures) && architectures.some(isBaseClass);
-  if (typeof said === "boolean") return said && isHeadless ? undefined : said;
+  if (typeof tied === "boolean") return tied && isHeadless ? undefined : tied;
   return Array.isArray(architectures) && architectures.includes("GPT2LMHeadModel")
     ? true
     : undefined;

@@ -1,4 +1,4 @@
-// The third door of symmetry inference: tensor names and shapes alone. A template of a known family must find every tensor
+// The third front end of symmetry inference: tensor names and shapes alone. A template of a known family must find every tensor
 // of it, of the shape that follows; what it does not know stays fixed with all that it may read, and so does what names
 // cannot say and nobody tells.
 
@@ -12,6 +12,7 @@ import { families, templates } from "./registry.ts";
 import { plainNames } from "./stored-names.ts";
 import type { ModelFacts, NamedShape, Place, Template } from "./template.ts";
 
+/** What is known of a network beside the names and shapes of its tensors. */
 export interface InferNamesOptions extends ModelFacts {
   /** Reads the tensors as this family; needed for `mlp`, `cnn`, `rnn`, `gru` and `lstm`. @default found by names */
   readonly family?: string;
@@ -45,9 +46,9 @@ export function inferSpecFromNames(
   tensors: readonly NamedShape[],
   options: InferNamesOptions = {},
 ): NamesInference {
-  const { family, config, ...told } = options;
+  const { family, config, ...facts } = options;
   for (const key of factKeys) {
-    const count = told[key];
+    const count = facts[key];
     if (count !== undefined && (!Number.isSafeInteger(count) || count < 1))
       throw new OptionError(
         `inferSpecFromNames: ${key} must be a whole number from 1, got ${count}`,
@@ -60,9 +61,11 @@ export function inferSpecFromNames(
     ]);
   const { plain } = plainNames(names);
   const renamed = tensors.map(({ name, shape }) => ({ name: plain.get(name) ?? name, shape }));
-  const own = new Set(plain.values());
+  const tensorNames = new Set(plain.values());
   const places =
-    family === undefined ? placesIn(own, config) : placesOf(templateNamed(family), own);
+    family === undefined
+      ? placesIn(tensorNames, config)
+      : placesOf(templateNamed(family), tensorNames);
   const parts = places.map(({ template, place }) => ({
     template,
     place,
@@ -75,7 +78,7 @@ export function inferSpecFromNames(
   const networks = covered.map(({ template, place, part }): NetworkPlace => ({
     template,
     place,
-    facts: { ...(part && factsFromConfig(part)), ...kindOf(part), ...told },
+    facts: { ...(part && factsFromConfig(part)), ...kindOf(part), ...facts },
   }));
   const read = readNetworks(networks, renamed);
   const stored = new Map([...plain].map(([name, to]) => [to, name]));
@@ -132,8 +135,9 @@ function placesIn(names: ReadonlySet<string>, config: unknown): Found[] {
       if (places !== undefined) return places(names).map((place) => ({ template, place }));
       return template.matches?.(names) === true ? placesOf(template, names) : [];
     });
-  const said = modelTypeOf(config);
-  const isNamed = ({ template }: Found) => said !== undefined && template.modelTypes.includes(said);
+  const modelType = modelTypeOf(config);
+  const isNamed = ({ template }: Found) =>
+    modelType !== undefined && template.modelTypes.includes(modelType);
   const chosen = found.filter((one) => {
     const rivals = found.filter(({ place }) => place.prefix === one.place.prefix);
     return rivals.length === 1 || (isNamed(one) && rivals.filter(isNamed).length === 1);

@@ -31,7 +31,7 @@ const numbersIn = (name: string): Numbered[] =>
 export function numberedAlike(names: readonly string[]): Numbered[] | undefined {
   const all = names.map(numbersIn);
   for (const { before } of all[0] ?? []) {
-    const places = all.map((own) => own.find((place) => place.before === before));
+    const places = all.map((ofLayer) => ofLayer.find((place) => place.before === before));
     const found = places.filter((place) => place !== undefined);
     const isOrder = new Set(found.map(({ number }) => number)).size === names.length;
     if (isOrder) return found;
@@ -80,7 +80,7 @@ function normOf(
 ): string | null {
   const root = (text: string) => text.slice(0, text.lastIndexOf(".") + 1);
   const isNorm = (text: string) => /(bn|norm)\d*$/.test(text);
-  const own = norms.find((norm) => {
+  const found = norms.find((norm) => {
     if (layers.includes(norm)) return false;
     const inList = numbersIn(norm).find((place) => place.before === before);
     if (inList !== undefined && inList.after === after && after === "")
@@ -90,5 +90,5 @@ function normOf(
     if (place === undefined || place.after !== "") return false;
     return place.number === number && root(norm) === root(name) && isNorm(place.before);
   });
-  return own ?? null;
+  return found ?? null;
 }

@@ -65,8 +65,9 @@ export function readNetworks(
         tensor: name,
         message: `tensor "${name}" has no place in family "${families}"`,
       });
-  const told = [...new Set(networks.flatMap(({ reading }) => reading.contradictions))];
-  if (told.length > 0) throw new OptionError(`inferSpecFromNames: ${told.join("; ")}`);
+  const contradictions = [...new Set(networks.flatMap(({ reading }) => reading.contradictions))];
+  if (contradictions.length > 0)
+    throw new OptionError(`inferSpecFromNames: ${contradictions.join("; ")}`);
   const subject = `inferSpecFromNames: the tensors do not fit family "${families}"`;
   if (problems.length > 0) throw new SpecError(subject, unique(problems));
   const spec = specOf(networks, tensors, unknown);
@@ -120,11 +121,11 @@ function specOf(
         texts.map((text) => formatAxisExpression(renameAxes(parseAxisExpression(text), named))),
       );
   }
-  const own = tensors.flatMap(({ name, shape }) => {
+  const described = tensors.flatMap(({ name, shape }) => {
     const texts = assigned.get(name);
     return texts === undefined ? [] : [[name, { shape, axes: texts }] as const];
   });
-  return defineSpec({ axes: Object.fromEntries(axes), tensors: Object.fromEntries(own) });
+  return defineSpec({ axes: Object.fromEntries(axes), tensors: Object.fromEntries(described) });
 }
 
 /** Axis names of one network among several. */

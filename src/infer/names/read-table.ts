@@ -44,9 +44,9 @@ export function templateOf({ styles, plainGains = [], ...named }: FamilyTable): 
     places,
     read(builder: SpecBuilder, { prefix }: Place) {
       const found = stylesAt(new Set(builder.names), prefix);
-      const own = found.find(({ tall }) => tall === undefined || isTall(builder, prefix + tall));
+      const chosen = found.find(({ tall }) => tall === undefined || isTall(builder, prefix + tall));
       const hasPlainGains = plainGains.includes(builder.facts.modelType ?? "");
-      readStyle(builder, own ?? found[0] ?? styles[0], prefix, hasPlainGains);
+      readStyle(builder, chosen ?? found[0] ?? styles[0], prefix, hasPlainGains);
     },
   });
 }
@@ -223,9 +223,9 @@ function readNorms({ builder, prefix, attention }: Scope, { name, norms, query }
   if (norms === undefined || axes === undefined) return;
   const rows = builder.peek(prefix + query[0])?.[query[1]];
   const isWhole = builder.peek(`${prefix}${norms[0]}.weight`)?.[0] === rows;
-  for (const [at, own] of [axes.q, axes.k].entries())
+  for (const [at, axis] of [axes.q, axes.k].entries())
     for (const part of ["weight", "bias"])
-      builder.assignIf(`${prefix}${norms[at]}.${part}`, [isWhole ? own : `${axes.size ?? rows}`]);
+      builder.assignIf(`${prefix}${norms[at]}.${part}`, [isWhole ? axis : `${axes.size ?? rows}`]);
 }
 
 function readLine(scope: Scope, line: Line): void {

@@ -34,12 +34,12 @@ export function plainNames(names: readonly string[]): PlainNames {
     stripped.push(holder);
     rest = rest.map((name) => name.slice(holder.length));
   }
-  const own = new Set(rest);
-  const wanted = rest.map((name) => inTodaysWords(name, own));
+  const remaining = new Set(rest);
+  const wanted = rest.map((name) => inTodaysWords(name, remaining));
   const counts = new Map<string, number>();
   for (const name of wanted) counts.set(name, (counts.get(name) ?? 0) + 1);
   const isFree = (name: string, was: string) =>
-    counts.get(name) === 1 && (name === was || !own.has(name));
+    counts.get(name) === 1 && (name === was || !remaining.has(name));
   const plain = new Map(
     names.map((name, i) => [name, isFree(wanted[i], rest[i]) ? wanted[i] : rest[i]]),
   );

@@ -125,10 +125,10 @@ function mask(context: NodeContext, dims: readonly Atom[]): void {
   const given = context.input(3);
   if (given === null) return;
   for (const [i, dim] of given.dims.entries()) {
-    const whole = dims.at(i - given.dims.length);
-    if (whole === undefined) context.fail("the mask has too many dimensions");
-    else if (dim.size === whole.size) context.tie(dim, whole);
-    else for (const one of [dim, whole]) context.fix(one, "a mask of another size");
+    const fullDim = dims.at(i - given.dims.length);
+    if (fullDim === undefined) context.fail("the mask has too many dimensions");
+    else if (dim.size === fullDim.size) context.tie(dim, fullDim);
+    else for (const one of [dim, fullDim]) context.fix(one, "a mask of another size");
   }
 }
 

@@ -34,7 +34,7 @@ function pickPart(
   context: NodeContext,
   { axis, parts }: NonNullable<Value["joined"]>,
   index: number,
-  whole: number,
+  sizeOfAxis: number,
 ): void {
   let start = 0;
   let at = 0;
@@ -42,7 +42,8 @@ function pickPart(
   const part = parts[at];
   const { size } = part.dims[axis];
   const local = index - start;
-  if (isRejoined(context, { whole, start, size })) return publishPick(context, part, axis, local);
+  if (isRejoined(context, { full: sizeOfAxis, start, size }))
+    return publishPick(context, part, axis, local);
   context.fix(part.dims[axis], "entries are looked up by position");
   const output = context.output(0, part.dims.toSpliced(axis, 1));
   const pairs = pairsBy(part, (i) => (i === axis ? null : i < axis ? i : i - 1));

@@ -5,8 +5,10 @@ import type { Value } from "../walk/value.ts";
 
 /** Follows the axes of one operation; throws `Declined` for forms it does not follow. */
 export type Handler = (context: NodeContext) => void;
+/** Handlers by the names of their operations. */
 export type Handlers = Readonly<Record<string, Handler>>;
 
+/** A dimension of an input and the dimension of the output that has its indices. */
 export type DimPair = readonly [from: number, to: number];
 
 /** Pairs (i, i) for all dimensions of a value. */

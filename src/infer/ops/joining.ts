@@ -45,8 +45,8 @@ function joinApart(context: NodeContext, inputs: readonly Value[], axis: number)
     dims.every((dim, i) => i === axis || dim.size === inputs[0].dims[i].size),
   );
   if (inputs.length < 2 || !isComputed || !fits || !isOnlyPicked(context, axis, size)) return false;
-  const dims = inputs[0].dims.map(({ size: own }, i) =>
-    fixedAtom(i === axis ? size : own, context.label),
+  const dims = inputs[0].dims.map(({ size: dimSize }, i) =>
+    fixedAtom(i === axis ? size : dimSize, context.label),
   );
   context.output(0, dims, { joined: { axis, parts: inputs } });
   return true;
@@ -169,8 +169,8 @@ function slice(context: NodeContext): void {
               Array.from({ length }, (_, i) => start + i * step),
             );
     } else if (numbers !== null) numbers = { data: new Float64Array(0), integer: numbers.integer };
-    const whole = start === 0 && end === dims[axis].size && step === 1;
-    if (whole) continue;
+    const isFull = start === 0 && end === dims[axis].size && step === 1;
+    if (isFull) continue;
     dims = dims.with(axis, rangeOf(context, dims[axis], range, length));
     cuts.push({ dims, cut: { dim: axis, start: step === 1 ? start : null } });
   }

@@ -56,12 +56,12 @@ function resize(context: NodeContext): void {
   const legacy = context.node.op === "Upsample" || context.opset < 11;
   const rank = x.dims.length;
   if (!legacy) context.parameter(1);
-  const whole = (list: readonly number[] | null, rest: (size: number) => number) =>
+  const oneForAll = (list: readonly number[] | null, rest: (size: number) => number) =>
     list === null || list.length === 0 ? [] : spreadOver(context, x, list, rest);
   const given =
     context.parameter(legacy ? 1 : 2) ?? context.numbers("scales") ?? upsampleOfOne(context, x);
-  const scales = whole(given, () => 1);
-  const sizes = whole(context.parameter(3), (size) => size);
+  const scales = oneForAll(given, () => 1);
+  const sizes = oneForAll(context.parameter(3), (size) => size);
   if (scales.length !== rank && sizes.length !== rank)
     context.decline("sizes that are computed from data");
   const changed: number[] = [];

@@ -47,10 +47,10 @@ function layer(kind: Kind) {
     const weights = [1, 2, 3].map((i) => context.input(i));
     const stacks = weights.map((value) => value?.stack ?? null);
     const count = stacks[0]?.members.length;
-    const apart = stacks.every(
+    const areSeparate = stacks.every(
       (stack, i) => weights[i] === null || stack?.members.length === count,
     );
-    if (apart && count !== undefined) return separateDirections(context, kind, count);
+    if (areSeparate && count !== undefined) return separateDirections(context, kind, count);
     const [w, r, bias] = weights.map((value, i) => {
       const plain = value && collapse(value, context.label, context.facts);
       return plain !== null && i < 2 && kind.columns === true ? gatesFirst(context, plain) : plain;

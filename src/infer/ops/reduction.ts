@@ -93,12 +93,12 @@ function groupNormalization(context: NodeContext): void {
     context.fail(`${channels} channels do not fall into ${groups} groups`);
   const group = newAtom(groups);
   const within = newAtom(channels / groups);
-  const whole = productOf([group, within]);
-  context.tie(x.dims[1], whole);
+  const full = productOf([group, within]);
+  context.tie(x.dims[1], full);
   for (const position of [1, 2]) {
     const vector = context.need(position);
     if (vector.dims.length !== 1) context.fail("scale and bias must have one dimension");
-    context.tie(vector.dims[0], vector.dims[0].size === channels ? whole : group);
+    context.tie(vector.dims[0], vector.dims[0].size === channels ? full : group);
   }
   const view = context.regroup(x, [x.dims[0], group, within, ...x.dims.slice(2)]);
   context.mix(

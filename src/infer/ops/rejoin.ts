@@ -11,38 +11,41 @@ const maxPicks = 16;
 /** The indices of one part of an axis that is read index by index. */
 export interface PickRange {
   /** Indices of the whole axis. */
-  readonly whole: number;
+  readonly full: number;
   readonly start: number;
   readonly size: number;
 }
 
-export const rangeOfAxis = (size: number): PickRange => ({ whole: size, start: 0, size });
+export const rangeOfAxis = (size: number): PickRange => ({ full: size, start: 0, size });
 
 /** Whether every reader of this pick has the picks of all indices of the same part of the axis side by side, in order. */
-export function isRejoined(context: NodeContext, { whole, start, size }: PickRange): boolean {
+export function isRejoined(context: NodeContext, { full, start, size }: PickRange): boolean {
   const { node } = context;
-  const own = pickOf(context, node, whole);
-  if (own === null || size < 2 || size > maxPicks) return false;
-  const ends = own.keeps ? context.consumers(node.outputs[0]) : [node];
-  if (ends.length === 0 || !ends.every((end) => !own.keeps || squeezes(context, end, own.axis)))
+  const picked = pickOf(context, node, full);
+  if (picked === null || size < 2 || size > maxPicks) return false;
+  const ends = picked.keeps ? context.consumers(node.outputs[0]) : [node];
+  if (
+    ends.length === 0 ||
+    !ends.every((end) => !picked.keeps || squeezes(context, end, picked.axis))
+  )
     return false;
   const readers = ends.flatMap(({ outputs }) => context.consumers(outputs[0]));
   return (
     readers.length > 0 &&
     readers.every(({ op, domain, inputs }) => {
       const first = inputs.findIndex((name) => ends.some(({ outputs }) => outputs[0] === name));
-      const from = first - (own.index - start);
+      const from = first - (picked.index - start);
       const run = inputs.slice(from, from + size);
       if (op !== "Concat" || domain !== "" || from < 0 || run.length !== size) return false;
       return run.every((name, at) => {
         const end = context.producer(name);
-        const source = own.keeps && end !== undefined ? context.producer(end.inputs[0]) : end;
+        const source = picked.keeps && end !== undefined ? context.producer(end.inputs[0]) : end;
         if (end === undefined || source === undefined || source.inputs[0] !== node.inputs[0])
           return false;
-        const pick = pickOf(context, source, whole);
+        const pick = pickOf(context, source, full);
         const fits =
-          pick?.axis === own.axis && pick.index === start + at && pick.keeps === own.keeps;
-        if (!fits || (own.keeps && !squeezes(context, end, own.axis))) return false;
+          pick?.axis === picked.axis && pick.index === start + at && pick.keeps === picked.keeps;
+        if (!fits || (picked.keeps && !squeezes(context, end, picked.axis))) return false;
         return context.consumers(name).every((reader) => readers.includes(reader));
       });
     })

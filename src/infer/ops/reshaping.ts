@@ -128,11 +128,11 @@ function expand(context: NodeContext): void {
     context.fail(`it expands to ${formatShape(shape)}`);
   const rank = Math.max(shape.length, x.dims.length);
   const dims = Array.from({ length: rank }, (_, at): Atom => {
-    const own = x.dims.at(at - rank) ?? unit;
+    const dim = x.dims.at(at - rank) ?? unit;
     const wanted = shape.at(at - rank) ?? 1;
-    if (own.size !== 1 && wanted !== 1 && own.size !== wanted)
+    if (dim.size !== 1 && wanted !== 1 && dim.size !== wanted)
       context.fail(`${formatShape(shapeOfValue(x))} does not expand to ${formatShape(shape)}`);
-    return own.size === 1 ? newAtom(wanted) : own;
+    return dim.size === 1 ? newAtom(wanted) : dim;
   });
   const offset = rank - x.dims.length;
   context.carry(

@@ -145,10 +145,10 @@ function summarise(root: Atom, cache: Map<Atom, Summary>): Summary {
 function computeSummary(root: Atom, cache: Map<Atom, Summary>): Summary {
   if (root.size === 1) return { occurrences: [], always: none, counts: new Map() };
   if (root.parts === null) {
-    const own = new Set([root]);
+    const members = new Set([root]);
     return {
       occurrences: [{ leaf: root, outer: none, beside: none }],
-      always: own,
+      always: members,
       counts: new Map([[root, 1]]),
     };
   }

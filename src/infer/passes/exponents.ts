@@ -55,10 +55,10 @@ export function exponents(): Exponents {
     let rest = factor;
     for (let at = a; parent[at] !== at && parent[at] !== top;) {
       const next = parent[at];
-      const own = factors[at];
+      const factor = factors[at];
       parent[at] = top;
       factors[at] = rest;
-      rest /= own;
+      rest /= factor;
       at = next;
     }
     return top;

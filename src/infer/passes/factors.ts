@@ -31,7 +31,7 @@ export function factorsOf(
     if (enclosing.has(leaf) || scale?.group === "general-linear" || scale?.scale === "sign")
       continue;
     const numbers = new Map([...roots].map((root, i) => [root, i]));
-    const own: LeafFactors = {
+    const ofLeaf: LeafFactors = {
       count: roots.size,
       at(weight, dimension, place) {
         const { root = -1, power = 0 } = powers.get(weight)?.get(placeKey(dimension, place)) ?? {};
@@ -49,8 +49,8 @@ export function factorsOf(
     const isWhole = [...powers.values()].every((at) =>
       [...at.values()].every(({ power }) => power !== 0),
     );
-    if (scale === undefined || (!isWhole && own.count === 1 && isAlike(scale, own, powers)))
-      factors.set(leaf, own);
+    if (scale === undefined || (!isWhole && ofLeaf.count === 1 && isAlike(scale, ofLeaf, powers)))
+      factors.set(leaf, ofLeaf);
   }
   return factors;
 }

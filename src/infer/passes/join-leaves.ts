@@ -33,7 +33,7 @@ export function mergeLeaves(source: Merged, dependence: Dependence): Rebuilt {
   const children = new Map<Atom, Atom[]>();
   for (const [leaf, parent] of parents)
     children.set(parent, [...(children.get(parent) ?? []), leaf]);
-  const whole = new Map<Atom, { readonly inner: Atom; readonly leaf: Atom }>();
+  const joined = new Map<Atom, { readonly inner: Atom; readonly leaf: Atom }>();
   const used = new Set<Atom>();
   for (const [outer, inner] of next) {
     const mutual =
@@ -47,22 +47,22 @@ export function mergeLeaves(source: Merged, dependence: Dependence): Rebuilt {
       continue;
     const leaf = newAtom(outer.size * inner.size);
     for (const reason of inner.reasons) leaf.reasons.add(reason);
-    whole.set(outer, { inner, leaf });
+    joined.set(outer, { inner, leaf });
     used.add(outer).add(inner);
   }
-  if (whole.size === 0) return { ...source, rebuild: find };
+  if (joined.size === 0) return { ...source, rebuild: find };
 
   const originals = new Map<Value, Value>();
   const rebuilt = weights.map((value): Value => {
-    const changed: Value = { ...value, dims: value.dims.map((dim) => rebuild(dim, whole)) };
+    const changed: Value = { ...value, dims: value.dims.map((dim) => rebuild(dim, joined)) };
     originals.set(changed, value);
     return changed;
   });
-  const standsFor = new Map([...whole.values()].map(({ inner, leaf }) => [inner, leaf]));
+  const standsFor = new Map([...joined.values()].map(({ inner, leaf }) => [inner, leaf]));
   const newParents = new Map<Atom, Atom>();
   for (const [leaf, parent] of parents) {
     if (standsFor.has(leaf)) continue;
-    const merged = whole.get(leaf)?.leaf ?? leaf;
+    const merged = joined.get(leaf)?.leaf ?? leaf;
     newParents.set(merged, standsFor.get(parent) ?? parent);
   }
   const original = (weight: Value): Value => originals.get(weight) ?? weight;
@@ -74,9 +74,9 @@ export function mergeLeaves(source: Merged, dependence: Dependence): Rebuilt {
     }),
   );
   const newFactors = new Map(
-    [...factors].map(([leaf, own]): [Atom, LeafFactors] => {
-      const at: LeafFactors["at"] = (weight, ...place) => own.at(original(weight), ...place);
-      return [standsFor.get(leaf) ?? leaf, { ...own, at }];
+    [...factors].map(([leaf, ofLeaf]): [Atom, LeafFactors] => {
+      const at: LeafFactors["at"] = (weight, ...place) => ofLeaf.at(original(weight), ...place);
+      return [standsFor.get(leaf) ?? leaf, { ...ofLeaf, at }];
     }),
   );
   return {
@@ -84,7 +84,7 @@ export function mergeLeaves(source: Merged, dependence: Dependence): Rebuilt {
     parents: newParents,
     scales: newScales,
     factors: newFactors,
-    rebuild: (atom) => rebuild(atom, whole),
+    rebuild: (atom) => rebuild(atom, joined),
   };
 }
 
@@ -121,12 +121,12 @@ function adjacentPairs(weights: readonly Value[]): Map<Atom, Atom> {
 
 function rebuild(
   atom: Atom,
-  whole: ReadonlyMap<Atom, { readonly inner: Atom; readonly leaf: Atom }>,
+  joined: ReadonlyMap<Atom, { readonly inner: Atom; readonly leaf: Atom }>,
 ): Atom {
   const root = find(atom);
-  if (!leavesOf(root).some((leaf) => whole.has(leaf))) return root;
+  if (!leavesOf(root).some((leaf) => joined.has(leaf))) return root;
   if (root.parts?.kind === "sum")
-    return sumOf(root.parts.parts.map((part) => rebuild(part, whole)));
+    return sumOf(root.parts.parts.map((part) => rebuild(part, joined)));
   const factors: Atom[] = [];
   let skip: Atom | null = null;
   for (const factor of factorsOf(root)) {
@@ -134,8 +134,8 @@ function rebuild(
       skip = null;
       continue;
     }
-    const merged = whole.get(factor);
-    factors.push(merged?.leaf ?? (factor.parts === null ? factor : rebuild(factor, whole)));
+    const merged = joined.get(factor);
+    factors.push(merged?.leaf ?? (factor.parts === null ? factor : rebuild(factor, joined)));
     skip = merged?.inner ?? null;
   }
   return productOf(factors);

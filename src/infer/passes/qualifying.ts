@@ -20,7 +20,7 @@ export interface LeafPowers {
   /** Linked sets that scale, each by a factor of its own. */
   readonly roots: Set<number>;
   /** Every place of the leaf scales. */
-  whole: boolean;
+  isComplete: boolean;
 }
 
 /** The place of a leaf in a dimension as one number: a dimension has less than 2^32 leaves. */
@@ -55,12 +55,12 @@ export function qualifying(
         const place = counts.get(leaf) ?? 0;
         counts.set(leaf, place + 1);
         const root = unknowns.root(first + i);
-        const own = unknowns.isZero(root) ? 0 : (facing.get(root) ?? 0);
-        const power = own === 0 ? 0 : unknowns.factor(first + i) / own > 0 ? 1 : -1;
-        const powers = found.get(leaf) ?? { powers: new Map(), roots: new Set(), whole: true };
+        const exponent = unknowns.isZero(root) ? 0 : (facing.get(root) ?? 0);
+        const power = exponent === 0 ? 0 : unknowns.factor(first + i) / exponent > 0 ? 1 : -1;
+        const powers = found.get(leaf) ?? { powers: new Map(), roots: new Set(), isComplete: true };
         const inValue = powers.powers.get(value) ?? new Map<number, PlacePower>();
         powers.powers.set(value, inValue.set(placeKey(dimension, place), { root, power }));
-        if (power === 0) powers.whole = false;
+        if (power === 0) powers.isComplete = false;
         else powers.roots.add(root);
         found.set(leaf, powers);
       }

@@ -70,7 +70,7 @@ function wholeScales({
     const unknowns = followScaling(placed, places, way, weights);
     for (const [leaf, scaled] of qualifying(weights, places, unknowns, found)) {
       const encloses = enclosing.has(leaf);
-      if (way !== "partly positive" && !scaled.whole) continue;
+      if (way !== "partly positive" && !scaled.isComplete) continue;
       if (way === "general-linear" && (encloses || summed.has(leaf))) continue;
       // What scales an enclosing leaf scales the leaves inside it. The norms of one stream scale each on its own.
       if (way === "partly positive" && (encloses || (summed.has(leaf) && scaled.roots.size > 1)))

@@ -210,15 +210,15 @@ function pointwise(solve: Solve, { fact, inputs: all, output: out }: Placed<"poi
   }
   const still = law === "choose" ? inputs[0] : law === "compare" ? output : null;
   if (still !== null) zero(solve, (still === output ? out : all[0]).all);
-  for (const [j, own] of out.dims.entries()) {
+  for (const [j, dim] of out.dims.entries()) {
     const lists: LeafPlaces[] = [];
-    let some = own.leaves.length > 0;
+    let some = dim.leaves.length > 0;
     for (let i = 0; i < inputs.length; i++) {
       const list = all[i].dims[j - out.dims.length + all[i].dims.length] ?? noPlaces;
       lists.push(list);
       if (list.leaves.length > 0) some = true;
     }
-    if (some) pointwiseDim(solve, fact, own, lists, still);
+    if (some) pointwiseDim(solve, fact, dim, lists, still);
   }
 }
 
@@ -258,13 +258,13 @@ function multiply(
 ): void {
   const { way, products } = solve;
   const terms = lists.filter(({ leaves }) => leaves.length > 0);
-  const own = signs.filter((_, i) => lists[i].leaves.length > 0);
-  if (terms.length === 1 && (way !== "general-linear" || own[0] === 1))
-    link(solve, terms[0], total, own[0]);
+  const movingSigns = signs.filter((_, i) => lists[i].leaves.length > 0);
+  if (terms.length === 1 && (way !== "general-linear" || movingSigns[0] === 1))
+    link(solve, terms[0], total, movingSigns[0]);
   else if (way === "general-linear" || terms.some((list) => !same(list, total))) {
     zero(solve, total);
     for (const list of lists) zero(solve, list);
-  } else if (total.leaves.length > 0) products.push({ total, terms, signs: own });
+  } else if (total.leaves.length > 0) products.push({ total, terms, signs: movingSigns });
 }
 
 /** Contracted dimensions scale inversely to each other; the others as they do in the output. */

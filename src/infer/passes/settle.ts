@@ -62,7 +62,9 @@ export function settleSums(
     for (const sum of open) {
       const roots = [...conditionOf(sum, unknowns).keys()];
       if (roots.length <= 2) continue;
-      unknowns.zero(roots.reduce((least, root) => (support(root) < support(least) ? root : least)));
+      unknowns.zero(
+        roots.reduce((smallest, root) => (support(root) < support(smallest) ? root : smallest)),
+      );
     }
   }
 }

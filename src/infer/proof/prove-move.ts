@@ -33,6 +33,7 @@ export interface MovedModel {
   readonly jittered: () => Promise<Uint8Array>;
 }
 
+/** How often a move is tried, and which error counts as rounding. */
 export interface ProveMoveOptions {
   /** @default 0 */
   readonly seed?: number;

@@ -21,6 +21,7 @@ import { manyAxes, proveInGroups } from "./prove-groups.ts";
 import { openRuns } from "./weights-as-inputs.ts";
 import { type Setting, workingSettings } from "./working-inputs.ts";
 
+/** How often {@link proveSpec} tries an element, and which error counts as rounding. */
 export interface ProveOptions {
   /** @default 0 */
   readonly seed?: number;
@@ -274,7 +275,7 @@ function visibleAction(
 function movingElement(spec: SymmetrySpec, axes: readonly string[], seed: number): GroupElement {
   const moves = ({ permutations, scales, matrices }: GroupElement[string]) =>
     permutations.some((p) => p.some((to, i) => to !== i)) ||
-    scales?.some((own) => own.some((s) => s !== 1)) === true ||
+    scales?.some((ofInstance) => ofInstance.some((s) => s !== 1)) === true ||
     matrices !== undefined;
   return Object.fromEntries(
     axes.map((axis) => {

@@ -108,7 +108,7 @@ export async function findInputs(
 ): Promise<FoundInputs> {
   const draw = randomInputs(graph);
   let first: UnsupportedError | undefined;
-  let best: (FoundInputs & { readonly told: number }) | undefined;
+  let best: (FoundInputs & { readonly telling: number }) | undefined;
   for (const [at, shapes] of [inputShapes, ...otherShapes.slice(0, maxShapes)].entries()) {
     for (const indices of at === 0 ? [undefined, ...smallIndices] : [undefined, 1]) {
       const limited = indices === undefined ? {} : { indices };
@@ -116,10 +116,10 @@ export async function findInputs(
         const found = await tellingSize(executor, model, (options) =>
           draw(shapes, seed, { ...limited, ...options }),
         );
-        if (best === undefined || found.told > best.told)
-          best = { shapes, options: { ...limited, size: found.size }, told: found.told };
-        if (best.told > 0) return best;
-        if (found.told === 0) break;
+        if (best === undefined || found.telling > best.telling)
+          best = { shapes, options: { ...limited, size: found.size }, telling: found.telling };
+        if (best.telling > 0) return best;
+        if (found.telling === 0) break;
       } catch (error) {
         if (!(error instanceof UnsupportedError)) throw error;
         // What is refused without any input is refused with all.
@@ -151,8 +151,8 @@ async function tellingSize(
   executor: Executor,
   model: Uint8Array,
   draw: (options: DrawOptions) => Outputs,
-): Promise<{ size: number; told: number }> {
-  let best = { size: 1, told: -1 };
+): Promise<{ size: number; telling: number }> {
+  let best = { size: 1, telling: -1 };
   let at = 0;
   function* inputs() {
     for (const size of inputSizes) yield draw({ size });
@@ -161,14 +161,14 @@ async function tellingSize(
     for await (const outputs of executor.runEach(model, inputs())) {
       const size = inputSizes[at++];
       const scales = [...scalesOf(outputs).values()];
-      const told = scales.filter((scale) => scale >= tellingScale).length;
+      const telling = scales.filter((scale) => scale >= tellingScale).length;
       const isNumber = Object.values(outputs).every(isFinite);
-      if (isNumber && told > best.told) best = { size, told };
-      if (best.told === scales.length) break;
+      if (isNumber && telling > best.telling) best = { size, telling };
+      if (best.telling === scales.length) break;
     }
   } catch (error) {
     // Larger numbers may be no indices any more.
-    if (!(error instanceof UnsupportedError) || best.told < 0) throw error;
+    if (!(error instanceof UnsupportedError) || best.telling < 0) throw error;
   }
   return best;
 }

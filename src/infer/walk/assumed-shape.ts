@@ -51,15 +51,15 @@ export function assumedShape(
   const shapes = present.map(shapeOfValue);
   const rank = Math.max(...shapes.map(({ length }) => length));
   const rankDeclared = declared.get(named[0])?.shape?.length ?? rank;
-  const whole = Array.from({ length: rank }, (_, at) =>
+  const assumed = Array.from({ length: rank }, (_, at) =>
     shapes.reduce((size, shape) => {
-      const own = shape.at(at - rank) ?? 1;
-      return size === 1 ? own : size;
+      const declared = shape.at(at - rank) ?? 1;
+      return size === 1 ? declared : size;
     }, 1),
   );
   const broadcasts = shapes.every((shape) =>
-    shape.every((size, at) => size === 1 || size === whole[at + rank - shape.length]),
+    shape.every((size, at) => size === 1 || size === assumed[at + rank - shape.length]),
   );
-  const single = shapes.some((shape) => equalShapes(shape, whole));
-  return broadcasts && single && rankDeclared === rank ? whole : null;
+  const single = shapes.some((shape) => equalShapes(shape, assumed));
+  return broadcasts && single && rankDeclared === rank ? assumed : null;
 }

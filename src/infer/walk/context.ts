@@ -19,6 +19,7 @@ export class Declined extends Error {
   override readonly name = "Declined";
 }
 
+/** What is known of an output beside its dimensions. */
 export interface OutputOptions {
   readonly numbers?: KnownNumbers;
   readonly entry?: number;
@@ -76,6 +77,7 @@ export interface NodeContext {
   fail(why: string): never;
 }
 
+/** What the context of a node is made of. */
 export interface ContextSource {
   readonly node: OnnxNode;
   readonly opset: number;

@@ -118,10 +118,10 @@ function elementwise(
   const integer = alwaysInteger.has(op) || values.every(({ numbers }) => numbers.integer);
   const strides = stridesOf(shape);
   const steps = operands.map((operand) => {
-    const own = stridesOf(operand.shape);
+    const strides = stridesOf(operand.shape);
     const missing = shape.length - operand.shape.length;
     return shape.map((_, at) =>
-      at < missing || operand.shape[at - missing] === 1 ? 0 : own[at - missing],
+      at < missing || operand.shape[at - missing] === 1 ? 0 : strides[at - missing],
     );
   });
   const data = Float64Array.from({ length: sizeOf(shape) }, (_, flat) => {
@@ -138,12 +138,12 @@ function elementwise(
 }
 
 function transposed({ shape, numbers }: Folded, order: readonly number[]): Float64Array {
-  const own = stridesOf(shape);
+  const steps = stridesOf(shape);
   const sizes = order.map((i) => shape[i]);
   const strides = stridesOf(sizes);
   return Float64Array.from({ length: numbers.data.length }, (_, flat) => {
     const offset = order.reduce(
-      (sum, from, to) => sum + (Math.floor(flat / strides[to]) % sizes[to]) * own[from],
+      (sum, from, to) => sum + (Math.floor(flat / strides[to]) % sizes[to]) * steps[from],
       0,
     );
     return numbers.data[offset];
@@ -165,8 +165,8 @@ function concat(operands: readonly Folded[], axis: number, shape: readonly numbe
   const outer = sizeOf(shape.slice(0, axis));
   const data: number[] = [];
   for (let row = 0; row < outer; row++) {
-    for (const { shape: own, numbers } of operands) {
-      const width = sizeOf(own.slice(axis));
+    for (const { shape: operandShape, numbers } of operands) {
+      const width = sizeOf(operandShape.slice(axis));
       data.push(...numbers.data.subarray(row * width, (row + 1) * width));
     }
   }

@@ -27,6 +27,7 @@ export interface Unsupported {
   readonly misfit?: boolean;
 }
 
+/** What a walk over a graph leaves: its values, and what it learnt about them. */
 export interface Walk {
   readonly weights: ReadonlyMap<string, Value>;
   /** Every value that nodes compute from the input, by name. */
@@ -72,6 +73,7 @@ interface State {
   readonly assumed: { readonly allowed: boolean; count: number };
 }
 
+/** How a graph is walked. */
 export interface WalkOptions {
   /** Float tensors that are constants, not weights. @default none */
   readonly held?: ReadonlySet<string>;

@@ -99,6 +99,7 @@ export type Fact =
   /** Nothing is known about how scalings of this value act. */
   | { readonly kind: "opaque"; readonly value: Value };
 
+/** How numbers of one value become numbers of another. */
 export interface CarryOptions {
   readonly homogeneous?: boolean;
   /** Of what is only positively homogeneous: `to` scales as this power of `from`. @default 1 */

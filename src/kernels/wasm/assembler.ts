@@ -104,7 +104,7 @@ function writeFunction(
     open = outer;
     return inner;
   };
-  const own = parameters.map((parameter) => local("i32", parameter));
+  const parameterLocals = parameters.map((parameter) => local("i32", parameter));
   const emit = (...statements: Instruction[]) => void open.push(...statements);
   const repeat: FunctionWriter["repeat"] = (body, condition) => {
     const inner = inBlock(() => {
@@ -114,7 +114,7 @@ function writeFunction(
     emit(loop(inner));
   };
   write({
-    parameters: own,
+    parameters: parameterLocals,
     local,
     emit,
     repeat,
@@ -133,7 +133,7 @@ function writeFunction(
       else emit(when(op("i32.lt_u", get(counter), to), inBlock(turns)));
     },
   });
-  return { parameters: own, locals: locals.slice(own.length), body: open };
+  return { parameters: parameterLocals, locals: locals.slice(parameterLocals.length), body: open };
 }
 
 const vec = (items: readonly (readonly number[])[]): number[] => [
@@ -235,11 +235,11 @@ export function writeModule(memory: MemoryImport): ModuleWriter {
     bytes: () => moduleBytes(functions, memory),
     text: (only) => {
       const printed = functions.filter(({ name }) => only === undefined || name === only);
-      const most = memory.maximum === undefined ? "" : ` ${memory.maximum}`;
+      const maxPages = memory.maximum === undefined ? "" : ` ${memory.maximum}`;
       const shared = memory.shared === true ? " shared" : "";
       return [
         "(module",
-        `  (import "host" "memory" (memory ${memory.pages}${most}${shared}))`,
+        `  (import "host" "memory" (memory ${memory.pages}${maxPages}${shared}))`,
         ...printed.flatMap(printFunction),
         ")",
       ].join("\n");

@@ -97,8 +97,8 @@ function writeOperations(
   names: Set<string>,
   { fused, usual }: { readonly fused: boolean; readonly usual: number },
 ): PassOperation[] {
-  const own = ["batch", "first", "count"];
-  const parameters = layout.threads === 1 ? own : [...own, "thread", "part", "parts"];
+  const always = ["batch", "first", "count"];
+  const parameters = layout.threads === 1 ? always : [...always, "thread", "part", "parts"];
   return operations.map((operation) => {
     const plain = operation.name.replaceAll(/[^A-Za-z0-9_.]/g, "_");
     let name = plain;

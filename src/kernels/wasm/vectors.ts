@@ -22,9 +22,9 @@ export function panelsOf(columns: number, vectors: number): Panel[] {
   const panels: Panel[] = [];
   if (full > 0) panels.push({ vectors, lastLanes: lanesOfVector, count: full, begin: 0 });
   if (rest > 0) {
-    const own = Math.ceil(rest / lanesOfVector);
-    const lastLanes = rest - (own - 1) * lanesOfVector;
-    panels.push({ vectors: own, lastLanes, count: 1, begin: full * vectors * vectorBytes });
+    const count = Math.ceil(rest / lanesOfVector);
+    const lastLanes = rest - (count - 1) * lanesOfVector;
+    panels.push({ vectors: count, lastLanes, count: 1, begin: full * vectors * vectorBytes });
   }
   return panels;
 }

@@ -5,6 +5,7 @@ import { deriveSeed } from "../../core/random.ts";
 import { checkDropout } from "../check-options.ts";
 import { type Layer, type LayerParams, normalArray, prefixed, scoped } from "../layer.ts";
 
+/** The shape of a dense layer. */
 export interface DenseOptions {
   /** Variance gain of the initial weights. @default 2 */
   readonly gain?: number;
@@ -34,6 +35,7 @@ export function dense(
   };
 }
 
+/** The shape of a stack of dense layers. */
 export interface DenseStackOptions {
   /** Probability of dropping a hidden unit while training. @default 0 */
   readonly dropout?: number;

@@ -92,8 +92,8 @@ export function chargedActivation(
       const gate = gates.get(`${merged.members[tensor.id][0].name}~gate`);
       if (gate === undefined) return [inputs[array].ref];
       const source = inputs[gate.array].ref;
-      const own = sliceAlong(source, source.ndim - 1, gate.place * channels, channels);
-      return [applyGate(merged, tensor, inputs[array].ref, own)];
+      const gated = sliceAlong(source, source.ndim - 1, gate.place * channels, channels);
+      return [applyGate(merged, tensor, inputs[array].ref, gated)];
     });
     for (const input of inputs) input.dispose();
     return outputs;

@@ -37,10 +37,10 @@ const filledUp = (columns: number) => Math.ceil(columns / 4) * 4;
 export function sideBySide(features: readonly np.Array[]): np.Array[] {
   const last = features[0].ndim - 1;
   return groupColumns(features.map(({ shape }) => shape[last])).map((group) => {
-    const own = group.features.map((i) => features[i]);
+    const ofGroup = group.features.map((i) => features[i]);
     const missing = filledUp(group.columns) - group.columns;
-    const zeros = missing === 0 ? [] : [np.zeros([...own[0].shape.slice(0, -1), missing])];
-    const joined = concatenateAll([...own, ...zeros], last);
+    const zeros = missing === 0 ? [] : [np.zeros([...ofGroup[0].shape.slice(0, -1), missing])];
+    const joined = concatenateAll([...ofGroup, ...zeros], last);
     return np.reshape(joined, [-1, joined.shape[last]]);
   });
 }

@@ -81,8 +81,8 @@ function computeLevel(level: Level, params: LayerParams, values: readonly np.Arr
   const used = operandsOf(level);
   const made = tensors.map((tensor) => {
     const read = tensor.formula.operands.map((id) => values[used.indexOf(id)].ref);
-    const own = coefficientsOf(tensor, channels, params);
-    return deriveOne(derived, tensor.formula, read, own, channels);
+    const coefficients = coefficientsOf(tensor, channels, params);
+    return deriveOne(derived, tensor.formula, read, coefficients, channels);
   });
   for (const array of [...values, ...Object.values(params)]) array.dispose();
   return made;
@@ -101,8 +101,8 @@ function pullLevel(
   const inputs = tensors.flatMap((tensor, i) => {
     const { formula, name } = tensor;
     const read = formula.operands.map((id) => values[used.indexOf(id)].ref);
-    const own = coefficientsOf(tensor, channels, params);
-    const step = pullOne(derived, formula, read, own, gradients[i], channels);
+    const coefficients = coefficientsOf(tensor, channels, params);
+    const step = pullOne(derived, formula, read, coefficients, gradients[i], channels);
     if (step.coefficients !== null) {
       if (isTrained(tensor)) ofParams[name] = step.coefficients;
       else step.coefficients.dispose();
@@ -120,8 +120,8 @@ function afterLevel(
   made: readonly np.Array[],
 ): np.Array[] {
   const outputs = after.map((id) => {
-    const own = tensors.findIndex((tensor) => tensor.id === id);
-    return own === -1 ? inputs[before.indexOf(id)].ref : made[own].ref;
+    const at = tensors.findIndex((tensor) => tensor.id === id);
+    return at === -1 ? inputs[before.indexOf(id)].ref : made[at].ref;
   });
   for (const array of [...inputs, ...made]) array.dispose();
   return outputs;
@@ -197,7 +197,7 @@ function levelLayer(level: Level): StagedLayer {
 export function productFeatures(options: ProductFeaturesOptions): StagedLayer {
   const { base, derived, merged, channels } = options;
   const levels = levelsOf(derived);
-  const own = derived.tensors.filter((t) => !isDerived(t) && isRead(t)).map(({ id }) => id);
+  const given = derived.tensors.filter((t) => !isDerived(t) && isRead(t)).map(({ id }) => id);
   const features = derived.tensors.filter(isRead).map(({ id }) => id);
   const neededFrom = levels.map(
     (_, i) =>
@@ -210,7 +210,7 @@ export function productFeatures(options: ProductFeaturesOptions): StagedLayer {
       ]),
   );
   neededFrom.push(new Set(features));
-  let before = own;
+  let before = given;
   const entries = levels.map((tensors, i): StackEntry => {
     const there = [...before, ...tensors.map(({ id }) => id)];
     const after = there.filter((id) => neededFrom[i + 1].has(id));

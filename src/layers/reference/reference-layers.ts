@@ -45,10 +45,10 @@ export function layerTerms(layer: KernelLayer): LayerTerms {
   terms.push(...biasTerms(layer, one));
   const tables: { path: string; tensor: number }[] = [];
   const width = layer.outputChannels;
-  for (const { tensor, dim, tables: own } of layer.positions) {
+  for (const { tensor, dim, tables: ofTensor } of layer.positions) {
     const { dims, fixedSize } = lowered.tensors[tensor];
     let first = 0;
-    for (const { path, fixedSize: entries } of own) {
+    for (const { path, fixedSize: entries } of ofTensor) {
       const id = one + extra.length;
       extra.push(extraTensor(id, path, [dims[dim].axis]));
       tables.push({ path, tensor: id });
@@ -131,8 +131,8 @@ function biasTerms(layer: KernelLayer, one: number): ParameterTerm[] {
     const { fixedSize } = lowered.tensors[target.tensor];
     const start = column;
     column += fixedSize * width;
-    const whole = target.blocks.every(({ dims }) => dims.length === 1);
-    if (bias === "tensor" && !whole) return [];
+    const isScalar = target.blocks.every(({ dims }) => dims.length === 1);
+    if (bias === "tensor" && !isScalar) return [];
     const ids = membersOf(lowered, target.tensor).flatMap((member) =>
       Array.from({ length: member.fixedSize }, () => member.id),
     );

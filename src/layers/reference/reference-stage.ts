@@ -6,6 +6,7 @@ import type { KernelLayer, KernelStack } from "../../kernels/stack.ts";
 import { type DenseFeature, referenceApply, referenceGradients } from "./reference.ts";
 import { jointLabels } from "../../plan/terms.ts";
 import type { ActivationName } from "../pointwise/activation.ts";
+import { checkReadable } from "../kernel-stage.ts";
 import type { LayerParams } from "../layer.ts";
 import {
   extraTensor,
@@ -149,7 +150,7 @@ function addGradients(
   let back = cotangents;
   for (const { step, inputs, outputs } of traces.toReversed()) {
     const [, derivative] = functions[step.activation];
-    const own = outputs.map(({ width, data }, id) => {
+    const ofOutputs = outputs.map(({ width, data }, id) => {
       const at = step.results.indexOf(id);
       return {
         width,
@@ -158,7 +159,7 @@ function addGradients(
     });
     const terms = weighted(step, params);
     const { lowered, tables } = step.terms;
-    const gradients = referenceGradients(lowered, terms, inputs, own, step.aggregation);
+    const gradients = referenceGradients(lowered, terms, inputs, ofOutputs, step.aggregation);
     for (const [t, { path, index }] of step.terms.terms.entries()) {
       if (path === null) continue;
       gradients.coefficients[t].forEach((value, i) => {
@@ -186,13 +187,14 @@ export function referenceStage(scope: string, stack: () => KernelStack): Stage {
       const steps = (): Step[] => {
         if (made !== undefined) return made;
         const { layers, pool } = stack();
-        const own = layers.map(layerStep);
-        if (pool) own.push(poolStep(pool, layers[layers.length - 1].outputChannels));
-        return (made = own);
+        const steps = layers.map(layerStep);
+        if (pool) steps.push(poolStep(pool, layers[layers.length - 1].outputChannels));
+        return (made = steps);
       };
       return {
         forward: (params, inputs, key) => {
           key?.dispose();
+          checkReadable(inputs, "reference");
           return forward(steps(), hostParams(params), inputs, stack().pool !== undefined);
         },
         backward: (params, inputs, gradients, wanted, key) => {

@@ -1,4 +1,4 @@
-// The door to BullMQ, on Redis or on PostgreSQL: optional packages, loaded on first use. Passwords of addresses are in no message.
+// The one place that loads BullMQ, on Redis or on PostgreSQL: optional packages, loaded on first use. Passwords of addresses are in no message.
 
 /** @ts-ignore the types of an optional package; where it is not installed they are any */
 import type { ConnectionOptions, Job, Queue, QueueOptions, Worker, WorkerOptions } from "bullmq";

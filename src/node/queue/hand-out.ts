@@ -15,6 +15,7 @@ import {
 } from "./connect.ts";
 import { type RetryOptions, type UnitCounts, type UnitQueue, unitQueue } from "./unit-queue.ts";
 
+/** Where units are handed out, and how long is waited for workers. */
 export interface HandOutOptions extends Partial<RetryOptions> {
   /** redis://, rediss:// or postgres:// address. */
   readonly queue: string;

@@ -28,6 +28,7 @@ export interface RetryOptions {
   readonly pause: number;
 }
 
+/** A list of work in a queue, seen from where its units are handed out. */
 export interface UnitQueue {
   /** Hands units out; those that are there already stay as they are. */
   add(units: readonly WorkUnit[]): Promise<void>;

@@ -42,6 +42,7 @@ export interface WorkerSettings {
   readonly signal: AbortSignal;
 }
 
+/** What a worker of a queue tells while it works. */
 export type WorkerEvent =
   /** The server answers. */
   | { readonly type: "ready"; readonly queue: string }
@@ -148,9 +149,9 @@ async function watchLists(bench: Bench): Promise<void> {
       } catch (error) {
         last.problem ??= error as Error;
       }
-      const idle = (performance.now() - last.worked) / 1000;
+      const idleSeconds = (performance.now() - last.worked) / 1000;
       const isIdle = isReady && last.active === 0;
-      if (settings.idle !== undefined && isIdle && idle > settings.idle) return;
+      if (settings.idle !== undefined && isIdle && idleSeconds > settings.idle) return;
       await new Promise((resolve) => setTimeout(resolve, lookMilliseconds));
     }
   } finally {

@@ -1,10 +1,12 @@
 // Starts the array engine in Node, with a pool of threads where more than one is asked for.
 
-import { OptionError } from "../../core/errors.ts";
+import { EnvironmentError, OptionError } from "../../core/errors.ts";
+import type { StartedEngine, StartOptions } from "../../engine/start.ts";
 import { withThreads } from "./engine-threads.ts";
 import { offerNodeThreads } from "./kernel-threads.ts";
 
-export interface EngineOptions {
+/** How {@link startEngine} starts the array engine. */
+export interface EngineOptions extends StartOptions {
   /**
    * Threads that share one product or kernel. Pays for products from about 256 x 256 on; below that one thread is
    * faster. More than one must be asked for before anything imports @jax-js/jax, which decides about threads while it
@@ -15,22 +17,56 @@ export interface EngineOptions {
   readonly threads?: number;
 }
 
-let started: { threads: number; ready: Promise<void> } | undefined;
+let started: { threads: number; ready: Promise<StartedEngine> } | undefined;
 
-async function start(requested: number | undefined): Promise<void> {
-  const threads = requested ?? 1;
-  offerNodeThreads(requested);
-  if (threads > 1) await withThreads(threads, () => import("@jax-js/jax"));
+/** What is used of the package `webgpu`. */
+interface WebGPUPackage {
+  readonly create: (options: readonly string[]) => unknown;
+  readonly globals: object;
+}
+
+/** @throws {EnvironmentError} when it is not installed */
+async function loadWebGPU(): Promise<WebGPUPackage> {
+  const name: string = "webgpu"; // an optional peer, whose types need not be there
+  try {
+    return (await import(name)) as WebGPUPackage;
+  } catch (error) {
+    throw new EnvironmentError(
+      "startEngine: WebGPU in Node needs the package webgpu: npm install webgpu",
+      { cause: error },
+    );
+  }
+}
+
+/** Gives this process the WebGPU of the optional package `webgpu`. @throws {EnvironmentError} when it is not installed */
+async function offerWebGPU(): Promise<void> {
+  const host = globalThis as { navigator?: { gpu?: unknown } };
+  if (host.navigator?.gpu !== undefined) return;
+  const { create, globals } = await loadWebGPU();
+  Object.assign(globalThis, globals);
+  const navigator = host.navigator ?? {
+    userAgent: `Node.js/${process.versions.node.split(".")[0]}`, // as Node 21 and later have it
+  };
+  if (host.navigator === undefined)
+    Object.defineProperty(globalThis, "navigator", { value: navigator, configurable: true });
+  Object.defineProperty(navigator, "gpu", { value: create([]), configurable: true });
+}
+
+async function start({ threads, device }: EngineOptions): Promise<StartedEngine> {
+  offerNodeThreads(threads);
+  if (device === "webgpu" || device === "fastest") await offerWebGPU();
+  if (threads !== undefined && threads > 1) await withThreads(threads, () => import("@jax-js/jax"));
   const { startEngine: startLoaded } = await import("../../engine/start.ts");
-  await startLoaded();
+  return startLoaded(device === undefined ? {} : { device });
 }
 
 /**
  * Starts the array engine, once; later calls wait for the first.
- * @throws {OptionError} for a thread count below 1, or other than the one the engine already runs with;
- * {EnvironmentError} when threads are asked for after @jax-js/jax was loaded.
+ * @throws {OptionError} for a thread count below 1, an unknown device, or other ones than the engine already runs with;
+ * {EnvironmentError} when threads are asked for after @jax-js/jax was loaded, and when WebGPU is asked for and does not work
  */
-export async function startEngine({ threads }: EngineOptions = {}): Promise<void> {
+export async function startEngine(options: EngineOptions = {}): Promise<StartedEngine> {
+  const { threads } = options;
   if (threads !== undefined && (!Number.isSafeInteger(threads) || threads < 1)) {
     throw new OptionError(`startEngine: threads must be a whole number from 1, got ${threads}`);
   }
@@ -39,9 +75,13 @@ export async function startEngine({ threads }: EngineOptions = {}): Promise<void
       `startEngine: the engine already runs with threads ${started.threads}, got ${threads}; ask for threads in the first call`,
     );
   }
-  started ??= { threads: threads ?? 1, ready: start(threads) };
+  if (started !== undefined && options.device !== undefined) {
+    const { startEngine: startLoaded } = await import("../../engine/start.ts");
+    return startLoaded({ device: options.device });
+  }
+  started ??= { threads: threads ?? 1, ready: start(options) };
   try {
-    await started.ready;
+    return await started.ready;
   } catch (error) {
     started = undefined;
     throw error;

@@ -52,7 +52,7 @@ function openThread(source: InnerTaskSource, request: GroupRequest, entry: URL):
       worker.postMessage({ id: next++, ...call });
     });
   return {
-    run: (own) => ask({ call: "run", request: own }) as Promise<readonly TruncationResult[]>,
+    run: (request) => ask({ call: "run", request }) as Promise<readonly TruncationResult[]>,
     save: () => ask({ call: "save" }) as Promise<HostRecord>,
     load: (saved) => ask({ call: "load", saved }) as Promise<void>,
     close: async () => {

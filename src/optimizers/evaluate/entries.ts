@@ -22,7 +22,7 @@ import type { ThetaFile } from "../theta-file.ts";
 /** An optimizer of n networks. */
 export interface ManyRule {
   readonly init: (params: Params) => OptimizerState;
-  /** Keeps the parameters, consumes the others. */
+  /** Updates and the next state. @keeps params @consumes gradients, state */
   readonly update: (
     gradients: Params,
     state: OptimizerState,

@@ -9,6 +9,7 @@ import { isInPart, type ListPart, type Runner } from "../../work/work-list.ts";
 import type { OptimizerEntry } from "./entries.ts";
 import { type NetworkCurves, trainNetworks } from "./train-networks.ts";
 
+/** Which optimizers {@link evaluateOptimizers} measures, on what, and how long. */
 export interface EvaluateOptions {
   readonly task: InnerTask;
   /** One of them must be "adam". */
@@ -41,6 +42,7 @@ export interface EvaluationUnit {
   readonly curves: NetworkCurves;
 }
 
+/** What a measurement of optimizers tells while it goes. */
 export type EvaluateEvent =
   | {
       readonly type: "progress";
@@ -69,10 +71,10 @@ export async function measureOptimizer(
   { task, seeds, steps, every, seed, signal }: MeasureOptions,
   onPoint: () => void = () => undefined,
 ): Promise<EvaluationUnit> {
-  const run = async (rates: readonly number[], own: readonly number[]) => {
+  const run = async (rates: readonly number[], ofNetworks: readonly number[]) => {
     const rule = entry.rule(task.spec, rates);
     try {
-      const options = { task, rule, seeds: own, steps, every, onPoint };
+      const options = { task, rule, seeds: ofNetworks, steps, every, onPoint };
       return await trainNetworks({ ...options, ...(signal && { signal }) });
     } finally {
       rule.close();
@@ -91,8 +93,8 @@ export async function measureOptimizer(
     chosen.map(() => rate),
     chosen,
   );
-  const tried = entry.rates.map((own, i) => ({
-    rate: own,
+  const tried = entry.rates.map((rateTried, i) => ({
+    rate: rateTried,
     loss: Number.isFinite(found[i]) ? found[i] : null,
   }));
   return { optimizer: entry.name, rate, tried, curves };

@@ -42,7 +42,7 @@ const maxBytes = 2 ** 24;
 const thetaName = (digest: string): string => `theta-${digest}.safetensors`;
 
 /** What stands for a theta, or for a hand-made optimizer, in names of files. */
-const digestOfOptimizer = async ({ name, theta }: NamedOptimizer): Promise<string> =>
+export const digestOfOptimizer = async ({ name, theta }: NamedOptimizer): Promise<string> =>
   theta === undefined ? name : sha256(new Uint8Array(theta));
 
 /** The file of every unit, by the name of its optimizer. */

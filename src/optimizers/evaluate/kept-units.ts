@@ -2,56 +2,37 @@
 
 import { z } from "zod";
 import { equalBytes } from "../../core/bytes.ts";
-import { blankChecksum, checksumHolds, sha256, withChecksum } from "../../core/checksum.ts";
-import { EnvironmentError, FormatError } from "../../core/errors.ts";
-import { parseJson } from "../../core/json-limits.ts";
+import { sha256 } from "../../core/checksum.ts";
+import { EnvironmentError } from "../../core/errors.ts";
 import type { ZooStore } from "../../core/store.ts";
+import { fromSealedJson, sealedJson } from "../../work/unit-parts.ts";
 import type { EvaluationUnit } from "./evaluate.ts";
-import { unitFromJson } from "./rows.ts";
 
 /** JSON has no Infinity; such a loss is written as null. */
 const loss = z.number().nullable();
+const curveLoss = loss.transform((value) => value ?? Infinity);
 
 const schema = z.object({
-  /** Absent from files that were written before there were checksums. */
-  checksum: z.string().optional(),
   optimizer: z.string(),
   rate: z.number().nullable(),
   tried: z.array(z.object({ rate: z.number(), loss })),
   curves: z.object({
     steps: z.array(z.number()),
-    test: z.array(z.array(loss)).min(1),
-    train: z.array(z.array(loss)).min(1),
-    /** In parts, and in older files; else in a file beside. */
+    test: z.array(z.array(curveLoss)).min(1),
+    train: z.array(z.array(curveLoss)).min(1),
+    /** In parts; else in a file beside. */
     secondsPerStep: z.number().nullable().optional(),
   }),
 });
-const keptSeconds = z.object({ checksum: z.string(), secondsPerStep: z.number().nonnegative() });
+const keptSeconds = z.object({ secondsPerStep: z.number().nonnegative() });
 
-const maxBytes = 2 ** 28;
-
-async function sealed(value: object): Promise<Uint8Array> {
-  const text = JSON.stringify({ checksum: blankChecksum, ...value });
-  return withChecksum(new TextEncoder().encode(text));
-}
-
-/** A value of a file whose checksum holds, or that carries none; undefined for a damaged one. */
-async function opened<T extends { checksum?: string | undefined }>(
-  bytes: Uint8Array,
-  schemaOf: z.ZodType<T>,
-): Promise<T | undefined> {
-  try {
-    const fail = (problem: string) => new FormatError(problem);
-    const parsed = schemaOf.safeParse(parseJson(bytes, { bytes: maxBytes, fail }));
-    if (!parsed.success) return undefined;
-    const { checksum } = parsed.data;
-    return checksum === undefined || (await checksumHolds(bytes, checksum))
-      ? parsed.data
-      : undefined;
-  } catch (error) {
-    if (error instanceof FormatError) return undefined;
-    throw error;
-  }
+/** A unit from what JSON holds; undefined for anything else. */
+export function parseUnit(value: unknown): EvaluationUnit | undefined {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) return undefined;
+  const { curves, ...rest } = parsed.data;
+  const secondsPerStep = curves.secondsPerStep ?? Number.NaN;
+  return { ...rest, curves: { ...curves, secondsPerStep } };
 }
 
 const secondsName = (name: string): string => name.replace(/\.json$/, ".seconds.json");
@@ -59,7 +40,7 @@ const secondsName = (name: string): string => name.replace(/\.json$/, ".seconds.
 /** The bytes of a result, without the time that it took. */
 const resultBytes = ({ optimizer, rate, tried, curves }: EvaluationUnit): Promise<Uint8Array> => {
   const { steps, test, train } = curves;
-  return sealed({ optimizer, rate, tried, curves: { steps, test, train } });
+  return sealedJson({ optimizer, rate, tried, curves: { steps, test, train } });
 };
 
 /** The checksum of a result, the same whoever made it. */
@@ -69,16 +50,12 @@ export const unitChecksum = async (unit: EvaluationUnit): Promise<string> =>
 /** A kept unit; undefined when there is none that can be believed. */
 export async function readUnit(store: ZooStore, name: string): Promise<EvaluationUnit | undefined> {
   const bytes = await store.read(name);
-  const value = bytes === undefined ? undefined : await opened(bytes, schema);
-  if (value === undefined) return undefined;
-  const { checksum: _checksum, curves, ...rest } = value;
-  let secondsPerStep = curves.secondsPerStep ?? undefined;
-  if (secondsPerStep === undefined) {
-    const beside = await store.read(secondsName(name));
-    const kept = beside === undefined ? undefined : await opened(beside, keptSeconds);
-    secondsPerStep = kept?.secondsPerStep ?? Number.NaN;
-  }
-  return unitFromJson({ ...rest, curves: { ...curves, secondsPerStep } } as EvaluationUnit);
+  const unit = bytes === undefined ? undefined : parseUnit(await fromSealedJson(bytes));
+  if (unit === undefined) return undefined;
+  const beside = await store.read(secondsName(name));
+  const kept = beside && keptSeconds.safeParse(await fromSealedJson(beside)).data;
+  const { curves } = unit;
+  return { ...unit, curves: { ...curves, secondsPerStep: kept?.secondsPerStep ?? Number.NaN } };
 }
 
 /**
@@ -89,7 +66,7 @@ export async function readUnit(store: ZooStore, name: string): Promise<Evaluatio
 export async function keepUnit(store: ZooStore, name: string, unit: EvaluationUnit): Promise<void> {
   const bytes = await resultBytes(unit);
   const { secondsPerStep } = unit.curves;
-  await store.write(secondsName(name), await sealed({ secondsPerStep }));
+  await store.write(secondsName(name), await sealedJson({ secondsPerStep }));
   if (await store.create(name, bytes)) return;
   const there = await readUnit(store, name);
   if (there === undefined) return store.write(name, bytes);
@@ -98,6 +75,3 @@ export async function keepUnit(store: ZooStore, name: string, unit: EvaluationUn
     `${name} in ${store.location} is the result of another worker, which differs from the one here, from the same settings; workers must round alike: give all of them the same version of Node and the same kind of processor`,
   );
 }
-
-/** The bytes of a unit as a part: one small file with its time. */
-export const partOfUnit = (unit: EvaluationUnit): Promise<Uint8Array> => sealed(unit);

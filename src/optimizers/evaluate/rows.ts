@@ -3,7 +3,7 @@
 import { meanAndStd } from "../../train/measures/metrics.ts";
 import type { EvaluationUnit } from "./evaluate.ts";
 
-/** One optimizer on one task. Spreads are standard deviations over seeds; null where a number is not defined. */
+/** One optimizer on one task. `...Std` are standard deviations over seeds; null where a number is not defined. */
 export interface OptimizerRow {
   readonly task: string;
   readonly optimizer: string;
@@ -60,8 +60,8 @@ export function optimizerRows(task: string, units: readonly EvaluationUnit[]): O
     const { steps, test, train, secondsPerStep } = curves;
     const reached = test.flatMap((curve) => firstAt(steps, curve, target) ?? []);
     const all = meanAndStd(reached.length === test.length ? reached : []);
-    const own = firstAt(steps, meanCurve(test), target);
-    const speedup = own === undefined ? null : adamSteps / own;
+    const stepsToTarget = firstAt(steps, meanCurve(test), target);
+    const speedup = stepsToTarget === undefined ? null : adamSteps / stepsToTarget;
     const end = meanAndStd(test.map(last));
     const best = meanAndStd(test.map((curve) => Math.min(...curve)));
     const trained = meanAndStd(train.map(last));
@@ -127,12 +127,4 @@ export interface OptimizerResult {
   readonly rows: readonly OptimizerRow[];
   readonly curves: readonly OptimizerCurve[];
   readonly tried: Readonly<Record<string, EvaluationUnit["tried"]>>;
-}
-
-/** A unit as it was kept in JSON, which has no Infinity. */
-export function unitFromJson(value: EvaluationUnit): EvaluationUnit {
-  const whole = (curves: readonly (readonly (number | null)[])[]) =>
-    curves.map((curve) => curve.map((loss) => loss ?? Infinity));
-  const { curves } = value;
-  return { ...value, curves: { ...curves, test: whole(curves.test), train: whole(curves.train) } };
 }

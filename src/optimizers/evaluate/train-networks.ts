@@ -12,6 +12,7 @@ import { networkBatches } from "../network-batches.ts";
 import { tensorList } from "../theta-file.ts";
 import type { ManyRule } from "./entries.ts";
 
+/** Which networks {@link trainNetworks} trains, and how long. */
 export interface NetworksOptions {
   readonly task: InnerTask;
   readonly rule: ManyRule;

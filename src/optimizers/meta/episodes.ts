@@ -32,9 +32,9 @@ export function episodeLength(
 /** The first episodes: each is cut to a part of its length drawn at random, so that pairs do not restart together. */
 export function firstEpisodes(settings: Needed & Pick<MetaSettings, "pairs">): Episode[] {
   return Array.from({ length: settings.pairs }, (_, pair) => {
-    const whole = episodeLength(settings, pair, 0);
+    const length = episodeLength(settings, pair, 0);
     const random = randomStream(deriveSeed(settings.seed, "offset", pair));
-    return { pair, episode: 0, began: 0, truncations: 1 + random.integer(whole) };
+    return { pair, episode: 0, began: 0, truncations: 1 + random.integer(length) };
   });
 }
 

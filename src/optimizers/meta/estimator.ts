@@ -23,6 +23,7 @@ export interface EpisodeTime {
   readonly began: number;
 }
 
+/** What noise on theta depends on, beside its place. */
 export interface NoiseOptions {
   readonly estimator: EstimatorName;
   readonly seed: number;
@@ -36,11 +37,11 @@ export function noiseAt(
   { pair, episode, step }: EpisodeTime,
   size: number,
 ): Float32Array {
-  const own =
+  const noiseSeed =
     estimator === "nres"
       ? deriveSeed(seed, "noise", pair, "episode", episode)
       : deriveSeed(seed, "noise", pair, "step", step);
-  const random = randomStream(own);
+  const random = randomStream(noiseSeed);
   return Float32Array.from({ length: size }, () => noise * random.normal());
 }
 
@@ -88,6 +89,7 @@ export interface PairLosses {
   readonly minus: ArrayLike<number>;
 }
 
+/** Where a truncation lies in its episode. */
 export interface EpisodeEnd {
   /** Whether the episode ends with this truncation. */
   readonly ends: boolean;

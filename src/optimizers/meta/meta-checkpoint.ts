@@ -24,6 +24,19 @@ export interface MetaRecord {
   readonly diverged: number;
 }
 
+/** What was measured in one outer step: with settings and seed, all that theta, episodes and networks depend on. */
+export interface OuterStepLog {
+  /** Of the objective between twins, by pair. */
+  readonly differences: readonly number[];
+  /** Pairs whose losses were NaN or infinite. */
+  readonly diverged: readonly number[];
+  /** Mean inner loss. */
+  readonly loss: number;
+  /** Seconds of work. */
+  readonly seconds: number;
+}
+
+/** A run after an outer step, without its networks. */
 export interface MetaCheckpoint {
   readonly settings: MetaSettings;
   /** Outer steps done. */
@@ -34,6 +47,8 @@ export interface MetaCheckpoint {
   readonly history: readonly MetaRecord[];
   /** Single steps since the last point of the history. */
   readonly recent: readonly MetaRecord[];
+  /** What was measured in every outer step; absent from files of versions without parts. */
+  readonly log?: readonly OuterStepLog[] | undefined;
   readonly theta: Float32Array;
   /** Of the outer AdamW. */
   readonly optimizer: HostRecord;
@@ -45,8 +60,8 @@ const tensorOf = (shape: readonly number[], data: ArrayLike<number>): SafeTensor
   data: new Uint8Array(Float32Array.from(data).buffer),
 });
 
-/** More JSON than any run writes. */
-const maxMetadataBytes = 10_000_000;
+/** More JSON than any run writes: some hundred bytes for every outer step. */
+const maxMetadataBytes = 2 ** 28;
 
 async function opened(where: string, format: string, bytes: Uint8Array) {
   const { tensors, metadata } = readSafetensors(bytes);

@@ -8,33 +8,49 @@ import type { InnerTask } from "../../tasks/inner/inner-task.ts";
 import { thetaFromVector, thetaSize, thetaToVector } from "../host-theta.ts";
 import { optimizerKind } from "../registry.ts";
 import type { ThetaShapes } from "../update-program.ts";
-import {
-  addEstimate,
-  checkEstimator,
-  noiseAt,
-  noiseSums,
-  objectiveDifference,
-} from "./estimator.ts";
-import { endsWith, type Episode, episodeAfter, firstEpisodes, timeOf } from "./episodes.ts";
+import { checkEstimator, type EpisodeTime } from "./estimator.ts";
+import { episodeAfter, timeOf } from "./episodes.ts";
 import {
   type MetaCheckpoint,
   type MetaRecord,
+  type OuterStepLog,
   readMetaCheckpoint,
   readUnrolls,
   writeMetaCheckpoint,
   writeUnrolls,
 } from "./meta-checkpoint.ts";
-import { outerOptimizer } from "./outer-step.ts";
+import {
+  keepMetaParts,
+  type MetaParts,
+  openMetaParts,
+  readMetaParts,
+  replay,
+} from "./meta-parts.ts";
+import type { OuterOptimizer } from "./outer-step.ts";
+import {
+  measured,
+  newRun,
+  type OuterLoop,
+  outerLoopOf,
+  resumedRun,
+  type MetaRun,
+} from "./meta-run.ts";
 import { checkSettings, type MetaSettings } from "./settings.ts";
 import { groupSizes, joinGroups, separateGroups, type UnrollPool } from "./unroll-pool.ts";
 import type { TruncationResult, UnrollGroup } from "./unrolls.ts";
 
+/** What {@link metaTrain} trains, where its networks run, and where it keeps what is done. */
 export interface MetaTrainOptions {
   readonly settings: MetaSettings;
   readonly task: InnerTask;
   readonly pool: UnrollPool;
   /** Where checkpoints are kept, and looked for at the start. */
   readonly store: ZooStore;
+  /**
+   * Where small files are kept of what was measured in every 50 outer steps. A run whose checkpoints are lost goes on from them, to the
+   * same numbers. @default nowhere
+   */
+  readonly parts?: ZooStore;
   /** Outer steps between two checkpoints. @default 50 */
   readonly checkpointEvery?: number;
   /** Stops at a checkpoint after so many seconds. @default none */
@@ -42,6 +58,7 @@ export interface MetaTrainOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What meta-training tells while it goes; the last event has theta. */
 export type MetaEvent =
   | { readonly type: "start"; readonly step: number; readonly outerSteps: number }
   | { readonly type: "warning"; readonly message: string }
@@ -71,9 +88,6 @@ export type MetaEvent =
 export const metaFile = "meta.safetensors";
 const unrollsFile = (step: number) => `unrolls-${step}.safetensors`;
 
-/** Points of the history that a run keeps. */
-const historyPoints = 200;
-
 /** What must be the same when a run goes on: all but how far it goes. */
 function checkSame(where: string, requested: MetaSettings, found: MetaSettings): void {
   for (const [name, value] of Object.entries(requested)) {
@@ -83,19 +97,6 @@ function checkSame(where: string, requested: MetaSettings, found: MetaSettings):
         `metaTrain: ${where} holds a run with ${name} ${JSON.stringify(before)}, got ${JSON.stringify(value)}; give the same settings, or another folder`,
       );
   }
-}
-
-/** The state of a run in memory. */
-interface Run {
-  readonly settings: MetaSettings;
-  theta: Float32Array;
-  step: number;
-  seconds: number;
-  episodes: Episode[];
-  history: MetaRecord[];
-  recent: MetaRecord[];
-  /** Outer step of the last checkpoint. */
-  kept: number;
 }
 
 async function found(
@@ -113,17 +114,9 @@ async function found(
   return checkpoint;
 }
 
-const resumed = (checkpoint: MetaCheckpoint): Run => ({
-  ...checkpoint,
-  episodes: [...checkpoint.episodes],
-  history: [...checkpoint.history],
-  recent: [...checkpoint.recent],
-  kept: checkpoint.step,
-});
-
 /**
  * Runs, or goes on with, meta-training.
- * @throws {OptionError} for settings out of their range, or other than those of the run in the store; {FormatError} for a damaged
+ * @throws {OptionError} for settings out of their range, or other than those of the run in the store or of its parts; {FormatError} for a damaged
  * checkpoint; {EnvironmentError} when the store fails or a worker dies (the last checkpoint stays); the signal's reason after an abort
  */
 export async function* metaTrain(
@@ -138,24 +131,28 @@ export async function* metaTrain(
     const { thetaShapes, initialTheta } = optimizerKind(settings.kind).program(task.spec);
     const size = thetaSize(thetaShapes);
     const checkpoint = await found(options, size);
-    const run: Run =
-      checkpoint === undefined
-        ? {
-            settings,
-            theta: thetaToVector(thetaShapes, initialTheta(settings.seed)),
-            step: 0,
-            seconds: 0,
-            episodes: firstEpisodes(settings),
-            history: [],
-            recent: [],
-            kept: 0,
-          }
-        : resumed(checkpoint);
-    yield { type: "start", step: run.step, outerSteps: settings.outerSteps };
+    const warnings = new Set<string>();
+    const warn = (message: string) => warnings.add(message);
+    const parts = options.parts && (await openMetaParts(options.parts, settings, warn));
+    const log = parts === undefined ? [] : await readMetaParts(parts, settings);
+    const isReplayed = log.length > (checkpoint?.step ?? 0);
+    const run =
+      checkpoint === undefined || isReplayed
+        ? newRun(settings, thetaToVector(thetaShapes, initialTheta(settings.seed)))
+        : resumedRun(checkpoint);
+    if (parts !== undefined) await keepMetaParts(parts, run, true);
+    if (parts !== undefined && run.log === undefined) warn(noParts(store.location));
+    yield* warningsOf(warnings);
+    const step = isReplayed ? log.length : run.step;
+    yield { type: "start", step, outerSteps: settings.outerSteps };
     const sizes = groupSizes(settings.pairs, options.pool.width);
     for (const pairs of sizes) groups.push(await options.pool.open({ settings, pairs }));
-    if (checkpoint !== undefined) yield* loadUnrolls(options, run, groups, sizes);
-    yield* outerLoop(options, run, { groups, sizes, saved: checkpoint?.optimizer, thetaShapes });
+    const workforce = { groups, sizes, thetaShapes, parts, warnings };
+    const loop = isReplayed
+      ? yield* replayed(options, run, log, workforce)
+      : outerLoopOf(run, checkpoint?.optimizer);
+    if (checkpoint !== undefined && !isReplayed) yield* loadUnrolls(options, run, groups, sizes);
+    yield* outerSteps(options, run, loop, workforce);
     yield {
       type: "done",
       complete: run.step >= settings.outerSteps,
@@ -169,10 +166,36 @@ export async function* metaTrain(
   }
 }
 
+const otherNetworks =
+  "the networks of the episodes under way, trained again, differ from those of the parts in their last digits: they depend on the machine, the version of Node and the number of threads; the run goes on from them";
+
+const noParts = (location: string) =>
+  `the run in ${location} was begun by a version that kept no parts: they cannot be made of it`;
+
+/** Warnings that have come up, each once. */
+function* warningsOf(warnings: Set<string>): Generator<MetaEvent> {
+  for (const message of warnings) yield { type: "warning", message };
+  warnings.clear();
+}
+
+/** Takes a run to where its parts end. */
+async function* replayed(
+  { signal }: MetaTrainOptions,
+  run: MetaRun,
+  log: readonly OuterStepLog[],
+  workforce: Workforce,
+): AsyncGenerator<MetaEvent, OuterLoop, undefined> {
+  const again = (theta: Float32Array, times: readonly EpisodeTime[]) =>
+    truncate(theta, times, workforce);
+  const { loop, isSame } = await replay(run, log, again, signal);
+  if (!isSame) yield { type: "warning", message: otherNetworks };
+  return loop;
+}
+
 /** The networks of the checkpoint; without them, new episodes begin. */
 async function* loadUnrolls(
   { store, settings }: MetaTrainOptions,
-  run: Run,
+  run: MetaRun,
   groups: readonly UnrollGroup[],
   sizes: readonly number[],
 ): AsyncGenerator<MetaEvent, void, undefined> {
@@ -196,103 +219,75 @@ async function* loadUnrolls(
 interface Workforce {
   readonly groups: readonly UnrollGroup[];
   readonly sizes: readonly number[];
-  readonly saved: HostRecord | undefined;
   readonly thetaShapes: ThetaShapes;
+  readonly parts: MetaParts | undefined;
+  /** Warnings about parts that have come up. */
+  readonly warnings: Set<string>;
 }
 
 /** All pairs through one truncation, group by group at once. */
-async function truncate(run: Run, { groups, sizes }: Workforce): Promise<TruncationResult[]> {
+async function truncate(
+  theta: Float32Array,
+  times: readonly EpisodeTime[],
+  { groups, sizes }: Workforce,
+): Promise<TruncationResult[]> {
   let first = 0;
   const results = await Promise.all(
     groups.map((group, at) => {
-      const times = run.episodes
-        .slice(first, first + sizes[at])
-        .map((episode) => timeOf(episode, run.step));
+      const ofGroup = times.slice(first, first + sizes[at]);
       first += sizes[at];
-      return group.run({ theta: run.theta, times });
+      return group.run({ theta, times: ofGroup });
     }),
   );
   return results.flat();
 }
 
-const mean = (values: ArrayLike<number>): number =>
-  Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
-
-async function* outerLoop(
+async function* outerSteps(
   options: MetaTrainOptions,
-  run: Run,
+  run: MetaRun,
+  { optimizer, advance }: OuterLoop,
   workforce: Workforce,
 ): AsyncGenerator<MetaEvent, void, undefined> {
   const { settings, signal, checkpointEvery = 50, seconds = Infinity } = options;
-  const { outerSteps, pairs, truncation, noise, objective } = settings;
-  const size = run.theta.length;
-  const outer = outerOptimizer(settings, size, workforce.saved);
-  const sumOf = noiseSums(settings, size);
-  const every = Math.max(1, Math.ceil(outerSteps / historyPoints));
+  const { pairs, truncation } = settings;
   const [began, before, firstStep] = [performance.now(), run.seconds, run.step];
   try {
-    while (run.step < outerSteps) {
+    while (run.step < settings.outerSteps) {
       if (signal?.aborted === true) {
-        if (run.kept !== run.step) yield await keep(options, run, workforce, await outer.save());
+        if (run.kept !== run.step) yield await keep(options, run, workforce, optimizer);
         signal.throwIfAborted();
       }
-      const results = await truncate(run, workforce);
-      const gradient = new Float64Array(size);
-      for (const [at, result] of results.entries()) {
-        const episode = run.episodes[at];
-        const time = timeOf(episode, run.step);
-        const sum = sumOf(time, noiseAt(settings, time, size));
-        const end = { ends: endsWith(episode, run.step), truncations: episode.truncations };
-        addEstimate(gradient, sum, objectiveDifference(objective, result, end), { noise, pairs });
-      }
-      const { theta, norm } = await outer.step(run.theta, gradient, run.step);
-      run.theta = theta;
-      run.episodes = run.episodes.map((episode, at) =>
-        episodeAfter(settings, episode, run.step, results[at].diverged),
-      );
-      run.step++;
+      const times = run.episodes.map((episode) => timeOf(episode, run.step));
+      const log = measured(run, await truncate(run.theta, times, workforce));
+      const record = await advance(log);
       const passed = (performance.now() - began) / 1000;
+      run.log?.push({ ...log, seconds: before + passed - run.seconds });
       run.seconds = before + passed;
-      const record: MetaRecord = {
-        step: run.step,
-        loss: mean(results.flatMap(({ plus, minus }) => [mean(plus), mean(minus)])),
-        gradient: norm,
-        diverged: results.filter(({ diverged }) => diverged).length,
-      };
-      run.recent.push(record);
       const done = run.step - firstStep;
       yield {
         type: "step",
         ...record,
         innerStepsPerSecond: (done * 2 * pairs * truncation) / passed,
-        secondsLeft: (passed / done) * (outerSteps - run.step),
+        secondsLeft: (passed / done) * (settings.outerSteps - run.step),
       };
-      if (run.step % every === 0 || run.step === outerSteps)
-        run.history.push(summary(run.recent.splice(0)));
+      if (workforce.parts !== undefined) await keepMetaParts(workforce.parts, run);
+      yield* warningsOf(workforce.warnings);
       const isOver = passed >= seconds;
-      if (run.step % checkpointEvery === 0 || run.step === outerSteps || isOver)
-        yield await keep(options, run, workforce, await outer.save());
+      if (run.step % checkpointEvery === 0 || run.step === settings.outerSteps || isOver)
+        yield await keep(options, run, workforce, optimizer);
       if (isOver) return;
     }
   } finally {
-    outer.close();
+    optimizer.close();
   }
 }
-
-/** Several records as one point of the history. */
-const summary = (records: readonly MetaRecord[]): MetaRecord => ({
-  step: records[records.length - 1].step,
-  loss: mean(records.map(({ loss }) => loss)),
-  gradient: mean(records.map(({ gradient }) => gradient)),
-  diverged: records.reduce((sum, { diverged }) => sum + diverged, 0),
-});
 
 /** Writes the networks first, then the file that names their step, then removes older networks. */
 async function keep(
   { store, settings }: MetaTrainOptions,
-  run: Run,
+  run: MetaRun,
   { groups, sizes, thetaShapes }: Workforce,
-  optimizer: HostRecord,
+  optimizer: OuterOptimizer,
 ): Promise<MetaEvent> {
   if (run.step < settings.outerSteps) {
     const saved = await Promise.all(groups.map((group) => group.save()));
@@ -302,7 +297,7 @@ async function keep(
     );
   }
   const { kept: _, ...rest } = run;
-  const bytes = await writeMetaCheckpoint({ ...rest, optimizer });
+  const bytes = await writeMetaCheckpoint({ ...rest, optimizer: await optimizer.save() });
   await store.write(metaFile, bytes);
   run.kept = run.step;
   for (const name of await store.list()) {

@@ -52,10 +52,10 @@ export const defaultSettings: Omit<MetaSettings, "kind" | "task"> = {
   seed: 0,
 };
 
-function checkWhole(name: string, value: number, least: number): void {
-  if (!Number.isSafeInteger(value) || value < least)
+function checkWhole(name: string, value: number, min: number): void {
+  if (!Number.isSafeInteger(value) || value < min)
     throw new OptionError(
-      `metaTrain: ${name} expected a whole number from ${least}, got ${value}; see docs/guide/learned-optimizers.md`,
+      `metaTrain: ${name} expected a whole number from ${min}, got ${value}; see docs/guide/learned-optimizers.md`,
     );
 }
 

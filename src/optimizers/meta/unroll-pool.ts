@@ -43,15 +43,15 @@ export function joinGroups(saved: readonly HostRecord[], sizes: readonly number[
   const total = sizes.reduce((sum, size) => sum + size, 0);
   return Object.fromEntries(
     Object.entries(saved[0]).map(([name, { shape }]) => {
-      const own = saved[0][name].data.length / (2 * sizes[0]);
-      const data = new Float32Array(2 * total * own);
+      const entries = saved[0][name].data.length / (2 * sizes[0]);
+      const data = new Float32Array(2 * total * entries);
       let at = 0;
       for (const [group, size] of sizes.entries()) {
         const values = saved[group][name].data;
         for (let pair = 0; pair < size; pair++, at++) {
           for (const twin of [0, 1]) {
-            const from = (twin * size + pair) * own;
-            data.set(values.subarray(from, from + own), (2 * at + twin) * own);
+            const from = (twin * size + pair) * entries;
+            data.set(values.subarray(from, from + entries), (2 * at + twin) * entries);
           }
         }
       }
@@ -66,12 +66,12 @@ export function separateGroups(joined: HostRecord, sizes: readonly number[]): Ho
   return sizes.map((size) => {
     const record = Object.fromEntries(
       Object.entries(joined).map(([name, { shape, data: all }]) => {
-        const own = all.length / (2 * shape[0]);
-        const data = new Float32Array(2 * size * own);
+        const entries = all.length / (2 * shape[0]);
+        const data = new Float32Array(2 * size * entries);
         for (let pair = 0; pair < size; pair++) {
           for (const twin of [0, 1]) {
-            const from = (2 * (first + pair) + twin) * own;
-            data.set(all.subarray(from, from + own), (twin * size + pair) * own);
+            const from = (2 * (first + pair) + twin) * entries;
+            data.set(all.subarray(from, from + entries), (twin * size + pair) * entries);
           }
         }
         return [name, { shape: [2 * size, ...shape.slice(2)], data }];

@@ -50,6 +50,7 @@ export interface UnrollGroup {
   readonly close: () => Promise<void>;
 }
 
+/** What a group of unrolls is made of. */
 export interface UnrollOptions {
   readonly settings: MetaSettings;
   readonly task: InnerTask;
@@ -101,9 +102,9 @@ function restart(
   times: readonly EpisodeTime[],
 ): void {
   const begins = times.map(({ began, step }) => (began === step ? 1 : 0));
-  if (!begins.includes(1)) return;
-  const fresh = freshParams(settings, task, times);
   const { params, state } = networks;
+  if (params !== undefined && !begins.includes(1)) return;
+  const fresh = freshParams(settings, task, times);
   networks.params = params === undefined ? fresh : chosen(twice(begins), fresh, params);
   networks.state = chosen(twice(begins), program.initialState(2 * pairs), state);
 }
@@ -133,8 +134,8 @@ export function unrollGroup(options: UnrollOptions): UnrollGroup {
     const weights = isRescaled ? scaled(keepArrays(params), twice(factors)) : params;
     const { losses, gradients } = task.lossAndGradients(weights, networkBatches(task, streams, 2));
     if (isRescaled) disposeArrays(weights);
-    const own = isRescaled ? scaled(gradients, twice(factors)) : gradients;
-    const [updates, next] = program.update(prepared, own, networks.state, params);
+    const inUnits = isRescaled ? scaled(gradients, twice(factors)) : gradients;
+    const [updates, next] = program.update(prepared, inUnits, networks.state, params);
     networks.params = moved(params, updates);
     networks.state = next;
     await settle([...Object.values(networks.params), ...Object.values(next)]);

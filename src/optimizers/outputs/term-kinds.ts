@@ -24,7 +24,7 @@ const carriedByRank = [
 export const termKinds: readonly string[] = Object.freeze(
   carriedByRank.flatMap((choices, rank) => {
     const diagonals = ["plain", "diagonal"];
-    const own = choices.flatMap((carried) =>
+    const ofTensor = choices.flatMap((carried) =>
       (rank < 2 ? ["plain"] : diagonals).flatMap((diagonal) =>
         ["same", "other"].map((place) => `${rank} own ${carried} ${diagonal} ${place}`),
       ),
@@ -35,7 +35,7 @@ export const termKinds: readonly string[] = Object.freeze(
         diagonals.map((diagonal) => `${rank} neighbour ${carried} ${diagonal} ${other}`),
       ),
     );
-    return [...own, ...(rank === 0 ? [] : neighbours), `${rank} stranger`];
+    return [...ofTensor, ...(rank === 0 ? [] : neighbours), `${rank} stranger`];
   }),
 );
 
@@ -54,9 +54,9 @@ function carriedOf({ blocks }: Pattern, rank: number): string {
 }
 
 /** Whether a term reads or writes a diagonal, or carries axes to other places of the same tensor. */
-function isDiagonal(target: Pattern, feature: Pattern, own: boolean): boolean {
+function isDiagonal(target: Pattern, feature: Pattern, isSame: boolean): boolean {
   const many = [...target.blocks, ...feature.blocks].some(({ dims }) => dims.length > 1);
-  if (many || !own) return many;
+  if (many || !isSame) return many;
   const labels = jointLabels(target, feature);
   const half = labels.length / 2;
   const carried = new Set(
@@ -74,14 +74,14 @@ export interface KindPlaces {
 }
 
 /** One row or column of a product: an entry of a tensor, as one pattern reads or writes it. */
-interface Place {
+interface TermPlace {
   readonly pattern: Pattern;
   readonly tensor: AtomicTensor;
   /** Fixed entry in its tensor. */
   readonly at: number;
 }
 
-function placesOf(lowered: LoweredSpec, patterns: readonly Pattern[]): Place[] {
+function placesOf(lowered: LoweredSpec, patterns: readonly Pattern[]): TermPlace[] {
   return patterns.flatMap((pattern) =>
     membersOf(lowered, pattern.tensor).flatMap((tensor) =>
       Array.from({ length: tensor.fixedSize }, (_, at) => ({ pattern, tensor, at })),
@@ -97,17 +97,19 @@ function indexOf(kind: string): number {
   return index;
 }
 
-function kindOf(target: Place, source: Place): number {
+function kindOf(target: TermPlace, source: TermPlace): number {
   const rank = rankOf(target.tensor);
-  const own = target.tensor.id === source.tensor.id;
+  const isSame = target.tensor.id === source.tensor.id;
   const axes = axesOf(target.tensor);
-  const near = own || [...axesOf(source.tensor)].some((axis) => axes.has(axis));
+  const near = isSame || [...axesOf(source.tensor)].some((axis) => axes.has(axis));
   if (!near) return indexOf(`${rank} stranger`);
   const carried = carriedOf(target.pattern, rank);
   const diagonal =
-    (!own || rank >= 2) && isDiagonal(target.pattern, source.pattern, own) ? "diagonal" : "plain";
+    (!isSame || rank >= 2) && isDiagonal(target.pattern, source.pattern, isSame)
+      ? "diagonal"
+      : "plain";
   const compared = rankOf(source.tensor) - rank;
-  const last = own
+  const last = isSame
     ? target.at === source.at
       ? "same"
       : "other"
@@ -116,7 +118,7 @@ function kindOf(target: Place, source: Place): number {
       : compared === 0
         ? "equal"
         : "higher";
-  return indexOf(`${rank} ${own ? "own" : "neighbour"} ${carried} ${diagonal} ${last}`);
+  return indexOf(`${rank} ${isSame ? "own" : "neighbour"} ${carried} ${diagonal} ${last}`);
 }
 
 /**
@@ -128,19 +130,21 @@ export function kindPlaces({ lowered, plan }: ExecutablePlan): KindPlaces {
   const keys: string[][] = [];
   const indices = plan.products.map(({ features, targets }) => {
     const [rows, columns] = [placesOf(lowered, features), placesOf(lowered, targets)];
-    const own: string[] = [];
+    const ofTarget: string[] = [];
     const kinds = rows.flatMap((row) =>
       columns.map((column) => {
         const kind = kindOf(column, row);
         const key = `${kind}|${column.tensor.id}|${column.at}`;
         counts.set(key, (counts.get(key) ?? 0) + 1);
-        own.push(key);
+        ofTarget.push(key);
         return kind;
       }),
     );
-    keys.push(own);
+    keys.push(ofTarget);
     return Int32Array.from(kinds);
   });
-  const shares = keys.map((own) => Float32Array.from(own, (key) => 1 / (counts.get(key) ?? 1)));
+  const shares = keys.map((ofTarget) =>
+    Float32Array.from(ofTarget, (key) => 1 / (counts.get(key) ?? 1)),
+  );
   return { indices, shares };
 }

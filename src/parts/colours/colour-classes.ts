@@ -45,11 +45,11 @@ export function classesOf(
  */
 export function openClasses(problem: MatchProblem, colours: Colours): ColourClass[] {
   const places = axisPlaces(problem);
-  const open = Object.entries(colours).flatMap(([axis, own]): ColourClass[] => {
+  const open = Object.entries(colours).flatMap(([axis, axisColours]): ColourClass[] => {
     const { size } = problem.axes[axis];
     return Array.from({ length: instanceCount(problem, axis) }, (_, instance) =>
-      [...classesOf(own, instance, size)].flatMap(([key, indices]) =>
-        indices.length > 1 || isUnoriented(own, indices[0])
+      [...classesOf(axisColours, instance, size)].flatMap(([key, indices]) =>
+        indices.length > 1 || isUnoriented(axisColours, indices[0])
           ? [{ axis, instance, key, indices }]
           : [],
       ),

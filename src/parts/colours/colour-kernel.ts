@@ -126,7 +126,9 @@ function writeRows(writer: FunctionWriter, kind: "float32" | "float64"): void {
   const { emit, local, parameters } = writer;
   const [data, rows, length, contexts, contextBytes, along, alongBytes, negative] = parameters;
   const width = kind === "float32" ? 4 : 8;
-  const [row, at, place, whole] = ["row", "at", "place", "whole"].map((name) => local("i32", name));
+  const [row, at, place, multiple] = ["row", "at", "place", "multiple"].map((name) =>
+    local("i32", name),
+  );
   const [rowLo, rowHi, totalLo, totalHi] = ["rowLo", "rowHi", "totalLo", "totalHi"].map((name) =>
     local("v128", name),
   );
@@ -135,12 +137,12 @@ function writeRows(writer: FunctionWriter, kind: "float32" | "float64"): void {
   const negated = kind === "float32" ? op("f32x4.neg", vector(0)) : op("f64x2.neg", vector(0));
   emit(
     set(sign, vector(0)),
-    set(whole, op("i32.and", get(length), i32(-lanes))),
+    set(multiple, op("i32.and", get(length), i32(-lanes))),
     // Totals lie behind both arrays of contexts.
     set(totals, op("i32.add", get(contexts), op("i32.add", get(contextBytes), get(contextBytes)))),
   );
   writer.when(get(negative), () => emit(set(sign, negated)));
-  emit(set(mask, lanesBelow(op("i32.sub", get(length), get(whole)))));
+  emit(set(mask, lanesBelow(op("i32.sub", get(length), get(multiple)))));
   const colours: Colouring = { along, alongBytes, place, rowLo, rowHi, totalLo, totalHi };
   writer.loop(row, i32(0), get(rows), 1, () => {
     const context = (offset: Instruction) =>
@@ -159,16 +161,16 @@ function writeRows(writer: FunctionWriter, kind: "float32" | "float64"): void {
       mixVector(writer, low, high, colours, masked ? mask : undefined);
     };
     emit(set(place, get(along)));
-    writer.loop(at, i32(0), get(whole), lanes, () => {
+    writer.loop(at, i32(0), get(multiple), lanes, () => {
       step(false);
       emit(
         set(data, op("i32.add", get(data), i32(lanes * width))),
         set(place, op("i32.add", get(place), i32(4 * lanes))),
       );
     });
-    writer.when(op("i32.lt_u", get(whole), get(length)), () => {
+    writer.when(op("i32.lt_u", get(multiple), get(length)), () => {
       step(true);
-      const rest = op("i32.sub", get(length), get(whole));
+      const rest = op("i32.sub", get(length), get(multiple));
       emit(set(data, op("i32.add", get(data), op("i32.mul", rest, i32(width)))));
     });
     const bytes = op("i32.mul", get(row), i32(4 * lanes));

@@ -85,14 +85,14 @@ export async function refineColours(
   const first = firstColours(problem, marks);
   let colours = first;
   let classes = countClasses(colours);
-  const most = Object.values(colours).reduce((sum, { lo }) => sum + lo.length, 0);
+  const maxClasses = Object.values(colours).reduce((sum, { lo }) => sum + lo.length, 0);
   for (;;) {
     const next = await refineOnce(problem, read, colours);
     const found = countClasses(next);
     if (found <= classes) return colours === first ? next : colours;
     colours = next;
     classes = found;
-    if (classes === most) return colours;
+    if (classes === maxClasses) return colours;
   }
 }
 

@@ -94,12 +94,12 @@ function stagesOf(problem: MatchProblem): AnchorStage[] {
   const left = new Set(Object.keys(axes).filter((name) => isMoving(axes[name])));
   const stages: AnchorStage[] = [];
   const byAxis = partsByAxis(problem);
-  const heardThrough = (least: number) => (name: string) =>
+  const heardThrough = (minDims: number) => (name: string) =>
     (byAxis.get(name) ?? []).some((index) =>
       parts[index].dims.some(
         ({ axis }, dim) =>
           axis === name &&
-          parts[index].dims.length >= least &&
+          parts[index].dims.length >= minDims &&
           otherAxes(problem, parts[index], dim).every((other) => !left.has(other)),
       ),
     );

@@ -15,6 +15,7 @@ export interface FactorSums {
   entries: number;
 }
 
+/** Sums of no entries yet, for so many instances of an axis. */
 export const factorSums = (instances: number): FactorSums => ({
   squares: new Float64Array(instances),
   odd: new Float64Array(instances),
@@ -52,7 +53,7 @@ export function addFactorSums(
 }
 
 /** Moments below this share of the squares are rounding. */
-const smallestMoment = 1e-9;
+const minMoment = 1e-9;
 
 /** A side that has this many times fewer entries than the other alone sets the factor: a gain that is small is not divided by. */
 const muchFewer = 4;
@@ -69,7 +70,7 @@ export function balanceFactors(
   let singular = 0;
   const signOf = (at: number): number => {
     for (const { odd, squares } of byInverse ? [inverse, direct] : [direct, inverse])
-      if (Math.abs(odd[at]) > smallestMoment * squares[at]) return Math.sign(odd[at]);
+      if (Math.abs(odd[at]) > minMoment * squares[at]) return Math.sign(odd[at]);
     return 0;
   };
   const isEven =

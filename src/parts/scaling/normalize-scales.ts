@@ -64,7 +64,10 @@ export async function normalizeScales(
 /** The axis with the part that has most entries alone: several parts change by other factors when another axis does. */
 function withLargest({ parts }: MatchProblem, { axis, uses }: ScaledAxis): ScaledAxis {
   const entries = ({ part }: Use) => parts[part].dims.reduce((count, { size }) => count * size, 1);
-  return { axis, uses: [uses.reduce((most, use) => (entries(use) > entries(most) ? use : most))] };
+  return {
+    axis,
+    uses: [uses.reduce((largest, use) => (entries(use) > entries(largest) ? use : largest))],
+  };
 }
 
 type Fixed = {

@@ -27,8 +27,8 @@ export function withUnitMean(
 ): GroupElement[string] {
   const set = (action.scales ?? []).flat().filter((s) => !isUnset(s));
   const mean = set.reduce((sum, s) => sum + Math.log(s), 0) / Math.max(1, set.length);
-  const scales = action.scales?.map((own) =>
-    own.map((s) => (isUnset(s) ? s : Math.exp(Math.log(s) - mean))),
+  const scales = action.scales?.map((ofInstance) =>
+    ofInstance.map((s) => (isUnset(s) ? s : Math.exp(Math.log(s) - mean))),
   );
   return { ...action, ...(scales && { scales }) };
 }
@@ -58,7 +58,7 @@ export async function spreadScales(
   const offsets = leastSquares(rows, axes.length);
   for (const [i, axis] of axes.entries()) {
     const factor = Math.exp(offsets[i]);
-    const scales = element[axis].scales?.map((own) => own.map((s) => s * factor));
+    const scales = element[axis].scales?.map((ofInstance) => ofInstance.map((s) => s * factor));
     element[axis] = { ...element[axis], ...(scales && { scales }) };
   }
   if (!inRange(element, axes))

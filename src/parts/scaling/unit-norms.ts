@@ -51,7 +51,7 @@ export function scaleOrder(problem: MatchProblem): ScaledAxis[][] {
   );
   for (;;) {
     const usable = [...waiting.values()].filter(({ uses }) => uses.length > 0);
-    const best = usable.reduce((most, { rank }) => Math.max(most, rank), 0);
+    const best = usable.reduce((highest, { rank }) => Math.max(highest, rank), 0);
     const batch = usable.filter(({ rank }) => rank === best);
     if (batch.length === 0) return batches;
     for (const { axis } of batch) {

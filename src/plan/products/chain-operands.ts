@@ -16,6 +16,7 @@ export interface ChainEnd {
   readonly dim: number;
 }
 
+/** The operands of a chain of products. */
 export interface ChainOperands {
   /** Sources with fixed entries (first weights) and without (biases). */
   readonly wide: readonly ChainEnd[];

@@ -22,18 +22,18 @@ function componentsOf(nodes: readonly number[], edges: readonly ChainEdge[]): nu
   const open: number[] = [];
   const found: number[][] = [];
   const visit = (node: number): void => {
-    const own = index.size;
-    index.set(node, own);
-    let lowest = own;
+    const number = index.size;
+    index.set(node, number);
+    let lowest = number;
     open.push(node);
     for (const { from, to } of edges) {
       if (from !== node) continue;
       if (!index.has(to)) visit(to);
       else if (!open.includes(to)) continue;
-      lowest = Math.min(lowest, low.get(to) ?? index.get(to) ?? own);
+      lowest = Math.min(lowest, low.get(to) ?? index.get(to) ?? number);
     }
     low.set(node, lowest);
-    if (lowest === own) found.push(open.splice(open.indexOf(node)));
+    if (lowest === number) found.push(open.splice(open.indexOf(node)));
   };
   for (const node of nodes) if (!index.has(node)) visit(node);
   return found.toReversed();

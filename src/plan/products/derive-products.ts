@@ -10,6 +10,7 @@ import { chainOrder } from "./chain-order.ts";
 import { type Carrier, type ChainResult, followChains } from "./chains.ts";
 import { enclosingDims, pruneDerived, type TensorBuilder, tensorBuilder } from "./derived.ts";
 
+/** Which products {@link deriveProducts} derives. */
 export interface DeriveProductsOptions {
   /** How often a chain may pass the stream of a cycle, as a residual network's. @default 1 */
   readonly rounds?: number;
@@ -245,7 +246,7 @@ function outerProducts({ lowered, builder, operands }: ChainContext, states: Sta
 function capFeatures(
   base: number,
   tensors: readonly AtomicTensor[],
-  most: number,
+  maxCount: number,
 ): { tensors: AtomicTensor[]; leftOut: LeftOut[] } {
   const features = tensors.slice(base).filter(({ role }) => role === "feature");
   const importance = ({ name }: AtomicTensor) => {
@@ -254,11 +255,11 @@ function capFeatures(
   };
   const beyond = features
     .toSorted((a, b) => importance(b) - importance(a) || (a.name < b.name ? -1 : 1))
-    .slice(most);
+    .slice(maxCount);
   const gone = new Set(beyond.map(({ id }) => id));
   return {
     tensors: tensors.map((t): AtomicTensor => (gone.has(t.id) ? { ...t, role: "internal" } : t)),
-    leftOut: beyond.map(({ name }) => ({ name, reason: `more than maxDerived ${most}` })),
+    leftOut: beyond.map(({ name }) => ({ name, reason: `more than maxDerived ${maxCount}` })),
   };
 }
 
@@ -287,9 +288,9 @@ export function deriveProducts(
   const capped = capFeatures(lowered.tensors.length, builder.tensors, maxDerived);
   const tensors = pruneDerived(lowered, capped.tensors);
   const used = new Set(tensors.flatMap(({ formula }) => formula?.operands ?? []));
-  const idle = new Set(
+  const unread = new Set(
     lowered.tensors.filter(({ id, dims }) => !used.has(id) && dims.length > 0).map((t) => t.name),
   );
-  const unused = operands.leftOut.filter(({ name }) => idle.has(name));
+  const unused = operands.leftOut.filter(({ name }) => unread.has(name));
   return Object.freeze({ ...lowered, tensors, leftOut: [...unused, ...capped.leftOut] });
 }

@@ -6,6 +6,7 @@ import type { AtomicTensor, LoweredSpec } from "../../symmetry/lower.ts";
 import { type DeriveOptions, pruneDerived, type TensorBuilder, tensorBuilder } from "./derived.ts";
 import type { SequenceLayer } from "../layer-sequence.ts";
 
+/** The shape of a MAGEP functional. */
 export interface MagepOptions {
   /** Matrices between factors belong to the parameters, as in the published invariant layer. @default false */
   readonly trained?: boolean;
@@ -45,12 +46,12 @@ function multiply(
 /** A tensor whose last fixed entries (`from` of them) a matrix maps to outputs, or to one number. */
 function mapped(context: Context, x: number, from: number, to: number, name: string): number {
   const { builder, trained, inputs, outputs } = context;
-  const { source, name: own } = builder.tensors[x];
+  const { source, name: tensorName } = builder.tensors[x];
   const std = 1 / (from === inputs && to !== 1 ? inputs * outputs : outputs);
   return builder.map(
     x,
     { from, to, matrix: "channel", trained, std },
-    { source, name: `${own}~${name}` },
+    { source, name: `${tensorName}~${name}` },
   );
 }
 
@@ -81,13 +82,13 @@ function outerTerms(
 }
 
 /** Numbers that no scale changes: traces of [WW] and [bW]. */
-function traces(context: Context, whole: number, suffixes: readonly number[]): void {
+function traces(context: Context, product: number, suffixes: readonly number[]): void {
   const { builder, layers, inputs, outputs, trained } = context;
   for (let layer = 0; layer < layers.length - 1; layer++) {
     const { name, source } = builder.tensors[layers[layer].bias];
     const std = 1 / (inputs * outputs);
     builder.map(
-      whole,
+      product,
       { from: inputs * outputs, to: 1, matrix: "channel", trained, std },
       { source, name: `${name}~ww.trace`, feature: true },
     );
@@ -140,8 +141,8 @@ export function magepProducts(
   suffixes[0] = prefixes[last];
   suffixes[last] = layers[last].weight;
   for (let layer = last - 1; layer >= 1; layer--) {
-    const own = { ...named(layer, "suffix"), feature: false };
-    suffixes[layer] = multiply(context, suffixes[layer + 1], layers[layer].weight, own);
+    const suffixName = { ...named(layer, "suffix"), feature: false };
+    suffixes[layer] = multiply(context, suffixes[layer + 1], layers[layer].weight, suffixName);
   }
   for (let layer = invariant ? last : 0; layer <= last; layer++) {
     if (!invariant) outerTerms(context, layer, prefixes, suffixes[layer], "");

@@ -76,9 +76,11 @@ function findBlock(lowered: LoweredSpec, head: number, model: string): Found {
   const ends = others(has(hidden[0]), hidden[0], out);
   if (ends.length > 1) refuse(model, name(hidden[0]), `leads to ${ends.length} axes, expected one`);
   const attention = tensors.filter(({ dims }) => dims.some(({ axis }) => axis === head));
-  const own = [...attention, ...has(out), ...has(hidden[0])];
+  const blockTensors = [...attention, ...has(out), ...has(hidden[0])];
   return {
-    tensors: new Set([...own, ...lastBias(lowered, has(hidden[0]), ends)].map((t) => t.source)),
+    tensors: new Set(
+      [...blockTensors, ...lastBias(lowered, has(hidden[0]), ends)].map((t) => t.source),
+    ),
     fixed: [...inputs, ...ends],
     hidden: hidden[0],
   };
@@ -140,9 +142,9 @@ export function transformerBlocks(spec: SymmetrySpec, model: string): Transforme
   }
   const blocks = found.map(({ tensors, fixed, hidden }) => {
     const names = fixed.map((axis) => lowered.axes[axis].name);
-    const own = withTensors(spec, (name) => tensors.has(name));
+    const blockSpec = withTensors(spec, (name) => tensors.has(name));
     const { name } = lowered.axes[hidden];
-    return weakenSpec(own, { fix: names, dropScale: [name] });
+    return weakenSpec(blockSpec, { fix: names, dropScale: [name] });
   });
   return { blocks, rest: withTensors(spec, (name) => !inBlocks.has(name)) };
 }

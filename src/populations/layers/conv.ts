@@ -107,13 +107,13 @@ export function conv(name: string, options: ConvOptions): Layer {
     const matrix = hold(unfold(weights[`${name}.weight`].ref));
     const products = matmul(x.ref, matrix.ref);
     const y = hold(activate[activation](products, weights[`${name}.bias`].ref));
-    const own = (at: np.Array): np.Array => {
+    const backward = (at: np.Array): np.Array => {
       const atSums = compiledActivations[activation].through(at, y);
       give(`${name}.bias`, sumOfPositions(sumRows(atSums.ref)));
       give(`${name}.weight`, refold(matmulTN(x, atSums.ref)));
       return atSums;
     };
-    return { output: y.ref, own, matrix };
+    return { output: y.ref, backward, matrix };
   }
   return {
     shapes: frozenRecord<readonly number[]>([
@@ -131,12 +131,12 @@ export function conv(name: string, options: ConvOptions): Layer {
       return np.reshape(y, [batch, outputs * positions]);
     },
     run(x, pass) {
-      const { output, own, matrix } = forward(x, pass);
-      return [output, (at) => matmulNT(own(at), matrix)];
+      const { output, backward, matrix } = forward(x, pass);
+      return [output, (at) => matmulNT(backward(at), matrix)];
     },
     runOnData(x, pass) {
-      const { output, own, matrix } = forward(x, pass);
-      return [output, (at) => tree.dispose([own(at), matrix])];
+      const { output, backward, matrix } = forward(x, pass);
+      return [output, (at) => tree.dispose([backward(at), matrix])];
     },
   };
 }

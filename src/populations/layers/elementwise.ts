@@ -28,9 +28,9 @@ export const copyOf = jit((x: np.Array) => np.add(x, 0));
  */
 export const crossEntropyGradient = jit((scores: np.Array, targets: np.Array) => {
   const chances = nn.softmax(scores, -2);
-  const asked = np.sum(targets.ref, -2, { keepdims: true });
+  const requested = np.sum(targets.ref, -2, { keepdims: true });
   const batch = targets.shape[2];
-  return np.multiply(np.subtract(np.multiply(chances, asked), targets), 1 / batch);
+  return np.multiply(np.subtract(np.multiply(chances, requested), targets), 1 / batch);
 });
 
 /** Gradient of the mean squared error at outputs [n, rows, outputs] for targets of that shape. @consumes */

@@ -57,7 +57,7 @@ export function linearWithPositions(
   { inputs, width, tokens }: { inputs: number; width: number; tokens: number },
 ): Layer {
   const sum = sumOverExamples(tokens);
-  const own =
+  const ofTable =
     (x: np.Array, { give }: Pass) =>
     (at: np.Array): np.Array => {
       give(`${name}.weight`, matmulTN(at.ref, x));
@@ -82,12 +82,12 @@ export function linearWithPositions(
       return applyTable(np.add(products, weights[`${name}.bias`].ref), weights["positions"].ref);
     },
     run(x, pass) {
-      const back = own(x, pass);
+      const back = ofTable(x, pass);
       const weight = pass.weights[`${name}.weight`];
       return [forward(x, pass), (at) => matmul(back(at), weight.ref)];
     },
     runOnData(x, pass) {
-      const back = own(x, pass);
+      const back = ofTable(x, pass);
       return [forward(x, pass), (at) => back(at).dispose()];
     },
   };

@@ -53,7 +53,7 @@ const gatesBackward = jit(
 );
 
 /** Kernel and bias again, from the gradient of both as one matrix. */
-const apart = (inputs: number) =>
+const splitInputs = (inputs: number) =>
   jit((stacked: np.Array) => ({
     kernel: stacked.ref.slice([], [0, inputs]),
     bias: stacked.slice([], inputs),
@@ -74,7 +74,7 @@ const gates = ["r", "z", "n"] as const;
  * `<name>/in/kernel`, `/ir/kernel`, `/iz/kernel` [inputs, hidden] with their biases [hidden]. `apply` reads [batch, inputs].
  */
 export function gruCell(name: string, { inputs, hidden, width }: GruOptions): Cell {
-  const split = apart(inputs);
+  const split = splitInputs(inputs);
   return {
     shapes: frozenRecord<readonly number[]>([
       [`${name}/hn/kernel`, [hidden, hidden]],
@@ -119,7 +119,7 @@ export function gruCell(name: string, { inputs, hidden, width }: GruOptions): Ce
   };
 }
 
-/** Recurrent kernels as they are, input kernels with their biases; all owned. */
+/** Recurrent kernels as they are, input kernels with their biases; whoever holds the record disposes it. */
 type OpenWeights = Record<"hr" | "hz" | "hn" | "bias" | "ir" | "iz" | "in", np.Array>;
 
 function openWeights(name: string, weights: WeightBatch, width: number): OpenWeights {

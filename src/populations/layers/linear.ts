@@ -35,13 +35,13 @@ export function linear(
       activation === undefined
         ? addRow(products, bias.ref)
         : hold(activateRow[activation](products, bias.ref));
-    const own = (at: np.Array): np.Array => {
+    const backward = (at: np.Array): np.Array => {
       const atSums = activation === undefined ? at : compiledActivations[activation].through(at, y);
       give(`${name}.weight`, matmulTN(atSums.ref, x));
       give(`${name}.bias`, sumRows(atSums.ref));
       return atSums;
     };
-    return { output: activation === undefined ? y : y.ref, own, weight };
+    return { output: activation === undefined ? y : y.ref, backward, weight };
   }
   return {
     shapes: shapesOf(name, outputs, inputs),
@@ -51,12 +51,12 @@ export function linear(
       return activation === undefined ? sums : activations[activation].apply(sums);
     },
     run(x, pass) {
-      const { output, own, weight } = forward(x, pass);
-      return [output, (at) => matmul(own(at), weight.ref)];
+      const { output, backward, weight } = forward(x, pass);
+      return [output, (at) => matmul(backward(at), weight.ref)];
     },
     runOnData(x, pass) {
-      const { output, own } = forward(x, pass);
-      return [output, (at) => own(at).dispose()];
+      const { output, backward } = forward(x, pass);
+      return [output, (at) => backward(at).dispose()];
     },
   };
 }

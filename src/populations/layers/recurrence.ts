@@ -55,9 +55,9 @@ export function recurrence(
       // Not `broadcastTo`, whose automatic derivative under `vmap` is wrong in this version of the engine.
       let state = np.add(np.zeros([batch, hidden]), weights[start].ref);
       const states = Array.from({ length: tokens }, (_, t) => {
-        const own = np.reshape(parted.ref.slice([], [t, t + 1], []), [batch, hidden]);
+        const atTime = np.reshape(parted.ref.slice([], [t, t + 1], []), [batch, hidden]);
         const moved = np.matmul(state, np.transpose(weights[matrix].ref));
-        state = nn.relu(np.add(np.add(own, moved), weights[bias].ref));
+        state = nn.relu(np.add(np.add(atTime, moved), weights[bias].ref));
         return state.ref;
       });
       state.dispose();
@@ -67,9 +67,9 @@ export function recurrence(
     run(x, { weights, hold, give }) {
       const inputs = split(x);
       const states = [hold(forAll(weights[start].ref, inputs[0].ref))];
-      for (const own of inputs) {
+      for (const atTime of inputs) {
         const moved = matmulNT(states[states.length - 1].ref, weights[matrix].ref);
-        states.push(hold(next(own, moved, weights[bias].ref)));
+        states.push(hold(next(atTime, moved, weights[bias].ref)));
       }
       const output = join(states.slice(1).map((state) => state.ref));
       return [

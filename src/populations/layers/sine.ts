@@ -20,13 +20,13 @@ export function sine(
     const weight = weights[`${name}.weight`];
     const products = matmulNT(x.ref, weight.ref);
     const sums = hold(addRow(products, weights[`${name}.bias`].ref));
-    const own = (at: np.Array): np.Array => {
+    const backward = (at: np.Array): np.Array => {
       const atSums = through(at, sums);
       give(`${name}.weight`, matmulTN(atSums.ref, x));
       give(`${name}.bias`, sumRows(atSums.ref));
       return atSums;
     };
-    return { output: wave(sums.ref), own, weight };
+    return { output: wave(sums.ref), backward, weight };
   }
   return {
     shapes: frozenRecord<readonly number[]>([
@@ -38,12 +38,12 @@ export function sine(
       return np.sin(np.multiply(np.add(products, weights[`${name}.bias`].ref), omega));
     },
     run(x, pass) {
-      const { output, own, weight } = forward(x, pass);
-      return [output, (at) => matmul(own(at), weight.ref)];
+      const { output, backward, weight } = forward(x, pass);
+      return [output, (at) => matmul(backward(at), weight.ref)];
     },
     runOnData(x, pass) {
-      const { output, own } = forward(x, pass);
-      return [output, (at) => own(at).dispose()];
+      const { output, backward } = forward(x, pass);
+      return [output, (at) => backward(at).dispose()];
     },
   };
 }

@@ -5,6 +5,7 @@ import { defineSpec } from "../spec.ts";
 import type { Axis, SymmetrySpec } from "../types.ts";
 import { type EndGroup, endAxis, permutedAxis } from "./axes.ts";
 
+/** The shape of a convolutional classifier, and the group of its ends. */
 export interface CNNSpecOptions {
   /** Channels of the input and of every convolution, in order. */
   readonly channels: readonly number[];

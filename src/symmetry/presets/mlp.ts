@@ -5,6 +5,7 @@ import { defineSpec } from "../spec.ts";
 import type { Axis, AxisScale, SymmetrySpec } from "../types.ts";
 import { type EndGroup, endAxis, permutedAxis } from "./axes.ts";
 
+/** Groups of the axes of an MLP. */
 export interface MLPSpecOptions {
   /** Group of the input and output axes. @default "fixed" */
   readonly ends?: EndGroup;

@@ -5,6 +5,7 @@ import { defineSpec } from "../spec.ts";
 import type { Axis, SymmetrySpec } from "../types.ts";
 import { type EndGroup, endAxis, permutedAxis } from "./axes.ts";
 
+/** The shape of a Transformer. */
 export interface TransformerSpecOptions {
   readonly layers: number;
   /** Residual width. */

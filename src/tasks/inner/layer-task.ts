@@ -85,11 +85,11 @@ export async function layerTask(
 /** Batches of at most so many examples. */
 export function batchesOf(
   { inputs, labels }: LabelledRows,
-  most: number,
+  batchSize: number,
 ): { inputs: Float32Array; labels: Float32Array }[] {
   const width = inputs.length / labels.length;
-  return Array.from({ length: Math.ceil(labels.length / most) }, (_, at) => {
-    const [from, to] = [at * most, Math.min(labels.length, (at + 1) * most)];
+  return Array.from({ length: Math.ceil(labels.length / batchSize) }, (_, at) => {
+    const [from, to] = [at * batchSize, Math.min(labels.length, (at + 1) * batchSize)];
     return {
       inputs: inputs.slice(from * width, to * width),
       labels: Float32Array.from({ length: to - from }, (_1, i) => labels[from + i]),

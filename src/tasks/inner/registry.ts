@@ -31,10 +31,10 @@ async function digits(bytes: Uint8Array): Promise<ImageData> {
   const { train, test } = await parseDigits(bytes);
   const side = Math.sqrt(digitPixels);
   const square = { shape: [side, side] };
-  const own = (labels: Uint8Array) => Uint8Array.from(labels);
+  const copied = (labels: Uint8Array) => Uint8Array.from(labels);
   return {
-    train: { ...train, ...square, labels: own(train.labels) },
-    test: { ...test, ...square, labels: own(test.labels) },
+    train: { ...train, ...square, labels: copied(train.labels) },
+    test: { ...test, ...square, labels: copied(test.labels) },
   };
 }
 

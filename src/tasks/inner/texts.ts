@@ -101,15 +101,15 @@ export function irnnTask(name: string, data: TextData): Promise<InnerTask> {
 export function textTransformerTask(name: string, data: TextData): Promise<InnerTask> {
   const [width, heads, feedForward, symbols] = [32, 2, 64, data.symbols.length];
   const { tokens } = textShape;
-  const block = (own: string) => [
+  const block = (prefix: string) => [
     residual(
-      sequence(layerNorm, attention(own, { width, heads, tokens, mask: causalMask(tokens) })),
+      sequence(layerNorm, attention(prefix, { width, heads, tokens, mask: causalMask(tokens) })),
     ),
     residual(
       sequence(
         layerNorm,
-        linear(`${own}.up`, { inputs: width, outputs: feedForward, activation: "relu" }),
-        linear(`${own}.down`, { inputs: feedForward, outputs: width }),
+        linear(`${prefix}.up`, { inputs: width, outputs: feedForward, activation: "relu" }),
+        linear(`${prefix}.down`, { inputs: feedForward, outputs: width }),
       ),
     ),
   ];

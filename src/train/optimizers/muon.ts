@@ -8,6 +8,7 @@ import type { Params } from "../../models/model.ts";
 import { adamW, type Optimizer, printCoefficient } from "./optimizers.ts";
 import { average, chain, type Coefficient, scaleBy, type UpdateRule } from "./update-rules.ts";
 
+/** Hyper-parameters of Muon. */
 export interface MuonOptions {
   /** Learning rate of matrices; `fit` multiplies it by its own. @default 1 */
   readonly rate?: Coefficient;

@@ -44,6 +44,7 @@ const rateName = (rate: Coefficient): string =>
 const minus = (rate: Coefficient): UpdateRule =>
   typeof rate === "number" ? scaleBy(-rate) : chain(scaleBy(rate), scaleBy(-1));
 
+/** Hyper-parameters of Adam and AdamW. */
 export interface AdamOptions {
   /** Learning rate; `fit` multiplies it by its own. @default 1 */
   readonly rate?: Coefficient;
@@ -94,6 +95,7 @@ export const adamW = ({
   ...options
 }: Omit<AdamOptions, "decoupled"> = {}): Optimizer => adam({ ...options, weightDecay });
 
+/** Hyper-parameters of RMSprop. */
 export interface RmspropOptions {
   /** Learning rate; `fit` multiplies it by its own. @default 1 */
   readonly rate?: Coefficient;
@@ -116,6 +118,7 @@ export function rmsprop({ rate = 1, decay = 0.9, epsilon = 1e-8 }: RmspropOption
   };
 }
 
+/** Hyper-parameters of stochastic gradient descent. */
 export interface SgdOptions {
   /** Learning rate; `fit` multiplies it by its own. @default 1 */
   readonly rate?: Coefficient;

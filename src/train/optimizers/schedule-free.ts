@@ -16,6 +16,7 @@ import {
   scaleBy,
 } from "./update-rules.ts";
 
+/** Hyper-parameters of schedule-free AdamW. */
 export interface ScheduleFreeOptions {
   /** Learning rate of the fast sequence, reached after the warm-up. */
   readonly rate: Coefficient;

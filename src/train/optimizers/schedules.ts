@@ -11,6 +11,7 @@ export function constant(rate: number): Schedule {
   return () => rate;
 }
 
+/** A rate that rises linearly and falls with a cosine. */
 export interface WarmupCosineOptions {
   /** Highest rate, reached at the end of the warm-up. */
   readonly rate: number;
@@ -34,6 +35,7 @@ export function warmupCosine({ rate, warmup = 0, final = 0 }: WarmupCosineOption
   };
 }
 
+/** A rate that falls in steps. */
 export interface StepDecayOptions {
   readonly rate: number;
   /** Steps between two drops. */

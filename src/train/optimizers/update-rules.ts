@@ -64,8 +64,8 @@ export function chain(...rules: readonly UpdateRule[]): UpdateRule {
     update(gradients, state, params) {
       let [updates, all] = [gradients, state];
       for (const rule of rules) {
-        const [next, own] = rule.update(updates, all, params);
-        [updates, all] = [next, { ...all, ...own }];
+        const [next, nextState] = rule.update(updates, all, params);
+        [updates, all] = [next, { ...all, ...nextState }];
       }
       return [updates, all];
     },
@@ -125,6 +125,7 @@ export function addDecayedParams(decay: Coefficient): UpdateRule {
   };
 }
 
+/** How a moving average of gradients is taken. */
 export interface AverageOptions {
   /** Part of the average that is kept at every step. */
   readonly keep: Coefficient;
@@ -172,6 +173,7 @@ export function average(options: AverageOptions): UpdateRule {
 const averageOfOnes = (seen: np.Array, keep: Coefficient, take: Coefficient): np.Array =>
   np.add(np.multiply(seen, kept(keep)), kept(take));
 
+/** How gradients are divided by their root mean square. */
 export interface RootMeanSquareOptions {
   /** Part of the average of squares that is kept at every step. */
   readonly decay: Coefficient;

@@ -47,6 +47,7 @@ export function runningSumFromEnd(values: EngineArray): EngineArray {
   return np.add(np.subtract(total, runningSum(values.ref)), values);
 }
 
+/** An order of entries as arrays of the engine. */
 export interface Order {
   /** Indices that sort each row. */
   readonly order: EngineArray;

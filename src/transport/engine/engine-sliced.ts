@@ -19,6 +19,7 @@ import {
 import { checkOrder, readWeights } from "../points.ts";
 import { chooseProjections, type SlicedOptions } from "../sliced.ts";
 
+/** What a sliced distance of arrays of the engine takes. */
 export interface EngineSlicedOptions extends SlicedOptions {
   /** Returns the distance to the power p, which has a derivative at 0: the better loss. @default false */
   readonly power?: boolean;

@@ -27,6 +27,7 @@ export interface TreeBatch {
 /** The sum of squares of a rounding error: below it a squared distance, got by subtracting, is none. */
 const squareRounding = 4e-7;
 
+/** Shares of mass by line, as arrays of the engine. */
 export interface EngineShares {
   /** [trees * lines, points] */
   readonly coordinates: EngineArray;
@@ -40,17 +41,17 @@ const innerProducts = (a: EngineArray, b: EngineArray): EngineArray =>
 
 const squaredLengths = (rows: EngineArray): EngineArray => np.sum(np.square(rows), 1);
 
-/** The square root with derivative 0 where its argument is at most `least`. @consumes */
-function safeRoot(values: EngineArray, least: EngineArray): EngineArray {
-  const isAbove = np.greater(values.ref, least);
+/** The square root with derivative 0 where its argument is at most `smallest`. @consumes */
+function safeRoot(values: EngineArray, smallest: EngineArray): EngineArray {
+  const isAbove = np.greater(values.ref, smallest);
   const safe = np.where(isAbove.ref, values, 1);
   return np.where(isAbove, np.sqrt(safe), 0);
 }
 
 /** softmax over the second axis of [trees, lines, points]. @consumes */
 function softmaxOverLines(scores: EngineArray): EngineArray {
-  const most = fixed(np.max(scores.ref, 1, { keepdims: true }));
-  const weights = np.exp(np.subtract(scores, most));
+  const highest = fixed(np.max(scores.ref, 1, { keepdims: true }));
+  const weights = np.exp(np.subtract(scores, highest));
   const sum = np.sum(weights.ref, 1, { keepdims: true });
   return np.divide(weights, sum);
 }
@@ -58,8 +59,8 @@ function softmaxOverLines(scores: EngineArray): EngineArray {
 /** The limits of infinite delta: equal shares of the nearest lines, or the farthest. @consumes */
 function nearestLines(scores: EngineArray): EngineArray {
   const still = fixed(scores);
-  const most = np.max(still.ref, 1, { keepdims: true });
-  const isBest = np.where(np.greaterEqual(still, most), 1, 0).astype(np.float32);
+  const highest = np.max(still.ref, 1, { keepdims: true });
+  const isBest = np.where(np.greaterEqual(still, highest), 1, 0).astype(np.float32);
   const sum = np.sum(isBest.ref, 1, { keepdims: true });
   return np.divide(isBest, sum);
 }
@@ -105,8 +106,8 @@ export function engineShares(
   const lengths = squaredLengths(centred.ref).reshape([1, size]);
   const starts = squaredLengths(source.ref).reshape([trees * lines, 1]);
   const both = np.add(lengths, starts); // [trees * lines, points]
-  const apart = np.subtract(both.ref, np.multiply(innerProducts(source, centred), 2));
-  const squares = np.subtract(apart, np.square(coordinates.ref));
+  const fromSource = np.subtract(both.ref, np.multiply(innerProducts(source, centred), 2));
+  const squares = np.subtract(fromSource, np.square(coordinates.ref));
   const distances = safeRoot(squares, fixed(np.multiply(both, squareRounding)));
   return { coordinates, shares: distanceShares(batch, splitting, distances) };
 }

@@ -25,6 +25,7 @@ import { checkOrder, readWeights } from "../points.ts";
 import { checkSplitting, type ConstantSplitting, type DistanceSplitting } from "../splitting.ts";
 import type { TreeSlicedOptions } from "../tree-sliced.ts";
 
+/** What a tree-sliced distance of arrays of the engine takes. */
 export interface EngineTreeOptions extends Omit<TreeSlicedOptions, "splitting"> {
   /** @default constant and uniform, which is sliced W1 */
   readonly splitting?: ConstantSplitting | DistanceSplitting | MapSplitting;
@@ -71,8 +72,8 @@ function subtreeMatrix(parent: readonly number[]): number[] {
 /** Masses of points, of the source and of the children's sources: [trees * lines, atoms]. @consumes */
 function atomMasses(batch: TreeBatch, masses: EngineArray): EngineArray {
   const { trees, lines, parent, maxChildren } = batch;
-  const own = np.sum(masses.ref, 2); // [trees, lines]
-  const sums = np.matmul(own, constant(subtreeMatrix(parent), [lines, lines]));
+  const lineMasses = np.sum(masses.ref, 2); // [trees, lines]
+  const sums = np.matmul(lineMasses, constant(subtreeMatrix(parent), [lines, lines]));
   const atoms = [masses, np.negative(sums.ref).reshape([trees, lines, 1])];
   if (maxChildren > 0) {
     const pick = Array.from({ length: lines * lines * maxChildren }, () => 0);

@@ -48,11 +48,11 @@ function sampleColours({ width, height, data }: ColourImage, count: number, seed
 
 /** The number of the nearest colour. */
 function nearest(colours: Rows, red: number, green: number, blue: number): number {
-  let [best, least] = [0, Infinity];
+  let [best, smallest] = [0, Infinity];
   for (let i = 0; i < colours.length; i++) {
     const [r, g, b] = colours[i];
     const squares = (r - red) ** 2 + (g - green) ** 2 + (b - blue) ** 2;
-    if (squares < least) [best, least] = [i, squares];
+    if (squares < smallest) [best, smallest] = [i, squares];
   }
   return best;
 }

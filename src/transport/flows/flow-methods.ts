@@ -44,9 +44,9 @@ const controlVariate: FlowGradient = (x, y, lines, seed) => {
   const { dimension, size } = moving;
   const projections = randomProjections(dimension, lines, seed);
   const ofTarget = columnMeans(target);
-  const apart = columnMeans(moving).map((c, j) => c - ofTarget[j]);
+  const meanGap = columnMeans(moving).map((c, j) => c - ofTarget[j]);
   const inner = projections[0].map((_, l) =>
-    projections.reduce((sum, row, j) => sum + row[l] * apart[j], 0),
+    projections.reduce((sum, row, j) => sum + row[l] * meanGap[j], 0),
   );
   const { power, x: plain, value } = slicedWassersteinGradient(x, y, { projections });
   const { projectedEmds } = slicedWasserstein(x, y, { projections, log: true });
@@ -61,7 +61,7 @@ const controlVariate: FlowGradient = (x, y, lines, seed) => {
   const gradient = ofPower(value, 2, plain.data);
   const ofControl = projections.map((row, j) => {
     const drawn = row.reduce((sum, c, l) => sum + (2 * inner[l] * c) / lines, 0);
-    return (drawn - (2 * apart[j]) / dimension) / size;
+    return (drawn - (2 * meanGap[j]) / dimension) / size;
   });
   return gradient.map((v, at) => v - coefficient * ofControl[at % dimension]);
 };
@@ -88,17 +88,17 @@ const maxSliced: FlowGradient = (x, y, _lines, seed) => {
 /** Adds `weight` times the unit vectors from all points of a cloud to each point of another: [n, d]. */
 function addUnitVectors(sums: Float64Array, x: Cloud, y: Cloud, weight: number): void {
   const { dimension } = x;
-  const apart = new Float64Array(dimension);
+  const gap = new Float64Array(dimension);
   for (let i = 0; i < x.size; i++)
     for (let j = 0; j < y.size; j++) {
       let squares = 0;
       for (let k = 0; k < dimension; k++) {
-        apart[k] = x.data[i * dimension + k] - y.data[j * dimension + k];
-        squares += apart[k] * apart[k];
+        gap[k] = x.data[i * dimension + k] - y.data[j * dimension + k];
+        squares += gap[k] * gap[k];
       }
       if (squares === 0) continue;
       const share = weight / Math.sqrt(squares);
-      for (let k = 0; k < dimension; k++) sums[i * dimension + k] += share * apart[k];
+      for (let k = 0; k < dimension; k++) sums[i * dimension + k] += share * gap[k];
     }
 }
 

@@ -26,8 +26,8 @@ function swissRoll(size: number, seed: number): Rows {
     const t = 1.5 * Math.PI * (1 + 2 * random.uniform());
     return [t * Math.cos(t), t * Math.sin(t)];
   });
-  const most = Math.max(...rows.flat().map(Math.abs));
-  return centred(rows.map((row) => row.map((c) => c / most)));
+  const largest = Math.max(...rows.flat().map(Math.abs));
+  return centred(rows.map((row) => row.map((c) => c / largest)));
 }
 
 /** A grid of 25 narrow normal distributions. */

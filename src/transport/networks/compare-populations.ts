@@ -6,14 +6,22 @@ import { deriveSeed } from "../../core/random.ts";
 import type { Weights } from "../../core/tensors.ts";
 import { specDifference } from "../../symmetry/same-spec.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
+import { type Cloud, readClouds } from "../points.ts";
 import {
-  permute,
+  checkPermutationOptions,
+  type PermutationBlocks,
   type PermutationRun,
-  permutationTest,
   type PermutationTestResult,
+  permute,
+  prepareOn,
 } from "./permutation-test.ts";
 import { invariantFeatures, principalComponents, slicedFeatures } from "./population-features.ts";
-import { kernelStatistic, pairDistances, type TwoSampleStatistic } from "./two-sample.ts";
+import {
+  kernelStatistic,
+  pairDistances,
+  type PreparedStatistic,
+  type TwoSampleStatistic,
+} from "./two-sample.ts";
 
 /** Statistics on features, and the kernel test on clouds of neurons. */
 export type PopulationStatistic = TwoSampleStatistic | "cloud-mmd";
@@ -32,13 +40,16 @@ export interface Population {
   readonly networks: readonly Weights[];
 }
 
-export interface ComparePopulationsOptions extends PermutationRun {
+/** What {@link comparePopulations} tests, and from where it goes on. */
+export interface ComparePopulationsOptions extends Omit<PermutationRun, "blocks"> {
   /** @default all of them */
   readonly statistics?: readonly PopulationStatistic[];
   /** Principal components of the invariant features that `sw1`, `db-tsw`, `energy` and `mmd` read. @default 3 */
   readonly components?: number;
   /** Results of an earlier run with the same options, which are not computed again. */
   readonly known?: readonly PopulationTest[];
+  /** Where finished blocks of relabellings of a statistic are kept. @default nowhere */
+  readonly blocksOf?: (statistic: PopulationStatistic) => PermutationBlocks;
   /** Told about every result as it ends. */
   readonly onResult?: (result: PopulationTest) => void | Promise<void>;
 }
@@ -73,6 +84,34 @@ function checkPopulations(a: Population, b: Population): void {
       );
 }
 
+/** Prepares statistics of two populations; what several of them read is made once. */
+function preparations(
+  a: Population,
+  b: Population,
+  { components, seed }: { readonly components: number; readonly seed: number },
+): (statistic: PopulationStatistic) => PreparedStatistic {
+  const all = [...a.networks, ...b.networks];
+  const n = a.networks.length;
+  let features: readonly [Cloud, Cloud] | undefined;
+  return (statistic) => {
+    if (statistic === "cloud-mmd") {
+      const rows = all.map((weights) =>
+        slicedFeatures(a.spec, weights, { seed: deriveSeed(seed, "slices") }),
+      );
+      const data = Float64Array.from(rows.flatMap((row) => [...row]));
+      return kernelStatistic(pairDistances({ size: rows.length, dimension: rows[0].length, data }));
+    }
+    if (features === undefined) {
+      const rows = principalComponents(
+        all.map((weights) => invariantFeatures(a.spec, weights)),
+        components,
+      );
+      features = readClouds("comparePopulations", rows.slice(0, n), rows.slice(n));
+    }
+    return prepareOn(statistic, features, { seed });
+  };
+}
+
 /**
  * Permutation tests of two populations of networks. Symmetries of single networks do not matter. Networks must be independent: take
  * one checkpoint a run. With few networks the smallest possible p-value is 1 / (permutations + 1), times the number of statistics.
@@ -91,23 +130,13 @@ export async function comparePopulations(
       `comparePopulations: statistic ${JSON.stringify(unknown)}, expected some of ${populationStatistics.join(", ")}`,
     );
   checkPopulations(a, b);
-  const all = [...a.networks, ...b.networks];
+  checkPermutationOptions("comparePopulations", options);
   const [n, m] = [a.networks.length, b.networks.length];
-  let features: number[][] | undefined;
+  const preparation = preparations(a, b, { components, seed });
   const test = (statistic: PopulationStatistic): Promise<PermutationTestResult> => {
-    if (statistic === "cloud-mmd") {
-      const rows = all.map((weights) =>
-        slicedFeatures(a.spec, weights, { seed: deriveSeed(seed, "slices") }),
-      );
-      const data = Float64Array.from(rows.flatMap((row) => [...row]));
-      const distances = pairDistances({ size: rows.length, dimension: rows[0].length, data });
-      return permute(kernelStatistic(distances), n, m, options);
-    }
-    features ??= principalComponents(
-      all.map((weights) => invariantFeatures(a.spec, weights)),
-      components,
-    );
-    return permutationTest(features.slice(0, n), features.slice(n), { ...options, statistic });
+    const blocks = options.blocksOf?.(statistic);
+    const run = { ...options, ...(blocks && { blocks }) };
+    return permute(() => preparation(statistic), n, m, run);
   };
   const tests: PopulationTest[] = [];
   for (const statistic of statistics) {

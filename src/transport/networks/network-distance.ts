@@ -13,6 +13,7 @@ import { treeSlicedWasserstein } from "../tree-sliced.ts";
 /** Sliced W2, Db-TSW of order 1, or the energy distance. */
 export type NetworkDistanceKind = "sw" | "tsw" | "energy";
 
+/** Which distance of networks, and how fine. */
 export interface NetworkDistanceOptions {
   /** @default "sw" */
   readonly kind?: NetworkDistanceKind;
@@ -61,10 +62,10 @@ function cloudDistance(
 }
 
 /** What the chosen distance is, on average over directions, for two single points this far apart in d dimensions. */
-function pointDistance(kind: NetworkDistanceKind, apart: number, dimension: number): number {
-  if (kind === "energy") return 2 * apart;
-  if (kind === "sw") return apart / Math.sqrt(dimension);
-  return apart * meanProjection(dimension);
+function pointDistance(kind: NetworkDistanceKind, difference: number, dimension: number): number {
+  if (kind === "energy") return 2 * difference;
+  if (kind === "sw") return difference / Math.sqrt(dimension);
+  return difference * meanProjection(dimension);
 }
 
 /** The mean length of a unit vector's projection on a random direction. */
@@ -101,9 +102,9 @@ function activationCloud(
   const copies = scale === "sign" ? 2 : 1;
   const data = new Float64Array(copies * neurons * width);
   let start = 0;
-  for (const { shape, data: own } of values) {
+  for (const { shape, data: entries } of values) {
     for (let s = 0; s < shape[0]; s++)
-      for (let i = 0; i < neurons; i++) data[i * width + start + s] = own[s * neurons + i];
+      for (let i = 0; i < neurons; i++) data[i * width + start + s] = entries[s * neurons + i];
     start += shape[0];
   }
   for (let i = 0; i < neurons; i++) {

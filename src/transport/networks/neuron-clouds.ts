@@ -123,12 +123,12 @@ function joinColumns(columns: readonly Columns[], neurons: number, isSigned: boo
   const data = new Float64Array(copies * neurons * width);
   for (let copy = 0; copy < copies; copy++) {
     let start = 0;
-    for (const { width: own, data: values, even } of columns) {
+    for (const { width: columnWidth, data: values, even } of columns) {
       const sign = copy === 1 && !even ? -1 : 1;
       for (let i = 0; i < neurons; i++)
-        for (let j = 0; j < own; j++)
-          data[(copy * neurons + i) * width + start + j] = sign * values[i * own + j];
-      start += own;
+        for (let j = 0; j < columnWidth; j++)
+          data[(copy * neurons + i) * width + start + j] = sign * values[i * columnWidth + j];
+      start += columnWidth;
     }
   }
   return { shape: [copies * neurons, width], data };

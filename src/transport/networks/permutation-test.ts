@@ -2,13 +2,32 @@
 
 import { OptionError } from "../../core/errors.ts";
 import { deriveSeed, randomStream } from "../../core/random.ts";
-import { checkCount, joinClouds, type Points, readClouds } from "../points.ts";
+import { checkCount, type Cloud, joinClouds, type Points, readClouds } from "../points.ts";
 import {
   type PreparedStatistic,
   type StatisticOptions,
   type TwoSampleStatistic,
   twoSampleStatistics,
 } from "./two-sample.ts";
+
+/** Some of the relabellings of a test, from number `from` to before number `to`. */
+export interface PermutationBlock {
+  readonly from: number;
+  readonly to: number;
+  /** The statistic of the labels given. */
+  readonly value: number;
+  /** How many relabellings of the block have a statistic that is at least as large. */
+  readonly asLarge: number;
+}
+
+/** Where finished blocks of one test are kept, so that a test that was cut goes on. */
+export interface PermutationBlocks {
+  /** Relabellings in a block; the last one may have fewer. */
+  readonly size: number;
+  /** A finished block; undefined when it is not finished. */
+  read(from: number, to: number): Promise<PermutationBlock | undefined>;
+  keep(block: PermutationBlock): Promise<void>;
+}
 
 /** How many relabellings a test draws, and from which seed. */
 export interface PermutationRun {
@@ -19,8 +38,11 @@ export interface PermutationRun {
   readonly signal?: AbortSignal;
   /** Told now and then how many relabellings are done. */
   readonly onPermutation?: (done: number) => void;
+  /** Finished blocks, which are not drawn again; they must be of the same samples and options. @default none */
+  readonly blocks?: PermutationBlocks;
 }
 
+/** The statistic of a permutation test, and how many relabellings it draws. */
 export interface PermutationTestOptions extends PermutationRun, Omit<StatisticOptions, "seed"> {
   /** @default "energy" */
   readonly statistic?: TwoSampleStatistic;
@@ -38,23 +60,20 @@ export interface PermutationTestResult {
 /** Relabellings between two looks at the signal. */
 const between = 64;
 
-/**
- * The test on a prepared statistic of n + m points, the first n of which are the first sample.
- * @throws the signal's reason after an abort
- */
-export async function permute(
+/** One block of relabellings. @throws the signal's reason after an abort */
+async function permuteBlock(
   statistic: PreparedStatistic,
-  n: number,
-  m: number,
-  { permutations = 999, seed = 0, signal, onPermutation }: PermutationRun,
-): Promise<PermutationTestResult> {
+  [n, m]: readonly [number, number],
+  [from, to]: readonly [number, number],
+  { seed = 0, signal, onPermutation }: PermutationRun,
+): Promise<PermutationBlock> {
   const label = (place: number) => (place < n ? 1 / n : -1 / m);
   const signed = Float64Array.from({ length: n + m }, (_, i) => label(i));
   const value = statistic(signed);
   const tie = 1e-12 * Math.abs(value); // equal up to the order of summation counts as equal
-  let asLarge = 1;
-  for (let done = 0; done < permutations; done++) {
-    if (done % between === 0) {
+  let asLarge = 0;
+  for (let done = from; done < to; done++) {
+    if ((done - from) % between === 0) {
       onPermutation?.(done);
       if (done > 0) await new Promise((resolve) => setTimeout(resolve, 0));
       signal?.throwIfAborted();
@@ -63,8 +82,59 @@ export async function permute(
     order.forEach((point, place) => (signed[point] = label(place)));
     if (statistic(signed) >= value - tie) asLarge++;
   }
-  onPermutation?.(permutations);
+  return { from, to, value, asLarge };
+}
+
+/**
+ * The test on n + m points, the first n of which are the first sample. The statistic is prepared when the first block needs it.
+ * @throws the signal's reason after an abort
+ */
+export async function permute(
+  prepare: () => PreparedStatistic,
+  n: number,
+  m: number,
+  options: PermutationRun,
+): Promise<PermutationTestResult> {
+  const { permutations = 999, onPermutation, blocks } = options;
+  const size = blocks?.size ?? permutations;
+  let statistic: PreparedStatistic | undefined;
+  let [asLarge, value] = [1, Number.NaN];
+  for (let from = 0; from < permutations; from += size) {
+    const to = Math.min(from + size, permutations);
+    let block = await blocks?.read(from, to);
+    if (block === undefined) {
+      statistic ??= prepare();
+      block = await permuteBlock(statistic, [n, m], [from, to], options);
+      await blocks?.keep(block);
+    }
+    asLarge += block.asLarge;
+    value = block.value;
+    onPermutation?.(to);
+  }
   return { value, pValue: asLarge / (permutations + 1), permutations };
+}
+
+/** A statistic of two clouds, prepared on all their points; lines come from the seed. */
+export function prepareOn(
+  statistic: TwoSampleStatistic,
+  clouds: readonly [Cloud, Cloud],
+  { seed = 0, ...options }: PermutationTestOptions,
+): PreparedStatistic {
+  return twoSampleStatistics[statistic](joinClouds(...clouds), {
+    ...options,
+    seed: deriveSeed(seed, "lines"),
+  });
+}
+
+/** @throws {OptionError} for numbers of relabellings, seeds, lines or a delta that cannot be */
+export function checkPermutationOptions(caller: string, options: PermutationTestOptions): void {
+  checkCount(caller, "permutations", options.permutations ?? 999);
+  checkCount(caller, "seed", options.seed ?? 0, 0);
+  checkCount(caller, "lines", options.lines ?? 96);
+  checkCount(caller, "linesPerTree", options.linesPerTree ?? 4);
+  if (options.blocks !== undefined) checkCount(caller, "blocks.size", options.blocks.size);
+  if (options.delta !== undefined && Number.isNaN(options.delta))
+    throw new OptionError(`${caller}: delta is NaN, expected a number`);
 }
 
 /**
@@ -79,21 +149,13 @@ export async function permutationTest(
   options: PermutationTestOptions = {},
 ): Promise<PermutationTestResult> {
   const caller = "permutationTest";
-  const { statistic = "energy", permutations = 999, seed = 0 } = options;
-  checkCount(caller, "permutations", permutations);
-  checkCount(caller, "seed", seed, 0);
-  checkCount(caller, "lines", options.lines ?? 96);
-  checkCount(caller, "linesPerTree", options.linesPerTree ?? 4);
-  if (options.delta !== undefined && Number.isNaN(options.delta))
-    throw new OptionError(`${caller}: delta is NaN, expected a number`);
+  const { statistic = "energy" } = options;
+  checkPermutationOptions(caller, options);
   if (!Object.hasOwn(twoSampleStatistics, statistic))
     throw new OptionError(
       `${caller}: statistic is "${statistic}", expected one of ${Object.keys(twoSampleStatistics).join(", ")}`,
     );
-  const [first, second] = readClouds(caller, x, y);
-  const prepared = twoSampleStatistics[statistic](joinClouds(first, second), {
-    ...options,
-    seed: deriveSeed(seed, "lines"),
-  });
-  return permute(prepared, first.size, second.size, options);
+  const clouds = readClouds(caller, x, y);
+  const [first, second] = clouds;
+  return permute(() => prepareOn(statistic, clouds, options), first.size, second.size, options);
 }

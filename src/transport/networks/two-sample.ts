@@ -14,6 +14,7 @@ import { coordinatesOn } from "../tree-sliced.ts";
 /** The value for a labelling: `signed` is 1 / n for points of the first sample and -1 / m for those of the second. */
 export type PreparedStatistic = (signed: Float64Array) => number;
 
+/** Lines of a statistic, and its seed. */
 export interface StatisticOptions {
   /** Lines in all: directions of `sw1`, lines of the trees of `db-tsw`. @default 96 */
   readonly lines?: number;
@@ -67,9 +68,9 @@ function sortTree(pooled: Cloud, tree: LineTree, delta: number, unit: number): S
   const coordinates = coordinatesOn(pooled, tree);
   const splitting = { kind: "distance", delta, unit } as const;
   const { shares } = splitCloud("two-sample test", splitting, pooled, coordinates, tree, 0);
-  return coordinates.map((own, l) => {
-    const keys = new Float64Array(own.length + 1); // the last atom is the source, at 0
-    keys.set(own);
+  return coordinates.map((ofLine, l) => {
+    const keys = new Float64Array(ofLine.length + 1); // the last atom is the source, at 0
+    keys.set(ofLine);
     return sortAtoms(keys, shares[l]);
   });
 }

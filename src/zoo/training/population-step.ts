@@ -54,7 +54,7 @@ export type StepRule = {
 const column = (values: readonly number[]) =>
   np.array(Float32Array.from(values), { shape: [values.length] });
 
-/** The hyper-parameters of n networks as arrays [n], owned by the caller. */
+/** The hyper-parameters of n networks as fresh arrays [n]. */
 export function stepRule(hypers: readonly HyperParameters[]): StepRule {
   const of = (name: keyof Coefficients) =>
     column(hypers.map(({ optimizer }) => coefficients[optimizer][name]));
@@ -93,7 +93,7 @@ function populationRule(
   );
 }
 
-/** The state before the first step, for weights that it keeps. */
+/** The state before the first step. @keeps weights */
 export function initialOptimizerState(weights: WeightBatch): OptimizerState {
   const none = np.zeros([1]);
   const state = populationRule({ keep: none, take: none, adaptive: none }, none).init(weights);

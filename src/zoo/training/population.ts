@@ -12,6 +12,7 @@ export interface StackedTensor {
   readonly data: Float32Array<ArrayBuffer>;
 }
 
+/** Networks that were trained together, with a row for each. */
 export interface TrainedPopulation {
   /** Tensor name -> [n, ...shape], in the order of the indices. */
   readonly weights: Stacks;

@@ -1,6 +1,6 @@
 // `transport demo` as a person runs it: a page with pictures, resumed unit by unit, with images of one's own.
 
-import { readdir, readFile, stat, unlink, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encode } from "fast-png";
 import { describe, expect, test } from "vitest";
@@ -109,6 +109,22 @@ test("weightspace transport demo: report, resume, own images, misuse", async () 
     expect((await weightspace([...args, "--json"])).stdout).toBe(stdout);
     expect((await stat(at(`out/units/${units[1]}`))).mtimeMs).toBe(kept.mtimeMs);
     expect((await readdir(at("out/units"))).length).toBe(16);
+    const parts = ["--parts", at("parts"), "--json"];
+    expect((await weightspace([...args, ...parts])).stdout).toBe(stdout);
+    const small = (await readdir(at("parts"))).filter((name) => !name.includes("settings"));
+    expect(small.toSorted()).toEqual(units.toSorted());
+    for (const name of small) expect((await stat(at(`parts/${name}`))).size).toBeLessThan(200_000);
+    await rm(at("out"), { recursive: true }); // the parts are enough
+    await writeFile(at(`parts/${small[0]}`), "{}");
+    const again = await weightspace([...args, "--parts", at("parts")]);
+    expect([again.code, again.stderr]).toEqual([
+      0,
+      expect.stringContaining(`warning: ${small[0]} in ${at("parts")} is damaged; it is made anew`),
+    ]);
+    expect(await readFile(at("out/report.html"), "utf8")).toBe(page);
+    expect(await readdir(at("out"))).toEqual(["report.html"]);
+    const other = await weightspace([...args, ...parts, "--seed", "1"]);
+    expect(other.stderr).toMatch(/transport demo: .*parts holds parts with seed 0, got 1/);
     const one = await weightspace(["transport", "demo", "--image", at("a.png"), "-o", at("one")]);
     expect([one.code, one.stderr]).toEqual([2, expect.stringMatching(/expected two --image/)]);
     await writeFile(at("b.png"), "no picture");

@@ -306,4 +306,42 @@ describe("quantised blocks of a GGUF file", () => {
       expect(other.code).toBe(1);
       expect(other.stderr).toMatch(/"fc.weight" is stored as IQ2_XS in both files.*bytes differ/);
     }));
+
+  test("that are not read are compared by their bytes beside others that are put together, and under other names", () =>
+    inTemporaryFolder(async (out) => {
+      const unread = (seed: number) => ({
+        shape: [1, 256],
+        type: 17,
+        data: Uint8Array.from({ length: 74 }, (_, i) => (i * seed) % 251),
+      });
+      const numbers = Float32Array.from({ length: 32 }, (_, i) => i - 16);
+      const q8 = {
+        shape: [1, 32],
+        type: 8,
+        data: Uint8Array.of(0, 0x3c, ...Array.from(numbers, (x) => x & 255)), // scale 1
+      };
+      const files = {
+        "a.gguf": { "fc.weight": unread(3), "out.weight": q8 },
+        "plain.gguf": { "fc.weight": unread(3), "out.weight": float32([1, 32], numbers) },
+        "other.gguf": { "fc.weight": unread(5), "out.weight": float32([1, 32], numbers) },
+        "renamed.gguf": { "fc.weight": unread(3), "head.weight": float32([1, 32], numbers) },
+      };
+      for (const [name, tensors] of Object.entries(files))
+        await writeFile(join(out, name), gguf(tensors));
+      for (const [first, second] of [
+        ["a.gguf", "plain.gguf"],
+        ["plain.gguf", "a.gguf"],
+        ["plain.gguf", "renamed.gguf"],
+      ]) {
+        const { code, stdout, stderr } = await weightspace(["compare", first, second], out);
+        expect([code, stderr, stdout.slice(0, 15)]).toEqual([
+          0,
+          expect.not.stringContaining("error"),
+          "identical after",
+        ]);
+      }
+      const other = await weightspace(["compare", "a.gguf", "other.gguf"], out);
+      expect(other.code).toBe(1); // control
+      expect(other.stderr).toMatch(/"fc.weight" is stored as IQ2_XS in both files.*bytes differ/);
+    }));
 });

@@ -16,12 +16,12 @@ import {
   optimizerCurves,
   type OptimizerResult,
   optimizerRows,
-  unitFromJson,
 } from "../../../src/optimizers/evaluate/rows.ts";
 import { optimizerKind } from "../../../src/optimizers/registry.ts";
 import { optimizerReport } from "../../../src/report/optimizer-report.ts";
 import { optimizerDraft } from "../../../src/report/result-drafts.ts";
 import { checkResultFile, resultText } from "../../../src/report/result-file.ts";
+import { parseUnit } from "../../../src/optimizers/evaluate/kept-units.ts";
 import { quadraticTask } from "../../support/quadratic-task.ts";
 
 beforeAll(() => startEngine());
@@ -79,7 +79,7 @@ describe("rows", () => {
       reached: 0,
       finalLossMean: null,
     });
-    const back = unitFromJson(JSON.parse(JSON.stringify(slow)) as EvaluationUnit);
+    const back = parseUnit(JSON.parse(JSON.stringify(slow)));
     expect(back).toEqual(slow);
     expect(optimizerCurves([slow])[0].testMean).toEqual([9, 8, null, null]);
   });

@@ -117,6 +117,80 @@ describe("going on", () => {
   });
 });
 
+describe("parts", () => {
+  /** Episodes of 10 to 20 outer steps, which are under way where parts end. */
+  const long: MetaSettings = {
+    ...settings,
+    kind: "sgdm",
+    outerSteps: 110,
+    rate: 0.02,
+    horizon: [40, 80],
+  };
+  const startOf = (all: readonly MetaEvent[]) => all.find(({ type }) => type === "start");
+  const warningsOf = (all: readonly MetaEvent[]) =>
+    all.flatMap((event) => (event.type === "warning" ? [event.message] : []));
+  /** The parts of a run that ended at an outer step, and nothing else of it. */
+  async function partsUntil(step: number): Promise<ZooStore> {
+    const parts = memoryStore("parts");
+    const task = await quadraticTask();
+    const options = { settings: long, task, pool: unrollInPlace(task), store: memoryStore() };
+    for await (const event of metaTrain({ ...options, parts }))
+      if (event.type === "step" && event.step === step) break;
+    return parts;
+  }
+  const stepsIn = async (parts: ZooStore) =>
+    (await parts.list()).flatMap((name) => /^steps-(.*)-\w{16}/.exec(name)?.[1] ?? []).sort();
+
+  test("a run without its checkpoints goes on from them, to the numbers of one in one piece", async () => {
+    const alone = await events({ store: memoryStore(), settings: long });
+    for (const [step, known] of [
+      [53, 50],
+      [101, 100],
+    ]) {
+      const parts = await partsUntil(step);
+      const rest = await events({ store: memoryStore(), settings: long, parts });
+      expect(startOf(rest)).toMatchObject({ step: known });
+      expect(warningsOf(rest)).toEqual([]);
+      expect(numbersOf(rest)).toEqual(numbersOf(alone));
+      expect(doneOf(rest).history).toEqual(doneOf(alone).history);
+      expect(await stepsIn(parts)).toEqual(["1-50", "101-110", "51-100"]);
+      const again = await events({ store: memoryStore(), settings: long, parts });
+      expect(again.filter(({ type }) => type === "step")).toEqual([]); // all is known
+      expect(numbersOf(again)).toEqual(numbersOf(alone));
+    }
+  });
+  test("a damaged part is named; steps from it on are done again, or made of the checkpoint", async () => {
+    const parts = await partsUntil(101);
+    const name = (await parts.list()).find((each) => each.startsWith("steps-51-100"))!;
+    const sound = (await parts.read(name))!;
+    const store = memoryStore();
+    await events({ store, settings: long, parts, seconds: 0 }); // a checkpoint at step 101
+    const damage = async () => {
+      const bytes = sound.slice();
+      bytes[40] ^= 1;
+      await parts.write(name, bytes);
+    };
+    await damage();
+    const rest = await events({ store: memoryStore(), settings: long, parts });
+    expect(startOf(rest)).toMatchObject({ step: 50 });
+    expect(warningsOf(rest)).toEqual([`${name} in parts is damaged; it is made anew`]);
+    await damage();
+    const other = await events({ store, settings: long, parts });
+    expect(startOf(other)).toMatchObject({ step: 101 });
+    expect(warningsOf(other)).toEqual([`${name} in parts is damaged; it is made anew`]);
+    expect(numbersOf(other)).toEqual(numbersOf(rest));
+    expect(await parts.read(name)).toEqual(sound);
+  });
+  test("those of other settings are refused; other networks are told", async () => {
+    const parts = await partsUntil(53);
+    const other = events({ store: memoryStore(), settings: { ...long, noise: 0.02 }, parts });
+    await expect(other).rejects.toThrow(/parts holds parts with noise 0.01, got 0.02/);
+    const task = await quadraticTask({ curvature: 0.2 });
+    const rest = await events({ store: memoryStore(), settings: long, parts, task });
+    expect(warningsOf(rest)).toEqual([expect.stringContaining("differ from those of the parts")]);
+  });
+});
+
 test("two groups of pairs side by side find the theta of one, up to rounding", async () => {
   const task = await quadraticTask();
   const alone = numbersOf(await events({ store: memoryStore(), task }));

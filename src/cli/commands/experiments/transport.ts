@@ -3,9 +3,9 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { DemoUnit } from "../../../experiment/demos/transport-demo.ts";
-import { seedNumber, wholeNumber } from "../../app/arguments.ts";
+import { partsOption, seedNumber, wholeNumber } from "../../app/arguments.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
-import { readBytes, readJson } from "../../../node/files.ts";
+import { readBytes } from "../../../node/files.ts";
 import { addOutputOption } from "../../app/output-option.ts";
 import { textTable } from "../../app/output.ts";
 import { isColours, isFlow } from "../../experiments/transport-page.ts";
@@ -16,6 +16,7 @@ interface DemoFlags {
   readonly image?: string[];
   readonly iterations: number;
   readonly seed: number;
+  readonly parts?: string;
   readonly output: string;
 }
 
@@ -31,28 +32,27 @@ async function chosenImages(paths: readonly string[] | undefined) {
   return [readPng(first, paths[0]), readPng(second, paths[1])] as const;
 }
 
-/** Where a unit is kept: its name and everything that it depends on. */
-function unitPath(folder: string, name: string, key: string): string {
-  const digest = createHash("sha256").update(`${key} ${name}`).digest("hex").slice(0, 16);
-  return join(folder, "units", `${name.replaceAll(" ", "-")}-${digest}.json`);
-}
-
-/** Every unit, made now or kept in the folder. */
+/** Every unit, made now or kept by an earlier call. */
 async function demoUnits(
   cli: Cli,
   images: Awaited<ReturnType<typeof chosenImages>>,
-  { iterations, seed, output: out }: DemoFlags,
+  { iterations, seed, output, parts }: DemoFlags,
 ): Promise<DemoUnit[]> {
-  const { demoUnitCount, transportDemo } =
+  const { demoUnit, demoUnitCount, transportDemo } =
     await import("../../../experiment/demos/transport-demo.ts");
+  const { keptUnits } = await import("../../experiments/kept-units.ts");
   const { readPackageData } = await import("../../../node/package-data.ts");
   const pictures = images.map(({ data }) => createHash("sha256").update(data).digest("hex"));
-  const key = JSON.stringify([seed, iterations, ...pictures]);
-  const known = (name: string) =>
-    readJson(unitPath(out, name, key)).then(
-      (unit) => unit as DemoUnit,
-      () => undefined,
-    );
+  const kept = await keptUnits(
+    {
+      caller: "transport demo",
+      settings: { iterations, seed, images: pictures },
+      fromJson: (value) => demoUnit.safeParse(value).data,
+      folder: join(output, "units"),
+      parts,
+    },
+    cli,
+  );
   const units: DemoUnit[] = [];
   const task = cli.progress.task("moving points", demoUnitCount, { unit: "units" });
   const options = {
@@ -60,11 +60,11 @@ async function demoUnits(
     images,
     seed,
     iterations,
-    known,
+    known: (name: string) => kept.read({ name }),
     signal: cli.signal,
   };
   for await (const { name, unit, done, wasKnown } of transportDemo(options)) {
-    if (!wasKnown) await writeFileAtomic(unitPath(out, name, key), JSON.stringify(unit));
+    if (!wasKnown) await kept.keep({ name }, unit);
     units.push(unit);
     task.update(done, name);
   }
@@ -129,7 +129,8 @@ export const transportCommand: RegisterCommand = (program, cli) => {
       gather,
     )
     .option("--iterations <n>", "steps of every flow", wholeNumber(6, 100_000), 900)
-    .option("--seed <n>", "fixes everything", seedNumber, 0);
+    .option("--seed <n>", "fixes everything", seedNumber, 0)
+    .option(...partsOption("finished unit there, and skip what is finished there"));
   addOutputOption(demo, "folder of the report and of finished units", {
     value: "<folder>",
     fallback: "transport-demo",

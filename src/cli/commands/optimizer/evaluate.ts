@@ -51,7 +51,7 @@ export function addOptimizerEvaluate(optimizer: Command, cli: Cli): void {
     .option("--seed <n>", "fixes everything", seedNumber, 0)
     .option("--data <folder>", "IDX files of images in place of the package's own")
     .option("--report <file.html>", "a report with curves")
-    .option(...partsOption("finished optimizer there, instead of beside the figures"))
+    .option(...partsOption("finished optimizer there, and skip what is finished there"))
     .option(
       "--store <place>",
       "where finished optimizers are kept, a folder or s3://bucket/prefix; default beside the figures",

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { EnvironmentError } from "../../../core/errors.ts";
 import type { ZooStore } from "../../../core/store.ts";
 import {
+  digestOfOptimizer,
   type Evaluation,
   entryOf,
   evaluationList,
@@ -15,8 +16,10 @@ import {
   type EvaluationUnit,
   evaluateOptimizers,
 } from "../../../optimizers/evaluate/evaluate.ts";
-import { keepUnit, partOfUnit, readUnit } from "../../../optimizers/evaluate/kept-units.ts";
+import { keepUnit, parseUnit, readUnit } from "../../../optimizers/evaluate/kept-units.ts";
 import { openInnerTask } from "../../../node/open-inner-task.ts";
+import { openStore } from "../../../node/open-store.ts";
+import { openParts, type UnitParts } from "../../../work/unit-parts.ts";
 import type { HandOut } from "../../../work/work-list.ts";
 import type { Cli } from "../../app/context.ts";
 import { type MachineFlags, machinesOf, openSharedStore } from "../../app/many-machines.ts";
@@ -31,9 +34,11 @@ interface Flags extends MachineFlags {
 /** Where units are kept. */
 interface Stores {
   readonly units: ZooStore;
-  readonly parts: ZooStore | undefined;
+  readonly parts: UnitParts<EvaluationUnit> | undefined;
   /** The file of every unit, by the name of its optimizer. */
   readonly names: ReadonlyMap<string, string>;
+  /** What stands for every optimizer, by its name. */
+  readonly origins: ReadonlyMap<string, string>;
 }
 
 /** All units in the order of the optimizers; undefined when only a part was asked for and others are missing. */
@@ -42,14 +47,8 @@ export async function measureAll(
   flags: Flags,
   cli: Cli,
 ): Promise<readonly EvaluationUnit[] | undefined> {
-  const { openStore } = await import("../../../node/open-store.ts");
-  const place = flags.store ?? join(dirname(flags.output), "units");
-  const stores: Stores = {
-    units: await openSharedStore(place, flags),
-    parts: flags.parts === undefined ? undefined : await openStore(flags.parts),
-    names: await unitNames(evaluation),
-  };
   const { optimizers, task, data, ...settings } = evaluation;
+  const stores = await openStores(evaluation, flags, cli);
   const { part, handOut } = await machinesOf(flags);
   const entries = await Promise.all(optimizers.map(entryOf));
   const opened = await openInnerTask({ task, ...(data !== undefined && { data }) });
@@ -67,7 +66,7 @@ export async function measureAll(
   })) {
     if (event.type === "unit") {
       found.set(event.unit.optimizer, event.unit);
-      if (!event.wasKnown) await keep(stores, event.unit, handOut !== undefined, cli);
+      if (!event.wasKnown) await keep(stores, event.unit, handOut !== undefined);
     } else if (event.type === "warning") cli.output.note(`warning: ${event.message}`);
     else {
       bar ??= cli.progress.task("training networks", event.total, { unit: "points" });
@@ -88,31 +87,53 @@ export async function measureAll(
   return undefined;
 }
 
+async function openStores(evaluation: Evaluation, flags: Flags, cli: Cli): Promise<Stores> {
+  const { optimizers, task, data, ...settings } = evaluation;
+  const source = { task, ...(data !== undefined && { data }) };
+  const partsOptions = {
+    caller: "optimizer evaluate",
+    settings: { ...source, ...settings },
+    fromJson: parseUnit,
+    warn: (message: string) => cli.output.note(`warning: ${message}`),
+  };
+  const place = flags.store ?? join(dirname(flags.output), "units");
+  return {
+    units: await openSharedStore(place, flags),
+    parts:
+      flags.parts === undefined
+        ? undefined
+        : await openParts(await openStore(flags.parts), partsOptions),
+    names: await unitNames(evaluation),
+    origins: new Map(
+      await Promise.all(
+        optimizers.map(async (one) => [one.name, await digestOfOptimizer(one)] as const),
+      ),
+    ),
+  };
+}
+
+/** A kept unit; one that has no part yet becomes one. */
 async function knownUnit(
-  { units, parts, names }: Stores,
+  { units, parts, names, origins }: Stores,
   name: string,
 ): Promise<EvaluationUnit | undefined> {
-  const file = names.get(name) ?? name;
-  return (parts && (await readUnit(parts, file))) ?? readUnit(units, file);
+  const unit = { name, origin: origins.get(name) };
+  const part = await parts?.read(unit);
+  if (part !== undefined) return part;
+  const kept = await readUnit(units, names.get(name) ?? name);
+  if (kept !== undefined) await parts?.keep(unit, kept);
+  return kept;
 }
 
 /** Keeps a unit as a part, where parts are asked for and it is small enough; else in the store, unless its worker did. */
 async function keep(
-  { units, parts, names }: Stores,
+  { units, parts, names, origins }: Stores,
   unit: EvaluationUnit,
   isKept: boolean,
-  cli: Cli,
 ): Promise<void> {
-  const { maxPartBytes } = await import("../../../experiment/parts.ts");
-  const file = names.get(unit.optimizer) ?? unit.optimizer;
-  if (parts !== undefined) {
-    const bytes = await partOfUnit(unit);
-    if (bytes.length <= maxPartBytes) return parts.write(file, bytes);
-    cli.output.note(
-      `${file} would have ${bytes.length} bytes, and parts have at most ${maxPartBytes}; it is kept beside the figures alone`,
-    );
-  }
-  if (!isKept) await keepUnit(units, file, unit);
+  const name = unit.optimizer;
+  const isPart = await parts?.keep({ name, origin: origins.get(name) }, unit);
+  if (isPart !== true && !isKept) await keepUnit(units, names.get(name) ?? name, unit);
 }
 
 /** Workers elsewhere measure, and leave units in the store. */

@@ -6,7 +6,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { HostRecord } from "../../../engine/arrays.ts";
 import type { MetaEvent } from "../../../optimizers/meta/meta-train.ts";
 import type { MetaSettings } from "../../../optimizers/meta/settings.ts";
-import { positiveNumber, seedNumber, wholeNumber } from "../../app/arguments.ts";
+import { partsOption, positiveNumber, seedNumber, wholeNumber } from "../../app/arguments.ts";
 import type { Cli } from "../../app/context.ts";
 import { addOutputOption } from "../../app/output-option.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
@@ -21,6 +21,7 @@ interface TrainFlags extends Partial<MetaSettings> {
   readonly data?: string;
   readonly checkpointEvery: number;
   readonly snapshots?: number;
+  readonly parts?: string;
 }
 
 /** A parser of `a..b`, or of one number for both. */
@@ -31,15 +32,9 @@ function range(text: string): readonly [number, number] {
   return [parts[0], parts[1] ?? parts[0]];
 }
 
-export function addOptimizerTrain(optimizer: Command, cli: Cli): void {
-  const command = optimizer
-    .command("train")
-    .summary("meta-train a learned optimizer")
-    .description(
-      "Meta-trains a learned optimizer on an inner task. Interrupted or killed, the same command goes on where it was, to the same numbers.",
-    )
-    .requiredOption("--kind <name>", "the kind of optimizer")
-    .requiredOption("--task <name>", "the inner task")
+/** Options that are settings, each by default as the library has it. */
+const addSettings = (command: Command): Command =>
+  command
     .option("--outer-steps <n>", "steps of theta (default: 2000)", wholeNumber(1))
     .option(
       "--pairs <n>",
@@ -70,7 +65,18 @@ export function addOptimizerTrain(optimizer: Command, cli: Cli): void {
     .option("--warmup <n>", "outer steps until that rate (default: 50)", wholeNumber(0))
     .option("--clip <x>", "longest gradient (default: 1)", positiveNumber)
     .option("--rescale <a..b>", "networks in other units, log-uniform (default: none)", range)
-    .option("--seed <n>", "fixes everything (default: 0)", seedNumber)
+    .option("--seed <n>", "fixes everything (default: 0)", seedNumber);
+
+export function addOptimizerTrain(optimizer: Command, cli: Cli): void {
+  const command = optimizer
+    .command("train")
+    .summary("meta-train a learned optimizer")
+    .description(
+      "Meta-trains a learned optimizer on an inner task. Interrupted or killed, the same command goes on where it was, to the same numbers.",
+    )
+    .requiredOption("--kind <name>", "the kind of optimizer")
+    .requiredOption("--task <name>", "the inner task");
+  addSettings(command)
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
     .option("--minutes <x>", "stop at a checkpoint after so many minutes", positiveNumber)
     .option("--checkpoint-every <n>", "outer steps between checkpoints", wholeNumber(1), 50)
@@ -80,6 +86,11 @@ export function addOptimizerTrain(optimizer: Command, cli: Cli): void {
       wholeNumber(1),
     )
     .option("--data <folder>", "IDX files of images in place of the package's own")
+    .option(
+      ...partsOption(
+        "50 finished outer steps there; a call without the run's folder goes on from them",
+      ),
+    )
     .addHelpText(
       "after",
       () =>
@@ -141,6 +152,7 @@ async function train(flags: TrainFlags, cli: Cli): Promise<void> {
   const { optimizerKind } = await import("../../../optimizers/registry.ts");
   const { tensorList, writeTheta } = await import("../../../optimizers/theta-file.ts");
   const { folderStore } = await import("../../../node/folder-store.ts");
+  const { openStore } = await import("../../../node/open-store.ts");
   const { openInnerTask } = await import("../../../node/open-inner-task.ts");
   const { startEngine } = await import("../../../node/threads/start-engine.ts");
   const { unrollThreads } = await import("../../../node/threads/unroll-threads.ts");
@@ -157,6 +169,7 @@ async function train(flags: TrainFlags, cli: Cli): Promise<void> {
     store: folderStore(flags.output),
     checkpointEvery: flags.checkpointEvery,
     signal: cli.signal,
+    ...(flags.parts !== undefined && { parts: await openStore(flags.parts) }),
     ...(flags.minutes !== undefined && { seconds: 60 * flags.minutes }),
   });
   const tensors = specBound ? tensorList(task.spec) : null;

@@ -3,7 +3,7 @@
 import { availableParallelism } from "node:os";
 import type { Command } from "commander";
 import { wholeNumber } from "../../app/arguments.ts";
-import { askedArithmetic } from "../../app/arithmetic.ts";
+import { requestedArithmetic } from "../../app/arithmetic.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import { counted, print } from "../../app/output.ts";
 
@@ -64,7 +64,7 @@ async function work(flags: WorkerFlags, cli: Cli, isJson: boolean): Promise<void
     within: flags.within,
     idle: flags.idle,
     lock: flags.lock,
-    arithmetic: askedArithmetic(),
+    arithmetic: requestedArithmetic(),
     signal: cli.signal,
   })) {
     if (event.type === "ready") tell(event, `waiting for work at ${event.queue}`);

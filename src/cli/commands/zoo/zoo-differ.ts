@@ -5,17 +5,19 @@ import { stat } from "node:fs/promises";
 import { InvalidArgumentError } from "commander";
 import { FormatError } from "../../../core/errors.ts";
 import type {
+  ComparePopulationsOptions,
   Population,
   PopulationComparison,
   PopulationStatistic,
   PopulationTest,
 } from "../../../transport/networks/compare-populations.ts";
-import { positiveNumber, seedNumber, wholeNumber } from "../../app/arguments.ts";
+import { partsOption, positiveNumber, seedNumber, wholeNumber } from "../../app/arguments.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import { readJson } from "../../../node/files.ts";
 import { addOutputOption } from "../../app/output-option.ts";
 import { textTable } from "../../app/output.ts";
 import { UsageError } from "../../app/usage-error.ts";
+import type { PlainSettings } from "../../../work/kept-settings.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
 
 interface DifferFlags {
@@ -25,6 +27,7 @@ interface DifferFlags {
   readonly seed: number;
   readonly level?: number;
   readonly output?: string;
+  readonly parts?: string;
 }
 
 const names = ["sw1", "db-tsw", "energy", "mmd", "cloud-mmd"] as const;
@@ -90,10 +93,10 @@ function differText(
   { sizes, tests, pValue }: PopulationComparison,
   level: number | undefined,
 ): string {
-  const rows = tests.map(({ statistic, value, pValue: own }) => [
+  const rows = tests.map(({ statistic, value, pValue: p }) => [
     statistic,
     value.toPrecision(4),
-    own.toPrecision(3),
+    p.toPrecision(3),
   ]);
   const judged =
     level === undefined
@@ -106,6 +109,36 @@ function differText(
     textTable(["statistic", "value", "p-value"], rows),
     `p-value ${pValue.toPrecision(3)}${of}, ${sizes[0]} and ${sizes[1]} networks${judged}`,
   ].join("\n\n");
+}
+
+/** Relabellings of a part: minutes, for populations of thousands of networks. */
+const blockSize = 10_000;
+
+/** Blocks of relabellings in the folder of `--parts`. */
+async function keptBlocks(
+  settings: PlainSettings,
+  parts: string | undefined,
+  cli: Cli,
+): Promise<ComparePopulationsOptions["blocksOf"]> {
+  if (parts === undefined) return undefined;
+  const { z } = await import("zod");
+  const { keptUnits } = await import("../../experiments/kept-units.ts");
+  const schema = z.object({
+    from: z.int(),
+    to: z.int(),
+    value: z.number(),
+    asLarge: z.int().nonnegative(),
+  });
+  const fromJson = (value: unknown) => schema.safeParse(value).data;
+  const kept = await keptUnits({ caller: "zoo differ", settings, fromJson, parts }, cli);
+  return (statistic) => {
+    const unit = (from: number, to: number) => ({ name: `${statistic} ${from} ${to - 1}` });
+    return {
+      size: blockSize,
+      read: (from, to) => kept.read(unit(from, to)),
+      keep: async (block) => void (await kept.keep(unit(block.from, block.to), block)),
+    };
+  };
 }
 
 /** Runs the tests that are not kept yet and prints all of them. */
@@ -124,13 +157,20 @@ async function differ(
   const total = statistics.length * permutations;
   const task = cli.progress.task("relabelling", total, { unit: "labellings" });
   let before = known.filter(({ statistic }) => statistics.includes(statistic)).length;
-  if (out === undefined) cli.hintResume("the same command begins anew; -o keeps results");
+  if (out === undefined && flags.parts === undefined)
+    cli.hintResume("the same command begins anew; -o keeps results, and --parts their blocks");
+  const blocksOf = await keptBlocks(
+    { a: first.digest, b: second.digest, permutations, components, seed },
+    flags.parts,
+    cli,
+  );
   const result = await comparePopulations(first, second, {
     statistics,
     permutations,
     components,
     seed,
     known,
+    ...(blocksOf && { blocksOf }),
     signal: cli.signal,
     onPermutation: (done) => task.update(before * permutations + done),
     onResult: async (test) => {
@@ -170,6 +210,11 @@ export const zooDifferCommand: RegisterCommand = (program, cli) => {
     .option("--permutations <n>", "random relabellings", wholeNumber(19, 1_000_000), 999)
     .option("--components <n>", "principal components of the features", wholeNumber(1, 100), 3)
     .option("--seed <n>", "fixes everything", seedNumber, 0)
+    .option(
+      ...partsOption(
+        "finished block of 10,000 relabellings there, and skip what is finished there",
+      ),
+    )
     .option("--level <p>", "exit with 10 when the p-value is below", levelNumber);
   addOutputOption(command, "keeps each result as it ends; the same command goes on from there")
     .addHelpText(

@@ -69,7 +69,7 @@ const decoderAnchors = [
   "decoder.layers.0.self_attn.q_proj.weight",
 ];
 
-const whole: Style = {
+const completeStyle: Style = {
   anchors: ["encoder.layernorm_embedding.weight", ...decoderAnchors],
   lines: [
     ...optional(tensor("shared.weight", "!vocabulary", "residual")),
@@ -99,5 +99,5 @@ export const bart = templateOf({
   family: "bart",
   covers: "BART, mBART and PLBART as Hugging Face stores them, the small Blenderbot",
   modelTypes: ["bart", "mbart", "plbart", "blenderbot-small"],
-  styles: [whole, decoder("*"), decoder("")],
+  styles: [completeStyle, decoder("*"), decoder("")],
 });

@@ -15,7 +15,7 @@ const wordHead = (dense: string, normed: string, decoder: string, ...biases: str
   ),
 ];
 
-const whole: Style = {
+const completeStyle: Style = {
   anchors: ["embeddings.word_embeddings.weight", "encoder.layer.0.attention.self.query.weight"],
   lines: [
     tensor("embeddings.word_embeddings.weight", "!vocabulary", "residual"),
@@ -152,5 +152,5 @@ export const bert = templateOf({
   family: "bert",
   covers: "BERT, RoBERTa and DistilBERT as Hugging Face stores them, with the usual heads",
   modelTypes: ["bert", "roberta", "xlm-roberta", "camembert", "distilbert"],
-  styles: [whole, distilled],
+  styles: [completeStyle, distilled],
 });

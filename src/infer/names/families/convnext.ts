@@ -15,7 +15,7 @@ import {
 } from "../table.ts";
 
 /** Names of the parts of one block. */
-interface Parts {
+interface BlockNames {
   readonly depthwise: string;
   readonly normed: string;
   readonly up: string;
@@ -31,7 +31,7 @@ const pointwise = (name: string, to: string, from: string): Line[] => [
   ...optional(tensor(`${name}.bias`, to)),
 ];
 
-const block = (at: string, { depthwise, normed, up, down, response, gain }: Parts): Block => ({
+const block = (at: string, { depthwise, normed, up, down, response, gain }: BlockNames): Block => ({
   at,
   scope: "stage{i}.block{j}",
   lines: [

@@ -112,8 +112,8 @@ export const cnn: Template = {
 /** Layers `features.0`, `features.3`, ... and `classifier.0`, ... of a network, in order. */
 function readVgg(builder: SpecBuilder, { prefix }: Place): void {
   const part = (list: string): SpecBuilder => {
-    const own = builder.names.filter((name) => name.startsWith(`${prefix}${list}.`));
-    return { ...builder, names: own };
+    const listNames = builder.names.filter((name) => name.startsWith(`${prefix}${list}.`));
+    return { ...builder, names: listNames };
   };
   const convolutions = numberedLayers(part("features"), (rank) => rank === 4);
   const linear = numberedLayers(part("classifier"), (rank) => rank === 2);

@@ -57,13 +57,13 @@ const placesIn = (names: ReadonlySet<string>): Place[] =>
 
 /** The style of a network; the small ones differ from the others in their shortcuts and head only. */
 function styleAt(names: readonly string[], prefix: string): Style {
-  const own = new Set(names);
+  const present = new Set(names);
   const found = [torchvision, huggingFace].find((style) =>
-    anchorsOf(style).every((name) => own.has(prefix + name)),
+    anchorsOf(style).every((name) => present.has(prefix + name)),
   );
   if (found !== torchvision) return found ?? torchvision;
   const isSmall = names.some((name) => name.startsWith(prefix) && /\.shortcut\.\d+\./.test(name));
-  return isSmall || own.has(`${prefix}linear.weight`) ? cifar : torchvision;
+  return isSmall || present.has(`${prefix}linear.weight`) ? cifar : torchvision;
 }
 
 /** All convolutions of one block, from the block's input axis to `to`. */

@@ -58,12 +58,12 @@ const stages = (down: Line[]): Block => ({
 const patches = "layers.0.downsample.reduction.weight";
 
 /** `down` stands at the end of a stage (the original) or at the beginning of the next (timm). */
-const original = (down: Line[], told: Pick<Style, "anchors" | "without">): Style => ({
-  ...told,
+const original = (down: Line[], given: Pick<Style, "anchors" | "without">): Style => ({
+  ...given,
   anchors: [
     "patch_embed.proj.weight",
     "layers.0.blocks.0.attn.relative_position_bias_table",
-    ...told.anchors,
+    ...given.anchors,
   ],
   lines: [
     ...conv("patch_embed.proj", "stream0", "!channel"),

@@ -74,19 +74,19 @@ function buildStack(
   const after = dealOut(context, x.dims.slice(group.dim + 1), sizes.slice(group.to));
   const members = Array.from({ length: sizes[axis] }, (_, index): Value => {
     const piece = segmentOf(fused, index * inner, (index + 1) * inner, context.label);
-    const own = dealOut(context, [outer, piece], without(sizes).slice(group.from, group.to - 1));
+    const dealt = dealOut(context, [outer, piece], without(sizes).slice(group.from, group.to - 1));
     const dims = [...x.dims.slice(0, group.dim), outer, piece, ...x.dims.slice(group.dim + 1)];
     const picked: Value = { ...x, dims, numbers: null };
-    const whole = context.regroup(x, [
+    const regrouped = context.regroup(x, [
       ...x.dims.slice(0, group.dim),
       outer,
       fused,
       ...x.dims.slice(group.dim + 1),
     ]);
-    context.carry(whole, picked, identityPairs(whole), {
+    context.carry(regrouped, picked, identityPairs(regrouped), {
       slice: { dim: group.dim + 1, start: index * inner },
     });
-    return context.regroup(picked, [...before, ...own, ...after]);
+    return context.regroup(picked, [...before, ...dealt, ...after]);
   });
   return context.output(0, placeholder(context, members[0], axis, members.length), {
     stack: { axis, members },
@@ -126,7 +126,7 @@ function takesApart(
     const found = node.attributes.get(attribute);
     return found?.kind === "number" ? found.value : 0;
   };
-  const own = (number("axis") + rank) % rank;
+  const positive = (number("axis") + rank) % rank;
   if (node.op === "Transpose") {
     const order = node.attributes.get("perm");
     const to = order?.kind === "numbers" ? order.value.indexOf(axis) : rank - 1 - axis;
@@ -145,8 +145,9 @@ function takesApart(
     if (start === undefined || end === undefined || along === undefined || step !== 1) return false;
     return (along + rank) % rank === axis && start >= 0 && end === start + 1;
   }
-  if (node.op === "Split") return own === axis;
-  if (node.op === "Gather") return own === axis && context.single(node.inputs[1]) !== undefined;
+  if (node.op === "Split") return positive === axis;
+  if (node.op === "Gather")
+    return positive === axis && context.single(node.inputs[1]) !== undefined;
   return false;
 }
 
@@ -228,7 +229,7 @@ export function collapse(x: Value, reason: string, facts: Fact[]): Value {
   for (const member of rest) {
     for (const [i, dim] of member.dims.entries()) unify(first.dims[i], dim, reason);
   }
-  const whole: Value = { ...x, stack: null };
-  for (const value of [...x.stack.members, whole]) facts.push({ kind: "opaque", value });
-  return whole;
+  const unstacked: Value = { ...x, stack: null };
+  for (const value of [...x.stack.members, unstacked]) facts.push({ kind: "opaque", value });
+  return unstacked;
 }

@@ -1,7 +1,7 @@
 // A made-up experiment result of realistic size: what a report is tested and looked at with.
 
-import { randomStream } from "../../src/core/random.ts";
-import type { ExperimentResult } from "../../src/report/experiment.ts";
+import { randomStream } from "../../../src/core/random.ts";
+import type { ExperimentResult } from "../../../src/report/experiment.ts";
 
 const models = [
   { model: "unf", parameters: 61_425, seconds: 41.2, level: 0.93, noise: 0.03, moves: 0 },

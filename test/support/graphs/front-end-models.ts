@@ -1,4 +1,4 @@
-// The same four networks for all three doors: as ONNX graphs, as functions of the array engine, as lists of tensors.
+// The same four networks for all three front ends: as ONNX graphs, as functions of the array engine, as lists of tensors.
 
 import type { numpy as np } from "@jax-js/jax";
 import type { InferNamesOptions } from "../../../src/infer/names/infer-names.ts";
@@ -20,7 +20,7 @@ import {
 import type { W } from "./traced-layers.ts";
 import { convolutional, gpt2, perceptron, recurrent } from "./traced-models.ts";
 
-export interface DoorModel {
+export interface FrontEndModel {
   readonly name: string;
   readonly onnx: (b: OnnxBuilder) => void;
   readonly fn: (w: W, x: np.Array) => np.Array;
@@ -72,7 +72,7 @@ function onnxGPT2(b: OnnxBuilder): void {
   b.output(b.node("MatMul", [layerNorm(b, x, "ln_f", d), transpose(b, table, [1, 0])]));
 }
 
-export const doorModels: readonly DoorModel[] = [
+export const frontEndModels: readonly FrontEndModel[] = [
   {
     name: "MLP",
     onnx(b) {

@@ -1,4 +1,4 @@
-// A button that keeps a file.
+// Keeps a file that the page has made.
 
 /** Saves bytes or text under a name. */
 export function keepFile(name: string, parts: BlobPart[], type: string): void {

@@ -1,4 +1,4 @@
-// Three doors, one engine: the same network gives the same spec as an ONNX graph, as a traced function and by its names.
+// Three front ends, one engine: the same network gives the same spec as an ONNX graph, as a traced function and by its names.
 
 import { withoutFactors } from "../support/structure.ts";
 import { describe, expect, it } from "vitest";
@@ -10,17 +10,17 @@ import { specDifference } from "../../src/symmetry/same-spec.ts";
 import { defineSpec } from "../../src/symmetry/spec.ts";
 import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 import { inferSpecFromFunction } from "../../src/trace/infer-function.ts";
-import { type DoorModel, doorModels } from "../support/graphs/door-models.ts";
+import { type FrontEndModel, frontEndModels } from "../support/graphs/front-end-models.ts";
 import { verdictOn } from "../support/graphs/function-oracle.ts";
 import { onnxBuilder } from "../support/graphs/onnx-builder.ts";
 
-const throughGraph = ({ onnx }: DoorModel) => {
+const throughGraph = ({ onnx }: FrontEndModel) => {
   const b = onnxBuilder(1);
   onnx(b);
   return inferSpec(readOnnx(b.bytes()));
 };
 
-const throughFunction = ({ fn, input, tensors }: DoorModel) =>
+const throughFunction = ({ fn, input, tensors }: FrontEndModel) =>
   inferSpecFromFunction(
     (w, x) => fn(w, x),
     Object.fromEntries(tensors.map(({ name, shape }) => [name, { shape }])),
@@ -44,8 +44,8 @@ function withoutOneTie(spec: SymmetrySpec): SymmetrySpec {
   });
 }
 
-describe.each(doorModels)("$name", (model) => {
-  it("has one spec through all three doors", async () => {
+describe.each(frontEndModels)("$name", (model) => {
+  it("has one spec by all three front ends", async () => {
     const graph = throughGraph(model);
     const traced = await throughFunction(model);
     const named = inferSpecFromNames(model.tensors, model.options);

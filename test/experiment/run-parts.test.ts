@@ -3,7 +3,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { memoryStore, type ZooStore } from "../../src/core/store.ts";
 import { runExperiment, type ExperimentEvent } from "../../src/experiment/run-experiment.ts";
-import { maxPartBytes } from "../../src/experiment/parts.ts";
+import { maxPartBytes } from "../../src/work/unit-parts.ts";
 import { folderStore } from "../../src/node/folder-store.ts";
 import { openZoo } from "../../src/zoo/open.ts";
 import { zooDataset, type ZooDataset } from "../../src/zoo/zoo-dataset.ts";

@@ -4,17 +4,14 @@
 
 import { z } from "zod";
 import { canonicalJson } from "../core/canonical-json.ts";
-import { blankChecksum, checksumHolds, sha256, withChecksum } from "../core/checksum.ts";
-import { FormatError } from "../core/errors.ts";
-import { parseJson } from "../core/json-limits.ts";
+import { sha256 } from "../core/checksum.ts";
 import type { ZooStore } from "../core/store.ts";
+import { fromSealedJson, maxPartBytes, sealedJson, tooLargePart } from "../work/unit-parts.ts";
 import type { ZooManifest } from "./manifest.ts";
 import type { ShardInfo, ShardPlan } from "./shard.ts";
 import { plannedRows } from "./training/planned-rows.ts";
 import type { Run } from "./training/run.ts";
 
-/** Bytes of the largest part. */
-const maxPartBytes = 200_000;
 const partFormat = "weightspace/zoo-part@1";
 
 const schema = z.object({
@@ -33,7 +30,7 @@ const schema = z.object({
     }),
   ),
 });
-type Part = z.infer<typeof schema>;
+type ShardPart = z.infer<typeof schema>;
 
 /** A shard as tables read it. */
 export type ShardRows = Pick<ShardInfo, "plan" | "rows">;
@@ -68,16 +65,15 @@ export async function keepShardPart(
   if (typeof old === "object")
     return `${info.plan.name} is not the shard that ${name} in ${store.location} was made of: networks depend on the machine and the version of Node in their last digits, or the zoo has grown; remove that part to keep this one`;
   const value = {
-    checksum: blankChecksum,
     format: partFormat,
     origin: await originOf(manifest),
     shard: info.plan.name,
     shardChecksum,
     networks: info.rows.map(({ index, finite, metrics }) => ({ index, finite, metrics })),
   };
-  const bytes = await withChecksum(new TextEncoder().encode(JSON.stringify(value)));
+  const bytes = await sealedJson(value);
   if (bytes.length > maxPartBytes)
-    return `${name} would have ${bytes.length} bytes, and parts have at most ${maxPartBytes}; it is not kept, build with a smaller --shard-size`;
+    return tooLargePart(name, bytes.length, "it is not kept, build with a smaller --shard-size");
   await store.write(name, bytes);
   return old;
 }
@@ -119,17 +115,9 @@ export async function rowsFromPart(
 }
 
 /** A part: undefined without one, a sentence when it is damaged. */
-async function readPart(store: ZooStore, name: string): Promise<Part | string | undefined> {
+async function readPart(store: ZooStore, name: string): Promise<ShardPart | string | undefined> {
   const bytes = await store.read(name);
   if (bytes === undefined) return undefined;
-  const damaged = `${name} in ${store.location} is damaged; it is written anew`;
-  try {
-    const fail = (problem: string) => new FormatError(problem);
-    const parsed = schema.safeParse(parseJson(bytes, { bytes: 2 ** 24, fail }));
-    if (!parsed.success || !(await checksumHolds(bytes, parsed.data.checksum))) return damaged;
-    return parsed.data;
-  } catch (error) {
-    if (error instanceof FormatError) return damaged;
-    throw error;
-  }
+  const { data } = schema.safeParse(await fromSealedJson(bytes));
+  return data ?? `${name} in ${store.location} is damaged; it is written anew`;
 }

@@ -9,10 +9,8 @@ import {
 } from "./settings.ts";
 import type { ZooStore } from "../core/store.ts";
 import type { FinishedJob, JobRequest } from "./job.ts";
-import { readResult, toBytes } from "./run-files.ts";
-
-/** Bytes of the largest part. */
-export const maxPartBytes = 200_000;
+import { maxPartBytes, sealedJson, tooLargePart } from "../work/unit-parts.ts";
+import { readResult } from "./run-files.ts";
 
 /** Predictions are 32-bit numbers: 9 digits say them exactly. */
 const short = (values: readonly number[]) => values.map((value) => Number(value.toPrecision(9)));
@@ -28,9 +26,9 @@ export async function keepPart(
   finished: FinishedJob,
 ): Promise<string | undefined> {
   const { predicted, moved } = finished;
-  const bytes = await toBytes({ ...finished, predicted: short(predicted), moved: short(moved) });
+  const bytes = await sealedJson({ ...finished, predicted: short(predicted), moved: short(moved) });
   if (bytes.length > maxPartBytes)
-    return `${key}.json would have ${bytes.length} bytes, and parts have at most ${maxPartBytes}; it is kept beside the checkpoints alone`;
+    return tooLargePart(`${key}.json`, bytes.length, "it is kept beside the checkpoints alone");
   await store.write(`${key}.json`, bytes);
   return undefined;
 }
