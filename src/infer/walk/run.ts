@@ -3,11 +3,12 @@
 
 import { sizeOf } from "../../core/shapes.ts";
 import { isFloatType } from "../../formats/onnx/onnx-element-types.ts";
+import { joinDomain } from "../../formats/onnx/onnx-flatten.ts";
 import { type OnnxTensor } from "../../formats/onnx/onnx-tensor.ts";
 import type { OnnxGraph, OnnxNode } from "../../formats/onnx/onnx-types.ts";
 import { type Atom, fix, newAtom } from "../index-sets/atoms.ts";
 import { Declined, fixedAtom, nodeContext } from "./context.ts";
-import { isBranchError, refuseOpenLoop, runningNode } from "./branches.ts";
+import { isBranchError, joinedOp, refuseOpenLoop, runningNode } from "./branches.ts";
 import { foldConstant, storedConstant } from "./constants.ts";
 import { foldNode } from "./fold.ts";
 import { producersOf, readersOf, singleConstants } from "./readers.ts";
@@ -307,7 +308,12 @@ function refuse(
   misfit = false,
 ): void {
   refuseOpenLoop(node);
-  const op = node.domain === "" ? node.op : `${node.domain}.${node.op}`;
+  const op =
+    node.domain === joinDomain
+      ? joinedOp(node)
+      : node.domain === ""
+        ? node.op
+        : `${node.domain}.${node.op}`;
   state.unsupported.push({ node: node.name, op, reason, ...(misfit && { misfit }) });
   failClosed(state, node, inputs);
 }
