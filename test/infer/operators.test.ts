@@ -26,6 +26,7 @@ const right: Readonly<Record<string, readonly string[]>> = {
   "fused-matmul": ["S_9 positive"],
   "gather-nd": ["S_9 positive"],
   "grid-sample": ["S_8 positive"],
+  "if-idle": ["GL_9", "S_8 positive"],
   "if-known": ["S_9 positive"],
   "if-weights": ["GL_9", "S_7 sign", "S_8 positive"],
   loop: ["S_9 positive"],
