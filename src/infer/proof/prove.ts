@@ -197,8 +197,9 @@ function roundingTest(
   let limit = tolerance;
   let next = 0;
   return async (error) => {
-    while (error > limit && error < ceiling && next < tries.length) {
-      const bits = tries[next++];
+    for (; next < tries.length; next++) {
+      if (error <= limit || error >= ceiling) break;
+      const bits = tries[next];
       const own = deriveSeed(seed, "jitter", bits);
       const noise = await errorOf(jitter(weights, own, typeOf, bits), (inputs) =>
         jitterInputs(inputs, own, bits),
