@@ -2,6 +2,7 @@
 // of the weights. Places are data and get none.
 
 import { jit, numpy as np } from "@jax-js/jax";
+import { cosine, sine } from "../engine/waves.ts";
 import type { CompiledStage, Stage } from "./stage.ts";
 
 /** Networks whose layers are all sine layers but the last, which is linear. */
@@ -38,9 +39,9 @@ export function runSineNetworks(
 function layerPrograms(omega: number) {
   const times = jit((x: np.Array, weight: np.Array) => np.matmul(x, swapped(weight)));
   const addBias = jit((sums: np.Array, bias: np.Array) => np.add(sums, np.expandDims(bias, 1)));
-  const wave = jit((sums: np.Array) => np.sin(np.multiply(sums, omega)));
+  const wave = jit((sums: np.Array) => sine(np.multiply(sums, omega)));
   const through = jit((at: np.Array, sums: np.Array) =>
-    np.multiply(at, np.multiply(np.cos(np.multiply(sums, omega)), omega)),
+    np.multiply(at, np.multiply(cosine(np.multiply(sums, omega)), omega)),
   );
   const ofWeight = jit((at: np.Array, x: np.Array) => np.matmul(swapped(at), x));
   const ofBias = jit((at: np.Array) => np.sum(at, 1));

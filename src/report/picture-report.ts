@@ -14,6 +14,8 @@ export interface ReportedClassRow {
   readonly accuracyStd: number;
   readonly movedMean: number;
   readonly movedStd: number;
+  readonly signsMean?: number;
+  readonly signsStd?: number;
 }
 
 /** How well the networks of a population draw their images, in dB. */
@@ -67,7 +69,11 @@ export function classesReport({
     { label: "starts", cell: ({ setting }) => setting },
     { label: "parameters", cell: ({ parameters }) => String(parameters) },
     { label: "right, %", cell: (row) => percent(row.accuracyMean, row.accuracyStd) },
-    { label: "right after moving, %", cell: (row) => percent(row.movedMean, row.movedStd) },
+    { label: "reordered, %", cell: (row) => percent(row.movedMean, row.movedStd) },
+    {
+      label: "reordered and flipped, %",
+      cell: ({ signsMean = Number.NaN, signsStd = Number.NaN }) => percent(signsMean, signsStd),
+    },
   ];
   return htmlPage(
     "Images told from weights",
@@ -75,8 +81,7 @@ export function classesReport({
       <h1>What networks that are images show, told from their weights</h1>
       <p class="lead">
         Every network draws one image. A functional reads its weights and says what the image shows.
-        Moved networks have their units in another order and with other signs: they draw the same
-        images.
+        Networks whose units are in another order, or have other signs, draw the same images.
       </p>
       ${htmlTable(rows, columns)}
       <p class="soft">
@@ -94,6 +99,57 @@ export function classesReport({
         { label: "median", cell: ({ psnrMedian }) => decimal(psnrMedian, 1) },
         { label: "highest", cell: ({ psnrHighest }) => decimal(psnrHighest, 1) },
       ])}
+      <pre>${command}</pre>`,
+  );
+}
+
+/** How well one map edits the images of a population. */
+export interface ReportedEditRow {
+  readonly edit: string;
+  readonly model: string;
+  readonly outputs: number;
+  readonly parameters: number;
+  readonly mseMean: number;
+  readonly mseStd: number;
+  readonly movedMean: number;
+}
+
+/** The page of `experiment inr-editing` as text. */
+export function editingReport({
+  command,
+  rows,
+  unedited,
+  pictures,
+}: {
+  readonly command: string;
+  readonly rows: readonly ReportedEditRow[];
+  /** By edit, the error of images that are not edited at all. */
+  readonly unedited: Readonly<Record<string, number>>;
+  readonly pictures: readonly PictureGroup[];
+}): string {
+  const columns: Column<ReportedEditRow>[] = [
+    { label: "map", cell: ({ model }) => model, className: () => "name" },
+    { label: "outputs", cell: ({ outputs }) => String(outputs) },
+    { label: "edit", cell: ({ edit }) => edit },
+    { label: "parameters", cell: ({ parameters }) => String(parameters) },
+    { label: "error", cell: ({ mseMean, mseStd }) => withStd(mseMean, mseStd, 5) },
+    { label: "error, reordered", cell: ({ movedMean }) => decimal(movedMean, 5) },
+    { label: "error, not edited", cell: ({ edit }) => decimal(unedited[edit], 5) },
+  ];
+  return htmlPage(
+    "Images edited in weight space",
+    html`<p class="eyebrow">weightspace</p>
+      <h1>Networks that are images, edited in weight space</h1>
+      <p class="lead">
+        Every network draws one image. A map reads its weights and changes them, so that it draws
+        the edited image; no pixel is touched. With several outputs, as many changed networks are
+        drawn and their images averaged.
+      </p>
+      ${groups(pictures)} ${htmlTable(rows, columns)}
+      <p class="soft">
+        Mean squared error of test images, brightness from 0 to 1; mean and standard deviation over
+        trainings.
+      </p>
       <pre>${command}</pre>`,
   );
 }

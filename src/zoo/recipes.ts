@@ -127,7 +127,7 @@ const picturesFashionMnist: Recipe = {
   name: "pictures-fashion-mnist",
   task: "pictures-fashion-mnist",
   batch: 392,
-  learningRate: { adam: [0.003, 0.003] },
+  learningRate: { adam: [0.006, 0.006] },
   schedule: "cosine",
   steps: { fullChance: 1, range: [1000, 1000] },
 };

@@ -5,6 +5,7 @@ import { EnvironmentError, OptionError } from "../../core/errors.ts";
 import { sha256 } from "../../core/checksum.ts";
 import type { PictureQuality } from "../../report/picture-report.ts";
 import type { Pictures } from "../../tasks/pictures.ts";
+import type { WeightDataset } from "../../train/dataset.ts";
 import type { Zoo } from "../../zoo/open.ts";
 import type { Cli } from "../app/context.ts";
 import { UsageError } from "../app/usage-error.ts";
@@ -111,29 +112,38 @@ export async function taughtPictures(
   );
 }
 
-/** Networks of a zoo, by index, with what they draw at the pixels of their images, [pixels] each, -1 to 1. */
-export async function drawnPictures(
-  zoo: Zoo,
-  indices: readonly number[],
-  shape: readonly number[],
+/** What networks draw at the pixels of an image of this shape, [pixels] each, -1 to 1. */
+export async function drawWeights(
+  { size, tensors }: Pick<WeightDataset, "size" | "tensors">,
+  [height, width]: readonly number[],
 ): Promise<Float32Array[]> {
   const { startEngine } = await import("../../engine/start.ts");
   const { renderPictures } = await import("../../tasks/pictures.ts");
   const { pixelPlaces } = await import("../../models/picture-editor.ts");
   const { numpy: np } = await import("@jax-js/jax");
   await startEngine();
-  const [height, width] = shape;
-  const stacks = await zoo.readWeights(indices);
   const weights = Object.fromEntries(
-    Object.entries(stacks).map(([name, tensor]) => [
+    Object.entries(tensors).map(([name, { shape, data }]) => [
       name,
-      np.array(tensor.data, { shape: [...tensor.shape] }),
+      np.array(Float32Array.from(data), { shape: [size, ...shape] }),
     ]),
   );
   const drawn = await renderPictures(weights, pixelPlaces(height, width));
   for (const array of Object.values(weights)) array.dispose();
   const pixels = height * width;
-  return indices.map((_, i) => drawn.slice(i * pixels, (i + 1) * pixels));
+  return Array.from({ length: size }, (_, i) => drawn.slice(i * pixels, (i + 1) * pixels));
+}
+
+/** The same for networks of a zoo, by index. */
+export async function drawnPictures(
+  zoo: Zoo,
+  indices: readonly number[],
+  shape: readonly number[],
+): Promise<Float32Array[]> {
+  const stacks = Object.entries(await zoo.readWeights(indices)).map(
+    ([name, { shape: stacked, data }]) => [name, { shape: stacked.slice(1), data }] as const,
+  );
+  return drawWeights({ size: indices.length, tensors: Object.fromEntries(stacks) }, shape);
 }
 
 /** The first network of every class of a zoo, in the order of classes: its index and the run that it comes from. */

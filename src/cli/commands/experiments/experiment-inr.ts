@@ -1,6 +1,7 @@
 // `weightspace experiment inr`: functionals that tell what the images show which networks are, from the networks' weights.
 
 import { join } from "node:path";
+import type { SymmetrySpec } from "../../../symmetry/types.ts";
 import type { ClassRow } from "../../../experiment/classify.ts";
 import type { PictureGroup } from "../../../report/picture-report.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
@@ -52,7 +53,7 @@ async function run(flags: InrFlags, cli: Cli): Promise<void> {
       cli,
       {
         dataset,
-        settings: chosen,
+        settings: hasSigns(dataset.spec) ? { ...chosen, moves: ["signs"] } : chosen,
         fingerprint: fingerprint(dataset),
         store: folderStore(join(out, name)),
         workers: flags.workers,
@@ -65,6 +66,9 @@ async function run(flags: InrFlags, cli: Cli): Promise<void> {
   }
   await writeRows(flags, settings, rows, out, cli);
 }
+
+const hasSigns = ({ axes }: SymmetrySpec): boolean =>
+  Object.values(axes).some(({ scale }) => scale === "sign");
 
 async function writeRows(
   flags: InrFlags,
@@ -153,7 +157,10 @@ async function picturesOf(
   return groups;
 }
 
-const percent = (share: number): string => (100 * share).toFixed(1);
+const percent = (mean: number, std: number): string =>
+  Number.isFinite(std)
+    ? `${(100 * mean).toFixed(1)} ± ${(100 * std).toFixed(1)}`
+    : (100 * mean).toFixed(1);
 
 function tableOf(rows: readonly InrRow[], seeds: number): string {
   const columns = [
@@ -162,7 +169,8 @@ function tableOf(rows: readonly InrRow[], seeds: number): string {
     "starts",
     "parameters",
     "accuracy %",
-    "moved %",
+    "reordered %",
+    "and flipped %",
     "agreement",
   ];
   const cells = rows.map((row) => [
@@ -170,13 +178,14 @@ function tableOf(rows: readonly InrRow[], seeds: number): string {
     row.set,
     row.setting,
     row.parameters,
-    `${percent(row.accuracyMean)} ± ${percent(row.accuracyStd)}`,
-    `${percent(row.movedMean)} ± ${percent(row.movedStd)}`,
+    percent(row.accuracyMean, row.accuracyStd),
+    percent(row.movedMean, row.movedStd),
+    row.signsMean === undefined ? "" : percent(row.signsMean, row.signsStd ?? Number.NaN),
     row.agreementMean.toFixed(3),
   ]);
   return [
-    `Share of test networks whose image is told rightly, mean ± std over ${counted(seeds, "seed")}; moved: after a random`,
-    "group element acted on each of them; agreement: how many of them are told the same before and after.",
+    `Share of test networks whose image is told rightly, mean ± std over ${counted(seeds, "seed")}; reordered: with the units`,
+    "of each in a random order; and flipped: with random signs too; agreement: how many are told the same before and after reordering.",
     "",
     textTable(columns, cells),
   ].join("\n");
