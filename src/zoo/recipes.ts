@@ -144,7 +144,7 @@ const picturesFashionMnistMeta: Recipe = {
   ...picturesFashionMnist,
   name: "pictures-fashion-mnist-meta",
   start: "meta",
-  meta: { rounds: 400, networks: 64, steps: 20, mix: 1 },
+  meta: { rounds: 100, networks: 64, steps: 20, mix: 1 },
   steps: { fullChance: 1, range: [100, 100] },
 };
 
@@ -153,7 +153,7 @@ const picturesDigitsMeta: Recipe = {
   ...picturesDigits,
   name: "pictures-digits-meta",
   start: "meta",
-  meta: { rounds: 200, networks: 64, steps: 20, mix: 1 },
+  meta: { rounds: 100, networks: 64, steps: 20, mix: 1 },
   steps: { fullChance: 1, range: [20, 20] },
 };
 
