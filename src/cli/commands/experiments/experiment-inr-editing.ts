@@ -285,7 +285,7 @@ export const inrEditingCommand: RegisterCommand = (experiment, cli) => {
     )
     .option("--epochs <n>", "passes over the training networks", wholeNumber(1), 20)
     .option("--batch-size <n>", "networks per step", wholeNumber(1), 16)
-    .option("--rate <x>", "peak learning rate", positiveNumber, 1e-3)
+    .option("--rate <x>", "peak learning rate", positiveNumber, 3e-3)
     .option(...partsOption("finished run there, and skip what is finished there"))
     .option("--results <file>", "also write the tables alone, as committed to docs/results")
     .addOption(new Option("--force", forceResults))

@@ -116,7 +116,7 @@ async function importClasses(
   const { classes } = found;
   cli.output.result({ zoo: flags.output, networks: files.length, target: "label", classes }, () =>
     [
-      `${flags.output}: ${counted(files.length, "network")}, target label: ${`${classes.length} classes`} (${classes.join(", ")})`,
+      `${flags.output}: ${counted(files.length, "network")}, target label: ${classes.length} classes (${classes.join(", ")})`,
       isAsked
         ? "spec: as given"
         : "taken for sine networks, whose hidden units may change their sign; --spec says otherwise",
