@@ -1,10 +1,11 @@
-// Writes what benchmarks measured into the README, between two comments: layers beside other programs, commands from a cold
-// start, memory of a long training. `npm run bench:table`; figures that are not there are said to be missing.
+// Writes what benchmarks measured into docs/results/speed.md, and the shorter part into the README, each between two comments: layers
+// beside other programs, commands from a cold start, memory of a long training. `npm run bench:table`; figures that are not there
+// are said to be missing.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-const readme = fileURLToPath(new URL("../../README.md", import.meta.url));
+const inRoot = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const results = new URL("../results/", import.meta.url);
 const begin = "<!-- measured: npm run bench:table -->";
 const end = "<!-- end of measured -->";
@@ -76,6 +77,33 @@ export function peerLines(record) {
   ];
 }
 
+/** The same in short: times and ratios where both were measured, on the Node version that ran the benchmark. */
+export function shortPeerLines(record) {
+  if (record === undefined) return peerLines(record);
+  const { machine, results } = record;
+  const rows = results.rows.filter(({ node, ratio }) => node === machine.node && ratio != null);
+  return [
+    `Milliseconds of one pass, median ± std over ${results.turns} turns, ours and theirs in alternation; the ratio is ours over theirs, below 1 where ours is faster.`,
+    `Theirs: ${[...new Set(rows.map(({ peerName }) => peerName))].join("; ")}.`,
+    "",
+    ...table(
+      ["workload", "", "threads", "ours, ms", "theirs, ms", "ratio"],
+      rows.map((row) => [
+        row.workload,
+        row.direction === "backward" ? "with backward" : "forward",
+        row.threads,
+        plusMinus(row.oursMs, row.oursMsStd),
+        plusMinus(row.peerMs, row.peerMsStd),
+        plusMinus(row.ratio, row.ratioStd),
+      ]),
+      [2, 3, 4, 5],
+    ),
+    "",
+    origin(record),
+    "[All rows](docs/results/speed.md): another Node version, memory, larger Transformers, and the first call, which compiles.",
+  ];
+}
+
 function theirFirst({ peerFirstMs, peerFirstMsExtrapolated, peerCompiled, peerCompileCpuSeconds }) {
   if (peerFirstMs != null)
     return peerCompiled === "in this run"
@@ -122,30 +150,29 @@ export function fitLines(record) {
   ];
 }
 
-/** The text with new lines between the two comments. */
+/** The text of a page with new lines between the two comments. */
 export function withMeasured(text, lines) {
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from < 0 || to < from)
-    throw new Error(`tables: the README has no "${begin}" before "${end}"`);
+  if (from < 0 || to < from) throw new Error(`tables: the page has no "${begin}" before "${end}"`);
   return `${text.slice(0, from + begin.length)}\n\n${lines.join("\n")}\n\n${text.slice(to)}`;
 }
 
-/** All lines, from the files that there are. */
-export function measuredLines(folder = results) {
+/** The lines of every page, from the files that there are. */
+export function measuredPages(folder = results) {
   const read = (name) => {
     const path = new URL(`${name}.json`, folder);
     return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
   };
-  return [
-    ...peerLines(read("peers")),
-    "",
-    ...coldLines(read("cold")),
-    "",
-    ...fitLines(read("fit")),
-  ];
+  const others = ["", ...coldLines(read("cold")), "", ...fitLines(read("fit"))];
+  return {
+    "README.md": [...shortPeerLines(read("peers")), ...others],
+    "docs/results/speed.md": [...peerLines(read("peers")), ...others],
+  };
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  writeFileSync(readme, withMeasured(readFileSync(readme, "utf8"), measuredLines()));
-  console.log("README.md");
+  for (const [page, lines] of Object.entries(measuredPages())) {
+    writeFileSync(inRoot(page), withMeasured(readFileSync(inRoot(page), "utf8"), lines));
+    console.log(page);
+  }
 }

@@ -1,9 +1,10 @@
 // Where the entries of every tensor of a spec stand in one vector: tensors in the spec's order, each row-major. Optimizers that treat
 // entries alike work on that vector, for n networks at once.
 
-import { jit, type numpy as np } from "@jax-js/jax";
+import { jit, numpy as np } from "@jax-js/jax";
 import { sizeOf } from "../core/shapes.ts";
 import { concatenateAll } from "../layers/pointwise/concatenate.ts";
+import { holdNumbers } from "../layers/kernel-stage.ts";
 import { sliceAlong } from "../layers/pack.ts";
 import { checkBatch } from "../layers/check-batch.ts";
 import type { Params } from "../models/model.ts";
@@ -27,6 +28,22 @@ export interface TensorLayout {
   readonly unflatten: (flat: np.Array) => Params;
   /** [n, total, channels] to one array [n, ...shape, channels] a tensor; pure, consumes. */
   readonly split: (flat: np.Array) => Params;
+}
+
+/** [n, total] of arrays [n, ...shape] that hold numbers, copied row by row. @consumes */
+function joinNumbers(
+  arrays: readonly np.Array[],
+  tensors: readonly TensorPlace[],
+  total: number,
+): np.Array {
+  const [n] = arrays[0].shape;
+  const all = new Float32Array(n * total);
+  for (const [t, { start, size }] of tensors.entries()) {
+    const numbers = arrays[t].dataSync() as Float32Array;
+    for (let i = 0; i < n; i++)
+      all.set(numbers.subarray(i * size, (i + 1) * size), i * total + start);
+  }
+  return np.array(all, { shape: [n, total] });
 }
 
 /** The layout of a spec's tensors. */
@@ -57,7 +74,8 @@ export function tensorLayout(spec: SymmetrySpec): TensorLayout {
     total,
     flatten(arrays) {
       checkBatch(spec, arrays, null);
-      return join(tensors.map(({ name }) => arrays[name]));
+      const list = tensors.map(({ name }) => arrays[name]);
+      return holdNumbers(list) ? joinNumbers(list, tensors, total) : join(list);
     },
     unflatten: (flat) => pieces(flat, []),
     split: (flat) => pieces(flat, [flat.shape[2]]),

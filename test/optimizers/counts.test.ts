@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
 import { denseEntries } from "../../src/optimizers/dense-entries.ts";
 import { thetaSize } from "../../src/optimizers/host-theta.ts";
-import { timeChannels } from "../../src/optimizers/published-features.ts";
+import { timeChannels } from "../../src/optimizers/features/published-features.ts";
 import { optimizerKind } from "../../src/optimizers/registry.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import type { SymmetrySpec } from "../../src/symmetry/types.ts";

@@ -21,6 +21,7 @@ import type { OptimizerState } from "../../src/train/optimizers/update-rules.ts"
 import { optimizerKind, optimizerKinds } from "../../src/optimizers/registry.ts";
 import { actOn } from "../../src/symmetry/act.ts";
 import { sampleElement } from "../../src/symmetry/element.ts";
+import { cnnSpec } from "../../src/symmetry/presets/cnn.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 import { weakenSpec } from "../../src/symmetry/weaken.ts";
@@ -198,6 +199,28 @@ describe("updates move with the network", () => {
       );
     expect(distance(acted(one(plain)), one(moved))).toBeLessThan(1e-4);
     expect(distance(one(plain), one(moved))).toBeGreaterThan(0.01); // control: they do move
+  });
+});
+
+describe("numbers, through kernels and loops, give what the engine computes of a traced function", () => {
+  const all: Record<string, SymmetrySpec> = {
+    ...specs,
+    "CNN of two layers": cnnSpec({ channels: [2, 5, 3], classes: 4, kernel: [3, 2] }),
+  };
+  const cases = optimizerKinds().flatMap((kind) =>
+    Object.keys(all).map((name) => ({ kind, name })),
+  );
+  test.each(cases)("$kind on the $name, three networks with a theta each", async (at) => {
+    const of = all[at.name];
+    const thetas = [1, 2, 3].map((seed) => someTheta(at.kind, of, seed));
+    const params = [4, 5, 6].map((seed) => randomRecord(of, seed));
+    const steps = [7, 8].map((step) => [0, 1, 2].map((i) => randomRecord(of, 10 * step + i)));
+    const run = (list: Float32Array[], traced: boolean) =>
+      updatesOf(at.kind, of, list, params, steps, { traced });
+    const numbers = await run(thetas, false);
+    expect(distance(numbers, await run(thetas, true))).toBeLessThan(2e-5);
+    const exchanged = [thetas[1], thetas[0], thetas[2]]; // control: each network has a theta of its own
+    expect(distance(numbers, await run(exchanged, true))).toBeGreaterThan(1e-3);
   });
 });
 

@@ -1,4 +1,4 @@
-// The figures in the README are those of the files of results, and read as they should.
+// The figures in the README and on the page of speed are those of the files of results, and read as they should.
 
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
@@ -9,10 +9,12 @@ interface Tables {
   readonly peerLines: (record: unknown) => string[];
   readonly coldLines: (record: unknown) => string[];
   readonly fitLines: (record: unknown) => string[];
-  readonly measuredLines: () => string[];
+  readonly shortPeerLines: (record: unknown) => string[];
+  readonly measuredPages: () => Readonly<Record<string, string[]>>;
   readonly withMeasured: (text: string, lines: readonly string[]) => string;
 }
-const { peerLines, coldLines, fitLines, measuredLines, withMeasured } = tables as Tables;
+const { peerLines, coldLines, fitLines, shortPeerLines, measuredPages, withMeasured } =
+  tables as Tables;
 
 const head = {
   command: "npm run bench -- x",
@@ -22,10 +24,14 @@ const head = {
   load: 0.123,
 };
 
-test("the README holds the figures of the files that there are", () => {
-  const readme = readFileSync("README.md", "utf8");
-  expect(withMeasured(readme, measuredLines())).toBe(readme);
-  expect(withMeasured(readme, ["something else"])).not.toBe(readme);
+test("pages hold the figures of the files that there are", () => {
+  const pages = Object.entries(measuredPages());
+  expect(pages.map(([page]) => page)).toEqual(["README.md", "docs/results/speed.md"]);
+  for (const [page, lines] of pages) {
+    const text = readFileSync(page, "utf8");
+    expect(withMeasured(text, lines)).toBe(text);
+    expect(withMeasured(text, ["something else"])).not.toBe(text);
+  }
 });
 
 const row = {
@@ -51,6 +57,13 @@ test("a row gives both times, the ratio and both memories", () => {
     "| an MLP | with backward | 2 | 24.21.0 | 12.3 ± 0.5 | 40 ± 2 | 0.309 ± 0.02 | 120 / 770 |",
   );
   expect(lines.at(-1)).toContain("a processor, 2 cores, Node 24.21.0, commit abc1234");
+});
+
+test("the short table leaves out other Node versions and peers without a time", () => {
+  const rows = [row, { ...row, node: "20.20.2" }, { ...row, peerMs: null, ratio: null }];
+  const lines = shortPeerLines({ ...head, results: { turns: 15, rows } });
+  const kept = "| an MLP | with backward | 2 | 12.3 ± 0.5 | 40 ± 2 | 0.309 ± 0.02 |";
+  expect(lines.filter((line) => line.startsWith("| an MLP"))).toEqual([kept]);
 });
 
 test("a peer that did not compile has no time and no ratio, and says so", () => {

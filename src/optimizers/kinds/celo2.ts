@@ -10,8 +10,19 @@ import { sliceAlong } from "../../layers/pack.ts";
 import { checkBatch } from "../../layers/check-batch.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import type { OptimizerState } from "../../train/optimizers/update-rules.ts";
-import { type Celo2Memory, celo2Features, celo2Inputs, memoryShapes } from "../celo2-features.ts";
+import {
+  celo2Constants,
+  type Celo2Memory,
+  celo2Features,
+  celo2Inputs,
+  factoredAxes,
+  memoryShapes,
+} from "../features/celo2-features.ts";
+import { type Celo2MemoryNumbers, celo2Numbers } from "../features/celo2-numbers.ts";
+import { holdNumbers } from "../../layers/kernel-stage.ts";
+import type { Params } from "../../models/model.ts";
 import { denseEntries } from "../dense-entries.ts";
+import { entryNetwork } from "../entry-network.ts";
 import { thetaPart } from "../host-theta.ts";
 import { equivariantOutput } from "../outputs/equivariant-output.ts";
 import { type TensorLayout, tensorLayout } from "../tensor-layout.ts";
@@ -55,16 +66,78 @@ function memories(layout: TensorLayout) {
   };
 }
 
-/** Compiled features, one program a shape. */
-function featureReaders() {
-  const readers = new Map<string, ReturnType<typeof celo2Features>>();
-  return (shape: readonly number[]) => {
-    const key = shape.join();
-    const known = readers.get(key) ?? celo2Features(shape);
-    readers.set(key, known);
-    return known;
+/** What is made once for all tensors of a shape. */
+function onceAShape<T>(make: (shape: readonly number[]) => T): (shape: readonly number[]) => T {
+  const known = new Map<string, T>();
+  return (shape) => {
+    const made = known.get(shape.join()) ?? make(shape);
+    known.set(shape.join(), made);
+    return made;
   };
 }
+
+/** Features [n, entries, 30] and the next state. */
+type Read = (
+  gradients: Params,
+  params: Params,
+  state: OptimizerState,
+) => { readonly features: np.Array; readonly state: OptimizerState };
+
+/** Compiled, for arguments that are traced. Keeps the parameters, consumes the rest. */
+function tracedReader(layout: TensorLayout, memory: ReturnType<typeof memories>): Read {
+  const readerOf = onceAShape(celo2Features);
+  const join = jit((list: np.Array[]) => concatenateAll(list, 1));
+  return (gradients, params, state) => {
+    const next: OptimizerState = {};
+    const features = layout.tensors.map(({ name, shape }) => {
+      const step = readerOf(shape)(gradients[name], params[name].ref, memory.of(state, name));
+      Object.assign(next, memory.record(name, step.memory));
+      return step.features;
+    });
+    return { features: join(features), state: next };
+  };
+}
+
+/** Plain loops, for numbers. Keeps the parameters, consumes the rest. */
+function numbersReader({ tensors, total }: TensorLayout): Read {
+  const writerOf = onceAShape((shape) => celo2Numbers(shape, factoredAxes(shape), celo2Constants));
+  return (gradients, params, state) => {
+    const [n] = gradients[tensors[0].name].shape;
+    const features = new Float32Array(n * total * celo2Inputs);
+    const next: OptimizerState = {};
+    for (const { name, shape, start, size } of tensors) {
+      const [gradient, param] = [gradients[name], params[name].ref].map(numbersOf);
+      const before = parts.flatMap((part) => {
+        const array = state[`${part}/${name}`];
+        return array === undefined ? [] : [{ part, shape: array.shape, old: numbersOf(array) }];
+      });
+      const after = before.map((each) => ({ ...each, now: new Float32Array(each.old.length) }));
+      const ofNetwork = (i: number, list: "old" | "now") =>
+        Object.fromEntries(
+          after.map((each) => [each.part, partOf(each[list], i, n)]),
+        ) as unknown as Celo2MemoryNumbers;
+      for (let i = 0; i < n; i++) {
+        const first = (i * total + start) * celo2Inputs;
+        writerOf(shape)({
+          gradient: partOf(gradient, i, n),
+          param: partOf(param, i, n),
+          before: ofNetwork(i, "old"),
+          next: ofNetwork(i, "now"),
+          features: features.subarray(first, first + size * celo2Inputs),
+        });
+      }
+      for (const { part, shape: own, now } of after)
+        next[`${part}/${name}`] = np.array(now, { shape: own });
+    }
+    return { features: np.array(features, { shape: [n, total, celo2Inputs] }), state: next };
+  };
+}
+
+const numbersOf = (array: np.Array) => array.dataSync() as Float32Array;
+
+/** Numbers of one network among those of n. */
+const partOf = (numbers: Float32Array, at: number, n: number) =>
+  numbers.subarray((at * numbers.length) / n, ((at + 1) * numbers.length) / n);
 
 /** Steps of one length in every tensor, against the directions [n, entries]. Pure; consumes. */
 function normalizedSteps(layout: TensorLayout, directions: np.Array): ArrayRecord {
@@ -95,8 +168,8 @@ export function celo2Program(
   const last = equivariant
     ? equivariantOutput(spec, layout, { channels: width, coefficients: "kinds" })
     : undefined;
-  const readerOf = featureReaders();
-  const join = jit((list: np.Array[]) => concatenateAll(list, 1));
+  const network = entryNetwork({ dense, last, entries: layout.total });
+  const [readNumbers, readTraced] = [numbersReader(layout), tracedReader(layout, memory)];
   const first = jit((all: np.Array) => np.reshape(sliceAlong(all, 2, 0, 1), all.shape.slice(0, 2)));
   const finish = jit((directions: np.Array) => normalizedSteps(layout, directions));
   return {
@@ -113,15 +186,11 @@ export function celo2Program(
     update(prepared, gradients, state, params) {
       checkBatch(spec, gradients, null);
       checkBatch(spec, params, null);
-      const next: OptimizerState = {};
-      const features = layout.tensors.map(({ name, shape }) => {
-        const read = readerOf(shape);
-        const step = read(gradients[name], params[name].ref, memory.of(state, name));
-        Object.assign(next, memory.record(name, step.memory));
-        return step.features;
-      });
-      const hidden = dense.apply(prepared, join(features));
-      const directions = last === undefined ? first(hidden) : last.apply(prepared, hidden);
+      const all = [gradients, state, params].flatMap((record) => Object.values(record));
+      const read = holdNumbers(all) ? readNumbers : readTraced;
+      const { features, state: next } = read(gradients, params, state);
+      const outputs = network(prepared, features);
+      const directions = last === undefined ? first(outputs) : outputs;
       return [finish(directions), next];
     },
   };

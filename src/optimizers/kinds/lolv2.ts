@@ -5,12 +5,13 @@ import { jit, numpy as np } from "@jax-js/jax";
 import { keepArrays } from "../../engine/arrays.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { denseEntries } from "../dense-entries.ts";
+import { entryNetwork } from "../entry-network.ts";
 import {
   entryChannels,
   entryFeatures,
   momentumDecays,
   timeChannels,
-} from "../published-features.ts";
+} from "../features/published-features.ts";
 import { tensorLayout } from "../tensor-layout.ts";
 import type { UpdateProgram } from "../update-program.ts";
 
@@ -29,6 +30,7 @@ export function lolv2Program(spec: SymmetrySpec): UpdateProgram {
     time: timeChannels,
     activateLast: false,
   });
+  const network = entryNetwork({ dense, entries: layout.total });
   const readEntries = entryFeatures(layout, {});
   const finish = jit((outputs: np.Array, steps: np.Array) => {
     const [n, entries] = outputs.shape;
@@ -55,7 +57,7 @@ export function lolv2Program(spec: SymmetrySpec): UpdateProgram {
         layout.flatten(keepArrays(params)),
         state["means"],
       );
-      const outputs = dense.apply(prepared, read.features, state["steps"].ref);
+      const outputs = network(prepared, read.features, state["steps"].ref);
       const { updates, steps } = finish(outputs, state["steps"]);
       return [updates, { means: read.momenta, steps }];
     },

@@ -8,6 +8,7 @@ import { deriveSeed } from "../../core/random.ts";
 import { keepArrays } from "../../engine/arrays.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { denseEntries } from "../dense-entries.ts";
+import { entryNetwork } from "../entry-network.ts";
 import { denseOutput } from "../outputs/dense-output.ts";
 import { equivariantOutput } from "../outputs/equivariant-output.ts";
 import type { OutputLayer } from "../outputs/output-layer.ts";
@@ -17,7 +18,7 @@ import {
   entryFeatures,
   momentumDecays,
   timeChannels,
-} from "../published-features.ts";
+} from "../features/published-features.ts";
 import { type TensorLayout, tensorLayout } from "../tensor-layout.ts";
 import { thetaPart } from "../host-theta.ts";
 import type { UpdateProgram } from "../update-program.ts";
@@ -63,6 +64,7 @@ export function residualProgram(
     activateLast: true,
   });
   const last = outputLayer(spec, layout, { output, width });
+  const network = entryNetwork({ dense, last, entries: layout.total });
   const readEntries = entryFeatures(layout, { clip });
   const finish = jit(
     (f: np.Array, gradient: np.Array, before: np.Array, scalars: np.Array[], steps: np.Array) => {
@@ -97,8 +99,7 @@ export function residualProgram(
       const gradient = layout.flatten(gradients);
       const flat = layout.flatten(keepArrays(params));
       const read = readEntries(gradient.ref, flat, state["means"]);
-      const hidden = dense.apply(prepared, read.features, state["steps"].ref);
-      const f = last.apply(prepared, hidden);
+      const f = network(prepared, read.features, state["steps"].ref);
       const scalars = ["alpha", "gamma", "beta"].map((name) => prepared[`rule.${name}`].ref);
       const { updates, momentum, steps } = finish(
         f,

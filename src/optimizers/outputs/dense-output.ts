@@ -20,4 +20,5 @@ export const denseOutput = (channels: number): OutputLayer => ({
   prepare: (theta) => theta,
   apply: (prepared, hidden) =>
     finish(matmul(hidden, prepared["out.weight"].ref), prepared["out.bias"].ref),
+  kernels: { layer: { kind: "pointwise", bias: "tensor" } },
 });

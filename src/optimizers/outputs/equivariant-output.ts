@@ -46,10 +46,13 @@ function passes(
       return np.reshape(joined, [n, -1, columns]);
     });
   });
-  const place = jit((products: np.Array[], biases: np.Array[]): np.Array => {
-    const [n] = products[0].shape;
-    const flat = products.map((x) => np.reshape(x, [n * x.shape[1], x.shape[2]]));
-    const placed = placeProducts(executable, flat, n, 1);
+  const enter = jit((features: np.Array): np.Array[] => {
+    const [, , inputs] = features.shape;
+    const atoms = unpack(lowered, layout.split(features), inputs);
+    return mergeAtoms(merged, atoms).map((atom) => np.add(atom, 0));
+  });
+  const gather = (placed: readonly np.Array[], biases: np.Array[]): np.Array => {
+    const [n] = placed[0].shape;
     const named = pack(lowered, separateAtoms(merged, placed, 1), 1);
     const parts = layout.tensors.map(({ name, size }, t) => {
       const part = np.reshape(named[name], [n, size]);
@@ -59,8 +62,14 @@ function passes(
     });
     for (const bias of biases) bias.dispose();
     return concatenateAll(parts, 1);
+  };
+  const place = jit((products: np.Array[], biases: np.Array[]): np.Array => {
+    const [n] = products[0].shape;
+    const flat = products.map((x) => np.reshape(x, [n * x.shape[1], x.shape[2]]));
+    return gather(placeProducts(executable, flat, n, 1), biases);
   });
-  return { executable, lowered, read, place };
+  const leave = jit(gather);
+  return { executable, lowered, read, place, enter, leave };
 }
 
 /**
@@ -74,7 +83,7 @@ export function equivariantOutput(
   options: EquivariantOutputOptions,
 ): OutputLayer {
   const { channels, coefficients, bias = true } = options;
-  const { executable, lowered, read, place } = passes(spec, layout, options);
+  const { executable, lowered, read, place, enter, leave } = passes(spec, layout, options);
   const coefficientLayer =
     coefficients === "terms"
       ? ownCoefficients(executable, channels)
@@ -83,6 +92,7 @@ export function equivariantOutput(
     const part = lowered.tensors.find(({ source }) => source === name);
     return Math.min(part?.dims.length ?? 0, maxRank);
   });
+  const biasesOf = (prepared: ArrayRecord) => (bias ? [prepared["out.bias"].ref] : []);
   const biasSize = coefficients === "terms" ? layout.tensors.length : maxRank + 1;
   const broadcast = jit((own: np.Array) =>
     concatenateAll(
@@ -107,7 +117,15 @@ export function equivariantOutput(
     },
     apply(prepared, hidden) {
       const products = read(hidden).map((x, p) => matmul(x, prepared[`out.mix${p}`].ref));
-      return place(products, bias ? [prepared["out.bias"].ref] : []);
+      return place(products, biasesOf(prepared));
+    },
+    kernels: {
+      layer: { kind: "equivariant", bias: "none" },
+      tensors: {
+        executable,
+        enter,
+        leave: (prepared, tensors) => leave([...tensors], biasesOf(prepared)),
+      },
     },
   };
 }

@@ -2,9 +2,11 @@
 // six running means of gradients, and eleven functions of the step. The first eight have mean square 1 over every tensor.
 
 import { jit, numpy as np } from "@jax-js/jax";
-import { concatenateAll } from "../layers/pointwise/concatenate.ts";
-import { sliceAlong } from "../layers/pack.ts";
-import type { TensorLayout } from "./tensor-layout.ts";
+import { concatenateAll } from "../../layers/pointwise/concatenate.ts";
+import { holdNumbers } from "../../layers/kernel-stage.ts";
+import { sliceAlong } from "../../layers/pack.ts";
+import { entryNumbers } from "./published-numbers.ts";
+import type { TensorLayout } from "../tensor-layout.ts";
 
 /** Decays of the running means. */
 export const momentumDecays = [0.1, 0.5, 0.9, 0.99, 0.999, 0.9999] as const;
@@ -39,14 +41,14 @@ export interface EntryFeatures {
 
 /**
  * Features of every entry from gradients and parameters [n, entries] and the means before this step. `clip` bounds values before they
- * are normalised, as the code of UNF's optimizers does. Compiled; consumes.
+ * are normalised, as the code of UNF's optimizers does. Plain loops for numbers, compiled for what is traced; consumes.
  */
 export function entryFeatures(
   layout: TensorLayout,
   { clip }: { readonly clip?: number },
 ): (gradients: np.Array, params: np.Array, momenta: np.Array) => EntryFeatures {
   const decays = [...momentumDecays];
-  return jit((gradients: np.Array, params: np.Array, momenta: np.Array) => {
+  const traced = jit((gradients: np.Array, params: np.Array, momenta: np.Array) => {
     const [n, entries] = gradients.shape;
     const row = (x: np.Array) => np.reshape(x, [n, 1, entries]);
     const keep = () => np.reshape(np.array(decays), [1, decays.length, 1]);
@@ -59,7 +61,24 @@ export function entryFeatures(
       momenta: next,
     };
   });
+  const options = { decays, clip: clip ?? Number.POSITIVE_INFINITY, epsilon };
+  return (gradients, params, momenta) => {
+    if (!holdNumbers([gradients, params, momenta])) return traced(gradients, params, momenta);
+    const { shape } = momenta;
+    const [n, , entries] = shape;
+    const made = entryNumbers(
+      layout,
+      options,
+      ...([gradients, params, momenta].map((x) => x.dataSync()) as Triple),
+    );
+    return {
+      features: np.array(made.features, { shape: [n, entries, entryChannels] }),
+      momenta: np.array(made.momenta, { shape }),
+    };
+  };
 }
+
+type Triple = [gradients: Float32Array, params: Float32Array, momenta: Float32Array];
 
 /** Functions of time [n, 1, 11] of the steps done before this one, [n]. Pure; consumes. */
 export function timeFeatures(steps: np.Array): np.Array {

@@ -3,8 +3,9 @@
 // over their two largest axes, position by position, which are the last two in the layout of the published code.
 
 import { jit, numpy as np } from "@jax-js/jax";
-import { sizeOf } from "../core/shapes.ts";
-import { concatenateAll } from "../layers/pointwise/concatenate.ts";
+import { sizeOf } from "../../core/shapes.ts";
+import { concatenateAll } from "../../layers/pointwise/concatenate.ts";
+import type { Celo2Constants } from "./celo2-numbers.ts";
 
 export const celo2Inputs = 30;
 
@@ -16,6 +17,17 @@ const gradientLimit = 1000;
 const smallGradient = 0.1;
 /** Under roots: of second moments, of factored ones, and of mean squares of inputs. */
 const epsilon = { second: 1e-8, factored: 1e-30, input: 1e-9 } as const;
+
+/** What features are made with. */
+export const celo2Constants = {
+  inputs: celo2Inputs,
+  vectorInputs,
+  momentDecays,
+  squareDecay,
+  gradientLimit,
+  smallGradient,
+  epsilon,
+} satisfies Celo2Constants;
 
 /** What is remembered of a tensor; `rows` and `columns` for matrices, `squares` for the others. Three decays each. */
 export type Celo2Memory = {
