@@ -145,16 +145,18 @@ async function* trainAndPredict(
   }
 }
 
-/** Digits kept of the probabilities of classes: files of results stay small. */
-const keptDigits = 4;
+/** Digits kept of the probabilities of classes and of many values a network: files of results stay small. */
+const keptDigits = { probability: 4, value: 2 };
 
 /** What is kept of predictions: numbers, probabilities of classes, or of many values a network their mean squared error. */
 function keptOf(predictions: Float32Array, part: DatasetParts, target: Target): number[] {
-  const { classes, values } = target;
+  const { classes, values, keepsValues = false } = target;
+  const numbers = Array.from(predictions);
+  const rounded = (digits: number) => numbers.map((value) => Number(value.toFixed(digits)));
+  if (keepsValues) return rounded(keptDigits.value);
   if (values !== undefined)
     return squaredErrors(predictions, part.targets, values).map(Math.fround);
-  const numbers = Array.from(predictions);
-  return classes === undefined ? numbers : numbers.map((p) => Number(p.toFixed(keptDigits)));
+  return classes === undefined ? numbers : rounded(keptDigits.probability);
 }
 
 /** Predictions on the test networks, as they are and moved. @keeps params */

@@ -27,6 +27,8 @@ export interface Target {
   readonly classes?: number;
   /** It is so many numbers in [0, 1], learned as they are. @default one number */
   readonly values?: number;
+  /** Results keep these numbers and not their mean squared error. @default false */
+  readonly keepsValues?: boolean;
   /** Targets are divided by it before training; 1 where the objective takes them as they are. */
   readonly std: number;
 }
@@ -40,7 +42,7 @@ export function fitTarget(
   { target = accuracyTarget, targets }: Pick<WeightDataset, "target" | "targets">,
   requested?: string,
 ): Target {
-  const { name, unit, summary, range, classes, values } = target;
+  const { name, unit, summary, range, classes, values, keepsValues } = target;
   const isShare = range !== undefined && range[0] >= 0 && range[1] <= 1;
   const ofNumber = isShare ? binaryCrossEntropy : meanSquaredError;
   const ofOne = classes === undefined ? ofNumber : softmaxCrossEntropy;
@@ -54,6 +56,7 @@ export function fitTarget(
     loss: objective.name,
     ...(classes !== undefined && { classes }),
     ...(values !== undefined && { values }),
+    ...(keepsValues === true && { keepsValues }),
   };
   if (objective.targets === "share" && !isShare && targets.some((value) => !isBetween(value)))
     throw new OptionError(

@@ -112,6 +112,9 @@ export async function taughtPictures(
   );
 }
 
+/** Networks drawn at a time: bounds memory. */
+const drawnTogether = 64;
+
 /** What networks draw at the pixels of an image of this shape, [pixels] each, -1 to 1. */
 export async function drawWeights(
   { size, tensors }: Pick<WeightDataset, "size" | "tensors">,
@@ -122,16 +125,22 @@ export async function drawWeights(
   const { pixelPlaces } = await import("../../models/picture-editor.ts");
   const { numpy: np } = await import("@jax-js/jax");
   await startEngine();
-  const weights = Object.fromEntries(
-    Object.entries(tensors).map(([name, { shape, data }]) => [
-      name,
-      np.array(Float32Array.from(data), { shape: [size, ...shape] }),
-    ]),
-  );
-  const drawn = await renderPictures(weights, pixelPlaces(height, width));
-  for (const array of Object.values(weights)) array.dispose();
   const pixels = height * width;
-  return Array.from({ length: size }, (_, i) => drawn.slice(i * pixels, (i + 1) * pixels));
+  const images: Float32Array[] = [];
+  for (let from = 0; from < size; from += drawnTogether) {
+    const count = Math.min(drawnTogether, size - from);
+    const weights = Object.fromEntries(
+      Object.entries(tensors).map(([name, { shape, data }]) => {
+        const entries = data.length / size;
+        const part = Float32Array.from(data.subarray(from * entries, (from + count) * entries));
+        return [name, np.array(part, { shape: [count, ...shape] })];
+      }),
+    );
+    const drawn = await renderPictures(weights, pixelPlaces(height, width));
+    for (const array of Object.values(weights)) array.dispose();
+    for (let i = 0; i < count; i++) images.push(drawn.slice(i * pixels, (i + 1) * pixels));
+  }
+  return images;
 }
 
 /** The same for networks of a zoo, by index. */

@@ -3,6 +3,7 @@
 import type { RegisterCommand } from "../../app/context.ts";
 import { generalizationCommand } from "./experiment-generalization.ts";
 import { inrEditingCommand } from "./experiment-inr-editing.ts";
+import { inrRetrievalCommand } from "./experiment-inr-retrieval.ts";
 import { inrCommand } from "./experiment-inr.ts";
 import { learningCurveCommand } from "./experiment-learning-curve.ts";
 
@@ -15,4 +16,5 @@ export const experimentCommand: RegisterCommand = (program, cli) => {
   learningCurveCommand(experiment, cli);
   inrCommand(experiment, cli);
   inrEditingCommand(experiment, cli);
+  inrRetrievalCommand(experiment, cli);
 };
