@@ -98,6 +98,10 @@ export async function* runExperiment(
     throw new OptionError(
       `experiment: "${target.name}" is one of ${target.classes} classes, expected a number; \`experiment inr\` learns classes, or choose another target`,
     );
+  if (target?.values !== undefined)
+    throw new OptionError(
+      `experiment: "${target.name}" is ${target.values} numbers a network, expected one; choose another target`,
+    );
   yield* runCollected(options, collectOutcome);
 }
 

@@ -57,7 +57,7 @@ export interface GeneralizationFlags extends TrainingFlags {
 const defaultModels = "unf,nfn,deep-sets,stat-nn,linear,mlp";
 
 /** Three fractions from `0.7,0.1,0.2`. */
-function parseSplit(text: string): [number, number, number] {
+export function parseSplit(text: string): [number, number, number] {
   const parts = text.split(",").map(Number);
   const total = parts.reduce((sum, part) => sum + part, 0);
   if (parts.length !== 3 || !parts.every((part) => part > 0) || total > 1 + 1e-9) {
