@@ -1,4 +1,7 @@
 #!/usr/bin/env node
-import { main } from "../dist/cli/main.js";
+import { loadInTurn } from "../dist/cli/app/few-handles.js";
+
+loadInTurn();
+const { main } = await import("../dist/cli/main.js");
 
 process.exitCode = await main(process.argv.slice(2));

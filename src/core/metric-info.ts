@@ -18,6 +18,10 @@ export interface MetricInfo {
   readonly objective?: string | undefined;
   /** Its values are classes, numbered from 0: so many of them. They have no order. @default it is a quantity */
   readonly classes?: number | undefined;
+  /** It is so many numbers in [0, 1], such as the pixels of an image. @default one number */
+  readonly values?: number | undefined;
+  /** Results keep these numbers, to two digits, and not their mean squared error. @default false */
+  readonly keepsValues?: boolean | undefined;
 }
 
 /** The accuracy of classifiers on test data: the target of datasets that name none. */

@@ -4,7 +4,7 @@
 import { FormatError, UnsupportedError } from "../core/errors.ts";
 import { formatShape, sizeOf } from "../core/shapes.ts";
 import { gunzip } from "../formats/archives/gzip.ts";
-import type { ImageSet, NamedFile } from "./image-set.ts";
+import type { ByteImages, ImageSet, NamedFile } from "./image-set.ts";
 
 const unsignedBytes = 0x08;
 
@@ -50,6 +50,12 @@ function readIdx(file: NamedFile, rank: number): { shape: number[]; data: Uint8A
  * @throws {FormatError} naming the file, the byte and what was expected there; {UnsupportedError} for other numbers.
  */
 export function readIdxImages(images: NamedFile, labels: NamedFile): ImageSet {
+  const { pixels, ...set } = readIdxBytes(images, labels);
+  return { ...set, inputs: Float32Array.from(pixels, (value) => value / 255) };
+}
+
+/** The same with brightness as it is in the files, a byte a pixel. @throws {FormatError} {UnsupportedError} as {@link readIdxImages} */
+export function readIdxBytes(images: NamedFile, labels: NamedFile): ByteImages {
   const pixels = readIdx(images, 3);
   const classes = readIdx(labels, 1);
   const [count, ...shape] = pixels.shape;
@@ -58,10 +64,5 @@ export function readIdxImages(images: NamedFile, labels: NamedFile): ImageSet {
       `readIdx: ${labels.name} at byte 4: expected ${count} labels for the images of ${images.name}, got ${classes.shape[0]}; give two files of one set`,
     );
   }
-  return {
-    count,
-    shape,
-    inputs: Float32Array.from(pixels.data, (value) => value / 255),
-    labels: classes.data.slice(),
-  };
+  return { count, shape, pixels: pixels.data, labels: classes.data.slice() };
 }

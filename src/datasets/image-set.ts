@@ -16,3 +16,9 @@ export interface ImageSet {
   /** [count] */
   readonly labels: Uint8Array<ArrayBuffer>;
 }
+
+/** Grey images with brightness as files hold it. */
+export interface ByteImages extends Pick<ImageSet, "count" | "shape" | "labels"> {
+  /** Row-major [count, height, width], 0 to 255. */
+  readonly pixels: Uint8Array;
+}

@@ -13,6 +13,7 @@ import { sealHolds, writeSealed } from "../formats/safetensors/sealed.ts";
 import { readSafetensors } from "../formats/safetensors/safetensors.ts";
 import { specFromJSON, specToJSON } from "../symmetry/json.ts";
 import type { WeightDataset } from "../train/dataset.ts";
+import { targetsOf } from "../train/target.ts";
 
 /** The file by which a folder is told to hold an imported population. */
 export const importedName = "population.json";
@@ -26,6 +27,7 @@ const metric = z.strictObject({
   summary: z.string(),
   better: z.enum(["higher", "lower"]),
   range: z.tuple([z.number(), z.number()]).optional(),
+  classes: z.int().min(2).max(10_000).optional(),
 });
 
 const schema = z.strictObject({
@@ -159,7 +161,10 @@ export function importedDataset(
       spec,
       size: kept.length,
       tensors: Object.fromEntries(picked),
-      targets: Float32Array.from(kept, ({ numbers }) => numbers[wanted] ?? NaN),
+      targets: targetsOf(
+        kept.map(({ numbers }) => numbers[wanted] ?? NaN),
+        target,
+      ),
       target,
       groups,
     },

@@ -17,9 +17,12 @@ export interface ClassRow {
   /** Share of test networks whose class is told rightly, in [0, 1]. */
   readonly accuracyMean: number;
   readonly accuracyStd: number;
-  /** The same for test networks after a random group element acted on each. */
+  /** The same for test networks after the units of each were put in a random order. */
   readonly movedMean: number;
   readonly movedStd: number;
+  /** The same where the element flips signs too, for networks that have such symmetries. */
+  readonly signsMean?: number;
+  readonly signsStd?: number;
   /** Share of test networks of which the same is said before and after. */
   readonly agreementMean: number;
   /** Of one training. */
@@ -65,6 +68,8 @@ function summarize(jobs: readonly FinishedJob[], actual: Float32Array, classes: 
   const over = (measure: (job: FinishedJob) => number) => meanAndStd(jobs.map(measure));
   const right = over(({ predicted }) => accuracy(predicted, actual));
   const moved = over((job) => accuracy(job.moved, actual));
+  const isFlipped = jobs.every(({ moves }) => moves?.["signs"] !== undefined);
+  const signs = isFlipped ? over((job) => accuracy(job.moves?.["signs"] ?? [], actual)) : undefined;
   return {
     model: jobs[0].model,
     parameters: jobs[0].parameters,
@@ -73,6 +78,7 @@ function summarize(jobs: readonly FinishedJob[], actual: Float32Array, classes: 
     accuracyStd: right.std,
     movedMean: moved.mean,
     movedStd: moved.std,
+    ...(signs && { signsMean: signs.mean, signsStd: signs.std }),
     agreementMean: over((job) => accuracy(job.moved, job.predicted)).mean,
     secondsMean: over(({ seconds }) => seconds).mean,
   };

@@ -7,7 +7,7 @@ import { disposeArrays } from "../engine/arrays.ts";
 import type { EpochRecord } from "../train/checkpoint.ts";
 import type { WeightDataset } from "../train/dataset.ts";
 import { fit } from "../train/fit.ts";
-import { classAccuracy } from "../train/measures/metrics.ts";
+import { classAccuracy, negativeSquaredError, squaredErrors } from "../train/measures/metrics.ts";
 import { predictor } from "../train/predict.ts";
 import { objectiveOf, predictionsOf, type Target } from "../train/target.ts";
 import { TrainingError } from "../train/training-error.ts";
@@ -50,7 +50,10 @@ export interface JobResult {
   readonly parameters: number;
   readonly bestEpoch: number;
   readonly history: readonly EpochRecord[];
-  /** Predictions on the test networks, in their order, in the unit of the target. */
+  /**
+   * Predictions on the test networks, in their order, in the unit of the target; where that is many values a network, the mean
+   * squared error of each network.
+   */
   readonly predicted: readonly number[];
   /** The same after group elements acted on the test networks. */
   readonly moved: readonly number[];
@@ -107,7 +110,7 @@ async function* trainAndPredict(
   const { name, model: registered, options, seed, budget, resume, notes } = request;
   const spec = specFromJSON(request.spec);
   const model = buildModel(registered, spec, options);
-  const { classes } = request.target;
+  const { classes, values } = request.target;
   const events = fit(
     model,
     { train: { ...request.train, spec }, validation: { ...request.validation, spec } },
@@ -117,6 +120,7 @@ async function* trainAndPredict(
       signal,
       objective: objectiveOf(request.target),
       ...(classes !== undefined && { metric: classAccuracy(classes) }),
+      ...(values !== undefined && { metric: negativeSquaredError }),
       notes: { ...notes, model: registered, options },
       ...(resume && { resume }),
     },
@@ -143,6 +147,20 @@ async function* trainAndPredict(
   }
 }
 
+/** Digits kept of the probabilities of classes and of many values a network: files of results stay small. */
+const keptDigits = { probability: 4, value: 2 };
+
+/** What is kept of predictions: numbers, probabilities of classes, or of many values a network their mean squared error. */
+function keptOf(predictions: Float32Array, part: DatasetParts, target: Target): number[] {
+  const { classes, values, keepsValues = false } = target;
+  const numbers = Array.from(predictions);
+  const rounded = (digits: number) => numbers.map((value) => Number(value.toFixed(digits)));
+  if (keepsValues) return rounded(keptDigits.value);
+  if (values !== undefined)
+    return squaredErrors(predictions, part.targets, values).map(Math.fround);
+  return classes === undefined ? numbers : rounded(keptDigits.probability);
+}
+
 /** Predictions on the test networks, as they are and moved. @keeps params */
 async function predictAll(
   model: Model,
@@ -153,7 +171,7 @@ async function predictAll(
   const predict = async (part: DatasetParts | undefined) => {
     if (part === undefined) return [];
     const outputs = await compiled.predict(params, part);
-    return Array.from(predictionsOf(outputs, model.outputs, target));
+    return keptOf(predictionsOf(outputs, model.outputs, target), part, target);
   };
   try {
     const plain = { predicted: await predict(test), moved: await predict(moved) };

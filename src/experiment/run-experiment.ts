@@ -21,8 +21,8 @@ import {
   prepareData,
   type Prepared,
 } from "./plan-runs.ts";
-import { originOf, runList, type RunListKind } from "./run-lists.ts";
-import { keepWork } from "./work-files.ts";
+import { originOf, runList, type RunListKind } from "./lists/run-lists.ts";
+import { keepWork } from "./lists/work-files.ts";
 import { collectResults } from "./results.ts";
 import {
   checkSettings,
@@ -118,6 +118,10 @@ export async function* runExperiment(
   if (target?.classes !== undefined)
     throw new OptionError(
       `experiment: "${target.name}" is one of ${target.classes} classes, expected a number; \`experiment inr\` learns classes, or choose another target`,
+    );
+  if (target?.values !== undefined)
+    throw new OptionError(
+      `experiment: "${target.name}" is ${target.values} numbers a network, expected one; choose another target`,
     );
   yield* runCollected(options, collectOutcome);
 }

@@ -1,7 +1,8 @@
 // `weightspace/datasets`: image files and published populations of networks.
 
-export type { ImageSet, NamedFile } from "../datasets/image-set.ts";
-export { readIdxImages } from "../datasets/idx.ts";
+export type { ByteImages, ImageSet, NamedFile } from "../datasets/image-set.ts";
+export { readIdxBytes, readIdxImages } from "../datasets/idx.ts";
+export { packImages } from "../datasets/packed-images.ts";
 export { readCifar10, type Cifar10Options } from "../datasets/cifar10.ts";
 export { readCnnZoo } from "../datasets/published/cnn-zoo.ts";
 export { readCheckpointFolder } from "../datasets/published/checkpoint-folder.ts";

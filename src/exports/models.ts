@@ -52,6 +52,7 @@ export { magep, type MagepOptions } from "../models/magep.ts";
 export { monomial, type MonomialOptions } from "../models/monomial.ts";
 export { transformerNFN, type TransformerNFNOptions } from "../models/transformer-nfn.ts";
 export { probes, type ProbedActivation, type ProbesOptions } from "../models/probes.ts";
+export { pictureEditor, type PictureEditorOptions } from "../models/picture-editor.ts";
 export { slicedModel, type SlicedModelOptions } from "../models/sliced.ts";
 export type { InputKind } from "../models/model.ts";
 export type { ProductsBodyOptions } from "../models/unf-products.ts";

@@ -1,6 +1,7 @@
 // `weightspace/node`: what needs Node: files, folders, threads.
 
 export { readPackageData } from "../node/package-data.ts";
+export { readImageFolder } from "../node/image-folder.ts";
 export { startEngine, type EngineOptions } from "../node/threads/start-engine.ts";
 export { buildZoo, type NodeBuildOptions } from "../node/build-zoo.ts";
 export {

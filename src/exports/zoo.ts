@@ -42,5 +42,6 @@ export {
   type NamedTask,
   type TaskEntry,
 } from "../tasks/registry.ts";
+export type { Pictures } from "../tasks/pictures.ts";
 export type { MetricInfo } from "../core/metric-info.ts";
 export type { PluginRecord } from "../core/plugins.ts";

@@ -92,3 +92,32 @@ export function stage(scope: string | null, apply: StageFunction, pullback?: Sta
     },
   };
 }
+
+/**
+ * A stage that leaves the first `carried` inputs as they are, for stages after it, and gives the others to `inner`; parameters of
+ * `inner` lie below `scope`.
+ */
+export function besides(inner: Stage, carried: number, scope: string): Stage {
+  const path = inner.scope === null ? null : inner.scope === "" ? scope : `${scope}.${inner.scope}`;
+  return {
+    scope: path,
+    compile: (options) => {
+      const compiled = inner.compile(options);
+      return {
+        forward: (params, inputs, key) => [
+          ...inputs.slice(0, carried),
+          ...compiled.forward(params, inputs.slice(carried), key),
+        ],
+        backward: (params, inputs, gradients, wanted, key) => {
+          const [through, own] = [gradients.slice(0, carried), gradients.slice(carried)];
+          for (const array of inputs.slice(0, carried)) array.dispose();
+          const step = compiled.backward(params, inputs.slice(carried), own, wanted, key);
+          if (wanted) return { params: step.params, inputs: [...through, ...step.inputs] };
+          for (const array of through) array.dispose();
+          return step;
+        },
+        dispose: () => compiled.dispose(),
+      };
+    },
+  };
+}

@@ -133,6 +133,24 @@ export const probesOptions = optionSchema({
     "frequency of sine networks; default 30",
   ),
 });
+export const editorOptions = optionSchema({
+  map: choice(["nfn-np", "nfn-hnp", "unf"], "what says how weights change; default nfn-np"),
+  hidden: sizes("channels between the layers of the map; default 16, 16"),
+  copies: wholeOption(1, "changed networks whose images are averaged; default 1", 64),
+  pixels: option(
+    z.array(z.int().check(z.minimum(1), z.maximum(1024))).check(z.length(2)),
+    "height and width, whole numbers from 1 to 1024",
+    "height and width of the images; default 28, 28",
+  ),
+  omega: probesOptions.shape.omega,
+  scales: option(
+    z.record(z.string(), z.number().check(z.gt(0))),
+    "numbers above 0 by tensor",
+    "what weights are divided by before they are read, by tensor; default 1",
+  ),
+  backend: equivariantOptions.backend,
+});
+
 /** Options of models whose layers have channels, and a head. */
 export const layeredHeadOptions = optionSchema({ ...headOptions, ...channels });
 export const statisticsOptions = optionSchema(headOptions);

@@ -4,6 +4,7 @@
 import { numpy as np } from "@jax-js/jax";
 import { OptionError } from "../core/errors.ts";
 import { randomStream, deriveSeed } from "../core/random.ts";
+import { sine } from "../engine/waves.ts";
 import { checkBatch } from "../layers/check-batch.ts";
 import { denseStack } from "../layers/pointwise/dense.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
@@ -95,7 +96,7 @@ function answers(
 const activations: Readonly<
   Record<ProbedActivation, (omega: number) => (sums: np.Array) => np.Array>
 > = {
-  sine: (omega) => (sums) => np.sin(np.multiply(sums, omega)),
+  sine: (omega) => (sums) => sine(np.multiply(sums, omega)),
   relu: () => (sums) => np.maximum(sums, 0),
   tanh: () => (sums) => np.tanh(sums),
 };

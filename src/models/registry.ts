@@ -11,11 +11,13 @@ import { magep } from "./magep.ts";
 import type { InputKind, Model } from "./model.ts";
 import { monomial } from "./monomial.ts";
 import { nfn } from "./nfn.ts";
+import { pictureEditor } from "./picture-editor.ts";
 import { probes } from "./probes.ts";
 import { slicedModel } from "./sliced.ts";
 import { flatMLP, linearOnStatistics, publishedStatNN, statNN } from "./stat-nn.ts";
 import {
   checkOptions,
+  editorOptions,
   layeredHeadOptions,
   layeredOptions,
   linearOptions,
@@ -211,6 +213,15 @@ const entries: readonly ModelEntry[] = [
       "runs every network at 64 learned inputs: reads what it computes, not its weights; layer after layer only",
     invariant: true,
     build: (spec, options) => probes(spec, options),
+  },
+  {
+    name: "picture-editor",
+    inputs: () => "raw",
+    options: editorOptions,
+    summary:
+      "edits networks that are images in weight space and runs them: its prediction is the image; sine networks only",
+    invariant: true,
+    build: (spec, options) => pictureEditor(spec, options),
   },
   {
     name: "linear",

@@ -6,6 +6,8 @@ import {
   runExperiment as run,
 } from "../experiment/run-experiment.ts";
 import { type ClassOutcome, runClassification as classify } from "../experiment/classify.ts";
+import { type EditData, type EditOutcome, runEditing as edit } from "../experiment/editing.ts";
+import { type RetrievalOutcome, runRetrieval as retrieve } from "../experiment/retrieval.ts";
 import { jobThreadPool } from "./threads/job-thread-pool.ts";
 
 export type { ExperimentEvent, ExperimentOutcome } from "../experiment/run-experiment.ts";
@@ -31,6 +33,26 @@ export const runExperiment = (
 export const runClassification = (
   options: NodeExperimentOptions,
 ): AsyncGenerator<ExperimentEvent<ClassOutcome>, void, undefined> => classify(inThreads(options));
+
+/** The same for editors of networks that are images. @throws {OptionError} {EnvironmentError} as {@link runExperiment} */
+export const runEditing = ({
+  unedited,
+  ...options
+}: NodeExperimentOptions & Pick<EditData, "unedited">): AsyncGenerator<
+  ExperimentEvent<EditOutcome>,
+  void,
+  undefined
+> => edit({ ...inThreads(options), unedited });
+
+/** The same for functionals that learn without labels. @throws {OptionError} {EnvironmentError} as {@link runExperiment} */
+export const runRetrieval = ({
+  labels,
+  ...options
+}: NodeExperimentOptions & { readonly labels: readonly number[] }): AsyncGenerator<
+  ExperimentEvent<RetrievalOutcome>,
+  void,
+  undefined
+> => retrieve({ ...inThreads(options), labels });
 
 const inThreads = ({
   workers,

@@ -3,8 +3,9 @@
 
 import { numpy as np, tree } from "@jax-js/jax";
 import { OptionError } from "../core/errors.ts";
-import type { ImageSet } from "../datasets/image-set.ts";
+import type { ByteImages, ImageSet } from "../datasets/image-set.ts";
 import type { WeightBatch } from "../models/model.ts";
+import { pixelPlaces } from "../models/picture-editor.ts";
 import { squaredErrorGradient } from "../populations/layers/elementwise.ts";
 import { runBackward, runForward } from "../populations/layers/layer.ts";
 import { specOfLayer } from "../populations/networks/layer-spec.ts";
@@ -18,7 +19,11 @@ const shape = { inputs: 2, hidden: 32, outputs: 1, depth: 2, omega: 30 } as cons
 const network = siren(shape);
 
 /** Grey images, [height, width] each. */
-export interface Pictures extends Omit<ImageSet, "labels"> {
+export interface Pictures extends Pick<ImageSet, "count" | "shape"> {
+  /** Row-major [count, height, width], from 0 to `brightest`. */
+  readonly inputs: Float32Array | Uint8Array;
+  /** The value of white. @default 1 */
+  readonly brightest?: number;
   readonly labels: Uint8Array;
 }
 
@@ -38,19 +43,34 @@ export function pictureSpec(): Promise<SymmetrySpec> {
   return traced;
 }
 
-/** Places of pixels, row-major [height * width, 2]: row and column, from -1 to 1 at the outer edges of the image. */
-export function pixelPlaces(height: number, width: number): Float32Array<ArrayBuffer> {
-  const places = new Float32Array(height * width * 2);
-  for (let row = 0, at = 0; row < height; row++)
-    for (let column = 0; column < width; column++) {
-      places[at++] = (2 * row + 1) / height - 1;
-      places[at++] = (2 * column + 1) / width - 1;
-    }
-  return places;
+/** Brightness of a pixel as networks are taught it, from -1 for black to 1 for white. */
+export const taughtBrightness = ({ inputs, brightest = 1 }: Pictures, at: number): number =>
+  2 * Math.fround(inputs[at] / brightest) - 1;
+
+/** Images by their positions in their set, brightness as networks are taught it: [pixels] each. */
+export function originals(images: Pictures, positions: readonly number[]): Float32Array[] {
+  const pixels = images.shape.reduce((product, size) => product * size, 1);
+  return positions.map((image) =>
+    Float32Array.from({ length: pixels }, (_, pixel) =>
+      taughtBrightness(images, (image % images.count) * pixels + pixel),
+    ),
+  );
 }
 
+/** Pictures whose brightness is a byte a pixel. */
+export const picturesOfBytes = ({ count, shape, pixels, labels }: ByteImages): Pictures => ({
+  count,
+  shape,
+  inputs: pixels,
+  brightest: 255,
+  labels,
+});
+
+/** Pictures whose brightness runs from 0 to 1. */
+type Pictured = Pick<Pictures, "count" | "shape" | "labels"> & Pick<ImageSet, "inputs">;
+
 /** The pictures of two sets of one shape, those of the first before. */
-export function joinImages(first: Pictures, second: Pictures): Pictures {
+export function joinImages(first: Pictured, second: Pictured): Pictures {
   const inputs = new Float32Array(first.inputs.length + second.inputs.length);
   inputs.set(first.inputs);
   inputs.set(second.inputs, first.inputs.length);
@@ -66,7 +86,8 @@ function drawPixels(images: Pictures, pixels: number, run: RunDraw): PictureData
     );
   const count = Math.min(pixels, Math.max(1, Math.round(run.dataFraction * pixels)));
   const chosen = run.random("pixels").permutation(pixels).slice(0, count);
-  return { count, image: run.index % images.count, pixels: chosen };
+  const image = ((run.index % images.count) + images.count) % images.count;
+  return { count, image, pixels: chosen };
 }
 
 /**
@@ -83,7 +104,10 @@ function render(weights: WeightBatch, places: np.Array): np.Array {
   return sums("out", wave("sine2", wave("sine1", places)));
 }
 
-/** The task of fitting the images of a set: run i fits image i, and begins again with the first after the last. */
+/**
+ * The task of fitting the images of a set: run i fits image i, and begins again with the first after the last; run -1 fits the
+ * last one.
+ */
 export async function picturesTask(name: string, images: Pictures): Promise<Task<PictureData>> {
   const [height, width] = images.shape;
   if (images.shape.length !== 2 || images.count === 0)
@@ -103,7 +127,7 @@ export async function picturesTask(name: string, images: Pictures): Promise<Task
     writeExample: (arrays, at, _size, data, example) => {
       const pixel = data.pixels[example];
       arrays["places"].set(places.subarray(2 * pixel, 2 * pixel + 2), 2 * at);
-      arrays["values"][at] = 2 * images.inputs[data.image * pixels + pixel] - 1;
+      arrays["values"][at] = taughtBrightness(images, data.image * pixels + pixel);
     },
     loss: (weights: WeightBatch, batch: Batch) => {
       const errors = np.subtract(render(weights, batch["places"]), batch["values"]);
@@ -134,7 +158,7 @@ export async function renderPictures(
 }
 
 async function evaluate(
-  { inputs, labels }: Pictures,
+  images: Pictures,
   places: Float32Array<ArrayBuffer>,
   weights: WeightBatch,
   data: readonly PictureData[],
@@ -145,9 +169,9 @@ async function evaluate(
   return data.map(({ image }, network) => {
     let squares = 0;
     for (let pixel = 0; pixel < pixels; pixel++) {
-      const wanted = 2 * inputs[image * pixels + pixel] - 1;
+      const wanted = taughtBrightness(images, image * pixels + pixel);
       squares += (drawn[network * pixels + pixel] - wanted) ** 2 / pixels;
     }
-    return { psnr: 10 * Math.log10(4 / squares), label: labels[image] };
+    return { psnr: 10 * Math.log10(4 / squares), label: images.labels[image] };
   });
 }

@@ -21,6 +21,10 @@ export interface TaskEntry {
    * them from elsewhere, as tasks of one's own do.
    */
   readonly dataFile?: string;
+  /** What builders must give as `data` (`--data`), of tasks whose examples do not come with the package: a few words. */
+  readonly givenData?: string;
+  /** The images that networks learn, of tasks of pictures: run i learns image i. */
+  readonly pictures?: (data: Uint8Array) => Promise<Pictures>;
   readonly spec: () => Promise<SymmetrySpec>;
   /** What its networks are measured by; the same as the task's own. @default those of classifiers */
   readonly metrics?: readonly MetricInfo[];
@@ -32,18 +36,19 @@ export interface TaskEntry {
 
 const digitsFile = "uci-digits.csv.gz";
 
-/** What all tasks of pictures have in common. */
-const pictures = {
+/** A task of pictures, which are read when they are needed. */
+const onPictures = (
+  name: string,
+  entry: Pick<TaskEntry, "summary" | "dataFile" | "givenData"> &
+    Required<Pick<TaskEntry, "pictures">>,
+): TaskEntry => ({
+  ...entry,
   spec: async () => (await import("./pictures.ts")).pictureSpec(),
   metrics: pictureMetrics,
   target: "psnr",
-};
-
-/** The task of the pictures of both parts of a set, those to learn from first. */
-async function picturesOf(name: string, train: Pictures, test: Pictures): Promise<Task> {
-  const { joinImages, picturesTask } = await import("./pictures.ts");
-  return picturesTask(name, joinImages(train, test));
-}
+  create: async (data) =>
+    (await import("./pictures.ts")).picturesTask(name, await entry.pictures(data)),
+});
 
 /** A task of digits.ts, which is loaded when it is needed. */
 const onDigits = (name: keyof typeof digitsTasks, summary: string): TaskEntry => ({
@@ -68,27 +73,36 @@ const builtIn = {
     "digits-transformer-plain",
     "two-block Transformers without residuals on patches of 8 x 8 digits",
   ),
-  "pictures-digits": {
+  "pictures-digits": onPictures("pictures-digits", {
     summary: "2-32-32-1 sine networks, each of which is one 8 x 8 digit",
     dataFile: digitsFile,
-    ...pictures,
-    create: async (data) => {
+    pictures: async (data) => {
       const { parseDigits } = await import("../datasets/digits-data.ts");
+      const { joinImages } = await import("./pictures.ts");
       const { train, test } = await parseDigits(data);
       const shape = [8, 8];
-      return picturesOf("pictures-digits", { ...train, shape }, { ...test, shape });
+      return joinImages({ ...train, shape }, { ...test, shape });
     },
-  },
-  "pictures-fashion": {
+  }),
+  "pictures-fashion": onPictures("pictures-fashion", {
     summary: "2-32-32-1 sine networks, each of which is one 8 x 8 picture of clothing",
     dataFile: "fashion-mnist-8x8.npz",
-    ...pictures,
-    create: async (data) => {
+    pictures: async (data) => {
       const { readFashionMnist } = await import("../datasets/fashion-mnist.ts");
+      const { joinImages } = await import("./pictures.ts");
       const { train, test } = await readFashionMnist(data);
-      return picturesOf("pictures-fashion", train, test);
+      return joinImages(train, test);
     },
-  },
+  }),
+  "pictures-fashion-mnist": onPictures("pictures-fashion-mnist", {
+    summary: "2-32-32-1 sine networks, each of which is one 28 x 28 picture of clothing",
+    givenData: "the folder with the four IDX files of FashionMNIST",
+    pictures: async (data) => {
+      const { unpackImages } = await import("../datasets/packed-images.ts");
+      const { picturesOfBytes } = await import("./pictures.ts");
+      return picturesOfBytes(unpackImages(data));
+    },
+  }),
   adders: {
     summary: "GRU encoder-decoders that add numbers character by character",
     spec: async () => (await import("./adders.ts")).addersSpec(),

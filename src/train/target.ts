@@ -9,6 +9,7 @@ import {
   binaryCrossEntropy,
   meanSquaredError,
   objectiveNamed,
+  shareSquaredError,
   softmaxCrossEntropy,
 } from "./measures/objectives.ts";
 
@@ -24,6 +25,10 @@ export interface Target {
   readonly mean: number;
   /** It is one of so many classes, learned as one-hot rows. @default it is one number */
   readonly classes?: number;
+  /** It is so many numbers in [0, 1], learned as they are. @default one number */
+  readonly values?: number;
+  /** Results keep these numbers and not their mean squared error. @default false */
+  readonly keepsValues?: boolean;
   /** Targets are divided by it before training; 1 where the objective takes them as they are. */
   readonly std: number;
 }
@@ -37,10 +42,11 @@ export function fitTarget(
   { target = accuracyTarget, targets }: Pick<WeightDataset, "target" | "targets">,
   requested?: string,
 ): Target {
-  const { name, unit, summary, range, classes } = target;
+  const { name, unit, summary, range, classes, values, keepsValues } = target;
   const isShare = range !== undefined && range[0] >= 0 && range[1] <= 1;
   const ofNumber = isShare ? binaryCrossEntropy : meanSquaredError;
-  const fallback = classes === undefined ? ofNumber : softmaxCrossEntropy;
+  const ofOne = classes === undefined ? ofNumber : softmaxCrossEntropy;
+  const fallback = values === undefined ? ofOne : shareSquaredError;
   const chosen = requested ?? target.objective;
   const objective = chosen === undefined ? fallback : objectiveNamed(chosen);
   const about = {
@@ -49,6 +55,8 @@ export function fitTarget(
     summary,
     loss: objective.name,
     ...(classes !== undefined && { classes }),
+    ...(values !== undefined && { values }),
+    ...(keepsValues === true && { keepsValues }),
   };
   if (objective.targets === "share" && !isShare && targets.some((value) => !isBetween(value)))
     throw new OptionError(

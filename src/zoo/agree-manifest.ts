@@ -2,6 +2,7 @@
 
 import { canonicalJson } from "../core/canonical-json.ts";
 import { loadedPlugins, pluginDifferences, type PluginRecord } from "../core/plugins.ts";
+import { sha256 } from "../core/checksum.ts";
 import { OptionError } from "../core/errors.ts";
 import { type Arithmetic, hostArithmetic } from "../kernels/wasm/fused-multiply-add.ts";
 import { measuresOf, taskEntry } from "../tasks/registry.ts";
@@ -18,6 +19,7 @@ interface AgreeOptions {
   readonly seed: number;
   readonly store: ZooStore;
   readonly shardSize?: number;
+  readonly data?: Uint8Array;
 }
 
 /** @throws {OptionError} when a given number is not whole, too small or too large. */
@@ -54,6 +56,20 @@ export const otherArithmetic = (recorded: Arithmetic, here: Arithmetic): string 
     ? `was begun with fused multiply-add, this program rounds "${here}", so that weights would differ in their last digits; run it with --arithmetic fma, on a processor that has it`
     : `was begun without fused multiply-add, this program rounds "${here}", so that weights would differ in their last digits; run it with --arithmetic plain`;
 
+/** The digest of data that do not come with the package. @throws {OptionError} when they were not given */
+async function givenDigest(
+  task: string,
+  data: Uint8Array | undefined,
+): Promise<string | undefined> {
+  const { givenData } = taskEntry(task);
+  if (givenData === undefined) return undefined;
+  if (data === undefined)
+    throw new OptionError(
+      `buildZoo: the task "${task}" learns images that do not come with the package; give ${givenData} (--data)`,
+    );
+  return sha256(new Uint8Array(data));
+}
+
 /** The manifest to build by, written when it is new; a store that holds another zoo is refused. */
 export async function agreeManifest(options: AgreeOptions): Promise<ZooManifest> {
   const { store, seed, networks } = options;
@@ -67,6 +83,7 @@ export async function agreeManifest(options: AgreeOptions): Promise<ZooManifest>
   runColumns(metrics);
   const plugins = old?.plugins ?? loadedPlugins();
   const spec = await entry.spec();
+  const data = await givenDigest(recipe.task, options.data);
   const manifest: ZooManifest = {
     recipe,
     seed,
@@ -77,6 +94,8 @@ export async function agreeManifest(options: AgreeOptions): Promise<ZooManifest>
     target,
     plugins,
     ...(old === undefined ? { arithmetic: hostArithmetic() } : arithmeticIn(old)),
+    ...(data !== undefined && { data }),
+    ...(old?.start !== undefined && { start: old.start }),
   };
   const differs = (name: string, has: unknown, requested: unknown): never => {
     throw new OptionError(
@@ -84,6 +103,7 @@ export async function agreeManifest(options: AgreeOptions): Promise<ZooManifest>
     );
   };
   if (old !== undefined) {
+    if (old.data !== data) differs("data of digest", old.data ?? "none", data ?? "none");
     if (old.seed !== seed) differs("seed", old.seed, seed);
     if (old.shardSize !== shardSize) differs("shard size", old.shardSize, shardSize);
     if (old.networks > networks) differs("networks", old.networks, networks);

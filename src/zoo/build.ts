@@ -7,7 +7,8 @@ import { taskEntry } from "../tasks/registry.ts";
 import { agreeManifest, checkCount } from "./agree-manifest.ts";
 import { maxNetworks } from "./limits.ts";
 import { keepTable } from "./keep-table.ts";
-import type { ZooManifest } from "./manifest.ts";
+import { keepStart } from "./keep-start.ts";
+import { manifestName, manifestToBytes, type ZooManifest } from "./manifest.ts";
 import { keepShardPart, rowsFromPart, type ShardRows } from "./shard-parts.ts";
 import { checkpointsOf, type Recipe } from "./recipe.ts";
 import {
@@ -23,7 +24,8 @@ import { keepShardList } from "./shard-list.ts";
 import { runUnits } from "../work/run-units.ts";
 import { type HandOut, isInPart, type ListPart, type Runner } from "../work/work-list.ts";
 import { type ShardUnit, zooList } from "./units.ts";
-import { finishedWork, type ShardTrainer, trainInPlace } from "./training/train-shard.ts";
+import type { Weights } from "../core/tensors.ts";
+import { finishedWork, type ShardTrainer, taskOf, trainInPlace } from "./training/train-shard.ts";
 
 /** What {@link buildZoo} builds, and where. */
 export interface BuildOptions {
@@ -53,7 +55,10 @@ export interface BuildOptions {
   readonly shardSize?: number;
   /** Builds one part of `of` only, every `of`-th shard from number `part` on (from 1); `mergeZoos` joins the parts. */
   readonly part?: ListPart;
-  /** Bytes of the task's data file; required where the task has one. */
+  /**
+   * Bytes of the task's data file, or the data that its task asks to be given (`packImages`); required where the task has either.
+   * The digest of given data is kept in the zoo, and other data are refused.
+   */
   readonly data?: Uint8Array;
 }
 
@@ -63,6 +68,8 @@ export type BuildEvent =
   | { readonly type: "start"; readonly networks: number; readonly done: number }
   /** A damaged shard that will be trained anew, or what is wrong with the part of one. */
   | { readonly type: "warning"; readonly message: string }
+  /** How far the start is that all networks have in common, of recipes that learn one. */
+  | { readonly type: "learning"; readonly round: number; readonly rounds: number }
   /** Networks done, those of earlier builds and parts of running ones included; `rate` in networks a second of this build. */
   | {
       readonly type: "progress";
@@ -99,13 +106,46 @@ export async function* buildZoo(options: BuildOptions): AsyncGenerator<BuildEven
   checkCount("part.part", part, 1, of);
   const unlock = options.handOut === undefined ? await store.lock() : async () => undefined;
   try {
-    const manifest = await agreeManifest(options);
+    const learnt = yield* learnFirst(options, await agreeManifest(options));
+    const { manifest } = learnt;
     const work: Work = { finished: [], pending: [], skipped: [] };
     yield* findWork(options, manifest, work);
-    yield* trainPending(options, manifest, work);
+    yield* trainPending(options, learnt, work);
   } finally {
     await unlock();
   }
+}
+
+/** What is agreed before shards are trained. */
+interface Learnt {
+  readonly manifest: ZooManifest;
+  /** The start that all networks have in common, of recipes that learn one. */
+  readonly start?: Weights;
+}
+
+/** Learns the start of the networks where the recipe says so; the manifest names it then. */
+async function* learnFirst(
+  options: BuildOptions,
+  manifest: ZooManifest,
+): AsyncGenerator<BuildEvent, Learnt, undefined> {
+  const { store, signal, handOut } = options;
+  const { recipe } = manifest;
+  if (recipe.start !== "meta") return { manifest };
+  if (handOut !== undefined)
+    throw new OptionError(
+      `buildZoo: the recipe "${recipe.name}" learns a start, which workers of a queue do not get; build without a queue`,
+    );
+  const task = () => taskOf(recipe.task, dataOf(options, manifest));
+  for await (const { round, rounds, done } of keepStart({ store, manifest, task, signal })) {
+    if (done === undefined) {
+      if (round < rounds) yield { type: "learning", round, rounds };
+      continue;
+    }
+    const named = { ...manifest, start: done.digest };
+    if (manifest.start === undefined) await store.write(manifestName, manifestToBytes(named));
+    return { manifest: named, start: done.weights };
+  }
+  return { manifest };
 }
 
 /** The shards of a build: those that are there, those to train, and those of which only the metrics are known. */
@@ -147,10 +187,11 @@ async function* findWork(
 
 async function* trainPending(
   options: BuildOptions,
-  manifest: ZooManifest,
+  learnt: Learnt,
   { finished, pending, skipped }: Work,
 ): AsyncGenerator<BuildEvent, void> {
   const { store } = options;
+  const { manifest } = learnt;
   const checkpoints = checkpointsOf(manifest.recipe);
   const countRuns = (shards: readonly ShardRows[]) =>
     shards.reduce((sum, { rows }) => sum + rows.length / checkpoints, 0);
@@ -171,7 +212,7 @@ async function* trainPending(
   };
   const failures: string[] = [];
   const slots = new Map(pending.map(({ name }, slot) => [name, slot]));
-  const { units, runner } = await shardRunner(options, manifest, slots, progress);
+  const { units, runner } = await shardRunner(options, learnt, slots, progress);
   for await (const news of runUnits(units, runner, options.signal)) {
     if (news.kind === "failed" && (options.handOut === undefined || options.signal?.aborted))
       throw failure(news.request, news.error, options.signal);
@@ -212,7 +253,7 @@ async function* keepPart(
 /** The units to do, and what does them: builders elsewhere, or trainers of this process, whose shards are kept as they come. */
 async function shardRunner(
   options: BuildOptions,
-  manifest: ZooManifest,
+  { manifest, start }: Learnt,
   slots: ReadonlyMap<string, number>,
   progress: Int32Array,
 ): Promise<{ units: ShardUnit[]; runner: Runner<ShardUnit, unknown, string> }> {
@@ -225,24 +266,30 @@ async function shardRunner(
       (await wholeShard(store, manifest, { name, from, count })) !== undefined;
     return { units, runner: await options.handOut(list, isDone) };
   }
-  const { recipe, seed, plugins } = manifest;
-  const { dataFile } = taskEntry(recipe.task, pluginHint(plugins));
-  if (dataFile !== undefined && options.data === undefined)
-    throw new OptionError(
-      `buildZoo: the task "${recipe.task}" reads data/${dataFile} of the package; give its bytes as \`data\`, or import buildZoo from "weightspace/node"`,
-    );
-  const data = options.data ?? new Uint8Array(0);
+  const { recipe, seed } = manifest;
+  const data = dataOf(options, manifest);
   const trainer = (options.trainer ?? trainInPlace)(slots.size);
   const runner: Runner<ShardUnit, unknown, string> = {
     width: trainer.width,
     run: async ({ name, from, count }, stop) => {
-      const request = { recipe, seed, from, count, data, progress, slot: slots.get(name) ?? 0 };
+      const slot = slots.get(name) ?? 0;
+      const request = { recipe, seed, from, count, data, start, progress, slot };
       const bytes = await trainer.run(request, stop, () => undefined);
       return keepShard(store, manifest, { name, from, count }, bytes);
     },
     close: () => trainer.close(),
   };
   return { units, runner };
+}
+
+/** The data of a task. @throws {OptionError} when it reads some that were not given */
+function dataOf({ data }: BuildOptions, { recipe, plugins }: ZooManifest): Uint8Array {
+  const { dataFile } = taskEntry(recipe.task, pluginHint(plugins));
+  if (dataFile !== undefined && data === undefined)
+    throw new OptionError(
+      `buildZoo: the task "${recipe.task}" reads data/${dataFile} of the package; give its bytes as \`data\`, or import buildZoo from "weightspace/node"`,
+    );
+  return data ?? new Uint8Array(0);
 }
 
 const noRunner: Runner<ShardUnit, unknown, string> = {

@@ -38,6 +38,10 @@ export interface ZooManifest {
   readonly plugins: readonly PluginRecord[];
   /** How its builders round, which decides the last bits of all weights; absent from zoos of earlier versions. */
   readonly arithmetic?: Arithmetic;
+  /** SHA-256 of the data that its builders gave, where they do not come with the package. */
+  readonly data?: string | undefined;
+  /** SHA-256 of the file of its learnt start, where it has one. */
+  readonly start?: string | undefined;
 }
 
 const countUpTo = (max: number) => {
@@ -59,10 +63,12 @@ const metric = z.strictObject({
   classes: z.int().min(2).max(10_000).optional(),
 });
 
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+
 const plugin = z.strictObject({
   path: z.string(),
   version: z.string().nullable(),
-  digest: z.string().regex(/^[0-9a-f]{64}$/),
+  digest,
 });
 
 const schema = z.object({
@@ -71,6 +77,8 @@ const schema = z.object({
   target: z.string().optional(),
   plugins: z.array(plugin).optional(),
   arithmetic: z.enum(["fma", "plain"]).optional(),
+  data: digest.optional(),
+  start: digest.optional(),
   seed: z.int(),
   networks: countUpTo(maxNetworks),
   shardSize: countUpTo(maxNetworks),
@@ -79,14 +87,16 @@ const schema = z.object({
 });
 
 export function manifestToBytes(manifest: ZooManifest): Uint8Array {
-  const { recipe, seed, networks, shardSize, spec, metrics, target, plugins, arithmetic } =
-    manifest;
+  const { recipe, seed, networks, shardSize, spec, metrics, target, plugins } = manifest;
+  const { arithmetic, data, start } = manifest;
   const value = {
     format: manifestFormat,
     seed,
     networks,
     shardSize,
     ...(arithmetic !== undefined && { arithmetic }),
+    ...(data !== undefined && { data }),
+    ...(start !== undefined && { start }),
     recipe,
     metrics,
     target,
@@ -117,7 +127,7 @@ export async function readManifest(store: ZooStore): Promise<ZooManifest | undef
     );
   }
   const { seed, networks, shardSize, recipe, spec, plugins = [], ...rest } = result.data;
-  const { arithmetic } = result.data;
+  const { arithmetic, data, start } = result.data;
   const isFirst = result.data.format === firstFormat;
   const { metrics, target } = measuresOf(isFirst ? {} : rest);
   if (!isFirst && rest.metrics === undefined)
@@ -138,5 +148,7 @@ export async function readManifest(store: ZooStore): Promise<ZooManifest | undef
     shardSize,
     spec: specFromJSON(spec),
     ...(arithmetic !== undefined && { arithmetic }),
+    ...(data !== undefined && { data }),
+    ...(start !== undefined && { start }),
   });
 }

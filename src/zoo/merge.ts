@@ -102,10 +102,12 @@ async function commonManifest(stores: readonly ZooStore[]): Promise<ZooManifest>
       "shardSize",
       "metrics",
       "arithmetic",
+      "data",
+      "start",
     ] as const) {
       if (canonicalJson(manifest[key]) === canonicalJson(first[key])) continue;
       throw new OptionError(
-        `mergeZoos: ${stores[at].location} has ${key} ${JSON.stringify(manifest[key])}, ${stores[0].location} has ${JSON.stringify(first[key])}; merge parts of one zoo only`,
+        `mergeZoos: ${stores[at].location} has ${key} ${JSON.stringify(manifest[key]) ?? "none"}, ${stores[0].location} has ${JSON.stringify(first[key]) ?? "none"}; merge parts of one zoo only`,
       );
     }
   }

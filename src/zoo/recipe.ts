@@ -20,6 +20,20 @@ export type OptimizerName = (typeof optimizers)[number];
 
 const batchSize = z.int().min(1).max(4096);
 
+const count = z.int().min(1).max(100_000);
+
+/** How a start is learnt that all networks of a zoo have in common; see `learnStart`. */
+const metaSchema = z.strictObject({
+  /** How often the start is moved. */
+  rounds: count,
+  /** Networks that are trained from the start in every round; the zoo has none of them. */
+  networks: z.int().min(1).max(1024),
+  /** Steps that each of them takes. */
+  steps: count,
+  /** By how much of the way to their mean the start moves, in the first round; less and less after it, down to 0. */
+  mix: z.number().positive().max(1),
+});
+
 const recipeSchema = z.strictObject({
   name: z.string().min(1),
   /** Which task the networks learn. */
@@ -30,8 +44,15 @@ const recipeSchema = z.strictObject({
   learningRate: z.partialRecord(z.enum(optimizers), positiveRange),
   /** Factor on the usual initial standard deviation, log-uniform. */
   initialScale: positiveRange,
-  /** Whether every network starts from random weights of its own, or all from the same ones. @default "own" */
-  start: z.enum(["own", "shared"]).optional(),
+  /**
+   * Whether every network starts from random weights of its own, or all from the same ones, random (`shared`) or learnt before
+   * (`meta`). @default "own"
+   */
+  start: z.enum(["own", "shared", "meta"]).optional(),
+  /** How the start of all networks is learnt, with `"start": "meta"`. */
+  meta: metaSchema.optional(),
+  /** Learning rates over the steps of a network: the same for all, or falling to 0 along half a cosine. @default "constant" */
+  schedule: z.enum(["constant", "cosine"]).optional(),
   /** Decoupled weight decay, log-uniform, with this chance, else 0. */
   weightDecay: z.strictObject({ chance: share, range: positiveRange }),
   /** Share of training labels replaced by random ones, uniform, with this chance, else 0. */
@@ -95,8 +116,14 @@ export function parseRecipe(value: unknown, { anyTask = false } = {}): Recipe {
       throw new FormatError(
         `parseRecipe: not a recipe: task: ${noSuchName("task", task, taskNames())}; load the plug-in that brings it (--plugin), or register it`,
       );
-    if (Object.keys(result.data.learningRate).length > 0) return result.data;
-    throw new FormatError(`parseRecipe: "learningRate" must name at least one optimizer`);
+    if (Object.keys(result.data.learningRate).length === 0)
+      throw new FormatError(`parseRecipe: "learningRate" must name at least one optimizer`);
+    const { start, meta } = result.data;
+    if ((start === "meta") !== (meta !== undefined))
+      throw new FormatError(
+        `parseRecipe: "meta" says how a start is learnt and belongs to "start": "meta", got ${meta === undefined ? "none" : `it with "start": ${JSON.stringify(start ?? "own")}`}`,
+      );
+    return result.data;
   }
   const problems = result.error.issues.map(
     ({ path, message }) => `  - ${path.join(".") || "recipe"}: ${message}`,

@@ -121,6 +121,42 @@ const picturesFashionShared: Recipe = {
   start: "shared",
 };
 
+/** Networks that each learn one 28 x 28 picture of FashionMNIST, from 392 of its 784 pixels in every step. */
+const picturesFashionMnist: Recipe = {
+  ...picturesDigits,
+  name: "pictures-fashion-mnist",
+  task: "pictures-fashion-mnist",
+  batch: 392,
+  learningRate: { adam: [0.006, 0.006] },
+  schedule: "cosine",
+  steps: { fullChance: 1, range: [1000, 1000] },
+};
+
+/** The same with all networks starting from the same weights. */
+const picturesFashionMnistShared: Recipe = {
+  ...picturesFashionMnist,
+  name: "pictures-fashion-mnist-shared",
+  start: "shared",
+};
+
+/** The same from a start that is learnt on other images of the set, so that a tenth of the steps is enough. */
+const picturesFashionMnistMeta: Recipe = {
+  ...picturesFashionMnist,
+  name: "pictures-fashion-mnist-meta",
+  start: "meta",
+  meta: { rounds: 100, networks: 64, steps: 20, mix: 1 },
+  steps: { fullChance: 1, range: [100, 100] },
+};
+
+/** Networks that each learn one 8 x 8 digit from a learnt start. */
+const picturesDigitsMeta: Recipe = {
+  ...picturesDigits,
+  name: "pictures-digits-meta",
+  start: "meta",
+  meta: { rounds: 100, networks: 64, steps: 20, mix: 1 },
+  steps: { fullChance: 1, range: [20, 20] },
+};
+
 const all: readonly Recipe[] = [
   digitsRecipe,
   digitsCnn,
@@ -132,6 +168,10 @@ const all: readonly Recipe[] = [
   picturesDigitsShared,
   picturesFashion,
   picturesFashionShared,
+  picturesDigitsMeta,
+  picturesFashionMnist,
+  picturesFashionMnistShared,
+  picturesFashionMnistMeta,
 ];
 
 /** Every recipe of the package, by name. */

@@ -37,14 +37,26 @@ export type ShardRows = Pick<ShardInfo, "plan" | "rows">;
 
 const partName = ({ name }: ShardPlan) => name.replace(/safetensors$/, "json");
 
-/** What decides the networks of a shard, the machine aside, as a digest: recipe, seed, metrics and plug-ins. */
+/** What decides the networks of a shard, the machine aside, as a digest: recipe, seed, metrics, plug-ins, given data, learnt start. */
 export function originOf({
   recipe,
   seed,
   metrics,
   plugins,
-}: Pick<ZooManifest, "recipe" | "seed" | "metrics" | "plugins">): Promise<string> {
-  const decides = { recipe, seed, metrics, plugins: plugins.map(({ digest }) => digest) };
+  data,
+  start,
+}: Pick<
+  ZooManifest,
+  "recipe" | "seed" | "metrics" | "plugins" | "data" | "start"
+>): Promise<string> {
+  const decides = {
+    recipe,
+    seed,
+    metrics,
+    plugins: plugins.map(({ digest }) => digest),
+    ...(data !== undefined && { data }),
+    ...(start !== undefined && { start }),
+  };
   return sha256(new TextEncoder().encode(canonicalJson(decides)));
 }
 
@@ -92,7 +104,7 @@ export async function rowsFromPart(
   if (typeof part !== "object") return undefined; // a damaged one is told of when it is written anew
   const anew = "its shard is trained";
   if (part.origin !== (await originOf(manifest)))
-    return `${name} in ${store.location} is of another recipe or seed; ${anew}`;
+    return `${name} in ${store.location} is of another recipe, seed or data; ${anew}`;
   const { recipe, seed } = manifest;
   const planned = Array.from({ length: plan.count }, (_, i) =>
     plannedRows(recipe, seed, plan.from + i),

@@ -11,7 +11,15 @@ export type ShardUnit = WorkUnit & ShardPlan;
 /** Everything that decides the bytes of shards. */
 type Decides = Pick<
   ZooManifest,
-  "recipe" | "seed" | "metrics" | "plugins" | "networks" | "shardSize" | "arithmetic"
+  | "recipe"
+  | "seed"
+  | "metrics"
+  | "plugins"
+  | "networks"
+  | "shardSize"
+  | "arithmetic"
+  | "data"
+  | "start"
 >;
 
 /** All shards of a zoo, in order, whose results belong into the store at `location`. */

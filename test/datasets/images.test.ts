@@ -5,13 +5,10 @@ import { gzipSync } from "fflate";
 import { describe, expect, test } from "vitest";
 import { FormatError, UnsupportedError } from "../../src/core/errors.ts";
 import { readCifar10 } from "../../src/datasets/cifar10.ts";
-import { readIdxImages } from "../../src/datasets/idx.ts";
+import { readIdxBytes, readIdxImages } from "../../src/datasets/idx.ts";
+import { packImages, unpackImages } from "../../src/datasets/packed-images.ts";
+import { idxFile as idx } from "../support/files/idx-files.ts";
 
-/** An IDX file: two zeros, the number format, the rank, big-endian sizes, the numbers. */
-function idx(shape: readonly number[], data: readonly number[], format = 8): Uint8Array {
-  const sizes = shape.flatMap((size) => [24, 16, 8, 0].map((shift) => (size >>> shift) & 255));
-  return Uint8Array.from([0, 0, format, shape.length, ...sizes, ...data]);
-}
 const pixels = Array.from({ length: 3 * 2 * 4 }, (_, i) => (i * 11) % 256);
 const images = { name: "images-idx3", bytes: idx([3, 2, 4], pixels) };
 const labels = { name: "labels-idx1", bytes: idx([3], [7, 0, 9]) };
@@ -116,5 +113,24 @@ describe("CIFAR-10", () => {
     ],
   ])("damage %# is named by file, byte and expectation", (bytes, message) => {
     expect(() => readCifar10([two, { ...one, bytes }])).toThrow(message);
+  });
+});
+
+describe("packed images", () => {
+  const set = readIdxBytes(images, labels);
+  test("are those of all sets, one after another, in the same bytes every time", () => {
+    const packed = packImages([set, set]);
+    const { count, shape, pixels: found, labels: classes } = unpackImages(packed);
+    expect([count, ...shape]).toEqual([6, 2, 4]);
+    expect([...found]).toEqual([...pixels, ...pixels]);
+    expect([...classes]).toEqual([7, 0, 9, 7, 0, 9]);
+    expect(packImages([set, set])).toEqual(packed);
+    expect(packImages([set])).not.toEqual(packed);
+  });
+
+  test("of two shapes, and bytes of something else, are refused", () => {
+    const other = { ...set, shape: [4, 2] };
+    expect(() => packImages([set, other])).toThrow(/one shape, got \[2, 4\] and \[4, 2\]/);
+    expect(() => unpackImages(new Uint8Array(20))).toThrow(FormatError);
   });
 });

@@ -18,6 +18,7 @@ const job = {
 const request = {
   name: "linear",
   seed: 7,
+  target: { name: "accuracy" },
   test: { size: 2, targets: new Float32Array(2) },
 } as unknown as JobRequest;
 

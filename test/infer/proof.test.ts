@@ -57,6 +57,31 @@ describe("the proof", () => {
     }
   });
 
+  test("a sum that crosses the border of a step after reordering is rounding; a false claim about the same graph is none", async () => {
+    const b = onnxBuilder(3);
+    const x = b.input("x", [256, 32]);
+    const h = b.node("Relu", [b.node("MatMul", [x, b.weight("w1", [32, 256])])]);
+    const y = b.node("MatMul", [h, b.weight("w2", [256, 64])]);
+    const step = b.constant([1e-4], "float", []);
+    const rounded = b.node("DequantizeLinear", [b.node("QuantizeLinear", [y, step]), step]);
+    b.output(b.node("MatMul", [rounded, b.weight("w3", [64, 3])]));
+    const inference = inferSpec(readOnnx(b.bytes()));
+    const errors: number[] = [];
+    // The seeds of 0 to 11 by which a sum crosses the border of a step.
+    for (const seed of [0, 8, 9]) {
+      const proof = await proveSpec(b.bytes(), inference, executor, { seed });
+      expect(proof.verdict, `seed ${seed}`).toBe("proved");
+      errors.push(proof.largestError);
+    }
+    expect(Math.min(...errors)).toBeGreaterThan(1e-4);
+    const claim = defineSpec({
+      axes: { h: { size: 256, group: "permutation" } },
+      tensors: { w1: ["32", "h"] },
+    });
+    const wrong = await proveSpec(b.bytes(), { ...inference, spec: claim }, executor);
+    expect(wrong.verdict).toBe("refuted");
+  });
+
   test("every axis is told when it is known, and a proof can be stopped between two", async () => {
     const bytes = grouped();
     const inference = inferSpec(readOnnx(bytes));

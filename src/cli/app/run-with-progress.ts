@@ -7,7 +7,7 @@ import {
   runExperiment,
 } from "../../node/run-experiment.ts";
 import type { UnfinishedCount } from "../../report/experiment.ts";
-import { partText } from "../experiments/run-store.ts";
+import { partText } from "../machines/run-store.ts";
 import type { Cli } from "./context.ts";
 
 /** What the bar counts: so many units a run. */

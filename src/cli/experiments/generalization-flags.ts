@@ -11,7 +11,7 @@ import {
   wholeNumber,
 } from "../app/arguments.ts";
 import type { Cli } from "../app/context.ts";
-import { addMachineOptions, type MachineFlags } from "../app/many-machines.ts";
+import { addMachineOptions, type MachineFlags } from "../machines/options.ts";
 import { maxOptionBytes, readJson } from "../../node/files.ts";
 import { repeatedArithmetic } from "../app/arithmetic.ts";
 import { forceResults } from "../app/output-option.ts";
@@ -59,7 +59,7 @@ export interface GeneralizationFlags extends TrainingFlags {
 const defaultModels = "unf,nfn,deep-sets,stat-nn,linear,mlp";
 
 /** Three fractions from `0.7,0.1,0.2`. */
-function parseSplit(text: string): [number, number, number] {
+export function parseSplit(text: string): [number, number, number] {
   const parts = text.split(",").map(Number);
   const total = parts.reduce((sum, part) => sum + part, 0);
   if (parts.length !== 3 || !parts.every((part) => part > 0) || total > 1 + 1e-9) {

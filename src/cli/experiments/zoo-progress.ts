@@ -9,9 +9,14 @@ export async function buildWithProgress(
   options: Omit<NodeBuildOptions, "signal">,
 ): Promise<{ built: number; skipped: number; seconds: number }> {
   let task: ReturnType<typeof progress.task> | undefined;
+  let learning: typeof task;
   let outcome = { built: 0, skipped: 0, seconds: 0 };
   for await (const event of buildZoo({ ...options, signal })) {
-    if (event.type === "start") {
+    if (event.type === "learning") {
+      learning ??= progress.task("learning the start", event.rounds, { unit: "rounds" });
+      learning.update(event.round);
+    } else if (event.type === "start") {
+      learning?.finish();
       if (event.done > 0)
         output.note(`${event.done} of ${event.networks} networks are there already`);
       if (event.done < event.networks) {

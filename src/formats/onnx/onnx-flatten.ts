@@ -3,9 +3,8 @@
 // stored. Reading and writing share these names.
 //
 // If: both branches, each node with the condition under which it runs, and for every output one node
-// Either(condition, then, else). Loop: LoopEnter(start) gives what the body reads, LoopLeave(start, inside, after) what
-// follows it, LoopCount the counter and the condition; the body stands once for all its rounds. A Loop that collects its
-// rounds, and Scan, stay as they are.
+// Either(condition, then, else). Loop and Scan: the body once for all its rounds, between the joints of onnx-loops.ts. The
+// Scan of operator set 8, which has a batch of its own, stays as it is.
 
 import { clone, create } from "@bufbuild/protobuf";
 import {
@@ -21,6 +20,7 @@ import {
 } from "onnx-buf";
 import { FormatError, UnsupportedError } from "../../core/errors.ts";
 import { isFloatType, typeOfNumber } from "./onnx-element-types.ts";
+import { graphOf, type Joint, loopJoints } from "./onnx-loops.ts";
 
 /** The condition under which a node of a branch runs. */
 export interface Guard {
@@ -123,7 +123,8 @@ function addNode(state: State, original: NodeProto, scope: Scope): void {
   if (called !== undefined) return addCall(state, proto, called, scope, rename);
   const isStandard = proto.domain === "" || proto.domain === "ai.onnx";
   if (isStandard && proto.opType === "If" && addBranches(state, proto, scope, rename)) return;
-  if (isStandard && proto.opType === "Loop" && addLoop(state, proto, scope, rename)) return;
+  const isLoop = proto.opType === "Loop" || proto.opType === "Scan";
+  if (isStandard && isLoop && addLoop(state, proto, scope, rename)) return;
   const stored = isStandard && proto.opType === "Constant" ? arrayOf(proto) : undefined;
   if (stored !== undefined && !state.known.has(stored)) {
     const name = rename(proto.output[0] ?? "");
@@ -235,11 +236,6 @@ function withAttributes(proto: NodeProto, given: ReadonlyMap<string, AttributePr
   return changed(proto, { attribute });
 }
 
-const graphOf = (proto: NodeProto, name: string): GraphProto | undefined =>
-  proto.attribute.find(
-    (one) => one.name === name && one.type === AttributeProto_AttributeType.GRAPH,
-  )?.g;
-
 /** The scope inside a nested graph, with its tensors added. */
 function enter(state: State, graph: GraphProto, scope: Scope, where: string): Scope {
   const stored = graph.initializer.filter((proto) => !state.known.has(proto));
@@ -281,6 +277,7 @@ function addBranches(
   return true;
 }
 
+/** The body of a Loop or Scan between its joints; false where it is not followed inside. */
 function addLoop(
   state: State,
   proto: NodeProto,
@@ -288,34 +285,24 @@ function addLoop(
   rename: (name: string) => string,
 ): boolean {
   const body = graphOf(proto, "body");
-  const carried = Math.max(0, proto.input.length - 2);
-  if (
-    body === undefined ||
-    body.input.length !== carried + 2 ||
-    body.output.length !== carried + 1 ||
-    proto.output.length > carried
-  )
-    return false;
+  const joints = body && loopJoints(proto, body);
+  if (body === undefined || joints === undefined) return false;
   const name = nameOf(proto);
   const inner = enter(state, body, scope, name);
   const inside = (value: string) => inner.names.get(value) ?? value;
-  const [count, condition] = proto.input.map(rename);
-  const [round, going] = body.input.slice(0, 2).map((one) => inside(one.name));
-  state.nodes.push(join("LoopCount", `${name}.count`, [count, condition], [round, going], scope));
-  for (let i = 0; i < carried; i++) {
-    const start = rename(proto.input[i + 2]);
-    const into = inside(body.input[i + 2].name);
-    state.nodes.push(join("LoopEnter", `${name}.enter${i}`, [start], [into], scope));
-  }
+  const { before, after } = joints({ name, outside: rename, inside });
+  const add = ({ op, isJoint, part, input, output, numbers }: Joint) => {
+    const node = join(op, `${name}.${part}`, input, output, scope, isJoint ? joinDomain : "");
+    for (const [key, value] of Object.entries(numbers)) {
+      const type = AttributeProto_AttributeType.INT;
+      node.proto.attribute.push(
+        create(AttributeProtoSchema, { name: key, type, i: BigInt(value) }),
+      );
+    }
+    state.nodes.push(node);
+  };
+  before.forEach(add);
   addNodes(state, body.node, inner);
-  for (let i = 0; i < carried; i++) {
-    const values = [proto.input[i + 2], body.input[i + 2].name, body.output[i + 1].name];
-    const read = [rename(values[0]), inside(values[1]), inside(values[2])];
-    const output = rename(proto.output[i] ?? "");
-    const kept = output === "" ? `${name}.after${i}` : output;
-    state.nodes.push(join("LoopLeave", `${name}.leave${i}`, read, [kept], scope));
-  }
-  const going2 = inside(body.output[0].name);
-  state.nodes.push(join("LoopGoes", `${name}.goes`, [going2], [`${name}.goes`], scope));
+  after.forEach(add);
   return true;
 }

@@ -1,6 +1,7 @@
 // The axes inside attention, which names and shapes leave open: how many heads there are must be told. Without it the
 // inner dimensions stay fixed, which is sound and says less.
 
+import type { Axis } from "../../symmetry/types.ts";
 import type { SpecBuilder } from "./template.ts";
 
 export interface AttentionSizes {
@@ -16,6 +17,12 @@ export interface AttentionSizes {
   readonly heads?: number | undefined;
   /** The axis of heads, where other layers share it. @default an axis of this layer */
   readonly headAxis?: string;
+  /** Heads are stored in so many parts. @default 1 */
+  readonly parts?: number;
+  /** Queries and keys have one length in every head. @default false */
+  readonly cosine?: boolean;
+  /** Queries, keys and values are cut at a bound. @default false */
+  readonly clipped?: boolean;
   /** The order of heads is fixed. @default false */
   readonly fixedHeads?: boolean;
   /** Whose head count of a config it has. */
@@ -30,6 +37,8 @@ export interface AttentionAxes {
   readonly o: string;
   /** Queries, keys and values of one group of heads after those of the other. */
   readonly grouped: string;
+  /** Queries, values and keys of one part of the heads after those of the other. */
+  readonly parted: string;
   /** The heads themselves, where their number is known. */
   readonly h?: string;
   /** Size of one head, where it is known. */
@@ -75,42 +84,59 @@ function headCounts(
   return null;
 }
 
+/** What acts on the space of queries with keys, or of values, inside a head. */
+type Space = Partial<Axis>;
+
+const matrices: Space = { group: "general-linear" };
+const order: Space = { group: "permutation" };
+const signs: Space = { group: "permutation", scale: "sign" };
+
 /** Declares the axes of one attention layer under `name`. */
 export function attentionAxes(
   builder: SpecBuilder,
   name: string,
   sizes: AttentionSizes,
 ): AttentionAxes {
-  const { query, keyValue = query, rotary = false } = sizes;
+  const { query, keyValue = query, rotary = false, cosine = false, clipped = false } = sizes;
   const counts = headCounts(builder, sizes);
   if (counts === null) {
-    const [q, v] = [`${query}`, `${keyValue}`];
-    return { q, k: v, v, o: q, grouped: `${query + 2 * keyValue}` };
+    const [q, v, all] = [`${query}`, `${keyValue}`, `${query + 2 * keyValue}`];
+    return { q, k: v, v, o: q, grouped: all, parted: all };
   }
-  const { heads, groups, size } = counts;
+  const { heads, size } = counts;
+  // Parts of the heads enclose their heads as groups enclose the queries of one key.
+  const groups = sizes.parts ?? counts.groups;
   const shared = heads / groups;
-  const { headAxis = `${name}.head`, fixedHeads = false } = sizes;
-  const order = fixedHeads ? { group: "fixed" as const } : {};
-  // Outer: heads that own keys and values; inner: the queries that share one of them.
-  const outer = groups > 1 ? builder.axis(headAxis, groups, order) : null;
+  if (!Number.isInteger(shared))
+    builder.problem(`${heads} heads of attention "${name}" do not fall into ${groups} parts`);
+  const isParted = sizes.parts !== undefined;
+  const { headAxis = `${name}.${isParted ? "part" : "head"}`, fixedHeads = false } = sizes;
+  const still = fixedHeads ? { group: "fixed" as const } : {};
+  // Outer: heads that own keys and values, or parts; inner: the queries that share one of them, or heads of one part.
+  const outer = groups > 1 ? builder.axis(headAxis, groups, still) : null;
   const within = outer === null ? {} : { within: outer };
-  const inner = shared > 1 ? builder.axis(`${name}.query`, shared, { ...within, ...order }) : null;
-  const space = (part: string) =>
-    builder.axis(`${name}.${part}`, size, { group: "general-linear", ...within });
+  const innerName = `${name}.${isParted ? "head" : "query"}`;
+  const inner = shared > 1 ? builder.axis(innerName, shared, { ...within, ...still }) : null;
+  const around = isParted && inner !== null ? { within: inner } : within;
+  const space = (part: string, kind: Space) =>
+    builder.axis(`${name}.${part}`, size, { ...kind, ...around });
   const product = (...factors: (string | null)[]) =>
     factors.filter((factor) => factor !== null).join(" * ");
-  const v = space("v");
-  const qk = rotary ? null : space("qk");
+  const v = space("v", clipped ? order : matrices);
+  const qk = rotary ? null : space("qk", clipped ? order : cosine ? signs : matrices);
   for (const axis of [outer, inner]) if (axis !== null) builder.seen(axis, "head");
   if (qk !== null) builder.seen(qk, "position");
-  const [query1, key1] = [qk ?? `${size}`, qk === null ? `${size}` : `${qk}^-1`];
+  const inverse = (axis: string) => (clipped ? axis : `${axis}^-1`);
+  const [query1, key1] = [qk ?? `${size}`, qk === null ? `${size}` : inverse(qk)];
   const inGroup = `${product(inner, query1)} + ${key1} + ${v}`;
+  const inPart = [query1, v, key1].map((one) => product(inner, one)).join(" + ");
   return {
     q: product(outer, inner, query1),
     k: product(outer, key1),
     grouped: outer === null ? inGroup : `${outer} * (${inGroup})`,
+    parted: outer === null ? inPart : `${outer} * (${inPart})`,
     v: product(outer, v),
-    o: product(outer, inner, `${v}^-1`),
+    o: product(outer, inner, inverse(v)),
     h: product(outer, inner) || "1",
     size,
   };

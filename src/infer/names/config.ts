@@ -45,8 +45,13 @@ export function factsFromConfig(config: unknown): ModelFacts {
     ...((encoder ?? decoder) !== undefined && { sides }),
     ...(tied !== undefined && { tied }),
     ...(typeof found["alibi"] === "boolean" && { alibi: found["alibi"] }),
+    clips: isClipped(found) || isClipped(found["attn_config"]),
   };
 }
+
+/** Whether a config bounds queries, keys and values, as MPT and OLMo may. */
+const isClipped = (part: unknown): boolean =>
+  isObject(part) && Object.hasOwn(part, "clip_qkv") && (part["clip_qkv"] ?? null) !== null;
 
 /** Architectures of GGUF files whose heads weigh distances by slopes of their own. */
 const withSlopes: readonly string[] = ["bloom", "mpt"];
@@ -67,6 +72,7 @@ export function configOfGguf(metadata: Readonly<Record<string, string>>): Config
     // Keys and values of different lengths have no one size of a head.
     head_dim: size === (count("value_length") ?? size) ? size : undefined,
     alibi: withSlopes.includes(kind),
+    clip_qkv: metadata[`${kind}.attention.clamp_kqv`],
   };
 }
 

@@ -174,6 +174,9 @@ function readAttention(scope: Scope, attention: Attention): AttentionAxes | unde
     headAxis,
     fixedHeads = builder.facts.alibi === true,
     side,
+    parts,
+    cosine,
+    clipped,
   } = attention;
   const query = widthOf(scope, queryAt);
   const rows = fused === undefined ? undefined : widthOf(scope, fused);
@@ -198,6 +201,9 @@ function readAttention(scope: Scope, attention: Attention): AttentionAxes | unde
     ...(headAxis !== undefined && { headAxis: filled(headAxis, numbers) }),
     fixedHeads: fixedHeads === "unless told" ? builder.facts.alibi !== false : fixedHeads,
     ...(side !== undefined && { side }),
+    ...(parts !== undefined && { parts }),
+    ...(cosine !== undefined && { cosine }),
+    clipped: builder.facts.clips ?? clipped !== undefined,
   });
 }
 
@@ -246,7 +252,7 @@ function readLine(scope: Scope, line: Line): void {
 }
 
 /** `@q`, `@cross.q`. */
-const attentionWord = /@(?:(\w+)\.)?(qkv|grouped|q|k|v|o|h)\b/g;
+const attentionWord = /@(?:(\w+)\.)?(qkv|grouped|parted|q|k|v|o|h)\b/g;
 /** The dot before the name of an axis of the block alone. */
 const localDot = /(^|[\s(])\.(?=[A-Za-z_])/g;
 

@@ -2,27 +2,34 @@
 
 import { checkFunctions, openRegistry } from "../../core/registry.ts";
 import { bart } from "./families/bart.ts";
-import { bert } from "./families/bert.ts";
+import { albert, bert } from "./families/bert.ts";
 import { clip } from "./families/clip.ts";
 import { convnext } from "./families/convnext.ts";
 import { densenet } from "./families/densenet.ts";
 import { t5, whisper } from "./families/encoder-decoder.ts";
 import { gguf } from "./families/gguf.ts";
+import { codegen, gptJ, gptNeo, mpt } from "./families/gpt-kin.ts";
 import { gpt2 } from "./families/gpt2.ts";
 import { invertedResiduals } from "./families/inverted-residuals.ts";
+import { kerasApplications } from "./families/keras-applications.ts";
 import { llama, mixtral, phi } from "./families/llama.ts";
 import { opt } from "./families/opt.ts";
 import { bloom, falcon, gptNeox } from "./families/per-head-decoders.ts";
 import { cnn, mlp, vgg } from "./families/plain.ts";
 import { gru, lstm, rnn } from "./families/recurrent.ts";
 import { resnet } from "./families/resnet.ts";
-import { swin } from "./families/swin.ts";
+import { swin, swin2 } from "./families/swin.ts";
 import { dinov2, vit } from "./families/vit.ts";
 import type { Template } from "./template.ts";
 
 const builtIn: readonly Template[] = [
   gpt2,
+  gptNeo,
+  gptJ,
+  codegen,
+  mpt,
   bert,
+  albert,
   llama,
   mixtral,
   phi,
@@ -37,12 +44,14 @@ const builtIn: readonly Template[] = [
   vit,
   dinov2,
   swin,
+  swin2,
   clip,
   resnet,
   convnext,
   densenet,
   invertedResiduals,
   vgg,
+  ...kerasApplications,
   mlp,
   cnn,
   rnn,

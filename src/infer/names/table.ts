@@ -14,8 +14,8 @@ import type { SpecBuilder } from "./template.ts";
  * - `*` is a fixed block of any size, `**` before or behind all others any number of them,
  * - `a | b` is the first of two expressions that has the size of the dimension,
  * - `@q`, `@k`, `@v`, `@o` are the rows of an attention layer of the block, `@qkv` those of queries, keys and values one after
- *   another, `@grouped` the same group by group (queries, key and value of one head, then of the next), `@cross.q` those of the
- *   layer called "cross", `@h` its heads.
+ *   another, `@grouped` the same group by group (queries, key and value of one head, then of the next), `@parted` part by part
+ *   (queries, values, keys of some heads, then of others), `@cross.q` those of the layer called "cross", `@h` its heads.
  */
 export interface Line {
   readonly tensor: string;
@@ -54,6 +54,15 @@ export interface Attention {
    * config may deny it. @default where a config says so
    */
   readonly fixedHeads?: true | "unless told";
+  /** Heads are stored in so many parts. @default 1 */
+  readonly parts?: number;
+  /** Queries and keys are brought to one length in every head: their space has signs and an order, and no other bases. */
+  readonly cosine?: true;
+  /**
+   * Queries, keys and values are cut at a bound: their spaces have an order and no bases. "unless told": names leave it open, and
+   * a config may deny it. @default where a config says so
+   */
+  readonly clipped?: "unless told";
   /** Which of several layers of one config: `encoder_attention_heads`. */
   readonly side?: "encoder" | "decoder";
 }

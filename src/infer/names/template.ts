@@ -24,6 +24,8 @@ export interface ModelFacts {
   readonly modelType?: string;
   /** Whether every head weighs distances by a slope of its own (ALiBi), so that their order is fixed. */
   readonly alibi?: boolean;
+  /** Whether queries, keys and values are cut at a bound. */
+  readonly clips?: boolean;
   /** Activation of the plain families (`mlp`, `cnn`): with it their axes also get a scale part. */
   readonly activation?: "relu" | "tanh" | "sine";
 }

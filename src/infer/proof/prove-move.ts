@@ -5,11 +5,12 @@
 // of float32 (the floor). Where a move scales numbers and the file stores few bits of them, every weight is off by up to
 // one unit of the file's format, and what that does to the outputs depends on the depth and the conditioning of the
 // network. Bounds from the depth alone are too wide to be of use, so it is measured: the network is run with all weights
-// off by their last bit, and three times that is allowed. Where even that is a large share of the outputs nothing
-// is said.
+// and inputs off by their last bit (by more bits where it rounds to whole steps), and three times that is allowed. Where even
+// that is a large share of the outputs nothing is said.
 
 import { UnsupportedError } from "../../core/errors.ts";
 import { deriveSeed } from "../../core/random.ts";
+import { jitterInputs, jitterTries } from "./control.ts";
 import { difference, isFinite, type Outputs, scalesOf, minScale } from "./output-difference.ts";
 import type { Executor } from "../../runtime/executor.ts";
 import { findInputs, type InputSource } from "./working-inputs.ts";
@@ -29,8 +30,8 @@ export interface MoveProof {
 export interface MovedModel {
   readonly before: () => Promise<Uint8Array>;
   readonly after: () => Promise<Uint8Array>;
-  /** As before, every weight off by the last bit of the format it was rounded to. */
-  readonly jittered: () => Promise<Uint8Array>;
+  /** As before, every weight off by so many last bits of the format it was rounded to. */
+  readonly jittered: (bits: number) => Promise<Uint8Array>;
 }
 
 /** How often a move is tried, and which error counts as rounding. */
@@ -63,9 +64,9 @@ export async function proveMove(
   { seed = 0, signal }: ProveMoveOptions = {},
 ): Promise<MoveProof | { readonly reason: string }> {
   const inputs: ReturnType<InputDrawer>[] = [];
-  const run = async (bytes: Uint8Array): Promise<Outputs[]> => {
+  const run = async (bytes: Uint8Array, given = inputs): Promise<Outputs[]> => {
     const outputs: Outputs[] = [];
-    for await (const each of executor.runEach(bytes, inputs)) {
+    for await (const each of executor.runEach(bytes, given)) {
       signal?.throwIfAborted();
       outputs.push(floatsOf(each));
     }
@@ -97,11 +98,17 @@ export async function proveMove(
   if (error <= floor) return { error, tolerance: floor, inputs: inputCount };
   if (farthest(await run(await model.before())) > floor)
     return { reason: "the graph gives other outputs when it is run again on the same inputs" };
-  const noise = farthest(await run(await model.jittered()));
-  const tolerance = Math.max(floor, amplification * noise);
+  let noise = 0;
+  let tolerance = floor;
+  for (const bits of jitterTries(inference.graph)) {
+    const given = inputs.map((one, i) => jitterInputs(one, deriveSeed(seed, "jitter", i), bits));
+    noise = Math.max(noise, farthest(await run(await model.jittered(bits), given)));
+    tolerance = Math.max(floor, amplification * noise);
+    if (error <= tolerance) break;
+  }
   if (tolerance > ceiling && error <= tolerance)
     return {
-      reason: `the last bit of the weights alone moves the outputs by ${noise.toExponential(0)} of their size`,
+      reason: `the last bits of the weights and inputs alone move the outputs by ${noise.toExponential(0)} of their size`,
     };
   return { error, tolerance: Math.min(tolerance, ceiling), inputs: inputCount };
 }

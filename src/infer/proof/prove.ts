@@ -13,7 +13,7 @@ import { type GroupElement, movingAxes, sampleElement } from "../../symmetry/ele
 import { axesOfExpression } from "../../symmetry/expression.ts";
 import type { SymmetrySpec, TensorSpec } from "../../symmetry/types.ts";
 import { difference, isFinite, scalesOf, minScale } from "./output-difference.ts";
-import { jitter, shuffleTensor } from "./control.ts";
+import { jitter, jitterInputs, jitterTries, shuffleTensor } from "./control.ts";
 import type { Executor, ModelArray } from "../../runtime/executor.ts";
 import type { Inference } from "../infer.ts";
 import type { AxisProof } from "./axis-proof.ts";
@@ -129,7 +129,10 @@ interface PreparedModel {
   /** The untouched model on every set of inputs. */
   readonly settings: readonly Setting[];
   /** Largest difference of outputs from the untouched ones after these weights changed, relative to the scales. */
-  readonly errorOf: (changed: Weights) => Promise<number>;
+  readonly errorOf: (
+    changed: Weights,
+    inputsOf?: (inputs: Setting["inputs"]) => Setting["inputs"],
+  ) => Promise<number>;
   readonly close: () => Promise<void>;
   /** Grows while the proof goes on. */
   readonly warnings: string[];
@@ -152,10 +155,11 @@ async function prepareModel(
   // Aliases are no initializers yet; few axes are proved on files as they are.
   const isLarge = movingAxes(spec).length >= manyAxes && aliases.size === 0;
   const runs = isLarge ? await openRuns(bytes, weights, executor, settings[0]) : undefined;
-  const errorOf = async (changed: Weights): Promise<number> => {
+  const errorOf: PreparedModel["errorOf"] = async (changed, inputsOf = (given) => given) => {
     const model = runs === undefined ? write({ ...kept, ...changed }) : bytes;
     let error = 0;
-    for (const { inputs, untouched, scales } of settings) {
+    for (const { inputs: drawn, untouched, scales } of settings) {
+      const inputs = inputsOf(drawn);
       const outputs = await (runs?.run(changed, inputs) ?? executor.run(model, inputs));
       error = Math.max(error, difference(untouched, outputs, scales));
     }
@@ -180,8 +184,8 @@ async function givenSetting(
 }
 
 /**
- * Whether an error is rounding: within the tolerance, or within what the last bit of every weight does to this model, which
- * is measured once, when an error first asks for it.
+ * Whether an error is rounding: within the tolerance, or within what the last bit of every weight and input does to this model,
+ * which is measured once, when an error first asks for it; more bits where the graph rounds to whole steps.
  */
 function roundingTest(
   { weights, errorOf, warnings }: PreparedModel,
@@ -190,14 +194,22 @@ function roundingTest(
   tolerance: number,
 ): (error: number) => Promise<boolean> {
   const typeOf = (name: string) => graph.initializers.get(name)?.type;
+  const tries = jitterTries(graph);
   let limit = tolerance;
+  let next = 0;
   return async (error) => {
-    if (error > limit && limit === tolerance && error < ceiling) {
-      const noise = await errorOf(jitter(weights, deriveSeed(seed, "jitter"), typeOf));
-      limit = Math.max(tolerance, Math.min(ceiling, amplification * noise));
+    for (; next < tries.length; next++) {
+      if (error <= limit || error >= ceiling) break;
+      const bits = tries[next];
+      const own = deriveSeed(seed, "jitter", bits);
+      const noise = await errorOf(jitter(weights, own, typeOf, bits), (inputs) =>
+        jitterInputs(inputs, own, bits),
+      );
+      limit = Math.max(limit, Math.min(ceiling, amplification * noise));
+      const what = bits === 1 ? "the last bit" : `${bits} times the last bit`;
       if (error <= limit)
         warnings.push(
-          `the last bit of the weights alone moves the outputs by ${noise.toExponential(1)}: rounding is amplified, errors up to ${limit.toExponential(1)} are taken for it`,
+          `${what} of the weights and inputs alone moves the outputs by ${noise.toExponential(1)}: rounding is amplified, errors up to ${limit.toExponential(1)} are taken for it`,
         );
     }
     return error <= limit;

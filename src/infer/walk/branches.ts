@@ -41,17 +41,20 @@ export function refuseOpenLoop(node: OnnxNode): void {
   if (node.domain === joinDomain && node.op === "LoopLeave") throw new LoopChanges(loopOf(node));
 }
 
+/** What a node of the join domain stands for in the file. */
+export const joinedOp = ({ op }: OnnxNode): string => (op === "Either" ? "If" : "Loop");
+
+const ends = ["LoopEnter", "LoopLeave", "LoopSlice", "LoopStack"];
+
 /** The graph with one loop closed: nothing that its body computes is known. */
 export function closeLoop<Graph extends { readonly nodes: readonly OnnxNode[] }>(
   graph: Graph,
   loop: string,
 ): Graph {
-  const nodes = graph.nodes.map((node) =>
-    node.domain === joinDomain &&
-    ["LoopEnter", "LoopLeave"].includes(node.op) &&
-    loopOf(node) === loop
-      ? { ...node, op: "Loop", domain: "" }
-      : node,
-  );
+  const isEnd = (node: OnnxNode) =>
+    node.domain === joinDomain && ends.includes(node.op) && loopOf(node) === loop;
+  const isScan = graph.nodes.some((node) => node.op === "LoopSlice" && isEnd(node));
+  const op = isScan ? "Scan" : "Loop";
+  const nodes = graph.nodes.map((node) => (isEnd(node) ? { ...node, op, domain: "" } : node));
   return { ...graph, nodes };
 }

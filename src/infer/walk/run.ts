@@ -3,11 +3,12 @@
 
 import { sizeOf } from "../../core/shapes.ts";
 import { isFloatType } from "../../formats/onnx/onnx-element-types.ts";
+import { joinDomain } from "../../formats/onnx/onnx-flatten.ts";
 import { type OnnxTensor } from "../../formats/onnx/onnx-tensor.ts";
 import type { OnnxGraph, OnnxNode } from "../../formats/onnx/onnx-types.ts";
 import { type Atom, fix, newAtom } from "../index-sets/atoms.ts";
 import { Declined, fixedAtom, nodeContext } from "./context.ts";
-import { isBranchError, refuseOpenLoop, runningNode } from "./branches.ts";
+import { isBranchError, joinedOp, refuseOpenLoop, runningNode } from "./branches.ts";
 import { foldConstant, storedConstant } from "./constants.ts";
 import { foldNode } from "./fold.ts";
 import { producersOf, readersOf, singleConstants } from "./readers.ts";
@@ -64,6 +65,8 @@ interface State {
   readonly after: { count: number };
   readonly untied: string[];
   readonly unread: string[];
+  /** Names that running nodes and outputs have read. */
+  readonly read: Set<string>;
   readonly readers: ReadonlyMap<string, readonly OnnxNode[]>;
   readonly producers: ReadonlyMap<string, OnnxNode>;
   /** Numbers of constants with one entry that `Constant` nodes make, wherever they stand in the file. */
@@ -98,6 +101,7 @@ export function walkGraph(
     after: { count: 0 },
     untied: [],
     unread: [],
+    read: new Set(),
     readers: readersOf(graph),
     producers: producersOf(graph),
     singles: singleConstants(graph),
@@ -116,6 +120,9 @@ export function walkGraph(
   for (const node of graph.nodes) followNode(state, node);
   for (const { name } of graph.outputs) fixDims(valueOf(state, name), `output "${name}"`);
   const { weights, facts, constants, unsupported, after, untied, unread } = state;
+  // Anything at all could be done to these: nothing would show.
+  for (const [name, value] of weights)
+    if (!state.read.has(name)) fixDims(value, "only a branch that never runs reads it");
   const computed = computedValues(state);
   const assumed = state.assumed.count;
   const counts = { after: after.count, assumed };
@@ -144,8 +151,9 @@ function readInitializer(state: State, tensor: OnnxTensor, held: ReadonlySet<str
 }
 
 /** The value that a reader sees under a name; null for an input that is left out. */
-function valueOf({ sources, values, constants }: State, name: string): Value | null {
+function valueOf({ sources, values, constants, read }: State, name: string): Value | null {
   if (name === "") return null;
+  read.add(name);
   const source = sources.get(name);
   if (source === undefined) return values.get(name) ?? unknownValue(name);
   const used: Value = { ...source, dims: source.dims.map(({ size }) => newAtom(size)) };
@@ -309,7 +317,12 @@ function refuse(
   misfit = false,
 ): void {
   refuseOpenLoop(node);
-  const op = node.domain === "" ? node.op : `${node.domain}.${node.op}`;
+  const op =
+    node.domain === joinDomain
+      ? joinedOp(node)
+      : node.domain === ""
+        ? node.op
+        : `${node.domain}.${node.op}`;
   state.unsupported.push({ node: node.name, op, reason, ...(misfit && { misfit }) });
   failClosed(state, node, inputs);
 }

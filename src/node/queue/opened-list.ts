@@ -35,7 +35,11 @@ const openZooList: OpenList = async (store, pools) => {
     throw new OptionError(`queue: ${visibleName(location)} holds a zoo ${difference}`);
   const { shards } = pools.rounding(manifest.arithmetic ?? hostArithmetic(), location);
   const { recipe, seed } = manifest;
-  const { dataFile } = taskEntry(recipe.task);
+  const { dataFile, givenData } = taskEntry(recipe.task);
+  if (givenData !== undefined || recipe.start === "meta")
+    throw new OptionError(
+      `queue: networks of ${visibleName(location)} need images or a start that workers of a queue do not get; build it with --shard i/n`,
+    );
   const data = dataFile === undefined ? new Uint8Array(0) : await readPackageData(dataFile);
   const list = await zooList(manifest, location);
   return {
@@ -59,7 +63,7 @@ const openZooList: OpenList = async (store, pools) => {
 const openRuns =
   (kind: "trials" | "runs"): OpenList =>
   async (store, pools) => {
-    const { openRunList } = await import("../../experiment/run-lists.ts");
+    const { openRunList } = await import("../../experiment/lists/run-lists.ts");
     const { trainRun } = await import("../../experiment/train-runs.ts");
     const { finishedIn, resultChecksum } = await import("../../experiment/run-files.ts");
     const { list, runs, arithmetic } = await openRunList(store, kind);

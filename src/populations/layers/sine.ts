@@ -2,6 +2,7 @@
 
 import { jit, numpy as np } from "@jax-js/jax";
 import { frozenRecord } from "../../core/records.ts";
+import { cosine, sine as fastSine } from "../../engine/waves.ts";
 import { addRow, sumRows } from "./elementwise.ts";
 import type { Layer, Pass } from "./layer.ts";
 import { matmul, matmulNT, matmulTN } from "./matmul.ts";
@@ -11,9 +12,9 @@ export function sine(
   name: string,
   { inputs, outputs, omega }: { inputs: number; outputs: number; omega: number },
 ): Layer {
-  const wave = jit((sums: np.Array) => np.sin(np.multiply(sums, omega)));
+  const wave = jit((sums: np.Array) => fastSine(np.multiply(sums, omega)));
   const through = jit((at: np.Array, sums: np.Array) =>
-    np.multiply(at, np.multiply(np.cos(np.multiply(sums, omega)), omega)),
+    np.multiply(at, np.multiply(cosine(np.multiply(sums, omega)), omega)),
   );
   function forward(x: np.Array, { weights, hold, give }: Pass) {
     hold(x);

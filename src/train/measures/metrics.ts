@@ -29,6 +29,27 @@ export const classAccuracy =
     return (right * classes) / actual.length;
   };
 
+/** Mean squared errors of rows [rows, width]: one number a row. @throws {ShapeError} when the lists are of different lengths or no such rows */
+export function squaredErrors(
+  predicted: ArrayLike<number>,
+  actual: ArrayLike<number>,
+  width: number,
+): number[] {
+  if (predicted.length !== actual.length || actual.length === 0 || actual.length % width !== 0)
+    throw new ShapeError(
+      `squaredErrors: expected two lists of as many rows of ${width} numbers, got ${predicted.length} and ${actual.length} numbers`,
+    );
+  return Array.from({ length: actual.length / width }, (_, row) => {
+    let sum = 0;
+    for (let i = row * width; i < (row + 1) * width; i++) sum += (predicted[i] - actual[i]) ** 2;
+    return sum / width;
+  });
+}
+
+/** Mean squared error with its sign turned, so that larger is better. @throws {ShapeError} for lists of different lengths */
+export const negativeSquaredError: Metric = (predicted, actual) =>
+  -squaredErrors(predicted, actual, actual.length)[0];
+
 /**
  * Coefficient of determination, 1 - residual / total sum of squares: 1 is perfect, 0 is no better than the mean of
  * `actual`, below 0 is worse. NaN for fewer than two values or a constant `actual`.

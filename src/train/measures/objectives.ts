@@ -33,6 +33,14 @@ export const meanSquaredError: Objective = defineObjective({
   value: (outputs, targets) => np.mean(np.square(outputs.sub(targets))),
 });
 
+/** Mean squared error of numbers in [0, 1], such as brightness, taken as they are. */
+export const shareSquaredError: Objective = defineObjective({
+  name: "share-squared-error",
+  summary: "mean squared error of shares in [0, 1], taken as they are",
+  targets: "share",
+  value: (outputs, targets) => np.mean(np.square(outputs.sub(targets))),
+});
+
 /**
  * Ranking: the logistic loss of every pair of networks of a batch whose targets differ (RankNet, Burges et al. 2005), mean over
  * pairs; 0 for a batch without such a pair. Only the order of targets counts, so predictions are scores.
@@ -80,9 +88,13 @@ function softmax(outputs: Float32Array, width: number): Float32Array {
 const registry = openRegistry<Objective>(
   "objective",
   Object.fromEntries(
-    [binaryCrossEntropy, meanSquaredError, pairwiseLogistic, softmaxCrossEntropy].map(
-      (objective) => [objective.name, objective],
-    ),
+    [
+      binaryCrossEntropy,
+      meanSquaredError,
+      shareSquaredError,
+      pairwiseLogistic,
+      softmaxCrossEntropy,
+    ].map((objective) => [objective.name, objective]),
   ),
 );
 

@@ -13,7 +13,7 @@ import {
   scaleBy,
   type UpdateRule,
 } from "../../train/optimizers/update-rules.ts";
-import type { HyperParameters, OptimizerName } from "../recipe.ts";
+import type { HyperParameters, OptimizerName, Recipe } from "../recipe.ts";
 
 const momentum = 0.9;
 const secondDecay = 0.999;
@@ -66,15 +66,26 @@ export function stepRule(hypers: readonly HyperParameters[]): StepRule {
   };
 }
 
-/** Step sizes [n] of step `at` (from 0), 0 for networks that have stopped; bias corrections of averages are part of them. */
-export function stepSizes(hypers: readonly HyperParameters[], at: number): np.Array {
+/**
+ * Step sizes [n] of step `at` (from 0), 0 for networks that have stopped; bias corrections of averages are part of them, and the
+ * schedule is. Decoupled decay does not follow the schedule.
+ */
+export function stepSizes(
+  hypers: readonly HyperParameters[],
+  at: number,
+  schedule: Recipe["schedule"] = "constant",
+): np.Array {
   const ofSecond = Math.sqrt(1 - secondDecay ** (at + 1));
   const ofFirst = 1 - momentum ** (at + 1);
   return column(
     hypers.map(({ optimizer, learningRate, steps }) => {
       const { keep, adaptive } = coefficients[optimizer];
       if (at >= steps) return 0;
-      return adaptive ? learningRate * (keep > 0 ? ofSecond / ofFirst : ofSecond) : learningRate;
+      const rate =
+        schedule === "constant"
+          ? learningRate
+          : (learningRate * (1 + Math.cos((Math.PI * at) / steps))) / 2;
+      return adaptive ? rate * (keep > 0 ? ofSecond / ofFirst : ofSecond) : rate;
     }),
   );
 }

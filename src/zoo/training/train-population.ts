@@ -63,6 +63,7 @@ export async function trainPopulation(options: PopulationOptions): Promise<Train
       },
       ...(options.start && { start: options.start }),
       isShared: recipe.start === "shared",
+      schedule: recipe.schedule,
       ...(signal !== undefined && { signal }),
     });
   }

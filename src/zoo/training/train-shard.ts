@@ -4,6 +4,7 @@ import { equalBytes } from "../../core/bytes.ts";
 import { canonicalJson } from "../../core/canonical-json.ts";
 import { OptionError } from "../../core/errors.ts";
 import { measuresOf, taskEntry } from "../../tasks/registry.ts";
+import type { Weights } from "../../core/tensors.ts";
 import type { Task } from "../../tasks/task.ts";
 import type { Recipe } from "../recipe.ts";
 import type { Runner } from "../../work/work-list.ts";
@@ -18,6 +19,8 @@ export interface ShardRequest {
   readonly count: number;
   /** Bytes of the task's data file; none when it has no file. */
   readonly data: Uint8Array;
+  /** Weights that all networks start from, of recipes that learn them. */
+  readonly start?: Weights | undefined;
   /** Shared counters, one a shard, where `slot` is this one's: millionths of its work that are done. */
   readonly progress: Int32Array;
   readonly slot: number;
@@ -43,7 +46,7 @@ async function createTask(name: string, data: Uint8Array): Promise<Task> {
 }
 
 /** The task of some data, kept from one shard to the next. */
-function taskOf(name: string, data: Uint8Array): Promise<Task> {
+export function taskOf(name: string, data: Uint8Array): Promise<Task> {
   if (known?.name !== name || !equalBytes(known.data, data)) {
     known = { name, data, task: createTask(name, data) };
   }
@@ -52,13 +55,18 @@ function taskOf(name: string, data: Uint8Array): Promise<Task> {
 
 /** The bytes of the shard of runs `from` to `from + count - 1`. */
 export async function trainShard(request: ShardRequest, signal?: AbortSignal): Promise<Uint8Array> {
-  const { recipe, seed, from, count, data, progress, slot } = request;
+  const { recipe, seed, from, count, data, start, progress, slot } = request;
+  if (recipe.start === "meta" && start === undefined)
+    throw new OptionError(
+      `trainShard: networks of the recipe "${recipe.name}" start from learnt weights, which were not given; build the zoo without a queue`,
+    );
   const task = await taskOf(recipe.task, data);
   const population = await trainPopulation({
     task,
     recipe,
     seed,
     indices: Array.from({ length: count }, (_, i) => from + i),
+    ...(start && { start: () => start }),
     onStep: (done) => void Atomics.store(progress, slot, Math.round(done * finishedWork)),
     ...(signal !== undefined && { signal }),
   });

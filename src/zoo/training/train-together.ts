@@ -21,7 +21,7 @@ import {
   stepRule,
   stepSizes,
 } from "./population-step.ts";
-import { type HyperParameters, networkSeed } from "../recipe.ts";
+import { type HyperParameters, networkSeed, type Recipe } from "../recipe.ts";
 
 /** Networks leave a program in blocks of this size: few program sizes to compile, little work on stopped networks. */
 const block = 32;
@@ -49,6 +49,8 @@ export interface TogetherOptions {
   readonly start?: (index: number) => Weights;
   /** Fresh weights are those of the first run for all of them. @default false */
   readonly isShared?: boolean;
+  /** How learning rates change over the steps. @default "constant" */
+  readonly schedule?: Recipe["schedule"] | undefined;
   /** The steps after which a run's weights are kept, ascending; the last is its last step. */
   readonly checkpointSteps: (hyper: HyperParameters) => readonly number[];
   /** Takes one tensor of one checkpoint; the values are copied by whoever wants to hold them. */
@@ -89,7 +91,7 @@ export async function trainTogether(options: TogetherOptions): Promise<void> {
         if (step < hyper.steps) drawBatch(task, trainingData, batch, examples.parts[at]);
       }
       const gradients = task.gradients(keepArrays(state.weights), stackToArrays(examples));
-      state = stepPopulation(state, gradients, rule, stepSizes(hypers, step));
+      state = stepPopulation(state, gradients, rule, stepSizes(hypers, step, options.schedule));
       await blockUntilReady(state);
       options.onStep(hypers.filter(({ steps }) => step < steps).length);
       step++;

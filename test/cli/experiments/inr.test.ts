@@ -10,7 +10,7 @@ interface Row {
   readonly accuracyMean: number;
 }
 
-test("images told from weights: one table of both starts, the same when run again, classes refused elsewhere", async () => {
+test("images told from weights: one table of both starts, the same when run again, classes refused elsewhere; and found without labels", async () => {
   await inTemporaryFolder(async (folder) => {
     const zoo = (name: string) => join(folder, name);
     for (const name of ["pictures-digits", "pictures-digits-shared"])
@@ -60,5 +60,16 @@ test("images told from weights: one table of both starts, the same when run agai
     const refused = await weightspace([...asNumber, "-o", join(folder, "g")]);
     expect(refused.code).toBe(1);
     expect(refused.stderr).toMatch(/one of 10 classes, expected a number; `experiment inr`/);
+    const find = "experiment inr-retrieval --models stat-nn,flat-mlp --seeds 1 --epochs 2".split(
+      " ",
+    );
+    const from = ["--zoo", zoo("pictures-digits"), "--parts", join(folder, "parts")];
+    const found = await weightspace([...find, ...from, "-o", join(folder, "found")]);
+    expect(found.stdout).toMatch(/stat-nn +digits +random/);
+    expect(found.stdout).toMatch(/\(chance\) +digits +random/);
+    const table = (text: string) => text.slice(text.indexOf("functional"));
+    const fromParts = await weightspace([...find, ...from, "-o", join(folder, "again")]);
+    expect(fromParts.stderr).toContain("2 of 2 training runs are there already");
+    expect(table(fromParts.stdout)).toBe(table(found.stdout));
   });
 });

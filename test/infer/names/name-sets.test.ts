@@ -72,8 +72,13 @@ function fileOf(set: NameSet, seed: number, prefix = ""): TensorSource {
 
 /** Families of the sets of known ones: what is read as what. */
 const families: Readonly<Record<string, string>> = {
-  bert: "Bert Roberta XLMRoberta DistilBert",
+  bert: "-Bert Roberta XLMRoberta DistilBert Electra",
+  albert: "Albert",
   gpt2: "GPT2",
+  "gpt-j": "GPTJ",
+  "gpt-neo": "GPTNeoFor",
+  codegen: "CodeGen",
+  mpt: "Mpt",
   llama: "Llama Mistral Qwen2For Gemma StableLm Cohere",
   mixtral: "Mixtral Qwen2Moe",
   phi: "PhiFor",
@@ -82,17 +87,25 @@ const families: Readonly<Record<string, string>> = {
   falcon: "Falcon",
   opt: "-OPT",
   bart: "-Bart -MBart -PLBart Blenderbot",
-  swin: "Swin swin",
+  swin: "SwinFor swin_ torchvision-SwinTransformer.",
+  "swin-v2": "Swinv2 swinv2 SwinTransformerV2",
   t5: "T5 MT5",
   whisper: "Whisper",
   vit: "ViT DeiT vit_ deit eva beit_base",
   dinov2: "Dinov2",
   clip: "CLIPModel",
-  resnet: "ResNet -resnet18 -resnet26 resnext50 seresnet18",
+  resnet: "transformers-ResNet -resnet18 -resnet26 resnext50 seresnet18",
   convnext: "ConvNext convnext",
-  densenet: "DenseNet",
+  densenet: "torchvision-DenseNet",
   mobilenet: "torchvision-mobilenet torchvision-efficientnet",
   vgg: "vgg11 alexnet",
+  "keras-vgg": "VGG",
+  "keras-resnet": "ResNet50.",
+  "keras-resnet-v2": "ResNet50V2",
+  "keras-densenet": "DenseNet121",
+  "keras-mobilenet": "MobileNet.",
+  "keras-mobilenet-v2": "MobileNetV2",
+  "keras-efficientnet": "EfficientNetB0",
 };
 
 test("there are over 100 sets, of which those of known families are read as these", () => {
@@ -101,7 +114,8 @@ test("there are over 100 sets, of which those of known families are read as thes
     for (const word of words.split(" ")) {
       const own = sets.filter(
         ({ name }) =>
-          name.includes(word) && !/resnet26d|Llava|seresnet|ViTMAE|MT5|T5|GPT2|vit_/.test(name),
+          `${name}.`.includes(word) &&
+          !/resnet26d|Llava|seresnet|ViTMAE|MT5|T5|GPT2|vit_/.test(name),
       );
       for (const set of own) {
         const found = specOf(set);

@@ -97,7 +97,7 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
   for (const path of [flags.results, flags.moveResults])
     if (path !== undefined) await refuseExisting("experiment", path, flags);
   const { openPopulation, warnOfProblems } = await import("../../experiments/open-population.ts");
-  const { runStores } = await import("../../experiments/run-store.ts");
+  const { runStores } = await import("../../machines/run-store.ts");
   const { fingerprint } = await import("../../experiments/dataset-digest.ts");
   const { runWithProgress } = await import("../../app/run-with-progress.ts");
   const { firstReports } = await import("../../experiments/first-reports.ts");

@@ -1,12 +1,13 @@
 // `weightspace experiment inr`: functionals that tell what the images show which networks are, from the networks' weights.
 
 import { join } from "node:path";
+import type { SymmetrySpec } from "../../../symmetry/types.ts";
 import type { ClassRow } from "../../../experiment/classify.ts";
+import type { PictureGroup } from "../../../report/picture-report.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import { counted, textTable } from "../../app/output.ts";
 import { addOutputOption, refuseExisting } from "../../app/output-option.ts";
-import { UsageError } from "../../app/usage-error.ts";
 import {
   addTrainingOptions,
   quoted,
@@ -14,60 +15,30 @@ import {
   repeatedTraining,
   type TrainingFlags,
 } from "../../experiments/generalization-flags.ts";
-import type { OpenedPopulation } from "../../experiments/open-population.ts";
+import {
+  checkDifferent,
+  openPictures,
+  type PicturePopulation,
+  qualityOf,
+} from "../../experiments/picture-populations.ts";
 
 interface InrFlags extends TrainingFlags {
   readonly zoo: readonly string[];
   readonly target: string;
-}
-
-/** One population of images and how its networks started. */
-interface Setting {
-  readonly folder: string;
-  /** The images: `digits`, `fashion`. */
-  readonly set: string;
-  readonly setting: "random" | "shared";
-  readonly population: OpenedPopulation;
+  readonly data?: string;
 }
 
 /** A row of docs/results/inr-<set>.json. */
-type InrRow = Pick<Setting, "set" | "setting"> & ClassRow;
-
-async function openSetting(folder: string, target: string, cli: Cli): Promise<Setting> {
-  const { openPopulation, warnOfProblems } = await import("../../experiments/open-population.ts");
-  const { openZoo } = await import("../../../zoo/open.ts");
-  const { openStore } = await import("../../../node/open-store.ts");
-  const population = await openPopulation(folder, { checkpoints: "last", target });
-  warnOfProblems(population, cli.output);
-  const { recipe } = (await openZoo(await openStore(folder))).manifest;
-  return {
-    folder,
-    set: recipe.task.replace(/^pictures-/, ""),
-    setting: recipe.start === "shared" ? "shared" : "random",
-    population,
-  };
-}
-
-/** @throws {UsageError} when two populations would be one line of the table */
-function checkDifferent(settings: readonly Setting[]): void {
-  const key = ({ set, setting }: Setting) => `${set}-${setting}`;
-  const again = settings.find(
-    (one, i) => settings.findIndex((other) => key(other) === key(one)) < i,
-  );
-  if (again !== undefined)
-    throw new UsageError(
-      `experiment: two populations are ${again.set} with ${again.setting} starts, ${again.folder} among them; give each kind once`,
-    );
-}
+type InrRow = Pick<PicturePopulation, "set" | "setting"> & ClassRow;
 
 async function run(flags: InrFlags, cli: Cli): Promise<void> {
   if (flags.results !== undefined) await refuseExisting("experiment", flags.results, flags);
   const chosen = await readSettings(flags);
   if (flags.results !== undefined) await refuseExisting("experiment", flags.results, flags);
-  const settings: Setting[] = [];
-  for (const folder of flags.zoo) settings.push(await openSetting(folder, flags.target, cli));
+  const settings: PicturePopulation[] = [];
+  for (const folder of flags.zoo) settings.push(await openPictures(folder, flags.target, cli));
   checkDifferent(settings);
-  const { isPartOnly, runStores } = await import("../../experiments/run-store.ts");
+  const { isPartOnly, runStores } = await import("../../machines/run-store.ts");
   const { fingerprint } = await import("../../experiments/dataset-digest.ts");
   const { runClassification } = await import("../../../node/run-experiment.ts");
   const { followRuns } = await import("../../app/run-with-progress.ts");
@@ -81,7 +52,7 @@ async function run(flags: InrFlags, cli: Cli): Promise<void> {
       cli,
       {
         dataset,
-        settings: chosen,
+        settings: hasSigns(dataset.spec) ? { ...chosen, moves: ["signs"] } : chosen,
         fingerprint: fingerprint(dataset),
         ...(await runStores(flags, join(out, name), name)),
       },
@@ -92,22 +63,28 @@ async function run(flags: InrFlags, cli: Cli): Promise<void> {
     rows.push(...outcome.rows.map((row) => ({ set, setting, ...row })));
   }
   if (rows.length < settings.length * chosen.models.length) return; // only parts were asked for
-  await writeRows(flags, settings, rows, join(out, "inr.json"), cli);
+  await writeRows(flags, settings, rows, out, cli);
 }
+
+const hasSigns = ({ axes }: SymmetrySpec): boolean =>
+  Object.values(axes).some(({ scale }) => scale === "sign");
 
 async function writeRows(
   flags: InrFlags,
-  settings: readonly Setting[],
+  settings: readonly PicturePopulation[],
   rows: readonly InrRow[],
-  file: string,
+  out: string,
   cli: Cli,
 ): Promise<void> {
   const { arithmetic, codeVersion, machine } = await import("../../app/build-info.ts");
   const { resultText } = await import("../../../report/result-file.ts");
+  const { classesReport } = await import("../../../report/picture-report.ts");
   const zoos = flags.zoo.map((folder) => `--zoo ${quoted(folder)}`).join(" ");
+  const data = flags.data === undefined ? "" : ` --data ${quoted(flags.data)}`;
+  const qualities = settings.flatMap(qualityOf);
   const draft = {
     title: "What networks that are images show, told from their weights",
-    command: `npx weightspace experiment inr ${zoos} --target ${flags.target} ${repeatedTraining(flags)}`,
+    command: `npx weightspace experiment inr ${zoos} --target ${flags.target}${data} ${repeatedTraining(flags)}`,
     commit: await codeVersion(),
     machine: machine(),
     arithmetic: arithmetic(),
@@ -125,13 +102,64 @@ async function writeRows(
       agreement: agreementMean,
       seconds: secondsMean,
     })),
+    ...(qualities.length > 0 && { tables: { pictures: qualities.map((row) => ({ ...row })) } }),
   };
-  const files = [file, ...(flags.results === undefined ? [] : [flags.results])];
+  const files = [join(out, "inr.json"), ...(flags.results === undefined ? [] : [flags.results])];
   for (const path of files) await writeFileAtomic(path, resultText(draft, path));
-  cli.output.result({ rows, files }, () => tableOf(rows, flags.seeds));
+  const pictures = await picturesOf(settings, flags.data, cli);
+  const report = join(out, "report.html");
+  const page = classesReport({ command: draft.command, rows, qualities, pictures });
+  await writeFileAtomic(report, page);
+  cli.output.result({ rows, files, report }, () =>
+    [tableOf(rows, flags.seeds), "", `report: ${report}`].join("\n"),
+  );
 }
 
-const percent = (share: number): string => (100 * share).toFixed(1);
+/** One network of every class of every population: its image where that is known, and what it draws. */
+async function picturesOf(
+  settings: readonly PicturePopulation[],
+  data: string | undefined,
+  cli: Cli,
+): Promise<PictureGroup[]> {
+  const { drawnPictures, oneOfEveryClass, taughtPictures } =
+    await import("../../experiments/picture-populations.ts");
+  const { originals } = await import("../../../tasks/pictures.ts");
+  const { pictureSheet } = await import("../../experiments/picture-sheet.ts");
+  const groups: PictureGroup[] = [];
+  for (const { set, setting, zoo } of settings) {
+    if (zoo === undefined) continue;
+    const taught = await taughtPictures(zoo, data);
+    if (taught === undefined)
+      cli.output.note(
+        `note: the images of ${set} are not known without --data; the report shows what networks draw`,
+      );
+    const shape = taught?.shape ?? [28, 28];
+    const networks = oneOfEveryClass(zoo);
+    const drawn = await drawnPictures(
+      zoo,
+      networks.map(({ index }) => index),
+      shape,
+    );
+    const wanted =
+      taught &&
+      originals(
+        taught,
+        networks.map(({ run: image }) => image),
+      );
+    const caption = wanted
+      ? "the images, and below them what the networks draw"
+      : "what the networks draw";
+    const title = `${set}, ${setting} starts`;
+    const address = pictureSheet([...(wanted ? [wanted] : []), drawn], shape);
+    groups.push({ title, caption, image: { caption: `${title}: ${caption}`, address } });
+  }
+  return groups;
+}
+
+const percent = (mean: number, std: number): string =>
+  Number.isFinite(std)
+    ? `${(100 * mean).toFixed(1)} ± ${(100 * std).toFixed(1)}`
+    : (100 * mean).toFixed(1);
 
 function tableOf(rows: readonly InrRow[], seeds: number): string {
   const columns = [
@@ -140,7 +168,8 @@ function tableOf(rows: readonly InrRow[], seeds: number): string {
     "starts",
     "parameters",
     "accuracy %",
-    "moved %",
+    "reordered %",
+    "and flipped %",
     "agreement",
   ];
   const cells = rows.map((row) => [
@@ -148,13 +177,14 @@ function tableOf(rows: readonly InrRow[], seeds: number): string {
     row.set,
     row.setting,
     row.parameters,
-    `${percent(row.accuracyMean)} ± ${percent(row.accuracyStd)}`,
-    `${percent(row.movedMean)} ± ${percent(row.movedStd)}`,
+    percent(row.accuracyMean, row.accuracyStd),
+    percent(row.movedMean, row.movedStd),
+    row.signsMean === undefined ? "" : percent(row.signsMean, row.signsStd ?? Number.NaN),
     row.agreementMean.toFixed(3),
   ]);
   return [
-    `Share of test networks whose image is told rightly, mean ± std over ${counted(seeds, "seed")}; moved: after a random`,
-    "group element acted on each of them; agreement: how many of them are told the same before and after.",
+    `Share of test networks whose image is told rightly, mean ± std over ${counted(seeds, "seed")}; reordered: with the units`,
+    "of each in a random order; and flipped: with random signs too; agreement: how many are told the same before and after reordering.",
     "",
     textTable(columns, cells),
   ].join("\n");
@@ -165,14 +195,18 @@ export const inrCommand: RegisterCommand = (experiment, cli) => {
     .command("inr")
     .summary("tell what networks that are images show")
     .description(
-      "Trains functionals that tell the class of the image that every network of a population is, from its weights alone. Populations come from the recipes pictures-digits, pictures-fashion and their -shared versions. Interrupted or killed, the same command goes on where it was.",
+      "Trains functionals that tell the class of the image that every network of a population is, from its weights alone. Populations come from the recipes pictures-digits, pictures-fashion, pictures-fashion-mnist and their -shared and -meta versions, or from zoo import. Interrupted or killed, the same command goes on where it was.",
     )
     .requiredOption(
       "--zoo <folder>",
       "a population of such networks, may repeat: one for each way to start",
       (folder: string, before: readonly string[] | undefined) => [...(before ?? []), folder],
     )
-    .option("--target <metric>", "the class to tell", "label");
+    .option("--target <metric>", "the class to tell", "label")
+    .option(
+      "--data <folder>",
+      "images that do not come with the package, for the report to show beside what networks draw",
+    );
   addOutputOption(
     addTrainingOptions(command, cli, "unf-hybrid,unf,nfn-np,deep-sets,stat-nn,flat-mlp,probes"),
     "of runs and results; default runs/inr",

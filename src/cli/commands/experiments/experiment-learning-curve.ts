@@ -30,7 +30,7 @@ async function trainAll(
   out: string,
   cli: Cli,
 ): Promise<SizedOutcome[] | undefined> {
-  const { isPartOnly, runStores } = await import("../../experiments/run-store.ts");
+  const { isPartOnly, runStores } = await import("../../machines/run-store.ts");
   const { fingerprint } = await import("../../experiments/dataset-digest.ts");
   const { runWithProgress } = await import("../../app/run-with-progress.ts");
   const settings = await readSettings(flags);

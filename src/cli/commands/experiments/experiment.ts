@@ -2,6 +2,8 @@
 
 import type { RegisterCommand } from "../../app/context.ts";
 import { generalizationCommand } from "./experiment-generalization.ts";
+import { inrEditingCommand } from "./experiment-inr-editing.ts";
+import { inrRetrievalCommand } from "./experiment-inr-retrieval.ts";
 import { inrCommand } from "./experiment-inr.ts";
 import { learningCurveCommand } from "./experiment-learning-curve.ts";
 
@@ -13,4 +15,6 @@ export const experimentCommand: RegisterCommand = (program, cli) => {
   generalizationCommand(experiment, cli);
   learningCurveCommand(experiment, cli);
   inrCommand(experiment, cli);
+  inrEditingCommand(experiment, cli);
+  inrRetrievalCommand(experiment, cli);
 };

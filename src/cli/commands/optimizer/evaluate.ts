@@ -11,7 +11,7 @@ import type { OptimizerResult } from "../../../optimizers/evaluate/rows.ts";
 import { partsOption, seedNumber, wholeNumber } from "../../app/arguments.ts";
 import { codeVersion, machine } from "../../app/build-info.ts";
 import type { Cli } from "../../app/context.ts";
-import { addMachineOptions, type MachineFlags } from "../../app/many-machines.ts";
+import { addMachineOptions, type MachineFlags } from "../../machines/options.ts";
 import { textTable } from "../../app/output.ts";
 import { addForceOption, addOutputOption, refuseExisting } from "../../app/output-option.ts";
 import { UsageError } from "../../app/usage-error.ts";

@@ -22,7 +22,7 @@ import { openStore } from "../../../node/open-store.ts";
 import { openParts, type UnitParts } from "../../../work/unit-parts.ts";
 import type { HandOut } from "../../../work/work-list.ts";
 import type { Cli } from "../../app/context.ts";
-import { type MachineFlags, machinesOf, openSharedStore } from "../../app/many-machines.ts";
+import { type MachineFlags, machinesOf, openSharedStore } from "../../machines/options.ts";
 import { counted } from "../../app/output.ts";
 
 interface Flags extends MachineFlags {

@@ -1,9 +1,11 @@
 // `weightspace zoo import`: networks that were trained elsewhere and a table of numbers, as a population.
 
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import type { Command } from "commander";
 import { FormatError, SpecError } from "../../../core/errors.ts";
 import type { MetricInfo } from "../../../core/metric-info.ts";
+import type { ZooStore } from "../../../core/store.ts";
+import type { ClassFolders } from "../../../datasets/published/class-folders.ts";
 import type { ImportedNetwork } from "../../../datasets/imported.ts";
 import { readBytes } from "../../../node/files.ts";
 import type { SymmetrySpec } from "../../../symmetry/types.ts";
@@ -12,7 +14,17 @@ import type { Cli } from "../../app/context.ts";
 import { counted } from "../../app/output.ts";
 import { addOutputOption } from "../../app/output-option.ts";
 import { UsageError } from "../../app/usage-error.ts";
-import { addSpecOptions, type SpecFlags } from "../../networks/checkpoint-spec.ts";
+import type { FoundSpec } from "../../../checkpoints/found-spec.ts";
+import {
+  addSpecOptions,
+  type RequestedSpec,
+  type SpecFlags,
+} from "../../networks/checkpoint-spec.ts";
+
+interface GivenFlags extends Omit<ImportFlags, "table" | "target"> {
+  readonly table?: string;
+  readonly target?: string;
+}
 
 interface ImportFlags extends SpecFlags {
   readonly table: string;
@@ -45,9 +57,12 @@ export function addImport(zoo: Command, cli: Cli): void {
     .description(
       "Reads networks of one architecture and a table with a row for each of them, and writes them as a population for train, predict and experiment. Every number column of the table is kept. Files that do not fit are refused by name.",
     )
-    .argument("<weights...>", "networks, one file each")
-    .requiredOption("--table <file>", "a table in CSV or Parquet")
-    .requiredOption("--target <column>", "the column that functionals predict")
+    .argument(
+      "<weights...>",
+      "networks, one file each; or one folder of folders <prefix>_<class>s/net<number>.pth, whose networks are images of that class",
+    )
+    .option("--table <file>", "a table in CSV or Parquet")
+    .option("--target <column>", "the column that functionals predict")
     .option("--file-column <column>", "the column that names the file of each row", "file")
     .option("--run-column <column>", "rows of one training run have the same cell here")
     .option("--unit <text>", "of the target", "")
@@ -59,7 +74,67 @@ export function addImport(zoo: Command, cli: Cli): void {
       "after",
       "\nExample:\n  weightspace zoo import weights/*.safetensors --table targets.csv --target loss -o zoos/mine",
     )
-    .action((files: string[], flags: ImportFlags) => importNetworks(files, flags, cli));
+    .action((files: string[], flags: GivenFlags) => importAny(files, flags, cli));
+}
+
+/** A folder of classes, or files with a table. @throws {UsageError} when files come without their table */
+async function importAny(files: readonly string[], flags: GivenFlags, cli: Cli): Promise<void> {
+  const { table, target } = flags;
+  if (table !== undefined && target !== undefined)
+    return importNetworks(files, { ...flags, table, target }, cli);
+  const { classFoldersIn } = await import("./import-classes.ts");
+  const [folder, ...more] = files;
+  const classes =
+    table === undefined && target === undefined && more.length === 0
+      ? await classFoldersIn(folder)
+      : undefined;
+  if (classes !== undefined) return importClasses(folder, classes, flags, cli);
+  throw new UsageError(
+    "zoo import: give --table and --target, the table with a row for every network and its column to predict; or one folder with folders <prefix>_<class>s of files net<number>.pth",
+  );
+}
+
+/** Networks in folders that are named after their classes. */
+async function importClasses(
+  folder: string,
+  found: ClassFolders,
+  flags: GivenFlags,
+  cli: Cli,
+): Promise<void> {
+  const { classesOf, sineSpecOf } = await import("./import-classes.ts");
+  const { readRequested } = await import("../../networks/checkpoint-spec.ts");
+  const { writeImported } = await import("../../../datasets/imported.ts");
+  const store = await emptyStore(flags.output);
+  const files = found.files.map(({ path }) => join(folder, path));
+  const requested = await readRequested(flags);
+  const isAsked = flags.spec !== undefined || flags.model !== undefined;
+  const spec = isAsked
+    ? (await specFor(files[0], requested, cli)).spec
+    : await sineSpecOf(files[0]);
+  const tensors = await readNetworks(files, spec);
+  await writeImported(store, { ...classesOf(found), spec, tensors });
+  const { classes } = found;
+  cli.output.result({ zoo: flags.output, networks: files.length, target: "label", classes }, () =>
+    [
+      `${flags.output}: ${counted(files.length, "network")}, target label: ${classes.length} classes (${classes.join(", ")})`,
+      isAsked
+        ? "spec: as given"
+        : "taken for sine networks, whose hidden units may change their sign; --spec says otherwise",
+    ].join("\n"),
+  );
+}
+
+/** The store of a folder for a new population. @throws {UsageError} when it holds something */
+async function emptyStore(output: string): Promise<ZooStore> {
+  const { importedName } = await import("../../../datasets/imported.ts");
+  const { folderStore } = await import("../../../node/folder-store.ts");
+  const store = folderStore(output);
+  const present = await store.list();
+  if (present.length > 0)
+    throw new UsageError(
+      `zoo import: ${output} holds ${present.includes(importedName) ? "a population" : "other files"} already; choose another -o`,
+    );
+  return store;
 }
 
 async function importNetworks(
@@ -67,25 +142,12 @@ async function importNetworks(
   flags: ImportFlags,
   cli: Cli,
 ): Promise<void> {
-  const { findSpec, openCheckpoint, readRequested } =
-    await import("../../networks/checkpoint-spec.ts");
-  const { needSpec } = await import("../../networks/need-spec.ts");
-  const { writeImported, importedName } = await import("../../../datasets/imported.ts");
-  const { folderStore } = await import("../../../node/folder-store.ts");
-  const store = folderStore(flags.output);
-  const present = await store.list();
-  if (present.length > 0)
-    throw new UsageError(
-      `zoo import: ${flags.output} holds ${present.includes(importedName) ? "a population" : "other files"} already; choose another -o`,
-    );
+  const { readRequested } = await import("../../networks/checkpoint-spec.ts");
+  const { writeImported } = await import("../../../datasets/imported.ts");
+  const store = await emptyStore(flags.output);
   const { networks, metrics, unused } = await readTable(files, flags);
   const requested = await readRequested(flags);
-  const first = await openCheckpoint(files[0], requested);
-  const found = needSpec(
-    "zoo import",
-    await findSpec(first, requested).finally(() => first.source.close()),
-  );
-  for (const warning of found.warnings) cli.output.note(`warning: ${warning}`);
+  const found = await specFor(files[0], requested, cli);
   const tensors = await readNetworks(files, found.spec);
   const { spec, origin } = found;
   const { target } = flags;
@@ -106,6 +168,19 @@ async function importNetworks(
     },
     () => `${flags.output}: ${counted(files.length, "network")}, target ${target}; spec: ${origin}`,
   );
+}
+
+/** The spec that was asked for, or that of the first network; warnings are told. */
+async function specFor(file: string, requested: RequestedSpec, cli: Cli): Promise<FoundSpec> {
+  const { findSpec, openCheckpoint } = await import("../../networks/checkpoint-spec.ts");
+  const { needSpec } = await import("../../networks/need-spec.ts");
+  const first = await openCheckpoint(file, requested);
+  const found = needSpec(
+    "zoo import",
+    await findSpec(first, requested).finally(() => first.source.close()),
+  );
+  for (const warning of found.warnings) cli.output.note(`warning: ${warning}`);
+  return found;
 }
 
 /** The tensors of all networks, one after the other. @throws {FormatError} naming the files that do not fit the spec */

@@ -6,6 +6,7 @@ import { partsOption, seedNumber, wholeNumber } from "../../app/arguments.ts";
 import { noSuchName } from "../../../core/nearest-name.ts";
 import { maxNetworks } from "../../../zoo/limits.ts";
 import type { ZooStore } from "../../../core/store.ts";
+import type { Recipe } from "../../../zoo/recipe.ts";
 import type { ZooManifest } from "../../../zoo/manifest.ts";
 import type { ZooRow } from "../../../zoo/training/run.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
@@ -18,13 +19,14 @@ import {
   type MachineFlags,
   machinesOf,
   openSharedStore,
-} from "../../app/many-machines.ts";
+} from "../../machines/options.ts";
 import { UsageError } from "../../app/usage-error.ts";
 
 interface BuildFlags extends MachineFlags {
   readonly recipe: string;
   readonly networks: number;
   readonly seed: number;
+  readonly data?: string;
   readonly output: string;
   readonly workers: number;
   readonly shardSize?: number;
@@ -62,6 +64,10 @@ function addBuild(zoo: Command, cli: Cli): void {
       1000,
     )
     .option("--seed <n>", "fixes everything", seedNumber, 0)
+    .option(
+      "--data <folder>",
+      "images of recipes that bring none: train-images-idx3-ubyte and its three neighbours, plain or gzipped; the zoo keeps their digest",
+    )
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism());
   addMachineOptions(command, "shards", "zoo merge joins the parts")
     .option("--shard-size <n>", "networks in one file and one program", wholeNumber(1))
@@ -102,8 +108,10 @@ async function build(
   const chosen = isFile
     ? parseRecipe(await readJson(recipe, { bytes: maxOptionBytes }))
     : recipeNamed(recipe);
+  const data = await givenData(chosen, flags);
   const result = await buildWithProgress(cli, {
     recipe: chosen,
+    ...(data && { data }),
     networks,
     seed,
     workers,
@@ -127,6 +135,28 @@ async function build(
       ? `${out} already holds its ${what}`
       : `${out}: ${what}, ${result.built} trained in ${result.seconds.toFixed(1)} s (${formatRate(rate)} networks/s)${skipped}`,
   );
+}
+
+/** The data of a task that does not come with its own. @throws {UsageError} when they are missing, or given to another task */
+async function givenData(
+  { name, task }: Recipe,
+  { data, queue }: Pick<BuildFlags, "data" | "queue">,
+): Promise<Uint8Array | undefined> {
+  const { taskEntry } = await import("../../../tasks/registry.ts");
+  const { givenData: wanted } = taskEntry(task);
+  if (wanted === undefined && data === undefined) return undefined;
+  if (wanted === undefined)
+    throw new UsageError(
+      `zoo build: networks of the recipe "${name}" learn data of the package; leave --data out`,
+    );
+  if (data === undefined)
+    throw new UsageError(`zoo build: the recipe "${name}" needs --data, ${wanted}`);
+  if (queue !== undefined)
+    throw new UsageError(
+      "zoo build: workers of a queue do not get --data; build with --shard i/n on every machine, and zoo merge the parts",
+    );
+  const { readImageFolder } = await import("../../../node/image-folder.ts");
+  return readImageFolder(data);
 }
 
 function addRecipes(zoo: Command, cli: Cli): void {
@@ -281,6 +311,8 @@ async function printInfo(folder: string, cli: Cli): Promise<void> {
     seed,
     digest,
     ...(manifest.arithmetic !== undefined && { arithmetic: manifest.arithmetic }),
+    ...(manifest.data !== undefined && { data: manifest.data }),
+    ...(manifest.start !== undefined && { start: manifest.start }),
     recipe,
     metrics,
     target,
@@ -296,6 +328,7 @@ async function printInfo(folder: string, cli: Cli): Promise<void> {
       `${folder}: ${rows.length / checkpoints} of ${networks} networks${each}, ${finite.length} with finite weights, seed ${seed}`,
       ...tables,
       `digest: ${digest}`,
+      ...(manifest.data === undefined ? [] : [`given data: ${manifest.data}`]),
       ...plugins.map((plugin) => `plug-in: ${describePlugin(plugin)}`),
       printSpec(spec),
       ...problems.map(({ message }) => `warning: ${message}`),

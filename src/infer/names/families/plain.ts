@@ -34,7 +34,7 @@ const kerasNames = {
 } as const;
 
 /** Claims a chain of layers; normalisations after convolutions take the scale part away. */
-function readChain(
+export function readChain(
   builder: SpecBuilder,
   layers: readonly ChainLayer[],
   convolutional: boolean,

@@ -3,7 +3,7 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { HandOut, ListPart } from "../../work/work-list.ts";
-import { wholeNumber } from "./arguments.ts";
+import { wholeNumber } from "../app/arguments.ts";
 import { parsePart } from "./shard-option.ts";
 
 export interface MachineFlags {

@@ -1,7 +1,7 @@
 // `--shard`: which part of a list of work a job of an array does, as told, or as its scheduler says.
 
 import type { ListPart } from "../../work/work-list.ts";
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "../app/usage-error.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

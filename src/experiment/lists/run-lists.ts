@@ -1,13 +1,13 @@
 // The runs of an experiment as lists of work: the trials of its search, then its whole runs. Whoever has settings and networks makes
 // the same lists.
 
-import { OptionError } from "../core/errors.ts";
-import type { ZooStore } from "../core/store.ts";
-import type { Arithmetic } from "../kernels/wasm/fused-multiply-add.ts";
-import { digestOf, type WorkList, workList } from "../work/work-list.ts";
-import { judgeSearch, planEntries, planTrials, prepareData } from "./plan-runs.ts";
-import { runFiles } from "./run-files.ts";
-import { type ExperimentRun, findFinished } from "./train-runs.ts";
+import { OptionError } from "../../core/errors.ts";
+import type { ZooStore } from "../../core/store.ts";
+import type { Arithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
+import { digestOf, type WorkList, workList } from "../../work/work-list.ts";
+import { judgeSearch, planEntries, planTrials, prepareData } from "../plan-runs.ts";
+import { runFiles } from "../run-files.ts";
+import { type ExperimentRun, findFinished } from "../train-runs.ts";
 import { type ExperimentWork, readWork } from "./work-files.ts";
 
 /** The trials of a search, or the runs with what was chosen. */

@@ -2,20 +2,20 @@
 // store of the runs and checked before they are believed.
 
 import { z } from "zod";
-import { blankChecksum, checksumHolds, withChecksum } from "../core/checksum.ts";
-import { FormatError, OptionError } from "../core/errors.ts";
-import { parseJson } from "../core/json-limits.ts";
-import { loadedPlugins, pluginDifferences, type PluginRecord } from "../core/plugins.ts";
-import type { ZooStore } from "../core/store.ts";
-import { readSafetensors } from "../formats/safetensors/safetensors.ts";
-import { toFloat32 } from "../formats/safetensors/safetensors-dtypes.ts";
-import { sealHolds, writeSealed } from "../formats/safetensors/sealed.ts";
-import { type Arithmetic, hostArithmetic } from "../kernels/wasm/fused-multiply-add.ts";
-import { specFromJSON, specToJSON } from "../symmetry/json.ts";
-import { checkDataset, type WeightDataset } from "../train/dataset.ts";
-import { otherArithmetic } from "../zoo/agree-manifest.ts";
-import { scheduleNames } from "./budget.ts";
-import { type ExperimentSettings, workNames } from "./settings.ts";
+import { blankChecksum, checksumHolds, withChecksum } from "../../core/checksum.ts";
+import { FormatError, OptionError } from "../../core/errors.ts";
+import { parseJson } from "../../core/json-limits.ts";
+import { loadedPlugins, pluginDifferences, type PluginRecord } from "../../core/plugins.ts";
+import type { ZooStore } from "../../core/store.ts";
+import { readSafetensors } from "../../formats/safetensors/safetensors.ts";
+import { toFloat32 } from "../../formats/safetensors/safetensors-dtypes.ts";
+import { sealHolds, writeSealed } from "../../formats/safetensors/sealed.ts";
+import { type Arithmetic, hostArithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
+import { specFromJSON, specToJSON } from "../../symmetry/json.ts";
+import { checkDataset, type WeightDataset } from "../../train/dataset.ts";
+import { otherArithmetic } from "../../zoo/agree-manifest.ts";
+import { scheduleNames } from "../budget.ts";
+import { type ExperimentSettings, workNames } from "../settings.ts";
 
 const workFormat = "weightspace/experiment-work@1";
 const maxBytes = 2 ** 26;
@@ -56,6 +56,8 @@ const metric = z.strictObject({
   range: z.tuple([z.number(), z.number()]).optional(),
   objective: z.string().optional(),
   classes: z.int().min(2).optional(),
+  values: z.int().min(1).optional(),
+  keepsValues: z.boolean().optional(),
 });
 const plugin = z.strictObject({
   path: z.string(),

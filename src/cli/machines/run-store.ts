@@ -2,9 +2,9 @@
 
 import type { NodeExperimentOptions } from "../../node/run-experiment.ts";
 import type { Cli } from "../app/context.ts";
-import { machinesOf, openSharedStore, placeIn } from "../app/many-machines.ts";
+import { machinesOf, openSharedStore, placeIn } from "./options.ts";
 import { counted } from "../app/output.ts";
-import type { TrainingFlags } from "./generalization-flags.ts";
+import type { TrainingFlags } from "../experiments/generalization-flags.ts";
 
 /**
  * The options of an experiment that say where its runs are and who does them.
