@@ -54,7 +54,7 @@ afterAll(async () => {
   });
 });
 
-test.each(asked)("$name, $networks networks", { timeout: 4 * 3_600_000 }, async (population) => {
+test.each(asked)("$name, $networks networks", { timeout: 24 * 3_600_000 }, async (population) => {
   const { name, networks } = population;
   const isKept = process.env.FAULTS_TABLE !== undefined;
   const place = isKept

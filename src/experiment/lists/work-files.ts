@@ -10,10 +10,13 @@ import type { ZooStore } from "../../core/store.ts";
 import { readSafetensors } from "../../formats/safetensors/safetensors.ts";
 import { toFloat32 } from "../../formats/safetensors/safetensors-dtypes.ts";
 import { sealHolds, writeSealed } from "../../formats/safetensors/sealed.ts";
-import { type Arithmetic, hostArithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
+import {
+  type Arithmetic,
+  hostArithmetic,
+  otherArithmetic,
+} from "../../kernels/wasm/fused-multiply-add.ts";
 import { specFromJSON, specToJSON } from "../../symmetry/json.ts";
 import { checkDataset, type WeightDataset } from "../../train/dataset.ts";
-import { otherArithmetic } from "../../zoo/agree-manifest.ts";
 import { scheduleNames } from "../budget.ts";
 import { type ExperimentSettings, workNames } from "../settings.ts";
 

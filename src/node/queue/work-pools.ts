@@ -3,8 +3,11 @@
 
 import { OptionError } from "../../core/errors.ts";
 import type { JobPool } from "../../experiment/job-pool.ts";
-import { type Arithmetic, hostArithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
-import { otherArithmetic } from "../../zoo/agree-manifest.ts";
+import {
+  type Arithmetic,
+  hostArithmetic,
+  otherArithmetic,
+} from "../../kernels/wasm/fused-multiply-add.ts";
 import type { ShardTrainer } from "../../zoo/training/train-shard.ts";
 import { type EvaluationPool, evaluationPool } from "../threads/evaluation-threads.ts";
 import { jobThreadPool } from "../threads/job-thread-pool.ts";
