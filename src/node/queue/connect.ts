@@ -135,13 +135,23 @@ export const maxStalledCount = 20;
 /** Milliseconds between looks for workers that are gone, whose locks last so many seconds. */
 export const stalledInterval = (lock: number): number => Math.max(500, 500 * lock);
 
-/** @throws {Error} when the work takes longer */
-export async function withinSeconds<T>(seconds: number, work: Promise<T>): Promise<T> {
+/** @throws {Error} when the work takes longer; the signal's reason when that aborts before */
+export async function withinSeconds<T>(
+  seconds: number,
+  work: Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let onAbort: () => void = () => undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error("no answer")), 1000 * seconds + 1);
+    onAbort = () => reject(signal?.reason as Error);
+    signal?.addEventListener("abort", onAbort, { once: true });
   });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+  return Promise.race([work, late]).finally(() => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  });
 }
 
 const closeMilliseconds = 3000;

@@ -141,7 +141,8 @@ async function watchLists(bench: Bench): Promise<void> {
       if (away > settings.reach) throw unreachable(server.address, away, last.problem);
       try {
         // A client that has never been connected waits for a server without end.
-        const jobs = await withinSeconds(settings.reach - away, listsOf(directory));
+        const asked = listsOf(directory);
+        const jobs = await withinSeconds(settings.reach - away, asked, settings.signal);
         last.reached = performance.now();
         if (!isReady) events.push({ type: "ready", queue: server.address.shown });
         isReady = true;

@@ -187,6 +187,10 @@ describe("what travels and what is told", () => {
     const controller = new AbortController();
     const worker = runWorker({ queue: gone, workers: 1, reach: 1, signal: controller.signal });
     await expect(worker.next()).rejects.toThrow(/127\.0\.0\.1:1 could not be reached for \d s/);
+    const stopped = startCommand(["worker", "--queue", gone], { cwd: place });
+    await new Promise((done) => setTimeout(done, 3000));
+    stopped.child.kill("SIGINT"); // long before the two minutes for which it would try
+    expect(await stopped.ended).toBe(130);
     const { code, stderr } = await weightspace(["queue", "status", "--queue", gone]);
     expect(code).toBe(1);
     expect(stderr).toMatch(/could not be reached/);
