@@ -1,8 +1,9 @@
 // Runs the demo, the provenance experiment and a 100-run version of each generalisation experiment, and compares every
 // number with the fixtures that were made before the redesign (test/fixtures/baseline). `npm run baseline`, about 20
 // minutes on two idle cores; `npm run baseline -- cnn` runs one of them. Exit code 1 when a number differs.
+// BASELINE_QUEUE=redis://127.0.0.1:6379 npm run baseline -- queued: population and runs of the demo by two workers of that queue.
 
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./sources.js";
@@ -65,7 +66,27 @@ const experiments = {
     );
     return readRows(join(out, "experiment.json"));
   },
+  queued() {
+    const queue = process.env.BASELINE_QUEUE;
+    const [zoo, out] = [join(folder, "zoos/queued"), join(folder, "queued")];
+    const entry = join(root, "bin/weightspace.js");
+    const args = ["--arithmetic", "plain", "worker", "--queue", queue, "--workers", "1"];
+    const workers = [1, 2].map(() =>
+      spawn(process.execPath, [entry, ...args], { cwd: root, stdio: "ignore" }),
+    );
+    try {
+      weightspace(`zoo build --networks 1000 --seed 0 --queue ${queue} -o ${zoo}`);
+      weightspace(
+        `experiment generalization --zoo ${zoo} --queue ${queue} --models unf,unf-hybrid,nfn-np,deep-sets,stat-nn,linear,flat-mlp --seeds 3 --epochs 20 --batch-size 32 --split 0.6,0.15,0.25 --rate 0.003 --seed 0 --backend engine -o ${out}`,
+      );
+    } finally {
+      for (const worker of workers) worker.kill("SIGINT");
+    }
+    return readRows(join(out, "experiment.json"));
+  },
 };
+/** Whose numbers an experiment must have, where they are not its own. */
+const sameAs = { queued: "demo" };
 
 /** Paths of values that differ; only what the fixture holds is compared, and standard deviations under both names. */
 function differences(wanted, found, path = "") {
@@ -86,8 +107,13 @@ if (unknown !== undefined) {
 mkdirSync(folder, { recursive: true });
 for (const [name, make] of Object.entries(experiments)) {
   if (asked.length > 0 && !asked.includes(name)) continue;
+  if (name === "queued" && process.env.BASELINE_QUEUE === undefined) {
+    console.log("queued: not run, BASELINE_QUEUE names no queue");
+    if (asked.length > 0) process.exitCode = 2;
+    continue;
+  }
   const { commit, rows } = JSON.parse(
-    readFileSync(join(root, `test/fixtures/baseline/${name}.json`), "utf8"),
+    readFileSync(join(root, `test/fixtures/baseline/${sameAs[name] ?? name}.json`), "utf8"),
   );
   const byModel = new Map(make().map((row, i) => [row.model ?? i, row]));
   const changed = rows.flatMap((row, i) =>

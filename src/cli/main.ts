@@ -1,11 +1,12 @@
 // The command line: reads arguments, runs one command, turns what happens into an exit code and at most one error line.
 
-import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { arithmeticOption, chooseArithmetic } from "./app/arithmetic.ts";
 import { interruption } from "./app/abort.ts";
 import { commands } from "./commands/index.ts";
+import { isOurError } from "../core/errors.ts";
 import { fileError } from "../node/file-error.ts";
+import { packageVersion } from "../node/queue/package-version.ts";
 import { loadGivenPlugins, loadNamedPlugins, pluginOption } from "./app/plugins.ts";
 import { messageOf, print } from "./app/output.ts";
 import { beStrict, helpArguments, oneLine } from "./app/strict.ts";
@@ -23,21 +24,11 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted by Ctrl-C.`;
 
-function version(): string {
-  const require = createRequire(import.meta.url);
-  return (require("../../package.json") as { version: string }).version;
-}
-
-function isOurs(error: Error): boolean {
-  const { code } = error as { code?: unknown };
-  return typeof code === "string" && code.startsWith("WEIGHTSPACE_");
-}
-
 /** Prints what went wrong and gives the exit code. */
 function explain(error: unknown, debug: boolean): number {
   const thrown = error instanceof Error ? error : new Error(String(error));
   if (debug) print("stderr", thrown.stack ?? thrown.message);
-  else if (isOurs(thrown)) print("stderr", `error: ${messageOf(thrown)}`);
+  else if (isOurError(thrown)) print("stderr", `error: ${messageOf(thrown)}`);
   else
     print(
       "stderr",
@@ -51,7 +42,7 @@ function explain(error: unknown, debug: boolean): number {
 function program(): Command {
   return new Command("weightspace")
     .description("Finds the symmetries of trained networks and learns from their weights.")
-    .version(version())
+    .version(packageVersion())
     .option("--json", "print results as JSON, nothing else")
     .option("--debug", "print the whole stack of an error, with the functions it comes from")
     .option(...pluginOption)

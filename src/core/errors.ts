@@ -76,3 +76,9 @@ export class EnvironmentError extends Error {
   override readonly name = "EnvironmentError";
   readonly code = "WEIGHTSPACE_ENVIRONMENT";
 }
+
+/** Whether an error is one of this project, whose message is for people; others come from the system or a library. */
+export function isOurError(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return error instanceof Error && typeof code === "string" && code.startsWith("WEIGHTSPACE_");
+}

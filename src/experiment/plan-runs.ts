@@ -5,13 +5,25 @@ import type { ZooStore } from "../core/store.ts";
 import { deriveSeed } from "../core/random.ts";
 import type { ModelOptions } from "../models/registry.ts";
 import type { TuningRow } from "../report/experiment.ts";
+import { splitDataset, type WeightDataset } from "../train/dataset.ts";
 import type { Budget } from "./budget.ts";
-import type { RunData } from "./data/held-out.ts";
+import { type RunData, runData } from "./data/held-out.ts";
+import { takeShare } from "./data/train-share.ts";
 import type { JobRequest } from "./job.ts";
 import type { TrainedAs } from "./results.ts";
 import type { ExperimentEntry, ExperimentSettings } from "./settings.ts";
 import type { ExperimentRun } from "./train-runs.ts";
 import { configure, judgeTrials, tuningConfigurations } from "./tuning.ts";
+
+/** The three parts of a population, and what of them the runs of every entry read. */
+export async function prepareData(dataset: WeightDataset, settings: ExperimentSettings) {
+  const { split, seed, trainShare = 1 } = settings;
+  const [allTrain, validation, test] = splitDataset(dataset, split, deriveSeed(seed, "split"));
+  const train = takeShare(allTrain, trainShare);
+  return { train, validation, test, dataOf: await runData([train, validation, test], settings) };
+}
+
+export type Prepared = Awaited<ReturnType<typeof prepareData>>;
 
 /** A configuration of a functional, and the run that tries it. */
 export interface Trial {

@@ -3,17 +3,26 @@
 // worker threads and continues where it was when it is interrupted.
 
 import { OptionError } from "../core/errors.ts";
-import { deriveSeed } from "../core/random.ts";
 import type { ExperimentResult, TuningRow } from "../report/experiment.ts";
-import { splitDataset, type WeightDataset } from "../train/dataset.ts";
+import type { WeightDataset } from "../train/dataset.ts";
 import type { ZooStore } from "../core/store.ts";
+import type { HandOut, ListPart } from "../work/work-list.ts";
 import { checkReadable } from "./choose-models.ts";
 import { type JobPool, runInPlace } from "./job-pool.ts";
 import { openParts } from "./run-parts.ts";
-import { runData } from "./data/held-out.ts";
 import { checkMove, parseMove } from "./data/move-dataset.ts";
 import { oneNumberBaselines } from "./one-number.ts";
-import { countResults, type EntryRuns, judgeSearch, planEntries, planTrials } from "./plan-runs.ts";
+import {
+  countResults,
+  type EntryRuns,
+  judgeSearch,
+  planEntries,
+  planTrials,
+  prepareData,
+  type Prepared,
+} from "./plan-runs.ts";
+import { originOf, runList, type RunListKind } from "./lists/run-lists.ts";
+import { keepWork } from "./lists/work-files.ts";
 import { collectResults } from "./results.ts";
 import {
   checkSettings,
@@ -21,7 +30,7 @@ import {
   type ExperimentSettings,
   keepSettings,
 } from "./settings.ts";
-import { takeShare } from "./data/train-share.ts";
+import { keepResult } from "./run-files.ts";
 import { findFinished, type ExperimentRun, trainRuns } from "./train-runs.ts";
 
 /** What {@link runExperiment} compares, on which networks, and where it keeps what is finished. */
@@ -41,6 +50,16 @@ export interface ExperimentOptions {
   readonly parts?: ZooStore | undefined;
   /** Makes what trains so many runs. @default one after another, in the calling thread */
   readonly pool?: (runs: number) => JobPool;
+  /**
+   * Has workers elsewhere do the runs, who find settings and networks in the store and leave results there. The store is not
+   * locked then, and runs that could not be done are told of at the end, when all others are there.
+   */
+  readonly handOut?: HandOut | undefined;
+  /**
+   * Does one part of the runs only, and ends without results unless those of all others are there: in the same store, which is
+   * not locked then, or in the same parts.
+   */
+  readonly part?: ListPart | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -74,6 +93,8 @@ export type ExperimentEvent<Outcome = ExperimentOutcome> =
       readonly finished: number;
       readonly models: number;
     }
+  /** A part is done, and others are not: so many runs of all. Without a part of the search, nothing after it was begun. */
+  | { readonly type: "part"; readonly finished: number; readonly runs: number }
   | { readonly type: "done"; readonly outcome: Outcome };
 
 /** From finished runs to results. */
@@ -114,7 +135,9 @@ export async function* runCollected<Outcome>(
   checkReadable(dataset.spec, settings.models);
   const { moves = [], moveTraining = [] } = settings;
   for (const move of [moves, moveTraining].flat()) checkMove(dataset.spec, parseMove(move));
-  const unlock = await options.store.lock();
+  checkPart(options.part);
+  const isAlone = options.handOut === undefined && options.part === undefined;
+  const unlock = isAlone ? await options.store.lock() : async () => undefined;
   try {
     yield* runLocked(options, collect);
   } finally {
@@ -122,15 +145,13 @@ export async function* runCollected<Outcome>(
   }
 }
 
-/** The three parts of a population, and what of them the runs of every entry read. */
-async function prepareData(dataset: WeightDataset, settings: ExperimentSettings) {
-  const { split, seed, trainShare = 1 } = settings;
-  const [allTrain, validation, test] = splitDataset(dataset, split, deriveSeed(seed, "split"));
-  const train = takeShare(allTrain, trainShare);
-  return { train, validation, test, dataOf: await runData([train, validation, test], settings) };
+function checkPart({ part, of }: ListPart = { part: 1, of: 1 }): void {
+  const isWhole = Number.isSafeInteger(part) && Number.isSafeInteger(of);
+  if (isWhole && part >= 1 && part <= of) return;
+  throw new OptionError(
+    `experiment: part expected whole numbers, 1 to 3 of 3 for one of three, got ${part} of ${of}`,
+  );
 }
-
-type Prepared = Awaited<ReturnType<typeof prepareData>>;
 
 async function* runLocked<Outcome>(
   options: ExperimentOptions,
@@ -145,12 +166,18 @@ async function* runLocked<Outcome>(
   const progress = {
     runs: searched.length + settings.models.length * settings.seeds,
     past: 0,
+    finished: 0,
     isStarted: false,
   };
+  const unfinished = (): ExperimentEvent<Outcome>[] =>
+    options.part === undefined || options.signal?.aborted === true
+      ? [] // it was aborted
+      : [{ type: "part", finished: progress.finished, runs: progress.runs }];
   let tuned: TuningRow[] = [];
   if (searched.length > 0) {
     const later = await countResults(options.store, settings);
-    if (!(yield* finishRuns(options, about, progress, searched, later))) return; // aborted
+    if (!(yield* finishRuns(options, about, progress, "trials", searched, later)))
+      return yield* unfinished();
     tuned = judgeSearch(trials);
     yield { type: "tuned", rows: tuned };
   }
@@ -158,8 +185,8 @@ async function* runLocked<Outcome>(
   const allRuns = entries.flatMap(({ runs }) => runs);
   const outcomeOf = (some: readonly EntryRuns[]) => collect(settings, data, some, tuned);
   let reported = 0;
-  for await (const event of untilFinished(finishRuns(options, about, progress, allRuns))) {
-    if (event === "aborted") return;
+  for await (const event of untilFinished(finishRuns(options, about, progress, "runs", allRuns))) {
+    if (event === "unfinished") return yield* unfinished();
     yield event;
     const finished = entries.filter(({ runs }) => runs.every((run) => run.finished !== undefined));
     if (event.type !== "run" || finished.length === reported || finished.length === entries.length)
@@ -175,28 +202,31 @@ async function* runLocked<Outcome>(
   yield { type: "done", outcome: outcomeOf(entries) };
 }
 
-/** The events of a generator, and `aborted` at its end when it returns false. */
+/** The events of a generator, and `unfinished` at its end when it returns false. */
 async function* untilFinished<Event>(
   events: AsyncGenerator<Event, boolean, undefined>,
-): AsyncGenerator<Event | "aborted", void, undefined> {
-  if (!(yield* events)) yield "aborted";
+): AsyncGenerator<Event | "unfinished", void, undefined> {
+  if (!(yield* events)) yield "unfinished";
 }
 
-/** How far an experiment is: runs in all, and those of lists that are finished. */
+/** How far an experiment is: runs in all, those of lists that are over, and those that are finished. */
 interface RunProgress {
   readonly runs: number;
   past: number;
+  finished: number;
   isStarted: boolean;
 }
 
-/** Finds what is finished of a list, and trains the rest of it; true at the end unless it was aborted. */
+/** Finds what is finished of a list, and trains the rest of it; true at the end when all of it is finished. */
 async function* finishRuns(
-  { settings, store, parts, pool = runInPlace, ...options }: ExperimentOptions,
+  options: ExperimentOptions,
   about: ExperimentData,
   progress: RunProgress,
+  kind: RunListKind,
   runs: readonly ExperimentRun[],
   finishedLater = 0,
 ): AsyncGenerator<ExperimentEvent<never>, boolean, undefined> {
+  const { settings, store, parts, pool = runInPlace, part } = options;
   const signal = options.signal ?? new AbortController().signal;
   for await (const message of findFinished(store, runs, parts)) yield { type: "warning", message };
   if (!progress.isStarted) {
@@ -209,12 +239,27 @@ async function* finishRuns(
     await keepSettings(store, settings, about);
     const share = () =>
       (progress.past + runs.reduce((sum, run) => sum + run.share, 0)) / progress.runs;
-    for await (const event of trainRuns(runs, { store, parts, pool, signal })) {
+    const handed = await handedRuns(options, kind, runs);
+    for await (const event of trainRuns(runs, { store, parts, pool, signal, part, handed })) {
       yield event.type === "progress" ? { ...event, share: share() } : event;
     }
   }
   progress.past += runs.length;
+  progress.finished += runs.filter(({ finished }) => finished !== undefined).length;
   return isDone();
+}
+
+/** The runs as a list for workers elsewhere, who find in the store what they need. */
+async function handedRuns(
+  { handOut, dataset, settings, store }: ExperimentOptions,
+  kind: RunListKind,
+  runs: readonly ExperimentRun[],
+) {
+  if (handOut === undefined) return undefined;
+  const work = await keepWork(store, dataset, settings);
+  for (const { key, request, finished } of runs)
+    if (finished !== undefined) await keepResult(store, key, request, finished); // it may come from parts
+  return { handOut, list: await runList(kind, store.location, await originOf(work), runs) };
 }
 
 /** The results of entries whose runs are all finished. */

@@ -1,12 +1,14 @@
 // The files that training runs leave: results and checkpoints, each with a checksum, checked before they are believed.
 
 import { z } from "zod";
-import { checksumHolds } from "../core/checksum.ts";
-import { FormatError, SpecError } from "../core/errors.ts";
+import { checksumHolds, sha256 } from "../core/checksum.ts";
+import { equalBytes } from "../core/bytes.ts";
+import { EnvironmentError, FormatError, SpecError } from "../core/errors.ts";
 import { parseJson } from "../core/json-limits.ts";
+import type { ZooStore } from "../core/store.ts";
 import { readCheckpoint } from "../train/checkpoint.ts";
-import type { JobRequest } from "./job.ts";
-import type { FinishedJob } from "./job.ts";
+import { sealedJson } from "../work/unit-parts.ts";
+import type { FinishedJob, JobRequest } from "./job.ts";
 
 /** JSON has no NaN; an undefined number is written as null. */
 const number = z
@@ -33,7 +35,8 @@ const finishedJob = z.object({
   moved: z.array(number),
   moves: z.record(z.string(), z.array(number)).optional(),
   diverged: z.string().optional(),
-  seconds: number,
+  /** In parts, and in older results; else in a file beside the result, whose bytes must not depend on who made it. */
+  seconds: number.optional(),
 });
 
 /** More than any run's file holds. */
@@ -74,13 +77,69 @@ export async function readResult(
   const isOld =
     checksum === undefined && Object.keys(value as object).every((n) => names.includes(n));
   if (!checked && !isOld) return undefined;
-  const job = data as FinishedJob;
+  const job = { ...data, seconds: data.seconds ?? Number.NaN } as FinishedJob;
   const { name, seed, test, target, moves = {} } = request;
   const isError = target.values !== undefined && target.keepsValues !== true;
   const expected = (isError ? test?.size : test?.targets.length) ?? 0;
   const moved = Object.keys(moves).map((move) => job.moves?.[move] ?? []);
   const fits = [job.predicted, job.moved, ...moved].every(({ length }) => length === expected);
   return fits && job.model === name && job.seed === seed ? { value: job, checked } : undefined;
+}
+
+/** The names of the files of a run. */
+export const runFiles = (key: string) => ({
+  result: `${key}.json`,
+  checkpoint: `${key}.safetensors`,
+  seconds: `${key}.seconds.json`,
+});
+
+/** The bytes of a result: the same whoever made it, without the time that it took. */
+const resultBytes = ({ seconds: _seconds, ...result }: FinishedJob): Promise<Uint8Array> =>
+  sealedJson(result);
+
+/** The checksum of a result, the same whoever made it. */
+export const resultChecksum = async (finished: FinishedJob): Promise<string> =>
+  sha256(new Uint8Array(await resultBytes(finished)));
+
+/**
+ * Creates the result of a run, the time it took beside it, or sees that the one that is there is the same; a damaged one is
+ * replaced.
+ * @throws {EnvironmentError} when another worker has come to another result from the same settings
+ */
+export async function keepResult(
+  store: ZooStore,
+  key: string,
+  request: JobRequest,
+  finished: FinishedJob,
+): Promise<void> {
+  const names = runFiles(key);
+  const bytes = await resultBytes(finished);
+  await store.write(names.seconds, await sealedJson({ seconds: finished.seconds }));
+  if (await store.create(names.result, bytes)) return;
+  const there = await store.read(names.result);
+  const known = there === undefined ? undefined : await readResult(there, request);
+  if (known === undefined) return store.write(names.result, bytes);
+  if (equalBytes(await resultBytes(known.value), bytes)) return;
+  throw new EnvironmentError(
+    `${names.result} in ${store.location} is the result of another worker, which differs from the one here, from the same settings; workers must round alike: give all of them the same version of Node and the same kind of processor`,
+  );
+}
+
+/** The finished run in a store: undefined without one, `damaged` when its file cannot be believed. */
+export async function finishedIn(
+  store: ZooStore,
+  key: string,
+  request: JobRequest,
+): Promise<Kept<FinishedJob> | "damaged" | undefined> {
+  const names = runFiles(key);
+  const bytes = await store.read(names.result);
+  if (bytes === undefined) return undefined;
+  const kept = await readResult(bytes, request);
+  if (kept === undefined) return "damaged";
+  if (Number.isFinite(kept.value.seconds)) return kept;
+  const beside = await store.read(names.seconds);
+  const seconds = beside === undefined ? Number.NaN : ((await readSeconds(beside)) ?? Number.NaN);
+  return { ...kept, value: { ...kept.value, seconds } };
 }
 
 /** Whether a run can go on from this checkpoint, and whether a checksum vouches for it; undefined when it cannot. */

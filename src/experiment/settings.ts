@@ -58,12 +58,19 @@ export interface ExperimentData {
 
 export const settingsName = "experiment-settings.json";
 
+/** What workers elsewhere make the list of runs from: settings, and the networks that functionals read. */
+export const workNames = Object.freeze({
+  about: "experiment-work.json",
+  data: "experiment-data.safetensors",
+});
+const ofWork: readonly string[] = Object.values(workNames);
+
 /** Settings bind only what has been trained: results and checkpoints of runs. */
 const settingsFile = {
   caller: "experiment",
   name: settingsName,
   holds: "runs",
-  binds: (name: string) => /\.(json|safetensors)$/.test(name),
+  binds: (name: string) => !ofWork.includes(name) && /\.(json|safetensors)$/.test(name),
 };
 
 function withData(settings: ExperimentSettings, data: ExperimentData): Record<string, unknown> {

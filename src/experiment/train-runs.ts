@@ -1,13 +1,20 @@
-// Trains a list of runs over worker threads. Each run leaves a checkpoint after every epoch and its result at the end,
+// Trains a list of runs over worker threads, or has workers elsewhere train it. Each run leaves a checkpoint after every epoch and its result at the end,
 // so that a list that was interrupted goes on where it was.
 
+import { EnvironmentError } from "../core/errors.ts";
 import type { ZooStore } from "../core/store.ts";
-import { sealedJson } from "../work/unit-parts.ts";
 import { runUnits } from "../work/run-units.ts";
-import type { Runner } from "../work/work-list.ts";
+import { sealedJson } from "../work/unit-parts.ts";
+import {
+  type HandOut,
+  isInPart,
+  type ListPart,
+  type Runner,
+  type WorkList,
+} from "../work/work-list.ts";
 import type { FinishedJob, JobRequest } from "./job.ts";
 import type { JobPool } from "./job-pool.ts";
-import { readableCheckpoint, readResult, readSeconds } from "./run-files.ts";
+import { finishedIn, keepResult, readableCheckpoint, readSeconds, runFiles } from "./run-files.ts";
 import { keepPart, readPart } from "./run-parts.ts";
 
 /** A run by the name of its files. */
@@ -44,11 +51,10 @@ export async function* findFinished(
   };
   const unchecked: string[] = [];
   for (const run of runs) {
-    const file = `${run.key}.json`;
-    const result = await store.read(file);
-    if (result === undefined) continue;
-    const finished = await readResult(result, run.request);
-    if (finished === undefined) {
+    const file = runFiles(run.key).result;
+    const finished = await finishedIn(store, run.key, run.request);
+    if (finished === undefined) continue;
+    if (finished === "damaged") {
       yield await removeDamaged(file);
       continue;
     }
@@ -59,10 +65,9 @@ export async function* findFinished(
   if (parts !== undefined) yield* findParts(parts, runs);
   for (const { key, finished } of runs) {
     if (finished !== undefined) continue;
-    const file = `${key}.safetensors`;
+    const { checkpoint: file, seconds: secondsFile } = runFiles(key);
     const bytes = await store.read(file);
     if (bytes === undefined) continue;
-    const secondsFile = `${key}.seconds.json`;
     const checkpoint = await readableCheckpoint(bytes);
     if (checkpoint === undefined) {
       yield await removeDamaged(file);
@@ -95,34 +100,60 @@ async function* findParts(parts: ZooStore, runs: readonly ExperimentRun[]): Asyn
   }
 }
 
+/** The list of runs as work that others can do. */
+export interface HandedRuns {
+  /** Units in the order of the runs. */
+  readonly list: WorkList;
+  readonly handOut: HandOut;
+}
+
 export interface TrainRunsOptions {
   readonly store: ZooStore;
   /** Where small files of finished runs are kept, too. */
   readonly parts?: ZooStore | undefined;
   /** Makes what trains so many runs. */
   readonly pool: (runs: number) => JobPool;
+  /** Trains only the runs of a part of the list. @default all */
+  readonly part?: ListPart | undefined;
+  /** Has workers elsewhere do the runs. @default they are done here */
+  readonly handed?: HandedRuns | undefined;
   readonly signal: AbortSignal;
 }
 
-/** Trains the runs that are not finished, marking them as they end; some stay unfinished when the signal aborts. */
+/** Shares that are done, and notes on how it goes. */
+type RunNews = number | string;
+
+/** Runs that a failure names. */
+const namedRuns = 5;
+
+/**
+ * Trains the runs that are not finished, marking them as they end; some stay unfinished when the signal aborts.
+ * @throws {EnvironmentError} at the end, naming runs that workers elsewhere have given up
+ */
 export async function* trainRuns(
   runs: readonly ExperimentRun[],
-  { store, signal, ...options }: TrainRunsOptions,
+  { store, signal, part, handed, ...options }: TrainRunsOptions,
 ): AsyncGenerator<RunEvent, void, undefined> {
-  const pending = runs.filter(({ finished }) => finished === undefined);
-  const pool = options.pool(pending.length);
-  const runner: Runner<ExperimentRun, void, number> = {
-    width: pool.width,
-    run: (run, stop, onShare) => trainRun(run, store, pool, stop, onShare),
-    close: () => pool.close(),
-  };
+  const pending = runs.filter(({ finished }, at) => finished === undefined && isInPart(at, part));
+  if (pending.length === 0) return;
+  const runner =
+    handed === undefined
+      ? runnerHere(options.pool(pending.length), store)
+      : await runnerElsewhere(runs, store, handed);
+  const failures: string[] = [];
   for await (const news of runUnits(pending, runner, signal)) {
-    if (news.kind === "failed") throw news.error;
     if (news.kind === "tick") continue;
     const { key, finished } = news.request;
-    if (news.kind === "event") {
-      news.request.share = news.event;
-      yield { type: "progress", note: key };
+    if (news.kind === "failed") {
+      if (signal.aborted && handed !== undefined) continue;
+      if (handed === undefined) throw news.error;
+      failures.push(`${key} (${(news.error as Error).message})`);
+    } else if (news.kind === "event") {
+      if (typeof news.event === "string") yield { type: "warning", message: news.event };
+      else {
+        news.request.share = news.event;
+        yield { type: "progress", note: key };
+      }
     } else if (finished !== undefined) {
       news.request.share = 1;
       if (options.parts !== undefined) {
@@ -131,28 +162,78 @@ export async function* trainRuns(
       }
       const { model, seed, seconds } = finished;
       yield { type: "run", model, seed, seconds };
+      if (handed !== undefined) yield { type: "progress", note: key };
     }
   }
+  if (failures.length > 0) throw unfinished(store, failures);
 }
 
-/** Trains one run from its last checkpoint, keeping every new one and the result. */
-async function trainRun(
-  run: ExperimentRun,
+function unfinished({ location }: ZooStore, failures: readonly string[]): EnvironmentError {
+  const more = failures.length > namedRuns ? `; and ${failures.length - namedRuns} more` : "";
+  const runs = failures.length === 1 ? "1 run" : `${failures.length} runs`;
+  return new EnvironmentError(
+    `experiment: ${runs} could not be trained: ${failures.slice(0, namedRuns).join("; ")}${more}; all others are in ${location}, run again to try these once more`,
+  );
+}
+
+const runnerHere = (pool: JobPool, store: ZooStore): Runner<ExperimentRun, void, RunNews> => ({
+  width: pool.width,
+  run: async (run, stop, onShare) => {
+    const finished = await trainRun(run, store, pool, stop, onShare);
+    if (finished !== undefined) run.finished = finished;
+  },
+  close: () => pool.close(),
+});
+
+/** Workers elsewhere do the runs and leave results in the store, which are read when they say so. */
+async function runnerElsewhere(
+  runs: readonly ExperimentRun[],
+  store: ZooStore,
+  { list, handOut }: HandedRuns,
+): Promise<Runner<ExperimentRun, void, RunNews>> {
+  const unitOf = new Map(runs.map((run, at) => [run, list.units[at]]));
+  const runOf = new Map(runs.map((run, at) => [list.units[at].id, run]));
+  const find = async (run: ExperimentRun | undefined) => {
+    const found = run && (await finishedIn(store, run.key, run.request));
+    return typeof found === "object" ? found.value : undefined;
+  };
+  const handed = await handOut(list, async ({ id }) => (await find(runOf.get(id))) !== undefined);
+  return {
+    width: handed.width,
+    run: async (run, stop, tell) => {
+      const unit = unitOf.get(run);
+      if (unit === undefined) throw new Error(`no unit of ${run.key}`);
+      await handed.run(unit, stop, tell);
+      const finished = await find(run);
+      if (finished === undefined)
+        throw new EnvironmentError(
+          `${unit.name} was said to be done, and is not whole in ${store.location}`,
+        );
+      run.finished = finished;
+    },
+    close: () => handed.close(),
+  };
+}
+
+/** Trains one run from its last checkpoint, keeping every new one and the result; undefined when it was aborted. */
+export async function trainRun(
+  run: Pick<ExperimentRun, "key" | "request">,
   store: ZooStore,
   pool: JobPool,
   signal: AbortSignal,
   onShare: (share: number) => void,
-): Promise<void> {
+): Promise<FinishedJob | undefined> {
   const { key, request } = run;
-  const resume = await store.read(`${key}.safetensors`);
-  const before = (await readSeconds(await store.read(`${key}.seconds.json`))) ?? 0;
+  const names = runFiles(key);
+  const resume = await store.read(names.checkpoint);
+  const before = (await readSeconds(await store.read(names.seconds))) ?? 0;
   const began = performance.now();
   const seconds = () => before + (performance.now() - began) / 1000;
   let saving = Promise.resolve();
   const save = (bytes: Uint8Array) => {
     saving = saving.then(async () => {
-      await store.write(`${key}.safetensors`, bytes);
-      await store.write(`${key}.seconds.json`, await sealedJson({ seconds: seconds() }));
+      await store.write(names.checkpoint, bytes);
+      await store.write(names.seconds, await sealedJson({ seconds: seconds() }));
     });
     saving.catch(() => undefined); // thrown where it is awaited
   };
@@ -167,7 +248,8 @@ async function trainRun(
   );
   if (checkpoint !== undefined) save(checkpoint);
   await saving;
-  if (result !== undefined) run.finished = { ...result, seconds: seconds() };
-  if (run.finished === undefined) return;
-  await store.write(`${key}.json`, await sealedJson(run.finished));
+  if (result === undefined) return undefined;
+  const finished = { ...result, seconds: seconds() };
+  await keepResult(store, key, request, finished);
+  return finished;
 }

@@ -84,6 +84,7 @@ export {
   evaluateOptimizers,
   type EvaluateEvent,
   type EvaluateOptions,
+  type EvaluationRunner,
   type EvaluationUnit,
 } from "../optimizers/evaluate/evaluate.ts";
 export type { NetworkCurves } from "../optimizers/evaluate/train-networks.ts";

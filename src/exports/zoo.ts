@@ -9,10 +9,10 @@ export {
 } from "../zoo/recipe.ts";
 export { recipeNamed, recipeNames, recipes, registerRecipe } from "../zoo/recipes.ts";
 export { mergeZoos, type MergedZoo } from "../zoo/merge.ts";
-export { buildZoo, type BuildEvent, type BuildOptions, type HandOut } from "../zoo/build.ts";
+export { buildZoo, type BuildEvent, type BuildOptions } from "../zoo/build.ts";
 export { openZoo, type ReadTensor, type Zoo } from "../zoo/open.ts";
 export type { ShardUnit } from "../zoo/units.ts";
-export type { Runner, WorkList, WorkUnit } from "../work/work-list.ts";
+export type { HandOut, ListPart, Runner, WorkList, WorkUnit } from "../work/work-list.ts";
 export { s3Store, type S3StoreOptions } from "../remote/s3-store.ts";
 export type { S3Access } from "../remote/s3-client.ts";
 export type { Patience } from "../remote/patient-request.ts";

@@ -18,6 +18,8 @@ export interface WorkList<Unit extends WorkUnit = WorkUnit> {
   readonly kind: string;
   /** Digest of the list: 64 hexadecimal digits. */
   readonly digest: string;
+  /** Where results go: the location of a store. */
+  readonly location: string;
   readonly units: readonly Unit[];
 }
 
@@ -31,6 +33,25 @@ export interface Runner<Request, Outcome, Event = never> {
   close(): Promise<void>;
 }
 
+/**
+ * Hands the units of a list out to workers elsewhere, who leave results at the list's location; `isDone` looks there. The runner
+ * tells notes on the way.
+ */
+export type HandOut = <Unit extends WorkUnit>(
+  list: WorkList<Unit>,
+  isDone: (unit: Unit) => Promise<boolean>,
+) => Promise<Runner<Unit, unknown, string>>;
+
+/** Part `part` of `of`, from 1: every `of`-th unit of a list, from number `part` on. */
+export interface ListPart {
+  readonly part: number;
+  readonly of: number;
+}
+
+/** Whether the unit at a place of its list, from 0, belongs to a part; all do where there is none. */
+export const isInPart = (at: number, { part, of }: ListPart = { part: 1, of: 1 }): boolean =>
+  at % of === part - 1;
+
 /** A digest of plain data, the same for equal data whatever the order of its keys. */
 export const digestOf = (value: unknown): Promise<string> =>
   sha256(new TextEncoder().encode(canonicalJson(value)));
@@ -42,5 +63,5 @@ export async function workList<Unit extends WorkUnit>(
   units: readonly Unit[],
 ): Promise<WorkList<Unit>> {
   const digest = await digestOf({ kind, location, units: units.map(({ id, name }) => [id, name]) });
-  return Object.freeze({ kind, digest, units: Object.freeze([...units]) });
+  return Object.freeze({ kind, digest, location, units: Object.freeze([...units]) });
 }

@@ -4,7 +4,11 @@ import { canonicalJson } from "../core/canonical-json.ts";
 import { loadedPlugins, pluginDifferences, type PluginRecord } from "../core/plugins.ts";
 import { sha256 } from "../core/checksum.ts";
 import { OptionError } from "../core/errors.ts";
-import { type Arithmetic, hostArithmetic } from "../kernels/wasm/fused-multiply-add.ts";
+import {
+  type Arithmetic,
+  hostArithmetic,
+  otherArithmetic,
+} from "../kernels/wasm/fused-multiply-add.ts";
 import { measuresOf, taskEntry } from "../tasks/registry.ts";
 import { manifestName, manifestToBytes, readManifest, type ZooManifest } from "./manifest.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
@@ -49,12 +53,6 @@ function checkArithmetic(store: ZooStore, recorded: Arithmetic | undefined): voi
   if (recorded === undefined || recorded === here) return;
   throw new OptionError(`buildZoo: ${store.location} ${otherArithmetic(recorded, here)}`);
 }
-
-/** What is said of work that was begun with another arithmetic. */
-export const otherArithmetic = (recorded: Arithmetic, here: Arithmetic): string =>
-  recorded === "fma"
-    ? `was begun with fused multiply-add, this program rounds "${here}", so that weights would differ in their last digits; run it with --arithmetic fma, on a processor that has it`
-    : `was begun without fused multiply-add, this program rounds "${here}", so that weights would differ in their last digits; run it with --arithmetic plain`;
 
 /** The digest of data that do not come with the package. @throws {OptionError} when they were not given */
 async function givenDigest(

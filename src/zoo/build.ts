@@ -22,7 +22,7 @@ import type { ZooStore } from "../core/store.ts";
 import { keepShard, wholeShard } from "./keep-shard.ts";
 import { keepShardList } from "./shard-list.ts";
 import { runUnits } from "../work/run-units.ts";
-import type { Runner, WorkList } from "../work/work-list.ts";
+import { type HandOut, isInPart, type ListPart, type Runner } from "../work/work-list.ts";
 import { type ShardUnit, zooList } from "./units.ts";
 import type { Weights } from "../core/tensors.ts";
 import { finishedWork, type ShardTrainer, taskOf, trainInPlace } from "./training/train-shard.ts";
@@ -54,19 +54,13 @@ export interface BuildOptions {
   /** Runs a shard and a program. @default 128, or what the zoo has already */
   readonly shardSize?: number;
   /** Builds one part of `of` only, every `of`-th shard from number `part` on (from 1); `mergeZoos` joins the parts. */
-  readonly part?: { readonly part: number; readonly of: number };
+  readonly part?: ListPart;
   /**
    * Bytes of the task's data file, or the data that its task asks to be given (`packImages`); required where the task has either.
    * The digest of given data is kept in the zoo, and other data are refused.
    */
   readonly data?: Uint8Array;
 }
-
-/** What does shards elsewhere: a runner of the units of a list. */
-export type HandOut = (
-  list: WorkList<ShardUnit>,
-  manifest: ZooManifest,
-) => Promise<Runner<ShardUnit, unknown, string>>;
 
 /** What a build of a zoo tells while it goes. */
 export type BuildEvent =
@@ -110,13 +104,12 @@ export async function* buildZoo(options: BuildOptions): AsyncGenerator<BuildEven
   const { part, of } = options.part ?? { part: 1, of: 1 };
   checkCount("part.of", of, 1);
   checkCount("part.part", part, 1, of);
-  const isMine = (at: number) => at % of === part - 1;
   const unlock = options.handOut === undefined ? await store.lock() : async () => undefined;
   try {
     const learnt = yield* learnFirst(options, await agreeManifest(options));
     const { manifest } = learnt;
     const work: Work = { finished: [], pending: [], skipped: [] };
-    yield* findWork(options, manifest, work, isMine);
+    yield* findWork(options, manifest, work);
     yield* trainPending(options, learnt, work);
   } finally {
     await unlock();
@@ -164,10 +157,9 @@ interface Work {
 
 /** Sorts the shards of a zoo, telling of those that are damaged. */
 async function* findWork(
-  { store, networks, parts, skipParts = false }: BuildOptions,
+  { store, networks, parts, skipParts = false, part }: BuildOptions,
   manifest: ZooManifest,
   { finished, pending, skipped }: Work,
-  isMine: (at: number) => boolean,
 ): AsyncGenerator<BuildEvent, void> {
   if (skipParts && parts === undefined)
     throw new OptionError("buildZoo: skipParts needs parts, the store of the files of shards");
@@ -184,7 +176,7 @@ async function* findWork(
       if (!(error instanceof FormatError)) throw error;
       yield { type: "warning", message: error.message };
     }
-    if (!isMine(at)) continue;
+    if (!isInPart(at, part)) continue;
     const known =
       skipParts && parts !== undefined ? await rowsFromPart(parts, manifest, plan) : undefined;
     if (typeof known === "string") yield { type: "warning", message: known };
@@ -219,24 +211,24 @@ async function* trainPending(
     return { type: "progress", done, total: networks, rate, seconds: elapsed };
   };
   const failures: string[] = [];
-  const runner = await shardRunner(options, learnt, pending, progress);
-  const units = await pendingUnits(manifest, store, pending);
+  const slots = new Map(pending.map(({ name }, slot) => [name, slot]));
+  const { units, runner } = await shardRunner(options, learnt, slots, progress);
   for await (const news of runUnits(units, runner, options.signal)) {
     if (news.kind === "failed" && (options.handOut === undefined || options.signal?.aborted))
       throw failure(news.request, news.error, options.signal);
     if (news.kind === "failed") failures.push(`${news.request.name} (${messageOf(news.error)})`);
     if (news.kind === "event") yield { type: "warning", message: news.event };
     if (news.kind === "done") {
-      const plan = planOf(news.request);
-      const info = await wholeShard(store, manifest, plan);
+      const { name, from, count } = news.request;
+      const info = await wholeShard(store, manifest, { name, from, count });
       if (info === undefined) {
-        failures.push(`${plan.name} (it was said to be done, and is not whole in the store)`);
+        failures.push(`${name} (it was said to be done, and is not whole in the store)`);
         continue;
       }
       finished.push(info);
       yield* keepPart(options, manifest, info);
-      Atomics.store(progress, units.indexOf(news.request), finishedWork);
-      yield { type: "shard", name: plan.name, from: plan.from, count: plan.count };
+      Atomics.store(progress, slots.get(name) ?? 0, finishedWork);
+      yield { type: "shard", name, from, count };
     }
     yield report();
   }
@@ -258,35 +250,26 @@ async function* keepPart(
   if (message !== undefined) yield { type: "warning", message };
 }
 
-const planOf = ({ name, from, count }: ShardUnit): ShardPlan => ({ name, from, count });
-
-/** The units of some of the shards of a zoo. */
-async function pendingUnits(
-  manifest: ZooManifest,
-  store: ZooStore,
-  pending: readonly ShardPlan[],
-): Promise<ShardUnit[]> {
-  if (pending.length === 0) return [];
-  const wanted = new Set(pending.map(({ name }) => name));
-  return (await zooList(manifest, store.location)).units.filter(({ name }) => wanted.has(name));
-}
-
-/** What does the units: builders elsewhere, or trainers of this process, whose shards are kept as they come. */
+/** The units to do, and what does them: builders elsewhere, or trainers of this process, whose shards are kept as they come. */
 async function shardRunner(
   options: BuildOptions,
   { manifest, start }: Learnt,
-  pending: readonly ShardPlan[],
+  slots: ReadonlyMap<string, number>,
   progress: Int32Array,
-): Promise<Runner<ShardUnit, unknown, string>> {
+): Promise<{ units: ShardUnit[]; runner: Runner<ShardUnit, unknown, string> }> {
   const { store } = options;
-  if (pending.length === 0) return noRunner;
-  if (options.handOut !== undefined)
-    return options.handOut(await zooList(manifest, store.location), manifest);
+  if (slots.size === 0) return { units: [], runner: noRunner };
+  const list = await zooList(manifest, store.location);
+  const units = list.units.filter(({ name }) => slots.has(name));
+  if (options.handOut !== undefined) {
+    const isDone = async ({ name, from, count }: ShardUnit) =>
+      (await wholeShard(store, manifest, { name, from, count })) !== undefined;
+    return { units, runner: await options.handOut(list, isDone) };
+  }
   const { recipe, seed } = manifest;
   const data = dataOf(options, manifest);
-  const trainer = (options.trainer ?? trainInPlace)(pending.length);
-  const slots = new Map(pending.map(({ name }, slot) => [name, slot]));
-  return {
+  const trainer = (options.trainer ?? trainInPlace)(slots.size);
+  const runner: Runner<ShardUnit, unknown, string> = {
     width: trainer.width,
     run: async ({ name, from, count }, stop) => {
       const slot = slots.get(name) ?? 0;
@@ -296,6 +279,7 @@ async function shardRunner(
     },
     close: () => trainer.close(),
   };
+  return { units, runner };
 }
 
 /** The data of a task. @throws {OptionError} when it reads some that were not given */

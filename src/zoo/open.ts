@@ -63,16 +63,15 @@ export async function openZoo(store: ZooStore): Promise<Zoo> {
       damagedPlans.push(plan);
     }
   }
+  const find = finder(store, manifest, shards, damaged);
   return Object.freeze({
     manifest,
     rows: Object.freeze(rowsOf(shards)),
     problems: Object.freeze([...damaged.values()]),
     damaged: Object.freeze(damagedPlans),
     digest: await populationDigest(shards),
-    readTensor: (index: number, tensor: string) =>
-      readTensor(store, manifest, finder(store, manifest, shards, damaged), index, tensor),
-    readWeights: (indices: readonly number[]) =>
-      readWeights(store, manifest, shards, damaged, indices),
+    readTensor: (index: number, tensor: string) => readTensor(store, manifest, find, index, tensor),
+    readWeights: (indices: readonly number[]) => readWeights(store, manifest, find, indices),
   });
 }
 
@@ -134,12 +133,10 @@ async function readTensor(
 
 async function readWeights(
   store: ZooStore,
-  manifest: ZooManifest,
-  shards: readonly ShardInfo[],
-  damaged: ReadonlyMap<number, FormatError>,
+  { spec }: ZooManifest,
+  find: FindNetwork,
   indices: readonly number[],
 ): Promise<Stacks> {
-  const find = finder(store, manifest, shards, damaged);
   const byShard = new Map<ShardInfo, { place: number; slot: number }[]>();
   for (const [place, index] of indices.entries()) {
     const { shard, slot } = find(index);
@@ -147,7 +144,6 @@ async function readWeights(
     wanted.push({ place, slot });
     byShard.set(shard, wanted);
   }
-  const { spec } = manifest;
   const stacks = Object.fromEntries(
     Object.entries(spec.tensors).map(([name, { shape }]) => [
       name,

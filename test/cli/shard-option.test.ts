@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parsePart } from "../../src/cli/commands/zoo/shard-option.ts";
+import { parsePart } from "../../src/cli/machines/shard-option.ts";
 
 const slurm = (id: number, first: number, last: number, count: number) => ({
   SLURM_ARRAY_TASK_ID: String(id),

@@ -32,6 +32,12 @@ const unitsOf = (count: number) =>
     }),
   );
 
+const listOf = (digit: string) => ({
+  digest: digit.repeat(64),
+  kind: "zoo",
+  location: "/nowhere",
+});
+
 /** Seconds on the clock, and seconds of a core that this process took. */
 async function timed(work: () => Promise<void>): Promise<{ seconds: number; coreSeconds: number }> {
   const [began, cpu] = [performance.now(), process.cpuUsage()];
@@ -50,13 +56,13 @@ test.each(["redis", "postgres"] as const)("on %s", { timeout: 170_000 }, async (
   try {
     const server = await queueServer(parseQueueAddress(running.url));
     const retry = { attempts: 3, pause: 10 };
-    const queue = unitQueue(server, "a".repeat(64), "/nowhere", retry, () => undefined);
+    const queue = unitQueue(server, listOf("a"), retry, () => undefined);
     const units = await unitsOf(10_000);
     const first = await timed(() => queue.add(units));
     const second = await timed(() => queue.add(units));
     expect(await queue.counts()).toMatchObject({ waiting: 10_000, done: 0 });
 
-    const some = unitQueue(server, "b".repeat(64), "/nowhere", retry, () => undefined);
+    const some = unitQueue(server, listOf("b"), retry, () => undefined);
     await some.add(units.slice(0, 1000));
     const worker = server.worker("b".repeat(64), async () => ({}), {
       concurrency: 1,

@@ -1,10 +1,10 @@
 // One population by every road: one thread, worker threads, four parts of a job array, queues on Redis and PostgreSQL, into folders
-// and stores behind the S3 API. POPULATIONS=digits-mlp:500,gru-adders:200 says which; FAULTS_TABLE=1 writes
-// docs/results/many-machines.json.
+// and stores behind the S3 API. POPULATIONS=digits-mlp:500,gru-adders:200 says which. FAULTS_TABLE=1 keeps in runs/populations what is
+// done, so that the same command goes on where it was killed, shard by shard in folders, and writes docs/results/many-machines.json.
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterAll, afterEach, expect, test, type TestContext, vi } from "vitest";
 import { writeMeasured } from "../support/servers/write-table.ts";
 import { buildZoo, type NodeBuildOptions } from "../../src/node/build-zoo.ts";
@@ -26,6 +26,17 @@ const asked = (process.env.POPULATIONS ?? "digits-mlp:24").split(",").map((text)
   return { name, networks: Number(networks) };
 });
 
+/** What is kept of a road: its row, or the seconds that it took before it was stopped. */
+interface Kept {
+  readonly digest?: string;
+  readonly seconds?: number;
+}
+const readKept = (file: string): Promise<Kept> =>
+  readFile(file, "utf8").then(
+    (text) => JSON.parse(text) as Kept,
+    () => ({}),
+  );
+
 const table: Record<string, unknown>[] = [];
 let hasFailed = false;
 afterEach(({ task }) => {
@@ -43,9 +54,13 @@ afterAll(async () => {
   });
 });
 
-test.each(asked)("$name, $networks networks", { timeout: 4 * 3_600_000 }, async (population) => {
+test.each(asked)("$name, $networks networks", { timeout: 24 * 3_600_000 }, async (population) => {
   const { name, networks } = population;
-  const place = await mkdtemp(join(tmpdir(), "weightspace-populations-"));
+  const isKept = process.env.FAULTS_TABLE !== undefined;
+  const place = isKept
+    ? resolve("runs/populations", `${name}-${networks}`)
+    : await mkdtemp(join(tmpdir(), "weightspace-populations-"));
+  await mkdir(place, { recursive: true });
   const servers = await Promise.all([
     startRedis({ skip: fail }),
     startPostgres({ skip: fail }),
@@ -54,14 +69,17 @@ test.each(asked)("$name, $networks networks", { timeout: 4 * 3_600_000 }, async 
   const [redis, postgres, s3] = servers;
   for (const [key, value] of Object.entries(s3Environment(s3))) vi.stubEnv(key, value);
   const shardSize = Math.max(1, Math.ceil(networks / 16));
+  let onShard = async (): Promise<void> => undefined;
   const build = async (store: ZooStore, options: Partial<NodeBuildOptions>) => {
     const common = { recipe: recipeNamed(name), networks, seed: 1, shardSize, store };
-    for await (const event of buildZoo({ ...common, ...options }))
+    for await (const event of buildZoo({ ...common, ...options })) {
       if (event.type === "warning") throw new Error(event.message);
+      if (event.type === "shard") await onShard();
+    }
   };
   const queued = async (store: ZooStore, url: string, workers: number) => {
-    const started = startWorkers(workers, { queue: url, within: [place] });
-    await build(store, { handOut: handOutTo({ queue: url, store, patience: 600 }) });
+    const started = startWorkers(workers, { queue: url, within: ["s3://", place] });
+    await build(store, { handOut: handOutTo({ queue: url, patience: 600 }) });
     await started.stop();
   };
   const folder = (part: string) => folderStore(join(place, part));
@@ -107,17 +125,28 @@ test.each(asked)("$name, $networks networks", { timeout: 4 * 3_600_000 }, async 
   };
   try {
     for (const [road, travel] of Object.entries(roads)) {
+      const file = join(place, `${road.replaceAll(/[^a-zA-Z0-9]+/g, "-")}.json`);
+      const kept = await readKept(file);
+      if (kept.digest !== undefined) {
+        table.push({ ...kept });
+        continue;
+      }
       const began = performance.now();
+      const seconds = () =>
+        Number(((kept.seconds ?? 0) + (performance.now() - began) / 1000).toFixed(1));
+      onShard = () => writeFile(file, JSON.stringify({ seconds: seconds() }));
       const { digest, manifest } = await openZoo(await travel());
-      const seconds = Number(((performance.now() - began) / 1000).toFixed(1));
       const { arithmetic } = manifest;
-      table.push({ recipe: name, networks, road, seconds, arithmetic, digest });
+      const row = { recipe: name, networks, road, seconds: seconds(), arithmetic, digest };
+      table.push(row);
+      await writeFile(file, JSON.stringify(row));
+      process.stdout.write(`${JSON.stringify(row)}\n`);
     }
     const digests = new Set(table.filter(({ recipe }) => recipe === name).map((row) => row.digest));
     expect(digests.size).toBe(1);
   } finally {
     vi.unstubAllEnvs();
     await Promise.all(servers.map(({ stop }) => stop()));
-    await rm(place, { recursive: true, force: true });
+    if (!isKept) await rm(place, { recursive: true, force: true });
   }
 });

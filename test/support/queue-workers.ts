@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { runWorker, type WorkerEvent, type WorkerSettings } from "../../src/node/queue/worker.ts";
 import { queueRunner, type HandOutOptions } from "../../src/node/queue/hand-out.ts";
-import type { HandOut } from "../../src/zoo/build.ts";
+import type { HandOut } from "../../src/work/work-list.ts";
 
 export interface StartedWorkers {
   readonly events: WorkerEvent[];
@@ -38,8 +38,8 @@ export function startWorkers(
 /** What hands shards out, quickly. */
 export const handOutTo =
   (options: HandOutOptions): HandOut =>
-  (list, manifest) =>
-    queueRunner(list, manifest, { poll: 50, patience: 60, pause: 100, ...options });
+  (list, isDone) =>
+    queueRunner(list, isDone, { poll: 50, patience: 60, pause: 100, ...options });
 
 const bin = fileURLToPath(new URL("../../bin/weightspace.js", import.meta.url));
 
@@ -78,13 +78,14 @@ export function startCommand(
   return { child, output: () => output, ended, told };
 }
 
-/** `weightspace worker` with a lock of 3 s, in a process of its own. */
+/** `weightspace worker` with a short lock, in a process of its own. */
 export const startWorkerProcess = (
   queue: string,
   cwd: string,
   env: Readonly<Record<string, string>> = {},
+  lock = 3,
 ): WorkerProcess =>
-  startCommand(["--json", "worker", "--queue", queue, "--workers", "1", "--lock", "3"], {
+  startCommand(["--json", "worker", "--queue", queue, "--workers", "1", "--lock", String(lock)], {
     cwd,
     env,
   });

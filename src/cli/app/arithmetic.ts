@@ -11,7 +11,7 @@ export const arithmeticOption = (): Option =>
     "round products once (fma) or twice (plain); the last digits differ (default fma for functionals where the machine can)",
   ).choices(["fma", "plain"]);
 
-/** Commands that run functionals or align networks. Populations are left as the host is, so that they can be made again. */
+/** Commands that run functionals or align networks, and workers. Populations are left as the host is, so that they can be made again. */
 const fused = new Set([
   "train",
   "predict",
@@ -20,6 +20,7 @@ const fused = new Set([
   "experiment generalization",
   "experiment learning-curve",
   "experiment inr",
+  "worker", // its threads round as each list of work says
 ]);
 
 /** Names from below the root: `experiment generalization`. */
@@ -43,6 +44,9 @@ export async function chooseArithmetic(root: Command, command: Command): Promise
       `--arithmetic ${requested}: this machine or Node version has no fused multiply-add; leave the option out`,
     );
 }
+
+/** What --arithmetic says; undefined where it was not given. */
+export const requestedArithmetic = (): Arithmetic | undefined => requested;
 
 /** The option that chooses the same arithmetic again, for commands that repeat a result. */
 export const repeatedArithmetic = (): string =>

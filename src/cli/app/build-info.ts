@@ -1,11 +1,11 @@
 // Where results come from: the machine, and the version of the code.
 
 import { execFile } from "node:child_process";
-import { createRequire } from "node:module";
 import { availableParallelism, cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type Arithmetic, hostArithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
+import { packageVersion } from "../../node/queue/package-version.ts";
 
 /** Processor, cores and version of Node. */
 export const machineParts = () => ({
@@ -28,8 +28,7 @@ export const arithmetic = (): Arithmetic => hostArithmetic();
  * where it was installed.
  */
 export async function codeVersion(): Promise<string> {
-  const require = createRequire(import.meta.url);
-  const { version } = require("../../../package.json") as { version: string };
+  const version = packageVersion();
   const cwd = fileURLToPath(new URL("../../../", import.meta.url));
   const git = async (...args: string[]) =>
     (await promisify(execFile)("git", args, { cwd })).stdout.trim();

@@ -7,6 +7,7 @@ import {
   runExperiment,
 } from "../../node/run-experiment.ts";
 import type { UnfinishedCount } from "../../report/experiment.ts";
+import { partText } from "../machines/run-store.ts";
 import type { Cli } from "./context.ts";
 
 /** What the bar counts: so many units a run. */
@@ -25,13 +26,13 @@ export interface RunOptions<Outcome = ExperimentOutcome> extends Omit<
   readonly onResults?: (outcome: Outcome, count: UnfinishedCount) => Promise<void>;
 }
 
-/** The outcome of an experiment on numbers; undefined when it was interrupted. */
+/** The outcome of an experiment on numbers; undefined when it was interrupted, or a part only. */
 export const runWithProgress = (
   cli: Cli,
   options: RunOptions,
 ): Promise<ExperimentOutcome | undefined> => followRuns(cli, options, runExperiment);
 
-/** The outcome of any experiment; undefined when it was interrupted. */
+/** The outcome of any experiment; undefined when it was interrupted, or a part only. */
 export async function followRuns<Outcome>(
   { signal, progress, output }: Cli,
   { units, onResults, ...options }: RunOptions<Outcome>,
@@ -54,6 +55,9 @@ export async function followRuns<Outcome>(
     else if (event.type === "results") {
       const { finished, models } = event;
       await onResults?.(event.outcome, { finished, models });
+    } else if (event.type === "part") {
+      const { finished, runs } = event;
+      output.result({ finished, runs }, () => partText(finished, runs));
     } else if (event.type === "done") {
       task?.finish();
       return event.outcome;

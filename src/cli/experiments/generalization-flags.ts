@@ -11,6 +11,7 @@ import {
   wholeNumber,
 } from "../app/arguments.ts";
 import type { Cli } from "../app/context.ts";
+import { addMachineOptions, type MachineFlags } from "../machines/options.ts";
 import { maxOptionBytes, readJson } from "../../node/files.ts";
 import { repeatedArithmetic } from "../app/arithmetic.ts";
 import { forceResults } from "../app/output-option.ts";
@@ -23,7 +24,7 @@ import { UsageError } from "../app/usage-error.ts";
 import { noSuchName } from "../../core/nearest-name.ts";
 
 /** How functionals are trained: what every experiment is told. */
-export interface TrainingFlags {
+export interface TrainingFlags extends MachineFlags {
   readonly backend?: Backend;
   readonly models: string;
   readonly options?: string;
@@ -40,6 +41,7 @@ export interface TrainingFlags {
   readonly results?: string;
   readonly force?: boolean;
   readonly parts?: string;
+  readonly store?: string;
   readonly workers: number;
 }
 
@@ -160,7 +162,7 @@ export function addGeneralizationOptions(command: Command, cli: Cli): Command {
 /** Adds the options of how functionals are trained. */
 export function addTrainingOptions(command: Command, cli: Cli, usualModels: string): Command {
   const further = async () => (await import("../../experiment/choose-models.ts")).modelAliases;
-  return listModels(command, cli, further)
+  const options = listModels(command, cli, further)
     .option(
       "--models <list>",
       "names of the models below, separated by commas; canonical:unf reads networks in canonical form",
@@ -190,7 +192,16 @@ export function addTrainingOptions(command: Command, cli: Cli, usualModels: stri
     .option(...partsOption("finished run there, and skip what is finished there"))
     .option("--results <file>", "also write the tables alone, as committed to docs/results")
     .option("--force", forceResults)
-    .option("--workers <n>", "threads", wholeNumber(1), availableParallelism());
+    .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
+    .option(
+      "--store <place>",
+      "where runs are kept, a folder or s3://bucket/prefix; default in the folder of -o",
+    );
+  return addMachineOptions(
+    options,
+    "runs",
+    "with the same --store or --parts, the same command without it joins them",
+  );
 }
 
 /** The functionals that take part. @throws {UsageError} {OptionError} for names and options that are not known. */

@@ -11,6 +11,7 @@ import type { NamedText } from "../../datasets/published/population.ts";
 import type { ZooStore } from "../../core/store.ts";
 import { readJson } from "../../node/files.ts";
 import { folderStore } from "../../node/folder-store.ts";
+import { openStore } from "../../node/open-store.ts";
 import type { Output } from "../app/output.ts";
 
 /** A network that is not in the dataset. */
@@ -103,7 +104,7 @@ export async function openPopulation(
   folder: string,
   { checkpoints = "last", where, spec, allowDamaged = false, target }: PopulationOptions = {},
 ): Promise<OpenedPopulation> {
-  const store = folderStore(folder);
+  const store = await openStore(folder);
   const names = await store.list();
   const { importedName } = await import("../../datasets/imported.ts");
   if (names.includes(importedName)) {

@@ -38,6 +38,12 @@ function roundsOnce(): boolean {
 /** How products of this host round, asked anew by multiplying and adding; the last bits of all trained networks depend on it. */
 export const hostArithmetic = (): Arithmetic => (acceptsFused() && roundsOnce() ? "fma" : "plain");
 
+/** What is said of work that was begun with another arithmetic. */
+export const otherArithmetic = (recorded: Arithmetic, here: Arithmetic): string =>
+  recorded === "fma"
+    ? `was begun with fused multiply-add, this program rounds "${here}", so that weights would differ in their last digits; run it with --arithmetic fma, on a processor that has it`
+    : `was begun without fused multiply-add, this program rounds "${here}", so that weights would differ in their last digits; run it with --arithmetic plain`;
+
 let known: boolean | undefined;
 
 /** Whether kernels of this host may use fused multiply-add, asked once; the last bits of products depend on it. */

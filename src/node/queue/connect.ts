@@ -129,6 +129,21 @@ export function unreachable(address: QueueAddress, seconds: number, error: unkno
   );
 }
 
+/** Times that a unit may be lost with its worker before it is given up. */
+export const maxStalledCount = 20;
+
+/** Milliseconds between looks for workers that are gone, whose locks last so many seconds. */
+export const stalledInterval = (lock: number): number => Math.max(500, 500 * lock);
+
+/** @throws {Error} when the work takes longer */
+export async function withinSeconds<T>(seconds: number, work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("no answer")), 1000 * seconds + 1);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
 const closeMilliseconds = 3000;
 
 /** Closes a connection, without waiting long for a server that is gone; `force` leaves work that runs. */

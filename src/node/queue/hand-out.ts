@@ -2,17 +2,16 @@
 // hands out again what a server has forgotten. The store is the truth; the queue may be lost at any moment.
 
 import { EnvironmentError } from "../../core/errors.ts";
-import type { ZooStore } from "../../core/store.ts";
-import type { Runner, WorkList } from "../../work/work-list.ts";
-import { wholeShard } from "../../zoo/keep-shard.ts";
-import type { ZooManifest } from "../../zoo/manifest.ts";
-import type { ShardUnit } from "../../zoo/units.ts";
+import type { Runner, WorkList, WorkUnit } from "../../work/work-list.ts";
 import {
   closeSoon,
+  maxStalledCount,
   parseQueueAddress,
   queueServer,
   type QueueServer,
+  stalledInterval,
   unreachable,
+  withinSeconds,
 } from "./connect.ts";
 import { type RetryOptions, type UnitCounts, type UnitQueue, unitQueue } from "./unit-queue.ts";
 
@@ -20,8 +19,7 @@ import { type RetryOptions, type UnitCounts, type UnitQueue, unitQueue } from ".
 export interface HandOutOptions extends Partial<RetryOptions> {
   /** redis://, rediss:// or postgres:// address. */
   readonly queue: string;
-  readonly store: ZooStore;
-  /** Seconds without any worker at work until the build ends; it can be started again. @default 600 */
+  /** Seconds without any worker at work until it is given up; the same work can be started again. @default 600 */
   readonly patience?: number;
   /** Seconds for which the server may be away. @default 120 */
   readonly reach?: number;
@@ -37,11 +35,13 @@ const defaults = { attempts: 3, pause: 2000, patience: 600, reach: 120, lock: 60
 const noteSeconds = 20;
 
 /** How long a server that does not answer is waited for when the build ends. */
-const leaveMilliseconds = 2000;
+const leaveSeconds = 5;
 
 /** A unit that somebody waits for. */
 interface Waiting {
-  readonly unit: ShardUnit;
+  readonly unit: WorkUnit;
+  /** Whether its result is in the store. */
+  readonly isDone: () => Promise<boolean>;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
   readonly tell: (note: string) => void;
@@ -51,36 +51,40 @@ interface Waiting {
  * A runner whose units are done by the workers of a queue.
  * @throws {OptionError} for an address that is none; {EnvironmentError} when a package is missing
  */
-export async function queueRunner(
-  list: WorkList<ShardUnit>,
-  manifest: ZooManifest,
+export async function queueRunner<Unit extends WorkUnit>(
+  list: WorkList<Unit>,
+  isDone: (unit: Unit) => Promise<boolean>,
   options: HandOutOptions,
-): Promise<Runner<ShardUnit, unknown, string>> {
+): Promise<Runner<Unit, unknown, string>> {
   const settings = { ...defaults, ...options };
   const server = await queueServer(parseQueueAddress(options.queue));
-  const { store } = options;
   const retry = { attempts: settings.attempts, pause: settings.pause };
   let problem: Error | undefined;
-  const queue = unitQueue(server, list.digest, store.location, retry, (error) => (problem = error));
+  const queue = unitQueue(server, list, retry, (error) => (problem = error));
   const waiting = new Map<string, Waiting>();
-  const isDone = async (unit: ShardUnit) => (await wholeShard(store, manifest, unit)) !== undefined;
   const guard = stalledGuard(server, list.digest, settings.lock, (error) => (problem = error));
   const watch = new AbortController();
-  const watching: Watch = { settings, server, queue, waiting, isDone, problem: () => problem };
+  const watching: Watch = { settings, server, queue, waiting, problem: () => problem };
   let loop: Promise<void> | undefined;
   return {
     width: Math.max(1, list.units.length),
     run: (unit, signal, tell) => {
-      loop ??= Promise.resolve().then(() => watchQueue(watching, watch.signal));
+      if (loop === undefined) {
+        // One listener for all units, which have the same signal.
+        signal.addEventListener("abort", () => rejectAll(watching, signal.reason as Error), {
+          once: true,
+        });
+        loop = Promise.resolve().then(() => watchQueue(watching, watch.signal));
+      }
       return new Promise<void>((resolve, reject) => {
-        waiting.set(unit.id, { unit, resolve, reject, tell });
-        signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+        waiting.set(unit.id, { unit, isDone: () => isDone(unit), resolve, reject, tell });
       });
     },
     close: async () => {
       watch.abort();
-      await Promise.race([loop, new Promise((resolve) => setTimeout(resolve, leaveMilliseconds))]);
-      if (waiting.size === 0) await queue.remove();
+      await withinSeconds(leaveSeconds, Promise.resolve(loop)).catch(() => undefined);
+      if (waiting.size === 0)
+        await withinSeconds(leaveSeconds, queue.remove()).catch(() => undefined);
       await Promise.all([queue.close(), guard.close()]);
     },
   };
@@ -103,19 +107,12 @@ function stalledGuard(
   return { close: () => closeSoon(guard, true) };
 }
 
-/** Times that a unit may be lost with its worker before it is given up. */
-export const maxStalledCount = 20;
-
-/** Milliseconds between looks for workers that are gone. */
-export const stalledInterval = (lock: number): number => Math.max(500, 500 * lock);
-
 /** What watching a queue needs. */
 interface Watch {
   readonly settings: Required<Pick<HandOutOptions, "patience" | "reach" | "poll">>;
   readonly server: QueueServer;
   readonly queue: UnitQueue;
   readonly waiting: Map<string, Waiting>;
-  readonly isDone: (unit: ShardUnit) => Promise<boolean>;
   /** The last thing that the connection complained of. */
   readonly problem: () => Error | undefined;
 }
@@ -146,7 +143,7 @@ async function watchQueue(watch: Watch, signal: AbortSignal): Promise<void> {
   let wasAway = false;
   while (waiting.size > 0 && !signal.aborted) {
     try {
-      await within(settings.reach, lookOnce(watch, seen, now()));
+      await withinSeconds(settings.reach, lookOnce(watch, seen, now()));
       seen.reached = now();
       if (wasAway) tell(watch, `${server.address.shown} is back`);
       wasAway = false;
@@ -164,17 +161,8 @@ async function watchQueue(watch: Watch, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** @throws {Error} when the work takes longer */
-async function within<T>(seconds: number, work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("no answer")), 1000 * seconds + 1);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
-}
-
 const nobody = ({ settings, server }: Watch): string =>
-  `queue: nobody has worked on the list for ${settings.patience} s; start workers with: weightspace worker --queue ${server.address.shown}, then build again`;
+  `queue: nobody has worked on the list for ${settings.patience} s; start workers with: weightspace worker --queue ${server.address.shown}, then run again`;
 
 function tell({ waiting }: Watch, note: string): void {
   for (const one of waiting.values()) return one.tell(note);
@@ -227,12 +215,12 @@ function settle({ waiting }: Watch, id: string, reason?: string): void {
 
 /** Hands out all units; of those that the queue took for finished, such as of a store that was emptied, only what is not there. */
 async function submit(watch: Watch): Promise<void> {
-  const { queue, waiting, isDone } = watch;
+  const { queue, waiting } = watch;
   const finished = [...(await queue.done(0)), ...(await queue.failed()).map(({ id }) => id)];
   for (const id of finished) {
     const one = waiting.get(id);
     if (one === undefined) continue;
-    if (await isDone(one.unit)) settle(watch, id);
+    if (await one.isDone()) settle(watch, id);
     else await queue.forget([id]);
   }
   await queue.add([...waiting.values()].map(({ unit }) => unit));
@@ -240,11 +228,11 @@ async function submit(watch: Watch): Promise<void> {
 
 /** Hands out what the server has forgotten, unless it was done before. */
 async function submitLost(watch: Watch): Promise<void> {
-  const { queue, waiting, isDone } = watch;
+  const { queue, waiting } = watch;
   const lost = await queue.missing([...waiting.keys()]);
   for (const id of lost) {
     const one = waiting.get(id);
-    if (one !== undefined && (await isDone(one.unit))) settle(watch, id);
+    if (one !== undefined && (await one.isDone())) settle(watch, id);
   }
   const again = lost.flatMap((id) => waiting.get(id)?.unit ?? []);
   if (again.length === 0) return;

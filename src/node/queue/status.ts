@@ -3,13 +3,20 @@
 /** @ts-ignore the types of an optional package; where it is not installed they are any */
 import type { Job } from "bullmq";
 import { EnvironmentError } from "../../core/errors.ts";
-import { closeSoon, parseQueueAddress, queueServer, unreachable } from "./connect.ts";
-import { countsOf, directoryName, reasonOf, type UnitCounts } from "./unit-queue.ts";
-import { listsOf } from "./worker.ts";
+import {
+  closeSoon,
+  parseQueueAddress,
+  queueServer,
+  unreachable,
+  withinSeconds,
+} from "./connect.ts";
+import { countsOf, directoryName, listsOf, reasonOf, type UnitCounts } from "./unit-queue.ts";
 
 /** How far one list is. */
 export interface ListStatus extends UnitCounts {
   readonly list: string;
+  /** What its units are: `zoo`, `trials` and `runs` of experiments, `optimizers`. */
+  readonly kind: string;
   readonly location: string;
   /** Units a minute over the last of them; null before two are done. */
   readonly perMinute: number | null;
@@ -37,11 +44,10 @@ export async function queueStatus(address: string): Promise<ListStatus[]> {
   directory.on("error", (error) => (problem = error));
   const read = async (): Promise<ListStatus[]> => {
     const all: ListStatus[] = [];
-    for (const { id, data } of await listsOf(directory))
-      all.push(await statusOf(String(id), locationOf(data)));
+    for (const { id, data } of await listsOf(directory)) all.push(await statusOf(String(id), data));
     return all;
   };
-  const statusOf = async (list: string, location: string): Promise<ListStatus> => {
+  const statusOf = async (list: string, told: unknown): Promise<ListStatus> => {
     const queue = server.queue(list);
     queue.on("error", (error) => (problem = error));
     try {
@@ -54,13 +60,14 @@ export async function queueStatus(address: string): Promise<ListStatus[]> {
       const left = counts.waiting + counts.running;
       return {
         list,
-        location,
+        kind: textOf(told, "kind"),
+        location: textOf(told, "location"),
         ...counts,
         perMinute,
         secondsLeft: perMinute === null ? null : (60 * left) / perMinute,
         workers: new Set(active.map(({ processedBy }) => processedBy)).size,
         givenUp: failed.map((job) => ({
-          name: nameOf(job.data),
+          name: textOf(job.data, "name"),
           reason: reasonOf(job, server.address),
         })),
       };
@@ -68,17 +75,12 @@ export async function queueStatus(address: string): Promise<ListStatus[]> {
       await closeSoon(queue);
     }
   };
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("no answer")), 1000 * answerSeconds);
-  });
   try {
-    return await Promise.race([read(), late]);
+    return await withinSeconds(answerSeconds, read());
   } catch (error) {
     if (error instanceof EnvironmentError) throw error;
     throw unreachable(server.address, answerSeconds, problem ?? error);
   } finally {
-    clearTimeout(timer);
     await closeSoon(directory);
   }
 }
@@ -88,8 +90,6 @@ const textOf = (data: unknown, key: string): string => {
     typeof data === "object" && data !== null ? (data as Record<string, unknown>)[key] : "";
   return typeof value === "string" ? value : "";
 };
-const locationOf = (data: unknown): string => textOf(data, "location");
-const nameOf = (data: unknown): string => textOf(data, "name");
 
 /** Units a minute, from the times at which the latest were finished. */
 function rateOf(jobs: readonly Job[]): number | null {

@@ -2,9 +2,9 @@
 
 /** @ts-ignore the types of an optional package; where it is not installed they are any */
 import type { Job, JobsOptions, Queue } from "bullmq";
-import type { ShardUnit } from "../../zoo/units.ts";
+import type { WorkList, WorkUnit } from "../../work/work-list.ts";
 import { closeSoon, maskSecrets, type QueueAddress, type QueueServer } from "./connect.ts";
-import { dataOf, describeList } from "./list-description.ts";
+import { describeList, type UnitData } from "./description.ts";
 
 /** The queue that tells of all lists. */
 export const directoryName = "lists";
@@ -31,7 +31,7 @@ export interface RetryOptions {
 /** A list of work in a queue, seen from where its units are handed out. */
 export interface UnitQueue {
   /** Hands units out; those that are there already stay as they are. */
-  add(units: readonly ShardUnit[]): Promise<void>;
+  add(units: readonly WorkUnit[]): Promise<void>;
   counts(): Promise<UnitCounts>;
   /** Identities of units that are done, from the `from`-th on in the order in which they were done. */
   done(from: number): Promise<string[]>;
@@ -46,12 +46,17 @@ export interface UnitQueue {
   close(): Promise<void>;
 }
 
-/** How long a unit's files of results are kept in the queue does not matter: they are in the store. */
 const jobOptions = (id: string, { attempts, pause }: RetryOptions): JobsOptions => ({
   jobId: id,
   attempts,
   backoff: { type: "exponential", delay: pause, jitter: 0.5 },
 });
+
+/** The jobs that tell of all lists of a server. */
+export async function listsOf(directory: Pick<Queue, "getJobs">): Promise<Job[]> {
+  const jobs = (await directory.getJobs(["waiting"], 0, 1000)) as (Job | undefined)[];
+  return jobs.filter((job): job is Job => job?.id !== undefined);
+}
 
 export async function countsOf(queue: Queue): Promise<UnitCounts> {
   const counts = await queue.getJobCounts("waiting", "delayed", "active", "completed", "failed");
@@ -66,8 +71,7 @@ export const reasonOf = (job: Job, address: QueueAddress): string =>
 /** Opens the queue of a list; `onProblem` hears of a server that comes and goes. */
 export function unitQueue(
   server: QueueServer,
-  digest: string,
-  location: string,
+  { digest, kind, location }: Pick<WorkList, "digest" | "kind" | "location">,
   retry: RetryOptions,
   onProblem: (error: Error) => void,
 ): UnitQueue {
@@ -76,13 +80,13 @@ export function unitQueue(
   const ignoring = (work: Promise<unknown>) => work.catch(() => undefined);
   return {
     async add(units) {
-      await directory.add("zoo", describeList(location), { jobId: digest });
+      await directory.add(kind, describeList(kind, location), { jobId: digest });
       for (let at = 0; at < units.length; at += batch)
         await queue.addBulk(
-          units.slice(at, at + batch).map((unit) => ({
-            name: "shard",
-            data: dataOf(unit),
-            opts: jobOptions(unit.id, retry),
+          units.slice(at, at + batch).map(({ id, name }) => ({
+            name: kind,
+            data: { name } satisfies UnitData,
+            opts: jobOptions(id, retry),
           })),
         );
     },

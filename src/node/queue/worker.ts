@@ -4,23 +4,24 @@
 /** @ts-ignore the types of an optional package; where it is not installed they are any */
 import type { Job, Worker } from "bullmq";
 import { eventQueue, type EventQueue } from "../../core/event-queue.ts";
-import { OptionError } from "../../core/errors.ts";
-import { taskEntry } from "../../tasks/registry.ts";
-import { keepShard, wholeShard } from "../../zoo/keep-shard.ts";
-import type { ShardTrainer } from "../../zoo/training/train-shard.ts";
-import { readPackageData } from "../package-data.ts";
-import { workerPool } from "../threads/zoo-worker-pool.ts";
+import { EnvironmentError, isOurError } from "../../core/errors.ts";
+import { visibleName } from "../../core/visible.ts";
+import type { Arithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
+import { type CheckedList, checkList, placeOf } from "./check-list.ts";
 import {
   closeSoon,
   maskSecrets,
+  maxStalledCount,
   parseQueueAddress,
   queueServer,
   type QueueServer,
+  stalledInterval,
   unreachable,
+  withinSeconds,
 } from "./connect.ts";
-import { maxStalledCount, stalledInterval } from "./hand-out.ts";
-import { type CheckedList, checkList, unitOf } from "./list-description.ts";
-import { directoryName } from "./unit-queue.ts";
+import { defaultPlaces } from "./place.ts";
+import { directoryName, listsOf } from "./unit-queue.ts";
+import { type AllPools, workPools } from "./work-pools.ts";
 
 /** What a worker does, and for how long. */
 export interface WorkerSettings {
@@ -28,14 +29,16 @@ export interface WorkerSettings {
   readonly queue: string;
   /** Units at a time, in a thread each. */
   readonly workers: number;
-  /** Folders, and s3:// prefixes, that results may go to. */
-  readonly within: readonly string[];
+  /** Folders, and s3:// prefixes, that results may go to. @default the current folder, and s3:// anywhere */
+  readonly within?: readonly string[] | undefined;
   /** Ends when there has been nothing to do for so many seconds. @default never */
   readonly idle?: number | undefined;
   /** Seconds after which the units of a worker that is not heard of are handed out again. @default 60 */
   readonly lock?: number;
   /** Seconds for which the server may be away. @default 120 */
   readonly reach?: number;
+  /** Takes only work that rounds in this way. @default both, where the machine can */
+  readonly arithmetic?: Arithmetic | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -50,7 +53,7 @@ export type WorkerEvent =
       readonly location: string;
       readonly units: number;
     }
-  /** A list is not worked on. */
+  /** A list is not worked on; where its store failed, it is looked at again after half a minute. */
   | { readonly type: "refused"; readonly list: string; readonly message: string }
   | {
       readonly type: "unit";
@@ -69,19 +72,25 @@ export type WorkerEvent =
 
 const defaults = { lock: 60, reach: 120 } as const;
 const lookMilliseconds = 1000;
+/** How long a list is left alone whose store could not be read. */
+const againMilliseconds = 30_000;
+/** How long one is left alone whose queue could not be read. */
+const soonMilliseconds = 5000;
 /** Jobs that are looked at before a list is worked on. */
 const firstJobs = 100;
 
 /** What a worker has at hand. */
 interface Bench {
   readonly server: QueueServer;
-  readonly settings: WorkerSettings & Required<Pick<WorkerSettings, "lock" | "reach">>;
+  readonly settings: WorkerSettings &
+    Required<Pick<WorkerSettings, "lock" | "reach">> & { readonly within: readonly string[] };
   readonly events: EventQueue<WorkerEvent>;
-  readonly trainer: ShardTrainer;
+  readonly pools: AllPools;
   /** Aborts the units that are being done. */
   readonly stop: AbortController;
   readonly served: Map<string, Worker>;
-  readonly refused: Set<string>;
+  /** Lists that are not worked on, with the time until which they are left alone. */
+  readonly refused: Map<string, number>;
   /** Units at hand, and when one was done or the server answered, in milliseconds of `performance.now()`. */
   readonly last: { active: number; worked: number; reached: number; problem?: Error };
 }
@@ -93,7 +102,7 @@ interface Bench {
 export async function* runWorker(
   given: WorkerSettings,
 ): AsyncGenerator<WorkerEvent, void, undefined> {
-  const settings = { ...defaults, ...given };
+  const settings = { ...defaults, ...given, within: given.within ?? defaultPlaces() };
   const server = await queueServer(parseQueueAddress(settings.queue));
   const events = eventQueue<WorkerEvent>();
   const start = performance.now();
@@ -101,10 +110,10 @@ export async function* runWorker(
     server,
     settings,
     events,
-    trainer: workerPool(settings.workers),
+    pools: workPools(settings.workers, settings.arithmetic),
     stop: new AbortController(),
     served: new Map(),
-    refused: new Set(),
+    refused: new Map(),
     last: { active: 0, worked: start, reached: start },
   };
   const working = watchLists(bench).then(
@@ -131,7 +140,8 @@ async function watchLists(bench: Bench): Promise<void> {
       const away = (performance.now() - last.reached) / 1000;
       if (away > settings.reach) throw unreachable(server.address, away, last.problem);
       try {
-        const jobs = await listsOf(directory);
+        // A client that has never been connected waits for a server without end.
+        const jobs = await withinSeconds(settings.reach - away, listsOf(directory));
         last.reached = performance.now();
         if (!isReady) events.push({ type: "ready", queue: server.address.shown });
         isReady = true;
@@ -148,17 +158,9 @@ async function watchLists(bench: Bench): Promise<void> {
     // A unit that is given up here goes back to the queue when its lock ends; whoever does it makes the same bytes.
     await Promise.all([...served.values()].map((worker) => closeSoon(worker, true)));
     bench.stop.abort();
-    await bench.trainer.close();
+    await bench.pools.close();
     await closeSoon(directory);
   }
-}
-
-/** All lists of a server. */
-export async function listsOf(directory: {
-  getJobs(types: "waiting"[], start: number, end: number): Promise<(Job | undefined)[]>;
-}): Promise<Job[]> {
-  const jobs = await directory.getJobs(["waiting"], 0, 1000);
-  return jobs.filter((job): job is Job => job?.id !== undefined);
 }
 
 /** Takes lists that are new, and leaves those that are gone. */
@@ -170,39 +172,50 @@ async function serveAll(bench: Bench, jobs: readonly Job[]): Promise<void> {
     served.delete(name);
     await closeSoon(worker);
   }
-  for (const name of refused) if (!there.has(name)) refused.delete(name);
+  for (const name of refused.keys()) if (!there.has(name)) refused.delete(name);
   for (const job of jobs) {
     const name = String(job.id);
-    if (!served.has(name) && !refused.has(name)) await serve(bench, name, job.data);
+    const isLeftAlone = performance.now() < (refused.get(name) ?? 0);
+    if (served.has(name) || isLeftAlone) continue;
+    try {
+      await serve(bench, name, job.data);
+    } catch (error) {
+      bench.last.problem = error as Error;
+      refused.set(name, performance.now() + soonMilliseconds);
+      const message = maskSecrets((error as Error).message, bench.server.address);
+      const shown = visibleName(name.slice(0, 12));
+      bench.events.push({
+        type: "warning",
+        message: `list ${shown} could not be looked at (${message}); trying again`,
+      });
+    }
   }
 }
 
-function refuse({ events, refused, server }: Bench, list: string, error: unknown): void {
-  const { message } = error as Error;
-  refused.add(list);
-  events.push({ type: "refused", list, message: maskSecrets(message, server.address) });
+/** Tells why a list is not worked on, and leaves it alone: for good, unless its store may be there again later. */
+function refuse({ events, refused, server }: Bench, list: string, error: Error): void {
+  const isPassing = error instanceof EnvironmentError;
+  refused.set(list, isPassing ? performance.now() + againMilliseconds : Infinity);
+  events.push({ type: "refused", list, message: maskSecrets(error.message, server.address) });
 }
 
-/** Checks a list and the first of its jobs, and begins to work on it. */
-async function serve(bench: Bench, name: string, received: unknown): Promise<void> {
-  const { server, settings, events } = bench;
+/**
+ * Checks a list and the first of its jobs, and begins to work on it.
+ * @throws {Error} of a connection that failed; the list is looked at again
+ */
+async function serve(bench: Bench, name: string, told: unknown): Promise<void> {
+  const { server, settings, events, pools } = bench;
   let checked: CheckedList;
   try {
-    checked = await checkList(name, received, settings.within);
-    const queue = server.queue(name);
-    queue.on("error", (error) => (bench.last.problem = error));
-    try {
-      const jobs = await queue.getJobs(["waiting", "delayed", "active"], 0, firstJobs);
-      for (const job of jobs as (Job | undefined)[]) if (job) unitOf(job, checked);
-    } finally {
-      await closeSoon(queue);
-    }
+    checked = await checkList(name, told, settings.within, pools);
+    await checkFirstJobs(bench, name, checked);
   } catch (error) {
-    refuse(bench, name, error);
+    if (!isOurError(error)) throw error;
+    refuse(bench, name, error as Error);
     return;
   }
-  const { location } = checked.store;
-  events.push({ type: "list", list: name, location, units: checked.list.units.length });
+  const { location, units } = checked.list;
+  events.push({ type: "list", list: name, location, units: units.length });
   const worker = server.worker(name, (job) => doUnit(bench, name, checked, job), {
     concurrency: settings.workers,
     lockDuration: 1000 * settings.lock,
@@ -223,6 +236,23 @@ async function serve(bench: Bench, name: string, received: unknown): Promise<voi
   bench.served.set(name, worker);
 }
 
+/** @throws {OptionError} when one of the first jobs is none of the list's units */
+async function checkFirstJobs(
+  { server, settings, last }: Bench,
+  name: string,
+  checked: CheckedList,
+): Promise<void> {
+  const queue = server.queue(name);
+  queue.on("error", (error) => (last.problem = error));
+  try {
+    const asked = queue.getJobs(["waiting", "delayed", "active"], 0, firstJobs);
+    const jobs = await withinSeconds(settings.reach, asked);
+    for (const job of jobs as (Job | undefined)[]) if (job) placeOf(job, checked);
+  } finally {
+    await closeSoon(queue);
+  }
+}
+
 /** Does the unit of a job, unless it is done already. */
 async function doUnit(
   bench: Bench,
@@ -230,35 +260,19 @@ async function doUnit(
   checked: CheckedList,
   job: Job,
 ): Promise<{ checksum: string; seconds: number }> {
-  const { events, last, trainer, stop } = bench;
-  const { store, manifest } = checked;
-  const unit = await foreignRefused(bench, list, checked, job);
+  const { events, last, stop } = bench;
+  const at = await ownPlaceOf(bench, list, checked, job);
+  const { name } = checked.list.units[at];
   last.active++;
   const began = performance.now();
   try {
-    const { name, from, count } = unit;
-    const plan = { name, from, count };
-    const { recipe, seed } = manifest;
-    const { dataFile } = taskEntry(recipe.task);
-    const known = await wholeShard(store, manifest, plan);
-    const data = dataFile === undefined ? new Uint8Array(0) : await readPackageData(dataFile);
-    const progress = new Int32Array(new SharedArrayBuffer(4));
-    const request = { recipe, seed, from, count, data, progress, slot: 0 };
-    const info =
-      known ??
-      (await keepShard(
-        store,
-        manifest,
-        plan,
-        await trainer.run(request, stop.signal, () => undefined),
-      ));
-    const checksum = info.header.metadata["checksum"] ?? "";
+    const checksum = await checked.run(at, stop.signal);
     const seconds = (performance.now() - began) / 1000;
     events.push({ type: "unit", list, name, checksum, seconds });
     return { checksum, seconds };
   } catch (error) {
     const message = maskSecrets((error as Error).message, bench.server.address);
-    events.push({ type: "failed", list, name: unit.name, message });
+    events.push({ type: "failed", list, name, message });
     throw error;
   } finally {
     last.active--;
@@ -266,21 +280,21 @@ async function doUnit(
   }
 }
 
-/** The unit of a job; a foreign one ends the work on its list. */
-async function foreignRefused(
+/** Where the unit of a job stands in the list; a foreign job ends the work on it. */
+async function ownPlaceOf(
   bench: Bench,
   list: string,
   checked: CheckedList,
   job: Job,
-): Promise<ReturnType<typeof unitOf>> {
+): Promise<number> {
   try {
-    return unitOf(job, checked);
+    return placeOf(job, checked);
   } catch (error) {
     const worker = bench.served.get(list);
     bench.served.delete(list);
-    refuse(bench, list, error);
+    refuse(bench, list, error as Error);
     if (worker !== undefined) void closeSoon(worker);
     const { UnrecoverableError } = await import("bullmq");
-    throw error instanceof OptionError ? new UnrecoverableError(error.message) : error;
+    throw new UnrecoverableError((error as Error).message);
   }
 }

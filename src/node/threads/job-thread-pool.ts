@@ -1,5 +1,6 @@
 // Training runs side by side in worker threads, each with an engine of its own; Node only.
 
+import type { Arithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { EnvironmentError } from "../../core/errors.ts";
 import type { JobPool } from "../../experiment/job-pool.ts";
@@ -7,8 +8,16 @@ import type { JobOutcome, JobRequest } from "../../experiment/job.ts";
 import { threadPool } from "./thread-pool.ts";
 import { workerEntry } from "./worker-entry.ts";
 
-export function jobThreadPool(workers: number, entry: URL = workerEntry("job-worker")): JobPool {
-  const pool = threadPool<{ request: JobRequest; port: MessagePort }, JobOutcome>(workers, entry);
+export function jobThreadPool(
+  workers: number,
+  entry: URL = workerEntry("job-worker"),
+  arithmetic?: Arithmetic,
+): JobPool {
+  const pool = threadPool<{ request: JobRequest; port: MessagePort }, JobOutcome>(
+    workers,
+    entry,
+    arithmetic,
+  );
   return {
     width: workers,
     async run(request, signal, onEvent) {

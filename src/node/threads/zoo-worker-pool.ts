@@ -1,5 +1,6 @@
 // Worker threads that train shards side by side, in Node only.
 
+import type { Arithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
 import { availableParallelism } from "node:os";
 import type { ShardRequest, ShardTrainer } from "../../zoo/training/train-shard.ts";
 import { threadPool } from "./thread-pool.ts";
@@ -8,8 +9,12 @@ import { workerEntry } from "./worker-entry.ts";
 export const defaultWorkers = (): number => availableParallelism();
 
 /** A pool of threads, started as they are needed. */
-export function workerPool(workers: number, entry: URL = workerEntry("zoo-worker")): ShardTrainer {
-  const pool = threadPool<ShardRequest, Uint8Array>(workers, entry);
+export function workerPool(
+  workers: number,
+  entry: URL = workerEntry("zoo-worker"),
+  arithmetic?: Arithmetic,
+): ShardTrainer {
+  const pool = threadPool<ShardRequest, Uint8Array>(workers, entry, arithmetic);
   return {
     width: workers,
     run: async (request, signal) => {

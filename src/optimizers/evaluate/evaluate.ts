@@ -2,9 +2,10 @@
 // and in seconds (GradMetaNet's protocol: Adam with 20 rates, five seeds).
 
 import { OptionError } from "../../core/errors.ts";
-import { eventQueue } from "../../core/event-queue.ts";
 import { deriveSeed } from "../../core/random.ts";
 import type { InnerTask } from "../../tasks/inner/inner-task.ts";
+import { runUnits } from "../../work/run-units.ts";
+import { isInPart, type ListPart, type Runner } from "../../work/work-list.ts";
 import type { OptimizerEntry } from "./entries.ts";
 import { type NetworkCurves, trainNetworks } from "./train-networks.ts";
 
@@ -22,7 +23,14 @@ export interface EvaluateOptions {
   readonly signal?: AbortSignal;
   /** A unit that an earlier run has kept. */
   readonly known?: (name: string) => Promise<EvaluationUnit | undefined>;
+  /** Runs only the optimizers of a part of the list. @default all */
+  readonly part?: ListPart | undefined;
+  /** What runs optimizers. @default one after another, in the calling thread */
+  readonly runner?: EvaluationRunner | undefined;
 }
+
+/** Runs optimizers somewhere; tells of points that are measured, and notes. */
+export type EvaluationRunner = Runner<OptimizerEntry, EvaluationUnit, "point" | { note: string }>;
 
 /** The runs of one optimizer. */
 export interface EvaluationUnit {
@@ -42,7 +50,8 @@ export type EvaluateEvent =
       readonly total: number;
       readonly note: string;
     }
-  | { readonly type: "unit"; readonly unit: EvaluationUnit; readonly wasKnown: boolean };
+  | { readonly type: "unit"; readonly unit: EvaluationUnit; readonly wasKnown: boolean }
+  | { readonly type: "warning"; readonly message: string };
 
 const lowest = (values: readonly number[]): number => Math.min(...values);
 
@@ -50,10 +59,17 @@ const lowest = (values: readonly number[]): number => Math.min(...values);
 const runSeeds = (seed: number, count: number): number[] =>
   Array.from({ length: count }, (_, i) => deriveSeed(seed, "run", i));
 
-async function measure(
+/** How the runs of an optimizer are measured. */
+export type MeasureOptions = Pick<
+  EvaluateOptions,
+  "task" | "seeds" | "steps" | "every" | "seed" | "signal"
+>;
+
+/** The unit of one optimizer. @throws the signal's reason after an abort */
+export async function measureOptimizer(
   entry: OptimizerEntry,
-  { task, seeds, steps, every, seed, signal }: EvaluateOptions,
-  onPoint: () => void,
+  { task, seeds, steps, every, seed, signal }: MeasureOptions,
+  onPoint: () => void = () => undefined,
 ): Promise<EvaluationUnit> {
   const run = async (rates: readonly number[], ofNetworks: readonly number[]) => {
     const rule = entry.rule(task.spec, rates);
@@ -84,15 +100,18 @@ async function measure(
   return { optimizer: entry.name, rate, tried, curves };
 }
 
-/**
- * Runs every optimizer, one after another; units come as they are finished.
- * @throws {OptionError} without Adam, for a name given twice, or for steps that are no multiple of `every`; the signal's reason after an abort
- */
-export async function* evaluateOptimizers(
-  options: EvaluateOptions,
-): AsyncGenerator<EvaluateEvent, void, undefined> {
-  const { entries, steps, every, known } = options;
-  const names = entries.map(({ name }) => name);
+const inThisThread = (options: MeasureOptions): EvaluationRunner => ({
+  width: 1,
+  run: (entry, signal, tell) =>
+    measureOptimizer(entry, { ...options, signal }, () => tell("point")),
+  close: async () => undefined,
+});
+
+/** @throws {OptionError} without Adam, for a name given twice, or for steps that are no multiple of `every` */
+export function checkEvaluation(
+  names: readonly string[],
+  { steps, every }: Pick<EvaluateOptions, "steps" | "every">,
+): void {
   if (!names.includes("adam"))
     throw new OptionError(
       `evaluateOptimizers: expected "adam" among the optimizers, whose best test loss is what others are measured by, got ${names.join(", ")}`,
@@ -106,37 +125,50 @@ export async function* evaluateOptimizers(
     throw new OptionError(
       `evaluateOptimizers: steps expected a multiple of ${every}, the steps between test losses, got ${steps}`,
     );
-  const points = entries.map(({ rates }) => ((rates.length > 0 ? 2 : 1) * steps) / every);
-  const total = points.reduce((sum, n) => sum + n, 0);
-  let before = 0;
-  for (const [at, entry] of entries.entries()) {
-    const kept = await known?.(entry.name);
-    if (kept === undefined) yield* measured(entry, options, before, total);
-    else yield { type: "unit", unit: kept, wasKnown: true };
-    before += points[at];
-    yield { type: "progress", done: before, total, note: entry.name };
-  }
 }
 
-/** One unit, with progress while it is made. */
-async function* measured(
-  entry: OptimizerEntry,
+/**
+ * Runs every optimizer; units come as they are finished, those that are known first.
+ * @throws {OptionError} without Adam, for a name given twice, or for steps that are no multiple of `every`; the signal's reason after an abort
+ */
+export async function* evaluateOptimizers(
   options: EvaluateOptions,
-  before: number,
-  total: number,
 ): AsyncGenerator<EvaluateEvent, void, undefined> {
-  let done = before;
-  const events = eventQueue<EvaluateEvent>();
-  const onPoint = () => {
-    done++;
-    events.push({ type: "progress", done, total, note: entry.name });
-  };
-  measure(entry, options, onPoint).then(
-    (unit) => {
-      events.push({ type: "unit", unit, wasKnown: false });
-      events.close();
-    },
-    (error: unknown) => events.close(error),
+  const { entries, steps, every, known, signal, part } = options;
+  checkEvaluation(
+    entries.map(({ name }) => name),
+    options,
   );
-  yield* events.drain();
+  const pointsOf = ({ rates }: OptimizerEntry) => ((rates.length > 0 ? 2 : 1) * steps) / every;
+  const total = entries.reduce((sum, entry) => sum + pointsOf(entry), 0);
+  const measured = new Map(entries.map((entry) => [entry, 0]));
+  const progress = (entry: OptimizerEntry): EvaluateEvent => ({
+    type: "progress",
+    done: [...measured.values()].reduce((sum, points) => sum + points, 0),
+    total,
+    note: entry.name,
+  });
+  const pending: OptimizerEntry[] = [];
+  for (const [at, entry] of entries.entries()) {
+    const kept = await known?.(entry.name);
+    if (kept !== undefined) {
+      yield { type: "unit", unit: kept, wasKnown: true };
+      measured.set(entry, pointsOf(entry));
+      yield progress(entry);
+    } else if (isInPart(at, part)) pending.push(entry);
+  }
+  if (pending.length === 0) return;
+  const runner = options.runner ?? inThisThread(options);
+  for await (const news of runUnits(pending, runner, signal)) {
+    if (news.kind === "tick") continue;
+    const entry = news.request;
+    if (news.kind === "failed") throw signal?.aborted === true ? signal.reason : news.error;
+    if (news.kind === "done") {
+      yield { type: "unit", unit: news.outcome, wasKnown: false };
+      measured.set(entry, pointsOf(entry));
+    } else if (news.event === "point") measured.set(entry, (measured.get(entry) ?? 0) + 1);
+    else yield { type: "warning", message: news.event.note };
+    yield progress(entry);
+  }
+  signal?.throwIfAborted();
 }

@@ -8,9 +8,11 @@ import { canonicalJson } from "../../../src/core/canonical-json.ts";
 import { buildZoo } from "../../../src/node/build-zoo.ts";
 import { folderStore } from "../../../src/node/folder-store.ts";
 import { maskSecrets, parseQueueAddress, queueServer } from "../../../src/node/queue/connect.ts";
-import { describeList } from "../../../src/node/queue/list-description.ts";
+import { describeList } from "../../../src/node/queue/description.ts";
+import { runWorker } from "../../../src/node/queue/worker.ts";
 import { queueStatus } from "../../../src/node/queue/status.ts";
 import { unitQueue } from "../../../src/node/queue/unit-queue.ts";
+import type { Arithmetic } from "../../../src/kernels/wasm/fused-multiply-add.ts";
 import { readManifest } from "../../../src/zoo/manifest.ts";
 import { zooList } from "../../../src/zoo/units.ts";
 import { sharedServer } from "../../support/servers/servers.ts";
@@ -42,13 +44,14 @@ async function handedOut(name: string) {
   if (manifest === undefined) throw new Error("the build ended before its manifest");
   const list = await zooList(manifest, folder);
   const server = await queueServer(parseQueueAddress(url));
-  const units = unitQueue(server, list.digest, folder, { attempts: 2, pause: 10 }, () => undefined);
+  const units = unitQueue(server, list, { attempts: 2, pause: 10 }, () => undefined);
   return { folder, store, list, units, server, manifest };
 }
 
 /** What a worker says that is allowed to write into the folder of the test. */
-async function refusalOf(within = [place]): Promise<string> {
-  const workers = startWorkers(1, { queue: url, within });
+async function refusalOf(arithmetic?: Arithmetic): Promise<string> {
+  const within = ["s3://", place];
+  const workers = startWorkers(1, { queue: url, within, arithmetic });
   const end = performance.now() + 30_000;
   while (workers.events.every(({ type }) => type !== "refused") && performance.now() < end)
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -72,33 +75,35 @@ describe("a worker does nothing of a list", () => {
     await units.add(list.units);
     await put(server.queue(list.digest), "f".repeat(64), {
       name: "../../etc/passwd",
-      from: 0,
-      count: 8,
     });
     await units.close();
     expect(await refusalOf()).toMatch(/none of this list's units; somebody else has put it there/);
   });
 
-  test("whose job has the right name and other data", async () => {
+  test("whose job has the identity of one unit and the name of another", async () => {
     const { units, list, server } = await handedOut("changed");
-    const [{ id, name }] = list.units;
+    const [{ id }, { name }] = list.units;
     await units.add(list.units.slice(1));
-    await put(server.queue(list.digest), id, { name, from: 8, count: 8 });
+    await put(server.queue(list.digest), id, { name });
     await units.close();
     expect(await refusalOf()).toMatch(/none of this list's units/);
   });
 
   test.each([
-    ["another program's", { kind: "email" }, /no list of work/],
+    ["another program's", { format: "email" }, /no list of work/],
     ["another version's", { version: "0.0.1" }, /built by version 0\.0\.1/],
+    ["of a kind that is not known", { kind: "email" }, /no list of work/],
     ["with fields more", { code: "rm -rf" }, /no list of work/],
     ["outside of where it may write", { location: "/tmp/elsewhere" }, /outside of where/],
     ["in a folder above", { location: "PLACE/.." }, /outside of where/],
     ["in a store without a zoo", { location: "PLACE/nothing" }, /there is no zoo\.json/],
     ["in a place that is none", { location: "s3://bucket/../x" }, /is no place|need keys/],
+    ["of experiments without one", { kind: "runs" }, /there is no experiment-work\.json/],
+    ["of trials without an experiment", { kind: "trials" }, /there is no experiment-work\.json/],
+    ["of optimizers without any", { kind: "optimizers" }, /there is no evaluation-work\.json/],
   ])("%s", async (_, change: Record<string, string>, says) => {
     const { server, list, folder } = await handedOut("described");
-    const told = { ...describeList(folder), ...change };
+    const told = { ...describeList("zoo", folder), ...change };
     const location = told.location.replace("PLACE", place);
     const directory = server.queue("lists");
     await directory.add("zoo", { ...told, location }, { jobId: list.digest });
@@ -109,7 +114,7 @@ describe("a worker does nothing of a list", () => {
   test("whose digest is not that of the zoo in the store", async () => {
     const { server, folder } = await handedOut("described");
     const directory = server.queue("lists");
-    await directory.add("zoo", describeList(folder), { jobId: "a".repeat(64) });
+    await directory.add("zoo", describeList("zoo", folder), { jobId: "a".repeat(64) });
     await directory.close();
     expect(await refusalOf()).toMatch(/is another one than the queue's/);
   });
@@ -122,9 +127,9 @@ describe("a worker does nothing of a list", () => {
     await store.write("zoo.json", new TextEncoder().encode(text.replace(`"${own}"`, `"${other}"`)));
     const { digest } = await zooList({ ...manifest, arithmetic: other }, folder);
     const directory = server.queue("lists");
-    await directory.add("zoo", describeList(folder), { jobId: digest });
+    await directory.add("zoo", describeList("zoo", folder), { jobId: digest });
     await directory.close();
-    expect(await refusalOf()).toMatch(/was begun with(out)? fused multiply-add/);
+    expect(await refusalOf(own)).toMatch(/was begun with(out)? fused multiply-add/);
     await expect(build(store)).rejects.toThrow(/was begun with(out)? fused multiply-add/);
   });
 });
@@ -135,12 +140,10 @@ describe("what travels and what is told", () => {
     await units.add(list.units);
     const [directory, queue] = [server.queue("lists"), server.queue(list.digest)];
     const told = (await directory.getJobs(["waiting"])).map(({ data }) => data as unknown);
-    expect(told).toEqual([describeList(folder)]);
+    expect(told).toEqual([describeList("zoo", folder)]);
     const jobs = await queue.getJobs(["waiting"]);
     const sent = jobs.map(({ data }) => canonicalJson(data));
-    const expected = list.units.map(({ name, from, count }) =>
-      canonicalJson({ name, from, count }),
-    );
+    const expected = list.units.map(({ name }) => canonicalJson({ name }));
     expect(new Set(sent)).toEqual(new Set(expected));
     expect(sent).toHaveLength(expected.length);
     await Promise.all([directory.close(), queue.close(), units.remove()]);
@@ -152,7 +155,7 @@ describe("what travels and what is told", () => {
     const list = await zooList({ ...manifest, networks: 80_000 }, folder);
     expect(list.units).toHaveLength(10_000);
     const retry = { attempts: 2, pause: 10 };
-    const queues = [0, 1].map(() => unitQueue(server, list.digest, folder, retry, () => undefined));
+    const queues = [0, 1].map(() => unitQueue(server, list, retry, () => undefined));
     await Promise.all(queues.map((queue) => queue.add(list.units)));
     expect(await queues[0].counts()).toEqual({ waiting: 10_000, running: 0, done: 0, failed: 0 });
     expect(await queueStatus(url)).toMatchObject([
@@ -177,10 +180,13 @@ describe("what travels and what is told", () => {
   test("a server that is not there: an error within bounds", async () => {
     const gone = "redis://me:hunter2@127.0.0.1:1";
     const store = folderStore(join(place, "gone"));
-    const built = build(store, { handOut: handOutTo({ queue: gone, store, reach: 1 }) });
+    const built = build(store, { handOut: handOutTo({ queue: gone, reach: 1 }) });
     await expect(built).rejects.toThrow(EnvironmentError);
     await expect(built).rejects.toThrow(/redis:\/\/127\.0\.0\.1:1 could not be reached for \d s/);
     await expect(built).rejects.not.toThrow(/hunter2/);
+    const controller = new AbortController();
+    const worker = runWorker({ queue: gone, workers: 1, reach: 1, signal: controller.signal });
+    await expect(worker.next()).rejects.toThrow(/127\.0\.0\.1:1 could not be reached for \d s/);
     const { code, stderr } = await weightspace(["queue", "status", "--queue", gone]);
     expect(code).toBe(1);
     expect(stderr).toMatch(/could not be reached/);
@@ -211,7 +217,7 @@ describe("what travels and what is told", () => {
 
   test("no worker for as long as the patience lasts: an error that says how to start one", async () => {
     const store = folderStore(join(place, "alone"));
-    const built = build(store, { handOut: handOutTo({ queue: url, store, patience: 1 }) });
+    const built = build(store, { handOut: handOutTo({ queue: url, patience: 1 }) });
     await expect(built).rejects.toThrow(
       /nobody has worked on the list for 1 s; start workers with/,
     );

@@ -46,7 +46,7 @@ describe("the same population, byte for byte, from", () => {
     const { url } = await needRedis({ skip });
     const store = folderStore(join(place, "redis"));
     const workers = startWorkers(4, { queue: url, within: [place] });
-    const told = await build(store, { handOut: handOutTo({ queue: url, store }) });
+    const told = await build(store, { handOut: handOutTo({ queue: url }) });
     const events = await workers.stop();
     expect(told.at(-1)).toMatchObject({ type: "done", built: 44 });
     expect(await digestsOf(store)).toEqual(expected);
@@ -59,8 +59,8 @@ describe("the same population, byte for byte, from", () => {
     const s3 = await needS3({ skip });
     for (const [name, value] of Object.entries(s3Environment(s3))) vi.stubEnv(name, value);
     const store = await openStore("s3://bucket/zoos/postgres");
-    const workers = startWorkers(2, { queue: url, within: [place] });
-    await build(store, { handOut: handOutTo({ queue: url, store }) });
+    const workers = startWorkers(2, { queue: url, within: ["s3://bucket/zoos"] });
+    await build(store, { handOut: handOutTo({ queue: url }) });
     const events = await workers.stop();
     expect(await digestsOf(store)).toEqual(expected);
     expect(events.filter(({ type }) => type === "unit")).toHaveLength(6);

@@ -21,7 +21,7 @@ import { optimizerKind } from "../../../src/optimizers/registry.ts";
 import { optimizerReport } from "../../../src/report/optimizer-report.ts";
 import { optimizerDraft } from "../../../src/report/result-drafts.ts";
 import { checkResultFile, resultText } from "../../../src/report/result-file.ts";
-import { keptUnit } from "../../../src/cli/commands/optimizer/kept-unit.ts";
+import { parseUnit } from "../../../src/optimizers/evaluate/kept-units.ts";
 import { quadraticTask } from "../../support/quadratic-task.ts";
 
 beforeAll(() => startEngine());
@@ -79,7 +79,7 @@ describe("rows", () => {
       reached: 0,
       finalLossMean: null,
     });
-    const back = keptUnit.parse(JSON.parse(JSON.stringify(slow)));
+    const back = parseUnit(JSON.parse(JSON.stringify(slow)));
     expect(back).toEqual(slow);
     expect(optimizerCurves([slow])[0].testMean).toEqual([9, 8, null, null]);
   });
@@ -144,7 +144,7 @@ async function evaluated(options: Partial<EvaluateOptions> & Pick<EvaluateOption
   let done = [0, 0];
   for await (const event of evaluateOptimizers(given)) {
     if (event.type === "unit") units.push(event.unit);
-    else done = [event.done, event.total];
+    else if (event.type === "progress") done = [event.done, event.total];
   }
   expect(done[0]).toBe(done[1]);
   return units;

@@ -97,7 +97,7 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
   for (const path of [flags.results, flags.moveResults])
     if (path !== undefined) await refuseExisting("experiment", path, flags);
   const { openPopulation, warnOfProblems } = await import("../../experiments/open-population.ts");
-  const { folderStore } = await import("../../../node/folder-store.ts");
+  const { runStores } = await import("../../machines/run-store.ts");
   const { fingerprint } = await import("../../experiments/dataset-digest.ts");
   const { runWithProgress } = await import("../../app/run-with-progress.ts");
   const { firstReports } = await import("../../experiments/first-reports.ts");
@@ -112,9 +112,7 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
     dataset,
     settings,
     fingerprint: fingerprint(dataset),
-    store: folderStore(join(out, "runs")),
-    ...(flags.parts !== undefined && { parts: folderStore(flags.parts) }),
-    workers: flags.workers,
+    ...(await runStores(flags, join(out, "runs"))),
     onResults: firstReports(report, cli, (some) => resultOf(flags, name, population, some)),
   });
   if (outcome === undefined) return;

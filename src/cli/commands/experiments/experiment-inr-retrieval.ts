@@ -37,7 +37,7 @@ async function run(flags: RetrievalFlags, cli: Cli): Promise<void> {
   const populations: PicturePopulation[] = [];
   for (const folder of flags.zoo) populations.push(await openPictures(folder, "label", cli));
   checkDifferent(populations);
-  const { folderStore } = await import("../../../node/folder-store.ts");
+  const { isPartOnly, runStores } = await import("../../machines/run-store.ts");
   const { fingerprint } = await import("../../experiments/dataset-digest.ts");
   const { retrievalData } = await import("../../../experiment/retrieval.ts");
   const { runRetrieval } = await import("../../../node/run-experiment.ts");
@@ -65,16 +65,16 @@ async function run(flags: RetrievalFlags, cli: Cli): Promise<void> {
         dataset,
         settings,
         fingerprint: fingerprint(dataset),
-        store: folderStore(join(out, name)),
-        workers: flags.workers,
-        ...(flags.parts !== undefined && { parts: folderStore(join(flags.parts, name)) }),
+        ...(await runStores(flags, join(out, name), name)),
       },
       (options) => runRetrieval({ ...options, labels }),
     );
+    if (outcome === undefined && isPartOnly(flags, cli)) continue;
     if (outcome === undefined) return;
     rows.push(...outcome.rows.map((row) => ({ set, setting, ...row })));
     baselines[name] = outcome.baselines;
   }
+  if (Object.keys(baselines).length < populations.length) return; // only parts were asked for
   await writeResults(flags, rows, baselines, out, cli);
 }
 

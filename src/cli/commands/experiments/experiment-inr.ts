@@ -38,7 +38,7 @@ async function run(flags: InrFlags, cli: Cli): Promise<void> {
   const settings: PicturePopulation[] = [];
   for (const folder of flags.zoo) settings.push(await openPictures(folder, flags.target, cli));
   checkDifferent(settings);
-  const { folderStore } = await import("../../../node/folder-store.ts");
+  const { isPartOnly, runStores } = await import("../../machines/run-store.ts");
   const { fingerprint } = await import("../../experiments/dataset-digest.ts");
   const { runClassification } = await import("../../../node/run-experiment.ts");
   const { followRuns } = await import("../../app/run-with-progress.ts");
@@ -47,7 +47,6 @@ async function run(flags: InrFlags, cli: Cli): Promise<void> {
   for (const { set, setting, population } of settings) {
     const name = `${set}-${setting}`;
     const { dataset } = population;
-    const parts = flags.parts === undefined ? {} : { parts: folderStore(join(flags.parts, name)) };
     cli.output.note(`${set}, ${setting} starts: ${counted(dataset.size, "network")}`);
     const outcome = await followRuns(
       cli,
@@ -55,15 +54,15 @@ async function run(flags: InrFlags, cli: Cli): Promise<void> {
         dataset,
         settings: hasSigns(dataset.spec) ? { ...chosen, moves: ["signs"] } : chosen,
         fingerprint: fingerprint(dataset),
-        store: folderStore(join(out, name)),
-        workers: flags.workers,
-        ...parts,
+        ...(await runStores(flags, join(out, name), name)),
       },
       runClassification,
     );
+    if (outcome === undefined && isPartOnly(flags, cli)) continue;
     if (outcome === undefined) return;
     rows.push(...outcome.rows.map((row) => ({ set, setting, ...row })));
   }
+  if (rows.length < settings.length * chosen.models.length) return; // only parts were asked for
   await writeRows(flags, settings, rows, out, cli);
 }
 

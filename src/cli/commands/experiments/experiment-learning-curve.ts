@@ -30,7 +30,7 @@ async function trainAll(
   out: string,
   cli: Cli,
 ): Promise<SizedOutcome[] | undefined> {
-  const { folderStore } = await import("../../../node/folder-store.ts");
+  const { isPartOnly, runStores } = await import("../../machines/run-store.ts");
   const { fingerprint } = await import("../../experiments/dataset-digest.ts");
   const { runWithProgress } = await import("../../app/run-with-progress.ts");
   const settings = await readSettings(flags);
@@ -39,21 +39,19 @@ async function trainAll(
   for (let split = 0; split < flags.splits; split++) {
     for (const share of parseShares(flags.shares)) {
       cli.output.note(`split ${split + 1} of ${flags.splits}, share ${share} of the training runs`);
+      const name = `split-${split}-share-${share}`;
       const outcome = await runWithProgress(cli, {
         dataset,
         settings: { ...settings, seed: flags.seed + split, trainShare: share },
         fingerprint: digest,
-        store: folderStore(join(out, "runs", `split-${split}-share-${share}`)),
-        ...(flags.parts !== undefined && {
-          parts: folderStore(join(flags.parts, `split-${split}-share-${share}`)),
-        }),
-        workers: flags.workers,
+        ...(await runStores(flags, join(out, "runs", name), name)),
       });
+      if (outcome === undefined && isPartOnly(flags, cli)) continue;
       if (outcome === undefined) return undefined;
       outcomes.push({ share, outcome });
     }
   }
-  return outcomes;
+  return outcomes.length === flags.splits * parseShares(flags.shares).length ? outcomes : undefined;
 }
 
 /** A line for every model and size. */

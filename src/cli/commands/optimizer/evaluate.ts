@@ -1,23 +1,23 @@
 // `weightspace optimizer evaluate` and `demo`: learned and hand-made optimizers side by side, with a report.
 
-import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import type { Command } from "commander";
 import { readBytes } from "../../../node/files.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
-import type { OptimizerEntry } from "../../../optimizers/evaluate/entries.ts";
+import type { NamedOptimizer } from "../../../optimizers/evaluate/evaluation-list.ts";
 import type { EvaluationUnit } from "../../../optimizers/evaluate/evaluate.ts";
 import type { OptimizerResult } from "../../../optimizers/evaluate/rows.ts";
 import { partsOption, seedNumber, wholeNumber } from "../../app/arguments.ts";
 import { codeVersion, machine } from "../../app/build-info.ts";
 import type { Cli } from "../../app/context.ts";
+import { addMachineOptions, type MachineFlags } from "../../machines/options.ts";
 import { textTable } from "../../app/output.ts";
 import { addForceOption, addOutputOption, refuseExisting } from "../../app/output-option.ts";
 import { UsageError } from "../../app/usage-error.ts";
 
 /** What is compared, where, and for how long. */
-interface EvaluateFlags {
+interface EvaluateFlags extends MachineFlags {
   readonly task?: string;
   readonly against: string;
   readonly seeds: number;
@@ -27,6 +27,7 @@ interface EvaluateFlags {
   readonly data?: string;
   readonly report?: string;
   readonly parts?: string;
+  readonly store?: string;
   readonly output: string;
   readonly force?: boolean;
 }
@@ -50,7 +51,16 @@ export function addOptimizerEvaluate(optimizer: Command, cli: Cli): void {
     .option("--seed <n>", "fixes everything", seedNumber, 0)
     .option("--data <folder>", "IDX files of images in place of the package's own")
     .option("--report <file.html>", "a report with curves")
-    .option(...partsOption("finished optimizer there, and skip what is finished there"));
+    .option(...partsOption("finished optimizer there, and skip what is finished there"))
+    .option(
+      "--store <place>",
+      "where finished optimizers are kept, a folder or s3://bucket/prefix; default beside the figures",
+    );
+  addMachineOptions(
+    command,
+    "optimizers",
+    "with the same --store or --parts, the same command without it joins them",
+  );
   const written = addOutputOption(command, "figures as JSON, beside them what is finished", {
     value: "<file.json>",
     fallback: "runs/optimizers/figures.json",
@@ -72,10 +82,8 @@ async function runEvaluate(
 }
 
 /** A theta by name, file, or folder of a run. */
-async function openEntry(
-  text: string,
-): Promise<{ entry: OptimizerEntry; task?: string; digest: string }> {
-  const { handMadeNames, learnedEntry } = await import("../../../optimizers/evaluate/entries.ts");
+async function openEntry(text: string): Promise<{ optimizer: NamedOptimizer; task?: string }> {
+  const { handMadeNames } = await import("../../../optimizers/evaluate/entries.ts");
   const { openTheta } = await import("../../../optimizers/load-optimizer.ts");
   const { shippedTheta } = await import("../../../optimizers/shipped.ts");
   const [, given, place] = /^(?:([\w.-]+)=)?(.*)$/s.exec(text) ?? [];
@@ -88,8 +96,7 @@ async function openEntry(
   const plain = shipped === undefined ? file.kind : basename(path);
   const name = given ?? (handMadeNames().includes(plain) ? `meta-${plain}` : plain);
   return {
-    entry: learnedEntry(name, file),
-    digest: createHash("sha256").update(bytes).digest("hex"),
+    optimizer: { name, theta: bytes },
     ...(settings?.task !== undefined && { task: settings.task }),
   };
 }
@@ -122,11 +129,9 @@ export function addOptimizerDemo(optimizer: Command, cli: Cli): void {
 }
 
 async function evaluate(thetas: readonly string[], flags: EvaluateFlags, cli: Cli): Promise<void> {
-  const { handMadeEntry } = await import("../../../optimizers/evaluate/entries.ts");
   const { startEngine } = await import("../../../node/threads/start-engine.ts");
   const names = flags.against.split(",").map((name) => name.trim());
   const handMade = ["adam", ...names.filter((name) => name !== "adam" && name !== "")];
-  const others = handMade.map(handMadeEntry);
   const opened = await Promise.all(thetas.map(openEntry));
   const task = flags.task ?? opened[0]?.task;
   if (task === undefined)
@@ -134,55 +139,14 @@ async function evaluate(thetas: readonly string[], flags: EvaluateFlags, cli: Cl
       "optimizer evaluate: no task is known, expected --task or a theta that names one",
     );
   await startEngine();
-  const entries = [...others, ...opened.map(({ entry }) => entry)];
-  const digests = [...handMade, ...opened.map(({ digest }) => digest)];
-  await measureAll({ ...flags, task }, entries, digests, cli);
-}
-
-/** Runs or reads every unit, and writes figures and report. */
-export async function measureAll(
-  flags: EvaluateFlags & { readonly task: string },
-  entries: readonly OptimizerEntry[],
-  digests: readonly string[],
-  cli: Cli,
-): Promise<void> {
-  const { evaluateOptimizers } = await import("../../../optimizers/evaluate/evaluate.ts");
-  const { keptUnit } = await import("./kept-unit.ts");
-  const { openInnerTask } = await import("../../../node/open-inner-task.ts");
-  const { keptUnits } = await import("../../experiments/kept-units.ts");
-  const { steps, points, seeds, seed, output } = flags;
-  const every = Math.max(1, Math.floor(steps / points));
-  const source = { task: flags.task, ...(flags.data !== undefined && { data: flags.data }) };
-  const task = await openInnerTask(source);
-  const kept = await keptUnits(
-    {
-      caller: "optimizer evaluate",
-      settings: { ...source, steps, every, seeds, seed },
-      fromJson: (value) => keptUnit.safeParse(value).data,
-      folder: join(dirname(output), "units"),
-      parts: flags.parts,
-    },
-    cli,
-  );
-  const unitOf = (name: string) => ({
-    name,
-    origin: digests[entries.findIndex((entry) => entry.name === name)],
-  });
-  const known = (name: string) => kept.read(unitOf(name));
-  const units: EvaluationUnit[] = [];
-  let bar: ReturnType<typeof cli.progress.task> | undefined;
-  const options = { task, entries, seeds, steps: every * points, every, seed, known };
-  for await (const event of evaluateOptimizers({ ...options, signal: cli.signal })) {
-    if (event.type === "unit") {
-      units.push(event.unit);
-      if (!event.wasKnown) await kept.keep(unitOf(event.unit.optimizer), event.unit);
-      continue;
-    }
-    bar ??= cli.progress.task("training networks", event.total, { unit: "points" });
-    bar.update(event.done, event.note);
-  }
-  bar?.finish();
-  await tell({ ...flags, steps: every * points }, every, units, cli);
+  const { steps: wanted, points, seeds, seed, data } = flags;
+  const every = Math.max(1, Math.floor(wanted / points));
+  const steps = every * points;
+  const optimizers = [...handMade.map((name) => ({ name })), ...opened.map((one) => one.optimizer)];
+  const evaluation = { task, data, optimizers, seeds, steps, every, seed };
+  const { measureAll } = await import("./measure-all.ts");
+  const units = await measureAll(evaluation, flags, cli);
+  if (units !== undefined) await tell({ ...flags, task, steps }, every, units, cli);
 }
 
 async function tell(

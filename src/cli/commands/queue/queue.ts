@@ -2,6 +2,7 @@
 
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import { textTable } from "../../app/output.ts";
+import { timeLeft } from "../../app/progress.ts";
 import type { ListStatus } from "../../../node/queue/status.ts";
 
 export const queueCommand: RegisterCommand = (program, cli) => {
@@ -27,23 +28,18 @@ async function status(address: string, cli: Cli): Promise<void> {
 }
 
 function printed(list: ListStatus): string {
-  const { location, done, running, waiting, failed, workers, perMinute, secondsLeft } = list;
+  const { kind, location, done, running, waiting, failed, workers, perMinute, secondsLeft } = list;
   const table = textTable(
-    ["done", "running", "waiting", "failed", "workers", "shards/min", "time left"],
+    ["done", "running", "waiting", "failed", "workers", "units/min", "time left"],
     [
       [done, running, waiting, failed, workers]
         .map(String)
         .concat([
           perMinute === null ? "" : perMinute.toPrecision(3),
-          secondsLeft === null ? "" : duration(secondsLeft),
+          secondsLeft === null ? "" : timeLeft(secondsLeft),
         ]),
     ],
   );
   const given = list.givenUp.map(({ name, reason }) => `given up: ${name}: ${reason}`);
-  return [location, table, ...given].join("\n");
+  return [`${location} (${kind})`, table, ...given].join("\n");
 }
-
-const duration = (seconds: number): string => {
-  if (seconds < 90) return `${Math.ceil(seconds)} s`;
-  return seconds < 5400 ? `${Math.ceil(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
-};

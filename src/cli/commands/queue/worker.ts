@@ -3,6 +3,7 @@
 import { availableParallelism } from "node:os";
 import type { Command } from "commander";
 import { wholeNumber } from "../../app/arguments.ts";
+import { requestedArithmetic } from "../../app/arithmetic.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import { counted, print } from "../../app/output.ts";
 
@@ -18,25 +19,25 @@ export const workerCommand: RegisterCommand = (program, cli) => {
   program
     .command("worker")
     .helpGroup("Populations:")
-    .summary("train parts of populations for others")
+    .summary("do the work of a queue")
     .description(
-      "Takes shards of populations from a queue, trains them, and puts them into the population's store. Any number of workers may run on any machines; one that is killed loses nothing.",
+      "Takes units of work from a queue (shards of populations, training runs of experiments, optimizers to be measured), does them, and puts results into the store of the work. Any number of workers may run on any machines; one that is killed loses nothing.",
     )
     .requiredOption("--queue <address>", "redis://host:6379, rediss:// or postgres://host/database")
     .option(
       "--workers <n>",
-      "shards at a time, a thread each",
+      "units at a time, a thread each",
       wholeNumber(1),
       availableParallelism(),
     )
     .option(
       "--within <places...>",
-      "folders and s3:// prefixes that results may go to; default this folder; s3:// places are limited only by a prefix given here",
+      "folders and s3:// prefixes that results may go to, and no others; default this folder and s3:// (anywhere the keys open)",
     )
     .option("--idle <seconds>", "ends after so many seconds without work", wholeNumber(1))
     .option(
       "--lock <seconds>",
-      "after which the shards of a worker that is not heard of go to others",
+      "after which the units of a worker that is not heard of go to others",
       wholeNumber(3, 3600),
       60,
     )
@@ -55,19 +56,20 @@ async function work(flags: WorkerFlags, cli: Cli, isJson: boolean): Promise<void
     isJson
       ? print("stderr", JSON.stringify({ time: new Date().toISOString(), ...event }))
       : cli.output.note(text);
-  cli.hintResume("its shards go to other workers");
+  cli.hintResume("its units go to other workers");
   let [units, failed, refused] = [0, 0, 0];
   for await (const event of runWorker({
     queue: flags.queue,
     workers: flags.workers,
-    within: flags.within ?? [process.cwd()],
+    within: flags.within,
     idle: flags.idle,
     lock: flags.lock,
+    arithmetic: requestedArithmetic(),
     signal: cli.signal,
   })) {
     if (event.type === "ready") tell(event, `waiting for work at ${event.queue}`);
     else if (event.type === "list")
-      tell(event, `working on ${event.location} (${counted(event.units, "shard")} in all)`);
+      tell(event, `working on ${event.location} (${counted(event.units, "unit")} in all)`);
     else if (event.type === "unit") {
       units++;
       tell(event, `${event.name} in ${event.seconds.toFixed(1)} s`);
@@ -79,5 +81,5 @@ async function work(flags: WorkerFlags, cli: Cli, isJson: boolean): Promise<void
       tell(event, `warning: refused: ${event.message}`);
     } else tell(event, `warning: ${event.message}`);
   }
-  cli.output.result({ units, failed, refused }, () => `${counted(units, "shard")} trained`);
+  cli.output.result({ units, failed, refused }, () => `${counted(units, "unit")} done`);
 }

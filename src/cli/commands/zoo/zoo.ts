@@ -1,7 +1,6 @@
 // `weightspace zoo`: builds, merges and inspects populations of trained networks.
 
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
 import type { Command } from "commander";
 import { partsOption, seedNumber, wholeNumber } from "../../app/arguments.ts";
 import { noSuchName } from "../../../core/nearest-name.ts";
@@ -15,20 +14,21 @@ import { maxOptionBytes, readJson } from "../../../node/files.ts";
 import { counted, textTable } from "../../app/output.ts";
 import { addOutputOption } from "../../app/output-option.ts";
 import { addImport } from "./zoo-import.ts";
-import { parsePart } from "./shard-option.ts";
-import type { HandOut } from "../../../zoo/build.ts";
+import {
+  addMachineOptions,
+  type MachineFlags,
+  machinesOf,
+  openSharedStore,
+} from "../../machines/options.ts";
 import { UsageError } from "../../app/usage-error.ts";
 
-interface BuildFlags {
+interface BuildFlags extends MachineFlags {
   readonly recipe: string;
   readonly networks: number;
   readonly seed: number;
   readonly data?: string;
   readonly output: string;
   readonly workers: number;
-  readonly shard?: string | true;
-  readonly queue?: string;
-  readonly patience?: number;
   readonly shardSize?: number;
   readonly parts?: string;
   readonly skipParts?: boolean;
@@ -68,21 +68,8 @@ function addBuild(zoo: Command, cli: Cli): void {
       "--data <folder>",
       "images of recipes that bring none: train-images-idx3-ubyte and its three neighbours, plain or gzipped; the zoo keeps their digest",
     )
-    .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
-    .option(
-      "--shard [i/n]",
-      "builds part i of n only; zoo merge joins the parts; without i, or i and n, those of a job array (Kubernetes, SLURM)",
-    )
-    .option(
-      "--queue <address>",
-      "hands the shards out to weightspace worker: redis://host:6379 or postgres://host/database",
-    )
-    .option(
-      "--patience <seconds>",
-      "with --queue: ends when no worker has been at work for so long",
-      wholeNumber(1),
-      600,
-    )
+    .option("--workers <n>", "threads", wholeNumber(1), availableParallelism());
+  addMachineOptions(command, "shards", "zoo merge joins the parts")
     .option("--shard-size <n>", "networks in one file and one program", wholeNumber(1))
     .option(
       ...partsOption("finished shard there; a shard that is trained again is compared with it"),
@@ -104,12 +91,13 @@ async function build(
   { recipe, networks, seed, output, workers, shardSize, parts, skipParts, ...flags }: BuildFlags,
   cli: Cli,
 ): Promise<void> {
-  const shard = flags.shard === undefined ? undefined : parsePart(flags.shard, process.env);
+  const { part: shard, handOut } = await machinesOf(flags);
   if (skipParts === true && parts === undefined)
     throw new UsageError("zoo build: --skip-parts needs --parts, the folder of the files to skip");
   const { parseRecipe } = await import("../../../zoo/recipe.ts");
   const { recipeNamed, recipeNames } = await import("../../../zoo/recipes.ts");
-  const { store, out, handOut } = await openBuildStore(output, flags);
+  const store = await openSharedStore(output, flags);
+  const out = store.location;
   const { openStore } = await import("../../../node/open-store.ts");
   const { buildWithProgress } = await import("../../experiments/zoo-progress.ts");
   const isFile = /[./\\]/.test(recipe);
@@ -169,28 +157,6 @@ async function givenData(
     );
   const { readImageFolder } = await import("../../../node/image-folder.ts");
   return readImageFolder(data);
-}
-
-/** The store of a build, and what hands its shards out where a queue is given. */
-async function openBuildStore(
-  output: string,
-  { queue, patience }: Pick<BuildFlags, "queue" | "patience">,
-) {
-  const { isRemote, openStore } = await import("../../../node/open-store.ts");
-  // Workers elsewhere know the folder by its whole path.
-  const out = queue === undefined || isRemote(output) ? output : resolve(output);
-  const store = await openStore(out);
-  if (isRemote(output)) {
-    const { checkConditionalWrites } = await import("../../../remote/conditional-writes.ts");
-    await checkConditionalWrites(store);
-  }
-  if (queue === undefined) return { store, out };
-  const { queueRunner } = await import("../../../node/queue/hand-out.ts");
-  const { parseQueueAddress } = await import("../../../node/queue/connect.ts");
-  parseQueueAddress(queue);
-  const handOut: HandOut = (list, manifest) =>
-    queueRunner(list, manifest, { queue, store, ...(patience !== undefined && { patience }) });
-  return { store, out, handOut };
 }
 
 function addRecipes(zoo: Command, cli: Cli): void {

@@ -1,12 +1,7 @@
-// `--shard`: which part of a population a job of an array builds, as told, or as its scheduler says.
+// `--shard`: which part of a list of work a job of an array does, as told, or as its scheduler says.
 
-import { UsageError } from "../../app/usage-error.ts";
-
-/** Part `part` of `of`, from 1. */
-export interface ShardShare {
-  readonly part: number;
-  readonly of: number;
-}
+import type { ListPart } from "../../work/work-list.ts";
+import { UsageError } from "../app/usage-error.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -28,7 +23,7 @@ function placeInArray(
   const at = (task - first) / gaps + 1;
   if (!Number.isSafeInteger(at))
     throw new UsageError(
-      `zoo build --shard: the tasks of this array (SLURM_ARRAY_TASK_ID ${task}, from ${first} to ${last}) are no even steps; give the part as i/n.`,
+      `--shard: the tasks of this array (SLURM_ARRAY_TASK_ID ${task}, from ${first} to ${last}) are no even steps; give the part as i/n.`,
     );
   return { at, of };
 }
@@ -37,26 +32,24 @@ function placeInArray(
  * The part that a text names: `2/3`; `/3`, the part of this job of an array; or nothing (true), this job and the size of its array.
  * @throws {UsageError} for other texts, and where the scheduler does not say what is left out
  */
-export function parsePart(text: string | true, environment: Environment): ShardShare {
+export function parsePart(text: string | true, environment: Environment): ListPart {
   const [, given, count] = (text === true ? [] : /^(\d+)?\/(\d+)$/.exec(text)) ?? [];
   if (text !== true && count === undefined)
     throw new UsageError(
-      "zoo build: --shard expected a part such as 2/3, from 1/3 to 3/3, or /3 in a job array",
+      "--shard expected a part such as 2/3, from 1/3 to 3/3, or /3 in a job array",
     );
   const place = given === undefined ? placeInArray(environment) : undefined;
   const part = given === undefined ? place?.at : Number(given);
   const of = count === undefined ? place?.of : Number(count);
   if (part === undefined)
     throw new UsageError(
-      "zoo build --shard: there is no JOB_COMPLETION_INDEX (Kubernetes) and no SLURM_ARRAY_TASK_ID here; give the part as i/n.",
+      "--shard: there is no JOB_COMPLETION_INDEX (Kubernetes) and no SLURM_ARRAY_TASK_ID here; give the part as i/n.",
     );
   if (of === undefined)
     throw new UsageError(
-      `zoo build --shard: this is job ${part} of its array, whose size the scheduler does not say; give it, as in --shard /8.`,
+      `--shard: this is job ${part} of its array, whose size the scheduler does not say; give it, as in --shard /8.`,
     );
   if (part < 1 || part > of)
-    throw new UsageError(
-      `zoo build: --shard expected a part such as 2/3, from 1/3 to 3/3, got ${part}/${of}`,
-    );
+    throw new UsageError(`--shard expected a part such as 2/3, from 1/3 to 3/3, got ${part}/${of}`);
   return { part, of };
 }

@@ -1,0 +1,82 @@
+// The runs of an experiment as lists of work: the trials of its search, then its whole runs. Whoever has settings and networks makes
+// the same lists.
+
+import { OptionError } from "../../core/errors.ts";
+import type { ZooStore } from "../../core/store.ts";
+import type { Arithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
+import { digestOf, type WorkList, workList } from "../../work/work-list.ts";
+import { judgeSearch, planEntries, planTrials, prepareData } from "../plan-runs.ts";
+import { runFiles } from "../run-files.ts";
+import { type ExperimentRun, findFinished } from "../train-runs.ts";
+import { type ExperimentWork, readWork } from "./work-files.ts";
+
+/** The trials of a search, or the runs with what was chosen. */
+export type RunListKind = "trials" | "runs";
+
+/** What decides the results of runs besides their models: networks, split and moves, plug-ins, arithmetic; as a digest. */
+export function originOf({
+  data,
+  settings,
+  arithmetic,
+  plugins,
+}: Pick<ExperimentWork, "data" | "settings" | "arithmetic" | "plugins">): Promise<string> {
+  const { seed, split, trainShare = 1, moves = [], moveTraining } = settings;
+  const digests = plugins.map(({ digest }) => digest);
+  return digestOf({ data, seed, split, trainShare, moves, moveTraining, arithmetic, digests });
+}
+
+/** Runs as a list: a unit for each, in their order. */
+export async function runList(
+  kind: RunListKind,
+  location: string,
+  origin: string,
+  runs: readonly ExperimentRun[],
+): Promise<WorkList> {
+  const units = await Promise.all(
+    runs.map(async ({ key, request }) => {
+      const { name, model, options, seed, budget, notes } = request;
+      const canonical = notes["canonical"] === true;
+      const id = await digestOf({ origin, key, name, model, options, seed, budget, canonical });
+      return Object.freeze({ id, name: runFiles(key).result });
+    }),
+  );
+  return workList(kind, location, units);
+}
+
+/** A list with what its units are. */
+export interface OpenedRuns {
+  readonly list: WorkList;
+  /** In the order of the units. */
+  readonly runs: readonly ExperimentRun[];
+  /** How whoever does them must round. */
+  readonly arithmetic: Arithmetic;
+}
+
+/**
+ * The list of an experiment, made from the store of its runs alone.
+ * @throws {OptionError} when there is no experiment, or one of other plug-ins, or when its search is not over;
+ * {FormatError} when its files are damaged
+ */
+export async function openRunList(store: ZooStore, kind: RunListKind): Promise<OpenedRuns> {
+  const work = await readWork(store);
+  const { dataset, settings, arithmetic } = work;
+  const { dataOf } = await prepareData(dataset, settings);
+  const trials = planTrials(settings, dataOf);
+  const searched = settings.tuning === undefined ? [] : trials.flat().map(({ run }) => run);
+  const origin = await originOf(work);
+  if (kind === "trials")
+    return {
+      list: await runList(kind, store.location, origin, searched),
+      runs: searched,
+      arithmetic,
+    };
+  for await (const _ of findFinished(store, searched)) continue; // damaged ones are gone, and missing below
+  const missing = searched.find(({ finished }) => finished === undefined);
+  if (missing !== undefined)
+    throw new OptionError(
+      `experiment: ${runFiles(missing.key).result} of the search is not in ${store.location}; run the experiment once more`,
+    );
+  const tuned = searched.length === 0 ? [] : judgeSearch(trials);
+  const runs = planEntries(settings, trials, tuned).flatMap((entry) => entry.runs);
+  return { list: await runList(kind, store.location, origin, runs), runs, arithmetic };
+}

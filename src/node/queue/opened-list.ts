@@ -1,0 +1,114 @@
+// Lists of work as a worker opens them: made anew from their store, whatever the queue says, with what does their units.
+
+import { taskEntry } from "../../tasks/registry.ts";
+import { pluginDifferences } from "../../core/plugins.ts";
+import { OptionError } from "../../core/errors.ts";
+import type { ZooStore } from "../../core/store.ts";
+import { visibleName } from "../../core/visible.ts";
+import { hostArithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
+import type { WorkList } from "../../work/work-list.ts";
+import { keepShard, wholeShard } from "../../zoo/keep-shard.ts";
+import { readManifest } from "../../zoo/manifest.ts";
+import { zooList } from "../../zoo/units.ts";
+import { readPackageData } from "../package-data.ts";
+import type { ListKind } from "./description.ts";
+import type { AllPools } from "./work-pools.ts";
+
+/** A list that can be worked on. */
+export interface OpenedList {
+  readonly list: WorkList;
+  /** Does the unit at a place of the list, unless its result is there already; gives the result's checksum. */
+  readonly run: (at: number, signal: AbortSignal) => Promise<string>;
+}
+
+type OpenList = (store: ZooStore, pools: AllPools) => Promise<OpenedList>;
+
+const openZooList: OpenList = async (store, pools) => {
+  const { location } = store;
+  const manifest = await readManifest(store);
+  if (manifest === undefined)
+    throw new OptionError(
+      `queue: there is no zoo.json in ${visibleName(location)} as seen from here; give all workers the same store`,
+    );
+  const [difference] = pluginDifferences(manifest.plugins);
+  if (difference !== undefined)
+    throw new OptionError(`queue: ${visibleName(location)} holds a zoo ${difference}`);
+  const { shards } = pools.rounding(manifest.arithmetic ?? hostArithmetic(), location);
+  const { recipe, seed } = manifest;
+  const { dataFile, givenData } = taskEntry(recipe.task);
+  if (givenData !== undefined || recipe.start === "meta")
+    throw new OptionError(
+      `queue: networks of ${visibleName(location)} need images or a start that workers of a queue do not get; build it with --shard i/n`,
+    );
+  const data = dataFile === undefined ? new Uint8Array(0) : await readPackageData(dataFile);
+  const list = await zooList(manifest, location);
+  return {
+    list,
+    run: async (at, signal) => {
+      const { name, from, count } = list.units[at];
+      const plan = { name, from, count };
+      let info = await wholeShard(store, manifest, plan);
+      if (info === undefined) {
+        const progress = new Int32Array(new SharedArrayBuffer(4));
+        const request = { recipe, seed, from, count, data, progress, slot: 0 };
+        const bytes = await shards().run(request, signal, () => undefined);
+        info = await keepShard(store, manifest, plan, bytes);
+      }
+      return info.header.metadata["checksum"] ?? "";
+    },
+  };
+};
+
+/** The lists of an experiment. */
+const openRuns =
+  (kind: "trials" | "runs"): OpenList =>
+  async (store, pools) => {
+    const { openRunList } = await import("../../experiment/lists/run-lists.ts");
+    const { trainRun } = await import("../../experiment/train-runs.ts");
+    const { finishedIn, resultChecksum } = await import("../../experiment/run-files.ts");
+    const { list, runs, arithmetic } = await openRunList(store, kind);
+    const { jobs } = pools.rounding(arithmetic, store.location);
+    return {
+      list,
+      run: async (at, signal) => {
+        const { key, request } = runs[at];
+        const known = await finishedIn(store, key, request);
+        if (typeof known === "object") return resultChecksum(known.value);
+        const run = { key, request, share: 0 };
+        const finished = await trainRun(run, store, jobs(), signal, () => undefined);
+        signal.throwIfAborted();
+        if (finished === undefined) throw new Error(`${key} ended without a result`);
+        return resultChecksum(finished);
+      },
+    };
+  };
+
+const openOptimizers: OpenList = async (store, pools) => {
+  const { evaluationList, readEvaluation } =
+    await import("../../optimizers/evaluate/evaluation-list.ts");
+  const { keepUnit, readUnit, unitChecksum } =
+    await import("../../optimizers/evaluate/kept-units.ts");
+  const { optimizers, arithmetic, ...evaluation } = await readEvaluation(store);
+  const { evaluations } = pools.rounding(arithmetic, store.location);
+  const list = await evaluationList({ ...evaluation, optimizers }, store.location, arithmetic);
+  return {
+    list,
+    run: async (at, signal) => {
+      const { name } = list.units[at];
+      const known = await readUnit(store, name);
+      if (known !== undefined) return unitChecksum(known);
+      const request = { ...evaluation, optimizer: optimizers[at] };
+      const unit = await evaluations().run(request, signal, () => undefined);
+      await keepUnit(store, name, unit);
+      return unitChecksum(unit);
+    },
+  };
+};
+
+/** What opens a list of every kind. @throws {OptionError} {FormatError} for what cannot be worked on here */
+export const openers: Readonly<Record<ListKind, OpenList>> = {
+  zoo: openZooList,
+  trials: openRuns("trials"),
+  runs: openRuns("runs"),
+  optimizers: openOptimizers,
+};
