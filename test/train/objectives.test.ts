@@ -124,9 +124,10 @@ test.each([
 );
 
 test("names are known, another one is refused with the list, and one that is taken is not registered", () => {
-  expect(objectiveNames().slice(0, 4)).toEqual([
+  expect(objectiveNames().slice(0, 5)).toEqual([
     "binary-cross-entropy",
     "mean-squared-error",
+    "share-squared-error",
     "pairwise-logistic",
     "softmax-cross-entropy",
   ]);
