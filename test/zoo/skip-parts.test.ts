@@ -57,7 +57,9 @@ test("parts of another recipe, seed or size, and damaged ones, are named and the
   await build(memoryStore(), parts);
   const other = await build(memoryStore(), parts, { seed: 4, skipParts: true });
   expect(other.built).toBe(20);
-  expect(other.warnings[0]).toMatch(/in parts is of another recipe, seed or data; its shard is trained/);
+  expect(other.warnings[0]).toMatch(
+    /in parts is of another recipe, seed or data; its shard is trained/,
+  );
   const longer = { ...recipe, steps: { ...recipe.steps, range: [2, 21] as [number, number] } };
   expect((await build(memoryStore(), parts, { recipe: longer, skipParts: true })).built).toBe(20);
   const grown = await build(memoryStore(), parts, { networks: 22, skipParts: true });
