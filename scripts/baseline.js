@@ -93,7 +93,10 @@ function differences(wanted, found, path = "") {
   if (typeof wanted !== "object" || wanted === null)
     return Object.is(wanted, found) ? [] : [`${path}: ${wanted}, now ${found}`];
   return Object.entries(wanted).flatMap(([key, value]) => {
-    const other = found?.[key] ?? found?.[key.replace(/Std$/, "Spread")];
+    const other =
+      found?.[key] ??
+      found?.[key.replace(/Std$/, "Spread")] ??
+      found?.[key.replace(/Spread$/, "Std")];
     return differences(value, value === null ? (other ?? null) : other, `${path}/${key}`);
   });
 }
