@@ -21,7 +21,7 @@ function readOnce(): (array: np.Array) => Float32Array {
 }
 
 /** Numbers of one network among those of n. */
-const partOf = (numbers: Float32Array, at: number, n: number): Float32Array => {
+export const partOf = (numbers: Float32Array, at: number, n: number): Float32Array => {
   const size = numbers.length / n;
   return numbers.subarray(at * size, (at + 1) * size);
 };

@@ -28,7 +28,7 @@ export function checkReadable(arrays: readonly np.Array[], backend: "kernels" | 
 }
 
 /** Numbers of an array. @consumes */
-const numbersOf = (array: np.Array) => array.dataSync() as Float32Array;
+export const numbersOf = (array: np.Array) => array.dataSync() as Float32Array;
 
 /** An array of numbers that lie in the arena, copied. */
 const arrayOf = (numbers: Float32Array<ArrayBuffer>, shape: readonly number[]): np.Array =>

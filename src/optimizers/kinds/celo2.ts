@@ -19,7 +19,8 @@ import {
   memoryShapes,
 } from "../features/celo2-features.ts";
 import { type Celo2MemoryNumbers, celo2Numbers } from "../features/celo2-numbers.ts";
-import { holdReadableNumbers } from "../../layers/kernel-stage.ts";
+import { partOf } from "../../layers/kernel-networks.ts";
+import { holdReadableNumbers, numbersOf } from "../../layers/kernel-stage.ts";
 import type { Params } from "../../models/model.ts";
 import { denseEntries } from "../dense-entries.ts";
 import { entryNetwork } from "../entry-network.ts";
@@ -132,12 +133,6 @@ function numbersReader({ tensors, total }: TensorLayout): Read {
     return { features: np.array(features, { shape: [n, total, celo2Inputs] }), state: next };
   };
 }
-
-const numbersOf = (array: np.Array) => array.dataSync() as Float32Array;
-
-/** Numbers of one network among those of n. */
-const partOf = (numbers: Float32Array, at: number, n: number) =>
-  numbers.subarray((at * numbers.length) / n, ((at + 1) * numbers.length) / n);
 
 /** Steps of one length in every tensor, against the directions [n, entries]. Pure. @consumes */
 function normalizedSteps(layout: TensorLayout, directions: np.Array): ArrayRecord {
