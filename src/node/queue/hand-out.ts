@@ -197,7 +197,7 @@ async function lookOnce(watch: Watch, seen: Seen, now: number): Promise<void> {
       `no worker is at work; start one with: weightspace worker --queue ${watch.server.address.shown}`,
     );
   }
-  if (isShort(counts, waiting.size)) await submitLost(watch);
+  if (isShort(counts, waiting.size)) await findLost(watch);
 }
 
 /** Whether the queue knows of less work than is waited for. */
@@ -226,9 +226,10 @@ async function submit(watch: Watch): Promise<void> {
   await queue.add([...waiting.values()].map(({ unit }) => unit));
 }
 
-/** Hands out what the server has forgotten, unless it was done before. */
-async function submitLost(watch: Watch): Promise<void> {
+/** Settles what was done behind what is known, and hands out what the server has forgotten, unless it was done before. */
+async function findLost(watch: Watch): Promise<void> {
   const { queue, waiting } = watch;
+  for (const id of await queue.done(0)) settle(watch, id);
   const lost = await queue.missing([...waiting.keys()]);
   for (const id of lost) {
     const one = waiting.get(id);

@@ -33,7 +33,10 @@ export interface UnitQueue {
   /** Hands units out; those that are there already stay as they are. */
   add(units: readonly WorkUnit[]): Promise<void>;
   counts(): Promise<UnitCounts>;
-  /** Identities of units that are done, from the `from`-th on in the order in which they were done. */
+  /**
+   * Identities of units that are done, from the `from`-th on by the clocks of the workers. These clocks differ, and a completion
+   * may reach the server late: what is done now may stand before what was done earlier, so only `done(0)` has all of them.
+   */
   done(from: number): Promise<string[]>;
   /** Units that were given up, with the reason of the last failure. */
   failed(): Promise<{ readonly id: string; readonly reason: string }[]>;
@@ -92,8 +95,7 @@ export function unitQueue(
     },
     counts: () => countsOf(queue),
     async done(from) {
-      const jobs = (await queue.getJobs(["completed"], from, -1, true)) as (Job | undefined)[];
-      return jobs.flatMap((job) => (job?.id === undefined ? [] : [job.id]));
+      return queue.getRanges(["completed"], from, -1, true);
     },
     async failed() {
       const jobs = (await queue.getJobs(["failed"], 0, -1, true)) as (Job | undefined)[];

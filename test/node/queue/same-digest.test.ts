@@ -9,12 +9,16 @@ import { mergeZoos } from "../../../src/zoo/merge.ts";
 import { openZoo } from "../../../src/zoo/open.ts";
 import { faultyProxy } from "../../support/servers/faulty-proxy.ts";
 import { s3Environment, sharedServer } from "../../support/servers/servers.ts";
-import { handOutTo, startWorkers } from "../../support/queue-workers.ts";
+import { handOutTo, startWorkerProcess, startWorkers } from "../../support/queue-workers.ts";
 import { build, digestsOf } from "../../zoo/small-zoo.ts";
 
 const needRedis = sharedServer("redis");
 const needPostgres = sharedServer("postgres");
 const needS3 = sharedServer("s3");
+
+/** What Node is given for a clock that is an hour late. */
+const hourLate =
+  "--import=data:text/javascript,const%20now=Date.now;Date.now=()=>now.call(Date)-36e5";
 
 let place: string;
 let expected: Record<string, string>;
@@ -53,6 +57,27 @@ describe("the same population, byte for byte, from", () => {
     expect(events.filter(({ type }) => type === "unit")).toHaveLength(6);
     expect(events.filter(({ type }) => type === "failed" || type === "refused")).toEqual([]);
   });
+
+  test.for([
+    { kind: "Redis", need: needRedis },
+    { kind: "PostgreSQL", need: needPostgres },
+  ])(
+    "workers on $kind, one of which has a clock that is an hour late",
+    async ({ kind, need }, { skip }) => {
+      const { url } = await need({ skip });
+      const store = folderStore(join(place, `clock-${kind}`));
+      const late = startWorkerProcess(url, place, { NODE_OPTIONS: hourLate });
+      const workers = startWorkers(1, { queue: url, within: [place] });
+      await late.told("ready");
+      const told = await build(store, { handOut: handOutTo({ queue: url, patience: 10 }) });
+      const [here, there] = [await workers.stop(), late.output()];
+      late.child.kill("SIGKILL");
+      expect(told.at(-1)).toMatchObject({ type: "done", built: 44 });
+      expect(await digestsOf(store)).toEqual(expected);
+      expect(here.some(({ type }) => type === "unit")).toBe(true);
+      expect(there).toContain('"type":"unit"');
+    },
+  );
 
   test("workers of a queue on PostgreSQL, into a store behind the S3 API", async ({ skip }) => {
     const { url } = await needPostgres({ skip });
