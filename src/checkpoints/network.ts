@@ -35,10 +35,15 @@ export interface Network {
 
 /**
  * The model in the bytes of an ONNX file; numbers in files beside it are read when they are asked for.
+ * @param known - the graph in these bytes, where they were read before
  * @throws {FormatError} {UnsupportedError} as `readOnnx`
  */
-export function onnxModel(bytes: Uint8Array, findBeside?: FindBeside): OnnxModel {
-  const graph = readOnnx(bytes, findBeside === undefined ? {} : { findBeside });
+export function onnxModel(
+  bytes: Uint8Array,
+  findBeside?: FindBeside,
+  known?: OnnxGraph,
+): OnnxModel {
+  const graph = known ?? readOnnx(bytes, findBeside === undefined ? {} : { findBeside });
   let embedded: Uint8Array | undefined;
   const modelBytes = () =>
     (embedded ??= findBeside === undefined ? bytes : embedAtOnce(bytes, findBeside));
@@ -50,8 +55,9 @@ export function onnxNetwork(
   bytes: Uint8Array,
   path: string,
   findBeside?: FindBeside,
+  known?: OnnxGraph,
 ): Network & { readonly onnx: OnnxModel } {
-  const onnx = onnxModel(bytes, findBeside);
+  const onnx = onnxModel(bytes, findBeside, known);
   return Object.freeze({ path, source: onnxSource(onnx, path), onnx });
 }
 

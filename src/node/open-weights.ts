@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import type { ByteSource, FindBeside } from "../formats/byte-source.ts";
 import { FormatError } from "../core/errors.ts";
 import { visibleName } from "../core/visible.ts";
+import type { OnnxGraph } from "../formats/onnx/onnx-types.ts";
 import { joinSources } from "../formats/joined-source.ts";
 import { openTensorSource } from "../formats/open.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
@@ -44,6 +45,8 @@ export interface OpenedWeights {
   readonly files: readonly string[];
   /** All bytes of an ONNX model, which can only be read whole, without those of its data files; undefined for other files. */
   readonly bytes?: Uint8Array;
+  /** The graph in these bytes, where no numbers lie in other files. */
+  readonly graph?: OnnxGraph;
   /** Finds the data files of an ONNX model. */
   readonly findBeside?: FindBeside;
 }
@@ -154,7 +157,9 @@ async function openFile(
       if (!files.includes(beside)) files.push(beside);
       return find(name);
     };
-    return { source, files, bytes, findBeside };
+    const { graphBehind } = await import("../formats/onnx/onnx-source.ts");
+    const graph = graphBehind(source);
+    return { source, files, bytes, findBeside, ...(graph !== undefined && { graph }) };
   } catch (error) {
     // Readers of formats do not know every path; with two files on the command line it must be said.
     if (error instanceof Error && !error.message.includes(target))

@@ -218,6 +218,27 @@ describe("positive scales", () => {
   });
 });
 
+test("repeats that the first operation of a graph makes are only reordered: they hold the same numbers", async () => {
+  const b = onnxBuilder(1);
+  const repeated = b.node("Tile", [b.input("x", [3, 4]), b.constant([1, 2])]);
+  b.output(b.node("MatMul", [repeated, b.weight("w", [8, 5])]));
+  const bytes = b.bytes();
+  const executor = await onnxRuntime();
+  const inference = inferSpec(readOnnx(bytes));
+  expect(freeAxes(inference.spec)).toEqual(["S_2 in fixed_4"]);
+  const proof = await proveSpec(bytes, inference, executor, { seed: 5 });
+  expect(proof.verdict).toBe("proved");
+  // The control: matrices mix the repeats, which moves the output.
+  const { axes, tensors } = inference.spec;
+  const mixed = { ...axes, "w[0]": { ...axes["w[0]"], group: "general-linear" as const } };
+  const texts = Object.entries(tensors).map(
+    ([name, { axes: dims }]) => [name, dims.map(formatAxisExpression)] as const,
+  );
+  const wrong = defineSpec({ axes: mixed, tensors: Object.fromEntries(texts) });
+  const refuted = await proveSpec(bytes, { ...inference, spec: wrong }, executor, { seed: 5 });
+  expect(refuted.verdict).toBe("refuted");
+});
+
 test("h^0 is read as it is written, and refused where signs or matrices act", () => {
   expect(formatAxisExpression(parseAxisExpression("a * h^0 + h^-1"))).toBe("a * h^0 + h^-1");
   const spec = (axis: object) =>

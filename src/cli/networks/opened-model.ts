@@ -20,11 +20,11 @@ export interface OpenedModel extends Network {
  * @throws {EnvironmentError} {FormatError} {UnsupportedError} naming the file
  */
 export async function openModel(path: string): Promise<OpenedModel> {
-  const { source, files, bytes, findBeside } = await openPath(path);
+  const { source, files, bytes, graph, findBeside } = await openPath(path);
   const name = inputName(path);
   if (bytes === undefined) return Object.freeze({ path, name, source, files });
   await source.close();
-  return Object.freeze({ ...onnxNetwork(bytes, path, findBeside), name, files });
+  return Object.freeze({ ...onnxNetwork(bytes, path, findBeside, graph), name, files });
 }
 
 const standard = /^-(?:#(.*))?$/s;

@@ -6,6 +6,7 @@ import { type Bytes, byteSource } from "../byte-source.ts";
 import { bytesOfProto, readOutside } from "./onnx-data.ts";
 import type { OnnxType } from "./onnx-element-types.ts";
 import type { OnnxTensor } from "./onnx-tensor.ts";
+import type { OnnxGraph } from "./onnx-types.ts";
 import { maxBytes, readOnnx } from "./onnx.ts";
 import type { OpenBeside } from "../byte-source.ts";
 import type { SafeDtype } from "../safetensors/safetensors-dtypes.ts";
@@ -41,13 +42,14 @@ export async function openOnnx(
     throw new UnsupportedError(
       `readOnnx: ${file.location} has ${file.size} bytes, at most ${maxBytes} in one file; check the path`,
     );
-  const { initializers } = readOnnx(await file.read(0, file.size));
+  const graph = readOnnx(await file.read(0, file.size));
+  const { initializers } = graph;
   const beside = besideFiles(openBeside);
   const tensors = new Map<string, OnnxTensor & { readonly dtype: SafeDtype }>();
   for (const [name, tensor] of initializers) {
     if (tensor.type !== "string") tensors.set(name, { ...tensor, dtype: dtypes[tensor.type] });
   }
-  return makeTensorSource({
+  const source = makeTensorSource({
     file: {
       location: file.location,
       close: async () => {
@@ -74,6 +76,23 @@ export async function openOnnx(
       );
     },
   });
+  if (isWhole(graph)) graphs.set(source, graph);
+  return source;
+}
+
+/** Graphs of the sources that were opened here; a source that nobody holds lets its graph go. */
+const graphs = new WeakMap<TensorSource, OnnxGraph>();
+
+/** The graph behind a source of {@link openOnnx}, so that it is read once; undefined where numbers lie in files beside the model. */
+export const graphBehind = (source: TensorSource): OnnxGraph | undefined => graphs.get(source);
+
+/** Whether all numbers of a graph are in the model's own file. */
+function isWhole({ initializers, nodes }: OnnxGraph): boolean {
+  for (const { outside } of initializers.values()) if (outside !== undefined) return false;
+  for (const { attributes } of nodes)
+    for (const attribute of attributes.values())
+      if (attribute.kind === "tensor" && attribute.value.outside !== undefined) return false;
+  return true;
 }
 
 /** The files beside a model, each opened once, when it is first asked for. */

@@ -13,39 +13,14 @@ export interface Exponents {
   factor(a: number): number;
 }
 
-/** Numbers of every unknown: where it is linked to, with which factor, and whether it is 0. */
-interface Links {
-  readonly parent: Int32Array;
-  readonly factors: Float64Array;
-  readonly zeros: Uint8Array;
-}
-
-/** Room for so many unknowns, with those that are known. */
-function grown(size: number, { parent, factors, zeros }: Links): Links {
-  const larger = {
-    parent: Int32Array.from({ length: size }, (_, i) => i),
-    factors: new Float64Array(size).fill(1),
-    zeros: new Uint8Array(size),
-  };
-  larger.parent.set(parent);
-  larger.factors.set(factors);
-  larger.zeros.set(zeros);
-  return larger;
-}
-
-const none: Links = {
-  parent: new Int32Array(0),
-  factors: new Float64Array(0),
-  zeros: new Uint8Array(0),
-};
-
-/** Unknowns are numbered from 0 and made on first use. */
-export function exponents(): Exponents {
-  let { parent, factors, zeros } = none;
+/** So many unknowns, numbered from 0; `known` has a 1 for each that is 0 from the start. */
+export function exponents(count: number, known: Uint8Array): Exponents {
+  const parent = new Int32Array(count);
+  for (let i = 0; i < count; i++) parent[i] = i;
+  const factors = new Float64Array(count).fill(1);
+  const zeros = known.slice();
   /** Afterwards the parent of `a` is the root, and its factor is relative to it. */
   const root = (a: number): number => {
-    if (a >= parent.length)
-      ({ parent, factors, zeros } = grown(Math.max(1024, 2 * a), { parent, factors, zeros }));
     let top = a;
     let factor = 1;
     while (parent[top] !== top) {
@@ -65,7 +40,8 @@ export function exponents(): Exponents {
   };
   return {
     link(a, b, factor) {
-      const [x, y] = [root(a), root(b)];
+      const x = root(a);
+      const y = root(b);
       const relative = (factors[b] * factor) / factors[a];
       if (x === y) {
         if (Math.abs(relative - 1) > 1e-9) zeros[x] = 1;

@@ -3,13 +3,15 @@
 
 import type { LeafFactors, LeafScale } from "../assembly/build-spec.ts";
 import type { Atom } from "../index-sets/atoms.ts";
-import type { Value } from "../walk/value.ts";
 import type { Exponents } from "./exponents.ts";
-import { noPlaces, type ValuePlaces } from "./places.ts";
-import { type LeafPowers, placeKey, placeOf } from "./qualifying.ts";
+import { noPlaces, type Places } from "./places.ts";
+import { type LeafPowers, powerAtPlace } from "./qualifying.ts";
+import { placeOf } from "./weight-places.ts";
 
 interface FactorSource {
-  readonly places: (value: Value) => ValuePlaces;
+  readonly places: Places;
+  /** The unknown of every place that was numbered when constraints were read. */
+  readonly unknownOf: Int32Array;
   /** Solved for factors. */
   readonly unknowns: Exponents;
   /** Leaves that others lie within: those are scaled themselves. */
@@ -23,10 +25,11 @@ interface FactorSource {
  */
 export function factorsOf(
   found: ReadonlyMap<Atom, LeafPowers>,
-  { places, unknowns, enclosing, scales }: FactorSource,
+  { places, unknownOf, unknowns, enclosing, scales }: FactorSource,
 ): Map<Atom, LeafFactors> {
   const factors = new Map<Atom, LeafFactors>();
-  for (const [leaf, { powers, roots }] of found) {
+  for (const [leaf, ofFound] of found) {
+    const { powers, roots, isComplete } = ofFound;
     const scale = scales.get(leaf);
     if (enclosing.has(leaf) || scale?.group === "general-linear" || scale?.scale === "sign")
       continue;
@@ -34,29 +37,32 @@ export function factorsOf(
     const ofLeaf: LeafFactors = {
       count: roots.size,
       at(weight, dimension, place) {
-        const { root = -1, power = 0 } = powers.get(weight)?.get(placeKey(dimension, place)) ?? {};
+        const { root = -1, power = 0 } = powerAtPlace(ofFound, weight, dimension, place) ?? {};
         return power === 0 ? null : { factor: numbers.get(root) ?? 0, power };
       },
       carriedBy(value, dimension) {
-        const { leaves, first } = places(value).dims[dimension] ?? noPlaces;
-        return leaves.some(
-          (one, i) =>
-            one === leaf && !unknowns.isZero(first + i) && numbers.has(unknowns.root(first + i)),
-        );
+        const { leaves, first } = places.of(value).dims[dimension] ?? noPlaces;
+        return leaves.some((one, i) => {
+          if (one !== leaf || first + i >= unknownOf.length) return false;
+          const root = unknowns.root(unknownOf[first + i]);
+          return !unknowns.isZero(root) && numbers.has(root);
+        });
       },
     };
     // A scale of all places is left to matching, which tells signs better than one network does.
-    const isWhole = [...powers.values()].every((at) =>
-      [...at.values()].every(({ power }) => power !== 0),
-    );
-    if (scale === undefined || (!isWhole && ofLeaf.count === 1 && isAlike(scale, ofLeaf, powers)))
+    const isPartial = !isComplete && ofLeaf.count === 1;
+    if (scale === undefined || (isPartial && isAlike(scale, ofLeaf, powers())))
       factors.set(leaf, ofLeaf);
   }
   return factors;
 }
 
 /** Whether the only factor stands wherever a scale does, with the same powers or with the inverse ones. */
-function isAlike(scale: LeafScale, factors: LeafFactors, powers: LeafPowers["powers"]): boolean {
+function isAlike(
+  scale: LeafScale,
+  factors: LeafFactors,
+  powers: ReturnType<LeafPowers["powers"]>,
+): boolean {
   const pairs = [...powers].flatMap(([weight, at]) =>
     [...at.keys()].map((key) => {
       const [dimension, place] = placeOf(key);

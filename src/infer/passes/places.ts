@@ -27,8 +27,15 @@ export const slicePlaces = (
   first: first + Math.min(from, leaves.length),
 });
 
-/** Places of values, numbered as they are asked for, once for all ways of scaling. */
-export function placesOf(): (value: Value) => ValuePlaces {
+/** Places of values, numbered as they are asked for. */
+export interface Places {
+  readonly of: (value: Value) => ValuePlaces;
+  /** How many are numbered so far. */
+  readonly count: () => number;
+}
+
+/** Places of the values of one graph. */
+export function placesOf(): Places {
   let count = 0;
   const known = new Map<Value, ValuePlaces>();
   const freeLeaves = new Map<Atom, readonly Atom[]>();
@@ -53,13 +60,16 @@ export function placesOf(): (value: Value) => ValuePlaces {
     }
     return { dims, all: { leaves: only ?? noPlaces.leaves, first } };
   };
-  return (value) => {
-    let found = known.get(value);
-    if (found === undefined) {
-      found = make(value);
-      known.set(value, found);
-    }
-    return found;
+  return {
+    of: (value) => {
+      let found = known.get(value);
+      if (found === undefined) {
+        found = make(value);
+        known.set(value, found);
+      }
+      return found;
+    },
+    count: () => count,
   };
 }
 

@@ -4,7 +4,7 @@ import type { LeafScale } from "../assembly/build-spec.ts";
 import type { Atom } from "../index-sets/atoms.ts";
 import type { Value } from "../walk/value.ts";
 import type { Exponents } from "./exponents.ts";
-import type { ValuePlaces } from "./places.ts";
+import { placeKey, type WeightPlaces } from "./weight-places.ts";
 
 /** With which power of which factor one place scales. */
 export interface PlacePower {
@@ -15,96 +15,114 @@ export interface PlacePower {
 
 /** How a leaf scales in the weights. */
 export interface LeafPowers {
-  /** By weight and place. */
-  readonly powers: Map<Value, Map<number, PlacePower>>;
+  /** By weight and place, weights with fewer dimensions first; made when it is asked for. */
+  readonly powers: () => ReadonlyMap<Value, ReadonlyMap<number, PlacePower>>;
   /** Linked sets that scale, each by a factor of its own. */
-  readonly roots: Set<number>;
+  readonly roots: ReadonlySet<number>;
   /** Every place of the leaf scales. */
-  isComplete: boolean;
+  readonly isComplete: boolean;
 }
-
-/** The place of a leaf in a dimension as one number: a dimension has less than 2^32 leaves. */
-export const placeKey = (dimension: number, place: number): number => dimension * 2 ** 32 + place;
-
-/** The dimension and the place of such a number. */
-export const placeOf = (key: number): readonly [dimension: number, place: number] => [
-  Math.floor(key / 2 ** 32),
-  key % 2 ** 32,
-];
 
 /** Leaves that scale at some place in a weight and are not known yet, with the power of each place. */
 export function qualifying(
-  weights: readonly Value[],
-  places: (value: Value) => ValuePlaces,
+  at: WeightPlaces,
   unknowns: Exponents,
   known: ReadonlyMap<Atom, LeafScale>,
 ): Map<Atom, LeafPowers> {
+  const { leaves, leafAt, unknownAt, ranked } = at;
   const found = new Map<Atom, LeafPowers>();
-  const moving = movingLeaves(weights, places, unknowns, known);
-  if (moving.size === 0) return found;
-  const ranked = weights
-    .map((value, i) => ({ value, i }))
-    .sort((a, b) => a.value.dims.length - b.value.dims.length || a.i - b.i)
-    .map(({ value }) => value);
-  const facing = facingOf(ranked, places, unknowns);
-  for (const value of ranked) {
-    for (const [dimension, { leaves, first }] of places(value).dims.entries()) {
-      const counts = new Map<Atom, number>();
-      for (const [i, leaf] of leaves.entries()) {
-        if (!moving.has(leaf)) continue;
-        const place = counts.get(leaf) ?? 0;
-        counts.set(leaf, place + 1);
-        const root = unknowns.root(first + i);
-        const exponent = unknowns.isZero(root) ? 0 : (facing.get(root) ?? 0);
-        const power = exponent === 0 ? 0 : unknowns.factor(first + i) / exponent > 0 ? 1 : -1;
-        const powers = found.get(leaf) ?? { powers: new Map(), roots: new Set(), isComplete: true };
-        const inValue = powers.powers.get(value) ?? new Map<number, PlacePower>();
-        powers.powers.set(value, inValue.set(placeKey(dimension, place), { root, power }));
-        if (power === 0) powers.isComplete = false;
-        else powers.roots.add(root);
-        found.set(leaf, powers);
-      }
-    }
+  const isMoving = movingLeaves(at, unknowns, known);
+  if (isMoving === null) return found;
+  const facing = facingOf(at, unknowns);
+  const rootAt = new Int32Array(leafAt.length);
+  const powerAt = new Int8Array(leafAt.length);
+  const placesOfLeaf = new Map<number, number[]>();
+  for (const place of ranked) {
+    const leaf = leafAt[place];
+    if (isMoving[leaf] === 0) continue;
+    const root = unknowns.root(unknownAt[place]);
+    const exponent = unknowns.isZero(root) ? 0 : (facing.get(root) ?? 0);
+    rootAt[place] = root;
+    powerAt[place] = exponent === 0 ? 0 : unknowns.factor(unknownAt[place]) / exponent > 0 ? 1 : -1;
+    const known = placesOfLeaf.get(leaf);
+    if (known === undefined) placesOfLeaf.set(leaf, [place]);
+    else known.push(place);
   }
-  for (const [leaf, { roots }] of found) if (roots.size === 0) found.delete(leaf);
+  for (const [leaf, places] of placesOfLeaf) {
+    const moving = places.filter((place) => powerAt[place] !== 0);
+    if (moving.length === 0) continue;
+    found.set(leaves[leaf], {
+      powers: remembered(() => powersOf(at, places, rootAt, powerAt)),
+      roots: new Set(moving.map((place) => rootAt[place])),
+      isComplete: moving.length === places.length,
+    });
+  }
   return found;
 }
 
-/** Leaves that are not known yet, with an exponent that is not 0 at some place in a weight. */
+function remembered<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
+
+function powersOf(
+  { weights, weightAt, keyAt }: WeightPlaces,
+  places: readonly number[],
+  rootAt: Int32Array,
+  powerAt: Int8Array,
+): Map<Value, Map<number, PlacePower>> {
+  const powers = new Map<Value, Map<number, PlacePower>>();
+  for (const place of places) {
+    const weight = weights[weightAt[place]];
+    let inWeight = powers.get(weight);
+    if (inWeight === undefined) powers.set(weight, (inWeight = new Map()));
+    inWeight.set(keyAt[place], {
+      root: rootAt[place],
+      power: powerAt[place] as PlacePower["power"],
+    });
+  }
+  return powers;
+}
+
+/** How the leaf at a place of a weight scales. */
+export const powerAtPlace = (
+  { powers }: LeafPowers,
+  weight: Value,
+  dimension: number,
+  place: number,
+): PlacePower | undefined => powers().get(weight)?.get(placeKey(dimension, place));
+
+/** A 1 for leaves that are not known yet, with an exponent that is not 0 at some place in a weight; null when there is none. */
 function movingLeaves(
-  weights: readonly Value[],
-  places: (value: Value) => ValuePlaces,
+  { leaves, leafAt, unknownAt }: WeightPlaces,
   unknowns: Exponents,
   known: ReadonlyMap<Atom, LeafScale>,
-): Set<Atom> {
-  const moving = new Set<Atom>();
-  for (const value of weights) {
-    const { leaves, first } = places(value).all;
-    for (const [i, leaf] of leaves.entries())
-      if (!unknowns.isZero(first + i) && !known.has(leaf)) moving.add(leaf);
+): Uint8Array | null {
+  const isKnown = leaves.map((leaf) => known.has(leaf));
+  const isMoving = new Uint8Array(leaves.length);
+  let some = false;
+  for (let place = 0; place < leafAt.length; place++) {
+    const leaf = leafAt[place];
+    if (isMoving[leaf] === 1 || isKnown[leaf] || unknowns.isZero(unknownAt[place])) continue;
+    isMoving[leaf] = 1;
+    some = true;
   }
-  return moving;
+  return some ? isMoving : null;
 }
 
 /**
  * The factor of the first place seen of every linked set, which scales by the factor itself; 0 where other places scale by
  * another power than that or its inverse.
  */
-function facingOf(
-  ranked: readonly Value[],
-  places: (value: Value) => ValuePlaces,
-  unknowns: Exponents,
-): Map<number, number> {
+function facingOf({ unknownAt, ranked }: WeightPlaces, unknowns: Exponents): Map<number, number> {
   const facing = new Map<number, number>();
-  for (const value of ranked) {
-    const { leaves, first: start } = places(value).all;
-    for (let unknown = start; unknown < start + leaves.length; unknown++) {
-      const root = unknowns.root(unknown);
-      const factor = unknowns.factor(unknown);
-      const first = facing.get(root) ?? factor;
-      const fits = Math.abs(Math.abs(factor) - Math.abs(first)) < 1e-9;
-      facing.set(root, fits ? first : 0);
-    }
+  for (const place of ranked) {
+    const root = unknowns.root(unknownAt[place]);
+    const factor = unknowns.factor(unknownAt[place]);
+    const first = facing.get(root);
+    if (first === undefined) facing.set(root, factor);
+    else if (first !== 0 && !(Math.abs(Math.abs(factor) - Math.abs(first)) < 1e-9))
+      facing.set(root, 0);
   }
   return facing;
 }

@@ -4,9 +4,11 @@
 import { type Atom, find, leavesOf } from "../index-sets/atoms.ts";
 import type { LeafFactors, LeafScale } from "../assembly/build-spec.ts";
 import { factorsOf } from "./factors.ts";
-import { noPlaces, placesOf, type ValuePlaces } from "./places.ts";
-import { placeKey, qualifying } from "./qualifying.ts";
-import { followScaling, type PlacedFact, placedFacts, type Way } from "./scaling.ts";
+import { type Constraints, constraintsOf, type Way } from "./constraints.ts";
+import { noPlaces, type Places, placesOf } from "./places.ts";
+import { powerAtPlace, qualifying } from "./qualifying.ts";
+import { followScaling } from "./scaling.ts";
+import { type WeightPlaces, weightPlaces } from "./weight-places.ts";
 import type { Fact, Value } from "../walk/value.ts";
 
 /**
@@ -21,13 +23,15 @@ export function scalesOf(
   enclosing: ReadonlySet<Atom> = new Set(),
 ): FoundScales {
   const places = placesOf();
-  const placed = placedFacts(facts, places);
-  const scales = wholeScales({ weights, facts, placed, enclosing, places });
-  const unknowns = followScaling(placed, places, "factor", weights);
+  const constraints = constraintsOf(facts, weights, places);
+  const { unknownOf } = constraints;
+  const inWeights = weightPlaces(weights, places, unknownOf);
+  const scales = wholeScales({ facts, constraints, inWeights, enclosing, places });
+  const unknowns = followScaling(constraints, "factor", inWeights);
   // Bases and signs stay; positive factors may turn out to be factors of either sign.
   const settled = new Map([...scales].filter(([, { scale }]) => scale !== "positive"));
-  const found = qualifying(weights, places, unknowns, settled);
-  const factors = factorsOf(found, { places, unknowns, enclosing, scales });
+  const found = qualifying(inWeights, unknowns, settled);
+  const factors = factorsOf(found, { places, unknownOf, unknowns, enclosing, scales });
   for (const leaf of factors.keys()) scales.delete(leaf);
   return { scales, factors };
 }
@@ -41,21 +45,22 @@ export interface FoundScales {
 }
 
 interface ScaleSource {
-  readonly weights: readonly Value[];
   readonly facts: readonly Fact[];
-  readonly placed: readonly PlacedFact[];
+  readonly constraints: Constraints;
+  readonly inWeights: WeightPlaces;
   readonly enclosing: ReadonlySet<Atom>;
-  readonly places: (value: Value) => ValuePlaces;
+  readonly places: Places;
 }
 
 function wholeScales({
-  weights,
   facts,
-  placed,
+  constraints,
+  inWeights,
   enclosing,
   places,
 }: ScaleSource): Map<Atom, LeafScale> {
   const found = new Map<Atom, LeafScale>();
+  const { unknownOf } = constraints;
   const summed = summedLeaves(facts);
   const odd = facts.some((fact) => fact.kind === "pointwise" && fact.law === "odd");
   const ways: readonly Way[] = [
@@ -67,8 +72,8 @@ function wholeScales({
     "partly positive",
   ];
   for (const way of ways) {
-    const unknowns = followScaling(placed, places, way, weights);
-    for (const [leaf, scaled] of qualifying(weights, places, unknowns, found)) {
+    const unknowns = followScaling(constraints, way, inWeights);
+    for (const [leaf, scaled] of qualifying(inWeights, unknowns, found)) {
       const encloses = enclosing.has(leaf);
       if (way !== "partly positive" && !scaled.isComplete) continue;
       if (way === "general-linear" && (encloses || summed.has(leaf))) continue;
@@ -76,10 +81,13 @@ function wholeScales({
       if (way === "partly positive" && (encloses || (summed.has(leaf) && scaled.roots.size > 1)))
         continue;
       const power: LeafScale["power"] = (weight, dimension, place) =>
-        scaled.powers.get(weight)?.get(placeKey(dimension, place))?.power ?? 1;
+        powerAtPlace(scaled, weight, dimension, place)?.power ?? 1;
       const carriedBy: LeafScale["carriedBy"] = (value, dimension) => {
-        const { leaves, first } = places(value).dims[dimension] ?? noPlaces;
-        return !leaves.some((one, i) => one === leaf && unknowns.isZero(first + i));
+        const { leaves, first } = places.of(value).dims[dimension] ?? noPlaces;
+        return !leaves.some(
+          (one, i) =>
+            one === leaf && first + i < unknownOf.length && unknowns.isZero(unknownOf[first + i]),
+        );
       };
       found.set(leaf, leafScale(way, power, carriedBy));
     }
