@@ -100,7 +100,7 @@ function infer(
     aliases: separated.aliases,
     valueAxes: () =>
       new Map(
-        [...walk.computed].flatMap(([name, value]) => {
+        [...walk.computed()].flatMap(([name, value]) => {
           const axes = axesOfValue(value, { names, rebuild, ...rest });
           return axes === null ? [] : [[name, axes] as const];
         }),

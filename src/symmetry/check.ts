@@ -106,7 +106,9 @@ function checkTensors({ axes, tensors }: AxesAndTensors): SpecProblem[] {
 /** An axis that lies within another needs that other axis beside it in every tensor. */
 function checkParents(spec: AxesAndTensors): SpecProblem[] {
   const problems: SpecProblem[] = [];
-  for (const tensor of Object.keys(spec.tensors)) {
+  const isWithin = (name: string) => spec.axes[name].within !== undefined;
+  for (const [tensor, { axes }] of Object.entries(spec.tensors)) {
+    if (!axes.some((expression) => axesOfExpression(expression).some(isWithin))) continue;
     for (const part of splitParts(spec, tensor).parts) {
       for (const dim of part.dims) {
         const parent = dim.axis === null ? undefined : spec.axes[dim.axis].within;

@@ -1,6 +1,7 @@
 // `weightspace symmetries model.onnx`: the symmetry spec of a model file, why each axis is what it is, and its proof.
 // Files without a graph (safetensors, PyTorch, NumPy) are read by the names of their tensors.
 
+import { setFlagsFromString } from "node:v8";
 import { type Command, InvalidArgumentError } from "commander";
 import { visibleJSON, visibleName } from "../../core/visible.ts";
 import { specToJSON } from "../../symmetry/json.ts";
@@ -50,7 +51,26 @@ export function symmetriesCommand(program: Command): void {
   });
 }
 
+/**
+ * Has V8 optimise functions later. Reading a graph runs hundreds of functions a few thousand times each: with the usual budgets
+ * V8 compiles nearly all of them, on threads beside this one, which costs as much processor time as the work itself and is
+ * never earned back. What runs long is compiled as before, a fraction of a second later. V8 reads these numbers whenever a function
+ * has used up its budget, so they may change while a process runs. Their names change with V8, which prints an error for one that
+ * it does not know: other versions of Node are left as they are.
+ */
+function compileLate(): void {
+  const [version] = process.versions.node.split(".");
+  for (const flag of lateFlags[version] ?? []) setFlagsFromString(flag);
+}
+
+/** By version of Node: bytes of bytecode, or calls, after which a function is optimised; the usual numbers are a tenth of these. */
+const lateFlags: Readonly<Record<string, readonly string[]>> = {
+  20: ["--interrupt-budget=1000000"],
+  24: ["--invocation-count-for-turbofan=30000", "--invocation-count-for-maglev=4000"],
+};
+
 async function symmetries(path: string, options: Options): Promise<string[]> {
+  compileLate();
   // Loaded here: reading and following graphs takes longer to load than other commands take to start.
   const { hasOnnxEnding, isWithoutGraph, openModel } = await import("../networks/opened-model.ts");
   if (hasOnnxEnding(path)) refuseNameOptions(options, "symmetries");

@@ -3,7 +3,7 @@
 
 import { isFloatType } from "./onnx-element-types.ts";
 import { type OnnxTensor } from "./onnx-tensor.ts";
-import type { OnnxGraph } from "./onnx-types.ts";
+import type { OnnxGraph, OnnxNode } from "./onnx-types.ts";
 
 export interface Separated {
   readonly graph: OnnxGraph;
@@ -13,6 +13,9 @@ export interface Separated {
 
 /** The graph with every Identity of a shared float initializer turned into an initializer under its own name. */
 export function separateAliases(graph: OnnxGraph): Separated {
+  const isCopy = ({ op, inputs }: OnnxNode) =>
+    op === "Identity" && graph.initializers.has(inputs[0]);
+  if (!graph.nodes.some(isCopy)) return { graph, aliases: new Map() };
   const uses = new Map<string, number>();
   for (const node of graph.nodes) {
     for (const name of [...node.inputs, ...node.captured])

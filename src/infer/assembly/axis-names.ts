@@ -31,18 +31,19 @@ export function nameAxes(
     counts.set(base, count);
     names.set(leaf, count === 1 ? base : `${base}_${count}`);
   };
-  const ranked = weights
-    .map((value, i) => ({ value, i, leaves: value.dims.flatMap(leavesOf) }))
-    .sort((a, b) => a.value.dims.length - b.value.dims.length || a.i - b.i);
+  const inOrder = weights.map((value, i) => {
+    return { value, i, leaves: new Set(value.dims.flatMap(leavesOf)) };
+  });
+  const ranked = inOrder.toSorted((a, b) => a.value.dims.length - b.value.dims.length || a.i - b.i);
   const best = new Map<Atom, { tensor: string; place: number; of: number }>();
   for (const { value, leaves } of ranked) {
-    const distinct = [...new Set(leaves)].filter((leaf) => !leaf.fixed || enclosing.has(leaf));
+    const distinct = [...leaves].filter((leaf) => !leaf.fixed || enclosing.has(leaf));
     for (const [place, leaf] of distinct.entries()) {
       if (!best.has(leaf)) best.set(leaf, { tensor: value.name, place, of: distinct.length });
     }
   }
-  for (const { value } of ranked.toSorted((a, b) => a.i - b.i)) {
-    for (const leaf of new Set(value.dims.flatMap(leavesOf))) {
+  for (const { leaves } of inOrder) {
+    for (const leaf of leaves) {
       if (names.has(leaf)) continue;
       const place = best.get(leaf);
       const port = portName.exec(leaf.because ?? "")?.[2];

@@ -48,11 +48,13 @@ export function dependenceOf(weights: Iterable<Value>, facts: readonly Fact[]): 
 
   const drop = (leaf: Atom, outer: Atom) => allowed.get(leaf)?.delete(outer);
   /** Entries along some dimensions are combined: what survives cannot depend on what is gone. */
-  const consume = (value: Value, gone: ReadonlySet<number>) => {
-    if (value.stack !== null || gone.size === 0) return;
-    const lost = new Set([...gone].flatMap((i) => [...summary(value.dims[i]).counts.keys()]));
+  const consume = (value: Value, gone: readonly number[]) => {
+    if (value.stack !== null || gone.length === 0) return;
+    const lost = new Set<Atom>();
+    for (const i of gone) for (const leaf of summary(value.dims[i]).counts.keys()) lost.add(leaf);
+    if (lost.size === 0) return;
     for (const [i, dim] of value.dims.entries()) {
-      if (gone.has(i)) continue;
+      if (gone.includes(i)) continue;
       for (const { leaf, outer } of summary(dim).occurrences) {
         for (const other of allowed.get(leaf) ?? none)
           if (lost.has(other) && !outer.has(other)) drop(leaf, other);
@@ -60,7 +62,7 @@ export function dependenceOf(weights: Iterable<Value>, facts: readonly Fact[]): 
     }
   };
   for (const fact of facts) {
-    if (fact.kind === "mix") consume(fact.value, new Set(fact.dims));
+    if (fact.kind === "mix") consume(fact.value, fact.dims);
     else if (fact.kind === "carry") consume(fact.from, missing(fact.from, fact.pairs));
     else if (fact.kind === "regroup") {
       const counts = countsOf(fact.from.dims.map(summary));
@@ -100,9 +102,10 @@ function valuesOf(fact: Fact): readonly Value[] {
 }
 
 /** Dimensions that no pair mentions. */
-function missing(value: Value, pairs: readonly (readonly [number, number])[]): Set<number> {
-  const kept = new Set(pairs.map(([from]) => from));
-  return new Set(value.dims.map((_, i) => i).filter((i) => !kept.has(i)));
+function missing({ dims }: Value, pairs: readonly (readonly [number, number])[]): number[] {
+  const gone: number[] = [];
+  for (let i = 0; i < dims.length; i++) if (!pairs.some(([from]) => from === i)) gone.push(i);
+  return gone;
 }
 
 function countsOf(dims: readonly Summary[]): Map<Atom, number> {
@@ -116,7 +119,8 @@ function countsOf(dims: readonly Summary[]): Map<Atom, number> {
 function restrict(dims: readonly Summary[], allowed: Map<Atom, Set<Atom>>): void {
   /** Nothing more can be taken from it. */
   const settled = (leaf: Atom) => leaf.fixed || allowed.get(leaf)?.size === 0;
-  if (dims.every(({ occurrences }) => occurrences.every(({ leaf }) => settled(leaf)))) return;
+  const isSettled = ({ leaf }: Occurrence) => settled(leaf);
+  if (dims.every(({ occurrences }) => occurrences.every(isSettled))) return;
   const total = countsOf(dims);
   for (const [i, { occurrences }] of dims.entries()) {
     for (const { leaf, outer, beside } of occurrences) {

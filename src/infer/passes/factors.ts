@@ -5,8 +5,7 @@ import type { LeafFactors, LeafScale } from "../assembly/build-spec.ts";
 import type { Atom } from "../index-sets/atoms.ts";
 import type { Exponents } from "./exponents.ts";
 import { noPlaces, type Places } from "./places.ts";
-import { type LeafPowers, powerAtPlace } from "./qualifying.ts";
-import { placeOf } from "./weight-places.ts";
+import type { LeafPowers } from "./qualifying.ts";
 
 interface FactorSource {
   readonly places: Places;
@@ -29,7 +28,7 @@ export function factorsOf(
 ): Map<Atom, LeafFactors> {
   const factors = new Map<Atom, LeafFactors>();
   for (const [leaf, ofFound] of found) {
-    const { powers, roots, isComplete } = ofFound;
+    const { roots, isComplete } = ofFound;
     const scale = scales.get(leaf);
     if (enclosing.has(leaf) || scale?.group === "general-linear" || scale?.scale === "sign")
       continue;
@@ -37,7 +36,7 @@ export function factorsOf(
     const ofLeaf: LeafFactors = {
       count: roots.size,
       at(weight, dimension, place) {
-        const { root = -1, power = 0 } = powerAtPlace(ofFound, weight, dimension, place) ?? {};
+        const { root = -1, power = 0 } = ofFound.at(weight, dimension, place) ?? {};
         return power === 0 ? null : { factor: numbers.get(root) ?? 0, power };
       },
       carriedBy(value, dimension) {
@@ -51,24 +50,17 @@ export function factorsOf(
     };
     // A scale of all places is left to matching, which tells signs better than one network does.
     const isPartial = !isComplete && ofLeaf.count === 1;
-    if (scale === undefined || (isPartial && isAlike(scale, ofLeaf, powers())))
+    if (scale === undefined || (isPartial && isAlike(scale, ofLeaf, ofFound)))
       factors.set(leaf, ofLeaf);
   }
   return factors;
 }
 
 /** Whether the only factor stands wherever a scale does, with the same powers or with the inverse ones. */
-function isAlike(
-  scale: LeafScale,
-  factors: LeafFactors,
-  powers: ReturnType<LeafPowers["powers"]>,
-): boolean {
-  const pairs = [...powers].flatMap(([weight, at]) =>
-    [...at.keys()].map((key) => {
-      const [dimension, place] = placeOf(key);
-      const factor = factors.at(weight, dimension, place);
-      return [scale.power(weight, dimension, place), factor?.power ?? 0] as const;
-    }),
-  );
+function isAlike(scale: LeafScale, factors: LeafFactors, { places }: LeafPowers): boolean {
+  const pairs = places().map(({ weight, dimension, place }) => {
+    const factor = factors.at(weight, dimension, place);
+    return [scale.power(weight, dimension, place), factor?.power ?? 0] as const;
+  });
   return [1, -1].some((side) => pairs.every(([a, b]) => a === side * b));
 }

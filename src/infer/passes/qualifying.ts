@@ -4,7 +4,7 @@ import type { LeafScale } from "../assembly/build-spec.ts";
 import type { Atom } from "../index-sets/atoms.ts";
 import type { Value } from "../walk/value.ts";
 import type { Exponents } from "./exponents.ts";
-import { placeKey, type WeightPlaces } from "./weight-places.ts";
+import { placeIn, placeKey, type WeightPlace, type WeightPlaces } from "./weight-places.ts";
 
 /** With which power of which factor one place scales. */
 export interface PlacePower {
@@ -15,8 +15,10 @@ export interface PlacePower {
 
 /** How a leaf scales in the weights. */
 export interface LeafPowers {
-  /** By weight and place, weights with fewer dimensions first; made when it is asked for. */
-  readonly powers: () => ReadonlyMap<Value, ReadonlyMap<number, PlacePower>>;
+  /** Where the leaf stands, weights with fewer dimensions first. */
+  readonly places: () => readonly WeightPlace[];
+  /** How a place of it scales; undefined where it has no such place. */
+  readonly at: (weight: Value, dimension: number, place: number) => PlacePower | undefined;
   /** Linked sets that scale, each by a factor of its own. */
   readonly roots: ReadonlySet<number>;
   /** Every place of the leaf scales. */
@@ -51,8 +53,17 @@ export function qualifying(
   for (const [leaf, places] of placesOfLeaf) {
     const moving = places.filter((place) => powerAt[place] !== 0);
     if (moving.length === 0) continue;
+    const sorted = remembered(() => [...places].sort((a, b) => a - b));
     found.set(leaves[leaf], {
-      powers: remembered(() => powersOf(at, places, rootAt, powerAt)),
+      places: () => places.map((place) => placeIn(at, place)),
+      at(weight, dimension, place) {
+        const index = at.indexOf.get(weight);
+        const here =
+          index === undefined ? -1 : findPlace(at, sorted(), index, placeKey(dimension, place));
+        return here === -1
+          ? undefined
+          : { root: rootAt[here], power: powerAt[here] as PlacePower["power"] };
+      },
       roots: new Set(moving.map((place) => rootAt[place])),
       isComplete: moving.length === places.length,
     });
@@ -65,32 +76,24 @@ function remembered<T>(make: () => T): () => T {
   return () => (made ??= make());
 }
 
-function powersOf(
-  { weights, weightAt, keyAt }: WeightPlaces,
+/** The place of a leaf that lies in a weight under a key, among all its places in order; -1 when there is none. */
+function findPlace(
+  { weightAt, keyAt }: WeightPlaces,
   places: readonly number[],
-  rootAt: Int32Array,
-  powerAt: Int8Array,
-): Map<Value, Map<number, PlacePower>> {
-  const powers = new Map<Value, Map<number, PlacePower>>();
-  for (const place of places) {
-    const weight = weights[weightAt[place]];
-    let inWeight = powers.get(weight);
-    if (inWeight === undefined) powers.set(weight, (inWeight = new Map()));
-    inWeight.set(keyAt[place], {
-      root: rootAt[place],
-      power: powerAt[place] as PlacePower["power"],
-    });
+  weight: number,
+  key: number,
+): number {
+  let low = 0;
+  let high = places.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const at = places[middle];
+    if (weightAt[at] < weight || (weightAt[at] === weight && keyAt[at] < key)) low = middle + 1;
+    else high = middle;
   }
-  return powers;
+  const found = places[low];
+  return found !== undefined && weightAt[found] === weight && keyAt[found] === key ? found : -1;
 }
-
-/** How the leaf at a place of a weight scales. */
-export const powerAtPlace = (
-  { powers }: LeafPowers,
-  weight: Value,
-  dimension: number,
-  place: number,
-): PlacePower | undefined => powers().get(weight)?.get(placeKey(dimension, place));
 
 /** A 1 for leaves that are not known yet, with an exponent that is not 0 at some place in a weight; null when there is none. */
 function movingLeaves(

@@ -6,7 +6,7 @@ import type { LeafFactors, LeafScale } from "../assembly/build-spec.ts";
 import { factorsOf } from "./factors.ts";
 import { type Constraints, constraintsOf, type Way } from "./constraints.ts";
 import { noPlaces, type Places, placesOf } from "./places.ts";
-import { powerAtPlace, qualifying } from "./qualifying.ts";
+import { qualifying } from "./qualifying.ts";
 import { followScaling } from "./scaling.ts";
 import { type WeightPlaces, weightPlaces } from "./weight-places.ts";
 import type { Fact, Value } from "../walk/value.ts";
@@ -81,7 +81,7 @@ function wholeScales({
       if (way === "partly positive" && (encloses || (summed.has(leaf) && scaled.roots.size > 1)))
         continue;
       const power: LeafScale["power"] = (weight, dimension, place) =>
-        powerAtPlace(scaled, weight, dimension, place)?.power ?? 1;
+        scaled.at(weight, dimension, place)?.power ?? 1;
       const carriedBy: LeafScale["carriedBy"] = (value, dimension) => {
         const { leaves, first } = places.of(value).dims[dimension] ?? noPlaces;
         return !leaves.some(

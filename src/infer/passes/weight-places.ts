@@ -8,6 +8,8 @@ import type { Places } from "./places.ts";
 /** Places in the order of the weights, those of one weight in the order of its dimensions. */
 export interface WeightPlaces {
   readonly weights: readonly Value[];
+  /** The position of a weight. */
+  readonly indexOf: ReadonlyMap<Value, number>;
   /** Entries of every weight. */
   readonly sizes: readonly number[];
   /** Leaves that weights have. */
@@ -27,11 +29,20 @@ export interface WeightPlaces {
 /** The place of a leaf in a dimension as one number: a dimension has less than 2^32 leaves. */
 export const placeKey = (dimension: number, place: number): number => dimension * 2 ** 32 + place;
 
-/** The dimension and the place of such a number. */
-export const placeOf = (key: number): readonly [dimension: number, place: number] => [
-  Math.floor(key / 2 ** 32),
-  key % 2 ** 32,
-];
+/** One place of a leaf. */
+export interface WeightPlace {
+  readonly weight: Value;
+  readonly dimension: number;
+  /** How often the leaf stands before it in that dimension. */
+  readonly place: number;
+}
+
+/** What lies at a position of the flat lists. */
+export const placeIn = ({ weights, weightAt, keyAt }: WeightPlaces, at: number): WeightPlace => ({
+  weight: weights[weightAt[at]],
+  dimension: Math.floor(keyAt[at] / 2 ** 32),
+  place: keyAt[at] % 2 ** 32,
+});
 
 /** The places of all weights. */
 export function weightPlaces(
@@ -39,7 +50,7 @@ export function weightPlaces(
   places: Places,
   unknownOf: Int32Array,
 ): WeightPlaces {
-  const indexOf = new Map<Atom, number>();
+  const numbers = new Map<Atom, number>();
   const weightAt: number[] = [];
   const leafAt: number[] = [];
   const unknownAt: number[] = [];
@@ -52,8 +63,8 @@ export function weightPlaces(
       const { leaves, first } = dims[dimension];
       const counts = leaves.length > 1 ? new Map<Atom, number>() : undefined;
       for (let i = 0; i < leaves.length; i++) {
-        let leaf = indexOf.get(leaves[i]);
-        if (leaf === undefined) indexOf.set(leaves[i], (leaf = indexOf.size));
+        let leaf = numbers.get(leaves[i]);
+        if (leaf === undefined) numbers.set(leaves[i], (leaf = numbers.size));
         const place = counts?.get(leaves[i]) ?? 0;
         counts?.set(leaves[i], place + 1);
         weightAt.push(weight);
@@ -66,8 +77,9 @@ export function weightPlaces(
   starts.push(leafAt.length);
   return {
     weights,
+    indexOf: new Map(weights.map((weight, i) => [weight, i])),
     sizes: weights.map((value) => sizeOf(shapeOfValue(value))),
-    leaves: [...indexOf.keys()],
+    leaves: [...numbers.keys()],
     weightAt,
     leafAt,
     unknownAt,

@@ -10,6 +10,7 @@ import {
   type Fact,
   type KnownNumbers,
   type PointwiseLaw,
+  plainValue,
   shapeOfValue,
   type Value,
 } from "./value.ts";
@@ -89,14 +90,6 @@ export interface ContextSource {
   readonly single: (name: string) => number | undefined;
 }
 
-const blank = {
-  numbers: null,
-  entry: null,
-  stack: null,
-  picked: null,
-  joined: null,
-  unknown: false,
-} as const;
 const maxRank = 32;
 const maxEntries = 2 ** 45;
 
@@ -139,8 +132,17 @@ export function nodeContext(source: ContextSource): NodeContext {
       const name = node.outputs[position] ?? "";
       const { numbers = null, entry = null, stack = null, picked = null, joined = null } = options;
       const origin = kindOf(options, originOf(present));
-      const known = { numbers, entry, stack, picked, joined };
-      const value: Value = { ...blank, name, dims, origin, ...known };
+      const value: Value = {
+        name,
+        dims,
+        origin,
+        numbers,
+        entry,
+        stack,
+        picked,
+        joined,
+        unknown: false,
+      };
       if (name !== "") source.publish(name, value);
       return value;
     },
@@ -207,8 +209,7 @@ function factWriters(
 ): Pick<NodeContext, "regroup" | "pointwise" | "carry" | "contract" | "mix"> {
   return {
     regroup(value, dims) {
-      const { name, origin } = value;
-      const to: Value = { ...blank, name, dims, origin };
+      const to = plainValue(value.name, dims, value.origin);
       facts.push({ kind: "regroup", from: value, to });
       return to;
     },

@@ -6,7 +6,7 @@ import { isFloatType } from "../../formats/onnx/onnx-element-types.ts";
 import { joinDomain } from "../../formats/onnx/onnx-flatten.ts";
 import { type OnnxTensor } from "../../formats/onnx/onnx-tensor.ts";
 import type { OnnxGraph, OnnxNode } from "../../formats/onnx/onnx-types.ts";
-import { type Atom, fix, newAtom } from "../index-sets/atoms.ts";
+import { fix, newAtom } from "../index-sets/atoms.ts";
 import { Declined, fixedAtom, nodeContext } from "./context.ts";
 import { isBranchError, joinedOp, refuseOpenLoop, runningNode } from "./branches.ts";
 import { foldConstant, storedConstant } from "./constants.ts";
@@ -17,7 +17,7 @@ import { steeringTensors, storedRole } from "./stored.ts";
 import { collapse } from "../ops/dialects/fused.ts";
 import { type Handler, words } from "../ops/handler.ts";
 import { handlerOf } from "../ops/registry.ts";
-import type { Fact, Value } from "./value.ts";
+import { type Fact, plainValue, type Value } from "./value.ts";
 
 /** An operation whose axes were all fixed, and why. */
 export interface Unsupported {
@@ -31,8 +31,8 @@ export interface Unsupported {
 /** What a walk over a graph leaves: its values, and what it learnt about them. */
 export interface Walk {
   readonly weights: ReadonlyMap<string, Value>;
-  /** Every value that nodes compute from the input, by name. */
-  readonly computed: ReadonlyMap<string, Value>;
+  /** Every value that nodes compute from the input, by name; gathered when it is asked for. */
+  readonly computed: () => ReadonlyMap<string, Value>;
   readonly facts: readonly Fact[];
   /** Constants as they were used; each must look the same after the group acted. */
   readonly constants: readonly Value[];
@@ -123,7 +123,7 @@ export function walkGraph(
   // Anything at all could be done to these: nothing would show.
   for (const [name, value] of weights)
     if (!state.read.has(name)) fixDims(value, "only a branch that never runs reads it");
-  const computed = computedValues(state);
+  const computed = () => computedValues(state);
   const assumed = state.assumed.count;
   const counts = { after: after.count, assumed };
   return { weights, computed, facts, constants, unsupported, ...counts, untied, unread };
@@ -235,20 +235,6 @@ function computedValues({ values, producers }: State): Map<string, Value> {
   const isComputed = ({ origin, unknown, stack, picked, joined }: Value) =>
     origin === "computed" && !unknown && stack === null && picked === null && joined === null;
   return new Map([...values].filter(([name, value]) => producers.has(name) && isComputed(value)));
-}
-
-function plainValue(name: string, dims: readonly Atom[], origin: Value["origin"]): Value {
-  return {
-    name,
-    dims,
-    origin,
-    numbers: null,
-    entry: null,
-    stack: null,
-    picked: null,
-    joined: null,
-    unknown: false,
-  };
 }
 
 const unknownValue = (name: string): Value => ({

@@ -37,6 +37,21 @@ export interface Value {
   readonly unknown: boolean;
 }
 
+/** A value of which nothing is known beside its dimensions. */
+export function plainValue(name: string, dims: readonly Atom[], origin: Value["origin"]): Value {
+  return {
+    name,
+    dims,
+    origin,
+    numbers: null,
+    entry: null,
+    stack: null,
+    picked: null,
+    joined: null,
+    unknown: false,
+  };
+}
+
 export const shapeOfValue = (value: Value): number[] => value.dims.map(({ size }) => size);
 
 /** How an element-wise operation treats scalings of its inputs. */
