@@ -4,9 +4,8 @@ import { SpecError } from "../../core/errors.ts";
 import { visibleName } from "../../core/visible.ts";
 import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
 import { inferSpec } from "../../infer/infer.ts";
-import { onnxRuntime } from "../../runtime/onnx-runtime.ts";
 import { printExplanations, printProof } from "../../infer/assembly/print.ts";
-import { type Proof, proveSpec } from "../../infer/proof/prove.ts";
+import type { Proof } from "../../infer/proof/prove.ts";
 import { specToJSON } from "../../symmetry/json.ts";
 import { printSpec } from "../../symmetry/print.ts";
 import { print } from "../app/output.ts";
@@ -36,6 +35,8 @@ export async function graphSymmetries(
   const { spec, warnings } = inference;
   let proof: Proof | undefined;
   if (options.verify === true) {
+    const { onnxRuntime } = await import("../../runtime/onnx-runtime.ts");
+    const { proveSpec } = await import("../../infer/proof/prove.ts");
     proof = await proveSpec(modelBytes(), inference, await onnxRuntime(), { seed: options.seed });
     if (proof.verdict === "refuted") throw refutation(model.path, proof);
   }

@@ -14,8 +14,8 @@ export interface Atom {
   fixed: boolean;
   /** What fixed this leaf first. */
   because: string | null;
-  /** What tied or split it: operations by name, first ones only. */
-  readonly reasons: Set<string>;
+  /** What tied or split it: operations by name, each once, first ones only. */
+  reasons: readonly string[];
 }
 
 const maxReasons = 12;
@@ -29,12 +29,15 @@ export const unit: Atom = Object.freeze({
   parts: null,
   fixed: true,
   because: null,
-  reasons: new Set<string>(),
+  reasons: [],
 });
+
+/** Most index sets are made and never tied: they share this list. */
+const noReasons: readonly string[] = [];
 
 export function newAtom(size: number): Atom {
   if (size === 1) return unit;
-  return { size, alias: null, parts: null, fixed: false, because: null, reasons: new Set() };
+  return { size, alias: null, parts: null, fixed: false, because: null, reasons: noReasons };
 }
 
 /** The atom that stands for this one now. */
@@ -50,7 +53,9 @@ export function find(atom: Atom): Atom {
 }
 
 export function addReason(atom: Atom, reason: string): void {
-  if (atom.reasons.size < maxReasons && atom !== unit) atom.reasons.add(reason);
+  const { reasons } = atom;
+  if (atom === unit || reasons.length >= maxReasons || reasons.includes(reason)) return;
+  atom.reasons = [...reasons, reason];
 }
 
 /**
@@ -120,7 +125,7 @@ export function sumOf(parts: readonly Atom[]): Atom {
 
 function compound(kind: "product" | "sum", parts: readonly Atom[], size: number): Atom {
   const fixed = parts.every((part) => part.fixed);
-  return { size, alias: null, parts: { kind, parts }, fixed, because: null, reasons: new Set() };
+  return { size, alias: null, parts: { kind, parts }, fixed, because: null, reasons: noReasons };
 }
 
 /** Refines a leaf: from now on it is this product or sum. Pieces of a fixed atom are fixed. */

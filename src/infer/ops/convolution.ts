@@ -128,6 +128,8 @@ export function convolve(
   context.tie(x.dims[1], productOf([group, cin]));
   if (transposed) context.tie(inChannels, productOf([group, cin]));
   else context.tie(outChannels, productOf([group, cout]));
+  if (!transposed && groups === 1 && isPlain(x) && isPlain(weight))
+    return convolveWhole(context, { x, weight, bias }, slid);
 
   // Inside: x [n, group, cin, ...], kernel [group, cout, cin, ...] -> [n, group, cout, ...].
   const split = context.regroup(x, [x.dims[0], group, cin, ...x.dims.slice(2)]);
@@ -155,6 +157,28 @@ export function convolve(
   });
   const output = context.output(0, [x.dims[0], productOf([group, cout]), ...slid.dims]);
   context.facts.push({ kind: "regroup", from: result, to: output });
+  addChannelBias(context, bias, output);
+  return output;
+}
+
+const isPlain = ({ origin, stack, picked, joined }: Value): boolean =>
+  origin !== "constant" && stack === null && picked === null && joined === null;
+
+/** Without groups: x [n, cin, ...], kernel [cout, cin, ...] -> [n, cout, ...]. */
+function convolveWhole(
+  context: NodeContext,
+  { x, weight, bias }: ConvolutionInputs,
+  { dims, pairs }: ReturnType<typeof slide>,
+): Value {
+  const output = context.output(0, [x.dims[0], weight.dims[0], ...dims]);
+  context.contract({
+    left: x,
+    right: weight,
+    output,
+    contracted: [[1, 1]],
+    leftOut: [[0, 0], ...pairs],
+    rightOut: [[0, 1]],
+  });
   addChannelBias(context, bias, output);
   return output;
 }

@@ -46,7 +46,7 @@ export function mergeLeaves(source: Merged, dependence: Dependence): Rebuilt {
     )
       continue;
     const leaf = newAtom(outer.size * inner.size);
-    for (const reason of inner.reasons) leaf.reasons.add(reason);
+    leaf.reasons = inner.reasons;
     joined.set(outer, { inner, leaf });
     used.add(outer).add(inner);
   }
