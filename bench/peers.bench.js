@@ -37,6 +37,9 @@ async function compare(row, ours, peer) {
     peerTimes.push(theirs);
   }
   progress(`${row.workload}, ${row.direction}, threads ${row.threads}`);
+  const shares = [];
+  // After all turns, so that no profiler runs beside a peer. With several threads this one also waits for the others.
+  for (const one of ours) shares.push(row.threads === 1 ? await one.share(row.direction) : null);
   return ours.map((one, i) => {
     const ratios = peer === undefined ? [] : times[i].map((ms, turn) => ms / peerTimes[turn]);
     return {
@@ -52,6 +55,7 @@ async function compare(row, ours, peer) {
       oursMegabytes: one.megabytes(),
       oursArenaMegabytes: one.about.arenaMegabytes ?? null,
       peerMegabytes: peer === undefined ? null : peer.megabytes(),
+      javascriptShare: shares[i],
       oursFirstMs: one.about.first[row.direction] ?? null,
     };
   });

@@ -1,7 +1,9 @@
 // Our side of a comparison in a process of its own, so that its memory is its own and any Node version can run it. It speaks
-// as peer scripts do: a line of configuration, then {"run": name} answered by {"ms": ..., "megabytes": ...}.
+// as peer scripts do: a line of configuration, then {"run": name} answered by {"ms": ..., "megabytes": ...}. {"share": name} is
+// answered by {"share": ...}, the part of the time outside of WebAssembly.
 
 import { createInterface } from "node:readline";
+import { javascriptShare } from "./javascript-share.js";
 import { kernelStack } from "./kernels.js";
 import { hostArithmetic } from "../../dist/kernels/wasm/fused-multiply-add.js";
 import { mlpSpec } from "../../dist/symmetry/presets/mlp.js";
@@ -45,6 +47,10 @@ for await (const line of createInterface({ input: process.stdin })) {
       first,
       arenaMegabytes,
     });
+    continue;
+  }
+  if (message.share !== undefined) {
+    say({ share: await javascriptShare(works[message.share]) });
     continue;
   }
   const began = performance.now();

@@ -72,8 +72,30 @@ export function peerLines(record) {
             [2, 4, 5],
           ),
         ]),
+    ...shareLines(rows),
     "",
     origin(record),
+  ];
+}
+
+/** The part of the time outside of WebAssembly, of the rows that have it. */
+function shareLines(rows) {
+  const known = rows.filter(({ javascriptShare }) => javascriptShare != null);
+  if (known.length === 0) return [];
+  return [
+    "",
+    "The part of the time of steady passes that one thread spends outside of WebAssembly: in JavaScript, in collecting garbage and in the host (V8's profiler, a look every 0.2 ms for 2 s):",
+    "",
+    ...table(
+      ["workload", "", "Node", "outside"],
+      known.map(({ workload, direction, node, javascriptShare }) => [
+        workload,
+        direction === "backward" ? "with backward" : "forward",
+        node,
+        `${(100 * javascriptShare).toFixed(2)} %`,
+      ]),
+      [3],
+    ),
   ];
 }
 

@@ -87,6 +87,16 @@ test("a peer that did not compile has no time and no ratio, and says so", () => 
   );
 });
 
+test("the part of the time outside of WebAssembly is told where it was measured, and only there", () => {
+  const rows = [{ ...row, javascriptShare: 0.0123 }, { ...row, javascriptShare: null }, row];
+  const lines = peerLines({ ...head, results: { turns: 15, rows } });
+  expect(lines.filter((line) => line.endsWith(" % |"))).toEqual([
+    "| an MLP | with backward | 24.21.0 | 1.23 % |",
+  ]);
+  const without = peerLines({ ...head, results: { turns: 15, rows: [row] } }).join("\n");
+  expect(without).not.toContain("outside of WebAssembly");
+});
+
 test("what is missing is said to be missing, with the command", () => {
   for (const [lines, name] of [
     [peerLines, "peers"],
