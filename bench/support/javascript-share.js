@@ -9,7 +9,10 @@ const microseconds = 200;
 const milliseconds = 2000;
 
 /** The share, from 0 to 1, of the time of `work`, called again and again on this thread; waiting counts as time outside, too. */
-export async function javascriptShare(work) {
+export const javascriptShare = async (work) => outsideOf((await profileOf(work)).profile);
+
+/** What the profiler saw of `work`, called again and again, and how often it was called. */
+export async function profileOf(work) {
   await work();
   const session = new Session();
   session.connect();
@@ -18,10 +21,10 @@ export async function javascriptShare(work) {
     await session.post("Profiler.setSamplingInterval", { interval: microseconds });
     await session.post("Profiler.start");
     const until = performance.now() + milliseconds;
-    do await work();
-    while (performance.now() < until);
+    let calls = 0;
+    for (; calls === 0 || performance.now() < until; calls++) await work();
     const { profile } = await session.post("Profiler.stop");
-    return outsideOf(profile);
+    return { profile, calls };
   } finally {
     session.disconnect();
   }

@@ -45,6 +45,7 @@ export function kernelStack(spec, channels, batch, threads) {
   const firstForwardMs = performance.now() - began;
   backward();
   return {
+    program,
     forward,
     backward,
     firstForwardMs,

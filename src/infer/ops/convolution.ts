@@ -98,6 +98,14 @@ function channelsOf(
   return { groups, inChannels, outChannels, perGroup, made };
 }
 
+/** The window of a kernel, whose positions stay in place. */
+function windowOf(context: NodeContext, weight: Value): Window {
+  const positions = weight.dims.slice(2);
+  for (const dim of positions) context.fix(dim, "position in the kernel");
+  const kernel = positions.map(({ size }) => size);
+  return readWindow(context, kernel.length, kernel);
+}
+
 /** A convolution of these inputs, by default those of Conv; the attributes are those of the node. */
 export function convolve(
   context: NodeContext,
@@ -117,9 +125,7 @@ export function convolve(
     transposed,
     inputs,
   );
-  for (const dim of weight.dims.slice(2)) context.fix(dim, "position in the kernel");
-  const kernel = weight.dims.slice(2).map(({ size }) => size);
-  const window = readWindow(context, rank, kernel);
+  const window = windowOf(context, weight);
   const slid = transposed ? transposedWindow(context, x, window) : slide(context, x, window);
 
   const group = newAtom(groups);
