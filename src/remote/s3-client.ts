@@ -71,6 +71,13 @@ const hints: Readonly<Record<number, string>> = {
   501: "the server does not know that request; use one that knows conditional writes",
 };
 
+/** What the server calls some refusals, where that says more than the number. */
+const hintsOfCodes: Readonly<Record<string, string>> = {
+  RequestTimeTooSkewed:
+    "the clock of this machine is wrong by more than a quarter of an hour; set it",
+  RequestExpired: "the clock of this machine is wrong; set it",
+};
+
 /** Address of a bucket: in the path at a server of one's own, in the host at Amazon. */
 const baseOf = ({ endpoint, region = "us-east-1" }: S3Access, bucket: string): string =>
   endpoint === undefined
@@ -121,6 +128,9 @@ export function s3Client(place: S3Place, access: S3Access, patience: Patience = 
 function refusal(action: string, { status, bytes }: Answer): EnvironmentError {
   const code = elementOf(new TextDecoder().decode(bytes.subarray(0, 10_000)), "Code");
   const named = code !== undefined && /^[A-Za-z]{1,60}$/.test(code) ? ` (${code})` : "";
-  const hint = hints[status] ?? "check the address, the keys and the rights of the bucket";
+  const hint =
+    hintsOfCodes[code ?? ""] ??
+    hints[status] ??
+    "check the address, the keys and the rights of the bucket";
   return new EnvironmentError(`cannot ${action}: the server answered ${status}${named}; ${hint}`);
 }

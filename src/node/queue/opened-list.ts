@@ -1,6 +1,7 @@
 // Lists of work as a worker opens them: made anew from their store, whatever the queue says, with what does their units.
 
 import { taskEntry } from "../../tasks/registry.ts";
+import { equalBytes } from "../../core/bytes.ts";
 import { pluginDifferences } from "../../core/plugins.ts";
 import { OptionError } from "../../core/errors.ts";
 import type { ZooStore } from "../../core/store.ts";
@@ -8,24 +9,32 @@ import { visibleName } from "../../core/visible.ts";
 import { hostArithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
 import type { WorkList } from "../../work/work-list.ts";
 import { keepShard, wholeShard } from "../../zoo/keep-shard.ts";
-import { readManifest } from "../../zoo/manifest.ts";
+import {
+  manifestName,
+  manifestToBytes,
+  readManifest,
+  type ZooManifest,
+} from "../../zoo/manifest.ts";
 import { zooList } from "../../zoo/units.ts";
 import { readPackageData } from "../package-data.ts";
 import type { ListKind } from "./description.ts";
+import { watchWork } from "./same-work.ts";
 import type { AllPools } from "./work-pools.ts";
 
 /** A list that can be worked on. */
 export interface OpenedList {
   readonly list: WorkList;
+  /** @throws {EnvironmentError} when the store holds other work now */
+  readonly check: () => Promise<void>;
   /** Does the unit at a place of the list, unless its result is there already; gives the result's checksum. */
   readonly run: (at: number, signal: AbortSignal) => Promise<string>;
 }
 
 type OpenList = (store: ZooStore, pools: AllPools) => Promise<OpenedList>;
 
-const openZooList: OpenList = async (store, pools) => {
-  const { location } = store;
-  const manifest = await readManifest(store);
+const openZooList: OpenList = async (plain, pools) => {
+  const { location } = plain;
+  const manifest = await readManifest(plain);
   if (manifest === undefined)
     throw new OptionError(
       `queue: there is no zoo.json in ${visibleName(location)} as seen from here; give all workers the same store`,
@@ -42,8 +51,12 @@ const openZooList: OpenList = async (store, pools) => {
     );
   const data = dataFile === undefined ? new Uint8Array(0) : await readPackageData(dataFile);
   const list = await zooList(manifest, location);
+  const { store, check } = watchWork(plain, manifestName, async () =>
+    isSameZoo(manifest, await readManifest(plain)),
+  );
   return {
     list,
+    check,
     run: async (at, signal) => {
       const { name, from, count } = list.units[at];
       const plan = { name, from, count };
@@ -59,17 +72,30 @@ const openZooList: OpenList = async (store, pools) => {
   };
 };
 
+/** Whether the shards of a zoo are those of another, which may have grown. */
+const isSameZoo = (one: ZooManifest, other: ZooManifest | undefined): boolean =>
+  other !== undefined &&
+  equalBytes(manifestToBytes({ ...one, networks: 0 }), manifestToBytes({ ...other, networks: 0 }));
+
 /** The lists of an experiment. */
 const openRuns =
   (kind: "trials" | "runs"): OpenList =>
-  async (store, pools) => {
+  async (plain, pools) => {
     const { openRunList } = await import("../../experiment/lists/run-lists.ts");
     const { trainRun } = await import("../../experiment/train-runs.ts");
     const { finishedIn, resultChecksum } = await import("../../experiment/run-files.ts");
-    const { list, runs, arithmetic } = await openRunList(store, kind);
-    const { jobs } = pools.rounding(arithmetic, store.location);
+    const { workNames } = await import("../../experiment/settings.ts");
+    const about = await plain.read(workNames.about);
+    const { list, runs, arithmetic } = await openRunList(plain, kind);
+    const { jobs } = pools.rounding(arithmetic, plain.location);
+    const { store, check } = watchWork(
+      plain,
+      workNames.about,
+      (bytes) => about !== undefined && equalBytes(bytes, about),
+    );
     return {
       list,
+      check,
       run: async (at, signal) => {
         const { key, request } = runs[at];
         const known = await finishedIn(store, key, request);
@@ -93,6 +119,7 @@ const openOptimizers: OpenList = async (store, pools) => {
   const list = await evaluationList({ ...evaluation, optimizers }, store.location, arithmetic);
   return {
     list,
+    check: async () => undefined, // names of units are digests of all that decides them
     run: async (at, signal) => {
       const { name } = list.units[at];
       const known = await readUnit(store, name);

@@ -7,6 +7,7 @@ import { eventQueue, type EventQueue } from "../../core/event-queue.ts";
 import { EnvironmentError, isOurError } from "../../core/errors.ts";
 import { visibleName } from "../../core/visible.ts";
 import type { Arithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
+import { checkClock } from "./check-clock.ts";
 import { type CheckedList, checkList, placeOf } from "./check-list.ts";
 import {
   closeSoon,
@@ -85,14 +86,16 @@ interface Bench {
   readonly settings: WorkerSettings &
     Required<Pick<WorkerSettings, "lock" | "reach">> & { readonly within: readonly string[] };
   readonly events: EventQueue<WorkerEvent>;
+  /** Tells it from workers of other machines, whose processes may have the same number. */
+  readonly name: string;
   readonly pools: AllPools;
   /** Aborts the units that are being done. */
   readonly stop: AbortController;
   readonly served: Map<string, Worker>;
   /** Lists that are not worked on, with the time until which they are left alone. */
   readonly refused: Map<string, number>;
-  /** Units at hand, and when one was done or the server answered, in milliseconds of `performance.now()`. */
-  readonly last: { active: number; worked: number; reached: number; problem?: Error };
+  /** Units at hand, and when one was done, in milliseconds of `performance.now()`. */
+  readonly last: { active: number; worked: number; problem?: Error };
 }
 
 /**
@@ -105,16 +108,16 @@ export async function* runWorker(
   const settings = { ...defaults, ...given, within: given.within ?? defaultPlaces() };
   const server = await queueServer(parseQueueAddress(settings.queue));
   const events = eventQueue<WorkerEvent>();
-  const start = performance.now();
   const bench: Bench = {
     server,
     settings,
     events,
+    name: `${process.pid}-${crypto.randomUUID().slice(0, 8)}`,
     pools: workPools(settings.workers, settings.arithmetic),
     stop: new AbortController(),
     served: new Map(),
     refused: new Map(),
-    last: { active: 0, worked: start, reached: start },
+    last: { active: 0, worked: performance.now() },
   };
   const working = watchLists(bench).then(
     () => events.close(),
@@ -135,20 +138,27 @@ async function watchLists(bench: Bench): Promise<void> {
   const onProblem = (error: Error): void => void (last.problem = error);
   directory.on("error", onProblem);
   let isReady = false;
+  /** Since when the server does not answer; a process that was stopped for long has not asked meanwhile. */
+  let awaySince: number | undefined;
   try {
     while (!settings.signal.aborted && !bench.stop.signal.aborted) {
-      const away = (performance.now() - last.reached) / 1000;
-      if (away > settings.reach) throw unreachable(server.address, away, last.problem);
+      const began = performance.now();
+      const left = settings.reach - (began - (awaySince ?? began)) / 1000;
       try {
+        if (!isReady) await withinSeconds(left, checkClock(server, settings.lock), settings.signal);
         // A client that has never been connected waits for a server without end.
-        const asked = listsOf(directory);
-        const jobs = await withinSeconds(settings.reach - away, asked, settings.signal);
-        last.reached = performance.now();
+        const jobs = await withinSeconds(left, listsOf(directory), settings.signal);
+        awaySince = undefined;
         if (!isReady) events.push({ type: "ready", queue: server.address.shown });
         isReady = true;
         await serveAll(bench, jobs);
       } catch (error) {
+        if (isOurError(error) && !settings.signal.aborted) throw error; // of the clock
         last.problem ??= error as Error;
+        awaySince ??= began;
+        const away = (performance.now() - awaySince) / 1000;
+        if (away > settings.reach && !settings.signal.aborted)
+          throw unreachable(server.address, away, last.problem);
       }
       const idleSeconds = (performance.now() - last.worked) / 1000;
       const isIdle = isReady && last.active === 0;
@@ -224,7 +234,7 @@ async function serve(bench: Bench, name: string, told: unknown): Promise<void> {
     maxStalledCount,
     runRetryDelay: 1000,
     drainDelay: 2,
-    name: `${process.pid}`,
+    name: bench.name,
   });
   worker.on("error", (error) => {
     bench.last.problem = error;
@@ -273,7 +283,8 @@ async function doUnit(
     return { checksum, seconds };
   } catch (error) {
     const message = maskSecrets((error as Error).message, bench.server.address);
-    events.push({ type: "failed", list, name, message });
+    // A unit that is given up because the worker ends has not failed.
+    if (!stop.signal.aborted) events.push({ type: "failed", list, name, message });
     throw error;
   } finally {
     last.active--;
@@ -281,7 +292,7 @@ async function doUnit(
   }
 }
 
-/** Where the unit of a job stands in the list; a foreign job ends the work on it. */
+/** Where the unit of a job stands in the list; a foreign job, and a store that holds other work, end the work on it. */
 async function ownPlaceOf(
   bench: Bench,
   list: string,
@@ -289,8 +300,11 @@ async function ownPlaceOf(
   job: Job,
 ): Promise<number> {
   try {
-    return placeOf(job, checked);
+    const at = placeOf(job, checked);
+    await checked.check();
+    return at;
   } catch (error) {
+    if (!isOurError(error)) throw error;
     const worker = bench.served.get(list);
     bench.served.delete(list);
     refuse(bench, list, error as Error);
