@@ -128,13 +128,9 @@ async function* learnFirst(
   options: BuildOptions,
   manifest: ZooManifest,
 ): AsyncGenerator<BuildEvent, Learnt, undefined> {
-  const { store, signal, handOut } = options;
+  const { store, signal } = options;
   const { recipe } = manifest;
   if (recipe.start !== "meta") return { manifest };
-  if (handOut !== undefined)
-    throw new OptionError(
-      `buildZoo: the recipe "${recipe.name}" learns a start, which workers of a queue do not get; build without a queue`,
-    );
   const task = () => taskOf(recipe.task, dataOf(options, manifest));
   for await (const { round, rounds, done } of keepStart({ store, manifest, task, signal })) {
     if (done === undefined) {

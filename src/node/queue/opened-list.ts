@@ -9,6 +9,7 @@ import { visibleName } from "../../core/visible.ts";
 import { hostArithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
 import type { WorkList } from "../../work/work-list.ts";
 import { keepShard, wholeShard } from "../../zoo/keep-shard.ts";
+import { namedStart } from "../../zoo/keep-start.ts";
 import {
   manifestName,
   manifestToBytes,
@@ -30,9 +31,34 @@ export interface OpenedList {
   readonly run: (at: number, signal: AbortSignal) => Promise<string>;
 }
 
-type OpenList = (store: ZooStore, pools: AllPools) => Promise<OpenedList>;
+/** What a worker has at hand. */
+export interface WorkerMeans {
+  readonly pools: AllPools;
+  /** Data that its user gave, by their SHA-256. */
+  readonly given: ReadonlyMap<string, Uint8Array>;
+}
 
-const openZooList: OpenList = async (plain, pools) => {
+type OpenList = (store: ZooStore, means: WorkerMeans) => Promise<OpenedList>;
+
+/** The data that the networks of a zoo learn. @throws {OptionError} when this worker was not given them */
+async function dataOf(
+  { recipe, data }: ZooManifest,
+  location: string,
+  given: WorkerMeans["given"],
+): Promise<Uint8Array> {
+  const { dataFile, givenData } = taskEntry(recipe.task);
+  if (givenData === undefined)
+    return dataFile === undefined ? new Uint8Array(0) : readPackageData(dataFile);
+  const found = given.get(data ?? "");
+  if (found !== undefined) return found;
+  throw new OptionError(
+    given.size === 0
+      ? `queue: networks of ${visibleName(location)} learn images that do not come with the package; start the worker with --data, ${givenData}`
+      : `queue: networks of ${visibleName(location)} learn other images than those that this worker was given (SHA-256 ${data}, given ${[...given.keys()].join(", ")}); start it with the --data of the build`,
+  );
+}
+
+const openZooList: OpenList = async (plain, { pools, given }) => {
   const { location } = plain;
   const manifest = await readManifest(plain);
   if (manifest === undefined)
@@ -44,12 +70,8 @@ const openZooList: OpenList = async (plain, pools) => {
     throw new OptionError(`queue: ${visibleName(location)} holds a zoo ${difference}`);
   const { shards } = pools.rounding(manifest.arithmetic ?? hostArithmetic(), location);
   const { recipe, seed } = manifest;
-  const { dataFile, givenData } = taskEntry(recipe.task);
-  if (givenData !== undefined || recipe.start === "meta")
-    throw new OptionError(
-      `queue: networks of ${visibleName(location)} need images or a start that workers of a queue do not get; build it with --shard i/n`,
-    );
-  const data = dataFile === undefined ? new Uint8Array(0) : await readPackageData(dataFile);
+  const data = await dataOf(manifest, location, given);
+  const start = await namedStart(plain, manifest);
   const list = await zooList(manifest, location);
   const { store, check } = watchWork(plain, manifestName, async () =>
     isSameZoo(manifest, await readManifest(plain)),
@@ -63,7 +85,7 @@ const openZooList: OpenList = async (plain, pools) => {
       let info = await wholeShard(store, manifest, plan);
       if (info === undefined) {
         const progress = new Int32Array(new SharedArrayBuffer(4));
-        const request = { recipe, seed, from, count, data, progress, slot: 0 };
+        const request = { recipe, seed, from, count, data, start, progress, slot: 0 };
         const bytes = await shards().run(request, signal, () => undefined);
         info = await keepShard(store, manifest, plan, bytes);
       }
@@ -80,7 +102,7 @@ const isSameZoo = (one: ZooManifest, other: ZooManifest | undefined): boolean =>
 /** The lists of an experiment. */
 const openRuns =
   (kind: "trials" | "runs"): OpenList =>
-  async (plain, pools) => {
+  async (plain, { pools }) => {
     const { openRunList } = await import("../../experiment/lists/run-lists.ts");
     const { trainRun } = await import("../../experiment/train-runs.ts");
     const { finishedIn, resultChecksum } = await import("../../experiment/run-files.ts");
@@ -109,7 +131,7 @@ const openRuns =
     };
   };
 
-const openOptimizers: OpenList = async (store, pools) => {
+const openOptimizers: OpenList = async (store, { pools }) => {
   const { evaluationList, readEvaluation } =
     await import("../../optimizers/evaluate/evaluation-list.ts");
   const { keepUnit, readUnit, unitChecksum } =

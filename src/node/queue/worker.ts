@@ -3,6 +3,7 @@
 
 /** @ts-ignore the types of an optional package; where it is not installed they are any */
 import type { Job, Worker } from "bullmq";
+import { sha256 } from "../../core/checksum.ts";
 import { eventQueue, type EventQueue } from "../../core/event-queue.ts";
 import { EnvironmentError, isOurError } from "../../core/errors.ts";
 import { visibleName } from "../../core/visible.ts";
@@ -22,7 +23,8 @@ import {
 } from "./connect.ts";
 import { defaultPlaces } from "./place.ts";
 import { directoryName, listsOf } from "./unit-queue.ts";
-import { type AllPools, workPools } from "./work-pools.ts";
+import type { WorkerMeans } from "./opened-list.ts";
+import { workPools } from "./work-pools.ts";
 
 /** What a worker does, and for how long. */
 export interface WorkerSettings {
@@ -38,6 +40,8 @@ export interface WorkerSettings {
   readonly lock?: number;
   /** Seconds for which the server may be away. @default 120 */
   readonly reach?: number;
+  /** Data of tasks that bring none, such as packed images; work on others is refused. @default none */
+  readonly data?: readonly Uint8Array[] | undefined;
   /** Takes only work that rounds in this way. @default both, where the machine can */
   readonly arithmetic?: Arithmetic | undefined;
   readonly signal: AbortSignal;
@@ -88,7 +92,7 @@ interface Bench {
   readonly events: EventQueue<WorkerEvent>;
   /** Tells it from workers of other machines, whose processes may have the same number. */
   readonly name: string;
-  readonly pools: AllPools;
+  readonly means: WorkerMeans;
   /** Aborts the units that are being done. */
   readonly stop: AbortController;
   readonly served: Map<string, Worker>;
@@ -113,7 +117,10 @@ export async function* runWorker(
     settings,
     events,
     name: `${process.pid}-${crypto.randomUUID().slice(0, 8)}`,
-    pools: workPools(settings.workers, settings.arithmetic),
+    means: {
+      pools: workPools(settings.workers, settings.arithmetic),
+      given: await byDigest(settings.data ?? []),
+    },
     stop: new AbortController(),
     served: new Map(),
     refused: new Map(),
@@ -130,6 +137,13 @@ export async function* runWorker(
     await working;
   }
 }
+
+const byDigest = async (data: readonly Uint8Array[]): Promise<WorkerMeans["given"]> =>
+  new Map(
+    await Promise.all(
+      data.map(async (bytes) => [await sha256(new Uint8Array(bytes)), bytes] as const),
+    ),
+  );
 
 /** Looks for lists again and again. */
 async function watchLists(bench: Bench): Promise<void> {
@@ -169,7 +183,7 @@ async function watchLists(bench: Bench): Promise<void> {
     // A unit that is given up here goes back to the queue when its lock ends; whoever does it makes the same bytes.
     await Promise.all([...served.values()].map((worker) => closeSoon(worker, true)));
     bench.stop.abort();
-    await bench.pools.close();
+    await bench.means.pools.close();
     await closeSoon(directory);
   }
 }
@@ -215,10 +229,10 @@ function refuse({ events, refused, server }: Bench, list: string, error: Error):
  * @throws {Error} of a connection that failed; the list is looked at again
  */
 async function serve(bench: Bench, name: string, told: unknown): Promise<void> {
-  const { server, settings, events, pools } = bench;
+  const { server, settings, events, means } = bench;
   let checked: CheckedList;
   try {
-    checked = await checkList(name, told, settings.within, pools);
+    checked = await checkList(name, told, settings.within, means);
     await checkFirstJobs(bench, name, checked);
   } catch (error) {
     if (!isOurError(error)) throw error;
