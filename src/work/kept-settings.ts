@@ -46,13 +46,13 @@ async function settingsIn(
   return kept as PlainSettings;
 }
 
-/** The settings under which the store's files were made; undefined when it holds none of them. */
+/** The settings under which the store's files were made; undefined when it holds none of them, or does not say. */
 async function bindingSettings(
   store: ZooStore,
   file: SettingsFile,
+  names: readonly string[],
 ): Promise<PlainSettings | undefined> {
-  const names = await store.list();
-  if (names.some((each) => each !== file.name && file.binds(each))) return settingsIn(store, file);
+  if (isBound(file, names)) return settingsIn(store, file);
   if (!names.includes(file.name)) return undefined;
   const kept = await settingsIn(store, file).catch((error: unknown) => {
     if (error instanceof FormatError) return undefined; // nothing was made under them
@@ -60,6 +60,20 @@ async function bindingSettings(
   });
   return kept?.[sharedKey] === true ? kept : undefined;
 }
+
+/** Whether some files were made under the settings. */
+const isBound = ({ name, binds }: SettingsFile, names: readonly string[]): boolean =>
+  names.some((each) => each !== name && binds(each));
+
+/** The settings that a store with finished units is silent about, since an earlier version has begun it. */
+const silentAbout = (
+  file: SettingsFile,
+  names: readonly string[],
+  kept: PlainSettings | undefined,
+): readonly string[] =>
+  kept === undefined && !isBound(file, names)
+    ? []
+    : Object.keys(file.later ?? {}).filter((key) => kept === undefined || !(key in kept));
 
 /** @throws {OptionError} naming the first setting that differs */
 function checkSame(
@@ -92,10 +106,10 @@ export async function checkKeptSettings(
   file: SettingsFile,
   wanted: PlainSettings,
 ): Promise<readonly string[]> {
-  const kept = await bindingSettings(store, file);
-  if (kept === undefined) return [];
-  checkSame(store, file, kept, wanted);
-  return Object.keys(file.later ?? {}).filter((key) => key in wanted && !(key in kept));
+  const names = await store.list();
+  const kept = await bindingSettings(store, file, names);
+  if (kept !== undefined) checkSame(store, file, kept, wanted);
+  return silentAbout(file, names, kept);
 }
 
 /**
@@ -110,9 +124,10 @@ export async function keepSettings(
   isShared = false,
 ): Promise<void> {
   const encode = (value: PlainSettings) => new TextEncoder().encode(JSON.stringify(value, null, 2));
-  const bound = await bindingSettings(store, file);
+  const names = await store.list();
+  const bound = await bindingSettings(store, file, names);
   // What the files of an earlier version were made with is not known, and not claimed afterwards.
-  const unknown = Object.keys(file.later ?? {}).filter((key) => bound && !(key in bound));
+  const unknown = silentAbout(file, names, bound);
   const known = Object.entries(settings).filter(([key]) => !unknown.includes(key));
   const value = { ...Object.fromEntries(known), ...(isShared && { [sharedKey]: true }) };
   if (isShared && (await store.create(file.name, encode(value)))) return;

@@ -22,8 +22,8 @@ const data = { networks: 10 };
 
 test("settings are those that were kept; damaged ones are refused", async () => {
   const store = memoryStore();
-  await store.write("linear-0.json", new Uint8Array());
   await keepSettings(store, settings, data);
+  await store.write("linear-0.json", new Uint8Array());
   await expect(checkSettings(store, settings, data)).resolves.toEqual([]);
   await expect(checkSettings(store, { ...settings, seed: 1 }, data)).rejects.toThrow(
     /seed 0, got 1/,
