@@ -38,6 +38,17 @@ test.each([
   expect(await readdir(place)).toEqual([]);
 });
 
+test("an address where a store belongs is refused, without its secrets", async () => {
+  const address = "https://me:hunter2@host/zoo";
+  const { code, stderr } = await weightspace(["zoo", "build", "-o", address], place);
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringMatching(/expected a folder or s3:.*got an address that begins with https:/),
+  ]);
+  expect(stderr).not.toContain("hunter2");
+  expect(await readdir(place)).toEqual([]);
+});
+
 test.each([
   [["zoo", "build", "-o", at]],
   [["zoo", "info", at]],

@@ -175,6 +175,17 @@ describe("a server that fails now and then", () => {
   });
 });
 
+test.each([
+  "http://me:hunter2@127.0.0.1:1",
+  "http://127.0.0.1:1/?token=hunter2",
+  "127.0.0.1:1/hunter2",
+  "ftp://hunter2/y",
+])("an endpoint that is none, or carries secrets, is refused without repeating it", (endpoint) => {
+  const store = () => s3Store("s3://bucket/a", { ...access(), endpoint });
+  expect(store).toThrow(OptionError);
+  expect(store).toThrow(/^(?!.*hunter2).*expected https:\/\/host or http:\/\/host:port/s);
+});
+
 describe("names and places", () => {
   test.each([
     "s3://",

@@ -36,8 +36,11 @@ export function parseQueueAddress(text: string): QueueAddress {
 
 /** A message of somebody else's without the address's secrets. */
 export function maskSecrets(message: string, { url, shown }: QueueAddress): string {
-  const { username, password } = new URL(url);
-  const secrets = [password, decoded(password), username.length > 3 ? username : ""];
+  const { username, password, searchParams } = new URL(url);
+  const hidden = [...searchParams].flatMap(([key, value]) =>
+    /pass|secret|token|key/i.test(key) ? [value, encodeURIComponent(value)] : [],
+  );
+  const secrets = [password, decoded(password), username.length > 3 ? username : "", ...hidden];
   return secrets
     .filter((secret) => secret !== "")
     .reduce((text, secret) => text.replaceAll(secret, "***"), message.replaceAll(url, shown));
