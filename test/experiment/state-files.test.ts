@@ -9,7 +9,12 @@ import { runExperiment } from "../../src/experiment/run-experiment.ts";
 import type { ExperimentSettings } from "../../src/experiment/settings.ts";
 import { folderStore } from "../../src/node/folder-store.ts";
 import { keepEvaluation, readEvaluation } from "../../src/optimizers/evaluate/evaluation-list.ts";
-import { keepArithmetic, keepUnit, readUnit } from "../../src/optimizers/evaluate/kept-units.ts";
+import {
+  checkArithmetic,
+  keepArithmetic,
+  keepUnit,
+  readUnit,
+} from "../../src/optimizers/evaluate/kept-units.ts";
 import { openZoo } from "../../src/zoo/open.ts";
 import { zooDataset, type ZooDataset } from "../../src/zoo/zoo-dataset.ts";
 
@@ -126,8 +131,11 @@ test("work of another version is refused, not overwritten", async () => {
 
 test("units that round otherwise are refused; those of earlier versions are taken, which is told", async () => {
   const store = memoryStore("units");
-  expect(await keepArithmetic(store)).toBeUndefined();
-  expect(await keepArithmetic(store)).toBeUndefined();
+  expect(await checkArithmetic(store)).toBeUndefined();
+  expect(await store.list()).toEqual([]);
+  await keepArithmetic(store);
+  await keepArithmetic(store);
+  expect(await checkArithmetic(store)).toBeUndefined();
   const other = (bytes: Uint8Array) => {
     const text = new TextDecoder().decode(bytes);
     return new TextEncoder().encode(
@@ -135,9 +143,11 @@ test("units that round otherwise are refused; those of earlier versions are take
     );
   };
   await change(store, "evaluation-settings.json", other);
-  await expect(keepArithmetic(store)).rejects.toThrow(/units whose measuring was begun with/);
+  for (const refuses of [checkArithmetic, keepArithmetic])
+    await expect(refuses(store)).rejects.toThrow(/units whose measuring was begun with/);
   await store.remove("evaluation-settings.json");
   await store.write("adam-0123456789abcdef.json", new Uint8Array(1));
-  expect(await keepArithmetic(store)).toMatch(/did not record how they round/);
+  expect(await checkArithmetic(store)).toMatch(/did not record how they round/);
+  await keepArithmetic(store);
   expect(await store.list()).toEqual(["adam-0123456789abcdef.json"]); // nobody claims to know afterwards
 });

@@ -43,18 +43,25 @@ const settingsFile = {
   },
 };
 
+const unitSettings = () => ({ arithmetic: hostArithmetic() });
+
 /**
- * Keeps beside the units how they round; units of any other settings may stand beside each other.
+ * Looks whether units of a store round as this program does; units of any other settings may stand beside each other.
  * @returns what is not known of units of an earlier version, in a sentence
  * @throws {OptionError} when there are units that were measured with another arithmetic
  */
-export async function keepArithmetic(store: ZooStore): Promise<string | undefined> {
-  const settings = { arithmetic: hostArithmetic() };
+export async function checkArithmetic(store: ZooStore): Promise<string | undefined> {
+  const settings = unitSettings();
   const silent = await checkKeptSettings(store, settingsFile, settings);
-  if (silent.length === 0) await keepSettings(store, settingsFile, settings, true);
   return silent.length === 0
     ? undefined
     : `the units in ${store.location} were begun by a version that did not record how they round: their last digits may differ from those that are measured now, with "${settings.arithmetic}"`;
+}
+
+/** Keeps beside the units how they round, before the first of them. @throws {OptionError} as {@link checkArithmetic} */
+export async function keepArithmetic(store: ZooStore): Promise<void> {
+  const silent = await checkKeptSettings(store, settingsFile, unitSettings());
+  if (silent.length === 0) await keepSettings(store, settingsFile, unitSettings(), true);
 }
 
 /** A unit from what JSON holds; undefined for anything else. */

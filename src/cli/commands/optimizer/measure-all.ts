@@ -17,6 +17,7 @@ import {
   evaluateOptimizers,
 } from "../../../optimizers/evaluate/evaluate.ts";
 import {
+  checkArithmetic,
   keepArithmetic,
   keepUnit,
   parseUnit,
@@ -58,7 +59,7 @@ export async function measureAll(
   const entries = await Promise.all(optimizers.map(entryOf));
   const opened = await openInnerTask({ task, ...(data !== undefined && { data }) });
   const warn = (message: string) => cli.output.note(`warning: ${message}`);
-  const silent = await keepArithmetic(stores.units);
+  const silent = await checkArithmetic(stores.units);
   if (silent !== undefined) warn(silent);
   const runner = handOut && (await runnerElsewhere(evaluation, stores, handOut, warn));
   const found = new Map<string, EvaluationUnit>();
@@ -142,7 +143,9 @@ async function keep(
 ): Promise<void> {
   const name = unit.optimizer;
   const isPart = await parts?.keep({ name, origin: origins.get(name) }, unit);
-  if (isPart !== true && !isKept) await keepUnit(units, names.get(name) ?? name, unit);
+  if (isPart === true || isKept) return;
+  await keepArithmetic(units);
+  await keepUnit(units, names.get(name) ?? name, unit);
 }
 
 /** Workers elsewhere measure, and leave units in the store. */
@@ -152,6 +155,7 @@ async function runnerElsewhere(
   handOut: HandOut,
   warn: (message: string) => void,
 ): Promise<EvaluationRunner> {
+  await keepArithmetic(units);
   await keepEvaluation(units, evaluation, warn);
   const list = await evaluationList(evaluation, units.location);
   const handed = await handOut(
