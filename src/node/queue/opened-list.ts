@@ -10,12 +10,7 @@ import { hostArithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
 import type { WorkList } from "../../work/work-list.ts";
 import { keepShard, wholeShard } from "../../zoo/keep-shard.ts";
 import { namedStart } from "../../zoo/keep-start.ts";
-import {
-  manifestName,
-  manifestToBytes,
-  readManifest,
-  type ZooManifest,
-} from "../../zoo/manifest.ts";
+import { isSameZoo, manifestName, readManifest, type ZooManifest } from "../../zoo/manifest.ts";
 import { zooList } from "../../zoo/units.ts";
 import { readPackageData } from "../package-data.ts";
 import type { ListKind } from "./description.ts";
@@ -93,11 +88,6 @@ const openZooList: OpenList = async (plain, { pools, given }) => {
     },
   };
 };
-
-/** Whether the shards of a zoo are those of another, which may have grown. */
-const isSameZoo = (one: ZooManifest, other: ZooManifest | undefined): boolean =>
-  other !== undefined &&
-  equalBytes(manifestToBytes({ ...one, networks: 0 }), manifestToBytes({ ...other, networks: 0 }));
 
 /** The lists of an experiment. */
 const openRuns =
