@@ -20,8 +20,8 @@ import type { AllPools } from "./work-pools.ts";
 /** A list that can be worked on. */
 export interface OpenedList {
   readonly list: WorkList;
-  /** @throws {EnvironmentError} when the store holds other work now */
-  readonly check: () => Promise<void>;
+  /** What is wrong when the store holds other work now. */
+  readonly changed: () => Promise<string | undefined>;
   /** Does the unit at a place of the list, unless its result is there already; gives the result's checksum. */
   readonly run: (at: number, signal: AbortSignal) => Promise<string>;
 }
@@ -68,12 +68,12 @@ const openZooList: OpenList = async (plain, { pools, given }) => {
   const data = await dataOf(manifest, location, given);
   const start = await namedStart(plain, manifest);
   const list = await zooList(manifest, location);
-  const { store, check } = watchWork(plain, manifestName, async () =>
+  const { store, changed } = watchWork(plain, manifestName, async () =>
     isSameZoo(manifest, await readManifest(plain)),
   );
   return {
     list,
-    check,
+    changed,
     run: async (at, signal) => {
       const { name, from, count } = list.units[at];
       const plan = { name, from, count };
@@ -100,14 +100,14 @@ const openRuns =
     const about = await plain.read(workNames.about);
     const { list, runs, arithmetic } = await openRunList(plain, kind);
     const { jobs } = pools.rounding(arithmetic, plain.location);
-    const { store, check } = watchWork(
+    const { store, changed } = watchWork(
       plain,
       workNames.about,
       (bytes) => about !== undefined && equalBytes(bytes, about),
     );
     return {
       list,
-      check,
+      changed,
       run: async (at, signal) => {
         const { key, request } = runs[at];
         const known = await finishedIn(store, key, request);
@@ -131,7 +131,7 @@ const openOptimizers: OpenList = async (store, { pools }) => {
   const list = await evaluationList({ ...evaluation, optimizers }, store.location, arithmetic);
   return {
     list,
-    check: async () => undefined, // names of units are digests of all that decides them
+    changed: async () => undefined, // names of units are digests of all that decides them
     run: async (at, signal) => {
       const { name } = list.units[at];
       const known = await readUnit(store, name);

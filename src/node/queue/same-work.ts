@@ -8,8 +8,8 @@ import { visibleName } from "../../core/visible.ts";
 export interface WatchedStore {
   /** Writes only while the work is the same. */
   readonly store: ZooStore;
-  /** @throws {EnvironmentError} when the work of the store is gone, or another one */
-  readonly check: () => Promise<void>;
+  /** What is wrong when the work of the store is gone, or another one; undefined as long as it is the same. */
+  readonly changed: () => Promise<string | undefined>;
 }
 
 /**
@@ -21,12 +21,14 @@ export function watchWork(
   name: string,
   isSame: (bytes: Uint8Array) => boolean | Promise<boolean>,
 ): WatchedStore {
-  const check = async (): Promise<void> => {
+  const changed = async (): Promise<string | undefined> => {
     const bytes = await store.read(name);
-    if (bytes !== undefined && (await isSame(bytes))) return;
-    throw new EnvironmentError(
-      `queue: ${name} in ${visibleName(store.location)} is gone, or says other work than when this list was opened; nothing more of the list is done`,
-    );
+    if (bytes !== undefined && (await isSame(bytes))) return undefined;
+    return `queue: ${name} in ${visibleName(store.location)} is gone, or says other work than when this list was opened; nothing more of the list is done`;
+  };
+  const check = async (): Promise<void> => {
+    const problem = await changed();
+    if (problem !== undefined) throw new EnvironmentError(problem);
   };
   const watched: ZooStore = {
     ...store,
@@ -39,5 +41,5 @@ export function watchWork(
       return store.create(file, bytes);
     },
   };
-  return { store: Object.freeze(watched), check };
+  return { store: Object.freeze(watched), changed };
 }

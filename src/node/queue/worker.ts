@@ -290,7 +290,12 @@ async function doUnit(
   const { name } = checked.list.units[at];
   last.active++;
   const began = performance.now();
+  let isLeft = false;
   try {
+    const changed = await checked.changed();
+    isLeft = changed !== undefined;
+    // Looked at again later, since the work may be the same once more.
+    if (changed !== undefined) return await leave(bench, list, new EnvironmentError(changed));
     const checksum = await checked.run(at, stop.signal);
     const seconds = (performance.now() - began) / 1000;
     events.push({ type: "unit", list, name, checksum, seconds });
@@ -298,7 +303,8 @@ async function doUnit(
   } catch (error) {
     const message = maskSecrets((error as Error).message, bench.server.address);
     // A unit that is given up because the worker ends has not failed.
-    if (!stop.signal.aborted) events.push({ type: "failed", list, name, message });
+    const isToTell = !stop.signal.aborted && !isLeft;
+    if (isToTell) events.push({ type: "failed", list, name, message });
     throw error;
   } finally {
     last.active--;
@@ -306,7 +312,7 @@ async function doUnit(
   }
 }
 
-/** Where the unit of a job stands in the list; a foreign job, and a store that holds other work, end the work on it. */
+/** Where the unit of a job stands in the list; a foreign job ends the work on it. */
 async function ownPlaceOf(
   bench: Bench,
   list: string,
@@ -314,16 +320,18 @@ async function ownPlaceOf(
   job: Job,
 ): Promise<number> {
   try {
-    const at = placeOf(job, checked);
-    await checked.check();
-    return at;
+    return placeOf(job, checked);
   } catch (error) {
-    if (!isOurError(error)) throw error;
-    const worker = bench.served.get(list);
-    bench.served.delete(list);
-    refuse(bench, list, error as Error);
-    if (worker !== undefined) void closeSoon(worker);
-    const { UnrecoverableError } = await import("bullmq");
-    throw new UnrecoverableError((error as Error).message);
+    return leave(bench, list, error as Error);
   }
+}
+
+/** Ends the work on a list, and sets the unit at hand aside. @throws {Error} which says why */
+async function leave(bench: Bench, list: string, error: Error): Promise<never> {
+  const worker = bench.served.get(list);
+  bench.served.delete(list);
+  refuse(bench, list, error);
+  if (worker !== undefined) void closeSoon(worker);
+  const { UnrecoverableError } = await import("bullmq");
+  throw new UnrecoverableError(error.message);
 }

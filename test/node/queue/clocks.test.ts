@@ -1,7 +1,7 @@
 // Machines whose clocks differ, coordinators that come and go, stores whose work changes: nothing is lost, nothing waits for ever,
 // and no result is taken for one of other work.
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
@@ -213,6 +213,32 @@ describe("a worker whose list is of other work than the store", () => {
     ]);
     await units.remove();
     await units.close();
+  });
+});
+
+describe("a store that fails for a moment", () => {
+  test("is a failed try, not other work: the unit is done at the next", async ({ skip }) => {
+    const { url } = await needRedis({ skip });
+    const { folder, list, server, units } = await handedOut(url, "failing");
+    const patient = unitQueue(server, list, { attempts: 5, pause: 1000 }, () => undefined);
+    const workers = startWorkers(1, { queue: url, within: [place] });
+    const count = (type: string) => workers.events.filter((event) => event.type === type).length;
+    await vi.waitUntil(() => count("list") === 1, { timeout: 30_000 });
+    const [manifest, aside] = [join(folder, "zoo.json"), join(folder, "aside.json")];
+    await rename(manifest, aside);
+    await mkdir(manifest); // it is there, and cannot be read
+    await patient.add(list.units.slice(0, 1));
+    await vi.waitUntil(() => count("failed") === 1, { timeout: 30_000 });
+    await rmdir(manifest);
+    await rename(aside, manifest);
+    await vi.waitUntil(() => count("unit") === 1, { timeout: 30_000 });
+    const events = await workers.stop();
+    expect(events.find((event) => event.type === "failed")?.message).toMatch(
+      /cannot read .*zoo\.json/,
+    );
+    expect(count("refused")).toBe(0);
+    await patient.remove();
+    await Promise.all([patient.close(), units.close()]);
   });
 });
 
