@@ -6,7 +6,7 @@ import { interruption } from "./app/abort.ts";
 import { commands } from "./commands/index.ts";
 import { isOurError } from "../core/errors.ts";
 import { fileError } from "../node/file-error.ts";
-import { packageVersion } from "../node/queue/package-version.ts";
+import { packageVersion } from "../node/package-version.ts";
 import { loadGivenPlugins, loadNamedPlugins, pluginOption } from "./app/plugins.ts";
 import { messageOf, print } from "./app/output.ts";
 import { beStrict, helpArguments, oneLine } from "./app/strict.ts";

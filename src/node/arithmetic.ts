@@ -3,7 +3,7 @@
 
 import { setFlagsFromString } from "node:v8";
 import { isMainThread } from "node:worker_threads";
-import { arithmeticVariable } from "./arithmetic-variable.ts";
+import { arithmeticVariable } from "./threads/arithmetic-variable.ts";
 import {
   type Arithmetic,
   hostArithmetic,

@@ -2,7 +2,7 @@
 
 import { type Command, Option } from "commander";
 import { EnvironmentError } from "../../core/errors.ts";
-import { arithmeticVariable } from "../../node/arithmetic-variable.ts";
+import { arithmeticVariable } from "../../node/threads/arithmetic-variable.ts";
 import type { Arithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
 
 export const arithmeticOption = (): Option =>

@@ -5,7 +5,7 @@ import { availableParallelism, cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type Arithmetic, hostArithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
-import { packageVersion } from "../../node/queue/package-version.ts";
+import { packageVersion } from "../../node/package-version.ts";
 
 /** Processor, cores and version of Node. */
 export const machineParts = () => ({

@@ -3,7 +3,7 @@
 import { withKey } from "../networks/with-key.ts";
 import { tellTaken } from "../networks/taken.ts";
 import type { Alignment } from "../../align/align.ts";
-import type { CheckedMove } from "../match/check-moved.ts";
+import type { CheckedMove } from "../match/write-moved.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import {
   addForceOption,
@@ -16,7 +16,7 @@ import { addSpecOptions, type SpecFlags } from "../networks/checkpoint-spec.ts";
 import { unmatchedLines } from "../match/unmatched-lines.ts";
 import { addMatchOptions, type MatchFlags } from "../match/match-flags.ts";
 import type { Networks } from "../networks/networks.ts";
-import { addVerifyOption, type VerifyFlags } from "../match/verify-move.ts";
+import { addVerifyOption, type VerifyFlags } from "../match/verify-option.ts";
 
 interface AlignFlags extends SpecFlags, MatchFlags, VerifyFlags, ForceFlag {
   readonly output: string;
@@ -76,7 +76,7 @@ async function runAlign(
     await refusePartOfInput("align", flags.output, networks);
     const [a, b] = networks;
     const { alignNetworks } = await import("../match/align-networks.ts");
-    const { writeMoved } = await import("../match/check-moved.ts");
+    const { writeMoved } = await import("../match/write-moved.ts");
     const { similarityOf } = await import("../../align/similarity.ts");
     const { actOnTensor } = await import("../../symmetry/act.ts");
     const alignment = await alignNetworks(cli, { spec, graph, a, b, flags });
@@ -122,8 +122,8 @@ async function report(
 ): Promise<void> {
   const { summarizeElement } = await import("../../parts/summary.ts");
   const { axesTable, unidentifiableLines } = await import("../match/comparison-text.ts");
-  const { movedBackLine } = await import("../match/check-moved.ts");
-  const { verifiedJson, verifiedLine } = await import("../match/verify-move.ts");
+  const { movedBackLine } = await import("../match/write-moved.ts");
+  const { verifiedJson, verifiedLine } = await import("../match/verify-option.ts");
   const { spec, origin, warnings, unmatched } = opened;
   const taken = tellTaken(cli.output, opened.networks);
   const { element, unidentifiable, paired } = alignment;

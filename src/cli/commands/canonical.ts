@@ -3,7 +3,7 @@
 import { withKey } from "../networks/with-key.ts";
 import { tellTaken, type TakenOfFile } from "../networks/taken.ts";
 import type { CanonicalForm } from "../../identity/canonical.ts";
-import type { CheckedMove } from "../match/check-moved.ts";
+import type { CheckedMove } from "../match/write-moved.ts";
 import {
   addSpecOptions,
   findSpec,
@@ -21,7 +21,7 @@ import {
 } from "../app/output-option.ts";
 import { outputName, printedBeside, throughStandardOutput } from "../app/standard-streams.ts";
 import { counted } from "../app/output.ts";
-import { addVerifyOption, type VerifyFlags } from "../match/verify-move.ts";
+import { addVerifyOption, type VerifyFlags } from "../match/verify-option.ts";
 
 interface CanonicalFlags extends SpecFlags, VerifyFlags, ForceFlag {
   readonly output: string;
@@ -61,7 +61,7 @@ async function runCanonical(cli: Cli, path: string, flags: CanonicalFlags): Prom
   await refuseExisting("canonical", flags.output, flags);
   cli.hintResume("no file was changed; the same command begins anew");
   const { canonicalForm } = await import("../../identity/canonical.ts");
-  const { writeMoved } = await import("../match/check-moved.ts");
+  const { writeMoved } = await import("../match/write-moved.ts");
   const { needSpec } = await import("../networks/need-spec.ts");
   const requested = await readRequested(flags);
   const network = await openCheckpoint(path, requested);
@@ -97,8 +97,8 @@ async function report(
 ): Promise<void> {
   const { summarizeElement } = await import("../../parts/summary.ts");
   const { axesTable } = await import("../match/comparison-text.ts");
-  const { movedBackLine } = await import("../match/check-moved.ts");
-  const { verifiedJson, verifiedLine } = await import("../match/verify-move.ts");
+  const { movedBackLine } = await import("../match/write-moved.ts");
+  const { verifiedJson, verifiedLine } = await import("../match/verify-option.ts");
   const { spec, origin, warnings } = found;
   const { element, exact: onlyReordered, ties, unidentifiable } = form;
   const axes = summarizeElement(spec, element);

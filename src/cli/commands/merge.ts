@@ -22,7 +22,7 @@ import type { PathFlags, PathRequest } from "../match/merge-paths.ts";
 import type { Networks } from "../networks/networks.ts";
 import { counted } from "../app/output.ts";
 import { UsageError } from "../app/usage-error.ts";
-import { addVerifyOption, type VerifyFlags, verifiedLine } from "../match/verify-move.ts";
+import { addVerifyOption, type VerifyFlags, verifiedLine } from "../match/verify-option.ts";
 
 interface MergeFlags extends SpecFlags, MatchFlags, ShareFlags, PathFlags, VerifyFlags, ForceFlag {
   readonly output?: string;
@@ -182,7 +182,7 @@ interface MergeOutcome {
 async function printMerge(cli: Cli, outcome: MergeOutcome): Promise<void> {
   const { paths, flags, shares, opened, aligned, verification, measured } = outcome;
   const { summarizeElement } = await import("../../parts/summary.ts");
-  const { verifiedJson } = await import("../match/verify-move.ts");
+  const { verifiedJson } = await import("../match/verify-option.ts");
   const { axesTable, unidentifiableLines } = await import("../match/comparison-text.ts");
   const { spec, origin, warnings, unmatched } = opened;
   const taken = tellTaken(cli.output, opened.networks);

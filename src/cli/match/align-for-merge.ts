@@ -9,7 +9,7 @@ import { withOwnGraph } from "../../checkpoints/own-graph.ts";
 import type { Networks } from "../networks/networks.ts";
 import type { Network } from "../networks/opened-model.ts";
 import type { Verification } from "../../checkpoints/verify-move.ts";
-import { type VerifyFlags, verifyMove, worstOf } from "./verify-move.ts";
+import { type VerifyFlags, verifyAsAsked, worstOf } from "./verify-option.ts";
 
 export async function alignForMerge(
   cli: Cli,
@@ -54,7 +54,7 @@ export async function verifyAligned(
     const { path, source } = other;
     const runnable = await withOwnGraph(found, other);
     all.push(
-      await verifyMove(cli, runnable, flags, { path, source, rounded: false, before, after }),
+      await verifyAsAsked(cli, runnable, flags, { path, source, rounded: false, before, after }),
     );
   }
   return worstOf(all) ?? { reason: "nothing was moved" };

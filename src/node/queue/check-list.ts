@@ -5,7 +5,7 @@ import type { Job } from "bullmq";
 import { OptionError } from "../../core/errors.ts";
 import { visibleName } from "../../core/visible.ts";
 import { openStore } from "../open-store.ts";
-import { packageVersion } from "./package-version.ts";
+import { packageVersion } from "../package-version.ts";
 import { listFormat, parseDescription, parseUnit } from "./description.ts";
 import { openers, type OpenedList } from "./opened-list.ts";
 import { checkPlace } from "./place.ts";

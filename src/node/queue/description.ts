@@ -2,7 +2,7 @@
 // to believe. Everything else follows from the store, and the name of the queue is the digest of the list.
 
 import { z } from "zod";
-import { packageVersion } from "./package-version.ts";
+import { packageVersion } from "../package-version.ts";
 
 export const listFormat = "weightspace/work-list@1";
 

@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { Piscina } from "piscina";
 import type { Arithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
-import { arithmeticVariable } from "../arithmetic-variable.ts";
+import { arithmeticVariable } from "./arithmetic-variable.ts";
 import { pluginFiles } from "../load-plugins.ts";
 
 /**

@@ -9,7 +9,7 @@ import { widen } from "../../../src/formats/widen.ts";
 import { ownGraph } from "../../../src/checkpoints/graph-fit.ts";
 import { onnxModel } from "../../../src/checkpoints/network.ts";
 import { modelMaker } from "../../../src/checkpoints/model-maker.ts";
-import { verifyMove } from "../../../src/cli/match/verify-move.ts";
+import { verifyAsAsked } from "../../../src/cli/match/verify-option.ts";
 import type { Weights } from "../../../src/core/tensors.ts";
 import { actOn } from "../../../src/symmetry/act.ts";
 import { sampleElement } from "../../../src/symmetry/element.ts";
@@ -75,7 +75,7 @@ describe("running a network before and after", () => {
       );
       const fitted = await fit(bytes, held);
       const run = (after: Weights, rounded: boolean) =>
-        verifyMove(
+        verifyAsAsked(
           { signal: new AbortController().signal },
           { graph: fitted, origin: "a graph" },
           { verify: true },

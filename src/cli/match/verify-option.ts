@@ -1,4 +1,4 @@
-// Runs a network before and after it was moved, as canonical, align and merge do before a file gets its name.
+// The option --no-verify of canonical, align and merge: whether a network is run before and after it is moved, and what that showed.
 
 import type { Command } from "commander";
 import type { FoundSpec } from "../../checkpoints/found-spec.ts";
@@ -15,7 +15,7 @@ export function addVerifyOption(command: Command): Command {
 }
 
 /** Runs the graph with the numbers before and after, unless options say not to. @throws as the library's function */
-export async function verifyMove(
+export async function verifyAsAsked(
   { signal }: Pick<Cli, "signal">,
   found: Pick<FoundSpec, "graph" | "origin">,
   { verify }: VerifyFlags,

@@ -1,4 +1,4 @@
-// Looks at what was written, before it gets its name: the inverse of the element must give the old network back,
+// Writes a network that was moved, and looks at it before it gets its name: the inverse of the element must give the old network back,
 // everything else is unchanged, and the graph, where there is one, computes the same.
 
 import { checkMoved, isScaling, type MovedBack } from "../../checkpoints/check-moved.ts";
@@ -12,7 +12,7 @@ import { openCheckpoint } from "../networks/checkpoint-spec.ts";
 import type { Cli } from "../app/context.ts";
 import { counted } from "../app/output.ts";
 import type { Network } from "../networks/opened-model.ts";
-import { type VerifyFlags, verifyMove } from "./verify-move.ts";
+import { type VerifyFlags, verifyAsAsked } from "./verify-option.ts";
 import { quantisedCheck } from "../../checkpoints/quantised-check.ts";
 import { sayMultipliedOut } from "../networks/quantised-forms.ts";
 import { writeNetwork } from "../networks/write-network.ts";
@@ -61,7 +61,7 @@ export async function writeMoved(
       try {
         checked = {
           movedBack: await checkMoved(out, network, file, spec, element),
-          verification: await verifyMove(cli, runnable, flags, {
+          verification: await verifyAsAsked(cli, runnable, flags, {
             path,
             source,
             rounded: isScaling(element),

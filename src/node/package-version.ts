@@ -4,5 +4,5 @@ import { createRequire } from "node:module";
 
 export function packageVersion(): string {
   const require = createRequire(import.meta.url);
-  return (require("../../../package.json") as { version: string }).version;
+  return (require("../../package.json") as { version: string }).version;
 }
