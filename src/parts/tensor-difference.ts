@@ -35,36 +35,31 @@ export function tensorDifference(
   let [difference, squareA, squareB, product] = [0, 0, 0, 0];
   const strides = stridesOf(shape);
   const marks = shape.map((size) => new Uint8Array(size));
-  const mark = (i: number) => {
-    changed++;
-    for (let dim = 0; dim < shape.length; dim++)
-      marks[dim][Math.floor(i / strides[dim]) % shape[dim]] = 1;
-  };
-  for (let i = 0; i < a.length; i++) {
-    const x = a[i];
-    const y = b[i];
-    const off = x - y;
-    if (Number.isFinite(off)) {
-      if (off !== 0) mark(i);
-      const size = Math.abs(off);
-      if (size > largest) largest = size;
+  const rowLength = shape.at(-1) ?? 1;
+  const inRow = marks.at(-1) ?? new Uint8Array(1);
+  for (let start = 0; start < a.length; start += rowLength) {
+    const before = changed;
+    for (let column = 0, i = start; column < rowLength; column++, i++) {
+      const x = a[i];
+      const y = b[i];
+      if (!same(x, y)) {
+        changed++;
+        inRow[column] = 1;
+      }
+      const [goodX, goodY] = [Number.isFinite(x), Number.isFinite(y)];
+      if (!goodX) notFinite[0]++;
+      if (!goodY) notFinite[1]++;
+      if (!goodX || !goodY) continue;
+      const off = x - y;
+      largest = Math.max(largest, Math.abs(off));
       difference += off * off;
       squareA += x * x;
       squareB += y * y;
       product += x * y;
-      continue;
     }
-    if (!same(x, y)) mark(i);
-    const [goodX, goodY] = [Number.isFinite(x), Number.isFinite(y)];
-    if (!goodX) notFinite[0]++;
-    if (!goodY) notFinite[1]++;
-    if (!goodX || !goodY) continue;
-    // Both are finite float64 numbers whose difference is not.
-    largest = Infinity;
-    difference = Infinity;
-    squareA += x * x;
-    squareB += y * y;
-    product += x * y;
+    if (changed === before) continue;
+    for (let dim = 0; dim < shape.length - 1; dim++)
+      marks[dim][Math.floor(start / strides[dim]) % shape[dim]] = 1;
   }
   if (changed === 0) return undefined;
   return {

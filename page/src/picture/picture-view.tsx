@@ -11,13 +11,14 @@ import { type State, states } from "./moves.ts";
 import { NumberGrid } from "./number-grid.tsx";
 import { PictureCanvas } from "./picture-canvas.tsx";
 import type { Opened } from "./read.worker.ts";
+import type { ReaderNote } from "./readers.ts";
 import { readerTitle, Readings } from "./readings.tsx";
 import { steps } from "./siren.ts";
 import { type PictureWork, usePictureWork } from "./use-picture-work.ts";
 import "../style/picture.css";
 
 /** The sample that is read when the part opens. */
-const first = 2;
+const first = 7;
 
 export function PictureView() {
   const { work, begin, clear, stop } = usePictureWork();
@@ -30,7 +31,7 @@ export function PictureView() {
     begin(next, opened);
   };
   useEffect(() => {
-    const sample = opened?.samples.find(({ label }) => label === first);
+    const sample = opened?.samples.findLast(({ label }) => label === first);
     if (sample !== undefined && picture === undefined) take(sample.pixels);
   }, [opened]);
   return (
@@ -71,8 +72,8 @@ function DrawCard({ opened, picture, take, onBegin, onDrawn }: DrawCardProps) {
     <section class="card" aria-labelledby="card-draw">
       <h2 id="card-draw">1. Draw a digit</h2>
       <p class="soft">
-        In the box, by mouse, pen or finger. Then it is brought to the size and the sharpness of the
-        pictures that the readers know: that is what the network learns.
+        In the box, over the example, by mouse, pen or finger. Your lines are then brought to the
+        size and the width of the pictures that the readers know: that is what the network learns.
       </p>
       <DrawBox picture={picture} onBegin={onBegin} onDrawn={onDrawn} />
       <p class="soft above" id="samples-title">
@@ -125,7 +126,7 @@ function LearnCard({ work, stop }: { readonly work: PictureWork; readonly stop: 
         Step {frame?.step ?? 0} of {steps}
         <span class="soft">
           {" "}
-          · {frame === undefined ? "–" : frame.psnr.toFixed(1)} dB, its likeness to the picture
+          · {frame === undefined ? "–" : frame.psnr.toFixed(1)} dB of likeness, more is nearer
         </span>
       </p>
       <LossCurve losses={losses} />
@@ -149,7 +150,7 @@ const stateTexts: Readonly<Record<State, { readonly label: string; readonly says
   },
   shuffled: {
     label: "shuffled, a control",
-    says: "The same numbers in any order: this is no picture any more, and nobody should read one.",
+    says: "The same numbers in any order paint nothing. Readers have to name a digit all the same; it means nothing here.",
   },
 };
 
@@ -186,7 +187,11 @@ function ReadCard({ work: { reading, opened } }: { readonly work: PictureWork })
         {opened === undefined ? (
           <div class="hold" />
         ) : (
-          <Readings readers={opened.note.readers} seen={seen} />
+          <Readings
+            readers={opened.note.readers}
+            seen={seen}
+            before={state === "fitted" ? undefined : reading?.fitted}
+          />
         )}
       </div>
     </section>
@@ -228,6 +233,12 @@ function EditCard({ work: { frame, edited, opened, stage }, picture }: EditCardP
   );
 }
 
+/** The smallest and the largest spread of the readers, in points. */
+function spreadText(readers: readonly ReaderNote[]): string {
+  const points = readers.map(({ spread }) => 100 * spread);
+  return `${Math.min(...points).toFixed(1)} to ${Math.max(...points).toFixed(1)} points`;
+}
+
 function Provenance({ opened: { note } }: { readonly opened: Opened }) {
   const [train, validation, test] = note.networks;
   return (
@@ -236,12 +247,13 @@ function Provenance({ opened: { note } }: { readonly opened: Opened }) {
       <p class="soft">
         On {countText(train)} networks, each taught one handwritten digit of the UCI set from the
         same start, which was learnt before from others; {countText(validation)} more chose the best
-        pass, and {countText(test)} that no reader ever saw give the shares above, in one training
-        each.
+        pass, and {countText(test)} that no reader ever saw give the shares above. They are means of{" "}
+        {note.trainings} trainings, which differ by a standard deviation of{" "}
+        {spreadText(note.readers)}; the first training of each reads here.
       </p>
       <p class="soft">
         <strong>The common start makes reading easier.</strong> Trained and tested on networks with
-        random starts of their own, readers are right on{" "}
+        random starts of their own, in one training each, readers are right on{" "}
         {note.readers
           .map(({ name, apart }) => `${percentText(apart)} (${readerTitle(name)})`)
           .join(", ")}

@@ -11,8 +11,9 @@ import { type Normalization, normalize } from "weightspace/train";
 export interface ReaderNote {
   readonly name: string;
   readonly parameters: number;
-  /** Share of test networks whose digit it tells rightly. */
+  /** Share of test networks whose digit it tells rightly: mean and standard deviation over trainings. */
   readonly accuracy: number;
+  readonly spread: number;
   /** The same after the units of each network were reordered and its signs flipped. */
   readonly moved: number;
   /** The same reader, trained and tested on networks that start from random weights of their own. */
@@ -22,6 +23,8 @@ export interface ReaderNote {
 /** How readers were trained. */
 export interface ReadersNote {
   readonly readers: readonly ReaderNote[];
+  /** Trainings of each reader; the first one is in the file. */
+  readonly trainings: number;
   /** Networks in training, validation and test. */
   readonly networks: readonly number[];
   /** Mean squared error of edited test pictures, and of those that are not edited, brightness from 0 to 1. */

@@ -36,16 +36,21 @@ export const readerTitle = (name: string): string =>
 export interface ReadingsProps {
   readonly readers: readonly ReaderNote[];
   readonly seen: Seen | undefined;
+  /** What they said of the network as it was taught, where that is to be compared. */
+  readonly before: Seen | undefined;
 }
 
-export function Readings({ readers, seen }: ReadingsProps) {
+export function Readings({ readers, seen, before }: ReadingsProps) {
   return (
     <ul class="readings">
       {readers.map(({ name, accuracy, moved }, at) => (
         <li key={name} data-reader={name}>
           <Said probabilities={seen?.said[at]} />
           <div>
-            <h3>{about[name].title}</h3>
+            <h3>
+              {about[name].title}
+              <Change now={seen?.said[at]} before={before?.said[at]} />
+            </h3>
             <p class="soft">
               {about[name].how}. Right on {percentText(accuracy)} of test networks
               {percentText(moved) === percentText(accuracy)
@@ -59,9 +64,31 @@ export function Readings({ readers, seen }: ReadingsProps) {
   );
 }
 
+const likeliest = (probabilities: readonly number[]): number =>
+  probabilities.indexOf(Math.max(...probabilities));
+
+interface ChangeProps {
+  readonly now: readonly number[] | undefined;
+  readonly before: readonly number[] | undefined;
+}
+
+/** Whether a reader still says what it said before. */
+function Change({ now, before }: ChangeProps) {
+  if (now === undefined || before === undefined) return null;
+  const most = Math.max(...now.map((value, digit) => Math.abs(value - before[digit])));
+  const [digit, last] = [likeliest(now), likeliest(before)];
+  const isStill = most < 0.005;
+  const same = isStill ? "stands still" : `still ${digit}, less or more sure`;
+  return (
+    <span class={isStill ? "change" : "change moved"}>
+      {digit === last ? same : `said ${last} before`}
+    </span>
+  );
+}
+
 /** The likeliest digit in large, and a bar for each of the ten. */
 function Said({ probabilities }: { readonly probabilities: readonly number[] | undefined }) {
-  const best = probabilities?.indexOf(Math.max(...probabilities));
+  const best = probabilities && likeliest(probabilities);
   const label =
     probabilities === undefined || best === undefined
       ? "nothing read yet"
