@@ -45,7 +45,7 @@ const docs = ["test/docs/**/*.test.ts"];
 export default defineConfig({
   test: {
     ...limits,
-    reporters: ["default", "./scripts/support/unfinished-files.ts"],
+    reporters: ["default", "./scripts/support/test-reporter.ts"],
     projects: [
       {
         extends: true,

@@ -6,6 +6,7 @@ export default defineConfig({
     include: ["test/faults/**/*.test.ts"],
     testTimeout: 180_000,
     hookTimeout: 60_000,
+    reporters: ["default", "./scripts/support/test-reporter.ts"],
     pool: "forks",
     maxWorkers: 1,
   },

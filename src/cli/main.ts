@@ -11,6 +11,7 @@ import { loadGivenPlugins, loadNamedPlugins, pluginOption } from "./app/plugins.
 import { messageOf, print } from "./app/output.ts";
 import { beStrict, helpArguments, oneLine } from "./app/strict.ts";
 import { context, type RegisterCommand } from "./app/context.ts";
+import { checkPlaces } from "./machines/remote-places.ts";
 
 const exitCodes = { ok: 0, failure: 1, misuse: 2 } as const;
 
@@ -101,6 +102,7 @@ export async function main(
   root.hook("preAction", (_, command) => {
     if (command.parent !== root || !endAtOnce.has(command.name())) interrupt.listen();
   });
+  root.hook("preAction", (_, command) => checkPlaces(command));
   root.hook("preAction", (_, command) => chooseArithmetic(root, command));
   root.hook("preAction", () => loadGivenPlugins(root));
   const run = async (): Promise<number> => {

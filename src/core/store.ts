@@ -40,6 +40,17 @@ export function checkStoreName(name: string, location: string): string {
   );
 }
 
+/**
+ * The name of a file to be looked at: one of any form that a folder may hold, and still none that leads out of it.
+ * @throws {OptionError} for any other
+ */
+export function checkReadName(name: string, location: string): string {
+  if (/^(?!\.{1,2}$)[^/\\\0]+$/.test(name)) return name;
+  throw new OptionError(
+    `store: ${JSON.stringify(visibleName(name.slice(0, 80)))} is no name of a file in ${location}, expected one without slashes`,
+  );
+}
+
 /** A store in memory, gone with the process. */
 export function memoryStore(location = "memory"): ZooStore {
   const files = new Map<string, Uint8Array>();

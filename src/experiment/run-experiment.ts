@@ -136,8 +136,7 @@ export async function* runCollected<Outcome>(
   const { moves = [], moveTraining = [] } = settings;
   for (const move of [moves, moveTraining].flat()) checkMove(dataset.spec, parseMove(move));
   checkPart(options.part);
-  const isAlone = options.handOut === undefined && options.part === undefined;
-  const unlock = isAlone ? await options.store.lock() : async () => undefined;
+  const unlock = isShared(options) ? async () => undefined : await options.store.lock();
   try {
     yield* runLocked(options, collect);
   } finally {
@@ -159,7 +158,7 @@ async function* runLocked<Outcome>(
 ): AsyncGenerator<ExperimentEvent<Outcome>, void, undefined> {
   const { dataset, settings, fingerprint } = options;
   const about = { networks: options.networks ?? dataset.size, ...(fingerprint && { fingerprint }) };
-  await agreeOnSettings(options, about);
+  for (const message of await agreeOnSettings(options, about)) yield { type: "warning", message };
   const data = await prepareData(dataset, settings);
   const trials = planTrials(settings, data.dataOf);
   const searched = settings.tuning === undefined ? [] : trials.flat().map(({ run }) => run);
@@ -236,10 +235,12 @@ async function* finishRuns(
   }
   const isDone = () => runs.every(({ finished }) => finished !== undefined);
   if (!isDone() && !signal.aborted) {
-    await keepSettings(store, settings, about);
+    await keepSettings(store, settings, about, isShared(options));
     const share = () =>
       (progress.past + runs.reduce((sum, run) => sum + run.share, 0)) / progress.runs;
-    const handed = await handedRuns(options, kind, runs);
+    const warnings: string[] = [];
+    const handed = await handedRuns(options, kind, runs, (message) => warnings.push(message));
+    for (const message of warnings) yield { type: "warning", message };
     for await (const event of trainRuns(runs, { store, parts, pool, signal, part, handed })) {
       yield event.type === "progress" ? { ...event, share: share() } : event;
     }
@@ -254,9 +255,10 @@ async function handedRuns(
   { handOut, dataset, settings, store }: ExperimentOptions,
   kind: RunListKind,
   runs: readonly ExperimentRun[],
+  warn: (message: string) => void,
 ) {
   if (handOut === undefined) return undefined;
-  const work = await keepWork(store, dataset, settings);
+  const work = await keepWork(store, dataset, settings, warn);
   for (const { key, request, finished } of runs)
     if (finished !== undefined) await keepResult(store, key, request, finished); // it may come from parts
   return { handOut, list: await runList(kind, store.location, await originOf(work), runs) };
@@ -279,11 +281,17 @@ function collectOutcome(
   return { ...results, oneNumber, tuning, sizes };
 }
 
-/** @throws {OptionError} when the store or the parts are those of other settings */
+/** Whether others may be at work in the same store, which is not locked. */
+const isShared = ({ handOut, part }: ExperimentOptions): boolean =>
+  handOut !== undefined || part !== undefined;
+
+/** Gives warnings. @throws {OptionError} when the store or the parts are those of other settings */
 async function agreeOnSettings(
-  { store, parts, settings }: ExperimentOptions,
+  options: ExperimentOptions,
   data: ExperimentData,
-): Promise<void> {
-  await checkSettings(store, settings, data);
-  if (parts !== undefined) await openParts(parts, settings, data);
+): Promise<readonly string[]> {
+  const { store, parts, settings } = options;
+  const warnings = await checkSettings(store, settings, data);
+  if (parts === undefined) return warnings;
+  return [...warnings, ...(await openParts(parts, settings, data, isShared(options)))];
 }

@@ -48,12 +48,14 @@ export async function readPart(
   return { ...kept.value, predicted: exact(predicted), moved: exact(moved) };
 }
 
-/** Checks that parts are of the same experiment, and keeps its settings beside them. @throws {OptionError} */
+/** Checks that parts are of the same experiment, and keeps its settings beside them; gives warnings. @throws {OptionError} */
 export async function openParts(
   store: ZooStore,
   settings: ExperimentSettings,
   data: ExperimentData,
-): Promise<void> {
-  await checkSettings(store, settings, data);
-  await keepSettings(store, settings, data);
+  isShared: boolean,
+): Promise<readonly string[]> {
+  const warnings = await checkSettings(store, settings, data);
+  await keepSettings(store, settings, data, isShared);
+  return warnings;
 }

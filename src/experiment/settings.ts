@@ -4,6 +4,11 @@ import { pluginDigests } from "../core/plugins.ts";
 import { inputsOf, type ModelOptions } from "../models/registry.ts";
 import { inputKind } from "../train/normalization.ts";
 import type { ZooStore } from "../core/store.ts";
+import {
+  type Arithmetic,
+  hostArithmetic,
+  otherArithmetic,
+} from "../kernels/wasm/fused-multiply-add.ts";
 import { checkKeptSettings, keepSettings as keepAs } from "../work/kept-settings.ts";
 import type { Budget } from "./budget.ts";
 
@@ -71,6 +76,10 @@ const settingsFile = {
   name: settingsName,
   holds: "runs",
   binds: (name: string) => !ofWork.includes(name) && /\.(json|safetensors)$/.test(name),
+  later: {
+    arithmetic: (kept: unknown, here: unknown) =>
+      `whose training ${otherArithmetic(kept as Arithmetic, here as Arithmetic)}, or choose another folder`,
+  },
 };
 
 function withData(settings: ExperimentSettings, data: ExperimentData): Record<string, unknown> {
@@ -81,6 +90,7 @@ function withData(settings: ExperimentSettings, data: ExperimentData): Record<st
     ...settings,
     ...data,
     inputs: inputKind,
+    arithmetic: hostArithmetic(),
     ...(linear.length > 0 && { linearInputs: linear.map(({ name }) => name) }),
     ...(pluginDigests().length > 0 && { plugins: pluginDigests() }),
   };
@@ -88,21 +98,31 @@ function withData(settings: ExperimentSettings, data: ExperimentData): Record<st
 
 /**
  * Checks, without changing anything, that the settings are those of the runs already in the store.
+ * @returns warnings
  * @throws {OptionError} naming the first difference; {FormatError} when the file of settings is damaged
  */
 export async function checkSettings(
   store: ZooStore,
   settings: ExperimentSettings,
   data: ExperimentData,
-): Promise<void> {
-  await checkKeptSettings(store, settingsFile, withData(settings, data));
+): Promise<readonly string[]> {
+  const silent = await checkKeptSettings(store, settingsFile, withData(settings, data));
+  return silent.map(
+    () =>
+      `the runs in ${store.location} were begun by a version that did not record how they round: their last digits may differ from those of runs that are trained now, with "${hostArithmetic()}"`,
+  );
 }
 
-/** Keeps the settings beside the runs that are about to be trained with them. */
+/**
+ * Keeps the settings beside the runs that are about to be trained with them.
+ * @param isShared whether others may begin at the same time, without a lock
+ * @throws {OptionError} when they are shared, and another has begun with others
+ */
 export async function keepSettings(
   store: ZooStore,
   settings: ExperimentSettings,
   data: ExperimentData,
+  isShared = false,
 ): Promise<void> {
-  await keepAs(store, settingsFile, withData(settings, data));
+  await keepAs(store, settingsFile, withData(settings, data), isShared);
 }

@@ -1,8 +1,9 @@
 // Locks: files that name the process at work on a folder or an output, and are taken over when that process is gone, or when
 // its lease has ended: a holder renews its lock as long as it lives, so that one of another machine is not respected for ever.
+// When it was renewed is told by the file system, whose clock is the same for all machines that share a folder.
 
 import { constants, rmSync } from "node:fs";
-import { copyFile, link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, link, readFile, readlink, rename, rm, stat, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename } from "node:path";
 import { EnvironmentError } from "../core/errors.ts";
@@ -16,14 +17,16 @@ export interface Holder {
   readonly pid: number;
   readonly host: string;
   readonly started: string | null;
-  /** When the lock was written or renewed, in milliseconds since 1970; absent from locks of version 0.1. */
+  /** Where its number counts, where the system says: processes of another container may have the same host and number. */
+  readonly space?: string | undefined;
+  /** When the lock was written or renewed, by the holder's clock, in milliseconds since 1970; absent from locks of version 0.1. */
   readonly renewed?: number | undefined;
 }
 
 /** How long a lock that is not renewed is respected, in milliseconds. */
 export const leaseMilliseconds = 10 * 60_000;
 
-/** How often a held lock is renewed: clocks of machines may differ by most of the lease. */
+/** How often a held lock is renewed. */
 const renewMilliseconds = 60_000;
 
 /** The locks held by this process, by path, and what renews them. */
@@ -45,7 +48,16 @@ export const thisProcess = async (): Promise<Holder> => ({
   pid: process.pid,
   host: hostname(),
   started: (await statOf(process.pid)).started,
+  space: await processSpace(),
 });
+
+/** The namespace of process numbers, where the system has such. */
+const processSpace = (): Promise<string | undefined> =>
+  readlink("/proc/self/ns/pid").catch(() => undefined);
+
+/** Whether nothing can be told here of a process by its number. */
+const isElsewhere = ({ host, space }: Holder, me: Holder): boolean =>
+  host !== me.host || (space !== undefined && me.space !== undefined && space !== me.space);
 
 /**
  * Creates a lock file with its content in one go; takes over one whose process is gone. `location` is what messages call
@@ -58,8 +70,10 @@ export async function takeLock(lock: string, location: string): Promise<void> {
   const signed = () => JSON.stringify({ ...me, renewed: Date.now() });
   const partial = `${lock}.${process.pid}.tmp`;
   for (let attempts = 0; attempts < 5; attempts++) {
+    let now = 0;
     try {
       await writeFile(partial, signed());
+      now = (await stat(partial)).mtimeMs;
       await linkOrCopy(partial, lock);
       if (held.size === 0) process.once("exit", releaseAll);
       held.set(lock, renewing(lock, me));
@@ -70,11 +84,13 @@ export async function takeLock(lock: string, location: string): Promise<void> {
       await rm(partial, { force: true });
     }
     const text = await readFile(lock, "utf8").catch(() => undefined);
-    if (text === undefined) continue;
+    const written = await stat(lock).catch(() => undefined);
+    if (text === undefined || written === undefined) continue;
     const holder = parseHolder(text);
-    if (holder !== undefined && (await isAlive(holder))) {
+    const silent = now - written.mtimeMs;
+    if (holder !== undefined && (await isAlive(holder, silent))) {
       const who = `process ${holder.pid} on ${holder.host}`;
-      const elsewhere = holder.host === hostname() ? "" : remedyOf(holder, lock);
+      const elsewhere = isElsewhere(holder, me) ? remedyOf(holder, lock, silent) : "";
       throw new EnvironmentError(lockedMessage(location, who) + elsewhere);
     }
     await removeStale(lock, text);
@@ -82,11 +98,11 @@ export async function takeLock(lock: string, location: string): Promise<void> {
   throw new EnvironmentError(lockedMessage(location, "others, who come and go"));
 }
 
-/** What can be done about a lock of another machine. */
-function remedyOf({ renewed }: Holder, lock: string): string {
+/** What can be done about a lock of another machine, which has not been renewed for so many milliseconds. */
+function remedyOf({ renewed }: Holder, lock: string, silent: number): string {
   if (renewed === undefined)
     return ` (if that one is gone, delete ${basename(lock)} there: it is of version 0.1, which renews no locks)`;
-  const minutes = Math.max(1, Math.ceil((renewed + leaseMilliseconds - Date.now()) / 60_000));
+  const minutes = Math.max(1, Math.ceil((leaseMilliseconds - silent) / 60_000));
   return ` (unless it renews its lock, which is taken over in ${minutes} min; if it is gone for certain, delete ${basename(lock)} there)`;
 }
 
@@ -118,7 +134,7 @@ function forget(lock: string): boolean {
 }
 
 const isSame = (a: Holder, b: Holder): boolean =>
-  a.pid === b.pid && a.host === b.host && a.started === b.started;
+  a.pid === b.pid && a.started === b.started && !isElsewhere(a, b);
 
 /** Gives a lock back that this process holds. */
 export async function releaseLock(lock: string): Promise<void> {
@@ -153,12 +169,13 @@ async function removeStale(lock: string, text: string): Promise<void> {
 function parseHolder(text: string): Holder | undefined {
   try {
     const value = JSON.parse(text) as Partial<Holder> | null;
-    const { pid, host, started, renewed } = value ?? {};
+    const { pid, host, started, space, renewed } = value ?? {};
     if (typeof pid !== "number" || typeof host !== "string") return undefined;
     return {
       pid,
       host,
       started: started ?? null,
+      ...(typeof space === "string" && { space }),
       ...(typeof renewed === "number" && { renewed }),
     };
   } catch {
@@ -167,11 +184,14 @@ function parseHolder(text: string): Holder | undefined {
 }
 
 /**
- * Whether a holder is at work. Processes of other machines are, as far as can be told, until their lease ends; a lock of
- * version 0.1 has none. One with the number of this process is another.
+ * Whether a holder is at work. Processes of other machines and containers are, as far as can be told, until their lease ends; a
+ * lock of version 0.1 has none. One with the number of this process is another.
+ * @param silent milliseconds since its lock was renewed
  */
-export async function isAlive({ pid, host, started, renewed }: Holder): Promise<boolean> {
-  if (host !== hostname()) return renewed === undefined || Date.now() < renewed + leaseMilliseconds;
+export async function isAlive(holder: Holder, silent = 0): Promise<boolean> {
+  const { pid, started, renewed } = holder;
+  if (isElsewhere(holder, await thisProcess()))
+    return renewed === undefined || silent < leaseMilliseconds;
   if (pid === process.pid) return false;
   try {
     process.kill(pid, 0);

@@ -3,17 +3,17 @@
 import { open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { EnvironmentError } from "../core/errors.ts";
-import { checkStoreName, type ZooStore } from "../core/store.ts";
+import { checkReadName, checkStoreName, type ZooStore } from "../core/store.ts";
 import { fileError } from "./file-error.ts";
 import { makeFolder } from "./files.ts";
-import { createFile, replaceFile, writerIsGone, writerMark } from "./write-file.ts";
+import { createFile, isWriterMark, replaceFile, writerIsGone, writerMark } from "./write-file.ts";
 import { codeOf, releaseLock, takeLock } from "./file-lock.ts";
 
 const temporary = /\.tmp$/;
 /** What a file is called while it is being created by one of several who hold no lock. */
 const beingCreated = /\.new$/;
-/** The mark of its writer in such a name. */
-const markOfWriter = /([^.]+\.[^.]+)\.new$/;
+/** The mark of its writer in such names. */
+const markOfWriter = /([^.]+\.[^.]+)\.(?:new|tmp)$/;
 /** A file that a writer of another machine has not finished after so many milliseconds belongs to nobody. */
 const abandonedMilliseconds = 60 * 60_000;
 const lockName = "zoo.lock";
@@ -21,7 +21,7 @@ const lockName = "zoo.lock";
 /** A store in a folder, which is made when something is first written. */
 export function folderStore(folder: string): ZooStore {
   const root = resolve(folder);
-  const path = (name: string) => join(root, name);
+  const path = (name: string) => join(root, name === "" ? "" : checkReadName(name, folder));
 
   /** Runs an operation; a missing file gives `absent`, everything else fails with one clear error. */
   async function attempt<T>(
@@ -70,7 +70,7 @@ export function folderStore(folder: string): ZooStore {
         return readRange(path(name), start ?? 0, end);
       }),
     write: (name, bytes) =>
-      place(name, (target) => replaceFile(target, `${target}.${crypto.randomUUID()}.tmp`, bytes)),
+      place(name, async (at) => replaceFile(at, `${at}.${await writerMark()}.tmp`, bytes)),
     create: (name, bytes) =>
       place(name, async (at) => createFile(at, `${at}.${await writerMark()}.new`, bytes)),
     remove: (name) => attempt("remove", name, undefined, () => rm(path(name), { force: true })),
@@ -117,19 +117,23 @@ async function readRange(path: string, start: number, end?: number): Promise<Uin
   }
 }
 
-/** Files that a killed builder was writing. Called under the lock, which those who create files do not hold. */
+/** Files that a killed builder was writing. Called under the lock, which workers of a queue and others who wait for it do not hold. */
 async function removeLeftovers(root: string): Promise<void> {
+  const now = (await stat(join(root, lockName))).mtimeMs; // by the clock of the file system, as that of all its files
   for (const name of await readdir(root)) {
+    if (!temporary.test(name) && !beingCreated.test(name)) continue;
     const path = join(root, name);
-    const mark = markOfWriter.exec(name)?.[1];
-    if (temporary.test(name) || (mark !== undefined && (await isAbandoned(path, mark))))
-      await rm(path, { force: true });
+    if (await isAbandoned(path, name, now)) await rm(path, { force: true });
   }
 }
 
-/** Whether nobody will finish a file that was being created: its writer is gone, or it has been there for long. */
-async function isAbandoned(path: string, mark: string): Promise<boolean> {
-  if (await writerIsGone(mark)) return true;
+/** Whether nobody will finish a file that was being written: its writer is gone, or it has been there for long. */
+async function isAbandoned(path: string, name: string, now: number): Promise<boolean> {
+  const [, mark = ""] = markOfWriter.exec(name) ?? [];
+  const isMarked = isWriterMark(mark);
+  if (isMarked && (await writerIsGone(mark))) return true;
+  const isUnmarked = !isMarked && temporary.test(name) && !name.startsWith(`${lockName}.`);
+  if (isUnmarked) return true; // of an earlier version
   const written = await stat(path).catch(() => undefined);
-  return written !== undefined && written.mtimeMs < Date.now() - abandonedMilliseconds;
+  return written !== undefined && written.mtimeMs < now - abandonedMilliseconds;
 }

@@ -1,6 +1,6 @@
 // The store at a place of the command line: a folder, or `s3://bucket/prefix` with the keys of the environment.
 
-import { EnvironmentError } from "../core/errors.ts";
+import { EnvironmentError, OptionError } from "../core/errors.ts";
 import type { ZooStore } from "../core/store.ts";
 import { folderStore } from "./folder-store.ts";
 
@@ -17,6 +17,11 @@ const fromEnvironment = (...names: string[]): string | undefined =>
  * @throws {EnvironmentError} when a key is missing; {OptionError} for a place that cannot be
  */
 export async function openStore(location: string): Promise<ZooStore> {
+  const [scheme] = /^[a-z][a-z0-9+.-]*:\/\//i.exec(location) ?? [];
+  if (scheme !== undefined && !isRemote(location))
+    throw new OptionError(
+      `openStore: expected a folder or s3://bucket/prefix, got an address that begins with ${scheme}`,
+    );
   if (!isRemote(location)) return folderStore(location);
   const accessKeyId = fromEnvironment("AWS_ACCESS_KEY_ID");
   const secretAccessKey = fromEnvironment("AWS_SECRET_ACCESS_KEY");

@@ -1,7 +1,7 @@
 // Writing so that a file is either the old one or the new one, whatever happens on the way. What a killed write leaves
 // behind goes with the next write to the same place.
 
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { unlinkSync } from "node:fs";
 import {
   type FileHandle,
@@ -15,7 +15,7 @@ import {
 } from "node:fs/promises";
 import { constants } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
-import { codeOf, isAlive, linkOrCopy, thisProcess } from "./file-lock.ts";
+import { codeOf, type Holder, isAlive, linkOrCopy, thisProcess } from "./file-lock.ts";
 import { fileError } from "./file-error.ts";
 import { makeFolder } from "./files.ts";
 
@@ -166,20 +166,27 @@ function stemOf(name: string): string {
   return Buffer.byteLength(name) <= longestStem ? `.${name}.` : `.${digestOf(name)}.`;
 }
 
+/** Where the number of a process counts, in short. */
+const homeOf = ({ host, space = "" }: Holder): string => digestOf(`${host}${space}`);
+
 /** What the names of unfinished files say of their writer: host, process, when that started; and a random part. */
 export async function writerMark(): Promise<string> {
-  const { pid, host, started } = await thisProcess();
-  return `${digestOf(host)}-${pid}-${started ?? "0"}.${randomUUID().slice(0, 8)}`;
+  const me = await thisProcess();
+  const { pid, started } = me;
+  return `${homeOf(me)}-${pid}-${started ?? "0"}.${crypto.randomUUID().slice(0, 8)}`;
 }
+
+/** Whether a text is the mark of a writer. */
+export const isWriterMark = (text: string): boolean => markPattern.test(text);
 
 const markPattern = /^([0-9a-f]{8})-(\d{1,10})-(\d{1,20})\.[0-9a-f]{8}$/;
 
 /** Whether the writer with this mark was a process of this machine that is gone; false when that cannot be told. */
 export async function writerIsGone(mark: string): Promise<boolean> {
-  const [, host, pid, time] = markPattern.exec(mark) ?? [];
+  const [, home, pid, time] = markPattern.exec(mark) ?? [];
   const me = await thisProcess();
-  if (host !== digestOf(me.host)) return false;
-  const writer = { pid: Number(pid), host: me.host, started: time === "0" ? null : time };
+  if (home !== homeOf(me)) return false;
+  const writer = { ...me, pid: Number(pid), started: time === "0" ? null : time };
   if (writer.pid === me.pid && writer.started === me.started) return false;
   return !(await isAlive(writer));
 }

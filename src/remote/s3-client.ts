@@ -71,13 +71,29 @@ const hints: Readonly<Record<number, string>> = {
   501: "the server does not know that request; use one that knows conditional writes",
 };
 
-/** Address of a bucket: in the path at a server of one's own, in the host at Amazon. */
-const baseOf = ({ endpoint, region = "us-east-1" }: S3Access, bucket: string): string =>
-  endpoint === undefined
-    ? `https://${bucket}.s3.${region}.amazonaws.com`
-    : `${endpoint.replace(/\/+$/, "")}/${bucket}`;
+/** What the server calls some refusals, where that says more than the number. */
+const hintsOfCodes: Readonly<Record<string, string>> = {
+  RequestTimeTooSkewed:
+    "the clock of this machine is wrong by more than a quarter of an hour; set it",
+  RequestExpired: "the clock of this machine is wrong; set it",
+};
 
-/** A client of one place. Keys and signatures are in no message. */
+/**
+ * Address of a bucket: in the path at a server of one's own, in the host at Amazon.
+ * @throws {OptionError} for an endpoint that is none, or one that carries secrets, without repeating them
+ */
+function baseOf({ endpoint, region = "us-east-1" }: S3Access, bucket: string): string {
+  if (endpoint === undefined) return `https://${bucket}.s3.${region}.amazonaws.com`;
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+  const isPlain = url?.username === "" && url.password === "" && url.search === "";
+  if (url === undefined || !/^https?:$/.test(url.protocol) || !isPlain)
+    throw new OptionError(
+      "store: the address of the S3 server (AWS_ENDPOINT_URL_S3) expected https://host or http://host:port without name, password and query; keys go into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    );
+  return `${url.origin}${url.pathname.replace(/\/+$/, "")}/${bucket}`;
+}
+
+/** A client of one place. Keys and signatures are in no message. @throws {OptionError} for an endpoint that is none */
 export function s3Client(place: S3Place, access: S3Access, patience: Patience = {}): S3Client {
   const { bucket, prefix } = place;
   const { accessKeyId, secretAccessKey, sessionToken, region = "us-east-1" } = access;
@@ -121,6 +137,9 @@ export function s3Client(place: S3Place, access: S3Access, patience: Patience = 
 function refusal(action: string, { status, bytes }: Answer): EnvironmentError {
   const code = elementOf(new TextDecoder().decode(bytes.subarray(0, 10_000)), "Code");
   const named = code !== undefined && /^[A-Za-z]{1,60}$/.test(code) ? ` (${code})` : "";
-  const hint = hints[status] ?? "check the address, the keys and the rights of the bucket";
+  const hint =
+    hintsOfCodes[code ?? ""] ??
+    hints[status] ??
+    "check the address, the keys and the rights of the bucket";
   return new EnvironmentError(`cannot ${action}: the server answered ${status}${named}; ${hint}`);
 }

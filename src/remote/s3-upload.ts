@@ -84,7 +84,7 @@ async function uploadParts(
       check: errorInside,
     });
     if (isTaken(answer)) await abandon(client, name, uploadId);
-    if (answer.status === 404 && !(await isThere(client, name, bytes)))
+    if (answer.status === 404 && !(await isThere(client, name, bytes, options)))
       throw new EnvironmentError(
         `cannot write ${client.location}/${name}: the server has forgotten the upload; run again`,
       );
@@ -104,10 +104,18 @@ function errorInside({ status, bytes }: Answer): string | undefined {
     : undefined;
 }
 
-/** Whether an earlier attempt, whose answer was lost, has written the file. */
-async function isThere(client: S3Client, name: string, bytes: Uint8Array): Promise<boolean> {
+/**
+ * Whether an upload that the server knows no more has its file: an earlier attempt, whose answer was lost, has written it, or, where
+ * it had to be new, another was faster, whose bytes are the caller's to compare.
+ */
+async function isThere(
+  client: S3Client,
+  name: string,
+  bytes: Uint8Array,
+  { createOnly }: UploadOptions,
+): Promise<boolean> {
   const answer = await client.request({ method: "GET", name, action: "read", understands: [404] });
-  return answer.status !== 404 && equalBytes(answer.bytes, bytes);
+  return answer.status !== 404 && (createOnly || equalBytes(answer.bytes, bytes));
 }
 
 /** The tags of all parts, in order. */

@@ -21,10 +21,16 @@ export interface ModelArray {
 
 type Arrays = Readonly<Record<string, ModelArray>>;
 
+/** How a model is prepared. */
+export interface RunOptions {
+  /** Leaves the graph as it is written: simplifying one of many thousand nodes takes minutes. @default false */
+  readonly asWritten?: boolean;
+}
+
 /** A program that runs models; tests and proofs compare its outputs. */
 export interface Executor {
   /** The model's outputs by name. Rejects when the model cannot run. */
-  run(model: Uint8Array, inputs: Arrays): Promise<Arrays>;
+  run(model: Uint8Array, inputs: Arrays, options?: RunOptions): Promise<Arrays>;
   /** The same for one set of inputs after the other; the model is prepared once. */
-  runEach(model: Uint8Array, inputs: Iterable<Arrays>): AsyncIterable<Arrays>;
+  runEach(model: Uint8Array, inputs: Iterable<Arrays>, options?: RunOptions): AsyncIterable<Arrays>;
 }

@@ -5,7 +5,7 @@ import type * as Ort from "onnxruntime-web";
 import { EnvironmentError, UnsupportedError } from "../core/errors.ts";
 import { frozenRecord } from "../core/records.ts";
 import type { OnnxType } from "../formats/onnx/onnx-element-types.ts";
-import type { Executor, ModelArray } from "./executor.ts";
+import type { Executor, ModelArray, RunOptions } from "./executor.ts";
 
 type Runtime = typeof Ort;
 
@@ -28,16 +28,20 @@ export async function onnxRuntime(): Promise<Executor> {
   const ort = await load();
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = "fatal";
-  async function* runEach(model: Uint8Array, batches: Iterable<Arrays>): AsyncGenerator<Arrays> {
-    const session = await createSession(ort, model);
+  async function* runEach(
+    model: Uint8Array,
+    batches: Iterable<Arrays>,
+    options?: RunOptions,
+  ): AsyncGenerator<Arrays> {
+    const session = await createSession(ort, model, options);
     try {
       for (const inputs of batches) yield await runSession(ort, session, inputs);
     } finally {
       await session.release();
     }
   }
-  const run = async (model: Uint8Array, inputs: Arrays) => {
-    const session = await createSession(ort, model);
+  const run = async (model: Uint8Array, inputs: Arrays, options?: RunOptions) => {
+    const session = await createSession(ort, model, options);
     try {
       return await runSession(ort, session, inputs);
     } finally {
@@ -72,10 +76,15 @@ async function runSession(
  * A session that leaves no trace: the runtime puts a `Worker` into the global scope, after which an array engine that
  * was started without threads would compile kernels for shared memory that it does not have.
  */
-async function createSession(ort: Runtime, model: Uint8Array): Promise<Ort.InferenceSession> {
+async function createSession(
+  ort: Runtime,
+  model: Uint8Array,
+  { asWritten = false }: RunOptions = {},
+): Promise<Ort.InferenceSession> {
+  const level = asWritten ? ({ graphOptimizationLevel: "disabled" } as const) : {};
   const hadWorker = "Worker" in globalThis;
   try {
-    return await ort.InferenceSession.create(model, { logSeverityLevel: 4 });
+    return await ort.InferenceSession.create(model, { logSeverityLevel: 4, ...level });
   } catch (error) {
     throw runtimeError("does not take the model", error);
   } finally {

@@ -8,7 +8,13 @@ import { agreeManifest, checkCount } from "./agree-manifest.ts";
 import { maxNetworks } from "./limits.ts";
 import { keepTable } from "./keep-table.ts";
 import { keepStart } from "./keep-start.ts";
-import { manifestName, manifestToBytes, type ZooManifest } from "./manifest.ts";
+import {
+  isSameZoo,
+  manifestName,
+  manifestToBytes,
+  readManifest,
+  type ZooManifest,
+} from "./manifest.ts";
 import { keepShardPart, rowsFromPart, type ShardRows } from "./shard-parts.ts";
 import { checkpointsOf, type Recipe } from "./recipe.ts";
 import {
@@ -128,13 +134,9 @@ async function* learnFirst(
   options: BuildOptions,
   manifest: ZooManifest,
 ): AsyncGenerator<BuildEvent, Learnt, undefined> {
-  const { store, signal, handOut } = options;
+  const { store, signal } = options;
   const { recipe } = manifest;
   if (recipe.start !== "meta") return { manifest };
-  if (handOut !== undefined)
-    throw new OptionError(
-      `buildZoo: the recipe "${recipe.name}" learns a start, which workers of a queue do not get; build without a queue`,
-    );
   const task = () => taskOf(recipe.task, dataOf(options, manifest));
   for await (const { round, rounds, done } of keepStart({ store, manifest, task, signal })) {
     if (done === undefined) {
@@ -233,11 +235,35 @@ async function* trainPending(
     yield report();
   }
   options.signal?.throwIfAborted();
-  await keepTable(store, [...finished, ...skipped], manifest);
-  await keepShardList(store, finished, manifest);
+  yield* keepLists(store, manifest, finished, skipped);
   if (failures.length > 0) throw unfinished(store, failures);
   const built = Math.round(countBuilt());
   yield { type: "done", networks, built, skipped: countRuns(skipped), seconds: seconds() };
+}
+
+/**
+ * Writes the table and the list of shards. Another builder, where nobody holds a lock, may have made the zoo larger meanwhile, whose
+ * lists these are then; or may have said last that it is smaller.
+ */
+async function* keepLists(
+  store: ZooStore,
+  manifest: ZooManifest,
+  finished: readonly ShardInfo[],
+  skipped: readonly ShardRows[],
+): AsyncGenerator<BuildEvent, void> {
+  const there = await readManifest(store);
+  if (there === undefined || !isSameZoo(manifest, there))
+    throw new EnvironmentError(
+      `buildZoo: ${manifestName} in ${store.location} is gone, or says another zoo than when this build began; somebody else has begun anew there, build in another place`,
+    );
+  if (there.networks > manifest.networks) {
+    const message = `${store.location} has grown to ${there.networks} networks meanwhile; the build of these writes the table`;
+    return yield { type: "warning", message };
+  }
+  if (there.networks < manifest.networks)
+    await store.write(manifestName, manifestToBytes(manifest));
+  await keepTable(store, [...finished, ...skipped], manifest);
+  await keepShardList(store, finished, manifest);
 }
 
 /** Keeps the part of a shard, and tells what is wrong with it. */

@@ -55,8 +55,12 @@ export async function* keepStart(
   if (kept?.rounds !== rounds) {
     const task = await options.task();
     for await (const learnt of learnStart({ task, recipe, seed, from: kept, signal })) {
-      if (learnt.rounds === rounds || learnt.rounds % keptRounds === 0)
-        kept = await writeStart(store, origin, learnt);
+      if (learnt.rounds === rounds || learnt.rounds % keptRounds === 0) {
+        // Another builder, who has come further, comes to the same start: its file stays.
+        const there = await readStart(store, origin, spec);
+        const isFurther = there !== undefined && there.rounds > learnt.rounds;
+        if (!isFurther) kept = await writeStart(store, origin, learnt);
+      }
       yield { round: learnt.rounds, rounds };
     }
   }
@@ -67,6 +71,27 @@ export async function* keepStart(
       `buildZoo: ${startName} in ${store.location} is not the start that the zoo's networks were trained from; build in another folder`,
     );
   yield { round: rounds, rounds, done: { weights: kept.weights, digest } };
+}
+
+/**
+ * The learnt start that the manifest of a zoo names, from its store; undefined for a zoo whose networks start otherwise.
+ * @throws {OptionError} when it is not learnt yet, or another one; {FormatError} when its file is damaged
+ */
+export async function namedStart(
+  store: ZooStore,
+  manifest: ZooManifest,
+): Promise<Weights | undefined> {
+  if (manifest.recipe.start !== "meta") return undefined;
+  const origin = await originOf({ ...manifest, start: undefined });
+  const kept = await readStart(store, origin, manifest.spec);
+  if (kept !== undefined && (await sha256(kept.bytes)) === manifest.start) return kept.weights;
+  const problem =
+    kept === undefined || manifest.start === undefined
+      ? "is not learnt yet; run the command that hands the work out"
+      : "is not the one that zoo.json names; build in another folder";
+  throw new OptionError(
+    `buildZoo: the start of the networks, ${startName} in ${store.location}, ${problem}`,
+  );
 }
 
 async function writeStart(

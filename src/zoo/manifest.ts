@@ -1,6 +1,7 @@
 // zoo.json: what a zoo is made of. With it and the code, every network can be trained again, bit for bit.
 
 import { z } from "zod";
+import { canonicalJson } from "../core/canonical-json.ts";
 import type { PluginRecord } from "../core/plugins.ts";
 import { FormatError } from "../core/errors.ts";
 import { parseJson } from "../core/json-limits.ts";
@@ -105,6 +106,16 @@ export function manifestToBytes(manifest: ZooManifest): Uint8Array {
   };
   return new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
 }
+
+/** Whether two manifests are of one zoo, which may have grown between them. */
+export const isSameZoo = (one: ZooManifest, other: ZooManifest | undefined): boolean =>
+  other !== undefined && identityOf(one) === identityOf(other);
+
+/** All that a manifest says but the number of networks, whatever the order of its keys. */
+const identityOf = (manifest: ZooManifest): string | undefined =>
+  canonicalJson(
+    JSON.parse(new TextDecoder().decode(manifestToBytes({ ...manifest, networks: 0 }))),
+  );
 
 /**
  * The manifest of a store; undefined when it has none.

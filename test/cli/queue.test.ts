@@ -136,7 +136,7 @@ describe("handed out on the command line", () => {
         secondsPerStep: 0,
       }));
     const alone = await done(...evaluate, "-o", "evaluated/figures.json");
-    const results = /^(?!.*(seconds|work|theta)).*\.json$/;
+    const results = /^(?!.*(seconds|settings|work|theta)).*\.json$/;
     const expected = await digestsIn("evaluated/units", results);
     expect(Object.keys(expected)).toHaveLength(3);
     await withWorkers(1, url, async () => {

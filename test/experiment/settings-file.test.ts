@@ -1,7 +1,7 @@
 // The settings kept beside an experiment's runs: what is damaged is refused by name, without running out of stack.
 
 import { expect, test } from "vitest";
-import { FormatError } from "../../src/core/errors.ts";
+import { FormatError, OptionError } from "../../src/core/errors.ts";
 import {
   checkSettings,
   type ExperimentSettings,
@@ -9,6 +9,7 @@ import {
   settingsName,
 } from "../../src/experiment/settings.ts";
 import { memoryStore } from "../../src/core/store.ts";
+import { hostArithmetic } from "../../src/kernels/wasm/fused-multiply-add.ts";
 
 const settings: ExperimentSettings = {
   models: [{ name: "linear", options: {} }],
@@ -21,9 +22,9 @@ const data = { networks: 10 };
 
 test("settings are those that were kept; damaged ones are refused", async () => {
   const store = memoryStore();
-  await store.write("linear-0.json", new Uint8Array());
   await keepSettings(store, settings, data);
-  await expect(checkSettings(store, settings, data)).resolves.toBeUndefined();
+  await store.write("linear-0.json", new Uint8Array());
+  await expect(checkSettings(store, settings, data)).resolves.toEqual([]);
   await expect(checkSettings(store, { ...settings, seed: 1 }, data)).rejects.toThrow(
     /seed 0, got 1/,
   );
@@ -34,4 +35,41 @@ test("settings are those that were kept; damaged ones are refused", async () => 
     await expect(checked).rejects.toThrow(FormatError);
     await expect(checked).rejects.toThrow(/experiment-settings\.json in memory is damaged/);
   }
+});
+
+test("settings that several begin with at once are those of the first, before anything is trained", async () => {
+  const store = memoryStore();
+  const other = { ...settings, budget: { ...settings.budget, epochs: 2 } };
+  const both = [settings, other, settings].map((each) => keepSettings(store, each, data, true));
+  const [first, second, third] = await Promise.allSettled(both);
+  expect([first.status, third.status]).toEqual(["fulfilled", "fulfilled"]);
+  expect(second).toMatchObject({ reason: expect.any(OptionError) });
+  await expect(both[1]).rejects.toThrow(
+    /holds runs with budget .*"epochs":1.*choose another folder/,
+  );
+  await expect(checkSettings(store, other, data)).rejects.toThrow(OptionError); // one who is alone, too
+  await expect(checkSettings(store, settings, data)).resolves.toEqual([]);
+  const alone = memoryStore(); // control: alone, what nothing was trained with binds nobody
+  await keepSettings(alone, settings, data);
+  await expect(checkSettings(alone, other, data)).resolves.toEqual([]);
+});
+
+test("runs that round otherwise are refused; folders of earlier versions are read, which is told", async () => {
+  const store = memoryStore("runs");
+  await keepSettings(store, settings, data);
+  await store.write("linear-0.json", new Uint8Array());
+  const text = async () => new TextDecoder().decode(await store.read(settingsName));
+  const change = async (from: string, to: string) =>
+    store.write(settingsName, new TextEncoder().encode((await text()).replace(from, to)));
+  const own = hostArithmetic();
+  const other = own === "fma" ? "plain" : "fma";
+  await change(`"arithmetic": "${own}"`, `"arithmetic": "${other}"`);
+  await expect(checkSettings(store, settings, data)).rejects.toThrow(
+    /runs holds runs whose training was begun with(out)? fused multiply-add.*run it with --arithmetic (fma|plain).*or choose another folder/,
+  );
+  await change(`,\n  "arithmetic": "${other}"`, "");
+  const [warning] = await checkSettings(store, settings, data);
+  expect(warning).toMatch(/runs were begun by a version that did not record how they round/);
+  await keepSettings(store, settings, data);
+  expect(await text()).not.toContain("arithmetic"); // nobody knows, and nobody claims to know afterwards
 });

@@ -11,6 +11,7 @@ import { keptOutcomes } from "./kept-outcomes.ts";
 import { randomStream } from "../../src/core/random.ts";
 import { memoryStore, type ZooStore } from "../../src/core/store.ts";
 import { folderStore } from "../../src/node/folder-store.ts";
+import { queueStatus } from "../../src/node/queue/status.ts";
 import { openStore } from "../../src/node/open-store.ts";
 import type { BuildEvent } from "../../src/zoo/build.ts";
 import {
@@ -143,6 +144,10 @@ const missing = ((note?: unknown) => {
   throw new Error(String(note));
 }) as TestContext["skip"];
 
+/** Whether a list waits in the queue, with all its units. */
+const isHandedOut = async (address: string): Promise<boolean> =>
+  (await queueStatus(address)).some(({ waiting }) => waiting > 0);
+
 describe("nothing is lost and nothing is there twice after", () => {
   fault("SIGKILL of a worker in the middle of a unit", {}, async (lab) => {
     const first = lab.worker();
@@ -220,8 +225,7 @@ describe("nothing is lost and nothing is there twice after", () => {
 
   fault("a unit that always fails", {}, async (lab) => {
     const building = lab.coordinate();
-    for (let i = 0; i < 1000 && (await lab.store.size("zoo.json")) === undefined; i++)
-      await sleep(20);
+    for (let i = 0; i < 1000 && !(await isHandedOut(lab.redis.url)); i++) await sleep(20);
     await mkdir(join(lab.folder, "shard-00003.safetensors")); // a file that cannot be written
     lab.worker();
     lab.worker();

@@ -190,25 +190,43 @@ describe("the lock", () => {
 });
 
 describe("the lease of a lock", () => {
-  const elsewhere = (minutesAgo: number) =>
-    JSON.stringify({
-      pid: 1,
-      host: "elsewhere.example",
-      started: null,
-      renewed: Date.now() - minutesAgo * 60_000,
-    });
+  /** A lock that was renewed so many minutes ago by its holder, whose clock is so many minutes ahead. */
+  async function lockedElsewhere(folder: string, minutesAgo: number, ahead = 0, more = {}) {
+    await mkdir(folder, { recursive: true });
+    const renewed = Date.now() - (minutesAgo - ahead) * 60_000;
+    const holder = { pid: 1, host: "elsewhere.example", started: null, renewed, ...more };
+    await writeFile(join(folder, "zoo.lock"), JSON.stringify(holder));
+    const seconds = Date.now() / 1000 - minutesAgo * 60;
+    await utimes(join(folder, "zoo.lock"), seconds, seconds);
+  }
 
-  test("of another machine holds while it is renewed, and is taken over when it has ended", async () => {
-    const folder = join(place, "leased");
-    await mkdir(folder);
-    await writeFile(join(folder, "zoo.lock"), elsewhere(9));
-    await expect(folderStore(folder).lock()).rejects.toThrow(/elsewhere\.example.*1 min/);
-    await writeFile(join(folder, "zoo.lock"), elsewhere(11));
-    const unlock = await folderStore(folder).lock();
-    expect(JSON.parse(await readFile(join(folder, "zoo.lock"), "utf8")).host).toBe(hostname());
-    await unlock();
-    expect(await readdir(folder)).toEqual([]);
-  });
+  test.each([0, 60, -60])(
+    "of another machine holds while it is renewed, and is taken over when it has ended, whatever its clock says (%d min)",
+    async (ahead) => {
+      const folder = join(place, `leased${ahead}`);
+      await lockedElsewhere(folder, 9.5, ahead);
+      await expect(folderStore(folder).lock()).rejects.toThrow(/elsewhere\.example.*in 1 min/);
+      await lockedElsewhere(folder, 11, ahead);
+      const unlock = await folderStore(folder).lock();
+      expect(JSON.parse(await readFile(join(folder, "zoo.lock"), "utf8")).host).toBe(hostname());
+      await unlock();
+      expect(await readdir(folder)).toEqual([]);
+    },
+  );
+
+  test.runIf(existsSync("/proc/self/ns/pid"))(
+    "of another container with the same host name and process number holds, too",
+    async () => {
+      const folder = join(place, "container");
+      const host = hostname();
+      await lockedElsewhere(folder, 9.5, 0, { host, pid: 2 ** 22 + 1, space: "pid:[1]" });
+      await expect(folderStore(folder).lock()).rejects.toThrow(/is in use by .*in 1 min/);
+      await lockedElsewhere(folder, 0, 0, { host, pid: 2 ** 22 + 1 }); // control: of this one, and gone
+      await (
+        await folderStore(folder).lock()
+      )();
+    },
+  );
 
   test("is written by its holder, who leaves a lock alone that another has taken over", async () => {
     const folder = join(place, "taken");
@@ -216,7 +234,7 @@ describe("the lease of a lock", () => {
     const unlock = await folderStore(folder).lock();
     const { renewed } = JSON.parse(await readFile(join(folder, "zoo.lock"), "utf8"));
     expect(renewed).toBeGreaterThanOrEqual(before);
-    await writeFile(join(folder, "zoo.lock"), elsewhere(0));
+    await lockedElsewhere(folder, 0);
     await unlock();
     expect(await readFile(join(folder, "zoo.lock"), "utf8")).toContain("elsewhere.example");
   });
@@ -240,24 +258,62 @@ describe("the lease of a lock", () => {
 });
 
 describe("files that were being created", () => {
-  test("go with the next lock when their writer is gone or unknown for an hour; those of others stay", async () => {
-    const folder = join(place, "creating");
+  test.each([0, 60 * 60_000])(
+    "go with the next lock when their writer is gone or unknown for an hour; those of others stay (clock %d ms ahead)",
+    async (ahead) => {
+      const folder = join(place, `creating${ahead}`);
+      await mkdir(folder);
+      const mine = await writerMark();
+      const [host] = mine.split("-");
+      const gone = `a.safetensors.${host}-${2 ** 22 + 1}-1.0123abcd.new`;
+      const earlier = `a.${host}-${process.pid}-1.0123abcd.new`; // an earlier process of the same number
+      const elsewhere = "a.00000000-1-1.0123abcd.new";
+      const [old, young] = ["a.safetensors.old.new", "a.safetensors.young.new"];
+      const atWork = `a.${mine}.new`;
+      // Workers that hold no lock write, too; and another process is just about to take the lock.
+      const temporaries = [`b.${mine}.tmp`, "zoo.lock.77.tmp", "b.11111111-2222-3333.tmp"];
+      for (const name of [gone, earlier, elsewhere, old, young, atWork, ...temporaries])
+        await writeFile(join(folder, name), "");
+      await utimes(join(folder, old), 0, 0);
+      const store = folderStore(folder);
+      const now = Date.now();
+      const clock = vi.spyOn(Date, "now").mockImplementation(() => now + ahead + 60_000);
+      const unlock = await store.lock();
+      await unlock();
+      clock.mockRestore();
+      const stay = [elsewhere, atWork, young, temporaries[0], temporaries[1]];
+      expect((await readdir(folder)).sort()).toEqual(stay.sort());
+      expect(await store.list()).toEqual([]);
+    },
+  );
+});
+
+describe("names that lead out of the folder", () => {
+  test.each(["../secret", "/etc/passwd", "a/../../secret", "a\0b", "..", "a\\b", "sub/file"])(
+    "%j is read, measured, removed and written by no store",
+    async (name) => {
+      await writeFile(join(place, "secret"), "kept");
+      const store = folderStore(join(place, "inside"));
+      await store.write("file", Uint8Array.of(1));
+      for (const use of ["read", "size", "remove"] as const)
+        await expect(store[use](name)).rejects.toThrow(OptionError);
+      for (const use of ["write", "create"] as const)
+        await expect(store[use](name, Uint8Array.of(2))).rejects.toThrow(OptionError);
+      expect(await readFile(join(place, "secret"), "utf8")).toBe("kept");
+      expect(await store.read("file")).toEqual(Uint8Array.of(1)); // control
+    },
+  );
+
+  test("a link in the folder is replaced by what is written, not followed", async () => {
+    const folder = join(place, "linked");
     await mkdir(folder);
-    const mine = await writerMark();
-    const [host] = mine.split("-");
-    const gone = `a.safetensors.${host}-${2 ** 22 + 1}-1.0123abcd.new`;
-    const earlier = `a.${host}-${process.pid}-1.0123abcd.new`; // an earlier process of the same number
-    const elsewhere = "a.00000000-1-1.0123abcd.new";
-    const [old, young] = ["a.safetensors.old.new", "a.safetensors.young.new"];
-    const atWork = `a.${mine}.new`;
-    for (const name of [gone, earlier, elsewhere, old, young, atWork])
-      await writeFile(join(folder, name), "");
-    await utimes(join(folder, old), 0, 0);
+    await writeFile(join(place, "target"), "kept");
+    await symlink(join(place, "target"), join(folder, "shard"));
     const store = folderStore(folder);
-    const unlock = await store.lock();
-    await unlock();
-    expect((await readdir(folder)).sort()).toEqual([elsewhere, atWork, young].sort());
-    expect(await store.list()).toEqual([]);
+    expect(await store.create("shard", Uint8Array.of(1))).toBe(false);
+    await store.write("shard", Uint8Array.of(2));
+    expect(await store.read("shard")).toEqual(Uint8Array.of(2));
+    expect(await readFile(join(place, "target"), "utf8")).toBe("kept");
   });
 });
 
@@ -270,7 +326,7 @@ describe("a folder that fails", () => {
       await store.write("a", Uint8Array.of(1, 2, 3));
       const name = "00000000-0000-4000-8000-000000000000";
       const drawn = vi.spyOn(crypto, "randomUUID").mockReturnValue(name);
-      await symlink("/dev/full", join(folder, `a.${name}.tmp`));
+      await symlink("/dev/full", join(folder, `a.${await writerMark()}.tmp`));
       const writing = store.write("a", new Uint8Array(100_000));
       await expect(writing).rejects.toThrow(EnvironmentError);
       await expect(writing).rejects.toThrow(/cannot write .*a: the disk is full; free some space/);

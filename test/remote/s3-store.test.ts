@@ -107,6 +107,28 @@ describe("a store behind the S3 API", () => {
   });
 });
 
+describe("a server that has forgotten an upload in parts, after a conflict", () => {
+  test("says that another was faster where a file had to be new, and fails where it had to be replaced", async () => {
+    const store = open("conflict", { partBytes: 5 * 2 ** 20 });
+    const [theirs, ours] = [bytesOf("theirs"), randomBytes(6 * 2 ** 20)];
+    expect(await store.create("shard", theirs)).toBe(true);
+    proxy.plan = ({ method, url }) =>
+      method === "POST" && /uploadId=/.test(url) ? 404 : undefined;
+    expect(await store.create("shard", ours)).toBe(false);
+    await expect(store.write("shard", ours)).rejects.toThrow(/has forgotten the upload; run again/);
+    await expect(store.create("new", ours)).rejects.toThrow(/has forgotten the upload; run again/);
+    expect(await store.read("shard")).toEqual(theirs);
+  });
+
+  test("one whose clock differs is told as what it is", async () => {
+    const store = open("skewed");
+    proxy.plan = () => 403;
+    await expect(store.read("one")).rejects.toThrow(
+      /answered 403 \(RequestTimeTooSkewed\); the clock of this machine is wrong/,
+    );
+  });
+});
+
 describe("a server that fails now and then", () => {
   test.each([500, 503, 409, "cut", "lost", "slow", "changed"] as const)(
     "%s on two requests of three: everything is there, and nothing is taken twice",
@@ -151,6 +173,17 @@ describe("a server that fails now and then", () => {
       /answered 404 \(NoSuchBucket\); there is no such bucket/,
     );
   });
+});
+
+test.each([
+  "http://me:hunter2@127.0.0.1:1",
+  "http://127.0.0.1:1/?token=hunter2",
+  "127.0.0.1:1/hunter2",
+  "ftp://hunter2/y",
+])("an endpoint that is none, or carries secrets, is refused without repeating it", (endpoint) => {
+  const store = () => s3Store("s3://bucket/a", { ...access(), endpoint });
+  expect(store).toThrow(OptionError);
+  expect(store).toThrow(/^(?!.*hunter2).*expected https:\/\/host or http:\/\/host:port/s);
 });
 
 describe("names and places", () => {

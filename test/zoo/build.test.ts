@@ -5,6 +5,7 @@ import { specFromJSON } from "../../src/symmetry/json.ts";
 import { digitsTasks } from "../../src/tasks/digits.ts";
 import { readPackageData } from "../../src/node/package-data.ts";
 import { buildZoo } from "../../src/node/build-zoo.ts";
+import { manifestToBytes, readManifest, type ZooManifest } from "../../src/zoo/manifest.ts";
 import { openZoo } from "../../src/zoo/open.ts";
 import { memoryStore, type ZooStore } from "../../src/core/store.ts";
 import { decodeTable } from "../../src/zoo/table.ts";
@@ -126,5 +127,42 @@ describe("an interrupted build", () => {
     const done = events.flatMap((event) => (event.type === "progress" ? [event.done] : []));
     expect(done).toEqual([...done].sort((a, b) => a - b));
     expect(done.at(-1)).toBe(44);
+  });
+});
+
+describe("another builder, where nobody holds a lock", () => {
+  /** A build of 20 networks during which somebody else writes zoo.json. */
+  async function disturbed(change: (manifest: ZooManifest) => ZooManifest) {
+    const store = memoryStore("zoo");
+    const messages: string[] = [];
+    const options = { ...smallZoo, networks: 20, workers: 0, store };
+    for await (const event of buildZoo(options)) {
+      if (event.type === "warning") messages.push(event.message);
+      if (event.type !== "start") continue;
+      const manifest = (await readManifest(store)) as ZooManifest;
+      await store.write("zoo.json", manifestToBytes(change(manifest)));
+    }
+    const networks = (await readManifest(store))?.networks;
+    return { store, messages, networks, hasTable: (await store.list()).includes("runs.parquet") };
+  }
+
+  test("who makes the zoo larger writes its table; who said last that it is smaller is put right", async () => {
+    const grown = await disturbed((manifest) => ({ ...manifest, networks: 44 }));
+    expect(grown).toMatchObject({ networks: 44, hasTable: false });
+    expect(grown.messages).toEqual([
+      expect.stringMatching(/zoo has grown to 44 networks meanwhile/),
+    ]);
+    await build(grown.store);
+    expect(await digestsOf(grown.store)).toEqual(wholeDigests);
+    const shrunk = await disturbed((manifest) => ({ ...manifest, networks: 10 }));
+    expect(shrunk).toMatchObject({ networks: 20, hasTable: true, messages: [] });
+  });
+
+  test("who begins another zoo there is noticed", async () => {
+    const other = disturbed((manifest) => ({
+      ...manifest,
+      recipe: { ...manifest.recipe, batch: 32 },
+    }));
+    await expect(other).rejects.toThrow(/zoo\.json in zoo is gone, or says another zoo/);
   });
 });

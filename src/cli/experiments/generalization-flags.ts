@@ -11,7 +11,12 @@ import {
   wholeNumber,
 } from "../app/arguments.ts";
 import type { Cli } from "../app/context.ts";
-import { addMachineOptions, type MachineFlags } from "../machines/options.ts";
+import {
+  addMachineOptions,
+  joinRuns,
+  type MachineFlags,
+  storeOption,
+} from "../machines/options.ts";
 import { maxOptionBytes, readJson } from "../../node/files.ts";
 import { repeatedArithmetic } from "../app/arithmetic.ts";
 import { forceResults } from "../app/output-option.ts";
@@ -193,15 +198,8 @@ export function addTrainingOptions(command: Command, cli: Cli, usualModels: stri
     .option("--results <file>", "also write the tables alone, as committed to docs/results")
     .option("--force", forceResults)
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
-    .option(
-      "--store <place>",
-      "where runs are kept, a folder or s3://bucket/prefix; default in the folder of -o",
-    );
-  return addMachineOptions(
-    options,
-    "runs",
-    "with the same --store or --parts, the same command without it joins them",
-  );
+    .option(...storeOption);
+  return addMachineOptions(options, "runs", joinRuns);
 }
 
 /** The functionals that take part. @throws {UsageError} {OptionError} for names and options that are not known. */

@@ -35,11 +35,11 @@ export async function openPictures(
 ): Promise<PicturePopulation> {
   const { openPopulation, warnOfProblems } = await import("./open-population.ts");
   const { openZoo } = await import("../../zoo/open.ts");
-  const { folderStore } = await import("../../node/folder-store.ts");
+  const { openStore } = await import("../../node/open-store.ts");
   const { importedName } = await import("../../datasets/imported.ts");
   const population = await openPopulation(folder, { checkpoints: "last", target });
   warnOfProblems(population, cli.output);
-  const store = folderStore(folder);
+  const store = await openStore(folder);
   if ((await store.list()).includes(importedName)) {
     const set = folder.replace(/[/\\]+$/, "").replace(/^.*[/\\]/, "");
     return { folder, set, setting: "given", population, zoo: undefined };

@@ -30,6 +30,15 @@ export const addMachineOptions = (command: Command, what: string, join: string):
       600,
     );
 
+/** The option that says where runs are kept. */
+export const storeOption = [
+  "--store <place>",
+  "where runs are kept, a folder or s3://bucket/prefix; default in the folder of -o",
+] as const;
+
+/** How the parts of an experiment become one. */
+export const joinRuns = "with the same --store or --parts, the same command without it joins them";
+
 /** What the flags ask for. @throws {UsageError} {OptionError} for a part or an address that is none */
 export async function machinesOf({
   shard,

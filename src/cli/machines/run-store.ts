@@ -2,7 +2,7 @@
 
 import type { NodeExperimentOptions } from "../../node/run-experiment.ts";
 import type { Cli } from "../app/context.ts";
-import { machinesOf, openSharedStore, placeIn } from "./options.ts";
+import { type MachineFlags, machinesOf, openSharedStore, placeIn } from "./options.ts";
 import { counted } from "../app/output.ts";
 import type { TrainingFlags } from "../experiments/generalization-flags.ts";
 
@@ -12,7 +12,7 @@ import type { TrainingFlags } from "../experiments/generalization-flags.ts";
  * @param name of one experiment among several, which has a place of its own in --store and --parts
  */
 export async function runStores(
-  flags: TrainingFlags,
+  flags: MachineFlags & Pick<TrainingFlags, "store" | "parts" | "workers">,
   usual: string,
   name?: string,
 ): Promise<Pick<NodeExperimentOptions, "store" | "parts" | "handOut" | "part" | "workers">> {
@@ -27,7 +27,7 @@ export async function runStores(
 }
 
 /** Whether an experiment ended without results because it was asked for a part. */
-export const isPartOnly = ({ shard }: TrainingFlags, { signal }: Cli): boolean =>
+export const isPartOnly = ({ shard }: MachineFlags, { signal }: Cli): boolean =>
   shard !== undefined && !signal.aborted;
 
 /** What is said at the end of a part. */

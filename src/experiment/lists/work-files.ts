@@ -7,6 +7,7 @@ import { FormatError, OptionError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json-limits.ts";
 import { loadedPlugins, pluginDifferences, type PluginRecord } from "../../core/plugins.ts";
 import type { ZooStore } from "../../core/store.ts";
+import { visibleName } from "../../core/visible.ts";
 import { readSafetensors } from "../../formats/safetensors/safetensors.ts";
 import { toFloat32 } from "../../formats/safetensors/safetensors-dtypes.ts";
 import { sealHolds, writeSealed } from "../../formats/safetensors/sealed.ts";
@@ -95,15 +96,18 @@ const targetsName = "targets";
 const weightsOf = (name: string): string => `weights ${name}`;
 
 /**
- * Keeps an experiment for its workers, and gives it as they will read it.
- * @throws {OptionError} when its runs were begun with another arithmetic
+ * Keeps an experiment for its workers, and gives it as they will read it. Damaged files are replaced, which is told: the settings
+ * of the runs, which are kept elsewhere, have been compared before.
+ * @throws {OptionError} when its runs were begun with another arithmetic, or kept by another version
  */
 export async function keepWork(
   store: ZooStore,
   dataset: WeightDataset,
   settings: ExperimentSettings,
+  warn: (message: string) => void,
 ): Promise<ExperimentWork> {
-  checkArithmetic(store, await readAbout(store).catch(() => undefined));
+  const replaced = (problem: string) => warn(`${problem}; it is written anew`);
+  checkArithmetic(store, await readAbout(store, replaced));
   const { size, spec, tensors, targets, target, groups } = dataset;
   const stacked = Object.entries(tensors).map(
     ([name, { shape, data }]) => [weightsOf(name), { shape: [size, ...shape], data }] as const,
@@ -128,8 +132,11 @@ export async function keepWork(
     target,
     groups: groups && [...groups],
   };
-  if ((await store.size(workNames.data)) !== bytes.length || (await dataIn(store)) !== data)
-    await store.write(workNames.data, bytes);
+  const length = await store.size(workNames.data);
+  const there = length === undefined ? undefined : await dataIn(store);
+  if (length !== undefined && there === undefined)
+    replaced(`${workNames.data} in ${store.location} is damaged`);
+  if (length !== bytes.length || there !== data) await store.write(workNames.data, bytes);
   const text = new TextEncoder().encode(JSON.stringify(about));
   await store.write(workNames.about, await withChecksum(text));
   const { arithmetic, plugins } = about;
@@ -159,19 +166,44 @@ function checkArithmetic(
   );
 }
 
-/** What is said of the work in a store; undefined without any. @throws {FormatError} when it is damaged */
-async function readAbout(store: ZooStore): Promise<z.infer<typeof schema> | undefined> {
+/** The format that JSON names, where it is one of this project in another version. */
+function otherVersion(value: unknown): string | undefined {
+  const format = (value as { readonly format?: unknown } | null)?.format;
+  return typeof format === "string" && format !== workFormat && format.startsWith("weightspace/")
+    ? visibleName(format.slice(0, 60))
+    : undefined;
+}
+
+/**
+ * What is said of the work in a store; undefined without any, and when it is damaged and the caller wants to be told of that.
+ * @throws {FormatError} when it is damaged; {OptionError} when it is of another version
+ */
+async function readAbout(
+  store: ZooStore,
+  tellDamage?: (problem: string) => void,
+): Promise<z.infer<typeof schema> | undefined> {
   const bytes = await store.read(workNames.about);
   if (bytes === undefined) return undefined;
-  const fail = (problem: string) =>
-    new FormatError(
-      `experiment: ${workNames.about} in ${store.location} ${problem}; run the experiment once more`,
-    );
-  const parsed = schema.safeParse(parseJson(bytes, { bytes: maxBytes, fail }));
-  if (!parsed.success) throw fail(`is not of format ${workFormat}`);
-  if (!(await checksumHolds(bytes, parsed.data.checksum)))
-    throw fail("has changed since it was written");
-  return parsed.data;
+  const name = `${workNames.about} in ${store.location}`;
+  const damaged = (problem: string) =>
+    new FormatError(`experiment: ${name} ${problem}; run the experiment once more`);
+  try {
+    const value = parseJson(bytes, { bytes: maxBytes, fail: damaged });
+    const other = otherVersion(value);
+    if (other !== undefined)
+      throw new OptionError(
+        `experiment: ${name} is of format ${other}, this version writes ${workFormat}; use the version that began the experiment, or choose another folder`,
+      );
+    const parsed = schema.safeParse(value);
+    if (!parsed.success) throw damaged(`is not of format ${workFormat}`);
+    if (!(await checksumHolds(bytes, parsed.data.checksum)))
+      throw damaged("has changed since it was written");
+    return parsed.data;
+  } catch (error) {
+    if (tellDamage === undefined || !(error instanceof FormatError)) throw error;
+    tellDamage(`${name} is damaged`);
+    return undefined;
+  }
 }
 
 /**

@@ -12,8 +12,9 @@ import { UnsupportedError } from "../../core/errors.ts";
 import { deriveSeed } from "../../core/random.ts";
 import { jitterInputs, jitterTries } from "./control.ts";
 import { difference, isFinite, type Outputs, scalesOf, minScale } from "./output-difference.ts";
-import type { Executor } from "../../runtime/executor.ts";
-import { findInputs, type InputSource } from "./working-inputs.ts";
+import type { Executor, RunOptions } from "../../runtime/executor.ts";
+import { keepingModel } from "../../runtime/kept-model.ts";
+import { findInputs, type InputSource, manyNodes } from "./working-inputs.ts";
 import { type InputDrawer, randomInputs } from "./random-inputs.ts";
 
 /** Outputs of a network before and after a move. */
@@ -64,25 +65,27 @@ export async function proveMove(
   { seed = 0, signal }: ProveMoveOptions = {},
 ): Promise<MoveProof | { readonly reason: string }> {
   const inputs: ReturnType<InputDrawer>[] = [];
-  const run = async (bytes: Uint8Array, given = inputs): Promise<Outputs[]> => {
+  const options: RunOptions = { asWritten: inference.graph.nodes.length > manyNodes };
+  const run = async (bytes: Uint8Array, given = inputs, by = executor): Promise<Outputs[]> => {
     const outputs: Outputs[] = [];
-    for await (const each of executor.runEach(bytes, given)) {
+    for await (const each of by.runEach(bytes, given, options)) {
       signal?.throwIfAborted();
       outputs.push(floatsOf(each));
     }
     return outputs;
   };
   let before: Outputs[];
+  let session: ReturnType<typeof keepingModel> | undefined;
   try {
     const bytes = await model.before();
-    const { shapes, options } = await findInputs(executor, bytes, inference, seed);
-    const draw = randomInputs(inference.graph);
-    for (let i = 0; i < inputCount; i++)
-      inputs.push(draw(shapes, deriveSeed(seed, "prove move", i), options));
-    before = await run(bytes);
+    session = keepingModel(executor, bytes, options);
+    inputs.push(...(await drawInputs(session.executor, bytes, inference, seed)));
+    before = await run(bytes, inputs, session.executor);
   } catch (error) {
     if (!(error instanceof UnsupportedError)) throw error;
     return { reason: error.message.replace(/^\w+: /, "") };
+  } finally {
+    await session?.close();
   }
   const scales = new Map<string, number>();
   for (const outputs of before)
@@ -111,6 +114,19 @@ export async function proveMove(
       reason: `the last bits of the weights and inputs alone move the outputs by ${noise.toExponential(0)} of their size`,
     };
   return { error, tolerance: Math.min(tolerance, ceiling), inputs: inputCount };
+}
+
+async function drawInputs(
+  executor: Executor,
+  bytes: Uint8Array,
+  inference: InputSource,
+  seed: number,
+): Promise<ReturnType<InputDrawer>[]> {
+  const { shapes, options } = await findInputs(executor, bytes, inference, seed);
+  const draw = randomInputs(inference.graph);
+  return Array.from({ length: inputCount }, (_, i) =>
+    draw(shapes, deriveSeed(seed, "prove move", i), options),
+  );
 }
 
 /** Whole numbers, such as a chosen class, jump where scores nearly tie: they say nothing about rounding. */

@@ -14,12 +14,13 @@ import { axesOfExpression } from "../../symmetry/expression.ts";
 import type { SymmetrySpec, TensorSpec } from "../../symmetry/types.ts";
 import { difference, isFinite, scalesOf, minScale } from "./output-difference.ts";
 import { jitter, jitterInputs, jitterTries, shuffleTensor } from "./control.ts";
-import type { Executor, ModelArray } from "../../runtime/executor.ts";
+import type { Executor, ModelArray, RunOptions } from "../../runtime/executor.ts";
+import { keepingModel } from "../../runtime/kept-model.ts";
 import type { Inference } from "../infer.ts";
 import type { AxisProof } from "./axis-proof.ts";
-import { manyAxes, proveInGroups } from "./prove-groups.ts";
+import { groupCounts, manyAxes, proveInGroups } from "./prove-groups.ts";
 import { openRuns } from "./weights-as-inputs.ts";
-import { type Setting, workingSettings } from "./working-inputs.ts";
+import { manyNodes, type Setting, workingSettings } from "./working-inputs.ts";
 
 /** How often {@link proveSpec} tries an element, and which error counts as rounding. */
 export interface ProveOptions {
@@ -81,8 +82,8 @@ async function proveOn(
   inference: Pick<Inference, "spec" | "graph">,
   { seed, tolerance = 1e-4, ...options }: ProveOptions & { readonly seed: number },
 ): Promise<Proof> {
-  const { spec } = inference;
-  const isRounding = roundingTest(prepared, inference.graph, seed, tolerance);
+  const { spec, graph } = inference;
+  const isRounding = roundingTest(prepared, graph, seed, tolerance);
   const { weights, settings, errorOf, warnings } = prepared;
   const isSeen = (name: string) =>
     settings.some(({ scales }) => (scales.get(name) ?? 0) >= minScale);
@@ -98,11 +99,14 @@ async function proveOn(
   };
   const axes: AxisProof[] = [];
   if (moving.length >= manyAxes) {
-    axes.push(...(await proveInGroups(moving, prove)));
+    axes.push(
+      ...(await proveInGroups(moving, prove, groupCountFor(graph), (proof, done) =>
+        options.onAxis?.(proof, done, moving.length),
+      )),
+    );
     warnings.push(
       `${moving.length} axes were acted on in groups, one control a group; groups that do not hold are taken apart`,
     );
-    axes.forEach((proof, at) => options.onAxis?.(proof, at + 1, moving.length));
   } else
     for (const axis of moving) {
       axes.push({ axis, ...(await prove([axis])) });
@@ -122,6 +126,9 @@ async function proveOn(
     warnings: Object.freeze(warnings),
   });
 }
+
+const groupCountFor = ({ nodes }: OnnxGraph): number =>
+  nodes.length > manyNodes ? groupCounts.few : groupCounts.usual;
 
 /** A model that is ready to be run with changed weights and compared with itself untouched. */
 interface PreparedModel {
@@ -147,20 +154,24 @@ async function prepareModel(
 ): Promise<PreparedModel> {
   const { spec, graph, aliases } = inference;
   const weights = weightsOf(graph, [...Object.keys(spec.tensors), ...aliases.keys()]);
-  const settings = await (given === undefined
-    ? workingSettings(executor, bytes, inference, seed)
-    : givenSetting(executor, bytes, given));
+  const options: RunOptions = { asWritten: graph.nodes.length > manyNodes };
+  const session = keepingModel(executor, bytes, options);
+  const settings = await (
+    given === undefined
+      ? workingSettings(session.executor, bytes, inference, seed)
+      : givenSetting(session.executor, bytes, given)
+  ).finally(() => session.close());
   const write = modelWriter(bytes);
   const kept = frozenRecord([...aliases.keys()].map((name) => [name, weights[name]] as const));
   // Aliases are no initializers yet; few axes are proved on files as they are.
   const isLarge = movingAxes(spec).length >= manyAxes && aliases.size === 0;
-  const runs = isLarge ? await openRuns(bytes, weights, executor, settings[0]) : undefined;
+  const runs = isLarge ? await openRuns(bytes, weights, executor, settings[0], options) : undefined;
   const errorOf: PreparedModel["errorOf"] = async (changed, inputsOf = (given) => given) => {
     const model = runs === undefined ? write({ ...kept, ...changed }) : bytes;
     let error = 0;
     for (const { inputs: drawn, untouched, scales } of settings) {
       const inputs = inputsOf(drawn);
-      const outputs = await (runs?.run(changed, inputs) ?? executor.run(model, inputs));
+      const outputs = await (runs?.run(changed, inputs) ?? executor.run(model, inputs, options));
       error = Math.max(error, difference(untouched, outputs, scales));
     }
     return error;

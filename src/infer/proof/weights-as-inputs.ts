@@ -1,10 +1,10 @@
-// A model that is prepared once and run with many sets of weights: its weights are inputs. Preparing a large graph takes an
-// executor far longer than running it.
+// A model that is prepared once and run with many sets of weights: its weights are inputs.
 
 import { UnsupportedError } from "../../core/errors.ts";
 import type { Weights } from "../../core/tensors.ts";
 import { initializersAsInputs } from "../../formats/onnx/onnx-write.ts";
-import type { Executor, ModelArray } from "../../runtime/executor.ts";
+import type { Executor, ModelArray, RunOptions } from "../../runtime/executor.ts";
+import { keepModel } from "../../runtime/kept-model.ts";
 import { difference, type Outputs, scalesOf } from "./output-difference.ts";
 
 /** Runs the model with weights of its own on some inputs; the others are those of the file. */
@@ -25,6 +25,7 @@ export async function openRuns(
   weights: Weights,
   executor: Executor,
   { inputs, untouched }: { readonly inputs: Outputs; readonly untouched: Outputs },
+  options: RunOptions,
 ): Promise<ModelRuns | undefined> {
   const model = initializersAsInputs(bytes, Object.keys(weights));
   if (model === undefined) return undefined;
@@ -34,28 +35,17 @@ export async function openRuns(
     ...untouchedWeights,
     ...arraysOf(changed, model.types),
   });
-  const waiting: Outputs[] = [];
-  const runs = executor.runEach(model.bytes, takenFrom(waiting))[Symbol.asyncIterator]();
-  const run: ModelRuns["run"] = async (changed, given) => {
-    waiting.push(feed(changed, given));
-    const { value, done } = await runs.next();
-    if (done === true) throw new UnsupportedError("proveSpec: the model was closed");
-    return value;
-  };
-  const close = async () => void (await runs.return?.());
+  const kept = keepModel(executor, model.bytes, options);
+  const run: ModelRuns["run"] = (changed, given) => kept.run(feed(changed, given));
   try {
     const again = await run({}, inputs);
-    if (difference(untouched, again, scalesOf(untouched)) <= agreement) return { run, close };
+    if (difference(untouched, again, scalesOf(untouched)) <= agreement)
+      return { run, close: kept.close };
   } catch (error) {
     if (!(error instanceof UnsupportedError)) throw error;
   }
-  await close();
+  await kept.close();
   return undefined;
-}
-
-/** Takes what is waiting, one at a time. */
-function* takenFrom(waiting: Outputs[]): Generator<Outputs> {
-  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) yield next;
 }
 
 const arraysOf = (

@@ -31,6 +31,8 @@ const inputSizes = [1, 10, 100, 0.1];
 const tellingScale = 1e-3;
 /** Bounds of indices that are tried behind the usual one. */
 const smallIndices = [16, 2, 1];
+/** Graphs with more nodes run as they are written. */
+export const manyNodes = 20_000;
 /** Other sizes of free dimensions that are tried. */
 const maxShapes = 8;
 

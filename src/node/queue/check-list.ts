@@ -7,9 +7,8 @@ import { visibleName } from "../../core/visible.ts";
 import { openStore } from "../open-store.ts";
 import { packageVersion } from "../package-version.ts";
 import { listFormat, parseDescription, parseUnit } from "./description.ts";
-import { openers, type OpenedList } from "./opened-list.ts";
+import { openers, type OpenedList, type WorkerMeans } from "./opened-list.ts";
 import { checkPlace } from "./place.ts";
-import type { AllPools } from "./work-pools.ts";
 
 const digest = /^[0-9a-f]{64}$/;
 
@@ -37,7 +36,7 @@ export async function checkList(
   name: string,
   told: unknown,
   within: readonly string[],
-  pools: AllPools,
+  means: WorkerMeans,
 ): Promise<CheckedList> {
   const description = parseDescription(told);
   if (description === undefined || !digest.test(name))
@@ -50,7 +49,7 @@ export async function checkList(
       `queue: ${visibleName(location)} is built by version ${visibleName(version)}, this worker has version ${packageVersion()}; install the same`,
     );
   await checkPlace(location, within);
-  const opened = await openers[kind](await openStore(location), pools);
+  const opened = await openers[kind](await openStore(location), means);
   if (opened.list.digest !== name)
     throw new OptionError(
       `queue: the work in ${visibleName(location)} is another one than the queue's, or has grown since; run the command that hands it out once more`,

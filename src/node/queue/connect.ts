@@ -36,8 +36,11 @@ export function parseQueueAddress(text: string): QueueAddress {
 
 /** A message of somebody else's without the address's secrets. */
 export function maskSecrets(message: string, { url, shown }: QueueAddress): string {
-  const { username, password } = new URL(url);
-  const secrets = [password, decoded(password), username.length > 3 ? username : ""];
+  const { username, password, searchParams } = new URL(url);
+  const hidden = [...searchParams].flatMap(([key, value]) =>
+    /pass|secret|token|key/i.test(key) ? [value, encodeURIComponent(value)] : [],
+  );
+  const secrets = [password, decoded(password), username.length > 3 ? username : "", ...hidden];
   return secrets
     .filter((secret) => secret !== "")
     .reduce((text, secret) => text.replaceAll(secret, "***"), message.replaceAll(url, shown));
@@ -81,6 +84,8 @@ export interface QueueServer {
     run: ((job: Job) => Promise<unknown>) | null,
     options: Partial<WorkerOptions>,
   ): Worker;
+  /** Milliseconds by which the clock of this machine is ahead of the server's, where locks are kept by clocks; else 0. */
+  clockAhead(): Promise<number>;
 }
 
 /** Loads the packages; nothing is connected yet. @throws {EnvironmentError} naming a package that is missing */
@@ -97,7 +102,7 @@ export async function queueServer(address: QueueAddress): Promise<QueueServer> {
           connectionString: url,
           schema: queuePrefix,
           migrate: true,
-          connectionTimeoutMillis: 10_000,
+          connectionTimeoutMillis: connectMilliseconds,
         }) as ConnectionOptions,
   });
   const backend = kind === "redis" ? [] : [bull.createPostgresBackend];
@@ -113,7 +118,46 @@ export async function queueServer(address: QueueAddress): Promise<QueueServer> {
       run: ((job: Job) => Promise<unknown>) | null,
       options: Partial<WorkerOptions>,
     ) => open(bull.Worker, name, run, { ...optionsFor(true), ...options }) as Worker,
+    clockAhead: () => (kind === "redis" ? Promise.resolve(0) : aheadOfPostgres(url)),
   });
+}
+
+/** What this module needs of `pg`. */
+interface PostgresPackage {
+  readonly default: {
+    readonly Client: new (options: object) => {
+      on(event: "error", listener: () => void): void;
+      connect(): Promise<unknown>;
+      query(text: string): Promise<{ readonly rows: readonly { readonly now: string }[] }>;
+      end(): Promise<void>;
+    };
+  };
+}
+
+const connectMilliseconds = 10_000;
+
+/** Milliseconds by which this clock is ahead of the server's; of three questions, the one that was answered fastest counts. */
+async function aheadOfPostgres(url: string): Promise<number> {
+  const { default: pg } = (await import("pg" as string)) as PostgresPackage;
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: connectMilliseconds,
+    query_timeout: connectMilliseconds,
+  });
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+    let best = { took: Infinity, ahead: 0 };
+    for (let i = 0; i < 3; i++) {
+      const [start, began] = [Date.now(), performance.now()];
+      const { rows } = await client.query("SELECT extract(epoch FROM clock_timestamp()) AS now");
+      const took = performance.now() - began;
+      if (took < best.took) best = { took, ahead: start + took / 2 - 1000 * Number(rows[0]?.now) };
+    }
+    return best.ahead;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
 }
 
 /** The error of a server that cannot be reached. */

@@ -1,8 +1,9 @@
 // The coordinator's side of a queue as a runner of units: hands out what is to be done, waits for it with bounds on every wait, and
 // hands out again what a server has forgotten. The store is the truth; the queue may be lost at any moment.
 
-import { EnvironmentError } from "../../core/errors.ts";
+import { EnvironmentError, isOurError } from "../../core/errors.ts";
 import type { Runner, WorkList, WorkUnit } from "../../work/work-list.ts";
+import { checkClock } from "./check-clock.ts";
 import {
   closeSoon,
   maxStalledCount,
@@ -33,6 +34,12 @@ const defaults = { attempts: 3, pause: 2000, patience: 600, reach: 120, lock: 60
 
 /** Seconds without a worker after which a note says so. */
 const noteSeconds = 20;
+
+/** Seconds between looks at everything that is done, whatever the counts say. */
+const wholeLookSeconds = 10;
+
+/** More seconds between two looks are taken for a process that was stopped. */
+const longestLookSeconds = 5;
 
 /** How long a server that does not answer is waited for when the build ends. */
 const leaveSeconds = 5;
@@ -109,7 +116,7 @@ function stalledGuard(
 
 /** What watching a queue needs. */
 interface Watch {
-  readonly settings: Required<Pick<HandOutOptions, "patience" | "reach" | "poll">>;
+  readonly settings: Required<Pick<HandOutOptions, "patience" | "reach" | "poll" | "lock">>;
   readonly server: QueueServer;
   readonly queue: UnitQueue;
   readonly waiting: Map<string, Waiting>;
@@ -121,9 +128,11 @@ interface Watch {
 interface Seen {
   counts: string;
   done: number;
-  /** When the server answered, and when somebody was at work, for the last time. */
-  reached: number;
-  worked: number;
+  /** When the queue was looked at, and when all that is done was, for the last time. */
+  at: number;
+  whole: number;
+  /** Seconds of looking since somebody was at work; those in which this process was stopped do not count. */
+  idle: number;
   isSubmitted: boolean;
   hasNoted: boolean;
 }
@@ -137,26 +146,31 @@ async function watchQueue(watch: Watch, signal: AbortSignal): Promise<void> {
     done: 0,
     isSubmitted: false,
     hasNoted: false,
-    reached: now(),
-    worked: now(),
+    at: now(),
+    whole: now(),
+    idle: 0,
   };
-  let wasAway = false;
+  /** Since when the server does not answer; a process that was stopped for long has not asked meanwhile. */
+  let awaySince: number | undefined;
   while (waiting.size > 0 && !signal.aborted) {
+    const began = now();
     try {
-      await withinSeconds(settings.reach, lookOnce(watch, seen, now()));
-      seen.reached = now();
-      if (wasAway) tell(watch, `${server.address.shown} is back`);
-      wasAway = false;
+      await withinSeconds(settings.reach, lookOnce(watch, seen, began));
+      if (awaySince !== undefined) tell(watch, `${server.address.shown} is back`);
+      awaySince = undefined;
+      if (seen.idle > settings.patience) {
+        await settleDone(watch, [...waiting.keys()]); // workers of another list may have done it
+        return rejectAll(watch, new EnvironmentError(nobody(watch)));
+      }
     } catch (error) {
-      const away = now() - seen.reached;
+      if (isOurError(error)) return rejectAll(watch, error as Error); // of the store, or of this machine
+      if (awaySince === undefined)
+        tell(watch, `${server.address.shown} does not answer; trying for ${settings.reach} s`);
+      awaySince ??= began;
+      const away = now() - awaySince;
       if (away > settings.reach)
         return rejectAll(watch, unreachable(server.address, away, watch.problem() ?? error));
-      if (!wasAway)
-        tell(watch, `${server.address.shown} does not answer; trying for ${settings.reach} s`);
-      wasAway = true;
     }
-    if (!wasAway && now() - seen.worked > settings.patience)
-      return rejectAll(watch, new EnvironmentError(nobody(watch)));
     await new Promise((resolve) => setTimeout(resolve, settings.poll));
   }
 }
@@ -175,6 +189,7 @@ function rejectAll({ waiting }: Watch, error: Error): void {
 async function lookOnce(watch: Watch, seen: Seen, now: number): Promise<void> {
   const { queue, waiting } = watch;
   if (!seen.isSubmitted) {
+    await checkClock(watch.server, watch.settings.lock);
     await submit(watch);
     seen.isSubmitted = true;
   }
@@ -188,16 +203,24 @@ async function lookOnce(watch: Watch, seen: Seen, now: number): Promise<void> {
   }
   if (failed > 0) for (const { id, reason } of await queue.failed()) settle(watch, id, reason);
   const changed = JSON.stringify(counts) !== seen.counts;
-  if (changed || running > 0) [seen.worked, seen.hasNoted] = [now, false];
+  seen.idle += Math.min(now - seen.at, longestLookSeconds);
+  seen.at = now;
+  if (changed || running > 0) [seen.idle, seen.hasNoted] = [0, false];
   seen.counts = JSON.stringify(counts);
-  if (!seen.hasNoted && now - seen.worked > noteSeconds && waiting.size > 0) {
+  if (!seen.hasNoted && seen.idle > noteSeconds && waiting.size > 0) {
     seen.hasNoted = true;
     tell(
       watch,
       `no worker is at work; start one with: weightspace worker --queue ${watch.server.address.shown}`,
     );
   }
-  if (isShort(counts, waiting.size)) await findLost(watch);
+  if (counts.waiting > 0) await queue.wake();
+  if (isShort(counts, waiting.size) || !(await queue.isListed())) await findLost(watch);
+  else if (now - seen.whole > wholeLookSeconds) {
+    // Units of another part of the list may hide that some of this one are done behind what is known.
+    for (const id of await queue.done(0)) settle(watch, id);
+    seen.whole = now;
+  }
 }
 
 /** Whether the queue knows of less work than is waited for. */
@@ -211,6 +234,11 @@ function settle({ waiting }: Watch, id: string, reason?: string): void {
   waiting.delete(id);
   if (reason === undefined) one.resolve();
   else one.reject(new EnvironmentError(reason));
+}
+
+/** Ends the wait for those of some units whose results are in the store. */
+async function settleDone(watch: Watch, ids: readonly string[]): Promise<void> {
+  for (const id of ids) if ((await watch.waiting.get(id)?.isDone()) === true) settle(watch, id);
 }
 
 /** Hands out all units; of those that the queue took for finished, such as of a store that was emptied, only what is not there. */
@@ -231,12 +259,9 @@ async function findLost(watch: Watch): Promise<void> {
   const { queue, waiting } = watch;
   for (const id of await queue.done(0)) settle(watch, id);
   const lost = await queue.missing([...waiting.keys()]);
-  for (const id of lost) {
-    const one = waiting.get(id);
-    if (one !== undefined && (await one.isDone())) settle(watch, id);
-  }
+  await settleDone(watch, lost);
   const again = lost.flatMap((id) => waiting.get(id)?.unit ?? []);
+  if (waiting.size > 0) await queue.add(again); // the list, too: another coordinator may have removed it
   if (again.length === 0) return;
-  await queue.add(again);
   tell(watch, `the queue had lost ${again.length} units, which were handed out again`);
 }

@@ -1,6 +1,7 @@
 // Lists of work as a worker opens them: made anew from their store, whatever the queue says, with what does their units.
 
 import { taskEntry } from "../../tasks/registry.ts";
+import { equalBytes } from "../../core/bytes.ts";
 import { pluginDifferences } from "../../core/plugins.ts";
 import { OptionError } from "../../core/errors.ts";
 import type { ZooStore } from "../../core/store.ts";
@@ -8,24 +9,53 @@ import { visibleName } from "../../core/visible.ts";
 import { hostArithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
 import type { WorkList } from "../../work/work-list.ts";
 import { keepShard, wholeShard } from "../../zoo/keep-shard.ts";
-import { readManifest } from "../../zoo/manifest.ts";
+import { namedStart } from "../../zoo/keep-start.ts";
+import { isSameZoo, manifestName, readManifest, type ZooManifest } from "../../zoo/manifest.ts";
 import { zooList } from "../../zoo/units.ts";
 import { readPackageData } from "../package-data.ts";
 import type { ListKind } from "./description.ts";
+import { watchWork } from "./same-work.ts";
 import type { AllPools } from "./work-pools.ts";
 
 /** A list that can be worked on. */
 export interface OpenedList {
   readonly list: WorkList;
+  /** What is wrong when the store holds other work now. */
+  readonly changed: () => Promise<string | undefined>;
   /** Does the unit at a place of the list, unless its result is there already; gives the result's checksum. */
   readonly run: (at: number, signal: AbortSignal) => Promise<string>;
 }
 
-type OpenList = (store: ZooStore, pools: AllPools) => Promise<OpenedList>;
+/** What a worker has at hand. */
+export interface WorkerMeans {
+  readonly pools: AllPools;
+  /** Data that its user gave, by their SHA-256. */
+  readonly given: ReadonlyMap<string, Uint8Array>;
+}
 
-const openZooList: OpenList = async (store, pools) => {
-  const { location } = store;
-  const manifest = await readManifest(store);
+type OpenList = (store: ZooStore, means: WorkerMeans) => Promise<OpenedList>;
+
+/** The data that the networks of a zoo learn. @throws {OptionError} when this worker was not given them */
+async function dataOf(
+  { recipe, data }: ZooManifest,
+  location: string,
+  given: WorkerMeans["given"],
+): Promise<Uint8Array> {
+  const { dataFile, givenData } = taskEntry(recipe.task);
+  if (givenData === undefined)
+    return dataFile === undefined ? new Uint8Array(0) : readPackageData(dataFile);
+  const found = given.get(data ?? "");
+  if (found !== undefined) return found;
+  throw new OptionError(
+    given.size === 0
+      ? `queue: networks of ${visibleName(location)} learn images that do not come with the package; start the worker with --data, ${givenData}`
+      : `queue: networks of ${visibleName(location)} learn other images than those that this worker was given (SHA-256 ${data}, given ${[...given.keys()].join(", ")}); start it with the --data of the build`,
+  );
+}
+
+const openZooList: OpenList = async (plain, { pools, given }) => {
+  const { location } = plain;
+  const manifest = await readManifest(plain);
   if (manifest === undefined)
     throw new OptionError(
       `queue: there is no zoo.json in ${visibleName(location)} as seen from here; give all workers the same store`,
@@ -35,22 +65,22 @@ const openZooList: OpenList = async (store, pools) => {
     throw new OptionError(`queue: ${visibleName(location)} holds a zoo ${difference}`);
   const { shards } = pools.rounding(manifest.arithmetic ?? hostArithmetic(), location);
   const { recipe, seed } = manifest;
-  const { dataFile, givenData } = taskEntry(recipe.task);
-  if (givenData !== undefined || recipe.start === "meta")
-    throw new OptionError(
-      `queue: networks of ${visibleName(location)} need images or a start that workers of a queue do not get; build it with --shard i/n`,
-    );
-  const data = dataFile === undefined ? new Uint8Array(0) : await readPackageData(dataFile);
+  const data = await dataOf(manifest, location, given);
+  const start = await namedStart(plain, manifest);
   const list = await zooList(manifest, location);
+  const { store, changed } = watchWork(plain, manifestName, async () =>
+    isSameZoo(manifest, await readManifest(plain)),
+  );
   return {
     list,
+    changed,
     run: async (at, signal) => {
       const { name, from, count } = list.units[at];
       const plan = { name, from, count };
       let info = await wholeShard(store, manifest, plan);
       if (info === undefined) {
         const progress = new Int32Array(new SharedArrayBuffer(4));
-        const request = { recipe, seed, from, count, data, progress, slot: 0 };
+        const request = { recipe, seed, from, count, data, start, progress, slot: 0 };
         const bytes = await shards().run(request, signal, () => undefined);
         info = await keepShard(store, manifest, plan, bytes);
       }
@@ -62,14 +92,22 @@ const openZooList: OpenList = async (store, pools) => {
 /** The lists of an experiment. */
 const openRuns =
   (kind: "trials" | "runs"): OpenList =>
-  async (store, pools) => {
+  async (plain, { pools }) => {
     const { openRunList } = await import("../../experiment/lists/run-lists.ts");
     const { trainRun } = await import("../../experiment/train-runs.ts");
     const { finishedIn, resultChecksum } = await import("../../experiment/run-files.ts");
-    const { list, runs, arithmetic } = await openRunList(store, kind);
-    const { jobs } = pools.rounding(arithmetic, store.location);
+    const { workNames } = await import("../../experiment/settings.ts");
+    const about = await plain.read(workNames.about);
+    const { list, runs, arithmetic } = await openRunList(plain, kind);
+    const { jobs } = pools.rounding(arithmetic, plain.location);
+    const { store, changed } = watchWork(
+      plain,
+      workNames.about,
+      (bytes) => about !== undefined && equalBytes(bytes, about),
+    );
     return {
       list,
+      changed,
       run: async (at, signal) => {
         const { key, request } = runs[at];
         const known = await finishedIn(store, key, request);
@@ -83,7 +121,7 @@ const openRuns =
     };
   };
 
-const openOptimizers: OpenList = async (store, pools) => {
+const openOptimizers: OpenList = async (store, { pools }) => {
   const { evaluationList, readEvaluation } =
     await import("../../optimizers/evaluate/evaluation-list.ts");
   const { keepUnit, readUnit, unitChecksum } =
@@ -93,6 +131,7 @@ const openOptimizers: OpenList = async (store, pools) => {
   const list = await evaluationList({ ...evaluation, optimizers }, store.location, arithmetic);
   return {
     list,
+    changed: async () => undefined, // names of units are digests of all that decides them
     run: async (at, signal) => {
       const { name } = list.units[at];
       const known = await readUnit(store, name);

@@ -1,7 +1,7 @@
 // Where a worker may read and write: in the folders and under the prefixes that it was started with, and nowhere else.
 
 import { realpath } from "node:fs/promises";
-import { isAbsolute, relative, resolve, sep } from "node:path";
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { OptionError } from "../../core/errors.ts";
 import { visibleName } from "../../core/visible.ts";
 import { isRemote } from "../open-store.ts";
@@ -17,13 +17,20 @@ async function isInside(place: string, other: string): Promise<boolean> {
   if (isRemote(place) !== isRemote(other)) return false;
   if (isRemote(place))
     return other === anyRemote || `${place}/`.startsWith(`${other.replace(/\/+$/, "")}/`);
-  if (!isAbsolute(place)) return false;
+  if (!isAbsolute(place) || /\p{Cc}/u.test(place)) return false;
   const [target, home] = await Promise.all([place, other].map(real));
   const inside = relative(home, target);
   return inside !== ".." && !inside.startsWith(`..${sep}`) && !isAbsolute(inside);
 }
 
-const real = (folder: string): Promise<string> => realpath(folder).catch(() => resolve(folder));
+/** Where a folder is, through all links; of one that is not there, where it would be made. */
+async function real(folder: string): Promise<string> {
+  const path = resolve(folder);
+  const above = dirname(path);
+  return realpath(path).catch(async () =>
+    above === path ? path : join(await real(above), basename(path)),
+  );
+}
 
 /** @throws {OptionError} for a place that lies outside all places where this worker may write */
 export async function checkPlace(location: string, within: readonly string[]): Promise<void> {

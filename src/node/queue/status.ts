@@ -18,7 +18,7 @@ export interface ListStatus extends UnitCounts {
   /** What its units are: `zoo`, `trials` and `runs` of experiments, `optimizers`. */
   readonly kind: string;
   readonly location: string;
-  /** Units a minute over the last of them; null before two are done. */
+  /** Units a minute that the units at hand make, if each takes as long as the last ones did; null while none is done or at hand. */
   readonly perMinute: number | null;
   /** Seconds until all are done at that rate; null where there is none. */
   readonly secondsLeft: number | null;
@@ -28,7 +28,7 @@ export interface ListStatus extends UnitCounts {
   readonly givenUp: readonly { readonly name: string; readonly reason: string }[];
 }
 
-/** Finished units whose times make the rate. */
+/** Finished units whose durations make the rate. */
 const lately = 50;
 const named = 5;
 const answerSeconds = 10;
@@ -54,7 +54,7 @@ export async function queueStatus(address: string): Promise<ListStatus[]> {
       const counts = await countsOf(queue);
       const jobs = async (type: "completed" | "failed" | "active", end: number) =>
         ((await queue.getJobs([type], 0, end)) as (Job | undefined)[]).flatMap((job) => job ?? []);
-      const perMinute = rateOf(await jobs("completed", lately - 1));
+      const perMinute = rateOf(await jobs("completed", lately - 1), counts.running);
       const active = await jobs("active", 1000);
       const failed = await jobs("failed", named - 1);
       const left = counts.waiting + counts.running;
@@ -91,9 +91,12 @@ const textOf = (data: unknown, key: string): string => {
   return typeof value === "string" ? value : "";
 };
 
-/** Units a minute, from the times at which the latest were finished. */
-function rateOf(jobs: readonly Job[]): number | null {
-  const times = jobs.flatMap(({ finishedOn }) => finishedOn ?? []);
-  const span = Math.max(...times) - Math.min(...times);
-  return times.length < 2 || span <= 0 ? null : (60_000 * (times.length - 1)) / span;
+/** Units a minute, from how long the latest took; their times are told by clocks of many machines, which differ. */
+function rateOf(jobs: readonly Job[], running: number): number | null {
+  const seconds = jobs.flatMap(({ returnvalue }) => {
+    const { seconds: took } = (returnvalue ?? {}) as { readonly seconds?: unknown };
+    return typeof took === "number" && took > 0 ? took : [];
+  });
+  const sum = seconds.reduce((total, took) => total + took, 0);
+  return running === 0 || seconds.length === 0 ? null : (60 * running * seconds.length) / sum;
 }

@@ -40,6 +40,13 @@ export interface UnitQueue {
   done(from: number): Promise<string[]>;
   /** Units that were given up, with the reason of the last failure. */
   failed(): Promise<{ readonly id: string; readonly reason: string }[]>;
+  /** Whether the server tells workers of the list. */
+  isListed(): Promise<boolean>;
+  /**
+   * Hands out units that wait for their next try for longer than any pause: a worker whose clock is ahead puts them off until the
+   * clocks of all others have come so far.
+   */
+  wake(): Promise<void>;
   /** Which of these units the queue has not. */
   missing(ids: readonly string[]): Promise<string[]>;
   /** Forgets units, so that they can be handed out anew. */
@@ -71,6 +78,22 @@ export async function countsOf(queue: Queue): Promise<UnitCounts> {
 export const reasonOf = (job: Job, address: QueueAddress): string =>
   maskSecrets(job.failedReason || "no reason was given", address);
 
+/** What hands out units that have been waiting for their next try for longer than any pause. */
+function wakeDelayed(queue: Queue, { pause, attempts }: RetryOptions): () => Promise<void> {
+  const longest = pause * 2 ** attempts;
+  /** When they were first seen to wait, in milliseconds of `performance.now()`. */
+  let delayed = new Map<string, number>();
+  return async () => {
+    const ids = await queue.getRanges(["delayed"], 0, -1, true);
+    delayed = new Map(ids.map((id) => [id, delayed.get(id) ?? performance.now()]));
+    for (const [id, since] of delayed) {
+      if (performance.now() - since <= longest) continue;
+      const job = (await queue.getJob(id)) as Job | undefined;
+      await job?.promote().catch(() => undefined); // somebody has taken it meanwhile
+    }
+  };
+}
+
 /** Opens the queue of a list; `onProblem` hears of a server that comes and goes. */
 export function unitQueue(
   server: QueueServer,
@@ -81,9 +104,12 @@ export function unitQueue(
   const [queue, directory] = [server.queue(digest), server.queue(directoryName)];
   for (const each of [queue, directory]) each.on("error", onProblem);
   const ignoring = (work: Promise<unknown>) => work.catch(() => undefined);
+  const wake = wakeDelayed(queue, retry);
   return {
     async add(units) {
       await directory.add(kind, describeList(kind, location), { jobId: digest });
+      // Removing a list pauses it first; who is killed then leaves it paused.
+      if (await queue.isPaused()) await queue.resume();
       for (let at = 0; at < units.length; at += batch)
         await queue.addBulk(
           units.slice(at, at + batch).map(({ id, name }) => ({
@@ -103,9 +129,15 @@ export function unitQueue(
         job?.id === undefined ? [] : [{ id: job.id, reason: reasonOf(job, server.address) }],
       );
     },
+    isListed: async () => (await directory.getJob(digest)) !== undefined,
+    wake,
     async missing(ids) {
       const lost: string[] = [];
-      for (const id of ids) if ((await queue.getJob(id)) === undefined) lost.push(id);
+      for (let at = 0; at < ids.length; at += batch) {
+        const some = ids.slice(at, at + batch);
+        const jobs = await Promise.all(some.map((id) => queue.getJob(id)));
+        lost.push(...some.filter((_, i) => jobs[i] === undefined));
+      }
       return lost;
     },
     async forget(ids) {

@@ -3,10 +3,12 @@
 
 /** @ts-ignore the types of an optional package; where it is not installed they are any */
 import type { Job, Worker } from "bullmq";
+import { sha256 } from "../../core/checksum.ts";
 import { eventQueue, type EventQueue } from "../../core/event-queue.ts";
 import { EnvironmentError, isOurError } from "../../core/errors.ts";
 import { visibleName } from "../../core/visible.ts";
 import type { Arithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
+import { checkClock } from "./check-clock.ts";
 import { type CheckedList, checkList, placeOf } from "./check-list.ts";
 import {
   closeSoon,
@@ -21,7 +23,8 @@ import {
 } from "./connect.ts";
 import { defaultPlaces } from "./place.ts";
 import { directoryName, listsOf } from "./unit-queue.ts";
-import { type AllPools, workPools } from "./work-pools.ts";
+import type { WorkerMeans } from "./opened-list.ts";
+import { workPools } from "./work-pools.ts";
 
 /** What a worker does, and for how long. */
 export interface WorkerSettings {
@@ -37,6 +40,8 @@ export interface WorkerSettings {
   readonly lock?: number;
   /** Seconds for which the server may be away. @default 120 */
   readonly reach?: number;
+  /** Data of tasks that bring none, such as packed images; work on others is refused. @default none */
+  readonly data?: readonly Uint8Array[] | undefined;
   /** Takes only work that rounds in this way. @default both, where the machine can */
   readonly arithmetic?: Arithmetic | undefined;
   readonly signal: AbortSignal;
@@ -85,14 +90,16 @@ interface Bench {
   readonly settings: WorkerSettings &
     Required<Pick<WorkerSettings, "lock" | "reach">> & { readonly within: readonly string[] };
   readonly events: EventQueue<WorkerEvent>;
-  readonly pools: AllPools;
+  /** Tells it from workers of other machines, whose processes may have the same number. */
+  readonly name: string;
+  readonly means: WorkerMeans;
   /** Aborts the units that are being done. */
   readonly stop: AbortController;
   readonly served: Map<string, Worker>;
   /** Lists that are not worked on, with the time until which they are left alone. */
   readonly refused: Map<string, number>;
-  /** Units at hand, and when one was done or the server answered, in milliseconds of `performance.now()`. */
-  readonly last: { active: number; worked: number; reached: number; problem?: Error };
+  /** Units at hand, and when one was done, in milliseconds of `performance.now()`. */
+  readonly last: { active: number; worked: number; problem?: Error };
 }
 
 /**
@@ -105,16 +112,19 @@ export async function* runWorker(
   const settings = { ...defaults, ...given, within: given.within ?? defaultPlaces() };
   const server = await queueServer(parseQueueAddress(settings.queue));
   const events = eventQueue<WorkerEvent>();
-  const start = performance.now();
   const bench: Bench = {
     server,
     settings,
     events,
-    pools: workPools(settings.workers, settings.arithmetic),
+    name: `${process.pid}-${crypto.randomUUID().slice(0, 8)}`,
+    means: {
+      pools: workPools(settings.workers, settings.arithmetic),
+      given: await byDigest(settings.data ?? []),
+    },
     stop: new AbortController(),
     served: new Map(),
     refused: new Map(),
-    last: { active: 0, worked: start, reached: start },
+    last: { active: 0, worked: performance.now() },
   };
   const working = watchLists(bench).then(
     () => events.close(),
@@ -128,6 +138,13 @@ export async function* runWorker(
   }
 }
 
+const byDigest = async (data: readonly Uint8Array[]): Promise<WorkerMeans["given"]> =>
+  new Map(
+    await Promise.all(
+      data.map(async (bytes) => [await sha256(new Uint8Array(bytes)), bytes] as const),
+    ),
+  );
+
 /** Looks for lists again and again. */
 async function watchLists(bench: Bench): Promise<void> {
   const { server, settings, events, last, served } = bench;
@@ -135,20 +152,27 @@ async function watchLists(bench: Bench): Promise<void> {
   const onProblem = (error: Error): void => void (last.problem = error);
   directory.on("error", onProblem);
   let isReady = false;
+  /** Since when the server does not answer; a process that was stopped for long has not asked meanwhile. */
+  let awaySince: number | undefined;
   try {
     while (!settings.signal.aborted && !bench.stop.signal.aborted) {
-      const away = (performance.now() - last.reached) / 1000;
-      if (away > settings.reach) throw unreachable(server.address, away, last.problem);
+      const began = performance.now();
+      const left = settings.reach - (began - (awaySince ?? began)) / 1000;
       try {
+        if (!isReady) await withinSeconds(left, checkClock(server, settings.lock), settings.signal);
         // A client that has never been connected waits for a server without end.
-        const asked = listsOf(directory);
-        const jobs = await withinSeconds(settings.reach - away, asked, settings.signal);
-        last.reached = performance.now();
+        const jobs = await withinSeconds(left, listsOf(directory), settings.signal);
+        awaySince = undefined;
         if (!isReady) events.push({ type: "ready", queue: server.address.shown });
         isReady = true;
         await serveAll(bench, jobs);
       } catch (error) {
+        if (isOurError(error) && !settings.signal.aborted) throw error; // of the clock
         last.problem ??= error as Error;
+        awaySince ??= began;
+        const away = (performance.now() - awaySince) / 1000;
+        if (away > settings.reach && !settings.signal.aborted)
+          throw unreachable(server.address, away, last.problem);
       }
       const idleSeconds = (performance.now() - last.worked) / 1000;
       const isIdle = isReady && last.active === 0;
@@ -159,7 +183,7 @@ async function watchLists(bench: Bench): Promise<void> {
     // A unit that is given up here goes back to the queue when its lock ends; whoever does it makes the same bytes.
     await Promise.all([...served.values()].map((worker) => closeSoon(worker, true)));
     bench.stop.abort();
-    await bench.pools.close();
+    await bench.means.pools.close();
     await closeSoon(directory);
   }
 }
@@ -205,10 +229,10 @@ function refuse({ events, refused, server }: Bench, list: string, error: Error):
  * @throws {Error} of a connection that failed; the list is looked at again
  */
 async function serve(bench: Bench, name: string, told: unknown): Promise<void> {
-  const { server, settings, events, pools } = bench;
+  const { server, settings, events, means } = bench;
   let checked: CheckedList;
   try {
-    checked = await checkList(name, told, settings.within, pools);
+    checked = await checkList(name, told, settings.within, means);
     await checkFirstJobs(bench, name, checked);
   } catch (error) {
     if (!isOurError(error)) throw error;
@@ -224,7 +248,7 @@ async function serve(bench: Bench, name: string, told: unknown): Promise<void> {
     maxStalledCount,
     runRetryDelay: 1000,
     drainDelay: 2,
-    name: `${process.pid}`,
+    name: bench.name,
   });
   worker.on("error", (error) => {
     bench.last.problem = error;
@@ -266,14 +290,21 @@ async function doUnit(
   const { name } = checked.list.units[at];
   last.active++;
   const began = performance.now();
+  let isLeft = false;
   try {
+    const changed = await checked.changed();
+    isLeft = changed !== undefined;
+    // Looked at again later, since the work may be the same once more.
+    if (changed !== undefined) return await leave(bench, list, new EnvironmentError(changed));
     const checksum = await checked.run(at, stop.signal);
     const seconds = (performance.now() - began) / 1000;
     events.push({ type: "unit", list, name, checksum, seconds });
     return { checksum, seconds };
   } catch (error) {
     const message = maskSecrets((error as Error).message, bench.server.address);
-    events.push({ type: "failed", list, name, message });
+    // A unit that is given up because the worker ends has not failed.
+    const isToTell = !stop.signal.aborted && !isLeft;
+    if (isToTell) events.push({ type: "failed", list, name, message });
     throw error;
   } finally {
     last.active--;
@@ -291,11 +322,16 @@ async function ownPlaceOf(
   try {
     return placeOf(job, checked);
   } catch (error) {
-    const worker = bench.served.get(list);
-    bench.served.delete(list);
-    refuse(bench, list, error as Error);
-    if (worker !== undefined) void closeSoon(worker);
-    const { UnrecoverableError } = await import("bullmq");
-    throw new UnrecoverableError((error as Error).message);
+    return leave(bench, list, error as Error);
   }
+}
+
+/** Ends the work on a list, and sets the unit at hand aside. @throws {Error} which says why */
+async function leave(bench: Bench, list: string, error: Error): Promise<never> {
+  const worker = bench.served.get(list);
+  bench.served.delete(list);
+  refuse(bench, list, error);
+  if (worker !== undefined) void closeSoon(worker);
+  const { UnrecoverableError } = await import("bullmq");
+  throw new UnrecoverableError(error.message);
 }

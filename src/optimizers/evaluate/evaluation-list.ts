@@ -7,6 +7,7 @@ import { FormatError, OptionError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json-limits.ts";
 import { loadedPlugins, pluginDifferences } from "../../core/plugins.ts";
 import type { ZooStore } from "../../core/store.ts";
+import { visibleName } from "../../core/visible.ts";
 import { type Arithmetic, hostArithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
 import { digestOf, type WorkList, workList } from "../../work/work-list.ts";
 import { openTheta } from "../load-optimizer.ts";
@@ -104,16 +105,43 @@ const schema = z.strictObject({
     .max(1000),
 });
 
+/** Tells of a damaged file of work that is about to be replaced. @throws {OptionError} when another version wrote it */
+async function checkReplaced(store: ZooStore, warn: (message: string) => void): Promise<void> {
+  const bytes = await store.read(aboutName);
+  if (bytes === undefined) return;
+  const where = `${aboutName} in ${store.location}`;
+  const damaged = `${where} is damaged; it is written anew`;
+  let value: unknown;
+  try {
+    value = parseJson(bytes, { bytes: maxBytes, fail: (problem) => new FormatError(problem) });
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    warn(damaged);
+    return;
+  }
+  const { format, checksum } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof format === "string" && format !== workFormat && format.startsWith("weightspace/"))
+    throw new OptionError(
+      `optimizer evaluate: ${where} is of format ${visibleName(format.slice(0, 60))}, this version writes ${workFormat}; use the version that began it, or choose another place (--store)`,
+    );
+  if (typeof checksum !== "string" || !(await checksumHolds(bytes, checksum))) warn(damaged);
+}
+
 /**
- * Keeps an evaluation in the store of its units, for workers elsewhere.
- * @throws {OptionError} for images of one's own, which workers elsewhere do not have
+ * Keeps an evaluation in the store of its units, for workers elsewhere; a damaged file is replaced, which is told.
+ * @throws {OptionError} for images of one's own, which workers elsewhere do not have, and where another version has kept one
  */
-export async function keepEvaluation(store: ZooStore, evaluation: Evaluation): Promise<void> {
+export async function keepEvaluation(
+  store: ZooStore,
+  evaluation: Evaluation,
+  warn: (message: string) => void = () => undefined,
+): Promise<void> {
   const { optimizers, data, ...settings } = evaluation;
   if (data !== undefined)
     throw new OptionError(
       "optimizer evaluate: images of a folder (--data) are on this machine alone; leave out --queue, or take a task whose images come with the package",
     );
+  await checkReplaced(store, warn);
   const named = optimizers.map(async ({ name, theta }) => {
     if (theta === undefined) return { name };
     const own = await sha256(new Uint8Array(theta));

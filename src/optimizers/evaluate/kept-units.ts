@@ -5,6 +5,12 @@ import { equalBytes } from "../../core/bytes.ts";
 import { sha256 } from "../../core/checksum.ts";
 import { EnvironmentError } from "../../core/errors.ts";
 import type { ZooStore } from "../../core/store.ts";
+import {
+  type Arithmetic,
+  hostArithmetic,
+  otherArithmetic,
+} from "../../kernels/wasm/fused-multiply-add.ts";
+import { checkKeptSettings, keepSettings } from "../../work/kept-settings.ts";
 import { fromSealedJson, sealedJson } from "../../work/unit-parts.ts";
 import type { EvaluationUnit } from "./evaluate.ts";
 
@@ -25,6 +31,38 @@ const schema = z.object({
   }),
 });
 const keptSeconds = z.object({ secondsPerStep: z.number().nonnegative() });
+
+const settingsFile = {
+  caller: "optimizer evaluate",
+  name: "evaluation-settings.json",
+  holds: "units",
+  binds: (name: string) => /-[0-9a-f]{16}\.json$/.test(name),
+  later: {
+    arithmetic: (kept: unknown, here: unknown) =>
+      `whose measuring ${otherArithmetic(kept as Arithmetic, here as Arithmetic)}, or choose another place (--store)`,
+  },
+};
+
+const unitSettings = () => ({ arithmetic: hostArithmetic() });
+
+/**
+ * Looks whether units of a store round as this program does; units of any other settings may stand beside each other.
+ * @returns what is not known of units of an earlier version, in a sentence
+ * @throws {OptionError} when there are units that were measured with another arithmetic
+ */
+export async function checkArithmetic(store: ZooStore): Promise<string | undefined> {
+  const settings = unitSettings();
+  const silent = await checkKeptSettings(store, settingsFile, settings);
+  return silent.length === 0
+    ? undefined
+    : `the units in ${store.location} were begun by a version that did not record how they round: their last digits may differ from those that are measured now, with "${settings.arithmetic}"`;
+}
+
+/** Keeps beside the units how they round, before the first of them. @throws {OptionError} as {@link checkArithmetic} */
+export async function keepArithmetic(store: ZooStore): Promise<void> {
+  const silent = await checkKeptSettings(store, settingsFile, unitSettings());
+  if (silent.length === 0) await keepSettings(store, settingsFile, unitSettings(), true);
+}
 
 /** A unit from what JSON holds; undefined for anything else. */
 export function parseUnit(value: unknown): EvaluationUnit | undefined {
@@ -47,10 +85,16 @@ const resultBytes = ({ optimizer, rate, tried, curves }: EvaluationUnit): Promis
 export const unitChecksum = async (unit: EvaluationUnit): Promise<string> =>
   sha256(new Uint8Array(await resultBytes(unit)));
 
-/** A kept unit; undefined when there is none that can be believed. */
-export async function readUnit(store: ZooStore, name: string): Promise<EvaluationUnit | undefined> {
+/** A kept unit; undefined when there is none that can be believed. A damaged one is told of. */
+export async function readUnit(
+  store: ZooStore,
+  name: string,
+  warn: (message: string) => void = () => undefined,
+): Promise<EvaluationUnit | undefined> {
   const bytes = await store.read(name);
   const unit = bytes === undefined ? undefined : parseUnit(await fromSealedJson(bytes));
+  if (bytes !== undefined && unit === undefined)
+    warn(`${name} in ${store.location} is damaged; it is measured anew`);
   if (unit === undefined) return undefined;
   const beside = await store.read(secondsName(name));
   const kept = beside && keptSeconds.safeParse(await fromSealedJson(beside)).data;

@@ -58,7 +58,7 @@ export async function trainShard(request: ShardRequest, signal?: AbortSignal): P
   const { recipe, seed, from, count, data, start, progress, slot } = request;
   if (recipe.start === "meta" && start === undefined)
     throw new OptionError(
-      `trainShard: networks of the recipe "${recipe.name}" start from learnt weights, which were not given; build the zoo without a queue`,
+      `trainShard: networks of the recipe "${recipe.name}" start from learnt weights, which were not given`,
     );
   const task = await taskOf(recipe.task, data);
   const population = await trainPopulation({

@@ -4,6 +4,42 @@ import { expect, test } from "vitest";
 import { recipeNamed } from "../../../src/zoo/recipes.ts";
 import { inTemporaryFolder, weightspace } from "../../support/command-line.ts";
 import { writeImageFolder } from "../../support/files/idx-files.ts";
+import { startCommand } from "../../support/queue-workers.ts";
+import { sharedServer } from "../../support/servers/servers.ts";
+
+const needRedis = sharedServer("redis");
+
+test("a queue gives the results of one place, to the digit; workers need no images", async ({
+  skip,
+}) => {
+  const { url } = await needRedis({ skip });
+  await inTemporaryFolder(async (folder) => {
+    await writeImageFolder(join(folder, "images"));
+    const run = async (text: string) => {
+      const { code, stderr } = await weightspace(text.split(" "), folder);
+      expect(code, stderr).toBe(0);
+    };
+    const steps = { fullChance: 1, range: [15, 15] };
+    const short = { ...recipeNamed("pictures-fashion-mnist-shared"), batch: 18, steps };
+    await writeFile(join(folder, "recipe.json"), JSON.stringify(short));
+    await run("zoo build --recipe ./recipe.json --networks 20 --data images -o zoo");
+    const edit =
+      "experiment inr-editing --zoo zoo --data images --edits dilate --maps unf --outputs 1 --hidden 8 --seeds 1 --epochs 1";
+    await run(`${edit} -o here`);
+    const worker = startCommand(["--json", "worker", "--queue", url], { cwd: folder });
+    await run(`${edit} --queue ${url} --store ${join(folder, "runs")} -o there`);
+    worker.child.kill("SIGINT");
+    await worker.ended;
+    const rowsIn = async (name: string) =>
+      JSON.parse(await readFile(join(folder, name, "inr-editing.json"), "utf8")).rows.map(
+        (row: object) => ({ ...row, seconds: 0 }),
+      );
+    const rows = await rowsIn("here");
+    expect(rows).toHaveLength(1);
+    expect(await rowsIn("there")).toEqual(rows);
+    expect(worker.output().split('"type":"unit"')).toHaveLength(1 + 1);
+  });
+});
 
 test("images edited by weights: a table, a page with pictures, the same from parts, refusals", async () => {
   await inTemporaryFolder(async (folder) => {

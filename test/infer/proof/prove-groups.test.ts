@@ -62,6 +62,6 @@ describe("a U-Net of 500 nodes", () => {
   test("weights that are no initializers of the graph itself are not made inputs", async () => {
     const none = { inputs: {}, untouched: {} };
     const weights = { absent: { shape: [1], data: Float32Array.of(1) } };
-    expect(await openRuns(bytes, weights, executor, none)).toBeUndefined();
+    expect(await openRuns(bytes, weights, executor, none, {})).toBeUndefined();
   });
 });

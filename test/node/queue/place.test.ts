@@ -23,6 +23,7 @@ describe("a worker may write", () => {
     ["HOME/own/zoo", ["HOME/own"]],
     ["HOME/own/new/one", ["HOME/own"]],
     ["HOME/own/..a", ["HOME/own"]],
+    ["HOME/own/%2e%2e/x", ["HOME/own"]], // a name like any other
     ["s3://bucket/zoo", ["HOME/own", "s3://"]],
     ["s3://bucket/zoo", ["s3://bucket"]],
     ["s3://bucket/zoo/a", ["s3://other", "s3://bucket/zoo/"]],
@@ -35,6 +36,10 @@ describe("a worker may write", () => {
     ["HOME/own/../x", ["HOME/own"]],
     ["HOME/ownership", ["HOME/own"]],
     ["HOME/own/up", ["HOME/own"]],
+    ["HOME/own/up/new/one", ["HOME/own"]], // through a link to what is not there yet
+    ["HOME/own/up/own/../x", ["HOME/own"]],
+    ["HOME/own/a\0b", ["HOME/own"]],
+    ["HOME/own/a\nb", ["HOME/own"]],
     ["own", ["HOME/own"]],
     ["HOME/own", ["s3://"]],
     ["HOME/own", []],

@@ -172,6 +172,9 @@ describe("what travels and what is told", () => {
     expect(parsed.shown).toBe("redis://127.0.0.1:6379/0");
     const masked = maskSecrets(`${address} said no to someone with hunter/2, hunter%2F2`, parsed);
     expect(masked).not.toMatch(/hunter|someone/);
+    const asked = parseQueueAddress("postgres://host/x?sslpassword=hunter2&application_name=me");
+    expect(asked.shown).toBe("postgres://host/x");
+    expect(maskSecrets("hunter2 of me at host", asked)).toBe("*** of me at host");
     for (const wrong of ["http://host", "redis:", "nonsense", "s3://secret@x"])
       expect(() => parseQueueAddress(wrong)).toThrow(OptionError);
     expect(() => parseQueueAddress("amqp://me:secret@host")).toThrow(/^(?!.*secret).*amqp:/s);

@@ -4,7 +4,17 @@ import { createServer, type IncomingMessage, request as ask, type ServerResponse
 import { freePort } from "./started-server.ts";
 
 /** What happens to a request: an answer that means later, a pause, half an answer, or an answer that is lost on its way back. */
-export type Fault = 500 | 503 | 409 | "slow" | "cut" | "lost" | "changed" | "unconditional";
+export type Fault =
+  | 403
+  | 404
+  | 409
+  | 500
+  | 503
+  | "slow"
+  | "cut"
+  | "lost"
+  | "changed"
+  | "unconditional";
 
 /** A request as the plan of faults sees it. */
 export interface Passing {
@@ -25,6 +35,11 @@ export interface FaultyProxy {
 }
 
 const slowMilliseconds = 1500;
+
+/** What the server calls an answer. */
+const codes = { 403: "RequestTimeTooSkewed", 404: "NoSuchUpload" } as Readonly<
+  Record<number, string>
+>;
 
 const bodyOf = async (stream: IncomingMessage): Promise<Buffer> => {
   const pieces: Buffer[] = [];
@@ -55,7 +70,7 @@ export async function faultyProxy(target: string): Promise<FaultyProxy> {
     const body = await bodyOf(incoming);
     if (typeof fault === "number") {
       response.writeHead(fault, { "content-type": "application/xml" });
-      response.end("<Error><Code>SlowDown</Code></Error>");
+      response.end(`<Error><Code>${codes[fault] ?? "SlowDown"}</Code></Error>`);
       return;
     }
     if (fault === "slow") await new Promise((resolve) => setTimeout(resolve, slowMilliseconds));

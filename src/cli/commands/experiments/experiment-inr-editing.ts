@@ -10,6 +10,13 @@ import { writeFileAtomic } from "../../../node/write-file.ts";
 import type { Pictures } from "../../../tasks/pictures.ts";
 import { partsOption, positiveNumber, seedNumber, wholeNumber } from "../../app/arguments.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
+import type { ZooStore } from "../../../core/store.ts";
+import {
+  addMachineOptions,
+  joinRuns,
+  type MachineFlags,
+  storeOption,
+} from "../../machines/options.ts";
 import { counted, textTable } from "../../app/output.ts";
 import { addOutputOption, forceResults, refuseExisting } from "../../app/output-option.ts";
 import { UsageError } from "../../app/usage-error.ts";
@@ -17,7 +24,7 @@ import { repeatedArithmetic } from "../../app/arithmetic.ts";
 import { parseSplit, quoted } from "../../experiments/generalization-flags.ts";
 import { openPictures, taughtPictures } from "../../experiments/picture-populations.ts";
 
-interface EditingFlags {
+interface EditingFlags extends MachineFlags {
   readonly zoo: string;
   readonly data?: string;
   readonly edits: string;
@@ -32,6 +39,7 @@ interface EditingFlags {
   readonly rate: number;
   readonly output?: string;
   readonly parts?: string;
+  readonly store?: string;
   readonly results?: string;
   readonly force?: boolean;
   readonly workers: number;
@@ -102,7 +110,7 @@ async function run(flags: EditingFlags, cli: Cli): Promise<void> {
     throw new UsageError(
       `experiment: the images that the networks of ${flags.zoo} were taught are not known; give a zoo of the pictures tasks, and --data where it was built with it`,
     );
-  const { folderStore } = await import("../../../node/folder-store.ts");
+  const { isPartOnly, runStores } = await import("../../machines/run-store.ts");
   const { fingerprint } = await import("../../experiments/dataset-digest.ts");
   const { runEditing } = await import("../../../node/run-experiment.ts");
   const { followRuns } = await import("../../app/run-with-progress.ts");
@@ -120,24 +128,25 @@ async function run(flags: EditingFlags, cli: Cli): Promise<void> {
     );
     const name = `${set}-${setting}-${edit}`;
     cli.output.note(`${edit}: ${counted(data.edited.size, "network")}`);
+    const stores = await runStores(flags, join(out, name), name);
     const outcome = await followRuns(
       cli,
       {
         dataset: data.edited,
         settings: { ...wanted.settings, models },
         fingerprint: fingerprint(data.edited),
-        store: folderStore(join(out, name)),
-        workers: flags.workers,
-        ...(flags.parts !== undefined && { parts: folderStore(join(flags.parts, name)) }),
+        ...stores,
       },
       (options) => runEditing({ ...options, unedited: data.unedited }),
     );
+    if (outcome === undefined && isPartOnly(flags, cli)) continue;
     if (outcome === undefined) return;
     rows.push(...outcome.rows.map((row) => ({ set, edit, ...row })));
     unedited[edit] = outcome.unedited;
     const names = models.map((model) => model.name);
-    pictures.push(await editedPictures(join(out, name), names, edit, data, images, wanted));
+    pictures.push(await editedPictures(stores.store, names, edit, data, images, wanted));
   }
+  if (pictures.length < wanted.edits.length) return; // only parts were asked for
   await writeResults(flags, { rows, unedited, pictures, setting }, out, cli);
 }
 
@@ -146,7 +155,7 @@ const shown = 12;
 
 /** Some test images, what networks draw of them, what editors of the first seed make of them, and what was asked for. */
 async function editedPictures(
-  folder: string,
+  store: ZooStore,
   names: readonly string[],
   edit: string,
   { edited, unedited }: EditData,
@@ -155,7 +164,6 @@ async function editedPictures(
 ): Promise<PictureGroup> {
   const { splitDataset, subset } = await import("../../../train/dataset.ts");
   const { deriveSeed } = await import("../../../core/random.ts");
-  const { folderStore } = await import("../../../node/folder-store.ts");
   const { loadFunctional } = await import("../../experiments/functional-file.ts");
   const { pictureSheet } = await import("../../experiments/picture-sheet.ts");
   const { drawWeights } = await import("../../experiments/picture-populations.ts");
@@ -176,7 +184,7 @@ async function editedPictures(
   const labels = ["the images", "what the networks draw"];
   for (const name of names) {
     const file = `${name}-0.safetensors`;
-    const bytes = await folderStore(folder).read(file);
+    const bytes = await store.read(file);
     if (bytes === undefined) continue; // runs that came from parts have no checkpoint
     const functional = await loadFunctional(bytes, file);
     rows.push(rowOf(await functional.predict(wanted)));
@@ -289,7 +297,9 @@ export const inrEditingCommand: RegisterCommand = (experiment, cli) => {
     .option(...partsOption("finished run there, and skip what is finished there"))
     .option("--results <file>", "also write the tables alone, as committed to docs/results")
     .addOption(new Option("--force", forceResults))
-    .option("--workers <n>", "threads", wholeNumber(1), availableParallelism());
+    .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
+    .option(...storeOption);
+  addMachineOptions(command, "runs", joinRuns);
   addOutputOption(command, "of runs and results; default runs/inr-editing", { value: "<folder>" })
     .addHelpText(
       "after",

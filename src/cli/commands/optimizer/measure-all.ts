@@ -16,7 +16,13 @@ import {
   type EvaluationUnit,
   evaluateOptimizers,
 } from "../../../optimizers/evaluate/evaluate.ts";
-import { keepUnit, parseUnit, readUnit } from "../../../optimizers/evaluate/kept-units.ts";
+import {
+  checkArithmetic,
+  keepArithmetic,
+  keepUnit,
+  parseUnit,
+  readUnit,
+} from "../../../optimizers/evaluate/kept-units.ts";
 import { openInnerTask } from "../../../node/open-inner-task.ts";
 import { openStore } from "../../../node/open-store.ts";
 import { openParts, type UnitParts } from "../../../work/unit-parts.ts";
@@ -52,7 +58,10 @@ export async function measureAll(
   const { part, handOut } = await machinesOf(flags);
   const entries = await Promise.all(optimizers.map(entryOf));
   const opened = await openInnerTask({ task, ...(data !== undefined && { data }) });
-  const runner = handOut && (await runnerElsewhere(evaluation, stores, handOut));
+  const warn = (message: string) => cli.output.note(`warning: ${message}`);
+  const silent = await checkArithmetic(stores.units);
+  if (silent !== undefined) warn(silent);
+  const runner = handOut && (await runnerElsewhere(evaluation, stores, handOut, warn));
   const found = new Map<string, EvaluationUnit>();
   let bar: ReturnType<typeof cli.progress.task> | undefined;
   for await (const event of evaluateOptimizers({
@@ -61,7 +70,7 @@ export async function measureAll(
     entries,
     part,
     runner,
-    known: (name) => knownUnit(stores, name),
+    known: (name) => knownUnit(stores, name, warn),
     signal: cli.signal,
   })) {
     if (event.type === "unit") {
@@ -116,11 +125,12 @@ async function openStores(evaluation: Evaluation, flags: Flags, cli: Cli): Promi
 async function knownUnit(
   { units, parts, names, origins }: Stores,
   name: string,
+  warn: (message: string) => void,
 ): Promise<EvaluationUnit | undefined> {
   const unit = { name, origin: origins.get(name) };
   const part = await parts?.read(unit);
   if (part !== undefined) return part;
-  const kept = await readUnit(units, names.get(name) ?? name);
+  const kept = await readUnit(units, names.get(name) ?? name, warn);
   if (kept !== undefined) await parts?.keep(unit, kept);
   return kept;
 }
@@ -133,7 +143,9 @@ async function keep(
 ): Promise<void> {
   const name = unit.optimizer;
   const isPart = await parts?.keep({ name, origin: origins.get(name) }, unit);
-  if (isPart !== true && !isKept) await keepUnit(units, names.get(name) ?? name, unit);
+  if (isPart === true || isKept) return;
+  await keepArithmetic(units);
+  await keepUnit(units, names.get(name) ?? name, unit);
 }
 
 /** Workers elsewhere measure, and leave units in the store. */
@@ -141,8 +153,10 @@ async function runnerElsewhere(
   evaluation: Evaluation,
   { units, names }: Stores,
   handOut: HandOut,
+  warn: (message: string) => void,
 ): Promise<EvaluationRunner> {
-  await keepEvaluation(units, evaluation);
+  await keepArithmetic(units);
+  await keepEvaluation(units, evaluation, warn);
   const list = await evaluationList(evaluation, units.location);
   const handed = await handOut(
     list,

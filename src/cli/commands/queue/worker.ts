@@ -11,6 +11,7 @@ interface WorkerFlags {
   readonly queue: string;
   readonly workers: number;
   readonly within?: string[];
+  readonly data?: string[];
   readonly idle?: number;
   readonly lock: number;
 }
@@ -34,6 +35,10 @@ export const workerCommand: RegisterCommand = (program, cli) => {
       "--within <places...>",
       "folders and s3:// prefixes that results may go to, and no others; default this folder and s3:// (anywhere the keys open)",
     )
+    .option(
+      "--data <folders...>",
+      "images of recipes that bring none, as zoo build takes them; work on others is refused",
+    )
     .option("--idle <seconds>", "ends after so many seconds without work", wholeNumber(1))
     .option(
       "--lock <seconds>",
@@ -52,6 +57,7 @@ export const workerCommand: RegisterCommand = (program, cli) => {
 
 async function work(flags: WorkerFlags, cli: Cli, isJson: boolean): Promise<void> {
   const { runWorker } = await import("../../../node/queue/worker.ts");
+  const { readImageFolder } = await import("../../../node/image-folder.ts");
   const tell = (event: object, text: string): void =>
     isJson
       ? print("stderr", JSON.stringify({ time: new Date().toISOString(), ...event }))
@@ -62,6 +68,7 @@ async function work(flags: WorkerFlags, cli: Cli, isJson: boolean): Promise<void
     queue: flags.queue,
     workers: flags.workers,
     within: flags.within,
+    data: await Promise.all((flags.data ?? []).map(readImageFolder)),
     idle: flags.idle,
     lock: flags.lock,
     arithmetic: requestedArithmetic(),

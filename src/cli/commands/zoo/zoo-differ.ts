@@ -52,9 +52,9 @@ function statisticName(
 /** The networks of a zoo with finite weights, the last checkpoint of every run, and a digest of all of them. */
 async function readPopulation(folder: string): Promise<Population & { readonly digest: string }> {
   const { openZoo } = await import("../../../zoo/open.ts");
-  const { folderStore } = await import("../../../node/folder-store.ts");
+  const { openStore } = await import("../../../node/open-store.ts");
   const { zooDataset } = await import("../../../zoo/zoo-dataset.ts");
-  const { spec, size, tensors } = await zooDataset(await openZoo(folderStore(folder)));
+  const { spec, size, tensors } = await zooDataset(await openZoo(await openStore(folder)));
   const hash = createHash("sha256");
   for (const [name, { data }] of Object.entries(tensors))
     hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));

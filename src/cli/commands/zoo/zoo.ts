@@ -140,7 +140,7 @@ async function build(
 /** The data of a task that does not come with its own. @throws {UsageError} when they are missing, or given to another task */
 async function givenData(
   { name, task }: Recipe,
-  { data, queue }: Pick<BuildFlags, "data" | "queue">,
+  { data }: Pick<BuildFlags, "data">,
 ): Promise<Uint8Array | undefined> {
   const { taskEntry } = await import("../../../tasks/registry.ts");
   const { givenData: wanted } = taskEntry(task);
@@ -151,10 +151,6 @@ async function givenData(
     );
   if (data === undefined)
     throw new UsageError(`zoo build: the recipe "${name}" needs --data, ${wanted}`);
-  if (queue !== undefined)
-    throw new UsageError(
-      "zoo build: workers of a queue do not get --data; build with --shard i/n on every machine, and zoo merge the parts",
-    );
   const { readImageFolder } = await import("../../../node/image-folder.ts");
   return readImageFolder(data);
 }
