@@ -33,7 +33,7 @@ const system = [
   "test/experiments/**/*.test.ts",
   "test/node/**/*.test.ts",
   "test/package/**/*.test.ts",
-  "test/page/page.test.ts",
+  "test/page/{page,picture,readers}.test.ts",
   "test/remote/**/*.test.ts",
   "test/identity/sketch.test.ts",
   "test/checkpoints/graph-fit.test.ts",

@@ -1,14 +1,24 @@
 // Measures the page in headless Chromium: first paint, the first load, the sentence for a model of 10 MB, two checkpoints
 // of 100 MB, one of 2 GB. `npm run page:measure`.
 
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  mkdtempSync,
+  openAsBlob,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { actOn, sampleElement } from "weightspace";
+import { findSpec, openNetwork } from "weightspace/checkpoints";
 import { decodeTensor, readOnnx, streamSafetensors } from "weightspace/formats";
 import { inferSpec } from "weightspace/infer";
 import { openBrowser } from "./browser.js";
+import { decoderWeights, onlyOrders } from "./decoder-weights.js";
 import { denseModel } from "./dense-model.js";
 import { buildPage, servePage } from "./page.js";
 
@@ -18,9 +28,31 @@ const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.le
 const seconds = (values) =>
   `${(median(values) / 1000).toFixed(2)} s (${values.map((one) => (one / 1000).toFixed(2)).join(", ")})`;
 
+/** Milliseconds of processor time that the browser has taken, in all of its processes. */
+function processorTime() {
+  const parents = new Map();
+  const times = new Map();
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      parents.set(Number(pid), Number(fields[1]));
+      times.set(Number(pid), 10 * (Number(fields[11]) + Number(fields[12]))); // ticks of 10 ms
+    } catch {
+      // It ended while it was looked at.
+    }
+  }
+  const isBrowser = (pid) => {
+    for (let at = parents.get(pid); at !== undefined && at > 1; at = parents.get(at))
+      if (at === process.pid) return true;
+    return false;
+  };
+  return [...times].reduce((sum, [pid, time]) => sum + (isBrowser(pid) ? time : 0), 0);
+}
+
 /** A model of dense layers, its spec, and its weights. */
-function denseNetwork(sizes, seed) {
-  const bytes = denseModel(sizes, seed, "Sigmoid"); // no scales, only orders
+function denseNetwork(sizes, seed, activation) {
+  const bytes = denseModel(sizes, seed, activation);
   const graph = readOnnx(bytes);
   const { spec } = inferSpec(graph);
   const read = (name, shape) => ({ shape, data: decodeTensor(graph.initializers.get(name)) });
@@ -61,16 +93,16 @@ function sparse() {
   return path;
 }
 
-/** Milliseconds from giving files to a sentence with these words. */
+/** Milliseconds from giving files to a sentence with these words, and those of the browser's processors. */
 async function timeOf(page, files, words) {
-  const started = performance.now();
+  const [started, before] = [performance.now(), processorTime()];
   await page.setInputFiles("input[type=file]", files);
   await page.waitForFunction(
     (text) => new RegExp(text).test(document.querySelector("#sentence")?.textContent ?? ""),
     words,
     { timeout: 300_000 },
   );
-  return performance.now() - started;
+  return { wall: performance.now() - started, processor: processorTime() - before };
 }
 
 async function fresh(browser, address) {
@@ -88,7 +120,8 @@ async function repeated(browser, address, files, words) {
     times.push(await timeOf(page, files, words));
     await context.close();
   }
-  return seconds(times);
+  const processor = seconds(times.map((time) => time.processor));
+  return `${seconds(times.map(({ wall }) => wall))}, processor ${processor}`;
 }
 
 async function firstPaint(browser, site, outDir) {
@@ -115,16 +148,29 @@ async function firstPaint(browser, site, outDir) {
   console.log(`first load: ${(bytes / 1000).toFixed(1)} kB gzip in ${files.length} files`);
 }
 
-/** Two checkpoints of 100 MB with their graph: reordered, and unrelated. */
-async function pairs() {
+/** Two checkpoints of 100 MB with their graph: reordered, reordered and scaled, and unrelated. */
+async function densePairs() {
   const sizes = [1024, 3072, 3072, 3072, 1024];
-  const { bytes, spec, weights } = denseNetwork(sizes, 1);
-  const graph = join(folder, "graph.onnx");
-  writeFileSync(graph, bytes);
-  const a = await save("a.safetensors", weights);
-  const b = await save("b.safetensors", actOn(spec, sampleElement(spec, 2), weights));
-  const other = await save("other.safetensors", denseNetwork(sizes, 3).weights);
-  return { reordered: [a, b, graph], unrelated: [a, other, graph] };
+  const pairOf = async (activation) => {
+    const { bytes, spec, weights } = denseNetwork(sizes, 1, activation);
+    const graph = join(folder, `${activation}.onnx`);
+    writeFileSync(graph, bytes);
+    const a = await save(`${activation}-a.safetensors`, weights);
+    const moved = actOn(spec, sampleElement(spec, 2), weights);
+    return [a, await save(`${activation}-b.safetensors`, moved), graph];
+  };
+  const [a, b, graph] = await pairOf("Sigmoid"); // no scales, only orders
+  const other = await save("other.safetensors", denseNetwork(sizes, 3, "Sigmoid").weights);
+  return { reordered: [a, b, graph], scaled: await pairOf("Relu"), unrelated: [a, other, graph] };
+}
+
+/** Two checkpoints of 100 MB whose symmetries their names tell: units in another order. */
+async function decoderPair() {
+  const weights = decoderWeights(4);
+  const a = await save("decoder-a.safetensors", weights);
+  const { spec } = await findSpec(await openNetwork(new File([await openAsBlob(a)], a)));
+  const moved = actOn(spec, onlyOrders(spec, sampleElement(spec, 3)), weights);
+  return [a, await save("decoder-b.safetensors", moved)];
 }
 
 const outDir = await buildPage();
@@ -138,9 +184,12 @@ try {
   writeFileSync(model, denseModel([784, 1200, 1200, 100], 1));
   console.log(`ONNX of 10 MB, first visit, its axes: ${await time([model], "free ax")}`);
   console.log(`the same, all of them proved: ${await time([model], "proved on")}`);
-  const { reordered, unrelated } = await pairs();
+  const decoders = await decoderPair();
+  console.log(`two decoders of 100 MB, reordered: ${await time(decoders, "The same network")}`);
+  const { reordered, scaled, unrelated } = await densePairs();
   console.log(`two of 100 MB, all units reordered: ${await time(reordered, "The same network")}`);
   console.log(`two of 100 MB, unrelated: ${await time(unrelated, "Different")}`);
+  console.log(`two of 100 MB, reordered and scaled: ${await time(scaled, "The same network")}`);
   console.log(`2 GB, described: ${await time([sparse()], "Nothing|names")}`);
 } finally {
   await browser?.close();

@@ -20,14 +20,15 @@ export async function buildPage(outDir = join(folder, "dist")) {
   return outDir;
 }
 
-/** Serves a built page with isolation headers: its address, and a function that ends the server. */
+/** Serves a built page, with isolation headers or as a host that sends none: its address, and a function that ends the server. */
 export async function servePage({
   outDir = join(folder, "dist"),
   port = 4173,
   strict = false,
+  isolated = true,
 } = {}) {
   const server = await preview({
-    configFile,
+    ...(isolated ? { configFile } : { configFile: false, root: folder }),
     build: { outDir },
     preview: { port, strictPort: strict, host: "127.0.0.1", open: false },
   });

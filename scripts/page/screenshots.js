@@ -34,7 +34,16 @@ const pictures = {
     await reorder(page, 9);
     await page.getByRole("checkbox").check();
   },
+  picture: async (page) => {
+    await readPicture(page);
+    await page.getByRole("radio", { name: /reordered/ }).check();
+  },
 };
+
+async function readPicture(page) {
+  await page.getByRole("link", { name: "Read an image from weights" }).first().click();
+  await page.getByText("Learnt, read and edited.").waitFor({ timeout: 60_000 });
+}
 
 async function reorder(page, steps) {
   await page.getByRole("link", { name: "Watch the group act" }).first().click();
@@ -65,6 +74,11 @@ try {
   for (const name of Object.keys(pictures))
     await take(browser, site.address, name, { colorScheme: "light", viewport: wide });
   await take(browser, site.address, "file", {
+    colorScheme: "dark",
+    viewport: wide,
+    suffix: "-dark",
+  });
+  await take(browser, site.address, "picture", {
     colorScheme: "dark",
     viewport: wide,
     suffix: "-dark",

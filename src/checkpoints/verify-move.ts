@@ -7,11 +7,17 @@ import { jitter } from "../infer/proof/control.ts";
 import { type MoveProof, proveMove } from "../infer/proof/prove-move.ts";
 import type { WeightReader } from "../parts/problem.ts";
 import { onnxRuntime } from "../runtime/onnx-runtime.ts";
-import type { FoundSpec } from "./found-spec.ts";
+import type { InputSource } from "../infer/proof/working-inputs.ts";
+import type { FittedGraph, FoundSpec } from "./found-spec.ts";
 import { modelMaker } from "./model-maker.ts";
 
 /** The outputs of both, or the reason why nothing was run. */
 export type Verification = MoveProof | { readonly reason: string };
+
+/** What of a fitted graph is needed to run it; plain data but for the function that gives the model file. */
+export interface RunnableGraph extends Pick<FittedGraph, "modelBytes" | "places"> {
+  readonly inference: InputSource;
+}
 
 /** A network that was moved: as it was, and as it is to be used. */
 export interface Moved {
@@ -32,7 +38,7 @@ const coarse: Readonly<Record<string, OnnxType>> = { F16: "float16", BF16: "bflo
  * not run any more; the signal's reason
  */
 export async function verifyMove(
-  { graph, origin }: Pick<FoundSpec, "graph" | "origin">,
+  { graph, origin }: Pick<FoundSpec, "origin"> & { readonly graph?: RunnableGraph },
   { path, source, rounded, before, after }: Moved,
   { signal }: { readonly signal?: AbortSignal } = {},
 ): Promise<Verification> {

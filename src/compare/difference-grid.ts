@@ -25,13 +25,18 @@ export function differenceGrid({ shape, data }: Tensor, other: Tensor): Differen
   const cells = new Float64Array(rows * columns);
   const counts = new Float64Array(rows * columns);
   let square = 0;
-  for (let i = 0; i < data.length; i++) {
-    const row = Math.floor((Math.floor(i / width) * rows) / height);
-    const column = Math.floor(((i % width) * columns) / width);
-    const off = Math.abs(data[i] - other.data[i]);
-    cells[row * columns + column] += Number.isFinite(off) ? off : 0;
-    counts[row * columns + column]++;
-    square += Number.isFinite(data[i]) ? data[i] * data[i] : 0;
+  const columnOf = Int32Array.from({ length: width }, (_, at) =>
+    Math.floor((at * columns) / width),
+  );
+  for (let at = 0, i = 0; at < height; at++) {
+    const row = Math.floor((at * rows) / height) * columns;
+    for (let inner = 0; inner < width; inner++, i++) {
+      const off = Math.abs(data[i] - other.data[i]);
+      const cell = row + columnOf[inner];
+      cells[cell] += Number.isFinite(off) ? off : 0;
+      counts[cell]++;
+      square += Number.isFinite(data[i]) ? data[i] * data[i] : 0;
+    }
   }
   const unit = Math.sqrt(square / Math.max(1, data.length)) || 1;
   return { rows, columns, cells: cells.map((sum, i) => sum / (counts[i] * unit)) };

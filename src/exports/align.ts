@@ -29,5 +29,5 @@ export { similarityOf } from "../align/similarity.ts";
 export type { MatchOptions, MatchStart, WeightMatch } from "../align/matching/match-weights.ts";
 export type { WeightReader } from "../parts/problem.ts";
 export type { NormalizedScales } from "../parts/scaling/normalize-scales.ts";
-export type { Executor, ModelArray } from "../runtime/executor.ts";
+export type { Executor, ModelArray, RunOptions } from "../runtime/executor.ts";
 export type { OnnxType } from "../formats/onnx/onnx-element-types.ts";

@@ -22,5 +22,11 @@ export { differenceGrid, gridSide, type DifferenceGrid } from "../compare/differ
 export { withOwnGraph } from "../checkpoints/own-graph.ts";
 export { quantisedCheck } from "../checkpoints/quantised-check.ts";
 export { checkMoved, isScaling, type MovedBack } from "../checkpoints/check-moved.ts";
-export { verifyMove, type Moved, type Verification } from "../checkpoints/verify-move.ts";
+export {
+  verifyMove,
+  type Moved,
+  type RunnableGraph,
+  type Verification,
+} from "../checkpoints/verify-move.ts";
 export type { MoveProof } from "../infer/proof/prove-move.ts";
+export type { InputSource } from "../infer/proof/working-inputs.ts";

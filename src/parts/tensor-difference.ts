@@ -32,25 +32,34 @@ export function tensorDifference(
   let changed = 0;
   let largest = 0;
   const notFinite: [number, number] = [0, 0];
-  const sums = { difference: 0, a: 0, b: 0, product: 0 };
+  let [difference, squareA, squareB, product] = [0, 0, 0, 0];
   const strides = stridesOf(shape);
   const marks = shape.map((size) => new Uint8Array(size));
-  for (let i = 0; i < a.length; i++) {
-    const [x, y] = [a[i], b[i]];
-    if (!same(x, y)) {
-      changed++;
-      for (let dim = 0; dim < shape.length; dim++)
-        marks[dim][Math.floor(i / strides[dim]) % shape[dim]] = 1;
+  const rowLength = shape.at(-1) ?? 1;
+  const inRow = marks.at(-1) ?? new Uint8Array(1);
+  for (let start = 0; start < a.length; start += rowLength) {
+    const before = changed;
+    for (let column = 0, i = start; column < rowLength; column++, i++) {
+      const x = a[i];
+      const y = b[i];
+      if (!same(x, y)) {
+        changed++;
+        inRow[column] = 1;
+      }
+      const [goodX, goodY] = [Number.isFinite(x), Number.isFinite(y)];
+      if (!goodX) notFinite[0]++;
+      if (!goodY) notFinite[1]++;
+      if (!goodX || !goodY) continue;
+      const off = x - y;
+      largest = Math.max(largest, Math.abs(off));
+      difference += off * off;
+      squareA += x * x;
+      squareB += y * y;
+      product += x * y;
     }
-    const [goodX, goodY] = [Number.isFinite(x), Number.isFinite(y)];
-    if (!goodX) notFinite[0]++;
-    if (!goodY) notFinite[1]++;
-    if (!goodX || !goodY) continue;
-    largest = Math.max(largest, Math.abs(x - y));
-    sums.difference += (x - y) ** 2;
-    sums.a += x * x;
-    sums.b += y * y;
-    sums.product += x * y;
+    if (changed === before) continue;
+    for (let dim = 0; dim < shape.length - 1; dim++)
+      marks[dim][Math.floor(start / strides[dim]) % shape[dim]] = 1;
   }
   if (changed === 0) return undefined;
   return {
@@ -58,9 +67,9 @@ export function tensorDifference(
     shape,
     changed: changed / a.length,
     largest,
-    relative: Math.sqrt(sums.difference / sums.a),
-    cosine: sums.product / Math.sqrt(sums.a * sums.b),
-    changedIndices: marks.map((mark) => mark.reduce((sum, m) => sum + m, 0)),
+    relative: Math.sqrt(difference / squareA),
+    cosine: product / Math.sqrt(squareA * squareB),
+    changedIndices: marks.map((ofDim) => ofDim.reduce((sum, m) => sum + m, 0)),
     notFinite,
   };
 }

@@ -181,25 +181,81 @@ function scaled(
   const isScaled = (dim: number) => moves[dim]?.scales !== undefined && dims[dim].still !== true;
   const order = parentsFirst(dims, dims.map((_, dim) => dim).filter(isScaled));
   if (order.length === 0) return source;
+  const plain = dims.length === 2 ? matrixFactors(dims, moves, order, lanesAt) : undefined;
+  if (plain !== undefined) return scaledMatrix(source, plain);
   const factors = new Float64Array(source.length).fill(1);
-  for (const dim of order) {
-    const { inverse, size } = dims[dim];
-    const { outer, inner, outerInstance, innerInstance } = lanesAt(dim);
-    const scales = moves[dim]?.scales ?? [];
-    for (let o = 0; o < outer; o++) {
-      for (let i = 0; i < size; i++) {
-        const base = (o * size + i) * inner;
-        for (let n = 0; n < inner; n++) {
-          const scale = scales[(outerInstance?.[o] ?? 0) + (innerInstance?.[n] ?? 0)][i];
-          factors[base + n] *= inverse ? 1 / scale : scale;
-        }
-      }
-    }
-  }
+  for (const dim of order)
+    multiplyAlong(factors, dims[dim].size, lanesAt(dim), factorsOf(dims[dim], moves[dim]));
   const target = zerosLike(source);
   for (let i = 0; i < source.length; i++)
     target[i] = factors[i] === 1 ? source[i] : factors[i] * source[i] + 0; // no -0 from a flip
   return target;
+}
+
+/** What the scales of a dimension multiply by, instance by instance. */
+const factorsOf = ({ inverse }: PartDim, move: AxisMove | null): Float64Array[] =>
+  (move?.scales ?? []).map((ofInstance) =>
+    Float64Array.from(ofInstance, (scale) => (inverse ? 1 / scale : scale)),
+  );
+
+/** Factors of the rows and of the columns of a matrix; undefined where a dimension has several instances. */
+function matrixFactors(
+  dims: readonly PartDim[],
+  moves: readonly (AxisMove | null)[],
+  order: readonly number[],
+  lanesAt: (dim: number) => Lanes,
+): readonly Float64Array[] | undefined {
+  const factors: Float64Array[] = dims.map(({ size }) => new Float64Array(size).fill(1));
+  for (const dim of order) {
+    const { outerInstance, innerInstance } = lanesAt(dim);
+    if (outerInstance !== null || innerInstance !== null) return undefined;
+    [factors[dim]] = factorsOf(dims[dim], moves[dim]);
+  }
+  return factors;
+}
+
+/** A matrix whose rows and columns are scaled, without a factor kept for every number. */
+function scaledMatrix(
+  source: FloatArray,
+  [ofRows, ofColumns]: readonly Float64Array[],
+): FloatArray {
+  const target = zerosLike(source);
+  const columns = ofColumns.length;
+  for (let row = 0, at = 0; row < ofRows.length; row++) {
+    const ofRow = ofRows[row];
+    for (let column = 0; column < columns; column++, at++) {
+      const factor = ofRow * ofColumns[column];
+      target[at] = factor === 1 ? source[at] : factor * source[at] + 0; // no -0 from a flip
+    }
+  }
+  return target;
+}
+
+/** Multiplies every number by that of its index along one dimension, in its instance; in place. */
+function multiplyAlong(
+  data: Float64Array,
+  size: number,
+  { outer, inner, outerInstance, innerInstance }: Lanes,
+  numbers: readonly Float64Array[],
+): void {
+  for (let o = 0; o < outer; o++) {
+    const first = outerInstance?.[o] ?? 0;
+    const along = numbers[first];
+    const start = o * size * inner;
+    if (inner === 1 && innerInstance === null) {
+      for (let i = 0; i < size; i++) data[start + i] *= along[i];
+      continue;
+    }
+    for (let i = 0; i < size; i++) {
+      const base = start + i * inner;
+      if (innerInstance === null) {
+        const number = along[i];
+        for (let n = 0; n < inner; n++) data[base + n] *= number;
+      } else {
+        for (let n = 0; n < inner; n++) data[base + n] *= numbers[first + innerInstance[n]][i];
+      }
+    }
+  }
 }
 
 /** Moves index i of one dimension to the image of i under the permutation of its instance. */
@@ -213,11 +269,15 @@ function permuted(
   for (let o = 0; o < outer; o++) {
     const base = o * size * inner;
     const first = outerInstance?.[o] ?? 0;
+    const images = permutations[first];
+    if (inner === 1 && innerInstance === null) {
+      for (let i = 0; i < size; i++) target[base + images[i]] = source[base + i];
+      continue;
+    }
     for (let i = 0; i < size; i++) {
       const from = base + i * inner;
       if (innerInstance === null) {
-        const to = base + permutations[first][i] * inner;
-        for (let n = 0; n < inner; n++) target[to + n] = source[from + n];
+        target.set(source.subarray(from, from + inner), base + images[i] * inner);
         continue;
       }
       for (let n = 0; n < inner; n++)

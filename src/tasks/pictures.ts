@@ -70,7 +70,7 @@ export const picturesOfBytes = ({ count, shape, pixels, labels }: ByteImages): P
 type Pictured = Pick<Pictures, "count" | "shape" | "labels"> & Pick<ImageSet, "inputs">;
 
 /** The pictures of two sets of one shape, those of the first before. */
-export function joinImages(first: Pictured, second: Pictured): Pictures {
+export function joinImages(first: Pictured, second: Pictured): ImageSet {
   const inputs = new Float32Array(first.inputs.length + second.inputs.length);
   inputs.set(first.inputs);
   inputs.set(second.inputs, first.inputs.length);

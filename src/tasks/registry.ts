@@ -4,6 +4,7 @@
 import { OptionError } from "../core/errors.ts";
 import { noSuchName } from "../core/nearest-name.ts";
 import { checkFunctions, openRegistry } from "../core/registry.ts";
+import type { ImageSet } from "../datasets/image-set.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { digitsTasks } from "./digits.ts";
 import { classifierMetrics } from "./labelled-data.ts";
@@ -50,6 +51,15 @@ const onPictures = (
     (await import("./pictures.ts")).picturesTask(name, await entry.pictures(data)),
 });
 
+/** All digits, 8 x 8, training images before test images. */
+async function digitPictures(data: Uint8Array): Promise<ImageSet> {
+  const { parseDigits } = await import("../datasets/digits-data.ts");
+  const { joinImages } = await import("./pictures.ts");
+  const { train, test } = await parseDigits(data);
+  const shape = [8, 8];
+  return joinImages({ ...train, shape }, { ...test, shape });
+}
+
 /** A task of digits.ts, which is loaded when it is needed. */
 const onDigits = (name: keyof typeof digitsTasks, summary: string): TaskEntry => ({
   summary,
@@ -76,12 +86,14 @@ const builtIn = {
   "pictures-digits": onPictures("pictures-digits", {
     summary: "2-32-32-1 sine networks, each of which is one 8 x 8 digit",
     dataFile: digitsFile,
+    pictures: digitPictures,
+  }),
+  "pictures-digits-28": onPictures("pictures-digits-28", {
+    summary: "2-32-32-1 sine networks, each of which is one digit, enlarged to 28 x 28 pixels",
+    dataFile: digitsFile,
     pictures: async (data) => {
-      const { parseDigits } = await import("../datasets/digits-data.ts");
-      const { joinImages } = await import("./pictures.ts");
-      const { train, test } = await parseDigits(data);
-      const shape = [8, 8];
-      return joinImages({ ...train, shape }, { ...test, shape });
+      const { enlargeDigits } = await import("../datasets/enlarge.ts");
+      return enlargeDigits(await digitPictures(data));
     },
   }),
   "pictures-fashion": onPictures("pictures-fashion", {

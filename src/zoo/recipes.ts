@@ -157,6 +157,30 @@ const picturesDigitsMeta: Recipe = {
   steps: { fullChance: 1, range: [20, 20] },
 };
 
+/** Networks that each learn one digit enlarged to 28 x 28, from 392 of its 784 pixels in every step; few small steps, so that they stay near their start. */
+const picturesDigits28: Recipe = {
+  ...picturesFashionMnist,
+  name: "pictures-digits-28",
+  task: "pictures-digits-28",
+  learningRate: { adam: [0.003, 0.003] },
+  steps: { fullChance: 1, range: [60, 60] },
+};
+
+/** The same with all networks starting from the same weights. */
+const picturesDigits28Shared: Recipe = {
+  ...picturesDigits28,
+  name: "pictures-digits-28-shared",
+  start: "shared",
+};
+
+/** The same from a learnt start: it learns 288 images, so that the first 1,509 have no part in it. */
+const picturesDigits28Meta: Recipe = {
+  ...picturesDigits28,
+  name: "pictures-digits-28-meta",
+  start: "meta",
+  meta: { rounds: 36, networks: 8, steps: 20, mix: 1 },
+};
+
 const all: readonly Recipe[] = [
   digitsRecipe,
   digitsCnn,
@@ -172,6 +196,9 @@ const all: readonly Recipe[] = [
   picturesFashionMnist,
   picturesFashionMnistShared,
   picturesFashionMnistMeta,
+  picturesDigits28,
+  picturesDigits28Shared,
+  picturesDigits28Meta,
 ];
 
 /** Every recipe of the package, by name. */

@@ -12,7 +12,11 @@ interface Site {
 }
 interface PageScripts {
   readonly buildPage: (outDir: string) => Promise<string>;
-  readonly servePage: (options: { outDir: string; port: number }) => Promise<Site>;
+  readonly servePage: (options: {
+    outDir: string;
+    port: number;
+    isolated?: boolean;
+  }) => Promise<Site>;
 }
 interface BrowserScripts {
   readonly openBrowser: (path?: string) => Promise<Browser>;
@@ -33,26 +37,29 @@ export interface OpenedPage {
 export interface BuiltPage {
   readonly folder: string;
   readonly site: Site;
-  /** Opens it in a fresh profile. */
-  open(options?: BrowserContextOptions): Promise<OpenedPage>;
+  /** Opens it in a fresh profile, from its own site or another one of the same build. */
+  open(options?: BrowserContextOptions, address?: string): Promise<OpenedPage>;
+  /** Serves the same build as a host that sends no isolation headers. */
+  servePlain(): Promise<Site>;
   readonly browser: Browser;
   close(): Promise<void>;
 }
 
 /** Builds the page into a folder of its own, serves it and starts a browser. */
-export async function builtPage(chromium: string): Promise<BuiltPage> {
+export async function builtPage(chromium: string, port = 4200): Promise<BuiltPage> {
   const { buildPage, servePage } = (await script("page")) as PageScripts;
   const { openBrowser } = (await script("browser")) as BrowserScripts;
   mkdirSync(join(root, "page/dist"), { recursive: true });
   const folder = mkdtempSync(join(root, "page/dist/test-"));
   await buildPage(folder);
-  const site = await servePage({ outDir: folder, port: 4200 });
+  const site = await servePage({ outDir: folder, port });
   const browser = await openBrowser(chromium);
   return {
     folder,
     site,
     browser,
-    open: (options) => openIn(browser, site.address, options),
+    open: (options, address = site.address) => openIn(browser, address, options),
+    servePlain: () => servePage({ outDir: folder, port: port + 1, isolated: false }),
     close: async () => {
       await browser.close();
       await site.close().catch(() => undefined);

@@ -81,7 +81,19 @@ function after(
   return { total, targets: [...copies.values()] };
 }
 
-const shapes = [[1], [5], [64], [2_001], [3, 7], [6, 16], [5, 33], [3, 4, 18], [2, 3, 5, 21]];
+const shapes = [
+  [1],
+  [5],
+  [64],
+  [2_001],
+  [3, 7],
+  [6, 16],
+  [5, 33],
+  [3, 4, 18],
+  [2, 3, 5, 21],
+  [3, 40, 1],
+  [17, 1, 1],
+];
 
 describe.each(["float32", "float64"] as const)("%s entries", (kind) => {
   test.each(shapes.map((sizes) => [sizes]))("of shape %j", (sizes) => {

@@ -8,11 +8,17 @@ import { Problem } from "./problem.tsx";
 import { Start } from "./start.tsx";
 import { useDrop } from "./use-drop.ts";
 
-const groupPlace = "#group";
+/** Parts that have a place of their own, in the order of the navigation. */
+const places = [
+  { place: "#group", title: "Watch the group act" },
+  { place: "#picture", title: "Read an image from weights" },
+] as const;
 
 const loadFile = () => import("../file/file-view.tsx").then(({ FileView }) => FileView);
 const loadPair = () => import("../compare/pair-view.tsx").then(({ PairView }) => PairView);
 const loadGroup = () => import("../group/group-view.tsx").then(({ GroupView }) => GroupView);
+const loadPicture = () =>
+  import("../picture/picture-view.tsx").then(({ PictureView }) => PictureView);
 
 function usePlace(): string {
   const [place, setPlace] = useState(location.hash);
@@ -37,11 +43,11 @@ export function App() {
   useEffect(() => keepOffline(setOffline), []);
   const give = (files: readonly File[]) => {
     setGiven((last) => ({ choice: chooseFiles(files), number: (last?.number ?? 0) + 1 }));
-    if (location.hash === groupPlace) location.hash = "#";
+    if (location.hash !== "") location.hash = "#";
     scrollTo(0, 0);
   };
   const dragging = useDrop(give);
-  const isGroup = place === groupPlace;
+  const isPlace = places.some((one) => one.place === place);
   return (
     <div class={dragging ? "shell dragging" : "shell"}>
       <header class="top">
@@ -49,20 +55,24 @@ export function App() {
           weightspace
         </a>
         <nav aria-label="Parts of the page">
-          <a href="#" aria-current={isGroup ? undefined : "page"}>
+          <a href="#" aria-current={isPlace ? undefined : "page"}>
             Files
           </a>
-          <a href={groupPlace} aria-current={isGroup ? "page" : undefined}>
-            Watch the group act
-          </a>
+          {places.map((one) => (
+            <a
+              key={one.place}
+              href={one.place}
+              aria-current={one.place === place ? "page" : undefined}
+            >
+              {one.title}
+            </a>
+          ))}
         </nav>
       </header>
       <main>
-        {isGroup ? (
-          <Later load={loadGroup} give={{}} />
-        ) : (
-          <Files given={given} give={give} onLeave={() => setGiven(undefined)} />
-        )}
+        {place === "#group" && <Later load={loadGroup} give={{}} />}
+        {place === "#picture" && <Later load={loadPicture} give={{}} />}
+        {!isPlace && <Files given={given} give={give} onLeave={() => setGiven(undefined)} />}
       </main>
       <Footer offline={offline} />
       <p class="veil" aria-hidden="true">

@@ -50,6 +50,12 @@ export function Start({ give }: StartProps) {
           </a>
           <span class="soft">reorder a network by hand and see what stands still</span>
         </li>
+        <li>
+          <a class="link" href="#picture">
+            Read an image from weights
+          </a>
+          <span class="soft">draw a digit, and have it read from the numbers of a network</span>
+        </li>
       </ul>
     </section>
   );

@@ -45,3 +45,6 @@ export const nameText = (name: string): string => visibleName(name);
 /** The first letter as a capital, and a full stop. */
 export const sentence = (text: string): string =>
   text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?:]$/.test(text) ? "" : ".");
+
+/** A share in whole percent: `83 %`. */
+export const percentText = (share: number): string => `${Math.round(100 * share)} %`;

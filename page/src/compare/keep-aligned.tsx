@@ -32,12 +32,7 @@ async function makeAligned(
 ) {
   const file = (await ask({ kind: "align" }, ({ step }) => tell(step))) as AlignedFile;
   tell("running it before and after");
-  const aligned = new File([file.bytes], file.name);
-  const job = startJob<VerifyWork>(verifier, {
-    pair,
-    aligned,
-    rounded: file.scaled,
-  });
+  const job = startJob<VerifyWork>(verifier, { second: pair.two[1], aligned: file });
   onJob(job);
   return { file, verification: await job.result };
 }

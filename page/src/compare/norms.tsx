@@ -8,9 +8,8 @@ const few = 24;
 
 export function Norms({ result }: { readonly result: PairResult }) {
   const [all, setAll] = useState(false);
-  const { norms, panels, canAlign } = result;
+  const { norms, canAlign } = result;
   if (norms.length === 0) return null;
-  const after = new Map(panels.map(({ tensor, relativeAfter }) => [tensor, relativeAfter]));
   const most = Math.max(
     Number.MIN_VALUE,
     ...norms.map(({ relative }) => (Number.isFinite(relative) ? relative : 0)),
@@ -36,14 +35,14 @@ export function Norms({ result }: { readonly result: PairResult }) {
             </tr>
           </thead>
           <tbody>
-            {shown.map(({ tensor, relative, notFinite }) => (
+            {shown.map(({ tensor, relative, relativeAfter, notFinite }) => (
               <tr key={tensor}>
                 <th scope="row">{nameText(tensor)}</th>
                 <td>
-                  <Bar before={relative / most} after={(after.get(tensor) ?? 0) / most} />
+                  <Bar before={relative / most} after={(relativeAfter ?? 0) / most} />
                 </td>
                 <td class="number">{notFinite ? "NaN or infinite" : shareText(relative)}</td>
-                {canAlign && <td class="number">{afterText(after.get(tensor))}</td>}
+                {canAlign && <td class="number">{afterText(relativeAfter)}</td>}
               </tr>
             ))}
           </tbody>

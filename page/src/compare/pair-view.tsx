@@ -10,7 +10,7 @@ import { KeepAligned } from "./keep-aligned.tsx";
 import { Norms } from "./norms.tsx";
 import type { Pair, PairResult } from "./pair.ts";
 import { Panels } from "./panels.tsx";
-import { usePairWork } from "./use-pair-work.ts";
+import { type PairState, usePairWork } from "./use-pair-work.ts";
 import "../style/pair.css";
 
 export interface PairViewProps extends Pair {
@@ -34,36 +34,36 @@ export function PairView({ two: given, graph, give, onLeave }: PairViewProps) {
     [given, key],
   );
   const { work, pair, ask } = usePairWork(two, graph);
-  const { result, problem, step } = work;
+  const { result, isWhole, problem } = work;
   return (
     <article class="pair">
       <FileLine two={two} graph={graph} />
       {problem !== undefined && (
-        <Problem title="These files are not compared" {...problem} onKey={setKey} />
+        <Problem
+          title={result === undefined ? "These files are not compared" : "The rest is not drawn"}
+          {...problem}
+          onKey={setKey}
+        />
       )}
-      {problem === undefined && (
+      {(problem === undefined || result !== undefined) && (
         <h1 id="sentence" aria-live="polite">
           {result === undefined ? "Comparing …" : verdictOf(result)}
         </h1>
       )}
-      {problem === undefined && result === undefined && (
-        <Progress
-          label={sentence(step?.step ?? "reading both files").replace(/\.$/, "")}
-          share={step?.share}
-          started={work.started}
-          onStop={work.stop}
-        />
-      )}
+      {problem === undefined && result === undefined && <StepOf work={work} />}
       {result !== undefined && <p class="progress still">{explanationOf(result)}</p>}
       {result !== undefined && (
         <>
+          {!isWhole && problem === undefined && <StepOf work={work} />}
           <Panels panels={result.panels} total={result.norms.length} />
           <Norms result={result} />
           <Notes notes={result.notes} />
         </>
       )}
       <div class="onward">
-        {result?.canAlign === true && <KeepAligned pair={pair} ask={ask} stop={work.stop} />}
+        {isWhole && result?.canAlign === true && (
+          <KeepAligned pair={pair} ask={ask} stop={work.stop} />
+        )}
         <Chooser quiet label="Compare other files" give={give} />
         <button type="button" class="quiet" onClick={onLeave}>
           Back to the start
@@ -71,6 +71,12 @@ export function PairView({ two: given, graph, give, onLeave }: PairViewProps) {
       </div>
     </article>
   );
+}
+
+/** The step that goes on, with a button that stops it. */
+function StepOf({ work: { step, started, stop } }: { readonly work: PairState }) {
+  const label = sentence(step?.step ?? "reading both files").replace(/\.$/, "");
+  return <Progress label={label} share={step?.share} started={started} onStop={stop} />;
 }
 
 function FileLine({ two: [a, b], graph }: Pair) {
@@ -93,8 +99,8 @@ function verdictOf({ verdict, sentence: said, moves }: PairResult): string {
     : `${start}, its units in another order or scale.`;
 }
 
-function explanationOf({ verdict, moves, similarity, norms, equal }: PairResult): string {
-  const counts = `${counted(norms.length, "tensor differs", "tensors differ")}, ${counted(equal, "is equal", "are equal")}.`;
+function explanationOf({ verdict, moves, similarity, differing, equal }: PairResult): string {
+  const counts = `${counted(differing, "tensor differs", "tensors differ")}, ${counted(equal, "is equal", "are equal")}.`;
   switch (verdict) {
     case "identical":
       return "Nothing has to be aligned: the files hold the same numbers.";

@@ -11,12 +11,15 @@ import {
   movesSentence,
   type Network,
   openNetwork,
+  type RunnableGraph,
   verdictSentence,
+  withOwnGraph,
 } from "weightspace/checkpoints";
 import { replaceInitializers, streamSafetensors } from "weightspace/formats";
 import { type Dropped, openingOf } from "../work/dropped.ts";
 import { serve } from "../work/serve.ts";
-import type { AlignedFile, Pair, PairResult, PairStep, PairWork } from "./pair.ts";
+import type { AlignedFile, Pair, PairResult, PairStep, PairWork, SentGraph } from "./pair.ts";
+import { normsOf } from "./pair-norms.ts";
 import { notesOf } from "./pair-notes.ts";
 
 /** What was compared last: the second network stays open, to be moved. */
@@ -40,28 +43,32 @@ async function compare({ two, graph }: Pair, tell: (step: PairStep) => void): Pr
     onStep: (step, share) => tell({ step, ...(share !== undefined && { share }) }),
   });
   last = { compared, second };
+  const judged = judgmentOf(compared);
+  tell({ step: "drawing the differences", judged });
   const panels = await differencePanels(compared, {
     top: pictures,
     onPanel: (done, total) => tell({ step: "drawing the differences", share: done / total }),
   });
+  const norms = await normsOf(compared, panels, (done, total) =>
+    tell({ step: "measuring what alignment leaves", share: done / total }),
+  );
+  return { ...judged, panels, norms };
+}
+
+/** What is known before anything is drawn. */
+function judgmentOf(compared: ComparedNetworks): PairResult {
   const { comparison, conversions, sources } = compared;
-  const element = elementOf(compared);
   return {
     verdict: comparison.verdict,
     sentence: verdictSentence(comparison, conversions),
     moves: movesSentence((comparison.symmetry ?? comparison.alignment)?.axes ?? []),
     notes: notesOf(compared),
-    panels,
-    norms: comparison.tensors
-      .map(({ tensor, relative, notFinite }) => ({
-        tensor,
-        relative,
-        notFinite: notFinite[0] + notFinite[1] > 0,
-      }))
-      .sort((x, y) => y.relative - x.relative),
+    panels: [],
+    norms: [],
+    differing: comparison.tensors.length,
     equal: Math.max(0, sources[0].entries.size - comparison.tensors.length),
     ...(comparison.alignment && { similarity: comparison.alignment.similarity }),
-    canAlign: element !== undefined,
+    canAlign: elementOf(compared) !== undefined,
   };
 }
 
@@ -99,8 +106,23 @@ async function align(tell: (step: PairStep) => void): Promise<AlignedFile> {
   tell({ step: "reading it again and moving it back" });
   const written = await openNetwork(new File([bytes], name));
   const movedBack = await checkMoved(name, { source }, written.source, spec, element);
-  return { name, bytes, movedBack, scaled: isScaling(element) };
+  const found = await withOwnGraph(last.compared.found, second);
+  const { graph, origin } = found;
+  return {
+    name,
+    bytes,
+    movedBack,
+    scaled: isScaling(element),
+    origin,
+    ...(graph && { graph: sentGraph(graph) }),
+  };
 }
+
+/** A graph without its functions: what has been inferred and fitted is not done again elsewhere. */
+const sentGraph = ({ modelBytes, places, inference }: RunnableGraph): SentGraph => {
+  const { graph, inputShapes, otherShapes } = inference;
+  return { model: modelBytes(), places, inference: { graph, inputShapes, otherShapes } };
+};
 
 async function movedModel(
   { onnx }: Network,

@@ -7,7 +7,10 @@ import type { Pair, PairResult, PairStep, PairWork } from "./pair.ts";
 
 /** How far the comparison is. */
 export interface PairState {
+  /** The judgment: first without pictures, then whole. */
   readonly result?: PairResult;
+  /** Whether pictures and norms are there. */
+  readonly isWhole: boolean;
   readonly problem?: Trouble;
   readonly step?: PairStep;
   readonly started: number;
@@ -30,12 +33,22 @@ export function usePairWork(
   const [result, setResult] = useState<PairResult>();
   const [problem, setProblem] = useState<Trouble>();
   const [step, setStep] = useState<PairStep>();
+  const [isWhole, setIsWhole] = useState(false);
   useEffect(() => {
     setProblem(undefined);
+    setResult(undefined);
     const opened = openLine<PairWork>(create);
     line.current = opened;
-    opened.ask({ kind: "compare", pair }, setStep).then(
-      (answer) => setResult(answer as PairResult),
+    setIsWhole(false);
+    const follow = (now: PairStep) => {
+      setStep(now);
+      if (now.judged !== undefined) setResult(now.judged);
+    };
+    opened.ask({ kind: "compare", pair }, follow).then(
+      (answer) => {
+        setResult(answer as PairResult);
+        setIsWhole(true);
+      },
       (error: unknown) =>
         setProblem(troubleOf(error, "It was stopped. Drop the files again to begin anew.")),
     );
@@ -49,6 +62,7 @@ export function usePairWork(
     pair,
     ask,
     work: {
+      isWhole,
       ...(result && { result }),
       ...(problem && { problem }),
       ...(step && { step }),

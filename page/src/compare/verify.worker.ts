@@ -1,47 +1,41 @@
-// Runs the second network before and after it was moved; onnxruntime-web has this worker to itself.
+// Runs the second network before and after it was moved; onnxruntime-web has this worker to itself. What was found of its symmetries
+// comes with the request.
 
-import {
-  findSpec,
-  openNetwork,
-  type Verification,
-  verifyMove,
-  withOwnGraph,
-} from "weightspace/checkpoints";
-import { openingOf } from "../work/dropped.ts";
+import { openNetwork, type Verification, verifyMove } from "weightspace/checkpoints";
+import { type Dropped, openingOf } from "../work/dropped.ts";
 import { serve } from "../work/serve.ts";
-import type { Pair } from "./pair.ts";
+import type { AlignedFile } from "./pair.ts";
 
-/** Two files, and the second one moved. */
+/** The second file, and what it became. */
 export interface VerifyRequest {
-  readonly pair: Pair;
-  readonly aligned: File;
-  /** Whether numbers were scaled and rounded again. */
-  readonly rounded: boolean;
+  readonly second: Dropped;
+  readonly aligned: AlignedFile;
 }
 
-/** Both files and the moved one in, what running showed out. */
+/** A file and the moved one in, what running showed out. */
 export interface VerifyWork {
   readonly request: VerifyRequest;
   readonly event: never;
   readonly result: Verification;
 }
 
-serve<VerifyWork>(async ({ pair: { two, graph }, aligned, rounded }) => {
-  const [first, second] = [
-    await openNetwork(two[0].file, openingOf(two[0])),
-    await openNetwork(two[1].file, openingOf(two[1])),
-  ];
-  const requested = graph && (await openNetwork(graph.file, openingOf(graph)));
-  const model =
-    requested ?? (first.onnx !== undefined && second.onnx === undefined ? first : undefined);
-  const found = await findSpec(second, model === undefined ? {} : { model }, [first.source]);
-  if (!("spec" in found)) return { reason: found.reason };
-  const moved = await openNetwork(aligned);
-  return verifyMove(await withOwnGraph(found, second), {
-    path: second.path,
-    source: second.source,
-    rounded,
-    before: (name) => second.source.read(name),
-    after: (name) => moved.source.read(name),
-  });
+serve<VerifyWork>(async ({ second: dropped, aligned: { bytes, name, scaled, graph, origin } }) => {
+  const second = await openNetwork(dropped.file, openingOf(dropped));
+  const moved = await openNetwork(new File([bytes], name));
+  const isRead = (tensor: string) => second.source.entries.has(tensor);
+  if (graph !== undefined && ![...graph.places.values()].every((place) => isRead(place.name)))
+    return {
+      reason: "the second file was converted to the names of the first one before it moved",
+    };
+  const runnable = graph && { ...graph, modelBytes: () => graph.model };
+  return verifyMove(
+    { origin, ...(runnable && { graph: runnable }) },
+    {
+      path: second.path,
+      source: second.source,
+      rounded: scaled,
+      before: (tensor) => second.source.read(tensor),
+      after: (tensor) => moved.source.read(tensor),
+    },
+  );
 });

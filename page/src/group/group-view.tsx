@@ -62,7 +62,8 @@ export function GroupView() {
       <h1>Reorder its neurons. The file changes, the function does not.</h1>
       <p class="lead">
         This small network was trained in your browser a moment ago to tell two half moons apart.
-        Pull the slider: each step swaps two hidden neurons together with all their connections.
+        Pull the slider: each step swaps two hidden neurons together with all their connections. The
+        numbers of the file jump, the picture in the middle stands still.
       </p>
       {work.problem !== undefined && (
         <Problem title="Something does not run here" message={work.problem} />

@@ -31,7 +31,7 @@ export function Readers({ whole, apart, step, torn }: ReadersProps) {
       />
       <Reader
         name="A plain network on the list of numbers"
-        says="another number at every swap"
+        says={torn ? "another number again" : "another number at every swap"}
         {...reader("plain")}
       />
     </section>

@@ -30,11 +30,19 @@ export function colourEntries(
   negative: boolean,
   total: Lanes64,
 ): void {
-  const length = dims.length === 0 ? 1 : dims[dims.length - 1].size;
+  const length = rowLength(dims);
   const byRows = length >= vectorRows.min && length <= vectorRows.max;
   const colour = byRows ? colourRows : colourOneByOne;
   colour(dims, data, salt, orientation, negative, total);
 }
+
+/** The dimension along which rows run: the last one with more than one index, so that rows are long where they can be. */
+function rowDim(dims: readonly ColouredDim[]): number {
+  const long = dims.findLastIndex(({ size }) => size > 1);
+  return long === -1 ? dims.length - 1 : long;
+}
+
+const rowLength = (dims: readonly ColouredDim[]): number => dims[rowDim(dims)]?.size ?? 1;
 
 /** How the colour indices of all dimensions move through a part. */
 interface Walk {
@@ -48,7 +56,7 @@ interface Walk {
 }
 
 function walkRows(dims: readonly ColouredDim[], orientation: readonly number[]): Walk {
-  const last = dims.length - 1;
+  const last = rowDim(dims);
   const index = dims.map(() => 0);
   const at = Int32Array.from(dims, ({ signed }, d) => (signed ? orientation[d] : 0));
   const scaled = dims.map(({ steps, signed }) => steps.map((step) => (signed ? 2 * step : step)));
@@ -91,7 +99,7 @@ export function colourOneByOne(
   negative: boolean,
   total: Lanes64,
 ): void {
-  const length = dims.length === 0 ? 1 : dims[dims.length - 1].size;
+  const length = rowLength(dims);
   const { at, along, still, advance } = walkRows(dims, orientation);
   const out: Lanes64 = { lo: 0, hi: 0 };
   for (let start = 0; start < data.length; start += length) {
@@ -130,7 +138,7 @@ export function colourRows(
   negative: boolean,
   total: Lanes64,
 ): void {
-  const length = dims[dims.length - 1].size;
+  const length = rowLength(dims);
   const kernel = rowKernel(length, data instanceof Float64Array ? "float64" : "float32");
   const { at, along, still, advance } = walkRows(dims, orientation);
   const rank = dims.length;
@@ -183,7 +191,7 @@ function gatherColours(
   bases: Int32Array,
 ): void {
   for (const sums of [lo, hi, sumLo, sumHi]) sums.fill(0);
-  const length = dims[dims.length - 1].size;
+  const length = rowLength(dims);
   for (const { d, step } of along) {
     for (let j = 0, i = bases[d]; j < length; j++, i += step) {
       lo[j] = (lo[j] + dims[d].lo[i]) | 0;
@@ -199,7 +207,7 @@ function addColumns(
   along: Walk["along"],
   bases: Int32Array,
 ): void {
-  const length = dims[dims.length - 1].size;
+  const length = rowLength(dims);
   for (const { d, step } of along)
     for (let j = 0, i = bases[d]; j < length; j++, i += step)
       addTo(dims[d], d, i, sumLo[j], sumHi[j]);

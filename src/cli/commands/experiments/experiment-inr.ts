@@ -195,7 +195,7 @@ export const inrCommand: RegisterCommand = (experiment, cli) => {
     .command("inr")
     .summary("tell what networks that are images show")
     .description(
-      "Trains functionals that tell the class of the image that every network of a population is, from its weights alone. Populations come from the recipes pictures-digits, pictures-fashion, pictures-fashion-mnist and their -shared and -meta versions, or from zoo import. Interrupted or killed, the same command goes on where it was.",
+      "Trains functionals that tell the class of the image that every network of a population is, from its weights alone. Populations come from the recipes pictures-digits, pictures-digits-28, pictures-fashion, pictures-fashion-mnist and their -shared and -meta versions, or from zoo import. Interrupted or killed, the same command goes on where it was.",
     )
     .requiredOption(
       "--zoo <folder>",
