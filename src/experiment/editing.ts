@@ -4,6 +4,7 @@
 import { deriveSeed } from "../core/random.ts";
 import type { MetricInfo } from "../core/metric-info.ts";
 import { OptionError } from "../core/errors.ts";
+import { type Edit, imageEdits } from "../datasets/image-edits.ts";
 import { buildModel } from "../models/registry.ts";
 import { type SymmetrySpec } from "../symmetry/types.ts";
 import { originals, type Pictures } from "../tasks/pictures.ts";
@@ -13,31 +14,6 @@ import { fitNormalization } from "../train/normalization.ts";
 import type { EntryRuns } from "./plan-runs.ts";
 import { type ExperimentEvent, type ExperimentOptions, runCollected } from "./run-experiment.ts";
 import type { ExperimentEntry, ExperimentSettings } from "./settings.ts";
-
-/** Edits of an image [height, width], brightness from 0 to 1. */
-export const edits = {
-  /** The brightest of a pixel and its eight neighbours: lines become thicker. */
-  dilate: (image: Float32Array, [height, width]: readonly number[]): Float32Array =>
-    image.map((_, at) => {
-      const [row, column] = [Math.floor(at / width), at % width];
-      let most = 0;
-      for (let y = Math.max(0, row - 1); y <= Math.min(height - 1, row + 1); y++)
-        for (let x = Math.max(0, column - 1); x <= Math.min(width - 1, column + 1); x++)
-          most = Math.max(most, image[y * width + x]);
-      return most;
-    }),
-  /** Twice as far from the image's mean, cut off at black and white. */
-  contrast: (image: Float32Array): Float32Array => {
-    const mean = image.reduce((sum, value) => sum + value, 0) / image.length;
-    return image.map((value) => Math.min(1, Math.max(0, mean + 2 * (value - mean))));
-  },
-} as const satisfies Record<
-  string,
-  (image: Float32Array, shape: readonly number[]) => Float32Array
->;
-
-/** Names of edits. */
-export type Edit = keyof typeof edits;
 
 /** Maps that change weights. */
 export const editorMaps = ["nfn-np", "nfn-hnp", "unf"] as const;
@@ -77,7 +53,7 @@ export function editData(
     };
   };
   return {
-    edited: dataset(plain.map((image) => edits[edit](image, images.shape))),
+    edited: dataset(plain.map((image) => imageEdits[edit](image, images.shape))),
     unedited: dataset(plain),
   };
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { editData, editorEntry, edits } from "../../src/experiment/editing.ts";
+import { imageEdits } from "../../src/datasets/image-edits.ts";
+import { editData, editorEntry } from "../../src/experiment/editing.ts";
 import { readResult } from "../../src/experiment/run-files.ts";
 import { sealedJson } from "../../src/work/unit-parts.ts";
 import type { JobRequest } from "../../src/experiment/job.ts";
@@ -56,7 +57,7 @@ test("dilation takes the brightest neighbour, contrast goes twice as far from th
   expect(row(edited, 2)).toEqual(row(edited, 0));
   const contrast = editData(dataset, images, positions, "contrast").edited;
   expect(row(contrast, 1)).toEqual([...Array(6).fill(0.3), ...Array(6).fill(0.7)]);
-  expect(Array.from(edits.contrast(Float32Array.of(0, 1)))).toEqual([0, 1]);
+  expect(Array.from(imageEdits.contrast(Float32Array.of(0, 1)))).toEqual([0, 1]);
   expect(() => editData(dataset, images, [0], "dilate")).toThrow(/expected 10 positions, got 1/);
 });
 

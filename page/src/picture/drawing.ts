@@ -1,7 +1,7 @@
 // What a person draws, as pictures: as it stands in the box, and brought to the size and the sharpness of the pictures that the
 // readers know.
 
-import { enlargeDigits } from "weightspace/datasets";
+import { enlargeDigits, imageEdits } from "weightspace/datasets";
 
 /** Points of one line of the pen, in pixels of the box. */
 export type Stroke = readonly (readonly [x: number, y: number])[];
@@ -96,13 +96,6 @@ export function asDigit(strokes: readonly Stroke[]): Float32Array<ArrayBuffer> {
 export const enlarged = (inputs: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> =>
   enlargeDigits({ count: 1, shape: [cells, cells], inputs, labels: new Uint8Array(1) }).inputs;
 
-/** The brightest of a pixel and its neighbours: what "thicker" asks for. */
+/** What "thicker" asks for. */
 export const thicker = (picture: Float32Array): Float32Array =>
-  picture.map((_, at) => {
-    const [row, column] = [Math.floor(at / side), at % side];
-    let most = 0;
-    for (let y = Math.max(0, row - 1); y <= Math.min(side - 1, row + 1); y++)
-      for (let x = Math.max(0, column - 1); x <= Math.min(side - 1, column + 1); x++)
-        most = Math.max(most, picture[y * side + x]);
-    return most;
-  });
+  imageEdits.dilate(picture, [side, side]);

@@ -3,7 +3,8 @@
 import { join } from "node:path";
 import { availableParallelism } from "node:os";
 import { Option } from "commander";
-import type { Edit, EditData, EditRow, editorMaps } from "../../../experiment/editing.ts";
+import type { Edit } from "../../../datasets/image-edits.ts";
+import type { EditData, EditRow, editorMaps } from "../../../experiment/editing.ts";
 import type { ExperimentSettings } from "../../../experiment/settings.ts";
 import type { PictureGroup } from "../../../report/picture-report.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
@@ -83,10 +84,11 @@ interface Wanted {
 }
 
 async function readWanted(flags: EditingFlags): Promise<Wanted> {
-  const { edits, editorMaps: maps } = await import("../../../experiment/editing.ts");
+  const { imageEdits } = await import("../../../datasets/image-edits.ts");
+  const { editorMaps: maps } = await import("../../../experiment/editing.ts");
   const { seeds, seed, epochs, batchSize, rate } = flags;
   return {
-    edits: namesIn("--edits", flags.edits, Object.keys(edits) as Edit[]),
+    edits: namesIn("--edits", flags.edits, Object.keys(imageEdits) as Edit[]),
     maps: namesIn("--maps", flags.maps, maps),
     outputs: [...new Set(numbersIn("--outputs", flags.outputs, 64))],
     hidden: numbersIn("--hidden", flags.hidden, 4096),
