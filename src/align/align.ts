@@ -9,6 +9,7 @@ import { matchWeights, type MatchOptions, type WeightMatch } from "./matching/ma
 import { perEntry } from "./similarity.ts";
 import { partAction } from "../symmetry/act.ts";
 import {
+  keptParts,
   partReader,
   problemOf,
   type MatchProblem,
@@ -61,9 +62,8 @@ export async function alignWeights(
 export function uniqueAxes(
   unidentifiable: NormalizedScales["unidentifiable"],
 ): NormalizedScales["unidentifiable"] {
-  return unidentifiable.filter(
-    ({ axis }, at) => unidentifiable.findIndex((other) => other.axis === axis) === at,
-  );
+  const seen = new Set<string>();
+  return unidentifiable.filter(({ axis }) => seen.size < seen.add(axis).size);
 }
 
 /** A network seen with normalized scales. */
@@ -89,6 +89,6 @@ export async function withNormalizedScales<P extends MatchProblem>(
   return {
     normalized,
     problem: left,
-    read: async (part) => move(problem.parts[part].dims, await read(part)),
+    read: keptParts(problem, async (part) => move(problem.parts[part].dims, await read(part))),
   };
 }
