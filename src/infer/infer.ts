@@ -85,8 +85,9 @@ function infer(
   const order = [...new Set(held.flatMap(({ dims }) => dims.flatMap(leavesOf)))];
   const parents = chooseParents(order, dependence);
   const found = scales ? scalesOf(held, walk.facts, new Set(parents.values())) : noScales;
+  const { scales: carried, factors } = found;
   const { weights, rebuild, ...rest } = mergeLeaves(
-    { weights: held, parents, ...found },
+    { weights: held, parents, scales: carried, factors },
     dependence,
   );
   const names = nameAxes(weights, rest.parents);
@@ -95,7 +96,7 @@ function infer(
     spec,
     warnings: Object.freeze([...missingData(graph), ...warningsOf(walk, separated.aliases)]),
     unsupported: Object.freeze(walk.unsupported),
-    explanations: Object.freeze(explain(weights, names)),
+    explanations: Object.freeze(explain(weights, names, found.streams)),
     graph: separated.graph,
     aliases: separated.aliases,
     valueAxes: () =>
@@ -112,7 +113,7 @@ function infer(
   });
 }
 
-const noScales: FoundScales = { scales: new Map(), factors: new Map() };
+const noScales: FoundScales = { scales: new Map(), factors: new Map(), streams: new Set() };
 
 const sameShapes = (a: InputShapes, b: InputShapes): boolean =>
   a.every((shape, i) => shape?.join() === b[i]?.join());
