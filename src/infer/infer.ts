@@ -12,7 +12,7 @@ import { nameAxes } from "./assembly/axis-names.ts";
 import { axesOfValue, buildSpec } from "./assembly/build-spec.ts";
 import { chooseParents, dependenceOf } from "./passes/dependence.ts";
 import { type Explanation, explain } from "./assembly/explain.ts";
-import { candidateShapes, type InputShapes } from "./walk/input-shapes.ts";
+import { candidateShapes, freeSizes, giveSizes, type InputShapes } from "./walk/input-shapes.ts";
 import { closeLoop, LoopChanges } from "./walk/branches.ts";
 import { fixVaryingConstants } from "./passes/invariance.ts";
 import { mergeLeaves } from "./passes/join-leaves.ts";
@@ -137,7 +137,9 @@ function walkWithSomeShapes(
     }
   }
   if (second !== undefined) return second;
-  throw problem;
+  const free = freeSizes(graph, sizes);
+  if (free.length === 0 || !(problem instanceof FormatError)) throw problem;
+  throw new FormatError(`${problem.message}; ${giveSizes(free)}`, { cause: problem });
 }
 
 /** Says which files of numbers are not there. */
