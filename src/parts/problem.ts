@@ -45,8 +45,8 @@ export function problemOf(spec: Pick<SymmetrySpec, "axes" | "tensors">): SpecPro
   return { axes: spec.axes, parts, sources, shapes };
 }
 
-/** Numbers of a network that are kept once they were read: 16 MB. */
-const maxKept = 2 ** 22;
+/** Numbers of a network that are kept as they were read: 16 MB. */
+const maxRead = 2 ** 22;
 
 /**
  * Parts of a network read tensor by tensor. The last tensor is kept, so that its parts cost one read; so are all tensors as far
@@ -56,7 +56,7 @@ const maxKept = 2 ** 22;
 export function partReader(problem: SpecProblemParts, read: WeightReader): PartReader {
   let last: { name: string; tensor: Promise<Tensor> } | undefined;
   const kept = new Map<string, Promise<Tensor>>();
-  let room = maxKept;
+  let room = maxRead;
   const tensorOf = (name: string): Promise<Tensor> => {
     const known = last?.name === name ? last.tensor : kept.get(name);
     if (known !== undefined) return known;
@@ -74,23 +74,6 @@ export function partReader(problem: SpecProblemParts, read: WeightReader): PartR
   };
 }
 
-/** A reader that keeps parts as far as they hold 4 million numbers together, for parts that are worked out at every reading. */
-export function keptParts({ parts }: MatchProblem, read: PartReader): PartReader {
-  const kept = new Map<number, Promise<Dense>>();
-  let room = maxKept;
-  return (part) => {
-    const known = kept.get(part);
-    if (known !== undefined) return known;
-    const dense = read(part);
-    const size = sizeOf(parts[part].dims.map((dim) => dim.size));
-    if (size <= room) {
-      room -= size;
-      kept.set(part, dense);
-    }
-    return dense;
-  };
-}
-
 function checked({ shapes }: SpecProblemParts, name: string, tensor: Tensor): Tensor {
   const { data, shape } = tensor;
   if (!equalShapes(shape, shapes[name]))
@@ -103,6 +86,23 @@ function checked({ shapes }: SpecProblemParts, name: string, tensor: Tensor): Te
   throw new OptionError(
     `align: tensor "${name}" holds ${tensor.data[at]} at entry ${at} of ${sizeOf(tensor.shape)}, expected finite numbers; a network with NaN or infinities cannot be matched`,
   );
+}
+
+/** Entries of a network whose parts are kept: 256 MiB of float32. */
+const maxKept = 2 ** 26;
+
+/** A reader that makes every part once and keeps it, where the network is not too large for that. */
+export function keepingReader({ parts }: MatchProblem, read: PartReader): PartReader {
+  const entries = parts.reduce((sum, { dims }) => sum + sizeOf(dims.map(({ size }) => size)), 0);
+  if (entries > maxKept) return read;
+  const kept = new Map<number, Promise<Dense>>();
+  return (part) => {
+    const known = kept.get(part);
+    if (known !== undefined) return known;
+    const made = read(part);
+    kept.set(part, made);
+    return made;
+  };
 }
 
 /** The same numbers as float64, for what must not add rounding of its own. */

@@ -12,7 +12,7 @@ const bytes = new Uint8Array(
 );
 
 /** relu(x a + b) c in float64. */
-function byHand(x: readonly number[]): number[] {
+function byHand(x: ArrayLike<number>): number[] {
   const { initializers } = readOnnx(bytes);
   const [a, b, c] = ["a", "b", "c"].map((name) => decodeTensor(initializers.get(name)!));
   return Array.from({ length: 12 }, (_, at) => {
@@ -35,7 +35,7 @@ test("outputs are numbers within the rounding of half precision; codes and numbe
     (await executor.run(bytes, { x: { type: "float16", shape: [3, 6], data } }))["o"];
   const { type, data } = await run(numbers);
   expect(type).toBe("float16");
-  const exact = byHand([...decodeSmallFloats(codes, "float16")]);
+  const exact = byHand(decodeSmallFloats(codes, "float16"));
   const size = Math.max(...exact.map(Math.abs));
   for (const [i, value] of exact.entries())
     expect(Math.abs(Number(data[i]) - value)).toBeLessThan(2e-3 * size);
@@ -47,5 +47,5 @@ test("what is not finite in half precision comes out so", async () => {
   const executor = await onnxRuntime();
   const x = { type: "float16", shape: [3, 6], data: new Float32Array(18).fill(1e6) } as const;
   const { data } = (await executor.run(bytes, { x }))["o"];
-  expect([...data].some((value) => !Number.isFinite(value))).toBe(true);
+  expect(data.every(Number.isFinite)).toBe(false);
 });

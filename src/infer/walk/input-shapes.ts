@@ -7,12 +7,13 @@ import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
 
 /** Sizes tried in turn for free dimensions after the first; images that shrink many times need the later ones. */
 const trialSizes = [7, 8, 16, 32, 64, 128, 224, 256, 512, 576];
-/** Sizes tried where none of those fits: small ones, and those of images and windows that models were made for. */
-const rareSizes = [
-  ...Array.from({ length: 63 }, (_, i) => i + 1),
-  ...[65, 84, 96, 100, 112, 160, 192, 200, 240, 260, 288, 299, 300, 320, 331, 336, 380, 384, 400],
-  ...[416, 448, 456, 480, 518, 528, 600, 608, 640, 720, 768, 800, 1000, 1024],
-].filter((size) => !trialSizes.includes(size));
+/** Sizes tried where none of those fits: small ones, then those of images and windows that models were made for. */
+const smallSizes = Array.from({ length: 63 }, (_, i) => i + 1);
+const madeFor = [
+  65, 84, 96, 100, 112, 160, 192, 200, 240, 260, 288, 299, 300, 320, 331, 336, 380, 384, 400, 416,
+  448, 456, 480, 518, 528, 600, 608, 640, 720, 768, 800, 1000, 1024,
+];
+const rareSizes = [...smallSizes, ...madeFor].filter((size) => !trialSizes.includes(size));
 /** Operations that may be followed for all rare sizes together. */
 const rareEffort = 200_000;
 /** Sizes tried for a free first dimension: exports of one example may have a 1 written into their reshapes. */
