@@ -91,6 +91,29 @@ describe("single conversions", () => {
     ).toBe("different");
   });
 
+  test("length and direction of a layer without a name, as it starts: its direction is the weight", async () => {
+    const w = tensor(5, 4);
+    const g: Tensor = {
+      shape: [5, 1],
+      data: Float32Array.from({ length: 5 }, (_, r) =>
+        Math.hypot(...w.data.subarray(4 * r, 4 * r + 4)),
+      ),
+    };
+    const bias = tensor(5);
+    const parts = (length: Tensor): Weights => ({
+      "parametrizations.weight.original0": length,
+      "parametrizations.weight.original1": w,
+      bias,
+    });
+    const against = (length: Tensor) =>
+      converted(weightsSource(parts(length)), weightsSource({ weight: w, bias }));
+    const { plan, verdict } = await against(g);
+    expect(verdict).toBe("identical");
+    expect(plan.conversions).toMatchObject([{ kind: "decompose" }]);
+    const longer = { ...g, data: g.data.map((x) => 2 * x) };
+    expect((await against(longer)).verdict).toBe("different");
+  });
+
   test("length and direction against weights, in both spellings", async () => {
     const v = tensor(5, 4);
     const norms = Float32Array.from({ length: 5 }, (_, r) =>

@@ -14,6 +14,7 @@ import {
   tensorSearch,
   viewOf,
 } from "./pytorch-objects.ts";
+import { listSearch, tensorsInList } from "./pytorch-lists.ts";
 import { isDict, isList, type StoredView } from "./pytorch-views.ts";
 
 /** What was taken of a file that holds more than the tensors of one network. */
@@ -61,8 +62,9 @@ const isView = (value: PickleValue): boolean => viewOf(value) !== undefined;
 /**
  * The tensors of the dictionary that is meant; a module that was pickled whole counts as the dictionary of its tensors.
  * Without a key it is the only one that holds weights: floating tensors of more than one number. Optimizers (dicts with
- * `state` and `param_groups`) are passed over. Where no dictionary holds weights, the one that holds all tensors of the file
- * is taken.
+ * `state` and `param_groups`) are passed over. Where no dictionary holds weights, the only one that holds weights in lists or
+ * tuples is taken, or the one that holds all tensors of the file. Tensors in its lists are named by their places, `name.0`, where
+ * weights are among them.
  * @throws {UnsupportedError} when none or several are meant, or the one holds objects in place of tensors; {OptionError} for
  * a key that leads nowhere; {FormatError} for keys that are no names
  */
@@ -90,6 +92,8 @@ export function chooseDictionary(file: PickledCheckpoint, key?: string): Choice 
 interface Survey {
   /** Dictionaries that may be the one that is meant. */
   readonly candidates: readonly PickledPlace[];
+  /** Dictionaries without weights of their own that hold some in lists. */
+  readonly packed: readonly PickledPlace[];
   /** Other dictionaries that hold tensors. */
   readonly others: readonly PickledPlace[];
   readonly optimizers: number;
@@ -101,7 +105,8 @@ const isOptimizer = (value: ReadonlyMap<PickleValue, PickleValue>): boolean =>
 
 /** Looks at every dict, list and object below a place once, however often it is used there. */
 function surveyOf(start: PickledPlace, holdsTensors: (object: PickleObject) => boolean): Survey {
-  const [candidates, others]: PickledPlace[][] = [[], []];
+  const [candidates, packed, others]: PickledPlace[][] = [[], [], []];
+  const holdsWeights = listSearch();
   const unread = new Map<string, number>();
   const seen = new Set<PickleValue>([start.value]);
   const places = [start];
@@ -122,6 +127,7 @@ function surveyOf(start: PickledPlace, holdsTensors: (object: PickleObject) => b
     if (dict !== undefined) {
       const held = [...dict.values()];
       if (held.some(couldBeWeights)) candidates.push(place);
+      else if (held.some((one) => isList(one) && holdsWeights(one))) packed.push(place);
       else if (held.some(isView)) others.push(place);
     }
     if (!isDict(value) && !isList(value)) continue;
@@ -132,7 +138,7 @@ function surveyOf(start: PickledPlace, holdsTensors: (object: PickleObject) => b
       places.push(placeOf(inner, nameOf(key), place));
     }
   }
-  return { candidates, others, optimizers, unread };
+  return { candidates, packed, others, optimizers, unread };
 }
 
 /** The key as text; keys that are neither text nor whole numbers name nothing, and their text leads nowhere. */
@@ -140,9 +146,11 @@ const nameOf = (key: PickleValue): string =>
   typeof key === "string" ? key : Number.isSafeInteger(key) ? String(key) : "?";
 
 function onlyOne(survey: Survey, tensors: number, refuse: () => never): PickledPlace {
-  const { candidates, others } = survey;
-  if (candidates.length === 1) return candidates[0];
-  if (candidates.length > 1) return refuseSeveral(candidates);
+  const { candidates, packed, others } = survey;
+  for (const meant of [candidates, packed]) {
+    if (meant.length === 1) return meant[0];
+    if (meant.length > 1) return refuseSeveral(meant);
+  }
   if (others.length === 1) {
     // A single number beside things that are not read must not stand for the network.
     const [{ value }] = others;
@@ -260,19 +268,25 @@ const keyOf = (path: readonly string[]): string => (path.length === 0 ? topKey :
 /** @throws {FormatError} for a tensor without a name of its own; {UnsupportedError} for objects in place of tensors */
 function tensorsOf({ value }: PickledPlace, holdsTensors: (object: PickleObject) => boolean) {
   const entries = new Map<string, StoredView>();
+  const holdsWeights = listSearch();
+  const add = (name: string, view: StoredView, isName: boolean) => {
+    if (!isName || entries.has(name))
+      throw new FormatError(
+        `readPytorch: a tensor has ${entries.has(name) ? `the name ${quoted(name)} of another one` : "a key that is no name"}; save the state_dict with names as keys`,
+      );
+    entries.set(name, view);
+  };
   for (const [key, one] of dictOf(value) ?? []) {
+    const isName = typeof key === "string" || Number.isSafeInteger(key);
+    if (isList(one) && holdsWeights(one))
+      for (const [name, view] of tensorsInList(nameOf(key), one)) add(name, view, isName);
     const view = viewOf(one);
     if (view === undefined && isObject(one) && isNumbers(one, holdsTensors))
       throw new UnsupportedError(
         `readPytorch: the entry ${quoted(nameOf(key))} is an object of class ${quoted(one.class)} that holds numbers, which is not read; nothing of it is run. Save its state_dict, or plain tensors, or safetensors`,
       );
     if (view === undefined) continue;
-    const name = nameOf(key);
-    if ((typeof key !== "string" && !Number.isSafeInteger(key)) || entries.has(name))
-      throw new FormatError(
-        `readPytorch: a tensor has ${entries.has(name) ? `the name ${quoted(name)} of another one` : "a key that is no name"}; save the state_dict with names as keys`,
-      );
-    entries.set(name, view);
+    add(nameOf(key), view, isName);
   }
   return [...entries];
 }
