@@ -136,6 +136,14 @@ describe("tensors in lists and tuples of the dictionary that is read", () => {
     });
   });
 
+  test("tensors elsewhere below it are counted as unread; optimizers and single numbers are not", async () => {
+    const beside = { w: floats(2), optimizer: adam(0), loss: [floats()] };
+    const unread = [{ class: "torch.Tensor", count: 1 }];
+    for (const value of [dict({ q: bytes8 }), [bytes8], [dict({ q: bytes8 })]])
+      expect(await taken(dict({ ...beside, value }))).toMatchObject({ tensors: 1, unread });
+    expect(await taken(dict(beside))).toBeUndefined();
+  });
+
   test("two names that are one are refused, and lists without end", async () => {
     await expect(open(dict({ "w.0": floats(2), w: [floats(2)] }))).rejects.toThrow(
       /the name "w\.0" of another one/,

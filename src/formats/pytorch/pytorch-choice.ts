@@ -14,7 +14,7 @@ import {
   tensorSearch,
   viewOf,
 } from "./pytorch-objects.ts";
-import { listSearch, tensorsInList } from "./pytorch-lists.ts";
+import { countOthers, listSearch, tensorsInList } from "./pytorch-lists.ts";
 import { isDict, isList, type StoredView } from "./pytorch-views.ts";
 
 /** What was taken of a file that holds more than the tensors of one network. */
@@ -28,7 +28,7 @@ export interface Taken {
   readonly parameters: number;
   /** The class of the module that was pickled whole, where the tensors are those of one. */
   readonly module?: string;
-  /** Objects of other classes in the file that were left unread, by class. */
+  /** Objects of other classes in the file, and tensors below the path that are no entries of a dictionary, that were left unread. */
   readonly unread: readonly { readonly class: string; readonly count: number }[];
 }
 
@@ -50,6 +50,8 @@ interface PickledPlace {
 }
 
 const topKey = ".";
+/** What tensors are counted as that were left unread. */
+const tensorClass = "torch.Tensor";
 const placeOf = (value: PickleValue, key = "", above?: PickledPlace): PickledPlace => ({
   value,
   key,
@@ -78,9 +80,11 @@ export function chooseDictionary(file: PickledCheckpoint, key?: string): Choice 
   const place = isNamed
     ? start
     : onlyOne(survey, file.tensors, () => refuseNone(survey, start, key));
-  const entries = tensorsOf(place, holdsTensors);
+  const { entries, values } = tensorsOf(place, holdsTensors);
   const path = pathOf(place);
   const unread = [...survey.unread].map(([name, count]) => ({ class: name, count }));
+  const others = countOthers(place.value, values, isOptimizer);
+  if (others > 0) unread.push({ class: tensorClass, count: others });
   const module = isObject(place.value) ? place.value.class : undefined;
   if (path.length === 0 && unread.length === 0 && key === undefined && module === undefined)
     return { entries, taken: undefined };
@@ -268,6 +272,7 @@ const keyOf = (path: readonly string[]): string => (path.length === 0 ? topKey :
 /** @throws {FormatError} for a tensor without a name of its own; {UnsupportedError} for objects in place of tensors */
 function tensorsOf({ value }: PickledPlace, holdsTensors: (object: PickleObject) => boolean) {
   const entries = new Map<string, StoredView>();
+  const values = new Set<PickleValue>();
   const holdsWeights = listSearch();
   const add = (name: string, view: StoredView, isName: boolean) => {
     if (!isName || entries.has(name))
@@ -279,7 +284,10 @@ function tensorsOf({ value }: PickledPlace, holdsTensors: (object: PickleObject)
   for (const [key, one] of dictOf(value) ?? []) {
     const isName = typeof key === "string" || Number.isSafeInteger(key);
     if (isList(one) && holdsWeights(one))
-      for (const [name, view] of tensorsInList(nameOf(key), one)) add(name, view, isName);
+      for (const inner of tensorsInList(nameOf(key), one)) {
+        add(inner.name, inner.view, isName);
+        values.add(inner.value);
+      }
     const view = viewOf(one);
     if (view === undefined && isObject(one) && isNumbers(one, holdsTensors))
       throw new UnsupportedError(
@@ -287,8 +295,9 @@ function tensorsOf({ value }: PickledPlace, holdsTensors: (object: PickleObject)
       );
     if (view === undefined) continue;
     add(nameOf(key), view, isName);
+    values.add(one);
   }
-  return [...entries];
+  return { entries: [...entries], values };
 }
 
 /** Whether numbers lie in an object that is not understood. A module in a dict is a place of its own. */
@@ -317,13 +326,16 @@ function quoted(name: string): string {
 /** What was taken, in one line: `"state_dict" (4 tensors, 40 parameters)`. */
 export function takenText({ path, key, tensors, parameters, module, unread }: Taken): string {
   const where = path.length === 0 ? "the top level" : quoted(key);
-  const total = unread.reduce((sum, { count }) => sum + count, 0);
-  const shown = unread.slice(0, 3).map(({ class: name }) => quoted(name));
-  const more = unread.length > shown.length ? ", ..." : "";
-  const left =
-    total === 0
-      ? ""
-      : `; left unread: ${plural(total, "object")} of class ${shown.join(", ")}${more}`;
+  const objects = unread.filter((one) => one.class !== tensorClass);
+  const total = objects.reduce((sum, { count }) => sum + count, 0);
+  const shown = objects.slice(0, 3).map(({ class: name }) => quoted(name));
+  const more = objects.length > shown.length ? ", ..." : "";
+  const others = unread.find((one) => one.class === tensorClass)?.count ?? 0;
+  const parts = [
+    ...(total > 0 ? [`${plural(total, "object")} of class ${shown.join(", ")}${more}`] : []),
+    ...(others > 0 ? [`${plural(others, "tensor")} in no dictionary of weights`] : []),
+  ];
+  const left = parts.length === 0 ? "" : `; left unread: ${parts.join(" and ")}`;
   const of = module === undefined ? "" : `, a module of class ${quoted(module)}`;
   return `${where}${of} (${tensorsText(tensors, parameters)})${left}`;
 }

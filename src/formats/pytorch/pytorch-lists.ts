@@ -1,12 +1,14 @@
-// Tensors inside lists and tuples of a dictionary, as quantised layers keep their packed weights: each is named by its list and
-// its place there.
+// Tensors that are no entries of a dictionary: those inside its lists and tuples, as quantised layers keep their packed weights,
+// are named by their place there; others are counted.
 
 import { FormatError } from "../../core/errors.ts";
+import { sizeOf } from "../../core/shapes.ts";
 import type { PickleValue } from "./pickle-machine.ts";
-import { isWeight, viewOf } from "./pytorch-objects.ts";
-import { isList, type StoredView } from "./pytorch-views.ts";
+import { isWeight, partsOf, viewOf } from "./pytorch-objects.ts";
+import { isDict, isList, type StoredView } from "./pytorch-views.ts";
 
 type PickleList = readonly PickleValue[];
+type PickleDict = ReadonlyMap<PickleValue, PickleValue>;
 
 /** How deep lists are looked into, and how many values those that hold weights may have. */
 const limits = { depth: 8, values: 100_000 };
@@ -25,12 +27,19 @@ export function listSearch(): (list: PickleList) => boolean {
   return (list) => search(list, 1);
 }
 
+/** A tensor with its name, and the value of the pickle that it is. */
+export interface NamedTensor {
+  readonly name: string;
+  readonly view: StoredView;
+  readonly value: PickleValue;
+}
+
 /**
  * The tensors of a list that holds weights, `name.0`, `name.1.0` and so on.
  * @throws {FormatError} for lists without end
  */
-export function tensorsInList(name: string, list: PickleList): [string, StoredView][] {
-  const found: [string, StoredView][] = [];
+export function tensorsInList(name: string, list: PickleList): NamedTensor[] {
+  const found: NamedTensor[] = [];
   let left = limits.values;
   const visit = (at: string, values: PickleList, depth: number): void => {
     if (depth > limits.depth || (left -= values.length) < 0)
@@ -39,10 +48,38 @@ export function tensorsInList(name: string, list: PickleList): [string, StoredVi
       );
     for (const [i, one] of values.entries()) {
       const view = viewOf(one);
-      if (view !== undefined) found.push([`${at}.${i}`, view]);
+      if (view !== undefined) found.push({ name: `${at}.${i}`, view, value: one });
       else if (isList(one)) visit(`${at}.${i}`, one, depth + 1);
     }
   };
   visit(name, list, 1);
   return found;
+}
+
+/**
+ * How many tensors of more than one number lie in a value beside those that were taken, outside of dicts that are left alone.
+ * Every part is looked at once, so that the file bounds the work.
+ */
+export function countOthers(
+  value: PickleValue,
+  taken: ReadonlySet<PickleValue>,
+  isLeft: (dict: PickleDict) => boolean,
+): number {
+  const seen = new Set<PickleValue>([value]);
+  const open = [value];
+  let count = 0;
+  for (let one = open.pop(); one !== undefined; one = open.pop()) {
+    const view = viewOf(one);
+    if (view !== undefined) {
+      if (!taken.has(one) && sizeOf(view.shape) > 1) count++;
+      continue;
+    }
+    if (isDict(one) && isLeft(one)) continue;
+    for (const part of partsOf(one)) {
+      if (typeof part !== "object" || part === null || seen.has(part)) continue;
+      seen.add(part);
+      open.push(part);
+    }
+  }
+  return count;
 }
