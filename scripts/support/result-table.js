@@ -9,6 +9,15 @@ export const axesText = ({ size, group, scale, within }) => {
   return within ? `${own} in ${axesText(within)}` : own;
 };
 
+/** Texts with how often each stands there: `2 x S_9, GL_4 in S_2`. */
+export const counted = (list) =>
+  [...new Set(list)]
+    .map((each) => {
+      const count = list.filter((other) => other === each).length;
+      return count === 1 ? each : `${count} x ${each}`;
+    })
+    .join(", ");
+
 export { machine } from "../../dist/cli/app/build-info.js";
 
 /** A Markdown table. A column is `[title, cell, "right" for numbers]`. */
