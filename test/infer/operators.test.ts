@@ -16,6 +16,7 @@ const bytesOf = (name: string) => new Uint8Array(readFileSync(new URL(`${name}.o
 
 const right: Readonly<Record<string, readonly string[]>> = {
   "attention-gqa": ["GL_3 in S_2", "GL_5 in S_2", "S_2", "S_2 in S_2"],
+  "attention-one-mask": ["GL_4 in S_2", "GL_4 in S_2", "S_2"],
   "attention-mask": ["GL_3 in S_2", "GL_5 in S_2", "S_2"],
   "center-crop": ["S_8 positive"],
   "constant-bias": ["S_9 positive"],
@@ -40,6 +41,9 @@ const right: Readonly<Record<string, readonly string[]>> = {
   "lstm-int8": ["S_5", "S_9"],
   "max-roi-pool": ["S_8 positive"],
   "mean-variance": ["S_8"],
+  "ms-attention": ["GL_4 in S_2", "GL_6 in S_2", "GL_8", "S_2"],
+  "ms-attention-lengths": ["GL_4 in S_2", "GL_6 in S_2", "GL_8", "S_2"],
+  "ms-multi-head": ["GL_4 in S_2", "GL_4 in S_2", "S_2"],
   "one-hot": ["S_9 positive"],
   qgemm: ["S_9"],
   "qlinear-channels": ["S_9"],

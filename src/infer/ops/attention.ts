@@ -90,6 +90,45 @@ function mixValues(context: NodeContext, scores: Value, v: Value): Value {
   return mixed;
 }
 
+/** What an attention layer is given. */
+export interface Attended {
+  /** Each [batch, positions, heads * inside], or [batch, heads, positions, inside]. */
+  readonly query: Value;
+  readonly key: Value;
+  readonly value: Value;
+  readonly queryHeads: number;
+  /** Of keys and values. */
+  readonly keyHeads: number;
+  /** Entries inside a head of queries and keys, and of values. */
+  readonly size: number;
+  readonly valueSize: number;
+  /** Each stands over [batch, heads, from, to], aligned from the right. */
+  readonly masks: readonly Value[];
+  readonly isCausal: boolean;
+}
+
+/** The first output, in the form of the queries. */
+export function attend(context: NodeContext, given: Attended): void {
+  const { query, key, value, queryHeads, keyHeads } = given;
+  const head = newAtom(keyHeads);
+  const each = newAtom(queryHeads / keyHeads);
+  const inside = newAtom(given.size);
+  const made = newAtom(given.valueSize);
+  const q = byHead(context, query, [head, each], inside);
+  const k = byHead(context, key, [head], inside);
+  const v = byHead(context, value, [head], made);
+  for (const other of [k, v]) context.tie(q.batch, other.batch);
+  context.tie(k.positions, v.positions);
+  const scores = scoresOf(context, q.value, k.value);
+  const [batch, , , from, to] = scores.dims;
+  context.mix(scores, [4]);
+  context.facts.push({ kind: "opaque", value: scores });
+  if (given.isCausal) for (const dim of [from, to]) context.fix(dim, "positions look back");
+  for (const one of given.masks) mask(context, one, [batch, productOf([head, each]), from, to]);
+  const mixed = mixValues(context, scores, v.value);
+  publish(context, mixed, query.dims.length === 4);
+}
+
 function attention(context: NodeContext): void {
   const [query, key, value] = [context.need(0), context.need(1), context.need(2)];
   const { outputs } = context.node;
@@ -100,33 +139,18 @@ function attention(context: NodeContext): void {
   const [valueHeads, valueSize] = headsOf(context, value, "kv_num_heads");
   if (keySize !== size || valueHeads !== keyHeads || queryHeads % keyHeads !== 0)
     context.fail("queries, keys and values do not fit each other");
-  const head = newAtom(keyHeads);
-  const each = newAtom(queryHeads / keyHeads);
-  const inside = newAtom(size);
-  const made = newAtom(valueSize);
-  const q = byHead(context, query, [head, each], inside);
-  const k = byHead(context, key, [head], inside);
-  const v = byHead(context, value, [head], made);
-  for (const other of [k, v]) context.tie(q.batch, other.batch);
-  context.tie(k.positions, v.positions);
-  const scores = scoresOf(context, q.value, k.value);
-  const [batch, , , from, to] = scores.dims;
-  context.mix(scores, [4]);
-  context.facts.push({ kind: "opaque", value: scores });
-  if (context.number("is_causal", 0) !== 0)
-    for (const dim of [from, to]) context.fix(dim, "positions look back");
-  mask(context, [batch, productOf([head, each]), from, to]);
-  const mixed = mixValues(context, scores, v.value);
-  publish(context, mixed, query.dims.length === 4);
+  const isCausal = context.number("is_causal", 0) !== 0;
+  const heads = { queryHeads, keyHeads, size, valueSize };
+  const masks = [context.input(3)].filter((one) => one !== null);
+  attend(context, { query, key, value, ...heads, masks, isCausal });
 }
 
 /** A mask stands over [batch, heads, from, to], aligned from the right. */
-function mask(context: NodeContext, dims: readonly Atom[]): void {
-  const given = context.input(3);
-  if (given === null) return;
+function mask(context: NodeContext, given: Value, dims: readonly Atom[]): void {
   for (const [i, dim] of given.dims.entries()) {
     const fullDim = dims.at(i - given.dims.length);
     if (fullDim === undefined) context.fail("the mask has too many dimensions");
+    else if (dim.size === 1) continue;
     else if (dim.size === fullDim.size) context.tie(dim, fullDim);
     else for (const one of [dim, fullDim]) context.fix(one, "a mask of another size");
   }

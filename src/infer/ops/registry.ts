@@ -15,6 +15,7 @@ import { elementwise } from "./elementwise.ts";
 import { gathering } from "./gathering.ts";
 import type { Handler, Handlers } from "./handler.ts";
 import { joining } from "./joining.ts";
+import { microsoftAttention } from "./dialects/microsoft-attention.ts";
 import { microsoft } from "./dialects/microsoft.ts";
 import { pooling } from "./pooling.ts";
 import { quantised, quantisedMicrosoft } from "./dialects/quantised.ts";
@@ -53,6 +54,7 @@ const extensions: Readonly<Record<string, Handlers>> = {
   "com.microsoft": {
     ...elementwiseOf(alike),
     ...microsoft,
+    ...microsoftAttention,
     ...quantisedMicrosoft,
     ...recurrentMicrosoft,
   },
