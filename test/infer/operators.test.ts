@@ -43,6 +43,7 @@ const right: Readonly<Record<string, readonly string[]>> = {
   "mean-variance": ["S_8"],
   "ms-attention": ["GL_4 in S_2", "GL_6 in S_2", "GL_8", "S_2"],
   "ms-attention-lengths": ["GL_4 in S_2", "GL_6 in S_2", "GL_8", "S_2"],
+  "ms-embedding": ["GL_1 in S_8", "S_8"],
   "ms-multi-head": ["GL_4 in S_2", "GL_4 in S_2", "S_2"],
   "one-hot": ["S_9 positive"],
   qgemm: ["S_9"],
