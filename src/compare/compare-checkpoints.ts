@@ -1,6 +1,7 @@
 // Compares two checkpoints: identical, identical up to a symmetry of their spec, equal up to a reordering that is no
 // symmetry, or different; each with its evidence. Tensors are read one pair at a time.
 
+import type { AdapterComparison } from "../adapters/compare-adapters.ts";
 import { equalBytes } from "../core/bytes.ts";
 import { UnsupportedError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensors.ts";
@@ -40,6 +41,8 @@ export interface Comparison {
     /** Axes whose scales or bases the weights do not pin down. */
     readonly unidentifiable: Alignment["unidentifiable"];
   };
+  /** For two low-rank adapters, which are compared by what they add to their base: no other evidence is there. */
+  readonly adapters?: AdapterComparison;
   /** Indices that look alike could not all be tried: there may be a symmetry that was not found. */
   readonly unresolved?: boolean;
   /** Tensors that are equal up to a reordering; all that differ when the verdict is `reordered`. */
