@@ -14,6 +14,8 @@ export interface Factors {
   /** A [rank, in * kernel] transposed: [in * kernel, rank]. */
   readonly down: Columns;
   readonly scale: number;
+  /** The size of the terms of the product: scale times the root of the sum over k of |b_k|^2 |a_k|^2. */
+  readonly terms: number;
   /**
    * The typical size, as a Frobenius norm, of what rounding every entry of A and B to their formats changes in the product.
    * It grows where B A is a small sum of large terms.
@@ -69,7 +71,8 @@ export async function readFactors(source: TensorSource, layer: AdapterLayer): Pr
     Math.max(errorOf(names.down), errorOf(names.middle ?? names.down)),
     isRounded ? errorOf(names.alpha) : 0,
   );
-  return { up, down, scale: scale ?? 1, noise: Math.abs(scale ?? 1) * total * termSize(up, down) };
+  const terms = Math.abs(scale ?? 1) * termSize(up, down);
+  return { up, down, scale: scale ?? 1, terms, noise: total * terms };
 }
 
 /** The square root of the sum over k of |b_k|^2 |a_k|^2. */
