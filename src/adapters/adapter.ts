@@ -105,6 +105,20 @@ export function isAdapter(names: ReadonlySet<string> | ReadonlyMap<string, unkno
   );
 }
 
+/** The factors of every layer in a file, by what stands before their endings. @throws {SpecError} when they do not fit each other */
+export function pairsOf(
+  entries: TensorSource["entries"],
+): ReadonlyMap<string, AdapterLayer["names"]> {
+  const problems: SpecProblem[] = [];
+  const pairs = new Map<string, AdapterLayer["names"]>();
+  for (const [stem, { style: _, ...names }] of sortNames(entries.keys()).stems) {
+    const found = factorsOf({ entries }, stem, names, problems);
+    if (found !== undefined) pairs.set(stem, found.names);
+  }
+  if (problems.length > 0) throw new SpecError("adapter", problems);
+  return pairs;
+}
+
 /**
  * The adapter in a file.
  * @param config - adapter_config.json, where there is one; the header of the file may hold others
@@ -193,7 +207,7 @@ type Names = Partial<Record<AdapterRole, string>>;
 
 /** Names, rank and shape of a layer whose tensors fit each other; undefined, with the reason in `problems`, elsewhere. */
 function factorsOf(
-  { entries }: TensorSource,
+  { entries }: Pick<TensorSource, "entries">,
   stem: string,
   { down, up, ...rest }: Names,
   problems: SpecProblem[],

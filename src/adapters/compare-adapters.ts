@@ -8,8 +8,15 @@ import { tensorDifference } from "../parts/tensor-difference.ts";
 import type { AdapterRole } from "../infer/names/adapter-keys.ts";
 import type { Adapter, AdapterLayer } from "./adapter.ts";
 import { configName } from "./adapter-config.ts";
+import { assumedIn, differentBases, differentSettings } from "./settings.ts";
 import { type Factors, readFactors } from "./factors.ts";
-import { type LayerPair, pairByNames, pairByNumbers, underscored } from "./pair-layers.ts";
+import {
+  type LayerPair,
+  type PairedBy,
+  pairByNames,
+  pairByNumbers,
+  underscored,
+} from "./pair-layers.ts";
 import {
   productDifference,
   productNorm,
@@ -22,7 +29,7 @@ import {
 export interface LayerComparison extends ProductDifference {
   /** Its name in the first and in the second file. */
   readonly layers: readonly [string, string];
-  readonly by: LayerPair["by"];
+  readonly by: PairedBy;
   readonly shape: readonly number[];
   readonly ranks: readonly [number, number];
   /** Why it is different where the product is not: magnitudes or biases beside it. */
@@ -42,7 +49,7 @@ export interface AdapterComparison {
   readonly renamed: readonly {
     readonly from: string;
     readonly to: string;
-    readonly by: LayerPair["by"];
+    readonly by: PairedBy;
   }[];
   /** Norm of the difference of all products over the larger norm of all. */
   readonly relative: number;
@@ -121,7 +128,7 @@ export async function compareAdapters(
     largest: layers.reduce((most, { relative }) => Math.max(most, relative), 0),
     rounded: rounded || whole.rounded,
     beside,
-    notes: [...assumedIn(a), ...assumedIn(b), ...basesOf(a, b), ...whole.notes],
+    notes: [...assumedIn(a), ...assumedIn(b), ...differentBases(a, b), ...whole.notes],
   };
 }
 
@@ -283,48 +290,6 @@ async function compareWhole(a: Adapter, b: Adapter): Promise<WholeComparison> {
         ]
       : [];
   return { differing, renamed, rounded, notes };
-}
-
-/** Settings that change what the factors do, where they differ. */
-function differentSettings(a: Adapter, b: Adapter): string[] {
-  const settings = ({ configs }: Adapter) =>
-    new Map([...configs.values()].flatMap((config) => [...config.settings]));
-  const [left, right] = [settings(a), settings(b)];
-  // A file without a configuration says nothing of them.
-  if (a.configs.size === 0 || b.configs.size === 0) return [];
-  return [...new Set([...left.keys(), ...right.keys()])]
-    .filter((key) => left.get(key) !== right.get(key))
-    .map((key) => `${key} is ${left.get(key) ?? "off"} and ${right.get(key) ?? "off"}`);
-}
-
-/** That nothing tells alpha. */
-function assumedIn({ layers, location }: Adapter): string[] {
-  const count = layers.filter(({ isAssumed }) => isAssumed).length;
-  return count === 0
-    ? []
-    : [
-        `${location}: alpha of ${count} of ${layers.length} layers is in no tensor and no configuration; taken as the rank, as diffusers and kohya's scripts do`,
-      ];
-}
-
-/** What configurations say of the bases. */
-function basesOf(a: Adapter, b: Adapter): string[] {
-  const said = ({ configs }: Adapter, of: "base" | "start") =>
-    [...new Set([...configs.values()].map((config) => config[of]))].join(", ");
-  const [baseA, baseB] = [said(a, "base"), said(b, "base")];
-  const starts = [...new Set([said(a, "start"), said(b, "start")].filter((one) => one !== ""))];
-  return [
-    ...(baseA !== baseB && baseA !== "" && baseB !== ""
-      ? [
-          `the configurations name other bases, ${baseA} and ${baseB}: added to them, the same adapter makes other networks`,
-        ]
-      : []),
-    ...(starts.length > 0
-      ? [
-          `a configuration says that its base was changed before training (${starts.join(", ")}): the adapter belongs to that changed base`,
-        ]
-      : []),
-  ];
 }
 
 /** Tensors that have another name in the second file, each once. */

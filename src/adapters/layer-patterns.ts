@@ -8,6 +8,8 @@ const maxPattern = 500;
 const maxName = 2000;
 /** Quantifiers without an upper bound: each makes the time grow by the length of a name. */
 const maxUnbounded = 2;
+/** Groups and quantifiers: each may double the ways to try. */
+const maxChoices = 8;
 
 /**
  * The first pattern that fits the end of a layer's name, behind a dot or from its start; undefined where none does.
@@ -22,7 +24,7 @@ function fits(pattern: string, layer: string): boolean {
     // A dot stands for any character, as it does in the patterns of PEFT.
     const start = layer.length - pattern.length;
     if (start < 0 || (start > 0 && layer[start - 1] !== ".")) return false;
-    return [...pattern].every((c, i) => c === "." || c === layer[start + i]);
+    return pattern.split("").every((c, i) => c === "." || c === layer[start + i]);
   }
   const expression = expressionOf(pattern);
   for (let at = 0; at >= 0 && at <= layer.length; at = layer.indexOf(".", at) + 1 || -1) {
@@ -38,6 +40,7 @@ function expressionOf(pattern: string): RegExp {
   const isIntricate =
     pattern.length > maxPattern ||
     unbounded > maxUnbounded ||
+    (pattern.match(/[(?*+{]/g)?.length ?? 0) > maxChoices ||
     /\(\?|\\[1-9k]|\)[*+?{]/.test(pattern);
   const refuse = (why: string, cause?: unknown) =>
     new UnsupportedError(

@@ -7,6 +7,7 @@ import type { Tensor } from "../core/tensors.ts";
 import type { Adapter, AdapterLayer } from "./adapter.ts";
 import { pairByNames } from "./pair-layers.ts";
 import { type LayerPlan, type LayerShare, type NewTensor, planLayer } from "./refactor.ts";
+import { differentSettings } from "./settings.ts";
 import { type RefactoredAdapter, refactored, refuseOthers } from "./refactored.ts";
 
 /** An adapter with its share. */
@@ -32,8 +33,15 @@ export async function mergeAdapters(
   all: readonly AdapterShare[],
   { maxRank = Infinity, onLayer = () => undefined }: MergeAdaptersOptions = {},
 ): Promise<RefactoredAdapter> {
+  const [{ adapter: first }, ...others] = all;
   for (const { adapter } of all) refuse(adapter);
-  const [{ adapter: first }] = all;
+  for (const { adapter } of others) {
+    const [setting] = differentSettings(first, adapter);
+    if (setting !== undefined)
+      throw new UnsupportedError(
+        `mergeAdapters: ${first.location} and ${adapter.location} do not act in the same way: ${setting}; a mean of what they add is none of networks`,
+      );
+  }
   const plans: LayerPlan[] = [];
   for (const { layer, adapter, shares } of sharesOfLayers(all)) {
     plans.push(await planLayer({ layer, adapter }, shares, maxRank));

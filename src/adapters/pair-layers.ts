@@ -8,11 +8,14 @@ import { readFactors } from "./factors.ts";
 import { normOfSum } from "./product.ts";
 import { toleranceOf } from "./product-difference.ts";
 
+/** How layers were found to be one: by their names, or by equal products. */
+export type PairedBy = "names" | "numbers";
+
 /** A layer of the first and one of the second adapter that are the same layer of the base. */
 export interface LayerPair {
   readonly a: AdapterLayer;
   readonly b: AdapterLayer;
-  readonly by: "names" | "numbers";
+  readonly by: PairedBy;
 }
 
 /** Layers of two adapters, as far as they belong together. */

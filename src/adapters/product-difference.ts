@@ -32,6 +32,8 @@ export interface ProductDifference {
 const margin = 1.5;
 /** However coarse the format: products that are further apart are others. */
 const maxTolerance = 0.1;
+/** What arithmetic in float32 leaves, as a share of the terms: two ways to one product, and no change of numbers. */
+const float32Share = Math.SQRT2 * 2 ** -20;
 /** Share of the distance of the factors that their product may keep where a basis explains it. */
 const explains = 0.2;
 /** A sum of terms below this share of them is rounding of float64. */
@@ -74,7 +76,9 @@ export function productDifference(a: Factors, b: Factors, same: Sameness): Produ
         ]);
   const tolerance = toleranceOf([a, b], norms) / largest;
   const relative = difference / largest;
-  const isNear = relative <= tolerance && relative <= explains * distanceOfFactors(a, b);
+  const isArithmetic = difference <= margin * float32Share * Math.hypot(a.terms, b.terms);
+  const isNear =
+    relative <= tolerance && (isArithmetic || relative <= explains * distanceOfFactors(a, b));
   const verdict = same !== "different" ? "equal" : isNear ? "product" : "different";
   return { verdict, norms, difference, relative, tolerance };
 }

@@ -2,6 +2,7 @@
 
 import type { Adapter } from "../../adapters/adapter.ts";
 import { mergeAdapters } from "../../adapters/merge-adapters.ts";
+import { assumedIn, differentBases } from "../../adapters/settings.ts";
 import { visibleName } from "../../core/visible.ts";
 import { percent } from "../../compare/comparison-words.ts";
 import type { Cli } from "../app/context.ts";
@@ -36,6 +37,12 @@ export async function runMergeAdapters(cli: Cli, request: MergeAdaptersRequest):
     throw new UsageError(
       "merge: --no-align would average A and B by themselves, whose product is not the mean of the adapters; leave it out",
     );
+  const [first, ...others] = adapters;
+  const notes = [
+    ...adapters.flatMap(assumedIn),
+    ...others.flatMap((other) => differentBases(first, other)),
+  ];
+  for (const note of new Set(notes)) cli.output.note(`note: ${note}`);
   const total = Math.max(...adapters.map(({ layers }) => layers.length));
   const task = cli.progress.task("multiplying", total, { unit: "layers" });
   let done = 0;

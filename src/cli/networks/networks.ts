@@ -37,7 +37,7 @@ const longAxis = 1024;
 export interface OpenedCheckpoints {
   readonly networks: readonly OpenedModel[];
   readonly requested: RequestedSpec;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Opens checkpoints. @throws as `readRequested` and `openCheckpoint`; all files are closed then */
@@ -105,7 +105,7 @@ function refuseAdapters(
 ): void {
   if (!networks.every((network) => isReadAsAdapter(network, requested))) return;
   throw new UnsupportedError(
-    `${command}: ${networks[0].path} and the others are low-rank adapters, whose layers are told by scale * B A in any basis, so there is nothing to ${command}; compare says how far they are apart, canonical writes each in one form`,
+    `${command}: ${networks[0].path} and the others are low-rank adapters: a layer is told by scale * B A, which has no units to be moved; compare says how far adapters are apart, canonical writes each in one form`,
   );
 }
 
