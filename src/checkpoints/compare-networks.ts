@@ -3,11 +3,9 @@
 import { isAdapter, readAdapter } from "../adapters/adapter.ts";
 import { type AdapterComparison, compareAdapters } from "../adapters/compare-adapters.ts";
 import { withoutFunctionNames } from "../core/plain-message.ts";
-import {
-  compareCheckpoints,
-  type CompareOptions,
-  type Comparison,
-} from "../compare/compare-checkpoints.ts";
+import { compareCheckpoints } from "../compare/compare-checkpoints.ts";
+import type { CompareOptions, Comparison } from "../compare/comparison.ts";
+import { alignDifferent } from "../compare/align-different.ts";
 import { compareStructure, type StructureDifference } from "../compare/compare-structure.ts";
 import { readAdapterKey } from "../infer/names/read-adapter-key.ts";
 import { differInBlocks } from "../compare/conversions/composed.ts";
@@ -122,6 +120,24 @@ function structureOf(
 
 /** Why adapters have no spec here. */
 const adaptersReason = "low-rank adapters are compared by what they add, scale * B A";
+
+/**
+ * Networks that differ, compared without alignment before (`align: false`), with how far they are apart after it; others as
+ * they are. So that a verdict can be told at once, and the rest when it is known.
+ * @throws {FormatError} {EnvironmentError} when a file cannot be read; the signal's reason after an abort
+ */
+export async function alignCompared(
+  compared: ComparedNetworks,
+  options: Pick<CompareOptions, "signal" | "onStep"> = {},
+): Promise<ComparedNetworks> {
+  const spec = specOf(compared.found);
+  if (compared.comparison.alignment !== undefined || spec === undefined) return compared;
+  const comparison = await alignDifferent(compared.comparison, compared.sources, {
+    ...options,
+    spec,
+  });
+  return { ...compared, comparison };
+}
 
 const specOf = (found: Symmetries) => ("spec" in found ? found.spec : undefined);
 

@@ -3,7 +3,7 @@
 import type { AdapterComparison } from "../adapters/compare-adapters.ts";
 import { visibleName } from "../core/visible.ts";
 import { countedConversions } from "./conversions/conversion-words.ts";
-import type { Comparison, Verdict } from "./compare-checkpoints.ts";
+import type { Comparison, Verdict } from "./comparison.ts";
 import type { Conversion } from "./conversions/conversion.ts";
 import type { AxisSummary } from "../parts/summary.ts";
 

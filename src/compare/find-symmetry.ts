@@ -33,6 +33,9 @@ export interface SymmetrySearch {
 /** Share of the difference that scales and bases may leave if they are to explain it. */
 const explains = 0.2;
 
+/** What a pass must raise the similarity by, or the networks are not on their way to 1 in four of them. */
+const worthMore = 0.01;
+
 /** An element without its scales and bases; signs stay. */
 function reorderingOf(element: GroupElement): GroupElement {
   return Object.fromEntries(
@@ -92,7 +95,7 @@ export async function searchSymmetry(
     ...inB.normalized.unidentifiable,
   ]);
   const pair = { problem: inA.problem, a: inA.read, b: inB.read };
-  const matched = await matchWeights(pair, { starts: ["features"], sweeps: 4 });
+  const matched = await matchWeights(pair, { starts: ["features"], sweeps: 4, minGain: worthMore });
   const element = composeElements(
     problem,
     invertElement(problem, inA.normalized.element),
