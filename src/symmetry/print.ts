@@ -4,14 +4,13 @@ import { visibleName } from "../core/visible.ts";
 import { formatAxisExpression, axesOfExpression } from "./expression.ts";
 import type { Axis, SymmetrySpec } from "./types.ts";
 
+const scaleWords = { sign: "sign flips", positive: "positive scales", phase: "phases" } as const;
+
 /** The group of an axis as people write it: `S_32`, `S_4 in each head`, `S_9 with positive scales`, `GL(16)`, `fixed`. */
 export function formatGroup(axis: Axis): string {
   if (axis.group === "fixed") return "fixed";
   const base = axis.group === "permutation" ? `S_${axis.size}` : `GL(${axis.size})`;
-  const scale =
-    axis.scale === undefined
-      ? ""
-      : ` with ${axis.scale === "sign" ? "sign flips" : "positive scales"}`;
+  const scale = axis.scale === undefined ? "" : ` with ${scaleWords[axis.scale]}`;
   return base + scale + (axis.within === undefined ? "" : ` in each ${axis.within}`);
 }
 

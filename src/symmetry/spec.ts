@@ -12,7 +12,13 @@ export interface SpecDefinition {
   readonly tensors: Readonly<
     Record<
       string,
-      readonly string[] | { readonly shape?: readonly number[]; readonly axes: readonly string[] }
+      | readonly string[]
+      | {
+          readonly shape?: readonly number[];
+          readonly axes: readonly string[];
+          /** The phase axis by whose windings the tensor is shifted. */
+          readonly shift?: string;
+        }
     >
   >;
 }
@@ -62,7 +68,9 @@ export function defineSpec(
     const texts: readonly string[] = Array.isArray(entry)
       ? entry
       : (entry as { axes: readonly string[] }).axes;
-    const given = Array.isArray(entry) ? undefined : (entry as { shape?: readonly number[] }).shape;
+    const { shape: given, shift } = Array.isArray(entry)
+      ? {}
+      : (entry as { shape?: readonly number[]; shift?: string });
     const axes: AxisExpression[] = [];
     for (const [dimension, text] of texts.entries()) {
       try {
@@ -81,7 +89,11 @@ export function defineSpec(
     const shape = given ?? axes.map((axis) => expressionSize(axis, sizeOfAxis));
     tensors.push([
       tensor,
-      Object.freeze({ shape: Object.freeze([...shape]), axes: Object.freeze(axes) }),
+      Object.freeze({
+        shape: Object.freeze([...shape]),
+        axes: Object.freeze(axes),
+        ...(shift !== undefined && { shift }),
+      }),
     ]);
   }
   const axes = Object.entries(definition.axes).map(
