@@ -4,6 +4,7 @@ import type { SpecProblem } from "../core/errors.ts";
 import { lookup } from "../core/records.ts";
 import { splitParts } from "./parts.ts";
 import {
+  type AxisExpression,
   axesOfExpression,
   inverseAxes,
   stillAxes,
@@ -76,7 +77,7 @@ function phaseProblems({ scale, omega, wave }: Axis): string[] {
       : [`scale "phase" needs "omega", a number above 0, got ${String(omega)}`]),
     ...(wave === undefined || waves.includes(wave)
       ? []
-      : [`wave must be one of ${waves.join(", ")}, got ${String(wave)}`]),
+      : [`wave must be one of ${waves.join(", ")}, got ${JSON.stringify(wave)}`]),
   ];
 }
 
@@ -84,6 +85,11 @@ function phaseProblems({ scale, omega, wave }: Axis): string[] {
 function checkShifts({ axes, tensors }: AxesAndTensors): SpecProblem[] {
   const problems: SpecProblem[] = [];
   const shifted = new Set<string>();
+  const isScaled = (expression: AxisExpression, shift: string) =>
+    axesOfExpression(expression).some((name) => {
+      const { scale, group } = lookup(axes, name) ?? {};
+      return name !== shift && (scale !== undefined || group === "general-linear");
+    });
   for (const [tensor, { axes: dimensions, shift }] of Object.entries(tensors)) {
     if (shift === undefined) continue;
     const add = (message: string) =>
@@ -97,6 +103,10 @@ function checkShifts({ axes, tensors }: AxesAndTensors): SpecProblem[] {
       dimensions.filter((expression) => axesOfExpression(expression).includes(shift)).length > 1
     )
       add(`it is shifted along "${shift}", so only one dimension can have that axis`);
+    else if (dimensions.some((expression) => isScaled(expression, shift)))
+      add(
+        `it is shifted along "${shift}", so no other axis with a scale part or a basis can act on it`,
+      );
     else if (dimensions.some((expression) => inverseAxes(expression).includes(shift)))
       add(`it is shifted along "${shift}", so it cannot have "${shift}^-1" too`);
   }

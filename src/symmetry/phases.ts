@@ -27,6 +27,16 @@ export function withoutPhases<S extends Pick<SymmetrySpec, "axes">>(spec: S): S 
   return { ...spec, axes: Object.fromEntries(axes) };
 }
 
+/** The spec with what is left of phases without shifts. */
+export function signsOfPhases(spec: SymmetrySpec): SymmetrySpec {
+  if (!hasPhases(spec)) return spec;
+  const tensors = Object.entries(spec.tensors).map(([name, tensor]): [string, TensorSpec] => {
+    const { shift: _shift, ...rest } = tensor;
+    return [name, rest];
+  });
+  return Object.freeze({ ...withoutPhases(spec), tensors: Object.fromEntries(tensors) });
+}
+
 /** What {@link withPhases} needs to know of a network of sines. */
 export interface PhaseOptions {
   /** The frequency of sin(omega (w x + b)). */

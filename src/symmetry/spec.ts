@@ -1,7 +1,7 @@
 // Symmetry specs: the axes of a weight space, the group acting on each, and which axes every tensor dimension is made of.
 
 import { SpecError, type SpecProblem } from "../core/errors.ts";
-import { frozenRecord } from "../core/records.ts";
+import { frozenRecord, lookup } from "../core/records.ts";
 import { checkSpec } from "./check.ts";
 import { type AxisExpression, expressionSize, parseAxisExpression } from "./expression.ts";
 import type { Axis, SymmetrySpec, TensorSpec } from "./types.ts";
@@ -46,6 +46,7 @@ export function defineSpec(
 ): SymmetrySpec {
   const problems: SpecProblem[] = [];
   const tensors: [string, TensorSpec][] = [];
+  const sizeOfAxis = (name: string) => lookup(definition.axes, name)?.size ?? 0;
   for (const part of ["axes", "tensors"] as const) {
     if (typeof definition?.[part] === "object" && definition[part] !== null) continue;
     const message = `"${part}" must be an object, got ${String(definition?.[part])}`;
@@ -84,8 +85,6 @@ export function defineSpec(
         axes.push({ kind: "block", size: given?.[dimension] ?? 1 });
       }
     }
-    const sizeOfAxis = (name: string) =>
-      Object.hasOwn(definition.axes, name) ? definition.axes[name].size : 0;
     const shape = given ?? axes.map((axis) => expressionSize(axis, sizeOfAxis));
     tensors.push([
       tensor,

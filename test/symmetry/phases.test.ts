@@ -211,7 +211,7 @@ test("phases are added to specs with signs, and taken away again", () => {
   const signs = sirenSpec(sizes);
   const phases = withPhases(signs, { omega });
   expect(specDifference(phases, sine)).toBeNull();
-  expect(formatGroup(phases.axes["h1"])).toBe("S_5 with phases");
+  expect(formatGroup(phases.axes["h1"])).toBe("S_5 with phases of omega 30");
   expect(specDifference(sine, sirenSpec(sizes, { omega: 29 }))).toContain("different groups");
   expect(specDifference(sine, signs)).toContain("shifted by phases in one only");
   const weak = weakenSpec(sine, { dropScale: ["h1"] });
