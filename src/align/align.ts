@@ -10,6 +10,7 @@ import { matchWeights, type MatchOptions, type WeightMatch } from "./matching/ma
 import { perEntry } from "./similarity.ts";
 import { partAction } from "../symmetry/act.ts";
 import {
+  keepingReader,
   partReader,
   problemOf,
   type MatchProblem,
@@ -87,12 +88,12 @@ export async function withNormalizedScales<P extends MatchProblem>(
   const continuous = Object.values(normalized.element).some(
     ({ scales, matrices }) => scales ?? matrices,
   );
-  if (!continuous) return { read, normalized, problem };
+  if (!continuous) return { read: keepingReader(problem, read), normalized, problem };
   const move = partAction(problem.axes, normalized.element);
   const left = withoutFactors(problem);
   return {
     normalized,
     problem: left,
-    read: async (part) => move(problem.parts[part].dims, await read(part)),
+    read: keepingReader(left, async (part) => move(problem.parts[part].dims, await read(part))),
   };
 }

@@ -1,11 +1,9 @@
 // Two networks compared, after the conversions that take one to the names and shapes of the other.
 
 import { withoutFunctionNames } from "../core/plain-message.ts";
-import {
-  compareCheckpoints,
-  type CompareOptions,
-  type Comparison,
-} from "../compare/compare-checkpoints.ts";
+import { compareCheckpoints } from "../compare/compare-checkpoints.ts";
+import type { CompareOptions, Comparison } from "../compare/comparison.ts";
+import { alignDifferent } from "../compare/align-different.ts";
 import { compareStructure } from "../compare/compare-structure.ts";
 import { differInBlocks } from "../compare/conversions/composed.ts";
 import type { Conversion } from "../compare/conversions/conversion.ts";
@@ -67,6 +65,24 @@ export async function compareNetworks(
     return { comparison, conversions: [], refused, found, sources: [a.source, b.source] };
   }
   return compareAfter([a, b], options, plan);
+}
+
+/**
+ * Networks that differ, compared without alignment before (`align: false`), with how far they are apart after it; others as
+ * they are. So that a verdict can be told at once, and the rest when it is known.
+ * @throws {FormatError} {EnvironmentError} when a file cannot be read; the signal's reason after an abort
+ */
+export async function alignCompared(
+  compared: ComparedNetworks,
+  options: Pick<CompareOptions, "signal" | "onStep"> = {},
+): Promise<ComparedNetworks> {
+  const spec = specOf(compared.found);
+  if (compared.comparison.alignment !== undefined || spec === undefined) return compared;
+  const comparison = await alignDifferent(compared.comparison, compared.sources, {
+    ...options,
+    spec,
+  });
+  return { ...compared, comparison };
 }
 
 const specOf = (found: Symmetries) => ("spec" in found ? found.spec : undefined);

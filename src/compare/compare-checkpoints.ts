@@ -3,70 +3,17 @@
 
 import { equalBytes } from "../core/bytes.ts";
 import { UnsupportedError } from "../core/errors.ts";
-import type { Tensor } from "../core/tensors.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { widen } from "../formats/widen.ts";
-import { actOnTensor } from "../symmetry/act.ts";
-import type { GroupElement } from "../symmetry/element.ts";
-import type { SymmetrySpec } from "../symmetry/types.ts";
-import { alignWeights, type Alignment } from "../align/align.ts";
-import { compareStructure, type StructureDifference } from "./compare-structure.ts";
+import type { CompareOptions, Comparison } from "./comparison.ts";
+import { alignDifferent } from "./align-different.ts";
+import { compareStructure } from "./compare-structure.ts";
 import { type CommonReaders, commonReaders } from "./common-format.ts";
 import { searchSymmetry } from "./find-symmetry.ts";
-import { findLayouts, type LayoutDifference } from "./find-layouts.ts";
-import { describeReorderings, type TensorReordering } from "./reordered-tensors.ts";
-import { type AxisSummary, summarizeElement } from "../parts/summary.ts";
+import { findLayouts } from "./find-layouts.ts";
+import { describeReorderings } from "./reordered-tensors.ts";
+import { summarizeElement } from "../parts/summary.ts";
 import { type TensorDifference, tensorDifference } from "../parts/tensor-difference.ts";
-
-/** What a comparison says: equal numbers, equal up to a symmetry, up to a reordering, or different. */
-export type Verdict = "identical" | "symmetric" | "reordered" | "different";
-
-/** Whether two checkpoints hold the same network, with the evidence. */
-export interface Comparison {
-  readonly verdict: Verdict;
-  /** Missing, extra and reshaped tensors, and changed number formats. */
-  readonly structure: StructureDifference;
-  /** Some numbers are equal only once they are rounded to the coarser of both number formats. */
-  readonly rounded: boolean;
-  /** Tensors of both files whose numbers differ, in the coarser of both formats. */
-  readonly tensors: readonly TensorDifference[];
-  /** For `symmetric`: what takes the second file to the first. */
-  readonly symmetry?: {
-    readonly exact: boolean;
-    /** Largest difference left, in units of a tensor's root mean square. */
-    readonly residual: number;
-    readonly element: GroupElement;
-    readonly axes: readonly AxisSummary[];
-    /** Axes whose scales or bases the weights do not pin down. */
-    readonly unidentifiable: Alignment["unidentifiable"];
-  };
-  /** Indices that look alike could not all be tried: there may be a symmetry that was not found. */
-  readonly unresolved?: boolean;
-  /** Tensors that are equal up to a reordering; all that differ when the verdict is `reordered`. */
-  readonly reordered: readonly TensorReordering[];
-  /** For `reordered`, with a spec: the layouts by which the files differ, and what is left once they are undone. */
-  readonly layouts?: LayoutDifference;
-  /** For `different`, with a spec: how far the files are apart after the best alignment found. */
-  readonly alignment?: {
-    readonly similarity: number;
-    /** What takes the second file nearest to the first. */
-    readonly element: GroupElement;
-    readonly axes: readonly AxisSummary[];
-    readonly remaining: readonly { readonly tensor: string; readonly relative: number }[];
-    readonly unidentifiable: Alignment["unidentifiable"];
-  };
-}
-
-/** What {@link compareCheckpoints} counts as equal, and how far it looks. */
-export interface CompareOptions {
-  /** The symmetries of both networks; without it only `identical`, `reordered` and `different` can be told. */
-  readonly spec?: SymmetrySpec;
-  /** Align files that are different, to say how much remains. @default true */
-  readonly align?: boolean;
-  readonly signal?: AbortSignal;
-  /** Tells which step is going on, and how far it is in [0, 1] where that is known. */
-  readonly onStep?: (step: string, share?: number) => void;
-}
 
 /**
  * Compares two checkpoints.
@@ -123,12 +70,8 @@ export async function compareCheckpoints(
     const layouts = fits && inSpec ? await findLayouts(spec, readers, reordered) : undefined;
     return { ...base, verdict: "reordered", unresolved, reordered, ...(layouts && { layouts }) };
   }
-  const alignment =
-    finite && fits && options.align !== false
-      ? await alignBoth(spec, readers, signal, onStep)
-      : undefined;
-  const verdict = "different";
-  return { ...base, verdict, unresolved, reordered, ...(alignment && { alignment }) };
+  const different: Comparison = { ...base, verdict: "different", unresolved, reordered };
+  return options.align === false ? different : alignDifferent(different, [a, b], options);
 }
 
 /** How a tensor differs; "rounded" when it does not once the finer numbers are rounded to the coarser format. */
@@ -161,26 +104,4 @@ async function isSameUnread(name: string, a: TensorSource, b: TensorSource): Pro
   throw new UnsupportedError(
     `compareCheckpoints: tensor ${JSON.stringify(name)} is stored as ${left.stored} in both files and its bytes differ, but ${left.unreadable}; how far the networks are apart cannot be said`,
   );
-}
-
-async function alignBoth(
-  spec: SymmetrySpec,
-  { a, b }: CommonReaders,
-  signal: AbortSignal | undefined,
-  onStep: NonNullable<CompareOptions["onStep"]>,
-): Promise<Comparison["alignment"]> {
-  onStep("aligning");
-  const { element, similarity, unidentifiable } = await alignWeights(spec, a, b, {
-    ...(signal && { signal }),
-    onSweep: ({ start, starts, sweep }) =>
-      onStep(`aligning, start ${start + 1} of ${starts}, sweep ${sweep}`),
-  });
-  const remaining: { tensor: string; relative: number }[] = [];
-  for (const name of Object.keys(spec.tensors)) {
-    const left: Tensor = await a(name);
-    const right = actOnTensor(spec, element, name, await b(name));
-    const found = tensorDifference(name, left, right);
-    if (found !== undefined) remaining.push({ tensor: name, relative: found.relative });
-  }
-  return { similarity, element, axes: summarizeElement(spec, element), remaining, unidentifiable };
 }

@@ -2,7 +2,7 @@
 
 import { visibleName } from "../core/visible.ts";
 import { countedConversions } from "./conversions/conversion-words.ts";
-import type { Comparison, Verdict } from "./compare-checkpoints.ts";
+import type { Comparison, Verdict } from "./comparison.ts";
 import type { Conversion } from "./conversions/conversion.ts";
 import type { AxisSummary } from "../parts/summary.ts";
 

@@ -35,6 +35,9 @@ export interface SymmetrySearch {
 /** Share of the difference that scales, phases and bases may leave if they are to explain it. */
 const explains = 0.2;
 
+/** What a pass must raise the similarity by, or the networks are not on their way to 1 in four of them. */
+const worthMore = 0.01;
+
 /** An element without its scales, windings and bases; signs stay. */
 function reorderingOf(element: GroupElement): GroupElement {
   return Object.fromEntries(
@@ -94,7 +97,7 @@ export async function searchSymmetry(
     ...inB.normalized.unidentifiable,
   ]);
   const pair = { problem: inA.problem, a: inA.read, b: inB.read };
-  const matched = await matchWeights(pair, { starts: ["features"], sweeps: 4 });
+  const matched = await matchWeights(pair, { starts: ["features"], sweeps: 4, minGain: worthMore });
   const unwound = composeElements(
     problem,
     invertElement(problem, inA.normalized.element),

@@ -1,6 +1,6 @@
 // Where two files differ, layer by layer, and how far apart they are as a whole.
 
-import type { Comparison } from "./compare-checkpoints.ts";
+import type { Comparison } from "./comparison.ts";
 
 /** How far two networks are apart in one layer. */
 export interface LayerDifference {

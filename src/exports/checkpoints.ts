@@ -6,6 +6,7 @@ export { findSpec, type RequestedSpec } from "../checkpoints/find-spec.ts";
 export type { FittedGraph, FoundSpec } from "../checkpoints/found-spec.ts";
 export type { TensorPlace, TensorPlaces } from "../checkpoints/fit-names.ts";
 export {
+  alignCompared,
   compareNetworks,
   type ComparedNetworks,
   type CompareNetworksOptions,

@@ -11,12 +11,8 @@ export {
 export { sketchFromJSON } from "../identity/sketch-json.ts";
 export { canonicalForm, type CanonicalForm } from "../identity/canonical.ts";
 export type { Tie } from "../identity/sort-axes.ts";
-export {
-  compareCheckpoints,
-  type CompareOptions,
-  type Comparison,
-  type Verdict,
-} from "../compare/compare-checkpoints.ts";
+export { compareCheckpoints } from "../compare/compare-checkpoints.ts";
+export type { CompareOptions, Comparison, Verdict } from "../compare/comparison.ts";
 export { convertedSource } from "../compare/conversions/converted-source.ts";
 export {
   planConversion,

@@ -76,6 +76,23 @@ function checked({ shapes }: SpecProblemParts, name: string, tensor: Tensor): Te
   );
 }
 
+/** Entries of a network whose parts are kept: 256 MiB of float32. */
+const maxKept = 2 ** 26;
+
+/** A reader that makes every part once and keeps it, where the network is not too large for that. */
+export function keepingReader({ parts }: MatchProblem, read: PartReader): PartReader {
+  const entries = parts.reduce((sum, { dims }) => sum + sizeOf(dims.map(({ size }) => size)), 0);
+  if (entries > maxKept) return read;
+  const kept = new Map<number, Promise<Dense>>();
+  return (part) => {
+    const known = kept.get(part);
+    if (known !== undefined) return known;
+    const made = read(part);
+    kept.set(part, made);
+    return made;
+  };
+}
+
 /** The same numbers as float64, for what must not add rounding of its own. */
 export function inFloat64(read: PartReader): PartReader {
   return async (part) => {

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { checkMoved } from "../../src/checkpoints/check-moved.ts";
-import { compareNetworks } from "../../src/checkpoints/compare-networks.ts";
+import { alignCompared, compareNetworks } from "../../src/checkpoints/compare-networks.ts";
 import { findSpec } from "../../src/checkpoints/find-spec.ts";
 import { openNetwork } from "../../src/checkpoints/network.ts";
 import { differencePanels } from "../../src/checkpoints/difference-panels.ts";
@@ -51,6 +51,28 @@ test("a reordered copy is the same network, one with another number is not", asy
   });
   const other = await compareNetworks(opened, await openNetwork(changed));
   expect(other.comparison.verdict).toBe("different");
+});
+
+test("a verdict that is told before the alignment is that of both together; the same network needs none", async () => {
+  const { file: changed } = await movedFile((weights) => {
+    const [name] = Object.keys(weights);
+    weights[name].data[0] += 1;
+    return weights;
+  });
+  const second = await openNetwork(changed);
+  const told: string[] = [];
+  const verdict = await compareNetworks(opened, second, { align: false });
+  expect(verdict.comparison.verdict).toBe("different");
+  expect(verdict.comparison.alignment).toBeUndefined();
+  const whole = await alignCompared(verdict, { onStep: (step) => told.push(step) });
+  expect(whole.comparison).toEqual((await compareNetworks(opened, second)).comparison);
+  expect(whole.comparison.alignment?.similarity).toBeGreaterThan(0.9);
+  expect(told[0]).toBe("different; aligning");
+
+  const same = await compareNetworks(opened, await openNetwork((await movedFile()).file));
+  expect(await alignCompared(same)).toEqual(same);
+  const stopped = { signal: AbortSignal.abort(new Error("stopped")) };
+  await expect(alignCompared(verdict, stopped)).rejects.toThrow("stopped");
 });
 
 test("pictures: a reordered copy differs before the alignment and not after it", async () => {

@@ -1,5 +1,6 @@
 // One population by every road: one thread, worker threads, four parts of a job array, queues on Redis and PostgreSQL, into folders
-// and stores behind the S3 API. POPULATIONS=digits-mlp:500,gru-adders:200 says which. FAULTS_TABLE=1 keeps in runs/populations what is
+// and stores behind the S3 API. POPULATIONS=digits-mlp:500,gru-adders:200:300 says which, with the most training steps where they
+// are fewer than the recipe's. FAULTS_TABLE=1 keeps in runs/populations what is
 // done, so that the same command goes on where it was killed, shard by shard in folders, and writes docs/results/many-machines.json.
 
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -13,6 +14,7 @@ import { openStore } from "../../src/node/open-store.ts";
 import type { ZooStore } from "../../src/core/store.ts";
 import { mergeZoos } from "../../src/zoo/merge.ts";
 import { openZoo } from "../../src/zoo/open.ts";
+import type { Recipe } from "../../src/zoo/recipe.ts";
 import { recipeNamed } from "../../src/zoo/recipes.ts";
 import { handOutTo, startWorkers } from "../support/queue-workers.ts";
 import { s3Environment, startPostgres, startRedis, startS3 } from "../support/servers/servers.ts";
@@ -22,9 +24,19 @@ const fail = ((note?: unknown) => {
 }) as TestContext["skip"];
 
 const asked = (process.env.POPULATIONS ?? "digits-mlp:24").split(",").map((text) => {
-  const [name, networks] = text.split(":");
-  return { name, networks: Number(networks) };
+  const [name, networks, steps] = text.split(":");
+  return { name, networks: Number(networks), ...(steps !== undefined && { steps: Number(steps) }) };
 });
+
+/** A recipe whose runs end at this step at the latest, and its earliest end sooner in proportion. */
+function shortened(recipe: Recipe, steps: number | undefined): Recipe {
+  if (steps === undefined) return recipe;
+  const [first, last] = recipe.steps.range;
+  return {
+    ...recipe,
+    steps: { ...recipe.steps, range: [Math.ceil((first * steps) / last), steps] },
+  };
+}
 
 /** What is kept of a road: its row, or the seconds that it took before it was stopped. */
 interface Kept {
@@ -55,10 +67,10 @@ afterAll(async () => {
 });
 
 test.each(asked)("$name, $networks networks", { timeout: 24 * 3_600_000 }, async (population) => {
-  const { name, networks } = population;
+  const { name, networks, steps } = population;
   const isKept = process.env.FAULTS_TABLE !== undefined;
   const place = isKept
-    ? resolve("runs/populations", `${name}-${networks}`)
+    ? resolve("runs/populations", [name, networks, steps ?? []].flat().join("-"))
     : await mkdtemp(join(tmpdir(), "weightspace-populations-"));
   await mkdir(place, { recursive: true });
   const servers = await Promise.all([
@@ -68,10 +80,11 @@ test.each(asked)("$name, $networks networks", { timeout: 24 * 3_600_000 }, async
   ]);
   const [redis, postgres, s3] = servers;
   for (const [key, value] of Object.entries(s3Environment(s3))) vi.stubEnv(key, value);
+  const recipe = shortened(recipeNamed(name), steps);
   const shardSize = Math.max(1, Math.ceil(networks / 16));
   let onShard = async (): Promise<void> => undefined;
   const build = async (store: ZooStore, options: Partial<NodeBuildOptions>) => {
-    const common = { recipe: recipeNamed(name), networks, seed: 1, shardSize, store };
+    const common = { recipe, networks, seed: 1, shardSize, store };
     for await (const event of buildZoo({ ...common, ...options })) {
       if (event.type === "warning") throw new Error(event.message);
       if (event.type === "shard") await onShard();
@@ -137,7 +150,15 @@ test.each(asked)("$name, $networks networks", { timeout: 24 * 3_600_000 }, async
       onShard = () => writeFile(file, JSON.stringify({ seconds: seconds() }));
       const { digest, manifest } = await openZoo(await travel());
       const { arithmetic } = manifest;
-      const row = { recipe: name, networks, road, seconds: seconds(), arithmetic, digest };
+      const row = {
+        recipe: name,
+        networks,
+        ...(steps && { steps }),
+        road,
+        seconds: seconds(),
+        arithmetic,
+        digest,
+      };
       table.push(row);
       await writeFile(file, JSON.stringify(row));
       process.stdout.write(`${JSON.stringify(row)}\n`);

@@ -294,6 +294,7 @@ describe("are these two the same?", () => {
       await atStart(page);
       await give(page, [a, other, join(models, "mlp.onnx")]);
       expect(await sentenceOf(page, /same|ifferent|eordered|dentical/)).toMatch(/^Different/);
+      await page.getByText(/their similarity is 0\.\d+; 1 is equal/).waitFor({ timeout: 60_000 });
       await atStart(page);
       await give(page, [a, a.replace("a.safe", "other.safe")]);
       expect(await sentenceOf(page, /same|ifferent|eordered|dentical/)).not.toContain("same");

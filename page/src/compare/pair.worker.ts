@@ -2,6 +2,7 @@
 
 import { actOnTensor, type GroupElement } from "weightspace";
 import {
+  alignCompared,
   checkMoved,
   quantisedCheck,
   type ComparedNetworks,
@@ -38,10 +39,15 @@ async function compare({ two, graph }: Pair, tell: (step: PairStep) => void): Pr
   tell({ step: "reading both files" });
   const [first, second] = [await open(two[0]), await open(two[1])];
   const model = graph && (await open(graph));
-  const compared = await compareNetworks(distinct(first, second), second, {
+  const onStep = (step: string, share?: number) =>
+    tell({ step, ...(share !== undefined && { share }) });
+  const verdict = await compareNetworks(distinct(first, second), second, {
     ...(model && { requested: { model } }),
-    onStep: (step, share) => tell({ step, ...(share !== undefined && { share }) }),
+    align: false,
+    onStep,
   });
+  tell({ step: "looking how far they are apart", judged: judgmentOf(verdict) });
+  const compared = await alignCompared(verdict, { onStep });
   last = { compared, second };
   const judged = judgmentOf(compared);
   tell({ step: "drawing the differences", judged });

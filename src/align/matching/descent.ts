@@ -35,6 +35,8 @@ export interface DescentOptions {
   readonly seed?: number;
   /** Only these axes move. @default all that can */
   readonly axes?: readonly string[];
+  /** A pass that raises the similarity by less than this is the last one. @default 0 */
+  readonly minGain?: number;
   readonly signal?: AbortSignal;
   readonly onSweep: (sweep: number, score: number) => void;
 }
@@ -67,7 +69,7 @@ export async function descend(
   options: DescentOptions,
 ): Promise<Descended> {
   const { problem } = descent;
-  const { sweeps = 32, seed = 0, signal } = options;
+  const { sweeps = 32, seed = 0, minGain: least = 0, signal } = options;
   const random = randomStream(seed);
   const enclosed = enclosedBy(problem);
   const axes = Object.keys(problem.axes).filter(
@@ -105,7 +107,7 @@ export async function descend(
     const next = await scoreOf(descent, element);
     options.onSweep(sweep, next);
     const gain = next > nearlyPerfect * entries ? minGain.near : minGain.far;
-    const better = next > score + gain * Math.abs(score);
+    const better = next > score + Math.max(gain * Math.abs(score), least * entries);
     if (next >= score) best = { element: { ...element }, score: next, startScore, sweeps: sweep };
     if (!better || !axes.some((axis) => stale.has(axis))) break;
     score = next;

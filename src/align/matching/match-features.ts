@@ -55,13 +55,16 @@ export function featureGains(
   signed: boolean,
 ): Float64Array {
   const gains = new Float64Array(size * size);
+  const norms = Float64Array.from({ length: size }, (_, j) => {
+    const atB = instanceB * size + j;
+    return dot(b, atB, b, atB);
+  });
   for (let i = 0; i < size; i++) {
     const atA = instanceA * size + i;
     const norm = dot(a, atA, a, atA);
     for (let j = 0; j < size; j++) {
-      const atB = instanceB * size + j;
-      const product = dot(a, atA, b, atB);
-      gains[i * size + j] = 2 * (signed ? Math.abs(product) : product) - norm - dot(b, atB, b, atB);
+      const product = dot(a, atA, b, instanceB * size + j);
+      gains[i * size + j] = 2 * (signed ? Math.abs(product) : product) - norm - norms[j];
     }
   }
   return gains;

@@ -3,7 +3,14 @@
 
 import { randomStream, deriveSeed } from "../../core/random.ts";
 import { type GroupElement, identityElement } from "../../symmetry/element.ts";
-import { descend, entriesOf, neighboursOf, type TensorPair } from "./descent.ts";
+import {
+  descend,
+  type Descent,
+  entriesOf,
+  neighboursOf,
+  scoreOf,
+  type TensorPair,
+} from "./descent.ts";
 import { axisFeatures } from "../../parts/features/features.ts";
 import { type AxisFeatures, rootMeanSquare } from "../../parts/features/messages.ts";
 import { enclosedBy } from "./match-enclosing.ts";
@@ -25,6 +32,10 @@ export interface MatchOptions {
   readonly seed?: number;
   /** Most passes over all axes of one descent. @default 32 */
   readonly sweeps?: number;
+  /** Of all starts, descend from the nearest only. @default false */
+  readonly nearestStart?: boolean;
+  /** A pass that raises the similarity by less than this is the last one. @default 0: as long as there is a gain to speak of */
+  readonly minGain?: number;
   readonly signal?: AbortSignal;
   readonly onSweep?: (sweep: {
     start: number;
@@ -70,14 +81,25 @@ export async function matchWeights(
     ? { a: {}, b: {} }
     : { a: await axisFeatures(problem, pair.a), b: await axisFeatures(problem, pair.b) };
   const entries = entriesOf(problem, weights);
+  const descent = { ...pair, weights, features };
+  const all = starts.map((start, number) => ({
+    start,
+    number,
+    from: given ?? startElement(problem, features, start, deriveSeed(seed, "start", number)),
+  }));
+  const tried = options.nearestStart === true ? await nearestOf(descent, all) : all;
   let best: WeightMatch | undefined;
-  for (const [number, start] of starts.entries()) {
-    const from = given ?? startElement(problem, features, start, deriveSeed(seed, "start", number));
-    const found = await descend({ ...pair, weights, features }, from, {
+  for (const { start, number, from } of tried) {
+    const found = await descend(descent, from, {
       ...options,
       seed: deriveSeed(seed, "order", number),
       onSweep: (sweep, score) =>
-        options.onSweep?.({ start: number, starts: starts.length, sweep, score }),
+        options.onSweep?.({
+          start: tried.findIndex((one) => one.number === number),
+          starts: tried.length,
+          sweep,
+          score,
+        }),
     });
     if (best === undefined || found.score > best.score + 1e-9 * Math.abs(best.score))
       best = { ...found, entries, start };
@@ -85,6 +107,20 @@ export async function matchWeights(
   }
   const element = identityElement(problem);
   return best ?? { element, entries, score: 0, startScore: 0, start: "identity", sweeps: 0 };
+}
+
+interface Start {
+  readonly start: MatchStart;
+  readonly number: number;
+  readonly from: GroupElement;
+}
+
+/** The start of highest score; the first of equals. */
+async function nearestOf(descent: Descent, starts: readonly Start[]): Promise<readonly Start[]> {
+  if (starts.length < 2) return starts;
+  const scores: number[] = [];
+  for (const { from } of starts) scores.push(await scoreOf(descent, from));
+  return [starts[scores.indexOf(Math.max(...scores))]];
 }
 
 function startElement(

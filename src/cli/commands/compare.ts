@@ -4,7 +4,7 @@ import { wholeNumber } from "../app/arguments.ts";
 import { addForceOption, type ForceFlag, refuseExisting } from "../app/output-option.ts";
 import { withKey } from "../networks/with-key.ts";
 import { tellTaken } from "../networks/taken.ts";
-import type { Verdict } from "../../compare/compare-checkpoints.ts";
+import type { Verdict } from "../../compare/comparison.ts";
 import {
   addSpecOptions,
   openCheckpoint,

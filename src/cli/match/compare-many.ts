@@ -1,7 +1,7 @@
 // More than two checkpoints: how each compares with each, and which of them belong together.
 
 import { clustersOf, nearDifference, type PairOutcome } from "../../compare/clusters.ts";
-import type { Verdict } from "../../compare/compare-checkpoints.ts";
+import type { Verdict } from "../../compare/comparison.ts";
 import { relativeDifference } from "../../compare/layer-differences.ts";
 import { visibleName } from "../../core/visible.ts";
 import { openCheckpoint, type RequestedSpec } from "../networks/checkpoint-spec.ts";

@@ -1,6 +1,6 @@
 // A comparison in words: the verdict first, then the evidence, most important first.
 
-import type { Comparison } from "../../compare/compare-checkpoints.ts";
+import type { Comparison } from "../../compare/comparison.ts";
 import {
   factorText,
   percent,

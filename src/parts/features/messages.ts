@@ -141,6 +141,18 @@ function contractRaw(
     const first = outerInstance?.[o] ?? 0;
     for (let i = 0; i < size; i++) {
       const from = (o * size + i) * inner;
+      if (channels === featureChannels && innerInstance === null) {
+        const f = (first * size + i) * channels;
+        addRow(
+          { data, unit, linear, channels },
+          from,
+          inner,
+          feature.subarray(f, f + channels),
+          sums,
+          o * inner,
+        );
+        continue;
+      }
       for (let n = 0; n < inner; n++) {
         const instance = innerInstance === null ? first : first + innerInstance[n];
         const x = data[from + n] / unit;
@@ -155,6 +167,30 @@ function contractRaw(
     }
   }
   return sums;
+}
+
+/** Adds a row times the features of its index, for the usual eight channels: to the sums of every entry of the row. */
+function addRow(
+  { data, unit, linear }: Raw,
+  from: number,
+  inner: number,
+  feature: Float64Array,
+  sums: Float64Array,
+  first: number,
+): void {
+  const [f0, f1, f2, f3, f4, f5, f6, f7] = feature;
+  for (let n = 0, to = first * featureChannels; n < inner; n++, to += featureChannels) {
+    const x = data[from + n] / unit;
+    const odd = linear ? x : x * Math.abs(x);
+    sums[to] += x * f0;
+    sums[to + 1] += odd * f1;
+    sums[to + 2] += x * f2;
+    sums[to + 3] += odd * f3;
+    sums[to + 4] += x * f4;
+    sums[to + 5] += odd * f5;
+    sums[to + 6] += x * f6;
+    sums[to + 7] += odd * f7;
+  }
 }
 
 /** The sums over one row whose numbers lie side by side, for the usual eight channels: row `o` of the sums. */
