@@ -10,7 +10,6 @@ import { squaredErrorGradient } from "../populations/layers/elementwise.ts";
 import { runBackward, runForward } from "../populations/layers/layer.ts";
 import { specOfLayer } from "../populations/networks/layer-spec.ts";
 import { initSiren, siren } from "../populations/networks/siren.ts";
-import { signsOfPhases } from "../symmetry/phases.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { type PictureEvaluation, pictureMetrics } from "./picture-metrics.ts";
 import type { Batch, RunData, RunDraw, Task } from "./task.ts";
@@ -38,12 +37,9 @@ export interface PictureData extends RunData {
 
 let traced: Promise<SymmetrySpec> | undefined;
 
-/**
- * The network's symmetries, read off its own forward pass: units of both sine layers may be reordered and flipped. Their phases are left
- * out: populations that exist have this spec. `withPhases(spec, { omega: 30 })` has them.
- */
+/** The network's symmetries, read off its own forward pass: units of both sine layers may be reordered and flipped. */
 export function pictureSpec(): Promise<SymmetrySpec> {
-  traced ??= specOfLayer(network, [3, shape.inputs]).then(signsOfPhases);
+  traced ??= specOfLayer(network, [3, shape.inputs]);
   return traced;
 }
 
