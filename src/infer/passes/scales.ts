@@ -5,6 +5,7 @@ import { type Atom, find, leavesOf } from "../index-sets/atoms.ts";
 import type { LeafFactors, LeafScale } from "../assembly/build-spec.ts";
 import { factorsOf } from "./factors.ts";
 import { type Constraints, constraintsOf, type Way } from "./constraints.ts";
+import { phasesOf } from "./phases.ts";
 import { noPlaces, type Places, placesOf } from "./places.ts";
 import { qualifying } from "./qualifying.ts";
 import { followScaling } from "./scaling.ts";
@@ -26,7 +27,15 @@ export function scalesOf(
   const constraints = constraintsOf(facts, weights, places);
   const { unknownOf } = constraints;
   const inWeights = weightPlaces(weights, places, unknownOf);
-  const { scales, streams } = wholeScales({ facts, constraints, inWeights, enclosing, places });
+  const { scales: whole, streams } = wholeScales({
+    facts,
+    constraints,
+    inWeights,
+    enclosing,
+    places,
+  });
+  const phases = phasesOf({ facts, constraints, inWeights, enclosing, places, scales: whole });
+  const scales = new Map([...whole, ...phases]);
   const unknowns = followScaling(constraints, "factor", inWeights);
   // Bases and signs stay; positive factors may turn out to be factors of either sign.
   const settled = new Map([...scales].filter(([, { scale }]) => scale !== "positive"));
