@@ -25,5 +25,7 @@ def serve(build):
         if "run" not in wanted:
             break
         began = time.perf_counter()
-        works[wanted["run"]]()
-        say({"ms": (time.perf_counter() - began) * 1000, "megabytes": megabytes()})
+        found = works[wanted["run"]]()
+        ms = (time.perf_counter() - began) * 1000
+        more = found if isinstance(found, dict) else {}
+        say({"ms": ms, "megabytes": megabytes(), **more})

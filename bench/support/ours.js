@@ -15,6 +15,10 @@ async function build(config) {
     const { trainingStep } = await import("./training-step.js");
     return { works: { backward: await trainingStep(config) }, first: {} };
   }
+  if (config.kind === "siren-fits") {
+    const { sirenFits } = await import("./siren-fits.js");
+    return { works: { fit: await sirenFits(config) }, first: {} };
+  }
   const spec =
     config.kind === "mlp"
       ? mlpSpec(config.sizes, { ends: "permutation" })
@@ -54,8 +58,9 @@ for await (const line of createInterface({ input: process.stdin })) {
     continue;
   }
   const began = performance.now();
-  await works[message.run]();
+  const found = await works[message.run]();
   const ms = performance.now() - began;
-  say({ ms, megabytes: process.resourceUsage().maxRSS / 1024 });
+  const more = found?.psnr === undefined ? {} : found;
+  say({ ms, megabytes: process.resourceUsage().maxRSS / 1024, ...more });
 }
 process.exit(0); // threads of kernels would keep the process alive

@@ -70,6 +70,8 @@ async function start(script, command, args, config, seconds, remedy) {
       megabytes = answer.megabytes;
       return answer.ms;
     },
+    /** The same with all that the work answers. */
+    answer: (name) => ask({ run: name }),
     /** Of our side: the part of the time of steady work that its thread spends outside of WebAssembly, from 0 to 1. */
     share: async (name) => (await ask({ share: name })).share,
     stop: () => child.kill(),

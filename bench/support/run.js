@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { machineParts } from "../../dist/cli/app/build-info.js";
 
@@ -19,9 +19,9 @@ if (process.argv[2] === "--child") {
 }
 
 const wanted = process.argv.slice(2);
-const files = readdirSync(here)
-  .filter((name) => name.endsWith(".bench.js"))
-  .filter((name) => wanted.length === 0 || wanted.some((word) => name.startsWith(word)));
+const files = readdirSync(here, { recursive: true, encoding: "utf8" })
+  .filter((path) => path.endsWith(".bench.js"))
+  .filter((path) => wanted.length === 0 || wanted.some((word) => basename(path).startsWith(word)));
 if (files.length === 0) {
   console.error(`bench: no benchmark starts with ${wanted.join(" or ")}`);
   process.exit(2);
@@ -48,7 +48,7 @@ for (const file of files) {
   const results = JSON.parse(line.slice(marker.length), (_, value) =>
     typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value,
   );
-  const name = file.replace(".bench.js", "");
+  const name = basename(file, ".bench.js");
   const record = {
     command: `npm run bench -- ${name}`,
     date: new Date().toISOString().slice(0, 10),

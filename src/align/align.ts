@@ -65,9 +65,8 @@ export async function alignWeights(
 export function uniqueAxes(
   unidentifiable: NormalizedScales["unidentifiable"],
 ): NormalizedScales["unidentifiable"] {
-  return unidentifiable.filter(
-    ({ axis }, at) => unidentifiable.findIndex((other) => other.axis === axis) === at,
-  );
+  const seen = new Set<string>();
+  return unidentifiable.filter(({ axis }) => seen.size < seen.add(axis).size);
 }
 
 /** A network seen with normalized scales, and with signs in place of phases. */

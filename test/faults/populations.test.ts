@@ -81,7 +81,8 @@ test.each(asked)("$name, $networks networks", { timeout: 24 * 3_600_000 }, async
   const [redis, postgres, s3] = servers;
   for (const [key, value] of Object.entries(s3Environment(s3))) vi.stubEnv(key, value);
   const recipe = shortened(recipeNamed(name), steps);
-  const shardSize = Math.max(1, Math.ceil(networks / 16));
+  // Small shards cost more a network, and there must be several for each of four workers.
+  const shardSize = Math.max(Math.min(25, Math.ceil(networks / 8)), Math.ceil(networks / 16));
   let onShard = async (): Promise<void> => undefined;
   const build = async (store: ZooStore, options: Partial<NodeBuildOptions>) => {
     const common = { recipe, networks, seed: 1, shardSize, store };
