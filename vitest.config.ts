@@ -16,6 +16,7 @@ const laws = [
   "test/infer/{torch-exports,cases,tensor-files,models,architectures}.test.ts",
   "test/infer/names/{names-and-functions,name-sets,names-refused}.test.ts",
   "test/align/{activations,deep-chains,orbit}.test.ts",
+  "test/adapters/{compare-adapters,rewrite}.test.ts",
   "test/populations/layers/layers.test.ts",
   "test/infer/proof/prove-groups.test.ts",
   "test/plan/derive-products.test.ts",

@@ -1,5 +1,6 @@
 // What products of weights cost: forward, forward + backward, and bytes that stages keep for the backward pass, of models that
-// see through scales beside one that does not, at equal channels; and how products grow with depth.
+// see through scales beside one that does not, at equal channels; and how products grow with depth. Products run on the array
+// engine, so the model beside them runs twice: on kernels, as it does by default, and on the engine, which is the fair ratio.
 
 import { startEngine } from "../dist/engine/start.js";
 import { buildModel } from "../dist/models/registry.js";
@@ -33,9 +34,9 @@ function batchOf(spec) {
   );
 }
 
-/** Bytes of all arrays that stages read, which the backward pass needs again. */
-async function keptBytes({ staged }, params, weights) {
-  if (staged === undefined) return undefined;
+/** Bytes of all arrays that stages read, which the backward pass needs again; kernels keep theirs inside one stage. */
+async function keptBytes({ staged }, params, weights, onKernels) {
+  if (staged === undefined || onKernels) return null;
   let bytes = 0;
   let values = staged.toFeatures(keep(weights));
   for (const { scope, compile } of staged.stages) {
@@ -57,14 +58,14 @@ async function compareModels(spec, models) {
   const weights = batchOf(spec);
   const targets = np.zeros([batch, 1]);
   const entries = [];
-  for (const [name, options] of Object.entries(models)) {
+  for (const { name, label = name, options } of models) {
     const model = buildModel(name, spec, options);
     const params = model.init(seed);
     entries.push({
-      name,
+      name: label,
       params,
       parameters: model.parameterCount,
-      keptBytes: await keptBytes(model, params, weights),
+      keptBytes: await keptBytes(model, params, weights, onKernels.has(label)),
       forward: compileForward(model),
       both: compileGradients(model, binaryCrossEntropy),
       times: { forward: [], both: [] },
@@ -91,13 +92,26 @@ async function compareModels(spec, models) {
     forward: median(times.forward),
     forwardBackward: median(times.both),
   }));
-  const [first] = rows;
+  const [first, onEngine] = rows;
   return rows.map((row) => ({
     ...row,
     ratio: row.forward / first.forward,
     ratioBackward: row.forwardBackward / first.forwardBackward,
+    ratioOnEngine: row.forward / onEngine.forward,
+    ratioBackwardOnEngine: row.forwardBackward / onEngine.forwardBackward,
+    ...(row.keptBytes !== null && { ratioBytes: row.keptBytes / onEngine.keptBytes }),
   }));
 }
+
+/** Models that run on kernels unless told otherwise. */
+const onKernels = new Set(["nfn-hnp", "unf"]);
+
+/** The model that does not see through scales, on kernels and on the engine, and then others. */
+const beside = (name, others, options) => [
+  { name, options },
+  { name, label: `${name}, engine`, options: { ...options, backend: "engine" } },
+  ...others.map((other) => ({ name: other, options })),
+];
 
 const cnn = defineSpec({
   axes: {
@@ -121,36 +135,59 @@ const cnn = defineSpec({
 
 export async function run() {
   await startEngine();
-  const scaled = (channels) => {
-    const options = { channels: [1, channels, channels], head: [64, 1] };
-    return {
-      "nfn-hnp": options,
-      monomial: options,
-      magep: options,
-      "unf-products": options,
-    };
-  };
+  const scaled = (channels) =>
+    beside("nfn-hnp", ["monomial", "magep", "unf-products"], {
+      channels: [1, channels, channels],
+      head: [64, 1],
+    });
   const siren = mlpSpec([2, 32, 32, 3], { scale: "positive" });
   const transformer = await digitsTasks["digits-transformer-plain"].spec();
   const equal = { channels: [1, 8, 8], head: [64, 1] };
   const rows = {
     "[2, 32, 32, 3], 16 channels": await compareModels(siren, scaled(16)),
     "[1, 16, 16, 16, 10], 20 channels": await compareModels(cnn, scaled(20)),
-    "Transformer without residuals, 8 channels": await compareModels(transformer, {
-      unf: equal,
-      "unf-products": equal,
-    }),
+    "Transformer, 8 channels": await compareModels(
+      await digitsTasks["digits-transformer"].spec(),
+      beside("unf", ["unf-products"], equal),
+    ),
+    "Transformer without residuals, 8 channels": await compareModels(
+      transformer,
+      beside("unf", ["unf-products"], equal),
+    ),
   };
-  const depth = [8, 32, 128].map((layers) => {
-    const spec = mlpSpec(
-      Array.from({ length: layers + 1 }, () => 8),
-      { scale: "positive" },
-    );
+  const unit = "milliseconds a batch; ratios to the first model, and to the second, on the engine";
+  return { unit, batch, seed, rows, depth: await byDepth() };
+}
+
+const depths = [4, 8, 16, 32];
+
+/** Products and a forward pass of MLPs of width 8, by their layers, in turns. */
+async function byDepth() {
+  const entries = [];
+  for (const layers of depths) {
+    const widths = Array.from({ length: layers + 1 }, () => 8);
+    const spec = mlpSpec(widths, { scale: "positive" });
     const lowered = lowerSpec(spec);
     const began = performance.now();
     const { tensors } = deriveProducts(lowered);
+    const deriving = performance.now() - began;
     const derived = tensors.filter(({ formula, role }) => formula && role === "feature").length;
-    return { layers, derived, milliseconds: performance.now() - began };
-  });
-  return { unit: "milliseconds a batch; ratios to the first model", batch, seed, rows, depth };
+    const model = buildModel("unf-products", spec, { channels: [1, 4, 4], head: [16, 1] });
+    const forward = compileForward(model);
+    const [params, weights] = [model.init(seed), batchOf(spec)];
+    entries.push({ layers, derived, deriving, forward, params, weights, times: [] });
+  }
+  for (let round = 0; round <= rounds; round++)
+    for (const { forward, params, weights, times } of entries) {
+      const began = performance.now();
+      await (await forward.run(keep(params), keep(weights))).data();
+      if (round > 0) times.push(performance.now() - began);
+    }
+  return entries.map(({ layers, derived, deriving, times }) => ({
+    layers,
+    derived,
+    deriving,
+    forward: median(times),
+    perLayer: median(times) / layers,
+  }));
 }

@@ -28,6 +28,7 @@ export const layers = [
   "zoo",
   "parts",
   "align",
+  "adapters",
   "compare",
   "identity",
   "checkpoints",

@@ -1,10 +1,13 @@
 // Two networks compared, after the conversions that take one to the names and shapes of the other.
 
+import { isAdapter, readAdapter } from "../adapters/adapter.ts";
+import { type AdapterComparison, compareAdapters } from "../adapters/compare-adapters.ts";
 import { withoutFunctionNames } from "../core/plain-message.ts";
 import { compareCheckpoints } from "../compare/compare-checkpoints.ts";
 import type { CompareOptions, Comparison } from "../compare/comparison.ts";
 import { alignDifferent } from "../compare/align-different.ts";
-import { compareStructure } from "../compare/compare-structure.ts";
+import { compareStructure, type StructureDifference } from "../compare/compare-structure.ts";
+import { readAdapterKey } from "../infer/names/read-adapter-key.ts";
 import { differInBlocks } from "../compare/conversions/composed.ts";
 import type { Conversion } from "../compare/conversions/conversion.ts";
 import { commonSource, convertedSource } from "../compare/conversions/converted-source.ts";
@@ -53,6 +56,9 @@ export async function compareNetworks(
   options: CompareNetworksOptions = {},
 ): Promise<ComparedNetworks> {
   const { requested = {} } = options;
+  const areTold = requested.spec !== undefined || requested.model !== undefined;
+  if (!areTold && isAdapter(a.source.entries) && isAdapter(b.source.entries))
+    return compareAsAdapters(a, b, options);
   const { missing, extra, reshaped } = compareStructure(a.source, b.source);
   const isWhole =
     missing.length + extra.length + reshaped.length === 0 && !differInBlocks(a.source, b.source);
@@ -66,6 +72,54 @@ export async function compareNetworks(
   }
   return compareAfter([a, b], options, plan);
 }
+
+/** Two low-rank adapters, by what they add to their base. */
+async function compareAsAdapters(
+  a: Network,
+  b: Network,
+  { signal, onStep }: CompareNetworksOptions,
+): Promise<ComparedNetworks> {
+  const adapters = await compareAdapters(
+    await readAdapter(a.source, a.adapterConfig),
+    await readAdapter(b.source, b.adapterConfig),
+    { ...(signal && { signal }), ...(onStep && { onStep }) },
+  );
+  const { verdict, rounded, renamed } = adapters;
+  const structure = structureOf(a.source, b.source, renamed);
+  return {
+    comparison: { verdict, structure, rounded, tensors: [], reordered: [], adapters },
+    conversions: renamed.map(({ from, to, by }) => ({
+      kind: "rename",
+      from: [from],
+      to: [to],
+      by,
+    })),
+    refused: [],
+    found: { reason: adaptersReason },
+    sources: [a.source, b.source],
+  };
+}
+
+/** What one file has alone, once names are those of the second one; alpha is told elsewhere. */
+function structureOf(
+  a: TensorSource,
+  b: TensorSource,
+  renamed: AdapterComparison["renamed"],
+): StructureDifference {
+  const there = new Map(renamed.map(({ from, to }) => [from, to]));
+  const made = new Set(there.values());
+  const { missing, extra, ...rest } = compareStructure(a, b);
+  const isLost = (name: string) => readAdapterKey(name)?.role !== "alpha";
+  return {
+    ...rest,
+    missing: missing.filter((name) => !there.has(name) && isLost(name)),
+    extra: extra.filter((name) => !made.has(name) && isLost(name)),
+    common: [...new Set([...rest.common, ...made])],
+  };
+}
+
+/** Why adapters have no spec here. */
+const adaptersReason = "low-rank adapters are compared by what they add, scale * B A";
 
 /**
  * Networks that differ, compared without alignment before (`align: false`), with how far they are apart after it; others as

@@ -1,12 +1,16 @@
 // The spec that the names of a network's tensors tell, where its file has no graph.
 
 import { configOfGguf } from "../infer/names/config.ts";
+import { isAdapter, pairsOf } from "../adapters/adapter.ts";
+import { adapterSpec } from "../adapters/adapter-spec.ts";
+import { UnsupportedError } from "../core/errors.ts";
 import {
   type InferNamesOptions,
   inferSpecFromNames,
   type NamesInference,
 } from "../infer/names/infer-names.ts";
 import type { NamedShape } from "../infer/names/template.ts";
+import { otherKindOf } from "../infer/names/read-adapter-key.ts";
 import type { Network } from "./network.ts";
 
 /**
@@ -17,10 +21,35 @@ export function inferNamed(
   network: Pick<Network, "source">,
   options: InferNamesOptions,
 ): NamesInference {
-  const { format, metadata } = network.source;
+  const { format, metadata, entries } = network.source;
+  if (options.family === undefined && isAdapter(entries)) return inferAdapter(network.source);
   const isAsked = options.config !== undefined || (options.family ?? "gguf") !== "gguf";
   const config = format === "gguf" && !isAsked ? configOfGguf(metadata) : undefined;
   return inferSpecFromNames(namedShapes(network), config ? { ...options, config } : options);
+}
+
+/** What stands in for the name of a family. */
+const adapterFamily = "low-rank adapter";
+
+/** The spec of a low-rank adapter. @throws {SpecError} as `adapterSpec`; {UnsupportedError} for other methods */
+function inferAdapter(source: Network["source"]): NamesInference {
+  if (pairsOf(source.entries).size === 0) {
+    const name = [...source.entries.keys()].find((one) => otherKindOf(one) !== undefined)!;
+    const { kind, what } = otherKindOf(name)!;
+    throw new UnsupportedError(
+      `inferAdapter: ${source.location} holds ${kind} (${what}, such as ${JSON.stringify(name)}), whose symmetries are not known here; merge it into its base and give the network`,
+    );
+  }
+  const spec = adapterSpec(source);
+  const unknown = [...source.entries.keys()].filter((name) => !Object.hasOwn(spec.tensors, name));
+  return Object.freeze({
+    family: adapterFamily,
+    spec,
+    warnings: Object.freeze([
+      "the scale alpha / rank is no part of the symmetries; commands for adapters read it from tensors or adapter_config.json",
+    ]),
+    unknown: Object.freeze(unknown),
+  });
 }
 
 /** Names and shapes of the tensors of a network. */

@@ -2,7 +2,19 @@
 // so that no file is opened or read whole a second time.
 
 import { FormatError } from "../core/errors.ts";
-import { type Bytes, byteSource, type FindBeside } from "../formats/byte-source.ts";
+import {
+  type AdapterConfig,
+  configName,
+  maxConfigBytes,
+  parseAdapterConfig,
+} from "../adapters/adapter-config.ts";
+import { wantsConfig } from "../adapters/adapter.ts";
+import {
+  type Bytes,
+  byteSource,
+  type FindBeside,
+  type OpenBeside,
+} from "../formats/byte-source.ts";
 import { separateAliases } from "../formats/onnx/onnx-aliases.ts";
 import { embedAtOnce, embedData } from "../formats/onnx/onnx-data.ts";
 import { isFloatType } from "../formats/onnx/onnx-element-types.ts";
@@ -31,6 +43,8 @@ export interface Network {
   readonly name?: string;
   readonly source: TensorSource;
   readonly onnx?: OnnxModel;
+  /** What adapter_config.json beside a file of PEFT says. */
+  readonly adapterConfig?: AdapterConfig;
 }
 
 /**
@@ -88,11 +102,33 @@ function onnxSource({ separated }: OnnxModel, location: string): TensorSource {
 export async function openNetwork(bytes: Bytes, options: OpenOptions = {}): Promise<Network> {
   const file = byteSource(bytes);
   const source = await openTensorSource(file, options);
-  if (source.format !== "onnx") return Object.freeze({ path: file.location, source });
+  if (source.format !== "onnx") {
+    const config = await configBeside(source, options.openBeside);
+    return Object.freeze({ path: file.location, source, ...config });
+  }
   const model = await file.read(0, file.size).finally(() => source.close());
   const { openBeside } = options;
   const complete = openBeside === undefined ? model : await embedData(model, openBeside);
   return onnxNetwork(complete, file.location);
+}
+
+/**
+ * What adapter_config.json says of an adapter of PEFT, where it lies beside its file; nothing for other networks.
+ * @throws {FormatError} {UnsupportedError} as `readAdapterConfig`; {EnvironmentError} when it cannot be read
+ */
+export async function configBeside(
+  source: TensorSource,
+  openBeside: OpenBeside | undefined,
+): Promise<Pick<Network, "adapterConfig">> {
+  if (openBeside === undefined || !wantsConfig(source)) return {};
+  const file = await openBeside(configName);
+  if (file === undefined) return {};
+  try {
+    const bytes = await file.read(0, Math.min(file.size, maxConfigBytes + 1));
+    return { adapterConfig: parseAdapterConfig(bytes, file.location) };
+  } finally {
+    await file.close?.();
+  }
 }
 
 /** The ONNX model of a network. @throws {FormatError} when its file is of another kind */

@@ -1,5 +1,6 @@
 // The verdict of a comparison in one sentence, and its numbers as people read them.
 
+import type { AdapterComparison } from "../adapters/compare-adapters.ts";
 import { visibleName } from "../core/visible.ts";
 import { countedConversions } from "./conversions/conversion-words.ts";
 import type { Comparison, Verdict } from "./comparison.ts";
@@ -31,8 +32,32 @@ export const factorText = (value: number) =>
 export const similarityText = (value: number) =>
   value < 1 && value > 0.999 ? `1 - ${(1 - value).toExponential(1)}` : short(value);
 
+/** The verdict of two adapters in one sentence. */
+function adaptersHeadline({
+  verdict,
+  layers,
+  onlyFirst,
+  onlySecond,
+  rounded,
+  beside,
+}: AdapterComparison) {
+  if (verdict === "identical")
+    return rounded
+      ? "identical after rounding: the files differ in number format, and in nothing else"
+      : headlines.identical;
+  if (verdict === "symmetric") return "symmetric: both adapters add the same to every layer";
+  const isDifferent = layers.filter((layer) => layer.verdict === "different").length;
+  const alone = [...onlyFirst, ...onlySecond].filter(({ norm }) => norm > 0).length;
+  if (isDifferent + alone === 0 && beside.length > 0)
+    return "different: equal in what they add, but not in what stands beside it";
+  if (layers.length === 0) return "different: the adapters change no layer in common";
+  return `different: ${isDifferent} of ${layers.length} layers get something else added`;
+}
+
 /** The verdict of two files in one sentence, without what was converted before. */
-function headline({ verdict, structure, rounded, layouts, tensors }: Comparison): string {
+function headline(comparison: Comparison): string {
+  const { verdict, structure, rounded, layouts, tensors, adapters } = comparison;
+  if (adapters !== undefined) return adaptersHeadline(adapters);
   const { formats } = structure;
   if (verdict === "identical" && formats.length > 0)
     return rounded

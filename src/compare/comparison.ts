@@ -1,5 +1,6 @@
 // What a comparison of two checkpoints says, and what it is asked.
 
+import type { AdapterComparison } from "../adapters/compare-adapters.ts";
 import type { Alignment } from "../align/align.ts";
 import type { GroupElement } from "../symmetry/element.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
@@ -31,6 +32,8 @@ export interface Comparison {
     /** Axes whose scales or bases the weights do not pin down. */
     readonly unidentifiable: Alignment["unidentifiable"];
   };
+  /** For two low-rank adapters, which are compared by what they add to their base: no other evidence is there. */
+  readonly adapters?: AdapterComparison;
   /** Indices that look alike could not all be tried: there may be a symmetry that was not found. */
   readonly unresolved?: boolean;
   /** Tensors that are equal up to a reordering; all that differ when the verdict is `reordered`. */

@@ -22,7 +22,7 @@ export function layerOf(tensor: string): string {
   return words.slice(0, last === -1 ? Math.max(1, words.length - 1) : last + 1).join(".");
 }
 
-type Compared = Pick<Comparison, "structure" | "tensors" | "alignment" | "verdict">;
+type Compared = Pick<Comparison, "structure" | "tensors" | "alignment" | "verdict" | "adapters">;
 
 const rootMeanSquare = (values: readonly number[]): number =>
   Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / Math.max(1, values.length));
@@ -57,8 +57,10 @@ export function relativeDifference({
   tensors,
   alignment,
   verdict,
+  adapters,
 }: Compared): number | undefined {
   if (verdict === "identical" || verdict === "symmetric") return 0;
+  if (adapters !== undefined) return adapters.layers.length === 0 ? undefined : adapters.relative;
   const { common } = structure;
   if (common.length === 0) return undefined;
   const over = (list: readonly { readonly relative: number }[]) =>

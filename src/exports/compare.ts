@@ -13,6 +13,31 @@ export { canonicalForm, type CanonicalForm } from "../identity/canonical.ts";
 export type { Tie } from "../identity/sort-axes.ts";
 export { compareCheckpoints } from "../compare/compare-checkpoints.ts";
 export type { CompareOptions, Comparison, Verdict } from "../compare/comparison.ts";
+export { isAdapter, readAdapter, type Adapter, type AdapterLayer } from "../adapters/adapter.ts";
+export { readAdapterConfig, type AdapterConfig } from "../adapters/adapter-config.ts";
+export {
+  compareAdapters,
+  type AdapterComparison,
+  type CompareAdaptersOptions,
+  type LayerComparison,
+} from "../adapters/compare-adapters.ts";
+export type { LayerVerdict, ProductDifference } from "../adapters/product-difference.ts";
+export { canonicalAdapter } from "../adapters/canonical-adapter.ts";
+export {
+  mergeAdapters,
+  type AdapterShare,
+  type MergeAdaptersOptions,
+} from "../adapters/merge-adapters.ts";
+export type { LayerPlan, LayerShare, NewTensor } from "../adapters/refactor.ts";
+export type { RefactoredAdapter } from "../adapters/refactored.ts";
+export {
+  projectAdapter,
+  type ProjectAdapterOptions,
+  type ProjectedAdapter,
+} from "../adapters/project-adapter.ts";
+export type { PairedBy } from "../adapters/pair-layers.ts";
+export { adapterFingerprint } from "../identity/adapter-fingerprint.ts";
+export type { AdapterRole, KeyStyle, OtherKind } from "../infer/names/adapter-keys.ts";
 export { convertedSource } from "../compare/conversions/converted-source.ts";
 export {
   planConversion,

@@ -134,7 +134,7 @@ async function roundedLines(given: MatchProblem, read: PartReader): Promise<stri
 }
 
 /** The first 128 bits of SHA-256 over sorted lines. */
-async function digest(lines: readonly string[]): Promise<string> {
+export async function digest(lines: readonly string[]): Promise<string> {
   const bytes = new TextEncoder().encode(lines.toSorted().join("\n"));
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return Array.from(hash.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -19,7 +19,7 @@ export interface FoundCheckpoint {
 }
 
 /** Names that hubs give to whole models, the first that is there is taken. */
-const usualStems = ["model", "diffusion_pytorch_model", "pytorch_model"];
+const usualStems = ["model", "diffusion_pytorch_model", "pytorch_model", "adapter_model"];
 const usualNames = usualStems.flatMap((name) => [
   `${name}.safetensors.index.json`,
   `${name}.safetensors`,

@@ -6,9 +6,30 @@ import { counted } from "../app/text.ts";
 const some = (names: readonly string[]): string =>
   names.slice(0, 6).join(", ") + (names.length > 6 ? ` and ${names.length - 6} more` : "");
 
+type Adapters = NonNullable<ComparedNetworks["comparison"]["adapters"]>;
+
+/** What two low-rank adapters have in common. */
+function adapterNotes({ layers, renamed, onlyFirst, onlySecond, beside, relative }: Adapters) {
+  const name = ({ layer }: { readonly layer: string }) => layer;
+  const different = layers.filter(({ verdict }) => verdict === "different");
+  return [
+    `Low-rank adapters, compared by what they add to each layer, scale * B A: ${counted(layers.length, "layer")} in both files`,
+    ...(relative > 0
+      ? [`Difference / norm of all layers together: ${relative.toPrecision(2)}`]
+      : []),
+    ...(different.length > 0 ? [`Different: ${some(different.map(({ layers: [a] }) => a))}`] : []),
+    ...(renamed.length > 0 ? [`${counted(renamed.length, "tensor")} under other names`] : []),
+    ...(onlyFirst.length > 0 ? [`Only in the first file: ${some(onlyFirst.map(name))}`] : []),
+    ...(onlySecond.length > 0 ? [`Only in the second file: ${some(onlySecond.map(name))}`] : []),
+    ...beside,
+  ];
+}
+
 /** Sentences, most important first. */
 export function notesOf({ comparison, conversions, refused, found }: ComparedNetworks): string[] {
   const { structure, unresolved, layouts, reordered, symmetry, alignment, verdict } = comparison;
+  const { adapters } = comparison;
+  if (adapters !== undefined) return [...adapterNotes(adapters), ...adapters.notes];
   const { missing, extra, reshaped, formats } = structure;
   const unidentifiable = (symmetry ?? alignment)?.unidentifiable ?? [];
   const layout = (layouts?.found ?? []).map(({ tensor, layout: { name } }) => `${tensor}: ${name}`);

@@ -69,8 +69,8 @@ async function runAlign(
   checkOutputName("align", flags.output, paths[1]);
   await refuseExisting("align", flags.output, flags);
   cli.hintResume("no file was changed; the same command begins anew");
-  const { openNetworks } = await import("../networks/networks.ts");
-  const opened = await openNetworks("align", paths, flags);
+  const { openCheckpoints, openNetworks } = await import("../networks/networks.ts");
+  const opened = await openNetworks("align", await openCheckpoints(paths, flags));
   try {
     const { spec, graph, networks } = opened;
     await refusePartOfInput("align", flags.output, networks);

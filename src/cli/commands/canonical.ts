@@ -60,6 +60,7 @@ async function runCanonical(cli: Cli, path: string, flags: CanonicalFlags): Prom
   checkOutputName("canonical", flags.output, path);
   await refuseExisting("canonical", flags.output, flags);
   cli.hintResume("no file was changed; the same command begins anew");
+  const { isReadAsAdapter } = await import("../adapters/opened-adapters.ts");
   const { canonicalForm } = await import("../../identity/canonical.ts");
   const { writeMoved } = await import("../match/write-moved.ts");
   const { needSpec } = await import("../networks/need-spec.ts");
@@ -68,6 +69,10 @@ async function runCanonical(cli: Cli, path: string, flags: CanonicalFlags): Prom
   const { source } = network;
   try {
     await refusePartOfInput("canonical", flags.output, [network]);
+    if (isReadAsAdapter(network, flags)) {
+      const { runCanonicalAdapter } = await import("../adapters/canonical-adapter.ts");
+      return await runCanonicalAdapter(cli, network, flags);
+    }
     const taken = tellTaken(cli.output, [network]);
     const found = needSpec("canonical", await findSpec(network, requested));
     const form = await canonicalForm(found.spec, (name) => source.read(name));

@@ -48,9 +48,9 @@ export const distanceCommand: RegisterCommand = (program, cli) => {
         );
       const { networkDistance } = await import("../../transport/networks/network-distance.ts");
       const { distanceText } = await import("../match/distance-text.ts");
-      const { openNetworks } = await import("../networks/networks.ts");
+      const { openCheckpoints, openNetworks } = await import("../networks/networks.ts");
       const { readAll } = await import("../../formats/tensor-source.ts");
-      const found = await openNetworks("distance", [pathA, pathB], flags);
+      const found = await openNetworks("distance", await openCheckpoints([pathA, pathB], flags));
       try {
         const [a, b] = found.networks;
         const options = { kind: flags.kind, nProjections: flags.directions, seed: flags.seed };

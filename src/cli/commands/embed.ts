@@ -4,6 +4,8 @@ import { seedNumber, wholeNumber } from "../app/arguments.ts";
 import { backendOption } from "../app/backend-option.ts";
 import type { Backend } from "../../kernels/backend.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
+import type { SymmetrySpec } from "../../symmetry/types.ts";
+import { UsageError } from "../app/usage-error.ts";
 import type { ModelSpec } from "../networks/model-spec.ts";
 import { addNameOptions, type NameOptions } from "../networks/name-symmetries.ts";
 import {
@@ -114,23 +116,39 @@ async function writeVectors(
   ]);
 }
 
-async function embed(
-  cli: Cli,
-  path: string,
-  { spec, weights, warnings, taken }: ModelSpec,
-  { seed, size, channels, backend }: EmbedFlags,
-): Promise<Embedding> {
-  const { startEngine } = await import("../../node/threads/start-engine.ts");
+/** A functional that reads weights in any order. */
+async function ofWeights(spec: SymmetrySpec, { size, channels, backend }: EmbedFlags) {
   const { unf } = await import("../../models/unf.ts");
-  const { toBatch } = await import("../../testing/equivariance.ts");
-  const { specToJSON } = await import("../../symmetry/json.ts");
-  const { createHash } = await import("node:crypto");
-  const model = unf(spec, {
+  return unf(spec, {
     fixedAxes: "permute",
     channels: [1, channels, channels],
     head: [size],
     ...(backend && { backend }),
   });
+}
+
+/** A functional that reads products of factors in any basis. @throws {UsageError} for --backend, which it has no use for */
+async function ofFactors(spec: SymmetrySpec, { size, channels, backend }: EmbedFlags) {
+  if (backend !== undefined)
+    throw new UsageError(
+      "embed: --backend is for networks; of low-rank adapters products are read",
+    );
+  const { unfProducts } = await import("../../models/unf-products.ts");
+  return unfProducts(spec, { channels: [1, channels, channels], head: [size] });
+}
+
+async function embed(
+  cli: Cli,
+  path: string,
+  { spec, weights, warnings, taken, areFactors = false }: ModelSpec,
+  flags: EmbedFlags,
+): Promise<Embedding> {
+  const { startEngine } = await import("../../node/threads/start-engine.ts");
+  const { toBatch } = await import("../../testing/equivariance.ts");
+  const { specToJSON } = await import("../../symmetry/json.ts");
+  const { createHash } = await import("node:crypto");
+  const { seed } = flags;
+  const model = areFactors ? await ofFactors(spec, flags) : await ofWeights(spec, flags);
   await startEngine();
   const output = model.apply(model.init(seed), toBatch(await weights())); // [1, size]
   const vector = Array.from((await output.data()) as Float32Array);

@@ -74,6 +74,12 @@ async function fingerprintOf(
   const { source } = network;
   try {
     const taken = tellTaken(cli.output, [network]);
+    const { isReadAsAdapter, adapterOf } = await import("../adapters/opened-adapters.ts");
+    if (isReadAsAdapter(network, requested)) {
+      const { adapterFingerprint } = await import("../../identity/adapter-fingerprint.ts");
+      const print = await adapterFingerprint(await adapterOf(network));
+      return { path, ...print, taken, spec: "low-rank adapter: scale * B A", notes: [] };
+    }
     const found = specOrFixed(await findSpec(network, requested), source);
     const once = await withoutCopy(found.spec, source);
     const print = await fingerprint(once.spec, once.source);
@@ -139,11 +145,14 @@ async function writeFingerprints(path: string, results: readonly FileFingerprint
   ]);
 }
 
-function linesOf({ path, fingerprint, exact, rounded, ties }: FileFingerprint): string[] {
+function linesOf({ path, fingerprint, exact, rounded, ties, spec }: FileFingerprint): string[] {
   const twins = ties.reduce((count, { indices }) => count + indices.length, 0);
+  const ofExact = spec.startsWith("low-rank adapter")
+    ? "these very factors, without rounding"
+    : "reorderings and signs only, without rounding";
   return [
     `${fingerprint}  ${path}`,
-    ...(rounded ? [`${exact}    reorderings and signs only, without rounding`] : []),
+    ...(rounded ? [`${exact}    ${ofExact}`] : []),
     ...(ties.length > 0 ? [`    ${twins} indices are twins of others`] : []),
   ];
 }

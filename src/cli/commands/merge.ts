@@ -19,7 +19,8 @@ import { unmatchedLines } from "../match/unmatched-lines.ts";
 import { addMatchOptions, type MatchFlags } from "../match/match-flags.ts";
 import { readShare, readShares, type ShareFlags, sharesOf } from "../match/merge-shares.ts";
 import type { PathFlags, PathRequest } from "../match/merge-paths.ts";
-import type { Networks } from "../networks/networks.ts";
+import type { Networks, OpenedCheckpoints } from "../networks/networks.ts";
+import type { MergeAdaptersRequest } from "../adapters/merge-adapters.ts";
 import { counted } from "../app/output.ts";
 import { UsageError } from "../app/usage-error.ts";
 import { addVerifyOption, type VerifyFlags, verifiedLine } from "../match/verify-option.ts";
@@ -28,6 +29,7 @@ interface MergeFlags extends SpecFlags, MatchFlags, ShareFlags, PathFlags, Verif
   readonly output?: string;
   readonly align: boolean;
   readonly report?: string;
+  readonly rank?: number;
 }
 
 export const mergeCommand: RegisterCommand = (program, cli) => {
@@ -61,6 +63,11 @@ export const mergeCommand: RegisterCommand = (program, cli) => {
       "examples for --report: .npz or .safetensors with the inputs of the graph and labels",
     )
     .option("--points <n>", "points on the path", wholeNumber(3, 1001), 25)
+    .option(
+      "--rank <r>",
+      "largest rank of merged low-rank adapters (default: that of their mean)",
+      wholeNumber(1, 100_000),
+    )
     .addHelpText(
       "after",
       "\nExamples:\n  weightspace merge a.safetensors b.safetensors --weight 0.5 -o merged.safetensors\n  weightspace merge a.onnx b.onnx --inputs examples.npz --report path.html",
@@ -97,8 +104,10 @@ async function runMerge(
   else refusePathFlags(flags, hasPoints);
   for (const path of [out, report])
     if (path !== undefined) await refuseExisting("merge", path, flags);
-  const { openNetworks } = await import("../networks/networks.ts");
-  const opened = await openNetworks("merge", paths, flags, {
+  const { openCheckpoints, openNetworks } = await import("../networks/networks.ts");
+  const files = await openCheckpoints(paths, flags);
+  if (await mergedAsAdapters(cli, files, { paths, flags, shares })) return;
+  const opened = await openNetworks("merge", files, {
     mayLackSpec: !flags.align && report === undefined,
   });
   try {
@@ -125,6 +134,33 @@ async function runMerge(
     await printMerge(cli, { paths, flags, shares, opened, aligned, verification, measured });
   } finally {
     await opened.close();
+  }
+}
+
+/** Merges low-rank adapters; false where the files are none, which stay open then. */
+async function mergedAsAdapters(
+  cli: Cli,
+  { networks, close }: OpenedCheckpoints,
+  request: Omit<MergeAdaptersRequest, "adapters"> & { readonly flags: MergeFlags },
+): Promise<boolean> {
+  const { adaptersOf } = await import("../adapters/opened-adapters.ts");
+  const { refusePartOfInput } = await import("../networks/write-network.ts");
+  const { flags } = request;
+  let isOpen = false;
+  try {
+    const adapters = await adaptersOf("merge", networks, flags);
+    if (adapters !== undefined) {
+      if (flags.output !== undefined) await refusePartOfInput("merge", flags.output, networks);
+      const { runMergeAdapters } = await import("../adapters/merge-adapters.ts");
+      await runMergeAdapters(cli, { ...request, adapters });
+      return true;
+    }
+    if (flags.rank !== undefined)
+      throw new UsageError("merge: --rank is for low-rank adapters; networks keep their shapes");
+    isOpen = true;
+    return false;
+  } finally {
+    if (!isOpen) await close();
   }
 }
 

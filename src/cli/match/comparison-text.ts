@@ -14,6 +14,7 @@ import type { AxisSummary } from "../../parts/summary.ts";
 import { visibleName } from "../../core/visible.ts";
 import { formatShape } from "../../core/shapes.ts";
 import { counted, textTable } from "../app/output.ts";
+import { adapterBlocks } from "./adapter-text.ts";
 
 /** Tensors a table lists, unless told otherwise, before it says how many there are more. */
 const listed = 20;
@@ -33,8 +34,9 @@ export function comparisonText(
   symmetries: { readonly origin: string } | { readonly reason: string },
   { conversions = [], strict = false, top = listed }: ComparisonTextOptions = {},
 ): string {
-  const { verdict, structure, symmetry, alignment, tensors } = comparison;
+  const { verdict, structure, symmetry, alignment, tensors, adapters } = comparison;
   const blocks: string[] = [verdictSentence(comparison, conversions, strict)];
+  if (adapters !== undefined) return [...blocks, ...adapterBlocks(adapters, top)].join("\n\n");
   blocks.push(...conversionBlocks(conversions));
   blocks.push(...structureBlocks(structure));
   if (symmetry !== undefined) {

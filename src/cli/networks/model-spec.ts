@@ -10,6 +10,7 @@ import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { inferNamed, notProved } from "../../checkpoints/infer-named.ts";
 import { type NameOptions, readNameOptions, refuseNameOptions } from "./name-symmetries.ts";
 import { specOrFixed } from "./need-spec.ts";
+import { isReadAsAdapter } from "../adapters/opened-adapters.ts";
 import { hasOnnxEnding, isWithoutGraph, type Network, openModel } from "./opened-model.ts";
 import { takenOf, type TakenOfFile } from "./taken.ts";
 import { withoutFunctionNames } from "../../core/plain-message.ts";
@@ -21,6 +22,8 @@ export interface ModelSpec {
   readonly taken: readonly TakenOfFile[];
   /** The tensors of the spec, decoded. */
   readonly weights: () => Promise<Weights>;
+  /** Whether these are small factors of a low-rank adapter, of which only products mean something. @default false */
+  readonly areFactors?: boolean;
 }
 
 /**
@@ -39,12 +42,29 @@ export async function withModelSpec<T>(
   try {
     if (!isWithoutGraph(model)) refuseNameOptions(options, command);
     const names = await readNameOptions(options);
+    const isAsked = names.family !== undefined || names.config !== undefined;
+    if (command === "embed" && !isAsked && isReadAsAdapter(model, {}))
+      return await body(await factorsOf(model));
     return await body(
       command === "describe" ? readOrFixed(model, names) : readModelSpec(model, names),
     );
   } finally {
     await model.source.close();
   }
+}
+
+/** The small factors of a low-rank adapter. @throws as `projectAdapter` */
+async function factorsOf(model: Network): Promise<ModelSpec> {
+  const { adapterOf } = await import("../adapters/opened-adapters.ts");
+  const { projectAdapter } = await import("../../adapters/project-adapter.ts");
+  const { spec, weights } = await projectAdapter(await adapterOf(model));
+  return {
+    spec,
+    warnings: [],
+    taken: takenOf([model.source]),
+    weights: () => Promise.resolve(weights),
+    areFactors: true,
+  };
 }
 
 /** @throws {SpecError} {OptionError} where the names do not fit; {UnsupportedError} */

@@ -3,7 +3,8 @@
 import { isFloatDtype } from "../../formats/safetensors/safetensors-dtypes.ts";
 import { availableParallelism } from "node:os";
 import { compareStructure } from "../../compare/compare-structure.ts";
-import { type SpecProblem, SpecError } from "../../core/errors.ts";
+import { type SpecProblem, SpecError, UnsupportedError } from "../../core/errors.ts";
+import { isReadAsAdapter } from "../adapters/opened-adapters.ts";
 import { formatShape, sizeOf } from "../../core/shapes.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import {
@@ -32,16 +33,18 @@ export interface OpenNetworksOptions {
 /** Products of axes this long are shared among threads. */
 const longAxis = 1024;
 
-/**
- * Opens the checkpoints; the spec is that of the first.
- * @throws {SpecError} listing the tensors that differ from the first file's; {UnsupportedError} without a spec
- */
-export async function openNetworks(
-  command: string,
+/** Checkpoints that were opened, and what was requested about their symmetries. */
+export interface OpenedCheckpoints {
+  readonly networks: readonly OpenedModel[];
+  readonly requested: RequestedSpec;
+  readonly close: () => Promise<void>;
+}
+
+/** Opens checkpoints. @throws as `readRequested` and `openCheckpoint`; all files are closed then */
+export async function openCheckpoints(
   paths: readonly string[],
   flags: SpecFlags,
-  { mayLackSpec = false }: OpenNetworksOptions = {},
-): Promise<Networks> {
+): Promise<OpenedCheckpoints> {
   const networks: OpenedModel[] = [];
   const close = async () => {
     for (const { source } of networks) await source.close();
@@ -49,7 +52,25 @@ export async function openNetworks(
   try {
     const requested = await readRequested(flags);
     for (const path of paths) networks.push(await openCheckpoint(path, requested));
+    return { networks, requested, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/**
+ * Opened checkpoints as networks of one architecture; the spec is that of the first.
+ * @throws {SpecError} listing the tensors that differ from the first file's; {UnsupportedError} without a spec; all files are closed then
+ */
+export async function openNetworks(
+  command: string,
+  { networks, requested, close }: OpenedCheckpoints,
+  { mayLackSpec = false }: OpenNetworksOptions = {},
+): Promise<Networks> {
+  try {
     const [first, ...others] = networks;
+    refuseAdapters(command, networks, requested);
     const sources = others.map(({ source }) => source);
     const known = await findSpec(first, requested, sources).catch((error: unknown) => {
       // Two networks that have nothing in common are said to be so, not to lack a spec.
@@ -74,6 +95,18 @@ export async function openNetworks(
     await close();
     throw error;
   }
+}
+
+/** @throws {UnsupportedError} for low-rank adapters, which have no units to be moved */
+function refuseAdapters(
+  command: string,
+  networks: readonly OpenedModel[],
+  requested: RequestedSpec,
+): void {
+  if (!networks.every((network) => isReadAsAdapter(network, requested))) return;
+  throw new UnsupportedError(
+    `${command}: ${networks[0].path} and the others are low-rank adapters: a layer is told by scale * B A, which has no units to be moved; compare says how far adapters are apart, canonical writes each in one form`,
+  );
 }
 
 const noSpec: FoundSpec = {

@@ -1,9 +1,11 @@
 // A file of weights that was opened once from a path of the command line. Commands pass it on as a value, so that no file is
 // opened or read whole a second time.
 
-import { type Network, onnxNetwork } from "../../checkpoints/network.ts";
+import { configBeside, type Network, onnxNetwork } from "../../checkpoints/network.ts";
 import { openTensorSource } from "../../formats/open.ts";
 import { type OpenedWeights, openWeightsFiles } from "../../node/open-weights.ts";
+import { besideFile } from "../../node/beside.ts";
+import { isAddress } from "../../remote/http-source.ts";
 import { inputName } from "../app/standard-streams.ts";
 
 export { graphOf, hasOnnxEnding, isWithoutGraph, type Network } from "../../checkpoints/network.ts";
@@ -22,9 +24,21 @@ export interface OpenedModel extends Network {
 export async function openModel(path: string): Promise<OpenedModel> {
   const { source, files, bytes, graph, findBeside } = await openPath(path);
   const name = inputName(path);
-  if (bytes === undefined) return Object.freeze({ path, name, source, files });
+  if (bytes === undefined) return withConfig({ path, name, source, files });
   await source.close();
   return Object.freeze({ ...onnxNetwork(bytes, path, findBeside, graph), name, files });
+}
+
+/** The same with what lies beside an adapter. @throws as `configBeside`; the source is closed then */
+async function withConfig(model: OpenedModel): Promise<OpenedModel> {
+  const [file] = model.files;
+  if (file === undefined || isAddress(file)) return Object.freeze(model);
+  try {
+    return Object.freeze({ ...model, ...(await configBeside(model.source, besideFile(file))) });
+  } catch (error) {
+    await model.source.close();
+    throw error;
+  }
 }
 
 const standard = /^-(?:#(.*))?$/s;

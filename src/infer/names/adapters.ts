@@ -2,16 +2,21 @@
 // follow from those of the weight.
 
 import { axesIn, type Reading } from "./spec-builder.ts";
+import { keyStyles } from "./adapter-keys.ts";
 import { isFactor } from "../../symmetry/types.ts";
 import type { SpecBuilder } from "./template.ts";
 
-/** Both matrices of an adapter, as libraries name them behind the name of the layer. */
-const lowRank = [
-  ["lora_A.weight", "lora_B.weight"],
-  ["lora_A.default.weight", "lora_B.default.weight"],
-  ["lora_A", "lora_B"],
-  ["lora_down.weight", "lora_up.weight"],
-] as const;
+/**
+ * Both matrices of an adapter, as libraries name them behind the name of the layer, with the dot. Beside the network an
+ * adapter has the name that PEFT gives it unless told otherwise.
+ */
+const lowRank = keyStyles.flatMap(({ endings: { down = [], up = [] }, embedding }) =>
+  embedding ? [] : down.map((ending, i) => [ending, up[i]].map(named) as [string, string]),
+);
+
+function named(ending: string): string {
+  return ending.replace("{adapter}", "default");
+}
 
 /** Scales of one row each, or of the whole tensor, behind the name of the weight. */
 const scales = ["_scale", "_scales", ".scale", ".SCB"] as const;
@@ -34,7 +39,7 @@ export function readBeside(builder: SpecBuilder, { axes, assigned }: Reading): v
       text: texts[at],
       size: shape[at],
     }));
-    for (const pair of lowRank) readAdapter(builder, layer, pair, { to, from });
+    for (const pair of lowRank) readAdapter(builder, layer.slice(0, -1), pair, { to, from });
     for (const scale of scales) {
       const scaleTensor = builder.peek(name + scale);
       if (scaleTensor === undefined || scaleTensor[0] !== shape[0] || scaleTensor.length > 2)
@@ -63,7 +68,7 @@ function readAdapter(
   const [a, b] = [builder.peek(layer + down), builder.peek(layer + up)];
   if (a?.length !== 2 || b?.length !== 2 || a[0] !== b[1]) return;
   if (a[1] !== from.size || b[0] !== to.size) return;
-  const rank = builder.axis(`${layer.replaceAll(/[^\w.:/[\]-]/g, "_")}rank`, a[0], {
+  const rank = builder.axis(`${layer.replaceAll(/[^\w.:/[\]-]/g, "_")}.rank`, a[0], {
     group: "general-linear",
   });
   builder.assign(layer + down, [`${rank}^-1`, from.text]);
