@@ -6,21 +6,17 @@
 // the Python package onnx, which writes them itself (pip in a virtual environment). --folder keeps both and is used again.
 // Ends with 1 when a process crashes, a model of the operator sets 1 to 6 is not read, or an axis is refuted.
 
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { judgeAll } from "./support/judge-models.js";
 import { machine, markdownTable, writeResult } from "./support/result-table.js";
 
 /** The last version whose tests go no further than operator set 24. */
 const onnxPackage = "onnx==1.19.1";
 const debianPackage = "libonnx-testdata";
-/** Longer than any of these takes; a process that needs more is ended and counted. */
-const patience = 600;
-
 const run = (program, args, cwd) => execFileSync(program, args, { cwd, stdio: "pipe" });
 
 /** Debian's models, unpacked; undefined where apt does not have the package. */
@@ -72,47 +68,6 @@ const modelsIn = (folder) =>
     .filter((path) => path.endsWith(".onnx"))
     .map((path) => join(folder, path))
     .sort();
-
-/** Results by path; a process that ends or hangs loses one model, and the next one goes on. */
-async function judgeAll(paths) {
-  const results = [];
-  let rest = paths;
-  while (rest.length > 0) {
-    const done = await judgeSome(rest);
-    results.push(...done);
-    rest = rest.slice(done.length);
-    if (rest.length === 0) break;
-    const [path, ...others] = rest;
-    results.push({ path, read: false, outcome: "crashed", problem: "the process ended or hung" });
-    rest = others;
-  }
-  return results;
-}
-
-function judgeSome(paths) {
-  const worker = fileURLToPath(new URL("support/verify-many.js", import.meta.url));
-  const child = spawn(process.execPath, [worker], { stdio: ["pipe", "pipe", "ignore"] });
-  const results = [];
-  let timer;
-  const wait = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => child.kill("SIGKILL"), 1000 * patience);
-  };
-  wait();
-  createInterface({ input: child.stdout }).on("line", (line) => {
-    results.push(JSON.parse(line));
-    wait();
-    if (results.length % 100 === 0) console.error(`${results.length} of ${paths.length}`);
-  });
-  child.stdin.on("error", () => undefined);
-  child.stdin.end(paths.join("\n"));
-  return new Promise((resolve) => {
-    child.on("close", () => {
-      clearTimeout(timer);
-      resolve(results);
-    });
-  });
-}
 
 /** Sets in groups that people ask about. */
 const groups = [

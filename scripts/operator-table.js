@@ -13,11 +13,12 @@ const rows = operatorFamilies.map(({ domain, family, names }) => {
 const count = operatorFamilies.reduce((sum, { names }) => sum + names.length, 0);
 const text = `# ONNX operators
 
-Made from the code by \`npm run operators\`; ${count} operators of the sets ${oldestOpset} to ${newestOpset}. \`weightspace symmetries\` follows the axes of their inputs
-and outputs. Any other operator fixes the axes that it touches and is named; what stands behind it is followed where the file declares the
-shape of its result, or where that has the shape of its inputs. \`If\`, \`Loop\` and \`Scan\` are followed inside, local functions are laid out flat. A form
-of an operator that is not followed (a shape that is computed from data, for one) is treated like an unknown operator, with the reason. A plug-in
-adds operators: [Extending](guide/extending.md).
+Made from the code by \`npm run operators\`; ${count} operators of the sets ${oldestOpset} to ${newestOpset}.
+\`weightspace symmetries\` follows the axes of their inputs and outputs.
+Any other operator fixes the axes that it touches and is named; what stands behind it is followed where the file declares the shape of its result, or where that has the shape of its inputs.
+\`If\`, \`Loop\` and \`Scan\` are followed inside, local functions are laid out flat.
+A form of an operator that is not followed (a shape that is computed from data, for one) is treated like an unknown operator, with the reason.
+A plug-in adds operators: [Extending](guide/extending.md).
 
 | domain | what it does | operators |
 |---|---|---|

@@ -23,7 +23,7 @@ import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { root } from "./sources.js";
-import { axesText, machine, markdownTable, writeResult } from "./support/result-table.js";
+import { axesText, counted, machine, markdownTable, writeResult } from "./support/result-table.js";
 import { verifyFile } from "./support/verify-file.js";
 
 const python = [
@@ -108,14 +108,6 @@ function without(a, b) {
     return at === -1;
   });
 }
-
-const counted = (list) =>
-  [...new Set(list)]
-    .map((each) => {
-      const count = list.filter((other) => other === each).length;
-      return count === 1 ? each : `${count} x ${each}`;
-    })
-    .join(", ");
 
 /** What came of a file; kept beside the downloads. */
 async function measure(folder, file, isAnew) {

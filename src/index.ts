@@ -20,12 +20,25 @@ export type {
   AxisScale,
   SymmetrySpec,
   TensorSpec,
+  Wave,
 } from "./symmetry/types.ts";
 export { checkSpec } from "./symmetry/check.ts";
 export { specDifference } from "./symmetry/same-spec.ts";
-export { specFormat, specFromJSON, specToJSON, type SpecJSON } from "./symmetry/json.ts";
+export { withPhases, type PhaseOptions } from "./symmetry/phases.ts";
+export {
+  phaseSpecFormat,
+  specFormat,
+  specFromJSON,
+  specToJSON,
+  type SpecJSON,
+} from "./symmetry/json.ts";
 export { formatGroup, printSpec } from "./symmetry/print.ts";
-export { mlpSpec, sirenSpec, type MLPSpecOptions } from "./symmetry/presets/mlp.ts";
+export {
+  mlpSpec,
+  sirenSpec,
+  type MLPSpecOptions,
+  type SirenSpecOptions,
+} from "./symmetry/presets/mlp.ts";
 export { cnnSpec, type CNNSpecOptions } from "./symmetry/presets/cnn.ts";
 export { gruSpec, rnnSpec, type RecurrentSpecOptions } from "./symmetry/presets/recurrent.ts";
 export { transformerSpec, type TransformerSpecOptions } from "./symmetry/presets/transformer.ts";

@@ -1,6 +1,7 @@
 // Tables of measurements as Markdown files, with the command that makes them and the machine they were made on.
 
 import { writeFileSync } from "node:fs";
+import { breakAtSentences } from "../markdown-lines.js";
 
 /** An axis in short: `S_9 positive`, `GL_4 in S_2`. `within` is an axis again. */
 export const axesText = ({ size, group, scale, within }) => {
@@ -8,6 +9,15 @@ export const axesText = ({ size, group, scale, within }) => {
   const own = `${letter}_${size}${scale ? ` ${scale}` : ""}`;
   return within ? `${own} in ${axesText(within)}` : own;
 };
+
+/** Texts with how often each stands there: `2 x S_9, GL_4 in S_2`. */
+export const counted = (list) =>
+  [...new Set(list)]
+    .map((each) => {
+      const count = list.filter((other) => other === each).length;
+      return count === 1 ? each : `${count} x ${each}`;
+    })
+    .join(", ");
 
 export { machine } from "../../dist/cli/app/build-info.js";
 
@@ -25,5 +35,5 @@ export function markdownTable(columns, rows) {
 /** Writes a page with a title, the command that repeats it, notes and a table. */
 export function writeResult(path, { title, command, notes, table }) {
   const text = [`# ${title}`, `    ${command}`, ...notes, table].join("\n\n");
-  writeFileSync(path, `${text}\n`);
+  writeFileSync(path, breakAtSentences(`${text}\n`));
 }

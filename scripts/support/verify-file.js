@@ -38,7 +38,7 @@ function runMeasured(args, seconds) {
 }
 
 /** `S_9 positive in S_3` and the like for every moving axis of a spec as JSON, sorted. */
-function axesOfSpec({ axes }) {
+export function axesOfSpec({ axes }) {
   const whole = ({ within, ...axis }) => ({
     ...axis,
     ...(within && { within: whole(axes[within]) }),

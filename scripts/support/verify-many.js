@@ -13,6 +13,8 @@ import { inferSpec } from "../../dist/infer/infer.js";
 import { proveSpec } from "../../dist/infer/proof/prove.js";
 import { readModelBytes } from "../../dist/node/beside.js";
 import { onnxRuntime } from "../../dist/runtime/onnx-runtime.js";
+import { specToJSON } from "../../dist/symmetry/json.js";
+import { axesOfSpec } from "./verify-file.js";
 
 const ours = [EnvironmentError, FormatError, OptionError, UnsupportedError];
 const executor = await onnxRuntime();
@@ -27,9 +29,9 @@ async function judge(path) {
   } catch (error) {
     return { ...read, ...problemOf(error, "inference") };
   }
-  const axes = Object.values(inference.spec.axes).filter(({ group }) => group !== "fixed").length;
+  const axes = axesOfSpec(specToJSON(inference.spec));
   const found = { ...read, axes, unsupported: inference.unsupported.map(({ op }) => op) };
-  if (axes === 0) return { ...found, outcome: "no axis" };
+  if (axes.length === 0) return { ...found, outcome: "no axis" };
   try {
     const { verdict, largestError } = await proveSpec(bytes, inference, executor);
     return { ...found, outcome: verdict, error: largestError };

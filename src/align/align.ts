@@ -4,6 +4,7 @@
 import { composeElements, type GroupElement, invertElement } from "../symmetry/element.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { normalizeScales, type NormalizedScales } from "../parts/scaling/normalize-scales.ts";
+import { withSignsOnly, withWindings } from "../parts/scaling/phases.ts";
 import { withoutFactors } from "../parts/scaling/balance-factors.ts";
 import { matchWeights, type MatchOptions, type WeightMatch } from "./matching/match-weights.ts";
 import { perEntry } from "./similarity.ts";
@@ -41,14 +42,16 @@ export async function alignWeights(
   options: MatchOptions = {},
 ): Promise<Alignment> {
   const problem = problemOf(spec);
-  const left = await withNormalizedScales(problem, partReader(problem, a));
-  const right = await withNormalizedScales(problem, partReader(problem, b));
+  const [ofA, ofB] = [partReader(problem, a), partReader(problem, b)];
+  const left = await withNormalizedScales(problem, ofA);
+  const right = await withNormalizedScales(problem, ofB);
   const match = await matchWeights({ problem: left.problem, a: left.read, b: right.read }, options);
-  const element = composeElements(
+  const unwound = composeElements(
     problem,
     invertElement(problem, left.normalized.element),
     composeElements(problem, match.element, right.normalized.element),
   );
+  const element = await withWindings(problem, unwound, ofA, ofB);
   const { score, start, sweeps } = match;
   const unidentifiable = uniqueAxes([
     ...left.normalized.unidentifiable,
@@ -62,12 +65,11 @@ export async function alignWeights(
 export function uniqueAxes(
   unidentifiable: NormalizedScales["unidentifiable"],
 ): NormalizedScales["unidentifiable"] {
-  return unidentifiable.filter(
-    ({ axis }, at) => unidentifiable.findIndex((other) => other.axis === axis) === at,
-  );
+  const seen = new Set<string>();
+  return unidentifiable.filter(({ axis }) => seen.size < seen.add(axis).size);
 }
 
-/** A network seen with normalized scales. */
+/** A network seen with normalized scales, and with signs in place of phases. */
 export interface NormalizedNetwork<P extends MatchProblem> {
   readonly read: PartReader;
   readonly normalized: NormalizedScales;
@@ -75,11 +77,12 @@ export interface NormalizedNetwork<P extends MatchProblem> {
   readonly problem: P;
 }
 
-/** The network with normalized scales and bases, and the problem that is left. */
+/** The network with normalized scales and bases, and the problem that is left; in it phases are signs (`withSignsOnly`). */
 export async function withNormalizedScales<P extends MatchProblem>(
-  problem: P,
-  read: PartReader,
+  given: P,
+  stored: PartReader,
 ): Promise<NormalizedNetwork<P>> {
+  const { problem, read } = await withSignsOnly(given, stored);
   const normalized = await normalizeScales(problem, read);
   const continuous = Object.values(normalized.element).some(
     ({ scales, matrices }) => scales ?? matrices,

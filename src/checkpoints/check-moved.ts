@@ -20,8 +20,9 @@ export interface MovedBack {
 /** Whether an element changes numbers, beyond their signs and places. */
 export const isScaling = (element: GroupElement): boolean =>
   Object.values(element).some(
-    ({ scales, matrices }) =>
+    ({ scales, windings, matrices }) =>
       matrices !== undefined ||
+      windings?.some((ofInstance) => ofInstance.some((k) => k !== 0)) === true ||
       scales?.some((factors) => factors.some((factor) => Math.abs(factor) !== 1)) === true,
   );
 

@@ -72,12 +72,12 @@ function isSymmetric({ axes }: TensorSpec): boolean {
 
 /** A graph's spec under the names of its checkpoints; tensors without a place are left out. */
 export function specInPlaces(spec: SymmetrySpec, places: TensorPlaces): SymmetrySpec {
-  const tensors = Object.entries(spec.tensors).flatMap(([wanted, { shape, axes }]) => {
+  const tensors = Object.entries(spec.tensors).flatMap(([wanted, { shape, axes, ...rest }]) => {
     const place = places.get(wanted);
     if (place === undefined) return [];
     const tensor = place.transposed
-      ? { shape: shape.toReversed(), axes: axes.toReversed() }
-      : { shape, axes };
+      ? { ...rest, shape: shape.toReversed(), axes: axes.toReversed() }
+      : { ...rest, shape, axes };
     return [[place.name, tensor] as const];
   });
   return sealSpec({ axes: spec.axes, tensors: Object.fromEntries(tensors) });

@@ -96,9 +96,10 @@ export function verdictSentence(
 
 /** What an element does, in one line: `10 of 11 units of f.0 in another order, f.2 scaled by 0.5 to 2`; "" for nothing. */
 export function movesSentence(axes: readonly AxisSummary[]): string {
-  const parts = axes.flatMap(({ axis, indices, moved, flipped = 0, scales, turned }) => [
+  const parts = axes.flatMap(({ axis, indices, moved, flipped = 0, wound = 0, scales, turned }) => [
     ...(moved > 0 ? [`${moved} of ${indices} units of ${axis} in another order`] : []),
     ...(flipped > 0 ? [`${flipped} signs of ${axis} flipped`] : []),
+    ...(wound > 0 ? [`${wound} phases of ${axis} shifted`] : []),
     ...(scales === undefined
       ? []
       : [`${axis} scaled by ${factorText(scales[0])} to ${factorText(scales[1])}`]),

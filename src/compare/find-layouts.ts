@@ -140,7 +140,7 @@ function withRotaryAxis(spec: SymmetrySpec, size: number): SymmetrySpec {
   const axis: Axis = { size, group: "permutation" };
   const tensors = frozenRecord(
     Object.entries(spec.tensors).map(
-      ([name, { shape, axes }]) => [name, { shape, axes: axes.map(replace) }] as const,
+      ([name, tensor]) => [name, { ...tensor, axes: tensor.axes.map(replace) }] as const,
     ),
   );
   return { axes: { ...spec.axes, [rotaryAxis]: axis }, tensors, warnings: [] };

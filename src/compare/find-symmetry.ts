@@ -1,6 +1,8 @@
 // Whether one network is another one moved by a group element: exact colours first, which see reorderings and sign flips
-// bit by bit, then a matching of both networks with normalized scales, which sees scales and bases up to rounding.
+// bit by bit, then a matching of both networks with normalized scales, which sees scales, phases and bases up to rounding.
 
+import { withWindings } from "../parts/scaling/phases.ts";
+import { withoutPhases } from "../symmetry/phases.ts";
 import { composeElements, type GroupElement, invertElement } from "../symmetry/element.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { withNormalizedScales, uniqueAxes } from "../align/align.ts";
@@ -30,13 +32,13 @@ export interface SymmetrySearch {
   readonly unidentifiable: NormalizedScales["unidentifiable"];
 }
 
-/** Share of the difference that scales and bases may leave if they are to explain it. */
+/** Share of the difference that scales, phases and bases may leave if they are to explain it. */
 const explains = 0.2;
 
 /** What a pass must raise the similarity by, or the networks are not on their way to 1 in four of them. */
 const worthMore = 0.01;
 
-/** An element without its scales and bases; signs stay. */
+/** An element without its scales, windings and bases; signs stay. */
 function reorderingOf(element: GroupElement): GroupElement {
   return Object.fromEntries(
     Object.entries(element).map(([axis, { permutations, scales }]) => [
@@ -73,7 +75,7 @@ export async function searchSymmetry(
   const left = partReader(problem, a);
   const right = partReader(problem, b);
   const { element: exact, unresolved } = await matchColours(
-    problem,
+    withoutPhases(problem),
     left,
     right,
     async (element) => (await checkMove(problem, element, left, right)) === 0,
@@ -85,7 +87,7 @@ export async function searchSymmetry(
       unidentifiable: [],
     };
   const continuous = Object.values(spec.axes).some(
-    ({ group, scale }) => group === "general-linear" || scale === "positive",
+    ({ group, scale }) => group === "general-linear" || scale === "positive" || scale === "phase",
   );
   if (!continuous) return { unresolved, unidentifiable: [] };
   const inA = await withNormalizedScales(problem, left);
@@ -96,11 +98,12 @@ export async function searchSymmetry(
   ]);
   const pair = { problem: inA.problem, a: inA.read, b: inB.read };
   const matched = await matchWeights(pair, { starts: ["features"], sweeps: 4, minGain: worthMore });
-  const element = composeElements(
+  const unwound = composeElements(
     problem,
     invertElement(problem, inA.normalized.element),
     composeElements(problem, matched.element, inB.normalized.element),
   );
+  const element = await withWindings(problem, unwound, left, right);
   const residual = await checkMove(problem, element, left, right, rounding);
   if (residual === undefined) return { unresolved, unidentifiable };
   // Numbers that are as near without any scale or basis are changed numbers, or rounded ones; no symmetry explains them.

@@ -47,7 +47,7 @@ export interface ExperimentSettings {
   readonly budget: Budget;
   /** @default no search: every functional trains with the budget's rate and its own options */
   readonly tuning?: Tuning | undefined;
-  /** Further versions of the test networks, moved by scales, signs or bases (`parseMove`). @default none */
+  /** Further versions of the test networks, moved by scales, signs, phases or bases (`parseMove`). @default none */
   readonly moves?: readonly string[] | undefined;
   /** What moves every network of training and validation once, before anything is learnt. @default nothing */
   readonly moveTraining?: string | undefined;

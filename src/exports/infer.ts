@@ -32,5 +32,12 @@ export type {
 export { registerOperation, type NamedOperation } from "../infer/ops/registry.ts";
 export type { Handler } from "../infer/ops/handler.ts";
 export type { NodeContext, OutputOptions } from "../infer/walk/context.ts";
-export type { CarryOptions, Fact, KnownNumbers, PointwiseLaw, Value } from "../infer/walk/value.ts";
+export type {
+  CarryOptions,
+  Fact,
+  KnownNumbers,
+  PointwiseLaw,
+  Value,
+  WaveArgument,
+} from "../infer/walk/value.ts";
 export type { Atom } from "../infer/index-sets/atoms.ts";

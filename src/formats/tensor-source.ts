@@ -69,6 +69,8 @@ export interface TensorSource {
    * for every value; undefined for other tensors. @throws as `read`
    */
   readonly readSteps?: (name: string) => Promise<Float32Array | undefined>;
+  /** Names of the tensors that have steps. @default none */
+  readonly quantised?: ReadonlySet<string>;
   /** Gives files back; nothing can be read afterwards. */
   readonly close: () => Promise<void>;
 }
@@ -88,7 +90,7 @@ interface SourceParts {
   readonly load: (name: string) => Promise<Uint8Array>;
   /** Its bytes as they lie in the file, where `load` gives others or refuses. */
   readonly loadRaw?: (name: string) => Promise<Uint8Array>;
-  /** Tensors that are stored in quantised blocks, and their steps. */
+  /** Tensors that are stored quantised, and their steps. */
   readonly quantised?: ReadonlySet<string>;
   readonly readSteps?: (name: string) => Promise<Float32Array>;
 }
@@ -132,6 +134,7 @@ export function makeTensorSource(parts: SourceParts): TensorSource {
       readRaw: (name: string) => inMemory(name, () => loadRaw(name)),
     }),
     ...(readSteps !== undefined && {
+      ...(quantised !== undefined && { quantised }),
       readSteps: async (name: string) =>
         quantised?.has(name) === true && entries.get(name)?.unreadable === undefined
           ? inMemory(name, () => readSteps(name))

@@ -1,5 +1,5 @@
 // The canonical form of a network: one member of its orbit, the same whichever member it is computed from. Indices are
-// ordered by invariants, signs made positive, scales and bases fixed (normalize-scales.ts). Without scales and bases it is exact.
+// ordered by invariants, signs made positive, scales, phases and bases fixed (normalize-scales.ts). Without these it is exact.
 
 import { lookup } from "../core/records.ts";
 import { composeElements, type GroupElement, identityElement } from "../symmetry/element.ts";
@@ -7,6 +7,7 @@ import type { SymmetrySpec } from "../symmetry/types.ts";
 import { withNormalizedScales } from "../align/align.ts";
 import { isReordered } from "../parts/colours/colours.ts";
 import { axisFeatures } from "../parts/features/features.ts";
+import { withLeastBiases, withSignsOnly } from "../parts/scaling/phases.ts";
 import { normalizeScales, type NormalizedScales } from "../parts/scaling/normalize-scales.ts";
 import { type AxisFeatures, featureChannels } from "../parts/features/messages.ts";
 import { partAction } from "../symmetry/act.ts";
@@ -31,10 +32,10 @@ export interface CanonicalForm {
   readonly unidentifiable: NormalizedScales["unidentifiable"];
 }
 
-/** Whether a spec has scales or bases that vary continuously. */
+/** Whether a spec has scales or bases that vary continuously, or phases: what they move is rounded. */
 export const isContinuous = ({ axes }: Pick<SymmetrySpec, "axes">): boolean =>
   Object.values(axes).some(
-    ({ group, scale }) => group === "general-linear" || scale === "positive",
+    ({ group, scale }) => group === "general-linear" || scale === "positive" || scale === "phase",
   );
 
 /**
@@ -60,12 +61,15 @@ export async function canonicalForm(
   // The normalized scales are computed again on the ordered network, so that reordered copies give the same bits.
   const move = partAction(problem.axes, order);
   const ordered: PartReader = async (part) => move(problem.parts[part].dims, await precise(part));
-  const normalized = await normalizeScales(problem, ordered);
+  const seen = await withSignsOnly(problem, ordered);
+  const normalized = await normalizeScales(seen.problem, seen.read);
   const inOrder = composeElements(problem, normalized.element, order);
-  const moveAll = partAction(problem.axes, inOrder);
-  const placed: PartReader = async (part) => moveAll(problem.parts[part].dims, await precise(part));
+  const moveAll = partAction(seen.problem.axes, normalized.element);
+  const placed: PartReader = async (part) =>
+    moveAll(problem.parts[part].dims, await seen.read(part));
   const signs = positiveBases(first.problem, await axisFeatures(first.problem, placed));
-  const element = composeElements(problem, signs, inOrder);
+  const unwound = composeElements(problem, signs, inOrder);
+  const element = await withLeastBiases(problem, unwound, precise);
   return { element, exact: false, ties, unidentifiable: normalized.unidentifiable };
 }
 

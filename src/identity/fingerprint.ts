@@ -1,7 +1,8 @@
 // Fingerprints: short texts that are equal for any two members of one orbit, whatever the file format, the order of tensors
-// or a widening of numbers. Reorderings and sign flips are followed bit by bit. Scales and bases cannot be (they round):
+// or a widening of numbers. Reorderings and sign flips are followed bit by bit. Scales, phases and bases cannot be (they round):
 // with them the fingerprint is made of a few invariants, rounded.
 
+import { withoutPhases } from "../symmetry/phases.ts";
 import { deriveSeed, randomStream } from "../core/random.ts";
 import { frozenRecord } from "../core/records.ts";
 import { plainNames } from "../infer/names/stored-names.ts";
@@ -29,7 +30,7 @@ export interface Fingerprint {
   readonly fingerprint: string;
   /** 32 digits, equal over reorderings and sign flips only; changes with any bit. The same as `fingerprint` without scales. */
   readonly exact: string;
-  /** Whether `fingerprint` comes from rounded invariants: the spec has scales or bases. */
+  /** Whether `fingerprint` comes from rounded invariants: the spec has scales, phases or bases. */
   readonly rounded: boolean;
   /** Indices that cannot be told apart by bits. */
   readonly ties: readonly Tie[];
@@ -52,9 +53,10 @@ export async function fingerprint(
   const { stripped } = named;
   const problem = problemOf(named.spec);
   const read = partReader(problem, (name) => source.read(named.stored(name)));
-  const colours = await refineColours(problem, read);
-  const ties = tiesOf(problem, colours);
-  const exact = await digest(await exactLines(problem, read, colours));
+  const byBits = withoutPhases(problem);
+  const colours = await refineColours(byBits, read);
+  const ties = tiesOf(byBits, colours);
+  const exact = await digest(await exactLines(byBits, read, colours));
   if (!isContinuous(spec)) return { fingerprint: exact, exact, rounded: false, ties, stripped };
   const rounded = await digest(await roundedLines(problem, read));
   return { fingerprint: rounded, exact, rounded: true, ties, stripped };

@@ -12,7 +12,7 @@ import { nameAxes } from "./assembly/axis-names.ts";
 import { axesOfValue, buildSpec } from "./assembly/build-spec.ts";
 import { chooseParents, dependenceOf } from "./passes/dependence.ts";
 import { type Explanation, explain } from "./assembly/explain.ts";
-import { candidateShapes, type InputShapes } from "./walk/input-shapes.ts";
+import { candidateShapes, freeSizes, giveSizes, type InputShapes } from "./walk/input-shapes.ts";
 import { closeLoop, LoopChanges } from "./walk/branches.ts";
 import { fixVaryingConstants } from "./passes/invariance.ts";
 import { mergeLeaves } from "./passes/join-leaves.ts";
@@ -85,8 +85,9 @@ function infer(
   const order = [...new Set(held.flatMap(({ dims }) => dims.flatMap(leavesOf)))];
   const parents = chooseParents(order, dependence);
   const found = scales ? scalesOf(held, walk.facts, new Set(parents.values())) : noScales;
+  const { scales: carried, factors } = found;
   const { weights, rebuild, ...rest } = mergeLeaves(
-    { weights: held, parents, ...found },
+    { weights: held, parents, scales: carried, factors },
     dependence,
   );
   const names = nameAxes(weights, rest.parents);
@@ -95,7 +96,7 @@ function infer(
     spec,
     warnings: Object.freeze([...missingData(graph), ...warningsOf(walk, separated.aliases)]),
     unsupported: Object.freeze(walk.unsupported),
-    explanations: Object.freeze(explain(weights, names)),
+    explanations: Object.freeze(explain(weights, names, found.streams)),
     graph: separated.graph,
     aliases: separated.aliases,
     valueAxes: () =>
@@ -112,7 +113,7 @@ function infer(
   });
 }
 
-const noScales: FoundScales = { scales: new Map(), factors: new Map() };
+const noScales: FoundScales = { scales: new Map(), factors: new Map(), streams: new Set() };
 
 const sameShapes = (a: InputShapes, b: InputShapes): boolean =>
   a.every((shape, i) => shape?.join() === b[i]?.join());
@@ -136,7 +137,9 @@ function walkWithSomeShapes(
     }
   }
   if (second !== undefined) return second;
-  throw problem;
+  const free = freeSizes(graph, sizes);
+  if (free.length === 0 || !(problem instanceof FormatError)) throw problem;
+  throw new FormatError(`${problem.message}; ${giveSizes(free)}`, { cause: problem });
 }
 
 /** Says which files of numbers are not there. */

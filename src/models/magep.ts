@@ -28,7 +28,7 @@ import { collapseBlocks, readAll } from "../plan/roles.ts";
 import { type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { signsAsPositive } from "../symmetry/weaken.ts";
-import { type Model, onlyOutput } from "./model.ts";
+import { type Model, onlyOutput, throughPhaseGates } from "./model.ts";
 import { checkValues, layeredHeadOptions } from "./options.ts";
 
 /** The shape of a MAGEP functional. */
@@ -122,6 +122,11 @@ function refuseTracing(name: string, channels: readonly number[]): never {
  * {UnsupportedError} under `jit` where channels are multiples of 4.
  */
 export function magep(spec: SymmetrySpec, options: MagepOptions = {}): Model {
+  const { name = "magep", channels = [1] } = options;
+  return throughPhaseGates(spec, name, channels[0], (gated) => magepReader(gated, options));
+}
+
+function magepReader(spec: SymmetrySpec, options: MagepOptions): Model {
   const { name = "magep", channels = [1, 20, 20, 20], head = [500, 500, 1] } = options;
   const { dropout = 0 } = options;
   checkValues(name, layeredHeadOptions, options);

@@ -1,7 +1,10 @@
 // The contracts of models over weights.
 
 import type { numpy as np } from "@jax-js/jax";
+import { OptionError } from "../core/errors.ts";
 import type { Stage } from "../layers/stage.ts";
+import { phaseGates } from "../layers/products/phase-gates.ts";
+import { hasPhases } from "../symmetry/phases.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 
 /** Trainable parameters by dotted path; a plain flat object, so that optimizers and checkpoints need no tree walking. */
@@ -82,4 +85,34 @@ export interface EquivariantModel extends WeightFunctional<WeightBatch> {
   /** Channels of the output. */
   readonly channels: number;
   readonly staged: StagedModel<WeightBatch>;
+}
+
+/**
+ * A model that respects scales on a spec with phases: built for weights behind gates, which have signs in their place; as `build` makes
+ * it where there are none.
+ * @param channels - of the weights that are read; gates read plain numbers
+ * @throws {OptionError} for several channels; {UnsupportedError} as `phaseGates`
+ */
+export function throughPhaseGates(
+  spec: SymmetrySpec,
+  name: string,
+  channels: number,
+  build: (spec: SymmetrySpec) => Model,
+): Model {
+  if (!hasPhases(spec)) return build(spec);
+  if (channels !== 1)
+    throw new OptionError(
+      `${name}: networks with phases are read as they are, expected 1 input channel, got ${channels}`,
+    );
+  const gates = phaseGates(spec, name);
+  const model = build(gates.spec);
+  const { staged } = model;
+  return {
+    ...model,
+    spec,
+    apply: (params, weights, options) => model.apply(params, gates.apply(weights), options),
+    ...(staged && {
+      staged: { ...staged, toFeatures: (weights) => staged.toFeatures(gates.apply(weights)) },
+    }),
+  };
 }

@@ -26,7 +26,7 @@ import { type MergedSpec, mergeTensors } from "../plan/merge-tensors.ts";
 import { planLowered } from "../plan/plan-spec.ts";
 import { type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
-import { type Model, onlyOutput } from "./model.ts";
+import { type Model, onlyOutput, throughPhaseGates } from "./model.ts";
 import { checkValues, layeredHeadOptions } from "./options.ts";
 
 /** The shape of a monomial functional. */
@@ -109,6 +109,11 @@ function fixedOrder(axes: readonly (string | null)[]): number[] {
  * @throws {OptionError} on other specs, naming the axis that stops it; for impossible options.
  */
 export function monomial(spec: SymmetrySpec, options: MonomialOptions = {}): Model {
+  const { name = "monomial", channels = [1] } = options;
+  return throughPhaseGates(spec, name, channels[0], (gated) => monomialReader(gated, options));
+}
+
+function monomialReader(spec: SymmetrySpec, options: MonomialOptions): Model {
   const { name = "monomial", channels = [1, 16, 16, 5], head = [200, 200, 1] } = options;
   const { dropout = 0 } = options;
   checkValues(name, layeredHeadOptions, options);

@@ -28,7 +28,7 @@ import type { ShareOptions } from "../plan/sharing.ts";
 import { type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { gainOf } from "./equivariant-stack.ts";
-import { type EquivariantModel, type Model, onlyOutput } from "./model.ts";
+import { type EquivariantModel, type Model, onlyOutput, throughPhaseGates } from "./model.ts";
 import { checkValues, productsOptions } from "./options.ts";
 
 /** The layers of a functional on products of weights. */
@@ -104,15 +104,20 @@ function productsBody(
 
 /**
  * An invariant functional: weights of a batch of networks -> predictions [batch, outputs], unchanged by permutations, positive
- * scales, signs and bases of the spec. The head reads invariant products (compressed by a signed logarithm) and, per tensor
+ * scales, signs, phases and bases of the spec. The head reads invariant products (compressed by a signed logarithm) and, per tensor
  * with scales, entries normalised over channels.
  *
  * ```ts
  * const model = unfProducts(spec, { channels: [1, 16, 16], head: [64, 1] });
  * ```
- * @throws {OptionError} for impossible options.
+ * @throws {OptionError} for impossible options; {UnsupportedError} for phases of units that have more than a bias of their own.
  */
 export function unfProducts(spec: SymmetrySpec, options: UNFProductsOptions = {}): Model {
+  const { name = "unf-products", channels = [1] } = options;
+  return throughPhaseGates(spec, name, channels[0], (gated) => productsReader(gated, options));
+}
+
+function productsReader(spec: SymmetrySpec, options: UNFProductsOptions): Model {
   const { name = "unf-products", head = [64, 1], dropout = 0, aggregation = "mean" } = options;
   const body = productsBody(spec, options, true);
   const channels = body.channels[body.channels.length - 1];

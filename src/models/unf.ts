@@ -14,7 +14,7 @@ import { type LayerParams, prefixed, scoped } from "../layers/layer.ts";
 import { type CompiledStage, type Stage, stage } from "../layers/stage.ts";
 import type { Aggregation } from "../layers/execute.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
-import { type EquivariantModel, type Model, onlyOutput } from "./model.ts";
+import { type EquivariantModel, type Model, onlyOutput, throughPhaseGates } from "./model.ts";
 import {
   type EquivariantOptions,
   type EquivariantStack,
@@ -45,6 +45,12 @@ export interface UNFOptions extends EquivariantOptions {
  * @throws {OptionError} for impossible options.
  */
 export function unf(spec: SymmetrySpec, options: UNFOptions = {}): Model {
+  const { name = "unf", channels = [1], scales } = options;
+  if (scales !== "respect") return reader(spec, options);
+  return throughPhaseGates(spec, name, channels[0], (gated) => reader(gated, options));
+}
+
+function reader(spec: SymmetrySpec, options: UNFOptions): Model {
   const {
     name = "unf",
     pooling = "complete",

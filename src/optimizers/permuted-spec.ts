@@ -10,14 +10,15 @@ import type { Axis, SymmetrySpec } from "../symmetry/types.ts";
  */
 export function blocksAsAxes(spec: SymmetrySpec, maxRank = Infinity): SymmetrySpec {
   const axes: [string, Axis][] = [];
-  const tensors = Object.entries(spec.tensors).map(([name, { shape, axes: expressions }], t) => {
+  const tensors = Object.entries(spec.tensors).map(([name, tensor], t) => {
+    const { shape, axes: expressions } = tensor;
     const named = expressions.map((expression, dimension) => {
       if (expression.kind !== "block" || shape.length > maxRank) return expression;
       const axis = freshName(spec, `block${t}.${dimension}`);
       axes.push([axis, { size: expression.size, group: "permutation" }]);
       return { kind: "axis", name: axis, inverse: false } as const;
     });
-    return [name, { shape, axes: named }] as const;
+    return [name, { ...tensor, axes: named }] as const;
   });
   if (axes.length === 0) return spec;
   return Object.freeze({

@@ -1,4 +1,4 @@
-// Whether an element takes one network to another, number by number. What only moves must be equal; what was scaled or
+// Whether an element takes one network to another, number by number. What only moves must be equal; what was scaled, shifted or
 // changed its basis may be off by rounding, entry by entry.
 
 import type { GroupElement } from "../symmetry/element.ts";
@@ -6,6 +6,7 @@ import type { PartDim } from "../symmetry/parts.ts";
 import { parentsOf, lanesOf, type Dense } from "../symmetry/dense.ts";
 import { rootMeanSquare } from "./features/messages.ts";
 import { partAction } from "../symmetry/act.ts";
+import { windingStep } from "../symmetry/phases.ts";
 import type { MatchProblem, PartReader } from "./problem.ts";
 
 /** Unit roundoff of float32: half the distance from 1 to the next number. */
@@ -31,9 +32,20 @@ export async function checkMove(
   b: PartReader,
   rounding: Rounding = float32Rounding,
 ): Promise<number | undefined> {
-  return compareMoved(problem, element, a, b, (dims, left) =>
-    boundOf(problem, dims, left, rounding),
-  );
+  const move = partAction(problem.axes, element);
+  return compareMoved(problem, element, a, b, (dims, left) => {
+    const axis = dims.find(({ shifted }) => shifted)?.axis ?? null;
+    if (axis === null) return boundOf(problem, dims, left, rounding);
+    // What is added to nothing is what is added.
+    const shifts = move(dims, { ...left, data: new Float64Array(left.data.length) }).data;
+    return shiftBound(windingStep(problem.axes[axis]), shifts, rounding);
+  });
+}
+
+/** By how much biases may be off: rounding of what they are, of one winding, and of what was added to them. */
+function shiftBound(step: number, shifts: Dense["data"], { scaled }: Rounding): Bound {
+  const factor = 3 * scaled + scaleError;
+  return (i, x, y) => factor * (Math.max(Math.abs(x), Math.abs(y)) + Math.abs(shifts[i]) + step);
 }
 
 /** The largest difference that an element leaves, however large, in units of a part's root mean square. */

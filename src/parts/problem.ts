@@ -45,20 +45,32 @@ export function problemOf(spec: Pick<SymmetrySpec, "axes" | "tensors">): SpecPro
   return { axes: spec.axes, parts, sources, shapes };
 }
 
+/** Numbers of a network that are kept as they were read: 16 MB. */
+const maxRead = 2 ** 22;
+
 /**
- * Parts of a network read tensor by tensor; the last tensor is kept, so that its parts cost one read.
+ * Parts of a network read tensor by tensor. The last tensor is kept, so that its parts cost one read; so are all tensors as far
+ * as they hold 4 million numbers together, as matching reads thousands of small ones again and again.
  * @throws {OptionError} naming the tensor and entry of a NaN or an infinity; {ShapeError} naming a tensor of another shape.
  */
 export function partReader(problem: SpecProblemParts, read: WeightReader): PartReader {
   let last: { name: string; tensor: Promise<Tensor> } | undefined;
+  const kept = new Map<string, Promise<Tensor>>();
+  let room = maxRead;
+  const tensorOf = (name: string): Promise<Tensor> => {
+    const known = last?.name === name ? last.tensor : kept.get(name);
+    if (known !== undefined) return known;
+    const tensor = read(name).then((found) => checked(problem, name, found));
+    last = { name, tensor };
+    const size = sizeOf(problem.shapes[name]);
+    if (size > room) return tensor;
+    room -= size;
+    kept.set(name, tensor);
+    return tensor;
+  };
   return async (part) => {
     const source = problem.sources[part];
-    if (last?.name !== source.tensor)
-      last = {
-        name: source.tensor,
-        tensor: read(source.tensor).then((tensor) => checked(problem, source.tensor, tensor)),
-      };
-    return densePart(source, (await last.tensor).data);
+    return densePart(source, (await tensorOf(source.tensor)).data);
   };
 }
 

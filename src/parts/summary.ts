@@ -9,8 +9,10 @@ export interface AxisSummary {
   /** Indices over all instances, and how many of them go elsewhere. */
   readonly indices: number;
   readonly moved: number;
-  /** Indices whose sign flips, on axes with sign flips and on factors. */
+  /** Indices whose sign flips, on axes with sign flips or phases and on factors. */
   readonly flipped?: number;
+  /** Indices with biases shifted by pi/omega, once or more, on axes with phases. */
+  readonly wound?: number;
   /** Smallest and largest factor without its sign, on axes with positive scales and on factors that change. */
   readonly scales?: readonly [number, number];
   /** Largest entry by which a matrix differs from the identity, on general-linear axes that change. */
@@ -25,7 +27,7 @@ export function summarizeElement(
   spec: Pick<SymmetrySpec, "axes">,
   element: GroupElement,
 ): AxisSummary[] {
-  return Object.entries(element).flatMap(([axis, { permutations, scales, matrices }]) => {
+  return Object.entries(element).flatMap(([axis, { permutations, scales, windings, matrices }]) => {
     const { scale, size } = spec.axes[axis];
     const isOneFactor = isFactor(spec.axes[axis]);
     const indices = permutations.length * size;
@@ -35,6 +37,7 @@ export function summarizeElement(
     );
     const factors = (isOneFactor ? matrices : scales)?.flat() ?? [];
     const flipped = factors.filter((s) => s < 0).length;
+    const wound = windings?.flat().filter((k) => k !== 0).length ?? 0;
     const range: [number, number] = [Infinity, 0];
     for (const s of factors) {
       range[0] = Math.min(range[0], Math.abs(s));
@@ -46,13 +49,14 @@ export function summarizeElement(
     for (const matrix of isOneFactor ? [] : (matrices ?? []))
       for (const [at, entry] of matrix.entries())
         turned = Math.max(turned, Math.abs(entry - (at % (size + 1) === 0 ? 1 : 0)));
-    if (moved === 0 && flipped === 0 && !scaled && turned <= rounding) return [];
+    if (moved === 0 && flipped === 0 && wound === 0 && !scaled && turned <= rounding) return [];
     return [
       {
         axis,
         indices,
         moved,
-        ...((scale === "sign" || (isOneFactor && flipped > 0)) && { flipped }),
+        ...((scale === "sign" || scale === "phase" || (isOneFactor && flipped > 0)) && { flipped }),
+        ...(wound > 0 && { wound }),
         ...(scaled && { scales: range }),
         ...(turned > rounding && { turned }),
       },

@@ -1,6 +1,7 @@
 // Compiles a lowered spec into a plan: patterns of every tensor, grouped by signature. Patterns are worked out once per
 // kind of tensor (same axes in the same order), so a 196-tensor spec with 60,000 terms takes milliseconds.
 
+import { UnsupportedError } from "../core/errors.ts";
 import type { LoweredSpec } from "../symmetry/lower.ts";
 import { powerOf } from "../symmetry/parts.ts";
 import { isRead, isWritten } from "../symmetry/formula.ts";
@@ -19,14 +20,25 @@ interface OpenProduct {
   readonly targets: Pattern[];
 }
 
+/** Shifts are affine: what is linear in a bias does not commute with them. @throws {UnsupportedError} naming an axis with phases */
+export function refusePhases({ axes }: LoweredSpec): void {
+  const phased = axes.find(({ scale }) => scale === "phase");
+  if (phased !== undefined)
+    throw new UnsupportedError(
+      `compilePlan: axis "${phased.name}" has phases, which shift biases: no map that is linear in the weights respects them; read the network through unf-products, monomial, magep or unf (their invariant functionals gate weights by sines of the biases), or plan with scales: "ignore"`,
+    );
+}
+
 /**
  * The plan of the equivariant linear maps from the tensors that are read to those that are written: without roles, from a
  * weight space to itself. Products without features or without targets are left out.
+ * @throws {UnsupportedError} for axes with phases, where scale parts are to be respected
  */
 export function compilePlan(
   lowered: LoweredSpec,
   { scales = "ignore" }: CompilePlanOptions = {},
 ): Plan {
+  if (scales === "respect") refusePhases(lowered);
   const kinds = new Map<string, { signature: string; pattern: OpenPattern }[]>();
   const products = new Map<string, OpenProduct>();
   for (const tensor of lowered.tensors) {

@@ -2,7 +2,10 @@
 
 import type { OnnxType } from "../formats/onnx/onnx-element-types.ts";
 
-/** A dense row-major array of one of the types that models take and give. */
+/**
+ * A dense row-major array of one of the types that models take and give. Numbers of half precision (`float16`) come out as a
+ * `Float32Array`; they go in as one, which is rounded, or as a `Uint16Array` of codes.
+ */
 export interface ModelArray {
   readonly type: OnnxType;
   readonly shape: readonly number[];

@@ -3,6 +3,7 @@
 
 import type * as Ort from "onnxruntime-web";
 import { EnvironmentError, UnsupportedError } from "../core/errors.ts";
+import { decodeSmallFloats, encodeSmallFloats } from "../core/floats.ts";
 import { frozenRecord } from "../core/records.ts";
 import type { OnnxType } from "../formats/onnx/onnx-element-types.ts";
 import type { Executor, ModelArray, RunOptions } from "./executor.ts";
@@ -60,6 +61,8 @@ async function runSession(
 ): Promise<Arrays> {
   const feeds = Object.entries(inputs).map(([name, { type, shape, data }]) => {
     if (type === "bfloat16") throw new UnsupportedError(`onnxRuntime: input "${name}" is bfloat16`);
+    if (type === "float16" && !(data instanceof Uint16Array))
+      return [name, new ort.Tensor("float16", halfCodes(data), shape)] as const;
     return [name, new ort.Tensor(type as "float32", data as Float32Array, shape)] as const;
   });
   const results = await session
@@ -112,10 +115,18 @@ function runtimeError(what: string, error: unknown): UnsupportedError {
   );
 }
 
+/** Numbers rounded to half precision, as their codes. */
+const halfCodes = (data: ModelArray["data"]): Uint16Array =>
+  encodeSmallFloats(Float64Array.from(data, Number), "float16") as Uint16Array;
+
+/** The runtime gives codes of half precision, or numbers where the language has an array of them. */
+function halfNumbers(data: Ort.Tensor["data"]): Float32Array {
+  if (!(data instanceof Uint16Array)) return Float32Array.from(data as ArrayLike<number>);
+  return decodeSmallFloats(data, "float16");
+}
+
 function toArray(tensor: Ort.Tensor): ModelArray {
-  return {
-    type: tensor.type as OnnxType,
-    shape: tensor.dims,
-    data: tensor.data as ModelArray["data"],
-  };
+  const data =
+    tensor.type === "float16" ? halfNumbers(tensor.data) : (tensor.data as ModelArray["data"]);
+  return { type: tensor.type as OnnxType, shape: tensor.dims, data };
 }

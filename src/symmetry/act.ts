@@ -1,5 +1,5 @@
 // The action of a group element on named weights. Every tensor is taken apart into single-axis parts; in each part the
-// matrices act first, then the scales, then the permutations, one dimension at a time.
+// matrices act first, then the scales, then the shifts of phases, then the permutations, one dimension at a time.
 
 import { ShapeError } from "../core/errors.ts";
 import { frozenRecord, lookup } from "../core/records.ts";
@@ -19,7 +19,8 @@ import {
 import type { GroupElement } from "./element.ts";
 import { invertMatrix, transposeMatrix } from "./matrices.ts";
 import { parentsFirst, type PartDim, splitParts } from "./parts.ts";
-import type { SymmetrySpec } from "./types.ts";
+import { passesSigns, windingStep } from "./phases.ts";
+import type { Axis, SymmetrySpec } from "./types.ts";
 
 /**
  * New weights after the element acted; tensors outside the spec are passed through unchanged, nothing is modified.
@@ -83,6 +84,7 @@ export function partAction(axes: SymmetrySpec["axes"], element: GroupElement): P
       if (matrices !== undefined) data = multiplied(data, size, lanesAt(dim), matrices);
     }
     data = scaled(data, dims, moves, lanesAt);
+    data = shifted(data, dims, moves, lanesAt);
     for (const dim of innermostFirst(dims)) {
       const permutations = moves[dim]?.permutations;
       if (permutations !== undefined)
@@ -95,7 +97,12 @@ export function partAction(axes: SymmetrySpec["axes"], element: GroupElement): P
 /** What an element does along one axis, by instance; absent where it does nothing. */
 interface AxisMove {
   readonly permutations: readonly (readonly number[])[] | undefined;
+  /** What dimensions are multiplied by. */
   readonly scales: readonly (readonly number[])[] | undefined;
+  /** What inverse dimensions are divided by: the scales, on phase axes the signs of outgoing weights. */
+  readonly divisors: readonly (readonly number[])[] | undefined;
+  /** What is added along shifted dimensions. */
+  readonly shifts: readonly (readonly number[])[] | undefined;
   readonly matrices: readonly (readonly number[])[] | undefined;
   /** Inverse transposed matrices. */
   readonly dualMatrices: () => readonly (readonly number[])[] | undefined;
@@ -126,15 +133,40 @@ function axisMove(
   const action = lookup(element, axis);
   if (action === undefined || axes[axis].group === "fixed") return null;
   const { group, size } = axes[axis];
+  const { shifts, divisors } = phaseMoves(axes[axis], action);
   const matrices = group === "general-linear" ? action.matrices : undefined;
   const still = action.permutations.every((p) => p.every((to, i) => to === i));
   const unscaled = action.scales?.every((factors) => factors.every((s) => s === 1)) ?? true;
-  if (matrices === undefined && still && unscaled) return null;
+  if (matrices === undefined && still && unscaled && shifts === undefined) return null;
+  const scales = unscaled ? undefined : action.scales;
   return {
     permutations: still ? undefined : action.permutations,
-    scales: unscaled ? undefined : action.scales,
+    scales,
+    divisors: axes[axis].scale === "phase" ? divisors : scales,
+    shifts,
     matrices,
     dualMatrices: () => matrices?.map((matrix) => dualOf(matrix, size)),
+  };
+}
+
+/** What windings add to biases, and the signs of outgoing weights; without windings only cosines differ from signs. */
+function phaseMoves(
+  axis: Axis,
+  { permutations, scales, windings }: GroupElement[string],
+): Pick<AxisMove, "shifts" | "divisors"> {
+  if (axis.scale !== "phase") return { shifts: undefined, divisors: undefined };
+  const step = windingStep(axis);
+  const isWound = windings?.some((ofInstance) => ofInstance.some((k) => k !== 0)) === true;
+  const divisors = permutations.map((p, instance) =>
+    p.map((_, i) => {
+      const parity = ((windings?.[instance][i] ?? 0) & 1) === 0 ? 1 : -1;
+      return passesSigns(axis) ? parity * (scales?.[instance][i] ?? 1) : parity;
+    }),
+  );
+  const isFlipped = divisors.some((ofInstance) => ofInstance.some((sign) => sign !== 1));
+  return {
+    shifts: isWound ? windings.map((list) => list.map((k) => k * step)) : undefined,
+    divisors: isFlipped ? divisors : undefined,
   };
 }
 
@@ -178,7 +210,9 @@ function scaled(
   moves: readonly (AxisMove | null)[],
   lanesAt: (dim: number) => Lanes,
 ): FloatArray {
-  const isScaled = (dim: number) => moves[dim]?.scales !== undefined && dims[dim].still !== true;
+  const isScaled = (dim: number) =>
+    moves[dim]?.[dims[dim].inverse ? "divisors" : "scales"] !== undefined &&
+    dims[dim].still !== true;
   const order = parentsFirst(dims, dims.map((_, dim) => dim).filter(isScaled));
   if (order.length === 0) return source;
   const plain = dims.length === 2 ? matrixFactors(dims, moves, order, lanesAt) : undefined;
@@ -194,7 +228,7 @@ function scaled(
 
 /** What the scales of a dimension multiply by, instance by instance. */
 const factorsOf = ({ inverse }: PartDim, move: AxisMove | null): Float64Array[] =>
-  (move?.scales ?? []).map((ofInstance) =>
+  ((inverse ? move?.divisors : move?.scales) ?? []).map((ofInstance) =>
     Float64Array.from(ofInstance, (scale) => (inverse ? 1 / scale : scale)),
   );
 
@@ -228,6 +262,26 @@ function scaledMatrix(
       target[at] = factor === 1 ? source[at] : factor * source[at] + 0; // no -0 from a flip
     }
   }
+  return target;
+}
+
+/** Adds the shifts of phases along shifted dimensions. */
+function shifted(
+  source: FloatArray,
+  dims: readonly PartDim[],
+  moves: readonly (AxisMove | null)[],
+  lanesAt: (dim: number) => Lanes,
+): FloatArray {
+  const dim = dims.findIndex((place, at) => place.shifted && moves[at]?.shifts !== undefined);
+  if (dim === -1) return source;
+  const shifts = moves[dim]?.shifts ?? [];
+  const { outer, inner, outerInstance, innerInstance } = lanesAt(dim);
+  const { size } = dims[dim];
+  const target = zerosLike(source);
+  for (let o = 0, at = 0; o < outer; o++)
+    for (let i = 0; i < size; i++)
+      for (let n = 0; n < inner; n++, at++)
+        target[at] = source[at] + shifts[(outerInstance?.[o] ?? 0) + (innerInstance?.[n] ?? 0)][i];
   return target;
 }
 

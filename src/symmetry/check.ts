@@ -4,21 +4,24 @@ import type { SpecProblem } from "../core/errors.ts";
 import { lookup } from "../core/records.ts";
 import { splitParts } from "./parts.ts";
 import {
+  type AxisExpression,
   axesOfExpression,
+  inverseAxes,
   stillAxes,
   axisNamePattern,
   expressionSize,
   formatAxisExpression,
 } from "./expression.ts";
-import type { AxesAndTensors } from "./types.ts";
+import type { AxesAndTensors, Axis } from "./types.ts";
 
 const groups = ["fixed", "permutation", "general-linear"];
-const scales = ["sign", "positive"];
+const scales = ["sign", "positive", "phase"];
+const waves = ["sine", "cosine"];
 const isSize = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1;
 
 /** All problems of a spec. Errors make it unusable; warnings point at what is probably a slip. */
 export function checkSpec(spec: AxesAndTensors): SpecProblem[] {
-  const problems = [...checkAxes(spec), ...checkTensors(spec)];
+  const problems = [...checkAxes(spec), ...checkTensors(spec), ...checkShifts(spec)];
   if (problems.some((problem) => problem.severity === "error")) return problems;
   return [...checkParents(spec), ...checkAccidentalTies(spec)];
 }
@@ -46,6 +49,7 @@ function checkAxes({ axes, tensors }: AxesAndTensors): SpecProblem[] {
     if (axis.scale !== undefined && axis.group !== "permutation") {
       add(name, `a scale part needs group "permutation", got "${axis.group}"`);
     }
+    for (const problem of phaseProblems(axis)) add(name, problem);
     if (axis.within === undefined) continue;
     if (lookup(axes, axis.within) === undefined)
       add(name, `lies within unknown axis "${axis.within}"`);
@@ -57,6 +61,59 @@ function checkAxes({ axes, tensors }: AxesAndTensors): SpecProblem[] {
     }
     if (ancestor !== undefined)
       add(name, `"within" forms a cycle: ${[...seen, ancestor].join(" within ")}`);
+  }
+  return problems;
+}
+
+/** What is wrong with the phase part of an axis. */
+function phaseProblems({ scale, omega, wave }: Axis): string[] {
+  if (scale !== "phase") {
+    const extra = omega === undefined ? (wave === undefined ? undefined : "wave") : "omega";
+    return extra === undefined ? [] : [`"${extra}" is for axes with "scale": "phase"`];
+  }
+  return [
+    ...(Number.isFinite(omega) && (omega as number) > 0
+      ? []
+      : [`scale "phase" needs "omega", a number above 0, got ${String(omega)}`]),
+    ...(wave === undefined || waves.includes(wave)
+      ? []
+      : [`wave must be one of ${waves.join(", ")}, got ${JSON.stringify(wave)}`]),
+  ];
+}
+
+/** Shifted tensors stand along a phase axis, and every phase axis shifts some tensor: nothing else undoes its flips. */
+function checkShifts({ axes, tensors }: AxesAndTensors): SpecProblem[] {
+  const problems: SpecProblem[] = [];
+  const shifted = new Set<string>();
+  const isScaled = (expression: AxisExpression, shift: string) =>
+    axesOfExpression(expression).some((name) => {
+      const { scale, group } = lookup(axes, name) ?? {};
+      return name !== shift && (scale !== undefined || group === "general-linear");
+    });
+  for (const [tensor, { axes: dimensions, shift }] of Object.entries(tensors)) {
+    if (shift === undefined) continue;
+    const add = (message: string) =>
+      problems.push({ severity: "error", tensor, message: `tensor "${tensor}": ${message}` });
+    shifted.add(shift);
+    if (lookup(axes, shift)?.scale !== "phase")
+      add(`"shift": ${JSON.stringify(shift)} names no axis with "scale": "phase"`);
+    else if (!dimensions.some((expression) => axesOfExpression(expression).includes(shift)))
+      add(`it is shifted along "${shift}", but no dimension of it has that axis`);
+    else if (
+      dimensions.filter((expression) => axesOfExpression(expression).includes(shift)).length > 1
+    )
+      add(`it is shifted along "${shift}", so only one dimension can have that axis`);
+    else if (dimensions.some((expression) => isScaled(expression, shift)))
+      add(
+        `it is shifted along "${shift}", so no other axis with a scale part or a basis can act on it`,
+      );
+    else if (dimensions.some((expression) => inverseAxes(expression).includes(shift)))
+      add(`it is shifted along "${shift}", so it cannot have "${shift}^-1" too`);
+  }
+  for (const [axis, { scale }] of Object.entries(axes)) {
+    if (scale !== "phase" || shifted.has(axis)) continue;
+    const message = `axis "${axis}" has phases, but no tensor is shifted along it; write "shift": "${axis}" beside the axes of its bias, or "scale": "sign" where there is none`;
+    problems.push({ severity: "error", axis, message });
   }
   return problems;
 }
@@ -87,8 +144,8 @@ function checkTensors({ axes, tensors }: AxesAndTensors): SpecProblem[] {
       if (unknown.length > 0) continue;
       for (const axis of stillAxes(expression)) {
         const { group, scale } = axes[axis];
-        if (group !== "general-linear" && scale !== "sign") continue;
-        const what = scale === "sign" ? "sign flips" : "matrices";
+        if (group !== "general-linear" && scale !== "sign" && scale !== "phase") continue;
+        const what = scale === "sign" ? "sign flips" : scale === "phase" ? "phases" : "matrices";
         const message = `${where}: "${axis}^0" leaves scales out, but ${what} act on "${axis}"; ^0 is for axes with positive scales`;
         problems.push({ severity: "error", tensor, dimension, axis, message });
       }

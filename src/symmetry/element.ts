@@ -16,6 +16,11 @@ export interface AxisAction {
   readonly permutations: readonly (readonly number[])[];
   /** Factor on source index i; dimensions written `h^-1` are divided by it. */
   readonly scales?: readonly (readonly number[])[];
+  /**
+   * Whole numbers k of axes with phases: source index i of a shifted tensor gets k pi / omega added after its sign, and
+   * dimensions written `h^-1` are multiplied by (-1)^k.
+   */
+  readonly windings?: readonly (readonly number[])[];
   /** Row-major size x size matrices (axes of group `general-linear`): new = M old; `h^-1` uses the inverse transpose. */
   readonly matrices?: readonly (readonly number[])[];
 }
@@ -66,6 +71,9 @@ function identityAction(axis: Axis, instances: number): AxisAction {
     ...(axis.scale !== undefined && {
       scales: range(instances).map(() => range(axis.size).map(() => 1)),
     }),
+    ...(axis.scale === "phase" && {
+      windings: range(instances).map(() => range(axis.size).map(() => 0)),
+    }),
     ...(axis.group === "general-linear" && {
       matrices: range(instances).map(() => identityMatrix(axis.size)),
     }),
@@ -78,18 +86,22 @@ export interface SampleElementOptions {
   readonly axes?: readonly string[];
   /** Also draw scale parts and matrices where the spec has them. @default true */
   readonly scales?: boolean;
+  /** Windings of phases are drawn from -windings to windings. @default 3 */
+  readonly windings?: number;
 }
 
 /**
  * A random element, the same for the same seed: uniform permutations; signs with probability 1/2; positive scales
- * log-uniform in [1/2, 2]; matrices well conditioned (singular values within [1/2, 2]).
- * @throws {OptionError} for an axis that the spec does not have or that is fixed.
+ * log-uniform in [1/2, 2]; matrices well conditioned (singular values within [1/2, 2]); windings of phases uniform.
+ * @throws {OptionError} for an axis that the spec does not have or that is fixed; for windings that are no whole number.
  */
 export function sampleElement(
   spec: Pick<SymmetrySpec, "axes">,
   seed: number,
-  { axes, scales = true }: SampleElementOptions = {},
+  { axes, scales = true, windings: most = 3 }: SampleElementOptions = {},
 ): GroupElement {
+  if (!Number.isSafeInteger(most) || most < 0)
+    throw new OptionError(`sampleElement: windings must be a whole number, got ${most}`);
   for (const name of axes ?? []) {
     const axis = lookup(spec.axes, name);
     if (axis === undefined || axis.group === "fixed") {
@@ -112,8 +124,13 @@ export function sampleElement(
       };
     if (axis.scale === undefined) return { permutations };
     const factor = () =>
-      axis.scale === "sign" ? (random.uniform() < 0.5 ? -1 : 1) : 2 ** (2 * random.uniform() - 1);
-    return { permutations, scales: range(instances).map(() => range(axis.size).map(factor)) };
+      axis.scale === "positive" ? 2 ** (2 * random.uniform() - 1) : random.uniform() < 0.5 ? -1 : 1;
+    const draw = (one: () => number) =>
+      range(instances).map(() => range(axis.size).map(() => one()));
+    const drawn = { permutations, scales: draw(factor) };
+    if (axis.scale !== "phase") return drawn;
+    const winding = () => Math.floor((2 * most + 1) * random.uniform()) - most;
+    return { ...drawn, windings: draw(winding) };
   });
 }
 
@@ -145,7 +162,10 @@ export function composeElements(
     const a = lookup(first, name) ?? identityAction(axis, count);
     const b = lookup(then, name);
     // What the later element does not move stays as the first one left it, wherever its instances go.
-    if (b === undefined && (a.scales !== undefined || axis.scale === undefined)) return a;
+    const isWhole =
+      (a.scales !== undefined || axis.scale === undefined) &&
+      (a.windings !== undefined || axis.scale !== "phase");
+    if (b === undefined && isWhole) return a;
     return composeActions(
       axis,
       a,
@@ -189,7 +209,10 @@ function composeActions(
   const scales = a.permutations.map((p, instance) =>
     (a.scales?.[instance] ?? one).map((s, i) => s * (b.scales?.[images[instance]][p[i]] ?? 1)),
   );
-  if (axis.group !== "general-linear") return { permutations, ...(hasScales && { scales }) };
+  if (axis.group !== "general-linear") {
+    const windings = composedWindings(a, b, images);
+    return { permutations, ...(hasScales && { scales }), ...(windings && { windings }) };
+  }
   const unit = identityMatrix(axis.size);
   const matrices = a.permutations.map((_, instance) =>
     multiplyMatrices(
@@ -201,6 +224,22 @@ function composeActions(
   return { permutations, ...(hasScales && { scales }), matrices };
 }
 
+/** A bias becomes s b + k, then s' (s b + k) + k'; undefined where neither winds. */
+function composedWindings(
+  a: AxisAction,
+  b: AxisAction,
+  images: readonly number[],
+): number[][] | undefined {
+  if (a.windings === undefined && b.windings === undefined) return undefined;
+  return a.permutations.map((p, instance) =>
+    p.map((to, i) => {
+      const image = images[instance];
+      const carried = (b.scales?.[image][to] ?? 1) * (a.windings?.[instance][i] ?? 0);
+      return carried + (b.windings?.[image][to] ?? 0);
+    }),
+  );
+}
+
 /** The element that undoes `element`. */
 export function invertElement(
   spec: Pick<SymmetrySpec, "axes">,
@@ -208,8 +247,9 @@ export function invertElement(
 ): GroupElement {
   return buildElement(spec, Object.keys(element), (axis, name) => {
     const images = instanceImages(spec, element, name);
-    const { permutations, scales, matrices } = element[name];
+    const { permutations, scales, windings, matrices } = element[name];
     const inverse = permutations.map((): number[] => []);
+    const unwound = permutations.map((): number[] => []);
     const factors = permutations.map((): number[] => []);
     const inverses = permutations.map((): number[] => []);
     for (const [instance, p] of permutations.entries()) {
@@ -217,12 +257,15 @@ export function invertElement(
       for (const [i, target] of p.entries()) {
         inverse[image][target] = i;
         if (scales !== undefined) factors[image][target] = 1 / scales[instance][i];
+        if (windings !== undefined)
+          unwound[image][target] = 0 - (scales?.[instance][i] ?? 1) * windings[instance][i];
       }
       if (matrices !== undefined) inverses[image] = invertMatrix(matrices[instance], axis.size);
     }
     return {
       permutations: inverse,
       ...(scales && { scales: factors }),
+      ...(windings && { windings: unwound }),
       ...(matrices && { matrices: inverses }),
     };
   });

@@ -161,16 +161,23 @@ export function axesOfExpression(expression: AxisExpression): string[] {
 }
 
 /** Names of the axes that an expression mentions as `h^0`. */
-export function stillAxes(expression: AxisExpression): string[] {
+export const stillAxes = (expression: AxisExpression): string[] =>
+  placesOf(expression).flatMap(({ name, still }) => (still ? [name] : []));
+
+/** Names of the axes that an expression mentions as `h^-1`. */
+export const inverseAxes = (expression: AxisExpression): string[] =>
+  placesOf(expression).flatMap(({ name, inverse }) => (inverse ? [name] : []));
+
+function placesOf(expression: AxisExpression): Extract<AxisExpression, { kind: "axis" }>[] {
   switch (expression.kind) {
     case "axis":
-      return expression.still ? [expression.name] : [];
+      return [expression];
     case "block":
       return [];
     case "product":
-      return expression.factors.flatMap(stillAxes);
+      return expression.factors.flatMap(placesOf);
     case "sum":
-      return expression.terms.flatMap(stillAxes);
+      return expression.terms.flatMap(placesOf);
   }
 }
 

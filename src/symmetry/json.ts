@@ -1,29 +1,52 @@
-// Specs as JSON, format "weightspace/spec@1": what the command line prints and reads.
+// Specs as JSON: what the command line prints and reads. Format "weightspace/spec@2" has phases; specs without them are
+// written as "weightspace/spec@1", and both are read.
 
 import { FormatError } from "../core/errors.ts";
 import { formatAxisExpression } from "./expression.ts";
 import { defineSpec, type SpecDefinition } from "./spec.ts";
+import { hasPhases } from "./phases.ts";
 import type { Axis, SymmetrySpec } from "./types.ts";
 
 /** The format that spec files name themselves. */
 export const specFormat = "weightspace/spec@1";
 
+/** The format of spec files with phases. */
+export const phaseSpecFormat = "weightspace/spec@2";
+
 /** The JSON value of a spec; `specFromJSON` reads it back to an equal spec. */
 export interface SpecJSON {
-  readonly format: typeof specFormat;
+  readonly format: typeof specFormat | typeof phaseSpecFormat;
   readonly axes: Readonly<Record<string, Axis>>;
   readonly tensors: Readonly<
-    Record<string, { readonly shape: readonly number[]; readonly axes: readonly string[] }>
+    Record<
+      string,
+      {
+        readonly shape: readonly number[];
+        readonly axes: readonly string[];
+        readonly shift?: string;
+      }
+    >
   >;
 }
 
 /** A plain value for `JSON.stringify`. */
 export function specToJSON(spec: SymmetrySpec): SpecJSON {
   const tensors = Object.entries(spec.tensors).map(
-    ([name, { shape, axes }]) => [name, { shape, axes: axes.map(formatAxisExpression) }] as const,
+    ([name, { shape, axes, shift }]) =>
+      [
+        name,
+        { shape, axes: axes.map(formatAxisExpression), ...(shift !== undefined && { shift }) },
+      ] as const,
   );
-  return { format: specFormat, axes: spec.axes, tensors: Object.fromEntries(tensors) };
+  const format = hasPhases(spec) ? phaseSpecFormat : specFormat;
+  return { format, axes: spec.axes, tensors: Object.fromEntries(tensors) };
 }
+
+/** Keys of an axis that each format knows. */
+const axisKeys: Readonly<Record<string, readonly string[]>> = {
+  [specFormat]: ["size", "group", "scale", "within"],
+  [phaseSpecFormat]: ["size", "group", "scale", "omega", "wave", "within"],
+};
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -38,9 +61,10 @@ export function specFromJSON(value: unknown): SymmetrySpec {
   };
   if (!isRecord(value))
     return fail(`expected an object, got ${value === null ? "null" : typeof value}`);
-  if (value["format"] !== specFormat) {
+  const { format } = value;
+  if (format !== specFormat && format !== phaseSpecFormat) {
     return fail(
-      `expected "format": "${specFormat}", got ${JSON.stringify(value["format"]) ?? "nothing"}`,
+      `expected "format": "${specFormat}", or "${phaseSpecFormat}" for specs with phases, got ${JSON.stringify(format) ?? "nothing"}`,
     );
   }
   const { axes, tensors } = value;
@@ -50,9 +74,16 @@ export function specFromJSON(value: unknown): SymmetrySpec {
     if (!isRecord(axis))
       return fail(`axis ${JSON.stringify(name)} must be an object with "size" and "group"`);
     for (const key of Object.keys(axis)) {
-      if (!["size", "group", "scale", "within"].includes(key))
-        return fail(`axis ${JSON.stringify(name)} has unknown key "${key}"`);
+      if (axisKeys[format].includes(key)) continue;
+      const isLater = axisKeys[phaseSpecFormat].includes(key);
+      return fail(
+        `axis ${JSON.stringify(name)} has unknown key "${key}"${isLater ? `, which needs "format": "${phaseSpecFormat}"` : ""}`,
+      );
     }
+    if (format === specFormat && axis["scale"] === "phase")
+      return fail(
+        `axis ${JSON.stringify(name)}: "scale": "phase" needs "format": "${phaseSpecFormat}"`,
+      );
     if (axis["within"] !== undefined && typeof axis["within"] !== "string")
       return fail(`axis ${JSON.stringify(name)}: "within" must be an axis name`);
   }
@@ -65,6 +96,12 @@ export function specFromJSON(value: unknown): SymmetrySpec {
     if (!Array.isArray(expressions) || !expressions.every((text) => typeof text === "string")) {
       return fail(`tensor ${JSON.stringify(name)} must have "axes", one expression per dimension`);
     }
+    const shift = isRecord(tensor) ? tensor["shift"] : undefined;
+    if (shift === undefined) continue;
+    if (format === specFormat)
+      return fail(`tensor ${JSON.stringify(name)}: "shift" needs "format": "${phaseSpecFormat}"`);
+    if (typeof shift !== "string")
+      return fail(`tensor ${JSON.stringify(name)}: "shift" must be an axis name`);
   }
   return defineSpec({ axes, tensors } as unknown as SpecDefinition);
 }

@@ -16,6 +16,8 @@ export interface PartDim {
   readonly inverse: boolean;
   /** Scales do not act on it, permutations do (`h^0`). */
   readonly still?: true;
+  /** Windings of the phase axis shift every entry along it. */
+  readonly shifted?: true;
   /** Step in the tensor's flat row-major data, in entries. */
   readonly stride: number;
   /** For an axis within another: which dimension of this part holds the enclosing index; else null. */
@@ -64,7 +66,7 @@ export function splitParts(
   spec: Pick<SymmetrySpec, "axes" | "tensors">,
   tensor: string,
 ): { parts: Part[]; tree: SplitTree } {
-  const { shape, axes } = spec.tensors[tensor];
+  const { shape, axes, shift } = spec.tensors[tensor];
   const size = (expression: AxisExpression) =>
     expressionSize(expression, (name) => spec.axes[name].size);
   const parts: Part[] = [];
@@ -78,7 +80,7 @@ export function splitParts(
     const dim = dims.findIndex(({ expression }) => expression.kind === "sum");
     const { expression, stride, dimension } = dims[dim] ?? {};
     if (expression?.kind !== "sum") {
-      parts.push({ tensor, offset, dims: partDims(spec, dims, size) });
+      parts.push({ tensor, offset, dims: partDims(spec, dims, size, shift) });
       return { kind: "part", index: parts.length - 1 };
     }
     let start = 0;
@@ -117,6 +119,7 @@ function partDims(
   spec: Pick<SymmetrySpec, "axes">,
   dims: readonly OpenDim[],
   size: (expression: AxisExpression) => number,
+  shift: string | undefined,
 ): PartDim[] {
   const names = dims.map(({ expression }) => (expression.kind === "axis" ? expression.name : null));
   return dims.map(({ expression, stride, dimension }, i) => {
@@ -126,6 +129,7 @@ function partDims(
       size: size(expression),
       inverse: expression.kind === "axis" && expression.inverse,
       ...(expression.kind === "axis" && expression.still && { still: true }),
+      ...(axis !== null && axis === shift && { shifted: true }),
       stride,
       parent: axis === null ? null : parentOf(names, i, spec.axes[axis].within),
       dimension,

@@ -4,15 +4,19 @@ import { visibleName } from "../core/visible.ts";
 import { formatAxisExpression, axesOfExpression } from "./expression.ts";
 import type { Axis, SymmetrySpec } from "./types.ts";
 
-/** The group of an axis as people write it: `S_32`, `S_4 in each head`, `S_9 with positive scales`, `GL(16)`, `fixed`. */
+const scaleWords = { sign: "sign flips", positive: "positive scales" } as const;
+
+const scaleText = ({ scale, omega, wave }: Axis): string => {
+  if (scale === undefined) return "";
+  if (scale !== "phase") return ` with ${scaleWords[scale]}`;
+  return ` with ${wave === "cosine" ? "cosine phases" : "phases"} of omega ${omega}`;
+};
+
+/** The group of an axis as people write it: `S_32`, `S_4 in each head`, `S_9 with positive scales`, `S_9 with phases of omega 30`, `GL(16)`, `fixed`. */
 export function formatGroup(axis: Axis): string {
   if (axis.group === "fixed") return "fixed";
   const base = axis.group === "permutation" ? `S_${axis.size}` : `GL(${axis.size})`;
-  const scale =
-    axis.scale === undefined
-      ? ""
-      : ` with ${axis.scale === "sign" ? "sign flips" : "positive scales"}`;
-  return base + scale + (axis.within === undefined ? "" : ` in each ${axis.within}`);
+  return base + scaleText(axis) + (axis.within === undefined ? "" : ` in each ${axis.within}`);
 }
 
 function table(header: readonly string[], cells: readonly (readonly string[])[]): string {
@@ -43,10 +47,11 @@ export function printSpec(spec: SymmetrySpec): string {
     formatGroup(axis),
     String(uses.get(name) ?? 0),
   ]);
-  const tensors = Object.entries(spec.tensors).map(([name, { shape, axes: dims }]) => [
+  const tensors = Object.entries(spec.tensors).map(([name, { shape, axes: dims, shift }]) => [
     name,
     `[${shape.join(", ")}]`,
-    dims.map(formatAxisExpression).join(", "),
+    dims.map(formatAxisExpression).join(", ") +
+      (shift === undefined ? "" : ` (shifted along ${shift})`),
   ]);
   const sections = [
     table(["axis", "size", "group", "tensors"], axes),

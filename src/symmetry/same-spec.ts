@@ -26,6 +26,8 @@ export function specDifference(a: AxesAndTensors, b: AxesAndTensors): string | n
     const [x, y] = [a.tensors[name], b.tensors[name]];
     if (x.shape.join() !== y.shape.join())
       return `tensor "${name}" has shapes [${x.shape.join(", ")}] and [${y.shape.join(", ")}]`;
+    if ((x.shift === undefined) !== (y.shift === undefined))
+      return `tensor "${name}" is shifted by phases in one only`;
     for (const [dimension, expression] of x.axes.entries()) {
       const where = `tensor "${name}", dimension ${dimension}`;
       const [left, right] = [tokens(a, expression), tokens(b, y.axes[dimension])];
@@ -36,6 +38,14 @@ export function specDifference(a: AxesAndTensors, b: AxesAndTensors): string | n
   for (const [from, to] of forward) {
     const problem = compareAxes(from, a.axes[from], to, b.axes[to], forward);
     if (problem !== null) return problem;
+    // Phases have a direction: biases are shifted, and what is behind the sine is flipped.
+    if (a.axes[from].scale === "phase" && flips.get(from) === true)
+      return `axes "${from}" and "${to}" have their phases in different directions`;
+  }
+  for (const name of names) {
+    const [x, y] = [a.tensors[name].shift, b.tensors[name].shift];
+    if (x !== undefined && forward.get(x) !== y)
+      return `tensor "${name}" is shifted along "${x}" and "${y}"`;
   }
   return null;
 }
@@ -90,13 +100,24 @@ function compareAxes(
     x.size === y.size &&
     x.group === y.group &&
     x.scale === y.scale &&
+    x.omega === y.omega &&
+    (x.wave ?? "sine") === (y.wave ?? "sine") &&
     (x.within === undefined) === (y.within === undefined) &&
     (x.within === undefined || forward.get(x.within) === y.within);
   return same ? null : `axes "${from}" and "${to}" have different groups: ${text(x)}; ${text(y)}`;
 }
 
-const text = ({ size, group, scale, within }: Axis) =>
-  [group, size, scale, within && `within ${within}`].filter((part) => part !== undefined).join(" ");
+const text = ({ size, group, scale, omega, wave, within }: Axis) =>
+  [
+    group,
+    size,
+    scale,
+    omega === undefined ? undefined : `omega ${omega}`,
+    wave,
+    within && `within ${within}`,
+  ]
+    .filter((part) => part !== undefined)
+    .join(" ");
 
 /** The moving axes of an expression in order, with what lies between; a sum of products is written out. */
 function tokens(spec: AxesAndTensors, expression: AxisExpression): Token[] {

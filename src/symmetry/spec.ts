@@ -1,7 +1,7 @@
 // Symmetry specs: the axes of a weight space, the group acting on each, and which axes every tensor dimension is made of.
 
 import { SpecError, type SpecProblem } from "../core/errors.ts";
-import { frozenRecord } from "../core/records.ts";
+import { frozenRecord, lookup } from "../core/records.ts";
 import { checkSpec } from "./check.ts";
 import { type AxisExpression, expressionSize, parseAxisExpression } from "./expression.ts";
 import type { Axis, SymmetrySpec, TensorSpec } from "./types.ts";
@@ -12,7 +12,13 @@ export interface SpecDefinition {
   readonly tensors: Readonly<
     Record<
       string,
-      readonly string[] | { readonly shape?: readonly number[]; readonly axes: readonly string[] }
+      | readonly string[]
+      | {
+          readonly shape?: readonly number[];
+          readonly axes: readonly string[];
+          /** The phase axis by whose windings the tensor is shifted. */
+          readonly shift?: string;
+        }
     >
   >;
 }
@@ -40,6 +46,7 @@ export function defineSpec(
 ): SymmetrySpec {
   const problems: SpecProblem[] = [];
   const tensors: [string, TensorSpec][] = [];
+  const sizeOfAxis = (name: string) => lookup(definition.axes, name)?.size ?? 0;
   for (const part of ["axes", "tensors"] as const) {
     if (typeof definition?.[part] === "object" && definition[part] !== null) continue;
     const message = `"${part}" must be an object, got ${String(definition?.[part])}`;
@@ -62,7 +69,9 @@ export function defineSpec(
     const texts: readonly string[] = Array.isArray(entry)
       ? entry
       : (entry as { axes: readonly string[] }).axes;
-    const given = Array.isArray(entry) ? undefined : (entry as { shape?: readonly number[] }).shape;
+    const { shape: given, shift } = Array.isArray(entry)
+      ? {}
+      : (entry as { shape?: readonly number[]; shift?: string });
     const axes: AxisExpression[] = [];
     for (const [dimension, text] of texts.entries()) {
       try {
@@ -76,12 +85,14 @@ export function defineSpec(
         axes.push({ kind: "block", size: given?.[dimension] ?? 1 });
       }
     }
-    const sizeOfAxis = (name: string) =>
-      Object.hasOwn(definition.axes, name) ? definition.axes[name].size : 0;
     const shape = given ?? axes.map((axis) => expressionSize(axis, sizeOfAxis));
     tensors.push([
       tensor,
-      Object.freeze({ shape: Object.freeze([...shape]), axes: Object.freeze(axes) }),
+      Object.freeze({
+        shape: Object.freeze([...shape]),
+        axes: Object.freeze(axes),
+        ...(shift !== undefined && { shift }),
+      }),
     ]);
   }
   const axes = Object.entries(definition.axes).map(

@@ -9,8 +9,14 @@ import type { AxisExpression } from "./expression.ts";
  */
 export type AxisGroup = "fixed" | "permutation" | "general-linear";
 
-/** Scale part of a permutation axis: sign flips (odd activations) or positive factors (ReLU-like activations). */
-export type AxisScale = "sign" | "positive";
+/**
+ * Scale part of a permutation axis: sign flips (odd activations), positive factors (ReLU-like activations), or phases (sine and
+ * cosine): sign flips, and shifts of biases by multiples of pi / omega.
+ */
+export type AxisScale = "sign" | "positive" | "phase";
+
+/** The function behind a phase axis: sin(omega x) or cos(omega x). */
+export type Wave = "sine" | "cosine";
 
 /** Something with a size that dimensions of tensors share, and the group that acts on it. */
 export interface Axis {
@@ -18,6 +24,10 @@ export interface Axis {
   readonly group: AxisGroup;
   /** Per-entry scalings besides the permutation; dimensions written `h^-1` transform by the inverse, `h^0` not at all. */
   readonly scale?: AxisScale;
+  /** Of phases: the frequency of sin(omega x), where x is what the bias is added to. */
+  readonly omega?: number;
+  /** Of phases. @default "sine" */
+  readonly wave?: Wave;
   /** The axis acts independently inside every index of this other axis (a wreath product). */
   readonly within?: string;
 }
@@ -34,6 +44,8 @@ export interface TensorSpec {
   readonly shape: readonly number[];
   /** One expression per dimension. */
   readonly axes: readonly AxisExpression[];
+  /** The phase axis whose windings add multiples of pi / omega to every entry along it: the bias of a sine layer. */
+  readonly shift?: string;
 }
 
 /** A validated, frozen symmetry spec. */

@@ -2,7 +2,7 @@
 
 import { OptionError } from "../core/errors.ts";
 import { lookup } from "../core/records.ts";
-import type { Axis, SymmetrySpec } from "./types.ts";
+import type { Axis, SymmetrySpec, TensorSpec } from "./types.ts";
 
 export interface WeakenOptions {
   /** Axes that nothing moves any more. Axes within them stay. @default [] */
@@ -25,13 +25,22 @@ export function weakenSpec(
       `weakenSpec: unknown axis "${unknown}", expected one of ${Object.keys(spec.axes).join(", ")}`,
     );
   const axes = Object.entries(spec.axes).map(([name, axis]): [string, Axis] => {
-    const { scale, ...rest } = axis;
+    const { scale, omega: _omega, wave: _wave, ...rest } = axis;
     const { within } = axis;
     if (fix.includes(name))
       return [name, { size: axis.size, group: "fixed", ...(within !== undefined && { within }) }];
     return [name, scale === undefined || dropScale.includes(name) ? rest : axis];
   });
-  return Object.freeze({ ...spec, axes: Object.fromEntries(axes) });
+  const tensors = Object.entries(spec.tensors).map(([name, tensor]): [string, TensorSpec] => {
+    const { shift, ...rest } = tensor;
+    const isStill = shift !== undefined && (fix.includes(shift) || dropScale.includes(shift));
+    return [name, isStill ? rest : tensor];
+  });
+  return Object.freeze({
+    ...spec,
+    axes: Object.fromEntries(axes),
+    tensors: Object.fromEntries(tensors),
+  });
 }
 
 /** The spec whose sign parts are read as positive factors, as published for networks with sine and tanh. Not weaker: for planning only. */

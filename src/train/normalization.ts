@@ -47,7 +47,8 @@ export function fitNormalization(dataset: WeightDataset): Normalization {
 /**
  * The dataset with `asinh(weight / scale)` in every tensor; targets unchanged. The inverse hyperbolic sine leaves usual
  * weights nearly as they are and grows like a logarithm beyond; it is odd, so signs commute too; positive scales and changes
- * of basis do not. `linear` inputs are `weight / scale`, with which all of them commute; `raw` ones are the weights themselves.
+ * of basis do not. `linear` inputs are `weight / scale`, with which all of them commute; biases that phases shift stay as they are
+ * then, since models read sines of them. `raw` ones are the weights themselves.
  * @throws {ShapeError} when a tensor has no scale.
  */
 export function normalize(
@@ -65,6 +66,8 @@ export function normalize(
           `${Object.keys(normalization).join(", ")}; fit them on the same tensors`,
       );
     }
+    if (kind === "linear" && lookup(dataset.spec.tensors, name)?.shift !== undefined)
+      return [name, { shape, data }];
     return [name, { shape, data: data.map((value) => compress(value / known.scale)) }];
   });
   return { ...dataset, tensors: Object.fromEntries(tensors) as Record<string, DatasetTensor> };

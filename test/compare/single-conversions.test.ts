@@ -1,5 +1,6 @@
 // Single conversions, one by one: what each looks like, and a file beside it that must not be converted.
 
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { Tensor, Weights } from "../../src/core/tensors.ts";
 import { countedConversions } from "../../src/compare/conversions/conversion-words.ts";
@@ -7,6 +8,7 @@ import { commonSource, convertedSource } from "../../src/compare/conversions/con
 import { permuted, takeRows } from "../../src/compare/conversions/make-tensor.ts";
 import { planConversion } from "../../src/compare/conversions/plan-conversion.ts";
 import { narrow } from "../../src/formats/narrow.ts";
+import { openTensorSource } from "../../src/formats/open.ts";
 import type { SafeDtype, SafeTensor } from "../../src/formats/safetensors/safetensors-dtypes.ts";
 import {
   makeTensorSource,
@@ -32,6 +34,37 @@ function formatted(weights: Weights, dtypeOf: (name: string) => SafeDtype): Tens
 }
 
 describe("single conversions", () => {
+  test("tensors that PyTorch quantised: equal within a step, under the names of packed layers too, and no further", async () => {
+    const file = new URL("../fixtures/files/quantized.pt", import.meta.url);
+    const quantised = await openTensorSource(new Uint8Array(readFileSync(file)));
+    const names = [...(quantised.quantised ?? [])];
+    expect(names.length).toBeGreaterThan(1);
+    const near = async (share: number): Promise<Weights> =>
+      Object.fromEntries(
+        await Promise.all(
+          [...quantised.entries.keys()].map(async (name): Promise<[string, Tensor]> => {
+            const { shape, data } = await quantised.read(name);
+            const steps = await quantised.readSteps?.(name);
+            return [name, { shape, data: data.map((x, i) => x + share * (steps?.[i] ?? 0)) }];
+          }),
+        ),
+      );
+    const half = await converted(weightsSource(await near(0.5)), quantised);
+    expect(half.verdict).toBe("identical");
+    expect(half.plan.conversions.map(({ kind, to }) => [kind, ...to])).toEqual(
+      names.map((name) => ["quantise", name]),
+    );
+    expect((await converted(weightsSource(await near(3)), quantised)).verdict).toBe("different");
+    const [a, b] = [{ "fc.weight": tensor(3, 4), "fc.bias": tensor(3) }, tensor(3)];
+    const packed = {
+      "fc._packed_params._packed_params.0": a["fc.weight"],
+      "fc._packed_params._packed_params.1": a["fc.bias"],
+    };
+    expect((await converted(weightsSource(a), weightsSource(packed))).verdict).toBe("identical");
+    const other = { ...packed, "fc._packed_params._packed_params.1": b };
+    expect((await converted(weightsSource(a), weightsSource(other))).verdict).toBe("different");
+  });
+
   test("kernels with channels last, and those of one position against matrices", async () => {
     const a = { "conv.weight": tensor(3, 3, 4, 8), "fc.weight": tensor(8, 5, 1, 1) };
     const b = {
@@ -89,6 +122,29 @@ describe("single conversions", () => {
         )
       ).verdict,
     ).toBe("different");
+  });
+
+  test("length and direction of a layer without a name, as it starts: its direction is the weight", async () => {
+    const w = tensor(5, 4);
+    const g: Tensor = {
+      shape: [5, 1],
+      data: Float32Array.from({ length: 5 }, (_, r) =>
+        Math.hypot(...w.data.subarray(4 * r, 4 * r + 4)),
+      ),
+    };
+    const bias = tensor(5);
+    const parts = (length: Tensor): Weights => ({
+      "parametrizations.weight.original0": length,
+      "parametrizations.weight.original1": w,
+      bias,
+    });
+    const against = (length: Tensor) =>
+      converted(weightsSource(parts(length)), weightsSource({ weight: w, bias }));
+    const { plan, verdict } = await against(g);
+    expect(verdict).toBe("identical");
+    expect(plan.conversions).toMatchObject([{ kind: "decompose" }]);
+    const longer = { ...g, data: g.data.map((x) => 2 * x) };
+    expect((await against(longer)).verdict).toBe("different");
   });
 
   test("length and direction against weights, in both spellings", async () => {

@@ -11,7 +11,7 @@ import {
   parseMove,
 } from "../../src/experiment/data/move-dataset.ts";
 import { type ExperimentOutcome, runExperiment } from "../../src/node/run-experiment.ts";
-import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
+import { mlpSpec, sirenSpec } from "../../src/symmetry/presets/mlp.ts";
 import type { SymmetrySpec } from "../../src/symmetry/types.ts";
 import type { WeightDataset } from "../../src/train/dataset.ts";
 import { memoryStore } from "../../src/core/store.ts";
@@ -85,9 +85,24 @@ describe("moves", () => {
     expect(element[linear[0]].matrices).toBeDefined();
     expect(() => checkMove(relu, parseMove("bases"))).toThrow(/no axis/);
   });
-  test.each(["scales", "scales:-1", "scales:99", "sign", ""])("%j is refused", (text) => {
-    expect(() => parseMove(text)).toThrow(/expected scales:K with K from 0 to 8, signs or bases/);
+  test("phases wind and flip, signs flip alone; networks whose spec has no phases are refused with the way out", () => {
+    const sines = sirenSpec([3, 5, 2], { omega: 30 });
+    const { windings, scales } = movingElement(sines, 2, parseMove("phases:40"))["h1"];
+    expect(Math.max(...(windings?.flat() ?? []).map(Math.abs))).toBeGreaterThan(10);
+    expect(new Set(scales?.flat())).toEqual(new Set([1, -1]));
+    const few = movingElement(sines, 2, parseMove("phases"))["h1"].windings?.flat() ?? [];
+    expect(Math.max(...few.map(Math.abs))).toBe(3);
+    expect(movingElement(sines, 2, parseMove("signs"))["h1"].windings).toBeUndefined();
+    expect(movingElement(sines, 2, null)["h1"].windings).toBeUndefined();
+    expect(() => checkMove(sirenSpec([3, 5, 2]), parseMove("phases"))).toThrow(/--phases 30/);
+    expect(() => checkMove(relu, parseMove("phases"))).toThrow(/has phases, so phases cannot act$/);
   });
+  test.each(["scales", "scales:-1", "scales:99", "phases:-1", "phases:x", "sign", ""])(
+    "%j is refused",
+    (text) => {
+      expect(() => parseMove(text)).toThrow(/expected scales:K with K from 0 to 8, signs, phases/);
+    },
+  );
 });
 
 describe("an experiment", () => {
@@ -126,6 +141,40 @@ describe("an experiment", () => {
     expect(Math.abs(other - scaled)).toBeGreaterThan(1e-3);
     const [first, second] = taus("canonical:unf");
     expect(second).toBeCloseTo(first, 1);
+  });
+  test("sees through phases of sine networks with products of weights behind gates, and with canonical forms", async () => {
+    const networks = population(sirenSpec([3, 5, 4, 2], { omega: 30 }), 40);
+    for (const name of ["fc1.bias", "fc2.bias"]) {
+      const { data } = networks.tensors[name];
+      for (let i = 0; i < data.length; i++) data[i] /= 10;
+    }
+    const events = runExperiment({
+      dataset: networks,
+      settings: {
+        models: [
+          { name: "unf-products", options: { channels: [1, 2], head: [8, 1] } },
+          { name: "unf", options: { channels: [1, 2], head: [4, 1] } },
+          ...chooseModels(["canonical:unf"], { unf: { channels: [1, 2], head: [4, 1] } }),
+        ],
+        seeds: 1,
+        seed: 5,
+        split: [0.5, 0.2, 0.3],
+        budget: { epochs: 1, batchSize: 16, rate: 3e-3, clipNorm: 1 },
+        moves: ["phases:0", "phases:40"],
+      },
+      store: memoryStore(),
+      workers: 1,
+    });
+    let rows: ExperimentOutcome["rows"] = [];
+    for await (const event of events) if (event.type === "done") ({ rows } = event.outcome);
+    const taus = (name: string) =>
+      (rows.find(({ model }) => model === name)?.moves ?? []).map(({ tauMean }) => tauMean);
+    const [none, forty] = taus("unf-products");
+    expect(forty).toBeCloseTo(none, 10);
+    const [first, second] = taus("canonical:unf");
+    expect(second).toBeCloseTo(first, 1);
+    const [before, after] = taus("unf");
+    expect(Math.abs(before - after)).toBeGreaterThan(1e-3); // the control
   });
   test("canonical:name is the same functional on canonical networks", () => {
     expect(chooseModels(["canonical:nfn"]).map(({ name, model }) => [name, model])).toEqual([

@@ -116,11 +116,52 @@ describe("where two could be meant, they are listed and none is read", () => {
   });
 });
 
+describe("tensors in lists and tuples of the dictionary that is read", () => {
+  const packed: Pickled = { tuple: [floats(3, 2), [floats(3), null]] };
+
+  test("are named by their places, as quantised layers pack them", async () => {
+    const mixed = dict({ "norm.weight": floats(4), "fc.packed": packed, scale: floats() });
+    expect(await names(mixed)).toEqual(["norm.weight", "fc.packed.0", "fc.packed.1.0", "scale"]);
+    expect(await names(dict({ scale: floats(), packed }))).toEqual([
+      "scale",
+      "packed.0",
+      "packed.1.0",
+    ]);
+  });
+
+  test("single numbers in lists are no weights, and a dictionary with weights of its own comes first", async () => {
+    expect(await names(dict({ w: floats(2), losses: [floats(), floats()] }))).toEqual(["w"]);
+    expect(await taken(dict({ model: net, state: packed, loss: floats() }))).toMatchObject({
+      key: "model",
+    });
+  });
+
+  test("tensors elsewhere below it are counted as unread; optimizers and single numbers are not", async () => {
+    const beside = { w: floats(2), optimizer: adam(0), loss: [floats()] };
+    const unread = [{ class: "torch.Tensor", count: 1 }];
+    for (const value of [dict({ q: bytes8 }), [bytes8], [dict({ q: bytes8 })]])
+      expect(await taken(dict({ ...beside, value }))).toMatchObject({ tensors: 1, unread });
+    expect(await taken(dict(beside))).toBeUndefined();
+  });
+
+  test("two names that are one are refused, and lists without end", async () => {
+    await expect(open(dict({ "w.0": floats(2), w: [floats(2)] }))).rejects.toThrow(
+      /the name "w\.0" of another one/,
+    );
+    // A list that holds a tensor and itself: marked 9, filled afterwards.
+    const endless = { raw: [0x5d, 0x71, 9, 0x28, ...rawOf(floats(2)), 0x68, 9, 0x65] };
+    await expect(open(dict({ w: floats(2), endless }))).rejects.toThrow(/without end/);
+    const two = (inner: number[]) => [0x5d, 0x28, ...inner, ...inner, 0x65];
+    let deep = [0x5d, 0x28, ...rawOf(floats(2)), 0x65];
+    for (let depth = 0; depth < 5; depth++) deep = two(deep);
+    expect(await names(dict({ w: floats(2), deep: { raw: deep } }))).toHaveLength(33);
+  });
+});
+
 describe("single numbers never stand for a network that is not read", () => {
   const object = (...args: Pickled[]): Pickled => ({ call: "my.Net", args });
   test.each([
     ["an optimizer", { optimizer: adam(0) }],
-    ["a list of tensors", { weights: [floats(3, 2)] }],
     ["an object", { model: object("x") }],
     ["an object with tensors", { model: object([dict({ w: floats(3, 2) })]) }],
     ["an array of NumPy", { w: { call: "numpy.core.multiarray._reconstruct", args: [] } }],

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { byteSource } from "../../src/formats/byte-source.ts";
 import { embedData } from "../../src/formats/onnx/onnx-data.ts";
 import { readOnnx } from "../../src/formats/onnx/onnx.ts";
+import { printExplanations } from "../../src/infer/assembly/print.ts";
 import { inferSpec } from "../../src/infer/infer.ts";
 import { proveSpec } from "../../src/infer/proof/prove.ts";
 import type { Executor } from "../../src/runtime/executor.ts";
@@ -113,3 +114,27 @@ describe("files that people hold", () => {
       if (!name.startsWith("tp415")) expect(control?.error, axis).toBeGreaterThan(1e-4);
   });
 });
+
+test.each(["mha_fused_in_proj_op20.onnx", "mha_op23.onnx"])(
+  "a residual stream without a norm is named as one that any matrix may change: %s",
+  async (name) => {
+    const bytes = await load(name);
+    const inference = inferSpec(readOnnx(bytes));
+    expect(
+      inference.explanations.flatMap(({ axis, anyBasis }) => (anyBasis ? [axis] : [])),
+    ).toEqual(["e"]);
+    expect(printExplanations(inference)).toContain("any invertible matrix would do too");
+    const executor = await onnxRuntime();
+    const withBasis = (axis: string) => {
+      const { scale: _, ...rest } = inference.spec.axes[axis];
+      const axes = {
+        ...inference.spec.axes,
+        [axis]: { ...rest, group: "general-linear" as const },
+      };
+      const spec = { ...inference.spec, axes };
+      return proveSpec(bytes, { ...inference, spec }, executor, { seed: 5 });
+    };
+    expect((await withBasis("e")).verdict).toBe("proved");
+    expect((await withBasis("m.in_proj[0]")).verdict).toBe("refuted"); // the order of heads is no basis
+  },
+);

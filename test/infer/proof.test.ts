@@ -135,6 +135,30 @@ describe("the proof", () => {
     expect((await proveSpec(b.bytes(), inference, executor)).verdict).toBe("proved");
   });
 
+  test("a free size that a reshape asks for is found; where none fits, the error names the free sizes and --size", async () => {
+    const flattened = (height: number, width: number) => {
+      const b = onnxBuilder(6);
+      const image = b.input("x", ["batch", 3, "height", "width"]);
+      const conv = b.node("Conv", [image, b.weight("a", [8, 3, 3, 3]), b.weight("b", [8])]);
+      const flat = b.node("Flatten", [relu(b, conv)]);
+      b.output(b.node("MatMul", [flat, b.weight("c", [8 * (height - 2) * (width - 2), 3])]));
+      return b.bytes();
+    };
+    const square = flattened(12, 12);
+    const inference = inferSpec(readOnnx(square));
+    expect(inference.inputShapes).toEqual([[2, 3, 12, 12]]);
+    expect((await proveSpec(square, inference, executor)).verdict).toBe("proved");
+    const oblong = readOnnx(flattened(39, 31));
+    expect(() => inferSpec(oblong)).toThrow(
+      /two of its dimensions must agree.*sizes of batch, height, width.*--size width=N/,
+    );
+    expect(inferSpec(oblong, { sizes: { height: 39, width: 31 } }).inputShapes).toEqual([
+      [2, 3, 39, 31],
+    ]);
+    const sizes = { batch: 2, height: 12, width: 13 };
+    expect(() => inferSpec(oblong, { sizes })).toThrow(/agree, got \d+ and \d+$/);
+  });
+
   test("layers merged because their numbers are equal are separated, with a warning, and proved apart", async () => {
     const b = onnxBuilder(7);
     const scale = b.weight("norm1.weight", [8]);

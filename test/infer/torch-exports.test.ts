@@ -1,7 +1,7 @@
 // Models as PyTorch writes them today, by both exporters: all axes that a reader of the network finds, all proved. The files
 // come from scripts/fixtures/export-torch.py with PyTorch 2.15.0.
 
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import { readOnnx } from "../../src/formats/onnx/onnx.ts";
@@ -15,43 +15,10 @@ import { freeAxes } from "../support/structure.ts";
 const folder = new URL("../fixtures/torch/", import.meta.url);
 const files = readdirSync(folder).filter((name) => name.endsWith(".onnx"));
 
-const norms = (count: number): string[] => Array<string>(count).fill("GL_1 in S_16");
-
-/** Read from the classes of the script. */
-const axes: Readonly<Record<string, readonly string[]>> = {
-  bilstm: ["S_6 in fixed_2"],
-  cnn: ["S_6 positive"],
-  conv1d: ["S_5 positive", "S_9 positive"],
-  dense: ["S_4 positive", "S_5 positive"],
-  encoder: ["GL_4 in S_4", "GL_4 in S_4", "S_24 positive", "S_4"],
-  experts: ["S_3", "S_9 positive in S_3"],
-  // Factors: gains of norms, and in llama halves of the stored rotary tables and rows of the gated layer.
-  gpt: [...norms(3), "GL_4 in S_4", "GL_4 in S_4", "S_16", "S_24", "S_4"],
-  "group-norm": ["S_3", "S_4 in S_3"],
-  gru: ["S_6"],
-  llama: [
-    "GL_1 in S_2",
-    "GL_1 in S_2",
-    "GL_1 in S_24",
-    "GL_4 in S_2",
-    "S_2",
-    "S_2",
-    "S_2 in S_2",
-    "S_24",
-  ],
-  lora: ["GL_2", "S_12 positive"],
-  lstm: ["S_6"],
-  message: ["S_9 positive"],
-  mha: ["GL_16", "GL_16", "GL_4 in S_4", "GL_4 in S_4", "S_4"],
-  mlp: ["S_8 sign", "S_9 positive"],
-  mobile: ["S_10 positive", "S_8"],
-  "pixel-shuffle": ["S_2 positive"],
-  resnet: ["S_12 positive", "S_8 positive"],
-  rnn: ["S_6 sign"],
-  sine: ["S_9 sign", "S_9 sign"],
-  unet: ["S_6 positive", "S_8 positive"],
-  vit: [...norms(2), "GL_4 in S_4", "GL_4 in S_4", "S_16", "S_24", "S_4"],
-};
+/** Read from the classes of the script; it says what factors are (GL_1 in another axis). */
+const axes = JSON.parse(readFileSync(new URL("axes.json", folder), "utf8")) as Readonly<
+  Record<string, readonly string[]>
+>;
 
 describe("exports of today's PyTorch", () => {
   let executor: Executor;

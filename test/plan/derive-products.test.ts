@@ -22,6 +22,7 @@ import {
   referenceLayer,
 } from "../support/products/derived.ts";
 import { randomChargedSpec } from "../support/random/random-charged-spec.ts";
+import { signsOfPhases } from "../../src/symmetry/phases.ts";
 import { modelFiles, modelSpec } from "../support/networks.ts";
 import { residualSpec } from "../support/specs.ts";
 
@@ -78,7 +79,7 @@ describe("the set does not depend on the order of tensors", () => {
       .toSorted();
   };
   test.each(modelFiles)("%s", (file) => {
-    const spec = modelSpec(file);
+    const spec = signsOfPhases(modelSpec(file));
     const once = dims(spec);
     expect(dims(reversed(spec))).toEqual(once);
     expect(new Set(once).size).toBe(once.length);
@@ -123,7 +124,7 @@ describe("every derived tensor moves as its dimensions say, in float64", () => {
     ["one hidden layer", mlpSpec([9, 5, 9], { scale: "sign" })],
     ["residual", residualSpec(3)],
     ["residual, 2 rounds", residualSpec(3), { rounds: 2 }],
-    ...modelFiles.map((file): [string, SymmetrySpec] => [file, modelSpec(file)]),
+    ...modelFiles.map((file): [string, SymmetrySpec] => [file, signsOfPhases(modelSpec(file))]),
   ];
   test.each(specs)("%s", (_, spec, options) => {
     const { right, wrong } = errors(spec, 3, options);

@@ -1,6 +1,7 @@
 // Networks for tests of alignment: generic weights for any spec, noise, and the fixture models with their inferred specs.
 
 import { readdirSync, readFileSync } from "node:fs";
+import { windingStep } from "../../src/symmetry/phases.ts";
 import { randomStream } from "../../src/core/random.ts";
 import { sizeOf } from "../../src/core/shapes.ts";
 import type { Weights } from "../../src/core/tensors.ts";
@@ -32,24 +33,29 @@ export function modelWeights(file: string): Weights {
   );
 }
 
-/** Standard normal weights for every tensor of a spec. */
+/** Standard normal weights for every tensor of a spec; biases in front of sines times pi/omega, so that they are phases. */
 export function genericWeights(spec: SymmetrySpec, seed: number): Weights {
   const random = randomStream(seed);
   return Object.fromEntries(
-    Object.entries(spec.tensors).map(([name, { shape }]) => [
-      name,
-      { shape, data: Float32Array.from({ length: sizeOf(shape) }, () => random.normal()) },
-    ]),
+    Object.entries(spec.tensors).map(([name, { shape, shift }]) => {
+      const std = shift === undefined ? 1 : windingStep(spec.axes[shift]);
+      return [
+        name,
+        { shape, data: Float32Array.from({ length: sizeOf(shape) }, () => std * random.normal()) },
+      ];
+    }),
   );
 }
 
-/** Adds normal noise of standard deviation `share`, a share of that of generic weights. */
+/** Adds normal noise of standard deviation `share`, a share of that of generic weights; of a tenth of that in small tensors. */
 export function withNoise(weights: Weights, share: number, seed: number): Weights {
   const random = randomStream(seed);
+  // Biases that were wound are larger than they began.
+  const size = (data: Weights[string]["data"]) => (data.every((x) => Math.abs(x) < 1) ? 0.1 : 1);
   return Object.fromEntries(
     Object.entries(weights).map(([name, { shape, data }]) => [
       name,
-      { shape, data: data.map((x) => x + share * random.normal()) },
+      { shape, data: data.map((x) => x + share * size(data) * random.normal()) },
     ]),
   );
 }

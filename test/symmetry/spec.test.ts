@@ -131,7 +131,7 @@ describe("JSON", () => {
   });
   test.each([
     [null, "expected an object"],
-    [{ format: "weightspace/spec@2" }, "weightspace/spec@1"],
+    [{ format: "weightspace/spec@3" }, "weightspace/spec@1"],
     [{ format: "weightspace/spec@1", axes: [], tensors: {} }, '"axes"'],
     [
       {

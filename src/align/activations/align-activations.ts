@@ -1,6 +1,8 @@
 // Alignment by activations: units are paired by what they do on given inputs; scales, bases and axes without activations
 // are settled by the weights.
 
+import { withWindings } from "../../parts/scaling/phases.ts";
+import { withoutPhases } from "../../symmetry/phases.ts";
 import { composeElements, identityElement, invertElement } from "../../symmetry/element.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { type Alignment, uniqueAxes, withNormalizedScales } from "../align.ts";
@@ -35,8 +37,9 @@ export async function alignActivations(
   options: MatchOptions = {},
 ): Promise<ActivationAlignment> {
   const problem = problemOf(spec);
-  const left = await withNormalizedScales(problem, partReader(problem, a.read));
-  const right = await withNormalizedScales(problem, partReader(problem, b.read));
+  const [ofA, ofB] = [partReader(problem, a.read), partReader(problem, b.read)];
+  const left = await withNormalizedScales(problem, ofA);
+  const right = await withNormalizedScales(problem, ofB);
   const {
     element: paired,
     axes,
@@ -48,13 +51,14 @@ export async function alignActivations(
   );
   const match = await matchWeights(
     { problem: left.problem, a: left.read, b: right.read },
-    { ...options, from: { ...identityElement(spec), ...paired }, axes: others },
+    { ...options, from: { ...identityElement(withoutPhases(spec)), ...paired }, axes: others },
   );
-  const element = composeElements(
+  const unwound = composeElements(
     problem,
     invertElement(problem, left.normalized.element),
     composeElements(problem, match.element, right.normalized.element),
   );
+  const element = await withWindings(problem, unwound, ofA, ofB);
   const all = [
     ...left.normalized.unidentifiable,
     ...right.normalized.unidentifiable,

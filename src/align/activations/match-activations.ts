@@ -2,6 +2,7 @@
 // two networks are paired by the correlation of what they do on the same inputs. Standardised activations are tensors of a
 // spec like weights, so that heads with positions inside them and signs take the same path as in weight matching.
 
+import { withoutPhases } from "../../symmetry/phases.ts";
 import { OptionError, ShapeError } from "../../core/errors.ts";
 import { frozenRecord, lookup } from "../../core/records.ts";
 import { formatShape } from "../../core/shapes.ts";
@@ -77,7 +78,8 @@ export async function matchActivations(
         reason: `${dead} of its ${units} units never change on these inputs`,
       });
   }
-  const problem = problemOf({ axes: spec.axes, tensors: frozenRecord(tensors) });
+  // Standardised sums in front of a sine know signs and no shifts.
+  const problem = problemOf({ ...withoutPhases(spec), tensors: frozenRecord(tensors) });
   const readerOf = (entries: readonly (readonly [string, Tensor])[]) => {
     const values: Weights = frozenRecord(entries);
     return partReader(problem, async (name) => values[name]);

@@ -2,6 +2,7 @@
 // each with the mean of the others, until none changes (MergeMany of Git Re-Basin, Ainsworth et al. 2023, algorithm 3, in a
 // fixed order and with the first network held).
 
+import { withWindings } from "../../parts/scaling/phases.ts";
 import { OptionError, ShapeError } from "../../core/errors.ts";
 import { equalShapes, formatShape } from "../../core/shapes.ts";
 import type { Tensor } from "../../core/tensors.ts";
@@ -60,10 +61,10 @@ export async function alignMany(
   if (networks.length < 2)
     throw new OptionError(`alignMany: expected two networks or more, got ${networks.length}`);
   const problem = problemOf(spec);
+  const readers = networks.map((read) => partReader(problem, read));
   const seen: NormalizedNetwork<MatchProblem>[] = [];
-  for (const read of networks)
-    seen.push(await withNormalizedScales(problem, partReader(problem, read)));
-  const matches = [{ element: identityElement(problem), similarity: 1 }];
+  for (const read of readers) seen.push(await withNormalizedScales(problem, read));
+  const matches = [{ element: identityElement(seen[0].problem), similarity: 1 }];
   for (const [network, { read }] of seen.entries()) {
     if (network === 0) continue;
     const { element, score, entries } = await matchWeights(
@@ -82,7 +83,7 @@ export async function alignMany(
         i === network ? [] : { read, element: matches[i].element },
       );
       const { element, score, startScore, entries } = await matchWeights(
-        { problem: seen[0].problem, a: meanReader(problem, others), b: seen[network].read },
+        { problem: seen[0].problem, a: meanReader(seen[0].problem, others), b: seen[network].read },
         { ...options, from: matches[network].element },
       );
       const similarity = perEntry(score, entries);
@@ -93,15 +94,13 @@ export async function alignMany(
     }
   }
   const toFirst = invertElement(problem, seen[0].normalized.element);
-  const elements = matches.map(({ element }, i) =>
-    i === 0
-      ? identityElement(problem)
-      : composeElements(
-          problem,
-          toFirst,
-          composeElements(problem, element, seen[i].normalized.element),
-        ),
-  );
+  const elements = [identityElement(problem)];
+  for (const [i, { element }] of matches.entries()) {
+    if (i === 0) continue;
+    const moved = composeElements(problem, element, seen[i].normalized.element);
+    const unwound = composeElements(problem, toFirst, moved);
+    elements.push(await withWindings(problem, unwound, readers[0], readers[i]));
+  }
   const similarities = matches.slice(1).map(({ similarity }) => similarity);
   return {
     elements,

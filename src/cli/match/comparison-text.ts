@@ -116,11 +116,12 @@ function structureBlocks(structure: Comparison["structure"]): string[] {
 
 /** What an element does, one line per axis. */
 export function axesTable(axes: readonly AxisSummary[]): string {
-  const rows = axes.map(({ axis, indices, moved, flipped, scales, turned }) => [
+  const rows = axes.map(({ axis, indices, moved, flipped, wound, scales, turned }) => [
     axis,
     moved === 0 ? "in place" : `${moved} of ${indices} (${percent(moved / indices)})`,
     [
       flipped === undefined || flipped === 0 ? "" : `${flipped} signs flipped`,
+      wound === undefined ? "" : `${wound} phases shifted`,
       scales === undefined ? "" : `scaled by ${factorText(scales[0])} to ${factorText(scales[1])}`,
       turned === undefined ? "" : "basis changed",
     ]

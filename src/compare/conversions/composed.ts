@@ -217,14 +217,14 @@ function quantised(
   return { name: base, composite: { kind: "quantise", parts, shape, read } };
 }
 
-/** Real numbers that one file holds in quantised blocks and the other, which has `entry`, as they are. */
+/** Real numbers that one file holds quantised and the other, which has `entry`, as they are. */
 function inBlocks(
   source: TensorSource,
   name: string,
   entry: TensorEntry | undefined,
 ): Found | undefined {
   const stored = source.entries.get(name);
-  if (!isQuantisedHere(source, stored, entry)) return undefined;
+  if (!isQuantisedHere(source, name, entry)) return undefined;
   const read = async () => {
     const steps = (await source.readSteps?.(name)) ?? new Float32Array();
     // Ends of the range of a block are cut off, so that a value may lie a whole step beside its own; scales are rounded too.
@@ -236,20 +236,21 @@ function inBlocks(
 const isFloat = ({ dtype }: TensorEntry) => /^B?F(16|32|64)$/.test(dtype);
 
 function isQuantisedHere(
-  { readSteps }: TensorSource,
-  entry: TensorEntry | undefined,
+  { quantised, entries }: TensorSource,
+  name: string,
   other: TensorEntry | undefined,
 ): boolean {
-  if (readSteps === undefined || entry?.stored === undefined || other === undefined) return false;
+  const entry = entries.get(name);
+  if (quantised?.has(name) !== true || entry === undefined || other === undefined) return false;
   if (entry.unreadable !== undefined || other.unreadable !== undefined) return false;
   return other.stored === undefined && isFloat(other) && equalShapes(entry.shape, other.shape);
 }
 
-/** Whether one of two files holds a tensor of both in quantised blocks and the other as it is. */
+/** Whether one of two files holds a tensor of both quantised and the other as it is. */
 export const differInBlocks = (a: TensorSource, b: TensorSource): boolean =>
   [...a.entries].some(([name, entry]) => {
     const other = b.entries.get(name);
-    return isQuantisedHere(a, entry, other) || isQuantisedHere(b, other, entry);
+    return isQuantisedHere(a, name, other) || isQuantisedHere(b, name, entry);
   });
 
 const plainHas = (

@@ -11,47 +11,73 @@ import type { WeightDataset } from "../../train/dataset.ts";
 
 /**
  * What acts on networks beside permutations: positive factors drawn uniformly from [1, 10^exponent] (as published for
- * Monomial-NFN), signs, or well-conditioned bases of general-linear axes.
+ * Monomial-NFN), signs, well-conditioned bases of general-linear axes, or phases: signs and up to so many windings each way.
  */
 export type Move =
   | { readonly kind: "scales"; readonly exponent: number }
+  | { readonly kind: "phases"; readonly windings: number }
   | { readonly kind: "signs" | "bases" };
 
-/** `scales:2`, `signs`, `bases`. @throws {OptionError} for other texts. */
+/** `scales:2`, `signs`, `bases`, `phases` (3 windings), `phases:40`. @throws {OptionError} for other texts. */
 export function parseMove(text: string): Move {
   if (text === "signs" || text === "bases") return { kind: text };
+  const windings = /^phases(?::(\d{1,6}))?$/.exec(text);
+  if (windings !== null) return { kind: "phases", windings: Number(windings[1] ?? 3) };
   const found = /^scales:(\d+(?:\.\d+)?)$/.exec(text);
   const exponent = Number(found?.[1]);
   if (found === null || exponent > 8)
     throw new OptionError(
-      `move: expected scales:K with K from 0 to 8, signs or bases, got ${JSON.stringify(text)}`,
+      `move: expected scales:K with K from 0 to 8, signs, phases, phases:K or bases, got ${JSON.stringify(text)}`,
     );
   return { kind: "scales", exponent };
 }
 
-const concerns = ({ kind }: Move, { scale, group }: Axis): boolean =>
-  kind === "bases"
-    ? group === "general-linear"
-    : scale === (kind === "signs" ? "sign" : "positive");
+const concerns = ({ kind }: Move, { scale, group }: Axis): boolean => {
+  if (kind === "bases") return group === "general-linear";
+  if (kind === "signs") return scale === "sign" || scale === "phase";
+  return scale === (kind === "phases" ? "phase" : "positive");
+};
 
 /** @throws {OptionError} when no axis of the networks has the part of the group that is to act. */
 export function checkMove(spec: SymmetrySpec, move: Move): void {
   if (Object.values(spec.axes).some((axis) => concerns(move, axis))) return;
-  const what = { scales: "positive scales", signs: "signs", bases: "a basis of its own" }[
-    move.kind
-  ];
-  throw new OptionError(`move: no axis of these networks has ${what}, so ${move.kind} cannot act`);
+  const what = {
+    scales: "positive scales",
+    signs: "signs",
+    bases: "a basis of its own",
+    phases: "phases",
+  }[move.kind];
+  const hasSigns = Object.values(spec.axes).some(({ scale }) => scale === "sign");
+  const remedy =
+    move.kind === "phases" && hasSigns
+      ? "; where its signs are those of sine layers, say their frequency: --phases 30"
+      : "";
+  throw new OptionError(
+    `move: no axis of these networks has ${what}, so ${move.kind} cannot act${remedy}`,
+  );
 }
 
 /** A random element: permutations, and of scales and bases what the move says. */
 export function movingElement(spec: SymmetrySpec, seed: number, move: Move | null): GroupElement {
-  const element = sampleElement(spec, seed, { scales: move !== null });
+  const element = sampleElement(spec, seed, {
+    scales: move !== null,
+    ...(move?.kind === "phases" && { windings: move.windings }),
+  });
   if (move === null) return element;
   return Object.fromEntries(
-    Object.entries(element).map(([name, { permutations, scales, matrices }]) => {
+    Object.entries(element).map(([name, { permutations, scales, windings, matrices }]) => {
       if (!concerns(move, spec.axes[name])) return [name, { permutations }];
+      const isWound = move.kind === "phases" && windings !== undefined;
       if (move.kind !== "scales")
-        return [name, { permutations, ...(scales && { scales }), ...(matrices && { matrices }) }];
+        return [
+          name,
+          {
+            permutations,
+            ...(scales && { scales }),
+            ...(isWound && { windings }),
+            ...(matrices && { matrices }),
+          },
+        ];
       const random = randomStream(deriveSeed(seed, "factors", name));
       const maxScale = 10 ** move.exponent;
       const factors = permutations.map((list) =>

@@ -14,6 +14,7 @@ import {
   tensorSearch,
   viewOf,
 } from "./pytorch-objects.ts";
+import { countOthers, listSearch, tensorsInList } from "./pytorch-lists.ts";
 import { isDict, isList, type StoredView } from "./pytorch-views.ts";
 
 /** What was taken of a file that holds more than the tensors of one network. */
@@ -27,7 +28,7 @@ export interface Taken {
   readonly parameters: number;
   /** The class of the module that was pickled whole, where the tensors are those of one. */
   readonly module?: string;
-  /** Objects of other classes in the file that were left unread, by class. */
+  /** Objects of other classes in the file, and tensors below the path that are no entries of a dictionary, that were left unread. */
   readonly unread: readonly { readonly class: string; readonly count: number }[];
 }
 
@@ -49,6 +50,8 @@ interface PickledPlace {
 }
 
 const topKey = ".";
+/** What tensors are counted as that were left unread. */
+const tensorClass = "torch.Tensor";
 const placeOf = (value: PickleValue, key = "", above?: PickledPlace): PickledPlace => ({
   value,
   key,
@@ -61,8 +64,9 @@ const isView = (value: PickleValue): boolean => viewOf(value) !== undefined;
 /**
  * The tensors of the dictionary that is meant; a module that was pickled whole counts as the dictionary of its tensors.
  * Without a key it is the only one that holds weights: floating tensors of more than one number. Optimizers (dicts with
- * `state` and `param_groups`) are passed over. Where no dictionary holds weights, the one that holds all tensors of the file
- * is taken.
+ * `state` and `param_groups`) are passed over. Where no dictionary holds weights, the only one that holds weights in lists or
+ * tuples is taken, or the one that holds all tensors of the file. Tensors in its lists are named by their places, `name.0`, where
+ * weights are among them.
  * @throws {UnsupportedError} when none or several are meant, or the one holds objects in place of tensors; {OptionError} for
  * a key that leads nowhere; {FormatError} for keys that are no names
  */
@@ -76,9 +80,11 @@ export function chooseDictionary(file: PickledCheckpoint, key?: string): Choice 
   const place = isNamed
     ? start
     : onlyOne(survey, file.tensors, () => refuseNone(survey, start, key));
-  const entries = tensorsOf(place, holdsTensors);
+  const { entries, values } = tensorsOf(place, holdsTensors);
   const path = pathOf(place);
   const unread = [...survey.unread].map(([name, count]) => ({ class: name, count }));
+  const others = countOthers(place.value, values, isOptimizer);
+  if (others > 0) unread.push({ class: tensorClass, count: others });
   const module = isObject(place.value) ? place.value.class : undefined;
   if (path.length === 0 && unread.length === 0 && key === undefined && module === undefined)
     return { entries, taken: undefined };
@@ -90,6 +96,8 @@ export function chooseDictionary(file: PickledCheckpoint, key?: string): Choice 
 interface Survey {
   /** Dictionaries that may be the one that is meant. */
   readonly candidates: readonly PickledPlace[];
+  /** Dictionaries without weights of their own that hold some in lists. */
+  readonly packed: readonly PickledPlace[];
   /** Other dictionaries that hold tensors. */
   readonly others: readonly PickledPlace[];
   readonly optimizers: number;
@@ -101,7 +109,8 @@ const isOptimizer = (value: ReadonlyMap<PickleValue, PickleValue>): boolean =>
 
 /** Looks at every dict, list and object below a place once, however often it is used there. */
 function surveyOf(start: PickledPlace, holdsTensors: (object: PickleObject) => boolean): Survey {
-  const [candidates, others]: PickledPlace[][] = [[], []];
+  const [candidates, packed, others]: PickledPlace[][] = [[], [], []];
+  const holdsWeights = listSearch();
   const unread = new Map<string, number>();
   const seen = new Set<PickleValue>([start.value]);
   const places = [start];
@@ -122,6 +131,7 @@ function surveyOf(start: PickledPlace, holdsTensors: (object: PickleObject) => b
     if (dict !== undefined) {
       const held = [...dict.values()];
       if (held.some(couldBeWeights)) candidates.push(place);
+      else if (held.some((one) => isList(one) && holdsWeights(one))) packed.push(place);
       else if (held.some(isView)) others.push(place);
     }
     if (!isDict(value) && !isList(value)) continue;
@@ -132,7 +142,7 @@ function surveyOf(start: PickledPlace, holdsTensors: (object: PickleObject) => b
       places.push(placeOf(inner, nameOf(key), place));
     }
   }
-  return { candidates, others, optimizers, unread };
+  return { candidates, packed, others, optimizers, unread };
 }
 
 /** The key as text; keys that are neither text nor whole numbers name nothing, and their text leads nowhere. */
@@ -140,9 +150,11 @@ const nameOf = (key: PickleValue): string =>
   typeof key === "string" ? key : Number.isSafeInteger(key) ? String(key) : "?";
 
 function onlyOne(survey: Survey, tensors: number, refuse: () => never): PickledPlace {
-  const { candidates, others } = survey;
-  if (candidates.length === 1) return candidates[0];
-  if (candidates.length > 1) return refuseSeveral(candidates);
+  const { candidates, packed, others } = survey;
+  for (const meant of [candidates, packed]) {
+    if (meant.length === 1) return meant[0];
+    if (meant.length > 1) return refuseSeveral(meant);
+  }
   if (others.length === 1) {
     // A single number beside things that are not read must not stand for the network.
     const [{ value }] = others;
@@ -260,21 +272,32 @@ const keyOf = (path: readonly string[]): string => (path.length === 0 ? topKey :
 /** @throws {FormatError} for a tensor without a name of its own; {UnsupportedError} for objects in place of tensors */
 function tensorsOf({ value }: PickledPlace, holdsTensors: (object: PickleObject) => boolean) {
   const entries = new Map<string, StoredView>();
+  const values = new Set<PickleValue>();
+  const holdsWeights = listSearch();
+  const add = (name: string, view: StoredView, isName: boolean) => {
+    if (!isName || entries.has(name))
+      throw new FormatError(
+        `readPytorch: a tensor has ${entries.has(name) ? `the name ${quoted(name)} of another one` : "a key that is no name"}; save the state_dict with names as keys`,
+      );
+    entries.set(name, view);
+  };
   for (const [key, one] of dictOf(value) ?? []) {
+    const isName = typeof key === "string" || Number.isSafeInteger(key);
+    if (isList(one) && holdsWeights(one))
+      for (const inner of tensorsInList(nameOf(key), one)) {
+        add(inner.name, inner.view, isName);
+        values.add(inner.value);
+      }
     const view = viewOf(one);
     if (view === undefined && isObject(one) && isNumbers(one, holdsTensors))
       throw new UnsupportedError(
         `readPytorch: the entry ${quoted(nameOf(key))} is an object of class ${quoted(one.class)} that holds numbers, which is not read; nothing of it is run. Save its state_dict, or plain tensors, or safetensors`,
       );
     if (view === undefined) continue;
-    const name = nameOf(key);
-    if ((typeof key !== "string" && !Number.isSafeInteger(key)) || entries.has(name))
-      throw new FormatError(
-        `readPytorch: a tensor has ${entries.has(name) ? `the name ${quoted(name)} of another one` : "a key that is no name"}; save the state_dict with names as keys`,
-      );
-    entries.set(name, view);
+    add(nameOf(key), view, isName);
+    values.add(one);
   }
-  return [...entries];
+  return { entries: [...entries], values };
 }
 
 /** Whether numbers lie in an object that is not understood. A module in a dict is a place of its own. */
@@ -303,13 +326,16 @@ function quoted(name: string): string {
 /** What was taken, in one line: `"state_dict" (4 tensors, 40 parameters)`. */
 export function takenText({ path, key, tensors, parameters, module, unread }: Taken): string {
   const where = path.length === 0 ? "the top level" : quoted(key);
-  const total = unread.reduce((sum, { count }) => sum + count, 0);
-  const shown = unread.slice(0, 3).map(({ class: name }) => quoted(name));
-  const more = unread.length > shown.length ? ", ..." : "";
-  const left =
-    total === 0
-      ? ""
-      : `; left unread: ${plural(total, "object")} of class ${shown.join(", ")}${more}`;
+  const objects = unread.filter((one) => one.class !== tensorClass);
+  const total = objects.reduce((sum, { count }) => sum + count, 0);
+  const shown = objects.slice(0, 3).map(({ class: name }) => quoted(name));
+  const more = objects.length > shown.length ? ", ..." : "";
+  const others = unread.find((one) => one.class === tensorClass)?.count ?? 0;
+  const parts = [
+    ...(total > 0 ? [`${plural(total, "object")} of class ${shown.join(", ")}${more}`] : []),
+    ...(others > 0 ? [`${plural(others, "tensor")} in no dictionary of weights`] : []),
+  ];
+  const left = parts.length === 0 ? "" : `; left unread: ${parts.join(" and ")}`;
   const of = module === undefined ? "" : `, a module of class ${quoted(module)}`;
   return `${where}${of} (${tensorsText(tensors, parameters)})${left}`;
 }

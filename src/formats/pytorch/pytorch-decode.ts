@@ -2,6 +2,7 @@
 // times their scales, in float32 as torch.dequantize computes them.
 
 import { FormatError } from "../../core/errors.ts";
+import { sizeOf } from "../../core/shapes.ts";
 import { dtypeBytes } from "../safetensors/safetensors-dtypes.ts";
 import { toFloat32 } from "../safetensors/safetensors-dtypes.ts";
 import { float8Values } from "./pytorch-types.ts";
@@ -53,6 +54,23 @@ export async function decodeView(
     }
   }
 }
+
+/** How far apart two neighbouring values of a quantised tensor are, for every value; `load` reads another tensor. */
+export async function stepsOfView(
+  { coding, shape }: StoredView,
+  load: (view: StoredView) => Promise<Uint8Array>,
+): Promise<Float32Array> {
+  const steps = new Float32Array(sizeOf(shape));
+  if (coding?.kind === "affine") return steps.fill(Math.abs(coding.scale));
+  if (coding?.kind !== "channels") return steps;
+  const scales = toFloat32({ dtype: coding.scales.dtype, data: await load(coding.scales) });
+  const inner = sizeOf(shape.slice(coding.axis + 1));
+  return steps.map((_, i) => Math.abs(scales[Math.floor(i / inner) % scales.length]));
+}
+
+/** Whether its numbers are whole ones times scales. */
+export const isQuantised = ({ coding, unreadable }: StoredView): boolean =>
+  unreadable === undefined && (coding?.kind === "affine" || coding?.kind === "channels");
 
 function checkScales(name: string, scales: ArrayLike<number>, zeros: ArrayLike<number>): void {
   if ([scales, zeros].every((list) => Array.from(list).every(Number.isFinite))) return;

@@ -132,7 +132,8 @@ export function tensorSearch(): (object: PickleObject) => boolean {
   };
 }
 
-function partsOf(value: PickleValue): Iterable<PickleValue> {
+/** What lies in a list, dict, set or object. */
+export function partsOf(value: PickleValue): Iterable<PickleValue> {
   if (isList(value)) return value;
   if (isDict(value)) return value.values();
   if (isObject(value)) return value.parts;

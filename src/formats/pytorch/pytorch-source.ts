@@ -5,7 +5,7 @@ import { equalShapes, sizeOf, stridesOf } from "../../core/shapes.ts";
 import { type Bytes, type ByteSource, byteSource } from "../byte-source.ts";
 import { pickleLimits } from "./pickle-machine.ts";
 import { chooseDictionary } from "./pytorch-choice.ts";
-import { decodeView } from "./pytorch-decode.ts";
+import { decodeView, isQuantised, stepsOfView } from "./pytorch-decode.ts";
 import { isLegacyPytorch, readLegacy } from "./pytorch-legacy.ts";
 import { type PickledCheckpoint, readCheckpoint } from "./pytorch-objects.ts";
 import {
@@ -41,11 +41,16 @@ export async function openPytorch(bytes: Bytes, key?: string): Promise<TensorSou
   const views = new Map(chosen.entries);
   const load = (name: string, view: StoredView): Promise<Uint8Array> =>
     loadView(name, view, storages);
+  const quantised = new Set(
+    [...views].flatMap(([name, view]) => (isQuantised(view) ? [name] : [])),
+  );
   return makeTensorSource({
     file,
     format: "pytorch",
     entries: views,
     load: (name) => load(name, views.get(name)!),
+    quantised,
+    readSteps: (name) => stepsOfView(views.get(name)!, (view) => load(name, view)),
     ...(chosen.taken !== undefined && { taken: chosen.taken }),
   });
 }

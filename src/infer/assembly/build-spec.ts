@@ -8,14 +8,20 @@ import {
   sumOf,
 } from "../../symmetry/expression.ts";
 import { sealSpec } from "../../symmetry/spec.ts";
-import type { Axis, SymmetrySpec, TensorSpec } from "../../symmetry/types.ts";
+import type { Axis, AxisScale, SymmetrySpec, TensorSpec, Wave } from "../../symmetry/types.ts";
 import { type Atom, factorsOf, find, leavesOf } from "../index-sets/atoms.ts";
 import { shapeOfValue, type Value } from "../walk/value.ts";
 
 /** What a free leaf carries besides permutations. */
 export interface LeafScale {
   readonly group: "permutation" | "general-linear";
-  readonly scale?: "sign" | "positive";
+  readonly scale?: AxisScale;
+  /** Of phases: their frequency and wave, and the names of the tensors that are shifted. */
+  readonly phase?: {
+    readonly omega: number;
+    readonly wave: Wave;
+    readonly shifted: ReadonlySet<string>;
+  };
   /** By which power of its scale or matrix the leaf transforms at its n-th place in a dimension of a weight. */
   readonly power: (weight: Value, dimension: number, place: number) => -1 | 0 | 1;
   /** Whether a dimension of a value changes with the scale part, wherever it has the leaf. */
@@ -54,6 +60,8 @@ export function buildSpec(source: SpecSource): SymmetrySpec {
       size: leaf.size,
       group: leaf.fixed ? "fixed" : (extra?.group ?? "permutation"),
       ...(extra?.scale !== undefined && { scale: extra.scale }),
+      ...(extra?.phase !== undefined && { omega: extra.phase.omega }),
+      ...(extra?.phase?.wave === "cosine" && { wave: "cosine" }),
       ...(within !== undefined && { within }),
     };
     return [name, Object.freeze(axis)];
@@ -63,6 +71,15 @@ export function buildSpec(source: SpecSource): SymmetrySpec {
       const factor: Axis = { size: 1, group: "general-linear", within: names.get(leaf) ?? "" };
       axes.push([name, Object.freeze(factor)]);
     }
+  const shifts = new Map(
+    [...scales].flatMap(([leaf, { phase }]) =>
+      [...(phase?.shifted ?? [])].map((tensor) => [tensor, names.get(leaf) ?? ""] as const),
+    ),
+  );
+  const shiftOf = (tensor: string) => {
+    const shift = shifts.get(tensor);
+    return shift === undefined ? {} : { shift };
+  };
   const tensors = weights.map((value): [string, TensorSpec] => {
     const dims = value.dims.map((dim, dimension) => {
       const places = new Map<Atom, number>();
@@ -78,7 +95,11 @@ export function buildSpec(source: SpecSource): SymmetrySpec {
     });
     return [
       value.name,
-      Object.freeze({ shape: Object.freeze(shapeOfValue(value)), axes: Object.freeze(dims) }),
+      Object.freeze({
+        shape: Object.freeze(shapeOfValue(value)),
+        axes: Object.freeze(dims),
+        ...shiftOf(value.name),
+      }),
     ];
   });
   return sealSpec({ axes: frozenRecord(axes), tensors: frozenRecord(tensors) });
@@ -128,7 +149,8 @@ export function axesOfValue(
     for (const leaf of leavesOf(dim)) {
       if (!leaf.fixed && !names.has(leaf)) return null;
       const scale = scales.get(leaf);
-      if (scale?.scale === "sign" && !scale.carriedBy(value, dimension)) return null;
+      const isSigned = scale?.scale === "sign" || scale?.scale === "phase";
+      if (isSigned && !scale.carriedBy(value, dimension)) return null;
       if (factors.get(leaf)?.carriedBy(value, dimension) === true) return null;
     }
   }

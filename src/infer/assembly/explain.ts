@@ -15,12 +15,15 @@ export interface Explanation {
   readonly fixedBy: string | null;
   /** Operations that tied it to other axes or split it. */
   readonly reasons: readonly string[];
+  /** Any matrix may change it: a residual stream without a norm. Its group is a part of what is possible, see the guide to specs. */
+  readonly anyBasis: boolean;
 }
 
 /** One explanation for every leaf of every weight, in the order of the file. */
 export function explain(
   weights: readonly Value[],
   names: ReadonlyMap<Atom, string>,
+  streams: ReadonlySet<Atom>,
 ): Explanation[] {
   const places = new Map<Atom, Set<string>>();
   for (const value of weights) {
@@ -39,6 +42,7 @@ export function explain(
       fixedBy: leaf.because,
       places: Object.freeze([...where]),
       reasons: Object.freeze([...leaf.reasons]),
+      anyBasis: streams.has(leaf),
     }),
   );
 }

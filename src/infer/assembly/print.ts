@@ -8,7 +8,7 @@ import type { Proof } from "../proof/prove.ts";
 /** Why every axis is what it is, one paragraph an axis. */
 export function printExplanations({ spec, explanations }: Inference): string {
   return explanations
-    .map(({ axis, size, fixed, fixedBy, places, reasons }) => {
+    .map(({ axis, size, fixed, fixedBy, places, reasons, anyBasis }) => {
       const title =
         axis === null
           ? `size ${size}: fixed`
@@ -18,6 +18,11 @@ export function printExplanations({ spec, explanations }: Inference): string {
         `  in ${listed(places, 6)}`,
         ...(fixed ? [`  fixed by ${fixedBy ?? "its size"}`] : []),
         ...(reasons.length > 0 ? [`  tied by ${listed(reasons, 8)}`] : []),
+        ...(anyBasis
+          ? [
+              `  any invertible matrix would do too, as no norm stands on this stream; the spec keeps what weights can tell apart`,
+            ]
+          : []),
       ].join("\n");
     })
     .join("\n");

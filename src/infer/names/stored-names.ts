@@ -55,7 +55,9 @@ function inTodaysWords(name: string, all: ReadonlySet<string>): string {
   if (ending !== null && all.has(`${ending[1]}gamma`) && all.has(`${ending[1]}beta`))
     plain = plain.replace(/gamma$/, "weight").replace(/beta$/, "bias");
   return plain
-    .replace(/\.parametrizations\.(\w+)\.original0$/, ".$1_g")
-    .replace(/\.parametrizations\.(\w+)\.original1$/, ".$1_v")
-    .replace(/\.parametrizations\.(\w+)\.original$/, ".$1_orig");
+    .replace(/(^|\.)_packed_params\._packed_params\.0$/, "$1weight")
+    .replace(/(^|\.)_packed_params\._packed_params\.1$/, "$1bias")
+    .replace(/(^|\.)parametrizations\.(\w+)\.original0$/, "$1$2_g")
+    .replace(/(^|\.)parametrizations\.(\w+)\.original1$/, "$1$2_v")
+    .replace(/(^|\.)parametrizations\.(\w+)\.original$/, "$1$2_orig");
 }

@@ -3,6 +3,8 @@
 import { unit } from "../index-sets/atoms.ts";
 import { broadcast, type NodeContext } from "../walk/context.ts";
 import type { PointwiseLaw, Value } from "../walk/value.ts";
+import { waveArgument } from "../walk/wave.ts";
+import type { Wave } from "../../symmetry/types.ts";
 import { type Handlers, identityPairs, named, words } from "./handler.ts";
 
 const pointwise = (law: PointwiseLaw) => (context: NodeContext) => {
@@ -104,14 +106,25 @@ function power(degreeOf: (context: NodeContext) => number | null) {
   };
 }
 
+/** Sines are odd, cosines even; both know phases of the bias in front of them. */
+function wave(kind: Wave) {
+  return (context: NodeContext): void => {
+    const x = context.need(0);
+    const output = context.output(0, x.dims);
+    const law = kind === "sine" ? "odd" : "opaque";
+    const argument = waveArgument(context, kind);
+    context.facts.push({ kind: "pointwise", law, inputs: [x], output, wave: argument });
+  };
+}
+
 /** y = x Phi(x) and the like are not odd; these are: f(-x) = -f(x) everywhere. */
 const odd = words(`
-  Tanh Sin Asin Atan Erf Sinh Asinh Atanh Tan Softsign Sign
+  Tanh Asin Atan Erf Sinh Asinh Atanh Tan Softsign Sign
 `);
 
 const plain = words(`
   Sigmoid HardSigmoid HardSwish Elu Selu Celu Softplus Gelu Mish Swish
-  ThresholdedRelu Shrink Exp Log Cos Acos Cosh Acosh Floor Ceil
+  ThresholdedRelu Shrink Exp Log Acos Cosh Acosh Floor Ceil
   Round Not IsNaN IsInf BitwiseNot QuickGelu FastGelu
 `);
 
@@ -127,6 +140,8 @@ export const elementwise: Handlers = {
   ...named(["Relu", "LeakyRelu", "Abs"], firstOnly("homogeneous")),
   ...named(["Max", "Min"], pointwise("homogeneous")),
   ...named(odd, firstOnly("odd")),
+  Sin: wave("sine"),
+  Cos: wave("cosine"),
   Neg: firstOnly("same"),
   Where: pointwise("choose"),
   ...named(words("Less LessOrEqual Greater GreaterOrEqual"), pointwise("compare")),

@@ -140,6 +140,54 @@ function gridSample(context: NodeContext): void {
   ]);
 }
 
+/** Windows of images, cut out and pooled to one size: the channels of an image pass to all of its windows. */
+function regions(hasImages: boolean) {
+  return (context: NodeContext): void => {
+    const x = context.need(0);
+    const windows = context.need(1);
+    if (x.dims.length !== 4 || windows.dims.length !== 2)
+      context.fail("it needs images of 4 dimensions and windows of 2");
+    const height = context.number("output_height", 1);
+    const width = context.number("output_width", 1);
+    const sizes = hasImages ? [height, width] : context.numbers("pooled_shape");
+    if (sizes?.length !== 2) return context.fail('attribute "pooled_shape" is missing');
+    if (hasImages) context.tie(context.need(2).dims[0], windows.dims[0]);
+    context.fix(x.dims[0], "images are looked up");
+    for (const dim of x.dims.slice(2)) context.fix(dim, "positions are looked up");
+    context.fix(windows.dims[1], "it holds positions");
+    const output = context.output(0, [
+      windows.dims[0],
+      x.dims[1],
+      ...sizes.map((size) => fixedAtom(size, context.label)),
+    ]);
+    context.mix(x, [0, 2, 3]);
+    context.carry(x, output, [[1, 1]], { homogeneous: true });
+  };
+}
+
+/** The middle of some axes, with zeros around it where the axis is too short: any axis that changes is made of positions. */
+function centerCropPad(context: NodeContext): void {
+  const x = context.need(0);
+  const wanted = context.parameter(1) ?? context.decline("a size that is computed from data");
+  const axes = (context.numbers("axes") ?? x.dims.map((_, i) => i)).map((index) =>
+    context.axis(index, x.dims.length),
+  );
+  if (axes.length !== wanted.length) context.fail(`${wanted.length} sizes for ${axes.length} axes`);
+  const changed = x.dims.map(({ size }, i) => axes.includes(i) && wanted[axes.indexOf(i)] !== size);
+  const dims = x.dims.map((dim, i) => {
+    if (!changed[i]) return dim;
+    const size = wanted[axes.indexOf(i)];
+    if (!(Number.isSafeInteger(size) && size >= 0)) context.fail(`it would give ${size} entries`);
+    context.fix(dim, "positions are cut or padded");
+    return fixedAtom(size, context.label);
+  });
+  context.carry(
+    x,
+    context.output(0, dims),
+    x.dims.flatMap((_, i): DimPair[] => (changed[i] ? [] : [[i, i]])),
+  );
+}
+
 export const pooling: Handlers = {
   MaxPool: pool(false),
   AveragePool: pool(true),
@@ -149,4 +197,7 @@ export const pooling: Handlers = {
   Upsample: resize,
   Pad: pad,
   GridSample: gridSample,
+  RoiAlign: regions(true),
+  MaxRoiPool: regions(false),
+  CenterCropPad: centerCropPad,
 };

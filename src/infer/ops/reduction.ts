@@ -59,6 +59,29 @@ function softmax(context: NodeContext): void {
   context.output(0, x.dims);
 }
 
+/** Mean 0 and variance 1 over all entries of some axes. */
+function meanVariance(context: NodeContext): void {
+  const x = context.need(0);
+  if (context.opset < 9) context.decline("axes of operator sets before 9");
+  const axes = context.numbers("axes") ?? [0, 2, 3];
+  context.mix(
+    x,
+    axes.map((index) => context.axis(index, x.dims.length)),
+  );
+  context.output(0, x.dims);
+}
+
+/** The first entries of an axis in reverse order, as many as a list says for every example. */
+function reverseSequence(context: NodeContext): void {
+  const x = context.need(0);
+  const [time, batch] = ["time_axis", "batch_axis"].map((name, i) =>
+    context.axis(context.number(name, i), x.dims.length),
+  );
+  context.fix(x.dims[time], "the order along this axis matters");
+  context.tie(context.need(1).dims[0], x.dims[batch]);
+  context.carry(x, context.output(0, x.dims), identityPairs(x));
+}
+
 /** Layer and root-mean-square normalisation over all dimensions from an axis on, with broadcast scale and bias. */
 function layerNormalization(context: NodeContext): void {
   const x = context.need(0);
@@ -167,7 +190,9 @@ export const reduction: Handlers = {
   ...named(["ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2"], reduce({ degree: 1 })),
   ReduceSumSquare: reduce({ degree: 2 }),
   ...named(["ReduceProd", "ReduceLogSum", "ReduceLogSumExp"], reduce("opaque")),
-  ...named(["Softmax", "LogSoftmax", "LpNormalization"], softmax),
+  ...named(["Softmax", "LogSoftmax", "Hardmax", "LpNormalization"], softmax),
+  MeanVarianceNormalization: meanVariance,
+  ReverseSequence: reverseSequence,
   ...named(
     ["LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"],
     layerNormalization,

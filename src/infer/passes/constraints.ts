@@ -15,9 +15,17 @@ import { commonSets } from "./common-sets.ts";
 
 /**
  * `parity` is `sign` where a place and its inverse are not told apart. `partly positive` is `positive` where products of
- * values that both scale are looked into; `factor` is the same for factors of either sign, which pass what is linear only.
+ * values that both scale are looked into; `factor` is the same for factors of either sign, which pass what is linear only. `wave` is
+ * `parity` where both sides of a sine or cosine have signs of their own.
  */
-export type Way = "positive" | "sign" | "parity" | "general-linear" | "partly positive" | "factor";
+export type Way =
+  | "positive"
+  | "sign"
+  | "parity"
+  | "general-linear"
+  | "partly positive"
+  | "factor"
+  | "wave";
 
 /** A bit for every way, so that one step serves several. */
 export const bits: Readonly<Record<Way, number>> = {
@@ -27,9 +35,12 @@ export const bits: Readonly<Record<Way, number>> = {
   "general-linear": 8,
   "partly positive": 16,
   factor: 32,
+  wave: 64,
 };
 
-const everyWay = 63;
+const everyWay = 127;
+/** Ways that do not tell a place from its inverse. */
+const parities = bits.parity | bits.wave;
 const positiveWays = bits.positive | bits["partly positive"];
 const withoutMatrices = everyWay & ~bits["general-linear"];
 
@@ -176,7 +187,7 @@ function same({ leaves: a }: LeafPlaces, { leaves: b }: LeafPlaces): boolean {
   return true;
 }
 
-/** Exponents of a are `factor` times those of b, in parity equal to them; 0 where the leaves differ. */
+/** Exponents of a are `factor` times those of b, in parities equal to them; 0 where the leaves differ. */
 function link(notes: Notes, ways: number, a: LeafPlaces, b: LeafPlaces, factor = 1): void {
   if (!same(a, b)) {
     zero(notes, ways, a);
@@ -189,8 +200,8 @@ function link(notes: Notes, ways: number, a: LeafPlaces, b: LeafPlaces, factor =
     if (ways === everyWay) notes.same.push(a.first, b.first, length);
     else step(notes, ways, a.first, b.first, length, 1);
   } else {
-    step(notes, ways & ~bits.parity, a.first, b.first, length, factor);
-    step(notes, ways & bits.parity, a.first, b.first, length, 1);
+    step(notes, ways & ~parities, a.first, b.first, length, factor);
+    step(notes, ways & parities, a.first, b.first, length, 1);
   }
 }
 
@@ -257,7 +268,7 @@ function passing(law: PointwiseLaw): number {
     case "power":
       return positiveWays;
     case "odd":
-      return bits.sign | bits.parity;
+      return bits.sign | parities;
     case "choose":
       return withoutMatrices;
     case "opaque":
@@ -276,9 +287,11 @@ function pointwise(notes: Notes, fact: FactOf<"pointwise">, places: Places): voi
   const { law, inputs, output } = fact;
   const all = inputs.map(places.of);
   const out = places.of(output);
-  const ways = passing(law);
-  for (const { all: list } of all) zero(notes, everyWay & ~ways, list);
-  zero(notes, everyWay & ~ways, out.all);
+  const cut = fact.wave === undefined ? 0 : bits.wave;
+  const ways = passing(law) & ~cut;
+  const closed = everyWay & ~ways & ~cut;
+  for (const { all: list } of all) zero(notes, closed, list);
+  zero(notes, closed, out.all);
   if (ways === 0) return;
   const still = law === "choose" ? inputs[0] : law === "compare" ? output : null;
   if (still !== null) zero(notes, ways, (still === output ? out : all[0]).all);

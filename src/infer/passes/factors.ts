@@ -30,8 +30,8 @@ export function factorsOf(
   for (const [leaf, ofFound] of found) {
     const { roots, isComplete } = ofFound;
     const scale = scales.get(leaf);
-    if (enclosing.has(leaf) || scale?.group === "general-linear" || scale?.scale === "sign")
-      continue;
+    const isSigned = scale?.scale === "sign" || scale?.scale === "phase";
+    if (enclosing.has(leaf) || scale?.group === "general-linear" || isSigned) continue;
     const numbers = new Map([...roots].map((root, i) => [root, i]));
     const ofLeaf: LeafFactors = {
       count: roots.size,

@@ -5,6 +5,7 @@ import { type Atom, find, leavesOf } from "../index-sets/atoms.ts";
 import type { LeafFactors, LeafScale } from "../assembly/build-spec.ts";
 import { factorsOf } from "./factors.ts";
 import { type Constraints, constraintsOf, type Way } from "./constraints.ts";
+import { phasesOf } from "./phases.ts";
 import { noPlaces, type Places, placesOf } from "./places.ts";
 import { qualifying } from "./qualifying.ts";
 import { followScaling } from "./scaling.ts";
@@ -26,14 +27,22 @@ export function scalesOf(
   const constraints = constraintsOf(facts, weights, places);
   const { unknownOf } = constraints;
   const inWeights = weightPlaces(weights, places, unknownOf);
-  const scales = wholeScales({ facts, constraints, inWeights, enclosing, places });
+  const { scales: whole, streams } = wholeScales({
+    facts,
+    constraints,
+    inWeights,
+    enclosing,
+    places,
+  });
+  const phases = phasesOf({ facts, constraints, inWeights, enclosing, places, scales: whole });
+  const scales = new Map([...whole, ...phases]);
   const unknowns = followScaling(constraints, "factor", inWeights);
   // Bases and signs stay; positive factors may turn out to be factors of either sign.
   const settled = new Map([...scales].filter(([, { scale }]) => scale !== "positive"));
   const found = qualifying(inWeights, unknowns, settled);
   const factors = factorsOf(found, { places, unknownOf, unknowns, enclosing, scales });
   for (const leaf of factors.keys()) scales.delete(leaf);
-  return { scales, factors };
+  return { scales, factors, streams };
 }
 
 /** What leaves carry besides permutations. */
@@ -42,6 +51,8 @@ export interface FoundScales {
   readonly scales: ReadonlyMap<Atom, LeafScale>;
   /** Factors beside it, or instead of it. */
   readonly factors: ReadonlyMap<Atom, LeafFactors>;
+  /** Residual streams that any matrix may change. They carry less: weights rarely tell one basis from another. */
+  readonly streams: ReadonlySet<Atom>;
 }
 
 interface ScaleSource {
@@ -52,14 +63,12 @@ interface ScaleSource {
   readonly places: Places;
 }
 
-function wholeScales({
-  facts,
-  constraints,
-  inWeights,
-  enclosing,
-  places,
-}: ScaleSource): Map<Atom, LeafScale> {
+function wholeScales({ facts, constraints, inWeights, enclosing, places }: ScaleSource): {
+  scales: Map<Atom, LeafScale>;
+  streams: Set<Atom>;
+} {
   const found = new Map<Atom, LeafScale>();
+  const streams = new Set<Atom>();
   const { unknownOf } = constraints;
   const summed = summedLeaves(facts);
   const odd = facts.some((fact) => fact.kind === "pointwise" && fact.law === "odd");
@@ -76,7 +85,10 @@ function wholeScales({
     for (const [leaf, scaled] of qualifying(inWeights, unknowns, found)) {
       const encloses = enclosing.has(leaf);
       if (way !== "partly positive" && !scaled.isComplete) continue;
-      if (way === "general-linear" && (encloses || summed.has(leaf))) continue;
+      if (way === "general-linear" && (encloses || summed.has(leaf))) {
+        if (!encloses) streams.add(leaf);
+        continue;
+      }
       // What scales an enclosing leaf scales the leaves inside it. The norms of one stream scale each on its own.
       if (way === "partly positive" && (encloses || (summed.has(leaf) && scaled.roots.size > 1)))
         continue;
@@ -92,7 +104,7 @@ function wholeScales({
       found.set(leaf, leafScale(way, power, carriedBy));
     }
   }
-  return found;
+  return { scales: found, streams };
 }
 
 function leafScale(

@@ -50,7 +50,7 @@ export function jitter(
   );
 }
 
-/** Inputs with every real number off by so many last bits of single precision; others stay. */
+/** Inputs with every real number off by so many last bits of its type (at most single precision); others stay. */
 export const jitterInputs = (
   inputs: Readonly<Record<string, ModelArray>>,
   seed: number,
@@ -58,10 +58,10 @@ export const jitterInputs = (
 ): Readonly<Record<string, ModelArray>> =>
   frozenRecord(
     Object.entries(inputs).map(([name, array]) => {
-      const { data } = array;
+      const { data, type } = array;
       if (!(data instanceof Float32Array || data instanceof Float64Array)) return [name, array];
       const random = randomStream(deriveSeed(seed, "input", name));
-      const step = bits * 2 ** -23;
+      const step = bits * (lastBit[type] ?? 2 ** -23);
       const moved = data.map((entry) => entry * (1 + (random.uniform() < 0.5 ? -step : step)));
       return [name, { ...array, data: moved }];
     }),

@@ -62,6 +62,7 @@ function draw(
 ): ModelArray["data"] {
   switch (type) {
     case "float32":
+    case "float16":
       return Float32Array.from({ length }, normal);
     case "float64":
       return Float64Array.from({ length }, normal);

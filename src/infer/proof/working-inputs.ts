@@ -5,7 +5,7 @@ import { UnsupportedError } from "../../core/errors.ts";
 import { deriveSeed } from "../../core/random.ts";
 import type { Executor } from "../../runtime/executor.ts";
 import type { Inference } from "../infer.ts";
-import type { InputShapes } from "../walk/input-shapes.ts";
+import { freeSizes, giveSizes, type InputShapes } from "../walk/input-shapes.ts";
 import { comparedNumbers } from "./compared-numbers.ts";
 import { isFinite, type Outputs, scalesOf } from "./output-difference.ts";
 import { type DrawOptions, randomInputs } from "./random-inputs.ts";
@@ -136,16 +136,9 @@ export async function findInputs(
 
 /** The error with the names of free dimensions, whose sizes a person can give. */
 function withSizes(error: UnsupportedError, graph: InputSource["graph"]): UnsupportedError {
-  const free = graph.inputs.flatMap(({ shape }) =>
-    (shape ?? []).filter((size): size is string => typeof size === "string"),
-  );
-  const names = [...new Set(free)];
+  const names = freeSizes(graph);
   if (names.length === 0) return error;
-  const listed = names.slice(0, 6).join(", ");
-  return new UnsupportedError(
-    `${error.message}; it was tried with several sizes of ${listed}: give sizes that it accepts, on the command line by --size ${names[0]}=N`,
-    { cause: error },
-  );
+  return new UnsupportedError(`${error.message}; ${giveSizes(names)}`, { cause: error });
 }
 
 /** The size of numbers from which most outputs are large enough. */

@@ -7,6 +7,15 @@ import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
 
 /** Sizes tried in turn for free dimensions after the first; images that shrink many times need the later ones. */
 const trialSizes = [7, 8, 16, 32, 64, 128, 224, 256, 512, 576];
+/** Sizes tried where none of those fits: small ones, then those of images and windows that models were made for. */
+const smallSizes = Array.from({ length: 63 }, (_, i) => i + 1);
+const madeFor = [
+  65, 84, 96, 100, 112, 160, 192, 200, 240, 260, 288, 299, 300, 320, 331, 336, 380, 384, 400, 416,
+  448, 456, 480, 518, 528, 600, 608, 640, 720, 768, 800, 1000, 1024,
+];
+const rareSizes = [...smallSizes, ...madeFor].filter((size) => !trialSizes.includes(size));
+/** Operations that may be followed for all rare sizes together. */
+const rareEffort = 200_000;
 /** Sizes tried for a free first dimension: exports of one example may have a 1 written into their reshapes. */
 const batchSizes = [2, 1];
 /** Examples of more entries than this are taken one at a time first: a proof runs them often. */
@@ -47,5 +56,24 @@ export function candidateShapes(
   const candidates = [false, true].flatMap((states) =>
     batches.flatMap((batch) => trialSizes.map((trial) => shapesWith(batch, trial, states))),
   );
-  return free ? candidates : candidates.slice(0, 1);
+  if (!free) return candidates.slice(0, 1);
+  const rare = rareSizes.slice(0, Math.floor(rareEffort / (graph.nodes.length + 1)));
+  return [...candidates, ...rare.map((trial) => shapesWith(batches[0], trial, false))];
 }
+
+/** Names of free dimensions whose sizes were not given. */
+export function freeSizes(
+  { inputs }: Pick<OnnxGraph, "inputs">,
+  sizes: Readonly<Record<string, number>> = {},
+): string[] {
+  const names = inputs.flatMap(({ shape }) =>
+    (shape ?? []).filter(
+      (size): size is string => typeof size === "string" && !Object.hasOwn(sizes, size),
+    ),
+  );
+  return [...new Set(names)];
+}
+
+/** What a person can do where no size that was tried fits; ends a sentence. */
+export const giveSizes = (names: readonly string[]): string =>
+  `it was tried with several sizes of ${names.slice(0, 6).join(", ")}: give sizes that it accepts, on the command line by --size ${names.at(-1)}=N`;

@@ -1,6 +1,7 @@
 // Values of a graph during inference: a shape, one atom per dimension and, for small constants, the numbers.
 
 import type { Atom } from "../index-sets/atoms.ts";
+import type { Wave } from "../../symmetry/types.ts";
 
 /** Numbers of a constant, row-major. */
 export interface KnownNumbers {
@@ -76,6 +77,19 @@ export type PointwiseLaw =
   | "power"
   | "opaque";
 
+/** The argument of a sine or cosine. */
+export interface WaveArgument {
+  readonly wave: Wave;
+  /** The bias; null where none is found. */
+  readonly bias: {
+    readonly tensor: string;
+    /** How many operations read it. */
+    readonly readers: number;
+    /** An entry of the bias has this share in the argument: omega. */
+    readonly factor: number;
+  } | null;
+}
+
 /** What an operation does to values, beyond which dimensions are the same: read by the later passes. */
 export type Fact =
   | {
@@ -85,6 +99,8 @@ export type Fact =
       readonly output: Value;
       /** Of a `power`. @default 1 */
       readonly degree?: number;
+      /** Of a sine or cosine: what stands in front of it. */
+      readonly wave?: WaveArgument;
     }
   /** Entries along these dimensions are combined (reduced, normalised, attended over). */
   | { readonly kind: "mix"; readonly value: Value; readonly dims: readonly number[] }

@@ -24,7 +24,7 @@ export interface NormalizedScales {
   readonly unidentifiable: readonly { readonly axis: string; readonly reason: string }[];
 }
 
-/** Normalizes scales and bases of one network; reads every part with such an axis a few times. */
+/** Normalizes scales and bases of one network without phases; reads every part with such an axis a few times. */
 export async function normalizeScales(
   problem: MatchProblem,
   read: PartReader,

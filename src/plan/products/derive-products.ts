@@ -6,6 +6,7 @@
 import type { AtomicTensor, LoweredSpec } from "../../symmetry/lower.ts";
 import { type DimPairs, isRead } from "../../symmetry/formula.ts";
 import { type ChainOperands, chainOperands, type LeftOut } from "./chain-operands.ts";
+import { refusePhases } from "../compile.ts";
 import { chainOrder } from "./chain-order.ts";
 import { type Carrier, type ChainResult, followChains } from "./chains.ts";
 import { enclosingDims, pruneDerived, type TensorBuilder, tensorBuilder } from "./derived.ts";
@@ -266,11 +267,13 @@ function capFeatures(
 /**
  * The lowered spec (not merged, without roles) with derived tensors behind its own. Their set does not depend on the order of the tensors. Plain
  * permutation axes are never contracted, nor are streams behind LayerNorm, which carry no scale.
+ * @throws {UnsupportedError} for axes with phases: incoming times outgoing weights are no invariant of theirs
  */
 export function deriveProducts(
   lowered: LoweredSpec,
   { rounds = 1, rank = 8, outer = true, maxDerived = 2000 }: DeriveProductsOptions = {},
 ): DerivedSpec {
+  refusePhases(lowered);
   const builder = tensorBuilder(lowered);
   const products = linearProducts(lowered, builder);
   const read = lowered.tensors.filter(isRead);

@@ -1,6 +1,7 @@
 // Specs of multilayer perceptrons and SIRENs, in the layout of torch.nn.Linear.
 
 import { OptionError } from "../../core/errors.ts";
+import { withPhases } from "../phases.ts";
 import { defineSpec } from "../spec.ts";
 import type { Axis, AxisScale, SymmetrySpec } from "../types.ts";
 import { type EndGroup, endAxis, permutedAxis } from "./axes.ts";
@@ -10,7 +11,7 @@ export interface MLPSpecOptions {
   /** Group of the input and output axes. @default "fixed" */
   readonly ends?: EndGroup;
   /** Scale part of hidden axes: `positive` for ReLU, `sign` for tanh or sin. @default none */
-  readonly scale?: AxisScale;
+  readonly scale?: Exclude<AxisScale, "phase">;
   /** @default true */
   readonly bias?: boolean;
 }
@@ -44,10 +45,21 @@ export function mlpSpec(
   return defineSpec({ axes: Object.fromEntries(axes), tensors: Object.fromEntries(tensors) });
 }
 
-/** Spec of a SIREN (sine MLP): hidden axes also carry sign flips. */
+/** Groups of the axes of a SIREN. */
+export interface SirenSpecOptions extends Omit<MLPSpecOptions, "scale"> {
+  /** The frequency of its layers, sin(omega (W x + b)): hidden axes have phases then. @default only sign flips */
+  readonly omega?: number;
+}
+
+/**
+ * Spec of a SIREN (sine MLP): hidden axes also carry sign flips, and phases where `omega` is given.
+ * @throws {OptionError} for fewer than two sizes, and for an omega without biases or hidden layers; {SpecError} for an omega that
+ * is no number above 0.
+ */
 export function sirenSpec(
   sizes: readonly number[],
-  options: Omit<MLPSpecOptions, "scale"> = {},
+  { omega, ...options }: SirenSpecOptions = {},
 ): SymmetrySpec {
-  return mlpSpec(sizes, { ...options, scale: "sign" });
+  const spec = mlpSpec(sizes, { ...options, scale: "sign" });
+  return omega === undefined ? spec : withPhases(spec, { omega });
 }

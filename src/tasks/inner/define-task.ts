@@ -6,6 +6,7 @@ import type { RandomStream } from "../../core/random.ts";
 import type { Tensor, Weights } from "../../core/tensors.ts";
 import { arraysFromHost, keepArrays } from "../../engine/arrays.ts";
 import type { WeightBatch } from "../../models/model.ts";
+import { signsOfPhases } from "../../symmetry/phases.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { inferSpecFromFunction } from "../../trace/infer-function.ts";
 import type { Batch } from "../task.ts";
@@ -40,7 +41,7 @@ async function specOf({ name, spec, traced }: InnerTaskDefinition): Promise<Symm
   const shapes = Object.entries(traced.shapes).map(([tensor, shape]) => [tensor, { shape }]);
   const inputs = traced.inputs.map((shape) => ({ shape: [...shape] }));
   const found = await inferSpecFromFunction(traced.forward, Object.fromEntries(shapes), inputs);
-  return found.spec;
+  return signsOfPhases(found.spec);
 }
 
 /**

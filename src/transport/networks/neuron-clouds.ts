@@ -147,6 +147,22 @@ export function checkWeights(caller: string, spec: SymmetrySpec, weights: Weight
   }
 }
 
+/** The dimensions of parts that move with each axis. */
+function placesByAxis(
+  spec: SymmetrySpec,
+): ReadonlyMap<string, readonly { readonly part: Part; readonly dim: number }[]> {
+  const places = new Map<string, { part: Part; dim: number }[]>();
+  for (const name of Object.keys(spec.tensors))
+    for (const part of splitParts(spec, name).parts)
+      part.dims.forEach(({ axis }, dim) => {
+        if (axis === null) return;
+        const found = places.get(axis);
+        if (found === undefined) places.set(axis, [{ part, dim }]);
+        else found.push({ part, dim });
+      });
+  return places;
+}
+
 /**
  * A cloud for every reorderable axis of a spec. Exact for axes whose tensors have no other reorderable axis: networks with one
  * hidden layer, whole; the scale part `positive` puts incoming weights at length 1, `sign` adds every neuron's negative.
@@ -154,15 +170,13 @@ export function checkWeights(caller: string, spec: SymmetrySpec, weights: Weight
  */
 export function neuronClouds(spec: SymmetrySpec, weights: Weights): NeuronClouds {
   checkWeights("neuronClouds", spec, weights);
-  const parts = Object.keys(spec.tensors).flatMap((name) => splitParts(spec, name).parts);
+  const places = placesByAxis(spec);
   const clouds: NeuronCloud[] = [];
   const notCompared: string[] = [];
   for (const [axis, { group, scale }] of Object.entries(spec.axes)) {
     if (group === "fixed") continue;
-    const read = parts.flatMap((part) =>
-      part.dims.flatMap((entry, dim) =>
-        entry.axis === axis ? [columnsOf(spec, part, dim, weights[part.tensor].data)] : [],
-      ),
+    const read = (places.get(axis) ?? []).map(({ part, dim }) =>
+      columnsOf(spec, part, dim, weights[part.tensor].data),
     );
     const columns = read.flatMap((part) => part.columns);
     const known = group === "permutation" && (!scale || scale === "sign" || scale === "positive");

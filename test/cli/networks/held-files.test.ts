@@ -107,7 +107,7 @@ describe("one network: saved plain, in the old layout, whole, inside a dict, as 
   test("a module and what was left unread are told in one line", async () => {
     const { stderr } = await weightspace(["compare", "module.pt", "module-legacy.pt"], folder);
     expect(stderr).toContain(
-      'module.pt: took the top level, a module of class "__main__.Net" (16 tensors, 40 parameters); left unread: 2 objects of class "argparse.Namespace"\n',
+      'module.pt: took the top level, a module of class "__main__.Net" (16 tensors, 40 parameters); left unread: 2 objects of class "argparse.Namespace" and 2 tensors in no dictionary of weights\n',
     );
   });
 });

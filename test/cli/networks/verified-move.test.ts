@@ -16,6 +16,7 @@ import { sampleElement } from "../../../src/symmetry/element.ts";
 import { onnxRuntime } from "../../../src/runtime/onnx-runtime.ts";
 import { type MoveProof, proveMove } from "../../../src/infer/proof/prove-move.ts";
 import { specToJSON } from "../../../src/symmetry/json.ts";
+import { signsOfPhases } from "../../../src/symmetry/phases.ts";
 import { inTemporaryFolder, weightspace } from "../../support/command-line.ts";
 import { onnxBuilder } from "../../support/graphs/onnx-builder.ts";
 import {
@@ -169,31 +170,47 @@ describe("running a network before and after", () => {
     }));
 });
 
-test("phases of sine layers: compare and fingerprint say that they are not looked at", () =>
+test("phases of sine layers: a copy with moved phases is symmetric, its fingerprint equal", () =>
   withFixtures(
     ["siren.onnx", "siren_a.safetensors", "siren_b.safetensors"],
     async (run, folder) => {
       const pair = ["siren_a.safetensors", "siren_b.safetensors"];
       const sine = await run("compare", ...pair, "--model", "siren.onnx");
       expect([sine.code, sine.stdout]).toEqual([
-        12,
-        expect.stringMatching(/^different\n.*\n\nphases are not looked at: .*pi\/omega/s),
+        10,
+        expect.stringMatching(/^symmetric: .*\na +in place +2 phases shifted\n/s),
       ]);
-      const same = await run("compare", pair[0], pair[0], "--model", "siren.onnx");
-      expect([same.code, same.stdout.includes("phases")]).toEqual([0, false]);
-      expect((await run("fingerprint", ...pair, "--model", "siren.onnx")).stderr).toContain(
-        "phases",
-      );
-      // A spec file does not say which function is odd.
+      const printed = await run("fingerprint", ...pair, "--model", "siren.onnx", "--json");
+      const [first, second] = JSON.parse(printed.stdout) as {
+        fingerprint: string;
+        exact: string;
+      }[];
+      expect(second.fingerprint).toBe(first.fingerprint);
+      expect(second.exact).not.toBe(first.exact);
+      const canonical = async (path: string) => {
+        const given = [path, "--model", "siren.onnx", "-o", `canonical_${path}`];
+        const { code, stdout } = await run("canonical", ...given);
+        expect([code, stdout]).toEqual([0, expect.stringContaining("verified")]);
+        return `canonical_${path}`;
+      };
+      const [a, b] = [await canonical(pair[0]), await canonical(pair[1])];
+      expect((await run("compare", a, pair[1], "--model", "siren.onnx")).code).toBe(10);
+      expect((await run("compare", a, b)).stdout).toMatch(/^identical|^different by rounding only/);
+      // The graph of a spec tells phases as well.
       const { spec } = ownGraph({
         path: "siren.onnx",
         onnx: onnxModel(await readFile(fixture("siren.onnx"))),
         ignores: () => false,
       });
       await writeFile(join(folder, "spec.json"), JSON.stringify(specToJSON(spec)));
-      expect((await run("compare", ...pair, "--spec", "spec.json")).stdout).toMatch(
-        /if axes with signs are sine layers .*, phases are not looked at/,
-      );
+      expect((await run("compare", ...pair, "--spec", "spec.json")).code).toBe(10);
+      // The control: signs alone do not explain the copy, and a line says what was not looked at.
+      await writeFile(join(folder, "signs.json"), JSON.stringify(specToJSON(signsOfPhases(spec))));
+      const signs = await run("compare", ...pair, "--spec", "signs.json");
+      expect([signs.code, signs.stdout]).toEqual([
+        12,
+        expect.stringMatching(/if axes with signs are sine layers .*, phases are not looked at/),
+      ]);
     },
   ));
 

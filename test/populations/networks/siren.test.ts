@@ -1,3 +1,7 @@
+import { specOfLayer } from "../../../src/populations/networks/layer-spec.ts";
+import { specToJSON } from "../../../src/symmetry/json.ts";
+import { withPhases } from "../../../src/symmetry/phases.ts";
+import { specDifference } from "../../../src/symmetry/same-spec.ts";
 import { blockUntilReady, grad, jit, numpy as np, vmap } from "@jax-js/jax";
 import { beforeAll, expect, test } from "vitest";
 import { randomStream } from "../../../src/core/random.ts";
@@ -77,7 +81,7 @@ test("four networks with a rate each learn their own values; one with rate 0 sta
   expect(after[3]).toBe(before[3]);
 });
 
-test("its traced spec has hidden units that may be reordered and flipped", async () => {
+test("its traced spec has hidden units that may be reordered and have phases; as a population it has their signs", async () => {
   const { spec } = await inferSpecFromFunction(
     (weights, x) => network.apply(weights, x),
     Object.fromEntries(Object.entries(network.shapes).map(([name, shape]) => [name, { shape }])),
@@ -86,7 +90,17 @@ test("its traced spec has hidden units that may be reordered and flipped", async
   const axes = (name: string) => spec.tensors[name].axes.map(formatAxisExpression);
   const [hidden] = axes("sine1.bias");
   expect(axes("sine2.weight")[1]).toBe(`${hidden}^-1`);
-  expect(spec.axes[hidden]).toMatchObject({ size: 16, group: "permutation", scale: "sign" });
+  expect(spec.axes[hidden]).toMatchObject({
+    size: 16,
+    group: "permutation",
+    scale: "phase",
+    omega: 30,
+  });
+  expect(spec.tensors["sine1.bias"].shift).toBe(hidden);
+  const population = await specOfLayer(network, [3, 2]);
+  expect(population.axes[hidden]).toEqual({ size: 16, group: "permutation", scale: "sign" });
+  expect(specToJSON(population).format).toBe("weightspace/spec@1");
+  expect(specDifference(withPhases(population, { omega: 10 }), spec)).toBeNull();
   expect(spec.axes[axes("sine1.weight")[1]].group).toBe("fixed"); // control: coordinates
 });
 

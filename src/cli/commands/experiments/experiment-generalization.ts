@@ -3,7 +3,7 @@
 import { basename, join, resolve } from "node:path";
 import type { ExperimentOutcome } from "../../../experiment/run-experiment.ts";
 import type { ExperimentResult } from "../../../report/experiment.ts";
-import { wholeNumber } from "../../app/arguments.ts";
+import { positiveNumber, wholeNumber } from "../../app/arguments.ts";
 import { addOutputOption, refuseExisting } from "../../app/output-option.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import {
@@ -25,15 +25,17 @@ interface ExperimentFlags extends GeneralizationFlags {
   readonly move?: readonly string[];
   readonly moveTraining?: string;
   readonly moveResults?: string;
+  readonly phases?: number;
 }
 
 /** The command that repeats an experiment, with every option that has a say in the numbers. */
 function commandOf(flags: ExperimentFlags): string {
-  const { epochs, trainShare, tune, tuneEpochs = epochs, move = [], moveTraining } = flags;
+  const { epochs, trainShare, tune, tuneEpochs = epochs, move = [], moveTraining, phases } = flags;
   return [
     `npx weightspace experiment generalization ${repeatedOptions(flags)}`,
     ...(trainShare === undefined ? [] : [`--train-share ${trainShare}`]),
     ...(tune === undefined ? [] : [`--tune ${tune} --tune-epochs ${tuneEpochs}`]),
+    ...(phases === undefined ? [] : [`--phases ${phases}`]),
     ...move.map((each) => `--move ${each}`),
     ...(moveTraining === undefined ? [] : [`--move-training ${moveTraining}`]),
   ].join(" ");
@@ -102,8 +104,13 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
   const { runWithProgress } = await import("../../app/run-with-progress.ts");
   const { firstReports } = await import("../../experiments/first-reports.ts");
 
-  const population = await openPopulation(flags.zoo, flags);
-  warnOfProblems(population, cli.output);
+  const { withPhases } = await import("../../../symmetry/phases.ts");
+  const opened = await openPopulation(flags.zoo, flags);
+  warnOfProblems(opened, cli.output);
+  const { phases } = flags;
+  const spec =
+    phases === undefined ? opened.dataset.spec : withPhases(opened.dataset.spec, { omega: phases });
+  const population = { ...opened, dataset: { ...opened.dataset, spec } };
   const { dataset } = population;
   const name = flags.name ?? basename(resolve(flags.zoo));
   const out = flags.output ?? join("runs", `generalization-${name}`);
@@ -111,7 +118,7 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
   const outcome = await runWithProgress(cli, {
     dataset,
     settings,
-    fingerprint: fingerprint(dataset),
+    fingerprint: fingerprint(dataset) + (phases === undefined ? "" : ` with phases of ${phases}`),
     ...(await runStores(flags, join(out, "runs"))),
     onResults: firstReports(report, cli, (some) => resultOf(flags, name, population, some)),
   });
@@ -180,8 +187,13 @@ export const generalizationCommand: RegisterCommand = (experiment, cli) => {
     .option("--tune-epochs <n>", "passes of each of them; default as --epochs", wholeNumber(1))
     .option(
       "--move <what>",
-      "also test on networks moved by scales:K (positive factors from 1 to 10^K), signs or bases, may repeat",
+      "also test on networks moved by scales:K (positive factors from 1 to 10^K), signs, phases:K (up to K windings) or bases, may repeat",
       (what: string, before: readonly string[] | undefined) => [...(before ?? []), what],
+    )
+    .option(
+      "--phases <omega>",
+      "read sine layers with their phases: units with signs are sin(omega (W x + b))",
+      positiveNumber,
     )
     .option("--move-training <what>", "move every network of training and validation once")
     .option("--move-results <file>", "write tau by move alone, as committed to docs/results")
