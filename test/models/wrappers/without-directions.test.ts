@@ -6,7 +6,7 @@ import type { Weights } from "../../../src/core/tensors.ts";
 import { startEngine } from "../../../src/engine/start.ts";
 import { removeDirections } from "../../../src/infer/proof/removed-directions.ts";
 import { buildModel } from "../../../src/models/registry.ts";
-import { withoutDirections } from "../../../src/models/without-directions.ts";
+import { withoutDirections } from "../../../src/models/wrappers/without-directions.ts";
 import { digitsTasks } from "../../../src/tasks/digits.ts";
 import { toBatch } from "../../../src/testing/equivariance.ts";
 import { randomWeights } from "../../../src/testing/random.ts";
