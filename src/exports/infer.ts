@@ -5,6 +5,13 @@ export { onnxRuntime } from "../runtime/onnx-runtime.ts";
 export type { AxisProof } from "../infer/proof/axis-proof.ts";
 export { proveSpec, type Proof, type ProveOptions } from "../infer/proof/prove.ts";
 export {
+  findRemovedDirections,
+  removeDirections,
+  type ProvedDirection,
+  type RemovedDirection,
+  type RemovedDirectionsOptions,
+} from "../infer/proof/removed-directions.ts";
+export {
   inferSpecFromNames,
   type InferNamesOptions,
   type NamesInference,

@@ -51,6 +51,7 @@ export {
 export { magep, type MagepOptions } from "../models/magep.ts";
 export { monomial, type MonomialOptions } from "../models/monomial.ts";
 export { transformerNFN, type TransformerNFNOptions } from "../models/transformer-nfn.ts";
+export { withoutDirections } from "../models/wrappers/without-directions.ts";
 export { probes, type ProbedActivation, type ProbesOptions } from "../models/probes.ts";
 export { pictureEditor, type PictureEditorOptions } from "../models/picture-editor.ts";
 export { slicedModel, type SlicedModelOptions } from "../models/sliced.ts";

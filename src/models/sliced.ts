@@ -9,6 +9,7 @@ import { sizeOf } from "../core/shapes.ts";
 import { concatenateAll } from "../layers/pointwise/concatenate.ts";
 import { unpack } from "../layers/pack.ts";
 import { type AtomicTensor, type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
+import { signsOfPhases } from "../symmetry/phases.ts";
 import { powerOf } from "../symmetry/parts.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { Model, VectorModel, WeightBatch } from "./model.ts";
@@ -214,14 +215,14 @@ function widthOf(lowered: LoweredSpec, each: number): number {
 
 /**
  * A dense network on the sorted projections of every layer's neurons. Invariant under reordering, signs and positive scales of neurons;
- * weights between two reorderable axes are read by their means and root mean squares.
+ * weights between two reorderable axes are read by their means and root mean squares. Of phases it sees through the signs only.
  * @throws {OptionError} for impossible sizes; {SpecError} for a spec of which nothing can be read
  */
 export function slicedModel(spec: SymmetrySpec, options: SlicedModelOptions = {}): Model {
   const { name = "sliced", head = [128, 128, 1], dropout = 0 } = options;
   const { directions = 16, quantiles = 8 } = options;
   checkValues(name, slicedOptions, options);
-  const lowered = lowerSpec(spec);
+  const lowered = lowerSpec(signsOfPhases(spec));
   const width = widthOf(lowered, directions * quantiles);
   if (width === 0)
     throw new SpecError(`${name}: no axis and no tensor of the spec can be read as a cloud`, []);

@@ -17,6 +17,8 @@ import type { AxesAndTensors, Axis } from "./types.ts";
 const groups = ["fixed", "permutation", "general-linear"];
 const scales = ["sign", "positive", "phase"];
 const waves = ["sine", "cosine"];
+/** Frequencies whose shifts are numbers in every format. */
+const omegas = { least: 1e-6, most: 1e9 } as const;
 const isSize = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1;
 
 /** All problems of a spec. Errors make it unusable; warnings point at what is probably a slip. */
@@ -72,9 +74,11 @@ function phaseProblems({ scale, omega, wave }: Axis): string[] {
     return extra === undefined ? [] : [`"${extra}" is for axes with "scale": "phase"`];
   }
   return [
-    ...(Number.isFinite(omega) && (omega as number) > 0
+    ...(typeof omega === "number" && omega >= omegas.least && omega <= omegas.most
       ? []
-      : [`scale "phase" needs "omega", a number above 0, got ${String(omega)}`]),
+      : [
+          `scale "phase" needs "omega", a number from ${omegas.least} to ${omegas.most}, got ${JSON.stringify(omega) ?? "none"}`,
+        ]),
     ...(wave === undefined || waves.includes(wave)
       ? []
       : [`wave must be one of ${waves.join(", ")}, got ${JSON.stringify(wave)}`]),

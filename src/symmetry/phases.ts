@@ -46,7 +46,7 @@ export interface PhaseOptions {
 /**
  * The spec with phases on every axis that has sign flips and a bias: a tensor whose only dimension is that axis. What the
  * spec says of sine layers is taken on trust: only the caller knows that these axes are sines of this frequency.
- * @throws {OptionError} when no axis has both; {SpecError} for an omega that is no number above 0.
+ * @throws {OptionError} when no axis has both; {SpecError} for an omega that is no number from 1e-6 to 1e9.
  */
 export function withPhases(spec: SymmetrySpec, { omega }: PhaseOptions): SymmetrySpec {
   const biasOf = new Map<string, string>();

@@ -16,6 +16,7 @@ import {
   equivarianceError,
   invarianceError,
 } from "../../src/testing/equivariance.ts";
+import { withPhases } from "../../src/symmetry/phases.ts";
 import { randomWeights } from "../../src/testing/random.ts";
 import { noisyParams, weightFunction, weightMap } from "../support/maps.ts";
 import { modelSpec } from "../support/networks.ts";
@@ -44,10 +45,33 @@ describe("invariant and not constant, in float32", () => {
       expect(change, `seed ${seed}`).toBeGreaterThan(1e-3);
     }
   });
+  test.each([0, 20, 40])("random specs with phases from seed %i", async (first) => {
+    for (let seed = first; seed < first + 20; seed++) {
+      const { spec } = randomChargedSpec(seed);
+      const hasBias = ({ axes }: SymmetrySpec["tensors"][string]) =>
+        axes.length === 1 && axes[0].kind === "axis" && spec.axes[axes[0].name].scale === "sign";
+      if (!Object.values(spec.tensors).some(hasBias)) continue;
+      const phased = withPhases(spec, { omega: 3 });
+      seen.set("phase", (seen.get("phase") ?? 0) + 1);
+      const model = unfProducts(phased, small);
+      const compute = weightFunction(model, noisyParams(model, seed));
+      const error = await invarianceError(phased, compute, { seed, scales: true });
+      expect(error, `seed ${seed}`).toBeLessThan(1e-4);
+      const signs = unfProducts(spec, small); // the control: signs alone are not enough
+      const blind = weightFunction(signs, noisyParams(signs, seed));
+      seen.set(
+        "phase seen",
+        (seen.get("phase seen") ?? 0) +
+          Number((await invarianceError(phased, blind, { seed, scales: true })) > 1e-3),
+      );
+    }
+  });
   test("the specs cover scales, bases, groups, concatenations, cycles, loops, two outputs", () => {
     for (const trait of [
       "positive",
       "sign",
+      "phase",
+      "phase seen",
       "general-linear",
       "within",
       "concatenation",

@@ -172,7 +172,9 @@ const wrong: [
   SpecDefinition["tensors"],
   RegExp,
 ][] = [
-  ["no omega", { scale: "phase" }, {}, /needs "omega", a number above 0, got undefined/],
+  ["no omega", { scale: "phase" }, {}, /needs "omega", a number from .*, got none/],
+  ["an omega too small for shifts", { scale: "phase", omega: 1e-320 }, {}, /needs "omega"/],
+  ["an omega in text", { scale: "phase", omega: "30" as unknown as number }, {}, /got "30"/],
   ["a negative omega", { scale: "phase", omega: -1 }, {}, /needs "omega"/],
   ["an unknown wave", { scale: "phase", omega: 1, wave: "saw" as "sine" }, {}, /wave must be/],
   ["omega without phases", { scale: "sign", omega: 30 }, {}, /"omega" is for axes/],

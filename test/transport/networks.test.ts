@@ -8,7 +8,7 @@ import { writeSafetensors } from "../../src/formats/safetensors/safetensors-writ
 import { actOn } from "../../src/symmetry/act.ts";
 import { sampleElement } from "../../src/symmetry/element.ts";
 import { cnnSpec } from "../../src/symmetry/presets/cnn.ts";
-import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
+import { mlpSpec, sirenSpec } from "../../src/symmetry/presets/mlp.ts";
 import { gruSpec } from "../../src/symmetry/presets/recurrent.ts";
 import { transformerSpec } from "../../src/symmetry/presets/transformer.ts";
 import { randomWeights } from "../../src/testing/random.ts";
@@ -55,6 +55,8 @@ describe("deeper networks", () => {
     ["MLP", mlpSpec([3, 6, 5, 2])],
     ["MLP with signs", mlpSpec([3, 6, 5, 2], { scale: "sign" })],
     ["MLP with positive scales", mlpSpec([3, 6, 5, 2], { scale: "positive" })],
+    ["sine layer with phases", sirenSpec([3, 6, 2], { omega: 3 })],
+    ["SIREN with phases", sirenSpec([3, 6, 5, 2], { omega: 3 })],
     ["CNN", cnnSpec({ channels: [1, 4, 5], classes: 2 })],
     ["GRU", gruSpec({ inputs: 3, hidden: 4, outputs: 2 })],
     [

@@ -131,7 +131,7 @@ const groupCountFor = ({ nodes }: OnnxGraph): number =>
   nodes.length > manyNodes ? groupCounts.few : groupCounts.usual;
 
 /** A model that is ready to be run with changed weights and compared with itself untouched. */
-interface PreparedModel {
+export interface PreparedModel {
   readonly weights: Weights;
   /** The untouched model on every set of inputs. */
   readonly settings: readonly Setting[];
@@ -146,7 +146,7 @@ interface PreparedModel {
 }
 
 /** Runs the untouched model. @throws {UnsupportedError} when its outputs are not finite */
-async function prepareModel(
+export async function prepareModel(
   bytes: Uint8Array,
   inference: Parameters<typeof proveSpec>[1],
   executor: Executor,

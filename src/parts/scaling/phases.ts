@@ -5,10 +5,18 @@
 
 import { type GroupElement, instanceCount, instanceImages } from "../../symmetry/element.ts";
 import { hasPhases, passesSigns, windingStep } from "../../symmetry/phases.ts";
-import { type Dense, lanesOf, parentsOf, zerosLike } from "../../symmetry/dense.ts";
-import type { Axis } from "../../symmetry/types.ts";
+import {
+  type Dense,
+  densePart,
+  lanesOf,
+  parentsOf,
+  writePart,
+  zerosLike,
+} from "../../symmetry/dense.ts";
+import type { Weights } from "../../core/tensors.ts";
+import type { Axis, SymmetrySpec } from "../../symmetry/types.ts";
 import type { PartDim } from "../../symmetry/parts.ts";
-import type { MatchProblem, PartReader } from "../problem.ts";
+import { type MatchProblem, type PartReader, problemOf } from "../problem.ts";
 
 /** By phase axis, the mean of all shifted entries of every index, [instances * size]. */
 type BiasMeans = ReadonlyMap<string, Float64Array>;
@@ -20,12 +28,8 @@ export async function withSignsOnly<P extends MatchProblem>(
 ): Promise<{ readonly problem: P; readonly read: PartReader }> {
   if (!hasPhases(problem)) return { problem, read };
   const means = await biasMeans(problem, read);
-  const axes = Object.entries(problem.axes).map(([name, axis]): [string, Axis] => {
-    const { omega: _omega, wave: _wave, ...rest } = axis;
-    return [name, axis.scale === "phase" ? { ...rest, scale: "sign" } : axis];
-  });
   return {
-    problem: { ...problem, axes: Object.fromEntries(axes) },
+    problem: withSigns(problem),
     read: async (part) => seenPart(problem, means, problem.parts[part].dims, await read(part)),
   };
 }
@@ -111,28 +115,76 @@ function wound(
 }
 
 async function biasMeans(problem: MatchProblem, read: PartReader): Promise<BiasMeans> {
-  const sums = new Map<string, { readonly sum: Float64Array; count: number }>();
-  for (const [part, { dims }] of problem.parts.entries()) {
-    const dim = dims.findIndex(({ shifted }) => shifted);
-    const axis = dims[dim]?.axis ?? null;
-    if (axis === null) continue;
-    const { size } = problem.axes[axis];
-    const length = instanceCount(problem, axis) * size;
-    const known = sums.get(axis) ?? { sum: new Float64Array(length), count: 0 };
-    sums.set(axis, known);
-    const { sizes, data } = await read(part);
-    const { outer, inner, outerInstance, innerInstance } = lanesOf(
-      sizes,
-      dim,
-      parentsOf(dims, dim),
+  const means = new Map<string, BiasSum>();
+  for (const part of shiftedParts(problem)) addBiases(problem, means, part, await read(part));
+  return meansOf(means);
+}
+
+interface BiasSum {
+  readonly sum: Float64Array;
+  count: number;
+}
+
+const shiftedParts = ({ parts }: MatchProblem): number[] =>
+  parts.flatMap(({ dims }, part) => (dims.some(({ shifted }) => shifted) ? [part] : []));
+
+const meansOf = (sums: ReadonlyMap<string, BiasSum>): BiasMeans =>
+  new Map([...sums].map(([axis, { sum, count }]) => [axis, sum.map((x) => x / count)]));
+
+function addBiases(
+  problem: MatchProblem,
+  sums: Map<string, BiasSum>,
+  part: number,
+  { sizes, data }: Dense,
+): void {
+  const { dims } = problem.parts[part];
+  const dim = dims.findIndex(({ shifted }) => shifted);
+  const axis = dims[dim].axis ?? "";
+  const { size } = problem.axes[axis];
+  const length = instanceCount(problem, axis) * size;
+  const known = sums.get(axis) ?? { sum: new Float64Array(length), count: 0 };
+  sums.set(axis, known);
+  const { outer, inner, outerInstance, innerInstance } = lanesOf(sizes, dim, parentsOf(dims, dim));
+  for (let o = 0, at = 0; o < outer; o++)
+    for (let i = 0; i < size; i++)
+      for (let n = 0; n < inner; n++, at++) {
+        const instance = (outerInstance?.[o] ?? 0) + (innerInstance?.[n] ?? 0);
+        known.sum[instance * size + i] += data[at];
+      }
+  known.count += data.length / length;
+}
+
+/** The weights of a network with signs in place of phases, and the spec that they have; as they are where it has none. */
+export function weightsWithSignsOnly(
+  spec: SymmetrySpec,
+  weights: Weights,
+): { readonly spec: SymmetrySpec; readonly weights: Weights } {
+  if (!hasPhases(spec)) return { spec, weights };
+  const problem = problemOf(spec);
+  const partOf = (part: number): Dense =>
+    densePart(problem.sources[part], weights[problem.sources[part].tensor].data);
+  const sums = new Map<string, BiasSum>();
+  for (const part of shiftedParts(problem)) addBiases(problem, sums, part, partOf(part));
+  const means = meansOf(sums);
+  const seen = Object.keys(spec.tensors).map((name) => {
+    const { shape, data } = weights[name];
+    return [name, { shape, data: zerosLike(data) }] as const;
+  });
+  const targets = Object.fromEntries(seen);
+  for (const [part, source] of problem.sources.entries())
+    writePart(
+      source,
+      seenPart(problem, means, problem.parts[part].dims, partOf(part)),
+      targets[source.tensor].data,
     );
-    for (let o = 0, at = 0; o < outer; o++)
-      for (let i = 0; i < size; i++)
-        for (let n = 0; n < inner; n++, at++) {
-          const instance = (outerInstance?.[o] ?? 0) + (innerInstance?.[n] ?? 0);
-          known.sum[instance * size + i] += data[at];
-        }
-    known.count += data.length / length;
-  }
-  return new Map([...sums].map(([axis, { sum, count }]) => [axis, sum.map((x) => x / count)]));
+  return { spec: withSigns(spec), weights: { ...weights, ...targets } };
+}
+
+/** Phases of either wave become signs. */
+function withSigns<S extends Pick<SymmetrySpec, "axes">>(spec: S): S {
+  const axes = Object.entries(spec.axes).map(([name, axis]): [string, Axis] => {
+    const { omega: _omega, wave: _wave, ...rest } = axis;
+    return [name, axis.scale === "phase" ? { ...rest, scale: "sign" } : axis];
+  });
+  return { ...spec, axes: Object.fromEntries(axes) };
 }

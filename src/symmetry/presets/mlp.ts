@@ -54,7 +54,7 @@ export interface SirenSpecOptions extends Omit<MLPSpecOptions, "scale"> {
 /**
  * Spec of a SIREN (sine MLP): hidden axes also carry sign flips, and phases where `omega` is given.
  * @throws {OptionError} for fewer than two sizes, and for an omega without biases or hidden layers; {SpecError} for an omega that
- * is no number above 0.
+ * is no number from 1e-6 to 1e9.
  */
 export function sirenSpec(
   sizes: readonly number[],

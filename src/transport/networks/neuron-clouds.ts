@@ -5,6 +5,7 @@
 import { densePart } from "../../symmetry/dense.ts";
 import { OptionError } from "../../core/errors.ts";
 import { sizeOf } from "../../core/shapes.ts";
+import { weightsWithSignsOnly } from "../../parts/scaling/phases.ts";
 import type { Tensor, Weights } from "../../core/tensors.ts";
 import { axesOfExpression } from "../../symmetry/expression.ts";
 import { type Part, type PartDim, powerOf, splitParts } from "../../symmetry/parts.ts";
@@ -165,11 +166,13 @@ function placesByAxis(
 
 /**
  * A cloud for every reorderable axis of a spec. Exact for axes whose tensors have no other reorderable axis: networks with one
- * hidden layer, whole; the scale part `positive` puts incoming weights at length 1, `sign` adds every neuron's negative.
+ * hidden layer, whole; the scale part `positive` puts incoming weights at length 1, `sign` adds every neuron's negative, and `phase`
+ * reads waves of biases first.
  * @throws {OptionError} for tensors that are missing or not finite
  */
-export function neuronClouds(spec: SymmetrySpec, weights: Weights): NeuronClouds {
-  checkWeights("neuronClouds", spec, weights);
+export function neuronClouds(given: SymmetrySpec, stored: Weights): NeuronClouds {
+  checkWeights("neuronClouds", given, stored);
+  const { spec, weights } = weightsWithSignsOnly(given, stored);
   const places = placesByAxis(spec);
   const clouds: NeuronCloud[] = [];
   const notCompared: string[] = [];
@@ -194,7 +197,11 @@ export function neuronClouds(spec: SymmetrySpec, weights: Weights): NeuronClouds
       axis,
       neurons,
       points: joinColumns(scaled, neurons, scale === "sign"),
-      coordinates: read.every(({ exact }) => exact) ? "exact" : "statistics",
+      // Waves of biases do not tell all of a unit's phase.
+      coordinates:
+        given.axes[axis].scale !== "phase" && read.every(({ exact }) => exact)
+          ? "exact"
+          : "statistics",
     });
   }
   const fixed = Object.entries(spec.tensors).flatMap(([name, { axes }]) =>

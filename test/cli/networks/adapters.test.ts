@@ -197,17 +197,14 @@ describe("canonical, fingerprint and merge", () => {
       1,
       /low-rank adapters: .* no units to be moved/,
     ],
-    [["distance", "llama", "llama-rslora"], 1, /low-rank adapters: .* no units to be moved/],
     [["canonical", "llama-loha", "-o", "OUT"], 1, /holds LoHa \(an entry-wise product/],
     [["symmetries", "llama-loha/adapter_model.safetensors"], 1, /holds LoHa/],
-    [["embed", "llama-dora"], 1, /magnitudes \(DoRA\)/],
   ])("%j is refused", async (args, code, problem) =>
     inTemporaryFolder(async (folder) => {
       await mkdir(join(folder, "x"));
-      const given = args.map((arg, i) =>
-        i > 0 && !arg.startsWith("-") && !arg.startsWith("OUT")
-          ? path(arg)
-          : arg.replace("OUT", join(folder, "x", "adapter_model.safetensors")),
+      const out = join(folder, "x", "adapter_model.safetensors");
+      const given = args.map((arg) =>
+        /^(llama|\.\.)/.test(arg) ? path(arg) : arg.replace("OUT", out),
       );
       const found = await weightspace(given);
       expect([found.code, found.stderr]).toEqual([code, expect.stringMatching(problem)]);
