@@ -3,7 +3,7 @@
 import { wholeNumber } from "../app/arguments.ts";
 import { addForceOption, type ForceFlag, refuseExisting } from "../app/output-option.ts";
 import { withKey } from "../networks/with-key.ts";
-import { tellTaken } from "../networks/taken.ts";
+import { tellTaken, unreadTensorsNote } from "../networks/taken.ts";
 import type { Verdict } from "../../compare/comparison.ts";
 import {
   addSpecOptions,
@@ -125,6 +125,7 @@ async function report(cli: Cli, { a, b, requested, flags }: Compared): Promise<v
   const { cloudDistance, cloudLine } = await import("../match/cloud-distance.ts");
   const { strict = false, top } = flags;
   const taken = tellTaken(cli.output, [a, b]);
+  const unread = unreadTensorsNote(taken);
   const compared = await compareFiles(cli, { a, b, requested, align: flags.align });
   const { comparison, conversions, refused, found, sources } = compared;
   for (const warning of "spec" in found ? found.warnings : [])
@@ -165,6 +166,7 @@ async function report(cli: Cli, { a, b, requested, flags }: Compared): Promise<v
       ...(flags.report === undefined ? [] : [`report: ${flags.report}`]),
       ...(clouds ? [cloudLine(clouds)] : []),
       ...(note === undefined ? [] : [note]),
+      ...(unread === undefined ? [] : [unread]),
     ].join("\n\n"),
   );
   cli.exitWith(exitCodes[verdict]);

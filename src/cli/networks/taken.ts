@@ -1,8 +1,9 @@
 // What was taken of checkpoints that hold more than one network's tensors: told on standard error, and listed for --json.
 
-import { type Taken, takenText } from "../../formats/pytorch/pytorch-choice.ts";
+import { type Taken, takenText, tensorClass } from "../../formats/pytorch/pytorch-choice.ts";
 import type { TensorSource } from "../../formats/tensor-source.ts";
-import type { Output } from "../app/output.ts";
+import { visibleName } from "../../core/visible.ts";
+import { counted, type Output } from "../app/output.ts";
 
 /** One file and what was taken of it, as `--json` prints it. */
 export interface TakenOfFile extends Taken {
@@ -27,4 +28,16 @@ export function tellTaken(
   const all = takenOf(networks.map(({ source }) => source));
   for (const one of all) output.note(takenLine(one));
   return all;
+}
+
+/** What a verdict on these files does not speak of: tensors that were left unread; undefined where there are none. */
+export function unreadTensorsNote(taken: readonly TakenOfFile[]): string | undefined {
+  const left = taken.flatMap(({ file, unread }) =>
+    unread.flatMap(({ class: name, count }) =>
+      name === tensorClass ? `${counted(count, "tensor")} of ${visibleName(file)}` : [],
+    ),
+  );
+  return left.length === 0
+    ? undefined
+    : `note: this is about the tensors that were read; ${left.join(" and ")} left unread`;
 }

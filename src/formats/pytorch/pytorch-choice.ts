@@ -51,7 +51,7 @@ interface PickledPlace {
 
 const topKey = ".";
 /** What tensors are counted as that were left unread. */
-const tensorClass = "torch.Tensor";
+export const tensorClass = "torch.Tensor";
 const placeOf = (value: PickleValue, key = "", above?: PickledPlace): PickledPlace => ({
   value,
   key,

@@ -105,7 +105,13 @@ describe("one network: saved plain, in the old layout, whole, inside a dict, as 
     }));
 
   test("a module and what was left unread are told in one line", async () => {
-    const { stderr } = await weightspace(["compare", "module.pt", "module-legacy.pt"], folder);
+    const compared = ["compare", "module.pt", "module-legacy.pt"];
+    const { stdout, stderr } = await weightspace(compared, folder);
+    expect(stdout).toContain(
+      "note: this is about the tensors that were read; 2 tensors of module.pt and 2 tensors of module-legacy.pt left unread\n",
+    );
+    const plain = ["compare", "case-plain.pt", "case-plain.pt"]; // the control
+    expect((await weightspace(plain, folder)).stdout).toBe("identical: every number is equal\n");
     expect(stderr).toContain(
       'module.pt: took the top level, a module of class "__main__.Net" (16 tensors, 40 parameters); left unread: 2 objects of class "argparse.Namespace" and 2 tensors in no dictionary of weights\n',
     );
