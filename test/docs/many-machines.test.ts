@@ -55,3 +55,30 @@ test("the table of costs, and what bounds 1,000 workers, are the figures of the 
   expect(page).toContain(`${micro("redis")} microseconds a unit`);
   expect(page).toContain(`(${micro("postgres")} microseconds on PostgreSQL)`);
 });
+
+test("the tables of faults and of ways are the committed figures, and every way has the digest of its population", async () => {
+  const page = await read("docs/guide/many-machines.md");
+  const results = async (name: string): Promise<unknown> =>
+    JSON.parse(await read(`docs/results/${name}.json`));
+  type Fault = { fault: string; runs: number; medianSeconds: number; longestSeconds: number };
+  const faults = (await results("faults")) as { commit: string; rows: Fault[] };
+  for (const { runs, medianSeconds, longestSeconds } of faults.rows)
+    expect(page).toContain(`| ${runs} | ${medianSeconds}, ${longestSeconds} |`);
+  expect(page).toContain(`commit ${faults.commit.slice(0, 7)}`);
+  const runs = faults.rows.reduce((sum, row) => sum + row.runs, 0);
+  expect(page).toContain(`In ${runs} runs`);
+  type Way = { recipe: string; road: string; seconds: number; digest: string };
+  const { rows: ways } = (await results("many-machines")) as { rows: Way[] };
+  for (const road of new Set(ways.map((way) => way.road))) {
+    const cells = ways
+      .filter((way) => way.road === road)
+      .map(({ seconds }) => (seconds < 100 ? `${seconds}` : seconds.toFixed(0)));
+    expect(cells).toHaveLength(2);
+    expect(page).toContain(`| ${road} | ${cells.join(" | ")} |`);
+  }
+  for (const recipe of ["digits-mlp", "gru-adders"]) {
+    const digests = new Set(ways.filter((way) => way.recipe === recipe).map((way) => way.digest));
+    expect(digests.size).toBe(1);
+    expect(page).toContain(`\`${[...digests][0].slice(0, 12)}\`...`);
+  }
+});
