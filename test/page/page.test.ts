@@ -270,10 +270,12 @@ describe("are these two the same?", () => {
       expect(await sentenceOf(page, /same|ifferent|eordered|dentical/)).toContain(
         "The same network",
       );
+      const align = page.getByRole("button", { name: "Align B with A" });
+      await align.waitFor({ timeout: 60_000 }); // everything is drawn
       expect(await page.locator(".maps canvas").count()).toBe(
         2 * (await page.locator(".panels figure").count()),
       );
-      await page.getByRole("button", { name: "Align B with A" }).click();
+      await align.click();
       const keep = page.getByRole("button", { name: "Keep moved-aligned.safetensors" });
       await keep.waitFor({ timeout: 60_000 });
       expect(await page.textContent(".onward .wide")).toMatch(/on 8 inputs, the outputs agree/);
