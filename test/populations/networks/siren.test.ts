@@ -94,7 +94,7 @@ test("its traced spec has hidden units that may be reordered and have phases; as
     size: 16,
     group: "permutation",
     scale: "phase",
-    omega: 30,
+    omega: options.omega,
   });
   expect(spec.tensors["sine1.bias"].shift).toBe(hidden);
   const population = await specOfLayer(network, [3, 2]);
