@@ -65,8 +65,9 @@ export async function alignWeights(
 export function uniqueAxes(
   unidentifiable: NormalizedScales["unidentifiable"],
 ): NormalizedScales["unidentifiable"] {
-  const seen = new Set<string>();
-  return unidentifiable.filter(({ axis }) => seen.size < seen.add(axis).size);
+  const first = new Map<string, NormalizedScales["unidentifiable"][number]>();
+  for (const one of unidentifiable) if (!first.has(one.axis)) first.set(one.axis, one);
+  return [...first.values()];
 }
 
 /** A network seen with normalized scales, and with signs in place of phases. */

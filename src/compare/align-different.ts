@@ -14,7 +14,7 @@ import { tensorDifference } from "../parts/tensor-difference.ts";
 const worthMore = 1e-3;
 
 /** Whether two files that differ can be aligned under a spec: they hold all its tensors, in finite numbers. */
-export const canAlign = (
+const canAlign = (
   { verdict, structure, tensors }: Comparison,
   spec: SymmetrySpec | undefined,
 ): spec is SymmetrySpec =>

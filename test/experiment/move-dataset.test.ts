@@ -106,18 +106,21 @@ describe("moves", () => {
 });
 
 describe("an experiment", () => {
+  const common = {
+    models: [
+      { name: "unf-products", options: { channels: [1, 2], head: [8, 1] } },
+      { name: "unf", options: { channels: [1, 2], head: [4, 1] } },
+      ...chooseModels(["canonical:unf"], { unf: { channels: [1, 2], head: [4, 1] } }),
+    ],
+    seeds: 1,
+    seed: 5,
+    split: [0.5, 0.2, 0.3],
+    budget: { epochs: 1, batchSize: 16, rate: 3e-3, clipNorm: 1 },
+  } as const;
   let outcome: ExperimentOutcome | undefined;
   beforeAll(async () => {
     const settings = {
-      models: [
-        { name: "unf-products", options: { channels: [1, 2], head: [8, 1] } },
-        { name: "unf", options: { channels: [1, 2], head: [4, 1] } },
-        ...chooseModels(["canonical:unf"], { unf: { channels: [1, 2], head: [4, 1] } }),
-      ],
-      seeds: 1,
-      seed: 5,
-      split: [0.5, 0.2, 0.3],
-      budget: { epochs: 1, batchSize: 16, rate: 3e-3, clipNorm: 1 },
+      ...common,
       moves: ["scales:0", "scales:2"],
       moveTraining: "scales:1",
     } as const;
@@ -151,15 +154,7 @@ describe("an experiment", () => {
     const events = runExperiment({
       dataset: networks,
       settings: {
-        models: [
-          { name: "unf-products", options: { channels: [1, 2], head: [8, 1] } },
-          { name: "unf", options: { channels: [1, 2], head: [4, 1] } },
-          ...chooseModels(["canonical:unf"], { unf: { channels: [1, 2], head: [4, 1] } }),
-        ],
-        seeds: 1,
-        seed: 5,
-        split: [0.5, 0.2, 0.3],
-        budget: { epochs: 1, batchSize: 16, rate: 3e-3, clipNorm: 1 },
+        ...common,
         moves: ["phases:0", "phases:40"],
       },
       store: memoryStore(),

@@ -89,17 +89,12 @@ export async function matchWeights(
   }));
   const tried = options.nearestStart === true ? await nearestOf(descent, all) : all;
   let best: WeightMatch | undefined;
-  for (const { start, number, from } of tried) {
+  for (const [at, { start, number, from }] of tried.entries()) {
     const found = await descend(descent, from, {
       ...options,
       seed: deriveSeed(seed, "order", number),
       onSweep: (sweep, score) =>
-        options.onSweep?.({
-          start: tried.findIndex((one) => one.number === number),
-          starts: tried.length,
-          sweep,
-          score,
-        }),
+        options.onSweep?.({ start: at, starts: tried.length, sweep, score }),
     });
     if (best === undefined || found.score > best.score + 1e-9 * Math.abs(best.score))
       best = { ...found, entries, start };
