@@ -20,7 +20,7 @@ export interface ClassRow {
   /** The same for test networks after the units of each were put in a random order. */
   readonly movedMean: number;
   readonly movedStd: number;
-  /** The same where the element flips signs too, for networks that have such symmetries. */
+  /** The same where the element flips signs too, and shifts phases in specs with phases; absent where there is neither. */
   readonly signsMean?: number;
   readonly signsStd?: number;
   /** Share of test networks of which the same is said before and after. */
@@ -62,14 +62,18 @@ function classOptions(
   );
 }
 
+/** Moves of test networks beside their order, by what their spec has. */
+const flips = ["signs", "phases"];
+
 /** The row of one functional; `actual` is one-hot, [networks, classes], as predictions are. */
 function summarize(jobs: readonly FinishedJob[], actual: Float32Array, classes: number): ClassRow {
   const accuracy = classAccuracy(classes);
   const over = (measure: (job: FinishedJob) => number) => meanAndStd(jobs.map(measure));
   const right = over(({ predicted }) => accuracy(predicted, actual));
   const moved = over((job) => accuracy(job.moved, actual));
-  const isFlipped = jobs.every(({ moves }) => moves?.["signs"] !== undefined);
-  const signs = isFlipped ? over((job) => accuracy(job.moves?.["signs"] ?? [], actual)) : undefined;
+  const flip = flips.find((move) => jobs.every(({ moves }) => moves?.[move] !== undefined));
+  const signs =
+    flip === undefined ? undefined : over((job) => accuracy(job.moves?.[flip] ?? [], actual));
   return {
     model: jobs[0].model,
     parameters: jobs[0].parameters,

@@ -8,6 +8,7 @@ interface Row {
   readonly model: string;
   readonly agreement: number;
   readonly accuracyMean: number;
+  readonly signsMean?: number;
 }
 
 test("images told from weights: one table of both starts, the same when run again, classes refused elsewhere; and found without labels", async () => {
@@ -41,6 +42,20 @@ test("images told from weights: one table of both starts, the same when run agai
     for (const { model, agreement } of rows)
       if (model === "stat-nn") expect(agreement).toBe(1);
       else expect(agreement).toBeLessThan(1);
+    const phased = await weightspace([
+      ..."experiment inr --phases 30 --models unf-products --seeds 1 --epochs 2 --zoo".split(" "),
+      zoo("pictures-digits"),
+      "-o",
+      join(folder, "phased"),
+    ]);
+    expect(phased.code).toBe(0);
+    const withPhases = JSON.parse(await readFile(join(folder, "phased", "inr.json"), "utf8")) as {
+      command: string;
+      rows: Row[];
+    };
+    expect(withPhases.command).toContain("--phases 30");
+    const [{ accuracyMean, signsMean }] = withPhases.rows;
+    expect(signsMean).toBe(accuracyMean);
     const again = await weightspace(args);
     expect(again.stderr).toContain("2 of 2 training runs are there already");
     const twice = await weightspace([

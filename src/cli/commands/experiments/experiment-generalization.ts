@@ -3,7 +3,7 @@
 import { basename, join, resolve } from "node:path";
 import type { ExperimentOutcome } from "../../../experiment/run-experiment.ts";
 import type { ExperimentResult } from "../../../report/experiment.ts";
-import { positiveNumber, wholeNumber } from "../../app/arguments.ts";
+import { wholeNumber } from "../../app/arguments.ts";
 import { addOutputOption, refuseExisting } from "../../app/output-option.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import {
@@ -13,6 +13,7 @@ import {
   repeatedOptions,
   shareNumber,
 } from "../../experiments/generalization-flags.ts";
+import { phasedDataset, phasesOption, phasesText } from "../../experiments/phases-option.ts";
 import { counted } from "../../app/output.ts";
 import { namedTarget, type OpenedPopulation } from "../../experiments/open-population.ts";
 import { UsageError } from "../../app/usage-error.ts";
@@ -104,13 +105,10 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
   const { runWithProgress } = await import("../../app/run-with-progress.ts");
   const { firstReports } = await import("../../experiments/first-reports.ts");
 
-  const { withPhases } = await import("../../../symmetry/phases.ts");
   const opened = await openPopulation(flags.zoo, flags);
   warnOfProblems(opened, cli.output);
   const { phases } = flags;
-  const spec =
-    phases === undefined ? opened.dataset.spec : withPhases(opened.dataset.spec, { omega: phases });
-  const population = { ...opened, dataset: { ...opened.dataset, spec } };
+  const population = { ...opened, dataset: await phasedDataset(opened.dataset, phases) };
   const { dataset } = population;
   const name = flags.name ?? basename(resolve(flags.zoo));
   const out = flags.output ?? join("runs", `generalization-${name}`);
@@ -118,7 +116,7 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
   const outcome = await runWithProgress(cli, {
     dataset,
     settings,
-    fingerprint: fingerprint(dataset) + (phases === undefined ? "" : ` with phases of ${phases}`),
+    fingerprint: fingerprint(dataset) + phasesText(phases),
     ...(await runStores(flags, join(out, "runs"))),
     onResults: firstReports(report, cli, (some) => resultOf(flags, name, population, some)),
   });
@@ -190,11 +188,7 @@ export const generalizationCommand: RegisterCommand = (experiment, cli) => {
       "also test on networks moved by scales:K (positive factors from 1 to 10^K), signs, phases:K (up to K windings) or bases, may repeat",
       (what: string, before: readonly string[] | undefined) => [...(before ?? []), what],
     )
-    .option(
-      "--phases <omega>",
-      "read sine layers with their phases: units with signs are sin(omega (W x + b))",
-      positiveNumber,
-    )
+    .addOption(phasesOption())
     .option("--move-training <what>", "move every network of training and validation once")
     .option("--move-results <file>", "write tau by move alone, as committed to docs/results")
     .addHelpText(

@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import type { SymmetrySpec } from "../../../symmetry/types.ts";
 import type { ClassRow } from "../../../experiment/classify.ts";
+import type { ExperimentSettings } from "../../../experiment/settings.ts";
 import type { PictureGroup } from "../../../report/picture-report.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
@@ -15,6 +16,7 @@ import {
   repeatedTraining,
   type TrainingFlags,
 } from "../../experiments/generalization-flags.ts";
+import { phasedDataset, phasesOption, phasesText } from "../../experiments/phases-option.ts";
 import {
   checkDifferent,
   openPictures,
@@ -26,6 +28,7 @@ interface InrFlags extends TrainingFlags {
   readonly zoo: readonly string[];
   readonly target: string;
   readonly data?: string;
+  readonly phases?: number;
 }
 
 /** A row of docs/results/inr-<set>.json. */
@@ -36,7 +39,11 @@ async function run(flags: InrFlags, cli: Cli): Promise<void> {
   const chosen = await readSettings(flags);
   if (flags.results !== undefined) await refuseExisting("experiment", flags.results, flags);
   const settings: PicturePopulation[] = [];
-  for (const folder of flags.zoo) settings.push(await openPictures(folder, flags.target, cli));
+  for (const folder of flags.zoo) {
+    const { population, ...opened } = await openPictures(folder, flags.target, cli);
+    const dataset = await phasedDataset(population.dataset, flags.phases);
+    settings.push({ ...opened, population: { ...population, dataset } });
+  }
   checkDifferent(settings);
   const { isPartOnly, runStores } = await import("../../machines/run-store.ts");
   const { fingerprint } = await import("../../experiments/dataset-digest.ts");
@@ -52,8 +59,8 @@ async function run(flags: InrFlags, cli: Cli): Promise<void> {
       cli,
       {
         dataset,
-        settings: hasSigns(dataset.spec) ? { ...chosen, moves: ["signs"] } : chosen,
-        fingerprint: fingerprint(dataset),
+        settings: { ...chosen, ...movesOf(dataset.spec) },
+        fingerprint: fingerprint(dataset) + phasesText(flags.phases),
         ...(await runStores(flags, join(out, name), name)),
       },
       runClassification,
@@ -66,8 +73,12 @@ async function run(flags: InrFlags, cli: Cli): Promise<void> {
   await writeRows(flags, settings, rows, out, cli);
 }
 
-const hasSigns = ({ axes }: SymmetrySpec): boolean =>
-  Object.values(axes).some(({ scale }) => scale === "sign");
+/** How test networks are moved beside their order. */
+function movesOf({ axes }: SymmetrySpec): Pick<ExperimentSettings, "moves"> {
+  const scales = Object.values(axes).map(({ scale }) => scale);
+  if (scales.includes("phase")) return { moves: ["phases"] };
+  return scales.includes("sign") ? { moves: ["signs"] } : {};
+}
 
 async function writeRows(
   flags: InrFlags,
@@ -81,10 +92,11 @@ async function writeRows(
   const { classesReport } = await import("../../../report/picture-report.ts");
   const zoos = flags.zoo.map((folder) => `--zoo ${quoted(folder)}`).join(" ");
   const data = flags.data === undefined ? "" : ` --data ${quoted(flags.data)}`;
+  const phases = flags.phases === undefined ? "" : ` --phases ${flags.phases}`;
   const qualities = settings.flatMap(qualityOf);
   const draft = {
     title: "What networks that are images show, told from their weights",
-    command: `npx weightspace experiment inr ${zoos} --target ${flags.target}${data} ${repeatedTraining(flags)}`,
+    command: `npx weightspace experiment inr ${zoos} --target ${flags.target}${data}${phases} ${repeatedTraining(flags)}`,
     commit: await codeVersion(),
     machine: machine(),
     arithmetic: arithmetic(),
@@ -184,7 +196,7 @@ function tableOf(rows: readonly InrRow[], seeds: number): string {
   ]);
   return [
     `Share of test networks whose image is told rightly, mean ± std over ${counted(seeds, "seed")}; reordered: with the units`,
-    "of each in a random order; and flipped: with random signs too; agreement: how many are told the same before and after reordering.",
+    "of each in a random order; and flipped: with random signs, or phases, too; agreement: how many are told the same before and after reordering.",
     "",
     textTable(columns, cells),
   ].join("\n");
@@ -206,7 +218,8 @@ export const inrCommand: RegisterCommand = (experiment, cli) => {
     .option(
       "--data <folder>",
       "images that do not come with the package, for the report to show beside what networks draw",
-    );
+    )
+    .addOption(phasesOption());
   addOutputOption(
     addTrainingOptions(command, cli, "unf-hybrid,unf,nfn-np,deep-sets,stat-nn,flat-mlp,probes"),
     "of runs and results; default runs/inr",
