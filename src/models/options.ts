@@ -5,6 +5,7 @@ import { OptionError } from "../core/errors.ts";
 import { backendNames } from "../kernels/backend.ts";
 import { activationNames } from "../layers/pointwise/activation.ts";
 import { initKinds } from "../layers/initial-coefficients.ts";
+import { networkNames } from "../populations/networks/task-networks.ts";
 
 /** Options of one model by name, each made by {@link option}. */
 export type OptionSchema = z.ZodMiniObject<Record<string, OptionType>>;
@@ -100,6 +101,12 @@ export const unfOptions = optionSchema({
   fixedAxes: choice(["permute", "fold"], "permuted with positions, or channels; default permute"),
 });
 
+/** Products have no reference executor. */
+const productsBackend = choice(
+  ["kernels", "engine"],
+  "what runs layers and products; default kernels",
+);
+
 export const productsOptions = optionSchema({
   ...channels,
   activation: equivariantOptions.activation,
@@ -111,6 +118,7 @@ export const productsOptions = optionSchema({
   rank: wholeOption(1, "fixed entries that ends of chains keep; default 8", 4096),
   outer: option(z.boolean(), "one of true, false", "outer products too; default true"),
   maxDerived: wholeOption(0, "products that are made at most; default 2000", 1_000_000),
+  backend: productsBackend,
   ...headOptions,
 });
 
@@ -133,6 +141,19 @@ export const probesOptions = optionSchema({
     "frequency of sine networks; default 30",
   ),
 });
+export const networkProbesOptions = optionSchema({
+  ...headOptions,
+  networks: choice(
+    networkNames(),
+    "what networks compute; default the population's task, or the only network with these tensors",
+  ),
+  probes: wholeOption(1, "inputs at which every network is run; default 64"),
+  statistics: option(
+    z.boolean(),
+    "one of true, false",
+    "the head reads seven statistics of every tensor too; default false",
+  ),
+});
 export const editorOptions = optionSchema({
   map: choice(["nfn-np", "nfn-hnp", "unf"], "what says how weights change; default nfn-np"),
   hidden: sizes("channels between the layers of the map; default 16, 16"),
@@ -153,6 +174,11 @@ export const editorOptions = optionSchema({
 
 /** Options of models whose layers have channels, and a head. */
 export const layeredHeadOptions = optionSchema({ ...headOptions, ...channels });
+export const magepOptions = optionSchema({
+  ...headOptions,
+  ...channels,
+  backend: productsBackend,
+});
 export const statisticsOptions = optionSchema(headOptions);
 export const linearOptions = optionSchema({
   outputs: wholeOption(1, "numbers to predict; default 1"),

@@ -3,6 +3,7 @@
 import { OptionError } from "../core/errors.ts";
 import { noSuchName } from "../core/nearest-name.ts";
 import { checkFunctions, openRegistry } from "../core/registry.ts";
+import { quasi } from "./wrappers/quasi.ts";
 import type { Backend } from "../kernels/backend.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { deepSets } from "./deep-sets.ts";
@@ -10,17 +11,20 @@ import { layered } from "./layered.ts";
 import { magep } from "./magep.ts";
 import type { InputKind, Model } from "./model.ts";
 import { monomial } from "./monomial.ts";
+import { networkProbes } from "./running/network-probes.ts";
 import { nfn } from "./nfn.ts";
 import { pictureEditor } from "./picture-editor.ts";
-import { probes } from "./probes.ts";
+import { probes } from "./running/probes.ts";
 import { slicedModel } from "./sliced.ts";
 import { flatMLP, linearOnStatistics, publishedStatNN, statNN } from "./stat-nn.ts";
 import {
   checkOptions,
   editorOptions,
   layeredHeadOptions,
+  magepOptions,
   layeredOptions,
   linearOptions,
+  networkProbesOptions,
   nfnOptions,
   noOptions,
   type OptionSchema,
@@ -62,6 +66,8 @@ export interface ModelEntry {
   readonly options: OptionSchema;
   /** How it reads weights, by its options. @default "asinh" */
   readonly inputs?: (options: ModelOptions) => InputKind;
+  /** Its option `networks` names networks of a task; those of the population by default. @default false */
+  readonly runsTaskNetworks?: boolean;
   /** The option that makes it wider, and its usual value; absent where there is none. */
   readonly width?: { readonly option: "channels" | "head"; readonly sizes: readonly number[] };
   /** Absent from models that are not a publication's. */
@@ -124,7 +130,7 @@ const entries: readonly ModelEntry[] = [
   {
     name: "magep",
     inputs: linearInputs,
-    options: layeredHeadOptions,
+    options: magepOptions,
     width: { option: "channels", sizes: [1, 20, 20, 20] },
     summary:
       "MAGEP-NFN, as published: polynomials of weights that respect scales; layer after layer only",
@@ -215,6 +221,17 @@ const entries: readonly ModelEntry[] = [
     build: (spec, options) => probes(spec, options),
   },
   {
+    name: "network-probes",
+    inputs: () => "raw",
+    options: networkProbesOptions,
+    runsTaskNetworks: true,
+    width: { option: "head", sizes: [128, 128, 1] },
+    summary:
+      "runs every network of a task at 64 learned inputs: reads what it computes, not its weights",
+    invariant: true,
+    build: (spec, options) => networkProbes(spec, options),
+  },
+  {
     name: "picture-editor",
     inputs: () => "raw",
     options: editorOptions,
@@ -256,8 +273,24 @@ export interface NamedModel extends Omit<ModelEntry, "summary" | "options"> {
 /** Names of all models, as `buildModel`, `train` and experiments take them. */
 export const modelNames = (): readonly string[] => registry.names();
 
+/** Before the name of a model: the same, respecting scales and bases up to a learned amount (models/wrappers/quasi.ts). */
+export const quasiPrefix = "quasi:";
+
+/** Whether there is a model of that name, behind a prefix or without one. */
+export const isModelName = (name: string): boolean =>
+  registry.names().includes(name.startsWith(quasiPrefix) ? name.slice(quasiPrefix.length) : name);
+
 /** What is known of a model. @throws {OptionError} listing the names there are; `hint` ends the message */
 export function modelEntry(name: string, hint = ""): ModelEntry {
+  if (name.startsWith(quasiPrefix)) {
+    const inner = modelEntry(name.slice(quasiPrefix.length), hint);
+    return {
+      ...inner,
+      name,
+      summary: `${inner.summary}; respects scales and bases up to a learned amount`,
+      build: (spec, options) => quasi(inner.build(spec, { ...options, name: inner.name })),
+    };
+  }
   const entry = registry.get(name);
   if (entry !== undefined) return entry;
   throw new OptionError(
@@ -293,6 +326,16 @@ export const withBackend = (
   options: ModelOptions,
   backend: Backend | undefined,
 ): ModelOptions =>
-  backend !== undefined && "backend" in (registry.get(name)?.options.shape ?? {})
+  backend !== undefined && isModelName(name) && "backend" in modelEntry(name).options.shape
     ? { ...options, backend }
+    : options;
+
+/** Options with the networks that a population holds, where the model runs networks of a task and was not told which. */
+export const withNetworks = (
+  name: string,
+  options: ModelOptions,
+  networks: string | undefined,
+): ModelOptions =>
+  networks !== undefined && registry.get(name)?.runsTaskNetworks === true
+    ? { networks, ...options }
     : options;
