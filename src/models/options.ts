@@ -5,6 +5,7 @@ import { OptionError } from "../core/errors.ts";
 import { backendNames } from "../kernels/backend.ts";
 import { activationNames } from "../layers/pointwise/activation.ts";
 import { initKinds } from "../layers/initial-coefficients.ts";
+import { networkNames } from "../populations/networks/task-networks.ts";
 
 /** Options of one model by name, each made by {@link option}. */
 export type OptionSchema = z.ZodMiniObject<Record<string, OptionType>>;
@@ -138,6 +139,19 @@ export const probesOptions = optionSchema({
     z.number().check(z.gt(0)),
     "a number above 0",
     "frequency of sine networks; default 30",
+  ),
+});
+export const networkProbesOptions = optionSchema({
+  ...headOptions,
+  networks: choice(
+    networkNames(),
+    "what networks compute; default the population's task, or the only network with these tensors",
+  ),
+  probes: wholeOption(1, "inputs at which every network is run; default 64"),
+  statistics: option(
+    z.boolean(),
+    "one of true, false",
+    "the head reads seven statistics of every tensor too; default false",
   ),
 });
 export const editorOptions = optionSchema({

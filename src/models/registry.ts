@@ -11,9 +11,10 @@ import { layered } from "./layered.ts";
 import { magep } from "./magep.ts";
 import type { InputKind, Model } from "./model.ts";
 import { monomial } from "./monomial.ts";
+import { networkProbes } from "./running/network-probes.ts";
 import { nfn } from "./nfn.ts";
 import { pictureEditor } from "./picture-editor.ts";
-import { probes } from "./probes.ts";
+import { probes } from "./running/probes.ts";
 import { slicedModel } from "./sliced.ts";
 import { flatMLP, linearOnStatistics, publishedStatNN, statNN } from "./stat-nn.ts";
 import {
@@ -23,6 +24,7 @@ import {
   magepOptions,
   layeredOptions,
   linearOptions,
+  networkProbesOptions,
   nfnOptions,
   noOptions,
   type OptionSchema,
@@ -64,6 +66,8 @@ export interface ModelEntry {
   readonly options: OptionSchema;
   /** How it reads weights, by its options. @default "asinh" */
   readonly inputs?: (options: ModelOptions) => InputKind;
+  /** Its option `networks` names networks of a task; those of the population by default. @default false */
+  readonly runsTaskNetworks?: boolean;
   /** The option that makes it wider, and its usual value; absent where there is none. */
   readonly width?: { readonly option: "channels" | "head"; readonly sizes: readonly number[] };
   /** Absent from models that are not a publication's. */
@@ -217,6 +221,17 @@ const entries: readonly ModelEntry[] = [
     build: (spec, options) => probes(spec, options),
   },
   {
+    name: "network-probes",
+    inputs: () => "raw",
+    options: networkProbesOptions,
+    runsTaskNetworks: true,
+    width: { option: "head", sizes: [128, 128, 1] },
+    summary:
+      "runs every network of a task at 64 learned inputs: reads what it computes, not its weights",
+    invariant: true,
+    build: (spec, options) => networkProbes(spec, options),
+  },
+  {
     name: "picture-editor",
     inputs: () => "raw",
     options: editorOptions,
@@ -313,4 +328,14 @@ export const withBackend = (
 ): ModelOptions =>
   backend !== undefined && isModelName(name) && "backend" in modelEntry(name).options.shape
     ? { ...options, backend }
+    : options;
+
+/** Options with the networks that a population holds, where the model runs networks of a task and was not told which. */
+export const withNetworks = (
+  name: string,
+  options: ModelOptions,
+  networks: string | undefined,
+): ModelOptions =>
+  networks !== undefined && registry.get(name)?.runsTaskNetworks === true
+    ? { networks, ...options }
     : options;

@@ -13,20 +13,13 @@ import {
   querySymbols,
   symbols,
 } from "../datasets/adders-data.ts";
-import {
-  encoderDecoder,
-  initEncoderDecoder,
-  type Sequences,
-} from "../populations/networks/encoder-decoder.ts";
+import { initEncoderDecoder, type Sequences } from "../populations/networks/encoder-decoder.ts";
+import { adder } from "../populations/networks/task-networks.ts";
 import { evaluateAdders, inputWidth, writeSymbol } from "./adders-evaluation.ts";
 import { classifierMetrics, drawLabelled, type LabelledData } from "./labelled-data.ts";
 import type { Batch, Task } from "./task.ts";
 
-/** Units of the state. */
-const hidden = 48;
 const largestSummand = 49;
-/** The network: symbols in, scores of symbols out. */
-export const adder = encoderDecoder({ inputs: symbols, hidden, width: inputWidth });
 const data = addersData(largestSummand);
 
 const times = (length: number) => Array.from({ length }, (_, t) => t);

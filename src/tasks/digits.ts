@@ -4,10 +4,8 @@
 import { digitClasses, digitPixels, parseDigits } from "../datasets/digits-data.ts";
 import type { Layer } from "../populations/layers/layer.ts";
 import { classifierNetwork } from "../populations/networks/classifier-network.ts";
-import { cnn } from "../populations/networks/cnn.ts";
 import { normalWeights } from "../populations/networks/initial-weights.ts";
-import { mlp } from "../populations/networks/mlp.ts";
-import { visionTransformer } from "../populations/networks/vision-transformer.ts";
+import { digitsLayers } from "../populations/networks/task-networks.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { type Classifier, type ClassifierTask, classifierTask } from "./classifier.ts";
 
@@ -21,12 +19,13 @@ interface DigitsTask {
 
 /** What tasks differ in besides their network. */
 interface DigitsOptions extends Pick<Classifier, "batchSize"> {
-  readonly name: string;
+  readonly name: keyof typeof digitsLayers;
   /** Of the normal weights that networks begin with. */
   readonly gain: number;
 }
 
-function digitsNetwork(layers: Layer, { gain, ...options }: DigitsOptions): DigitsTask {
+function digitsNetwork({ gain, ...options }: DigitsOptions): DigitsTask {
+  const layers: Layer = digitsLayers[options.name];
   const { spec, ...network } = classifierNetwork(layers, digitPixels);
   return {
     spec,
@@ -46,28 +45,15 @@ function digitsNetwork(layers: Layer, { gain, ...options }: DigitsOptions): Digi
   };
 }
 
-const side = Math.sqrt(digitPixels);
 const batchSize = 128;
 
 /** The tasks by their names in the registry. */
 export const digitsTasks = {
-  digits: digitsNetwork(mlp([digitPixels, 32, digitClasses]), { name: "digits", gain: 2 }),
-  "digits-cnn": digitsNetwork(cnn(side, digitClasses, "relu"), {
-    name: "digits-cnn",
-    gain: 2,
-    batchSize,
-  }),
-  "digits-cnn-tanh": digitsNetwork(cnn(side, digitClasses, "tanh"), {
-    name: "digits-cnn-tanh",
-    gain: 2,
-    batchSize,
-  }),
-  "digits-transformer": digitsNetwork(visionTransformer(digitClasses, true), {
-    name: "digits-transformer",
-    gain: 1,
-    batchSize,
-  }),
-  "digits-transformer-plain": digitsNetwork(visionTransformer(digitClasses, false), {
+  digits: digitsNetwork({ name: "digits", gain: 2 }),
+  "digits-cnn": digitsNetwork({ name: "digits-cnn", gain: 2, batchSize }),
+  "digits-cnn-tanh": digitsNetwork({ name: "digits-cnn-tanh", gain: 2, batchSize }),
+  "digits-transformer": digitsNetwork({ name: "digits-transformer", gain: 1, batchSize }),
+  "digits-transformer-plain": digitsNetwork({
     name: "digits-transformer-plain",
     gain: 1,
     batchSize,

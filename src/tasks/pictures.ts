@@ -9,14 +9,14 @@ import { pixelPlaces } from "../models/picture-editor.ts";
 import { squaredErrorGradient } from "../populations/layers/elementwise.ts";
 import { runBackward, runForward } from "../populations/layers/layer.ts";
 import { specOfLayer } from "../populations/networks/layer-spec.ts";
-import { initSiren, siren } from "../populations/networks/siren.ts";
+import { initSiren } from "../populations/networks/siren.ts";
+import { pictureLayers, pictureShape } from "../populations/networks/task-networks.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { type PictureEvaluation, pictureMetrics } from "./picture-metrics.ts";
 import type { Batch, RunData, RunDraw, Task } from "./task.ts";
 
-/** The published shape: two coordinates, two sine layers of 32 units, one brightness: 1,185 numbers. */
-const shape = { inputs: 2, hidden: 32, outputs: 1, depth: 2, omega: 30 } as const;
-const network = siren(shape);
+/** 1,185 numbers. */
+const [shape, network] = [pictureShape, pictureLayers];
 
 /** Grey images, [height, width] each. */
 export interface Pictures extends Pick<ImageSet, "count" | "shape"> {

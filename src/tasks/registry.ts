@@ -27,6 +27,8 @@ export interface TaskEntry {
   /** The images that networks learn, of tasks of pictures: run i learns image i. */
   readonly pictures?: (data: Uint8Array) => Promise<Pictures>;
   readonly spec: () => Promise<SymmetrySpec>;
+  /** What functionals that run networks call its network. @default none, such functionals cannot read it */
+  readonly networks?: string;
   /** What its networks are measured by; the same as the task's own. @default those of classifiers */
   readonly metrics?: readonly MetricInfo[];
   /** The metric that functionals predict unless they are asked for another. @default "testAccuracy" */
@@ -44,6 +46,7 @@ const onPictures = (
     Required<Pick<TaskEntry, "pictures">>,
 ): TaskEntry => ({
   ...entry,
+  networks: "pictures",
   spec: async () => (await import("./pictures.ts")).pictureSpec(),
   metrics: pictureMetrics,
   target: "psnr",
@@ -64,6 +67,7 @@ async function digitPictures(data: Uint8Array): Promise<ImageSet> {
 const onDigits = (name: keyof typeof digitsTasks, summary: string): TaskEntry => ({
   summary,
   dataFile: digitsFile,
+  networks: name,
   spec: async () => (await import("./digits.ts")).digitsTasks[name].spec(),
   create: async (data) => (await import("./digits.ts")).digitsTasks[name].create(data),
 });
@@ -117,6 +121,7 @@ const builtIn = {
   }),
   adders: {
     summary: "GRU encoder-decoders that add numbers character by character",
+    networks: "adder",
     spec: async () => (await import("./adders.ts")).addersSpec(),
     create: async () => (await import("./adders.ts")).addersTask(),
   },

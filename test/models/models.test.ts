@@ -22,8 +22,10 @@ beforeAll(() => startEngine());
 
 const spec = mlpSpec([4, 6, 3], { scale: "positive" });
 
-/** Transformer-NFN reads Transformers only, the editor sine networks; they have files of their own. */
-const names = modelNames().filter((name) => !["transformer-nfn", "picture-editor"].includes(name));
+/** Transformer-NFN reads Transformers only, the editor sine networks, probes networks of tasks; they have files of their own. */
+const names = modelNames().filter(
+  (name) => !["transformer-nfn", "picture-editor", "network-probes"].includes(name),
+);
 
 test.each([unf, equivariantUNF, unfProducts, equivariantProducts, monomial, magep, transformerNFN])(
   "$name refuses channels without a layer",

@@ -13,7 +13,8 @@ import {
 } from "../../src/datasets/adders-data.ts";
 import { labelledData } from "../../src/tasks/labelled-data.ts";
 import { evaluateAdders } from "../../src/tasks/adders-evaluation.ts";
-import { adder, addersTask } from "../../src/tasks/adders.ts";
+import { adder } from "../../src/populations/networks/task-networks.ts";
+import { addersTask } from "../../src/tasks/adders.ts";
 import { gradientErrors, randomBatch, randomWeights, stack, underSymmetry } from "./task-laws.ts";
 
 let task: Awaited<ReturnType<typeof addersTask>>;

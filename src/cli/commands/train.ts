@@ -119,14 +119,16 @@ async function trainFunctional(flags: TrainFlags, cli: Cli): Promise<void> {
   if (flags.objective !== undefined) needName("objective", flags.objective, objectiveNames());
   needName("functional", flags.functional, modelNames());
   refuseExisting(flags);
-  const { withBackend } = await import("../../models/registry.ts");
-  const options = withBackend(flags.functional, await readOptions(flags.options), flags.backend);
+  const { withBackend, withNetworks } = await import("../../models/registry.ts");
+  const asked = withBackend(flags.functional, await readOptions(flags.options), flags.backend);
   const { openPopulation } = await import("../experiments/open-population.ts");
   const population = await openPopulation(flags.zoo, {
     allowDamaged: flags.allowDamaged,
     target: flags.target,
   });
   warnOfProblems(population, cli.output);
+  const { networksIn } = await import("../experiments/task-networks.ts");
+  const options = withNetworks(flags.functional, asked, networksIn(population));
   const unlock = await lockOutput(flags.output);
   try {
     refuseExisting(flags); // another training may have written it since

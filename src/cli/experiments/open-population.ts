@@ -36,6 +36,8 @@ export interface OpenedPopulation {
   readonly names: readonly string[];
   /** What the networks are, in a few words. */
   readonly description: string;
+  /** The task that they were trained on, by name, where the population says so. */
+  readonly task?: string;
   /** What is left out, one sentence each. */
   readonly problems: readonly string[];
   /** The networks left out that are there, damaged or not finite. */
@@ -214,6 +216,7 @@ async function openOwnZoo(
     dataset,
     names: indices.map(networkName),
     description: `networks of the task ${recipe.task}${without(damaged.length)}`,
+    task: recipe.task,
     problems,
     leftOut: [
       ...damaged.map((index) => ({ network: networkName(index), reason: "its shard is damaged" })),

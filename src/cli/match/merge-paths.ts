@@ -151,7 +151,7 @@ async function examplesOf(
   await startEngine();
   const { digitsTasks } = await import("../../tasks/digits.ts");
   const { readPackageData } = await import("../../node/package-data.ts");
-  const { denseLayers, denseScores } = await import("../../populations/dense-network.ts");
+  const { denseLayers, denseScores } = await import("../../tasks/dense-network.ts");
   const task = await digitsTasks.digits.create(await readPackageData("uci-digits.csv.gz"));
   const { entries } = networks[0].source;
   const layers = denseLayers(new Map([...entries].map(([name, { shape }]) => [name, shape])), task);

@@ -3,9 +3,9 @@
 
 import { jit, nn, numpy as np, tree } from "@jax-js/jax";
 import { frozenRecord } from "../../core/records.ts";
-import type { WeightBatch } from "../../models/model.ts";
+import type { ArrayRecord as WeightBatch } from "../../engine/arrays.ts";
 import type { Cell } from "./cell.ts";
-import { addFour, asRow, sumRows } from "./elementwise.ts";
+import { addFour, addThree, asRow, sumRows } from "./elementwise.ts";
 import { accumulate, type Pass } from "./layer.ts";
 import { matmul, matmulNT, matmulTN } from "./matmul.ts";
 
@@ -102,7 +102,7 @@ export function gruCell(name: string, { inputs, hidden, width }: GruOptions): Ce
       const w = openWeights(name, pass.weights, width);
       const sums: WeightBatch = {};
       return {
-        step: (state, x) => step(w, pass, sums, state, x),
+        step: (state, x, atInput) => step(w, pass, sums, { state, x }, atInput),
         close() {
           tree.dispose(w);
           if (Object.keys(sums).length === 0) return;
@@ -140,7 +140,13 @@ function openWeights(name: string, weights: WeightBatch, width: number): OpenWei
   return result;
 }
 
-function step(w: OpenWeights, { hold }: Pass, sums: WeightBatch, state: np.Array, x: np.Array) {
+function step(
+  w: OpenWeights,
+  { hold }: Pass,
+  sums: WeightBatch,
+  { state, x }: { readonly state: np.Array; readonly x: np.Array },
+  giveInput?: (gradient: np.Array) => void,
+) {
   hold(state);
   hold(x);
   const reset = hold(gate(matmul(x.ref, w.ir.ref), matmul(state.ref, w.hr.ref)));
@@ -154,6 +160,13 @@ function step(w: OpenWeights, { hold }: Pass, sums: WeightBatch, state: np.Array
     const atInput = { r: d.reset, z: d.keep, n: d.fresh };
     for (const g of gates) accumulate(sums, `h${g}`, matmulTN(state.ref, atState[g].ref));
     for (const g of gates) accumulate(sums, `i${g}`, matmulTN(x.ref, atInput[g].ref));
+    giveInput?.(
+      addThree(
+        matmulNT(d.reset.ref, w.ir.ref),
+        matmulNT(d.keep.ref, w.iz.ref),
+        matmulNT(d.fresh.ref, w.in.ref),
+      ),
+    );
     tree.dispose([state, x, d.fresh]);
     return addFour(
       d.state,

@@ -3,7 +3,7 @@
 
 import { numpy as np, tree } from "@jax-js/jax";
 import { frozenRecord } from "../../core/records.ts";
-import type { WeightBatch } from "../../models/model.ts";
+import type { ArrayRecord as WeightBatch } from "../../engine/arrays.ts";
 import { add } from "./elementwise.ts";
 
 /** Tensor shapes of one network, by name. */

@@ -2,7 +2,7 @@
 
 import { numpy as np } from "@jax-js/jax";
 import { frozenRecord } from "../../core/records.ts";
-import type { WeightBatch } from "../../models/model.ts";
+import type { ArrayRecord as WeightBatch } from "../../engine/arrays.ts";
 import { addColumn, asColumn, sumColumns } from "./elementwise.ts";
 import { accumulate, type Back, type Pass, type Shapes } from "./layer.ts";
 import { matmul, matmulNT, matmulTN, transposedCopy } from "./matmul.ts";

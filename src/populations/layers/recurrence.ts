@@ -7,7 +7,7 @@ import { add, asRow, sumRows } from "./elementwise.ts";
 import { accumulate, type Layer } from "./layer.ts";
 import { compiledActivations } from "./pointwise.ts";
 import { matmul, matmulNT, matmulTN } from "./matmul.ts";
-import type { WeightBatch } from "../../models/model.ts";
+import type { ArrayRecord as WeightBatch } from "../../engine/arrays.ts";
 
 const next = jit((x: np.Array, fromState: np.Array, bias: np.Array) =>
   nn.relu(np.add(np.add(x, fromState), asRow(bias))),

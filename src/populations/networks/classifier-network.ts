@@ -2,7 +2,7 @@
 // symmetries of the function of one network.
 
 import { numpy as np, tree, vmap } from "@jax-js/jax";
-import type { WeightBatch } from "../../models/model.ts";
+import type { ArrayRecord as WeightBatch } from "../../engine/arrays.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { crossEntropyGradient } from "../layers/elementwise.ts";
 import { type Layer, runBackward, runForward } from "../layers/layer.ts";

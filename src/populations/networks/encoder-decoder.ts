@@ -5,7 +5,7 @@ import { frozenRecord } from "../../core/records.ts";
 import type { RandomStream } from "../../core/random.ts";
 import { sizeOf } from "../../core/shapes.ts";
 import type { Weights } from "../../core/tensors.ts";
-import type { WeightBatch } from "../../models/model.ts";
+import type { ArrayRecord as WeightBatch } from "../../engine/arrays.ts";
 import type { Cell, OpenCell } from "../layers/cell.ts";
 import { add, crossEntropyGradient } from "../layers/elementwise.ts";
 import { gruCell, type GruOptions } from "../layers/gru.ts";

@@ -96,7 +96,7 @@ async function resultOf(
 }
 
 async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
-  const settings = await settingsOf(flags);
+  const asked = await settingsOf(flags);
   for (const path of [flags.results, flags.moveResults])
     if (path !== undefined) await refuseExisting("experiment", path, flags);
   const { openPopulation, warnOfProblems } = await import("../../experiments/open-population.ts");
@@ -110,6 +110,8 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
   const { phases } = flags;
   const population = { ...opened, dataset: await phasedDataset(opened.dataset, phases) };
   const { dataset } = population;
+  const { entriesFor } = await import("../../experiments/task-networks.ts");
+  const settings = { ...asked, models: entriesFor(asked.models, opened) };
   const name = flags.name ?? basename(resolve(flags.zoo));
   const out = flags.output ?? join("runs", `generalization-${name}`);
   const report = join(out, "report.html");

@@ -26,14 +26,17 @@ interface LearningCurveFlags extends GeneralizationFlags {
 /** One experiment for every split and share; undefined when it was interrupted. */
 async function trainAll(
   flags: LearningCurveFlags,
-  { dataset }: OpenedPopulation,
+  population: OpenedPopulation,
   out: string,
   cli: Cli,
 ): Promise<SizedOutcome[] | undefined> {
   const { isPartOnly, runStores } = await import("../../machines/run-store.ts");
   const { fingerprint } = await import("../../experiments/dataset-digest.ts");
   const { runWithProgress } = await import("../../app/run-with-progress.ts");
-  const settings = await readSettings(flags);
+  const { entriesFor } = await import("../../experiments/task-networks.ts");
+  const { dataset } = population;
+  const asked = await readSettings(flags);
+  const settings = { ...asked, models: entriesFor(asked.models, population) };
   const digest = fingerprint(dataset);
   const outcomes: SizedOutcome[] = [];
   for (let split = 0; split < flags.splits; split++) {

@@ -1,16 +1,16 @@
 import { grad, jit, numpy as np } from "@jax-js/jax";
 import { beforeAll, expect, test } from "vitest";
-import { startEngine } from "../../src/engine/start.ts";
-import { keepArrays } from "../../src/engine/arrays.ts";
-import type { Params, WeightBatch } from "../../src/models/model.ts";
-import { probes } from "../../src/models/probes.ts";
-import { actOn } from "../../src/symmetry/act.ts";
-import { sampleElement } from "../../src/symmetry/element.ts";
-import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
-import { cnnSpec } from "../../src/symmetry/presets/cnn.ts";
-import { pictureSpec } from "../../src/tasks/pictures.ts";
-import { genericWeights } from "../support/networks.ts";
-import type { Weights } from "../../src/core/tensors.ts";
+import { startEngine } from "../../../src/engine/start.ts";
+import { keepArrays } from "../../../src/engine/arrays.ts";
+import type { Params, WeightBatch } from "../../../src/models/model.ts";
+import { probes } from "../../../src/models/running/probes.ts";
+import { actOn } from "../../../src/symmetry/act.ts";
+import { sampleElement } from "../../../src/symmetry/element.ts";
+import { mlpSpec } from "../../../src/symmetry/presets/mlp.ts";
+import { cnnSpec } from "../../../src/symmetry/presets/cnn.ts";
+import { pictureSpec } from "../../../src/tasks/pictures.ts";
+import { genericWeights } from "../../support/networks.ts";
+import type { Weights } from "../../../src/core/tensors.ts";
 
 beforeAll(() => startEngine());
 

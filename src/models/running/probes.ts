@@ -2,14 +2,14 @@
 // network computes, not its weights: no symmetry can move it, and it says nothing of the weights themselves.
 
 import { numpy as np } from "@jax-js/jax";
-import { OptionError } from "../core/errors.ts";
-import { randomStream, deriveSeed } from "../core/random.ts";
-import { sine } from "../engine/waves.ts";
-import { checkBatch } from "../layers/check-batch.ts";
-import { denseStack } from "../layers/pointwise/dense.ts";
-import type { SymmetrySpec } from "../symmetry/types.ts";
-import type { Model, Params, WeightBatch } from "./model.ts";
-import { checkValues, probesOptions } from "./options.ts";
+import { OptionError } from "../../core/errors.ts";
+import { randomStream, deriveSeed } from "../../core/random.ts";
+import { sine } from "../../engine/waves.ts";
+import { checkBatch } from "../../layers/check-batch.ts";
+import { denseStack } from "../../layers/pointwise/dense.ts";
+import type { SymmetrySpec } from "../../symmetry/types.ts";
+import type { Model, Params, WeightBatch } from "../model.ts";
+import { checkValues, probesOptions } from "../options.ts";
 
 /** What stands between the linear layers of the networks that are run. */
 export type ProbedActivation = "sine" | "relu" | "tanh";
