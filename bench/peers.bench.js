@@ -200,7 +200,7 @@ async function transformers() {
   return rows;
 }
 
-/** How long the peer compiled; where it did not, in proportion to the terms of the largest one that did. */
+/** How long the peer compiled; where it was not tried, in proportion to the terms of the largest that was. */
 function aboutCompiling(direction, terms, peer, compiled) {
   if (peer !== undefined) {
     const { ms, cpuSeconds, earlier } = peer.about.compiled[direction];
@@ -211,10 +211,15 @@ function aboutCompiling(direction, terms, peer, compiled) {
       peerCompiled: earlier ? "by an earlier run, whose times these are" : "in this run",
     };
   }
+  if (terms <= maxTerms) {
+    // What it took at least, for larger ones to be estimated from.
+    compiled.push({ direction, terms, ms: seconds * 1000 });
+    return { peerFirstMs: null, peerCompiled: `not within ${seconds} s` };
+  }
   const largest = compiled.filter((one) => one.direction === direction).at(-1);
   return {
     peerFirstMs: null,
-    peerCompiled: terms <= maxTerms ? `not within ${seconds} s` : "not tried",
+    peerCompiled: "not tried",
     peerFirstMsExtrapolated: largest === undefined ? null : (largest.ms * terms) / largest.terms,
   };
 }

@@ -1,8 +1,10 @@
-// What products of weights cost: forward, forward + backward, and bytes that stages keep for the backward pass, of models that
-// see through scales beside one that does not, at equal channels; and how products grow with depth. Products run on the array
-// engine, so the model beside them runs twice: on kernels, as it does by default, and on the engine, which is the fair ratio.
+// What products of weights cost: forward, forward + backward, and bytes that are kept for the backward pass, of models that
+// see through scales beside one that does not, at equal channels, each as it runs by default; and how products grow with depth.
+// Times are of the processor, so that what else the machine does counts little.
 
 import { startEngine } from "../dist/engine/start.js";
+import { keptBytes } from "../dist/kernels/passes/kept.js";
+import { planProgram } from "../dist/kernels/program.js";
 import { buildModel } from "../dist/models/registry.js";
 import { deriveProducts } from "../dist/plan/products/derive-products.js";
 import { lowerSpec } from "../dist/symmetry/lower.js";
@@ -16,7 +18,7 @@ import { binaryCrossEntropy } from "../dist/train/measures/objectives.js";
 import { median } from "./support/harness.js";
 
 const batch = 16;
-const rounds = 7;
+const rounds = 15;
 const seed = 1;
 
 const keep = (arrays) => Object.fromEntries(Object.entries(arrays).map(([n, a]) => [n, a.ref]));
@@ -34,16 +36,21 @@ function batchOf(spec) {
   );
 }
 
-/** Bytes of all arrays that stages read, which the backward pass needs again; kernels keep theirs inside one stage. */
-async function keptBytes({ staged }, params, weights, onKernels) {
-  if (staged === undefined || onKernels) return null;
+/** Bytes kept for the backward pass: arrays that stages read, each once, and what kernels keep inside of one. */
+async function keptFor({ staged }, params, weights) {
   let bytes = 0;
   let values = staged.toFeatures(keep(weights));
-  for (const { scope, compile } of staged.stages) {
-    for (const { size } of values) bytes += 4 * size;
+  const counted = new Set();
+  for (const { scope, compile, kernels } of staged.stages) {
+    if (kernels) bytes += batch * keptBytes(planProgram(kernels(), { gradients: true }));
+    else
+      for (const value of values) {
+        if (!counted.has(value)) bytes += 4 * value.size;
+        counted.add(value);
+      }
     const own = Object.entries(params)
-      .filter(([path]) => scope !== null && path.startsWith(`${scope}.`))
-      .map(([path, array]) => [path.slice(scope.length + 1), array.ref]);
+      .filter(([path]) => scope === "" || (scope !== null && path.startsWith(`${scope}.`)))
+      .map(([path, array]) => [scope === "" ? path : path.slice(scope.length + 1), array.ref]);
     const compiled = compile();
     values = compiled.forward(Object.fromEntries(own), values);
     await values[0].blockUntilReady();
@@ -53,19 +60,21 @@ async function keptBytes({ staged }, params, weights, onKernels) {
   return bytes;
 }
 
-/** Median milliseconds of every model, in turns, so that what else the machine does falls on all of them. */
+const processorTime = () => process.cpuUsage().user / 1000;
+
+/** Median milliseconds of the processor of every model, in turns, so that what else the machine does falls on all of them. */
 async function compareModels(spec, models) {
   const weights = batchOf(spec);
   const targets = np.zeros([batch, 1]);
   const entries = [];
-  for (const { name, label = name, options } of models) {
+  for (const { name, options } of models) {
     const model = buildModel(name, spec, options);
     const params = model.init(seed);
     entries.push({
-      name: label,
+      name,
       params,
       parameters: model.parameterCount,
-      keptBytes: await keptBytes(model, params, weights, onKernels.has(label)),
+      keptBytes: await keptFor(model, params, weights),
       forward: compileForward(model),
       both: compileGradients(model, binaryCrossEntropy),
       times: { forward: [], both: [] },
@@ -73,15 +82,15 @@ async function compareModels(spec, models) {
   }
   for (let round = 0; round <= rounds; round++) {
     for (const { params, forward, both, times } of entries) {
-      const began = performance.now();
+      const began = processorTime();
       await (await forward.run(keep(params), keep(weights))).data();
-      const between = performance.now();
+      const between = processorTime();
       const { value, gradients } = await both.run(keep(params), keep(weights), targets.ref);
       await value.data();
       for (const array of Object.values(gradients)) array.dispose();
       if (round > 0) {
         times.forward.push(between - began);
-        times.both.push(performance.now() - between);
+        times.both.push(processorTime() - between);
       }
     }
   }
@@ -92,26 +101,17 @@ async function compareModels(spec, models) {
     forward: median(times.forward),
     forwardBackward: median(times.both),
   }));
-  const [first, onEngine] = rows;
+  const [first] = rows;
   return rows.map((row) => ({
     ...row,
     ratio: row.forward / first.forward,
     ratioBackward: row.forwardBackward / first.forwardBackward,
-    ratioOnEngine: row.forward / onEngine.forward,
-    ratioBackwardOnEngine: row.forwardBackward / onEngine.forwardBackward,
-    ...(row.keptBytes !== null && { ratioBytes: row.keptBytes / onEngine.keptBytes }),
+    ratioBytes: row.keptBytes / first.keptBytes,
   }));
 }
 
-/** Models that run on kernels unless told otherwise. */
-const onKernels = new Set(["nfn-hnp", "unf"]);
-
-/** The model that does not see through scales, on kernels and on the engine, and then others. */
-const beside = (name, others, options) => [
-  { name, options },
-  { name, label: `${name}, engine`, options: { ...options, backend: "engine" } },
-  ...others.map((other) => ({ name: other, options })),
-];
+/** The model that does not see through scales, and then others. */
+const beside = (name, others, options) => [name, ...others].map((one) => ({ name: one, options }));
 
 const cnn = defineSpec({
   axes: {
@@ -134,7 +134,7 @@ const cnn = defineSpec({
 });
 
 export async function run() {
-  await startEngine();
+  await startEngine({ threads: 1 });
   const scaled = (channels) =>
     beside("nfn-hnp", ["monomial", "magep", "unf-products"], {
       channels: [1, channels, channels],
@@ -155,7 +155,8 @@ export async function run() {
       beside("unf", ["unf-products"], equal),
     ),
   };
-  const unit = "milliseconds a batch; ratios to the first model, and to the second, on the engine";
+  const unit =
+    "milliseconds of the processor a batch, kept bytes a batch; ratios to the first model";
   return { unit, batch, seed, rows, depth: await byDepth() };
 }
 
@@ -168,9 +169,9 @@ async function byDepth() {
     const widths = Array.from({ length: layers + 1 }, () => 8);
     const spec = mlpSpec(widths, { scale: "positive" });
     const lowered = lowerSpec(spec);
-    const began = performance.now();
+    const began = processorTime();
     const { tensors } = deriveProducts(lowered);
-    const deriving = performance.now() - began;
+    const deriving = processorTime() - began;
     const derived = tensors.filter(({ formula, role }) => formula && role === "feature").length;
     const model = buildModel("unf-products", spec, { channels: [1, 4, 4], head: [16, 1] });
     const forward = compileForward(model);
@@ -179,9 +180,9 @@ async function byDepth() {
   }
   for (let round = 0; round <= rounds; round++)
     for (const { forward, params, weights, times } of entries) {
-      const began = performance.now();
+      const began = processorTime();
       await (await forward.run(keep(params), keep(weights))).data();
-      if (round > 0) times.push(performance.now() - began);
+      if (round > 0) times.push(processorTime() - began);
     }
   return entries.map(({ layers, derived, deriving, times }) => ({
     layers,

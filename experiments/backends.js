@@ -2,7 +2,7 @@
 // trainings on the array engine and on kernels, in turns. Writes docs/results/backends.json. Arguments: names of populations.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { commit, machine, writeResult } from "../scripts/support/result-files.js";
 import { root } from "../scripts/sources.js";
@@ -39,10 +39,15 @@ function weightspace(text) {
 /** The row of one model on one backend; training runs that are finished are not repeated. */
 function rowOf(population, model, backend) {
   const { epochs } = populations[population];
+  const options = join(folder, `${population}-${model}-options.json`);
+  const known = JSON.parse(
+    readFileSync(join(root, `docs/results/options/${population}.json`), "utf8"),
+  );
+  writeFileSync(options, JSON.stringify(model in known ? { [model]: known[model] } : {}));
   const [zoo, out] = [join(folder, "zoos", population), join(folder, `${population}-${backend}`)];
   const results = join(folder, `${population}-${backend}-${model}.json`);
   weightspace(
-    `experiment generalization --zoo ${zoo} --checkpoints all --models ${model} --options docs/results/options/${population}.json --backend ${backend} --seeds ${seeds} --seed 0 --split 0.7,0.1,0.2 --epochs ${epochs} --batch-size 16 --rate 0.003 --schedule cosine -o ${join(out, model)} --results ${results} --force`,
+    `experiment generalization --zoo ${zoo} --checkpoints all --models ${model} --options ${options} --backend ${backend} --seeds ${seeds} --seed 0 --split 0.7,0.1,0.2 --epochs ${epochs} --batch-size 16 --rate 0.003 --schedule cosine -o ${join(out, model)} --results ${results} --force`,
   );
   const [row] = JSON.parse(readFileSync(results, "utf8")).rows;
   return { tauMean: row.tauMean, tauStd: row.tauStd, seconds: row.seconds };

@@ -1,6 +1,6 @@
 // Writes what benchmarks measured into docs/results/speed.md, and the shorter part into the README, each between two comments: layers
-// beside other programs, commands from a cold start, memory of a long training. `npm run bench:table`; figures that are not there
-// are said to be missing.
+// beside other programs, commands from a cold start, memory of a long training, and trainings on both backends.
+// `npm run bench:table`; figures that are not there are said to be missing.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -172,6 +172,40 @@ export function fitLines(record) {
   ];
 }
 
+/** The lines about whole trainings on the array engine and on kernels, from the content of docs/results/backends.json. */
+export function backendLines(record) {
+  if (record === undefined)
+    return ["`npm run experiment:backends` trains functionals on both backends; not measured yet."];
+  const { about, command, commit, machine, rows } = record;
+  return [
+    `Functionals trained on ${about.networks} runs of a population, ${about.seeds} seeds, on the array engine and on kernels: Kendall's tau on held-out runs, mean ± std over seeds, and seconds of one training, two at once:`,
+    "",
+    ...table(
+      [
+        "population",
+        "functional",
+        "tau, engine",
+        "tau, kernels",
+        "s, engine",
+        "s, kernels",
+        "times faster",
+      ],
+      rows.map((row) => [
+        row.population,
+        row.model,
+        `${row.engineTauMean.toFixed(3)} ± ${row.engineTauStd.toFixed(3)}`,
+        `${row.kernelsTauMean.toFixed(3)} ± ${row.kernelsTauStd.toFixed(3)}`,
+        number(row.engineSeconds),
+        number(row.kernelsSeconds),
+        number(row.timesFaster),
+      ]),
+      [2, 3, 4, 5, 6],
+    ),
+    "",
+    `\`${command}\`, ${machine}, commit ${commit.replace(/^([0-9a-f]{8})[0-9a-f]*/, "$1")}.`,
+  ];
+}
+
 /** The text of a page with new lines between the two comments. */
 export function withMeasured(text, lines) {
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
@@ -188,7 +222,12 @@ export function measuredPages(folder = results) {
   const others = ["", ...coldLines(read("cold")), "", ...fitLines(read("fit"))];
   return {
     "README.md": [...shortPeerLines(read("peers")), ...others],
-    "docs/results/speed.md": [...peerLines(read("peers")), ...others],
+    "docs/results/speed.md": [
+      ...peerLines(read("peers")),
+      ...others,
+      "",
+      ...backendLines(read("../../docs/results/backends")),
+    ],
   };
 }
 

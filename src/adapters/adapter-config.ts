@@ -66,7 +66,9 @@ const isOn = (value: unknown): boolean =>
 export function readAdapterConfig(value: unknown, origin: string): AdapterConfig {
   const refuse = (what: string) => new FormatError(`adapter configuration: ${origin}: ${what}`);
   if (!isRecord(value)) throw refuse("expected an object, as PEFT writes it");
-  const { peft_type: method = "LORA" } = value;
+  if (!["peft_type", "r", "lora_alpha"].some((key) => Object.hasOwn(value, key)))
+    throw refuse('it says neither "peft_type" nor "r" nor "lora_alpha", as one of an adapter does');
+  const { peft_type: method = "LORA", lora_alpha: alpha = defaultAlpha } = value;
   if (method !== "LORA")
     throw new UnsupportedError(
       `adapter configuration: ${origin} describes ${visibleName(JSON.stringify(method) ?? "no method")}, expected "LORA"; other methods are compared number by number only`,
@@ -80,10 +82,10 @@ export function readAdapterConfig(value: unknown, origin: string): AdapterConfig
   return Object.freeze({
     origin,
     rank: value["r"] === undefined ? null : wholeOf(value["r"], "r", refuse),
-    alpha: alphaOf(value["lora_alpha"] ?? defaultAlpha, "lora_alpha", refuse),
+    alpha: alphaOf(alpha, "lora_alpha", refuse),
     ranks: patternsOf(value["rank_pattern"], "rank_pattern", wholeOf, refuse),
     alphas: patternsOf(value["alpha_pattern"], "alpha_pattern", alphaOf, refuse),
-    rankStabilised: value["use_rslora"] === true,
+    rankStabilised: switchOf(value["use_rslora"], "use_rslora", refuse),
     base:
       typeof value["base_model_name_or_path"] === "string" ? value["base_model_name_or_path"] : "",
     settings: new Map(
@@ -111,6 +113,12 @@ function wholeOf(value: unknown, key: string, refuse: Refuse): number {
 function alphaOf(value: unknown, key: string, refuse: Refuse): number {
   if (typeof value === "number" && Number.isFinite(value)) return value;
   throw refuse(`"${key}" must be a number, got ${shown(value)}`);
+}
+
+function switchOf(value: unknown, key: string, refuse: Refuse): boolean {
+  if (value === undefined || value === null) return false;
+  if (typeof value === "boolean") return value;
+  throw refuse(`"${key}" must be true or false, got ${shown(value)}`);
 }
 
 const shown = (value: unknown): string =>

@@ -12,7 +12,7 @@ export function phasesNote({ spec, graph, activation }: FoundSpec): string | und
   if (graph !== undefined || hasPhases(spec)) return undefined;
   const isSine = activation === "sine";
   const sentence =
-    "phases are not looked at: a copy with pi/omega added to a bias of a sine layer, its outgoing weights negated, computes the same and counts as different; give --model graph.onnx, which tells omega";
+    "phases are not looked at: a copy with pi/omega added to a bias of a sine layer, its outgoing weights negated, computes the same and counts as different; give --model graph.onnx, which tells omega, or --omega with --activation sine";
   return isSine
     ? sentence
     : `if axes with signs are sine layers (nothing says so here), ${sentence}`;

@@ -112,6 +112,10 @@ export async function readImported(store: ZooStore): Promise<ImportedPopulation>
   const { checksum, weights, metrics, target, networks } = parsed.data;
   if (!(await checksumHolds(bytes, checksum)))
     throw fail(`the checksum of ${importedName} does not fit, so bytes of it have changed`);
+  if (!metrics.some(({ name }) => name === target))
+    throw fail(
+      `${importedName} has the target ${JSON.stringify(target)}, which is none of its metrics`,
+    );
   const spec = specFromJSON(parsed.data.spec);
   const file = (await store.read(weightsName)) ?? new Uint8Array(0);
   const { tensors, metadata } = readSafetensors(file);

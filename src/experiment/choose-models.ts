@@ -5,6 +5,7 @@ import { noSuchName } from "../core/nearest-name.ts";
 import type { Backend } from "../kernels/backend.ts";
 import {
   buildModel,
+  isModelName,
   modelEntry,
   modelNames,
   type ModelOptions,
@@ -61,8 +62,10 @@ function readName(given: string): {
   };
 }
 
-/** Whether a name, after `canonical:` where that stands before it, is one of {@link entryNames}. */
-export const isEntryName = (given: string): boolean => entryNames().includes(readName(given).name);
+const isKnown = (name: string): boolean => isModelName(name) || Object.hasOwn(aliases, name);
+
+/** Whether a name, after `canonical:` where that stands before it, is one of {@link entryNames}, or `quasi:` and a model. */
+export const isEntryName = (given: string): boolean => isKnown(readName(given).name);
 
 /** Names that people give to variants stand in tables and file names. */
 const variantName = /^(?!tune-)[a-z0-9][a-z0-9-]{0,39}$/;
@@ -104,7 +107,7 @@ export function chooseModels(
   };
   for (const given of names) {
     const { name, label } = readName(given);
-    if (!entryNames().includes(name)) {
+    if (!isKnown(name)) {
       const variant = findVariant(name, Object.hasOwn(options, name) ? options[name] : undefined);
       if (variant !== undefined) {
         used.add(name);

@@ -17,15 +17,11 @@ import {
   planCoefficients,
   planPositions,
 } from "./parameters.ts";
-import { pointwise } from "./pointwise.ts";
+import { pointwise, type PointwiseName } from "./pointwise.ts";
 import { type Piece, readOperand, type Readings, readSchedule } from "./readings.ts";
 import type { KernelLayer } from "./stack.ts";
-import {
-  type NextReader,
-  type TensorsOptions,
-  writeTensors,
-  type WrittenTensors,
-} from "./tensors.ts";
+import { isWritten } from "../symmetry/formula.ts";
+import { type NextReader, writeTensors, type WrittenTensors } from "./tensors.ts";
 
 /** What a layer's backward pass needs of the forward pass. */
 export interface LayerState {
@@ -109,31 +105,30 @@ export function planForward(
     });
   } else parts = denseParts(layer, inputs, layer.inputChannels, coefficients.matrices[0], bias);
   const positions = addPositions(build, layer, parts, !equivariant);
-  const needed = build.gradients && pointwise[layer.activation].derivativeOf === "argument";
   const written = writeTensors({
-    ...common(build, "forward", name, executable),
+    arena,
+    operations: forward,
+    cleared: build.clearForward,
+    name,
+    lowered: executable.lowered,
     parts,
     channels: outputChannels,
     splitFixed: !equivariant,
-    activation: layer.activation,
-    keepBefore: needed,
+    writes: (id) => isWritten(executable.lowered.tensors[id]),
+    activation: (id) => activationOf(layer, id),
+    keepBefore: (id) =>
+      build.gradients && pointwise[activationOf(layer, id)].derivativeOf === "argument",
     next,
   });
   return { layer, inputs, written, operands, coefficients, bias, positions };
 }
 
-const common = (
-  build: Build,
-  pass: "forward" | "backward",
-  name: string,
-  { lowered }: ExecutablePlan,
-): Pick<TensorsOptions, "arena" | "operations" | "cleared" | "name" | "lowered"> => ({
-  arena: build.arena,
-  operations: build[pass],
-  cleared: pass === "forward" ? build.clearForward : build.clearBackward,
-  name: pass === "forward" ? name : `${name} gradients`,
-  lowered,
-});
+/** What is done to a tensor while it is written; gates come later. */
+export function activationOf({ activation, activations }: KernelLayer, id: number): PointwiseName {
+  const own = activations?.[id];
+  if (own === undefined) return activation;
+  return own.kind === "gate" ? "identity" : own.name;
+}
 
 /** Adds position tables to what tensors are made of. */
 function addPositions(
@@ -159,16 +154,13 @@ function addPositions(
   });
 }
 
-/** Plans the gradients of a layer's parameters and, where `previous` says for whom, of its inputs. */
+/** Plans the gradients of a layer's parameters; where they are wanted, says what those of its inputs are made of. */
 export function planBackward(
   build: Build,
   state: DifferentiatedLayer,
   gradients: OutputGradients,
-  previous: {
-    readonly derivative?: TensorsOptions["derivative"];
-    readonly next: NextReader | null;
-  } | null,
-): WrittenTensors | null {
+  wantsInputs: boolean,
+): TensorParts[] {
   const { layer, adjoint } = state;
   const readings = readSchedule(
     build.arena,
@@ -179,21 +171,9 @@ export function planBackward(
     gradients.known,
   );
   planPositionGradients(build, state, readings);
-  const parts =
-    layer.kind === "equivariant"
-      ? equivariantGradients(build, state, readings, previous !== null)
-      : pointwiseGradients(build, state, gradients.values, previous !== null);
-  if (previous === null) return null;
-  return writeTensors({
-    ...common(build, "backward", layer.name, layer.executable),
-    parts,
-    channels: layer.inputChannels,
-    splitFixed: layer.kind === "pointwise",
-    activation: "identity",
-    keepBefore: false,
-    ...(previous.derivative && { derivative: previous.derivative }),
-    next: previous.next,
-  });
+  return layer.kind === "equivariant"
+    ? equivariantGradients(build, state, readings, wantsInputs)
+    : pointwiseGradients(build, state, gradients.values, wantsInputs);
 }
 
 /** Gradients of matrices and bias; what the gradients of the inputs are made of. */

@@ -5,6 +5,7 @@ import { OptionError } from "../core/errors.ts";
 import { sizeOf } from "../core/shapes.ts";
 import { meanShares } from "../plan/adjoint.ts";
 import { membersOf } from "../plan/merge-tensors.ts";
+import { isWritten } from "../symmetry/formula.ts";
 import type { ArenaPlan } from "./arena.ts";
 import type { Matrix, Operation, ReduceOperation } from "./wasm/operations.ts";
 import type { KernelLayer, PositionTable } from "./stack.ts";
@@ -221,7 +222,12 @@ export function planBias(build: Build, layer: KernelLayer): BiasRow | null {
     if (!build.gradients) return { buffer, gradient };
     return { buffer, gradient: gradientTarget(build, `${name}_bias`, size, gradient) };
   }
-  const count = lowered.tensors.flatMap(({ id }) => membersOf(lowered, id)).length;
+  const ids = lowered.tensors
+    .filter(isWritten)
+    .flatMap(({ id }) => membersOf(lowered, id))
+    .map(({ id }) => id)
+    .toSorted((a, b) => a - b);
+  const count = ids.length;
   const table = parameter(build, path, [count * outputChannels]);
   const buffer = build.arena.buffer(`${name} bias row`, size);
   const final = build.gradients ? build.arena.buffer(`gradient of ${name} bias row`, size) : -1;
@@ -234,7 +240,7 @@ export function planBias(build: Build, layer: KernelLayer): BiasRow | null {
           build,
           `${name}_bias_${id}`,
           table,
-          id * outputChannels,
+          ids.indexOf(id) * outputChannels,
           { buffer, final },
           column,
           fixedSize,

@@ -120,12 +120,12 @@ export interface CollectedSum {
   readonly scale: number;
 }
 
-/** The sums of a tensor that a schedule asks for directly. */
+/** The sums of a tensor, which the schedule calls `readAs`, that it asks for directly. */
 export function collectedSums(
   arena: ArenaPlan,
   lowered: LoweredSpec,
   { steps }: Schedule,
-  tensor: number,
+  [tensor, readAs]: readonly [number, number],
   columns: number,
   aggregation: Aggregation,
 ): CollectedSum[] {
@@ -133,7 +133,7 @@ export function collectedSums(
   return steps.flatMap((step, index): CollectedSum[] => {
     if (step.kind !== "reduce") return [];
     const from = steps[step.from];
-    if (from.kind !== "input" || from.tensor !== tensor) return [];
+    if (from.kind !== "input" || from.tensor !== readAs) return [];
     const kept = sizes.toSpliced(step.dim, 1);
     const value = arena.value(`sum ${index} of ${tensor}`, kept, columns);
     const size = value.batch;

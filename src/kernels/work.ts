@@ -14,6 +14,11 @@ export function workOf(operation: Operation): number {
     }
     case "outer":
       return sizeOf(operation.sizes) * operation.inner * operation.columns;
+    case "entries":
+      return 10 * sizeOf(operation.sizes) * operation.columns;
+    case "normalize":
+      return 4 * sizeOf(operation.sizes) * operation.columns;
+    case "multiply":
     case "reduce":
       return sizeOf(operation.kept) * sizeOf(operation.reduced) * operation.columns;
     case "clear":

@@ -28,7 +28,7 @@ export function checkReadable(arrays: readonly np.Array[], backend: "kernels" | 
 }
 
 /** Numbers of an array. @consumes */
-export const numbersOf = (array: np.Array) => array.dataSync() as Float32Array;
+export const numbersOf = (array: np.Array) => array.dataSync() as Float32Array<ArrayBuffer>;
 
 /** An array of numbers that lie in the arena, copied. */
 const arrayOf = (numbers: Float32Array<ArrayBuffer>, shape: readonly number[]): np.Array =>
@@ -56,6 +56,8 @@ function writeParams(running: RunningProgram, held: Held, params: LayerParams): 
     held.params.set(path, array);
     changed = true;
   }
+  const read = new Set(running.program.parameters.map(({ path }) => path));
+  for (const [path, array] of Object.entries(params)) if (!read.has(path)) array.dispose();
   return changed;
 }
 
@@ -79,24 +81,32 @@ function runBackward(
   gradients: readonly np.Array[],
   wanted: boolean,
 ): { params: LayerParams; inputs: np.Array[] } {
-  const { outputGradients, parameters } = running.program;
-  if (wanted)
-    throw new EnvironmentError('kernels: gradients of the weights are left to backend "engine"');
+  const { outputGradients, parameters, inputGradients } = running.program;
   for (const [i, value] of outputGradients.entries())
     running.values(value).set(numbersOf(gradients[i]));
   running.run("backward");
   const ofParams = parameters.map(
     ({ path, gradient, shape }) => [path, arrayOf(running.numbers(gradient), shape)] as const,
   );
-  return { params: Object.fromEntries(ofParams), inputs: [] };
+  const [batch] = gradients[0].shape;
+  const inputs = wanted
+    ? inputGradients.map((value) =>
+        arrayOf(running.values(value), [batch, ...value.sizes, value.columns]),
+      )
+    : [];
+  return { params: Object.fromEntries(ofParams), inputs };
 }
 
 /** A program on as many threads as it is worth. */
-function startProgram(stack: KernelStack, gradients: boolean, batch: number): RunningProgram {
-  const alone = planProgram(stack, { gradients });
+function startProgram(
+  stack: KernelStack,
+  options: { readonly gradients: boolean; readonly inputGradients: boolean },
+  batch: number,
+): RunningProgram {
+  const alone = planProgram(stack, options);
   const more = threadsFor(alone, batch);
   if (more === undefined) return runProgram(alone);
-  return runProgram(planProgram(stack, { gradients, threads: more.threads }), {
+  return runProgram(planProgram(stack, { ...options, threads: more.threads }), {
     start: more.start,
     sleeps: more.sleeps,
     batch,
@@ -110,10 +120,19 @@ function startProgram(stack: KernelStack, gradients: boolean, batch: number): Ru
 export function kernelStage(scope: string, stack: () => KernelStack): Stage {
   return {
     scope,
+    kernels: stack,
     compile: ({ gradients } = { gradients: true }): CompiledStage => {
       let running: RunningProgram | undefined;
       const held: Held = { params: new Map(), inputs: [] };
-      const start = (batch: number) => (running ??= startProgram(stack(), gradients, batch));
+      let inputGradients = false;
+      const start = (batch: number) =>
+        (running ??= startProgram(stack(), { gradients, inputGradients }, batch));
+      const end = () => {
+        running?.end();
+        running = undefined;
+        held.params.clear();
+        held.inputs = [];
+      };
       const shapeOf = (value: RunningProgram["program"]["outputs"][number], batch: number) => [
         batch,
         ...value.sizes,
@@ -133,6 +152,11 @@ export function kernelStage(scope: string, stack: () => KernelStack): Stage {
         backward: (params, inputs, cotangents, wanted, key) => {
           key?.dispose();
           const [batch] = inputs[0].shape;
+          // Most programs have parts before them that learn nothing; those that do are planned once more.
+          if (wanted && !inputGradients) {
+            end();
+            inputGradients = true;
+          }
           const running = start(batch);
           const current = running.program.parameters.every(
             ({ path }) => held.params.get(path) === params[path],
@@ -142,13 +166,28 @@ export function kernelStage(scope: string, stack: () => KernelStack): Stage {
           } else runForward(running, held, params, inputs);
           return runBackward(running, cotangents, wanted);
         },
-        dispose: () => {
-          running?.end();
-          running = undefined;
-          held.params.clear();
-          held.inputs = [];
-        },
+        dispose: end,
       };
+    },
+  };
+}
+
+/** A stack as a stage, and as a function of arrays that hold numbers. */
+export interface BodyOnKernels {
+  readonly stage: Stage;
+  /** What the stack makes of features. @consumes */
+  readonly apply: (params: LayerParams, features: np.Array[]) => np.Array[];
+}
+
+/** @param scope - where paths of its parameters begin; the stack names them from there on. @default "", all of them */
+export function bodyOnKernels(stack: () => KernelStack, scope = ""): BodyOnKernels {
+  const made = kernelStage(scope, stack);
+  let compiled: CompiledStage | undefined;
+  return {
+    stage: made,
+    apply: (params, features) => {
+      compiled ??= made.compile({ gradients: false });
+      return compiled.forward(params, features);
     },
   };
 }

@@ -4,20 +4,17 @@
 
 import { UnsupportedError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
-import { activate } from "../layers/pointwise/activation.ts";
+import { activate, type ActivationName } from "../layers/pointwise/activation.ts";
 import { activationOf } from "../layers/products/charged-activation.ts";
 import { checkChannels } from "../layers/check-options.ts";
 import { denseStack } from "../layers/pointwise/dense.ts";
 import { equivariantLinear } from "../layers/equivariant-linear.ts";
 import { prefixed, scoped } from "../layers/layer.ts";
-import {
-  functionLayer,
-  layerStack,
-  type StackEntry,
-  type StagedLayer,
-} from "../layers/layer-stack.ts";
-import { holdNumbers } from "../layers/kernel-stage.ts";
-import { productFeatures } from "../layers/products/product-features.ts";
+import { functionLayer, layerStack, type StackEntry } from "../layers/layer-stack.ts";
+import { bodyOnKernels, holdNumbers } from "../layers/kernel-stage.ts";
+import type { KernelLayer, KernelStack, TensorActivation } from "../kernels/stack.ts";
+import { isWritten } from "../symmetry/formula.ts";
+import { kernelProducts, productFeatures } from "../layers/products/product-features.ts";
 import { stage } from "../layers/stage.ts";
 import { featureWays } from "../layers/weight-features.ts";
 import { layerSequence } from "../plan/layer-sequence.ts";
@@ -29,7 +26,7 @@ import { type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { signsAsPositive } from "../symmetry/weaken.ts";
 import { type Model, onlyOutput, throughPhaseGates } from "./model.ts";
-import { checkValues, layeredHeadOptions } from "./options.ts";
+import { checkValues, magepOptions } from "./options.ts";
 
 /** The shape of a MAGEP functional. */
 export interface MagepOptions {
@@ -43,18 +40,71 @@ export interface MagepOptions {
   readonly head?: readonly number[];
   /** Dropout rate in the head while training. @default 0 */
   readonly dropout?: number;
+  /** What runs the layers and products; arguments that are being traced go to the engine. @default "kernels" */
+  readonly backend?: "kernels" | "engine";
 }
 
 /** Activations that commute with what acts on the tensors; planned axes may be weaker. */
-function activations(actual: LoweredSpec, merged: MergedSpec): StagedLayer {
-  const kinds = merged.tensors.map((tensor) => {
+const activationKinds = (actual: LoweredSpec, merged: MergedSpec): ActivationName[] =>
+  merged.tensors.map((tensor) => {
     const dims = tensor.dims.map((dim) => ({
       ...dim,
       axis: actual.axes.findIndex(({ name }) => name === merged.axes[dim.axis].name),
     }));
     return activationOf(actual, { ...tensor, dims }, "relu") ?? "identity";
   });
-  return functionLayer((inputs) => inputs.map((x, i) => activate(kinds[i], x)));
+
+/** A layer with what it reads: the engine's entries and the kernels' layer of it. */
+interface BodyPart {
+  readonly entries: readonly StackEntry[];
+  readonly kernelLayer: () => KernelLayer;
+}
+
+/** One equivariant layer over products of weights, or over weights alone, with what follows it. */
+function bodyPart(
+  [number, name]: readonly [number: string, name: string],
+  tensors: LoweredSpec,
+  [inputChannels, outputChannels]: readonly [number, number],
+  base: MergedSpec | null,
+  kinds: readonly ActivationName[],
+): BodyPart {
+  const merged = mergeTensors(tensors);
+  const executable = planLowered(merged, "respect");
+  const layer = equivariantLinear(executable, { inputChannels, outputChannels, init: "fan-in" });
+  const options = base && { base, derived: tensors, merged, channels: inputChannels };
+  const path = `products${number}`;
+  const written = merged.tensors.filter(isWritten);
+  const activations: TensorActivation[] = [];
+  for (const { id } of merged.tensors) activations[id] = { kind: "pointwise", name: "identity" };
+  for (const [place, kind] of kinds.entries())
+    activations[written[place].id] = { kind: "pointwise", name: kind };
+  return {
+    entries: [
+      ...(options ? [{ path, layer: productFeatures(options) }] : []),
+      { path: name, layer },
+      ...(kinds.length === 0
+        ? []
+        : [
+            {
+              path: `activation${number}`,
+              layer: functionLayer((inputs) => inputs.map((x, i) => activate(kinds[i], x))),
+            },
+          ]),
+    ],
+    kernelLayer: () => ({
+      kind: "equivariant",
+      name,
+      executable,
+      inputChannels,
+      outputChannels,
+      aggregation: "mean",
+      bias: "full",
+      positions: [],
+      activation: "identity",
+      activations,
+      ...(options && { products: kernelProducts(path, options) }),
+    }),
+  };
 }
 
 /** Layers from weights to as many numbers as there are channels at the end. */
@@ -63,47 +113,26 @@ function magepBody(spec: SymmetrySpec, name: string, channels: readonly number[]
   const layers = layerSequence(actual, name);
   const lowered = lowerSpec(signsAsPositive(spec));
   const { both, inner } = collapseBlocks(lowered);
-  const init = "fan-in" as const;
-  const collapse = mergeTensors(both);
   const base = mergeTensors(inner);
-  const activation = activations(actual, base);
-  const entries: StackEntry[] = [
-    {
-      path: "layer0",
-      layer: equivariantLinear(planLowered(collapse, "respect"), {
-        inputChannels: channels[0],
-        outputChannels: channels[1],
-        init,
-      }),
-    },
-    { path: "activation0", layer: activation },
-  ];
-  const withProducts = (
-    derived: LoweredSpec,
-    inputChannels: number,
-    outputChannels: number,
-  ): [StagedLayer, StagedLayer] => {
-    const merged = mergeTensors(derived);
-    return [
-      productFeatures({ base, derived, merged, channels: inputChannels }),
-      equivariantLinear(planLowered(merged, "respect"), { inputChannels, outputChannels, init }),
-    ];
-  };
+  const kinds = activationKinds(actual, base);
+  const [first, second = first] = channels;
+  const parts = [bodyPart(["0", "layer0"], both, [first, second], null, kinds)];
   const equivariant = magepProducts(inner, layers);
   for (const [i, outputs] of channels.slice(2).entries()) {
-    const [products, mix] = withProducts(equivariant, channels[i + 1], outputs);
-    entries.push(
-      { path: `products${i + 1}`, layer: products },
-      { path: `layer${i + 1}`, layer: mix },
-      { path: `activation${i + 1}`, layer: activation },
-    );
+    const number = `${i + 1}`;
+    const sizes = [channels[i + 1], outputs] as const;
+    parts.push(bodyPart([number, `layer${number}`], equivariant, sizes, base, kinds));
   }
   const last = channels[channels.length - 1];
   const invariant = readAll(magepProducts(inner, layers, { invariant: true, trained: true }));
-  const [products, mix] = withProducts(invariant, last, last);
-  entries.push({ path: "products", layer: products }, { path: "invariant", layer: mix });
+  parts.push(bodyPart(["", "invariant"], invariant, [last, last], base, []));
   const opening = mergeTensors(lowered);
-  return { body: layerStack(entries), lowered, opening };
+  return {
+    body: layerStack(parts.flatMap(({ entries }) => entries)),
+    kernels: (): KernelStack => ({ layers: parts.map(({ kernelLayer }) => kernelLayer()) }),
+    lowered,
+    opening,
+  };
 }
 
 /**
@@ -128,10 +157,11 @@ export function magep(spec: SymmetrySpec, options: MagepOptions = {}): Model {
 
 function magepReader(spec: SymmetrySpec, options: MagepOptions): Model {
   const { name = "magep", channels = [1, 20, 20, 20], head = [500, 500, 1] } = options;
-  const { dropout = 0 } = options;
-  checkValues(name, layeredHeadOptions, options);
+  const { dropout = 0, backend = "kernels" } = options;
+  checkValues(name, magepOptions, options);
   checkChannels(name, channels);
-  const { body, lowered, opening } = magepBody(spec, name, channels);
+  const { body, kernels, lowered, opening } = magepBody(spec, name, channels);
+  const below = backend === "engine" ? undefined : bodyOnKernels(kernels, "body");
   const top = denseStack([channels[channels.length - 1], ...head], { dropout });
   const { toFeatures } = featureWays(lowered, opening, channels[0]);
   return {
@@ -146,13 +176,14 @@ function magepReader(spec: SymmetrySpec, options: MagepOptions): Model {
     apply: (params, weights, { key } = {}) => {
       const isTraced = !holdNumbers([...Object.values(params), ...Object.values(weights)]);
       if (isTraced && channels.some((count) => count % 4 === 0)) refuseTracing(name, channels);
-      const [numbers] = body.apply(scoped("body", params), toFeatures(weights));
+      const run = isTraced || below === undefined ? body : below;
+      const [numbers] = run.apply(scoped("body", params), toFeatures(weights));
       return top.apply(scoped("head", params), numbers, key);
     },
     staged: {
       toFeatures,
       stages: [
-        ...body.stages("body"),
+        ...(below === undefined ? body.stages("body") : [below.stage]),
         stage("head", (params, [numbers], { key }) => [top.apply(params, numbers, key)]),
       ],
       fromFeatures: onlyOutput,

@@ -101,6 +101,12 @@ export const unfOptions = optionSchema({
   fixedAxes: choice(["permute", "fold"], "permuted with positions, or channels; default permute"),
 });
 
+/** Products have no reference executor. */
+const productsBackend = choice(
+  ["kernels", "engine"],
+  "what runs layers and products; default kernels",
+);
+
 export const productsOptions = optionSchema({
   ...channels,
   activation: equivariantOptions.activation,
@@ -112,6 +118,7 @@ export const productsOptions = optionSchema({
   rank: wholeOption(1, "fixed entries that ends of chains keep; default 8", 4096),
   outer: option(z.boolean(), "one of true, false", "outer products too; default true"),
   maxDerived: wholeOption(0, "products that are made at most; default 2000", 1_000_000),
+  backend: productsBackend,
   ...headOptions,
 });
 
@@ -167,6 +174,11 @@ export const editorOptions = optionSchema({
 
 /** Options of models whose layers have channels, and a head. */
 export const layeredHeadOptions = optionSchema({ ...headOptions, ...channels });
+export const magepOptions = optionSchema({
+  ...headOptions,
+  ...channels,
+  backend: productsBackend,
+});
 export const statisticsOptions = optionSchema(headOptions);
 export const linearOptions = optionSchema({
   outputs: wholeOption(1, "numbers to predict; default 1"),

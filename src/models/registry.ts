@@ -3,6 +3,7 @@
 import { OptionError } from "../core/errors.ts";
 import { noSuchName } from "../core/nearest-name.ts";
 import { checkFunctions, openRegistry } from "../core/registry.ts";
+import { quasi } from "./wrappers/quasi.ts";
 import type { Backend } from "../kernels/backend.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { deepSets } from "./deep-sets.ts";
@@ -20,6 +21,7 @@ import {
   checkOptions,
   editorOptions,
   layeredHeadOptions,
+  magepOptions,
   layeredOptions,
   linearOptions,
   networkProbesOptions,
@@ -128,7 +130,7 @@ const entries: readonly ModelEntry[] = [
   {
     name: "magep",
     inputs: linearInputs,
-    options: layeredHeadOptions,
+    options: magepOptions,
     width: { option: "channels", sizes: [1, 20, 20, 20] },
     summary:
       "MAGEP-NFN, as published: polynomials of weights that respect scales; layer after layer only",
@@ -271,8 +273,24 @@ export interface NamedModel extends Omit<ModelEntry, "summary" | "options"> {
 /** Names of all models, as `buildModel`, `train` and experiments take them. */
 export const modelNames = (): readonly string[] => registry.names();
 
+/** Before the name of a model: the same, respecting scales and bases up to a learned amount (models/wrappers/quasi.ts). */
+export const quasiPrefix = "quasi:";
+
+/** Whether there is a model of that name, behind a prefix or without one. */
+export const isModelName = (name: string): boolean =>
+  registry.names().includes(name.startsWith(quasiPrefix) ? name.slice(quasiPrefix.length) : name);
+
 /** What is known of a model. @throws {OptionError} listing the names there are; `hint` ends the message */
 export function modelEntry(name: string, hint = ""): ModelEntry {
+  if (name.startsWith(quasiPrefix)) {
+    const inner = modelEntry(name.slice(quasiPrefix.length), hint);
+    return {
+      ...inner,
+      name,
+      summary: `${inner.summary}; respects scales and bases up to a learned amount`,
+      build: (spec, options) => quasi(inner.build(spec, { ...options, name: inner.name })),
+    };
+  }
   const entry = registry.get(name);
   if (entry !== undefined) return entry;
   throw new OptionError(
@@ -308,7 +326,7 @@ export const withBackend = (
   options: ModelOptions,
   backend: Backend | undefined,
 ): ModelOptions =>
-  backend !== undefined && "backend" in (registry.get(name)?.options.shape ?? {})
+  backend !== undefined && isModelName(name) && "backend" in modelEntry(name).options.shape
     ? { ...options, backend }
     : options;
 

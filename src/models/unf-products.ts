@@ -22,9 +22,14 @@ import type { Aggregation } from "../layers/execute.ts";
 import { featureWays } from "../layers/weight-features.ts";
 import { deriveProducts, type DeriveProductsOptions } from "../plan/products/derive-products.ts";
 import { type MergedSpec, mergeTensors } from "../plan/merge-tensors.ts";
+import { onlyRead } from "../plan/products/only-read.ts";
 import { planLowered } from "../plan/plan-spec.ts";
 import { withNumber } from "../plan/roles.ts";
-import type { ShareOptions } from "../plan/sharing.ts";
+import { shareCoefficients, type ShareOptions } from "../plan/sharing.ts";
+import type { KernelLayer, KernelPool, KernelStack } from "../kernels/stack.ts";
+import { bodyOnKernels, holdNumbers } from "../layers/kernel-stage.ts";
+import { kernelProducts } from "../layers/products/product-features.ts";
+import { kernelActivations } from "../layers/products/charged-activation.ts";
 import { type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { gainOf } from "./equivariant-stack.ts";
@@ -55,10 +60,14 @@ export interface UNFProductsOptions extends ProductsBodyOptions {
   readonly head?: readonly number[];
   /** Dropout rate in the head while training. @default 0 */
   readonly dropout?: number;
+  /** What runs the layers and products; arguments that are being traced go to the engine. @default "kernels" */
+  readonly backend?: "kernels" | "engine";
 }
 
 interface Body {
   readonly layers: StagedLayer;
+  /** The same as kernels read them. */
+  readonly kernelLayers: () => KernelLayer[];
   /** The spec's tensors, merged: what layers read from each other. */
   readonly base: MergedSpec;
   readonly lowered: LoweredSpec;
@@ -81,25 +90,46 @@ function productsBody(
   const derived = deriveProducts(lowered, others);
   const base = mergeTensors(lowered);
   const linear = { bias, aggregation, init, gain: gainOf(activation), ...(share && { share }) };
-  const entries = channels.slice(1).flatMap((outputChannels, i): StackEntry[] => {
-    const inputChannels = channels[i];
+  const parts = channels.slice(1).map((outputChannels, i) => {
     const name = i < channels.length - 2 || activateLast ? activation : "identity";
     const tensors = withGates(i === 0 ? lowered : derived, name);
     const merged = mergeTensors(tensors);
-    const products = productFeatures({ base, derived: tensors, merged, channels: inputChannels });
-    const mix = equivariantLinear(planLowered(merged, "respect"), {
-      inputChannels,
-      outputChannels,
-      ...linear,
-    });
-    const after = {
-      path: `activation${i}`,
-      layer: chargedActivation(merged, name, outputChannels),
-    };
-    const before = i === 0 ? [] : [{ path: `products${i}`, layer: products }];
-    return [...before, { path: `layer${i}`, layer: mix }, after];
+    const executable = planLowered(merged, "respect");
+    return { name, tensors, merged, executable, inputChannels: channels[i], outputChannels };
   });
-  return { layers: layerStack(entries), base, lowered, derived, channels };
+  const productsOf = ({ tensors, merged, inputChannels }: (typeof parts)[number]) => ({
+    base,
+    derived: tensors,
+    merged,
+    channels: inputChannels,
+  });
+  const entries = parts.flatMap((part, i): StackEntry[] => {
+    const { name, merged, executable, inputChannels, outputChannels } = part;
+    const products = { path: `products${i}`, layer: productFeatures(productsOf(part)) };
+    const mix = equivariantLinear(executable, { inputChannels, outputChannels, ...linear });
+    const after = chargedActivation(merged, name, outputChannels);
+    return [
+      ...(i === 0 ? [] : [products]),
+      { path: `layer${i}`, layer: mix },
+      { path: `activation${i}`, layer: after },
+    ];
+  });
+  const kernelLayers = () =>
+    parts.map((part, i): KernelLayer => ({
+      kind: "equivariant",
+      name: `body.layer${i}`,
+      executable: part.executable,
+      inputChannels: part.inputChannels,
+      outputChannels: part.outputChannels,
+      aggregation,
+      bias,
+      ...(share && { shared: shareCoefficients(part.merged, part.executable.plan, share) }),
+      positions: [],
+      activation: "identity",
+      activations: kernelActivations(part.merged, part.name),
+      ...(i > 0 && { products: kernelProducts(`body.products${i}`, productsOf(part)) }),
+    }));
+  return { layers: layerStack(entries), kernelLayers, base, lowered, derived, channels };
 }
 
 /**
@@ -117,31 +147,62 @@ export function unfProducts(spec: SymmetrySpec, options: UNFProductsOptions = {}
   return throughPhaseGates(spec, name, channels[0], (gated) => productsReader(gated, options));
 }
 
-function productsReader(spec: SymmetrySpec, options: UNFProductsOptions): Model {
-  const { name = "unf-products", head = [64, 1], dropout = 0, aggregation = "mean" } = options;
-  const body = productsBody(spec, options, true);
+/** Pooled values [batch, width] from what layers over products made: as stages of the engine, or as kernels. */
+function productsPool(body: Body, name: string, aggregation: Aggregation) {
   const channels = body.channels[body.channels.length - 1];
-  const merged = mergeTensors(withNumber(body.derived));
+  const all = mergeTensors(withNumber(body.derived));
+  const { plan, ...rest } = planLowered(all, "respect");
+  // Products that no invariant is read off need not be computed.
+  const products = plan.products.filter(({ slots }) => slots.length === 0);
+  const derived = withNumber(onlyRead(body.derived, { ...rest, plan: { products, terms: 0 } }));
+  const merged = mergeTensors(derived);
   const executable = planLowered(merged, "respect");
-  const features = productFeatures({ base: body.base, derived: body.derived, merged, channels });
-  const scalars =
-    executable.plan.products.length === 0
-      ? null
-      : invariantPool(executable, "complete", aggregation);
+  const options = { base: body.base, derived, merged, channels };
+  const isEmpty = executable.plan.products.length === 0;
+  const scalars = isEmpty ? null : invariantPool(executable, "complete", aggregation);
   const normalized = normalizedPool(merged);
   const width = ((scalars?.width ?? 0) + normalized.width) * channels;
   if (width === 0)
     throw new OptionError(`${name}: nothing in these weights is invariant to their scales`);
-  const top = denseStack([width, ...head], { dropout });
-  const pool = (inputs: np.Array[]): np.Array => {
-    const invariant = scalars === null ? [] : [signedLog(scalars.apply(inputs.map((x) => x.ref)))];
-    return np.concatenate([...invariant, ...normalized.apply(inputs)], 1);
+  return {
+    width,
+    products: productFeatures(options),
+    apply: (inputs: np.Array[]): np.Array => {
+      const invariant = scalars === null ? [] : [scalars.apply(inputs.map((x) => x.ref))];
+      return joinPooled(invariant, normalized.apply(inputs));
+    },
+    /** What kernels pooled. */
+    join: (rows: np.Array[]): np.Array =>
+      scalars === null ? joinPooled([], rows) : joinPooled(rows.slice(0, 1), rows.slice(1)),
+    kernels: (): KernelPool => ({
+      executable: scalars?.executable ?? null,
+      aggregation,
+      products: kernelProducts("products", options),
+      normalized: normalized.tensors,
+    }),
   };
+}
+
+const joinPooled = (invariant: np.Array[], normalized: np.Array[]): np.Array =>
+  np.concatenate([...invariant.map(signedLog), ...normalized], 1);
+
+function productsReader(spec: SymmetrySpec, options: UNFProductsOptions): Model {
+  const { name = "unf-products", head = [64, 1], dropout = 0, aggregation = "mean" } = options;
+  const { backend = "kernels" } = options;
+  const body = productsBody(spec, options, true);
+  const pool = productsPool(body, name, aggregation);
+  const top = denseStack([pool.width, ...head], { dropout });
   const { toFeatures } = featureWays(body.lowered, body.base, body.channels[0]);
   const stack = layerStack([
     { path: "body", layer: body.layers },
-    { path: "products", layer: features },
+    { path: "products", layer: pool.products },
   ]);
+  const kernels = (): KernelStack => ({ layers: body.kernelLayers(), pool: pool.kernels() });
+  const below = backend === "engine" ? undefined : bodyOnKernels(kernels);
+  const beforeHead =
+    below === undefined
+      ? [...stack.stages(""), stage(null, (_, inputs) => [pool.apply(inputs)])]
+      : [below.stage, stage(null, (_, rows) => [pool.join(rows)])];
   return {
     name,
     spec,
@@ -153,13 +214,18 @@ function productsReader(spec: SymmetrySpec, options: UNFProductsOptions): Model 
     }),
     apply: (params, weights, { key } = {}) => {
       const { head: ofHead, rest } = splitHead(params);
-      return top.apply(ofHead, pool(stack.apply(rest, toFeatures(weights))), key);
+      const isTraced = !holdNumbers([...Object.values(params), ...Object.values(weights)]);
+      const features = toFeatures(weights);
+      const pooled =
+        isTraced || below === undefined
+          ? pool.apply(stack.apply(rest, features))
+          : pool.join(below.apply(rest, features));
+      return top.apply(ofHead, pooled, key);
     },
     staged: {
       toFeatures,
       stages: [
-        ...stack.stages(""),
-        stage(null, (_, inputs) => [pool(inputs)]),
+        ...beforeHead,
         stage("head", (params, [pooled], { key }) => [top.apply(params, pooled, key)]),
       ],
       fromFeatures: onlyOutput,

@@ -1,5 +1,6 @@
 // Files of theta: its arrays in safetensors, with what they are, how they were found, and a checksum of the whole file.
 
+import { z } from "zod";
 import { FormatError } from "../core/errors.ts";
 import { parseJson } from "../core/json-limits.ts";
 import type { HostRecord } from "../engine/arrays.ts";
@@ -43,6 +44,11 @@ export async function writeTheta(file: ThetaFile): Promise<Uint8Array> {
   });
 }
 
+const schemas = {
+  tensors: z.record(z.string(), z.array(z.int().min(0))).nullable(),
+  training: z.record(z.string(), z.unknown()),
+} as const;
+
 /** More JSON than any file of theta holds. */
 const maxMetadataBytes = 10_000_000;
 
@@ -67,11 +73,14 @@ export async function thetaFromSafetensors(
     throw new FormatError(
       "readTheta: its checksum does not fit, so bytes of it have changed since it was written; the file is damaged or tampered with, take another copy",
     );
-  const parsed = (key: string): unknown =>
-    parseJson(metadata[key] ?? "", {
-      bytes: maxMetadataBytes,
-      fail: (problem) => new FormatError(`readTheta: metadata "${key}" ${problem}`),
-    });
+  const parsed = (key: keyof typeof schemas): unknown => {
+    const fail = (problem: string) => new FormatError(`readTheta: metadata "${key}" ${problem}`);
+    const value = parseJson(metadata[key] ?? "", { bytes: maxMetadataBytes, fail });
+    const result = schemas[key].safeParse(value);
+    if (result.success) return result.data;
+    const [{ path, message }] = result.error.issues;
+    throw fail(`${path.map((part) => `${String(part)}: `).join("")}${message}`);
+  };
   return {
     kind: kind ?? "",
     features: features ?? "",

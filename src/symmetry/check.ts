@@ -19,6 +19,9 @@ const scales = ["sign", "positive", "phase"];
 const waves = ["sine", "cosine"];
 /** Frequencies whose shifts are numbers in every format. */
 const omegas = { least: 1e-6, most: 1e9 } as const;
+/** A value as JSON has it: `{}`, `"free"`, `nothing`. */
+const said = (value: unknown) =>
+  typeof value === "number" ? String(value) : (JSON.stringify(value) ?? "nothing");
 const isSize = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1;
 
 /** All problems of a spec. Errors make it unusable; warnings point at what is probably a slip. */
@@ -42,14 +45,14 @@ function checkAxes({ axes, tensors }: AxesAndTensors): SpecProblem[] {
     if (!axisNamePattern.test(name))
       add(name, "the name must start with a letter and hold only letters, digits, _ . : / [ ] -");
     if (!isSize(axis.size))
-      add(name, `size must be an integer of at least 1, got ${String(axis.size)}`);
+      add(name, `size must be an integer of at least 1, got ${said(axis.size)}`);
     if (!groups.includes(axis.group))
-      add(name, `group must be one of ${groups.join(", ")}, got ${axis.group as string}`);
+      add(name, `group must be one of ${groups.join(", ")}, got ${said(axis.group)}`);
     if (axis.scale !== undefined && !scales.includes(axis.scale)) {
-      add(name, `scale must be one of ${scales.join(", ")}, got ${axis.scale as string}`);
+      add(name, `scale must be one of ${scales.join(", ")}, got ${said(axis.scale)}`);
     }
     if (axis.scale !== undefined && axis.group !== "permutation") {
-      add(name, `a scale part needs group "permutation", got "${axis.group}"`);
+      add(name, `a scale part needs group "permutation", got ${said(axis.group)}`);
     }
     for (const problem of phaseProblems(axis)) add(name, problem);
     if (axis.within === undefined) continue;
@@ -153,6 +156,7 @@ function checkTensors({ axes, tensors }: AxesAndTensors): SpecProblem[] {
         const message = `${where}: "${axis}^0" leaves scales out, but ${what} act on "${axis}"; ^0 is for axes with positive scales`;
         problems.push({ severity: "error", tensor, dimension, axis, message });
       }
+      if (!axesOfExpression(expression).every((name) => isSize(axes[name].size))) continue; // said above
       const size = expressionSize(expression, (name) => axes[name].size);
       if (size !== shape[dimension]) {
         const text = formatAxisExpression(expression);

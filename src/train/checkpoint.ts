@@ -1,6 +1,7 @@
 // Checkpoints of a training run: parameters, best parameters and optimizer state as tensors of one safetensors file,
 // everything else (spec, model, position, history) as JSON in its metadata, and a checksum of the whole file.
 
+import { z } from "zod";
 import { FormatError } from "../core/errors.ts";
 import { parseJson } from "../core/json-limits.ts";
 import { type SafeTensor, toFloat32 } from "../formats/safetensors/safetensors-dtypes.ts";
@@ -61,6 +62,31 @@ export interface Checkpoint {
 
 const parts = ["params", "best", "optimizer"] as const;
 
+const count = z.int().min(0);
+/** JSON has no NaN; losses and metrics that are none were written as null. */
+const measured = z.number().nullable();
+
+/** What each part of the JSON must be; `notes` are checked by whoever wrote them. */
+const schemas = {
+  setting: z.record(z.string(), z.union([z.string(), z.number()])),
+  position: z.object({
+    step: count,
+    epoch: count,
+    batch: count,
+    lossSum: z.number(),
+    bestEpoch: count,
+  }),
+  history: z.array(
+    z.object({
+      epoch: z.int().min(1),
+      trainLoss: measured,
+      validLoss: measured.optional(),
+      validMetric: measured.optional(),
+    }),
+  ),
+  notes: z.record(z.string(), z.unknown()),
+} as const;
+
 /** More JSON than any run writes. */
 const maxMetadataBytes = 100_000_000;
 
@@ -109,15 +135,18 @@ export async function readCheckpoint(bytes: Uint8Array): Promise<ReadCheckpoint>
       fail: (problem) =>
         new FormatError(`readCheckpoint: metadata "${key}" ${problem}; the file is damaged`),
     });
-  const position = parsed("position") as TrainingPosition;
-  const numbers = ["step", "epoch", "batch", "lossSum", "bestEpoch"] as const;
-  if (!numbers.every((key) => Number.isFinite(position?.[key]))) {
-    throw new FormatError(`readCheckpoint: metadata "position" expected ${numbers.join(", ")}`);
-  }
-  const history = parsed("history");
-  if (!Array.isArray(history) || history.length !== position.epoch) {
+  const checkedPart = (key: keyof typeof schemas): unknown => {
+    const result = schemas[key].safeParse(parsed(key));
+    if (result.success) return result.data;
+    const [{ path, message }] = result.error.issues;
+    const where = [key, ...path].map(String).join(".");
+    throw new FormatError(`readCheckpoint: metadata "${where}": ${message}; the file is damaged`);
+  };
+  const position = checkedPart("position") as TrainingPosition;
+  const history = checkedPart("history") as readonly EpochRecord[];
+  if (history.length !== position.epoch) {
     throw new FormatError(
-      `readCheckpoint: metadata "history" expected ${position.epoch} epochs; the file is damaged`,
+      `readCheckpoint: metadata "history" expected ${position.epoch} epochs, got ${history.length}; the file is damaged`,
     );
   }
   const records = readRecords(tensors);
@@ -125,10 +154,10 @@ export async function readCheckpoint(bytes: Uint8Array): Promise<ReadCheckpoint>
     checked,
     model: metadata["model"] ?? "",
     spec: specFromJSON(parsed("spec")),
-    setting: parsed("setting") as Checkpoint["setting"],
+    setting: checkedPart("setting") as Checkpoint["setting"],
     position,
-    history: history as EpochRecord[],
-    notes: parsed("notes") as Checkpoint["notes"],
+    history,
+    notes: checkedPart("notes") as Checkpoint["notes"],
     params: records.params,
     optimizer: records.optimizer,
     ...(Object.keys(records.best).length > 0 ? { best: records.best } : {}),

@@ -18,9 +18,11 @@ const wordsOf: Readonly<Record<InputKind, string>> = {
 /** The words for a kind of inputs, which checkpoints and experiments keep. */
 export const describeInputs = (kind: InputKind): string => wordsOf[kind];
 
-/** The kind that words stand for; older files say nothing and mean `asinh`. */
-export const inputsFrom = (words: unknown): InputKind =>
-  (["linear", "raw"] as const).find((kind) => wordsOf[kind] === words) ?? "asinh";
+/** The kind that words stand for; older files say nothing and mean `asinh`. Undefined for other words. */
+export const inputsFrom = (words: unknown): InputKind | undefined =>
+  words === undefined
+    ? "asinh"
+    : (["asinh", "linear", "raw"] as const).find((kind) => wordsOf[kind] === words);
 
 /** Tensor name -> the root mean square of its entries, the median over networks. */
 export type Normalization = Readonly<Record<string, { readonly scale: number }>>;

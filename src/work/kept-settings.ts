@@ -42,7 +42,8 @@ async function settingsIn(
       `${caller}: ${name} in ${store.location} is damaged (it ${problem}); choose another folder`,
     );
   const kept = parseJson(bytes, { bytes: maxSettingsBytes, fail });
-  if (typeof kept !== "object" || kept === null) throw fail("holds no settings");
+  if (typeof kept !== "object" || kept === null || Array.isArray(kept))
+    throw fail("holds no settings");
   return kept as PlainSettings;
 }
 
@@ -75,6 +76,8 @@ const silentAbout = (
     ? []
     : Object.keys(file.later ?? {}).filter((key) => kept === undefined || !(key in kept));
 
+const plainly = (value: unknown): string => JSON.stringify(value) ?? "not said";
+
 /** @throws {OptionError} naming the first setting that differs */
 function checkSame(
   { location }: ZooStore,
@@ -92,7 +95,7 @@ function checkSame(
   const [before, now] = [kept[differing], wanted[differing]];
   const said = Object.hasOwn(later, differing) ? later[differing](before, now) : undefined;
   throw new OptionError(
-    `${caller}: ${location} holds ${holds} ${said ?? `with ${differing} ${JSON.stringify(before)}, got ${JSON.stringify(now)}; choose another folder or the same settings`}`,
+    `${caller}: ${location} holds ${holds} ${said ?? `with ${differing} ${plainly(before)}, got ${plainly(now)}; choose another folder or the same settings`}`,
   );
 }
 

@@ -65,6 +65,60 @@ describe("single conversions", () => {
     expect((await converted(weightsSource(a), weightsSource(other))).verdict).toBe("different");
   });
 
+  test("numbers by which a quantised network rounds values belong to its weights; in a network of real numbers they do not", async () => {
+    const file = new URL("../fixtures/files/quantized.pt", import.meta.url);
+    const quantised = await openTensorSource(new Uint8Array(readFileSync(file)));
+    const [name] = [...(quantised.quantised ?? [])];
+    const weight = await quantised.read(name);
+    const one = (value: number): Tensor => ({ shape: [], data: Float32Array.of(value) });
+    /** The quantised tensor as the weight of `fc`, with other tensors beside it. */
+    const beside = (more: Weights): TensorSource => {
+      const plain = weightsSource(more);
+      const steps = quantised.readSteps;
+      return {
+        ...quantised,
+        entries: new Map([["fc.weight", quantised.entries.get(name)!], ...plain.entries]),
+        quantised: new Set(["fc.weight"]),
+        read: (asked) => (asked === "fc.weight" ? quantised.read(name) : plain.read(asked)),
+        readStored: (asked) =>
+          asked === "fc.weight" ? quantised.readStored(name) : plain.readStored(asked),
+        ...(steps && { readSteps: async () => steps(name) }),
+      };
+    };
+    const real = weightsSource({ "fc.weight": weight });
+    const rounding = { "fc.scale": one(0.5), "fc.zero_point": one(3), "q.scale": one(2) };
+    const all = { ...rounding, "q.zero_point": one(0), "fc.input_scale": one(2) };
+    for (const files of [
+      [real, beside(all)],
+      [beside(all), real],
+    ] as const) {
+      const { verdict, plan } = await converted(...files);
+      expect(verdict).toBe("identical");
+      expect(plan.conversions.map(({ kind, from, to }) => [kind, [...from, ...to].sort()])).toEqual(
+        [["quantise", [...Object.keys(all), "fc.weight", "fc.weight"].sort()]],
+      );
+      expect(plan.conversions[0].detail).toContain("values between layers rounded");
+    }
+    // What PyTorch writes where nothing is rounded.
+    const idle = await converted(real, beside({ "fc.scale": one(1), "fc.zero_point": one(0) }));
+    expect([idle.verdict, idle.plan.conversions[0].detail]).toEqual([
+      "identical",
+      "within its step",
+    ]);
+    // A scale without its zero point, one for every row, and those of a file of real numbers are other tensors.
+    const rows = { shape: [2], data: Float32Array.of(1, 2) };
+    const others = [rounding, { "fc.scale": rows, "fc.zero_point": rows }].map((more) =>
+      beside(more),
+    );
+    const plain = weightsSource({ "fc.weight": weight, ...all });
+    for (const other of [...others, plain])
+      for (const files of [
+        [real, other],
+        [other, real],
+      ] as const)
+        expect((await converted(...files)).verdict).toBe("different");
+  });
+
   test("kernels with channels last, and those of one position against matrices", async () => {
     const a = { "conv.weight": tensor(3, 3, 4, 8), "fc.weight": tensor(8, 5, 1, 1) };
     const b = {

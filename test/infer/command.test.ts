@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { symmetriesCommand } from "../../src/cli/commands/symmetries.ts";
@@ -54,6 +55,17 @@ describe("weightspace symmetries", () => {
     const text = await run(modelFile(), "--verify", "--explain", "--seed", "5");
     expect(text).toMatch(/proved: largest error .*seed 5/);
     expect(text).toMatch(/Gemm "/);
+  });
+
+  test("--directions names what LayerNorm removes, with its controls; a network without it has none", async () => {
+    const block = fileURLToPath(new URL("../fixtures/models/vit_block.onnx", import.meta.url));
+    const text = await run(block, "--directions", "--seed", "0");
+    expect(text).toMatch(/^7 directions of weights change no output, seed 0$/m);
+    expect(text).toMatch(
+      /^ {2}onnx::MatMul_158 along dimension 0, divided by n1\.weight +error \S+, \S+ with random signs$/m,
+    );
+    expect(await run(block)).not.toMatch(/directions/);
+    expect(await run(modelFile(), "--directions")).toMatch(/^0 directions of weights/m);
   });
 
   test("bad files, missing files and bad options are told apart", async () => {

@@ -35,8 +35,17 @@ export function symmetriesCommand(program: Command): void {
       "an .onnx file; or .safetensors, .pt, .npz, .gguf, .h5, read by their tensor names; - for standard input",
     )
     .option("--verify", "act on every axis and compare the outputs of the model")
+    .option(
+      "--directions",
+      "also find directions of weights that LayerNorm removes; runs the model for every dimension",
+    )
     .option("--explain", "say which operations tie, split or fix every axis")
-    .option("--seed <n>", "seed of the actions and inputs of --verify", seedNumber, 0)
+    .option(
+      "--seed <n>",
+      "seed of the actions and inputs of --verify and --directions",
+      seedNumber,
+      0,
+    )
     .option("--size <name=n>", "size of a free input dimension, may repeat", readSize)
     .addHelpText("after", "\nExample:\n  weightspace symmetries model.onnx --verify --explain");
   addNameOptions(command);

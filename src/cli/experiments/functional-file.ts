@@ -2,19 +2,20 @@
 
 import { FormatError, SpecError } from "../../core/errors.ts";
 import type { Backend } from "../../kernels/backend.ts";
-import { pluginDifferences, pluginHint, type PluginRecord } from "../../core/plugins.ts";
-import { buildModel, modelEntry, type ModelOptions, withBackend } from "../../models/registry.ts";
+import { pluginDifferences, pluginHint } from "../../core/plugins.ts";
+import { buildModel, modelEntry, withBackend } from "../../models/registry.ts";
 import type { Model } from "../../models/model.ts";
 import { formatAxisExpression } from "../../symmetry/expression.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { arraysFromHost, disposeArrays } from "../../engine/arrays.ts";
 import { readCheckpoint, type ReadCheckpoint } from "../../train/checkpoint.ts";
 import type { WeightDataset } from "../../train/dataset.ts";
-import { inputsFrom, type Normalization, normalize } from "../../train/normalization.ts";
+import { normalize } from "../../train/normalization.ts";
 import { objectiveNamed } from "../../train/measures/objectives.ts";
 import { fitTarget, predictionsOf, type Target } from "../../train/target.ts";
 import { startEngine } from "../../node/threads/start-engine.ts";
 import { predict } from "../../train/predict.ts";
+import { functionalNotes } from "./functional-notes.ts";
 
 export interface Functional {
   readonly model: Model;
@@ -50,29 +51,10 @@ export async function loadFunctional(
   backend?: Backend,
 ): Promise<Functional> {
   const { spec, notes, params, best, checked } = await readCheckpointFile(bytes, path);
-  const {
-    model: name,
-    options,
-    normalization = {},
-    inputs,
-    target,
-    plugins = [],
-  } = notes as {
-    inputs?: string;
-    target?: Target;
-    plugins?: readonly PluginRecord[];
-    model?: string;
-    options?: ModelOptions;
-    normalization?: Normalization;
-  };
-  const scales = Object.values(normalization);
-  if (typeof name !== "string" || !scales.every(({ scale }) => scale > 0) || scales.length === 0) {
-    throw new FormatError(
-      `${path} is a checkpoint without its model's name and the scales of its inputs; train it with \`weightspace train\``,
-    );
-  }
+  const about = functionalNotes(notes, Object.keys(spec.tensors), path);
+  const { model: name, options, normalization, inputs, target, plugins } = about;
   modelEntry(name, pluginHint(plugins));
-  const model = buildModel(name, spec, withBackend(name, options ?? {}, backend));
+  const model = buildModel(name, spec, withBackend(name, options, backend));
   const learned = target ?? fitTarget({ targets: new Float32Array(1) });
   objectiveNamed(learned.loss, pluginHint(plugins));
   let arrays: ReturnType<typeof arraysFromHost> | undefined;
@@ -85,7 +67,7 @@ export async function loadFunctional(
       checkSameArchitecture(spec, dataset.spec);
       await startEngine();
       arrays ??= arraysFromHost(best ?? params);
-      const read = normalize({ ...dataset, spec }, normalization, inputsFrom(inputs));
+      const read = normalize({ ...dataset, spec }, normalization, inputs);
       const outputs = await predict(model, arrays, read);
       return predictionsOf(outputs, model.outputs, learned);
     },

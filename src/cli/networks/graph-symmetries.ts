@@ -3,8 +3,8 @@
 import { SpecError } from "../../core/errors.ts";
 import { visibleName } from "../../core/visible.ts";
 import type { OnnxGraph } from "../../formats/onnx/onnx-types.ts";
-import { inferSpec } from "../../infer/infer.ts";
-import { printExplanations, printProof } from "../../infer/assembly/print.ts";
+import { type Inference, inferSpec } from "../../infer/infer.ts";
+import { printDirections, printExplanations, printProof } from "../../infer/assembly/print.ts";
 import type { Proof } from "../../infer/proof/prove.ts";
 import { specToJSON } from "../../symmetry/json.ts";
 import { printSpec } from "../../symmetry/print.ts";
@@ -15,6 +15,7 @@ import { UsageError } from "../app/usage-error.ts";
 export interface GraphSymmetriesOptions {
   readonly json?: boolean;
   readonly verify?: boolean;
+  readonly directions?: boolean;
   readonly explain?: boolean;
   readonly seed: number;
   readonly size?: Readonly<Record<string, number>>;
@@ -40,10 +41,13 @@ export async function graphSymmetries(
     proof = await proveSpec(modelBytes(), inference, await onnxRuntime(), { seed: options.seed });
     if (proof.verdict === "refuted") throw refutation(model.path, proof);
   }
+  const directions =
+    options.directions === true ? await directionsOf(model, inference, options) : [];
   if (options.json === true) {
     for (const warning of warnings) print("stderr", visibleName(`warning: ${warning}`));
     if (proof !== undefined) print("stderr", printProof(proof));
     if (options.explain === true) print("stderr", printExplanations(inference));
+    for (const text of directions) print("stderr", text);
     return [JSON.stringify(specToJSON(spec), null, 2)];
   }
   return [
@@ -53,7 +57,22 @@ export async function graphSymmetries(
       : []),
     ...(options.explain === true ? [printExplanations(inference)] : []),
     ...(proof === undefined ? [] : [printProof(proof)]),
+    ...directions,
   ];
+}
+
+/** What LayerNorm removes from the weights, as one section. */
+async function directionsOf(
+  model: Network,
+  inference: Inference,
+  { seed }: GraphSymmetriesOptions,
+): Promise<string[]> {
+  const { onnxRuntime } = await import("../../runtime/onnx-runtime.ts");
+  const { findRemovedDirections } = await import("../../infer/proof/removed-directions.ts");
+  const { modelBytes } = graphOf(model);
+  const executor = await onnxRuntime();
+  const found = await findRemovedDirections(modelBytes(), inference, executor, { seed });
+  return [printDirections(found, seed)];
 }
 
 /** A size for a dimension that no input has is a slip, not a wish to be ignored. */

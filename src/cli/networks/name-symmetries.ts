@@ -4,7 +4,7 @@ import { type Command, Option } from "commander";
 import type { InferNamesOptions, NamesInference } from "../../infer/names/infer-names.ts";
 import { inferNamed } from "../../checkpoints/infer-named.ts";
 import { families } from "../../infer/names/registry.ts";
-import { wholeNumber } from "../app/arguments.ts";
+import { positiveNumber, wholeNumber } from "../app/arguments.ts";
 import { readJson } from "../../node/files.ts";
 import type { Network } from "./opened-model.ts";
 import { takenOf, type TakenOfFile } from "./taken.ts";
@@ -20,6 +20,7 @@ export interface NameOptions {
   readonly family?: string;
   readonly tied?: boolean;
   readonly activation?: "relu" | "tanh" | "sine";
+  readonly omega?: number;
 }
 
 /** Adds `--key`, which commands give to `withKey`. */
@@ -42,13 +43,18 @@ export function addNameOptions(command: Command): Command {
         "--activation <name>",
         "activation of a family mlp or cnn, for its scales",
       ).choices(["relu", "tanh", "sine"]),
+    )
+    .option(
+      "--omega <x>",
+      "with --activation sine: hidden layers are sin(omega (W x + b)), so biases have phases",
+      positiveNumber,
     );
 }
 
 /** @throws {UsageError} naming an option that files with a graph have no use for */
 export function refuseNameOptions(options: NameOptions, command: string): void {
   const given = (
-    ["heads", "keyValueHeads", "config", "family", "tied", "activation"] as const
+    ["heads", "keyValueHeads", "config", "family", "tied", "activation", "omega"] as const
   ).find((key) => options[key] !== undefined);
   if (given !== undefined)
     throw new UsageError(
@@ -61,11 +67,12 @@ export async function nameSymmetries(
   network: Network,
   options: NameOptions & {
     readonly verify?: boolean;
+    readonly directions?: boolean;
     readonly explain?: boolean;
     readonly size?: Readonly<Record<string, number>>;
   },
 ): Promise<NamesInference & { readonly taken: readonly TakenOfFile[] }> {
-  for (const key of ["verify", "explain"] as const) {
+  for (const key of ["verify", "directions", "explain"] as const) {
     if (options[key] === true)
       throw new UsageError(
         `symmetries: --${key} needs the graph, and "${network.path}" holds tensors only; export the model to ONNX for a proof`,
@@ -82,7 +89,7 @@ export async function nameSymmetries(
  * @throws {UsageError} for a family that is not known; {EnvironmentError} {FormatError}
  */
 export async function readNameOptions(options: NameOptions): Promise<InferNamesOptions> {
-  const { heads, keyValueHeads, config, family, tied, activation } = options;
+  const { heads, keyValueHeads, config, family, tied, activation, omega } = options;
   if (family !== undefined && !families().includes(family))
     throw new UsageError(noSuchName("family", family, families()));
   return {
@@ -92,5 +99,6 @@ export async function readNameOptions(options: NameOptions): Promise<InferNamesO
     ...(family !== undefined && { family }),
     ...(tied !== undefined && { tied }),
     ...(activation !== undefined && { activation }),
+    ...(omega !== undefined && { omega }),
   };
 }

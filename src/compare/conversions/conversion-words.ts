@@ -32,7 +32,7 @@ export const conversionMeanings: Readonly<Record<ConversionKind, string>> = {
   decompose:
     "length and direction (weight normalisation) against the weight itself, up to rounding",
   quantise:
-    "whole numbers or 8-bit floats with their scales against real numbers, within half a step; tensors that PyTorch quantised and blocks of GGUF files, within a step",
+    "whole numbers or 8-bit floats with their scales against real numbers, within half a step; tensors that PyTorch quantised and blocks of GGUF files, within a step; single numbers by which the quantised network rounds values (`scale` with `zero_point`, `input_scale`) belong to its weights",
 };
 
 /** All kinds of conversions, in the order in which they are counted. */

@@ -58,11 +58,12 @@ export function convertedSource(plan: PlannedConversion): TensorSource {
   });
 }
 
-/** The second file with the rows alone that both have. */
-export function commonSource({ b, commonRows }: PlannedConversion): TensorSource {
-  if (commonRows.size === 0) return b;
+/** The second file with the rows alone that both have, and without what only rounds the values of a quantised network. */
+export function commonSource({ b, commonRows, rounding }: PlannedConversion): TensorSource {
+  if (commonRows.size === 0 && rounding.size === 0) return b;
+  const kept = [...b.entries].filter(([name]) => !rounding.has(name));
   const entries: Entries = new Map(
-    [...b.entries].map(([name, entry]) => {
+    kept.map(([name, entry]) => {
       const rows = commonRows.get(name);
       return [
         name,

@@ -16,6 +16,7 @@ import { composed, type ComposedSource, isWithin } from "./composed.ts";
 import type { Conversion, ConversionPlan } from "./conversion.ts";
 import { makeTensor, takes } from "./make-tensor.ts";
 import { type NamePairs, pairNames } from "./pair-names.ts";
+import { takeRounding } from "./value-rounding.ts";
 import { type SearchState, settle, shapeIn } from "./search-state.ts";
 import { inOrder } from "./conversion.ts";
 
@@ -29,6 +30,8 @@ export interface PlannedConversion extends ConversionPlan {
    * conversion "by numbers" says so.
    */
   readonly withinForm: ReadonlySet<string>;
+  /** Tensors of the second file that only say how a quantised network rounds values, which the first one does not. */
+  readonly rounding: ReadonlySet<string>;
 }
 
 /** What is known of two files before {@link planConversion} looks at them. */
@@ -65,10 +68,13 @@ export async function planConversion(
   await matchTied(state, tied);
   await matchUniform(state);
   const withinForm = await takeComposites(state, a, b);
+  await takeRounding(state.conversions, "from", a, state.poolA);
+  const rounding = await takeRounding(state.conversions, "to", b, state.poolB);
   return Object.freeze({
     a,
     b,
     withinForm,
+    rounding,
     recipes: state.recipes,
     conversions: Object.freeze(gathered(state.conversions, state.recipes)),
     lacking: [...state.poolB],

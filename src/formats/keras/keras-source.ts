@@ -79,15 +79,15 @@ function asStored({ dtype, shape, stored, unreadable, attributes }: Hdf5Array) {
  * the second one on, in the order of the config.
  */
 function layersOf(config: Uint8Array): ReadonlyMap<string, KerasLayer> {
-  const value = parseJson(config, {
-    bytes: maxConfigBytes,
-    fail: (problem, cause) =>
-      new FormatError(
-        `readKeras: config.json of the archive ${problem}; the file is damaged, save the model again`,
-        { cause },
-      ),
-  });
-  const layers = (value as { config?: { layers?: unknown } } | null)?.config?.layers;
+  const fail = (problem: string, cause?: unknown) =>
+    new FormatError(
+      `readKeras: config.json of the archive ${problem}; the file is damaged, save the model again`,
+      { cause },
+    );
+  const value = parseJson(config, { bytes: maxConfigBytes, fail });
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw fail("is not an object");
+  const layers = (value as { config?: { layers?: unknown } | null }).config?.layers;
   const found = new Map<string, KerasLayer>();
   const counts = new Map<string, number>();
   for (const layer of Array.isArray(layers) ? (layers as unknown[]) : []) {

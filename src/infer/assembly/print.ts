@@ -3,6 +3,7 @@
 import { visibleName } from "../../core/visible.ts";
 import { formatGroup } from "../../symmetry/print.ts";
 import type { Inference } from "../infer.ts";
+import type { ProvedDirection } from "../proof/removed-directions.ts";
 import type { Proof } from "../proof/prove.ts";
 
 /** Why every axis is what it is, one paragraph an axis. */
@@ -51,4 +52,25 @@ export function printProof(proof: Proof): string {
     ...lines,
     ...warnings.map((warning) => visibleName(`warning: ${warning}`)),
   ].join("\n");
+}
+
+/** The directions that LayerNorm removes as text, one a line, with what was measured. */
+export function printDirections(directions: readonly ProvedDirection[], seed: number): string {
+  const places = directions.map(
+    ({ tensor, dimension, gain }) =>
+      `${visibleName(tensor)} along dimension ${dimension}${gain === undefined ? "" : `, divided by ${visibleName(gain)}`}`,
+  );
+  const width = Math.max(0, ...places.map(({ length }) => length));
+  const lines = directions.map(
+    ({ error, control }, i) =>
+      `  ${places[i].padEnd(width)}  error ${exponent(error)}, ${exponent(control)} with random signs`,
+  );
+  const [head, one] = [
+    "directions of weights change no output",
+    "direction of weights changes no output",
+  ];
+  const count = `${directions.length} ${directions.length === 1 ? one : head}, seed ${seed}`;
+  return [count, ...lines, "directions that another tensor has to balance are not looked for"].join(
+    "\n",
+  );
 }

@@ -21,11 +21,11 @@ export function factsFromConfig(config: unknown): ModelFacts {
   const found = checked(config);
   const count = (...keys: readonly string[]): number | undefined => {
     for (const key of keys) {
-      const value = Object.hasOwn(found, key) ? found[key] : undefined;
+      const value = said(found, key);
       // A list has a count for every stage of the network; tensors tell those.
-      if (value === undefined || value === null || Array.isArray(value)) continue;
-      if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= maxHeads)
-        return value;
+      if (value === undefined || (Array.isArray(value) && value.length > 0 && value.every(isCount)))
+        continue;
+      if (isCount(value)) return value;
       throw new FormatError(
         `factsFromConfig: "${key}" must be a whole number from 1, got ${JSON.stringify(value)}`,
       );
@@ -38,20 +38,46 @@ export function factsFromConfig(config: unknown): ModelFacts {
   const [encoder, decoder] = [count("encoder_attention_heads"), count("decoder_attention_heads")];
   const sides = { ...(encoder && { encoder }), ...(decoder && { decoder }) };
   const tied = tiedOf(found);
+  const alibi = switchOf(found, "alibi");
   return {
     ...(heads !== undefined && { heads }),
     ...(keyValueHeads !== undefined && { keyValueHeads }),
     ...(headSize !== undefined && { headSize }),
     ...((encoder ?? decoder) !== undefined && { sides }),
     ...(tied !== undefined && { tied }),
-    ...(typeof found["alibi"] === "boolean" && { alibi: found["alibi"] }),
-    clips: isClipped(found) || isClipped(found["attn_config"]),
+    ...(alibi !== undefined && { alibi }),
+    clips: isClipped(found) || isClipped(sectionOf(found, "attn_config")),
   };
 }
 
+const isCount = (value: unknown): value is number =>
+  typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= maxHeads;
+
+/** What a config says under a key of its own; undefined for null, too. */
+const said = (config: Config, key: string): unknown =>
+  Object.hasOwn(config, key) ? (config[key] ?? undefined) : undefined;
+
+/** @throws {FormatError} when it is neither true nor false */
+function switchOf(config: Config, key: string): boolean | undefined {
+  const value = said(config, key);
+  if (value === undefined || typeof value === "boolean") return value;
+  throw new FormatError(
+    `factsFromConfig: "${key}" must be true or false, got ${JSON.stringify(value)}`,
+  );
+}
+
+/** @throws {FormatError} when it is no object */
+function sectionOf(config: Config, key: string): Config | undefined {
+  const value = said(config, key);
+  if (value === undefined || isObject(value)) return value;
+  throw new FormatError(
+    `factsFromConfig: "${key}" must be an object, got ${JSON.stringify(value)}`,
+  );
+}
+
 /** Whether a config bounds queries, keys and values, as MPT and OLMo may. */
-const isClipped = (part: unknown): boolean =>
-  isObject(part) && Object.hasOwn(part, "clip_qkv") && (part["clip_qkv"] ?? null) !== null;
+const isClipped = (part: Config | undefined): boolean =>
+  part !== undefined && said(part, "clip_qkv") !== undefined;
 
 /** Architectures of GGUF files whose heads weigh distances by slopes of their own. */
 const withSlopes: readonly string[] = ["bloom", "mpt"];
@@ -86,9 +112,9 @@ export function partOfConfig(
   section?: string,
 ): Config | undefined {
   const root = checked(config);
-  const nested = section === undefined ? undefined : root[section];
+  const nested = section === undefined ? undefined : sectionOf(root, section);
   const isOther = (part: Config) => !modelTypes.includes(modelTypeOf(part) ?? modelTypes[0]);
-  if (isObject(nested)) return isOther(nested) ? undefined : nested;
+  if (nested !== undefined) return isOther(nested) ? undefined : nested;
   const modelType = modelTypeOf(root);
   if (modelType === undefined || modelTypes.includes(modelType)) return root;
   return Object.values(root).find(
@@ -96,28 +122,33 @@ export function partOfConfig(
   );
 }
 
-/** What kind of model a config says it is, if it says so. */
+/** What kind of model a config says it is, if it says so. @throws {FormatError} when it is no text */
 export function modelTypeOf(config: unknown): string | undefined {
-  if (typeof config !== "object" || config === null || !Object.hasOwn(config, "model_type"))
-    return undefined;
-  const { model_type: found } = config as { readonly model_type: unknown };
-  return typeof found === "string" ? found : undefined;
+  const found = isObject(config) ? said(config, "model_type") : undefined;
+  if (found === undefined || typeof found === "string") return found;
+  throw new FormatError(`factsFromConfig: "model_type" must be text, got ${JSON.stringify(found)}`);
 }
 
 /** `OPTModel`, but not `GPT2LMHeadModel`, `GPT2DoubleHeadsModel` or `MarianMTModel`. */
-const isBaseClass = (name: unknown): boolean =>
-  typeof name === "string" && name.endsWith("Model") && !/(Heads?|MT)Model$/.test(name);
+const isBaseClass = (name: string): boolean =>
+  name.endsWith("Model") && !/(Heads?|MT)Model$/.test(name);
+
+/** The classes that a config names. @throws {FormatError} when it is no list of names */
+function classesOf(config: Config): readonly string[] {
+  const classes = said(config, "architectures") ?? [];
+  if (Array.isArray(classes) && classes.every((name) => typeof name === "string")) return classes;
+  throw new FormatError(
+    `factsFromConfig: "architectures" must be a list of names, got ${JSON.stringify(classes)}`,
+  );
+}
 
 /** Said outright, or meant by GPT-2's language model, whose embedding is tied unless the config denies it. */
-function tiedOf(config: Readonly<Record<string, unknown>>): boolean | undefined {
-  const tied = config["tie_word_embeddings"];
-  const { architectures } = config;
+function tiedOf(config: Config): boolean | undefined {
+  const tied = switchOf(config, "tie_word_embeddings");
+  const classes = classesOf(config);
   // A class without a head gives out its stream; of its ties nothing is left.
-  const isHeadless = Array.isArray(architectures) && architectures.some(isBaseClass);
-  if (typeof tied === "boolean") return tied && isHeadless ? undefined : tied;
-  return Array.isArray(architectures) && architectures.includes("GPT2LMHeadModel")
-    ? true
-    : undefined;
+  if (tied !== undefined) return tied && classes.some(isBaseClass) ? undefined : tied;
+  return classes.includes("GPT2LMHeadModel") ? true : undefined;
 }
 
 /** Whether a config says that the output matrix is the embedding; undefined where it says nothing. */

@@ -4,6 +4,7 @@
 
 import { OptionError, SpecError, UnsupportedError } from "../../core/errors.ts";
 import { frozenRecord } from "../../core/records.ts";
+import { withPhases } from "../../symmetry/phases.ts";
 import { sealSpec } from "../../symmetry/spec.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { factsFromConfig, modelTypeOf, partOfConfig } from "./config.ts";
@@ -40,7 +41,8 @@ const factKeys = ["heads", "keyValueHeads", "headSize"] as const;
  * inferSpecFromNames(tensors, { heads: 12, tied: true }).spec;
  * ```
  * @throws {SpecError} listing every tensor that does not fit or is not explained; {UnsupportedError} when no family
- * knows the names; {OptionError} for an unknown family, a count below 1, and head counts that contradict the tensors.
+ * knows the names; {OptionError} for an unknown family, a count below 1, head counts that contradict the tensors, and an omega
+ * without sine layers.
  */
 export function inferSpecFromNames(
   tensors: readonly NamedShape[],
@@ -81,13 +83,24 @@ export function inferSpecFromNames(
     facts: { ...(part && factsFromConfig(part)), ...kindOf(part), ...facts },
   }));
   const read = readNetworks(networks, renamed);
+  const spec = withOmega(read.spec, facts);
   const stored = new Map([...plain].map(([name, to]) => [to, name]));
   return Object.freeze({
     family: [...new Set(networks.map(({ template }) => template.family))].join(" + "),
-    spec: renameTensors(read.spec, (name) => stored.get(name) ?? name),
+    spec: renameTensors(spec, (name) => stored.get(name) ?? name),
     warnings: Object.freeze([...read.warnings]),
     unknown: Object.freeze(read.unknown.map((name) => stored.get(name) ?? name)),
   });
+}
+
+/** The spec with phases where the frequency of sine layers is told. */
+function withOmega(spec: SymmetrySpec, { omega, activation }: ModelFacts): SymmetrySpec {
+  if (omega === undefined) return spec;
+  if (activation !== "sine")
+    throw new OptionError(
+      `inferSpecFromNames: omega ${omega} is the frequency of sine layers, expected activation "sine" beside it, got ${activation === undefined ? "none" : `"${activation}"`}`,
+    );
+  return withPhases(spec, { omega });
 }
 
 const kindOf = (part: unknown): Pick<ModelFacts, "modelType"> => {

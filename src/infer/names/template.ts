@@ -28,6 +28,8 @@ export interface ModelFacts {
   readonly clips?: boolean;
   /** Activation of the plain families (`mlp`, `cnn`): with it their axes also get a scale part. */
   readonly activation?: "relu" | "tanh" | "sine";
+  /** With activation `sine`: hidden layers are sin(omega (W x + b)), and biases have phases. */
+  readonly omega?: number;
 }
 
 /** Where one network of a family stands among the names of a file. */

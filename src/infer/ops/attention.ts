@@ -176,20 +176,30 @@ function publish(context: NodeContext, mixed: Value, isFour: boolean): void {
   context.facts.push({ kind: "regroup", from: turned, to: output });
 }
 
-/** Pairs of entries inside a head are turned by the angle of their position: heads pass, pairs stay. */
-function rotaryEmbedding(context: NodeContext): void {
-  const x = context.need(0);
-  const [heads, size] = headsOf(context, x, "num_heads");
-  const head = newAtom(heads);
-  const inside = fixedAtom(size, context.label);
-  byHead(context, x, [head], inside);
-  for (const i of [1, 2, 3])
+/**
+ * Pairs of entries inside a head are turned by the angle of their position into another value: heads pass, pairs stay.
+ * @param angles - positions of the inputs that say how far
+ */
+export function turnByPosition(
+  context: NodeContext,
+  [x, to]: readonly [from: Value, to: Value],
+  [heads, size]: readonly [heads: number, size: number],
+  angles: readonly number[],
+): void {
+  byHead(context, x, [newAtom(heads)], fixedAtom(size, context.label));
+  for (const i of angles)
     for (const dim of context.input(i)?.dims ?? []) context.fix(dim, "angles by position");
   context.carry(
     x,
-    context.output(0, x.dims),
+    to,
     x.dims.map((_, i) => [i, i] as const),
   );
+}
+
+function rotaryEmbedding(context: NodeContext): void {
+  const x = context.need(0);
+  const heads = headsOf(context, x, "num_heads");
+  turnByPosition(context, [x, context.output(0, x.dims)], heads, [1, 2, 3]);
 }
 
 export const attentions: Handlers = { Attention: attention, RotaryEmbedding: rotaryEmbedding };

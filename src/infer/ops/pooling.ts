@@ -1,6 +1,6 @@
 // Sliding pools, and what else reads a neighbourhood: positions are fixed, channels pass through.
 
-import { sumOf } from "../index-sets/atoms.ts";
+import { newAtom, productOf, sumOf } from "../index-sets/atoms.ts";
 import { fixedAtom, type NodeContext } from "../walk/context.ts";
 import type { Value } from "../walk/value.ts";
 import { readWindow, slide } from "./convolution.ts";
@@ -20,6 +20,27 @@ function pool(linear: boolean) {
     context.carry(x, output, all, { homogeneous: !linear });
     if (context.node.outputs.length > 1) context.output(1, output.dims);
   };
+}
+
+/** Col2Im: columns of channels and places of a block, summed where they lie in the image. */
+function columnsToImage(context: NodeContext): void {
+  const x = context.need(0);
+  const [image, block] = [context.parameter(1), context.parameter(2)];
+  if (image === null || block === null) context.decline("sizes that are computed from data");
+  const places = block.reduce((product, size) => product * size, 1);
+  const channels = (x.dims[1]?.size ?? 0) / places;
+  if (x.dims.length !== 3 || !Number.isInteger(channels) || image.length !== block.length)
+    context.fail(`its input does not consist of channels with ${places} places each`);
+  const channel = newAtom(channels);
+  const place = fixedAtom(places, context.label);
+  context.tie(x.dims[1], productOf([channel, place]));
+  context.fix(x.dims[2], "a window slides over it");
+  const columns = context.regroup(x, [x.dims[0], channel, place, x.dims[2]]);
+  const positions = image.map((size) => fixedAtom(size, context.label));
+  context.carry(columns, context.output(0, [x.dims[0], channel, ...positions]), [
+    [0, 0],
+    [1, 1],
+  ]);
 }
 
 /** Responses normalised over neighbouring channels. */
@@ -200,4 +221,5 @@ export const pooling: Handlers = {
   RoiAlign: regions(true),
   MaxRoiPool: regions(false),
   CenterCropPad: centerCropPad,
+  Col2Im: columnsToImage,
 };

@@ -8,6 +8,9 @@ import type { Frame } from "../nest.ts";
 import type { Operation } from "./operations.ts";
 import { writeOuter } from "../outer-kernel.ts";
 import type { KernelProgram } from "../program.ts";
+import { writeEntries } from "../products/entries-kernel.ts";
+import { writeMultiply } from "../products/multiply-kernel.ts";
+import { writeNormalize } from "../products/normalize-kernel.ts";
 import { writeReduce } from "../reduce-kernel.ts";
 import { writeBlocks, writeClear, writeCombine } from "../small-kernels.ts";
 import { writeStream } from "../stream-kernel.ts";
@@ -41,6 +44,12 @@ function writeOperation(frame: Frame, operation: Operation, fused: boolean): voi
       return writeReduce(frame, operation);
     case "outer":
       return writeOuter(frame, operation, madd);
+    case "multiply":
+      return writeMultiply(frame, operation, madd);
+    case "entries":
+      return writeEntries(frame, operation);
+    case "normalize":
+      return writeNormalize(frame, operation);
     case "clear":
       return writeClear(frame, operation);
     case "combine":

@@ -123,7 +123,65 @@ export interface BlocksOperation {
   readonly matrix: number;
 }
 
+/**
+ * output[kept] = scale * sum over `reduced` of x * y, column by column; added to what lies there where `adds`. Strides are
+ * those of the kept loops, then of the reduced ones; without `y` a sum of x.
+ */
+export interface MultiplyOperation {
+  readonly kind: "multiply";
+  readonly name: string;
+  /** Whether there is a result for every network, or one for all, which is always added to. */
+  readonly batch: "kept" | "reduced";
+  readonly kept: readonly number[];
+  readonly reduced: readonly number[];
+  readonly columns: number;
+  readonly x: View;
+  readonly y: View | null;
+  readonly output: View;
+  readonly scale: number;
+  readonly adds: boolean;
+}
+
+/** Names of functions of single numbers besides activations. */
+export type EntryFunction = "signed-log" | "twice-sigmoid";
+
+/**
+ * A function of every number; with `gradient`, that times the derivative, which is taken of the function's argument
+ * (`signed-log`) or of its result (`twice-sigmoid`); added to what lies there where `adds`.
+ */
+export interface EntriesOperation {
+  readonly kind: "entries";
+  readonly name: string;
+  readonly sizes: readonly number[];
+  readonly columns: number;
+  readonly function: EntryFunction;
+  readonly x: View;
+  readonly gradient: View | null;
+  readonly output: View;
+  readonly adds: boolean;
+}
+
+/**
+ * Rows of one network averaged over all its loops after each was made free of scales: divided by its norm (`positive`),
+ * without signs (`sign`), or both. With `gradient`, a row like the result, the gradient of every row instead.
+ */
+export interface NormalizeOperation {
+  readonly kind: "normalize";
+  readonly name: string;
+  readonly sizes: readonly number[];
+  readonly columns: number;
+  readonly positive: boolean;
+  readonly sign: boolean;
+  readonly x: View;
+  readonly gradient: View | null;
+  readonly output: View;
+  readonly adds: boolean;
+}
+
 export type Operation =
+  | MultiplyOperation
+  | EntriesOperation
+  | NormalizeOperation
   | StreamOperation
   | ReduceOperation
   | OuterOperation

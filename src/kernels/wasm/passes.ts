@@ -38,6 +38,9 @@ function isByNetwork(operation: Operation, buffers: readonly Buffer[]): boolean 
   switch (operation.kind) {
     case "stream":
     case "outer":
+    case "multiply":
+    case "entries":
+    case "normalize":
       return true;
     case "reduce":
       return operation.batch === "kept";

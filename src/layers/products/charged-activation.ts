@@ -2,6 +2,7 @@
 // a function of features that nothing but permutations act on.
 
 import { nn, numpy as np } from "@jax-js/jax";
+import type { TensorActivation } from "../../kernels/stack.ts";
 import type { MergedSpec } from "../../plan/merge-tensors.ts";
 import type { AtomicTensor, LoweredSpec } from "../../symmetry/lower.ts";
 import { sliceAlong } from "../pack.ts";
@@ -97,6 +98,28 @@ export function chargedActivation(
     });
     for (const input of inputs) input.dispose();
     return outputs;
+  });
+}
+
+/** What {@link chargedActivation} does, as kernels read it: by merged tensor. */
+export function kernelActivations(
+  merged: MergedSpec,
+  preferred: ActivationName,
+): TensorActivation[] {
+  const gates = new Map(
+    merged.tensors
+      .filter(({ role }) => role === "target")
+      .flatMap(({ id }) =>
+        merged.members[id].map(({ name }, column) => [name, { tensor: id, column }] as const),
+      ),
+  );
+  return merged.tensors.map((tensor): TensorActivation => {
+    const none = { kind: "pointwise", name: "identity" } as const;
+    if (!isWritten(tensor) || tensor.role === "target") return none;
+    const name = activationOf(merged, tensor, preferred);
+    if (name !== null) return { kind: "pointwise", name };
+    const gate = gates.get(`${merged.members[tensor.id][0].name}~gate`);
+    return gate === undefined ? none : { kind: "gate", ...gate };
   });
 }
 

@@ -2,6 +2,7 @@
 // norm where positive factors act, and loses its sign where signs do; then permutations are averaged away.
 
 import { numpy as np } from "@jax-js/jax";
+import type { NormalizedTensor } from "../../kernels/stack.ts";
 import { averageMiddle } from "./derive.ts";
 import type { AtomicTensor, LoweredSpec } from "../../symmetry/lower.ts";
 import { isRead } from "../../symmetry/formula.ts";
@@ -12,6 +13,8 @@ const tiny = 1e-24;
 export interface NormalizedPool {
   /** Values per network and channel. */
   readonly width: number;
+  /** Which tensors are pooled, and what is taken out of them. */
+  readonly tensors: readonly NormalizedTensor[];
   /** Arrays of all tensors that are read -> [batch, width * channels], or nothing where no tensor qualifies. @consumes */
   apply(inputs: readonly np.Array[]): np.Array[];
 }
@@ -46,6 +49,11 @@ export function normalizedPool(lowered: LoweredSpec): NormalizedPool {
   });
   return {
     width: qualified.reduce((sum, { tensor }) => sum + tensor.fixedSize, 0),
+    tensors: qualified.map(({ tensor, charge: { positive, sign } }) => ({
+      tensor: tensor.id,
+      positive,
+      sign,
+    })),
     apply: (inputs) => {
       const pooled = qualified.map(({ place, charge }) => {
         const x = inputs[place].ref;

@@ -5,6 +5,8 @@
 import { jit, numpy as np } from "@jax-js/jax";
 import { deriveSeed } from "../../core/random.ts";
 import { sizeOf } from "../../core/shapes.ts";
+import type { KernelProducts } from "../../kernels/stack.ts";
+import { numbersOf } from "../kernel-stage.ts";
 import { concatenateAll } from "../pointwise/concatenate.ts";
 import { deriveOne, pullOne } from "./derive.ts";
 import { separateAtoms } from "../pack.ts";
@@ -51,6 +53,25 @@ function levelsOf({ tensors }: LoweredSpec): Derived[][] {
     (levels[at - 1] ??= []).push(tensor);
   }
   return levels;
+}
+
+/** {@link productFeatures} as kernels read it; parameters lie below `name`. */
+export function kernelProducts(
+  name: string,
+  { base, derived, merged, channels }: ProductFeaturesOptions,
+): KernelProducts {
+  const coefficients = new Map<number, string | Float32Array<ArrayBuffer>>();
+  for (const [level, tensors] of levelsOf(derived).entries())
+    for (const tensor of tensors) {
+      const shape = coefficientShape(tensor.formula, channels);
+      if (shape === null) continue;
+      const frozen = () => numbersOf(startOf(tensor, shape, 0, channels));
+      coefficients.set(
+        tensor.id,
+        isTrained(tensor) ? `${name}.level${level}.${tensor.name}` : frozen(),
+      );
+    }
+  return { name, base, derived, merged, channels, coefficients };
 }
 
 /** One level: values with ids `before` in, values with ids `after` out. */

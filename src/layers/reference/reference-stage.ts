@@ -2,6 +2,7 @@
 // Far slower than the other backends; it is what they are compared with.
 
 import { numpy as np } from "@jax-js/jax";
+import { UnsupportedError } from "../../core/errors.ts";
 import type { KernelLayer, KernelStack } from "../../kernels/stack.ts";
 import { type DenseFeature, referenceApply, referenceGradients } from "./reference.ts";
 import { jointLabels } from "../../plan/terms.ts";
@@ -60,6 +61,10 @@ function poolStep(
   { executable, aggregation }: NonNullable<KernelStack["pool"]>,
   channels: number,
 ): Step {
+  if (executable === null)
+    throw new UnsupportedError(
+      'reference: products of weights are not taken from their definition; use backend "kernels" or "engine"',
+    );
   const { lowered, plan } = executable;
   const { features } = plan.products[0];
   const first = lowered.tensors.length;

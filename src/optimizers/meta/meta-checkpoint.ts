@@ -1,6 +1,7 @@
 // Checkpoints of meta-training: theta, the outer optimizer and the episodes under way in one small file, which is enough to go on; the
 // networks of the unrolls in another, with which a run goes on to the same numbers.
 
+import { z } from "zod";
 import { FormatError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json-limits.ts";
 import type { HostRecord } from "../../engine/arrays.ts";
@@ -95,22 +96,49 @@ export function writeMetaCheckpoint(checkpoint: MetaCheckpoint): Promise<Uint8Ar
   return writeSealed(tensors, { format: metaFormat, run: JSON.stringify(run) });
 }
 
+const count = z.int().min(0);
+/** JSON has no NaN. */
+const measured = z.number().nullable();
+const point = z.object({ step: count, loss: measured, gradient: measured, diverged: measured });
+
+/** Settings are compared one by one with those of the call. */
+const runSchema = z.object({
+  settings: z.record(z.string(), z.unknown()),
+  step: count,
+  seconds: z.number().min(0),
+  episodes: z.array(z.object({ pair: count, episode: count, began: count, truncations: count })),
+  history: z.array(point),
+  recent: z.array(point),
+  log: z
+    .array(
+      z.object({
+        differences: z.array(measured),
+        diverged: z.array(count),
+        loss: measured,
+        seconds: z.number(),
+      }),
+    )
+    .optional(),
+});
+
 /**
  * A checkpoint from the bytes of its file.
  * @throws {FormatError} when the bytes are no such file, or have changed since they were written
  */
 export async function readMetaCheckpoint(bytes: Uint8Array): Promise<MetaCheckpoint> {
   const { record, metadata } = await opened("readMetaCheckpoint", metaFormat, bytes);
-  const run = parseJson(metadata["run"] ?? "", {
-    bytes: maxMetadataBytes,
-    fail: (problem) =>
-      new FormatError(`readMetaCheckpoint: metadata "run" ${problem}; the file is damaged`),
-  }) as Omit<MetaCheckpoint, "theta" | "optimizer">;
+  const fail = (problem: string) =>
+    new FormatError(`readMetaCheckpoint: ${problem}; the file is damaged`);
+  const text = metadata["run"] ?? "";
+  const damaged = (problem: string) => fail(`metadata "run" ${problem}`);
+  const parsed = runSchema.safeParse(parseJson(text, { bytes: maxMetadataBytes, fail: damaged }));
+  if (!parsed.success) {
+    const [{ path, message }] = parsed.error.issues;
+    throw fail(`metadata "${["run", ...path].map(String).join(".")}": ${message}`);
+  }
+  const run = parsed.data as unknown as Omit<MetaCheckpoint, "theta" | "optimizer">;
   const { theta, ...rest } = record;
-  if (theta === undefined || !Number.isSafeInteger(run.step) || !Array.isArray(run.episodes))
-    throw new FormatError(
-      "readMetaCheckpoint: expected an array theta, a step and episodes; the file is damaged",
-    );
+  if (theta === undefined) throw fail("expected an array theta");
   const optimizer = Object.entries(rest).map(([name, tensor]) => [
     name.slice("optimizer/".length),
     tensor,

@@ -94,7 +94,7 @@ function checkSame(where: string, requested: MetaSettings, found: MetaSettings):
     const before = (found as unknown as Record<string, unknown>)[name];
     if (JSON.stringify(before) !== JSON.stringify(value))
       throw new OptionError(
-        `metaTrain: ${where} holds a run with ${name} ${JSON.stringify(before)}, got ${JSON.stringify(value)}; give the same settings, or another folder`,
+        `metaTrain: ${where} holds a run with ${name} ${JSON.stringify(before) ?? "not said"}, got ${JSON.stringify(value) ?? "nothing"}; give the same settings, or another folder`,
       );
   }
 }

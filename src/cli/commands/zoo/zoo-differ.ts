@@ -85,8 +85,21 @@ async function knownTests(path: string, key: string): Promise<readonly Populatio
     throw new UsageError(
       `zoo differ: ${path} holds the tests of other populations or settings; give -o another name`,
     );
-  if (!Array.isArray(kept.tests)) return [];
-  return kept.tests as PopulationTest[];
+  const { z } = await import("zod");
+  const share = z.number().positive().max(1);
+  const permutations = z.int().positive();
+  const test = z.object({
+    statistic: z.enum(names),
+    value: z.number(),
+    pValue: share,
+    permutations,
+  });
+  const tests = z.array(test).safeParse(kept.tests);
+  if (tests.success) return tests.data;
+  const [{ path: at, message }] = tests.error.issues;
+  throw new FormatError(
+    `zoo differ: ${path} is damaged (${["tests", ...at].map(String).join(".")}: ${message}); give -o another name`,
+  );
 }
 
 function differText(

@@ -4,7 +4,7 @@
 import { type Atom, newAtom, sumOf } from "../../index-sets/atoms.ts";
 import type { NodeContext } from "../../walk/context.ts";
 import type { Value } from "../../walk/value.ts";
-import { attend } from "../attention.ts";
+import { attend, turnByPosition } from "../attention.ts";
 import type { Handlers } from "../handler.ts";
 
 /** Parts of the last dimension of a value that lie one behind the other, of these sizes. */
@@ -128,7 +128,64 @@ function multiHeadAttention(context: NodeContext): void {
   attendTo(context, summed, { ofKeys: 4, added: 5 });
 }
 
+/** Queries, keys and values of GroupQueryAttention, which may be packed one behind the other, turned by position where it says so. */
+function grouped(context: NodeContext, queryHeads: number, keyHeads: number) {
+  const query = context.need(0);
+  const [key, value] = [context.input(1), context.input(2)];
+  const isPacked = key === null && value === null;
+  const all = isPacked ? queryHeads + 2 * keyHeads : queryHeads;
+  const size = (query.dims.at(-1)?.size ?? 0) / all;
+  if (
+    query.dims.length !== 3 ||
+    !Number.isInteger(size) ||
+    !Number.isInteger(queryHeads / keyHeads)
+  )
+    context.fail(`its input does not fall into ${queryHeads} and ${keyHeads} heads`);
+  const given = isPacked
+    ? partsOf(context, query, [queryHeads * size, keyHeads * size, keyHeads * size])
+    : [query, key ?? context.need(1), value ?? context.need(2)];
+  if (given.slice(1).some(({ dims }) => dims.length !== 3 || dims[2].size !== keyHeads * size))
+    context.fail("queries, keys and values do not fit each other");
+  if (context.number("do_rotary", 0) === 0) return { given, size };
+  const turned = [queryHeads, keyHeads].map((heads, i) => {
+    const to: Value = { ...given[i], origin: "computed", numbers: null, entry: null };
+    turnByPosition(context, [given[i], to], [heads, size], [7, 8, 9]);
+    return to;
+  });
+  return { given: [...turned, given[2]], size };
+}
+
+/**
+ * GroupQueryAttention: several heads of queries for every one of keys and values. What a cache of keys and values holds leaves the
+ * network, so that only the heads of queries that share one of them may change places.
+ */
+function groupQueryAttention(context: NodeContext): void {
+  const [queryHeads, keyHeads] = ["num_heads", "kv_num_heads"].map((name) =>
+    context.number(name, 0),
+  );
+  if (!(queryHeads >= 1 && keyHeads >= 1)) context.fail("it needs its numbers of heads");
+  without(
+    context,
+    [11, 12, 13],
+    "a head that catches what no key takes, or a cache in whole numbers",
+  );
+  const { given, size } = grouped(context, queryHeads, keyHeads);
+  const [query, key, value] = given;
+  const isCached =
+    context.node.outputs.slice(1).some((name) => name !== "") ||
+    [3, 4].some((position) => context.input(position) !== null);
+  for (const one of isCached ? [key, value] : [])
+    context.fix(one.dims[2], "its cache leaves the network");
+  for (const position of [3, 4, 5, 6])
+    for (const dim of context.input(position)?.dims ?? []) context.fix(dim);
+  for (const one of given) context.fix(one.dims[1], "positions look back");
+  const masks = [context.input(10)].filter((one) => one !== null);
+  const sizes = { queryHeads, keyHeads, size, valueSize: size };
+  attend(context, { query, key, value, ...sizes, masks, isCausal: true });
+}
+
 export const microsoftAttention: Handlers = {
   Attention: attention,
   MultiHeadAttention: multiHeadAttention,
+  GroupQueryAttention: groupQueryAttention,
 };

@@ -1,0 +1,151 @@
+// How predictors bear scales, signs, bases and phases: each population once trained as it is, CNNs with ReLU once more with every
+// training network moved by scales of up to 100. Writes docs/results/scales-<population>.json. A run that is stopped, or
+// whose minutes are over, goes on where it was when the same command is given again.
+// Arguments: names of populations; --minutes <n>; --tiny, for a trial whose results stay in runs/.
+
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { commit, machine, writeResult } from "../scripts/support/result-files.js";
+import { root } from "../scripts/sources.js";
+
+const scaleBlind = "stat-nn,nfn-hnp,unf";
+const layered = "monomial,magep,unf-products,quasi:unf-products,canonical:unf";
+const scales = (...sizes) => sizes.map((k) => `scales:${k}`);
+
+/** What is trained on what, and how test networks are moved; `training` moves those of training and validation. */
+const populations = {
+  "cnn-relu": {
+    recipe: "digits-cnn",
+    models: `${scaleBlind},${layered}`,
+    seeds: 5,
+    moves: scales(0, 1, 2, 3, 4),
+    trainings: [null, "scales:2"],
+  },
+  "cnn-tanh": {
+    recipe: "digits-cnn-tanh",
+    models: `${scaleBlind},monomial,magep,unf-products,canonical:unf`,
+    seeds: 3,
+    moves: ["signs"],
+    trainings: [null],
+  },
+  transformer: {
+    recipe: "digits-transformer-plain",
+    models: "stat-nn,mlp,unf,transformer-nfn,unf-products,canonical:unf,canonical:transformer-nfn",
+    seeds: 3,
+    moves: ["bases"],
+    trainings: [null],
+  },
+  siren: {
+    recipe: "pictures-digits",
+    models: "stat-nn,unf,unf-products,canonical:unf",
+    seeds: 3,
+    moves: ["phases:40"],
+    trainings: [null],
+    further: "--phases 30 --target psnr",
+  },
+};
+
+const sizes = { networks: 1000, epochs: 30, tune: 4, tuneEpochs: 10 };
+const tinySizes = { networks: 20, epochs: 1, tune: null, tuneEpochs: 1 };
+
+/** Exit status of a run whose minutes are over: everything that is finished is kept. */
+const notFinished = 75;
+
+function readArguments(words) {
+  const asked = { chosen: [], tiny: false, minutes: Infinity };
+  for (let i = 0; i < words.length; i++) {
+    if (words[i] === "--tiny") asked.tiny = true;
+    else if (words[i] === "--minutes") asked.minutes = Number(words[++i]);
+    else if (words[i] in populations) asked.chosen.push(words[i]);
+    else
+      return `unknown "${words[i]}", expected ${Object.keys(populations).join(", ")}, --minutes <n> or --tiny`;
+  }
+  if (!(asked.minutes > 0)) return "--minutes expected a number above 0";
+  return asked.chosen.length > 0 ? asked : { ...asked, chosen: Object.keys(populations) };
+}
+
+const asked = readArguments(process.argv.slice(2));
+if (typeof asked === "string") {
+  console.error(`scales: ${asked}`);
+  process.exit(2);
+}
+const deadline = Date.now() + 60_000 * asked.minutes;
+const folder = join(root, asked.tiny ? "runs/scales-tiny" : "runs/scales");
+
+/** Runs a command until it ends or time is over; commands keep what they have finished. */
+function weightspace(text) {
+  console.error(`weightspace ${text}`);
+  const left = deadline - Date.now();
+  const child = spawn(process.execPath, [join(root, "bin/weightspace.js"), ...text.split(" ")], {
+    cwd: root,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  let stopped = left <= 0;
+  const stop = () => {
+    stopped = true;
+    child.kill("SIGINT");
+  };
+  if (stopped) stop();
+  const timer = Number.isFinite(left) && left > 0 ? setTimeout(stop, left) : undefined;
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("exit", (status) => {
+      clearTimeout(timer);
+      if (status === 0) resolve();
+      else if (stopped) {
+        console.error("scales: time is over; the same command goes on from here");
+        process.exit(notFinished);
+      } else reject(new Error(`exit ${status}: weightspace ${text}`));
+    });
+  });
+}
+
+/** Rows of one training: tau by model and move. */
+async function rowsOf(population, training) {
+  const { models, seeds, moves, further = "" } = populations[population];
+  const { epochs, tune, tuneEpochs } = asked.tiny ? tinySizes : sizes;
+  const zoo = join(folder, "zoos", population);
+  const name =
+    training === null ? population : `${population}-trained-on-${training.replace(":", "-")}`;
+  const results = join(folder, `${name}.json`);
+  const parts = [
+    `experiment generalization --zoo ${zoo} --models ${models} --seeds ${asked.tiny ? 1 : seeds}`,
+    `--seed 0 --epochs ${epochs} --name ${population}`,
+    ...(tune === null ? [] : [`--tune ${tune} --tune-epochs ${tuneEpochs}`]),
+    ...moves.map((move) => `--move ${move}`),
+    ...(training === null ? [] : [`--move-training ${training}`]),
+    ...(further === "" ? [] : [further]),
+    `--move-results ${results} --force -o ${join(folder, name)}`,
+  ];
+  await weightspace(parts.join(" "));
+  const { rows, command } = JSON.parse(readFileSync(results, "utf8"));
+  return { command, rows: rows.map((row) => ({ ...row, training: training ?? "as they are" })) };
+}
+
+async function measure(population) {
+  const { recipe, trainings } = populations[population];
+  const { networks } = asked.tiny ? tinySizes : sizes;
+  const zoo = join(folder, "zoos", population);
+  const shards = asked.tiny ? " --shard-size 10" : "";
+  await weightspace(
+    `zoo build --seed 1 --recipe ${recipe} --networks ${networks}${shards} -o ${zoo}`,
+  );
+  const made = [];
+  for (const training of trainings) made.push(await rowsOf(population, training));
+  const place = asked.tiny ? folder : join(root, "docs/results");
+  const file = join(place, `scales-${population}.json`);
+  writeResult(file, {
+    title: `Predictors under ${populations[population].moves.join(", ")}: ${population}`,
+    command: `npm run experiment:scales -- ${population}${asked.tiny ? " --tiny" : ""}`,
+    commit: commit(),
+    machine: machine(),
+    seed: 0,
+    about: { recipe, networks, zooSeed: 1, commands: made.map(({ command }) => command) },
+    rows: made.flatMap(({ rows }) => rows),
+  });
+  if (!existsSync(file)) throw new Error(`scales: ${file} was not written`);
+  console.table(made.flatMap(({ rows }) => rows));
+}
+
+for (const population of asked.chosen) await measure(population);
