@@ -60,7 +60,13 @@ async function keptFor({ staged }, params, weights) {
   return bytes;
 }
 
-const processorTime = () => process.cpuUsage().user / 1000;
+const processorTime = () => {
+  const { user, system } = process.cpuUsage(); // only their sum is measured; how it splits is estimated
+  return (user + system) / 1000;
+};
+
+/** The median over turns of what one took, in units of what the other took in the same turn. */
+const ratioOf = (times, others) => median(times.map((time, i) => time / others[i]));
 
 /** Median milliseconds of the processor of every model, in turns, so that what else the machine does falls on all of them. */
 async function compareModels(spec, models) {
@@ -100,12 +106,13 @@ async function compareModels(spec, models) {
     keptBytes: bytes,
     forward: median(times.forward),
     forwardBackward: median(times.both),
+    times,
   }));
   const [first] = rows;
-  return rows.map((row) => ({
+  return rows.map(({ times, ...row }) => ({
     ...row,
-    ratio: row.forward / first.forward,
-    ratioBackward: row.forwardBackward / first.forwardBackward,
+    ratio: ratioOf(times.forward, first.times.forward),
+    ratioBackward: ratioOf(times.both, first.times.both),
     ratioBytes: row.keptBytes / first.keptBytes,
   }));
 }
@@ -156,7 +163,7 @@ export async function run() {
     ),
   };
   const unit =
-    "milliseconds of the processor a batch, kept bytes a batch; ratios to the first model";
+    "median milliseconds of the processor a batch, kept bytes a batch; ratios to the first model";
   return { unit, batch, seed, rows, depth: await byDepth() };
 }
 

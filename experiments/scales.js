@@ -101,6 +101,9 @@ function weightspace(text) {
   });
 }
 
+/** How a row's networks were moved, without how far where one population has one distance. */
+const kindOf = ({ scaling }) => scaling.replace(/^phases:.*/, "phases");
+
 /** Rows of one training: tau by model and move. */
 async function rowsOf(population, training) {
   const { models, seeds, moves, further = "" } = populations[population];
@@ -120,7 +123,8 @@ async function rowsOf(population, training) {
   ];
   await weightspace(parts.join(" "));
   const { rows, command } = JSON.parse(readFileSync(results, "utf8"));
-  return { command, rows: rows.map((row) => ({ ...row, training: training ?? "as they are" })) };
+  const added = { training: training ?? "as they are" };
+  return { command, rows: rows.map((row) => ({ ...row, ...added, scaling: kindOf(row) })) };
 }
 
 async function measure(population) {

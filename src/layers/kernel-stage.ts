@@ -113,11 +113,16 @@ function startProgram(
   });
 }
 
+/** A stage that runs on generated kernels, with what it runs. */
+export interface KernelStage extends Stage {
+  readonly kernels: () => KernelStack;
+}
+
 /**
  * The stage of a stack whose parameters begin with `scope`. Its program is written when it is first compiled; the arena
  * grows to the largest batch and is used again by every later call.
  */
-export function kernelStage(scope: string, stack: () => KernelStack): Stage {
+export function kernelStage(scope: string, stack: () => KernelStack): KernelStage {
   return {
     scope,
     kernels: stack,

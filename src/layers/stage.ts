@@ -3,7 +3,6 @@
 // written by hand, where the derived one would be slow.
 
 import { jit, type numpy as np, vjp } from "@jax-js/jax";
-import type { KernelStack } from "../kernels/stack.ts";
 import type { LayerParams } from "./layer.ts";
 
 /** Gradients with respect to a stage's parameters and inputs; no inputs where nobody asked for them. */
@@ -31,8 +30,6 @@ export interface CompiledStage {
 export interface Stage {
   /** Prefix of its parameters' paths: "" when it has all of them, null when it has none. */
   readonly scope: string | null;
-  /** What it runs, where it runs on generated kernels. */
-  readonly kernels?: () => KernelStack;
   /** `gradients`: `backward` will be called too. @default true */
   compile(options?: { readonly gradients: boolean }): CompiledStage;
 }

@@ -24,6 +24,8 @@ const right: Readonly<Record<string, readonly string[]>> = {
   "constant-mask": [],
   "conv-integer": ["S_8"],
   "crop-channels": [],
+  "deform-conv": ["S_6 positive", "S_8 positive"],
+  "deform-conv-offsets": ["S_6 positive"],
   "dequantize-channels": ["S_9"],
   functions: ["S_8 positive", "S_9 positive"],
   "fused-gemm": ["S_9 positive"],

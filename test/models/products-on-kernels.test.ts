@@ -8,6 +8,7 @@ import { keptBuffers, keptBytes } from "../../src/kernels/passes/kept.ts";
 import { runProgram } from "../../src/kernels/run.ts";
 import { startNodeThread } from "../../src/node/threads/kernel-threads.ts";
 import { randomStream } from "../../src/core/random.ts";
+import type { KernelStage } from "../../src/layers/kernel-stage.ts";
 import { planProgram } from "../../src/kernels/program.ts";
 import { buildModel } from "../../src/models/registry.ts";
 import type { Model, Params } from "../../src/models/model.ts";
@@ -33,6 +34,14 @@ function batchOf(spec: SymmetrySpec): Params {
       return [name, np.array(Float32Array.from(data)).reshape([batch, ...shape])];
     }),
   );
+}
+
+/** The stage of a model that runs on kernels. */
+function stackOf({ staged }: Model): KernelStage {
+  const stages = staged?.stages ?? [];
+  const found = stages.find((one): one is KernelStage => "kernels" in one);
+  if (found === undefined) throw new Error("no stage runs on kernels");
+  return found;
 }
 
 const numbers = async (array: np.Array) => [...((await array.data()) as Float32Array)];
@@ -143,9 +152,7 @@ test("derived tensors without a sum over an axis are computed again, not kept", 
   const spec = mlpSpec([2, 32, 32, 3], { scale: "positive" });
   const options = { channels: [1, 16, 16], head: [64, 1] };
   const programOf = (name: string) => {
-    const stages = buildModel(name, spec, options).staged?.stages ?? [];
-    const [stack] = stages.flatMap(({ kernels }) => (kernels === undefined ? [] : [kernels()]));
-    return planProgram(stack);
+    return planProgram(stackOf(buildModel(name, spec, options)).kernels());
   };
   const [plain, products, published] = ["nfn-hnp", "unf-products", "magep"].map(programOf);
   expect(keptBuffers(products).map(({ name }) => name)).not.toContain("scratch");
@@ -164,12 +171,10 @@ test("two threads give what one gives, whether they share networks or rows", () 
   for (const [, name, spec, channels] of [cases[2], cases[5]]) {
     const model = buildModel(name, spec, { channels, head: [4, 1] });
     const params = noisyParams(model, 4);
-    const [stack] = (model.staged?.stages ?? []).flatMap(({ kernels, scope }) =>
-      kernels === undefined ? [] : [{ layers: kernels(), scope }],
-    );
+    const stack = stackOf(model);
     const prefix = stack.scope === "" ? "" : `${stack.scope}.`;
     const passesOn = (threads: number, networks: number) => {
-      const program = planProgram(stack.layers, { threads });
+      const program = planProgram(stack.kernels(), { threads });
       const running = runProgram(program, threads === 1 ? {} : { start: startNodeThread });
       running.resize(networks);
       for (const { path, buffer } of program.parameters)

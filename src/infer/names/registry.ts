@@ -1,4 +1,4 @@
-// All families that tensor names can be read as. A new one is one table and one line here.
+// All families that tensor names can be read as. A new one is one table, or a program where a table cannot say it, and one line here.
 
 import { checkFunctions, openRegistry } from "../../core/registry.ts";
 import { bart } from "./families/bart.ts";

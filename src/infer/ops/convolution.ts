@@ -212,7 +212,20 @@ function transposedWindow(
   return { dims, pairs: [] };
 }
 
+/** DeformConv: the window reads where its offsets say, and is linear in the image all the same. */
+function deformed(context: NodeContext): void {
+  const [x, weight] = [context.need(0), context.need(1)];
+  if (context.number("offset_group", 1) !== 1)
+    context.fix(x.dims[1], "channels have offsets of their own");
+  for (const dim of [...x.dims.slice(2), ...weight.dims.slice(2)])
+    context.fix(dim, "offsets say where a window reads");
+  for (const position of [2, 4])
+    for (const dim of context.input(position)?.dims ?? []) context.fix(dim, "offsets of a window");
+  convolve(context, false, { x, weight, bias: context.input(3) });
+}
+
 export const convolution: Handlers = {
   Conv: (context) => void convolve(context, false),
   ConvTranspose: (context) => void convolve(context, true),
+  DeformConv: deformed,
 };

@@ -10,7 +10,7 @@ import { type Walker, walkerOf, writeInner, writeShared } from "./walk.ts";
 
 /** Vectors of a row that are summed together. */
 const together = 8;
-/** So many turns of a single loop are written out one after another. */
+/** So many turns of a single loop are written out one after another, up to twice as many where there are no more. */
 const unrolled = 4;
 
 interface Sum {
@@ -123,8 +123,13 @@ function writePanel(
     }
   };
   const [only] = reduced;
-  if (reduced.length === 1 && !only.batched && only.size <= unrolled)
-    for (let turn = 0; turn < only.size; turn++) addOne(factors, turn);
+  if (reduced.length === 1 && !only.batched)
+    writeTurns(
+      frame,
+      only.size,
+      factors.map((pointer, i) => ({ pointer, step: reducedSteps[i][0] })),
+      (turn) => addOne(factors, turn),
+    );
   else {
     const inner = factors.map((pointer, i) => ({ pointer, steps: reducedSteps[i] }));
     writeInner(frame, reduced, inner, (pointers) => addOne(pointers, 0));
@@ -136,4 +141,31 @@ function writePanel(
       emit(set(one, op("f32x4.add", get(one), access("v128.load", v * vectorBytes, get(target)))));
     emit(...storeLanes(() => get(target), v * vectorBytes, one, lanesOf(panel, v)));
   }
+}
+
+/** A single loop with several turns written out one after another; moves the pointers. */
+function writeTurns(
+  { writer }: Frame,
+  size: number,
+  moving: readonly { readonly pointer: Local; readonly step: number }[],
+  body: (turn: number) => void,
+): void {
+  const blocks = size < 2 * unrolled ? 0 : Math.floor(size / unrolled);
+  if (blocks > 0) {
+    const block = writer.local("i32", "block");
+    writer.loop(
+      block,
+      i32(0),
+      i32(blocks),
+      1,
+      () => {
+        for (let turn = 0; turn < unrolled; turn++) body(turn);
+        for (const { pointer, step } of moving)
+          if (step !== 0)
+            writer.emit(set(pointer, op("i32.add", get(pointer), i32(bytesOf(unrolled * step)))));
+      },
+      { runsOnce: true },
+    );
+  }
+  for (let turn = 0; turn < size - blocks * unrolled; turn++) body(turn);
 }
