@@ -187,31 +187,34 @@ test("gradients reach the weights too, where they are asked for", async () => {
   }
 });
 
-test("a network whose answers overflow spoils neither predictions nor gradients of the others", async () => {
-  const spec = await taskEntry("digits-cnn").spec();
-  const [one, two] = [usual(spec, 1), usual(spec, 2)];
-  const broken = Object.fromEntries(
-    Object.entries(two).map(([name, { shape, data }]) => [
-      name,
-      { shape, data: Float32Array.from(data, (value) => value * 1e30) },
-    ]),
-  );
-  const model = networkProbes(spec, { networks: "digits-cnn", probes: 3, head: [5, 1] });
-  const results = await Promise.all(
-    [[one, broken], [one]].map(async (networks) => {
-      const { value, gradients } = await compileGradients(model, {
-        valueAndGradient: (output: np.Array): [np.Array, np.Array] => [
-          np.sum(output.ref),
-          np.multiply(output, 0).add(1),
-        ],
-      }).run(model.init(1), batchOf(networks), np.zeros([networks.length, 1]));
-      expect(Number.isFinite((await valuesOf(value))[0])).toBe(true);
-      return valuesOf(gradients["probes.places"]);
-    }),
-  );
-  expect(largest(results[1])).toBeGreaterThan(1e-6);
-  expect(apart(results[0], results[1])).toBeLessThan(1e-5 * (1 + largest(results[1])));
-});
+test.each(["digits-cnn", "digits-transformer"])(
+  "a network of %s whose answers overflow spoils neither predictions nor gradients of the others",
+  async (name) => {
+    const spec = await taskEntry(name).spec();
+    const [one, two] = [usual(spec, 1), usual(spec, 2)];
+    const broken = Object.fromEntries(
+      Object.entries(two).map(([tensor, { shape, data }]) => [
+        tensor,
+        { shape, data: Float32Array.from(data, (value) => value * 1e30) },
+      ]),
+    );
+    const model = networkProbes(spec, { networks: name, probes: 3, head: [5, 1] });
+    const results = await Promise.all(
+      [[one, broken], [one]].map(async (networks) => {
+        const { value, gradients } = await compileGradients(model, {
+          valueAndGradient: (output: np.Array): [np.Array, np.Array] => [
+            np.sum(output.ref),
+            np.multiply(output, 0).add(1),
+          ],
+        }).run(model.init(1), batchOf(networks), np.zeros([networks.length, 1]));
+        expect(Number.isFinite((await valuesOf(value))[0])).toBe(true);
+        return valuesOf(gradients["probes.places"]);
+      }),
+    );
+    expect(largest(results[1])).toBeGreaterThan(1e-6);
+    expect(apart(results[0], results[1])).toBeLessThan(1e-5 * (1 + largest(results[1])));
+  },
+);
 
 test("a spec that no network has, that several have or that is another's is refused with what to do", async () => {
   const cnn = await taskEntry("digits-cnn").spec();
