@@ -1,6 +1,6 @@
 // Files of theta: its arrays in safetensors, with what they are, how they were found, and a checksum of the whole file.
 
-import { z } from "zod";
+import * as z from "zod/mini";
 import { FormatError } from "../core/errors.ts";
 import { parseJson } from "../core/json-limits.ts";
 import type { HostRecord } from "../engine/arrays.ts";
@@ -45,7 +45,7 @@ export async function writeTheta(file: ThetaFile): Promise<Uint8Array> {
 }
 
 const schemas = {
-  tensors: z.record(z.string(), z.array(z.int().min(0))).nullable(),
+  tensors: z.nullable(z.record(z.string(), z.array(z.int().check(z.minimum(0))))),
   training: z.record(z.string(), z.unknown()),
 } as const;
 

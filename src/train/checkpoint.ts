@@ -1,7 +1,7 @@
 // Checkpoints of a training run: parameters, best parameters and optimizer state as tensors of one safetensors file,
 // everything else (spec, model, position, history) as JSON in its metadata, and a checksum of the whole file.
 
-import { z } from "zod";
+import * as z from "zod/mini";
 import { FormatError } from "../core/errors.ts";
 import { parseJson } from "../core/json-limits.ts";
 import { type SafeTensor, toFloat32 } from "../formats/safetensors/safetensors-dtypes.ts";
@@ -62,9 +62,9 @@ export interface Checkpoint {
 
 const parts = ["params", "best", "optimizer"] as const;
 
-const count = z.int().min(0);
+const count = z.int().check(z.minimum(0));
 /** JSON has no NaN; losses and metrics that are none were written as null. */
-const measured = z.number().nullable();
+const measured = z.nullable(z.number());
 
 /** What each part of the JSON must be; `notes` are checked by whoever wrote them. */
 const schemas = {
@@ -78,10 +78,10 @@ const schemas = {
   }),
   history: z.array(
     z.object({
-      epoch: z.int().min(1),
+      epoch: z.int().check(z.minimum(1)),
       trainLoss: measured,
-      validLoss: measured.optional(),
-      validMetric: measured.optional(),
+      validLoss: z.optional(measured),
+      validMetric: z.optional(measured),
     }),
   ),
   notes: z.record(z.string(), z.unknown()),

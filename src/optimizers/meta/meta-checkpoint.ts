@@ -1,7 +1,7 @@
 // Checkpoints of meta-training: theta, the outer optimizer and the episodes under way in one small file, which is enough to go on; the
 // networks of the unrolls in another, with which a run goes on to the same numbers.
 
-import { z } from "zod";
+import * as z from "zod/mini";
 import { FormatError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json-limits.ts";
 import type { HostRecord } from "../../engine/arrays.ts";
@@ -96,29 +96,29 @@ export function writeMetaCheckpoint(checkpoint: MetaCheckpoint): Promise<Uint8Ar
   return writeSealed(tensors, { format: metaFormat, run: JSON.stringify(run) });
 }
 
-const count = z.int().min(0);
+const count = z.int().check(z.minimum(0));
 /** JSON has no NaN. */
-const measured = z.number().nullable();
+const measured = z.nullable(z.number());
 const point = z.object({ step: count, loss: measured, gradient: measured, diverged: measured });
 
 /** Settings are compared one by one with those of the call. */
 const runSchema = z.object({
   settings: z.record(z.string(), z.unknown()),
   step: count,
-  seconds: z.number().min(0),
+  seconds: z.number().check(z.minimum(0)),
   episodes: z.array(z.object({ pair: count, episode: count, began: count, truncations: count })),
   history: z.array(point),
   recent: z.array(point),
-  log: z
-    .array(
+  log: z.optional(
+    z.array(
       z.object({
         differences: z.array(measured),
         diverged: z.array(count),
         loss: measured,
         seconds: z.number(),
       }),
-    )
-    .optional(),
+    ),
+  ),
 });
 
 /**
