@@ -2,6 +2,7 @@
 
 import * as z from "zod/mini";
 import { FormatError } from "../core/errors.ts";
+import { schemaProblem } from "../core/schema-problem.ts";
 import { parseJson } from "../core/json-limits.ts";
 import type { HostRecord } from "../engine/arrays.ts";
 import { type SafeTensor, toFloat32 } from "../formats/safetensors/safetensors-dtypes.ts";
@@ -76,7 +77,7 @@ export async function thetaFromSafetensors(
   const parsed = (key: keyof typeof schemas): unknown => {
     const fail = (problem: string) => new FormatError(`readTheta: metadata "${key}" ${problem}`);
     const value = parseJson(metadata[key] ?? "", { bytes: maxMetadataBytes, fail });
-    const result = schemas[key].safeParse(value);
+    const result = schemas[key].safeParse(value, { error: schemaProblem });
     if (result.success) return result.data;
     const [{ path, message }] = result.error.issues;
     throw fail(`${path.map((part) => `${String(part)}: `).join("")}${message}`);

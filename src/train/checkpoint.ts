@@ -3,6 +3,7 @@
 
 import * as z from "zod/mini";
 import { FormatError } from "../core/errors.ts";
+import { schemaProblem } from "../core/schema-problem.ts";
 import { parseJson } from "../core/json-limits.ts";
 import { type SafeTensor, toFloat32 } from "../formats/safetensors/safetensors-dtypes.ts";
 import { sealHolds, writeSealed } from "../formats/safetensors/sealed.ts";
@@ -136,7 +137,7 @@ export async function readCheckpoint(bytes: Uint8Array): Promise<ReadCheckpoint>
         new FormatError(`readCheckpoint: metadata "${key}" ${problem}; the file is damaged`),
     });
   const checkedPart = (key: keyof typeof schemas): unknown => {
-    const result = schemas[key].safeParse(parsed(key));
+    const result = schemas[key].safeParse(parsed(key), { error: schemaProblem });
     if (result.success) return result.data;
     const [{ path, message }] = result.error.issues;
     const where = [key, ...path].map(String).join(".");

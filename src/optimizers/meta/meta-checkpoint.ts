@@ -3,6 +3,7 @@
 
 import * as z from "zod/mini";
 import { FormatError } from "../../core/errors.ts";
+import { schemaProblem } from "../../core/schema-problem.ts";
 import { parseJson } from "../../core/json-limits.ts";
 import type { HostRecord } from "../../engine/arrays.ts";
 import { type SafeTensor, toFloat32 } from "../../formats/safetensors/safetensors-dtypes.ts";
@@ -131,7 +132,9 @@ export async function readMetaCheckpoint(bytes: Uint8Array): Promise<MetaCheckpo
     new FormatError(`readMetaCheckpoint: ${problem}; the file is damaged`);
   const text = metadata["run"] ?? "";
   const damaged = (problem: string) => fail(`metadata "run" ${problem}`);
-  const parsed = runSchema.safeParse(parseJson(text, { bytes: maxMetadataBytes, fail: damaged }));
+  const parsed = runSchema.safeParse(parseJson(text, { bytes: maxMetadataBytes, fail: damaged }), {
+    error: schemaProblem,
+  });
   if (!parsed.success) {
     const [{ path, message }] = parsed.error.issues;
     throw fail(`metadata "${["run", ...path].map(String).join(".")}": ${message}`);
