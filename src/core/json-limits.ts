@@ -1,5 +1,5 @@
 // JSON from outside, read within limits: so many bytes and so deep, checked before anything is parsed, so that no later
-// walk over the value can run out of stack.
+// walk over the value can run out of stack. What a schema refuses in it, in words.
 
 export interface JsonLimits {
   /** Bytes of UTF-8 at most. */
@@ -66,4 +66,25 @@ const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x
 function formatBytes(bytes: number): string {
   if (bytes >= 2 ** 20) return `${Math.floor(bytes / 2 ** 20)} MiB`;
   return bytes >= 2 ** 10 ? `${Math.floor(bytes / 2 ** 10)} KiB` : `${bytes} bytes`;
+}
+
+/** As much of an issue of a schema as words are made from. */
+interface SchemaIssue {
+  readonly code?: string;
+  readonly expected?: unknown;
+  readonly minimum?: unknown;
+  readonly input?: unknown;
+}
+
+const kindOf = (value: unknown): string =>
+  value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
+
+/**
+ * The sentence about one issue of a schema, for the option `error` of `safeParse`: the small schemas of zod/mini bring no words.
+ * Undefined leaves it to the schema.
+ */
+export function schemaProblem({ code, expected, minimum, input }: SchemaIssue): string | undefined {
+  if (code === "invalid_type") return `expected ${String(expected)}, got ${kindOf(input)}`;
+  if (code === "too_small") return `expected at least ${String(minimum)}, got ${String(input)}`;
+  return undefined;
 }

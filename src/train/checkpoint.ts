@@ -3,8 +3,7 @@
 
 import * as z from "zod/mini";
 import { FormatError } from "../core/errors.ts";
-import { schemaProblem } from "../core/schema-problem.ts";
-import { parseJson } from "../core/json-limits.ts";
+import { parseJson, schemaProblem } from "../core/json-limits.ts";
 import { type SafeTensor, toFloat32 } from "../formats/safetensors/safetensors-dtypes.ts";
 import { sealHolds, writeSealed } from "../formats/safetensors/sealed.ts";
 import { readSafetensors } from "../formats/safetensors/safetensors.ts";
