@@ -13,7 +13,7 @@ const scaleBlind = "stat-nn,nfn-hnp,unf";
 const layered = "monomial,magep,unf-products,quasi:unf-products,canonical:unf";
 const scales = (...sizes) => sizes.map((k) => `scales:${k}`);
 
-/** What is trained on what, and how test networks are moved; `training` moves those of training and validation. */
+/** What is trained on what, and how test networks are moved; `training` moves those of training and validation; `thresholds` leave out networks of lower accuracy. */
 const populations = {
   "cnn-relu": {
     recipe: "digits-cnn",
@@ -35,6 +35,7 @@ const populations = {
     seeds: 3,
     moves: ["bases"],
     trainings: [null],
+    thresholds: [0, 0.2, 0.4, 0.6, 0.8],
   },
   siren: {
     recipe: "pictures-digits",
@@ -104,13 +105,16 @@ function weightspace(text) {
 /** How a row's networks were moved, without how far where one population has one distance. */
 const kindOf = ({ scaling }) => scaling.replace(/^phases:.*/, "phases");
 
-/** Rows of one training: tau by model and move. */
-async function rowsOf(population, training) {
+/** Rows of one training: tau by model and move; with a threshold, of the networks that reach that accuracy. */
+async function rowsOf(population, training, threshold) {
   const { models, seeds, moves, further = "" } = populations[population];
   const { epochs, tune, tuneEpochs } = asked.tiny ? tinySizes : sizes;
   const zoo = join(folder, "zoos", population);
-  const name =
-    training === null ? population : `${population}-trained-on-${training.replace(":", "-")}`;
+  const name = [
+    population,
+    ...(training === null ? [] : [`trained-on-${training.replace(":", "-")}`]),
+    ...(threshold > 0 ? [`from-${threshold}`] : []),
+  ].join("-");
   const results = join(folder, `${name}.json`);
   const parts = [
     `experiment generalization --zoo ${zoo} --models ${models} --seeds ${asked.tiny ? 1 : seeds}`,
@@ -119,16 +123,17 @@ async function rowsOf(population, training) {
     ...moves.map((move) => `--move ${move}`),
     ...(training === null ? [] : [`--move-training ${training}`]),
     ...(further === "" ? [] : [further]),
+    ...(threshold > 0 ? [`--threshold ${threshold}`] : []),
     `--move-results ${results} --force -o ${join(folder, name)}`,
   ];
   await weightspace(parts.join(" "));
   const { rows, command } = JSON.parse(readFileSync(results, "utf8"));
-  const added = { training: training ?? "as they are" };
+  const added = { training: training ?? "as they are", threshold };
   return { command, rows: rows.map((row) => ({ ...row, ...added, scaling: kindOf(row) })) };
 }
 
 async function measure(population) {
-  const { recipe, trainings } = populations[population];
+  const { recipe, trainings, thresholds = [0] } = populations[population];
   const { networks } = asked.tiny ? tinySizes : sizes;
   const zoo = join(folder, "zoos", population);
   const shards = asked.tiny ? " --shard-size 10" : "";
@@ -136,7 +141,8 @@ async function measure(population) {
     `zoo build --seed 1 --recipe ${recipe} --networks ${networks}${shards} -o ${zoo}`,
   );
   const made = [];
-  for (const training of trainings) made.push(await rowsOf(population, training));
+  for (const training of trainings)
+    for (const threshold of thresholds) made.push(await rowsOf(population, training, threshold));
   const place = asked.tiny ? folder : join(root, "docs/results");
   const file = join(place, `scales-${population}.json`);
   writeResult(file, {

@@ -190,6 +190,39 @@ test("a functional names the first difference of networks that it does not fit",
   );
 });
 
+test("a threshold leaves out networks that did not learn, and says how many; one that nobody reaches is refused", async () => {
+  const from = (threshold: string, out: string) =>
+    run(
+      ..."experiment generalization --zoo zoo --models linear --seeds 1 --epochs 1".split(" "),
+      ..."--batch-size 4 --split 0.5,0.25,0.25 --workers 1 --threshold".split(" "),
+      threshold,
+      "-o",
+      out,
+    );
+  const accuraciesOf = async (path: string) => {
+    const text = await readFile(join(folder, path, "experiment.json"), "utf8");
+    const { population, command } = JSON.parse(text) as {
+      population: { networks: number; accuracies: number[] };
+      command: string;
+    };
+    return { ...population, command };
+  };
+  expect(await from("0.001", "reach-all")).toMatchObject({ code: 0 });
+  const all = await accuraciesOf("reach-all");
+  const median = all.accuracies.toSorted((a, b) => a - b)[all.networks / 2];
+  const some = await from(String(median), "reach-some");
+  const { networks, accuracies, command } = await accuraciesOf("reach-some");
+  expect(networks).toBeLessThan(all.networks);
+  expect(some.stderr).toContain(
+    `${networks} of ${all.networks} networks have a target of at least`,
+  );
+  expect(accuracies).toEqual(all.accuracies.filter((each) => each >= median));
+  expect(command).toContain(`--threshold ${median}`);
+  const none = await from("1.5", "reach-none");
+  expect(none.code).toBe(1);
+  expect(none.stderr).toMatch(/no network has a target of at least 1\.5; the largest is 0\.\d+/);
+});
+
 describe("populations published by others", () => {
   const compare = (zoo: string, ...more: string[]) =>
     run(

@@ -14,6 +14,7 @@ import {
   shareNumber,
 } from "../../experiments/generalization-flags.ts";
 import { phasedDataset, phasesOption, phasesText } from "../../experiments/phases-option.ts";
+import { aboveThreshold, thresholdOption } from "../../experiments/threshold-option.ts";
 import { counted } from "../../app/output.ts";
 import { namedTarget, type OpenedPopulation } from "../../experiments/open-population.ts";
 import { UsageError } from "../../app/usage-error.ts";
@@ -27,16 +28,19 @@ interface ExperimentFlags extends GeneralizationFlags {
   readonly moveTraining?: string;
   readonly moveResults?: string;
   readonly phases?: number;
+  readonly threshold?: number;
 }
 
 /** The command that repeats an experiment, with every option that has a say in the numbers. */
 function commandOf(flags: ExperimentFlags): string {
-  const { epochs, trainShare, tune, tuneEpochs = epochs, move = [], moveTraining, phases } = flags;
+  const { epochs, trainShare, tune, tuneEpochs = epochs, move = [], moveTraining } = flags;
+  const { phases, threshold } = flags;
   return [
     `npx weightspace experiment generalization ${repeatedOptions(flags)}`,
     ...(trainShare === undefined ? [] : [`--train-share ${trainShare}`]),
     ...(tune === undefined ? [] : [`--tune ${tune} --tune-epochs ${tuneEpochs}`]),
     ...(phases === undefined ? [] : [`--phases ${phases}`]),
+    ...(threshold === undefined ? [] : [`--threshold ${threshold}`]),
     ...move.map((each) => `--move ${each}`),
     ...(moveTraining === undefined ? [] : [`--move-training ${moveTraining}`]),
   ].join(" ");
@@ -107,8 +111,9 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
 
   const opened = await openPopulation(flags.zoo, flags);
   warnOfProblems(opened, cli.output);
-  const { phases } = flags;
-  const population = { ...opened, dataset: await phasedDataset(opened.dataset, phases) };
+  const { phases, threshold } = flags;
+  const reached = await aboveThreshold(opened, threshold, cli.output);
+  const population = { ...reached, dataset: await phasedDataset(reached.dataset, phases) };
   const { dataset } = population;
   const { entriesFor } = await import("../../experiments/task-networks.ts");
   const settings = { ...asked, models: entriesFor(asked.models, opened) };
@@ -191,6 +196,7 @@ export const generalizationCommand: RegisterCommand = (experiment, cli) => {
       (what: string, before: readonly string[] | undefined) => [...(before ?? []), what],
     )
     .addOption(phasesOption())
+    .addOption(thresholdOption())
     .option("--move-training <what>", "move every network of training and validation once")
     .option("--move-results <file>", "write tau by move alone, as committed to docs/results")
     .addHelpText(
