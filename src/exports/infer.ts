@@ -20,12 +20,28 @@ export type { ModelFacts, NamedShape } from "../infer/names/template.ts";
 export type { Explanation } from "../infer/assembly/explain.ts";
 export type { InputShapes } from "../infer/walk/input-shapes.ts";
 export type { Unsupported } from "../infer/walk/run.ts";
-export { families, registerFamily, type NamedFamily } from "../infer/names/registry.ts";
+export {
+  families,
+  type FamilyWords,
+  type NamedFamily,
+  type NamedImageFamily,
+  registerFamily,
+} from "../infer/names/registry.ts";
+export type {
+  ImageBlockKind,
+  ImageBlocks,
+  ImageChain,
+  ImageList,
+  ImagePart,
+  ImageStream,
+  ImageStyle,
+} from "../infer/names/images/image-table.ts";
 export type {
   AxisView,
   FactorPlaces,
   SpecBuilder,
   Place,
+  StyleSigns,
   Template,
   TensorDimension,
 } from "../infer/names/template.ts";

@@ -4,7 +4,11 @@
 import { notePlugin, type PluginRecord } from "../core/plugins.ts";
 import { OptionError } from "../core/errors.ts";
 import { type NamedFormat, registerFormat } from "../formats/registry.ts";
-import { type NamedFamily, registerFamily } from "../infer/names/registry.ts";
+import {
+  type NamedFamily,
+  type NamedImageFamily,
+  registerFamily,
+} from "../infer/names/registry.ts";
 import { type NamedOperation, registerOperation } from "../infer/ops/registry.ts";
 import { type NamedLayer, registerLayer } from "../layers/weight-layer.ts";
 import { type NamedModel, registerModel } from "../models/registry.ts";
@@ -27,8 +31,8 @@ export interface PluginRegistry {
   layer(entry: NamedLayer): void;
   /** An ONNX operation that inference follows. */
   operation(entry: NamedOperation): void;
-  /** A family of tensor names. */
-  family(entry: NamedFamily): void;
+  /** A family of tensor names: a program, or a table of convolutional networks. */
+  family(entry: NamedFamily | NamedImageFamily): void;
   /** A format of weight files. */
   format(entry: NamedFormat): void;
   /** How the networks of a population differ. */

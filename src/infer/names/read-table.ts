@@ -12,38 +12,26 @@ import {
   warnWithoutHeads,
 } from "./attention.ts";
 import { readGains, readGated } from "./factors.ts";
+import { following, numbersIn } from "./name-numbers.ts";
 import type { Attention, Block, FamilyTable, Line, Style, Width } from "./table.ts";
 import {
-  countLayers,
+  filled,
   type SpecBuilder,
   type Place,
+  placesOfStyles,
   prefixesAround,
-  prefixesOf,
+  stylesAt,
   type Template,
 } from "./template.ts";
 
 /** The template that reads names by a table. */
 export function templateOf({ styles, plainGains = [], ...named }: FamilyTable): Template {
-  const stylesAt = (names: ReadonlySet<string>, prefix: string) =>
-    styles.filter(
-      ({ anchors, without = [] }) =>
-        anchors.every((name) => names.has(prefix + name)) &&
-        !without.some((name) => names.has(prefix + name)),
-    );
-  const places = (names: ReadonlySet<string>): Place[] => {
-    const prefixes = new Set(styles.flatMap(({ anchors }) => prefixesOf(names, anchors)));
-    return [...prefixes].flatMap((prefix) =>
-      stylesAt(names, prefix)
-        .slice(0, 1)
-        .map(({ section }) => ({ prefix, ...(section !== undefined && { section }) })),
-    );
-  };
   return Object.freeze({
     ...named,
     optIn: false,
-    places,
+    places: (names: ReadonlySet<string>) => placesOfStyles(styles, names),
     read(builder: SpecBuilder, { prefix }: Place) {
-      const found = stylesAt(new Set(builder.names), prefix);
+      const found = stylesAt(styles, new Set(builder.names), prefix);
       const chosen = found.find(({ tall }) => tall === undefined || isTall(builder, prefix + tall));
       const hasPlainGains = plainGains.includes(builder.facts.modelType ?? "");
       readStyle(builder, chosen ?? found[0] ?? styles[0], prefix, hasPlainGains);
@@ -95,18 +83,12 @@ function readStyle(
   readHeads(behind);
 }
 
-/** Numbers in place of their placeholders; `{i-1}` and `{i+1}` are the numbers beside. */
-const filled = (text: string, numbers: Scope["numbers"]): string =>
-  text.replaceAll(/\{([ijn])([+-]1)?\}/g, (_, key: string, step = "0") =>
-    String((numbers[key] ?? 0) + Number(step)),
-  );
-
 /** Reads all blocks of a kind; returns how many there are. */
 function readBlocks(scope: Scope, block: Block): number {
   const { builder, prefix, numbers } = scope;
   const key = block.at.at(-2) as string;
   const at = prefix + filled(block.at.slice(0, -"{i}".length), numbers);
-  const count = countLayers(builder.names, at);
+  const count = following(numbersIn(builder.names, at, "{i}.")).length;
   if (count === 0 && block.optional !== true)
     builder.problem(`no layer "${at}0" is among the tensors`);
   for (let number = 0; number < count; number++) {

@@ -1,4 +1,4 @@
-// All families that tensor names can be read as. A new one is one table, or a program where a table cannot say it, and one line here.
+// All families that tensor names can be read as. A new one is one table, of one stream with attention or of convolutions, and one line here.
 
 import { checkFunctions, openRegistry } from "../../core/registry.ts";
 import { bart } from "./families/bart.ts";
@@ -20,6 +20,9 @@ import { gru, lstm, rnn } from "./families/recurrent.ts";
 import { resnet } from "./families/resnet.ts";
 import { swin, swin2 } from "./families/swin.ts";
 import { dinov2, vit } from "./families/vit.ts";
+import { checkImageStyles } from "./images/check-image-styles.ts";
+import type { ImageTable } from "./images/image-table.ts";
+import { imageTemplate } from "./images/read-image-table.ts";
 import type { Template } from "./template.ts";
 
 const builtIn: readonly Template[] = [
@@ -70,20 +73,42 @@ export const templates = (): readonly Template[] => registry.entries();
 /** Names of all families, in order. */
 export const families = (): readonly string[] => registry.names();
 
-/** A family of one's own; the `name` is what `--family` takes. */
-export interface NamedFamily extends Required<Pick<Template, "matches">>, Pick<Template, "read"> {
+/** What people are told of a family of one's own. */
+export interface FamilyWords {
+  /** What `--family` takes. */
   readonly name: string;
   /** Which models and name styles, for people. @default the name */
   readonly covers?: string;
-  /** Only used when asked for by name. @default false */
-  readonly optIn?: boolean;
   /** `model_type` of configs that describe this very network. @default none */
   readonly modelTypes?: readonly string[];
 }
 
-/** Adds a family of tensor names, for this process. @throws {OptionError} when the name is taken */
-export function registerFamily({ name, ...template }: NamedFamily): void {
-  checkFunctions("family", { name, ...template }, ["matches", "read"]);
-  const { covers = name, optIn = false, modelTypes = [] } = template;
-  registry.add(name, Object.freeze({ ...template, family: name, covers, optIn, modelTypes }));
+/** A family of one's own as a program that assigns tensors one by one. */
+export interface NamedFamily
+  extends FamilyWords, Required<Pick<Template, "matches">>, Pick<Template, "read"> {
+  /** Only used when asked for by name. @default false */
+  readonly optIn?: boolean;
+}
+
+/** A family of convolutional networks of one's own as a table. */
+export interface NamedImageFamily extends FamilyWords, Pick<ImageTable, "styles"> {}
+
+/**
+ * Adds a family of tensor names, for this process.
+ * @throws {OptionError} when the name is taken, and when functions are missing or a table has words that are none
+ */
+export function registerFamily(entry: NamedFamily | NamedImageFamily): void {
+  registry.add(entry.name, Object.freeze(templateOfOwn(entry)));
+}
+
+/** The template of a family of one's own. */
+function templateOfOwn(entry: NamedFamily | NamedImageFamily): Template {
+  const { name, covers = name, modelTypes = [] } = entry;
+  if ("styles" in entry) {
+    checkImageStyles(name, entry.styles);
+    return imageTemplate({ family: name, covers, modelTypes, styles: entry.styles });
+  }
+  checkFunctions("family", entry, ["matches", "read"]);
+  const { optIn = false } = entry;
+  return { ...entry, family: name, covers, optIn, modelTypes };
 }

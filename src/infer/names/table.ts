@@ -2,7 +2,7 @@
 // read-table.ts reads it. One more family is one more table.
 
 import type { Gain, Gated } from "./factors.ts";
-import type { SpecBuilder } from "./template.ts";
+import type { SpecBuilder, StyleSigns } from "./template.ts";
 
 /**
  * One tensor. Its name stands behind the prefix of its block; `{i}`, `{j}` are the numbers of the blocks around it,
@@ -86,9 +86,7 @@ export interface Block {
 }
 
 /** One style of names of a family. */
-export interface Style {
-  /** Names by which it is known. */
-  readonly anchors: readonly string[];
+export interface Style extends StyleSigns {
   readonly lines: readonly Line[];
   readonly blocks: readonly Block[];
   /** Lines that name the last block. */
@@ -101,12 +99,8 @@ export interface Style {
   readonly lastNorm?: string;
   /** Tensors that carry no symmetry. */
   readonly ignore?: readonly string[];
-  /** What stands in the way of this style: tensors that another one has. */
-  readonly without?: readonly string[];
   /** A matrix with more rows than columns, which tells this style from one of the same names. */
   readonly tall?: string;
-  /** The part of a config that describes it. */
-  readonly section?: string;
   /** What lines cannot say: reads more tensors, and tells whether a head is among them. */
   readonly more?: (builder: SpecBuilder, prefix: string) => boolean;
 }

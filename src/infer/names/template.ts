@@ -116,10 +116,14 @@ export function prefixBefore(names: Iterable<string>, ending: string): string | 
 }
 
 /** Every prefix before which all of these names stand, in the order of the names. */
-export function prefixesOf(names: ReadonlySet<string>, anchors: readonly string[]): string[] {
+export function prefixesOf(
+  names: ReadonlySet<string>,
+  anchors: readonly string[],
+  separator = ".",
+): string[] {
   const [first, ...others] = anchors;
   return [...names].flatMap((name) => {
-    if (name !== first && !name.endsWith(`.${first}`)) return [];
+    if (name !== first && !name.endsWith(separator + first)) return [];
     const prefix = name.slice(0, -first.length);
     return others.every((other) => names.has(prefix + other)) ? [prefix] : [];
   });
@@ -135,15 +139,46 @@ export function prefixesAround(prefix: string): string[] {
   return around;
 }
 
-/** How many layers `prefix0`, `prefix1`, ... follow each other without a gap. */
-export function countLayers(names: Iterable<string>, prefix: string): number {
-  const found = new Set<number>();
-  for (const name of names) {
-    if (!name.startsWith(prefix)) continue;
-    const digits = /^\d+(?=\.)/.exec(name.slice(prefix.length));
-    if (digits !== null) found.add(Number(digits[0]));
-  }
-  let count = 0;
-  while (found.has(count)) count++;
-  return count;
+/** What tells one style of names of a family from others. */
+export interface StyleSigns {
+  /** Names by which it is known. */
+  readonly anchors: readonly string[];
+  /** What stands in the way of this style: tensors that another one has. */
+  readonly without?: readonly string[];
+  /** The part of a config that describes it. */
+  readonly section?: string;
 }
+
+/** The styles whose names stand behind a prefix. */
+export const stylesAt = <Style extends StyleSigns>(
+  styles: readonly Style[],
+  names: ReadonlySet<string>,
+  prefix: string,
+): Style[] =>
+  styles.filter(
+    ({ anchors, without = [] }) =>
+      anchors.every((name) => names.has(prefix + name)) &&
+      !without.some((name) => names.has(prefix + name)),
+  );
+
+/** Where networks stand of which one of these styles is known; `separatorOf` is what stands between names of modules. */
+export function placesOfStyles<Style extends StyleSigns>(
+  styles: readonly Style[],
+  names: ReadonlySet<string>,
+  separatorOf: (style: Style) => string = () => ".",
+): Place[] {
+  const prefixes = styles.flatMap((style) => prefixesOf(names, style.anchors, separatorOf(style)));
+  return [...new Set(prefixes)].flatMap((prefix) =>
+    stylesAt(styles, names, prefix)
+      .slice(0, 1)
+      .map(({ section }) => ({ prefix, ...(section !== undefined && { section }) })),
+  );
+}
+
+/** Numbers in place of their placeholders; `{i-1}` and `{i+1}` are the numbers beside, `{a}` is the number j as a letter. */
+export const filled = (text: string, numbers: Readonly<Record<string, number>>): string =>
+  text
+    .replaceAll("{a}", String.fromCodePoint(97 + (numbers["j"] ?? 0)))
+    .replaceAll(/\{([ijkn])([+-]1)?\}/g, (_, key: string, step = "0") =>
+      String((numbers[key] ?? 0) + Number(step)),
+    );
