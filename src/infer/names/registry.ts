@@ -21,7 +21,7 @@ import { resnet } from "./families/resnet.ts";
 import { swin, swin2 } from "./families/swin.ts";
 import { dinov2, vit } from "./families/vit.ts";
 import { checkImageStyles } from "./images/check-image-styles.ts";
-import type { ImageTable } from "./images/image-table.ts";
+import type { ImageStyle } from "./images/image-table.ts";
 import { imageTemplate } from "./images/read-image-table.ts";
 import type { Template } from "./template.ts";
 
@@ -91,7 +91,10 @@ export interface NamedFamily
 }
 
 /** A family of convolutional networks of one's own as a table. */
-export interface NamedImageFamily extends FamilyWords, Pick<ImageTable, "styles"> {}
+export interface NamedImageFamily extends FamilyWords {
+  /** Styles of names; the first one that is there is read. */
+  readonly styles: readonly ImageStyle[];
+}
 
 /**
  * Adds a family of tensor names, for this process.

@@ -96,8 +96,10 @@ export interface ImageChain extends StyleSigns {
   }[];
 }
 
+/** A style of names of a family of convolutional networks. */
 export type ImageStyle = ImageStream | ImageChain;
 
+/** A family of convolutional networks. */
 export interface ImageTable {
   readonly family: string;
   readonly covers: string;

@@ -155,10 +155,9 @@ function walk(
     if ("gate" in part) readGate(scope, part, current);
     else if (!("conv" in part)) readNorm(scope, part.norm, current);
     else if (part.optional !== true || isThere(scope, part)) {
-      const to =
-        n < last
-          ? readInner(scope, part, current, n + 1 < last ? path[n + 1] : undefined)
-          : readDense(scope, part, current, landing);
+      const onto = landing ?? ((size: number) => axisOf(scope, part, size));
+      const next = n + 1 < last ? path[n + 1] : undefined;
+      const to = readConv(scope, part, current, n === last ? onto : next);
       if (to === null) return null;
       current = to;
     }
@@ -173,9 +172,8 @@ const axisOf = (
   { builder, local, numbers }: Scope,
   { conv, axis = conv }: Convolution,
   size: number,
-  within?: string,
-): string =>
-  builder.axis(local + filled(axis, numbers), size, within === undefined ? {} : { within });
+  extra: { readonly within?: string } = {},
+): string => builder.axis(local + filled(axis, numbers), size, extra);
 
 /** The shape of a kernel as [out, in, height, width]; null, and a problem, where there is none. */
 function shapeOf(scope: Scope, name: string): readonly number[] | null {
@@ -196,39 +194,31 @@ function claim(
   return to;
 }
 
-/** A convolution that reads all channels; returns where it leads. */
-function readDense(
+/**
+ * Reads a convolution; returns where it leads. The last one reads all channels and leads where it is told. Of one between others the
+ * shape and what stands behind it tell whether it is dense, by channel or in groups.
+ */
+function readConv(
   scope: Scope,
   part: Convolution,
   from: string,
-  landing = (size: number) => axisOf(scope, part, size),
-): string | null {
-  const shape = shapeOf(scope, part.conv);
-  if (shape === null) return null;
-  if (from === image) scope.builder.axis(image, shape[1], { group: "fixed" });
-  return claim(scope, part, [landing(shape[0]), from]);
-}
-
-/** A convolution between others: its shape and the next one tell whether it is dense, by channel or in groups. */
-function readInner(
-  scope: Scope,
-  part: Convolution,
-  from: string,
-  next: Step | undefined,
+  behind: ((size: number) => string) | Step | undefined,
 ): string | null {
   const { builder, layout, local } = scope;
   const shape = shapeOf(scope, part.conv);
   if (shape === null) return null;
-  const [size] = shape;
+  const [size, inputs] = shape;
+  if (from === image) builder.axis(image, inputs, { group: "fixed" });
+  if (typeof behind === "function") return claim(scope, part, [behind(size), from]);
   if (isByChannel(layout, shape, builder.sizeOf(from)))
     return claim(scope, part, layout.isReversed ? ["1", from] : [from, "1"], from);
-  const [known, within] = from.split(" * ");
-  const groups = within === undefined ? groupsOf(next, size) : builder.sizeOf(known);
+  const [known, inner] = from.split(" * ");
+  const groups = inner === undefined ? groupsOf(behind, size) : builder.sizeOf(known);
   if (groups === undefined) return null;
-  if (groups === 1 && within === undefined) return readDense(scope, part, from);
-  const group = within === undefined ? builder.axis(`${local}.group`, groups) : known;
-  const inner = axisOf(scope, part, size / groups, group);
-  return claim(scope, part, [`${group} * ${inner}`, within ?? from]);
+  if (groups === 1) return claim(scope, part, [axisOf(scope, part, size), from]);
+  const within = inner === undefined ? builder.axis(`${local}.group`, groups) : known;
+  const to = axisOf(scope, part, size / groups, { within });
+  return claim(scope, part, [`${within} * ${to}`, inner ?? from]);
 }
 
 /** Whether a kernel [out, in, ...] reads every one of so many channels by itself. */
