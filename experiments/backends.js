@@ -4,6 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { chooseModels } from "../dist/experiment/choose-models.js";
 import { commit, machine, writeResult } from "../scripts/support/result-files.js";
 import { root } from "../scripts/sources.js";
 
@@ -36,14 +37,26 @@ function weightspace(text) {
   if (status !== 0) throw new Error(`exit ${status}: weightspace ${text}`);
 }
 
+/** The options of one functional, by its name, as the experiments on whole populations have them. */
+function optionsOf(population, model) {
+  const known = JSON.parse(
+    readFileSync(join(root, `docs/results/options/${population}.json`), "utf8"),
+  );
+  return model in known ? { [model]: known[model] } : {};
+}
+
+/** Which model of the registry every name of the rows is. */
+const modelsOf = (rows) =>
+  rows.map(({ population, model }) => {
+    const [{ name, model: entry = name }] = chooseModels([model], optionsOf(population, model));
+    return { population, name, model: entry };
+  });
+
 /** The row of one model on one backend; training runs that are finished are not repeated. */
 function rowOf(population, model, backend) {
   const { epochs } = populations[population];
   const options = join(folder, `${population}-${model}-options.json`);
-  const known = JSON.parse(
-    readFileSync(join(root, `docs/results/options/${population}.json`), "utf8"),
-  );
-  writeFileSync(options, JSON.stringify(model in known ? { [model]: known[model] } : {}));
+  writeFileSync(options, JSON.stringify(optionsOf(population, model)));
   const [zoo, out] = [join(folder, "zoos", population), join(folder, `${population}-${backend}`)];
   const results = join(folder, `${population}-${backend}-${model}.json`);
   weightspace(
@@ -91,7 +104,7 @@ for (const population of chosen) {
     commit: commit(),
     machine: machine(),
     seed: 0,
-    about: { networks, seeds },
+    about: { networks, seeds, settings: { models: modelsOf(rows) } },
     rows,
   });
 }

@@ -76,8 +76,10 @@ interface SchemaIssue {
   readonly input?: unknown;
 }
 
-const kindOf = (value: unknown): string =>
-  value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
+const kindOf = (value: unknown): string => {
+  if (value === undefined) return "nothing";
+  return value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
+};
 
 /**
  * The sentence about one issue of a schema, for the option `error` of `safeParse`: the small schemas of zod/mini bring no words.

@@ -10,7 +10,7 @@ import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 
 const spec = mlpSpec([6, 8, 3], { scale: "positive" });
 /** What reads other networks than these only. */
-const others = ["transformer-nfn", "picture-editor"];
+const others = ["transformer-nfn", "picture-editor", "network-probes"];
 const budget = { epochs: 3, batchSize: 8, rate: 3e-3, clipNorm: 1 };
 
 test("every functional has the same number of distinct configurations, and can be built with each", () => {
@@ -96,14 +96,18 @@ test("variants: a name of one's own whose options say which model it is", () => 
 
 test("every functional reads a GRU; one that cannot read the networks is refused by name", () => {
   const gru = gruSpec({ inputs: 3, hidden: 4, outputs: 2 });
-  const published = ["monomial", "magep", "transformer-nfn", "probes", "picture-editor"];
-  const general = modelNames().filter((name) => !published.includes(name));
+  const general = modelNames().filter(
+    (name) => !["monomial", "magep", "probes", ...others].includes(name),
+  );
   expect(() => checkReadable(gru, chooseModels(general))).not.toThrow();
   expect(() => checkReadable(gru, chooseModels(["magep"]))).toThrow(
     /magep cannot read these networks: magep: axis "h0" has no scale part/,
   );
   expect(() => checkReadable(gru, chooseModels(["probes"]))).toThrow(
     /probes cannot read these networks: probes: tensor "rnn.weight_hh_l0" has shape/,
+  );
+  expect(() => checkReadable(gru, chooseModels(["network-probes"]))).toThrow(
+    /network-probes cannot read these networks: network-probes: no network that can be run has the tensors/,
   );
   const channels = chooseModels(["deep-sets"], { "deep-sets": { channels: [2, 8] } });
   expect(() => checkReadable(gru, channels)).toThrow(

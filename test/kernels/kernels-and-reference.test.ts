@@ -15,6 +15,8 @@ import { atomShape, layerCase, relativeError, runPlan, runReference } from "../s
 beforeAll(() => startEngine());
 
 const cases = 300;
+/** The engine compiles for seconds; it stands beside every fifth, or beside all: BESIDE_ENGINE=1. */
+const everyEngine = Number(process.env["BESIDE_ENGINE"] ?? 5);
 const tolerance = 1e-5;
 const toEngine = 2e-6;
 const parts = ["outputs", "inputGradients", "matrixGradients"] as const;
@@ -36,8 +38,7 @@ describe(`kernels equal the definition on ${cases} random specs`, () => {
         const layer = layerCase(executable, seed, seed % 3 === 2 ? "sum" : "mean");
         const kernels = runKernels(layer, 1 + (seed % 3), seed % 2 === 0 ? undefined : false);
         const slow = runReference(layer);
-        // The engine compiles for seconds; it stands beside every fifth.
-        const engine = seed % 5 === 0 ? await runPlan(layer) : undefined;
+        const engine = seed % everyEngine === 0 ? await runPlan(layer) : undefined;
         for (const part of parts) {
           const error = relativeError(kernels[part], slow[part]);
           expect(error, `seed ${seed}, ${part}`).toBeLessThan(tolerance);
