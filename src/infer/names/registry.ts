@@ -11,7 +11,7 @@ import { gguf } from "./families/gguf.ts";
 import { codegen, gptJ, gptNeo, mpt } from "./families/gpt-kin.ts";
 import { gpt2 } from "./families/gpt2.ts";
 import { invertedResiduals } from "./families/inverted-residuals.ts";
-import { kerasApplications } from "./families/keras-applications.ts";
+import { kerasTables } from "./families/keras-applications.ts";
 import { llama, mixtral, phi } from "./families/llama.ts";
 import { opt } from "./families/opt.ts";
 import { bloom, falcon, gptNeox } from "./families/per-head-decoders.ts";
@@ -54,7 +54,7 @@ const builtIn: readonly Template[] = [
   densenet,
   invertedResiduals,
   vgg,
-  ...kerasApplications,
+  ...kerasTables,
   mlp,
   cnn,
   rnn,

@@ -115,20 +115,6 @@ export function prefixBefore(names: Iterable<string>, ending: string): string | 
   return null;
 }
 
-/** Every prefix before which all of these names stand, in the order of the names. */
-export function prefixesOf(
-  names: ReadonlySet<string>,
-  anchors: readonly string[],
-  separator = ".",
-): string[] {
-  const [first, ...others] = anchors;
-  return [...names].flatMap((name) => {
-    if (name !== first && !name.endsWith(separator + first)) return [];
-    const prefix = name.slice(0, -first.length);
-    return others.every((other) => names.has(prefix + other)) ? [prefix] : [];
-  });
-}
-
 /** A prefix and those of the modules around it, from the nearest to the root. */
 export function prefixesAround(prefix: string): string[] {
   const around = [prefix];
@@ -167,7 +153,12 @@ export function placesOfStyles<Style extends StyleSigns>(
   names: ReadonlySet<string>,
   separatorOf: (style: Style) => string = () => ".",
 ): Place[] {
-  const prefixes = styles.flatMap((style) => prefixesOf(names, style.anchors, separatorOf(style)));
+  const prefixes = styles.flatMap((style) => {
+    const [first] = style.anchors;
+    const inside = separatorOf(style) + first;
+    const found = [...names].filter((name) => name === first || name.endsWith(inside));
+    return found.map((name) => name.slice(0, -first.length));
+  });
   return [...new Set(prefixes)].flatMap((prefix) =>
     stylesAt(styles, names, prefix)
       .slice(0, 1)

@@ -39,11 +39,7 @@ const resnet = table("keras-resnet", "ResNet 50, 101 and 152 of keras.applicatio
       ...blocks,
       kind: "residual",
       shortcut: { conv: "0_conv", norm: "0_bn" },
-      parts: [
-        { conv: "1_conv", norm: "1_bn" },
-        { conv: "2_conv", norm: "2_bn" },
-        { conv: "3_conv", norm: "3_bn" },
-      ],
+      parts: ["1", "2", "3"].map((k) => ({ conv: `${k}_conv`, norm: `${k}_bn` })),
       out: "out",
     },
   ],
@@ -163,12 +159,4 @@ const efficientnet = table("keras-efficientnet", "EfficientNet B0 to B7 of keras
 });
 
 /** One family for every kind. */
-export const kerasApplications = [
-  vgg,
-  resnet,
-  resnetV2,
-  densenet,
-  mobilenet,
-  mobilenetV2,
-  efficientnet,
-];
+export const kerasTables = [vgg, resnet, resnetV2, densenet, mobilenet, mobilenetV2, efficientnet];

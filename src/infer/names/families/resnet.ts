@@ -45,8 +45,9 @@ const huggingFace: ImageStream = {
   stem: [{ conv: `${stem}.convolution`, norm: `${stem}.normalization`, axis: "stem" }],
   blocks: [
     {
-      kind: "residual",
+      ...blocks,
       at: "encoder.stages.{i}.layers.{j}.",
+      from: [0, 0],
       scope: "stage{i}.block{j}",
       parts: {
         from: 0,
@@ -54,7 +55,6 @@ const huggingFace: ImageStream = {
         parts: [{ conv: convolution, norm: normalization, axis: ".inner{k+1}" }],
       },
       shortcut: { conv: "shortcut.convolution", norm: "shortcut.normalization" },
-      out: ".out",
     },
   ],
   heads: ["classifier.1", "classifier"],

@@ -285,10 +285,9 @@ function mapsOf({ builder, layout, at }: Scope, head: string): string[] {
 /** The head that is there: maps onto the classes. Without one the features are what the network gives out. */
 function readHead(network: Scope, { heads }: ImageStream, features: string): void {
   const { builder, layout } = network;
-  const head = heads.find((one) => mapsOf(network, one).length > 0);
-  if (head === undefined)
+  const maps = heads.map((head) => mapsOf(network, head)).find(({ length }) => length > 0) ?? [];
+  if (maps.length === 0)
     for (const axis of features.split(" + ")) settleHeadless(builder, axis, false);
-  const maps = head === undefined ? [] : mapsOf(network, head);
   let from = features;
   for (const [n, name] of maps.entries()) {
     const [size] = kernelShape(builder, layout, name);
@@ -299,9 +298,9 @@ function readHead(network: Scope, { heads }: ImageStream, features: string): voi
     readLayer(builder, layout, name, [to, from]);
     from = to;
   }
-  const list = /^(.*\.)0$/.exec(maps[0] ?? "")?.[1];
-  if (list === undefined || head?.includes("{k}") === true) return;
-  // The first map of a list gives the classes: what stands behind it reads them.
+  // The only map, first in a list, gives the classes: what stands behind it reads them.
+  const list = maps.length === 1 ? /^(.*\.)0$/.exec(maps[0])?.[1] : undefined;
+  if (list === undefined) return;
   for (const name of builder.names)
     if (name.startsWith(list) && !name.startsWith(`${list}0.`)) builder.ignore(name);
 }
