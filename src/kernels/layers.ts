@@ -16,6 +16,7 @@ import {
   planBias,
   planCoefficients,
   planPositions,
+  planTransposed,
 } from "./parameters.ts";
 import { pointwise, type PointwiseName } from "./pointwise.ts";
 import { type Piece, readOperand, type Readings, readSchedule } from "./readings.ts";
@@ -274,17 +275,7 @@ function planDense(
   const gradients = [{ ...matrix, buffer: collect }];
   if (!wantsInputs) return { matrices: [matrix], gradients, transposed: [] };
   const transposed = build.arena.buffer(`${name} transposed`, size);
-  build.prepareBack.push({
-    kind: "reduce",
-    name: `transpose_${name}`,
-    batch: "none",
-    kept: [outputChannels, inputChannels],
-    reduced: [],
-    columns: 1,
-    input: { buffer, offset: 0, batch: 0, strides: [1, outputChannels] },
-    output: { buffer: transposed, offset: 0, batch: 0, strides: [inputChannels, 1] },
-    scale: 1,
-  });
+  planTransposed(build, name, buffer, transposed, [inputChannels, outputChannels]);
   return {
     matrices: [matrix],
     gradients,

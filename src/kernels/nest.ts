@@ -53,6 +53,71 @@ export function mergeLoops(
   return { loops: merged, strides: steps, loopOf };
 }
 
+/** Loops of a sum: those that stay, each with steps along every view, and those that are added up, with steps along what is read. */
+export interface SumNest {
+  readonly kept: readonly Loop[];
+  readonly reduced: readonly Loop[];
+  readonly columns: number;
+  /** Of what is read and then of the output. */
+  readonly keptSteps: readonly (readonly number[])[];
+  /** Of what is read. */
+  readonly reducedSteps: readonly (readonly number[])[];
+}
+
+interface Strided {
+  readonly batch: number;
+  readonly strides: readonly number[];
+}
+
+/** The loops of a sum, joined where they can be; kept loops whose rows lie side by side join the columns. */
+export function sumNest(
+  {
+    batch,
+    kept,
+    reduced,
+    columns,
+  }: {
+    readonly batch: "kept" | "reduced" | "none";
+    readonly kept: readonly number[];
+    readonly reduced: readonly number[];
+    readonly columns: number;
+  },
+  read: readonly Strided[],
+  output: Strided,
+): SumNest {
+  const loop = (size: number): Loop => ({ size, batched: false });
+  const network: Loop = { size: 1, batched: true };
+  const outer = mergeLoops(
+    [...(batch === "kept" ? [network] : []), ...kept.map(loop)],
+    [...read, output].map((view) => [
+      ...(batch === "kept" ? [view.batch] : []),
+      ...view.strides.slice(0, kept.length),
+    ]),
+    new Set(),
+  );
+  const inner = mergeLoops(
+    [...(batch === "reduced" ? [network] : []), ...reduced.map(loop)],
+    read.map((view) => [
+      ...(batch === "reduced" ? [view.batch] : []),
+      ...view.strides.slice(kept.length),
+    ]),
+    new Set(),
+  );
+  const last = outer.loops.length - 1;
+  const joins =
+    last >= 0 &&
+    !outer.loops[last].batched &&
+    outer.strides.every((steps) => steps[last] === columns);
+  const end = joins ? last : outer.loops.length;
+  return {
+    kept: outer.loops.slice(0, end),
+    reduced: inner.loops,
+    columns: joins ? columns * outer.loops[last].size : columns,
+    keptSteps: outer.strides.map((steps) => steps.slice(0, end)),
+    reducedSteps: inner.strides,
+  };
+}
+
 /** Where buffers begin: a constant number of bytes, and one for every network. */
 export interface Layout {
   readonly buffers: readonly Buffer[];

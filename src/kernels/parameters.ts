@@ -70,6 +70,27 @@ export function parameter(build: Build, path: string, shape: readonly number[]):
   return plan;
 }
 
+/** Plans a copy of a matrix [rows, columns] turned round, made once before the backward pass. */
+export function planTransposed(
+  { prepareBack }: Build,
+  name: string,
+  buffer: number,
+  transposed: number,
+  [rows, columns]: readonly [rows: number, columns: number],
+): void {
+  prepareBack.push({
+    kind: "reduce",
+    name: `transpose_${name}`,
+    batch: "none",
+    kept: [columns, rows],
+    reduced: [],
+    columns: 1,
+    input: { buffer, offset: 0, batch: 0, strides: [1, columns] },
+    output: { buffer: transposed, offset: 0, batch: 0, strides: [rows, 1] },
+    scale: 1,
+  });
+}
+
 /** The coefficients of a layer's products. */
 export interface Coefficients {
   readonly matrices: readonly Matrix[];

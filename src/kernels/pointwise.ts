@@ -1,8 +1,9 @@
 // Activations on four numbers at a time, with their derivatives. To add one: write both here, and its name in nn/activation.ts.
 // The exponential reduces its argument to |r| <= ln(2)/2 and takes the Taylor series of degree 7 there (next term below 6e-9).
 
+import { add, divide, keep, multiply, subtract } from "./wasm/arithmetic.ts";
 import type { FunctionWriter } from "./wasm/assembler.ts";
-import { get, i32, type Instruction, op, set, vector } from "./wasm/instructions.ts";
+import { i32, type Instruction, op, vector } from "./wasm/instructions.ts";
 
 export interface Pointwise {
   /** What the derivative is computed from: the activation's result or its argument. */
@@ -11,19 +12,8 @@ export interface Pointwise {
   readonly derivative: (x: Instruction, writer: FunctionWriter) => Instruction;
 }
 
-const add = (a: Instruction, b: Instruction) => op("f32x4.add", a, b);
-const subtract = (a: Instruction, b: Instruction) => op("f32x4.sub", a, b);
-const multiply = (a: Instruction, b: Instruction) => op("f32x4.mul", a, b);
-const divide = (a: Instruction, b: Instruction) => op("f32x4.div", a, b);
 const choose = (mask: Instruction, yes: Instruction, no: Instruction) =>
   op("v128.bitselect", yes, no, mask);
-
-/** Keeps a value in a local and gives readings of it. */
-function keep(writer: FunctionWriter, name: string, value: Instruction): () => Instruction {
-  const local = writer.local("v128", name);
-  writer.emit(set(local, value));
-  return () => get(local);
-}
 
 /** c[0] + c[1] x + c[2] x^2 + ... */
 const polynomial = (x: () => Instruction, coefficients: readonly number[]): Instruction =>

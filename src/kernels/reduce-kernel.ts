@@ -6,7 +6,7 @@ import {
   bytesOf,
   type Frame,
   type Loop,
-  mergeLoops,
+  sumNest,
   once,
   threadRange,
   times,
@@ -30,36 +30,17 @@ interface Reduction {
   readonly columns: number;
 }
 
-/** The operation's loops, joined where they can be; kept loops whose rows lie side by side join the columns. */
-function simplified({ batch, kept, reduced, columns, input, output }: ReduceOperation): Reduction {
-  const loop = (size: number): Loop => ({ size, batched: false });
-  const network: Loop = { size: 1, batched: true };
-  const keptLoops = [...(batch === "kept" ? [network] : []), ...kept.map(loop)];
-  const batchStride = (at: "kept" | "reduced", stride: number) => (batch === at ? [stride] : []);
-  const keptSteps = [
-    [...batchStride("kept", input.batch), ...input.strides.slice(0, kept.length)],
-    [...batchStride("kept", output.batch), ...output.strides.slice(0, kept.length)],
-  ];
-  const reducedLoops = [...(batch === "reduced" ? [network] : []), ...reduced.map(loop)];
-  const reducedSteps = [
-    [...batchStride("reduced", input.batch), ...input.strides.slice(kept.length)],
-  ];
-  const outer = mergeLoops(keptLoops, keptSteps, new Set());
-  const inner = mergeLoops(reducedLoops, reducedSteps, new Set());
-  const last = outer.loops.length - 1;
-  const joins =
-    last >= 0 &&
-    !outer.loops[last].batched &&
-    outer.strides.every((steps) => steps[last] === columns);
-  const end = joins ? last : outer.loops.length;
+/** The loops of an operation as two walks. */
+function simplified(operation: ReduceOperation): Reduction {
+  const { kept, reduced, columns, keptSteps, reducedSteps } = sumNest(
+    operation,
+    [operation.input],
+    operation.output,
+  );
   return {
-    kept: {
-      loops: outer.loops.slice(0, end),
-      input: outer.strides[0].slice(0, end),
-      output: outer.strides[1].slice(0, end),
-    },
-    reduced: { loops: inner.loops, input: inner.strides[0], output: [] },
-    columns: joins ? columns * outer.loops[last].size : columns,
+    kept: { loops: kept, input: keptSteps[0], output: keptSteps[1] },
+    reduced: { loops: reduced, input: reducedSteps[0], output: [] },
+    columns,
   };
 }
 

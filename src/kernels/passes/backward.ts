@@ -195,7 +195,7 @@ function firstGradients(
     keepBefore: () => false,
     next: null,
   });
-  return values.filter(() => true); // without holes
+  return Object.values(values); // without holes
 }
 
 /** Gradients of tensors that were pooled free of scales, by place among what the layer before wrote. */

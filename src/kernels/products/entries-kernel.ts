@@ -1,5 +1,6 @@
 // Writes functions of single numbers besides activations: the signed logarithm of invariants, and the gate 2 sigmoid(x).
 
+import { add, divide, keep, multiply, subtract } from "../wasm/arithmetic.ts";
 import type { FunctionWriter } from "../wasm/assembler.ts";
 import { access, get, i32, type Instruction, op, set, vector } from "../wasm/instructions.ts";
 import { type Frame, type Loop, mergeLoops } from "../nest.ts";
@@ -12,18 +13,6 @@ interface Entry {
   readonly value: (x: Instruction, writer: FunctionWriter) => Instruction;
   /** From the argument or the result, as {@link EntriesOperation} says. */
   readonly derivative: (x: Instruction, writer: FunctionWriter) => Instruction;
-}
-
-const add = (a: Instruction, b: Instruction) => op("f32x4.add", a, b);
-const subtract = (a: Instruction, b: Instruction) => op("f32x4.sub", a, b);
-const multiply = (a: Instruction, b: Instruction) => op("f32x4.mul", a, b);
-const divide = (a: Instruction, b: Instruction) => op("f32x4.div", a, b);
-
-/** Keeps a value in a local and gives readings of it. */
-function keep(writer: FunctionWriter, name: string, value: Instruction): () => Instruction {
-  const local = writer.local("v128", name);
-  writer.emit(set(local, value));
-  return () => get(local);
 }
 
 const integers = (value: number) => op("i32x4.splat", i32(value));

@@ -1,6 +1,6 @@
 // Gates between layers: tensors that no activation fits are multiplied by 2 sigmoid of columns that the same layer wrote.
 
-import { type Value, viewOf } from "../arena.ts";
+import { type Value, viewOf, wholeView } from "../arena.ts";
 import type { Build } from "../parameters.ts";
 import type { KernelLayer, TensorActivation } from "../stack.ts";
 import type { View } from "../wasm/operations.ts";
@@ -56,15 +56,9 @@ const sigmoids = (build: Build, layer: KernelLayer, tensor: number, value: Value
     sizes,
     columns,
     function: "twice-sigmoid",
-    x: viewOf(
-      value,
-      sizes.map((_, i) => i),
-    ),
+    x: wholeView(value),
     gradient: null,
-    output: viewOf(
-      output,
-      sizes.map((_, i) => i),
-    ),
+    output: wholeView(output),
     adds: false,
   });
   return output;
@@ -120,20 +114,15 @@ export function planGateGradients(
   for (const [tensor, factor] of factors) {
     const { sizes, columns } = factor;
     results[tensor] = arena.value(`${layer.name} gate gradient ${tensor}`, sizes, columns);
-    const whole = (value: Value) =>
-      viewOf(
-        value,
-        sizes.map((_, i) => i),
-      );
     backward.push({
       kind: "entries",
       name: `${layer.name}_factor_back_${tensor}`,
       sizes,
       columns,
       function: "twice-sigmoid",
-      x: whole(factor),
-      gradient: whole(ofFactors.get(tensor) as Value),
-      output: whole(results[tensor]),
+      x: wholeView(factor),
+      gradient: wholeView(ofFactors.get(tensor) as Value),
+      output: wholeView(results[tensor]),
       adds: false,
     });
   }

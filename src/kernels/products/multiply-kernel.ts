@@ -3,7 +3,7 @@
 
 import type { MultiplyAdd } from "../wasm/fused-multiply-add.ts";
 import { access, get, i32, type Local, op, set, vector } from "../wasm/instructions.ts";
-import { bytesOf, type Frame, type Loop, mergeLoops } from "../nest.ts";
+import { bytesOf, type Frame, sumNest, type SumNest } from "../nest.ts";
 import type { MultiplyOperation } from "../wasm/operations.ts";
 import { lanesOf, type Panel, panelsOf, storeLanes, vectorBytes } from "../wasm/vectors.ts";
 import { type Walker, walkerOf, writeInner, writeShared } from "./walk.ts";
@@ -13,55 +13,9 @@ const together = 8;
 /** So many turns of a single loop are written out one after another, up to twice as many where there are no more. */
 const unrolled = 4;
 
-interface Sum {
-  readonly kept: readonly Loop[];
-  readonly reduced: readonly Loop[];
-  readonly columns: number;
-  /** Steps of x, y and the output along kept loops, and of x and y along reduced ones. */
-  readonly keptSteps: readonly (readonly number[])[];
-  readonly reducedSteps: readonly (readonly number[])[];
-}
-
-/** The operation's loops, joined where they can be; kept loops whose rows lie side by side join the columns. */
-function simplified(operation: MultiplyOperation): Sum {
-  const { batch, kept, reduced, columns, x, y, output } = operation;
-  const loop = (size: number): Loop => ({ size, batched: false });
-  const network: Loop = { size: 1, batched: true };
-  const factors = y === null ? [x] : [x, y];
-  const outer = mergeLoops(
-    [...(batch === "kept" ? [network] : []), ...kept.map(loop)],
-    [...factors, output].map((view) => [
-      ...(batch === "kept" ? [view.batch] : []),
-      ...view.strides.slice(0, kept.length),
-    ]),
-    new Set(),
-  );
-  const inner = mergeLoops(
-    [...(batch === "reduced" ? [network] : []), ...reduced.map(loop)],
-    factors.map((view) => [
-      ...(batch === "reduced" ? [view.batch] : []),
-      ...view.strides.slice(kept.length),
-    ]),
-    new Set(),
-  );
-  const last = outer.loops.length - 1;
-  const joins =
-    last >= 0 &&
-    !outer.loops[last].batched &&
-    outer.strides.every((steps) => steps[last] === columns);
-  const end = joins ? last : outer.loops.length;
-  return {
-    kept: outer.loops.slice(0, end),
-    reduced: inner.loops,
-    columns: joins ? columns * outer.loops[last].size : columns,
-    keptSteps: outer.strides.map((steps) => steps.slice(0, end)),
-    reducedSteps: inner.strides,
-  };
-}
-
 export function writeMultiply(frame: Frame, operation: MultiplyOperation, madd: MultiplyAdd): void {
   const { x, y, output } = operation;
-  const sum = simplified(operation);
+  const sum = sumNest(operation, y === null ? [x] : [x, y], output);
   const views = y === null ? [x, output] : [x, y, output];
   const names = y === null ? ["x", "output"] : ["x", "y", "output"];
   const walkers = views.map((view, i) => walkerOf(frame, view, names[i], sum.keptSteps[i]));
@@ -75,7 +29,7 @@ export function writeMultiply(frame: Frame, operation: MultiplyOperation, madd: 
 function writePanels(
   frame: Frame,
   operation: MultiplyOperation,
-  sum: Sum,
+  sum: SumNest,
   panel: Panel,
   walkers: readonly Walker[],
   madd: MultiplyAdd,
@@ -96,7 +50,7 @@ function writePanels(
 function writePanel(
   frame: Frame,
   { scale, adds, batch }: MultiplyOperation,
-  { reduced, reducedSteps }: Sum,
+  { reduced, reducedSteps }: SumNest,
   panel: Panel,
   walkers: readonly Walker[],
   column: Local,

@@ -4,7 +4,7 @@ import { sizeOf, stridesOf } from "../../core/shapes.ts";
 import { coefficientShape, type Formula, isRead } from "../../symmetry/formula.ts";
 import type { AtomicTensor, LoweredSpec } from "../../symmetry/lower.ts";
 import type { Value } from "../arena.ts";
-import { type Build, gradientTarget, parameter } from "../parameters.ts";
+import { type Build, gradientTarget, parameter, planTransposed } from "../parameters.ts";
 import type { KernelProducts } from "../stack.ts";
 import type { FormulaCoefficients, ProductsState } from "./state.ts";
 import { copy, planFormula } from "./formulas.ts";
@@ -158,17 +158,7 @@ function planFormulaCoefficients(
     const transposed = isFull && gradients ? arena.buffer(`${name} transposed ${id}`, size) : -1;
     if (transposed !== -1) {
       const [rows, columns] = shape;
-      build.prepareBack.push({
-        kind: "reduce",
-        name: `transpose_${name}_${id}`,
-        batch: "none",
-        kept: [columns, rows],
-        reduced: [],
-        columns: 1,
-        input: { buffer, offset: 0, batch: 0, strides: [1, columns] },
-        output: { buffer: transposed, offset: 0, batch: 0, strides: [rows, 1] },
-        scale: 1,
-      });
+      planTransposed(build, `${name}_${id}`, buffer, transposed, [rows, columns]);
     }
     planned.set(id, { buffer, gradient, transposed });
   }

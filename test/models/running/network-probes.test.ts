@@ -3,7 +3,6 @@ import { beforeAll, expect, test } from "vitest";
 import { deriveSeed, randomStream } from "../../../src/core/random.ts";
 import { sizeOf } from "../../../src/core/shapes.ts";
 import { keepArrays } from "../../../src/engine/arrays.ts";
-import type { WeightBatch } from "../../../src/models/model.ts";
 import { startEngine } from "../../../src/engine/start.ts";
 import { networkProbes } from "../../../src/models/running/network-probes.ts";
 import { networkOf, networkNames } from "../../../src/populations/networks/task-networks.ts";
@@ -13,6 +12,7 @@ import { defineSpec } from "../../../src/symmetry/spec.ts";
 import type { SymmetrySpec } from "../../../src/symmetry/types.ts";
 import { taskEntry } from "../../../src/tasks/registry.ts";
 import { compileForward, compileGradients } from "../../../src/train/compiled.ts";
+import { batchOf } from "../../support/batches.ts";
 import { genericWeights } from "../../support/networks.ts";
 import type { Weights } from "../../../src/core/tensors.ts";
 
@@ -37,16 +37,6 @@ const usual = (spec: SymmetrySpec, seed: number): Weights =>
       return [name, { shape, data: data.map((value) => value / Math.sqrt(inputs)) }];
     }),
   );
-
-function batchOf(networks: readonly Weights[]): WeightBatch {
-  return Object.fromEntries(
-    Object.entries(networks[0]).map(([name, { shape, data }]) => {
-      const all = new Float32Array(networks.length * data.length);
-      networks.forEach((weights, i) => all.set(weights[name].data, i * data.length));
-      return [name, np.array(all, { shape: [networks.length, ...shape] })];
-    }),
-  );
-}
 
 const valuesOf = async (array: np.Array) => (await array.data()) as Float32Array;
 const largest = (values: ArrayLike<number>) =>

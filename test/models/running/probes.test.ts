@@ -2,27 +2,17 @@ import { grad, jit, numpy as np } from "@jax-js/jax";
 import { beforeAll, expect, test } from "vitest";
 import { startEngine } from "../../../src/engine/start.ts";
 import { keepArrays } from "../../../src/engine/arrays.ts";
-import type { Params, WeightBatch } from "../../../src/models/model.ts";
+import type { Params } from "../../../src/models/model.ts";
 import { probes } from "../../../src/models/running/probes.ts";
 import { actOn } from "../../../src/symmetry/act.ts";
 import { sampleElement } from "../../../src/symmetry/element.ts";
 import { mlpSpec } from "../../../src/symmetry/presets/mlp.ts";
 import { cnnSpec } from "../../../src/symmetry/presets/cnn.ts";
 import { pictureSpec } from "../../../src/tasks/pictures.ts";
+import { batchOf } from "../../support/batches.ts";
 import { genericWeights } from "../../support/networks.ts";
-import type { Weights } from "../../../src/core/tensors.ts";
 
 beforeAll(() => startEngine());
-
-function batchOf(networks: readonly Weights[]): WeightBatch {
-  return Object.fromEntries(
-    Object.entries(networks[0]).map(([name, { shape, data }]) => {
-      const all = new Float32Array(networks.length * data.length);
-      networks.forEach((weights, i) => all.set(weights[name].data, i * data.length));
-      return [name, np.array(all, { shape: [networks.length, ...shape] })];
-    }),
-  );
-}
 
 test.each([
   ["sine", () => pictureSpec(), "sine2.weight"],
