@@ -39,7 +39,7 @@ async function millisecondsOf(model, dataset) {
   const all = Array.from({ length: batch }, (_, i) => i);
   const step = trainStep(model, binaryCrossEntropy, adam(), 1);
   let params = model.init(seed);
-  let state = adam().init(params);
+  let state = await step.packed(adam().init(params), params);
   const steps = [];
   for (let round = 0; round <= rounds; round++) {
     const began = performance.now();

@@ -37,7 +37,7 @@ export async function trainingStep({ channels, head, batch }) {
   const model = buildModel("nfn-hnp", spec, { channels, head });
   const step = trainStep(model, binaryCrossEntropy, adam(), 1);
   let params = model.init(1);
-  let state = adam().init(params);
+  let state = await step.packed(adam().init(params), params);
   const all = networks.map((_, i) => i);
   return async () => {
     const rate = np.array(1e-3, { dtype: np.float32 });

@@ -125,6 +125,7 @@ export interface KernelStage extends Stage {
 export function kernelStage(scope: string, stack: () => KernelStack): KernelStage {
   return {
     scope,
+    isInMemory: true,
     kernels: stack,
     compile: ({ gradients } = { gradients: true }): CompiledStage => {
       let running: RunningProgram | undefined;

@@ -30,6 +30,8 @@ export interface CompiledStage {
 export interface Stage {
   /** Prefix of its parameters' paths: "" when it has all of them, null when it has none. */
   readonly scope: string | null;
+  /** Its parameters and gradients are numbers at hand, not arrays that the engine may still have to compute. @default false */
+  readonly isInMemory?: boolean;
   /** `gradients`: `backward` will be called too. @default true */
   compile(options?: { readonly gradients: boolean }): CompiledStage;
 }

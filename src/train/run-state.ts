@@ -14,10 +14,12 @@ import {
 } from "./checkpoint.ts";
 import type { Optimizer } from "./optimizers/optimizers.ts";
 import type { OptimizerState } from "./optimizers/update-rules.ts";
+import type { TrainStep } from "./train-step.ts";
 
 /** Mutable by design: the one place where a run's arrays change hands. */
 export interface RunState {
   params: Params | undefined;
+  /** As the step takes it. */
   optimizer: OptimizerState | undefined;
   best: Params | undefined;
   position: TrainingPosition;
@@ -27,11 +29,16 @@ export interface RunState {
 export type RunSetting = Checkpoint["setting"];
 
 /** A run that has not begun. */
-export function freshState(model: Model, optimizer: Optimizer, seed: number): RunState {
+export async function freshState(
+  model: Model,
+  optimizer: Optimizer,
+  seed: number,
+  { packed }: TrainStep,
+): Promise<RunState> {
   const params = model.init(seed);
   return {
     params,
-    optimizer: optimizer.init(params),
+    optimizer: await packed(optimizer.init(params), params),
     best: undefined,
     position: { step: 0, epoch: 0, batch: 0, lossSum: 0, bestEpoch: 0 },
     history: [],
@@ -65,6 +72,7 @@ export async function resumedState(
   model: Model,
   optimizer: Optimizer,
   setting: RunSetting,
+  { packed }: TrainStep,
 ): Promise<RunState> {
   const checkpoint = await readCheckpoint(bytes);
   const differs = (name: string, expected: unknown, found: unknown): never => {
@@ -89,9 +97,10 @@ export async function resumedState(
     disposeArrays(params);
     disposeArrays(state);
   }
+  const resumed = arraysFromHost(checkpoint.params);
   return {
-    params: arraysFromHost(checkpoint.params),
-    optimizer: arraysFromHost(checkpoint.optimizer),
+    params: resumed,
+    optimizer: await packed(arraysFromHost(checkpoint.optimizer), resumed),
     best: checkpoint.best === undefined ? undefined : arraysFromHost(checkpoint.best),
     position: checkpoint.position,
     history: [...checkpoint.history],
@@ -104,7 +113,11 @@ export async function saveState(
   model: Model,
   setting: RunSetting,
   notes: Checkpoint["notes"],
+  { unpacked }: TrainStep,
 ): Promise<Uint8Array> {
+  const optimizer = await unpacked(state.optimizer ?? {}, state.params ?? {});
+  const held = await arraysToHost(optimizer);
+  disposeArrays(optimizer);
   return writeCheckpoint({
     model: model.name,
     spec: model.spec,
@@ -113,7 +126,7 @@ export async function saveState(
     history: state.history,
     notes,
     params: await arraysToHost(state.params ?? {}),
-    optimizer: await arraysToHost(state.optimizer ?? {}),
+    optimizer: held,
     ...(state.best === undefined ? {} : { best: await arraysToHost(state.best) }),
   });
 }

@@ -1,14 +1,14 @@
-// One optimisation step: loss and gradients, then clipping and update as one compiled program.
+// One optimisation step: loss and gradients, then clipping and the optimizer's update.
 
-import { jit, type numpy as np } from "@jax-js/jax";
+import type { numpy as np } from "@jax-js/jax";
 import { settle } from "../engine/settle.ts";
 import type { Model, Params, WeightBatch } from "../models/model.ts";
 import { keepArrays } from "../engine/arrays.ts";
-import { clipByGlobalNorm, globalNorm } from "./optimizers/clip.ts";
 import { compileGradients } from "./compiled.ts";
 import type { Objective } from "./measures/objective.ts";
 import type { Optimizer } from "./optimizers/optimizers.ts";
-import { applyUpdates, type OptimizerState } from "./optimizers/update-rules.ts";
+import type { OptimizerState } from "./optimizers/update-rules.ts";
+import { type Update, updateOfArrays, updateOfVector } from "./updates.ts";
 
 export interface TrainState {
   readonly params: Params;
@@ -32,11 +32,18 @@ export interface StepResult extends TrainState {
 }
 
 export interface TrainStep {
-  /** @consumes every array of the input */
+  /** @consumes every array of the input; `state` is one that `packed` made, or an earlier step */
   run(input: StepInput): Promise<StepResult>;
+  /** How `run` takes the optimizer's state, and back. */
+  readonly packed: Update["packed"];
+  readonly unpacked: Update["unpacked"];
   /** Gives the compiled programs' memory back. */
   dispose(): void;
 }
+
+/** Whether all parameters may go to the optimizer as one vector: it treats entries alike, and they are not the engine's alone. */
+const canJoin = ({ staged }: Model, { isEntrywise }: Optimizer): boolean =>
+  isEntrywise === true && (staged?.stages.some(({ isInMemory }) => isInMemory) ?? false);
 
 /** The compiled step of a model; without `clipNorm` gradients are left as they are. */
 export function trainStep(
@@ -46,18 +53,14 @@ export function trainStep(
   clipNorm?: number,
 ): TrainStep {
   const compiled = compileGradients(model, objective);
-  const update = jit((params: Params, raw: Params, state: OptimizerState, rate: np.Array) => {
-    const { gradients, norm } =
-      clipNorm === undefined
-        ? { gradients: raw, norm: globalNorm(raw) }
-        : clipByGlobalNorm(raw, clipNorm);
-    const [updates, next] = optimizer.update(gradients, state, params);
-    return { params: applyUpdates(params, updates, rate), state: next, norm };
-  });
+  const makeUpdate = canJoin(model, optimizer) ? updateOfVector : updateOfArrays;
+  const update = makeUpdate(optimizer, clipNorm);
   return {
+    packed: update.packed,
+    unpacked: update.unpacked,
     async run({ params, state, weights, targets, rate, key }) {
       const { value, gradients } = await compiled.run(keepArrays(params), weights, targets, key);
-      const updated = update(params, gradients, state, rate);
+      const updated = await update.run({ params, gradients, state, rate });
       await settle([updated.norm, ...Object.values(updated.params)]);
       return { ...updated, loss: value };
     },

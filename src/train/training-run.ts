@@ -59,10 +59,11 @@ export async function openRun(
     dropout: String(options.dropout),
   };
   const { read, train, validation } = await asRead(model, data, plan.batchSize);
+  const step = trainStep(read, objective, optimizer, clipNorm);
   const state =
     options.resume === undefined
-      ? freshState(model, optimizer, seed)
-      : await resumedState(options.resume, model, optimizer, setting);
+      ? await freshState(model, optimizer, seed, step)
+      : await resumedState(options.resume, model, optimizer, setting, step);
   return {
     model,
     options,
@@ -71,7 +72,7 @@ export async function openRun(
     plan,
     steps: epochs * plan.batches,
     setting,
-    step: trainStep(read, objective, optimizer, clipNorm),
+    step,
     evaluator: predictor(read, plan.batchSize),
     state,
   };
@@ -188,8 +189,14 @@ async function lossOn(
 }
 
 /** The bytes of a checkpoint of this moment. */
-export async function saveRun({ state, model, setting, options }: TrainingRun): Promise<FitEvent> {
-  const bytes = await saveState(state, model, setting, options.notes);
+export async function saveRun({
+  state,
+  step,
+  model,
+  setting,
+  options,
+}: TrainingRun): Promise<FitEvent> {
+  const bytes = await saveState(state, model, setting, options.notes, step);
   return { type: "checkpoint", step: state.position.step, bytes };
 }
 

@@ -17,7 +17,13 @@ import {
 export interface Optimizer extends UpdateRule {
   /** Name and options, as in `sgd(momentum 0.9)`: a resumed run must use an optimizer of the same name. */
   readonly name: string;
+  /** What happens to an entry depends on its own gradients alone: parameters may be put together as one vector. @default false */
+  readonly isEntrywise?: boolean;
 }
+
+/** Whether all are the same for every entry of every parameter, not one value a network. */
+const areShared = (...coefficients: readonly Coefficient[]): boolean =>
+  coefficients.every((each) => typeof each === "number" || each.ndim === 0);
 
 function checkFraction(where: string, name: string, value: Coefficient): void {
   if (typeof value === "number" && !(value >= 0 && value < 1)) {
@@ -85,6 +91,7 @@ export function adam({
   const betas = `${printCoefficient(beta1)}, ${printCoefficient(beta2)}, ${printCoefficient(epsilon)}`;
   return {
     name: `adam(${betas}${decayName(weightDecay, decoupled)}${rateName(rate)})`,
+    isEntrywise: areShared(rate, beta1, beta2, epsilon, weightDecay),
     ...chain(...rules, minus(rate)),
   };
 }
@@ -114,6 +121,7 @@ export function rmsprop({ rate = 1, decay = 0.9, epsilon = 1e-8 }: RmspropOption
   checkAtLeastZero("rmsprop", "rate", rate);
   return {
     name: `rmsprop(${printCoefficient(decay)}, ${printCoefficient(epsilon)}${rateName(rate)})`,
+    isEntrywise: areShared(rate, decay, epsilon),
     ...chain(quotient(scaleBy(1), rootMeanSquare({ decay, epsilon })), minus(rate)),
   };
 }
@@ -150,6 +158,7 @@ export function sgd({
   const momentumName = `${nesterov ? "nesterov " : ""}momentum ${printCoefficient(momentum)}`;
   return {
     name: `sgd(${momentumName}${decayName(weightDecay, false)}${rateName(rate)})`,
+    isEntrywise: areShared(rate, momentum, weightDecay),
     ...chain(addDecayedParams(weightDecay), ...rules, minus(rate)),
   };
 }
