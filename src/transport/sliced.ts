@@ -119,34 +119,49 @@ export function project({ size, dimension, data }: Cloud, direction: Float64Arra
   return values;
 }
 
-/** Inner products of all points with each direction: [directions][size]. Four directions share one pass over the points. */
+/**
+ * Inner products of all points with each direction: [directions][size]. Two directions and two points go together: four
+ * products from four numbers read.
+ */
 export function projectAll(cloud: Cloud, directions: readonly Float64Array[]): Float64Array[] {
-  const { size, dimension, data } = cloud;
+  const { size, dimension } = cloud;
   const values: Float64Array[] = directions.map(() => new Float64Array(size));
-  const paired = directions.length - (directions.length % 4);
+  const paired = directions.length - (directions.length % 2);
   forEachBlock(size, dimension, (from, to) => {
-    for (let l = 0; l < paired; l += 4) {
-      const [u, v, w, z] = directions.slice(l, l + 4);
-      const [onU, onV, onW, onZ] = values.slice(l, l + 4);
-      for (let i = from; i < to; i++) {
-        let [a, b, c, d] = [0, 0, 0, 0];
-        const start = i * dimension;
-        for (let j = 0; j < dimension; j++) {
-          const value = data[start + j];
-          a += value * u[j];
-          b += value * v[j];
-          c += value * w[j];
-          d += value * z[j];
-        }
-        onU[i] = a;
-        onV[i] = b;
-        onW[i] = c;
-        onZ[i] = d;
-      }
-    }
+    for (let l = 0; l < paired; l += 2) projectOnTwo(cloud, directions, values, l, from, to);
   });
   for (let l = paired; l < directions.length; l++) values[l] = project(cloud, directions[l]);
   return values;
+}
+
+/** Points of a block on directions l and l + 1. */
+function projectOnTwo(
+  { dimension, data }: Cloud,
+  directions: readonly Float64Array[],
+  values: readonly Float64Array[],
+  l: number,
+  from: number,
+  to: number,
+): void {
+  const [u, v, onU, onV] = [directions[l], directions[l + 1], values[l], values[l + 1]];
+  for (let i = from; i < to; i += 2) {
+    const start = i * dimension;
+    const next = i + 1 < to ? start + dimension : start; // an odd last point stands beside itself
+    let [firstU, firstV, nextU, nextV] = [0, 0, 0, 0];
+    for (let j = 0; j < dimension; j++) {
+      const x = data[start + j];
+      const y = data[next + j];
+      firstU += x * u[j];
+      firstV += x * v[j];
+      nextU += y * u[j];
+      nextV += y * v[j];
+    }
+    onU[i] = firstU;
+    onV[i] = firstV;
+    if (next === start) continue;
+    onU[i + 1] = nextU;
+    onV[i + 1] = nextV;
+  }
 }
 
 /** Numbers of a block of points that stays in the processor's cache while all directions pass over it. */
@@ -158,7 +173,7 @@ function forEachBlock(
   dimension: number,
   visit: (from: number, to: number) => void,
 ): void {
-  const rows = Math.max(1, Math.floor(blockNumbers / dimension));
+  const rows = Math.max(2, 2 * Math.floor(blockNumbers / dimension / 2));
   for (let from = 0; from < size; from += rows) visit(from, Math.min(from + rows, size));
 }
 
@@ -174,22 +189,33 @@ export function pullBack(
   const sums = new Float64Array(size * dimension);
   const paired = directions.length - (directions.length % 4);
   forEachBlock(size, dimension, (from, to) => {
-    for (let l = 0; l < paired; l += 4) {
-      const [u, v, w, z] = directions.slice(l, l + 4);
-      const [forU, forV, forW, forZ] = coefficients.slice(l, l + 4);
-      for (let i = from; i < to; i++) {
-        const [a, b, c, d] = [forU[i], forV[i], forW[i], forZ[i]];
-        const start = i * dimension;
-        for (let j = 0; j < dimension; j++)
-          sums[start + j] += a * u[j] + b * v[j] + c * w[j] + d * z[j];
-      }
-    }
+    for (let l = 0; l < paired; l += 4) addFour(sums, coefficients, directions, l, from, to);
     for (let l = paired; l < directions.length; l++)
       for (let i = from; i < to; i++)
         for (let j = 0; j < dimension; j++)
           sums[i * dimension + j] += coefficients[l][i] * directions[l][j];
   });
   return sums;
+}
+
+/** Adds four directions, from l on, to the points of a block. */
+function addFour(
+  sums: Float64Array,
+  coefficients: readonly Float64Array[],
+  directions: readonly Float64Array[],
+  l: number,
+  from: number,
+  to: number,
+): void {
+  const [u, v, w, z] = [directions[l], directions[l + 1], directions[l + 2], directions[l + 3]];
+  const dimension = u.length;
+  for (let i = from; i < to; i++) {
+    const start = i * dimension;
+    const [a, b] = [coefficients[l][i], coefficients[l + 1][i]];
+    const [c, d] = [coefficients[l + 2][i], coefficients[l + 3][i]];
+    for (let j = 0; j < dimension; j++)
+      sums[start + j] += a * u[j] + b * v[j] + c * w[j] + d * z[j];
+  }
 }
 
 /** Both clouds projected on every direction and sorted. */

@@ -77,8 +77,14 @@ export interface Shares {
 /** Squared distances of the points from a point. */
 function squaresFrom({ size, dimension, data }: Cloud, source: readonly number[]): Float64Array {
   const squares = new Float64Array(size);
-  for (let i = 0, at = 0; i < size; i++)
-    for (let j = 0; j < dimension; j++) squares[i] += (data[at++] - source[j]) ** 2;
+  for (let i = 0, at = 0; i < size; i++) {
+    let sum = 0;
+    for (let j = 0; j < dimension; j++) {
+      const gap = data[at++] - source[j];
+      sum += gap * gap;
+    }
+    squares[i] = sum;
+  }
   return squares;
 }
 

@@ -21,7 +21,9 @@ const innerSteps = 20;
 /** The gradient of the power of a distance, from that of the distance. */
 function ofPower(value: number, p: number, gradient: ArrayLike<number>): Float64Array {
   const derivative = p === 1 ? 1 : p * value ** (p - 1);
-  return Float64Array.from(gradient, (v) => v * derivative);
+  const scaled = new Float64Array(gradient.length);
+  for (let i = 0; i < scaled.length; i++) scaled[i] = gradient[i] * derivative;
+  return scaled;
 }
 
 const sliced =
