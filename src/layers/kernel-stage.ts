@@ -32,7 +32,7 @@ export const numbersOf = (array: np.Array) => array.dataSync() as Float32Array<A
 
 /** An array of numbers that lie in the arena, copied. */
 const arrayOf = (numbers: Float32Array<ArrayBuffer>, shape: readonly number[]): np.Array =>
-  np.array(numbers.slice(), { shape: [...shape] });
+  np.array(numbers, { shape: [...shape] });
 
 /** What the arena holds: the arrays that were copied into it last. */
 interface Held {

@@ -4,11 +4,12 @@ import type { numpy as np } from "@jax-js/jax";
 import { settle } from "../engine/settle.ts";
 import type { Model, Params, WeightBatch } from "../models/model.ts";
 import { keepArrays } from "../engine/arrays.ts";
+import { hasRoomForAdam } from "../kernels/optimizers/adam-kernel.ts";
 import { compileGradients } from "./compiled.ts";
 import type { Objective } from "./measures/objective.ts";
 import type { Optimizer } from "./optimizers/optimizers.ts";
 import type { OptimizerState } from "./optimizers/update-rules.ts";
-import { type Update, updateOfArrays, updateOfVector } from "./updates.ts";
+import { type Update, updateByAdam, updateOfArrays } from "./updates.ts";
 
 export interface TrainState {
   readonly params: Params;
@@ -41,9 +42,17 @@ export interface TrainStep {
   dispose(): void;
 }
 
-/** Whether all parameters may go to the optimizer as one vector: it treats entries alike, and they are not the engine's alone. */
-const canJoin = ({ staged }: Model, { isEntrywise }: Optimizer): boolean =>
-  isEntrywise === true && (staged?.stages.some(({ isInMemory }) => isInMemory) ?? false);
+/** Adam is a kernel where the model has kernels, and their numbers are at hand. */
+function updateFor(
+  { staged, parameterCount }: Model,
+  optimizer: Optimizer,
+  clipNorm: number | undefined,
+): Update {
+  const onKernels = staged?.stages.some(({ isInMemory }) => isInMemory) ?? false;
+  return onKernels && optimizer.adam !== undefined && hasRoomForAdam(parameterCount)
+    ? updateByAdam(optimizer.adam, clipNorm)
+    : updateOfArrays(optimizer, clipNorm);
+}
 
 /** The compiled step of a model; without `clipNorm` gradients are left as they are. */
 export function trainStep(
@@ -53,8 +62,7 @@ export function trainStep(
   clipNorm?: number,
 ): TrainStep {
   const compiled = compileGradients(model, objective);
-  const makeUpdate = canJoin(model, optimizer) ? updateOfVector : updateOfArrays;
-  const update = makeUpdate(optimizer, clipNorm);
+  const update = updateFor(model, optimizer, clipNorm);
   return {
     packed: update.packed,
     unpacked: update.unpacked,

@@ -1,14 +1,14 @@
-// What happens to gradients: clipping and the optimizer's step as one compiled program, either over every array apart, or over
-// all of them put together as one vector. Models on kernels have their numbers at hand, and one vector is a tenth of the
-// programs that the engine starts.
+// What happens to gradients: clipping and the optimizer's step, either as one compiled program over every array, or, for Adam on
+// models that run on kernels, as a kernel over all parameters at once.
 
 import { jit, numpy as np } from "@jax-js/jax";
 import { sizeOf } from "../core/shapes.ts";
 import { disposeArrays, keepArrays } from "../engine/arrays.ts";
 import { settle } from "../engine/settle.ts";
+import { type AdamKernel, adamKernel } from "../kernels/optimizers/adam-kernel.ts";
 import type { Params } from "../models/model.ts";
 import { clipByGlobalNorm, globalNorm } from "./optimizers/clip.ts";
-import type { Optimizer } from "./optimizers/optimizers.ts";
+import type { AdamNumbers, Optimizer } from "./optimizers/optimizers.ts";
 import { applyUpdates, type OptimizerState } from "./optimizers/update-rules.ts";
 
 /** What a step hands over, and what comes back. */
@@ -58,93 +58,89 @@ export function updateOfArrays(optimizer: Optimizer, clipNorm?: number): Update 
   };
 }
 
-/** Where the vector of all parameters stands in records; a packed state holds it too, so that it is put together once. */
-const all = "all";
+type Numbers = Float32Array<ArrayBuffer>;
 
-/** Arrays one after another, in the order of the parameters. @consumes arrays @keeps params */
-async function joined(arrays: Params, params: Params, prefix = ""): Promise<Vector> {
-  await settle(Object.values(arrays));
-  const sizes = Object.values(params).map(({ shape }) => sizeOf(shape));
-  const vector = new Float32Array(sizes.reduce((sum, size) => sum + size, 0));
+/** Every parameter with its part of an array of all of them. @keeps params */
+function* partsOf(params: Params, all: Numbers): Generator<[path: string, part: Numbers]> {
   let at = 0;
-  for (const [i, path] of Object.keys(params).entries()) {
-    vector.set(arrays[prefix + path].dataSync() as Vector, at);
-    at += sizes[i];
-  }
-  return vector;
+  for (const [path, { shape }] of Object.entries(params))
+    yield [path, all.subarray(at, (at += sizeOf(shape)))];
 }
 
-type Vector = Float32Array<ArrayBuffer>;
+/** Copies arrays into an array of all of them. @consumes arrays @keeps params */
+async function writeAll(all: Numbers, arrays: Params, params: Params, prefix = ""): Promise<void> {
+  await settle(Object.values(arrays));
+  for (const [path, part] of partsOf(params, all))
+    part.set(arrays[prefix + path].dataSync() as Numbers);
+}
 
-/** The opposite of `joined`. @consumes vector @keeps params */
-async function parted(vector: np.Array, params: Params, prefix = ""): Promise<Params> {
-  const numbers = (await vector.data()) as Vector;
-  let at = 0;
-  const entries = Object.entries(params).map(([path, { shape }]) => {
-    const part = numbers.subarray(at, (at += sizeOf(shape)));
-    return [prefix + path, np.array(part, { shape: [...shape] })];
-  });
+/** Copies of the parts of an array as arrays by name. @keeps params */
+function readAll(all: Numbers, params: Params, prefix = ""): Params {
+  const entries = [...partsOf(params, all)].map(([path, part]) => [
+    prefix + path,
+    np.array(part, { shape: [...params[path].shape] }),
+  ]);
   return Object.fromEntries(entries) as Params;
 }
 
-/** Names of an optimizer's state before the path of a parameter, as in `first/layers.0`; counts have none. */
-const slotsOf = (state: OptimizerState): string[] => [
-  ...new Set(Object.keys(state).flatMap((name) => name.match(/^[^/]+\//)?.[0] ?? [])),
-];
+/** Entries of a state that begin with a name. */
+const slotOf = (state: OptimizerState, slot: string): OptimizerState =>
+  Object.fromEntries(Object.entries(state).filter(([name]) => name.startsWith(slot)));
 
-/** Euclidean norm, added up in double precision. */
-function normOf(vector: Vector): number {
-  let sum = 0;
-  for (let i = 0; i < vector.length; i++) sum += vector[i] * vector[i];
-  return Math.sqrt(sum);
-}
-
-/** The update over one vector of all parameters, for an optimizer that treats every entry alike. */
-export function updateOfVector(optimizer: Optimizer, clipNorm = Infinity): Update {
-  const update = jit((vector: np.Array, raw: np.Array, state: OptimizerState, scales: Scales) => {
-    const params = { [all]: vector };
-    const gradients = { [all]: raw.mul(scales.clip) };
-    const [updates, next] = optimizer.update(gradients, state, params);
-    return { vector: applyUpdates(params, updates, scales.rate)[all], state: next };
-  });
+/** Adam on a kernel: parameters and averages lie in its memory from `packed` on, and the state that goes around is empty. */
+export function updateByAdam(
+  { rate: factor, beta1, beta2, epsilon, weightDecay, decoupled }: Required<AdamNumbers>,
+  clipNorm = Infinity,
+): Update {
+  let kernel: AdamKernel | undefined;
+  /** Averages of ones, what averages of gradients are divided by. */
+  const seen = { seen1: 0, seen2: 0 };
+  const opened = (): AdamKernel => {
+    if (kernel === undefined) throw new Error("updateByAdam: the state was not packed");
+    return kernel;
+  };
   return {
-    async run({ params, gradients, state: { [all]: before, ...state }, rate }) {
-      const gradient = await joined(gradients, params);
-      const norm = normOf(gradient);
-      const clip = np.array(clipNorm === Infinity ? 1 : clipNorm / Math.max(norm, clipNorm));
-      const { vector, state: next } = update(before, np.array(gradient), state, { rate, clip });
-      const moved = await parted(vector.ref, params);
+    async run({ params, gradients, rate }) {
+      const adam = opened();
+      await writeAll(adam.gradients, gradients, params);
+      const norm = adam.norm();
+      // In single precision, as a checkpoint keeps them: a run that goes on is the same to the last bit.
+      seen.seen1 = Math.fround(beta1 * seen.seen1 + (1 - beta1));
+      seen.seen2 = Math.fround(beta2 * seen.seen2 + (1 - beta2));
+      adam.step({
+        rate: factor * (rate.dataSync() as Numbers)[0],
+        clip: norm > clipNorm ? clipNorm / norm : 1,
+        beta1,
+        beta2,
+        epsilon,
+        correction1: seen.seen1,
+        correction2: seen.seen2,
+        coupled: decoupled ? 0 : weightDecay,
+        decoupled: decoupled ? weightDecay : 0,
+      });
+      const moved = readAll(adam.params, params);
       disposeArrays(params);
-      return { params: moved, state: { ...next, [all]: vector }, norm: np.array(norm) };
+      return { params: moved, state: {}, norm: np.array(norm) };
     },
     async packed(state, params) {
-      const vector = np.array(await joined(keepArrays(params), params));
+      const size = Object.values(params).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+      kernel = adamKernel(size);
+      await writeAll(kernel.params, keepArrays(params), params);
+      await writeAll(kernel.first, slotOf(state, "first/"), params, "first/");
+      await writeAll(kernel.second, slotOf(state, "second/"), params, "second/");
+      for (const name of ["seen1", "seen2"] as const)
+        seen[name] = (state[name].dataSync() as Numbers)[0];
+      return {};
+    },
+    async unpacked(_, params) {
+      const { first, second } = opened();
       return {
-        ...(await slotBySlot(state, async (slot) => {
-          const parts = Object.keys(params).map((path) => [slot + path, state[slot + path]]);
-          const vector = await joined(Object.fromEntries(parts) as Params, params, slot);
-          return { [slot + all]: np.array(vector) };
-        })),
-        [all]: vector,
+        seen1: np.array(seen.seen1),
+        seen2: np.array(seen.seen2),
+        ...readAll(first, params, "first/"),
+        ...readAll(second, params, "second/"),
       };
     },
-    async unpacked({ [all]: _, ...state }, params) {
-      const kept = keepArrays(state);
-      return slotBySlot(kept, (slot) => parted(kept[slot + all], params, slot));
-    },
-    dispose: () => update.dispose(),
+    dispose: () => (kernel = undefined),
   };
 }
-
-/** A state with every slot's arrays replaced, and counts as they are. */
-async function slotBySlot(
-  state: OptimizerState,
-  change: (slot: string) => Promise<OptimizerState>,
-): Promise<OptimizerState> {
-  const counts = Object.entries(state).filter(([name]) => !name.includes("/"));
-  const slots = await Promise.all(slotsOf(state).map(change));
-  return Object.assign(Object.fromEntries(counts), ...slots) as OptimizerState;
-}
-
-/** What the program of a vector is given besides it, each []. */
-type Scales = { rate: np.Array; clip: np.Array };

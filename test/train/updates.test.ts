@@ -1,21 +1,23 @@
-// One vector of all parameters takes the same steps as every array apart, and gives the same state back.
+// Adam as a kernel takes the same steps as the compiled program, and gives the same state back.
 
 import { numpy as np } from "@jax-js/jax";
 import { beforeAll, expect, test } from "vitest";
 import { randomStream } from "../../src/core/random.ts";
 import { arraysToHost, disposeArrays, type HostRecord } from "../../src/engine/arrays.ts";
 import { startEngine } from "../../src/engine/start.ts";
+import { adamKernel, hasRoomForAdam } from "../../src/kernels/optimizers/adam-kernel.ts";
 import type { Params } from "../../src/models/model.ts";
 import { muon } from "../../src/train/optimizers/muon.ts";
 import {
   adam,
+  type AdamNumbers,
   adamW,
   type Optimizer,
   rmsprop,
   sgd,
 } from "../../src/train/optimizers/optimizers.ts";
 import { scheduleFreeAdamW } from "../../src/train/optimizers/schedule-free.ts";
-import { type Update, updateOfArrays, updateOfVector } from "../../src/train/updates.ts";
+import { type Update, updateByAdam, updateOfArrays } from "../../src/train/updates.ts";
 
 beforeAll(() => startEngine());
 
@@ -68,38 +70,46 @@ const largestDifference = (a: HostRecord, b: HostRecord): number =>
     ),
   );
 
-const entrywise = [
+const kinds = [
   adam(),
+  adam({ beta1: 0.5, beta2: 0.9, epsilon: 1e-3, rate: 0.5 }),
   adamW({ weightDecay: 0.1 }),
-  adam({ weightDecay: 0.1, decoupled: false, rate: np.array(0.5) }),
-  rmsprop(),
-  sgd({ momentum: 0.9, nesterov: true }),
-  sgd(),
+  adam({ weightDecay: 0.1, decoupled: false }),
 ];
 
-test.each(entrywise.map((optimizer) => [optimizer.name, optimizer] as const))(
-  "%s steps one vector as it steps arrays, clipped or not",
+test.each(kinds.map((optimizer) => [optimizer.name, optimizer] as const))(
+  "the kernel of %s steps as its program does, clipped or not",
   async (_, optimizer) => {
-    expect(optimizer.isEntrywise).toBe(true);
+    const numbers = optimizer.adam as Required<AdamNumbers>;
     for (const limit of [undefined, clipNorm]) {
-      const apart = await after(updateOfArrays(optimizer, limit), optimizer, 7);
-      const together = await after(updateOfVector(optimizer, limit), optimizer, 7);
-      expect(Object.keys(together.state).sort()).toEqual(Object.keys(apart.state).sort());
-      expect(largestDifference(together.params, apart.params)).toBeLessThan(1e-6);
-      expect(largestDifference(together.state, apart.state)).toBeLessThan(1e-6);
-      for (const [i, norm] of together.norms.entries()) expect(norm).toBeCloseTo(apart.norms[i], 5);
-      // Control: another limit leads elsewhere.
-      const other = await after(updateOfVector(optimizer, 0.01), optimizer, 7);
-      expect(
-        largestDifference(other.state, apart.state) + largestDifference(other.params, apart.params),
-      ).toBeGreaterThan(1e-3);
+      const program = await after(updateOfArrays(optimizer, limit), optimizer, 7);
+      const kernel = await after(updateByAdam(numbers, limit), optimizer, 7);
+      expect(Object.keys(kernel.state).sort()).toEqual(Object.keys(program.state).sort());
+      expect(largestDifference(kernel.params, program.params)).toBeLessThan(1e-6);
+      expect(largestDifference(kernel.state, program.state)).toBeLessThan(1e-6);
+      for (const [i, norm] of kernel.norms.entries()) expect(norm).toBeCloseTo(program.norms[i], 5);
+      // Control: a number that is a little different leads elsewhere.
+      const other = { ...numbers, beta2: numbers.beta2 - 0.01 };
+      const moved = await after(updateByAdam(other, limit), optimizer, 7);
+      expect(largestDifference(moved.state, program.state)).toBeGreaterThan(1e-3);
     }
   },
 );
 
-test("optimizers that look at whole arrays, or at one network of several, are not called entrywise", () => {
-  expect(muon().isEntrywise).toBeUndefined();
-  expect(scheduleFreeAdamW({ rate: 0.1 }).isEntrywise).toBeUndefined();
-  expect(adam({ rate: np.array([0.1, 0.2]) }).isEntrywise).toBe(false);
-  expect(sgd({ momentum: np.array([0.1, 0.2]) }).isEntrywise).toBe(false);
+test("only Adam with plain numbers has a kernel", () => {
+  const others: Optimizer[] = [
+    adam({ rate: np.array([0.1, 0.2]) }),
+    adam({ beta1: np.array(0.9) }),
+    rmsprop(),
+    sgd({ momentum: 0.9 }),
+    muon(),
+    scheduleFreeAdamW({ rate: 0.1 }),
+  ];
+  for (const { adam: numbers, name } of others) expect(numbers, name).toBeUndefined();
+});
+
+test("a parameter count that no memory holds is refused", () => {
+  expect(hasRoomForAdam(1e8)).toBe(true);
+  expect(hasRoomForAdam(3e8)).toBe(false);
+  expect(() => adamKernel(3e8)).toThrow(/Adam on 300000000 parameters needs 4800000064 bytes/);
 });

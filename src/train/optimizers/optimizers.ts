@@ -1,6 +1,7 @@
 // Optimizers as compositions of update rules: Adam with coupled or decoupled weight decay (Kingma and Ba 2015; Loshchilov and
 // Hutter 2019), RMSProp (Hinton 2012), SGD with momentum (Polyak 1964; Nesterov's form as in Sutskever et al. 2013).
 
+import type { numpy as np } from "@jax-js/jax";
 import { OptionError } from "../../core/errors.ts";
 import {
   addDecayedParams,
@@ -17,13 +18,9 @@ import {
 export interface Optimizer extends UpdateRule {
   /** Name and options, as in `sgd(momentum 0.9)`: a resumed run must use an optimizer of the same name. */
   readonly name: string;
-  /** What happens to an entry depends on its own gradients alone: parameters may be put together as one vector. @default false */
-  readonly isEntrywise?: boolean;
+  /** Its numbers where it is Adam with the same plain ones for all parameters: a kernel can step it. */
+  readonly adam?: Required<AdamNumbers>;
 }
-
-/** Whether all are the same for every entry of every parameter, not one value a network. */
-const areShared = (...coefficients: readonly Coefficient[]): boolean =>
-  coefficients.every((each) => typeof each === "number" || each.ndim === 0);
 
 function checkFraction(where: string, name: string, value: Coefficient): void {
   if (typeof value === "number" && !(value >= 0 && value < 1)) {
@@ -66,6 +63,14 @@ export interface AdamOptions {
   readonly decoupled?: boolean;
 }
 
+/** Options of Adam that are plain numbers, not arrays of one value a network. */
+export type AdamNumbers = { [Name in keyof AdamOptions]: Exclude<AdamOptions[Name], np.Array> };
+
+const plainNumbers = (options: Required<AdamOptions>): Pick<Optimizer, "adam"> =>
+  Object.values(options).every((value) => typeof value !== "object")
+    ? { adam: options as Required<AdamNumbers> }
+    : {};
+
 /**
  * Adam; with `weightDecay`, AdamW.
  * @throws {OptionError} when a beta is not in [0, 1), or the decay or the rate is below 0
@@ -91,7 +96,7 @@ export function adam({
   const betas = `${printCoefficient(beta1)}, ${printCoefficient(beta2)}, ${printCoefficient(epsilon)}`;
   return {
     name: `adam(${betas}${decayName(weightDecay, decoupled)}${rateName(rate)})`,
-    isEntrywise: areShared(rate, beta1, beta2, epsilon, weightDecay),
+    ...plainNumbers({ rate, beta1, beta2, epsilon, weightDecay, decoupled }),
     ...chain(...rules, minus(rate)),
   };
 }
@@ -121,7 +126,6 @@ export function rmsprop({ rate = 1, decay = 0.9, epsilon = 1e-8 }: RmspropOption
   checkAtLeastZero("rmsprop", "rate", rate);
   return {
     name: `rmsprop(${printCoefficient(decay)}, ${printCoefficient(epsilon)}${rateName(rate)})`,
-    isEntrywise: areShared(rate, decay, epsilon),
     ...chain(quotient(scaleBy(1), rootMeanSquare({ decay, epsilon })), minus(rate)),
   };
 }
@@ -158,7 +162,6 @@ export function sgd({
   const momentumName = `${nesterov ? "nesterov " : ""}momentum ${printCoefficient(momentum)}`;
   return {
     name: `sgd(${momentumName}${decayName(weightDecay, false)}${rateName(rate)})`,
-    isEntrywise: areShared(rate, momentum, weightDecay),
     ...chain(addDecayedParams(weightDecay), ...rules, minus(rate)),
   };
 }
