@@ -31,13 +31,13 @@ export interface Updated {
 /** Clipping and update of a training step. */
 export interface Update {
   /** @consumes every array */
-  run(input: UpdateInput): Promise<Updated>;
+  readonly run: (input: UpdateInput) => Promise<Updated>;
   /** The optimizer's state as `run` takes it, from arrays by parameter. @consumes state @keeps params */
-  packed(state: OptimizerState, params: Params): Promise<OptimizerState>;
+  readonly packed: (state: OptimizerState, params: Params) => Promise<OptimizerState>;
   /** Arrays by parameter, as the optimizer's `init` makes them. @keeps all */
-  unpacked(state: OptimizerState, params: Params): Promise<OptimizerState>;
+  readonly unpacked: (state: OptimizerState, params: Params) => Promise<OptimizerState>;
   /** Gives the compiled program's memory back. */
-  dispose(): void;
+  readonly dispose: () => void;
 }
 
 /** The update over every array apart; without `clipNorm` gradients are left as they are. */
