@@ -11,7 +11,7 @@ import { defineSpec } from "../dist/symmetry/spec.js";
 import { deepTransformer, deepUnet } from "../.build/test/support/graphs/deep-models.js";
 import { alignmentCase, fill } from "./support/align-once.js";
 import { cpuSeconds } from "./support/cpu-seconds.js";
-import { median } from "./support/harness.js";
+import { median } from "./support/median.js";
 
 const turns = Number(process.env["COLD_TURNS"] ?? 3);
 const nodes = 10_000;

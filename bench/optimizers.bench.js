@@ -3,7 +3,7 @@
 
 import { availableParallelism } from "node:os";
 import { startEngine } from "../dist/engine/start.js";
-import { median } from "./support/harness.js";
+import { median } from "./support/median.js";
 
 const truncation = 10;
 const repeats = 5;

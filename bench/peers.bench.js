@@ -8,7 +8,7 @@ import { mlpSpec } from "../dist/symmetry/presets/mlp.js";
 import { transformerSpec } from "../dist/symmetry/presets/transformer.js";
 import { randomStream } from "../dist/core/random.js";
 import { meanAndStd } from "../dist/train/measures/metrics.js";
-import { median } from "./support/harness.js";
+import { median } from "./support/median.js";
 import { nodes, startOurs, startPeer } from "./support/peer.js";
 import { cnnSpec } from "./support/training-step.js";
 

@@ -5,7 +5,7 @@ import { compilePlan } from "../dist/plan/compile.js";
 import { schedulePlan } from "../dist/plan/schedule.js";
 import { lowerSpec } from "../dist/symmetry/lower.js";
 import { transformerSpec } from "../dist/symmetry/presets/transformer.js";
-import { median } from "./support/harness.js";
+import { median } from "./support/median.js";
 
 export async function run() {
   const times = [];

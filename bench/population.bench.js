@@ -4,7 +4,7 @@ import { digitsTasks } from "../dist/tasks/digits.js";
 import { readPackageData } from "../dist/node/package-data.js";
 import { digitsRecipe } from "../dist/zoo/recipe.js";
 import { trainPopulation } from "../dist/zoo/training/train-population.js";
-import { median } from "./support/harness.js";
+import { median } from "./support/median.js";
 
 const steps = 100;
 const together = 128;

@@ -15,7 +15,7 @@ import { randomWeights, toBatch } from "../dist/testing/index.js";
 import { numpy as np } from "@jax-js/jax";
 import { compileForward, compileGradients } from "../dist/train/compiled.js";
 import { binaryCrossEntropy } from "../dist/train/measures/objectives.js";
-import { median } from "./support/harness.js";
+import { median } from "./support/median.js";
 
 const batch = 16;
 const rounds = 15;

@@ -10,7 +10,7 @@ import { labelledData } from "../dist/tasks/labelled-data.js";
 import { evaluatePopulation } from "../dist/zoo/training/evaluate.js";
 import { recipes } from "../dist/zoo/recipes.js";
 import { startEngine } from "../dist/engine/start.js";
-import { median } from "./support/harness.js";
+import { median } from "./support/median.js";
 
 const together = 32;
 const rounds = 5;

@@ -5,7 +5,7 @@ import { originals } from "../dist/tasks/pictures.js";
 import { pixelPlaces } from "../dist/models/picture-editor.js";
 import { meanAndStd } from "../dist/train/measures/metrics.js";
 import { recipeNamed } from "../dist/zoo/recipes.js";
-import { median } from "./support/harness.js";
+import { median } from "./support/median.js";
 import { nodes, startOurs, startPeer } from "./support/peer.js";
 import { enlargedDigits } from "./support/siren-fits.js";
 

@@ -14,7 +14,7 @@ import { binaryCrossEntropy } from "../dist/train/measures/objectives.js";
 import { adam } from "../dist/train/optimizers/optimizers.js";
 import { trainStep } from "../dist/train/train-step.js";
 import { recipes } from "../dist/zoo/recipes.js";
-import { median } from "./support/harness.js";
+import { median } from "./support/median.js";
 
 const batch = 16;
 const rounds = 7;

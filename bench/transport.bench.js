@@ -6,7 +6,7 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { randomStream } from "../dist/core/random.js";
 import { watchEngine } from "../dist/engine/live-arrays.js";
-import { median } from "./support/harness.js";
+import { median } from "./support/median.js";
 
 const sizes = [
   { n: 500, d: 10 },

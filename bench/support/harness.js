@@ -2,10 +2,7 @@
 
 import { blockUntilReady, numpy as np } from "@jax-js/jax";
 import { randomStream } from "../../dist/core/random.js";
-
-export function median(values) {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
-}
+import { median } from "./median.js";
 
 /** Waits for many arrays: the first one brings all pending work with it, the others are then quick. */
 export async function settle(arrays) {
