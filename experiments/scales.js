@@ -116,6 +116,7 @@ async function rowsOf(population, training, threshold) {
     ...(threshold > 0 ? [`from-${threshold}`] : []),
   ].join("-");
   const results = join(folder, `${name}.json`);
+  const unmoved = join(folder, `${name}-unmoved.json`);
   const parts = [
     `experiment generalization --zoo ${zoo} --models ${models} --seeds ${asked.tiny ? 1 : seeds}`,
     `--seed 0 --epochs ${epochs} --name ${population}`,
@@ -124,12 +125,19 @@ async function rowsOf(population, training, threshold) {
     ...(training === null ? [] : [`--move-training ${training}`]),
     ...(further === "" ? [] : [further]),
     ...(threshold > 0 ? [`--threshold ${threshold}`] : []),
-    `--move-results ${results} --force -o ${join(folder, name)}`,
+    `--results ${unmoved} --move-results ${results} --force -o ${join(folder, name)}`,
   ];
   await weightspace(parts.join(" "));
-  const { rows, command } = JSON.parse(readFileSync(results, "utf8"));
+  const [{ rows, command }, asTheyAre] = [results, unmoved].map((file) =>
+    JSON.parse(readFileSync(file, "utf8")),
+  );
   const added = { training: training ?? "as they are", threshold };
-  return { command, rows: rows.map((row) => ({ ...row, ...added, scaling: kindOf(row) })) };
+  const moved = rows.map((row) => ({ ...row, ...added, scaling: kindOf(row) }));
+  const known = new Set(moved.map(({ scaling }) => scaling));
+  const first = asTheyAre.rows.map(({ model, seeds: trained, tauMean, tauStd }) => {
+    return { population, model, scaling: "0", seeds: trained, tauMean, tauStd, ...added };
+  });
+  return { command, rows: known.has("0") ? moved : [...first, ...moved] };
 }
 
 async function measure(population) {

@@ -5,6 +5,7 @@ import { ShapeError, OptionError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensors.ts";
 import { randomProjections } from "./directions.ts";
 import { coupleLines, gapPower, gapDerivative, linePower, sortedLine } from "./one-dimensional.ts";
+import { projectByKernel, pullBackByKernel, suitsProjection } from "./projection-kernel.ts";
 import {
   checkCount,
   checkOrder,
@@ -86,6 +87,14 @@ export function chooseProjections(
   return projections;
 }
 
+/** Columns of a matrix, each an array of its own. */
+function columnsOf(rows: readonly (readonly number[])[]): Float64Array[] {
+  const columns = rows[0].map(() => new Float64Array(rows.length));
+  for (const [j, row] of rows.entries())
+    for (let l = 0; l < row.length; l++) columns[l][j] = row[l];
+  return columns;
+}
+
 /** All arguments checked and read. @throws {ShapeError} @throws {OptionError} */
 export function slicedProblem(
   caller: string,
@@ -104,7 +113,7 @@ export function slicedProblem(
     b: readWeights(caller, "b", options.b, second.size),
     p,
     projections,
-    directions: projections[0].map((_, l) => Float64Array.from(projections, (row) => row[l])),
+    directions: columnsOf(projections),
   };
 }
 
@@ -120,12 +129,16 @@ export function project({ size, dimension, data }: Cloud, direction: Float64Arra
 }
 
 /**
- * Inner products of all points with each direction: [directions][size]. Two directions and two points go together: four
- * products from four numbers read.
+ * Inner products of all points with each direction: [directions][size]. Short rows are multiplied here, two directions and two
+ * points together: four products from four numbers read.
  */
 export function projectAll(cloud: Cloud, directions: readonly Float64Array[]): Float64Array[] {
   const { size, dimension } = cloud;
   const values: Float64Array[] = directions.map(() => new Float64Array(size));
+  if (suitsProjection(dimension)) {
+    projectByKernel(cloud.data, size, dimension, directions, values);
+    return values;
+  }
   const paired = directions.length - (directions.length % 2);
   forEachBlock(size, dimension, (from, to) => {
     for (let l = 0; l < paired; l += 2) projectOnTwo(cloud, directions, values, l, from, to);
@@ -186,6 +199,8 @@ export function pullBack(
   directions: readonly Float64Array[],
 ): Float64Array {
   const [size, dimension] = [coefficients[0].length, directions[0].length];
+  if (suitsProjection(dimension) && suitsProjection(directions.length))
+    return pullBackByKernel(coefficients, directions);
   const sums = new Float64Array(size * dimension);
   const paired = directions.length - (directions.length % 4);
   forEachBlock(size, dimension, (from, to) => {

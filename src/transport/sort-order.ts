@@ -1,5 +1,6 @@
-// The order that sorts an array of float64 numbers: a merge sort on typed arrays, several times faster than one with a
-// comparison function.
+// The order that sorts an array of float64 numbers. Long arrays are sorted by the upper halves of their numbers, digit by digit
+// without comparisons, and then put right by insertion; short ones, and those whose numbers differ in the lower halves only, are
+// merged. Both work on typed arrays, several times faster than a sort with a comparison function.
 
 const run = 12;
 
@@ -17,8 +18,7 @@ function sortRuns(keys: Float64Array, order: Int32Array): void {
   }
 }
 
-/** Indices that put `keys` in ascending order; equal keys keep their places (stable). The keys must not be NaN. */
-export function sortOrder(keys: Float64Array): Int32Array {
+function mergeSort(keys: Float64Array): Int32Array {
   const size = keys.length;
   let from = new Int32Array(size);
   for (let i = 0; i < size; i++) from[i] = i;
@@ -38,4 +38,77 @@ export function sortOrder(keys: Float64Array): Int32Array {
     [from, to] = [to, from];
   }
   return from;
+}
+
+/** Which word of a float64 number is the upper one on this machine. */
+const upper = new Int32Array(Float64Array.of(1).buffer)[1] === 0 ? 0 : 1;
+
+/** Upper halves of the numbers, as unsigned numbers in the same order; -0 counts as 0. */
+function upperHalves(keys: Float64Array): Int32Array {
+  const size = keys.length;
+  const words = new Int32Array(keys.buffer, keys.byteOffset, 2 * size);
+  const halves = new Int32Array(size);
+  for (let i = 0; i < size; i++) {
+    const word = keys[i] === 0 ? 0 : words[2 * i + upper];
+    halves[i] = word ^ ((word >> 31) | 0x80000000); // all bits of negative numbers, the sign of others
+  }
+  return halves;
+}
+
+/** Orders by the digits of so many bits, from the lowest to the highest; stable. */
+function digitSort(halves: Int32Array, bits: number): Int32Array {
+  const size = halves.length;
+  const mask = (1 << bits) - 1;
+  const places = new Int32Array(1 << bits);
+  let from = new Int32Array(size);
+  let to = new Int32Array(size);
+  for (let i = 0; i < size; i++) from[i] = i;
+  for (let shift = 0; shift < 32; shift += bits) {
+    if (shift > 0) places.fill(0);
+    for (let i = 0; i < size; i++) places[(halves[i] >>> shift) & mask]++;
+    if (places[(halves[0] >>> shift) & mask] === size) continue;
+    let next = 0;
+    for (let digit = 0; digit <= mask; digit++) {
+      const count = places[digit];
+      places[digit] = next;
+      next += count;
+    }
+    for (let place = 0; place < size; place++) {
+      const index = from[place];
+      const digit = (halves[index] >>> shift) & mask;
+      to[places[digit]++] = index;
+    }
+    [from, to] = [to, from];
+  }
+  return from;
+}
+
+/** Moves by insertion that are allowed for every number, until merging is the quicker way. */
+const movesEach = 8;
+
+/** Puts an order right that is nearly so. Says whether it did, within the moves that are allowed. */
+function insertAll(keys: Float64Array, order: Int32Array): boolean {
+  let left = movesEach * order.length;
+  for (let i = 1; i < order.length; i++) {
+    const index = order[i];
+    const key = keys[index];
+    let j = i - 1;
+    for (; j >= 0 && keys[order[j]] > key; j--) order[j + 1] = order[j];
+    order[j + 1] = index;
+    left -= i - 1 - j;
+    if (left < 0) return false;
+  }
+  return true;
+}
+
+/** Arrays below this are merged. */
+const short = 300;
+/** Arrays from this on are sorted by longer digits. */
+const long = 1024;
+
+/** Indices that put `keys` in ascending order; equal keys keep their places (stable). The keys must not be NaN. */
+export function sortOrder(keys: Float64Array): Int32Array {
+  if (keys.length < short) return mergeSort(keys);
+  const order = digitSort(upperHalves(keys), keys.length < long ? 8 : 11);
+  return insertAll(keys, order) ? order : mergeSort(keys);
 }
