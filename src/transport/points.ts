@@ -17,8 +17,10 @@ export interface Cloud {
 const isTensor = (points: Points): points is Tensor => "shape" in points && "data" in points;
 
 function refuseNonFinite(caller: string, name: string, cloud: Cloud): void {
-  const place = cloud.data.findIndex((value) => !Number.isFinite(value));
-  if (place === -1) return;
+  const { data } = cloud;
+  let place = 0;
+  while (place < data.length && Math.abs(data[place]) < Infinity) place++;
+  if (place === data.length) return;
   const [row, column] = [Math.floor(place / cloud.dimension), place % cloud.dimension];
   throw new OptionError(
     `${caller}: ${name} has ${cloud.data[place]} in row ${row}, column ${column}, expected finite numbers; remove that row`,
@@ -40,7 +42,7 @@ export function readPoints(caller: string, name: string, points: Points): Cloud 
       throw new ShapeError(
         `${caller}: ${name} has ${points.data.length} numbers, expected ${size * dimension} for shape ${formatShape(points.shape)}`,
       );
-    const cloud = { size, dimension, data: Float64Array.from(points.data) };
+    const cloud = { size, dimension, data: new Float64Array(points.data) };
     refuseNonFinite(caller, name, cloud);
     return cloud;
   }
