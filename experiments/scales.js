@@ -1,10 +1,10 @@
 // How predictors bear scales, signs, bases and phases: each population once trained as it is, CNNs with ReLU once more with every
-// training network moved by scales of up to 100. Writes docs/results/scales-<population>.json. A run that is stopped, or
+// training network moved by scales of up to 100. Writes docs/results/scales-<population>.json and reports beside it. A run that is stopped, or
 // whose minutes are over, goes on where it was when the same command is given again.
 // Arguments: names of populations; --minutes <n>; --tiny, for a trial whose results stay in runs/.
 
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { commit, machine, writeResult } from "../scripts/support/result-files.js";
 import { root } from "../scripts/sources.js";
@@ -137,7 +137,7 @@ async function rowsOf(population, training, threshold) {
   const first = asTheyAre.rows.map(({ model, seeds: trained, tauMean, tauStd }) => {
     return { population, model, scaling: "0", seeds: trained, tauMean, tauStd, ...added };
   });
-  return { command, rows: known.has("0") ? moved : [...first, ...moved] };
+  return { name, command, rows: known.has("0") ? moved : [...first, ...moved] };
 }
 
 async function measure(population) {
@@ -162,7 +162,8 @@ async function measure(population) {
     about: { recipe, networks, zooSeed: 1, commands: made.map(({ command }) => command) },
     rows: made.flatMap(({ rows }) => rows),
   });
-  if (!existsSync(file)) throw new Error(`scales: ${file} was not written`);
+  for (const { name } of made)
+    copyFileSync(join(folder, name, "report.html"), join(place, `scales-${name}.html`));
   console.table(made.flatMap(({ rows }) => rows));
 }
 

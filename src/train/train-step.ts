@@ -7,7 +7,7 @@ import { keepArrays } from "../engine/arrays.ts";
 import { hasRoomForAdam } from "../kernels/optimizers/adam-kernel.ts";
 import { compileGradients } from "./compiled.ts";
 import type { Objective } from "./measures/objective.ts";
-import type { Optimizer } from "./optimizers/optimizers.ts";
+import { adamNumbers, type Optimizer } from "./optimizers/optimizers.ts";
 import type { OptimizerState } from "./optimizers/update-rules.ts";
 import { type Update, updateByAdam, updateOfArrays } from "./updates.ts";
 
@@ -49,8 +49,9 @@ function updateFor(
   clipNorm: number | undefined,
 ): Update {
   const onKernels = staged?.stages.some(({ isInMemory }) => isInMemory) ?? false;
-  return onKernels && optimizer.adam !== undefined && hasRoomForAdam(parameterCount)
-    ? updateByAdam(optimizer.adam, clipNorm)
+  const numbers = adamNumbers(optimizer);
+  return onKernels && numbers !== undefined && hasRoomForAdam(parameterCount)
+    ? updateByAdam(numbers, clipNorm)
     : updateOfArrays(optimizer, clipNorm);
 }
 

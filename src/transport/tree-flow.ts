@@ -26,10 +26,21 @@ export interface TreeFlow {
 /** Flows below this share of all mass are rounding errors of running sums. */
 const rounding = 1e-14;
 
+function sumOf(values: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return sum;
+}
+
+function sizeOf(values: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += Math.abs(values[i]);
+  return sum;
+}
+
 /** Mass of every line's subtree: own points and child lines. */
 function subtreeMasses({ parent }: LineTree, masses: readonly Float64Array[]): Float64Array {
-  const sums = new Float64Array(masses.length);
-  for (const [l, ofLine] of masses.entries()) for (const mass of ofLine) sums[l] += mass;
+  const sums = Float64Array.from(masses, sumOf);
   for (let l = parent.length - 1; l >= 0; l--) if (parent[l] !== -1) sums[parent[l]] += sums[l];
   return sums;
 }
@@ -46,11 +57,11 @@ export function treeFlow(
   const children = childrenOf(tree);
   const sums = subtreeMasses(tree, masses);
   const points = coordinates[0].length;
-  let total = 0;
-  for (const ofLine of masses) for (const mass of ofLine) total += Math.abs(mass);
+  const total = masses.reduce((sum, ofLine) => sum + sizeOf(ofLine), 0);
   const lines = coordinates.map((ofLine, l): LineFlow => {
     const atoms = points + 1 + children[l].length;
-    const [keys, mass] = [new Float64Array(atoms), new Float64Array(atoms)];
+    const keys = new Float64Array(atoms);
+    const mass = new Float64Array(atoms);
     keys.set(ofLine);
     mass.set(masses[l]);
     mass[points] = -sums[l];
@@ -59,15 +70,20 @@ export function treeFlow(
       mass[points + 1 + i] = sums[child];
     }
     const order = sortOrder(keys);
-    const flow = new Float64Array(atoms - 1);
-    let sum = 0;
-    for (let j = 0; j < flow.length; j++) {
-      sum += mass[order[j]];
-      flow[j] = Math.abs(sum) <= rounding * total ? 0 : sum;
-    }
-    return { keys, order, flow };
+    return { keys, order, flow: runningSums(mass, order, rounding * total) };
   });
   return { tree, children, points, lines };
+}
+
+/** Sums of masses up to each place of an order but the last; 0 where they are at most `least`. */
+function runningSums(mass: Float64Array, order: Int32Array, least: number): Float64Array {
+  const sums = new Float64Array(order.length - 1);
+  let sum = 0;
+  for (let j = 0; j < sums.length; j++) {
+    sum += mass[order[j]];
+    sums[j] = Math.abs(sum) <= least ? 0 : sum;
+  }
+  return sums;
 }
 
 /** Weights of the edges between neighbouring atoms, and how they move with the atoms. */

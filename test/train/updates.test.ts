@@ -11,6 +11,7 @@ import { muon } from "../../src/train/optimizers/muon.ts";
 import {
   adam,
   type AdamNumbers,
+  adamNumbers,
   adamW,
   type Optimizer,
   rmsprop,
@@ -80,7 +81,7 @@ const kinds = [
 test.each(kinds.map((optimizer) => [optimizer.name, optimizer] as const))(
   "the kernel of %s steps as its program does, clipped or not",
   async (_, optimizer) => {
-    const numbers = optimizer.adam as Required<AdamNumbers>;
+    const numbers = adamNumbers(optimizer) as Required<AdamNumbers>;
     for (const limit of [undefined, clipNorm]) {
       const program = await after(updateOfArrays(optimizer, limit), optimizer, 7);
       const kernel = await after(updateByAdam(numbers, limit), optimizer, 7);
@@ -104,8 +105,10 @@ test("only Adam with plain numbers has a kernel", () => {
     sgd({ momentum: 0.9 }),
     muon(),
     scheduleFreeAdamW({ rate: 0.1 }),
+    { ...sgd(), name: adam().name }, // another optimizer under the name of Adam
+    { ...adam() }, // and what could have been changed since
   ];
-  for (const { adam: numbers, name } of others) expect(numbers, name).toBeUndefined();
+  for (const each of others) expect(adamNumbers(each), each.name).toBeUndefined();
 });
 
 test("a parameter count that no memory holds is refused", () => {

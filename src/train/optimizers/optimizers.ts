@@ -18,8 +18,6 @@ import {
 export interface Optimizer extends UpdateRule {
   /** Name and options, as in `sgd(momentum 0.9)`: a resumed run must use an optimizer of the same name. */
   readonly name: string;
-  /** Its numbers where it is Adam with the same plain ones for all parameters: a kernel can step it. */
-  readonly adam?: Required<AdamNumbers>;
 }
 
 function checkFraction(where: string, name: string, value: Coefficient): void {
@@ -66,10 +64,12 @@ export interface AdamOptions {
 /** Options of Adam that are plain numbers, not arrays of one value a network. */
 export type AdamNumbers = { [Name in keyof AdamOptions]: Exclude<AdamOptions[Name], np.Array> };
 
-const plainNumbers = (options: Required<AdamOptions>): Pick<Optimizer, "adam"> =>
-  Object.values(options).every((value) => typeof value !== "object")
-    ? { adam: options as Required<AdamNumbers> }
-    : {};
+/** Of optimizers that `adam` made with plain numbers; what is made of them by other hands is not here. */
+const numbersOfAdam = new WeakMap<Optimizer, Required<AdamNumbers>>();
+
+/** The numbers of an optimizer that is Adam with the same plain ones for all parameters: a kernel can step it. */
+export const adamNumbers = (optimizer: Optimizer): Required<AdamNumbers> | undefined =>
+  numbersOfAdam.get(optimizer);
 
 /**
  * Adam; with `weightDecay`, AdamW.
@@ -94,11 +94,14 @@ export function adam({
   );
   const rules = decoupled ? [direction, decay] : [decay, direction];
   const betas = `${printCoefficient(beta1)}, ${printCoefficient(beta2)}, ${printCoefficient(epsilon)}`;
-  return {
+  const optimizer: Optimizer = {
     name: `adam(${betas}${decayName(weightDecay, decoupled)}${rateName(rate)})`,
-    ...plainNumbers({ rate, beta1, beta2, epsilon, weightDecay, decoupled }),
     ...chain(...rules, minus(rate)),
   };
+  const options = { rate, beta1, beta2, epsilon, weightDecay, decoupled };
+  if (Object.values(options).every((value) => typeof value !== "object"))
+    numbersOfAdam.set(optimizer, options as Required<AdamNumbers>);
+  return optimizer;
 }
 
 /** Adam with decoupled weight decay. The decay is that of Loshchilov and Hutter (2019). @default weightDecay 0.01 */
