@@ -91,3 +91,26 @@ describe("files of the same numbers", () => {
     }
   });
 });
+
+describe("parts in another order than the name of the whole says", () => {
+  const weights = decoder();
+  const orders: readonly (readonly [string, readonly string[], readonly string[]])[] = [
+    ["gate_up_proj", ["gate_proj", "up_proj"], ["up_proj", "gate_proj"]],
+    ["qkv_proj", projections, ["v_proj", "k_proj", "q_proj"]],
+    ["qkv_proj", projections, ["k_proj", "q_proj", "v_proj"]],
+  ];
+  test.each(orders)("%s: %j as %j", async (whole, parts, otherwise) => {
+    const right = fuse(whole, parts, stack)(weights);
+    const wrong = fuse(whole, otherwise, stack)(weights);
+    for (const flip of [false, true]) {
+      const [split, joined, control] = [weights, wrong, right].map((one) => weightsSource(one));
+      const compared = (one: typeof joined) =>
+        flip ? converted(one, split) : converted(split, one);
+      const { verdict, plan } = await compared(joined);
+      expect(verdict).not.toBe("identical");
+      expect(plan.refused.join()).toContain("in another order than these names say");
+      const kept = await compared(control);
+      expect([kept.verdict, kept.plan.refused]).toEqual(["identical", []]);
+    }
+  });
+});

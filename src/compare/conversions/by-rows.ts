@@ -5,6 +5,7 @@ import { sizeOf } from "../../core/shapes.ts";
 import type { Tensor } from "../../core/tensors.ts";
 import { equalNumbers, isUniform, rowKeys } from "./content-keys.ts";
 import { type Conversion, type ConversionKind, inOrder, type TensorRecipe } from "./conversion.ts";
+import { contradictsNames } from "./fused-names.ts";
 import { makeTensor, permuted } from "./make-tensor.ts";
 import { rowLayout, type RowOrigin } from "./row-layouts.ts";
 import { type SearchState, settle, shapeIn } from "./search-state.ts";
@@ -150,6 +151,12 @@ async function recipeByRows(
       const isWhole = rows.length === all && rows.every((row, i) => row === i);
       return { tensor, dims: turn, ...(!isWhole && { rows }) };
     });
+    if ((layout.name ?? "") === "" && contradictsNames(state, to, pieces)) {
+      state.refused.push(
+        `the rows of "${to}" are those of ${names.map((name) => `"${name}"`).join(", ")}, in another order than these names say`,
+      );
+      return undefined;
+    }
     const recipe: TensorRecipe = {
       pieces,
       ...(layout.order && { order: layout.order }),

@@ -4,6 +4,7 @@
 import { equalShapes } from "../../core/shapes.ts";
 import { equalNumbers } from "./content-keys.ts";
 import { inOrder, type TensorPiece, type TensorRecipe } from "./conversion.ts";
+import { fusedNames, replacedWords } from "./fused-names.ts";
 import { permuted, takes } from "./make-tensor.ts";
 import { type SearchState, settle, shapeIn } from "./search-state.ts";
 
@@ -12,28 +13,13 @@ type Pairs = ReadonlyMap<string, string>;
 const range = (start: number, stop: number): number[] =>
   Array.from({ length: stop - start }, (_, i) => start + i);
 
-/** Projections that programs store as one: the name of the whole, those of its parts in order. */
-const fused: readonly (readonly [fusedName: string, parts: readonly string[]])[] = [
-  ["qkv_proj", ["q_proj", "k_proj", "v_proj"]],
-  ["attn.qkv", ["attn.q", "attn.k", "attn.v"]],
-  ["to_qkv", ["to_q", "to_k", "to_v"]],
-  ["Wqkv", ["Wq", "Wk", "Wv"]],
-  ["gate_up_proj", ["gate_proj", "up_proj"]],
-  ["w12", ["w1", "w2"]],
-];
-
-const replaced = (name: string, from: string, to: string): string | undefined => {
-  const at = `.${name}`.lastIndexOf(`.${from}.`);
-  return at === -1 ? undefined : name.slice(0, at) + to + name.slice(at + from.length);
-};
-
 /** Fused projections by name, where rows add up. */
 export function fuseByNames(state: SearchState): void {
   const { a, b, poolB } = state;
   for (const to of Array.from(poolB)) {
     const shape = shapeIn(b, to);
-    for (const [fusedName, parts] of fused) {
-      const names = parts.map((part) => replaced(to, fusedName, part));
+    for (const [fusedName, parts] of fusedNames) {
+      const names = parts.map((part) => replacedWords(to, fusedName, part));
       const pieces = names.flatMap((name): TensorPiece[] =>
         name !== undefined && fits(shapeIn(a, name), shape)
           ? [{ tensor: name, dims: inOrder(shape.length) }]
@@ -49,7 +35,7 @@ export function fuseByNames(state: SearchState): void {
   }
   for (const to of Array.from(poolB)) {
     if (!poolB.has(to)) continue;
-    for (const [fusedName, parts] of fused) splitByNames(state, to, fusedName, parts);
+    for (const [fusedName, parts] of fusedNames) splitByNames(state, to, fusedName, parts);
   }
 }
 
@@ -64,10 +50,10 @@ function splitByNames(
   parts: readonly string[],
 ): void {
   const { a, b, poolB } = state;
-  const partOfName = parts.find((part) => replaced(to, part, fusedName) !== undefined);
-  const from = partOfName && replaced(to, partOfName, fusedName);
+  const partOfName = parts.find((part) => replacedWords(to, part, fusedName) !== undefined);
+  const from = partOfName && replacedWords(to, partOfName, fusedName);
   if (partOfName === undefined || from === undefined || !a.entries.has(from)) return;
-  const all = parts.flatMap((part) => replaced(to, partOfName, part) ?? []);
+  const all = parts.flatMap((part) => replacedWords(to, partOfName, part) ?? []);
   const shape = shapeIn(a, from);
   const isWhole = all.every((name) => fits(shapeIn(b, name), shape));
   const counts = all.map((name) => shapeIn(b, name)[0]);
