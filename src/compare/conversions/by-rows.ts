@@ -151,6 +151,12 @@ async function recipeByRows(
       const isWhole = rows.length === all && rows.every((row, i) => row === i);
       return { tensor, dims: turn, ...(!isWhole && { rows }) };
     });
+    if (pieces.some(({ dims: turn }) => turn[0] !== pieces[0].dims[0]) && areSquare(state, names)) {
+      state.refused.push(
+        `the rows of "${to}" are those of ${names.map((name) => `"${name}"`).join(", ")}, some of which would be transposed and others not`,
+      );
+      return undefined;
+    }
     if ((layout.name ?? "") === "" && contradictsNames(state, to, pieces)) {
       state.refused.push(
         `the rows of "${to}" are those of ${names.map((name) => `"${name}"`).join(", ")}, in another order than these names say`,
@@ -171,6 +177,10 @@ async function recipeByRows(
   }
   return undefined;
 }
+
+/** Whether nothing but numbers says which way these matrices are turned. */
+const areSquare = ({ a }: SearchState, names: readonly string[]): boolean =>
+  names.every((name) => new Set(a.entries.get(name)?.shape).size === 1);
 
 function kindOfRows({ pieces }: TensorRecipe, name: string | undefined): ConversionKind {
   if (name !== undefined && name !== "") return "regroup";

@@ -79,7 +79,8 @@ export interface ConversionPlan {
 /** Dimensions as they are. */
 export const inOrder = (rank: number): number[] => Array.from({ length: rank }, (_, i) => i);
 
-const isInOrder = (dims: readonly number[]) => dims.every((to, from) => to === from);
+/** Whether dimensions stand as they are. */
+export const isInOrder = (dims: readonly number[]) => dims.every((to, from) => to === from);
 
 /** Whether a recipe takes one tensor as it is. */
 export const isPlain = ({ pieces, order, dims }: TensorRecipe): boolean =>

@@ -16,6 +16,7 @@ import { composed, type ComposedSource, isWithin } from "./composed.ts";
 import type { Conversion, ConversionPlan } from "./conversion.ts";
 import { makeTensor, takes } from "./make-tensor.ts";
 import { type NamePairs, pairNames } from "./pair-names.ts";
+import { turnAlike } from "./turn-alike.ts";
 import { takeRounding } from "./value-rounding.ts";
 import { type SearchState, settle, shapeIn } from "./search-state.ts";
 import { inOrder } from "./conversion.ts";
@@ -65,6 +66,7 @@ export async function planConversion(
   fuseByNames(state);
   await followWeights(state);
   await turnSquares(state, pairs);
+  await turnAlike(state);
   await matchTied(state, tied);
   await matchUniform(state);
   const withinForm = await takeComposites(state, a, b);
