@@ -107,6 +107,19 @@ function originsOf(keys: readonly string[], { places }: Index): RowOrigin[] | un
   return origins;
 }
 
+/** Whether one of the sources has no row that stands in one place alone. */
+function hasSeveralPlaces(
+  { sources, places }: Index,
+  keys: readonly string[],
+  origins: readonly RowOrigin[],
+): boolean {
+  const nameOf = ({ source }: RowOrigin) => sources[source].tensor;
+  const placesOf = (key: string) =>
+    new Set((places.get(key) ?? []).map((place) => `${place.row} of ${nameOf(place)}`));
+  const sure = new Set(origins.filter((_, row) => placesOf(keys[row]).size === 1).map(nameOf));
+  return origins.some((origin) => !sure.has(nameOf(origin)));
+}
+
 /** Finds the tensors of the second file whose rows stand in tensors of the first. */
 export async function matchRows(state: SearchState): Promise<void> {
   const { b, poolA, poolB, readB, signal } = state;
@@ -136,7 +149,8 @@ async function recipeByRows(
   target: Tensor,
 ): Promise<{ readonly recipe: TensorRecipe; readonly conversion: Conversion } | undefined> {
   for (const dims of turns(target.shape.length)) {
-    const origins = originsOf(keyed(permuted(target, dims)), index);
+    const keys = keyed(permuted(target, dims));
+    const origins = originsOf(keys, index);
     if (origins === undefined) continue;
     const layout = rowLayout(origins);
     const names = [...new Set(origins.map(({ source }) => index.sources[source].tensor))];
@@ -171,6 +185,7 @@ async function recipeByRows(
     };
     const made = await makeTensor(recipe, state.readA);
     if (!equalNumbers(made.data, target.data)) continue;
+    if (hasSeveralPlaces(index, keys, origins)) state.severalPlaces.add(to);
     const kind = kindOfRows(recipe, layout.name);
     const detail = layout.name === undefined || layout.name === "" ? {} : { detail: layout.name };
     return { recipe, conversion: { kind, from: names, to: [to], by: "numbers", ...detail } };

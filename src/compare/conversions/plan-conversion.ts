@@ -14,6 +14,7 @@ import { followWeights, matchRows } from "./by-rows.ts";
 import { fuseByNames, matchTied, matchVocabulary, turnByShapes, turnSquares } from "./by-rules.ts";
 import { composed, type ComposedSource, isWithin } from "./composed.ts";
 import type { Conversion, ConversionPlan } from "./conversion.ts";
+import { layerOrders } from "./layer-order.ts";
 import { makeTensor, takes } from "./make-tensor.ts";
 import { type NamePairs, pairNames } from "./pair-names.ts";
 import { turnAlike } from "./turn-alike.ts";
@@ -84,6 +85,7 @@ export async function planConversion(
     commonRows,
     refused: state.refused,
     unsure: state.unsure,
+    layerOrders: Object.freeze(layerOrders(state)),
   });
 }
 
@@ -102,6 +104,8 @@ function searchOf(a: TensorSource, b: TensorSource, signal?: AbortSignal): Searc
     poolB: names(b),
     refused: [],
     unsure: [],
+    alike: new Map(),
+    severalPlaces: new Set(),
     ...(signal && { signal }),
   };
 }
