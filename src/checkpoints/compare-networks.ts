@@ -9,7 +9,7 @@ import { alignDifferent } from "../compare/align-different.ts";
 import { compareStructure, type StructureDifference } from "../compare/compare-structure.ts";
 import { readAdapterKey } from "../infer/names/read-adapter-key.ts";
 import { differInBlocks } from "../compare/conversions/composed.ts";
-import type { Conversion } from "../compare/conversions/conversion.ts";
+import type { Conversion, LayerOrder } from "../compare/conversions/conversion.ts";
 import { commonSource, convertedSource } from "../compare/conversions/converted-source.ts";
 import { planConversion, type PlannedConversion } from "../compare/conversions/plan-conversion.ts";
 import { SpecError } from "../core/errors.ts";
@@ -166,15 +166,30 @@ async function compareAfter(
     if ("error" in ofSecond && requested.spec !== undefined) throw ofSecond.error;
     const found = await onRows(ofSecond, plan);
     const sources = [convertedSource(plan), commonSource(plan)] as const;
-    const comparison = await compare(...sources, specOf(found));
+    const comparison = inOrderOf(await compare(...sources, specOf(found)), plan.layerOrders);
     return { comparison, conversions: plan.conversions, refused: plan.refused, found, sources };
   }
   const back = await planOf(b, a, options);
   const found = await onRows(ofFirst, back);
   const sources = [commonSource(back), convertedSource(back)] as const;
-  const comparison = await compare(...sources, specOf(found));
+  const orders = back.layerOrders.map(({ numbers, ...order }) => ({
+    ...order,
+    from: order.to,
+    to: order.from,
+    numbers: numbers
+      .map(([from, to]) => [to, from] as const)
+      .toSorted(([x], [y]) => x.localeCompare(y, "en", { numeric: true })),
+  }));
+  const comparison = inOrderOf(await compare(...sources, specOf(found)), orders);
   const conversions = back.conversions.map(turnedRound);
   return { comparison, conversions, refused: back.refused, found, sources };
+}
+
+/** A comparison that does not call networks the same whose layers stand in another order. */
+function inOrderOf(comparison: Comparison, layerOrders: readonly LayerOrder[]): Comparison {
+  if (layerOrders.length === 0) return comparison;
+  const { verdict } = comparison;
+  return { ...comparison, layerOrders, verdict: verdict === "different" ? verdict : "reordered" };
 }
 
 /** The same conversion from the second file to the first. */

@@ -4,7 +4,7 @@ import type { AdapterComparison } from "../adapters/compare-adapters.ts";
 import { visibleName } from "../core/visible.ts";
 import { countedConversions } from "./conversions/conversion-words.ts";
 import type { Comparison, Verdict } from "./comparison.ts";
-import type { Conversion } from "./conversions/conversion.ts";
+import type { Conversion, LayerOrder } from "./conversions/conversion.ts";
 import type { AxisSummary } from "../parts/summary.ts";
 
 /** Relative differences below this are a few units in the last place of float32. */
@@ -32,6 +32,17 @@ export const factorText = (value: number) =>
 export const similarityText = (value: number) =>
   value < 1 && value > 0.999 ? `1 - ${(1 - value).toExponential(1)}` : short(value);
 
+/** Layers that a sentence lists. */
+const listedLayers = 8;
+
+/** `layers in another order: 0 -> 2, 1 -> 0, ...`, the names that they have in both files behind it. */
+export function layerOrderText({ from, to, numbers, reversed }: LayerOrder): string {
+  const shown = numbers.slice(0, listedLayers).map((pair) => pair.join(" -> "));
+  const more = numbers.length > listedLayers ? ", ..." : "";
+  const order = reversed ? "in reverse order" : "in another order";
+  return visibleName(`layers ${order}: ${shown.join(", ")}${more} (${from} as ${to})`);
+}
+
 /** The verdict of two adapters in one sentence. */
 function adaptersHeadline({
   verdict,
@@ -56,7 +67,7 @@ function adaptersHeadline({
 
 /** The verdict of two files in one sentence, without what was converted before. */
 function headline(comparison: Comparison): string {
-  const { verdict, structure, rounded, layouts, tensors, adapters } = comparison;
+  const { verdict, structure, rounded, layouts, tensors, adapters, layerOrders } = comparison;
   if (adapters !== undefined) return adaptersHeadline(adapters);
   const { formats } = structure;
   if (verdict === "identical" && formats.length > 0)
@@ -71,6 +82,8 @@ function headline(comparison: Comparison): string {
   if (verdict === "different" && maxRelative < rounding)
     return `different by rounding only: at most ${short(maxRelative)} of a tensor's norm`;
   if (verdict !== "reordered") return headlines[verdict];
+  if (layerOrders !== undefined)
+    return `reordered: equal numbers, but ${layerOrders.map(layerOrderText).join("; ")}`;
   return layouts === undefined
     ? `${headlines.reordered}; without a spec nobody can say whether the network is the same`
     : `${headlines.reordered}, and that is NOT a symmetry of this graph: it computes something else`;

@@ -6,6 +6,7 @@ import type { GroupElement } from "../symmetry/element.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { AxisSummary } from "../parts/summary.ts";
 import type { TensorDifference } from "../parts/tensor-difference.ts";
+import type { LayerOrder } from "./conversions/conversion.ts";
 import type { StructureDifference } from "./compare-structure.ts";
 import type { LayoutDifference } from "./find-layouts.ts";
 import type { TensorReordering } from "./reordered-tensors.ts";
@@ -40,6 +41,8 @@ export interface Comparison {
   readonly reordered: readonly TensorReordering[];
   /** For `reordered`, with a spec: the layouts by which the files differ, and what is left once they are undone. */
   readonly layouts?: LayoutDifference;
+  /** Layers that stand in another order under other names; of equal numbers they make the verdict `reordered`. */
+  readonly layerOrders?: readonly LayerOrder[];
   /** For `different`, with a spec: how far the files are apart after the best alignment found. */
   readonly alignment?: {
     readonly similarity: number;

@@ -48,6 +48,7 @@ export type {
   Conversion,
   ConversionKind,
   ConversionPlan,
+  LayerOrder,
   TensorPiece,
   TensorRecipe,
 } from "../compare/conversions/conversion.ts";

@@ -169,6 +169,18 @@ describe("files", () => {
           { code: 2, stderr: expect.stringContaining("r.json exists; give --force") },
         ]);
       expect(await readFile(join(folder, "r.json"), "utf8")).toBe("mine");
+      for (const command of [
+        ["compare", "a.onnx", "a.onnx", "--report", "page.txt"],
+        ["compare", "a.onnx", "a.onnx", "a.onnx", "--report", "pagehtml"],
+        ["optimizer", "evaluate", "--task", "digits-mlp", "--report", "page.html.json"],
+      ]) {
+        const { code, stderr } = await weightspace(command, folder);
+        expect([code, stderr]).toEqual([2, expect.stringContaining("must end in .html")]);
+        expect(await readdir(folder)).not.toContain(command.at(-1));
+      }
+      const page = ["compare", "a.onnx", "a.onnx", "--report", "page.HTM"];
+      expect((await weightspace(page, folder)).code).toBe(0);
+      expect(await readFile(join(folder, "page.HTM"), "utf8")).toMatch(/^<!doctype html>/i);
       await writeFile(join(folder, "a.sketch.json"), "mine");
       expect((await weightspace(["sketch", "a.onnx"], folder)).code).toBe(2);
       expect(await readFile(join(folder, "a.sketch.json"), "utf8")).toBe("mine");

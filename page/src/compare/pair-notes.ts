@@ -51,7 +51,11 @@ export function notesOf({ comparison, conversions, refused, found }: ComparedNet
       : []),
     ...refused.map((reason) => `Not converted: ${reason}`),
     ...(layout.length > 0 ? [`The layouts differ: ${some(layout)}`] : []),
-    ...(verdict === "reordered" && layout.length === 0
+    ...(comparison.layerOrders ?? []).map(
+      ({ from, to, numbers }) =>
+        `Layers in another order: ${some(numbers.map((pair) => pair.join(" -> ")))} (${from} as ${to})`,
+    ),
+    ...(verdict === "reordered" && layout.length === 0 && reordered.length > 0
       ? [
           `${counted(reordered.length, "tensor holds", "tensors hold")} the same numbers in another order: ${some(reordered.map(({ tensor }) => tensor))}`,
         ]

@@ -62,3 +62,9 @@ export async function refuseExisting(
     `${command}: ${path} exists; give --force to replace it, or choose another name`,
   );
 }
+
+/** Refuses a page under a name that says it is something else. @throws {UsageError} unless it ends in .html or .htm */
+export function checkPageName(command: string, path: string): void {
+  if (!/\.html?$/i.test(path))
+    throw new UsageError(`${command}: --report must end in .html, got ${path}`);
+}

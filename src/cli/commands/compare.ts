@@ -1,7 +1,12 @@
 // `weightspace compare a b`: whether two checkpoints are the same network. The exit code says the verdict.
 
 import { wholeNumber } from "../app/arguments.ts";
-import { addForceOption, type ForceFlag, refuseExisting } from "../app/output-option.ts";
+import {
+  addForceOption,
+  checkPageName,
+  type ForceFlag,
+  refuseExisting,
+} from "../app/output-option.ts";
 import { withKey } from "../networks/with-key.ts";
 import { tellTaken, unreadTensorsNote } from "../networks/taken.ts";
 import type { Verdict } from "../../compare/comparison.ts";
@@ -62,7 +67,10 @@ export const compareCommand: RegisterCommand = (program, cli) => {
   addForceOption(addSpecOptions(command)).action(async (first: string, others: string[]) => {
     const flags = command.opts<CompareFlags>();
     const paths = await withKey([first, ...others], flags.key);
-    if (flags.report !== undefined) await refuseExisting("compare", flags.report, flags);
+    if (flags.report !== undefined) {
+      checkPageName("compare", flags.report);
+      await refuseExisting("compare", flags.report, flags);
+    }
     if (paths.length > 2) await runMany(cli, paths, flags);
     else await runCompare(cli, [paths[0], paths[1]], flags);
   });

@@ -110,9 +110,19 @@ async function convert(cli: Cli, { a, b, flags, tied }: Request): Promise<void> 
     writeWeights(file, source.entries, read, { metadata, signal: cli.signal }),
   );
   task.finish();
-  const { conversions, unused, refused } = plan;
+  const { conversions, unused, refused, layerOrders } = plan;
+  const { layerOrderText } = await import("../../compare/comparison-words.ts");
+  for (const order of layerOrders) cli.output.note(`warning: ${layerOrderText(order)}`);
   for (const reason of refused) cli.output.note(`not converted: ${reason}`);
-  const value = { out, conversions, filled, unused, refused, taken: takenOf([a.source, b.source]) };
+  const value = {
+    out,
+    conversions,
+    filled,
+    unused,
+    refused,
+    layerOrders,
+    taken: takenOf([a.source, b.source]),
+  };
   const text = await convertText(out, plan, filled);
   cli.output[printedBeside(out)](value, () => text);
 }

@@ -84,11 +84,14 @@ async function fingerprintOf(
     const once = await withoutCopy(found.spec, source);
     const print = await fingerprint(once.spec, once.source);
     const phases = phasesNote(found);
+    const { fusedNote } = await import("../../compare/conversions/fused-names.ts");
+    const fused = fusedNote([...source.entries.keys()]);
     const notes = [
       ...(print.stripped.length === 0 ? [] : [`${path}: names without ${print.stripped.join("")}`]),
       ...(once.copy === undefined
         ? []
         : [`${path}: ${once.copy} is a copy of ${once.of}, read once`]),
+      ...(fused === undefined ? [] : [`${path}: ${fused}`]),
       ...(found.origin.startsWith("not known") ? found.warnings : []),
       ...(phases === undefined ? [] : [phases]),
     ];

@@ -47,6 +47,10 @@ export function comparisonText(
       );
     blocks.push(...unidentifiableLines(symmetry.unidentifiable));
   }
+  if (comparison.layerOrders?.some(({ reversed }) => reversed))
+    blocks.push(
+      "some conversions count the stages of a decoder backwards; whether these files are one network then, only the program that reads them knows",
+    );
   if (verdict === "reordered") blocks.push(...reorderedBlocks(comparison));
   if (verdict === "different" && tensors.length > 0)
     blocks.push(layerTable(comparison, top), differenceTable(comparison, top));
@@ -64,7 +68,7 @@ export function comparisonText(
       "note: too many indices look alike to try them all; there may be a symmetry that was not found",
     );
   if ("origin" in symmetries) blocks.push(`symmetries: ${visibleName(symmetries.origin)}`);
-  else if (verdict !== "identical")
+  else if (verdict !== "identical" && comparison.layerOrders === undefined)
     blocks.push(
       `symmetries: not known, so a copy in another order or scale counts as ${verdict}; give --model graph.onnx, --spec spec.json or --family`,
       visibleName(symmetries.reason),
@@ -148,6 +152,7 @@ export function unidentifiableLines(
 }
 
 function reorderedBlocks({ reordered, layouts }: Comparison): string[] {
+  if (reordered.length === 0) return [];
   if (layouts !== undefined && layouts.otherwise !== "reordered") {
     const rows = layouts.found.map(({ tensor, dimension, layout }) => [
       tensor,

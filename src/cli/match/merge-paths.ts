@@ -18,6 +18,7 @@ import { isSameFile } from "../../node/files.ts";
 import type { FittedGraph } from "../../checkpoints/found-spec.ts";
 import { openGraph } from "../networks/graph-networks.ts";
 import type { Network } from "../networks/opened-model.ts";
+import { checkPageName } from "../app/output-option.ts";
 import { UsageError } from "../app/usage-error.ts";
 
 export interface PathFlags {
@@ -72,8 +73,7 @@ export async function checkPathFlags(
     );
   if (data !== undefined && data !== "digits")
     throw new UsageError(`merge: unknown --data ${data}; choose digits`);
-  if (!/\.html?$/i.test(report))
-    throw new UsageError(`merge: --report must end in .html, got ${report}`);
+  checkPageName("merge", report);
   for (const path of inputs === undefined ? paths : [...paths, inputs])
     if (await isSameFile(report, path))
       throw new UsageError(`merge: --report would replace ${path}; choose another name`);

@@ -90,7 +90,8 @@ export async function matchNumbers(
     signal?.throwIfAborted();
     const target = await readB(to);
     if (isUniform(target) !== uniform) continue;
-    const alike = byKey.get(numbersKey(target)) ?? [];
+    const key = numbersKey(target);
+    const alike = byKey.get(key) ?? [];
     // Where names are equal the tensor is meant, whatever else holds the same numbers.
     for (const from of alike.toSorted((x, y) => Number(y === to) - Number(x === to))) {
       if (!poolA.has(from)) continue;
@@ -98,6 +99,7 @@ export async function matchNumbers(
       const dims = orientation(await readA(from), target);
       if (dims === undefined) continue;
       const kind = kindOf(dims, shapeOfA, target.shape);
+      if (alike.length > 1) state.alike.set(to, key);
       settle(state, to, inOrientation(from, shapeOfA, dims, target.shape), {
         kind,
         from: [from],

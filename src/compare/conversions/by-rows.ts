@@ -107,6 +107,19 @@ function originsOf(keys: readonly string[], { places }: Index): RowOrigin[] | un
   return origins;
 }
 
+/** Whether one of the sources has no row that stands in one place alone. */
+function hasSeveralPlaces(
+  { sources, places }: Index,
+  keys: readonly string[],
+  origins: readonly RowOrigin[],
+): boolean {
+  const nameOf = ({ source }: RowOrigin) => sources[source].tensor;
+  const placesOf = (key: string) =>
+    new Set((places.get(key) ?? []).map((place) => `${place.row} of ${nameOf(place)}`));
+  const sure = new Set(origins.filter((_, row) => placesOf(keys[row]).size === 1).map(nameOf));
+  return origins.some((origin) => !sure.has(nameOf(origin)));
+}
+
 /** Finds the tensors of the second file whose rows stand in tensors of the first. */
 export async function matchRows(state: SearchState): Promise<void> {
   const { b, poolA, poolB, readB, signal } = state;
@@ -136,7 +149,8 @@ async function recipeByRows(
   target: Tensor,
 ): Promise<{ readonly recipe: TensorRecipe; readonly conversion: Conversion } | undefined> {
   for (const dims of turns(target.shape.length)) {
-    const origins = originsOf(keyed(permuted(target, dims)), index);
+    const keys = keyed(permuted(target, dims));
+    const origins = originsOf(keys, index);
     if (origins === undefined) continue;
     const layout = rowLayout(origins);
     const names = [...new Set(origins.map(({ source }) => index.sources[source].tensor))];
@@ -151,6 +165,12 @@ async function recipeByRows(
       const isWhole = rows.length === all && rows.every((row, i) => row === i);
       return { tensor, dims: turn, ...(!isWhole && { rows }) };
     });
+    if (pieces.some(({ dims: turn }) => turn[0] !== pieces[0].dims[0]) && areSquare(state, names)) {
+      state.refused.push(
+        `the rows of "${to}" are those of ${names.map((name) => `"${name}"`).join(", ")}, some of which would be transposed and others not`,
+      );
+      return undefined;
+    }
     if ((layout.name ?? "") === "" && contradictsNames(state, to, pieces)) {
       state.refused.push(
         `the rows of "${to}" are those of ${names.map((name) => `"${name}"`).join(", ")}, in another order than these names say`,
@@ -165,12 +185,17 @@ async function recipeByRows(
     };
     const made = await makeTensor(recipe, state.readA);
     if (!equalNumbers(made.data, target.data)) continue;
+    if (hasSeveralPlaces(index, keys, origins)) state.severalPlaces.add(to);
     const kind = kindOfRows(recipe, layout.name);
     const detail = layout.name === undefined || layout.name === "" ? {} : { detail: layout.name };
     return { recipe, conversion: { kind, from: names, to: [to], by: "numbers", ...detail } };
   }
   return undefined;
 }
+
+/** Whether nothing but numbers says which way these matrices are turned. */
+const areSquare = ({ a }: SearchState, names: readonly string[]): boolean =>
+  names.every((name) => new Set(a.entries.get(name)?.shape).size === 1);
 
 function kindOfRows({ pieces }: TensorRecipe, name: string | undefined): ConversionKind {
   if (name !== undefined && name !== "") return "regroup";

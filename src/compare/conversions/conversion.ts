@@ -74,12 +74,27 @@ export interface ConversionPlan {
   readonly refused: readonly string[];
   /** Tensors that are taken as they are although nothing says that they should be. */
   readonly unsure: readonly string[];
+  /** Layers that stand in another order in the second file; then the files are not the same network, however equal the numbers. */
+  readonly layerOrders: readonly LayerOrder[];
+}
+
+/** Layers that stand in another order in the second file. */
+export interface LayerOrder {
+  /** Names in the first file, with `#` for numbers. */
+  readonly from: string;
+  /** Names in the second file, likewise. */
+  readonly to: string;
+  /** Which number of the first file stands under which of the second, in the first file's order. */
+  readonly numbers: readonly (readonly [from: string, to: string])[];
+  /** All in reverse order, which some conversions of decoders do. */
+  readonly reversed: boolean;
 }
 
 /** Dimensions as they are. */
 export const inOrder = (rank: number): number[] => Array.from({ length: rank }, (_, i) => i);
 
-const isInOrder = (dims: readonly number[]) => dims.every((to, from) => to === from);
+/** Whether dimensions stand as they are. */
+export const isInOrder = (dims: readonly number[]) => dims.every((to, from) => to === from);
 
 /** Whether a recipe takes one tensor as it is. */
 export const isPlain = ({ pieces, order, dims }: TensorRecipe): boolean =>

@@ -19,6 +19,17 @@ export const replacedWords = (name: string, from: string, to: string): string | 
   return at === -1 ? undefined : name.slice(0, at) + to + name.slice(at + from.length);
 };
 
+/** Which fused projections names hold, for a line to people; undefined where they hold none. */
+export function fusedNote(names: readonly string[]): string | undefined {
+  const found = fusedNames.filter(([whole]) =>
+    names.some((name) => replacedWords(name, whole, whole) !== undefined),
+  );
+  if (found.length === 0) return undefined;
+  const wholes = found.map(([whole]) => whole).join(", ");
+  const parts = found.flatMap(([, some]) => some).join(", ");
+  return `${wholes} as one tensor: a copy that stores ${parts} apart has another fingerprint; convert one to the names of the other first (weightspace convert)`;
+}
+
 /**
  * Whether equal rows stand where names say that other parts are: up before gate in `gate_up_proj`, the first half of it as
  * `up_proj`. Whoever loads such a file by its names computes something else, so this is no conversion.

@@ -14,8 +14,10 @@ import { followWeights, matchRows } from "./by-rows.ts";
 import { fuseByNames, matchTied, matchVocabulary, turnByShapes, turnSquares } from "./by-rules.ts";
 import { composed, type ComposedSource, isWithin } from "./composed.ts";
 import type { Conversion, ConversionPlan } from "./conversion.ts";
+import { layerOrders } from "./layer-order.ts";
 import { makeTensor, takes } from "./make-tensor.ts";
 import { type NamePairs, pairNames } from "./pair-names.ts";
+import { turnAlike } from "./turn-alike.ts";
 import { takeRounding } from "./value-rounding.ts";
 import { type SearchState, settle, shapeIn } from "./search-state.ts";
 import { inOrder } from "./conversion.ts";
@@ -65,6 +67,7 @@ export async function planConversion(
   fuseByNames(state);
   await followWeights(state);
   await turnSquares(state, pairs);
+  await turnAlike(state);
   await matchTied(state, tied);
   await matchUniform(state);
   const withinForm = await takeComposites(state, a, b);
@@ -82,6 +85,7 @@ export async function planConversion(
     commonRows,
     refused: state.refused,
     unsure: state.unsure,
+    layerOrders: Object.freeze(layerOrders(state)),
   });
 }
 
@@ -100,6 +104,8 @@ function searchOf(a: TensorSource, b: TensorSource, signal?: AbortSignal): Searc
     poolB: names(b),
     refused: [],
     unsure: [],
+    alike: new Map(),
+    severalPlaces: new Set(),
     ...(signal && { signal }),
   };
 }

@@ -18,6 +18,10 @@ export interface SearchState {
   readonly poolA: Set<string>;
   readonly refused: string[];
   readonly unsure: string[];
+  /** By tensor of the second file, a key of its numbers where several tensors of the first file hold them. */
+  readonly alike: Map<string, string>;
+  /** Tensors of the second file with a part whose rows all stand in several places of the first. */
+  readonly severalPlaces: Set<string>;
   readonly signal?: AbortSignal;
 }
 

@@ -2,6 +2,7 @@
 
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { narrow } from "../../../src/formats/narrow.ts";
 import { readSafetensors } from "../../../src/formats/safetensors/safetensors.ts";
@@ -204,3 +205,20 @@ describe("one clear error each", () => {
       expect(stderr).toContain("--model graph.onnx, --spec spec.json or --family");
     }));
 });
+
+test("fingerprints of split and fused copies differ, a line says so, and converting one makes them agree", () =>
+  inTemporaryFolder(async (folder) => {
+    const [split, fused] = ["phi3-split", "phi3-fused"].map((name) =>
+      fileURLToPath(new URL(`../../fixtures/names/${name}.safetensors`, import.meta.url)),
+    );
+    const out = join(folder, "out.safetensors");
+    expect((await weightspace(["convert", fused, split, "-o", out])).code).toBe(0);
+    const { stdout } = await weightspace(["fingerprint", split, fused, out, "--json"]);
+    const prints: { fingerprint: string; notes: string[] }[] = JSON.parse(stdout);
+    const [a, b, c] = prints.map(({ fingerprint }) => fingerprint);
+    expect([a === b, a === c]).toEqual([false, true]);
+    const told = /qkv_proj, gate_up_proj as one tensor.*weightspace convert/;
+    expect(prints.map(({ notes }) => told.test(notes.join()))).toEqual([false, true, false]);
+    const { stderr } = await weightspace(["fingerprint", fused]);
+    expect(stderr).toMatch(told);
+  }));

@@ -13,7 +13,12 @@ import { codeVersion, machine } from "../../app/build-info.ts";
 import type { Cli } from "../../app/context.ts";
 import { addMachineOptions, type MachineFlags } from "../../machines/options.ts";
 import { textTable } from "../../app/output.ts";
-import { addForceOption, addOutputOption, refuseExisting } from "../../app/output-option.ts";
+import {
+  addForceOption,
+  addOutputOption,
+  checkPageName,
+  refuseExisting,
+} from "../../app/output-option.ts";
 import { UsageError } from "../../app/usage-error.ts";
 
 /** What is compared, where, and for how long. */
@@ -78,6 +83,7 @@ async function runEvaluate(
 ): Promise<void> {
   for (const path of [flags.output, flags.report])
     if (path !== undefined) await refuseExisting("optimizer evaluate", path, flags);
+  if (flags.report !== undefined) checkPageName("optimizer evaluate", flags.report);
   await evaluate(thetas, flags, cli);
 }
 
