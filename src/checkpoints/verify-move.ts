@@ -11,6 +11,7 @@ import type { WeightReader } from "../parts/problem.ts";
 import { onnxRuntime } from "../runtime/onnx-runtime.ts";
 import type { InputSource } from "../infer/proof/working-inputs.ts";
 import type { FittedGraph, FoundSpec } from "./found-spec.ts";
+import { listed } from "./name-lists.ts";
 import { modelMaker } from "./model-maker.ts";
 
 /** The outputs of both, or the reason why the network was not run, or not all of it. */
@@ -111,10 +112,5 @@ function notRun(
   return [...left, ...tables.filter(ignores)];
 }
 
-const maxNamed = 5;
-
-function withoutSentence(names: readonly string[]): string {
-  const listed = names.slice(0, maxNamed).join(", ");
-  const more = names.length > maxNamed ? ` and ${names.length - maxNamed} more` : "";
-  return `the graph was run without ${names.length} ignored ${names.length === 1 ? "tensor" : "tensors"} (${listed}${more})`;
-}
+const withoutSentence = (names: readonly string[]): string =>
+  `the graph was run without ${names.length} ignored ${names.length === 1 ? "tensor" : "tensors"} (${listed(names, 5)})`;

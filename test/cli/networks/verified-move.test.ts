@@ -134,6 +134,7 @@ describe("running a network before and after", () => {
           "f.weight": { shape: [9, 5], axes: ["h", "5"] },
           "f.bias": { shape: [9], axes: ["h"] },
           "g.weight": { shape: [3, 9], axes: ["3", "h^-1"] },
+          "g.bias": { shape: [3], axes: ["3"] },
         },
       };
       await writeFile(join(folder, "false.json"), JSON.stringify(spec));
