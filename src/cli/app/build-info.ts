@@ -17,7 +17,7 @@ export const machineParts = () => ({
 /** `Intel(R) Xeon(R) Processor, 2 cores, Node 20.20.2`. */
 export function machine(): string {
   const { processor, cores, node } = machineParts();
-  return `${processor}, ${cores} cores, Node ${node}`;
+  return `${processor}, ${cores} ${cores === 1 ? "core" : "cores"}, Node ${node}`;
 }
 
 /** How products of this process are rounded. */
