@@ -29,12 +29,12 @@ export async function checkNothingLeft(
     Object.values(spec.axes).every(({ group, scale }) => group === "fixed" && scale === undefined)
   )
     return;
-  const left = await leftOver(network, spec, requested);
+  const { left, isNamed } = await leftOver(network, spec, requested);
   if (left.length === 0) return;
   const isTold = requested.spec !== undefined || requested.model !== undefined;
   const { entries } = network.source;
   throw new SpecError(
-    `${network.path} holds tensors that the symmetries (${origin}) do not name, and moving the others may make another network; ${isTold ? remedy : namesRemedy}`,
+    `${network.path} holds tensors that the symmetries (${origin}) do not name, and moving the others may make another network; ${isTold ? `${isNamed ? again : ""}${remedy}` : namesRemedy}`,
     [
       {
         severity: "error",
@@ -46,6 +46,9 @@ export async function checkNothingLeft(
 
 const remedy = `name them in the spec (as fixed: with their sizes for axes, such as "axes": ["12", "3"]), or leave them out with --ignore <pattern> when they do not touch the axes that move; if the spec is that of a graph, ${exportUnfolded}`;
 
+const again =
+  "if the spec was read from the names of this file with options such as --config or --heads, give these again; otherwise ";
+
 const namesRemedy =
   "give the graph with --model, or a spec that names them with --spec; `weightspace symmetries` prints that of the other tensors";
 
@@ -53,7 +56,7 @@ async function leftOver(
   network: Network,
   spec: SymmetrySpec,
   { names, ignore }: RequestedSpec,
-): Promise<string[]> {
+): Promise<{ readonly left: readonly string[]; readonly isNamed: boolean }> {
   const { isBuffer } = await import("../infer/names/read-names.ts");
   const { entries } = network.source;
   const ignores = matcher(ignore);
@@ -64,12 +67,14 @@ async function leftOver(
       !isBuffer(name) &&
       !ignores(name),
   );
-  if (left.length === 0 || network.onnx !== undefined) return left;
-  const own = await ownNames(network, names);
-  if (own === undefined || specDifference(own.spec, spec) === null) return own ? [] : left;
+  const own =
+    left.length === 0 || network.onnx !== undefined ? undefined : await ownNames(network, names);
+  if (own === undefined) return { left, isNamed: false };
+  if (specDifference(own.spec, spec) === null) return { left: [], isNamed: true };
   // What the family of the names leaves out is a table or a mask; what it does not know may be anything.
   const unknown = new Set(own.unknown);
-  return left.filter((name) => unknown.has(name) || Object.hasOwn(own.spec.tensors, name));
+  const isOpen = (name: string) => unknown.has(name) || Object.hasOwn(own.spec.tensors, name);
+  return { left: left.filter(isOpen), isNamed: true };
 }
 
 /** Float tensors; of a file with a graph those that the graph computes with, tables aside. */

@@ -177,6 +177,9 @@ describe("a spec that names told", () => {
 
   test("moves a file with tensors that no family knows where it holds still what they read", async () => {
     await check(decoder(extra), named(decoder(extra)), facts);
+    await expect(check(decoder(extra), named(decoder(extra)))).rejects.toThrow(
+      /with options such as --config or --heads, give these again/,
+    );
     // The control: told by a file without them, it moves what they read.
     await expect(check(decoder(extra), named(decoder()), facts)).rejects.toThrow(
       /"reward\.weight"/,
