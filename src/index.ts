@@ -26,6 +26,7 @@ export { checkSpec } from "./symmetry/check.ts";
 export { specDifference } from "./symmetry/same-spec.ts";
 export { withPhases, type PhaseOptions } from "./symmetry/phases.ts";
 export {
+  interleavedSpecFormat,
   phaseSpecFormat,
   specFormat,
   specFromJSON,

@@ -157,7 +157,14 @@ function checkTensors({ axes, tensors }: AxesAndTensors): SpecProblem[] {
         problems.push({ severity: "error", tensor, dimension, axis, message });
       }
       if (!axesOfExpression(expression).every((name) => isSize(axes[name].size))) continue; // said above
-      const size = expressionSize(expression, (name) => axes[name].size);
+      const sizeOfAxis = (name: string) => axes[name].size;
+      const uneven = unevenTurns(expression, sizeOfAxis);
+      if (uneven !== null) {
+        const message = `${where}: "${formatAxisExpression(uneven)}" takes entries in turn of terms with different sizes (${uneven.terms.map((term) => expressionSize(term, sizeOfAxis)).join(", ")}); terms of & must be of one size`;
+        problems.push({ severity: "error", tensor, dimension, message });
+        continue;
+      }
+      const size = expressionSize(expression, sizeOfAxis);
       if (size !== shape[dimension]) {
         const text = formatAxisExpression(expression);
         const message = `${where}: the file has size ${shape[dimension]} but "${text}" has size ${size}`;
@@ -166,6 +173,24 @@ function checkTensors({ axes, tensors }: AxesAndTensors): SpecProblem[] {
     }
   }
   return problems;
+}
+
+/** The first interleaving of terms that are not of one size; null where there is none. */
+function unevenTurns(
+  expression: AxisExpression,
+  sizeOfAxis: (name: string) => number,
+): Extract<AxisExpression, { kind: "interleaved" }> | null {
+  if (expression.kind === "axis" || expression.kind === "block") return null;
+  const inside = expression.kind === "product" ? expression.factors : expression.terms;
+  if (expression.kind === "interleaved") {
+    const sizes = inside.map((term) => expressionSize(term, sizeOfAxis));
+    if (sizes.some((size) => size !== sizes[0])) return expression;
+  }
+  for (const part of inside) {
+    const found = unevenTurns(part, sizeOfAxis);
+    if (found !== null) return found;
+  }
+  return null;
 }
 
 /** An axis that lies within another needs that other axis beside it in every tensor. */

@@ -1,9 +1,10 @@
-// Axis expressions: how one tensor dimension is made of axes (`h`, `h^-1`, `h^0`, `a * b`, `a + b`, `4 * h`, parentheses).
-// Products are row-major (left factor outer), sums are concatenations in order, a bare integer is a fixed block.
+// Axis expressions: how one tensor dimension is made of axes (`h`, `h^-1`, `h^0`, `a * b`, `a + b`, `a & b`, `4 * h`,
+// parentheses). Products are row-major (left factor outer), sums are concatenations in order, `&` takes entries of its
+// terms in turn, a bare integer is a fixed block.
 
 import { SpecError } from "../core/errors.ts";
 
-/** How a dimension is made of axes: one axis, a product, a sum or a fixed block. */
+/** How a dimension is made of axes: one axis, a product, a sum, an interleaving or a fixed block. */
 export type AxisExpression =
   | {
       readonly kind: "axis";
@@ -14,12 +15,14 @@ export type AxisExpression =
     }
   | { readonly kind: "block"; readonly size: number }
   | { readonly kind: "product"; readonly factors: readonly AxisExpression[] }
-  | { readonly kind: "sum"; readonly terms: readonly AxisExpression[] };
+  | { readonly kind: "sum"; readonly terms: readonly AxisExpression[] }
+  /** One entry of every term in turn: terms of one size, as a channel shuffle deals them out. */
+  | { readonly kind: "interleaved"; readonly terms: readonly AxisExpression[] };
 
 /** Axis names: a letter or underscore, then letters, digits and `_ . : / [ ] -`. */
 export const axisNamePattern = /^[A-Za-z_][A-Za-z0-9_.:/[\]-]*$/;
 
-const tokenPattern = /\s*(?:(\^-1|\^0)|([+*()])|(\d+)|([A-Za-z_][A-Za-z0-9_.:/[\]-]*)|(\S))/y;
+const tokenPattern = /\s*(?:(\^-1|\^0)|([+*&()])|(\d+)|([A-Za-z_][A-Za-z0-9_.:/[\]-]*)|(\S))/y;
 /** Deeper nesting than any layout needs; keeps the recursive reader safe on hostile text. */
 const maxNesting = 32;
 const maxTextLength = 100_000;
@@ -56,7 +59,7 @@ function tokensOf(text: string): Token[] {
     const at = tokenPattern.lastIndex - match[0].trimStart().length;
     const kind = tokenKinds.find((_, group) => match[group + 1] !== undefined);
     if (kind === undefined)
-      return failAt(text, at, "an axis name, an integer, +, * or parentheses");
+      return failAt(text, at, "an axis name, an integer, +, *, & or parentheses");
     tokens.push({ text: match[0].trim(), kind, at });
   }
   return tokens;
@@ -79,7 +82,7 @@ export function parseAxisExpression(text: string): AxisExpression {
     const token = tokens[position];
     if (token?.text === "(") {
       position++;
-      const inner = readSum(depth + 1);
+      const inner = readInterleaved(depth + 1);
       if (!peek(")")) fail(place(), ")");
       position++;
       return inner;
@@ -109,8 +112,10 @@ export function parseAxisExpression(text: string): AxisExpression {
   };
   const readProduct = (depth: number) => productOf(readList("*", () => readAtom(depth)));
   const readSum = (depth: number): AxisExpression => sumOf(readList("+", () => readProduct(depth)));
-  const expression = readSum(0);
-  if (position < tokens.length) fail(place(), "+, * or the end");
+  const readInterleaved = (depth: number): AxisExpression =>
+    interleavingOf(readList("&", () => readSum(depth)));
+  const expression = readInterleaved(0);
+  if (position < tokens.length) fail(place(), "+, *, & or the end");
   return expression;
 }
 
@@ -126,6 +131,10 @@ export function sumOf(terms: readonly AxisExpression[]): AxisExpression {
   return flat.length === 1 ? flat[0] : { kind: "sum", terms: flat };
 }
 
+/** One entry of every expression in turn; a single one is itself. */
+export const interleavingOf = (terms: readonly AxisExpression[]): AxisExpression =>
+  terms.length === 1 ? terms[0] : { kind: "interleaved", terms };
+
 /** The text of an expression, as {@link parseAxisExpression} reads it. */
 export function formatAxisExpression(expression: AxisExpression): string {
   switch (expression.kind) {
@@ -135,15 +144,29 @@ export function formatAxisExpression(expression: AxisExpression): string {
       return String(expression.size);
     case "product":
       return expression.factors
-        .map((factor) =>
-          factor.kind === "sum"
-            ? `(${formatAxisExpression(factor)})`
-            : formatAxisExpression(factor),
-        )
+        .map((factor) => formatInside(factor, ["sum", "interleaved"]))
         .join(" * ");
     case "sum":
-      return expression.terms.map(formatAxisExpression).join(" + ");
+      return expression.terms.map((term) => formatInside(term, ["interleaved"])).join(" + ");
+    case "interleaved":
+      return expression.terms.map((term) => formatInside(term, ["sum", "interleaved"])).join(" & ");
   }
+}
+
+/** The text of an expression, in parentheses when it is of one of these kinds. */
+function formatInside(
+  expression: AxisExpression,
+  kinds: readonly AxisExpression["kind"][],
+): string {
+  const text = formatAxisExpression(expression);
+  return kinds.includes(expression.kind) ? `(${text})` : text;
+}
+
+/** Whether an expression has an interleaving anywhere. */
+export function hasInterleaving(expression: AxisExpression): boolean {
+  if (expression.kind === "product") return expression.factors.some(hasInterleaving);
+  if (expression.kind === "sum") return expression.terms.some(hasInterleaving);
+  return expression.kind === "interleaved";
 }
 
 /** Names of the axes an expression mentions, in order, repeats included. */
@@ -156,6 +179,7 @@ export function axesOfExpression(expression: AxisExpression): string[] {
     case "product":
       return expression.factors.flatMap(axesOfExpression);
     case "sum":
+    case "interleaved":
       return expression.terms.flatMap(axesOfExpression);
   }
 }
@@ -177,6 +201,7 @@ function placesOf(expression: AxisExpression): Extract<AxisExpression, { kind: "
     case "product":
       return expression.factors.flatMap(placesOf);
     case "sum":
+    case "interleaved":
       return expression.terms.flatMap(placesOf);
   }
 }
@@ -197,6 +222,7 @@ export function expressionSize(
         1,
       );
     case "sum":
+    case "interleaved":
       return expression.terms.reduce((size, term) => size + expressionSize(term, sizeOfAxis), 0);
   }
 }

@@ -1,8 +1,8 @@
-// Specs as JSON: what the command line prints and reads. Format "weightspace/spec@2" has phases; specs without them are
-// written as "weightspace/spec@1", and both are read.
+// Specs as JSON: what the command line prints and reads. Format "weightspace/spec@3" has interleavings, "weightspace/spec@2"
+// phases; specs with neither are written as "weightspace/spec@1", and all are read.
 
 import { FormatError } from "../core/errors.ts";
-import { formatAxisExpression } from "./expression.ts";
+import { formatAxisExpression, hasInterleaving } from "./expression.ts";
 import { defineSpec, type SpecDefinition } from "./spec.ts";
 import { hasPhases } from "./phases.ts";
 import type { Axis, SymmetrySpec } from "./types.ts";
@@ -13,9 +13,12 @@ export const specFormat = "weightspace/spec@1";
 /** The format of spec files with phases. */
 export const phaseSpecFormat = "weightspace/spec@2";
 
+/** The format of spec files with interleavings (`a & b`), with or without phases. */
+export const interleavedSpecFormat = "weightspace/spec@3";
+
 /** The JSON value of a spec; `specFromJSON` reads it back to an equal spec. */
 export interface SpecJSON {
-  readonly format: typeof specFormat | typeof phaseSpecFormat;
+  readonly format: typeof specFormat | typeof phaseSpecFormat | typeof interleavedSpecFormat;
   readonly axes: Readonly<Record<string, Axis>>;
   readonly tensors: Readonly<
     Record<
@@ -38,7 +41,12 @@ export function specToJSON(spec: SymmetrySpec): SpecJSON {
         { shape, axes: axes.map(formatAxisExpression), ...(shift !== undefined && { shift }) },
       ] as const,
   );
-  const format = hasPhases(spec) ? phaseSpecFormat : specFormat;
+  const isInterleaved = Object.values(spec.tensors).some(({ axes }) => axes.some(hasInterleaving));
+  const format = isInterleaved
+    ? interleavedSpecFormat
+    : hasPhases(spec)
+      ? phaseSpecFormat
+      : specFormat;
   return { format, axes: spec.axes, tensors: Object.fromEntries(tensors) };
 }
 
@@ -46,6 +54,7 @@ export function specToJSON(spec: SymmetrySpec): SpecJSON {
 const axisKeys: Readonly<Record<string, readonly string[]>> = {
   [specFormat]: ["size", "group", "scale", "within"],
   [phaseSpecFormat]: ["size", "group", "scale", "omega", "wave", "within"],
+  [interleavedSpecFormat]: ["size", "group", "scale", "omega", "wave", "within"],
 };
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
@@ -62,9 +71,9 @@ export function specFromJSON(value: unknown): SymmetrySpec {
   if (!isRecord(value))
     return fail(`expected an object, got ${value === null ? "null" : typeof value}`);
   const { format } = value;
-  if (format !== specFormat && format !== phaseSpecFormat) {
+  if (format !== specFormat && format !== phaseSpecFormat && format !== interleavedSpecFormat) {
     return fail(
-      `expected "format": "${specFormat}", or "${phaseSpecFormat}" for specs with phases, got ${JSON.stringify(format) ?? "nothing"}`,
+      `expected "format": "${specFormat}", "${phaseSpecFormat}" for specs with phases, or "${interleavedSpecFormat}" for specs with interleavings, got ${JSON.stringify(format) ?? "nothing"}`,
     );
   }
   const { axes, tensors } = value;
@@ -96,6 +105,10 @@ export function specFromJSON(value: unknown): SymmetrySpec {
     if (!Array.isArray(expressions) || !expressions.every((text) => typeof text === "string")) {
       return fail(`tensor ${JSON.stringify(name)} must have "axes", one expression per dimension`);
     }
+    if (format !== interleavedSpecFormat && expressions.some((text) => text.includes("&")))
+      return fail(
+        `tensor ${JSON.stringify(name)}: "&" in axes needs "format": "${interleavedSpecFormat}"`,
+      );
     const shift = isRecord(tensor) ? tensor["shift"] : undefined;
     if (shift === undefined) continue;
     if (format === specFormat)

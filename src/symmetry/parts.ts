@@ -1,5 +1,5 @@
 // Splits the tensors of a spec into parts whose every dimension is one axis: products become reshapes, sums become
-// slices. A part is a strided view of its tensor; the split tree says how an array library gets from one to the other.
+// slices, interleavings become single indices of an inner dimension. A part is a strided view of its tensor; the split tree says how an array library gets from one to the other.
 
 import { UnsupportedError } from "../core/errors.ts";
 import { frozenRecord, lookup } from "../core/records.ts";
@@ -77,8 +77,22 @@ export function splitParts(
       const to = expanded.map(({ expression }) => size(expression));
       return { kind: "reshape", from, to, child: split(expanded, offset) };
     }
-    const dim = dims.findIndex(({ expression }) => expression.kind === "sum");
+    const dim = dims.findIndex(
+      ({ expression: { kind } }) => kind === "sum" || kind === "interleaved",
+    );
     const { expression, stride, dimension } = dims[dim] ?? {};
+    if (expression?.kind === "interleaved") {
+      const count = expression.terms.length;
+      const from = dims.map((one) => size(one.expression));
+      const children = expression.terms.map((term, i) =>
+        split(
+          dims.with(dim, { expression: term, stride: stride * count, dimension }),
+          offset + i * stride,
+        ),
+      );
+      const child: SplitTree = { kind: "unbind", dim: dim + 1, children };
+      return { kind: "reshape", from, to: from.toSpliced(dim, 1, from[dim] / count, count), child };
+    }
     if (expression?.kind !== "sum") {
       parts.push({ tensor, offset, dims: partDims(spec, dims, size, shift) });
       return { kind: "part", index: parts.length - 1 };

@@ -1,7 +1,12 @@
 // Whether two specs say the same under other axis names: same tensors, shapes and groups, and a one-to-one matching of
 // axes under which every dimension reads the same. Turning an axis's scalings into their inverses changes no group.
 
-import { type AxisExpression, expressionSize } from "./expression.ts";
+import {
+  type AxisExpression,
+  expressionSize,
+  formatAxisExpression,
+  productOf,
+} from "./expression.ts";
 import type { AxesAndTensors, Axis } from "./types.ts";
 
 /** One place in a dimension: an axis with its direction, or an anonymous block. */
@@ -157,6 +162,15 @@ function tokens(spec: AxesAndTensors, expression: AxisExpression): Token[] {
         .slice(1);
     }
     if (part.kind === "block") return [{ block: String(part.size) }];
+    if (part.kind === "interleaved") {
+      const [first, ...rest] = part.terms;
+      const text = formatAxisExpression(first);
+      // `h & h` is `h * 2`.
+      if (rest.every((term) => formatAxisExpression(term) === text))
+        return walk(productOf([first, { kind: "block", size: part.terms.length }]));
+      const turns = part.terms.flatMap((term): Token[] => [{ block: "&" }, ...walk(term)]);
+      return [{ block: "(" }, ...turns, { block: ")" }];
+    }
     return part.terms.flatMap((term) => [{ block: "+" } as Token, ...walk(term)]).slice(1);
   };
   return walk(expression);
@@ -171,6 +185,7 @@ function isFixed(spec: AxesAndTensors, part: AxisExpression): boolean {
     case "product":
       return part.factors.every((factor) => isFixed(spec, factor));
     case "sum":
+    case "interleaved":
       return part.terms.every((term) => isFixed(spec, term));
   }
 }

@@ -4,6 +4,7 @@ import {
   factorsOf,
   find,
   fix,
+  interleavingOf,
   leavesOf,
   newAtom,
   productOf,
@@ -78,5 +79,50 @@ describe("refinement of atoms", () => {
     const c = newAtom(6);
     unify(c, a, "t");
     expect(leavesOf(c).every(({ fixed }) => fixed)).toBe(true);
+  });
+});
+
+describe("interleavings", () => {
+  const fixedOf = (atom: Atom) => leavesOf(atom).filter(({ fixed }) => fixed).length;
+
+  test("between turns they are cut in two, within a turn its entries stand apart", () => {
+    const whole = interleavingOf([newAtom(4), newAtom(4)]);
+    cutAt(whole, 4, "t");
+    expect(sizes(termsOf(whole))).toEqual([4, 4]);
+    expect(sizes(leavesOf(whole))).toEqual([2, 2, 2, 2]);
+    const within = interleavingOf([newAtom(5), newAtom(5)]);
+    cutAt(within, 5, "t");
+    expect(sizes(termsOf(within))).toEqual([4, 1, 1, 4]);
+    expect(sizes(leavesOf(within))).toEqual([2, 2, 2, 2]);
+    expect(fixedOf(within)).toBe(0);
+  });
+
+  test("whole turns are an inner factor, and what is left outside is one axis of all terms", () => {
+    const [a, b] = [newAtom(6), newAtom(6)];
+    const split = splitInner(interleavingOf([a, b]), 4, "t");
+    expect(split?.map(({ size }) => size)).toEqual([3, 4]);
+    expect(find(factorsOf(a)[0])).toBe(find(factorsOf(b)[0]));
+    expect(find(factorsOf(a)[1])).not.toBe(find(factorsOf(b)[1]));
+    const half = interleavingOf([newAtom(6), newAtom(6)]);
+    splitInner(half, 3, "t");
+    expect(leavesOf(half).every(({ fixed }) => fixed)).toBe(true);
+  });
+
+  test("two meet term by term, one meets a product as copies of one axis, and a rotation ends", () => {
+    const [a, b, c, d] = [newAtom(4), newAtom(4), newAtom(4), newAtom(4)];
+    unify(interleavingOf([a, b]), interleavingOf([c, d]), "t");
+    expect([find(a) === find(c), find(b) === find(d), find(a) === find(b)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    unify(productOf([newAtom(4), newAtom(2)]), interleavingOf([a, b]), "t");
+    expect(find(a)).toBe(find(b));
+    const uneven = [interleavingOf([newAtom(6), newAtom(6)]), interleavingOf([c, d, newAtom(4)])];
+    unify(uneven[0], uneven[1], "t");
+    expect(uneven.flatMap(leavesOf).every(({ fixed }) => fixed)).toBe(true);
+    const huge = interleavingOf([newAtom(2 ** 29), newAtom(2 ** 29)]);
+    unify(huge, sumOf([segmentOf(huge, 1, 2 ** 30, "t"), segmentOf(huge, 0, 1, "t")]), "t");
+    expect(leavesOf(huge).every(({ fixed }) => fixed)).toBe(true);
   });
 });

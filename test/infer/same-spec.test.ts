@@ -92,5 +92,25 @@ describe.each(samples)("%s", (_name, spec) => {
   });
 });
 
+it("tells in which turn axes come, and that one axis in all turns is that axis times a block", () => {
+  const spec = (columns: string) =>
+    defineSpec({
+      axes: {
+        a: { size: 2, group: "permutation" },
+        b: { size: 2, group: "permutation" },
+        c: { size: 4, group: "permutation" },
+      },
+      tensors: { first: ["a", "3"], second: ["b", "3"], third: ["c", "3"], last: [columns] },
+    });
+  const different = ["(a & b) & c", "(b & a) & c", "c & (a & b)", "(a + b) & c", "(a & b) + c"];
+  for (const one of different)
+    for (const other of different)
+      expect(specDifference(spec(one), spec(other)) === null, `${one}, ${other}`).toBe(
+        one === other,
+      );
+  expect(specDifference(spec("c & c"), spec("c * 2"))).toBeNull();
+  expect(specDifference(spec("c & c"), spec("2 * c"))).not.toBeNull();
+});
+
 const lookupAxis = (spec: SymmetrySpec, text: string): Axis | undefined =>
   Object.hasOwn(spec.axes, text) ? spec.axes[text] : undefined;

@@ -6,6 +6,7 @@ import { randomStream } from "../../src/core/random.ts";
 import { startEngine } from "../../src/engine/start.ts";
 import { actOn, actOnTensor } from "../../src/symmetry/act.ts";
 import { sampleElement } from "../../src/symmetry/element.ts";
+import { defineSpec } from "../../src/symmetry/spec.ts";
 import { equivariantUNF, unf } from "../../src/models/unf.ts";
 import { lowerSpec } from "../../src/symmetry/lower.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
@@ -240,4 +241,21 @@ describe("coefficient sharing", () => {
     const map = weightMap(model, noisyParams(model, 0));
     await assertEquivariant(spec, map);
   });
+});
+
+test("a layer commutes with axes whose entries come in turn, and not where they are end to end", async () => {
+  const specOf = (columns: string) =>
+    defineSpec({
+      axes: {
+        a: { size: 2, group: "permutation" },
+        b: { size: 2, group: "permutation" },
+        c: { size: 4, group: "permutation" },
+      },
+      tensors: { a: ["a", "3"], b: ["b", "3"], c: ["c"], last: ["2", columns] },
+    });
+  const spec = specOf("(a & b) & c");
+  const model = equivariantUNF(spec, { channels: [1, 2] });
+  const map = weightMap(model, noisyParams(model, 1));
+  await assertEquivariant(spec, map);
+  expect(await equivarianceError(specOf("a + b + c"), map, { seed: 1 })).toBeGreaterThan(1e-3);
 });

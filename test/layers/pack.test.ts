@@ -57,6 +57,36 @@ test("parts are the strided views that the spec's expressions say", () => {
   ]);
 });
 
+test("what comes in turn is taken apart turn by turn, and put together again", async () => {
+  const spec = defineSpec({
+    axes: {
+      a: { size: 2, group: "permutation" },
+      b: { size: 4, group: "permutation" },
+    },
+    tensors: { t: ["2", "(a & a) & b"] },
+  });
+  const { parts } = splitParts(spec, "t");
+  const view = parts.map(({ offset, dims }) => [
+    offset,
+    ...dims.map(({ axis, size, stride }) => `${axis ?? ""}${size}:${stride}`),
+  ]);
+  expect(view).toEqual([
+    [0, "2:8", "a2:4"],
+    [2, "2:8", "a2:4"],
+    [1, "2:8", "b4:2"],
+  ]);
+  const lowered = lowerSpec(spec);
+  const numbers = Float32Array.from({ length: 16 }, (_, i) => i);
+  const atoms = unpack(lowered, { t: np.array(numbers).reshape([1, 2, 8]) }, 1);
+  expect(await Promise.all(atoms.map(async (x) => [...(await x.ref.data())]))).toEqual([
+    [0, 8, 4, 12],
+    [2, 10, 6, 14],
+    [1, 9, 3, 11, 5, 13, 7, 15],
+  ]);
+  const back = pack(lowered, atoms, 1);
+  expect(await back["t"].data()).toEqual(numbers);
+});
+
 test("missing tensors and wrong shapes are named", () => {
   const lowered = lowerSpec(mlpSpec([2, 3]));
   expect(() => unpack(lowered, {}, 1)).toThrow('tensor "fc1.weight" of the spec is missing');

@@ -32,7 +32,8 @@ export function withoutFactors<Spec extends Pick<SymmetrySpec, "axes" | "tensors
 ): Spec {
   const isOne = (name: string) => isFactor(spec.axes[name]);
   const plain = (expression: AxisExpression): AxisExpression => {
-    if (expression.kind === "sum") return { ...expression, terms: expression.terms.map(plain) };
+    if (expression.kind === "sum" || expression.kind === "interleaved")
+      return { ...expression, terms: expression.terms.map(plain) };
     if (expression.kind !== "product") return expression;
     return productOf(
       expression.factors
@@ -57,7 +58,8 @@ export function withoutPartScales(spec: SymmetrySpec): SymmetrySpec {
     Object.values(spec.tensors).some(({ axes }) => axes.flatMap(stillAxes).includes(name));
   const parts = Object.keys(spec.axes).filter(isPart);
   const plain = (expression: AxisExpression): AxisExpression => {
-    if (expression.kind === "sum") return { ...expression, terms: expression.terms.map(plain) };
+    if (expression.kind === "sum" || expression.kind === "interleaved")
+      return { ...expression, terms: expression.terms.map(plain) };
     if (expression.kind === "product")
       return { ...expression, factors: expression.factors.map(plain) };
     if (expression.kind === "block" || !parts.includes(expression.name)) return expression;

@@ -137,4 +137,24 @@ describe("the action is the one of the definition", () => {
     expect(moved["q"].data).not.toEqual(weights["q" as keyof typeof weights].data);
     expect(movingAxes(nested)).toEqual(["head", "qk", "v", "h"]);
   });
+
+  test("entries that come in turn go where their axis sends them", () => {
+    const spec = defineSpec({
+      axes: {
+        a: { size: 2, group: "permutation" },
+        b: { size: 2, group: "permutation", scale: "positive" },
+        c: { size: 4, group: "permutation" },
+      },
+      tensors: { w: ["(a & b^-1) & c"] },
+    });
+    const element = {
+      a: { permutations: [[1, 0]] },
+      b: { permutations: [[0, 1]], scales: [[2, 4]] },
+      c: { permutations: [[1, 2, 3, 0]] },
+    };
+    // a0 c0 b0 c1 a1 c2 b1 c3
+    const data = Float32Array.of(10, 1, 20, 2, 11, 3, 24, 4);
+    const moved = actOnTensor(spec, element, "w", { shape: [8], data }).data;
+    expect([...moved]).toEqual([11, 4, 10, 1, 10, 2, 6, 3]);
+  });
 });

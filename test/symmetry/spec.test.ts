@@ -7,6 +7,7 @@ import { countLayerTerms } from "../../src/basis/counts.ts";
 import {
   type AxisExpression,
   formatAxisExpression,
+  interleavingOf,
   parseAxisExpression,
   productOf,
   sumOf,
@@ -32,6 +33,7 @@ const expression: fc.Arbitrary<AxisExpression> = fc.letrec<{ any: AxisExpression
     fc.record({ kind: fc.constant("block" as const), size: fc.integer({ min: 1, max: 99 }) }),
     fc.array(tie("any"), { minLength: 2, maxLength: 3 }).map(productOf),
     fc.array(tie("any"), { minLength: 2, maxLength: 3 }).map(sumOf),
+    fc.array(tie("any"), { minLength: 2, maxLength: 3 }).map(interleavingOf),
   ),
 })).any;
 
@@ -52,6 +54,8 @@ describe("axis expressions", () => {
     ["a b", "column 3"],
     ["0 * a", "size 1 or more"],
     ["a # b", "column 3"],
+    ["a &", "column 4"],
+    ["a & * b", "column 5"],
     ["(".repeat(100), "nested"],
   ])("%j is refused with the place", (text, message) => {
     expect(() => parseAxisExpression(text)).toThrow(SpecError);
@@ -108,6 +112,13 @@ describe("validation", () => {
     ]);
     expect(problemsOf({ axes: { h, v }, tensors: { t: ["h * v"] } })).toEqual([]);
   });
+  test("terms that come in turn are of one size", () => {
+    const a = { size: 3, group: "permutation" } as const;
+    expect(problemsOf({ axes: { h, a }, tensors: { t: ["2 * (h + (a & 1 + h))"] } })).toEqual([
+      'tensor "t", dimension 0: "a & (1 + h)" takes entries in turn of terms with different sizes (3, 5); terms of & must be of one size',
+    ]);
+    expect(problemsOf({ axes: { h, a }, tensors: { t: ["2 * (h + (1 + a & h))"] } })).toEqual([]);
+  });
   test("names from files are just names", () => {
     const definition = JSON.parse(
       '{"axes":{"h":{"size":2,"group":"permutation"}},"tensors":{"__proto__":["h"],"toString":["h"]}}',
@@ -129,9 +140,33 @@ describe("JSON", () => {
       ]);
     }
   });
+  test("specs with interleavings are of version 3, others are not", () => {
+    const axes = {
+      h: { size: 2, group: "permutation" },
+      k: { size: 4, group: "permutation" },
+    } as const;
+    const spec = defineSpec({ axes, tensors: { t: ["h + (h & 2) & 2 + k"] } });
+    const json = specToJSON(spec);
+    expect([json.format, json.tensors["t"].axes]).toEqual([
+      "weightspace/spec@3",
+      ["(h + (h & 2)) & (2 + k)"],
+    ]);
+    expect(specFromJSON(JSON.parse(JSON.stringify(json)))).toEqual(spec);
+    const plain = specToJSON(defineSpec({ axes, tensors: { t: ["h + k"] } }));
+    expect(plain.format).toBe("weightspace/spec@1");
+  });
   test.each([
     [null, "expected an object"],
-    [{ format: "weightspace/spec@3" }, "weightspace/spec@1"],
+    [{ format: "weightspace/spec@4" }, "weightspace/spec@1"],
+    [{ format: "weightspace/spec@3" }, '"axes"'],
+    [
+      {
+        format: "weightspace/spec@2",
+        axes: { h: { size: 2, group: "permutation" } },
+        tensors: { t: { shape: [4], axes: ["h & h"] } },
+      },
+      '"&" in axes needs "format": "weightspace/spec@3"',
+    ],
     [{ format: "weightspace/spec@1", axes: [], tensors: {} }, '"axes"'],
     [
       {

@@ -4,6 +4,7 @@ import { frozenRecord } from "../../core/records.ts";
 import {
   type AxisExpression,
   formatAxisExpression,
+  interleavingOf,
   productOf,
   sumOf,
 } from "../../symmetry/expression.ts";
@@ -180,7 +181,17 @@ function expressionOf(
   }
   if (root.parts.kind === "product")
     return mergeFactors(factorsOf(root).map((part) => expressionOf(part, names, powersOf)));
-  return mergeTerms(root.parts.parts.map((part) => expressionOf(part, names, powersOf)));
+  const terms = root.parts.parts.map((part) => expressionOf(part, names, powersOf));
+  return root.parts.kind === "sum" ? mergeTerms(terms) : mergeTurns(terms);
+}
+
+/** Turns of one expression are a product with a block: `h & h` is `h * 2`. */
+function mergeTurns(terms: readonly AxisExpression[]): AxisExpression {
+  const [first] = terms;
+  const text = formatAxisExpression(first);
+  return terms.every((term) => formatAxisExpression(term) === text)
+    ? mergeFactors([first, { kind: "block", size: terms.length }])
+    : interleavingOf(terms);
 }
 
 function mergeFactors(factors: readonly AxisExpression[]): AxisExpression {

@@ -1,5 +1,6 @@
 // Atoms: the index sets that dimensions are made of. Every dimension of every value is one atom; unifying two atoms
-// makes them one (union-find), and an atom can be refined once into a row-major product or a concatenation of others.
+// makes them one (union-find), and an atom can be refined once into a row-major product, a concatenation or an
+// interleaving of others.
 // All state here is local to one inference and mutable; the result of inference is plain frozen data.
 
 import { UnsupportedError } from "../../core/errors.ts";
@@ -9,7 +10,11 @@ export interface Atom {
   readonly size: number;
   /** The atom this one was unified with. */
   alias: Atom | null;
-  parts: { readonly kind: "product" | "sum"; readonly parts: readonly Atom[] } | null;
+  /** How it is made of others: `interleaved` takes one entry of every part in turn, and its parts are of one size. */
+  parts: {
+    readonly kind: "product" | "sum" | "interleaved";
+    readonly parts: readonly Atom[];
+  } | null;
   /** Everything below stays in place. On a refined atom it is a memo: all its leaves are fixed. */
   fixed: boolean;
   /** What fixed this leaf first. */
@@ -17,6 +22,8 @@ export interface Atom {
   /** What tied or split it: operations by name, each once, first ones only. */
   reasons: readonly string[];
 }
+
+type PartsKind = NonNullable<Atom["parts"]>["kind"];
 
 const maxReasons = 12;
 /** Concatenating an axis with itself again and again doubles its pieces each time; real networks have hundreds. */
@@ -123,13 +130,24 @@ export function sumOf(parts: readonly Atom[]): Atom {
   );
 }
 
-function compound(kind: "product" | "sum", parts: readonly Atom[], size: number): Atom {
+/** An atom for parts of one size of which one entry each comes in turn. */
+export function interleavingOf(parts: readonly Atom[]): Atom {
+  const terms = parts.map(find);
+  if (terms.length === 1) return terms[0];
+  const [{ size }] = terms;
+  if (size > 1) return compound("interleaved", terms, size * terms.length);
+  const block = newAtom(terms.length);
+  block.fixed = true;
+  return block;
+}
+
+function compound(kind: PartsKind, parts: readonly Atom[], size: number): Atom {
   const fixed = parts.every((part) => part.fixed);
   return { size, alias: null, parts: { kind, parts }, fixed, because: null, reasons: noReasons };
 }
 
 /** Refines a leaf: from now on it is this product or sum. Pieces of a fixed atom are fixed. */
-export function refine(leaf: Atom, kind: "product" | "sum", parts: readonly Atom[]): void {
+export function refine(leaf: Atom, kind: PartsKind, parts: readonly Atom[]): void {
   leaf.parts = { kind, parts };
   for (const part of parts) {
     for (const reason of leaf.reasons) addReason(part, reason);

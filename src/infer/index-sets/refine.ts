@@ -8,6 +8,7 @@ import {
   factorsOf,
   find,
   fix,
+  interleavingOf,
   isFixed,
   leavesOf,
   newAtom,
@@ -39,6 +40,8 @@ export function cutAt(atom: Atom, position: number, reason: string): void {
     }
     return;
   }
+  if (root.parts.kind === "interleaved")
+    return cutInterleaved(root, root.parts.parts, position, reason);
   const [first, ...rest] = factorsOf(root);
   const inner = productOf(rest);
   const quotient = Math.floor(position / inner.size);
@@ -47,6 +50,33 @@ export function cutAt(atom: Atom, position: number, reason: string): void {
   if (remainder === 0) return;
   cutAt(first, quotient + 1, reason);
   cutAt(inner, remainder, reason);
+}
+
+/**
+ * An interleaving becomes what is before the position and what is behind it; where the position falls between two entries
+ * that were dealt together, these stand apart.
+ */
+function cutInterleaved(
+  root: Atom,
+  parts: readonly Atom[],
+  position: number,
+  reason: string,
+): void {
+  const row = Math.floor(position / parts.length);
+  const size = root.size / parts.length;
+  const isWhole = position % parts.length === 0;
+  const rows = (start: number, end: number): Atom[] =>
+    parts.map((part) => segmentOf(part, start, end, reason));
+  const between = isWhole ? [] : rows(row, row + 1);
+  const behind = isWhole ? row : row + 1;
+  root.parts = {
+    kind: "sum",
+    parts: [
+      ...(row > 0 ? [interleavingOf(rows(0, row))] : []),
+      ...between,
+      ...(behind < size ? [interleavingOf(rows(behind, size))] : []),
+    ],
+  };
 }
 
 /** The atom of the entries from `start` to `end`, cutting where needed. */
@@ -79,10 +109,13 @@ export function splitInner(
     refine(root, "product", pieces);
     return pieces;
   }
+  const { kind, parts } = root.parts;
   const split =
-    root.parts.kind === "product"
+    kind === "product"
       ? splitProduct(factorsOf(root), size, reason)
-      : splitSum(root, size, reason);
+      : kind === "sum"
+        ? splitSum(root, size, reason)
+        : splitInterleaved(root, parts, size, reason);
   return split ?? splitFixed(root, size, reason);
 }
 
@@ -133,6 +166,29 @@ function splitSum(root: Atom, size: number, reason: string): readonly [Atom, Ato
   return pieces;
 }
 
+/** An inner factor of an interleaving has whole turns; the outer factors of its parts become one. */
+function splitInterleaved(
+  root: Atom,
+  parts: readonly Atom[],
+  size: number,
+  reason: string,
+): readonly [Atom, Atom] | null {
+  if (size % parts.length !== 0) return null;
+  const inners: Atom[] = [];
+  let outer: Atom | null = null;
+  for (const part of parts) {
+    const split = splitInner(part, size / parts.length, reason);
+    if (split === null) return null;
+    inners.push(split[1]);
+    if (outer === null) [outer] = split;
+    else unify(outer, split[0], reason);
+  }
+  const pieces = [outer ?? unit, interleavingOf(inners)] as const;
+  const now = find(root);
+  if (now.parts?.kind === "interleaved") now.parts = { kind: "product", parts: pieces };
+  return pieces;
+}
+
 /** Makes two atoms of one size the same index set: what moves one moves the other alike. */
 export function unify(first: Atom, second: Atom, reason: string): void {
   const a = find(first);
@@ -142,6 +198,8 @@ export function unify(first: Atom, second: Atom, reason: string): void {
   if (a.parts === null) link(a, b, reason);
   else if (b.parts === null) link(b, a, reason);
   else if (a.parts.kind === "product" && b.parts.kind === "product") alignFactors(a, b, reason);
+  else if (a.parts.kind === "interleaved") alignInterleaved(a, b, reason);
+  else if (b.parts.kind === "interleaved") alignInterleaved(b, a, reason);
   else alignTerms(a, b, reason);
   if (a.fixed !== b.fixed) fix(a.fixed ? b : a, causeOf(a.fixed ? a : b) ?? reason);
 }
@@ -179,6 +237,23 @@ function alignFactors(a: Atom, b: Atom, reason: string): void {
     if (xs[0] !== unit) left.push(xs[0]);
     if (ys[0] !== unit) right.push(ys[0]);
   }
+}
+
+/** Turn by turn with another interleaving, factor by factor with a product, term by term with a concatenation. */
+function alignInterleaved(interleaved: Atom, other: Atom, reason: string): void {
+  const { parts } = interleaved;
+  if (parts === null || other.parts === null) return;
+  if (other.parts.kind === "sum") return alignTerms(interleaved, other, reason);
+  if (other.parts.kind === "interleaved") {
+    if (parts.parts.length !== other.parts.parts.length) return fixBoth(interleaved, other, reason);
+    for (const [i, part] of parts.parts.entries()) unify(part, other.parts.parts[i], reason);
+    return;
+  }
+  const factors = factorsOf(other);
+  if (factors.length === 1) return unify(interleaved, factors[0], reason);
+  const split = splitInner(interleaved, factors.at(-1)?.size ?? 1, reason);
+  if (split === null) return fixBoth(interleaved, other, reason);
+  unify(productOf(split), other, reason);
 }
 
 /** The innermost factor left, taken apart as far as it is by now. */

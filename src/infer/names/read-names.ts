@@ -143,6 +143,7 @@ function renameAxes(expression: AxisExpression, named: (axis: string) => string)
     case "product":
       return { ...expression, factors: expression.factors.map((one) => renameAxes(one, named)) };
     case "sum":
+    case "interleaved":
       return { ...expression, terms: expression.terms.map((one) => renameAxes(one, named)) };
   }
 }

@@ -8,6 +8,7 @@ import { dealOut } from "./deal-out.ts";
 import { mergeStack } from "./directions.ts";
 import { collapse, resizeStack, separate, transposeStack } from "./dialects/fused.ts";
 import { type Handlers, identityPairs, pairsBy } from "./handler.ts";
+import { mergeGroups, separateGroups } from "./shuffle.ts";
 
 function reshapeTo(context: NodeContext, given: Value, sizes: readonly number[]): void {
   if (
@@ -15,8 +16,9 @@ function reshapeTo(context: NodeContext, given: Value, sizes: readonly number[])
     sizeOf(sizes) !== sizeOf(shapeOfValue(given))
   )
     context.fail(`${formatShape(shapeOfValue(given))} does not reshape to ${formatShape(sizes)}`);
+  if (mergeGroups(context, given, sizes)) return;
   const x = mergeStack(context, given, sizes);
-  if (x === null) return;
+  if (x === null || separateGroups(context, x, sizes)) return;
   const separated = separate(context, x, sizes);
   if (separated !== null) return;
   const output = context.output(0, dealOut(context, x.dims, sizes));

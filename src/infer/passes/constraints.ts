@@ -3,6 +3,7 @@
 
 import { type Fact, type PointwiseLaw, type Value } from "../walk/value.ts";
 import {
+  dealtTo,
   leavesBefore,
   type LeafPlaces,
   noPlaces,
@@ -236,8 +237,21 @@ function carry(notes: Notes, { from, to, pairs, options }: FactOf<"carry">, plac
       link(notes, everyWay, part(notes, a, from, options.slice, b.leaves.length), b);
     else if (options.place?.dim === j)
       link(notes, everyWay, a, part(notes, b, to, options.place, a.leaves.length));
+    else if (options.deal?.dim === i)
+      dealt(notes, a, b, dealtTo(from.dims[i], to.dims[j], options.deal));
     else link(notes, everyWay, a, b, 1 / (options.degree ?? 1));
   }
+}
+
+/** Leaves scale as they do where their entries are dealt to; those without a counterpart do not scale. */
+function dealt(notes: Notes, a: LeafPlaces, b: LeafPlaces, targets: readonly (number | null)[]) {
+  for (const [i, j] of targets.entries()) {
+    const one = slicePlaces(a, i, i + 1);
+    if (j === null) zero(notes, everyWay, one);
+    else link(notes, everyWay, one, slicePlaces(b, j, j + 1));
+  }
+  for (let j = 0; j < b.leaves.length; j++)
+    if (!targets.includes(j)) zero(notes, everyWay, slicePlaces(b, j, j + 1));
 }
 
 /** Dimensions that are not named do not scale. */

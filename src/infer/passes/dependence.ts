@@ -158,7 +158,7 @@ function computeSummary(root: Atom, cache: Map<Atom, Summary>): Summary {
   }
   const children = root.parts.parts.map((part) => summarise(find(part), cache));
   const counts = new Map<Atom, number>();
-  if (root.parts.kind === "sum") {
+  if (root.parts.kind !== "product") {
     for (const child of children) {
       for (const [leaf, count] of child.counts)
         counts.set(leaf, Math.max(count, counts.get(leaf) ?? 0));

@@ -62,6 +62,15 @@ function runsOf(dim: Atom, start: number): AxisRun[] {
 }
 
 function runsOfTerm(term: Atom, start: number): AxisRun[] {
+  const { parts } = find(term);
+  if (parts?.kind === "interleaved")
+    return parts.parts.flatMap((part, turn) =>
+      runsOf(part, 0).map(({ leaf, stride, offsets }): AxisRun => ({
+        leaf,
+        stride: stride * parts.parts.length,
+        offsets: offsets.map((offset) => start + offset * parts.parts.length + turn),
+      })),
+    );
   const factors = factorsOf(term);
   if (factors.length <= 1 && find(term).parts === null) {
     const all = find(term);

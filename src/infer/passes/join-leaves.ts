@@ -5,6 +5,7 @@ import {
   type Atom,
   factorsOf,
   find,
+  interleavingOf,
   leavesOf,
   newAtom,
   productOf,
@@ -95,7 +96,7 @@ function adjacentPairs(weights: readonly Value[]): Map<Atom, Atom> {
   const follows = new Map<Atom, (Atom | undefined)[]>();
   const visit = (atom: Atom): void => {
     const root = find(atom);
-    if (root.parts?.kind === "sum") {
+    if (root.parts !== null && root.parts.kind !== "product") {
       for (const part of root.parts.parts) visit(part);
       return;
     }
@@ -127,6 +128,8 @@ function rebuild(
   if (!leavesOf(root).some((leaf) => joined.has(leaf))) return root;
   if (root.parts?.kind === "sum")
     return sumOf(root.parts.parts.map((part) => rebuild(part, joined)));
+  if (root.parts?.kind === "interleaved")
+    return interleavingOf(root.parts.parts.map((part) => rebuild(part, joined)));
   const factors: Atom[] = [];
   let skip: Atom | null = null;
   for (const factor of factorsOf(root)) {

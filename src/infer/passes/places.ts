@@ -1,7 +1,7 @@
 // Places: where free leaves stand in the dimensions of values, numbered, so that facts can say how scalings travel.
 
 import { type Atom, find, leavesOf } from "../index-sets/atoms.ts";
-import type { Value } from "../walk/value.ts";
+import type { CarryOptions, Value } from "../walk/value.ts";
 
 /** Free leaves in a row, in order; the exponent of leaf i is the unknown number `first` + i. */
 export interface LeafPlaces {
@@ -90,4 +90,48 @@ export function leavesBefore(dim: Atom, position: number): number | null {
     count += leavesBefore(part, part.size) ?? 0;
   }
   return count;
+}
+
+/**
+ * For every free leaf of `from` in order, which one of `to` has its entries when entries are dealt out in turns (or, backward,
+ * put together again); null where none has.
+ */
+export function dealtTo(
+  from: Atom,
+  to: Atom,
+  { turns, backward }: NonNullable<CarryOptions["deal"]>,
+): (number | null)[] {
+  const rows = backward ? turns : from.size / turns;
+  const columns = from.size / rows;
+  const targets = firstPositions(to);
+  return firstPositions(from).map(({ leaf, position }) => {
+    const target = (position % rows) * columns + Math.floor(position / rows);
+    const at = targets.findIndex((other) => other.leaf === leaf && other.position === target);
+    return at === -1 ? null : at;
+  });
+}
+
+/** Free leaves of a dimension in the order of `leavesOf`, each with the position of its first entry. */
+function firstPositions(dim: Atom): { readonly leaf: Atom; readonly position: number }[] {
+  const found: { readonly leaf: Atom; readonly position: number }[] = [];
+  const visit = (atom: Atom, start: number, stride: number): void => {
+    const root = find(atom);
+    if (root.size === 1) return;
+    if (root.parts === null) {
+      if (!root.fixed) found.push({ leaf: root, position: start });
+      return;
+    }
+    const { kind, parts } = root.parts;
+    let before = 0;
+    let within = root.size;
+    for (const [turn, part] of parts.entries()) {
+      within /= part.size;
+      if (kind === "product") visit(part, start, stride * within);
+      else if (kind === "interleaved") visit(part, start + turn * stride, stride * parts.length);
+      else visit(part, start + before * stride, stride);
+      before += part.size;
+    }
+  };
+  visit(dim, 0, 1);
+  return found;
 }

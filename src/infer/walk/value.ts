@@ -139,4 +139,6 @@ export interface CarryOptions {
   readonly slice?: { readonly dim: number; readonly start: number };
   /** `from` is put at `start` along this dimension of `to`. */
   readonly place?: { readonly dim: number; readonly start: number };
+  /** Along this dimension, `from` holds one after another what `to` holds in turn; `backward` the other way round. */
+  readonly deal?: { readonly dim: number; readonly turns: number; readonly backward: boolean };
 }

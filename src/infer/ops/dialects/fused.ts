@@ -38,7 +38,7 @@ interface Group {
 }
 
 /** The run of output dimensions around `axis` that one input dimension alone is reshaped into. */
-function groupAround(
+export function groupAround(
   shape: readonly number[],
   sizes: readonly number[],
   axis: number,
