@@ -37,7 +37,7 @@ const system = [
   "test/page/{page,picture,readers}.test.ts",
   "test/remote/**/*.test.ts",
   "test/identity/sketch.test.ts",
-  "test/checkpoints/graph-fit.test.ts",
+  "test/checkpoints/{graph-fit,left-over}.test.ts",
   "test/infer/{command,random-graphs,fuzz,depth}.test.ts",
 ];
 /** Pages and examples, run as a reader would. */

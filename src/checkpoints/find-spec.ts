@@ -8,6 +8,7 @@ import type { InferNamesOptions } from "../infer/names/infer-names.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { checkFit } from "./check-fit.ts";
 import type { FoundSpec } from "./found-spec.ts";
+import { matcher } from "./name-lists.ts";
 import { graphOf, hasOnnxEnding, isWithoutGraph, type Network } from "./network.ts";
 
 /** What is requested about the symmetries of checkpoints; nothing is needed where a file has its graph or known names. */
@@ -20,7 +21,10 @@ export interface RequestedSpec {
   readonly model?: Network;
   /** What names alone do not tell, for files without a graph. */
   readonly names?: InferNamesOptions;
-  /** Patterns of names of tensors that the network does not compute with, where a graph tells; `*` stands for any characters. */
+  /**
+   * Patterns of names of tensors that the network does not compute with, where a graph tells the symmetries, or where weights
+   * are moved by those of elsewhere; `*` stands for any characters.
+   */
   readonly ignore?: readonly string[];
   /** Told what the symmetries are read from, before they are; may throw where options have no use for it. */
   readonly onSource?: (source: "graph" | "names") => void;
@@ -106,13 +110,4 @@ async function specOfGraph(
   const { spec, inference, renamed } = fitted;
   const origin = `the graph of ${nameOf(model)}${renamed ? ", its tensors found by their numbers" : ""}`;
   return { spec, warnings: inference.warnings, origin, graph: fitted };
-}
-
-/** Whether a whole name matches one of the patterns. */
-function matcher(patterns: readonly string[] = []): (name: string) => boolean {
-  const expressions = patterns.map((pattern) => {
-    const parts = pattern.split(/\*+/).map((part) => part.replaceAll(/[^\w]/g, "\\$&"));
-    return new RegExp(`^${parts.join("[^]*")}$`);
-  });
-  return (name) => expressions.some((expression) => expression.test(name));
 }

@@ -21,6 +21,7 @@ import { axesOfExpression } from "../symmetry/expression.ts";
 import { specDifference } from "../symmetry/same-spec.ts";
 import { type TensorPlaces, placesByName, placesByNumbers, specInPlaces } from "./fit-names.ts";
 import { exportUnfolded, type FittedGraph } from "./found-spec.ts";
+import { listed } from "./name-lists.ts";
 import { floatTensors, type Network, type OnnxModel } from "./network.ts";
 
 export interface GraphFile {
@@ -114,7 +115,7 @@ export async function checkBelongs(fitted: FittedGraph, other: Network): Promise
   throw new SpecError(`${other.path} and the graph ${fitted.path} do not belong together`, [
     {
       severity: "error",
-      message: `${named(changed)} hold other numbers than the graph was read with, and with these its symmetries are others (${difference}); export the graph of this checkpoint`,
+      message: `${listed(changed)} hold other numbers than the graph was read with, and with these its symmetries are others (${difference}); export the graph of this checkpoint`,
     },
   ]);
 }
@@ -254,14 +255,6 @@ async function constantsOf(draft: Draft, { path, source }: Network) {
   return { numbers, changed, places };
 }
 
-/** Names on one side of a message. */
-const maxNamed = 8;
-
-const named = (texts: readonly string[]): string =>
-  texts.length === 0
-    ? "none"
-    : `${texts.slice(0, maxNamed).join(", ")}${texts.length > maxNamed ? ` and ${texts.length - maxNamed} more` : ""}`;
-
 const remedy = `${exportUnfolded}; if the network does not compute with the tensors that are left over, leave them out with --ignore <pattern>`;
 
 function apartError(
@@ -277,7 +270,7 @@ function apartError(
   const isInBoth = (name: string) => entries.has(name) && initializers.has(name);
   const reshaped = [...new Set([...lost, ...extra])].filter(isInBoth);
   const sides = (names: readonly string[], shape: (name: string) => string) =>
-    named(names.filter((name) => !isInBoth(name)).map((name) => `"${name}" ${shape(name)}`));
+    listed(names.filter((name) => !isInBoth(name)).map((name) => `"${name}" ${shape(name)}`));
   const list = [
     `only in the checkpoint: ${sides(extra, shapeIn)}`,
     `only in the graph: ${sides(lost, shapeOf)}`,
@@ -285,10 +278,10 @@ function apartError(
   const unread = reshaped.filter((name) => shapeIn(name) === shapeOf(name));
   const others = reshaped.filter((name) => shapeIn(name) !== shapeOf(name));
   if (unread.length > 0)
-    list.push(`in the graph too, which does not compute with them: ${named(unread)}`);
+    list.push(`in the graph too, which does not compute with them: ${listed(unread)}`);
   if (others.length > 0)
     list.push(
-      `of another shape: ${named(others.map((name) => `"${name}" ${shapeIn(name)} in the checkpoint, ${shapeOf(name)} in the graph`))}`,
+      `of another shape: ${listed(others.map((name) => `"${name}" ${shapeIn(name)} in the checkpoint, ${shapeOf(name)} in the graph`))}`,
     );
   return new SpecError(`${network.path} and the graph ${path} do not belong together; ${remedy}`, [
     { severity: "error", message: list.join("; ") },

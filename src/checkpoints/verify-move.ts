@@ -2,6 +2,8 @@
 
 import { EnvironmentError, SpecError } from "../core/errors.ts";
 import type { OnnxType } from "../formats/onnx/onnx-element-types.ts";
+import { sizeOf } from "../core/shapes.ts";
+import { isFloatDtype } from "../formats/safetensors/safetensors-dtypes.ts";
 import type { TensorSource } from "../formats/tensor-source.ts";
 import { jitter } from "../infer/proof/control.ts";
 import { type MoveProof, proveMove } from "../infer/proof/prove-move.ts";
@@ -9,13 +11,30 @@ import type { WeightReader } from "../parts/problem.ts";
 import { onnxRuntime } from "../runtime/onnx-runtime.ts";
 import type { InputSource } from "../infer/proof/working-inputs.ts";
 import type { FittedGraph, FoundSpec } from "./found-spec.ts";
+import { listed } from "./name-lists.ts";
 import { modelMaker } from "./model-maker.ts";
 
-/** The outputs of both, or the reason why nothing was run. */
-export type Verification = MoveProof | { readonly reason: string };
+/** The outputs of both, or the reason why the network was not run, or not all of it. */
+export type Verification = MoveProof | NotVerified;
 
-/** What of a fitted graph is needed to run it; plain data but for the function that gives the model file. */
-export interface RunnableGraph extends Pick<FittedGraph, "modelBytes" | "places"> {
+/** Why a network is not verified. */
+export interface NotVerified {
+  readonly reason: string;
+  /** What running the graph without ignored tensors showed: it says nothing of a network that computes with them. */
+  readonly partial?: PartialProof;
+}
+
+/** The outputs of a graph that was run without tensors of the checkpoint, or with numbers of its own in their place. */
+export interface PartialProof extends MoveProof {
+  /** Float tensors that `ignore` names and of which the run says nothing. */
+  readonly without: readonly string[];
+}
+
+/** What of a fitted graph is needed to run it; plain data but for the functions that give the model file and match names. */
+export interface RunnableGraph
+  extends
+    Pick<FittedGraph, "modelBytes" | "places">,
+    Partial<Pick<FittedGraph, "tables" | "ignores">> {
   readonly inference: InputSource;
 }
 
@@ -76,5 +95,22 @@ export async function verifyMove(
         },
       ],
     );
-  return proof;
+  const without = notRun(graph, source);
+  if (without.length === 0 || "reason" in proof) return proof;
+  return { reason: withoutSentence(without), partial: { ...proof, without } };
 }
+
+/** Ignored float tensors that only the checkpoint has, which no run reads, and those that only the graph has. */
+function notRun(
+  { places, tables = [], ignores = () => false }: RunnableGraph,
+  { entries }: TensorSource,
+): string[] {
+  const taken = new Set([...places.values()].map(({ name }) => name));
+  const left = [...entries].flatMap(([name, { dtype, shape }]) =>
+    isFloatDtype(dtype) && sizeOf(shape) > 0 && ignores(name) && !taken.has(name) ? name : [],
+  );
+  return [...left, ...tables.filter(ignores)];
+}
+
+const withoutSentence = (names: readonly string[]): string =>
+  `the graph was run without ${names.length} ignored ${names.length === 1 ? "tensor" : "tensors"} (${listed(names, 5)})`;

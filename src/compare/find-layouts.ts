@@ -31,6 +31,16 @@ export async function findLayouts(
   readers: CommonReaders,
   reordered: readonly TensorReordering[],
 ): Promise<LayoutDifference> {
+  const { found, otherwise } = await undoLayouts(spec, readers, reordered);
+  return { found, otherwise };
+}
+
+/** The same with what undoes the layouts in a reader of the second file; without a spec only equal numbers count. */
+export async function undoLayouts(
+  spec: SymmetrySpec | undefined,
+  readers: CommonReaders,
+  reordered: readonly TensorReordering[],
+): Promise<LayoutDifference & { readonly undo: (b: WeightReader) => WeightReader }> {
   const { b } = readers;
   const found = reordered.flatMap(({ tensor, dimensions }) =>
     dimensions.flatMap(({ dimension, layout }) =>
@@ -38,19 +48,20 @@ export async function findLayouts(
     ),
   );
   const judge = (undone: WeightReader) => compareUndone(spec, { ...readers, b: undone }, reordered);
+  const undo = (of: WeightReader) => undoFound(of, reordered);
   if (found.length > 0) {
-    const otherwise = await judge(undoFound(b, reordered));
-    if (otherwise !== "reordered") return { found, otherwise };
+    const otherwise = await judge(undo(b));
+    if (otherwise !== "reordered") return { found, otherwise, undo };
   }
-  for (const candidate of rotaryCandidates(spec, reordered)) {
+  for (const candidate of spec === undefined ? [] : rotaryCandidates(spec, reordered)) {
     const otherwise = await judge(candidate.undo(b));
-    if (otherwise !== "reordered") return { found: candidate.found, otherwise };
+    if (otherwise !== "reordered") return { ...candidate, otherwise };
   }
-  return { found, otherwise: "reordered" };
+  return { found, otherwise: "reordered", undo };
 }
 
 async function compareUndone(
-  spec: SymmetrySpec,
+  spec: SymmetrySpec | undefined,
   { a, b, rounding }: CommonReaders,
   reordered: readonly TensorReordering[],
 ): Promise<LayoutDifference["otherwise"]> {
@@ -60,6 +71,7 @@ async function compareUndone(
       equal = false;
   }
   if (equal) return "identical";
+  if (spec === undefined) return "reordered";
   const { found } = await searchSymmetry(spec, a, b, rounding);
   return found === undefined ? "reordered" : "symmetric";
 }

@@ -26,6 +26,8 @@ export { checkMoved, isScaling, type MovedBack } from "../checkpoints/check-move
 export {
   verifyMove,
   type Moved,
+  type NotVerified,
+  type PartialProof,
   type RunnableGraph,
   type Verification,
 } from "../checkpoints/verify-move.ts";

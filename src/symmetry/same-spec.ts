@@ -41,7 +41,7 @@ export function specDifference(a: AxesAndTensors, b: AxesAndTensors): string | n
     }
   }
   for (const [from, to] of forward) {
-    const problem = compareAxes(from, a.axes[from], to, b.axes[to], forward);
+    const problem = compareAxes([a, from], [b, to], forward);
     if (problem !== null) return problem;
     // Phases have a direction: biases are shifted, and what is behind the sine is flipped.
     if (a.axes[from].scale === "phase" && flips.get(from) === true)
@@ -94,22 +94,34 @@ function match(
 
 const show = (token: Token) => ("block" in token ? `a fixed ${token.block}` : `"${token.axis}"`);
 
+type NamedAxis = readonly [spec: AxesAndTensors, name: string];
+
 function compareAxes(
-  from: string,
-  x: Axis,
-  to: string,
-  y: Axis,
+  [a, from]: NamedAxis,
+  [b, to]: NamedAxis,
   forward: ReadonlyMap<string, string>,
 ): string | null {
+  const [x, y] = [a.axes[from], b.axes[to]];
   const same =
     x.size === y.size &&
     x.group === y.group &&
     x.scale === y.scale &&
     x.omega === y.omega &&
     (x.wave ?? "sine") === (y.wave ?? "sine") &&
-    (x.within === undefined) === (y.within === undefined) &&
-    (x.within === undefined || forward.get(x.within) === y.within);
+    isWithinSame([a, x.within], [b, y.within], forward);
   return same ? null : `axes "${from}" and "${to}" have different groups: ${text(x)}; ${text(y)}`;
+}
+
+/** Whether two axes lie within none, within axes that stand for each other, or within fixed ones of one size. */
+function isWithinSame(
+  [a, x]: readonly [AxesAndTensors, string | undefined],
+  [b, y]: readonly [AxesAndTensors, string | undefined],
+  forward: ReadonlyMap<string, string>,
+): boolean {
+  if (x === undefined || y === undefined) return x === y;
+  const [left, right] = [a.axes[x], b.axes[y]];
+  if (left.group === "fixed" && right.group === "fixed") return left.size === right.size;
+  return forward.get(x) === y;
 }
 
 const text = ({ size, group, scale, omega, wave, within }: Axis) =>

@@ -10,6 +10,13 @@ import { gpt2Tensors, llamaTensors, resnetTensors } from "../support/files/model
 
 const samples: readonly (readonly [string, SymmetrySpec])[] = [
   ["GPT-2", inferSpecFromNames(gpt2Tensors(1), { heads: 3, tied: true }).spec],
+  [
+    "GPT-2 with a tensor for which heads are held still",
+    inferSpecFromNames([...gpt2Tensors(3), { name: "reward.weight", shape: [1, 12] }], {
+      heads: 3,
+      tied: true,
+    }).spec,
+  ],
   ["Llama", inferSpecFromNames(llamaTensors(1), { heads: 6 }).spec],
   ["ResNeXt", inferSpecFromNames(resnetTensors(2)).spec],
 ];

@@ -70,7 +70,9 @@ async function runAlign(
   await refuseExisting("align", flags.output, flags);
   cli.hintResume("no file was changed; the same command begins anew");
   const { openCheckpoints, openNetworks } = await import("../networks/networks.ts");
-  const opened = await openNetworks("align", await openCheckpoints(paths, flags));
+  const moves = { moves: true };
+  const files = await openCheckpoints(paths, flags, moves);
+  const opened = await openNetworks("align", files, moves);
   try {
     const { spec, graph, networks } = opened;
     await refusePartOfInput("align", flags.output, networks);

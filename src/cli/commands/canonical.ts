@@ -6,6 +6,7 @@ import type { CanonicalForm } from "../../identity/canonical.ts";
 import type { CheckedMove } from "../match/write-moved.ts";
 import {
   addSpecOptions,
+  checkNothingLeft,
   findSpec,
   openCheckpoint,
   readRequested,
@@ -64,7 +65,7 @@ async function runCanonical(cli: Cli, path: string, flags: CanonicalFlags): Prom
   const { canonicalForm } = await import("../../identity/canonical.ts");
   const { writeMoved } = await import("../match/write-moved.ts");
   const { needSpec } = await import("../networks/need-spec.ts");
-  const requested = await readRequested(flags);
+  const requested = await readRequested(flags, { moves: true });
   const network = await openCheckpoint(path, requested);
   const { source } = network;
   try {
@@ -75,6 +76,7 @@ async function runCanonical(cli: Cli, path: string, flags: CanonicalFlags): Prom
     }
     const taken = tellTaken(cli.output, [network]);
     const found = needSpec("canonical", await findSpec(network, requested));
+    await checkNothingLeft(network, found, requested);
     const form = await canonicalForm(found.spec, (name) => source.read(name));
     cli.signal.throwIfAborted();
     const { element } = form;

@@ -3,7 +3,8 @@
 import { withKey } from "../networks/with-key.ts";
 import { takenOf } from "../networks/taken.ts";
 import type { Conversion } from "../../compare/conversions/conversion.ts";
-import type { PlannedConversion } from "../../compare/conversions/plan-conversion.ts";
+import { OptionError, SpecError, UnsupportedError } from "../../core/errors.ts";
+import type { InferNamesOptions } from "../../infer/names/infer-names.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import {
   addForceOption,
@@ -11,6 +12,7 @@ import {
   type ForceFlag,
   refuseExisting,
 } from "../app/output-option.ts";
+import { counted } from "../app/output.ts";
 import { outputName, printedBeside, throughStandardOutput } from "../app/standard-streams.ts";
 import { addKeyOption, type NameOptions, readNameOptions } from "../networks/name-symmetries.ts";
 import type { OpenedModel } from "../networks/opened-model.ts";
@@ -71,7 +73,7 @@ async function runConvert(
   try {
     const b = await openModel(pathB);
     try {
-      await convert(cli, { a, b, flags, tied: names.tied ?? isTied(names.config) });
+      await convert(cli, { a, b, flags, names, tied: names.tied ?? isTied(names.config) });
     } finally {
       await b.source.close();
     }
@@ -84,11 +86,13 @@ interface Request {
   readonly a: OpenedModel;
   readonly b: OpenedModel;
   readonly flags: ConvertFlags;
+  readonly names: InferNamesOptions;
   readonly tied: boolean | undefined;
 }
 
-async function convert(cli: Cli, { a, b, flags, tied }: Request): Promise<void> {
+async function convert(cli: Cli, { a, b, flags, names, tied }: Request): Promise<void> {
   const { planConversion } = await import("../../compare/conversions/plan-conversion.ts");
+  const { findBlockOrders } = await import("../../compare/conversions/block-orders.ts");
   const { writableSource } = await import("../../compare/conversions/writable-source.ts");
   const { refusePartOfInput } = await import("../networks/write-network.ts");
   const { writeWeights } = await import("../../node/write-weights.ts");
@@ -97,7 +101,11 @@ async function convert(cli: Cli, { a, b, flags, tied }: Request): Promise<void> 
   const plan = await planConversion(a.source, b.source, { tied, signal: cli.signal });
   const { sayMultipliedOut } = await import("../networks/quantised-forms.ts");
   sayMultipliedOut(cli, a.source);
-  const { source, filled } = writableSource(plan, b.source, { fill: fillFromB });
+  const orders = await findBlockOrders(plan, {
+    specOf: () => namedSpec(b, names),
+    signal: cli.signal,
+  });
+  const { source, filled } = writableSource(plan, b.source, { fill: fillFromB, orders });
   const task = cli.progress.task("writing", source.entries.size, { unit: "tensors" });
   let written = 0;
   const read = async (name: string) => {
@@ -110,28 +118,49 @@ async function convert(cli: Cli, { a, b, flags, tied }: Request): Promise<void> 
     writeWeights(file, source.entries, read, { metadata, signal: cli.signal }),
   );
   task.finish();
-  const { conversions, unused, refused, layerOrders } = plan;
+  const { unused, refused, layerOrders } = plan;
+  const conversions = [...plan.conversions, ...orders.conversions];
+  const { untold } = orders;
   const { layerOrderText } = await import("../../compare/comparison-words.ts");
   for (const order of layerOrders) cli.output.note(`warning: ${layerOrderText(order)}`);
   for (const reason of refused) cli.output.note(`not converted: ${reason}`);
-  const value = {
-    out,
-    conversions,
-    filled,
-    unused,
-    refused,
-    layerOrders,
-    taken: takenOf([a.source, b.source]),
-  };
-  const text = await convertText(out, plan, filled);
+  const taken = takenOf([a.source, b.source]);
+  const value = { out, conversions, filled, unused, untold, refused, layerOrders, taken };
+  const text = await convertText({ out, conversions, unused, filled, untold });
   cli.output[printedBeside(out)](value, () => text);
 }
 
-async function convertText(
-  out: string,
-  { conversions, unused }: PlannedConversion,
-  filled: readonly string[],
-): Promise<string> {
+/** The symmetries that the names of a file tell, or its graph; undefined where they tell none. */
+async function namedSpec(network: OpenedModel, names: InferNamesOptions) {
+  const { findSpec } = await import("../../checkpoints/find-spec.ts");
+  try {
+    const found = await findSpec(network, { names });
+    return "spec" in found ? found.spec : undefined;
+  } catch (error) {
+    const isUnknown =
+      error instanceof UnsupportedError ||
+      error instanceof SpecError ||
+      error instanceof OptionError;
+    if (isUnknown) return undefined;
+    throw error;
+  }
+}
+
+interface Converted {
+  readonly out: string;
+  readonly conversions: readonly Conversion[];
+  readonly unused: readonly string[];
+  readonly filled: readonly string[];
+  readonly untold: readonly string[];
+}
+
+async function convertText({
+  out,
+  conversions,
+  unused,
+  filled,
+  untold,
+}: Converted): Promise<string> {
   const { countedConversions } = await import("../../compare/conversions/conversion-words.ts");
   const { listLine } = await import("../match/comparison-text.ts");
   const byName = conversions.filter(({ by }: Conversion) => by === "names").length;
@@ -139,6 +168,11 @@ async function convertText(
   return [
     `wrote ${outputName(out)}${done === "" ? ": no conversion was needed" : ` after ${done}`}`,
     ...(byName > 0 ? [`${byName} of them told by names and shapes, not by equal numbers`] : []),
+    ...(untold.length > 0
+      ? [
+          `${counted(untold.length, "tensor")} ${untold.length === 1 ? "has" : "have"} other numbers than in the second file: whether its blocks (gates, rotary rows, groups) are in another order cannot be told, and the order is kept`,
+        ]
+      : []),
     ...listLine("taken from the second file", filled),
     ...listLine("of the first file, not used", unused),
   ].join("\n\n");

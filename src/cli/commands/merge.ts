@@ -105,10 +105,12 @@ async function runMerge(
   for (const path of [out, report])
     if (path !== undefined) await refuseExisting("merge", path, flags);
   const { openCheckpoints, openNetworks } = await import("../networks/networks.ts");
-  const files = await openCheckpoints(paths, flags);
+  const moves = flags.align || report !== undefined;
+  const files = await openCheckpoints(paths, flags, { moves });
   if (await mergedAsAdapters(cli, files, { paths, flags, shares })) return;
   const opened = await openNetworks("merge", files, {
-    mayLackSpec: !flags.align && report === undefined,
+    mayLackSpec: !moves,
+    moves,
   });
   try {
     const { spec, graph, networks } = opened;

@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import type { FoundSpec } from "../../checkpoints/found-spec.ts";
-import type { Moved, Verification } from "../../checkpoints/verify-move.ts";
+import type { Moved, PartialProof, Verification } from "../../checkpoints/verify-move.ts";
 import type { MoveProof } from "../../infer/proof/prove-move.ts";
 import type { Cli } from "../app/context.ts";
 
@@ -26,27 +26,45 @@ export async function verifyAsAsked(
   return library.verifyMove(found, moved, { signal });
 }
 
-/** The worst of several; the first reason where one could not be run. */
+/** The worst of several; a reason why one was not run comes first, then one that was run without some of its tensors. */
 export function worstOf(all: readonly Verification[]): Verification | undefined {
-  const reason = all.find((one) => "reason" in one);
+  const reason = all.find((one) => "reason" in one && one.partial === undefined);
   if (reason !== undefined) return reason;
-  const proofs = all.filter((one) => "error" in one);
-  return proofs.toSorted((a, b) => b.error / b.tolerance - a.error / a.tolerance)[0];
+  const partial = all.filter((one) => "reason" in one);
+  const proofs = partial.length > 0 ? partial : all;
+  const excess = (one: Verification): number => {
+    const proof = "reason" in one ? one.partial : one;
+    return proof === undefined ? 0 : proof.error / proof.tolerance;
+  };
+  return proofs.toSorted((a, b) => excess(b) - excess(a))[0];
 }
 
-/** The last line of a report. */
+/** The last line of a report; "verified" alone is said of a network all of whose tensors were run. */
 export function verifiedLine(verification: Verification): string {
-  if ("reason" in verification) return `not verified: ${verification.reason}`;
-  const { error, inputs } = verification;
-  return `verified: outputs agree to ${error === 0 ? "the last bit" : error.toExponential(0)} on ${inputs} inputs`;
+  if (!("reason" in verification)) return `verified: ${agreement(verification)}`;
+  const { reason, partial } = verification;
+  return partial === undefined
+    ? `not verified: ${reason}`
+    : `not verified: ${reason}; without them ${agreement(partial)}`;
 }
 
-/** The same for --json: `verified` is null where nothing was run, and `notVerified` says why. */
+const agreement = ({ error, inputs }: MoveProof): string =>
+  `outputs agree to ${error === 0 ? "the last bit" : error.toExponential(0)} on ${inputs} inputs`;
+
+/**
+ * The same for --json: `verified` is null where not all was run, and `notVerified` says why; `verifiedWithout` is what was
+ * found without ignored tensors, which it lists.
+ */
 export function verifiedJson(verification: Verification): {
   readonly verified: MoveProof | null;
   readonly notVerified?: string;
+  readonly verifiedWithout?: PartialProof;
 } {
-  return "reason" in verification
-    ? { verified: null, notVerified: verification.reason }
-    : { verified: verification };
+  if (!("reason" in verification)) return { verified: verification };
+  const { reason, partial } = verification;
+  return {
+    verified: null,
+    notVerified: reason,
+    ...(partial !== undefined && { verifiedWithout: partial }),
+  };
 }

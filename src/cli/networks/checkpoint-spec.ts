@@ -5,6 +5,7 @@ import type {
   findSpec as FindSpec,
   RequestedSpec as LibraryRequestedSpec,
 } from "../../checkpoints/find-spec.ts";
+import type { checkNothingLeft as CheckNothingLeft } from "../../checkpoints/left-over.ts";
 import { specFromJSON } from "../../symmetry/json.ts";
 import { readJson, readJsonBytes } from "../../node/files.ts";
 import type { InferNamesOptions } from "../../infer/names/infer-names.ts";
@@ -39,7 +40,7 @@ export function addSpecOptions(command: Command): Command {
       )
       .option(
         "--ignore <pattern>",
-        "tensors that the network does not compute with, such as *.inv_freq; may repeat (with a graph)",
+        "tensors that the network does not compute with, such as *.inv_freq; may repeat (with a graph, or where weights are moved by a spec)",
         (pattern: string, earlier: readonly string[] | undefined) => [...(earlier ?? []), pattern],
       ),
   );
@@ -53,15 +54,24 @@ export interface RequestedSpec extends LibraryRequestedSpec {
   readonly model?: OpenedModel;
 }
 
+/** What the command does with the symmetries. */
+export interface RequestUse {
+  /** It moves weights and writes them, so that `--ignore` has a use beside a spec. @default false */
+  readonly moves?: boolean;
+}
+
 /**
  * Reads the files that options about symmetries name.
  * @throws {UsageError} when options exclude each other; {EnvironmentError} {FormatError} {SpecError} naming the file
  */
-export async function readRequested(flags: SpecFlags): Promise<RequestedSpec> {
+export async function readRequested(
+  flags: SpecFlags,
+  { moves = false }: RequestUse = {},
+): Promise<RequestedSpec> {
   const { spec: file, model: path, ignore } = flags;
   if (file !== undefined && path !== undefined)
     throw new UsageError("give --spec or --model, not both");
-  if (file !== undefined && ignore !== undefined)
+  if (file !== undefined && ignore !== undefined && !moves)
     throw new UsageError(
       "--ignore is for checkpoints with a graph; give --model instead of --spec",
     );
@@ -74,6 +84,10 @@ export async function readRequested(flags: SpecFlags): Promise<RequestedSpec> {
   const model = await openModel(path);
   await model.source.close();
   if (!isWithoutGraph(model)) refuseNameOptions(flags, "options");
+  else if (ignore !== undefined && !moves)
+    throw new UsageError(
+      `--ignore is for checkpoints with a graph, and ${path} has none; give --model graph.onnx`,
+    );
   return { ...requested, model };
 }
 
@@ -102,6 +116,10 @@ export async function openCheckpoint(
   const { openModel } = await import("./opened-model.ts");
   return openModel(path);
 }
+
+/** The same function of the library, loaded when it is needed. */
+export const checkNothingLeft: typeof CheckNothingLeft = async (...args) =>
+  (await import("../../checkpoints/left-over.ts")).checkNothingLeft(...args);
 
 /** The same function of the library, loaded when it is needed: graphs take long to load. */
 export const findSpec: typeof FindSpec = async (...args) =>

@@ -12,7 +12,9 @@ import {
   openCheckpoint,
   readRequested,
   type SpecFlags,
+  checkNothingLeft,
   type RequestedSpec,
+  type RequestUse,
 } from "./checkpoint-spec.ts";
 import type { FoundSpec } from "../../checkpoints/found-spec.ts";
 import { needSpec } from "./need-spec.ts";
@@ -28,6 +30,8 @@ export interface Networks extends FoundSpec {
 export interface OpenNetworksOptions {
   /** Whether the command can do without symmetries; the spec is empty then, where none is found. @default false */
   readonly mayLackSpec?: boolean;
+  /** Whether all but the first are moved, so that every tensor of theirs must be known. @default false */
+  readonly moves?: boolean;
 }
 
 /** Products of axes this long are shared among threads. */
@@ -44,13 +48,14 @@ export interface OpenedCheckpoints {
 export async function openCheckpoints(
   paths: readonly string[],
   flags: SpecFlags,
+  use: RequestUse = {},
 ): Promise<OpenedCheckpoints> {
   const networks: OpenedModel[] = [];
   const close = async () => {
     for (const { source } of networks) await source.close();
   };
   try {
-    const requested = await readRequested(flags);
+    const requested = await readRequested(flags, use);
     for (const path of paths) networks.push(await openCheckpoint(path, requested));
     return { networks, requested, close };
   } catch (error) {
@@ -66,7 +71,7 @@ export async function openCheckpoints(
 export async function openNetworks(
   command: string,
   { networks, requested, close }: OpenedCheckpoints,
-  { mayLackSpec = false }: OpenNetworksOptions = {},
+  { mayLackSpec = false, moves = false }: OpenNetworksOptions = {},
 ): Promise<Networks> {
   try {
     const [first, ...others] = networks;
@@ -88,6 +93,7 @@ export async function openNetworks(
         const { checkBelongs } = await import("../../checkpoints/graph-fit.ts");
         await checkBelongs(found.graph, other);
       }
+      if (moves) await checkNothingLeft(other, found, requested);
     }
     await startThreads(found);
     return { ...found, networks, unmatched, close };

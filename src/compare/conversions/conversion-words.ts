@@ -26,7 +26,7 @@ export const conversionMeanings: Readonly<Record<ConversionKind, string>> = {
   concatenate: "several arrays as one: queries, keys and values; gate and up",
   split: "one array as several",
   regroup:
-    "blocks of rows in another known order: by group (Megatron, Falcon), by head (GPT-NeoX, BLOOM), rotary rows, gates of recurrent cells; only where names or shapes differ too",
+    "blocks of rows in another known order: by group (Megatron, Falcon), by head (GPT-NeoX, BLOOM), rotary rows, gates of recurrent cells; `compare` only where names or shapes differ too, `convert` always",
   tie: "an output matrix that one file leaves out and the other stores as a copy of the embedding; not where the config says that they are not tied",
   "add-rows": "a vocabulary with more rows behind the others: the rows that both have are compared",
   decompose:

@@ -9,7 +9,9 @@ import {
   type TensorEntry,
   type TensorSource,
 } from "../../formats/tensor-source.ts";
+import { widen } from "../../formats/widen.ts";
 import { isCounter } from "../compare-structure.ts";
+import type { BlockOrders } from "./block-orders.ts";
 import { groupsOf } from "./composed.ts";
 import { isPlain } from "./conversion.ts";
 import { makeTensor } from "./make-tensor.ts";
@@ -18,6 +20,8 @@ import type { PlannedConversion } from "./plan-conversion.ts";
 export interface WritableOptions {
   /** Take the second file's numbers where the first has none. @default false */
   readonly fill?: boolean;
+  /** The order of the second file's blocks. @default that of the first */
+  readonly orders?: Pick<BlockOrders, "inOrder" | "moved">;
 }
 
 interface Written {
@@ -33,7 +37,7 @@ interface Written {
 export function writableSource(
   plan: PlannedConversion,
   second: TensorSource,
-  { fill = false }: WritableOptions = {},
+  { fill = false, orders }: WritableOptions = {},
 ): { readonly source: TensorSource; readonly filled: readonly string[] } {
   const written = new Map<string, Written>();
   const filled: string[] = [];
@@ -46,7 +50,8 @@ export function writableSource(
     const made = madeOf(plan, second, name, fill);
     const isFilled = fill && isShorter(plan, second, name);
     if (isFilled) filled.push(name);
-    if (typeof made !== "string") written.set(name, made);
+    if (typeof made !== "string")
+      written.set(name, orders?.moved.has(name) === true ? inBlockOrder(name, made, orders) : made);
     else if (fill || isCounter(name)) {
       fromSecond(name);
       if (!isCounter(name)) filled.push(name);
@@ -74,6 +79,16 @@ export function writableSource(
     load: async (name) => (written.get(name) as Written).load(),
   });
   return { source, filled };
+}
+
+/** A tensor with its blocks in the order of the second file. */
+function inBlockOrder(
+  name: string,
+  { dtype, shape, load }: Written,
+  { inOrder }: Pick<BlockOrders, "inOrder">,
+): Written {
+  const read = inOrder(async () => widen({ dtype, shape, data: await load() }, name));
+  return { dtype, shape, load: async () => narrow(await read(name), dtype, name).data };
 }
 
 /** Whether the first file has fewer rows of a vocabulary. */

@@ -177,6 +177,8 @@ describe("convert", () => {
     ["phi3-fused.safetensors", "phi3-split.safetensors"],
     ["phi3-split.safetensors", "phi3-fused.safetensors"],
     ["conv-oihw.safetensors", "conv-hwio.safetensors"],
+    ["lstm-tf1-order.npz", "lstm-keras.npz"],
+    ["gqa-gguf-order.safetensors", "gqa-hf.safetensors"],
   ] as const;
 
   test.each(pairs)("%s in the form of %s: compare needs no conversion afterwards", (a, b) =>

@@ -9,7 +9,7 @@ import { widen } from "../../../src/formats/widen.ts";
 import { ownGraph } from "../../../src/checkpoints/graph-fit.ts";
 import { onnxModel } from "../../../src/checkpoints/network.ts";
 import { modelMaker } from "../../../src/checkpoints/model-maker.ts";
-import { verifyAsAsked } from "../../../src/cli/match/verify-option.ts";
+import { verifiedJson, verifyAsAsked, worstOf } from "../../../src/cli/match/verify-option.ts";
 import type { Weights } from "../../../src/core/tensors.ts";
 import { actOn } from "../../../src/symmetry/act.ts";
 import { sampleElement } from "../../../src/symmetry/element.ts";
@@ -134,6 +134,7 @@ describe("running a network before and after", () => {
           "f.weight": { shape: [9, 5], axes: ["h", "5"] },
           "f.bias": { shape: [9], axes: ["h"] },
           "g.weight": { shape: [3, 9], axes: ["3", "h^-1"] },
+          "g.bias": { shape: [3], axes: ["3"] },
         },
       };
       await writeFile(join(folder, "false.json"), JSON.stringify(spec));
@@ -168,6 +169,54 @@ describe("running a network before and after", () => {
         expect.stringMatching(/\n\nnot verified: --no-verify was given\n$/),
       ]);
     }));
+});
+
+describe("what --ignore leaves out is not verified", () => {
+  const files = ["norm-a.safetensors", "norm-b.safetensors", "norm-folded.onnx", "norm-kept.onnx"];
+
+  test.each(["canonical", "align", "merge"])("%s", (command) =>
+    withFixtures(files, async (run) => {
+      const pair = files.slice(0, command === "canonical" ? 1 : 2);
+      const lastLine = async (model: string) => {
+        const told = ["--model", model, "--ignore", "bn.*", "--force", "-o", "o.safetensors"];
+        const { code, stdout } = await run(command, ...pair, ...told);
+        expect(code).toBe(0);
+        return stdout.trimEnd().split("\n").at(-1);
+      };
+      expect(await lastLine("norm-folded.onnx")).toMatch(
+        /^not verified: the graph was run without 4 ignored tensors \(bn\.bias, .*bn\.weight\); without them outputs agree to \de-\d+ on 8 inputs$/,
+      );
+      // The control: the graph that keeps the norm runs it, whatever is ignored.
+      expect(await lastLine("norm-kept.onnx")).toMatch(/^verified: outputs agree to /);
+    }),
+  );
+
+  test("nor is a tensor of the graph that the checkpoint lacks", async () => {
+    const bytes = modelOf(mlp);
+    const { "g.weight": lacking, ...held } = stored(bytes);
+    const run = async (weights: Weights) => {
+      const { source } = network(weights);
+      const read = (name: string) => source.read(name);
+      const moved = { path: "a.safetensors", source, rounded: false, before: read, after: read };
+      const found = { graph: await fit(bytes, weights, ["g.weight"]), origin: "a graph" };
+      return verifyAsAsked(
+        { signal: new AbortController().signal },
+        found,
+        { verify: true },
+        moved,
+      );
+    };
+    const [partial, full] = [await run(held), await run({ ...held, "g.weight": lacking })];
+    expect(verifiedJson(partial)).toMatchObject({
+      verified: null,
+      notVerified: "the graph was run without 1 ignored tensor (g.weight)",
+      verifiedWithout: { error: 0, inputs: 8, without: ["g.weight"] },
+    });
+    expect(verifiedJson(full)).toEqual({ verified: full });
+    expect(worstOf([full, partial])).toBe(partial);
+    const reason = "there is no onnxruntime-web";
+    expect(worstOf([partial, { reason }])).toEqual({ reason });
+  });
 });
 
 test("phases of sine layers: a copy with moved phases is symmetric, its fingerprint equal", () =>
