@@ -72,7 +72,9 @@ if (typeof asked === "string") {
   process.exit(2);
 }
 const deadline = Date.now() + 60_000 * asked.minutes;
-const folder = join(root, asked.tiny ? "runs/scales-tiny" : "runs/scales");
+/** Relative to the project, where every command runs. */
+const folder = asked.tiny ? "runs/scales-tiny" : "runs/scales";
+process.chdir(root);
 
 /** Runs a command until it ends or time is over; commands keep what they have finished. */
 function weightspace(text) {
@@ -140,8 +142,12 @@ async function rowsOf(population, training, threshold) {
   return { name, command, rows: known.has("0") ? moved : [...first, ...moved] };
 }
 
+/** Which model of the registry stands behind every name, as in `canonical:unf`. */
+const entriesOf = (models) =>
+  models.split(",").map((name) => ({ name, model: name.split(":").at(-1) }));
+
 async function measure(population) {
-  const { recipe, trainings, thresholds = [0] } = populations[population];
+  const { recipe, models, trainings, thresholds = [0] } = populations[population];
   const { networks } = asked.tiny ? tinySizes : sizes;
   const zoo = join(folder, "zoos", population);
   const shards = asked.tiny ? " --shard-size 10" : "";
@@ -151,7 +157,7 @@ async function measure(population) {
   const made = [];
   for (const training of trainings)
     for (const threshold of thresholds) made.push(await rowsOf(population, training, threshold));
-  const place = asked.tiny ? folder : join(root, "docs/results");
+  const place = asked.tiny ? folder : "docs/results";
   const file = join(place, `scales-${population}.json`);
   writeResult(file, {
     title: `Predictors under ${populations[population].moves.join(", ")}: ${population}`,
@@ -159,7 +165,13 @@ async function measure(population) {
     commit: commit(),
     machine: machine(),
     seed: 0,
-    about: { recipe, networks, zooSeed: 1, commands: made.map(({ command }) => command) },
+    about: {
+      recipe,
+      networks,
+      zooSeed: 1,
+      commands: made.map(({ command }) => command),
+      settings: { models: entriesOf(models) },
+    },
     rows: made.flatMap(({ rows }) => rows),
   });
   for (const { name } of made)
