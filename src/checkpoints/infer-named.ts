@@ -3,7 +3,7 @@
 import { configOfGguf } from "../infer/names/config.ts";
 import { isAdapter, pairsOf } from "../adapters/adapter.ts";
 import { adapterSpec } from "../adapters/adapter-spec.ts";
-import { UnsupportedError } from "../core/errors.ts";
+import { OptionError, SpecError, UnsupportedError } from "../core/errors.ts";
 import {
   type InferNamesOptions,
   inferSpecFromNames,
@@ -27,6 +27,10 @@ export function inferNamed(
   const config = format === "gguf" && !isAsked ? configOfGguf(metadata) : undefined;
   return inferSpecFromNames(namedShapes(network), config ? { ...options, config } : options);
 }
+
+/** Whether an error says that a file tells no symmetries, and not that something went wrong. */
+export const tellsNone = (error: unknown): boolean =>
+  error instanceof UnsupportedError || error instanceof SpecError || error instanceof OptionError;
 
 /** What stands in for the name of a family. */
 const adapterFamily = "low-rank adapter";

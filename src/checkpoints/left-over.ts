@@ -5,7 +5,7 @@
 // float tensor that the spec does not name must be known to stay: as a counter or a table by its name, as one that the
 // family of the file's own names leaves out, or by a pattern of names to ignore.
 
-import { OptionError, SpecError, UnsupportedError } from "../core/errors.ts";
+import { SpecError, UnsupportedError } from "../core/errors.ts";
 import { formatShape, sizeOf } from "../core/shapes.ts";
 import { specDifference } from "../symmetry/same-spec.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
@@ -91,15 +91,11 @@ async function weightsOf(network: Network): Promise<Iterable<string>> {
 
 /** What the names of the file itself tell, where a family knows them. */
 async function ownNames(network: Network, names: RequestedSpec["names"] = {}) {
-  const { inferNamed } = await import("./infer-named.ts");
+  const { inferNamed, tellsNone } = await import("./infer-named.ts");
   try {
     return inferNamed(network, names);
   } catch (error) {
-    const isUnknown =
-      error instanceof UnsupportedError ||
-      error instanceof SpecError ||
-      error instanceof OptionError;
-    if (isUnknown) return undefined;
+    if (tellsNone(error)) return undefined;
     throw error;
   }
 }

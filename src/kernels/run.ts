@@ -2,11 +2,9 @@
 
 import { EnvironmentError, OptionError } from "../core/errors.ts";
 import type { Value } from "./arena.ts";
-import { type ModuleOptions, maxPages, writeProgram } from "./wasm/module.ts";
+import { type ModuleOptions, maxPages, pageBytes, writeProgram } from "./wasm/module.ts";
 import type { KernelProgram } from "./program.ts";
 import { type Crew, startCrew, type StartThread } from "./threads.ts";
-
-const pageBytes = 65_536;
 
 type PassFunction = (batch: number, thread: number) => void;
 

@@ -13,11 +13,11 @@ import {
   storeLane,
   vector,
 } from "../kernels/wasm/instructions.ts";
+import { pageBytes } from "../kernels/wasm/module.ts";
 
 /** Numbers of a block of points, of one of directions, and of their products: 1 MiB each. */
 const blockNumbers = 131_072;
 const blockBytes = 8 * blockNumbers;
-const pageBytes = 65_536;
 
 /** Points and directions that the kernel takes together. */
 const together = { points: 2, directions: 4 } as const;
@@ -211,8 +211,8 @@ export function projectByKernel(
   }
 }
 
-/** Columns of rows as rows. */
-function transposed(rows: readonly Float64Array[]): Float64Array[] {
+/** Columns of a matrix, each an array of its own. */
+export function columnsOf(rows: readonly ArrayLike<number>[]): Float64Array[] {
   const columns = Array.from({ length: rows[0].length }, () => new Float64Array(rows.length));
   for (const [i, row] of rows.entries())
     for (let j = 0; j < row.length; j++) columns[j][i] = row[j];
@@ -236,7 +236,7 @@ export function pullBackByKernel(
   for (const [l, row] of coefficients.entries())
     for (let i = 0; i < size; i++) ofPoints[i * lines + l] = row[i];
   const ofCoordinates = Array.from({ length: dimension }, () => new Float64Array(size));
-  projectByKernel(ofPoints, size, lines, transposed(directions), ofCoordinates);
+  projectByKernel(ofPoints, size, lines, columnsOf(directions), ofCoordinates);
   const sums = new Float64Array(size * dimension);
   for (const [j, column] of ofCoordinates.entries())
     for (let i = 0; i < size; i++) sums[i * dimension + j] = column[i];

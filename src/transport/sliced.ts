@@ -5,7 +5,12 @@ import { ShapeError, OptionError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensors.ts";
 import { randomProjections } from "./directions.ts";
 import { coupleLines, gapPower, gapDerivative, linePower, sortedLine } from "./one-dimensional.ts";
-import { projectByKernel, pullBackByKernel, suitsProjection } from "./projection-kernel.ts";
+import {
+  columnsOf,
+  projectByKernel,
+  pullBackByKernel,
+  suitsProjection,
+} from "./projection-kernel.ts";
 import {
   checkCount,
   checkOrder,
@@ -85,14 +90,6 @@ export function chooseProjections(
   }
   checkProjections(caller, projections, dimension);
   return projections;
-}
-
-/** Columns of a matrix, each an array of its own. */
-function columnsOf(rows: readonly (readonly number[])[]): Float64Array[] {
-  const columns = rows[0].map(() => new Float64Array(rows.length));
-  for (const [j, row] of rows.entries())
-    for (let l = 0; l < row.length; l++) columns[l][j] = row[l];
-  return columns;
 }
 
 /** All arguments checked and read. @throws {ShapeError} @throws {OptionError} */

@@ -32,7 +32,7 @@ function sumOf(values: Float64Array): number {
   return sum;
 }
 
-function sizeOf(values: Float64Array): number {
+function absoluteSumOf(values: Float64Array): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += Math.abs(values[i]);
   return sum;
@@ -57,7 +57,7 @@ export function treeFlow(
   const children = childrenOf(tree);
   const sums = subtreeMasses(tree, masses);
   const points = coordinates[0].length;
-  const total = masses.reduce((sum, ofLine) => sum + sizeOf(ofLine), 0);
+  const total = masses.reduce((sum, ofLine) => sum + absoluteSumOf(ofLine), 0);
   const lines = coordinates.map((ofLine, l): LineFlow => {
     const atoms = points + 1 + children[l].length;
     const keys = new Float64Array(atoms);

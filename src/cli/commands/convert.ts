@@ -3,7 +3,6 @@
 import { withKey } from "../networks/with-key.ts";
 import { takenOf } from "../networks/taken.ts";
 import type { Conversion } from "../../compare/conversions/conversion.ts";
-import { OptionError, SpecError, UnsupportedError } from "../../core/errors.ts";
 import type { InferNamesOptions } from "../../infer/names/infer-names.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import {
@@ -133,15 +132,12 @@ async function convert(cli: Cli, { a, b, flags, names, tied }: Request): Promise
 /** The symmetries that the names of a file tell, or its graph; undefined where they tell none. */
 async function namedSpec(network: OpenedModel, names: InferNamesOptions) {
   const { findSpec } = await import("../../checkpoints/find-spec.ts");
+  const { tellsNone } = await import("../../checkpoints/infer-named.ts");
   try {
     const found = await findSpec(network, { names });
     return "spec" in found ? found.spec : undefined;
   } catch (error) {
-    const isUnknown =
-      error instanceof UnsupportedError ||
-      error instanceof SpecError ||
-      error instanceof OptionError;
-    if (isUnknown) return undefined;
+    if (tellsNone(error)) return undefined;
     throw error;
   }
 }

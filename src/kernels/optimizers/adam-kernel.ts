@@ -5,7 +5,7 @@ import { bytesOf } from "../nest.ts";
 import { add, divide, keep, multiply, subtract } from "../wasm/arithmetic.ts";
 import { type FunctionWriter, writeModule } from "../wasm/assembler.ts";
 import { access, get, i32, type Instruction, lanesFrom, op, set } from "../wasm/instructions.ts";
-import { maxPages } from "../wasm/module.ts";
+import { maxPages, pageBytes } from "../wasm/module.ts";
 import { lanesOfVector, vectorBytes } from "../wasm/vectors.ts";
 
 /** Numbers of a step, the same for all entries. */
@@ -44,7 +44,6 @@ type Name = (typeof names)[number];
 /** Bytes before the arrays: the numbers of a step, then two float64 sums. */
 const head = 64;
 const sumsAt = 48;
-const pageBytes = 65_536;
 
 /** Parameters with what Adam knows of them: views of one memory, each [size]. */
 export interface AdamKernel {

@@ -32,7 +32,9 @@ export interface ModuleOptions {
 const arrived = 0;
 const turn = 4;
 
-/** Most pages of 64 KiB that a memory may have. */
+/** Bytes of a page of memory. */
+export const pageBytes = 65_536;
+/** Most pages that a memory may have. */
 export const maxPages = 65_536;
 
 function writeOperation(frame: Frame, operation: Operation, fused: boolean): void {
