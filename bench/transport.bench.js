@@ -15,14 +15,16 @@ const sizes = [
   { n: 5000, d: 100 },
   { n: 500, d: 1000 },
 ];
-const rounds = 3;
+/** More for small clouds, so that compiling on the way does not count. */
+const roundsOf = (n) => (n < 1000 ? 21 : 7);
 
 const cloud = (n, d, seed) => {
   const random = randomStream(seed);
   return { shape: [n, d], data: Float32Array.from({ length: n * d }, () => random.normal()) };
 };
 /** Median milliseconds of each of several functions, their rounds interleaved. */
-async function times(functions) {
+async function times(n, functions) {
+  const rounds = roundsOf(n);
   const taken = functions.map(() => []);
   for (const run of functions) await run();
   for (let round = 0; round < rounds; round++)
@@ -34,14 +36,16 @@ async function times(functions) {
   return taken.map(median);
 }
 
-/** POT's milliseconds for the same sizes, forward, order 1, 100 directions. */
-function pot() {
+/** POT's milliseconds for the same sizes, forward, order 1, 100 directions, with so many threads of its matrix products. */
+function pot(threads) {
   const python = process.env.WEIGHTSPACE_POT;
   if (python === undefined) return null;
   const script = fileURLToPath(new URL("./support/transport-pot.py", import.meta.url));
+  const rounds = sizes.map(({ n }) => roundsOf(n));
   const { stdout, status } = spawnSync(python, [script, JSON.stringify({ sizes, rounds })], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...(threads === undefined ? {} : { OPENBLAS_NUM_THREADS: threads }) },
   });
   if (status !== 0) throw new Error("the script for POT failed");
   return JSON.parse(stdout);
@@ -59,7 +63,7 @@ async function growth({ slicedWasserstein, treeSlicedWasserstein, sampleTrees })
   for (const n of [1000, 4000, 16000]) {
     const [x, y] = [cloud(n, d, 1), cloud(n, d, 2)];
     const own = trees(10, x);
-    const [sw, tsw] = await times([
+    const [sw, tsw] = await times(n, [
       () => slicedWasserstein(x, y, { p: 1, nProjections: 40 }),
       () => treeSlicedWasserstein(x, y, { trees: own, splitting }),
     ]);
@@ -69,7 +73,7 @@ async function growth({ slicedWasserstein, treeSlicedWasserstein, sampleTrees })
   for (const count of [5, 20, 80]) {
     const [x, y] = [cloud(1000, d, 1), cloud(1000, d, 2)];
     const own = trees(count, x);
-    const [sw, tsw] = await times([
+    const [sw, tsw] = await times(1000, [
       () => slicedWasserstein(x, y, { p: 1, nProjections: 4 * count }),
       () => treeSlicedWasserstein(x, y, { trees: own, splitting }),
     ]);
@@ -120,7 +124,7 @@ async function measureSize({ n, d }, transport, { jit, numpy: np, valueAndGrad }
       },
     ];
   };
-  const [sw, tsw, swGradient, tswGradient, eSw, eSwGradient, eTsw, eTswGradient] = await times([
+  const [sw, tsw, swGradient, tswGradient, eSw, eSwGradient, eTsw, eTswGradient] = await times(n, [
     () => transport.slicedWasserstein(x, y, sliced),
     () => transport.treeSlicedWasserstein(x, y, tree),
     () => transport.slicedWassersteinGradient(x, y, sliced),
@@ -155,9 +159,10 @@ export async function run() {
   return {
     name: "sliced and tree-sliced distances, 100 directions, order 1, milliseconds, medians",
     cores: availableParallelism(),
-    rounds,
+    rounds: sizes.map(({ n }) => roundsOf(n)),
     cases,
     growth: await growth(transport),
     pot: pot(),
+    potOnOneCore: pot(1),
   };
 }

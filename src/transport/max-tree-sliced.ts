@@ -12,7 +12,7 @@ import { flowCost } from "./tree-flow.ts";
 import {
   lineDerivatives,
   type LineDerivatives,
-  solveTree,
+  solveTrees,
   type TreeProblem,
   treeProblem,
   type TreeSlicedOptions,
@@ -128,7 +128,7 @@ function partDerivatives(
 
 /** The cost of one tree and its gradient in the vector of {@link packTree}. */
 function treeSurface(caller: string, problem: TreeProblem, tree: LineTree, bounds: Bounds) {
-  const solved = solveTree(caller, problem, tree, 0);
+  const [solved] = solveTrees(caller, problem, [tree]);
   const derivatives = lineDerivatives(problem, solved);
   const { dimension } = problem.cloud;
   const lines = tree.parent.length;

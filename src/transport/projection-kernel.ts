@@ -19,6 +19,9 @@ import { pageBytes } from "../kernels/wasm/module.ts";
 const blockNumbers = 131_072;
 const blockBytes = 8 * blockNumbers;
 
+/** Numbers of points that all directions pass over while they stay in the processor's second cache. */
+const cachedNumbers = 32_768;
+
 /** Points and directions that the kernel takes together. */
 const together = { points: 2, directions: 4 } as const;
 
@@ -168,7 +171,8 @@ function rowsOfBlocks(dimension: number): { points: number; directions: number }
   const most = Math.floor(blockNumbers / paddedDimension(dimension));
   const directions = Math.min(most - (most % together.directions), 256);
   const products = Math.floor(blockNumbers / Math.max(directions, 1));
-  const points = Math.min(most, products);
+  const cached = Math.floor(cachedNumbers / paddedDimension(dimension));
+  const points = Math.min(most, products, Math.max(cached, together.points));
   return { points: points - (points % together.points), directions };
 }
 
