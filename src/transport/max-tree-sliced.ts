@@ -12,6 +12,7 @@ import { flowCost } from "./tree-flow.ts";
 import {
   lineDerivatives,
   type LineDerivatives,
+  type SolvedTree,
   solveTrees,
   type TreeProblem,
   treeProblem,
@@ -129,6 +130,15 @@ function partDerivatives(
 /** The cost of one tree and its gradient in the vector of {@link packTree}. */
 function treeSurface(caller: string, problem: TreeProblem, tree: LineTree, bounds: Bounds) {
   const [solved] = solveTrees(caller, problem, [tree]);
+  return {
+    value: flowCost(solved.flow, solved.edges, problem.order),
+    gradient: () => treeGradient(problem, solved, bounds),
+  };
+}
+
+/** The gradient of one tree's cost, within the bounds and tangent to unit directions. */
+function treeGradient(problem: TreeProblem, solved: SolvedTree, bounds: Bounds): Float64Array {
+  const { tree } = solved;
   const derivatives = lineDerivatives(problem, solved);
   const { dimension } = problem.cloud;
   const lines = tree.parent.length;
@@ -147,18 +157,18 @@ function treeSurface(caller: string, problem: TreeProblem, tree: LineTree, bound
     }
   }
   stayInside(root, position, tree, bounds);
-  const tangent = theta.map((derivative, l) => {
-    const radial = derivative.reduce((sum, value, j) => sum + value * tree.theta[l][j], 0);
-    return derivative.map((value, j) => value - radial * tree.theta[l][j]);
-  });
-  return {
-    value: flowCost(solved.flow, solved.edges, problem.order),
-    gradient: Float64Array.from([
-      ...root,
-      ...position,
-      ...tangent.flatMap((derivative) => [...derivative]),
-    ]),
-  };
+  for (const [l, derivative] of theta.entries()) {
+    const direction = tree.theta[l];
+    let radial = 0;
+    for (let j = 0; j < dimension; j++) radial += derivative[j] * direction[j];
+    for (let j = 0; j < dimension; j++) derivative[j] -= radial * direction[j];
+  }
+  const gradient = new Float64Array(dimension + lines + lines * dimension);
+  gradient.set(root);
+  gradient.set(position, dimension);
+  for (const [l, derivative] of theta.entries())
+    gradient.set(derivative, dimension + lines + l * dimension);
+  return gradient;
 }
 
 /** @see maxTreeSlicedWasserstein below */
