@@ -60,6 +60,12 @@ export function readPoints(caller: string, name: string, points: Points): Cloud 
   return cloud;
 }
 
+/** Whether all numbers are finite. */
+export function areFinite(values: ArrayLike<number>): boolean {
+  for (let j = 0; j < values.length; j++) if (!Number.isFinite(values[j])) return false;
+  return true;
+}
+
 /** Both clouds of a distance. @throws {ShapeError} when their dimensions differ, too */
 export function readClouds(caller: string, x: Points, y: Points): readonly [Cloud, Cloud] {
   const [first, second] = [readPoints(caller, "x", x), readPoints(caller, "y", y)];
@@ -146,9 +152,13 @@ export function pooledMoments(...clouds: readonly Points[]): PooledMoments {
     );
   const count = read.reduce((sum, { size }) => sum + size, 0);
   const mean = new Float64Array(dimension);
-  for (const { data } of read) data.forEach((v, i) => (mean[i % dimension] += v / count));
+  for (const { data } of read)
+    for (let at = 0; at < data.length;)
+      for (let j = 0; j < dimension; j++) mean[j] += data[at++] / count;
   let squares = 0;
-  for (const { data } of read) data.forEach((v, i) => (squares += (v - mean[i % dimension]) ** 2));
+  for (const { data } of read)
+    for (let at = 0; at < data.length;)
+      for (let j = 0; j < dimension; j++) squares += (data[at++] - mean[j]) ** 2;
   return { mean: [...mean], scale: Math.sqrt(squares / (count * dimension)) };
 }
 

@@ -21,6 +21,7 @@ import {
   suitsProjection,
 } from "./projection-kernel.ts";
 import {
+  areFinite,
   checkCount,
   checkOrder,
   type Cloud,
@@ -82,7 +83,7 @@ function checkProjections(
     throw new ShapeError(
       `${caller}: projections has ${projections.length} rows of ${columns} numbers, expected ${dimension} rows (the dimension of the points) and one column a direction`,
     );
-  if (projections.some((row) => row.some((value) => !Number.isFinite(value))))
+  if (!projections.every(areFinite))
     throw new OptionError(`${caller}: projections has a number that is not finite`);
 }
 
