@@ -6,9 +6,11 @@ const limits = { testTimeout: 120_000, hookTimeout: 60_000, pool: "forks", maxWo
 const laws = [
   "test/layers/{plan-and-reference,equivariance,derive}.test.ts",
   "test/kernels/{kernels-and-reference,threads,panels,stack}.test.ts",
+  "test/kernels/networks/**/*.test.ts",
   "test/models/{models,unf-products}.test.ts",
   "test/train/{staged,fit,optimizers}.test.ts",
   "test/optimizers/{trajectory,update,leaks}.test.ts",
+  "test/optimizers/steps/**/*.test.ts",
   "test/tasks/{adders,digits-transformer}.test.ts",
   "test/tasks/inner/inner-tasks.test.ts",
   "test/zoo/{tasks,parts,population}.test.ts",

@@ -41,6 +41,7 @@ export {
 } from "../optimizers/registry.ts";
 export type { ThetaShapes, UpdateProgram } from "../optimizers/update-program.ts";
 export { metaTrain, type MetaEvent, type MetaTrainOptions } from "../optimizers/meta/meta-train.ts";
+export { chooseBackend, type MetaBackend } from "../optimizers/meta/backend.ts";
 export type { MetaRecord } from "../optimizers/meta/meta-checkpoint.ts";
 export {
   defaultSettings,

@@ -28,8 +28,8 @@ const taylor = [1, 1, 1 / 2, 1 / 6, 1 / 24, 1 / 120, 1 / 720, 1 / 5040];
 /** ln(2) in two parts, the first with few bits, so that its multiples are exact. */
 const ln2 = [0.693359375, Math.LN2 - 0.693359375];
 
-/** e^x for 0 <= x <= 88. */
-function exponential(x: () => Instruction, writer: FunctionWriter): Instruction {
+/** e^x for -87 <= x <= 88. */
+export function exponential(x: () => Instruction, writer: FunctionWriter): Instruction {
   const n = keep(writer, "n", op("f32x4.nearest", multiply(x(), vector(Math.LOG2E))));
   const coarse = subtract(x(), multiply(n(), vector(ln2[0])));
   const r = keep(writer, "r", subtract(coarse, multiply(n(), vector(ln2[1]))));

@@ -28,6 +28,8 @@ export interface RunningProgram {
 export interface RunOptions extends ModuleOptions {
   /** Starts the other threads of a program that is planned for more than one. */
   readonly start?: StartThread;
+  /** A memory with room for the arena of its largest batch, which lies at its beginning; for programs of one thread. @default its own */
+  readonly memory?: WebAssembly.Memory;
 }
 
 /**
@@ -37,9 +39,11 @@ export interface RunOptions extends ModuleOptions {
 export function runProgram(program: KernelProgram, options: RunOptions = {}): RunningProgram {
   const { layout } = program;
   const { threads } = layout;
-  const memory = new WebAssembly.Memory(
-    threads === 1 ? { initial: 1 } : { initial: 1, maximum: maxPages, shared: true },
-  );
+  const memory =
+    options.memory ??
+    new WebAssembly.Memory(
+      threads === 1 ? { initial: 1 } : { initial: 1, maximum: maxPages, shared: true },
+    );
   const module = new WebAssembly.Module(writeProgram(program, options).bytes());
   const { exports } = new WebAssembly.Instance(module, { host: { memory } });
   const runHere = (pass: string, batch: number) => (exports[pass] as PassFunction)(batch, 0);

@@ -3,6 +3,7 @@
 
 import type { ArrayRecord, HostRecord } from "../engine/arrays.ts";
 import type { Params } from "../models/model.ts";
+import type { StepKernel } from "./steps/step-kernel.ts";
 import type { OptimizerState } from "../train/optimizers/update-rules.ts";
 
 /** Shapes of theta's arrays by name, in the order of the vector that meta-training moves. */
@@ -27,4 +28,6 @@ export interface UpdateProgram {
     state: OptimizerState,
     params: Params,
   ) => readonly [updates: Params, state: OptimizerState];
+  /** The same step for one network on kernels, where the kind has them. */
+  readonly stepKernel?: () => StepKernel;
 }

@@ -72,6 +72,10 @@ export interface PartsOptions<T> {
   readonly isOwnFolder?: boolean;
 }
 
+/** The file of a command's settings beside its parts. */
+export const partsSettings = (caller: string): string =>
+  `${caller.replaceAll(" ", "-")}-settings.json`;
+
 const partFormat = "weightspace/part@1";
 const isPart = (name: string) => /-[0-9a-f]{16}\.json$/.test(name);
 
@@ -85,7 +89,7 @@ export async function openParts<T>(
 ): Promise<UnitParts<T>> {
   const file = {
     caller,
-    name: `${caller.replaceAll(" ", "-")}-settings.json`,
+    name: partsSettings(caller),
     holds: "parts",
     binds: isPart,
   };

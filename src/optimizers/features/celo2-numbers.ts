@@ -25,7 +25,7 @@ export interface Celo2MemoryNumbers {
 }
 
 /** For every entry its place in arrays in which some axes are gone. */
-interface Places {
+export interface Places {
   /** Without the largest axis, and without the second largest. */
   readonly row: Int32Array;
   readonly column: Int32Array;
@@ -51,7 +51,7 @@ function placesWithout(shape: readonly number[], gone: readonly number[]): Int32
   );
 }
 
-function placesOf(
+export function placesOf(
   shape: readonly number[],
   [second, largest]: readonly [second: number, largest: number],
 ): Places {
@@ -89,7 +89,7 @@ function meansAt(values: Float64Array, places: Int32Array, count: number): Float
   return sums.map((sum) => sum * share);
 }
 
-const rsqrt = (x: number, added: number): number => 1 / Math.sqrt(x + added);
+export const rsqrt = (x: number, added: number): number => 1 / Math.sqrt(x + added);
 
 /** Divides every channel of an entry's features by its root mean square over the entries of the same group. */
 function normalize(
@@ -126,7 +126,7 @@ const partAt = (list: Float32Array, at: number, size: number) =>
   list.subarray(at * size, (at + 1) * size);
 
 /** The running means of rows and columns, and the factors 1 / root of second moments that they make. */
-function factorsOf(
+export function factorsOf(
   squares: Float64Array,
   places: Places,
   { momentDecays, epsilon }: Celo2Constants,
@@ -161,7 +161,7 @@ interface ShapeParts {
 }
 
 /** Where the channels of three decays begin. */
-const channelsOf = (count: number) => ({
+export const channelsOf = (count: number) => ({
   moments: 3,
   second: 3 + count,
   scaledMoments: 4 + count,

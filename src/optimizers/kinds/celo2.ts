@@ -26,6 +26,7 @@ import { denseEntries } from "../dense-entries.ts";
 import { entryNetwork } from "../entry-network.ts";
 import { thetaPart } from "../host-theta.ts";
 import { equivariantOutput } from "../outputs/equivariant-output.ts";
+import { celo2Step } from "../steps/celo2-step.ts";
 import { type TensorLayout, tensorLayout } from "../tensor-layout.ts";
 import type { UpdateProgram } from "../update-program.ts";
 
@@ -38,7 +39,7 @@ export const celo2Widths = [celo2Inputs, width, width, outputs] as const;
 const epsilon = 1e-9;
 
 /** The step in meta-training; `scaleBy` after the optimizer makes it another one. */
-const celo2Step = 0.001;
+const stepLength = 0.001;
 
 const parts = ["moments", "second", "rows", "columns", "squares"] as const;
 
@@ -143,7 +144,7 @@ function normalizedSteps(layout: TensorLayout, directions: np.Array): ArrayRecor
       const square = np.square(named[name].ref);
       const mean = over.length === 0 ? square : np.mean(square, over, { keepdims: true });
       const scaled = np.divide(named[name], np.sqrt(np.add(mean, epsilon)));
-      return [name, np.multiply(scaled, -celo2Step)];
+      return [name, np.multiply(scaled, -stepLength)];
     }),
   ) as ArrayRecord;
 }
@@ -178,6 +179,15 @@ export function celo2Program(
       ...dense.prepare(thetaPart(theta, dense.thetaShapes)),
       ...last?.prepare(thetaPart(theta, last.thetaShapes)),
     }),
+    stepKernel: () =>
+      celo2Step({
+        layout,
+        widths: dense.sizes,
+        last: last?.kernels.tensors,
+        rate: stepLength,
+        epsilon,
+        memoryShapes,
+      }),
     update(prepared, gradients, state, params) {
       checkBatch(spec, gradients, null);
       checkBatch(spec, params, null);

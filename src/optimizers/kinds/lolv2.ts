@@ -12,6 +12,7 @@ import {
   momentumDecays,
   timeChannels,
 } from "../features/published-features.ts";
+import { exponentialMove, publishedStep } from "../steps/published-step.ts";
 import { tensorLayout } from "../tensor-layout.ts";
 import type { UpdateProgram } from "../update-program.ts";
 
@@ -51,6 +52,8 @@ export function lolv2Program(spec: SymmetrySpec): UpdateProgram {
       steps: np.zeros([n]),
     }),
     prepare: dense.prepare,
+    stepKernel: () =>
+      publishedStep({ layout, widths: dense.sizes, move: exponentialMove(multiplier) }),
     update(prepared, gradients, state, params) {
       const read = readEntries(
         layout.flatten(gradients),

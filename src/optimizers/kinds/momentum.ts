@@ -5,6 +5,7 @@ import { jit, numpy as np } from "@jax-js/jax";
 import type { ArrayRecord, HostRecord } from "../../engine/arrays.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { hostZeros } from "../host-theta.ts";
+import { momentumStep } from "../steps/momentum-step.ts";
 import { tensorLayout } from "../tensor-layout.ts";
 import type { ThetaShapes, UpdateProgram } from "../update-program.ts";
 
@@ -51,6 +52,7 @@ export function momentumProgram(spec: SymmetrySpec): UpdateProgram {
     initialTheta: () => initialScalars(false),
     initialState: (n) => ({ momentum: np.zeros([n, layout.total]) }),
     prepare: (theta) => prepareScalars(theta),
+    stepKernel: () => momentumStep(layout),
     update(prepared, gradients, state) {
       const { updates, momentum } = step(
         prepared["rule.alpha"].ref,

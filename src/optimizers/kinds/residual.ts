@@ -21,6 +21,7 @@ import {
 } from "../features/published-features.ts";
 import { type TensorLayout, tensorLayout } from "../tensor-layout.ts";
 import { thetaPart } from "../host-theta.ts";
+import { publishedStep, residualMove } from "../steps/published-step.ts";
 import type { UpdateProgram } from "../update-program.ts";
 import { initialScalars, prepareScalars, scalarShapes } from "./momentum.ts";
 
@@ -52,6 +53,19 @@ function outputLayer(
     : equivariantOutput(spec, layout, { channels: width, coefficients: "terms", bias: !hasBlocks });
 }
 
+/** Momentum, and updates against it and the network's outputs. Compiled. */
+const residualUpdate = (layout: TensorLayout) =>
+  jit((f: np.Array, gradient: np.Array, before: np.Array, scalars: np.Array[], steps: np.Array) => {
+    const [alpha, gamma, beta] = scalars;
+    const momentum = np.add(np.multiply(before, gamma), gradient);
+    const direction = np.add(momentum.ref, np.multiply(f, beta));
+    return {
+      momentum,
+      steps: np.add(steps, 1),
+      updates: layout.unflatten(np.negative(np.multiply(direction, alpha))),
+    };
+  });
+
 /** An optimizer of the residual kind over a spec. */
 export function residualProgram(
   spec: SymmetrySpec,
@@ -65,19 +79,9 @@ export function residualProgram(
   });
   const last = outputLayer(spec, layout, { output, width });
   const network = entryNetwork({ dense, last, entries: layout.total });
+  const isDense = last.kernels.tensors === undefined;
   const readEntries = entryFeatures(layout, { clip });
-  const finish = jit(
-    (f: np.Array, gradient: np.Array, before: np.Array, scalars: np.Array[], steps: np.Array) => {
-      const [alpha, gamma, beta] = scalars;
-      const momentum = np.add(np.multiply(before, gamma), gradient);
-      const direction = np.add(momentum.ref, np.multiply(f, beta));
-      return {
-        momentum,
-        steps: np.add(steps, 1),
-        updates: layout.unflatten(np.negative(np.multiply(direction, alpha))),
-      };
-    },
-  );
+  const finish = residualUpdate(layout);
   return {
     thetaShapes: { ...dense.thetaShapes, ...last.thetaShapes, ...scalarShapes(true) },
     initialTheta: (seed) => ({
@@ -95,6 +99,14 @@ export function residualProgram(
       ...last.prepare(thetaPart(theta, last.thetaShapes)),
       ...prepareScalars(thetaPart(theta, scalarShapes(true))),
     }),
+    stepKernel: () =>
+      publishedStep({
+        layout,
+        widths: [...dense.sizes, ...(isDense ? [1] : [])],
+        clip,
+        last: last.kernels.tensors,
+        move: residualMove(["dense0", "dense1", "dense2", ...(isDense ? ["out"] : [])]),
+      }),
     update(prepared, gradients, state, params) {
       const gradient = layout.flatten(gradients);
       const flat = layout.flatten(keepArrays(params));

@@ -11,6 +11,9 @@ import { readSafetensors } from "../../formats/safetensors/safetensors.ts";
 import type { Episode } from "./episodes.ts";
 import type { MetaSettings } from "./settings.ts";
 
+/** The small file of a run's folder. */
+export const metaFile = "meta.safetensors";
+
 export const metaFormat = "weightspace/meta-training@1";
 
 /** One point of the history: means over the outer steps since the point before. */

@@ -3,7 +3,7 @@
 
 import { periodicYield } from "../../core/event-loop.ts";
 import type { ZooStore } from "../../core/store.ts";
-import { openParts, type UnitParts } from "../../work/unit-parts.ts";
+import { openParts, partsSettings, type UnitParts } from "../../work/unit-parts.ts";
 import { timeOf } from "./episodes.ts";
 import { type EpisodeTime, objectiveDifference } from "./estimator.ts";
 import type { OuterStepLog } from "./meta-checkpoint.ts";
@@ -36,6 +36,11 @@ function stepsFromJson(value: unknown): OuterStepLog[] | undefined {
 /** Outer steps of a part; the last one of a run may have fewer. */
 const stepsInPart = 50;
 
+const caller = "optimizer train";
+
+/** The settings of a run beside its parts. */
+export const metaPartsSettings = partsSettings(caller);
+
 /** The parts of a run, by the outer steps they hold. */
 export type MetaParts = UnitParts<OuterStepLog[]>;
 
@@ -46,7 +51,7 @@ export const openMetaParts = (
   warn: (message: string) => void,
 ): Promise<MetaParts> =>
   openParts<OuterStepLog[]>(store, {
-    caller: "optimizer train",
+    caller,
     settings: { ...settings },
     fromJson: stepsFromJson,
     warn,

@@ -8,12 +8,14 @@ import type { InnerTask } from "../../tasks/inner/inner-task.ts";
 import { thetaFromVector, thetaSize, thetaToVector } from "../host-theta.ts";
 import { optimizerKind } from "../registry.ts";
 import type { ThetaShapes } from "../update-program.ts";
+import { checkArithmetic, otherBackend } from "./backend.ts";
 import { checkEstimator, type EpisodeTime } from "./estimator.ts";
 import { episodeAfter, timeOf } from "./episodes.ts";
 import {
   type MetaCheckpoint,
   type MetaRecord,
   type OuterStepLog,
+  metaFile,
   readMetaCheckpoint,
   readUnrolls,
   writeMetaCheckpoint,
@@ -84,12 +86,12 @@ export type MetaEvent =
       readonly history: readonly MetaRecord[];
     };
 
-/** The small file of a run's folder. */
-export const metaFile = "meta.safetensors";
 const unrollsFile = (step: number) => `unrolls-${step}.safetensors`;
 
 /** What must be the same when a run goes on: all but how far it goes. */
 function checkSame(where: string, requested: MetaSettings, found: MetaSettings): void {
+  if ((requested.kernels === undefined) !== (found.kernels === undefined))
+    throw new OptionError(`metaTrain: ${where} holds a run ${otherBackend(found.kernels)}`);
   for (const [name, value] of Object.entries(requested)) {
     const before = (found as unknown as Record<string, unknown>)[name];
     if (JSON.stringify(before) !== JSON.stringify(value))
@@ -125,6 +127,7 @@ export async function* metaTrain(
   const { settings, task, store } = options;
   checkSettings(settings);
   checkEstimator(settings.estimator);
+  checkArithmetic(settings);
   const release = await store.lock();
   const groups: UnrollGroup[] = [];
   try {

@@ -1,6 +1,7 @@
 // What decides a run of meta-training; the same settings and the same seed give the same theta.
 
 import { OptionError } from "../../core/errors.ts";
+import type { Arithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
 import type { EstimatorName } from "./estimator.ts";
 
 /** What a learned optimizer is to make small: the mean of all losses of an episode, or the last one. */
@@ -33,6 +34,11 @@ export interface MetaSettings {
   /** Networks are trained in other units: weights are s times their parameters, s log-uniform in this range; [1, 1] leaves them alone. */
   readonly rescale: readonly [smallest: number, largest: number];
   readonly seed: number;
+  /**
+   * Inner steps run on kernels, whose products round like this; networks have other last digits on the array engine, where they run
+   * without it.
+   */
+  readonly kernels?: Arithmetic;
 }
 
 /** Settings that are not given; `kind` and `task` have none. */

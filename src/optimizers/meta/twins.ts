@@ -1,7 +1,7 @@
 // What twins begin with: fresh networks [2 P, ...], the same for both twins of a pair.
 
 import { deriveSeed, randomStream } from "../../core/random.ts";
-import { hostStack, stackToArrays } from "../../engine/host-stack.ts";
+import { type HostStack, hostStack, stackToArrays } from "../../engine/host-stack.ts";
 import type { Params } from "../../models/model.ts";
 import type { InnerTask } from "../../tasks/inner/inner-task.ts";
 import { tensorList } from "../theta-file.ts";
@@ -16,12 +16,12 @@ export function scaleOf({ seed, rescale }: Needed, { pair, episode }: EpisodeTim
   return rescale[0] * (rescale[1] / rescale[0]) ** random.uniform();
 }
 
-/** Fresh parameters [2 P, ...] where an episode begins, zeros elsewhere. */
-export function freshParams(
+/** Fresh parameters [2 P, ...] on the host where an episode begins, zeros elsewhere. */
+export function freshStack(
   settings: Needed,
   task: InnerTask,
   times: readonly EpisodeTime[],
-): Params {
+): HostStack {
   const pairs = times.length;
   const stack = hostStack(tensorList(task.spec), 2 * pairs);
   for (const [at, time] of times.entries()) {
@@ -34,5 +34,12 @@ export function freshParams(
       stack.parts[pairs + at][name].set(part);
     }
   }
-  return stackToArrays(stack);
+  return stack;
 }
+
+/** The same on the engine. */
+export const freshParams = (
+  settings: Needed,
+  task: InnerTask,
+  times: readonly EpisodeTime[],
+): Params => stackToArrays(freshStack(settings, task, times));

@@ -3,6 +3,7 @@
 import type { HostRecord } from "../../engine/arrays.ts";
 import type { InnerTask } from "../../tasks/inner/inner-task.ts";
 import { optimizerKind } from "../registry.ts";
+import { kernelUnrollGroup } from "./kernel-unrolls.ts";
 import type { MetaSettings } from "./settings.ts";
 import { type UnrollGroup, unrollGroup } from "./unrolls.ts";
 
@@ -25,7 +26,8 @@ export const unrollInPlace = (task: InnerTask): UnrollPool => ({
   width: 1,
   open: async ({ settings, pairs }) => {
     const program = optimizerKind(settings.kind).program(task.spec);
-    return unrollGroup({ settings, task, program, pairs });
+    const unroll = settings.kernels === undefined ? unrollGroup : kernelUnrollGroup;
+    return unroll({ settings, task, program, pairs });
   },
 });
 

@@ -24,7 +24,7 @@ import type { MetaSettings } from "./settings.ts";
 import { freshParams, scaleOf } from "./twins.ts";
 
 /** Losses above so many times those of knowing nothing count as that. */
-const lossLimit = 1.5;
+export const lossLimit = 1.5;
 
 /** One truncation of some pairs. */
 export interface TruncationRequest {
@@ -110,7 +110,7 @@ function restart(
 }
 
 /** Theta with the noise of every pair, then with its opposite. */
-const noisyThetas = (
+export const noisyThetas = (
   settings: MetaSettings,
   theta: Float32Array,
   times: readonly EpisodeTime[],

@@ -54,6 +54,14 @@ export function attention(name: string, options: AttentionOptions): Layer {
   const blocked = blockedScores(mask);
   return {
     shapes: frozenRecord([q, k, v, o].flatMap(({ shapes }) => Object.entries(shapes))),
+    form: {
+      kind: "attention",
+      name,
+      width,
+      heads,
+      tokens,
+      added: mask === undefined ? null : addedScores(mask),
+    },
     apply(weights, x) {
       const [rows] = x.shape;
       const split = (y: np.Array) =>
@@ -81,10 +89,13 @@ export function attention(name: string, options: AttentionOptions): Layer {
   };
 }
 
+const addedScores = (mask: NonNullable<AttentionOptions["mask"]>): number[] =>
+  mask.flat().map((yes) => (yes ? 0 : never));
+
 /** What is added to scores [tokens, tokens]: 0 where the mask says yes. */
 function blockedScores(mask: AttentionOptions["mask"]): (() => np.Array) | undefined {
   if (mask === undefined) return undefined;
-  const table = Float32Array.from(mask.flat(), (yes) => (yes ? 0 : never));
+  const table = Float32Array.from(addedScores(mask));
   return () => np.array(Float32Array.from(table), { shape: [mask.length, mask.length] });
 }
 

@@ -120,6 +120,9 @@ export function conv(name: string, options: ConvOptions): Layer {
       [`${name}.weight`, [outputs, inputs, kernel, kernel]],
       [`${name}.bias`, [outputs]],
     ]),
+    ...(activation === "relu" && {
+      form: { kind: "convolution", name, inputs, outputs, side, stride, kernel },
+    }),
     apply(weights, x) {
       const [batch] = x.shape;
       const border: [number, number] = [(kernel - 1) / 2, (kernel - 1) / 2];

@@ -40,6 +40,7 @@ export function positions(
   const sum = sumOverExamples(tokens);
   return {
     shapes: frozenRecord<readonly number[]>([[name, [tokens, width]]]),
+    form: { kind: "positions", name, tokens, width },
     apply: (weights, x) => applyTable(x, weights[name].ref),
     run: (x, { weights, give }) => [
       addTable(x, weights[name].ref),
@@ -111,6 +112,7 @@ export function embedding(
   };
   return {
     shapes: frozenRecord<readonly number[]>([[name, [symbols, width]]]),
+    form: { kind: "embedding", name, symbols, width },
     apply: (weights, x) => np.matmul(oneHot(x), weights[name].ref),
     run(x, pass) {
       const [n, rows] = x.shape;

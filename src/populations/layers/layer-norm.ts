@@ -28,6 +28,7 @@ const through = jit((at: np.Array, y: np.Array, deviation: np.Array) => {
 /** Rows [n, rows, width] with mean 0 and variance 1. No tensors. */
 export const layerNorm: Layer = {
   shapes: {},
+  form: { kind: "layer-norm", epsilon },
   apply: (_, x) => normalize(x),
   run(x, { hold }) {
     const deviation = hold(deviations(x.ref));

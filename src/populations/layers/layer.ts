@@ -2,6 +2,7 @@
 // fast, together with the way back of gradients. Networks are sequences of layers.
 
 import { numpy as np, tree } from "@jax-js/jax";
+import type { NetworkForm } from "../../kernels/networks/forms.ts";
 import { frozenRecord } from "../../core/records.ts";
 import type { ArrayRecord as WeightBatch } from "../../engine/arrays.ts";
 import { add } from "./elementwise.ts";
@@ -31,6 +32,8 @@ export interface Pass {
 /** Rows are examples, or the tokens of all examples, one example after another. */
 export interface Layer {
   readonly shapes: Shapes;
+  /** The same as data, where kernels for one network know such layers. */
+  readonly form?: NetworkForm;
   /**
    * The definition, for one network: [rows, inputs] to [rows, outputs] in plain operations of the engine. Pure: it can be
    * traced, differentiated and vectorised. @keeps weights @consumes input
@@ -48,6 +51,15 @@ const runOnData = (layer: Layer, x: np.Array, pass: Pass): readonly [np.Array, E
   return [output, (at) => back(at).dispose()];
 };
 
+const formOf = (form: NetworkForm | undefined): Pick<Layer, "form"> =>
+  form === undefined ? {} : { form };
+
+/** The form of layers one after another, where all have one. */
+function sequenceForm(layers: readonly Layer[]): NetworkForm | undefined {
+  const forms = layers.flatMap(({ form }) => form ?? []);
+  return forms.length === layers.length ? { kind: "sequence", layers: forms } : undefined;
+}
+
 /** Layers one after another. Those without tensors in front turn data into data: nothing goes back through them. */
 export function sequence(...layers: readonly Layer[]): Layer {
   const withTensors = layers.findIndex(({ shapes }) => Object.keys(shapes).length > 0);
@@ -64,6 +76,7 @@ export function sequence(...layers: readonly Layer[]): Layer {
   };
   return {
     shapes: frozenRecord(layers.flatMap(({ shapes }) => Object.entries(shapes))),
+    ...formOf(sequenceForm(layers)),
     apply: (weights, x) => layers.reduce((input, layer) => layer.apply(weights, input), x),
     run: (x, pass) => runFrom(0, x, pass),
     runOnData(x, pass) {
@@ -82,6 +95,7 @@ export function sequence(...layers: readonly Layer[]): Layer {
 export function residual(layer: Layer): Layer {
   return {
     shapes: layer.shapes,
+    ...formOf(layer.form && { kind: "residual", layer: layer.form }),
     apply: (weights, x) => np.add(x.ref, layer.apply(weights, x)),
     run(x, pass) {
       const [y, back] = layer.run(x.ref, pass);

@@ -45,6 +45,9 @@ export function linear(
   }
   return {
     shapes: shapesOf(name, outputs, inputs),
+    ...(activation !== "tanh" && {
+      form: { kind: "linear", name, inputs, outputs, relu: activation === "relu" },
+    }),
     apply(weights, x) {
       const result = np.matmul(x, np.transpose(weights[`${name}.weight`].ref));
       const sums = np.add(result, weights[`${name}.bias`].ref);
@@ -71,6 +74,7 @@ export function scores(
 ): Layer {
   return {
     shapes: shapesOf(name, outputs, inputs),
+    form: { kind: "linear", name, inputs, outputs, relu: false },
     apply(weights, x) {
       const result = np.matmul(weights[`${name}.weight`].ref, np.transpose(x));
       return np.add(result, asColumn(weights[`${name}.bias`].ref));

@@ -21,6 +21,7 @@ export function meanOverPositions(channels: number): Layer {
   const backs = new Map<number, ReturnType<typeof back>>();
   return {
     shapes: {},
+    form: { kind: "mean-over-positions", channels },
     apply: (_, x) => mean(x),
     run(x) {
       const [, , width] = x.shape;

@@ -46,9 +46,9 @@ export function recurrence(
   return {
     shapes: frozenRecord<readonly number[]>([
       [matrix, [hidden, hidden]],
-      [bias, [hidden]],
-      [start, [hidden]],
+      ...[bias, start].map((tensor) => [tensor, [hidden]] as const),
     ]),
+    form: { kind: "recurrence", name, hidden, tokens },
     apply(weights, x) {
       const batch = x.shape[0] / tokens;
       const parted = np.reshape(x, [batch, tokens, hidden]);

@@ -2,6 +2,7 @@
 // once, with its loss, its gradients and endless batches.
 
 import type { RandomStream } from "../../core/random.ts";
+import type { ClassifierForm } from "../../kernels/networks/classifier-kernel.ts";
 import type { numpy as np } from "@jax-js/jax";
 import type { Weights } from "../../core/tensors.ts";
 import type { WeightBatch } from "../../models/model.ts";
@@ -33,6 +34,8 @@ export interface InnerTask {
   ) => void;
   /** Of a batch [n, ...]. Not for use under `jit`. @keeps weights @consumes batch */
   readonly lossAndGradients: (weights: WeightBatch, batch: Batch) => LossAndGradients;
+  /** The network as data, where kernels for one network can take its loss and gradients of `inputs` and `labels`. */
+  readonly classifier?: ClassifierForm;
   /** Mean loss on held-out examples, one number a network. Keeps the weights. */
   readonly testLoss: (weights: WeightBatch) => Promise<number[]>;
 }

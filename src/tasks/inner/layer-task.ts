@@ -2,6 +2,7 @@
 
 import { jit, nn, numpy as np } from "@jax-js/jax";
 import type { RandomStream } from "../../core/random.ts";
+import { sizeOf } from "../../core/shapes.ts";
 import type { Weights } from "../../core/tensors.ts";
 import type { WeightBatch } from "../../models/model.ts";
 import { crossEntropyGradient } from "../../populations/layers/elementwise.ts";
@@ -25,6 +26,8 @@ export interface LayerTaskOptions {
   /** One batch of inputs, and how many labels it has. */
   readonly inputShape: readonly number[];
   readonly labels: number;
+  /** Rows of one example. @default 1 */
+  readonly tokens?: number;
   readonly init: (random: RandomStream) => Weights;
   /** Draws one batch; the arrays have the shapes above. */
   readonly draw: (inputs: Float32Array, labels: Float32Array, random: RandomStream) => void;
@@ -37,6 +40,23 @@ const oneHot = (labels: np.Array, classes: number): np.Array => {
   const numbers = np.reshape(np.arange(classes).astype(np.float32), [1, classes, 1]);
   return np.where(np.equal(np.expandDims(labels, 1), numbers), 1, 0);
 };
+
+/** The network as data; kernels take rows four at a time. */
+function classifierOf({
+  layer: { form, shapes },
+  classes,
+  inputShape,
+  labels: rows,
+  tokens = 1,
+}: LayerTaskOptions): Pick<InnerTask, "classifier"> {
+  if (form === undefined || (rows / tokens) % 4 !== 0 || (tokens > 1 && tokens % 4 !== 0))
+    return {};
+  const sizes = Object.entries(shapes).map(([name, shape]) => [name, sizeOf(shape)] as const);
+  const features = sizeOf(inputShape) / rows;
+  return {
+    classifier: { form, classes, rows, features, tokens, sizes: Object.fromEntries(sizes) },
+  };
+}
 
 /** The task of a layer; its spec is traced. Batches hold `inputs` [n, ...inputShape] and `labels` [n, rows]. */
 export async function layerTask(
@@ -53,6 +73,7 @@ export async function layerTask(
     spec: await specOfLayer(layer, options.traceShape),
     chance: Math.log(classes),
     init: options.init,
+    ...classifierOf(options),
     batchShapes: { inputs: inputShape, labels: [rows] },
     writeBatch: ({ inputs, labels }, random) => options.draw(inputs, labels, random),
     lossAndGradients(weights, { inputs, labels }) {

@@ -60,6 +60,7 @@ function textTask(
     classes: symbols.length,
     inputShape: [rows],
     labels: rows,
+    tokens: textShape.tokens,
     traceShape: [2 * textShape.tokens],
     init,
     draw(inputs, labels, random) {

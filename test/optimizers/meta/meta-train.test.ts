@@ -5,12 +5,11 @@ import { EnvironmentError } from "../../../src/core/errors.ts";
 import { memoryStore, type ZooStore } from "../../../src/core/store.ts";
 import { startEngine } from "../../../src/engine/start.ts";
 import {
-  metaFile,
   metaTrain,
   type MetaEvent,
   type MetaTrainOptions,
 } from "../../../src/optimizers/meta/meta-train.ts";
-import { readMetaCheckpoint } from "../../../src/optimizers/meta/meta-checkpoint.ts";
+import { metaFile, readMetaCheckpoint } from "../../../src/optimizers/meta/meta-checkpoint.ts";
 import { defaultSettings, type MetaSettings } from "../../../src/optimizers/meta/settings.ts";
 import { unrollInPlace } from "../../../src/optimizers/meta/unroll-pool.ts";
 import { unrollGroup } from "../../../src/optimizers/meta/unrolls.ts";

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { HostRecord } from "../../../engine/arrays.ts";
 import type { MetaEvent } from "../../../optimizers/meta/meta-train.ts";
+import type { MetaBackend } from "../../../optimizers/meta/backend.ts";
 import type { MetaSettings } from "../../../optimizers/meta/settings.ts";
 import { partsOption, positiveNumber, seedNumber, wholeNumber } from "../../app/arguments.ts";
 import type { Cli } from "../../app/context.ts";
@@ -22,6 +23,7 @@ interface TrainFlags extends Partial<MetaSettings> {
   readonly checkpointEvery: number;
   readonly snapshots?: number;
   readonly parts?: string;
+  readonly backend?: MetaBackend;
 }
 
 /** A parser of `a..b`, or of one number for both. */
@@ -78,6 +80,12 @@ export function addOptimizerTrain(optimizer: Command, cli: Cli): void {
     .requiredOption("--task <name>", "the inner task");
   addSettings(command)
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
+    .addOption(
+      new Option(
+        "--backend <name>",
+        "of inner steps: kernels, or the array engine; last digits differ (default: as the run was begun, a new one on kernels where there are some)",
+      ).choices(["kernels", "engine"]),
+    )
     .option("--minutes <x>", "stop at a checkpoint after so many minutes", positiveNumber)
     .option("--checkpoint-every <n>", "outer steps between checkpoints", wholeNumber(1), 50)
     .option(
@@ -156,20 +164,24 @@ async function train(flags: TrainFlags, cli: Cli): Promise<void> {
   const { openInnerTask } = await import("../../../node/open-inner-task.ts");
   const { startEngine } = await import("../../../node/threads/start-engine.ts");
   const { unrollThreads } = await import("../../../node/threads/unroll-threads.ts");
-  const settings = chosenSettings(flags, defaultSettings);
-  checkSettings(settings);
-  const { features, specBound } = optimizerKind(settings.kind);
+  const { chooseBackend } = await import("../../../optimizers/meta/backend.ts");
+  const given = chosenSettings(flags, defaultSettings);
+  checkSettings(given);
+  const { features, specBound } = optimizerKind(given.kind);
   await startEngine();
   const source = { task: flags.task, ...(flags.data !== undefined && { data: flags.data }) };
   const task = await openInnerTask(source);
+  const store = folderStore(flags.output);
+  const parts = flags.parts === undefined ? undefined : await openStore(flags.parts);
+  const settings = await chooseBackend(given, { task, store, parts, backend: flags.backend });
   const events = metaTrain({
     settings,
     task,
     pool: unrollThreads(flags.workers, source),
-    store: folderStore(flags.output),
+    store,
     checkpointEvery: flags.checkpointEvery,
     signal: cli.signal,
-    ...(flags.parts !== undefined && { parts: await openStore(flags.parts) }),
+    ...(parts !== undefined && { parts }),
     ...(flags.minutes !== undefined && { seconds: 60 * flags.minutes }),
   });
   const tensors = specBound ? tensorList(task.spec) : null;
