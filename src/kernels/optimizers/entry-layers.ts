@@ -275,12 +275,12 @@ export interface ReadingOptions extends InputOptions {
 }
 
 /**
- * Adds `read(from, to)`: running means of the entries between two places, then for each of the channels [channels, entries] at `source`
+ * Adds `read(from, to)`: where wanted, running means of the entries between two places, then for each of the channels [channels, entries] at `source`
  * the sum of its squares, values bounded by `clip`, as two float64 sums at `sums`.
  */
 export function writeReading(
   module: ModuleWriter,
-  means: RunningMeans,
+  means: RunningMeans | undefined,
   options: ReadingOptions,
 ): void {
   const { entries, channels, sums } = options;
@@ -290,7 +290,7 @@ export function writeReading(
     const at = local("i32", "at");
     const totals = Array.from({ length: channels }, (_, c) => local("v128", `total${c}`));
     loop(at, get(from), get(to), tileBytes, () => {
-      writeMeans(writer, means, entries, at);
+      if (means !== undefined) writeMeans(writer, means, entries, at);
       writeSquares(writer, options, totals, at);
     });
     for (const [c, total] of totals.entries())

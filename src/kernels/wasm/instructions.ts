@@ -152,6 +152,21 @@ export function access(name: MemoryName, offset: number, ...operands: Instructio
     : { name, detail: `offset=${offset}`, bytes, operands };
 }
 
+/** Reads 32 bits at an address into one lane of a vector. */
+export function loadLane(
+  offset: number,
+  lane: number,
+  address: Instruction,
+  vector: Instruction,
+): Instruction {
+  return {
+    name: "v128.load32_lane",
+    detail: `offset=${offset} ${lane}`,
+    bytes: [0xfd, 0x56, 2, ...unsigned(offset), lane],
+    operands: [address, vector],
+  };
+}
+
 /** Stores one lane (of 32 or 64 bits) of a vector. */
 export function storeLane(
   name: keyof typeof lanes,

@@ -126,7 +126,7 @@ const partAt = (list: Float32Array, at: number, size: number) =>
   list.subarray(at * size, (at + 1) * size);
 
 /** The running means of rows and columns, and the factors 1 / root of second moments that they make. */
-export function factorsOf(
+function factorsOf(
   squares: Float64Array,
   places: Places,
   { momentDecays, epsilon }: Celo2Constants,

@@ -186,7 +186,6 @@ export function celo2Program(
         last: last?.kernels.tensors,
         rate: stepLength,
         epsilon,
-        memoryShapes,
       }),
     update(prepared, gradients, state, params) {
       checkBatch(spec, gradients, null);

@@ -1,190 +1,35 @@
-// A step of Celo2 on kernels. Its inputs are written channel by channel; what they are divided by goes into the rows of the first matrix, tensor
-// by tensor, except for kernels, whose positions are divided by numbers of their own.
+// A step of Celo2 on kernels. What its inputs are divided by goes into the rows of the first matrix, part by part: tensors, and for kernels
+// of convolutions every position by itself.
 
+import {
+  type FactoredInputs,
+  writeMatrixInputs,
+  writeVectorInputs,
+} from "../../kernels/optimizers/factored-inputs.ts";
+import type { Place } from "../../kernels/wasm/static-arena.ts";
 import { celo2Constants, celo2Inputs, factoredAxes } from "../features/celo2-features.ts";
 import {
   type Celo2MemoryNumbers,
   channelsOf,
-  factorsOf,
   type Places,
   placesOf,
   rsqrt,
 } from "../features/celo2-numbers.ts";
-import type { Place } from "../../kernels/wasm/static-arena.ts";
 import type { KernelOutput } from "../outputs/output-layer.ts";
-import type { TensorLayout, TensorPlace } from "../tensor-layout.ts";
+import type { TensorLayout } from "../tensor-layout.ts";
 import { type EntryKernel, entryKernel } from "./entry-kernel.ts";
 import {
   type NetworkNumbers,
+  pad,
   type PaddedLayout,
   paddedLayout,
+  type PaddedPart,
   type StepKernel,
-  tensorViews,
+  unpad,
 } from "./step-kernel.ts";
 
-const { momentDecays, squareDecay, gradientLimit, smallGradient, vectorInputs, epsilon } =
-  celo2Constants;
+const { momentDecays, gradientLimit, vectorInputs, epsilon } = celo2Constants;
 const decays = momentDecays.length;
-const at = channelsOf(decays);
-
-/** One tensor of the network: its numbers, and the channels of its inputs. */
-interface TensorInputs {
-  readonly places: Places | null;
-  readonly gradient: Float32Array;
-  readonly param: Float32Array;
-  readonly memory: Celo2MemoryNumbers;
-  /** One a channel, [entries]. */
-  readonly channels: readonly Float32Array[];
-  /** Gradients within the limit, and their squares. */
-  readonly bounded: Float64Array;
-  readonly squares: Float64Array;
-  /** Sums of squares by channel. */
-  readonly sums: Float64Array;
-}
-
-/** keep * before + (1 - keep) * value, in place. */
-function moveMean(mean: Float32Array, values: ArrayLike<number>, keep: number): void {
-  for (let i = 0; i < mean.length; i++) mean[i] = keep * mean[i] + (1 - keep) * values[i];
-}
-
-/** Gradient, parameter, second moments and what they make with each other. */
-function writePlain(tensor: TensorInputs): void {
-  const { gradient, param, memory, channels, bounded, squares, sums } = tensor;
-  const { second } = memory;
-  const [plain, small, params] = channels;
-  const [seconds, roots, scaled] = [at.second, at.root, at.scaled].map((c) => channels[c]);
-  let [s0, s1, s2, s3, s4, s5] = [0, 0, 0, 0, 0, 0];
-  for (let i = 0; i < gradient.length; i++) {
-    const x = gradient[i];
-    const g = x > gradientLimit ? gradientLimit : x < -gradientLimit ? -gradientLimit : x;
-    const square = g * g;
-    second[i] = squareDecay * second[i] + (1 - squareDecay) * square;
-    const moment = second[i];
-    const root = 1 / Math.sqrt(moment + epsilon.second);
-    const low = g > smallGradient ? smallGradient : g < -smallGradient ? -smallGradient : g;
-    bounded[i] = g;
-    squares[i] = square;
-    plain[i] = g;
-    small[i] = low;
-    params[i] = param[i];
-    seconds[i] = moment;
-    roots[i] = root;
-    scaled[i] = g * root;
-    s0 += square;
-    s1 += low * low;
-    s2 += param[i] * param[i];
-    s3 += moment * moment;
-    s4 += root * root;
-    s5 += square * root * root;
-  }
-  [sums[0], sums[1], sums[2]] = [s0, s1, s2];
-  [sums[at.second], sums[at.root], sums[at.scaled]] = [s3, s4, s5];
-}
-
-/** Running means, and the same over the roots of second moments. */
-function writeMoments({ memory, channels, bounded, sums }: TensorInputs): void {
-  const size = bounded.length;
-  const roots = channels[at.root];
-  for (const [d, keep] of momentDecays.entries()) {
-    const mean = memory.moments.subarray(d * size, (d + 1) * size);
-    moveMean(mean, bounded, keep);
-    const [plain, scaled] = [channels[at.moments + d], channels[at.scaledMoments + d]];
-    let [s0, s1] = [0, 0];
-    for (let i = 0; i < size; i++) {
-      const m = mean[i];
-      const over = m * roots[i];
-      plain[i] = m;
-      scaled[i] = over;
-      s0 += m * m;
-      s1 += over * over;
-    }
-    [sums[at.moments + d], sums[at.scaledMoments + d]] = [s0, s1];
-  }
-}
-
-/** Tensors of less than two dimensions: the gradient over the root of slow second moments. */
-function writeVector({ memory, channels, bounded, squares, sums }: TensorInputs): void {
-  const size = bounded.length;
-  for (const [d, keep] of momentDecays.entries()) {
-    const mean = (memory.squares as Float32Array).subarray(d * size, (d + 1) * size);
-    moveMean(mean, squares, keep);
-    const channel = channels[at.factored + d];
-    let sum = 0;
-    for (let i = 0; i < size; i++) {
-      const x = bounded[i] / Math.sqrt(mean[i] + epsilon.factored);
-      channel[i] = x;
-      sum += x * x;
-    }
-    sums[at.factored + d] = sum;
-  }
-}
-
-/** Matrices: second moments of rows and columns, their roots, and gradient and means over them. */
-function writeMatrix(tensor: TensorInputs, places: Places): void {
-  const { memory, channels, bounded, squares, sums } = tensor;
-  const { row, column } = places;
-  const size = bounded.length;
-  const factors = factorsOf(squares, places, celo2Constants, memory, memory);
-  for (const [d, { r, c, rowFactor, columnFactor }] of factors.entries()) {
-    const own = [at.factored, ...[0, 1, 2, 3, 4].map((k) => at.behind + k * decays)].map(
-      (channel) => channel + d,
-    );
-    const [factored, rows, columns, rowRoot, columnRoot, moment] = own.map((k) => channels[k]);
-    const mean = memory.moments.subarray(d * size, (d + 1) * size);
-    const rootsOfRows = Float64Array.from(r, (x) => rsqrt(x, epsilon.second));
-    const rootsOfColumns = Float64Array.from(c, (x) => rsqrt(x, epsilon.second));
-    let [s0, s1, s2, s3, s4, s5] = [0, 0, 0, 0, 0, 0];
-    for (let i = 0; i < size; i++) {
-      const [p, q] = [row[i], column[i]];
-      const factor = rowFactor[p] * columnFactor[q];
-      const [g, m] = [bounded[i] * factor, mean[i] * factor];
-      const [ofRow, ofColumn] = [r[p], c[q]];
-      const [rootRow, rootColumn] = [rootsOfRows[p], rootsOfColumns[q]];
-      factored[i] = g;
-      rows[i] = ofRow;
-      columns[i] = ofColumn;
-      rowRoot[i] = rootRow;
-      columnRoot[i] = rootColumn;
-      moment[i] = m;
-      s0 += g * g;
-      s1 += ofRow * ofRow;
-      s2 += ofColumn * ofColumn;
-      s3 += rootRow * rootRow;
-      s4 += rootColumn * rootColumn;
-      s5 += m * m;
-    }
-    for (const [k, sum] of [s0, s1, s2, s3, s4, s5].entries()) sums[own[k]] = sum;
-  }
-}
-
-/** Divides every channel by its root mean square over the entries of the same group. */
-function divideByGroup(channels: readonly Float32Array[], { group, groups }: Places): void {
-  const share = groups / group.length;
-  const factors = new Float64Array(groups);
-  for (const channel of channels) {
-    factors.fill(0);
-    for (let i = 0; i < channel.length; i++) factors[group[i]] += channel[i] ** 2;
-    for (let k = 0; k < groups; k++) factors[k] = rsqrt(factors[k] * share, epsilon.input);
-    for (let i = 0; i < channel.length; i++) channel[i] *= factors[group[i]];
-  }
-}
-
-/** Writes the inputs of a tensor and moves its memory; what remains to multiply every channel by. */
-function writeInputs(tensor: TensorInputs, factors: Float64Array): void {
-  const { places, channels, sums, bounded } = tensor;
-  writePlain(tensor);
-  writeMoments(tensor);
-  if (places === null) writeVector(tensor);
-  else writeMatrix(tensor, places);
-  const count = places === null ? vectorInputs : celo2Inputs;
-  factors.fill(0);
-  if (places !== null && places.groups > 1) {
-    divideByGroup(channels, places);
-    factors.fill(1);
-    return;
-  }
-  for (let c = 0; c < count; c++) factors[c] = rsqrt(sums[c] / bounded.length, epsilon.input);
-}
 
 export interface Celo2StepOptions {
   readonly layout: TensorLayout;
@@ -194,64 +39,120 @@ export interface Celo2StepOptions {
   /** Length of a step, and what is added to mean squares of directions. */
   readonly rate: number;
   readonly epsilon: number;
-  /** Shapes of the memory of a tensor. */
-  readonly memoryShapes: (
-    shape: readonly number[],
-  ) => Readonly<Record<string, readonly number[] | undefined>>;
 }
 
-/** The memory of a tensor, zeros. */
-function emptyMemory(
-  { shape }: TensorPlace,
-  shapes: Celo2StepOptions["memoryShapes"],
-): Celo2MemoryNumbers {
-  const parts = Object.entries(shapes(shape)).flatMap(([part, size]) =>
-    size === undefined
-      ? []
-      : [[part, new Float32Array(size.reduce((product, length) => product * length, 1))]],
-  );
-  return Object.fromEntries(parts) as unknown as Celo2MemoryNumbers;
+/** What is known of one tensor. */
+interface TensorParts {
+  readonly size: number;
+  readonly places: Places | null;
+  /** Second moments of rows and columns, three decays each; nothing for vectors. */
+  readonly memory: Pick<Celo2MemoryNumbers, "rows" | "columns">;
+  /** Sums of squares of gradients, by row and by column, and of moments by group. */
+  readonly sums: Readonly<Record<"rows" | "columns" | "groups", Float64Array>>;
 }
 
-/** The kernel, the tensors of its inputs, and vectors of parameters and gradients. */
+const tensorParts = ({ tensors }: TensorLayout): TensorParts[] =>
+  tensors.map(({ shape, size }) => {
+    const axes = factoredAxes(shape);
+    const places = axes === null ? null : placesOf(shape, axes);
+    const { rows = 0, columns = 0, groups = 0 } = places ?? {};
+    const sums = {
+      rows: new Float64Array(rows),
+      columns: new Float64Array(columns),
+      groups: new Float64Array(groups),
+    };
+    const memory = {
+      rows: new Float32Array(decays * rows),
+      columns: new Float32Array(decays * columns),
+    };
+    return { size, places, sums, memory: places === null ? {} : memory };
+  });
+
+/** Entries of a tensor that are normalised together. */
+function groupsOf({ places, size }: TensorParts): number[][] {
+  const groups: number[][] = Array.from({ length: places?.groups ?? 1 }, () => []);
+  for (let i = 0; i < size; i++) groups[places?.group[i] ?? 0].push(i);
+  return groups;
+}
+
+/** Places of the kernel's arrays. */
+function placeInputs(
+  floats: (size: number) => Place,
+  entries: number,
+  tensors: readonly TensorParts[],
+): FactoredInputs {
+  const most = (of: (places: Places) => number) =>
+    Math.max(1, ...tensors.map(({ places }) => (places === null ? 1 : of(places))));
+  return {
+    entries,
+    source: floats(celo2Inputs * entries),
+    gradient: floats(entries),
+    param: floats(entries),
+    moments: floats(decays * entries),
+    second: floats(entries),
+    squares: floats(decays * entries),
+    rowOf: floats(entries),
+    columnOf: floats(entries),
+    rows: floats(3 * decays * most(({ rows }) => rows)),
+    columns: floats(3 * decays * most(({ columns }) => columns)),
+    channels: channelsOf(decays),
+    decays: momentDecays,
+    squareDecay: celo2Constants.squareDecay,
+    gradientLimit,
+    smallGradient: celo2Constants.smallGradient,
+    epsilon,
+  };
+}
+
+/** The kernel with views of its arrays. */
 function placedKernel(
-  { layout, last, memoryShapes }: Celo2StepOptions,
+  { layout, last }: Celo2StepOptions,
   padded: PaddedLayout,
+  tensors: readonly TensorParts[],
   widths: readonly number[],
 ) {
-  const { entries } = padded;
-  let source: Place = { address: 0, size: 0 };
+  let inputs: FactoredInputs | undefined;
   const kernel = entryKernel({
     layout: padded,
+    tensorCount: layout.tensors.length,
     total: layout.total,
     widths,
     last,
-    place: ({ floats }) => {
-      source = floats(celo2Inputs * entries);
-      return { source };
+    place: ({ floats }, module) => {
+      inputs = placeInputs(floats, padded.entries, tensors);
+      writeVectorInputs(module, inputs);
+      writeMatrixInputs(module, inputs);
+      return { source: inputs.source };
     },
   });
-  const inputs = kernel.numbers(source);
-  const vectors = [new Float32Array(entries), new Float32Array(entries)];
-  const [params, gradients] = vectors.map((vector) => tensorViews(padded, vector));
-  const tensors = layout.tensors.map((place, t): TensorInputs => {
-    const { size, shape } = place;
-    const axes = factoredAxes(shape);
-    const begin = padded.tensors[t].at;
-    return {
-      places: axes === null ? null : placesOf(shape, axes),
-      gradient: gradients[t],
-      param: params[t],
-      memory: emptyMemory(place, memoryShapes),
-      channels: Array.from({ length: celo2Inputs }, (_, c) =>
-        inputs.subarray(c * entries + begin, c * entries + begin + size),
-      ),
-      bounded: new Float64Array(size),
-      squares: new Float64Array(size),
-      sums: new Float64Array(celo2Inputs),
-    };
-  });
-  return { kernel, params, gradients, tensors };
+  const of = (
+    name: "source" | "gradient" | "param" | "moments" | "second" | "squares" | "rows" | "columns",
+  ) => kernel.numbers((inputs as FactoredInputs)[name]);
+  const whole = (name: "rowOf" | "columnOf") => {
+    const { buffer, byteOffset, length } = kernel.numbers((inputs as FactoredInputs)[name]);
+    return new Int32Array(buffer, byteOffset, length);
+  };
+  const [rowOf, columnOf] = [whole("rowOf"), whole("columnOf")];
+  for (const { tensor, at, size } of padded.parts) {
+    const { places } = tensors[tensor];
+    if (places === null) continue;
+    for (let i = at; i < at + size; i++) {
+      const own = padded.entryAt[i] - layout.tensors[tensor].start;
+      rowOf[i] = 4 * places.row[own];
+      columnOf[i] = 4 * places.column[own];
+    }
+  }
+  return {
+    kernel,
+    source: of("source"),
+    gradient: of("gradient"),
+    param: of("param"),
+    moments: of("moments"),
+    second: of("second"),
+    squares: of("squares"),
+    rows: of("rows"),
+    columns: of("columns"),
+  };
 }
 
 /** Layers of theta: the first one's matrix times factors, of the last one the outputs that are kept. */
@@ -277,41 +178,185 @@ function denseTheta({ layers }: EntryKernel, given: readonly number[], kept: rea
   };
 }
 
+/** Sums of squares of gradients, within their limit, by row and by column. */
+function sumSquares({ places, sums }: TensorParts, gradients: Float32Array): void {
+  const { row, column } = places as Places;
+  const [ofRows, ofColumns] = [sums.rows, sums.columns];
+  ofRows.fill(0);
+  ofColumns.fill(0);
+  for (let i = 0; i < gradients.length; i++) {
+    const g = gradients[i];
+    const square = g > gradientLimit || g < -gradientLimit ? gradientLimit * gradientLimit : g * g;
+    ofRows[row[i]] += square;
+    ofColumns[column[i]] += square;
+  }
+}
+
+/** Moves the second moments of a tensor's rows and columns, and lays them out for the kernel with what they make. */
+function moveFactors(
+  { size, places, memory, sums }: TensorParts,
+  rows: Float32Array,
+  columns: Float32Array,
+): void {
+  const { groups, groupOfRow, rows: rowCount, columns: columnCount } = places as Places;
+  const [ofRows, ofColumns] = [memory.rows as Float32Array, memory.columns as Float32Array];
+  const [rowStep, columnStep] = [rows, columns].map(({ length }) => length / (3 * decays));
+  const [rowShare, columnShare] = [rowCount / size, columnCount / size];
+  for (const [d, kept] of momentDecays.entries()) {
+    sums.groups.fill(0);
+    for (let r = 0, i = d * rowCount; r < rowCount; r++, i++) {
+      ofRows[i] = kept * ofRows[i] + (1 - kept) * sums.rows[r] * rowShare;
+      sums.groups[groupOfRow[r]] += ofRows[i];
+    }
+    const ofGroup = groups / rowCount;
+    for (let r = 0, i = d * rowCount, at = d * rowStep; r < rowCount; r++, i++, at++) {
+      const mean = sums.groups[groupOfRow[r]] * ofGroup + epsilon.factored;
+      rows[at] = 1 / Math.sqrt(ofRows[i] / mean + epsilon.factored);
+      rows[at + decays * rowStep] = ofRows[i];
+      rows[at + 2 * decays * rowStep] = 1 / Math.sqrt(ofRows[i] + epsilon.second);
+    }
+    for (let c = 0, i = d * columnCount, at = d * columnStep; c < columnCount; c++, i++, at++) {
+      ofColumns[i] = kept * ofColumns[i] + (1 - kept) * sums.columns[c] * columnShare;
+      columns[at] = 1 / Math.sqrt(ofColumns[i] + epsilon.factored);
+      columns[at + decays * columnStep] = ofColumns[i];
+      columns[at + 2 * decays * columnStep] = 1 / Math.sqrt(ofColumns[i] + epsilon.second);
+    }
+  }
+}
+
+/** The state by its names: vectors of all tensors in padded order, rows and columns by tensor. */
+function stateAccess(
+  { tensors: named, total }: TensorLayout,
+  padded: PaddedLayout,
+  tensors: readonly TensorParts[],
+  vectors: Readonly<Record<"moments" | "second" | "squares", Float32Array>>,
+): Pick<StepKernel, "load" | "save"> {
+  /** Numbers of all tensors of one kind, [count, total], and where a tensor's are in the state. */
+  const everyNumber = (
+    body: (whole: Float32Array, at: number, state: string, from: number, size: number) => void,
+    part: "moments" | "second" | "squares",
+    whole: Float32Array,
+  ) => {
+    const count = whole.length / total;
+    for (const { name, start, size } of named)
+      for (let d = 0; d < count; d++)
+        body(whole, d * total + start, `${part}/${name}`, d * size, size);
+  };
+  const parts = ["moments", "second", "squares"] as const;
+  const plain = Object.fromEntries(
+    parts.map((part) => [part, new Float32Array((vectors[part].length / padded.entries) * total)]),
+  ) as Record<(typeof parts)[number], Float32Array>;
+  const everyFactor = (body: (own: Float32Array, key: string) => void) => {
+    for (const [t, { memory }] of tensors.entries())
+      for (const [part, own] of Object.entries(memory)) body(own, `${part}/${named[t].name}`);
+  };
+  return {
+    load(state) {
+      for (const part of parts) {
+        everyNumber(
+          (whole, at, name, from, size) =>
+            whole.set(state[name]?.subarray(from, from + size) ?? [], at),
+          part,
+          plain[part],
+        );
+        pad(padded, plain[part], vectors[part]);
+      }
+      everyFactor((own, key) => own.set(state[key]));
+    },
+    save(state) {
+      for (const part of parts) {
+        unpad(padded, vectors[part], plain[part]);
+        everyNumber(
+          (whole, at, name, from, size) => state[name]?.set(whole.subarray(at, at + size), from),
+          part,
+          plain[part],
+        );
+      }
+      everyFactor((own, key) => state[key].set(own));
+    },
+  };
+}
+
+type Placed = ReturnType<typeof placedKernel>;
+
+/** Takes the entries of all parts through the dense layers. */
+function partRunner(
+  { kernel, source, rows, columns }: Placed,
+  { parts, entries }: PaddedLayout,
+  tensors: readonly TensorParts[],
+  setFactors: (factors: Float64Array) => void,
+): (gradients: readonly Float32Array[]) => void {
+  const factors = new Float64Array(celo2Inputs);
+  /** Inputs of what fills the last tile up, which would count among the squares. */
+  function clearRest({ at, size, to }: PaddedPart): void {
+    if (4 * (at + size) === to) return;
+    for (let c = 0; c < celo2Inputs; c++)
+      source.fill(0, c * entries + at + size, c * entries + to / 4);
+  }
+  function writeInputs(part: PaddedPart, gradient: Float32Array | undefined): void {
+    const tensor = tensors[part.tensor];
+    const isVector = tensor.places === null;
+    if (gradient !== undefined && !isVector) {
+      sumSquares(tensor, gradient);
+      moveFactors(tensor, rows, columns);
+    }
+    kernel.functions[isVector ? "vectors" : "matrices"](part.from, part.to);
+    clearRest(part);
+    kernel.read(part);
+    const { sums } = kernel;
+    const count = isVector ? vectorInputs : celo2Inputs;
+    for (let c = 0; c < celo2Inputs; c++) {
+      const square = (sums[2 * c] + sums[2 * c + 1]) / part.size;
+      factors[c] = c < count ? rsqrt(square, epsilon.input) : 0;
+    }
+  }
+  return (gradients) => {
+    let before = -1;
+    for (const part of parts) {
+      writeInputs(part, part.tensor === before ? undefined : gradients[part.tensor]);
+      before = part.tensor;
+      setFactors(factors);
+      kernel.runEntries(part);
+    }
+  };
+}
+
 /** A step of Celo2; without an equivariant layer behind them, the first output of the dense layers is the direction. */
 export function celo2Step(options: Celo2StepOptions): StepKernel {
   const { layout, widths, last, rate } = options;
-  const padded = paddedLayout(layout);
+  const tensors = tensorParts(layout);
+  const padded = paddedLayout(layout, (t) => groupsOf(tensors[t]));
   const kept = last === undefined ? [...widths.slice(0, -1), 1] : widths;
-  const { kernel, params, gradients, tensors } = placedKernel(options, padded, kept);
+  const placed = placedKernel(options, padded, tensors, kept);
+  const { kernel } = placed;
   const theta = denseTheta(kernel, widths, kept);
-  const factors = new Float64Array(celo2Inputs);
-  const everyMemory = (body: (own: Float32Array, key: string) => void) => {
-    for (const [t, { memory }] of tensors.entries())
-      for (const [part, own] of Object.entries(memory as unknown as NetworkNumbers))
-        body(own, `${part}/${layout.tensors[t].name}`);
-  };
+  const runParts = partRunner(placed, padded, tensors, theta.setFactors);
+  const [params, gradients] = [0, 1].map(() => new Float32Array(layout.total));
+  const views = (vector: Float32Array) =>
+    layout.tensors.map(({ start, size }) => vector.subarray(start, start + size));
+  const ofGradients = views(gradients);
+  const squares = new Float64Array(layout.tensors.length);
+  const { parts, entryAt } = padded;
   return {
-    params,
-    gradients,
+    params: views(params),
+    gradients: ofGradients,
     setTheta(prepared) {
       theta.set(prepared);
       kernel.setLast(prepared);
     },
-    load: (state) => everyMemory((own, key) => own.set(state[key])),
-    save: (state) => everyMemory((own, key) => state[key].set(own)),
+    ...stateAccess(layout, padded, tensors, placed),
     step() {
-      for (const [t, tensor] of tensors.entries()) {
-        writeInputs(tensor, factors);
-        theta.setFactors(factors);
-        kernel.runEntries(t);
-      }
+      pad(padded, params, placed.param);
+      pad(padded, gradients, placed.gradient);
+      runParts(ofGradients);
       const directions = kernel.outputs();
-      for (const [t, { at: begin, size }] of padded.tensors.entries()) {
-        let square = 0;
-        for (let i = begin; i < begin + size; i++) square += directions[i] * directions[i];
-        const length = rate / Math.sqrt(square / size + options.epsilon);
-        const own = params[t];
-        for (let i = 0; i < size; i++) own[i] -= length * directions[begin + i];
+      squares.fill(0);
+      for (const { tensor, at, size } of parts)
+        for (let i = at; i < at + size; i++) squares[tensor] += directions[i] * directions[i];
+      for (const { tensor, at, size } of parts) {
+        const mean = squares[tensor] / layout.tensors[tensor].size;
+        const length = rate / Math.sqrt(mean + options.epsilon);
+        for (let i = at; i < at + size; i++) params[entryAt[i]] -= length * directions[i];
       }
     },
   };

@@ -17,16 +17,17 @@ import {
 } from "../../kernels/wasm/static-arena.ts";
 import { planProgram } from "../../kernels/program.ts";
 import { type RunningProgram, runProgram } from "../../kernels/run.ts";
-import { writeModule } from "../../kernels/wasm/assembler.ts";
+import { type ModuleWriter, writeModule } from "../../kernels/wasm/assembler.ts";
 import { hasFusedMultiplyAdd, multiplyAdd } from "../../kernels/wasm/fused-multiply-add.ts";
 import type { KernelOutput } from "../outputs/output-layer.ts";
-import type { NetworkNumbers, PaddedLayout } from "./step-kernel.ts";
+import type { NetworkNumbers, PaddedLayout, PaddedPart } from "./step-kernel.ts";
 
 type Tensors = NonNullable<KernelOutput["tensors"]>;
 
 export interface EntryKernelOptions {
   readonly layout: PaddedLayout;
-  /** Entries without gaps. */
+  /** Tensors, and their entries without gaps. */
+  readonly tensorCount: number;
   readonly total: number;
   /** Inputs, then the width of every dense layer. */
   readonly widths: readonly number[];
@@ -34,8 +35,11 @@ export interface EntryKernelOptions {
   readonly clip?: number;
   /** An equivariant layer of one output behind them. */
   readonly last?: Tensors | undefined;
-  /** Places what is not the network's own: the inputs [inputs, entries], and running means to be made. */
-  readonly place: (arena: StaticArena) => {
+  /** Places what is not the network's own: the inputs [inputs, entries], and running means to be made; may add functions. */
+  readonly place: (
+    arena: StaticArena,
+    module: ModuleWriter,
+  ) => {
     readonly source: Place;
     readonly means?: RunningMeans;
   };
@@ -52,10 +56,12 @@ export interface EntryKernel {
   readonly layers: readonly LayerNumbers[];
   /** Sums of squares of the inputs of the tensor that was read last, two parts a channel. */
   readonly sums: Float64Array;
-  /** Makes running means of a tensor's gradients, and the sums. */
-  readonly read: (tensor: number) => void;
-  /** Takes the entries of a tensor through the dense layers. */
-  readonly runEntries: (tensor: number) => void;
+  /** Makes running means of the gradients of a part, and the sums. */
+  readonly read: (part: PaddedPart) => void;
+  /** Takes the entries of a part through the dense layers. */
+  readonly runEntries: (part: PaddedPart) => void;
+  /** Functions that were added. */
+  readonly functions: Readonly<Record<string, TensorRange>>;
   /** Coefficients of the equivariant layer. */
   readonly setLast: (prepared: NetworkNumbers) => void;
   /** The outputs of all entries, after all tensors went through the dense layers: [outputs, entries], padded. */
@@ -112,7 +118,7 @@ function exits(
 }
 
 /** The equivariant layer as a program, and where it finds and leaves entries. */
-function lastLayer({ layout, total, widths }: EntryKernelOptions, tensors: Tensors) {
+function lastLayer({ tensorCount, total, widths }: EntryKernelOptions, tensors: Tensors) {
   const channels = widths[widths.length - 1];
   const program = planProgram(
     {
@@ -134,28 +140,27 @@ function lastLayer({ layout, total, widths }: EntryKernelOptions, tensors: Tenso
   );
   const inputs = entrances(tensors, total);
   const shapes = program.outputs.map(({ sizes, columns }) => [...sizes, columns]);
-  return { channels, program, inputs, outputs: exits(tensors, shapes, layout.tensors.length) };
+  return { channels, program, inputs, outputs: exits(tensors, shapes, tensorCount) };
 }
 
 type Last = ReturnType<typeof lastLayer>;
 
 /** By padded entry, the address of its row among the layer's inputs; what fills tiles up goes to `spare`. */
 function addressTable(
-  { tensors, entries }: PaddedLayout,
+  { entries, entryAt }: PaddedLayout,
   { channels, program, inputs }: Last,
   running: RunningProgram,
   spare: number,
 ): Int32Array {
   const table = new Int32Array(entries).fill(spare);
   const begins = program.inputs.map((value) => running.values(value).byteOffset);
-  for (const { start, at, size } of tensors)
-    for (let i = 0; i < size; i++)
-      table[at + i] = begins[inputs.tensor[start + i]] + 4 * channels * inputs.row[start + i];
+  for (const [i, entry] of entryAt.entries())
+    if (entry >= 0) table[i] = begins[inputs.tensor[entry]] + 4 * channels * inputs.row[entry];
   return table;
 }
 
 function startLast(
-  layout: PaddedLayout,
+  { layout, tensorCount }: EntryKernelOptions,
   last: Last,
   memory: WebAssembly.Memory,
   table: Place,
@@ -169,7 +174,7 @@ function startLast(
   const results = last.program.outputs.map((value) => running.values(value));
   const joined = new Float32Array(results.reduce((sum, { length }) => sum + length, 0));
   const all = new Float32Array(layout.entries);
-  const bias = new Float32Array(layout.tensors.length);
+  const bias = new Float32Array(tensorCount);
   return {
     setTheta(prepared: NetworkNumbers) {
       for (const { path, buffer } of last.program.parameters)
@@ -185,8 +190,9 @@ function startLast(
         joined.set(result, begin);
         begin += result.length;
       }
-      for (const [t, { start, at, size }] of layout.tensors.entries())
-        for (let i = 0; i < size; i++) all[at + i] = joined[last.outputs[start + i]] + bias[t];
+      for (const { tensor, at, size } of layout.parts)
+        for (let i = at; i < at + size; i++)
+          all[i] = joined[last.outputs[layout.entryAt[i]]] + bias[tensor];
       return all;
     },
   };
@@ -199,14 +205,14 @@ export function entryKernel(options: EntryKernelOptions): EntryKernel {
   const { layout, widths, clip, last: tensors, place } = options;
   const last = tensors && lastLayer(options, tensors);
   const arena = staticArena(last?.program.layout.bytes(1));
-  const { source, means } = place(arena);
+  const module = writeModule({ pages: 1 });
+  const { source, means } = place(arena, module);
   const layers: EntryLayer[] = placeLayers(arena, widths, last !== undefined);
   const [table, spare] = [arena.floats(layout.entries), arena.floats(widths[widths.length - 1])];
   const channels = arena.floats(
     last === undefined ? layout.entries * widths[widths.length - 1] : 0,
   );
   const sums = arena.floats(4 * widths[0]);
-  const module = writeModule({ pages: 1 });
   const shared = { entries: layout.entries, source, ...(clip !== undefined && { clip }) };
   writeEntryLayers(module, arena, {
     ...shared,
@@ -214,20 +220,21 @@ export function entryKernel(options: EntryKernelOptions): EntryKernel {
     outputs: last === undefined ? { kind: "channels", at: channels } : { kind: "rows", table },
     madd: multiplyAdd(hasFusedMultiplyAdd()),
   });
-  if (means !== undefined) writeReading(module, means, { ...shared, channels: widths[0], sums });
+  writeReading(module, means, { ...shared, channels: widths[0], sums });
   const memory = arena.memory();
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), {
     host: { memory },
   });
   const { entries, read } = exports as Record<"entries" | "read", TensorRange>;
-  const behind = last && startLast(layout, last, memory, table, spare);
+  const behind = last && startLast(options, last, memory, table, spare);
   const numbers = (at: Place) => floatsAt(memory, at);
   return {
     numbers,
+    functions: exports as Record<string, TensorRange>,
     layers: layers.map(({ weight, bias }) => ({ weight: numbers(weight), bias: numbers(bias) })),
     sums: new Float64Array(memory.buffer, sums.address, 2 * widths[0]),
-    read: (t) => read(layout.tensors[t].from, layout.tensors[t].to),
-    runEntries: (t) => entries(layout.tensors[t].from, layout.tensors[t].to),
+    read: ({ from, to }) => read(from, to),
+    runEntries: ({ from, to }) => entries(from, to),
     setLast: (prepared) => behind?.setTheta(prepared),
     outputs: () => behind?.outputs() ?? numbers(channels),
   };

@@ -12,7 +12,6 @@ import {
   type PaddedLayout,
   paddedLayout,
   type StepKernel,
-  tensorViews,
   unpad,
 } from "./step-kernel.ts";
 
@@ -90,6 +89,7 @@ function placedKernel(options: PublishedStepOptions, padded: PaddedLayout) {
   let source: Place = { address: 0, size: 0 };
   const kernel = entryKernel({
     layout: padded,
+    tensorCount: layout.tensors.length,
     total: layout.total,
     widths,
     last,
@@ -118,15 +118,17 @@ function placedKernel(options: PublishedStepOptions, padded: PaddedLayout) {
 export function publishedStep(options: PublishedStepOptions): StepKernel {
   const { layout, move } = options;
   const padded = paddedLayout(layout);
-  const { entries, tensors } = padded;
+  const { entries, parts } = padded;
+  const views = (vector: Float32Array) =>
+    parts.map(({ at, size }) => vector.subarray(at, at + size));
   const { kernel, params, gradients, means } = placedKernel(options, padded);
   const momentum = new Float32Array(entries);
   const theta = denseTheta(kernel);
   const factors = new Float64Array(channels);
   let steps = 0;
   return {
-    params: tensorViews(padded, params),
-    gradients: tensorViews(padded, gradients),
+    params: views(params),
+    gradients: views(gradients),
     setTheta(prepared) {
       theta.set(prepared, move.layers);
       kernel.setLast(prepared);
@@ -144,17 +146,17 @@ export function publishedStep(options: PublishedStepOptions): StepKernel {
     },
     step() {
       theta.setTime(steps);
-      for (const [t, { size }] of tensors.entries()) {
-        kernel.read(t);
+      for (const part of parts) {
+        kernel.read(part);
         const { sums } = kernel;
         for (let c = 0; c < channels; c++)
-          factors[c] = 1 / Math.sqrt((sums[2 * c] + sums[2 * c + 1]) / size + epsilon);
+          factors[c] = 1 / Math.sqrt((sums[2 * c] + sums[2 * c + 1]) / part.size + epsilon);
         theta.setFactors(factors);
-        kernel.runEntries(t);
+        kernel.runEntries(part);
       }
       const vectors = { outputs: kernel.outputs(), params, gradients, momentum };
       // What fills tiles up stays 0.
-      for (const { at, size } of tensors) move.move(vectors, at, at + size);
+      for (const { at, size } of parts) move.move(vectors, at, at + size);
       steps++;
     },
   };

@@ -20,10 +20,11 @@ export interface StepKernel {
   readonly step: () => void;
 }
 
-/** One tensor in a vector in which every tensor fills whole tiles. */
-export interface PaddedTensor {
-  /** Where it begins in a vector without gaps, and in the padded one. */
-  readonly start: number;
+/** Entries that stand together in a padded vector, where they fill whole tiles: a tensor, or a part of one. */
+export interface PaddedPart {
+  /** Number of the tensor. */
+  readonly tensor: number;
+  /** Where it begins in the padded vector. */
   readonly at: number;
   readonly size: number;
   /** Its tiles in the padded vector, in bytes. */
@@ -32,48 +33,55 @@ export interface PaddedTensor {
 }
 
 export interface PaddedLayout {
-  readonly tensors: readonly PaddedTensor[];
+  readonly parts: readonly PaddedPart[];
   /** Numbers of a padded vector. */
   readonly entries: number;
+  /** By place in the padded vector: the entry in a vector without gaps, or -1. */
+  readonly entryAt: Int32Array;
 }
 
-/** Where the tensors of a layout stand in padded vectors. */
-export function paddedLayout({ tensors }: TensorLayout): PaddedLayout {
-  let entries = 0;
-  const padded = tensors.map(({ start, size }): PaddedTensor => {
-    const at = entries;
-    entries += tileEntries * Math.ceil(size / tileEntries);
-    return { start, at, size, from: 4 * at, to: 4 * entries };
-  });
-  return { tensors: padded, entries };
+/** Where the entries of all tensors stand in padded vectors. `partsOf` splits a tensor: lists of its entries. @default one part */
+export function paddedLayout(
+  { tensors }: TensorLayout,
+  partsOf?: (tensor: number) => readonly (readonly number[])[],
+): PaddedLayout {
+  const parts: PaddedPart[] = [];
+  const entryAt: number[] = [];
+  for (const [tensor, { start, size }] of tensors.entries()) {
+    const lists = partsOf?.(tensor) ?? [Array.from({ length: size }, (_, i) => i)];
+    for (const list of lists) {
+      const at = entryAt.length;
+      for (const i of list) entryAt.push(start + i);
+      while (entryAt.length % tileEntries !== 0) entryAt.push(-1);
+      const [from, to] = [4 * at, 4 * entryAt.length];
+      parts.push({ tensor, at, size: list.length, from, to });
+    }
+  }
+  return { parts, entries: entryAt.length, entryAt: Int32Array.from(entryAt) };
 }
 
-/** Views of a padded vector, one a tensor. */
-export const tensorViews = ({ tensors }: PaddedLayout, vector: Float32Array): Float32Array[] =>
-  tensors.map(({ at, size }) => vector.subarray(at, at + size));
-
-/** Vectors [count, total] into padded ones. */
+/** Vectors [count, total] into padded ones; what fills tiles up is left alone. */
 export function pad(
-  { tensors, entries }: PaddedLayout,
+  { entries, entryAt }: PaddedLayout,
   from: Float32Array,
   to: Float32Array,
 ): void {
   const count = to.length / entries;
   const total = from.length / count;
   for (let row = 0; row < count; row++)
-    for (const { start, at, size } of tensors)
-      to.set(from.subarray(row * total + start, row * total + start + size), row * entries + at);
+    for (let i = 0; i < entries; i++)
+      if (entryAt[i] >= 0) to[row * entries + i] = from[row * total + entryAt[i]];
 }
 
 /** The way back. */
 export function unpad(
-  { tensors, entries }: PaddedLayout,
+  { entries, entryAt }: PaddedLayout,
   from: Float32Array,
   to: Float32Array,
 ): void {
   const count = from.length / entries;
   const total = to.length / count;
   for (let row = 0; row < count; row++)
-    for (const { start, at, size } of tensors)
-      to.set(from.subarray(row * entries + at, row * entries + at + size), row * total + start);
+    for (let i = 0; i < entries; i++)
+      if (entryAt[i] >= 0) to[row * total + entryAt[i]] = from[row * entries + i];
 }
