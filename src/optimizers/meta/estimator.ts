@@ -42,7 +42,9 @@ export function noiseAt(
       ? deriveSeed(seed, "noise", pair, "episode", episode)
       : deriveSeed(seed, "noise", pair, "step", step);
   const random = randomStream(noiseSeed);
-  return Float32Array.from({ length: size }, () => noise * random.normal());
+  const values = new Float32Array(size);
+  for (let i = 0; i < size; i++) values[i] = noise * random.normal();
+  return values;
 }
 
 /** @throws {OptionError} for a name that is none of `estimatorNames` */
@@ -79,7 +81,7 @@ export function noiseSums(
 }
 
 function addTo(sum: Float64Array, values: Float32Array): void {
-  for (const [i, value] of values.entries()) sum[i] += value;
+  for (let i = 0; i < sum.length; i++) sum[i] += values[i];
 }
 
 /** Losses of one pair in one truncation. */
@@ -126,5 +128,5 @@ export function addEstimate(
   { noise, pairs }: { readonly noise: number; readonly pairs: number },
 ): void {
   const factor = difference / (2 * noise * noise * pairs);
-  for (const [i, value] of noiseSum.entries()) gradient[i] += factor * value;
+  for (let i = 0; i < gradient.length; i++) gradient[i] += factor * noiseSum[i];
 }

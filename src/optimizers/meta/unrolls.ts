@@ -117,7 +117,11 @@ export const noisyThetas = (
 ): Float32Array[] => {
   const noises = times.map((time) => noiseAt(settings, time, theta.length));
   return [1, -1].flatMap((sign) =>
-    noises.map((noise) => theta.map((value, i) => value + sign * noise[i])),
+    noises.map((noise) => {
+      const values = new Float32Array(theta.length);
+      for (let i = 0; i < values.length; i++) values[i] = theta[i] + sign * noise[i];
+      return values;
+    }),
   );
 };
 

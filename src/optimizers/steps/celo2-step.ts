@@ -330,7 +330,7 @@ export function celo2Step(options: Celo2StepOptions): StepKernel {
   const placed = placedKernel(options, padded, tensors, kept);
   const { kernel } = placed;
   const theta = denseTheta(kernel, widths, kept);
-  const runParts = partRunner(placed, padded, tensors, theta.setFactors);
+  const runParts = partRunner(placed, padded, tensors, (by) => theta.setFactors(by));
   const [params, gradients] = [0, 1].map(() => new Float32Array(layout.total));
   const views = (vector: Float32Array) =>
     layout.tensors.map(({ start, size }) => vector.subarray(start, start + size));
