@@ -35,10 +35,10 @@ const given: MetaSettings = {
 async function run(
   store: ZooStore,
   backend: MetaBackend | undefined,
-  { until = 6, parts }: { until?: number; parts?: ZooStore } = {},
+  { until = 6, parts, width = 1 }: { until?: number; parts?: ZooStore; width?: number } = {},
 ): Promise<number[]> {
   const settings = await chooseBackend(given, { task, store, parts, backend });
-  const pool = unrollInPlace(task);
+  const pool = { ...unrollInPlace(task), width };
   const options = { settings, task, pool, store, checkpointEvery: 1 };
   for await (const event of metaTrain({ ...options, ...(parts && { parts }) })) {
     const isLast = event.type === "checkpoint" && event.step >= until;
@@ -83,6 +83,14 @@ describe("a run goes on with what it was begun with", () => {
         const other = Object.values(event.theta).flatMap(({ data }) => [...data]);
         expect(Math.max(...other.map((x, i) => Math.abs(x - engine[i])))).toBeGreaterThan(1e-2);
       }
+  });
+
+  test("on kernels, two groups side by side find the theta of one, to the same numbers", async () => {
+    const alone = await run(memoryStore(), "kernels");
+    expect(await run(memoryStore(), "kernels", { width: 2 })).toEqual(alone);
+    const store = memoryStore();
+    await run(store, "kernels", { until: 2 }); // saved by one group, loaded by two
+    expect(await run(store, "kernels", { width: 2 })).toEqual(alone);
   });
 
   test.each([
