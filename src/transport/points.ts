@@ -20,14 +20,14 @@ const isTensor = (points: Points): points is Tensor => "shape" in points && "dat
 export function areFinite(values: ArrayLike<number>): boolean {
   const { length } = values;
   const paired = length - (length % 4);
-  let [a, b, c, d] = [0, 0, 0, 0]; // a number that is not finite, times 0, is NaN
+  let [a, b, c, d] = [0, 0, 0, 0]; // a number that is not finite, less itself, is NaN
   for (let i = 0; i < paired; i += 4) {
-    a += 0 * values[i];
-    b += 0 * values[i + 1];
-    c += 0 * values[i + 2];
-    d += 0 * values[i + 3];
+    a += values[i] - values[i];
+    b += values[i + 1] - values[i + 1];
+    c += values[i + 2] - values[i + 2];
+    d += values[i + 3] - values[i + 3];
   }
-  for (let i = paired; i < length; i++) a += 0 * values[i];
+  for (let i = paired; i < length; i++) a += values[i] - values[i];
   return a + b + c + d === 0;
 }
 

@@ -236,11 +236,11 @@ function runOf(
       }
     };
   const parts = exports["parts"] as (batch: number, thread: number) => void;
-  const { run } = startCrew(crew.start, task, crew, (_, batch) => parts(batch, 0));
+  const threads = startCrew(crew.start, task, crew, (_, batch) => parts(batch, 0));
   const words = new Int32Array(task.memory.buffer, 4 * argumentWords);
   return (block, piece) => {
     words.set([...block, piece]);
-    run("parts", 0);
+    threads.run("parts", 0);
   };
 }
 
