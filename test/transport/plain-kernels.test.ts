@@ -6,7 +6,7 @@ import { startNodeThread } from "../../src/node/threads/kernel-threads.ts";
 import { randomStream } from "../../src/core/random.ts";
 import { centreCloud, placeOnTrees } from "../../src/transport/tree-coordinates.ts";
 import { sampleTrees } from "../../src/transport/sample-trees.ts";
-import { project, projectAll, pullBack } from "../../src/transport/sliced.ts";
+import { project, projectAll, pullBack } from "../../src/transport/projection.ts";
 import { sortAscending, sortOrder } from "../../src/transport/sort-order.ts";
 
 const random = randomStream(7);

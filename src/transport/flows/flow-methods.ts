@@ -6,13 +6,8 @@ import { maxSlicedWasserstein } from "../max-sliced.ts";
 import { maxTreeSlicedWasserstein } from "../max-tree-sliced.ts";
 import { type Cloud, type Points, readClouds } from "../points.ts";
 import { treesAround } from "../sample-trees.ts";
-import {
-  projectAll,
-  pullBack,
-  type SlicedOptions,
-  slicedWasserstein,
-  slicedWassersteinGradient,
-} from "../sliced.ts";
+import { projectAll, pullBack } from "../projection.ts";
+import { type SlicedOptions, slicedWasserstein, slicedWassersteinGradient } from "../sliced.ts";
 import { minSlicedTransportPlan } from "../sliced-variants.ts";
 import { type TreeSlicedOptions, treeSlicedWassersteinGradient } from "../tree-sliced.ts";
 
