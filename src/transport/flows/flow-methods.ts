@@ -96,15 +96,30 @@ function squaredLengths({ size, dimension, data }: Cloud): Float64Array {
   return squares;
 }
 
-/** Squared distances that are less than this share of what they are subtracted from are computed directly. */
+/** Pairs whose squared distance is less than this share of what it is subtracted from are taken one by one. */
 const safeShare = 0.01;
 
-function squaredDistance(x: Cloud, i: number, y: Cloud, j: number): number {
+/** Adds `weight` times the unit vector from point j of y to point i of x, without loss of digits; nothing where they coincide. */
+function addUnitVector(
+  sums: Float64Array,
+  x: Cloud,
+  i: number,
+  y: Cloud,
+  j: number,
+  weight: number,
+): void {
   const { dimension } = x;
+  const [start, other] = [i * dimension, j * dimension];
+  let largest = 0; // distances are measured in units of it, so that no square underflows
+  for (let k = 0; k < dimension; k++)
+    largest = Math.max(largest, Math.abs(x.data[start + k] - y.data[other + k]));
+  if (largest === 0) return;
   let squares = 0;
   for (let k = 0; k < dimension; k++)
-    squares += (x.data[i * dimension + k] - y.data[j * dimension + k]) ** 2;
-  return squares;
+    squares += ((x.data[start + k] - y.data[other + k]) / largest) ** 2;
+  const share = weight / Math.sqrt(squares);
+  for (let k = 0; k < dimension; k++)
+    sums[start + k] += share * ((x.data[start + k] - y.data[other + k]) / largest);
 }
 
 /**
@@ -122,10 +137,11 @@ function addUnitVectors(sums: Float64Array, x: Cloud, y: Cloud, weight: number):
   for (const [j, shares] of products.entries())
     for (let i = 0; i < size; i++) {
       const whole = ofX[i] + ofY[j];
-      let squares = whole - 2 * shares[i];
-      if (!(squares > safeShare * whole)) squares = squaredDistance(x, i, y, j);
-      shares[i] = squares === 0 ? 0 : -weight / Math.sqrt(squares);
+      const squares = whole - 2 * shares[i];
+      const isSafe = squares > safeShare * whole;
+      shares[i] = isSafe ? -weight / Math.sqrt(squares) : 0;
       total[i] -= shares[i];
+      if (!isSafe) addUnitVector(sums, x, i, y, j, weight);
     }
   const fromOthers = pullBack(products, rows);
   for (let i = 0, at = 0; i < size; i++)
