@@ -97,6 +97,16 @@ describe.each(statistics)("permutation test, %s", (statistic) => {
   });
 });
 
+test.each(statistics)("%s of equal points: every labelling is as large", async (statistic) => {
+  const equal = (size: number) => Array.from({ length: size }, () => [1, 2]);
+  for (let seed = 0; seed < 10; seed++) {
+    const options = { statistic, permutations: 39, lines: 16, seed };
+    expect((await permutationTest(equal(3), equal(4), options)).pValue).toBe(1);
+  }
+  const other = await permutationTest(equal(9), normalCloud(9, 2, 1), { statistic });
+  expect(other.pValue).toBeLessThan(0.5);
+});
+
 test("Db-TSW sees modes where sliced W1 does not", async () => {
   const [x, y] = [square(50, 11, false), square(50, 12, true)];
   const p = async (statistic: TwoSampleStatistic) =>
