@@ -253,10 +253,14 @@ test("weightspace zoo differ: exit codes, kept results", async () => {
     expect(first.code).toBe(0);
     const { pValue, tests } = JSON.parse(first.stdout) as { pValue: number; tests: unknown[] };
     expect(pValue).toBeGreaterThan(0.05);
+    const inWords = await weightspace(args);
+    expect(inWords.stderr).toMatch(/never below 0.05; give --permutations 100 or more/);
     expect(tests.length).toBe(5);
     expect((await weightspace([...args, "--json"])).stdout).toBe(first.stdout);
     const self = await weightspace(["zoo", "differ", zoo("a"), zoo("a"), "--permutations", "99"]);
     expect(self.stdout).toMatch(/p-value 1/);
+    const one = [...args.slice(0, 8), "--statistic", "energy"];
+    expect((await weightspace(one)).stderr).not.toMatch(/never below/); // 1 in 100 is below .05
     await writeFile(kept, "{}");
     const refused = await weightspace(args);
     expect(refused.code).toBe(1);
