@@ -97,18 +97,7 @@ const backendOption = (): Option =>
   ).choices([...populationBackends]);
 
 async function build(
-  {
-    recipe,
-    networks,
-    seed,
-    output,
-    workers,
-    shardSize,
-    parts,
-    skipParts,
-    backend,
-    ...flags
-  }: BuildFlags,
+  { recipe, networks, seed, output, workers, shardSize, parts, skipParts, ...flags }: BuildFlags,
   cli: Cli,
 ): Promise<void> {
   const { part: shard, handOut } = await machinesOf(flags);
@@ -139,7 +128,7 @@ async function build(
     ...(handOut && { handOut }),
     ...(shard !== undefined && { part: shard }),
     ...(shardSize !== undefined && { shardSize }),
-    ...(backend !== undefined && { backend }),
+    ...(flags.backend !== undefined && { backend: flags.backend }),
     ...(parts !== undefined && { parts: await openStore(parts), skipParts: skipParts === true }),
   });
   const rate = result.built / Math.max(result.seconds, 1e-9);
