@@ -190,7 +190,8 @@ export function sineFitKernel(
   const { memory, sizesAt, addressesAt, floats } = arena;
   const module = new WebAssembly.Module(writeSineFit(arena.layout, fused).bytes());
   const run = new WebAssembly.Instance(module, { host: { memory } }).exports as unknown as Exports;
-  const addressOf = (example: number) => arena.examplesAt + exampleBytes(shape) * example;
+  const [first, bytes] = [arena.examplesAt, exampleBytes(shape)];
+  const addressOf = (example: number) => first + bytes * example;
   return {
     begin: (weights, examples, rule) => {
       writeExamples(arena, examples);
