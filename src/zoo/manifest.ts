@@ -18,6 +18,8 @@ import type { ZooStore } from "../core/store.ts";
 export const manifestName = "zoo.json";
 /** Version 2 carries metrics, target and plug-ins. */
 export const manifestFormat = "weightspace/zoo@2";
+/** Version 3 names the backend: versions of the package that would go on with another one refuse it by its format. */
+const backendFormat = "weightspace/zoo@3";
 /** What version 0.1 wrote: zoos of classifiers, still read. */
 const firstFormat = "weightspace/zoo@1";
 export const tableName = "runs.parquet";
@@ -80,7 +82,7 @@ const plugin = z.strictObject({
 });
 
 const schema = z.object({
-  format: z.enum([manifestFormat, firstFormat]),
+  format: z.enum([backendFormat, manifestFormat, firstFormat]),
   metrics: z.array(metric).min(1).optional(),
   target: z.string().optional(),
   plugins: z.array(plugin).optional(),
@@ -99,7 +101,7 @@ export function manifestToBytes(manifest: ZooManifest): Uint8Array {
   const { recipe, seed, networks, shardSize, spec, metrics, target, plugins } = manifest;
   const { arithmetic, backend, data, start } = manifest;
   const value = {
-    format: manifestFormat,
+    format: backend === undefined ? manifestFormat : backendFormat,
     seed,
     networks,
     shardSize,

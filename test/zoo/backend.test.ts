@@ -191,12 +191,17 @@ describe("a zoo", () => {
       const bytes = await store.read("zoo.json");
       return JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
     };
-    expect(await keys(await build({ networks: 1 }))).toMatchObject({ backend: "kernels" });
+    expect(await keys(await build({ networks: 1 }))).toMatchObject({
+      format: "weightspace/zoo@3",
+      backend: "kernels",
+    });
     expect(await keys(await build({ networks: 1, backend: "engine" }))).not.toHaveProperty(
       "backend",
     );
     const digits = { ...recipeNamed("digits-mlp"), steps: recipe.steps };
-    expect(await keys(await build({ networks: 1, recipe: digits }))).not.toHaveProperty("backend");
+    const ofDigits = await keys(await build({ networks: 1, recipe: digits }));
+    expect(ofDigits).toMatchObject({ format: "weightspace/zoo@2" });
+    expect(ofDigits).not.toHaveProperty("backend");
     await expect(build({ networks: 1, recipe: digits, backend: "kernels" })).rejects.toThrow(
       /task "digits" has no kernel/,
     );
