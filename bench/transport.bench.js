@@ -1,10 +1,12 @@
 // Sliced and tree-sliced distances: growth with points and lines, TSW (25 trees of 4 lines) against SW with the same 100
-// directions, values and gradients, on plain arrays and on the engine; beside POT where WEIGHTSPACE_POT names a Python that has it.
+// directions, values and gradients, on plain arrays (one thread, and large products on all cores) and on the engine; beside POT where WEIGHTSPACE_POT names a Python that has it.
 
 import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { randomStream } from "../dist/core/random.js";
+import { useKernelThreads } from "../dist/kernels/threads.js";
+import { offerNodeThreads } from "../dist/node/threads/kernel-threads.js";
 import { watchEngine } from "../dist/engine/live-arrays.js";
 import { median } from "./support/median.js";
 
@@ -15,14 +17,16 @@ const sizes = [
   { n: 5000, d: 100 },
   { n: 500, d: 1000 },
 ];
-const rounds = 3;
+/** More for small clouds, so that compiling on the way does not count. */
+const roundsOf = (n) => (n < 1000 ? 21 : 7);
 
 const cloud = (n, d, seed) => {
   const random = randomStream(seed);
   return { shape: [n, d], data: Float32Array.from({ length: n * d }, () => random.normal()) };
 };
 /** Median milliseconds of each of several functions, their rounds interleaved. */
-async function times(functions) {
+async function times(n, functions) {
+  const rounds = roundsOf(n);
   const taken = functions.map(() => []);
   for (const run of functions) await run();
   for (let round = 0; round < rounds; round++)
@@ -34,14 +38,16 @@ async function times(functions) {
   return taken.map(median);
 }
 
-/** POT's milliseconds for the same sizes, forward, order 1, 100 directions. */
-function pot() {
+/** POT's milliseconds for the same sizes, forward, order 1, 100 directions, with so many threads of its matrix products. */
+function pot(threads) {
   const python = process.env.WEIGHTSPACE_POT;
   if (python === undefined) return null;
   const script = fileURLToPath(new URL("./support/transport-pot.py", import.meta.url));
+  const rounds = sizes.map(({ n }) => roundsOf(n));
   const { stdout, status } = spawnSync(python, [script, JSON.stringify({ sizes, rounds })], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...(threads === undefined ? {} : { OPENBLAS_NUM_THREADS: threads }) },
   });
   if (status !== 0) throw new Error("the script for POT failed");
   return JSON.parse(stdout);
@@ -59,7 +65,7 @@ async function growth({ slicedWasserstein, treeSlicedWasserstein, sampleTrees })
   for (const n of [1000, 4000, 16000]) {
     const [x, y] = [cloud(n, d, 1), cloud(n, d, 2)];
     const own = trees(10, x);
-    const [sw, tsw] = await times([
+    const [sw, tsw] = await times(n, [
       () => slicedWasserstein(x, y, { p: 1, nProjections: 40 }),
       () => treeSlicedWasserstein(x, y, { trees: own, splitting }),
     ]);
@@ -69,7 +75,7 @@ async function growth({ slicedWasserstein, treeSlicedWasserstein, sampleTrees })
   for (const count of [5, 20, 80]) {
     const [x, y] = [cloud(1000, d, 1), cloud(1000, d, 2)];
     const own = trees(count, x);
-    const [sw, tsw] = await times([
+    const [sw, tsw] = await times(1000, [
       () => slicedWasserstein(x, y, { p: 1, nProjections: 4 * count }),
       () => treeSlicedWasserstein(x, y, { trees: own, splitting }),
     ]);
@@ -120,18 +126,25 @@ async function measureSize({ n, d }, transport, { jit, numpy: np, valueAndGrad }
       },
     ];
   };
-  const [sw, tsw, swGradient, tswGradient, eSw, eSwGradient, eTsw, eTswGradient] = await times([
-    () => transport.slicedWasserstein(x, y, sliced),
-    () => transport.treeSlicedWasserstein(x, y, tree),
-    () => transport.slicedWassersteinGradient(x, y, sliced),
-    () => transport.treeSlicedWassersteinGradient(x, y, tree),
-    ...engine(transport.slicedWasserstein, sliced),
-    ...engine(transport.treeSlicedWasserstein, tree),
-  ]);
+  const onAllCores = () => {
+    offerNodeThreads();
+    transport.slicedWasserstein(x, y, sliced);
+    useKernelThreads(undefined);
+  };
+  const [sw, swOnAllCores, tsw, swGradient, tswGradient, eSw, eSwGradient, eTsw, eTswGradient] =
+    await times(n, [
+      () => transport.slicedWasserstein(x, y, sliced),
+      onAllCores,
+      () => transport.treeSlicedWasserstein(x, y, tree),
+      () => transport.slicedWassersteinGradient(x, y, sliced),
+      () => transport.treeSlicedWassersteinGradient(x, y, tree),
+      ...engine(transport.slicedWasserstein, sliced),
+      ...engine(transport.treeSlicedWasserstein, tree),
+    ]);
   return {
     n,
     d,
-    plain: { sw, tsw, swGradient, tswGradient },
+    plain: { sw, swOnAllCores, tsw, swGradient, tswGradient },
     engine: { sw: eSw, tsw: eTsw, swGradient: eSwGradient, tswGradient: eTswGradient },
     ratio: {
       plain: tsw / sw,
@@ -155,9 +168,10 @@ export async function run() {
   return {
     name: "sliced and tree-sliced distances, 100 directions, order 1, milliseconds, medians",
     cores: availableParallelism(),
-    rounds,
+    rounds: sizes.map(({ n }) => roundsOf(n)),
     cases,
     growth: await growth(transport),
     pot: pot(),
+    potOnOneCore: pot(1),
   };
 }

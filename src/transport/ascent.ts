@@ -5,10 +5,10 @@ import { randomStream, type RandomStream } from "../core/random.ts";
 
 /** A function on a set of vectors, such as unit vectors. */
 export interface AscentProblem {
-  /** The function and its gradient within the set: its part tangent to it. */
+  /** The function and, where asked, its gradient within the set: its part tangent to it. */
   readonly evaluate: (point: Float64Array) => {
     readonly value: number;
-    readonly gradient: Float64Array;
+    readonly gradient: () => Float64Array;
   };
   /** The nearest vector of the set. */
   readonly retract: (point: Float64Array) => Float64Array;
@@ -64,7 +64,7 @@ function nearbyGradients(
   return Array.from({ length: count }, () => {
     const move = point.map(() => random.normal());
     const share = (radius * random.uniform()) / Math.sqrt(inner(move, move));
-    return evaluate(retract(point.map((v, i) => v + share * move[i]))).gradient;
+    return evaluate(retract(point.map((v, i) => v + share * move[i]))).gradient();
   });
 }
 
@@ -78,7 +78,8 @@ export function ascend(
 ): AscentResult {
   const random = randomStream(seed);
   let point = problem.retract(start);
-  let { value, gradient } = problem.evaluate(point);
+  const first = problem.evaluate(point);
+  let [value, gradient] = [first.value, first.gradient()];
   let reach = radius;
   let nearby = radius / 16;
   /** Goes to the first point on the ray that is higher enough, halving from `from` down to `minStep`. */
@@ -90,7 +91,7 @@ export function ascend(
       const found = problem.evaluate(next);
       if (found.value <= value + sufficient * far * length) continue;
       point = next;
-      ({ value, gradient } = found);
+      [value, gradient] = [found.value, found.gradient()];
       reach = Math.min(2 * far, radius);
       return true;
     }

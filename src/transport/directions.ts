@@ -2,12 +2,22 @@
 
 import { randomStream, type RandomStream } from "../core/random.ts";
 
+/** Length of a vector of moderate numbers. */
+export function lengthOf(vector: ArrayLike<number>): number {
+  let squares = 0;
+  for (let j = 0; j < vector.length; j++) squares += vector[j] * vector[j];
+  return Math.sqrt(squares);
+}
+
 /** A direction drawn uniformly from the unit sphere. */
 export function randomDirection(dimension: number, random: RandomStream): number[] {
   for (;;) {
-    const direction = Array.from({ length: dimension }, () => random.normal());
-    const length = Math.hypot(...direction);
-    if (length > 1e-12) return direction.map((v) => v / length);
+    const direction: number[] = [];
+    for (let j = 0; j < dimension; j++) direction.push(random.normal());
+    const length = lengthOf(direction);
+    if (length <= 1e-12) continue;
+    for (let j = 0; j < dimension; j++) direction[j] /= length;
+    return direction;
   }
 }
 
@@ -29,7 +39,7 @@ export function orthonormalDirections(
         direction = direction.map((v, i) => v - inner * other[i]);
       }
     }
-    const length = Math.hypot(...direction);
+    const length = lengthOf(direction);
     if (length > 1e-6) chosen.push(direction.map((v) => v / length));
   }
   return chosen;

@@ -1,6 +1,8 @@
 // Systems of lines joined to a tree (Tran et al., ICML 2025, section 3) as plain data, and their checks.
 
 import { OptionError, ShapeError } from "../core/errors.ts";
+import { lengthOf } from "./directions.ts";
+import { areFinite } from "./points.ts";
 
 /**
  * k lines in R^d joined to a tree. A point of line l is source[l] + t theta[l]; its coordinate is t. The source of a line lies on its
@@ -21,6 +23,23 @@ export interface LineTree {
 /** How far a direction's length or a source's place may be off, relative to the size of the numbers. */
 const tolerance = 1e-6;
 
+/** Whether a line's source is the root, or lies on its parent where its position says. */
+function isSourceInPlace({ theta, source, parent, position }: LineTree, line: number): boolean {
+  const above = parent[line];
+  const start = source[line];
+  const [from, direction, at] =
+    above === -1
+      ? [source[parent.indexOf(-1)], theta[line], 0]
+      : [source[above], theta[above], position[line]];
+  let [size, gap] = [1, 0];
+  for (let j = 0; j < start.length; j++) {
+    const expected = from[j] + at * direction[j];
+    size = Math.max(size, 1 + Math.abs(expected));
+    gap = Math.max(gap, Math.abs(expected - start[j]));
+  }
+  return gap <= tolerance * size;
+}
+
 function checkTree(caller: string, tree: LineTree, name: string, dimension: number): void {
   const { theta, source, parent, position } = tree;
   const lines = parent.length;
@@ -37,21 +56,15 @@ function checkTree(caller: string, tree: LineTree, name: string, dimension: numb
       throw new ShapeError(
         `${caller}: line ${l} of ${name} has a direction of ${direction.length} and a source of ${start.length} numbers, expected ${dimension}, the dimension of the points`,
       );
-    if (![...direction, ...start, position[l]].every(Number.isFinite))
+    if (![direction, start, [position[l]]].every(areFinite))
       refuse(l, "has a number that is not finite");
-    const length = Math.hypot(...direction);
+    const length = lengthOf(direction);
     if (Math.abs(length - 1) > tolerance)
       refuse(l, `has a direction of length ${length}, expected 1`);
     const above = parent[l];
     if (!Number.isInteger(above) || above < -1 || above >= l)
       refuse(l, `has parent ${above}, expected -1 or the number of an earlier line`);
-    const root = parent.indexOf(-1);
-    const expected =
-      above === -1
-        ? source[root]
-        : source[above].map((value, i) => value + position[l] * theta[above][i]);
-    const size = 1 + Math.max(...expected.map(Math.abs));
-    if (expected.some((value, i) => Math.abs(value - start[i]) > tolerance * size))
+    if (!isSourceInPlace(tree, l))
       refuse(
         l,
         above === -1

@@ -41,19 +41,19 @@ function sliceDerivative(problem: SlicedProblem, direction: Float64Array) {
   const { x, y, p } = problem;
   const { dimension } = x;
   const [u, v] = slice(problem, direction);
-  const gradient = new Float64Array(dimension);
-  const { pieces, i, j, mass } = coupleLines(u, v);
-  for (let at = 0; at < pieces; at++) {
-    const derivative = mass[at] * gapDerivative(u.values[i[at]] - v.values[j[at]], p);
-    const [startX, startY] = [i[at] * dimension, j[at] * dimension];
-    for (let k = 0; k < dimension; k++)
-      gradient[k] += derivative * (x.data[startX + k] - y.data[startY + k]);
-  }
-  const radial = gradient.reduce((sum, value, k) => sum + value * direction[k], 0);
-  return {
-    value: linePower(u, v, p),
-    gradient: gradient.map((value, k) => value - radial * direction[k]),
+  const gradient = () => {
+    const sums = new Float64Array(dimension);
+    const { pieces, i, j, mass } = coupleLines(u, v);
+    for (let at = 0; at < pieces; at++) {
+      const derivative = mass[at] * gapDerivative(u.values[i[at]] - v.values[j[at]], p);
+      const [startX, startY] = [i[at] * dimension, j[at] * dimension];
+      for (let k = 0; k < dimension; k++)
+        sums[k] += derivative * (x.data[startX + k] - y.data[startY + k]);
+    }
+    const radial = sums.reduce((sum, value, k) => sum + value * direction[k], 0);
+    return sums.map((value, k) => value - radial * direction[k]);
   };
+  return { value: linePower(u, v, p), gradient };
 }
 
 /** @see maxSlicedWasserstein below */

@@ -5,14 +5,15 @@ import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
 import { ascend } from "./ascent.ts";
 import type { LineTree } from "./line-trees.ts";
-import { checkCount, finitePower, type Points } from "./points.ts";
+import { checkCount, type Cloud, finitePower, type Points } from "./points.ts";
 import { lineTree } from "./sample-trees.ts";
 import { orderRoot } from "./sliced.ts";
 import { flowCost } from "./tree-flow.ts";
 import {
   lineDerivatives,
   type LineDerivatives,
-  solveTree,
+  type SolvedTree,
+  solveTrees,
   type TreeProblem,
   treeProblem,
   type TreeSlicedOptions,
@@ -100,35 +101,49 @@ function stayInside(
   });
 }
 
-/** The derivatives of a tree's cost with respect to its directions, as if they were free vectors, and its sources: [k][d] each. */
-function partDerivatives(
-  { cloud: { size, dimension, data } }: TreeProblem,
-  tree: LineTree,
-  { along, away }: LineDerivatives,
-) {
-  const empty = () => tree.theta.map(() => new Float64Array(dimension));
-  const [theta, source] = [empty(), empty()];
-  for (const [l, direction] of tree.theta.entries()) {
-    const [start, alongGradient, distanceGradient, ofTheta, ofSource] = [
-      tree.source[l],
-      along[l],
-      away?.[l],
-      theta[l],
-      source[l],
-    ];
-    for (let i = 0; i < size; i++)
-      for (let j = 0; j < dimension; j++) {
-        const from = data[i * dimension + j] - start[j];
-        ofTheta[j] += alongGradient[i] * from;
-        ofSource[j] -= alongGradient[i] * direction[j] + (distanceGradient?.[i] ?? 0) * from;
-      }
+/** The sum over points of a coefficient times the way from a place: [d] */
+function sumOfWays(
+  { size, dimension, data }: Cloud,
+  place: readonly number[],
+  coefficients: Float64Array,
+): Float64Array {
+  const sums = new Float64Array(dimension);
+  for (let i = 0, at = 0; i < size; i++) {
+    const coefficient = coefficients[i];
+    for (let j = 0; j < dimension; j++) sums[j] += coefficient * (data[at++] - place[j]);
   }
+  return sums;
+}
+
+function sumOf(values: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return sum;
+}
+
+/** The derivatives of a tree's cost with respect to its directions, as if they were free vectors, and its sources: [k][d] each. */
+function partDerivatives({ cloud }: TreeProblem, tree: LineTree, { along, away }: LineDerivatives) {
+  const theta = tree.source.map((start, l) => sumOfWays(cloud, start, along[l]));
+  const source = tree.theta.map((direction, l) => {
+    const total = sumOf(along[l]);
+    const sums = away === undefined ? undefined : sumOfWays(cloud, tree.source[l], away[l]);
+    return Float64Array.from(direction, (value, j) => -total * value - (sums?.[j] ?? 0));
+  });
   return { theta, source };
 }
 
 /** The cost of one tree and its gradient in the vector of {@link packTree}. */
 function treeSurface(caller: string, problem: TreeProblem, tree: LineTree, bounds: Bounds) {
-  const solved = solveTree(caller, problem, tree, 0);
+  const [solved] = solveTrees(caller, problem, [tree]);
+  return {
+    value: flowCost(solved.flow, solved.edges, problem.order),
+    gradient: () => treeGradient(problem, solved, bounds),
+  };
+}
+
+/** The gradient of one tree's cost, within the bounds and tangent to unit directions. */
+function treeGradient(problem: TreeProblem, solved: SolvedTree, bounds: Bounds): Float64Array {
+  const { tree } = solved;
   const derivatives = lineDerivatives(problem, solved);
   const { dimension } = problem.cloud;
   const lines = tree.parent.length;
@@ -147,18 +162,18 @@ function treeSurface(caller: string, problem: TreeProblem, tree: LineTree, bound
     }
   }
   stayInside(root, position, tree, bounds);
-  const tangent = theta.map((derivative, l) => {
-    const radial = derivative.reduce((sum, value, j) => sum + value * tree.theta[l][j], 0);
-    return derivative.map((value, j) => value - radial * tree.theta[l][j]);
-  });
-  return {
-    value: flowCost(solved.flow, solved.edges, problem.order),
-    gradient: Float64Array.from([
-      ...root,
-      ...position,
-      ...tangent.flatMap((derivative) => [...derivative]),
-    ]),
-  };
+  for (const [l, derivative] of theta.entries()) {
+    const direction = tree.theta[l];
+    let radial = 0;
+    for (let j = 0; j < dimension; j++) radial += derivative[j] * direction[j];
+    for (let j = 0; j < dimension; j++) derivative[j] -= radial * direction[j];
+  }
+  const gradient = new Float64Array(dimension + lines + lines * dimension);
+  gradient.set(root);
+  gradient.set(position, dimension);
+  for (const [l, derivative] of theta.entries())
+    gradient.set(derivative, dimension + lines + l * dimension);
+  return gradient;
 }
 
 /** @see maxTreeSlicedWasserstein below */

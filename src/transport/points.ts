@@ -16,11 +16,25 @@ export interface Cloud {
 
 const isTensor = (points: Points): points is Tensor => "shape" in points && "data" in points;
 
+/** Whether all numbers are finite. */
+export function areFinite(values: ArrayLike<number>): boolean {
+  const { length } = values;
+  const paired = length - (length % 4);
+  let [a, b, c, d] = [0, 0, 0, 0]; // a number that is not finite, less itself, is NaN
+  for (let i = 0; i < paired; i += 4) {
+    a += values[i] - values[i];
+    b += values[i + 1] - values[i + 1];
+    c += values[i + 2] - values[i + 2];
+    d += values[i + 3] - values[i + 3];
+  }
+  for (let i = paired; i < length; i++) a += values[i] - values[i];
+  return a + b + c + d === 0;
+}
+
 function refuseNonFinite(caller: string, name: string, cloud: Cloud): void {
   const { data } = cloud;
-  let place = 0;
-  while (place < data.length && Math.abs(data[place]) < Infinity) place++;
-  if (place === data.length) return;
+  if (areFinite(data)) return;
+  const place = data.findIndex((value) => !Number.isFinite(value));
   const [row, column] = [Math.floor(place / cloud.dimension), place % cloud.dimension];
   throw new OptionError(
     `${caller}: ${name} has ${cloud.data[place]} in row ${row}, column ${column}, expected finite numbers; remove that row`,
@@ -146,9 +160,13 @@ export function pooledMoments(...clouds: readonly Points[]): PooledMoments {
     );
   const count = read.reduce((sum, { size }) => sum + size, 0);
   const mean = new Float64Array(dimension);
-  for (const { data } of read) data.forEach((v, i) => (mean[i % dimension] += v / count));
+  for (const { data } of read)
+    for (let at = 0; at < data.length;)
+      for (let j = 0; j < dimension; j++) mean[j] += data[at++] / count;
   let squares = 0;
-  for (const { data } of read) data.forEach((v, i) => (squares += (v - mean[i % dimension]) ** 2));
+  for (const { data } of read)
+    for (let at = 0; at < data.length;)
+      for (let j = 0; j < dimension; j++) squares += (data[at++] - mean[j]) ** 2;
   return { mean: [...mean], scale: Math.sqrt(squares / (count * dimension)) };
 }
 

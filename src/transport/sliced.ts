@@ -4,7 +4,16 @@
 import { ShapeError, OptionError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensors.ts";
 import { randomProjections } from "./directions.ts";
-import { coupleLines, gapPower, gapDerivative, linePower, sortedLine } from "./one-dimensional.ts";
+import {
+  coupleLines,
+  evenPower,
+  gapDerivative,
+  gapPower,
+  isPlaceByPlace,
+  linePower,
+  sortedLine,
+} from "./one-dimensional.ts";
+import { sortAscending } from "./sort-order.ts";
 import {
   columnsOf,
   projectByKernel,
@@ -12,6 +21,7 @@ import {
   suitsProjection,
 } from "./projection-kernel.ts";
 import {
+  areFinite,
   checkCount,
   checkOrder,
   type Cloud,
@@ -73,7 +83,7 @@ function checkProjections(
     throw new ShapeError(
       `${caller}: projections has ${projections.length} rows of ${columns} numbers, expected ${dimension} rows (the dimension of the points) and one column a direction`,
     );
-  if (projections.some((row) => row.some((value) => !Number.isFinite(value))))
+  if (!projections.every(areFinite))
     throw new OptionError(`${caller}: projections has a number that is not finite`);
 }
 
@@ -131,7 +141,8 @@ export function project({ size, dimension, data }: Cloud, direction: Float64Arra
  */
 export function projectAll(cloud: Cloud, directions: readonly Float64Array[]): Float64Array[] {
   const { size, dimension } = cloud;
-  const values: Float64Array[] = directions.map(() => new Float64Array(size));
+  const all = new Float64Array(size * directions.length);
+  const values = directions.map((_, l): Float64Array => all.subarray(l * size, (l + 1) * size));
   if (suitsProjection(dimension)) {
     projectByKernel(cloud.data, size, dimension, directions, values);
     return values;
@@ -241,8 +252,17 @@ export const slice = ({ x, y, a, b }: SlicedProblem, direction: Float64Array) =>
   [sortedLine(project(x, direction), a), sortedLine(project(y, direction), b)] as const;
 
 /** W_p to the power p along every direction. */
-export const slicePowers = (problem: SlicedProblem): number[] =>
-  slices(problem).map(([u, v]) => linePower(u, v, problem.p));
+export function slicePowers(problem: SlicedProblem): number[] {
+  const { x, y, a, b, directions, p } = problem;
+  if (!isPlaceByPlace(a, b)) return slices(problem).map(([u, v]) => linePower(u, v, p));
+  const [onX, onY] = [projectAll(x, directions), projectAll(y, directions)];
+  return onX.map((u, l) => {
+    const v = onY[l];
+    sortAscending(u);
+    sortAscending(v);
+    return evenPower(u, v, a[0], p);
+  });
+}
 
 /** The p-th root; the root of a rounding error below 0 is 0. */
 export const orderRoot = (power: number, p: number): number =>

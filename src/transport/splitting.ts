@@ -1,8 +1,9 @@
 // Splitting maps: which share of a point's mass goes to each line of a tree, and how those shares move with the point.
 
 import { OptionError, ShapeError } from "../core/errors.ts";
-import { sharesSourceOfPrevious, type LineTree } from "./line-trees.ts";
+import type { LineTree } from "./line-trees.ts";
 import type { Cloud } from "./points.ts";
+import { safeShare, type TreeCoordinates } from "./tree-coordinates.ts";
 
 /** The same share of every point for each line; with it TSW-SL is a weighted mean of sliced W1. */
 export interface ConstantSplitting {
@@ -74,23 +75,6 @@ export interface Shares {
   readonly distances?: readonly Float64Array[];
 }
 
-/** Squared distances of the points from a point. */
-function squaresFrom({ size, dimension, data }: Cloud, source: readonly number[]): Float64Array {
-  const squares = new Float64Array(size);
-  for (let i = 0, at = 0; i < size; i++) {
-    let sum = 0;
-    for (let j = 0; j < dimension; j++) {
-      const gap = data[at++] - source[j];
-      sum += gap * gap;
-    }
-    squares[i] = sum;
-  }
-  return squares;
-}
-
-/** Where a squared distance is less than this share of what it is subtracted from, it is computed directly. */
-const safeShare = 0.01;
-
 /** Distances of the points from a line, from their coordinates on it and their squared distances from its source. */
 function lineDistances(
   { size, dimension, data }: Cloud,
@@ -113,37 +97,31 @@ function lineDistances(
   return distances;
 }
 
-/** Distances of the points from every line of a tree; lines with one source share its squared distances. */
-function treeDistances(
-  cloud: Cloud,
-  tree: LineTree,
-  coordinates: readonly Float64Array[],
-): Float64Array[] {
-  const { theta, source } = tree;
-  let squares = squaresFrom(cloud, source[0]);
-  return theta.map((direction, l) => {
-    if (l > 0 && !sharesSourceOfPrevious(tree, l)) squares = squaresFrom(cloud, source[l]);
-    return lineDistances(cloud, source[l], squares, coordinates[l], direction);
-  });
+/** Entry by entry the lesser of two arrays, or the greater, into the first. */
+function keepNearest(best: Float64Array, values: Float64Array, isFar: boolean): void {
+  for (let i = 0; i < best.length; i++) {
+    const value = values[i];
+    if (isFar ? value > best[i] : value < best[i]) best[i] = value;
+  }
 }
 
 /** softmax over lines; the limits at delta = +-Infinity share equally among the nearest or farthest lines. */
 function distanceShares(distances: readonly Float64Array[], factor: number): Float64Array[] {
-  const [lines, size] = [distances.length, distances[0].length];
-  const shares = distances.map(() => new Float64Array(size));
-  for (let i = 0; i < size; i++) {
-    let best = -Infinity;
-    const sign = factor < 0 ? -1 : 1;
-    for (let l = 0; l < lines; l++) best = Math.max(best, -sign * distances[l][i]);
-    let sum = 0;
-    for (let l = 0; l < lines; l++) {
-      const behind = -sign * distances[l][i] - best;
-      const share = behind === 0 ? 1 : Math.exp(Math.abs(factor) * behind);
-      shares[l][i] = share;
-      sum += share;
+  const size = distances[0].length;
+  const best = distances[0].slice();
+  for (const ofLine of distances) keepNearest(best, ofLine, factor < 0);
+  const sums = new Float64Array(size);
+  const shares = distances.map((ofLine) => {
+    const own = new Float64Array(size);
+    for (let i = 0; i < size; i++) {
+      const behind = ofLine[i] - best[i];
+      const share = behind === 0 ? 1 : Math.exp(-factor * behind);
+      own[i] = share;
+      sums[i] += share;
     }
-    for (let l = 0; l < lines; l++) shares[l][i] /= sum;
-  }
+    return own;
+  });
+  for (const own of shares) for (let i = 0; i < size; i++) own[i] /= sums[i];
   return shares;
 }
 
@@ -167,12 +145,15 @@ function callbackShares(
   return Array.from({ length: lines }, (_, l) => Float64Array.from(rows, (row) => row[l]));
 }
 
+/** Whether shares depend on distances, which need squared distances from the sources. */
+export const readsDistances = ({ kind }: Splitting): boolean => kind === "distance";
+
 /** Shares of the points of a cloud for one tree. @throws {ShapeError} @throws {OptionError} for what a callback returns */
 export function splitCloud(
   caller: string,
   splitting: Splitting,
   cloud: Cloud,
-  coordinates: readonly Float64Array[],
+  { coordinates, squares }: TreeCoordinates,
   tree: LineTree,
   index: number,
 ): Shares {
@@ -183,7 +164,10 @@ export function splitCloud(
     const share = (line: number) => splitting.shares?.[line] ?? 1 / lines;
     return { shares: tree.parent.map((_, l) => new Float64Array(cloud.size).fill(share(l))) };
   }
-  const distances = treeDistances(cloud, tree, coordinates);
+  if (squares === undefined) throw new Error("splitCloud: distances need squares from the sources");
+  const distances = coordinates.map((t, l) =>
+    lineDistances(cloud, tree.source[l], squares[l], t, tree.theta[l]),
+  );
   const factor = splitting.delta / (splitting.unit ?? 1);
   return { shares: distanceShares(distances, factor), distances };
 }

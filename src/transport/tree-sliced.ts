@@ -4,24 +4,25 @@
 import { checkTrees, sharesSourceOfPrevious, type LineTree } from "./line-trees.ts";
 import {
   checkOrder,
-  type Cloud,
   finitePower,
   joinClouds,
   type Points,
   readClouds,
   readWeights,
 } from "./points.ts";
+import { orderRoot, pullBack, rootDerivative, type TransportGradient } from "./sliced.ts";
 import {
-  orderRoot,
-  projectAll,
-  pullBack,
-  rootDerivative,
-  type TransportGradient,
-} from "./sliced.ts";
+  centreCloud,
+  type CentredCloud,
+  placeOnTrees,
+  seenFrom,
+  type TreeCoordinates,
+} from "./tree-coordinates.ts";
 import { sobolevWeights } from "./sobolev.ts";
 import {
   checkSplitting,
   distanceDerivatives,
+  readsDistances,
   type Shares,
   splitCloud,
   type Splitting,
@@ -65,7 +66,7 @@ export interface TreeSlicedLog {
 
 /** A tree-sliced distance with all its options. */
 export interface TreeProblem extends Required<Omit<TreeSlicedOptions, "a" | "b" | "partial">> {
-  readonly cloud: Cloud;
+  readonly cloud: CentredCloud;
   /** Points of x, which come first in the cloud. */
   readonly first: number;
   /** Weights of x, then those of y with a minus: [n + m] */
@@ -93,7 +94,7 @@ export function treeProblem(
     splitting,
     order,
     sobolev,
-    cloud: joinClouds(first, second),
+    cloud: centreCloud(joinClouds(first, second), trees[0].source[0]),
     first: first.size,
     signed,
   };
@@ -108,17 +109,6 @@ export interface SolvedTree {
   readonly edges: EdgeWeights;
 }
 
-/** Coordinates of the points on every line of a tree: [k][points] */
-export function coordinatesOn(cloud: Cloud, { theta, source }: LineTree): Float64Array[] {
-  const directions = theta.map((direction) => Float64Array.from(direction));
-  const coordinates = projectAll(cloud, directions);
-  for (const [l, values] of coordinates.entries()) {
-    const start = directions[l].reduce((sum, value, i) => sum + value * source[l][i], 0);
-    for (let i = 0; i < values.length; i++) values[i] -= start;
-  }
-  return coordinates;
-}
-
 /** Products entry by entry. */
 function times(a: Float64Array, b: Float64Array): Float64Array {
   const products = new Float64Array(a.length);
@@ -126,18 +116,30 @@ function times(a: Float64Array, b: Float64Array): Float64Array {
   return products;
 }
 
-export function solveTree(
+function solveTree(
   caller: string,
   { cloud, signed, splitting, order, sobolev }: TreeProblem,
+  places: TreeCoordinates,
   tree: LineTree,
   index: number,
 ): SolvedTree {
-  const coordinates = coordinatesOn(cloud, tree);
-  const shares = splitCloud(caller, splitting, cloud, coordinates, tree, index);
+  const { coordinates } = places;
+  const shares = splitCloud(caller, splitting, cloud, places, tree, index);
   const masses = shares.shares.map((ofLine) => times(ofLine, signed));
   const flow = treeFlow(tree, coordinates, masses);
   const edges = sobolev && order !== 1 ? sobolevWeights(flow, order) : lengthWeights(flow);
   return { tree, coordinates, shares, flow, edges };
+}
+
+/** Trees one after another, those of the problem where no others are given. */
+export function* solveTrees(
+  caller: string,
+  problem: TreeProblem,
+  trees = problem.trees,
+): Generator<SolvedTree, void> {
+  let index = 0;
+  for (const places of placeOnTrees(problem.cloud, trees, readsDistances(problem.splitting)))
+    yield solveTree(caller, problem, places, trees[index], index++);
 }
 
 /** @see treeSlicedWasserstein below */
@@ -164,10 +166,9 @@ export function treeSlicedWasserstein(
 ): number | TreeSlicedLog {
   const caller = "treeSlicedWasserstein";
   const problem = treeProblem(caller, x, y, options);
-  const perTree = problem.trees.map((tree, i) => {
-    const { flow, edges } = solveTree(caller, problem, tree, i);
-    return flowCost(flow, edges, problem.order);
-  });
+  const perTree: number[] = [];
+  for (const { flow, edges } of solveTrees(caller, problem))
+    perTree.push(flowCost(flow, edges, problem.order));
   const power = finitePower(caller, perTree.reduce((sum, cost) => sum + cost, 0) / perTree.length);
   const value = orderRoot(power, problem.order);
   return options.log === true ? { value, power, perTree } : value;
@@ -206,22 +207,50 @@ export function lineDerivatives(
   return { along, away, position };
 }
 
-/** Adds to `sums` [points, d] what points gain along the ways from the lines' sources; lines with one source go together. */
+/** Coefficients of the ways from the sources: of the way from the origin [points], and of each source as the origin sees it. */
+interface AwayTerms {
+  readonly fromOrigin: Float64Array;
+  readonly coefficients: Float64Array[];
+  readonly sources: Float64Array[];
+}
+
+/** Adds a tree's ways from its lines' sources; lines with one source go together. */
 function addAway(
-  sums: Float64Array,
-  { size, dimension, data }: Cloud,
+  { fromOrigin, coefficients, sources }: AwayTerms,
+  { cloud: { size, origin } }: TreeProblem,
   tree: LineTree,
   away: readonly Float64Array[],
 ): void {
   for (let l = 0; l < away.length;) {
-    const start = tree.source[l];
+    const source = seenFrom(origin, tree.source[l]);
     const total = Float64Array.from(away[l]);
     for (l++; l < away.length && sharesSourceOfPrevious(tree, l); l++)
       for (let i = 0; i < size; i++) total[i] += away[l][i];
-    for (let i = 0; i < size; i++)
-      for (let j = 0, at = i * dimension; j < dimension; j++, at++)
-        sums[at] += total[i] * (data[at] - start[j]);
+    for (let i = 0; i < size; i++) fromOrigin[i] += total[i];
+    if (source.every((value) => value === 0)) continue;
+    for (let i = 0; i < size; i++) total[i] = -total[i];
+    coefficients.push(total);
+    sources.push(source);
   }
+}
+
+/** d power / d points times the number of trees: [points, d] */
+function pullBackTrees(problem: TreeProblem, lines: readonly LineDerivatives[]): Float64Array {
+  const { cloud, trees } = problem;
+  const { size, dimension, fromOrigin } = cloud;
+  const terms = { fromOrigin: new Float64Array(size), coefficients: [], sources: [] };
+  for (const [t, { away }] of lines.entries())
+    if (away !== undefined) addAway(terms, problem, trees[t], away);
+  const sums = pullBack(
+    [...lines.flatMap(({ along }) => along), ...terms.coefficients],
+    [
+      ...trees.flatMap(({ theta }) => theta.map((direction) => Float64Array.from(direction))),
+      ...terms.sources,
+    ],
+  );
+  for (let i = 0, at = 0; i < size; i++)
+    for (let j = 0; j < dimension; j++, at++) sums[at] += terms.fromOrigin[i] * fromOrigin.data[at];
+  return sums;
 }
 
 /**
@@ -238,18 +267,13 @@ export function treeSlicedWassersteinGradient(
   const problem = treeProblem(caller, x, y, options);
   const { cloud, first, order, trees } = problem;
   let sum = 0;
-  const lines = trees.map((tree, i) => {
-    const solved = solveTree(caller, problem, tree, i);
+  const lines: LineDerivatives[] = [];
+  for (const solved of solveTrees(caller, problem)) {
     sum += flowCost(solved.flow, solved.edges, order);
-    return lineDerivatives(problem, solved);
-  });
+    lines.push(lineDerivatives(problem, solved));
+  }
   const power = finitePower(caller, sum / trees.length);
-  const sums = pullBack(
-    lines.flatMap(({ along }) => along),
-    trees.flatMap(({ theta }) => theta.map((direction) => Float64Array.from(direction))),
-  );
-  for (const [t, { away }] of lines.entries())
-    if (away !== undefined) addAway(sums, cloud, trees[t], away);
+  const sums = pullBackTrees(problem, lines);
   const factor = rootDerivative(power, order) / trees.length;
   const { dimension, size } = cloud;
   const gradient = (from: number, to: number) => ({

@@ -81,7 +81,7 @@ test("an ascent across edges ends at the top, where plain steps stick", () => {
   // The roof -|u| - 10 |v|: its gradient at the ridge points across it.
   const evaluate = ([u, v]: Float64Array) => ({
     value: -Math.abs(u) - 10 * Math.abs(v),
-    gradient: Float64Array.of(-Math.sign(u), -10 * Math.sign(v)),
+    gradient: () => Float64Array.of(-Math.sign(u), -10 * Math.sign(v)),
   });
   const problem = { evaluate, retract: (point: Float64Array) => point };
   const { value, converged } = ascend(problem, Float64Array.of(1, 0.013), { seed: 1, steps: 5000 });

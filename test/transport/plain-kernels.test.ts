@@ -1,9 +1,13 @@
 // What plain distances are made of: sorted orders and products with directions, held to their definitions.
 
 import { describe, expect, test } from "vitest";
+import { type ThreadTask, useKernelThreads } from "../../src/kernels/threads.ts";
+import { startNodeThread } from "../../src/node/threads/kernel-threads.ts";
 import { randomStream } from "../../src/core/random.ts";
+import { centreCloud, placeOnTrees } from "../../src/transport/tree-coordinates.ts";
+import { sampleTrees } from "../../src/transport/sample-trees.ts";
 import { project, projectAll, pullBack } from "../../src/transport/sliced.ts";
-import { sortOrder } from "../../src/transport/sort-order.ts";
+import { sortAscending, sortOrder } from "../../src/transport/sort-order.ts";
 
 const random = randomStream(7);
 
@@ -15,14 +19,24 @@ describe("sortOrder", () => {
     "numbers whose upper halves are equal": () => 1 + random.uniform() * 1e-12,
     "negative numbers whose upper halves are equal": () => -1 - random.uniform() * 1e-12,
     "numbers of all sizes": () => random.normal() * 10 ** (random.integer(600) - 300),
+    "numbers with heavy tails": () => random.normal() / (random.uniform() + 1e-9) ** 2,
+    "numbers that grow by factors": () => Math.exp(20 * random.normal()),
+    "numbers far from zero": () => 1e9 + random.normal(),
     "infinite and subnormal numbers": () =>
       [Infinity, -Infinity, 1e-310, -1e-310, 0][random.integer(5)],
   };
   test.each(Object.entries(kinds))("orders %s, and keeps the places of equal ones", (_, draw) => {
-    for (const size of [0, 1, 2, 299, 300, 1023, 1024, 5000]) {
+    for (const size of [0, 1, 2, 63, 64, 299, 300, 1023, 1024, 5000]) {
       const keys = Float64Array.from({ length: size }, draw);
-      const expected = [...keys.keys()].sort((a, b) => keys[a] - keys[b] || a - b);
+      // Zeros of both signs are equal here; a difference of two infinite numbers says nothing.
+      const compare = (a: number, b: number) =>
+        keys[a] < keys[b] ? -1 : keys[a] > keys[b] ? 1 : a - b;
+      const expected = [...keys.keys()].sort(compare);
       expect([...sortOrder(keys)]).toEqual(expected);
+      const alone = keys.slice();
+      sortAscending(alone);
+      const sorted = expected.map((i) => keys[i] + 0); // -0 + 0 is 0
+      expect([...alone].map((value) => value + 0)).toEqual(sorted);
     }
   });
 
@@ -75,5 +89,76 @@ describe.each(sizes)("%i points in %i dimensions on %i directions", (size, dimen
     const moved = Float64Array.from(pulled, (value, i) => (i === 0 ? value + 1 : value));
     const control = inner(moved, cloud.data) - forward;
     expect(Math.abs(control)).toBeGreaterThan(0.5 * Math.abs(cloud.data[0]));
+  });
+});
+
+test("several threads give the same products as one, to the last bit", () => {
+  const [size, dimension, lines] = [777, 999, 101];
+  const draw = (count: number) => Float64Array.from({ length: count }, () => random.normal());
+  const cloud = { size, dimension, data: draw(size * dimension) };
+  const directions = Array.from({ length: lines }, () => draw(dimension));
+  const alone = projectAll(cloud, directions);
+  let started = 0;
+  const start = (task: ThreadTask) => {
+    started++;
+    return startNodeThread(task);
+  };
+  useKernelThreads({ start, threads: 3, sleeps: true, free: () => true, isPool: false });
+  try {
+    for (let round = 0; round < 3; round++) expect(projectAll(cloud, directions)).toEqual(alone);
+    expect(started).toBe(2); // control: they took part, and were started once
+  } finally {
+    useKernelThreads(undefined);
+  }
+});
+
+describe("placeOnTrees", () => {
+  const [size, dimension] = [40, 5];
+  const rows = Array.from({ length: size }, () =>
+    Array.from({ length: dimension }, () => 1e4 + random.normal()),
+  );
+  const cloud = { size, dimension, data: Float64Array.from(rows.flat()) };
+  const around = (shape: "concurrent" | "chain") =>
+    sampleTrees({ trees: 50, lines: 4, dimension, shape, around: [rows], seed: 3 });
+  const far = sampleTrees({
+    trees: 2,
+    lines: 3,
+    dimension,
+    around: [rows.map((row) => row.map((value) => value - 50))],
+    seed: 4,
+  });
+  const distanceFrom = (row: readonly number[], place: readonly number[]) =>
+    row.reduce((sum, value, j) => sum + (value - place[j]) ** 2, 0);
+
+  test.each([
+    ["concurrent lines", around("concurrent")],
+    ["chains", around("chain")],
+    ["trees far from the points and near", [...far, ...around("chain")]],
+  ])("gives coordinates and squared distances from the sources on %s", (_, trees) => {
+    const centred = centreCloud(cloud, trees[0].source[0]);
+    const places = [...placeOnTrees(centred, trees, true)];
+    expect(places.length).toBe(trees.length); // more lines than are taken together
+    for (const [t, { theta, source }] of trees.entries())
+      for (const [l, start] of source.entries())
+        for (const [i, row] of rows.entries()) {
+          const along = row.reduce((sum, value, j) => sum + (value - start[j]) * theta[l][j], 0);
+          const squares = distanceFrom(row, start);
+          expect(Math.abs(places[t].coordinates[l][i] - along)).toBeLessThan(1e-10);
+          const error = Math.abs((places[t].squares?.[l][i] ?? NaN) - squares);
+          expect(error).toBeLessThan(1e-11 * squares);
+        }
+  });
+
+  test("keeps the digits of a point that lies next to a source", () => {
+    const [tree] = around("chain");
+    const near = tree.source[3].map((value, j) => value + (j === 0 ? 2 ** -20 : 0));
+    const one = { size: 1, dimension, data: Float64Array.from(near) };
+    const [{ squares }] = placeOnTrees(centreCloud(one, tree.source[0]), [tree], true);
+    expect(Math.sqrt(squares?.[3][0] ?? NaN)).toBeCloseTo(2 ** -20, 11);
+    const inner = (a: readonly number[], b: readonly number[]) =>
+      a.reduce((sum, value, j) => sum + value * b[j], 0);
+    const start = tree.source[3];
+    const subtracted = inner(near, near) + inner(start, start) - 2 * inner(near, start);
+    expect(Math.abs(subtracted - 2 ** -40)).toBeGreaterThan(2 ** -40); // control: squares alone
   });
 });

@@ -93,11 +93,12 @@ function adamSteps(size: number, rate: number): (x: Float64Array, gradient: Floa
   return (x, gradient) => {
     step++;
     const [forMean, forSquare] = [1 - 0.9 ** step, 1 - 0.999 ** step];
-    gradient.forEach((derivative, i) => {
+    for (let i = 0; i < size; i++) {
+      const derivative = gradient[i];
       mean[i] += 0.1 * (derivative - mean[i]);
       square[i] += 0.001 * (derivative * derivative - square[i]);
       x[i] -= (rate * mean[i]) / forMean / (Math.sqrt(square[i] / forSquare) + 1e-8);
-    });
+    }
   };
 }
 

@@ -9,7 +9,7 @@ import type { Cloud } from "../points.ts";
 import { treesAround } from "../sample-trees.ts";
 import { sortOrder } from "../sort-order.ts";
 import { splitCloud } from "../splitting.ts";
-import { coordinatesOn } from "../tree-sliced.ts";
+import { centreCloud, placeOnTrees } from "../tree-coordinates.ts";
 
 /** The value for a labelling: `signed` is 1 / n for points of the first sample and -1 / m for those of the second. */
 export type PreparedStatistic = (signed: Float64Array) => number;
@@ -64,14 +64,21 @@ function slicedStatistic(pooled: Cloud, { lines = 96, seed = 0 }: StatisticOptio
     sorted.reduce((sum, line) => sum + lineCost(line, signed), 0) / lines;
 }
 
-function sortTree(pooled: Cloud, tree: LineTree, delta: number, unit: number): SortedAtoms[] {
-  const coordinates = coordinatesOn(pooled, tree);
+function sortTrees(
+  pooled: Cloud,
+  trees: readonly LineTree[],
+  delta: number,
+  unit: number,
+): SortedAtoms[] {
   const splitting = { kind: "distance", delta, unit } as const;
-  const { shares } = splitCloud("two-sample test", splitting, pooled, coordinates, tree, 0);
-  return coordinates.map((ofLine, l) => {
-    const keys = new Float64Array(ofLine.length + 1); // the last atom is the source, at 0
-    keys.set(ofLine);
-    return sortAtoms(keys, shares[l]);
+  const centred = centreCloud(pooled, trees[0].source[0]);
+  return [...placeOnTrees(centred, trees, true)].flatMap((places, t) => {
+    const { shares } = splitCloud("two-sample test", splitting, pooled, places, trees[t], t);
+    return places.coordinates.map((ofLine, l) => {
+      const keys = new Float64Array(ofLine.length + 1); // the last atom is the source, at 0
+      keys.set(ofLine);
+      return sortAtoms(keys, shares[l]);
+    });
   });
 }
 
@@ -81,7 +88,7 @@ function treeStatistic(
 ) {
   const points = { shape: [pooled.size, pooled.dimension], data: pooled.data };
   const { trees, unit } = treesAround([points], { lines, linesPerTree, seed });
-  const sorted = trees.flatMap((tree) => sortTree(pooled, tree, delta, unit));
+  const sorted = sortTrees(pooled, trees, delta, unit);
   return (signed: Float64Array) =>
     sorted.reduce((sum, line) => sum + lineCost(line, signed), 0) / trees.length;
 }
