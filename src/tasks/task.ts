@@ -5,7 +5,7 @@ import type { numpy as np } from "@jax-js/jax";
 import type { MetricInfo } from "../core/metric-info.ts";
 import type { RandomStream } from "../core/random.ts";
 import type { Weights } from "../core/tensors.ts";
-import type { TensorName, SineFitShape } from "../kernels/sine-fits/layout.ts";
+import type { SineFitTensor, SineFitShape } from "../kernels/sine-fits/layout.ts";
 import type { WeightBatch } from "../models/model.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 
@@ -41,7 +41,7 @@ export type Batch = Readonly<Record<string, np.Array>>;
 export interface SineFit {
   readonly shape: SineFitShape;
   /** The task's names of the kernel's tensors: weights and biases of the three layers. */
-  readonly tensors: Readonly<Record<TensorName, string>>;
+  readonly tensors: Readonly<Record<SineFitTensor, string>>;
 }
 
 /**

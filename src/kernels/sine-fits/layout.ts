@@ -50,7 +50,7 @@ export const numberAt = (name: NumberName): number => vectorBytes * numberNames.
 
 /** The network's tensors, weights of the first layer [inputs, hidden], of the second [units, inputs]. */
 const tensorNames = ["into", "intoBias", "across", "acrossBias", "out", "outBias"] as const;
-export type TensorName = (typeof tensorNames)[number];
+export type SineFitTensor = (typeof tensorNames)[number];
 
 /** Everything that there is one of for each weight; `scaled` are the weights of the sine layers times omega. */
 const arrayNames = ["weights", "scaled", "gradients", "first", "second"] as const;
@@ -82,16 +82,16 @@ export interface SineFitLayout {
   readonly sineBytes: number;
   readonly arrayBytes: number;
   /** Numbers of every tensor; the last bias takes four, all the same. */
-  readonly sizes: Readonly<Record<TensorName, number>>;
+  readonly sizes: Readonly<Record<SineFitTensor, number>>;
   /** Address of a tensor of an array. */
-  readonly at: (array: ArrayName, tensor: TensorName) => number;
+  readonly at: (array: ArrayName, tensor: SineFitTensor) => number;
   /** Where examples, steps and what they read begin. */
   readonly end: number;
 }
 
 export function sineFitLayout(shape: SineFitShape, batch: number): SineFitLayout {
   const { inputs, hidden } = shape;
-  const sizes: Record<TensorName, number> = {
+  const sizes: Record<SineFitTensor, number> = {
     into: inputs * hidden,
     intoBias: hidden,
     across: hidden * hidden,
@@ -99,7 +99,7 @@ export function sineFitLayout(shape: SineFitShape, batch: number): SineFitLayout
     out: hidden,
     outBias: lanesOfVector,
   };
-  const offsets = new Map<TensorName, number>();
+  const offsets = new Map<SineFitTensor, number>();
   let arrayBytes = 0;
   for (const name of tensorNames) {
     offsets.set(name, arrayBytes);

@@ -15,7 +15,7 @@ import {
   type SineFitLayout,
   sineFitLayout,
   type SineFitShape,
-  type TensorName,
+  type SineFitTensor,
 } from "./layout.ts";
 import { sineCosineNumbers, writeWaves } from "./sine-cosine.ts";
 import {
@@ -40,7 +40,7 @@ export interface SineFitRule {
 }
 
 /** Weights of a network, row-major as layers have them: into [hidden, inputs], across [hidden, hidden], out [1, hidden]. */
-export type SineFitTensors = Readonly<Record<TensorName, Float32Array>>;
+export type SineFitTensors = Readonly<Record<SineFitTensor, Float32Array>>;
 
 /** What a network learns: places [count, inputs] and values [count]. */
 export interface SineFitExamples {
@@ -111,7 +111,7 @@ interface Arena {
   readonly addressesAt: number;
   readonly examplesAt: number;
   readonly floats: (at: number, count: number) => Float32Array<ArrayBuffer>;
-  readonly tensor: (array: ArrayName, name: TensorName) => Float32Array<ArrayBuffer>;
+  readonly tensor: (array: ArrayName, name: SineFitTensor) => Float32Array<ArrayBuffer>;
   readonly setNumber: (name: NumberName, value: number) => void;
 }
 
@@ -132,7 +132,7 @@ function makeArena(shape: SineFitShape, batch: number): Arena {
     const group = blocks.at + Math.floor(at / lanesOfVector) * groupBytes;
     floats(group + rows.factor * rowBytes, lanesOfVector)[at % lanesOfVector] = 2 / batch;
   }
-  const tensor = (array: ArrayName, name: TensorName) =>
+  const tensor = (array: ArrayName, name: SineFitTensor) =>
     floats(layout.at(array, name), layout.sizes[name]);
   return { memory, layout, sizesAt, addressesAt, examplesAt, floats, tensor, setNumber };
 }
@@ -156,7 +156,7 @@ function writeExamples(
 /** Puts weights into the memory, and an optimizer that has seen nothing. */
 function writeWeights({ layout, tensor, floats }: Arena, weights: SineFitTensors): void {
   const { inputs, hidden } = layout.shape;
-  for (const name of Object.keys(layout.sizes) as TensorName[])
+  for (const name of Object.keys(layout.sizes) as SineFitTensor[])
     tensor("weights", name).set(
       name === "into" ? transposed(weights.into, hidden, inputs) : weights[name],
     );
