@@ -50,6 +50,7 @@ export const numberAt = (name: NumberName): number => vectorBytes * numberNames.
 
 /** The network's tensors, weights of the first layer [inputs, hidden], of the second [units, inputs]. */
 const tensorNames = ["into", "intoBias", "across", "acrossBias", "out", "outBias"] as const;
+/** Weights and biases of the three layers, from inputs to output. */
 export type SineFitTensor = (typeof tensorNames)[number];
 
 /** Everything that there is one of for each weight; `scaled` are the weights of the sine layers times omega. */
