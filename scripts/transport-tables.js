@@ -105,7 +105,10 @@ function flowTables() {
     `The same in the plane at the published rate, ${publishedRate}, after ${moments.map((n) => n.toLocaleString("en-US")).join(", ")} iterations:`,
     "",
     table(
-      ["distance", ...["swiss-roll", "25-gaussians"].flatMap((d) => moments.map((n) => `${d}, ${n}`))],
+      [
+        "distance",
+        ...["swiss-roll", "25-gaussians"].flatMap((d) => moments.map((n) => `${d}, ${n}`)),
+      ],
       published,
     ),
   ];

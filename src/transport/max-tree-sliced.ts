@@ -6,7 +6,7 @@ import { deriveSeed } from "../core/random.ts";
 import { ascend, type AscentProblem } from "./ascent.ts";
 import { lengthOf } from "./directions.ts";
 import type { LineTree } from "./line-trees.ts";
-import { checkCount, finitePower, type Points } from "./points.ts";
+import { checkCount, type Cloud, finitePower, type Points } from "./points.ts";
 import { lineTree } from "./sample-trees.ts";
 import { orderRoot } from "./sliced.ts";
 import { flowCost } from "./tree-flow.ts";
@@ -120,29 +120,34 @@ function stayInside(
   });
 }
 
-/** The derivatives of a tree's cost with respect to its directions, as if they were free vectors, and its sources: [k][d] each. */
-function partDerivatives(
-  { cloud: { size, dimension, data } }: TreeProblem,
-  tree: LineTree,
-  { along, away }: LineDerivatives,
-) {
-  const empty = () => tree.theta.map(() => new Float64Array(dimension));
-  const [theta, source] = [empty(), empty()];
-  for (const [l, direction] of tree.theta.entries()) {
-    const [start, alongGradient, distanceGradient, ofTheta, ofSource] = [
-      tree.source[l],
-      along[l],
-      away?.[l],
-      theta[l],
-      source[l],
-    ];
-    for (let i = 0; i < size; i++)
-      for (let j = 0; j < dimension; j++) {
-        const from = data[i * dimension + j] - start[j];
-        ofTheta[j] += alongGradient[i] * from;
-        ofSource[j] -= alongGradient[i] * direction[j] + (distanceGradient?.[i] ?? 0) * from;
-      }
+/** The sum over points of a coefficient times the way from a place: [d] */
+function sumOfWays(
+  { size, dimension, data }: Cloud,
+  place: readonly number[],
+  coefficients: Float64Array,
+): Float64Array {
+  const sums = new Float64Array(dimension);
+  for (let i = 0, at = 0; i < size; i++) {
+    const coefficient = coefficients[i];
+    for (let j = 0; j < dimension; j++) sums[j] += coefficient * (data[at++] - place[j]);
   }
+  return sums;
+}
+
+function sumOf(values: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return sum;
+}
+
+/** The derivatives of a tree's cost with respect to its directions, as if they were free vectors, and its sources: [k][d] each. */
+function partDerivatives({ cloud }: TreeProblem, tree: LineTree, { along, away }: LineDerivatives) {
+  const theta = tree.source.map((start, l) => sumOfWays(cloud, start, along[l]));
+  const source = tree.theta.map((direction, l) => {
+    const total = sumOf(along[l]);
+    const sums = away === undefined ? undefined : sumOfWays(cloud, tree.source[l], away[l]);
+    return Float64Array.from(direction, (value, j) => -total * value - (sums?.[j] ?? 0));
+  });
   return { theta, source };
 }
 

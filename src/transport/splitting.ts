@@ -122,23 +122,31 @@ function lineDistances(
   return distances;
 }
 
+/** Entry by entry the lesser of two arrays, or the greater, into the first. */
+function keepNearest(best: Float64Array, values: Float64Array, isFar: boolean): void {
+  for (let i = 0; i < best.length; i++) {
+    const value = values[i];
+    if (isFar ? value > best[i] : value < best[i]) best[i] = value;
+  }
+}
+
 /** softmax over lines; the limits at delta = +-Infinity share equally among the nearest or farthest lines. */
 function distanceShares(distances: readonly Float64Array[], factor: number): Float64Array[] {
-  const [lines, size] = [distances.length, distances[0].length];
-  const shares = distances.map(() => new Float64Array(size));
-  for (let i = 0; i < size; i++) {
-    let best = -Infinity;
-    const sign = factor < 0 ? -1 : 1;
-    for (let l = 0; l < lines; l++) best = Math.max(best, -sign * distances[l][i]);
-    let sum = 0;
-    for (let l = 0; l < lines; l++) {
-      const behind = -sign * distances[l][i] - best;
-      const share = behind === 0 ? 1 : Math.exp(Math.abs(factor) * behind);
-      shares[l][i] = share;
-      sum += share;
+  const size = distances[0].length;
+  const best = distances[0].slice();
+  for (const ofLine of distances) keepNearest(best, ofLine, factor < 0);
+  const sums = new Float64Array(size);
+  const shares = distances.map((ofLine) => {
+    const own = new Float64Array(size);
+    for (let i = 0; i < size; i++) {
+      const behind = ofLine[i] - best[i];
+      const share = behind === 0 ? 1 : Math.exp(-factor * behind);
+      own[i] = share;
+      sums[i] += share;
     }
-    for (let l = 0; l < lines; l++) shares[l][i] /= sum;
-  }
+    return own;
+  });
+  for (const own of shares) for (let i = 0; i < size; i++) own[i] /= sums[i];
   return shares;
 }
 
