@@ -76,8 +76,8 @@ describe.each(distances)("%s", (name, distance) => {
     bad([x, x], /x holds lists of rows/);
     bad([[0, null]], /x has null in row 0, column 1/);
     bad([[0, "1"]], /x has "1" in row 0, column 1/);
-    const hole = [0, 1];
-    delete hole[0];
+    const hole: number[] = [];
+    hole[1] = 1;
     bad([[0, 0], hole], /x has undefined in row 1, column 0/);
     bad({ shape: [1.5, 2], data: new Float64Array(3) }, /x has shape \[1.5, 2\]/);
     bad({ shape: [1, 2], dtype: "float32", data: () => [1, 2] }, /x is an engine array/);
