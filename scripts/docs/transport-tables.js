@@ -3,8 +3,8 @@
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { flowMethods } from "../dist/transport/flows/flow-methods.js";
-import { root } from "./sources.js";
+import { flowMethods } from "../../dist/transport/flows/flow-methods.js";
+import { root } from "../sources.js";
 
 const page = join(root, "docs/guide/transport.md");
 const read = (path) => {
@@ -21,20 +21,26 @@ const short = (value) =>
   value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : digits(value);
 const spread = (mean, std) => `${short(mean)} ± ${short(std)}`;
 
+const potAt = (pot, i) => (pot == null ? "–" : digits(pot.cases[i].sw, 3));
+
 function speedTable() {
   const { results, machine, commit } = read("bench/results/transport.json");
   const rows = results.cases.map(({ n, d, plain, engine, ratio }, i) => [
     `${n} x ${d}`,
     digits(plain.sw, 3),
-    digits(results.potOnOneCore.cases[i].sw, 3),
-    digits(plain.swOnAllCores, 3),
-    digits(results.pot.cases[i].sw, 3),
+    potAt(results.potOnOneCore, i),
+    plain.swOnAllCores === undefined ? "–" : digits(plain.swOnAllCores, 3),
+    potAt(results.pot, i),
     digits(plain.tsw, 3),
     digits(ratio.plain),
     digits(ratio.plainGradient),
     digits(engine.sw, 3),
     digits(ratio.engine),
   ]);
+  const peer =
+    results.pot == null
+      ? "POT was not there"
+      : `POT ${results.pot.version} with numpy ${results.pot.numpy} on the same machine`;
   const head = [
     "points x dimension",
     "SW",
@@ -48,7 +54,7 @@ function speedTable() {
     "TSW / SW",
   ];
   return [
-    `Milliseconds of a distance of two clouds along 100 directions, Db-TSW on 25 trees of 4 lines (\`npm run bench -- transport\`, ${machine.processor}, ${machine.cores} cores, Node ${machine.node}, commit ${commit}; POT ${results.pot.version} with numpy ${results.pot.numpy} on the same machine; medians):`,
+    `Milliseconds of a distance of two clouds along 100 directions, Db-TSW on 25 trees of 4 lines (\`npm run bench -- transport\`, ${machine.processor}, ${machine.cores} cores, Node ${machine.node}, commit ${commit}; ${peer}; medians):`,
     "",
     table(head, rows),
     "",
