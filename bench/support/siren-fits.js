@@ -1,4 +1,4 @@
-// Sine networks fitted to images, many in one program: what `zoo build` does with the recipes pictures-*.
+// Sine networks fitted to images: what `zoo build` does with the recipes pictures-*, by the way that it takes unless told another.
 
 import { createHash } from "node:crypto";
 import { readPackageData } from "../../dist/node/package-data.js";
@@ -14,7 +14,7 @@ export async function enlargedDigits() {
 }
 
 /** Fits the first `networks` digits by the recipe of FashionMNIST; answers their ratios in dB, and a digest of their weights. */
-export async function sirenFits({ networks, steps, seed }) {
+export async function sirenFits({ networks, steps, seed, backend }) {
   const { task } = await enlargedDigits();
   const recipe = {
     ...recipeNamed("pictures-fashion-mnist"),
@@ -22,7 +22,7 @@ export async function sirenFits({ networks, steps, seed }) {
   };
   const indices = Array.from({ length: networks }, (_, i) => i);
   return async () => {
-    const { weights, runs } = await trainPopulation({ task, recipe, seed, indices });
+    const { weights, runs } = await trainPopulation({ task, recipe, seed, indices, backend });
     const hash = createHash("sha256");
     for (const { data } of Object.values(weights)) hash.update(new Uint8Array(data.buffer));
     return { psnr: runs.map(({ metrics }) => metrics.psnr), digest: hash.digest("hex") };

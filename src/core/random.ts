@@ -43,14 +43,15 @@ export function deriveSeed(seed: number, ...labels: readonly (string | number)[]
 /** A random stream from a 32-bit seed. */
 export function randomStream(seed: number): RandomStream {
   const mix = splitmix32(seed);
-  let a = mix();
-  let b = mix();
-  let c = mix();
-  let d = mix();
-  const rotate = (x: number, k: number) => ((x << k) | (x >>> (32 - k))) >>> 0;
+  // The state is kept as signed numbers of 32 bits, which V8 does not put on the heap.
+  let a = mix() | 0;
+  let b = mix() | 0;
+  let c = mix() | 0;
+  let d = mix() | 0;
+  const rotate = (x: number, k: number) => (x << k) | (x >>> (32 - k));
   const next = () => {
     const result = Math.imul(rotate(Math.imul(b, 5), 7), 9) >>> 0;
-    const t = (b << 9) >>> 0;
+    const t = b << 9;
     c ^= a;
     d ^= b;
     b ^= c;

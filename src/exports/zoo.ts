@@ -24,7 +24,9 @@ export type { ZooManifest } from "../zoo/manifest.ts";
 export type { StackedTensor, Stacks } from "../zoo/training/population.ts";
 export type { Run, ZooRow } from "../zoo/training/run.ts";
 export type { ShardRequest, ShardTrainer } from "../zoo/training/train-shard.ts";
-export type { Batch, Evaluation, RunData, RunDraw, Task } from "../tasks/task.ts";
+export type { Batch, Evaluation, RunData, RunDraw, SineFit, Task } from "../tasks/task.ts";
+export type { SineFitShape, SineFitTensor } from "../kernels/sine-fits/layout.ts";
+export type { PopulationBackend } from "../kernels/backend.ts";
 export {
   classifierMetrics,
   drawLabelled,

@@ -70,5 +70,6 @@ async function startWorkers(): Promise<void> {
   };
   // The main thread of a page must not sleep.
   const sleeps = typeof document === "undefined";
-  useKernelThreads({ start, threads, sleeps, free: () => workers.length >= threads - 1 });
+  const free = () => workers.length >= threads - 1;
+  useKernelThreads({ start, threads, sleeps, free, isPool: true });
 }

@@ -13,7 +13,7 @@ import { initSiren } from "../populations/networks/siren.ts";
 import { pictureLayers, pictureShape } from "../populations/networks/task-networks.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { type PictureEvaluation, pictureMetrics } from "./picture-metrics.ts";
-import type { Batch, RunData, RunDraw, Task } from "./task.ts";
+import type { Batch, RunData, RunDraw, SineFit, Task } from "./task.ts";
 
 /** 1,185 numbers. */
 const [shape, network] = [pictureShape, pictureLayers];
@@ -34,6 +34,19 @@ export interface PictureData extends RunData {
   /** Positions of the pixels, row-major. */
   readonly pixels: readonly number[];
 }
+
+/** How the kernel of sine networks fits them. */
+const sines: SineFit = {
+  shape: { inputs: shape.inputs, hidden: shape.hidden, omega: shape.omega },
+  tensors: {
+    into: "sine1.weight",
+    intoBias: "sine1.bias",
+    across: "sine2.weight",
+    acrossBias: "sine2.bias",
+    out: "out.weight",
+    outBias: "out.bias",
+  },
+};
 
 let traced: Promise<SymmetrySpec> | undefined;
 
@@ -140,6 +153,7 @@ export async function picturesTask(name: string, images: Pictures): Promise<Task
       tree.dispose(weights);
       return result;
     },
+    sines,
     evaluate: (weights, data) => evaluate(images, places, weights, data),
   } satisfies Task<PictureData>);
 }

@@ -35,6 +35,8 @@ export interface TaskEntry {
   readonly target?: string;
   /** The task from the bytes of its data file; none are read when there is no file. */
   readonly create: (data: Uint8Array) => Promise<Task>;
+  /** Whether the task has `sines`, so that a kernel trains its networks. @default false */
+  readonly hasKernel?: boolean;
 }
 
 const digitsFile = "uci-digits.csv.gz";
@@ -47,6 +49,7 @@ const onPictures = (
 ): TaskEntry => ({
   ...entry,
   networks: "pictures",
+  hasKernel: true,
   spec: async () => (await import("./pictures.ts")).pictureSpec(),
   metrics: pictureMetrics,
   target: "psnr",

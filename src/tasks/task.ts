@@ -5,6 +5,7 @@ import type { numpy as np } from "@jax-js/jax";
 import type { MetricInfo } from "../core/metric-info.ts";
 import type { RandomStream } from "../core/random.ts";
 import type { Weights } from "../core/tensors.ts";
+import type { SineFitTensor, SineFitShape } from "../kernels/sine-fits/layout.ts";
 import type { WeightBatch } from "../models/model.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 
@@ -32,6 +33,16 @@ export interface RunData {
 
 /** What one step reads: named arrays with a leading population axis n. */
 export type Batch = Readonly<Record<string, np.Array>>;
+
+/**
+ * Networks that the kernel of sine networks fits: two sine layers and a linear one, inputs-hidden-hidden-1, with the mean of squared errors
+ * as their loss. Batches of their task are "places" [size, inputs] and "values" [size, 1], and writing an example reads no random numbers.
+ */
+export interface SineFit {
+  readonly shape: SineFitShape;
+  /** The task's names of the kernel's tensors: weights and biases of the three layers. */
+  readonly tensors: Readonly<Record<SineFitTensor, string>>;
+}
 
 /**
  * A task with one network architecture. Weights and batches carry a leading population axis n: one entry per network. As
@@ -63,6 +74,8 @@ export interface Task<Data extends RunData = RunData> {
   loss(weights: WeightBatch, batch: Batch): np.Array;
   /** Gradients of every network's loss, by tensor; equal to `grad` of `loss` and faster. Not for use under `jit`. */
   gradients(weights: WeightBatch, batch: Batch): WeightBatch;
+  /** Says that the kernel of sine networks fits the networks of this task. @default the array engine trains them */
+  readonly sines?: SineFit;
   /** How well each of n networks does; `data` has one entry a network. @consumes weights */
   evaluate(weights: WeightBatch, data: readonly Data[]): Promise<readonly Evaluation[]>;
 }

@@ -2,6 +2,7 @@
 // between pieces, along the shortest convex combination of gradients nearby (gradient sampling, Burke, Lewis and Overton 2005).
 
 import { randomStream, type RandomStream } from "../core/random.ts";
+import { lengthOf } from "./directions.ts";
 
 /** A function on a set of vectors, such as unit vectors. */
 export interface AscentProblem {
@@ -38,8 +39,14 @@ const sufficient = 1e-3;
 
 const inner = (a: Float64Array, b: Float64Array): number => a.reduce((s, v, i) => s + v * b[i], 0);
 
-/** The shortest convex combination of vectors, by Frank-Wolfe steps with exact line search. */
-function shortestCombination(vectors: readonly Float64Array[]): Float64Array {
+/** The shortest convex combination of vectors, by Frank-Wolfe steps with exact line search; those that are not finite aside. */
+function shortestCombination(given: readonly Float64Array[]): Float64Array {
+  const finite = given.filter((vector) => vector.every(Number.isFinite));
+  if (finite.length === 0) return given[0].map(() => 0);
+  const longest = finite.reduce((most, vector) => Math.max(most, lengthOf(vector)), 0);
+  const isModerate = longest === 0 || (longest > 1e-140 && longest < 1e140);
+  const unit = isModerate ? 1 : longest; // so that squares neither underflow nor overflow
+  const vectors = finite.map((vector) => vector.map((v) => v / unit));
   let best = vectors[0];
   for (let step = 0; step < 60; step++) {
     const lengths = vectors.map((vector) => inner(best, vector));
@@ -50,7 +57,7 @@ function shortestCombination(vectors: readonly Float64Array[]): Float64Array {
     if (share === 0) break;
     best = best.map((v, i) => v + share * away[i]);
   }
-  return best;
+  return best.map((v) => v * unit);
 }
 
 /** Gradients at random points at most `radius` away. */
@@ -84,12 +91,12 @@ export function ascend(
   let nearby = radius / 16;
   /** Goes to the first point on the ray that is higher enough, halving from `from` down to `minStep`. */
   const climb = (direction: Float64Array, from: number, minStep: number): boolean => {
-    const length = Math.sqrt(inner(direction, direction));
-    if (!(length > 0)) return false;
+    const length = lengthOf(direction);
+    if (!(length > 0 && length < Infinity)) return false;
     for (let far = from; far >= minStep; far /= 2) {
       const next = problem.retract(point.map((v, i) => v + (far / length) * direction[i]));
       const found = problem.evaluate(next);
-      if (found.value <= value + sufficient * far * length) continue;
+      if (!(found.value > value + sufficient * far * length)) continue;
       point = next;
       [value, gradient] = [found.value, found.gradient()];
       reach = Math.min(2 * far, radius);

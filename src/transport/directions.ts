@@ -2,11 +2,19 @@
 
 import { randomStream, type RandomStream } from "../core/random.ts";
 
-/** Length of a vector of moderate numbers. */
+/** Sums of squares from here to infinity keep their digits. */
+const leastSquares = 1e-280;
+
+/** Length of a vector; in units of its largest entry where squares underflow or overflow. */
 export function lengthOf(vector: ArrayLike<number>): number {
   let squares = 0;
   for (let j = 0; j < vector.length; j++) squares += vector[j] * vector[j];
-  return Math.sqrt(squares);
+  if (squares >= leastSquares && squares < Infinity) return Math.sqrt(squares);
+  let [largest, shares] = [0, 0];
+  for (let j = 0; j < vector.length; j++) largest = Math.max(largest, Math.abs(vector[j]));
+  if (!(largest > 0 && largest < Infinity)) return largest;
+  for (let j = 0; j < vector.length; j++) shares += (vector[j] / largest) ** 2;
+  return largest * Math.sqrt(shares);
 }
 
 /** A direction drawn uniformly from the unit sphere. */

@@ -1,6 +1,7 @@
 // Optimal transport: `weightspace/transport`. Distances take plain arrays (float64, a number) or engine arrays (under jit and
 // grad, a scalar array), as POT's functions take the arrays of any of its backends.
 
+import { UnsupportedError } from "../core/errors.ts";
 import { type EngineArray, isEngineArray } from "./engine/engine-arrays.ts";
 import { engineSliced, type EngineSlicedOptions } from "./engine/engine-sliced.ts";
 import { engineTreeSliced, type EngineTreeOptions } from "./engine/engine-tree-sliced.ts";
@@ -11,6 +12,14 @@ import {
   type TreeSlicedLog,
   type TreeSlicedOptions,
 } from "./tree-sliced.ts";
+
+/** Engine arrays give a scalar array alone. */
+function refuseLog(caller: string, options: object): void {
+  if ("log" in options && options.log === true)
+    throw new UnsupportedError(
+      `${caller}: log is for plain arrays; engine arrays give the value, and with \`power: true\` its power`,
+    );
+}
 
 /** Sliced Wasserstein distance of plain clouds; with `log: true` also the directions and W_p^p along each. */
 export function slicedWasserstein(
@@ -32,14 +41,17 @@ export function slicedWasserstein(
  * The sliced Wasserstein distance (mean over directions of W_p^p)^(1/p) of weighted clouds x [n, d] and y [m, d]. Plain arrays give
  * a number in float64; engine arrays are consumed and give a scalar array, differentiable once in both.
  * @throws {ShapeError} for empty clouds, dimensions that differ, misshapen weights or projections; {OptionError} for NaN (plain
- * arrays), p below 1, or weights that do not sum to 1.
+ * arrays), p below 1, or weights that do not sum to 1; {UnsupportedError} for `log` on engine arrays.
  */
 export function slicedWasserstein(
   x: Points | EngineArray,
   y: Points | EngineArray,
   options: (SlicedOptions & { readonly log?: boolean }) | EngineSlicedOptions = {},
 ): number | SlicedLog | EngineArray {
-  if (isEngineArray(x) && isEngineArray(y)) return engineSliced(x, y, options);
+  if (isEngineArray(x) && isEngineArray(y)) {
+    refuseLog("slicedWasserstein", options);
+    return engineSliced(x, y, options);
+  }
   return plainSliced(x as Points, y as Points, options as SlicedOptions & { log?: false });
 }
 
@@ -64,8 +76,8 @@ export function treeSlicedWasserstein(
  * the weighted mean of sliced W1. Plain arrays give a number in float64; engine arrays are consumed and give a scalar array,
  * differentiable once in both.
  * @throws {ShapeError} for empty clouds, dimensions that differ, misshapen weights or trees; {OptionError} for NaN (plain arrays), an
- * order below 1, delta NaN, or weights that do not sum to 1 without `partial`; {UnsupportedError} for trees of several kinds on engine
- * arrays.
+ * order below 1, delta NaN, or weights that do not sum to 1 without `partial`; {UnsupportedError} for trees of several kinds, a callback
+ * or `log` on engine arrays.
  */
 export function treeSlicedWasserstein(
   x: Points | EngineArray,
@@ -73,6 +85,7 @@ export function treeSlicedWasserstein(
   options: (TreeSlicedOptions & { readonly log?: boolean }) | EngineTreeOptions,
 ): number | TreeSlicedLog | EngineArray {
   if (isEngineArray(x) && isEngineArray(y)) {
+    refuseLog("treeSlicedWasserstein", options);
     return engineTreeSliced(x, y, options as EngineTreeOptions);
   }
   return plainTreeSliced(x as Points, y as Points, options as TreeSlicedOptions & { log?: false });

@@ -41,6 +41,12 @@ function isSourceInPlace({ theta, source, parent, position }: LineTree, line: nu
 }
 
 function checkTree(caller: string, tree: LineTree, name: string, dimension: number): void {
+  const lists = ["theta", "source", "parent", "position"] as const;
+  const missing = lists.find((list) => !Array.isArray(tree?.[list]));
+  if (missing !== undefined)
+    throw new ShapeError(
+      `${caller}: ${name} has no list ${missing}, expected theta, source, parent and position, as sampleTrees and lineTree make them`,
+    );
   const { theta, source, parent, position } = tree;
   const lines = parent.length;
   const refuse = (line: number, problem: string) => {
@@ -52,9 +58,9 @@ function checkTree(caller: string, tree: LineTree, name: string, dimension: numb
     );
   for (let l = 0; l < lines; l++) {
     const [direction, start] = [theta[l], source[l]];
-    if (direction.length !== dimension || start.length !== dimension)
+    if (direction?.length !== dimension || start?.length !== dimension)
       throw new ShapeError(
-        `${caller}: line ${l} of ${name} has a direction of ${direction.length} and a source of ${start.length} numbers, expected ${dimension}, the dimension of the points`,
+        `${caller}: line ${l} of ${name} has a direction of ${direction?.length} and a source of ${start?.length} numbers, expected ${dimension}, the dimension of the points`,
       );
     if (![direction, start, [position[l]]].every(areFinite))
       refuse(l, "has a number that is not finite");
@@ -80,7 +86,9 @@ function checkTree(caller: string, tree: LineTree, name: string, dimension: numb
  */
 export function checkTrees(caller: string, trees: readonly LineTree[], dimension: number): void {
   if (!Array.isArray(trees) || trees.length === 0)
-    throw new ShapeError(`${caller}: trees is empty, expected at least one tree of lines`);
+    throw new ShapeError(
+      `${caller}: trees is ${Array.isArray(trees) ? "empty" : "not a list"}, expected at least one tree of lines in a list; sampleTrees draws them`,
+    );
   trees.forEach((tree, i) => checkTree(caller, tree, `tree ${i}`, dimension));
 }
 

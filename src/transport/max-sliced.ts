@@ -1,17 +1,20 @@
 // Max-sliced Wasserstein distance: the direction along which two clouds are farthest apart, by a search over random directions
 // and an ascent from the best of them. POT's function of that name only searches.
 
+import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
 import { ascend, type AscentResult } from "./ascent.ts";
+import { lengthOf } from "./directions.ts";
 import { coupleLines, gapDerivative, linePower } from "./one-dimensional.ts";
 import { checkCount, finitePower, type Points } from "./points.ts";
 import {
+  measureSlices,
   orderRoot,
+  plainPowers,
   slice,
   slicedProblem,
   type SlicedLog,
   type SlicedOptions,
-  slicePowers,
   type SlicedProblem,
 } from "./sliced.ts";
 
@@ -31,13 +34,28 @@ export interface MaxSlicedLog extends SlicedLog {
   readonly converged: boolean;
 }
 
+/** The direction at length 1, whatever its length; not for zeros. */
 const unit = (v: Float64Array): Float64Array => {
-  const length = Math.sqrt(v.reduce((sum, value) => sum + value * value, 0));
+  const length = lengthOf(v);
   return v.map((value) => value / length);
 };
 
-/** W_p^p along a direction and its gradient on the sphere. */
-function sliceDerivative(problem: SlicedProblem, direction: Float64Array) {
+/** Numbers of the directions to climb from, the best first; zeros point nowhere. */
+function startsOf(
+  caller: string,
+  { directions }: SlicedProblem,
+  powers: readonly number[],
+): number[] {
+  const known = [...directions.keys()].filter((l) => directions[l].some((c) => c !== 0));
+  if (known.length === 0)
+    throw new OptionError(
+      `${caller}: all columns of projections are zeros, from which no ascent starts; expected directions`,
+    );
+  return known.sort((i, j) => powers[j] - powers[i]);
+}
+
+/** W_p^p along a direction, in units of a length, and its gradient on the sphere. */
+function sliceDerivative(problem: SlicedProblem, direction: Float64Array, length: number) {
   const { x, y, p } = problem;
   const { dimension } = x;
   const [u, v] = slice(problem, direction);
@@ -45,7 +63,8 @@ function sliceDerivative(problem: SlicedProblem, direction: Float64Array) {
     const sums = new Float64Array(dimension);
     const { pieces, i, j, mass } = coupleLines(u, v);
     for (let at = 0; at < pieces; at++) {
-      const derivative = mass[at] * gapDerivative(u.values[i[at]] - v.values[j[at]], p);
+      const gap = (u.values[i[at]] - v.values[j[at]]) / length;
+      const derivative = (mass[at] * gapDerivative(gap, p)) / length;
       const [startX, startY] = [i[at] * dimension, j[at] * dimension];
       for (let k = 0; k < dimension; k++)
         sums[k] += derivative * (x.data[startX + k] - y.data[startY + k]);
@@ -53,7 +72,7 @@ function sliceDerivative(problem: SlicedProblem, direction: Float64Array) {
     const radial = sums.reduce((sum, value, k) => sum + value * direction[k], 0);
     return sums.map((value, k) => value - radial * direction[k]);
   };
-  return { value: linePower(u, v, p), gradient };
+  return { value: linePower(u, v, p, length), gradient };
 }
 
 /** @see maxSlicedWasserstein below */
@@ -80,30 +99,39 @@ export function maxSlicedWasserstein(
   const { steps = 500, starts = 4, seed = 0 } = options;
   checkCount(caller, "steps", steps, 0);
   checkCount(caller, "starts", starts);
+  checkCount(caller, "seed", seed, 0);
   const problem = slicedProblem(caller, x, y, options);
   const { directions, p, projections } = problem;
-  const projectedEmds = slicePowers(problem);
-  for (const power of projectedEmds) finitePower(caller, power);
-  const order = [...directions.keys()].sort((i, j) => projectedEmds[j] - projectedEmds[i]);
+  const measured = measureSlices(problem);
+  const { powers } = measured;
+  for (const power of powers) finitePower(caller, power);
+  const searched = powers.reduce((a, power, l) => (power > powers[a] ? l : a), 0);
   let best: AscentResult = {
-    point: directions[order[0]],
-    value: projectedEmds[order[0]],
+    point: directions[searched],
+    value: powers[searched],
     steps: 0,
     converged: false,
   };
+  let length = measured.unit;
   if (steps > 0) {
-    const surface = { evaluate: (v: Float64Array) => sliceDerivative(problem, v), retract: unit };
-    const results = order
-      .slice(0, starts)
-      .map((l) => ascend(surface, directions[l], { steps, seed: deriveSeed(seed, "ascent", l) }));
+    const chosen = startsOf(caller, problem, powers).slice(0, starts);
+    const unitDirections = chosen.map((l) => unit(directions[l]));
+    if (length !== 1) length = measureSlices({ ...problem, directions: unitDirections }).unit;
+    const surface = {
+      evaluate: (v: Float64Array) => sliceDerivative(problem, v, length),
+      retract: unit,
+    };
+    const results = chosen.map((l) =>
+      ascend(surface, directions[l], { steps, seed: deriveSeed(seed, "ascent", l) }),
+    );
     best = results.reduce((a, b) => (b.value > a.value ? b : a));
   }
-  const value = orderRoot(best.value, p);
+  const value = length * orderRoot(finitePower(caller, best.value), p);
   return options.log === true
     ? {
         value,
         projections,
-        projectedEmds,
+        projectedEmds: plainPowers(caller, measured, p),
         direction: [...best.point],
         converged: best.converged,
       }

@@ -3,17 +3,21 @@
 
 import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
-import { ascend } from "./ascent.ts";
+import { ascend, type AscentProblem } from "./ascent.ts";
+import { lengthOf } from "./directions.ts";
 import type { LineTree } from "./line-trees.ts";
-import { checkCount, finitePower, type Points } from "./points.ts";
+import { checkCount, type Cloud, finitePower, type Points } from "./points.ts";
 import { lineTree } from "./sample-trees.ts";
 import { orderRoot } from "./sliced.ts";
 import { flowCost } from "./tree-flow.ts";
 import {
   lineDerivatives,
   type LineDerivatives,
+  meanOf,
+  measureTrees,
   type SolvedTree,
   solveTrees,
+  treeCosts,
   type TreeProblem,
   treeProblem,
   type TreeSlicedOptions,
@@ -36,51 +40,66 @@ export interface MaxTreeSlicedLog {
   readonly converged: boolean;
 }
 
-/** A tree as one vector: root, positions, directions. */
-const packTree = ({ theta, source, parent, position }: LineTree): Float64Array =>
-  Float64Array.from([...source[parent.indexOf(-1)], ...position, ...theta.flat()]);
+/** Where roots and positions may go: without bounds the largest value may lie at infinity. */
+interface Bounds {
+  /** The mean of all points. */
+  readonly centre: Float64Array;
+  /** Distance of the farthest point from the centre: roots stay inside, positions below twice that. */
+  readonly radius: number;
+  /** The length in which roots and positions stand beside unit directions: the radius, 1 where it is 0. */
+  readonly unit: number;
+}
 
-function unpackTree(vector: Float64Array, { parent }: LineTree, dimension: number): LineTree {
-  const lines = parent.length;
-  const root = [...vector.subarray(0, dimension)];
-  const position = parent.map((above, l) => (above === -1 ? 0 : vector[dimension + l]));
+function boundsOf({ cloud: { size, dimension, data } }: TreeProblem): Bounds {
+  const centre = new Float64Array(dimension);
+  for (let at = 0; at < data.length;)
+    for (let j = 0; j < dimension; j++) centre[j] += data[at++] / size;
+  let radius = 0;
+  for (let at = 0; at < data.length; at += dimension) {
+    const away = centre.map((c, j) => data[at + j] - c);
+    radius = Math.max(radius, lengthOf(away));
+  }
+  return { centre, radius, unit: radius === 0 ? 1 : radius };
+}
+
+/** A tree as one vector: root seen from the centre and positions, in units, then directions. */
+function packTree(
+  { theta, source, parent, position }: LineTree,
+  { centre, unit }: Bounds,
+): Float64Array {
+  const root = source[parent.indexOf(-1)].map((value, j) => (value - centre[j]) / unit);
+  return Float64Array.from([...root, ...position.map((at) => at / unit), ...theta.flat()]);
+}
+
+function unpackTree(
+  vector: Float64Array,
+  { parent }: LineTree,
+  { centre, unit }: Bounds,
+): LineTree {
+  const [lines, dimension] = [parent.length, centre.length];
+  const root = Array.from(centre, (c, j) => c + unit * vector[j]);
+  const position = parent.map((above, l) => (above === -1 ? 0 : unit * vector[dimension + l]));
   const theta = parent.map((_, l) => {
     const start = dimension + lines + l * dimension;
     const direction = vector.subarray(start, start + dimension);
-    const length = Math.hypot(...direction);
-    return [...direction].map((value) => value / length);
+    const length = lengthOf(direction);
+    return Array.from(direction, (value) => value / length);
   });
   return lineTree(root, theta, parent, position);
 }
 
-/** Where roots and positions may go: without bounds the largest value may lie at infinity. */
-interface Bounds {
-  /** The mean of all points. */
-  readonly centre: readonly number[];
-  /** Distance of the farthest point from the centre: roots stay inside, positions below twice that. */
-  readonly radius: number;
-}
-
-function boundsOf({ cloud: { size, dimension, data } }: TreeProblem): Bounds {
-  const rows = Array.from({ length: size }, (_, i) =>
-    Array.from(data.subarray(i * dimension, (i + 1) * dimension)),
-  );
-  const centre = rows[0].map((_, j) => rows.reduce((sum, row) => sum + row[j] / size, 0));
-  const radius = Math.max(...rows.map((row) => Math.hypot(...row.map((c, j) => c - centre[j]))));
-  return { centre, radius };
-}
-
 /** The nearest tree within the bounds, as a vector. */
-function retract(vector: Float64Array, tree: LineTree, { centre, radius }: Bounds): Float64Array {
-  const dimension = centre.length;
-  const away = centre.map((c, j) => vector[j] - c);
-  const share = Math.min(1, radius / Math.max(Math.hypot(...away), 1e-300));
+function retract(vector: Float64Array, tree: LineTree, bounds: Bounds): Float64Array {
+  const dimension = bounds.centre.length;
+  const farthest = bounds.radius / bounds.unit;
+  const away = lengthOf(vector.subarray(0, dimension));
+  const share = Math.min(1, farthest / Math.max(away, 1e-300));
   const bounded = vector.map((value, i) => {
-    if (i < dimension) return centre[i] + share * away[i];
+    if (i < dimension) return share * value;
     if (i >= dimension + tree.parent.length) return value;
-    return Math.min(2 * radius, Math.max(-2 * radius, value));
+    return Math.min(2 * farthest, Math.max(-2 * farthest, value));
   });
-  return packTree(unpackTree(bounded, tree, dimension));
+  return packTree(unpackTree(bounded, tree, bounds), bounds);
 }
 
 /** Takes away what points out of the bounds from derivatives at them. */
@@ -92,7 +111,7 @@ function stayInside(
 ): void {
   const start = tree.source[tree.parent.indexOf(-1)];
   const away = centre.map((c, j) => start[j] - c);
-  const length = Math.hypot(...away);
+  const length = lengthOf(away);
   const outward = away.reduce((sum, c, j) => sum + c * root[j], 0) / length;
   if (length > radius * (1 - 1e-9) && outward > 0)
     away.forEach((c, j) => (root[j] -= (outward * c) / length));
@@ -101,29 +120,34 @@ function stayInside(
   });
 }
 
-/** The derivatives of a tree's cost with respect to its directions, as if they were free vectors, and its sources: [k][d] each. */
-function partDerivatives(
-  { cloud: { size, dimension, data } }: TreeProblem,
-  tree: LineTree,
-  { along, away }: LineDerivatives,
-) {
-  const empty = () => tree.theta.map(() => new Float64Array(dimension));
-  const [theta, source] = [empty(), empty()];
-  for (const [l, direction] of tree.theta.entries()) {
-    const [start, alongGradient, distanceGradient, ofTheta, ofSource] = [
-      tree.source[l],
-      along[l],
-      away?.[l],
-      theta[l],
-      source[l],
-    ];
-    for (let i = 0; i < size; i++)
-      for (let j = 0; j < dimension; j++) {
-        const from = data[i * dimension + j] - start[j];
-        ofTheta[j] += alongGradient[i] * from;
-        ofSource[j] -= alongGradient[i] * direction[j] + (distanceGradient?.[i] ?? 0) * from;
-      }
+/** The sum over points of a coefficient times the way from a place: [d] */
+function sumOfWays(
+  { size, dimension, data }: Cloud,
+  place: readonly number[],
+  coefficients: Float64Array,
+): Float64Array {
+  const sums = new Float64Array(dimension);
+  for (let i = 0, at = 0; i < size; i++) {
+    const coefficient = coefficients[i];
+    for (let j = 0; j < dimension; j++) sums[j] += coefficient * (data[at++] - place[j]);
   }
+  return sums;
+}
+
+function sumOf(values: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return sum;
+}
+
+/** The derivatives of a tree's cost with respect to its directions, as if they were free vectors, and its sources: [k][d] each. */
+function partDerivatives({ cloud }: TreeProblem, tree: LineTree, { along, away }: LineDerivatives) {
+  const theta = tree.source.map((start, l) => sumOfWays(cloud, start, along[l]));
+  const source = tree.theta.map((direction, l) => {
+    const total = sumOf(along[l]);
+    const sums = away === undefined ? undefined : sumOfWays(cloud, tree.source[l], away[l]);
+    return Float64Array.from(direction, (value, j) => -total * value - (sums?.[j] ?? 0));
+  });
   return { theta, source };
 }
 
@@ -164,11 +188,25 @@ function treeGradient(problem: TreeProblem, solved: SolvedTree, bounds: Bounds):
     for (let j = 0; j < dimension; j++) derivative[j] -= radial * direction[j];
   }
   const gradient = new Float64Array(dimension + lines + lines * dimension);
-  gradient.set(root);
-  gradient.set(position, dimension);
+  gradient.set(root.map((derivative) => bounds.unit * derivative));
+  gradient.set(
+    position.map((derivative) => bounds.unit * derivative),
+    dimension,
+  );
   for (const [l, derivative] of theta.entries())
     gradient.set(derivative, dimension + lines + l * dimension);
   return gradient;
+}
+
+/** The ascent from one tree, in vectors of roots, positions and directions; and the tree of such a vector. */
+export function treeAscent(caller: string, problem: TreeProblem, tree: LineTree) {
+  const bounds = boundsOf(problem);
+  const treeOf = (vector: Float64Array) => unpackTree(vector, tree, bounds);
+  const surface: AscentProblem = {
+    evaluate: (vector) => treeSurface(caller, problem, treeOf(vector), bounds),
+    retract: (vector) => retract(vector, tree, bounds),
+  };
+  return { surface, start: packTree(tree, bounds), treeOf };
 }
 
 /** @see maxTreeSlicedWasserstein below */
@@ -195,26 +233,20 @@ export function maxTreeSlicedWasserstein(
   const caller = "maxTreeSlicedWasserstein";
   const { steps = 200, seed = 0 } = options;
   checkCount(caller, "steps", steps, 0);
-  const problem = treeProblem(caller, x, y, options);
+  checkCount(caller, "seed", seed, 0);
+  const given = treeProblem(caller, x, y, options);
+  const mean = given.order === 1 ? 1 : meanOf(treeCosts(caller, given));
+  const { problem, unit } = measureTrees(caller, given, mean);
   if (problem.splitting.kind === "callback")
     throw new OptionError(
       `${caller}: splitting is a callback, through which no gradient passes; expected constant or distance`,
     );
-  const { dimension } = problem.cloud;
-  const bounds = boundsOf(problem);
   const results = problem.trees.map((tree, i) => {
-    const result = ascend(
-      {
-        evaluate: (vector) =>
-          treeSurface(caller, problem, unpackTree(vector, tree, dimension), bounds),
-        retract: (vector) => retract(vector, tree, bounds),
-      },
-      packTree(tree),
-      { steps, seed: deriveSeed(seed, "ascent", i) },
-    );
-    return { ...result, tree: unpackTree(result.point, tree, dimension) };
+    const { surface, start, treeOf } = treeAscent(caller, problem, tree);
+    const result = ascend(surface, start, { steps, seed: deriveSeed(seed, "ascent", i) });
+    return { ...result, tree: treeOf(result.point) };
   });
   const best = results.reduce((a, b) => (b.value > a.value ? b : a));
-  const value = orderRoot(finitePower(caller, best.value), problem.order);
+  const value = unit * orderRoot(finitePower(caller, best.value), problem.order);
   return options.log === true ? { value, tree: best.tree, converged: best.converged } : value;
 }

@@ -79,12 +79,12 @@ export const gapPower = (gap: number, p: number): number =>
 export const gapDerivative = (gap: number, p: number): number =>
   p === 1 ? Math.sign(gap) : p === 2 ? 2 * gap : p * Math.sign(gap) * Math.abs(gap) ** (p - 1);
 
-/** W_p^p of two sorted lines. */
-export function linePower(u: SortedLine, v: SortedLine, p: number): number {
+/** W_p^p of two sorted lines, in units of a length. */
+export function linePower(u: SortedLine, v: SortedLine, p: number, unit = 1): number {
   const { pieces, i, j, mass } = coupleLines(u, v);
   let sum = 0;
   for (let at = 0; at < pieces; at++)
-    sum += mass[at] * gapPower(u.values[i[at]] - v.values[j[at]], p);
+    sum += mass[at] * gapPower((u.values[i[at]] - v.values[j[at]]) / unit, p);
   return sum;
 }
 
@@ -118,7 +118,8 @@ export function wasserstein1d(
   const caller = "wasserstein1d";
   checkOrder(caller, "p", p);
   const read = (name: string, values: ArrayLike<number>) => {
-    if (values.length === 0) throw new ShapeError(`${caller}: ${name} is empty`);
+    if (!(values?.length > 0))
+      throw new ShapeError(`${caller}: ${name} is empty, expected a list of numbers`);
     const shape = [values.length, 1];
     return readPoints(caller, name, { shape, data: Float64Array.from(values) }).data;
   };

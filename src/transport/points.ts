@@ -4,8 +4,8 @@ import { OptionError, ShapeError } from "../core/errors.ts";
 import { formatShape } from "../core/shapes.ts";
 import type { Tensor } from "../core/tensors.ts";
 
-/** Points of one dimension: rows of numbers, or a tensor [points, dimension]. */
-export type Points = readonly (readonly number[])[] | Tensor;
+/** Points of one dimension: rows of numbers, plain or typed, or a tensor [points, dimension]. */
+export type Points = readonly ArrayLike<number>[] | Tensor;
 
 /** A cloud after the checks: `data` is row-major [size, dimension] in float64. */
 export interface Cloud {
@@ -14,56 +14,105 @@ export interface Cloud {
   readonly data: Float64Array;
 }
 
-const isTensor = (points: Points): points is Tensor => "shape" in points && "data" in points;
+/** Whether all numbers are finite. */
+export function areFinite(values: ArrayLike<number>): boolean {
+  const { length } = values;
+  const paired = length - (length % 4);
+  let [a, b, c, d] = [0, 0, 0, 0]; // a number that is not finite, less itself, is NaN
+  for (let i = 0; i < paired; i += 4) {
+    a += values[i] - values[i];
+    b += values[i + 1] - values[i + 1];
+    c += values[i + 2] - values[i + 2];
+    d += values[i + 3] - values[i + 3];
+  }
+  for (let i = paired; i < length; i++) a += values[i] - values[i];
+  return a + b + c + d === 0;
+}
 
 function refuseNonFinite(caller: string, name: string, cloud: Cloud): void {
-  const { data } = cloud;
-  let place = 0;
-  while (place < data.length && Math.abs(data[place]) < Infinity) place++;
-  if (place === data.length) return;
-  const [row, column] = [Math.floor(place / cloud.dimension), place % cloud.dimension];
+  const { data, dimension } = cloud;
+  if (areFinite(data)) return;
+  const place = data.findIndex((value) => !Number.isFinite(value));
+  refuseNumber(caller, name, data[place], Math.floor(place / dimension), place % dimension);
+}
+
+function refuseNumber(
+  caller: string,
+  name: string,
+  value: unknown,
+  row: number,
+  column: number,
+): never {
+  if (isRow(value))
+    throw new ShapeError(
+      `${caller}: ${name} holds lists of rows, expected rows of numbers: one cloud, not a list of them`,
+    );
+  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
   throw new OptionError(
-    `${caller}: ${name} has ${cloud.data[place]} in row ${row}, column ${column}, expected finite numbers; remove that row`,
+    `${caller}: ${name} has ${shown} in row ${row}, column ${column}, expected finite numbers; remove that row`,
   );
 }
 
-/**
- * The points as one float64 array.
- * @throws {ShapeError} when they are empty or not rows of one length; {OptionError} for NaN or infinite coordinates.
- */
-export function readPoints(caller: string, name: string, points: Points): Cloud {
-  if (isTensor(points)) {
-    const [size, dimension] = points.shape;
-    if (points.shape.length !== 2 || size < 1 || dimension < 1)
-      throw new ShapeError(
-        `${caller}: ${name} has shape ${formatShape(points.shape)}, expected [points, dimension] with at least one of each`,
-      );
-    if (points.data.length !== size * dimension)
-      throw new ShapeError(
-        `${caller}: ${name} has ${points.data.length} numbers, expected ${size * dimension} for shape ${formatShape(points.shape)}`,
-      );
-    const cloud = { size, dimension, data: new Float64Array(points.data) };
-    refuseNonFinite(caller, name, cloud);
-    return cloud;
-  }
-  if (!Array.isArray(points) || points.length === 0)
-    throw new ShapeError(`${caller}: ${name} is empty, expected at least one point`);
-  const rows = points as readonly (readonly number[])[];
-  const dimension = Array.isArray(rows[0]) ? rows[0].length : 0;
-  const odd = rows.findIndex((row) => !Array.isArray(row) || row.length !== dimension);
-  if (dimension === 0 || odd !== -1)
-    throw new ShapeError(
-      `${caller}: row ${Math.max(odd, 0)} of ${name} is not a list of ${Math.max(dimension, 1)} numbers, expected rows of one length`,
+function readTensor(caller: string, name: string, { shape, data }: Tensor): Cloud {
+  if (typeof data === "function")
+    throw new OptionError(
+      `${caller}: ${name} is an engine array, expected rows of numbers or a tensor; slicedWasserstein and treeSlicedWasserstein take engine arrays, for both clouds`,
     );
-  const cloud = { size: rows.length, dimension, data: Float64Array.from(rows.flat()) };
+  const [size, dimension] = shape;
+  if (shape.length !== 2 || !shape.every((length) => Number.isSafeInteger(length) && length >= 1))
+    throw new ShapeError(
+      `${caller}: ${name} has shape ${formatShape(shape)}, expected [points, dimension] with at least one of each`,
+    );
+  if (data.length !== size * dimension)
+    throw new ShapeError(
+      `${caller}: ${name} has ${data.length} numbers, expected ${size * dimension} for shape ${formatShape(shape)}`,
+    );
+  const cloud = { size, dimension, data: new Float64Array(data) };
   refuseNonFinite(caller, name, cloud);
   return cloud;
 }
 
-/** Whether all numbers are finite. */
-export function areFinite(values: ArrayLike<number>): boolean {
-  for (let j = 0; j < values.length; j++) if (!Number.isFinite(values[j])) return false;
-  return true;
+const isRow = (row: unknown): row is ArrayLike<number> =>
+  Array.isArray(row) || (ArrayBuffer.isView(row) && !(row instanceof DataView));
+
+function readRows(caller: string, name: string, rows: readonly unknown[]): Cloud {
+  const [first] = rows;
+  if (!isRow(first))
+    throw new ShapeError(
+      `${caller}: row 0 of ${name} is not a list of numbers, expected rows of one length; points on a line are rows of one number, [[1], [2]]`,
+    );
+  const [size, dimension] = [rows.length, first.length];
+  const data = new Float64Array(size * dimension);
+  for (let i = 0, at = 0; i < size; i++) {
+    const row = rows[i];
+    if (!isRow(row) || row.length !== dimension || dimension === 0)
+      throw new ShapeError(
+        `${caller}: row ${i} of ${name} is not a list of ${Math.max(dimension, 1)} numbers, expected rows of one length`,
+      );
+    for (let j = 0; j < dimension; j++) {
+      const value: unknown = row[j];
+      if (typeof value !== "number" || value - value !== 0) refuseNumber(caller, name, value, i, j);
+      data[at++] = value;
+    }
+  }
+  return { size, dimension, data };
+}
+
+/**
+ * The points as one float64 array.
+ * @throws {ShapeError} when they are empty or not rows of one length; {OptionError} for NaN, infinite coordinates, and what is no number.
+ */
+export function readPoints(caller: string, name: string, points: Points): Cloud {
+  const given: unknown = points;
+  if (Array.isArray(given) && given.length > 0) return readRows(caller, name, given);
+  if (Array.isArray(given))
+    throw new ShapeError(`${caller}: ${name} is empty, expected at least one point`);
+  if (typeof given === "object" && given !== null && "shape" in given && "data" in given)
+    return readTensor(caller, name, given as Tensor);
+  const kind = typeof given === "object" && given !== null ? "an object" : String(given);
+  throw new ShapeError(
+    `${caller}: ${name} is ${isRow(given) ? "one list of numbers" : kind}, expected rows of numbers, [[0, 1], [2, 3]], or a tensor { shape: [points, dimension], data }`,
+  );
 }
 
 /** Both clouds of a distance. @throws {ShapeError} when their dimensions differ, too */
@@ -100,9 +149,9 @@ export function readWeights(
   anySum = false,
 ): Float64Array {
   if (weights === undefined) return new Float64Array(size).fill(1 / size);
-  if (weights.length !== size)
+  if (weights === null || typeof weights !== "object" || weights.length !== size)
     throw new ShapeError(
-      `${caller}: ${name} has ${weights.length} weights for ${size} points, expected one a point`,
+      `${caller}: ${name} has ${weights?.length ?? "no"} weights for ${size} points, expected one a point`,
     );
   const copy = Float64Array.from(weights);
   const bad = copy.findIndex((weight) => !(weight >= 0 && weight < Infinity));
@@ -120,7 +169,7 @@ export function readWeights(
 
 /** @throws {OptionError} unless the order is a finite number of at least 1 */
 export function checkOrder(caller: string, name: string, order: number): void {
-  if (!(order >= 1 && order < Infinity))
+  if (typeof order !== "number" || !(order >= 1 && order < Infinity))
     throw new OptionError(`${caller}: ${name} is ${order}, expected a finite number from 1`);
 }
 
@@ -155,18 +204,36 @@ export function pooledMoments(...clouds: readonly Points[]): PooledMoments {
   for (const { data } of read)
     for (let at = 0; at < data.length;)
       for (let j = 0; j < dimension; j++) mean[j] += data[at++] / count;
-  let squares = 0;
-  for (const { data } of read)
-    for (let at = 0; at < data.length;)
-      for (let j = 0; j < dimension; j++) squares += (data[at++] - mean[j]) ** 2;
-  return { mean: [...mean], scale: Math.sqrt(squares / (count * dimension)) };
+  return { mean: [...mean], scale: rootMeanSquare(read, mean) };
+}
+
+/** Squares that sum to less are computed in units of the largest number, as those are that overflow. */
+const leastSquares = 1e-280;
+
+/** The root of the mean of the squares of all coordinates about a centre. */
+function rootMeanSquare(clouds: readonly Cloud[], centre: Float64Array): number {
+  const { length: dimension } = centre;
+  const count = clouds.reduce((sum, { data }) => sum + data.length, 0);
+  const sumOver = (term: (gap: number) => number) => {
+    let sum = 0;
+    for (const { data } of clouds)
+      for (let at = 0; at < data.length;)
+        for (let j = 0; j < dimension; j++) sum += term(data[at++] - centre[j]);
+    return sum;
+  };
+  const squares = sumOver((gap) => gap ** 2);
+  if (squares >= leastSquares && squares < Infinity) return Math.sqrt(squares / count);
+  let largest = 0;
+  sumOver((gap) => (largest = Math.max(largest, Math.abs(gap))));
+  if (largest === 0) return 0;
+  return largest * Math.sqrt(sumOver((gap) => (gap / largest) ** 2) / count);
 }
 
 /** The number itself. @throws {OptionError} when it overflowed */
 export function finitePower(caller: string, power: number): number {
   if (!Number.isFinite(power))
     throw new OptionError(
-      `${caller}: the distance to the power of its order is ${power}, more than a number can hold; scale the points down`,
+      `${caller}: the distance to the power of its order overflows (${power}), or points and directions do; scale the points down or lower the order`,
     );
   return power;
 }

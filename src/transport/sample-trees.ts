@@ -37,6 +37,10 @@ function parentsOf(shape: TreeShape, lines: number): readonly number[] {
   return shape;
 }
 
+/** Whether a list holds rows of numbers where it should hold clouds. */
+const isOneCloud = ([first]: readonly unknown[]): boolean =>
+  typeof (first as readonly unknown[] | undefined)?.[0] === "number";
+
 function checkOptions(options: SampleTreesOptions): void {
   const caller = "sampleTrees";
   const { trees, lines, dimension, shape = "concurrent", around, seed } = options;
@@ -67,7 +71,10 @@ function checkOptions(options: SampleTreesOptions): void {
     if (!(value >= 0 && value < Infinity))
       throw new OptionError(`${caller}: ${name} is ${value}, expected a finite number from 0`);
   }
-  if (around?.length === 0)
+  if (around === undefined) return;
+  if (!Array.isArray(around) || (around.length > 0 && isOneCloud(around)))
+    throw new ShapeError(`${caller}: around is one cloud, expected a list of clouds, [x, y]`);
+  if (around.length === 0)
     throw new ShapeError(`${caller}: around is empty, expected clouds, or leave it out`);
 }
 

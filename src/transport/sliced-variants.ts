@@ -4,12 +4,14 @@
 import { coupleLines, gapPower } from "./one-dimensional.ts";
 import { type Cloud, finitePower, type Points, readClouds, readWeights } from "./points.ts";
 import {
+  leastPower,
+  measureSlices,
   orderRoot,
+  plainPowers,
   slice,
   slicedProblem,
   type SlicedLog,
   type SlicedOptions,
-  slicePowers,
   type SlicedProblem,
 } from "./sliced.ts";
 
@@ -52,21 +54,22 @@ export function slicedWassersteinLCV(
   const caller = "slicedWassersteinLCV";
   const problem = slicedProblem(caller, x, y, options);
   const { directions, p, projections } = problem;
-  const projectedEmds = slicePowers(problem);
+  const measured = measureSlices(problem);
+  const { powers, unit } = measured;
   const [meanX, meanY] = [weightedMean(problem.x, problem.a), weightedMean(problem.y, problem.b)];
-  const meanGap = meanX.map((value, j) => value - meanY[j]);
+  const meanGap = meanX.map((value, j) => (value - meanY[j]) / unit);
   const controls = directions.map((v) => v.reduce((sum, c, j) => sum + c * meanGap[j], 0) ** 2);
   const known = meanGap.reduce((sum, c) => sum + c * c, 0) / meanGap.length;
   const mean = (list: readonly number[]) => list.reduce((sum, v) => sum + v, 0) / list.length;
-  const [powerMean, controlMean] = [mean(projectedEmds), mean(controls)];
-  const covariance = mean(controls.map((c, l) => (c - controlMean) * projectedEmds[l]));
+  const [powerMean, controlMean] = [mean(powers), mean(controls)];
+  const covariance = mean(controls.map((c, l) => (c - controlMean) * powers[l]));
   const variance = mean(controls.map((c) => (c - controlMean) ** 2));
   const coefficient = variance > 0 ? covariance / variance : 0;
   const power = finitePower(caller, powerMean - coefficient * (controlMean - known));
-  const value = orderRoot(Math.max(power, 0), p);
-  return options.log === true
-    ? { value, projections, projectedEmds, coefficient, plainPower: powerMean }
-    : value;
+  const value = unit * orderRoot(Math.max(power, 0), p);
+  if (options.log !== true) return value;
+  const projectedEmds = plainPowers(caller, measured, p);
+  return { value, projections, projectedEmds, coefficient, plainPower: mean(projectedEmds) };
 }
 
 /** A transport plan read off one direction, and its cost in the full space. */
@@ -92,7 +95,19 @@ function distance(x: Cloud, i: number, y: Cloud, j: number): number {
   let squares = 0;
   for (let k = 0; k < x.dimension; k++)
     squares += (x.data[i * x.dimension + k] - y.data[j * y.dimension + k]) ** 2;
-  return Math.sqrt(squares);
+  return squares > leastPower && squares < Infinity
+    ? Math.sqrt(squares)
+    : distanceInUnits(x, i, y, j);
+}
+
+/** The distance in units of the largest difference, where squares underflow or overflow. */
+function distanceInUnits(x: Cloud, i: number, y: Cloud, j: number): number {
+  let [largest, squares] = [0, 0];
+  const gap = (k: number) => x.data[i * x.dimension + k] - y.data[j * y.dimension + k];
+  for (let k = 0; k < x.dimension; k++) largest = Math.max(largest, Math.abs(gap(k)));
+  if (largest === 0 || largest === Infinity) return largest;
+  for (let k = 0; k < x.dimension; k++) squares += (gap(k) / largest) ** 2;
+  return largest * Math.sqrt(squares);
 }
 
 /**

@@ -14,12 +14,8 @@ import {
   sortedLine,
 } from "./one-dimensional.ts";
 import { sortAscending } from "./sort-order.ts";
-import {
-  columnsOf,
-  projectByKernel,
-  pullBackByKernel,
-  suitsProjection,
-} from "./projection-kernel.ts";
+import { columnsOf } from "./projection-kernel.ts";
+import { project, projectAll, pullBack } from "./projection.ts";
 import {
   areFinite,
   checkCount,
@@ -74,6 +70,10 @@ function checkProjections(
   projections: readonly (readonly number[])[],
   dimension: number,
 ): void {
+  if (!Array.isArray(projections))
+    throw new ShapeError(
+      `${caller}: projections is not a list of rows, expected [dimension][nProjections], one column a direction`,
+    );
   const columns = projections[0]?.length ?? 0;
   if (
     projections.length !== dimension ||
@@ -124,123 +124,6 @@ export function slicedProblem(
   };
 }
 
-/** Inner products of all points with one direction: [size]. */
-export function project({ size, dimension, data }: Cloud, direction: Float64Array): Float64Array {
-  const values = new Float64Array(size);
-  for (let i = 0, at = 0; i < size; i++) {
-    let sum = 0;
-    for (let j = 0; j < dimension; j++) sum += data[at++] * direction[j];
-    values[i] = sum;
-  }
-  return values;
-}
-
-/**
- * Inner products of all points with each direction: [directions][size]. Short rows are multiplied here, two directions and two
- * points together: four products from four numbers read.
- */
-export function projectAll(cloud: Cloud, directions: readonly Float64Array[]): Float64Array[] {
-  const { size, dimension } = cloud;
-  const all = new Float64Array(size * directions.length);
-  const values = directions.map((_, l): Float64Array => all.subarray(l * size, (l + 1) * size));
-  if (suitsProjection(dimension)) {
-    projectByKernel(cloud.data, size, dimension, directions, values);
-    return values;
-  }
-  const paired = directions.length - (directions.length % 2);
-  forEachBlock(size, dimension, (from, to) => {
-    for (let l = 0; l < paired; l += 2) projectOnTwo(cloud, directions, values, l, from, to);
-  });
-  for (let l = paired; l < directions.length; l++) values[l] = project(cloud, directions[l]);
-  return values;
-}
-
-/** Points of a block on directions l and l + 1. */
-function projectOnTwo(
-  { dimension, data }: Cloud,
-  directions: readonly Float64Array[],
-  values: readonly Float64Array[],
-  l: number,
-  from: number,
-  to: number,
-): void {
-  const [u, v, onU, onV] = [directions[l], directions[l + 1], values[l], values[l + 1]];
-  for (let i = from; i < to; i += 2) {
-    const start = i * dimension;
-    const next = i + 1 < to ? start + dimension : start; // an odd last point stands beside itself
-    let [firstU, firstV, nextU, nextV] = [0, 0, 0, 0];
-    for (let j = 0; j < dimension; j++) {
-      const x = data[start + j];
-      const y = data[next + j];
-      firstU += x * u[j];
-      firstV += x * v[j];
-      nextU += y * u[j];
-      nextV += y * v[j];
-    }
-    onU[i] = firstU;
-    onV[i] = firstV;
-    if (next === start) continue;
-    onU[i + 1] = nextU;
-    onV[i + 1] = nextV;
-  }
-}
-
-/** Numbers of a block of points that stays in the processor's cache while all directions pass over it. */
-const blockNumbers = 4096;
-
-/** Calls for every block of points, by its first and the one after its last. */
-function forEachBlock(
-  size: number,
-  dimension: number,
-  visit: (from: number, to: number) => void,
-): void {
-  const rows = Math.max(2, 2 * Math.floor(blockNumbers / dimension / 2));
-  for (let from = 0; from < size; from += rows) visit(from, Math.min(from + rows, size));
-}
-
-/**
- * The adjoint of {@link projectAll}: the sum over directions of coefficient [directions][size] times direction, for every point.
- * Returns [size, dimension], row-major.
- */
-export function pullBack(
-  coefficients: readonly Float64Array[],
-  directions: readonly Float64Array[],
-): Float64Array {
-  const [size, dimension] = [coefficients[0].length, directions[0].length];
-  if (suitsProjection(dimension) && suitsProjection(directions.length))
-    return pullBackByKernel(coefficients, directions);
-  const sums = new Float64Array(size * dimension);
-  const paired = directions.length - (directions.length % 4);
-  forEachBlock(size, dimension, (from, to) => {
-    for (let l = 0; l < paired; l += 4) addFour(sums, coefficients, directions, l, from, to);
-    for (let l = paired; l < directions.length; l++)
-      for (let i = from; i < to; i++)
-        for (let j = 0; j < dimension; j++)
-          sums[i * dimension + j] += coefficients[l][i] * directions[l][j];
-  });
-  return sums;
-}
-
-/** Adds four directions, from l on, to the points of a block. */
-function addFour(
-  sums: Float64Array,
-  coefficients: readonly Float64Array[],
-  directions: readonly Float64Array[],
-  l: number,
-  from: number,
-  to: number,
-): void {
-  const [u, v, w, z] = [directions[l], directions[l + 1], directions[l + 2], directions[l + 3]];
-  const dimension = u.length;
-  for (let i = from; i < to; i++) {
-    const start = i * dimension;
-    const [a, b] = [coefficients[l][i], coefficients[l + 1][i]];
-    const [c, d] = [coefficients[l + 2][i], coefficients[l + 3][i]];
-    for (let j = 0; j < dimension; j++)
-      sums[start + j] += a * u[j] + b * v[j] + c * w[j] + d * z[j];
-  }
-}
-
 /** Both clouds projected on every direction and sorted. */
 export function slices({ x, y, a, b, directions }: SlicedProblem) {
   const [onX, onY] = [projectAll(x, directions), projectAll(y, directions)];
@@ -263,6 +146,44 @@ export function slicePowers(problem: SlicedProblem): number[] {
     return evenPower(u, v, a[0], p);
   });
 }
+
+/** Powers along every direction, in units in which numbers hold their mean. */
+export interface MeasuredPowers {
+  readonly powers: readonly number[];
+  /** The length that the powers are in units of; 1 unless their mean would be 0 or infinite. */
+  readonly unit: number;
+}
+
+/** Means from here to infinity keep their digits. */
+export const leastPower = 1e-280;
+
+/** The largest way along any direction, whose power numbers hold in units of itself; 1 where nothing moves, or too far. */
+function largestGap(pairs: ReturnType<typeof slices>): number {
+  let largest = 0;
+  for (const [u, v] of pairs) {
+    const { pieces, i, j } = coupleLines(u, v);
+    for (let at = 0; at < pieces; at++)
+      largest = Math.max(largest, Math.abs(u.values[i[at]] - v.values[j[at]]));
+  }
+  return largest > 0 && largest < Infinity ? largest : 1;
+}
+
+const meanOf = (powers: readonly number[]): number =>
+  powers.reduce((total, power) => total + power, 0) / powers.length;
+
+/** W_p to the power p along every direction, where numbers hold it, else in units of the largest way. */
+export function measureSlices(problem: SlicedProblem): MeasuredPowers {
+  const powers = slicePowers(problem);
+  const mean = meanOf(powers);
+  if (mean >= leastPower && mean < Infinity) return { powers, unit: 1 };
+  const pairs = slices(problem);
+  const unit = largestGap(pairs);
+  return { powers: pairs.map(([u, v]) => linePower(u, v, problem.p, unit)), unit };
+}
+
+/** Powers in units of 1. @throws {OptionError} where one overflows */
+export const plainPowers = (caller: string, { powers, unit }: MeasuredPowers, p: number) =>
+  unit === 1 ? powers : powers.map((power) => finitePower(caller, power * unit ** p));
 
 /** The p-th root; the root of a rounding error below 0 is 0. */
 export const orderRoot = (power: number, p: number): number =>
@@ -290,11 +211,13 @@ export function slicedWasserstein(
   y: Points,
   options: SlicedOptions & { readonly log?: boolean } = {},
 ): number | SlicedLog {
-  const problem = slicedProblem("slicedWasserstein", x, y, options);
-  const projectedEmds = slicePowers(problem);
-  const sum = projectedEmds.reduce((total, power) => total + power, 0);
-  const value = orderRoot(finitePower("slicedWasserstein", sum / projectedEmds.length), problem.p);
-  return options.log === true ? { value, projections: problem.projections, projectedEmds } : value;
+  const caller = "slicedWasserstein";
+  const problem = slicedProblem(caller, x, y, options);
+  const { p, projections } = problem;
+  const measured = measureSlices(problem);
+  const value = measured.unit * orderRoot(finitePower(caller, meanOf(measured.powers)), p);
+  if (options.log !== true) return value;
+  return { value, projections, projectedEmds: plainPowers(caller, measured, p) };
 }
 
 /** A distance and its gradients with respect to the points of both clouds. */
@@ -322,33 +245,43 @@ export function slicedWassersteinGradient(
   y: Points,
   options: SlicedOptions = {},
 ): TransportGradient {
-  const problem = slicedProblem("slicedWassersteinGradient", x, y, options);
+  const caller = "slicedWassersteinGradient";
+  const problem = slicedProblem(caller, x, y, options);
   const { directions, p } = problem;
   const { dimension } = problem.x;
   const pairs = slices(problem);
   const alongX = pairs.map(([u]) => new Float64Array(u.order.length));
   const alongY = pairs.map(([, v]) => new Float64Array(v.order.length));
-  let sum = 0;
-  for (const [l, [u, v]] of pairs.entries()) {
-    const { pieces, i, j, mass } = coupleLines(u, v);
-    const [ofX, ofY] = [alongX[l], alongY[l]];
-    for (let at = 0; at < pieces; at++) {
-      const gap = u.values[i[at]] - v.values[j[at]];
-      sum += mass[at] * gapPower(gap, p);
-      const derivative = mass[at] * gapDerivative(gap, p);
-      ofX[i[at]] += derivative;
-      ofY[j[at]] -= derivative;
+  /** Derivatives by projection; the mean power, both in units of a length. */
+  const derive = (unit: number): number => {
+    let sum = 0;
+    for (const [l, [u, v]] of pairs.entries()) {
+      const { pieces, i, j, mass } = coupleLines(u, v);
+      const [ofX, ofY] = [alongX[l].fill(0), alongY[l].fill(0)];
+      for (let at = 0; at < pieces; at++) {
+        const gap = (u.values[i[at]] - v.values[j[at]]) / unit;
+        sum += mass[at] * gapPower(gap, p);
+        const derivative = mass[at] * gapDerivative(gap, p);
+        ofX[i[at]] += derivative;
+        ofY[j[at]] -= derivative;
+      }
     }
+    return sum / directions.length;
+  };
+  let [unit, mean] = [1, derive(1)];
+  if (!(mean >= leastPower && mean < Infinity)) {
+    unit = largestGap(pairs);
+    if (unit !== 1) mean = derive(unit);
   }
-  const power = finitePower("slicedWassersteinGradient", sum / directions.length);
-  const factor = rootDerivative(power, p) / directions.length;
+  const power = finitePower(caller, unit === 1 ? mean : mean * unit ** p);
+  const factor = rootDerivative(mean, p) / directions.length;
   const scaled = (along: readonly Float64Array[]) => {
     const data = pullBack(along, directions);
     for (let at = 0; at < data.length; at++) data[at] *= factor;
     return data;
   };
   return {
-    value: orderRoot(power, p),
+    value: unit * orderRoot(mean, p),
     power,
     x: { shape: [problem.x.size, dimension], data: scaled(alongX) },
     y: { shape: [problem.y.size, dimension], data: scaled(alongY) },

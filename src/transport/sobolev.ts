@@ -3,9 +3,11 @@
 
 import type { EdgeWeights, TreeFlow } from "./tree-flow.ts";
 
-/** An integral of s^(1 - p). */
-export const sobolevIntegral = (s: number, p: number): number =>
-  p === 2 ? Math.log(s) : s ** (2 - p) / (2 - p);
+/** The integral of s^(1 - p) from s to s + gap, with all digits where the gap is small. */
+export function sobolevIntegral(s: number, gap: number, p: number): number {
+  const logarithm = Math.log1p(gap / s);
+  return p === 2 ? logarithm : (s ** (2 - p) * Math.expm1((2 - p) * logarithm)) / (2 - p);
+}
 
 /** Where everything lies on the sorted atoms of a line. */
 interface Places {
@@ -57,9 +59,7 @@ export function sobolevWeights(flows: TreeFlow, p: number): EdgeWeights {
   });
   const gap = (l: number, j: number) =>
     lines[l].keys[lines[l].order[j + 1]] - lines[l].keys[lines[l].order[j]];
-  const weights = far.map((ofLine, l) =>
-    ofLine.map((s, j) => sobolevIntegral(s + gap(l, j), p) - sobolevIntegral(s, p)),
-  );
+  const weights = far.map((ofLine, l) => ofLine.map((s, j) => sobolevIntegral(s, gap(l, j), p)));
   const back = (derivatives: readonly Float64Array[]): Float64Array[] => {
     const lengthDerivatives = new Float64Array(lines.length);
     return lines.map(({ keys, order }, l) => {

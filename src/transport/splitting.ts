@@ -34,6 +34,9 @@ export interface CallbackSplitting {
 /** How a point's mass is shared among the lines of a tree. */
 export type Splitting = ConstantSplitting | DistanceSplitting | CallbackSplitting;
 
+/** Units from here to its inverse have squares that numbers hold. */
+const leastUnit = 1e-140;
+
 /** @throws {OptionError} for delta NaN, a unit that is not positive, or shares that do not sum to 1; {ShapeError} for another count */
 export function checkSplitting(
   caller: string,
@@ -46,6 +49,10 @@ export function checkSplitting(
       throw new OptionError(`${caller}: delta is ${delta}, expected a number; 10 is a usual one`);
     if (!(unit > 0 && unit < Infinity))
       throw new OptionError(`${caller}: unit is ${unit}, expected a positive length`);
+    if (unit < leastUnit || unit > 1 / leastUnit)
+      throw new OptionError(
+        `${caller}: unit is ${unit}, whose square a number cannot hold; scale points, lines and unit`,
+      );
   } else if (splitting.kind === "constant") {
     const { shares } = splitting;
     if (shares === undefined) return;
@@ -75,45 +82,71 @@ export interface Shares {
   readonly distances?: readonly Float64Array[];
 }
 
+/** Squared distances below this share of the squares that they come from are rounding errors of points on the line. */
+const squareRounding = 1e-28;
+
+/** The squared distance of point i from a line, coordinate by coordinate; 0 where it is a rounding error. */
+function squareFromLine(
+  { dimension, data }: Cloud,
+  i: number,
+  source: readonly number[],
+  theta: readonly number[],
+): number {
+  const start = i * dimension;
+  let [along, length, rest] = [0, 0, 0];
+  for (let j = 0; j < dimension; j++) {
+    const from = data[start + j] - source[j];
+    along += from * theta[j];
+    length += from * from;
+  }
+  for (let j = 0; j < dimension; j++) rest += (data[start + j] - source[j] - along * theta[j]) ** 2;
+  return rest > squareRounding * length ? rest : 0;
+}
+
 /** Distances of the points from a line, from their coordinates on it and their squared distances from its source. */
 function lineDistances(
-  { size, dimension, data }: Cloud,
+  cloud: Cloud,
   source: readonly number[],
   squares: Float64Array,
   coordinates: Float64Array,
   theta: readonly number[],
 ): Float64Array {
-  const distances = new Float64Array(size);
-  for (let i = 0; i < size; i++) {
+  const distances = new Float64Array(cloud.size);
+  if (cloud.dimension === 1) return distances; // every point lies on every line
+  for (let i = 0; i < distances.length; i++) {
     const t = coordinates[i];
-    let rest = squares[i] - t * t;
-    if (!(rest > safeShare * squares[i])) {
-      rest = 0;
-      for (let j = 0; j < dimension; j++)
-        rest += (data[i * dimension + j] - source[j] - t * theta[j]) ** 2;
-    }
-    distances[i] = Math.sqrt(rest);
+    const rest = squares[i] - t * t;
+    const isSafe = rest > safeShare * squares[i];
+    distances[i] = Math.sqrt(isSafe ? rest : squareFromLine(cloud, i, source, theta));
   }
   return distances;
 }
 
+/** Entry by entry the lesser of two arrays, or the greater, into the first. */
+function keepNearest(best: Float64Array, values: Float64Array, isFar: boolean): void {
+  for (let i = 0; i < best.length; i++) {
+    const value = values[i];
+    if (isFar ? value > best[i] : value < best[i]) best[i] = value;
+  }
+}
+
 /** softmax over lines; the limits at delta = +-Infinity share equally among the nearest or farthest lines. */
 function distanceShares(distances: readonly Float64Array[], factor: number): Float64Array[] {
-  const [lines, size] = [distances.length, distances[0].length];
-  const shares = distances.map(() => new Float64Array(size));
-  for (let i = 0; i < size; i++) {
-    let best = -Infinity;
-    const sign = factor < 0 ? -1 : 1;
-    for (let l = 0; l < lines; l++) best = Math.max(best, -sign * distances[l][i]);
-    let sum = 0;
-    for (let l = 0; l < lines; l++) {
-      const behind = -sign * distances[l][i] - best;
-      const share = behind === 0 ? 1 : Math.exp(Math.abs(factor) * behind);
-      shares[l][i] = share;
-      sum += share;
+  const size = distances[0].length;
+  const best = distances[0].slice();
+  for (const ofLine of distances) keepNearest(best, ofLine, factor < 0);
+  const sums = new Float64Array(size);
+  const shares = distances.map((ofLine) => {
+    const own = new Float64Array(size);
+    for (let i = 0; i < size; i++) {
+      const behind = ofLine[i] - best[i];
+      const share = behind === 0 ? 1 : Math.exp(-factor * behind);
+      own[i] = share;
+      sums[i] += share;
     }
-    for (let l = 0; l < lines; l++) shares[l][i] /= sum;
-  }
+    return own;
+  });
+  for (const own of shares) for (let i = 0; i < size; i++) own[i] /= sums[i];
   return shares;
 }
 
@@ -129,9 +162,9 @@ function callbackShares(
   ]);
   const rows = splitting.shares(points, tree, index);
   const lines = tree.parent.length;
-  if (rows.length !== size || rows.some((row) => row.length !== lines))
+  if (rows?.length !== size || rows.some((row) => row?.length !== lines))
     throw new ShapeError(
-      `${caller}: the splitting callback gave ${rows.length} rows of ${rows[0]?.length} shares, expected ${size} rows (points) of ${lines} (lines)`,
+      `${caller}: the splitting callback gave ${rows?.length ?? "no"} rows of ${rows?.[0]?.length ?? "no"} shares, expected ${size} rows (points) of ${lines} (lines)`,
     );
   rows.forEach((row, i) => checkShares(caller, `the callback's shares of point ${i}`, row));
   return Array.from({ length: lines }, (_, l) => Float64Array.from(rows, (row) => row[l]));
@@ -175,12 +208,13 @@ export function distanceDerivatives(
 ): Float64Array[] {
   const size = shares[0].length;
   const result = shares.map(() => new Float64Array(size));
-  if (!Number.isFinite(delta)) return result;
+  const factor = delta / unit;
+  if (!Number.isFinite(factor)) return result;
   for (let i = 0; i < size; i++) {
     let mean = 0;
     for (let l = 0; l < shares.length; l++) mean += shares[l][i] * derivatives[l][i];
     for (let l = 0; l < shares.length; l++)
-      result[l][i] = (-delta / unit) * shares[l][i] * (derivatives[l][i] - mean);
+      result[l][i] = -factor * shares[l][i] * (derivatives[l][i] - mean);
   }
   return result;
 }

@@ -3,7 +3,7 @@
 
 import { sharesSourceOfPrevious, type LineTree } from "./line-trees.ts";
 import type { Cloud } from "./points.ts";
-import { projectAll } from "./sliced.ts";
+import { projectAll } from "./projection.ts";
 
 /** A cloud and the same points from an origin. */
 export interface CentredCloud extends Cloud {

@@ -10,7 +10,8 @@ import {
   readClouds,
   readWeights,
 } from "./points.ts";
-import { orderRoot, pullBack, rootDerivative, type TransportGradient } from "./sliced.ts";
+import { pullBack } from "./projection.ts";
+import { leastPower, orderRoot, rootDerivative, type TransportGradient } from "./sliced.ts";
 import {
   centreCloud,
   type CentredCloud,
@@ -142,6 +143,35 @@ export function* solveTrees(
     yield solveTree(caller, problem, places, trees[index], index++);
 }
 
+/** A problem whose masses are in a unit of their own. */
+export interface MeasuredTrees {
+  readonly problem: TreeProblem;
+  readonly unit: number;
+}
+
+/** Masses in units of the largest flow where the mean power of the cost, which is given, would be lost; 1 elsewhere. */
+export function measureTrees(caller: string, problem: TreeProblem, mean: number): MeasuredTrees {
+  let unit = 0;
+  if (problem.order === 1 || mean >= leastPower) return { problem, unit: 1 };
+  for (const { flow } of solveTrees(caller, problem))
+    for (const line of flow.lines)
+      for (let j = 0; j < line.flow.length; j++) unit = Math.max(unit, Math.abs(line.flow[j]));
+  if (unit === 0) return { problem, unit: 1 };
+  return { problem: { ...problem, signed: problem.signed.map((mass) => mass / unit) }, unit };
+}
+
+/** The power of every tree. */
+export function treeCosts(caller: string, problem: TreeProblem): number[] {
+  const perTree: number[] = [];
+  for (const { flow, edges } of solveTrees(caller, problem))
+    perTree.push(flowCost(flow, edges, problem.order));
+  return perTree;
+}
+
+/** The mean of costs. */
+export const meanOf = (costs: readonly number[]): number =>
+  costs.reduce((sum, cost) => sum + cost, 0) / costs.length;
+
 /** @see treeSlicedWasserstein below */
 export function treeSlicedWasserstein(
   x: Points,
@@ -166,12 +196,14 @@ export function treeSlicedWasserstein(
 ): number | TreeSlicedLog {
   const caller = "treeSlicedWasserstein";
   const problem = treeProblem(caller, x, y, options);
-  const perTree: number[] = [];
-  for (const { flow, edges } of solveTrees(caller, problem))
-    perTree.push(flowCost(flow, edges, problem.order));
-  const power = finitePower(caller, perTree.reduce((sum, cost) => sum + cost, 0) / perTree.length);
-  const value = orderRoot(power, problem.order);
-  return options.log === true ? { value, power, perTree } : value;
+  const { order } = problem;
+  const plain = treeCosts(caller, problem);
+  const { problem: measured, unit } = measureTrees(caller, problem, meanOf(plain));
+  const costs = unit === 1 ? plain : treeCosts(caller, measured);
+  const value = unit * orderRoot(finitePower(caller, meanOf(costs)), order);
+  if (options.log !== true) return value;
+  const perTree = unit === 1 ? costs : costs.map((cost) => cost * unit ** order);
+  return { value, power: meanOf(perTree), perTree };
 }
 
 /** How a tree's cost moves with the points, line by line. */
@@ -266,19 +298,25 @@ export function treeSlicedWassersteinGradient(
   const caller = "treeSlicedWassersteinGradient";
   const problem = treeProblem(caller, x, y, options);
   const { cloud, first, order, trees } = problem;
-  let sum = 0;
-  const lines: LineDerivatives[] = [];
-  for (const solved of solveTrees(caller, problem)) {
-    sum += flowCost(solved.flow, solved.edges, order);
-    lines.push(lineDerivatives(problem, solved));
-  }
-  const power = finitePower(caller, sum / trees.length);
+  const derive = (given: TreeProblem) => {
+    let sum = 0;
+    const lines: LineDerivatives[] = [];
+    for (const solved of solveTrees(caller, given)) {
+      sum += flowCost(solved.flow, solved.edges, order);
+      lines.push(lineDerivatives(given, solved));
+    }
+    return { mean: finitePower(caller, sum / trees.length), lines };
+  };
+  const plain = derive(problem);
+  const { problem: measured, unit } = measureTrees(caller, problem, plain.mean);
+  const { mean, lines } = unit === 1 ? plain : derive(measured);
   const sums = pullBackTrees(problem, lines);
-  const factor = rootDerivative(power, order) / trees.length;
+  const factor = (unit * rootDerivative(mean, order)) / trees.length;
   const { dimension, size } = cloud;
   const gradient = (from: number, to: number) => ({
     shape: [to - from, dimension],
     data: sums.slice(from * dimension, to * dimension).map((value) => value * factor),
   });
-  return { value: orderRoot(power, order), power, x: gradient(0, first), y: gradient(first, size) };
+  const [value, power] = [unit * orderRoot(mean, order), mean * unit ** order];
+  return { value, power, x: gradient(0, first), y: gradient(first, size) };
 }

@@ -10,8 +10,15 @@ import {
   otherArithmetic,
 } from "../kernels/wasm/fused-multiply-add.ts";
 import { measuresOf, taskEntry } from "../tasks/registry.ts";
-import { manifestName, manifestToBytes, readManifest, type ZooManifest } from "./manifest.ts";
+import {
+  backendOf,
+  manifestName,
+  manifestToBytes,
+  readManifest,
+  type ZooManifest,
+} from "./manifest.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
+import type { PopulationBackend } from "../kernels/backend.ts";
 import { runColumns } from "./training/run.ts";
 import type { ZooStore } from "../core/store.ts";
 
@@ -24,6 +31,7 @@ interface AgreeOptions {
   readonly store: ZooStore;
   readonly shardSize?: number;
   readonly data?: Uint8Array;
+  readonly backend?: PopulationBackend | undefined;
 }
 
 /** @throws {OptionError} when a given number is not whole, too small or too large. */
@@ -54,6 +62,29 @@ function checkArithmetic(store: ZooStore, recorded: Arithmetic | undefined): voi
   throw new OptionError(`buildZoo: ${store.location} ${otherArithmetic(recorded, here)}`);
 }
 
+/**
+ * What trains the networks: as the zoo was begun, or as is asked for, or the kernel that the task has.
+ * @throws {OptionError} when another one is asked for than the zoo was begun with, or a kernel where there is none
+ */
+function agreeBackend(
+  { store, backend: requested }: AgreeOptions,
+  { task }: Recipe,
+  old: ZooManifest | undefined,
+): PopulationBackend {
+  const hasKernel = taskEntry(task).hasKernel === true;
+  const usual = old === undefined ? (hasKernel ? "kernels" : "engine") : backendOf(old);
+  const backend = requested ?? usual;
+  if (old !== undefined && backend !== usual)
+    throw new OptionError(
+      `buildZoo: ${store.location} holds a zoo whose networks were trained by backend "${usual}", asked for "${backend}", so that weights would differ in their last digits; ask for the same, or choose another place`,
+    );
+  if (backend === "kernels" && !hasKernel)
+    throw new OptionError(
+      `buildZoo: the task "${task}" has no kernel for its networks; use backend "engine", which trains those of every task`,
+    );
+  return backend;
+}
+
 /** The digest of data that do not come with the package. @throws {OptionError} when they were not given */
 async function givenDigest(
   task: string,
@@ -82,6 +113,7 @@ export async function agreeManifest(options: AgreeOptions): Promise<ZooManifest>
   const plugins = old?.plugins ?? loadedPlugins();
   const spec = await entry.spec();
   const data = await givenDigest(recipe.task, options.data);
+  const backend = agreeBackend(options, recipe, old);
   const manifest: ZooManifest = {
     recipe,
     seed,
@@ -92,6 +124,7 @@ export async function agreeManifest(options: AgreeOptions): Promise<ZooManifest>
     target,
     plugins,
     ...(old === undefined ? { arithmetic: hostArithmetic() } : arithmeticIn(old)),
+    ...(backend === "kernels" && { backend }),
     ...(data !== undefined && { data }),
     ...(old?.start !== undefined && { start: old.start }),
   };

@@ -9,6 +9,7 @@ import { maxNetworks } from "./limits.ts";
 import { keepTable } from "./keep-table.ts";
 import { keepStart } from "./keep-start.ts";
 import {
+  backendOf,
   isSameZoo,
   manifestName,
   manifestToBytes,
@@ -31,6 +32,7 @@ import { runUnits } from "../work/run-units.ts";
 import { type HandOut, isInPart, type ListPart, type Runner } from "../work/work-list.ts";
 import { type ShardUnit, zooList } from "./units.ts";
 import type { Weights } from "../core/tensors.ts";
+import type { PopulationBackend } from "../kernels/backend.ts";
 import { finishedWork, type ShardTrainer, taskOf, trainInPlace } from "./training/train-shard.ts";
 
 /** What {@link buildZoo} builds, and where. */
@@ -66,6 +68,11 @@ export interface BuildOptions {
    * The digest of given data is kept in the zoo, and other data are refused.
    */
   readonly data?: Uint8Array;
+  /**
+   * What trains the networks, whose last digits depend on it. A zoo that is there goes on with what it was begun with, and refuses
+   * another one. @default what the zoo was begun with; for a new one the kernel that its task has, the array engine where it has none
+   */
+  readonly backend?: PopulationBackend | undefined;
 }
 
 /** What a build of a zoo tells while it goes. */
@@ -299,7 +306,8 @@ async function shardRunner(
     width: trainer.width,
     run: async ({ name, from, count }, stop) => {
       const slot = slots.get(name) ?? 0;
-      const request = { recipe, seed, from, count, data, start, progress, slot };
+      const backend = backendOf(manifest);
+      const request = { recipe, seed, from, count, data, start, backend, progress, slot };
       const bytes = await trainer.run(request, stop, () => undefined);
       return keepShard(store, manifest, { name, from, count }, bytes);
     },

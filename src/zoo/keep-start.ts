@@ -10,7 +10,7 @@ import { toFloat32 } from "../formats/safetensors/safetensors-dtypes.ts";
 import { readSafetensors } from "../formats/safetensors/safetensors.ts";
 import { sealHolds, writeSealed } from "../formats/safetensors/sealed.ts";
 import type { Task } from "../tasks/task.ts";
-import type { ZooManifest } from "./manifest.ts";
+import { backendOf, type ZooManifest } from "./manifest.ts";
 import { originOf } from "./shard-parts.ts";
 import { learnStart, type LearntStart } from "./training/learn-start.ts";
 
@@ -54,7 +54,14 @@ export async function* keepStart(
   yield { round: kept?.rounds ?? 0, rounds };
   if (kept?.rounds !== rounds) {
     const task = await options.task();
-    for await (const learnt of learnStart({ task, recipe, seed, from: kept, signal })) {
+    for await (const learnt of learnStart({
+      task,
+      recipe,
+      seed,
+      from: kept,
+      backend: backendOf(manifest),
+      signal,
+    })) {
       if (learnt.rounds === rounds || learnt.rounds % keptRounds === 0) {
         // Another builder, who has come further, comes to the same start: its file stays.
         const there = await readStart(store, origin, spec);

@@ -11,12 +11,15 @@ import type { SymmetrySpec } from "../symmetry/types.ts";
 import { measuresOf } from "../tasks/registry.ts";
 import type { MetricInfo } from "../core/metric-info.ts";
 import { maxNetworks } from "./limits.ts";
+import type { PopulationBackend } from "../kernels/backend.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
 import type { ZooStore } from "../core/store.ts";
 
 export const manifestName = "zoo.json";
 /** Version 2 carries metrics, target and plug-ins. */
 export const manifestFormat = "weightspace/zoo@2";
+/** Version 3 names the backend: versions of the package that would go on with another one refuse it by its format. */
+const backendFormat = "weightspace/zoo@3";
 /** What version 0.1 wrote: zoos of classifiers, still read. */
 const firstFormat = "weightspace/zoo@1";
 export const tableName = "runs.parquet";
@@ -39,11 +42,17 @@ export interface ZooManifest {
   readonly plugins: readonly PluginRecord[];
   /** How its builders round, which decides the last bits of all weights; absent from zoos of earlier versions. */
   readonly arithmetic?: Arithmetic;
+  /** Names the kernels where they train its networks; absent where the array engine does, as in zoos of earlier versions. */
+  readonly backend?: "kernels" | undefined;
   /** SHA-256 of the data that its builders gave, where they do not come with the package. */
   readonly data?: string | undefined;
   /** SHA-256 of the file of its learnt start, where it has one. */
   readonly start?: string | undefined;
 }
+
+/** What trains the networks of a zoo. */
+export const backendOf = ({ backend }: Pick<ZooManifest, "backend">): PopulationBackend =>
+  backend ?? "engine";
 
 const countUpTo = (max: number) => {
   const error = ({ input }: { input?: unknown }) =>
@@ -73,11 +82,12 @@ const plugin = z.strictObject({
 });
 
 const schema = z.object({
-  format: z.enum([manifestFormat, firstFormat]),
+  format: z.enum([backendFormat, manifestFormat, firstFormat]),
   metrics: z.array(metric).min(1).optional(),
   target: z.string().optional(),
   plugins: z.array(plugin).optional(),
   arithmetic: z.enum(["fma", "plain"]).optional(),
+  backend: z.literal("kernels").optional(),
   data: digest.optional(),
   start: digest.optional(),
   seed: z.int(),
@@ -89,13 +99,14 @@ const schema = z.object({
 
 export function manifestToBytes(manifest: ZooManifest): Uint8Array {
   const { recipe, seed, networks, shardSize, spec, metrics, target, plugins } = manifest;
-  const { arithmetic, data, start } = manifest;
+  const { arithmetic, backend, data, start } = manifest;
   const value = {
-    format: manifestFormat,
+    format: backend === undefined ? manifestFormat : backendFormat,
     seed,
     networks,
     shardSize,
     ...(arithmetic !== undefined && { arithmetic }),
+    ...(backend !== undefined && { backend }),
     ...(data !== undefined && { data }),
     ...(start !== undefined && { start }),
     recipe,
@@ -138,7 +149,7 @@ export async function readManifest(store: ZooStore): Promise<ZooManifest | undef
     );
   }
   const { seed, networks, shardSize, recipe, spec, plugins = [], ...rest } = result.data;
-  const { arithmetic, data, start } = result.data;
+  const { arithmetic, backend, data, start } = result.data;
   const isFirst = result.data.format === firstFormat;
   const { metrics, target } = measuresOf(isFirst ? {} : rest);
   if (!isFirst && rest.metrics === undefined)
@@ -159,6 +170,7 @@ export async function readManifest(store: ZooStore): Promise<ZooManifest | undef
     shardSize,
     spec: specFromJSON(spec),
     ...(arithmetic !== undefined && { arithmetic }),
+    ...(backend !== undefined && { backend }),
     ...(data !== undefined && { data }),
     ...(start !== undefined && { start }),
   });

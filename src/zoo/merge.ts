@@ -102,6 +102,7 @@ async function commonManifest(stores: readonly ZooStore[]): Promise<ZooManifest>
       "shardSize",
       "metrics",
       "arithmetic",
+      "backend",
       "data",
       "start",
     ] as const) {

@@ -37,23 +37,25 @@ export type ShardRows = Pick<ShardInfo, "plan" | "rows">;
 
 const partName = ({ name }: ShardPlan) => name.replace(/safetensors$/, "json");
 
-/** What decides the networks of a shard, the machine aside, as a digest: recipe, seed, metrics, plug-ins, given data, learnt start. */
+/** What decides the networks of a shard, the machine aside, as a digest: recipe, seed, metrics, plug-ins, backend, given data, learnt start. */
 export function originOf({
   recipe,
   seed,
   metrics,
   plugins,
+  backend,
   data,
   start,
 }: Pick<
   ZooManifest,
-  "recipe" | "seed" | "metrics" | "plugins" | "data" | "start"
+  "recipe" | "seed" | "metrics" | "plugins" | "backend" | "data" | "start"
 >): Promise<string> {
   const decides = {
     recipe,
     seed,
     metrics,
     plugins: plugins.map(({ digest }) => digest),
+    ...(backend !== undefined && { backend }),
     ...(data !== undefined && { data }),
     ...(start !== undefined && { start }),
   };

@@ -18,6 +18,7 @@ type Decides = Pick<
   | "networks"
   | "shardSize"
   | "arithmetic"
+  | "backend"
   | "data"
   | "start"
 >;

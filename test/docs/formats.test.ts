@@ -7,7 +7,7 @@ import { quantisedTypes, torchTypes } from "../../src/formats/pytorch/pytorch-ty
 import { readPage } from "./pages.ts";
 
 const { formatsPage } = (await import(
-  new URL("../../scripts/format-tables.js", import.meta.url).href
+  new URL("../../scripts/docs/format-tables.js", import.meta.url).href
 )) as { formatsPage: () => string };
 
 test("docs/formats.md is what `npm run docs` makes of the readers", () => {

@@ -9,7 +9,7 @@ import { families } from "../../src/infer/names/registry.ts";
 const file = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
 test("docs/names.md is made from the code: run `npm run docs` after a change", async () => {
-  const script: { namesPage: () => string } = await import(file("scripts/names-reference.js"));
+  const script: { namesPage: () => string } = await import(file("scripts/docs/names-reference.js"));
   const written = readFileSync(file("docs/names.md"), "utf8");
   expect(written).toBe(script.namesPage());
   for (const name of [...families(), ...conversionKinds])

@@ -3,10 +3,10 @@
 import { describe, expect, test } from "vitest";
 import { ascend } from "../../src/transport/ascent.ts";
 import { maxSlicedWasserstein } from "../../src/transport/max-sliced.ts";
-import { maxTreeSlicedWasserstein } from "../../src/transport/max-tree-sliced.ts";
+import { maxTreeSlicedWasserstein, treeAscent } from "../../src/transport/max-tree-sliced.ts";
 import { sampleTrees } from "../../src/transport/sample-trees.ts";
 import { slicedWasserstein } from "../../src/transport/sliced.ts";
-import { treeSlicedWasserstein } from "../../src/transport/tree-sliced.ts";
+import { treeProblem, treeSlicedWasserstein } from "../../src/transport/tree-sliced.ts";
 import { normalCloud, type Rows } from "../support/transport/clouds.ts";
 
 const along = (x: Rows, y: Rows, angle: number, p: number) =>
@@ -70,6 +70,72 @@ describe("MaxTSW-SL", () => {
       expect(stopped.value).toBeLessThan(found.value);
     },
   );
+  test.each(["concurrent", "chain"] as const)(
+    "%s trees: the unit of length does not matter",
+    (shape) => {
+      const found = (scale: number) => {
+        const scaled = (rows: Rows) => rows.map((row) => row.map((c) => scale * c));
+        const [u, v] = [scaled(x), scaled(y)];
+        const trees = sampleTrees({
+          trees: 1,
+          lines: 3,
+          dimension: 2,
+          shape,
+          around: [u, v],
+          seed: 4,
+        });
+        const splitting = { kind: "distance", delta: 2, unit: scale } as const;
+        const { value, tree, converged } = maxTreeSlicedWasserstein(u, v, {
+          trees,
+          splitting,
+          steps: 1000,
+          log: true,
+        });
+        expect(converged).toBe(true);
+        const way = tree.source[0].map((c, j) => (c - trees[0].source[0][j]) / scale);
+        expect(Math.hypot(...way)).toBeGreaterThan(0.01); // control: the root moved
+        return value / scale;
+      };
+      for (const scale of [2 ** -20, 2 ** 10, 2 ** 20]) expect(found(scale)).toBe(found(1));
+    },
+  );
+  test.each(["concurrent", "chain", [-1, -1, 0]] as const)(
+    "%s trees: gradients equal central differences",
+    (shape) => {
+      const [tree] = sampleTrees({
+        trees: 1,
+        lines: 3,
+        dimension: 2,
+        shape,
+        around: [x, y],
+        seed: 4,
+      });
+      const options = { trees: [tree], splitting: { kind: "distance", delta: 2 } } as const;
+      const problem = treeProblem("test", x, y, options);
+      const { start, surface } = treeAscent("test", problem, tree);
+      const gradient = surface.evaluate(start).gradient();
+      start.forEach((_, i) => {
+        const at = (by: number) =>
+          surface.evaluate(start.map((v, k) => (k === i ? v + by : v))).value;
+        const numeric = (at(1e-6) - at(-1e-6)) / 2e-6;
+        expect(gradient[i]).toBeCloseTo(numeric, 7);
+        if (i < 2) expect(Math.abs(numeric)).toBeGreaterThan(1e-3); // control: the root counts
+      });
+    },
+  );
+  test("takes as many points and dimensions as fit into memory", () => {
+    const many = {
+      shape: [200_000, 1],
+      data: Float64Array.from({ length: 200_000 }, (_, i) => Math.sin(i)),
+    };
+    const wide = { shape: [1, 200_000], data: many.data };
+    for (const points of [many, wide]) {
+      const dimension = points.shape[1];
+      const trees = sampleTrees({ trees: 1, lines: 1, dimension, seed: 0 });
+      const still = { shape: [1, dimension], data: new Float64Array(dimension) };
+      expect(maxTreeSlicedWasserstein(points, still, { trees, steps: 0 })).toBeGreaterThan(0.01);
+    }
+  });
   test("with constant splitting every line turns to the maximum of sliced W1", () => {
     const trees = sampleTrees({ trees: 8, lines: 2, dimension: 2, seed: 2 });
     const found = maxTreeSlicedWasserstein(x, y, { trees, steps: 2000 });

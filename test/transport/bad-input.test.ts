@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { OptionError, ShapeError } from "../../src/core/errors.ts";
 import { maxSlicedWasserstein } from "../../src/transport/max-sliced.ts";
+import { maxTreeSlicedWasserstein } from "../../src/transport/max-tree-sliced.ts";
 import { wasserstein1d } from "../../src/transport/one-dimensional.ts";
 import { pooledMoments, type Points } from "../../src/transport/points.ts";
 import { sampleTrees, type SampleTreesOptions } from "../../src/transport/sample-trees.ts";
@@ -57,6 +58,30 @@ describe.each(distances)("%s", (name, distance) => {
       /has 4 numbers, expected 6/,
     );
   });
+  test("takes rows of typed arrays, and refuses what is no cloud", () => {
+    expect(
+      distance(
+        x.map((row) => Float64Array.from(row)),
+        y,
+      ),
+    ).toEqual(distance(x, y));
+    const bad = (given: unknown, problem: RegExp) =>
+      expect(() => distance(given as Points, y)).toThrow(problem);
+    bad(undefined, /x is undefined, expected rows of numbers/);
+    bad(null, /x is null/);
+    bad("abc", /x is abc/);
+    bad({}, /x is an object/);
+    bad(Float64Array.of(1, 2), /x is one list of numbers/);
+    bad([1, 2], /row 0 of x is not a list of numbers.* \[\[1\], \[2\]\]/);
+    bad([x, x], /x holds lists of rows/);
+    bad([[0, null]], /x has null in row 0, column 1/);
+    bad([[0, "1"]], /x has "1" in row 0, column 1/);
+    const hole: number[] = [];
+    hole[1] = 1;
+    bad([[0, 0], hole], /x has undefined in row 1, column 0/);
+    bad({ shape: [1.5, 2], data: new Float64Array(3) }, /x has shape \[1.5, 2\]/);
+    bad({ shape: [1, 2], dtype: "float32", data: () => [1, 2] }, /x is an engine array/);
+  });
   test("refuses dimensions that differ", () => {
     expect(() => distance(x, normalCloud(5, 3, 1))).toThrow(
       /x has dimension 2 and y has dimension 3/,
@@ -70,6 +95,7 @@ describe.each(distances)("%s", (name, distance) => {
     expect(() => distance(x, y, { b: [1] })).toThrow(/b has 1 weights for 5 points/);
     expect(() => distance(x, y, { a: [0, 0, 0, 0] })).toThrow(/sum to 0/);
     expect(() => distance(x, y, { a: [Number.NaN, 1, 0, 0] })).toThrow(/a\[0\] is NaN/);
+    expect(() => distance(x, y, { a: null })).toThrow(/a has no weights for 4 points/);
     expect(distance(x, y, { a: [0.25, 0.25, 0.25, 0.25] })).toEqual(distance(x, y));
   });
   test("refuses a result that overflows instead of returning infinity", () => {
@@ -95,6 +121,33 @@ describe("options", () => {
       OptionError,
     );
     expect(() => slicedWasserstein(x, y, { nProjections: 0 })).toThrow(/nProjections is 0/);
+    expect(() => slicedWasserstein(x, y, { projections: null as never })).toThrow(
+      /projections is not a list of rows/,
+    );
+    expect(() => slicedWasserstein(x, y, { p: "2" as never })).toThrow(/p is 2/);
+  });
+  test("directions of length 0 start no ascent; others beside them do", () => {
+    const along = (projections: number[][], steps?: number) =>
+      maxSlicedWasserstein(x, y, { projections, ...(steps !== undefined && { steps }) });
+    const zeros = [[0], [0]];
+    expect(() => along(zeros)).toThrow(/all columns of projections are zeros/);
+    expect(along(zeros, 0)).toBe(0);
+    const beside = [
+      [0, 1],
+      [0, 0],
+    ];
+    expect(along(beside)).toBeCloseTo(along([[1], [0]]), 8);
+    expect(along([[1e-200], [0]])).toBe(along([[1], [0]]));
+  });
+  test("seeds that are no whole numbers are refused, wherever directions come from", () => {
+    const call = (seed: unknown) => ({ projections: [[1], [0]], seed: seed as number });
+    for (const seed of [1.5, -1, "a", Number.NaN]) {
+      expect(() => maxSlicedWasserstein(x, y, call(seed))).toThrow(/seed is/);
+      expect(() => slicedWasserstein(x, y, { seed: seed as number })).toThrow(/seed is/);
+      const search = { trees, steps: 0, seed: seed as number };
+      expect(() => maxTreeSlicedWasserstein(x, y, search)).toThrow(/seed is/);
+    }
+    expect(maxSlicedWasserstein(x, y, call(1))).toBeGreaterThan(0);
   });
   test("delta NaN is refused; 0 and both infinities are limits", () => {
     const value = (delta: number) => tree(x, y, { splitting: { kind: "distance", delta } });
@@ -114,6 +167,7 @@ describe("options", () => {
     const callback = (shares: () => number[][]) =>
       tree(x, y, { splitting: { kind: "callback", shares } });
     expect(() => callback(() => [[1, 0, 0]])).toThrow(/gave 1 rows/);
+    expect(() => callback(() => undefined as never)).toThrow(/gave no rows/);
     expect(() => callback(() => Array.from({ length: 9 }, () => [1, 1, 0]))).toThrow(
       /shares of point 0/,
     );
@@ -141,6 +195,9 @@ describe("options", () => {
         problem,
       );
     expect(() => treeSlicedWasserstein(x, y, { trees: [] })).toThrow(/trees is empty/);
+    expect(() => treeSlicedWasserstein(x, y, { trees: good as never })).toThrow(/not a list/);
+    bad({ theta: undefined as never }, /tree 0 has no list theta/);
+    bad({ source: [good.source[0], good.source[1], undefined as never] }, /a source of undefined/);
     bad({ theta: [[2, 0], good.theta[1], good.theta[2]] }, /direction of length 2, expected 1/);
     bad({ parent: [-1, -1, 2] }, /line 2 of tree 0 has parent 2/);
     bad({ source: [good.source[0], good.source[1], [9, 9]] }, /another source/);
@@ -162,6 +219,7 @@ describe("options", () => {
     bad({ std: -1 }, /std is -1/);
     bad({ around: [normalCloud(3, 5, 1)] }, /dimension 5, expected 2/);
     bad({ around: [] }, /around is empty/);
+    bad({ around: x as never }, /around is one cloud, expected a list of clouds/);
     expect(() => pooledMoments()).toThrow(/no clouds/);
   });
 });

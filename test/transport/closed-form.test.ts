@@ -59,6 +59,27 @@ describe("values in closed form", () => {
     const plain = slicedWasserstein(x, moved(x, v), { nProjections: 20 });
     expect(Math.abs(plain ** 2 - length ** 2 / 3)).toBeGreaterThan(0.01);
   });
+  test("I19 normal clouds that differ by shift and scale: SW_2^2 = |shift|^2 / d + (s1 - s2)^2", () => {
+    const shift = [0.5, -1, 2];
+    const drawn = normalCloud(400, 3, 8);
+    const mean = [0, 1, 2].map((j) => drawn.reduce((sum, row) => sum + row[j] / 400, 0));
+    const centred = moved(
+      drawn,
+      mean.map((c) => -c),
+    );
+    const variance = centred.flat().reduce((sum, c) => sum + c * c, 0) / 1200;
+    const ofScale = (scale: number) =>
+      centred.map((row) => row.map((c) => (scale * c) / Math.sqrt(variance)));
+    const options = { nProjections: 20_000, seed: 3, log: true } as const;
+    const { projectedEmds } = slicedWasserstein(ofScale(1), moved(ofScale(2.5), shift), options);
+    const average = projectedEmds.reduce((sum, v) => sum + v, 0) / 20_000;
+    const spread = projectedEmds.reduce((sum, v) => sum + (v - average) ** 2, 0) / 20_000;
+    const error = Math.sqrt(spread / 20_000);
+    const expected = (0.25 + 1 + 4) / 3 + 1.5 ** 2;
+    expect(Math.abs(average - expected)).toBeLessThan(4 * error);
+    expect(error).toBeLessThan(0.05);
+    expect(Math.abs(average - expected + 1.5 ** 2)).toBeGreaterThan(20 * error); // control
+  });
   test("I20 masses beyond each atom of a line, outwards from its source", () => {
     const tree = lineTree([0], [[1]], [-1], [0]);
     const coordinates = [Float64Array.of(2, -1, -2, 1)];

@@ -10,6 +10,8 @@ import {
   engineTreeSliced,
   type EngineTreeOptions,
 } from "../../src/transport/engine/engine-tree-sliced.ts";
+import { slicedWasserstein, treeSlicedWasserstein } from "../../src/transport/index.ts";
+import { wasserstein1d } from "../../src/transport/one-dimensional.ts";
 import { sampleTrees, type TreeShape } from "../../src/transport/sample-trees.ts";
 import { slicedWassersteinGradient, type TransportGradient } from "../../src/transport/sliced.ts";
 import {
@@ -186,6 +188,32 @@ describe("tree-sliced", () => {
         expect([...derivative].every(Number.isFinite)).toBe(true);
       }
   });
+  test("NaN passes through, also where a root is taken", async () => {
+    const bad = [[Number.NaN, 1, 2], ...x];
+    for (const order of [1, 1.5, 2])
+      for (const splitting of [{ kind: "constant" } as const, db(2)]) {
+        const value = engineTreeSliced(array(bad), array(y), { trees, order, splitting });
+        expect((await value.data())[0]).toBeNaN();
+        const sliced = engineSliced(array(bad), array(y), { p: order });
+        expect((await sliced.data())[0]).toBeNaN();
+      }
+    expect((await engineSliced(array(x), array(x), {}).data())[0]).toBe(0); // control
+  });
+  test("a delta that 32 bits do not hold is infinite; in one dimension it is W1", async () => {
+    const value = async (u: Rows, v: Rows, options: EngineTreeOptions) =>
+      (await engineTreeSliced(array(u), array(v), options).data())[0];
+    const infinite = await value(x, y, { trees, splitting: db(Infinity) });
+    for (const splitting of [db(1e40), { ...db(1e30), unit: 1e-30 }])
+      expect(await value(x, y, { trees, splitting })).toBe(infinite);
+    expect(await value(x, y, { trees, splitting: db(1) })).not.toBe(infinite);
+    const [u, v] = [cloud(5, 1, 1), cloud(7, 1, 2)];
+    const chain = sampleTrees({ trees: 3, lines: 3, dimension: 1, shape: "chain", seed: 2 });
+    for (const delta of [Infinity, -Infinity, 1e9])
+      expect(await value(u, v, { trees: chain, splitting: db(delta) })).toBeCloseTo(
+        wasserstein1d(u.flat(), v.flat()),
+        5,
+      );
+  });
   test("far from 0 it keeps its digits", async () => {
     const far = (rows: Rows) => rows.map((row) => row.map((c) => Math.fround(c + 1024)));
     const around = sampleTrees({
@@ -213,6 +241,12 @@ describe("tree-sliced", () => {
     const chain = sampleTrees({ trees: 1, lines: 3, dimension: 3, shape: "chain", seed: 1 });
     expect(() => call(x, y, { trees: [...trees, ...chain] })).toThrow(UnsupportedError);
     expect(() => call(x, y, { trees: chain, sobolev: true, order: 2 })).toThrow(UnsupportedError);
+    const callback = { kind: "callback", shares: () => [[1, 0, 0]] };
+    expect(() => call(x, y, { splitting: callback })).toThrow(UnsupportedError);
+    const log = { trees, log: true } as object as EngineTreeOptions;
+    expect(() => treeSlicedWasserstein(array(x), array(y), log)).toThrow(/log is for plain/);
+    expect(() => slicedWasserstein(array(x), array(y), log)).toThrow(/log is for plain/);
+    expect(() => slicedWasserstein(array(x) as never, y)).toThrow(/x is an engine array/);
     const map = { kind: "map", shares: () => np.zeros([3, 2, 55]) };
     expect(() => call(x, y, { splitting: map })).toThrow(/splitting map gave shares/);
   });

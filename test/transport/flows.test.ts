@@ -39,6 +39,36 @@ describe("gradients equal central differences", () => {
   });
 });
 
+describe("the gradient of the energy distance keeps its digits", () => {
+  /** Unit vectors pair by pair. */
+  const byPairs = (u: Rows, v: Rows) =>
+    u.flatMap((point) =>
+      point.map((_, k) => {
+        const sum = (others: Rows, weight: number) =>
+          others.reduce((total, other) => {
+            const length = Math.hypot(...point.map((c, j) => c - other[j]));
+            return length === 0 ? total : total + (weight * (point[k] - other[k])) / length;
+          }, 0);
+        return sum(v, 2 / (u.length * v.length)) + sum(u, -2 / u.length ** 2);
+      }),
+    );
+  const expectSame = (u: Rows, v: Rows) =>
+    flowMethods.energy
+      .gradient(u, v, 1, 0)
+      .forEach((derivative, at) => expect(derivative).toBeCloseTo(byPairs(u, v)[at], 14));
+  test.each([1e-4, 1e-12, 1e-15, 1e-30, 1e-200])("at a point %d from one of the target", (gap) => {
+    const near = [[gap, 0.3, 0.4], ...x.slice(1)];
+    const target = [[0, 0.3, 0.4], ...y.slice(1)];
+    expectSame(near, target);
+    const control = byPairs(near, target)[0] - byPairs([near[0]], [target[0]])[0] / 36;
+    expect(Math.abs(control)).toBeGreaterThan(0.005); // the other points pull, too
+  });
+  test.each([10, 1e4, 1e8])("at points that are all %d away", (far) => {
+    const moved = (rows: Rows) => rows.map((row) => row.map((c) => c + far));
+    expectSame(moved(x), moved(y));
+  });
+});
+
 test.each(methods)(
   "%s brings points nearer in 40 steps, the same way for the same seed",
   (method) => {

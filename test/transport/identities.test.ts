@@ -6,7 +6,7 @@ import { orthonormalDirections } from "../../src/transport/directions.ts";
 import type { LineTree } from "../../src/transport/line-trees.ts";
 import { wasserstein1d } from "../../src/transport/one-dimensional.ts";
 import { pooledMoments } from "../../src/transport/points.ts";
-import { sampleTrees, type TreeShape } from "../../src/transport/sample-trees.ts";
+import { lineTree, sampleTrees, type TreeShape } from "../../src/transport/sample-trees.ts";
 import { slicedWasserstein } from "../../src/transport/sliced.ts";
 import { treeSlicedWasserstein, type TreeSlicedOptions } from "../../src/transport/tree-sliced.ts";
 import { normalCloud, randomWeights, type Rows } from "../support/transport/clouds.ts";
@@ -69,6 +69,15 @@ describe.each(cases)("%s", (_, options) => {
       position: position.map((p) => -p),
     }));
     expect(value(x, y, { trees: turned })).toBeCloseTo(value(x, y), 13);
+    const cycled = options.trees.map(({ theta, parent, position, source }) =>
+      lineTree(
+        source[0],
+        theta.map(([a, b, c]) => [b, c, a]),
+        parent,
+        position,
+      ),
+    );
+    expect(Math.abs(value(x, y, { trees: cycled }) - value(x, y))).toBeGreaterThan(1e-4);
   });
   test("I12 satisfies the triangle inequality for orders from 1; its square does not", () => {
     let broken = 0;
@@ -129,6 +138,7 @@ describe("relations to sliced W1", () => {
     (_, trees) => {
       const value = (delta: number) => treeSlicedWasserstein(x, y, { trees, splitting: db(delta) });
       expect(value(0)).toBeCloseTo(meanW1(x, y, trees), 13);
+      expect(Math.abs(value(0.5) - value(0))).toBeGreaterThan(1e-4);
       expect(value(Infinity)).toBeCloseTo(value(1e5), 8);
       expect(value(-Infinity)).toBeCloseTo(value(-1e5), 8);
       expect(Math.abs(value(Infinity) - value(-Infinity))).toBeGreaterThan(1e-3);

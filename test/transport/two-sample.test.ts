@@ -97,6 +97,16 @@ describe.each(statistics)("permutation test, %s", (statistic) => {
   });
 });
 
+test.each(statistics)("%s of equal points: every labelling is as large", async (statistic) => {
+  const equal = (size: number) => Array.from({ length: size }, () => [1, 2]);
+  for (let seed = 0; seed < 10; seed++) {
+    const options = { statistic, permutations: 39, lines: 16, seed };
+    expect((await permutationTest(equal(3), equal(4), options)).pValue).toBe(1);
+  }
+  const other = await permutationTest(equal(9), normalCloud(9, 2, 1), { statistic });
+  expect(other.pValue).toBeLessThan(0.5);
+});
+
 test("Db-TSW sees modes where sliced W1 does not", async () => {
   const [x, y] = [square(50, 11, false), square(50, 12, true)];
   const p = async (statistic: TwoSampleStatistic) =>
@@ -243,10 +253,14 @@ test("weightspace zoo differ: exit codes, kept results", async () => {
     expect(first.code).toBe(0);
     const { pValue, tests } = JSON.parse(first.stdout) as { pValue: number; tests: unknown[] };
     expect(pValue).toBeGreaterThan(0.05);
+    const inWords = await weightspace(args);
+    expect(inWords.stderr).toMatch(/never below 0.05; give --permutations 100 or more/);
     expect(tests.length).toBe(5);
     expect((await weightspace([...args, "--json"])).stdout).toBe(first.stdout);
     const self = await weightspace(["zoo", "differ", zoo("a"), zoo("a"), "--permutations", "99"]);
     expect(self.stdout).toMatch(/p-value 1/);
+    const one = [...args.slice(0, 8), "--statistic", "energy"];
+    expect((await weightspace(one)).stderr).not.toMatch(/never below/); // 1 in 100 is below .05
     await writeFile(kept, "{}");
     const refused = await weightspace(args);
     expect(refused.code).toBe(1);

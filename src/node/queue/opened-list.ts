@@ -10,7 +10,13 @@ import { hostArithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
 import type { WorkList } from "../../work/work-list.ts";
 import { keepShard, wholeShard } from "../../zoo/keep-shard.ts";
 import { namedStart } from "../../zoo/keep-start.ts";
-import { isSameZoo, manifestName, readManifest, type ZooManifest } from "../../zoo/manifest.ts";
+import {
+  backendOf,
+  isSameZoo,
+  manifestName,
+  readManifest,
+  type ZooManifest,
+} from "../../zoo/manifest.ts";
 import { zooList } from "../../zoo/units.ts";
 import { readPackageData } from "../package-data.ts";
 import type { ListKind } from "./description.ts";
@@ -80,7 +86,8 @@ const openZooList: OpenList = async (plain, { pools, given }) => {
       let info = await wholeShard(store, manifest, plan);
       if (info === undefined) {
         const progress = new Int32Array(new SharedArrayBuffer(4));
-        const request = { recipe, seed, from, count, data, start, progress, slot: 0 };
+        const backend = backendOf(manifest);
+        const request = { recipe, seed, from, count, data, start, backend, progress, slot: 0 };
         const bytes = await shards().run(request, signal, () => undefined);
         info = await keepShard(store, manifest, plan, bytes);
       }

@@ -94,10 +94,10 @@ export function derivativeOf(values: EngineArray, p: number): EngineArray {
   return np.multiply(np.multiply(np.sign(values), size), p);
 }
 
-/** The p-th root with derivative 0 at 0. @consumes */
+/** The p-th root with derivative 0 at 0; NaN stays NaN. @consumes */
 export function engineRoot(power: EngineArray, p: number): EngineArray {
   if (p === 1) return power;
-  const isPositive = np.greater(power.ref, 0);
-  const safe = np.where(isPositive.ref, power, 1);
-  return np.where(isPositive, np.power(safe, 1 / p), 0);
+  const isNone = np.lessEqual(power.ref, 0);
+  const safe = np.where(isNone.ref, 1, power);
+  return np.where(isNone, 0, np.power(safe, 1 / p));
 }

@@ -65,6 +65,9 @@ function nearestLines(scores: EngineArray): EngineArray {
   return np.divide(isBest, sum);
 }
 
+/** Above it delta is as good as infinite: products with distances would not fit into 32 bits. */
+const largestFactor = 1e30;
+
 function distanceShares(
   { trees, lines }: TreeBatch,
   { delta, unit = 1 }: DistanceSplitting,
@@ -72,8 +75,9 @@ function distanceShares(
 ): EngineArray {
   const size = distances.shape[1];
   const cube = distances.reshape([trees, lines, size]);
-  if (!Number.isFinite(delta)) return nearestLines(np.multiply(cube, -Math.sign(delta)));
-  return softmaxOverLines(np.multiply(cube, -delta / unit));
+  const factor = delta / unit;
+  if (Math.abs(factor) > largestFactor) return nearestLines(np.multiply(cube, -Math.sign(delta)));
+  return softmaxOverLines(np.multiply(cube, -factor));
 }
 
 /** Coordinates and shares of points [points, d]. Points are centred first, so that 32 bits suffice far from 0. @consumes */
@@ -107,6 +111,12 @@ export function engineShares(
   const starts = squaredLengths(source.ref).reshape([trees * lines, 1]);
   const both = np.add(lengths, starts); // [trees * lines, points]
   const fromSource = np.subtract(both.ref, np.multiply(innerProducts(source, centred), 2));
+  if (dimension === 1) {
+    both.dispose();
+    fromSource.dispose();
+    const none = np.zeros([trees * lines, size]); // every point lies on every line
+    return { coordinates, shares: distanceShares(batch, splitting, none) };
+  }
   const squares = np.subtract(fromSource, np.square(coordinates.ref));
   const distances = safeRoot(squares, fixed(np.multiply(both, squareRounding)));
   return { coordinates, shares: distanceShares(batch, splitting, distances) };

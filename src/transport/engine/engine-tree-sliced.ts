@@ -159,6 +159,10 @@ export function engineTreeSliced(
   checkEngineClouds(caller, x, y);
   checkTrees(caller, trees, x.shape[1]);
   if (splitting.kind !== "map") checkSplitting(caller, splitting, trees);
+  if ((splitting.kind as string) === "callback")
+    throw new UnsupportedError(
+      `${caller}: a callback splits plain arrays; on engine arrays give { kind: "map", shares }`,
+    );
   const batch = treeBatch(trees);
   if (sobolev && order !== 1 && batch.parent.some((above) => above !== -1))
     throw new UnsupportedError(

@@ -6,6 +6,7 @@ import { maxSlicedWasserstein } from "../max-sliced.ts";
 import { maxTreeSlicedWasserstein } from "../max-tree-sliced.ts";
 import { type Cloud, type Points, readClouds } from "../points.ts";
 import { treesAround } from "../sample-trees.ts";
+import { projectAll, pullBack } from "../projection.ts";
 import { type SlicedOptions, slicedWasserstein, slicedWassersteinGradient } from "../sliced.ts";
 import { minSlicedTransportPlan } from "../sliced-variants.ts";
 import { type TreeSlicedOptions, treeSlicedWassersteinGradient } from "../tree-sliced.ts";
@@ -87,21 +88,64 @@ const maxSliced: FlowGradient = (x, y, _lines, seed) => {
   return ofPower(value, 2, gradient.data);
 };
 
-/** Adds `weight` times the unit vectors from all points of a cloud to each point of another: [n, d]. */
-function addUnitVectors(sums: Float64Array, x: Cloud, y: Cloud, weight: number): void {
+/** Squared lengths of points. */
+function squaredLengths({ size, dimension, data }: Cloud): Float64Array {
+  const squares = new Float64Array(size);
+  for (let i = 0, at = 0; i < size; i++)
+    for (let k = 0; k < dimension; k++, at++) squares[i] += data[at] * data[at];
+  return squares;
+}
+
+/** Pairs whose squared distance is less than this share of what it is subtracted from are taken one by one. */
+const safeShare = 0.01;
+
+/** Adds `weight` times the unit vector from point j of y to point i of x, without loss of digits; nothing where they coincide. */
+function addUnitVector(
+  sums: Float64Array,
+  x: Cloud,
+  i: number,
+  y: Cloud,
+  j: number,
+  weight: number,
+): void {
   const { dimension } = x;
-  const gap = new Float64Array(dimension);
-  for (let i = 0; i < x.size; i++)
-    for (let j = 0; j < y.size; j++) {
-      let squares = 0;
-      for (let k = 0; k < dimension; k++) {
-        gap[k] = x.data[i * dimension + k] - y.data[j * dimension + k];
-        squares += gap[k] * gap[k];
-      }
-      if (squares === 0) continue;
-      const share = weight / Math.sqrt(squares);
-      for (let k = 0; k < dimension; k++) sums[i * dimension + k] += share * gap[k];
+  const [start, other] = [i * dimension, j * dimension];
+  let largest = 0; // distances are measured in units of it, so that no square underflows
+  for (let k = 0; k < dimension; k++)
+    largest = Math.max(largest, Math.abs(x.data[start + k] - y.data[other + k]));
+  if (largest === 0) return;
+  let squares = 0;
+  for (let k = 0; k < dimension; k++)
+    squares += ((x.data[start + k] - y.data[other + k]) / largest) ** 2;
+  const share = weight / Math.sqrt(squares);
+  for (let k = 0; k < dimension; k++)
+    sums[start + k] += share * ((x.data[start + k] - y.data[other + k]) / largest);
+}
+
+/**
+ * Adds `weight` times the unit vectors from all points of a cloud to each point of another, [n, d]: distances and sums as
+ * products of matrices.
+ */
+function addUnitVectors(sums: Float64Array, x: Cloud, y: Cloud, weight: number): void {
+  const { size, dimension } = x;
+  const rows = Array.from({ length: y.size }, (_, j) =>
+    y.data.subarray(j * dimension, (j + 1) * dimension),
+  );
+  const [ofX, ofY] = [squaredLengths(x), squaredLengths(y)];
+  const products = projectAll(x, rows);
+  const total = new Float64Array(size);
+  for (const [j, shares] of products.entries())
+    for (let i = 0; i < size; i++) {
+      const whole = ofX[i] + ofY[j];
+      const squares = whole - 2 * shares[i];
+      const isSafe = squares > safeShare * whole;
+      shares[i] = isSafe ? -weight / Math.sqrt(squares) : 0;
+      total[i] -= shares[i];
+      if (!isSafe) addUnitVector(sums, x, i, y, j, weight);
     }
+  const fromOthers = pullBack(products, rows);
+  for (let i = 0, at = 0; i < size; i++)
+    for (let k = 0; k < dimension; k++, at++) sums[at] += total[i] * x.data[at] + fromOthers[at];
 }
 
 const energy: FlowGradient = (x, y) => {

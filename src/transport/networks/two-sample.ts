@@ -1,7 +1,7 @@
 // Statistics for the question whether two samples come from one population, prepared once on the pooled sample so that every
 // relabelling of its points costs only running sums. Nothing that is prepared sees the labels.
 
-import { project } from "../sliced.ts";
+import { project } from "../projection.ts";
 import { randomDirection } from "../directions.ts";
 import { randomStream } from "../../core/random.ts";
 import type { LineTree } from "../line-trees.ts";

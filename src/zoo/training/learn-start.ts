@@ -8,7 +8,9 @@ import type { Weights } from "../../core/tensors.ts";
 import type { Task } from "../../tasks/task.ts";
 import { drawHyperParameters, networkSeed, type Recipe } from "../recipe.ts";
 import { drawTrainingData } from "./run-data.ts";
-import { type Member, trainTogether } from "./train-together.ts";
+import type { Member } from "./members.ts";
+import type { PopulationBackend } from "../../kernels/backend.ts";
+import { trainMembers } from "./train-members.ts";
 
 /** A start that is being learnt. */
 export interface LearntStart {
@@ -23,6 +25,8 @@ export interface LearnStartOptions {
   readonly seed: number;
   /** Where to go on. @default the initial weights of a zoo with a shared start */
   readonly from?: LearntStart | undefined;
+  /** What trains the networks. @default the kernel that their task has, the array engine where it has none */
+  readonly backend?: PopulationBackend | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -37,6 +41,7 @@ export async function* learnStart({
   recipe,
   seed,
   from,
+  backend,
   signal,
 }: LearnStartOptions): AsyncGenerator<LearntStart, void, undefined> {
   const { meta } = recipe;
@@ -52,7 +57,8 @@ export async function* learnStart({
   for (let round = from?.rounds ?? 0; round < meta.rounds; round++) {
     const sums = new Map<string, Float64Array>();
     const start = weights;
-    await trainTogether({
+    await trainMembers({
+      backend,
       task,
       seed,
       batch,

@@ -62,33 +62,49 @@ export function stepRule(hypers: readonly HyperParameters[]): StepRule {
     keep: of("keep"),
     take: of("take"),
     adaptive: of("adaptive"),
-    decay: column(hypers.map(({ learningRate, weightDecay }) => 1 - learningRate * weightDecay)),
+    decay: column(hypers.map((hyper) => optimizerNumbers(hyper).decay)),
   };
+}
+
+/** What a network's optimizer does with gradients at every step, as numbers. */
+export const optimizerNumbers = ({
+  optimizer,
+  learningRate,
+  weightDecay,
+}: HyperParameters): Coefficients &
+  Readonly<Record<"decay" | "secondDecay" | "epsilon", number>> => ({
+  ...coefficients[optimizer],
+  decay: 1 - learningRate * weightDecay,
+  secondDecay,
+  epsilon,
+});
+
+/** The size of a network's step `at` (from 0), as in {@link stepSizes}. */
+export function stepSize(
+  { optimizer, learningRate, steps }: HyperParameters,
+  at: number,
+  schedule: Recipe["schedule"] = "constant",
+): number {
+  if (at >= steps) return 0;
+  const { keep, adaptive } = coefficients[optimizer];
+  const ofSecond = Math.sqrt(1 - secondDecay ** (at + 1));
+  const ofFirst = 1 - momentum ** (at + 1);
+  const rate =
+    schedule === "constant"
+      ? learningRate
+      : (learningRate * (1 + Math.cos((Math.PI * at) / steps))) / 2;
+  return adaptive ? rate * (keep > 0 ? ofSecond / ofFirst : ofSecond) : rate;
 }
 
 /**
  * Step sizes [n] of step `at` (from 0), 0 for networks that have stopped; bias corrections of averages are part of them, and the
  * schedule is. Decoupled decay does not follow the schedule.
  */
-export function stepSizes(
+export const stepSizes = (
   hypers: readonly HyperParameters[],
   at: number,
   schedule: Recipe["schedule"] = "constant",
-): np.Array {
-  const ofSecond = Math.sqrt(1 - secondDecay ** (at + 1));
-  const ofFirst = 1 - momentum ** (at + 1);
-  return column(
-    hypers.map(({ optimizer, learningRate, steps }) => {
-      const { keep, adaptive } = coefficients[optimizer];
-      if (at >= steps) return 0;
-      const rate =
-        schedule === "constant"
-          ? learningRate
-          : (learningRate * (1 + Math.cos((Math.PI * at) / steps))) / 2;
-      return adaptive ? rate * (keep > 0 ? ofSecond / ofFirst : ofSecond) : rate;
-    }),
-  );
-}
+): np.Array => column(hypers.map((hyper) => stepSize(hyper, at, schedule)));
 
 /**
  * SGD, momentum, RMSProp and Adam as one rule. Bias corrections are in the step sizes (the cheaper order of Kingma and Ba

@@ -11,7 +11,9 @@ import type { TrainedPopulation, Stacks } from "./population.ts";
 import { checkpointsOf, drawHyperParameters, type Recipe } from "../recipe.ts";
 import { checkpointSteps, plannedRows } from "./planned-rows.ts";
 import type { Run } from "./run.ts";
-import { type Member, trainTogether } from "./train-together.ts";
+import type { Member } from "./members.ts";
+import type { PopulationBackend } from "../../kernels/backend.ts";
+import { trainMembers } from "./train-members.ts";
 
 export interface PopulationOptions {
   readonly task: Task;
@@ -21,7 +23,9 @@ export interface PopulationOptions {
   readonly indices: readonly number[];
   /** Weights from which a network goes on learning, by its index. @default fresh ones, as the task draws them */
   readonly start?: (index: number) => Weights;
-  /** Told after every step how much of the work is done, from 0 to 1. */
+  /** What trains them. @default the kernel that their task has, the array engine where it has none */
+  readonly backend?: PopulationBackend | undefined;
+  /** Told now and then how much of the work is done, from 0 to 1. */
   readonly onStep?: (done: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -49,7 +53,8 @@ export async function trainPopulation(options: PopulationOptions): Promise<Train
   let doneWork = 0;
   const sizes = [...new Set(members.map(({ hyper }) => hyper.batch))].sort((a, b) => a - b);
   for (const batch of sizes) {
-    await trainTogether({
+    await trainMembers({
+      backend: options.backend,
       task,
       seed,
       batch,
@@ -57,8 +62,8 @@ export async function trainPopulation(options: PopulationOptions): Promise<Train
       checkpointSteps: ({ steps }) => checkpointSteps(steps, checkpoints),
       keep: (place, checkpoint, name, values) =>
         weights[name].data.set(values, (place * checkpoints + checkpoint) * values.length),
-      onStep: (running) => {
-        doneWork += running * batch;
+      onStep: (steps) => {
+        doneWork += steps * batch;
         options.onStep?.(doneWork / totalWork);
       },
       ...(options.start && { start: options.start }),

@@ -9,6 +9,7 @@ import type { Task } from "../../tasks/task.ts";
 import type { Recipe } from "../recipe.ts";
 import type { Runner } from "../../work/work-list.ts";
 import { encodeShard } from "../shard.ts";
+import type { PopulationBackend } from "../../kernels/backend.ts";
 import { trainPopulation } from "./train-population.ts";
 
 /** Plain data, so that it can travel to a worker. */
@@ -21,6 +22,8 @@ export interface ShardRequest {
   readonly data: Uint8Array;
   /** Weights that all networks start from, of recipes that learn them. */
   readonly start?: Weights | undefined;
+  /** What trains the networks, as the zoo's manifest says. @default "engine" */
+  readonly backend?: PopulationBackend | undefined;
   /** Shared counters, one a shard, where `slot` is this one's: millionths of its work that are done. */
   readonly progress: Int32Array;
   readonly slot: number;
@@ -39,6 +42,10 @@ async function createTask(name: string, data: Uint8Array): Promise<Task> {
   const entry = taskEntry(name);
   const task = await entry.create(data);
   const declared = measuresOf(entry).metrics;
+  if ((task.sines !== undefined) !== (entry.hasKernel === true))
+    throw new OptionError(
+      `trainShard: the task "${name}" ${task.sines === undefined ? "has no kernel (sines), but was registered with one" : "has a kernel (sines), but was registered without"}; register it with "hasKernel": ${task.sines !== undefined}`,
+    );
   if (canonicalJson(task.metrics) === canonicalJson(declared)) return task;
   throw new OptionError(
     `trainShard: the task "${name}" has metrics ${JSON.stringify(task.metrics)}, but was registered with ${JSON.stringify(declared)}; register it with its own`,
@@ -56,6 +63,7 @@ export function taskOf(name: string, data: Uint8Array): Promise<Task> {
 /** The bytes of the shard of runs `from` to `from + count - 1`. */
 export async function trainShard(request: ShardRequest, signal?: AbortSignal): Promise<Uint8Array> {
   const { recipe, seed, from, count, data, start, progress, slot } = request;
+  const { backend = "engine" } = request;
   if (recipe.start === "meta" && start === undefined)
     throw new OptionError(
       `trainShard: networks of the recipe "${recipe.name}" start from learnt weights, which were not given`,
@@ -65,6 +73,7 @@ export async function trainShard(request: ShardRequest, signal?: AbortSignal): P
     task,
     recipe,
     seed,
+    backend,
     indices: Array.from({ length: count }, (_, i) => from + i),
     ...(start && { start: () => start }),
     onStep: (done) => void Atomics.store(progress, slot, Math.round(done * finishedWork)),

@@ -1,9 +1,7 @@
 // The training loop of networks in one compiled program: draw batches, take gradients, step, keep checkpoints.
 
 import { blockUntilReady, numpy as np, tree } from "@jax-js/jax";
-import { randomStream } from "../../core/random.ts";
 import { sizeOf } from "../../core/shapes.ts";
-import type { Weights } from "../../core/tensors.ts";
 import {
   type ArrayRecord,
   arraysToHost,
@@ -12,8 +10,8 @@ import {
   keepArrays,
 } from "../../engine/arrays.ts";
 import { hostStack, stackToArrays } from "../../engine/host-stack.ts";
-import type { Task } from "../../tasks/task.ts";
-import { drawBatch, type TrainingData } from "./run-data.ts";
+import { breathing, initialWeights, type Member, type MembersOptions } from "./members.ts";
+import { drawBatch } from "./run-data.ts";
 import {
   initialOptimizerState,
   type PopulationState,
@@ -21,44 +19,9 @@ import {
   stepRule,
   stepSizes,
 } from "./population-step.ts";
-import { type HyperParameters, networkSeed, type Recipe } from "../recipe.ts";
 
 /** Networks leave a program in blocks of this size: few program sizes to compile, little work on stopped networks. */
 const block = 32;
-
-/** How long other work of the thread (timers, messages, a page) may have to wait. */
-const breathMilliseconds = 50;
-
-/** A run that is to be trained. */
-export interface Member {
-  /** Position of the run in the zoo. */
-  readonly index: number;
-  /** Position among the runs that were asked for. */
-  readonly place: number;
-  readonly hyper: HyperParameters;
-  readonly trainingData: TrainingData;
-}
-
-export interface TogetherOptions {
-  readonly task: Task;
-  readonly seed: number;
-  /** Examples a step, the same for all members. */
-  readonly batch: number;
-  readonly members: readonly Member[];
-  /** Weights to train on from, by position in the zoo. @default fresh ones */
-  readonly start?: (index: number) => Weights;
-  /** Fresh weights are those of the first run for all of them. @default false */
-  readonly isShared?: boolean;
-  /** How learning rates change over the steps. @default "constant" */
-  readonly schedule?: Recipe["schedule"] | undefined;
-  /** The steps after which a run's weights are kept, ascending; the last is its last step. */
-  readonly checkpointSteps: (hyper: HyperParameters) => readonly number[];
-  /** Takes one tensor of one checkpoint; the values are copied by whoever wants to hold them. */
-  readonly keep: (place: number, checkpoint: number, name: string, values: Float32Array) => void;
-  /** Told after every step how many networks it trained. */
-  readonly onStep: (running: number) => void;
-  readonly signal?: AbortSignal;
-}
 
 /** Weights [n, ...shape] and the state of their optimizer on the host. */
 interface HostState {
@@ -67,12 +30,12 @@ interface HostState {
 }
 
 /** Trains the members to their ends. */
-export async function trainTogether(options: TogetherOptions): Promise<void> {
+export async function trainTogether(options: MembersOptions): Promise<void> {
   const { task, batch, members, signal } = options;
   const ordered = members.toSorted((a, b) => b.hyper.steps - a.hyper.steps || a.place - b.place);
   const schedule = ordered.map(({ hyper }) => options.checkpointSteps(hyper));
   let host = await initialState(options, ordered);
-  let breath = performance.now();
+  const breathe = breathing();
   let active = ordered.length;
   let step = 0;
   while (active > 0) {
@@ -96,10 +59,7 @@ export async function trainTogether(options: TogetherOptions): Promise<void> {
       options.onStep(hypers.filter(({ steps }) => step < steps).length);
       step++;
       await keepDue(options, ordered, schedule, state.weights, step);
-      if (performance.now() - breath > breathMilliseconds) {
-        await new Promise((resolve) => setTimeout(resolve));
-        breath = performance.now();
-      }
+      await breathe();
     }
     tree.dispose(rule);
     host = {
@@ -113,16 +73,12 @@ export async function trainTogether(options: TogetherOptions): Promise<void> {
 
 /** Every member's weights before its first step, and the state of a rule that has seen nothing. */
 async function initialState(
-  { task, seed, start, isShared = false }: TogetherOptions,
+  options: MembersOptions,
   ordered: readonly Member[],
 ): Promise<HostState> {
-  const initial = ordered.map(
-    ({ index, hyper }) =>
-      start?.(index) ??
-      task.init(randomStream(networkSeed(seed, isShared ? 0 : index, "init")), hyper.initialScale),
-  );
+  const initial = ordered.map((member) => initialWeights(options, member));
   const weights = Object.fromEntries(
-    Object.entries(task.spec.tensors).map(([name, { shape }]) => {
+    Object.entries(options.task.spec.tensors).map(([name, { shape }]) => {
       const size = sizeOf(shape);
       const data = new Float32Array(ordered.length * size);
       for (const [at, network] of initial.entries()) data.set(network[name].data, at * size);
@@ -149,7 +105,7 @@ function upload(record: HostRecord, count: number): ArrayRecord {
 
 /** Keeps the checkpoints that are due after `step` steps. Keeps the weights. */
 async function keepDue(
-  { keep }: TogetherOptions,
+  { keep }: MembersOptions,
   ordered: readonly Member[],
   schedule: readonly (readonly number[])[],
   weights: PopulationState["weights"],

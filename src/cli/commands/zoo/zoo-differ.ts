@@ -154,6 +154,17 @@ async function keptBlocks(
   };
 }
 
+/** Says where so few relabellings cannot bring the p-value below the level. */
+function noteLevel(cli: Cli, level: number | undefined, permutations: number, tests: number): void {
+  const least = tests / (permutations + 1);
+  if (level === undefined || least < level) return;
+  const enough = Math.floor(tests / level);
+  const of = tests === 1 ? "" : ` and ${tests} statistics`;
+  cli.output.note(
+    `warning: with ${permutations} relabellings${of} the p-value is at least ${Number(Math.min(1, least).toPrecision(3))}, never below ${level}; give --permutations ${enough} or more`,
+  );
+}
+
 /** Runs the tests that are not kept yet and prints all of them. */
 async function differ(
   cli: Cli,
@@ -164,6 +175,7 @@ async function differ(
   const [first, second] = [await readPopulation(a), await readPopulation(b)];
   const { permutations, components, seed, level, output: out } = flags;
   const statistics = flags.statistic ?? names;
+  noteLevel(cli, level, permutations, statistics.length);
   const key = JSON.stringify([first.digest, second.digest, permutations, components, seed]);
   const known = out === undefined ? [] : await knownTests(out, key);
   const tests = [...known];

@@ -1,13 +1,14 @@
 // `weightspace zoo`: builds, merges and inspects populations of trained networks.
 
 import { availableParallelism } from "node:os";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { partsOption, seedNumber, wholeNumber } from "../../app/arguments.ts";
 import { noSuchName } from "../../../core/nearest-name.ts";
 import { maxNetworks } from "../../../zoo/limits.ts";
 import type { ZooStore } from "../../../core/store.ts";
 import type { Recipe } from "../../../zoo/recipe.ts";
 import type { ZooManifest } from "../../../zoo/manifest.ts";
+import { populationBackends, type PopulationBackend } from "../../../kernels/backend.ts";
 import type { ZooRow } from "../../../zoo/training/run.ts";
 import type { Cli, RegisterCommand } from "../../app/context.ts";
 import { maxOptionBytes, readJson } from "../../../node/files.ts";
@@ -32,6 +33,7 @@ interface BuildFlags extends MachineFlags {
   readonly shardSize?: number;
   readonly parts?: string;
   readonly skipParts?: boolean;
+  readonly backend?: PopulationBackend;
 }
 
 const quantile = (sorted: readonly number[], q: number) =>
@@ -68,7 +70,8 @@ function addBuild(zoo: Command, cli: Cli): void {
       "--data <folder>",
       "images of recipes that bring none: train-images-idx3-ubyte and its three neighbours, plain or gzipped; the zoo keeps their digest",
     )
-    .option("--workers <n>", "threads", wholeNumber(1), availableParallelism());
+    .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
+    .addOption(backendOption());
   addMachineOptions(command, "shards", "zoo merge joins the parts")
     .option("--shard-size <n>", "networks in one file and one program", wholeNumber(1))
     .option(
@@ -86,6 +89,12 @@ function addBuild(zoo: Command, cli: Cli): void {
     (flags: BuildFlags) => build(flags, cli),
   );
 }
+
+const backendOption = (): Option =>
+  new Option(
+    "--backend <name>",
+    "what trains the networks; the last digits differ (default kernels for sine networks, engine for others; a zoo goes on with its own)",
+  ).choices([...populationBackends]);
 
 async function build(
   { recipe, networks, seed, output, workers, shardSize, parts, skipParts, ...flags }: BuildFlags,
@@ -119,6 +128,7 @@ async function build(
     ...(handOut && { handOut }),
     ...(shard !== undefined && { part: shard }),
     ...(shardSize !== undefined && { shardSize }),
+    ...(flags.backend !== undefined && { backend: flags.backend }),
     ...(parts !== undefined && { parts: await openStore(parts), skipParts: skipParts === true }),
   });
   const rate = result.built / Math.max(result.seconds, 1e-9);
@@ -284,8 +294,16 @@ async function printImported(store: ZooStore, cli: Cli): Promise<void> {
   );
 }
 
+/** What a manifest says of where its networks come from, as far as it says anything. */
+const originIn = ({ arithmetic, data, start }: ZooManifest) => ({
+  ...(arithmetic !== undefined && { arithmetic }),
+  ...(data !== undefined && { data }),
+  ...(start !== undefined && { start }),
+});
+
 async function printInfo(folder: string, cli: Cli): Promise<void> {
   const { openZoo } = await import("../../../zoo/open.ts");
+  const { backendOf } = await import("../../../zoo/manifest.ts");
   const { openStore } = await import("../../../node/open-store.ts");
   const { specToJSON } = await import("../../../symmetry/json.ts");
   const { printSpec } = await import("../../../symmetry/print.ts");
@@ -306,9 +324,8 @@ async function printInfo(folder: string, cli: Cli): Promise<void> {
     finite: finite.length,
     seed,
     digest,
-    ...(manifest.arithmetic !== undefined && { arithmetic: manifest.arithmetic }),
-    ...(manifest.data !== undefined && { data: manifest.data }),
-    ...(manifest.start !== undefined && { start: manifest.start }),
+    ...originIn(manifest),
+    backend: backendOf(manifest),
     recipe,
     metrics,
     target,

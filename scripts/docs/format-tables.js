@@ -4,16 +4,16 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { ggufLimits } from "../dist/formats/gguf/gguf-header.js";
-import { ggufTypeNames } from "../dist/formats/gguf/gguf-types.js";
-import { hdf5Limits } from "../dist/formats/hdf5/hdf5-bytes.js";
-import { knownFormats } from "../dist/formats/known-formats.js";
-import { npyLimits, npyTypes } from "../dist/formats/npy.js";
-import { pickleLimits } from "../dist/formats/pytorch/pickle-machine.js";
-import { quantisedTypes, torchTypes } from "../dist/formats/pytorch/pytorch-types.js";
-import { dtypeBytes, packedDtypes } from "../dist/formats/safetensors/safetensors-dtypes.js";
-import { namedFiles } from "../dist/formats/sniff.js";
-import { root } from "./sources.js";
+import { ggufLimits } from "../../dist/formats/gguf/gguf-header.js";
+import { ggufTypeNames } from "../../dist/formats/gguf/gguf-types.js";
+import { hdf5Limits } from "../../dist/formats/hdf5/hdf5-bytes.js";
+import { knownFormats } from "../../dist/formats/known-formats.js";
+import { npyLimits, npyTypes } from "../../dist/formats/npy.js";
+import { pickleLimits } from "../../dist/formats/pytorch/pickle-machine.js";
+import { quantisedTypes, torchTypes } from "../../dist/formats/pytorch/pytorch-types.js";
+import { dtypeBytes, packedDtypes } from "../../dist/formats/safetensors/safetensors-dtypes.js";
+import { namedFiles } from "../../dist/formats/sniff.js";
+import { root } from "../sources.js";
 
 /** Formats that are known and give no real number by themselves. */
 const bytesOnly = ["C64", "F8_E8M0"];

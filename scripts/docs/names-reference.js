@@ -6,9 +6,9 @@ import { pathToFileURL } from "node:url";
 import {
   conversionKinds,
   conversionMeanings,
-} from "../dist/compare/conversions/conversion-words.js";
-import { templates } from "../dist/infer/names/registry.js";
-import { root } from "./sources.js";
+} from "../../dist/compare/conversions/conversion-words.js";
+import { templates } from "../../dist/infer/names/registry.js";
+import { root } from "../sources.js";
 
 const cell = (text) => text.replaceAll("|", "\\|");
 

@@ -1,10 +1,10 @@
-// Writes docs/operators.md, the table of ONNX operators whose axes inference follows: node scripts/operator-table.js
+// Writes docs/operators.md, the table of ONNX operators whose axes inference follows: node scripts/docs/operator-table.js
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { newestOpset, oldestOpset } from "../dist/formats/onnx/onnx.js";
-import { operatorFamilies } from "../dist/infer/ops/registry.js";
-import { root } from "./sources.js";
+import { newestOpset, oldestOpset } from "../../dist/formats/onnx/onnx.js";
+import { operatorFamilies } from "../../dist/infer/ops/registry.js";
+import { root } from "../sources.js";
 
 const rows = operatorFamilies.map(({ domain, family, names }) => {
   const listed = names.map((name) => `\`${name}\``).join(", ");

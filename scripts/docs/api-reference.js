@@ -3,8 +3,8 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { root } from "./sources.js";
-import { publicSurface, subpaths } from "./support/public-surface.js";
+import { root } from "../sources.js";
+import { publicSurface, subpaths } from "../support/public-surface.js";
 
 const titleOf = (subpath) => subpath.replace("weightspace/", "").replace("weightspace", "root");
 const pageOf = (subpath) => `${titleOf(subpath)}.md`;

@@ -1,0 +1,153 @@
+// Writes what was measured of optimal transport into docs/guide/transport.md, each table between two comments: speed, gradient flows,
+// the generator. `npm run docs`; the figures lie in bench/results/transport.json and docs/results/transport-*.json.
+
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { flowMethods } from "../../dist/transport/flows/flow-methods.js";
+import { root } from "../sources.js";
+
+const page = join(root, "docs/guide/transport.md");
+const read = (path) => {
+  const file = join(root, path);
+  return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;
+};
+const table = (head, rows) =>
+  [head, head.map((_, i) => (i === 0 ? "---" : "---:")), ...rows]
+    .map((row) => `| ${row.join(" | ")} |`)
+    .join("\n");
+const digits = (value, count = 2) => Number(value.toPrecision(count)).toString();
+/** Numbers of all sizes, as 6.8e-7 or 0.53. */
+const short = (value) =>
+  value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : digits(value);
+const spread = (mean, std) => `${short(mean)} ± ${short(std)}`;
+
+const potAt = (pot, i) => (pot == null ? "–" : digits(pot.cases[i].sw, 3));
+
+function speedTable() {
+  const { results, machine, commit } = read("bench/results/transport.json");
+  const rows = results.cases.map(({ n, d, plain, engine, ratio }, i) => [
+    `${n} x ${d}`,
+    digits(plain.sw, 3),
+    potAt(results.potOnOneCore, i),
+    plain.swOnAllCores === undefined ? "–" : digits(plain.swOnAllCores, 3),
+    potAt(results.pot, i),
+    digits(plain.tsw, 3),
+    digits(ratio.plain),
+    digits(ratio.plainGradient),
+    digits(engine.sw, 3),
+    digits(ratio.engine),
+  ]);
+  const peer =
+    results.pot == null
+      ? "POT was not there"
+      : `POT ${results.pot.version} with numpy ${results.pot.numpy} on the same machine`;
+  const head = [
+    "points x dimension",
+    "SW",
+    "POT",
+    "SW, all cores",
+    "POT, all cores",
+    "Db-TSW",
+    "TSW / SW",
+    "with gradient",
+    "SW on the engine",
+    "TSW / SW",
+  ];
+  return [
+    `Milliseconds of a distance of two clouds along 100 directions, Db-TSW on 25 trees of 4 lines (\`npm run bench -- transport\`, ${machine.processor}, ${machine.cores} cores, Node ${machine.node}, commit ${commit}; ${peer}; medians):`,
+    "",
+    table(head, rows),
+    "",
+    `Time grows as the ${digits(results.growth.exponentInNLogN.sw)}th power of n log n (1,000 to 16,000 points; TSW ${digits(results.growth.exponentInNLogN.tsw)}) and as the ${digits(results.growth.exponentInLines.sw)}th power of the number of lines (20 to 320; TSW ${digits(results.growth.exponentInLines.tsw)}).`,
+  ];
+}
+
+/** Rows of several seeds, by dataset, method and rate; of each pair the rate that ended lowest with the tuning seed. */
+function flowRows({ rows, tables, about: { settings } }) {
+  const key = ({ dataset, method, rate }) => `${dataset}/${method}/${rate}`;
+  const last = settings.iterations;
+  const tried = tables.moments.filter(
+    ({ seed, iteration }) => seed === settings.tuningSeed && iteration === last,
+  );
+  const bestRate = (dataset, method) =>
+    tried
+      .filter((run) => run.dataset === dataset && run.method === method)
+      .toSorted((a, b) => a.w2 - b.w2)[0]?.rate;
+  const at = new Map(rows.map((row) => [`${key(row)}/${row.iteration}`, row]));
+  return (dataset, method, iteration, rate = bestRate(dataset, method)) => {
+    const row = at.get(`${key({ dataset, method, rate })}/${iteration}`);
+    return row?.seeds > 1 ? row : undefined;
+  };
+}
+
+function flowTables() {
+  const record = read("docs/results/transport-flows.json");
+  const row = flowRows(record);
+  const { iterations, publishedRate } = record.about.settings;
+  const datasets = [...new Set(record.rows.map(({ dataset }) => dataset))];
+  const rate = (found) => digits(found.rate);
+  const best = Object.entries(flowMethods).map(([method, { title }]) => [
+    title,
+    ...datasets.map((dataset) => {
+      const found = row(dataset, method, iterations);
+      return found === undefined ? "–" : `${spread(found.w2Mean, found.w2Std)} (${rate(found)})`;
+    }),
+  ]);
+  const moments = [500, 1500, 2500];
+  const published = Object.entries(flowMethods).map(([method, { title }]) => [
+    title,
+    ...["swiss-roll", "25-gaussians"].flatMap((dataset) =>
+      moments.map((iteration) => {
+        const found = row(dataset, method, iteration, publishedRate);
+        return found === undefined ? "–" : short(found.w2Mean);
+      }),
+    ),
+  ]);
+  return [
+    `W2 squared after ${iterations.toLocaleString("en-US")} iterations, mean ± std of 5 seeds, each distance at its own best rate of ${record.about.settings.rates.join(", ")}, chosen on a sixth seed (in brackets):`,
+    "",
+    table(["distance", ...datasets], best),
+    "",
+    `The same in the plane at the published rate, ${publishedRate}, after ${moments.map((n) => n.toLocaleString("en-US")).join(", ")} iterations:`,
+    "",
+    table(
+      [
+        "distance",
+        ...["swiss-roll", "25-gaussians"].flatMap((d) => moments.map((n) => `${d}, ${n}`)),
+      ],
+      published,
+    ),
+  ];
+}
+
+function generatorTable() {
+  const record = read("docs/results/transport-generator.json");
+  if (record === undefined) return ["The generator is not measured yet."];
+  const rows = record.rows.map((row) => [
+    flowMethods[row.method].title,
+    row.seeds,
+    ...["frechet", "energy", "nearest", "seconds"].map((name) =>
+      spread(row[`${name}Mean`], row[`${name}Std`]),
+    ),
+  ]);
+  const floor = record.rows[0];
+  return [
+    `A generator of 8 x 8 digits after ${record.about.settings.steps.toLocaleString("en-US")} steps (Frechet distance of training images: ${spread(floor.frechetFloorMean, floor.frechetFloorStd)}):`,
+    "",
+    table(["distance", "seeds", "Frechet", "energy", "nearest", "seconds"], rows),
+  ];
+}
+
+/** The page with the lines of a part between its comments. */
+function withPart(text, name, lines) {
+  const [begin, end] = [`<!-- measured: ${name} -->`, `<!-- end of ${name} -->`];
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from === -1 || to < from) throw new Error(`docs/guide/transport.md lacks ${begin} or ${end}`);
+  return `${text.slice(0, from + begin.length)}\n\n${lines.join("\n")}\n\n${text.slice(to)}`;
+}
+
+let text = readFileSync(page, "utf8");
+text = withPart(text, "speed", speedTable());
+text = withPart(text, "flows", flowTables());
+text = withPart(text, "generator", generatorTable());
+writeFileSync(page, text);

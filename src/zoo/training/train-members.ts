@@ -1,0 +1,24 @@
+// Trains runs by what was chosen for them.
+
+import { OptionError } from "../../core/errors.ts";
+import type { Task } from "../../tasks/task.ts";
+import { fitMembers } from "./fit-members.ts";
+import type { MembersOptions } from "./members.ts";
+import type { PopulationBackend } from "../../kernels/backend.ts";
+import { trainTogether } from "./train-together.ts";
+
+/** What trains the networks of a task where nobody chooses: its kernel where it has one. */
+export const usualBackend = ({ sines }: Pick<Task, "sines">): PopulationBackend =>
+  sines === undefined ? "engine" : "kernels";
+
+/** Trains the members to their ends. @throws {OptionError} when the task has no kernel, and one was asked for */
+export async function trainMembers(options: MembersOptions): Promise<void> {
+  const { backend = usualBackend(options.task) } = options;
+  if (backend === "engine") return trainTogether(options);
+  const { name, sines } = options.task;
+  if (sines === undefined)
+    throw new OptionError(
+      `trainPopulation: the task "${name}" has no kernel for its networks; use backend "engine"`,
+    );
+  return fitMembers(options, sines);
+}
