@@ -3,6 +3,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { flowMethods } from "../../dist/transport/flows/flow-methods.js";
 import { root } from "../sources.js";
 
@@ -146,8 +147,15 @@ function withPart(text, name, lines) {
   return `${text.slice(0, from + begin.length)}\n\n${lines.join("\n")}\n\n${text.slice(to)}`;
 }
 
-let text = readFileSync(page, "utf8");
-text = withPart(text, "speed", speedTable());
-text = withPart(text, "flows", flowTables());
-text = withPart(text, "generator", generatorTable());
-writeFileSync(page, text);
+/** The page with all tables as the figures are now. */
+export function transportPage() {
+  let text = readFileSync(page, "utf8");
+  text = withPart(text, "speed", speedTable());
+  text = withPart(text, "flows", flowTables());
+  return withPart(text, "generator", generatorTable());
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  writeFileSync(page, transportPage());
+  console.log("docs/guide/transport.md");
+}

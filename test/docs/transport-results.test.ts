@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
 import { readPage, root } from "./pages.ts";
 
@@ -93,3 +94,61 @@ test("transport-flows.json: rows are means of the runs it keeps", () => {
     expect(row.w2Std === null).toBe(row.seeds === 1);
   }
 });
+
+describe("the gradient flows", () => {
+  interface Moment {
+    readonly dataset: string;
+    readonly method: string;
+    readonly rate: number;
+    readonly seed: number;
+    readonly iteration: number;
+    readonly w2: number;
+  }
+  const { tables, about } = read("transport-flows.json") as {
+    tables: { moments: Moment[] };
+    about: { settings: { iterations: number; tuningSeed: number } };
+  };
+  const moments = (dataset: string, method: string, iteration: number) =>
+    tables.moments.filter(
+      (m) => m.dataset === dataset && m.method === method && m.iteration === iteration,
+    );
+  const { iterations, tuningSeed } = about.settings;
+
+  test("order 1 ends below 2e-6 on 25 Gaussians by iteration 1,500 with every seed; order 2 does not", () => {
+    for (const method of ["sw-1", "tsw-sl", "db-tsw"]) {
+      const reached = moments("25-gaussians", method, 1500).filter(({ rate }) => rate === 0.005);
+      expect(reached.length).toBe(6);
+      for (const { w2 } of reached) expect(w2).toBeLessThan(2e-6);
+    }
+    const others = moments("25-gaussians", "sw-2", 1500).filter(({ rate }) => rate === 0.005);
+    expect(Math.min(...others.map(({ w2 }) => w2))).toBeGreaterThan(2e-6);
+  });
+
+  test("in 50 dimensions sliced distances stop alike at the published rate, and order 2 ends lowest at its own", () => {
+    const at = (method: string, wanted: number) =>
+      moments("gaussian-50", method, iterations).find(
+        ({ rate, seed }) => rate === wanted && seed === tuningSeed,
+      )?.w2 ?? NaN;
+    const alike = ["sw-1", "sw-2", "tsw-sl", "tsw-sl-2", "db-tsw", "db-tsw-2", "lcv"];
+    for (const method of alike) {
+      expect(at(method, 0.005)).toBeGreaterThan(50);
+      expect(at(method, 0.005)).toBeLessThan(58);
+    }
+    expect(at("sw-2", 0.05)).toBeLessThan(1e-20);
+    for (const method of ["tsw-sl", "db-tsw"]) expect(at(method, 0.05)).toBeGreaterThan(0.05);
+  });
+
+  test("the guide shows the tables that these figures give", async () => {
+    const script: { transportPage: () => string } = await import(
+      pathToFileURL(join(root, "scripts/docs/transport-tables.js")).href
+    );
+    expect(tablesOf(script.transportPage())).toEqual(tablesOf(readPage("docs/guide/transport.md")));
+  });
+});
+
+/** Cells of all tables of a page, without the spaces that format them. */
+const tablesOf = (page: string): string[][] =>
+  page
+    .split("\n")
+    .filter((line) => line.startsWith("|") && !/^[|\s:-]+$/.test(line))
+    .map((line) => line.split("|").map((cell) => cell.trim()));

@@ -22,7 +22,7 @@ interface Surface {
 const load = async (path: string): Promise<unknown> =>
   import(new URL(`../../scripts/${path}`, import.meta.url).href);
 const { publicSurface, missingTypes } = (await load("support/public-surface.js")) as Surface;
-const { referencePages } = (await load("api-reference.js")) as {
+const { referencePages } = (await load("docs/api-reference.js")) as {
   referencePages: (surface?: readonly Entry[]) => Record<string, string>;
 };
 const surface = publicSurface();
