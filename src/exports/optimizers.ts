@@ -40,6 +40,9 @@ export {
   type OptimizerKind,
 } from "../optimizers/registry.ts";
 export type { ThetaShapes, UpdateProgram } from "../optimizers/update-program.ts";
+export type { NetworkNumbers, StepKernel } from "../optimizers/steps/step-kernel.ts";
+export type { ClassifierForm } from "../kernels/networks/classifier-kernel.ts";
+export type { NetworkForm } from "../kernels/networks/forms.ts";
 export { metaTrain, type MetaEvent, type MetaTrainOptions } from "../optimizers/meta/meta-train.ts";
 export { chooseBackend, type MetaBackend } from "../optimizers/meta/backend.ts";
 export type { MetaRecord } from "../optimizers/meta/meta-checkpoint.ts";

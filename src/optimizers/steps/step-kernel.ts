@@ -7,6 +7,7 @@ import { tileEntries } from "../../kernels/optimizers/entry-layers.ts";
 /** Numbers of one network by name. */
 export type NetworkNumbers = Readonly<Record<string, Float32Array>>;
 
+/** A step of one network: its arrays in the memory, and what moves them. */
 export interface StepKernel {
   /** Views by tensor, in the order of the spec; whoever runs steps writes them. */
   readonly params: readonly Float32Array[];
