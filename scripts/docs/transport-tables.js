@@ -5,6 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { flowMethods } from "../../dist/transport/flows/flow-methods.js";
+import { flowDatasets } from "../../dist/transport/flows/gradient-flow.js";
 import { root } from "../sources.js";
 
 const page = join(root, "docs/guide/transport.md");
@@ -85,7 +86,9 @@ function flowTables() {
   const record = read("docs/results/transport-flows.json");
   const row = flowRows(record);
   const { iterations, publishedRate } = record.about.settings;
-  const datasets = [...new Set(record.rows.map(({ dataset }) => dataset))];
+  const datasets = Object.keys(flowDatasets).filter((name) =>
+    record.rows.some(({ dataset }) => dataset === name),
+  );
   const rate = (found) => digits(found.rate);
   const best = Object.entries(flowMethods).map(([method, { title }]) => [
     title,
