@@ -9,7 +9,7 @@ import type { LineTree } from "./line-trees.ts";
 import { checkCount, type Cloud, finitePower, type Points } from "./points.ts";
 import { lineTree } from "./sample-trees.ts";
 import { orderRoot } from "./sliced.ts";
-import { flowCost } from "./tree-flow.ts";
+import { flowCost, sumOf } from "./tree-flow.ts";
 import {
   lineDerivatives,
   type LineDerivatives,
@@ -132,12 +132,6 @@ function sumOfWays(
     for (let j = 0; j < dimension; j++) sums[j] += coefficient * (data[at++] - place[j]);
   }
   return sums;
-}
-
-function sumOf(values: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i];
-  return sum;
 }
 
 /** The derivatives of a tree's cost with respect to its directions, as if they were free vectors, and its sources: [k][d] each. */

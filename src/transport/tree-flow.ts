@@ -26,7 +26,7 @@ export interface TreeFlow {
 /** Flows below this share of all mass are rounding errors of running sums. */
 const rounding = 1e-14;
 
-function sumOf(values: Float64Array): number {
+export function sumOf(values: Float64Array): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i];
   return sum;

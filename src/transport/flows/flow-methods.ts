@@ -6,6 +6,7 @@ import { maxSlicedWasserstein } from "../max-sliced.ts";
 import { maxTreeSlicedWasserstein } from "../max-tree-sliced.ts";
 import { type Cloud, type Points, readClouds } from "../points.ts";
 import { treesAround } from "../sample-trees.ts";
+import { safeShare } from "../tree-coordinates.ts";
 import { projectAll, pullBack } from "../projection.ts";
 import { type SlicedOptions, slicedWasserstein, slicedWassersteinGradient } from "../sliced.ts";
 import { minSlicedTransportPlan } from "../sliced-variants.ts";
@@ -95,9 +96,6 @@ function squaredLengths({ size, dimension, data }: Cloud): Float64Array {
     for (let k = 0; k < dimension; k++, at++) squares[i] += data[at] * data[at];
   return squares;
 }
-
-/** Pairs whose squared distance is less than this share of what it is subtracted from are taken one by one. */
-const safeShare = 0.01;
 
 /** Adds `weight` times the unit vector from point j of y to point i of x, without loss of digits; nothing where they coincide. */
 function addUnitVector(
