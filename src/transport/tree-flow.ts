@@ -45,20 +45,24 @@ function subtreeMasses({ parent }: LineTree, masses: readonly Float64Array[]): F
   return sums;
 }
 
-/**
- * The flow on a tree. `coordinates` [k][points] and signed `masses` [k][points] of all points on every line; what the masses lack in
- * total enters at the root.
- */
-export function treeFlow(
+/** The balanced problem of one line: its atoms as {@link LineFlow} has them, and the mass of each. */
+interface LineAtoms {
+  readonly keys: Float64Array;
+  readonly mass: Float64Array;
+  readonly order: Int32Array;
+}
+
+/** The atoms of every line, and the flow below which there is none. */
+function treeAtoms(
   tree: LineTree,
+  children: TreeFlow["children"],
   coordinates: readonly Float64Array[],
   masses: readonly Float64Array[],
-): TreeFlow {
-  const children = childrenOf(tree);
+): { readonly lines: readonly LineAtoms[]; readonly least: number } {
   const sums = subtreeMasses(tree, masses);
   const points = coordinates[0].length;
   const total = masses.reduce((sum, ofLine) => sum + absoluteSumOf(ofLine), 0);
-  const lines = coordinates.map((ofLine, l): LineFlow => {
+  const lines = coordinates.map((ofLine, l): LineAtoms => {
     const atoms = points + 1 + children[l].length;
     const keys = new Float64Array(atoms);
     const mass = new Float64Array(atoms);
@@ -69,10 +73,54 @@ export function treeFlow(
       keys[points + 1 + i] = tree.position[child];
       mass[points + 1 + i] = sums[child];
     }
-    const order = sortOrder(keys);
-    return { keys, order, flow: runningSums(mass, order, rounding * total) };
+    return { keys, mass, order: sortOrder(keys) };
   });
-  return { tree, children, points, lines };
+  return { lines, least: rounding * total };
+}
+
+/**
+ * The flow on a tree. `coordinates` [k][points] and signed `masses` [k][points] of all points on every line; what the masses lack in
+ * total enters at the root.
+ */
+export function treeFlow(
+  tree: LineTree,
+  coordinates: readonly Float64Array[],
+  masses: readonly Float64Array[],
+): TreeFlow {
+  const children = childrenOf(tree);
+  const { lines, least } = treeAtoms(tree, children, coordinates, masses);
+  return {
+    tree,
+    children,
+    points: coordinates[0].length,
+    lines: lines.map(({ keys, mass, order }) => ({
+      keys,
+      order,
+      flow: runningSums(mass, order, least),
+    })),
+  };
+}
+
+/** The {@link flowCost} of a tree whose edges weigh their length, without keeping its flow. */
+export function lengthCost(
+  tree: LineTree,
+  coordinates: readonly Float64Array[],
+  masses: readonly Float64Array[],
+  p: number,
+): number {
+  const { lines, least } = treeAtoms(tree, childrenOf(tree), coordinates, masses);
+  let cost = 0;
+  for (const { keys, mass, order } of lines) {
+    let flow = 0;
+    let key = keys[order[0]];
+    for (let j = 0; j < order.length - 1; j++) {
+      flow += mass[order[j]];
+      const next = keys[order[j + 1]];
+      if (Math.abs(flow) > least) cost += (next - key) * gapPower(flow, p);
+      key = next;
+    }
+  }
+  return cost;
 }
 
 /** Sums of masses up to each place of an order but the last; 0 where they are at most `least`. */

@@ -33,6 +33,7 @@ import {
   flowCost,
   type FlowDerivatives,
   flowDerivatives,
+  lengthCost,
   lengthWeights,
   type TreeFlow,
   treeFlow,
@@ -117,6 +118,10 @@ function times(a: Float64Array, b: Float64Array): Float64Array {
   return products;
 }
 
+/** Signed masses of the points on every line: [k][points] */
+const massesOf = ({ shares }: Shares, signed: Float64Array): Float64Array[] =>
+  shares.map((ofLine) => times(ofLine, signed));
+
 function solveTree(
   caller: string,
   { cloud, signed, splitting, order, sobolev }: TreeProblem,
@@ -126,8 +131,7 @@ function solveTree(
 ): SolvedTree {
   const { coordinates } = places;
   const shares = splitCloud(caller, splitting, cloud, places, tree, index);
-  const masses = shares.shares.map((ofLine) => times(ofLine, signed));
-  const flow = treeFlow(tree, coordinates, masses);
+  const flow = treeFlow(tree, coordinates, massesOf(shares, signed));
   const edges = sobolev && order !== 1 ? sobolevWeights(flow, order) : lengthWeights(flow);
   return { tree, coordinates, shares, flow, edges };
 }
@@ -162,9 +166,19 @@ export function measureTrees(caller: string, problem: TreeProblem, mean: number)
 
 /** The power of every tree. */
 export function treeCosts(caller: string, problem: TreeProblem): number[] {
+  const { cloud, trees, signed, splitting, order, sobolev } = problem;
   const perTree: number[] = [];
-  for (const { flow, edges } of solveTrees(caller, problem))
-    perTree.push(flowCost(flow, edges, problem.order));
+  if (sobolev && order !== 1) {
+    for (const { flow, edges } of solveTrees(caller, problem))
+      perTree.push(flowCost(flow, edges, order));
+    return perTree;
+  }
+  for (const places of placeOnTrees(cloud, trees, readsDistances(splitting))) {
+    const index = perTree.length;
+    const shares = splitCloud(caller, splitting, cloud, places, trees[index], index);
+    const masses = massesOf(shares, signed);
+    perTree.push(lengthCost(trees[index], places.coordinates, masses, order));
+  }
   return perTree;
 }
 
