@@ -1,12 +1,10 @@
 // Sliced and tree-sliced distances: growth with points and lines, TSW (25 trees of 4 lines) against SW with the same 100
-// directions, values and gradients, on plain arrays (one thread, and large products on all cores) and on the engine; beside POT where WEIGHTSPACE_POT names a Python that has it.
+// directions, values and gradients, on plain arrays and on the engine; beside POT where WEIGHTSPACE_POT names a Python that has it.
 
 import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { randomStream } from "../dist/core/random.js";
-import { useKernelThreads } from "../dist/kernels/threads.js";
-import { offerNodeThreads } from "../dist/node/threads/kernel-threads.js";
 import { watchEngine } from "../dist/engine/live-arrays.js";
 import { median } from "./support/median.js";
 
@@ -126,25 +124,18 @@ async function measureSize({ n, d }, transport, { jit, numpy: np, valueAndGrad }
       },
     ];
   };
-  const onAllCores = () => {
-    offerNodeThreads();
-    transport.slicedWasserstein(x, y, sliced);
-    useKernelThreads(undefined);
-  };
-  const [sw, swOnAllCores, tsw, swGradient, tswGradient, eSw, eSwGradient, eTsw, eTswGradient] =
-    await times(n, [
-      () => transport.slicedWasserstein(x, y, sliced),
-      onAllCores,
-      () => transport.treeSlicedWasserstein(x, y, tree),
-      () => transport.slicedWassersteinGradient(x, y, sliced),
-      () => transport.treeSlicedWassersteinGradient(x, y, tree),
-      ...engine(transport.slicedWasserstein, sliced),
-      ...engine(transport.treeSlicedWasserstein, tree),
-    ]);
+  const [sw, tsw, swGradient, tswGradient, eSw, eSwGradient, eTsw, eTswGradient] = await times(n, [
+    () => transport.slicedWasserstein(x, y, sliced),
+    () => transport.treeSlicedWasserstein(x, y, tree),
+    () => transport.slicedWassersteinGradient(x, y, sliced),
+    () => transport.treeSlicedWassersteinGradient(x, y, tree),
+    ...engine(transport.slicedWasserstein, sliced),
+    ...engine(transport.treeSlicedWasserstein, tree),
+  ]);
   return {
     n,
     d,
-    plain: { sw, swOnAllCores, tsw, swGradient, tswGradient },
+    plain: { sw, tsw, swGradient, tswGradient },
     engine: { sw: eSw, tsw: eTsw, swGradient: eSwGradient, tswGradient: eTswGradient },
     ratio: {
       plain: tsw / sw,

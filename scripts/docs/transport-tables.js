@@ -31,7 +31,6 @@ function speedTable() {
     `${n} x ${d}`,
     digits(plain.sw, 3),
     potAt(results.potOnOneCore, i),
-    plain.swOnAllCores === undefined ? "–" : digits(plain.swOnAllCores, 3),
     potAt(results.pot, i),
     digits(plain.tsw, 3),
     digits(ratio.plain),
@@ -46,8 +45,7 @@ function speedTable() {
   const head = [
     "points x dimension",
     "SW",
-    "POT",
-    "SW, all cores",
+    "POT, one core",
     "POT, all cores",
     "Db-TSW",
     "TSW / SW",

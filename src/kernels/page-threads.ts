@@ -70,6 +70,5 @@ async function startWorkers(): Promise<void> {
   };
   // The main thread of a page must not sleep.
   const sleeps = typeof document === "undefined";
-  const free = () => workers.length >= threads - 1;
-  useKernelThreads({ start, threads, sleeps, free, isPool: true });
+  useKernelThreads({ start, threads, sleeps, free: () => workers.length >= threads - 1 });
 }

@@ -94,8 +94,6 @@ export interface KernelThreads {
   readonly sleeps: boolean;
   /** Whether as many can be started now. */
   readonly free: () => boolean;
-  /** Whether they are a pool: what holds some keeps others from them. */
-  readonly isPool: boolean;
 }
 
 let available: KernelThreads | undefined;
@@ -109,10 +107,4 @@ export function useKernelThreads(threads: KernelThreads | undefined): void {
 export function threadsFor(program: KernelProgram, batch: number): KernelThreads | undefined {
   if (available?.free() !== true) return undefined;
   return workOfPass(program, "forward") * batch >= worthwhile ? available : undefined;
-}
-
-/** The threads that so many multiplications are worth where whoever starts them keeps them; undefined for one thread. */
-export function threadsToKeep(multiplications: number): KernelThreads | undefined {
-  if (available === undefined || available.isPool || multiplications < worthwhile) return undefined;
-  return available;
 }

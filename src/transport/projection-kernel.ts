@@ -1,23 +1,11 @@
 // Inner products of points with directions in float64, by a WebAssembly kernel: two points and four directions at a time, two
-// coordinates at once. Blocks of both are copied into a memory of a few MiB that is used again. Where the host offers threads, all
-// of them take parts of a large block.
+// coordinates at once. Blocks of both are copied into a memory of a few MiB that is used again.
 
-import {
-  startCrew,
-  threadsToKeep,
-  type KernelThreads,
-  type ThreadTask,
-} from "../kernels/threads.ts";
-import {
-  writeModule,
-  type FunctionReference,
-  type FunctionWriter,
-} from "../kernels/wasm/assembler.ts";
+import { writeModule, type FunctionWriter } from "../kernels/wasm/assembler.ts";
 import {
   access,
   get,
   i32,
-  type Instruction,
   lanesFrom,
   type Local,
   op,
@@ -25,12 +13,11 @@ import {
   storeLane,
   vector,
 } from "../kernels/wasm/instructions.ts";
-import { pageBytes, writeMeeting } from "../kernels/wasm/module.ts";
+import { pageBytes } from "../kernels/wasm/module.ts";
 
-/** Numbers of a block of directions: 1 MiB. */
-const directionNumbers = 131_072;
-/** Numbers of a block of points, and of their products: 1 MiB for one thread, 4 MiB for several, which meet less often then. */
-const pointNumbers = { alone: 131_072, together: 524_288 } as const;
+/** Numbers of a block of points, of one of directions, and of their products: 1 MiB each. */
+const blockNumbers = 131_072;
+const blockBytes = 8 * blockNumbers;
 
 /** Numbers of points that all directions pass over while they stay in the processor's second cache. */
 const cachedNumbers = 32_768;
@@ -125,134 +112,43 @@ function writeProject(writer: FunctionWriter): void {
   );
 }
 
-/** Where the arguments of a block lie in shared memory, in words behind those of {@link serve}. */
-const argumentWords = 16;
-/** The blocks begin behind them. */
-const blocksFrom = pageBytes;
+/** Parameters of {@link writeProject}. */
+type Project = (
+  points: number,
+  pointsEnd: number,
+  directions: number,
+  directionsEnd: number,
+  rowBytes: number,
+  out: number,
+  outBytes: number,
+) => void;
 
-/** What a projection is called with: places and distances in bytes. */
-const argumentNames = [
-  "points",
-  "pointsEnd",
-  "directions",
-  "directionsEnd",
-  "rowBytes",
-  "out",
-  "outBytes",
-] as const;
-
-/** Every thread's part of a block: pieces of so many points, in turns. Ends when all have ended. */
-function writeParts(
-  { parameters: [, thread], local, emit, when, repeat }: FunctionWriter,
-  {
-    project,
-    meet,
-    threads,
-  }: { project: FunctionReference; meet: FunctionReference; threads: number },
-): void {
-  const word = (i: number) => access("i32.load", 4 * (argumentWords + i), i32(0));
-  const [points, pointsEnd, directions, directionsEnd, rowBytes, out, outBytes] = argumentNames.map(
-    (name, i) => {
-      const argument = local("i32", name);
-      emit(set(argument, word(i)));
-      return argument;
-    },
-  );
-  const [piece, row, end, column] = ["piece", "row", "end", "column"].map((n) => local("i32", n));
-  emit(set(piece, word(argumentNames.length)));
-  const bytesOf = (pieces: Instruction) =>
-    op("i32.mul", pieces, op("i32.mul", get(piece), get(rowBytes)));
-  const columnBytesOf = (pieces: Instruction) =>
-    op("i32.mul", pieces, op("i32.mul", get(piece), i32(8)));
-  emit(set(row, op("i32.add", get(points), bytesOf(get(thread)))));
-  emit(set(column, op("i32.add", get(out), columnBytesOf(get(thread)))));
-  when(op("i32.lt_u", get(row), get(pointsEnd)), () =>
-    repeat(
-      () => {
-        emit(set(end, op("i32.add", get(row), bytesOf(i32(1)))));
-        when(op("i32.gt_u", get(end), get(pointsEnd)), () => emit(set(end, get(pointsEnd))));
-        const own = [row, end, directions, directionsEnd, rowBytes, column, outBytes];
-        emit(project.call(...own.map(get)));
-        emit(set(row, op("i32.add", get(row), bytesOf(i32(threads)))));
-        emit(set(column, op("i32.add", get(column), columnBytesOf(i32(threads)))));
-      },
-      () => op("i32.lt_u", get(row), get(pointsEnd)),
-    ),
-  );
-  emit(meet.call());
-}
-
-/** A kernel with its memory. */
 interface Kernel {
-  /** All products of a block: arguments as {@link argumentNames}, and the points of a piece. */
-  readonly run: (block: readonly number[], piece: number) => void;
+  readonly project: Project;
   /** The three blocks. */
   readonly points: Float64Array;
   readonly directions: Float64Array;
   readonly products: Float64Array;
 }
 
-function startKernel(crew?: KernelThreads): Kernel {
-  const numbers = crew === undefined ? pointNumbers.alone : pointNumbers.together;
-  const bytes = blocksFrom + 8 * (2 * numbers + directionNumbers);
-  const pages = bytes / pageBytes;
-  const isShared = crew !== undefined;
-  const memory = new WebAssembly.Memory({
-    initial: pages,
-    ...(isShared && { maximum: pages, shared: true }),
+let started: Kernel | undefined;
+
+function startKernel(): Kernel {
+  const memory = new WebAssembly.Memory({ initial: (3 * blockBytes) / pageBytes });
+  const module = writeModule({ pages: 1 });
+  const parameters = ["points", "pointsEnd", "directions", "directionsEnd"];
+  module.func("project", [...parameters, "rowBytes", "out", "outBytes"], writeProject);
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), {
+    host: { memory },
   });
-  const writer = writeModule({ pages: 1, ...(isShared && { maximum: pages, shared: true }) });
-  const project = writer.func("project", argumentNames, writeProject);
-  if (crew !== undefined) {
-    const meet = writeMeeting(writer, crew.threads, crew.sleeps);
-    const parts = { project, meet, threads: crew.threads };
-    writer.func("parts", ["batch", "thread"], (into) => writeParts(into, parts));
-  }
-  const module = new WebAssembly.Module(writer.bytes());
-  const { exports } = new WebAssembly.Instance(module, { host: { memory } });
-  const block = (from: number, count: number) =>
-    new Float64Array(memory.buffer, blocksFrom + 8 * from, count);
+  const block = (number: number) =>
+    new Float64Array(memory.buffer, number * blockBytes, blockNumbers);
   return {
-    run: runOf(exports, { module, memory, passes: ["parts"] }, crew),
-    points: block(0, numbers),
-    directions: block(2 * numbers, directionNumbers),
-    products: block(numbers, numbers),
+    project: exports["project"] as Project,
+    points: block(0),
+    directions: block(1),
+    products: block(2),
   };
-}
-
-/** Runs a block piece by piece here, or as parts of all threads. */
-function runOf(
-  exports: WebAssembly.Exports,
-  task: Omit<ThreadTask, "thread">,
-  crew: KernelThreads | undefined,
-): Kernel["run"] {
-  const project = exports["project"] as (...values: number[]) => void;
-  if (crew === undefined)
-    return ([points, pointsEnd, from, to, rowBytes, out, outBytes], piece) => {
-      const step = piece * rowBytes;
-      for (let row = points; row < pointsEnd; row += step) {
-        const column = out + (8 * (row - points)) / rowBytes;
-        project(row, Math.min(row + step, pointsEnd), from, to, rowBytes, column, outBytes);
-      }
-    };
-  const parts = exports["parts"] as (batch: number, thread: number) => void;
-  const threads = startCrew(crew.start, task, crew, (_, batch) => parts(batch, 0));
-  const words = new Int32Array(task.memory.buffer, 4 * argumentWords);
-  return (block, piece) => {
-    words.set([...block, piece]);
-    threads.run("parts", 0);
-  };
-}
-
-/** Kernels by the number of their threads. */
-const started = new Map<number, Kernel>();
-
-function kernelFor(multiplications: number): Kernel {
-  const crew = threadsToKeep(multiplications);
-  const threads = crew?.threads ?? 1;
-  const kernel = started.get(threads) ?? startKernel(crew);
-  started.set(threads, kernel);
-  return kernel;
 }
 
 /** Copies rows into a block, padded by zeros to an even length and to whole tiles. Says how many rows it holds now. */
@@ -270,21 +166,20 @@ function writeRows(
   return rows;
 }
 
-/** Rows of a block of so many numbers, and of a piece of it; even numbers for points, multiples of four for directions. */
-function rowsOfBlocks(dimension: number, numbers: number) {
+/** Rows of blocks; even numbers for points, multiples of four for directions. */
+function rowsOfBlocks(dimension: number): { points: number; directions: number } {
   const padded = paddedDimension(dimension);
-  const most = Math.floor(directionNumbers / padded);
+  const most = Math.floor(blockNumbers / padded);
   const directions = Math.min(most - (most % together.directions), 256);
-  const inBlock = Math.floor(numbers / Math.max(padded, directions));
-  const points = inBlock - (inBlock % together.points);
-  const inCache = Math.floor(cachedNumbers / padded);
-  const piece = Math.max(inCache - (inCache % together.points), together.points);
-  return { points, directions, piece };
+  const products = Math.floor(blockNumbers / Math.max(directions, 1));
+  const cached = Math.max(Math.floor(cachedNumbers / padded), together.points);
+  const points = Math.min(most, products, cached);
+  return { points: points - (points % together.points), directions };
 }
 
 /** Whether rows are short enough for a tile of them to fit into a block, and long enough to be worth copying. */
 export const suitsProjection = (dimension: number): boolean =>
-  dimension >= 16 && rowsOfBlocks(dimension, pointNumbers.alone).directions > 0;
+  dimension >= 16 && rowsOfBlocks(dimension).directions > 0;
 
 /** Inner products of points [size, dimension] with directions [directions][dimension]: into values [directions][size]. */
 export function projectByKernel(
@@ -294,13 +189,9 @@ export function projectByKernel(
   directions: readonly Float64Array[],
   values: readonly Float64Array[],
 ): void {
-  const {
-    run,
-    points,
-    directions: onto,
-    products,
-  } = kernelFor(size * dimension * directions.length);
-  const block = rowsOfBlocks(dimension, points.length);
+  started ??= startKernel();
+  const { project, points, directions: onto, products } = started;
+  const block = rowsOfBlocks(dimension);
   const rowBytes = 8 * paddedDimension(dimension);
   for (let l = 0; l < directions.length; l += block.directions) {
     const count = Math.min(block.directions, directions.length - l);
@@ -310,10 +201,15 @@ export function projectByKernel(
       const pointAt = (i: number) =>
         data.subarray((from + i) * dimension, (from + i + 1) * dimension);
       const rows = writeRows(points, taken, pointAt, dimension, together.points);
-      const [start, first] = [points.byteOffset, onto.byteOffset];
-      const to = first + lines * rowBytes;
-      const ends = [start, start + rows * rowBytes, first, to, rowBytes];
-      run([...ends, products.byteOffset, 8 * rows], block.piece);
+      project(
+        0,
+        rows * rowBytes,
+        blockBytes,
+        blockBytes + lines * rowBytes,
+        rowBytes,
+        2 * blockBytes,
+        8 * rows,
+      );
       for (let i = 0; i < count; i++)
         values[l + i].set(products.subarray(i * rows, i * rows + taken), from);
     }

@@ -107,7 +107,7 @@ test("threads are used for large programs only, and only where there is a way to
   const large = planProgram({ layers: [layer([784, 128, 10])] });
   expect(workOfPass(large, "forward")).toBeGreaterThan(784 * 128 * 32 * 32);
   expect(threadsFor(large, 1)).toBeUndefined();
-  const two = { start: startNodeThread, threads: 2, sleeps: true, isPool: false };
+  const two = { start: startNodeThread, threads: 2, sleeps: true };
   useKernelThreads({ ...two, free: () => true });
   expect(threadsFor(large, 1)?.threads).toBe(2);
   expect(threadsFor(small, 1)).toBeUndefined();

@@ -1,8 +1,6 @@
 // What plain distances are made of: sorted orders and products with directions, held to their definitions.
 
 import { describe, expect, test } from "vitest";
-import { type ThreadTask, useKernelThreads } from "../../src/kernels/threads.ts";
-import { startNodeThread } from "../../src/node/threads/kernel-threads.ts";
 import { randomStream } from "../../src/core/random.ts";
 import { centreCloud, placeOnTrees } from "../../src/transport/tree-coordinates.ts";
 import { sampleTrees } from "../../src/transport/sample-trees.ts";
@@ -90,26 +88,6 @@ describe.each(sizes)("%i points in %i dimensions on %i directions", (size, dimen
     const control = inner(moved, cloud.data) - forward;
     expect(Math.abs(control)).toBeGreaterThan(0.5 * Math.abs(cloud.data[0]));
   });
-});
-
-test("several threads give the same products as one, to the last bit", () => {
-  const [size, dimension, lines] = [777, 999, 101];
-  const draw = (count: number) => Float64Array.from({ length: count }, () => random.normal());
-  const cloud = { size, dimension, data: draw(size * dimension) };
-  const directions = Array.from({ length: lines }, () => draw(dimension));
-  const alone = projectAll(cloud, directions);
-  let started = 0;
-  const start = (task: ThreadTask) => {
-    started++;
-    return startNodeThread(task);
-  };
-  useKernelThreads({ start, threads: 3, sleeps: true, free: () => true, isPool: false });
-  try {
-    for (let round = 0; round < 3; round++) expect(projectAll(cloud, directions)).toEqual(alone);
-    expect(started).toBe(2); // control: they took part, and were started once
-  } finally {
-    useKernelThreads(undefined);
-  }
 });
 
 describe("placeOnTrees", () => {

@@ -68,7 +68,7 @@ const looks = 2000;
 const nap = 1_000_000;
 
 /** Adds a function after which all threads are at the same place. */
-export function writeMeeting(module: ModuleWriter, threads: number, sleeps: boolean) {
+function writeMeeting(module: ModuleWriter, threads: number, sleeps: boolean) {
   return module.func("meet", [], ({ local, emit, when, repeat }) => {
     const [mine, last, seen] = [local("i32", "mine"), local("i32", "last"), local("i32", "seen")];
     emit(set(mine, access("i32.atomic.load", turn, i32(0))));

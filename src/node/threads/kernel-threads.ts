@@ -15,11 +15,5 @@ export const startNodeThread: StartThread = (task) => {
 /** Lets large programs of the main thread run on so many threads; a thread of a pool, which has neighbours, stays alone. */
 export function offerNodeThreads(threads: number = availableParallelism()): void {
   if (isMainThread)
-    useKernelThreads({
-      start: startNodeThread,
-      threads,
-      sleeps: true,
-      free: () => true,
-      isPool: false,
-    });
+    useKernelThreads({ start: startNodeThread, threads, sleeps: true, free: () => true });
 }
