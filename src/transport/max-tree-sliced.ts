@@ -8,12 +8,11 @@ import { lengthOf } from "./directions.ts";
 import type { LineTree } from "./line-trees.ts";
 import { checkCount, type Cloud, finitePower, type Points } from "./points.ts";
 import { lineTree } from "./sample-trees.ts";
-import { orderRoot } from "./sliced.ts";
+import { meanOf, orderRoot } from "./sliced.ts";
 import { flowCost, sumOf } from "./tree-flow.ts";
 import {
   lineDerivatives,
   type LineDerivatives,
-  meanOf,
   measureTrees,
   type SolvedTree,
   solveTrees,

@@ -168,7 +168,8 @@ function largestGap(pairs: ReturnType<typeof slices>): number {
   return largest > 0 && largest < Infinity ? largest : 1;
 }
 
-const meanOf = (powers: readonly number[]): number =>
+/** The mean of powers. */
+export const meanOf = (powers: readonly number[]): number =>
   powers.reduce((total, power) => total + power, 0) / powers.length;
 
 /** W_p to the power p along every direction, where numbers hold it, else in units of the largest way. */

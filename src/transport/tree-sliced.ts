@@ -11,7 +11,7 @@ import {
   readWeights,
 } from "./points.ts";
 import { pullBack } from "./projection.ts";
-import { leastPower, orderRoot, rootDerivative, type TransportGradient } from "./sliced.ts";
+import { meanOf, leastPower, orderRoot, rootDerivative, type TransportGradient } from "./sliced.ts";
 import {
   centreCloud,
   type CentredCloud,
@@ -181,10 +181,6 @@ export function treeCosts(caller: string, problem: TreeProblem): number[] {
   }
   return perTree;
 }
-
-/** The mean of costs. */
-export const meanOf = (costs: readonly number[]): number =>
-  costs.reduce((sum, cost) => sum + cost, 0) / costs.length;
 
 /** @see treeSlicedWasserstein below */
 export function treeSlicedWasserstein(
