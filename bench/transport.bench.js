@@ -1,10 +1,12 @@
 // Sliced and tree-sliced distances: growth with points and lines, TSW (25 trees of 4 lines) against SW with the same 100
-// directions, values and gradients, on plain arrays and on the engine; beside POT where WEIGHTSPACE_POT names a Python that has it.
+// directions, values and gradients, on plain arrays and on the engine; with products that round once; beside POT where
+// WEIGHTSPACE_POT names a Python that has it. Clouds are float64 numbers, as numpy's are.
 
 import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { randomStream } from "../dist/core/random.js";
+import { hostArithmetic } from "../dist/kernels/wasm/fused-multiply-add.js";
 import { watchEngine } from "../dist/engine/live-arrays.js";
 import { median } from "./support/median.js";
 
@@ -20,7 +22,7 @@ const roundsOf = (n) => (n < 1000 ? 21 : 7);
 
 const cloud = (n, d, seed) => {
   const random = randomStream(seed);
-  return { shape: [n, d], data: Float32Array.from({ length: n * d }, () => random.normal()) };
+  return { shape: [n, d], data: Float64Array.from({ length: n * d }, () => random.normal()) };
 };
 /** Median milliseconds of each of several functions, their rounds interleaved. */
 async function times(n, functions) {
@@ -36,13 +38,26 @@ async function times(n, functions) {
   return taken.map(median);
 }
 
+const request = JSON.stringify({ sizes, rounds: sizes.map(({ n }) => roundsOf(n)) });
+
+/** Our milliseconds for the same sizes in a process that rounds once after multiplying and adding, as the command line does. */
+function roundedOnce() {
+  const script = fileURLToPath(new URL("./support/sliced-times.js", import.meta.url));
+  const flags = process.versions.node.startsWith("20.") ? ["--experimental-wasm-relaxed-simd"] : [];
+  const { stdout, status } = spawnSync(process.execPath, [...flags, script, request], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (status !== 0) throw new Error("the script for products that round once failed");
+  return JSON.parse(stdout);
+}
+
 /** POT's milliseconds for the same sizes, forward, order 1, 100 directions, with so many threads of its matrix products. */
 function pot(threads) {
   const python = process.env.WEIGHTSPACE_POT;
   if (python === undefined) return null;
   const script = fileURLToPath(new URL("./support/transport-pot.py", import.meta.url));
-  const rounds = sizes.map(({ n }) => roundsOf(n));
-  const { stdout, status } = spawnSync(python, [script, JSON.stringify({ sizes, rounds })], {
+  const { stdout, status } = spawnSync(python, [script, request], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, ...(threads === undefined ? {} : { OPENBLAS_NUM_THREADS: threads }) },
@@ -111,7 +126,7 @@ async function measureSize({ n, d }, transport, { jit, numpy: np, valueAndGrad }
     { projections, p: 1 },
     { trees, splitting },
   ];
-  const array = ({ shape, data }) => np.array(data.slice()).reshape(shape);
+  const array = ({ shape, data }) => np.array(Float32Array.from(data)).reshape(shape);
   const engine = (distance, options) => {
     const value = jit((points) => distance(points.x, points.y, options));
     const both = jit(valueAndGrad((points) => distance(points.x, points.y, options)));
@@ -159,9 +174,11 @@ export async function run() {
   return {
     name: "sliced and tree-sliced distances, 100 directions, order 1, milliseconds, medians",
     cores: availableParallelism(),
+    arithmetic: hostArithmetic(),
     rounds: sizes.map(({ n }) => roundsOf(n)),
     cases,
     growth: await growth(transport),
+    roundedOnce: roundedOnce(),
     pot: pot(),
     potOnOneCore: pot(1),
   };

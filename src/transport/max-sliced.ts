@@ -1,6 +1,7 @@
 // Max-sliced Wasserstein distance: the direction along which two clouds are farthest apart, by a search over random directions
 // and an ascent from the best of them. POT's function of that name only searches.
 
+import { checkOptions, slicedNames } from "./option-names.ts";
 import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
 import { ascend, type AscentResult } from "./ascent.ts";
@@ -96,6 +97,7 @@ export function maxSlicedWasserstein(
   options: MaxSlicedOptions & { readonly log?: boolean } = {},
 ): number | MaxSlicedLog {
   const caller = "maxSlicedWasserstein";
+  checkOptions(caller, options, [...slicedNames, "steps", "starts"]);
   const { steps = 500, starts = 4, seed = 0 } = options;
   checkCount(caller, "steps", steps, 0);
   checkCount(caller, "starts", starts);

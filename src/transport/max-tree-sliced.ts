@@ -1,6 +1,7 @@
 // MaxTSW-SL (ICML 2025, Algorithm 3): the tree of lines on which two clouds are farthest apart, by ascent on the root, the
 // positions on the parents and the directions. Every step moves all three; directions stay unit vectors, roots near the points.
 
+import { checkOptions, treeNames } from "./option-names.ts";
 import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
 import { ascend, type AscentProblem } from "./ascent.ts";
@@ -224,6 +225,7 @@ export function maxTreeSlicedWasserstein(
   options: MaxTreeSlicedOptions & { readonly log?: boolean },
 ): number | MaxTreeSlicedLog {
   const caller = "maxTreeSlicedWasserstein";
+  checkOptions(caller, options, [...treeNames, "steps", "seed"]);
   const { steps = 200, seed = 0 } = options;
   checkCount(caller, "steps", steps, 0);
   checkCount(caller, "seed", seed, 0);

@@ -1,5 +1,6 @@
 // Exact optimal transport on the line: monotone coupling of sorted points, any order p >= 1, any weights.
 
+import { checkOptions } from "./option-names.ts";
 import { ShapeError } from "../core/errors.ts";
 import { checkOrder, readPoints, readWeights } from "./points.ts";
 import { sortOrder } from "./sort-order.ts";
@@ -113,9 +114,11 @@ export interface Wasserstein1dOptions {
 export function wasserstein1d(
   u: ArrayLike<number>,
   v: ArrayLike<number>,
-  { a, b, p = 1 }: Wasserstein1dOptions = {},
+  options: Wasserstein1dOptions = {},
 ): number {
   const caller = "wasserstein1d";
+  checkOptions(caller, options, ["a", "b", "p"]);
+  const { a, b, p = 1 } = options;
   checkOrder(caller, "p", p);
   const read = (name: string, values: ArrayLike<number>) => {
     if (!(values?.length > 0))

@@ -1,227 +1,239 @@
-// Inner products of points with directions in float64, by a WebAssembly kernel: two points and four directions at a time, two
-// coordinates at once. Blocks of both are copied into a memory of a few MiB that is used again.
+// Inner products of points with directions in float64, by a WebAssembly kernel: four points and four directions at a time. Blocks
+// of both are copied into a memory of a few MiB that is used again.
 
 import { writeModule, type FunctionWriter } from "../kernels/wasm/assembler.ts";
+import { hasFusedMultiplyAdd } from "../kernels/wasm/fused-multiply-add.ts";
 import {
   access,
   get,
   i32,
-  lanesFrom,
+  type Instruction,
   type Local,
   op,
   set,
-  storeLane,
   vector,
 } from "../kernels/wasm/instructions.ts";
 import { pageBytes } from "../kernels/wasm/module.ts";
 
-/** Numbers of a block of points, of one of directions, and of their products: 1 MiB each. */
-const blockNumbers = 131_072;
-const blockBytes = 8 * blockNumbers;
+/** Points and directions that the kernel takes together; two directions lie in one vector. */
+const together = { points: 4, directions: 4 } as const;
+const vectors = together.directions / 2;
 
-/** Numbers of points that all directions pass over while they stay in the processor's second cache. */
-const cachedNumbers = 32_768;
+/** Coordinates, directions and points of a block, and points that all directions pass over while they stay in a cache. */
+const most = { coordinates: 512, directions: 256, points: 512, cachedPoints: 32 } as const;
 
-/** Points and directions that the kernel takes together. */
-const together = { points: 2, directions: 4 } as const;
+const numberBytes = Float64Array.BYTES_PER_ELEMENT;
 
-/** Coordinates as they lie in the memory: an even number of them. */
-const paddedDimension = (dimension: number): number => dimension + (dimension % 2);
+/** Numbers from one point of a block to the next: not a power of two, whose multiples share places in caches. */
+const pointNumbers = most.coordinates + 8;
+
+/** Numbers of the three blocks. */
+const blockNumbers = {
+  points: most.cachedPoints * pointNumbers,
+  directions: most.directions * most.coordinates,
+  products: most.points * most.directions,
+} as const;
 
 const roundedUp = (count: number, step: number): number => step * Math.ceil(count / step);
 
-/** Adds what four directions and two points have in two coordinates. */
-function multiplyPairs(
-  { local, emit }: FunctionWriter,
-  sums: readonly (readonly Local[])[],
-  points: readonly Local[],
-  directions: readonly Local[],
-): void {
-  const load = (pointer: Local, name: string) => {
-    const value = local("v128", name);
-    emit(set(value, access("v128.load", 0, get(pointer))));
-    return value;
-  };
-  const read = points.map((pointer) => load(pointer, "point"));
-  for (const [l, pointer] of directions.entries()) {
-    const direction = load(pointer, "direction");
-    for (const [i, point] of read.entries()) {
-      const product = op("f64x2.mul", get(point), get(direction));
-      emit(set(sums[l][i], op("f64x2.add", get(sums[l][i]), product)));
-    }
-  }
-  for (const pointer of [...points, ...directions])
-    emit(set(pointer, op("i32.add", get(pointer), i32(16))));
-}
+/** a * b + c on two numbers. */
+const multiplyAdd = (fused: boolean, a: Instruction, b: Instruction, c: Instruction) =>
+  fused ? op("f64x2.relaxed_madd", a, b, c) : op("f64x2.add", c, op("f64x2.mul", a, b));
 
-/** All products of a block: points and directions lie one after another, `rowBytes` each; a direction's products `outBytes` apart. */
-function writeProject(writer: FunctionWriter): void {
-  const [points, pointsEnd, directions, directionsEnd, rowBytes, out, outBytes] = writer.parameters;
+/** Adds to the products of four points and four directions what all coordinates of the block give. */
+function writeTile(
+  writer: FunctionWriter,
+  fused: boolean,
+  {
+    row,
+    group,
+    groupEnd,
+    place,
+    outBytes,
+  }: Record<"row" | "group" | "groupEnd" | "place" | "outBytes", Local>,
+): void {
   const { local, emit, repeat } = writer;
-  const pointers = (name: string, count: number) =>
-    Array.from({ length: count }, (_, i) => local("i32", `${name}${i}`));
-  const [onPoints, onDirections] = [
-    pointers("point", together.points),
-    pointers("direction", together.directions),
-  ];
-  const [row, end, column] = [local("i32", "row"), local("i32", "end"), local("i32", "column")];
-  const sums = onDirections.map((_, l) => onPoints.map((__, i) => local("v128", `sum${l}.${i}`)));
-  /** Pointers to neighbouring rows. */
-  const begin = (chain: readonly Local[], from: Local) => {
-    for (const [i, pointer] of chain.entries())
-      emit(set(pointer, i === 0 ? get(from) : op("i32.add", get(chain[i - 1]), get(rowBytes))));
-  };
-  const forward = (pointer: Local, bytes: Local, times: number) => {
-    for (let i = 0; i < times; i++) emit(set(pointer, op("i32.add", get(pointer), get(bytes))));
-  };
-  const tile = () => {
-    begin(onPoints, row);
-    begin(onDirections, directions);
-    for (const sum of sums.flat()) emit(set(sum, vector(0)));
-    emit(set(end, op("i32.add", get(row), get(rowBytes))));
-    repeat(
-      () => multiplyPairs(writer, sums, onPoints, onDirections),
-      () => op("i32.lt_u", get(onPoints[0]), get(end)),
-    );
-    const place = local("i32", "place");
-    emit(set(place, get(column)));
-    for (const ofDirection of sums) {
-      for (const [i, sum] of ofDirection.entries()) {
-        const other = lanesFrom([2, 3, 0, 1], get(sum), get(sum));
-        emit(set(sum, op("f64x2.add", get(sum), other)));
-        emit(storeLane("v128.store64_lane", 8 * i, 0, get(place), get(sum)));
-      }
-      forward(place, outBytes, 1);
-    }
-  };
+  const [point, direction] = [local("i32", "point"), local("i32", "direction")];
+  const factor = local("v128", "factor");
+  const pair = Array.from({ length: vectors }, (_, v) => local("v128", `pair${v}`));
+  const sums = Array.from({ length: together.points }, (_, i) =>
+    pair.map((__, v) => local("v128", `sum${i}.${v}`)),
+  );
+  for (const sum of sums.flat()) emit(set(sum, vector(0)));
+  emit(set(point, get(row)), set(direction, get(group)));
   repeat(
     () => {
-      emit(set(row, get(points)), set(column, get(out)));
+      for (const [v, two] of pair.entries())
+        emit(set(two, access("v128.load", 16 * v, get(direction))));
+      for (const [i, ofPoint] of sums.entries()) {
+        const at = numberBytes * pointNumbers * i;
+        emit(set(factor, access("v128.load64_splat", at, get(point))));
+        for (const [v, sum] of ofPoint.entries())
+          emit(set(sum, multiplyAdd(fused, get(factor), get(pair[v]), get(sum))));
+      }
+      emit(set(point, op("i32.add", get(point), i32(numberBytes))));
+      emit(set(direction, op("i32.add", get(direction), i32(16 * vectors))));
+    },
+    () => op("i32.lt_u", get(direction), get(groupEnd)),
+  );
+  for (const ofPoint of sums) {
+    for (const [v, sum] of ofPoint.entries()) {
+      const before = access("v128.load", 16 * v, get(place));
+      emit(access("v128.store", 16 * v, get(place), op("f64x2.add", before, get(sum))));
+    }
+    emit(set(place, op("i32.add", get(place), get(outBytes))));
+  }
+}
+
+/**
+ * Adds all products of a block: points lie one after another, directions in groups of four, `groupBytes` each, the four numbers
+ * of a coordinate beside each other. Products of a point lie `outBytes` behind those of the point before.
+ */
+function writeProject(writer: FunctionWriter, fused: boolean): void {
+  const [points, pointsEnd, directions, directionsEnd, groupBytes, out, outBytes] =
+    writer.parameters;
+  const { local, emit, repeat } = writer;
+  const [row, place, groupEnd] = [
+    local("i32", "row"),
+    local("i32", "place"),
+    local("i32", "groupEnd"),
+  ];
+  repeat(
+    () => {
+      emit(set(row, get(points)), set(place, get(out)));
+      emit(set(groupEnd, op("i32.add", get(directions), get(groupBytes))));
       repeat(
         () => {
-          tile();
-          forward(row, rowBytes, together.points);
-          emit(set(column, op("i32.add", get(column), i32(8 * together.points))));
+          writeTile(writer, fused, { row, group: directions, groupEnd, place, outBytes });
+          const rowBytes = numberBytes * pointNumbers * together.points;
+          emit(set(row, op("i32.add", get(row), i32(rowBytes))));
         },
         () => op("i32.lt_u", get(row), get(pointsEnd)),
       );
-      forward(directions, rowBytes, together.directions);
-      forward(out, outBytes, together.directions);
+      emit(set(directions, get(groupEnd)));
+      emit(set(out, op("i32.add", get(out), i32(numberBytes * together.directions))));
     },
     () => op("i32.lt_u", get(directions), get(directionsEnd)),
   );
 }
 
-/** Parameters of {@link writeProject}. */
-type Project = (
-  points: number,
-  pointsEnd: number,
-  directions: number,
-  directionsEnd: number,
-  rowBytes: number,
-  out: number,
-  outBytes: number,
-) => void;
-
-interface Kernel {
-  readonly project: Project;
-  /** The three blocks. */
-  readonly points: Float64Array;
-  readonly directions: Float64Array;
-  readonly products: Float64Array;
-}
-
-let started: Kernel | undefined;
-
-function startKernel(): Kernel {
-  const memory = new WebAssembly.Memory({ initial: (3 * blockBytes) / pageBytes });
-  const module = writeModule({ pages: 1 });
-  const parameters = ["points", "pointsEnd", "directions", "directionsEnd"];
-  module.func("project", [...parameters, "rowBytes", "out", "outBytes"], writeProject);
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), {
-    host: { memory },
-  });
-  const block = (number: number) =>
-    new Float64Array(memory.buffer, number * blockBytes, blockNumbers);
-  return {
-    project: exports["project"] as Project,
-    points: block(0),
-    directions: block(1),
-    products: block(2),
-  };
-}
-
-/** Copies rows into a block, padded by zeros to an even length and to whole tiles. Says how many rows it holds now. */
-function writeRows(
-  block: Float64Array,
-  count: number,
-  rowOf: (row: number) => Float64Array,
-  dimension: number,
-  step: number,
-): number {
-  const stride = paddedDimension(dimension);
-  const rows = roundedUp(count, step);
-  if (stride !== dimension || rows !== count) block.fill(0, 0, rows * stride);
-  for (let row = 0; row < count; row++) block.set(rowOf(row), row * stride);
-  return rows;
-}
-
-/** Rows of blocks; even numbers for points, multiples of four for directions. */
-function rowsOfBlocks(dimension: number): { points: number; directions: number } {
-  const padded = paddedDimension(dimension);
-  const most = Math.floor(blockNumbers / padded);
-  const directions = Math.min(most - (most % together.directions), 256);
-  const products = Math.floor(blockNumbers / Math.max(directions, 1));
-  const cached = Math.max(Math.floor(cachedNumbers / padded), together.points);
-  const points = Math.min(most, products, cached);
-  return { points: points - (points % together.points), directions };
-}
-
-/** Whether rows are short enough for a tile of them to fit into a block, and long enough to be worth copying. */
-export const suitsProjection = (dimension: number): boolean =>
-  dimension >= 16 && rowsOfBlocks(dimension).directions > 0;
-
 /** Inner products of points [size, dimension] with directions [directions][dimension]: into values [directions][size]. */
-export function projectByKernel(
+export type Project = (
   data: Float64Array,
   size: number,
   dimension: number,
   directions: readonly Float64Array[],
   values: readonly Float64Array[],
+) => void;
+
+/** A part of a list of points, directions or coordinates. */
+interface Part {
+  readonly from: number;
+  readonly count: number;
+}
+
+/** Parts of at most so many. */
+function partsOf(length: number, atMost: number): Part[] {
+  return Array.from({ length: Math.ceil(length / atMost) }, (_, i) => ({
+    from: i * atMost,
+    count: Math.min(atMost, length - i * atMost),
+  }));
+}
+
+/** Copies a part of the coordinates of some directions: in groups of four, coordinate by coordinate. */
+function writeDirections(
+  block: Float64Array,
+  directions: readonly Float64Array[],
+  lines: Part,
+  coordinates: Part,
 ): void {
-  started ??= startKernel();
-  const { project, points, directions: onto, products } = started;
-  const block = rowsOfBlocks(dimension);
-  const rowBytes = 8 * paddedDimension(dimension);
-  for (let l = 0; l < directions.length; l += block.directions) {
-    const count = Math.min(block.directions, directions.length - l);
-    const lines = writeRows(onto, count, (i) => directions[l + i], dimension, together.directions);
-    for (let from = 0; from < size; from += block.points) {
-      const taken = Math.min(block.points, size - from);
-      const pointAt = (i: number) =>
-        data.subarray((from + i) * dimension, (from + i + 1) * dimension);
-      const rows = writeRows(points, taken, pointAt, dimension, together.points);
-      project(
-        0,
-        rows * rowBytes,
-        blockBytes,
-        blockBytes + lines * rowBytes,
-        rowBytes,
-        2 * blockBytes,
-        8 * rows,
-      );
-      for (let i = 0; i < count; i++)
-        values[l + i].set(products.subarray(i * rows, i * rows + taken), from);
+  const step = together.directions;
+  const empty = new Float64Array(coordinates.count);
+  const rowOf = (l: number) =>
+    l < lines.count
+      ? directions[lines.from + l].subarray(coordinates.from, coordinates.from + coordinates.count)
+      : empty;
+  for (let l = 0, at = 0; l < lines.count; l += step) {
+    const [a, b, c, d] = [rowOf(l), rowOf(l + 1), rowOf(l + 2), rowOf(l + 3)];
+    for (let j = 0; j < coordinates.count; j++, at += step) {
+      block[at] = a[j];
+      block[at + 1] = b[j];
+      block[at + 2] = c[j];
+      block[at + 3] = d[j];
     }
   }
 }
 
-/** Columns of a matrix, each an array of its own. */
+/** A kernel with a memory of its own, whose products round once or twice. */
+export function projectionKernel(fused: boolean): Project {
+  const { points, directions: lines, products } = blockNumbers;
+  const starts = [0, points, points + lines, points + lines + products].map((n) => n * numberBytes);
+  const memory = new WebAssembly.Memory({ initial: Math.ceil(starts[3] / pageBytes) });
+  const module = writeModule({ pages: 1 });
+  const parameters = ["points", "pointsEnd", "directions", "directionsEnd"];
+  module.func("project", [...parameters, "groupBytes", "out", "outBytes"], (writer) =>
+    writeProject(writer, fused),
+  );
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), {
+    host: { memory },
+  });
+  const run = exports["project"] as (...numbers: number[]) => void;
+  const [pointBlock, lineBlock, productBlock] = [points, lines, products].map(
+    (length, i) => new Float64Array(memory.buffer, starts[i], length),
+  );
+  return (data, size, dimension, directions, values) => {
+    for (const onto of partsOf(directions.length, most.directions)) {
+      const width = roundedUp(onto.count, together.directions);
+      for (const rows of partsOf(size, most.points)) {
+        productBlock.fill(0, 0, roundedUp(rows.count, together.points) * width);
+        for (const across of partsOf(dimension, most.coordinates)) {
+          writeDirections(lineBlock, directions, onto, across);
+          const groupBytes = numberBytes * together.directions * across.count;
+          const groups = width / together.directions;
+          for (const part of partsOf(rows.count, most.cachedPoints)) {
+            for (let i = 0; i < part.count; i++) {
+              const from = (rows.from + part.from + i) * dimension + across.from;
+              pointBlock.set(data.subarray(from, from + across.count), i * pointNumbers);
+            }
+            const pointsEnd = part.count * pointNumbers * numberBytes;
+            const out = starts[2] + part.from * width * numberBytes;
+            run(
+              0,
+              pointsEnd,
+              starts[1],
+              starts[1] + groups * groupBytes,
+              groupBytes,
+              out,
+              width * numberBytes,
+            );
+          }
+        }
+        for (let l = 0; l < onto.count; l++) {
+          const row = values[onto.from + l];
+          for (let i = 0; i < rows.count; i++) row[rows.from + i] = productBlock[i * width + l];
+        }
+      }
+    }
+  };
+}
+
+let started: Project | undefined;
+
+/** The kernel of this process. */
+export const projectByKernel: Project = (...of) =>
+  (started ??= projectionKernel(hasFusedMultiplyAdd()))(...of);
+
+/** Whether rows are long enough to be worth copying. */
+export const suitsProjection = (dimension: number): boolean => dimension >= 16;
+
+/** Columns of a matrix. */
 export function columnsOf(rows: readonly ArrayLike<number>[]): Float64Array[] {
-  const columns = Array.from({ length: rows[0].length }, () => new Float64Array(rows.length));
+  const { length: size } = rows;
+  const { length: count } = rows[0];
+  const all = new Float64Array(size * count);
   for (const [i, row] of rows.entries())
-    for (let j = 0; j < row.length; j++) columns[j][i] = row[j];
-  return columns;
+    for (let j = 0, at = i; j < count; j++, at += size) all[at] = row[j];
+  return Array.from({ length: count }, (_, j) => all.subarray(j * size, (j + 1) * size));
 }
 
 /**

@@ -1,6 +1,7 @@
 // Random systems of lines from a seed, around data and in its units: concurrent (Db-TSW), orthogonal, chains (TSW-SL,
 // Algorithm 1), or any tree.
 
+import { checkOptions } from "./option-names.ts";
 import { OptionError, ShapeError } from "../core/errors.ts";
 import { randomStream, type RandomStream } from "../core/random.ts";
 import { orthonormalDirections, randomDirection } from "./directions.ts";
@@ -41,8 +42,11 @@ function parentsOf(shape: TreeShape, lines: number): readonly number[] {
 const isOneCloud = ([first]: readonly unknown[]): boolean =>
   typeof (first as readonly unknown[] | undefined)?.[0] === "number";
 
-function checkOptions(options: SampleTreesOptions): void {
+const names = ["trees", "lines", "dimension", "shape", "around", "std", "offset", "seed"];
+
+function checkTreeOptions(options: SampleTreesOptions): void {
   const caller = "sampleTrees";
+  checkOptions(caller, options, names);
   const { trees, lines, dimension, shape = "concurrent", around, seed } = options;
   checkCount(caller, "trees", trees);
   checkCount(caller, "lines", lines);
@@ -85,7 +89,7 @@ function checkOptions(options: SampleTreesOptions): void {
  * dimension.
  */
 export function sampleTrees(options: SampleTreesOptions): LineTree[] {
-  checkOptions(options);
+  checkTreeOptions(options);
   const { trees, lines, dimension, shape = "concurrent", around, std = 0.1, offset = 1 } = options;
   const moments = around === undefined ? undefined : pooledMoments(...around);
   if (moments !== undefined && moments.mean.length !== dimension)

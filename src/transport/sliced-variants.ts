@@ -1,6 +1,7 @@
 // Relatives of the sliced distance: the lower control variate estimate (Nguyen and Ho 2023), min-SWGG (Mahey et al. 2023), and
 // the exact energy distance (Szekely and Rizzo), which is the order-2 sliced form without slices.
 
+import { checkOptions, slicedNames } from "./option-names.ts";
 import { coupleLines, gapPower } from "./one-dimensional.ts";
 import { type Cloud, finitePower, type Points, readClouds, readWeights } from "./points.ts";
 import {
@@ -52,6 +53,7 @@ export function slicedWassersteinLCV(
   options: SlicedOptions & { readonly log?: boolean } = {},
 ): number | ControlVariateLog {
   const caller = "slicedWassersteinLCV";
+  checkOptions(caller, options, slicedNames);
   const problem = slicedProblem(caller, x, y, options);
   const { directions, p, projections } = problem;
   const measured = measureSlices(problem);
@@ -119,10 +121,12 @@ export function minSlicedTransportPlan(
   y: Points,
   options: SlicedOptions = {},
 ): SlicedPlan {
-  const problem = slicedProblem("minSlicedTransportPlan", x, y, options);
+  const caller = "minSlicedTransportPlan";
+  checkOptions(caller, options, slicedNames);
+  const problem = slicedProblem(caller, x, y, options);
   const plans = problem.directions.map((direction, l) => planOf(problem, direction, l));
   const best = plans.reduce((a, b) => (b.cost < a.cost ? b : a));
-  finitePower("minSlicedTransportPlan", best.cost);
+  finitePower(caller, best.cost);
   return best;
 }
 
@@ -143,6 +147,7 @@ export function energyDistance(
   options: Pick<SlicedOptions, "a" | "b"> = {},
 ): number {
   const caller = "energyDistance";
+  checkOptions(caller, options, ["a", "b"]);
   const [first, second] = readClouds(caller, x, y);
   const a = readWeights(caller, "a", options.a, first.size);
   const b = readWeights(caller, "b", options.b, second.size);

@@ -13,6 +13,7 @@ import {
   linePower,
   sortedLine,
 } from "./one-dimensional.ts";
+import { checkOptions, slicedNames } from "./option-names.ts";
 import { sortAscending } from "./sort-order.ts";
 import { columnsOf } from "./projection-kernel.ts";
 import { project, projectAll, pullBack } from "./projection.ts";
@@ -213,6 +214,7 @@ export function slicedWasserstein(
   options: SlicedOptions & { readonly log?: boolean } = {},
 ): number | SlicedLog {
   const caller = "slicedWasserstein";
+  checkOptions(caller, options, slicedNames);
   const problem = slicedProblem(caller, x, y, options);
   const { p, projections } = problem;
   const measured = measureSlices(problem);
@@ -247,6 +249,7 @@ export function slicedWassersteinGradient(
   options: SlicedOptions = {},
 ): TransportGradient {
   const caller = "slicedWassersteinGradient";
+  checkOptions(caller, options, slicedNames);
   const problem = slicedProblem(caller, x, y, options);
   const { directions, p } = problem;
   const { dimension } = problem.x;

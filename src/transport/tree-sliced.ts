@@ -1,6 +1,7 @@
 // Tree-sliced Wasserstein distances on systems of lines, on plain arrays in float64: TSW-SL (ICML 2025, Algorithm 1), Db-TSW
 // (ICLR 2025), TS-Sobolev weights, unequal masses; with the gradient in closed form.
 
+import { checkOptions, treeNames } from "./option-names.ts";
 import { checkTrees, sharesSourceOfPrevious, type LineTree } from "./line-trees.ts";
 import {
   checkOrder,
@@ -205,6 +206,7 @@ export function treeSlicedWasserstein(
   options: TreeSlicedOptions & { readonly log?: boolean },
 ): number | TreeSlicedLog {
   const caller = "treeSlicedWasserstein";
+  checkOptions(caller, options, treeNames);
   const problem = treeProblem(caller, x, y, options);
   const { order } = problem;
   const plain = treeCosts(caller, problem);
@@ -306,6 +308,7 @@ export function treeSlicedWassersteinGradient(
   options: TreeSlicedOptions,
 ): TransportGradient {
   const caller = "treeSlicedWassersteinGradient";
+  checkOptions(caller, options, treeNames);
   const problem = treeProblem(caller, x, y, options);
   const { cloud, first, order, trees } = problem;
   const derive = (given: TreeProblem) => {

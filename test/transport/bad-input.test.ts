@@ -107,6 +107,36 @@ describe.each(distances)("%s", (name, distance) => {
 });
 
 describe("options", () => {
+  test.each([null, "x", 3, [0.5, 0.5], Float64Array.of(0.5, 0.5)])(
+    "%j in place of options is refused, as is a name that no option has",
+    (given) => {
+      const options = given as never;
+      for (const call of [
+        () => slicedWasserstein(x, y, options),
+        () => maxSlicedWasserstein(x, y, options),
+        () => energyDistance(x, y, options),
+        () => wasserstein1d([1], [2], options),
+        () => treeSlicedWasserstein(x, y, options),
+        () => sampleTrees(options),
+      ])
+        expect(call).toThrow(/: options is .*, expected an object with some of/);
+      const named = (name: string) => ({ [name]: 500 }) as never;
+      expect(() => slicedWasserstein(x, y, named("n_projections"))).toThrow(
+        /no option "n_projections", it is nProjections here/,
+      );
+      expect(() => treeSlicedWasserstein(x, y, { trees, ...(named("delta") as object) })).toThrow(
+        /no option "delta", expected trees, splitting/,
+      );
+      expect(slicedWasserstein(x, y, {})).toBe(slicedWasserstein(x, y)); // control
+    },
+  );
+  test("weights that are texts or truths are refused, not read", () => {
+    const call = (a: unknown) => slicedWasserstein(x, y, { a: a as number[] });
+    const even = x.map(() => 1 / x.length);
+    expect(call(even)).toBeCloseTo(slicedWasserstein(x, y), 14); // control
+    expect(() => call(even.map(String))).toThrow(/a\[0\] is "0\..*", expected a number/);
+    expect(() => call(x.map((_, i) => i === 0))).toThrow(/a\[0\] is true, expected a number/);
+  });
   test.each([0.5, 0, -1, Number.NaN, Infinity])("order %d is refused", (order) => {
     expect(() => tree(x, y, { order })).toThrow(/order is .* expected a finite number from 1/);
     expect(() => slicedWasserstein(x, y, { p: order })).toThrow(/p is/);

@@ -65,6 +65,7 @@ const plain = {
   "i32x4.trunc_sat_f32x4_s": [0xfd, 0xf8, 0x01],
   "f32x4.convert_i32x4_s": [0xfd, 0xfa, 0x01],
   "f32x4.relaxed_madd": [0xfd, 0x85, 0x02],
+  "f64x2.relaxed_madd": [0xfd, 0x87, 0x02],
   "memory.fill": [0xfc, 0x0b, 0x00],
 } as const;
 
@@ -74,6 +75,7 @@ const memory = {
   "i32.store": { code: [0x36], align: 2 },
   "v128.load": { code: [0xfd, 0x00], align: 2 },
   "v128.load32_splat": { code: [0xfd, 0x09], align: 2 },
+  "v128.load64_splat": { code: [0xfd, 0x0a], align: 2 },
   "v128.store": { code: [0xfd, 0x0b], align: 2 },
   "memory.atomic.notify": { code: [0xfe, 0x00], align: 2 },
   "memory.atomic.wait32": { code: [0xfe, 0x01], align: 2 },

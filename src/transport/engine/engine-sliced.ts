@@ -1,5 +1,6 @@
 // The sliced Wasserstein distance on engine arrays, under jit and grad; held to the float64 version by tests.
 
+import { checkOptions, slicedNames } from "../option-names.ts";
 import { numpy as np } from "@jax-js/jax";
 import { ShapeError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shapes.ts";
@@ -137,6 +138,7 @@ export function engineSliced(
   options: EngineSlicedOptions = {},
 ): EngineArray {
   const caller = "slicedWasserstein";
+  checkOptions(caller, options, [...slicedNames, "power"]);
   const { p = 2 } = options;
   checkOrder(caller, "p", p);
   checkEngineClouds(caller, x, y);

@@ -1,6 +1,7 @@
 // Tree-sliced distances on engine arrays, under jit and grad, in memory of the order of lines times points; held to the float64
 // version by tests.
 
+import { checkOptions, treeNames } from "../option-names.ts";
 import { numpy as np } from "@jax-js/jax";
 import { ShapeError, UnsupportedError } from "../../core/errors.ts";
 import { formatShape } from "../../core/shapes.ts";
@@ -153,6 +154,7 @@ export function engineTreeSliced(
   options: EngineTreeOptions,
 ): EngineArray {
   const caller = "treeSlicedWasserstein";
+  checkOptions(caller, options, [...treeNames, "power"]);
   const { trees, order = 1, sobolev = false, partial = false } = options;
   const splitting = options.splitting ?? { kind: "constant" };
   checkOrder(caller, "order", order);
