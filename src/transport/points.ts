@@ -36,6 +36,7 @@ function areAllFinite(values: Float64Array): boolean {
   return a + b + c + d === 0;
 }
 
+/** @throws {OptionError} for a coordinate that is not finite */
 function refuseNonFinite(caller: string, name: string, cloud: Cloud): void {
   const { data, dimension } = cloud;
   if (areAllFinite(data)) return;
@@ -60,7 +61,15 @@ function refuseNumber(
   );
 }
 
-function readTensor(caller: string, name: string, { shape, data }: Tensor): Cloud {
+/** When coordinates of tensors are looked at: where they are read, or by the caller, who calls {@link refuseNonFiniteClouds}. */
+export type FiniteCheck = "now" | "later";
+
+function readTensor(
+  caller: string,
+  name: string,
+  { shape, data }: Tensor,
+  check: FiniteCheck,
+): Cloud {
   if (typeof data === "function")
     throw new OptionError(
       `${caller}: ${name} is an engine array, expected rows of numbers or a tensor; slicedWasserstein and treeSlicedWasserstein take engine arrays, for both clouds`,
@@ -76,7 +85,7 @@ function readTensor(caller: string, name: string, { shape, data }: Tensor): Clou
     );
   const read = data instanceof Float64Array ? data : new Float64Array(data);
   const cloud = { size, dimension, data: read };
-  refuseNonFinite(caller, name, cloud);
+  if (check === "now") refuseNonFinite(caller, name, cloud);
   return cloud;
 }
 
@@ -110,13 +119,18 @@ function readRows(caller: string, name: string, rows: readonly unknown[]): Cloud
  * The points as one float64 array.
  * @throws {ShapeError} when they are empty or not rows of one length; {OptionError} for NaN, infinite coordinates, and what is no number.
  */
-export function readPoints(caller: string, name: string, points: Points): Cloud {
+export function readPoints(
+  caller: string,
+  name: string,
+  points: Points,
+  check: FiniteCheck = "now",
+): Cloud {
   const given: unknown = points;
   if (Array.isArray(given) && given.length > 0) return readRows(caller, name, given);
   if (Array.isArray(given))
     throw new ShapeError(`${caller}: ${name} is empty, expected at least one point`);
   if (typeof given === "object" && given !== null && "shape" in given && "data" in given)
-    return readTensor(caller, name, given as Tensor);
+    return readTensor(caller, name, given as Tensor, check);
   const kind = typeof given === "object" && given !== null ? "an object" : String(given);
   throw new ShapeError(
     `${caller}: ${name} is ${isRow(given) ? "one list of numbers" : kind}, expected rows of numbers, [[0, 1], [2, 3]], or a tensor { shape: [points, dimension], data }`,
@@ -124,13 +138,24 @@ export function readPoints(caller: string, name: string, points: Points): Cloud 
 }
 
 /** Both clouds of a distance. @throws {ShapeError} when their dimensions differ, too */
-export function readClouds(caller: string, x: Points, y: Points): readonly [Cloud, Cloud] {
-  const [first, second] = [readPoints(caller, "x", x), readPoints(caller, "y", y)];
+export function readClouds(
+  caller: string,
+  x: Points,
+  y: Points,
+  check: FiniteCheck = "now",
+): readonly [Cloud, Cloud] {
+  const [first, second] = [readPoints(caller, "x", x, check), readPoints(caller, "y", y, check)];
   if (first.dimension !== second.dimension)
     throw new ShapeError(
       `${caller}: x has dimension ${first.dimension} and y has dimension ${second.dimension}, expected the same`,
     );
   return [first, second];
+}
+
+/** @throws {OptionError} for a coordinate of either cloud that is not finite */
+export function refuseNonFiniteClouds(caller: string, x: Cloud, y: Cloud): void {
+  refuseNonFinite(caller, "x", x);
+  refuseNonFinite(caller, "y", y);
 }
 
 /** The points of both clouds, those of the first before. */

@@ -44,13 +44,7 @@ const multiplyAdd = (fused: boolean, a: Instruction, b: Instruction, c: Instruct
 function writeTile(
   writer: FunctionWriter,
   fused: boolean,
-  {
-    row,
-    group,
-    groupEnd,
-    place,
-    outBytes,
-  }: Record<"row" | "group" | "groupEnd" | "place" | "outBytes", Local>,
+  { row, group, groupEnd, place }: Record<"row" | "group" | "groupEnd" | "place", Local>,
 ): void {
   const { local, emit, repeat } = writer;
   const [point, direction] = [local("i32", "point"), local("i32", "direction")];
@@ -81,17 +75,17 @@ function writeTile(
       const before = access("v128.load", 16 * v, get(place));
       emit(access("v128.store", 16 * v, get(place), op("f64x2.add", before, get(sum))));
     }
-    emit(set(place, op("i32.add", get(place), get(outBytes))));
+    emit(set(place, op("i32.add", get(place), i32(16 * vectors))));
   }
 }
 
 /**
- * Adds all products of a block: points lie one after another, directions in groups of four, `groupBytes` each, the four numbers
- * of a coordinate beside each other. Products of a point lie `outBytes` behind those of the point before.
+ * Adds all products of a block: points lie one after another from 0, directions in groups of four, `groupBytes` each, the four numbers
+ * of a coordinate beside each other. Products lie in the same groups, `outBytes` each, the four numbers of a point beside each
+ * other.
  */
 function writeProject(writer: FunctionWriter, fused: boolean): void {
-  const [points, pointsEnd, directions, directionsEnd, groupBytes, out, outBytes] =
-    writer.parameters;
+  const [pointsEnd, directions, directionsEnd, groupBytes, out, outBytes] = writer.parameters;
   const { local, emit, repeat } = writer;
   const [row, place, groupEnd] = [
     local("i32", "row"),
@@ -100,18 +94,18 @@ function writeProject(writer: FunctionWriter, fused: boolean): void {
   ];
   repeat(
     () => {
-      emit(set(row, get(points)), set(place, get(out)));
+      emit(set(row, i32(0)), set(place, get(out)));
       emit(set(groupEnd, op("i32.add", get(directions), get(groupBytes))));
       repeat(
         () => {
-          writeTile(writer, fused, { row, group: directions, groupEnd, place, outBytes });
+          writeTile(writer, fused, { row, group: directions, groupEnd, place });
           const rowBytes = numberBytes * pointNumbers * together.points;
           emit(set(row, op("i32.add", get(row), i32(rowBytes))));
         },
         () => op("i32.lt_u", get(row), get(pointsEnd)),
       );
       emit(set(directions, get(groupEnd)));
-      emit(set(out, op("i32.add", get(out), i32(numberBytes * together.directions))));
+      emit(set(out, op("i32.add", get(out), get(outBytes))));
     },
     () => op("i32.lt_u", get(directions), get(directionsEnd)),
   );
@@ -164,13 +158,43 @@ function writeDirections(
   }
 }
 
+/** Copies a part of the coordinates of some points. */
+function writePoints(
+  block: Float64Array,
+  data: Float64Array,
+  dimension: number,
+  points: Part,
+  coordinates: Part,
+): void {
+  for (let i = 0; i < points.count; i++) {
+    const from = (points.from + i) * dimension + coordinates.from;
+    block.set(data.subarray(from, from + coordinates.count), i * pointNumbers);
+  }
+}
+
+/** Copies products out of their groups, `groupNumbers` each. */
+function readProducts(
+  block: Float64Array,
+  groupNumbers: number,
+  values: readonly Float64Array[],
+  lines: Part,
+  points: Part,
+): void {
+  const step = together.directions;
+  for (let l = 0; l < lines.count; l++) {
+    const row = values[lines.from + l];
+    let at = ((l - (l % step)) / step) * groupNumbers + (l % step);
+    for (let i = points.from; i < points.from + points.count; i++, at += step) row[i] = block[at];
+  }
+}
+
 /** A kernel with a memory of its own, whose products round once or twice. */
 export function projectionKernel(fused: boolean): Project {
   const { points, directions: lines, products } = blockNumbers;
   const starts = [0, points, points + lines, points + lines + products].map((n) => n * numberBytes);
   const memory = new WebAssembly.Memory({ initial: Math.ceil(starts[3] / pageBytes) });
   const module = writeModule({ pages: 1 });
-  const parameters = ["points", "pointsEnd", "directions", "directionsEnd"];
+  const parameters = ["pointsEnd", "directions", "directionsEnd"];
   module.func("project", [...parameters, "groupBytes", "out", "outBytes"], (writer) =>
     writeProject(writer, fused),
   );
@@ -181,39 +205,31 @@ export function projectionKernel(fused: boolean): Project {
   const [pointBlock, lineBlock, productBlock] = [points, lines, products].map(
     (length, i) => new Float64Array(memory.buffer, starts[i], length),
   );
-  return (data, size, dimension, directions, values) => {
-    for (const onto of partsOf(directions.length, most.directions)) {
-      const width = roundedUp(onto.count, together.directions);
-      for (const rows of partsOf(size, most.points)) {
-        productBlock.fill(0, 0, roundedUp(rows.count, together.points) * width);
-        for (const across of partsOf(dimension, most.coordinates)) {
-          writeDirections(lineBlock, directions, onto, across);
-          const groupBytes = numberBytes * together.directions * across.count;
-          const groups = width / together.directions;
-          for (const part of partsOf(rows.count, most.cachedPoints)) {
-            for (let i = 0; i < part.count; i++) {
-              const from = (rows.from + part.from + i) * dimension + across.from;
-              pointBlock.set(data.subarray(from, from + across.count), i * pointNumbers);
-            }
-            const pointsEnd = part.count * pointNumbers * numberBytes;
-            const out = starts[2] + part.from * width * numberBytes;
-            run(
-              0,
-              pointsEnd,
-              starts[1],
-              starts[1] + groups * groupBytes,
-              groupBytes,
-              out,
-              width * numberBytes,
-            );
-          }
-        }
-        for (let l = 0; l < onto.count; l++) {
-          const row = values[onto.from + l];
-          for (let i = 0; i < rows.count; i++) row[rows.from + i] = productBlock[i * width + l];
-        }
+  /** Products of some points with some directions, into the block of products. */
+  const project = (of: Parameters<Project>, onto: Part, rows: Part) => {
+    const [data, , dimension, directions] = of;
+    const groups = Math.ceil(onto.count / together.directions);
+    const step = numberBytes * together.directions;
+    const outBytes = roundedUp(rows.count, together.points) * step;
+    productBlock.fill(0, 0, (groups * outBytes) / numberBytes);
+    for (const across of partsOf(dimension, most.coordinates)) {
+      writeDirections(lineBlock, directions, onto, across);
+      const groupBytes = across.count * step;
+      const linesEnd = starts[1] + groups * groupBytes;
+      for (const part of partsOf(rows.count, most.cachedPoints)) {
+        const { from, count } = part;
+        writePoints(pointBlock, data, dimension, { from: rows.from + from, count }, across);
+        const pointsEnd = count * pointNumbers * numberBytes;
+        run(pointsEnd, starts[1], linesEnd, groupBytes, starts[2] + from * step, outBytes);
       }
     }
+    return outBytes / numberBytes;
+  };
+  return (...of) => {
+    const [, size, , directions, values] = of;
+    for (const onto of partsOf(directions.length, most.directions))
+      for (const rows of partsOf(size, most.points))
+        readProducts(productBlock, project(of, onto, rows), values, onto, rows);
   };
 }
 
@@ -227,7 +243,7 @@ export const projectByKernel: Project = (...of) =>
 export const suitsProjection = (dimension: number): boolean => dimension >= 16;
 
 /** Columns of a matrix. */
-export function columnsOf(rows: readonly ArrayLike<number>[]): Float64Array[] {
+function columnsOf(rows: readonly ArrayLike<number>[]): Float64Array[] {
   const { length: size } = rows;
   const { length: count } = rows[0];
   const all = new Float64Array(size * count);

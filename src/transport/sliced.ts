@@ -15,16 +15,16 @@ import {
 } from "./one-dimensional.ts";
 import { checkOptions, slicedNames } from "./option-names.ts";
 import { sortAscending } from "./sort-order.ts";
-import { columnsOf } from "./projection-kernel.ts";
 import { project, projectAll, pullBack } from "./projection.ts";
 import {
-  areFinite,
   checkCount,
   checkOrder,
   type Cloud,
+  type FiniteCheck,
   finitePower,
   type Points,
   readClouds,
+  refuseNonFiniteClouds,
   readWeights,
 } from "./points.ts";
 
@@ -66,11 +66,15 @@ export interface SlicedProblem {
   readonly directions: readonly Float64Array[];
 }
 
-function checkProjections(
+/** Directions of a call, given or drawn, as columns [dimension, nProjections] and one a row. */
+export type Directions = Pick<SlicedProblem, "projections" | "directions">;
+
+/** Directions from columns that a caller gave. @throws {ShapeError} @throws {OptionError} */
+function readProjections(
   caller: string,
   projections: readonly (readonly number[])[],
   dimension: number,
-): void {
+): Directions {
   if (!Array.isArray(projections))
     throw new ShapeError(
       `${caller}: projections is not a list of rows, expected [dimension][nProjections], one column a direction`,
@@ -84,23 +88,33 @@ function checkProjections(
     throw new ShapeError(
       `${caller}: projections has ${projections.length} rows of ${columns} numbers, expected ${dimension} rows (the dimension of the points) and one column a direction`,
     );
-  if (!projections.every(areFinite))
-    throw new OptionError(`${caller}: projections has a number that is not finite`);
+  const all = new Float64Array(dimension * columns);
+  for (const [i, row] of projections.entries()) {
+    for (let j = 0, at = i; j < columns; j++, at += dimension) {
+      const value: unknown = row[j];
+      if (typeof value !== "number" || value - value !== 0)
+        throw new OptionError(
+          `${caller}: projections has ${JSON.stringify(String(value))} in row ${i}, column ${j}, expected finite numbers`,
+        );
+      all[at] = value;
+    }
+  }
+  const directions = Array.from({ length: columns }, (_, j) =>
+    all.subarray(j * dimension, (j + 1) * dimension),
+  );
+  return { projections, directions };
 }
 
-/** The directions of a call, given or drawn: [dimension, nProjections]. @throws {ShapeError} @throws {OptionError} */
-export function chooseProjections(
+/** The directions of a call, given or drawn. @throws {ShapeError} @throws {OptionError} */
+export function chooseDirections(
   caller: string,
   dimension: number,
   { nProjections = 50, projections, seed = 0 }: SlicedOptions,
-): readonly (readonly number[])[] {
-  if (projections === undefined) {
-    checkCount(caller, "nProjections", nProjections);
-    checkCount(caller, "seed", seed, 0);
-    return randomProjections(dimension, nProjections, seed);
-  }
-  checkProjections(caller, projections, dimension);
-  return projections;
+): Directions {
+  if (projections !== undefined) return readProjections(caller, projections, dimension);
+  checkCount(caller, "nProjections", nProjections);
+  checkCount(caller, "seed", seed, 0);
+  return readProjections(caller, randomProjections(dimension, nProjections, seed), dimension);
 }
 
 /** All arguments checked and read. @throws {ShapeError} @throws {OptionError} */
@@ -109,19 +123,18 @@ export function slicedProblem(
   x: Points,
   y: Points,
   options: SlicedOptions,
+  check: FiniteCheck = "now",
 ): SlicedProblem {
   const { p = 2 } = options;
   checkOrder(caller, "p", p);
-  const [first, second] = readClouds(caller, x, y);
-  const projections = chooseProjections(caller, first.dimension, options);
+  const [first, second] = readClouds(caller, x, y, check);
   return {
     x: first,
     y: second,
     a: readWeights(caller, "a", options.a, first.size),
     b: readWeights(caller, "b", options.b, second.size),
     p,
-    projections,
-    directions: columnsOf(projections),
+    ...chooseDirections(caller, first.dimension, options),
   };
 }
 
@@ -215,10 +228,14 @@ export function slicedWasserstein(
 ): number | SlicedLog {
   const caller = "slicedWasserstein";
   checkOptions(caller, options, slicedNames);
-  const problem = slicedProblem(caller, x, y, options);
+  // A point of a weight above 0 that is not finite is so along every direction: without weights it shows in the mean.
+  const check = options.a === undefined && options.b === undefined ? "later" : "now";
+  const problem = slicedProblem(caller, x, y, options, check);
   const { p, projections } = problem;
   const measured = measureSlices(problem);
-  const value = measured.unit * orderRoot(finitePower(caller, meanOf(measured.powers)), p);
+  const mean = meanOf(measured.powers);
+  if (!Number.isFinite(mean)) refuseNonFiniteClouds(caller, problem.x, problem.y);
+  const value = measured.unit * orderRoot(finitePower(caller, mean), p);
   if (options.log !== true) return value;
   return { value, projections, projectedEmds: plainPowers(caller, measured, p) };
 }

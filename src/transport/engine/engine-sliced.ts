@@ -18,7 +18,7 @@ import {
   withDerivatives,
 } from "./engine-arrays.ts";
 import { checkOrder, readWeights } from "../points.ts";
-import { chooseProjections, type SlicedOptions } from "../sliced.ts";
+import { chooseDirections, type SlicedOptions } from "../sliced.ts";
 
 /** What a sliced distance of arrays of the engine takes. */
 export interface EngineSlicedOptions extends SlicedOptions {
@@ -144,7 +144,7 @@ export function engineSliced(
   checkEngineClouds(caller, x, y);
   const [n, dimension] = x.shape;
   const m = y.shape[0];
-  const projections = chooseProjections(caller, dimension, options);
+  const { projections } = chooseDirections(caller, dimension, options);
   const lines = projections[0].length;
   const a = readWeights(caller, "a", options.a, n);
   const b = readWeights(caller, "b", options.b, m);
