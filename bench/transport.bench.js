@@ -6,9 +6,9 @@ import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { randomStream } from "../dist/core/random.js";
-import { hostArithmetic } from "../dist/kernels/wasm/fused-multiply-add.js";
 import { watchEngine } from "../dist/engine/live-arrays.js";
-import { median } from "./support/median.js";
+import { medianTimes } from "./support/median-times.js";
+import { cloud, problemOf } from "./support/transport-problem.js";
 
 const sizes = [
   { n: 500, d: 10 },
@@ -18,37 +18,26 @@ const sizes = [
   { n: 500, d: 1000 },
 ];
 /** More for small clouds, so that compiling on the way does not count; as many before that are not counted, of ours and of POT. */
-const roundsOf = (n) => (n < 1000 ? 41 : 7);
+const roundsOf = (n) => (n < 1000 ? 41 : 15);
 
-const cloud = (n, d, seed) => {
-  const random = randomStream(seed);
-  return { shape: [n, d], data: Float64Array.from({ length: n * d }, () => random.normal()) };
-};
-/** Median milliseconds of each of several functions, their rounds interleaved. */
-async function times(n, functions) {
-  const rounds = roundsOf(n);
-  const taken = functions.map(() => []);
-  for (let round = 0; round < rounds; round++) for (const run of functions) await run();
-  for (let round = 0; round < rounds; round++)
-    for (const [i, run] of functions.entries()) {
-      const began = performance.now();
-      await run();
-      taken[i].push(performance.now() - began);
-    }
-  return taken.map(median);
-}
+/** Rounds on the engine, whose first call compiles. */
+const engineRounds = 7;
 
 const request = JSON.stringify({ sizes, rounds: sizes.map(({ n }) => roundsOf(n)) });
 
-/** Our milliseconds for the same sizes in a process that rounds once after multiplying and adding, as the command line does. */
-function roundedOnce() {
-  const script = fileURLToPath(new URL("./support/sliced-times.js", import.meta.url));
-  const flags = process.versions.node.startsWith("20.") ? ["--experimental-wasm-relaxed-simd"] : [];
+/** Whether Node needs to be told that products may round once after multiplying and adding, as the command line tells it. */
+const onceFlags = process.versions.node.startsWith("20.")
+  ? ["--experimental-wasm-relaxed-simd"]
+  : [];
+
+/** Our milliseconds for plain arrays, in a process of their own. */
+function plainTimes(flags) {
+  const script = fileURLToPath(new URL("./support/transport-times.js", import.meta.url));
   const { stdout, status } = spawnSync(process.execPath, [...flags, script, request], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
   });
-  if (status !== 0) throw new Error("the script for products that round once failed");
+  if (status !== 0) throw new Error("the script for plain arrays failed");
   return JSON.parse(stdout);
 }
 
@@ -76,9 +65,9 @@ async function growth({ slicedWasserstein, treeSlicedWasserstein, sampleTrees })
   const splitting = { kind: "distance", delta: 1 };
   const bySize = [];
   for (const n of [1000, 4000, 16000]) {
-    const [x, y] = [cloud(n, d, 1), cloud(n, d, 2)];
+    const [x, y] = [1, 2].map((seed) => cloud({ n, d }, seed, randomStream));
     const own = trees(10, x);
-    const [sw, tsw] = await times(n, [
+    const [sw, tsw] = await medianTimes(roundsOf(n), [
       () => slicedWasserstein(x, y, { p: 1, nProjections: 40 }),
       () => treeSlicedWasserstein(x, y, { trees: own, splitting }),
     ]);
@@ -86,9 +75,9 @@ async function growth({ slicedWasserstein, treeSlicedWasserstein, sampleTrees })
   }
   const byLines = [];
   for (const count of [5, 20, 80]) {
-    const [x, y] = [cloud(1000, d, 1), cloud(1000, d, 2)];
+    const [x, y] = [1, 2].map((seed) => cloud({ n: 1000, d }, seed, randomStream));
     const own = trees(count, x);
-    const [sw, tsw] = await times(1000, [
+    const [sw, tsw] = await medianTimes(roundsOf(1000), [
       () => slicedWasserstein(x, y, { p: 1, nProjections: 4 * count }),
       () => treeSlicedWasserstein(x, y, { trees: own, splitting }),
     ]);
@@ -109,23 +98,8 @@ async function growth({ slicedWasserstein, treeSlicedWasserstein, sampleTrees })
   };
 }
 
-async function measureSize({ n, d }, transport, { jit, numpy: np, valueAndGrad }, watch) {
-  const [x, y] = [cloud(n, d, 1), cloud(n, d, 2)];
-  const trees = transport.sampleTrees({
-    trees: 25,
-    lines: 4,
-    dimension: d,
-    around: [x, y],
-    seed: 0,
-  });
-  const projections = Array.from({ length: d }, (_, row) =>
-    trees.flatMap(({ theta }) => theta.map((v) => v[row])),
-  );
-  const splitting = { kind: "distance", delta: 1 };
-  const [sliced, tree] = [
-    { projections, p: 1 },
-    { trees, splitting },
-  ];
+async function engineTimes(size, transport, { jit, numpy: np, valueAndGrad }, watch) {
+  const { x, y, sliced, tree } = problemOf(size, transport.sampleTrees, randomStream);
   const array = ({ shape, data }) => np.array(Float32Array.from(data)).reshape(shape);
   const engine = (distance, options) => {
     const value = jit((points) => distance(points.x, points.y, options));
@@ -139,29 +113,21 @@ async function measureSize({ n, d }, transport, { jit, numpy: np, valueAndGrad }
       },
     ];
   };
-  const [sw, tsw, swGradient, tswGradient, eSw, eSwGradient, eTsw, eTswGradient] = await times(n, [
-    () => transport.slicedWasserstein(x, y, sliced),
-    () => transport.treeSlicedWasserstein(x, y, tree),
-    () => transport.slicedWassersteinGradient(x, y, sliced),
-    () => transport.treeSlicedWassersteinGradient(x, y, tree),
+  const [sw, swGradient, tsw, tswGradient] = await medianTimes(engineRounds, [
     ...engine(transport.slicedWasserstein, sliced),
     ...engine(transport.treeSlicedWasserstein, tree),
   ]);
   return {
-    n,
-    d,
-    plain: { sw, tsw, swGradient, tswGradient },
-    engine: { sw: eSw, tsw: eTsw, swGradient: eSwGradient, tswGradient: eTswGradient },
-    ratio: {
-      plain: tsw / sw,
-      plainGradient: tswGradient / swGradient,
-      engine: eTsw / eSw,
-      engineGradient: eTswGradient / eSwGradient,
-    },
-    engineHeapBytes: watch.heapBytes(),
-    bytesOfLinesTimesPoints: 100 * 2 * n * 4,
+    times: { sw, tsw, swGradient, tswGradient },
+    heapBytes: watch.heapBytes(),
+    bytesOfLinesTimesPoints: 100 * 2 * size.n * 4,
   };
 }
+
+const ratios = ({ sw, tsw, swGradient, tswGradient }) => ({
+  value: tsw / sw,
+  gradient: tswGradient / swGradient,
+});
 
 export async function run() {
   const watch = await watchEngine();
@@ -169,16 +135,25 @@ export async function run() {
   await startEngine();
   const jax = await import("@jax-js/jax");
   const transport = await import("../dist/transport/index.js");
+  const [plain, roundedOnce] = [plainTimes([]), plainTimes(onceFlags)];
   const cases = [];
-  for (const size of sizes) cases.push(await measureSize(size, transport, jax, watch));
+  for (const [i, size] of sizes.entries()) {
+    const engine = await engineTimes(size, transport, jax, watch);
+    cases.push({
+      ...size,
+      plain: plain.cases[i],
+      engine,
+      ratio: { plain: ratios(plain.cases[i]), engine: ratios(engine.times) },
+    });
+  }
   return {
     name: "sliced and tree-sliced distances, 100 directions, order 1, milliseconds, medians",
     cores: availableParallelism(),
-    arithmetic: hostArithmetic(),
+    arithmetic: plain.arithmetic,
     rounds: sizes.map(({ n }) => roundsOf(n)),
     cases,
     growth: await growth(transport),
-    roundedOnce: roundedOnce(),
+    roundedOnce,
     pot: pot(),
     potOnOneCore: pot(1),
   };

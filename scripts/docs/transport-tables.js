@@ -34,10 +34,10 @@ function speedTable() {
     slicedAt(results.potOnOneCore, i),
     slicedAt(results.pot, i),
     digits(plain.tsw, 3),
-    digits(ratio.plain),
-    digits(ratio.plainGradient),
-    digits(engine.sw, 3),
-    digits(ratio.engine),
+    digits(ratio.plain.value),
+    digits(ratio.plain.gradient),
+    digits(engine.times.sw, 3),
+    digits(ratio.engine.value),
   ]);
   const peer =
     results.pot == null

@@ -10,7 +10,7 @@ import type { LineTree } from "./line-trees.ts";
 import { checkCount, type Cloud, finitePower, type Points } from "./points.ts";
 import { lineTree } from "./sample-trees.ts";
 import { meanOf, orderRoot } from "./sliced.ts";
-import { flowCost, sumOf } from "./tree-flow.ts";
+import { flowCost } from "./tree-flow.ts";
 import {
   lineDerivatives,
   type LineDerivatives,
@@ -138,7 +138,7 @@ function sumOfWays(
 function partDerivatives({ cloud }: TreeProblem, tree: LineTree, { along, away }: LineDerivatives) {
   const theta = tree.source.map((start, l) => sumOfWays(cloud, start, along[l]));
   const source = tree.theta.map((direction, l) => {
-    const total = sumOf(along[l]);
+    const total = along[l].reduce((sum, value) => sum + value, 0);
     const sums = away === undefined ? undefined : sumOfWays(cloud, tree.source[l], away[l]);
     return Float64Array.from(direction, (value, j) => -total * value - (sums?.[j] ?? 0));
   });

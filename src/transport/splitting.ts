@@ -124,10 +124,8 @@ function lineDistances(
 
 /** Entry by entry the lesser of two arrays, or the greater, into the first. */
 function keepNearest(best: Float64Array, values: Float64Array, isFar: boolean): void {
-  for (let i = 0; i < best.length; i++) {
-    const value = values[i];
-    if (isFar ? value > best[i] : value < best[i]) best[i] = value;
-  }
+  if (isFar) for (let i = 0; i < best.length; i++) best[i] = Math.max(best[i], values[i]);
+  else for (let i = 0; i < best.length; i++) best[i] = Math.min(best[i], values[i]);
 }
 
 /** softmax over lines; the limits at delta = +-Infinity share equally among the nearest or farthest lines. */
@@ -146,7 +144,8 @@ function distanceShares(distances: readonly Float64Array[], factor: number): Flo
     }
     return own;
   });
-  for (const own of shares) for (let i = 0; i < size; i++) own[i] /= sums[i];
+  for (let i = 0; i < size; i++) sums[i] = 1 / sums[i];
+  for (const own of shares) for (let i = 0; i < size; i++) own[i] *= sums[i];
   return shares;
 }
 

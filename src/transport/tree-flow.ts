@@ -4,7 +4,7 @@
 
 import { childrenOf, type LineTree } from "./line-trees.ts";
 import { gapPower, gapDerivative } from "./one-dimensional.ts";
-import { sortOrder } from "./sort-order.ts";
+import { sortOrder, sortPairs } from "./sort-order.ts";
 
 /** The atoms of one line: its points, then the source at 0, then the sources of its children. */
 export interface LineFlow {
@@ -26,99 +26,124 @@ export interface TreeFlow {
 /** Flows below this share of all mass are rounding errors of running sums. */
 const rounding = 1e-14;
 
-export function sumOf(values: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i];
-  return sum;
+/** Masses of points: their shares of every line [k][points], and the signed mass of each [points]. */
+export interface SharedMasses {
+  readonly shares: readonly Float64Array[];
+  readonly signed: Float64Array;
 }
 
-function absoluteSumOf(values: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += Math.abs(values[i]);
-  return sum;
-}
-
-/** Mass of every line's subtree: own points and child lines. */
-function subtreeMasses({ parent }: LineTree, masses: readonly Float64Array[]): Float64Array {
-  const sums = Float64Array.from(masses, sumOf);
+/** The mass of every line's subtree, own points and child lines; and the flow below which there is none. */
+function subtreeMasses({ parent }: LineTree, { shares, signed }: SharedMasses) {
+  let total = 0;
+  const sums = Float64Array.from(shares, (own) => {
+    let sum = 0;
+    for (let i = 0; i < signed.length; i++) {
+      const mass = own[i] * signed[i];
+      sum += mass;
+      total += Math.abs(mass);
+    }
+    return sum;
+  });
   for (let l = parent.length - 1; l >= 0; l--) if (parent[l] !== -1) sums[parent[l]] += sums[l];
-  return sums;
+  return { sums, least: rounding * total };
 }
 
 /** The balanced problem of one line: its atoms as {@link LineFlow} has them, and the mass of each. */
 interface LineAtoms {
   readonly keys: Float64Array;
   readonly mass: Float64Array;
-  readonly order: Int32Array;
 }
 
-/** The atoms of every line, and the flow below which there is none. */
-function treeAtoms(
+/** Atoms, and the flow below which there is none. */
+type MeasuredAtoms = LineAtoms & { readonly least: number };
+
+const newAtoms = (count: number): LineAtoms => ({
+  keys: new Float64Array(count),
+  mass: new Float64Array(count),
+});
+
+/** The atoms of one line, into arrays that have room for them. */
+function writeAtoms(
+  { keys, mass }: LineAtoms,
+  coordinates: Float64Array,
+  own: Float64Array,
+  signed: Float64Array,
+): void {
+  keys.set(coordinates);
+  for (let i = 0; i < signed.length; i++) mass[i] = own[i] * signed[i];
+}
+
+/** The atoms of every line, one line after another, into arrays that `room` gives; and the flow below which there is none. */
+function* treeAtoms(
   tree: LineTree,
-  children: TreeFlow["children"],
   coordinates: readonly Float64Array[],
-  masses: readonly Float64Array[],
-): { readonly lines: readonly LineAtoms[]; readonly least: number } {
-  const sums = subtreeMasses(tree, masses);
-  const points = coordinates[0].length;
-  const total = masses.reduce((sum, ofLine) => sum + absoluteSumOf(ofLine), 0);
-  const lines = coordinates.map((ofLine, l): LineAtoms => {
-    const atoms = points + 1 + children[l].length;
-    const keys = new Float64Array(atoms);
-    const mass = new Float64Array(atoms);
-    keys.set(ofLine);
-    mass.set(masses[l]);
+  masses: SharedMasses,
+  room: (atoms: number) => LineAtoms,
+): Generator<MeasuredAtoms, void> {
+  const { shares, signed } = masses;
+  const points = signed.length;
+  const { sums, least } = subtreeMasses(tree, masses);
+  for (const [l, children] of childrenOf(tree).entries()) {
+    const atoms = room(points + 1 + children.length);
+    const { keys, mass } = atoms;
+    writeAtoms(atoms, coordinates[l], shares[l], signed);
+    keys[points] = 0;
     mass[points] = -sums[l];
-    for (const [i, child] of children[l].entries()) {
+    for (const [i, child] of children.entries()) {
       keys[points + 1 + i] = tree.position[child];
       mass[points + 1 + i] = sums[child];
     }
-    return { keys, mass, order: sortOrder(keys) };
-  });
-  return { lines, least: rounding * total };
+    yield { keys, mass, least };
+  }
 }
 
 /**
- * The flow on a tree. `coordinates` [k][points] and signed `masses` [k][points] of all points on every line; what the masses lack in
- * total enters at the root.
+ * The flow on a tree. `coordinates` [k][points] and masses of all points on every line; what the masses lack in total enters at
+ * the root.
  */
 export function treeFlow(
   tree: LineTree,
   coordinates: readonly Float64Array[],
-  masses: readonly Float64Array[],
+  masses: SharedMasses,
 ): TreeFlow {
-  const children = childrenOf(tree);
-  const { lines, least } = treeAtoms(tree, children, coordinates, masses);
-  return {
-    tree,
-    children,
-    points: coordinates[0].length,
-    lines: lines.map(({ keys, mass, order }) => ({
-      keys,
-      order,
-      flow: runningSums(mass, order, least),
-    })),
-  };
+  const lines: LineFlow[] = [];
+  for (const { keys, mass, least } of treeAtoms(tree, coordinates, masses, newAtoms)) {
+    const order = sortOrder(keys);
+    lines.push({ keys, order, flow: runningSums(mass, order, least) });
+  }
+  return { tree, children: childrenOf(tree), points: masses.signed.length, lines };
 }
+
+/** Arrays for the atoms of one line, used again for every line of as many. */
+let kept = newAtoms(0);
+const keptAtoms = (count: number): LineAtoms =>
+  kept.keys.length === count ? kept : (kept = newAtoms(count));
 
 /** The {@link flowCost} of a tree whose edges weigh their length, without keeping its flow. */
 export function lengthCost(
   tree: LineTree,
   coordinates: readonly Float64Array[],
-  masses: readonly Float64Array[],
+  masses: SharedMasses,
   p: number,
 ): number {
-  const { lines, least } = treeAtoms(tree, childrenOf(tree), coordinates, masses);
   let cost = 0;
-  for (const { keys, mass, order } of lines) {
-    let flow = 0;
-    let key = keys[order[0]];
-    for (let j = 0; j < order.length - 1; j++) {
-      flow += mass[order[j]];
-      const next = keys[order[j + 1]];
-      if (Math.abs(flow) > least) cost += (next - key) * gapPower(flow, p);
-      key = next;
-    }
+  for (const atoms of treeAtoms(tree, coordinates, masses, keptAtoms)) {
+    sortPairs(atoms.keys, atoms.mass);
+    cost = addCost(cost, atoms, p);
+  }
+  return cost;
+}
+
+/** A cost and that of the flow from each sorted atom to the next: summed in the order of {@link flowCost}. */
+function addCost(before: number, { keys, mass, least }: MeasuredAtoms, p: number): number {
+  let cost = before;
+  let flow = 0;
+  let key = keys[0];
+  for (let j = 0; j < keys.length - 1; j++) {
+    flow += mass[j];
+    const next = keys[j + 1];
+    if (Math.abs(flow) > least) cost += (next - key) * gapPower(flow, p);
+    key = next;
   }
   return cost;
 }

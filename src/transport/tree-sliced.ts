@@ -119,10 +119,6 @@ function times(a: Float64Array, b: Float64Array): Float64Array {
   return products;
 }
 
-/** Signed masses of the points on every line: [k][points] */
-const massesOf = ({ shares }: Shares, signed: Float64Array): Float64Array[] =>
-  shares.map((ofLine) => times(ofLine, signed));
-
 function solveTree(
   caller: string,
   { cloud, signed, splitting, order, sobolev }: TreeProblem,
@@ -132,7 +128,7 @@ function solveTree(
 ): SolvedTree {
   const { coordinates } = places;
   const shares = splitCloud(caller, splitting, cloud, places, tree, index);
-  const flow = treeFlow(tree, coordinates, massesOf(shares, signed));
+  const flow = treeFlow(tree, coordinates, { shares: shares.shares, signed });
   const edges = sobolev && order !== 1 ? sobolevWeights(flow, order) : lengthWeights(flow);
   return { tree, coordinates, shares, flow, edges };
 }
@@ -176,9 +172,8 @@ export function treeCosts(caller: string, problem: TreeProblem): number[] {
   }
   for (const places of placeOnTrees(cloud, trees, readsDistances(splitting))) {
     const index = perTree.length;
-    const shares = splitCloud(caller, splitting, cloud, places, trees[index], index);
-    const masses = massesOf(shares, signed);
-    perTree.push(lengthCost(trees[index], places.coordinates, masses, order));
+    const { shares } = splitCloud(caller, splitting, cloud, places, trees[index], index);
+    perTree.push(lengthCost(trees[index], places.coordinates, { shares, signed }, order));
   }
   return perTree;
 }

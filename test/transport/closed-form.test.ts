@@ -83,7 +83,10 @@ describe("values in closed form", () => {
   test("I20 masses beyond each atom of a line, outwards from its source", () => {
     const tree = lineTree([0], [[1]], [-1], [0]);
     const coordinates = [Float64Array.of(2, -1, -2, 1)];
-    const { lines } = treeFlow(tree, coordinates, [Float64Array.of(0.1, 0.2, 0.3, 0.4)]);
+    const { lines } = treeFlow(tree, coordinates, {
+      shares: [Float64Array.of(1, 1, 1, 1)],
+      signed: Float64Array.of(0.1, 0.2, 0.3, 0.4),
+    });
     const [{ keys, order, flow }] = lines;
     expect([...order].map((atom) => keys[atom])).toEqual([-2, -1, 0, 1, 2]);
     const outward = [0.3, 0.5, -0.5, -0.1]; // beyond the source the flow runs the other way

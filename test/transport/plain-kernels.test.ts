@@ -7,7 +7,7 @@ import { sampleTrees } from "../../src/transport/sample-trees.ts";
 import { hasFusedMultiplyAdd } from "../../src/kernels/wasm/fused-multiply-add.ts";
 import { projectionKernel } from "../../src/transport/projection-kernel.ts";
 import { project, projectAll, pullBack } from "../../src/transport/projection.ts";
-import { sortAscending, sortOrder } from "../../src/transport/sort-order.ts";
+import { sortAscending, sortOrder, sortPairs } from "../../src/transport/sort-order.ts";
 
 const random = randomStream(7);
 
@@ -26,7 +26,7 @@ describe("sortOrder", () => {
       [Infinity, -Infinity, 1e-310, -1e-310, 0][random.integer(5)],
   };
   test.each(Object.entries(kinds))("orders %s, and keeps the places of equal ones", (_, draw) => {
-    for (const size of [0, 1, 2, 63, 64, 299, 300, 1023, 1024, 5000]) {
+    for (const size of [0, 1, 2, 63, 64, 299, 300, 1023, 1024, 5000, 140_000]) {
       const keys = Float64Array.from({ length: size }, draw);
       // Zeros of both signs are equal here; a difference of two infinite numbers says nothing.
       const compare = (a: number, b: number) =>
@@ -37,6 +37,11 @@ describe("sortOrder", () => {
       sortAscending(alone);
       const sorted = expected.map((i) => keys[i] + 0); // -0 + 0 is 0
       expect([...alone].map((value) => value + 0)).toEqual(sorted);
+      const [beside, numbers] = [keys.slice(), Float64Array.from(keys.keys())];
+      sortPairs(beside, numbers);
+      expect([...beside].map((value) => value + 0)).toEqual(sorted);
+      expect([...numbers].map((i) => keys[i] + 0)).toEqual(sorted); // each beside its own
+      expect(new Set(numbers).size).toBe(size);
     }
   });
 

@@ -1,0 +1,15 @@
+// Times of several functions whose rounds are interleaved.
+
+import { median } from "./median.js";
+
+/** Median milliseconds of each function over so many rounds, after as many that are not counted. */
+export async function medianTimes(rounds, functions) {
+  const taken = functions.map(() => []);
+  for (let round = 0; round < 2 * rounds; round++)
+    for (const [i, run] of functions.entries()) {
+      const began = performance.now();
+      await run();
+      if (round >= rounds) taken[i].push(performance.now() - began);
+    }
+  return taken.map(median);
+}
