@@ -23,6 +23,9 @@ const short = (value) =>
   value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : digits(value);
 const spread = (mean, std) => `${short(mean)} ± ${short(std)}`;
 
+/** The least and the largest of a ratio over all sizes, as text. */
+const rangeOf = (ratios) => `${digits(Math.min(...ratios))} to ${digits(Math.max(...ratios))}`;
+
 const slicedAt = (of, i) => (of == null ? "–" : digits(of.cases[i].sw, 3));
 
 function speedTable() {
@@ -60,6 +63,7 @@ function speedTable() {
     "",
     table(head, rows),
     "",
+    `Fused, Db-TSW takes ${rangeOf(results.roundedOnce.cases.map(({ sw, tsw }) => tsw / sw))} times as long as SW, with gradients ${rangeOf(results.roundedOnce.cases.map(({ swGradient, tswGradient }) => tswGradient / swGradient))} times.`,
     `Time grows as the ${digits(results.growth.exponentInNLogN.sw)}th power of n log n (1,000 to 16,000 points; TSW ${digits(results.growth.exponentInNLogN.tsw)}) and as the ${digits(results.growth.exponentInLines.sw)}th power of the number of lines (20 to 320; TSW ${digits(results.growth.exponentInLines.tsw)}).`,
   ];
 }

@@ -16,8 +16,8 @@ export interface Cloud {
 
 /** Whether all numbers are finite. */
 export function areFinite(values: ArrayLike<number>): boolean {
-  let sum = 0; // a number that is not finite, times 0, is NaN
-  for (let i = 0; i < values.length; i++) sum += values[i] * 0;
+  let sum = 0; // a number that is not finite, less itself, is NaN
+  for (let i = 0; i < values.length; i++) sum += values[i] - values[i];
   return sum === 0;
 }
 
@@ -27,12 +27,12 @@ function areAllFinite(values: Float64Array): boolean {
   const paired = length - (length % 4);
   let [a, b, c, d] = [0, 0, 0, 0];
   for (let i = 0; i < paired; i += 4) {
-    a += values[i] * 0;
-    b += values[i + 1] * 0;
-    c += values[i + 2] * 0;
-    d += values[i + 3] * 0;
+    a += values[i] - values[i];
+    b += values[i + 1] - values[i + 1];
+    c += values[i + 2] - values[i + 2];
+    d += values[i + 3] - values[i + 3];
   }
-  for (let i = paired; i < length; i++) a += values[i] * 0;
+  for (let i = paired; i < length; i++) a += values[i] - values[i];
   return a + b + c + d === 0;
 }
 

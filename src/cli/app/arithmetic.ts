@@ -11,12 +11,13 @@ export const arithmeticOption = (): Option =>
     "round products once (fma) or twice (plain); the last digits differ (default fma for functionals where the machine can)",
   ).choices(["fma", "plain"]);
 
-/** Commands that run functionals or align networks, and workers. Populations are left as the host is, so that they can be made again. */
+/** Commands that run functionals, align networks or measure how far they are, and workers. Populations are left as the host is, so that they can be made again. */
 const fused = new Set([
   "train",
   "predict",
   "embed",
   "align",
+  "distance",
   "experiment generalization",
   "experiment learning-curve",
   "experiment inr",
