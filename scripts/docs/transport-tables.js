@@ -1,23 +1,15 @@
 // Writes what was measured of optimal transport into docs/guide/transport.md, each table between two comments: speed, gradient flows,
 // the generator. `npm run docs`; the figures lie in bench/results/transport.json and docs/results/transport-*.json.
 
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { flowMethods } from "../../dist/transport/flows/flow-methods.js";
 import { flowDatasets } from "../../dist/transport/flows/gradient-flow.js";
 import { root } from "../sources.js";
+import { digits, readFigures, table, withPart } from "../support/doc-tables.js";
 
-const page = join(root, "docs/guide/transport.md");
-const read = (path) => {
-  const file = join(root, path);
-  return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;
-};
-const table = (head, rows) =>
-  [head, head.map((_, i) => (i === 0 ? "---" : "---:")), ...rows]
-    .map((row) => `| ${row.join(" | ")} |`)
-    .join("\n");
-const digits = (value, count = 2) => Number(value.toPrecision(count)).toString();
+const page = "docs/guide/transport.md";
 /** Numbers of all sizes, as 6.8e-7 or 0.53. */
 const short = (value) =>
   value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : digits(value);
@@ -29,7 +21,7 @@ const rangeOf = (ratios) => `${digits(Math.min(...ratios))} to ${digits(Math.max
 const slicedAt = (of, i) => (of == null ? "–" : digits(of.cases[i].sw, 3));
 
 function speedTable() {
-  const { results, machine, commit } = read("bench/results/transport.json");
+  const { results, machine, commit } = readFigures("bench/results/transport.json");
   const rows = results.cases.map(({ n, d, plain, engine, ratio }, i) => [
     `${n} x ${d}`,
     digits(plain.sw, 3),
@@ -87,7 +79,7 @@ function flowRows({ rows, tables, about: { settings } }) {
 }
 
 function flowTables() {
-  const record = read("docs/results/transport-flows.json");
+  const record = readFigures("docs/results/transport-flows.json");
   const row = flowRows(record);
   const { iterations, publishedRate } = record.about.settings;
   const datasets = Object.keys(flowDatasets).filter((name) =>
@@ -129,7 +121,7 @@ function flowTables() {
 }
 
 function generatorTable() {
-  const record = read("docs/results/transport-generator.json");
+  const record = readFigures("docs/results/transport-generator.json");
   if (record === undefined) return ["The generator is not measured yet."];
   const secondsOf = (method) =>
     record.tables.runs.filter((run) => run.method === method).map(({ seconds }) => seconds);
@@ -149,23 +141,15 @@ function generatorTable() {
   ];
 }
 
-/** The page with the lines of a part between its comments. */
-function withPart(text, name, lines) {
-  const [begin, end] = [`<!-- measured: ${name} -->`, `<!-- end of ${name} -->`];
-  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from === -1 || to < from) throw new Error(`docs/guide/transport.md lacks ${begin} or ${end}`);
-  return `${text.slice(0, from + begin.length)}\n\n${lines.join("\n")}\n\n${text.slice(to)}`;
-}
-
 /** The page with all tables as the figures are now. */
 export function transportPage() {
-  let text = readFileSync(page, "utf8");
-  text = withPart(text, "speed", speedTable());
-  text = withPart(text, "flows", flowTables());
-  return withPart(text, "generator", generatorTable());
+  let text = readFileSync(join(root, page), "utf8");
+  text = withPart(page, text, "speed", speedTable());
+  text = withPart(page, text, "flows", flowTables());
+  return withPart(page, text, "generator", generatorTable());
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  writeFileSync(page, transportPage());
-  console.log("docs/guide/transport.md");
+  writeFileSync(join(root, page), transportPage());
+  console.log(page);
 }

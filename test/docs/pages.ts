@@ -69,3 +69,10 @@ export function anchorsOf(page: string): Set<string> {
     ),
   );
 }
+
+/** Cells of all tables of a page, without the spaces that format them. */
+export const tablesOf = (page: string): string[][] =>
+  page
+    .split("\n")
+    .filter((line) => line.startsWith("|") && !/^[|\s:-]+$/.test(line))
+    .map((line) => line.split("|").map((cell) => cell.trim()));

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
-import { readPage, root } from "./pages.ts";
+import { readPage, root, tablesOf } from "./pages.ts";
 
 const read = (name: string): unknown =>
   JSON.parse(readFileSync(join(root, "docs/results", name), "utf8"));
@@ -145,10 +145,3 @@ describe("the gradient flows", () => {
     expect(tablesOf(script.transportPage())).toEqual(tablesOf(readPage("docs/guide/transport.md")));
   });
 });
-
-/** Cells of all tables of a page, without the spaces that format them. */
-const tablesOf = (page: string): string[][] =>
-  page
-    .split("\n")
-    .filter((line) => line.startsWith("|") && !/^[|\s:-]+$/.test(line))
-    .map((line) => line.split("|").map((cell) => cell.trim()));
