@@ -1,11 +1,17 @@
 // A functional's equivariant layers as kernels read them.
 
-import type { KernelLayer, PositionTable } from "../kernels/stack.ts";
+import type {
+  KernelLayer,
+  KernelProducts,
+  PositionTable,
+  TensorActivation,
+} from "../kernels/stack.ts";
 import type { ActivationName } from "../layers/pointwise/activation.ts";
 import type { BiasKind } from "../layers/equivariant-linear.ts";
 import { encodedPlaces } from "../layers/position-encoding.ts";
 import type { Aggregation } from "../layers/execute.ts";
 import { membersOf } from "../plan/merge-tensors.ts";
+import { isWritten } from "../symmetry/formula.ts";
 import type { ExecutablePlan } from "../plan/plan-spec.ts";
 import type { ScaleRule } from "../plan/patterns.ts";
 import { shareCoefficients, type ShareOptions } from "../plan/sharing.ts";
@@ -62,4 +68,39 @@ export function kernelLayers(
       activation: last && !activateLast ? "identity" : activation,
     };
   });
+}
+
+export interface ActivatedLayerOptions {
+  /** Prefix of its parameters' paths. */
+  readonly name: string;
+  readonly channels: readonly [inputs: number, outputs: number];
+  /** Of every tensor that is written, in order. */
+  readonly activations: readonly ActivationName[];
+  readonly products?: KernelProducts;
+}
+
+/** An equivariant layer of means with a full bias and no positions, and an activation of its own for every tensor it writes. */
+export function activatedLayer(
+  executable: ExecutablePlan,
+  { name, channels: [inputChannels, outputChannels], activations, products }: ActivatedLayerOptions,
+): KernelLayer {
+  const { tensors } = executable.lowered;
+  const written = tensors.filter(isWritten);
+  const byTensor: TensorActivation[] = [];
+  for (const { id } of tensors) byTensor[id] = { kind: "pointwise", name: "identity" };
+  for (const [place, kind] of activations.entries())
+    byTensor[written[place].id] = { kind: "pointwise", name: kind };
+  return {
+    kind: "equivariant",
+    name,
+    executable,
+    inputChannels,
+    outputChannels,
+    aggregation: "mean",
+    bias: "full",
+    positions: [],
+    activation: "identity",
+    activations: byTensor,
+    ...(products && { products }),
+  };
 }

@@ -12,8 +12,7 @@ import { equivariantLinear } from "../layers/equivariant-linear.ts";
 import { prefixed, scoped } from "../layers/layer.ts";
 import { functionLayer, layerStack, type StackEntry } from "../layers/layer-stack.ts";
 import { bodyOnKernels, holdNumbers } from "../layers/kernel-stage.ts";
-import type { KernelLayer, KernelStack, TensorActivation } from "../kernels/stack.ts";
-import { isWritten } from "../symmetry/formula.ts";
+import type { KernelLayer, KernelStack } from "../kernels/stack.ts";
 import { kernelProducts, productFeatures } from "../layers/products/product-features.ts";
 import { stage } from "../layers/stage.ts";
 import { featureWays } from "../layers/weight-features.ts";
@@ -25,8 +24,9 @@ import { collapseBlocks, readAll } from "../plan/roles.ts";
 import { type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { signsAsPositive } from "../symmetry/weaken.ts";
+import { activatedLayer } from "./kernel-layers.ts";
 import { type Model, onlyOutput, throughPhaseGates } from "./model.ts";
-import { checkValues, magepOptions } from "./options.ts";
+import { checkValues, kernelHeadOptions } from "./options.ts";
 
 /** The shape of a MAGEP functional. */
 export interface MagepOptions {
@@ -73,11 +73,6 @@ function bodyPart(
   const layer = equivariantLinear(executable, { inputChannels, outputChannels, init: "fan-in" });
   const options = base && { base, derived: tensors, merged, channels: inputChannels };
   const path = `products${number}`;
-  const written = merged.tensors.filter(isWritten);
-  const activations: TensorActivation[] = [];
-  for (const { id } of merged.tensors) activations[id] = { kind: "pointwise", name: "identity" };
-  for (const [place, kind] of kinds.entries())
-    activations[written[place].id] = { kind: "pointwise", name: kind };
   return {
     entries: [
       ...(options ? [{ path, layer: productFeatures(options) }] : []),
@@ -91,19 +86,13 @@ function bodyPart(
             },
           ]),
     ],
-    kernelLayer: () => ({
-      kind: "equivariant",
-      name,
-      executable,
-      inputChannels,
-      outputChannels,
-      aggregation: "mean",
-      bias: "full",
-      positions: [],
-      activation: "identity",
-      activations,
-      ...(options && { products: kernelProducts(path, options) }),
-    }),
+    kernelLayer: () =>
+      activatedLayer(executable, {
+        name,
+        channels: [inputChannels, outputChannels],
+        activations: kinds,
+        ...(options && { products: kernelProducts(path, options) }),
+      }),
   };
 }
 
@@ -158,7 +147,7 @@ export function magep(spec: SymmetrySpec, options: MagepOptions = {}): Model {
 function magepReader(spec: SymmetrySpec, options: MagepOptions): Model {
   const { name = "magep", channels = [1, 20, 20, 20], head = [500, 500, 1] } = options;
   const { dropout = 0, backend = "kernels" } = options;
-  checkValues(name, magepOptions, options);
+  checkValues(name, kernelHeadOptions, options);
   checkChannels(name, channels);
   const { body, kernels, lowered, opening } = magepBody(spec, name, channels);
   const below = backend === "engine" ? undefined : bodyOnKernels(kernels, "body");

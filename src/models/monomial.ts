@@ -4,7 +4,7 @@
 
 import { numpy as np } from "@jax-js/jax";
 import { deriveSeed } from "../core/random.ts";
-import { activate } from "../layers/pointwise/activation.ts";
+import { activate, type ActivationName } from "../layers/pointwise/activation.ts";
 import { activationOf } from "../layers/products/charged-activation.ts";
 import { checkChannels } from "../layers/check-options.ts";
 import { denseStack } from "../layers/pointwise/dense.ts";
@@ -17,6 +17,7 @@ import {
   type StagedLayer,
 } from "../layers/layer-stack.ts";
 import { divideByNorm } from "../layers/products/normalized-pool.ts";
+import { bodyOnKernels, holdNumbers } from "../layers/kernel-stage.ts";
 import { stage } from "../layers/stage.ts";
 import { averageMiddle } from "../layers/products/derive.ts";
 import { separateAtoms } from "../layers/pack.ts";
@@ -26,8 +27,9 @@ import { type MergedSpec, mergeTensors } from "../plan/merge-tensors.ts";
 import { planLowered } from "../plan/plan-spec.ts";
 import { type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
+import { activatedLayer } from "./kernel-layers.ts";
 import { type Model, onlyOutput, throughPhaseGates } from "./model.ts";
-import { checkValues, layeredHeadOptions } from "./options.ts";
+import { checkValues, kernelHeadOptions } from "./options.ts";
 
 /** The shape of a monomial functional. */
 export interface MonomialOptions {
@@ -39,15 +41,18 @@ export interface MonomialOptions {
   readonly head?: readonly number[];
   /** Dropout rate in the head while training. @default 0 */
   readonly dropout?: number;
+  /** What runs the layers; arguments that are being traced go to the engine. @default "kernels" */
+  readonly backend?: "kernels" | "engine";
 }
 
 /** The activation of every tensor, none where none commutes with what acts on it. */
+export const fittingKinds = (lowered: LoweredSpec): ActivationName[] =>
+  lowered.tensors.map((tensor) => activationOf(lowered, tensor, "relu") ?? "identity");
+
+/** The same as a layer. */
 export function fittingActivations(lowered: LoweredSpec): StagedLayer {
-  return functionLayer((inputs) =>
-    lowered.tensors.map((tensor, i) =>
-      activate(activationOf(lowered, tensor, "relu") ?? "identity", inputs[i]),
-    ),
-  );
+  const kinds = fittingKinds(lowered);
+  return functionLayer((inputs) => inputs.map((input, i) => activate(kinds[i], input)));
 }
 
 /**
@@ -115,8 +120,8 @@ export function monomial(spec: SymmetrySpec, options: MonomialOptions = {}): Mod
 
 function monomialReader(spec: SymmetrySpec, options: MonomialOptions): Model {
   const { name = "monomial", channels = [1, 16, 16, 5], head = [200, 200, 1] } = options;
-  const { dropout = 0 } = options;
-  checkValues(name, layeredHeadOptions, options);
+  const { dropout = 0, backend = "kernels" } = options;
+  checkValues(name, kernelHeadOptions, options);
   checkChannels(name, channels);
   const lowered = lowerSpec(spec);
   layerSequence(lowered, name);
@@ -135,6 +140,17 @@ function monomialReader(spec: SymmetrySpec, options: MonomialOptions): Model {
       { path: `activation${i}`, layer: fittingActivations(base) },
     ]),
   );
+  const activations = fittingKinds(base);
+  const kernels = () => ({
+    layers: channels.slice(1).map((outputs, i) =>
+      activatedLayer(executable, {
+        name: `layer${i}`,
+        channels: [channels[i], outputs],
+        activations,
+      }),
+    ),
+  });
+  const below = backend === "engine" ? undefined : bodyOnKernels(kernels, "body");
   const pool = monomialPool(lowered, base, channels[channels.length - 1]);
   const top = denseStack([pool.width, ...head], { dropout });
   const { toFeatures } = featureWays(lowered, base, channels[0]);
@@ -149,13 +165,15 @@ function monomialReader(spec: SymmetrySpec, options: MonomialOptions): Model {
       ...prefixed("head", top.init(deriveSeed(seed, "head"))),
     }),
     apply: (params, weights, { key } = {}) => {
-      const features = body.apply(scoped("body", params), toFeatures(weights));
+      const isTraced = !holdNumbers([...Object.values(params), ...Object.values(weights)]);
+      const run = isTraced || below === undefined ? body : below;
+      const features = run.apply(scoped("body", params), toFeatures(weights));
       return top.apply(scoped("head", params), pool.apply(scoped("pool", params), features), key);
     },
     staged: {
       toFeatures,
       stages: [
-        ...body.stages("body"),
+        ...(below === undefined ? body.stages("body") : [below.stage]),
         stage("pool", (params, inputs) => [pool.apply(params, inputs)]),
         stage("head", (params, [pooled], { key }) => [top.apply(params, pooled, key)]),
       ],

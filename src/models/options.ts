@@ -174,7 +174,7 @@ export const editorOptions = optionSchema({
 
 /** Options of models whose layers have channels, and a head. */
 export const layeredHeadOptions = optionSchema({ ...headOptions, ...channels });
-export const magepOptions = optionSchema({
+export const kernelHeadOptions = optionSchema({
   ...headOptions,
   ...channels,
   backend: productsBackend,

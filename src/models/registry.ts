@@ -21,7 +21,7 @@ import {
   checkOptions,
   editorOptions,
   layeredHeadOptions,
-  magepOptions,
+  kernelHeadOptions,
   layeredOptions,
   linearOptions,
   networkProbesOptions,
@@ -120,7 +120,7 @@ const entries: readonly ModelEntry[] = [
   {
     name: "monomial",
     inputs: linearInputs,
-    options: layeredHeadOptions,
+    options: kernelHeadOptions,
     width: { option: "channels", sizes: [1, 16, 16, 5] },
     summary:
       "Monomial-NFN, as published: linear layers that respect scales; layer after layer only",
@@ -130,7 +130,7 @@ const entries: readonly ModelEntry[] = [
   {
     name: "magep",
     inputs: linearInputs,
-    options: magepOptions,
+    options: kernelHeadOptions,
     width: { option: "channels", sizes: [1, 20, 20, 20] },
     summary:
       "MAGEP-NFN, as published: polynomials of weights that respect scales; layer after layer only",

@@ -117,6 +117,8 @@ const cases: readonly Case[] = [
   ["a CNN with kernels", "unf-products", cnn, [1, 4, 8]],
   ["bases, with gates", "unf-products", attention, [1, 4, 4]],
   ["axes within axes", "unf-products", randomChargedSpec(33).spec, [1, 2, 3]],
+  ["signs", "monomial", mlpSpec([2, 5, 6, 3], { scale: "sign" }), [1, 3, 5]],
+  ["a CNN with kernels", "monomial", cnn, [1, 4, 8]],
   ["signs", "magep", mlpSpec([2, 5, 6, 3], { scale: "sign" }), [1, 3, 2]],
   ["a CNN with kernels", "magep", cnn, [1, 4, 3]],
 ];
