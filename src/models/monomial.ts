@@ -4,6 +4,7 @@
 
 import { numpy as np } from "@jax-js/jax";
 import { deriveSeed } from "../core/random.ts";
+import type { KernelStack } from "../kernels/stack.ts";
 import { activate, type ActivationName } from "../layers/pointwise/activation.ts";
 import { activationOf } from "../layers/products/charged-activation.ts";
 import { checkChannels } from "../layers/check-options.ts";
@@ -24,7 +25,7 @@ import { separateAtoms } from "../layers/pack.ts";
 import { featureWays } from "../layers/weight-features.ts";
 import { layerSequence } from "../plan/layer-sequence.ts";
 import { type MergedSpec, mergeTensors } from "../plan/merge-tensors.ts";
-import { planLowered } from "../plan/plan-spec.ts";
+import { type ExecutablePlan, planLowered } from "../plan/plan-spec.ts";
 import { type LoweredSpec, lowerSpec } from "../symmetry/lower.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { activatedLayer } from "./kernel-layers.ts";
@@ -118,15 +119,8 @@ export function monomial(spec: SymmetrySpec, options: MonomialOptions = {}): Mod
   return throughPhaseGates(spec, name, channels[0], (gated) => monomialReader(gated, options));
 }
 
-function monomialReader(spec: SymmetrySpec, options: MonomialOptions): Model {
-  const { name = "monomial", channels = [1, 16, 16, 5], head = [200, 200, 1] } = options;
-  const { dropout = 0, backend = "kernels" } = options;
-  checkValues(name, kernelHeadOptions, options);
-  checkChannels(name, channels);
-  const lowered = lowerSpec(spec);
-  layerSequence(lowered, name);
-  const base = mergeTensors(lowered);
-  const executable = planLowered(base, "respect");
+/** The equivariant layers: the engine's, and as kernels read them. */
+function monomialBody(base: MergedSpec, executable: ExecutablePlan, channels: readonly number[]) {
   const body = layerStack(
     channels.slice(1).flatMap((outputChannels, i): StackEntry[] => [
       {
@@ -141,7 +135,7 @@ function monomialReader(spec: SymmetrySpec, options: MonomialOptions): Model {
     ]),
   );
   const activations = fittingKinds(base);
-  const kernels = () => ({
+  const kernels = (): KernelStack => ({
     layers: channels.slice(1).map((outputs, i) =>
       activatedLayer(executable, {
         name: `layer${i}`,
@@ -150,6 +144,19 @@ function monomialReader(spec: SymmetrySpec, options: MonomialOptions): Model {
       }),
     ),
   });
+  return { body, kernels };
+}
+
+function monomialReader(spec: SymmetrySpec, options: MonomialOptions): Model {
+  const { name = "monomial", channels = [1, 16, 16, 5], head = [200, 200, 1] } = options;
+  const { dropout = 0, backend = "kernels" } = options;
+  checkValues(name, kernelHeadOptions, options);
+  checkChannels(name, channels);
+  const lowered = lowerSpec(spec);
+  layerSequence(lowered, name);
+  const base = mergeTensors(lowered);
+  const executable = planLowered(base, "respect");
+  const { body, kernels } = monomialBody(base, executable, channels);
   const below = backend === "engine" ? undefined : bodyOnKernels(kernels, "body");
   const pool = monomialPool(lowered, base, channels[channels.length - 1]);
   const top = denseStack([pool.width, ...head], { dropout });
