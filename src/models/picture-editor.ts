@@ -6,10 +6,12 @@ import { numpy as np } from "@jax-js/jax";
 import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
 import { prefixed, scoped } from "../layers/layer.ts";
-import { runSineNetworks, sineNetworkStage } from "../layers/sine-network.ts";
-import { besides, stage } from "../layers/stage.ts";
+import { runSineNetworks, type SineNetwork, sineNetworkStage } from "../layers/sine-network.ts";
+import { sineNetworkOnKernels } from "../layers/sine-network-kernels.ts";
+import { besides, type Stage, stage } from "../layers/stage.ts";
 import { checkBatch } from "../layers/check-batch.ts";
 import type { Backend } from "../kernels/backend.ts";
+import { sineFitProblem } from "../kernels/sine-fits/sine-fit-kernel.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import type { EquivariantOptions } from "./equivariant-stack.ts";
 import { type Model, onlyOutput, type Params, type WeightBatch } from "./model.ts";
@@ -72,6 +74,21 @@ export function pixelPlaces(height: number, width: number): Float32Array<ArrayBu
       places[at++] = (2 * column + 1) / width - 1;
     }
   return places;
+}
+
+/** Networks at all pixels: on kernels where these run such networks. */
+function drawingStage(
+  { tensors }: SymmetrySpec,
+  network: SineNetwork,
+  places: Float32Array<ArrayBuffer>,
+  backend: Backend,
+): Stage {
+  const [[hidden, inputs], , [second]] = Object.values(tensors).map(({ shape }) => shape);
+  const shape = { inputs, hidden, omega: network.omega };
+  const fits = network.depth === 3 && second === hidden && sineFitProblem(shape) === undefined;
+  return backend === "kernels" && fits
+    ? sineNetworkOnKernels(shape, places)
+    : sineNetworkStage(network, places, inputs);
 }
 
 /** What of a pass is not the map: changed networks, and their images as one. */
@@ -145,7 +162,7 @@ export function pictureEditor(spec: SymmetrySpec, options: PictureEditorOptions 
           const changes = body.staged.fromFeatures(inputs.slice(names.length));
           return change(params, inputs.slice(0, names.length), changes);
         }),
-        sineNetworkStage(network, places, 2),
+        drawingStage(spec, network, places, backend),
         stage(null, (_, [drawn]) => [average(drawn)]),
       ],
       fromFeatures: onlyOutput,

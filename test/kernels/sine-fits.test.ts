@@ -8,7 +8,9 @@ import {
   type SineFitShape,
 } from "../../src/kernels/sine-fits/layout.ts";
 import { sineCosineNumbers, writeWaves } from "../../src/kernels/sine-fits/sine-cosine.ts";
-import { sineFitKernel, type SineFitTensors } from "../../src/kernels/sine-fits/sine-fit-kernel.ts";
+import type { SineFitTensors } from "../../src/kernels/sine-fits/arena.ts";
+import { sineDrawKernel } from "../../src/kernels/sine-fits/draw-kernel.ts";
+import { sineFitKernel } from "../../src/kernels/sine-fits/sine-fit-kernel.ts";
 import { writeModule } from "../../src/kernels/wasm/assembler.ts";
 import { hasFusedMultiplyAdd, multiplyAdd } from "../../src/kernels/wasm/fused-multiply-add.ts";
 
@@ -180,6 +182,34 @@ test("a kernel that has fitted other networks fits as a fresh one, bit for bit, 
   expect(fitted(used, 100, [40])).not.toEqual(first); // control
   expect(fitted(used, 700, [1, 33, 6])).toEqual(first);
   expect(fitted(sineFitKernel(shape, batch), 700, [40])).toEqual(first);
+});
+
+describe.each(roundings)("drawing, fused %s", (fused) => {
+  test.each(shapes)("%j at %i places: what networks draw, and its gradients", (shape, count) => {
+    const weights = network(shape, 5);
+    const { places, values } = examplesOf(shape, count, 6);
+    const kernel = sineDrawKernel(shape, places, { fused });
+    const nothing = new Float32Array(count);
+    const drawn = kernel.draw(weights);
+    for (let i = 0; i < count; i++) {
+      const { outBias } = gradientsOf(shape, weights, { places, values: nothing }, [i]);
+      expect(Math.abs(drawn[i] - outBias[0] / 2)).toBeLessThan(2e-5);
+    }
+    const given = values.map((value) => (2 * value) / count);
+    const wanted = drawn.map((value, i) => value - values[i]); // errors are the gradients given
+    const all = [...values.keys()];
+    const expected = gradientsOf(shape, weights, { places, values: wanted }, all);
+    const made = kernel.pullBack(weights, drawn, given);
+    for (const [name, exact] of Object.entries(expected)) {
+      const largest = Math.max(...exact.map(Math.abs));
+      const found = made[name as keyof SineFitTensors];
+      for (const [i, value] of exact.entries())
+        expect(Math.abs(found[i] - value), name).toBeLessThan(2e-4 * largest + 1e-9);
+    }
+    expect(kernel.draw(weights)).toEqual(drawn); // the passes leave nothing behind
+    const other = kernel.draw(network(shape, 7));
+    expect(Math.max(...other.map((value, i) => Math.abs(value - drawn[i])))).toBeGreaterThan(0.01);
+  });
 });
 
 test("networks that it cannot fit are refused", () => {

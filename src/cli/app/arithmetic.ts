@@ -21,6 +21,8 @@ const fused = new Set([
   "experiment generalization",
   "experiment learning-curve",
   "experiment inr",
+  "experiment inr-editing",
+  "experiment inr-retrieval",
   "worker", // its threads round as each list of work says
 ]);
 

@@ -8,16 +8,15 @@ import { lanesOfVector } from "../wasm/vectors.ts";
 import { writeBlock } from "./block-kernel.ts";
 import { writeGradients } from "./gradients-kernel.ts";
 import {
-  type ArrayName,
-  type NumberName,
-  numberAt,
-  rowBytes,
-  type SineFitLayout,
-  sineFitLayout,
-  type SineFitShape,
-  type SineFitTensor,
-} from "./layout.ts";
-import { sineCosineNumbers, writeWaves } from "./sine-cosine.ts";
+  type Arena,
+  makeArena,
+  readGradients,
+  readTensors,
+  type SineFitTensors,
+  writeWeights,
+} from "./arena.ts";
+import { type NumberName, rowBytes, type SineFitLayout, type SineFitShape } from "./layout.ts";
+import { writeWaves } from "./sine-cosine.ts";
 import {
   exampleBytes,
   stepsOfCall,
@@ -38,9 +37,6 @@ export interface SineFitRule {
   readonly secondDecay: number;
   readonly epsilon: number;
 }
-
-/** Weights of a network, row-major as layers have them: into [hidden, inputs], across [hidden, hidden], out [1, hidden]. */
-export type SineFitTensors = Readonly<Record<SineFitTensor, Float32Array>>;
 
 /** What a network learns: places [count, inputs] and values [count]. */
 export interface SineFitExamples {
@@ -98,45 +94,6 @@ interface Exports {
   readonly steps: (addresses: number, size: number, end: number) => void;
 }
 
-/** [rows, columns] to [columns, rows]. */
-const transposed = (data: Float32Array, rows: number, columns: number): Float32Array =>
-  Float32Array.from(data, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]);
-
-/** The memory of a kernel, and views of it: float32 unless they say otherwise. */
-interface Arena {
-  readonly memory: WebAssembly.Memory;
-  readonly layout: SineFitLayout;
-  /** Where step sizes, addresses of the examples of steps, and examples begin. */
-  readonly sizesAt: number;
-  readonly addressesAt: number;
-  readonly examplesAt: number;
-  readonly floats: (at: number, count: number) => Float32Array<ArrayBuffer>;
-  readonly tensor: (array: ArrayName, name: SineFitTensor) => Float32Array<ArrayBuffer>;
-  readonly setNumber: (name: NumberName, value: number) => void;
-}
-
-function makeArena(shape: SineFitShape, batch: number): Arena {
-  const layout = sineFitLayout(shape, batch);
-  const sizesAt = layout.end;
-  const addressesAt = sizesAt + 4 * stepsOfCall;
-  const examplesAt = addressesAt + 4 * stepsOfCall * batch;
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(examplesAt / pageBytes) });
-  const floats = (at: number, count: number) => new Float32Array(memory.buffer, at, count);
-  const setNumber = (name: NumberName, value: number) =>
-    void floats(numberAt(name), lanesOfVector).fill(value);
-  for (const [name, value] of Object.entries(sineCosineNumbers))
-    setNumber(name as NumberName, value);
-  setNumber("omega", shape.omega);
-  const { blocks, groupBytes, rows } = layout;
-  for (let at = 0; at < batch; at++) {
-    const group = blocks.at + Math.floor(at / lanesOfVector) * groupBytes;
-    floats(group + rows.factor * rowBytes, lanesOfVector)[at % lanesOfVector] = 2 / batch;
-  }
-  const tensor = (array: ArrayName, name: SineFitTensor) =>
-    floats(layout.at(array, name), layout.sizes[name]);
-  return { memory, layout, sizesAt, addressesAt, examplesAt, floats, tensor, setNumber };
-}
-
 /** Puts the examples of a network into the memory, which grows where they need it. */
 function writeExamples(
   { memory, layout, examplesAt, floats }: Arena,
@@ -151,31 +108,6 @@ function writeExamples(
     table.set(places.subarray(i * inputs, (i + 1) * inputs), i * (inputs + 1));
     table[i * (inputs + 1) + inputs] = value;
   }
-}
-
-/** Puts weights into the memory, and an optimizer that has seen nothing. */
-function writeWeights({ layout, tensor, floats }: Arena, weights: SineFitTensors): void {
-  const { inputs, hidden } = layout.shape;
-  for (const name of Object.keys(layout.sizes) as SineFitTensor[])
-    tensor("weights", name).set(
-      name === "into" ? transposed(weights.into, hidden, inputs) : weights[name],
-    );
-  tensor("weights", "outBias").fill(weights.outBias[0]);
-  for (const array of ["first", "second"] as const)
-    floats(layout.at(array, "into"), layout.arrayBytes / 4).fill(0);
-}
-
-/** Tensors of an array as layers have them. */
-function readTensors({ layout, tensor }: Arena, array: ArrayName): SineFitTensors {
-  const { inputs, hidden } = layout.shape;
-  return {
-    into: transposed(tensor(array, "into"), inputs, hidden),
-    intoBias: tensor(array, "intoBias").slice(),
-    across: tensor(array, "across").slice(),
-    acrossBias: tensor(array, "acrossBias").slice(),
-    out: tensor(array, "out").slice(),
-    outBias: tensor(array, "outBias").slice(0, 1),
-  };
 }
 
 /** A kernel for steps of so many examples. @throws {OptionError} for networks that it cannot fit */
@@ -214,12 +146,7 @@ export function sineFitKernel(
       new Int32Array(memory.buffer, addressesAt, batch).set(examples.map(addressOf));
       run.fetch(addressesAt);
       run.pass();
-      const sums = readTensors(arena, "gradients");
-      const { out, outBias, ...ofSines } = sums;
-      const scaled = Object.entries(ofSines).map(
-        ([name, values]) => [name, values.map((value) => value * shape.omega)] as const,
-      );
-      return { ...sums, ...Object.fromEntries(scaled), out, outBias };
+      return readGradients(arena);
     },
   };
 }

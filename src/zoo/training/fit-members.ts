@@ -7,8 +7,8 @@ import {
   type SineFitExamples,
   sineFitKernel,
   type SineFitKernel,
-  type SineFitTensors,
 } from "../../kernels/sine-fits/sine-fit-kernel.ts";
+import type { SineFitTensors } from "../../kernels/sine-fits/arena.ts";
 import { stepsOfCall } from "../../kernels/sine-fits/step-kernel.ts";
 import type { RunData, SineFit, Task } from "../../tasks/task.ts";
 import { breathing, initialWeights, type Member, type MembersOptions } from "./members.ts";
