@@ -65,6 +65,23 @@ test("the nearer the start, the better every functional reads weights", () => {
   }
 });
 
+describe("editing with one and with eight averaged outputs", () => {
+  const editing = JSON.parse(readFileSync(join(root, "docs/results/inr-editing.json"), "utf8")) as {
+    rows: { edit: string; model: string; outputs: number; mseMean: number }[];
+  };
+  const error = (edit: string, model: string, outputs: number) =>
+    editing.rows.find((row) => row.edit === edit && row.model === model && row.outputs === outputs)
+      ?.mseMean ?? Number.NaN;
+  test.each(["nfn-np", "nfn-hnp", "unf"])(
+    "%s: a third less for thicker images, nothing for contrast",
+    (map) => {
+      expect(error("dilate", map, 8)).toBeLessThan(0.65 * error("dilate", map, 1));
+      const change = error("contrast", map, 8) / error("contrast", map, 1);
+      expect(Math.abs(change - 1)).toBeLessThan(0.03);
+    },
+  );
+});
+
 test("the guide shows the tables that these figures give", async () => {
   const script: { imagesPage: () => string } = await import(
     pathToFileURL(join(root, "scripts/docs/inr-tables.js")).href
