@@ -83,13 +83,43 @@ function editingTable() {
   ];
 }
 
+/** Shares of the nearest test networks that show the same class. */
+function retrievalTable() {
+  const record = readFigures("docs/results/inr-retrieval.json");
+  if (record === undefined) return notYet;
+  const { rows, about } = record;
+  const there = settings.filter((setting) => rows.some((row) => row.setting === setting));
+  const of = (model, setting) => rows.find((row) => row.model === model && row.setting === setting);
+  const baseline = (name) =>
+    there.map((setting) => percent(about.baselines[`${rows[0].set}-${setting}`][name]));
+  return [
+    `Of the five nearest test networks, those that show the same class, %, mean and standard deviation over ${rows[0].seeds} trainings ${madeBy(record)}:`,
+    "",
+    table(
+      ["read by", ...there],
+      [
+        ...[...new Set(rows.map(({ model }) => model))].map((model) => [
+          `\`${model}\``,
+          ...there.map((setting) =>
+            percent(of(model, setting).precisionMean, of(model, setting).precisionStd),
+          ),
+        ]),
+        ["the drawings themselves", ...baseline("drawings")],
+        ["distance of weights", ...baseline("weights")],
+        ["chance", ...baseline("chance")],
+      ],
+    ),
+  ];
+}
+
 /** The page with all tables as the figures are now. */
 export function imagesPage() {
   let text = readFileSync(join(root, page), "utf8");
   text = withPart(page, text, "fashion", classTable("inr-fashion-mnist"));
   text = withPart(page, text, "many", classTable("inr-fashion-mnist-10000"));
   text = withPart(page, text, "digits", classTable("inr-digits"));
-  return withPart(page, text, "editing", editingTable());
+  text = withPart(page, text, "editing", editingTable());
+  return withPart(page, text, "retrieval", retrievalTable());
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
