@@ -9,6 +9,7 @@ import { writeWeights } from "../dist/node/write-weights.js";
 import { specToJSON } from "../dist/symmetry/json.js";
 import { defineSpec } from "../dist/symmetry/spec.js";
 import { deepTransformer, deepUnet } from "../.build/test/support/graphs/deep-models.js";
+import { fusedFlags } from "./support/fused-flags.js";
 import { alignmentCase, fill } from "./support/align-once.js";
 import { cpuSeconds } from "./support/cpu-seconds.js";
 import { median } from "./support/median.js";
@@ -19,7 +20,7 @@ const units = 4096;
 const chain = { layers: 16, size: 4096 };
 const once = fileURLToPath(new URL("support/align-once.js", import.meta.url));
 /** As the command line has it. */
-const fused = process.versions.node.startsWith("20.") ? ["--experimental-wasm-relaxed-simd"] : [];
+const fused = fusedFlags();
 const bin = fileURLToPath(new URL("../bin/weightspace.js", import.meta.url));
 
 const write = (path, weights) =>

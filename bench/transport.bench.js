@@ -5,9 +5,9 @@
 import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { randomStream } from "../dist/core/random.js";
 import { watchEngine } from "../dist/engine/live-arrays.js";
-import { medianTimes } from "./support/median-times.js";
+import { fusedFlags } from "./support/fused-flags.js";
+import { medianTimes } from "./support/median.js";
 import { cloud, problemOf } from "./support/transport-problem.js";
 
 const sizes = [
@@ -24,11 +24,6 @@ const roundsOf = (n) => (n < 1000 ? 41 : 15);
 const engineRounds = 7;
 
 const request = JSON.stringify({ sizes, rounds: sizes.map(({ n }) => roundsOf(n)) });
-
-/** Whether Node needs to be told that products may round once after multiplying and adding, as the command line tells it. */
-const onceFlags = process.versions.node.startsWith("20.")
-  ? ["--experimental-wasm-relaxed-simd"]
-  : [];
 
 /** Our milliseconds for plain arrays, in a process of their own. */
 function plainTimes(flags) {
@@ -65,7 +60,7 @@ async function growth({ slicedWasserstein, treeSlicedWasserstein, sampleTrees })
   const splitting = { kind: "distance", delta: 1 };
   const bySize = [];
   for (const n of [1000, 4000, 16000]) {
-    const [x, y] = [1, 2].map((seed) => cloud({ n, d }, seed, randomStream));
+    const [x, y] = [1, 2].map((seed) => cloud({ n, d }, seed));
     const own = trees(10, x);
     const [sw, tsw] = await medianTimes(roundsOf(n), [
       () => slicedWasserstein(x, y, { p: 1, nProjections: 40 }),
@@ -75,7 +70,7 @@ async function growth({ slicedWasserstein, treeSlicedWasserstein, sampleTrees })
   }
   const byLines = [];
   for (const count of [5, 20, 80]) {
-    const [x, y] = [1, 2].map((seed) => cloud({ n: 1000, d }, seed, randomStream));
+    const [x, y] = [1, 2].map((seed) => cloud({ n: 1000, d }, seed));
     const own = trees(count, x);
     const [sw, tsw] = await medianTimes(roundsOf(1000), [
       () => slicedWasserstein(x, y, { p: 1, nProjections: 4 * count }),
@@ -99,7 +94,7 @@ async function growth({ slicedWasserstein, treeSlicedWasserstein, sampleTrees })
 }
 
 async function engineTimes(size, transport, { jit, numpy: np, valueAndGrad }, watch) {
-  const { x, y, sliced, tree } = problemOf(size, transport.sampleTrees, randomStream);
+  const { x, y, sliced, tree } = problemOf(size, transport.sampleTrees);
   const array = ({ shape, data }) => np.array(Float32Array.from(data)).reshape(shape);
   const engine = (distance, options) => {
     const value = jit((points) => distance(points.x, points.y, options));
@@ -135,7 +130,7 @@ export async function run() {
   await startEngine();
   const jax = await import("@jax-js/jax");
   const transport = await import("../dist/transport/index.js");
-  const [plain, roundedOnce] = [plainTimes([]), plainTimes(onceFlags)];
+  const [plain, roundedOnce] = [plainTimes([]), plainTimes(fusedFlags())];
   const cases = [];
   for (const [i, size] of sizes.entries()) {
     const engine = await engineTimes(size, transport, jax, watch);

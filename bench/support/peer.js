@@ -3,6 +3,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { fusedFlags } from "./fused-flags.js";
 
 const folder = fileURLToPath(new URL("../peers/", import.meta.url));
 
@@ -19,9 +20,15 @@ export const startPeer = (script, config, seconds = 600) =>
 /** Starts our side under one Node version, with fused multiply-add as the command line has it. */
 export function startOurs(config, node) {
   const script = fileURLToPath(new URL("ours.js", import.meta.url));
-  const old = spawnSync(node, ["--version"], { encoding: "utf8" }).stdout.startsWith("v20.");
-  const flags = old ? ["--experimental-wasm-relaxed-simd"] : [];
-  return start("ours.js", node, [...flags, script], config, 120, "PEERS_NODES names others");
+  const { stdout: version } = spawnSync(node, ["--version"], { encoding: "utf8" });
+  return start(
+    "ours.js",
+    node,
+    [...fusedFlags(version), script],
+    config,
+    120,
+    "PEERS_NODES names others",
+  );
 }
 
 /**

@@ -1,16 +1,15 @@
 // Milliseconds of distances of plain arrays, 100 directions, for the sizes on the command line, in a process of its own: Node reads
 // whether products may round once when it starts. Prints how they round and the medians.
 
-import { randomStream } from "../../dist/core/random.js";
 import { hostArithmetic } from "../../dist/kernels/wasm/fused-multiply-add.js";
 import * as transport from "../../dist/transport/index.js";
-import { medianTimes } from "./median-times.js";
+import { medianTimes } from "./median.js";
 import { problemOf } from "./transport-problem.js";
 
 const { sizes, rounds } = JSON.parse(process.argv[2]);
 const cases = [];
 for (const [i, size] of sizes.entries()) {
-  const { x, y, sliced, tree } = problemOf(size, transport.sampleTrees, randomStream);
+  const { x, y, sliced, tree } = problemOf(size, transport.sampleTrees);
   const [sw, tsw, swGradient, tswGradient] = await medianTimes(rounds[i], [
     () => transport.slicedWasserstein(x, y, sliced),
     () => transport.treeSlicedWasserstein(x, y, tree),

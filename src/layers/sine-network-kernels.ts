@@ -89,9 +89,8 @@ export function sineNetworkOnKernels(
           const networks = networksOf(tensors);
           const given = numbersOf(gradient);
           if (!wanted) return { params, inputs: [] };
-          const isHeld = held?.tensors.every((tensor, i) => tensor === tensors[i]) === true;
-          const drawn =
-            isHeld && held !== undefined ? held.drawn : drawAll(started(), networks, count);
+          const same = held?.tensors.every((tensor, i) => tensor === tensors[i]) ? held : undefined;
+          const drawn = same?.drawn ?? drawAll(started(), networks, count);
           held = undefined;
           const sums = pullAll(started(), networks, drawn, given);
           return { params, inputs: sums.map((sum, i) => np.array(sum, { shape: shapes[i] })) };

@@ -83,9 +83,9 @@ function drawingStage(
   places: Float32Array<ArrayBuffer>,
   backend: Backend,
 ): Stage {
-  const [[hidden, inputs], , [second]] = Object.values(tensors).map(({ shape }) => shape);
+  const [[hidden, inputs], , second] = Object.values(tensors).map(({ shape }) => shape);
   const shape = { inputs, hidden, omega: network.omega };
-  const fits = network.depth === 3 && second === hidden && sineFitProblem(shape) === undefined;
+  const fits = network.depth === 3 && second[0] === hidden && sineFitProblem(shape) === undefined;
   return backend === "kernels" && fits
     ? sineNetworkOnKernels(shape, places)
     : sineNetworkStage(network, places, inputs);

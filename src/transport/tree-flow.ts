@@ -32,69 +32,48 @@ export interface SharedMasses {
   readonly signed: Float64Array;
 }
 
-/** The mass of every line's subtree, own points and child lines; and the flow below which there is none. */
-function subtreeMasses({ parent }: LineTree, { shares, signed }: SharedMasses) {
-  let total = 0;
-  const sums = Float64Array.from(shares, (own) => {
-    let sum = 0;
-    for (let i = 0; i < signed.length; i++) {
-      const mass = own[i] * signed[i];
-      sum += mass;
-      total += Math.abs(mass);
-    }
-    return sum;
-  });
-  for (let l = parent.length - 1; l >= 0; l--) if (parent[l] !== -1) sums[parent[l]] += sums[l];
-  return { sums, least: rounding * total };
-}
-
 /** The balanced problem of one line: its atoms as {@link LineFlow} has them, and the mass of each. */
 interface LineAtoms {
   readonly keys: Float64Array;
   readonly mass: Float64Array;
 }
 
-/** Atoms, and the flow below which there is none. */
-type MeasuredAtoms = LineAtoms & { readonly least: number };
-
-const newAtoms = (count: number): LineAtoms => ({
-  keys: new Float64Array(count),
-  mass: new Float64Array(count),
-});
-
-/** The atoms of one line, into arrays that have room for them. */
-function writeAtoms(
-  { keys, mass }: LineAtoms,
-  coordinates: Float64Array,
-  own: Float64Array,
-  signed: Float64Array,
-): void {
-  keys.set(coordinates);
-  for (let i = 0; i < signed.length; i++) mass[i] = own[i] * signed[i];
-}
-
-/** The atoms of every line, one line after another, into arrays that `room` gives; and the flow below which there is none. */
-function* treeAtoms(
+/** The atoms of every line, and the flow below which there is none. */
+function treeAtoms(
   tree: LineTree,
+  children: TreeFlow["children"],
   coordinates: readonly Float64Array[],
-  masses: SharedMasses,
-  room: (atoms: number) => LineAtoms,
-): Generator<MeasuredAtoms, void> {
-  const { shares, signed } = masses;
+  { shares, signed }: SharedMasses,
+): { readonly lines: readonly LineAtoms[]; readonly least: number } {
   const points = signed.length;
-  const { sums, least } = subtreeMasses(tree, masses);
-  for (const [l, children] of childrenOf(tree).entries()) {
-    const atoms = room(points + 1 + children.length);
-    const { keys, mass } = atoms;
-    writeAtoms(atoms, coordinates[l], shares[l], signed);
-    keys[points] = 0;
-    mass[points] = -sums[l];
-    for (const [i, child] of children.entries()) {
-      keys[points + 1 + i] = tree.position[child];
-      mass[points + 1 + i] = sums[child];
+  const subtree = new Float64Array(coordinates.length); // mass of every line's own points, then of its child lines too
+  let total = 0;
+  const lines = coordinates.map((ofLine, l): LineAtoms => {
+    const atoms = points + 1 + children[l].length;
+    const [keys, mass] = [new Float64Array(atoms), new Float64Array(atoms)];
+    keys.set(ofLine);
+    const own = shares[l];
+    let sum = 0;
+    for (let i = 0; i < points; i++) {
+      const share = own[i] * signed[i];
+      mass[i] = share;
+      sum += share;
+      total += Math.abs(share);
     }
-    yield { keys, mass, least };
+    subtree[l] = sum;
+    return { keys, mass };
+  });
+  const { parent, position } = tree;
+  for (let l = parent.length - 1; l >= 0; l--)
+    if (parent[l] !== -1) subtree[parent[l]] += subtree[l];
+  for (const [l, { keys, mass }] of lines.entries()) {
+    mass[points] = -subtree[l];
+    for (const [i, child] of children[l].entries()) {
+      keys[points + 1 + i] = position[child];
+      mass[points + 1 + i] = subtree[child];
+    }
   }
+  return { lines, least: rounding * total };
 }
 
 /**
@@ -106,18 +85,18 @@ export function treeFlow(
   coordinates: readonly Float64Array[],
   masses: SharedMasses,
 ): TreeFlow {
-  const lines: LineFlow[] = [];
-  for (const { keys, mass, least } of treeAtoms(tree, coordinates, masses, newAtoms)) {
-    const order = sortOrder(keys);
-    lines.push({ keys, order, flow: runningSums(mass, order, least) });
-  }
-  return { tree, children: childrenOf(tree), points: masses.signed.length, lines };
+  const children = childrenOf(tree);
+  const { lines, least } = treeAtoms(tree, children, coordinates, masses);
+  return {
+    tree,
+    children,
+    points: masses.signed.length,
+    lines: lines.map(({ keys, mass }) => {
+      const order = sortOrder(keys);
+      return { keys, order, flow: runningSums(mass, order, least) };
+    }),
+  };
 }
-
-/** Arrays for the atoms of one line, used again for every line of as many. */
-let kept = newAtoms(0);
-const keptAtoms = (count: number): LineAtoms =>
-  kept.keys.length === count ? kept : (kept = newAtoms(count));
 
 /** The {@link flowCost} of a tree whose edges weigh their length, without keeping its flow. */
 export function lengthCost(
@@ -126,16 +105,17 @@ export function lengthCost(
   masses: SharedMasses,
   p: number,
 ): number {
+  const { lines, least } = treeAtoms(tree, childrenOf(tree), coordinates, masses);
   let cost = 0;
-  for (const atoms of treeAtoms(tree, coordinates, masses, keptAtoms)) {
+  for (const atoms of lines) {
     sortPairs(atoms.keys, atoms.mass);
-    cost = addCost(cost, atoms, p);
+    cost = addCost(cost, atoms, least, p);
   }
   return cost;
 }
 
 /** A cost and that of the flow from each sorted atom to the next: summed in the order of {@link flowCost}. */
-function addCost(before: number, { keys, mass, least }: MeasuredAtoms, p: number): number {
+function addCost(before: number, { keys, mass }: LineAtoms, least: number, p: number): number {
   let cost = before;
   let flow = 0;
   let key = keys[0];

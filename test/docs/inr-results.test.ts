@@ -35,7 +35,7 @@ const functionals = [
 const chance = 0.1;
 
 describe.each(["random", "shared", "meta"])("FashionMNIST, %s starts", (setting) => {
-  test("probes are ahead of everything that reads weights", () => {
+  test("probes have higher figures than everything that reads weights, by more than its spread", () => {
     for (const model of [...functionals, "flat-mlp"])
       expect(of("probes", setting).accuracyMean).toBeGreaterThan(
         of(model, setting).accuracyMean + of(model, setting).accuracyStd,

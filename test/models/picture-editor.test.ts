@@ -13,6 +13,7 @@ import { mlpSpec, sirenSpec } from "../../src/symmetry/presets/mlp.ts";
 import { compileForward, compileGradients } from "../../src/train/compiled.ts";
 import { meanSquaredError } from "../../src/train/measures/objectives.ts";
 import { pictureSpec, renderPictures } from "../../src/tasks/pictures.ts";
+import { randomWeights } from "../../src/testing/random.ts";
 import { pixelPlaces } from "../../src/models/picture-editor.ts";
 
 beforeAll(() => startEngine());
@@ -101,6 +102,31 @@ test("compiled stages give the predictions and the gradients of the definition",
     }
     forward.dispose();
     gradients.dispose();
+  }
+});
+
+test("networks of any depth, and of units that fill no vector, are edited", async () => {
+  for (const sizes of [
+    [2, 1],
+    [2, 8, 1],
+    [2, 8, 12, 1],
+    [2, 6, 6, 1],
+    [2, 8, 8, 8, 1],
+  ]) {
+    const spec = sirenSpec(sizes);
+    const model = pictureEditor(spec, { ...small, scales: {} });
+    const weights = Object.fromEntries(
+      Object.entries(randomWeights(spec, 1)).map(([name, { shape: lengths, data }]) => [
+        name,
+        { shape: lengths, data: Float32Array.from(data, (value) => 0.1 * value) }, // sines lose no digits
+      ]),
+    );
+    const applied = await model.apply(model.init(2), batchOf([weights])).data();
+    const staged = await (
+      await compileForward(model).run(model.init(2), batchOf([weights]))
+    ).data();
+    expect(largest(staged.map((value, i) => value - applied[i]))).toBeLessThan(1e-4);
+    expect(largest(applied)).toBeGreaterThan(1e-3);
   }
 });
 

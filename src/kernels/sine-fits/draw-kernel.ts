@@ -1,18 +1,11 @@
 // Sine networks at fixed places: what they draw, and gradients of a function of that with respect to their weights. The passes are
 // those of a fit, whose error is (drawn - value) * factor.
 
-import { OptionError } from "../../core/errors.ts";
 import { hasFusedMultiplyAdd } from "../wasm/fused-multiply-add.ts";
 import { lanesOfVector } from "../wasm/vectors.ts";
-import {
-  type Arena,
-  makeArena,
-  readGradients,
-  type SineFitTensors,
-  writeWeights,
-} from "./arena.ts";
+import { type Arena, readGradients, type SineFitTensors, writeWeights } from "./arena.ts";
 import { rowBytes, type SineFitShape } from "./layout.ts";
-import { sineFitProblem, writeSineFit } from "./sine-fit-kernel.ts";
+import { startSineKernel } from "./sine-fit-kernel.ts";
 
 /** One network at a time, at the places that it was made for. */
 export interface SineDrawKernel {
@@ -60,13 +53,10 @@ export function sineDrawKernel(
   places: Float32Array,
   { fused = hasFusedMultiplyAdd() }: { readonly fused?: boolean } = {},
 ): SineDrawKernel {
-  const problem = sineFitProblem(shape);
-  if (problem !== undefined) throw new OptionError(`kernels: ${problem}; use backend "engine"`);
   const count = places.length / shape.inputs;
-  const arena = makeArena(shape, count);
-  const { memory, layout } = arena;
-  const module = new WebAssembly.Module(writeSineFit(layout, fused).bytes());
-  const run = new WebAssembly.Instance(module, { host: { memory } }).exports as unknown as Exports;
+  const { arena, exports } = startSineKernel(shape, count, fused);
+  const run = exports as Exports;
+  const { layout } = arena;
   const { blocks, blockBytes, rows } = layout;
   const { views, write, read } = rowsOf(arena, count);
   const [values, factors, errors] = [rows.value, rows.factor, rows.error].map(views);

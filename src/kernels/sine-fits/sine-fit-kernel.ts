@@ -110,18 +110,25 @@ function writeExamples(
   }
 }
 
+/** The memory of a kernel for passes of so many examples, and its functions. @throws {OptionError} for networks that it cannot fit */
+export function startSineKernel(shape: SineFitShape, batch: number, fused: boolean) {
+  const problem = sineFitProblem(shape);
+  if (problem !== undefined) throw new OptionError(`kernels: ${problem}; use backend "engine"`);
+  const arena = makeArena(shape, batch);
+  const module = new WebAssembly.Module(writeSineFit(arena.layout, fused).bytes());
+  const { exports } = new WebAssembly.Instance(module, { host: { memory: arena.memory } });
+  return { arena, exports: exports as unknown };
+}
+
 /** A kernel for steps of so many examples. @throws {OptionError} for networks that it cannot fit */
 export function sineFitKernel(
   shape: SineFitShape,
   batch: number,
   { fused = hasFusedMultiplyAdd() }: { readonly fused?: boolean } = {},
 ): SineFitKernel {
-  const problem = sineFitProblem(shape);
-  if (problem !== undefined) throw new OptionError(`kernels: ${problem}; use backend "engine"`);
-  const arena = makeArena(shape, batch);
+  const { arena, exports } = startSineKernel(shape, batch, fused);
+  const run = exports as Exports;
   const { memory, sizesAt, addressesAt, floats } = arena;
-  const module = new WebAssembly.Module(writeSineFit(arena.layout, fused).bytes());
-  const run = new WebAssembly.Instance(module, { host: { memory } }).exports as unknown as Exports;
   const [first, bytes] = [arena.examplesAt, exampleBytes(shape)];
   const addressOf = (example: number) => first + bytes * example;
   return {
