@@ -6,6 +6,8 @@ import { OptionError } from "../core/errors.ts";
 import { deriveSeed } from "../core/random.ts";
 import { ascend, type AscentResult } from "./ascent.ts";
 import { lengthOf } from "./directions.ts";
+import { directionRows } from "./numeric/projection.ts";
+import { directionMatrix } from "./numeric/projection-kernel.ts";
 import { coupleLines, gapDerivative, linePower } from "./one-dimensional.ts";
 import { checkCount, finitePower, type Points } from "./points.ts";
 import {
@@ -44,7 +46,7 @@ const unit = (v: Float64Array): Float64Array => {
 /** Numbers of the directions to climb from, the best first; zeros point nowhere. */
 function startsOf(
   caller: string,
-  { directions }: SlicedProblem,
+  directions: readonly Float64Array[],
   powers: readonly number[],
 ): number[] {
   const known = [...directions.keys()].filter((l) => directions[l].some((c) => c !== 0));
@@ -103,7 +105,8 @@ export function maxSlicedWasserstein(
   checkCount(caller, "starts", starts);
   checkCount(caller, "seed", seed, 0);
   const problem = slicedProblem(caller, x, y, options);
-  const { directions, p, projections } = problem;
+  const { p, projections } = problem;
+  const directions = directionRows(problem.directions);
   const measured = measureSlices(problem);
   const { powers } = measured;
   for (const power of powers) finitePower(caller, power);
@@ -116,9 +119,11 @@ export function maxSlicedWasserstein(
   };
   let length = measured.unit;
   if (steps > 0) {
-    const chosen = startsOf(caller, problem, powers).slice(0, starts);
-    const unitDirections = chosen.map((l) => unit(directions[l]));
-    if (length !== 1) length = measureSlices({ ...problem, directions: unitDirections }).unit;
+    const chosen = startsOf(caller, directions, powers).slice(0, starts);
+    if (length !== 1) {
+      const along = directionMatrix(chosen.map((l) => unit(directions[l])));
+      length = measureSlices({ ...problem, directions: along }).unit;
+    }
     const surface = {
       evaluate: (v: Float64Array) => sliceDerivative(problem, v, length),
       retract: unit,

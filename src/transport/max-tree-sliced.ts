@@ -7,9 +7,10 @@ import { deriveSeed } from "../core/random.ts";
 import { ascend, type AscentProblem } from "./ascent.ts";
 import { lengthOf } from "./directions.ts";
 import type { LineTree } from "./line-trees.ts";
-import { checkCount, type Cloud, finitePower, type Points } from "./points.ts";
+import { checkCount, finitePower, type Points } from "./points.ts";
 import { lineTree } from "./sample-trees.ts";
 import { meanOf, orderRoot } from "./sliced.ts";
+import type { CentredCloud } from "./tree-coordinates.ts";
 import { flowCost } from "./tree-flow.ts";
 import {
   lineDerivatives,
@@ -50,15 +51,17 @@ interface Bounds {
   readonly unit: number;
 }
 
-function boundsOf({ cloud: { size, dimension, data } }: TreeProblem): Bounds {
+function boundsOf({ cloud: { size, dimension, parts } }: TreeProblem): Bounds {
   const centre = new Float64Array(dimension);
-  for (let at = 0; at < data.length;)
-    for (let j = 0; j < dimension; j++) centre[j] += data[at++] / size;
+  for (const { data } of parts)
+    for (let at = 0; at < data.length;)
+      for (let j = 0; j < dimension; j++) centre[j] += data[at++] / size;
   let radius = 0;
-  for (let at = 0; at < data.length; at += dimension) {
-    const away = centre.map((c, j) => data[at + j] - c);
-    radius = Math.max(radius, lengthOf(away));
-  }
+  for (const { data } of parts)
+    for (let at = 0; at < data.length; at += dimension) {
+      const away = centre.map((c, j) => data[at + j] - c);
+      radius = Math.max(radius, lengthOf(away));
+    }
   return { centre, radius, unit: radius === 0 ? 1 : radius };
 }
 
@@ -122,15 +125,17 @@ function stayInside(
 
 /** The sum over points of a coefficient times the way from a place: [d] */
 function sumOfWays(
-  { size, dimension, data }: Cloud,
+  { dimension, parts }: CentredCloud,
   place: readonly number[],
   coefficients: Float64Array,
 ): Float64Array {
   const sums = new Float64Array(dimension);
-  for (let i = 0, at = 0; i < size; i++) {
-    const coefficient = coefficients[i];
-    for (let j = 0; j < dimension; j++) sums[j] += coefficient * (data[at++] - place[j]);
-  }
+  let i = 0;
+  for (const { data } of parts)
+    for (let at = 0; at < data.length; i++) {
+      const coefficient = coefficients[i];
+      for (let j = 0; j < dimension; j++) sums[j] += coefficient * (data[at++] - place[j]);
+    }
   return sums;
 }
 

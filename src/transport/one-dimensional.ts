@@ -3,7 +3,7 @@
 import { checkOptions } from "./option-names.ts";
 import { ShapeError } from "../core/errors.ts";
 import { checkOrder, readPoints, readWeights } from "./points.ts";
-import { sortOrder } from "./sort-order.ts";
+import { sortOrder } from "./numeric/sort-order.ts";
 
 /** Points on a line with their weights and the order that sorts them. */
 export interface SortedLine {

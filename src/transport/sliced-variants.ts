@@ -3,6 +3,7 @@
 
 import { checkOptions, slicedNames } from "./option-names.ts";
 import { coupleLines, gapPower } from "./one-dimensional.ts";
+import { directionRows } from "./numeric/projection.ts";
 import { type Cloud, finitePower, type Points, readClouds, readWeights } from "./points.ts";
 import {
   leastPower,
@@ -60,7 +61,9 @@ export function slicedWassersteinLCV(
   const { powers, unit } = measured;
   const [meanX, meanY] = [weightedMean(problem.x, problem.a), weightedMean(problem.y, problem.b)];
   const meanGap = meanX.map((value, j) => (value - meanY[j]) / unit);
-  const controls = directions.map((v) => v.reduce((sum, c, j) => sum + c * meanGap[j], 0) ** 2);
+  const controls = directionRows(directions).map(
+    (v) => v.reduce((sum, c, j) => sum + c * meanGap[j], 0) ** 2,
+  );
   const known = meanGap.reduce((sum, c) => sum + c * c, 0) / meanGap.length;
   const mean = (list: readonly number[]) => list.reduce((sum, v) => sum + v, 0) / list.length;
   const [powerMean, controlMean] = [mean(powers), mean(controls)];
@@ -124,7 +127,9 @@ export function minSlicedTransportPlan(
   const caller = "minSlicedTransportPlan";
   checkOptions(caller, options, slicedNames);
   const problem = slicedProblem(caller, x, y, options);
-  const plans = problem.directions.map((direction, l) => planOf(problem, direction, l));
+  const plans = directionRows(problem.directions).map((direction, l) =>
+    planOf(problem, direction, l),
+  );
   const best = plans.reduce((a, b) => (b.cost < a.cost ? b : a));
   finitePower(caller, best.cost);
   return best;

@@ -14,8 +14,9 @@ import {
   sortedLine,
 } from "./one-dimensional.ts";
 import { checkOptions, slicedNames } from "./option-names.ts";
-import { sortAscending } from "./sort-order.ts";
-import { project, projectAll, pullBack } from "./projection.ts";
+import { sortAscending } from "./numeric/sort-order.ts";
+import { project, projectAll, pullBack } from "./numeric/projection.ts";
+import type { DirectionMatrix } from "./numeric/projection-kernel.ts";
 import {
   checkCount,
   checkOrder,
@@ -62,11 +63,11 @@ export interface SlicedProblem {
   readonly p: number;
   /** [dimension, nProjections] */
   readonly projections: readonly (readonly number[])[];
-  /** The same, one direction a row. */
-  readonly directions: readonly Float64Array[];
+  /** The same as one array. */
+  readonly directions: DirectionMatrix;
 }
 
-/** Directions of a call, given or drawn, as columns [dimension, nProjections] and one a row. */
+/** Directions of a call, given or drawn, as columns [dimension, nProjections]. */
 export type Directions = Pick<SlicedProblem, "projections" | "directions">;
 
 /** Directions from columns that a caller gave. @throws {ShapeError} @throws {OptionError} */
@@ -88,21 +89,19 @@ function readProjections(
     throw new ShapeError(
       `${caller}: projections has ${projections.length} rows of ${columns} numbers, expected ${dimension} rows (the dimension of the points) and one column a direction`,
     );
-  const all = new Float64Array(dimension * columns);
-  for (const [i, row] of projections.entries()) {
-    for (let j = 0, at = i; j < columns; j++, at += dimension) {
+  const data = new Float64Array(dimension * columns);
+  for (let i = 0, at = 0; i < dimension; i++) {
+    const row = projections[i];
+    for (let j = 0; j < columns; j++) {
       const value: unknown = row[j];
       if (typeof value !== "number" || value - value !== 0)
         throw new OptionError(
           `${caller}: projections has ${JSON.stringify(String(value))} in row ${i}, column ${j}, expected finite numbers`,
         );
-      all[at] = value;
+      data[at++] = value;
     }
   }
-  const directions = Array.from({ length: columns }, (_, j) =>
-    all.subarray(j * dimension, (j + 1) * dimension),
-  );
-  return { projections, directions };
+  return { projections, directions: { dimension, count: columns, data } };
 }
 
 /** The directions of a call, given or drawn. @throws {ShapeError} @throws {OptionError} */
@@ -287,7 +286,7 @@ export function slicedWassersteinGradient(
         ofY[j[at]] -= derivative;
       }
     }
-    return sum / directions.length;
+    return sum / directions.count;
   };
   let [unit, mean] = [1, derive(1)];
   if (!(mean >= leastPower && mean < Infinity)) {
@@ -295,7 +294,7 @@ export function slicedWassersteinGradient(
     if (unit !== 1) mean = derive(unit);
   }
   const power = finitePower(caller, unit === 1 ? mean : mean * unit ** p);
-  const factor = rootDerivative(mean, p) / directions.length;
+  const factor = rootDerivative(mean, p) / directions.count;
   const scaled = (along: readonly Float64Array[]) => {
     const data = pullBack(along, directions);
     for (let at = 0; at < data.length; at++) data[at] *= factor;

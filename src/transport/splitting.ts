@@ -2,8 +2,9 @@
 
 import { OptionError, ShapeError } from "../core/errors.ts";
 import type { LineTree } from "./line-trees.ts";
-import type { Cloud } from "./points.ts";
-import { safeShare, type TreeCoordinates } from "./tree-coordinates.ts";
+import { reuse } from "./numeric/memory.ts";
+import { sharePoints } from "./numeric/sharing-kernel.ts";
+import { type CentredCloud, pointOf, type TreeCoordinates } from "./tree-coordinates.ts";
 
 /** The same share of every point for each line; with it TSW-SL is a weighted mean of sliced W1. */
 export interface ConstantSplitting {
@@ -85,41 +86,21 @@ export interface Shares {
 /** Squared distances below this share of the squares that they come from are rounding errors of points on the line. */
 const squareRounding = 1e-28;
 
-/** The squared distance of point i from a line, coordinate by coordinate; 0 where it is a rounding error. */
+/** The squared distance of a point from a line, coordinate by coordinate; 0 where it is a rounding error. */
 function squareFromLine(
-  { dimension, data }: Cloud,
-  i: number,
+  point: Float64Array,
   source: readonly number[],
   theta: readonly number[],
 ): number {
-  const start = i * dimension;
+  const dimension = point.length;
   let [along, length, rest] = [0, 0, 0];
   for (let j = 0; j < dimension; j++) {
-    const from = data[start + j] - source[j];
+    const from = point[j] - source[j];
     along += from * theta[j];
     length += from * from;
   }
-  for (let j = 0; j < dimension; j++) rest += (data[start + j] - source[j] - along * theta[j]) ** 2;
+  for (let j = 0; j < dimension; j++) rest += (point[j] - source[j] - along * theta[j]) ** 2;
   return rest > squareRounding * length ? rest : 0;
-}
-
-/** Distances of the points from a line, from their coordinates on it and their squared distances from its source. */
-function lineDistances(
-  cloud: Cloud,
-  source: readonly number[],
-  squares: Float64Array,
-  coordinates: Float64Array,
-  theta: readonly number[],
-): Float64Array {
-  const distances = new Float64Array(cloud.size);
-  if (cloud.dimension === 1) return distances; // every point lies on every line
-  for (let i = 0; i < distances.length; i++) {
-    const t = coordinates[i];
-    const rest = squares[i] - t * t;
-    const isSafe = rest > safeShare * squares[i];
-    distances[i] = Math.sqrt(isSafe ? rest : squareFromLine(cloud, i, source, theta));
-  }
-  return distances;
 }
 
 /** Entry by entry the lesser of two arrays, or the greater, into the first. */
@@ -128,37 +109,52 @@ function keepNearest(best: Float64Array, values: Float64Array, isFar: boolean): 
   else for (let i = 0; i < best.length; i++) best[i] = Math.min(best[i], values[i]);
 }
 
-/** softmax over lines; the limits at delta = +-Infinity share equally among the nearest or farthest lines. */
-function distanceShares(distances: readonly Float64Array[], factor: number): Float64Array[] {
-  const size = distances[0].length;
+/** Infinite steepness: points share equally among their nearest lines. */
+function writeNearest(
+  shares: readonly Float64Array[],
+  distances: readonly Float64Array[],
+  isFar: boolean,
+): void {
   const best = distances[0].slice();
-  for (const ofLine of distances) keepNearest(best, ofLine, factor < 0);
-  const sums = new Float64Array(size);
-  const shares = distances.map((ofLine) => {
-    const own = new Float64Array(size);
-    for (let i = 0; i < size; i++) {
-      const behind = ofLine[i] - best[i];
-      const share = behind === 0 ? 1 : Math.exp(-factor * behind);
-      own[i] = share;
-      sums[i] += share;
-    }
-    return own;
-  });
-  for (let i = 0; i < size; i++) sums[i] = 1 / sums[i];
-  for (const own of shares) for (let i = 0; i < size; i++) own[i] *= sums[i];
-  return shares;
+  for (const ofLine of distances) keepNearest(best, ofLine, isFar);
+  const counts = new Float64Array(best.length);
+  for (const ofLine of distances)
+    for (let i = 0; i < best.length; i++) counts[i] += ofLine[i] === best[i] ? 1 : 0;
+  for (const [l, own] of shares.entries())
+    for (let i = 0; i < best.length; i++) own[i] = distances[l][i] === best[i] ? 1 / counts[i] : 0;
+}
+
+/** softmax over lines; the limits at delta = +-Infinity share equally among the nearest or farthest lines. */
+function splitByDistance(
+  { delta, unit = 1 }: DistanceSplitting,
+  cloud: CentredCloud,
+  { coordinates, squares }: TreeCoordinates,
+  { source, theta }: LineTree,
+  memory: SplitMemory,
+): Shares {
+  if (squares === undefined) throw new Error("splitCloud: distances need squares from the sources");
+  const distances = source.map((_, l) => reuse(memory.distances, l, cloud.size));
+  const shares = source.map((_, l) => reuse(memory.shares, l, cloud.size));
+  const steepness = delta / unit;
+  // Every point lies on every line of a space of one dimension.
+  const measure = (i: number, l: number) =>
+    cloud.dimension === 1 ? 0 : squareFromLine(pointOf(cloud, i), source[l], theta[l]);
+  const isFinite = Number.isFinite(steepness);
+  const points = { coordinates, squares, distances, shares };
+  sharePoints(points, isFinite ? steepness : 0, (i, l) => Math.sqrt(measure(i, l)));
+  if (!isFinite) writeNearest(shares, distances, steepness < 0);
+  return { shares, distances };
 }
 
 function callbackShares(
   caller: string,
   splitting: CallbackSplitting,
-  { size, dimension, data }: Cloud,
+  cloud: CentredCloud,
   tree: LineTree,
   index: number,
 ): Float64Array[] {
-  const points = Array.from({ length: size }, (_, i) => [
-    ...data.subarray(i * dimension, (i + 1) * dimension),
-  ]);
+  const { size } = cloud;
+  const points = Array.from({ length: size }, (_, i) => [...pointOf(cloud, i)]);
   const rows = splitting.shares(points, tree, index);
   const lines = tree.parent.length;
   if (rows?.length !== size || rows.some((row) => row?.length !== lines))
@@ -172,28 +168,33 @@ function callbackShares(
 /** Whether shares depend on distances, which need squared distances from the sources. */
 export const readsDistances = ({ kind }: Splitting): boolean => kind === "distance";
 
-/** Shares of the points of a cloud for one tree. @throws {ShapeError} @throws {OptionError} for what a callback returns */
+/** Arrays of one tree, line by line, for the next tree to use again. */
+export interface SplitMemory {
+  readonly distances: Float64Array[];
+  readonly shares: Float64Array[];
+}
+
+export const splitMemory = (): SplitMemory => ({ distances: [], shares: [] });
+
+/** Shares of the points of a cloud for one tree, in memory that may be used again. @throws {ShapeError} @throws {OptionError} for what a callback returns */
 export function splitCloud(
   caller: string,
   splitting: Splitting,
-  cloud: Cloud,
-  { coordinates, squares }: TreeCoordinates,
+  cloud: CentredCloud,
+  places: TreeCoordinates,
   tree: LineTree,
   index: number,
+  memory = splitMemory(),
 ): Shares {
   const lines = tree.parent.length;
   if (splitting.kind === "callback")
     return { shares: callbackShares(caller, splitting, cloud, tree, index) };
   if (splitting.kind === "constant") {
     const share = (line: number) => splitting.shares?.[line] ?? 1 / lines;
-    return { shares: tree.parent.map((_, l) => new Float64Array(cloud.size).fill(share(l))) };
+    const filled = (_: number, l: number) => reuse(memory.shares, l, cloud.size).fill(share(l));
+    return { shares: tree.parent.map(filled) };
   }
-  if (squares === undefined) throw new Error("splitCloud: distances need squares from the sources");
-  const distances = coordinates.map((t, l) =>
-    lineDistances(cloud, tree.source[l], squares[l], t, tree.theta[l]),
-  );
-  const factor = splitting.delta / (splitting.unit ?? 1);
-  return { shares: distanceShares(distances, factor), distances };
+  return splitByDistance(splitting, cloud, places, tree, memory);
 }
 
 /**

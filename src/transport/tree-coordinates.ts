@@ -3,10 +3,14 @@
 
 import { sharesSourceOfPrevious, type LineTree } from "./line-trees.ts";
 import type { Cloud } from "./points.ts";
-import { projectAll } from "./projection.ts";
+import { projectAll } from "./numeric/projection.ts";
 
-/** A cloud and the same points from an origin. */
-export interface CentredCloud extends Cloud {
+/** The points of one or more clouds, one cloud after another, and the same points from an origin. */
+export interface CentredCloud {
+  readonly size: number;
+  readonly dimension: number;
+  /** The clouds as they were given. */
+  readonly parts: readonly Cloud[];
   /** [dimension] */
   readonly origin: Float64Array;
   readonly fromOrigin: Cloud;
@@ -22,11 +26,13 @@ export interface TreeCoordinates {
   readonly squares?: readonly Float64Array[];
 }
 
-/** The points seen from a point, which should lie near them. */
-export function centreCloud(cloud: Cloud, origin: ArrayLike<number>): CentredCloud {
-  const { size, dimension, data } = cloud;
-  const moved = new Float64Array(data.length);
-  const squares = new Float64Array(size);
+/** Writes points less an origin, and the squared lengths of these ways. */
+function movePoints(
+  { size, dimension, data }: Cloud,
+  origin: Float64Array,
+  moved: Float64Array,
+  squares: Float64Array,
+): void {
   for (let i = 0, at = 0; i < size; i++) {
     let sum = 0;
     for (let j = 0; j < dimension; j++, at++) {
@@ -36,8 +42,33 @@ export function centreCloud(cloud: Cloud, origin: ArrayLike<number>): CentredClo
     }
     squares[i] = sum;
   }
-  const fromOrigin = { size, dimension, data: moved };
-  return { ...cloud, origin: Float64Array.from(origin), fromOrigin, squares };
+}
+
+/** The points of clouds of one dimension seen from a point, which should lie near them. */
+export function centreClouds(parts: readonly Cloud[], place: ArrayLike<number>): CentredCloud {
+  const { dimension } = parts[0];
+  const origin = Float64Array.from(place);
+  const size = parts.reduce((sum, part) => sum + part.size, 0);
+  const data = new Float64Array(size * dimension);
+  const squares = new Float64Array(size);
+  let from = 0;
+  for (const part of parts) {
+    const to = from + part.size;
+    const moved = data.subarray(from * dimension, to * dimension);
+    movePoints(part, origin, moved, squares.subarray(from, to));
+    from = to;
+  }
+  return { size, dimension, parts, origin, fromOrigin: { size, dimension, data }, squares };
+}
+
+/** A point as it was given: [dimension] */
+export function pointOf({ parts, dimension }: CentredCloud, index: number): Float64Array {
+  let i = index;
+  for (const { size, data } of parts) {
+    if (i < size) return data.subarray(i * dimension, (i + 1) * dimension);
+    i -= size;
+  }
+  throw new RangeError(`there is no point ${index}`);
 }
 
 /** A place as seen from the origin. */

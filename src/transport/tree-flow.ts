@@ -4,7 +4,8 @@
 
 import { childrenOf, type LineTree } from "./line-trees.ts";
 import { gapPower, gapDerivative } from "./one-dimensional.ts";
-import { sortOrder, sortPairs } from "./sort-order.ts";
+import { reuse } from "./numeric/memory.ts";
+import { sortOrder, sortPairs } from "./numeric/sort-order.ts";
 
 /** The atoms of one line: its points, then the source at 0, then the sources of its children. */
 export interface LineFlow {
@@ -38,41 +39,55 @@ interface LineAtoms {
   readonly mass: Float64Array;
 }
 
+/** Masses of points on one line, written; returns their sum. */
+function writeMasses(mass: Float64Array, own: Float64Array, signed: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < own.length; i++) {
+    const share = own[i] * signed[i];
+    mass[i] = share;
+    sum += share;
+  }
+  return sum;
+}
+
+/** Arrays of one tree, line by line, for the next tree to use again. */
+export interface TreeMemory {
+  readonly keys: Float64Array[];
+  readonly mass: Float64Array[];
+}
+
+export const treeMemory = (): TreeMemory => ({ keys: [], mass: [] });
+
 /** The atoms of every line, and the flow below which there is none. */
 function treeAtoms(
   tree: LineTree,
   children: TreeFlow["children"],
   coordinates: readonly Float64Array[],
   { shares, signed }: SharedMasses,
+  memory: TreeMemory,
 ): { readonly lines: readonly LineAtoms[]; readonly least: number } {
   const points = signed.length;
   const subtree = new Float64Array(coordinates.length); // mass of every line's own points, then of its child lines too
-  let total = 0;
   const lines = coordinates.map((ofLine, l): LineAtoms => {
     const atoms = points + 1 + children[l].length;
-    const [keys, mass] = [new Float64Array(atoms), new Float64Array(atoms)];
+    const [keys, mass] = [reuse(memory.keys, l, atoms), reuse(memory.mass, l, atoms)];
     keys.set(ofLine);
-    const own = shares[l];
-    let sum = 0;
-    for (let i = 0; i < points; i++) {
-      const share = own[i] * signed[i];
-      mass[i] = share;
-      sum += share;
-      total += Math.abs(share);
-    }
-    subtree[l] = sum;
+    subtree[l] = writeMasses(mass, shares[l], signed);
     return { keys, mass };
   });
   const { parent, position } = tree;
   for (let l = parent.length - 1; l >= 0; l--)
     if (parent[l] !== -1) subtree[parent[l]] += subtree[l];
   for (const [l, { keys, mass }] of lines.entries()) {
+    keys[points] = 0;
     mass[points] = -subtree[l];
     for (const [i, child] of children[l].entries()) {
       keys[points + 1 + i] = position[child];
       mass[points + 1 + i] = subtree[child];
     }
   }
+  let total = 0; // of all points: their shares of the lines sum to 1
+  for (let i = 0; i < points; i++) total += Math.abs(signed[i]);
   return { lines, least: rounding * total };
 }
 
@@ -86,7 +101,7 @@ export function treeFlow(
   masses: SharedMasses,
 ): TreeFlow {
   const children = childrenOf(tree);
-  const { lines, least } = treeAtoms(tree, children, coordinates, masses);
+  const { lines, least } = treeAtoms(tree, children, coordinates, masses, treeMemory());
   return {
     tree,
     children,
@@ -98,14 +113,15 @@ export function treeFlow(
   };
 }
 
-/** The {@link flowCost} of a tree whose edges weigh their length, without keeping its flow. */
+/** The {@link flowCost} of a tree whose edges weigh their length, without keeping its flow; memory may be used again. */
 export function lengthCost(
   tree: LineTree,
   coordinates: readonly Float64Array[],
   masses: SharedMasses,
   p: number,
+  memory = treeMemory(),
 ): number {
-  const { lines, least } = treeAtoms(tree, childrenOf(tree), coordinates, masses);
+  const { lines, least } = treeAtoms(tree, childrenOf(tree), coordinates, masses, memory);
   let cost = 0;
   for (const atoms of lines) {
     sortPairs(atoms.keys, atoms.mass);
@@ -116,13 +132,15 @@ export function lengthCost(
 
 /** A cost and that of the flow from each sorted atom to the next: summed in the order of {@link flowCost}. */
 function addCost(before: number, { keys, mass }: LineAtoms, least: number, p: number): number {
+  const last = keys.length - 1;
   let cost = before;
   let flow = 0;
   let key = keys[0];
-  for (let j = 0; j < keys.length - 1; j++) {
+  for (let j = 0; j < last; j++) {
     flow += mass[j];
     const next = keys[j + 1];
-    if (Math.abs(flow) > least) cost += (next - key) * gapPower(flow, p);
+    const size = Math.abs(flow);
+    if (size > least) cost += (next - key) * (p === 1 ? size : gapPower(flow, p));
     key = next;
   }
   return cost;

@@ -3,18 +3,11 @@
 
 import { checkOptions, treeNames } from "./option-names.ts";
 import { checkTrees, sharesSourceOfPrevious, type LineTree } from "./line-trees.ts";
-import {
-  checkOrder,
-  finitePower,
-  joinClouds,
-  type Points,
-  readClouds,
-  readWeights,
-} from "./points.ts";
-import { pullBack } from "./projection.ts";
+import { checkOrder, finitePower, type Points, readClouds, readWeights } from "./points.ts";
+import { pullBack } from "./numeric/projection.ts";
 import { meanOf, leastPower, orderRoot, rootDerivative, type TransportGradient } from "./sliced.ts";
 import {
-  centreCloud,
+  centreClouds,
   type CentredCloud,
   placeOnTrees,
   seenFrom,
@@ -27,6 +20,7 @@ import {
   readsDistances,
   type Shares,
   splitCloud,
+  splitMemory,
   type Splitting,
 } from "./splitting.ts";
 import {
@@ -38,6 +32,7 @@ import {
   lengthWeights,
   type TreeFlow,
   treeFlow,
+  treeMemory,
 } from "./tree-flow.ts";
 
 /** Order, weights and trees of a tree-sliced distance. */
@@ -91,13 +86,15 @@ export function treeProblem(
   checkSplitting(caller, splitting, trees);
   const a = readWeights(caller, "a", options.a, first.size, partial);
   const b = readWeights(caller, "b", options.b, second.size, partial);
-  const signed = Float64Array.from([...a, ...b.map((weight) => -weight)]);
+  const signed = new Float64Array(a.length + b.length);
+  signed.set(a);
+  for (let i = 0; i < b.length; i++) signed[a.length + i] = -b[i];
   return {
     trees,
     splitting,
     order,
     sobolev,
-    cloud: centreCloud(joinClouds(first, second), trees[0].source[0]),
+    cloud: centreClouds([first, second], trees[0].source[0]),
     first: first.size,
     signed,
   };
@@ -170,10 +167,12 @@ export function treeCosts(caller: string, problem: TreeProblem): number[] {
       perTree.push(flowCost(flow, edges, order));
     return perTree;
   }
+  const [ofSplit, ofTree] = [splitMemory(), treeMemory()];
   for (const places of placeOnTrees(cloud, trees, readsDistances(splitting))) {
     const index = perTree.length;
-    const { shares } = splitCloud(caller, splitting, cloud, places, trees[index], index);
-    perTree.push(lengthCost(trees[index], places.coordinates, { shares, signed }, order));
+    const tree = trees[index];
+    const { shares } = splitCloud(caller, splitting, cloud, places, tree, index, ofSplit);
+    perTree.push(lengthCost(tree, places.coordinates, { shares, signed }, order, ofTree));
   }
   return perTree;
 }

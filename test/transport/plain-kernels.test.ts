@@ -2,12 +2,16 @@
 
 import { describe, expect, test } from "vitest";
 import { randomStream } from "../../src/core/random.ts";
-import { centreCloud, placeOnTrees } from "../../src/transport/tree-coordinates.ts";
+import { centreClouds, placeOnTrees } from "../../src/transport/tree-coordinates.ts";
 import { sampleTrees } from "../../src/transport/sample-trees.ts";
 import { hasFusedMultiplyAdd } from "../../src/kernels/wasm/fused-multiply-add.ts";
-import { projectionKernel } from "../../src/transport/projection-kernel.ts";
-import { project, projectAll, pullBack } from "../../src/transport/projection.ts";
-import { sortAscending, sortOrder, sortPairs } from "../../src/transport/sort-order.ts";
+import { sharePoints } from "../../src/transport/numeric/sharing-kernel.ts";
+import {
+  directionMatrix,
+  projectionKernel,
+} from "../../src/transport/numeric/projection-kernel.ts";
+import { project, projectAll, pullBack } from "../../src/transport/numeric/projection.ts";
+import { sortAscending, sortOrder, sortPairs } from "../../src/transport/numeric/sort-order.ts";
 
 const random = randomStream(7);
 
@@ -67,6 +71,59 @@ const sizes = [
   [520, 513, 258],
 ] as const;
 
+describe("sharing a point's mass among lines by their distances", () => {
+  /** Shares and distances of points in so many dimensions around one source, which coordinates on unit directions do not tell. */
+  const shared = (size: number, lines: number, steepness: number) => {
+    const numbers = () => Array.from({ length: lines }, () => new Float64Array(size));
+    const squares = new Float64Array(size).map(() => 10 ** (4 * random.uniform()));
+    const coordinates = numbers().map((line) =>
+      line.map((_, i) => Math.sqrt(squares[i]) * (2 * random.uniform() - 1)),
+    );
+    const [distances, shares] = [numbers(), numbers()];
+    const points = { coordinates, squares: coordinates.map(() => squares), distances, shares };
+    const exact = (i: number, l: number) => Math.sqrt(squares[i] - coordinates[l][i] ** 2);
+    let measured = 0;
+    sharePoints(points, steepness, (i, l) => {
+      measured++;
+      return exact(i, l);
+    });
+    return { distances, shares, exact, measured };
+  };
+
+  test.each([
+    [1, 1, 1],
+    [7, 4, 1],
+    [1500, 4, 10],
+    [2049, 3, -2],
+    [300, 200, 0.1],
+    [5, 20_000, 0.01],
+    [40, 5, 0],
+  ])("%i points and %i lines at steepness %f: softmax to the digits", (size, lines, steepness) => {
+    const { distances, shares, exact, measured } = shared(size, lines, steepness);
+    expect(measured > 0).toBe(size * lines > 500); // near lines are rare
+    for (let i = 0; i < size; i++) {
+      const ofPoint = Array.from({ length: lines }, (_, l) => exact(i, l));
+      expect(distances.map((line) => line[i])).toEqual(ofPoint);
+      const best = Math.min(...ofPoint.map((d) => Math.sign(steepness) * d));
+      const factors = ofPoint.map((d) =>
+        Math.exp(Math.abs(steepness) * (best - Math.sign(steepness) * d)),
+      );
+      const sum = factors.reduce((a, b) => a + b, 0);
+      const worst = factors.reduce((most, factor, l) => {
+        const share = factor / sum;
+        const gap = Math.abs(shares[l][i] - share);
+        return share < 1e-306 ? most : Math.max(most, gap / share);
+      }, 0);
+      expect(worst).toBeLessThan(1e-15 + 1e-17 * lines);
+    }
+  });
+
+  test("has shares that another steepness does not", () => {
+    const [seen] = shared(9, 4, 1).shares;
+    expect(seen).not.toEqual(new Float64Array(9).fill(0.25));
+  });
+});
+
 const kernels = (hasFusedMultiplyAdd() ? [false, true] : [false]).map(projectionKernel);
 
 describe.each(sizes)("%i points in %i dimensions on %i directions", (size, dimension, lines) => {
@@ -80,7 +137,8 @@ describe.each(sizes)("%i points in %i dimensions on %i directions", (size, dimen
       kernel(cloud.data, size, dimension, directions, values);
       return values;
     });
-    for (const together of [projectAll(cloud, directions), ...all]) {
+    const sideBySide = projectAll(cloud, directionMatrix(directions));
+    for (const together of [projectAll(cloud, directions), sideBySide, ...all]) {
       for (const [l, direction] of directions.entries()) {
         const alone = project(cloud, direction);
         const largest = Math.max(...alone.map(Math.abs));
@@ -93,6 +151,7 @@ describe.each(sizes)("%i points in %i dimensions on %i directions", (size, dimen
   test("pulls back by the adjoint map", () => {
     const coefficients = directions.map(() => draw(size));
     const pulled = pullBack(coefficients, directions);
+    expect(pullBack(coefficients, directionMatrix(directions))).toEqual(pulled);
     const inner = (a: Float64Array, b: Float64Array) =>
       a.reduce((sum, value, i) => sum + value * b[i], 0);
     const forward = projectAll(cloud, directions).reduce(
@@ -130,7 +189,7 @@ describe("placeOnTrees", () => {
     ["chains", around("chain")],
     ["trees far from the points and near", [...far, ...around("chain")]],
   ])("gives coordinates and squared distances from the sources on %s", (_, trees) => {
-    const centred = centreCloud(cloud, trees[0].source[0]);
+    const centred = centreClouds([cloud], trees[0].source[0]);
     const places = [...placeOnTrees(centred, trees, true)];
     expect(places.length).toBe(trees.length); // more lines than are taken together
     for (const [t, { theta, source }] of trees.entries())
@@ -148,7 +207,7 @@ describe("placeOnTrees", () => {
     const [tree] = around("chain");
     const near = tree.source[3].map((value, j) => value + (j === 0 ? 2 ** -20 : 0));
     const one = { size: 1, dimension, data: Float64Array.from(near) };
-    const [{ squares }] = placeOnTrees(centreCloud(one, tree.source[0]), [tree], true);
+    const [{ squares }] = placeOnTrees(centreClouds([one], tree.source[0]), [tree], true);
     expect(Math.sqrt(squares?.[3][0] ?? NaN)).toBeCloseTo(2 ** -20, 11);
     const inner = (a: readonly number[], b: readonly number[]) =>
       a.reduce((sum, value, j) => sum + value * b[j], 0);

@@ -40,6 +40,8 @@ const plain = {
   "i32x4.splat": [0xfd, 0x11],
   "i32x4.gt_s": [0xfd, 0x3b],
   "f32x4.gt": [0xfd, 0x44],
+  "f64x2.gt": [0xfd, 0x4a],
+  "f64x2.ge": [0xfd, 0x4c],
   "v128.and": [0xfd, 0x4e],
   "v128.or": [0xfd, 0x50],
   "v128.xor": [0xfd, 0x51],
@@ -50,6 +52,8 @@ const plain = {
   "i32x4.shr_u": [0xfd, 0xad, 0x01],
   "i32x4.add": [0xfd, 0xae, 0x01],
   "i32x4.mul": [0xfd, 0xb5, 0x01],
+  "i64x2.shl": [0xfd, 0xcb, 0x01],
+  "i64x2.add": [0xfd, 0xce, 0x01],
   "f32x4.abs": [0xfd, 0xe0, 0x01],
   "f32x4.neg": [0xfd, 0xe1, 0x01],
   "f32x4.sqrt": [0xfd, 0xe3, 0x01],
@@ -60,8 +64,12 @@ const plain = {
   "f32x4.min": [0xfd, 0xe8, 0x01],
   "f32x4.max": [0xfd, 0xe9, 0x01],
   "f64x2.neg": [0xfd, 0xed, 0x01],
+  "f64x2.sqrt": [0xfd, 0xef, 0x01],
   "f64x2.add": [0xfd, 0xf0, 0x01],
+  "f64x2.sub": [0xfd, 0xf1, 0x01],
   "f64x2.mul": [0xfd, 0xf2, 0x01],
+  "f64x2.div": [0xfd, 0xf3, 0x01],
+  "f64x2.pmin": [0xfd, 0xf6, 0x01],
   "i32x4.trunc_sat_f32x4_s": [0xfd, 0xf8, 0x01],
   "f32x4.convert_i32x4_s": [0xfd, 0xfa, 0x01],
   "f32x4.relaxed_madd": [0xfd, 0x85, 0x02],
@@ -200,6 +208,17 @@ export function vector(value: number): Instruction {
     name: "v128.const",
     detail: `f32x4 ${number} ${number} ${number} ${number}`,
     bytes: [0xfd, 0x0c, ...one, ...one, ...one, ...one],
+    operands: [],
+  };
+}
+
+/** Two equal float64 numbers. */
+export function twoNumbers(value: number): Instruction {
+  const one = [...new Uint8Array(Float64Array.of(value).buffer)];
+  return {
+    name: "v128.const",
+    detail: `f64x2 ${value} ${value}`,
+    bytes: [0xfd, 0x0c, ...one, ...one],
     operands: [],
   };
 }

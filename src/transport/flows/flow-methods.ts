@@ -7,7 +7,7 @@ import { maxTreeSlicedWasserstein } from "../max-tree-sliced.ts";
 import { type Cloud, type Points, readClouds } from "../points.ts";
 import { treesAround } from "../sample-trees.ts";
 import { safeShare } from "../tree-coordinates.ts";
-import { projectAll, pullBack } from "../projection.ts";
+import { projectAll, pullBack } from "../numeric/projection.ts";
 import { type SlicedOptions, slicedWasserstein, slicedWassersteinGradient } from "../sliced.ts";
 import { minSlicedTransportPlan } from "../sliced-variants.ts";
 import { type TreeSlicedOptions, treeSlicedWassersteinGradient } from "../tree-sliced.ts";

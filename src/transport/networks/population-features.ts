@@ -8,7 +8,7 @@ import type { Tensor, Weights } from "../../core/tensors.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import { randomDirection } from "../directions.ts";
 import { neuronClouds } from "./neuron-clouds.ts";
-import { project } from "../projection.ts";
+import { project } from "../numeric/projection.ts";
 
 const quantiles = [0, 0.25, 0.5, 0.75, 1];
 

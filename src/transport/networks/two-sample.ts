@@ -1,15 +1,15 @@
 // Statistics for the question whether two samples come from one population, prepared once on the pooled sample so that every
 // relabelling of its points costs only running sums. Nothing that is prepared sees the labels.
 
-import { project } from "../projection.ts";
+import { project } from "../numeric/projection.ts";
 import { randomDirection } from "../directions.ts";
 import { randomStream } from "../../core/random.ts";
 import type { LineTree } from "../line-trees.ts";
 import type { Cloud } from "../points.ts";
 import { treesAround } from "../sample-trees.ts";
-import { sortOrder } from "../sort-order.ts";
+import { sortOrder } from "../numeric/sort-order.ts";
 import { splitCloud } from "../splitting.ts";
-import { centreCloud, placeOnTrees } from "../tree-coordinates.ts";
+import { centreClouds, placeOnTrees } from "../tree-coordinates.ts";
 
 /** The value for a labelling: `signed` is 1 / n for points of the first sample and -1 / m for those of the second. */
 export type PreparedStatistic = (signed: Float64Array) => number;
@@ -71,9 +71,9 @@ function sortTrees(
   unit: number,
 ): SortedAtoms[] {
   const splitting = { kind: "distance", delta, unit } as const;
-  const centred = centreCloud(pooled, trees[0].source[0]);
+  const centred = centreClouds([pooled], trees[0].source[0]);
   return [...placeOnTrees(centred, trees, true)].flatMap((places, t) => {
-    const { shares } = splitCloud("two-sample test", splitting, pooled, places, trees[t], t);
+    const { shares } = splitCloud("two-sample test", splitting, centred, places, trees[t], t);
     return places.coordinates.map((ofLine, l) => {
       const keys = new Float64Array(ofLine.length + 1); // the last atom is the source, at 0
       keys.set(ofLine);

@@ -1,8 +1,8 @@
 // Inner products of points with directions in float64, by a WebAssembly kernel: four points and four directions at a time. Blocks
 // of both are copied into a memory of a few MiB that is used again.
 
-import { writeModule, type FunctionWriter } from "../kernels/wasm/assembler.ts";
-import { hasFusedMultiplyAdd } from "../kernels/wasm/fused-multiply-add.ts";
+import { writeModule, type FunctionWriter } from "../../kernels/wasm/assembler.ts";
+import { hasFusedMultiplyAdd } from "../../kernels/wasm/fused-multiply-add.ts";
 import {
   access,
   get,
@@ -12,8 +12,8 @@ import {
   op,
   set,
   vector,
-} from "../kernels/wasm/instructions.ts";
-import { pageBytes } from "../kernels/wasm/module.ts";
+} from "../../kernels/wasm/instructions.ts";
+import { pageBytes } from "../../kernels/wasm/module.ts";
 
 /** Points and directions that the kernel takes together; two directions lie in one vector. */
 const together = { points: 4, directions: 4 } as const;
@@ -111,12 +111,30 @@ function writeProject(writer: FunctionWriter, fused: boolean): void {
   );
 }
 
-/** Inner products of points [size, dimension] with directions [directions][dimension]: into values [directions][size]. */
+/** Directions side by side: row-major [dimension, count]. */
+export interface DirectionMatrix {
+  readonly dimension: number;
+  readonly count: number;
+  readonly data: Float64Array;
+}
+
+/** Directions one a row [directions][dimension], or side by side. */
+export type DirectionRows = readonly Float64Array[];
+export type DirectionList = DirectionRows | DirectionMatrix;
+
+export const areRows = (directions: DirectionList): directions is DirectionRows =>
+  Array.isArray(directions);
+
+/** How many there are. */
+export const countOf = (directions: DirectionList): number =>
+  areRows(directions) ? directions.length : directions.count;
+
+/** Inner products of points [size, dimension] with directions: into values [directions][size]. */
 export type Project = (
   data: Float64Array,
   size: number,
   dimension: number,
-  directions: readonly Float64Array[],
+  directions: DirectionList,
   values: readonly Float64Array[],
 ) => void;
 
@@ -137,7 +155,37 @@ function partsOf(length: number, atMost: number): Part[] {
 /** Copies a part of the coordinates of some directions: in groups of four, coordinate by coordinate. */
 function writeDirections(
   block: Float64Array,
-  directions: readonly Float64Array[],
+  directions: DirectionList,
+  lines: Part,
+  coordinates: Part,
+): void {
+  if (areRows(directions)) writeRows(block, directions, lines, coordinates);
+  else writeColumns(block, directions, lines, coordinates);
+}
+
+/** {@link writeDirections} of directions side by side; those past the last are zeros. */
+function writeColumns(
+  block: Float64Array,
+  { data, count }: DirectionMatrix,
+  lines: Part,
+  coordinates: Part,
+): void {
+  const step = together.directions;
+  const end = coordinates.from + coordinates.count;
+  for (let l = 0, at = 0; l < lines.count; l += step) {
+    const present = Math.min(step, lines.count - l);
+    if (present < step) block.fill(0, at, at + step * coordinates.count);
+    for (let j = coordinates.from; j < end; j++, at += step) {
+      const from = j * count + lines.from + l;
+      for (let i = 0; i < present; i++) block[at + i] = data[from + i];
+    }
+  }
+}
+
+/** {@link writeDirections} of directions one a row. */
+function writeRows(
+  block: Float64Array,
+  directions: DirectionRows,
   lines: Part,
   coordinates: Part,
 ): void {
@@ -227,7 +275,7 @@ export function projectionKernel(fused: boolean): Project {
   };
   return (...of) => {
     const [, size, , directions, values] = of;
-    for (const onto of partsOf(directions.length, most.directions))
+    for (const onto of partsOf(countOf(directions), most.directions))
       for (const rows of partsOf(size, most.points))
         readProducts(productBlock, project(of, onto, rows), values, onto, rows);
   };
@@ -242,14 +290,13 @@ export const projectByKernel: Project = (...of) =>
 /** Whether rows are long enough to be worth copying. */
 export const suitsProjection = (dimension: number): boolean => dimension >= 16;
 
-/** Columns of a matrix. */
-function columnsOf(rows: readonly ArrayLike<number>[]): Float64Array[] {
-  const { length: size } = rows;
-  const { length: count } = rows[0];
-  const all = new Float64Array(size * count);
-  for (const [i, row] of rows.entries())
-    for (let j = 0, at = i; j < count; j++, at += size) all[at] = row[j];
-  return Array.from({ length: count }, (_, j) => all.subarray(j * size, (j + 1) * size));
+/** Directions that are one a row, side by side. */
+export function directionMatrix(rows: DirectionRows): DirectionMatrix {
+  const [count, dimension] = [rows.length, rows[0].length];
+  const data = new Float64Array(count * dimension);
+  for (const [l, row] of rows.entries())
+    for (let j = 0, at = l; j < dimension; j++, at += count) data[at] = row[j];
+  return { dimension, count, data };
 }
 
 /**
@@ -258,18 +305,18 @@ function columnsOf(rows: readonly ArrayLike<number>[]): Float64Array[] {
  */
 export function pullBackByKernel(
   coefficients: readonly Float64Array[],
-  directions: readonly Float64Array[],
+  directions: DirectionList,
 ): Float64Array {
-  const [lines, size, dimension] = [
-    directions.length,
-    coefficients[0].length,
-    directions[0].length,
-  ];
+  const matrix = areRows(directions) ? directionMatrix(directions) : directions;
+  const { count: lines, dimension } = matrix;
+  const size = coefficients[0].length;
   const ofPoints = new Float64Array(size * lines);
   for (const [l, row] of coefficients.entries())
     for (let i = 0; i < size; i++) ofPoints[i * lines + l] = row[i];
   const ofCoordinates = Array.from({ length: dimension }, () => new Float64Array(size));
-  projectByKernel(ofPoints, size, lines, columnsOf(directions), ofCoordinates);
+  const ofCoordinate = (j: number) => matrix.data.subarray(j * lines, (j + 1) * lines);
+  const lists = ofCoordinates.map((_, j) => ofCoordinate(j));
+  projectByKernel(ofPoints, size, lines, lists, ofCoordinates);
   const sums = new Float64Array(size * dimension);
   for (const [j, column] of ofCoordinates.entries())
     for (let i = 0; i < size; i++) sums[i * dimension + j] = column[i];

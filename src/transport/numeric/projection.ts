@@ -1,8 +1,17 @@
 // Points on directions and back: inner products of all points with all directions, and the adjoint map. Short rows are multiplied
 // here, long ones by the kernel.
 
-import type { Cloud } from "./points.ts";
-import { projectByKernel, pullBackByKernel, suitsProjection } from "./projection-kernel.ts";
+import type { Cloud } from "../points.ts";
+import {
+  areRows,
+  countOf,
+  type DirectionList,
+  type DirectionMatrix,
+  type DirectionRows,
+  projectByKernel,
+  pullBackByKernel,
+  suitsProjection,
+} from "./projection-kernel.ts";
 
 /** Inner products of all points with one direction: [size]. */
 export function project({ size, dimension, data }: Cloud, direction: Float64Array): Float64Array {
@@ -15,18 +24,29 @@ export function project({ size, dimension, data }: Cloud, direction: Float64Arra
   return values;
 }
 
+/** Directions that lie side by side, one a row: parts of one array, to read only. */
+export function directionRows({ dimension, count, data }: DirectionMatrix): DirectionRows {
+  const all = new Float64Array(data.length);
+  for (let j = 0, from = 0; j < dimension; j++)
+    for (let l = 0, at = j; l < count; l++, at += dimension) all[at] = data[from++];
+  return Array.from({ length: count }, (_, l) => all.subarray(l * dimension, (l + 1) * dimension));
+}
+
 /**
  * Inner products of all points with each direction: [directions][size]. Short rows are multiplied here, two directions and two
  * points together: four products from four numbers read.
  */
-export function projectAll(cloud: Cloud, directions: readonly Float64Array[]): Float64Array[] {
+export function projectAll(cloud: Cloud, list: DirectionList): Float64Array[] {
   const { size, dimension } = cloud;
-  const all = new Float64Array(size * directions.length);
-  const values = directions.map((_, l): Float64Array => all.subarray(l * size, (l + 1) * size));
+  const count = countOf(list);
+  const all = new Float64Array(size * count);
+  const ofLine = (l: number): Float64Array => all.subarray(l * size, (l + 1) * size);
+  const values = Array.from({ length: count }, (_, l) => ofLine(l));
   if (suitsProjection(dimension)) {
-    projectByKernel(cloud.data, size, dimension, directions, values);
+    projectByKernel(cloud.data, size, dimension, list, values);
     return values;
   }
+  const directions = areRows(list) ? list : directionRows(list);
   const paired = directions.length - (directions.length % 2);
   forEachBlock(size, dimension, (from, to) => {
     for (let l = 0; l < paired; l += 2) projectOnTwo(cloud, directions, values, l, from, to);
@@ -82,13 +102,12 @@ function forEachBlock(
  * The adjoint of {@link projectAll}: the sum over directions of coefficient [directions][size] times direction, for every point.
  * Returns [size, dimension], row-major.
  */
-export function pullBack(
-  coefficients: readonly Float64Array[],
-  directions: readonly Float64Array[],
-): Float64Array {
-  const [size, dimension] = [coefficients[0].length, directions[0].length];
-  if (suitsProjection(dimension) && suitsProjection(directions.length))
-    return pullBackByKernel(coefficients, directions);
+export function pullBack(coefficients: readonly Float64Array[], list: DirectionList): Float64Array {
+  const size = coefficients[0].length;
+  const dimension = areRows(list) ? list[0].length : list.dimension;
+  if (suitsProjection(dimension) && suitsProjection(countOf(list)))
+    return pullBackByKernel(coefficients, list);
+  const directions = areRows(list) ? list : directionRows(list);
   const sums = new Float64Array(size * dimension);
   const paired = directions.length - (directions.length % 4);
   forEachBlock(size, dimension, (from, to) => {
