@@ -1,6 +1,6 @@
 // Sliced and tree-sliced distances: growth with points and lines, TSW (25 trees of 4 lines) against SW with the same 100
 // directions, values and gradients, on plain arrays and on the engine; with products that round once; beside POT where
-// WEIGHTSPACE_POT names a Python that has it. Clouds are float64 numbers, as numpy's are. Processes of ours and of POT take turns, since a
+// WEIGHTSPACE_POT names a Python that has it, and with another Node where WEIGHTSPACE_OTHER_NODE names one. Clouds are float64 numbers, as numpy's are. Processes of ours and of POT take turns, since a
 // machine is not equally fast at all times; of every time the lowest of the turns' medians is kept.
 
 import { spawnSync } from "node:child_process";
@@ -23,15 +23,17 @@ const roundsOf = (n) => (n < 1000 ? 21 : 5);
 
 const turns = 5;
 
+const otherNode = process.env.WEIGHTSPACE_OTHER_NODE;
+
 /** Rounds on the engine, whose first call compiles. */
 const engineRounds = 7;
 
 const request = JSON.stringify({ sizes, rounds: sizes.map(({ n }) => roundsOf(n)) });
 
 /** Our milliseconds for plain arrays, in a process of their own. */
-function plainTimes(flags) {
+function plainTimes(flags, node = process.execPath) {
   const script = fileURLToPath(new URL("./support/transport-times.js", import.meta.url));
-  const { stdout, status } = spawnSync(process.execPath, [...flags, script, request], {
+  const { stdout, status } = spawnSync(node, [...flags, script, request], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -140,13 +142,13 @@ function inTurns() {
   const measured = Array.from({ length: turns }, () => ({
     plain: plainTimes([]),
     roundedOnce: plainTimes(fusedFlags()),
+    otherNode: otherNode === undefined ? null : plainTimes([], otherNode),
     pot: pot(),
     potOnOneCore: pot(1),
   }));
   const of = (name) =>
     measured[0][name] === null ? null : lowest(measured.map((one) => one[name]));
-  const [plain, roundedOnce] = [of("plain"), of("roundedOnce")];
-  return { plain, roundedOnce, pot: of("pot"), potOnOneCore: of("potOnOneCore") };
+  return Object.fromEntries(Object.keys(measured[0]).map((name) => [name, of(name)]));
 }
 
 const ratios = ({ sw, tsw, swGradient, tswGradient }) => ({
@@ -160,7 +162,7 @@ export async function run() {
   await startEngine();
   const jax = await import("@jax-js/jax");
   const transport = await import("../dist/transport/index.js");
-  const { plain, roundedOnce, ...others } = inTurns();
+  const { plain, ...others } = inTurns();
   const cases = [];
   for (const [i, size] of sizes.entries()) {
     const engine = await engineTimes(size, transport, jax, watch);
@@ -179,10 +181,6 @@ export async function run() {
     rounds: sizes.map(({ n }) => roundsOf(n)),
     cases,
     growth: await growth(transport),
-    roundedOnce: {
-      ...roundedOnce,
-      cases: roundedOnce.cases.map((row) => ({ ...row, ratio: ratios(row) })),
-    },
     ...others,
   };
 }

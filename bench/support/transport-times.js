@@ -18,4 +18,4 @@ for (const [i, size] of sizes.entries()) {
   ]);
   cases.push({ ...size, sw, tsw, swGradient, tswGradient });
 }
-console.log(JSON.stringify({ arithmetic: hostArithmetic(), cases }));
+console.log(JSON.stringify({ node: process.versions.node, arithmetic: hostArithmetic(), cases }));

@@ -20,12 +20,18 @@ const rangeOf = (ratios) => `${digits(Math.min(...ratios))} to ${digits(Math.max
 
 const slicedAt = (of, i) => (of == null ? "–" : digits(of.cases[i].sw, 3));
 
+/** How many times as long as SW the tree-sliced distance takes, over all sizes. */
+const timesOf = ({ cases }) =>
+  `${rangeOf(cases.map(({ sw, tsw }) => tsw / sw))} times as long as SW (with gradients ${rangeOf(cases.map(({ swGradient, tswGradient }) => tswGradient / swGradient))} times)`;
+
 function speedTable() {
   const { results, machine, commit } = readFigures("bench/results/transport.json");
+  const { roundedOnce, otherNode: other = null } = results;
   const rows = results.cases.map(({ n, d, plain, engine, ratio }, i) => [
     `${n} x ${d}`,
     digits(plain.sw, 3),
     slicedAt(results.roundedOnce, i),
+    ...(other === null ? [] : [slicedAt(other, i)]),
     slicedAt(results.potOnOneCore, i),
     slicedAt(results.pot, i),
     digits(plain.tsw, 3),
@@ -42,6 +48,7 @@ function speedTable() {
     "points x dimension",
     "SW",
     "SW, fused",
+    ...(other === null ? [] : [`SW, Node ${other.node.split(".")[0]}`]),
     "POT, one core",
     "POT, all cores",
     "Db-TSW",
@@ -51,11 +58,11 @@ function speedTable() {
     "TSW / SW",
   ];
   return [
-    `Milliseconds of a distance of two clouds along 100 directions, Db-TSW on 25 trees of 4 lines; fused: with products that round once (\`npm run bench -- transport\`, ${machine.processor}, ${machine.cores} cores, Node ${machine.node}, commit ${commit}; ${peer}; medians):`,
+    `Milliseconds of a distance of two clouds along 100 directions, Db-TSW on 25 trees of 4 lines; fused: with products that round once (\`npm run bench -- transport\`, ${machine.processor}, ${machine.cores} cores, Node ${machine.node}${other === null ? "" : `, beside it Node ${other.node}`}, commit ${commit}; ${peer}; medians, the lowest of ${results.turns} turns):`,
     "",
     table(head, rows),
     "",
-    `Fused, Db-TSW takes ${rangeOf(results.roundedOnce.cases.map(({ sw, tsw }) => tsw / sw))} times as long as SW, with gradients ${rangeOf(results.roundedOnce.cases.map(({ swGradient, tswGradient }) => tswGradient / swGradient))} times.`,
+    `Fused, Db-TSW takes ${timesOf(roundedOnce)}${other === null ? "" : `, in Node ${other.node.split(".")[0]} ${timesOf(other)}`}.`,
     `Time grows as the ${digits(results.growth.exponentInNLogN.sw)}th power of n log n (1,000 to 16,000 points; TSW ${digits(results.growth.exponentInNLogN.tsw)}) and as the ${digits(results.growth.exponentInLines.sw)}th power of the number of lines (20 to 320; TSW ${digits(results.growth.exponentInLines.tsw)}).`,
   ];
 }
