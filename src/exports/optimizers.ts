@@ -81,6 +81,7 @@ export {
   handMadeEntry,
   handMadeNames,
   learnedEntry,
+  type LearnedEntryOptions,
   type OptimizerEntry,
   type ManyRule,
 } from "../optimizers/evaluate/entries.ts";

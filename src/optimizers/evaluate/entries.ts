@@ -1,4 +1,5 @@
-// What is measured side by side: hand-made optimizers, each with the same number of rates to choose from, and learned ones as they are.
+// What is measured side by side: hand-made optimizers, each with the same number of rates to choose from, and learned ones, as they are or
+// with as many lengths of their steps to choose from.
 
 import { jit, numpy as np } from "@jax-js/jax";
 import { OptionError } from "../../core/errors.ts";
@@ -36,7 +37,7 @@ export interface ManyRule {
 /** An optimizer in an evaluation. */
 export interface OptimizerEntry {
   readonly name: string;
-  /** Rates to choose from; none where nothing is tuned. */
+  /** Rates to choose from, or factors of a learned optimizer's steps; none where nothing is tuned. */
   readonly rates: readonly number[];
   /** The rule for networks with a rate each; without rates, for so many networks. */
   readonly rule: (spec: SymmetrySpec, rates: readonly number[]) => ManyRule;
@@ -112,20 +113,40 @@ export function handMadeEntry(name: string): OptimizerEntry {
   );
 }
 
-/** A learned optimizer, nothing about it tuned. */
-export function learnedEntry(name: string, { kind, theta }: ThetaFile): OptimizerEntry {
+/** Factors that a learned optimizer's steps may be multiplied by: powers of the root of 2, from 1/32 to 23. */
+const stepFactors = Array.from({ length: triedRates }, (_, i) => 2 ** (i / 2 - 5));
+
+/** How a learned optimizer is measured. */
+export interface LearnedEntryOptions {
+  /** Its steps are multiplied by one of 20 factors, chosen as hand-made optimizers choose rates. @default false: it is used as it is */
+  readonly tuned?: boolean;
+}
+
+/** A learned optimizer. */
+export function learnedEntry(
+  name: string,
+  { kind, theta }: ThetaFile,
+  { tuned = false }: LearnedEntryOptions = {},
+): OptimizerEntry {
   return {
     name,
-    rates: [],
+    rates: tuned ? stepFactors : [],
     rule(spec, networks) {
       const program = optimizerKind(kind).program(spec);
       const vector = thetaToVector(program.thetaShapes, theta);
       const vectors = networks.map(() => vector);
       const prepared = program.prepare(stackThetas(program.thetaShapes, vectors));
+      const factors = np.array(tuned ? [...networks] : networks.map(() => 1));
+      const scaled = jit(
+        (now: np.Array, updates: Params) => scaleBy(now).update(updates, {}, {})[0],
+      );
       return {
         init: () => program.initialState(networks.length),
-        update: (gradients, state, params) => program.update(prepared, gradients, state, params),
-        close: () => disposeArrays(prepared),
+        update(gradients, state, params) {
+          const [updates, next] = program.update(prepared, gradients, state, params);
+          return [tuned ? scaled(factors.ref, updates) : updates, next];
+        },
+        close: () => disposeArrays({ ...prepared, factors }),
       };
     },
   };

@@ -35,7 +35,7 @@ export type EvaluationRunner = Runner<OptimizerEntry, EvaluationUnit, "point" | 
 /** The runs of one optimizer. */
 export interface EvaluationUnit {
   readonly optimizer: string;
-  /** The rate that was chosen; null where nothing is tuned. */
+  /** The rate that was chosen, of learned optimizers the factor of their steps; null where nothing is tuned. */
   readonly rate: number | null;
   /** Rates that were tried with the lowest test loss of each; null where it was not finite. */
   readonly tried: readonly { readonly rate: number; readonly loss: number | null }[];

@@ -18,11 +18,15 @@ import { checkEvaluation } from "./evaluate.ts";
 export interface NamedOptimizer {
   readonly name: string;
   readonly theta?: Uint8Array | undefined;
+  /** The length of a learned optimizer's steps is chosen, too. */
+  readonly tuned?: boolean | undefined;
 }
 
 /** The optimizer of a name and a theta. @throws {OptionError} {FormatError} as {@link handMadeEntry} and {@link openTheta} */
-export const entryOf = async ({ name, theta }: NamedOptimizer): Promise<OptimizerEntry> =>
-  theta === undefined ? handMadeEntry(name) : learnedEntry(name, await openTheta(theta));
+export const entryOf = async ({ name, theta, tuned }: NamedOptimizer): Promise<OptimizerEntry> =>
+  theta === undefined
+    ? handMadeEntry(name)
+    : learnedEntry(name, await openTheta(theta), { tuned: tuned === true });
 
 /** What is measured, and how. */
 export interface Evaluation {
@@ -43,8 +47,14 @@ const maxBytes = 2 ** 24;
 const thetaName = (digest: string): string => `theta-${digest}.safetensors`;
 
 /** What stands for a theta, or for a hand-made optimizer, in names of files. */
-export const digestOfOptimizer = async ({ name, theta }: NamedOptimizer): Promise<string> =>
-  theta === undefined ? name : sha256(new Uint8Array(theta));
+export const digestOfOptimizer = async ({
+  name,
+  theta,
+  tuned = false,
+}: NamedOptimizer): Promise<string> =>
+  theta === undefined
+    ? name
+    : `${await sha256(new Uint8Array(theta))}${tuned ? " with steps of a chosen length" : ""}`;
 
 /** The file of every unit, by the name of its optimizer. */
 export async function unitNames({
@@ -100,7 +110,13 @@ const schema = z.strictObject({
   every: count,
   seed: z.int().min(0),
   optimizers: z
-    .array(z.strictObject({ name: z.string().min(1).max(100), theta: digest.optional() }))
+    .array(
+      z.strictObject({
+        name: z.string().min(1).max(100),
+        theta: digest.optional(),
+        tuned: z.boolean().optional(),
+      }),
+    )
     .min(1)
     .max(1000),
 });
@@ -142,11 +158,11 @@ export async function keepEvaluation(
       "optimizer evaluate: images of a folder (--data) are on this machine alone; leave out --queue, or take a task whose images come with the package",
     );
   await checkReplaced(store, warn);
-  const named = optimizers.map(async ({ name, theta }) => {
+  const named = optimizers.map(async ({ name, theta, tuned }) => {
     if (theta === undefined) return { name };
     const own = await sha256(new Uint8Array(theta));
     await store.create(thetaName(own), theta);
-    return { name, theta: own };
+    return { name, theta: own, ...(tuned === true && { tuned }) };
   });
   const about = {
     checksum: blankChecksum,
@@ -190,7 +206,7 @@ export async function readEvaluation(
     settings,
   );
   const opened: NamedOptimizer[] = [];
-  for (const { name, theta } of optimizers) {
+  for (const { name, theta, tuned } of optimizers) {
     if (theta === undefined) {
       opened.push({ name });
       continue;
@@ -198,7 +214,7 @@ export async function readEvaluation(
     const found = await store.read(thetaName(theta));
     if (found === undefined || (await sha256(new Uint8Array(found))) !== theta)
       throw fail("is not the theta that it was", thetaName(theta));
-    opened.push({ name, theta: found });
+    opened.push({ name, theta: found, ...(tuned === true && { tuned }) });
   }
   return { ...settings, optimizers: opened, arithmetic };
 }

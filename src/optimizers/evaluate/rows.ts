@@ -28,7 +28,7 @@ export interface OptimizerRow {
   readonly finalTrainLossStd: number | null;
   /** Of one network, trained beside the others. */
   readonly secondsPerStep: number;
-  /** The rate that was chosen; null where nothing is tuned. */
+  /** The rate that was chosen, of learned optimizers the factor of their steps; null where nothing is tuned. */
   readonly rate: number | null;
 }
 

@@ -184,6 +184,27 @@ describe("runs", () => {
       }
     expect(learned).toMatchObject({ rate: null, tried: [] });
   });
+  test("a learned optimizer with steps of a chosen length is SGD with momentum at the chosen multiple of its rate", async () => {
+    const { program, features } = optimizerKind("sgdm");
+    const task = await quadraticTask({ curvature: 0.2 });
+    const theta = program(task.spec).initialTheta(0);
+    const file = { kind: "sgdm", features, tensors: null, training: {}, theta };
+    const entries = [handMadeEntry("adam"), learnedEntry("learned", file, { tuned: true })];
+    const [, learned] = await evaluated({ task, entries });
+    expect(learned.tried.length).toBe(20);
+    expect(learned.tried.map(({ rate }) => rate)).toContain(1);
+    const factor = learned.rate ?? Number.NaN;
+    const best = Math.min(...learned.tried.map(({ loss }) => loss ?? Infinity));
+    expect(learned.tried.find(({ rate }) => rate === factor)?.loss).toBe(best);
+    const sgdm = (rate: number) => ({ ...handMadeEntry("sgdm"), rates: [rate] });
+    const [, same] = await evaluated({ task, entries: [entries[0], sgdm(0.1 * factor)] });
+    const [, other] = await evaluated({ task, entries: [entries[0], sgdm(0.1)] });
+    expect(factor).not.toBe(1);
+    for (const [at, curve] of learned.curves.test.entries()) {
+      for (const [i, loss] of curve.entries()) expect(loss).toBeCloseTo(same.curves.test[at][i], 5);
+      expect(curve).not.toEqual(other.curves.test[at]);
+    }
+  });
   test("what was kept is read, not run; the rest is the same as in one piece", async () => {
     const entries = ["adam", "sgdm"].map(handMadeEntry);
     const [adam, sgdm] = await evaluated({ entries });

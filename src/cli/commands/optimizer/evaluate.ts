@@ -25,6 +25,7 @@ import { UsageError } from "../../app/usage-error.ts";
 interface EvaluateFlags extends MachineFlags {
   readonly task?: string;
   readonly against: string;
+  readonly tune?: string;
   readonly seeds: number;
   readonly steps: number;
   readonly points: number;
@@ -49,6 +50,10 @@ export function addOptimizerEvaluate(optimizer: Command, cli: Cli): void {
       "files of theta, folders of runs, or names that come with the package; NAME=FILE names one",
     )
     .option("--against <names>", "hand-made optimizers, with commas", "adam,adamw,sgdm")
+    .option(
+      "--tune <names>",
+      "learned optimizers whose steps have one of 20 lengths, chosen as rates are, with commas",
+    )
     .option("--task <name>", "the inner task (default: that of the first theta)")
     .option("--seeds <n>", "runs of each", wholeNumber(1, 1000), 5)
     .option("--steps <n>", "steps of a run", wholeNumber(1), 2000)
@@ -107,6 +112,26 @@ async function openEntry(text: string): Promise<{ optimizer: NamedOptimizer; tas
   };
 }
 
+/** Marks optimizers whose steps are tuned. @throws {UsageError} for a name that none of them has */
+function tuneSome<Entry extends { readonly optimizer: NamedOptimizer }>(
+  entries: readonly Entry[],
+  names = "",
+): Entry[] {
+  const tuned = new Set(names.split(",").map((name) => name.trim()));
+  tuned.delete("");
+  const known = entries.map(({ optimizer }) => optimizer.name);
+  for (const name of tuned)
+    if (!known.includes(name))
+      throw new UsageError(
+        `optimizer evaluate: --tune names "${name}", expected ${known.length === 0 ? "a theta to tune" : `one of ${known.join(", ")}`}`,
+      );
+  return entries.map((entry) =>
+    tuned.has(entry.optimizer.name)
+      ? { ...entry, optimizer: { ...entry.optimizer, tuned: true } }
+      : entry,
+  );
+}
+
 /** Options of the demo that are not flags of its own. */
 const demoTask = "fashion-mlp";
 const demoOthers = ["adam", "sgdm", "schedule-free", "muon", "adamw"] as const;
@@ -138,7 +163,7 @@ async function evaluate(thetas: readonly string[], flags: EvaluateFlags, cli: Cl
   const { startEngine } = await import("../../../node/threads/start-engine.ts");
   const names = flags.against.split(",").map((name) => name.trim());
   const handMade = ["adam", ...names.filter((name) => name !== "adam" && name !== "")];
-  const opened = await Promise.all(thetas.map(openEntry));
+  const opened = tuneSome(await Promise.all(thetas.map(openEntry)), flags.tune);
   const task = flags.task ?? opened[0]?.task;
   if (task === undefined)
     throw new UsageError(
