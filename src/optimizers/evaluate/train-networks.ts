@@ -1,6 +1,7 @@
 // Trains n networks of a task side by side by one optimizer, and follows their losses.
 
 import { jit } from "@jax-js/jax";
+import { periodicYield } from "../../core/event-loop.ts";
 import { deriveSeed, randomStream } from "../../core/random.ts";
 import { disposeArrays } from "../../engine/arrays.ts";
 import { hostStack, stackToArrays } from "../../engine/host-stack.ts";
@@ -63,8 +64,10 @@ export async function trainNetworks(options: NetworksOptions): Promise<NetworkCu
   const train = seeds.map(() => [] as number[]);
   let sums = seeds.map(() => 0);
   let seconds = 0;
+  const turn = periodicYield(); // lets an abort in
   try {
     for (let step = 1; step <= steps; step++) {
+      await turn();
       signal?.throwIfAborted();
       const began = performance.now();
       const { losses, gradients } = task.lossAndGradients(params, networkBatches(task, streams));

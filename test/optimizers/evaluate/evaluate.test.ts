@@ -223,6 +223,13 @@ describe("runs", () => {
     await expect(evaluated({ entries: [adam], steps: 25 })).rejects.toThrow(/multiple of 10/);
     expect(() => handMadeEntry("adan")).toThrow(/did you mean "?adam/);
   });
+  test("an abort that a timer brings ends it", async () => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 100);
+    const entries = [handMadeEntry("adam")];
+    const { signal } = controller;
+    await expect(evaluated({ entries, steps: 100_000, signal })).rejects.toThrow(/abort/i);
+  });
   test("an abort ends it", async () => {
     const controller = new AbortController();
     controller.abort();

@@ -1,0 +1,59 @@
+// What docs/guide/learned-optimizers.md says of optimizers follows from the published figures.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { expect, test } from "vitest";
+import { readPage, root, tablesOf } from "./pages.ts";
+
+interface Row {
+  readonly optimizer: string;
+  readonly speedup: number | null;
+  readonly stepsToAdamMean: number | null;
+  readonly finalLossMean: number;
+  readonly secondsPerStep: number;
+  readonly rate: number | null;
+}
+
+const { rows } = JSON.parse(
+  readFileSync(join(root, "docs/results/optimizers-fashion-mlp.json"), "utf8"),
+) as { rows: readonly Row[] };
+const of = (name: string): Row => {
+  const row = rows.find(({ optimizer }) => optimizer === name);
+  if (row === undefined) throw new Error(`no row of ${name}`);
+  return row;
+};
+
+test("the guide shows the tables that these figures give", async () => {
+  const script: { optimizersPage: () => string } = await import(
+    pathToFileURL(join(root, "scripts/docs/optimizer-tables.js")).href
+  );
+  expect(tablesOf(script.optimizersPage())).toEqual(
+    tablesOf(readPage("docs/guide/learned-optimizers.md")),
+  );
+});
+
+test("four that were meta-trained alike never reach Adam's best loss, nor end below momentum", () => {
+  for (const name of ["sgdm-meta", "deep-sets", "nfn", "unf"]) expect(of(name).speedup).toBeNull();
+  for (const name of ["deep-sets", "nfn", "unf"])
+    expect(of(name).finalLossMean).toBeGreaterThan(of("sgdm-meta").finalLossMean);
+  expect(of("nfn").finalLossMean).toBe(of("unf").finalLossMean);
+});
+
+test("Celo2 with an equivariant layer gets there before Adam, and ends below Celo2", () => {
+  for (const ending of ["", "-tuned"]) {
+    const own = of(`celo2-unf${ending}`);
+    expect(own.speedup).toBeGreaterThan(1);
+    expect(own.finalLossMean).toBeLessThan(of(`celo2${ending}`).finalLossMean);
+    expect(own.secondsPerStep / of("adam").secondsPerStep).toBeGreaterThan(5);
+    expect(own.secondsPerStep / of("adam").secondsPerStep).toBeLessThan(7);
+  }
+});
+
+test("Adam's rate is the highest of its grid; two without anything learned need half of the steps", () => {
+  expect(of("adam").rate).toBe(0.01);
+  for (const name of ["schedule-free", "muon"])
+    expect(
+      (of(name).stepsToAdamMean ?? NaN) / (of("celo2-unf-tuned").stepsToAdamMean ?? NaN),
+    ).toBeCloseTo(0.5, 1);
+});
