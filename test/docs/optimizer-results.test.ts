@@ -15,14 +15,17 @@ interface Row {
   readonly rate: number | null;
 }
 
-const { rows } = JSON.parse(
-  readFileSync(join(root, "docs/results/optimizers-fashion-mlp.json"), "utf8"),
-) as { rows: readonly Row[] };
-const of = (name: string): Row => {
-  const row = rows.find(({ optimizer }) => optimizer === name);
-  if (row === undefined) throw new Error(`no row of ${name}`);
-  return row;
-};
+function finder(file: string) {
+  const text = readFileSync(join(root, "docs/results", file), "utf8");
+  const { rows } = JSON.parse(text) as { rows: readonly Row[] };
+  return (name: string): Row => {
+    const row = rows.find(({ optimizer }) => optimizer === name);
+    if (row === undefined) throw new Error(`no row of ${name}`);
+    return row;
+  };
+}
+const of = finder("optimizers-fashion-mlp.json");
+const after = finder("optimizers-fashion-mlp-outer-steps.json");
 
 test("the guide shows the tables that these figures give", async () => {
   const script: { optimizersPage: () => string } = await import(
@@ -56,4 +59,16 @@ test("Adam's rate is the highest of its grid; two without anything learned need 
     expect(
       (of(name).stepsToAdamMean ?? NaN) / (of("celo2-unf-tuned").stepsToAdamMean ?? NaN),
     ).toBeCloseTo(0.5, 1);
+});
+
+test("losses after more outer steps are those of the text; the last ones are those of the table", () => {
+  const loss = (name: string) => Number(after(name).finalLossMean.toFixed(3));
+  expect(["celo2-unf-250", "celo2-unf-2000", "unf-250", "unf-2000"].map(loss)).toEqual([
+    0.598, 0.484, 0.525, 0.51,
+  ]);
+  const late = after("celo2-unf-1750").finalLossMean - after("celo2-unf-2000").finalLossMean;
+  expect(late).toBeCloseTo(0.001, 3);
+  expect(loss("unf-500")).toBeGreaterThan(loss("unf-250")); // back and forth
+  for (const kind of ["unf", "celo2-unf"])
+    expect(after(`${kind}-2000`).finalLossMean).toBe(of(kind).finalLossMean);
 });
