@@ -1,7 +1,8 @@
 // Sliced and tree-sliced distances: growth with points and lines, TSW (25 trees of 4 lines) against SW with the same 100
 // directions, values and gradients, on plain arrays and on the engine; with products that round once; beside POT where
-// WEIGHTSPACE_POT names a Python that has it, and with another Node where WEIGHTSPACE_OTHER_NODE names one. Clouds are float64 numbers, as numpy's are. Processes of ours and of POT take turns, since a
-// machine is not equally fast at all times; of every time the lowest of the turns' medians is kept.
+// WEIGHTSPACE_POT names a Python that has it, and with another Node where WEIGHTSPACE_OTHER_NODE names one. Clouds are float64
+// numbers, as numpy's are. Processes of ours and of POT take turns, since a machine is not equally fast at all times; of every time
+// the lowest of the turns' medians is kept.
 
 import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";

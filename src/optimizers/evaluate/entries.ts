@@ -116,6 +116,13 @@ export function handMadeEntry(name: string): OptimizerEntry {
 /** Factors that a learned optimizer's steps may be multiplied by: powers of the root of 2, from 1/32 to 23. */
 const stepFactors = Array.from({ length: triedRates }, (_, i) => 2 ** (i / 2 - 5));
 
+/** Multiplies the updates of networks by a factor each. */
+function scaledSteps(factors: readonly number[]) {
+  const held = np.array([...factors]);
+  const scaled = jit((now: np.Array, updates: Params) => scaleBy(now).update(updates, {}, {})[0]);
+  return { scale: (updates: Params) => scaled(held.ref, updates), close: () => held.dispose() };
+}
+
 /** How a learned optimizer is measured. */
 export interface LearnedEntryOptions {
   /** Its steps are multiplied by one of 20 factors, chosen as hand-made optimizers choose rates. @default false: it is used as it is */
@@ -136,17 +143,17 @@ export function learnedEntry(
       const vector = thetaToVector(program.thetaShapes, theta);
       const vectors = networks.map(() => vector);
       const prepared = program.prepare(stackThetas(program.thetaShapes, vectors));
-      const factors = np.array(tuned ? [...networks] : networks.map(() => 1));
-      const scaled = jit(
-        (now: np.Array, updates: Params) => scaleBy(now).update(updates, {}, {})[0],
-      );
+      const steps = tuned ? scaledSteps(networks) : undefined;
       return {
         init: () => program.initialState(networks.length),
         update(gradients, state, params) {
           const [updates, next] = program.update(prepared, gradients, state, params);
-          return [tuned ? scaled(factors.ref, updates) : updates, next];
+          return [steps?.scale(updates) ?? updates, next];
         },
-        close: () => disposeArrays({ ...prepared, factors }),
+        close() {
+          disposeArrays(prepared);
+          steps?.close();
+        },
       };
     },
   };

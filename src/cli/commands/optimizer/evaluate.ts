@@ -3,6 +3,7 @@
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Command } from "commander";
+import { noSuchName } from "../../../core/nearest-name.ts";
 import { readBytes } from "../../../node/files.ts";
 import { writeFileAtomic } from "../../../node/write-file.ts";
 import type { NamedOptimizer } from "../../../optimizers/evaluate/evaluation-list.ts";
@@ -112,18 +113,24 @@ async function openEntry(text: string): Promise<{ optimizer: NamedOptimizer; tas
   };
 }
 
+/** Names that commas separate. */
+const namesIn = (text: string): string[] =>
+  text
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+
 /** Marks optimizers whose steps are tuned. @throws {UsageError} for a name that none of them has */
 function tuneSome<Entry extends { readonly optimizer: NamedOptimizer }>(
   entries: readonly Entry[],
   names = "",
 ): Entry[] {
-  const tuned = new Set(names.split(",").map((name) => name.trim()));
-  tuned.delete("");
+  const tuned = new Set(namesIn(names));
   const known = entries.map(({ optimizer }) => optimizer.name);
   for (const name of tuned)
     if (!known.includes(name))
       throw new UsageError(
-        `optimizer evaluate: --tune names "${name}", expected ${known.length === 0 ? "a theta to tune" : `one of ${known.join(", ")}`}`,
+        `optimizer evaluate: --tune: ${noSuchName("learned optimizer", name, known)}`,
       );
   return entries.map((entry) =>
     tuned.has(entry.optimizer.name)
@@ -161,8 +168,7 @@ export function addOptimizerDemo(optimizer: Command, cli: Cli): void {
 
 async function evaluate(thetas: readonly string[], flags: EvaluateFlags, cli: Cli): Promise<void> {
   const { startEngine } = await import("../../../node/threads/start-engine.ts");
-  const names = flags.against.split(",").map((name) => name.trim());
-  const handMade = ["adam", ...names.filter((name) => name !== "adam" && name !== "")];
+  const handMade = ["adam", ...namesIn(flags.against).filter((name) => name !== "adam")];
   const opened = tuneSome(await Promise.all(thetas.map(openEntry)), flags.tune);
   const task = flags.task ?? opened[0]?.task;
   if (task === undefined)
