@@ -53,6 +53,15 @@ test("Celo2 with an equivariant layer gets there before Adam, and ends below Cel
   }
 });
 
+test("more outer steps of more pairs make it faster, by the factors of the text", () => {
+  const speedups = ["celo2-unf-long", "celo2-unf-long-tuned"].map((name) => of(name).speedup ?? 0);
+  expect(speedups.map((speedup) => speedup.toFixed(2))).toEqual(["1.54", "1.90"]);
+  for (const ending of ["", "-tuned"])
+    expect(of(`celo2-unf-long${ending}`).finalLossMean).toBeLessThan(
+      of(`celo2-unf${ending}`).finalLossMean,
+    );
+});
+
 test("Adam's rate is the highest of its grid; two without anything learned need half of the steps", () => {
   expect(of("adam").rate).toBe(0.01);
   for (const name of ["schedule-free", "muon"])

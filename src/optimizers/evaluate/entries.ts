@@ -50,6 +50,12 @@ export const triedRates = 20;
 const grid = (step: number): number[] =>
   Array.from({ length: triedRates }, (_, i) => step * (i + 1));
 
+/** As many rates from 0.0001 to 0.1, in equal ratios: for tasks whose best rate lies at an end of the published grid. */
+const wideGrid = Array.from(
+  { length: triedRates },
+  (_, i) => 0.0001 * 1000 ** (i / (triedRates - 1)),
+);
+
 type MakeRule = (rate: np.Array) => UpdateRule;
 
 function handMade(
@@ -87,6 +93,7 @@ function handMade(
 
 const handMadeOnes: Readonly<Record<string, () => OptimizerEntry>> = {
   adam: () => handMade("adam", grid(0.0005), (rate) => adam({ rate })),
+  "adam-wide": () => handMade("adam-wide", wideGrid, (rate) => adam({ rate })),
   adamw: () => handMade("adamw", grid(0.0005), (rate) => adamW({ rate })),
   sgdm: () => handMade("sgdm", grid(0.02), (rate) => sgd({ rate, momentum: 0.9 })),
   nesterov: () =>
