@@ -2,6 +2,7 @@
 
 import { defaultDevice, init } from "@jax-js/jax";
 import { EnvironmentError, OptionError } from "../core/errors.ts";
+import { hasFusedMultiplyAdd } from "../kernels/wasm/fused-multiply-add.ts";
 import { offerPageThreads } from "../kernels/page-threads.ts";
 import { checkWebGPU, type DeviceCheck, type EngineDevice } from "./device.ts";
 
@@ -39,6 +40,7 @@ async function chooseDevice(wanted: EngineDevice | "fastest"): Promise<StartedEn
 
 async function start(wanted: EngineDevice | "fastest"): Promise<StartedEngine> {
   await init("wasm");
+  hasFusedMultiplyAdd(); // from here on, how products round is settled
   defaultDevice("wasm");
   await offerPageThreads();
   const chosen = await chooseDevice(wanted);

@@ -2,6 +2,8 @@
 
 export { readPackageData } from "../node/package-data.ts";
 export { readImageFolder } from "../node/image-folder.ts";
+export { setArithmetic } from "../node/arithmetic.ts";
+export type { Arithmetic } from "../kernels/wasm/fused-multiply-add.ts";
 export { startEngine, type EngineOptions } from "../node/threads/start-engine.ts";
 export { buildZoo, type NodeBuildOptions } from "../node/build-zoo.ts";
 export {

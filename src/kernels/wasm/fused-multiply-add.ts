@@ -49,6 +49,9 @@ let known: boolean | undefined;
 /** Whether kernels of this host may use fused multiply-add, asked once; the last bits of products depend on it. */
 export const hasFusedMultiplyAdd = (): boolean => (known ??= acceptsFused());
 
+/** Whether kernels have asked, so that nothing can change for them any more. */
+export const arithmeticIsSettled = (): boolean => known !== undefined;
+
 /** Bytes of the fused instruction; short modules that hold them ask whether there is one. */
 const fusedBytes = [0xfd, 0x85, 0x02];
 const longestProbe = 256;
