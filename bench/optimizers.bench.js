@@ -9,6 +9,7 @@ const pairs = 4;
 /** Inner steps of a truncation, by task: about a second of work. */
 const tasks = { "fashion-mlp": 20, "fashion-cnn": 5, "text-irnn": 10, "text-transformer": 4 };
 const kinds = ["deep-sets", "unf", "nfn", "celo2", "celo2-unf", "unf-small"];
+const threads = 2;
 const updateTasks = ["fashion-mlp", "text-transformer"];
 
 /** Seconds of the shortest and the middle one of several runs, after one that compiles. */
@@ -44,12 +45,7 @@ async function inTurns(groups, theta) {
   const best = Object.fromEntries(Object.keys(groups).map((way) => [way, Infinity]));
   for (let step = 0; step < repeats + 1; step++)
     for (const [way, group] of Object.entries(groups)) {
-      const times = Array.from({ length: pairs }, (_, pair) => ({
-        pair,
-        episode: 0,
-        step,
-        began: 0,
-      }));
+      const times = timesOf(pairs, step);
       const began = processorSeconds();
       await group.run({ theta, times });
       if (step > 0) best[way] = Math.min(best[way], processorSeconds() - began);
@@ -86,6 +82,73 @@ async function metaTraining(kind, name) {
     times: best.engine / best.kernels,
     denseMillionMultiplications: (multiplications[kind] * entries) / 1e6,
   };
+}
+
+/** Wall-clock inner steps a second of all pairs on two threads, and of the same networks one after another: on kernels, and on the engine as a program would train them. */
+async function twoThreads(kind, name) {
+  const { defaultSettings } = await import("../dist/optimizers/meta/settings.js");
+  const { groupSizes, unrollInPlace } = await import("../dist/optimizers/meta/unroll-pool.js");
+  const { unrollThreads } = await import("../dist/node/threads/unroll-threads.js");
+  const { optimizerKind } = await import("../dist/optimizers/registry.js");
+  const { thetaToVector } = await import("../dist/optimizers/host-theta.js");
+  const { openInnerTask } = await import("../dist/node/open-inner-task.js");
+  const { hostArithmetic } = await import("../dist/kernels/wasm/fused-multiply-add.js");
+  const task = await openInnerTask({ task: name });
+  const { thetaShapes, initialTheta } = optimizerKind(kind).program(task.spec);
+  const theta = thetaToVector(thetaShapes, initialTheta(0));
+  const truncation = 5 * tasks[name];
+  const settings = { ...defaultSettings, kind, task: name, pairs, truncation };
+  const onKernels = { ...settings, kernels: hostArithmetic() };
+  const secondsOf = async (pool, sizes, own) => {
+    const groups = await Promise.all(
+      sizes.map((size) => pool.open({ settings: { ...own, pairs: size }, pairs: size })),
+    );
+    let step = 0;
+    const { best } = await timed(async () => {
+      await Promise.all(
+        groups.map((group, at) => group.run({ theta, times: timesOf(sizes[at], step) })),
+      );
+      step++;
+    });
+    await Promise.all(groups.map((group) => group.close()));
+    return best;
+  };
+  const steps = 2 * pairs * truncation;
+  const together =
+    steps /
+    (await secondsOf(
+      unrollThreads(threads, { task: name }),
+      groupSizes(pairs, threads),
+      onKernels,
+    ));
+  const oneThread = steps / (await secondsOf(unrollInPlace(task), [pairs], onKernels));
+  const engine = await oneByOne(kind, name, task, truncation);
+  return {
+    together,
+    oneThread,
+    engine,
+    times: { oneThread: together / oneThread, engine: together / engine },
+  };
+}
+
+/** The first truncations of pairs. */
+const timesOf = (count, step) =>
+  Array.from({ length: count }, (_, pair) => ({ pair, episode: 0, step, began: 0 }));
+
+/** Inner steps a second of one network with an optimizer of the library, on the array engine. */
+async function oneByOne(kind, name, task, steps) {
+  const { trainNetworks } = await import("../dist/optimizers/evaluate/train-networks.js");
+  const { learnedEntry } = await import("../dist/optimizers/evaluate/entries.js");
+  const { optimizerKind } = await import("../dist/optimizers/registry.js");
+  const theta = optimizerKind(kind).program(task.spec).initialTheta(0);
+  const rule = learnedEntry(kind, { kind, theta, tensors: null, features: "", training: {} }).rule(
+    task.spec,
+    [0],
+  );
+  const run = () => trainNetworks({ task, rule, seeds: [0], steps, every: steps });
+  const { secondsPerStep } = await run().then(run);
+  rule.close();
+  return 1 / secondsPerStep;
 }
 
 /** Milliseconds of the loss and the gradients of one network, the engine with as many networks at once as in meta-training. */
@@ -182,11 +245,12 @@ export async function run() {
   await startEngine();
   return {
     title: "Learned optimizers",
-    settings: { pairs, truncations: tasks, repeats, threads: 1 },
+    settings: { pairs, truncations: tasks, repeats, threads },
     millisecondsPerGradient: await forEach(Object.keys(tasks), gradients),
     innerStepsPerProcessorSecond: await forEach(Object.keys(tasks), (task) =>
       forEach(kinds, (kind) => metaTraining(kind, task)),
     ),
+    innerStepsPerSecond: await forEach(Object.keys(tasks), (task) => twoThreads("unf-small", task)),
     millisecondsPerUpdate: await forEach(updateTasks, updates),
   };
 }

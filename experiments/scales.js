@@ -1,7 +1,8 @@
 // How predictors bear scales, signs, bases and phases: each population once trained as it is, CNNs with ReLU once more with every
 // training network moved by scales of up to 100. Writes docs/results/scales-<population>.json and reports beside it. A run that is stopped, or
 // whose minutes are over, goes on where it was when the same command is given again.
-// Arguments: names of populations; --minutes <n>; --tiny, for a trial whose results stay in runs/.
+// Arguments: names of populations; --minutes <n>; --parts <folder>, which keeps every finished training in a small file there; --tiny, for
+// a trial whose results stay in runs/.
 
 import { spawn } from "node:child_process";
 import { copyFileSync, readFileSync } from "node:fs";
@@ -54,14 +55,16 @@ const tinySizes = { networks: 20, epochs: 1, tune: null, tuneEpochs: 1 };
 const notFinished = 75;
 
 function readArguments(words) {
-  const asked = { chosen: [], tiny: false, minutes: Infinity };
+  const asked = { chosen: [], tiny: false, minutes: Infinity, parts: null };
   for (let i = 0; i < words.length; i++) {
     if (words[i] === "--tiny") asked.tiny = true;
     else if (words[i] === "--minutes") asked.minutes = Number(words[++i]);
+    else if (words[i] === "--parts") asked.parts = words[++i] ?? "";
     else if (words[i] in populations) asked.chosen.push(words[i]);
     else
-      return `unknown "${words[i]}", expected ${Object.keys(populations).join(", ")}, --minutes <n> or --tiny`;
+      return `unknown "${words[i]}", expected ${Object.keys(populations).join(", ")}, --minutes <n>, --parts <folder> or --tiny`;
   }
+  if (asked.parts === "") return "--parts expected a folder";
   if (!(asked.minutes > 0)) return "--minutes expected a number above 0";
   return asked.chosen.length > 0 ? asked : { ...asked, chosen: Object.keys(populations) };
 }
@@ -127,6 +130,7 @@ async function rowsOf(population, training, threshold) {
     ...(training === null ? [] : [`--move-training ${training}`]),
     ...(further === "" ? [] : [further]),
     ...(threshold > 0 ? [`--threshold ${threshold}`] : []),
+    ...(asked.parts === null ? [] : [`--parts ${join(asked.parts, name)}`]),
     `--results ${unmoved} --move-results ${results} --force -o ${join(folder, name)}`,
   ];
   await weightspace(parts.join(" "));

@@ -7,6 +7,7 @@ import type { WeightBatch } from "../models/model.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { inferSpecFromFunction } from "../trace/infer-function.ts";
 import {
+  type AddersData,
   addersData,
   answerSymbols,
   askSymbol,
@@ -19,22 +20,29 @@ import { evaluateAdders, inputWidth, writeSymbol } from "./adders-evaluation.ts"
 import { classifierMetrics, drawLabelled, type LabelledData } from "./labelled-data.ts";
 import type { Batch, Task } from "./task.ts";
 
-const largestSummand = 49;
-const data = addersData(largestSummand);
+/** What is fixed by the largest summand. */
+interface Adders {
+  readonly data: AddersData;
+  readonly queryTimes: readonly number[];
+  readonly answerTimes: readonly number[];
+}
 
 const times = (length: number) => Array.from({ length }, (_, t) => t);
-const queryTimes = times(data.queryLength);
-const answerTimes = times(data.answerLength);
 
-const sequencesOf = (batch: Batch): Sequences => ({
+function addersUpTo(largest: number): Adders {
+  const data = addersData(largest);
+  return { data, queryTimes: times(data.queryLength), answerTimes: times(data.answerLength) };
+}
+
+const sequencesOf = ({ queryTimes, answerTimes }: Adders, batch: Batch): Sequences => ({
   queries: queryTimes.map((t) => batch[`query${t}`]),
   answers: answerTimes.map((t) => batch[`answer${t}`]),
   targets: answerTimes.map((t) => batch[`target${t}`]),
 });
 
 /** By the definition of one network, so that it may be differentiated. */
-function loss(weights: WeightBatch, batch: Batch): np.Array {
-  const { queries, answers, targets } = sequencesOf(batch);
+function loss(adders: Adders, weights: WeightBatch, batch: Batch): np.Array {
+  const { queries, answers, targets } = sequencesOf(adders, batch);
   const bare = (inputs: readonly np.Array[]) => inputs.map((x) => x.slice([], [], [0, symbols]));
   const one = (w: WeightBatch, queries: np.Array[], answered: np.Array[]) => {
     const scores = adder.apply(w, queries, answered);
@@ -48,41 +56,42 @@ function loss(weights: WeightBatch, batch: Batch): np.Array {
   return losses.reduce((sum, term) => np.add(sum, term)); // [n]
 }
 
-let traced: Promise<SymmetrySpec> | undefined;
-
 /** The network's symmetries, read off its own forward pass: the state's units may be reordered. */
-export function addersSpec(): Promise<SymmetrySpec> {
+async function tracedSpec({ data, queryTimes, answerTimes }: Adders): Promise<SymmetrySpec> {
   const step = { shape: [4, symbols] };
-  traced ??= inferSpecFromFunction(
+  const { spec } = await inferSpecFromFunction(
     (weights, ...inputs) =>
       adder.apply(weights, inputs.slice(0, data.queryLength), inputs.slice(data.queryLength)),
     Object.fromEntries(Object.entries(adder.shapes).map(([name, shape]) => [name, { shape }])),
     [...queryTimes, ...answerTimes].map(() => step),
-  ).then(({ spec }) => spec);
-  return traced;
+  );
+  return spec;
 }
 
-function batchShapes(size: number): Record<string, readonly number[]> {
-  return Object.fromEntries([
+const batchShapes = (
+  { queryTimes, answerTimes }: Adders,
+  size: number,
+): Record<string, readonly number[]> =>
+  Object.fromEntries([
     ...queryTimes.map((t) => [`query${t}`, [size, inputWidth]] as const),
     ...answerTimes.map((t) => [`answer${t}`, [size, inputWidth]] as const),
     ...answerTimes.map((t) => [`target${t}`, [symbols, size]] as const),
   ]);
-}
 
-/** The task: problems with summands from 0 to 49, a fifth of them for tests only. */
-export async function addersTask() {
+/** A task on problems with summands from 0 to `largest`, a fifth of them for tests only. */
+function addersTask(name: string, adders: Adders, spec: SymmetrySpec) {
+  const { data, queryTimes, answerTimes } = adders;
   const { train, test } = data;
   return Object.freeze({
-    name: "adders",
-    spec: await addersSpec(),
+    name,
+    spec,
     metrics: classifierMetrics,
     target: "testAccuracy",
     train,
     test,
-    dataFor: (run) => drawLabelled(train, 2 * largestSummand + 1, run),
+    dataFor: (run) => drawLabelled(train, 2 * data.largest + 1, run),
     init: (random, scale) => initEncoderDecoder(adder.shapes, random, scale),
-    batchShapes,
+    batchShapes: (size) => batchShapes(adders, size),
     writeExample: (arrays, at, size, { examples, labels }, example) => {
       const query = querySymbols(train.problems[examples[example]], data.queryLength);
       const answer = answerSymbols(labels[example]);
@@ -92,12 +101,27 @@ export async function addersTask() {
         if (t < answer.length) arrays[`target${t}`][answer[t] * size + at] = 1;
       }
     },
-    loss,
+    loss: (weights, batch) => loss(adders, weights, batch),
     gradients: (weights, batch) => {
-      const result = adder.gradients(weights, sequencesOf(batch));
+      const result = adder.gradients(weights, sequencesOf(adders, batch));
       tree.dispose(weights);
       return result;
     },
     evaluate: (weights, seen) => evaluateAdders(adder, weights, data, seen),
   } satisfies Task<LabelledData> & Record<"train" | "test", Examples>);
 }
+
+/** A task of adders before its problems are made. */
+function adderTasks(name: string, largest: number) {
+  let made: Adders | undefined;
+  const adders = () => (made ??= addersUpTo(largest));
+  let traced: Promise<SymmetrySpec> | undefined;
+  const spec = () => (traced ??= tracedSpec(adders()));
+  return { spec, create: async () => addersTask(name, adders(), await spec()) };
+}
+
+/** The tasks by their names in the registry. */
+export const addersTasks = {
+  adders: adderTasks("adders", 49),
+  "adders-99": adderTasks("adders-99", 99),
+};

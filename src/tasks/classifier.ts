@@ -27,6 +27,8 @@ export interface Classifier extends Pick<Task, "name" | "spec" | "init"> {
   fastLogits?(weights: WeightBatch, inputs: np.Array): np.Array;
   /** Examples scored at a time: bounds memory. @default all */
   readonly batchSize?: number;
+  /** Examples that tell a network's training loss: the first it was trained on, over again when they are fewer. @default all of them */
+  readonly trainingSample?: number;
 }
 
 /** What a task of classification says of itself; the rest follows. */
@@ -78,17 +80,12 @@ async function evaluate(
   weights: WeightBatch,
   seen: readonly LabelledData[],
 ): Promise<ClassifierEvaluation[]> {
-  const { classes, train, test } = classifier;
-  const onTraining = await scoreAll(classifier, weights, seen.length, train);
+  const { classes, test } = classifier;
+  const trainLosses = await trainingLosses(classifier, weights, seen);
   const onTests = await scoreAll(classifier, weights, seen.length, test);
   for (const array of Object.values(weights)) array.dispose();
-  return seen.map(({ examples, labels }, i) => {
-    const [trainScores, testScores] = [onTraining(i), onTests(i)];
-    let trainLoss = 0;
-    for (const [at, example] of examples.entries()) {
-      const place = { classes, from: example, stride: train.count };
-      trainLoss += judgeScores(trainScores, place, labels[at]).loss;
-    }
+  return seen.map((_, i) => {
+    const testScores = onTests(i);
     let testLoss = 0;
     let right = 0;
     for (const [example, label] of test.labels.entries()) {
@@ -98,11 +95,61 @@ async function evaluate(
       if (Math.max(best, 0) === label) right++; // scores that are NaN choose the first class
     }
     return {
-      trainLoss: trainLoss / examples.length,
+      trainLoss: trainLosses[i],
       testLoss: testLoss / test.count,
       testAccuracy: right / test.count,
     };
   });
+}
+
+/** Mean loss of every network on what it has seen. Weights are kept. */
+async function trainingLosses(
+  classifier: Classifier,
+  weights: WeightBatch,
+  seen: readonly LabelledData[],
+): Promise<number[]> {
+  const { classes, train, features, trainingSample } = classifier;
+  const mean = (
+    scores: Float32Array,
+    stride: number,
+    places: readonly number[],
+    labels: Uint8Array,
+  ) => {
+    let sum = 0;
+    for (const [at, from] of places.entries())
+      sum += judgeScores(scores, { classes, from, stride }, labels[at]).loss;
+    return sum / places.length;
+  };
+  if (trainingSample === undefined) {
+    const scores = await scoreAll(classifier, weights, seen.length, train);
+    return seen.map(({ examples, labels }, i) => mean(scores(i), train.count, examples, labels));
+  }
+  const places = Array.from({ length: trainingSample }, (_, i) => i);
+  const inputs = new Float32Array(seen.length * trainingSample * features);
+  const sampled = seen.map(({ examples, labels }, network) =>
+    Uint8Array.from(places, (i) => {
+      const at = i % examples.length;
+      const image = train.inputs.subarray(examples[at] * features, (examples[at] + 1) * features);
+      inputs.set(image, (network * trainingSample + i) * features);
+      return labels[at];
+    }),
+  );
+  const output = scoresOf(
+    classifier,
+    weights,
+    np.array(inputs, { shape: [seen.length, trainingSample, features] }),
+  );
+  const values = (await output.data()) as Float32Array;
+  const size = classes * trainingSample;
+  return sampled.map((labels, i) =>
+    mean(values.subarray(i * size, (i + 1) * size), trainingSample, places, labels),
+  );
+}
+
+/** Scores [n, classes, batch] of inputs [n or 1, batch, features]. Weights are kept. @consumes inputs */
+function scoresOf(classifier: Classifier, weights: WeightBatch, inputs: np.Array): np.Array {
+  const kept = Object.fromEntries(Object.entries(weights).map(([name, w]) => [name, w.ref]));
+  return classifier.fastLogits?.(kept, inputs) ?? classifier.logits(kept, inputs);
 }
 
 /** Scores [classes, count] of every network on a data set. Weights are kept. */
@@ -116,10 +163,9 @@ async function scoreAll(
   const scores = new Float32Array(n * classes * count);
   for (let from = 0; from < count; from += batchSize ?? count) {
     const size = Math.min(batchSize ?? count, count - from);
-    const kept = Object.fromEntries(Object.entries(weights).map(([name, w]) => [name, w.ref]));
     const part = inputs.slice(from * features, (from + size) * features);
     const images = np.array(part, { shape: [1, size, features] });
-    const output = classifier.fastLogits?.(kept, images) ?? classifier.logits(kept, images);
+    const output = scoresOf(classifier, weights, images);
     const values = (await output.data()) as Float32Array;
     for (let row = 0; row < n * classes; row++)
       scores.set(values.subarray(row * size, (row + 1) * size), row * count + from);

@@ -2,60 +2,30 @@
 // on image patches with or without residuals.
 
 import { digitClasses, digitPixels, parseDigits } from "../datasets/digits-data.ts";
-import type { Layer } from "../populations/layers/layer.ts";
-import { classifierNetwork } from "../populations/networks/classifier-network.ts";
-import { normalWeights } from "../populations/networks/initial-weights.ts";
 import { digitsLayers } from "../populations/networks/task-networks.ts";
-import type { SymmetrySpec } from "../symmetry/types.ts";
-import { type Classifier, type ClassifierTask, classifierTask } from "./classifier.ts";
+import { type ImageClassifier, type ImageTask, imageTask } from "./image-classifier.ts";
 
-/** A task on digits before its data are read. */
-interface DigitsTask {
-  /** The network's symmetries, read off its own forward pass. */
-  spec(): Promise<SymmetrySpec>;
-  /** The task from the bytes of data/uci-digits.csv.gz, 1,200 images to learn from and 597 to test. @throws {FormatError} */
-  create(bytes: Uint8Array): Promise<ClassifierTask>;
-}
-
-/** What tasks differ in besides their network. */
-interface DigitsOptions extends Pick<Classifier, "batchSize"> {
-  readonly name: keyof typeof digitsLayers;
-  /** Of the normal weights that networks begin with. */
-  readonly gain: number;
-}
-
-function digitsNetwork({ gain, ...options }: DigitsOptions): DigitsTask {
-  const layers: Layer = digitsLayers[options.name];
-  const { spec, ...network } = classifierNetwork(layers, digitPixels);
-  return {
-    spec,
-    create: async (bytes) => {
-      const { train, test } = await parseDigits(bytes);
-      return classifierTask({
-        ...network,
-        ...options,
-        features: digitPixels,
-        classes: digitClasses,
-        spec: await spec(),
-        train,
-        test,
-        init: (random, scale) => normalWeights(layers.shapes, random, { scale, gain }),
-      });
-    },
-  };
-}
+/** 1,200 images to learn from and 597 to test. */
+const onDigits = (
+  name: keyof typeof digitsLayers,
+  options: Pick<ImageClassifier, "gain" | "batchSize">,
+): ImageTask =>
+  imageTask({
+    ...options,
+    name,
+    layers: digitsLayers[name],
+    features: digitPixels,
+    classes: digitClasses,
+    read: parseDigits,
+  });
 
 const batchSize = 128;
 
 /** The tasks by their names in the registry. */
 export const digitsTasks = {
-  digits: digitsNetwork({ name: "digits", gain: 2 }),
-  "digits-cnn": digitsNetwork({ name: "digits-cnn", gain: 2, batchSize }),
-  "digits-cnn-tanh": digitsNetwork({ name: "digits-cnn-tanh", gain: 2, batchSize }),
-  "digits-transformer": digitsNetwork({ name: "digits-transformer", gain: 1, batchSize }),
-  "digits-transformer-plain": digitsNetwork({
-    name: "digits-transformer-plain",
-    gain: 1,
-    batchSize,
-  }),
-} satisfies Record<string, DigitsTask>;
+  digits: onDigits("digits", { gain: 2 }),
+  "digits-cnn": onDigits("digits-cnn", { gain: 2, batchSize }),
+  "digits-cnn-tanh": onDigits("digits-cnn-tanh", { gain: 2, batchSize }),
+  "digits-transformer": onDigits("digits-transformer", { gain: 1, batchSize }),
+  "digits-transformer-plain": onDigits("digits-transformer-plain", { gain: 1, batchSize }),
+} satisfies Record<string, ImageTask>;

@@ -6,7 +6,9 @@ import { noSuchName } from "../core/nearest-name.ts";
 import { checkFunctions, openRegistry } from "../core/registry.ts";
 import type { ImageSet } from "../datasets/image-set.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
+import type { addersTasks } from "./adders.ts";
 import type { digitsTasks } from "./digits.ts";
+import type { fashionTasks } from "./fashion.ts";
 import { classifierMetrics } from "./labelled-data.ts";
 import type { MetricInfo } from "../core/metric-info.ts";
 import { pictureMetrics } from "./picture-metrics.ts";
@@ -40,6 +42,7 @@ export interface TaskEntry {
 }
 
 const digitsFile = "uci-digits.csv.gz";
+const fashionFile = "fashion-mnist-8x8.npz";
 
 /** A task of pictures, which are read when they are needed. */
 const onPictures = (
@@ -75,6 +78,31 @@ const onDigits = (name: keyof typeof digitsTasks, summary: string): TaskEntry =>
   create: async (data) => (await import("./digits.ts")).digitsTasks[name].create(data),
 });
 
+/** A task of adders.ts. */
+const onAdders = (
+  name: keyof typeof addersTasks,
+  networks: string,
+  numbers: string,
+): TaskEntry => ({
+  summary: `GRU encoder-decoders that add ${numbers}, character by character`,
+  networks,
+  spec: async () => (await import("./adders.ts")).addersTasks[name].spec(),
+  create: async () => (await import("./adders.ts")).addersTasks[name].create(),
+});
+
+/** A task of fashion.ts. */
+const onFashion = (
+  name: keyof typeof fashionTasks,
+  networks: string,
+  summary: string,
+): TaskEntry => ({
+  summary: `${summary} on 8 x 8 pictures of clothing`,
+  dataFile: fashionFile,
+  networks,
+  spec: async () => (await import("./fashion.ts")).fashionTasks[name].spec(),
+  create: async (data) => (await import("./fashion.ts")).fashionTasks[name].create(data),
+});
+
 const builtIn = {
   digits: onDigits("digits", "64-32-10 ReLU networks on 8 x 8 digits"),
   "digits-cnn": onDigits("digits-cnn", "three-layer ReLU CNNs with global pooling on 8 x 8 digits"),
@@ -89,6 +117,16 @@ const builtIn = {
   "digits-transformer-plain": onDigits(
     "digits-transformer-plain",
     "two-block Transformers without residuals on patches of 8 x 8 digits",
+  ),
+  "fashion-cnn": onFashion(
+    "fashion-cnn",
+    "digits-cnn",
+    "three-layer ReLU CNNs with global pooling",
+  ),
+  "fashion-transformer": onFashion(
+    "fashion-transformer",
+    "digits-transformer",
+    "two-block Transformers with residuals on patches",
   ),
   "pictures-digits": onPictures("pictures-digits", {
     summary: "2-32-32-1 sine networks, each of which is one 8 x 8 digit",
@@ -105,7 +143,7 @@ const builtIn = {
   }),
   "pictures-fashion": onPictures("pictures-fashion", {
     summary: "2-32-32-1 sine networks, each of which is one 8 x 8 picture of clothing",
-    dataFile: "fashion-mnist-8x8.npz",
+    dataFile: fashionFile,
     pictures: async (data) => {
       const { readFashionMnist } = await import("../datasets/fashion-mnist.ts");
       const { joinImages } = await import("./pictures.ts");
@@ -122,12 +160,8 @@ const builtIn = {
       return picturesOfBytes(unpackImages(data));
     },
   }),
-  adders: {
-    summary: "GRU encoder-decoders that add numbers character by character",
-    networks: "adder",
-    spec: async () => (await import("./adders.ts")).addersSpec(),
-    create: async () => (await import("./adders.ts")).addersTask(),
-  },
+  adders: onAdders("adders", "adder", "numbers up to 49"),
+  "adders-99": onAdders("adders-99", "adder-99", "numbers up to 99"),
 } satisfies Record<string, TaskEntry>;
 
 const registry = openRegistry<TaskEntry>("task", builtIn);

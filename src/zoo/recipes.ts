@@ -23,6 +23,22 @@ const gruAdders: Recipe = {
 };
 
 /**
+ * What the published population of adders varies, rate and batch of Adam: fixed steps, one network a run, summands up to 99 in place
+ * of five digits, 48 units in place of 128.
+ */
+const gruAddersPublished: Recipe = {
+  name: "gru-adders-published",
+  task: "adders-99",
+  batch: [64, 128, 256],
+  learningRate: { adam: [0.0001, 0.01] },
+  initialScale: [1, 1],
+  weightDecay: { chance: 0, range: [0.001, 0.001] },
+  labelNoise: { chance: 0, range: [0, 0] },
+  dataFraction: [1, 1],
+  steps: { fullChance: 1, range: [2000, 2000] },
+};
+
+/**
  * Three-layer ReLU CNNs on digits, from chance to about 98 %. The published grid varies optimizer, learning rate, initial
  * standard deviation, decay and share of the data; wrong labels and stopping time are added.
  */
@@ -85,6 +101,37 @@ const digitsTransformerPlain: Recipe = {
     rmsprop: [0.0003, 0.012],
   },
   initialScale: [0.5, 3],
+};
+
+/** The same CNNs on pictures of clothing, 6,000 to learn from and 10,000 to test. */
+const fashionCnn: Recipe = { ...digitsCnn, name: "fashion-cnn", task: "fashion-cnn" };
+
+/** What a population does not vary that keeps to the published grids. */
+const publishedGrid = {
+  labelNoise: { chance: 0, range: [0, 0] },
+  steps: { fullChance: 1, range: [600, 600] },
+  checkpoints: 1,
+} satisfies Partial<Recipe>;
+
+/** They vary optimizer, learning rate, initial standard deviation, decay and share of the data: fixed steps, one network a run. */
+const fashionCnnPublished: Recipe = {
+  ...fashionCnn,
+  ...publishedGrid,
+  name: "fashion-cnn-published",
+};
+
+/** Transformers with residuals on pictures of clothing. */
+const fashionTransformer: Recipe = {
+  ...digitsTransformer,
+  name: "fashion-transformer",
+  task: "fashion-transformer",
+};
+
+/** The same on the published grid, without its dropout. */
+const fashionTransformerPublished: Recipe = {
+  ...fashionTransformer,
+  ...publishedGrid,
+  name: "fashion-transformer-published",
 };
 
 /** Networks that each learn one 8 x 8 digit, 1,797 of them before the first comes again. */
@@ -187,7 +234,12 @@ const all: readonly Recipe[] = [
   digitsCnnTanh,
   digitsTransformer,
   digitsTransformerPlain,
+  fashionCnn,
+  fashionCnnPublished,
+  fashionTransformer,
+  fashionTransformerPublished,
   gruAdders,
+  gruAddersPublished,
   picturesDigits,
   picturesDigitsShared,
   picturesFashion,

@@ -14,13 +14,13 @@ import {
 import { labelledData } from "../../src/tasks/labelled-data.ts";
 import { evaluateAdders } from "../../src/tasks/adders-evaluation.ts";
 import { adder } from "../../src/populations/networks/task-networks.ts";
-import { addersTask } from "../../src/tasks/adders.ts";
+import { addersTasks } from "../../src/tasks/adders.ts";
 import { gradientErrors, randomBatch, randomWeights, stack, underSymmetry } from "./task-laws.ts";
 
-let task: Awaited<ReturnType<typeof addersTask>>;
+let task: Awaited<ReturnType<typeof addersTasks.adders.create>>;
 beforeAll(async () => {
   await startEngine();
-  task = await addersTask();
+  task = await addersTasks.adders.create();
 });
 
 describe("the problems", () => {
@@ -40,6 +40,16 @@ describe("the problems", () => {
     expect(answerSymbols(9)).toEqual([9, endSymbol]);
     expect([data.queryLength, data.answerLength]).toEqual([5, 3]);
   });
+});
+
+test("with summands up to 99 there are four times as many problems, and sums of three digits", async () => {
+  const { train, test: tests, batchShapes, spec } = await addersTasks["adders-99"].create();
+  expect([train.count, tests.count]).toEqual([8000, 2000]);
+  expect(Math.max(...train.labels, ...tests.labels)).toBe(198);
+  const names = (of: typeof batchShapes) => Object.keys(of(1)).length;
+  expect(names(batchShapes)).toBe(names(task.batchShapes) + 2); // one more symbol of the answer, read and written
+  expect(spec).toEqual(task.spec); // the same network
+  expect(answerSymbols(198)).toEqual([1, 9, 8, endSymbol]);
 });
 
 test("the traced spec has the published tensors, its state the published axes", () => {
@@ -72,10 +82,13 @@ test("recurrent kernels start orthogonal, times the scale", () => {
   }
 });
 
-test("the written-out gradients are those of automatic differentiation", async () => {
-  for (const error of Object.values(await gradientErrors(task, 3)))
-    expect(error).toBeLessThan(1e-5);
-});
+test.each(["adders", "adders-99"] as const)(
+  "%s: the written-out gradients are those of automatic differentiation",
+  async (name) => {
+    for (const error of Object.values(await gradientErrors(await addersTasks[name].create(), 3)))
+      expect(error).toBeLessThan(1e-5);
+  },
+);
 
 test("the loss of equal scores is log 14 a symbol", async () => {
   const weights = stack(task, [randomWeights(task, 1)]);

@@ -30,6 +30,8 @@ export const pictureLayers: Layer = siren(pictureShape);
 
 /** The GRU adder: 14 symbols, 48 units; it reads 5 symbols and writes 3. */
 export const adderShape = { queries: 5, answers: 3, symbols: 14, width: 16, hidden: 48 } as const;
+/** The same for sums of three digits. */
+export const longAdderShape = { ...adderShape, answers: 4 } as const;
 export const adder = encoderDecoder({
   inputs: adderShape.symbols,
   hidden: adderShape.hidden,
@@ -53,6 +55,7 @@ const registry = openRegistry<RunnableNetwork>("network", {
     answers: { groups: 1, width: pictureShape.outputs, scores: false },
   }),
   adder: runnableSequences(adder, adderShape),
+  "adder-99": runnableSequences(adder, longAdderShape),
 });
 
 /** Names of the networks that functionals can run. */
