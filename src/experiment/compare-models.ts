@@ -1,11 +1,12 @@
 // How sure differences between functionals are: seed by seed on the same test networks, and by bootstrap over the runs
-// of the population that the test networks come from (Efron 1979, percentile intervals).
+// of the population that the test networks come from (Efron 1979); all pairs of a table are judged together.
 
 import { deriveSeed, randomStream } from "../core/random.ts";
 import type { PairedComparison } from "../report/experiment.ts";
 import { kendallTau } from "../train/measures/kendall-tau.ts";
 import { meanAndStd } from "../train/measures/metrics.ts";
 import type { FinishedJob } from "./job.ts";
+import { estimate, holm } from "./uncertainty.ts";
 
 /** The true targets of the test networks, and the run each comes from. */
 export interface TestTargets {
@@ -72,13 +73,9 @@ export function bootstrapTaus(
   return { byModel };
 }
 
-/** The middle 95 % of numbers, those that are not finite left out. */
-export function middle(values: Iterable<number>): readonly [number, number] {
-  const sorted = [...values].filter(Number.isFinite).sort((a, b) => a - b);
-  if (sorted.length === 0) return [Number.NaN, Number.NaN];
-  const at = (q: number) => sorted[Math.round(q * (sorted.length - 1))];
-  return [at(0.025), at(0.975)];
-}
+/** How many runs test networks come from. */
+export const testRunsOf = ({ actual, groups }: TestTargets): number =>
+  groups === undefined ? actual.length : new Set(groups).size;
 
 /** Every pair of models, the one with the higher mean tau first; in the order of `names`, best first. */
 export function compareModels(
@@ -93,21 +90,27 @@ export function compareModels(
         .filter(({ model }) => model === name)
         .map(({ seed, predicted }) => [seed, kendallTau(predicted, test.actual)]),
     );
-  return names.flatMap((model, i) =>
-    names.slice(i + 1).map((other): PairedComparison => {
+  const testRuns = testRunsOf(test);
+  const pairs = names.flatMap((model, i) =>
+    names.slice(i + 1).map((other) => {
       const [taus, others] = [tausOf(model), tausOf(other)];
-      const differences = [...taus].map(([seed, tau]) => tau - (others.get(seed) ?? Number.NaN));
-      const { mean, std } = meanAndStd(differences);
+      const trainings = [...taus].map(([seed, tau]) => tau - (others.get(seed) ?? Number.NaN));
       const [a, b] = [byModel.get(model) ?? [], byModel.get(other) ?? []];
+      const resamples = Array.from(a, (tau, n) => tau - b[n]);
+      const { interval, p } = estimate({ trainings, resamples, testRuns });
+      const { mean, std } = meanAndStd(trainings);
       return {
         model,
         other,
         difference: mean,
         std,
-        interval: middle(Array.from(a, (tau, n) => tau - b[n])),
-        wins: differences.filter((difference) => difference > 0).length,
-        seeds: differences.length,
+        interval,
+        p,
+        wins: trainings.filter((difference) => difference > 0).length,
+        seeds: trainings.length,
       };
     }),
   );
+  const adjusted = holm(pairs.map(({ p }) => p));
+  return pairs.map((pair, i): PairedComparison => ({ ...pair, adjustedP: adjusted[i] }));
 }

@@ -5,8 +5,9 @@ import { sizeOf } from "../core/shapes.ts";
 import type { OneNumberRow } from "../report/experiment.ts";
 import type { WeightDataset } from "../train/dataset.ts";
 import { kendallTau } from "../train/measures/kendall-tau.ts";
-import { bootstrapTaus, middle } from "./compare-models.ts";
+import { bootstrapTaus, testRunsOf } from "./compare-models.ts";
 import { stageTau } from "./stage-tau.ts";
+import { estimate } from "./uncertainty.ts";
 
 /** [size], the root of the sum of squares of all weights of every network. */
 function weightNorms({ tensors, size }: WeightDataset): number[] {
@@ -46,12 +47,15 @@ export function oneNumberBaselines(
     const stage = stageTau(predicted, actual, test.stages);
     const untrained = { parameters: 0, bestEpoch: 0, history: [], moved: [], seconds: 0 };
     const job = { model: number, seed: 0, predicted, ...untrained };
-    const samples = bootstrapTaus([job], { actual, groups: test.groups }, seed);
+    const targets = { actual, groups: test.groups };
+    const resamples = bootstrapTaus([job], targets, seed).byModel.get(number) ?? [];
+    const tau = kendallTau(predicted, actual);
     return {
       number,
       direction: isHigher ? "higher" : "lower",
-      tau: kendallTau(predicted, actual),
-      tauInterval: middle(samples.byModel.get(number) ?? []),
+      tau,
+      tauInterval: estimate({ trainings: [tau], resamples, testRuns: testRunsOf(targets) })
+        .interval,
       ...(Number.isFinite(stage) && { stageTau: stage }),
     };
   });

@@ -4,9 +4,10 @@ import { modelEntry, modelNames } from "../models/registry.ts";
 import { kendallTau } from "../train/measures/kendall-tau.ts";
 import { meanAndStd, rSquared } from "../train/measures/metrics.ts";
 import type { PairedComparison, ExperimentResult, ExperimentRow } from "../report/experiment.ts";
-import { bootstrapTaus, compareModels, middle, type TestTargets } from "./compare-models.ts";
+import { bootstrapTaus, compareModels, testRunsOf, type TestTargets } from "./compare-models.ts";
 import type { FinishedJob } from "./job.ts";
 import { stageTau } from "./stage-tau.ts";
+import { estimate } from "./uncertainty.ts";
 
 /** What a functional was trained with: its name in tables and in the registry, its options and learning rate. */
 export interface TrainedAs {
@@ -69,12 +70,15 @@ export function collectResults(
   const trainedAs = (name: string) => models.find((known) => known.name === name);
   const rows = names.map((name): ExperimentRow => {
     const known = trainedAs(name);
+    const row = summarize(
+      jobs.filter(({ model }) => model === name),
+      test,
+    );
+    const resamples = samples.byModel.get(name) ?? [];
+    const measured = { trainings: row.taus ?? [], resamples, testRuns: testRunsOf(test) };
     return {
-      ...summarize(
-        jobs.filter(({ model }) => model === name),
-        test,
-      ),
-      tauInterval: middle(samples.byModel.get(name) ?? []),
+      ...row,
+      tauInterval: estimate(measured).interval,
       ...(known && { rate: known.rate, options: known.options }),
     };
   });

@@ -9,6 +9,7 @@ import type { ZooStore } from "../core/store.ts";
 import type { HandOut, ListPart } from "../work/work-list.ts";
 import { checkReadable } from "./choose-models.ts";
 import { type JobPool, runInPlace } from "./job-pool.ts";
+import { type PredictionRecord, predictionRecord } from "./predictions.ts";
 import { openParts } from "./run-parts.ts";
 import { checkMove, parseMove } from "./data/move-dataset.ts";
 import { oneNumberBaselines } from "./one-number.ts";
@@ -68,6 +69,8 @@ export interface ExperimentOutcome extends Required<
   Pick<ExperimentResult, "rows" | "scatter" | "curves" | "comparisons" | "oneNumber" | "tuning">
 > {
   readonly sizes: { readonly train: number; readonly validation: number; readonly test: number };
+  /** What all of it is computed from. */
+  readonly predictions: PredictionRecord;
 }
 
 /** What an experiment tells while it goes; the last event has its outcome. */
@@ -123,7 +126,7 @@ export async function* runExperiment(
     throw new OptionError(
       `experiment: "${target.name}" is ${target.values} numbers a network, expected one; choose another target`,
     );
-  yield* runCollected(options, collectOutcome);
+  yield* runCollected(options, (...collected) => collectOutcome(options.dataset, ...collected));
 }
 
 /** An experiment whose finished runs become results of any kind. @throws {OptionError} {EnvironmentError} as {@link runExperiment} */
@@ -266,7 +269,8 @@ async function handedRuns(
 
 /** The results of entries whose runs are all finished. */
 function collectOutcome(
-  { seed }: ExperimentSettings,
+  dataset: WeightDataset,
+  settings: ExperimentSettings,
   { train, validation, test }: Pick<Prepared, "train" | "validation" | "test">,
   entries: readonly EntryRuns[],
   tuning: readonly TuningRow[],
@@ -276,9 +280,11 @@ function collectOutcome(
   );
   const sizes = { train: train.size, validation: validation.size, test: test.size };
   const targets = { ...test, actual: Array.from(test.targets) };
+  const { seed } = settings;
   const results = collectResults(jobs, targets, { models: entries, seed });
   const oneNumber = oneNumberBaselines(train, test, seed);
-  return { ...results, oneNumber, tuning, sizes };
+  const predictions = predictionRecord(dataset, settings, test, jobs);
+  return { ...results, oneNumber, tuning, sizes, predictions };
 }
 
 /** Whether others may be at work in the same store, which is not locked. */

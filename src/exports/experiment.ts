@@ -18,6 +18,11 @@ export type {
   TuningRow,
   UnfinishedCount,
 } from "../report/experiment.ts";
+export type {
+  PredictionRecord,
+  SplitPositions,
+  TrainingRecord,
+} from "../experiment/predictions.ts";
 export { mergeReport, type MergeResult } from "../report/merge-report.ts";
 export type { Measured, MeasuredPath, PathPair } from "../report/measured-path.ts";
 export { generalizationReport } from "../report/generalization-report.ts";

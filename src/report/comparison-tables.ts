@@ -5,8 +5,17 @@ import type { PairedComparison, TuningRow } from "./experiment.ts";
 import { type Html, html } from "./html.ts";
 import { type Column, count, decimal, duration, htmlTable, range, withStd } from "./table.ts";
 
-/** Whether the test networks leave no doubt which of the two is better. */
-const isClear = ({ interval: [low, high] }: PairedComparison) => low > 0 || high < 0;
+const significance = 0.05;
+
+/** Whether other test networks and trainings would hardly turn it round, all pairs considered; of older results, whether its interval leaves out 0. */
+const isClear = ({ interval: [low, high], adjustedP }: PairedComparison) =>
+  adjustedP === undefined ? low > 0 || high < 0 : adjustedP < significance;
+
+/** A p value to three digits, as small ones are read. */
+const chance = (p: number | undefined): string => {
+  if (p === undefined || Number.isNaN(p)) return "–";
+  return p < 0.001 ? "< 0.001" : p.toFixed(3);
+};
 
 /** Every pair of models; empty without pairs. */
 export function comparisonSection(comparisons: readonly PairedComparison[]): Html {
@@ -19,6 +28,7 @@ export function comparisonSection(comparisons: readonly PairedComparison[]): Htm
       className: (pair) => (isClear(pair) ? "best" : undefined),
     },
     { label: "95 %", cell: ({ interval }) => range(interval) },
+    { label: "p, corrected", cell: ({ adjustedP }) => chance(adjustedP) },
     { label: "seeds won", cell: ({ wins, seeds }) => `${wins} of ${seeds}` },
   ];
   return html`<h2>Model against model</h2>
@@ -26,8 +36,8 @@ export function comparisonSection(comparisons: readonly PairedComparison[]): Htm
     <p class="soft">
       Kendall's tau of the first minus that of the second, seed by seed on the same held-out
       networks: mean ± standard deviation over seeds. The interval says where the mean difference
-      would lie for other held-out networks of the population; differences whose interval leaves out
-      0 are bold.
+      would lie for other held-out runs of the population and other trainings; p is that of no
+      difference, corrected for the number of pairs (Holm), and those below 0.05 are bold.
     </p>`;
 }
 

@@ -13,7 +13,7 @@ export interface ExperimentRow {
   readonly tauMean: number;
   /** Sample standard deviation; NaN for one seed. */
   readonly tauStd: number;
-  /** 95 % interval of `tauMean` when test networks are drawn again (bootstrap over runs of the population). */
+  /** 95 % interval of `tauMean` over other test runs of the population and other trainings. */
   readonly tauInterval?: readonly [number, number];
   /** Tau of every seed, in their order. */
   readonly taus?: readonly number[];
@@ -67,8 +67,12 @@ export interface PairedComparison {
   readonly difference: number;
   /** Sample standard deviation of the difference over seeds; NaN for one seed. */
   readonly std: number;
-  /** 95 % interval of `difference` when test networks are drawn again. */
+  /** 95 % interval of `difference` over other test runs and other trainings. */
   readonly interval: readonly [number, number];
+  /** Two-sided p value of no difference. */
+  readonly p?: number;
+  /** The same corrected for all pairs of the table (Holm 1979). */
+  readonly adjustedP?: number;
   /** Seeds in which `model` has the higher tau. */
   readonly wins: number;
   readonly seeds: number;

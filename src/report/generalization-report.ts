@@ -267,7 +267,7 @@ export function generalizationReport(result: ExperimentResult): string {
       before and after, 1 when it keeps their order. <em>R²</em>: share of the variance of
       ${isAccuracy ? "accuracy" : called} explained. <em>Parameters</em>: trainable numbers of the
       model.
-      ${rows.some(({ tauInterval }) => tauInterval !== undefined) ? html`<em>95 %</em>: where tau would lie for other held-out networks of the same population (bootstrap).` : ""}
+      ${rows.some(({ tauInterval }) => tauInterval !== undefined) ? html`<em>95 %</em>: where tau would lie for other held-out runs of the same population and other trainings.` : ""}
       ${stageNote(result)}
     </p>
     ${oneNumberTable(result)}

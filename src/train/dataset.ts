@@ -148,7 +148,7 @@ export function subset(dataset: WeightDataset, indices: ArrayLike<number>): Weig
 }
 
 /** The positions of the networks of every run, runs in the order in which they first appear. */
-function runsOf({ size, groups }: WeightDataset): number[][] {
+function runsOf({ size, groups }: Pick<WeightDataset, "size" | "groups">): number[][] {
   if (groups === undefined) return Array.from({ length: size }, (_, i) => [i]);
   const runs = new Map<number, number[]>();
   for (let i = 0; i < size; i++) {
@@ -160,16 +160,14 @@ function runsOf({ size, groups }: WeightDataset): number[][] {
 }
 
 /**
- * Disjoint parts of a shuffled dataset, one per fraction, in the order of the fractions; the same for the same seed.
- * Networks of one run stay together. Fractions are of runs; boundaries are rounded from the running sum of the
- * fractions, so fractions that add to 1 use every network.
- * @throws {OptionError} when a fraction is not in (0, 1], they add to more than 1, or a part would be empty.
+ * Positions of the networks in disjoint parts of a shuffled dataset, one part a fraction; see {@link splitDataset}.
+ * @throws {OptionError} as splitDataset does
  */
-export function splitDataset(
-  dataset: WeightDataset,
+export function splitPositions(
+  dataset: Pick<WeightDataset, "size" | "groups">,
   fractions: readonly number[],
   seed: number,
-): WeightDataset[] {
+): number[][] {
   const total = fractions.reduce((sum, fraction) => sum + fraction, 0);
   if (!fractions.every((fraction) => fraction > 0) || total > 1 + 1e-9) {
     throw new OptionError(
@@ -189,12 +187,22 @@ export function splitDataset(
         `splitDataset: a fraction of ${fraction} of ${runs.length} ${what} is empty; use more ${what}`,
       );
     }
-    return subset(
-      dataset,
-      order.slice(from, to).flatMap((run) => runs[run]),
-    );
+    return order.slice(from, to).flatMap((run) => runs[run]);
   });
 }
+
+/**
+ * Disjoint parts of a shuffled dataset, one per fraction, in the order of the fractions; the same for the same seed.
+ * Networks of one run stay together. Fractions are of runs; boundaries are rounded from the running sum of the
+ * fractions, so fractions that add to 1 use every network.
+ * @throws {OptionError} when a fraction is not in (0, 1], they add to more than 1, or a part would be empty.
+ */
+export const splitDataset = (
+  dataset: WeightDataset,
+  fractions: readonly number[],
+  seed: number,
+): WeightDataset[] =>
+  splitPositions(dataset, fractions, seed).map((positions) => subset(dataset, positions));
 
 /** Weights [batch, ...shape] and targets [batch, outputs] of these networks, as fresh arrays. */
 export function batchArrays(

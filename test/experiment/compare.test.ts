@@ -2,8 +2,9 @@
 
 import { describe, expect, test } from "vitest";
 import { randomStream } from "../../src/core/random.ts";
-import { bootstrapTaus, compareModels, middle } from "../../src/experiment/compare-models.ts";
+import { bootstrapTaus, compareModels } from "../../src/experiment/compare-models.ts";
 import type { FinishedJob } from "../../src/experiment/job.ts";
+import { meanAndStd } from "../../src/train/measures/metrics.ts";
 
 const size = 120;
 const stream = randomStream(11);
@@ -40,6 +41,13 @@ describe("pairs of models", () => {
     expect(high).toBeGreaterThan(0);
   });
 
+  test("p values are corrected for the number of pairs, and small where intervals lie above 0", () => {
+    const clear = pair("good", "poor");
+    expect(clear?.adjustedP).toBeLessThan(0.05);
+    expect(clear?.adjustedP).toBeGreaterThan(clear?.p ?? 1); // three pairs
+    expect(pair("good", "same")?.adjustedP).toBeGreaterThan(0.05); // control
+  });
+
   test("are the same for the same seed", () => {
     const again = bootstrapTaus(jobs, { actual }, 3);
     expect(again.byModel).toEqual(samples.byModel);
@@ -58,13 +66,7 @@ test("checkpoints of one run are drawn together: fewer runs, wider intervals", (
   const truth = groups.map((i) => actual[chosen[i]]);
   const width = (given: readonly number[] | undefined) => {
     const { byModel } = bootstrapTaus(copied, { actual: truth, groups: given }, 1);
-    const [low, high] = middle(byModel.get("good") ?? []);
-    return high - low;
+    return meanAndStd(byModel.get("good") ?? []).std;
   };
   expect(width(groups)).toBeGreaterThan(2 * width(undefined));
-});
-
-test("the middle of numbers leaves out what is undefined", () => {
-  expect(middle([Number.NaN, 1, 2, 3])).toEqual([1, 3]);
-  expect(middle([])).toEqual([Number.NaN, Number.NaN]);
 });

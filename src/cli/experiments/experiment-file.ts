@@ -79,6 +79,8 @@ const experiment = z.object({
         difference: number,
         std: number,
         interval,
+        p: number.optional(),
+        adjustedP: number.optional(),
         wins: count,
         seeds: count,
       }),

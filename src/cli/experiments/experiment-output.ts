@@ -86,11 +86,12 @@ export function experimentTables(result: ExperimentResult): string {
     ]),
   );
   const pairs = textTable(
-    ["pair", "difference in tau", "95 %", "wins"],
+    ["pair", "difference in tau", "95 %", "p (Holm)", "wins"],
     comparisons.map((pair) => [
       `${pair.model} − ${pair.other}`,
       withStd(pair.difference, pair.std),
       interval(pair.interval),
+      pair.adjustedP === undefined ? "–" : pair.adjustedP.toFixed(3),
       `${pair.wins}/${pair.seeds}`,
     ]),
   );

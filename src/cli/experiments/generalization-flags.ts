@@ -195,7 +195,10 @@ export function addTrainingOptions(command: Command, cli: Cli, usualModels: stri
     )
     .addOption(backendOption())
     .option(...partsOption("finished run there, and skip what is finished there"))
-    .option("--results <file>", "also write the tables alone, as committed to docs/results")
+    .option(
+      "--results <file>",
+      "also write the tables alone, as committed to docs/results, and beside them the split and all predictions (-predictions.json.gz)",
+    )
     .option("--force", forceResults)
     .option("--workers <n>", "threads", wholeNumber(1), availableParallelism())
     .option(...storeOption);

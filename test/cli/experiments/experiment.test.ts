@@ -6,9 +6,12 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { spawn } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { weightspace } from "../../support/command-line.ts";
+import type { PredictionRecord, TrainingRecord } from "../../../src/experiment/predictions.ts";
+import { collectResults } from "../../../src/experiment/results.ts";
 import { checkResultFile } from "../../../src/report/result-file.ts";
 import { checkpointFiles, cnnZooFiles } from "../../support/files/published-zoos.ts";
 
@@ -95,6 +98,35 @@ test("its results have a row for every model, their differences, and how to repe
     ["comparisons", 1],
     ["tuning", 4],
   ]);
+});
+
+test("what is kept beside its results gives tau and intervals again", async () => {
+  const { rows, comparisons } = JSON.parse(whole) as {
+    rows: { model: string; taus: number[]; tauInterval: [number, number] }[];
+    comparisons: { adjustedP: number }[];
+  };
+  const bytes = await readFile(join(folder, "results-predictions.json.gz"));
+  const kept = JSON.parse(gunzipSync(bytes).toString()) as PredictionRecord;
+  const { split, actual, trainings } = kept;
+  const positions = [...split.train, ...split.validation, ...split.test];
+  expect(positions.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 48 }, (_, i) => i));
+  const jobOf = (training: TrainingRecord) => {
+    const { predicted } = training;
+    return { ...training, parameters: 0, history: [], moved: predicted, seconds: 0 };
+  };
+  const jobs = trainings.map(jobOf);
+  const again = collectResults(jobs, { actual }, { seed: 0 });
+  for (const { model, taus, tauInterval } of rows) {
+    const row = again.rows.find((each) => each.model === model);
+    for (const [i, tau] of taus.entries()) expect(row?.taus?.[i]).toBeCloseTo(tau, 3);
+    for (const end of [0, 1]) expect(row?.tauInterval?.[end]).toBeCloseTo(tauInterval[end], 3);
+  }
+  expect(again.comparisons[0].adjustedP).toBeCloseTo(comparisons[0].adjustedP, 3);
+  const shuffled = trainings.map((training) =>
+    jobOf({ ...training, predicted: training.predicted.toReversed() }),
+  );
+  const control = collectResults(shuffled, { actual }, { seed: 0 }).rows[0];
+  expect(control.taus).not.toEqual(again.rows[0].taus);
 });
 
 test("aborted and continued, it ends with the same numbers; then nothing is trained again", async () => {

@@ -66,12 +66,16 @@ async function settingsOf(flags: ExperimentFlags) {
   };
 }
 
+/** `generalization-cnn-predictions.json.gz` beside `generalization-cnn.json`. */
+const predictionsPath = (results: string): string =>
+  `${results.replace(/\.json$/, "")}-predictions.json.gz`;
+
 /** The outcome with what it was made of and how to make it again. */
 async function resultOf(
   flags: ExperimentFlags,
   name: string,
   { dataset, description, counts }: OpenedPopulation,
-  { sizes, ...results }: ExperimentOutcome,
+  { sizes, predictions: _predictions, ...results }: ExperimentOutcome,
 ): Promise<ExperimentResult> {
   const { arithmetic, codeVersion, machine } = await import("../../app/build-info.ts");
   const { loadedPlugins } = await import("../../../core/plugins.ts");
@@ -101,7 +105,9 @@ async function resultOf(
 
 async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
   const asked = await settingsOf(flags);
-  for (const path of [flags.results, flags.moveResults])
+  const { results } = flags;
+  const predicted = results === undefined ? undefined : predictionsPath(results);
+  for (const path of [results, predicted, flags.moveResults])
     if (path !== undefined) await refuseExisting("experiment", path, flags);
   const { openPopulation, warnOfProblems } = await import("../../experiments/open-population.ts");
   const { runStores } = await import("../../machines/run-store.ts");
@@ -129,7 +135,19 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
   });
   if (outcome === undefined) return;
   const result = await resultOf(flags, name, population, outcome);
+  if (flags.results !== undefined) await writePredictions(flags.results, result, outcome);
   await writeResult(flags, { out, report }, result, settings, cli);
+}
+
+/** What the table is computed from, gzipped beside it. */
+async function writePredictions(
+  results: string,
+  { command, commit, machine, seed }: ExperimentResult,
+  { predictions }: ExperimentOutcome,
+): Promise<void> {
+  const { gzipSync } = await import("node:zlib");
+  const text = JSON.stringify({ command, commit: commit ?? null, machine, seed, ...predictions });
+  await writeFileAtomic(predictionsPath(results), gzipSync(text, { level: 9 }));
 }
 
 /** Writes result and report, and prints the tables. */
