@@ -4,10 +4,15 @@ import { modelEntry, modelNames } from "../models/registry.ts";
 import { kendallTau } from "../train/measures/kendall-tau.ts";
 import { meanAndStd, rSquared } from "../train/measures/metrics.ts";
 import type { PairedComparison, ExperimentResult, ExperimentRow } from "../report/experiment.ts";
-import { bootstrapTaus, compareModels, testRunsOf, type TestTargets } from "./compare-models.ts";
+import {
+  bootstrapTaus,
+  compareModels,
+  testRunsOf,
+  type TestTargets,
+} from "./judging/compare-models.ts";
 import type { FinishedJob } from "./job.ts";
-import { stageTau } from "./stage-tau.ts";
-import { estimate } from "./uncertainty.ts";
+import { stageTau } from "./judging/stage-tau.ts";
+import { estimate } from "./judging/uncertainty.ts";
 
 /** What a functional was trained with: its name in tables and in the registry, its options and learning rate. */
 export interface TrainedAs {

@@ -12,7 +12,7 @@ import { type JobPool, runInPlace } from "./job-pool.ts";
 import { type PredictionRecord, predictionRecord } from "./predictions.ts";
 import { openParts } from "./run-parts.ts";
 import { checkMove, parseMove } from "./data/move-dataset.ts";
-import { oneNumberBaselines } from "./one-number.ts";
+import { oneNumberBaselines } from "./judging/one-number.ts";
 import {
   countResults,
   type EntryRuns,

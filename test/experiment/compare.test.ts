@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { randomStream } from "../../src/core/random.ts";
-import { bootstrapTaus, compareModels } from "../../src/experiment/compare-models.ts";
+import { bootstrapTaus, compareModels } from "../../src/experiment/judging/compare-models.ts";
 import type { FinishedJob } from "../../src/experiment/job.ts";
 import { meanAndStd } from "../../src/train/measures/metrics.ts";
 

@@ -2,8 +2,8 @@
 
 import { expect, test } from "vitest";
 import { randomStream } from "../../src/core/random.ts";
-import { oneNumberBaselines } from "../../src/experiment/one-number.ts";
-import { stageTau } from "../../src/experiment/stage-tau.ts";
+import { oneNumberBaselines } from "../../src/experiment/judging/one-number.ts";
+import { stageTau } from "../../src/experiment/judging/stage-tau.ts";
 import { summarize } from "../../src/experiment/results.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
 import { kendallTau } from "../../src/train/measures/kendall-tau.ts";

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { randomStream } from "../../src/core/random.ts";
-import { estimate, holm } from "../../src/experiment/uncertainty.ts";
+import { estimate, holm } from "../../src/experiment/judging/uncertainty.ts";
 import { studentQuantile, studentTails } from "../../src/train/measures/student-t.ts";
 
 describe("Student's t", () => {

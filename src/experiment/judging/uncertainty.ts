@@ -1,8 +1,8 @@
 // How sure a mean over trainings is that was measured on some test runs: both would be others another time. Their variances add up;
 // the degrees of freedom of the sum are Satterthwaite's (1946).
 
-import { meanAndStd } from "../train/measures/metrics.ts";
-import { studentQuantile, studentTails } from "../train/measures/student-t.ts";
+import { meanAndStd } from "../../train/measures/metrics.ts";
+import { studentQuantile, studentTails } from "../../train/measures/student-t.ts";
 
 /** A mean with its 95 % interval and the two-sided p value of its being 0. */
 export interface Estimate {

@@ -1,7 +1,7 @@
 // Kendall's tau inside every stage of training. Where a population holds several checkpoints of a run, "later checkpoints are
 // better" orders much of it; pairs of one stage know nothing of that.
 
-import { kendallTau } from "../train/measures/kendall-tau.ts";
+import { kendallTau } from "../../train/measures/kendall-tau.ts";
 
 /**
  * Mean over the stages of tau among the networks of one stage; stages without a tau are left out. NaN where no stage has one, or there

@@ -1,10 +1,10 @@
 // Baselines that order networks by one number each: the training step a network was kept at, its training loss, the norm of
 // its weights. They are not trained; only whether more is better is read off the training networks.
 
-import { sizeOf } from "../core/shapes.ts";
-import type { OneNumberRow } from "../report/experiment.ts";
-import type { WeightDataset } from "../train/dataset.ts";
-import { kendallTau } from "../train/measures/kendall-tau.ts";
+import { sizeOf } from "../../core/shapes.ts";
+import type { OneNumberRow } from "../../report/experiment.ts";
+import type { WeightDataset } from "../../train/dataset.ts";
+import { kendallTau } from "../../train/measures/kendall-tau.ts";
 import { bootstrapTaus, testRunsOf } from "./compare-models.ts";
 import { stageTau } from "./stage-tau.ts";
 import { estimate } from "./uncertainty.ts";

@@ -1,11 +1,11 @@
 // How sure differences between functionals are: seed by seed on the same test networks, and by bootstrap over the runs
 // of the population that the test networks come from (Efron 1979); all pairs of a table are judged together.
 
-import { deriveSeed, randomStream } from "../core/random.ts";
-import type { PairedComparison } from "../report/experiment.ts";
-import { kendallTau } from "../train/measures/kendall-tau.ts";
-import { meanAndStd } from "../train/measures/metrics.ts";
-import type { FinishedJob } from "./job.ts";
+import { deriveSeed, randomStream } from "../../core/random.ts";
+import type { PairedComparison } from "../../report/experiment.ts";
+import { kendallTau } from "../../train/measures/kendall-tau.ts";
+import { meanAndStd } from "../../train/measures/metrics.ts";
+import type { FinishedJob } from "../job.ts";
 import { estimate, holm } from "./uncertainty.ts";
 
 /** The true targets of the test networks, and the run each comes from. */
