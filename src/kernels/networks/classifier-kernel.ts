@@ -52,6 +52,8 @@ export interface ClassifierKernel {
   readonly setBatch: (inputs: Float32Array, labels: Float32Array) => void;
   /** The mean cross-entropy of the batch; gradients are those of this loss. */
   readonly run: () => number;
+  /** The cross-entropy of every row of the batch, into [rows], without gradients. */
+  readonly losses: (to: Float64Array) => void;
 }
 
 /** Smallest argument of an exponential; e to it is 0 beside 1 in float32. */
@@ -213,6 +215,8 @@ export function classifierKernel(classifier: ClassifierForm): ClassifierKernel {
   const gradientAt = floatsAt(memory, { address: atScores.address, size: classes * rows });
   const order = orderOf(classifier);
   const classOf = new Int32Array(rows);
+  const lossAt = (r: number): number =>
+    mosts[r] + Math.log(sums[r]) - scores[classOf[r] * step + r];
   return {
     weights: viewsOf(memory, build.weights),
     gradients: viewsOf(memory, build.gradients),
@@ -227,12 +231,15 @@ export function classifierKernel(classifier: ClassifierForm): ClassifierKernel {
       for (const pass of forward) pass();
       let loss = 0;
       for (let r = 0; r < rows; r++) {
-        const label = classOf[r];
-        loss += mosts[r] + Math.log(sums[r]) - scores[label * step + r];
-        gradientAt[label * rows + r] -= 1 / rows;
+        loss += lossAt(r);
+        gradientAt[classOf[r] * rows + r] -= 1 / rows;
       }
       for (const pass of backward) pass();
       return loss / rows;
+    },
+    losses(to) {
+      for (const pass of forward) pass();
+      for (let r = 0; r < rows; r++) to[r] = lossAt(order[r]);
     },
   };
 }

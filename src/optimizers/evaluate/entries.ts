@@ -19,6 +19,7 @@ import {
 import { stackThetas, thetaToVector } from "../host-theta.ts";
 import { optimizerKind } from "../registry.ts";
 import type { ThetaFile } from "../theta-file.ts";
+import { type StepsOnKernels, stepsOnKernels } from "./steps-on-kernels.ts";
 
 /** An optimizer of n networks. */
 export interface ManyRule {
@@ -31,6 +32,8 @@ export interface ManyRule {
   ) => readonly [updates: Params, state: OptimizerState];
   /** The parameters that are evaluated, where they are not those that move. Keeps its arguments. */
   readonly evaluated?: (state: OptimizerState, params: Params) => Params;
+  /** The same steps on kernels, one network at a time, where the optimizer has them. */
+  readonly onKernels?: () => StepsOnKernels;
   readonly close: () => void;
 }
 
@@ -147,6 +150,7 @@ export function learnedEntry(
     rates: tuned ? stepFactors : [],
     rule(spec, networks) {
       const program = optimizerKind(kind).program(spec);
+      const { stepKernel } = program;
       const vector = thetaToVector(program.thetaShapes, theta);
       const vectors = networks.map(() => vector);
       const prepared = program.prepare(stackThetas(program.thetaShapes, vectors));
@@ -157,6 +161,10 @@ export function learnedEntry(
           const [updates, next] = program.update(prepared, gradients, state, params);
           return [steps?.scale(updates) ?? updates, next];
         },
+        ...(stepKernel !== undefined && {
+          onKernels: () =>
+            stepsOnKernels(program, stepKernel, prepared, tuned ? networks : undefined),
+        }),
         close() {
           disposeArrays(prepared);
           steps?.close();

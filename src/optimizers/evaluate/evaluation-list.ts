@@ -56,6 +56,9 @@ export const digestOfOptimizer = async ({
     ? name
     : `${await sha256(new Uint8Array(theta))}${tuned ? " with steps of a chosen length" : ""}`;
 
+/** What losses and steps run on: figures of versions that measured otherwise are not joined with these. */
+const measuredOn = "kernels";
+
 /** The file of every unit, by the name of its optimizer. */
 export async function unitNames({
   task,
@@ -69,7 +72,7 @@ export async function unitNames({
   const source = { task, ...(data !== undefined && { data }) };
   const names = optimizers.map(async (optimizer) => {
     const own = await digestOfOptimizer(optimizer);
-    const key = JSON.stringify([own, source, steps, every, seeds, seed]);
+    const key = JSON.stringify([own, source, steps, every, seeds, seed, measuredOn]);
     const digest = (await sha256(new TextEncoder().encode(key))).slice(0, 16);
     const { name } = optimizer;
     return [name, `${name.replaceAll(/[^\w.-]/g, "-")}-${digest}.json`] as const;

@@ -4,16 +4,22 @@
 import { OptionError } from "../../core/errors.ts";
 import { periodicYield } from "../../core/event-loop.ts";
 import { deriveSeed, randomStream } from "../../core/random.ts";
-import { disposeArrays, type HostRecord } from "../../engine/arrays.ts";
+import type { HostRecord } from "../../engine/arrays.ts";
 import {
   type ClassifierKernel,
   classifierKernel,
 } from "../../kernels/networks/classifier-kernel.ts";
-import { partOf } from "../../layers/kernel-networks.ts";
 import { stackThetas } from "../host-theta.ts";
-import type { NetworkNumbers, StepKernel } from "../steps/step-kernel.ts";
+import {
+  copyScaled,
+  networkOf,
+  type Stack,
+  stateShapes,
+  takeToHost,
+  zeros,
+} from "../steps/network-stacks.ts";
+import type { StepKernel } from "../steps/step-kernel.ts";
 import { tensorList } from "../theta-file.ts";
-import type { UpdateProgram } from "../update-program.ts";
 import { checkArithmetic } from "./backend.ts";
 import type { EpisodeTime } from "./estimator.ts";
 import { freshStack, scaleOf } from "./twins.ts";
@@ -25,26 +31,6 @@ import {
   type UnrollGroup,
   type UnrollOptions,
 } from "./unrolls.ts";
-
-/** Numbers of n networks by name, [n, ...]. */
-type Stack = Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>;
-
-const zeros = (shapes: Readonly<Record<string, readonly number[]>>, n: number): Stack =>
-  Object.fromEntries(
-    Object.entries(shapes).map(([name, shape]) => [
-      name,
-      {
-        shape: [n, ...shape],
-        data: new Float32Array(shape.reduce((size, length) => size * length, n)),
-      },
-    ]),
-  );
-
-/** Network `at` of a stack, as views. */
-const networkOf = (stack: Stack, at: number): NetworkNumbers =>
-  Object.fromEntries(
-    Object.entries(stack).map(([name, { shape, data }]) => [name, partOf(data, at, shape[0])]),
-  );
 
 /** What the networks of a group go through one after another. */
 interface Kernels {
@@ -73,19 +59,6 @@ function startKernels({ task, program }: UnrollOptions): Kernels {
   };
 }
 
-/** to = factor * from. */
-function copyScaled(
-  from: readonly Float32Array[],
-  to: readonly Float32Array[],
-  factor: number,
-): void {
-  for (const [t, values] of from.entries()) {
-    const target = to[t];
-    if (factor === 1) target.set(values);
-    else for (let i = 0; i < values.length; i++) target[i] = factor * values[i];
-  }
-}
-
 /** Takes the network that the kernels hold through a truncation; the losses before every step. */
 function unrollOne(
   { settings, task }: UnrollOptions,
@@ -106,25 +79,6 @@ function unrollOne(
     step.step();
   }
   return losses;
-}
-
-/** What `prepare` makes of thetas, on the host. */
-function preparedOnHost(program: UpdateProgram, thetas: readonly Float32Array[]): Stack {
-  const prepared = program.prepare(stackThetas(program.thetaShapes, thetas));
-  return Object.fromEntries(
-    Object.entries(prepared).map(([name, array]) => {
-      const shape = [...array.shape];
-      return [name, { shape, data: Float32Array.from(array.dataSync() as Float32Array) }];
-    }),
-  );
-}
-
-/** Shapes of the state of one network. */
-function stateShapes(program: UpdateProgram): Record<string, readonly number[]> {
-  const state = program.initialState(1);
-  const shapes = Object.entries(state).map(([name, { shape }]) => [name, shape.slice(1)] as const);
-  disposeArrays(state);
-  return Object.fromEntries(shapes);
 }
 
 /** Losses as they count, and whether one was NaN or infinite. */
@@ -162,7 +116,8 @@ export function kernelUnrollGroup(options: UnrollOptions): UnrollGroup {
 
   async function run({ theta, times }: TruncationRequest): Promise<TruncationResult[]> {
     restart(times);
-    const prepared = preparedOnHost(program, noisyThetas(settings, theta, times));
+    const thetas = noisyThetas(settings, theta, times);
+    const prepared = takeToHost(program.prepare(stackThetas(program.thetaShapes, thetas)));
     const turn = periodicYield();
     const limit = lossLimit * task.chance;
     const found: ReturnType<typeof counted>[] = [];

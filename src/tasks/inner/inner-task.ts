@@ -9,6 +9,14 @@ import type { WeightBatch } from "../../models/model.ts";
 import type { SymmetrySpec } from "../../symmetry/types.ts";
 import type { Batch } from "../task.ts";
 
+/** Examples: rows of inputs and the class of every row. */
+export interface LabelledRows {
+  /** [rows, ...] */
+  readonly inputs: Float32Array;
+  /** [rows] */
+  readonly labels: ArrayLike<number>;
+}
+
 /** A loss and gradients of n networks. */
 export interface LossAndGradients {
   /** [n] */
@@ -36,6 +44,8 @@ export interface InnerTask {
   readonly lossAndGradients: (weights: WeightBatch, batch: Batch) => LossAndGradients;
   /** The network as data, where kernels for one network can take its loss and gradients of `inputs` and `labels`. */
   readonly classifier?: ClassifierForm;
+  /** The held-out examples of `testLoss` as rows of such kernels. */
+  readonly testRows?: LabelledRows;
   /** Mean loss on held-out examples, one number a network. Keeps the weights. */
   readonly testLoss: (weights: WeightBatch) => Promise<number[]>;
 }

@@ -8,15 +8,7 @@ import type { WeightBatch } from "../../models/model.ts";
 import { crossEntropyGradient } from "../../populations/layers/elementwise.ts";
 import { type Layer, runBackward, runForward } from "../../populations/layers/layer.ts";
 import { specOfLayer } from "../../populations/networks/layer-spec.ts";
-import type { InnerTask } from "./inner-task.ts";
-
-/** Examples: rows of inputs and the class of every row. */
-export interface LabelledRows {
-  /** [rows, ...] */
-  readonly inputs: Float32Array;
-  /** [rows] */
-  readonly labels: ArrayLike<number>;
-}
+import type { InnerTask, LabelledRows } from "./inner-task.ts";
 
 export interface LayerTaskOptions {
   readonly name: string;
@@ -41,6 +33,17 @@ const oneHot = (labels: np.Array, classes: number): np.Array => {
   return np.where(np.equal(np.expandDims(labels, 1), numbers), 1, 0);
 };
 
+/** Lists one after another. */
+function joined(lists: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(lists.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const list of lists) {
+    all.set(list, at);
+    at += list.length;
+  }
+  return all;
+}
+
 /** The network as data; kernels take rows four at a time. */
 function classifierOf({
   layer: { form, shapes },
@@ -48,13 +51,18 @@ function classifierOf({
   inputShape,
   labels: rows,
   tokens = 1,
-}: LayerTaskOptions): Pick<InnerTask, "classifier"> {
+  test,
+}: LayerTaskOptions): Pick<InnerTask, "classifier" | "testRows"> {
   if (form === undefined || (rows / tokens) % 4 !== 0 || (tokens > 1 && tokens % 4 !== 0))
     return {};
   const sizes = Object.entries(shapes).map(([name, shape]) => [name, sizeOf(shape)] as const);
   const features = sizeOf(inputShape) / rows;
   return {
     classifier: { form, classes, rows, features, tokens, sizes: Object.fromEntries(sizes) },
+    testRows: {
+      inputs: joined(test.map(({ inputs }) => inputs)),
+      labels: joined(test.map((part) => part.labels)),
+    },
   };
 }
 
