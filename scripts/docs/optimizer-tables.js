@@ -8,7 +8,14 @@ import { root } from "../sources.js";
 import { digits, readFigures, table, withPart } from "../support/doc-tables.js";
 
 const page = "docs/guide/learned-optimizers.md";
-const tasks = ["fashion-mlp", "fashion-cnn", "text-irnn", "text-transformer"];
+const tasks = [
+  "fashion-mlp",
+  "fashion-cnn",
+  "text-irnn",
+  "text-transformer",
+  "fashion-wide",
+  "digits-mlp",
+];
 
 const rateOf = ({ rate, optimizer }) => {
   if (rate === null) return "as it is";

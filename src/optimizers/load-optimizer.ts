@@ -21,7 +21,7 @@ function checkTensors({ kind, tensors }: ThetaFile, spec: SymmetrySpec): void {
   if (tensors === null) return;
   const refuse = (what: string): never => {
     throw new OptionError(
-      `loadOptimizer: this theta of kind "${kind}" belongs to one list of tensors, and ${what}; meta-train it on this network, or take one that acts on any spec, unf-small for one`,
+      `loadOptimizer: this theta of kind "${kind}" belongs to one list of tensors, and ${what}; meta-train it on this network, or take one that acts on any spec, such as celo2-unf`,
     );
   };
   const names = Object.keys(tensors);
@@ -53,7 +53,7 @@ export async function openTheta(bytes: Uint8Array): Promise<ThetaFile> {
  * A learned optimizer that is ready to use: by the name of one that comes with the package, or from the bytes of a file of theta.
  *
  * ```ts
- * const optimizer = await loadOptimizer("unf-small", { spec });
+ * const optimizer = await loadOptimizer("celo2-unf", { spec });
  * let state = optimizer.init(params);
  * [updates, state] = optimizer.update(gradients, state, params);
  * ```
@@ -67,7 +67,7 @@ export async function loadOptimizer(
   const bytes = shippedTheta(source);
   if (bytes === undefined)
     throw new OptionError(
-      `loadOptimizer: no theta called "${source}" comes with the package, expected ${shippedNames().join(", ") || "the bytes of a file: none does yet"}; read a file and give its bytes`,
+      `loadOptimizer: no theta called "${source}" comes with the package, expected ${shippedNames().join(", ")}; read a file and give its bytes`,
     );
   return optimizerFrom(bytes, spec);
 }
