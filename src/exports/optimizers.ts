@@ -75,7 +75,7 @@ export {
   type NamedInnerTask,
 } from "../tasks/inner/registry.ts";
 export { defineInnerTask, type InnerTaskDefinition } from "../tasks/inner/define-task.ts";
-export type { InnerTask, LossAndGradients } from "../tasks/inner/inner-task.ts";
+export type { InnerTask, LabelledRows, LossAndGradients } from "../tasks/inner/inner-task.ts";
 export type { ImageData } from "../tasks/inner/images.ts";
 export {
   handMadeEntry,
@@ -85,6 +85,7 @@ export {
   type OptimizerEntry,
   type ManyRule,
 } from "../optimizers/evaluate/entries.ts";
+export type { StepsOnKernels } from "../optimizers/evaluate/steps-on-kernels.ts";
 export {
   evaluateOptimizers,
   type EvaluateEvent,

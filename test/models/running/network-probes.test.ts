@@ -142,7 +142,7 @@ test.each(tasks)(
 
 test("gradients reach the weights too, where they are asked for", async () => {
   const spec = await taskEntry("adders").spec();
-  const model = networkProbes(spec, { probes: 3, head: [5, 1] });
+  const model = networkProbes(spec, { networks: "adder", probes: 3, head: [5, 1] });
   const [runs] = model.staged!.stages;
   const names = Object.keys(networkOf("adder")!.shapes);
   const { "probes.places": places } = model.init(1);
@@ -211,7 +211,10 @@ test("a spec that no network has, that several have or that is another's is refu
   expect(() => networkProbes(cnn)).toThrow(/those of digits-cnn, digits-cnn-tanh; say which/);
   expect(() => networkProbes(cnn, { networks: "digits" })).toThrow(/"fc1.weight" is not among/);
   expect(() => networkProbes(cnn, { networks: "cnn" })).toThrow(/one of digits, digits-cnn/);
-  expect(networkProbes(await taskEntry("adders").spec()).parameterCount).toBeGreaterThan(1000);
+  const adders = await taskEntry("adders").spec();
+  expect(() => networkProbes(adders)).toThrow(/those of adder, adder-99; say which/);
+  const dense = await taskEntry("digits").spec();
+  expect(networkProbes(dense).parameterCount).toBeGreaterThan(1000);
   const other = defineSpec({
     axes: { a: { size: 3, group: "permutation" } },
     tensors: { w: { shape: [3], axes: ["a"] } },
