@@ -48,8 +48,59 @@ describe("CNNs with tanh", () => {
   });
 });
 
+describe("Transformers without residuals", () => {
+  const all = rowsOf("transformer") as readonly (Row & { readonly threshold: number })[];
+  const from = (threshold: number) => finder(all.filter((row) => row.threshold === threshold));
+  const invariant = ["canonical:unf", "unf-products", "canonical:transformer-nfn"];
+  const others = ["unf", "stat-nn", "transformer-nfn", "flat-mlp"];
+
+  test.each([0, 0.2, 0.4, 0.6, 0.8])(
+    "from accuracy %d on, three keep their figures to the digits, the others do not",
+    (threshold) => {
+      const of = from(threshold);
+      for (const model of invariant)
+        expect(of(model, "bases").tauMean).toBe(of(model, "0").tauMean);
+      for (const model of others)
+        expect(of(model, "bases").tauMean).not.toBe(of(model, "0").tauMean);
+    },
+  );
+
+  test("the others lose at most 0.044 at thresholds 0 and 0.2", () => {
+    const losses = [0, 0.2].flatMap((threshold) =>
+      others.map((model) => {
+        const of = from(threshold);
+        return of(model, "0").tauMean - of(model, "bases").tauMean;
+      }),
+    );
+    expect(Math.max(...losses)).toBeLessThan(0.044);
+    expect(Math.max(...losses)).toBeGreaterThan(0.043);
+  });
+
+  test("of all networks the canonical form is level with StatNN, products are behind", () => {
+    const of = from(0);
+    const [canonical, statistics] = [of("canonical:unf", "0"), of("stat-nn", "0")];
+    const products = of("unf-products", "0");
+    expect(canonical.tauMean - statistics.tauMean).toBeGreaterThan(0);
+    expect(canonical.tauMean - statistics.tauMean).toBeLessThan(statistics.tauStd);
+    expect(statistics.tauMean - products.tauMean).toBeGreaterThan(products.tauStd);
+    const told = [canonical, statistics, products, of("transformer-nfn", "0")];
+    expect(told.map(({ tauMean }) => tauMean.toFixed(3))).toEqual([
+      "0.643",
+      "0.636",
+      "0.588",
+      "0.445",
+    ]);
+  });
+});
+
 describe("sine networks", () => {
   const of = finder(rowsOf("siren"));
+
+  test("products and the canonical form are within the spread of trainings", () => {
+    const [products, canonical] = [of("unf-products", "0"), of("canonical:unf", "0")];
+    const apart = Math.abs(products.tauMean - canonical.tauMean);
+    expect(apart).toBeLessThan(Math.max(products.tauStd, canonical.tauStd));
+  });
 
   test("models that know of phases keep their figures, others lose them", () => {
     for (const model of ["unf-products", "canonical:unf"])
