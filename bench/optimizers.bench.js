@@ -145,7 +145,8 @@ async function oneByOne(kind, name, task, steps) {
     task.spec,
     [0],
   );
-  const run = () => trainNetworks({ task, rule, seeds: [0], steps, every: steps });
+  const run = () =>
+    trainNetworks({ task, rule, seeds: [0], steps, every: steps, backend: "engine" });
   const { secondsPerStep } = await run().then(run);
   rule.close();
   return 1 / secondsPerStep;
