@@ -3,19 +3,22 @@
 
 import type { PairedComparison, TuningRow } from "./experiment.ts";
 import { type Html, html } from "./html.ts";
-import { type Column, count, decimal, duration, htmlTable, range, withStd } from "./table.ts";
+import {
+  chance,
+  type Column,
+  count,
+  decimal,
+  duration,
+  htmlTable,
+  range,
+  withStd,
+} from "./table.ts";
 
 const significance = 0.05;
 
 /** Whether other test networks and trainings would hardly turn it round, all pairs considered; of older results, whether its interval leaves out 0. */
 const isClear = ({ interval: [low, high], adjustedP }: PairedComparison) =>
   adjustedP === undefined ? low > 0 || high < 0 : adjustedP < significance;
-
-/** A p value to three digits, as small ones are read. */
-const chance = (p: number | undefined): string => {
-  if (p === undefined || Number.isNaN(p)) return "–";
-  return p < 0.001 ? "< 0.001" : p.toFixed(3);
-};
 
 /** Every pair of models; empty without pairs. */
 export function comparisonSection(comparisons: readonly PairedComparison[]): Html {

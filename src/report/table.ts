@@ -78,3 +78,9 @@ export function magnitude(value: number): string {
   if (value === 0) return "0";
   return Math.abs(value) < 1e-3 ? value.toExponential(1).replace("-", "−") : decimal(value);
 }
+
+/** A p value to three digits, as small ones are read; a dash where it is not defined. */
+export function chance(p: number | undefined): string {
+  if (p === undefined || Number.isNaN(p)) return "–";
+  return p < 0.001 ? "< 0.001" : p.toFixed(3);
+}

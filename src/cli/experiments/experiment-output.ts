@@ -1,6 +1,7 @@
 // The result of an experiment as files and as tables for terminals.
 
 import type { ExperimentResult, OneNumberRow } from "../../report/experiment.ts";
+import { chance } from "../../report/table.ts";
 import { textTable } from "../app/output.ts";
 
 /** `0.7112 ± 0.0101`, without a standard deviation for a single run. */
@@ -91,7 +92,7 @@ export function experimentTables(result: ExperimentResult): string {
       `${pair.model} − ${pair.other}`,
       withStd(pair.difference, pair.std),
       interval(pair.interval),
-      pair.adjustedP === undefined ? "–" : pair.adjustedP.toFixed(3),
+      chance(pair.adjustedP),
       `${pair.wins}/${pair.seeds}`,
     ]),
   );
