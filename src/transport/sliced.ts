@@ -15,7 +15,7 @@ import {
 } from "./one-dimensional.ts";
 import { checkOptions, slicedNames } from "./option-names.ts";
 import { sortAscending } from "./numeric/sort-order.ts";
-import { project, projectAll, pullBack } from "./numeric/projection.ts";
+import { project, projectClouds, pullBack } from "./numeric/projection.ts";
 import type { DirectionMatrix } from "./numeric/projection-kernel.ts";
 import {
   checkCount,
@@ -70,6 +70,18 @@ export interface SlicedProblem {
 /** Directions of a call, given or drawn, as columns [dimension, nProjections]. */
 export type Directions = Pick<SlicedProblem, "projections" | "directions">;
 
+/** Copies numbers to a place of an array; false where one of them is not finite, or is none. */
+function copyFinite(row: readonly unknown[], data: Float64Array, place: number): boolean {
+  let odd = 0; // a number that is not finite, less itself, is NaN
+  for (let j = 0; j < row.length; j++) {
+    const value = row[j];
+    if (typeof value !== "number") return false;
+    odd += value - value;
+    data[place + j] = value;
+  }
+  return odd === 0;
+}
+
 /** Directions from columns that a caller gave. @throws {ShapeError} @throws {OptionError} */
 function readProjections(
   caller: string,
@@ -90,16 +102,12 @@ function readProjections(
       `${caller}: projections has ${projections.length} rows of ${columns} numbers, expected ${dimension} rows (the dimension of the points) and one column a direction`,
     );
   const data = new Float64Array(dimension * columns);
-  for (let i = 0, at = 0; i < dimension; i++) {
-    const row = projections[i];
-    for (let j = 0; j < columns; j++) {
-      const value: unknown = row[j];
-      if (typeof value !== "number" || value - value !== 0)
-        throw new OptionError(
-          `${caller}: projections has ${JSON.stringify(String(value))} in row ${i}, column ${j}, expected finite numbers`,
-        );
-      data[at++] = value;
-    }
+  for (const [i, row] of projections.entries()) {
+    if (copyFinite(row, data, i * columns)) continue;
+    const j = row.findIndex((value: unknown) => !Number.isFinite(value));
+    throw new OptionError(
+      `${caller}: projections has ${JSON.stringify(String(row[j]))} in row ${i}, column ${j}, expected finite numbers`,
+    );
   }
   return { projections, directions: { dimension, count: columns, data } };
 }
@@ -139,7 +147,7 @@ export function slicedProblem(
 
 /** Both clouds projected on every direction and sorted. */
 export function slices({ x, y, a, b, directions }: SlicedProblem) {
-  const [onX, onY] = [projectAll(x, directions), projectAll(y, directions)];
+  const [onX, onY] = projectClouds([x, y], directions);
   return onX.map((values, l) => [sortedLine(values, a), sortedLine(onY[l], b)] as const);
 }
 
@@ -147,11 +155,14 @@ export function slices({ x, y, a, b, directions }: SlicedProblem) {
 export const slice = ({ x, y, a, b }: SlicedProblem, direction: Float64Array) =>
   [sortedLine(project(x, direction), a), sortedLine(project(y, direction), b)] as const;
 
+/** Projections of the last call of {@link slicePowers}. */
+const lineMemory: Float64Array[] = [];
+
 /** W_p to the power p along every direction. */
 export function slicePowers(problem: SlicedProblem): number[] {
   const { x, y, a, b, directions, p } = problem;
   if (!isPlaceByPlace(a, b)) return slices(problem).map(([u, v]) => linePower(u, v, p));
-  const [onX, onY] = [projectAll(x, directions), projectAll(y, directions)];
+  const [onX, onY] = projectClouds([x, y], directions, lineMemory);
   return onX.map((u, l) => {
     const v = onY[l];
     sortAscending(u);

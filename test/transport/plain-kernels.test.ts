@@ -134,7 +134,7 @@ describe.each(sizes)("%i points in %i dimensions on %i directions", (size, dimen
   test("projects as one direction after another does", () => {
     const all = kernels.map((kernel) => {
       const values = directions.map(() => new Float64Array(size));
-      kernel(cloud.data, size, dimension, directions, values);
+      kernel([{ data: cloud.data, values }], dimension, directions);
       return values;
     });
     const sideBySide = projectAll(cloud, directionMatrix(directions));

@@ -5,3 +5,10 @@ export function reuse(list: Float64Array[], place: number, length: number): Floa
   const known = list[place];
   return known?.length === length ? known : (list[place] = new Float64Array(length));
 }
+
+/** Numbers that memory is kept for between calls: 8 MiB. */
+const mostKept = 1 << 20;
+
+/** {@link reuse} of at most so many numbers; longer arrays are new ones, and not kept. Holds what it held. */
+export const reuseSmall = (list: Float64Array[], place: number, length: number): Float64Array =>
+  length > mostKept ? new Float64Array(length) : reuse(list, place, length);

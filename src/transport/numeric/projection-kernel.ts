@@ -8,6 +8,7 @@ import {
   get,
   i32,
   type Instruction,
+  lanesFrom,
   type Local,
   op,
   set,
@@ -20,7 +21,7 @@ const together = { points: 4, directions: 4 } as const;
 const vectors = together.directions / 2;
 
 /** Coordinates, directions and points of a block, and points that all directions pass over while they stay in a cache. */
-const most = { coordinates: 512, directions: 256, points: 512, cachedPoints: 32 } as const;
+const most = { coordinates: 1024, directions: 256, points: 1024, cachedPoints: 16 } as const;
 
 const numberBytes = Float64Array.BYTES_PER_ELEMENT;
 
@@ -44,7 +45,13 @@ const multiplyAdd = (fused: boolean, a: Instruction, b: Instruction, c: Instruct
 function writeTile(
   writer: FunctionWriter,
   fused: boolean,
-  { row, group, groupEnd, place }: Record<"row" | "group" | "groupEnd" | "place", Local>,
+  {
+    row,
+    group,
+    groupEnd,
+    place,
+    lineBytes,
+  }: Record<"row" | "group" | "groupEnd" | "place" | "lineBytes", Local>,
 ): void {
   const { local, emit, repeat } = writer;
   const [point, direction] = [local("i32", "point"), local("i32", "direction")];
@@ -70,22 +77,37 @@ function writeTile(
     },
     () => op("i32.lt_u", get(direction), get(groupEnd)),
   );
-  for (const ofPoint of sums) {
-    for (const [v, sum] of ofPoint.entries()) {
-      const before = access("v128.load", 16 * v, get(place));
-      emit(access("v128.store", 16 * v, get(place), op("f64x2.add", before, get(sum))));
+  addSums(writer, sums, place, lineBytes);
+}
+
+/** Adds sums [point][two directions] to products that lie direction by direction; `place` is at the first, and moves on. */
+function addSums(
+  { local, emit }: FunctionWriter,
+  sums: readonly (readonly Local[])[],
+  place: Local,
+  lineBytes: Local,
+): void {
+  const line = local("i32", "line");
+  emit(set(line, get(place)));
+  for (let d = 0; d < together.directions; d++) {
+    const lanes = d % 2 === 0 ? [0, 1, 4, 5] : [2, 3, 6, 7];
+    for (let i = 0; i < together.points; i += 2) {
+      const [one, next] = [sums[i], sums[i + 1]].map((ofPoint) => get(ofPoint[Math.floor(d / 2)]));
+      const before = access("v128.load", numberBytes * i, get(line));
+      const after = op("f64x2.add", before, lanesFrom(lanes, one, next));
+      emit(access("v128.store", numberBytes * i, get(line), after));
     }
-    emit(set(place, op("i32.add", get(place), i32(16 * vectors))));
+    emit(set(line, op("i32.add", get(line), get(lineBytes))));
   }
+  emit(set(place, op("i32.add", get(place), i32(numberBytes * together.points))));
 }
 
 /**
  * Adds all products of a block: points lie one after another from 0, directions in groups of four, `groupBytes` each, the four numbers
- * of a coordinate beside each other. Products lie in the same groups, `outBytes` each, the four numbers of a point beside each
- * other.
+ * of a coordinate beside each other. Products lie direction by direction, `lineBytes` each.
  */
 function writeProject(writer: FunctionWriter, fused: boolean): void {
-  const [pointsEnd, directions, directionsEnd, groupBytes, out, outBytes] = writer.parameters;
+  const [pointsEnd, directions, directionsEnd, groupBytes, out, lineBytes] = writer.parameters;
   const { local, emit, repeat } = writer;
   const [row, place, groupEnd] = [
     local("i32", "row"),
@@ -98,14 +120,15 @@ function writeProject(writer: FunctionWriter, fused: boolean): void {
       emit(set(groupEnd, op("i32.add", get(directions), get(groupBytes))));
       repeat(
         () => {
-          writeTile(writer, fused, { row, group: directions, groupEnd, place });
+          writeTile(writer, fused, { row, group: directions, groupEnd, place, lineBytes });
           const rowBytes = numberBytes * pointNumbers * together.points;
           emit(set(row, op("i32.add", get(row), i32(rowBytes))));
         },
         () => op("i32.lt_u", get(row), get(pointsEnd)),
       );
       emit(set(directions, get(groupEnd)));
-      emit(set(out, op("i32.add", get(out), get(outBytes))));
+      const ofGroup = op("i32.mul", get(lineBytes), i32(together.directions));
+      emit(set(out, op("i32.add", get(out), ofGroup)));
     },
     () => op("i32.lt_u", get(directions), get(directionsEnd)),
   );
@@ -129,13 +152,17 @@ export const areRows = (directions: DirectionList): directions is DirectionRows 
 export const countOf = (directions: DirectionList): number =>
   areRows(directions) ? directions.length : directions.count;
 
-/** Inner products of points [size, dimension] with directions: into values [directions][size]. */
+/** Points [size, dimension] and what their inner products with directions are written into: [directions][size]. */
+export interface Projected {
+  readonly data: Float64Array;
+  readonly values: readonly Float64Array[];
+}
+
+/** Inner products of the points of each cloud with directions of that dimension, which are copied once for all clouds. */
 export type Project = (
-  data: Float64Array,
-  size: number,
+  clouds: readonly Projected[],
   dimension: number,
   directions: DirectionList,
-  values: readonly Float64Array[],
 ) => void;
 
 /** A part of a list of points, directions or coordinates. */
@@ -150,6 +177,32 @@ function partsOf(length: number, atMost: number): Part[] {
     from: i * atMost,
     count: Math.min(atMost, length - i * atMost),
   }));
+}
+
+/** Points of a cloud that lie from a place on in the block of products. */
+interface Rows extends Part {
+  readonly cloud: Projected;
+  readonly place: number;
+}
+
+/** Points of all clouds in lists of at most so many. */
+function rowsOf(clouds: readonly Projected[], dimension: number, atMost: number): Rows[][] {
+  const lists: Rows[][] = [];
+  let place = atMost;
+  for (const cloud of clouds) {
+    const size = cloud.data.length / dimension;
+    for (let from = 0; from < size;) {
+      if (place >= atMost) {
+        lists.push([]);
+        place = 0;
+      }
+      const count = Math.min(atMost - place, size - from);
+      lists[lists.length - 1].push({ cloud, from, count, place });
+      from += count;
+      place += roundedUp(count, together.points);
+    }
+  }
+  return lists;
 }
 
 /** Copies a part of the coordinates of some directions: in groups of four, coordinate by coordinate. */
@@ -172,12 +225,15 @@ function writeColumns(
 ): void {
   const step = together.directions;
   const end = coordinates.from + coordinates.count;
-  for (let l = 0, at = 0; l < lines.count; l += step) {
-    const present = Math.min(step, lines.count - l);
-    if (present < step) block.fill(0, at, at + step * coordinates.count);
-    for (let j = coordinates.from; j < end; j++, at += step) {
-      const from = j * count + lines.from + l;
-      for (let i = 0; i < present; i++) block[at + i] = data[from + i];
+  const last = lines.from + lines.count;
+  let at = 0;
+  for (let l = lines.from; l < last; l += step) {
+    if (l + step > last) block.fill(0, at, at + step * coordinates.count);
+    for (let from = coordinates.from * count + l; from < end * count; from += count, at += step) {
+      block[at] = data[from];
+      if (l + 1 < last) block[at + 1] = data[from + 1];
+      if (l + 2 < last) block[at + 2] = data[from + 2];
+      if (l + 3 < last) block[at + 3] = data[from + 3];
     }
   }
 }
@@ -220,19 +276,16 @@ function writePoints(
   }
 }
 
-/** Copies products out of their groups, `groupNumbers` each. */
+/** Copies products out of a block that has so many for every direction. */
 function readProducts(
   block: Float64Array,
-  groupNumbers: number,
-  values: readonly Float64Array[],
+  perLine: number,
   lines: Part,
-  points: Part,
+  { cloud: { values }, from, count, place }: Rows,
 ): void {
-  const step = together.directions;
   for (let l = 0; l < lines.count; l++) {
-    const row = values[lines.from + l];
-    let at = ((l - (l % step)) / step) * groupNumbers + (l % step);
-    for (let i = points.from; i < points.from + points.count; i++, at += step) row[i] = block[at];
+    const start = l * perLine + place;
+    values[lines.from + l].set(block.subarray(start, start + count), from);
   }
 }
 
@@ -243,7 +296,7 @@ export function projectionKernel(fused: boolean): Project {
   const memory = new WebAssembly.Memory({ initial: Math.ceil(starts[3] / pageBytes) });
   const module = writeModule({ pages: 1 });
   const parameters = ["pointsEnd", "directions", "directionsEnd"];
-  module.func("project", [...parameters, "groupBytes", "out", "outBytes"], (writer) =>
+  module.func("project", [...parameters, "groupBytes", "out", "lineBytes"], (writer) =>
     writeProject(writer, fused),
   );
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), {
@@ -253,31 +306,38 @@ export function projectionKernel(fused: boolean): Project {
   const [pointBlock, lineBlock, productBlock] = [points, lines, products].map(
     (length, i) => new Float64Array(memory.buffer, starts[i], length),
   );
-  /** Products of some points with some directions, into the block of products. */
-  const project = (of: Parameters<Project>, onto: Part, rows: Part) => {
-    const [data, , dimension, directions] = of;
-    const groups = Math.ceil(onto.count / together.directions);
-    const step = numberBytes * together.directions;
-    const outBytes = roundedUp(rows.count, together.points) * step;
-    productBlock.fill(0, 0, (groups * outBytes) / numberBytes);
-    for (const across of partsOf(dimension, most.coordinates)) {
-      writeDirections(lineBlock, directions, onto, across);
-      const groupBytes = across.count * step;
-      const linesEnd = starts[1] + groups * groupBytes;
-      for (const part of partsOf(rows.count, most.cachedPoints)) {
-        const { from, count } = part;
-        writePoints(pointBlock, data, dimension, { from: rows.from + from, count }, across);
-        const pointsEnd = count * pointNumbers * numberBytes;
-        run(pointsEnd, starts[1], linesEnd, groupBytes, starts[2] + from * step, outBytes);
-      }
+  const step = numberBytes * together.directions;
+  /** Adds the products of some points, over the coordinates that the directions' block holds. */
+  const addProducts = (rows: Rows, across: Part, dimension: number, ends: readonly number[]) => {
+    for (const { from, count } of partsOf(rows.count, most.cachedPoints)) {
+      const part = { from: rows.from + from, count };
+      writePoints(pointBlock, rows.cloud.data, dimension, part, across);
+      const out = starts[2] + (rows.place + from) * numberBytes;
+      run(
+        count * pointNumbers * numberBytes,
+        starts[1],
+        ends[0],
+        across.count * step,
+        out,
+        ends[1],
+      );
     }
-    return outBytes / numberBytes;
   };
-  return (...of) => {
-    const [, size, , directions, values] = of;
+  return (clouds, dimension, directions) => {
+    const lists = rowsOf(clouds, dimension, most.points);
     for (const onto of partsOf(countOf(directions), most.directions))
-      for (const rows of partsOf(size, most.points))
-        readProducts(productBlock, project(of, onto, rows), values, onto, rows);
+      for (const list of lists) {
+        const groups = Math.ceil(onto.count / together.directions);
+        const last = list[list.length - 1];
+        const perLine = roundedUp(last.place + last.count, together.points);
+        productBlock.fill(0, 0, groups * together.directions * perLine);
+        for (const across of partsOf(dimension, most.coordinates)) {
+          writeDirections(lineBlock, directions, onto, across);
+          const ends = [starts[1] + groups * across.count * step, perLine * numberBytes];
+          for (const rows of list) addProducts(rows, across, dimension, ends);
+        }
+        for (const rows of list) readProducts(productBlock, perLine, onto, rows);
+      }
   };
 }
 
@@ -316,7 +376,7 @@ export function pullBackByKernel(
   const ofCoordinates = Array.from({ length: dimension }, () => new Float64Array(size));
   const ofCoordinate = (j: number) => matrix.data.subarray(j * lines, (j + 1) * lines);
   const lists = ofCoordinates.map((_, j) => ofCoordinate(j));
-  projectByKernel(ofPoints, size, lines, lists, ofCoordinates);
+  projectByKernel([{ data: ofPoints, values: ofCoordinates }], lines, lists);
   const sums = new Float64Array(size * dimension);
   for (const [j, column] of ofCoordinates.entries())
     for (let i = 0; i < size; i++) sums[i * dimension + j] = column[i];

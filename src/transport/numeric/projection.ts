@@ -2,6 +2,7 @@
 // here, long ones by the kernel.
 
 import type { Cloud } from "../points.ts";
+import { reuseSmall } from "./memory.ts";
 import {
   areRows,
   countOf,
@@ -32,27 +33,47 @@ export function directionRows({ dimension, count, data }: DirectionMatrix): Dire
   return Array.from({ length: count }, (_, l) => all.subarray(l * dimension, (l + 1) * dimension));
 }
 
+/** An array as rows of so many numbers. */
+const rowsOfArray = (all: Float64Array, size: number): Float64Array[] =>
+  Array.from({ length: all.length / size }, (_, l) => all.subarray(l * size, (l + 1) * size));
+
 /**
- * Inner products of all points with each direction: [directions][size]. Short rows are multiplied here, two directions and two
- * points together: four products from four numbers read.
+ * Inner products of all points of clouds of one dimension with each direction: of each cloud [directions][size]. With a `memory`
+ * they lie there until the next call that is given it.
  */
-export function projectAll(cloud: Cloud, list: DirectionList): Float64Array[] {
-  const { size, dimension } = cloud;
-  const count = countOf(list);
-  const all = new Float64Array(size * count);
-  const ofLine = (l: number): Float64Array => all.subarray(l * size, (l + 1) * size);
-  const values = Array.from({ length: count }, (_, l) => ofLine(l));
-  if (suitsProjection(dimension)) {
-    projectByKernel(cloud.data, size, dimension, list, values);
-    return values;
+export function projectClouds(
+  clouds: readonly Cloud[],
+  list: DirectionList,
+  memory: Float64Array[] = [],
+): Float64Array[][] {
+  const [{ dimension }] = clouds;
+  const room = clouds.map(({ data, size }, i) => {
+    return { data, values: rowsOfArray(reuseSmall(memory, i, countOf(list) * size), size) };
+  });
+  if (suitsProjection(dimension)) projectByKernel(room, dimension, list);
+  else {
+    const directions = areRows(list) ? list : directionRows(list);
+    for (const [i, { values }] of room.entries()) projectShort(clouds[i], directions, values);
   }
-  const directions = areRows(list) ? list : directionRows(list);
+  return room.map(({ values }) => values);
+}
+
+/** Inner products of all points with each direction: [directions][size]. */
+export const projectAll = (cloud: Cloud, list: DirectionList): Float64Array[] =>
+  projectClouds([cloud], list)[0];
+
+/** {@link projectAll} of short rows, two directions and two points together: four products from four numbers read. */
+function projectShort(
+  cloud: Cloud,
+  directions: DirectionRows,
+  values: readonly Float64Array[],
+): void {
+  const { size, dimension } = cloud;
   const paired = directions.length - (directions.length % 2);
   forEachBlock(size, dimension, (from, to) => {
     for (let l = 0; l < paired; l += 2) projectOnTwo(cloud, directions, values, l, from, to);
   });
-  for (let l = paired; l < directions.length; l++) values[l] = project(cloud, directions[l]);
-  return values;
+  for (let l = paired; l < directions.length; l++) values[l].set(project(cloud, directions[l]));
 }
 
 /** Points of a block on directions l and l + 1. */
