@@ -2,13 +2,14 @@
 
 import { specFromJSON, type SpecJSON } from "../symmetry/json.ts";
 import type { Model, Params } from "../models/model.ts";
-import { buildModel, type ModelOptions } from "../models/registry.ts";
+import { buildModel, modelEntry, type ModelOptions } from "../models/registry.ts";
 import { disposeArrays } from "../engine/arrays.ts";
 import type { EpochRecord } from "../train/checkpoint.ts";
 import type { WeightDataset } from "../train/dataset.ts";
 import { fit } from "../train/fit.ts";
 import { classAccuracy, negativeSquaredError, squaredErrors } from "../train/measures/metrics.ts";
 import { predictor } from "../train/predict.ts";
+import { isSolvable, solveLinear } from "../train/solve-linear.ts";
 import { objectiveOf, predictionsOf, type Target } from "../train/target.ts";
 import { TrainingError } from "../train/training-error.ts";
 import { type Budget, budgetOptions } from "./budget.ts";
@@ -110,6 +111,8 @@ async function* trainAndPredict(
   const { name, model: registered, options, seed, budget, resume, notes } = request;
   const spec = specFromJSON(request.spec);
   const model = buildModel(registered, spec, options);
+  if (modelEntry(registered).solved === true && isSolvable(model, objectiveOf(request.target)))
+    return yield* solveAndPredict(model, request);
   const { classes, values } = request.target;
   const events = fit(
     model,
@@ -144,6 +147,36 @@ async function* trainAndPredict(
         disposeArrays(params);
       }
     }
+  }
+}
+
+/** The run of a model whose parameters are solved for. */
+async function* solveAndPredict(
+  model: Model,
+  request: JobRequest,
+): AsyncGenerator<JobEvent, void, undefined> {
+  const { name, model: registered, options, seed, budget, train, validation } = request;
+  const { spec } = model;
+  const { params, history, checkpoint } = await solveLinear(
+    model,
+    { train: { ...train, spec }, validation: { ...validation, spec } },
+    {
+      objective: objectiveOf(request.target),
+      notes: { ...request.notes, model: registered, options },
+      batchSize: budget.batchSize,
+    },
+  );
+  try {
+    yield { type: "progress", step: 1, steps: 1 };
+    yield { type: "checkpoint", bytes: checkpoint };
+    const predictions = await predictAll(model, params, request);
+    const parameters = model.parameterCount;
+    yield {
+      type: "result",
+      result: { model: name, seed, parameters, bestEpoch: 1, history, ...predictions },
+    };
+  } finally {
+    disposeArrays(params);
   }
 }
 

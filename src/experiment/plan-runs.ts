@@ -1,19 +1,15 @@
-// The training runs of an experiment as a list: the trials of the search for every functional, and its runs with the
-// configuration that was chosen.
+// The whole runs of an experiment as a list, with the configurations that its search has chosen, and the data that all runs read.
 
 import type { ZooStore } from "../core/store.ts";
 import { deriveSeed } from "../core/random.ts";
-import type { ModelOptions } from "../models/registry.ts";
-import type { TuningRow } from "../report/experiment.ts";
 import { splitDataset, type WeightDataset } from "../train/dataset.ts";
-import type { Budget } from "./budget.ts";
 import { type RunData, runData } from "./data/held-out.ts";
 import { takeShare } from "./data/train-share.ts";
-import type { JobRequest } from "./job.ts";
 import type { TrainedAs } from "./results.ts";
+import { fileName, newRun } from "./run-names.ts";
+import { chosenFor, type Round } from "./search/rounds.ts";
 import type { ExperimentEntry, ExperimentSettings } from "./settings.ts";
 import type { ExperimentRun } from "./train-runs.ts";
-import { configure, judgeTrials, tuningConfigurations } from "./tuning.ts";
 
 /** The three parts of a population, and what of them the runs of every entry read. */
 export async function prepareData(dataset: WeightDataset, settings: ExperimentSettings) {
@@ -25,66 +21,25 @@ export async function prepareData(dataset: WeightDataset, settings: ExperimentSe
 
 export type Prepared = Awaited<ReturnType<typeof prepareData>>;
 
-/** A configuration of a functional, and the run that tries it. */
-export interface Trial {
-  readonly options: ModelOptions;
-  readonly budget: Budget;
-  readonly run: ExperimentRun;
-  readonly read: RunData;
-}
-
 /** A functional with its chosen configuration, and its runs. */
 export interface EntryRuns extends TrainedAs {
   readonly runs: readonly ExperimentRun[];
 }
 
-/** The trials of every entry; a single one each, which is not run, where the settings ask for no search. */
-export function planTrials(
-  { models, seed, budget, tuning }: ExperimentSettings,
-  dataOf: (entry: ExperimentEntry) => RunData,
-): readonly (readonly Trial[])[] {
-  return models.map(({ name, model = name, options: givenOptions, training = budget, ...how }) =>
-    tuningConfigurations(model, tuning?.configurations ?? 1).map((configuration, i) => {
-      const trial = configure({ name, model, options: givenOptions }, training, configuration);
-      const epochs = tuning?.epochs ?? training.epochs;
-      const read = dataOf({ name, model, options: givenOptions, ...how });
-      const run = newRun(`tune-${name}-${i}`, {
-        ...read.learning,
-        name,
-        model,
-        options: trial.options,
-        seed: deriveSeed(seed, "tune"),
-        budget: { ...trial.budget, epochs },
-      });
-      return { ...trial, run, read };
-    }),
-  );
-}
-
-/** The rows of a finished search, the chosen configurations marked. */
-export function judgeSearch(trials: readonly (readonly Trial[])[]): TuningRow[] {
-  return trials.flatMap((list) =>
-    judgeTrials(
-      list.flatMap(({ run: { finished: job }, options, budget }) =>
-        job === undefined ? [] : [{ job, options, budget }],
-      ),
-    ),
-  );
-}
-
 /** The runs of every entry with the configuration that was chosen, or its only one without a search. */
 export function planEntries(
-  { models, seeds, seed }: ExperimentSettings,
-  trials: readonly (readonly Trial[])[],
-  tuned: readonly TuningRow[],
+  settings: ExperimentSettings,
+  dataOf: (entry: ExperimentEntry) => RunData,
+  rounds: readonly Round[],
 ): readonly EntryRuns[] {
-  return models.map(({ name, model = name }, i) => {
-    const rows = tuned.filter((row) => row.model === name);
-    const chosen = rows.findIndex((row) => row.chosen);
-    const { options, budget, read } = trials[i][Math.max(0, chosen)];
+  const { models, seeds, seed } = settings;
+  return models.map((entry) => {
+    const { name, model = name } = entry;
+    const { options, budget } = chosenFor(settings, rounds, entry);
+    const { final } = dataOf(entry);
     const runs = Array.from({ length: seeds }, (_, number) =>
       newRun(`${name}-${number}`, {
-        ...read.final,
+        ...final,
         name,
         model,
         options,
@@ -107,12 +62,3 @@ export async function countResults(
   );
   return keys.filter((key) => names.has(key)).length;
 }
-
-const newRun = (key: string, request: JobRequest): ExperimentRun => ({
-  key: fileName(key),
-  request,
-  share: 0,
-});
-
-/** A run's name as files have it. */
-const fileName = (key: string): string => key.replaceAll(":", "--");

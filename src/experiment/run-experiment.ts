@@ -16,15 +16,15 @@ import { oneNumberBaselines } from "./judging/one-number.ts";
 import {
   countResults,
   type EntryRuns,
-  judgeSearch,
   planEntries,
-  planTrials,
   prepareData,
   type Prepared,
 } from "./plan-runs.ts";
-import { originOf, runList, type RunListKind } from "./lists/run-lists.ts";
+import { originOf, runList } from "./lists/run-lists.ts";
 import { keepWork } from "./lists/work-files.ts";
 import { collectResults } from "./results.ts";
+import { roundKinds, type RunListKind } from "./search/round-kinds.ts";
+import { isHalving, judgeSearch, nextRound, type Round } from "./search/rounds.ts";
 import {
   checkSettings,
   type ExperimentData,
@@ -163,11 +163,9 @@ async function* runLocked<Outcome>(
   const about = { networks: options.networks ?? dataset.size, ...(fingerprint && { fingerprint }) };
   for (const message of await agreeOnSettings(options, about)) yield { type: "warning", message };
   const data = await prepareData(dataset, settings);
-  const trials = planTrials(settings, data.dataOf);
-  const searched = settings.tuning === undefined ? [] : trials.flat().map(({ run }) => run);
   const progress = {
-    runs: searched.length + settings.models.length * settings.seeds,
-    past: 0,
+    runs: settings.models.length * settings.seeds,
+    share: 0,
     finished: 0,
     isStarted: false,
   };
@@ -175,19 +173,16 @@ async function* runLocked<Outcome>(
     options.part === undefined || options.signal?.aborted === true
       ? [] // it was aborted
       : [{ type: "part", finished: progress.finished, runs: progress.runs }];
-  let tuned: TuningRow[] = [];
-  if (searched.length > 0) {
-    const later = await countResults(options.store, settings);
-    if (!(yield* finishRuns(options, about, progress, "trials", searched, later)))
-      return yield* unfinished();
-    tuned = judgeSearch(trials);
-    yield { type: "tuned", rows: tuned };
-  }
-  const entries = planEntries(settings, trials, tuned);
+  const rounds = yield* search(options, about, progress, data);
+  if (rounds === undefined) return yield* unfinished();
+  const tuned = judgeSearch(settings, rounds);
+  if (rounds.length > 0) yield { type: "tuned", rows: tuned };
+  const entries = planEntries(settings, data.dataOf, rounds);
   const allRuns = entries.flatMap(({ runs }) => runs);
   const outcomeOf = (some: readonly EntryRuns[]) => collect(settings, data, some, tuned);
+  const last: RunsOfList = { kind: "runs", runs: allRuns, share: 1 - progress.share };
   let reported = 0;
-  for await (const event of untilFinished(finishRuns(options, about, progress, "runs", allRuns))) {
+  for await (const event of untilFinished(finishRuns(options, about, progress, last))) {
     if (event === "unfinished") return yield* unfinished();
     yield event;
     const finished = entries.filter(({ runs }) => runs.every((run) => run.finished !== undefined));
@@ -204,6 +199,34 @@ async function* runLocked<Outcome>(
   yield { type: "done", outcome: outcomeOf(entries) };
 }
 
+/** Shares of all training: what a round of a search by halving counts for, and a whole search. */
+const searchShares = { round: 0.12, most: 0.6 } as const;
+
+/** Finishes the search round by round; undefined when it stays unfinished. */
+async function* search(
+  options: ExperimentOptions,
+  about: ExperimentData,
+  progress: RunProgress,
+  { dataOf }: Prepared,
+): AsyncGenerator<ExperimentEvent<never>, readonly Round[] | undefined, undefined> {
+  const { settings, store } = options;
+  const rounds: Round[] = [];
+  for (;;) {
+    const round = nextRound(settings, dataOf, rounds);
+    if (round.length === 0) return rounds;
+    const runs = round.map(({ run }) => run);
+    progress.runs += runs.length;
+    const later = rounds.length === 0 ? await countResults(store, settings) : 0;
+    const kind = roundKinds[rounds.length];
+    const share = isHalving(settings.tuning)
+      ? Math.min(searchShares.round, searchShares.most - progress.share)
+      : runs.length / progress.runs;
+    if (!(yield* finishRuns(options, about, progress, { kind, runs, share }, later)))
+      return undefined;
+    rounds.push(round);
+  }
+}
+
 /** The events of a generator, and `unfinished` at its end when it returns false. */
 async function* untilFinished<Event>(
   events: AsyncGenerator<Event, boolean, undefined>,
@@ -211,12 +234,20 @@ async function* untilFinished<Event>(
   if (!(yield* events)) yield "unfinished";
 }
 
-/** How far an experiment is: runs in all, those of lists that are over, and those that are finished. */
+/** How far an experiment is: runs that are known of, and those that are finished. */
 interface RunProgress {
-  readonly runs: number;
-  past: number;
+  runs: number;
+  /** Share of all training that lists came to which are over. */
+  share: number;
   finished: number;
   isStarted: boolean;
+}
+
+/** Runs side by side, and the share of all training that they count for. */
+interface RunsOfList {
+  readonly kind: RunListKind;
+  readonly runs: readonly ExperimentRun[];
+  readonly share: number;
 }
 
 /** Finds what is finished of a list, and trains the rest of it; true at the end when all of it is finished. */
@@ -224,8 +255,7 @@ async function* finishRuns(
   options: ExperimentOptions,
   about: ExperimentData,
   progress: RunProgress,
-  kind: RunListKind,
-  runs: readonly ExperimentRun[],
+  { kind, runs, share }: RunsOfList,
   finishedLater = 0,
 ): AsyncGenerator<ExperimentEvent<never>, boolean, undefined> {
   const { settings, store, parts, pool = runInPlace, part } = options;
@@ -239,16 +269,16 @@ async function* finishRuns(
   const isDone = () => runs.every(({ finished }) => finished !== undefined);
   if (!isDone() && !signal.aborted) {
     await keepSettings(store, settings, about, isShared(options));
-    const share = () =>
-      (progress.past + runs.reduce((sum, run) => sum + run.share, 0)) / progress.runs;
+    const shareNow = () =>
+      progress.share + share * (runs.reduce((sum, run) => sum + run.share, 0) / runs.length);
     const warnings: string[] = [];
     const handed = await handedRuns(options, kind, runs, (message) => warnings.push(message));
     for (const message of warnings) yield { type: "warning", message };
     for await (const event of trainRuns(runs, { store, parts, pool, signal, part, handed })) {
-      yield event.type === "progress" ? { ...event, share: share() } : event;
+      yield event.type === "progress" ? { ...event, share: shareNow() } : event;
     }
   }
-  progress.past += runs.length;
+  progress.share += share;
   progress.finished += runs.filter(({ finished }) => finished !== undefined).length;
   return isDone();
 }

@@ -1,7 +1,7 @@
 // What an experiment compares, under which budget; kept beside its results so that a resumed run is the same one.
 
 import { pluginDigests } from "../core/plugins.ts";
-import { inputsOf, type ModelOptions } from "../models/registry.ts";
+import { inputsOf, modelEntry, type ModelOptions } from "../models/registry.ts";
 import { inputKind } from "../train/normalization.ts";
 import type { ZooStore } from "../core/store.ts";
 import {
@@ -25,13 +25,24 @@ export interface ExperimentEntry {
   readonly training?: Budget;
 }
 
-/** The search for a learning rate and a width, the same for every functional. */
-export interface Tuning {
+/** A search through a fixed list of learning rates and widths, the same for every functional. */
+export interface FixedSearch {
   /** Configurations tried for each functional. */
   readonly configurations: number;
   /** Passes over the training networks of each trial. */
   readonly epochs: number;
 }
+
+/** Successive halving over rate, width, dropout and decay, for every functional as long. */
+export interface Halving {
+  /** Seconds of trials for each functional, by what its first trial takes; rates beside the best one come on top. */
+  readonly seconds: number;
+  /** Passes over the training networks of the longest trials; the first have a ninth of that. */
+  readonly epochs: number;
+}
+
+/** The search for a configuration of every functional. */
+export type Tuning = FixedSearch | Halving;
 
 /** What an experiment compares, and under which budget. */
 export interface ExperimentSettings {
@@ -86,9 +97,11 @@ function withData(settings: ExperimentSettings, data: ExperimentData): Record<st
   const linear = settings.models.filter(
     ({ name, model = name, options }) => inputsOf(model, options) === "linear",
   );
+  const solved = settings.models.filter(({ name, model = name }) => modelEntry(model).solved);
   return {
     ...settings,
     ...data,
+    ...(solved.length > 0 && { solved: solved.map(({ name }) => name) }),
     inputs: inputKind,
     arithmetic: hostArithmetic(),
     ...(linear.length > 0 && { linearInputs: linear.map(({ name }) => name) }),

@@ -27,7 +27,13 @@ export { mergeReport, type MergeResult } from "../report/merge-report.ts";
 export type { Measured, MeasuredPath, PathPair } from "../report/measured-path.ts";
 export { generalizationReport } from "../report/generalization-report.ts";
 export type { JobPool } from "../experiment/job-pool.ts";
-export type { ExperimentEntry, ExperimentSettings, Tuning } from "../experiment/settings.ts";
+export type {
+  ExperimentEntry,
+  ExperimentSettings,
+  FixedSearch,
+  Halving,
+  Tuning,
+} from "../experiment/settings.ts";
 export type { Budget } from "../experiment/budget.ts";
 export type {
   DatasetParts,

@@ -70,6 +70,8 @@ export interface ModelEntry {
   readonly runsTaskNetworks?: boolean;
   /** The option that makes it wider, and its usual value; absent where there is none. */
   readonly width?: { readonly option: "channels" | "head"; readonly sizes: readonly number[] };
+  /** It is linear in its vector: experiments solve for its parameters where the loss is convex. @default false */
+  readonly solved?: boolean;
   /** Absent from models that are not a publication's. */
   readonly training?: TrainingPreset;
   build(spec: SymmetrySpec, options: ModelOptions): Model;
@@ -243,6 +245,7 @@ const entries: readonly ModelEntry[] = [
   {
     name: "linear",
     options: linearOptions,
+    solved: true,
     summary: "linear model on the same statistics",
     invariant: true,
     build: (spec, options) => linearOnStatistics(spec, options),

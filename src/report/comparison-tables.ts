@@ -49,12 +49,34 @@ const optionText = (options: Readonly<Record<string, unknown>>): string =>
     .map(([name, value]) => `${name} ${JSON.stringify(value)}`)
     .join(", ") || "usual";
 
+/** A few digits of a rate. */
+const compactNumber = (value: number): string => String(Number(value.toPrecision(3)));
+
+/** How many configurations every model tried, and for how long. */
+function halvingText(tuning: readonly TuningRow[]): string {
+  const models = [...new Set(tuning.map(({ model }) => model))];
+  const tried = models.map((model) => {
+    const rows = tuning.filter((row) => row.model === model);
+    const seconds = rows.reduce((sum, row) => sum + row.seconds, 0);
+    return `${model} ${rows.length} in ${duration(seconds)}`;
+  });
+  return `Successive halving, as long for every model, until rates on both sides of the best one were tried (trials: ${tried.join(", ")})`;
+}
+
 /** Every configuration tried, by model; empty without any. */
 export function tuningSection(tuning: readonly TuningRow[]): Html {
   if (tuning.length === 0) return html``;
+  const isHalving = tuning.some(({ passes }) => passes !== undefined);
+  const decay: Column<TuningRow>[] = isHalving
+    ? [
+        { label: "decay", cell: ({ weightDecay = 0 }) => compactNumber(weightDecay) },
+        { label: "passes", cell: ({ passes }) => String(passes ?? "") },
+      ]
+    : [];
   const columns: Column<TuningRow>[] = [
     { label: "Model", cell: ({ model }) => model, className: () => "name" },
-    { label: "rate", cell: ({ rate }) => String(rate) },
+    { label: "rate", cell: ({ rate }) => compactNumber(rate) },
+    ...decay,
     { label: "options", cell: ({ options }) => optionText(options), className: () => "text" },
     { label: "parameters", cell: ({ parameters }) => count(parameters) },
     {
@@ -69,7 +91,8 @@ export function tuningSection(tuning: readonly TuningRow[]): Html {
   return html`<h2>Tuning</h2>
     ${htmlTable(tuning, columns)}
     <p class="soft">
-      The same number of configurations for every model, one seed each, chosen by the validation
-      networks (bold); only the chosen one was trained with all seeds and saw the held-out networks.
+      ${isHalving ? halvingText(tuning) : "The same number of configurations for every model"}, one
+      seed each, chosen by the validation networks (bold); only the chosen one was trained with all
+      seeds and saw the held-out networks.
     </p>`;
 }

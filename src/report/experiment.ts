@@ -90,6 +90,10 @@ export interface TuningRow {
   readonly bestEpoch: number;
   readonly seconds: number;
   readonly chosen: boolean;
+  /** Passes over the training networks, where trials differ in them. */
+  readonly passes?: number;
+  /** Decoupled weight decay, where it was searched. */
+  readonly weightDecay?: number;
   /** Why it ended without a result. */
   readonly diverged?: string;
 }

@@ -89,7 +89,7 @@ describe("handed out on the command line", () => {
       const { url } = await needRedis({ skip });
       const fixture = new URL("../fixtures/version-0.1/zoo", import.meta.url).pathname;
       const split = ["--split", "0.5,0.25,0.25"];
-      const train = ["--models", "linear,stat-nn", "--seeds", "2", "--epochs", "2", ...split];
+      const train = ["--models", "flat-mlp,stat-nn", "--seeds", "2", "--epochs", "2", ...split];
       const search = ["--tune", "2", "--tune-epochs", "1"];
       const experiment = ["experiment", "generalization", "--zoo", fixture, ...train, ...search];
       const rowsOf = (result: Record<string, unknown>) =>
@@ -109,6 +109,16 @@ describe("handed out on the command line", () => {
       expect(await part("2/2")).toEqual({ finished: 6, runs: 8 }); // the rest of it, and its half of the runs
       expect(rowsOf(await part("1/2"))).toEqual(rowsOf(alone));
       expect(await digestsIn("both", results)).toEqual(expected);
+      await withWorkers(2, url, async () => {
+        const halving = ["--tune-seconds", "1", "--tune-epochs", "3"]; // a list of work for every round
+        const command = ["experiment", "generalization", "--zoo", fixture, ...train, ...halving];
+        const { tuning } = await done(...command, "--queue", url, "-o", "halving");
+        const ofStats = (tuning as { model: string; passes: number; chosen: boolean }[]).filter(
+          ({ model }) => model === "stat-nn",
+        );
+        expect(new Set(ofStats.map(({ passes }) => passes))).toEqual(new Set([1, 3]));
+        expect(ofStats.filter(({ chosen }) => chosen)).toMatchObject([{ passes: 3 }]);
+      });
     },
   );
 

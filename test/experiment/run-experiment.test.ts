@@ -14,7 +14,8 @@ import { readPackageData } from "../../src/node/package-data.ts";
 import { buildZoo } from "../../src/node/build-zoo.ts";
 import { openZoo } from "../../src/zoo/open.ts";
 import { digitsRecipe } from "../../src/zoo/recipe.ts";
-import { memoryStore } from "../../src/core/store.ts";
+import { memoryStore, type ZooStore } from "../../src/core/store.ts";
+import type { ExperimentSettings } from "../../src/experiment/settings.ts";
 
 const settings = {
   models: [
@@ -51,7 +52,54 @@ async function finish(
 const withoutTimes = (outcome: ExperimentOutcome | undefined) =>
   outcome && { ...outcome, rows: outcome.rows.map((row) => ({ ...row, seconds: 0 })) };
 
+/** Runs an experiment that is aborted after every few events, and goes on until it has an outcome. */
+async function finishInterrupted(
+  given: ExperimentSettings,
+  store: ZooStore,
+  every = 7,
+): Promise<ExperimentOutcome | undefined> {
+  let outcome: ExperimentOutcome | undefined;
+  let interruptions = 0;
+  while (outcome === undefined) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    let seen = 0;
+    for await (const event of runExperiment({
+      dataset,
+      settings: given,
+      store,
+      workers: 1,
+      signal,
+    })) {
+      if (event.type === "progress" && ++seen === every) controller.abort();
+      if (event.type === "done") outcome = event.outcome;
+    }
+    if (outcome === undefined) interruptions++;
+    expect(interruptions).toBeLessThan(20);
+  }
+  expect(interruptions).toBeGreaterThan(1);
+  return outcome;
+}
+
 describe("an experiment", () => {
+  test("with a search by halving that is interrupted ends with the same results", async () => {
+    const [statNN] = settings.models;
+    const given = { ...settings, models: [statNN], tuning: { seconds: 0.001, epochs: 3 } };
+    const whole = await finish(
+      runExperiment({ dataset, settings: given, store: memoryStore(), workers: 2 }),
+    );
+    const shapes = whole?.tuning.map(({ passes }) => passes);
+    expect(shapes?.slice(0, 5)).toEqual([1, 1, 1, 1, 3]); // three, one of them, and it again
+    expect(shapes?.slice(5).every((passes) => passes === 3)).toBe(true); // rates beside it
+    const again = await finishInterrupted(given, memoryStore(), 9);
+    const plain = (outcome: ExperimentOutcome | undefined) => ({
+      ...withoutTimes(outcome),
+      tuning: outcome?.tuning.map((row) => ({ ...row, seconds: 0 })),
+    });
+    expect(plain(again)).toEqual(plain(whole));
+    expect(whole?.tuning.filter(({ chosen }) => chosen)).toHaveLength(1);
+  });
+
   test("interrupted between and within runs ends with the same results", async () => {
     const whole = await finish(
       runExperiment({ dataset, settings, store: memoryStore(), workers: 2 }),
@@ -65,26 +113,7 @@ describe("an experiment", () => {
     expect(whole?.scatter).toHaveLength(3 * (whole?.sizes.test ?? 0));
 
     const store = memoryStore();
-    let outcome: ExperimentOutcome | undefined;
-    let interruptions = 0;
-    while (outcome === undefined) {
-      const controller = new AbortController();
-      let seen = 0;
-      for await (const event of runExperiment({
-        dataset,
-        settings,
-        store,
-        workers: 1,
-        signal: controller.signal,
-      })) {
-        if (event.type === "progress" && ++seen === 7) controller.abort();
-        if (event.type === "done") outcome = event.outcome;
-      }
-      if (outcome === undefined) interruptions++;
-      expect(interruptions).toBeLessThan(20);
-    }
-    expect(interruptions).toBeGreaterThan(1);
-    expect(withoutTimes(outcome)).toEqual(withoutTimes(whole));
+    expect(withoutTimes(await finishInterrupted(settings, store))).toEqual(withoutTimes(whole));
 
     // What the table says of invariance, and its control.
     const row = (name: string) => whole?.rows.find(({ model }) => model === name);

@@ -3,7 +3,12 @@
 import { expect, test } from "vitest";
 import { checkReadable, chooseModels } from "../../src/experiment/choose-models.ts";
 import type { FinishedJob } from "../../src/experiment/job.ts";
-import { configure, judgeTrials, tuningConfigurations } from "../../src/experiment/tuning.ts";
+import {
+  configure,
+  drawnConfigurations,
+  tuningConfigurations,
+} from "../../src/experiment/search/configurations.ts";
+import { judgeTrials } from "../../src/experiment/search/judge.ts";
 import { buildModel, modelNames } from "../../src/models/registry.ts";
 import { gruSpec } from "../../src/symmetry/presets/recurrent.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
@@ -25,6 +30,20 @@ test("every functional has the same number of distinct configurations, and can b
     }
   }
   expect(() => tuningConfigurations("unf", 10)).toThrow("from 1 to 9, got 10");
+});
+
+test("drawn configurations fill four decades of rates, and every functional can be built with each", () => {
+  for (const name of modelNames().filter((each) => !others.includes(each))) {
+    const tried = drawnConfigurations(name, 0, 0, 27).map((configuration) =>
+      configure({ name, options: {} }, budget, configuration),
+    );
+    expect(tried[0]).toEqual({ options: {}, budget });
+    expect(new Set(tried.map((each) => JSON.stringify(each))).size).toBe(27);
+    for (const { options } of tried) expect(() => buildModel(name, spec, options)).not.toThrow();
+    const decades = tried.map(({ budget: { rate } }) => Math.floor(Math.log10(rate / 3e-5)));
+    for (const decade of [0, 1, 2, 3])
+      expect(decades.filter((each) => each === decade).length).toBeGreaterThan(4);
+  }
 });
 
 test("wider means wider between the ends, which stay", () => {

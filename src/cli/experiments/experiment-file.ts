@@ -98,6 +98,8 @@ const experiment = z.object({
         bestEpoch: count,
         seconds: number,
         chosen: z.boolean(),
+        passes: count.optional(),
+        weightDecay: z.number().optional(),
         diverged: z.string().optional(),
       }),
     )

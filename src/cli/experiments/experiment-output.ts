@@ -97,11 +97,15 @@ export function experimentTables(result: ExperimentResult): string {
     ]),
   );
   const tried = textTable(
-    ["tried", "rate", "options", "validation tau", "validation loss", ""],
+    ["tried", "rate", "options", "passes", "validation tau", "validation loss", ""],
     tuning.map((row) => [
       row.model,
       row.rate,
-      JSON.stringify(row.options),
+      JSON.stringify({
+        ...row.options,
+        ...(row.weightDecay !== undefined && { weightDecay: row.weightDecay }),
+      }),
+      row.passes ?? "",
       row.validTau.toFixed(4),
       row.validLoss.toFixed(4),
       row.chosen ? "chosen" : "",

@@ -1,17 +1,16 @@
-// The runs of an experiment as lists of work: the trials of its search, then its whole runs. Whoever has settings and networks makes
+// The runs of an experiment as lists of work: the trials of its search, round by round, then its whole runs. Whoever has settings and networks makes
 // the same lists.
 
 import { OptionError } from "../../core/errors.ts";
 import type { ZooStore } from "../../core/store.ts";
 import type { Arithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
 import { digestOf, type WorkList, workList } from "../../work/work-list.ts";
-import { judgeSearch, planEntries, planTrials, prepareData } from "../plan-runs.ts";
+import { planEntries, prepareData } from "../plan-runs.ts";
 import { runFiles } from "../run-files.ts";
+import { roundKinds, type RunListKind } from "../search/round-kinds.ts";
+import { nextRound, type Round } from "../search/rounds.ts";
 import { type ExperimentRun, findFinished } from "../train-runs.ts";
 import { type ExperimentWork, readWork } from "./work-files.ts";
-
-/** The trials of a search, or the runs with what was chosen. */
-export type RunListKind = "trials" | "runs";
 
 /** What decides the results of runs besides their models: networks, split and moves, plug-ins, arithmetic; as a digest. */
 export function originOf({
@@ -61,22 +60,34 @@ export async function openRunList(store: ZooStore, kind: RunListKind): Promise<O
   const work = await readWork(store);
   const { dataset, settings, arithmetic } = work;
   const { dataOf } = await prepareData(dataset, settings);
-  const trials = planTrials(settings, dataOf);
-  const searched = settings.tuning === undefined ? [] : trials.flat().map(({ run }) => run);
   const origin = await originOf(work);
-  if (kind === "trials")
-    return {
-      list: await runList(kind, store.location, origin, searched),
-      runs: searched,
-      arithmetic,
-    };
+  const opened = async (runs: readonly ExperimentRun[]): Promise<OpenedRuns> => ({
+    list: await runList(kind, store.location, origin, runs),
+    runs,
+    arithmetic,
+  });
+  const rounds: Round[] = [];
+  for (;;) {
+    const round = nextRound(settings, dataOf, rounds);
+    if (round.length === 0) break;
+    const searched = round.map(({ run }) => run);
+    if (kind === roundKinds[rounds.length]) return opened(searched);
+    await findSearched(store, searched);
+    rounds.push(round);
+  }
+  if (kind !== "runs")
+    throw new OptionError(
+      `experiment: the search in ${store.location} has ${rounds.length} rounds, not this one; run the experiment once more`,
+    );
+  return opened(planEntries(settings, dataOf, rounds).flatMap((entry) => entry.runs));
+}
+
+/** Finds the results of a round. @throws {OptionError} when one is missing */
+async function findSearched(store: ZooStore, searched: readonly ExperimentRun[]): Promise<void> {
   for await (const _ of findFinished(store, searched)) continue; // damaged ones are gone, and missing below
   const missing = searched.find(({ finished }) => finished === undefined);
   if (missing !== undefined)
     throw new OptionError(
       `experiment: ${runFiles(missing.key).result} of the search is not in ${store.location}; run the experiment once more`,
     );
-  const tuned = searched.length === 0 ? [] : judgeSearch(trials);
-  const runs = planEntries(settings, trials, tuned).flatMap((entry) => entry.runs);
-  return { list: await runList(kind, store.location, origin, runs), runs, arithmetic };
 }

@@ -31,6 +31,7 @@ const budget = z.strictObject({
   batchSize: count,
   rate,
   clipNorm: rate.optional(),
+  weightDecay: z.number().min(0).optional(),
   schedule: z.enum(scheduleNames).optional(),
   patience: count.optional(),
 });
@@ -48,7 +49,12 @@ const settingsSchema = z.strictObject({
   split: z.tuple([rate, rate, rate]),
   trainShare: rate.max(1).optional(),
   budget,
-  tuning: z.strictObject({ configurations: count.max(1000), epochs: count }).optional(),
+  tuning: z
+    .union([
+      z.strictObject({ configurations: count.max(1000), epochs: count }),
+      z.strictObject({ seconds: rate, epochs: count }),
+    ])
+    .optional(),
   moves: z.array(z.string().max(100)).optional(),
   moveTraining: z.string().max(100).optional(),
 });

@@ -2,12 +2,13 @@
 // to believe. Everything else follows from the store, and the name of the queue is the digest of the list.
 
 import { z } from "zod";
+import { roundKinds } from "../../experiment/search/round-kinds.ts";
 import { packageVersion } from "../package-version.ts";
 
 export const listFormat = "weightspace/work-list@1";
 
 /** The kinds of lists that workers know. */
-const listKinds = ["zoo", "trials", "runs", "optimizers"] as const;
+const listKinds = ["zoo", ...roundKinds, "runs", "optimizers"] as const;
 export type ListKind = (typeof listKinds)[number];
 
 const description = z.strictObject({

@@ -6,6 +6,11 @@ import { pluginDifferences } from "../../core/plugins.ts";
 import { OptionError } from "../../core/errors.ts";
 import type { ZooStore } from "../../core/store.ts";
 import { visibleName } from "../../core/visible.ts";
+import {
+  type RoundKind,
+  roundKinds,
+  type RunListKind,
+} from "../../experiment/search/round-kinds.ts";
 import { hostArithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
 import type { WorkList } from "../../work/work-list.ts";
 import { keepShard, wholeShard } from "../../zoo/keep-shard.ts";
@@ -98,7 +103,7 @@ const openZooList: OpenList = async (plain, { pools, given }) => {
 
 /** The lists of an experiment. */
 const openRuns =
-  (kind: "trials" | "runs"): OpenList =>
+  (kind: RunListKind): OpenList =>
   async (plain, { pools }) => {
     const { openRunList } = await import("../../experiment/lists/run-lists.ts");
     const { trainRun } = await import("../../experiment/train-runs.ts");
@@ -154,7 +159,10 @@ const openOptimizers: OpenList = async (store, { pools }) => {
 /** What opens a list of every kind. @throws {OptionError} {FormatError} for what cannot be worked on here */
 export const openers: Readonly<Record<ListKind, OpenList>> = {
   zoo: openZooList,
-  trials: openRuns("trials"),
+  ...(Object.fromEntries(roundKinds.map((kind) => [kind, openRuns(kind)])) as Record<
+    RoundKind,
+    OpenList
+  >),
   runs: openRuns("runs"),
   optimizers: openOptimizers,
 };

@@ -2,6 +2,7 @@
 
 import { basename, join, resolve } from "node:path";
 import type { ExperimentOutcome } from "../../../experiment/run-experiment.ts";
+import type { Tuning } from "../../../experiment/settings.ts";
 import type { ExperimentResult } from "../../../report/experiment.ts";
 import { wholeNumber } from "../../app/arguments.ts";
 import { addOutputOption, refuseExisting } from "../../app/output-option.ts";
@@ -23,6 +24,7 @@ import { writeFileAtomic } from "../../../node/write-file.ts";
 interface ExperimentFlags extends GeneralizationFlags {
   readonly trainShare?: number;
   readonly tune?: number;
+  readonly tuneSeconds?: number;
   readonly tuneEpochs?: number;
   readonly move?: readonly string[];
   readonly moveTraining?: string;
@@ -33,12 +35,15 @@ interface ExperimentFlags extends GeneralizationFlags {
 
 /** The command that repeats an experiment, with every option that has a say in the numbers. */
 function commandOf(flags: ExperimentFlags): string {
-  const { epochs, trainShare, tune, tuneEpochs = epochs, move = [], moveTraining } = flags;
-  const { phases, threshold } = flags;
+  const { epochs, trainShare, tune, tuneSeconds, tuneEpochs = epochs } = flags;
+  const { move = [], moveTraining, phases, threshold } = flags;
   return [
     `npx weightspace experiment generalization ${repeatedOptions(flags)}`,
     ...(trainShare === undefined ? [] : [`--train-share ${trainShare}`]),
     ...(tune === undefined ? [] : [`--tune ${tune} --tune-epochs ${tuneEpochs}`]),
+    ...(tuneSeconds === undefined
+      ? []
+      : [`--tune-seconds ${tuneSeconds} --tune-epochs ${tuneEpochs}`]),
     ...(phases === undefined ? [] : [`--phases ${phases}`]),
     ...(threshold === undefined ? [] : [`--threshold ${threshold}`]),
     ...move.map((each) => `--move ${each}`),
@@ -46,21 +51,40 @@ function commandOf(flags: ExperimentFlags): string {
   ].join(" ");
 }
 
+/** The search that the flags ask for. @throws {UsageError} */
+function tuningOf({
+  epochs,
+  tune,
+  tuneSeconds,
+  tuneEpochs,
+  publishedTraining,
+}: ExperimentFlags): Tuning | undefined {
+  if (tune !== undefined && tuneSeconds !== undefined)
+    throw new UsageError(
+      "experiment: --tune tries a fixed list, --tune-seconds halves as many configurations as time allows; leave one out",
+    );
+  if (tune === undefined && tuneSeconds === undefined) {
+    if (tuneEpochs !== undefined)
+      throw new UsageError("experiment: --tune-epochs needs --tune or --tune-seconds");
+    return undefined;
+  }
+  if (publishedTraining === true)
+    throw new UsageError(
+      `experiment: --published-training fixes rate and length, ${tune === undefined ? "--tune-seconds" : "--tune"} searches them; leave one out`,
+    );
+  const passes = { epochs: tuneEpochs ?? epochs };
+  if (tune !== undefined) return { configurations: tune, ...passes };
+  return tuneSeconds === undefined ? undefined : { seconds: tuneSeconds, ...passes };
+}
+
 /** What the flags ask for. @throws {UsageError} {OptionError} */
 async function settingsOf(flags: ExperimentFlags) {
-  const { epochs, tune, tuneEpochs, trainShare, publishedTraining } = flags;
-  if (tuneEpochs !== undefined && tune === undefined) {
-    throw new UsageError("experiment: --tune-epochs needs --tune");
-  }
-  if (tune !== undefined && publishedTraining === true) {
-    throw new UsageError(
-      "experiment: --published-training fixes rate and length, --tune searches them; leave one out",
-    );
-  }
+  const { trainShare } = flags;
+  const tuning = tuningOf(flags);
   return {
     ...(await readSettings(flags)),
     ...(trainShare !== undefined && { trainShare }),
-    tuning: tune === undefined ? undefined : { configurations: tune, epochs: tuneEpochs ?? epochs },
+    tuning,
     moves: flags.move,
     moveTraining: flags.moveTraining,
   };
@@ -207,7 +231,16 @@ export const generalizationCommand: RegisterCommand = (experiment, cli) => {
       shareNumber,
     )
     .option("--tune <k>", "configurations to try for every model", wholeNumber(1, 9))
-    .option("--tune-epochs <n>", "passes of each of them; default as --epochs", wholeNumber(1))
+    .option(
+      "--tune-seconds <s>",
+      "search rate, width, dropout and decay of every model for about so long, by successive halving",
+      wholeNumber(1),
+    )
+    .option(
+      "--tune-epochs <n>",
+      "passes of each of them, of the last ones of --tune-seconds; default as --epochs",
+      wholeNumber(1),
+    )
     .option(
       "--move <what>",
       "also test on networks moved by scales:K (positive factors from 1 to 10^K), signs, phases:K (up to K windings) or bases, may repeat",
