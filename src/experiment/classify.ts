@@ -5,7 +5,7 @@ import { OptionError } from "../core/errors.ts";
 import { modelEntry, type ModelOptions } from "../models/registry.ts";
 import { classAccuracy, meanAndStd } from "../train/measures/metrics.ts";
 import type { FinishedJob } from "./job.ts";
-import type { EntryRuns } from "./plan-runs.ts";
+import { endedRuns } from "./plan-runs.ts";
 import { type ExperimentEvent, type ExperimentOptions, runCollected } from "./run-experiment.ts";
 import type { ExperimentEntry, ExperimentSettings } from "./settings.ts";
 
@@ -104,13 +104,7 @@ export async function* runClassification(
   const settings = withClassOutputs(options.settings, classes);
   yield* runCollected({ ...options, settings }, (_, { train, validation, test }, entries) => ({
     rows: entries
-      .map(({ runs }: EntryRuns) =>
-        summarize(
-          runs.flatMap(({ finished }) => (finished === undefined ? [] : [finished])),
-          test.targets,
-          classes,
-        ),
-      )
+      .map((entry) => summarize(endedRuns(entry), test.targets, classes))
       .toSorted((a, b) => b.accuracyMean - a.accuracyMean),
     sizes: { train: train.size, validation: validation.size, test: test.size },
   }));

@@ -11,7 +11,7 @@ import { originals, type Pictures } from "../tasks/pictures.ts";
 import { splitDataset, type WeightDataset } from "../train/dataset.ts";
 import { meanAndStd, squaredErrors } from "../train/measures/metrics.ts";
 import { fitNormalization } from "../train/normalization.ts";
-import type { EntryRuns } from "./plan-runs.ts";
+import { endedRuns, type EntryRuns } from "./plan-runs.ts";
 import { type ExperimentEvent, type ExperimentOptions, runCollected } from "./run-experiment.ts";
 import type { ExperimentEntry, ExperimentSettings } from "./settings.ts";
 
@@ -138,8 +138,9 @@ const meanOf = (values: readonly number[]) =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** The row of one editor. */
-function summarize({ options, runs }: EntryRuns): EditRow {
-  const jobs = runs.flatMap(({ finished }) => (finished === undefined ? [] : [finished]));
+function summarize(entry: EntryRuns): EditRow {
+  const { options } = entry;
+  const jobs = endedRuns(entry);
   const error = meanAndStd(jobs.map(({ predicted }) => meanOf(predicted)));
   const moved = meanAndStd(jobs.map((job) => meanOf(job.moved)));
   const { map, copies } = options as { readonly map: string; readonly copies: number };

@@ -60,7 +60,7 @@ export interface JobResult {
   readonly moved: readonly number[];
   /** The same for test networks moved in other ways. */
   readonly moves?: Readonly<Record<string, readonly number[]>>;
-  /** Why a trial ended without a result: its loss stopped being finite. */
+  /** Why a run ended without predictions: its loss stopped being finite. */
   readonly diverged?: string;
 }
 
@@ -83,9 +83,8 @@ export interface JobOutcome {
 }
 
 /**
- * Trains and predicts; no result when the signal aborts, only a last checkpoint. A trial whose loss stops being finite
- * has a result that says so.
- * @throws {TrainingError} when the loss of any other run stops being finite.
+ * Trains and predicts; no result when the signal aborts, only a last checkpoint. A run whose loss stops being finite has a result
+ * that says so, and no predictions.
  */
 export async function* runJob(
   request: JobRequest,
@@ -94,7 +93,7 @@ export async function* runJob(
   try {
     yield* trainAndPredict(request, signal);
   } catch (error) {
-    if (request.test !== undefined || !(error instanceof TrainingError)) throw error;
+    if (!(error instanceof TrainingError)) throw error;
     const { name, seed } = request;
     const model = buildModel(request.model, specFromJSON(request.spec), request.options);
     const nothing = { bestEpoch: 0, history: [], predicted: [], moved: [] };

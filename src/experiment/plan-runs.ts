@@ -1,10 +1,12 @@
 // The whole runs of an experiment as a list, with the configurations that its search has chosen, and the data that all runs read.
 
+import { OptionError } from "../core/errors.ts";
 import type { ZooStore } from "../core/store.ts";
 import { deriveSeed } from "../core/random.ts";
 import { splitDataset, type WeightDataset } from "../train/dataset.ts";
 import { type RunData, runData } from "./data/held-out.ts";
 import { takeShare } from "./data/train-share.ts";
+import type { FinishedJob } from "./job.ts";
 import type { TrainedAs } from "./results.ts";
 import { fileName, newRun } from "./run-names.ts";
 import { chosenFor, type Round } from "./search/rounds.ts";
@@ -49,6 +51,16 @@ export function planEntries(
     );
     return { name, model, options, rate: budget.rate, runs };
   });
+}
+
+/** The finished runs of an entry, none of which may have diverged. @throws {OptionError} for one that has */
+export function endedRuns({ name, runs }: EntryRuns): FinishedJob[] {
+  const jobs = runs.flatMap(({ finished }) => (finished === undefined ? [] : [finished]));
+  const diverged = jobs.find((job) => job.diverged !== undefined);
+  if (diverged === undefined) return jobs;
+  throw new OptionError(
+    `experiment: a training of ${name} went wrong (${diverged.diverged}); give it another rate or leave it out`,
+  );
 }
 
 /** Results of whole runs in the store, before it is known what they will be asked to be. */

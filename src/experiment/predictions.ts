@@ -24,6 +24,8 @@ export interface TrainingRecord {
   readonly trainLoss: number | null;
   readonly validLoss: number | null;
   readonly validTau: number | null;
+  /** Why it ended without predictions. */
+  readonly diverged?: string;
 }
 
 /** What the table of an experiment is computed from. */
@@ -44,7 +46,7 @@ const finite = (value: number | undefined): number | null =>
   value !== undefined && Number.isFinite(value) ? rounded(value) : null;
 
 function trainingRecord(job: FinishedJob): TrainingRecord {
-  const { model, seed, predicted, bestEpoch, history } = job;
+  const { model, seed, predicted, bestEpoch, history, diverged } = job;
   const best = history[bestEpoch - 1];
   return {
     model,
@@ -54,6 +56,7 @@ function trainingRecord(job: FinishedJob): TrainingRecord {
     trainLoss: finite(best?.trainLoss),
     validLoss: finite(best?.validLoss),
     validTau: finite(best?.validMetric),
+    ...(diverged !== undefined && { diverged }),
   };
 }
 

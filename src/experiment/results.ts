@@ -58,6 +58,29 @@ export function summarize(jobs: readonly FinishedJob[], test: TestTargets): Expe
   };
 }
 
+/** The row of a model all of whose trainings diverged. */
+function withoutTau(jobs: readonly FinishedJob[], moves: readonly string[]): ExperimentRow {
+  const [nothing, { model, parameters }] = [Number.NaN, jobs[0]];
+  return {
+    model,
+    parameters,
+    seconds: meanAndStd(jobs.map(({ seconds }) => seconds)).mean,
+    tauMean: nothing,
+    tauStd: nothing,
+    taus: [],
+    tauMovedMean: nothing,
+    tauMovedStd: nothing,
+    maxPredictionChange: nothing,
+    agreement: nothing,
+    ...(moves.length > 0 && {
+      moves: moves.map((move) => ({ move, tauMean: nothing, tauStd: nothing })),
+    }),
+    r2Mean: nothing,
+    r2Std: nothing,
+    seeds: 0,
+  };
+}
+
 /**
  * Rows best first, those without a tau after them, controls last; the scatter shows each model's first seed. `models`
  * says what each was trained with; `seed` fixes the resampling behind intervals.
@@ -71,21 +94,23 @@ export function collectResults(
 } {
   const { actual } = test;
   const names = [...new Set(jobs.map(({ model }) => model))];
-  const samples = bootstrapTaus(jobs, test, seed);
+  const ended = jobs.filter(({ diverged }) => diverged === undefined);
+  const samples = bootstrapTaus(ended, test, seed);
   const trainedAs = (name: string) => models.find((known) => known.name === name);
+  const moves = Object.keys(ended[0]?.moves ?? {});
   const rows = names.map((name): ExperimentRow => {
     const known = trainedAs(name);
-    const row = summarize(
-      jobs.filter(({ model }) => model === name),
-      test,
-    );
-    const resamples = samples.byModel.get(name) ?? [];
-    const measured = { trainings: row.taus ?? [], resamples, testRuns: testRunsOf(test) };
-    return {
-      ...row,
-      tauInterval: estimate(measured).interval,
+    const all = jobs.filter(({ model }) => model === name);
+    const own = ended.filter(({ model }) => model === name);
+    const about = {
+      ...(own.length < all.length && { diverged: all.length - own.length }),
       ...(known && { rate: known.rate, options: known.options }),
     };
+    if (own.length === 0) return { ...withoutTau(all, moves), ...about };
+    const row = summarize(own, test);
+    const resamples = samples.byModel.get(name) ?? [];
+    const measured = { trainings: row.taus ?? [], resamples, testRuns: testRunsOf(test) };
+    return { ...row, tauInterval: estimate(measured).interval, ...about };
   });
   const isControl = ({ model }: ExperimentRow) => {
     const registered = trainedAs(model)?.model ?? model;
@@ -95,7 +120,7 @@ export function collectResults(
   const better = (a: number, b: number) => (a === b ? 0 : b - a); // infinities do not cancel out
   const byTau = rows.toSorted((a, b) => better(rank(a), rank(b)));
   const sorted = byTau.toSorted((a, b) => isControl(a) - isControl(b));
-  const firstOf = ({ model }: ExperimentRow) => jobs.find((job) => job.model === model);
+  const firstOf = ({ model }: ExperimentRow) => ended.find((job) => job.model === model);
   const scatter = sorted.flatMap((row) => {
     const first = firstOf(row);
     return first === undefined
@@ -116,7 +141,9 @@ export function collectResults(
       validTau: validMetric ?? Number.NaN,
     })),
   }));
-  const ranking = byTau.map(({ model }) => model);
-  const comparisons = compareModels(ranking, jobs, test, samples);
+  // Seed by seed, so that of a model that has lost seeds nothing is said beside others.
+  const whole = byTau.filter(({ diverged = 0 }) => diverged === 0);
+  const ranking = whole.map(({ model }) => model);
+  const comparisons = compareModels(ranking, ended, test, samples);
   return { rows: sorted, scatter, curves, comparisons };
 }

@@ -9,6 +9,7 @@ import { meanAndStd } from "../train/measures/metrics.ts";
 import { splitDataset, type WeightDataset } from "../train/dataset.ts";
 import { fitNormalization, normalize } from "../train/normalization.ts";
 import { withClassOutputs } from "./classify.ts";
+import { endedRuns } from "./plan-runs.ts";
 import { type ExperimentEvent, type ExperimentOptions, runCollected } from "./run-experiment.ts";
 
 /** Blocks along each side of the coarse drawing. */
@@ -163,8 +164,9 @@ export async function* runRetrieval({
   const truth = Array.from(labelled.targets);
   yield* runCollected({ ...options, settings }, (_, { train, test }, entries) => {
     const raw = flatWeights(train, test);
-    const rows = entries.map(({ name, runs }) => {
-      const jobs = runs.flatMap(({ finished }) => (finished === undefined ? [] : [finished]));
+    const rows = entries.map((entry) => {
+      const { name } = entry;
+      const jobs = endedRuns(entry);
       const found = meanAndStd(
         jobs.map(({ predicted }) => neighbourPrecision(predicted, predicted, width, truth)),
       );

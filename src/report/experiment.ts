@@ -32,7 +32,10 @@ export interface ExperimentRow {
   readonly moves?: readonly MoveRow[];
   readonly r2Mean: number;
   readonly r2Std: number;
+  /** Trainings that ended. */
   readonly seeds: number;
+  /** Further trainings whose loss stopped being finite, and of which nothing else is counted. @default 0 */
+  readonly diverged?: number;
   /** Learning rate and options it was trained with. */
   readonly rate?: number;
   readonly options?: Readonly<Record<string, unknown>>;

@@ -17,6 +17,7 @@ import {
   type Column,
   count,
   decimal,
+  divergedText,
   duration,
   htmlTable,
   magnitude,
@@ -73,7 +74,8 @@ function mainTable(rows: readonly ExperimentRow[]): Html {
   const columns: Column<ExperimentRow>[] = [
     {
       label: "Model",
-      cell: (row) => html`${dot(rows.indexOf(row))}${row.model}`,
+      cell: (row) =>
+        html`${dot(rows.indexOf(row))}${row.model}${row.diverged === undefined ? "" : ` (${divergedText(row)})`}`,
       className: () => "name",
     },
     {
@@ -105,7 +107,7 @@ function mainTable(rows: readonly ExperimentRow[]): Html {
     },
     {
       label: "agreement",
-      cell: (row) => row.agreement.toFixed(3),
+      cell: (row) => decimal(row.agreement),
       className: (row) => (row.agreement < 0.99 ? "fell" : undefined),
     },
     { label: "R²", cell: (row) => withStd(row.r2Mean, row.r2Std) },

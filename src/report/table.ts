@@ -1,5 +1,6 @@
 // Tables for pages, and numbers as people read them.
 
+import type { ExperimentRow } from "./experiment.ts";
 import { html, type Html } from "./html.ts";
 
 export interface Column<Row> {
@@ -52,6 +53,10 @@ export function withStd(mean: number, std: number, digits = 3): Html {
   if (!Number.isFinite(std)) return html`${decimal(mean, digits)}`;
   return html`${decimal(mean, digits)} <small>± ${decimal(std, digits)}</small>`;
 }
+
+/** `5 of 5 trainings diverged`. */
+export const divergedText = ({ seeds, diverged = 0 }: Pick<ExperimentRow, "seeds" | "diverged">) =>
+  `${diverged} of ${seeds + diverged} trainings diverged`;
 
 /** `0.701 to 0.748`; a dash where there is none. */
 export function range(interval: readonly [number, number] | undefined, digits = 3): string {

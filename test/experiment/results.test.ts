@@ -1,9 +1,12 @@
 // From runs to rows, where a tau is undefined; runs that are told to stop before they start.
 
 import { expect, test } from "vitest";
-import type { FinishedJob, JobRequest } from "../../src/experiment/job.ts";
+import { type FinishedJob, type JobRequest, runJob } from "../../src/experiment/job.ts";
 import { jobThreadPool } from "../../src/node/threads/job-thread-pool.ts";
 import { collectResults } from "../../src/experiment/results.ts";
+import { specToJSON } from "../../src/symmetry/json.ts";
+import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
+import { fitTarget } from "../../src/train/target.ts";
 
 const actual = [0.1, 0.4, 0.6, 0.9];
 const job = (model: string, predicted: number[]): FinishedJob => ({
@@ -43,4 +46,75 @@ test("a run whose signal has aborted already does not start", async () => {
   const nothing = {} as JobRequest; // would fail in the worker
   expect(await pool.run(nothing, AbortSignal.abort(), () => undefined)).toEqual({});
   await pool.close();
+});
+
+test("trainings that diverged are counted, and nothing is said of them beside others", () => {
+  const diverged = (model: string, seed: number) => ({
+    ...job(model, []),
+    seed,
+    diverged: "the loss is NaN at step 1",
+  });
+  const { rows, comparisons, scatter } = collectResults(
+    [
+      { ...job("unf", actual), moves: { signs: actual } },
+      { ...job("unf", actual), seed: 1, moves: { signs: actual } },
+      { ...job("stat-nn", [0.1, 0.6, 0.4, 0.9]), seed: 0 },
+      { ...job("stat-nn", [0.4, 0.1, 0.6, 0.9]), seed: 1 },
+      diverged("magep", 0),
+      diverged("magep", 1),
+      { ...job("monomial", [0.9, 0.6, 0.4, 0.1]), seed: 0 },
+      diverged("monomial", 1),
+    ],
+    { actual },
+  );
+  expect(
+    rows.map(({ model, seeds, diverged: lost, tauMean }) => [
+      model,
+      seeds,
+      lost,
+      Math.round(3 * tauMean),
+    ]),
+  ).toEqual([
+    ["unf", 2, undefined, 3],
+    ["stat-nn", 2, undefined, 2],
+    ["monomial", 1, 1, -3], // the one that ended
+    ["magep", 0, 2, Number.NaN],
+  ]);
+  expect(rows.at(-1)?.moves).toEqual([{ move: "signs", tauMean: Number.NaN, tauStd: Number.NaN }]);
+  expect(comparisons.map(({ model, other }) => [model, other])).toEqual([["unf", "stat-nn"]]);
+  expect(new Set(scatter.map(({ model }) => model))).toEqual(
+    new Set(["unf", "stat-nn", "monomial"]),
+  );
+});
+
+test("a run whose loss stops being finite ends with a result that says so", async () => {
+  const spec = mlpSpec([2, 3, 1]);
+  const size = 8;
+  const tensors = Object.fromEntries(
+    Object.entries(spec.tensors).map(([name, { shape }]) => {
+      const entries = size * shape.reduce((product, length) => product * length, 1);
+      return [name, { shape: [...shape], data: new Float32Array(entries).fill(1e30) }];
+    }),
+  );
+  const targets = new Float32Array(size).fill(0.5);
+  const data = { size, tensors, targets };
+  const target = fitTarget({ targets });
+  const request: JobRequest = {
+    name: "unf",
+    model: "unf",
+    options: {},
+    seed: 0,
+    notes: {},
+    target,
+    budget: { epochs: 1, batchSize: 4, rate: 1e-3 },
+    spec: specToJSON(spec),
+    train: data,
+    validation: data,
+    test: data,
+  };
+  const results = [];
+  for await (const event of runJob(request, new AbortController().signal))
+    if (event.type === "result") results.push(event.result);
+  expect(results).toMatchObject([{ model: "unf", predicted: [] }]);
+  expect(results[0].diverged).toMatch(/expected a finite number/);
 });

@@ -55,6 +55,7 @@ const experiment = z.object({
         r2Mean: number,
         r2Std: number,
         seeds: count,
+        diverged: count.optional(),
         rate: z.number().optional(),
         options: modelOptions.optional(),
       }),

@@ -1,7 +1,7 @@
 // The result of an experiment as files and as tables for terminals.
 
 import type { ExperimentResult, OneNumberRow } from "../../report/experiment.ts";
-import { chance } from "../../report/table.ts";
+import { chance, divergedText } from "../../report/table.ts";
 import { textTable } from "../app/output.ts";
 
 /** `0.7112 ± 0.0101`, without a standard deviation for a single run. */
@@ -9,7 +9,7 @@ export const withStd = (mean: number, std: number): string =>
   mean.toFixed(4) + (Number.isNaN(std) ? "" : ` ± ${std.toFixed(4)}`);
 
 const interval = ([low, high]: readonly [number, number]) =>
-  `[${low.toFixed(4)}, ${high.toFixed(4)}]`;
+  Number.isNaN(low) ? "–" : `[${low.toFixed(4)}, ${high.toFixed(4)}]`;
 
 /** Only what differs from one experiment to the next and fits a repository: no predictions, one line a row. */
 export function compactResult(
@@ -53,7 +53,7 @@ function movesTable(rows: ExperimentResult["rows"]): string[] {
   if (names.length === 0) return [];
   const lines = rows.map(({ model, moves = [] }) => [
     model,
-    ...moves.map(({ tauMean, tauStd }) => withStd(tauMean, tauStd)),
+    ...moves.map(({ tauMean, tauStd }) => orDash(tauMean, tauStd)),
   ]);
   return [textTable(["tau when moved by", ...names], lines)];
 }
@@ -75,14 +75,14 @@ export function experimentTables(result: ExperimentResult): string {
       "seconds",
     ],
     rows.map((row) => [
-      row.model,
+      row.diverged === undefined ? row.model : `${row.model} (${divergedText(row)})`,
       row.parameters,
-      withStd(row.tauMean, row.tauStd),
+      orDash(row.tauMean, row.tauStd),
       interval(row.tauInterval ?? [Number.NaN, Number.NaN]),
       ...(isStaged ? [orDash(row.stageTauMean, row.stageTauStd)] : []),
-      withStd(row.tauMovedMean, row.tauMovedStd),
-      row.agreement.toFixed(4),
-      row.r2Mean.toFixed(3),
+      orDash(row.tauMovedMean, row.tauMovedStd),
+      orDash(row.agreement),
+      Number.isNaN(row.r2Mean) ? "–" : row.r2Mean.toFixed(3),
       row.seconds.toFixed(1),
     ]),
   );

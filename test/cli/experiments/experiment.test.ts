@@ -20,7 +20,7 @@ let folder: string;
 const run = (...args: string[]) => weightspace(args, folder);
 const experiment = (out: string, ...more: string[]): string[] =>
   [
-    "experiment generalization --zoo zoo --models unf,linear --seeds 2 --epochs 4 --tune 2",
+    "experiment generalization --zoo zoo --models unf,stat-nn --seeds 2 --epochs 4 --tune 2",
     "--batch-size 8 --split 0.5,0.2,0.3 --workers 2 --tune-epochs 2 --options options.json",
     `-o ${out} --json`,
     ...more,
@@ -71,7 +71,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test("its results have a row for every model, their differences, and how to repeat them", async () => {
   const { rows, comparisons, tuning, command, commit } = JSON.parse(whole) as Result;
-  expect(rows.map(({ model }) => model).toSorted()).toEqual(["linear", "unf"]);
+  expect(rows.map(({ model }) => model).toSorted()).toEqual(["stat-nn", "unf"]);
   for (const row of rows) {
     expect(row).toMatchObject({ population: "zoo", seeds: 2 });
     expect(row.parameters).toBeGreaterThan(20);
@@ -80,7 +80,7 @@ test("its results have a row for every model, their differences, and how to repe
   expect(comparisons).toHaveLength(1);
   expect(tuning.filter(({ chosen }) => chosen)).toHaveLength(2);
   expect(command).toBe(
-    "npx weightspace experiment generalization --zoo zoo --checkpoints last --models unf,linear --options options.json --seeds 2 --seed 0 --split 0.5,0.2,0.3 --epochs 4 --batch-size 8 --rate 0.003 --schedule cosine --tune 2 --tune-epochs 2",
+    "npx weightspace experiment generalization --zoo zoo --checkpoints last --models unf,stat-nn --options options.json --seeds 2 --seed 0 --split 0.5,0.2,0.3 --epochs 4 --batch-size 8 --rate 0.003 --schedule cosine --tune 2 --tune-epochs 2",
   );
   expect(commit).toMatch(/^([0-9a-f]{40}(-dirty)?|\d+\.\d+\.\d+)$/);
   const committed = checkResultFile(
