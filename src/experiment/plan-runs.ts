@@ -8,7 +8,7 @@ import { type RunData, runData } from "./data/held-out.ts";
 import { takeShare } from "./data/train-share.ts";
 import type { FinishedJob } from "./job.ts";
 import type { TrainedAs } from "./results.ts";
-import { fileName, newRun } from "./run-names.ts";
+import { fileName, newRun, runSeed } from "./run-names.ts";
 import { chosenFor, type Round } from "./search/rounds.ts";
 import type { ExperimentEntry, ExperimentSettings } from "./settings.ts";
 import type { ExperimentRun } from "./train-runs.ts";
@@ -45,7 +45,7 @@ export function planEntries(
         name,
         model,
         options,
-        seed: deriveSeed(seed, "run", number),
+        seed: runSeed(seed, number),
         budget,
       }),
     );

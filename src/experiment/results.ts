@@ -3,7 +3,12 @@
 import { modelEntry, modelNames } from "../models/registry.ts";
 import { kendallTau } from "../train/measures/kendall-tau.ts";
 import { meanAndStd, rSquared } from "../train/measures/metrics.ts";
-import type { PairedComparison, ExperimentResult, ExperimentRow } from "../report/experiment.ts";
+import type {
+  PairedComparison,
+  ExperimentResult,
+  ExperimentRow,
+  LearningCurve,
+} from "../report/experiment.ts";
 import {
   bootstrapTaus,
   compareModels,
@@ -81,6 +86,16 @@ function withoutTau(jobs: readonly FinishedJob[], moves: readonly string[]): Exp
   };
 }
 
+const curveOf = ({ model, seed, history }: FinishedJob): LearningCurve => ({
+  model,
+  seed,
+  epochs: history.map(({ epoch, trainLoss, validMetric }) => ({
+    epoch,
+    trainLoss,
+    validTau: validMetric ?? Number.NaN,
+  })),
+});
+
 /**
  * Rows best first, those without a tau after them, controls last; the scatter shows each model's first seed. `models`
  * says what each was trained with; `seed` fixes the resampling behind intervals.
@@ -132,15 +147,7 @@ export function collectResults(
           moved: first.moved[i],
         }));
   });
-  const curves = jobs.map(({ model, seed: runSeed, history }) => ({
-    model,
-    seed: runSeed,
-    epochs: history.map(({ epoch, trainLoss, validMetric }) => ({
-      epoch,
-      trainLoss,
-      validTau: validMetric ?? Number.NaN,
-    })),
-  }));
+  const curves = jobs.filter(({ history }) => history.length > 0).map(curveOf);
   // Seed by seed, so that of a model that has lost seeds nothing is said beside others.
   const whole = byTau.filter(({ diverged = 0 }) => diverged === 0);
   const ranking = whole.map(({ model }) => model);

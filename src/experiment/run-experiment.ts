@@ -4,7 +4,8 @@
 
 import { OptionError } from "../core/errors.ts";
 import type { ExperimentResult, TuningRow } from "../report/experiment.ts";
-import type { WeightDataset } from "../train/dataset.ts";
+import { deriveSeed } from "../core/random.ts";
+import { splitPositions, type WeightDataset } from "../train/dataset.ts";
 import type { ZooStore } from "../core/store.ts";
 import type { HandOut, ListPart } from "../work/work-list.ts";
 import { checkReadable } from "./choose-models.ts";
@@ -22,6 +23,7 @@ import {
 } from "./plan-runs.ts";
 import { originOf, runList } from "./lists/run-lists.ts";
 import { keepWork } from "./lists/work-files.ts";
+import { outsideJobs, type OutsidePredictions } from "./outside.ts";
 import { collectResults } from "./results.ts";
 import { roundKinds, type RunListKind } from "./search/round-kinds.ts";
 import { isHalving, judgeSearch, nextRound, type Round } from "./search/rounds.ts";
@@ -61,6 +63,8 @@ export interface ExperimentOptions {
    * not locked then, or in the same parts.
    */
   readonly part?: ListPart | undefined;
+  /** Predictors from elsewhere, whose predictions of the same test networks stand in the same tables. */
+  readonly outside?: readonly OutsidePredictions[];
   readonly signal?: AbortSignal;
 }
 
@@ -126,7 +130,10 @@ export async function* runExperiment(
     throw new OptionError(
       `experiment: "${target.name}" is ${target.values} numbers a network, expected one; choose another target`,
     );
-  yield* runCollected(options, (...collected) => collectOutcome(options.dataset, ...collected));
+  const { dataset, settings, outside = [] } = options;
+  const [, , test] = splitPositions(dataset, settings.split, deriveSeed(settings.seed, "split"));
+  for (const each of outside) outsideJobs(each, test.length, settings); // refused before anything is trained
+  yield* runCollected(options, (...collected) => collectOutcome(dataset, outside, ...collected));
 }
 
 /** An experiment whose finished runs become results of any kind. @throws {OptionError} {EnvironmentError} as {@link runExperiment} */
@@ -300,14 +307,18 @@ async function handedRuns(
 /** The results of entries whose runs are all finished. */
 function collectOutcome(
   dataset: WeightDataset,
+  outside: readonly OutsidePredictions[],
   settings: ExperimentSettings,
   { train, validation, test }: Pick<Prepared, "train" | "validation" | "test">,
   entries: readonly EntryRuns[],
   tuning: readonly TuningRow[],
 ): ExperimentOutcome {
-  const jobs = entries.flatMap(({ runs }) =>
-    runs.flatMap(({ finished }) => (finished === undefined ? [] : [finished])),
-  );
+  const jobs = [
+    ...entries.flatMap(({ runs }) =>
+      runs.flatMap(({ finished }) => (finished === undefined ? [] : [finished])),
+    ),
+    ...outside.flatMap((each) => outsideJobs(each, test.size, settings)),
+  ];
   const sizes = { train: train.size, validation: validation.size, test: test.size };
   const targets = { ...test, actual: Array.from(test.targets) };
   const { seed } = settings;

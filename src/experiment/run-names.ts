@@ -1,5 +1,6 @@
-// Runs by the names of their files.
+// Runs by the names of their files, and their seeds.
 
+import { deriveSeed } from "../core/random.ts";
 import type { JobRequest } from "./job.ts";
 import type { ExperimentRun } from "./train-runs.ts";
 
@@ -12,3 +13,6 @@ export const newRun = (key: string, request: JobRequest): ExperimentRun => ({
   request,
   share: 0,
 });
+
+/** The seed of a whole run by its number, from 0. */
+export const runSeed = (seed: number, number: number): number => deriveSeed(seed, "run", number);

@@ -34,6 +34,7 @@ export type {
   Halving,
   Tuning,
 } from "../experiment/settings.ts";
+export type { OutsidePredictions } from "../experiment/outside.ts";
 export type { Budget } from "../experiment/budget.ts";
 export type {
   DatasetParts,

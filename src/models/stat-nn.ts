@@ -40,6 +40,12 @@ export function weightStatistics(spec: SymmetrySpec, weights: WeightBatch): np.A
   return concatenateAll(statistics, 1);
 }
 
+const statistics = ["mean", "variance", "minimum", "quartile 1", "median", "quartile 3", "maximum"];
+
+/** Names of {@link weightStatistics}, in their order: `conv1.weight mean`. */
+export const statisticNames = (spec: SymmetrySpec): string[] =>
+  Object.keys(spec.tensors).flatMap((tensor) => statistics.map((name) => `${tensor} ${name}`));
+
 /** The shape of a functional on statistics. */
 export interface StatNNOptions {
   readonly name?: string;

@@ -1,7 +1,7 @@
 // Results of experiments as files of results: flat rows, further tables beside them, what they are about.
 
 import type { OptimizerResult } from "../optimizers/evaluate/rows.ts";
-import type { ExperimentResult, ExperimentRow } from "./experiment.ts";
+import type { ExperimentResult, ExperimentRow, PairedComparison } from "./experiment.ts";
 import type { MergeResult } from "./merge-report.ts";
 import type { Measured, PathPair } from "./measured-path.ts";
 import type { ResultDraft } from "./result-file.ts";
@@ -42,7 +42,11 @@ export function experimentDraft(result: ExperimentResult, settings: unknown): Re
     ...(arithmetic && { arithmetic }),
     seed,
     about: { population, ...(settings !== undefined && { settings }), ...(plugins && { plugins }) },
-    rows: result.rows.map((row) => ({ population: name, ...flatRow(row) })),
+    rows: result.rows.map((row) => ({
+      population: name,
+      ...flatRow(row),
+      ...besideReference(row, comparisons),
+    })),
     tables: Object.fromEntries(Object.entries(tables).filter(([, rows]) => rows.length > 0)),
   };
 }
@@ -50,7 +54,22 @@ export function experimentDraft(result: ExperimentResult, settings: unknown): Re
 /** A model's row without its lists, which have tables of their own. */
 function flatRow(experimentRow: ExperimentRow) {
   const { taus: _taus, moves: _moves, tauInterval, ...row } = experimentRow;
-  return { ...row, ...ends("tau", tauInterval) };
+  return {
+    ...row,
+    ...(tauInterval && { intervalLow: tauInterval[0], intervalHigh: tauInterval[1] }),
+  };
+}
+
+/** The model that others are held against. */
+const reference = "stat-nn";
+
+/** The corrected p of no difference to StatNN, where it takes part. */
+function besideReference({ model }: ExperimentRow, comparisons: readonly PairedComparison[]) {
+  const pair = comparisons.find(
+    (each) =>
+      [each.model, each.other].includes(reference) && [each.model, each.other].includes(model),
+  );
+  return pair?.adjustedP === undefined || model === reference ? {} : { adjustedP: pair.adjustedP };
 }
 
 /** Tau by what acted on the test networks; `scaling` is "0" to "8", "signs" or "bases". */

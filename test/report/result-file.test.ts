@@ -74,7 +74,12 @@ test("an experiment keeps its rows, intervals and pairs, and no single predictio
   };
   const text = resultText(experimentDraft({ ...sample, rows, comparisons: [pair] }, { seeds: 3 }));
   const file = checkResultFile(JSON.parse(text), "x");
-  expect(file.rows[0]).toMatchObject({ model: "unf", tauLow: 0.1, tauHigh: 0.2, seeds: 3 });
+  expect(file.rows[0]).toMatchObject({
+    model: "unf",
+    intervalLow: 0.1,
+    intervalHigh: 0.2,
+    seeds: 3,
+  });
   expect(file.tables?.["runs"]).toHaveLength(2 * rows.length);
   expect(file.tables?.["comparisons"]).toEqual([
     {

@@ -166,7 +166,8 @@ function fromResultFile({ title, command, commit, machine, seed, ...file }: Resu
     population: file.about?.["population"],
     rows: file.rows.map((row) => {
       const taus = tausOf(row["model"]);
-      return { ...pairOf(row, "tau", "tauInterval"), ...(taus.length > 0 && { taus }) };
+      const named = pairOf(row, "interval", "tauInterval"); // called tauLow and tauHigh before
+      return { ...pairOf(named, "tau", "tauInterval"), ...(taus.length > 0 && { taus }) };
     }),
     oneNumber: oneNumber?.map((row) => pairOf(row, "tau", "tauInterval")),
     comparisons: comparisons?.map((row) => {

@@ -49,9 +49,10 @@ function oneNumberTable(rows: readonly OneNumberRow[]): string {
 
 /** Tau by what acted on the test networks. */
 function movesTable(rows: ExperimentResult["rows"]): string[] {
-  const names = rows[0]?.moves?.map(({ move }) => move) ?? [];
-  if (names.length === 0) return [];
-  const lines = rows.map(({ model, moves = [] }) => [
+  const moved = rows.filter(({ moves = [] }) => moves.length > 0);
+  if (moved.length === 0) return [];
+  const names = moved[0].moves?.map(({ move }) => move) ?? [];
+  const lines = moved.map(({ model, moves = [] }) => [
     model,
     ...moves.map(({ tauMean, tauStd }) => orDash(tauMean, tauStd)),
   ]);

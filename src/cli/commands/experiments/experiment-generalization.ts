@@ -10,6 +10,7 @@ import type { Cli, RegisterCommand } from "../../app/context.ts";
 import {
   addGeneralizationOptions,
   type GeneralizationFlags,
+  quoted,
   readSettings,
   repeatedOptions,
   shareNumber,
@@ -31,12 +32,14 @@ interface ExperimentFlags extends GeneralizationFlags {
   readonly moveResults?: string;
   readonly phases?: number;
   readonly threshold?: number;
+  readonly statistics?: string;
+  readonly also?: readonly string[];
 }
 
 /** The command that repeats an experiment, with every option that has a say in the numbers. */
 function commandOf(flags: ExperimentFlags): string {
   const { epochs, trainShare, tune, tuneSeconds, tuneEpochs = epochs } = flags;
-  const { move = [], moveTraining, phases, threshold } = flags;
+  const { move = [], moveTraining, phases, threshold, also = [] } = flags;
   return [
     `npx weightspace experiment generalization ${repeatedOptions(flags)}`,
     ...(trainShare === undefined ? [] : [`--train-share ${trainShare}`]),
@@ -48,6 +51,7 @@ function commandOf(flags: ExperimentFlags): string {
     ...(threshold === undefined ? [] : [`--threshold ${threshold}`]),
     ...move.map((each) => `--move ${each}`),
     ...(moveTraining === undefined ? [] : [`--move-training ${moveTraining}`]),
+    ...also.map((path) => `--also ${quoted(path)}`),
   ].join(" ");
 }
 
@@ -150,11 +154,19 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
   const name = flags.name ?? basename(resolve(flags.zoo));
   const out = flags.output ?? join("runs", `generalization-${name}`);
   const report = join(out, "report.html");
+  const { readOutside } = await import("../../experiments/outside-predictions.ts");
+  const outside = await readOutside(flags.also ?? []);
+  if (flags.statistics !== undefined) {
+    const { openStore } = await import("../../../node/open-store.ts");
+    const { writeStatistics } = await import("../../../experiment/outside.ts");
+    await writeStatistics(dataset, settings, await openStore(flags.statistics));
+  }
   const outcome = await runWithProgress(cli, {
     dataset,
     settings,
     fingerprint: fingerprint(dataset) + phasesText(phases),
     ...(await runStores(flags, join(out, "runs"))),
+    outside,
     onResults: firstReports(report, cli, (some) => resultOf(flags, name, population, some)),
   });
   if (outcome === undefined) return;
@@ -250,6 +262,15 @@ export const generalizationCommand: RegisterCommand = (experiment, cli) => {
     .addOption(thresholdOption())
     .option("--move-training <what>", "move every network of training and validation once")
     .option("--move-results <file>", "write tau by move alone, as committed to docs/results")
+    .option(
+      "--statistics <folder>",
+      "also write statistics and targets of the networks as CSV, for predictors elsewhere",
+    )
+    .option(
+      "--also <file>",
+      "predictions of the test networks that were made elsewhere, as JSON, in the same tables; may repeat",
+      (path: string, before: readonly string[] | undefined) => [...(before ?? []), path],
+    )
     .addHelpText(
       "after",
       "\nExample:\n  weightspace experiment generalization --zoo zoos/gru --models unf,stat-nn --seeds 5",

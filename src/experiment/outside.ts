@@ -1,0 +1,96 @@
+// Predictors from elsewhere beside functionals: what they may read, as tables of numbers, and what they predicted, as trainings.
+
+import type { ZooStore } from "../core/store.ts";
+import { OptionError } from "../core/errors.ts";
+import { startEngine } from "../engine/start.ts";
+import { statisticNames, statNN } from "../models/stat-nn.ts";
+import type { WeightDataset } from "../train/dataset.ts";
+import { readVectors } from "../train/read-vectors.ts";
+import type { FinishedJob } from "./job.ts";
+import { prepareData } from "./plan-runs.ts";
+import { runSeed } from "./run-names.ts";
+import type { ExperimentSettings } from "./settings.ts";
+
+/** What a predictor from elsewhere said of the test networks, in the order of `test.csv`. */
+export interface OutsidePredictions {
+  /** Its name in tables. */
+  readonly model: string;
+  /** Trainable numbers. @default 0 */
+  readonly parameters?: number | undefined;
+  readonly trainings: readonly {
+    /** From 0, as runs of functionals are counted: the same numbers are compared with each other. */
+    readonly seed: number;
+    /** On the scale of the target. */
+    readonly predicted: readonly number[];
+    /** Of the same networks after group elements acted on them, in the order of `moved.csv`. */
+    readonly moved: readonly number[];
+    /** Of training. @default 0 */
+    readonly seconds?: number | undefined;
+  }[];
+}
+
+/**
+ * Its trainings as an experiment has them.
+ * @throws {OptionError} when there is not one prediction for each of so many networks, or a functional has that name
+ */
+export function outsideJobs(
+  { model, parameters = 0, trainings }: OutsidePredictions,
+  networks: number,
+  { models, seed: ofExperiment }: Pick<ExperimentSettings, "models" | "seed">,
+): FinishedJob[] {
+  if (models.some(({ name }) => name === model))
+    throw new OptionError(
+      `experiment: predictions from elsewhere are called "${model}", as one of --models is; give them another name`,
+    );
+  return trainings.map(({ seed: number, predicted, moved, seconds = 0 }) => {
+    const seed = runSeed(ofExperiment, number);
+    for (const [name, list] of Object.entries({ predicted, moved })) {
+      if (list.length === networks) continue;
+      throw new OptionError(
+        `experiment: "${model}" has ${list.length} numbers in ${name} of seed ${number}, expected one for each of ${networks} test networks; write the tables with --statistics and predict these`,
+      );
+    }
+    return { model, seed, parameters, bestEpoch: 0, history: [], predicted, moved, seconds };
+  });
+}
+
+/** The tables that predictors from elsewhere read. */
+export const statisticsTables = ["train", "validation", "test", "moved"] as const;
+
+/** Digits of numbers in tables: those of float32. */
+const digits = 9;
+
+/**
+ * Writes statistics of the networks of a split, as `stat-nn` reads them, and their targets: `train.csv`, `validation.csv`,
+ * `test.csv`, and `moved.csv` of the test networks after group elements acted on them. Columns: `target`, then `<tensor> <statistic>`.
+ */
+export async function writeStatistics(
+  dataset: WeightDataset,
+  settings: ExperimentSettings,
+  store: ZooStore,
+): Promise<void> {
+  const { train, validation, test, dataOf } = await prepareData(dataset, settings);
+  const { vector } = statNN(dataset.spec);
+  if (vector === undefined) throw new Error("statistics are read as a vector");
+  const { learning, final } = dataOf({ name: "stat-nn", options: {} });
+  const parts = { ...learning, ...final };
+  const targets = { train, validation, test, moved: test };
+  await startEngine();
+  const columns = statisticNames(dataset.spec).map((name) => `"${name.replaceAll('"', '""')}"`);
+  for (const name of statisticsTables) {
+    const part = parts[name];
+    if (part === undefined) throw new Error(`no ${name} networks`);
+    const read = await readVectors(
+      vector,
+      { ...part, spec: dataset.spec },
+      settings.budget.batchSize,
+    );
+    const [{ shape, data }] = Object.values(read.tensors);
+    const lines = Array.from(targets[name].targets, (target, i) => {
+      const row = Array.from(data.subarray(i * shape[0], (i + 1) * shape[0]));
+      return [target, ...row].map((value) => Number(value.toPrecision(digits))).join(",");
+    });
+    const text = `${[["target", ...columns].join(","), ...lines].join("\n")}\n`;
+    await store.write(`${name}.csv`, new TextEncoder().encode(text));
+  }
+}
