@@ -18,8 +18,12 @@ const populations = {
     "sine networks that draw digits: the peak signal-to-noise ratio of what they draw; biases moved by up to 40 times pi / 30, neurons flipped and reordered",
 };
 
-const cell = (row) =>
-  row === undefined ? "–" : `${row.tauMean.toFixed(3)} ± ${row.tauStd.toFixed(3)}`;
+/** A mean and its standard deviation; of a functional whose trainings all diverged there is none. */
+const cell = (row) => {
+  if (row === undefined) return "–";
+  if (row.tauMean === null) return "diverged";
+  return `${row.tauMean.toFixed(3)} ± ${row.tauStd.toFixed(3)}`;
+};
 
 /** A training and a threshold, as text; empty for networks as they are, all of them. */
 const settingOf = ({ training = "as they are", threshold = 0 }) =>
@@ -43,7 +47,8 @@ function populationTable(population) {
       ...moves.map((move) => cell(own.find((row) => row.model === model && row.scaling === move))),
     ]);
   });
-  const seeds = distinct(rows.map((row) => row.seeds)).join(" or ");
+  const trained = rows.map((row) => row.seeds).filter((count) => count > 0);
+  const seeds = distinct(trained).join(" or ");
   return [
     `${populations[population][0].toUpperCase()}${populations[population].slice(1)}; ${about.networks.toLocaleString("en-US")} networks, last checkpoints, mean and standard deviation of tau over ${seeds} trainings ([figures](results/scales-${population}.json), [report](results/scales-${population}.html), \`${command}\`, seed ${seed}, ${machine}, commit ${commit.slice(0, 8)}):`,
     "",
