@@ -17,7 +17,7 @@ import {
 } from "./judging/compare-models.ts";
 import type { FinishedJob } from "./job.ts";
 import { stageTau } from "./judging/stage-tau.ts";
-import { estimate } from "./judging/uncertainty.ts";
+import { tauInterval } from "./judging/uncertainty.ts";
 
 /** What a functional was trained with: its name in tables and in the registry, its options and learning rate. */
 export interface TrainedAs {
@@ -125,7 +125,7 @@ export function collectResults(
     const row = summarize(own, test);
     const resamples = samples.byModel.get(name) ?? [];
     const measured = { trainings: row.taus ?? [], resamples, testRuns: testRunsOf(test) };
-    return { ...row, tauInterval: estimate(measured).interval, ...about };
+    return { ...row, tauInterval: tauInterval(measured), ...about };
   });
   const isControl = ({ model }: ExperimentRow) => {
     const registered = trainedAs(model)?.model ?? model;

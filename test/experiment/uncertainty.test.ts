@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { randomStream } from "../../src/core/random.ts";
-import { estimate, holm } from "../../src/experiment/judging/uncertainty.ts";
+import { estimate, holm, tauInterval } from "../../src/experiment/judging/uncertainty.ts";
 import { studentQuantile, studentTails } from "../../src/train/measures/student-t.ts";
 
 describe("Student's t", () => {
@@ -91,4 +91,16 @@ describe("corrected p values", () => {
     expect(share(holm)).toBeLessThan(0.07);
     expect(share((values) => values)).toBeGreaterThan(0.35);
   });
+});
+
+test("an interval of tau stays where tau can be, one of a difference within twice that", () => {
+  const wild = { trainings: [0.9, 0.1], resamples: [0.4, 0.5, 0.6], testRuns: 12 };
+  const [low, high] = estimate(wild).interval;
+  expect(low).toBeLessThan(-2);
+  expect(high).toBeGreaterThan(2);
+  expect(tauInterval(wild)).toEqual([-1, 1]);
+  expect(tauInterval(wild, 2)).toEqual([-2, 2]);
+  const calm = { trainings: [0.5, 0.52, 0.49], resamples: [0.49, 0.5, 0.51], testRuns: 300 };
+  expect(tauInterval(calm)).toEqual(estimate(calm).interval);
+  expect(tauInterval({ ...calm, trainings: [Number.NaN] }).every(Number.isNaN)).toBe(true);
 });

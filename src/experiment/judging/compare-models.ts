@@ -6,7 +6,7 @@ import type { PairedComparison } from "../../report/experiment.ts";
 import { kendallTau } from "../../train/measures/kendall-tau.ts";
 import { meanAndStd } from "../../train/measures/metrics.ts";
 import type { FinishedJob } from "../job.ts";
-import { estimate, holm } from "./uncertainty.ts";
+import { estimate, holm, tauInterval } from "./uncertainty.ts";
 
 /** The true targets of the test networks, and the run each comes from. */
 export interface TestTargets {
@@ -97,14 +97,15 @@ export function compareModels(
       const trainings = [...taus].map(([seed, tau]) => tau - (others.get(seed) ?? Number.NaN));
       const [a, b] = [byModel.get(model) ?? [], byModel.get(other) ?? []];
       const resamples = Array.from(a, (tau, n) => tau - b[n]);
-      const { interval, p } = estimate({ trainings, resamples, testRuns });
+      const measured = { trainings, resamples, testRuns };
+      const { p } = estimate(measured);
       const { mean, std } = meanAndStd(trainings);
       return {
         model,
         other,
         difference: mean,
         std,
-        interval,
+        interval: tauInterval(measured, 2),
         p,
         wins: trainings.filter((difference) => difference > 0).length,
         seeds: trainings.length,

@@ -7,7 +7,7 @@ import type { WeightDataset } from "../../train/dataset.ts";
 import { kendallTau } from "../../train/measures/kendall-tau.ts";
 import { bootstrapTaus, testRunsOf } from "./compare-models.ts";
 import { stageTau } from "./stage-tau.ts";
-import { estimate } from "./uncertainty.ts";
+import { tauInterval } from "./uncertainty.ts";
 
 /** [size], the root of the sum of squares of all weights of every network. */
 function weightNorms({ tensors, size }: WeightDataset): number[] {
@@ -54,8 +54,7 @@ export function oneNumberBaselines(
       number,
       direction: isHigher ? "higher" : "lower",
       tau,
-      tauInterval: estimate({ trainings: [tau], resamples, testRuns: testRunsOf(targets) })
-        .interval,
+      tauInterval: tauInterval({ trainings: [tau], resamples, testRuns: testRunsOf(targets) }),
       ...(Number.isFinite(stage) && { stageTau: stage }),
     };
   });

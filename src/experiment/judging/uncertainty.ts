@@ -44,6 +44,12 @@ export function estimate({ trainings, resamples, testRuns }: Measurements): Esti
   };
 }
 
+/** The 95 % interval of a tau, which lies from -1 to 1; of a difference of two, from -2 to 2. */
+export function tauInterval(measured: Measurements, most = 1): readonly [number, number] {
+  const [low, high] = estimate(measured).interval;
+  return [Math.max(-most, low), Math.min(most, high)]; // NaN stays NaN
+}
+
 /** p values corrected for how many there are (Holm 1979), in their order; those that are NaN stay and do not count. */
 export function holm(values: readonly number[]): number[] {
   const order = values
