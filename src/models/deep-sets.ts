@@ -22,6 +22,8 @@ export interface DeepSetsOptions {
   readonly head?: readonly number[];
   /** @default 0 */
   readonly dropout?: number;
+  /** Which numbers are one set: those of every tensor, or all of a network. @default "tensors" */
+  readonly sets?: "tensors" | "one";
 }
 
 /** y = x A + mean(x) B + b on the entries of each tensor, A and B shared by all tensors. */
@@ -47,17 +49,18 @@ function setLayer(inputs: number, outputs: number): Layer<np.Array[]> {
   };
 }
 
-/** The invariant form: set layers with ReLU, the mean of every tensor, a dense head. */
+/** The invariant form: set layers with ReLU, the mean of every set, a dense head. */
 export function deepSets(spec: SymmetrySpec, options: DeepSetsOptions = {}): Model {
   const { name = "deep-sets", channels = [1, 16, 16], head = [64, 1], dropout = 0 } = options;
-  checkValues(name, layeredHeadOptions, options);
+  const { sets: kind = "tensors", ...checked } = options;
+  checkValues(name, layeredHeadOptions, checked);
   if (channels[0] !== 1)
     throw new OptionError(
       `deepSets: channels must start with 1 (the weight itself), got ${channels[0]}`,
     );
   const layers = channels.slice(1).map((outputs, i) => setLayer(channels[i], outputs));
-  const tensors = Object.keys(spec.tensors).length;
-  const top = denseStack([tensors * channels[channels.length - 1], ...head], { dropout });
+  const setCount = kind === "one" ? 1 : Object.keys(spec.tensors).length;
+  const top = denseStack([setCount * channels[channels.length - 1], ...head], { dropout });
   return {
     name,
     spec,
@@ -71,7 +74,10 @@ export function deepSets(spec: SymmetrySpec, options: DeepSetsOptions = {}): Mod
       ...prefixed("head", top.init(deriveSeed(seed, "head"))),
     }),
     apply: (params, weights, { key } = {}) => {
-      let sets = flattenTensors(spec, weights).map((x) => np.reshape(x, [...x.shape, 1]));
+      const flat = flattenTensors(spec, weights);
+      let sets = (kind === "one" ? [concatenateAll(flat, 1)] : flat).map((x) =>
+        np.reshape(x, [...x.shape, 1]),
+      );
       for (const [i, layer] of layers.entries()) {
         sets = layer.apply(scoped(`layer${i}`, params), sets).map((x) => nn.relu(x));
       }

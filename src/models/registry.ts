@@ -189,6 +189,15 @@ const entries: readonly ModelEntry[] = [
     build: (spec, options) => deepSets(spec, options),
   },
   {
+    name: "deep-sets-one-set",
+    options: layeredHeadOptions,
+    width: { option: "channels", sizes: [1, 16, 16] },
+    summary: "all numbers of a network as one set, whatever tensor they are of",
+    invariant: true,
+    build: (spec, options) =>
+      deepSets(spec, { name: "deep-sets-one-set", ...options, sets: "one" }),
+  },
+  {
     name: "stat-nn",
     options: statisticsOptions,
     width: { option: "head", sizes: [128, 128, 1] },
