@@ -4,11 +4,11 @@
 // Arguments: names of populations; --minutes <n>; --parts <folder>, which keeps every finished training in a small file there; --tiny, for
 // a trial whose results stay in runs/.
 
-import { spawn } from "node:child_process";
 import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { commit, machine, writeResult } from "../scripts/support/result-files.js";
 import { root } from "../scripts/sources.js";
+import { commandRunner, readArguments } from "./support/commands.js";
 
 const scaleBlind = "stat-nn,nfn-hnp,unf";
 const layered = "monomial,magep,unf-products,quasi:unf-products,canonical:unf";
@@ -51,61 +51,15 @@ const populations = {
 const sizes = { networks: 1000, epochs: 30, tune: 4, tuneEpochs: 10 };
 const tinySizes = { networks: 20, epochs: 1, tune: null, tuneEpochs: 1 };
 
-/** Exit status of a run whose minutes are over: everything that is finished is kept. */
-const notFinished = 75;
-
-function readArguments(words) {
-  const asked = { chosen: [], tiny: false, minutes: Infinity, parts: null };
-  for (let i = 0; i < words.length; i++) {
-    if (words[i] === "--tiny") asked.tiny = true;
-    else if (words[i] === "--minutes") asked.minutes = Number(words[++i]);
-    else if (words[i] === "--parts") asked.parts = words[++i] ?? "";
-    else if (words[i] in populations) asked.chosen.push(words[i]);
-    else
-      return `unknown "${words[i]}", expected ${Object.keys(populations).join(", ")}, --minutes <n>, --parts <folder> or --tiny`;
-  }
-  if (asked.parts === "") return "--parts expected a folder";
-  if (!(asked.minutes > 0)) return "--minutes expected a number above 0";
-  return asked.chosen.length > 0 ? asked : { ...asked, chosen: Object.keys(populations) };
-}
-
-const asked = readArguments(process.argv.slice(2));
+const asked = readArguments(process.argv.slice(2), Object.keys(populations));
 if (typeof asked === "string") {
   console.error(`scales: ${asked}`);
   process.exit(2);
 }
-const deadline = Date.now() + 60_000 * asked.minutes;
+const weightspace = commandRunner("scales", asked.minutes);
 /** Relative to the project, where every command runs. */
 const folder = asked.tiny ? "runs/scales-tiny" : "runs/scales";
 process.chdir(root);
-
-/** Runs a command until it ends or time is over; commands keep what they have finished. */
-function weightspace(text) {
-  console.error(`weightspace ${text}`);
-  const left = deadline - Date.now();
-  const child = spawn(process.execPath, [join(root, "bin/weightspace.js"), ...text.split(" ")], {
-    cwd: root,
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  let stopped = left <= 0;
-  const stop = () => {
-    stopped = true;
-    child.kill("SIGINT");
-  };
-  if (stopped) stop();
-  const timer = Number.isFinite(left) && left > 0 ? setTimeout(stop, left) : undefined;
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("exit", (status) => {
-      clearTimeout(timer);
-      if (status === 0) resolve();
-      else if (stopped) {
-        console.error("scales: time is over; the same command goes on from here");
-        process.exit(notFinished);
-      } else reject(new Error(`exit ${status}: weightspace ${text}`));
-    });
-  });
-}
 
 /** How a row's networks were moved, without how far where one population has one distance. */
 const kindOf = ({ scaling }) => scaling.replace(/^phases:.*/, "phases");
