@@ -90,6 +90,25 @@ const settingsFile = {
   later: {
     arithmetic: (kept: unknown, here: unknown) =>
       `whose training ${otherArithmetic(kept as Arithmetic, here as Arithmetic)}, or choose another folder`,
+    solved: () => "whose linear models were trained in another way; choose another folder",
+  },
+};
+
+/** Models whose parameters are solved for. */
+const solvedModels = ({ models }: ExperimentSettings): string[] =>
+  models.flatMap(({ name, model = name }) => (modelEntry(model).solved === true ? [name] : []));
+
+/** What is said of runs that do not say how they were trained, by what they do not say. */
+const silences: Readonly<
+  Record<string, (place: string, settings: ExperimentSettings) => string | undefined>
+> = {
+  arithmetic: (place) =>
+    `the runs in ${place} were begun by a version that did not record how they round: their last digits may differ from those of runs that are trained now, with "${hostArithmetic()}"`,
+  solved: (place, settings) => {
+    const names = solvedModels(settings);
+    return names.length === 0
+      ? undefined
+      : `the runs in ${place} were begun by a version that trained ${names.join(", ")} by steps: its runs that are finished stay, others are solved for; choose another folder to have all alike`;
   },
 };
 
@@ -97,11 +116,11 @@ function withData(settings: ExperimentSettings, data: ExperimentData): Record<st
   const linear = settings.models.filter(
     ({ name, model = name, options }) => inputsOf(model, options) === "linear",
   );
-  const solved = settings.models.filter(({ name, model = name }) => modelEntry(model).solved);
+  const solved = solvedModels(settings);
   return {
     ...settings,
     ...data,
-    ...(solved.length > 0 && { solved: solved.map(({ name }) => name) }),
+    ...(solved.length > 0 && { solved }),
     inputs: inputKind,
     arithmetic: hostArithmetic(),
     ...(linear.length > 0 && { linearInputs: linear.map(({ name }) => name) }),
@@ -120,10 +139,7 @@ export async function checkSettings(
   data: ExperimentData,
 ): Promise<readonly string[]> {
   const silent = await checkKeptSettings(store, settingsFile, withData(settings, data));
-  return silent.map(
-    () =>
-      `the runs in ${store.location} were begun by a version that did not record how they round: their last digits may differ from those of runs that are trained now, with "${hostArithmetic()}"`,
-  );
+  return silent.flatMap((name) => silences[name]?.(store.location, settings) ?? []);
 }
 
 /**

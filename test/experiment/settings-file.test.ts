@@ -73,3 +73,25 @@ test("runs that round otherwise are refused; folders of earlier versions are rea
   await keepSettings(store, settings, data);
   expect(await text()).not.toContain("arithmetic"); // nobody knows, and nobody claims to know afterwards
 });
+
+test("folders of versions that trained linear models by steps are read, which is told where one takes part", async () => {
+  const store = memoryStore("runs");
+  await keepSettings(store, settings, data);
+  await store.write("linear-0.json", new Uint8Array());
+  const text = new TextDecoder().decode(await store.read(settingsName));
+  expect(text).toContain(`"solved"`);
+  const without = Object.fromEntries(
+    Object.entries(JSON.parse(text) as object).filter(([key]) => key !== "solved"),
+  );
+  await store.write(settingsName, new TextEncoder().encode(JSON.stringify(without)));
+  await expect(checkSettings(store, settings, data)).resolves.toEqual([
+    expect.stringMatching(
+      /trained linear by steps: its runs that are finished stay, others are solved/,
+    ),
+  ]);
+  const others = { ...settings, models: [{ name: "stat-nn", options: {} }] };
+  const fresh = memoryStore("others");
+  await keepSettings(fresh, others, data);
+  await fresh.write("stat-nn-0.json", new Uint8Array());
+  await expect(checkSettings(fresh, others, data)).resolves.toEqual([]);
+});
