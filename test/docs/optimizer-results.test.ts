@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
+import { readTheta } from "../../src/optimizers/theta-file.ts";
 import { readPage, root, tablesOf } from "./pages.ts";
 
 interface Row {
@@ -43,6 +44,19 @@ test("four that were meta-trained alike never reach Adam's best loss, nor end be
   for (const name of ["deep-sets", "nfn", "unf"])
     expect(of(name).finalLossMean).toBeGreaterThan(of("sgdm-meta").finalLossMean);
   expect(of("nfn").finalLossMean).toBe(of("unf").finalLossMean);
+});
+
+test("their networks count for as little as at the start: beta has not grown", async () => {
+  const betaOf = async (kind: string, name: string) => {
+    const path = join(root, "docs/results/meta-training", `fashion-mlp-${kind}`, name);
+    const { theta } = await readTheta(new Uint8Array(readFileSync(path)));
+    return 0.001 * Math.exp(10 * theta["rule.beta"].data[0]);
+  };
+  for (const kind of ["deep-sets", "nfn", "unf", "unf-small"]) {
+    const beta = await betaOf(kind, "theta.safetensors");
+    expect(beta).toBeGreaterThan(2.4e-4);
+    expect(beta).toBeLessThan(1e-3);
+  }
 });
 
 test("Celo2 with an equivariant layer gets there before Adam, and ends below Celo2", () => {
