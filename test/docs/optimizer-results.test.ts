@@ -99,6 +99,30 @@ test("on digits the shipped one is no help, unf-small is", () => {
   expect(onDigits("unf-small").finalLossMean).toBeGreaterThan(onDigits("adam").finalLossMean);
 });
 
+test("on the CNN networks add nothing to momentum, and the shipped one is no help", () => {
+  const onCnn = finder("optimizers-fashion-cnn.json");
+  const speed = (name: string) => onCnn(name).speedup?.toFixed(2);
+  expect(["sgdm-meta", "sgdm", "deep-sets", "unf"].map(speed)).toEqual([
+    "1.08",
+    "1.08",
+    "1.03",
+    "1.03",
+  ]);
+  expect(speed("nfn")).toBeUndefined();
+  for (const name of ["deep-sets", "unf", "nfn"]) {
+    const [own, momentum] = [onCnn(name), onCnn("sgdm-meta")];
+    expect(Math.abs(own.finalLossMean - momentum.finalLossMean)).toBeLessThan(
+      own.finalLossStd + momentum.finalLossStd,
+    );
+  }
+  expect(onCnn("celo2-unf").finalLossMean).toBeGreaterThan(1);
+  expect(onCnn("celo2-unf-shipped").finalLossMean.toFixed(2)).toBe("5.10");
+  const tuned = onCnn("celo2-unf-shipped-tuned");
+  expect([tuned.rate?.toFixed(2), tuned.finalLossMean.toFixed(3)]).toEqual(["0.35", "0.857"]);
+  for (const name of ["adam", "adamw", "schedule-free", "muon", "unf"])
+    expect(onCnn(name).finalLossMean).toBeLessThan(tuned.finalLossMean);
+});
+
 test("Adam's rate is the highest of its grid, and a wider one agrees; two without anything learned need half of the steps", () => {
   expect(of("adam").rate).toBe(0.01);
   const [narrow, wide] = [of("adam"), of("adam-wide")];
