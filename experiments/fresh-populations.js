@@ -5,7 +5,7 @@
 // a trial whose results stay in runs/. WEIGHTSPACE_TREES names a Python with scikit-learn: boosted trees stand in the table then.
 
 import { spawnSync } from "node:child_process";
-import { copyFileSync } from "node:fs";
+import { copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../scripts/sources.js";
 import { commandRunner, readArguments } from "./support/commands.js";
@@ -22,19 +22,16 @@ const populations = {
 const sizes = { seeds: 5, epochs: 20, tuneSeconds: 240, tuneEpochs: 10 };
 const tinySizes = { seeds: 2, epochs: 1, tuneSeconds: 1, tuneEpochs: 1 };
 
-const asked = readArguments(process.argv.slice(2), Object.keys(populations));
-if (typeof asked === "string") {
-  console.error(`fresh: ${asked}`);
-  process.exit(2);
-}
+const asked = readArguments("fresh", process.argv.slice(2), Object.keys(populations));
 const weightspace = commandRunner("fresh", asked.minutes);
 /** Relative to the project, where every command runs. */
 const folder = asked.tiny ? "runs/fresh-tiny" : "runs/fresh";
 process.chdir(root);
 
-/** Predictions of boosted trees on the statistics of a population, where a Python has them. */
+/** Predictions of boosted trees on the statistics of a population, where a Python has them; those that are there stay. */
 function boostedTrees(statistics, out) {
   const python = process.env.WEIGHTSPACE_TREES;
+  if (existsSync(out)) return [`--also ${out}`];
   if (python === undefined) return [];
   const { seeds, tuneSeconds } = asked.tiny ? tinySizes : sizes;
   const args = ["experiments/boosted-trees.py", statistics, out, "--seeds", seeds];

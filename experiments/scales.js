@@ -51,11 +51,7 @@ const populations = {
 const sizes = { networks: 1000, epochs: 30, tune: 4, tuneEpochs: 10 };
 const tinySizes = { networks: 20, epochs: 1, tune: null, tuneEpochs: 1 };
 
-const asked = readArguments(process.argv.slice(2), Object.keys(populations));
-if (typeof asked === "string") {
-  console.error(`scales: ${asked}`);
-  process.exit(2);
-}
+const asked = readArguments("scales", process.argv.slice(2), Object.keys(populations));
 const weightspace = commandRunner("scales", asked.minutes);
 /** Relative to the project, where every command runs. */
 const folder = asked.tiny ? "runs/scales-tiny" : "runs/scales";

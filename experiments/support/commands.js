@@ -44,12 +44,20 @@ export function commandRunner(name, minutes) {
 }
 
 /**
- * What an experiment is asked on its command line: names of what it has, `--minutes <n>`, `--parts <folder>`, `--tiny`; or a text that
- * says what is wrong.
+ * What an experiment is asked on its command line: names of what it has, `--minutes <n>`, `--parts <folder>`, `--tiny`. Says what is
+ * wrong and ends the process where it cannot be read.
+ * @param {string} name of the experiment, for messages
  * @param {readonly string[]} words
  * @param {readonly string[]} names
  */
-export function readArguments(words, names) {
+export function readArguments(name, words, names) {
+  const asked = parseArguments(words, names);
+  if (typeof asked !== "string") return asked;
+  console.error(`${name}: ${asked}`);
+  process.exit(2);
+}
+
+function parseArguments(words, names) {
   const asked = { chosen: [], tiny: false, minutes: Infinity, parts: null };
   for (let i = 0; i < words.length; i++) {
     if (words[i] === "--tiny") asked.tiny = true;
