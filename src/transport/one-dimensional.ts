@@ -3,7 +3,7 @@
 import { checkOptions } from "./option-names.ts";
 import { ShapeError } from "../core/errors.ts";
 import { checkOrder, readPoints, readWeights } from "./points.ts";
-import { sortOrder } from "./numeric/sort-order.ts";
+import { sortOrderOf, sortOrders } from "./numeric/sort-lines.ts";
 
 /** Points on a line with their weights and the order that sorts them. */
 export interface SortedLine {
@@ -15,8 +15,14 @@ export interface SortedLine {
 export const sortedLine = (values: Float64Array, weights: Float64Array): SortedLine => ({
   values,
   weights,
-  order: sortOrder(values),
+  order: sortOrderOf(values),
 });
+
+/** Lines of points with one weight each, and the order that sorts each of them. */
+export function sortedLines(lines: readonly Float64Array[], weights: Float64Array): SortedLine[] {
+  const orders = sortOrders(lines);
+  return lines.map((values, l) => ({ values, weights, order: orders[l] }));
+}
 
 /** The monotone coupling piece by piece: `mass` goes from place `i` of the one unsorted array to place `j` of the other. */
 export interface Coupling {

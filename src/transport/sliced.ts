@@ -12,9 +12,11 @@ import {
   isPlaceByPlace,
   linePower,
   sortedLine,
+  sortedLines,
 } from "./one-dimensional.ts";
 import { checkOptions, slicedNames } from "./option-names.ts";
-import { sortAscending } from "./numeric/sort-order.ts";
+import { sortLines } from "./numeric/sort-lines.ts";
+import { reuseSmall } from "./numeric/memory.ts";
 import { project, projectClouds, pullBack } from "./numeric/projection.ts";
 import type { DirectionMatrix } from "./numeric/projection-kernel.ts";
 import {
@@ -82,11 +84,12 @@ function copyFinite(row: readonly unknown[], data: Float64Array, place: number):
   return odd === 0;
 }
 
-/** Directions from columns that a caller gave. @throws {ShapeError} @throws {OptionError} */
+/** Directions from columns that a caller gave, in memory that may be used again. @throws {ShapeError} @throws {OptionError} */
 function readProjections(
   caller: string,
   projections: readonly (readonly number[])[],
   dimension: number,
+  memory: Float64Array[],
 ): Directions {
   if (!Array.isArray(projections))
     throw new ShapeError(
@@ -101,7 +104,7 @@ function readProjections(
     throw new ShapeError(
       `${caller}: projections has ${projections.length} rows of ${columns} numbers, expected ${dimension} rows (the dimension of the points) and one column a direction`,
     );
-  const data = new Float64Array(dimension * columns);
+  const data = reuseSmall(memory, 0, dimension * columns);
   for (const [i, row] of projections.entries()) {
     if (copyFinite(row, data, i * columns)) continue;
     const j = row.findIndex((value: unknown) => !Number.isFinite(value));
@@ -117,20 +120,23 @@ export function chooseDirections(
   caller: string,
   dimension: number,
   { nProjections = 50, projections, seed = 0 }: SlicedOptions,
+  memory: Float64Array[] = [],
 ): Directions {
-  if (projections !== undefined) return readProjections(caller, projections, dimension);
+  if (projections !== undefined) return readProjections(caller, projections, dimension, memory);
   checkCount(caller, "nProjections", nProjections);
   checkCount(caller, "seed", seed, 0);
-  return readProjections(caller, randomProjections(dimension, nProjections, seed), dimension);
+  const drawn = randomProjections(dimension, nProjections, seed);
+  return readProjections(caller, drawn, dimension, memory);
 }
 
-/** All arguments checked and read. @throws {ShapeError} @throws {OptionError} */
+/** All arguments checked and read; directions in memory that may be used again. @throws {ShapeError} @throws {OptionError} */
 export function slicedProblem(
   caller: string,
   x: Points,
   y: Points,
   options: SlicedOptions,
   check: FiniteCheck = "now",
+  memory: Float64Array[] = [],
 ): SlicedProblem {
   const { p = 2 } = options;
   checkOrder(caller, "p", p);
@@ -141,34 +147,31 @@ export function slicedProblem(
     a: readWeights(caller, "a", options.a, first.size),
     b: readWeights(caller, "b", options.b, second.size),
     p,
-    ...chooseDirections(caller, first.dimension, options),
+    ...chooseDirections(caller, first.dimension, options, memory),
   };
 }
 
 /** Both clouds projected on every direction and sorted. */
 export function slices({ x, y, a, b, directions }: SlicedProblem) {
   const [onX, onY] = projectClouds([x, y], directions);
-  return onX.map((values, l) => [sortedLine(values, a), sortedLine(onY[l], b)] as const);
+  const ofY = sortedLines(onY, b);
+  return sortedLines(onX, a).map((line, l) => [line, ofY[l]] as const);
 }
 
 /** Both clouds projected on a direction and sorted. */
 export const slice = ({ x, y, a, b }: SlicedProblem, direction: Float64Array) =>
   [sortedLine(project(x, direction), a), sortedLine(project(y, direction), b)] as const;
 
-/** Projections of the last call of {@link slicePowers}. */
-const lineMemory: Float64Array[] = [];
+/** Projections of the last call of {@link slicePowers}, and directions of that of {@link slicedWasserstein}. */
+const [lineMemory, directionMemory]: Float64Array[][] = [[], []];
 
 /** W_p to the power p along every direction. */
 export function slicePowers(problem: SlicedProblem): number[] {
   const { x, y, a, b, directions, p } = problem;
   if (!isPlaceByPlace(a, b)) return slices(problem).map(([u, v]) => linePower(u, v, p));
   const [onX, onY] = projectClouds([x, y], directions, lineMemory);
-  return onX.map((u, l) => {
-    const v = onY[l];
-    sortAscending(u);
-    sortAscending(v);
-    return evenPower(u, v, a[0], p);
-  });
+  sortLines([...onX, ...onY]);
+  return onX.map((u, l) => evenPower(u, onY[l], a[0], p));
 }
 
 /** Powers along every direction, in units in which numbers hold their mean. */
@@ -240,7 +243,7 @@ export function slicedWasserstein(
   checkOptions(caller, options, slicedNames);
   // A point of a weight above 0 that is not finite is so along every direction: without weights it shows in the mean.
   const check = options.a === undefined && options.b === undefined ? "later" : "now";
-  const problem = slicedProblem(caller, x, y, options, check);
+  const problem = slicedProblem(caller, x, y, options, check, directionMemory);
   const { p, projections } = problem;
   const measured = measureSlices(problem);
   const mean = meanOf(measured.powers);

@@ -5,7 +5,8 @@
 import { childrenOf, type LineTree } from "./line-trees.ts";
 import { gapPower, gapDerivative } from "./one-dimensional.ts";
 import { reuse } from "./numeric/memory.ts";
-import { sortOrder, sortPairs } from "./numeric/sort-order.ts";
+import type { Atoms } from "./numeric/sorting-kernel.ts";
+import { flowCostOf, sortOrders } from "./numeric/sort-lines.ts";
 
 /** The atoms of one line: its points, then the source at 0, then the sources of its children. */
 export interface LineFlow {
@@ -34,10 +35,7 @@ export interface SharedMasses {
 }
 
 /** The balanced problem of one line: its atoms as {@link LineFlow} has them, and the mass of each. */
-interface LineAtoms {
-  readonly keys: Float64Array;
-  readonly mass: Float64Array;
-}
+type LineAtoms = Atoms;
 
 /** Masses of points on one line, written; returns their sum. */
 function writeMasses(mass: Float64Array, own: Float64Array, signed: Float64Array): number {
@@ -102,12 +100,13 @@ export function treeFlow(
 ): TreeFlow {
   const children = childrenOf(tree);
   const { lines, least } = treeAtoms(tree, children, coordinates, masses, treeMemory());
+  const orders = sortOrders(lines.map(({ keys }) => keys));
   return {
     tree,
     children,
     points: masses.signed.length,
-    lines: lines.map(({ keys, mass }) => {
-      const order = sortOrder(keys);
+    lines: lines.map(({ keys, mass }, l) => {
+      const order = orders[l];
       return { keys, order, flow: runningSums(mass, order, least) };
     }),
   };
@@ -122,23 +121,23 @@ export function lengthCost(
   memory = treeMemory(),
 ): number {
   const { lines, least } = treeAtoms(tree, childrenOf(tree), coordinates, masses, memory);
-  let cost = 0;
-  for (const atoms of lines) {
-    sortPairs(atoms.keys, atoms.mass);
-    cost = addCost(cost, atoms, least, p);
-  }
-  return cost;
+  const atOnce = p === 1 ? flowCostOf(lines, least) : undefined;
+  if (atOnce !== undefined) return atOnce;
+  const orders = sortOrders(lines.map(({ keys }) => keys));
+  return lines.reduce((sum, atoms, l) => sum + lineCost(atoms, orders[l], least, p), 0);
 }
 
-/** A cost and that of the flow from each sorted atom to the next: summed in the order of {@link flowCost}. */
-function addCost(before: number, { keys, mass }: LineAtoms, least: number, p: number): number {
-  const last = keys.length - 1;
-  let cost = before;
+/** The cost of the flow from each sorted atom to the next: summed in the order of {@link flowCost}. */
+function lineCost({ keys, mass }: LineAtoms, order: Int32Array, least: number, p: number): number {
+  const last = order.length - 1;
+  let cost = 0;
   let flow = 0;
-  let key = keys[0];
+  let atom = order[0];
+  let key = keys[atom];
   for (let j = 0; j < last; j++) {
-    flow += mass[j];
-    const next = keys[j + 1];
+    flow += mass[atom];
+    atom = order[j + 1];
+    const next = keys[atom];
     const size = Math.abs(flow);
     if (size > least) cost += (next - key) * (p === 1 ? size : gapPower(flow, p));
     key = next;
@@ -186,13 +185,13 @@ export function lengthWeights({ lines }: TreeFlow): EdgeWeights {
   };
 }
 
-/** Sum over edges of weight times |flow|^p. */
-export function flowCost({ lines }: TreeFlow, { weights }: EdgeWeights, p: number): number {
-  let cost = 0;
-  for (const [l, { flow }] of lines.entries())
+/** Sum over edges of weight times |flow|^p, line by line. */
+export const flowCost = ({ lines }: TreeFlow, { weights }: EdgeWeights, p: number): number =>
+  lines.reduce((sum, { flow }, l) => {
+    let cost = 0;
     for (let j = 0; j < flow.length; j++) cost += weights[l][j] * gapPower(flow[j], p);
-  return cost;
-}
+    return sum + cost;
+  }, 0);
 
 export interface FlowDerivatives {
   /** d cost / d coordinates: [k][atoms], where the atoms of the children's sources come after those of the points and the source */

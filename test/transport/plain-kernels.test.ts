@@ -11,41 +11,41 @@ import {
   projectionKernel,
 } from "../../src/transport/numeric/projection-kernel.ts";
 import { project, projectAll, pullBack } from "../../src/transport/numeric/projection.ts";
-import { sortAscending, sortOrder, sortPairs } from "../../src/transport/numeric/sort-order.ts";
+import { sortLines, sortOrders } from "../../src/transport/numeric/sort-lines.ts";
+import { sortAscending, sortOrder } from "../../src/transport/numeric/sort-order.ts";
+import { longestSorted } from "../../src/transport/numeric/sorting-network.ts";
 
 const random = randomStream(7);
 
+/** What lists of numbers are made of. */
+const kinds: Record<string, () => number> = {
+  "normal numbers": () => random.normal(),
+  "a few whole numbers": () => random.integer(5) - 2,
+  "zeros of both signs": () => [0, -0, 1, -1][random.integer(4)],
+  "numbers whose upper halves are equal": () => 1 + random.uniform() * 1e-12,
+  "negative numbers whose upper halves are equal": () => -1 - random.uniform() * 1e-12,
+  "numbers of all sizes": () => random.normal() * 10 ** (random.integer(600) - 300),
+  "numbers with heavy tails": () => random.normal() / (random.uniform() + 1e-9) ** 2,
+  "numbers that grow by factors": () => Math.exp(20 * random.normal()),
+  "numbers far from zero": () => 1e9 + random.normal(),
+  "infinite and subnormal numbers": () =>
+    [Infinity, -Infinity, 1e-310, -1e-310, 0][random.integer(5)],
+};
+
+/** The order by definition: equal numbers keep their places, zeros of both signs are equal. */
+const orderOf = (keys: Float64Array): number[] =>
+  [...keys.keys()].sort((a, b) => (keys[a] < keys[b] ? -1 : keys[a] > keys[b] ? 1 : a - b));
+
 describe("sortOrder", () => {
-  const kinds: Record<string, () => number> = {
-    "normal numbers": () => random.normal(),
-    "a few whole numbers": () => random.integer(5) - 2,
-    "zeros of both signs": () => [0, -0, 1, -1][random.integer(4)],
-    "numbers whose upper halves are equal": () => 1 + random.uniform() * 1e-12,
-    "negative numbers whose upper halves are equal": () => -1 - random.uniform() * 1e-12,
-    "numbers of all sizes": () => random.normal() * 10 ** (random.integer(600) - 300),
-    "numbers with heavy tails": () => random.normal() / (random.uniform() + 1e-9) ** 2,
-    "numbers that grow by factors": () => Math.exp(20 * random.normal()),
-    "numbers far from zero": () => 1e9 + random.normal(),
-    "infinite and subnormal numbers": () =>
-      [Infinity, -Infinity, 1e-310, -1e-310, 0][random.integer(5)],
-  };
   test.each(Object.entries(kinds))("orders %s, and keeps the places of equal ones", (_, draw) => {
     for (const size of [0, 1, 2, 63, 64, 299, 300, 1023, 1024, 5000, 140_000]) {
       const keys = Float64Array.from({ length: size }, draw);
-      // Zeros of both signs are equal here; a difference of two infinite numbers says nothing.
-      const compare = (a: number, b: number) =>
-        keys[a] < keys[b] ? -1 : keys[a] > keys[b] ? 1 : a - b;
-      const expected = [...keys.keys()].sort(compare);
+      const expected = orderOf(keys);
       expect([...sortOrder(keys)]).toEqual(expected);
       const alone = keys.slice();
       sortAscending(alone);
       const sorted = expected.map((i) => keys[i] + 0); // -0 + 0 is 0
       expect([...alone].map((value) => value + 0)).toEqual(sorted);
-      const [beside, numbers] = [keys.slice(), Float64Array.from(keys.keys())];
-      sortPairs(beside, numbers);
-      expect([...beside].map((value) => value + 0)).toEqual(sorted);
-      expect([...numbers].map((i) => keys[i] + 0)).toEqual(sorted); // each beside its own
-      expect(new Set(numbers).size).toBe(size);
     }
   });
 
@@ -55,6 +55,34 @@ describe("sortOrder", () => {
     const expected = [...keys.keys()].sort((a, b) => keys[a] - keys[b]);
     expect([...sortOrder(keys)]).toEqual(expected);
     expect([...sortOrder(all)]).not.toEqual(expected); // control
+  });
+});
+
+describe("lists that are sorted two at a time", () => {
+  const own = randomStream(8);
+  const sizes = [1, 2, 7, 8, 9, 16, 17, 100, 500, 1001, 2048, longestSorted, longestSorted + 1];
+  test.each(Object.entries(kinds))("%s: as one by one", (_, draw) => {
+    for (const size of sizes) {
+      // The second is shorter; the third stands alone.
+      const lists = [size, Math.max(0, size - 5), size].map((length) =>
+        Float64Array.from({ length }, draw),
+      );
+      const expected = lists.map(orderOf);
+      expect(sortOrders(lists).map((order) => [...order])).toEqual(expected);
+      const sorted = lists.map((keys, l) => expected[l].map((i) => keys[i] + 0)); // -0 + 0 is 0
+      const plain = (keys: Float64Array) => [...keys].map((value) => value + 0);
+      const alone = lists.map((keys) => keys.slice());
+      sortLines(alone);
+      expect(alone.map(plain)).toEqual(sorted);
+    }
+  });
+
+  test("equal numbers keep their places, which an order of other numbers does not", () => {
+    const keys = Float64Array.from({ length: 999 }, () => own.integer(9));
+    const near = keys.map((key) => key + 1e-13 * own.uniform());
+    expect([...sortOrders([keys])[0]]).toEqual(orderOf(keys));
+    expect([...sortOrders([near])[0]]).toEqual(orderOf(near));
+    expect(orderOf(near)).not.toEqual(orderOf(keys)); // control
   });
 });
 

@@ -31,15 +31,20 @@ const plain = {
   "i32.lt_u": [0x49],
   "i32.gt_u": [0x4b],
   "i32.le_u": [0x4d],
+  "i32.ge_u": [0x4f],
   "i32.add": [0x6a],
   "i32.sub": [0x6b],
   "i32.mul": [0x6c],
   "i32.div_u": [0x6e],
   "i32.rem_u": [0x70],
   "i32.and": [0x71],
+  "i32.xor": [0x73],
+  "i32.shr_s": [0x75],
+  "i32.shr_u": [0x76],
   "i32x4.splat": [0xfd, 0x11],
   "i32x4.gt_s": [0xfd, 0x3b],
   "f32x4.gt": [0xfd, 0x44],
+  "f64x2.lt": [0xfd, 0x49],
   "f64x2.gt": [0xfd, 0x4a],
   "f64x2.ge": [0xfd, 0x4c],
   "v128.and": [0xfd, 0x4e],
@@ -70,6 +75,7 @@ const plain = {
   "f64x2.mul": [0xfd, 0xf2, 0x01],
   "f64x2.div": [0xfd, 0xf3, 0x01],
   "f64x2.pmin": [0xfd, 0xf6, 0x01],
+  "f64x2.pmax": [0xfd, 0xf7, 0x01],
   "i32x4.trunc_sat_f32x4_s": [0xfd, 0xf8, 0x01],
   "f32x4.convert_i32x4_s": [0xfd, 0xfa, 0x01],
   "f32x4.relaxed_madd": [0xfd, 0x85, 0x02],
@@ -218,6 +224,17 @@ export function twoNumbers(value: number): Instruction {
   return {
     name: "v128.const",
     detail: `f64x2 ${value} ${value}`,
+    bytes: [0xfd, 0x0c, ...one, ...one],
+    operands: [],
+  };
+}
+
+/** Two equal whole numbers of 64 bits. */
+export function wholeNumbers(value: number): Instruction {
+  const one = [...new Uint8Array(BigInt64Array.of(BigInt(value)).buffer)];
+  return {
+    name: "v128.const",
+    detail: `i64x2 ${value} ${value}`,
     bytes: [0xfd, 0x0c, ...one, ...one],
     operands: [],
   };

@@ -7,7 +7,7 @@ import { randomStream } from "../../core/random.ts";
 import type { LineTree } from "../line-trees.ts";
 import type { Cloud } from "../points.ts";
 import { treesAround } from "../sample-trees.ts";
-import { sortOrder } from "../numeric/sort-order.ts";
+import { sortOrderOf } from "../numeric/sort-lines.ts";
 import { splitCloud } from "../splitting.ts";
 import { centreClouds, placeOnTrees } from "../tree-coordinates.ts";
 
@@ -34,7 +34,7 @@ interface SortedAtoms {
 }
 
 function sortAtoms(keys: Float64Array, shares?: Float64Array): SortedAtoms {
-  const order = sortOrder(keys);
+  const order = sortOrderOf(keys);
   const gaps = new Float64Array(keys.length - 1);
   for (let j = 0; j < gaps.length; j++) gaps[j] = keys[order[j + 1]] - keys[order[j]];
   return { order, gaps, shares };

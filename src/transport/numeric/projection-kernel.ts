@@ -347,9 +347,6 @@ let started: Project | undefined;
 export const projectByKernel: Project = (...of) =>
   (started ??= projectionKernel(hasFusedMultiplyAdd()))(...of);
 
-/** Whether rows are long enough to be worth copying. */
-export const suitsProjection = (dimension: number): boolean => dimension >= 16;
-
 /** Directions that are one a row, side by side. */
 export function directionMatrix(rows: DirectionRows): DirectionMatrix {
   const [count, dimension] = [rows.length, rows[0].length];
@@ -357,28 +354,4 @@ export function directionMatrix(rows: DirectionRows): DirectionMatrix {
   for (const [l, row] of rows.entries())
     for (let j = 0, at = l; j < dimension; j++, at += count) data[at] = row[j];
   return { dimension, count, data };
-}
-
-/**
- * The sum over directions of coefficient [directions][size] times direction [directions][dimension], for every point: inner
- * products of what belongs to a point with what belongs to a coordinate. Returns [size, dimension], row-major.
- */
-export function pullBackByKernel(
-  coefficients: readonly Float64Array[],
-  directions: DirectionList,
-): Float64Array {
-  const matrix = areRows(directions) ? directionMatrix(directions) : directions;
-  const { count: lines, dimension } = matrix;
-  const size = coefficients[0].length;
-  const ofPoints = new Float64Array(size * lines);
-  for (const [l, row] of coefficients.entries())
-    for (let i = 0; i < size; i++) ofPoints[i * lines + l] = row[i];
-  const ofCoordinates = Array.from({ length: dimension }, () => new Float64Array(size));
-  const ofCoordinate = (j: number) => matrix.data.subarray(j * lines, (j + 1) * lines);
-  const lists = ofCoordinates.map((_, j) => ofCoordinate(j));
-  projectByKernel([{ data: ofPoints, values: ofCoordinates }], lines, lists);
-  const sums = new Float64Array(size * dimension);
-  for (const [j, column] of ofCoordinates.entries())
-    for (let i = 0; i < size; i++) sums[i * dimension + j] = column[i];
-  return sums;
 }

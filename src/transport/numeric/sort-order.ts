@@ -85,7 +85,7 @@ function digitSort(halves: Int32Array, bits: number): Int32Array {
 }
 
 /** Moves by insertion that are allowed for every number, until merging is the quicker way. */
-const movesEach = 8;
+export const movesEach = 8;
 
 /** Puts an order right that is nearly so. Says whether it did, within the moves that are allowed. */
 function insertAll(keys: Float64Array, order: Int32Array): boolean {
@@ -119,7 +119,6 @@ const longest = 1 << 17;
 const bins = new Int32Array(longest);
 const places = new Int32Array(placesEach * longest);
 const sorted = new Float64Array(longest);
-const carried = new Float64Array(longest);
 
 /**
  * Gives every number a bin by its distance from the smallest, and every bin its first place in ascending order. False where the
@@ -198,41 +197,6 @@ export function sortAscending(keys: Float64Array): void {
     let j = i - 1;
     for (; j >= 0 && keys[j] > key; j--) keys[j + 1] = keys[j];
     keys[j + 1] = key;
-  }
-}
-
-/** Sorts numbers in place, and a value beside each of them. They must not be NaN. */
-export function sortPairs(keys: Float64Array, values: Float64Array): void {
-  const size = keys.length;
-  if (!fillBins(keys)) {
-    const order = sortOrder(keys);
-    const [ofKeys, ofValues] = [keys.slice(), values.slice()];
-    for (let i = 0; i < size; i++) {
-      keys[i] = ofKeys[order[i]];
-      values[i] = ofValues[order[i]];
-    }
-    return;
-  }
-  for (let i = 0; i < size; i++) {
-    const place = places[bins[i]]++;
-    sorted[place] = keys[i];
-    carried[place] = values[i];
-  }
-  let before = sorted[0];
-  keys[0] = before;
-  values[0] = carried[0];
-  for (let i = 1; i < size; i++) {
-    const key = sorted[i];
-    const value = carried[i];
-    let j = i - 1;
-    if (key < before) {
-      for (; j >= 0 && keys[j] > key; j--) {
-        keys[j + 1] = keys[j];
-        values[j + 1] = values[j];
-      }
-    } else before = key;
-    keys[j + 1] = key;
-    values[j + 1] = value;
   }
 }
 
