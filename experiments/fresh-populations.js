@@ -1,4 +1,5 @@
-// Functionals on populations that no choice of theirs has seen (seed 2): every model searched for as long, then five trainings.
+// Functionals on populations that no choice of theirs has seen (seed 2): every model searched for as long, then five trainings, each on
+// training and validation networks of its own (boosted trees on those of the search).
 // Writes docs/results/generalization-<population>.json with predictions and report. A run that is stopped, or whose minutes are over,
 // goes on where it was when the same command is given again.
 // Arguments: names of populations; --minutes <n>; --parts <folder>, which keeps every finished training in a small file there; --tiny, for
@@ -54,7 +55,7 @@ async function measure(population) {
   const common = [
     `experiment generalization --zoo ${zoo} --checkpoints all --models ${models}`,
     `--options docs/results/options/fresh.json --seeds ${seeds} --seed 0 --epochs ${epochs}`,
-    `--name ${population} --tune-seconds ${tuneSeconds} --tune-epochs ${tuneEpochs}`,
+    `--name ${population} --resplit --tune-seconds ${tuneSeconds} --tune-epochs ${tuneEpochs}`,
     ...(asked.parts === null ? [] : [`--parts ${join(asked.parts, population)}`]),
     `--results ${results} --force -o ${out}`,
   ];

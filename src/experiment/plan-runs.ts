@@ -3,8 +3,9 @@
 import { OptionError } from "../core/errors.ts";
 import type { ZooStore } from "../core/store.ts";
 import { deriveSeed } from "../core/random.ts";
-import { splitDataset, type WeightDataset } from "../train/dataset.ts";
+import { splitDataset, subset, type WeightDataset } from "../train/dataset.ts";
 import { type RunData, runData } from "./data/held-out.ts";
+import { redrawn } from "./data/redraw.ts";
 import { takeShare } from "./data/train-share.ts";
 import type { FinishedJob } from "./job.ts";
 import type { TrainedAs } from "./results.ts";
@@ -18,8 +19,18 @@ export async function prepareData(dataset: WeightDataset, settings: ExperimentSe
   const { split, seed, trainShare = 1 } = settings;
   const [allTrain, validation, test] = splitDataset(dataset, split, deriveSeed(seed, "split"));
   const train = takeShare(allTrain, trainShare);
-  return { train, validation, test, dataOf: await runData([train, validation, test], settings) };
+  const dataOf = await runData([train, validation, test], settings);
+  const own: DataOf[] = [];
+  for (const taught of redrawn(dataset, settings)) {
+    const [all, judge] = [taught.train, taught.validation].map((at) => subset(dataset, at));
+    own.push(await runData([takeShare(all, trainShare), judge, test], settings));
+  }
+  const dataOfTraining = (entry: ExperimentEntry, number: number) => (own[number] ?? dataOf)(entry);
+  return { train, validation, test, dataOf, dataOfTraining };
 }
+
+/** What the runs of an entry read. */
+type DataOf = (entry: ExperimentEntry) => RunData;
 
 export type Prepared = Awaited<ReturnType<typeof prepareData>>;
 
@@ -31,17 +42,16 @@ export interface EntryRuns extends TrainedAs {
 /** The runs of every entry with the configuration that was chosen, or its only one without a search. */
 export function planEntries(
   settings: ExperimentSettings,
-  dataOf: (entry: ExperimentEntry) => RunData,
+  dataOf: Prepared["dataOfTraining"],
   rounds: readonly Round[],
 ): readonly EntryRuns[] {
   const { models, seeds, seed } = settings;
   return models.map((entry) => {
     const { name, model = name } = entry;
     const { options, budget } = chosenFor(settings, rounds, entry);
-    const { final } = dataOf(entry);
     const runs = Array.from({ length: seeds }, (_, number) =>
       newRun(`${name}-${number}`, {
-        ...final,
+        ...dataOf(entry, number).final,
         name,
         model,
         options,

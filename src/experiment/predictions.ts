@@ -3,6 +3,7 @@
 
 import { deriveSeed } from "../core/random.ts";
 import { splitPositions, type WeightDataset } from "../train/dataset.ts";
+import { redrawn } from "./data/redraw.ts";
 import type { FinishedJob } from "./job.ts";
 import type { ExperimentSettings } from "./settings.ts";
 
@@ -31,6 +32,10 @@ export interface TrainingRecord {
 /** What the table of an experiment is computed from. */
 export interface PredictionRecord {
   readonly split: SplitPositions;
+  /**
+   * Positions that judged each training's passes, where every one drew its own: it learned from the others of `train` and `validation`.
+   */
+  readonly validations?: readonly (readonly number[])[];
   /** Of the test networks, in the order of `split.test`. */
   readonly actual: readonly number[];
   /** The run each test network comes from; absent where each is a run of its own. */
@@ -69,8 +74,10 @@ export function predictionRecord(
 ): PredictionRecord {
   const split = splitPositions(dataset, settings.split, deriveSeed(settings.seed, "split"));
   const [train, validation, ofTest] = split;
+  const validations = redrawn(dataset, settings).map((taught) => taught.validation);
   return {
     split: { train, validation, test: ofTest },
+    ...(validations.length > 0 && { validations }),
     actual: Array.from(test.targets),
     ...(test.groups && { runs: [...test.groups] }),
     ...(test.stages && { stages: [...test.stages] }),

@@ -55,6 +55,11 @@ export interface ExperimentSettings {
   readonly split: readonly [number, number, number];
   /** Share of the training runs that are used, in (0, 1]; validation and test networks stay the same. @default 1 */
   readonly trainShare?: number | undefined;
+  /**
+   * Whether every training draws its own training and validation networks; test networks, and what a search learns from, stay the same.
+   * @default false
+   */
+  readonly resplit?: boolean | undefined;
   readonly budget: Budget;
   /** @default no search: every functional trains with the budget's rate and its own options */
   readonly tuning?: Tuning | undefined;

@@ -19,9 +19,10 @@ export function originOf({
   arithmetic,
   plugins,
 }: Pick<ExperimentWork, "data" | "settings" | "arithmetic" | "plugins">): Promise<string> {
-  const { seed, split, trainShare = 1, moves = [], moveTraining } = settings;
+  const { seed, split, trainShare = 1, resplit, moves = [], moveTraining } = settings;
   const digests = plugins.map(({ digest }) => digest);
-  return digestOf({ data, seed, split, trainShare, moves, moveTraining, arithmetic, digests });
+  const drawn = { seed, split, trainShare, ...(resplit === true && { resplit }) };
+  return digestOf({ data, ...drawn, moves, moveTraining, arithmetic, digests });
 }
 
 /** Runs as a list: a unit for each, in their order. */
@@ -59,7 +60,7 @@ export interface OpenedRuns {
 export async function openRunList(store: ZooStore, kind: RunListKind): Promise<OpenedRuns> {
   const work = await readWork(store);
   const { dataset, settings, arithmetic } = work;
-  const { dataOf } = await prepareData(dataset, settings);
+  const { dataOf, dataOfTraining } = await prepareData(dataset, settings);
   const origin = await originOf(work);
   const opened = async (runs: readonly ExperimentRun[]): Promise<OpenedRuns> => ({
     list: await runList(kind, store.location, origin, runs),
@@ -79,7 +80,7 @@ export async function openRunList(store: ZooStore, kind: RunListKind): Promise<O
     throw new OptionError(
       `experiment: the search in ${store.location} has ${rounds.length} rounds, not this one; run the experiment once more`,
     );
-  return opened(planEntries(settings, dataOf, rounds).flatMap((entry) => entry.runs));
+  return opened(planEntries(settings, dataOfTraining, rounds).flatMap((entry) => entry.runs));
 }
 
 /** Finds the results of a round. @throws {OptionError} when one is missing */

@@ -48,6 +48,7 @@ const settingsSchema = z.strictObject({
   seed: z.int().min(0),
   split: z.tuple([rate, rate, rate]),
   trainShare: rate.max(1).optional(),
+  resplit: z.boolean().optional(),
   budget,
   tuning: z
     .union([

@@ -24,6 +24,7 @@ import { writeFileAtomic } from "../../../node/write-file.ts";
 
 interface ExperimentFlags extends GeneralizationFlags {
   readonly trainShare?: number;
+  readonly resplit?: boolean;
   readonly tune?: number;
   readonly tuneSeconds?: number;
   readonly tuneEpochs?: number;
@@ -38,11 +39,12 @@ interface ExperimentFlags extends GeneralizationFlags {
 
 /** The command that repeats an experiment, with every option that has a say in the numbers. */
 function commandOf(flags: ExperimentFlags): string {
-  const { epochs, trainShare, tune, tuneSeconds, tuneEpochs = epochs } = flags;
+  const { epochs, trainShare, resplit, tune, tuneSeconds, tuneEpochs = epochs } = flags;
   const { move = [], moveTraining, phases, threshold, also = [] } = flags;
   return [
     `npx weightspace experiment generalization ${repeatedOptions(flags)}`,
     ...(trainShare === undefined ? [] : [`--train-share ${trainShare}`]),
+    ...(resplit === true ? ["--resplit"] : []),
     ...(tune === undefined ? [] : [`--tune ${tune} --tune-epochs ${tuneEpochs}`]),
     ...(tuneSeconds === undefined
       ? []
@@ -83,11 +85,12 @@ function tuningOf({
 
 /** What the flags ask for. @throws {UsageError} {OptionError} */
 async function settingsOf(flags: ExperimentFlags) {
-  const { trainShare } = flags;
+  const { trainShare, resplit } = flags;
   const tuning = tuningOf(flags);
   return {
     ...(await readSettings(flags)),
     ...(trainShare !== undefined && { trainShare }),
+    ...(resplit === true && { resplit }),
     tuning,
     moves: flags.move,
     moveTraining: flags.moveTraining,
@@ -241,6 +244,10 @@ export const generalizationCommand: RegisterCommand = (experiment, cli) => {
       "--train-share <x>",
       "share of the training runs to use; validation and test networks stay the same",
       shareNumber,
+    )
+    .option(
+      "--resplit",
+      "every training draws its own training and validation networks; test networks stay the same",
     )
     .option("--tune <k>", "configurations to try for every model", wholeNumber(1, 9))
     .option(
