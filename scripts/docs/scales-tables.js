@@ -25,10 +25,19 @@ const cell = (row) => {
   return `${row.tauMean.toFixed(3)} ± ${row.tauStd.toFixed(3)}`;
 };
 
+/** Positive factors from 1 to 10^K. */
+const factors = (power) => `factors up to ${(10 ** Number(power)).toLocaleString("en-US")}`;
+
+/** How a column's networks were moved. */
+const heading = (move) => {
+  if (move === "0") return "as they are";
+  return /^\d+$/.test(move) ? factors(move) : move;
+};
+
 /** A training and a threshold, as text; empty for networks as they are, all of them. */
 const settingOf = ({ training = "as they are", threshold = 0 }) =>
   [
-    ...(training === "as they are" ? [] : [`trained on ${training}`]),
+    ...(training === "as they are" ? [] : [`trained with ${factors(training.split(":")[1])}`]),
     ...(threshold > 0 ? [`accuracy from ${threshold}`] : []),
   ].join(", ");
 
@@ -52,7 +61,7 @@ function populationTable(population) {
   return [
     `${populations[population][0].toUpperCase()}${populations[population].slice(1)}; ${about.networks.toLocaleString("en-US")} networks, last checkpoints, mean and standard deviation of tau over ${seeds} trainings ([figures](results/scales-${population}.json), [report](results/scales-${population}.html), \`${command}\`, seed ${seed}, ${machine}, commit ${commit.slice(0, 8)}):`,
     "",
-    table(["functional", ...moves.map((move) => (move === "0" ? "as they are" : move))], lines),
+    table(["functional", ...moves.map(heading)], lines),
     "",
   ];
 }

@@ -10,6 +10,7 @@ interface Row {
   readonly model: string;
   readonly scaling: string;
   readonly tauMean: number;
+  readonly seeds: number;
   readonly tauStd: number;
 }
 
@@ -26,6 +27,66 @@ test("the page is what the figures give", async () => {
     pathToFileURL(join(root, "scripts/docs/scales-tables.js")).href
   );
   expect(tablesOf(script.productsPage())).toEqual(tablesOf(readPage("docs/products.md")));
+});
+
+describe("CNNs with ReLU", () => {
+  interface ScaledRow extends Row {
+    readonly training: string;
+  }
+  const all = rowsOf("cnn-relu") as readonly ScaledRow[];
+  const trainedOn = (training: string) => finder(all.filter((row) => row.training === training));
+  const [plain, moved] = [trainedOn("as they are"), trainedOn("scales:2")];
+  const scales = ["0", "1", "2", "3", "4"];
+  const blind = ["unf", "stat-nn", "nfn-hnp"];
+
+  test("models that know of scales keep their figures to the digits, others lose more and more", () => {
+    for (const of of [plain, moved])
+      for (const model of ["unf-products", "canonical:unf", "monomial"])
+        for (const scale of scales) expect(of(model, scale).tauMean).toBe(of(model, "0").tauMean);
+    for (const model of blind) {
+      const taus = scales.map((scale) => plain(model, scale).tauMean);
+      expect(taus).toEqual(taus.toSorted((a, b) => b - a));
+    }
+    expect(plain("unf", "0").tauMean - plain("unf", "4").tauMean).toBeCloseTo(0.291, 3);
+  });
+
+  test("products are level with StatNN as they are, and above all that do not know of scales elsewhere", () => {
+    const products = plain("unf-products", "0");
+    const [statistics, unf] = [plain("stat-nn", "0"), plain("unf", "0")];
+    expect(statistics.tauMean - products.tauMean).toBeLessThan(statistics.tauStd);
+    expect(unf.tauMean - products.tauMean).toBeLessThan(products.tauStd);
+    const ahead = scales.map((scale) => {
+      const best = Math.max(...blind.map((model) => plain(model, scale).tauMean));
+      return products.tauMean - best;
+    });
+    for (const by of ahead.slice(1)) expect(by).toBeGreaterThan(products.tauStd);
+    expect([ahead[1], ahead[4]].map((by) => by.toFixed(3))).toEqual(["0.070", "0.278"]);
+    expect(ahead[0]).toBeLessThan(0); // control
+  });
+
+  test("who learns from moved networks knows those scales alone", () => {
+    for (const model of blind) {
+      const own = moved(model, "2").tauMean;
+      for (const scale of ["0", "1", "3", "4"])
+        expect(moved(model, scale).tauMean).toBeLessThan(own);
+    }
+    const told = ["2", "0"].map((scale) => moved("unf", scale).tauMean.toFixed(3));
+    expect(told).toEqual(["0.640", "0.230"]);
+  });
+
+  test("the quasi-equivariant one loses up to 0.033; MAGEP could not be trained", () => {
+    const losses = [plain, moved].flatMap((of) =>
+      scales.map(
+        (scale) => of("quasi:unf-products", "0").tauMean - of("quasi:unf-products", scale).tauMean,
+      ),
+    );
+    expect(Math.max(...losses)).toBeLessThan(0.033);
+    expect(Math.max(...losses)).toBeGreaterThan(0.032);
+    for (const of of [plain, moved]) {
+      expect(of("magep", "0")).toMatchObject({ seeds: 0, tauMean: null });
+      expect(of("monomial", "0").tauMean).toBeLessThan(0.4);
+    }
+  });
 });
 
 describe("CNNs with tanh", () => {
