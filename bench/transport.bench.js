@@ -29,15 +29,19 @@ const otherNode = process.env.WEIGHTSPACE_OTHER_NODE;
 /** Rounds on the engine, whose first call compiles. */
 const engineRounds = 7;
 
-const request = JSON.stringify({ sizes, rounds: sizes.map(({ n }) => roundsOf(n)) });
+const request = { sizes, rounds: sizes.map(({ n }) => roundsOf(n)) };
 
 /** Our milliseconds for plain arrays, in a process of their own. */
-function plainTimes(flags, node = process.execPath) {
+function plainTimes(flags, node = process.execPath, allCores = false) {
   const script = fileURLToPath(new URL("./support/transport-times.js", import.meta.url));
-  const { stdout, status } = spawnSync(node, [...flags, script, request], {
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const { stdout, status } = spawnSync(
+    node,
+    [...flags, script, JSON.stringify({ ...request, allCores })],
+    {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   if (status !== 0) throw new Error("the script for plain arrays failed");
   return JSON.parse(stdout);
 }
@@ -47,7 +51,7 @@ function pot(threads) {
   const python = process.env.WEIGHTSPACE_POT;
   if (python === undefined) return null;
   const script = fileURLToPath(new URL("./support/transport-pot.py", import.meta.url));
-  const { stdout, status } = spawnSync(python, [script, request], {
+  const { stdout, status } = spawnSync(python, [script, JSON.stringify(request)], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, ...(threads === undefined ? {} : { OPENBLAS_NUM_THREADS: threads }) },
@@ -142,6 +146,7 @@ const lowest = ([first, ...others]) => ({
 function inTurns() {
   const measured = Array.from({ length: turns }, () => ({
     plain: plainTimes([]),
+    allCores: plainTimes([], process.execPath, true),
     roundedOnce: plainTimes(fusedFlags()),
     otherNode: otherNode === undefined ? null : plainTimes([], otherNode),
     pot: pot(),

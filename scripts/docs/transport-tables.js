@@ -30,6 +30,7 @@ function speedTable() {
   const rows = results.cases.map(({ n, d, plain, engine, ratio }, i) => [
     `${n} x ${d}`,
     digits(plain.sw, 3),
+    slicedAt(results.allCores, i),
     slicedAt(results.roundedOnce, i),
     ...(other === null ? [] : [slicedAt(other, i)]),
     slicedAt(results.potOnOneCore, i),
@@ -47,6 +48,7 @@ function speedTable() {
   const head = [
     "points x dimension",
     "SW",
+    "SW, all cores",
     "SW, fused",
     ...(other === null ? [] : [`SW, Node ${other.node.split(".")[0]}`]),
     "POT, one core",

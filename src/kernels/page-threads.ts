@@ -70,5 +70,11 @@ async function startWorkers(): Promise<void> {
   };
   // The main thread of a page must not sleep.
   const sleeps = typeof document === "undefined";
-  useKernelThreads({ start, threads, sleeps, free: () => workers.length >= threads - 1 });
+  useKernelThreads({
+    start,
+    threads,
+    sleeps,
+    atNeed: false,
+    free: () => workers.length >= threads - 1,
+  });
 }

@@ -92,6 +92,8 @@ export interface KernelThreads {
   readonly threads: number;
   /** Whether the caller may sleep while it waits. */
   readonly sleeps: boolean;
+  /** Whether threads are started where they are needed, so that who keeps some takes none from others. */
+  readonly atNeed: boolean;
   /** Whether as many can be started now. */
   readonly free: () => boolean;
 }
@@ -102,6 +104,12 @@ let available: KernelThreads | undefined;
 export function useKernelThreads(threads: KernelThreads | undefined): void {
   available = threads !== undefined && threads.threads > 1 ? threads : undefined;
 }
+
+/** Threads that may be kept for good, where so many multiplications are worth them; undefined for one thread. */
+export const lastingThreads = (multiplications: number): KernelThreads | undefined =>
+  multiplications >= worthwhile && available?.atNeed === true && available.free()
+    ? available
+    : undefined;
 
 /** The threads that a program is worth, for a batch; undefined for one thread. */
 export function threadsFor(program: KernelProgram, batch: number): KernelThreads | undefined {

@@ -5,7 +5,7 @@ import { OptionError } from "../../src/core/errors.ts";
 import { startNodeThread } from "../../src/node/threads/kernel-threads.ts";
 import { planProgram } from "../../src/kernels/program.ts";
 import { type RunningProgram, runProgram } from "../../src/kernels/run.ts";
-import { threadsFor, useKernelThreads } from "../../src/kernels/threads.ts";
+import { lastingThreads, threadsFor, useKernelThreads } from "../../src/kernels/threads.ts";
 import { workOfPass } from "../../src/kernels/work.ts";
 import { planSpec } from "../../src/plan/plan-spec.ts";
 import { mlpSpec } from "../../src/symmetry/presets/mlp.ts";
@@ -107,11 +107,16 @@ test("threads are used for large programs only, and only where there is a way to
   const large = planProgram({ layers: [layer([784, 128, 10])] });
   expect(workOfPass(large, "forward")).toBeGreaterThan(784 * 128 * 32 * 32);
   expect(threadsFor(large, 1)).toBeUndefined();
-  const two = { start: startNodeThread, threads: 2, sleeps: true };
+  const two = { start: startNodeThread, threads: 2, sleeps: true, atNeed: true };
   useKernelThreads({ ...two, free: () => true });
   expect(threadsFor(large, 1)?.threads).toBe(2);
   expect(threadsFor(small, 1)).toBeUndefined();
+  expect(lastingThreads(1e8)?.threads).toBe(2);
+  expect(lastingThreads(1e6)).toBeUndefined();
+  useKernelThreads({ ...two, atNeed: false, free: () => true });
+  expect(lastingThreads(1e8)).toBeUndefined(); // others would lack them
   useKernelThreads({ ...two, free: () => false });
+  expect(lastingThreads(1e8)).toBeUndefined();
   expect(threadsFor(large, 1)).toBeUndefined();
   useKernelThreads({ ...two, threads: 1, free: () => true });
   expect(threadsFor(large, 1)).toBeUndefined();

@@ -6,10 +6,9 @@ import { centreClouds, placeOnTrees } from "../../src/transport/tree-coordinates
 import { sampleTrees } from "../../src/transport/sample-trees.ts";
 import { hasFusedMultiplyAdd } from "../../src/kernels/wasm/fused-multiply-add.ts";
 import { sharePoints } from "../../src/transport/numeric/sharing-kernel.ts";
-import {
-  directionMatrix,
-  projectionKernel,
-} from "../../src/transport/numeric/projection-kernel.ts";
+import { startNodeThread } from "../../src/node/threads/kernel-threads.ts";
+import { projectionModule } from "../../src/transport/numeric/projection-module.ts";
+import { directionMatrix, projectWith } from "../../src/transport/numeric/projection-kernel.ts";
 import { project, projectAll, pullBack } from "../../src/transport/numeric/projection.ts";
 import { sortLines, sortOrders } from "../../src/transport/numeric/sort-lines.ts";
 import { sortAscending, sortOrder } from "../../src/transport/numeric/sort-order.ts";
@@ -152,7 +151,18 @@ describe("sharing a point's mass among lines by their distances", () => {
   });
 });
 
-const kernels = (hasFusedMultiplyAdd() ? [false, true] : [false]).map(projectionKernel);
+/** Started where a test needs them. */
+const threadsOf = (threads: number) => ({
+  start: startNodeThread,
+  threads,
+  sleeps: true,
+  atNeed: true,
+  free: () => true,
+});
+const kernels = [
+  ...(hasFusedMultiplyAdd() ? [false, true] : [false]).map((fused) => projectionModule(fused)),
+  ...[2, 3].map((threads) => projectionModule(hasFusedMultiplyAdd(), threadsOf(threads))),
+].map(projectWith);
 
 describe.each(sizes)("%i points in %i dimensions on %i directions", (size, dimension, lines) => {
   const draw = (count: number) => Float64Array.from({ length: count }, () => random.normal());
@@ -165,6 +175,7 @@ describe.each(sizes)("%i points in %i dimensions on %i directions", (size, dimen
       kernel([{ data: cloud.data, values }], dimension, directions);
       return values;
     });
+    for (const threaded of all.slice(-2)) expect(threaded).toEqual(all.at(-3)); // to the digits
     const sideBySide = projectAll(cloud, directionMatrix(directions));
     for (const together of [projectAll(cloud, directions), sideBySide, ...all]) {
       for (const [l, direction] of directions.entries()) {

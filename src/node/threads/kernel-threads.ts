@@ -15,5 +15,11 @@ export const startNodeThread: StartThread = (task) => {
 /** Lets large programs of the main thread run on so many threads; a thread of a pool, which has neighbours, stays alone. */
 export function offerNodeThreads(threads: number = availableParallelism()): void {
   if (isMainThread)
-    useKernelThreads({ start: startNodeThread, threads, sleeps: true, free: () => true });
+    useKernelThreads({
+      start: startNodeThread,
+      threads,
+      sleeps: true,
+      atNeed: true,
+      free: () => true,
+    });
 }
