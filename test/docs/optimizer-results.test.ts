@@ -46,14 +46,16 @@ test("four that were meta-trained alike never reach Adam's best loss, nor end be
   expect(of("nfn").finalLossMean).toBe(of("unf").finalLossMean);
 });
 
+/** The factor of the network's output in a kept theta. */
+async function betaOf(task: string, kind: string): Promise<number> {
+  const path = join(root, `docs/results/meta-training/${task}-${kind}/theta.safetensors`);
+  const { theta } = await readTheta(new Uint8Array(readFileSync(path)));
+  return 0.001 * Math.exp(10 * theta["rule.beta"].data[0]);
+}
+
 test("their networks count for as little as at the start: beta has not grown", async () => {
-  const betaOf = async (kind: string, name: string) => {
-    const path = join(root, "docs/results/meta-training", `fashion-mlp-${kind}`, name);
-    const { theta } = await readTheta(new Uint8Array(readFileSync(path)));
-    return 0.001 * Math.exp(10 * theta["rule.beta"].data[0]);
-  };
   for (const kind of ["deep-sets", "nfn", "unf", "unf-small"]) {
-    const beta = await betaOf(kind, "theta.safetensors");
+    const beta = await betaOf("fashion-mlp", kind);
     expect(beta).toBeGreaterThan(2.4e-4);
     expect(beta).toBeLessThan(1e-3);
   }
@@ -121,6 +123,31 @@ test("on the CNN networks add nothing to momentum, and the shipped one is no hel
   expect([tuned.rate?.toFixed(2), tuned.finalLossMean.toFixed(3)]).toEqual(["0.35", "0.857"]);
   for (const name of ["adam", "adamw", "schedule-free", "muon", "unf"])
     expect(onCnn(name).finalLossMean).toBeLessThan(tuned.finalLossMean);
+});
+
+test("on the recurrent model nothing learned gets there, nor ends below tuned SGD", async () => {
+  const onText = finder("optimizers-text-irnn.json");
+  const final = (name: string) => onText(name).finalLossMean.toFixed(3);
+  const learned = ["sgdm-meta", "nfn", "unf", "deep-sets"];
+  expect(learned.map(final)).toEqual(["2.329", "2.353", "2.418", "2.445"]);
+  expect(final("sgdm")).toBe("2.296");
+  const shipped = ["celo2-unf-shipped", "celo2-unf-shipped-tuned"];
+  expect(shipped.map(final)).toEqual(["2.656", "2.617"]);
+  expect(onText("celo2-unf-shipped-tuned").rate).toBe(0.5);
+  for (const name of [...learned, ...shipped, "celo2", "celo2-unf"]) {
+    expect(onText(name).speedup).toBeNull();
+    expect(onText(name).finalLossMean).toBeGreaterThan(onText("sgdm").finalLossMean);
+  }
+  for (const name of ["adam", "adamw", "schedule-free", "muon"])
+    expect(onText(name).finalLossMean).toBeLessThan(onText("sgdm").finalLossMean);
+  const counts = ["celo2", "celo2-unf"].map((name) => onText(name).finalLossMean.toFixed(2));
+  expect(counts).toEqual(["3.38", "5.45"]);
+  const betas = await Promise.all(
+    ["unf", "nfn", "deep-sets"].map((kind) => betaOf("text-irnn", kind)),
+  );
+  expect(betas[0].toFixed(4)).toBe("0.0043");
+  expect(betas[1].toFixed(4)).toBe("0.0015");
+  expect(betas[2]).toBeLessThan(0.001);
 });
 
 test("Adam's rate is the highest of its grid, and a wider one agrees; two without anything learned need half of the steps", () => {
