@@ -210,11 +210,25 @@ export function distanceDerivatives(
   const result = shares.map(() => new Float64Array(size));
   const factor = delta / unit;
   if (!Number.isFinite(factor)) return result;
-  for (let i = 0; i < size; i++) {
-    let mean = 0;
-    for (let l = 0; l < shares.length; l++) mean += shares[l][i] * derivatives[l][i];
-    for (let l = 0; l < shares.length; l++)
-      result[l][i] = -factor * shares[l][i] * (derivatives[l][i] - mean);
-  }
+  const means = new Float64Array(size);
+  for (const [l, share] of shares.entries()) addProducts(means, share, derivatives[l]);
+  for (const [l, share] of shares.entries())
+    writeSlopes(result[l], share, derivatives[l], means, -factor);
   return result;
+}
+
+function addProducts(sums: Float64Array, a: Float64Array, b: Float64Array): void {
+  for (let i = 0; i < sums.length; i++) sums[i] += a[i] * b[i];
+}
+
+/** What softmax makes of derivatives with respect to the shares of one line. */
+function writeSlopes(
+  slopes: Float64Array,
+  share: Float64Array,
+  derivative: Float64Array,
+  means: Float64Array,
+  factor: number,
+): void {
+  for (let i = 0; i < slopes.length; i++)
+    slopes[i] = factor * share[i] * (derivative[i] - means[i]);
 }

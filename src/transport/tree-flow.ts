@@ -39,13 +39,18 @@ type LineAtoms = Atoms;
 
 /** Masses of points on one line, written; returns their sum. */
 function writeMasses(mass: Float64Array, own: Float64Array, signed: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < own.length; i++) {
+  let [sum, other] = [0, 0]; // two sums need not wait for each other
+  const paired = own.length - (own.length % 2);
+  for (let i = 0; i < paired; i += 2) {
     const share = own[i] * signed[i];
+    const next = own[i + 1] * signed[i + 1];
     mass[i] = share;
+    mass[i + 1] = next;
     sum += share;
+    other += next;
   }
-  return sum;
+  for (let i = paired; i < own.length; i++) sum += mass[i] = own[i] * signed[i];
+  return sum + other;
 }
 
 /** Arrays of one tree, line by line, for the next tree to use again. */

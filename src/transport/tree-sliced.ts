@@ -235,14 +235,23 @@ export function lineDerivatives(
   if (splitting.kind !== "distance" || shares.distances === undefined) return { along, position };
   const byMass = masses.map((ofLine) => times(ofLine, signed));
   const away = distanceDerivatives(splitting, shares, byMass);
-  for (const [l, distances] of shares.distances.entries()) {
-    const [ofLine, t, ofAlong] = [away[l], coordinates[l], along[l]];
-    for (let i = 0; i < size; i++) {
-      ofLine[i] = distances[i] === 0 ? 0 : ofLine[i] / distances[i];
-      ofAlong[i] -= ofLine[i] * t[i];
-    }
-  }
+  for (const [l, distances] of shares.distances.entries())
+    turnAway(away[l], along[l], distances, coordinates[l]);
   return { along, away, position };
+}
+
+/** From derivatives by distances from a line to those by the way from its source and by the coordinate on it. */
+function turnAway(
+  away: Float64Array,
+  along: Float64Array,
+  distances: Float64Array,
+  coordinates: Float64Array,
+): void {
+  for (let i = 0; i < away.length; i++) {
+    const derivative = distances[i] === 0 ? 0 : away[i] / distances[i];
+    away[i] = derivative;
+    along[i] -= derivative * coordinates[i];
+  }
 }
 
 /** Coefficients of the ways from the sources: of the way from the origin [points], and of each source as the origin sees it. */

@@ -24,7 +24,10 @@ const usualNumbers = 32_768;
 /** Points of a block, at most. */
 const mostPoints = 1024;
 
-/** Where distances begin in the memory, behind two numbers of the call: [line][point]. */
+/** Where it is written whether all distances are numbers: two zeros. */
+const oddAt = 16;
+
+/** Where distances begin in the memory, behind what belongs to a call: [line][point]. */
 const distancesAt = 64;
 
 /** e to the power of less counts as 0: what is left are numbers with all digits. */
@@ -95,13 +98,10 @@ function writeMeasure(
 ): void {
   const [bytes] = parameters;
   const at = local("i32", "at");
-  const [coordinate, square, rest] = [
-    local("v128", "coordinate"),
-    local("v128", "square"),
-    local("v128", "rest"),
-  ];
+  const names = ["coordinate", "square", "rest", "odd"] as const;
+  const [coordinate, square, rest, odd] = names.map((name) => local("v128", name));
   const isSafe = op("f64x2.gt", get(rest), multiply(get(square), twoNumbers(safeShare)));
-  emit(set(at, i32(0)));
+  emit(set(at, i32(0)), set(odd, twoNumbers(0)));
   repeat(
     () => {
       emit(
@@ -110,11 +110,13 @@ function writeMeasure(
         set(rest, subtract(get(square), multiply(get(coordinate), get(coordinate)))),
         set(rest, op("v128.bitselect", op("f64x2.sqrt", get(rest)), twoNumbers(NaN), isSafe)),
         access("v128.store", distancesAt, get(at), get(rest)),
+        set(odd, add(get(odd), subtract(get(rest), get(rest)))),
         set(at, op("i32.add", get(at), i32(vectorBytes))),
       );
     },
     () => op("i32.lt_u", get(at), get(bytes)),
   );
+  emit(access("v128.store", oddAt, i32(0), get(odd)));
 }
 
 /**
@@ -178,7 +180,8 @@ export interface SharingKernel {
   /** Squares are replaced by shares: [lines][points] both. */
   readonly distances: Float64Array;
   readonly shares: Float64Array;
-  readonly measure: (numbers: number) => void;
+  /** Coordinates become distances; says whether all of them are numbers. */
+  readonly measure: (numbers: number) => boolean;
   readonly share: (lines: number, points: number, steepness: number) => void;
 }
 
@@ -197,11 +200,15 @@ export function sharingKernel(lines: number): SharingKernel {
   });
   const run = exports as Record<"measure" | "share", (...numbers: number[]) => void>;
   const settings = new Float64Array(memory.buffer, 0, 2);
+  const odd = new Float64Array(memory.buffer, oddAt, 2);
   return {
     mostLines: numbers / 2,
     distances: new Float64Array(memory.buffer, distancesAt, numbers),
     shares: new Float64Array(memory.buffer, secondAt, numbers),
-    measure: (count) => run.measure(count * numberBytes),
+    measure: (count) => {
+      run.measure(count * numberBytes);
+      return odd[0] === 0 && odd[1] === 0;
+    },
     share: (count, points, steepness) => {
       settings[0] = steepness < 0 ? -1 : 1;
       settings[1] = Math.abs(steepness);
@@ -238,8 +245,8 @@ export function sharePoints(
       kernel.distances.set(coordinates[l].subarray(from, from + count), at);
       kernel.shares.set(squares[l].subarray(from, from + count), at);
     }
-    kernel.measure(lines * stride);
-    for (let l = 0, at = 0; l < lines; l++, at += stride) {
+    const areNumbers = kernel.measure(lines * stride);
+    for (let l = 0, at = 0; !areNumbers && l < lines; l++, at += stride) {
       const ofLine = kernel.distances.subarray(at, at + count);
       mend(ofLine, count, (i) => measure(from + i, l));
     }
