@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { readPage, root, tablesOf } from "./pages.ts";
 
@@ -152,6 +153,20 @@ describe("Transformers without residuals", () => {
       "0.445",
     ]);
   });
+});
+
+test("on Transformers products fit training networks best and validation networks worst", () => {
+  const path = "docs/results/scales-transformer-training-predictions.json.gz";
+  const { trainings } = JSON.parse(gunzipSync(readFileSync(join(root, path))).toString()) as {
+    trainings: readonly { model: string; trainLoss: number; validLoss: number }[];
+  };
+  const meanOf = (model: string, loss: "trainLoss" | "validLoss") => {
+    const own = trainings.filter((training) => training.model === model);
+    return (own.reduce((sum, training) => sum + training[loss], 0) / own.length).toFixed(3);
+  };
+  const models = ["unf-products", "unf", "canonical:unf"];
+  expect(models.map((model) => meanOf(model, "trainLoss"))).toEqual(["0.573", "0.587", "0.595"]);
+  expect(models.map((model) => meanOf(model, "validLoss"))).toEqual(["0.634", "0.627", "0.621"]);
 });
 
 describe("sine networks", () => {

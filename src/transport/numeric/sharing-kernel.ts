@@ -245,11 +245,11 @@ export function sharePoints(
       kernel.distances.set(coordinates[l].subarray(from, from + count), at);
       kernel.shares.set(squares[l].subarray(from, from + count), at);
     }
-    const areNumbers = kernel.measure(lines * stride);
-    for (let l = 0, at = 0; !areNumbers && l < lines; l++, at += stride) {
-      const ofLine = kernel.distances.subarray(at, at + count);
-      mend(ofLine, count, (i) => measure(from + i, l));
-    }
+    if (!kernel.measure(lines * stride))
+      for (let l = 0, at = 0; l < lines; l++, at += stride) {
+        const ofLine = kernel.distances.subarray(at, at + count);
+        mend(ofLine, count, (i) => measure(from + i, l));
+      }
     kernel.share(lines, stride, steepness);
     for (let l = 0, at = 0; l < lines; l++, at += stride) {
       distances[l].set(kernel.distances.subarray(at, at + count), from);
