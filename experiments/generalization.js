@@ -22,6 +22,7 @@ const final = {
   options: "fresh",
   seeds: 5,
   training: `--epochs 20 --resplit --tune-seconds ${seconds} --tune-epochs 10`,
+  tinyTraining: "--epochs 1 --resplit --tune-seconds 1 --tune-epochs 1",
   withTrees: true,
 };
 
@@ -32,12 +33,14 @@ const ablation = {
   options: "ablation",
   seeds: 3,
   training: "--epochs 20 --resplit --tune 3 --tune-epochs 7",
+  tinyTraining: "--epochs 1 --resplit --tune 2 --tune-epochs 1",
 };
 
 const published = {
   models: "unf-published,stat-nn-published,deep-sets,deep-sets-one-set",
   seeds: 3,
   training: "--resplit --epochs 100 --batch-size 10 --rate 0.001 --schedule constant --patience 10",
+  tinyTraining: "--resplit --epochs 1 --batch-size 10 --rate 0.001 --schedule constant",
 };
 
 const fresh = {
@@ -68,15 +71,7 @@ const studies = {
   },
 };
 
-const tiny = {
-  networks: 30,
-  seeds: 2,
-  trainings: {
-    [final.training]: "--epochs 1 --resplit --tune-seconds 1 --tune-epochs 1",
-    [ablation.training]: "--epochs 1 --resplit --tune 2 --tune-epochs 1",
-    [published.training]: "--resplit --epochs 1 --batch-size 10 --rate 0.001 --schedule constant",
-  },
-};
+const tiny = { networks: 30, seeds: 2, further: "--shard-size 10" };
 
 const asked = readArguments("generalization", process.argv.slice(2), Object.keys(studies));
 const weightspace = commandRunner("generalization", asked.minutes);
@@ -85,18 +80,8 @@ const folder = asked.tiny ? "runs/generalization-tiny" : "runs/generalization";
 process.chdir(root);
 
 /** A study as it is asked for. */
-function studyOf(name) {
-  const study = studies[name];
-  if (!asked.tiny) return study;
-  const { networks, seeds, trainings } = tiny;
-  return {
-    ...study,
-    networks,
-    seeds,
-    training: trainings[study.training],
-    further: "--shard-size 10",
-  };
-}
+const studyOf = (name) =>
+  asked.tiny ? { ...studies[name], ...tiny, training: studies[name].tinyTraining } : studies[name];
 
 /** Predictions of boosted trees on the statistics of a population, where a Python has them; those that are there stay. */
 function boostedTrees(statistics, out, seeds) {

@@ -145,3 +145,36 @@ describe("the gradient flows", () => {
     expect(tablesOf(script.transportPage())).toEqual(tablesOf(readPage("docs/guide/transport.md")));
   });
 });
+
+describe("bench/results/transport.json", () => {
+  interface Times {
+    readonly cases: readonly { readonly n: number; readonly d: number; readonly sw: number }[];
+  }
+  interface Measured extends Record<"allCores" | "pot" | "potOnOneCore", Times> {
+    readonly cases: readonly { readonly plain: Times["cases"][number] }[];
+  }
+  const { results } = JSON.parse(
+    readFileSync(join(root, "bench/results/transport.json"), "utf8"),
+  ) as { results: Measured };
+  /** How many times as long POT takes, from the least to the most. */
+  const timesAsLong = (pot: Times, own: Times["cases"]) =>
+    pot.cases.map(({ sw }, i) => sw / own[i].sw).toSorted((a, b) => a - b);
+
+  test("POT takes longer at every size, on one core and on all, by the factors of README and guide", () => {
+    const onOne = timesAsLong(
+      results.potOnOneCore,
+      results.cases.map(({ plain }) => plain),
+    );
+    const onAll = timesAsLong(results.pot, results.allCores.cases);
+    for (const factors of [onOne, onAll]) expect(factors[0]).toBeGreaterThan(1);
+    const guide = readPage("docs/guide/transport.md");
+    const ends = ([least, ...more]: readonly number[]) =>
+      `${least.toFixed(2)} to ${more[more.length - 1].toFixed(1)} times as long`;
+    expect(guide).toContain(`POT takes ${ends(onOne)}`);
+    expect(guide).toContain(`with all cores for both, ${ends(onAll)}`);
+    const [least] = onOne;
+    expect(readPage("README.md")).toContain(
+      `POT on one core takes ${least.toFixed(2)} (500 points in 1,000 dimensions) to ${onOne[onOne.length - 1].toFixed(1)} times as long`,
+    );
+  });
+});

@@ -15,7 +15,7 @@ const [runs, checkpoints] = [40, 3];
 const size = runs * checkpoints;
 const random = randomStream(3);
 const spec = mlpSpec([2, 3, 1]);
-/** Networks whose target can be read from their first tensor. */
+/** Random networks with random targets. */
 const dataset: WeightDataset = {
   spec,
   size,

@@ -21,7 +21,7 @@ export function originOf({
 }: Pick<ExperimentWork, "data" | "settings" | "arithmetic" | "plugins">): Promise<string> {
   const { seed, split, trainShare = 1, resplit, moves = [], moveTraining } = settings;
   const digests = plugins.map(({ digest }) => digest);
-  const drawn = { seed, split, trainShare, ...(resplit === true && { resplit }) };
+  const drawn = { seed, split, trainShare, resplit };
   return digestOf({ data, ...drawn, moves, moveTraining, arithmetic, digests });
 }
 

@@ -68,9 +68,8 @@ export function pullBack(coefficients: readonly Float64Array[], list: DirectionL
   for (const [l, row] of coefficients.entries())
     for (let i = 0; i < size; i++) ofPoints[i * lines + l] = row[i];
   const ofCoordinates = Array.from({ length: dimension }, () => new Float64Array(size));
-  const ofCoordinate = (j: number) => matrix.data.subarray(j * lines, (j + 1) * lines);
-  const lists = ofCoordinates.map((_, j) => ofCoordinate(j));
-  projectByKernel([{ data: ofPoints, values: ofCoordinates }], lines, lists);
+  const rows = rowsOfArray(matrix.data, lines);
+  projectByKernel([{ data: ofPoints, values: ofCoordinates }], lines, rows);
   const sums = new Float64Array(size * dimension);
   for (const [j, column] of ofCoordinates.entries())
     for (let i = 0; i < size; i++) sums[i * dimension + j] = column[i];

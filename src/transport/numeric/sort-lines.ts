@@ -1,7 +1,7 @@
 // Lists of float64 numbers sorted two at a time: by a network where they are short and finite, else one by one. Numbers that differ
 // in their last bits only are put right by insertion.
 
-import { movesEach, sortAscending, sortOrder } from "./sort-order.ts";
+import { settle, sortAscending, sortOrder } from "./sort-order.ts";
 import { type Atoms, sortingKernel, type SortingKernel } from "./sorting-kernel.ts";
 import { longestSorted } from "./sorting-network.ts";
 
@@ -25,31 +25,6 @@ export function sortLines(lines: readonly Float64Array[]): void {
     sortAscending(u);
     sortAscending(v);
   }
-}
-
-/** Puts an order right that is so but for numbers that are nearly equal; false, and it is not, where that would take long. */
-function settle(keys: Float64Array, order: Int32Array): boolean {
-  let left = movesEach * order.length;
-  let before = -Infinity;
-  for (let i = 0; i < order.length; i++) {
-    const index = order[i];
-    const key = keys[index];
-    if (key > before) {
-      before = key;
-      continue;
-    }
-    let j = i - 1;
-    for (; j >= 0; j--) {
-      const other = order[j];
-      if (keys[other] < key || (keys[other] === key && other < index)) break;
-      order[j + 1] = other;
-    }
-    order[j + 1] = index;
-    before = keys[order[i]];
-    left -= i - 1 - j;
-    if (left < 0) return false;
-  }
-  return true;
 }
 
 function ordersOfTwo(u: Float64Array, v: Float64Array): readonly [Int32Array, Int32Array] {

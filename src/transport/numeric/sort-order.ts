@@ -85,17 +85,27 @@ function digitSort(halves: Int32Array, bits: number): Int32Array {
 }
 
 /** Moves by insertion that are allowed for every number, until merging is the quicker way. */
-export const movesEach = 8;
+const movesEach = 8;
 
-/** Puts an order right that is nearly so. Says whether it did, within the moves that are allowed. */
-function insertAll(keys: Float64Array, order: Int32Array): boolean {
+/** Puts an order right, by insertion, that is nearly so; equal numbers by their places. False, and it is not, where that would take long. */
+export function settle(keys: Float64Array, order: Int32Array): boolean {
   let left = movesEach * order.length;
-  for (let i = 1; i < order.length; i++) {
+  let before = -Infinity;
+  for (let i = 0; i < order.length; i++) {
     const index = order[i];
     const key = keys[index];
+    if (key > before) {
+      before = key;
+      continue;
+    }
     let j = i - 1;
-    for (; j >= 0 && keys[order[j]] > key; j--) order[j + 1] = order[j];
+    for (; j >= 0; j--) {
+      const other = order[j];
+      if (keys[other] < key || (keys[other] === key && other < index)) break;
+      order[j + 1] = other;
+    }
     order[j + 1] = index;
+    before = keys[order[i]];
     left -= i - 1 - j;
     if (left < 0) return false;
   }
@@ -206,5 +216,5 @@ export function sortOrder(keys: Float64Array): Int32Array {
   if (spread !== undefined) return spread;
   if (keys.length < short) return mergeSort(keys);
   const order = digitSort(upperHalves(keys), keys.length < long ? 8 : 11);
-  return insertAll(keys, order) ? order : mergeSort(keys);
+  return settle(keys, order) ? order : mergeSort(keys);
 }
