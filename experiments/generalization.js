@@ -18,7 +18,7 @@ const seconds = 240;
 /** Every training draws its own training and validation networks; boosted trees have those of the search. */
 const final = {
   models:
-    "unf,unf-hybrid,unf-hybrid-shared,unf-products,nfn-np,deep-sets,deep-sets-one-set,stat-nn,linear,flat-mlp,network-probes",
+    "unf,unf-hybrid,unf-hybrid-shared,unf-products,nfn-np,deep-sets,deep-sets-one-set,stat-nn,gram-nn,linear,flat-mlp,network-probes",
   options: "fresh",
   seeds: 5,
   training: `--epochs 20 --resplit --tune-seconds ${seconds} --tune-epochs 10`,

@@ -14,6 +14,7 @@ export type {
 export type { EquivariantOptions } from "../models/equivariant-stack.ts";
 export { equivariantUNF, hybridUNF, unf, type UNFOptions } from "../models/unf.ts";
 export { nfn, type NFNOptions } from "../models/nfn.ts";
+export { gramNN } from "../models/gram-nn.ts";
 export { deepSets, pointwiseDeepSets, type DeepSetsOptions } from "../models/deep-sets.ts";
 export {
   flatMLP,

@@ -7,6 +7,7 @@ import { quasi } from "./wrappers/quasi.ts";
 import type { Backend } from "../kernels/backend.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
 import { deepSets } from "./deep-sets.ts";
+import { gramNN } from "./gram-nn.ts";
 import { layered } from "./layered.ts";
 import { magep } from "./magep.ts";
 import type { InputKind, Model } from "./model.ts";
@@ -206,9 +207,18 @@ const entries: readonly ModelEntry[] = [
     build: (spec, options) => statNN(spec, options),
   },
   {
+    name: "gram-nn",
+    inputs: linearInputs,
+    options: statisticsOptions,
+    width: { option: "head", sizes: [128, 128, 1] },
+    summary: "the same with what tensors on one axis have in common: overlaps of Gram matrices",
+    invariant: true,
+    build: (spec, options) => gramNN(spec, options),
+  },
+  {
     name: "stat-nn-published",
     options: noOptions,
-    summary: "the same as published with UNF: hidden layers 600-600-600",
+    summary: "stat-nn as published with UNF: hidden layers 600-600-600",
     invariant: true,
     training: publishedTraining,
     build: (spec, options) => publishedStatNN(spec, options),
