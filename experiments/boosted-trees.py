@@ -5,11 +5,13 @@
     npx weightspace experiment generalization --zoo <zoo> --models stat-nn,unf --also trees.json ...
 
 scikit-learn's HistGradientBoostingRegressor (pip install scikit-learn==1.9.1 scipy==1.17.1). Configurations are drawn for so many
-seconds and judged by Kendall's tau on validation.csv; test.csv and moved.csv are predicted once, by the best, with every seed.
+seconds and judged by Kendall's tau on validation.csv; test.csv and moved.csv are predicted once, by the best, with every seed. Where
+there are tables of every training (--resplit), each learns from its own.
 """
 
 import argparse
 import json
+import os
 import time
 
 import numpy as np
@@ -20,6 +22,11 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 def read(folder, name):
     values = np.loadtxt(f"{folder}/{name}.csv", delimiter=",", skiprows=1, ndmin=2)
     return values[:, 1:], values[:, 0]
+
+
+def read_own(folder, name, seed):
+    own = f"{name}-{seed}"
+    return read(folder, own if os.path.exists(f"{folder}/{own}.csv") else name)
 
 
 def draw(random):
@@ -43,8 +50,6 @@ def main():
     asked = parser.parse_args()
     x, y = read(asked.folder, "train")
     held, truth = read(asked.folder, "validation")
-    test, _ = read(asked.folder, "test")
-    moved, _ = read(asked.folder, "moved")
     random = np.random.default_rng(0)
     began, tried = time.perf_counter(), []
     while not tried or time.perf_counter() - began < asked.seconds:
@@ -55,8 +60,11 @@ def main():
     print(f"{len(tried)} configurations, validation tau {tau:.4f}: {options}")
     trainings = []
     for seed in range(asked.seeds):
+        (own, targets), (test, _), (moved, _) = (
+            read_own(asked.folder, name, seed) for name in ("train", "test", "moved")
+        )
         started = time.perf_counter()
-        model = HistGradientBoostingRegressor(random_state=seed, **options).fit(x, y)
+        model = HistGradientBoostingRegressor(random_state=seed, **options).fit(own, targets)
         seconds = time.perf_counter() - started
         trainings.append(
             {

@@ -15,7 +15,7 @@ import { commandRunner, readArguments } from "./support/commands.js";
 /** Seconds of a search for each functional. */
 const seconds = 240;
 
-/** Every training draws its own training and validation networks; boosted trees have those of the search. */
+/** Every training draws its own training and validation networks. */
 const final = {
   models:
     "unf,unf-hybrid,unf-hybrid-shared,unf-products,nfn-np,deep-sets,deep-sets-one-set,stat-nn,gram-nn,linear,flat-mlp,network-probes",

@@ -6,10 +6,10 @@ import { startEngine } from "../engine/start.ts";
 import { statisticNames, statNN } from "../models/stat-nn.ts";
 import type { WeightDataset } from "../train/dataset.ts";
 import { readVectors } from "../train/read-vectors.ts";
-import type { FinishedJob } from "./job.ts";
-import { prepareData } from "./plan-runs.ts";
+import type { DatasetParts, FinishedJob } from "./job.ts";
+import { prepareData, type Taught } from "./plan-runs.ts";
 import { runSeed } from "./run-names.ts";
-import type { ExperimentSettings } from "./settings.ts";
+import type { ExperimentEntry, ExperimentSettings } from "./settings.ts";
 
 /** What a predictor from elsewhere said of the test networks, in the order of `test.csv`. */
 export interface OutsidePredictions {
@@ -54,43 +54,70 @@ export function outsideJobs(
   });
 }
 
-/** The tables that predictors from elsewhere read. */
-export const statisticsTables = ["train", "validation", "test", "moved"] as const;
+/** What the tables hold. */
+const statNNEntry: ExperimentEntry = { name: "stat-nn", options: {} };
 
 /** Digits of numbers in tables: those of float32. */
 const digits = 9;
 
+/** Networks that are told apart by the name of a table, with what is predicted of them. */
+interface Table {
+  readonly name: string;
+  readonly part: DatasetParts;
+  readonly targets: ArrayLike<number>;
+}
+
+/** The tables of what a training is taught by and tested on; `suffix` ends their names. */
+function tablesOf(
+  { train, validation, dataOf }: Taught,
+  test: WeightDataset,
+  suffix: string,
+): Table[] {
+  const { train: learned, validation: judged, test: tested, moved } = dataOf(statNNEntry).final;
+  const rows = [
+    ["train", learned, train],
+    ["validation", judged, validation],
+    ["test", tested, test],
+    ["moved", moved, test],
+  ] as const;
+  return rows.map(([name, part, { targets }]) => {
+    if (part === undefined) throw new Error(`no ${name} networks`);
+    return { name: `${name}${suffix}.csv`, part, targets };
+  });
+}
+
 /**
  * Writes statistics of the networks of a split, as `stat-nn` reads them, and their targets: `train.csv`, `validation.csv`,
  * `test.csv`, and `moved.csv` of the test networks after group elements acted on them. Columns: `target`, then `<tensor> <statistic>`.
+ * Where every training draws its own training and validation networks, those of training n are `train-n.csv` and so on, with the test
+ * networks as that training reads them.
  */
 export async function writeStatistics(
   dataset: WeightDataset,
   settings: ExperimentSettings,
   store: ZooStore,
 ): Promise<void> {
-  const { train, validation, test, dataOf } = await prepareData(dataset, settings);
+  const { own, test, ...search } = await prepareData(dataset, settings);
   const { vector } = statNN(dataset.spec);
   if (vector === undefined) throw new Error("statistics are read as a vector");
-  const { learning, final } = dataOf({ name: "stat-nn", options: {} });
-  const parts = { ...learning, ...final };
-  const targets = { train, validation, test, moved: test };
   await startEngine();
   const columns = statisticNames(dataset.spec).map((name) => `"${name.replaceAll('"', '""')}"`);
-  for (const name of statisticsTables) {
-    const part = parts[name];
-    if (part === undefined) throw new Error(`no ${name} networks`);
+  const tables = [
+    ...tablesOf(search, test, ""),
+    ...own.flatMap((taught, number) => tablesOf(taught, test, `-${number}`)),
+  ];
+  for (const { name, part, targets } of tables) {
     const read = await readVectors(
       vector,
       { ...part, spec: dataset.spec },
       settings.budget.batchSize,
     );
     const [{ shape, data }] = Object.values(read.tensors);
-    const lines = Array.from(targets[name].targets, (target, i) => {
+    const lines = Array.from(targets, (target, i) => {
       const row = Array.from(data.subarray(i * shape[0], (i + 1) * shape[0]));
       return [target, ...row].map((value) => Number(value.toPrecision(digits))).join(",");
     });
     const text = `${[["target", ...columns].join(","), ...lines].join("\n")}\n`;
-    await store.write(`${name}.csv`, new TextEncoder().encode(text));
+    await store.write(name, new TextEncoder().encode(text));
   }
 }

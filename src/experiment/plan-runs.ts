@@ -14,23 +14,28 @@ import { chosenFor, type Round } from "./search/rounds.ts";
 import type { ExperimentEntry, ExperimentSettings } from "./settings.ts";
 import type { ExperimentRun } from "./train-runs.ts";
 
-/** The three parts of a population, and what of them the runs of every entry read. */
-export async function prepareData(dataset: WeightDataset, settings: ExperimentSettings) {
-  const { split, seed, trainShare = 1 } = settings;
-  const [allTrain, validation, test] = splitDataset(dataset, split, deriveSeed(seed, "split"));
-  const train = takeShare(allTrain, trainShare);
-  const dataOf = await runData([train, validation, test], settings);
-  const own: DataOf[] = [];
-  for (const taught of redrawn(dataset, settings)) {
-    const [all, judge] = [taught.train, taught.validation].map((at) => subset(dataset, at));
-    own.push(await runData([takeShare(all, trainShare), judge, test], settings));
-  }
-  const dataOfTraining = (entry: ExperimentEntry, number: number) => (own[number] ?? dataOf)(entry);
-  return { train, validation, test, dataOf, dataOfTraining };
+/** What runs of an entry learn from and are judged by, and all that they read. */
+export interface Taught {
+  readonly train: WeightDataset;
+  readonly validation: WeightDataset;
+  readonly dataOf: (entry: ExperimentEntry) => RunData;
 }
 
-/** What the runs of an entry read. */
-type DataOf = (entry: ExperimentEntry) => RunData;
+/** What a search is taught by, the networks that all are tested on, and what every training is taught by, which may draw its own. */
+export async function prepareData(dataset: WeightDataset, settings: ExperimentSettings) {
+  const { split, seed, trainShare = 1 } = settings;
+  const [first, second, test] = splitDataset(dataset, split, deriveSeed(seed, "split"));
+  const taughtBy = async (all: WeightDataset, validation: WeightDataset): Promise<Taught> => {
+    const train = takeShare(all, trainShare);
+    return { train, validation, dataOf: await runData([train, validation, test], settings) };
+  };
+  const search = await taughtBy(first, second);
+  const own: Taught[] = [];
+  for (const { train, validation } of redrawn(dataset, settings))
+    own.push(await taughtBy(subset(dataset, train), subset(dataset, validation)));
+  const ofTraining = (number: number): Taught => own[number] ?? search;
+  return { ...search, test, own, ofTraining };
+}
 
 export type Prepared = Awaited<ReturnType<typeof prepareData>>;
 
@@ -42,7 +47,7 @@ export interface EntryRuns extends TrainedAs {
 /** The runs of every entry with the configuration that was chosen, or its only one without a search. */
 export function planEntries(
   settings: ExperimentSettings,
-  dataOf: Prepared["dataOfTraining"],
+  ofTraining: Prepared["ofTraining"],
   rounds: readonly Round[],
 ): readonly EntryRuns[] {
   const { models, seeds, seed } = settings;
@@ -51,7 +56,7 @@ export function planEntries(
     const { options, budget } = chosenFor(settings, rounds, entry);
     const runs = Array.from({ length: seeds }, (_, number) =>
       newRun(`${name}-${number}`, {
-        ...dataOf(entry, number).final,
+        ...ofTraining(number).dataOf(entry).final,
         name,
         model,
         options,

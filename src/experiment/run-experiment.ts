@@ -184,7 +184,7 @@ async function* runLocked<Outcome>(
   if (rounds === undefined) return yield* unfinished();
   const tuned = judgeSearch(settings, rounds);
   if (rounds.length > 0) yield { type: "tuned", rows: tuned };
-  const entries = planEntries(settings, data.dataOfTraining, rounds);
+  const entries = planEntries(settings, data.ofTraining, rounds);
   const allRuns = entries.flatMap(({ runs }) => runs);
   const outcomeOf = (some: readonly EntryRuns[]) => collect(settings, data, some, tuned);
   const last: RunsOfList = { kind: "runs", runs: allRuns, share: 1 - progress.share };

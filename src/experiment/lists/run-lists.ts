@@ -60,7 +60,7 @@ export interface OpenedRuns {
 export async function openRunList(store: ZooStore, kind: RunListKind): Promise<OpenedRuns> {
   const work = await readWork(store);
   const { dataset, settings, arithmetic } = work;
-  const { dataOf, dataOfTraining } = await prepareData(dataset, settings);
+  const { dataOf, ofTraining } = await prepareData(dataset, settings);
   const origin = await originOf(work);
   const opened = async (runs: readonly ExperimentRun[]): Promise<OpenedRuns> => ({
     list: await runList(kind, store.location, origin, runs),
@@ -80,7 +80,7 @@ export async function openRunList(store: ZooStore, kind: RunListKind): Promise<O
     throw new OptionError(
       `experiment: the search in ${store.location} has ${rounds.length} rounds, not this one; run the experiment once more`,
     );
-  return opened(planEntries(settings, dataOfTraining, rounds).flatMap((entry) => entry.runs));
+  return opened(planEntries(settings, ofTraining, rounds).flatMap((entry) => entry.runs));
 }
 
 /** Finds the results of a round. @throws {OptionError} when one is missing */

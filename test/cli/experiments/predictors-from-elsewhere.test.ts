@@ -62,6 +62,23 @@ test("tables have the networks of the split, seven statistics a tensor, and thes
   expect(held[0].slice(1)).not.toEqual(held[1].slice(1));
 });
 
+test("where every training draws its own networks, each has its own tables; test networks stay", async () => {
+  const args = "-o own --statistics own-tables --resplit".split(" ");
+  expect(await run(...experiment, ...args)).toMatchObject({ code: 0 });
+  const names = (await readdir(join(folder, "own-tables"))).toSorted();
+  const kinds = ["moved", "test", "train", "validation"];
+  expect(names).toEqual(kinds.flatMap((kind) => [`${kind}-0.csv`, `${kind}-1.csv`, `${kind}.csv`]));
+  const targets = async (name: string) =>
+    (await rowsOf(`../own-tables/${name}`)).map(([target]) => target);
+  const sorted = (list: readonly number[]) => list.toSorted((a, b) => a - b);
+  const [first, second, search] = await Promise.all(["train-0", "train-1", "train"].map(targets));
+  expect(sorted(first)).not.toEqual(sorted(second));
+  expect(sorted([...first, ...(await targets("validation-0"))])).toEqual(
+    sorted([...search, ...(await targets("validation"))]),
+  );
+  expect(await targets("test-1")).toEqual(await targets("test"));
+});
+
 test("predictions stand beside functionals: same networks, same truth, pairs by seed", async () => {
   const { predicted, moved } = await byVariance();
   const trainings = [0, 1].map((seed) => ({ seed, predicted, moved }));
