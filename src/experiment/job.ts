@@ -83,8 +83,8 @@ export interface JobOutcome {
 }
 
 /**
- * Trains and predicts; no result when the signal aborts, only a last checkpoint. A run whose loss stops being finite has a result
- * that says so, and no predictions.
+ * Trains and predicts; no result when the signal aborts, only a last checkpoint. A run whose loss or predictions are no
+ * finite numbers has a result that says so, and no predictions.
  */
 export async function* runJob(
   request: JobRequest,
@@ -193,7 +193,17 @@ function keptOf(predictions: Float32Array, part: DatasetParts, target: Target): 
   return classes === undefined ? numbers : rounded(keptDigits.probability);
 }
 
-/** Predictions on the test networks, as they are and moved. @keeps params */
+/** @throws {TrainingError} when some are no numbers, of which no rank correlation is known */
+function checkPredicted(predicted: readonly number[]): void {
+  const wrong = predicted.filter((value) => !Number.isFinite(value)).length;
+  if (wrong === 0) return;
+  throw new TrainingError(
+    `predictions for the test networks are not finite numbers in ${wrong} of ${predicted.length} values; leave networks with enormous weights out`,
+    0,
+  );
+}
+
+/** Predictions on the test networks, as they are and moved. @keeps params @throws {TrainingError} */
 async function predictAll(
   model: Model,
   params: Params,
@@ -207,6 +217,7 @@ async function predictAll(
   };
   try {
     const plain = { predicted: await predict(test), moved: await predict(moved) };
+    checkPredicted(plain.predicted);
     if (moves === undefined) return plain;
     const further: Record<string, number[]> = {};
     for (const [move, part] of Object.entries(moves)) further[move] = await predict(part);

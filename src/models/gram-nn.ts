@@ -84,15 +84,20 @@ function rowsAlong(x: np.Array, dim: number): np.Array {
   return np.transpose(x.ref, [0, dim + 1, ...others]).reshape([batch, shape[dim], rest]);
 }
 
+/** Weights [batch, ...] by their largest of each network, so that no square overflows, and that: [batch, 1, ...]. @keeps x */
+function byLargest(x: np.Array): readonly [np.Array, np.Array] {
+  const axes = x.shape.map((_, i) => i).slice(1);
+  if (axes.length === 0) return [np.sign(x.ref), np.abs(x.ref)];
+  const largest = np.max(np.abs(x.ref), axes, { keepdims: true });
+  const safe = np.where(np.greater(largest.ref, 0), largest.ref, 1);
+  return [np.divide(x.ref, safe), largest];
+}
+
 /** The Gram matrix of rows [batch, n, rest] with a trace of 1, or all zeros: [batch, n, n]. @consumes */
 function gramOf(rows: np.Array): np.Array {
-  const [batch, n] = rows.shape;
-  const trace = np.sum(np.square(rows.ref), [1, 2]).reshape([batch, 1, 1]);
+  const trace = np.sum(np.square(rows.ref), [1, 2], { keepdims: true });
   const safe = np.where(np.greater(trace.ref, 0), trace, 1);
-  return np.divide(
-    np.matmul(rows.ref, np.transpose(rows, [0, 2, 1])),
-    np.broadcastTo(safe, [batch, n, n]),
-  );
+  return np.divide(np.matmul(rows.ref, np.transpose(rows, [0, 2, 1])), safe);
 }
 
 /** Third and fourth moments of a spectrum with mean 1 / n, in parts of what equal values would have: [batch, 2]. @keeps gram */
@@ -131,27 +136,31 @@ function widthOf(spec: SymmetrySpec, { sides }: SharedAxis): number {
   return 2 * matrices + sides.length + 2 * pairs + (sides.length - matrices);
 }
 
-/** Every tensor's mean square, as a logarithm: [batch, tensors]. @keeps weights */
-function readSizes(spec: SymmetrySpec, weights: WeightBatch): np.Array {
-  const sizes = Object.entries(spec.tensors).map(([name, { shape }]) => {
-    const x = weights[name];
-    const flat = x.ref.reshape([x.shape[0], sizeOf(shape)]);
-    return np.mean(np.square(flat), 1, { keepdims: true });
-  });
-  return logarithm(concatenateAll(sizes, 1));
+/** Every tensor's root mean square, as a logarithm: [batch, 1]. @consumes */
+function logSize(scaled: np.Array, largest: np.Array): np.Array {
+  const [batch, ...shape] = scaled.shape;
+  const flat = scaled.reshape([batch, sizeOf(shape)]);
+  const root = np.sqrt(np.mean(np.square(flat), 1, { keepdims: true }));
+  return logarithm(np.multiply(root, largest.reshape([batch, 1])));
 }
 
-/** sign(w) asinh |w| of every weight: new arrays. @keeps weights */
+/** From here on asinh(x) is log(2 x) to the digits of float32, and x squared may overflow. */
+const large = 1e4;
+
+/** asinh of any number. @consumes */
+function inverseSinh(x: np.Array): np.Array {
+  const size = np.abs(x.ref);
+  const small = np.asinh(np.minimum(size.ref, large));
+  const far = np.log(np.maximum(size.ref, large));
+  return np.multiply(np.sign(x), np.where(np.less(size, large), small, np.add(far, Math.LN2)));
+}
+
+/** asinh of every weight, as statistics of other models are read from: new arrays. @keeps weights */
 const compressed = (weights: WeightBatch): WeightBatch =>
-  Object.fromEntries(
-    Object.entries(weights).map(([name, w]) => [
-      name,
-      np.multiply(np.sign(w.ref), np.asinh(np.abs(w.ref))),
-    ]),
-  );
+  Object.fromEntries(Object.entries(weights).map(([name, w]) => [name, inverseSinh(w.ref)]));
 
 /**
- * A dense network on {@link weightStatistics} of every tensor, its mean square, and on Gram matrices: for every axis, overlaps
+ * A dense network on {@link weightStatistics} of every tensor, its size, and on Gram matrices: for every axis, overlaps
  * tr(G H) of the Gram matrices of all tensors on it and of their diagonals, tr(G^3), tr(G^4), and the share of their mean direction,
  * each as a logarithm. Invariant under reorderings; scales and bases move it. Time and memory grow with the square of the largest
  * dimension. Weights come divided by one number a tensor, not compressed.
@@ -167,12 +176,16 @@ export function gramNN(
   const width = tensors * (statisticsPerTensor + 1) + shared;
   const read: VectorModel["read"] = (weights) => {
     checkBatch(spec, weights, 1);
+    const pairs = Object.keys(spec.tensors).map(
+      (tensor) => [tensor, byLargest(weights[tensor])] as const,
+    );
+    const scaled = Object.fromEntries(pairs.map(([tensor, [values]]) => [tensor, values]));
     const parts = [
       weightStatistics(spec, compressed(weights)),
-      readSizes(spec, weights),
-      ...axes.map((axis) => readAxis(axis, weights)),
+      ...pairs.map(([, [values, largest]]) => logSize(values.ref, largest)),
+      ...axes.map((axis) => readAxis(axis, scaled)),
     ];
-    tree.dispose(weights);
+    tree.dispose([weights, scaled]);
     return concatenateAll(parts, 1);
   };
   return vectorModel(spec, width, { name, head, dropout }, read);

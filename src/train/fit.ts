@@ -16,6 +16,7 @@ import {
   takeParams,
   type TrainingRun,
 } from "./training-run.ts";
+import { TrainingError } from "./training-error.ts";
 
 /**
  * Trains a model and tells what happens. Events: one `start`, then `step`s, an `epoch` after each pass, `checkpoint`s
@@ -28,7 +29,7 @@ import {
  * }
  * ```
  * @throws {OptionError} {ShapeError} before the first event; {TrainingError} naming the step at which the loss or the
- * gradient stopped being finite.
+ * gradient stopped being finite, or when the loss on the validation networks never was.
  */
 export async function* fit(
   model: Model,
@@ -64,9 +65,21 @@ async function* runToEnd(run: TrainingRun): AsyncGenerator<FitEvent, void, undef
   }
   if (saved !== state.position.step) yield await checkpoint();
   const { step, epoch, bestEpoch } = state.position;
+  if (!isAborted(run)) checkJudged(run);
   const reason = epoch >= epochs ? "finished" : isStalled(run) ? "stopped-early" : "aborted";
   const history = [...state.history];
   yield { type: "done", reason, step, params: takeParams(run), bestEpoch, history };
+}
+
+/** @throws {TrainingError} when no epoch could be told from another, as predictions for validation networks were never all finite */
+function checkJudged({ validation, state: { history, position } }: TrainingRun): void {
+  const isJudged = history.some(({ validLoss }) => Number.isFinite(validLoss));
+  if (validation === undefined || history.length === 0 || isJudged) return;
+  throw new TrainingError(
+    `fit: after none of ${history.length} epochs was the loss on the validation networks a finite number, so the best epoch is unknown; ` +
+      "leave networks with enormous weights out, or normalise the weights",
+    position.step,
+  );
 }
 
 function startOf({ model, options, plan, state }: TrainingRun): FitEvent {

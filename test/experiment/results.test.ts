@@ -87,34 +87,45 @@ test("trainings that diverged are counted, and nothing is said of them beside ot
   );
 });
 
-test("a run whose loss stops being finite ends with a result that says so", async () => {
+test.each([
+  ["loss stops being finite", "train", /expected a finite number/],
+  ["loss on validation networks is not finite", "validation", /after none of 1 epochs/],
+  ["predictions are not finite", "test", /not finite numbers in 8 of 8 values/],
+] as const)("a run whose %s ends with a result that says so", async (_, enormous, message) => {
   const spec = mlpSpec([2, 3, 1]);
   const size = 8;
-  const tensors = Object.fromEntries(
-    Object.entries(spec.tensors).map(([name, { shape }]) => {
-      const entries = size * shape.reduce((product, length) => product * length, 1);
-      return [name, { shape: [...shape], data: new Float32Array(entries).fill(1e30) }];
-    }),
-  );
   const targets = new Float32Array(size).fill(0.5);
-  const data = { size, tensors, targets };
+  const weights = (value: number) => {
+    const tensors = Object.entries(spec.tensors).map(([name, { shape }]) => {
+      const entries = size * shape.reduce((product, length) => product * length, 1);
+      return [
+        name,
+        {
+          shape: [...shape],
+          data: Float32Array.from({ length: entries }, (_, i) => (i % 2 ? value : -value)),
+        },
+      ] as const;
+    });
+    return { size, tensors: Object.fromEntries(tensors), targets };
+  };
+  const part = (name: string) => weights(name === enormous ? 1e30 : 0.1);
   const target = fitTarget({ targets });
   const request: JobRequest = {
-    name: "unf",
-    model: "unf",
+    name: "stat-nn",
+    model: "stat-nn",
     options: {},
     seed: 0,
     notes: {},
     target,
     budget: { epochs: 1, batchSize: 4, rate: 1e-3 },
     spec: specToJSON(spec),
-    train: data,
-    validation: data,
-    test: data,
+    train: part("train"),
+    validation: part("validation"),
+    test: part("test"),
   };
   const results = [];
   for await (const event of runJob(request, new AbortController().signal))
     if (event.type === "result") results.push(event.result);
-  expect(results).toMatchObject([{ model: "unf", predicted: [] }]);
-  expect(results[0].diverged).toMatch(/expected a finite number/);
+  expect(results).toMatchObject([{ model: "stat-nn", predicted: [] }]);
+  expect(results[0].diverged).toMatch(message);
 });

@@ -88,7 +88,8 @@ test("of two tensors on one axis it reads sizes, moments, means and overlaps", a
   ];
   const b = [0.3, -0.2, 1];
   const log = (x: number) => Math.log(x + 1e-4);
-  const square = (values: number[]) => values.reduce((sum, v) => sum + v * v, 0) / values.length;
+  const size = (values: number[]) =>
+    Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / values.length);
   const [g, h] = [gram(w), gram(b.map((v) => [v]))];
   const columns = gram([0, 1].map((j) => w.map((row) => row[j])));
   const diagonal = (m: number[][]) => m.map((row, i) => row.map((v, j) => (i === j ? v : 0)));
@@ -99,8 +100,8 @@ test("of two tensors on one axis it reads sizes, moments, means and overlaps", a
   };
   const mean = (m: number[][]) => m.flat().reduce((sum, v) => sum + v, 0);
   const expected = [
-    square(w.flat()),
-    square(b),
+    size(w.flat()),
+    size(b),
     ...moments(g),
     mean(g),
     mean(h),
@@ -124,15 +125,22 @@ test("of two tensors on one axis it reads sizes, moments, means and overlaps", a
   expect(expected.every((v) => Math.abs(v) > 1e-3)).toBe(true);
 });
 
-test("tensors of zeros are read as numbers", async () => {
+test("tensors of zeros, and weights whose squares overflow, are read as numbers", async () => {
   const spec = mlpSpec([2, 3, 1]);
-  const zeros = Object.fromEntries(
-    Object.entries(randomWeights(spec, 1)).map(([name, { shape, data }]) => [
-      name,
-      { shape, data: data.map(() => 0) },
-    ]),
-  );
-  expect((await read(gramNN(spec), zeros)).every(Number.isFinite)).toBe(true);
+  const times = (factor: number) =>
+    Object.fromEntries(
+      Object.entries(randomWeights(spec, 1)).map(([name, { shape, data }]) => [
+        name,
+        { shape, data: data.map((v) => factor * v) },
+      ]),
+    );
+  const model = gramNN(spec);
+  const huge = await read(model, times(1e30));
+  expect((await read(model, times(0))).every(Number.isFinite)).toBe(true);
+  expect(huge.every(Number.isFinite)).toBe(true);
+  const plain = await read(model, times(1));
+  const overlaps = (values: number[]) => values.slice(8 * 4); // after statistics and sizes
+  expect(furthest(overlaps(huge), overlaps(plain))).toBeLessThan(1e-4);
 });
 
 test("it reads Transformers too", async () => {

@@ -3,6 +3,7 @@
 import { numpy as np } from "@jax-js/jax";
 import { beforeAll, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/start.ts";
+import { statNN } from "../../src/models/stat-nn.ts";
 import { arraysFromHost, disposeArrays } from "../../src/engine/arrays.ts";
 import { readCheckpoint } from "../../src/train/checkpoint.ts";
 import { splitDataset } from "../../src/train/dataset.ts";
@@ -177,6 +178,22 @@ test("a loss that is no longer finite stops the run, naming the step", async () 
   await expect(run).rejects.toThrow(TrainingError);
   await expect(run).rejects.toThrow(/fit: the (loss|gradient norm) is .* at step [2-4] of 18/);
   expect(live()).toBe(before);
+});
+
+test("validation networks on which no loss is a number end the run with words, and leave no arrays", async () => {
+  const statistics = statNN(smallSpec, { head: [4, 1] });
+  const tensors = Object.entries(validation.tensors).map(
+    ([name, { shape, data: values }]) =>
+      [name, { shape, data: values.map((v, i) => (i < 2 ? 3e38 : v)) }] as const,
+  );
+  const enormous = { ...validation, tensors: Object.fromEntries(tensors) };
+  const live = await liveArrays();
+  const before = live();
+  await expect(collect(fit(statistics, { train, validation: enormous }, base))).rejects.toThrow(
+    /after none of 6 epochs was the loss on the validation networks a finite number/,
+  );
+  expect(live()).toBe(before);
+  await expect(collect(fit(statistics, data, base))).resolves.toBeDefined();
 });
 
 test("a checkpoint tells model, spec, setting and notes, and refuses another run", async () => {
