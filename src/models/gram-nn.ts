@@ -2,6 +2,7 @@
 // the axis's entries have in common in it); read are how these matrices overlap, their spectra, and seven statistics of every tensor.
 
 import { numpy as np, tree } from "@jax-js/jax";
+import { OptionError } from "../core/errors.ts";
 import { sizeOf } from "../core/shapes.ts";
 import { checkBatch } from "../layers/check-batch.ts";
 import { concatenateAll } from "../layers/pointwise/concatenate.ts";
@@ -25,6 +26,9 @@ interface SharedAxis {
 
 /** Logarithms are taken of numbers plus this: what is smaller counts as nothing. */
 const floor = 1e-4;
+
+/** The longest dimension whose Gram matrices are formed: 64 MB each. */
+const longest = 4096;
 
 /** Whether anything but fixed blocks stands in a dimension. */
 const namesAxes = (expression: AxisExpression): boolean => {
@@ -55,7 +59,7 @@ function sharedAxes(spec: SymmetrySpec): SharedAxis[] {
   return [...found.values()];
 }
 
-/** Places of the pairs (i, j >= i) of k things that say something: one vector overlaps with itself as every other one does. */
+/** Pairs (i, j >= i) of sides whose overlap says something: that of a vector's Gram matrix with itself is 1. */
 const pairsOf = (isMatrix: readonly boolean[]): (readonly [number, number])[] =>
   isMatrix.flatMap((matrix, i) =>
     isMatrix.slice(i).flatMap((_, j) => (j > 0 || matrix ? [[i, i + j] as const] : [])),
@@ -164,13 +168,18 @@ const compressed = (weights: WeightBatch): WeightBatch =>
  * tr(G H) of the Gram matrices of all tensors on it and of their diagonals, tr(G^3), tr(G^4), and the share of their mean direction,
  * each as a logarithm. Invariant under reorderings; scales and bases move it. Time and memory grow with the square of the largest
  * dimension. Weights come divided by one number a tensor, not compressed.
- * @throws {OptionError} for impossible sizes
+ * @throws {OptionError} for impossible sizes, and for a dimension of more than 4,096 entries
  */
 export function gramNN(
   spec: SymmetrySpec,
   { name = "gram-nn", head = [128, 128, 1], dropout = 0 }: StatNNOptions = {},
 ): Model {
   const axes = sharedAxes(spec);
+  for (const { size, sides } of axes)
+    if (size > longest)
+      throw new OptionError(
+        `${name}: "${sides[0].tensor}" has a dimension of ${size} entries, expected at most ${longest}, as a matrix of all pairs is made of it; use stat-nn or unf`,
+      );
   const tensors = Object.keys(spec.tensors).length;
   const shared = axes.reduce((sum, axis) => sum + widthOf(spec, axis), 0);
   const width = tensors * (statisticsPerTensor + 1) + shared;

@@ -153,3 +153,15 @@ test("it reads Transformers too", async () => {
   expect(a.every(Number.isFinite)).toBe(true);
   expect(furthest(a, b)).toBeGreaterThan(0.01);
 });
+
+test("dimensions of which no matrix of pairs fits are refused, naming the tensor", () => {
+  const of = (size: number) => () =>
+    gramNN(
+      defineSpec({
+        axes: { h: { size, group: "permutation" } },
+        tensors: { w: ["h", "2"] },
+      }),
+    );
+  expect(of(5000)).toThrow(/"w" has a dimension of 5000 entries, expected at most 4096/);
+  expect(of(4096)).not.toThrow();
+});
