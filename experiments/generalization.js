@@ -67,6 +67,7 @@ const studies = {
     recipe: "gru-adders-published",
     networks: 400,
     zooSeed: 2,
+    further: "--shard-size 40",
     ...published,
   },
 };
