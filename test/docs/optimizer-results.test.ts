@@ -151,6 +151,35 @@ test("on the recurrent model nothing learned gets there, nor ends below tuned SG
   expect(betas[2]).toBeLessThan(0.001);
 });
 
+test("on the Transformer Celo2 with an equivariant layer is level with Adam, the other learned ones are not", async () => {
+  const onText = finder("optimizers-text-transformer.json");
+  const final = (name: string) => onText(name).finalLossMean.toFixed(3);
+  expect(["unf", "nfn", "deep-sets", "sgdm-meta", "sgdm", "adam"].map(final)).toEqual([
+    "2.211",
+    "2.212",
+    "2.201",
+    "2.196",
+    "2.192",
+    "2.162",
+  ]);
+  const celo = ["celo2-unf", "celo2-unf-shipped", "celo2-unf-shipped-tuned", "celo2"];
+  expect(celo.map(final)).toEqual(["2.165", "2.187", "2.168", "3.082"]);
+  expect(onText("celo2-unf-shipped-tuned").rate?.toFixed(2)).toBe("0.71");
+  const adam = onText("adam");
+  for (const name of celo) {
+    const { finalLossMean, finalLossStd } = onText(name);
+    const isLevel = finalLossMean - adam.finalLossMean < finalLossStd + adam.finalLossStd;
+    expect(isLevel).toBe(name !== "celo2");
+  }
+  for (const name of [...celo, "unf", "nfn", "deep-sets", "sgdm-meta"])
+    expect(onText(name).speedup).toBeNull();
+  for (const kind of ["unf", "nfn", "deep-sets"]) {
+    const beta = await betaOf("text-transformer", kind);
+    expect(beta).toBeGreaterThan(4e-4);
+    expect(beta).toBeLessThan(7e-4);
+  }
+});
+
 test("Adam's rate is the highest of its grid, and a wider one agrees; two without anything learned need half of the steps", () => {
   expect(of("adam").rate).toBe(0.01);
   const [narrow, wide] = [of("adam"), of("adam-wide")];
