@@ -101,6 +101,23 @@ test("on digits the shipped one is no help, unf-small is", () => {
   expect(onDigits("unf-small").finalLossMean).toBeGreaterThan(onDigits("adam").finalLossMean);
 });
 
+test("on a wider MLP the shipped one is level with Adam in shorter steps, unf-small is no help", () => {
+  const onWide = finder("optimizers-fashion-wide.json");
+  const final = (name: string) => onWide(name).finalLossMean.toFixed(3);
+  const names = ["adam", "sgdm", "celo2-unf", "celo2-unf-tuned", "unf-small", "unf-small-tuned"];
+  expect(names.map(final)).toEqual(["0.437", "0.470", "0.477", "0.431", "0.552", "0.475"]);
+  const tuned = onWide("celo2-unf-tuned");
+  expect([tuned.rate, tuned.speedup?.toFixed(2)]).toEqual([0.25, "1.03"]);
+  expect(tuned.speedupInSeconds).toBeLessThan(0.5);
+  const adam = onWide("adam");
+  expect(adam.finalLossMean - tuned.finalLossMean).toBeLessThan(
+    adam.finalLossStd + tuned.finalLossStd,
+  );
+  expect(onWide("unf-small-tuned").rate?.toFixed(2)).toBe("0.35");
+  for (const name of ["celo2-unf", "unf-small", "unf-small-tuned"])
+    expect(onWide(name).speedup).toBeNull();
+});
+
 test("on the CNN networks add nothing to momentum, and the shipped one is no help", () => {
   const onCnn = finder("optimizers-fashion-cnn.json");
   const speed = (name: string) => onCnn(name).speedup?.toFixed(2);
