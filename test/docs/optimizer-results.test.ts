@@ -139,7 +139,8 @@ test("on the CNN networks add nothing to momentum, and the shipped one is no hel
   expect(onCnn("celo2-unf-shipped").finalLossMean.toFixed(2)).toBe("5.10");
   const tuned = onCnn("celo2-unf-shipped-tuned");
   expect([tuned.rate?.toFixed(2), tuned.finalLossMean.toFixed(3)]).toEqual(["0.35", "0.857"]);
-  for (const name of ["adam", "adamw", "schedule-free", "muon", "unf"])
+  expect(onCnn("unf-small").finalLossMean.toFixed(3)).toBe("0.607");
+  for (const name of ["adam", "sgdm", "adamw", "schedule-free", "muon", "unf-small"])
     expect(onCnn(name).finalLossMean).toBeLessThan(tuned.finalLossMean);
 });
 
