@@ -4,10 +4,10 @@
 import { numpy as np, tree } from "@jax-js/jax";
 import { OptionError } from "../core/errors.ts";
 import { sizeOf } from "../core/shapes.ts";
-import { checkBatch } from "../layers/check-batch.ts";
 import { concatenateAll } from "../layers/pointwise/concatenate.ts";
 import { type AxisExpression, formatAxisExpression } from "../symmetry/expression.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
+import { flattenTensors } from "./flatten.ts";
 import type { Model, VectorModel, WeightBatch } from "./model.ts";
 import { statisticsPerTensor, type StatNNOptions, weightStatistics } from "./stat-nn.ts";
 import { vectorModel } from "./vector-model.ts";
@@ -88,13 +88,11 @@ function rowsAlong(x: np.Array, dim: number): np.Array {
   return np.transpose(x.ref, [0, dim + 1, ...others]).reshape([batch, shape[dim], rest]);
 }
 
-/** Weights [batch, ...] by their largest of each network, so that no square overflows, and that: [batch, 1, ...]. @keeps x */
-function byLargest(x: np.Array): readonly [np.Array, np.Array] {
-  const axes = x.shape.map((_, i) => i).slice(1);
-  if (axes.length === 0) return [np.sign(x.ref), np.abs(x.ref)];
-  const largest = np.max(np.abs(x.ref), axes, { keepdims: true });
+/** Weights [batch, entries] by their largest of each network, so that no square overflows, and that: [batch, 1]. @consumes */
+function byLargest(flat: np.Array): readonly [np.Array, np.Array] {
+  const largest = np.max(np.abs(flat.ref), 1, { keepdims: true });
   const safe = np.where(np.greater(largest.ref, 0), largest.ref, 1);
-  return [np.divide(x.ref, safe), largest];
+  return [np.divide(flat, safe), largest];
 }
 
 /** The Gram matrix of rows [batch, n, rest] with a trace of 1, or all zeros: [batch, n, n]. @consumes */
@@ -140,13 +138,9 @@ function widthOf(spec: SymmetrySpec, { sides }: SharedAxis): number {
   return 2 * matrices + sides.length + 2 * pairs + (sides.length - matrices);
 }
 
-/** Every tensor's root mean square, as a logarithm: [batch, 1]. @consumes */
-function logSize(scaled: np.Array, largest: np.Array): np.Array {
-  const [batch, ...shape] = scaled.shape;
-  const flat = scaled.reshape([batch, sizeOf(shape)]);
-  const root = np.sqrt(np.mean(np.square(flat), 1, { keepdims: true }));
-  return logarithm(np.multiply(root, largest.reshape([batch, 1])));
-}
+/** A tensor's root mean square, as a logarithm: [batch, 1]. @consumes */
+const logSize = (scaled: np.Array, largest: np.Array): np.Array =>
+  logarithm(np.multiply(np.sqrt(np.mean(np.square(scaled), 1, { keepdims: true })), largest));
 
 /** From here on asinh(x) is log(2 x) to the digits of float32, and x squared may overflow. */
 const large = 1e4;
@@ -181,21 +175,21 @@ export function gramNN(
         `${name}: "${sides[0].tensor}" has a dimension of ${size} entries, expected at most ${longest}, as a matrix of all pairs is made of it; use stat-nn or unf`,
       );
   const tensors = Object.keys(spec.tensors).length;
-  const shared = axes.reduce((sum, axis) => sum + widthOf(spec, axis), 0);
-  const width = tensors * (statisticsPerTensor + 1) + shared;
+  const ofAxes = axes.reduce((sum, axis) => sum + widthOf(spec, axis), 0);
+  const width = tensors * (statisticsPerTensor + 1) + ofAxes;
   const read: VectorModel["read"] = (weights) => {
-    checkBatch(spec, weights, 1);
-    const pairs = Object.keys(spec.tensors).map(
-      (tensor) => [tensor, byLargest(weights[tensor])] as const,
+    const statistics = weightStatistics(spec, compressed(weights)); // refuses what does not fit
+    const pairs = flattenTensors(spec, weights).map(byLargest);
+    const sizes = pairs.map(([values, largest]) => logSize(values.ref, largest));
+    const scaled = Object.fromEntries(
+      Object.entries(spec.tensors).map(([tensor, { shape }], i) => {
+        const [values] = pairs[i];
+        return [tensor, values.reshape([values.shape[0], ...shape])] as const;
+      }),
     );
-    const scaled = Object.fromEntries(pairs.map(([tensor, [values]]) => [tensor, values]));
-    const parts = [
-      weightStatistics(spec, compressed(weights)),
-      ...pairs.map(([, [values, largest]]) => logSize(values.ref, largest)),
-      ...axes.map((axis) => readAxis(axis, scaled)),
-    ];
-    tree.dispose([weights, scaled]);
-    return concatenateAll(parts, 1);
+    const shared = axes.map((axis) => readAxis(axis, scaled));
+    tree.dispose(scaled);
+    return concatenateAll([statistics, ...sizes, ...shared], 1);
   };
   return vectorModel(spec, width, { name, head, dropout }, read);
 }

@@ -1,10 +1,10 @@
 // The error of a training run whose numbers have gone bad.
 
-/** Training cannot go on: the loss or the gradient is no longer a finite number. */
+/** A training of no use: its loss, its gradient, its losses on validation networks or its predictions are no finite numbers. */
 export class TrainingError extends Error {
   override readonly name = "TrainingError";
   readonly code = "WEIGHTSPACE_TRAINING";
-  /** Optimizer step, from 1, at which it happened. */
+  /** Optimizer step, from 1, at which it happened; 0 when it was found after the last one, in predictions. */
   readonly step: number;
   constructor(message: string, step: number) {
     super(message);

@@ -36,7 +36,12 @@ const specs: [string, SymmetrySpec][] = [
         v: { size: 3, group: "permutation", within: "head" },
         r: { size: 5, group: "permutation" },
       },
-      tensors: { value: ["head * v", "r"], out: ["r", "head * v"], bias: ["head * v"] },
+      tensors: {
+        value: ["head * v", "r"],
+        out: ["r", "head * v"],
+        bias: ["head * v"],
+        temperature: [],
+      },
     }),
   ],
 ];
