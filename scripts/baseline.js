@@ -20,7 +20,7 @@ const populations = {
       "unf,unf-shared,unf-balanced,unf-hybrid,unf-hybrid-shared,deep-sets,stat-nn,linear,flat-mlp",
   },
   gru: {
-    build: "--recipe gru-adders --shard-size 50",
+    build: "--recipe gru-adders --shard-size 50 --backend engine",
     models: "unf,unf-hybrid,nfn-np,deep-sets,stat-nn,linear,mlp",
   },
 };

@@ -25,6 +25,9 @@ export type { StackedTensor, Stacks } from "../zoo/training/population.ts";
 export type { Run, ZooRow } from "../zoo/training/run.ts";
 export type { ShardRequest, ShardTrainer } from "../zoo/training/train-shard.ts";
 export type { Batch, Evaluation, RunData, RunDraw, SineFit, Task } from "../tasks/task.ts";
+export type { Mover } from "../kernels/networks/move-writer.ts";
+export type { NetworkKernel } from "../kernels/networks/network-kernel.ts";
+export type { MoveNumbers } from "../kernels/optimizers/population-move.ts";
 export type { SineFitShape, SineFitTensor } from "../kernels/sine-fits/layout.ts";
 export type { PopulationBackend } from "../kernels/backend.ts";
 export {

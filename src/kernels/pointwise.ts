@@ -37,6 +37,13 @@ export function exponential(x: () => Instruction, writer: FunctionWriter): Instr
   return multiply(polynomial(r, taylor), op("i32x4.shl", exponent, i32(23)));
 }
 
+/** 1 / (1 + e^-x), arguments beyond 87 as if they were 87. */
+export function sigmoid(x: Instruction, writer: FunctionWriter): Instruction {
+  const bounded = op("f32x4.max", vector(-87), op("f32x4.min", vector(87), x));
+  const negative = keep(writer, "negative", op("f32x4.neg", bounded));
+  return divide(vector(1), add(vector(1), exponential(negative, writer)));
+}
+
 /**
  * Below 0.625 the continued fraction of Lambert, x (945 + 105 x^2 + x^4) / (945 + 420 x^2 + 15 x^4), exact to 1e-9; above it
  * 1 - 2 / (e^(2 |x|) + 1) with the sign of x.

@@ -14,8 +14,9 @@ import {
   querySymbols,
   symbols,
 } from "../datasets/adders-data.ts";
+import { encoderDecoderKernel } from "../kernels/networks/encoder-decoder-kernel.ts";
 import { initEncoderDecoder, type Sequences } from "../populations/networks/encoder-decoder.ts";
-import { adder } from "../populations/networks/task-networks.ts";
+import { adder, adderShape } from "../populations/networks/task-networks.ts";
 import { evaluateAdders, inputWidth, writeSymbol } from "./adders-evaluation.ts";
 import { classifierMetrics, drawLabelled, type LabelledData } from "./labelled-data.ts";
 import type { Batch, Task } from "./task.ts";
@@ -82,6 +83,8 @@ const batchShapes = (
 function addersTask(name: string, adders: Adders, spec: SymmetrySpec) {
   const { data, queryTimes, answerTimes } = adders;
   const { train, test } = data;
+  const queries = train.problems.map((problem) => querySymbols(problem, data.queryLength));
+  const sums = Array.from({ length: 2 * data.largest + 1 }, (_, sum) => answerSymbols(sum));
   return Object.freeze({
     name,
     spec,
@@ -93,8 +96,8 @@ function addersTask(name: string, adders: Adders, spec: SymmetrySpec) {
     init: (random, scale) => initEncoderDecoder(adder.shapes, random, scale),
     batchShapes: (size) => batchShapes(adders, size),
     writeExample: (arrays, at, size, { examples, labels }, example) => {
-      const query = querySymbols(train.problems[examples[example]], data.queryLength);
-      const answer = answerSymbols(labels[example]);
+      const query = queries[examples[example]];
+      const answer = sums[labels[example]];
       for (const t of queryTimes) writeSymbol(arrays[`query${t}`], at, query[t]);
       for (const t of answerTimes) {
         writeSymbol(arrays[`answer${t}`], at, t === 0 ? askSymbol : answer[t - 1]);
@@ -107,6 +110,16 @@ function addersTask(name: string, adders: Adders, spec: SymmetrySpec) {
       tree.dispose(weights);
       return result;
     },
+    kernelOf: (batch) =>
+      encoderDecoderKernel({
+        symbols,
+        hidden: adderShape.hidden,
+        queries: data.queryLength,
+        answers: data.answerLength,
+        batch,
+        width: inputWidth,
+        shapes: adder.shapes,
+      }),
     evaluate: (weights, seen) => evaluateAdders(adder, weights, data, seen),
   } satisfies Task<LabelledData> & Record<"train" | "test", Examples>);
 }

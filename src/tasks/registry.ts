@@ -37,7 +37,7 @@ export interface TaskEntry {
   readonly target?: string;
   /** The task from the bytes of its data file; none are read when there is no file. */
   readonly create: (data: Uint8Array) => Promise<Task>;
-  /** Whether the task has `sines`, so that a kernel trains its networks. @default false */
+  /** Whether the task has `sines` or `kernelOf`, so that a kernel trains its networks. @default false */
   readonly hasKernel?: boolean;
 }
 
@@ -86,6 +86,7 @@ const onAdders = (
 ): TaskEntry => ({
   summary: `GRU encoder-decoders that add ${numbers}, character by character`,
   networks,
+  hasKernel: true,
   spec: async () => (await import("./adders.ts")).addersTasks[name].spec(),
   create: async () => (await import("./adders.ts")).addersTasks[name].create(),
 });

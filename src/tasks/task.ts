@@ -5,6 +5,7 @@ import type { numpy as np } from "@jax-js/jax";
 import type { MetricInfo } from "../core/metric-info.ts";
 import type { RandomStream } from "../core/random.ts";
 import type { Weights } from "../core/tensors.ts";
+import type { NetworkKernel } from "../kernels/networks/network-kernel.ts";
 import type { SineFitTensor, SineFitShape } from "../kernels/sine-fits/layout.ts";
 import type { WeightBatch } from "../models/model.ts";
 import type { SymmetrySpec } from "../symmetry/types.ts";
@@ -76,6 +77,11 @@ export interface Task<Data extends RunData = RunData> {
   gradients(weights: WeightBatch, batch: Batch): WeightBatch;
   /** Says that the kernel of sine networks fits the networks of this task. @default the array engine trains them */
   readonly sines?: SineFit;
+  /**
+   * A kernel that takes the loss and the gradients of one network on batches of so many examples, arrays as `writeExample` writes them, and
+   * equal to `gradients` but for rounding. @default the array engine takes them, of many networks at once
+   */
+  readonly kernelOf?: (batch: number) => NetworkKernel;
   /** How well each of n networks does; `data` has one entry a network. @consumes weights */
   evaluate(weights: WeightBatch, data: readonly Data[]): Promise<readonly Evaluation[]>;
 }

@@ -1,4 +1,4 @@
-// What trains the sine networks of a population: their kernel, as the array engine would up to the last digits; and what a zoo keeps of it.
+// What trains the networks of a population: the kernel of sine networks or of adders, as the array engine would up to the last digits; and what a zoo keeps of it.
 
 import { beforeAll, describe, expect, test } from "vitest";
 import { sizeOf } from "../../src/core/shapes.ts";
@@ -108,6 +108,58 @@ describe("networks of the kernel are those of the engine after 20 steps", () => 
     // Adam's first step is a sign, also of gradients that rounding alone keeps from 0.
     expect(apart(engine, await learnt("kernels"))).toBeLessThan(1e-3);
     expect(apart(engine, await learnt("kernels", seed + 1))).toBeGreaterThan(1e-2); // control
+  });
+});
+
+describe("adders of their kernel are those of the engine after 20 steps", () => {
+  const rates = { sgd: [0.3, 0.3], momentum: [0.05, 0.05], rmsprop: [0.002, 0.002] } as const;
+  const cases: readonly (readonly [string, Partial<Recipe>])[] = [
+    ["as the recipe has them", {}],
+    ["in batches of three sizes, one no multiple of four", { batch: [7, 30, 64] }],
+    [
+      "with checkpoints and stops on the way, at a rate that falls",
+      { checkpoints: 3, steps: { fullChance: 0, range: [5, 20] }, schedule: "cosine" },
+    ],
+    ["with decay", { weightDecay: { chance: 1, range: [0.05, 0.1] } }],
+    ...Object.entries(rates).map(
+      ([name, rate]) => [`by ${name}`, { learningRate: { [name]: [...rate] } }] as const,
+    ),
+  ];
+  test.each(cases)("%s", async (_, changes) => {
+    const adders = await taskEntry("adders").create(new Uint8Array(0));
+    const recipe = parseRecipe({
+      ...recipeNamed("gru-adders"),
+      learningRate: { adam: [0.001, 0.001] },
+      steps: { fullChance: 1, range: [20, 20] },
+      checkpoints: 1,
+      ...changes,
+    });
+    const by = (backend: PopulationBackend, ofSeed = seed) =>
+      trainPopulation({ task: adders, recipe, seed: ofSeed, indices: [0, 1, 5], backend });
+    const [engine, kernels] = [await by("engine"), await by("kernels")];
+    expect(apart(engine.weights, kernels.weights)).toBeLessThan(1e-3);
+    const settings = ({ runs }: typeof engine) => runs.map((run) => ({ ...run, metrics: {} }));
+    expect(settings(kernels)).toEqual(settings(engine));
+    const other = await by("kernels", seed + 1);
+    expect(apart(engine.weights, other.weights)).toBeGreaterThan(1e-2); // control: other batches and starts
+  });
+
+  test("and bit for bit the same alone and beside others", async () => {
+    const adders = await taskEntry("adders").create(new Uint8Array(0));
+    const recipe = parseRecipe({
+      ...recipeNamed("gru-adders"),
+      steps: { fullChance: 0, range: [3, 20] },
+      checkpoints: 1,
+    });
+    const of = (indices: readonly number[]) =>
+      trainPopulation({ task: adders, recipe, seed, indices });
+    const [all, alone, another] = [await of([0, 1, 2]), await of([2]), await of([3])];
+    const last = (stacks: Stacks) =>
+      Object.entries(stacks).map(([name, { data, shape }]) => {
+        return [name, [...data.subarray(data.length - sizeOf(shape.slice(1)))]] as const;
+      });
+    expect(last(alone.weights)).toEqual(last(all.weights));
+    expect(last(another.weights)).not.toEqual(last(all.weights)); // control
   });
 });
 
@@ -223,7 +275,7 @@ describe("a zoo", () => {
     registerTask({ ...entry, name: "pictures-unsaid", hasKernel: false });
     const unsaid = { ...recipe, task: "pictures-unsaid" };
     await expect(build({ networks: 1, recipe: unsaid })).rejects.toThrow(
-      /"pictures-unsaid" has a kernel \(sines\), but was registered without/,
+      /"pictures-unsaid" has a kernel \(sines or kernelOf\), but was registered without/,
     );
   });
 });

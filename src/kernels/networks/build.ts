@@ -1,10 +1,10 @@
 // How the code of a small network is written: values lie feature by feature, [channels, rows], at fixed places of one memory; every layer adds a
 // function for its way forward and, from the end on, some for its way back.
 
-import type { FunctionWriter, ModuleWriter } from "../wasm/assembler.ts";
-import type { MultiplyAdd } from "../wasm/fused-multiply-add.ts";
+import { type FunctionWriter, type ModuleWriter, writeModule } from "../wasm/assembler.ts";
+import { hasFusedMultiplyAdd, type MultiplyAdd, multiplyAdd } from "../wasm/fused-multiply-add.ts";
 import { access, get, i32, type Instruction, op, set } from "../wasm/instructions.ts";
-import type { Place, StaticArena } from "../wasm/static-arena.ts";
+import { floatsAt, type Place, type StaticArena } from "../wasm/static-arena.ts";
 import { vectorBytes } from "../wasm/vectors.ts";
 import type { Operand } from "./products.ts";
 
@@ -38,6 +38,30 @@ export interface NetworkBuild {
   readonly constants: { readonly place: Place; readonly data: Float32Array | Int32Array }[];
   /** Symbols of the rows, for embeddings; whoever runs the network writes them. */
   readonly symbols: Place;
+}
+
+/** A network that does nothing yet, of tensors of the given sizes, with room for weights and gradients. */
+export function newBuild(
+  arena: StaticArena,
+  rows: number,
+  sizes: Readonly<Record<string, number>>,
+  symbols: Place = { address: 0, size: 0 },
+): NetworkBuild {
+  const tensors = () =>
+    new Map(Object.entries(sizes).map(([name, size]) => [name, arena.floats(size)]));
+  return {
+    arena,
+    module: writeModule({ pages: 1 }),
+    madd: multiplyAdd(hasFusedMultiplyAdd()),
+    rows,
+    forward: [],
+    backward: [],
+    weights: tensors(),
+    gradients: tensors(),
+    given: new Set(),
+    constants: [],
+    symbols,
+  };
 }
 
 /** The way back of a layer: from the gradient at its output to that at its input, which is added to `into` where that is given. */
@@ -74,6 +98,28 @@ export function addStep(
   module.func(name, [], write);
   steps.push({ name });
 }
+
+/** The passes of a network in a memory of its own. */
+export function startPasses({ arena, module, constants, forward, backward }: NetworkBuild) {
+  const memory = arena.memory();
+  for (const { place, data } of constants)
+    new Uint8Array(memory.buffer, place.address, data.byteLength).set(
+      new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    );
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), {
+    host: { memory },
+  });
+  const started = (steps: NetworkBuild["forward"]) =>
+    steps.map((step) => ("name" in step ? (exports[step.name] as () => void) : step.start(memory)));
+  return { memory, exports, forward: started(forward), backward: started(backward) };
+}
+
+/** The numbers of all places of a memory. */
+export const viewsOf = (
+  memory: WebAssembly.Memory,
+  places: ReadonlyMap<string, Place>,
+): Record<string, Float32Array<ArrayBuffer>> =>
+  Object.fromEntries([...places].map(([name, place]) => [name, floatsAt(memory, place)]));
 
 /** Whether a gradient is written or added to; from now on it is added to. */
 export function beginOf({ given }: NetworkBuild, name: string): "zeros" | "there" {

@@ -1,23 +1,19 @@
 // The loss of a small classifier, or of a model of the next symbol, and the gradient of all its tensors, for one network on one batch: one
 // WebAssembly module for the whole of it, in a memory of its own.
 
-import { add, multiply, subtract } from "../wasm/arithmetic.ts";
-import { exponential } from "../pointwise.ts";
-import { type FunctionWriter, writeModule } from "../wasm/assembler.ts";
-import { hasFusedMultiplyAdd, multiplyAdd } from "../wasm/fused-multiply-add.ts";
-import { get, i32, op, set, vector } from "../wasm/instructions.ts";
 import { floatsAt, type Place, staticArena } from "../wasm/static-arena.ts";
-import { vectorBytes } from "../wasm/vectors.ts";
 import { planAttention } from "./attention-writer.ts";
 import {
   addStep,
-  load,
   type NetworkBuild,
+  newBuild,
   newValue,
   type Planned,
-  store,
+  startPasses,
   type Value,
+  viewsOf,
 } from "./build.ts";
+import { writeChances } from "./chances-writer.ts";
 import { planConvolution } from "./convolution-writer.ts";
 import { isRecurrent, type NetworkForm } from "./forms.ts";
 import {
@@ -55,9 +51,6 @@ export interface ClassifierKernel {
   /** The cross-entropy of every row of the batch, into [rows], without gradients. */
   readonly losses: (to: Float64Array) => void;
 }
-
-/** Smallest argument of an exponential; e to it is 0 beside 1 in float32. */
-const least = -87;
 
 function planForm(build: NetworkBuild, form: NetworkForm, x: Value, isFirst: boolean): Planned {
   switch (form.kind) {
@@ -97,42 +90,6 @@ function planForm(build: NetworkBuild, form: NetworkForm, x: Value, isFirst: boo
   }
 }
 
-/** Softmax of scores [classes, rows] down the columns, over `rows` to `to`; the highest score and the sum of exponentials of every row. */
-function writeChances(
-  writer: FunctionWriter,
-  { classes, rows }: ClassifierForm,
-  { scores, to, most, sum }: { scores: Value; to: Value; most: Place; sum: Place },
-): void {
-  const { local, emit, loop } = writer;
-  const [at, from, row] = [local("i32", "at"), local("i32", "from"), local("i32", "row")];
-  const [highest, total, value] = ["highest", "total", "value"].map((n) => local("v128", n));
-  const everyClass = (body: () => void) => {
-    emit(set(from, get(row)));
-    loop(at, get(row), i32(4 * classes * rows), 4 * rows, () => {
-      body();
-      emit(set(from, op("i32.add", get(from), i32(4 * scores.step))));
-    });
-  };
-  loop(row, i32(0), i32(4 * rows), vectorBytes, () => {
-    emit(set(highest, vector(-3e38)), set(total, vector(0)));
-    everyClass(() => emit(set(highest, op("f32x4.max", get(highest), load(scores, get(from))))));
-    everyClass(() => {
-      const below = subtract(load(scores, get(from)), get(highest));
-      emit(set(value, op("f32x4.max", below, vector(least))));
-      emit(
-        set(
-          value,
-          exponential(() => get(value), writer),
-        ),
-      );
-      emit(set(total, add(get(total), get(value))), store(to, get(at), get(value)));
-    });
-    emit(store(most, get(row), get(highest)), store(sum, get(row), get(total)));
-    emit(set(total, op("f32x4.div", vector(1 / rows), get(total))));
-    everyClass(() => emit(store(to, get(at), multiply(load(to, get(at)), get(total)))));
-  });
-}
-
 /** Where a row of a batch goes: by token first where the network is recurrent. */
 function orderOf({ form, rows, tokens = 1 }: ClassifierForm): Int32Array {
   const examples = rows / tokens;
@@ -141,9 +98,6 @@ function orderOf({ form, rows, tokens = 1 }: ClassifierForm): Int32Array {
     byToken ? (r % tokens) * examples + Math.floor(r / tokens) : r,
   );
 }
-
-const viewsOf = (memory: WebAssembly.Memory, places: ReadonlyMap<string, Place>) =>
-  Object.fromEntries([...places].map(([name, place]) => [name, floatsAt(memory, place)]));
 
 /** The network with what is behind its scores. */
 interface PlannedClassifier {
@@ -159,47 +113,17 @@ interface PlannedClassifier {
 function planClassifier(classifier: ClassifierForm): PlannedClassifier {
   const { form, classes, rows, features, sizes } = classifier;
   const arena = staticArena();
-  const tensors = () =>
-    new Map(Object.entries(sizes).map(([name, size]) => [name, arena.floats(size)]));
-  const [weights, gradients] = [tensors(), tensors()];
   const { address } = arena.floats(features * rows);
   const input: Value = { address, channels: features, step: rows };
-  const build: NetworkBuild = {
-    arena,
-    module: writeModule({ pages: 1 }),
-    madd: multiplyAdd(hasFusedMultiplyAdd()),
-    rows,
-    forward: [],
-    backward: [],
-    weights,
-    gradients,
-    given: new Set(),
-    constants: [],
-    symbols: { address, size: rows },
-  };
+  const build = newBuild(arena, rows, sizes, { address, size: rows });
   const { output: scores, back } = planForm(build, form, input, true);
   const [most, sum] = [arena.floats(rows), arena.floats(rows)];
   const atScores = newValue(build, classes);
   addStep(build, "forward", (writer) =>
-    writeChances(writer, classifier, { scores, to: atScores, most, sum }),
+    writeChances(writer, { classes, rows, share: 1 / rows, scores, to: atScores, most, sum }),
   );
   back(atScores);
   return { build, input, scores, most, sum, atScores };
-}
-
-/** The passes of a network in a memory of its own. */
-function startPasses({ arena, module, constants, forward, backward }: NetworkBuild) {
-  const memory = arena.memory();
-  for (const { place, data } of constants)
-    new Uint8Array(memory.buffer, place.address, data.byteLength).set(
-      new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-    );
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), {
-    host: { memory },
-  });
-  const started = (steps: NetworkBuild["forward"]) =>
-    steps.map((step) => ("name" in step ? (exports[step.name] as () => void) : step.start(memory)));
-  return { memory, forward: started(forward), backward: started(backward) };
 }
 
 /** Writes the module and starts it. @throws {EnvironmentError} where a memory cannot hold it */

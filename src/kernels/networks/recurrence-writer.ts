@@ -21,7 +21,7 @@ import { writeInnerProducts, writeProduct, writeRowSums } from "./products.ts";
 type RecurrenceForm = Extract<NetworkForm, { kind: "recurrence" }>;
 
 /** Every unit and vector of the rows of one time; places in arrays whose units are so many numbers apart. */
-function everyUnit(
+export function everyUnit(
   { local, loop }: FunctionWriter,
   units: number,
   columns: number,

@@ -3,6 +3,7 @@
 import { OptionError } from "../../core/errors.ts";
 import { writeModule, type ModuleWriter } from "../wasm/assembler.ts";
 import { hasFusedMultiplyAdd, multiplyAdd } from "../wasm/fused-multiply-add.ts";
+import { type MoveNumbers, moveNumber, moveNumbers } from "../optimizers/population-move.ts";
 import { pageBytes } from "../wasm/module.ts";
 import { lanesOfVector } from "../wasm/vectors.ts";
 import { writeBlock } from "./block-kernel.ts";
@@ -15,7 +16,7 @@ import {
   type SineFitTensors,
   writeWeights,
 } from "./arena.ts";
-import { type NumberName, rowBytes, type SineFitLayout, type SineFitShape } from "./layout.ts";
+import { rowBytes, type SineFitLayout, type SineFitShape } from "./layout.ts";
 import { writeWaves } from "./sine-cosine.ts";
 import {
   exampleBytes,
@@ -27,17 +28,6 @@ import {
   writeSteps,
 } from "./step-kernel.ts";
 
-/** The numbers of an optimizer that stay the same over the steps. */
-export interface SineFitRule {
-  readonly keep: number;
-  readonly take: number;
-  /** 1 where steps are divided by the root of the average of squares. */
-  readonly adaptive: number;
-  readonly decay: number;
-  readonly secondDecay: number;
-  readonly epsilon: number;
-}
-
 /** What a network learns: places [count, inputs] and values [count]. */
 export interface SineFitExamples {
   readonly places: Float32Array;
@@ -47,7 +37,7 @@ export interface SineFitExamples {
 /** One network at a time. */
 export interface SineFitKernel {
   /** Begins a fit. */
-  begin(weights: SineFitTensors, examples: SineFitExamples, rule: SineFitRule): void;
+  begin(weights: SineFitTensors, examples: SineFitExamples, rule: MoveNumbers): void;
   /** Takes steps of these sizes; `draw` says which example comes next. */
   step(sizes: readonly number[], draw: () => number): void;
   weights(): SineFitTensors;
@@ -135,8 +125,7 @@ export function sineFitKernel(
     begin: (weights, examples, rule) => {
       writeExamples(arena, examples);
       writeWeights(arena, weights);
-      for (const [name, value] of Object.entries(rule)) arena.setNumber(name as NumberName, value);
-      arena.setNumber("secondRest", 1 - rule.secondDecay);
+      for (const name of moveNumbers) arena.setNumber(name, moveNumber(rule, name));
       run.scale();
     },
     step: (sizes, draw) => {

@@ -1,9 +1,10 @@
 // Steps of a fit: examples are fetched, blocks go through the network, gradients are added up, and weights move as the optimizers of
 // populations move them.
 
-import { add, keep, multiply, subtract } from "../wasm/arithmetic.ts";
+import { beginMove } from "../optimizers/population-move.ts";
+import { keep, multiply } from "../wasm/arithmetic.ts";
 import type { FunctionReference, FunctionWriter } from "../wasm/assembler.ts";
-import { access, get, i32, type Instruction, op, set, vector } from "../wasm/instructions.ts";
+import { access, get, i32, type Instruction, op, set } from "../wasm/instructions.ts";
 import { lanesOfVector, vectorBytes } from "../wasm/vectors.ts";
 import { type ArrayName, blockExamples, rowBytes, type SineFitLayout } from "./layout.ts";
 import { number } from "./sine-cosine.ts";
@@ -57,9 +58,7 @@ export function writeScale(writer: FunctionWriter, layout: SineFitLayout): void 
 export function writeMove(writer: FunctionWriter, layout: SineFitLayout): void {
   const { local, emit, loop } = writer;
   const [sizeAt] = writer.parameters;
-  const size = keep(writer, "size", access("v128.load32_splat", 0, get(sizeAt)));
-  const moves = keep(writer, "moves", op("f32x4.gt", size(), vector(0)));
-  const adaptive = keep(writer, "adapts", op("f32x4.gt", number("adaptive"), vector(0)));
+  const moved = beginMove(writer, number, access("v128.load32_splat", 0, get(sizeAt)));
   const at = local("i32", "at");
   const move = (from: number, to: number, scales: boolean) =>
     loop(at, i32(from), i32(to), vectorBytes, () => {
@@ -67,28 +66,14 @@ export function writeMove(writer: FunctionWriter, layout: SineFitLayout): void {
       const store = (array: ArrayName, value: Instruction) =>
         emit(access("v128.store", layout.at(array, "into"), get(at), value));
       const taken = load("gradients");
-      const gradient = keep(writer, "gradient", scales ? multiply(taken, number("omega")) : taken);
-      const mean = keep(
-        writer,
-        "mean",
-        add(multiply(load("first"), number("keep")), multiply(gradient(), number("take"))),
-      );
-      const squares = multiply(multiply(gradient(), gradient()), number("secondRest"));
-      const square = keep(
-        writer,
-        "square",
-        add(multiply(load("second"), number("secondDecay")), squares),
-      );
-      store("first", mean());
-      store("second", square());
-      const root = add(op("f32x4.sqrt", square()), number("epsilon"));
-      const below = op("v128.bitselect", root, number("one"), adaptive());
-      const update = op("f32x4.div", multiply(mean(), size()), below);
-      const weight = keep(writer, "weight", load("weights"));
-      const after = subtract(multiply(weight(), number("decay")), update);
-      const moved = keep(writer, "moved", op("v128.bitselect", after, weight(), moves()));
-      store("weights", moved());
-      if (scales) store("scaled", multiply(moved(), number("omega")));
+      const gradient = scales ? multiply(taken, number("omega")) : taken;
+      const [first, second] = [load("first"), load("second")];
+      const after = moved({ gradient, first, second, weight: load("weights") });
+      const weight = keep(writer, "moved", after.weight);
+      store("first", after.first);
+      store("second", after.second);
+      store("weights", weight());
+      if (scales) store("scaled", multiply(weight(), number("omega")));
     });
   move(0, layout.sineBytes, true);
   move(layout.sineBytes, layout.arrayBytes, false);

@@ -11,33 +11,23 @@ import {
 import type { SineFitTensors } from "../../kernels/sine-fits/arena.ts";
 import { stepsOfCall } from "../../kernels/sine-fits/step-kernel.ts";
 import type { RunData, SineFit, Task } from "../../tasks/task.ts";
+import { idleKernels } from "./idle-kernels.ts";
 import { breathing, initialWeights, type Member, type MembersOptions } from "./members.ts";
 import { optimizerNumbers, stepSize } from "./population-step.ts";
 
-/** Kernels that nobody works with, by shape and batch: V8 has compiled them well by now. */
-const idle = new Map<string, SineFitKernel>();
-const mostIdle = 8;
-
-/** Works with a kernel that nobody else has at the same time. */
-async function withKernel(
-  { shape }: SineFit,
-  batch: number,
-  work: (kernel: SineFitKernel) => Promise<void>,
-): Promise<void> {
-  const key = JSON.stringify([shape, batch]);
-  const kernel = idle.get(key) ?? sineFitKernel(shape, batch);
-  idle.delete(key);
-  await work(kernel);
-  if (idle.size >= mostIdle) idle.clear();
-  idle.set(key, kernel);
-}
+const withKernel = idleKernels<SineFitKernel>();
 
 /** Trains the members to their ends. */
 export async function fitMembers(options: MembersOptions, sines: SineFit): Promise<void> {
   const breathe = breathing();
-  await withKernel(sines, options.batch, async (kernel) => {
-    for (const member of options.members) await fit(options, sines, member, kernel, breathe);
-  });
+  const { shape } = sines;
+  await withKernel(
+    JSON.stringify([shape, options.batch]),
+    () => sineFitKernel(shape, options.batch),
+    async (kernel) => {
+      for (const member of options.members) await fit(options, sines, member, kernel, breathe);
+    },
+  );
 }
 
 async function fit(

@@ -3,6 +3,7 @@
 
 import { jit, numpy as np, tree } from "@jax-js/jax";
 import { mapArrays } from "../../engine/arrays.ts";
+import type { MoveNumbers } from "../../kernels/optimizers/population-move.ts";
 import type { WeightBatch } from "../../models/model.ts";
 import {
   average,
@@ -20,14 +21,7 @@ const secondDecay = 0.999;
 const epsilon = 1e-8;
 
 /** The hyper-parameters that make an optimizer of the composition. */
-interface Coefficients {
-  /** Part of the average of gradients that is kept. */
-  readonly keep: number;
-  /** Part of the gradient that enters it. */
-  readonly take: number;
-  /** 1 where steps are divided by the root of the average of squares. */
-  readonly adaptive: 0 | 1;
-}
+type Coefficients = Pick<MoveNumbers, "keep" | "take" | "adaptive">;
 
 const coefficients: Readonly<Record<OptimizerName, Coefficients>> = {
   sgd: { keep: 0, take: 1, adaptive: 0 },
@@ -71,8 +65,7 @@ export const optimizerNumbers = ({
   optimizer,
   learningRate,
   weightDecay,
-}: HyperParameters): Coefficients &
-  Readonly<Record<"decay" | "secondDecay" | "epsilon", number>> => ({
+}: HyperParameters): MoveNumbers => ({
   ...coefficients[optimizer],
   decay: 1 - learningRate * weightDecay,
   secondDecay,

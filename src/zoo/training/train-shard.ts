@@ -10,6 +10,7 @@ import type { Recipe } from "../recipe.ts";
 import type { Runner } from "../../work/work-list.ts";
 import { encodeShard } from "../shard.ts";
 import type { PopulationBackend } from "../../kernels/backend.ts";
+import { hasKernel } from "./train-members.ts";
 import { trainPopulation } from "./train-population.ts";
 
 /** Plain data, so that it can travel to a worker. */
@@ -42,9 +43,10 @@ async function createTask(name: string, data: Uint8Array): Promise<Task> {
   const entry = taskEntry(name);
   const task = await entry.create(data);
   const declared = measuresOf(entry).metrics;
-  if ((task.sines !== undefined) !== (entry.hasKernel === true))
+  const isThere = hasKernel(task);
+  if (isThere !== (entry.hasKernel === true))
     throw new OptionError(
-      `trainShard: the task "${name}" ${task.sines === undefined ? "has no kernel (sines), but was registered with one" : "has a kernel (sines), but was registered without"}; register it with "hasKernel": ${task.sines !== undefined}`,
+      `trainShard: the task "${name}" has ${isThere ? "a kernel (sines or kernelOf), but was registered without" : "no kernel (sines or kernelOf), but was registered with one"}; register it with "hasKernel": ${isThere}`,
     );
   if (canonicalJson(task.metrics) === canonicalJson(declared)) return task;
   throw new OptionError(

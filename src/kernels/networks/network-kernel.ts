@@ -1,0 +1,12 @@
+// What a task's kernel does for whoever trains its networks.
+
+import type { Mover } from "./move-writer.ts";
+
+/** The loss of one network on one batch, the gradient of all its tensors, and steps down it. */
+export interface NetworkKernel extends Mover {
+  /** Views; whoever asks for a loss writes the weights. */
+  readonly weights: Readonly<Record<string, Float32Array>>;
+  readonly gradients: Readonly<Record<string, Float32Array>>;
+  /** The loss of a batch, arrays as the task writes them, and the gradients of this loss. */
+  readonly run: (batch: Readonly<Record<string, Float32Array>>) => number;
+}
