@@ -32,7 +32,7 @@ const ablation = {
     "unf,unf-hybrid,unf-fan-in,unf-no-positions,unf-mean-pooling,unf-tensor-bias,unf-shared,unf-products",
   options: "ablation",
   seeds: 3,
-  training: "--epochs 20 --resplit --tune 3 --tune-epochs 7",
+  training: "--epochs 10 --resplit --tune 3 --tune-epochs 4",
   tinyTraining: "--epochs 1 --resplit --tune 2 --tune-epochs 1",
 };
 

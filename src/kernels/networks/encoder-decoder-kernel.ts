@@ -8,6 +8,7 @@ import {
   addStep,
   newBuild,
   type NetworkBuild,
+  operandOf,
   placeOf,
   startPasses,
   type Value,
@@ -104,7 +105,6 @@ function planReadout(
 ): void {
   const { rows, madd, weights, gradients } = build;
   const of = (places: typeof weights, part: string) => placeOf(places, `dense/${part}`).address;
-  const operand = ({ address, step }: Value) => ({ address, rowStep: step });
   const { channels: symbols } = values.scores;
   const { channels: hidden } = values.gradient;
   const [written, scores, atScores, gradient] = [
@@ -112,7 +112,7 @@ function planReadout(
     values.scores,
     values.atScores,
     values.gradient,
-  ].map(operand);
+  ].map(operandOf);
   const kernel = of(weights, "kernel");
   addStep(build, "forward", (writer) =>
     writeProduct(

@@ -5,7 +5,16 @@ import { sigmoid } from "../pointwise.ts";
 import { add, keep, multiply, subtract } from "../wasm/arithmetic.ts";
 import type { FunctionWriter } from "../wasm/assembler.ts";
 import { get, i32, type Instruction, op, set, vector } from "../wasm/instructions.ts";
-import { addStep, beginOf, load, type NetworkBuild, placeOf, store, type Value } from "./build.ts";
+import {
+  addStep,
+  beginOf,
+  load,
+  type NetworkBuild,
+  operandOf,
+  placeOf,
+  store,
+  type Value,
+} from "./build.ts";
 import { writeInnerProducts, writeProduct, writeRowSums } from "./products.ts";
 import { everyUnit } from "./recurrence-writer.ts";
 
@@ -76,8 +85,6 @@ export function planGated(
   return (gradients) => planBack(build, all, gradients);
 }
 
-const operand = ({ address, step }: Value) => ({ address, rowStep: step });
-
 /** What inputs give to the gates, of all times at once. */
 function writeInputs(
   writer: FunctionWriter,
@@ -89,7 +96,7 @@ function writeInputs(
     const a = { address: at(`i${g}/kernel`), rowStep: 1, columnStep: hidden };
     const begin = { bias: { address: at(`i${g}/bias`), rowStep: 1 } };
     const shape = { rows: hidden, inner: inputs, columns: rows };
-    writeProduct(writer, { ...shape, a, b: operand(seen), c: operand(gate[g]), begin }, madd);
+    writeProduct(writer, { ...shape, a, b: operandOf(seen), c: operandOf(gate[g]), begin }, madd);
   }
 }
 
@@ -101,10 +108,10 @@ function writeTimes(writer: FunctionWriter, { weights, madd }: NetworkBuild, cel
   const time = local("i32", "time");
   const shape = { rows: hidden, inner: hidden, columns };
   loop(time, i32(0), i32(4 * rows), 4 * columns, () => {
-    const b = { ...operand(before), base: time };
+    const b = { ...operandOf(before), base: time };
     for (const g of gates) {
       const a = { address: at(`h${g}/kernel`), rowStep: 1, columnStep: hidden };
-      const c = { ...operand(g === "n" ? recalled : gate[g]), base: time };
+      const c = { ...operandOf(g === "n" ? recalled : gate[g]), base: time };
       const begin =
         g === "n" ? { bias: { address: at("hn/bias"), rowStep: 1 } } : ("there" as const);
       writeProduct(writer, { ...shape, a, b, c, begin }, madd);
@@ -150,13 +157,13 @@ function planBack(build: NetworkBuild, cell: Cell, gradients: CarriedGradients):
     const begin = (part: string) => beginOf(build, `${name}/${part}`);
     const product = { inner: rows, columns: hidden };
     for (const g of gates) {
-      const atState = operand(g === "n" ? recalled : gate[g]);
+      const atState = operandOf(g === "n" ? recalled : gate[g]);
       writeInnerProducts(
         writer,
         {
           ...product,
           rows: hidden,
-          a: operand(before),
+          a: operandOf(before),
           b: atState,
           c: { address: to(`h${g}/kernel`), rowStep: hidden },
           begin: begin(`h${g}/kernel`),
@@ -168,8 +175,8 @@ function planBack(build: NetworkBuild, cell: Cell, gradients: CarriedGradients):
         {
           ...product,
           rows: inputs,
-          a: operand(seen),
-          b: operand(gate[g]),
+          a: operandOf(seen),
+          b: operandOf(gate[g]),
           c: { address: to(`i${g}/kernel`), rowStep: hidden },
           begin: begin(`i${g}/kernel`),
         },
@@ -181,7 +188,7 @@ function planBack(build: NetworkBuild, cell: Cell, gradients: CarriedGradients):
       writeRowSums(writer, {
         rows: hidden,
         columns: rows,
-        x: operand(value),
+        x: operandOf(value),
         to: to(part),
         begin: begin(part),
       });
@@ -214,7 +221,7 @@ function writeTimesBack(
     const c = { address: carried, rowStep: columns };
     for (const g of gates) {
       const a = { address: placeOf(weights, `${name}/h${g}/kernel`).address, rowStep: hidden };
-      const b = { ...operand(g === "n" ? recalled : gate[g]), base: time };
+      const b = { ...operandOf(g === "n" ? recalled : gate[g]), base: time };
       writeProduct(writer, { ...shape, a, b, c }, madd);
     }
   });
