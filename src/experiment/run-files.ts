@@ -80,7 +80,8 @@ export async function readResult(
   const job = { ...data, seconds: data.seconds ?? Number.NaN } as FinishedJob;
   const { name, seed, test, target, moves = {} } = request;
   const isError = target.values !== undefined && target.keepsValues !== true;
-  const expected = (isError ? test?.size : test?.targets.length) ?? 0;
+  const judged = (isError ? test?.size : test?.targets.length) ?? 0;
+  const expected = job.diverged === undefined ? judged : 0;
   const moved = Object.keys(moves).map((move) => job.moves?.[move] ?? []);
   const fits = [job.predicted, job.moved, ...moved].every(({ length }) => length === expected);
   return fits && job.model === name && job.seed === seed ? { value: job, checked } : undefined;

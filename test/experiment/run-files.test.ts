@@ -43,6 +43,19 @@ test("a result is read back; with any one bit flipped it is not", async () => {
   expect(await readResult(bytes, { ...request, seed: 8 })).toBeUndefined();
 });
 
+test("a training that diverged is read back, too, though it predicted nothing", async () => {
+  const lost = {
+    ...job,
+    ...{ bestEpoch: 0, history: [], predicted: [], moved: [] },
+    diverged: "the loss is NaN at step 1",
+  };
+  const moves = { ...request, moves: { signs: {} } } as unknown as JobRequest;
+  for (const asked of [request, moves])
+    expect(await readResult(await sealedJson(lost), asked)).toEqual({ value: lost, checked: true });
+  const { diverged: _, ...silent } = lost; // control: none that ended predicts nothing
+  expect(await readResult(await sealedJson(silent), request)).toBeUndefined();
+});
+
 test("the seconds of a run are read back; with any one bit flipped they are not", async () => {
   const bytes = await sealedJson({ seconds: 12.5 });
   expect(await readSeconds(bytes)).toBe(12.5);
