@@ -13,6 +13,7 @@ import { isSolvable, solveLinear } from "../train/solve-linear.ts";
 import { objectiveOf, predictionsOf, type Target } from "../train/target.ts";
 import { TrainingError } from "../train/training-error.ts";
 import { type Budget, budgetOptions } from "./budget.ts";
+import { likeTheOthers, readableNetworks } from "./unread-networks.ts";
 
 /** A dataset without its spec, so that it can be sent to a thread. */
 export type DatasetParts = Pick<WeightDataset, "size" | "tensors" | "targets">;
@@ -60,6 +61,8 @@ export interface JobResult {
   readonly moved: readonly number[];
   /** The same for test networks moved in other ways. */
   readonly moves?: Readonly<Record<string, readonly number[]>>;
+  /** Networks that it could not read, in training, validation and tests together. @default 0 */
+  readonly unread?: number;
   /** Why a run ended without predictions: its loss stopped being finite. */
   readonly diverged?: string;
 }
@@ -110,14 +113,15 @@ async function* trainAndPredict(
   const { name, model: registered, options, seed, budget, resume, notes } = request;
   const spec = specFromJSON(request.spec);
   const model = buildModel(registered, spec, options);
+  const { train, validation, unread } = await readableParts(model, request);
   if (modelEntry(registered).solved === true && isSolvable(model, objectiveOf(request.target)))
     return yield* solveAndPredict(model, request);
   const { classes, values } = request.target;
   const events = fit(
     model,
-    { train: { ...request.train, spec }, validation: { ...request.validation, spec } },
+    { train: { ...train, spec }, validation: { ...validation, spec } },
     {
-      ...budgetOptions(budget, request.train.size, options),
+      ...budgetOptions(budget, train.size, options),
       seed,
       signal,
       objective: objectiveOf(request.target),
@@ -136,17 +140,41 @@ async function* trainAndPredict(
       const { params, reason, bestEpoch, history } = event;
       try {
         if (reason === "aborted") return;
-        const predictions = await predictAll(model, params, request);
+        const { unread: inTests = 0, ...predictions } = await predictAll(model, params, request);
         const parameters = model.parameterCount;
-        yield {
-          type: "result",
-          result: { model: name, seed, parameters, bestEpoch, history, ...predictions },
-        };
+        const left = unread + inTests;
+        const about = { model: name, seed, parameters, bestEpoch, history };
+        const result = { ...about, ...predictions, ...(left > 0 && { unread: left }) };
+        yield { type: "result", result };
       } finally {
         disposeArrays(params);
       }
     }
   }
+}
+
+/** Whether a functional takes weights as they are, however large, and so may be unable to read a network. */
+const takesWeightsAsTheyAre = ({ model, options }: JobRequest): boolean =>
+  modelEntry(model).inputs?.(options) === "linear";
+
+/** The networks to learn from that the functional can read, and how many others there are. */
+async function readableParts(
+  model: Model,
+  request: JobRequest,
+): Promise<Pick<JobRequest, "train" | "validation"> & { readonly unread: number }> {
+  const { train, validation, seed, budget } = request;
+  if (!takesWeightsAsTheyAre(request)) return { train, validation, unread: 0 };
+  const { batchSize } = budget;
+  const read = {
+    train: await readableNetworks(model, train, { seed, batchSize }),
+    validation: await readableNetworks(model, validation, { seed, batchSize }),
+  };
+  const unread = train.size + validation.size - read.train.size - read.validation.size;
+  if (read.train.size > 0 && read.validation.size > 0) return { ...read, unread };
+  throw new TrainingError(
+    `what the functional makes of weights is more than a float32 holds for ${unread} of ${train.size + validation.size} networks; leave networks with enormous weights out`,
+    0,
+  );
 }
 
 /** The run of a model whose parameters are solved for. */
@@ -193,22 +221,34 @@ function keptOf(predictions: Float32Array, part: DatasetParts, target: Target): 
   return classes === undefined ? numbers : rounded(keptDigits.probability);
 }
 
-/** @throws {TrainingError} when some are no numbers, of which no rank correlation is known */
-function checkPredicted(predicted: readonly number[]): void {
+/** @throws {TrainingError} when more are no numbers, of which no rank correlation is known, than networks that cannot be read */
+function checkPredicted(predicted: readonly number[], unread: number): void {
   const wrong = predicted.filter((value) => !Number.isFinite(value)).length;
-  if (wrong === 0) return;
+  if (wrong <= unread) return;
   throw new TrainingError(
     `predictions for the test networks are not finite numbers in ${wrong} of ${predicted.length} values; leave networks with enormous weights out`,
     0,
   );
 }
 
+/** How many test networks a functional cannot read; those of functionals with many numbers a network must all be read. */
+async function unreadTests(model: Model, request: JobRequest): Promise<number> {
+  const { test, seed, budget, target } = request;
+  const isOneNumber = target.classes === undefined && target.values === undefined;
+  if (test === undefined || !isOneNumber || !takesWeightsAsTheyAre(request)) return 0;
+  const { size } = await readableNetworks(model, test, { seed, batchSize: budget.batchSize });
+  return test.size - size;
+}
+
 /** Predictions on the test networks, as they are and moved. @keeps params @throws {TrainingError} */
 async function predictAll(
   model: Model,
   params: Params,
-  { test, moved, moves, budget, target }: JobRequest,
-): Promise<Pick<JobResult, "predicted" | "moved" | "moves">> {
+  request: JobRequest,
+): Promise<Pick<JobResult, "predicted" | "moved" | "moves" | "unread">> {
+  const { test, moved, moves, budget, target } = request;
+  const unread = await unreadTests(model, request);
+  const settle = unread === 0 ? (values: number[]) => values : likeTheOthers;
   const compiled = predictor(model, budget.batchSize);
   const predict = async (part: DatasetParts | undefined) => {
     if (part === undefined) return [];
@@ -217,11 +257,16 @@ async function predictAll(
   };
   try {
     const plain = { predicted: await predict(test), moved: await predict(moved) };
-    checkPredicted(plain.predicted);
-    if (moves === undefined) return plain;
-    const further: Record<string, number[]> = {};
-    for (const [move, part] of Object.entries(moves)) further[move] = await predict(part);
-    return { ...plain, moves: further };
+    checkPredicted(plain.predicted, unread);
+    const settled = {
+      predicted: settle(plain.predicted),
+      moved: settle(plain.moved),
+      ...(unread > 0 && { unread }),
+    };
+    if (moves === undefined) return settled;
+    const further: Record<string, readonly number[]> = {};
+    for (const [move, part] of Object.entries(moves)) further[move] = settle(await predict(part));
+    return { ...settled, moves: further };
   } finally {
     compiled.dispose();
   }

@@ -117,8 +117,10 @@ export function collectResults(
     const known = trainedAs(name);
     const all = jobs.filter(({ model }) => model === name);
     const own = ended.filter(({ model }) => model === name);
+    const unread = Math.max(0, ...own.map((job) => job.unread ?? 0));
     const about = {
       ...(own.length < all.length && { diverged: all.length - own.length }),
+      ...(unread > 0 && { unread }),
       ...(known && { rate: known.rate, options: known.options }),
     };
     if (own.length === 0) return { ...withoutTau(all, moves), ...about };

@@ -34,6 +34,7 @@ const finishedJob = z.object({
   predicted: z.array(number),
   moved: z.array(number),
   moves: z.record(z.string(), z.array(number)).optional(),
+  unread: z.int().min(1).optional(),
   diverged: z.string().optional(),
   /** In parts, and in older results; else in a file beside the result, whose bytes must not depend on who made it. */
   seconds: number.optional(),

@@ -36,6 +36,8 @@ export interface ExperimentRow {
   readonly seeds: number;
   /** Further trainings whose loss stopped being finite, and of which nothing else is counted. @default 0 */
   readonly diverged?: number;
+  /** Networks that the functional could not read, at most in one training: left out there, taken to be like the others in tests. @default 0 */
+  readonly unread?: number;
   /** Learning rate and options it was trained with. */
   readonly rate?: number;
   readonly options?: Readonly<Record<string, unknown>>;

@@ -17,7 +17,7 @@ import {
   type Column,
   count,
   decimal,
-  divergedText,
+  namedRow,
   duration,
   htmlTable,
   magnitude,
@@ -74,8 +74,7 @@ function mainTable(rows: readonly ExperimentRow[]): Html {
   const columns: Column<ExperimentRow>[] = [
     {
       label: "Model",
-      cell: (row) =>
-        html`${dot(rows.indexOf(row))}${row.model}${row.diverged === undefined ? "" : ` (${divergedText(row)})`}`,
+      cell: (row) => html`${dot(rows.indexOf(row))}${namedRow(row)}`,
       className: () => "name",
     },
     {

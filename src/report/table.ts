@@ -54,9 +54,17 @@ export function withStd(mean: number, std: number, digits = 3): Html {
   return html`${decimal(mean, digits)} <small>± ${decimal(std, digits)}</small>`;
 }
 
-/** `5 of 5 trainings diverged`. */
-export const divergedText = ({ seeds, diverged = 0 }: Pick<ExperimentRow, "seeds" | "diverged">) =>
-  `${diverged} of ${seeds + diverged} trainings diverged`;
+/** `magep (5 of 5 trainings diverged, 3 networks unread)`, or the name alone. */
+export function namedRow(
+  row: Pick<ExperimentRow, "model" | "seeds" | "diverged" | "unread">,
+): string {
+  const { model, seeds, diverged = 0, unread = 0 } = row;
+  const notes = [
+    ...(diverged > 0 ? [`${diverged} of ${seeds + diverged} trainings diverged`] : []),
+    ...(unread > 0 ? [`${unread} network${unread === 1 ? "" : "s"} unread`] : []),
+  ];
+  return notes.length === 0 ? model : `${model} (${notes.join(", ")})`;
+}
 
 /** `0.701 to 0.748`; a dash where there is none. */
 export function range(interval: readonly [number, number] | undefined, digits = 3): string {

@@ -1,7 +1,13 @@
 // From runs to rows, where a tau is undefined; runs that are told to stop before they start.
 
-import { expect, test } from "vitest";
-import { type FinishedJob, type JobRequest, runJob } from "../../src/experiment/job.ts";
+import { describe, expect, test } from "vitest";
+import { randomStream } from "../../src/core/random.ts";
+import {
+  type FinishedJob,
+  type JobRequest,
+  type JobResult,
+  runJob,
+} from "../../src/experiment/job.ts";
 import { jobThreadPool } from "../../src/node/threads/job-thread-pool.ts";
 import { collectResults } from "../../src/experiment/results.ts";
 import { specToJSON } from "../../src/symmetry/json.ts";
@@ -128,4 +134,67 @@ test.each([
     if (event.type === "result") results.push(event.result);
   expect(results).toMatchObject([{ model: "stat-nn", predicted: [] }]);
   expect(results[0].diverged).toMatch(message);
+});
+
+describe("networks that products of weights make too large for a float32", () => {
+  const spec = mlpSpec([2, 3, 1], { scale: "positive" });
+  const size = 12;
+  /** Networks of which the first few are enormous. */
+  const networks = (seed: number, enormous: number, factor = 1e25) => {
+    const random = randomStream(seed);
+    const tensors = Object.entries(spec.tensors).map(([name, { shape }]) => {
+      const entries = shape.reduce((product, length) => product * length, 1);
+      const data = Float32Array.from(
+        { length: size * entries },
+        (_, i) => random.normal() * (Math.floor(i / entries) < enormous ? factor : 1),
+      );
+      return [name, { shape: [...shape], data }] as const;
+    });
+    const targets = Float32Array.from({ length: size }, () => random.uniform());
+    return { size, tensors: Object.fromEntries(tensors), targets };
+  };
+  const run = async (model: string, [train, validation, test]: readonly number[]) => {
+    const request: JobRequest = {
+      name: model,
+      model,
+      options: {},
+      seed: 0,
+      notes: {},
+      target: fitTarget({ targets: networks(1, 0).targets }),
+      budget: { epochs: 2, batchSize: 4, rate: 1e-3 },
+      spec: specToJSON(spec),
+      train: networks(1, train),
+      validation: networks(2, validation),
+      test: networks(3, test),
+      moved: networks(3, test),
+    };
+    const results: JobResult[] = [];
+    for await (const event of runJob(request, new AbortController().signal))
+      if (event.type === "result") results.push(event.result);
+    return results[0];
+  };
+
+  test("are left out of what a functional learns from and said to be like the others, and counted", async () => {
+    const { unread, diverged, predicted, moved } = await run("unf-products", [2, 1, 3]);
+    expect(diverged).toBeUndefined();
+    expect(unread).toBe(6);
+    const others = predicted.slice(3).toSorted((a, b) => a - b);
+    expect(predicted.slice(0, 3)).toEqual(Array(3).fill(others[Math.floor(others.length / 2)]));
+    expect(moved).toEqual(predicted);
+    expect(new Set(predicted).size).toBe(size - 3);
+  });
+
+  test("change nothing where there are none, and nothing of what is learned from the others", async () => {
+    const plain = await run("unf-products", [0, 0, 0]);
+    expect(plain).not.toHaveProperty("unread");
+    const some = await run("unf-products", [0, 0, 3]);
+    expect(some.predicted.slice(3)).toEqual(plain.predicted.slice(3));
+    const learned = await run("unf-products", [2, 0, 0]); // control: other networks teach otherwise
+    expect(learned.predicted).not.toEqual(plain.predicted);
+  });
+
+  test("end a training where there are no others", async () => {
+    const { diverged } = await run("unf-products", [0, size, 0]);
+    expect(diverged).toMatch(/more than a float32 holds for 12 of 24 networks/);
+  });
 });

@@ -56,6 +56,7 @@ const experiment = z.object({
         r2Std: number,
         seeds: count,
         diverged: count.optional(),
+        unread: count.optional(),
         rate: z.number().optional(),
         options: modelOptions.optional(),
       }),

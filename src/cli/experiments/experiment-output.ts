@@ -1,7 +1,7 @@
 // The result of an experiment as files and as tables for terminals.
 
 import type { ExperimentResult, OneNumberRow } from "../../report/experiment.ts";
-import { chance, divergedText } from "../../report/table.ts";
+import { chance, namedRow } from "../../report/table.ts";
 import { textTable } from "../app/output.ts";
 
 /** `0.7112 ± 0.0101`, without a standard deviation for a single run. */
@@ -76,7 +76,7 @@ export function experimentTables(result: ExperimentResult): string {
       "seconds",
     ],
     rows.map((row) => [
-      row.diverged === undefined ? row.model : `${row.model} (${divergedText(row)})`,
+      namedRow(row),
       row.parameters,
       orDash(row.tauMean, row.tauStd),
       interval(row.tauInterval ?? [Number.NaN, Number.NaN]),
