@@ -46,7 +46,10 @@ test("a result is read back; with any one bit flipped it is not", async () => {
 test("a training that diverged is read back, too, though it predicted nothing", async () => {
   const lost = {
     ...job,
-    ...{ bestEpoch: 0, history: [], predicted: [], moved: [] },
+    bestEpoch: 0,
+    history: [],
+    predicted: [],
+    moved: [],
     diverged: "the loss is NaN at step 1",
   };
   const moves = { ...request, moves: { signs: {} } } as unknown as JobRequest;
