@@ -11,6 +11,19 @@ import type { TrainingSizeResult } from "./training-size.ts";
 const ends = (name: string, interval: readonly [number, number] | undefined) =>
   interval === undefined ? {} : { [`${name}Low`]: interval[0], [`${name}High`]: interval[1] };
 
+/** What settings say of models. */
+interface NamedModels {
+  readonly models?: readonly { readonly name: string }[];
+}
+
+/** Names of predictors that the settings do not train: their predictions came from elsewhere. */
+function namesFromElsewhere({ rows }: ExperimentResult, settings: unknown): string[] {
+  const trained = (settings as NamedModels | undefined)?.models?.map(({ name }) => name);
+  return trained === undefined
+    ? []
+    : rows.map(({ model }) => model).filter((model) => !trained.includes(model));
+}
+
 /** Everything of an experiment but single predictions and curves. */
 export function experimentDraft(result: ExperimentResult, settings: unknown): ResultDraft {
   const { title, command, commit = null, machine, arithmetic, seed, plugins } = result;
@@ -34,6 +47,7 @@ export function experimentDraft(result: ExperimentResult, settings: unknown): Re
     })),
     tuning: tuning.map((row) => ({ ...row })),
   };
+  const fromElsewhere = namesFromElsewhere(result, settings);
   return {
     title,
     command,
@@ -41,7 +55,12 @@ export function experimentDraft(result: ExperimentResult, settings: unknown): Re
     machine,
     ...(arithmetic && { arithmetic }),
     seed,
-    about: { population, ...(settings !== undefined && { settings }), ...(plugins && { plugins }) },
+    about: {
+      population,
+      ...(settings !== undefined && { settings }),
+      ...(fromElsewhere.length > 0 && { fromElsewhere }),
+      ...(plugins && { plugins }),
+    },
     rows: result.rows.map((row) => ({
       population: name,
       ...flatRow(row),

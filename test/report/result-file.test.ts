@@ -99,3 +99,12 @@ test("an experiment keeps its rows, intervals and pairs, and no single predictio
     settings: { seeds: 3 },
   });
 });
+
+test("predictors that an experiment did not train are said to be from elsewhere", () => {
+  const sample = sampleExperiment();
+  const [{ model: first }, ...others] = sample.rows;
+  const about = (models: readonly string[]) =>
+    experimentDraft(sample, { models: models.map((name) => ({ name })) }).about;
+  expect(about([first])).toMatchObject({ fromElsewhere: others.map(({ model }) => model) });
+  expect(about(sample.rows.map(({ model }) => model))).not.toHaveProperty("fromElsewhere"); // control
+});
