@@ -4,7 +4,7 @@
 export class TrainingError extends Error {
   override readonly name = "TrainingError";
   readonly code = "WEIGHTSPACE_TRAINING";
-  /** Optimizer step, from 1, at which it happened; 0 when it was found after the last one, in predictions. */
+  /** Optimizer step, from 1, at which it happened; 0 when it was found before the first or after the last one, in predictions. */
   readonly step: number;
   constructor(message: string, step: number) {
     super(message);
