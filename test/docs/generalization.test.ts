@@ -1,27 +1,32 @@
-// The README's table and picture of the generalisation experiments are those of the committed results.
+// Tables and the picture of the generalisation experiments, and what pages say of them, follow from the committed results.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
-import { readPage, root } from "./pages.ts";
+import { readPage, root, tablesOf } from "./pages.ts";
 
-interface Generalization {
-  generalizationTable(): string;
-  generalizationFigure(): string;
+interface Pages {
+  readonly readmePage: () => string;
+  readonly guidePage: () => string;
+  readonly gainsPicture: () => string;
 }
 
-const results = (await import(
-  new URL("../../scripts/generalization.js", import.meta.url).href
-)) as Generalization;
+const scripts: Pages = await import(
+  pathToFileURL(join(root, "scripts/docs/generalization-tables.js")).href
+);
 
-test("the README holds the table that the results make", () => {
-  const table = results.generalizationTable();
-  expect(table.split("\n").length).toBeGreaterThan(8);
-  expect(readPage("README.md")).toContain(table);
-  expect(readPage("README.md")).not.toContain(table.replace("0.", "1.")); // one digit changed
+test.each([
+  ["README.md", scripts.readmePage],
+  ["docs/guide/predict-generalisation.md", scripts.guidePage],
+])("%s shows the tables that the results give", (path, pageOf) => {
+  const shown = tablesOf(readPage(path));
+  expect(shown.flat()).toContain("`network-probes`");
+  expect(shown).toEqual(tablesOf(pageOf()));
+  expect(tablesOf(readPage(path).replace("± 0.0", "± 0.1"))).not.toEqual(shown); // control: a digit changed
 });
 
 test("the picture is the one that the results make", () => {
   const drawn = readFileSync(join(root, "docs/images/generalization.svg"), "utf8");
-  expect(drawn).toBe(results.generalizationFigure());
+  expect(drawn).toBe(scripts.gainsPicture());
 });

@@ -1,0 +1,204 @@
+// Writes how well functionals predict generalisation into README.md and docs/guide/predict-generalisation.md, between two comments
+// each, and their gains over StatNN into docs/images/generalization.svg. `npm run docs`; the figures lie in
+// docs/results/generalization-*.json.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { root } from "../sources.js";
+import { table, withPart } from "../support/doc-tables.js";
+import {
+  differenceTo,
+  finalResults,
+  isShown,
+  modelsOfAll,
+  populations,
+  readStudy,
+} from "../support/generalization-results.js";
+import { gainsFigure } from "../support/gains-figure.js";
+
+const readme = "README.md";
+const guide = "docs/guide/predict-generalisation.md";
+const picture = "docs/images/generalization.svg";
+
+const fixed = (value) => value.toFixed(3);
+const signed = (value) => `${value < 0 ? "−" : "+"}${fixed(Math.abs(value))}`;
+const whole = (value) => Math.round(value).toLocaleString("en-US");
+const probability = (p) => (p < 0.001 ? "< 0.001" : fixed(p));
+const spread = ({ tauMean, tauStd }) => `${fixed(tauMean)} ± ${fixed(tauStd)}`;
+const difference = ({ gain, low, high }) => `${signed(gain)} (${signed(low)} to ${signed(high)})`;
+const bold = (text, holds) => (holds ? `**${text}**` : text);
+
+/** Said of populations and studies without results. */
+const notMeasured = (missing) =>
+  missing.length === 0 ? [] : ["", `Not measured yet: ${missing.join(", ")}.`];
+
+const missingPopulations = () =>
+  populations.filter(({ name }) => readStudy(name) === undefined).map(({ title }) => title);
+
+/** A line a model that ran everywhere, a column a population; bold where it is shown to be ahead of StatNN. */
+export function overview() {
+  const measured = finalResults();
+  const cell = (model, { result }) => {
+    const toStatNN = differenceTo(result, model, "stat-nn");
+    const ahead = toStatNN !== undefined && toStatNN.gain > 0 && isShown(toStatNN);
+    return bold(spread(result.rows.find((row) => row.model === model)), ahead);
+  };
+  const lines = modelsOfAll(measured.map(({ result }) => result)).map((model) => [
+    `\`${model}\``,
+    ...measured.map((each) => cell(model, each)),
+  ]);
+  const numbers = measured[0].result.tables.oneNumber.map(({ number }) => [
+    `${number} alone`,
+    ...measured.map(({ result }) =>
+      fixed(result.tables.oneNumber.find((each) => each.number === number).tau),
+    ),
+  ]);
+  return [
+    table(["functional", ...measured.map(({ title }) => title)], [...lines, ...numbers]),
+    ...notMeasured(missingPopulations()),
+  ];
+}
+
+const nameOf = ({ model, seeds, diverged = 0, unread = 0 }) =>
+  [
+    `\`${model}\``,
+    ...(diverged > 0 ? [`${diverged} of ${seeds + diverged} diverged`] : []),
+    ...(unread > 0 ? [`${unread} networks unread`] : []),
+  ].join(", ");
+
+/** Where a study's figures lie and what made them. */
+function sourceOf(name, { about, machine, commit }) {
+  const { networks, runs, train, validation, test } = about.population;
+  const file = `../results/generalization-${name}`;
+  const trained = `${about.settings.seeds} trainings with ${whole(train)} networks, ${whole(validation)} for validation`;
+  return `${whole(networks)} networks of ${whole(runs)} runs, ${whole(test)} held out; ${trained} ([figures](${file}.json), [report](${file}.html), \`npm run experiment:generalization -- ${name}\`, seed ${about.settings.seed}, ${machine}, commit ${commit.slice(0, 8)}):`;
+}
+
+/** All models and single numbers of a study. */
+function studyTable(result, base) {
+  const lines = result.rows.map((row) => {
+    const toBase = differenceTo(result, row.model, base);
+    const figures =
+      row.tauMean === null
+        ? ["", "", ""]
+        : [
+            spread(row),
+            `${fixed(row.intervalLow)} to ${fixed(row.intervalHigh)}`,
+            fixed(row.stageTauMean),
+          ];
+    return [
+      nameOf(row),
+      row.parameters === 0 ? "" : whole(row.parameters),
+      whole(row.seconds),
+      ...figures,
+      ...(toBase === undefined ? ["", ""] : [difference(toBase), probability(toBase.adjustedP)]),
+    ];
+  });
+  const numbers = result.tables.oneNumber.map((row) => [
+    `${row.number} alone, ${row.direction} is better`,
+    "",
+    "",
+    fixed(row.tau),
+    `${fixed(row.tauLow)} to ${fixed(row.tauHigh)}`,
+    fixed(row.stageTau),
+    "",
+    "",
+  ]);
+  const head = ["functional", "parameters", "seconds", "tau", "95 %", "tau in a stage"];
+  return table([...head, `over \`${base}\``, "p, corrected"], [...lines, ...numbers]);
+}
+
+/** A table of its own for every study that has been run. */
+function studyTables(studies, base) {
+  const parts = studies.flatMap(({ name, title }) => {
+    const result = readStudy(name);
+    if (result === undefined) return [];
+    return [`**${title}**, ${sourceOf(name, result)}`, "", studyTable(result, base), ""];
+  });
+  const missing = studies.filter(({ name }) => readStudy(name) === undefined);
+  const lines = [...parts.slice(0, -1), ...notMeasured(missing.map(({ title }) => title))];
+  return lines[0] === "" ? lines.slice(1) : lines;
+}
+
+/** What each change of UNF gains over \`unf\`: a line a change, a column a population. */
+function ablations() {
+  const studies = populations.map(({ name, title }) => ({
+    name: `${name}-ablation`,
+    title,
+    result: readStudy(`${name}-ablation`),
+  }));
+  const measured = studies.filter(({ result }) => result !== undefined);
+  const missing = studies.filter(({ result }) => result === undefined);
+  const rest = notMeasured(missing.map(({ title }) => title));
+  if (measured.length === 0) return rest.slice(1);
+  const cell = (model, { result }) => {
+    const found = differenceTo(result, model, "unf");
+    return found === undefined ? "diverged" : bold(difference(found), isShown(found));
+  };
+  const changes = measured[0].result.about.settings.models.map(({ name }) => name);
+  const own = measured.map(({ result }) =>
+    spread(result.rows.find(({ model }) => model === "unf")),
+  );
+  const lines = changes
+    .filter((model) => model !== "unf")
+    .map((model) => [`\`${model}\``, ...measured.map((each) => cell(model, each))]);
+  return [
+    table(
+      ["change", ...measured.map(({ title }) => title)],
+      [["`unf`, its tau", ...own], ...lines],
+    ),
+    "",
+    ...measured.map(
+      ({ name, title, result }) => `${title}: ${sourceOf(name, result).replace(/:$/, ".")}`,
+    ),
+    ...rest,
+  ];
+}
+
+const publishedStudies = [
+  { name: "gru-published-recipe", title: "Adders by the published recipe" },
+  { name: "gru-published-predictors", title: "Adders with settings varied widely" },
+];
+
+export const readmePage = () =>
+  withPart(readme, readFileSync(join(root, readme), "utf8"), "generalization", overview());
+
+/** The guide with all tables as the figures are now. */
+export function guidePage() {
+  const text = readFileSync(join(root, guide), "utf8");
+  const parts = {
+    "final tables": studyTables(populations, "stat-nn"),
+    ablations: ablations(),
+    "published predictors": studyTables(publishedStudies, "stat-nn-published"),
+  };
+  return Object.entries(parts).reduce(
+    (page, [name, lines]) => withPart(guide, page, name, lines),
+    text,
+  );
+}
+
+/** What every functional gains over StatNN, as a picture. */
+export function gainsPicture() {
+  const measured = finalResults();
+  const models = modelsOfAll(measured.map(({ result }) => result));
+  const gains = measured.flatMap(({ title, result }) =>
+    models.map((model) => ({
+      population: title,
+      model,
+      ...(differenceTo(result, model, "stat-nn") ?? { gain: 0, low: 0, high: 0 }),
+    })),
+  );
+  return gainsFigure(gains);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  for (const [path, text] of [
+    [readme, readmePage()],
+    [guide, guidePage()],
+    [picture, gainsPicture()],
+  ]) {
+    writeFileSync(join(root, path), text);
+    console.log(path);
+  }
+}
