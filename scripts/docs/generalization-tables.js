@@ -106,7 +106,21 @@ function studyTable(result, base) {
     "",
   ]);
   const head = ["functional", "parameters", "seconds", "tau", "95 %", "tau in a stage"];
-  return table([...head, `over \`${base}\``, "p, corrected"], [...lines, ...numbers]);
+  return [
+    table([...head, `over \`${base}\``, "p, corrected"], [...lines, ...numbers]),
+    ...machinesOf(result),
+  ];
+}
+
+/** Which rows have their seconds from other machines than the file's. */
+function machinesOf({ rows }) {
+  const others = [...new Set(rows.flatMap(({ machine }) => machine ?? []))];
+  return others.flatMap((place) => {
+    const models = rows
+      .filter(({ machine }) => machine === place)
+      .map(({ model }) => `\`${model}\``);
+    return ["", `Seconds of ${models.join(", ")}: ${place}.`];
+  });
 }
 
 /** A table of its own for every study that has been run. */
@@ -114,7 +128,7 @@ function studyTables(studies, base) {
   const parts = studies.flatMap(({ name, title }) => {
     const result = readStudy(name);
     if (result === undefined) return [];
-    return [`**${title}**, ${sourceOf(name, result)}`, "", studyTable(result, base), ""];
+    return [`**${title}**, ${sourceOf(name, result)}`, "", ...studyTable(result, base), ""];
   });
   const missing = studies.filter(({ name }) => readStudy(name) === undefined);
   const lines = [...parts.slice(0, -1), ...notMeasured(missing.map(({ title }) => title))];

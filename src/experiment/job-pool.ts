@@ -7,7 +7,10 @@ import { type JobEvent, type JobOutcome, type JobRequest, runJob } from "./job.t
  * Where training runs take place. A run goes to its end, or to a checkpoint when the signal aborts; no event arrives after the
  * outcome.
  */
-export type JobPool = Runner<JobRequest, JobOutcome, JobEvent>;
+export interface JobPool extends Runner<JobRequest, JobOutcome, JobEvent> {
+  /** Processor, cores and version of Node, where they are known: whose seconds results hold. */
+  readonly machine?: string;
+}
 
 /** Runs jobs in the calling thread. */
 export const runInPlace = (): JobPool => ({

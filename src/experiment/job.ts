@@ -71,6 +71,8 @@ export interface JobResult {
 export interface FinishedJob extends JobResult {
   /** Training and prediction time, interrupted parts included. */
   readonly seconds: number;
+  /** Where it ended: processor, cores and version of Node, where they are known. */
+  readonly machine?: string;
 }
 
 /** What a training run tells while it goes. */

@@ -86,6 +86,12 @@ function withoutTau(jobs: readonly FinishedJob[], moves: readonly string[]): Exp
   };
 }
 
+/** Every place where jobs ended; nothing where one does not say it. */
+function machineOf(jobs: readonly FinishedJob[]): Pick<ExperimentRow, "machine"> {
+  const known = jobs.flatMap(({ machine }) => machine ?? []);
+  return known.length < jobs.length ? {} : { machine: [...new Set(known)].join("; ") };
+}
+
 const curveOf = ({ model, seed, history }: FinishedJob): LearningCurve => ({
   model,
   seed,
@@ -121,6 +127,7 @@ export function collectResults(
     const about = {
       ...(own.length < all.length && { diverged: all.length - own.length }),
       ...(unread > 0 && { unread }),
+      ...machineOf(all),
       ...(known && { rate: known.rate, options: known.options }),
     };
     if (own.length === 0) return { ...withoutTau(all, moves), ...about };

@@ -38,6 +38,8 @@ const finishedJob = z.object({
   diverged: z.string().optional(),
   /** In parts, and in older results; else in a file beside the result, whose bytes must not depend on who made it. */
   seconds: number.optional(),
+  /** In parts; else beside the seconds. */
+  machine: z.string().optional(),
 });
 
 /** More than any run's file holds. */
@@ -95,9 +97,12 @@ export const runFiles = (key: string) => ({
   seconds: `${key}.seconds.json`,
 });
 
-/** The bytes of a result: the same whoever made it, without the time that it took. */
-const resultBytes = ({ seconds: _seconds, ...result }: FinishedJob): Promise<Uint8Array> =>
-  sealedJson(result);
+/** The bytes of a result: the same whoever made it, without the time that it took and where. */
+const resultBytes = ({
+  seconds: _seconds,
+  machine: _machine,
+  ...result
+}: FinishedJob): Promise<Uint8Array> => sealedJson(result);
 
 /** The checksum of a result, the same whoever made it. */
 export const resultChecksum = async (finished: FinishedJob): Promise<string> =>
@@ -116,7 +121,7 @@ export async function keepResult(
 ): Promise<void> {
   const names = runFiles(key);
   const bytes = await resultBytes(finished);
-  await store.write(names.seconds, await sealedJson({ seconds: finished.seconds }));
+  await store.write(names.seconds, await effortBytes(finished));
   if (await store.create(names.result, bytes)) return;
   const there = await store.read(names.result);
   const known = there === undefined ? undefined : await readResult(there, request);
@@ -140,8 +145,8 @@ export async function finishedIn(
   if (kept === undefined) return "damaged";
   if (Number.isFinite(kept.value.seconds)) return kept;
   const beside = await store.read(names.seconds);
-  const seconds = beside === undefined ? Number.NaN : ((await readSeconds(beside)) ?? Number.NaN);
-  return { ...kept, value: { ...kept.value, seconds } };
+  const effort = beside === undefined ? undefined : await readEffort(beside);
+  return { ...kept, value: { ...kept.value, ...(effort ?? { seconds: Number.NaN }) } };
 }
 
 /** Whether a run can go on from this checkpoint, and whether a checksum vouches for it; undefined when it cannot. */
@@ -156,14 +161,26 @@ export async function readableCheckpoint(
   }
 }
 
-const keptSeconds = z.strictObject({ checksum: z.string(), seconds: z.number().nonnegative() });
+/** Seconds that a run has taken, and the machine on which it was last. */
+export type Effort = Pick<FinishedJob, "seconds" | "machine">;
 
-/** Seconds a run has taken so far: 0 without a file, undefined when it is damaged. Older files hold the number alone. */
-export async function readSeconds(bytes: Uint8Array | undefined): Promise<number | undefined> {
-  if (bytes === undefined) return 0;
+const keptEffort = z.strictObject({
+  checksum: z.string(),
+  seconds: z.number().nonnegative(),
+  machine: z.string().optional(),
+});
+
+/** The file of what a run has taken. */
+export const effortBytes = ({ seconds, machine }: Effort): Promise<Uint8Array> =>
+  sealedJson({ seconds, ...(machine !== undefined && { machine }) });
+
+/** What a run has taken so far: no seconds without a file, undefined when it is damaged. Older files hold the number alone. */
+export async function readEffort(bytes: Uint8Array | undefined): Promise<Effort | undefined> {
+  if (bytes === undefined) return { seconds: 0 };
   const value = fromBytes(bytes);
-  if (typeof value === "number") return value;
-  const parsed = keptSeconds.safeParse(value);
+  if (typeof value === "number") return { seconds: value };
+  const parsed = keptEffort.safeParse(value);
   if (!parsed.success || !(await isWhole(bytes, parsed.data.checksum))) return undefined;
-  return parsed.data.seconds;
+  const { checksum: _checksum, ...effort } = parsed.data;
+  return effort as Effort;
 }

@@ -4,7 +4,6 @@
 import { EnvironmentError } from "../core/errors.ts";
 import type { ZooStore } from "../core/store.ts";
 import { runUnits } from "../work/run-units.ts";
-import { sealedJson } from "../work/unit-parts.ts";
 import {
   type HandOut,
   isInPart,
@@ -14,7 +13,15 @@ import {
 } from "../work/work-list.ts";
 import type { FinishedJob, JobRequest } from "./job.ts";
 import type { JobPool } from "./job-pool.ts";
-import { finishedIn, keepResult, readableCheckpoint, readSeconds, runFiles } from "./run-files.ts";
+import {
+  type Effort,
+  effortBytes,
+  finishedIn,
+  keepResult,
+  readableCheckpoint,
+  readEffort,
+  runFiles,
+} from "./run-files.ts";
 import { keepPart, readPart } from "./run-parts.ts";
 
 /** A run by the name of its files. */
@@ -75,7 +82,7 @@ export async function* findFinished(
       continue;
     }
     if (!checkpoint.checked) unchecked.push(file);
-    if ((await readSeconds(await store.read(secondsFile))) !== undefined) continue;
+    if ((await readEffort(await store.read(secondsFile))) !== undefined) continue;
     await store.remove(secondsFile);
     yield `${secondsFile} in ${store.location} is damaged; the time its run took before is not counted`;
   }
@@ -226,14 +233,18 @@ export async function trainRun(
   const { key, request } = run;
   const names = runFiles(key);
   const resume = await store.read(names.checkpoint);
-  const before = (await readSeconds(await store.read(names.seconds))) ?? 0;
+  const before = (await readEffort(await store.read(names.seconds)))?.seconds ?? 0;
   const began = performance.now();
-  const seconds = () => before + (performance.now() - began) / 1000;
+  const { machine } = pool;
+  const effort = (): Effort => ({
+    seconds: before + (performance.now() - began) / 1000,
+    ...(machine !== undefined && { machine }),
+  });
   let saving = Promise.resolve();
   const save = (bytes: Uint8Array) => {
     saving = saving.then(async () => {
       await store.write(names.checkpoint, bytes);
-      await store.write(names.seconds, await sealedJson({ seconds: seconds() }));
+      await store.write(names.seconds, await effortBytes(effort()));
     });
     saving.catch(() => undefined); // thrown where it is awaited
   };
@@ -249,7 +260,7 @@ export async function trainRun(
   if (checkpoint !== undefined) save(checkpoint);
   await saving;
   if (result === undefined) return undefined;
-  const finished = { ...result, seconds: seconds() };
+  const finished = { ...result, ...effort() };
   await keepResult(store, key, request, finished);
   return finished;
 }

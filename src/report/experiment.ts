@@ -38,6 +38,8 @@ export interface ExperimentRow {
   readonly diverged?: number;
   /** Networks that the functional could not read, at most in one training: left out there, taken to be like the others in tests. @default 0 */
   readonly unread?: number;
+  /** Where its trainings took these seconds, where that is known; several places with semicolons between them. */
+  readonly machine?: string;
   /** Learning rate and options it was trained with. */
   readonly rate?: number;
   readonly options?: Readonly<Record<string, unknown>>;

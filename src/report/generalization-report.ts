@@ -197,7 +197,16 @@ function curvesSection({ rows, curves }: ExperimentResult): Html {
     ${figure(learningCurves(curves, models), caption)}`;
 }
 
-function reproduction({ command, commit, machine, seed, population }: ExperimentResult): Html {
+/** Machines of the trainings, where they are others than that of the page; empty otherwise. */
+function elsewhere({ machine, rows }: ExperimentResult): Html {
+  const places = new Set(rows.flatMap((row) => row.machine?.split("; ") ?? []));
+  if (places.size === 0 || (places.size === 1 && places.has(machine))) return html``;
+  return html`<dt>trained on</dt>
+    <dd>${[...places].join("; ")}</dd>`;
+}
+
+function reproduction(result: ExperimentResult): Html {
+  const { command, commit, machine, seed, population } = result;
   const { train, validation, test } = population;
   const parts =
     train !== undefined && validation !== undefined && test !== undefined
@@ -220,6 +229,7 @@ function reproduction({ command, commit, machine, seed, population }: Experiment
       <dd>${seed}</dd>
       <dt>machine</dt>
       <dd>${machine}</dd>
+      ${elsewhere(result)}
       <dt>networks</dt>
       <dd>
         ${count(population.networks)}${runsOf(population)}${population.description === undefined ? "" : `: ${population.description}`}

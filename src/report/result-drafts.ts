@@ -63,18 +63,19 @@ export function experimentDraft(result: ExperimentResult, settings: unknown): Re
     },
     rows: result.rows.map((row) => ({
       population: name,
-      ...flatRow(row),
+      ...flatRow(row, machine),
       ...besideReference(row, comparisons),
     })),
     tables: Object.fromEntries(Object.entries(tables).filter(([, rows]) => rows.length > 0)),
   };
 }
 
-/** A model's row without its lists, which have tables of their own. */
-function flatRow(experimentRow: ExperimentRow) {
-  const { taus: _taus, moves: _moves, tauInterval, ...row } = experimentRow;
+/** A model's row without its lists, which have tables of their own, and without a machine that is that of the whole result. */
+function flatRow(experimentRow: ExperimentRow, machineOfAll: string) {
+  const { taus: _taus, moves: _moves, tauInterval, machine, ...row } = experimentRow;
   return {
     ...row,
+    ...(machine !== undefined && machine !== machineOfAll && { machine }),
     ...(tauInterval && { intervalLow: tauInterval[0], intervalHigh: tauInterval[1] }),
   };
 }

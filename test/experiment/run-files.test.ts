@@ -2,7 +2,12 @@
 
 import { expect, test } from "vitest";
 import type { JobRequest } from "../../src/experiment/job.ts";
-import { readResult, readSeconds } from "../../src/experiment/run-files.ts";
+import {
+  effortBytes,
+  readEffort,
+  readResult,
+  resultChecksum,
+} from "../../src/experiment/run-files.ts";
 import { sealedJson } from "../../src/work/unit-parts.ts";
 
 const job = {
@@ -59,17 +64,27 @@ test("a training that diverged is read back, too, though it predicted nothing", 
   expect(await readResult(await sealedJson(silent), request)).toBeUndefined();
 });
 
-test("the seconds of a run are read back; with any one bit flipped they are not", async () => {
-  const bytes = await sealedJson({ seconds: 12.5 });
-  expect(await readSeconds(bytes)).toBe(12.5);
-  expect(await unnoticed(bytes, readSeconds)).toEqual([]);
-  expect(await readSeconds(undefined)).toBe(0);
+test("what a run has taken is read back; with any one bit flipped it is not", async () => {
+  for (const effort of [{ seconds: 12.5 }, { seconds: 12.5, machine: "one of ours, 2 cores" }]) {
+    const bytes = await effortBytes(effort);
+    expect(await readEffort(bytes)).toEqual(effort);
+    expect(await unnoticed(bytes, readEffort)).toEqual([]);
+  }
+  expect(await readEffort(undefined)).toEqual({ seconds: 0 });
+});
+
+test("a result has the same checksum whoever made it, and however long that took", async () => {
+  const here = { ...job, seconds: 3, machine: "one of ours, 2 cores" };
+  const there = { ...job, seconds: 5, machine: "another, 16 cores" };
+  expect(await resultChecksum(here)).toBe(await resultChecksum(there));
+  const other = { ...here, bestEpoch: here.bestEpoch + 1 }; // control
+  expect(await resultChecksum(other)).not.toBe(await resultChecksum(here));
 });
 
 test("files from before there were checksums are read, and known to be unchecked", async () => {
   const old = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   expect(await readResult(old(job), request)).toEqual({ value: job, checked: false });
   expect(await readResult(old({ ...job, bhecksum: "0" }), request)).toBeUndefined();
-  expect(await readSeconds(old(12.5))).toBe(12.5);
-  expect(await readSeconds(old({ bhecksum: "0", seconds: 12.5 }))).toBeUndefined();
+  expect(await readEffort(old(12.5))).toEqual({ seconds: 12.5 });
+  expect(await readEffort(old({ bhecksum: "0", seconds: 12.5 }))).toBeUndefined();
 });

@@ -2,6 +2,7 @@
 
 import { beforeAll, expect, test } from "vitest";
 import { memoryStore, type ZooStore } from "../../src/core/store.ts";
+import { runInPlace } from "../../src/experiment/job-pool.ts";
 import { runExperiment, type ExperimentEvent } from "../../src/experiment/run-experiment.ts";
 import { maxPartBytes } from "../../src/work/unit-parts.ts";
 import { folderStore } from "../../src/node/folder-store.ts";
@@ -22,13 +23,14 @@ beforeAll(async () => {
   dataset = await zooDataset(await openZoo(folderStore(folder)));
 });
 
-async function run(store: ZooStore, parts: ZooStore, changed = {}) {
+async function run(store: ZooStore, parts: ZooStore, changed = {}, machine?: string) {
   const events: ExperimentEvent[] = [];
   for await (const event of runExperiment({
     dataset,
     settings: { ...settings, ...changed },
     store,
     parts,
+    ...(machine !== undefined && { pool: () => ({ ...runInPlace(), machine }) }),
   }))
     events.push(event);
   const outcome = events.flatMap((event) => (event.type === "done" ? [event.outcome] : []))[0];
@@ -69,4 +71,18 @@ test("a part with a changed byte is not believed, and parts of another experimen
   await expect(run(memoryStore(), parts, { seed: 1 })).rejects.toThrow(
     /parts holds runs with seed 0/,
   );
+});
+
+test("a row says on which machines its trainings were, whoever collects it; nothing where one is not known", async () => {
+  const parts = memoryStore("parts");
+  await run(memoryStore(), parts, {}, "one of ours, 2 cores");
+  await parts.remove("linear-1.json");
+  const elsewhere = await run(memoryStore(), parts, {}, "another, 16 cores");
+  expect(elsewhere.trained).toBe(1);
+  expect(elsewhere.outcome.rows[0].machine).toBe("one of ours, 2 cores; another, 16 cores");
+  const collected = await run(memoryStore(), parts, {}, "a third, 1 core");
+  expect(collected.outcome.rows[0]).toEqual(elsewhere.outcome.rows[0]);
+  await parts.remove("linear-1.json");
+  const silent = await run(memoryStore(), parts); // control
+  expect(silent.outcome.rows[0]).not.toHaveProperty("machine");
 });

@@ -108,3 +108,14 @@ test("predictors that an experiment did not train are said to be from elsewhere"
   expect(about([first])).toMatchObject({ fromElsewhere: others.map(({ model }) => model) });
   expect(about(sample.rows.map(({ model }) => model))).not.toHaveProperty("fromElsewhere"); // control
 });
+
+test("a row names its machine where it is another than that of the whole file", () => {
+  const sample = sampleExperiment();
+  const rows = sample.rows.map((each, i) => ({
+    ...each,
+    machine: i === 0 ? "another, 16 cores" : sample.machine,
+  }));
+  const [first, ...others] = experimentDraft({ ...sample, rows }, undefined).rows;
+  expect(first).toMatchObject({ machine: "another, 16 cores" });
+  for (const row of others) expect(row).not.toHaveProperty("machine");
+});

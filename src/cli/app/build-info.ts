@@ -1,24 +1,12 @@
 // Where results come from: the machine, and the version of the code.
 
 import { execFile } from "node:child_process";
-import { availableParallelism, cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type Arithmetic, hostArithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
 import { packageVersion } from "../../node/package-version.ts";
 
-/** Processor, cores and version of Node. */
-export const machineParts = () => ({
-  processor: cpus()[0]?.model.trim() ?? "unknown processor",
-  cores: availableParallelism(),
-  node: process.versions.node,
-});
-
-/** `Intel(R) Xeon(R) Processor, 2 cores, Node 20.20.2`. */
-export function machine(): string {
-  const { processor, cores, node } = machineParts();
-  return `${processor}, ${cores} ${cores === 1 ? "core" : "cores"}, Node ${node}`;
-}
+export { machine, machineParts } from "../../node/machine.ts";
 
 /** How products of this process are rounded. */
 export const arithmetic = (): Arithmetic => hostArithmetic();

@@ -57,6 +57,7 @@ const experiment = z.object({
         seeds: count,
         diverged: count.optional(),
         unread: count.optional(),
+        machine: z.string().optional(),
         rate: z.number().optional(),
         options: modelOptions.optional(),
       }),

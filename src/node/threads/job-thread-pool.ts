@@ -5,6 +5,7 @@ import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { EnvironmentError } from "../../core/errors.ts";
 import type { JobPool } from "../../experiment/job-pool.ts";
 import type { JobOutcome, JobRequest } from "../../experiment/job.ts";
+import { machine } from "../machine.ts";
 import { threadPool } from "./thread-pool.ts";
 import { workerEntry } from "./worker-entry.ts";
 
@@ -20,6 +21,7 @@ export function jobThreadPool(
   );
   return {
     width: workers,
+    machine: machine(),
     async run(request, signal, onEvent) {
       if (signal.aborted) return {};
       const { port1: here, port2: there } = new MessageChannel();
