@@ -12,8 +12,32 @@ interface Pages {
   readonly gainsPicture: () => string;
 }
 
-const scripts: Pages = await import(
-  pathToFileURL(join(root, "scripts/docs/generalization-tables.js")).href
+interface Row {
+  readonly model: string;
+  readonly tauMean: number;
+  readonly stageTauMean: number;
+  readonly adjustedP?: number;
+}
+interface Result {
+  readonly rows: readonly Row[];
+  readonly tables: {
+    readonly oneNumber: readonly { readonly number: string; readonly tau: number }[];
+  };
+}
+interface Results {
+  readonly readStudy: (name: string) => Result;
+  readonly differenceTo: (
+    result: Result,
+    model: string,
+    base: string,
+  ) => { readonly gain: number; readonly low: number };
+}
+
+const scriptOf = async <T>(path: string): Promise<T> =>
+  (await import(pathToFileURL(join(root, path)).href)) as T;
+const scripts = await scriptOf<Pages>("scripts/docs/generalization-tables.js");
+const { readStudy, differenceTo } = await scriptOf<Results>(
+  "scripts/support/generalization-results.js",
 );
 
 test.each([
@@ -29,4 +53,50 @@ test.each([
 test("the picture is the one that the results make", () => {
   const drawn = readFileSync(join(root, "docs/images/generalization.svg"), "utf8");
   expect(drawn).toBe(scripts.gainsPicture());
+});
+
+const guide = readPage("docs/guide/predict-generalisation.md");
+const measured = ["fashion-cnn", "fashion-transformer"].map((name) => readStudy(name));
+const [cnns, transformers] = measured;
+const gainOf = (result: Result, model: string) => differenceTo(result, model, "stat-nn");
+const shown = ({ adjustedP }: Row) => adjustedP !== undefined && adjustedP < 0.05;
+const behind = (result: Result) =>
+  result.rows.filter((row) => shown(row) && gainOf(result, row.model).gain < 0);
+const lossOf = ({ tables }: Result) =>
+  tables.oneNumber.find(({ number }) => number === "training loss")?.tau ?? Number.NaN;
+
+test("nothing is shown to be ahead of StatNN; probes and hybrids are closest", () => {
+  for (const result of measured) {
+    const ahead = result.rows.filter((row) => shown(row) && gainOf(result, row.model).gain > 0);
+    expect(ahead).toEqual([]);
+    expect(behind(result).length).toBeGreaterThan(0); // control: the same level does show what is behind
+  }
+  expect(cnns.rows[0].model).toBe("network-probes");
+  expect(gainOf(cnns, "network-probes").low).toBeGreaterThan(0);
+  expect(transformers.rows[0].model).toBe("unf-hybrid");
+  expect(gainOf(transformers, "unf-hybrid").low).toBeCloseTo(0, 3);
+});
+
+test("the guide names what is shown to be behind StatNN", () => {
+  const [ofCNNs, ofTransformers] = measured.map((result) =>
+    behind(result).map(({ model }) => model),
+  );
+  expect(ofCNNs.toSorted()).toEqual(["deep-sets-one-set", "flat-mlp", "linear"]);
+  expect(ofTransformers.filter((model) => !ofCNNs.includes(model))).toEqual(["unf-products"]);
+  expect(ofTransformers).toHaveLength(4);
+});
+
+test("the training loss alone is ahead of every functional on Transformers, not on CNNs", () => {
+  for (const result of measured) expect(lossOf(result).toFixed(3)).toBe("0.740");
+  expect(guide).toContain("has a tau of 0.740 on both");
+  expect(lossOf(transformers)).toBeGreaterThan(transformers.rows[0].tauMean);
+  expect(lossOf(cnns)).toBeLessThan(cnns.rows[0].tauMean); // control
+});
+
+test("within one checkpoint tau is hardly lower", () => {
+  const lower = measured.flatMap(({ rows }) =>
+    rows.map(({ tauMean, stageTauMean }) => tauMean - stageTauMean),
+  );
+  expect(Math.max(...lower).toFixed(3)).toBe("0.022");
+  expect(guide).toContain("lower by at most 0.022");
 });
