@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { type Arithmetic, hostArithmetic } from "../../kernels/wasm/fused-multiply-add.ts";
 import { packageVersion } from "../../node/package-version.ts";
 
-export { machine, machineParts } from "../../node/machine.ts";
+export { machine, machineParts } from "../../node/threads/machine.ts";
 
 /** How products of this process are rounded. */
 export const arithmetic = (): Arithmetic => hostArithmetic();

@@ -5,7 +5,7 @@ import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { EnvironmentError } from "../../core/errors.ts";
 import type { JobPool } from "../../experiment/job-pool.ts";
 import type { JobOutcome, JobRequest } from "../../experiment/job.ts";
-import { machine } from "../machine.ts";
+import { machine } from "./machine.ts";
 import { threadPool } from "./thread-pool.ts";
 import { workerEntry } from "./worker-entry.ts";
 

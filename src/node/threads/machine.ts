@@ -1,4 +1,4 @@
-// The machine that this process runs on, as results name it.
+// The machine whose threads do the work, as results name it.
 
 import { availableParallelism, cpus } from "node:os";
 
