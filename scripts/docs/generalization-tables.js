@@ -148,7 +148,9 @@ function ablations() {
   if (measured.length === 0) return rest.slice(1);
   const cell = (model, { result }) => {
     const found = differenceTo(result, model, "unf");
-    return found === undefined ? "diverged" : bold(difference(found), isShown(found));
+    if (found === undefined) return "diverged";
+    if (found.low === 0 && found.high === 0) return "the same";
+    return bold(difference(found), isShown(found));
   };
   const changes = measured[0].result.about.settings.models.map(({ name }) => name);
   const own = measured.map(({ result }) =>
