@@ -37,7 +37,7 @@ const missingPopulations = () =>
   populations.filter(({ name }) => readStudy(name) === undefined).map(({ title }) => title);
 
 /** A line a model that ran everywhere, a column a population; bold where it is shown to be ahead of StatNN. */
-export function overview() {
+function overview() {
   const measured = finalResults();
   const cell = (model, { result }) => {
     const toStatNN = differenceTo(result, model, "stat-nn");
@@ -135,7 +135,7 @@ function studyTables(studies, base) {
   return lines[0] === "" ? lines.slice(1) : lines;
 }
 
-/** What each change of UNF gains over \`unf\`: a line a change, a column a population. */
+/** What each change of UNF gains over `unf`: a line a change, a column a population. */
 function ablations() {
   const studies = populations.map(({ name, title }) => ({
     name: `${name}-ablation`,
