@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { namedRow } from "../../dist/report/table.js";
 import { root } from "../sources.js";
 import { table, withPart } from "../support/doc-tables.js";
 import {
@@ -60,12 +61,7 @@ function overview() {
   ];
 }
 
-const nameOf = ({ model, seeds, diverged = 0, unread = 0 }) =>
-  [
-    `\`${model}\``,
-    ...(diverged > 0 ? [`${diverged} of ${seeds + diverged} diverged`] : []),
-    ...(unread > 0 ? [`${unread} networks unread`] : []),
-  ].join(", ");
+const nameOf = (row) => namedRow(row).replace(row.model, `\`${row.model}\``);
 
 /** Where a study's figures lie and what made them. */
 function sourceOf(name, { about, machine, commit }) {
