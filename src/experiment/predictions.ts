@@ -25,6 +25,12 @@ export interface TrainingRecord {
   readonly trainLoss: number | null;
   readonly validLoss: number | null;
   readonly validTau: number | null;
+  /** The same after every pass, first to last. */
+  readonly passes: {
+    readonly trainLoss: readonly (number | null)[];
+    readonly validLoss: readonly (number | null)[];
+    readonly validTau: readonly (number | null)[];
+  };
   /** Why it ended without predictions. */
   readonly diverged?: string;
 }
@@ -61,6 +67,11 @@ function trainingRecord(job: FinishedJob): TrainingRecord {
     trainLoss: finite(best?.trainLoss),
     validLoss: finite(best?.validLoss),
     validTau: finite(best?.validMetric),
+    passes: {
+      trainLoss: history.map(({ trainLoss }) => finite(trainLoss)),
+      validLoss: history.map(({ validLoss }) => finite(validLoss)),
+      validTau: history.map(({ validMetric }) => finite(validMetric)),
+    },
     ...(diverged !== undefined && { diverged }),
   };
 }

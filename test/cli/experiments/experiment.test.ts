@@ -127,6 +127,12 @@ test("what is kept beside its results gives tau and intervals again", async () =
   );
   const control = collectResults(shuffled, { actual }, { seed: 0 }).rows[0];
   expect(control.taus).not.toEqual(again.rows[0].taus);
+  for (const { bestEpoch, validTau, trainLoss, passes } of trainings) {
+    for (const values of Object.values(passes)) expect(values).toHaveLength(4);
+    expect(passes.trainLoss[bestEpoch - 1]).toBe(trainLoss);
+    expect(Math.max(...passes.validTau.map(Number))).toBe(validTau);
+    expect(passes.trainLoss[0]).not.toBe(passes.trainLoss[3]); // control: passes differ
+  }
 });
 
 test("aborted and continued, it ends with the same numbers; then nothing is trained again", async () => {
