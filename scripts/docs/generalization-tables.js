@@ -15,6 +15,7 @@ import {
   modelsOfAll,
   populations,
   readStudy,
+  trainingsOf,
 } from "../support/generalization-results.js";
 import { gainsFigure } from "../support/gains-figure.js";
 
@@ -119,12 +120,32 @@ function machinesOf({ rows }) {
   });
 }
 
-/** A table of its own for every study that has been run. */
-function studyTables(studies, base) {
+/** Whether the functionals of a study learned, and whether they went on to learn their training networks by heart. */
+function passesTable(name) {
+  const lines = trainingsOf(name).map((each) => [
+    `\`${each.model}\``,
+    `${each.bestPass.toFixed(0)} of ${each.passes.toFixed(0)}`,
+    ...[each.bestTrainLoss, each.bestValidLoss, each.lastTrainLoss, each.lastValidLoss].map(fixed),
+  ]);
+  const losses = ["best pass: training loss", "validation loss"];
+  return table(
+    ["functional", "passes to the best", ...losses, "last pass: training loss", "validation loss"],
+    lines,
+  );
+}
+
+/** A table of its own for every study that has been run; `more(name)` follows it. */
+function studyTables(studies, base, more = () => []) {
   const parts = studies.flatMap(({ name, title }) => {
     const result = readStudy(name);
     if (result === undefined) return [];
-    return [`**${title}**, ${sourceOf(name, result)}`, "", ...studyTable(result, base), ""];
+    return [
+      `**${title}**, ${sourceOf(name, result)}`,
+      "",
+      ...studyTable(result, base),
+      "",
+      ...more(name),
+    ];
   });
   const missing = studies.filter(({ name }) => readStudy(name) === undefined);
   const lines = [...parts.slice(0, -1), ...notMeasured(missing.map(({ title }) => title))];
@@ -182,7 +203,10 @@ export function guidePage() {
   const parts = {
     "final tables": studyTables(populations, "stat-nn"),
     ablations: ablations(),
-    "published predictors": studyTables(publishedStudies, "stat-nn-published"),
+    "published predictors": studyTables(publishedStudies, "stat-nn-published", (name) => [
+      passesTable(name),
+      "",
+    ]),
   };
   return Object.entries(parts).reduce(
     (page, [name, lines]) => withPart(guide, page, name, lines),

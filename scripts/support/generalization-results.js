@@ -1,5 +1,9 @@
 // What the committed results of the generalisation experiments say, as pages and pictures show it.
 
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { root } from "../sources.js";
 import { readFigures } from "./doc-tables.js";
 
 /** Populations that no model choice has seen. */
@@ -45,4 +49,27 @@ export function modelsOfAll(results) {
   return [...taus[0].keys()]
     .filter((model) => taus.every((of) => Number.isFinite(of.get(model))))
     .toSorted((a, b) => lack(a) - lack(b));
+}
+
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** How a study's trainings went, by functional: passes and losses at the best one and at the last, means over trainings. */
+export function trainingsOf(name) {
+  const path = join(root, `docs/results/generalization-${name}-predictions.json.gz`);
+  if (!existsSync(path)) return [];
+  const { trainings } = JSON.parse(gunzipSync(readFileSync(path)).toString());
+  const models = [...new Set(trainings.map(({ model }) => model))];
+  return models.map((model) => {
+    const own = trainings.filter((each) => each.model === model && each.diverged === undefined);
+    const over = (value) => mean(own.map(value));
+    return {
+      model,
+      bestPass: over(({ bestEpoch }) => bestEpoch),
+      passes: over(({ passes }) => passes.trainLoss.length),
+      bestTrainLoss: over(({ trainLoss }) => trainLoss),
+      lastTrainLoss: over(({ passes }) => passes.trainLoss.at(-1)),
+      bestValidLoss: over(({ validLoss }) => validLoss),
+      lastValidLoss: over(({ passes }) => passes.validLoss.at(-1)),
+    };
+  });
 }
