@@ -72,41 +72,47 @@ function sourceOf(name, { about, machine, commit }) {
   return `${whole(networks)} networks of ${whole(runs)} runs, ${whole(test)} held out; ${trained} ([figures](${file}.json), [report](${file}.html), \`npm run experiment:generalization -- ${name}\`, seed ${about.settings.seed}, ${machine}, commit ${commit.slice(0, 8)}):`;
 }
 
-/** All models and single numbers of a study. */
+/** A functional's figures by column. */
+function functionalLine(row, toBase) {
+  const known = row.tauMean !== null;
+  return {
+    name: nameOf(row),
+    parameters: row.parameters === 0 ? "" : whole(row.parameters),
+    seconds: whole(row.seconds),
+    tau: known ? spread(row) : "",
+    interval: known ? `${fixed(row.intervalLow)} to ${fixed(row.intervalHigh)}` : "",
+    stage: known && row.stageTauMean !== undefined ? fixed(row.stageTauMean) : "",
+    over: toBase === undefined ? "" : difference(toBase),
+    p: toBase === undefined ? "" : probability(toBase.adjustedP),
+  };
+}
+
+const numberLine = (row) => ({
+  name: `${row.number} alone, ${row.direction} is better`,
+  tau: fixed(row.tau),
+  interval: `${fixed(row.tauLow)} to ${fixed(row.tauHigh)}`,
+  stage: row.stageTau === undefined ? "" : fixed(row.stageTau),
+});
+
+/** All models and single numbers of a study; tau in a stage where its runs have several. */
 function studyTable(result, base) {
-  const lines = result.rows.map((row) => {
-    const toBase = differenceTo(result, row.model, base);
-    const figures =
-      row.tauMean === null
-        ? ["", "", ""]
-        : [
-            spread(row),
-            `${fixed(row.intervalLow)} to ${fixed(row.intervalHigh)}`,
-            fixed(row.stageTauMean),
-          ];
-    return [
-      nameOf(row),
-      row.parameters === 0 ? "" : whole(row.parameters),
-      whole(row.seconds),
-      ...figures,
-      ...(toBase === undefined ? ["", ""] : [difference(toBase), probability(toBase.adjustedP)]),
-    ];
-  });
-  const numbers = result.tables.oneNumber.map((row) => [
-    `${row.number} alone, ${row.direction} is better`,
-    "",
-    "",
-    fixed(row.tau),
-    `${fixed(row.tauLow)} to ${fixed(row.tauHigh)}`,
-    fixed(row.stageTau),
-    "",
-    "",
-  ]);
-  const head = ["functional", "parameters", "seconds", "tau", "95 %", "tau in a stage"];
-  return [
-    table([...head, `over \`${base}\``, "p, corrected"], [...lines, ...numbers]),
-    ...machinesOf(result),
+  const staged = result.rows.some(({ stageTauMean }) => stageTauMean !== undefined);
+  const columns = {
+    name: "functional",
+    parameters: "parameters",
+    seconds: "seconds",
+    tau: "tau",
+    interval: "95 %",
+    ...(staged && { stage: "tau in a stage" }),
+    over: `over \`${base}\``,
+    p: "p, corrected",
+  };
+  const lines = [
+    ...result.rows.map((row) => functionalLine(row, differenceTo(result, row.model, base))),
+    ...result.tables.oneNumber.filter(({ tau }) => tau !== null).map(numberLine), // null: equal in all networks
   ];
+  const cells = lines.map((line) => Object.keys(columns).map((column) => line[column] ?? ""));
+  return [table(Object.values(columns), cells), ...machinesOf(result)];
 }
 
 /** Which rows have their seconds from other machines than the file's. */
