@@ -1,6 +1,6 @@
 // What of functionals tells how well networks generalise, study by study: final tables on populations that no choice has seen (seed 2),
-// ablations of UNF on the same ones, and the published predictors, trained as published, on the GRU population with settings varied
-// widely and on one made by the published recipe.
+// ablations of UNF on the same ones, what functionals of two kinds say together (seed 3), and the published predictors, trained as
+// published, on the GRU population with settings varied widely and on one made by the published recipe.
 // Writes docs/results/generalization-<study>.json with predictions and report. A run that is stopped, or whose minutes are over, goes on
 // where it was when the same command is given again.
 // Arguments: names of studies; --minutes <n>; --parts <folder>, which keeps every finished training in a small file there; --tiny, for
@@ -18,7 +18,13 @@ const seconds = 240;
 /** A pass over adders takes three times as long as one over the others. */
 const passes = { "gru-adders": 10 };
 
-/** Every training draws its own training and validation networks. */
+/** The mean of a functional of weights and of one that runs the networks. */
+const together = "unf-hybrid+network-probes";
+
+/**
+ * Every training draws its own training and validation networks. The mean was chosen by what functionals said of the test networks of
+ * the other two populations: it stands in the table of adders, on whose test networks neither had been judged.
+ */
 const final = (name) => ({
   models:
     "unf,unf-hybrid,unf-hybrid-shared,unf-products,nfn-np,deep-sets,deep-sets-one-set,stat-nn,gram-nn,linear,flat-mlp,network-probes",
@@ -26,7 +32,17 @@ const final = (name) => ({
   seeds: 5,
   training: `--epochs ${passes[name] ?? 20} --resplit --tune-seconds ${seconds} --tune-epochs 10`,
   tinyTraining: "--epochs 1 --resplit --tune-seconds 1 --tune-epochs 1",
+  together: name === "gru-adders" ? [together] : [],
   withTrees: true,
+});
+
+/** The same mean on CNNs and Transformers of yet another seed, and the mean of two functionals of weights as a control. */
+const mean = () => ({
+  ...final(),
+  models: "unf-hybrid,network-probes,stat-nn",
+  options: undefined,
+  together: [together, "unf-hybrid+stat-nn"],
+  withTrees: false,
 });
 
 /** One change of UNF each, every one at the best of three rates; of adders with fewer channels. */
@@ -61,6 +77,8 @@ const studies = {
       [`${name}-ablation`, { ...population, ...ablation(name) }],
     ]),
   ),
+  "fashion-cnn-together": { ...fresh["fashion-cnn"], zooSeed: 3, ...mean() },
+  "fashion-transformer-together": { ...fresh["fashion-transformer"], zooSeed: 3, ...mean() },
   "gru-published-predictors": {
     recipe: "gru-adders",
     networks: 1600,
@@ -106,7 +124,7 @@ function boostedTrees(statistics, out, seeds) {
 
 async function measure(name) {
   const { recipe, networks, zooSeed, further, ...study } = studyOf(name);
-  const { models, options, seeds, training, withTrees = false } = study;
+  const { models, options, seeds, training, together: means = [], withTrees = false } = study;
   const zoo = join(folder, "zoos", `${recipe}-${zooSeed}`);
   const shards = further === undefined ? "" : ` ${further}`;
   await weightspace(
@@ -118,6 +136,7 @@ async function measure(name) {
     `experiment generalization --zoo ${zoo} --checkpoints all --models ${models}`,
     ...(options === undefined ? [] : [`--options docs/results/options/${options}.json`]),
     `--seeds ${seeds} --seed 0 --name ${name} ${training}`,
+    ...means.map((names) => `--together ${names}`),
     ...(asked.parts === null ? [] : [`--parts ${join(asked.parts, name)}`]),
     `--results ${results} --force -o ${out}`,
   ];

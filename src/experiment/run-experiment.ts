@@ -14,6 +14,7 @@ import { type PredictionRecord, predictionRecord } from "./predictions.ts";
 import { openParts } from "./run-parts.ts";
 import { checkMove, parseMove } from "./data/move-dataset.ts";
 import { oneNumberBaselines } from "./judging/one-number.ts";
+import { checkTogether, type Together, togetherJobs } from "./judging/together.ts";
 import {
   countResults,
   type EntryRuns,
@@ -65,6 +66,8 @@ export interface ExperimentOptions {
   readonly part?: ListPart | undefined;
   /** Predictors from elsewhere, whose predictions of the same test networks stand in the same tables. */
   readonly outside?: readonly OutsidePredictions[];
+  /** Functionals, or predictors from elsewhere, whose mean prediction is a row of its own. */
+  readonly together?: readonly Together[];
   readonly signal?: AbortSignal;
 }
 
@@ -130,10 +133,15 @@ export async function* runExperiment(
     throw new OptionError(
       `experiment: "${target.name}" is ${target.values} numbers a network, expected one; choose another target`,
     );
-  const { dataset, settings, outside = [] } = options;
+  const { dataset, settings, outside = [], together = [] } = options;
   const [, , test] = splitPositions(dataset, settings.split, deriveSeed(settings.seed, "split"));
   for (const each of outside) outsideJobs(each, test.length, settings); // refused before anything is trained
-  yield* runCollected(options, (...collected) => collectOutcome(dataset, outside, ...collected));
+  checkTogether(together, [
+    ...settings.models.map(({ name }) => name),
+    ...outside.map(({ model }) => model),
+  ]);
+  const beside = { outside, together };
+  yield* runCollected(options, (...collected) => collectOutcome(dataset, beside, ...collected));
 }
 
 /** An experiment whose finished runs become results of any kind. @throws {OptionError} {EnvironmentError} as {@link runExperiment} */
@@ -307,18 +315,19 @@ async function handedRuns(
 /** The results of entries whose runs are all finished. */
 function collectOutcome(
   dataset: WeightDataset,
-  outside: readonly OutsidePredictions[],
+  { outside, together }: Required<Pick<ExperimentOptions, "outside" | "together">>,
   settings: ExperimentSettings,
   { train, validation, test }: Pick<Prepared, "train" | "validation" | "test">,
   entries: readonly EntryRuns[],
   tuning: readonly TuningRow[],
 ): ExperimentOutcome {
-  const jobs = [
+  const single = [
     ...entries.flatMap(({ runs }) =>
       runs.flatMap(({ finished }) => (finished === undefined ? [] : [finished])),
     ),
     ...outside.flatMap((each) => outsideJobs(each, test.size, settings)),
   ];
+  const jobs = [...single, ...togetherJobs(together, single)];
   const sizes = { train: train.size, validation: validation.size, test: test.size };
   const targets = { ...test, actual: Array.from(test.targets) };
   const { seed } = settings;

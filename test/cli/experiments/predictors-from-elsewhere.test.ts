@@ -114,12 +114,38 @@ test("predictions stand beside functionals: same networks, same truth, pairs by 
   expect(shuffled).not.toBeCloseTo(tau, 3);
 });
 
+test("the mean of a functional and predictions from elsewhere is a row of its own", async () => {
+  const { predicted, moved } = await byVariance();
+  const trainings = [0, 1].map((seed) => ({ seed, predicted, moved }));
+  await writeFile(join(folder, "other.json"), JSON.stringify({ model: "other", trainings }));
+  const args = "-o first --also other.json --together stat-nn+other --results mean.json".split(" ");
+  const { code, stdout } = await run(...experiment, ...args);
+  expect(code).toBe(0);
+  const { rows, comparisons, command } = JSON.parse(stdout) as {
+    rows: { model: string }[];
+    comparisons: unknown[];
+    command: string;
+  };
+  expect(rows.map(({ model }) => model)).toContain("stat-nn + other");
+  expect(comparisons).toHaveLength(3);
+  expect(command).toContain("--together stat-nn+other");
+  const { trainings: kept } = JSON.parse(
+    gunzipSync(await readFile(join(folder, "mean-predictions.json.gz"))).toString(),
+  ) as PredictionRecord;
+  const said = (name: string) => kept.find(({ model }) => model === name)?.predicted[0] ?? 0;
+  const mean = (said("stat-nn") + said("other")) / 2;
+  expect(said("stat-nn + other")).toBeCloseTo(mean, 4);
+  expect(said("stat-nn")).not.toBeCloseTo(mean, 4); // control
+  const refused = await run(...experiment, ..."-o refused --together stat-nn+othr".split(" "));
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/"othr"/) as string });
+});
+
 test("predictions that do not fit are refused before anything is trained", async () => {
   const { predicted, moved } = await byVariance();
   const files = {
     "short.json": { model: "short", trainings: [{ seed: 0, predicted: [1], moved }] },
     "named.json": { model: "stat-nn", trainings: [{ seed: 0, predicted, moved }] },
-    "other.json": { model: "x", rows: [] },
+    "rows.json": { model: "x", rows: [] },
     "word.json": { model: "x", trainings: [{ seed: 0, predicted: ["0.5"], moved }] },
   };
   for (const [name, value] of Object.entries(files))
@@ -127,7 +153,7 @@ test("predictions that do not fit are refused before anything is trained", async
   const cases = [
     ["short.json", /"short" has 1 numbers in predicted of seed 0, expected one for each of 14/],
     ["named.json", /are called "stat-nn", as one of --models is/],
-    ["other.json", /other\.json expected \{"model": name, "trainings": /],
+    ["rows.json", /rows\.json expected \{"model": name, "trainings": /],
     ["word.json", /trainings\.0\.predicted\.0: .*number/],
     ["missing.json", /missing\.json/],
   ] as const;

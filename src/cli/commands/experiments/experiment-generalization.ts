@@ -35,12 +35,13 @@ interface ExperimentFlags extends GeneralizationFlags {
   readonly threshold?: number;
   readonly statistics?: string;
   readonly also?: readonly string[];
+  readonly together?: readonly (readonly string[])[];
 }
 
 /** The command that repeats an experiment, with every option that has a say in the numbers. */
 function commandOf(flags: ExperimentFlags): string {
   const { epochs, trainShare, resplit, tune, tuneSeconds, tuneEpochs = epochs } = flags;
-  const { move = [], moveTraining, phases, threshold, also = [] } = flags;
+  const { move = [], moveTraining, phases, threshold, also = [], together = [] } = flags;
   return [
     `npx weightspace experiment generalization ${repeatedOptions(flags)}`,
     ...(trainShare === undefined ? [] : [`--train-share ${trainShare}`]),
@@ -54,6 +55,7 @@ function commandOf(flags: ExperimentFlags): string {
     ...move.map((each) => `--move ${each}`),
     ...(moveTraining === undefined ? [] : [`--move-training ${moveTraining}`]),
     ...also.map((path) => `--also ${quoted(path)}`),
+    ...together.map((names) => `--together ${names.join("+")}`),
   ].join(" ");
 }
 
@@ -170,6 +172,7 @@ async function run(flags: ExperimentFlags, cli: Cli): Promise<void> {
     fingerprint: fingerprint(dataset) + phasesText(phases),
     ...(await runStores(flags, join(out, "runs"))),
     outside,
+    together: flags.together ?? [],
     onResults: firstReports(report, cli, (some) => resultOf(flags, name, population, some)),
   });
   if (outcome === undefined) return;
@@ -277,6 +280,14 @@ export const generalizationCommand: RegisterCommand = (experiment, cli) => {
       "--also <file>",
       "predictions of the test networks that were made elsewhere, as JSON, in the same tables; may repeat",
       (path: string, before: readonly string[] | undefined) => [...(before ?? []), path],
+    )
+    .option(
+      "--together <a+b>",
+      "also the mean of what these models predict, as a row of its own; may repeat",
+      (names: string, before: readonly (readonly string[])[] | undefined) => [
+        ...(before ?? []),
+        names.split("+").map((each) => each.trim()),
+      ],
     )
     .addHelpText(
       "after",
