@@ -148,6 +148,8 @@ export interface ExperimentResult {
   readonly seed: number;
   /** Set while functionals are still being trained. @default the result is whole */
   readonly unfinished?: UnfinishedCount;
+  /** Rows that are the mean of what two or more others predict. */
+  readonly together?: readonly string[];
   /** The plug-ins that it was made with, where there were any. */
   readonly plugins?: readonly PluginRecord[];
   readonly population: {

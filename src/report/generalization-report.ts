@@ -241,6 +241,22 @@ function reproduction(result: ExperimentResult): Html {
 const runsOf = ({ networks, runs = networks }: ExperimentResult["population"]): string =>
   runs < networks ? ` from ${count(runs)} training runs` : "";
 
+/** What models are told of a network. */
+function readings({ rows, together = [] }: ExperimentResult): string {
+  const runs = rows.filter(({ options }) => options?.["networks"] !== undefined);
+  if (runs.length === 0) return "its weights alone, without ever running it";
+  const names = runs.map(({ model }) => model).join(" and ");
+  const means = together.some((name) => runs.some(({ model }) => name.includes(model)));
+  return `its weights alone, without ever running it; but ${names}${means ? ", and means with it," : ""} ran it at inputs that training chose`;
+}
+
+/** What rows with a plus in their names are; empty where there is none. */
+function togetherNote({ together = [] }: ExperimentResult): Html {
+  if (together.length === 0) return html``;
+  return html`${together.join(", ")}: the mean of what these predict, training by training, with
+  their parameters and seconds added up.`;
+}
+
 /** Says that functionals are missing, while they are being trained; empty at the end. */
 function unfinishedNote({ unfinished }: ExperimentResult): Html {
   if (unfinished === undefined) return html``;
@@ -261,11 +277,11 @@ export function generalizationReport(result: ExperimentResult): string {
     <h1>${title}</h1>
     <p class="lead">
       ${count(population.networks)} networks (${what}) were trained with different settings, and
-      each model below learnt to predict a network's ${called} from its weights alone, without ever
-      running it. Kendall's tau says how well the predictions rank networks the model has not seen:
-      1 is a perfect order, 0 is chance. Every test network was then replaced by an equivalent one
-      with its hidden neurons reordered, which changes nothing about what the network computes: a
-      model that respects this symmetry must not change its answer.
+      each model below learnt to predict a network's ${called} from ${readings(result)}. Kendall's
+      tau says how well the predictions rank networks the model has not seen: 1 is a perfect order,
+      0 is chance. Every test network was then replaced by an equivalent one with its hidden neurons
+      reordered, which changes nothing about what the network computes: a model that respects this
+      symmetry must not change its answer.
     </p>
     ${unfinishedNote(result)} ${facts(result)}
     <h2>Results</h2>
@@ -279,7 +295,7 @@ export function generalizationReport(result: ExperimentResult): string {
       ${isAccuracy ? "accuracy" : called} explained. <em>Parameters</em>: trainable numbers of the
       model.
       ${rows.some(({ tauInterval }) => tauInterval !== undefined) ? html`<em>95 %</em>: where tau would lie for other held-out runs of the same population and other trainings.` : ""}
-      ${stageNote(result)}
+      ${stageNote(result)} ${togetherNote(result)}
     </p>
     ${oneNumberTable(result)}
     ${figure(tauBars(rows), html`Kendall's tau on held-out networks; whiskers are one standard deviation over seeds.`)}

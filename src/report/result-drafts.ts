@@ -17,16 +17,19 @@ interface NamedModels {
 }
 
 /** Names of predictors that the settings do not train: their predictions came from elsewhere. */
-function namesFromElsewhere({ rows }: ExperimentResult, settings: unknown): string[] {
+function namesFromElsewhere(
+  { rows, together = [] }: ExperimentResult,
+  settings: unknown,
+): string[] {
   const trained = (settings as NamedModels | undefined)?.models?.map(({ name }) => name);
   return trained === undefined
     ? []
-    : rows.map(({ model }) => model).filter((model) => !trained.includes(model));
+    : rows.map(({ model }) => model).filter((model) => ![...trained, ...together].includes(model));
 }
 
 /** Everything of an experiment but single predictions and curves. */
 export function experimentDraft(result: ExperimentResult, settings: unknown): ResultDraft {
-  const { title, command, commit = null, machine, arithmetic, seed, plugins } = result;
+  const { title, command, commit = null, machine, arithmetic, seed, plugins, together } = result;
   const { accuracies: _accuracies, ...population } = result.population;
   const { name } = population;
   const { oneNumber = [], comparisons = [], tuning = [] } = result;
@@ -59,6 +62,7 @@ export function experimentDraft(result: ExperimentResult, settings: unknown): Re
       population,
       ...(settings !== undefined && { settings }),
       ...(fromElsewhere.length > 0 && { fromElsewhere }),
+      ...(together && { together }),
       ...(plugins && { plugins }),
     },
     rows: result.rows.map((row) => ({

@@ -25,9 +25,12 @@ describe.each(names)("%s", (name) => {
     const { models = [] } = (file.about?.["settings"] ?? {}) as {
       models?: { name: string; model?: string }[];
     };
-    const elsewhere = (file.about?.["fromElsewhere"] ?? []) as string[];
+    const { fromElsewhere = [], together = [] } = (file.about ?? {}) as Record<
+      "fromElsewhere" | "together",
+      string[] | undefined
+    >;
     const known = (name: string) => {
-      if (elsewhere.includes(name)) return true;
+      if ([...fromElsewhere, ...together].includes(name)) return true;
       const entry = models.find((each) => each.name === name);
       return modelNames().includes(entry?.model ?? name);
     };

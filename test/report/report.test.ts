@@ -185,3 +185,20 @@ test("curves of a single epoch are drawn without a warning", () => {
   expect(single).not.toContain("⚠");
   warned.mockRestore();
 });
+
+test("a report says who ran the networks, and what a mean of predictions is", () => {
+  const sample = sampleExperiment();
+  const [first, second, ...rest] = sample.rows;
+  const mean = { ...first, model: "network-probes + unf" };
+  const probes = { ...second, model: "network-probes", options: { networks: "digits" } };
+  const text = (result: typeof sample) =>
+    generalizationReport(result)
+      .replaceAll(/<[^>]*>/g, "")
+      .replaceAll(/\s+/g, " ");
+  const said = text({ ...sample, rows: [mean, probes, ...rest], together: [mean.model] });
+  expect(said).toContain("but network-probes, and means with it, ran it at inputs");
+  expect(said).toContain("network-probes + unf: the mean of what these predict");
+  const plain = text(sample); // control
+  expect(plain).toContain("from its weights alone, without ever running it. Kendall's");
+  expect(plain).not.toContain("the mean of what these predict");
+});

@@ -107,6 +107,12 @@ test("predictors that an experiment did not train are said to be from elsewhere"
     experimentDraft(sample, { models: models.map((name) => ({ name })) }).about;
   expect(about([first])).toMatchObject({ fromElsewhere: others.map(({ model }) => model) });
   expect(about(sample.rows.map(({ model }) => model))).not.toHaveProperty("fromElsewhere"); // control
+  const [{ model: mean }, ...rest] = others;
+  const averaged = experimentDraft({ ...sample, together: [mean] }, { models: [{ name: first }] });
+  expect(averaged.about).toMatchObject({
+    fromElsewhere: rest.map(({ model }) => model),
+    together: [mean],
+  });
 });
 
 test("a row names its machine where it is another than that of the whole file", () => {

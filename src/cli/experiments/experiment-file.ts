@@ -22,6 +22,7 @@ const experiment = z.object({
   commit: z.string().optional(),
   machine: z.string(),
   seed: z.int(),
+  together: z.array(z.string()).optional(),
   plugins: z
     .array(z.object({ path: z.string(), version: z.string().nullable(), digest: z.string() }))
     .optional(),
@@ -163,6 +164,7 @@ function fromResultFile({ title, command, commit, machine, seed, ...file }: Resu
     command,
     machine,
     seed,
+    together: file.about?.["together"],
     plugins: file.about?.["plugins"],
     ...(commit !== null && { commit }),
     population: file.about?.["population"],

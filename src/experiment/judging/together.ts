@@ -7,12 +7,13 @@ import type { FinishedJob } from "../job.ts";
 /** Names of functionals whose predictions are averaged. */
 export type Together = readonly string[];
 
-const nameOf = (members: Together): string => members.join(" + ");
+/** The name of its row. */
+export const togetherName = (members: Together): string => members.join(" + ");
 
 /** @throws {OptionError} for fewer than two functionals, one named twice, one that does not take part, or a group given twice */
 export function checkTogether(groups: readonly Together[], known: readonly string[]): void {
   for (const members of groups) {
-    const name = nameOf(members);
+    const name = togetherName(members);
     const unknown = members.find((each) => !known.includes(each));
     if (unknown !== undefined)
       throw new OptionError(
@@ -76,7 +77,7 @@ export function togetherJobs(
     return first.flatMap((job) => {
       const beside = others.map((own) => own.find(({ seed }) => seed === job.seed));
       const all = [job, ...beside.filter((each) => each !== undefined)];
-      return all.length === members.length ? [jobOf(all, nameOf(members))] : [];
+      return all.length === members.length ? [jobOf(all, togetherName(members))] : [];
     });
   });
 }

@@ -111,6 +111,7 @@ async function resultOf(
   { sizes, predictions: _predictions, ...results }: ExperimentOutcome,
 ): Promise<ExperimentResult> {
   const { arithmetic, codeVersion, machine } = await import("../../app/build-info.ts");
+  const { togetherName } = await import("../../../experiment/judging/together.ts");
   const { loadedPlugins } = await import("../../../core/plugins.ts");
   const plugins = loadedPlugins();
   const target = namedTarget(dataset);
@@ -121,6 +122,7 @@ async function resultOf(
     machine: machine(),
     arithmetic: arithmetic(),
     seed: flags.seed,
+    ...(flags.together && { together: flags.together.map(togetherName) }),
     ...(plugins.length > 0 && { plugins }),
     population: {
       name,
