@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { namedRow } from "../../dist/report/table.js";
 import { root } from "../sources.js";
-import { table, withPart } from "../support/doc-tables.js";
+import { readFigures, table, withPart } from "../support/doc-tables.js";
 import {
   differenceTo,
   finalResults,
@@ -24,7 +24,7 @@ const guide = "docs/guide/predict-generalisation.md";
 const picture = "docs/images/generalization.svg";
 
 const fixed = (value) => value.toFixed(3);
-const signed = (value) => `${value < 0 ? "−" : "+"}${fixed(Math.abs(value))}`;
+const signed = (value, digits = 3) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
 const whole = (value) => Math.round(value).toLocaleString("en-US");
 const probability = (p) => (p < 0.001 ? "< 0.001" : fixed(p));
 const spread = ({ tauMean, tauStd }) => `${fixed(tauMean)} ± ${fixed(tauStd)}`;
@@ -195,6 +195,56 @@ function ablations() {
   ];
 }
 
+const interval = ({ correlation, low, high }) =>
+  `${signed(correlation, 2)} (${signed(low, 2)} to ${signed(high, 2)})`;
+
+/** A column a population that has been measured, a line a name. */
+function correlationTable(head, rows, lineOf, columnOf) {
+  const lines = [...new Set(rows.map(lineOf))];
+  const columns = [...new Set(rows.map(columnOf))];
+  const cell = (line, column) => {
+    const found = rows.find((row) => lineOf(row) === line && columnOf(row) === column);
+    return found === undefined ? "" : interval(found);
+  };
+  return table(
+    [head, ...columns],
+    lines.map((line) => [line, ...columns.map((column) => cell(line, column))]),
+  );
+}
+
+/** How alike the errors of functionals are, and with which settings of a network's training they go. */
+function missed() {
+  const { rows, tables, about, commit, machine } = readFigures(
+    "docs/results/missed-by-functionals.json",
+  );
+  const titleOf = ({ population }) => populations.find(({ name }) => name === population).title;
+  return [
+    correlationTable(
+      "error, with that of `stat-nn`",
+      rows,
+      ({ functional }) => `\`${functional}\``,
+      titleOf,
+    ),
+    "",
+    correlationTable(
+      "error, with",
+      tables.settings,
+      ({ setting }) => (losses.has(setting) ? setting : `\`${setting}\``),
+      (row) => `${titleOf(row)}: ${row.read === "weights" ? "of weights" : `\`${row.read}\``}`,
+    ),
+    "",
+    `\`npm run experiment:missed\`, ${whole(about.draws)} draws of training runs for each interval, seed 0, ${machine}, commit ${commit.slice(0, 8)} ([figures](../results/missed-by-functionals.json)).`,
+  ];
+}
+
+/** Numbers of networks that are no columns of a population. */
+const losses = new Set(["training loss"]);
+
+const togetherStudies = [
+  { name: "fashion-cnn-together", title: "CNNs, seed 3" },
+  { name: "fashion-transformer-together", title: "Transformers, seed 3" },
+];
+
 const publishedStudies = [
   { name: "gru-published-recipe", title: "Adders by the published recipe" },
   { name: "gru-published-predictors", title: "Adders with settings varied widely" },
@@ -208,6 +258,8 @@ export function guidePage() {
   const text = readFileSync(join(root, guide), "utf8");
   const parts = {
     "final tables": studyTables(populations, "stat-nn"),
+    missed: missed(),
+    together: studyTables(togetherStudies, "stat-nn"),
     ablations: ablations(),
     "published predictors": studyTables(publishedStudies, "stat-nn-published", (name) => [
       passesTable(name),

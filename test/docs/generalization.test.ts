@@ -93,6 +93,45 @@ test("the training loss alone is ahead of every functional on Transformers, not 
   expect(lossOf(cnns)).toBeLessThan(cnns.rows[0].tauMean); // control
 });
 
+interface Correlation {
+  readonly population: string;
+  readonly functional?: string;
+  readonly setting?: string;
+  readonly read?: string;
+  readonly correlation: number;
+  readonly low: number;
+  readonly high: number;
+}
+const missed = JSON.parse(
+  readFileSync(join(root, "docs/results/missed-by-functionals.json"), "utf8"),
+) as {
+  readonly rows: readonly Correlation[];
+  readonly tables: { readonly settings: readonly Correlation[] };
+};
+
+test("functionals of weights err on the same networks, the one that runs networks on others", () => {
+  const values = (chosen: (row: Correlation) => boolean) =>
+    missed.rows.filter(chosen).map(({ correlation }) => correlation);
+  const ofWeights = values(({ functional }) => functional !== "network-probes");
+  const ends = [Math.min(...ofWeights), Math.max(...ofWeights)].map((value) => value.toFixed(2));
+  expect(guide).toContain(`go with StatNN's at ${ends.join(" to ")}`);
+  const ofAnswers = values(({ functional }) => functional === "network-probes");
+  const said = ofAnswers.map((value) => value.toFixed(2)).join(" and ");
+  expect(guide).toContain(`\`network-probes\` go with StatNN's at ${said}`);
+  expect(Math.max(...ofAnswers)).toBeLessThan(Math.min(...ofWeights));
+});
+
+test("functionals of weights overrate networks that saw few examples; training loss and wrong labels they do see", () => {
+  const ofWeights = missed.tables.settings.filter(({ read }) => read === "weights");
+  const about = (name: string) => ofWeights.filter(({ setting }) => setting === name);
+  for (const { high } of about("dataFraction")) expect(high).toBeLessThan(0);
+  for (const { low, high } of [...about("training loss"), ...about("labelNoise")]) {
+    expect(low).toBeLessThan(0);
+    expect(high).toBeGreaterThan(0);
+  }
+  expect(about("dataFraction")).toHaveLength(measured.length);
+});
+
 test("within one checkpoint tau is hardly lower", () => {
   const lower = measured.flatMap(({ rows }) =>
     rows.map(({ tauMean, stageTauMean }) => tauMean - stageTauMean),
