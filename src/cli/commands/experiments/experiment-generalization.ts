@@ -1,6 +1,7 @@
 // `weightspace experiment generalization`: functionals that predict accuracy from weights, compared on a population.
 
 import { basename, join, resolve } from "node:path";
+import type { Command } from "commander";
 import type { ExperimentOutcome } from "../../../experiment/run-experiment.ts";
 import type { Tuning } from "../../../experiment/settings.ts";
 import type { ExperimentResult } from "../../../report/experiment.ts";
@@ -233,6 +234,27 @@ async function writeResult(
   );
 }
 
+/** Options for rows of what this experiment does not train. */
+const addFurtherRows = (command: Command): Command =>
+  command
+    .option(
+      "--statistics <folder>",
+      "also write statistics and targets of the networks as CSV, for predictors elsewhere",
+    )
+    .option(
+      "--also <file>",
+      "predictions of the test networks that were made elsewhere, as JSON, in the same tables; may repeat",
+      (path: string, before: readonly string[] | undefined) => [...(before ?? []), path],
+    )
+    .option(
+      "--together <a+b>",
+      "also the mean of what these models predict, as a row of its own; may repeat",
+      (names: string, before: readonly (readonly string[])[] | undefined) => [
+        ...(before ?? []),
+        names.split("+").map((each) => each.trim()),
+      ],
+    );
+
 export const generalizationCommand: RegisterCommand = (experiment, cli) => {
   const command = experiment
     .command("generalization")
@@ -240,7 +262,7 @@ export const generalizationCommand: RegisterCommand = (experiment, cli) => {
     .description(
       "Trains functionals that predict each network's test accuracy from its weights alone, and compares them on held-out networks, as they are and after a random group element acted on each. Interrupted or killed, the same command goes on where it was.",
     );
-  addOutputOption(
+  const training = addOutputOption(
     addGeneralizationOptions(command, cli),
     "of runs, results and report; default runs/generalization-<name>",
     { value: "<folder>" },
@@ -273,24 +295,8 @@ export const generalizationCommand: RegisterCommand = (experiment, cli) => {
     .addOption(phasesOption())
     .addOption(thresholdOption())
     .option("--move-training <what>", "move every network of training and validation once")
-    .option("--move-results <file>", "write tau by move alone, as committed to docs/results")
-    .option(
-      "--statistics <folder>",
-      "also write statistics and targets of the networks as CSV, for predictors elsewhere",
-    )
-    .option(
-      "--also <file>",
-      "predictions of the test networks that were made elsewhere, as JSON, in the same tables; may repeat",
-      (path: string, before: readonly string[] | undefined) => [...(before ?? []), path],
-    )
-    .option(
-      "--together <a+b>",
-      "also the mean of what these models predict, as a row of its own; may repeat",
-      (names: string, before: readonly (readonly string[])[] | undefined) => [
-        ...(before ?? []),
-        names.split("+").map((each) => each.trim()),
-      ],
-    )
+    .option("--move-results <file>", "write tau by move alone, as committed to docs/results");
+  addFurtherRows(training)
     .addHelpText(
       "after",
       "\nExample:\n  weightspace experiment generalization --zoo zoos/gru --models unf,stat-nn --seeds 5",
