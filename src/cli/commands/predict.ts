@@ -1,9 +1,9 @@
 // `weightspace predict`: a trained functional on networks it has not seen, from a zoo or from files of weights.
 
+import { basename } from "node:path";
 import { backendOption } from "../app/backend-option.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import type { Backend } from "../../kernels/backend.ts";
-import { readBytes } from "../../node/files.ts";
 import { addKeyOption } from "../networks/name-symmetries.ts";
 import { withKey } from "../networks/with-key.ts";
 import {
@@ -15,9 +15,11 @@ import { textTable } from "../app/output.ts";
 import { tellTaken, type TakenOfFile } from "../networks/taken.ts";
 import type { Target } from "../../train/target.ts";
 import type { TensorSource } from "../../formats/tensor-source.ts";
+import type { PredictedTogether } from "../experiments/functionals-together.ts";
 import { UsageError } from "../app/usage-error.ts";
 
 interface PredictFlags {
+  readonly with?: readonly string[];
   readonly zoo?: string;
   readonly allowDamaged?: boolean;
   readonly key?: string;
@@ -28,6 +30,8 @@ interface PredictFlags {
 interface Row {
   readonly network: string;
   readonly predicted: number | null;
+  /** What each of several functionals says; `predicted` is the mean. */
+  readonly each?: readonly number[];
   readonly actual?: number;
   readonly reason?: string;
   readonly taken?: TakenOfFile;
@@ -46,6 +50,11 @@ export const predictCommand: RegisterCommand = (program, cli) => {
       "[weights...]",
       "networks to read, one file each: .safetensors, .pt, .npz, .gguf, .h5 or .onnx",
     )
+    .option(
+      "--with <functional.safetensors>",
+      "also another functional, which learned the same; predictions are the mean; may repeat",
+      (path: string, before: readonly string[] | undefined) => [...(before ?? []), path],
+    )
     .option("--zoo <folder>", "read the networks of a population instead")
     .option(...allowDamagedOption)
     .addOption(backendOption())
@@ -58,7 +67,7 @@ export const predictCommand: RegisterCommand = (program, cli) => {
 async function predictNetworks(
   source: string,
   given: readonly string[],
-  { zoo, allowDamaged, key, backend }: PredictFlags,
+  { with: others = [], zoo, allowDamaged, key, backend }: PredictFlags,
   { output }: Cli,
 ): Promise<void> {
   if ((zoo === undefined) === (given.length === 0)) {
@@ -69,13 +78,14 @@ async function predictNetworks(
   }
   if (zoo !== undefined && key !== undefined)
     throw new UsageError("predict: --key is for weight files; a population has none");
+  const paths = [source, ...others];
+  const twice = paths.find((path, i) => paths.indexOf(path) < i);
+  if (twice !== undefined) throw new UsageError(`predict: ${twice} is given twice`);
   const files = await withKey(given, key);
-  const { loadFunctional, uncheckedNote } = await import("../experiments/functional-file.ts");
+  const { loadTogether } = await import("../experiments/functionals-together.ts");
   const { weightsDataset } = await import("../experiments/weight-files.ts");
   const { openPopulation } = await import("../experiments/open-population.ts");
-  const functional = await loadFunctional(await readBytes(source), source, backend);
-  if (!functional.checked) output.note(uncheckedNote(source));
-  for (const note of functional.pluginNotes) output.note(`note: ${note}`);
+  const functional = await loadTogether(paths, backend, (text) => output.note(text));
   try {
     const taken = new Map<string, TakenOfFile>();
     const tell = (path: string, opened: TensorSource) => {
@@ -90,29 +100,41 @@ async function predictNetworks(
           });
     if (population !== undefined) warnOfProblems(population, output);
     const dataset =
-      population?.dataset ?? (await weightsDataset([...files], functional.model.spec, tell));
+      population?.dataset ?? (await weightsDataset([...files], functional.spec, tell));
     const rows = rowsOf(await functional.predict(dataset), files, population).map((row) => {
       const one = taken.get(row.network);
       return one === undefined ? row : { ...row, taken: one };
     });
     const unit = await unitOf(functional.target, source, output);
-    output.result(rows, () =>
-      textTable(
-        [
-          "network",
-          unit === "" ? "predicted" : `predicted (${unit})`,
-          ...(population ? ["actual"] : []),
-        ],
-        rows.map(({ network, predicted, actual }) => [
-          network,
-          predicted?.toFixed(4) ?? "left out",
-          ...(population ? [actual?.toFixed(4) ?? ""] : []),
-        ]),
-      ),
-    );
+    output.result(rows, () => tableOf(rows, unit, paths, population !== undefined));
   } finally {
     functional.dispose();
   }
+}
+
+/** A line a network; what each functional says beside the mean where there are several. */
+function tableOf(
+  rows: readonly Row[],
+  unit: string,
+  paths: readonly string[],
+  isPopulation: boolean,
+): string {
+  const single = paths.length > 1 ? paths : [];
+  const decimals = (value: number | undefined) => value?.toFixed(4) ?? "";
+  return textTable(
+    [
+      "network",
+      `${single.length > 0 ? "mean " : ""}${unit === "" ? "predicted" : `predicted (${unit})`}`,
+      ...single.map((path) => basename(path)),
+      ...(isPopulation ? ["actual"] : []),
+    ],
+    rows.map(({ network, predicted, each, actual }) => [
+      network,
+      predicted?.toFixed(4) ?? "left out",
+      ...single.map((_, i) => decimals(each?.[i])),
+      ...(isPopulation ? [decimals(actual)] : []),
+    ]),
+  );
 }
 
 /** The unit of predictions, empty without one; says it when they are scores. */
@@ -129,19 +151,24 @@ async function unitOf(
   return "score";
 }
 
+const saidOf = ({ mean, each }: PredictedTogether): Pick<Row, "predicted" | "each"> => ({
+  predicted: mean,
+  ...(each.length > 1 && { each }),
+});
+
 /** A row for every network, those that are left out at the end. */
 function rowsOf(
-  predicted: Float32Array,
+  predicted: readonly PredictedTogether[],
   files: readonly string[],
   population: OpenedPopulation | undefined,
 ): Row[] {
   if (population === undefined)
-    return files.map((network, i) => ({ network, predicted: predicted[i] }));
+    return files.map((network, i) => ({ network, ...saidOf(predicted[i]) }));
   const { names, dataset, leftOut } = population;
   return [
     ...names.map((network, i) => ({
       network,
-      predicted: predicted[i],
+      ...saidOf(predicted[i]),
       actual: dataset.targets[i],
     })),
     ...leftOut.map(({ network, reason }) => ({ network, predicted: null, reason })),

@@ -100,6 +100,51 @@ describe("a trained functional", () => {
     expect(Math.abs(a - c)).toBeGreaterThan(1e-5);
   });
 
+  test("with another one, predicts the mean of both, and says what each of them does", async () => {
+    const train = "train --zoo zoo --epochs 2 --json";
+    for (const more of [
+      "--model linear -o l.safetensors",
+      "--model linear --target testLoss -o loss.safetensors",
+    ])
+      expect(await run(...`${train} ${more}`.split(" "))).toMatchObject({ code: 0 });
+    const file = await network("d.safetensors");
+    const predicted = async (...functionals: string[]) => {
+      const { code, stdout, stderr } = await run("predict", ...functionals, file, "--json");
+      return code === 0
+        ? (JSON.parse(stdout) as { predicted: number; each?: number[] }[])[0]
+        : stderr;
+    };
+    const [f, l] = [await predicted("f.safetensors"), await predicted("l.safetensors")] as {
+      predicted: number;
+    }[];
+    expect(f).not.toHaveProperty("each");
+    expect(f.predicted).not.toBeCloseTo(l.predicted, 4); // control: they say different things
+    expect(await predicted("f.safetensors", "--with", "l.safetensors")).toMatchObject({
+      predicted: (f.predicted + l.predicted) / 2,
+      each: [f.predicted, l.predicted],
+    });
+    const { stdout } = await run(
+      "predict",
+      "f.safetensors",
+      "--with",
+      "l.safetensors",
+      "--zoo",
+      "zoo",
+    );
+    expect(stdout.split("\n")[0]).toMatch(
+      /network +mean predicted +f\.safetensors +l\.safetensors +actual/,
+    );
+    expect(await predicted("f.safetensors", "--with", "loss.safetensors")).toMatch(
+      /loss\.safetensors predicts testLoss \(nats\), f\.safetensors testAccuracy; only predictions of one thing/,
+    );
+    expect(await predicted("f.safetensors", "--with", "f.safetensors")).toMatch(
+      /f\.safetensors is given twice/,
+    );
+    expect(await predicted("f.safetensors", "--with", "none.safetensors")).toMatch(
+      /none\.safetensors/,
+    );
+  });
+
   const shape = (size: number[]) => ({
     shape: size,
     data: new Float32Array(size.reduce((a, b) => a * b, 1)),
