@@ -9,7 +9,7 @@ import { gunzipSync } from "node:zlib";
 import { unzipSync, zipSync } from "fflate";
 import { expect, test } from "vitest";
 import { readAdapterConfig } from "../../src/adapters/adapter-config.ts";
-import { loadFunctional } from "../../src/cli/experiments/functional-file.ts";
+import { loadFunctional } from "../../src/cli/functionals/functional-file.ts";
 import { blankChecksum, withChecksum } from "../../src/core/checksum.ts";
 import { FormatError, isOurError } from "../../src/core/errors.ts";
 import { readImported, writeImported } from "../../src/datasets/imported.ts";

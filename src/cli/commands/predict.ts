@@ -15,7 +15,7 @@ import { textTable } from "../app/output.ts";
 import { tellTaken, type TakenOfFile } from "../networks/taken.ts";
 import type { Target } from "../../train/target.ts";
 import type { TensorSource } from "../../formats/tensor-source.ts";
-import type { PredictedTogether } from "../experiments/functionals-together.ts";
+import type { PredictedTogether } from "../functionals/functionals-together.ts";
 import { UsageError } from "../app/usage-error.ts";
 
 interface PredictFlags {
@@ -82,7 +82,7 @@ async function predictNetworks(
   const twice = paths.find((path, i) => paths.indexOf(path) < i);
   if (twice !== undefined) throw new UsageError(`predict: ${twice} is given twice`);
   const files = await withKey(given, key);
-  const { loadTogether } = await import("../experiments/functionals-together.ts");
+  const { loadTogether } = await import("../functionals/functionals-together.ts");
   const { weightsDataset } = await import("../experiments/weight-files.ts");
   const { openPopulation } = await import("../experiments/open-population.ts");
   const functional = await loadTogether(paths, backend, (text) => output.note(text));

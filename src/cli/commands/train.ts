@@ -6,10 +6,10 @@ import type { Command } from "commander";
 import { positiveNumber, seedNumber, wholeNumber } from "../app/arguments.ts";
 import { backendOption } from "../app/backend-option.ts";
 import type { Backend } from "../../kernels/backend.ts";
-import { listModels, measureSections } from "../experiments/model-help.ts";
+import { listModels, measureSections } from "../functionals/model-help.ts";
 import { noSuchName } from "../../core/nearest-name.ts";
 import { addAlias, addOutputOption } from "../app/output-option.ts";
-import type { Training, TrainingOutcome } from "../experiments/train-functional.ts";
+import type { Training, TrainingOutcome } from "../functionals/train-functional.ts";
 import type { Cli, RegisterCommand } from "../app/context.ts";
 import { maxOptionBytes, readBytes, readJson } from "../../node/files.ts";
 import {
@@ -145,7 +145,7 @@ async function readResumed(
   cli: Cli,
 ): Promise<Uint8Array | undefined> {
   if (!existsSync(output)) return undefined;
-  const { readCheckpointFile, uncheckedNote } = await import("../experiments/functional-file.ts");
+  const { readCheckpointFile, uncheckedNote } = await import("../functionals/functional-file.ts");
   const { checkSameTraining } = await import("../experiments/dataset-digest.ts");
   const resume = await readBytes(output);
   const { notes, checked } = await readCheckpointFile(resume, output);
@@ -161,7 +161,7 @@ async function trainLocked(
   population: OpenedPopulation,
   cli: Cli,
 ): Promise<void> {
-  const { runTraining } = await import("../experiments/train-functional.ts");
+  const { runTraining } = await import("../functionals/train-functional.ts");
   const { training, about } = await prepareTraining(flags, options, population);
   const resume = await readResumed(flags.output, about, cli);
   cli.hintResume("run the same command with --resume to continue");

@@ -23,7 +23,7 @@ import { forceResults } from "../app/output-option.ts";
 import { backendOption } from "../app/backend-option.ts";
 import { repeatedPlugins } from "../app/plugins.ts";
 import type { Backend } from "../../kernels/backend.ts";
-import { listModels } from "./model-help.ts";
+import { listModels } from "../functionals/model-help.ts";
 import { allowDamagedOption, targetOption } from "./open-population.ts";
 import { UsageError } from "../app/usage-error.ts";
 import { noSuchName } from "../../core/nearest-name.ts";

@@ -166,7 +166,7 @@ async function editedPictures(
 ): Promise<PictureGroup> {
   const { splitDataset, subset } = await import("../../../train/dataset.ts");
   const { deriveSeed } = await import("../../../core/random.ts");
-  const { loadFunctional } = await import("../../experiments/functional-file.ts");
+  const { loadFunctional } = await import("../../functionals/functional-file.ts");
   const { pictureSheet } = await import("../../experiments/picture-sheet.ts");
   const { drawWeights } = await import("../../experiments/picture-populations.ts");
   const few = (dataset: EditData["edited"]) => {
