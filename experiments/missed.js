@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { deriveSeed, randomStream } from "../dist/core/random.js";
 import { folderStore } from "../dist/node/folder-store.js";
+import { kendallTau } from "../dist/train/measures/kendall-tau.js";
 import { openZoo } from "../dist/zoo/open.js";
 import { populations, readStudy } from "../scripts/support/generalization-results.js";
 import { commit, machine, writeResult } from "../scripts/support/result-files.js";
@@ -79,6 +80,22 @@ function errorsOf({ actual, trainings }, models) {
   return Object.fromEntries(errors);
 }
 
+/** Tau of the mean of what two functionals predict, for every two: the mean over trainings. */
+function tausOfMeans(name, { actual, trainings }, models) {
+  const said = (model) => trainings.filter((each) => each.model === model);
+  const tauOf = (a, b) =>
+    mean(
+      said(a).map(({ seed: own, predicted }) => {
+        const beside = said(b).find((each) => each.seed === own);
+        return kendallTau(meanOfLists([predicted, beside.predicted]), actual);
+      }),
+    );
+  const pairs = models.flatMap((a, i) => models.slice(i + 1).map((b) => [a, b]));
+  return pairs
+    .map(([a, b]) => ({ population: name, functionals: `${a} + ${b}`, tau: tauOf(a, b) }))
+    .toSorted((a, b) => b.tau - a.tau);
+}
+
 /** Rows of the zoo for the test networks. @throws where the zoo is another population */
 async function testRows(study, { split, actual }) {
   const folder = join(root, `runs/generalization/zoos/${study}-2`);
@@ -129,7 +146,7 @@ async function missed({ name }) {
       [runner, errors[runner]],
     ].map(([read, error]) => ({ population: name, setting, read, ...to(places(values), error) })),
   );
-  return { alike, settings };
+  return { alike, settings, means: tausOfMeans(name, kept, models) };
 }
 
 const found = [];
@@ -145,5 +162,8 @@ writeResult(join(root, "docs/results/missed-by-functionals.json"), {
   seed,
   about: { draws },
   rows: found.flatMap(({ alike }) => alike),
-  tables: { settings: found.flatMap(({ settings }) => settings) },
+  tables: {
+    settings: found.flatMap(({ settings }) => settings),
+    means: found.flatMap(({ means }) => means),
+  },
 });
