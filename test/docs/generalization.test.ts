@@ -106,7 +106,10 @@ const missed = JSON.parse(
   readFileSync(join(root, "docs/results/missed-by-functionals.json"), "utf8"),
 ) as {
   readonly rows: readonly Correlation[];
-  readonly tables: { readonly settings: readonly Correlation[] };
+  readonly tables: {
+    readonly settings: readonly Correlation[];
+    readonly means: readonly { population: string; functionals: string; tau: number }[];
+  };
 };
 
 test("functionals of weights err on the same networks, the one that runs networks on others", () => {
@@ -130,6 +133,32 @@ test("functionals of weights overrate networks that saw few examples; training l
     expect(high).toBeGreaterThan(0);
   }
   expect(about("dataFraction")).toHaveLength(measured.length);
+});
+
+test("means with a functional that runs networks are the best ones, whichever reads weights", () => {
+  const decision = readPage("docs/decisions/33-weights-and-answers.md");
+  const members = ["unf-hybrid", "unf-hybrid-shared", "stat-nn", "gram-nn", "deep-sets"];
+  const judged = ["fashion-cnn", "fashion-transformer"].map((name) => {
+    const means = missed.tables.means.filter(({ population }) => population === name);
+    const isMixed = (functionals: string) => functionals.includes("network-probes");
+    const mixed = means.filter(
+      ({ functionals }) =>
+        isMixed(functionals) && functionals.split(" + ").some((member) => members.includes(member)),
+    );
+    const taus = mixed.map(({ tau }) => tau);
+    const others = means.filter(({ functionals }) => !isMixed(functionals));
+    return {
+      mixed: [Math.min(...taus), Math.max(...taus)].map((tau) => tau.toFixed(3)).join(" to "),
+      best: Math.max(...readStudy(name).rows.map(({ tauMean }) => tauMean)).toFixed(3),
+      others: Math.max(...others.map(({ tau }) => tau)).toFixed(3),
+      count: mixed.length,
+    };
+  });
+  const [first, second] = judged;
+  expect(judged.map(({ count }) => count)).toEqual([5, 5]);
+  expect(decision).toContain(
+    `a tau of ${first.mixed} and of ${second.mixed}, where the best single functionals have ${first.best} and ${second.best}; the best two without it have ${first.others} and ${second.others}`,
+  );
 });
 
 test("within one checkpoint tau is hardly lower", () => {
