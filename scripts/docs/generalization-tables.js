@@ -189,7 +189,7 @@ function ablations() {
     ),
     "",
     ...measured.map(
-      ({ name, title, result }) => `${title}: ${sourceOf(name, result).replace(/:$/, ".")}`,
+      ({ name, title, result }) => `- ${title}: ${sourceOf(name, result).replace(/:$/, ".")}`,
     ),
     ...rest,
   ];

@@ -17,6 +17,7 @@ interface Row {
   readonly tauMean: number;
   readonly stageTauMean: number;
   readonly adjustedP?: number;
+  readonly rate?: number;
 }
 interface Result {
   readonly rows: readonly Row[];
@@ -30,7 +31,12 @@ interface Results {
     result: Result,
     model: string,
     base: string,
-  ) => { readonly gain: number; readonly low: number };
+  ) => {
+    readonly gain: number;
+    readonly low: number;
+    readonly high: number;
+    readonly adjustedP: number;
+  };
 }
 
 const scriptOf = async <T>(path: string): Promise<T> =>
@@ -111,6 +117,30 @@ const missed = JSON.parse(
     readonly means: readonly { population: string; functionals: string; tau: number }[];
   };
 };
+
+test("of the changes of UNF, the lift alone gains on more than one population", () => {
+  const populations = ["fashion-cnn", "gru-adders", "fashion-transformer"];
+  const studies = populations.map((name) => readStudy(`${name}-ablation`));
+  const isShown = (result: Result, model: string) =>
+    differenceTo(result, model, "unf").adjustedP < 0.05;
+  const shownOf = studies.map((result) =>
+    result.rows
+      .map(({ model }) => model)
+      .filter((model) => model !== "unf" && isShown(result, model)),
+  );
+  expect(shownOf.map((models) => models.toSorted())).toEqual([
+    [],
+    [],
+    ["unf-fan-in", "unf-hybrid", "unf-shared"],
+  ]);
+  const lifts = studies.map((result) => differenceTo(result, "unf-hybrid", "unf"));
+  expect(lifts.map(({ low }) => low > 0)).toEqual([false, true, true]);
+  const ofTransformers = studies[2];
+  expect(differenceTo(ofTransformers, "unf-fan-in", "unf").high).toBeLessThan(0);
+  expect(differenceTo(ofTransformers, "unf-shared", "unf").low).toBeGreaterThan(0);
+  const highest = studies.map(({ rows }) => rows.filter(({ rate }) => rate === 0.009).length);
+  expect(highest).toEqual([6, 8, 1]);
+});
 
 test("functionals of weights err on the same networks, the one that runs networks on others", () => {
   const values = (chosen: (row: Correlation) => boolean) =>
