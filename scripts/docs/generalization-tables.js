@@ -38,17 +38,19 @@ const notMeasured = (missing) =>
 const missingPopulations = () =>
   populations.filter(({ name }) => readStudy(name) === undefined).map(({ title }) => title);
 
-/** A line a model that ran everywhere, a column a population; bold where it is shown to be ahead of StatNN. */
+/** A functional's tau; bold where it is shown to be ahead of StatNN. */
+function tauCell(model, { result }) {
+  const toStatNN = differenceTo(result, model, "stat-nn");
+  const ahead = toStatNN !== undefined && toStatNN.gain > 0 && isShown(toStatNN);
+  return bold(spread(result.rows.find((row) => row.model === model)), ahead);
+}
+
+/** A line a model that ran everywhere, a column a population. */
 function overview() {
   const measured = finalResults();
-  const cell = (model, { result }) => {
-    const toStatNN = differenceTo(result, model, "stat-nn");
-    const ahead = toStatNN !== undefined && toStatNN.gain > 0 && isShown(toStatNN);
-    return bold(spread(result.rows.find((row) => row.model === model)), ahead);
-  };
   const lines = modelsOfAll(measured.map(({ result }) => result)).map((model) => [
     `\`${model}\``,
-    ...measured.map((each) => cell(model, each)),
+    ...measured.map((each) => tauCell(model, each)),
   ]);
   const numbers = measured[0].result.tables.oneNumber.map(({ number }) => [
     `${number} alone`,
@@ -241,17 +243,49 @@ function missed() {
 const losses = new Set(["training loss"]);
 
 const togetherStudies = [
-  { name: "fashion-cnn-together", title: "CNNs, seed 3" },
-  { name: "fashion-transformer-together", title: "Transformers, seed 3" },
+  { name: "fashion-cnn-together", title: "CNNs (seed 3)" },
+  { name: "fashion-transformer-together", title: "Transformers (seed 3)" },
 ];
+
+/** The mean of two kinds of functionals beside its members and StatNN, a column a population that was judged after the choice. */
+function togetherOverview() {
+  const mean = "unf-hybrid + network-probes";
+  const studies = [...togetherStudies, ...populations.filter(({ name }) => name === "gru-adders")];
+  const results = studies.map((study) => ({ ...study, result: readStudy(study.name) }));
+  const measured = results.filter(({ result }) => result !== undefined);
+  const missing = results.filter(({ result }) => result === undefined);
+  const rest = notMeasured(missing.map(({ title }) => title));
+  if (measured.length === 0) return rest.slice(1);
+  const lines = [mean, "network-probes", "unf-hybrid", "stat-nn"].map((model) => [
+    `\`${model}\``,
+    ...measured.map((each) => tauCell(model, each)),
+  ]);
+  const gains = measured.map(({ result }) => differenceTo(result, mean, "stat-nn"));
+  const head = ["functional", ...measured.map(({ title }) => title)];
+  return [
+    table(head, [
+      ...lines,
+      ["the mean over `stat-nn`", ...gains.map(difference)],
+      [
+        "p, corrected for all pairs of the table",
+        ...gains.map((gain) => probability(gain.adjustedP)),
+      ],
+    ]),
+    ...rest,
+  ];
+}
 
 const publishedStudies = [
   { name: "gru-published-recipe", title: "Adders by the published recipe" },
   { name: "gru-published-predictors", title: "Adders with settings varied widely" },
 ];
 
-export const readmePage = () =>
-  withPart(readme, readFileSync(join(root, readme), "utf8"), "generalization", overview());
+/** The README with both tables as the figures are now. */
+export function readmePage() {
+  const text = readFileSync(join(root, readme), "utf8");
+  const page = withPart(readme, text, "generalization", overview());
+  return withPart(readme, page, "together", togetherOverview());
+}
 
 /** The guide with all tables as the figures are now. */
 export function guidePage() {
