@@ -165,6 +165,19 @@ test("functionals of weights overrate networks that saw few examples; training l
   expect(about("dataFraction")).toHaveLength(measured.length);
 });
 
+test("on fresh CNNs the mean and probes are ahead of StatNN and of the control, the mean not of probes", () => {
+  const fresh = readStudy("fashion-cnn-together");
+  const [mean, probes] = ["unf-hybrid + network-probes", "network-probes"];
+  for (const model of [mean, probes])
+    for (const base of ["stat-nn", "unf-hybrid", "unf-hybrid + stat-nn"]) {
+      const { low, adjustedP } = differenceTo(fresh, model, base);
+      expect(low).toBeGreaterThan(0);
+      expect(adjustedP).toBeLessThan(0.05);
+    }
+  expect(differenceTo(fresh, mean, probes).adjustedP).toBeGreaterThan(0.05);
+  expect(differenceTo(fresh, "unf-hybrid + stat-nn", "stat-nn").adjustedP).toBeGreaterThan(0.05); // control
+});
+
 test("means with a functional that runs networks are the best ones, whichever reads weights", () => {
   const decision = readPage("docs/decisions/33-weights-and-answers.md");
   const members = ["unf-hybrid", "unf-hybrid-shared", "stat-nn", "gram-nn", "deep-sets"];
