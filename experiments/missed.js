@@ -4,25 +4,25 @@
 // An error is the place that a functional gives a network less the place that it has, both as shares of the test networks, the mean
 // over trainings. Intervals are over training runs, drawn anew.
 
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { deriveSeed, randomStream } from "../dist/core/random.js";
 import { folderStore } from "../dist/node/folder-store.js";
 import { kendallTau } from "../dist/train/measures/kendall-tau.js";
 import { openZoo } from "../dist/zoo/open.js";
-import { populations, readStudy } from "../scripts/support/generalization-results.js";
+import {
+  populations,
+  readPredictions,
+  readStudy,
+} from "../scripts/support/generalization-results.js";
 import { commit, machine, writeResult } from "../scripts/support/result-files.js";
 import { root } from "../scripts/sources.js";
 
 const seed = 0;
 const draws = 1000;
-/** Functionals that learn next to nothing, or that are averages of others, tell nothing of what is missed. */
+/** Functionals that learn little, whose errors tell nothing of what others miss. */
 const leftOut = ["flat-mlp", "deep-sets-one-set"];
 /** The one that runs networks and does not look at weights. */
 const runner = "network-probes";
-/** Numbers of a network beside its settings. */
-const losses = { "training loss": ({ metrics }) => metrics.trainLoss };
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const meanOfLists = (lists) => lists[0].map((_, i) => mean(lists.map((list) => list[i])));
@@ -66,7 +66,7 @@ function samplesOf(runs, name) {
 function measured(a, b, { all, drawn }) {
   const sorted = drawn.map((at) => correlation(a, b, at)).toSorted((x, y) => x - y);
   const quantile = (share) => sorted[Math.round(share * (sorted.length - 1))];
-  return { with: correlation(a, b, all), low: quantile(0.025), high: quantile(0.975) };
+  return { correlation: correlation(a, b, all), low: quantile(0.025), high: quantile(0.975) };
 }
 
 /** Errors of every functional whose trainings all ended, by name. */
@@ -114,13 +114,12 @@ function settingsOf(rows) {
   });
   const ofRecipe = names.filter((name) => !["index", "run", "checkpoint"].includes(name));
   const known = ofRecipe.map((name) => [name, rows.map((row) => row[name])]);
-  return [...known, ...Object.entries(losses).map(([name, of]) => [name, rows.map(of)])];
+  return [...known, ["training loss", rows.map(({ metrics }) => metrics.trainLoss)]];
 }
 
 /** How alike the errors of a population are, and what they go with. */
 async function missed({ name }) {
-  const path = join(root, `docs/results/generalization-${name}-predictions.json.gz`);
-  const kept = JSON.parse(gunzipSync(readFileSync(path)).toString());
+  const kept = readPredictions(name);
   const { rows, about } = readStudy(name);
   const elsewhere = [...leftOut, ...(about.together ?? [])];
   const models = rows.map(({ model }) => model).filter((model) => !elsewhere.includes(model));
@@ -129,10 +128,7 @@ async function missed({ name }) {
   const ofWeights = meanOfLists(
     models.filter((model) => model !== runner).map((model) => errors[model]),
   );
-  const to = (a, b) => {
-    const { with: value, low, high } = measured(a, b, samples);
-    return { correlation: value, low, high };
-  };
+  const to = (a, b) => measured(a, b, samples);
   const alike = models
     .filter((model) => model !== "stat-nn")
     .map((model) => ({

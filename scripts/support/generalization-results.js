@@ -1,6 +1,6 @@
 // What the committed results of the generalisation experiments say, as pages and pictures show it.
 
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { root } from "../sources.js";
@@ -51,13 +51,17 @@ export function modelsOfAll(results) {
     .toSorted((a, b) => lack(a) - lack(b));
 }
 
+/** What every training of a study predicted, with the split and the truth. */
+export function readPredictions(name) {
+  const path = join(root, `docs/results/generalization-${name}-predictions.json.gz`);
+  return JSON.parse(gunzipSync(readFileSync(path)).toString());
+}
+
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** How a study's trainings went, by functional: passes and losses at the best one and at the last, means over trainings. */
 export function trainingsOf(name) {
-  const path = join(root, `docs/results/generalization-${name}-predictions.json.gz`);
-  if (!existsSync(path)) return [];
-  const { trainings } = JSON.parse(gunzipSync(readFileSync(path)).toString());
+  const { trainings } = readPredictions(name);
   const models = [...new Set(trainings.map(({ model }) => model))];
   return models.map((model) => {
     const own = trainings.filter((each) => each.model === model && each.diverged === undefined);

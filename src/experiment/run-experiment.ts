@@ -14,7 +14,7 @@ import { type PredictionRecord, predictionRecord } from "./predictions.ts";
 import { openParts } from "./run-parts.ts";
 import { checkMove, parseMove } from "./data/move-dataset.ts";
 import { oneNumberBaselines } from "./judging/one-number.ts";
-import { checkTogether, type Together, togetherJobs } from "./judging/together.ts";
+import { checkTogether, togetherJobs } from "./judging/together.ts";
 import {
   countResults,
   type EntryRuns,
@@ -67,7 +67,7 @@ export interface ExperimentOptions {
   /** Predictors from elsewhere, whose predictions of the same test networks stand in the same tables. */
   readonly outside?: readonly OutsidePredictions[];
   /** Functionals, or predictors from elsewhere, whose mean prediction is a row of its own. */
-  readonly together?: readonly Together[];
+  readonly together?: readonly (readonly string[])[];
   readonly signal?: AbortSignal;
 }
 

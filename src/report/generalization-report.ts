@@ -246,7 +246,9 @@ function readings({ rows, together = [] }: ExperimentResult): string {
   const runs = rows.filter(({ options }) => options?.["networks"] !== undefined);
   if (runs.length === 0) return "its weights alone, without ever running it";
   const names = runs.map(({ model }) => model).join(" and ");
-  const means = together.some((name) => runs.some(({ model }) => name.includes(model)));
+  const means = together.some((name) =>
+    runs.some(({ model }) => name.split(" + ").includes(model)),
+  );
   return `its weights alone, without ever running it; but ${names}${means ? ", and means with it," : ""} ran it at inputs that training chose`;
 }
 

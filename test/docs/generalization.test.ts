@@ -154,7 +154,7 @@ test("functionals of weights err on the same networks, the one that runs network
   expect(Math.max(...ofAnswers)).toBeLessThan(Math.min(...ofWeights));
 });
 
-test("functionals of weights overrate networks that saw few examples; training loss and wrong labels they do see", () => {
+test("functionals of weights overrate networks that saw few examples; their errors do not go with training loss or wrong labels", () => {
   const ofWeights = missed.tables.settings.filter(({ read }) => read === "weights");
   const about = (name: string) => ofWeights.filter(({ setting }) => setting === name);
   for (const { high } of about("dataFraction")) expect(high).toBeLessThan(0);
